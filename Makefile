@@ -1,0 +1,44 @@
+# Every target is one line of work; `make` alone lists them.
+.DEFAULT_GOAL := help
+UV := .venv/tools/bin/uv
+PY := .venv/bin/python
+READY := .venv/.ready
+
+help:            ## list the targets
+	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 18
+
+$(READY): requirements.lock pyproject.toml
+	@test -x $(UV) || { python3 -m venv .venv/tools && .venv/tools/bin/pip -q install uv==0.13.9; }
+	@test -x $(PY) || $(UV) venv -q --allow-existing --python python3 .venv
+	@$(UV) pip sync -q --require-hashes --python $(PY) requirements.lock && $(UV) pip install -q --no-deps --python $(PY) -e . && touch $@
+
+setup: $(READY)  ## make .venv with everything in it
+
+up: $(READY)     ## run the whole product here, on embedded Postgres and NATS: make up ARGS="--port 9000"
+	@exec .venv/bin/aero2 up $(ARGS)
+
+check: $(READY)  ## format, lint, types
+	@.venv/bin/ruff format --check . && .venv/bin/ruff check . && .venv/bin/mypy
+
+format: $(READY) ## rewrite formatting and what lint can fix
+	@.venv/bin/ruff format . && .venv/bin/ruff check --fix .
+
+test: check      ## everything that can be tested on this machine
+	@$(PY) -m pytest $(ARGS)
+
+bench: $(READY)  ## measure a running deployment: make bench ARGS="W1 W3"
+	@$(PY) -m bench $(ARGS)
+
+bench-tenants: $(READY)  ## the same work at 10 and at 2,000 applications
+	@$(PY) -m bench.tenants $(ARGS)
+
+compose-env: $(READY)  ## write .env with fresh secrets for docker compose
+	@.venv/bin/aero2 compose-env $(ARGS)
+
+lock:            ## compile requirements.lock from pyproject.toml
+	@$(UV) pip compile -q --universal --python-version 3.11 --generate-hashes --no-header --no-annotate --group test pyproject.toml -o requirements.lock
+
+clean:           ## remove the environment and embedded data
+	@rm -rf .venv .aero2
+
+.PHONY: help setup up check format test bench bench-tenants compose-env lock clean
