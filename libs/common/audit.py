@@ -1,0 +1,151 @@
+"""The audit log and its way to the stream.
+
+A record is written in the transaction of the work it describes: it exists if and only if the work
+was committed. Beside it a row of the outbox, which the relay hands to JetStream. Activity goes to
+the stream directly and costs the request nothing.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import Final
+
+import nats.errors
+import orjson
+from nats.aio.client import Client
+
+from common import logs
+from common.context import Context
+from common.contracts.audit import Event
+from common.db import Db, run
+from common.ids import new_id
+
+log = logs.get(__name__)
+
+STREAM: Final = "AUDIT"
+SUBJECTS: Final = ["audit.>"]
+
+
+@dataclass(frozen=True)
+class Entry:
+    """An event ready to be written: for statements that write it together with the work."""
+
+    id: str
+    app_id: str
+    event_type: str
+    version: int
+    event_data: dict[str, object]
+    user_id: str | None
+    actor_kind: str
+    actor_id: str | None
+    session_id: str | None
+    org_id: str | None
+    ip_address: str | None
+    user_agent: str | None
+    created_at: datetime
+    trace: str
+
+    @property
+    def subject(self) -> str:
+        return f"audit.{self.app_id}.{self.event_type}"
+
+    def payload(self) -> bytes:
+        return orjson.dumps({name: getattr(self, name) for name in self.__dataclass_fields__})
+
+
+def entry(
+    ctx: Context, event: Event, *, user_id: str | None = None, session_id: str | None = None
+) -> Entry:
+    """`user_id` is the user it is about or who did it; by default the calling user."""
+    who = ctx.caller
+    return Entry(
+        id=new_id(),
+        app_id=ctx.app_id,
+        event_type=event.type,
+        version=event.version,
+        event_data=event.model_dump(mode="json"),
+        user_id=user_id or who.user_id,
+        actor_kind=who.kind,
+        actor_id=who.id,
+        session_id=session_id or who.session_id,
+        org_id=who.org_id,
+        ip_address=ctx.ip,
+        user_agent=ctx.agent,
+        created_at=datetime.now(UTC),
+        trace=ctx.trace,
+    )
+
+
+async def record(db: Db, ctx: Context, event: Event, *, user_id: str | None = None) -> None:
+    """Write the event and its outbox row; `db` is the transaction of the work itself."""
+    made = entry(ctx, event, user_id=user_id)
+    await run(
+        db,
+        """
+        WITH logged AS (
+            INSERT INTO audit_logs (app_id, id, user_id, event_type, event_data, data_version,
+                                    actor_kind, actor_id, session_id, org_id, ip_address,
+                                    user_agent, created_at)
+            VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13)
+        )
+        INSERT INTO audit_outbox (app_id, event_id, event_type, payload)
+        VALUES ($1, $2, $4, $14)
+        """,
+        made.app_id,
+        made.id,
+        made.user_id,
+        made.event_type,
+        made.event_data,
+        made.version,
+        made.actor_kind,
+        made.actor_id,
+        made.session_id,
+        made.org_id,
+        made.ip_address,
+        made.user_agent,
+        made.created_at,
+        made.payload(),
+    )
+
+
+@dataclass
+class Activity:
+    """Batched publishing of activity. At most `size` events wait; beyond that the oldest go, and
+    the loss is counted in the log."""
+
+    nc: Client
+    size: int = 10_000
+    every: float = 0.05
+    _waiting: deque[Entry] = field(default_factory=deque)
+    _lost: int = 0
+
+    def note(self, ctx: Context, event: Event, *, user_id: str | None = None) -> None:
+        if len(self._waiting) >= self.size:
+            self._waiting.popleft()
+            self._lost += 1
+        self._waiting.append(entry(ctx, event, user_id=user_id))
+
+    async def run(self) -> None:
+        try:
+            while True:
+                await asyncio.sleep(self.every)
+                await self.flush()
+        finally:
+            await self.flush()
+
+    async def flush(self) -> None:
+        while self._waiting:
+            made = self._waiting[0]
+            try:
+                await self.nc.publish(
+                    made.subject, made.payload(), headers={"Nats-Msg-Id": made.id}
+                )
+            except (nats.errors.Error, OSError):
+                return  # kept, and tried again
+            self._waiting.popleft()
+        if self._lost:
+            log.warning("activity dropped", count=self._lost)
+            self._lost = 0

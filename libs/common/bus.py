@@ -1,0 +1,212 @@
+"""Typed request and reply over NATS services (ADR-32). Handlers never see nats.py."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any, Protocol, TypeVar
+
+import nats.errors
+import nats.micro
+import orjson
+from nats.aio.client import Client
+from nats.micro.request import ERROR_CODE_HEADER, ERROR_HEADER
+from nats.micro.request import Request as Message
+from nats.micro.service import Service
+from pydantic import ValidationError
+
+from common import logs, metrics
+from common.context import HEADER, Context
+from common.contracts.base import Contract, Request
+from common.problems import Busy, Invalid, Problem, TooLate, Unavailable, field_errors
+
+log = logs.get(__name__)
+
+R = TypeVar("R", bound=Contract)
+Handler = Callable[[Any, Context, Any], Awaitable[Contract]]
+Handlers = Mapping[type[Request[Any]], Handler]
+
+SLOW_RETRY = 0.1
+"""Seconds that must be left for a read to be tried once more."""
+
+
+class Bus(Protocol):
+    """What a service may ask of another."""
+
+    async def call(self, ctx: Context, request: Request[R]) -> R:
+        """The typed answer. Raises the Problem that the other side raised, Unavailable where
+        nobody answers, TooLate where the deadline passed."""
+        ...
+
+
+class NatsBus:
+    """The bus between processes."""
+
+    def __init__(self, nc: Client) -> None:
+        self._nc = nc
+
+    async def call(self, ctx: Context, request: Request[R]) -> R:
+        ctx = ctx.tightened(request.within)
+        reply: type[R] = request.reply  # type: ignore[assignment]
+        return reply.model_validate_json(await self.raw(ctx, request))
+
+    async def raw(self, ctx: Context, request: Request[R]) -> bytes:
+        """The answer as it came, JSON of `request.reply`, for routes that only pass it on."""
+        ctx = ctx.tightened(request.within)
+        body = request.model_dump_json(exclude_unset=True).encode()
+        try:
+            return await self._ask(ctx, request.subject, body)
+        except Unavailable as problem:
+            # A replica that was full or just leaving did nothing: a read may ask another one.
+            if not request.safe or ctx.remaining() < SLOW_RETRY:
+                raise
+            log.info("retry", subject=request.subject, code=problem.code)
+            await asyncio.sleep(0.01)
+            return await self._ask(ctx, request.subject, body)
+
+    async def _ask(self, ctx: Context, subject: str, body: bytes) -> bytes:
+        left = ctx.remaining()
+        if left <= 0:
+            raise TooLate(f"no time left to ask {subject}")
+        try:
+            msg = await self._nc.request(
+                subject, body, timeout=left, headers={HEADER: ctx.encode()}
+            )
+        except nats.errors.NoRespondersError:
+            raise Unavailable(f"nobody answers {subject}", retry_after=1) from None
+        except (nats.errors.TimeoutError, TimeoutError):
+            raise TooLate(f"{subject} took too long") from None
+        except nats.errors.MaxPayloadError:
+            raise Invalid("the request is too large") from None
+        except (nats.errors.Error, OSError) as error:
+            log.warning("bus.lost", subject=subject, error=type(error).__name__)
+            raise Unavailable("the message bus is not reachable", retry_after=1) from None
+        if msg.headers and ERROR_CODE_HEADER in msg.headers:
+            raise Problem.from_wire(orjson.loads(msg.data))
+        return msg.data
+
+
+async def answer(
+    handler: Handler, deps: Any, contract: type[Request[Any]], ctx: Context, data: bytes
+) -> Contract:
+    """The one path of every request on the serving side, over NATS or in memory."""
+    ctx.allow(contract.needs)
+    if b"\\u0000" in data:  # Postgres text cannot hold it
+        raise Invalid("a text contains a NUL character")
+    try:
+        request = contract.model_validate_json(data or b"{}")
+    except ValidationError as error:
+        listed = error.errors(include_url=False, include_context=False, include_input=False)
+        raise Invalid(errors=field_errors(listed)) from None
+    ctx = ctx.for_reply()
+    try:
+        async with asyncio.timeout(ctx.remaining()):
+            return await handler(deps, ctx, request)
+    except TimeoutError:
+        raise TooLate(f"{contract.subject} ran out of time") from None
+
+
+@dataclass
+class Server:
+    """Serves contracts concurrently: nats.py alone runs one callback at a time per endpoint.
+
+    At most `concurrency` handlers run and `queue` wait; more are refused at once as Busy.
+    """
+
+    service: Service
+    deps: Any
+    concurrency: int = 100
+    queue: int = 1000
+    _running: set[asyncio.Task[None]] = field(default_factory=set)
+    _limit: asyncio.Semaphore = field(init=False)
+
+    def __post_init__(self) -> None:
+        self._limit = asyncio.Semaphore(self.concurrency)
+
+    @classmethod
+    async def start(
+        cls,
+        nc: Client,
+        name: str,
+        version: str,
+        deps: Any,
+        *,
+        concurrency: int = 100,
+        queue: int = 1000,
+    ) -> Server:
+        service = await nats.micro.add_service(nc, name=name, version=version, queue_group=name)
+        return cls(service, deps, concurrency, queue)
+
+    async def add(self, contract: type[Request[Any]], handler: Handler) -> None:
+        async def on_message(msg: Message) -> None:
+            if len(self._running) >= self.concurrency + self.queue:
+                metrics.REFUSED.inc()
+                await _refuse(msg, Busy(retry_after=1))
+                return
+            task = asyncio.create_task(self._serve(contract, handler, msg))
+            self._running.add(task)
+            task.add_done_callback(self._running.discard)
+
+        await self.service.add_endpoint(
+            name=contract.subject.replace(".", "-"),
+            subject=contract.subject,
+            handler=on_message,
+            metadata={"needs": contract.needs or "", "reply": contract.reply.__name__},
+        )
+
+    async def _serve(self, contract: type[Request[Any]], handler: Handler, msg: Message) -> None:
+        started = time.perf_counter()
+        async with self._limit:
+            metrics.RUNNING.inc()
+            outcome = "ok"
+            trace = ""
+            try:
+                ctx = Context.decode((msg.headers or {}).get(HEADER))
+                trace = ctx.trace
+                reply = await answer(handler, self.deps, contract, ctx, msg.data)
+                await msg.respond(reply.model_dump_json().encode())
+            except Problem as problem:
+                outcome = problem.code
+                await _refuse(msg, problem)
+            except asyncio.CancelledError:
+                await _refuse(msg, Unavailable("this replica is stopping", retry_after=1))
+                raise
+            except Exception:
+                outcome = "internal"
+                log.exception("unhandled", subject=contract.subject, trace=trace)
+                await _refuse(msg, Problem())
+            finally:
+                metrics.RUNNING.dec()
+                took = time.perf_counter() - started
+                metrics.SERVED.labels(contract.subject, outcome).observe(took)
+                log.debug(
+                    "served",
+                    subject=contract.subject,
+                    outcome=outcome,
+                    ms=round(took * 1000, 2),
+                    trace=trace,
+                )
+
+    async def drain(self, within: float = 3.0) -> None:
+        """Take no more, finish what was taken. Pending messages are answered, not dropped."""
+        # nats.micro unsubscribes at once; ADR-32 says drain, so that what has arrived is served.
+        subscriptions = [
+            endpoint._subscription for endpoint in self.service._endpoints if endpoint._subscription
+        ]
+        await asyncio.gather(*(sub.drain() for sub in subscriptions), return_exceptions=True)
+        if self._running:
+            _, late = await asyncio.wait(set(self._running), timeout=within)
+            for task in late:
+                task.cancel()
+            await asyncio.gather(*late, return_exceptions=True)
+
+
+async def _refuse(msg: Message, problem: Problem) -> None:
+    wire = orjson.dumps(problem.to_wire(), default=str)
+    headers = {ERROR_CODE_HEADER: str(problem.status), ERROR_HEADER: problem.code}
+    try:
+        await msg.respond(wire, headers=headers)
+    except (nats.errors.Error, ValueError) as error:
+        log.warning("refusal not delivered", error=type(error).__name__)

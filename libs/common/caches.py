@@ -1,0 +1,126 @@
+"""Caches with a size, a time limit and drop messages. Every key begins with the application."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Awaitable, Callable, Iterable
+from dataclasses import dataclass, field
+from typing import Generic, TypeVar
+
+from common import metrics
+
+V = TypeVar("V")
+Key = tuple[str, ...]
+"""(app_id, kind of thing, …)"""
+
+
+@dataclass
+class Cache(Generic[V]):
+    """Least recently written goes first when full; nothing lives longer than `ttl` seconds.
+
+    An entry is filed under tags (`("session", id)`); `drop(app_id, noun, id)` forgets all entries
+    of that application under the tag. A value that was being fetched while a drop for it arrived
+    is handed to whoever asked and not kept.
+    """
+
+    name: str
+    size: int
+    ttl: float
+    clock: Callable[[], float] = time.monotonic
+    _entries: dict[Key, tuple[float, V, tuple[Key, ...]]] = field(default_factory=dict)
+    _tagged: dict[Key, set[Key]] = field(default_factory=dict)
+    _pending: dict[Key, asyncio.Future[V]] = field(default_factory=dict)
+    _drops: int = 0
+
+    def get(self, key: Key) -> V | None:
+        found = self._entries.get(key)
+        if found is None:
+            return None
+        if found[0] < self.clock():
+            self._forget(key)
+            return None
+        return found[1]
+
+    def put(
+        self, key: Key, value: V, tags: Iterable[tuple[str, str]] = (), ttl: float | None = None
+    ) -> None:
+        if key in self._entries:
+            self._forget(key)
+        elif len(self._entries) >= self.size:
+            self._forget(next(iter(self._entries)))
+        filed = tuple((key[0], *tag) for tag in tags)
+        life = self.ttl if ttl is None else min(ttl, self.ttl)
+        self._entries[key] = (self.clock() + life, value, filed)
+        for tag in filed:
+            self._tagged.setdefault(tag, set()).add(key)
+
+    async def fetch(
+        self,
+        key: Key,
+        load: Callable[[], Awaitable[V]],
+        tags: Callable[[V], Iterable[tuple[str, str]]] = lambda _: (),
+        ttl: Callable[[V], float | None] = lambda _: None,
+    ) -> V:
+        """The cached value, or `load`ed once however many ask at the same time."""
+        found = self.get(key)
+        if found is not None:
+            metrics.CACHE.labels(self.name, "hit").inc()
+            return found
+        metrics.CACHE.labels(self.name, "miss").inc()
+        pending = self._pending.get(key)
+        if pending is not None:
+            try:
+                return await asyncio.shield(pending)
+            except asyncio.CancelledError:
+                if not pending.cancelled():
+                    raise  # we were cancelled, not the one we waited for
+                return await self.fetch(key, load, tags, ttl)
+        future: asyncio.Future[V] = asyncio.get_running_loop().create_future()
+        self._pending[key] = future
+        before = self._drops
+        try:
+            value = await load()
+        except BaseException as error:
+            if not future.cancelled():
+                if isinstance(error, asyncio.CancelledError):
+                    future.cancel()
+                else:
+                    future.set_exception(error)
+                    future.exception()  # somebody may be waiting or not: never warn
+            raise
+        else:
+            future.set_result(value)
+            if self._drops == before:
+                self.put(key, value, tags(value), ttl(value))
+            return value
+        finally:
+            self._pending.pop(key, None)
+
+    def drop(self, app_id: str, noun: str, id: str) -> None:
+        """Forget what is filed under (noun, id) of this application; id `*` is every id."""
+        self._drops += 1
+        if id == "*":
+            tags = [tag for tag in self._tagged if tag[0] == app_id and tag[1] == noun]
+        else:
+            tags = [(app_id, noun, id)]
+        for tag in tags:
+            for key in list(self._tagged.get(tag, ())):
+                self._forget(key)
+
+    def clear(self) -> None:
+        self._drops += 1
+        self._entries.clear()
+        self._tagged.clear()
+
+    def __len__(self) -> int:
+        return len(self._entries)
+
+    def _forget(self, key: Key) -> None:
+        _, _, filed = self._entries.pop(key)
+        for tag in filed:
+            keys = self._tagged.get(tag)
+            if keys is not None:
+                keys.discard(key)
+                if not keys:
+                    del self._tagged[tag]

@@ -1,0 +1,56 @@
+"""Drop messages: after a commit and before the reply, every process hears what changed."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, field
+from typing import Protocol
+
+import nats.errors
+from nats.aio.client import Client
+from nats.aio.msg import Msg
+
+from common import logs
+from common.context import Context
+
+log = logs.get(__name__)
+Listener = Callable[[str, str, str], Awaitable[None] | None]
+"""Called with app_id, noun and id (`*` for every one)."""
+
+
+class Changes(Protocol):
+    async def publish(self, ctx: Context, noun: str, id: str = "*") -> None: ...
+
+
+@dataclass
+class NatsChanges:
+    """`changed.<app_id>.<noun>.<id>`, plain NATS. Lost while disconnected: the caches are emptied
+    then, and each entry has a time limit besides."""
+
+    nc: Client
+    listeners: list[Listener] = field(default_factory=list)
+
+    async def publish(self, ctx: Context, noun: str, id: str = "*") -> None:
+        try:
+            await self.nc.publish(f"changed.{ctx.app_id}.{noun}.{_token(id)}", id.encode())
+            await self.nc.flush(timeout=1)
+        except (nats.errors.Error, TimeoutError, OSError) as error:
+            log.warning("change not announced", noun=noun, error=type(error).__name__)
+
+    async def listen(self) -> None:
+        await self.nc.subscribe("changed.>", cb=self._heard)
+
+    async def _heard(self, msg: Msg) -> None:
+        parts = msg.subject.split(".")
+        if len(parts) != 4:
+            return
+        for listener in self.listeners:
+            outcome = listener(parts[1], parts[2], msg.data.decode())
+            if outcome is not None:
+                await outcome
+
+
+def _token(id: str) -> str:
+    """The id as one subject token; the exact id is the message's data."""
+    return "all" if id == "*" else re.sub(r"[^A-Za-z0-9_-]", "-", id)

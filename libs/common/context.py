@@ -1,0 +1,164 @@
+"""What is true of one call: whose tenant, who asks, until when, under which trace."""
+
+from __future__ import annotations
+
+import os
+import time
+from dataclasses import dataclass, field, replace
+from typing import Final, Literal
+
+import orjson
+
+from common.contracts.base import SIGNED_IN, SYSTEM
+from common.problems import BadRequest, Forbidden, TooLate, Unauthenticated
+
+RETURN_OVERHEAD: Final = 0.020
+"""Seconds a callee keeps to report its own timeout."""
+MEANINGFUL_WORK: Final = 0.050
+"""Seconds below which starting is pointless."""
+HEADER: Final = "Context"
+
+Kind = Literal["anonymous", "user", "secret_key", "client", "developer", "system"]
+EVERYTHING: Final = frozenset({"*"})
+
+
+@dataclass(frozen=True, slots=True)
+class Caller:
+    """Who asks. `id` is the user's, key's or client's; `permissions` hold in the context's
+    application (`*` is all of them); `teams` are the developer teams of a developer;
+    `org_id` is the active organization."""
+
+    kind: Kind = "anonymous"
+    id: str | None = None
+    permissions: frozenset[str] = frozenset()
+    teams: frozenset[str] = frozenset()
+    session_id: str | None = None
+    org_id: str | None = None
+
+    def may(self, permission: str) -> bool:
+        return permission in self.permissions or "*" in self.permissions
+
+    @property
+    def user_id(self) -> str | None:
+        """The user in this very application; a developer is a user of another one."""
+        return self.id if self.kind == "user" else None
+
+
+ANONYMOUS: Final = Caller()
+SYSTEM_CALLER: Final = Caller(kind="system", permissions=EVERYTHING)
+
+
+@dataclass(frozen=True, slots=True)
+class Context:
+    """Travels with every call in one header. `deadline` is in epoch seconds; `trace` a W3C
+    traceparent; `ip` and `agent` are the client's, for the audit log; `origin` is the origin of
+    the application's host that was asked, and so the issuer."""
+
+    app_id: str
+    caller: Caller = ANONYMOUS
+    deadline: float = 0.0
+    trace: str = ""
+    origin: str = ""
+    ip: str | None = None
+    agent: str | None = field(default=None, repr=False)
+
+    def remaining(self) -> float:
+        return self.deadline - time.time()
+
+    def tightened(self, seconds: float) -> Context:
+        return replace(self, deadline=min(self.deadline, time.time() + seconds))
+
+    def by(self, caller: Caller) -> Context:
+        return replace(self, caller=caller)
+
+    def of(self, app_id: str) -> Context:
+        return replace(self, app_id=app_id)
+
+    def as_system(self) -> Context:
+        """The same call, made by us on somebody's behalf to another of our services."""
+        return replace(self, caller=replace(SYSTEM_CALLER, id=self.caller.id))
+
+    def for_reply(self) -> Context:
+        """Leave time to report a timeout; refuse work that cannot finish.
+
+        Raises TooLate where less than MEANINGFUL_WORK is left.
+        """
+        if self.deadline - RETURN_OVERHEAD - time.time() < MEANINGFUL_WORK:
+            raise TooLate("not enough time left to start")
+        return replace(self, deadline=self.deadline - RETURN_OVERHEAD)
+
+    def allow(self, needs: str | None) -> None:
+        """Raises Unauthenticated or Forbidden unless the caller may do this kind of thing."""
+        if needs is None or self.caller.kind == "system":
+            return
+        if self.caller.kind == "anonymous":
+            raise Unauthenticated
+        if needs == SYSTEM:
+            raise Forbidden
+        if needs == SIGNED_IN:
+            if self.caller.kind not in ("user", "developer"):
+                raise Forbidden("only a signed-in user may do this")
+        elif not self.caller.may(needs):
+            raise Forbidden(f"requires {needs}", needs=needs)
+
+    def encode(self) -> str:
+        who = self.caller
+        wire: dict[str, object] = {"a": self.app_id, "d": self.deadline, "t": self.trace}
+        if who.kind != "anonymous":
+            caller: dict[str, object] = {"k": who.kind, "i": who.id}
+            if who.permissions:
+                caller["p"] = list(who.permissions)
+            if who.teams:
+                caller["m"] = list(who.teams)
+            if who.session_id:
+                caller["s"] = who.session_id
+            if who.org_id:
+                caller["o"] = who.org_id
+            wire["c"] = caller
+        if self.origin:
+            wire["h"] = self.origin
+        if self.ip:
+            wire["ip"] = self.ip
+        if self.agent:
+            wire["ua"] = self.agent
+        return orjson.dumps(wire).decode()
+
+    @staticmethod
+    def decode(text: str | None) -> Context:
+        """Raises BadRequest where the header is missing or not ours."""
+        try:
+            wire = orjson.loads(text or "")
+            who = wire.get("c")
+            return Context(
+                app_id=wire["a"],
+                caller=ANONYMOUS if who is None else _caller(who),
+                deadline=wire["d"],
+                trace=wire["t"],
+                origin=wire.get("h", ""),
+                ip=wire.get("ip"),
+                agent=wire.get("ua"),
+            )
+        except (orjson.JSONDecodeError, KeyError, TypeError, AttributeError):
+            raise BadRequest("the Context header is missing or malformed") from None
+
+
+def _caller(who: dict[str, object]) -> Caller:
+    return Caller(
+        kind=who["k"],  # type: ignore[arg-type]
+        id=who["i"],  # type: ignore[arg-type]
+        permissions=frozenset(who.get("p", ())),  # type: ignore[call-overload]
+        teams=frozenset(who.get("m", ())),  # type: ignore[call-overload]
+        session_id=who.get("s"),  # type: ignore[arg-type]
+        org_id=who.get("o"),  # type: ignore[arg-type]
+    )
+
+
+def new_trace() -> str:
+    """A W3C traceparent (Trace Context level 1, section 3.2), sampled."""
+    noise = os.urandom(24).hex()
+    return f"00-{noise[:32]}-{noise[32:]}-01"
+
+
+def system_context(app_id: str, *, within: float = 5.0) -> Context:
+    """The context of work that nobody asked for: a sweep, a start, the command line."""
+    return Context(app_id, SYSTEM_CALLER, time.time() + within, new_trace())

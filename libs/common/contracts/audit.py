@@ -1,0 +1,234 @@
+"""The catalogue of audit events. Types are the seeds' names, then `<noun>_<past>`.
+
+A payload is versioned: a field may be added within a version, anything else makes a new one.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any, ClassVar
+
+from pydantic import BaseModel, ConfigDict
+
+from common.contracts.base import Contract
+
+EVENTS: dict[str, type[Event]] = {}
+"""Every event by its type."""
+
+
+class Event(BaseModel):
+    """What happened, in its own words. The docstring of each class is its documentation."""
+
+    model_config = ConfigDict(frozen=True, extra="ignore")
+
+    type: ClassVar[str] = ""
+    version: ClassVar[int] = 1
+    activity: ClassVar[bool] = False
+    """Activity goes to the stream only, batched; records are written with the work itself."""
+
+    def __init_subclass__(cls, *, type: str = "", version: int = 1, activity: bool = False) -> None:
+        super().__init_subclass__()
+        if not type:
+            return
+        if type in EVENTS:
+            raise TypeError(f"event type {type!r} is already taken")
+        cls.type, cls.version, cls.activity = type, version, activity
+        EVENTS[type] = cls
+
+
+class AuditEvent(Contract):
+    """An event as it stands in the log and travels on the stream."""
+
+    id: str
+    app_id: str
+    event_type: str
+    version: int = 1
+    event_data: dict[str, Any]
+    user_id: str | None = None
+    actor_kind: str
+    actor_id: str | None = None
+    session_id: str | None = None
+    org_id: str | None = None
+    ip_address: str | None = None
+    user_agent: str | None = None
+    created_at: datetime
+    trace: str | None = None
+
+
+# Signing in and out
+
+
+class Login(Event, type="login"):
+    """A user signed in and a session began."""
+
+    method: str
+    session_id: str
+    amr: list[str] = []
+    new_device: bool = False
+
+
+class LoginFailed(Event, type="login_failed"):
+    """Somebody failed to sign in. `reason` never tells the person who failed."""
+
+    method: str
+    reason: str
+
+
+class Logout(Event, type="logout"):
+    """A user ended his session."""
+
+    session_id: str
+
+
+class SessionRevoked(Event, type="session_revoked"):
+    """A session was ended from elsewhere: by its user, an administrator, or a change of password."""
+
+    session_id: str
+    reason: str
+
+
+class SessionsRevoked(Event, type="sessions_revoked"):
+    """All sessions of a user, or all but one, were ended."""
+
+    count: int
+    reason: str
+
+
+# Users
+
+
+class UserCreated(Event, type="user_created"):
+    """A user came to be: by sign-up, by an administrator, by invitation or import."""
+
+    user_id: str
+    by: str
+
+
+class UserUpdated(Event, type="user_updated"):
+    """Fields of a user's profile changed; their names, not their values."""
+
+    user_id: str
+    fields: list[str]
+
+
+class UserDisabled(Event, type="user_disabled"):
+    """A user may not sign in any more; his sessions ended."""
+
+    user_id: str
+
+
+class UserEnabled(Event, type="user_enabled"):
+    """A disabled user may sign in again."""
+
+    user_id: str
+
+
+class UserDeleted(Event, type="user_deleted"):
+    """A user and all that was his is gone."""
+
+    user_id: str
+
+
+# Applications and keys
+
+
+class ApplicationCreated(Event, type="application_created"):
+    """An application came to be; it answers on its host once every part of it is there."""
+
+    application_id: str
+    slug: str
+
+
+class ApplicationUpdated(Event, type="application_updated"):
+    """Settings or branding changed; names of the fields, not their values."""
+
+    fields: list[str]
+
+
+class ApplicationDeleted(Event, type="application_deleted"):
+    """An application and everything in it is gone. Recorded in the Dashboard's log."""
+
+    application_id: str
+    slug: str
+
+
+class ApiKeyCreated(Event, type="api_key_created"):
+    """An API key was made."""
+
+    key_id: str
+    key_type: str
+    name: str | None = None
+
+
+class ApiKeyRevoked(Event, type="api_key_revoked"):
+    """An API key was ended at once."""
+
+    key_id: str
+
+
+# OAuth
+
+
+class ClientCreated(Event, type="client_created"):
+    """An OAuth client was registered."""
+
+    client_id: str
+    name: str
+
+
+class CodeIssued(Event, type="authorization_granted"):
+    """A client got an authorization code for a user."""
+
+    client_id: str
+    scopes: list[str]
+
+
+class CodeReused(Event, type="authorization_code_reused"):
+    """A used code was presented again: the tokens made from it are dead."""
+
+    client_id: str
+
+
+class TokenIssued(Event, type="token_issued"):
+    """A client got tokens for a user by a code."""
+
+    client_id: str
+    scopes: list[str]
+
+
+class TokenRefreshed(Event, type="token_refreshed"):
+    """A refresh token was exchanged for its successor."""
+
+    client_id: str
+
+
+class TokenReused(Event, type="refresh_token_reused"):
+    """An old refresh token was presented: its whole family is dead."""
+
+    client_id: str
+
+
+class ClientTokenIssued(Event, type="client_token_issued", activity=True):
+    """A client got an access token for itself."""
+
+    client_id: str
+    scopes: list[str]
+
+
+# Rights
+
+
+class RoleAssigned(Event, type="role_assigned"):
+    """A user was given a role."""
+
+    user_id: str
+    role_id: str
+    org_id: str | None = None
+
+
+class RoleUnassigned(Event, type="role_unassigned"):
+    """A role was taken from a user."""
+
+    user_id: str
+    role_id: str
+    org_id: str | None = None

@@ -1,0 +1,86 @@
+"""A contract is one class: subject, right, time limit, fields of the question, type of the answer."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, ClassVar, Final, Generic, TypeAlias, TypeVar
+
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints
+
+SIGNED_IN: Final = "@signed-in"
+"""Any user or developer acting for himself."""
+SYSTEM: Final = "@system"
+"""Another service or the command line, never somebody from outside."""
+OPEN: Final = None
+"""Anybody, signed in or not. Every open contract stands in a list that a test holds."""
+
+
+Id: TypeAlias = Annotated[
+    str,
+    StringConstraints(pattern=r"^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$"),
+]
+"""The canonical text of a UUID."""
+
+
+class Contract(BaseModel):
+    """Unknown fields are ignored, so services may be deployed in any order."""
+
+    model_config = ConfigDict(frozen=True, extra="ignore")
+
+
+R = TypeVar("R", bound=Contract)
+
+
+class Request(Contract, Generic[R]):
+    """A question that one service answers. `Request[Reply]` names the type of the answer.
+
+    `subject` is `<service>.<noun>.<verb>`; `needs` the permission the caller must hold, or
+    SIGNED_IN, SYSTEM or OPEN; `within` the time limit in seconds; `safe` says that asking twice
+    does no harm, so the bus may retry on another replica.
+    """
+
+    subject: ClassVar[str] = ""
+    needs: ClassVar[str | None] = SYSTEM
+    within: ClassVar[float] = 2.0
+    safe: ClassVar[bool] = False
+    reply: ClassVar[type[Contract]]
+
+    def __init_subclass__(
+        cls,
+        *,
+        subject: str = "",
+        needs: str | None = SYSTEM,
+        within: float = 2.0,
+        safe: bool = False,
+        **_: Any,
+    ) -> None:
+        super().__init_subclass__()
+        if not subject:  # the generic alias Request[Reply] itself, or a shared base
+            return
+        cls.subject, cls.needs, cls.within, cls.safe = subject, needs, within, safe
+        cls.reply = _reply_of(cls)
+        if subject in CONTRACTS:
+            raise TypeError(f"subject {subject!r} is already taken")
+        CONTRACTS[subject] = cls
+
+
+CONTRACTS: dict[str, type[Request[Any]]] = {}
+"""Every contract by its subject, filled as the contract modules are imported."""
+
+
+def _reply_of(cls: type[Request[Any]]) -> type[Contract]:
+    for base in cls.__mro__[1:]:
+        args = getattr(base, "__pydantic_generic_metadata__", {}).get("args", ())
+        if args and isinstance(args[0], type):
+            return args[0]
+    raise TypeError(f"{cls.__name__} does not name its reply: Request[Reply]")
+
+
+class Page(Contract):
+    """What every list takes: at most `limit` rows after `cursor`."""
+
+    limit: int = Field(default=50, ge=1, le=100, description="How many at most.")
+    cursor: str | None = Field(default=None, description="`next` of the page before.")
+
+
+class Done(Contract):
+    """It is done and there is nothing to say."""

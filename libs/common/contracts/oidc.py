@@ -1,0 +1,174 @@
+"""What the oidc service answers: clients, authorization, tokens, keys."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Literal
+
+from pydantic import Field
+
+from common.contracts.base import OPEN, SYSTEM, Contract, Done, Id, Request
+from common.problems import Problem
+
+
+class OAuthError(Problem):
+    """RFC 6749 section 5.2. `code` is the OAuth `error`, `detail` its description."""
+
+    status, code, title = 400, "invalid_request", "The request is missing something or malformed."
+
+
+class InvalidGrant(OAuthError):
+    code, title = "invalid_grant", "The grant is unknown, used, expired or of another client."
+
+
+class InvalidClient(OAuthError):
+    status, code, title = 401, "invalid_client", "Client authentication failed."
+
+
+class UnauthorizedClient(OAuthError):
+    code, title = "unauthorized_client", "This client may not use this grant."
+
+
+class UnsupportedGrantType(OAuthError):
+    code, title = "unsupported_grant_type", "This grant type is not supported."
+
+
+class InvalidScope(OAuthError):
+    code, title = "invalid_scope", "A scope is unknown or not allowed for this client."
+
+
+class InvalidTarget(OAuthError):
+    """RFC 8707 section 2."""
+
+    code, title = "invalid_target", "The resource is unknown or not allowed."
+
+
+class InvalidToken(OAuthError):
+    """RFC 6750 section 3.1."""
+
+    status, code, title = 401, "invalid_token", "The access token is not valid."
+
+
+class InsufficientScope(OAuthError):
+    """RFC 6750 section 3.1."""
+
+    status, code, title = 403, "insufficient_scope", "The access token lacks a scope."
+
+
+Params = list[tuple[str, str]]
+"""Parameters as they came, duplicates included (RFC 6749 section 3.1 refuses those)."""
+
+
+class Credentials(Contract):
+    """How a client authenticates itself: what came in the Authorization header and the body."""
+
+    params: Params = Field(repr=False)
+    basic: str | None = Field(default=None, repr=False, description="The Basic header's value.")
+
+
+class Tokens(Contract):
+    """RFC 6749 section 5.1."""
+
+    access_token: str = Field(repr=False)
+    token_type: str = "Bearer"  # noqa: S105
+    expires_in: int
+    scope: str
+    id_token: str | None = Field(default=None, repr=False)
+    refresh_token: str | None = Field(default=None, repr=False)
+
+
+class ExchangeToken(Request[Tokens], subject="oidc.token.exchange", needs=OPEN, within=5.0):
+    """POST /oauth2/token (RFC 6749 section 3.2)."""
+
+    params: Params = Field(repr=False)
+    basic: str | None = Field(default=None, repr=False)
+
+
+class SignedIn(Contract):
+    """Facts of the browser's session, as the gateway found them, for the authorization endpoint."""
+
+    session_id: Id
+    user_id: Id
+    auth_time: datetime
+    acr: str | None = None
+    amr: list[str] = []
+    org_id: Id | None = None
+
+
+class Authorization(Contract):
+    """What the browser has to do next.
+
+    `redirect`: go to `location`. `form_post`: post `fields` to `location` (OAuth 2.0 Form Post
+    Response Mode). `sign_in`, `select_account` and `consent`: show that page; the pending request
+    is `request`. `error`: show the error to the person, never redirect.
+    """
+
+    kind: Literal["redirect", "form_post", "sign_in", "select_account", "consent", "error"]
+    location: str | None = Field(default=None, repr=False)
+    fields: list[tuple[str, str]] = Field(default=[], repr=False)
+    request: str | None = Field(default=None, repr=False)
+    client_name: str | None = None
+    client_id: str | None = None
+    client_uri: str | None = None
+    logo_uri: str | None = None
+    policy_uri: str | None = None
+    tos_uri: str | None = None
+    scopes: list[str] = []
+    login_hint: str | None = None
+    ui_locales: str | None = None
+    reauthenticate: bool = Field(default=False, description="Signing in again is asked for.")
+    error: str | None = None
+    error_description: str | None = None
+
+
+class Authorize(Request[Authorization], subject="oidc.authorization.start", needs=OPEN, within=5.0):
+    """GET or POST /oauth2/authorize (RFC 6749 section 4.1.1; OpenID Connect Core 3.1.2)."""
+
+    params: Params = Field(repr=False)
+    session: SignedIn | None = None
+
+
+class ResumeAuthorization(
+    Request[Authorization], subject="oidc.authorization.resume", needs=OPEN, within=5.0
+):
+    """Go on with a pending request after the person has signed in, consented or refused."""
+
+    request: str = Field(max_length=200, repr=False)
+    session: SignedIn | None = None
+    consent: Literal["allow", "deny"] | None = None
+
+
+class AccessToken(Contract):
+    """A valid access token, checked against everything that can end it."""
+
+    jti: str
+    client_id: str
+    user_id: Id | None = None
+    session_id: Id | None = None
+    scopes: list[str]
+    audience: list[str] = []
+    permissions: list[str] = Field(default=[], description="Rights the token carries.")
+    org_id: Id | None = None
+    expires_at: datetime
+
+
+class CheckAccessToken(
+    Request[AccessToken], subject="oidc.access_token.check", needs=OPEN, within=1.0, safe=True
+):
+    """Who a bearer token speaks for. Raises InvalidToken."""
+
+    token: str = Field(max_length=20_000, repr=False)
+
+
+class EnsureKeys(Request[Done], subject="oidc.key.ensure", needs=SYSTEM, within=10.0, safe=True):
+    """Make the signing keys a new application starts with. Idempotent."""
+
+
+class Jwks(Contract):
+    """RFC 7517 section 5: public keys only."""
+
+    keys: list[dict[str, str]]
+
+
+class GetJwks(Request[Jwks], subject="oidc.key.list", needs=OPEN, within=2.0, safe=True):
+    """GET /oauth2/jwks.json."""

@@ -1,0 +1,98 @@
+"""Keys of the deployment: keyed digests for what is looked up, sealing for what is read back."""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+import secrets
+from base64 import b64decode, urlsafe_b64encode
+from binascii import Error as Base64Error
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Final
+
+from cryptography.hazmat.primitives.hashes import SHA256
+from cryptography.hazmat.primitives.kdf.hkdf import HKDF
+
+KEY_BYTES: Final = 32
+WEAK: Final = frozenset({b"\0" * KEY_BYTES, b"changeme".ljust(KEY_BYTES, b"\0")})
+
+
+class BadKey(ValueError):
+    """The master key is absent, short, a default, or not of the form `id:base64[,id:base64]`."""
+
+
+@dataclass(frozen=True)
+class Keys:
+    """The master keys by id; the first is active, the others still verify.
+
+    Everything is derived by HKDF-SHA-256 (RFC 5869) with the purpose as label, so that a digest
+    made for one purpose is never accepted for another.
+    """
+
+    masters: tuple[tuple[str, bytes], ...]
+
+    @staticmethod
+    def parse(text: str) -> Keys:
+        """From `id:base64-of-32-bytes[,id:base64…]`. Raises BadKey naming what is wrong."""
+        found: list[tuple[str, bytes]] = []
+        for part in filter(None, (p.strip() for p in text.split(","))):
+            kid, colon, encoded = part.partition(":")
+            if not colon or not kid.isalnum() or len(kid) > 16:
+                raise BadKey("each master key is `id:base64`, the id short and alphanumeric")
+            try:
+                key = b64decode(encoded, validate=True)
+            except (Base64Error, ValueError):
+                raise BadKey(f"master key {kid!r} is not base64") from None
+            if len(key) < KEY_BYTES or key in WEAK or len(set(key)) < 8:
+                raise BadKey(f"master key {kid!r} is too weak: {KEY_BYTES} random bytes are needed")
+            found.append((kid, key))
+        if not found:
+            raise BadKey("AERO2_MASTER_KEY is empty: make one with `aero2 new-master-key`")
+        if len({kid for kid, _ in found}) != len(found):
+            raise BadKey("two master keys have the same id")
+        return Keys(tuple(found))
+
+    @property
+    def active(self) -> str:
+        return self.masters[0][0]
+
+    def derive(self, label: str, kid: str | None = None) -> bytes:
+        """32 bytes for one purpose. Raises KeyError for an id that is not configured."""
+        return _derive(dict(self.masters)[kid or self.active], label)
+
+    def digest(self, label: str, value: bytes, kid: str | None = None) -> bytes:
+        return hmac.digest(self.derive(label, kid), value, "sha256")
+
+    def hash(self, label: str, secret: str) -> str:
+        """What is stored in place of a secret: `<key id>.<base64url HMAC-SHA-256>`."""
+        return self._hash(self.masters[0], label, secret)
+
+    def hashes(self, label: str, secret: str) -> list[str]:
+        """All the values it may be stored under, while two master keys are in use."""
+        return [self._hash(master, label, secret) for master in self.masters]
+
+    @staticmethod
+    def _hash(master: tuple[str, bytes], label: str, secret: str) -> str:
+        kid, key = master
+        mac = hmac.digest(_derive(key, label), secret.encode(), "sha256")
+        return f"{kid}.{b64url(mac)}"
+
+
+@lru_cache(maxsize=256)
+def _derive(master: bytes, label: str) -> bytes:
+    info = b"aero2/" + label.encode()
+    return HKDF(algorithm=SHA256(), length=KEY_BYTES, salt=None, info=info).derive(master)
+
+
+def b64url(data: bytes) -> str:
+    return urlsafe_b64encode(data).rstrip(b"=").decode()
+
+
+def token(prefix: str = "", size: int = 32) -> str:
+    """A fresh secret of `size` random bytes, base64url."""
+    return prefix + secrets.token_urlsafe(size)
+
+
+def sha256_b64url(value: str) -> str:
+    return b64url(hashlib.sha256(value.encode()).digest())

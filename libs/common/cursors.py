@@ -1,0 +1,54 @@
+"""Keyset cursors: opaque, authenticated, bound to the list they came from."""
+
+from __future__ import annotations
+
+from base64 import urlsafe_b64decode, urlsafe_b64encode
+from binascii import Error as Base64Error
+from dataclasses import dataclass
+from datetime import datetime
+from hmac import compare_digest
+
+import orjson
+
+from common.crypto import Keys
+from common.problems import BadRequest
+
+MAC = 16
+
+
+class BadCursor(BadRequest):
+    """Not one of ours, tampered with, or of another list or application."""
+
+    code, title = "bad_cursor", "The cursor is not valid for this list."
+
+
+@dataclass(frozen=True)
+class Cursors:
+    """Makes and reads cursors with a key of their own."""
+
+    keys: Keys
+
+    def make(self, app_id: str, of: str, *values: str | datetime | None) -> str:
+        """`of` names the list; `values` are the sort key of its last row."""
+        body = orjson.dumps(values)
+        return urlsafe_b64encode(self._mac(app_id, of, body) + body).rstrip(b"=").decode()
+
+    def read(self, app_id: str, of: str, cursor: str | None, count: int) -> tuple[str | None, ...]:
+        """The values again, as text; `count` times None for the first page. Raises BadCursor."""
+        if cursor is None:
+            return (None,) * count
+        try:
+            raw = urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4))
+        except (Base64Error, ValueError):
+            raise BadCursor from None
+        mac, body = raw[:MAC], raw[MAC:]
+        if not compare_digest(mac, self._mac(app_id, of, body)):
+            raise BadCursor
+        values = orjson.loads(body)
+        if len(values) != count:
+            raise BadCursor
+        return tuple(values)
+
+    def _mac(self, app_id: str, of: str, body: bytes) -> bytes:
+        message = b"\0".join((app_id.encode(), of.encode(), body))
+        return self.keys.digest("cursor", message)[:MAC]

@@ -1,0 +1,206 @@
+"""asyncpg, typed and bound to one application: a query says which row type it returns."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from contextvars import ContextVar
+from dataclasses import dataclass
+from typing import Any, Final, LiteralString, TypeAlias, TypeVar
+
+import asyncpg
+import orjson
+from asyncpg.pool import PoolConnectionProxy
+
+from common.context import Context
+from common.ids import is_id
+from common.problems import Busy, Unavailable
+
+Pool: TypeAlias = "asyncpg.Pool[asyncpg.Record]"
+Db: TypeAlias = "PoolConnectionProxy[asyncpg.Record] | asyncpg.Connection[asyncpg.Record]"
+Row = TypeVar("Row")
+
+ACQUIRE: Final = 1.0
+"""Seconds to wait for a free connection before saying `busy`."""
+
+inside_transaction: ContextVar[bool] = ContextVar("inside_transaction", default=False)
+"""Tests refuse bus calls while this is set: a call to another service never holds our locks."""
+
+
+async def maybe(db: Db, row: type[Row], sql: LiteralString, *args: Any) -> Row | None:
+    found = await db.fetchrow(sql, *args)
+    return row(**found) if found is not None else None
+
+
+async def one(db: Db, row: type[Row], sql: LiteralString, *args: Any) -> Row:
+    """Raises LookupError where the statement returned nothing."""
+    found = await maybe(db, row, sql, *args)
+    if found is None:
+        raise LookupError("statement returned no row")
+    return found
+
+
+async def many(db: Db, row: type[Row], sql: LiteralString, *args: Any) -> list[Row]:
+    return [row(**found) for found in await db.fetch(sql, *args)]
+
+
+async def value(db: Db, sql: LiteralString, *args: Any) -> Any:
+    """The first column of the first row, or None."""
+    return await db.fetchval(sql, *args)
+
+
+async def run(db: Db, sql: LiteralString, *args: Any) -> int:
+    """Execute; the number of rows it touched."""
+    tag = await db.execute(sql, *args)
+    return int(tag.rsplit(" ", 1)[-1]) if tag[-1:].isdigit() else 0
+
+
+@dataclass(frozen=True)
+class Database:
+    """A pool whose connections see one application's rows only, and only inside a transaction.
+
+    Row level security compares every row with `aero2.app_id`, which is set with SET LOCAL in the
+    round trip that begins the transaction, and so never outlives it.
+    """
+
+    pool: Pool
+    on_commit: Callable[[], None] = lambda: None
+    """Called after every committed write: it wakes the relay."""
+
+    @classmethod
+    async def connect(
+        cls, dsn: str, *, name: str, size: int = 10, on_commit: Callable[[], None] = lambda: None
+    ) -> Database:
+        pool = await asyncpg.create_pool(
+            dsn,
+            min_size=1,
+            max_size=size,
+            max_inactive_connection_lifetime=300,
+            command_timeout=10,
+            statement_cache_size=1024,
+            max_cached_statement_lifetime=0,
+            init=_codecs,
+            reset=_nothing_to_reset,
+            server_settings={
+                "application_name": f"aero2-{name}",
+                "plan_cache_mode": "force_generic_plan",
+                "idle_in_transaction_session_timeout": "15s",
+                "lock_timeout": "5s",
+                "jit": "off",
+            },
+        )
+        return cls(pool, on_commit)
+
+    @asynccontextmanager
+    async def transaction(self, ctx: Context) -> AsyncIterator[Db]:
+        """Read and write the application's rows; commits on leaving, rolls back on any error."""
+        async with self._bound(ctx.app_id, "BEGIN") as db:
+            yield db
+        self.on_commit()
+
+    @asynccontextmanager
+    async def reading(self, ctx: Context) -> AsyncIterator[Db]:
+        """Read the application's rows."""
+        async with self._bound(ctx.app_id, "BEGIN READ ONLY") as db:
+            yield db
+
+    @asynccontextmanager
+    async def everywhere(self) -> AsyncIterator[Db]:
+        """A transaction bound to no application: only the registry's tables, or the platform
+        role's sweeps, have anything to see here."""
+        async with self._begun("BEGIN") as db:
+            yield db
+        self.on_commit()
+
+    @asynccontextmanager
+    async def _bound(self, app_id: str, begin: str) -> AsyncIterator[Db]:
+        if not is_id(app_id):
+            raise ValueError("app_id is not a UUID")
+        async with self._begun(f"{begin}; SET LOCAL aero2.app_id = '{app_id}'") as db:
+            yield db
+
+    @asynccontextmanager
+    async def _begun(self, begin: str) -> AsyncIterator[Db]:
+        try:
+            db = await self.pool.acquire(timeout=ACQUIRE)
+        except TimeoutError:
+            raise Busy("no database connection is free", retry_after=1) from None
+        except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError) as error:
+            raise _lost(error) from None
+        marker = inside_transaction.set(True)
+        try:
+            await db.execute(begin)
+            try:
+                yield db
+            except BaseException:
+                await asyncio.shield(_rollback(db))
+                raise
+            await db.execute("COMMIT")
+        except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError) as error:
+            raise _translated(error, db) from None
+        finally:
+            inside_transaction.reset(marker)
+            await self.pool.release(db)
+
+    async def close(self) -> None:
+        try:
+            async with asyncio.timeout(3):
+                await self.pool.close()
+        except TimeoutError:
+            self.pool.terminate()
+
+
+async def _rollback(db: Db) -> None:
+    try:
+        await db.execute("ROLLBACK")
+    except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError):
+        db.terminate()
+
+
+_GONE = (
+    OSError,
+    asyncpg.PostgresConnectionError,
+    asyncpg.CannotConnectNowError,
+    asyncpg.AdminShutdownError,
+    asyncpg.CrashShutdownError,
+)
+_OVERLOADED = (
+    asyncpg.LockNotAvailableError,
+    asyncpg.QueryCanceledError,
+    asyncpg.TooManyConnectionsError,
+    asyncpg.DeadlockDetectedError,
+    asyncpg.DiskFullError,
+)
+
+
+def _translated(error: Exception, db: Db) -> Exception:
+    """The Problem for a database that is away or overloaded; other errors as they are."""
+    if isinstance(error, _OVERLOADED):
+        return Busy("the database is busy", retry_after=1)
+    if isinstance(error, _GONE) or (isinstance(error, asyncpg.InterfaceError) and db.is_closed()):
+        return _lost(error)
+    return error
+
+
+def _lost(error: BaseException) -> Unavailable:
+    return Unavailable(f"the database is not reachable ({type(error).__name__})", retry_after=1)
+
+
+async def _nothing_to_reset(db: Db) -> None:
+    """asyncpg would spend a round trip on RESET ALL; nothing but SET LOCAL is ever set, so it is
+    enough that no transaction is left open."""
+    if db.is_in_transaction():
+        raise asyncpg.InterfaceError("connection returned inside a transaction")
+
+
+async def _codecs(db: Db) -> None:
+    await db.set_type_codec("uuid", schema="pg_catalog", encoder=str, decoder=str, format="text")
+    for kind in ("jsonb", "json"):
+        await db.set_type_codec(
+            kind,
+            schema="pg_catalog",
+            encoder=lambda value: orjson.dumps(value).decode(),
+            decoder=orjson.loads,
+            format="text",
+        )

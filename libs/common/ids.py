@@ -1,0 +1,20 @@
+"""Identifiers: UUIDv7 (RFC 9562 section 5.7), so that keys grow in time order."""
+
+from __future__ import annotations
+
+import uuid_utils
+
+DASHBOARD = "00000000-0000-0000-0000-000000000000"
+"""The application that is the Dashboard itself."""
+
+
+def new_id() -> str:
+    return str(uuid_utils.uuid7())
+
+
+def is_id(text: str) -> bool:
+    """True for the canonical text of a UUID, and for nothing that Postgres would refuse."""
+    try:
+        return str(uuid_utils.UUID(text)) == text
+    except ValueError:
+        return False

@@ -1,0 +1,46 @@
+"""Mail waits in an outbox written with the work that caused it; identity delivers it.
+
+What a mail carries may hold a code or a link, so it is sealed like any other secret.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import orjson
+
+from common.context import Context
+from common.db import Db, run
+from common.ids import new_id
+from common.sealing import Sealer
+
+
+@dataclass(frozen=True)
+class Mail:
+    """One mail to one address: a kind of template, in a locale, with what the template needs."""
+
+    to: str
+    kind: str
+    locale: str
+    data: dict[str, Any]
+
+
+async def enqueue(db: Db, ctx: Context, sealer: Sealer, mail: Mail) -> str:
+    """Put it into the outbox, in the transaction `db`. Returns its id."""
+    id = new_id()
+    plain = orjson.dumps({"to": mail.to, "data": mail.data})
+    sealed = await sealer.seal(db, ctx.app_id, ("mail_outbox", "sealed", id), plain)
+    await run(
+        db,
+        """
+        INSERT INTO mail_outbox (app_id, id, kind, locale, sealed)
+        VALUES ($1, $2, $3, $4, $5)
+        """,
+        ctx.app_id,
+        id,
+        mail.kind,
+        mail.locale,
+        sealed,
+    )
+    return id

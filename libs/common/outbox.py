@@ -1,0 +1,138 @@
+"""The relay: what was committed to the audit outbox goes to the stream, once and in order.
+
+Every service runs one. Rows are taken with SKIP LOCKED, published, acknowledged by JetStream, then
+deleted in the same transaction; a relay that dies in between leaves them for the next, and the
+stream drops the duplicate by its message id (the event's id).
+"""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import dataclass, field
+from typing import Final
+
+import asyncpg
+import nats.errors
+from nats.aio.client import Client
+from nats.js import JetStreamContext
+from nats.js.errors import APIError, NoStreamResponseError, NotFoundError
+
+from common import logs, metrics
+from common.audit import STREAM, SUBJECTS
+from common.db import Database, Db, many, run
+from common.problems import Problem
+
+log = logs.get(__name__)
+
+BATCH: Final = 200
+GATHER: Final = 0.004
+"""Seconds to let more commits join a round once woken."""
+IDLE: Final = 2.0
+"""Seconds between looks when nobody woke us: another process may have died with rows waiting."""
+
+
+@dataclass(frozen=True)
+class Waiting:
+    seq: int
+    app_id: str
+    event_id: str
+    event_type: str
+    payload: bytes
+
+
+@dataclass
+class Relay:
+    """`database` is connected as aero2_platform, which alone sees the rows of all tenants."""
+
+    database: Database
+    nc: Client
+    js: JetStreamContext
+    _woken: asyncio.Event = field(default_factory=asyncio.Event)
+
+    def wake(self) -> None:
+        self._woken.set()
+
+    async def run(self) -> None:
+        pause = 0.0
+        while True:
+            try:
+                sent = await self._round()
+                pause = 0.0
+            except (asyncpg.PostgresError, asyncpg.InterfaceError, OSError, Problem) as error:
+                sent, pause = 0, min(pause * 2 or 0.1, 5.0)
+                metrics.OUTBOX_FAILED.inc()
+                log.warning("outbox waits", error=type(error).__name__)
+            except (nats.errors.Error, TimeoutError, APIError, NoStreamResponseError) as error:
+                sent, pause = 0, min(pause * 2 or 0.1, 5.0)
+                metrics.OUTBOX_FAILED.inc()
+                log.warning("outbox waits for the stream", error=type(error).__name__)
+                await self._ensure_stream_quietly()
+            if sent == BATCH:
+                continue
+            await self._rest(pause or IDLE)
+
+    async def _rest(self, seconds: float) -> None:
+        try:
+            async with asyncio.timeout(seconds):
+                await self._woken.wait()
+            await asyncio.sleep(GATHER)
+        except TimeoutError:
+            pass
+        self._woken.clear()
+
+    async def _round(self) -> int:
+        async with self.database.everywhere() as db:
+            rows = await _take(db, limit=BATCH)
+            if not rows:
+                return 0
+            acks = [
+                await self.js.publish_async(
+                    f"audit.{row.app_id}.{row.event_type}",
+                    row.payload,
+                    headers={"Nats-Msg-Id": row.event_id},
+                )
+                for row in rows
+            ]
+            async with asyncio.timeout(5):
+                await asyncio.gather(*acks)
+            await _done(db, seqs=[row.seq for row in rows])
+        metrics.OUTBOX_SENT.inc(len(rows))
+        return len(rows)
+
+    async def _ensure_stream_quietly(self) -> None:
+        try:
+            await ensure_stream(self.js)
+        except (nats.errors.Error, TimeoutError, APIError, NoStreamResponseError):
+            log.debug("stream not ready")
+
+
+async def ensure_stream(js: JetStreamContext) -> None:
+    """Make the stream where it is missing; leave an operator's changes to it alone."""
+    try:
+        await js.stream_info(STREAM)
+    except NotFoundError:
+        await js.add_stream(name=STREAM, subjects=SUBJECTS, duplicate_window=3600)
+
+
+async def _take(db: Db, *, limit: int) -> list[Waiting]:
+    return await many(
+        db,
+        Waiting,
+        """
+        -- any-tenant: the relay sends the events of all applications, in the order of commit
+        SELECT seq, app_id, event_id, event_type, payload FROM audit_outbox
+        ORDER BY seq LIMIT $1 FOR UPDATE SKIP LOCKED
+        """,
+        limit,
+    )
+
+
+async def _done(db: Db, *, seqs: list[int]) -> None:
+    await run(
+        db,
+        """
+        -- any-tenant: the rows just sent
+        DELETE FROM audit_outbox WHERE seq = ANY($1::bigint[])
+        """,
+        seqs,
+    )

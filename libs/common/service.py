@@ -1,0 +1,245 @@
+"""Runs a service: connect, serve, and on SIGTERM drain."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import signal
+import sys
+from collections.abc import Awaitable, Callable, Coroutine
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, TypeVar
+
+import asyncpg
+import nats
+import nats.errors
+import prometheus_client
+import uvloop
+from nats.aio.client import Client
+from nats.js import JetStreamContext
+from pydantic import ValidationError
+
+from common import logs
+from common.audit import Activity
+from common.bus import Handlers, NatsBus, Server
+from common.changes import NatsChanges
+from common.db import Database
+from common.outbox import Relay, ensure_stream
+from common.sealing import Sealer
+from common.settings import DatabaseSettings, Settings
+from common.tenants import Tenants
+
+log = logs.get(__name__)
+
+VERSION = "0.1.0"
+BEAT = 2.0
+"""Seconds between touches of the heartbeat file."""
+
+S = TypeVar("S", bound=Settings)
+
+
+@dataclass
+class Links:
+    """What every process has once it is connected."""
+
+    name: str
+    nc: Client
+    js: JetStreamContext
+    bus: NatsBus
+    changes: NatsChanges
+    tenants: Tenants
+    activity: Activity
+    tasks: list[asyncio.Task[None]] = field(default_factory=list)
+    on_reconnect: list[Callable[[], None]] = field(default_factory=list)
+
+    def spawn(self, work: Coroutine[Any, Any, None], name: str) -> None:
+        """A task for the life of the process; if it dies, so does the process."""
+        self.tasks.append(asyncio.create_task(work, name=name))
+
+
+@dataclass
+class Stores:
+    """What a service with tables has besides."""
+
+    db: Database
+    platform: Database
+    sealer: Sealer
+    relay: Relay
+
+
+async def connect(settings: Settings, name: str) -> Links:
+    """Connect to NATS; keep trying for as long as it takes, saying so."""
+    dropped: list[Callable[[], None]] = []
+
+    async def lost() -> None:
+        log.warning("nats.disconnected")
+        for drop in dropped:
+            drop()
+
+    async def back() -> None:
+        log.info("nats.reconnected")
+        for drop in dropped:
+            drop()
+
+    password = settings.nats_password
+    nc = await nats.connect(
+        settings.nats_url,
+        name=f"aero2-{name}",
+        user=settings.nats_user,
+        password=password.get_secret_value() if password else None,
+        inbox_prefix=f"_INBOX_{name}",
+        max_reconnect_attempts=-1,
+        reconnect_time_wait=0.25,
+        ping_interval=5,
+        max_outstanding_pings=2,
+        connect_timeout=2,
+        allow_reconnect=True,
+        disconnected_cb=lost,
+        reconnected_cb=back,
+        error_cb=_nats_error,
+        pending_size=4 * 1024 * 1024,
+    )
+    bus, changes = NatsBus(nc), NatsChanges(nc)
+    tenants = Tenants(bus)
+    changes.listeners.append(tenants.heard)
+    dropped.append(tenants.cache.clear)
+    await changes.listen()
+    js = nc.jetstream(timeout=3)
+    links = Links(name, nc, js, bus, changes, tenants, Activity(nc), on_reconnect=dropped)
+    links.spawn(links.activity.run(), "activity")
+    return links
+
+
+async def _nats_error(error: Exception) -> None:
+    log.warning("nats.error", error=type(error).__name__, detail=str(error)[:200])
+
+
+async def open_stores(settings: DatabaseSettings, links: Links) -> Stores:
+    """Connect to Postgres with the service's own role and, for the relay, the platform's."""
+    platform = await Database.connect(
+        settings.platform_database_url.get_secret_value(), name=f"{links.name}-platform", size=3
+    )
+    relay = Relay(platform, links.nc, links.js)
+    db = await Database.connect(
+        settings.database_url.get_secret_value(),
+        name=links.name,
+        size=settings.pool_size,
+        on_commit=relay.wake,
+    )
+    with contextlib.suppress(nats.errors.Error, TimeoutError):
+        await ensure_stream(links.js)
+    links.spawn(relay.run(), "relay")
+    return Stores(db, platform, Sealer(settings.keys), relay)
+
+
+Start = Callable[[S, Links], Awaitable[tuple[Any, Handlers]]]
+"""Builds the service's Deps and names its handlers."""
+
+
+def run(name: str, settings: type[S], start: Start[S]) -> None:
+    """The whole life of a service process. Exits 1 with one sentence where it cannot start."""
+    try:
+        read = settings()
+    except ValidationError as error:
+        for problem in error.errors(include_url=False, include_input=False):
+            variable = "AERO2_" + "_".join(str(part) for part in problem["loc"]).upper()
+            print(f"{name}: {variable}: {problem['msg']}", file=sys.stderr)  # noqa: T201
+        raise SystemExit(1) from None
+    logs.configure(name, read.log_level)
+    uvloop.run(_live(name, read, start))
+
+
+async def _live(name: str, settings: S, start: Start[S]) -> None:
+    stop = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, stop.set)
+    starting = asyncio.create_task(_serve(name, settings, start))
+    stopping = asyncio.create_task(stop.wait())
+    await asyncio.wait({starting, stopping}, return_when=asyncio.FIRST_COMPLETED)
+    if not starting.done():
+        starting.cancel()
+        return
+    server, links, deps = starting.result()
+    dead = await wait_for_end(stopping, links)
+    await server.drain()
+    await end(links, deps)
+    if dead is not None:
+        log.error("task died", task=dead.get_name(), error=repr(dead.exception()))
+        raise SystemExit(1)
+
+
+async def _serve(name: str, settings: S, start: Start[S]) -> tuple[Server, Links, Any]:
+    links = await _patiently(lambda: connect(settings, name), "nats")
+    deps, handlers = await _patiently(lambda: start(settings, links), "start")
+    server = await Server.start(
+        links.nc, name, VERSION, deps, concurrency=settings.concurrency, queue=settings.queue
+    )
+    for contract, handler in handlers.items():
+        await server.add(contract, handler)
+    if settings.metrics_port:
+        prometheus_client.start_http_server(settings.metrics_port)
+    if settings.heartbeat:
+        links.spawn(beat(Path(settings.heartbeat), links, deps), "heartbeat")
+    log.info("ready", contracts=len(handlers))
+    return server, links, deps
+
+
+T = TypeVar("T")
+
+
+async def _patiently(attempt: Callable[[], Awaitable[T]], what: str) -> T:
+    """A server we need may come up after us: try again for as long as it takes."""
+    pause = 0.2
+    while True:
+        try:
+            return await attempt()
+        except (OSError, nats.errors.Error, asyncpg.CannotConnectNowError, TimeoutError) as error:
+            log.warning("waiting", for_=what, error=f"{type(error).__name__}: {error}"[:200])
+        await asyncio.sleep(pause)
+        pause = min(pause * 1.5, 3.0)
+
+
+async def wait_for_end(stopping: asyncio.Task[Any], links: Links) -> asyncio.Task[None] | None:
+    """Until we are told to stop, or a task that should live for ever has died: that task."""
+    done, _ = await asyncio.wait({stopping, *links.tasks}, return_when=asyncio.FIRST_COMPLETED)
+    dead = done - {stopping}
+    return next(iter(dead), None)
+
+
+async def end(links: Links, deps: Any) -> None:
+    """Close everything, in the order that loses nothing."""
+    for task in links.tasks:
+        task.cancel()
+    await asyncio.gather(*links.tasks, return_exceptions=True)
+    for name in ("db", "platform"):
+        database = getattr(deps, name, None)
+        if isinstance(database, Database):
+            await database.close()
+    with contextlib.suppress(nats.errors.Error, TimeoutError, OSError):
+        async with asyncio.timeout(2):
+            await links.nc.flush(timeout=1)
+            await links.nc.close()
+
+
+async def beat(file: Path, links: Links, deps: Any) -> None:
+    """Touch the file while NATS is connected and Postgres answers."""
+    database = getattr(deps, "db", None)
+    while True:
+        if await healthy(links, database):
+            file.touch()  # noqa: ASYNC240 - one system call on a local file
+        await asyncio.sleep(BEAT)
+
+
+async def healthy(links: Links, database: Database | None) -> bool:
+    if not links.nc.is_connected:
+        return False
+    if database is None:
+        return True
+    try:
+        async with asyncio.timeout(2), database.pool.acquire() as db:
+            await db.execute("")
+    except (OSError, TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError):
+        return False
+    return True

@@ -1,0 +1,69 @@
+"""Settings that every service has, read once from the environment in `__main__`."""
+
+from __future__ import annotations
+
+from functools import cached_property
+from urllib.parse import urlsplit
+
+from pydantic import Field, SecretStr, field_validator
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from common.crypto import BadKey, Keys
+
+
+class Settings(BaseSettings):
+    """Environment variables `AERO2_<NAME>`. A secret has no default: start is refused without."""
+
+    model_config = SettingsConfigDict(env_prefix="AERO2_", frozen=True, hide_input_in_errors=True)
+
+    nats_url: str = "nats://127.0.0.1:4222"
+    nats_user: str | None = None
+    nats_password: SecretStr | None = None
+    master_key: SecretStr
+    public_url: str = Field(
+        default="http://localhost:8080",
+        description="The platform's apex origin; applications answer on <slug>.<its host>.",
+    )
+    log_level: str = "info"
+    heartbeat: str | None = Field(default=None, description="File touched while all is well.")
+    metrics_port: int | None = Field(default=None, description="Serve Prometheus metrics here.")
+    concurrency: int = Field(default=100, ge=1, le=10_000)
+    queue: int = Field(default=1000, ge=0, le=100_000)
+
+    @field_validator("master_key")
+    @classmethod
+    def _strong(cls, key: SecretStr) -> SecretStr:
+        try:
+            Keys.parse(key.get_secret_value())
+        except BadKey as error:
+            raise ValueError(str(error)) from None
+        return key
+
+    @field_validator("public_url")
+    @classmethod
+    def _origin(cls, url: str) -> str:
+        parts = urlsplit(url)
+        if parts.scheme not in ("http", "https") or not parts.hostname or parts.path.strip("/"):
+            raise ValueError("an origin is needed, like https://id.example.com")
+        return f"{parts.scheme}://{parts.netloc.lower()}"
+
+    @cached_property
+    def keys(self) -> Keys:
+        return Keys.parse(self.master_key.get_secret_value())
+
+    @property
+    def scheme(self) -> str:
+        return urlsplit(self.public_url).scheme
+
+    @property
+    def domain(self) -> str:
+        """The platform's host with its port where that is not the scheme's default."""
+        return urlsplit(self.public_url).netloc
+
+
+class DatabaseSettings(Settings):
+    """Of a service that owns tables."""
+
+    database_url: SecretStr
+    platform_database_url: SecretStr
+    pool_size: int = Field(default=10, ge=1, le=200)

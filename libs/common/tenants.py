@@ -1,0 +1,31 @@
+"""What a process knows of applications: settings, branding, hosts; cached, dropped on change."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+
+from common.bus import Bus
+from common.caches import Cache
+from common.context import SYSTEM_CALLER, Context
+from common.contracts.tenancy import GetTenant, Tenant
+
+
+@dataclass
+class Tenants:
+    """Asks tenancy once a minute per application at most. Forgets on `changed.<app>.application`."""
+
+    bus: Bus
+    cache: Cache[Tenant] = field(default_factory=lambda: Cache("tenant", size=20_000, ttl=60))
+
+    async def get(self, ctx: Context) -> Tenant:
+        """The application of the context. Raises ApplicationNotFound."""
+        asked = replace(ctx, caller=SYSTEM_CALLER)
+        return await self.cache.fetch(
+            (ctx.app_id, "tenant"),
+            lambda: self.bus.call(asked, GetTenant()),
+            tags=lambda tenant: [("application", tenant.app_id)],
+        )
+
+    def heard(self, app_id: str, noun: str, id: str) -> None:
+        if noun == "application":
+            self.cache.drop(app_id, noun, "*")

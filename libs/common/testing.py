@@ -1,0 +1,70 @@
+"""What tests use in place of NATS: the same checks, the same JSON, no server."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass, field
+from typing import Any, TypeVar
+
+from common.bus import Handler, answer
+from common.context import Caller, Context, new_trace
+from common.contracts.audit import Event
+from common.contracts.base import Contract, Request
+from common.db import inside_transaction
+from common.problems import Problem, Unavailable
+
+R = TypeVar("R", bound=Contract)
+
+
+@dataclass
+class LocalBus:
+    """Runs the same `answer()` and the same JSON as NATS, so that tests cannot drift from it."""
+
+    handlers: dict[type[Request[Any]], tuple[Handler, Any]] = field(default_factory=dict)
+    calls: list[Request[Any]] = field(default_factory=list)
+
+    def serve(self, deps: Any, handlers: dict[type[Request[Any]], Handler]) -> None:
+        for contract, handler in handlers.items():
+            self.handlers[contract] = (handler, deps)
+
+    async def call(self, ctx: Context, request: Request[R]) -> R:
+        if inside_transaction.get():
+            raise AssertionError(f"{request.subject} called inside a transaction: move it outside")
+        self.calls.append(request)
+        if type(request) not in self.handlers:
+            raise Unavailable(f"nobody answers {request.subject}")
+        handler, deps = self.handlers[type(request)]
+        sent = Context.decode(ctx.tightened(request.within).encode())
+        body = request.model_dump_json(exclude_unset=True).encode()
+        try:
+            reply = await answer(handler, deps, type(request), sent, body)
+        except Problem as problem:
+            raise Problem.from_wire(problem.to_wire()) from None
+        return request.reply.model_validate_json(reply.model_dump_json())  # type: ignore[return-value]
+
+
+@dataclass
+class MemoryChanges:
+    """Remembers drop messages instead of sending them."""
+
+    heard: list[tuple[str, str, str]] = field(default_factory=list)
+
+    async def publish(self, ctx: Context, noun: str, id: str = "*") -> None:
+        self.heard.append((ctx.app_id, noun, id))
+
+
+@dataclass
+class MemoryActivity:
+    """Remembers activity instead of publishing it."""
+
+    noted: list[Event] = field(default_factory=list)
+
+    def note(self, ctx: Context, event: Event, *, user_id: str | None = None) -> None:
+        self.noted.append(event)
+
+
+def context(
+    app_id: str, caller: Caller | None = None, *, within: float = 10.0, **more: Any
+) -> Context:
+    """A context for a test: anonymous unless a caller is given."""
+    return Context(app_id, caller or Caller(), time.time() + within, new_trace(), **more)
