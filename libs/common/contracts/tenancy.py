@@ -12,7 +12,7 @@ from common.problems import Misdirected, NotFound
 SignupMode = Literal["open", "invite_only", "restricted"]
 MfaPolicy = Literal["off", "optional", "required"]
 AuthMethod = Literal["password", "email_code", "magic_link", "oauth", "passkey"]
-EmailDomain = Annotated[str, Field(pattern=r"^(?=.{1,253}$)[a-z0-9-]+(\.[a-z0-9-]+)+$")]
+EmailDomain = Annotated[str, Field(pattern=r"^[a-z0-9-]+(\.[a-z0-9-]+)+$", max_length=253)]
 Origin = Annotated[str, Field(pattern=r"^https?://[a-z0-9.-]+(:[0-9]{1,5})?$", max_length=300)]
 
 
