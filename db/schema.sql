@@ -1,0 +1,1316 @@
+-- The whole database of Aero2, grouped by the service that owns (alone writes) each table.
+--
+-- Rules every table keeps; tests/service/db holds them:
+--  * A table with rows of an application is PARTITION BY HASH (app_id), 16 partitions (the loop at
+--    the end), and every primary, unique and foreign key leads with app_id. Not partitioned are
+--    only the registries that find an application (applications, application_api_keys,
+--    custom_domains, deleted_slugs) and the queues (audit_outbox, mail_outbox).
+--  * Row level security is forced. A connection sees the one application named by
+--    `SET LOCAL aero2.app_id`; without it, no rows, and an INSERT is refused.
+--  * Deleting an application or a user deletes by foreign key; no code enumerates tables. Where a
+--    table hangs on a client, user or session of the same application, it has no second foreign key to
+--    applications: that would lock the application's row at every insert for nothing.
+--  * Secrets that must be compared are stored as keyed hashes (`*_hash`), secrets that must be
+--    read back as AES-256-GCM text (`*_sealed`) under the application's data key.
+--  * Constraint names are part of the interface: handlers turn a violated constraint into a
+--    domain error by its name.
+--  * Ids are UUIDv7 made by the services; ids of roles and permissions are readable text.
+
+-- ============================================================================================
+-- tenancy: applications and what finds them
+-- ============================================================================================
+
+-- owner: tenancy. The registry of tenants; slug and custom_domain are unique over all of them.
+CREATE TABLE applications (
+    id                     uuid        NOT NULL,
+    slug                   text        NOT NULL,
+    name                   text        NOT NULL,
+    owner_org_id           uuid,       -- the developer team: an organization of the dashboard
+    owner_app_id           uuid        GENERATED ALWAYS AS ('00000000-0000-0000-0000-000000000000'::uuid) STORED,
+    logo_url               text,
+    favicon_url            text,
+    primary_color          text,
+    support_email          text,
+    homepage_url           text,
+    privacy_policy_url     text,
+    terms_url              text,
+    settings               jsonb       NOT NULL DEFAULT '{}',
+    is_dashboard           boolean     NOT NULL DEFAULT false,
+    custom_domain          text,       -- the primary verified row of custom_domains
+    custom_domain_verified boolean     NOT NULL DEFAULT false,
+    cf_custom_hostname_id  text,
+    state                  text        NOT NULL DEFAULT 'creating',
+    provisioned            text[]      NOT NULL DEFAULT '{}',  -- services that have done their part
+    created_at             timestamptz NOT NULL DEFAULT now(),
+    updated_at             timestamptz NOT NULL DEFAULT now(),
+    CONSTRAINT applications_pkey PRIMARY KEY (id),
+    CONSTRAINT applications_slug_key UNIQUE (slug),
+    CONSTRAINT applications_custom_domain_key UNIQUE (custom_domain),
+    CONSTRAINT applications_slug_check CHECK (slug ~ '^[a-z0-9]([a-z0-9-]{1,61})[a-z0-9]$'),
+    CONSTRAINT applications_state_check CHECK (state IN ('creating', 'active', 'deleting')),
+    CONSTRAINT applications_is_dashboard_check CHECK (is_dashboard = (id = '00000000-0000-0000-0000-000000000000'))
+);
+CREATE INDEX idx_applications_owner ON applications (owner_org_id, created_at, id);
+CREATE INDEX idx_applications_created ON applications (created_at, id);
+CREATE INDEX idx_applications_state ON applications (state) WHERE state <> 'active';
+CREATE INDEX idx_applications_dashboard ON applications (is_dashboard) WHERE is_dashboard;
+
+-- owner: tenancy. A deleted application's slug (and its cookies, links, issuer) is not given away.
+CREATE TABLE deleted_slugs (
+    slug       text        NOT NULL,
+    deleted_at timestamptz NOT NULL DEFAULT now(),
+    free_at    timestamptz,  -- NULL: never
+    CONSTRAINT deleted_slugs_pkey PRIMARY KEY (slug)
+);
+
+-- owner: tenancy. Not partitioned: the key alone finds the application.
+CREATE TABLE application_api_keys (
+    id           uuid        NOT NULL,
+    app_id       uuid        NOT NULL,
+    key_type     text        NOT NULL,
+    key_prefix   text        NOT NULL,  -- first 12 characters
+    key_hash     text        NOT NULL,
+    name         text,
+    created_by   uuid,       -- a developer: a user of the dashboard, or NULL for the first keys
+    last_used_at timestamptz,
+    expires_at   timestamptz,
+    revoked_at   timestamptz,
+    rotated_to   uuid,       -- the successor; this key then lives until expires_at (24 h)
+    created_at   timestamptz NOT NULL DEFAULT now(),
+    CONSTRAINT application_api_keys_pkey PRIMARY KEY (id),
+    CONSTRAINT application_api_keys_key_hash_key UNIQUE (key_hash),
+    CONSTRAINT application_api_keys_app_id_fkey FOREIGN KEY (app_id)
+        REFERENCES applications (id) ON DELETE CASCADE,
+    CONSTRAINT application_api_keys_rotated_to_fkey FOREIGN KEY (rotated_to)
+        REFERENCES application_api_keys (id) ON DELETE SET NULL,
+    CONSTRAINT application_api_keys_key_type_check CHECK (key_type IN ('publishable', 'secret'))
+);
+CREATE INDEX idx_api_keys_app ON application_api_keys (app_id, created_at, id);
+CREATE INDEX idx_api_keys_prefix ON application_api_keys (key_prefix);
+CREATE INDEX idx_api_keys_rotated_to ON application_api_keys (rotated_to) WHERE rotated_to IS NOT NULL;
+
+-- owner: tenancy. Not partitioned: the host finds the application, and one proven owner per domain.
+-- Anybody may claim a domain; only who proves it holds it.
+CREATE TABLE custom_domains (
+    id                    uuid        NOT NULL,
+    app_id                uuid        NOT NULL,
+    domain                text        NOT NULL,  -- lower case, A-labels, no trailing dot
+    verification_token    text        NOT NULL,
+    txt_ok                boolean     NOT NULL DEFAULT false,
+    cname_ok              boolean     NOT NULL DEFAULT false,
+    checked_at            timestamptz,
+    last_error            text,
+    verified_at           timestamptz,
+    is_primary            boolean     NOT NULL DEFAULT false,
+    cf_custom_hostname_id text,
+    certificate_status    text,
+    created_at            timestamptz NOT NULL DEFAULT now(),
+    updated_at            timestamptz NOT NULL DEFAULT now(),
+    CONSTRAINT custom_domains_pkey PRIMARY KEY (id),
+    CONSTRAINT custom_domains_app_id_domain_key UNIQUE (app_id, domain),
+    CONSTRAINT custom_domains_app_id_fkey FOREIGN KEY (app_id)
+        REFERENCES applications (id) ON DELETE CASCADE,
+    CONSTRAINT custom_domains_is_primary_check CHECK (NOT is_primary OR verified_at IS NOT NULL)
+);
+CREATE UNIQUE INDEX custom_domains_verified_domain_key ON custom_domains (domain) WHERE verified_at IS NOT NULL;
+CREATE UNIQUE INDEX custom_domains_primary_key ON custom_domains (app_id) WHERE is_primary;
+
+-- ============================================================================================
+-- identity: users (the other owners' tables refer to them, so they stand here)
+-- ============================================================================================
+
+-- owner: identity. e-mail is kept as typed and looked up in lower case; both may be absent
+-- (passkey-only and guest users).
+CREATE TABLE users (
+    app_id                uuid        NOT NULL,
+    id                    uuid        NOT NULL,
+    email                 text,
+    email_normalized      text        COLLATE "C" GENERATED ALWAYS AS (lower(email)) STORED,
+    email_verified        boolean     NOT NULL DEFAULT false,
+    name                  text,
+    given_name            text,
+    family_name           text,
+    middle_name           text,
+    nickname              text,
+    preferred_username    text,
+    profile               text,
+    picture               text,
+    website               text,
+    gender                text,
+    birthdate             text,       -- OIDC Core 5.1: YYYY-MM-DD, YYYY or 0000-MM-DD
+    zoneinfo              text,
+    locale                text,
+    phone_number          text,
+    phone_number_verified boolean     NOT NULL DEFAULT false,
+    address               jsonb,
+    public_metadata       jsonb       NOT NULL DEFAULT '{}',
+    private_metadata      jsonb       NOT NULL DEFAULT '{}',
+    user_metadata         jsonb       NOT NULL DEFAULT '{}',
+    disabled              boolean     NOT NULL DEFAULT false,
+    epoch                 integer     NOT NULL DEFAULT 0,  -- raised to end every token at once
+    last_sign_in_at       timestamptz,
+    created_at            timestamptz NOT NULL DEFAULT now(),
+    updated_at            timestamptz NOT NULL DEFAULT now(),
+    CONSTRAINT users_pkey PRIMARY KEY (app_id, id),
+    CONSTRAINT users_app_id_email_key UNIQUE (app_id, email_normalized),
+    CONSTRAINT users_app_id_fkey FOREIGN KEY (app_id) REFERENCES applications (id) ON DELETE CASCADE,
+    CONSTRAINT users_email_verified_check CHECK (email IS NOT NULL OR NOT email_verified)
+) PARTITION BY HASH (app_id);
+CREATE INDEX idx_users_app_created ON users (app_id, created_at, id);
+
+-- ============================================================================================
+-- rbac
+-- ============================================================================================
+
+-- owner: rbac. `id` is readable and unique only inside its application.
+CREATE TABLE roles (
+    app_id      uuid        NOT NULL,
+    id          text        NOT NULL,
+    name        text        NOT NULL,
+    description text,
+    is_system   boolean     NOT NULL DEFAULT false,
+    created_at  timestamptz NOT NULL DEFAULT now(),
+    updated_at  timestamptz NOT NULL DEFAULT now(),
+    CONSTRAINT roles_pkey PRIMARY KEY (app_id, id),
+    CONSTRAINT roles_app_id_name_key UNIQUE (app_id, name),
+    CONSTRAINT roles_app_id_fkey FOREIGN KEY (app_id) REFERENCES applications (id) ON DELETE CASCADE
+) PARTITION BY HASH (app_id);
+
+-- owner: rbac
+CREATE TABLE permissions (
+    app_id      uuid        NOT NULL,
+    id          text        NOT NULL,
+    name        text        NOT NULL,
+    resource    text        NOT NULL,
+    action      text        NOT NULL,
+    description text,
+    is_system   boolean     NOT NULL DEFAULT false,
+    created_at  timestamptz NOT NULL DEFAULT now(),
+    CONSTRAINT permissions_pkey PRIMARY KEY (app_id, id),
+    CONSTRAINT permissions_app_id_name_key UNIQUE (app_id, name),
+    CONSTRAINT permissions_app_id_fkey FOREIGN KEY (app_id) REFERENCES applications (id) ON DELETE CASCADE
+) PARTITION BY HASH (app_id);
+
+-- owner: rbac. The primary key serves the seeds' idx_role_permissions_app.
+CREATE TABLE role_permissions (
+    app_id        uuid        NOT NULL,
+    role_id       text        NOT NULL,
+    permission_id text        NOT NULL,
+    created_at    timestamptz NOT NULL DEFAULT now(),
+    CONSTRAINT role_permissions_pkey PRIMARY KEY (app_id, role_id, permission_id),
+    CONSTRAINT role_permissions_role_id_fkey FOREIGN KEY (app_id, role_id)
+        REFERENCES roles (app_id, id) ON DELETE CASCADE,
+    CONSTRAINT role_permissions_permission_id_fkey FOREIGN KEY (app_id, permission_id)
+        REFERENCES permissions (app_id, id) ON DELETE CASCADE
+) PARTITION BY HASH (app_id);
+CREATE INDEX idx_role_permissions_permission ON role_permissions (app_id, permission_id);
+
+-- owner: rbac. Roles inside an organization (`admin`, `member`, …) are another namespace than the
+-- application's roles, which have an `admin` too; they bundle the same permissions.
+CREATE TABLE organization_roles (
+    app_id      uuid        NOT NULL,
+    id          text        NOT NULL,
+    name        text        NOT NULL,
+    description text,
+    is_system   boolean     NOT NULL DEFAULT false,
+    created_at  timestamptz NOT NULL DEFAULT now(),
+    updated_at  timestamptz NOT NULL DEFAULT now(),
+    CONSTRAINT organization_roles_pkey PRIMARY KEY (app_id, id),
+    CONSTRAINT organization_roles_app_id_name_key UNIQUE (app_id, name),
+    CONSTRAINT organization_roles_app_id_fkey FOREIGN KEY (app_id) REFERENCES applications (id) ON DELETE CASCADE
+) PARTITION BY HASH (app_id);
+
+-- owner: rbac
+CREATE TABLE organization_role_permissions (
+    app_id        uuid        NOT NULL,
+    role_id       text        NOT NULL,
+    permission_id text        NOT NULL,
+    created_at    timestamptz NOT NULL DEFAULT now(),
+    CONSTRAINT organization_role_permissions_pkey PRIMARY KEY (app_id, role_id, permission_id),
+    CONSTRAINT organization_role_permissions_role_id_fkey FOREIGN KEY (app_id, role_id)
+        REFERENCES organization_roles (app_id, id) ON DELETE CASCADE,
+    CONSTRAINT organization_role_permissions_permission_id_fkey FOREIGN KEY (app_id, permission_id)
+        REFERENCES permissions (app_id, id) ON DELETE CASCADE
+) PARTITION BY HASH (app_id);
+CREATE INDEX idx_organization_role_permissions_permission
+    ON organization_role_permissions (app_id, permission_id);
+
+-- ============================================================================================
+-- tenancy: organizations (developer teams are organizations of the dashboard application)
+-- ============================================================================================
+
+-- owner: tenancy
+CREATE TABLE organizations (
+    app_id           uuid        NOT NULL,
+    id               uuid        NOT NULL,
+    slug             text        NOT NULL,
+    name             text        NOT NULL,
+    logo_url         text,
+    is_personal      boolean     NOT NULL DEFAULT false,
+    created_by       uuid,
+    public_metadata  jsonb       NOT NULL DEFAULT '{}',
+    private_metadata jsonb       NOT NULL DEFAULT '{}',
+    created_at       timestamptz NOT NULL DEFAULT now(),
+    updated_at       timestamptz NOT NULL DEFAULT now(),
+    CONSTRAINT organizations_pkey PRIMARY KEY (app_id, id),
+    CONSTRAINT organizations_app_id_slug_key UNIQUE (app_id, slug),
+    CONSTRAINT organizations_app_id_fkey FOREIGN KEY (app_id) REFERENCES applications (id) ON DELETE CASCADE,
+    CONSTRAINT organizations_created_by_fkey FOREIGN KEY (app_id, created_by)
+        REFERENCES users (app_id, id) ON DELETE SET NULL (created_by)
+) PARTITION BY HASH (app_id);
+CREATE INDEX idx_organizations_app_created ON organizations (app_id, created_at, id);
+CREATE INDEX idx_organizations_created_by ON organizations (app_id, created_by);
+CREATE UNIQUE INDEX organizations_personal_key ON organizations (app_id, created_by) WHERE is_personal;
+
+-- A team that owns applications cannot be deleted: the violated constraint says so.
+ALTER TABLE applications ADD CONSTRAINT applications_owner_org_id_fkey
+    FOREIGN KEY (owner_app_id, owner_org_id) REFERENCES organizations (app_id, id);
+
+-- owner: tenancy. One organization role a member; rbac reads it to know the member's rights.
+CREATE TABLE organization_members (
+    app_id     uuid        NOT NULL,
+    org_id     uuid        NOT NULL,
+    user_id    uuid        NOT NULL,
+    role_id    text        NOT NULL DEFAULT 'member',
+    created_at timestamptz NOT NULL DEFAULT now(),
+    updated_at timestamptz NOT NULL DEFAULT now(),
+    CONSTRAINT organization_members_pkey PRIMARY KEY (app_id, org_id, user_id),
+    CONSTRAINT organization_members_org_id_fkey FOREIGN KEY (app_id, org_id)
+        REFERENCES organizations (app_id, id) ON DELETE CASCADE,
+    CONSTRAINT organization_members_user_id_fkey FOREIGN KEY (app_id, user_id)
+        REFERENCES users (app_id, id) ON DELETE CASCADE,
+    CONSTRAINT organization_members_role_id_fkey FOREIGN KEY (app_id, role_id)
+        REFERENCES organization_roles (app_id, id)
+) PARTITION BY HASH (app_id);
+CREATE INDEX idx_organization_members_user ON organization_members (app_id, user_id, org_id);
+CREATE INDEX idx_organization_members_role ON organization_members (app_id, role_id);
+CREATE INDEX idx_organization_members_created ON organization_members (app_id, org_id, created_at, user_id);
+
+-- owner: tenancy. `email` in lower case; expired = pending and past expires_at.
+CREATE TABLE organization_invitations (
+    app_id      uuid        NOT NULL,
+    id          uuid        NOT NULL,
+    org_id      uuid        NOT NULL,
+    email       text        NOT NULL,
+    role_id     text        NOT NULL DEFAULT 'member',
+    token_hash  text        NOT NULL,
+    status      text        NOT NULL DEFAULT 'pending',
+    invited_by  uuid,
+    accepted_by uuid,
+    accepted_at timestamptz,
+    sent_at     timestamptz NOT NULL DEFAULT now(),
+    expires_at  timestamptz NOT NULL,
+    created_at  timestamptz NOT NULL DEFAULT now(),
+    CONSTRAINT organization_invitations_pkey PRIMARY KEY (app_id, id),
+    CONSTRAINT organization_invitations_token_hash_key UNIQUE (app_id, token_hash),
+    CONSTRAINT organization_invitations_org_id_fkey FOREIGN KEY (app_id, org_id)
+        REFERENCES organizations (app_id, id) ON DELETE CASCADE,
+    CONSTRAINT organization_invitations_role_id_fkey FOREIGN KEY (app_id, role_id)
+        REFERENCES organization_roles (app_id, id) ON DELETE CASCADE,
+    CONSTRAINT organization_invitations_status_check CHECK (status IN ('pending', 'accepted', 'revoked'))
+) PARTITION BY HASH (app_id);
+CREATE UNIQUE INDEX organization_invitations_pending_key
+    ON organization_invitations (app_id, org_id, email) WHERE status = 'pending';
+CREATE INDEX idx_organization_invitations_created ON organization_invitations (app_id, org_id, created_at, id);
+CREATE INDEX idx_organization_invitations_role ON organization_invitations (app_id, role_id);
+
+-- owner: tenancy. A proven e-mail domain lets its users join by themselves.
+CREATE TABLE organization_domains (
+    app_id             uuid        NOT NULL,
+    id                 uuid        NOT NULL,
+    org_id             uuid        NOT NULL,
+    domain             text        NOT NULL,
+    verification_token text        NOT NULL,
+    verified_at        timestamptz,
+    auto_join          boolean     NOT NULL DEFAULT false,
+    role_id            text        NOT NULL DEFAULT 'member',
+    created_at         timestamptz NOT NULL DEFAULT now(),
+    CONSTRAINT organization_domains_pkey PRIMARY KEY (app_id, id),
+    CONSTRAINT organization_domains_org_id_domain_key UNIQUE (app_id, org_id, domain),
+    CONSTRAINT organization_domains_org_id_fkey FOREIGN KEY (app_id, org_id)
+        REFERENCES organizations (app_id, id) ON DELETE CASCADE,
+    CONSTRAINT organization_domains_role_id_fkey FOREIGN KEY (app_id, role_id)
+        REFERENCES organization_roles (app_id, id) ON DELETE CASCADE
+) PARTITION BY HASH (app_id);
+CREATE UNIQUE INDEX organization_domains_verified_key
+    ON organization_domains (app_id, domain) WHERE verified_at IS NOT NULL;
+CREATE INDEX idx_organization_domains_role ON organization_domains (app_id, role_id);
+
+-- owner: rbac. Application-wide (org_id NULL) or only inside one organization, and then gone with
+-- the membership.
+CREATE TABLE user_roles (
+    app_id     uuid        NOT NULL,
+    user_id    uuid        NOT NULL,
+    role_id    text        NOT NULL,
+    org_id     uuid,
+    granted_by text,       -- 'bootstrap', 'system' or a user's id
+    granted_at timestamptz NOT NULL DEFAULT now(),
+    CONSTRAINT user_roles_key UNIQUE NULLS NOT DISTINCT (app_id, user_id, role_id, org_id),
+    CONSTRAINT user_roles_user_id_fkey FOREIGN KEY (app_id, user_id)
+        REFERENCES users (app_id, id) ON DELETE CASCADE,
+    CONSTRAINT user_roles_role_id_fkey FOREIGN KEY (app_id, role_id)
+        REFERENCES roles (app_id, id) ON DELETE CASCADE,
+    CONSTRAINT user_roles_org_id_fkey FOREIGN KEY (app_id, org_id, user_id)
+        REFERENCES organization_members (app_id, org_id, user_id) ON DELETE CASCADE
+) PARTITION BY HASH (app_id);
+CREATE INDEX idx_user_roles_app_user ON user_roles (app_id, user_id);
+CREATE INDEX idx_user_roles_role ON user_roles (app_id, role_id);
+
+-- ============================================================================================
+-- identity: credentials, sessions, codes, protection
+-- ============================================================================================
+
+-- owner: identity
+CREATE TABLE passwords (
+    app_id      uuid        NOT NULL,
+    user_id     uuid        NOT NULL,
+    phc         text        NOT NULL,  -- PHC string: our argon2id, or an imported hash until next sign-in
+    must_change boolean     NOT NULL DEFAULT false,
+    breached    boolean     NOT NULL DEFAULT false,
+    changed_at  timestamptz NOT NULL DEFAULT now(),
+    created_at  timestamptz NOT NULL DEFAULT now(),
+    CONSTRAINT passwords_pkey PRIMARY KEY (app_id, user_id),
+    CONSTRAINT passwords_user_id_fkey FOREIGN KEY (app_id, user_id)
+        REFERENCES users (app_id, id) ON DELETE CASCADE
+) PARTITION BY HASH (app_id);
+
+-- owner: identity. Keyed by a hash of the address, not by user: an unknown address locks alike.
+CREATE TABLE sign_in_guards (
+    app_id          uuid        NOT NULL,
+    address_hash    text        NOT NULL,
+    failed_attempts integer     NOT NULL DEFAULT 0,
+    last_failed_at  timestamptz,
+    locked_until    timestamptz,
+    expires_at      timestamptz NOT NULL,
+    CONSTRAINT sign_in_guards_pkey PRIMARY KEY (app_id, address_hash),
+    CONSTRAINT sign_in_guards_app_id_fkey FOREIGN KEY (app_id) REFERENCES applications (id) ON DELETE CASCADE
+) PARTITION BY HASH (app_id);
+CREATE INDEX idx_sign_in_guards_expires ON sign_in_guards (expires_at);
+
+-- owner: identity. The active organization falls away with the membership.
+CREATE TABLE user_sessions (
+    app_id          uuid        NOT NULL,
+    id              uuid        NOT NULL,
+    user_id         uuid        NOT NULL,
+    token_hash      text        NOT NULL,
+    kind            text        NOT NULL DEFAULT 'full',  -- full | mfa_required | mfa_setup_required
+    idp_name        text,
+    acr             text,
+    amr             text[]      NOT NULL DEFAULT '{}',
+    auth_time       timestamptz NOT NULL DEFAULT now(),
+    remembered      boolean     NOT NULL DEFAULT false,
+    active_org_id   uuid,
+    previous_id     uuid,       -- the session this one replaced at a change of privilege
+    ip_address      text,
+    user_agent      text,
+    device_name     text,
+    place           text,
+    created_at      timestamptz NOT NULL DEFAULT now(),
+    last_active_at  timestamptz NOT NULL DEFAULT now(),
+    idle_expires_at timestamptz,
+    expires_at      timestamptz NOT NULL,  -- absolute
+    revoked_at      timestamptz,
+    revoked_reason  text,
+    CONSTRAINT user_sessions_pkey PRIMARY KEY (app_id, id),
+    CONSTRAINT user_sessions_user_id_fkey FOREIGN KEY (app_id, user_id)
+        REFERENCES users (app_id, id) ON DELETE CASCADE,
+    CONSTRAINT user_sessions_active_org_id_fkey FOREIGN KEY (app_id, active_org_id, user_id)
+        REFERENCES organization_members (app_id, org_id, user_id) ON DELETE SET NULL (active_org_id)
+) PARTITION BY HASH (app_id);
+CREATE UNIQUE INDEX idx_user_sessions_token ON user_sessions (app_id, token_hash);
+CREATE INDEX idx_user_sessions_user ON user_sessions (app_id, user_id, revoked_at);
+CREATE INDEX idx_user_sessions_expires ON user_sessions (expires_at);
+
+-- owner: identity. One mail may carry a code and a link; `email` in lower case. `browser_hash`
+-- binds the link to the browser that asked.
+CREATE TABLE email_verification_codes (
+    app_id       uuid        NOT NULL,
+    id           uuid        NOT NULL,
+    email        text        NOT NULL,
+    user_id      uuid,
+    type         text        NOT NULL,
+    code_hash    text,
+    link_hash    text,
+    browser_hash text,
+    payload      jsonb       NOT NULL DEFAULT '{}',
+    attempts     integer     NOT NULL DEFAULT 0,
+    max_attempts integer     NOT NULL DEFAULT 5,
+    expires_at   timestamptz NOT NULL,
+    used_at      timestamptz,
+    created_at   timestamptz NOT NULL DEFAULT now(),
+    CONSTRAINT email_verification_codes_pkey PRIMARY KEY (app_id, id),
+    CONSTRAINT email_verification_codes_app_id_fkey FOREIGN KEY (app_id)
+        REFERENCES applications (id) ON DELETE CASCADE,
+    CONSTRAINT email_verification_codes_user_id_fkey FOREIGN KEY (app_id, user_id)
+        REFERENCES users (app_id, id) ON DELETE CASCADE,
+    CONSTRAINT email_verification_codes_type_check CHECK (type IN
+        ('email_code', 'magic_link', 'password_reset', 'email_verification', 'email_change', 'invitation', 'owner_link')),
+    CONSTRAINT email_verification_codes_hash_check CHECK (code_hash IS NOT NULL OR link_hash IS NOT NULL)
+) PARTITION BY HASH (app_id);
+CREATE UNIQUE INDEX email_verification_codes_link_hash_key
+    ON email_verification_codes (app_id, link_hash) WHERE link_hash IS NOT NULL;
+CREATE INDEX idx_verification_codes_lookup ON email_verification_codes (app_id, email, type, used_at);
+CREATE INDEX idx_verification_codes_user ON email_verification_codes (app_id, user_id);
+CREATE INDEX idx_verification_codes_expires ON email_verification_codes (expires_at);
+
+-- owner: identity. An administrator's invitation into the application; `email` in lower case.
+CREATE TABLE user_invitations (
+    app_id      uuid        NOT NULL,
+    id          uuid        NOT NULL,
+    email       text        NOT NULL,
+    token_hash  text        NOT NULL,
+    role_ids    text[]      NOT NULL DEFAULT '{}',
+    profile     jsonb       NOT NULL DEFAULT '{}',
+    invited_by  text,
+    accepted_by uuid,
+    accepted_at timestamptz,
+    revoked_at  timestamptz,
+    sent_at     timestamptz NOT NULL DEFAULT now(),
+    expires_at  timestamptz NOT NULL,
+    created_at  timestamptz NOT NULL DEFAULT now(),
+    CONSTRAINT user_invitations_pkey PRIMARY KEY (app_id, id),
+    CONSTRAINT user_invitations_token_hash_key UNIQUE (app_id, token_hash),
+    CONSTRAINT user_invitations_app_id_fkey FOREIGN KEY (app_id) REFERENCES applications (id) ON DELETE CASCADE,
+    CONSTRAINT user_invitations_accepted_by_fkey FOREIGN KEY (app_id, accepted_by)
+        REFERENCES users (app_id, id) ON DELETE SET NULL (accepted_by)
+) PARTITION BY HASH (app_id);
+CREATE UNIQUE INDEX user_invitations_pending_key
+    ON user_invitations (app_id, email) WHERE accepted_at IS NULL AND revoked_at IS NULL;
+CREATE INDEX idx_user_invitations_created ON user_invitations (app_id, created_at, id);
+CREATE INDEX idx_user_invitations_accepted_by ON user_invitations (app_id, accepted_by);
+
+-- owner: identity. A device seen before, so that a new one can be told by mail.
+CREATE TABLE known_devices (
+    app_id        uuid        NOT NULL,
+    user_id       uuid        NOT NULL,
+    device_hash   text        NOT NULL,
+    name          text,
+    first_seen_at timestamptz NOT NULL DEFAULT now(),
+    last_seen_at  timestamptz NOT NULL DEFAULT now(),
+    CONSTRAINT known_devices_pkey PRIMARY KEY (app_id, user_id, device_hash),
+    CONSTRAINT known_devices_user_id_fkey FOREIGN KEY (app_id, user_id)
+        REFERENCES users (app_id, id) ON DELETE CASCADE
+) PARTITION BY HASH (app_id);
+
+-- owner: identity. A device that may skip the second factor for some days.
+CREATE TABLE trusted_devices (
+    app_id       uuid        NOT NULL,
+    id           uuid        NOT NULL,
+    user_id      uuid        NOT NULL,
+    token_hash   text        NOT NULL,
+    name         text,
+    last_used_at timestamptz,
+    expires_at   timestamptz NOT NULL,
+    revoked_at   timestamptz,
+    created_at   timestamptz NOT NULL DEFAULT now(),
+    CONSTRAINT trusted_devices_pkey PRIMARY KEY (app_id, id),
+    CONSTRAINT trusted_devices_token_hash_key UNIQUE (app_id, token_hash),
+    CONSTRAINT trusted_devices_user_id_fkey FOREIGN KEY (app_id, user_id)
+        REFERENCES users (app_id, id) ON DELETE CASCADE
+) PARTITION BY HASH (app_id);
+CREATE INDEX idx_trusted_devices_user ON trusted_devices (app_id, user_id);
+CREATE INDEX idx_trusted_devices_expires ON trusted_devices (expires_at);
+
+-- owner: identity
+CREATE TABLE passkeys (
+    app_id          uuid        NOT NULL,
+    id              uuid        NOT NULL,
+    user_id         uuid        NOT NULL,
+    credential_id   bytea       NOT NULL,
+    public_key      bytea       NOT NULL,
+    sign_count      bigint      NOT NULL DEFAULT 0,
+    rp_id           text        NOT NULL,  -- the domain it was made on; a custom domain may come later
+    aaguid          uuid,
+    transports      text[]      NOT NULL DEFAULT '{}',
+    backup_eligible boolean     NOT NULL DEFAULT false,
+    backed_up       boolean     NOT NULL DEFAULT false,
+    name            text,
+    last_used_at    timestamptz,
+    created_at      timestamptz NOT NULL DEFAULT now(),
+    CONSTRAINT passkeys_pkey PRIMARY KEY (app_id, id),
+    CONSTRAINT passkeys_credential_id_key UNIQUE (app_id, credential_id),
+    CONSTRAINT passkeys_user_id_fkey FOREIGN KEY (app_id, user_id)
+        REFERENCES users (app_id, id) ON DELETE CASCADE
+) PARTITION BY HASH (app_id);
+CREATE INDEX idx_passkeys_user ON passkeys (app_id, user_id);
+
+-- owner: identity. `last_step` refuses a code a second time within its step.
+CREATE TABLE totp_factors (
+    app_id        uuid        NOT NULL,
+    id            uuid        NOT NULL,
+    user_id       uuid        NOT NULL,
+    secret_sealed text        NOT NULL,
+    name          text,
+    last_step     bigint      NOT NULL DEFAULT 0,
+    confirmed_at  timestamptz,
+    last_used_at  timestamptz,
+    created_at    timestamptz NOT NULL DEFAULT now(),
+    CONSTRAINT totp_factors_pkey PRIMARY KEY (app_id, id),
+    CONSTRAINT totp_factors_user_id_fkey FOREIGN KEY (app_id, user_id)
+        REFERENCES users (app_id, id) ON DELETE CASCADE
+) PARTITION BY HASH (app_id);
+CREATE INDEX idx_totp_factors_user ON totp_factors (app_id, user_id);
+
+-- owner: identity
+CREATE TABLE recovery_codes (
+    app_id     uuid        NOT NULL,
+    user_id    uuid        NOT NULL,
+    code_hash  text        NOT NULL,
+    used_at    timestamptz,
+    created_at timestamptz NOT NULL DEFAULT now(),
+    CONSTRAINT recovery_codes_pkey PRIMARY KEY (app_id, user_id, code_hash),
+    CONSTRAINT recovery_codes_user_id_fkey FOREIGN KEY (app_id, user_id)
+        REFERENCES users (app_id, id) ON DELETE CASCADE
+) PARTITION BY HASH (app_id);
+
+-- owner: identity
+CREATE TABLE identity_providers (
+    app_id                 uuid        NOT NULL,
+    id                     uuid        NOT NULL,
+    name                   text        NOT NULL,
+    display_name           text        NOT NULL,
+    type                   text        NOT NULL,
+    issuer                 text,
+    authorization_endpoint text        NOT NULL,
+    token_endpoint         text        NOT NULL,
+    userinfo_endpoint      text,
+    jwks_uri               text,
+    client_id              text        NOT NULL,
+    client_secret_sealed   text        NOT NULL,
+    scopes                 text[]      NOT NULL DEFAULT '{}',
+    claim_mapping          jsonb       NOT NULL DEFAULT '{}',
+    trusts_email           boolean     NOT NULL DEFAULT false,  -- its email_verified counts as our own proof
+    enabled                boolean     NOT NULL DEFAULT true,
+    created_at             timestamptz NOT NULL DEFAULT now(),
+    updated_at             timestamptz NOT NULL DEFAULT now(),
+    CONSTRAINT identity_providers_pkey PRIMARY KEY (app_id, id),
+    CONSTRAINT identity_providers_app_id_name_key UNIQUE (app_id, name),
+    CONSTRAINT identity_providers_app_id_fkey FOREIGN KEY (app_id) REFERENCES applications (id) ON DELETE CASCADE,
+    CONSTRAINT identity_providers_type_check CHECK (type IN ('oauth2', 'oidc'))
+) PARTITION BY HASH (app_id);
+CREATE INDEX idx_idps_app_enabled ON identity_providers (app_id, enabled);
+
+-- owner: identity. One account at a provider is one user here: stricter than the seed's unique
+-- key, which would let two users share it. The key also serves idx_user_identity_links_idp.
+CREATE TABLE user_identity_links (
+    app_id               uuid        NOT NULL,
+    id                   uuid        NOT NULL,
+    user_id              uuid        NOT NULL,
+    idp_id               uuid        NOT NULL,
+    idp_user_id          text        NOT NULL,
+    idp_username         text,
+    idp_email            text,
+    access_token_sealed  text,
+    refresh_token_sealed text,
+    token_expires_at     timestamptz,
+    last_used_at         timestamptz,
+    created_at           timestamptz NOT NULL DEFAULT now(),
+    CONSTRAINT user_identity_links_pkey PRIMARY KEY (app_id, id),
+    CONSTRAINT user_identity_links_idp_user_key UNIQUE (app_id, idp_id, idp_user_id),
+    CONSTRAINT user_identity_links_user_id_fkey FOREIGN KEY (app_id, user_id)
+        REFERENCES users (app_id, id) ON DELETE CASCADE,
+    CONSTRAINT user_identity_links_idp_id_fkey FOREIGN KEY (app_id, idp_id)
+        REFERENCES identity_providers (app_id, id) ON DELETE CASCADE
+) PARTITION BY HASH (app_id);
+CREATE INDEX idx_user_identity_links_app_user ON user_identity_links (app_id, user_id);
+
+-- owner: identity. Taken by one UPDATE … WHERE used_at IS NULL, and only by the browser that began.
+CREATE TABLE oauth_state (
+    app_id               uuid        NOT NULL,
+    state_hash           text        NOT NULL,
+    idp_name             text        NOT NULL,
+    redirect_uri         text        NOT NULL,  -- where the user goes afterwards
+    browser_hash         text        NOT NULL,
+    nonce                text,
+    code_verifier_sealed text,
+    link_user_id         uuid,       -- set when a signed-in user links a provider
+    expires_at           timestamptz NOT NULL,
+    used_at              timestamptz,
+    created_at           timestamptz NOT NULL DEFAULT now(),
+    CONSTRAINT oauth_state_pkey PRIMARY KEY (app_id, state_hash),
+    CONSTRAINT oauth_state_app_id_fkey FOREIGN KEY (app_id) REFERENCES applications (id) ON DELETE CASCADE,
+    CONSTRAINT oauth_state_link_user_id_fkey FOREIGN KEY (app_id, link_user_id)
+        REFERENCES users (app_id, id) ON DELETE CASCADE
+) PARTITION BY HASH (app_id);
+CREATE INDEX idx_oauth_state_expires ON oauth_state (expires_at);
+CREATE INDEX idx_oauth_state_link_user ON oauth_state (app_id, link_user_id);
+
+-- owner: shared by the services that limit. Its partitions are UNLOGGED: a crash forgets the counts,
+-- which is right for limits. `tat` for GCRA, `window_start` and `hits` for fixed windows.
+CREATE TABLE rate_limits (
+    app_id       uuid        NOT NULL,
+    key          text        NOT NULL,  -- '<limit>:<hash of whom>'
+    tat          timestamptz,
+    window_start timestamptz,
+    hits         integer     NOT NULL DEFAULT 0,
+    expires_at   timestamptz NOT NULL,
+    CONSTRAINT rate_limits_pkey PRIMARY KEY (app_id, key),
+    CONSTRAINT rate_limits_app_id_fkey FOREIGN KEY (app_id) REFERENCES applications (id) ON DELETE CASCADE
+) PARTITION BY HASH (app_id);
+
+-- ============================================================================================
+-- oidc
+-- ============================================================================================
+
+-- owner: oidc. The seed's client_secret lives in oauth_client_secrets, several for rotation.
+CREATE TABLE oauth_clients (
+    app_id                        uuid        NOT NULL,
+    id                            uuid        NOT NULL,
+    client_id                     text        NOT NULL,
+    name                          text        NOT NULL,
+    type                          text        NOT NULL DEFAULT 'web',
+    redirect_uris                 text[]      NOT NULL DEFAULT '{}',
+    post_logout_redirect_uris     text[]      NOT NULL DEFAULT '{}',
+    scopes                        text[]      NOT NULL DEFAULT '{}',
+    grant_types                   text[]      NOT NULL DEFAULT '{authorization_code,refresh_token}',
+    allowed_origins               text[]      NOT NULL DEFAULT '{}',
+    default_resources             text[]      NOT NULL DEFAULT '{}',
+    token_endpoint_auth_method    text        NOT NULL DEFAULT 'client_secret_basic',
+    token_endpoint_auth_alg       text,
+    require_pkce                  boolean     NOT NULL DEFAULT true,
+    jwks                          jsonb,
+    jwks_uri                      text,
+    first_party                   boolean     NOT NULL DEFAULT false,  -- consent is not asked
+    subject_type                  text        NOT NULL DEFAULT 'public',
+    sector_identifier             text,
+    id_token_alg                  text        NOT NULL DEFAULT 'RS256',
+    access_token_alg              text        NOT NULL DEFAULT 'ES256',
+    access_token_format           text        NOT NULL DEFAULT 'jwt',
+    userinfo_alg                  text,       -- NULL: plain JSON
+    access_token_lifetime         integer     NOT NULL DEFAULT 900,
+    id_token_lifetime             integer     NOT NULL DEFAULT 3600,
+    refresh_token_lifetime        integer     NOT NULL DEFAULT 604800,   -- idle, sliding
+    refresh_token_max_lifetime    integer     NOT NULL DEFAULT 2592000,  -- absolute
+    rotate_refresh_tokens         boolean     NOT NULL DEFAULT true,
+    include_rights                boolean     NOT NULL DEFAULT false,
+    claims_mapping                jsonb       NOT NULL DEFAULT '{}',
+    backchannel_logout_uri        text,
+    backchannel_session_required  boolean     NOT NULL DEFAULT false,
+    frontchannel_logout_uri       text,
+    frontchannel_session_required boolean     NOT NULL DEFAULT false,
+    initiate_login_uri            text,
+    default_max_age               integer,
+    require_auth_time             boolean     NOT NULL DEFAULT false,
+    default_acr_values            text[]      NOT NULL DEFAULT '{}',
+    logo_uri                      text,
+    client_uri                    text,
+    policy_uri                    text,
+    tos_uri                       text,
+    contacts                      text[]      NOT NULL DEFAULT '{}',
+    enabled                       boolean     NOT NULL DEFAULT true,
+    created_at                    timestamptz NOT NULL DEFAULT now(),
+    updated_at                    timestamptz NOT NULL DEFAULT now(),
+    CONSTRAINT oauth_clients_pkey PRIMARY KEY (app_id, id),
+    CONSTRAINT oauth_clients_app_id_client_id_key UNIQUE (app_id, client_id),
+    CONSTRAINT oauth_clients_app_id_fkey FOREIGN KEY (app_id) REFERENCES applications (id) ON DELETE CASCADE,
+    CONSTRAINT oauth_clients_type_check CHECK (type IN ('web', 'spa', 'native', 'service')),
+    CONSTRAINT oauth_clients_auth_method_check CHECK (token_endpoint_auth_method IN
+        ('none', 'client_secret_basic', 'client_secret_post', 'client_secret_jwt', 'private_key_jwt')),
+    CONSTRAINT oauth_clients_pkce_check CHECK (require_pkce OR token_endpoint_auth_method <> 'none'),
+    CONSTRAINT oauth_clients_subject_type_check CHECK (subject_type IN ('public', 'pairwise')),
+    CONSTRAINT oauth_clients_access_token_format_check CHECK (access_token_format IN ('jwt', 'opaque'))
+) PARTITION BY HASH (app_id);
+CREATE INDEX idx_oauth_clients_app_enabled ON oauth_clients (app_id, enabled);
+CREATE INDEX idx_oauth_clients_app_created ON oauth_clients (app_id, created_at, id);
+
+-- owner: oidc. `secret_sealed` only for client_secret_jwt, which needs the secret itself.
+CREATE TABLE oauth_client_secrets (
+    app_id        uuid        NOT NULL,
+    id            uuid        NOT NULL,
+    client_id     text        NOT NULL,
+    secret_hash   text        NOT NULL,  -- PBKDF2-SHA-256
+    secret_hint   text,       -- last characters, for people
+    secret_sealed text,
+    expires_at    timestamptz,
+    last_used_at  timestamptz,
+    created_at    timestamptz NOT NULL DEFAULT now(),
+    CONSTRAINT oauth_client_secrets_pkey PRIMARY KEY (app_id, id),
+    CONSTRAINT oauth_client_secrets_client_id_fkey FOREIGN KEY (app_id, client_id)
+        REFERENCES oauth_clients (app_id, client_id) ON DELETE CASCADE
+) PARTITION BY HASH (app_id);
+CREATE INDEX idx_oauth_client_secrets_client ON oauth_client_secrets (app_id, client_id, created_at);
+
+-- owner: oidc. An API that tokens are for (RFC 8707).
+CREATE TABLE resources (
+    app_id                uuid        NOT NULL,
+    id                    uuid        NOT NULL,
+    identifier            text        NOT NULL,  -- the resource indicator: an absolute URI
+    name                  text        NOT NULL,
+    access_token_lifetime integer,
+    access_token_alg      text,
+    created_at            timestamptz NOT NULL DEFAULT now(),
+    updated_at            timestamptz NOT NULL DEFAULT now(),
+    CONSTRAINT resources_pkey PRIMARY KEY (app_id, id),
+    CONSTRAINT resources_app_id_identifier_key UNIQUE (app_id, identifier),
+    CONSTRAINT resources_app_id_fkey FOREIGN KEY (app_id) REFERENCES applications (id) ON DELETE CASCADE
+) PARTITION BY HASH (app_id);
+
+-- owner: oidc. A scope bound to a permission is granted only to who holds it, and goes with it:
+-- it must never become an unbound one.
+CREATE TABLE scopes (
+    app_id        uuid        NOT NULL,
+    id            uuid        NOT NULL,
+    resource_id   uuid,       -- NULL: of the application itself
+    name          text        NOT NULL,
+    description   text,
+    permission_id text,
+    claims        text[]      NOT NULL DEFAULT '{}',
+    created_at    timestamptz NOT NULL DEFAULT now(),
+    updated_at    timestamptz NOT NULL DEFAULT now(),
+    CONSTRAINT scopes_pkey PRIMARY KEY (app_id, id),
+    CONSTRAINT scopes_resource_id_name_key UNIQUE NULLS NOT DISTINCT (app_id, resource_id, name),
+    CONSTRAINT scopes_app_id_fkey FOREIGN KEY (app_id) REFERENCES applications (id) ON DELETE CASCADE,
+    CONSTRAINT scopes_resource_id_fkey FOREIGN KEY (app_id, resource_id)
+        REFERENCES resources (app_id, id) ON DELETE CASCADE,
+    CONSTRAINT scopes_permission_id_fkey FOREIGN KEY (app_id, permission_id)
+        REFERENCES permissions (app_id, id) ON DELETE CASCADE
+) PARTITION BY HASH (app_id);
+CREATE INDEX idx_scopes_permission ON scopes (app_id, permission_id);
+
+-- owner: oidc. An authorization request that waits for its user to sign in or consent.
+CREATE TABLE authorization_requests (
+    app_id       uuid        NOT NULL,
+    id_hash      text        NOT NULL,
+    client_id    text        NOT NULL,
+    params       jsonb       NOT NULL,
+    browser_hash text,
+    user_id      uuid,
+    session_id   uuid,
+    prompted     text[]      NOT NULL DEFAULT '{}',  -- interactions already done: login, consent, …
+    authenticated_after timestamptz,                 -- prompt=login, max_age: older sessions do not count
+    expires_at   timestamptz NOT NULL,
+    used_at      timestamptz,
+    created_at   timestamptz NOT NULL DEFAULT now(),
+    CONSTRAINT authorization_requests_pkey PRIMARY KEY (app_id, id_hash),
+    CONSTRAINT authorization_requests_client_id_fkey FOREIGN KEY (app_id, client_id)
+        REFERENCES oauth_clients (app_id, client_id) ON DELETE CASCADE
+) PARTITION BY HASH (app_id);
+CREATE INDEX idx_authorization_requests_client ON authorization_requests (app_id, client_id);
+CREATE INDEX idx_authorization_requests_expires ON authorization_requests (expires_at);
+
+-- owner: oidc. Every token of one authorization: ending the grant is one UPDATE here. Online
+-- grants (not offline) live no longer than their session.
+CREATE TABLE token_families (
+    app_id              uuid        NOT NULL,
+    id                  uuid        NOT NULL,
+    client_id           text        NOT NULL,
+    user_id             uuid,       -- NULL: client_credentials
+    session_id          uuid,
+    offline             boolean     NOT NULL DEFAULT false,
+    created_at          timestamptz NOT NULL DEFAULT now(),
+    absolute_expires_at timestamptz NOT NULL,
+    revoked_at          timestamptz,
+    revoked_reason      text,
+    CONSTRAINT token_families_pkey PRIMARY KEY (app_id, id),
+    CONSTRAINT token_families_client_id_fkey FOREIGN KEY (app_id, client_id)
+        REFERENCES oauth_clients (app_id, client_id) ON DELETE CASCADE,
+    CONSTRAINT token_families_user_id_fkey FOREIGN KEY (app_id, user_id)
+        REFERENCES users (app_id, id) ON DELETE CASCADE,
+    CONSTRAINT token_families_session_id_fkey FOREIGN KEY (app_id, session_id)
+        REFERENCES user_sessions (app_id, id) ON DELETE SET NULL (session_id)
+) PARTITION BY HASH (app_id);
+CREATE INDEX idx_token_families_client ON token_families (app_id, client_id);
+CREATE INDEX idx_token_families_user ON token_families (app_id, user_id);
+CREATE INDEX idx_token_families_session ON token_families (app_id, session_id);
+CREATE INDEX idx_token_families_expires ON token_families (absolute_expires_at);
+
+-- owner: oidc. The seed's `code` stored hashed. `family_id` is chosen at authorization, so that a
+-- replay can end what the first use began; the family's row appears with the first use.
+CREATE TABLE authorization_codes (
+    app_id                uuid        NOT NULL,
+    code_hash             text        NOT NULL,
+    client_id             text        NOT NULL,
+    user_id               uuid        NOT NULL,
+    session_id            uuid,
+    sid                   text,
+    redirect_uri          text        NOT NULL,
+    redirect_uri_given    boolean     NOT NULL DEFAULT true,
+    scopes                text[]      NOT NULL,
+    resource              text[]      NOT NULL DEFAULT '{}',
+    claims                jsonb,      -- the `claims` parameter, OIDC Core 5.5
+    nonce                 text,
+    code_challenge        text,
+    code_challenge_method text,
+    auth_time             timestamptz NOT NULL,
+    acr                   text,
+    amr                   text[]      NOT NULL DEFAULT '{}',
+    org_id                uuid,
+    family_id             uuid        NOT NULL,
+    expires_at            timestamptz NOT NULL,
+    used_at               timestamptz,
+    created_at            timestamptz NOT NULL DEFAULT now(),
+    CONSTRAINT authorization_codes_pkey PRIMARY KEY (app_id, code_hash),
+    CONSTRAINT authorization_codes_client_id_fkey FOREIGN KEY (app_id, client_id)
+        REFERENCES oauth_clients (app_id, client_id) ON DELETE CASCADE,
+    CONSTRAINT authorization_codes_user_id_fkey FOREIGN KEY (app_id, user_id)
+        REFERENCES users (app_id, id) ON DELETE CASCADE,
+    CONSTRAINT authorization_codes_challenge_method_check CHECK (code_challenge_method = 'S256'),
+    CONSTRAINT authorization_codes_challenge_check CHECK ((code_challenge IS NULL) = (code_challenge_method IS NULL))
+) PARTITION BY HASH (app_id);
+CREATE INDEX idx_auth_codes_client ON authorization_codes (app_id, client_id);
+CREATE INDEX idx_auth_codes_user ON authorization_codes (app_id, user_id);
+CREATE INDEX idx_auth_codes_expires ON authorization_codes (expires_at);
+
+-- owner: oidc. The seed's `token` stored hashed. Client and user stand here for reading; what
+-- deletes the row is its family. `child_sealed` is the answer the successor was born with, given
+-- again to the immediate parent within ten seconds.
+CREATE TABLE refresh_tokens (
+    app_id              uuid        NOT NULL,
+    token_hash          text        NOT NULL,
+    family_id           uuid        NOT NULL,
+    parent_hash         text,
+    generation          integer     NOT NULL DEFAULT 0,
+    client_id           text        NOT NULL,
+    user_id             uuid,
+    session_id          uuid,
+    sid                 text,
+    scopes              text[]      NOT NULL,
+    resource            text[]      NOT NULL DEFAULT '{}',
+    claims              jsonb,
+    nonce               text,
+    auth_time           timestamptz,
+    acr                 text,
+    amr                 text[]      NOT NULL DEFAULT '{}',
+    org_id              uuid,
+    user_epoch          integer     NOT NULL DEFAULT 0,
+    expires_at          timestamptz NOT NULL,  -- sliding
+    absolute_expires_at timestamptz NOT NULL,
+    used_at             timestamptz,
+    rotated_at          timestamptz,
+    child_sealed        text,
+    revoked_at          timestamptz,
+    created_at          timestamptz NOT NULL DEFAULT now(),
+    CONSTRAINT refresh_tokens_pkey PRIMARY KEY (app_id, token_hash),
+    CONSTRAINT refresh_tokens_family_id_generation_key UNIQUE (app_id, family_id, generation),
+    CONSTRAINT refresh_tokens_family_id_fkey FOREIGN KEY (app_id, family_id)
+        REFERENCES token_families (app_id, id) ON DELETE CASCADE
+) PARTITION BY HASH (app_id);
+CREATE INDEX idx_refresh_tokens_client ON refresh_tokens (app_id, client_id);
+CREATE INDEX idx_refresh_tokens_user ON refresh_tokens (app_id, user_id);
+CREATE INDEX idx_refresh_tokens_expires ON refresh_tokens (expires_at);
+
+-- owner: oidc. Opaque access tokens only; JWTs are stored nowhere.
+CREATE TABLE access_tokens (
+    app_id     uuid        NOT NULL,
+    token_hash text        NOT NULL,
+    jti        text        NOT NULL,
+    family_id  uuid,       -- NULL: client_credentials
+    client_id  text        NOT NULL,
+    user_id    uuid,
+    session_id uuid,
+    sid        text,
+    scopes     text[]      NOT NULL,
+    audience   text[]      NOT NULL,
+    claims     jsonb       NOT NULL DEFAULT '{}',
+    user_epoch integer     NOT NULL DEFAULT 0,
+    expires_at timestamptz NOT NULL,
+    revoked_at timestamptz,
+    created_at timestamptz NOT NULL DEFAULT now(),
+    CONSTRAINT access_tokens_pkey PRIMARY KEY (app_id, token_hash),
+    CONSTRAINT access_tokens_client_id_fkey FOREIGN KEY (app_id, client_id)
+        REFERENCES oauth_clients (app_id, client_id) ON DELETE CASCADE,
+    CONSTRAINT access_tokens_user_id_fkey FOREIGN KEY (app_id, user_id)
+        REFERENCES users (app_id, id) ON DELETE CASCADE,
+    CONSTRAINT access_tokens_family_id_fkey FOREIGN KEY (app_id, family_id)
+        REFERENCES token_families (app_id, id) ON DELETE CASCADE
+) PARTITION BY HASH (app_id);
+CREATE INDEX idx_access_tokens_client ON access_tokens (app_id, client_id);
+CREATE INDEX idx_access_tokens_user ON access_tokens (app_id, user_id);
+CREATE INDEX idx_access_tokens_family ON access_tokens (app_id, family_id);
+CREATE INDEX idx_access_tokens_expires ON access_tokens (expires_at);
+
+-- owner: oidc. JWTs revoked one by one, until they would have expired anyway.
+CREATE TABLE revoked_tokens (
+    app_id     uuid        NOT NULL,
+    jti        text        NOT NULL,
+    expires_at timestamptz NOT NULL,
+    revoked_at timestamptz NOT NULL DEFAULT now(),
+    CONSTRAINT revoked_tokens_pkey PRIMARY KEY (app_id, jti),
+    CONSTRAINT revoked_tokens_app_id_fkey FOREIGN KEY (app_id) REFERENCES applications (id) ON DELETE CASCADE
+) PARTITION BY HASH (app_id);
+CREATE INDEX idx_revoked_tokens_expires ON revoked_tokens (expires_at);
+
+-- owner: oidc. What a user allowed a client; a scope beyond it is asked for again.
+CREATE TABLE consents (
+    app_id     uuid        NOT NULL,
+    user_id    uuid        NOT NULL,
+    client_id  text        NOT NULL,
+    scopes     text[]      NOT NULL DEFAULT '{}',
+    resources  text[]      NOT NULL DEFAULT '{}',
+    created_at timestamptz NOT NULL DEFAULT now(),
+    updated_at timestamptz NOT NULL DEFAULT now(),
+    CONSTRAINT consents_pkey PRIMARY KEY (app_id, user_id, client_id),
+    CONSTRAINT consents_user_id_fkey FOREIGN KEY (app_id, user_id)
+        REFERENCES users (app_id, id) ON DELETE CASCADE,
+    CONSTRAINT consents_client_id_fkey FOREIGN KEY (app_id, client_id)
+        REFERENCES oauth_clients (app_id, client_id) ON DELETE CASCADE
+) PARTITION BY HASH (app_id);
+CREATE INDEX idx_consents_client ON consents (app_id, client_id, created_at, user_id);
+
+-- owner: oidc. next → active → retiring → retired; one active key for each algorithm.
+CREATE TABLE signing_keys (
+    app_id         uuid        NOT NULL,
+    kid            text        NOT NULL,
+    alg            text        NOT NULL,
+    use            text        NOT NULL DEFAULT 'sig',
+    public_jwk     jsonb       NOT NULL,
+    private_sealed text,       -- forgotten once retired
+    state          text        NOT NULL DEFAULT 'next',
+    not_before     timestamptz NOT NULL DEFAULT now(),  -- published earlier, signs from here on
+    activated_at   timestamptz,
+    retire_at      timestamptz,
+    created_at     timestamptz NOT NULL DEFAULT now(),
+    CONSTRAINT signing_keys_pkey PRIMARY KEY (app_id, kid),
+    CONSTRAINT signing_keys_app_id_fkey FOREIGN KEY (app_id) REFERENCES applications (id) ON DELETE CASCADE,
+    CONSTRAINT signing_keys_state_check CHECK (state IN ('next', 'active', 'retiring', 'retired')),
+    CONSTRAINT signing_keys_private_check CHECK (private_sealed IS NOT NULL OR state = 'retired')
+) PARTITION BY HASH (app_id);
+CREATE UNIQUE INDEX signing_keys_active_key ON signing_keys (app_id, alg) WHERE state = 'active';
+CREATE UNIQUE INDEX signing_keys_next_key ON signing_keys (app_id, alg) WHERE state = 'next';
+
+-- owner: oidc. jti of client assertions already seen (RFC 7523), until they expire.
+CREATE TABLE client_assertion_jtis (
+    app_id     uuid        NOT NULL,
+    client_id  text        NOT NULL,
+    jti_hash   text        NOT NULL,
+    expires_at timestamptz NOT NULL,
+    CONSTRAINT client_assertion_jtis_pkey PRIMARY KEY (app_id, client_id, jti_hash),
+    CONSTRAINT client_assertion_jtis_client_id_fkey FOREIGN KEY (app_id, client_id)
+        REFERENCES oauth_clients (app_id, client_id) ON DELETE CASCADE
+) PARTITION BY HASH (app_id);
+CREATE INDEX idx_client_assertion_jtis_expires ON client_assertion_jtis (expires_at);
+
+-- owner: oidc (RFC 8628)
+CREATE TABLE device_codes (
+    app_id           uuid        NOT NULL,
+    device_code_hash text        NOT NULL,
+    user_code_hash   text        NOT NULL,
+    client_id        text        NOT NULL,
+    scopes           text[]      NOT NULL,
+    resource         text[]      NOT NULL DEFAULT '{}',
+    user_id          uuid,
+    session_id       uuid,
+    status           text        NOT NULL DEFAULT 'pending',
+    poll_interval    integer     NOT NULL DEFAULT 5,
+    last_polled_at   timestamptz,
+    expires_at       timestamptz NOT NULL,
+    used_at          timestamptz,
+    created_at       timestamptz NOT NULL DEFAULT now(),
+    CONSTRAINT device_codes_pkey PRIMARY KEY (app_id, device_code_hash),
+    CONSTRAINT device_codes_user_code_hash_key UNIQUE (app_id, user_code_hash),
+    CONSTRAINT device_codes_client_id_fkey FOREIGN KEY (app_id, client_id)
+        REFERENCES oauth_clients (app_id, client_id) ON DELETE CASCADE,
+    CONSTRAINT device_codes_user_id_fkey FOREIGN KEY (app_id, user_id)
+        REFERENCES users (app_id, id) ON DELETE CASCADE,
+    CONSTRAINT device_codes_status_check CHECK (status IN ('pending', 'approved', 'denied'))
+) PARTITION BY HASH (app_id);
+CREATE INDEX idx_device_codes_client ON device_codes (app_id, client_id);
+CREATE INDEX idx_device_codes_user ON device_codes (app_id, user_id);
+CREATE INDEX idx_device_codes_expires ON device_codes (expires_at);
+
+-- owner: oidc. Back-channel logouts still to be told; the worker reads it as aero2_platform.
+CREATE TABLE logout_deliveries (
+    app_id          uuid        NOT NULL,
+    id              uuid        NOT NULL,
+    client_id       text        NOT NULL,
+    user_id         uuid,       -- no foreign key: a deleted user's clients are told too
+    subject         text,       -- the `sub` this client knows (pairwise)
+    sid             text,
+    uri             text        NOT NULL,
+    attempts        integer     NOT NULL DEFAULT 0,
+    next_attempt_at timestamptz NOT NULL DEFAULT now(),
+    delivered_at    timestamptz,
+    last_error      text,
+    created_at      timestamptz NOT NULL DEFAULT now(),
+    CONSTRAINT logout_deliveries_pkey PRIMARY KEY (app_id, id),
+    CONSTRAINT logout_deliveries_client_id_fkey FOREIGN KEY (app_id, client_id)
+        REFERENCES oauth_clients (app_id, client_id) ON DELETE CASCADE
+) PARTITION BY HASH (app_id);
+CREATE INDEX idx_logout_deliveries_due ON logout_deliveries (next_attempt_at) WHERE delivered_at IS NULL;
+CREATE INDEX idx_logout_deliveries_client ON logout_deliveries (app_id, client_id);
+
+-- Clients seen in a session, so that logout knows whom to tell. owner: oidc
+CREATE TABLE session_clients (
+    app_id       uuid        NOT NULL,
+    session_id   uuid        NOT NULL,
+    client_id    text        NOT NULL,
+    sid          text        NOT NULL,
+    created_at   timestamptz NOT NULL DEFAULT now(),
+    CONSTRAINT session_clients_pkey PRIMARY KEY (app_id, session_id, client_id),
+    CONSTRAINT session_clients_session_id_fkey FOREIGN KEY (app_id, session_id)
+        REFERENCES user_sessions (app_id, id) ON DELETE CASCADE,
+    CONSTRAINT session_clients_client_id_fkey FOREIGN KEY (app_id, client_id)
+        REFERENCES oauth_clients (app_id, client_id) ON DELETE CASCADE
+) PARTITION BY HASH (app_id);
+CREATE INDEX idx_session_clients_client ON session_clients (app_id, client_id);
+CREATE INDEX idx_session_clients_sid ON session_clients (app_id, sid);
+
+-- ============================================================================================
+-- every service
+-- ============================================================================================
+
+-- owner: libs/common. The application's own key, wrapped by the deployment's key `kek_id`. Whoever
+-- seals first makes it (INSERT … ON CONFLICT DO NOTHING); deleting the application shreds it.
+CREATE TABLE data_keys (
+    app_id     uuid        NOT NULL,
+    id         text        NOT NULL,
+    kek_id     text        NOT NULL,
+    wrapped    bytea       NOT NULL,
+    created_at timestamptz NOT NULL DEFAULT now(),
+    wrapped_at timestamptz NOT NULL DEFAULT now(),
+    retired_at timestamptz,  -- opens, but seals nothing new
+    CONSTRAINT data_keys_pkey PRIMARY KEY (app_id, id),
+    CONSTRAINT data_keys_app_id_fkey FOREIGN KEY (app_id) REFERENCES applications (id) ON DELETE CASCADE
+) PARTITION BY HASH (app_id);
+CREATE UNIQUE INDEX data_keys_active_key ON data_keys (app_id) WHERE retired_at IS NULL;
+
+-- owner: every service inserts, tenancy reads, nobody changes. `user_id` is the acting user of this
+-- application; a developer from the dashboard is actor_kind 'developer' with actor_id alone.
+CREATE TABLE audit_logs (
+    app_id       uuid        NOT NULL,
+    id           uuid        NOT NULL,
+    user_id      uuid,
+    actor_kind   text,
+    actor_id     text,
+    session_id   uuid,
+    org_id       uuid,
+    event_type   text        NOT NULL,
+    target       text,       -- '<noun>:<id>' of what was acted upon
+    event_data   jsonb       NOT NULL DEFAULT '{}',
+    data_version integer     NOT NULL DEFAULT 1,
+    ip_address   text,
+    user_agent   text,
+    trace_id     text,
+    created_at   timestamptz NOT NULL DEFAULT now(),
+    CONSTRAINT audit_logs_pkey PRIMARY KEY (app_id, id),
+    CONSTRAINT audit_logs_app_id_fkey FOREIGN KEY (app_id) REFERENCES applications (id) ON DELETE CASCADE,
+    CONSTRAINT audit_logs_user_id_fkey FOREIGN KEY (app_id, user_id)
+        REFERENCES users (app_id, id) ON DELETE SET NULL (user_id)
+) PARTITION BY HASH (app_id);
+CREATE INDEX idx_audit_logs_app_created ON audit_logs (app_id, created_at DESC, id DESC);
+CREATE INDEX idx_audit_logs_app_user ON audit_logs (app_id, user_id, created_at DESC, id DESC);
+CREATE INDEX idx_audit_logs_app_type ON audit_logs (app_id, event_type, created_at DESC, id DESC);
+
+-- owner: tenancy. The chain over audit_logs of one application; it outlives the rows that retention
+-- takes, so that what is left can still be verified.
+CREATE TABLE audit_chain (
+    app_id        uuid        NOT NULL,
+    seq           bigint      NOT NULL,
+    event_id      uuid        NOT NULL,
+    previous_hash bytea       NOT NULL,
+    hash          bytea       NOT NULL,
+    created_at    timestamptz NOT NULL DEFAULT now(),
+    CONSTRAINT audit_chain_pkey PRIMARY KEY (app_id, seq),
+    CONSTRAINT audit_chain_event_id_key UNIQUE (app_id, event_id),
+    CONSTRAINT audit_chain_app_id_fkey FOREIGN KEY (app_id) REFERENCES applications (id) ON DELETE CASCADE
+) PARTITION BY HASH (app_id);
+
+-- owner: tenancy. Signed heads of the chain.
+CREATE TABLE audit_checkpoints (
+    app_id     uuid        NOT NULL,
+    seq        bigint      NOT NULL,
+    hash       bytea       NOT NULL,
+    kid        text        NOT NULL,
+    signature  text        NOT NULL,
+    created_at timestamptz NOT NULL DEFAULT now(),
+    CONSTRAINT audit_checkpoints_pkey PRIMARY KEY (app_id, seq),
+    CONSTRAINT audit_checkpoints_app_id_fkey FOREIGN KEY (app_id) REFERENCES applications (id) ON DELETE CASCADE
+) PARTITION BY HASH (app_id);
+
+-- owner: every service inserts; the relay (aero2_platform) sends and deletes. No foreign key: the
+-- last event of an application, its deletion, must still be sent.
+CREATE TABLE audit_outbox (
+    id              bigint      GENERATED ALWAYS AS IDENTITY,
+    app_id          uuid        NOT NULL,
+    event_id        uuid        NOT NULL,
+    subject         text        NOT NULL,
+    payload         jsonb       NOT NULL,
+    attempts        integer     NOT NULL DEFAULT 0,
+    next_attempt_at timestamptz NOT NULL DEFAULT now(),
+    created_at      timestamptz NOT NULL DEFAULT now(),
+    CONSTRAINT audit_outbox_pkey PRIMARY KEY (id),
+    CONSTRAINT audit_outbox_event_id_key UNIQUE (event_id)
+);
+
+-- owner: every service inserts; identity's mailer (aero2_platform) sends and deletes.
+CREATE TABLE mail_outbox (
+    id              bigint      GENERATED ALWAYS AS IDENTITY,
+    app_id          uuid        NOT NULL,
+    message_id      uuid        NOT NULL,
+    kind            text        NOT NULL,
+    locale          text,
+    payload_sealed  text        NOT NULL,  -- recipient and template data
+    attempts        integer     NOT NULL DEFAULT 0,
+    next_attempt_at timestamptz NOT NULL DEFAULT now(),
+    failed_at       timestamptz,  -- given up; kept for a while to be looked at
+    last_error      text,
+    created_at      timestamptz NOT NULL DEFAULT now(),
+    CONSTRAINT mail_outbox_pkey PRIMARY KEY (id),
+    CONSTRAINT mail_outbox_message_id_key UNIQUE (message_id),
+    CONSTRAINT mail_outbox_app_id_fkey FOREIGN KEY (app_id) REFERENCES applications (id) ON DELETE CASCADE
+);
+CREATE INDEX idx_mail_outbox_due ON mail_outbox (next_attempt_at) WHERE failed_at IS NULL;
+CREATE INDEX idx_mail_outbox_app ON mail_outbox (app_id);
+
+-- ============================================================================================
+-- audit_logs cannot be changed
+-- ============================================================================================
+
+-- Allowed are only: a foreign key's own work (trigger depth > 1: user_id nulled as its user is
+-- deleted, rows deleted with their application) and retention by aero2_platform. Grants refuse
+-- everybody else before this does; it also stops the owner's slips.
+CREATE FUNCTION audit_logs_keep() RETURNS trigger LANGUAGE plpgsql AS $keep$
+BEGIN
+    IF TG_OP = 'DELETE' AND (pg_trigger_depth() > 1 OR current_user = 'aero2_platform') THEN
+        RETURN OLD;
+    END IF;
+    IF TG_OP = 'UPDATE' AND pg_trigger_depth() > 1 AND NEW.user_id IS NULL
+        AND to_jsonb(NEW) - 'user_id' = to_jsonb(OLD) - 'user_id' THEN
+        RETURN NEW;
+    END IF;
+    RAISE EXCEPTION 'audit_logs are immutable' USING ERRCODE = 'integrity_constraint_violation';
+END
+$keep$;
+CREATE TRIGGER audit_logs_keep BEFORE UPDATE OR DELETE ON audit_logs
+    FOR EACH ROW EXECUTE FUNCTION audit_logs_keep();
+CREATE TRIGGER audit_logs_keep_all BEFORE TRUNCATE ON audit_logs
+    FOR EACH STATEMENT EXECUTE FUNCTION audit_logs_keep();
+
+-- ============================================================================================
+-- the built-in application; tenancy provisions it at start like any other
+-- ============================================================================================
+
+INSERT INTO applications (id, slug, name, is_dashboard)
+VALUES ('00000000-0000-0000-0000-000000000000', 'dashboard', 'Dashboard', true);
+
+-- ============================================================================================
+-- partitions and row level security
+-- ============================================================================================
+
+-- The tenant's policy reads `aero2.app_id` so that a setting that was never made (NULL) and one
+-- whose SET LOCAL has ended (empty text) both deny, and neither raises.
+DO $partitions$
+DECLARE
+    partitioned text;
+    persistence text;
+BEGIN
+    FOR partitioned IN
+        SELECT relname FROM pg_catalog.pg_class
+        WHERE relkind = 'p' AND relnamespace = 'public'::regnamespace ORDER BY oid
+    LOOP
+        persistence := CASE WHEN partitioned = 'rate_limits' THEN 'UNLOGGED' ELSE '' END;
+        FOR n IN 0..15 LOOP
+            EXECUTE format(
+                'CREATE %s TABLE %I PARTITION OF %I FOR VALUES WITH (MODULUS 16, REMAINDER %s)',
+                persistence, partitioned || '_p' || lpad(n::text, 2, '0'), partitioned, n);
+        END LOOP;
+        EXECUTE format('ALTER TABLE %I ENABLE ROW LEVEL SECURITY, FORCE ROW LEVEL SECURITY', partitioned);
+        EXECUTE format(
+            'CREATE POLICY tenant ON %I USING (app_id = nullif(current_setting(''aero2.app_id'', true), '''')::uuid)',
+            partitioned);
+        EXECUTE format('CREATE POLICY platform ON %I TO aero2_platform USING (true)', partitioned);
+    END LOOP;
+END
+$partitions$;
+
+-- The registries: tenancy must find an application before any is known, so it reads all of them;
+-- what belongs to an application it writes only as that application.
+ALTER TABLE applications ENABLE ROW LEVEL SECURITY, FORCE ROW LEVEL SECURITY;
+CREATE POLICY tenant ON applications FOR SELECT
+    USING (id = nullif(current_setting('aero2.app_id', true), '')::uuid);
+CREATE POLICY registry ON applications TO aero2_tenancy USING (true);
+CREATE POLICY platform ON applications FOR SELECT TO aero2_platform USING (true);
+
+ALTER TABLE deleted_slugs ENABLE ROW LEVEL SECURITY, FORCE ROW LEVEL SECURITY;
+CREATE POLICY registry ON deleted_slugs TO aero2_tenancy USING (true);
+CREATE POLICY platform ON deleted_slugs TO aero2_platform USING (true);
+
+ALTER TABLE application_api_keys ENABLE ROW LEVEL SECURITY, FORCE ROW LEVEL SECURITY;
+CREATE POLICY tenant ON application_api_keys
+    USING (app_id = nullif(current_setting('aero2.app_id', true), '')::uuid);
+CREATE POLICY registry ON application_api_keys FOR SELECT TO aero2_tenancy USING (true);
+CREATE POLICY platform ON application_api_keys TO aero2_platform USING (true);
+
+ALTER TABLE custom_domains ENABLE ROW LEVEL SECURITY, FORCE ROW LEVEL SECURITY;
+CREATE POLICY tenant ON custom_domains
+    USING (app_id = nullif(current_setting('aero2.app_id', true), '')::uuid);
+CREATE POLICY registry ON custom_domains FOR SELECT TO aero2_tenancy USING (true);
+CREATE POLICY platform ON custom_domains TO aero2_platform USING (true);
+
+ALTER TABLE audit_outbox ENABLE ROW LEVEL SECURITY, FORCE ROW LEVEL SECURITY;
+CREATE POLICY tenant ON audit_outbox
+    USING (app_id = nullif(current_setting('aero2.app_id', true), '')::uuid);
+CREATE POLICY platform ON audit_outbox TO aero2_platform USING (true);
+
+ALTER TABLE mail_outbox ENABLE ROW LEVEL SECURITY, FORCE ROW LEVEL SECURITY;
+CREATE POLICY tenant ON mail_outbox
+    USING (app_id = nullif(current_setting('aero2.app_id', true), '')::uuid);
+CREATE POLICY platform ON mail_outbox TO aero2_platform USING (true);
+
+-- ============================================================================================
+-- grants: on the partitioned table only, never on a partition
+-- ============================================================================================
+
+GRANT SELECT, INSERT, UPDATE, DELETE ON
+    applications, deleted_slugs, application_api_keys, custom_domains, organizations,
+    organization_members, organization_invitations, organization_domains
+    TO aero2_tenancy;
+GRANT SELECT ON audit_logs TO aero2_tenancy;
+GRANT SELECT, INSERT ON audit_chain, audit_checkpoints TO aero2_tenancy;
+
+GRANT SELECT, INSERT, UPDATE, DELETE ON
+    users, passwords, sign_in_guards, user_sessions, email_verification_codes, user_invitations,
+    known_devices, trusted_devices, passkeys, totp_factors, recovery_codes, identity_providers,
+    user_identity_links, oauth_state
+    TO aero2_identity;
+GRANT SELECT, UPDATE, DELETE ON mail_outbox TO aero2_identity;
+
+GRANT SELECT, INSERT, UPDATE, DELETE ON
+    oauth_clients, oauth_client_secrets, resources, scopes, authorization_requests, token_families,
+    authorization_codes, refresh_tokens, access_tokens, revoked_tokens, consents, signing_keys,
+    client_assertion_jtis, device_codes, logout_deliveries, session_clients
+    TO aero2_oidc;
+-- Token statements check that user, session and membership live, in one round trip (ADR 0002).
+GRANT SELECT (
+    app_id, id, email, email_normalized, email_verified, name, given_name, family_name, middle_name,
+    nickname, preferred_username, profile, picture, website, gender, birthdate, zoneinfo, locale,
+    phone_number, phone_number_verified, address, public_metadata, user_metadata, disabled, epoch,
+    created_at, updated_at
+) ON users TO aero2_oidc;
+GRANT SELECT (
+    app_id, id, user_id, kind, idp_name, acr, amr, auth_time, remembered, active_org_id, previous_id,
+    created_at, idle_expires_at, expires_at, revoked_at
+) ON user_sessions TO aero2_oidc;
+GRANT SELECT (app_id, id, slug, name, logo_url, is_personal, public_metadata) ON organizations TO aero2_oidc;
+GRANT SELECT ON organization_members, applications TO aero2_oidc;
+
+GRANT SELECT, INSERT, UPDATE, DELETE ON
+    roles, permissions, role_permissions, user_roles, organization_roles, organization_role_permissions
+    TO aero2_rbac;
+GRANT SELECT ON organization_members TO aero2_rbac;  -- a member's rights are his role's
+
+GRANT INSERT ON audit_logs, audit_outbox, mail_outbox
+    TO aero2_tenancy, aero2_identity, aero2_oidc, aero2_rbac;
+GRANT SELECT, INSERT ON data_keys
+    TO aero2_tenancy, aero2_identity, aero2_oidc, aero2_rbac;
+GRANT SELECT, INSERT, UPDATE, DELETE ON rate_limits
+    TO aero2_tenancy, aero2_identity, aero2_oidc, aero2_rbac;
+
+-- The platform role relays the queues, sweeps what expired, rewraps data keys; it reads no
+-- credential and changes no account.
+GRANT SELECT ON applications TO aero2_platform;
+GRANT SELECT, UPDATE, DELETE ON audit_outbox, mail_outbox, logout_deliveries TO aero2_platform;
+GRANT SELECT (id, app_id, last_used_at), UPDATE (last_used_at) ON application_api_keys TO aero2_platform;
+GRANT SELECT, UPDATE (kek_id, wrapped, wrapped_at, retired_at) ON data_keys TO aero2_platform;
+GRANT SELECT (slug, free_at), DELETE ON deleted_slugs TO aero2_platform;
+GRANT SELECT (app_id, id, created_at), DELETE ON audit_logs TO aero2_platform;
+GRANT SELECT (app_id, id, expires_at, revoked_at), DELETE ON user_sessions, trusted_devices TO aero2_platform;
+GRANT SELECT (app_id, id, expires_at, used_at), DELETE ON email_verification_codes TO aero2_platform;
+GRANT SELECT (app_id, id, expires_at, accepted_at, revoked_at), DELETE ON user_invitations TO aero2_platform;
+GRANT SELECT (app_id, id, expires_at, status), DELETE ON organization_invitations TO aero2_platform;
+GRANT SELECT (app_id, id, absolute_expires_at, revoked_at), DELETE ON token_families TO aero2_platform;
+GRANT SELECT (app_id, expires_at), DELETE ON
+    sign_in_guards, oauth_state, rate_limits, authorization_requests, authorization_codes,
+    refresh_tokens, access_tokens, revoked_tokens, client_assertion_jtis, device_codes,
+    oauth_client_secrets
+    TO aero2_platform;
