@@ -1049,13 +1049,12 @@ CREATE INDEX idx_session_clients_sid ON session_clients (app_id, sid);
 -- every service
 -- ============================================================================================
 
--- owner: libs/common. The application's own key, wrapped by the deployment's key `kek_id`. Whoever
--- seals first makes it (INSERT … ON CONFLICT DO NOTHING); deleting the application shreds it.
+-- owner: libs/common. The application's own key, wrapped by the deployment's (`wrapped` names which).
+-- Whoever seals first makes it (INSERT … ON CONFLICT DO NOTHING); deleting the application shreds it.
 CREATE TABLE data_keys (
     app_id     uuid        NOT NULL,
     id         text        NOT NULL,
-    kek_id     text        NOT NULL,
-    wrapped    bytea       NOT NULL,
+    wrapped    text        NOT NULL,
     created_at timestamptz NOT NULL DEFAULT now(),
     wrapped_at timestamptz NOT NULL DEFAULT now(),
     retired_at timestamptz,  -- opens, but seals nothing new
@@ -1080,7 +1079,6 @@ CREATE TABLE audit_logs (
     data_version integer     NOT NULL DEFAULT 1,
     ip_address   text,
     user_agent   text,
-    trace_id     text,
     created_at   timestamptz NOT NULL DEFAULT now(),
     CONSTRAINT audit_logs_pkey PRIMARY KEY (app_id, id),
     CONSTRAINT audit_logs_app_id_fkey FOREIGN KEY (app_id) REFERENCES applications (id) ON DELETE CASCADE,
@@ -1120,33 +1118,30 @@ CREATE TABLE audit_checkpoints (
 -- owner: every service inserts; the relay (aero2_platform) sends and deletes. No foreign key: the
 -- last event of an application, its deletion, must still be sent.
 CREATE TABLE audit_outbox (
-    id              bigint      GENERATED ALWAYS AS IDENTITY,
-    app_id          uuid        NOT NULL,
-    event_id        uuid        NOT NULL,
-    subject         text        NOT NULL,
-    payload         jsonb       NOT NULL,
-    attempts        integer     NOT NULL DEFAULT 0,
-    next_attempt_at timestamptz NOT NULL DEFAULT now(),
-    created_at      timestamptz NOT NULL DEFAULT now(),
-    CONSTRAINT audit_outbox_pkey PRIMARY KEY (id),
-    CONSTRAINT audit_outbox_event_id_key UNIQUE (event_id)
+    seq        bigint      GENERATED ALWAYS AS IDENTITY,
+    app_id     uuid        NOT NULL,
+    event_id   uuid        NOT NULL,
+    event_type text        NOT NULL,
+    payload    bytea       NOT NULL,  -- what goes to the stream, byte for byte
+    created_at timestamptz NOT NULL DEFAULT now(),
+    CONSTRAINT audit_outbox_pkey PRIMARY KEY (seq)
 );
 
 -- owner: every service inserts; identity's mailer (aero2_platform) sends and deletes.
 CREATE TABLE mail_outbox (
-    id              bigint      GENERATED ALWAYS AS IDENTITY,
+    seq             bigint      GENERATED ALWAYS AS IDENTITY,
     app_id          uuid        NOT NULL,
-    message_id      uuid        NOT NULL,
+    id              uuid        NOT NULL,
     kind            text        NOT NULL,
-    locale          text,
-    payload_sealed  text        NOT NULL,  -- recipient and template data
+    locale          text        NOT NULL,
+    sealed          text        NOT NULL,  -- recipient and template data
     attempts        integer     NOT NULL DEFAULT 0,
     next_attempt_at timestamptz NOT NULL DEFAULT now(),
     failed_at       timestamptz,  -- given up; kept for a while to be looked at
     last_error      text,
     created_at      timestamptz NOT NULL DEFAULT now(),
-    CONSTRAINT mail_outbox_pkey PRIMARY KEY (id),
-    CONSTRAINT mail_outbox_message_id_key UNIQUE (message_id),
+    CONSTRAINT mail_outbox_pkey PRIMARY KEY (seq),
+    CONSTRAINT mail_outbox_id_key UNIQUE (id),
     CONSTRAINT mail_outbox_app_id_fkey FOREIGN KEY (app_id) REFERENCES applications (id) ON DELETE CASCADE
 );
 CREATE INDEX idx_mail_outbox_due ON mail_outbox (next_attempt_at) WHERE failed_at IS NULL;
@@ -1301,7 +1296,7 @@ GRANT SELECT, INSERT, UPDATE, DELETE ON rate_limits
 GRANT SELECT ON applications TO aero2_platform;
 GRANT SELECT, UPDATE, DELETE ON audit_outbox, mail_outbox, logout_deliveries TO aero2_platform;
 GRANT SELECT (id, app_id, last_used_at), UPDATE (last_used_at) ON application_api_keys TO aero2_platform;
-GRANT SELECT, UPDATE (kek_id, wrapped, wrapped_at, retired_at) ON data_keys TO aero2_platform;
+GRANT SELECT, UPDATE (wrapped, wrapped_at, retired_at) ON data_keys TO aero2_platform;
 GRANT SELECT (slug, free_at), DELETE ON deleted_slugs TO aero2_platform;
 GRANT SELECT (app_id, id, created_at), DELETE ON audit_logs TO aero2_platform;
 GRANT SELECT (app_id, id, expires_at, revoked_at), DELETE ON user_sessions, trusted_devices TO aero2_platform;
