@@ -26,17 +26,28 @@ BEGIN
 END
 $roles$;
 
--- Nothing may wait for ever: a stuck statement, lock or forgotten transaction ends by itself.
+-- Nothing may wait for ever: a stuck statement, lock or forgotten transaction ends by itself. Set
+-- once and then left alone, so that an operator's own limits stand and nothing is written needlessly.
 DO $limits$
 DECLARE
-    name text;
+    wanted record;
 BEGIN
-    FOREACH name IN ARRAY ARRAY['aero2_tenancy', 'aero2_identity', 'aero2_oidc', 'aero2_rbac'] LOOP
-        EXECUTE format('ALTER ROLE %I SET statement_timeout = ''15s''', name);
-        EXECUTE format('ALTER ROLE %I SET lock_timeout = ''5s''', name);
-        EXECUTE format('ALTER ROLE %I SET idle_in_transaction_session_timeout = ''30s''', name);
+    FOR wanted IN
+        SELECT r.oid, r.rolname, l.setting, l.value
+        FROM (VALUES
+            ('statement_timeout', '15s', false),
+            ('lock_timeout', '5s', true),
+            ('idle_in_transaction_session_timeout', '60s', true)
+        ) AS l (setting, value, for_platform)
+        JOIN pg_catalog.pg_roles r
+            ON r.rolname IN ('aero2_tenancy', 'aero2_identity', 'aero2_oidc', 'aero2_rbac')
+            OR (r.rolname = 'aero2_platform' AND l.for_platform)
+        WHERE NOT EXISTS (
+            SELECT FROM pg_catalog.pg_db_role_setting s, unnest(s.setconfig) AS line
+            WHERE s.setrole = r.oid AND s.setdatabase = 0 AND line LIKE l.setting || '=%'
+        )
+    LOOP
+        EXECUTE format('ALTER ROLE %I SET %I = %L', wanted.rolname, wanted.setting, wanted.value);
     END LOOP;
-    ALTER ROLE aero2_platform SET lock_timeout = '5s';
-    ALTER ROLE aero2_platform SET idle_in_transaction_session_timeout = '60s';
 END
 $limits$;

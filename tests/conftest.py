@@ -1,0 +1,34 @@
+"""Fixtures for every test: a PostgreSQL server a session, a fresh database a test."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+from tests.postgres import Postgres
+
+
+@pytest.fixture(scope="session")
+def postgres() -> Iterator[Postgres]:
+    server = Postgres.start()
+    yield server
+    server.stop()
+
+
+@pytest.fixture
+def database(postgres: Postgres) -> Iterator[dict[str, str]]:
+    """A database of the test's own: its DSN by role (owner, tenancy, identity, oidc, rbac, platform).
+
+    `owner` is a superuser, whom row level security does not bind: for preparing and looking.
+    """
+    name = postgres.clone()
+    yield postgres.dsns(name)
+    postgres.drop(name)
+
+
+@pytest.fixture(scope="module")
+def module_database(postgres: Postgres) -> Iterator[dict[str, str]]:
+    """The same, shared by a module's tests, which must then not disturb each other."""
+    name = postgres.clone()
+    yield postgres.dsns(name)
+    postgres.drop(name)

