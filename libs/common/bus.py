@@ -108,6 +108,11 @@ async def answer(
         raise TooLate(f"{contract.subject} ran out of time") from None
 
 
+def encoded(reply: Contract) -> bytes:
+    """A reply as it travels."""
+    return reply.model_dump_json(exclude_none=reply.omits_none).encode()
+
+
 @dataclass
 class Server:
     """Serves contracts concurrently: nats.py alone runs one callback at a time per endpoint.
@@ -166,7 +171,7 @@ class Server:
                 ctx = Context.decode((msg.headers or {}).get(HEADER))
                 trace = ctx.trace
                 reply = await answer(handler, self.deps, contract, ctx, msg.data)
-                await msg.respond(reply.model_dump_json().encode())
+                await msg.respond(encoded(reply))
             except Problem as problem:
                 outcome = problem.code
                 await _refuse(msg, problem)

@@ -6,7 +6,7 @@ import time
 from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
-from common.bus import Handler, answer
+from common.bus import Handler, answer, encoded
 from common.context import Caller, Context, new_trace
 from common.contracts.audit import Event
 from common.contracts.base import Contract, Request
@@ -40,7 +40,7 @@ class LocalBus:
             reply = await answer(handler, deps, type(request), sent, body)
         except Problem as problem:
             raise Problem.from_wire(problem.to_wire()) from None
-        return request.reply.model_validate_json(reply.model_dump_json())  # type: ignore[return-value]
+        return request.reply.model_validate_json(encoded(reply))  # type: ignore[return-value]
 
 
 @dataclass

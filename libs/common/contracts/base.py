@@ -26,6 +26,14 @@ class Contract(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="ignore")
 
+    omits_none: ClassVar[bool] = False
+    """As a reply: absent members are left out, not null (OAuth's way)."""
+
+    def __init_subclass__(cls, *, omit_none: bool = False, **_: Any) -> None:
+        super().__init_subclass__()
+        if omit_none:
+            cls.omits_none = True
+
 
 R = TypeVar("R", bound=Contract)
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Literal
 
-from pydantic import Field
+from pydantic import ConfigDict, Field
 
 from common.contracts.base import OPEN, SYSTEM, Contract, Done, Id, Request
 from common.problems import Problem
@@ -66,7 +66,7 @@ class Credentials(Contract):
     basic: str | None = Field(default=None, repr=False, description="The Basic header's value.")
 
 
-class Tokens(Contract):
+class Tokens(Contract, omit_none=True):
     """RFC 6749 section 5.1."""
 
     access_token: str = Field(repr=False)
@@ -172,3 +172,85 @@ class Jwks(Contract):
 
 class GetJwks(Request[Jwks], subject="oidc.key.list", needs=OPEN, within=2.0, safe=True):
     """GET /oauth2/jwks.json."""
+
+
+class OpenContract(Contract):
+    """A JSON document of a standard: it may hold more members than are named here."""
+
+    model_config = ConfigDict(frozen=True, extra="allow")
+
+
+class Configuration(OpenContract):
+    """OpenID Connect Discovery 1.0 section 3, RFC 8414 section 2. Every value is true."""
+
+    issuer: str
+
+
+class GetConfiguration(
+    Request[Configuration], subject="oidc.configuration.get", needs=OPEN, within=2.0, safe=True
+):
+    """GET /.well-known/openid-configuration. The issuer is the context's origin."""
+
+
+class Userinfo(OpenContract):
+    """OpenID Connect Core 5.3.2."""
+
+    sub: str
+
+
+class GetUserinfo(
+    Request[Userinfo], subject="oidc.userinfo.get", needs=OPEN, within=2.0, safe=True
+):
+    """GET or POST /oauth2/userinfo. Raises InvalidToken, InsufficientScope."""
+
+    token: str = Field(max_length=20_000, repr=False)
+
+
+class Introspection(OpenContract):
+    """RFC 7662 section 2.2."""
+
+    active: bool
+
+
+class IntrospectToken(
+    Request[Introspection], subject="oidc.token.introspect", needs=OPEN, within=3.0, safe=True
+):
+    """POST /oauth2/introspect. Raises InvalidClient."""
+
+    params: Params = Field(repr=False)
+    basic: str | None = Field(default=None, repr=False)
+
+
+class RevokeToken(Request[Done], subject="oidc.token.revoke", needs=OPEN, within=3.0):
+    """POST /oauth2/revoke (RFC 7009). Done for an unknown token too. Raises InvalidClient."""
+
+    params: Params = Field(repr=False)
+    basic: str | None = Field(default=None, repr=False)
+
+
+class EndedSession(Contract):
+    """What the browser has to do at logout.
+
+    `confirm`: ask the person first (`request` names the pending logout). `done`: the session
+    `session_id` is to be ended and the page says so; `redirect`: the same, then go to `location`.
+    `frontchannel` are pages of relying parties to load in hidden frames first. `error`: show it.
+    """
+
+    kind: Literal["confirm", "done", "redirect", "error"]
+    location: str | None = Field(default=None, repr=False)
+    request: str | None = Field(default=None, repr=False)
+    session_id: Id | None = None
+    frontchannel: list[str] = []
+    client_name: str | None = None
+    error: str | None = None
+    error_description: str | None = None
+
+
+class EndSession(Request[EndedSession], subject="oidc.session.end", needs=OPEN, within=8.0):
+    """GET or POST /oauth2/logout (OpenID Connect RP-Initiated Logout 1.0). The gateway ends the
+    browser's session with identity when this says so; logout tokens are queued here."""
+
+    params: Params = Field(repr=False)
+    session: SignedIn | None = None
+    confirmed: bool = False
+    request: str | None = Field(default=None, max_length=200, repr=False)
