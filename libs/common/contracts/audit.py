@@ -176,6 +176,69 @@ class ClientCreated(Event, type="client_created"):
     name: str
 
 
+class ClientUpdated(Event, type="client_updated"):
+    """Fields of an OAuth client changed; their names, not their values."""
+
+    client_id: str
+    fields: list[str]
+
+
+class ClientDeleted(Event, type="client_deleted"):
+    """An OAuth client and every grant to it is gone."""
+
+    client_id: str
+
+
+class ClientSecretCreated(Event, type="client_secret_created"):
+    """A client got a secret, beside or in place of those it had."""
+
+    client_id: str
+    secret_id: str
+
+
+class ClientSecretDeleted(Event, type="client_secret_deleted"):
+    """A secret of a client is dead."""
+
+    client_id: str
+    secret_id: str
+
+
+class ConsentGranted(Event, type="consent_granted"):
+    """A user allowed a client these scopes."""
+
+    client_id: str
+    scopes: list[str]
+
+
+class GrantRevoked(Event, type="grant_revoked"):
+    """What users had allowed a client was withdrawn, and its tokens are dead."""
+
+    client_id: str
+    reason: str
+    count: int = 1
+
+
+class TokenRevoked(Event, type="token_revoked"):
+    """A client gave a token back (RFC 7009)."""
+
+    client_id: str
+    kind: str
+
+
+class KeysRotated(Event, type="signing_keys_rotated"):
+    """New signing keys were made; the old ones verify until their last token is gone."""
+
+    kids: list[str]
+    at_once: bool = False
+
+
+class ScopeChanged(Event, type="scope_changed"):
+    """A scope or resource (API) of the application was made, changed or deleted."""
+
+    name: str
+    change: str
+
+
 class CodeIssued(Event, type="authorization_granted"):
     """A client got an authorization code for a user."""
 

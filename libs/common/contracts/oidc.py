@@ -55,6 +55,44 @@ class InsufficientScope(OAuthError):
     status, code, title = 403, "insufficient_scope", "The access token lacks a scope."
 
 
+class LoginRequired(OAuthError):
+    """OpenID Connect Core section 3.1.2.6."""
+
+    code, title = "login_required", "The person has to sign in."
+
+
+class ConsentRequired(OAuthError):
+    code, title = "consent_required", "The person has to consent."
+
+
+class InteractionRequired(OAuthError):
+    code, title = "interaction_required", "The person has to do something."
+
+
+class AccountSelectionRequired(OAuthError):
+    code, title = "account_selection_required", "The person has to choose an account."
+
+
+class AccessDenied(OAuthError):
+    """RFC 6749 section 4.1.2.1."""
+
+    code, title = "access_denied", "The person refused."
+
+
+class UnsupportedResponseType(OAuthError):
+    code, title = "unsupported_response_type", "Only the response type `code` is supported."
+
+
+class RequestNotSupported(OAuthError):
+    """OpenID Connect Core section 6."""
+
+    code, title = "request_not_supported", "Request objects are not supported."
+
+
+class RequestUriNotSupported(OAuthError):
+    code, title = "request_uri_not_supported", "Request objects by reference are not supported."
+
+
 Params = list[tuple[str, str]]
 """Parameters as they came, duplicates included (RFC 6749 section 3.1 refuses those)."""
 
@@ -136,18 +174,24 @@ class ResumeAuthorization(
     request: str = Field(max_length=200, repr=False)
     session: SignedIn | None = None
     consent: Literal["allow", "deny"] | None = None
+    selected: bool = Field(
+        default=False, description="The person has just chosen this session's account."
+    )
 
 
 class AccessToken(Contract):
     """A valid access token, checked against everything that can end it."""
 
     jti: str
+    grant_id: str | None = Field(
+        default=None, description="The authorization it belongs to: noun `token` when it ends."
+    )
     client_id: str
     user_id: Id | None = None
     session_id: Id | None = None
     scopes: list[str]
     audience: list[str] = []
-    permissions: list[str] = Field(default=[], description="Rights the token carries.")
+    permissions: list[str] = Field(default=[], description="Rights it carries and its user holds.")
     org_id: Id | None = None
     expires_at: datetime
 
@@ -172,6 +216,14 @@ class Jwks(Contract):
 
 class GetJwks(Request[Jwks], subject="oidc.key.list", needs=OPEN, within=2.0, safe=True):
     """GET /oauth2/jwks.json."""
+
+
+class RotateKeys(Request[Jwks], subject="oidc.key.rotate", needs=SYSTEM, within=10.0):
+    """Replace the signing keys. The next keys are published first and sign once relying parties
+    had time to fetch them; `now` lets them sign at once, for a key that leaked."""
+
+    alg: str | None = Field(default=None, description="Only this algorithm; by default all.")
+    now: bool = False
 
 
 class OpenContract(Contract):
