@@ -1,0 +1,17 @@
+"""`python -m rbac`: roles, permissions, rights."""
+
+from __future__ import annotations
+
+from common.bus import Handlers
+from common.service import Links, run
+from rbac import deps
+from rbac.handlers import HANDLERS
+from rbac.settings import Settings
+
+
+async def start(settings: Settings, links: Links) -> tuple[deps.Deps, Handlers]:
+    return await deps.make(settings, links), HANDLERS
+
+
+if __name__ == "__main__":
+    run("rbac", Settings, start)

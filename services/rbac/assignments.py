@@ -1,0 +1,115 @@
+"""Which user has which role, in the whole application or in one organization."""
+
+from __future__ import annotations
+
+import asyncpg
+
+from common import audit
+from common.context import Context
+from common.contracts.audit import RoleAssigned, RoleUnassigned
+from common.contracts.base import Done
+from common.contracts.rbac import (
+    AssignDefaultRole,
+    AssignRole,
+    LastHolder,
+    RoleNotFound,
+    UnassignRole,
+)
+from common.db import Db
+from common.ids import DASHBOARD
+from common.problems import NotFound
+from rbac import grants, templates
+from rbac.deps import Deps
+from rbac.queries import assignments, roles
+
+UNKNOWN_USER = "there is no such user, or he does not belong to the organization"
+
+
+async def assign_default(deps: Deps, ctx: Context, asked: AssignDefaultRole) -> Done:
+    """Only a user without any role gets the initial one: what was taken from him stays taken."""
+    template = templates.of(ctx.app_id)
+    role_id, by = (template.chief, "bootstrap") if asked.operator else (template.initial, "system")
+    try:
+        async with deps.db.transaction(ctx) as tx:
+            given = await assignments.insert(
+                tx,
+                app_id=ctx.app_id,
+                user_id=asked.user_id,
+                role_id=role_id,
+                org_id=None,
+                granted_by=by,
+                only_first=not asked.operator,
+            )
+            if given:
+                event = RoleAssigned(user_id=asked.user_id, role_id=role_id)
+                await audit.record(tx, ctx, event, user_id=asked.user_id)
+    except asyncpg.ForeignKeyViolationError as error:
+        raise _missing(error) from None
+    if given:
+        await deps.changes.publish(ctx, "rights", asked.user_id)
+    return Done()
+
+
+async def assign(deps: Deps, ctx: Context, asked: AssignRole) -> Done:
+    """Giving a role twice changes nothing. Raises RoleNotFound, NotFound, NotHeld."""
+    try:
+        async with deps.db.transaction(ctx) as tx:
+            role = await roles.by_id(tx, app_id=ctx.app_id, id=asked.role_id)
+            if role is None:
+                raise RoleNotFound
+            await grants.must_hold(tx, ctx, role.permissions, org_id=asked.org_id)
+            given = await assignments.insert(
+                tx,
+                app_id=ctx.app_id,
+                user_id=asked.user_id,
+                role_id=role.id,
+                org_id=asked.org_id,
+                granted_by=ctx.caller.id or ctx.caller.kind,
+            )
+            if given:
+                await audit.record(
+                    tx,
+                    ctx,
+                    RoleAssigned(user_id=asked.user_id, role_id=role.id, org_id=asked.org_id),
+                    user_id=asked.user_id,
+                )
+    except asyncpg.ForeignKeyViolationError as error:
+        raise _missing(error) from None
+    await deps.changes.publish(ctx, "rights", asked.user_id)
+    return Done()
+
+
+async def unassign(deps: Deps, ctx: Context, asked: UnassignRole) -> Done:
+    """Raises RoleNotFound where he does not have it, NotHeld, LastHolder."""
+    async with deps.db.transaction(ctx) as tx:
+        await roles.lock(tx, app_id=ctx.app_id, id=asked.role_id)
+        role = await roles.by_id(tx, app_id=ctx.app_id, id=asked.role_id)
+        if role is None:
+            raise RoleNotFound
+        await grants.must_hold(tx, ctx, role.permissions, org_id=asked.org_id)
+        if not await assignments.delete(
+            tx, app_id=ctx.app_id, user_id=asked.user_id, role_id=role.id, org_id=asked.org_id
+        ):
+            raise RoleNotFound("he does not have this role")
+        if ctx.app_id == DASHBOARD and role.id == templates.of(ctx.app_id).chief:
+            await _someone_else_has(tx, ctx, role.id)
+        await audit.record(
+            tx,
+            ctx,
+            RoleUnassigned(user_id=asked.user_id, role_id=role.id, org_id=asked.org_id),
+            user_id=asked.user_id,
+        )
+    await deps.changes.publish(ctx, "rights", asked.user_id)
+    return Done()
+
+
+async def _someone_else_has(tx: Db, ctx: Context, role_id: str) -> None:
+    """A deployment without an operator could not be run by anyone. The role's row is locked."""
+    if not await assignments.anyone(tx, app_id=ctx.app_id, role_id=role_id):
+        raise LastHolder
+
+
+def _missing(error: asyncpg.ForeignKeyViolationError) -> NotFound:
+    if (error.constraint_name or "").endswith("role_id_fkey"):
+        return RoleNotFound()
+    return NotFound(UNKNOWN_USER)

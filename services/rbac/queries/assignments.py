@@ -1,0 +1,72 @@
+"""Rows of user_roles."""
+
+from __future__ import annotations
+
+from common.db import Db, run, value
+
+
+async def insert(
+    db: Db,
+    *,
+    app_id: str,
+    user_id: str,
+    role_id: str,
+    org_id: str | None,
+    granted_by: str,
+    only_first: bool = False,
+) -> bool:
+    """False where he has it already; with `only_first`, where he has any role of the application."""
+    return (
+        await run(
+            db,
+            """
+        INSERT INTO user_roles (app_id, user_id, role_id, org_id, granted_by)
+        SELECT $1, $2, $3, $4, $5
+        WHERE NOT ($6 AND EXISTS (
+            SELECT FROM user_roles
+            WHERE app_id = $1 AND user_id = $2 AND org_id IS NULL
+        ))
+        ON CONFLICT DO NOTHING
+        """,
+            app_id,
+            user_id,
+            role_id,
+            org_id,
+            granted_by,
+            only_first,
+        )
+        == 1
+    )
+
+
+async def delete(db: Db, *, app_id: str, user_id: str, role_id: str, org_id: str | None) -> bool:
+    return (
+        await run(
+            db,
+            """
+        DELETE FROM user_roles
+        WHERE app_id = $1 AND user_id = $2 AND role_id = $3 AND org_id IS NOT DISTINCT FROM $4
+        """,
+            app_id,
+            user_id,
+            role_id,
+            org_id,
+        )
+        == 1
+    )
+
+
+async def anyone(db: Db, *, app_id: str, role_id: str) -> bool:
+    """Whether somebody has the role in the whole application."""
+    return bool(
+        await value(
+            db,
+            """
+            SELECT EXISTS (
+                SELECT FROM user_roles WHERE app_id = $1 AND role_id = $2 AND org_id IS NULL
+            )
+            """,
+            app_id,
+            role_id,
+        )
+    )

@@ -1,0 +1,76 @@
+"""Effective rights. Role and permission ids are unique only inside an application: every join
+says app_id in all its tables."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from common.db import Db, one
+
+
+@dataclass(frozen=True)
+class Held:
+    """`permissions` hold everywhere in the application, `org_permissions` in the organization."""
+
+    roles: list[str]
+    permissions: list[str]
+    org_role: str | None
+    org_permissions: list[str]
+    teams: list[str]
+
+
+async def of(
+    db: Db, *, app_id: str, user_id: str, org_id: str | None = None, teams: bool = False
+) -> Held:
+    """Inside an organization count the member's role there and roles given to him for it. Built-in
+    permissions act on the whole application, so they never come from an organization."""
+    return await one(
+        db,
+        Held,
+        """
+        SELECT
+            ARRAY(
+                SELECT ur.role_id FROM user_roles ur
+                WHERE ur.app_id = $1 AND ur.user_id = $2 AND ur.org_id IS NULL
+                ORDER BY ur.role_id
+            ) AS roles,
+            ARRAY(
+                SELECT DISTINCT p.name
+                FROM user_roles ur
+                JOIN roles r ON r.app_id = $1 AND r.id = ur.role_id
+                JOIN role_permissions rp ON rp.app_id = $1 AND rp.role_id = r.id
+                JOIN permissions p ON p.app_id = $1 AND p.id = rp.permission_id
+                WHERE ur.app_id = $1 AND ur.user_id = $2 AND ur.org_id IS NULL
+                ORDER BY p.name
+            ) AS permissions,
+            (
+                SELECT m.role_id FROM organization_members m
+                WHERE m.app_id = $1 AND m.org_id = $3 AND m.user_id = $2
+            ) AS org_role,
+            ARRAY(
+                SELECT p.name
+                FROM organization_members m
+                JOIN organization_roles r ON r.app_id = $1 AND r.id = m.role_id
+                JOIN organization_role_permissions rp ON rp.app_id = $1 AND rp.role_id = r.id
+                JOIN permissions p ON p.app_id = $1 AND p.id = rp.permission_id
+                WHERE m.app_id = $1 AND m.org_id = $3 AND m.user_id = $2 AND NOT p.is_system
+                UNION
+                SELECT p.name
+                FROM user_roles ur
+                JOIN roles r ON r.app_id = $1 AND r.id = ur.role_id
+                JOIN role_permissions rp ON rp.app_id = $1 AND rp.role_id = r.id
+                JOIN permissions p ON p.app_id = $1 AND p.id = rp.permission_id
+                WHERE ur.app_id = $1 AND ur.user_id = $2 AND ur.org_id = $3 AND NOT p.is_system
+                ORDER BY 1
+            ) AS org_permissions,
+            ARRAY(
+                SELECT m.org_id FROM organization_members m
+                WHERE m.app_id = $1 AND m.user_id = $2 AND $4::boolean
+                ORDER BY m.org_id
+            ) AS teams
+        """,
+        app_id,
+        user_id,
+        org_id,
+        teams,
+    )

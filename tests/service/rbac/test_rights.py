@@ -1,0 +1,83 @@
+"""Effective rights of a user."""
+
+from __future__ import annotations
+
+import pytest
+from tests.service.rbac.conftest import World
+
+from common.contracts.rbac import AssignRole, RoleNotFound, UnassignRole
+from common.problems import NotFound
+
+
+async def test_same_ids_in_two_applications_do_not_mix(world: World) -> None:
+    """admin in A is nothing in B, even for the same user id in both."""
+    user = await world.user(world.a)
+    await world.owner.execute("INSERT INTO users (app_id, id) VALUES ($1, $2)", world.b, user)
+    await world.give(user, "admin", world.a)
+
+    assert (await world.rights(user, world.b)).permissions == []
+    assert (await world.rights(user, world.b)).roles == []
+
+
+async def test_teams_are_the_organizations_of_a_dashboard_user(world: World) -> None:
+    """teams are filled in the dashboard, and only there."""
+    developer, user = await world.user(world.dashboard), await world.user(world.a)
+    team = await world.organization(world.dashboard, **{developer: "admin"})
+    await world.organization(world.a, **{user: "admin"})
+
+    assert (await world.rights(developer, world.dashboard)).teams == [team]
+    assert (await world.rights(user, world.a)).teams == []
+
+
+async def test_organization_counts_only_for_its_members(world: World) -> None:
+    """An organization one does not belong to gives no role, and is not even named."""
+    inside, outside = await world.user(world.a), await world.user(world.a)
+    org = await world.organization(world.a, **{inside: "admin"})
+
+    assert (await world.rights(inside, org_id=org)).org_role == "admin"
+    assert (await world.rights(outside, org_id=org)).org_role is None
+    assert (await world.rights(outside, org_id=org)).org_id is None
+
+
+async def test_builtin_permissions_never_come_from_an_organization(world: World) -> None:
+    """Whoever is given `admin` for one organization does not thereby administer the application."""
+    user = await world.user(world.a)
+    org = await world.organization(world.a, **{user: "member"})
+    await world.call(AssignRole(user_id=user, role_id="admin", org_id=org))
+
+    assert (await world.rights(user, org_id=org)).permissions == []
+
+
+async def test_role_for_an_organization_needs_membership(world: World) -> None:
+    """A role inside an organization is given to its members alone and ends with the membership."""
+    user, stranger = await world.user(world.a), await world.user(world.a)
+    org = await world.organization(world.a, **{user: "member"})
+    with pytest.raises(NotFound):
+        await world.call(AssignRole(user_id=stranger, role_id="user", org_id=org))
+    await world.call(AssignRole(user_id=user, role_id="user", org_id=org))
+    await world.owner.execute("DELETE FROM organization_members WHERE user_id = $1", user)
+
+    assert (
+        await world.owner.fetchval("SELECT count(*) FROM user_roles WHERE user_id = $1", user) == 0
+    )
+
+
+async def test_change_is_announced_for_the_user(world: World) -> None:
+    """Giving and taking a role each tell every process whose rights changed."""
+    user = await world.user(world.a)
+    world.changes.heard.clear()
+    await world.call(AssignRole(user_id=user, role_id="admin"))
+    await world.call(UnassignRole(user_id=user, role_id="admin"))
+
+    assert world.changes.heard == [(world.a, "rights", user)] * 2
+
+
+async def test_unknown_role_or_user_is_not_found(world: World) -> None:
+    """Neither a missing role nor a user of another application can be assigned."""
+    user, other = await world.user(world.a), await world.user(world.b)
+    with pytest.raises(RoleNotFound):
+        await world.call(AssignRole(user_id=user, role_id="nope"))
+    with pytest.raises(NotFound):
+        await world.call(AssignRole(user_id=other, role_id="admin"))
+    with pytest.raises(RoleNotFound):
+        await world.call(UnassignRole(user_id=user, role_id="admin"))

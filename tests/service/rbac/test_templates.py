@@ -1,0 +1,123 @@
+"""What applications start with: the seeds, and section 0 of what we decided beyond them."""
+
+from __future__ import annotations
+
+import pytest
+from tests.service.rbac.conftest import World
+
+from common.contracts.rbac import AssignDefaultRole, SeedRoles
+from common.problems import Conflict
+from rbac import templates
+
+LEGACY = {
+    "clients:read", "clients:write", "clients:delete",
+    "users:read", "users:write", "users:delete",
+    "idps:read", "idps:write", "idps:delete",
+    "roles:read", "roles:write",
+}  # fmt: skip
+BEYOND = {
+    "audit:read", "organizations:read", "organizations:write", "webhooks:read", "webhooks:write",
+}  # fmt: skip
+DEVELOPER = {
+    "apps:create", "apps:read", "apps:write", "apps:delete", "apps:transfer",
+    "teams:read", "teams:write", "profile:read", "profile:write", "users:read",
+}  # fmt: skip
+PLATFORM = {
+    "platform:manage", "developers:read", "developers:write", "apps:read:all", "apps:write:all",
+}  # fmt: skip
+
+
+async def held(world: World, app_id: str, role_id: str) -> set[str]:
+    user = await world.user(app_id)
+    await world.give(user, role_id, app_id)
+    return set((await world.rights(user, app_id)).permissions)
+
+
+async def test_dashboard_roles_hold_what_the_seeds_say(world: World) -> None:
+    """operator holds everything, developer his ten, member profile and reading."""
+    home = world.dashboard
+
+    assert await held(world, home, "operator") == DEVELOPER | PLATFORM | LEGACY | BEYOND
+    assert await held(world, home, "developer") == DEVELOPER
+    assert await held(world, home, "member") == {
+        "profile:read", "profile:write", "apps:read", "teams:read",
+    }  # fmt: skip
+
+
+async def test_application_roles_hold_the_template(world: World) -> None:
+    """admin holds the eleven and what we added, user nothing."""
+    assert await held(world, world.a, "admin") == LEGACY | BEYOND
+    assert await held(world, world.a, "user") == set()
+
+
+async def test_permission_is_split_at_the_first_colon(world: World) -> None:
+    """apps:read:all is the action read:all on the resource apps."""
+    row = await world.owner.fetchrow(
+        "SELECT resource, action FROM permissions WHERE app_id = $1 AND id = 'apps:read:all'",
+        world.dashboard,
+    )
+    assert row is not None
+
+    assert tuple(row) == ("apps", "read:all")
+
+
+async def test_seeding_twice_changes_nothing(world: World) -> None:
+    """A second seeding adds no row and takes none."""
+
+    async def rows() -> list[object]:
+        return [
+            await world.owner.fetchval(f"SELECT count(*) FROM {table}")
+            for table in ("roles", "permissions", "role_permissions", "organization_roles")
+        ]
+
+    before = await rows()
+    await world.call(SeedRoles(template="application"))
+    await world.call(SeedRoles(template="dashboard"), world.dashboard)
+
+    assert await rows() == before
+
+
+async def test_dashboard_template_stays_in_the_dashboard(world: World) -> None:
+    """No application gets operator, and the dashboard no admin."""
+    with pytest.raises(Conflict):
+        await world.call(SeedRoles(template="dashboard"))
+    with pytest.raises(Conflict):
+        await world.call(SeedRoles(template="application"), world.dashboard)
+
+
+@pytest.mark.parametrize(
+    ("where", "operator", "role"),
+    [
+        ("dashboard", False, "developer"),
+        ("dashboard", True, "operator"),
+        ("a", False, "user"),
+        ("a", True, "admin"),
+    ],
+)
+async def test_new_user_gets_the_initial_role(
+    world: World, where: str, operator: bool, role: str
+) -> None:
+    """Who proves the bootstrap address gets the chief role, everybody else the default one, once."""
+    app_id = getattr(world, where)
+    user = await world.user(app_id)
+    for _ in range(2):
+        await world.call(AssignDefaultRole(user_id=user, operator=operator), app_id)
+
+    assert (await world.rights(user, app_id)).roles == [role]
+    assert [kind for kind, _ in await world.events(app_id, user)] == ["role_assigned"]
+
+
+async def test_default_role_does_not_undo_a_demotion(world: World) -> None:
+    """A developer who was made a member stays one at his next sign-in."""
+    user = await world.user(world.dashboard)
+    await world.give(user, "member", world.dashboard)
+    await world.call(AssignDefaultRole(user_id=user), world.dashboard)
+
+    assert (await world.rights(user, world.dashboard)).roles == ["member"]
+
+
+def test_every_mapping_names_a_permission_of_its_template() -> None:
+    """No role of a template holds a permission that the template does not make."""
+    for template in templates.TEMPLATES.values():
+        for role in template.roles:
+            assert set(role.permissions) <= set(template.permissions)
