@@ -113,6 +113,9 @@ class Cache(Generic[V]):
         self._entries.clear()
         self._tagged.clear()
 
+    def __contains__(self, key: Key) -> bool:
+        return key in self._entries
+
     def __len__(self) -> int:
         return len(self._entries)
 

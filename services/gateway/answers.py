@@ -1,0 +1,91 @@
+"""Answers as bytes, and the one place where a Problem becomes HTTP."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any, Final
+
+import orjson
+
+from common.contracts.oidc import InsufficientScope, InvalidClient, InvalidToken, OAuthError
+from common.problems import Problem, RateLimited, Unavailable
+
+Headers = list[tuple[bytes, bytes]]
+
+JSON: Final = (b"content-type", b"application/json")
+PROBLEM: Final = (b"content-type", b"application/problem+json")
+NO_STORE: Final = (b"cache-control", b"no-store")
+
+
+@dataclass(slots=True)
+class Answer:
+    """A complete response."""
+
+    status: int
+    body: bytes = b""
+    headers: Headers = field(default_factory=list)
+
+
+def json(status: int, value: Any, *headers: tuple[bytes, bytes]) -> Answer:
+    return Answer(status, orjson.dumps(value), [JSON, *headers])
+
+
+def redirect(location: str, status: int = 303) -> Answer:
+    """RFC 9110 section 15.4.4; 303 so that a POST is never repeated elsewhere (RFC 9700 4.12)."""
+    return Answer(status, b"", [(b"location", location.encode("latin-1", "ignore")), NO_STORE])
+
+
+def problem(error: Problem, trace: str) -> Answer:
+    """RFC 9457. Whatever is not a Problem was made a bare one before it came here."""
+    body = {
+        "type": f"urn:problem:{error.code}",
+        "title": error.title,
+        "status": error.status,
+        "code": error.code,
+        "detail": error.detail,
+        "instance": f"urn:trace:{trace[3:35]}",
+        **{name: value for name, value in error.extra.items() if name != "retry_after"},
+    }
+    headers = [PROBLEM, NO_STORE, *_retry(error)]
+    if error.status == 401:
+        headers.append((b"www-authenticate", b'Bearer realm="api"'))
+    return Answer(error.status, orjson.dumps(body, default=str), headers)
+
+
+def oauth(error: Problem, *, basic: bool = False) -> Answer:
+    """RFC 6749 section 5.2. Problems of ours become the nearest OAuth error."""
+    status, code = error.status, error.code
+    if not isinstance(error, OAuthError):
+        if error.status in (503, 504):
+            status, code = 503, "temporarily_unavailable"
+        elif error.status == 429:
+            code = "slow_down"
+        elif error.status < 500:
+            status, code = 400, "invalid_request"
+        else:
+            code = "server_error"
+    headers = [JSON, NO_STORE, (b"pragma", b"no-cache"), *_retry(error)]
+    if isinstance(error, InvalidClient) and basic:
+        headers.append((b"www-authenticate", b'Basic realm="token"'))
+    body = {"error": code, "error_description": error.detail}
+    return Answer(status, orjson.dumps(body), headers)
+
+
+def bearer_error(error: Problem) -> Answer:
+    """RFC 6750 section 3: the challenge says what was wrong with the token."""
+    if not isinstance(error, InvalidToken | InsufficientScope):
+        return oauth(error)
+    challenge = f'Bearer error="{error.code}", error_description="{error.detail}"'
+    body = {"error": error.code, "error_description": error.detail}
+    return Answer(
+        error.status,
+        orjson.dumps(body),
+        [JSON, NO_STORE, (b"www-authenticate", challenge.encode("latin-1", "replace"))],
+    )
+
+
+def _retry(error: Problem) -> Headers:
+    if not isinstance(error, Unavailable | RateLimited):
+        return []
+    seconds = max(1, round(float(error.extra.get("retry_after", 1))))
+    return [(b"retry-after", str(seconds).encode())]

@@ -1,0 +1,120 @@
+"""Puts the gateway together: one API for applications' hosts, one for the dashboard's."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+
+from fastapi import FastAPI, Request
+from fastapi.exceptions import RequestValidationError
+from starlette.exceptions import HTTPException
+from starlette.responses import Response
+
+from common.problems import Invalid, NotFound, Problem, field_errors
+from gateway import answers, pages, routes
+from gateway.edge import Asgi, Edge
+from gateway.openapi import describe
+from gateway.routes import discovery, health, oauth
+from gateway.state import Gateway
+from gateway.visit import Visit
+
+SLUG = "/api/applications/{slug}"
+
+
+async def nothing() -> None:
+    """Where there is nothing to start or stop."""
+
+
+def build(
+    gateway: Gateway,
+    start: Callable[[], Awaitable[None]] = nothing,
+    stop: Callable[[], Awaitable[None]] = nothing,
+) -> Edge:
+    """The whole gateway as one ASGI application."""
+    application, dashboard = api(dashboard=False), api(dashboard=True)
+    edge = Edge(
+        gateway=gateway,
+        application=_asgi(application),
+        dashboard=_asgi(dashboard),
+        internal=dict(health.INTERNAL),
+        hot={**discovery.HOT, **oauth.HOT},
+        prefixes=dict(discovery.PREFIXES),
+        start=start,
+        stop=stop,
+    )
+    for module in routes.modules():
+        edge.internal.update(getattr(module, "INTERNAL", {}))
+    edge.know(
+        frozenset(
+            getattr(route, "path", "") for app in (application, dashboard) for route in app.routes
+        )
+    )
+    return edge
+
+
+def api(*, dashboard: bool) -> FastAPI:
+    """The routes of one kind of host, with its own OpenAPI document."""
+    app = FastAPI(
+        title="Aero2 Dashboard" if dashboard else "Aero2",
+        version="1",
+        docs_url=None,
+        redoc_url=None,
+        openapi_url="/openapi.json",
+        redirect_slashes=False,
+        generate_unique_id_function=lambda route: f"{(route.tags or ['api'])[0]}_{route.name}",
+    )
+    for module in routes.modules():
+        only_dashboard = getattr(module, "DASHBOARD_ONLY", False)
+        if dashboard or not only_dashboard:
+            app.include_router(module.router, prefix="/api")
+        if dashboard and not only_dashboard and not getattr(module, "OWN_HOST_ONLY", False):
+            app.include_router(module.router, prefix=SLUG, generate_unique_id_function=_in_app)
+    pages.mount(app, dashboard=dashboard)
+    app.add_exception_handler(Problem, _problem)
+    app.add_exception_handler(RequestValidationError, _malformed)
+    app.add_exception_handler(HTTPException, _http)
+    describe(app, dashboard=dashboard)
+    return app
+
+
+def _in_app(route: object) -> str:
+    tags = getattr(route, "tags", None) or ["api"]
+    return f"application_{tags[0]}_{getattr(route, 'name', '')}"
+
+
+def _asgi(app: FastAPI) -> Asgi:
+    return app  # type: ignore[return-value]
+
+
+async def _problem(request: Request, error: Exception) -> Response:
+    assert isinstance(error, Problem)
+    visit: Visit = request.scope["visit"]
+    if error.status >= 500:
+        visit.facts["problem"], visit.facts["detail"] = error.code, error.detail
+    if pages.wanted(visit):
+        return await pages.problem(visit, error)
+    made = answers.problem(error, visit.trace)
+    response = Response(made.body, made.status)
+    response.raw_headers.extend(made.headers)
+    return response
+
+
+async def _malformed(request: Request, error: Exception) -> Response:
+    """FastAPI's own answer echoes the input, passwords included: ours names the fields."""
+    assert isinstance(error, RequestValidationError)
+    return await _problem(request, Invalid(errors=field_errors(list(error.errors()))))
+
+
+async def _http(request: Request, error: Exception) -> Response:
+    """What the router says: no such path, or not by this method."""
+    assert isinstance(error, HTTPException)
+    if error.status_code == 404:
+        return await _problem(request, NotFound())
+    if error.status_code == 405:
+        return await _problem(request, MethodNotAllowed())
+    return await _problem(request, Invalid(str(error.detail)))
+
+
+class MethodNotAllowed(Problem):
+    """RFC 9110 section 15.5.6."""
+
+    status, code, title = 405, "method_not_allowed", "This path does not answer to this method."

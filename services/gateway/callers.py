@@ -1,0 +1,169 @@
+"""Credentials to caller: who asks, on this host.
+
+Cookie, bearer token or API key. Whatever does not hold is a 401 where a bearer or a key was shown,
+and nobody where a cookie was: a stale cookie must not keep anyone from signing in.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import time
+from collections.abc import Iterable
+from dataclasses import replace
+
+from common.context import ANONYMOUS, EVERYTHING, SYSTEM_CALLER, Caller, Context
+from common.contracts.identity import CheckSession, NoSession, Session
+from common.contracts.oidc import AccessToken, CheckAccessToken
+from common.contracts.rbac import GetRights, Rights
+from common.contracts.tenancy import ApiKeyHolder, VerifyApiKey
+from common.problems import NotFound, Unauthenticated
+from gateway.state import UNKNOWN, Bearer, Gateway, Signed
+from gateway.visit import Visit
+
+MAX_TOKEN = 20_000
+
+
+def digest(secret: str) -> str:
+    return hashlib.sha256(secret.encode("latin-1", "replace")).hexdigest()
+
+
+def bearer_of(visit: Visit) -> str | None:
+    """RFC 6750 section 2.1. Never from the query (section 2.3 is not offered)."""
+    header = visit.header(b"authorization")
+    if header is None:
+        return None
+    scheme, _, token = header.partition(" ")
+    if scheme.lower() not in ("bearer", "dpop") or not token:
+        return None
+    return token.strip()
+
+
+async def caller_of(visit: Visit) -> Caller:
+    """The caller of this request in the application of this host; found once.
+
+    Raises Unauthenticated for a bearer token or key that does not hold, NotFound for a key of
+    another application.
+    """
+    if visit.caller is None:
+        visit.caller = await _find(visit)
+        visit.facts["caller"] = visit.caller.kind
+    return visit.caller
+
+
+async def _find(visit: Visit) -> Caller:
+    token = bearer_of(visit)
+    if token is not None:
+        if token.startswith(("sk_live_", "pk_live_")):
+            return await _by_key(visit, token)
+        return (await access_token(visit, token)).caller
+    signed = await session_of(visit)
+    return signed.caller if signed is not None else ANONYMOUS
+
+
+async def key_holder(gateway: Gateway, ctx: Context, key: str) -> ApiKeyHolder:
+    """Which application a key belongs to. Raises Unauthenticated."""
+    return await gateway.api_keys.fetch(
+        (UNKNOWN, "api_key", digest(key)),
+        lambda: gateway.bus.call(ctx, VerifyApiKey(key=key)),
+        tags=lambda held: [("api_key", held.key_id), ("application", held.app_id)],
+    )
+
+
+async def _by_key(visit: Visit, key: str) -> Caller:
+    holder = await key_holder(visit.gateway, visit.context(), key)
+    if holder.app_id != visit.app.app_id:
+        raise NotFound
+    if holder.key_type == "publishable":
+        return ANONYMOUS  # it identifies the application and grants nothing
+    return Caller(kind="secret_key", id=holder.key_id, permissions=EVERYTHING)
+
+
+async def access_token(visit: Visit, token: str) -> Bearer:
+    """A bearer token that holds here. Raises InvalidToken."""
+    if len(token) > MAX_TOKEN:
+        raise Unauthenticated("the access token is too long")
+    gateway, ctx = visit.gateway, visit.context()
+
+    async def load() -> Bearer:
+        checked = await gateway.bus.call(ctx, CheckAccessToken(token=token))
+        return Bearer(checked, _speaker(checked))
+
+    return await gateway.bearers.fetch(
+        (ctx.app_id, "bearer", digest(token)),
+        load,
+        tags=lambda found: token_tags(found.token),
+        ttl=lambda found: found.token.expires_at.timestamp() - time.time(),
+    )
+
+
+def token_tags(token: AccessToken) -> Iterable[tuple[str, str]]:
+    yield "token", token.jti
+    yield "client", token.client_id
+    if token.session_id:
+        yield "session", token.session_id
+    if token.user_id:
+        yield "user", token.user_id
+        yield "rights", token.user_id
+
+
+def _speaker(token: AccessToken) -> Caller:
+    if token.user_id is None:
+        return Caller("client", token.client_id, frozenset(token.permissions))
+    return Caller(
+        kind="user",
+        id=token.user_id,
+        permissions=frozenset(token.permissions),
+        session_id=token.session_id,
+        org_id=token.org_id,
+    )
+
+
+async def session_of(visit: Visit) -> Signed | None:
+    """The browser's session on this host, or None."""
+    token = visit.cookies.get(visit.gateway.settings.session_cookie)
+    if not token or len(token) > 200:
+        return None
+    try:
+        return await session_by_token(visit, token)
+    except NoSession:
+        return None
+
+
+async def session_by_token(visit: Visit, token: str) -> Signed:
+    """The live session behind a cookie's value, with its rights. Raises NoSession."""
+    gateway, ctx = visit.gateway, visit.context()
+
+    async def load() -> Signed:
+        session = await gateway.bus.call(ctx, CheckSession(token=token))
+        asked = GetRights(user_id=session.user_id, org_id=session.active_org_id)
+        rights = await gateway.bus.call(replace(ctx, caller=SYSTEM_CALLER), asked)
+        return Signed(session, _person(session, rights))
+
+    return await gateway.sessions.fetch(
+        (ctx.app_id, "session", digest(token)),
+        load,
+        tags=lambda found: [
+            ("session", found.session.id),
+            ("user", found.session.user_id),
+            ("rights", found.session.user_id),
+        ],
+        ttl=lambda found: _life(found.session),
+    )
+
+
+def _life(session: Session) -> float:
+    ends = session.expires_at
+    if session.idle_expires_at is not None:
+        ends = min(ends, session.idle_expires_at)
+    return ends.timestamp() - time.time()
+
+
+def _person(session: Session, rights: Rights) -> Caller:
+    return Caller(
+        kind="user",
+        id=session.user_id,
+        permissions=frozenset(rights.permissions),
+        teams=frozenset(rights.teams),
+        session_id=session.id,
+        org_id=session.active_org_id,
+    )

@@ -1,0 +1,47 @@
+"""Cross-origin calls (Fetch standard, section 3.3): only the origins an application registered,
+exactly; never on pages and the authorization endpoint. Public documents may be read by all."""
+
+from __future__ import annotations
+
+from gateway.answers import Answer, Headers
+from gateway.visit import Visit
+
+PUBLIC = ("/.well-known/", "/oauth2/jwks")
+CALLABLE = ("/api/", "/oauth2/token", "/oauth2/userinfo", "/oauth2/revoke", "/oauth2/introspect")
+METHODS = b"GET, POST, PUT, PATCH, DELETE"
+ALLOWED_HEADERS = b"authorization, content-type, dpop, idempotency-key, traceparent"
+EXPOSED = b"www-authenticate, retry-after, ratelimit, ratelimit-policy, dpop-nonce"
+
+
+def headers(visit: Visit) -> Headers:
+    """What a response to this request says about cross-origin reading."""
+    if visit.path.startswith(PUBLIC):
+        return [(b"access-control-allow-origin", b"*")]
+    if visit.tenant is None or not visit.path.startswith(CALLABLE):
+        return []
+    found: Headers = [(b"vary", b"Origin")]
+    origin = visit.header(b"origin")
+    if origin is not None and origin in visit.tenant.settings.allowed_origins:
+        found += [
+            (b"access-control-allow-origin", origin.encode("latin-1")),
+            (b"access-control-allow-credentials", b"true"),
+            (b"access-control-expose-headers", EXPOSED),
+        ]
+    return found
+
+
+def preflight(visit: Visit) -> Answer | None:
+    """The answer to a preflight request, or None where it is not one."""
+    if visit.method != "OPTIONS" or b"access-control-request-method" not in visit.headers:
+        return None
+    if not any(name == b"access-control-allow-origin" for name, _ in headers(visit)):
+        return Answer(204)
+    return Answer(
+        204,
+        b"",
+        [
+            (b"access-control-allow-methods", METHODS),
+            (b"access-control-allow-headers", ALLOWED_HEADERS),
+            (b"access-control-max-age", b"600"),
+        ],
+    )

@@ -1,0 +1,86 @@
+"""What routes ask for: the bus, and the Context of this request."""
+
+from __future__ import annotations
+
+from typing import Annotated, cast
+
+from fastapi import Depends, Request
+
+from common.bus import Bus
+from common.context import Caller, Context
+from common.contracts.tenancy import ManageApplication
+from common.problems import Invalid, Unauthenticated
+from gateway import csrf
+from gateway.callers import caller_of
+from gateway.visit import Visit
+
+
+def the_visit(request: Request) -> Visit:
+    return cast(Visit, request.scope["visit"])
+
+
+TheVisit = Annotated[Visit, Depends(the_visit)]
+
+
+def the_bus(visit: TheVisit) -> Bus:
+    return visit.gateway.bus
+
+
+TheBus = Annotated[Bus, Depends(the_bus)]
+
+
+def anyone(visit: TheVisit) -> Context:
+    """Nobody's credentials are looked at: signing in, public lists."""
+    _check(visit)
+    return visit.context()
+
+
+async def whoever(visit: TheVisit) -> Context:
+    """The caller on this host, or nobody."""
+    _check(visit)
+    return visit.context(await caller_of(visit))
+
+
+async def signed_in(visit: TheVisit) -> Context:
+    """The caller on this host. Raises Unauthenticated where there is none."""
+    ctx = await whoever(visit)
+    if ctx.caller.kind == "anonymous":
+        raise Unauthenticated
+    return ctx
+
+
+async def acting(request: Request, visit: TheVisit) -> Context:
+    """The caller, acting in the application of this host or, under `/api/applications/{slug}`,
+    a developer acting in that application: the one path across applications."""
+    ctx = await signed_in(visit)
+    slug = request.path_params.get("slug")
+    if slug is None:
+        return ctx
+    managed = await visit.gateway.bus.call(ctx, ManageApplication(slug=slug))
+    visit.facts["managed"] = managed.tenant.app_id
+    developer = Caller(
+        kind="developer",
+        id=ctx.caller.id,
+        permissions=frozenset(managed.permissions),
+        teams=ctx.caller.teams,
+        session_id=ctx.caller.session_id,
+    )
+    return visit.context(developer, app_id=managed.tenant.app_id)
+
+
+def _check(visit: Visit) -> None:
+    """What holds for every JSON call that changes something."""
+    csrf.check_call(visit)
+    if visit.method in ("POST", "PUT", "PATCH") and visit.headers.get(b"content-length") not in (
+        None,
+        b"0",
+    ):
+        kind = (visit.header(b"content-type") or "").partition(";")[0].strip().lower()
+        if kind != "application/json":
+            raise Invalid("send the body as application/json")
+
+
+Anyone = Annotated[Context, Depends(anyone)]
+Whoever = Annotated[Context, Depends(whoever)]
+SignedIn = Annotated[Context, Depends(signed_in)]
+Acting = Annotated[Context, Depends(acting)]

@@ -1,0 +1,272 @@
+"""The outermost layer: which application, from whom, and the headers every answer carries.
+
+It resolves the host, keeps bodies small, answers the hot endpoints itself, hands the rest to the
+API of this kind of host, turns problems into answers and writes one log line per request.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, field
+from typing import Any, Final
+
+import orjson
+
+from common import logs, metrics
+from common.contracts.tenancy import Tenant
+from common.problems import BadRequest, NotFound, Problem, TooLarge
+from gateway import answers, cors
+from gateway.answers import Answer, Headers
+from gateway.proxies import client_ip, within
+from gateway.state import Gateway
+from gateway.tenant import canonical, resolve
+from gateway.visit import WITHIN, Visit, trace_of
+
+log = logs.get(__name__)
+
+Scope = dict[str, Any]
+Receive = Callable[[], Awaitable[dict[str, Any]]]
+Send = Callable[[dict[str, Any]], Awaitable[None]]
+Asgi = Callable[[Scope, Receive, Send], Awaitable[None]]
+Hot = Callable[[Visit], Awaitable[Answer]]
+"""An endpoint that the edge answers itself."""
+Refuse = Callable[[Problem, str], Answer]
+
+API_POLICY: Final = b"default-src 'none'; frame-ancestors 'none'"
+MAX_HEADERS: Final = 32_768
+"""Bytes of names and values together."""
+
+
+@dataclass(frozen=True)
+class Route:
+    """A hot endpoint: its handler and how it renders problems."""
+
+    handler: Hot
+    refuse: Refuse
+
+
+@dataclass
+class Edge:
+    """The ASGI application. `internal` answers on any host for peers of our own networks;
+    `hot` by method and path; `prefixes` by the start of the path; `apps` all else."""
+
+    gateway: Gateway
+    application: Asgi
+    dashboard: Asgi
+    internal: dict[tuple[str, str], Hot]
+    hot: dict[tuple[str, str], Route]
+    prefixes: dict[str, Route]
+    start: Callable[[], Awaitable[None]]
+    stop: Callable[[], Awaitable[None]]
+    common_headers: Headers = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.common_headers = [
+            (b"x-content-type-options", b"nosniff"),
+            (b"x-frame-options", b"DENY"),
+            (b"referrer-policy", b"no-referrer"),
+            (b"permissions-policy", b"camera=(), microphone=(), geolocation=(), payment=()"),
+            (b"cross-origin-opener-policy", b"same-origin"),
+        ]
+        if self.gateway.settings.secure:
+            self.common_headers.append(
+                (b"strict-transport-security", b"max-age=31536000; includeSubDomains")
+            )
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] == "lifespan":
+            await self._lifespan(receive, send)
+        elif scope["type"] == "http":
+            await self._http(scope, receive, send)
+        else:  # no websockets here
+            await send({"type": "websocket.close", "code": 1000})
+
+    async def _lifespan(self, receive: Receive, send: Send) -> None:
+        while True:
+            message = await receive()
+            if message["type"] == "lifespan.startup":
+                await self.start()
+                await send({"type": "lifespan.startup.complete"})
+            else:
+                await self.stop()
+                await send({"type": "lifespan.shutdown.complete"})
+                return
+
+    async def _http(self, scope: Scope, receive: Receive, send: Send) -> None:
+        visit = self._visit(scope, receive)
+        sent = Sent(self, visit, send)
+        refuse: Refuse = answers.problem
+        try:
+            route = self.internal.get((visit.method, visit.path))
+            if route is not None:
+                await sent.answer(await self._internal(route, visit))
+                return
+            visit.tenant = await self._tenant(visit)
+            found = self.hot.get((visit.method, visit.path)) or self._prefixed(visit)
+            if (answer := cors.preflight(visit)) is not None:
+                await sent.answer(answer)
+            elif found is not None:
+                refuse = found.refuse
+                visit.receive = Bounded(receive, self._limit(visit))
+                await sent.answer(await found.handler(visit))
+            else:
+                scope["visit"] = visit
+                visit.receive = Bounded(receive, self._limit(visit))
+                app = self.dashboard if visit.app.is_dashboard else self.application
+                await app(scope, visit.receive, sent)
+        except Problem as error:
+            await sent.refuse(refuse, error)
+        except Exception:
+            log.exception("unhandled", path=visit.path, trace=visit.trace)
+            await sent.refuse(refuse, Problem())
+        finally:
+            self._log(visit, sent.status)
+
+    def _visit(self, scope: Scope, receive: Receive) -> Visit:
+        headers = dict(scope["headers"])
+        peer = scope["client"][0] if scope.get("client") else None
+        trusted = self.gateway.settings.trusted_proxies
+        ip = peer
+        if trusted and b"x-forwarded-for" in headers:
+            ip = client_ip(peer, headers[b"x-forwarded-for"].decode("latin-1"), tuple(trusted))
+        return Visit(
+            scope=scope,
+            receive=receive,
+            headers=headers,
+            gateway=self.gateway,
+            method=scope["method"],
+            path=scope["path"],
+            host="",
+            ip=ip,
+            trace=trace_of(headers.get(b"traceparent")),
+            started=time.perf_counter(),
+        )
+
+    async def _tenant(self, visit: Visit) -> Tenant:
+        raw: Headers = visit.scope["headers"]
+        if sum(len(name) + len(value) for name, value in raw) > MAX_HEADERS:
+            raise TooLarge("the headers are too large")
+        if sum(name == b"host" for name, _ in raw) != 1:
+            raise BadRequest("exactly one Host header is needed")
+        host = visit.headers[b"host"].decode("latin-1")
+        visit.host = canonical(host, self.gateway.settings.scheme)
+        return await resolve(self.gateway, visit.host, time.time() + WITHIN)
+
+    async def _internal(self, handler: Hot, visit: Visit) -> Answer:
+        peer = visit.scope["client"][0] if visit.scope.get("client") else ""
+        networks = tuple(self.gateway.settings.internal_networks)
+        if visit.path.startswith(("/metrics", "/internal/")) and (
+            b"x-forwarded-for" in visit.headers or not within(peer, networks)
+        ):
+            raise NotFound
+        return await handler(visit)
+
+    def _prefixed(self, visit: Visit) -> Route | None:
+        for prefix, route in self.prefixes.items():
+            if visit.path.startswith(prefix) and visit.method == "GET":
+                return route
+        return None
+
+    def _limit(self, visit: Visit) -> int:
+        limit = self.gateway.settings.max_body
+        length = visit.headers.get(b"content-length", b"0")
+        if not length.isdigit():
+            raise BadRequest("Content-Length is not a number")
+        if int(length) > limit:
+            raise TooLarge(f"at most {limit} bytes are read")
+        return limit
+
+    def _log(self, visit: Visit, status: int) -> None:
+        took = time.perf_counter() - visit.started
+        route = visit.scope.get("route")
+        path = getattr(route, "path", None) or (visit.path if status < 400 else "-")
+        metrics.HTTP.labels(path if path in self._known else "other", str(status)).observe(took)
+        log.info(
+            "http",
+            method=visit.method,
+            path=visit.path[:200],
+            status=status,
+            ms=round(took * 1000, 2),
+            app_id=visit.tenant.app_id if visit.tenant else None,
+            ip=visit.ip,
+            trace=visit.trace,
+            **visit.facts,
+        )
+
+    @property
+    def _known(self) -> frozenset[str]:
+        return self._paths
+
+    _paths: frozenset[str] = frozenset()
+
+    def know(self, paths: frozenset[str]) -> None:
+        """The paths that may label a metric: never what a stranger typed."""
+        self._paths = paths | {path for _, path in (*self.hot, *self.internal)}
+
+
+@dataclass
+class Bounded:
+    """A body that ends in TooLarge when more comes than was announced or allowed."""
+
+    receive: Receive
+    limit: int
+    seen: int = 0
+
+    async def __call__(self) -> dict[str, Any]:
+        message = await self.receive()
+        if message["type"] == "http.request":
+            self.seen += len(message.get("body", b""))
+            if self.seen > self.limit:
+                raise TooLarge(f"at most {self.limit} bytes are read")
+        return message
+
+
+@dataclass
+class Sent:
+    """Sends, adding what every answer carries, and remembers the status."""
+
+    edge: Edge
+    visit: Visit
+    send: Send
+    status: int = 0
+
+    async def __call__(self, message: dict[str, Any]) -> None:
+        if message["type"] == "http.response.start":
+            self.status = message["status"]
+            message["headers"] = self._complete(list(message.get("headers", ())))
+        await self.send(message)
+
+    async def answer(self, answer: Answer) -> None:
+        self.status = answer.status
+        headers = self._complete(answer.headers)
+        headers.append((b"content-length", str(len(answer.body)).encode()))
+        body = b"" if self.visit.method == "HEAD" else answer.body
+        await self.send(
+            {"type": "http.response.start", "status": answer.status, "headers": headers}
+        )
+        await self.send({"type": "http.response.body", "body": body})
+
+    async def refuse(self, refuse: Refuse, error: Problem) -> None:
+        if error.status >= 500:
+            self.visit.facts["problem"] = error.code
+            self.visit.facts["detail"] = error.detail
+        if self.status == 0:
+            await self.answer(refuse(error, self.visit.trace))
+        # else: the answer has begun; uvicorn closes the connection, and the log says why
+
+    def _complete(self, headers: Headers) -> Headers:
+        visit = self.visit
+        headers = [*headers, *self.edge.common_headers, *cors.headers(visit)]
+        if not any(name == b"content-security-policy" for name, _ in headers):
+            headers.append((b"content-security-policy", API_POLICY))
+        headers.extend((b"set-cookie", cookie) for cookie in visit.cookies_out)
+        return headers
+
+
+def text(status: int, body: str) -> Answer:
+    return Answer(status, body.encode(), [(b"content-type", b"text/plain; charset=utf-8")])
+
+
+def dumps(value: object) -> bytes:
+    return orjson.dumps(value)

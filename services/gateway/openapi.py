@@ -1,0 +1,132 @@
+"""The OpenAPI document: what FastAPI derives, our problems, and the endpoints the edge answers."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from fastapi import FastAPI
+from fastapi.openapi.utils import get_openapi
+
+PROBLEM = {
+    "type": "object",
+    "description": "RFC 9457 problem details.",
+    "required": ["type", "title", "status", "code", "detail"],
+    "properties": {
+        "type": {"type": "string", "examples": ["urn:problem:invalid"]},
+        "title": {"type": "string"},
+        "status": {"type": "integer"},
+        "code": {"type": "string", "description": "Machine-readable name."},
+        "detail": {"type": "string"},
+        "instance": {"type": "string", "description": "The trace of the request."},
+        "errors": {
+            "type": "array",
+            "items": {
+                "type": "object",
+                "properties": {"field": {"type": "string"}, "message": {"type": "string"}},
+            },
+        },
+    },
+}
+USUAL = {
+    "400": "It cannot be understood.",
+    "401": "Nobody is signed in, or the credential does not hold.",
+    "403": "The caller lacks the permission, or the call came from another site.",
+    "404": "There is no such thing, or it is not yours.",
+    "409": "It contradicts what is there already.",
+    "413": "The request is too large.",
+    "422": "Some fields are not valid; `errors` names each.",
+    "429": "Too often; see Retry-After.",
+    "503": "A part of the service is not available; see Retry-After.",
+    "504": "It took too long.",
+}
+
+
+def describe(app: FastAPI, *, dashboard: bool) -> None:
+    """Make `app.openapi()` tell the whole truth about this kind of host."""
+
+    def openapi() -> dict[str, Any]:
+        if app.openapi_schema is None:
+            app.openapi_schema = _document(app)
+        return app.openapi_schema
+
+    app.openapi = openapi  # type: ignore[method-assign]
+
+
+def _document(app: FastAPI) -> dict[str, Any]:
+    schema = get_openapi(
+        title=app.title,
+        version=app.version,
+        routes=app.routes,
+        description="Errors are RFC 9457 problem documents with a `code`; OAuth endpoints answer "
+        "as RFC 6749 says. Lists take `limit` and `cursor` and answer with `next`.",
+    )
+    parts = schema.setdefault("components", {})
+    schemas = parts.setdefault("schemas", {})
+    schemas.pop("HTTPValidationError", None)
+    schemas.pop("ValidationError", None)
+    schemas["Problem"] = PROBLEM
+    parts["securitySchemes"] = {
+        "session": {"type": "apiKey", "in": "cookie", "name": "__Host-aero2_session"},
+        "bearer": {"type": "http", "scheme": "bearer", "description": "Access token or sk_live_ key."},
+    }
+    schema["security"] = [{"session": []}, {"bearer": []}, {}]
+    problem = {"application/problem+json": {"schema": {"$ref": "#/components/schemas/Problem"}}}
+    for path in schema.get("paths", {}).values():
+        for operation in path.values():
+            for status, why in USUAL.items():
+                operation["responses"].setdefault(status, {"description": why, "content": problem})
+                if status == "422":
+                    operation["responses"][status] = {"description": why, "content": problem}
+    schema["paths"].update(OAUTH)
+    return schema
+
+
+def _form(summary: str, required: list[str], fields: list[str]) -> dict[str, Any]:
+    properties = {name: {"type": "string"} for name in fields}
+    body = {"schema": {"type": "object", "properties": properties, "required": required}}
+    ok = {"description": "Done.", "content": {"application/json": {"schema": {"type": "object"}}}}
+    return {
+        "tags": ["oauth"],
+        "summary": summary,
+        "security": [],
+        "requestBody": {"content": {"application/x-www-form-urlencoded": body}},
+        "responses": {
+            "200": ok,
+            "400": {"description": "RFC 6749 section 5.2."},
+            "401": {"description": "Client authentication or the token failed."},
+            "413": {"description": "The request is too large."},
+            "429": {"description": "Too often; see Retry-After."},
+            "503": {"description": "Not available; see Retry-After."},
+        },
+    }
+
+
+def _get(summary: str, *more: str) -> dict[str, Any]:
+    responses: dict[str, Any] = {"200": {"description": "The document."}}
+    responses |= {status: {"description": USUAL.get(status, "See there.")} for status in more}
+    return {"tags": ["oauth"], "summary": summary, "security": [], "responses": responses}
+
+
+CLIENT = ["client_id", "client_secret", "client_assertion", "client_assertion_type"]
+OAUTH: dict[str, Any] = {
+    "/.well-known/openid-configuration": {"get": _get("OpenID Connect discovery")},
+    "/.well-known/oauth-authorization-server": {"get": _get("Authorization server metadata, RFC 8414")},
+    "/oauth2/jwks.json": {"get": _get("Public signing keys, RFC 7517")},
+    "/oauth2/token": {
+        "post": _form(
+            "Get tokens, RFC 6749 section 3.2",
+            ["grant_type"],
+            ["grant_type", "code", "redirect_uri", "code_verifier", "refresh_token", "scope", "resource", *CLIENT],
+        )
+    },
+    "/oauth2/introspect": {
+        "post": _form("Ask about a token, RFC 7662", ["token"], ["token", "token_type_hint", *CLIENT])
+    },
+    "/oauth2/revoke": {
+        "post": _form("Revoke a token, RFC 7009", ["token"], ["token", "token_type_hint", *CLIENT])
+    },
+    "/oauth2/userinfo": {
+        "get": {**_get("Claims about the user", "401", "403"), "security": [{"bearer": []}]},
+        "post": {**_get("Claims about the user", "400", "401", "403"), "security": [{"bearer": []}]},
+    },
+}

@@ -1,0 +1,25 @@
+"""All routers, and on which hosts each is served.
+
+A module's `router` has paths relative to `/api`. It is mounted at `/api` on every application's
+host and at `/api/applications/{slug}` on the dashboard's, where a developer acts in an application
+of his team; `DASHBOARD_ONLY` and `OWN_HOST_ONLY` restrict that.
+"""
+
+from __future__ import annotations
+
+import importlib
+import pkgutil
+from types import ModuleType
+
+from fastapi import APIRouter
+
+
+def modules() -> list[ModuleType]:
+    """Every module of this package, in the order of their names."""
+    names = sorted(info.name for info in pkgutil.iter_modules(__path__))
+    return [importlib.import_module(f"{__name__}.{name}") for name in names]
+
+
+def routers() -> list[tuple[APIRouter, ModuleType]]:
+    """Those that have a `router`."""
+    return [(module.router, module) for module in modules() if hasattr(module, "router")]

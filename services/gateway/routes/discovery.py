@@ -1,0 +1,70 @@
+"""Public documents: discovery (OpenID Connect Discovery 1.0, RFC 8414) and keys (RFC 7517)."""
+
+from __future__ import annotations
+
+import hashlib
+
+import orjson
+
+from common.contracts.oidc import GetConfiguration, GetJwks
+from common.problems import NotFound
+from gateway import answers
+from gateway.answers import JSON, Answer
+from gateway.edge import Route
+from gateway.state import Document
+from gateway.visit import Visit
+
+AGE = b"public, max-age=300"
+
+
+async def configuration(visit: Visit) -> Answer:
+    """GET /.well-known/openid-configuration and /.well-known/oauth-authorization-server"""
+    return _sent(visit, await _document(visit, GetConfiguration()))
+
+
+async def jwks(visit: Visit) -> Answer:
+    """GET /oauth2/jwks.json"""
+    return _sent(visit, await _document(visit, GetJwks()))
+
+
+async def jwk(visit: Visit) -> Answer:
+    """GET /oauth2/jwks/{kid}: one key, not wrapped."""
+    document = await _document(visit, GetJwks())
+    kid = visit.path.rsplit("/", 1)[-1]
+    for key in orjson.loads(document.body)["keys"]:
+        if key["kid"] == kid:
+            return Answer(200, orjson.dumps(key), [JSON, (b"cache-control", AGE)])
+    raise NotFound("there is no such key")
+
+
+async def _document(visit: Visit, asked: GetConfiguration | GetJwks) -> Document:
+    app_id, gateway = visit.app.app_id, visit.gateway
+
+    async def load() -> Document:
+        body = await gateway.bus.raw(visit.context(), asked)
+        return Document(body, b'"' + hashlib.sha256(body).hexdigest()[:32].encode() + b'"')
+
+    return await gateway.documents.fetch(
+        (app_id, asked.subject, visit.host),
+        load,
+        tags=lambda _: [("key", "any"), ("application", app_id), ("resource", "any")],
+    )
+
+
+def _sent(visit: Visit, document: Document) -> Answer:
+    headers = [JSON, (b"cache-control", AGE), (b"etag", document.etag)]
+    if visit.headers.get(b"if-none-match") == document.etag:
+        return Answer(304, b"", headers[1:])
+    return Answer(200, document.body, headers)
+
+
+HOT = {
+    (method, path): Route(handler, answers.problem)
+    for path, handler in (
+        ("/.well-known/openid-configuration", configuration),
+        ("/.well-known/oauth-authorization-server", configuration),
+        ("/oauth2/jwks.json", jwks),
+    )
+    for method in ("GET", "HEAD")
+}
+PREFIXES = {"/oauth2/jwks/": Route(jwk, answers.problem)}

@@ -1,0 +1,112 @@
+"""OAuth endpoints that machines call: token, userinfo, introspection, revocation.
+
+They pass parameters on as they came; the oidc service alone knows the protocol.
+"""
+
+from __future__ import annotations
+
+import time
+
+from common.contracts.oidc import (
+    ExchangeToken,
+    GetUserinfo,
+    IntrospectToken,
+    InvalidToken,
+    OAuthError,
+    RevokeToken,
+)
+from common.problems import Problem
+from gateway import answers
+from gateway.answers import JSON, NO_STORE, Answer
+from gateway.callers import MAX_TOKEN, access_token, bearer_of, digest, token_tags
+from gateway.edge import Route
+from gateway.forms import basic, form
+from gateway.state import Document
+from gateway.visit import Visit
+
+FRESH = [JSON, NO_STORE, (b"pragma", b"no-cache")]
+
+
+class NoToken(InvalidToken):
+    """RFC 6750 section 3.1: without a token the challenge carries no error code."""
+
+    code, title = "missing_token", "An access token is needed."
+
+
+async def token(visit: Visit) -> Answer:
+    """POST /oauth2/token (RFC 6749 section 3.2)"""
+    return await _as_client(visit, ExchangeToken(params=await form(visit), basic=basic(visit)))
+
+
+async def introspect(visit: Visit) -> Answer:
+    """POST /oauth2/introspect (RFC 7662)"""
+    return await _as_client(visit, IntrospectToken(params=await form(visit), basic=basic(visit)))
+
+
+async def revoke(visit: Visit) -> Answer:
+    """POST /oauth2/revoke (RFC 7009): 200 with an empty object, for unknown tokens too"""
+    return await _as_client(visit, RevokeToken(params=await form(visit), basic=basic(visit)))
+
+
+async def _as_client(visit: Visit, asked: ExchangeToken | IntrospectToken | RevokeToken) -> Answer:
+    try:
+        body = await visit.gateway.bus.raw(visit.context(), asked)
+    except OAuthError as error:
+        return answers.oauth(error, basic=asked.basic is not None)
+    return Answer(200, body, FRESH)
+
+
+async def userinfo(visit: Visit) -> Answer:
+    """GET or POST /oauth2/userinfo (OpenID Connect Core 5.3.1)"""
+    presented = await _presented(visit)
+    gateway, ctx = visit.gateway, visit.context()
+    key = (ctx.app_id, "userinfo", digest(presented))
+    known = gateway.answers.get(key)
+    if known is None:
+        # The token is checked first: the answer is filed under the same drop messages, and kept
+        # only while the check itself is, so that it cannot outlive a revocation in between.
+        checked = (await access_token(visit, presented)).token
+        known = Document(await gateway.bus.raw(ctx, GetUserinfo(token=presented)), b"")
+        if (ctx.app_id, "bearer", digest(presented)) in gateway.bearers:
+            left = checked.expires_at.timestamp() - time.time()
+            gateway.answers.put(key, known, token_tags(checked), ttl=left)
+    return Answer(200, known.body, FRESH)
+
+
+async def _presented(visit: Visit) -> str:
+    """The access token, from the header or a form body (RFC 6750 sections 2.1 and 2.2).
+
+    Raises NoToken where there is none, OAuthError where there are two.
+    """
+    header = bearer_of(visit)
+    found = header
+    if visit.method == "POST":
+        fields = [value for name, value in await form(visit) if name == "access_token"]
+        if len(fields) + (header is not None) > 1:
+            raise OAuthError("send the access token once")
+        found = header or next(iter(fields), None)
+    if not found:
+        raise NoToken
+    if len(found) > MAX_TOKEN:
+        raise InvalidToken("the access token is too long")
+    return found
+
+
+def _bearer_refusal(error: Problem, trace: str) -> Answer:
+    if isinstance(error, NoToken):
+        body = {"error": "invalid_token", "error_description": error.detail}
+        return answers.json(401, body, NO_STORE, (b"www-authenticate", b"Bearer"))
+    return answers.bearer_error(error)
+
+
+def _oauth_refusal(error: Problem, trace: str) -> Answer:
+    return answers.oauth(error)
+
+
+HOT = {
+    ("POST", "/oauth2/token"): Route(token, _oauth_refusal),
+    ("GET", "/oauth2/userinfo"): Route(userinfo, _bearer_refusal),
+    ("POST", "/oauth2/userinfo"): Route(userinfo, _bearer_refusal),
+    ("POST", "/oauth2/introspect"): Route(introspect, _oauth_refusal),
+    ("POST", "/oauth2/revoke"): Route(revoke, _oauth_refusal),
+}

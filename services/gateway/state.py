@@ -1,0 +1,82 @@
+"""What the gateway holds while it runs."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from common.bus import Bus
+from common.caches import Cache
+
+if TYPE_CHECKING:
+    from common.context import Caller
+    from common.contracts.identity import Session
+    from common.contracts.oidc import AccessToken
+    from common.contracts.tenancy import ApiKeyHolder, Tenant
+    from common.service import Links
+    from gateway.settings import GatewaySettings
+
+UNKNOWN = "-"
+"""Stands for the application in keys of what is looked up to find out the application."""
+
+
+@dataclass(frozen=True, slots=True)
+class Signed:
+    """A live session and the caller it makes."""
+
+    session: Session
+    caller: Caller
+
+
+@dataclass(frozen=True, slots=True)
+class Bearer:
+    """A valid access token and the caller it makes."""
+
+    token: AccessToken
+    caller: Caller
+
+
+@dataclass(frozen=True, slots=True)
+class Document:
+    """A cached answer, ready to be sent."""
+
+    body: bytes
+    etag: bytes
+
+
+@dataclass
+class Gateway:
+    """Settings, the bus and the caches. Every cache hears what changed."""
+
+    settings: GatewaySettings
+    bus: Bus
+    links: Links | None = None
+    tenants: Cache[Tenant] = field(default_factory=lambda: Cache("host", 20_000, ttl=60))
+    sessions: Cache[Signed] = field(default_factory=lambda: Cache("session", 50_000, ttl=10))
+    bearers: Cache[Bearer] = field(default_factory=lambda: Cache("bearer", 50_000, ttl=10))
+    api_keys: Cache[ApiKeyHolder] = field(default_factory=lambda: Cache("api_key", 20_000, ttl=10))
+    documents: Cache[Document] = field(default_factory=lambda: Cache("document", 20_000, ttl=60))
+    answers: Cache[Document] = field(default_factory=lambda: Cache("answer", 50_000, ttl=10))
+
+    def caches(self) -> list[Cache[object]]:
+        return [
+            self.tenants,  # type: ignore[list-item]
+            self.sessions,  # type: ignore[list-item]
+            self.bearers,  # type: ignore[list-item]
+            self.api_keys,  # type: ignore[list-item]
+            self.documents,  # type: ignore[list-item]
+            self.answers,  # type: ignore[list-item]
+        ]
+
+    def heard(self, app_id: str, noun: str, id: str) -> None:
+        """A drop message: forget what it names, in this application and in what is not yet
+        known to be any application's."""
+        for cache in self.caches():
+            if len(cache):
+                cache.drop(app_id, noun, id)
+                cache.drop(UNKNOWN, noun, id)
+
+    def forget_all(self) -> None:
+        """The bus was away: messages may have been missed."""
+        for cache in self.caches():
+            cache.clear()
