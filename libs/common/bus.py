@@ -40,6 +40,10 @@ class Bus(Protocol):
         nobody answers, TooLate where the deadline passed."""
         ...
 
+    async def raw(self, ctx: Context, request: Request[R]) -> bytes:
+        """The answer as it came, JSON of `request.reply`, for routes that only pass it on."""
+        ...
+
 
 class NatsBus:
     """The bus between processes."""
@@ -53,7 +57,6 @@ class NatsBus:
         return reply.model_validate_json(await self.raw(ctx, request))
 
     async def raw(self, ctx: Context, request: Request[R]) -> bytes:
-        """The answer as it came, JSON of `request.reply`, for routes that only pass it on."""
         ctx = ctx.tightened(request.within)
         body = request.model_dump_json(exclude_unset=True).encode()
         try:

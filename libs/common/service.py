@@ -142,21 +142,30 @@ def run(name: str, settings: type[S], start: Start[S]) -> None:
     try:
         read = settings()
     except ValidationError as error:
-        for problem in error.errors(include_url=False, include_input=False):
-            variable = "AERO2_" + "_".join(str(part) for part in problem["loc"]).upper()
-            print(f"{name}: {variable}: {problem['msg']}", file=sys.stderr)  # noqa: T201
+        explain(name, error)
         raise SystemExit(1) from None
     logs.configure(name, read.log_level)
     uvloop.run(_live(name, read, start))
 
 
-async def _live(name: str, settings: S, start: Start[S]) -> None:
+def explain(name: str, error: ValidationError) -> None:
+    """Say on stderr which settings are missing or wrong; never their values."""
+    for problem in error.errors(include_url=False, include_input=False):
+        variable = "AERO2_" + "_".join(str(part) for part in problem["loc"]).upper()
+        print(f"{name}: {variable}: {problem['msg']}", file=sys.stderr)  # noqa: T201
+
+
+async def stop_signal(loop: asyncio.AbstractEventLoop) -> None:
+    """Returns once the process is told to stop."""
     stop = asyncio.Event()
-    loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stop.set)
+    await stop.wait()
+
+
+async def _live(name: str, settings: S, start: Start[S]) -> None:
+    stopping = asyncio.create_task(stop_signal(asyncio.get_running_loop()))
     starting = asyncio.create_task(_serve(name, settings, start))
-    stopping = asyncio.create_task(stop.wait())
     await asyncio.wait({starting, stopping}, return_when=asyncio.FIRST_COMPLETED)
     if not starting.done():
         starting.cancel()
@@ -171,8 +180,8 @@ async def _live(name: str, settings: S, start: Start[S]) -> None:
 
 
 async def _serve(name: str, settings: S, start: Start[S]) -> tuple[Server, Links, Any]:
-    links = await _patiently(lambda: connect(settings, name), "nats")
-    deps, handlers = await _patiently(lambda: start(settings, links), "start")
+    links = await patiently(lambda: connect(settings, name), "nats")
+    deps, handlers = await patiently(lambda: start(settings, links), "start")
     server = await Server.start(
         links.nc, name, VERSION, deps, concurrency=settings.concurrency, queue=settings.queue
     )
@@ -189,7 +198,7 @@ async def _serve(name: str, settings: S, start: Start[S]) -> tuple[Server, Links
 T = TypeVar("T")
 
 
-async def _patiently(attempt: Callable[[], Awaitable[T]], what: str) -> T:
+async def patiently(attempt: Callable[[], Awaitable[T]], what: str) -> T:
     """A server we need may come up after us: try again for as long as it takes."""
     pause = 0.2
     while True:

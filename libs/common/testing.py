@@ -28,6 +28,10 @@ class LocalBus:
             self.handlers[contract] = (handler, deps)
 
     async def call(self, ctx: Context, request: Request[R]) -> R:
+        reply: type[R] = request.reply  # type: ignore[assignment]
+        return reply.model_validate_json(await self.raw(ctx, request))
+
+    async def raw(self, ctx: Context, request: Request[R]) -> bytes:
         if inside_transaction.get():
             raise AssertionError(f"{request.subject} called inside a transaction: move it outside")
         self.calls.append(request)
@@ -37,10 +41,9 @@ class LocalBus:
         sent = Context.decode(ctx.tightened(request.within).encode())
         body = request.model_dump_json(exclude_unset=True).encode()
         try:
-            reply = await answer(handler, deps, type(request), sent, body)
+            return encoded(await answer(handler, deps, type(request), sent, body))
         except Problem as problem:
             raise Problem.from_wire(problem.to_wire()) from None
-        return request.reply.model_validate_json(encoded(reply))  # type: ignore[return-value]
 
 
 @dataclass

@@ -62,12 +62,12 @@ def api(*, dashboard: bool) -> FastAPI:
         redirect_slashes=False,
         generate_unique_id_function=lambda route: f"{(route.tags or ['api'])[0]}_{route.name}",
     )
-    for module in routes.modules():
+    for router, module in routes.routers():
         only_dashboard = getattr(module, "DASHBOARD_ONLY", False)
         if dashboard or not only_dashboard:
-            app.include_router(module.router, prefix="/api")
+            app.include_router(router, prefix="/api")
         if dashboard and not only_dashboard and not getattr(module, "OWN_HOST_ONLY", False):
-            app.include_router(module.router, prefix=SLUG, generate_unique_id_function=_in_app)
+            app.include_router(router, prefix=SLUG, generate_unique_id_function=_in_app)
     pages.mount(app, dashboard=dashboard)
     app.add_exception_handler(Problem, _problem)
     app.add_exception_handler(RequestValidationError, _malformed)

@@ -67,7 +67,11 @@ def _document(app: FastAPI) -> dict[str, Any]:
     schemas["Problem"] = PROBLEM
     parts["securitySchemes"] = {
         "session": {"type": "apiKey", "in": "cookie", "name": "__Host-aero2_session"},
-        "bearer": {"type": "http", "scheme": "bearer", "description": "Access token or sk_live_ key."},
+        "bearer": {
+            "type": "http",
+            "scheme": "bearer",
+            "description": "Access token or sk_live_ key.",
+        },
     }
     schema["security"] = [{"session": []}, {"bearer": []}, {}]
     problem = {"application/problem+json": {"schema": {"$ref": "#/components/schemas/Problem"}}}
@@ -110,23 +114,39 @@ def _get(summary: str, *more: str) -> dict[str, Any]:
 CLIENT = ["client_id", "client_secret", "client_assertion", "client_assertion_type"]
 OAUTH: dict[str, Any] = {
     "/.well-known/openid-configuration": {"get": _get("OpenID Connect discovery")},
-    "/.well-known/oauth-authorization-server": {"get": _get("Authorization server metadata, RFC 8414")},
+    "/.well-known/oauth-authorization-server": {
+        "get": _get("Authorization server metadata, RFC 8414")
+    },
     "/oauth2/jwks.json": {"get": _get("Public signing keys, RFC 7517")},
     "/oauth2/token": {
         "post": _form(
             "Get tokens, RFC 6749 section 3.2",
             ["grant_type"],
-            ["grant_type", "code", "redirect_uri", "code_verifier", "refresh_token", "scope", "resource", *CLIENT],
+            [
+                "grant_type",
+                "code",
+                "redirect_uri",
+                "code_verifier",
+                "refresh_token",
+                "scope",
+                "resource",
+                *CLIENT,
+            ],
         )
     },
     "/oauth2/introspect": {
-        "post": _form("Ask about a token, RFC 7662", ["token"], ["token", "token_type_hint", *CLIENT])
+        "post": _form(
+            "Ask about a token, RFC 7662", ["token"], ["token", "token_type_hint", *CLIENT]
+        )
     },
     "/oauth2/revoke": {
         "post": _form("Revoke a token, RFC 7009", ["token"], ["token", "token_type_hint", *CLIENT])
     },
     "/oauth2/userinfo": {
         "get": {**_get("Claims about the user", "401", "403"), "security": [{"bearer": []}]},
-        "post": {**_get("Claims about the user", "400", "401", "403"), "security": [{"bearer": []}]},
+        "post": {
+            **_get("Claims about the user", "400", "401", "403"),
+            "security": [{"bearer": []}],
+        },
     },
 }

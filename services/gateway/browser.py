@@ -1,0 +1,138 @@
+"""Sessions in the browser: the active one, and further accounts for the switcher.
+
+The session cookie holds the active session's token; the accounts cookie the tokens of others on
+the same host, newest first, at most `MOST`.
+"""
+
+from __future__ import annotations
+
+import time
+from typing import Final
+
+from common.contracts.identity import NoSession, Session, SignedInSession, SignOut
+from common.contracts.oidc import SignedIn
+from gateway.callers import session_by_token
+from gateway.state import Signed
+from gateway.visit import Visit, set_cookie
+
+MOST: Final = 5
+TOKEN: Final = 200
+"""Characters; a longer cookie is none of ours."""
+
+
+def begin(visit: Visit, signed: SignedInSession) -> None:
+    """Set the cookie of a new session; the one before, if of another user, stays an account."""
+    active = _active(visit)
+    others = [token for token in _others(visit) if token not in (active, signed.token)]
+    if active and active != signed.token:
+        others.insert(0, active)
+    _write(visit, signed.token, others, _left(signed.session))
+
+
+async def end(visit: Visit) -> None:
+    """Sign the active account out; the newest other account becomes the active one."""
+    token = _active(visit)
+    if token:
+        await visit.gateway.bus.call(visit.context(), SignOut(token=token))
+    await _drop_active(visit)
+
+
+async def end_all(visit: Visit) -> None:
+    """Sign every account of this browser out."""
+    for token in filter(None, [_active(visit), *_others(visit)]):
+        await visit.gateway.bus.call(visit.context(), SignOut(token=token))
+    _write(visit, None, [], 0)
+
+
+async def _drop_active(visit: Visit) -> None:
+    for token in _others(visit):
+        try:
+            signed = await session_by_token(visit, token)
+        except NoSession:
+            continue
+        rest = [other for other in _others(visit) if other != token]
+        _write(visit, token, rest, _left(signed.session))
+        return
+    _write(visit, None, [], 0)
+
+
+async def accounts(visit: Visit) -> list[Signed]:
+    """Every live account of this browser, the active one first."""
+    found: list[Signed] = []
+    for token in filter(None, [_active(visit), *_others(visit)]):
+        try:
+            signed = await session_by_token(visit, token)
+        except NoSession:
+            continue
+        if all(signed.session.user_id != other.session.user_id for other in found):
+            found.append(signed)
+    return found
+
+
+async def switch(visit: Visit, session_id: str) -> bool:
+    """Make another account of this browser the active one; False where it has none such."""
+    tokens = [token for token in [_active(visit), *_others(visit)] if token]
+    for token in tokens:
+        try:
+            signed = await session_by_token(visit, token)
+        except NoSession:
+            continue
+        if signed.session.id == session_id:
+            rest = [other for other in tokens if other != token]
+            _write(visit, token, rest, _left(signed.session))
+            return True
+    return False
+
+
+def facts(signed: Signed | None) -> SignedIn | None:
+    """What the authorization endpoint needs to know of the browser's session."""
+    if signed is None:
+        return None
+    session = signed.session
+    return SignedIn(
+        session_id=session.id,
+        user_id=session.user_id,
+        auth_time=session.auth_time,
+        acr=session.acr,
+        amr=session.amr,
+        org_id=session.active_org_id,
+    )
+
+
+def _active(visit: Visit) -> str | None:
+    token = visit.cookies.get(visit.gateway.settings.session_cookie)
+    return token if token and len(token) <= TOKEN else None
+
+
+def _others(visit: Visit) -> list[str]:
+    listed = visit.cookies.get(visit.gateway.settings.accounts_cookie, "")
+    return [token for token in listed.split(".") if token and len(token) <= TOKEN][:MOST]
+
+
+def _left(session: Session) -> int:
+    return max(1, int(session.expires_at.timestamp() - time.time()))
+
+
+def _write(visit: Visit, active: str | None, others: list[str], max_age: int) -> None:
+    settings = visit.gateway.settings
+    had = visit.cookies.get(settings.accounts_cookie)
+    visit.cookies_out.append(
+        set_cookie(
+            settings.session_cookie,
+            active or "",
+            secure=settings.secure,
+            max_age=max_age if active else 0,
+        )
+    )
+    listed = ".".join(others[:MOST])
+    if listed or had:
+        visit.cookies_out.append(
+            set_cookie(
+                settings.accounts_cookie,
+                listed,
+                secure=settings.secure,
+                max_age=max_age if listed else 0,
+            )
+        )
+    visit.cookies[settings.session_cookie] = active or ""
+    visit.cookies[settings.accounts_cookie] = listed

@@ -1,0 +1,36 @@
+"""Hosted pages: what people see. Page handlers make the same bus calls as the JSON API.
+
+Each module of this package has `ROUTES`, Starlette routes whose endpoints take a Request; the
+Visit is in `request.scope["visit"]`. `DASHBOARD_ONLY` restricts a module to the dashboard's host.
+"""
+
+from __future__ import annotations
+
+import importlib
+import pkgutil
+
+from fastapi import FastAPI
+from starlette.responses import Response
+
+from common.problems import Problem
+from gateway.pages import render
+from gateway.visit import Visit
+
+
+def mount(app: FastAPI, *, dashboard: bool) -> None:
+    """Add every page that this kind of host serves."""
+    for info in sorted(pkgutil.iter_modules(__path__), key=lambda info: info.name):
+        module = importlib.import_module(f"{__name__}.{info.name}")
+        if dashboard or not getattr(module, "DASHBOARD_ONLY", False):
+            app.router.routes.extend(getattr(module, "ROUTES", ()))
+
+
+def wanted(visit: Visit) -> bool:
+    """Whether a person is looking: a browser asked for HTML, and not of the API."""
+    accept = visit.header(b"accept") or ""
+    return "text/html" in accept and not visit.path.startswith("/api/")
+
+
+async def problem(visit: Visit, error: Problem) -> Response:
+    """An error as a page."""
+    return render.problem(visit, error)
