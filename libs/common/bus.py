@@ -40,7 +40,7 @@ class Bus(Protocol):
         nobody answers, TooLate where the deadline passed."""
         ...
 
-    async def raw(self, ctx: Context, request: Request[R]) -> bytes:
+    async def raw(self, ctx: Context, request: Request[Any]) -> bytes:
         """The answer as it came, JSON of `request.reply`, for routes that only pass it on."""
         ...
 
@@ -56,7 +56,7 @@ class NatsBus:
         reply: type[R] = request.reply  # type: ignore[assignment]
         return reply.model_validate_json(await self.raw(ctx, request))
 
-    async def raw(self, ctx: Context, request: Request[R]) -> bytes:
+    async def raw(self, ctx: Context, request: Request[Any]) -> bytes:
         ctx = ctx.tightened(request.within)
         body = request.model_dump_json(exclude_unset=True).encode()
         try:
