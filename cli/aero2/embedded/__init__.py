@@ -1,0 +1,1 @@
+"""PostgreSQL and NATS as ordinary processes under a data folder, from their Python wheels."""

@@ -1,0 +1,101 @@
+"""The data folder: where everything lies, who holds it, who owns it."""
+
+from __future__ import annotations
+
+import fcntl
+import json
+import os
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import IO, Any
+
+from aero2.failures import Refused
+
+
+@dataclass
+class Folder:
+    """One running platform per folder: `hold` keeps it to this process until it ends."""
+
+    root: Path
+    _lock: IO[str] | None = field(default=None, repr=False)
+
+    @classmethod
+    def at(cls, path: Path) -> Folder:
+        """The folder at `path`, made if need be. Raises Refused where it cannot be ours."""
+        root = path.expanduser().absolute()
+        try:
+            root.mkdir(mode=0o700, parents=True, exist_ok=True)
+        except OSError as error:
+            raise Refused(f"The data folder {root} cannot be made: {error.strerror}.") from None
+        if not os.access(root, os.R_OK | os.W_OK | os.X_OK):
+            raise Refused(
+                f"The data folder {root} belongs to somebody else; pick another --data-dir."
+            )
+        if root.stat().st_uid == os.geteuid():
+            # Others may pass through (PostgreSQL runs under another account where we are root),
+            # never look around.
+            root.chmod(0o711 if os.geteuid() == 0 else 0o700)
+        return cls(root)
+
+    def hold(self, about: dict[str, Any]) -> None:
+        """Raises Refused where another process holds the folder, and says which."""
+        file = (self.root / "lock").open("a+")
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            file.seek(0)
+            raise Refused(_held_by(self.root, file.read())) from None
+        file.truncate(0)
+        file.write(json.dumps({"pid": os.getpid()} | about))
+        file.flush()
+        self._lock = file
+
+    def release(self) -> None:
+        if self._lock is not None:
+            self._lock.close()
+            self._lock = None
+
+    def inside(self, name: str, mode: int = 0o700) -> Path:
+        """A folder in the data folder."""
+        path = self.root / name
+        path.mkdir(mode=mode, exist_ok=True)
+        return path
+
+    @property
+    def logs(self) -> Path:
+        return self.inside("logs")
+
+    @property
+    def run(self) -> Path:
+        return self.inside("run")
+
+    def read(self, name: str) -> dict[str, Any]:
+        """A JSON file in the folder; empty where there is none."""
+        try:
+            found: dict[str, Any] = json.loads((self.root / name).read_text())
+        except FileNotFoundError:
+            return {}
+        except (OSError, ValueError) as error:
+            raise Refused(f"{self.root / name} cannot be read: {error}.") from None
+        return found
+
+    def write(self, name: str, content: dict[str, Any]) -> None:
+        """All or nothing, on the disk before this returns, readable by nobody else."""
+        path = self.root / name
+        fresh = path.with_name(f".{path.name}.new")
+        fresh.unlink(missing_ok=True)
+        handle = os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+        with os.fdopen(handle, "w") as file:
+            json.dump(content, file, indent=2)
+            file.flush()
+            os.fsync(file.fileno())
+        fresh.replace(path)
+
+
+def _held_by(root: Path, text: str) -> str:
+    try:
+        holder = json.loads(text)
+        where = f" as process {holder['pid']}, {holder['url']}"
+    except (ValueError, KeyError):
+        where = ""
+    return f"Aero2 is already running on the data folder {root}{where}."

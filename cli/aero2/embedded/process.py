@@ -1,0 +1,170 @@
+"""Child processes that never outlive us for long, and finding those that did."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import os
+import pwd
+import shutil
+import signal
+import subprocess
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+
+import psutil
+
+from aero2.embedded.folder import Folder
+
+REGISTER: Final = "run/children.json"
+
+
+@dataclass(frozen=True)
+class Account:
+    """The unprivileged account that PostgreSQL runs under when we are root."""
+
+    name: str
+    uid: int
+    gid: int
+
+    @classmethod
+    def for_postgres(cls, existing: Path) -> Account | None:
+        """None where we are not root. The owner of an existing database keeps it."""
+        if os.geteuid() != 0:
+            return None
+        if existing.exists() and (owner := existing.stat().st_uid) != 0:
+            return cls._of(pwd.getpwuid(owner))
+        for name in ("postgres", "nobody"):
+            try:
+                return cls._of(pwd.getpwnam(name))
+            except KeyError:
+                continue
+        raise LookupError("this system has neither an account postgres nor nobody")
+
+    @classmethod
+    def _of(cls, entry: pwd.struct_passwd) -> Account:
+        return cls(entry.pw_name, entry.pw_uid, entry.pw_gid)
+
+    def prefix(self, *needed: Path) -> list[str]:
+        """The command before a command that makes it run under this account. Where a path lies
+        behind a folder that the account may not enter (a root's home), it may look in there, and
+        nothing more."""
+        plain = ["setpriv", f"--reuid={self.uid}", f"--regid={self.gid}", "--clear-groups"]
+        tests = [word for path in needed for word in ("-a", "-e", str(path))][1:]
+        if subprocess.run([*plain, "test", *tests], check=False).returncode == 0:
+            return [*plain, "--inh-caps=-all", "--no-new-privs"]
+        search = "-all,+dac_read_search" if _may("dac_read_search") else "-all,+dac_override"
+        return [*plain, f"--inh-caps={search}", f"--ambient-caps={search}", "--no-new-privs"]
+
+
+def _may(capability: str) -> bool:
+    number = {"dac_override": 1, "dac_read_search": 2}[capability]
+    status = Path("/proc/self/status").read_text()
+    effective = next(line for line in status.splitlines() if line.startswith("CapEff:"))
+    return bool(int(effective.split()[1], 16) >> number & 1)
+
+
+def dies_with_us(how: int) -> list[str]:
+    """The command before a command that has the kernel send it `how` when we die, however we die.
+    Without it (not Linux) a process left over is found at the next start."""
+    setpriv = shutil.which("setpriv")
+    return [setpriv, "--pdeathsig", str(how)] if setpriv else []
+
+
+async def spawn(
+    argv: list[str],
+    *,
+    under: list[str],
+    env: dict[str, str],
+    log: Path,
+    cwd: Path,
+    stop_with: int,
+) -> asyncio.subprocess.Process:
+    """Start in a session of its own, so that Ctrl-C in the terminal reaches only us. `under` is
+    the prefix of another account; it comes first, since changing accounts clears the signal that
+    `dies_with_us` asks for."""
+    output = os.open(log, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
+    try:
+        return await asyncio.create_subprocess_exec(
+            *under,
+            *dies_with_us(stop_with),
+            *argv,
+            env=env,
+            cwd=cwd,
+            stdin=subprocess.DEVNULL,
+            stdout=output,
+            stderr=output,
+            start_new_session=True,
+        )
+    finally:
+        os.close(output)
+
+
+@dataclass
+class Register:
+    """Which processes belong to the folder, on disk, for whoever starts after a kill -9."""
+
+    folder: Folder
+
+    def note(self, name: str, pid: int) -> None:
+        self.folder.inside("run")
+        known: dict[str, Any] = self.folder.read(REGISTER)
+        try:
+            started = psutil.Process(pid).create_time()
+        except psutil.NoSuchProcess:
+            return
+        self.folder.write(REGISTER, known | {name: {"pid": pid, "started": started}})
+
+    def clear(self) -> None:
+        (self.folder.root / REGISTER).unlink(missing_ok=True)
+
+    def orphans(self) -> list[psutil.Process]:
+        """The folder's processes that still run: those written down, and any server whose
+        working folder lies in ours."""
+        left: dict[int, psutil.Process] = {}
+        for entry in self.folder.read(REGISTER).values():
+            try:
+                process = psutil.Process(entry["pid"])
+                if abs(process.create_time() - entry["started"]) < 0.5:
+                    left[process.pid] = process
+            except psutil.NoSuchProcess:
+                continue
+        for process in psutil.process_iter(["name", "cwd"]):
+            here = process.info["cwd"]
+            if (
+                process.info["name"] in ("postgres", "nats-server")
+                and here
+                and Path(here).is_relative_to(self.folder.root)
+            ):
+                left[process.pid] = process
+        return list(left.values())
+
+    def stop_orphans(self, within: float = 10.0) -> list[str]:
+        """End what a killed predecessor left behind; the names of what was found."""
+        found = self.orphans()
+        names = sorted({_name(process) for process in found})
+        for process in found:
+            # SIGINT is PostgreSQL's fast shutdown; SIGTERM would wait for its clients.
+            _send(process, signal.SIGINT if _name(process) == "postgres" else signal.SIGTERM)
+        _, left = psutil.wait_procs(found, timeout=within / 2)
+        for process in left:
+            _send(process, signal.SIGQUIT if _name(process) == "postgres" else signal.SIGKILL)
+        _, left = psutil.wait_procs(left, timeout=within / 2)
+        for process in left:
+            _send(process, signal.SIGKILL)
+        psutil.wait_procs(left, timeout=within / 2)
+        self.clear()
+        return names
+
+
+def _name(process: psutil.Process) -> str:
+    try:
+        return process.name()
+    except psutil.Error:
+        return ""
+
+
+def _send(process: psutil.Process, what: int) -> None:
+    with contextlib.suppress(psutil.NoSuchProcess, psutil.AccessDenied):
+        process.send_signal(what)

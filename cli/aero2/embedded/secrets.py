@@ -1,0 +1,79 @@
+"""Everything secret of one data folder, made once, kept in one file that only its owner reads."""
+
+from __future__ import annotations
+
+import base64
+import secrets
+from dataclasses import asdict, dataclass, fields
+from typing import Any, Final
+
+from aero2.embedded.folder import Folder
+from aero2.failures import Refused
+
+FILE: Final = "secrets.json"
+DATABASE_ROLES: Final = (
+    "aero2_owner",
+    "aero2_tenancy",
+    "aero2_identity",
+    "aero2_oidc",
+    "aero2_rbac",
+    "aero2_platform",
+)
+NATS_USERS: Final = ("gateway", "identity", "oidc", "rbac", "tenancy", "cli")
+
+
+def password() -> str:
+    """256 bits that begin with a letter and need no quoting in a URL, a shell or nats.conf."""
+    return "p" + secrets.token_hex(32)
+
+
+def master_key() -> str:
+    """A fresh entry for AERO2_MASTER_KEY: `id:base64`."""
+    return f"k{secrets.token_hex(4)}:{base64.b64encode(secrets.token_bytes(32)).decode()}"
+
+
+@dataclass
+class Secrets:
+    """`demo` holds the demo application's credentials, which the platform shows only once."""
+
+    master_key: str
+    superuser: str
+    database: dict[str, str]
+    nats: dict[str, str]
+    demo: dict[str, str]
+
+    @classmethod
+    def fresh(cls) -> Secrets:
+        return cls(
+            master_key=master_key(),
+            superuser=password(),
+            database={role: password() for role in DATABASE_ROLES},
+            nats={user: password() for user in NATS_USERS},
+            demo={},
+        )
+
+    @classmethod
+    def of(cls, folder: Folder) -> Secrets:
+        """The folder's secrets. New roles of a newer version get theirs; nothing is replaced."""
+        found = folder.read(FILE)
+        made = cls.fresh()
+        if found:
+            missing = {each.name for each in fields(cls)} - found.keys()
+            if missing:
+                raise Refused(
+                    f"{folder.root / FILE} is damaged: {', '.join(sorted(missing))} missing."
+                )
+            made = cls(
+                master_key=found["master_key"],
+                superuser=found["superuser"],
+                database=made.database | found["database"],
+                nats=made.nats | found["nats"],
+                demo=found["demo"],
+            )
+        if asdict(made) != found:
+            made.keep(folder)
+        return made
+
+    def keep(self, folder: Folder) -> None:
+        content: dict[str, Any] = asdict(self)
+        folder.write(FILE, content)

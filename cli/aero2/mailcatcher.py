@@ -1,0 +1,321 @@
+"""Catches every mail the platform sends and shows it on a page: `python -m aero2.mailcatcher`.
+
+For trying out and for tests. It keeps the newest mails in memory, delivers none, and listens on
+loopback unless told otherwise.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import html
+import os
+import re
+import signal
+from collections import deque
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from email import message_from_bytes, policy
+from email.message import EmailMessage
+from typing import Annotated, Any, Final
+from uuid import uuid4
+
+import typer
+import uvicorn
+from aiosmtpd.smtp import SMTP, Envelope, Session
+from starlette.applications import Starlette
+from starlette.middleware import Middleware
+from starlette.middleware.trustedhost import TrustedHostMiddleware
+from starlette.requests import Request
+from starlette.responses import HTMLResponse, JSONResponse, RedirectResponse, Response
+from starlette.routing import Route
+
+KEPT: Final = 500
+"""Mails kept; the oldest go first."""
+LARGEST: Final = 2 * 1024 * 1024
+"""Bytes of one mail."""
+MOST: Final = 32 * 1024 * 1024
+"""Bytes of all mails together."""
+LINK: Final = re.compile(r"https?://[^\s<>\"']+[^\s<>\"'.,;:!?)\]]")
+
+
+@dataclass(frozen=True)
+class Mail:
+    """One mail as it came. `to` are the addresses of the envelope, not of the header."""
+
+    id: str
+    sender: str
+    to: list[str]
+    subject: str
+    received_at: str
+    text: str
+    html: str
+    headers: dict[str, str]
+    size: int
+
+    @property
+    def links(self) -> list[str]:
+        """Every link, in order, once."""
+        return list(dict.fromkeys(LINK.findall(f"{self.text}\n{html.unescape(self.html)}")))
+
+    def listed(self) -> dict[str, Any]:
+        return {
+            "id": self.id,
+            "from": self.sender,
+            "to": self.to,
+            "subject": self.subject,
+            "received_at": self.received_at,
+        }
+
+    def whole(self) -> dict[str, Any]:
+        parts = {"text": self.text, "html": self.html, "links": self.links}
+        return self.listed() | parts | {"headers": self.headers}
+
+
+@dataclass
+class Box:
+    """The newest mails, within KEPT and MOST."""
+
+    mails: deque[Mail] = field(default_factory=deque)
+    size: int = 0
+
+    def put(self, mail: Mail) -> None:
+        self.mails.append(mail)
+        self.size += mail.size
+        while len(self.mails) > KEPT or self.size > MOST:
+            self.size -= self.mails.popleft().size
+
+    def newest(self, to: str | None = None) -> list[Mail]:
+        address = (to or "").casefold()
+        return [
+            mail
+            for mail in reversed(self.mails)
+            if not address or address in (one.casefold() for one in mail.to)
+        ]
+
+    def find(self, id: str) -> Mail | None:
+        return next((mail for mail in self.mails if mail.id == id), None)
+
+    def empty(self) -> None:
+        self.mails.clear()
+        self.size = 0
+
+    async def handle_DATA(
+        self, server: SMTP, session: Session, envelope: Envelope
+    ) -> str:
+        content = envelope.content
+        assert isinstance(content, bytes)
+        self.put(parse(content, sender=envelope.mail_from or "", to=envelope.rcpt_tos))
+        return "250 caught"
+
+
+def parse(content: bytes, *, sender: str, to: list[str]) -> Mail:
+    """Never refuses: a mail that no parser likes is shown as far as it goes."""
+    message = message_from_bytes(content, policy=policy.default)
+    assert isinstance(message, EmailMessage)
+    return Mail(
+        id=uuid4().hex,
+        sender=sender,
+        to=list(to),
+        subject=_header(message, "subject"),
+        received_at=datetime.now(UTC).isoformat(timespec="milliseconds"),
+        text=_part(message, "plain"),
+        html=_part(message, "html"),
+        headers={name: _header(message, name) for name in message},
+        size=len(content),
+    )
+
+
+def _header(message: EmailMessage, name: str) -> str:
+    try:
+        return str(message.get(name, ""))
+    except (ValueError, LookupError, AttributeError, TypeError, IndexError):
+        return "(unreadable)"
+
+
+def _part(message: EmailMessage, kind: str) -> str:
+    try:
+        part = message.get_body((kind,))
+        return str(part.get_content()) if part is not None else ""
+    except (ValueError, LookupError, AttributeError, TypeError, IndexError):
+        return "(unreadable)"
+
+
+# The page
+
+STYLE: Final = """
+:root { color-scheme: light dark }
+body { font: 16px/1.5 system-ui, sans-serif; max-width: 60rem; margin: 2rem auto; padding: 0 1rem }
+table { border-collapse: collapse; width: 100% } td, th { text-align: left; padding: .4rem .6rem }
+tr + tr { border-top: 1px solid color-mix(in srgb, currentcolor 20%, transparent) }
+pre { white-space: pre-wrap; overflow-wrap: anywhere; font: inherit }
+iframe { width: 100%; height: 28rem; border: 1px solid #8888; background: #fff }
+.muted { opacity: .7 } form { display: inline }
+"""
+SHELL: Final = (
+    "default-src 'none'; style-src 'unsafe-inline'; frame-src 'self'; form-action 'self'; "
+    "base-uri 'none'; frame-ancestors 'none'"
+)
+SANDBOX: Final = (
+    "sandbox allow-popups allow-popups-to-escape-sandbox; default-src 'none'; "
+    "style-src 'unsafe-inline'; img-src data:; frame-ancestors 'self'"
+)
+GUARDS: Final = {
+    "Referrer-Policy": "no-referrer",
+    "X-Content-Type-Options": "nosniff",
+    "Cache-Control": "no-store",
+}
+
+
+def _page(title: str, body: str) -> HTMLResponse:
+    return HTMLResponse(
+        f'<!doctype html><html lang="en"><meta charset="utf-8"><meta name="viewport" '
+        f'content="width=device-width"><title>{html.escape(title)}</title>'
+        f"<style>{STYLE}</style><main>{body}</main></html>",
+        headers=GUARDS | {"Content-Security-Policy": SHELL},
+    )
+
+
+def _linked(text: str) -> str:
+    """The text as HTML, with links that open in a tab of their own."""
+    shown, at = [], 0
+    for found in LINK.finditer(text):
+        address = html.escape(found.group())
+        shown.append(html.escape(text[at : found.start()]))
+        shown.append(f'<a href="{address}" target="_blank" rel="noopener noreferrer">{address}</a>')
+        at = found.end()
+    return "".join(shown) + html.escape(text[at:])
+
+
+def _box(request: Request) -> Box:
+    box: Box = request.app.state.box
+    return box
+
+
+async def index(request: Request) -> Response:
+    rows = "".join(
+        f'<tr><td><a href="/mails/{mail.id}">{html.escape(mail.subject or "(no subject)")}</a>'
+        f"<td>{html.escape(', '.join(mail.to))}"
+        f'<td class="muted"><time>{mail.received_at[:19].replace("T", " ")}</time>'
+        for mail in _box(request).newest(request.query_params.get("to"))
+    )
+    if not rows:
+        return _page("Mail", "<h1>Mail</h1><p>Nothing yet. Mail that Aero2 sends arrives here.</p>")
+    head = "<tr><th>Subject<th>To<th>Received (UTC)"
+    clear = '<form method="post" action="/clear"><button>Delete all</button></form>'
+    return _page("Mail", f"<h1>Mail</h1><table>{head}{rows}</table><p>{clear}</p>")
+
+
+async def show(request: Request) -> Response:
+    mail = _box(request).find(request.path_params["id"])
+    if mail is None:
+        return _gone()
+    formatted = (
+        f'<h2>Formatted</h2><iframe src="/mails/{mail.id}/html" title="The formatted mail" '
+        f'sandbox="allow-popups allow-popups-to-escape-sandbox"></iframe>'
+        if mail.html
+        else ""
+    )
+    return _page(
+        mail.subject,
+        f'<p><a href="/">All mail</a></p><h1>{html.escape(mail.subject)}</h1>'
+        f'<p class="muted">From {html.escape(mail.sender)} to {html.escape(", ".join(mail.to))}'
+        f"</p><pre>{_linked(mail.text)}</pre>{formatted}",
+    )
+
+
+async def show_html(request: Request) -> Response:
+    mail = _box(request).find(request.path_params["id"])
+    if mail is None:
+        return _gone()
+    return HTMLResponse(
+        f'<base target="_blank">{mail.html}', headers=GUARDS | {"Content-Security-Policy": SANDBOX}
+    )
+
+
+def _gone() -> Response:
+    made = _page("Gone", '<h1>This mail is gone</h1><p><a href="/">All mail</a></p>')
+    made.status_code = 404
+    return made
+
+
+async def clear(request: Request) -> Response:
+    if request.headers.get("sec-fetch-site", "same-origin") != "same-origin":
+        return JSONResponse({"detail": "from another site"}, status_code=403)
+    _box(request).empty()
+    return RedirectResponse("/", status_code=303)
+
+
+async def api_list(request: Request) -> Response:
+    found = _box(request).newest(request.query_params.get("to"))
+    return JSONResponse({"mails": [mail.listed() for mail in found]}, headers=GUARDS)
+
+
+async def api_show(request: Request) -> Response:
+    mail = _box(request).find(request.path_params["id"])
+    if mail is None:
+        return JSONResponse({"detail": "no such mail"}, status_code=404)
+    return JSONResponse(mail.whole(), headers=GUARDS)
+
+
+async def api_clear(request: Request) -> Response:
+    _box(request).empty()
+    return Response(status_code=204)
+
+
+async def health(_: Request) -> Response:
+    return JSONResponse({"status": "ok"})
+
+
+def application(box: Box, hosts: list[str]) -> Starlette:
+    """`hosts` are the names it answers to: another site that points its name at us reads nothing."""
+    app = Starlette(
+        routes=[
+            Route("/", index),
+            Route("/clear", clear, methods=["POST"]),
+            Route("/mails/{id}", show),
+            Route("/mails/{id}/html", show_html),
+            Route("/api/mails", api_list),
+            Route("/api/mails", api_clear, methods=["DELETE"]),
+            Route("/api/mails/{id}", api_show),
+            Route("/health", health),
+        ],
+        middleware=[Middleware(TrustedHostMiddleware, allowed_hosts=hosts)],
+    )
+    app.state.box = box
+    return app
+
+
+async def serve(host: str, smtp_port: int, page_port: int, hosts: list[str]) -> None:
+    """Until SIGTERM or SIGINT."""
+    box = Box()
+    loop = asyncio.get_running_loop()
+    smtp = await loop.create_server(
+        lambda: SMTP(box, data_size_limit=LARGEST, enable_SMTPUTF8=True, ident="aero2"),
+        host,
+        smtp_port,
+    )
+    config = uvicorn.Config(
+        application(box, hosts), host=host, port=page_port, log_level="warning", lifespan="off"
+    )
+    server = uvicorn.Server(config)
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, lambda: setattr(server, "should_exit", True))
+    async with smtp:
+        await server._serve()
+
+
+def main(
+    host: Annotated[str, typer.Option(envvar="AERO2_MAIL_HOST")] = "127.0.0.1",
+    smtp_port: Annotated[int, typer.Option(envvar="AERO2_MAIL_SMTP_PORT")] = 1025,
+    page_port: Annotated[int, typer.Option(envvar="AERO2_MAIL_PAGE_PORT")] = 8025,
+    names: Annotated[
+        str, typer.Option(envvar="AERO2_MAIL_NAMES", help="Host names of the page, by comma.")
+    ] = "localhost,127.0.0.1,[::1]",
+) -> None:
+    """Catch mail over SMTP and show it on a page. Delivers nothing."""
+    os.umask(0o077)
+    asyncio.run(serve(host, smtp_port, page_port, names.split(",")))
+
+
+if __name__ == "__main__":
+    typer.run(main)

@@ -1,0 +1,132 @@
+"""Who may say what on the bus: the one source of deploy/nats.conf and of the embedded server.
+
+A service may call the contracts that its code imports, and no others; it may answer its own. So
+the rights follow the code, and a test keeps deploy/nats.conf equal to what stands here.
+"""
+
+from __future__ import annotations
+
+import ast
+import importlib
+import pkgutil
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+import common.contracts
+from common.contracts.base import Request
+
+SERVICES: Final = ("gateway", "identity", "oidc", "rbac", "tenancy")
+CLI: Final = "cli"
+STREAM: Final = "AUDIT"
+AUDIT: Final = "audit.>"
+CHANGED: Final = "changed.>"
+DISCOVERY: Final = "$SRV.>"
+"""`nats micro ls`: every service answers, only the command line asks."""
+
+
+@dataclass(frozen=True)
+class Rights:
+    """The subjects that one NATS user may publish and subscribe to."""
+
+    publish: tuple[str, ...]
+    subscribe: tuple[str, ...]
+
+
+def inbox(user: str) -> str:
+    """The prefix of a user's replies: with the usual `_INBOX` anybody could read everybody's."""
+    return f"_INBOX_{user}"
+
+
+def rights(user: str) -> Rights:
+    """What `user` (a service or the command line) needs and no more."""
+    calls = sorted(subject for subject in _called_by(user) if not subject.startswith(f"{user}."))
+    stream = ("$JS.API.INFO", f"$JS.API.STREAM.INFO.{STREAM}", f"$JS.API.STREAM.CREATE.{STREAM}")
+    if user == CLI:
+        consumer = (f"$JS.API.CONSUMER.*.{STREAM}", f"$JS.API.CONSUMER.*.{STREAM}.>")
+        return Rights(
+            publish=(*calls, DISCOVERY, CHANGED, *stream, *consumer, f"$JS.ACK.{STREAM}.>"),
+            subscribe=(f"{inbox(user)}.>", CHANGED, AUDIT),
+        )
+    return Rights(
+        publish=(*calls, AUDIT, CHANGED, *stream),
+        subscribe=(f"{user}.>", DISCOVERY, CHANGED, f"{inbox(user)}.>"),
+    )
+
+
+def _called_by(user: str) -> set[str]:
+    """Subjects of every contract that the user's code names."""
+    names = {name for file in _sources(user) for name in _names(file)}
+    return {
+        contract.subject
+        for module in _contract_modules()
+        for name, contract in vars(module).items()
+        if name in names and isinstance(contract, type) and issubclass(contract, Request)
+        if contract.subject
+    }
+
+
+def _contract_modules() -> list[object]:
+    places = common.contracts.__path__
+    return [
+        importlib.import_module(f"common.contracts.{found.name}")
+        for found in pkgutil.iter_modules(places)
+    ]
+
+
+def _sources(user: str) -> list[Path]:
+    """The user's own code, and the parts of common that call on everybody's behalf."""
+    package = importlib.import_module("aero2" if user == CLI else user)
+    roots = [Path(place) for place in package.__path__]
+    roots += [Path(place) for place in common.__path__]
+    return [
+        file
+        for root in roots
+        for file in sorted(root.rglob("*.py"))
+        if "contracts" not in file.relative_to(root).parts and file.name != "testing.py"
+    ]
+
+
+def _names(file: Path) -> set[str]:
+    """Every name that the file imports or reaches through a module."""
+    found: set[str] = set()
+    for node in ast.walk(ast.parse(file.read_bytes())):
+        if isinstance(node, ast.ImportFrom):
+            found |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.Attribute):
+            found.add(node.attr)
+    return found
+
+
+def configuration(passwords: dict[str, str], *, server: str) -> str:
+    """nats.conf: `server` says where to listen and store, `passwords` is a literal or a `$NAME`
+    of the environment for each user."""
+    users = "\n".join(_user(user, passwords[user]) for user in (*SERVICES, CLI))
+    return f"{server.strip()}\n\n{LIMITS}\naccounts {{\n  AERO2 {{\n    jetstream: enabled\n    users: [\n{users}\n    ]\n  }}\n}}\n"
+
+
+LIMITS: Final = """\
+max_payload: 1MB
+max_connections: 1000
+write_deadline: "5s"
+lame_duck_duration: "30s"
+"""
+
+
+def _user(name: str, password: str) -> str:
+    may = rights(name)
+    return f"""\
+      {{
+        user: {name}
+        password: {password}
+        permissions {{
+          publish {{ allow: {_listed(may.publish)} }}
+          subscribe {{ allow: {_listed(may.subscribe)} }}
+          allow_responses {{ max: 1, expires: "60s" }}
+        }}
+      }}"""
+
+
+def _listed(subjects: tuple[str, ...]) -> str:
+    lines = "".join(f'\n            "{subject}"' for subject in subjects)
+    return f"[{lines}\n          ]"

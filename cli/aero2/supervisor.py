@@ -1,0 +1,267 @@
+"""Keeps a set of processes running: starts them, restarts what dies or hangs, stops them all."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import shutil
+import signal
+import time
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Final
+
+from aero2.embedded.folder import Folder
+from aero2.embedded.process import Register, spawn
+from aero2.failures import Refused
+
+POLL: Final = 0.05
+FIRST_PAUSE: Final = 0.25
+LONGEST_PAUSE: Final = 15.0
+STEADY: Final = 30.0
+"""Seconds of running after which a death is news again, not the next of a series."""
+GIVE_UP_STARTING: Final = 3
+"""Deaths in a row before the first time it is ready that make the start fail."""
+HUNG: Final = 60.0
+"""Seconds without a heartbeat after which a process is taken for hung. Longer than any outage of
+the database that processes survive by themselves."""
+LOG_LIMIT: Final = 32 * 1024 * 1024
+TAIL: Final = 15
+
+Report = Callable[[str, str], None]
+"""Told of what happens to a process: a sentence and the end of its log."""
+
+
+async def _always() -> bool:
+    return True
+
+
+@dataclass(frozen=True)
+class Program:
+    """One process. `prepare` runs before each of its starts, in a thread; `under` is the command
+    before the command (another account); `heartbeat` is a file it touches while it is well."""
+
+    name: str
+    command: list[str]
+    env: dict[str, str]
+    ready: Callable[[], Awaitable[bool]] = _always
+    prepare: Callable[[], None] | None = None
+    under: list[str] = field(default_factory=list)
+    heartbeat: Path | None = None
+    stop_with: int = signal.SIGTERM
+    stage: int = 0
+    """Higher stages are stopped before lower ones: first who asks, last who is asked."""
+
+
+@dataclass
+class _Running:
+    program: Program
+    process: asyncio.subprocess.Process | None = None
+    started: float = 0.0
+    was_ready: bool = False
+    deaths: int = 0
+    gave_up: bool = False
+    watcher: asyncio.Task[None] | None = None
+
+
+@dataclass
+class Supervisor:
+    folder: Folder
+    report: Report
+    stopping: bool = False
+    _all: dict[str, _Running] = field(default_factory=dict)
+
+    async def start(self, *programs: Program, within: float = 30.0) -> None:
+        """Start them side by side; returns when all are ready.
+
+        Raises Refused, with the end of its log, for the first that is not ready in time.
+        """
+        fresh = [_Running(program) for program in programs]
+        for each in fresh:
+            self._all[each.program.name] = each
+            each.watcher = asyncio.create_task(self._keep(each), name=each.program.name)
+        waits = [asyncio.create_task(self._until_ready(each, within)) for each in fresh]
+        try:
+            await asyncio.gather(*waits)
+        finally:
+            for wait in waits:
+                wait.cancel()
+
+    def log(self, name: str) -> Path:
+        return self.folder.logs / f"{name}.log"
+
+    def pids(self) -> dict[str, int]:
+        """The process of each program that runs now."""
+        return {
+            name: each.process.pid
+            for name, each in self._all.items()
+            if each.process is not None and each.process.returncode is None
+        }
+
+    async def stop(self, within: float = 4.5) -> None:
+        """SIGTERM (or its like) stage by stage, SIGKILL for what has not ended in its part of
+        the time. What one stage does not use is left to the next."""
+        self.stopping = True
+        for each in self._all.values():
+            if each.watcher is not None:
+                each.watcher.cancel()
+        stages = sorted({each.program.stage for each in self._all.values()}, reverse=True)
+        began = time.monotonic()
+        for number, stage in enumerate(stages, start=1):
+            ends = began + within * number / len(stages)
+            now = [each for each in self._all.values() if each.program.stage == stage]
+            await asyncio.gather(*(self._end(each, ends) for each in now))
+        Register(self.folder).clear()
+
+    def kill(self) -> None:
+        """At once, for a second Ctrl-C. The data survives, as it would a power cut."""
+        for each in self._all.values():
+            _signal(each, signal.SIGKILL)
+
+    async def _keep(self, each: _Running) -> None:
+        """Run it, and again, until cancelled."""
+        name = each.program.name
+        while True:
+            try:
+                await self._spawn(each)
+            except Exception as error:  # whatever it is, the process must come back
+                code = str(error)
+            else:
+                code = await self._ended(each)
+            if self.stopping:
+                return
+            ran = time.monotonic() - each.started
+            each.deaths = 1 if ran > STEADY else each.deaths + 1
+            if not each.was_ready and each.deaths >= GIVE_UP_STARTING:
+                each.gave_up = True
+                return
+            pause = min(FIRST_PAUSE * 2 ** (each.deaths - 1), LONGEST_PAUSE)
+            self.report(
+                f"{name} ended ({code}); starting it again in {pause:g} s.", self.tail(name)
+            )
+            await asyncio.sleep(pause)
+
+    async def _spawn(self, each: _Running) -> None:
+        program = each.program
+        each.started = time.monotonic()
+        if program.heartbeat is not None:
+            program.heartbeat.unlink(missing_ok=True)
+        if program.prepare is not None:
+            await asyncio.to_thread(program.prepare)
+        _rotate(self.log(program.name))
+        each.process = await spawn(
+            program.command,
+            under=program.under,
+            env=program.env,
+            log=self.log(program.name),
+            cwd=self.folder.root,
+            stop_with=program.stop_with,
+        )
+        Register(self.folder).note(program.name, each.process.pid)
+
+    async def _ended(self, each: _Running) -> str:
+        """How it ended. A process whose heartbeat stands still is ended by us."""
+        assert each.process is not None
+        waiting = asyncio.create_task(each.process.wait())
+        pulse = _Pulse(each.program.heartbeat)
+        try:
+            while not waiting.done():
+                await asyncio.wait({waiting}, timeout=2)
+                _rotate(self.log(each.program.name))
+                if not waiting.done() and each.was_ready and pulse.silence() > HUNG:
+                    _signal(each, signal.SIGKILL)
+                    await waiting
+                    return "no heartbeat"
+            return _how(waiting.result())
+        finally:
+            waiting.cancel()
+
+    async def _until_ready(self, each: _Running, within: float) -> None:
+        name = each.program.name
+        ends = time.monotonic() + within
+        while time.monotonic() < ends:
+            if each.gave_up:
+                raise Refused(
+                    f"{name} does not start; its log is {self.log(name)}.", detail=self.tail(name)
+                )
+            alive = each.process is not None and each.process.returncode is None
+            if alive and await each.program.ready():
+                each.was_ready = True
+                return
+            await asyncio.sleep(POLL)
+        raise Refused(
+            f"{name} was not ready within {within:g} s; its log is {self.log(name)}.",
+            detail=self.tail(name),
+        )
+
+    async def _end(self, each: _Running, ends: float) -> None:
+        process = each.process
+        if process is None or process.returncode is not None:
+            return
+        _signal(each, each.program.stop_with)
+        try:
+            async with asyncio.timeout(max(ends - time.monotonic(), 0.1)):
+                await process.wait()
+        except TimeoutError:
+            _signal(each, signal.SIGKILL)
+            await process.wait()
+
+    def tail(self, name: str) -> str:
+        """The last lines of a program's log, each with its name before it."""
+        try:
+            with self.log(name).open("rb") as file:
+                file.seek(max(file.seek(0, 2) - 8192, 0))
+                lines = file.read().decode(errors="replace").splitlines()[-TAIL:]
+        except FileNotFoundError:
+            return ""
+        return "\n".join(f"{name} | {line}" for line in lines)
+
+
+def beats(heartbeat: Path, *, fresh: float = 10.0) -> Callable[[], Awaitable[bool]]:
+    """Ready is: the heartbeat is there. `_spawn` removes the one of the process before."""
+
+    async def ready() -> bool:
+        try:
+            return time.time() - heartbeat.stat().st_mtime < fresh
+        except FileNotFoundError:
+            return False
+
+    return ready
+
+
+@dataclass
+class _Pulse:
+    """How long a heartbeat has stood still, by a clock that sleeps when the machine does."""
+
+    file: Path | None
+    seen: float = 0.0
+    since: float = field(default_factory=time.monotonic)
+
+    def silence(self) -> float:
+        if self.file is None:
+            return 0.0
+        with contextlib.suppress(FileNotFoundError):
+            touched = self.file.stat().st_mtime
+            if touched != self.seen:
+                self.seen, self.since = touched, time.monotonic()
+        return time.monotonic() - self.since
+
+
+def _signal(each: _Running, what: int) -> None:
+    if each.process is not None and each.process.returncode is None:
+        with contextlib.suppress(ProcessLookupError):
+            each.process.send_signal(what)
+
+
+def _how(code: int) -> str:
+    return f"killed by {signal.Signals(-code).name}" if code < 0 else f"exit code {code}"
+
+
+def _rotate(log: Path) -> None:
+    """Keep the last LOG_LIMIT bytes beside it. The process appends, so emptying the file is safe."""
+    with contextlib.suppress(FileNotFoundError):
+        if log.stat().st_size > LOG_LIMIT:
+            shutil.copyfile(log, log.with_suffix(".log.1"))
+            with log.open("r+b") as file:
+                file.truncate(0)
