@@ -99,9 +99,7 @@ class Box:
         self.mails.clear()
         self.size = 0
 
-    async def handle_DATA(
-        self, server: SMTP, session: Session, envelope: Envelope
-    ) -> str:
+    async def handle_DATA(self, server: SMTP, session: Session, envelope: Envelope) -> str:
         content = envelope.content
         assert isinstance(content, bytes)
         self.put(parse(content, sender=envelope.mail_from or "", to=envelope.rcpt_tos))

@@ -61,7 +61,8 @@ class _Running:
     started: float = 0.0
     was_ready: bool = False
     deaths: int = 0
-    gave_up: bool = False
+    refused: Refused | None = None
+    """Why it will not be started again."""
     watcher: asyncio.Task[None] | None = None
 
 
@@ -125,6 +126,9 @@ class Supervisor:
         while True:
             try:
                 await self._spawn(each)
+            except Refused as refused:
+                each.refused = refused
+                return
             except Exception as error:  # whatever it is, the process must come back
                 code = str(error)
             else:
@@ -134,7 +138,9 @@ class Supervisor:
             ran = time.monotonic() - each.started
             each.deaths = 1 if ran > STEADY else each.deaths + 1
             if not each.was_ready and each.deaths >= GIVE_UP_STARTING:
-                each.gave_up = True
+                each.refused = Refused(
+                    f"{name} does not start; its log is {self.log(name)}.", detail=self.tail(name)
+                )
                 return
             pause = min(FIRST_PAUSE * 2 ** (each.deaths - 1), LONGEST_PAUSE)
             self.report(
@@ -181,10 +187,8 @@ class Supervisor:
         name = each.program.name
         ends = time.monotonic() + within
         while time.monotonic() < ends:
-            if each.gave_up:
-                raise Refused(
-                    f"{name} does not start; its log is {self.log(name)}.", detail=self.tail(name)
-                )
+            if each.refused is not None:
+                raise each.refused
             alive = each.process is not None and each.process.returncode is None
             if alive and await each.program.ready():
                 each.was_ready = True

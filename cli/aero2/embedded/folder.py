@@ -39,11 +39,10 @@ class Folder:
 
     def hold(self, about: dict[str, Any]) -> None:
         """Raises Refused where another process holds the folder, and says which."""
-        file = (self.root / "lock").open("a+")
+        file = os.fdopen(os.open(self.root / "lock", os.O_RDWR | os.O_CREAT, 0o600), "r+")
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
-            file.seek(0)
             raise Refused(_held_by(self.root, file.read())) from None
         file.truncate(0)
         file.write(json.dumps({"pid": os.getpid()} | about))

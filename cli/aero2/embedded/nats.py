@@ -78,6 +78,8 @@ jetstream {{
                 inbox_prefix=nats_access.inbox(user).encode(),
                 allow_reconnect=False,
                 connect_timeout=2,
+                max_reconnect_attempts=0,
+                reconnect_time_wait=0,
                 error_cb=_quiet,
             )
         except (OSError, nats.errors.Error, TimeoutError):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import signal
 import subprocess
 from dataclasses import dataclass
 from functools import cached_property
@@ -16,7 +17,7 @@ import asyncpg
 import psutil
 
 from aero2.embedded.folder import Folder
-from aero2.embedded.process import Account
+from aero2.embedded.process import Account, dies_with_us
 from aero2.failures import Refused
 
 MAJOR: Final = "18"
@@ -139,7 +140,7 @@ class Postgres:
         """The command before our commands; PostgreSQL refuses to run as root."""
         if self.account is None:
             return []
-        return self.account.prefix(binaries() / "postgres", self.folder.root)
+        return self.account.prefix(binaries() / "postgres", self.folder.root / "lock")
 
     def _clean_folder(self, path: Path, mode: int) -> None:
         shutil.rmtree(path, ignore_errors=True)
@@ -165,7 +166,7 @@ class Postgres:
             command += [f"--pwfile={secret}", "--auth=scram-sha-256", "--encoding=UTF8"]
             command += ["--locale-provider=builtin", "--builtin-locale=C.UTF-8", "--locale=C"]
             made = subprocess.run(
-                [*self.under_account(), *command],
+                [*self.under_account(), *dies_with_us(signal.SIGTERM), *command],
                 check=False,
                 capture_output=True,
                 text=True,

@@ -18,6 +18,7 @@ import psutil
 from aero2.embedded.folder import Folder
 
 REGISTER: Final = "run/children.json"
+SERVERS: Final = ("postgres", "initdb", "nats-server")
 
 
 @dataclass(frozen=True)
@@ -69,7 +70,7 @@ def dies_with_us(how: int) -> list[str]:
     """The command before a command that has the kernel send it `how` when we die, however we die.
     Without it (not Linux) a process left over is found at the next start."""
     setpriv = shutil.which("setpriv")
-    return [setpriv, "--pdeathsig", str(how)] if setpriv else []
+    return [setpriv, "--pdeathsig", signal.Signals(how).name.removeprefix("SIG")] if setpriv else []
 
 
 async def spawn(
@@ -133,12 +134,12 @@ class Register:
         for process in psutil.process_iter(["name", "cwd"]):
             here = process.info["cwd"]
             if (
-                process.info["name"] in ("postgres", "nats-server")
+                process.info["name"] in SERVERS
                 and here
                 and Path(here).is_relative_to(self.folder.root)
             ):
                 left[process.pid] = process
-        return list(left.values())
+        return [process for process in left.values() if _runs(process)]
 
     def stop_orphans(self, within: float = 10.0) -> list[str]:
         """End what a killed predecessor left behind; the names of what was found."""
@@ -156,6 +157,14 @@ class Register:
         psutil.wait_procs(left, timeout=within / 2)
         self.clear()
         return names
+
+
+def _runs(process: psutil.Process) -> bool:
+    """A zombie has ended; that nobody has asked for its exit code yet harms no one."""
+    try:
+        return process.status() != psutil.STATUS_ZOMBIE
+    except psutil.NoSuchProcess:
+        return False
 
 
 def _name(process: psutil.Process) -> str:

@@ -1,0 +1,167 @@
+"""The processes that make up the platform on one machine, and how each is told what it needs."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+import sys
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Final
+
+from aero2 import nats_access
+from aero2.embedded.folder import Folder
+from aero2.embedded.nats import Nats
+from aero2.embedded.postgres import Postgres
+from aero2.embedded.secrets import Secrets
+from aero2.supervisor import Program, beats
+
+SERVERS, SERVICES, FRONT = 0, 1, 2
+"""Stages: stopped from the last to the first."""
+DATABASE_SERVICES: Final = ("tenancy", "identity", "oidc", "rbac")
+
+
+@dataclass(frozen=True)
+class Platform:
+    """One data folder's platform. `domain` is the apex host without its port."""
+
+    folder: Folder
+    secrets: Secrets
+    ports: dict[str, int]
+    port: int
+    host: str
+    domain: str
+
+    @property
+    def authority(self) -> str:
+        """The apex with its port, as it stands in an address."""
+        return self.domain if self.port == 80 else f"{self.domain}:{self.port}"
+
+    @property
+    def public_url(self) -> str:
+        return f"http://{self.authority}"
+
+    @property
+    def mail_url(self) -> str:
+        return f"http://localhost:{self.ports['mail']}"
+
+    @cached_property
+    def postgres(self) -> Postgres:
+        return Postgres(self.folder, self.ports["postgres"], self.secrets.superuser)
+
+    @cached_property
+    def nats(self) -> Nats:
+        return Nats(self.folder, self.ports["nats"], self.secrets.nats)
+
+    def servers(self) -> list[Program]:
+        env = dict(os.environ)
+        return [
+            Program(
+                "postgres",
+                self.postgres.command(),
+                env,
+                ready=self.postgres.ready,
+                prepare=self.postgres.prepare,
+                under=self.postgres.under_account(),
+                stop_with=signal.SIGINT,  # fast shutdown; SIGTERM would wait for clients
+                stage=SERVERS,
+            ),
+            Program(
+                "nats",
+                self.nats.command(),
+                env,
+                ready=self.nats.ready,
+                prepare=self.nats.prepare,
+                stage=SERVERS,
+            ),
+        ]
+
+    def services(self) -> list[Program]:
+        """Every service, and the mail catcher they send through."""
+        return [*(self._service(name) for name in nats_access.SERVICES), self._mail()]
+
+    def _service(self, name: str) -> Program:
+        heartbeat = self.folder.run / f"{name}.heartbeat"
+        env = os.environ | self._common(name) | {"AERO2_HEARTBEAT": str(heartbeat)}
+        beating = beats(heartbeat)
+        if name == "gateway":
+            env |= {"AERO2_HOST": self.host, "AERO2_PORT": str(self.port)}
+
+            async def answering() -> bool:
+                return await beating() and await self._gateway_answers()
+
+            ready = answering
+        else:
+            ready = beating
+        if name in DATABASE_SERVICES:
+            role = f"aero2_{name}"
+            passwords = self.secrets.database
+            env |= {
+                "AERO2_DATABASE_URL": self.postgres.url(role, passwords[role]),
+                "AERO2_PLATFORM_DATABASE_URL": self.postgres.url(
+                    "aero2_platform", passwords["aero2_platform"]
+                ),
+            }
+        return Program(
+            name,
+            [sys.executable, "-m", name],
+            env,
+            ready=ready,
+            heartbeat=heartbeat,
+            stage=FRONT if name == "gateway" else SERVICES,
+        )
+
+    def _common(self, user: str) -> dict[str, str]:
+        return {
+            "AERO2_NATS_URL": self.nats.url,
+            "AERO2_NATS_USER": user,
+            "AERO2_NATS_PASSWORD": self.secrets.nats[user],
+            "AERO2_MASTER_KEY": self.secrets.master_key,
+            "AERO2_PUBLIC_URL": self.public_url,
+            "AERO2_SMTP_URL": f"smtp://127.0.0.1:{self.ports['smtp']}?tls=none",
+            "AERO2_MAIL_FROM": f"Aero2 <no-reply@{self.domain}>",
+            "PYTHONUNBUFFERED": "1",
+        }
+
+    def _mail(self) -> Program:
+        ports = {
+            "AERO2_MAIL_SMTP_PORT": str(self.ports["smtp"]),
+            "AERO2_MAIL_PAGE_PORT": str(self.ports["mail"]),
+        }
+
+        async def answering() -> bool:
+            return await answers(self.ports["mail"], "/health", "localhost")
+
+        return Program(
+            "mail",
+            [sys.executable, "-m", "aero2.mailcatcher"],
+            os.environ | ports,
+            ready=answering,
+            stage=SERVICES,
+        )
+
+    async def _gateway_answers(self) -> bool:
+        return await answers(self.port, "/health/ready", self.authority, self.host)
+
+
+async def answers(port: int, path: str, authority: str, host: str = "127.0.0.1") -> bool:
+    """Whether GET `path` is answered 200."""
+    host = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(host, host)  # noqa: S104 - compared only
+    try:
+        async with asyncio.timeout(3):
+            reader, writer = await asyncio.open_connection(host, port)
+            try:
+                question = f"GET {path} HTTP/1.1\r\nHost: {authority}\r\nConnection: close\r\n\r\n"
+                writer.write(question.encode())
+                status = await reader.readline()
+            finally:
+                writer.close()
+    except (OSError, TimeoutError):
+        return False
+    return b" 200 " in status
+
+
+def default_folder() -> Path:
+    return Path(".aero2")
