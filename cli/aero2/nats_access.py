@@ -130,3 +130,27 @@ def _user(name: str, password: str) -> str:
 def _listed(subjects: tuple[str, ...]) -> str:
     lines = "".join(f'\n            "{subject}"' for subject in subjects)
     return f"[{lines}\n          ]"
+
+
+COMPOSE: Final = """\
+# Who may say what on the bus. Written by `make nats-conf` from the contracts that each service's
+# code names; a test keeps it so. One user per service: it may call what its code calls, answer its
+# own subjects, and read only its own replies (`_INBOX_<user>`). The caller in a message's Context is
+# believed because of these rules, so keep them when you change the rest.
+server_name: $HOSTNAME
+listen: "0.0.0.0:4222"
+http: "127.0.0.1:8222"
+jetstream {
+  store_dir: "/data/jetstream"
+  max_file_store: 16GB
+  max_memory_store: 64MB
+  # An acknowledged event is on the disk: with the default an OS crash could lose the stream.
+  sync_interval: always
+}
+"""
+
+
+def compose_configuration() -> str:
+    """deploy/nats.conf: passwords come from the environment as NATS_<USER>_PASSWORD."""
+    names = {user: f"$NATS_{user.upper()}_PASSWORD" for user in (*SERVICES, CLI)}
+    return configuration(names, server=COMPOSE)

@@ -8,7 +8,6 @@ import signal
 import sys
 from dataclasses import dataclass
 from functools import cached_property
-from pathlib import Path
 from typing import Final
 
 from aero2 import nats_access
@@ -96,13 +95,9 @@ class Platform:
         else:
             ready = beating
         if name in DATABASE_SERVICES:
-            role = f"aero2_{name}"
-            passwords = self.secrets.database
             env |= {
-                "AERO2_DATABASE_URL": self.postgres.url(role, passwords[role]),
-                "AERO2_PLATFORM_DATABASE_URL": self.postgres.url(
-                    "aero2_platform", passwords["aero2_platform"]
-                ),
+                "AERO2_DATABASE_URL": self._database(name),
+                "AERO2_PLATFORM_DATABASE_URL": self._database("platform"),
             }
         return Program(
             name,
@@ -112,6 +107,9 @@ class Platform:
             heartbeat=heartbeat,
             stage=FRONT if name == "gateway" else SERVICES,
         )
+
+    def _database(self, role: str) -> str:
+        return self.postgres.url(f"aero2_{role}", self.secrets.database[role])
 
     def _common(self, user: str) -> dict[str, str]:
         return {
@@ -162,6 +160,3 @@ async def answers(port: int, path: str, authority: str, host: str = "127.0.0.1")
         return False
     return b" 200 " in status
 
-
-def default_folder() -> Path:
-    return Path(".aero2")

@@ -7,19 +7,14 @@ import secrets
 from dataclasses import asdict, dataclass, fields
 from typing import Any, Final
 
+from aero2 import nats_access
 from aero2.embedded.folder import Folder
 from aero2.failures import Refused
 
 FILE: Final = "secrets.json"
-DATABASE_ROLES: Final = (
-    "aero2_owner",
-    "aero2_tenancy",
-    "aero2_identity",
-    "aero2_oidc",
-    "aero2_rbac",
-    "aero2_platform",
-)
-NATS_USERS: Final = ("gateway", "identity", "oidc", "rbac", "tenancy", "cli")
+DATABASE_ROLES: Final = ("tenancy", "identity", "oidc", "rbac", "platform")
+"""The role of each is aero2_<name>."""
+NATS_USERS: Final = (*nats_access.SERVICES, nats_access.CLI)
 
 
 def password() -> str:
