@@ -35,10 +35,13 @@ bench-tenants: $(READY)  ## the same work at 10 and at 2,000 applications
 compose-env: $(READY)  ## write .env with fresh secrets for docker compose
 	@.venv/bin/aero2 compose-env $(ARGS)
 
+nats-conf: $(READY)  ## write deploy/nats.conf: what each service may say on the bus
+	@.venv/bin/aero2 nats-conf
+
 lock:            ## compile requirements.lock from pyproject.toml
 	@$(UV) pip compile -q --universal --python-version 3.11 --generate-hashes --no-header --no-annotate --group test pyproject.toml -o requirements.lock
 
 clean:           ## remove the environment and embedded data
 	@rm -rf .venv .aero2
 
-.PHONY: help setup up check format test bench bench-tenants compose-env lock clean
+.PHONY: help setup up check format test bench bench-tenants compose-env nats-conf lock clean

@@ -1,5 +1,8 @@
 """The `aero2` command."""
 
+from pathlib import Path
+from typing import Annotated
+
 import typer
 
 from aero2 import migrate
@@ -13,6 +16,32 @@ def main() -> None:
 
 
 app.command("migrate")(migrate.command)
+
+
+@app.command("compose-env")
+def compose_env(
+    file: Annotated[Path, typer.Option(help="Where to write.")] = Path(".env"),
+    public_url: Annotated[
+        str, typer.Option(help="The origin people will use, like https://id.example.com.")
+    ] = "http://localhost:8080",
+    force: Annotated[bool, typer.Option(help="Replace the file, and so every secret.")] = False,
+) -> None:
+    """Write fresh secrets for docker-compose.yml to .env."""
+    from aero2.compose_env import write
+    from aero2.failures import told
+
+    with told():
+        write(file, public_url, force=force)
+    typer.echo(f"Wrote {file}. Next: docker compose up --build --wait")
+
+
+@app.command("nats-conf", hidden=True)
+def nats_conf(file: Annotated[Path, typer.Argument()] = Path("deploy/nats.conf")) -> None:
+    """Write deploy/nats.conf: what each service may say on the bus."""
+    from aero2.nats_access import compose_configuration
+
+    file.write_text(compose_configuration())
+
 
 if __name__ == "__main__":
     app()

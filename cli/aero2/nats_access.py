@@ -137,7 +137,7 @@ COMPOSE: Final = """\
 # code names; a test keeps it so. One user per service: it may call what its code calls, answer its
 # own subjects, and read only its own replies (`_INBOX_<user>`). The caller in a message's Context is
 # believed because of these rules, so keep them when you change the rest.
-server_name: $HOSTNAME
+server_name: aero2
 listen: "0.0.0.0:4222"
 http: "127.0.0.1:8222"
 jetstream {

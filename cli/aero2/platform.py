@@ -84,16 +84,10 @@ class Platform:
     def _service(self, name: str) -> Program:
         heartbeat = self.folder.run / f"{name}.heartbeat"
         env = os.environ | self._common(name) | {"AERO2_HEARTBEAT": str(heartbeat)}
-        beating = beats(heartbeat)
+        ready = beats(heartbeat)
         if name == "gateway":
             env |= {"AERO2_HOST": self.host, "AERO2_PORT": str(self.port)}
-
-            async def answering() -> bool:
-                return await beating() and await self._gateway_answers()
-
-            ready = answering
-        else:
-            ready = beating
+            ready = self._gateway_answers
         if name in DATABASE_SERVICES:
             env |= {
                 "AERO2_DATABASE_URL": self._database(name),
@@ -159,4 +153,3 @@ async def answers(port: int, path: str, authority: str, host: str = "127.0.0.1")
     except (OSError, TimeoutError):
         return False
     return b" 200 " in status
-

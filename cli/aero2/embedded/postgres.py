@@ -180,14 +180,20 @@ class Postgres:
         fresh.rename(self.data)
 
     def _drop_stale_pid(self) -> None:
-        """PostgreSQL refuses to start while postmaster.pid names any living process of its
-        account, also one that merely inherited the number."""
+        """PostgreSQL refuses to start while postmaster.pid names a living process of its account,
+        also one that merely was given the number of the dead one. (A dead number it judges itself,
+        by the shared memory that a killed server's children may still hold.)"""
         file = self.data / "postmaster.pid"
         try:
-            ours = psutil.Process(int(file.read_text().split("\n", 1)[0])).cwd() == str(self.data)
-        except FileNotFoundError:
+            psutil.Process(int(file.read_text().split("\n", 1)[0]))
+        except (FileNotFoundError, ValueError, psutil.NoSuchProcess):
             return
-        except (ValueError, psutil.Error):
-            ours = False
-        if not ours:
+        if not any(_works_in(process, self.data) for process in psutil.process_iter()):
             file.unlink(missing_ok=True)
+
+
+def _works_in(process: psutil.Process, folder: Path) -> bool:
+    try:
+        return process.cwd() == str(folder)
+    except psutil.Error:
+        return False

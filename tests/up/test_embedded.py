@@ -1,0 +1,295 @@
+"""PostgreSQL and NATS under a data folder: real servers, as root and as an ordinary user."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import pwd
+import shutil
+import signal
+import stat
+import subprocess
+import sys
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import asyncpg
+import nats
+import nats.errors
+import pytest
+
+from aero2 import nats_access
+from aero2.embedded import ports
+from aero2.embedded.folder import Folder
+from aero2.embedded.process import Register
+from aero2.embedded.secrets import Secrets
+from aero2.failures import Refused
+from aero2.platform import Platform
+from aero2.supervisor import Supervisor
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Folder:
+    made = Folder.at(tmp_path / "data")
+    made.hold({"url": "http://localhost:1"})
+    return made
+
+
+def platform_of(folder: Folder) -> Platform:
+    chosen = ports.choose(folder, taken=1)
+    return Platform(folder, Secrets.of(folder), chosen, 1, "127.0.0.1", "localhost")
+
+
+@pytest.fixture
+async def running(folder: Folder) -> AsyncIterator[tuple[Platform, Supervisor]]:
+    """Both servers, started."""
+    platform = platform_of(folder)
+    supervisor = Supervisor(folder, lambda *_: None)
+    await supervisor.start(*platform.servers())
+    yield platform, supervisor
+    await supervisor.stop()
+
+
+def superuser(platform: Platform) -> str:
+    return platform.postgres.url("postgres", platform.secrets.superuser)
+
+
+async def test_data_is_there_after_a_restart(folder: Folder) -> None:
+    """What was committed is there at the second start, with the same secrets and ports."""
+    for start in (1, 2):
+        platform = platform_of(folder)
+        supervisor = Supervisor(folder, lambda *_: None)
+        await supervisor.start(*platform.servers())
+        db = await asyncpg.connect(superuser(platform))
+        if start == 1:
+            first = platform
+            await db.execute("CREATE TABLE kept AS SELECT 42 AS answer")
+        answer = await db.fetchval("SELECT answer FROM kept")
+        await db.close()
+        await supervisor.stop()
+
+    assert answer == 42
+    assert (platform.secrets, platform.ports) == (first.secrets, first.ports)
+
+
+async def test_the_socket_and_the_port_want_the_password(
+    running: tuple[Platform, Supervisor],
+) -> None:
+    """Nobody on the machine gets in by merely being there."""
+    platform, _ = running
+    for url in (
+        platform.postgres.url("postgres", "wrong"),
+        f"postgresql://postgres:wrong@127.0.0.1:{platform.ports['postgres']}/aero2",
+    ):
+        with pytest.raises(asyncpg.InvalidPasswordError):
+            await asyncpg.connect(url)
+
+
+async def test_only_the_owner_reads_the_secrets(running: tuple[Platform, Supervisor]) -> None:
+    """The secrets, the server's configuration and the logs are closed to everybody else."""
+    root = running[0].folder.root
+    for name in ("secrets.json", "nats/nats.conf", "logs", "nats", "run", "postgres"):
+        assert stat.S_IMODE((root / name).stat().st_mode) & 0o077 == 0, name
+
+
+async def test_nothing_listens_beyond_loopback(running: tuple[Platform, Supervisor]) -> None:
+    """PostgreSQL and NATS cannot be reached from another machine."""
+    _, supervisor = running
+    listening = subprocess.run(
+        [sys.executable, "-c", LISTENING, *map(str, supervisor.pids().values())],
+        capture_output=True,
+        text=True,
+        check=True,
+    ).stdout.split()
+
+    assert listening
+    assert set(listening) == {"127.0.0.1"}
+
+
+LISTENING = """
+import psutil, sys
+for pid in map(int, sys.argv[1:]):
+    for found in psutil.Process(pid).net_connections("inet"):
+        if found.status == psutil.CONN_LISTEN:
+            print(found.laddr.ip)
+"""
+
+
+async def test_a_killed_server_comes_back(running: tuple[Platform, Supervisor]) -> None:
+    """PostgreSQL killed with SIGKILL recovers and is the same database, without our doing."""
+    platform, supervisor = running
+    db = await asyncpg.connect(superuser(platform))
+    await db.execute("CREATE TABLE kept AS SELECT 1 AS answer")
+    await db.close()
+    killed = supervisor.pids()["postgres"]
+    os.kill(killed, signal.SIGKILL)
+    async with asyncio.timeout(20):
+        while supervisor.pids().get("postgres", killed) == killed:
+            await asyncio.sleep(0.05)
+        while not await platform.postgres.ready():
+            await asyncio.sleep(0.05)
+    db = await asyncpg.connect(superuser(platform))
+
+    assert await db.fetchval("SELECT answer FROM kept") == 1
+    await db.close()
+
+
+async def test_a_stale_pid_file_does_not_block(folder: Folder) -> None:
+    """postmaster.pid naming a living process that is not ours (the number was given again)."""
+    platform = platform_of(folder)
+    supervisor = Supervisor(folder, lambda *_: None)
+    await supervisor.start(*platform.servers())
+    await supervisor.stop()
+    stale = platform.postgres.data / "postmaster.pid"
+    stale.write_text(f"{os.getpid()}\n{platform.postgres.data}\n")
+    owner = platform.postgres.data.stat()
+    os.chown(stale, owner.st_uid, owner.st_gid)
+
+    again = Supervisor(folder, lambda *_: None)
+    await again.start(*platform_of(folder).servers(), within=10)
+    await again.stop()
+
+
+async def test_an_interrupted_first_start_does_not_block(folder: Folder) -> None:
+    """A half-made cluster is thrown away and made again."""
+    half = folder.inside("postgres.new")
+    (half / "PG_VERSION").write_text("18\n")
+
+    supervisor = Supervisor(folder, lambda *_: None)
+    await supervisor.start(*platform_of(folder).servers())
+    await supervisor.stop()
+
+    assert not half.exists()
+
+
+async def test_a_cluster_of_another_version_is_refused(folder: Folder) -> None:
+    """An old data folder is named, not touched."""
+    (folder.inside("postgres") / "PG_VERSION").write_text("16\n")
+    supervisor = Supervisor(folder, lambda *_: None)
+
+    with pytest.raises(Refused, match=r"made by PostgreSQL 16, this is 18"):
+        await supervisor.start(*platform_of(folder).servers())
+    await supervisor.stop()
+
+
+async def test_a_folder_whose_path_is_too_long_for_a_socket(tmp_path: Path) -> None:
+    """Then the loopback port serves."""
+    folder = Folder.at(tmp_path / ("long" * 30) / "data")
+    folder.hold({"url": "x"})
+    platform = platform_of(folder)
+    supervisor = Supervisor(folder, lambda *_: None)
+    await supervisor.start(*platform.servers())
+
+    assert "127.0.0.1" in superuser(platform)
+    await (await asyncpg.connect(superuser(platform))).close()
+    await supervisor.stop()
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root may pick where nobody may look")
+async def test_root_behind_a_closed_folder(tmp_path: Path) -> None:
+    """Root's own home is closed to the account PostgreSQL runs under; it starts all the same."""
+    closed = tmp_path / "closed"
+    closed.mkdir(mode=0o700)
+    folder = Folder.at(closed / "data")
+    folder.hold({"url": "x"})
+    platform = platform_of(folder)
+    supervisor = Supervisor(folder, lambda *_: None)
+    await supervisor.start(*platform.servers())
+    pid = supervisor.pids()["postgres"]
+    status = dict(
+        line.split(":\t", 1)
+        for line in Path(f"/proc/{pid}/status").read_text().splitlines()
+        if ":\t" in line
+    )
+    await supervisor.stop()
+
+    assert status["Uid"].split()[0] != "0"
+    assert int(status["CapEff"], 16) in (1 << 1, 1 << 2)
+
+
+def test_a_folder_has_one_holder(folder: Folder) -> None:
+    """A second start on the same folder is refused in a sentence that names the first."""
+    with pytest.raises(Refused, match=rf"already running .* process {os.getpid()}, http://"):
+        Folder.at(folder.root).hold({"url": "y"})
+
+
+def test_ports_that_are_taken_are_left(folder: Folder) -> None:
+    """Last time's port, where somebody else has it now, is replaced by a free one."""
+    before = ports.choose(folder, taken=1)
+    with ports.listener("127.0.0.1", before["postgres"]):
+        after = ports.choose(folder, taken=1)
+
+    assert after["postgres"] != before["postgres"]
+    assert after["nats"] == before["nats"]
+
+
+def test_damaged_secrets_are_refused(folder: Folder) -> None:
+    """Secrets that would silently be replaced would lose the data they open."""
+    folder.write("secrets.json", {"master_key": "k:x"})
+
+    with pytest.raises(Refused, match="damaged"):
+        Secrets.of(folder)
+
+
+async def test_each_user_says_only_what_is_its_own(running: tuple[Platform, Supervisor]) -> None:
+    """On the real server: rbac hears its own subject, and neither others' questions nor replies;
+    it may not ask for what its code does not ask for."""
+    platform, _ = running
+    refusals: list[str] = []
+
+    async def refused(error: Exception) -> None:
+        refusals.append(str(error))
+
+    nc = await nats.connect(
+        platform.nats.url,
+        user="rbac",
+        password=platform.secrets.nats["rbac"],
+        inbox_prefix=nats_access.inbox("rbac").encode(),
+        error_cb=refused,
+    )
+    await nc.subscribe("rbac.rights.get", queue="rbac")
+    await nc.flush()
+    assert refusals == []
+    for subject in ("identity.session.check", "_INBOX_gateway.>", "_INBOX.>", ">"):
+        await nc.subscribe(subject)
+    for subject in ("identity.session.check", "oidc.token.exchange", "$JS.API.STREAM.DELETE.AUDIT"):
+        await nc.publish(subject, b"")
+    await nc.flush()
+    await nc.close()
+
+    assert len(refusals) == 7
+    assert all("permissions violation" in refusal.lower() for refusal in refusals)
+
+
+async def test_nobody_without_a_password(running: tuple[Platform, Supervisor]) -> None:
+    """NATS takes no anonymous connection."""
+    with pytest.raises(nats.errors.Error, match="Authorization"):
+        await nats.connect(running[0].nats.url, allow_reconnect=False, max_reconnect_attempts=0)
+
+
+def test_deploy_nats_conf_is_what_the_code_needs() -> None:
+    """deploy/nats.conf is what `make nats-conf` writes."""
+    file = Path(__file__).parents[2] / "deploy" / "nats.conf"
+
+    assert file.read_text() == nats_access.compose_configuration(), "run `make nats-conf`"
+
+
+def test_orphans_are_servers_in_our_folder_only(folder: Folder, tmp_path: Path) -> None:
+    """A nats-server of another instance is not ours to stop."""
+    other = tmp_path / "other"
+    other.mkdir()
+    binary = shutil.which("nats-server", path=str(Path(sys.executable).parent))
+    assert binary
+    theirs = subprocess.Popen(
+        [binary, "-a", "127.0.0.1", "-p", "-1"], cwd=other, stderr=subprocess.DEVNULL
+    )
+    try:
+        assert Register(folder).orphans() == []
+    finally:
+        theirs.kill()
+        theirs.wait()
+
+
+def test_a_user_of_the_machine_exists_for_postgres() -> None:
+    """The account that root drops to is a real one: initdb looks it up."""
+    assert pwd.getpwnam("nobody").pw_uid > 0

@@ -1,0 +1,151 @@
+"""The mail catcher as its own process, fed by a real SMTP client."""
+
+from __future__ import annotations
+
+import smtplib
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from email.message import EmailMessage
+
+import httpx
+import pytest
+
+from aero2.embedded.ports import listener
+from aero2.mailcatcher import KEPT, MOST, Box, parse
+
+
+def free_port() -> int:
+    with listener("127.0.0.1", 0) as found:
+        port: int = found.getsockname()[1]
+        return port
+
+
+@pytest.fixture(scope="module")
+def ports() -> Iterator[tuple[int, int]]:
+    """SMTP and page."""
+    smtp, page = free_port(), free_port()
+    arguments = ["--smtp-port", str(smtp), "--page-port", str(page)]
+    process = subprocess.Popen([sys.executable, "-m", "aero2.mailcatcher", *arguments])
+    ends = time.monotonic() + 20
+    while True:
+        try:
+            if httpx.get(f"http://127.0.0.1:{page}/health").status_code == 200:
+                break
+        except httpx.TransportError:
+            assert time.monotonic() < ends
+            time.sleep(0.05)
+    yield smtp, page
+    process.terminate()
+    assert process.wait(5) == 0
+
+
+@pytest.fixture
+def page(ports: tuple[int, int]) -> Iterator[httpx.Client]:
+    with httpx.Client(base_url=f"http://127.0.0.1:{ports[1]}") as client:
+        client.delete("/api/mails")
+        yield client
+
+
+def send(ports: tuple[int, int], *, to: str = "a@example.com", subject: str = "Hello") -> None:
+    mail = EmailMessage()
+    mail["From"], mail["To"], mail["Subject"] = "no-reply@localhost", to, subject
+    mail.set_content("Your code is 123456.\nhttp://demo.localhost:8080/link?a=1&b=2.\n<b>&")
+    mail.add_alternative(
+        '<p>Code <b>123456</b></p><script>alert(1)</script><a href="http://demo.localhost:8080/link?a=1&amp;b=2">Go</a>',
+        subtype="html",
+    )
+    with smtplib.SMTP("127.0.0.1", ports[0], timeout=5) as smtp:
+        smtp.send_message(mail)
+
+
+def test_a_mail_is_there_to_read(ports: tuple[int, int], page: httpx.Client) -> None:
+    """What SMTP took is listed and readable: text, HTML, links without trailing stop."""
+    send(ports)
+    listed = page.get("/api/mails").json()["mails"]
+    mail = page.get(f"/api/mails/{listed[0]['id']}").json()
+
+    assert [one["subject"] for one in listed] == ["Hello"]
+    assert mail["to"] == ["a@example.com"]
+    assert "123456" in mail["text"]
+    assert mail["links"] == ["http://demo.localhost:8080/link?a=1&b=2"]
+
+
+def test_mails_of_one_address(ports: tuple[int, int], page: httpx.Client) -> None:
+    """`?to=` finds an address however it is written, newest first."""
+    send(ports, to="A@example.com", subject="one")
+    send(ports, to="b@example.com", subject="two")
+    send(ports, to="a@example.com", subject="three")
+
+    found = page.get("/api/mails", params={"to": "a@EXAMPLE.com"}).json()["mails"]
+
+    assert [mail["subject"] for mail in found] == ["three", "one"]
+
+
+def test_the_page_runs_nothing_of_the_mail(ports: tuple[int, int], page: httpx.Client) -> None:
+    """Text is escaped with its links clickable; the HTML part is served into a sandbox without
+    scripts."""
+    send(ports, subject="<script>alert(1)</script>")
+    id = page.get("/api/mails").json()["mails"][0]["id"]
+    shown, part = page.get(f"/mails/{id}"), page.get(f"/mails/{id}/html")
+
+    assert "<script>" not in shown.text
+    assert "<script>" not in page.get("/").text
+    assert '<a href="http://demo.localhost:8080/link?a=1&amp;b=2" target="_blank"' in shown.text
+    assert 'sandbox="allow-popups' in shown.text
+    assert "allow-scripts" not in shown.text
+    policy = part.headers["content-security-policy"]
+    assert policy.startswith("sandbox allow-popups")
+    assert "default-src 'none'" in policy
+    assert "script" not in policy
+
+
+def test_another_sites_name_reads_nothing(ports: tuple[int, int]) -> None:
+    """A name that was pointed at loopback (DNS rebinding) is refused."""
+    answer = httpx.get(f"http://127.0.0.1:{ports[1]}/api/mails", headers={"Host": "evil.example"})
+
+    assert answer.status_code == 400
+
+
+def test_another_site_cannot_delete(page: httpx.Client) -> None:
+    """The form of the page works from the page only."""
+    assert page.post("/clear", headers={"Sec-Fetch-Site": "cross-site"}).status_code == 403
+    assert page.post("/clear", headers={"Sec-Fetch-Site": "same-origin"}).status_code == 303
+
+
+def test_a_huge_mail_is_refused(ports: tuple[int, int]) -> None:
+    """More than the limit is answered 552 and not kept."""
+    with smtplib.SMTP("127.0.0.1", ports[0], timeout=5) as smtp:
+        with pytest.raises(smtplib.SMTPResponseException) as refused:
+            smtp.sendmail("a@localhost", ["b@localhost"], b"x: y\r\n\r\n" + b"a" * 3_000_000)
+
+    assert refused.value.smtp_code == 552
+
+
+def test_memory_is_bounded() -> None:
+    """The oldest mails make room, by number and by size."""
+    many, large = Box(), Box()
+    for number in range(KEPT + 10):
+        many.put(parse(f"Subject: {number}\r\n\r\nx".encode(), sender="a", to=["b"]))
+    for _ in range(40):
+        large.put(parse(b"Subject: x\r\n\r\n" + b"a" * 1_000_000, sender="a", to=["b"]))
+
+    assert len(many.mails) == KEPT
+    assert many.mails[0].subject == "10"
+    assert large.size <= MOST
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        b"",
+        b"\xff\xfe\x00",
+        b"Content-Type: text/plain; charset=nonsense\r\n\r\n\xe4",
+        b"Content-Type: multipart/alternative; boundary=x\r\n\r\n--x\r\n\r\n",
+        b"Subject: =?utf-8?q?=ff?=\r\nTo: <<>>,,;\r\nContent-Transfer-Encoding: base64\r\n\r\n!",
+    ],
+)
+def test_any_bytes_are_shown_somehow(content: bytes) -> None:
+    """A malformed mail is kept like any other."""
+    assert parse(content, sender="a", to=["b"]).size == len(content)

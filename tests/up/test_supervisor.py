@@ -1,0 +1,171 @@
+"""The supervisor, with small programs in place of services."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import psutil
+import pytest
+
+from aero2.embedded.folder import Folder
+from aero2.embedded.process import Register
+from aero2.failures import Refused
+from aero2.supervisor import Program, Supervisor, beats
+
+BEATING = """
+import pathlib, signal, sys, time
+signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
+while True:
+    pathlib.Path(sys.argv[1]).touch()
+    time.sleep(0.05)
+"""
+STUBBORN = """
+import pathlib, signal, sys, time
+signal.signal(signal.SIGTERM, signal.SIG_IGN)
+pathlib.Path(sys.argv[1]).touch()
+time.sleep(60)
+"""
+OWNER = """
+import asyncio, sys
+from pathlib import Path
+from aero2.embedded.folder import Folder
+from aero2.supervisor import Program, Supervisor, beats
+
+async def main():
+    folder = Folder.at(Path(sys.argv[1]))
+    beat = folder.run / "one.heartbeat"
+    program = Program("one", [sys.executable, "-c", sys.argv[2], str(beat)], {}, ready=beats(beat))
+    await Supervisor(folder, print).start(program)
+    print("ready", flush=True)
+    await asyncio.sleep(60)
+
+asyncio.run(main())
+"""
+
+
+def program(folder: Folder, code: str, name: str = "one", **more: object) -> Program:
+    beat = folder.run / f"{name}.heartbeat"
+    command = [sys.executable, "-c", code, str(beat)]
+    return Program(name, command, dict(os.environ), ready=beats(beat), heartbeat=beat, **more)  # type: ignore[arg-type]
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Folder:
+    return Folder.at(tmp_path / "data")
+
+
+async def until(condition: object, within: float = 10.0) -> None:
+    ends = time.monotonic() + within
+    while not condition():  # type: ignore[operator]
+        assert time.monotonic() < ends, "it did not happen in time"
+        await asyncio.sleep(0.02)
+
+
+async def test_what_dies_is_started_again(folder: Folder) -> None:
+    """A process killed from outside runs again under another pid, and the log's end is reported."""
+    told: list[str] = []
+    supervisor = Supervisor(folder, lambda sentence, log: told.append(sentence))
+    await supervisor.start(program(folder, BEATING))
+    first = supervisor.pids()["one"]
+    os.kill(first, signal.SIGKILL)
+
+    await until(lambda: supervisor.pids().get("one", first) != first)
+    await supervisor.stop()
+
+    assert told == ["one ended (killed by SIGKILL); starting it again in 0.25 s."]
+
+
+async def test_what_never_starts_is_refused_with_its_log(folder: Folder) -> None:
+    """Three deaths before it was ever ready end the start with the end of the log."""
+    code = "import sys; print('AERO2_X: Field required'); sys.exit(1)"
+    supervisor = Supervisor(folder, lambda *_: None)
+
+    with pytest.raises(Refused) as refused:
+        await supervisor.start(program(folder, code))
+    await supervisor.stop()
+
+    assert "one does not start" in str(refused.value)
+    assert "one | AERO2_X: Field required" in refused.value.detail
+
+
+async def test_stop_ends_even_what_ignores_sigterm(folder: Folder) -> None:
+    """All are gone within the time that stop was given, front first."""
+    supervisor = Supervisor(folder, lambda *_: None)
+    await supervisor.start(
+        program(folder, STUBBORN, "back"), program(folder, BEATING, "front", stage=1)
+    )
+    pids = supervisor.pids()
+    began = time.monotonic()
+    await supervisor.stop(within=1.0)
+
+    assert time.monotonic() - began < 2.0
+    assert not [pid for pid in pids.values() if psutil.pid_exists(pid)]
+
+
+async def test_a_process_without_heartbeat_is_replaced(
+    folder: Folder, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A process that hangs is killed and started again."""
+    monkeypatch.setattr("aero2.supervisor.HUNG", 1.0)
+    told: list[str] = []
+    supervisor = Supervisor(folder, lambda sentence, log: told.append(sentence))
+    await supervisor.start(program(folder, STUBBORN))
+
+    await until(lambda: told)
+    await supervisor.stop(within=1.0)
+
+    assert told[0].startswith("one ended (no heartbeat)")
+
+
+@pytest.mark.parametrize("watched", [True, False], ids=["kernel", "next-start"])
+async def test_a_killed_supervisor_leaves_nothing(folder: Folder, watched: bool) -> None:
+    """kill -9: the children end with it; where the kernel cannot do that, the next start ends
+    them."""
+    blind = "import aero2.embedded.process as p; p.dies_with_us = lambda how: []\n"
+    code = OWNER if watched else blind + OWNER
+    owner = subprocess.Popen(
+        [sys.executable, "-c", code, str(folder.root), BEATING],
+        stdout=subprocess.PIPE,
+        text=True,
+        env=os.environ | {"PYTHONPATH": os.pathsep.join(sys.path)},
+    )
+    assert owner.stdout is not None
+    assert owner.stdout.readline() == "ready\n"
+    left = folder.read("run/children.json")["one"]["pid"]
+    owner.kill()
+    owner.wait()
+
+    if watched:
+        await until(lambda: not runs(left))
+    else:
+        await asyncio.sleep(0.3)
+        assert runs(left)
+    Register(folder).stop_orphans()
+
+    assert not runs(left)
+
+
+async def test_another_process_with_the_number_is_left_alone(folder: Folder) -> None:
+    """A pid written down by a predecessor that somebody else has now is not touched."""
+    stranger = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(30)"])
+    folder.inside("run")
+    folder.write("run/children.json", {"one": {"pid": stranger.pid, "started": 1.0}})
+
+    Register(folder).stop_orphans()
+
+    assert stranger.poll() is None
+    stranger.kill()
+    stranger.wait()
+
+
+def runs(pid: int) -> bool:
+    try:
+        return psutil.Process(pid).status() != psutil.STATUS_ZOMBIE
+    except psutil.NoSuchProcess:
+        return False
