@@ -9,7 +9,7 @@ from typing import Final, Literal
 
 import orjson
 
-from common.contracts.base import SIGNED_IN, SYSTEM
+from common.contracts.base import KNOWN, SIGNED_IN, SYSTEM
 from common.problems import BadRequest, Forbidden, TooLate, Unauthenticated
 
 RETURN_OVERHEAD: Final = 0.020
@@ -93,6 +93,8 @@ class Context:
             return
         if self.caller.kind == "anonymous":
             raise Unauthenticated
+        if needs == KNOWN:
+            return
         if needs == SYSTEM:
             raise Forbidden
         if needs == SIGNED_IN:

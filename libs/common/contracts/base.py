@@ -8,6 +8,9 @@ from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 
 SIGNED_IN: Final = "@signed-in"
 """Any user or developer acting for himself."""
+KNOWN: Final = "@known"
+"""Anybody but a stranger; the handler decides by resource: an organization's own admins and
+whoever holds a right over all organizations do the same things."""
 SYSTEM: Final = "@system"
 """Another service or the command line, never somebody from outside."""
 OPEN: Final = None
@@ -42,7 +45,7 @@ class Request(Contract, Generic[R]):
     """A question that one service answers. `Request[Reply]` names the type of the answer.
 
     `subject` is `<service>.<noun>.<verb>`; `needs` the permission the caller must hold, or
-    SIGNED_IN, SYSTEM or OPEN; `within` the time limit in seconds; `safe` says that asking twice
+    SIGNED_IN, KNOWN, SYSTEM or OPEN; `within` the time limit in seconds; `safe` says that asking twice
     does no harm, so the bus may retry on another replica.
     """
 

@@ -182,16 +182,6 @@ class EndSession(Request[Done], subject="identity.session.end", needs=SYSTEM):
     reason: str = "logout"
 
 
-class ActivateOrganization(
-    Request[Done], subject="identity.session.activate_organization", needs=SYSTEM
-):
-    """Set or clear the active organization of a session whose user is a member of it.
-    Raises SessionNotFound; NotFound where the user is no member."""
-
-    session_id: Id
-    org_id: Id | None = None
-
-
 # Signing in
 
 
@@ -203,6 +193,17 @@ class SignedInSession(Contract):
     new_user: bool = False
     new_device: bool = False
     must_change_password: bool = False
+
+
+class ActivateOrganization(
+    Request[SignedInSession], subject="identity.session.activate_organization", needs=SYSTEM
+):
+    """Set or clear the active organization of a session whose user is a member of it. Rights
+    change, so the session goes on under a new id and token and the old one is revoked.
+    Raises SessionNotFound; NotFound where the user is no member."""
+
+    session_id: Id
+    org_id: Id | None = None
 
 
 class Attempt(Contract):
