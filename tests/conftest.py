@@ -7,6 +7,10 @@ from collections.abc import Iterator
 import pytest
 from tests.postgres import Postgres
 
+from common import logs
+
+logs.configure("test", "warning")
+
 
 @pytest.fixture(scope="session")
 def postgres() -> Iterator[Postgres]:

@@ -72,6 +72,7 @@ def api(*, dashboard: bool) -> FastAPI:
     app.add_exception_handler(Problem, _problem)
     app.add_exception_handler(RequestValidationError, _malformed)
     app.add_exception_handler(HTTPException, _http)
+    app.add_exception_handler(Exception, _internal)
     describe(app, dashboard=dashboard)
     return app
 
@@ -98,6 +99,11 @@ async def _problem(request: Request, error: Exception) -> Response:
     return response
 
 
+async def _internal(request: Request, error: Exception) -> Response:
+    """A bug of ours: a bare 500. The edge logs it, since Starlette raises it again."""
+    return await _problem(request, Problem())
+
+
 async def _malformed(request: Request, error: Exception) -> Response:
     """FastAPI's own answer echoes the input, passwords included: ours names the fields."""
     assert isinstance(error, RequestValidationError)
@@ -107,6 +113,8 @@ async def _malformed(request: Request, error: Exception) -> Response:
 async def _http(request: Request, error: Exception) -> Response:
     """What the router says: no such path, or not by this method."""
     assert isinstance(error, HTTPException)
+    if isinstance(error.__cause__, Problem):  # FastAPI wraps what reading the body raised
+        return await _problem(request, error.__cause__)
     if error.status_code == 404:
         return await _problem(request, NotFound())
     if error.status_code == 405:

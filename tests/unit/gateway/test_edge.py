@@ -1,0 +1,174 @@
+"""What every answer carries, and what the edge refuses."""
+
+from __future__ import annotations
+
+import httpx
+import pytest
+from fastapi import APIRouter, FastAPI
+from pydantic import BaseModel, Field
+from tests.unit.gateway.conftest import World
+
+from common.problems import Conflict, Unavailable
+from gateway.deps import Anyone
+from gateway.edge import Edge
+
+router = APIRouter(prefix="/api")
+
+
+class Wish(BaseModel):
+    password: str = Field(min_length=12)
+    age: int
+
+
+@router.post("/wish")
+async def wish(wish: Wish, ctx: Anyone) -> dict[str, str]:
+    return {}
+
+
+@router.get("/boom/{kind}")
+async def boom(kind: str, ctx: Anyone) -> dict[str, str]:
+    if kind == "conflict":
+        raise Conflict("it is taken", hint="x")
+    if kind == "away":
+        raise Unavailable("rbac is away", retry_after=3)
+    raise RuntimeError("dsn=postgres://u:secret@h")
+
+
+@pytest.fixture(autouse=True)
+def probe(edge: Edge, world: World) -> None:
+    world.add("demo", allowed_origins=["https://spa.example.com"])
+    world.add("dashboard")
+    for app in (edge.application, edge.dashboard):
+        assert isinstance(app, FastAPI)
+        app.include_router(router)
+
+
+async def test_a_wrong_body_names_fields_and_echoes_nothing(http: httpx.AsyncClient) -> None:
+    """422 lists every wrong field; what was typed is not in the answer."""
+    answer = await http.post("/api/wish", json={"password": "hunter2", "age": "old"})
+
+    assert answer.status_code == 422
+    assert {"password", "age"} == {error["field"] for error in answer.json()["errors"]}
+    assert "hunter2" not in answer.text
+    assert "old" not in answer.text
+
+
+@pytest.mark.parametrize(
+    ("kind", "status", "code"),
+    [("conflict", 409, "conflict"), ("away", 503, "unavailable"), ("bug", 500, "internal")],
+)
+async def test_errors_are_problem_documents(
+    http: httpx.AsyncClient, kind: str, status: int, code: str
+) -> None:
+    """RFC 9457 with a code; an unknown error tells nothing."""
+    answer = await http.get(f"/api/boom/{kind}")
+
+    assert (status, code) == (answer.status_code, answer.json()["code"])
+    assert answer.headers["content-type"] == "application/problem+json"
+    assert "secret" not in answer.text
+
+
+async def test_unavailable_says_when_to_come_back(http: httpx.AsyncClient) -> None:
+    """503 carries Retry-After in seconds."""
+    answer = await http.get("/api/boom/away")
+
+    assert answer.headers["retry-after"] == "3"
+
+
+async def test_every_answer_carries_the_guards(http: httpx.AsyncClient) -> None:
+    """Errors and documents alike: no sniffing, no framing, no referrer, a policy."""
+    for path in ("/api/boom/conflict", "/nowhere", "/health/live"):
+        headers = (await http.get(path)).headers
+        assert headers["x-content-type-options"] == "nosniff"
+        assert headers["x-frame-options"] == "DENY"
+        assert headers["referrer-policy"] == "no-referrer"
+        assert "frame-ancestors 'none'" in headers["content-security-policy"]
+
+
+@pytest.mark.parametrize(
+    ("origin", "allowed"),
+    [
+        ("https://spa.example.com", True),
+        ("https://spa.example.com.evil.test", False),
+        ("http://spa.example.com", False),
+        ("https://xspa.example.com", False),
+        ("null", False),
+    ],
+)
+async def test_cors_is_exact(http: httpx.AsyncClient, origin: str, allowed: bool) -> None:
+    """Only a registered origin may read, and caches are told that it varies (S6)."""
+    answer = await http.get("/api/boom/conflict", headers={"origin": origin})
+
+    assert allowed == ("access-control-allow-origin" in answer.headers)
+    assert "Origin" in answer.headers["vary"]
+
+
+async def test_cors_never_on_the_authorization_endpoint(http: httpx.AsyncClient) -> None:
+    """Pages and /oauth2/authorize are not for scripts of other origins."""
+    headers = {"origin": "https://spa.example.com", "access-control-request-method": "GET"}
+    answer = await http.options("/oauth2/authorize", headers=headers)
+
+    assert "access-control-allow-origin" not in answer.headers
+
+
+async def test_a_large_body_is_refused(http: httpx.AsyncClient) -> None:
+    """By its announced length, and where none is announced by what arrives."""
+    announced = await http.post(
+        "/api/wish", content=b"x" * 2_000_000, headers={"content-type": "application/json"}
+    )
+
+    async def chunks():  # type: ignore[no-untyped-def]
+        for _ in range(30):
+            yield b"x" * 65_536
+
+    streamed = await http.post(
+        "/api/wish", content=chunks(), headers={"content-type": "application/json"}
+    )
+
+    assert (announced.status_code, streamed.status_code) == (413, 413)
+
+
+async def test_two_hosts_are_refused(edge: Edge) -> None:
+    """Request smuggling starts with two Host headers."""
+    sent: list[dict[str, object]] = []
+
+    async def send(message: dict[str, object]) -> None:
+        sent.append(message)
+
+    async def receive() -> dict[str, object]:
+        return {"type": "http.request", "body": b""}
+
+    scope = {
+        "type": "http",
+        "method": "GET",
+        "path": "/openapi.json",
+        "query_string": b"",
+        "headers": [(b"host", b"demo.localhost:8080"), (b"host", b"dashboard.localhost:8080")],
+        "client": ("127.0.0.1", 1),
+    }
+    await edge(scope, receive, send)  # type: ignore[arg-type]
+
+    assert sent[0]["status"] == 400
+
+
+async def test_metrics_are_for_our_own_networks(edge: Edge) -> None:
+    """A stranger, or anything that came through a proxy, finds nothing there."""
+    stranger = httpx.ASGITransport(app=edge, client=("203.0.113.5", 1))  # type: ignore[arg-type]
+    neighbour = httpx.ASGITransport(app=edge, client=("127.0.0.1", 1))  # type: ignore[arg-type]
+    async with httpx.AsyncClient(transport=stranger, base_url="http://x") as out:
+        assert (await out.get("/metrics")).status_code == 404
+    async with httpx.AsyncClient(transport=neighbour, base_url="http://x") as own:
+        assert (await own.get("/metrics")).status_code == 200
+        assert (
+            await own.get("/metrics", headers={"x-forwarded-for": "1.2.3.4"})
+        ).status_code == 404
+
+
+async def test_openapi_tells_what_this_host_serves(http: httpx.AsyncClient) -> None:
+    """Every operation has a summary and its problems; the OAuth endpoints are in it."""
+    document = (await http.get("/openapi.json")).json()
+
+    assert "/oauth2/token" in document["paths"]
+    for path, operations in document["paths"].items():
+        for method, operation in operations.items():
+            assert operation.get("summary"), f"{method} {path}"
