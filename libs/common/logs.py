@@ -49,10 +49,10 @@ class _Bridge(logging.Handler):
 
     def emit(self, record: logging.LogRecord) -> None:
         extra = {k: v for k, v in record.__dict__.items() if k not in _RESERVED}
-        logger = structlog.get_logger(logger=record.name)
+        logger = structlog.get_logger(module=record.name)
         logger.log(record.levelno, record.getMessage(), exc_info=record.exc_info or None, **extra)
 
 
 def get(name: str) -> Any:
     """A structured logger: `log.info("event", key=value)`."""
-    return structlog.get_logger(logger=name)  # lazy: modules ask before `configure`
+    return structlog.get_logger(module=name)  # lazy: modules ask before `configure`
