@@ -1169,7 +1169,7 @@ $keep$;
 CREATE TRIGGER audit_logs_keep BEFORE UPDATE OR DELETE ON audit_logs
     FOR EACH ROW EXECUTE FUNCTION audit_logs_keep();
 CREATE TRIGGER audit_logs_keep_all BEFORE TRUNCATE ON audit_logs
-    FOR EACH STATEMENT EXECUTE FUNCTION audit_logs_keep();
+    FOR EACH STATEMENT EXECUTE FUNCTION audit_logs_keep();  -- on each partition, too: see the end
 
 -- ============================================================================================
 -- the built-in application; tenancy provisions it at start like any other
@@ -1199,6 +1199,14 @@ BEGIN
                 'CREATE %s TABLE %I PARTITION OF %I FOR VALUES WITH (MODULUS 16, REMAINDER %s)',
                 persistence, partitioned || '_p' || lpad(n::text, 2, '0'), partitioned, n);
         END LOOP;
+        IF partitioned = 'audit_logs' THEN
+            FOR n IN 0..15 LOOP
+                EXECUTE format(
+                    'CREATE TRIGGER audit_logs_keep_all BEFORE TRUNCATE ON %I'
+                    ' FOR EACH STATEMENT EXECUTE FUNCTION audit_logs_keep()',
+                    partitioned || '_p' || lpad(n::text, 2, '0'));
+            END LOOP;
+        END IF;
         EXECUTE format('ALTER TABLE %I ENABLE ROW LEVEL SECURITY, FORCE ROW LEVEL SECURITY', partitioned);
         EXECUTE format(
             'CREATE POLICY tenant ON %I USING (app_id = nullif(current_setting(''aero2.app_id'', true), '''')::uuid)',

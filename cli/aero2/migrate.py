@@ -84,6 +84,11 @@ async def migrate(
         await _again(partial(_roles, db, source, passwords), asyncpg.InternalServerError)
         await _become_owner(db)
         return await _schema(db, source, say)
+    except asyncpg.LockNotAvailableError as error:
+        raise Refused(
+            f"The database is too busy: a lock could not be had in {ATTEMPTS} attempts ({error}). "
+            "Try again when there is less load."
+        ) from error
     except asyncpg.InsufficientPrivilegeError as error:
         raise Refused(
             f"This database role may not do that: {error}. Connect as the owner of the schema or "
@@ -215,10 +220,15 @@ async def _update(
 
 async def _apply(db: Connection, step: Script) -> None:
     """Under load it gives way after two seconds rather than queue everybody behind it."""
-    async with db.transaction():
-        await db.execute("SET LOCAL lock_timeout = '2s'")
-        await db.execute(step.sql)
-        await _record(db, step)
+    try:
+        async with db.transaction():
+            await db.execute("SET LOCAL lock_timeout = '2s'")
+            await db.execute(step.sql)
+            await _record(db, step)
+    except (asyncpg.LockNotAvailableError, asyncpg.InsufficientPrivilegeError):
+        raise
+    except asyncpg.PostgresError as error:
+        raise Refused(f"{step.name} could not be applied and changed nothing: {error}") from error
 
 
 async def _record(db: Connection, script: Script) -> None:
