@@ -56,6 +56,14 @@ async def run(db: Db, sql: LiteralString, *args: Any) -> int:
     return int(tag.rsplit(" ", 1)[-1]) if tag[-1:].isdigit() else 0
 
 
+async def rebind(db: Db, app_id: str) -> None:
+    """The rest of this transaction belongs to another application. Only the service that makes and
+    deletes applications crosses over like this, to keep both sides in one transaction."""
+    if not is_id(app_id):
+        raise ValueError("app_id is not a UUID")
+    await db.execute(f"SET LOCAL aero2.app_id = '{app_id}'")
+
+
 @dataclass(frozen=True)
 class Database:
     """A pool whose connections see one application's rows only, and only inside a transaction.

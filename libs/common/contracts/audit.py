@@ -152,6 +152,13 @@ class ApplicationDeleted(Event, type="application_deleted"):
     slug: str
 
 
+class OperatorEntered(Event, type="operator_entered", activity=True):
+    """An operator looked into an application that no team of his owns."""
+
+    application_id: str
+    slug: str
+
+
 class ApiKeyCreated(Event, type="api_key_created"):
     """An API key was made."""
 

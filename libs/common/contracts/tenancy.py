@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from typing import Annotated, Any, Literal
 
 from pydantic import Field
 
-from common.contracts.base import OPEN, SYSTEM, Contract, Id, Request
-from common.problems import Misdirected, NotFound
+from common.contracts.base import OPEN, SYSTEM, Contract, Id, Page, Request
+from common.problems import Conflict, Misdirected, NotFound
 
 SignupMode = Literal["open", "invite_only", "restricted"]
 MfaPolicy = Literal["off", "optional", "required"]
@@ -118,12 +119,16 @@ class GetTenant(
     """The application of the context."""
 
 
+KeyType = Literal["publishable", "secret"]
+
+
 class ApiKeyHolder(Contract):
     """What a valid API key stands for."""
 
     key_id: Id
     app_id: Id
-    key_type: Literal["publishable", "secret"]
+    key_type: KeyType
+    expires_at: datetime | None = None
 
 
 class VerifyApiKey(
@@ -149,3 +154,108 @@ class ManageApplication(
     ApplicationNotFound where it is not his."""
 
     slug: str = Field(max_length=63)
+
+
+# Applications, as their developers see them
+
+
+SLUG = r"^[a-z0-9][a-z0-9-]{1,61}[a-z0-9]$"
+
+
+class Application(Branding):
+    """An application with its branding and its whole settings."""
+
+    id: Id
+    slug: str
+    name: str
+    state: Literal["creating", "active", "deleting"] = Field(
+        description="It answers on its host once `active`: roles, signing keys and API keys stand."
+    )
+    host: str = Field(description="The host its links and issuer use.")
+    url: str = Field(description="Its origin, and its issuer.")
+    owner_org_id: Id | None = Field(default=None, description="The developer team that owns it.")
+    is_dashboard: bool = False
+    custom_domain: str | None = None
+    custom_domain_verified: bool = False
+    settings: AppSettings
+    created_at: datetime
+    updated_at: datetime
+
+
+class ApiKey(Contract):
+    """An API key without what makes it one: only the first twelve characters are known."""
+
+    id: Id
+    key_type: KeyType
+    key_prefix: str
+    name: str | None = None
+    created_by: Id | None = None
+    last_used_at: datetime | None = None
+    expires_at: datetime | None = None
+    rotated_to: Id | None = Field(default=None, description="The key that takes its place.")
+    created_at: datetime
+
+
+class NewApiKey(ApiKey):
+    """The only time the whole key is shown."""
+
+    key: str = Field(repr=False)
+
+
+class NewApplication(Application):
+    """With its first keys, whose secrets are shown this once."""
+
+    api_keys: list[NewApiKey] = []
+
+
+class Applications(Contract):
+    applications: list[Application]
+    next: str | None = None
+
+
+class SlugTaken(Conflict):
+    """Another application has this slug, had it not long ago, or it is reserved."""
+
+    code, title = "slug_taken", "This slug cannot be had."
+
+
+class CreateApplication(
+    Request[NewApplication],
+    subject="tenancy.application.create",
+    needs="apps:create",
+    within=10.0,
+):
+    """A new application of one of the caller's teams, with a generated slug and its first keys."""
+
+    name: str = Field(min_length=1, max_length=100)
+    owner_org_id: Id | None = Field(
+        default=None, description="The team that owns it; may be left out by whoever has only one."
+    )
+    slug: str | None = Field(
+        default=None, pattern=SLUG, description="Only operators may choose; else it is generated."
+    )
+
+
+class EnsureApplication(
+    Request[NewApplication], subject="tenancy.application.ensure", needs=SYSTEM, within=10.0
+):
+    """The application with this slug, made where it is missing. Keys are shown only when made."""
+
+    slug: str = Field(pattern=SLUG)
+    name: str = Field(min_length=1, max_length=100)
+
+
+class GetApplication(
+    Request[Application], subject="tenancy.application.get", needs="apps:read", safe=True
+):
+    """One application of the caller's teams; operators see any."""
+
+    slug: str = Field(max_length=63)
+
+
+class ListApplications(
+    Page, Request[Applications], subject="tenancy.application.list", needs="apps:read", safe=True
+):
+    """The applications of the caller's teams, oldest first; operators see all."""
+
+    owner_org_id: Id | None = Field(default=None, description="Only those of this team.")

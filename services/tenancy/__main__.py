@@ -1,0 +1,39 @@
+"""`python -m tenancy`"""
+
+from __future__ import annotations
+
+from common.bus import Handlers
+from common.cursors import Cursors
+from common.service import Links, open_stores, run
+from tenancy import provisioning
+from tenancy.deps import Deps
+from tenancy.handlers import HANDLERS
+from tenancy.hosts import Hosts
+from tenancy.key_usage import KeyUsage
+from tenancy.settings import TenancySettings
+
+
+async def start(settings: TenancySettings, links: Links) -> tuple[Deps, Handlers]:
+    stores = await open_stores(settings, links)
+    deps = Deps(
+        db=stores.db,
+        platform=stores.platform,
+        sealer=stores.sealer,
+        bus=links.bus,
+        changes=links.changes,
+        tenants=links.tenants,
+        activity=links.activity,
+        keys=settings.keys,
+        cursors=Cursors(settings.keys),
+        hosts=Hosts(settings.scheme, settings.domain),
+        usage=KeyUsage(stores.platform),
+        bootstrap_keys_file=settings.bootstrap_keys_file,
+        slug_quarantine_days=settings.slug_quarantine_days,
+    )
+    links.spawn(deps.usage.run(), "key usage")
+    links.spawn(provisioning.sweep(deps, settings.sweep_every), "provisioning")
+    return deps, HANDLERS
+
+
+if __name__ == "__main__":
+    run("tenancy", TenancySettings, start)

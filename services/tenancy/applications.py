@@ -1,0 +1,181 @@
+"""Applications: making, finding and listing them."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Final
+
+import asyncpg
+
+from common import audit, logs
+from common.context import Context
+from common.contracts.audit import ApplicationCreated, OperatorEntered
+from common.contracts.tenancy import (
+    Application,
+    Applications,
+    CreateApplication,
+    EnsureApplication,
+    GetApplication,
+    ListApplications,
+    ManageApplication,
+    Managed,
+    NewApiKey,
+    NewApplication,
+    SlugTaken,
+)
+from common.db import Db, rebind
+from common.ids import DASHBOARD, new_id
+from common.problems import Invalid, Problem, Unavailable
+from tenancy import ownership, provisioning, slugs
+from tenancy.deps import Deps
+from tenancy.queries import applications
+from tenancy.tenants import application, tenant
+
+log = logs.get(__name__)
+
+READING: Final = [
+    "audit:read",
+    "clients:read",
+    "idps:read",
+    "organizations:read",
+    "roles:read",
+    "users:read",
+    "webhooks:read",
+]
+"""What a developer with `apps:read` alone may do inside the application."""
+
+
+async def create(deps: Deps, ctx: Context, new: CreateApplication) -> NewApplication:
+    ownership.from_dashboard(ctx)
+    owner = _owner(ctx, new.owner_org_id)
+    wanted = _chosen_slug(ctx, new.slug)
+    app_id = new_id()
+    try:
+        async with deps.db.transaction(ctx) as tx:
+            keys = await _insert(deps, tx, ctx, app_id, wanted, new.name, owner)
+    except asyncpg.ForeignKeyViolationError:
+        raise Invalid(
+            errors=[{"field": "owner_org_id", "message": "there is no such team"}]
+        ) from None
+    return await _finished(deps, ctx.of(app_id), keys)
+
+
+async def ensure(deps: Deps, ctx: Context, wanted: EnsureApplication) -> NewApplication:
+    async with deps.db.reading(ctx) as db:
+        found = await applications.by_slug(db, slug=wanted.slug)
+    if found is not None:
+        return await _finished(deps, ctx.of(found.id), [])
+    try:
+        new = CreateApplication(name=wanted.name, slug=wanted.slug)
+        return await create(deps, ctx.of(DASHBOARD), new)
+    except SlugTaken:
+        async with deps.db.reading(ctx) as db:  # made by somebody else in the meantime
+            found = await applications.by_slug(db, slug=wanted.slug)
+        if found is None:
+            raise
+        return await _finished(deps, ctx.of(found.id), [])
+
+
+async def get(deps: Deps, ctx: Context, asked: GetApplication) -> Application:
+    async with deps.db.reading(ctx) as db:
+        row = await ownership.find(db, ctx, asked.slug, "read")
+    return application(deps.hosts, row)
+
+
+async def list_(deps: Deps, ctx: Context, asked: ListApplications) -> Applications:
+    ownership.from_dashboard(ctx)
+    teams: list[str] | None = None if ctx.caller.may("apps:read:all") else list(ctx.caller.teams)
+    if asked.owner_org_id is not None:
+        mine = teams is None or asked.owner_org_id in teams
+        teams = [asked.owner_org_id] if mine else []
+    of = f"applications {asked.owner_org_id or ''}"
+    created_at, id = deps.cursors.read(ctx.app_id, of, asked.cursor, 2)
+    async with deps.db.reading(ctx) as db:
+        rows = await applications.page(
+            db, teams=teams, after=(created_at, id), limit=asked.limit + 1
+        )
+    shown, more = rows[: asked.limit], len(rows) > asked.limit
+    return Applications(
+        applications=[application(deps.hosts, row) for row in shown],
+        next=deps.cursors.make(ctx.app_id, of, shown[-1].created_at, shown[-1].id)
+        if more
+        else None,
+    )
+
+
+async def manage(deps: Deps, ctx: Context, asked: ManageApplication) -> Managed:
+    ownership.from_dashboard(ctx)
+    async with deps.db.reading(ctx) as db:
+        row = await ownership.find(db, ctx, asked.slug, "read")
+    if ownership.bypasses(ctx, row):
+        deps.activity.note(ctx, OperatorEntered(application_id=row.id, slug=row.slug))
+    writes = ctx.caller.may("apps:write") and ownership.owns(ctx, row, "write")
+    return Managed(tenant=tenant(deps.hosts, row), permissions=["*"] if writes else READING)
+
+
+async def _insert(
+    deps: Deps,
+    tx: Db,
+    ctx: Context,
+    app_id: str,
+    wanted: str | None,
+    name: str,
+    owner: str | None,
+) -> list[NewApiKey]:
+    for slug in slugs.candidates() if wanted is None else (wanted,):
+        if await applications.insert(
+            tx, id=app_id, slug=slug, name=name, owner_org_id=owner, settings={}
+        ):
+            if not await applications.quarantined(tx, slug=slug):
+                break
+            await applications.discard(tx, id=app_id)
+    else:
+        raise SlugTaken(f"{wanted} is in use or was not long ago" if wanted else "")
+    await audit.record(tx, ctx, ApplicationCreated(application_id=app_id, slug=slug))
+    await rebind(tx, app_id)
+    return await provisioning.first_keys(deps, tx, _inside(ctx, app_id))
+
+
+def _inside(ctx: Context, app_id: str) -> Context:
+    """The caller as he acts in the new application: a developer, who is no user there."""
+    who = ctx.caller
+    kind = "developer" if who.kind == "user" else who.kind
+    return ctx.of(app_id).by(replace(who, kind=kind, session_id=None, org_id=None))
+
+
+async def _finished(deps: Deps, ctx: Context, keys: list[NewApiKey]) -> NewApplication:
+    """Go through the chain. Where a service is away the sweep will go on: nothing is lost."""
+    try:
+        await provisioning.complete(deps, ctx)
+    except Problem as problem:
+        log.info("application unfinished", app_id=ctx.app_id, why=problem.code)
+    async with deps.db.reading(ctx) as db:
+        row = await applications.by_id(db, id=ctx.app_id)
+    if row is None:
+        raise Unavailable("the application is gone again")
+    return NewApplication(**application(deps.hosts, row).model_dump(), api_keys=keys)
+
+
+def _owner(ctx: Context, asked: str | None) -> str | None:
+    """The team that shall own it. Only the system and operators may name another, or none."""
+    who = ctx.caller
+    if who.kind == "system" or asked in who.teams:
+        return asked
+    if asked is None and len(who.teams) == 1:
+        return next(iter(who.teams))
+    if asked is not None and who.may("apps:write:all"):
+        return asked
+    message = "choose one of your teams" if asked is None else "this is not one of your teams"
+    raise Invalid(errors=[{"field": "owner_org_id", "message": message}])
+
+
+def _chosen_slug(ctx: Context, asked: str | None) -> str | None:
+    if asked is None:
+        return None
+    if ctx.caller.kind != "system" and not ctx.caller.may("platform:manage"):
+        message = "slugs are assigned; only an operator may choose one"
+        raise Invalid(errors=[{"field": "slug", "message": message}])
+    flaw = slugs.flaw(asked)
+    if flaw is not None:
+        raise Invalid(errors=[{"field": "slug", "message": flaw}])
+    return asked

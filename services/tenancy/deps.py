@@ -1,0 +1,41 @@
+"""What tenancy's handlers work with."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Protocol
+
+from common.bus import Bus
+from common.changes import Changes
+from common.context import Context
+from common.contracts.audit import Event
+from common.crypto import Keys
+from common.cursors import Cursors
+from common.db import Database
+from common.sealing import Sealer
+from common.tenants import Tenants
+from tenancy.hosts import Hosts
+from tenancy.key_usage import KeyUsage
+
+
+class Notes(Protocol):
+    """Activity: events that go to the stream without a transaction of their own."""
+
+    def note(self, ctx: Context, event: Event, *, user_id: str | None = None) -> None: ...
+
+
+@dataclass(frozen=True)
+class Deps:
+    db: Database
+    platform: Database
+    sealer: Sealer
+    bus: Bus
+    changes: Changes
+    tenants: Tenants
+    activity: Notes
+    keys: Keys
+    cursors: Cursors
+    hosts: Hosts
+    usage: KeyUsage
+    bootstrap_keys_file: str | None = None
+    slug_quarantine_days: int = 365

@@ -1,0 +1,47 @@
+"""When each key was last used, without a write per request."""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+
+import asyncpg
+
+from common import logs
+from common.db import Database
+from common.problems import Problem
+from tenancy.queries import api_keys
+
+log = logs.get(__name__)
+
+
+@dataclass
+class KeyUsage:
+    """Remembers uses in memory and writes them in one statement every `every` seconds."""
+
+    platform: Database
+    every: float = 60.0
+    _used: dict[str, datetime] = field(default_factory=dict)
+
+    def note(self, key_id: str) -> None:
+        self._used[key_id] = datetime.now(UTC)
+
+    async def run(self) -> None:
+        try:
+            while True:
+                await asyncio.sleep(self.every)
+                await self.flush()
+        finally:
+            await self.flush()
+
+    async def flush(self) -> None:
+        used, self._used = self._used, {}
+        if not used:
+            return
+        try:
+            async with self.platform.everywhere() as db:
+                await api_keys.used(db, ids=list(used), times=list(used.values()))
+        except (asyncpg.PostgresError, asyncpg.InterfaceError, OSError, Problem) as error:
+            self._used = used | self._used  # a later use stays the later one
+            log.warning("key usage waits", error=type(error).__name__)

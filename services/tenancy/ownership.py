@@ -1,0 +1,54 @@
+"""Which application a caller may manage: the second of the two layers of authorization.
+
+The first, the kind of action, is the contract's `needs`. From the Dashboard it holds for the
+applications of the caller's teams, and for any where he has `apps:read:all` or `apps:write:all`.
+On an application's own behalf (its secret key, a developer already acting in it) only for itself.
+Missing and forbidden look alike.
+"""
+
+from __future__ import annotations
+
+from typing import Final, Literal
+
+from common.context import Context
+from common.contracts.tenancy import ApplicationNotFound
+from common.db import Db
+from common.ids import DASHBOARD
+from common.problems import Forbidden
+from tenancy.queries import applications
+from tenancy.queries.applications import Row
+
+BYPASS: Final = {"read": "apps:read:all", "write": "apps:write:all"}
+Access = Literal["read", "write"]
+
+
+async def find(db: Db, ctx: Context, slug: str, access: Access) -> Row:
+    """The application, if it is the caller's. Raises ApplicationNotFound."""
+    row = await applications.by_slug(db, slug=slug)
+    if row is None or not owns(ctx, row, access):
+        raise ApplicationNotFound
+    return row
+
+
+def owns(ctx: Context, row: Row, access: Access) -> bool:
+    who = ctx.caller
+    if who.kind == "system":
+        return True
+    if ctx.app_id != DASHBOARD:
+        return row.id == ctx.app_id and who.kind in ("secret_key", "developer")
+    return row.owner_org_id in who.teams or who.may(BYPASS[access])
+
+
+def bypasses(ctx: Context, row: Row) -> bool:
+    """Whether the caller gets in as an operator and not as a member of the team."""
+    return (
+        ctx.app_id == DASHBOARD
+        and ctx.caller.kind != "system"
+        and row.owner_org_id not in ctx.caller.teams
+    )
+
+
+def from_dashboard(ctx: Context) -> None:
+    """Raises Forbidden: a right of the same name in another application means nothing here."""
+    if ctx.app_id != DASHBOARD:
+        raise Forbidden("only in the Dashboard")

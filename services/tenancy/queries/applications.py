@@ -1,0 +1,238 @@
+"""Rows of applications, the registry of tenants."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Literal
+
+from common.db import Db, many, maybe, run, value
+
+
+@dataclass(frozen=True)
+class Row:
+    """An application with every verified domain of its own, the primary one first."""
+
+    id: str
+    slug: str
+    name: str
+    owner_org_id: str | None
+    logo_url: str | None
+    favicon_url: str | None
+    primary_color: str | None
+    support_email: str | None
+    homepage_url: str | None
+    privacy_policy_url: str | None
+    terms_url: str | None
+    settings: dict[str, Any]
+    is_dashboard: bool
+    custom_domain: str | None
+    custom_domain_verified: bool
+    state: Literal["creating", "active", "deleting"]
+    provisioned: list[str]
+    created_at: datetime
+    updated_at: datetime
+    domains: list[str]
+
+
+async def by_id(db: Db, *, id: str) -> Row | None:
+    return await maybe(
+        db,
+        Row,
+        """
+        -- any-tenant: applications is the registry of tenants
+        SELECT a.id, a.slug, a.name, a.owner_org_id, a.logo_url, a.favicon_url, a.primary_color,
+               a.support_email, a.homepage_url, a.privacy_policy_url, a.terms_url, a.settings,
+               a.is_dashboard, a.custom_domain, a.custom_domain_verified, a.state, a.provisioned,
+               a.created_at, a.updated_at,
+               ARRAY(SELECT d.domain FROM custom_domains d
+                     WHERE d.app_id = a.id AND d.verified_at IS NOT NULL
+                     ORDER BY d.is_primary DESC, d.id) AS domains
+        FROM applications a WHERE a.id = $1
+        """,
+        id,
+    )
+
+
+async def by_slug(db: Db, *, slug: str) -> Row | None:
+    return await maybe(
+        db,
+        Row,
+        """
+        -- any-tenant: applications is the registry of tenants
+        SELECT a.id, a.slug, a.name, a.owner_org_id, a.logo_url, a.favicon_url, a.primary_color,
+               a.support_email, a.homepage_url, a.privacy_policy_url, a.terms_url, a.settings,
+               a.is_dashboard, a.custom_domain, a.custom_domain_verified, a.state, a.provisioned,
+               a.created_at, a.updated_at,
+               ARRAY(SELECT d.domain FROM custom_domains d
+                     WHERE d.app_id = a.id AND d.verified_at IS NOT NULL
+                     ORDER BY d.is_primary DESC, d.id) AS domains
+        FROM applications a WHERE a.slug = $1
+        """,
+        slug,
+    )
+
+
+async def by_domain(db: Db, *, domain: str) -> Row | None:
+    return await maybe(
+        db,
+        Row,
+        """
+        -- any-tenant: the host finds the application
+        SELECT a.id, a.slug, a.name, a.owner_org_id, a.logo_url, a.favicon_url, a.primary_color,
+               a.support_email, a.homepage_url, a.privacy_policy_url, a.terms_url, a.settings,
+               a.is_dashboard, a.custom_domain, a.custom_domain_verified, a.state, a.provisioned,
+               a.created_at, a.updated_at,
+               ARRAY(SELECT d.domain FROM custom_domains d
+                     WHERE d.app_id = a.id AND d.verified_at IS NOT NULL
+                     ORDER BY d.is_primary DESC, d.id) AS domains
+        FROM custom_domains c
+        JOIN applications a ON a.id = c.app_id
+        WHERE c.domain = $1 AND c.verified_at IS NOT NULL
+        """,
+        domain,
+    )
+
+
+async def page(
+    db: Db,
+    *,
+    teams: list[str] | None,
+    after: tuple[str | None, str | None],
+    limit: int,
+) -> list[Row]:
+    """Those of the teams, or all where `teams` is None, after (created_at, id)."""
+    return await many(
+        db,
+        Row,
+        """
+        -- any-tenant: the applications that a team owns
+        SELECT a.id, a.slug, a.name, a.owner_org_id, a.logo_url, a.favicon_url, a.primary_color,
+               a.support_email, a.homepage_url, a.privacy_policy_url, a.terms_url, a.settings,
+               a.is_dashboard, a.custom_domain, a.custom_domain_verified, a.state, a.provisioned,
+               a.created_at, a.updated_at,
+               ARRAY(SELECT d.domain FROM custom_domains d
+                     WHERE d.app_id = a.id AND d.verified_at IS NOT NULL
+                     ORDER BY d.is_primary DESC, d.id) AS domains
+        FROM applications a
+        WHERE ($1::uuid[] IS NULL OR a.owner_org_id = ANY($1::uuid[]))
+          AND ($2::text IS NULL OR (a.created_at, a.id) > ($2::text::timestamptz, $3::text::uuid))
+        ORDER BY a.created_at, a.id LIMIT $4
+        """,
+        teams,
+        *after,
+        limit,
+    )
+
+
+async def insert(
+    db: Db, *, id: str, slug: str, name: str, owner_org_id: str | None, settings: dict[str, Any]
+) -> bool:
+    """False where the slug is taken: the transaction goes on."""
+    return (
+        await run(
+            db,
+            """
+            -- any-tenant: applications is the registry of tenants
+            INSERT INTO applications (id, slug, name, owner_org_id, settings)
+            VALUES ($1, $2, $3, $4, $5) ON CONFLICT (slug) DO NOTHING
+            """,
+            id,
+            slug,
+            name,
+            owner_org_id,
+            settings,
+        )
+        == 1
+    )
+
+
+async def discard(db: Db, *, id: str) -> None:
+    """Take back an insert of this transaction."""
+    await run(
+        db,
+        """
+        -- any-tenant: applications is the registry of tenants
+        DELETE FROM applications WHERE id = $1
+        """,
+        id,
+    )
+
+
+async def quarantined(db: Db, *, slug: str) -> bool:
+    """Asked after the insert: an application with this slug may have gone in between."""
+    return bool(
+        await value(
+            db,
+            """
+            -- any-tenant: slugs are unique over all applications
+            SELECT EXISTS (SELECT FROM deleted_slugs
+                           WHERE slug = $1 AND (free_at IS NULL OR free_at > now()))
+            """,
+            slug,
+        )
+    )
+
+
+async def unfinished(db: Db) -> list[str]:
+    """Applications whose making was interrupted; one that is being made right now is left alone."""
+    rows = await many(
+        db,
+        Unfinished,
+        """
+        -- any-tenant: the sweep repairs all of them
+        SELECT id FROM applications
+        WHERE state = 'creating' AND (is_dashboard OR updated_at < now() - interval '3 seconds')
+        ORDER BY is_dashboard DESC, id LIMIT 100
+        """,
+    )
+    return [row.id for row in rows]
+
+
+@dataclass(frozen=True)
+class Unfinished:
+    id: str
+
+
+async def lock(db: Db, *, id: str) -> bool:
+    """Hold the row until the transaction ends, so that a step is taken by one process."""
+    found = await value(
+        db,
+        """
+        -- any-tenant: applications is the registry of tenants
+        SELECT id FROM applications WHERE id = $1 AND state = 'creating' FOR UPDATE
+        """,
+        id,
+    )
+    return found is not None
+
+
+async def mark(db: Db, *, id: str, part: str) -> None:
+    """This part of the application stands."""
+    await run(
+        db,
+        """
+        -- any-tenant: applications is the registry of tenants
+        UPDATE applications SET provisioned = array_append(provisioned, $2), updated_at = now()
+        WHERE id = $1 AND NOT provisioned @> ARRAY[$2]
+        """,
+        id,
+        part,
+    )
+
+
+async def activate(db: Db, *, id: str, parts: list[str]) -> bool:
+    """True for the one call that makes it active; needs every part."""
+    return (
+        await run(
+            db,
+            """
+            -- any-tenant: applications is the registry of tenants
+            UPDATE applications SET state = 'active', updated_at = now()
+            WHERE id = $1 AND state = 'creating' AND provisioned @> $2::text[]
+            """,
+            id,
+            parts,
+        )
+        == 1
+    )

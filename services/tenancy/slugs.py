@@ -1,0 +1,44 @@
+"""Slugs: an application's name in its host."""
+
+from __future__ import annotations
+
+import re
+import secrets
+from collections.abc import Iterator
+from typing import Final
+
+from common.contracts.tenancy import SLUG
+from tenancy.words import ADJECTIVES, NOUNS
+
+_SEEDS = "dashboard api www admin auth login app static assets health"
+_TAKEN_FOR_OURS = """
+account accounts billing blog cdn console dev docs download email ftp help id imap internal
+localhost mail metrics ns1 ns2 oauth oauth2 openid operator pop public root rp secure security
+settings signin signout signup smtp sso staging status support system test webmail
+"""
+RESERVED: Final = frozenset(_SEEDS.split()) | frozenset(_TAKEN_FOR_OURS.split())
+SUFFIX: Final = "abcdefghjkmnpqrstuvwxyz23456789"
+"""Nothing that is read as something else."""
+TRIES: Final = 20
+
+
+def flaw(slug: str) -> str | None:
+    """Why a slug cannot be used; None where it can."""
+    if re.fullmatch(SLUG, slug) is None:
+        return "3 to 63 lowercase letters, digits and hyphens, no hyphen at either end"
+    if slug[2:4] == "--":
+        return "two hyphens in third and fourth place are kept for internationalised names"
+    if slug in RESERVED:
+        return "this word is reserved"
+    return None
+
+
+def candidates() -> Iterator[str]:
+    """`swift-maple` first, then with three characters behind it, each time anew."""
+    yield _words()
+    for _ in range(TRIES):
+        yield f"{_words()}-{''.join(secrets.choice(SUFFIX) for _ in range(3))}"
+
+
+def _words() -> str:
+    return f"{secrets.choice(ADJECTIVES)}-{secrets.choice(NOUNS)}"

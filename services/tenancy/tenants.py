@@ -1,0 +1,91 @@
+"""Which application answers on a host, and what every process needs to know of it."""
+
+from __future__ import annotations
+
+from common.context import Context
+from common.contracts.tenancy import (
+    Application,
+    ApplicationNotFound,
+    AppSettings,
+    Branding,
+    GetTenant,
+    ResolveHost,
+    Tenant,
+    UnknownHost,
+)
+from tenancy.deps import Deps
+from tenancy.hosts import Hosts
+from tenancy.queries import applications
+from tenancy.queries.applications import Row
+
+
+async def resolve(deps: Deps, ctx: Context, asked: ResolveHost) -> Tenant:
+    host = asked.host.lower()
+    slug, domain = deps.hosts.slug(host), deps.hosts.custom(host)
+    async with deps.db.reading(ctx) as db:
+        if slug is not None:
+            found = await applications.by_slug(db, slug=slug)
+        elif domain is not None:
+            found = await applications.by_domain(db, domain=domain)
+        else:
+            found = None
+    if found is None or found.state != "active":
+        raise UnknownHost
+    return tenant(deps.hosts, found)
+
+
+async def get(deps: Deps, ctx: Context, _: GetTenant) -> Tenant:
+    async with deps.db.reading(ctx) as db:
+        found = await applications.by_id(db, id=ctx.app_id)
+    if found is None:
+        raise ApplicationNotFound
+    return tenant(deps.hosts, found)
+
+
+def tenant(hosts: Hosts, row: Row) -> Tenant:
+    host = primary_host(hosts, row)
+    own = hosts.dashboard if row.is_dashboard else (hosts.of_slug(row.slug),)
+    others = [*(hosts.of_custom(domain) for domain in row.domains), *own]
+    return Tenant(
+        app_id=row.id,
+        slug=row.slug,
+        name=row.name,
+        state=row.state,
+        is_dashboard=row.is_dashboard,
+        host=host,
+        hosts=[host, *(other for other in others if other != host)],
+        origin=hosts.origin(host),
+        branding=Branding(**_branding(row)),
+        settings=AppSettings.model_validate(row.settings),
+    )
+
+
+def application(hosts: Hosts, row: Row) -> Application:
+    host = primary_host(hosts, row)
+    return Application(
+        id=row.id,
+        slug=row.slug,
+        name=row.name,
+        state=row.state,
+        host=host,
+        url=hosts.origin(host),
+        owner_org_id=row.owner_org_id,
+        is_dashboard=row.is_dashboard,
+        custom_domain=row.custom_domain,
+        custom_domain_verified=row.custom_domain_verified,
+        settings=AppSettings.model_validate(row.settings),
+        created_at=row.created_at,
+        updated_at=row.updated_at,
+        **_branding(row),
+    )
+
+
+def primary_host(hosts: Hosts, row: Row) -> str:
+    """The verified primary domain, else the host of the slug. Links and the issuer follow it."""
+    if row.custom_domain is not None and row.custom_domain_verified:
+        return hosts.of_custom(row.custom_domain)
+    return hosts.of_slug(row.slug)
+
+
+def _branding(row: Row) -> dict[str, str | None]:
+    return {name: getattr(row, name) for name in Branding.model_fields}
