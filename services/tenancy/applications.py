@@ -33,6 +33,8 @@ from tenancy.tenants import application, tenant
 
 log = logs.get(__name__)
 
+OWNER_CONSTRAINT: Final = "applications_owner_org_id_fkey"
+
 READING: Final = [
     "audit:read",
     "clients:read",
@@ -53,10 +55,11 @@ async def create(deps: Deps, ctx: Context, new: CreateApplication) -> NewApplica
     try:
         async with deps.db.transaction(ctx) as tx:
             keys = await _insert(deps, tx, ctx, app_id, wanted, new.name, owner)
-    except asyncpg.ForeignKeyViolationError:
-        raise Invalid(
-            errors=[{"field": "owner_org_id", "message": "there is no such team"}]
-        ) from None
+    except asyncpg.ForeignKeyViolationError as error:
+        if error.constraint_name != OWNER_CONSTRAINT:
+            raise
+        missing = {"field": "owner_org_id", "message": "there is no such team"}
+        raise Invalid(errors=[missing]) from None
     return await _finished(deps, ctx.of(app_id), keys)
 
 

@@ -1,0 +1,281 @@
+"""Making and finding applications."""
+
+from __future__ import annotations
+
+import pytest
+from tests.service.tenancy.conftest import (
+    MEMBER,
+    World,
+    secret_key_of,
+)
+
+from common.context import SYSTEM_CALLER, Caller
+from common.contracts.tenancy import (
+    ApplicationNotFound,
+    CreateApplication,
+    EnsureApplication,
+    GetApplication,
+    GetTenant,
+    ListApplications,
+    ManageApplication,
+    ResolveHost,
+    SlugTaken,
+    UnknownHost,
+    VerifyApiKey,
+)
+from common.cursors import BadCursor
+from common.ids import DASHBOARD, new_id
+from common.problems import Forbidden, Invalid, Unauthenticated
+from common.testing import context
+from tenancy import slugs
+
+SYSTEM = context(DASHBOARD, SYSTEM_CALLER)
+
+
+async def test_a_developer_makes_an_application(world: World) -> None:
+    """It is active, owned by his team, and has both its keys, which work."""
+    team = await world.team()
+
+    made = await world.call(
+        await world.developer(team), CreateApplication(name="Shop", owner_org_id=team)
+    )
+
+    assert made.state == "active"
+    assert made.owner_org_id == team
+    assert slugs.flaw(made.slug) is None
+    assert made.url == f"http://{made.slug}.localhost:8080"
+    assert [key.key_type for key in made.api_keys] == ["publishable", "secret"]
+    for key in made.api_keys:
+        holder = await world.call(context(DASHBOARD), VerifyApiKey(key=key.key))
+        assert (holder.app_id, holder.key_type) == (made.id, key.key_type)
+    assert ("rbac", made.id, "application") in world.others.done
+    assert ("oidc", made.id, "keys") in world.others.done
+    assert (made.id, "application", made.id) in world.changes.heard
+
+
+async def test_making_is_audited_on_both_sides(world: World) -> None:
+    """The Dashboard's log has the application, the application's own log has its keys."""
+    made = await world.application()
+
+    assert await world.events(DASHBOARD) == ["application_created"]
+    assert await world.events(made.id) == ["api_key_created", "api_key_created"]
+
+
+async def test_a_team_of_others_is_refused(world: World) -> None:
+    """Nobody makes an application for a team he is not in."""
+    mine, other = await world.team(), await world.team()
+
+    with pytest.raises(Invalid) as refused:
+        await world.call(
+            await world.developer(mine), CreateApplication(name="Shop", owner_org_id=other)
+        )
+
+    assert [error["field"] for error in refused.value.extra["errors"]] == ["owner_org_id"]
+
+
+async def test_the_only_team_is_taken_where_none_is_named(world: World) -> None:
+    """A developer with one team need not name it; one with two, or none, must."""
+    mine, other = await world.team(), await world.team()
+
+    made = await world.call(await world.developer(mine), CreateApplication(name="Shop"))
+
+    assert made.owner_org_id == mine
+    for teams in ((), (mine, other)):
+        with pytest.raises(Invalid):
+            await world.call(await world.developer(*teams), CreateApplication(name="Shop"))
+
+
+async def test_a_team_that_does_not_exist_is_named(world: World) -> None:
+    """A stale membership ends in a sentence, not in a 500."""
+    gone = new_id()
+
+    with pytest.raises(Invalid):
+        await world.call(
+            await world.developer(gone), CreateApplication(name="Shop", owner_org_id=gone)
+        )
+
+
+async def test_only_operators_choose_a_slug(world: World) -> None:
+    """A developer's slug is assigned; an operator may choose one that keeps the rules."""
+    team = await world.team()
+
+    with pytest.raises(Invalid):
+        await world.call(await world.developer(team), CreateApplication(name="Shop", slug="shop"))
+    with pytest.raises(Invalid):
+        await world.call(
+            await world.operator(), CreateApplication(name="A", slug="admin", owner_org_id=team)
+        )
+    made = await world.call(
+        await world.operator(), CreateApplication(name="Shop", slug="shop", owner_org_id=team)
+    )
+    with pytest.raises(SlugTaken):
+        await world.call(SYSTEM, CreateApplication(name="Shop", slug="shop"))
+
+    assert made.slug == "shop"
+
+
+async def test_a_collision_gets_a_suffix(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where the word pair is taken the next slug has three characters behind it."""
+    monkeypatch.setattr(slugs, "_words", lambda: "swift-maple")
+    team = await world.team()
+
+    first, second = await world.application(team), await world.application(team)
+
+    assert first.slug == "swift-maple"
+    assert second.slug.startswith("swift-maple-")
+    assert len(second.slug) == len("swift-maple-k3f")
+
+
+async def test_a_right_in_another_application_is_none_here(world: World) -> None:
+    """`apps:create` granted inside an ordinary application makes nothing, nor does its key."""
+    made = await world.application()
+    user = context(made.id, Caller("user", new_id(), frozenset({"apps:create", "apps:read"})))
+
+    for ctx in (user, secret_key_of(made.id)):
+        for request in (CreateApplication(name="X"), ListApplications()):
+            with pytest.raises(Forbidden):
+                await world.call(ctx, request)
+    with pytest.raises(ApplicationNotFound):
+        await world.call(user, GetApplication(slug=made.slug))
+
+
+async def test_without_the_right_nothing_is_made(world: World) -> None:
+    """A read-only member makes no application."""
+    team = await world.team()
+
+    with pytest.raises(Forbidden):
+        await world.call(await world.developer(team, may=MEMBER), CreateApplication(name="X"))
+    with pytest.raises(Unauthenticated):
+        await world.call(context(DASHBOARD), CreateApplication(name="X"))
+
+
+async def test_an_application_of_another_team_is_not_found(world: World) -> None:
+    """Missing and forbidden look alike; an operator sees it."""
+    made = await world.application()
+    stranger = await world.developer(await world.team())
+
+    with pytest.raises(ApplicationNotFound) as forbidden:
+        await world.call(stranger, GetApplication(slug=made.slug))
+    with pytest.raises(ApplicationNotFound) as missing:
+        await world.call(stranger, GetApplication(slug="no-such-thing"))
+
+    assert forbidden.value.to_wire() == missing.value.to_wire()
+    assert made.id == (await world.call(await world.operator(), GetApplication(slug=made.slug))).id
+
+
+async def test_a_secret_key_reads_its_own_application_only(world: World) -> None:
+    """The key of A finds A, and B looks as if it were not there."""
+    a, b = await world.application(), await world.application()
+
+    assert a.id == (await world.call(secret_key_of(a.id), GetApplication(slug=a.slug))).id
+    with pytest.raises(ApplicationNotFound):
+        await world.call(secret_key_of(a.id), GetApplication(slug=b.slug))
+
+
+async def test_a_list_shows_the_teams_applications_in_pages(world: World) -> None:
+    """Pages follow one another without gap or repetition, and hold no other team's."""
+    mine, other = await world.team(), await world.team()
+    made = [(await world.application(mine)).slug for _ in range(5)]
+    await world.application(other)
+
+    seen: list[str] = []
+    cursor = None
+    while True:
+        page = await world.call(
+            await world.developer(mine), ListApplications(limit=2, cursor=cursor)
+        )
+        seen += [found.slug for found in page.applications]
+        cursor = page.next
+        if cursor is None:
+            break
+
+    assert made == seen
+    everything = await world.call(await world.operator(), ListApplications(limit=100))
+    assert len(everything.applications) == 7  # with the Dashboard
+    none = await world.call(await world.developer(mine), ListApplications(owner_org_id=other))
+    assert none.applications == []
+
+
+async def test_a_forged_cursor_is_refused(world: World) -> None:
+    """A cursor of another list, or one that was changed, is a 400."""
+    mine = await world.team()
+    for _ in range(2):
+        await world.application(mine)
+    page = await world.call(await world.developer(mine), ListApplications(limit=1))
+
+    for cursor in ("x", page.next[:-2], page.next[:-1] + ("A" if page.next[-1] != "A" else "B")):
+        with pytest.raises(BadCursor):
+            await world.call(await world.developer(mine), ListApplications(cursor=cursor))
+    with pytest.raises(BadCursor):
+        await world.call(
+            await world.developer(mine), ListApplications(cursor=page.next, owner_org_id=mine)
+        )
+
+
+async def test_an_application_answers_on_its_host(world: World) -> None:
+    """Case does not matter; other ports, deeper names and unknown slugs are unknown."""
+    made = await world.application()
+
+    found = await world.call(
+        context(DASHBOARD), ResolveHost(host=f"{made.slug}.LOCALHOST:8080".title())
+    )
+
+    assert (found.app_id, found.origin) == (made.id, made.url)
+    for host in (
+        f"{made.slug}.localhost",
+        f"x.{made.slug}.localhost:8080",
+        "nobody.localhost:8080",
+    ):
+        with pytest.raises(UnknownHost):
+            await world.call(context(DASHBOARD), ResolveHost(host=host))
+
+
+async def test_ensure_makes_it_once(world: World) -> None:
+    """The second call returns the same application and no keys."""
+    first = await world.call(SYSTEM, EnsureApplication(slug="demo", name="Demo"))
+    second = await world.call(SYSTEM, EnsureApplication(slug="demo", name="Demo"))
+
+    assert first.id == second.id
+    assert (len(first.api_keys), len(second.api_keys)) == (2, 0)
+    with pytest.raises(Forbidden):
+        await world.call(await world.operator(), EnsureApplication(slug="demo", name="Demo"))
+
+
+async def test_a_developer_steps_into_his_application(world: World) -> None:
+    """With `apps:write` everything there is his; with `apps:read` only reading."""
+    team = await world.team()
+    made = await world.application(team)
+
+    writes = await world.call(await world.developer(team), ManageApplication(slug=made.slug))
+    reads = await world.call(
+        await world.developer(team, may=MEMBER), ManageApplication(slug=made.slug)
+    )
+
+    assert (writes.tenant.app_id, writes.permissions) == (made.id, ["*"])
+    assert all(permission.endswith(":read") for permission in reads.permissions)
+    assert world.activity.noted == []
+
+
+async def test_an_operator_who_steps_in_is_noted(world: World) -> None:
+    """The bypass of ownership is the only way across, and the stream says who took it."""
+    made = await world.application()
+
+    managed = await world.call(await world.operator(), ManageApplication(slug=made.slug))
+
+    assert managed.permissions == ["*"]
+    assert [("operator_entered", made.id)] == [
+        (event.type, event.application_id) for event in world.activity.noted
+    ]
+
+
+async def test_a_tenant_is_what_processes_know_of_it(world: World) -> None:
+    """GetTenant answers services for the context's application, and nobody else."""
+    made = await world.application()
+
+    found = await world.call(context(made.id, SYSTEM_CALLER), GetTenant())
+
+    assert (found.app_id, found.hosts) == (made.id, [f"{made.slug}.localhost:8080"])
+    with pytest.raises(Forbidden):
+        await world.call(secret_key_of(made.id), GetTenant())
+    with pytest.raises(ApplicationNotFound):
+        await world.call(context(new_id(), SYSTEM_CALLER), GetTenant())
