@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import time
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
@@ -45,6 +46,16 @@ class Bus(Protocol):
         ...
 
 
+async def settled(nc: Client, *, within: int = 2) -> None:
+    """Wait until the server has taken everything this connection sent before.
+
+    nats.py's `flush` writes its PING ahead of what is still pending, so one round trip proves
+    nothing; by the time of the second PING the pending bytes are on the wire before it.
+    """
+    await nc.flush(timeout=within)
+    await nc.flush(timeout=within)
+
+
 class NatsBus:
     """The bus between processes."""
 
@@ -73,6 +84,8 @@ class NatsBus:
         left = ctx.remaining()
         if left <= 0:
             raise TooLate(f"no time left to ask {subject}")
+        if not self._nc.is_connected:  # nats.py would keep it for later, past its deadline
+            raise Unavailable("the message bus is not reachable", retry_after=1)
         try:
             msg = await self._nc.request(
                 subject, body, timeout=left, headers={HEADER: ctx.encode()}
@@ -87,8 +100,16 @@ class NatsBus:
             log.warning("bus.lost", subject=subject, error=type(error).__name__)
             raise Unavailable("the message bus is not reachable", retry_after=1) from None
         if msg.headers and ERROR_CODE_HEADER in msg.headers:
-            raise Problem.from_wire(orjson.loads(msg.data))
+            raise _problem(msg.data)
         return msg.data
+
+
+def _problem(wire: bytes) -> Problem:
+    """What the other side raised; a bare Problem where the error is not one of ours."""
+    try:
+        return Problem.from_wire(orjson.loads(wire))
+    except (orjson.JSONDecodeError, TypeError, ValueError):
+        return Problem()
 
 
 async def answer(
@@ -166,36 +187,35 @@ class Server:
 
     async def _serve(self, contract: type[Request[Any]], handler: Handler, msg: Message) -> None:
         started = time.perf_counter()
-        async with self._limit:
-            metrics.RUNNING.inc()
-            outcome = "ok"
-            trace = ""
-            try:
-                ctx = Context.decode((msg.headers or {}).get(HEADER))
-                trace = ctx.trace
-                reply = await answer(handler, self.deps, contract, ctx, msg.data)
-                await msg.respond(encoded(reply))
-            except Problem as problem:
-                outcome = problem.code
-                await _refuse(msg, problem)
-            except asyncio.CancelledError:
-                await _refuse(msg, Unavailable("this replica is stopping", retry_after=1))
-                raise
-            except Exception:
-                outcome = "internal"
-                log.exception("unhandled", subject=contract.subject, trace=trace)
-                await _refuse(msg, Problem())
-            finally:
-                metrics.RUNNING.dec()
-                took = time.perf_counter() - started
-                metrics.SERVED.labels(contract.subject, outcome).observe(took)
-                log.debug(
-                    "served",
-                    subject=contract.subject,
-                    outcome=outcome,
-                    ms=round(took * 1000, 2),
-                    trace=trace,
-                )
+        outcome, trace = "ok", ""
+        try:
+            async with self._limit:
+                with metrics.RUNNING.track_inprogress():
+                    ctx = Context.decode((msg.headers or {}).get(HEADER))
+                    trace = ctx.trace
+                    reply = await answer(handler, self.deps, contract, ctx, msg.data)
+                    await msg.respond(encoded(reply))
+        except Problem as problem:
+            outcome = problem.code
+            await _refuse(msg, problem)
+        except asyncio.CancelledError:  # drained, in the handler or still waiting for its turn
+            outcome = "stopping"
+            await _refuse(msg, Unavailable("this replica is stopping", retry_after=1))
+            raise
+        except Exception:
+            outcome = "internal"
+            log.exception("unhandled", subject=contract.subject, trace=trace)
+            await _refuse(msg, Problem())
+        finally:
+            took = time.perf_counter() - started
+            metrics.SERVED.labels(contract.subject, outcome).observe(took)
+            log.debug(
+                "served",
+                subject=contract.subject,
+                outcome=outcome,
+                ms=round(took * 1000, 2),
+                trace=trace,
+            )
 
     async def drain(self, within: float = 3.0) -> None:
         """Take no more, finish what was taken. Pending messages are answered, not dropped."""
@@ -203,6 +223,12 @@ class Server:
         subscriptions = [
             endpoint._subscription for endpoint in self.service._endpoints if endpoint._subscription
         ]
+        with contextlib.suppress(nats.errors.Error, OSError):
+            for sub in subscriptions:
+                await sub._conn._send_unsubscribe(sub._id)
+            # Only now has everything arrived that the server ever sent to these subscriptions;
+            # `drain` alone would forget a subscription whose last messages are still on the way.
+            await settled(self.service._client)
         await asyncio.gather(*(sub.drain() for sub in subscriptions), return_exceptions=True)
         if self._running:
             _, late = await asyncio.wait(set(self._running), timeout=within)

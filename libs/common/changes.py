@@ -12,6 +12,7 @@ from nats.aio.client import Client
 from nats.aio.msg import Msg
 
 from common import logs
+from common.bus import settled
 from common.context import Context
 
 log = logs.get(__name__)
@@ -34,7 +35,7 @@ class NatsChanges:
     async def publish(self, ctx: Context, noun: str, id: str = "*") -> None:
         try:
             await self.nc.publish(f"changed.{ctx.app_id}.{noun}.{_token(id)}", id.encode())
-            await self.nc.flush(timeout=1)
+            await settled(self.nc, within=1)
         except (nats.errors.Error, TimeoutError, OSError) as error:
             log.warning("change not announced", noun=noun, error=type(error).__name__)
 

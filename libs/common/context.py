@@ -5,11 +5,12 @@ from __future__ import annotations
 import os
 import time
 from dataclasses import dataclass, field, replace
-from typing import Final, Literal
+from typing import Any, Final, Literal, get_args
 
 import orjson
 
 from common.contracts.base import KNOWN, SIGNED_IN, SYSTEM
+from common.ids import is_id
 from common.problems import BadRequest, Forbidden, TooLate, Unauthenticated
 
 RETURN_OVERHEAD: Final = 0.020
@@ -19,6 +20,7 @@ MEANINGFUL_WORK: Final = 0.050
 HEADER: Final = "Context"
 
 Kind = Literal["anonymous", "user", "secret_key", "client", "developer", "system"]
+KINDS: Final = frozenset(get_args(Kind))
 EVERYTHING: Final = frozenset({"*"})
 
 
@@ -127,31 +129,40 @@ class Context:
 
     @staticmethod
     def decode(text: str | None) -> Context:
-        """Raises BadRequest where the header is missing or not ours."""
+        """Raises BadRequest where the header is missing or not ours: nothing in it is taken on
+        trust but who signed for it, the sender's NATS user."""
         try:
             wire = orjson.loads(text or "")
-            who = wire.get("c")
-            return Context(
-                app_id=wire["a"],
+            app_id, deadline, trace, who = wire["a"], wire["d"], wire["t"], wire.get("c")
+            ctx = Context(
+                app_id=app_id,
                 caller=ANONYMOUS if who is None else _caller(who),
-                deadline=wire["d"],
-                trace=wire["t"],
+                deadline=float(deadline),
+                trace=trace,
                 origin=wire.get("h", ""),
                 ip=wire.get("ip"),
                 agent=wire.get("ua"),
             )
-        except (orjson.JSONDecodeError, KeyError, TypeError, AttributeError):
+        except (orjson.JSONDecodeError, KeyError, TypeError, ValueError, AttributeError):
             raise BadRequest("the Context header is missing or malformed") from None
+        texts = (app_id, trace, ctx.origin, ctx.ip or "", ctx.agent or "")
+        if not all(isinstance(text, str) for text in texts) or not is_id(app_id):
+            raise BadRequest("the Context header is malformed")
+        return ctx
 
 
-def _caller(who: dict[str, object]) -> Caller:
+def _caller(who: dict[str, Any]) -> Caller:
+    """Raises ValueError or TypeError for what `encode` would never have written."""
+    kind, permissions, teams = who["k"], who.get("p", []), who.get("m", [])
+    if kind not in KINDS or not isinstance(permissions, list) or not isinstance(teams, list):
+        raise ValueError("not a caller")
     return Caller(
-        kind=who["k"],  # type: ignore[arg-type]
-        id=who["i"],  # type: ignore[arg-type]
-        permissions=frozenset(who.get("p", ())),  # type: ignore[call-overload]
-        teams=frozenset(who.get("m", ())),  # type: ignore[call-overload]
-        session_id=who.get("s"),  # type: ignore[arg-type]
-        org_id=who.get("o"),  # type: ignore[arg-type]
+        kind=kind,
+        id=who["i"],
+        permissions=frozenset(permissions),
+        teams=frozenset(teams),
+        session_id=who.get("s"),
+        org_id=who.get("o"),
     )
 
 

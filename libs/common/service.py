@@ -22,7 +22,7 @@ from pydantic import ValidationError
 
 from common import logs
 from common.audit import Activity
-from common.bus import Handlers, NatsBus, Server
+from common.bus import Handlers, NatsBus, Server, settled
 from common.changes import NatsChanges
 from common.db import Database
 from common.outbox import Relay, ensure_stream
@@ -187,6 +187,7 @@ async def _serve(name: str, settings: S, start: Start[S]) -> tuple[Server, Links
     )
     for contract, handler in handlers.items():
         await server.add(contract, handler)
+    await settled(links.nc)  # "ready" is said once the server knows of every subscription
     if settings.metrics_port:
         prometheus_client.start_http_server(settings.metrics_port)
     if settings.heartbeat:
@@ -228,7 +229,7 @@ async def end(links: Links, deps: Any) -> None:
             await database.close()
     with contextlib.suppress(nats.errors.Error, TimeoutError, OSError):
         async with asyncio.timeout(2):
-            await links.nc.flush(timeout=1)
+            await settled(links.nc, within=1)
             await links.nc.close()
 
 

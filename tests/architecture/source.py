@@ -1,0 +1,97 @@
+"""What the rules look at: modules, statements and contracts of the product's own code."""
+
+from __future__ import annotations
+
+import ast
+import importlib
+import pkgutil
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import common.contracts
+from common.contracts.base import CONTRACTS, Request
+
+ROOT = Path(__file__).parents[2]
+SERVICES = ROOT / "services"
+COMMON = ROOT / "libs" / "common"
+CLI = ROOT / "cli" / "aero2"
+
+WITH_TABLES = ("identity", "oidc", "rbac", "tenancy")
+"""Services that answer contracts; the gateway only asks."""
+
+STATEMENT = re.compile(
+    r"^\s*(?:--[^\n]*\n\s*)*(?:SELECT|INSERT\s+INTO|UPDATE|DELETE\s+FROM|WITH|MERGE\s+INTO|TRUNCATE"
+    r"|LOCK\s+TABLE|CALL)\s",
+)
+"""SQL keywords are written in capitals here: prose that begins with `Update …` is no statement."""
+
+
+@dataclass(frozen=True)
+class Statement:
+    """A SQL statement and where it stands."""
+
+    file: Path
+    line: int
+    sql: str
+
+    @property
+    def where(self) -> str:
+        return f"{self.file.relative_to(ROOT)}:{self.line}"
+
+    @property
+    def service(self) -> str | None:
+        """The service it belongs to; None in libs/common."""
+        parts = self.file.relative_to(ROOT).parts
+        return parts[1] if parts[0] == "services" else None
+
+    @property
+    def any_tenant(self) -> bool:
+        return re.search(r"--\s*any-tenant:\s*\S", self.sql) is not None
+
+
+@cache
+def tree(file: Path) -> ast.Module:
+    return ast.parse(file.read_bytes(), filename=str(file))
+
+
+def modules(*roots: Path) -> list[Path]:
+    return sorted(file for root in roots for file in root.rglob("*.py"))
+
+
+def statements(*roots: Path) -> Iterator[Statement]:
+    """Every literal that is a statement. Built ones (f-strings) are refused by a rule of their own."""
+    for file in modules(*roots):
+        parts = {
+            id(v) for n in ast.walk(tree(file)) if isinstance(n, ast.JoinedStr) for v in n.values
+        }
+        for node in ast.walk(tree(file)):
+            if not isinstance(node, ast.Constant) or not isinstance(node.value, str):
+                continue
+            if STATEMENT.match(node.value) and id(node) not in parts:
+                yield Statement(file, node.lineno, node.value)
+
+
+def contracts() -> dict[str, type[Request[Any]]]:
+    """Every contract by its subject."""
+    for found in pkgutil.iter_modules(common.contracts.__path__):
+        importlib.import_module(f"common.contracts.{found.name}")
+    # Tests declare contracts of their own: only what stands in common counts.
+    return {
+        subject: contract
+        for subject, contract in sorted(CONTRACTS.items())
+        if contract.__module__.startswith("common.contracts.")
+    }
+
+
+def landed() -> list[str]:
+    """Services that have a table of handlers."""
+    return [name for name in WITH_TABLES if (SERVICES / name / "handlers.py").exists()]
+
+
+def handlers(service: str) -> dict[type[Request[Any]], Any]:
+    table: dict[type[Request[Any]], Any] = importlib.import_module(f"{service}.handlers").HANDLERS
+    return table

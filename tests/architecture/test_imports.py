@@ -1,0 +1,85 @@
+"""Services meet only on the bus; nothing below knows what is above."""
+
+from __future__ import annotations
+
+import ast
+from importlib.metadata import packages_distributions
+from pathlib import Path
+
+from tests.architecture.source import CLI, COMMON, SERVICES, modules, tree
+
+SERVICE_NAMES = {path.name for path in SERVICES.iterdir() if path.is_dir()}
+
+
+def imported(file: Path) -> set[str]:
+    """Top-level names of everything a module imports, wherever in it."""
+    found: set[str] = set()
+    for node in ast.walk(tree(file)):
+        if isinstance(node, ast.Import):
+            found |= {alias.name.split(".")[0] for alias in node.names}
+        elif isinstance(node, ast.ImportFrom) and node.level == 0 and node.module:
+            found.add(node.module.split(".")[0])
+        elif isinstance(node, ast.Call) and ast.unparse(node.func).endswith("import_module"):
+            found |= {str(a.value).split(".")[0] for a in node.args if isinstance(a, ast.Constant)}
+    return found
+
+
+def test_services_meet_only_on_the_bus() -> None:
+    """A service imports itself and `common`, never another service or the command line."""
+    ours = SERVICE_NAMES | {"aero2", "tests", "bench"}
+    crossing = [
+        f"{file.relative_to(SERVICES)}: {name}"
+        for file in modules(SERVICES)
+        for name in imported(file) & (ours - {file.relative_to(SERVICES).parts[0]})
+    ]
+
+    assert crossing == []
+
+
+def test_common_knows_no_service() -> None:
+    """libs/common imports no service and not the command line."""
+    crossing = [
+        f"{file.relative_to(COMMON)}: {name}"
+        for file in modules(COMMON)
+        for name in imported(file) & (SERVICE_NAMES | {"aero2", "tests", "bench"})
+    ]
+
+    assert crossing == []
+
+
+def test_the_gateway_has_no_database() -> None:
+    """What the gateway knows it asks over the bus: asyncpg and the database modules are not its."""
+    forbidden = {"common.db", "common.outbox", "common.sealing", "common.mail", "asyncpg"}
+    found = [
+        f"{file.relative_to(SERVICES)}: {module}"
+        for file in modules(SERVICES / "gateway")
+        for node in ast.walk(tree(file))
+        for module in (
+            [node.module or ""]
+            if isinstance(node, ast.ImportFrom)
+            else [alias.name for alias in node.names]
+            if isinstance(node, ast.Import)
+            else []
+        )
+        if module in forbidden
+    ]
+
+    assert found == []
+
+
+def test_no_package_of_the_index_has_our_names() -> None:
+    """`common`, `identity`, … are import roots of ours: an installed package must not shadow them."""
+    for name in SERVICE_NAMES | {"common", "aero2"}:
+        assert set(packages_distributions().get(name, [])) <= {"aero2"}, name
+
+
+def test_relative_imports_are_not_used() -> None:
+    """An import says where a thing stands."""
+    relative = [
+        str(file)
+        for file in modules(SERVICES, COMMON, CLI)
+        for node in ast.walk(tree(file))
+        if isinstance(node, ast.ImportFrom) and node.level
+    ]
+
+    assert relative == []

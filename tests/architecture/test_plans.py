@@ -1,0 +1,154 @@
+"""Every statement, prepared against the real schema: it is right, allowed, and stays in one partition.
+
+The text rule (`app_id` stands in it) does not see a join that forgets the second table's app_id; the
+plan does: it then scans all partitions of that table.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterator
+from typing import Any
+
+import asyncpg
+import orjson
+import pytest
+from tests.architecture.source import COMMON, SERVICES, Statement, statements
+
+APP = "01900000-0000-7000-8000-00000000000a"
+ALL = {made.where: made for made in statements(SERVICES, COMMON)}
+
+
+class Planner:
+    """Plans statements as the service's generic plans will be, with every uuid the same one."""
+
+    def __init__(self, db: asyncpg.Connection[asyncpg.Record]) -> None:
+        self.db = db
+
+    async def plan(self, sql: str) -> dict[str, Any]:
+        await self.db.execute(f"PREPARE probe AS {sql}")
+        try:
+            return await self._planned()
+        finally:
+            await self.db.execute("DEALLOCATE probe")
+
+    async def _planned(self) -> dict[str, Any]:
+        types = await self.db.fetchval(
+            "SELECT parameter_types::text[] FROM pg_prepared_statements WHERE name = 'probe'"
+        )
+        values = ", ".join(_value(type_) for type_ in types)
+        call = f"EXECUTE probe({values})" if types else "EXECUTE probe"
+        (found,) = orjson.loads(await self.db.fetchval(f"EXPLAIN (FORMAT JSON) {call}"))
+        plan: dict[str, Any] = found["Plan"]
+        return plan
+
+
+def _value(type_: str) -> str:
+    if type_ == "uuid":
+        return f"'{APP}'::uuid"
+    if type_ == "uuid[]":
+        return f"ARRAY['{APP}']::uuid[]"
+    return f"NULL::{type_}"
+
+
+async def connected(dsn: str) -> asyncpg.Connection[asyncpg.Record]:
+    settings = {"plan_cache_mode": "force_generic_plan", "aero2.app_id": APP}
+    return await asyncpg.connect(dsn, statement_cache_size=0, server_settings=settings)
+
+
+def scans(plan: dict[str, Any]) -> Iterator[str]:
+    """Tables that the plan reads or changes rows of."""
+    if "Relation Name" in plan and plan["Node Type"] != "ModifyTable":
+        yield plan["Relation Name"]
+    for below in plan.get("Plans", ()):
+        yield from scans(below)
+
+
+def partitions(plan: dict[str, Any]) -> dict[str, set[str]]:
+    """Partitions scanned, by their table."""
+    found: dict[str, set[str]] = defaultdict(set)
+    for name in scans(plan):
+        table, mark, number = name.rpartition("_p")
+        if mark and number.isdigit():
+            found[table].add(name)
+    return found
+
+
+@pytest.fixture(scope="module")
+async def planner(module_database: dict[str, str]) -> Any:
+    """As a superuser: row level security would prune by itself what the statement forgot."""
+    db = await connected(module_database["owner"])
+    yield Planner(db)
+    await db.close()
+
+
+@pytest.mark.parametrize("where", ALL)
+async def test_a_statement_stays_in_one_partition(where: str, planner: Planner) -> None:
+    """Of each partitioned table it touches the one partition that holds its application."""
+    plan = await planner.plan(ALL[where].sql)
+    if ALL[where].any_tenant:
+        return
+    wide = {table: len(found) for table, found in partitions(plan).items() if len(found) > 1}
+
+    assert wide == {}, f"{where}: every joined table needs its own `app_id = …`"
+
+
+@pytest.mark.parametrize("where", ALL)
+async def test_a_statement_is_allowed_to_its_service(
+    where: str, module_database: dict[str, str]
+) -> None:
+    """The grants of db/schema.sql suffice: with its own role, or the platform's for a sweep."""
+    roles = _roles(ALL[where])
+    refused = []
+    for role in roles:
+        db = await connected(module_database[role])
+        try:
+            await Planner(db).plan(ALL[where].sql)
+        except asyncpg.InsufficientPrivilegeError as error:
+            refused.append(f"{role}: {error}")
+        finally:
+            await db.close()
+
+    assert len(refused) < len(roles) if ALL[where].any_tenant else refused == [], where
+
+
+def _roles(made: Statement) -> list[str]:
+    if made.service is None:
+        return ["platform"] if made.any_tenant else ["tenancy", "identity", "oidc", "rbac"]
+    return [made.service, "platform"] if made.any_tenant else [made.service]
+
+
+async def test_the_rule_finds_a_join_that_forgot_its_application(planner: Planner) -> None:
+    """The seed's warning: without `rp.app_id = ur.app_id` role_permissions is read everywhere."""
+    joined = """
+        SELECT rp.permission_id FROM user_roles ur
+        JOIN role_permissions rp ON rp.role_id = ur.role_id
+        WHERE ur.app_id = $1 AND ur.user_id = $2
+        """
+    found = partitions(await planner.plan(joined))
+    assert len(found["user_roles"]) == 1
+    assert len(found["role_permissions"]) == 16
+
+    right = joined.replace("rp.role_id =", "rp.app_id = ur.app_id AND rp.role_id =")
+    found = partitions(await planner.plan(right))
+    assert {table: len(of) for table, of in found.items()} == {
+        "user_roles": 1,
+        "role_permissions": 1,
+    }
+
+
+async def test_the_rule_finds_an_update_without_application(planner: Planner) -> None:
+    """A change by id alone would go through every partition."""
+    found = partitions(await planner.plan("UPDATE users SET name = $2 WHERE id = $1"))
+
+    assert len(found["users"]) == 16
+
+
+async def test_the_rule_finds_a_missing_grant(module_database: dict[str, str]) -> None:
+    """EXPLAIN checks rights as execution does."""
+    db = await connected(module_database["rbac"])
+    try:
+        with pytest.raises(asyncpg.InsufficientPrivilegeError):
+            await Planner(db).plan("SELECT user_id FROM passwords WHERE app_id = $1")
+    finally:
+        await db.close()

@@ -1,0 +1,103 @@
+"""Where SQL stands, and that each statement names its application.
+
+Escape: `-- any-tenant: why` inside the statement.
+"""
+
+from __future__ import annotations
+
+import ast
+
+from tests.architecture.source import (
+    CLI,
+    COMMON,
+    ROOT,
+    SERVICES,
+    STATEMENT,
+    modules,
+    statements,
+    tree,
+)
+
+IN_COMMON = {"audit.py", "outbox.py", "mail.py", "sealing.py", "limits.py"}
+"""Modules of libs/common that own a table: what every service writes with its own work."""
+
+
+def test_there_are_statements() -> None:
+    """The rules below look at something."""
+    assert len(list(statements(SERVICES, COMMON))) >= 7
+
+
+def test_sql_stands_in_queries_only() -> None:
+    """One function per statement, under `queries/`; in libs/common only where a table is owned."""
+    outside = [
+        made.where
+        for made in statements(SERVICES, COMMON)
+        if not (
+            "queries" in made.file.parts
+            or (made.file.parent == COMMON and made.file.name in IN_COMMON)
+        )
+    ]
+
+    assert outside == []
+
+
+def test_every_statement_names_its_application() -> None:
+    """`app_id` stands in it, or the reason why it does not."""
+    loose = [
+        made.where
+        for made in statements(SERVICES, COMMON)
+        if "app_id" not in made.sql and not made.any_tenant
+    ]
+
+    assert loose == []
+
+
+def test_statements_are_literals() -> None:
+    """A statement is never built: what varies is a parameter."""
+    built = []
+    for file in modules(SERVICES, COMMON):
+        for node in ast.walk(tree(file)):
+            if isinstance(node, ast.JoinedStr):
+                first = node.values[0] if node.values else None
+                text = first.value if isinstance(first, ast.Constant) else ""
+            elif isinstance(node, ast.BinOp) and isinstance(node.op, ast.Add | ast.Mod):
+                text = node.left.value if isinstance(node.left, ast.Constant) else ""
+            elif isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute):
+                literal = node.func.value
+                named = node.func.attr in ("format", "join", "replace", "format_map")
+                text = literal.value if named and isinstance(literal, ast.Constant) else ""
+            else:
+                continue
+            if isinstance(text, str) and STATEMENT.match(text):
+                built.append(f"{file.relative_to(ROOT)}:{node.lineno}")
+
+    assert built == []
+
+
+def test_columns_are_named() -> None:
+    """`SELECT *` breaks when a column is added while two versions run."""
+    starred = [
+        made.where
+        for made in statements(SERVICES, COMMON, CLI)
+        if "SELECT *" in " ".join(made.sql.split()) or "RETURNING *" in " ".join(made.sql.split())
+    ]
+
+    assert starred == []
+
+
+def test_settings_are_local() -> None:
+    """The application of a connection is set for one transaction and never outlives it (X3)."""
+    loose = []
+    for file in modules(SERVICES, COMMON):
+        for node in ast.walk(tree(file)):
+            if isinstance(node, ast.Constant) and isinstance(node.value, str):
+                text = node.value
+                names = "aero2.app_id" in text and ("SET " in text or "set_config" in text)
+                if (
+                    names
+                    and "SET LOCAL" not in text
+                    and node.value != ast.get_docstring(tree(file))
+                ):
+                    loose.append(f"{file.relative_to(ROOT)}:{node.lineno}")
+
+    assert loose == []

@@ -1,0 +1,35 @@
+"""Contracts that only these tests ask."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from pydantic import Field
+
+from common.contracts.base import OPEN, Contract, Request
+from common.problems import Conflict
+
+
+class Answer(Contract):
+    text: str = ""
+    number: float = 0.0
+
+
+class Read(Request[Answer], subject="probe.thing.read", needs=OPEN, within=2.0, safe=True):
+    name: str = ""
+
+
+class Write(Request[Answer], subject="probe.thing.write", needs=OPEN, within=2.0):
+    name: str = Field(default="", max_length=100, repr=False)
+    count: int = 0
+
+
+class Guarded(Request[Answer], subject="probe.thing.guarded", needs="things:write"):
+    pass
+
+
+class NameTaken(Conflict):
+    code, title = "probe_name_taken", "The name is taken."
+
+
+Handled = dict[type[Request[Any]], Any]

@@ -1,0 +1,528 @@
+"""The bus between processes, on a real nats-server."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from typing import Any
+
+import orjson
+import pytest
+from nats.aio.client import Client
+from nats.aio.msg import Msg
+from tests.bus.conftest import Serve
+from tests.bus.probe import Answer, Guarded, NameTaken, Read, Write
+from tests.nats_server import start, until
+
+from common.bus import NatsBus, Server, settled
+from common.context import HEADER, RETURN_OVERHEAD, Caller, Context
+from common.problems import (
+    BadRequest,
+    Busy,
+    Conflict,
+    Forbidden,
+    Invalid,
+    Problem,
+    TooLate,
+    Unauthenticated,
+    Unavailable,
+)
+from common.testing import context
+
+APP = "01900000-0000-7000-8000-00000000000a"
+SECRET = "hunter2-and-some-more"
+
+
+async def ask(nc: Client, subject: str, body: bytes, header: str | None) -> Msg:
+    """A message as a stranger would send it."""
+    headers = {} if header is None else {HEADER: header}
+    return await nc.request(subject, body, timeout=3, headers=headers)
+
+
+async def test_handlers_of_one_contract_run_side_by_side(bus: NatsBus, serve: Serve) -> None:
+    """Eight requests are in their handlers at the same time: nobody waits for his neighbour."""
+    meeting = asyncio.Barrier(8)
+
+    async def read(_: Any, ctx: Context, asked: Read) -> Answer:
+        await meeting.wait()  # passes only once all eight are here
+        return Answer(text=asked.name)
+
+    await serve({Read: read})
+    asked = [bus.call(context(APP), Read(name=str(n))) for n in range(8)]
+
+    assert [a.text for a in await asyncio.gather(*asked)] == [str(n) for n in range(8)]
+
+
+async def test_no_more_handlers_run_than_allowed(bus: NatsBus, serve: Serve) -> None:
+    """`concurrency` bounds the handlers; the rest wait their turn and are all answered."""
+    running, most = 0, 0
+
+    async def read(_: Any, ctx: Context, asked: Read) -> Answer:
+        nonlocal running, most
+        running += 1
+        most = max(most, running)
+        await asyncio.sleep(0.005)
+        running -= 1
+        return Answer()
+
+    await serve({Read: read}, concurrency=2, queue=100)
+    await asyncio.gather(*(bus.call(context(APP), Read()) for _ in range(20)))
+
+    assert most == 2
+
+
+async def test_a_full_queue_answers_busy_at_once(bus: NatsBus, serve: Serve) -> None:
+    """What does not fit into the queue is refused while the first is still running."""
+    go, begun = asyncio.Event(), asyncio.Event()
+
+    async def write(_: Any, ctx: Context, asked: Write) -> Answer:
+        begun.set()
+        await go.wait()
+        return Answer(text=asked.name)
+
+    await serve({Write: write}, concurrency=1, queue=1)
+    first = asyncio.create_task(bus.call(context(APP), Write(name="first")))
+    await begun.wait()
+    second = asyncio.create_task(bus.call(context(APP), Write(name="second")))
+    await asyncio.sleep(0.05)
+
+    with pytest.raises(Busy) as refused:
+        await bus.call(context(APP), Write(name="third"))
+
+    assert refused.value.extra["retry_after"] == 1
+    assert not first.done()
+    go.set()
+    assert (await first).text == "first"
+    assert (await second).text == "second"
+
+
+async def test_each_hop_has_less_time_than_the_one_before(bus: NatsBus, serve: Serve) -> None:
+    """The callee keeps RETURN_OVERHEAD to report its own timeout, at every hop."""
+
+    async def read(_: Any, ctx: Context, asked: Read) -> Answer:
+        return Answer(number=ctx.deadline)
+
+    async def write(_: Any, ctx: Context, asked: Write) -> Answer:
+        below = await bus.call(ctx, Read())
+        assert below.number <= ctx.deadline - RETURN_OVERHEAD
+        return Answer(number=ctx.deadline)
+
+    await serve({Read: read, Write: write})
+    ctx = context(APP, within=1.0)
+
+    assert (await bus.call(ctx, Write())).number <= ctx.deadline - RETURN_OVERHEAD
+
+
+async def test_work_that_cannot_finish_is_not_begun(bus: NatsBus, serve: Serve) -> None:
+    """With 60 ms left a handler does not start."""
+    begun = []
+
+    async def write(_: Any, ctx: Context, asked: Write) -> Answer:
+        begun.append(asked)
+        return Answer()
+
+    await serve({Write: write})
+    with pytest.raises(TooLate):
+        await bus.call(context(APP, within=0.06), Write())
+    with pytest.raises(TooLate, match="no time left"):
+        await bus.call(context(APP, within=-1), Write())
+
+    assert begun == []
+
+
+async def test_a_callee_reports_its_own_timeout(bus: NatsBus, serve: Serve) -> None:
+    """A handler that runs out of time is stopped, and says so before the caller gives up."""
+    stopped = asyncio.Event()
+
+    async def write(_: Any, ctx: Context, asked: Write) -> Answer:
+        try:
+            await asyncio.sleep(30)
+        finally:
+            stopped.set()
+        return Answer()
+
+    await serve({Write: write})
+    with pytest.raises(TooLate, match=r"probe\.thing\.write ran out of time"):
+        await bus.call(context(APP, within=0.2), Write())
+
+    assert stopped.is_set()
+
+
+async def test_what_waited_too_long_is_not_begun(bus: NatsBus, serve: Serve) -> None:
+    """A write that spent its time in the queue is refused: its caller has long gone."""
+    begun = []
+
+    async def write(_: Any, ctx: Context, asked: Write) -> Answer:
+        begun.append(asked.name)
+        await asyncio.sleep(0.4)
+        return Answer()
+
+    server = await serve({Write: write}, concurrency=1)
+    first = asyncio.create_task(bus.call(context(APP), Write(name="first")))
+    await until(lambda: begun)
+    with pytest.raises(TooLate):
+        await bus.call(context(APP, within=0.15), Write(name="second"))
+    await first
+    await until(lambda: not server._running)
+
+    assert begun == ["first"]
+
+
+async def test_problems_cross_whole(bus: NatsBus, serve: Serve) -> None:
+    """Class, detail and further members arrive as they were raised."""
+
+    async def write(_: Any, ctx: Context, asked: Write) -> Answer:
+        raise NameTaken("ada is taken", name="ada", tries=3)
+
+    await serve({Write: write})
+    with pytest.raises(NameTaken) as caught:
+        await bus.call(context(APP), Write())
+
+    assert caught.value.detail == "ada is taken"
+    assert caught.value.extra == {"name": "ada", "tries": 3}
+
+
+async def test_a_code_of_a_newer_peer_keeps_its_kind(bus: NatsBus, serve: Serve) -> None:
+    """An unknown code becomes the class of its status, so handlers of kinds still work."""
+
+    async def write(_: Any, ctx: Context, asked: Write) -> Answer:
+        newer = Conflict("from the future")
+        newer.to_wire = lambda: {"status": 409, "code": "from_2030", "detail": "x"}  # type: ignore[method-assign]
+        raise newer
+
+    await serve({Write: write})
+    with pytest.raises(Conflict):
+        await bus.call(context(APP), Write())
+
+
+async def test_an_unknown_error_crosses_bare(
+    bus: NatsBus, near: Client, serve: Serve, capfd: pytest.CaptureFixture[str]
+) -> None:
+    """Whatever an exception holds stays on the serving side: no repr in body or headers."""
+
+    async def write(_: Any, ctx: Context, asked: Write) -> Answer:
+        raise RuntimeError(f"dsn=postgres://aero2:{SECRET}@db")
+
+    await serve({Write: write})
+    with pytest.raises(Problem) as caught:
+        await bus.call(context(APP), Write())
+    raw = await ask(near, Write.subject, b"{}", context(APP).encode())
+
+    assert type(caught.value) is Problem
+    assert orjson.loads(raw.data) == Problem().to_wire()
+    assert SECRET not in str(raw.headers)
+    assert "RuntimeError" not in str(raw.headers) + raw.data.decode()
+
+
+async def test_a_reply_that_is_too_large_is_an_error_and_no_hang(
+    bus: NatsBus, serve: Serve
+) -> None:
+    """An answer over the server's limit becomes `internal`; the connection lives on."""
+
+    async def read(_: Any, ctx: Context, asked: Read) -> Answer:
+        return Answer(text="x" * (2 * 1024 * 1024 if asked.name == "big" else 1))
+
+    await serve({Read: read})
+    with pytest.raises(Problem) as caught:
+        await bus.call(context(APP), Read(name="big"))
+
+    assert type(caught.value) is Problem
+    assert (await bus.call(context(APP), Read())).text == "x"
+
+
+async def test_a_request_that_is_too_large_is_invalid(bus: NatsBus, serve: Serve) -> None:
+    """The asking side refuses it by itself."""
+    await serve({})
+    with pytest.raises(Invalid):
+        await bus.call(context(APP), Write.model_construct(name="x" * 2_000_000))
+
+
+POISON: dict[str, tuple[bytes, str | None, type[Problem]]] = {
+    "no context": (b"{}", None, BadRequest),
+    "an empty context": (b"{}", "", BadRequest),
+    "a context that is not JSON": (b"{}", "}{", BadRequest),
+    "a context that is a list": (b"{}", "[]", BadRequest),
+    "a context without application": (b"{}", '{"d":1,"t":""}', BadRequest),
+    "an application that is no id": (b"{}", '{"a":"x","d":99999999999,"t":""}', BadRequest),
+    "an application that is a number": (b"{}", '{"a":5,"d":99999999999,"t":""}', BadRequest),
+    "a deadline that is text": (b"{}", f'{{"a":"{APP}","d":"soon","t":""}}', BadRequest),
+    "a deadline that is null": (b"{}", f'{{"a":"{APP}","d":null,"t":""}}', BadRequest),
+    "a trace that is a list": (b"{}", f'{{"a":"{APP}","d":99999999999,"t":[]}}', BadRequest),
+    "a caller that is text": (
+        b"{}",
+        f'{{"a":"{APP}","d":99999999999,"t":"","c":"me"}}',
+        BadRequest,
+    ),
+    "a caller of no kind": (
+        b"{}",
+        f'{{"a":"{APP}","d":99999999999,"t":"","c":{{"k":"root","i":null}}}}',
+        BadRequest,
+    ),
+    "permissions that are a number": (
+        b"{}",
+        f'{{"a":"{APP}","d":99999999999,"t":"","c":{{"k":"user","i":"x","p":5}}}}',
+        BadRequest,
+    ),
+    "permissions in one text": (
+        b"{}",
+        f'{{"a":"{APP}","d":99999999999,"t":"","c":{{"k":"user","i":"x","p":"*"}}}}',
+        BadRequest,
+    ),
+    "a body that is not JSON": (b"{" + SECRET.encode(), "good", Invalid),
+    "a body that is not UTF-8": (b'{"name":"\xff\xfe"}', "good", Invalid),
+    "a body that is a list": (b"[]", "good", Invalid),
+    "a field of the wrong type": (b'{"count":"' + SECRET.encode() + b'"}', "good", Invalid),
+    "a field that is too long": (b'{"name":"' + SECRET.encode() * 9 + b'"}', "good", Invalid),
+    "a NUL character": (b'{"name":"a\\u0000b"}', "good", Invalid),
+    "a NUL byte": (b'{"name":"a\0b"}', "good", Invalid),
+    "almost a megabyte": (b'{"name":"' + b"x" * 1_000_000 + b'"}', "good", Invalid),
+    "ten thousand brackets": (b"[" * 10_000, "good", Invalid),
+}
+
+
+@pytest.mark.parametrize("case", POISON)
+async def test_poison_is_answered_and_forgotten(
+    case: str, near: Client, bus: NatsBus, serve: Serve, capfd: pytest.CaptureFixture[str]
+) -> None:
+    """A message nobody can read gets a problem that echoes nothing, and the next one is served."""
+    body, header, problem = POISON[case]
+    begun = []
+
+    async def write(_: Any, ctx: Context, asked: Write) -> Answer:
+        begun.append(asked)
+        return Answer(text="still here")
+
+    await serve({Write: write})
+    header = context(APP).encode() if header == "good" else header
+    msg = await ask(near, Write.subject, body, header)
+    wire = orjson.loads(msg.data)
+
+    assert type(Problem.from_wire(wire)) is problem, wire
+    assert SECRET not in msg.data.decode()
+    assert begun == []
+    assert SECRET not in "".join(capfd.readouterr())
+    assert (await bus.call(context(APP), Write())).text == "still here"
+
+
+async def test_a_message_without_reply_subject_is_no_harm(
+    near: Client, bus: NatsBus, serve: Serve
+) -> None:
+    """Somebody publishes where he should ask: nothing is sent, the next one is served."""
+
+    async def read(_: Any, ctx: Context, asked: Read) -> Answer:
+        return Answer(text="ok")
+
+    await serve({Read: read})
+    await near.publish(Read.subject, b"{}")
+    await near.publish(Read.subject, b"{}", headers={HEADER: context(APP).encode()})
+
+    assert (await bus.call(context(APP), Read())).text == "ok"
+
+
+async def test_needs_is_enforced_where_it_is_served(bus: NatsBus, serve: Serve) -> None:
+    """The serving process refuses before the handler, whatever the gateway forgot."""
+
+    async def guarded(_: Any, ctx: Context, asked: Guarded) -> Answer:
+        return Answer(text=ctx.caller.kind)
+
+    await serve({Guarded: guarded})
+    holder = Caller("user", APP, frozenset({"things:write"}))
+
+    with pytest.raises(Unauthenticated):
+        await bus.call(context(APP), Guarded())
+    with pytest.raises(Forbidden):
+        await bus.call(context(APP, Caller("user", APP, frozenset({"things:read"}))), Guarded())
+    assert (await bus.call(context(APP, holder), Guarded())).text == "user"
+
+
+async def test_a_read_is_tried_once_more(bus: NatsBus, serve: Serve) -> None:
+    """A replica that was full did nothing: a read asks again, once."""
+    asked: list[str] = []
+
+    async def read(_: Any, ctx: Context, request: Read) -> Answer:
+        asked.append(request.name)
+        if request.name == "never" or len(asked) == 1:
+            raise Busy
+        return Answer(text="second time")
+
+    await serve({Read: read})
+
+    assert (await bus.call(context(APP), Read(name="once"))).text == "second time"
+    assert asked == ["once", "once"]
+    with pytest.raises(Busy):
+        await bus.call(context(APP), Read(name="never"))
+    assert asked == ["once", "once", "never", "never"]
+
+
+async def test_a_write_is_never_tried_again(bus: NatsBus, serve: Serve) -> None:
+    """Not even when the other side says that it did nothing."""
+    asked = []
+
+    async def write(_: Any, ctx: Context, request: Write) -> Answer:
+        asked.append(request.name)
+        raise Unavailable("not now")
+
+    await serve({Write: write})
+    with pytest.raises(Unavailable):
+        await bus.call(context(APP), Write(name="once"))
+
+    assert asked == ["once"]
+
+
+async def test_nobody_there_is_unavailable_at_once(bus: NatsBus) -> None:
+    """No responder is 503 with a time to come back, without waiting for the deadline."""
+    started = time.monotonic()
+    with pytest.raises(Unavailable) as caught:
+        await bus.call(context(APP), Write())
+
+    assert caught.value.extra["retry_after"] == 1
+    assert time.monotonic() - started < Write.within / 2
+
+
+async def test_replicas_share_the_work(bus: NatsBus, serve: Serve) -> None:
+    """A request is answered by one replica of the queue group, and all of them get some."""
+    served: list[str] = []
+
+    def named(name: str) -> Any:
+        async def write(_: Any, ctx: Context, asked: Write) -> Answer:
+            served.append(name)
+            return Answer(text=name)
+
+        return write
+
+    await serve({Write: named("one")})
+    await serve({Write: named("two")})
+    await asyncio.gather(*(bus.call(context(APP), Write()) for _ in range(40)))
+
+    assert len(served) == 40
+    assert set(served) == {"one", "two"}
+
+
+async def test_drain_finishes_what_was_taken(bus: NatsBus, serve: Serve) -> None:
+    """Running and queued requests are answered; what comes afterwards finds nobody."""
+    go = asyncio.Event()
+    begun = 0
+
+    async def write(_: Any, ctx: Context, asked: Write) -> Answer:
+        nonlocal begun
+        begun += 1
+        await go.wait()
+        return Answer(text=asked.name)
+
+    server = await serve({Write: write}, concurrency=3)
+    taken = [asyncio.create_task(bus.call(context(APP), Write(name=str(n)))) for n in range(6)]
+    await until(lambda: len(server._running) == 6)
+    draining = asyncio.create_task(server.drain(within=2))
+    await asyncio.sleep(0.05)
+    with pytest.raises(Unavailable):
+        await bus.call(context(APP), Write(name="too late"))
+    assert begun == 3
+    go.set()
+    await draining
+
+    assert sorted(a.text for a in await asyncio.gather(*taken)) == [str(n) for n in range(6)]
+
+
+async def test_drain_gives_up_on_what_hangs_and_says_so(bus: NatsBus, serve: Serve) -> None:
+    """After its time the rest is stopped, and every caller hears it, queued ones too."""
+    begun = []
+
+    async def write(_: Any, ctx: Context, asked: Write) -> Answer:
+        begun.append(asked.name)
+        await asyncio.Event().wait()
+        return Answer()
+
+    server = await serve({Write: write}, concurrency=1)
+    taken = [asyncio.create_task(bus.call(context(APP), Write(name=str(n)))) for n in range(3)]
+    await until(lambda: len(server._running) == 3)
+    await server.drain(within=0.05)
+    answers = await asyncio.gather(*taken, return_exceptions=True)
+
+    assert [type(a) for a in answers] == [Unavailable] * 3
+    assert len(begun) == 1
+
+
+async def test_a_lost_server_fails_cleanly_and_comes_back(
+    tmp_path_factory: pytest.TempPathFactory,
+) -> None:
+    """While NATS is away a call is refused at once; afterwards the same objects work again."""
+    own = start(tmp_path_factory.mktemp("lost"))
+    near, far = await own.connect(), await own.connect()
+    try:
+        bus = NatsBus(near)
+
+        async def read(_: Any, ctx: Context, asked: Read) -> Answer:
+            return Answer(text="here")
+
+        serving = await Server.start(far, "probe", "0.1.0", None)
+        await serving.add(Read, read)
+        await settled(far)
+        assert (await bus.call(context(APP), Read())).text == "here"
+        own.stop()
+        await until(lambda: not near.is_connected)
+        started = time.monotonic()
+        with pytest.raises(Unavailable) as caught:
+            await bus.call(context(APP), Read())
+        assert time.monotonic() - started < Read.within / 2
+        assert caught.value.extra["retry_after"] == 1
+        own.launch()
+        await until(lambda: near.is_connected and far.is_connected)
+        await settled(far)
+
+        assert (await bus.call(context(APP), Read())).text == "here"
+    finally:
+        await near.close()
+        await far.close()
+        own.stop()
+
+
+async def test_an_error_of_a_stranger_is_a_bare_problem(near: Client, far: Client) -> None:
+    """Another nats.micro service answers errors that are not ours: still a Problem."""
+
+    async def strange(msg: Msg) -> None:
+        await msg.respond_msg(b"oops") if hasattr(msg, "respond_msg") else await far.publish(
+            msg.reply,
+            b"oops",
+            headers={"Nats-Service-Error-Code": "500", "Nats-Service-Error": "x"},
+        )
+
+    await far.subscribe("probe.thing.write", cb=strange)
+    await settled(far)
+    with pytest.raises(Problem) as caught:
+        await NatsBus(near).call(context(APP), Write())
+
+    assert type(caught.value) is Problem
+
+
+async def test_replies_go_to_an_inbox_of_our_own(bus: NatsBus, far: Client) -> None:
+    """With the usual `_INBOX` anybody who may read replies could read everybody's."""
+    replies = []
+
+    async def spy(msg: Msg) -> None:
+        replies.append(msg.reply)
+        await far.publish(msg.reply, b"{}")
+
+    await far.subscribe(Write.subject, cb=spy)
+    await settled(far)
+    await bus.call(context(APP), Write())
+
+    assert replies[0].startswith("_INBOX_near.")
+
+
+async def test_discovery_prints_who_may_what(near: Client, serve: Serve) -> None:
+    """`$SRV.INFO` of ADR-32 is the permission map of the running system."""
+
+    async def guarded(_: Any, ctx: Context, asked: Guarded) -> Answer:
+        return Answer()
+
+    await serve({Guarded: guarded})
+    info = orjson.loads((await near.request("$SRV.INFO.probe", timeout=2)).data)
+
+    assert info["endpoints"] == [
+        {
+            "name": "probe-thing-guarded",
+            "subject": "probe.thing.guarded",
+            "queue_group": "probe",
+            "metadata": {"needs": "things:write", "reply": "Answer"},
+        }
+    ]
