@@ -27,6 +27,8 @@ log = logs.get(__name__)
 
 STREAM: Final = "AUDIT"
 SUBJECTS: Final = ["audit.>"]
+AGENT: Final = 500
+"""Characters kept of what a client says of itself."""
 
 
 @dataclass(frozen=True)
@@ -73,7 +75,7 @@ def entry(
         session_id=session_id or who.session_id,
         org_id=who.org_id,
         ip_address=ctx.ip,
-        user_agent=ctx.agent,
+        user_agent=ctx.agent[:AGENT] if ctx.agent else None,
         created_at=datetime.now(UTC),
         trace=ctx.trace,
     )

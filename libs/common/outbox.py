@@ -1,8 +1,9 @@
-"""The relay: what was committed to the audit outbox goes to the stream, once and in order.
+"""The relay: what was committed to the audit outbox goes to the stream, and goes there once.
 
 Every service runs one. Rows are taken with SKIP LOCKED, published, acknowledged by JetStream, then
 deleted in the same transaction; a relay that dies in between leaves them for the next, and the
-stream drops the duplicate by its message id (the event's id).
+stream drops the duplicate by its message id (the event's id). One relay sends in the order of its
+rows; two at once may interleave, so a reader orders by the event's own time and id.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ import asyncpg
 import nats.errors
 from nats.aio.client import Client
 from nats.js import JetStreamContext
+from nats.js.api import DiscardPolicy, PubAck
 from nats.js.errors import APIError, NoStreamResponseError, NotFoundError
 
 from common import logs, metrics
@@ -25,6 +27,9 @@ from common.problems import Problem
 log = logs.get(__name__)
 
 BATCH: Final = 200
+ID: Final = "Nats-Msg-Id"
+KEPT: Final = 7 * 86_400
+"""Seconds that the stream keeps an event: it is transport, the truth is in Postgres."""
 GATHER: Final = 0.004
 """Seconds to let more commits join a round once woken."""
 IDLE: Final = 2.0
@@ -85,19 +90,33 @@ class Relay:
             rows = await _take(db, limit=BATCH)
             if not rows:
                 return 0
-            acks = [
-                await self.js.publish_async(
-                    f"audit.{row.app_id}.{row.event_type}",
-                    row.payload,
-                    headers={"Nats-Msg-Id": row.event_id},
-                )
-                for row in rows
-            ]
-            async with asyncio.timeout(5):
-                await asyncio.gather(*acks)
+            await self._send([row for row in rows if self._fits(row)])
             await _done(db, seqs=[row.seq for row in rows])
         metrics.OUTBOX_SENT.inc(len(rows))
         return len(rows)
+
+    async def _send(self, rows: list[Waiting]) -> None:
+        """Publish and wait for every acknowledgement; on any failure none counts as sent."""
+        if not self.nc.is_connected:  # nats.py would buffer, fill up and lose its own count
+            raise nats.errors.ConnectionReconnectingError
+        acks: list[asyncio.Future[PubAck]] = []
+        try:
+            for row in rows:
+                subject, headers = f"audit.{row.app_id}.{row.event_type}", {ID: row.event_id}
+                acks.append(await self.js.publish_async(subject, row.payload, headers=headers))
+            async with asyncio.timeout(5):
+                await asyncio.gather(*acks)
+        finally:
+            for ack in acks:  # a future that nobody waits for keeps its place in nats.py for ever
+                ack.cancel()
+
+    def _fits(self, row: Waiting) -> bool:
+        """One message the server can never take must not hold up all others; audit_logs has it."""
+        if len(row.payload) + 1024 <= self.nc.max_payload:
+            return True
+        metrics.OUTBOX_FAILED.inc()
+        log.error("event too large for the stream", id=row.event_id, type=row.event_type)
+        return False
 
     async def _ensure_stream_quietly(self) -> None:
         try:
@@ -111,7 +130,13 @@ async def ensure_stream(js: JetStreamContext) -> None:
     try:
         await js.stream_info(STREAM)
     except NotFoundError:
-        await js.add_stream(name=STREAM, subjects=SUBJECTS, duplicate_window=3600)
+        await js.add_stream(
+            name=STREAM,
+            subjects=SUBJECTS,
+            duplicate_window=3600,
+            max_age=KEPT,
+            discard=DiscardPolicy.NEW,
+        )
 
 
 async def _take(db: Db, *, limit: int) -> list[Waiting]:

@@ -1,0 +1,48 @@
+"""A process that dies where the outbox is most delicate. Run by test_outbox.py.
+
+`committed`: writes an event, commits, and is killed before any relay looks.
+`published`: its relay publishes, has the acknowledgement, and is killed before it deletes the row.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+import sys
+from typing import Any
+
+import nats
+
+from common import audit, outbox
+from common.contracts.audit import Logout
+from common.db import Database
+from common.ids import DASHBOARD
+from common.outbox import Relay
+from common.testing import context
+
+
+def die() -> None:
+    os.kill(os.getpid(), signal.SIGKILL)
+
+
+async def committed() -> None:
+    db = await Database.connect(os.environ["TENANCY"], name="dying", size=1)
+    ctx = context(DASHBOARD)
+    async with db.transaction(ctx) as tx:
+        await audit.record(tx, ctx, Logout(session_id="committed"))
+    die()
+
+
+async def published() -> None:
+    async def instead(*_: Any, **__: Any) -> None:
+        die()
+
+    outbox._done = instead
+    platform = await Database.connect(os.environ["PLATFORM"], name="dying", size=1)
+    nc = await nats.connect(os.environ["NATS"])
+    await Relay(platform, nc, nc.jetstream()).run()
+
+
+if __name__ == "__main__":
+    asyncio.run({"committed": committed, "published": published}[sys.argv[1]]())
