@@ -11,16 +11,15 @@ from __future__ import annotations
 import argparse
 import contextlib
 import json
-import socket
 import sys
 import time
+from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from bench import peer, report
-from bench.deployment import Deployment, described, fresh
-from bench.load import Result
-from bench.processes import cpu, memory, speed
+from bench.deployment import Deployment, described, free_port, fresh
+from bench.processes import Cpu, cpu, memory, speed
 from bench.workloads import WORKLOADS, Workload, prepare
 
 RESULTS = Path(__file__).parent / "results"
@@ -42,14 +41,14 @@ class Row:
     errors: int
 
 
-def measured(side: str, workload: Workload, pids: list[int], seconds: float) -> Row:
+def measured(side: str, workload: Workload, usage: Callable[[], Cpu], seconds: float) -> Row:
     """Warm up, then count CPU from just before the load to just after it."""
-    workload.run(min(1.0, seconds / 3))
-    before = [cpu(pid) for pid in pids]
-    seen: Result = workload.run(seconds)
+    workload.ready()(min(1.0, seconds / 3))
+    run = workload.ready()
+    before = usage()
+    seen = run(seconds)
     time.sleep(0.15)  # what the load caused, the outbox above all, belongs to it
-    after = [cpu(pid) for pid in pids]
-    used = [late - early for late, early in zip(after, before, strict=True)]
+    used = usage() - before
     each = 1e6 / max(1, seen.requests)
     return Row(
         side=side,
@@ -57,18 +56,12 @@ def measured(side: str, workload: Workload, pids: list[int], seconds: float) -> 
         requests_per_second=round(seen.requests / seen.seconds, 1),
         p50_us=seen.p50,
         p99_us=seen.p99,
-        cpu_us=round(sum(part.total for part in used) * each, 1),
-        services_us=round(sum(part.services for part in used) * each, 1),
-        postgres_us=round(sum(part.postgres for part in used) * each, 1),
-        nats_us=round(sum(part.nats for part in used) * each, 1),
+        cpu_us=round(used.total * each, 1),
+        services_us=round(used.services * each, 1),
+        postgres_us=round(used.postgres * each, 1),
+        nats_us=round(used.nats * each, 1),
         errors=seen.errors,
     )
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 def main() -> int:
@@ -115,15 +108,19 @@ def rounds(
     rows: list[Row] = []
     for number in range(asked.rounds):
         for name, workload in ours.items():
-            rows.append(measured("aero2", workload, [deployment.pid], asked.seconds))
+            rows.append(measured("aero2", workload, lambda: cpu(deployment.pid), asked.seconds))
             print(f"  {number + 1}/{asked.rounds} {rows[-1]}", file=sys.stderr)
             if theirs is not None and name in theirs.workloads:
-                other = measured(
-                    "oidc-provider", theirs.workloads[name], theirs.pids, asked.seconds
-                )
+                usage = partial(_peer_cpu, theirs.pid, deployment.pid)
+                other = measured("oidc-provider", theirs.workloads[name], usage, asked.seconds)
                 rows.append(other)
                 print(f"  {number + 1}/{asked.rounds} {other}", file=sys.stderr)
     return rows
+
+
+def _peer_cpu(node: int, deployment: int) -> Cpu:
+    """Its own process, and the Postgres server that both use, in turn."""
+    return Cpu(cpu(node).services, cpu(deployment).postgres, 0.0)
 
 
 if __name__ == "__main__":

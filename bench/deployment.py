@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import signal
+import socket
 import subprocess
 import sys
 import tempfile
@@ -31,6 +32,7 @@ class Deployment:
     host: str
     url: str
     secret_key: str
+    data: Path | None
     started_in: float
     memory_at_rest: dict[str, float]
 
@@ -43,7 +45,7 @@ class Deployment:
         )
 
 
-def described(summary: Path, pid: int, started_in: float) -> Deployment:
+def described(summary: Path, pid: int, started_in: float, data: Path | None = None) -> Deployment:
     """From the file that `aero2 up --summary-file` writes."""
     demo = json.loads(summary.read_text())["demo"]
     parts = urlsplit(demo["url"])
@@ -53,9 +55,16 @@ def described(summary: Path, pid: int, started_in: float) -> Deployment:
         host=parts.netloc,
         url=demo["url"],
         secret_key=demo["secret_key"],
+        data=data,
         started_in=started_in,
         memory_at_rest=memory(pid),
     )
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
 
 
 @contextmanager
@@ -75,7 +84,7 @@ def fresh(port: int) -> Iterator[Deployment]:
                 time.sleep(0.05)
             taken = round(time.monotonic() - started, 1)
             time.sleep(2)
-            yield described(summary, process.pid, taken)
+            yield described(summary, process.pid, taken, Path(folder) / "data")
         finally:
             process.send_signal(signal.SIGTERM)
             process.wait(15)

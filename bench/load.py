@@ -108,5 +108,8 @@ async def flows(flow: Flow, seconds: float, clients: int) -> Result:
     if errors:
         print(f"  {len(errors)} errors, the first: {errors[0]}")
     taken.sort()
-    at = lambda part: taken[min(len(taken) - 1, int(part * len(taken)))] if taken else 0.0  # noqa: E731
-    return Result(len(taken), wall, len(errors), at(0.5), at(0.99))
+    return Result(len(taken), wall, len(errors), _at(taken, 0.5), _at(taken, 0.99))
+
+
+def _at(ordered: list[float], part: float) -> float:
+    return ordered[min(len(ordered) - 1, int(part * len(ordered)))] if ordered else 0.0

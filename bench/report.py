@@ -48,7 +48,8 @@ def table(rows: list[Row], facts: dict[str, object]) -> str:
         target = TARGETS.get(workload, "") if side == "aero2" else ""
         errors = sum(row.errors for row in group)
         lines.append(f"| {workload} | {side} | {shown} | {target} | {errors} |")
-    lines.append("")
-    for name in ("memory_at_rest_mib", "memory_after_mib"):
-        lines.append(f"{name}: {facts[name]}")
+    lines += [
+        "",
+        *(f"{name}: {facts[name]}" for name in ("memory_at_rest_mib", "memory_after_mib")),
+    ]
     return "\n".join(lines)

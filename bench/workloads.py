@@ -12,8 +12,8 @@ import hashlib
 import json
 import re
 import secrets
-from collections.abc import Callable
-from dataclasses import dataclass, field
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, field, replace
 from functools import partial
 from urllib.parse import parse_qsl, urlencode, urlsplit
 
@@ -26,10 +26,20 @@ CALLBACK = "https://rp.example/callback"
 FLOW_CLIENTS = 8
 
 
+Run = Callable[[float], Result]
+
+
 @dataclass(frozen=True)
 class Workload:
+    """`ready` makes what a run uses up, uncounted, and returns the run itself."""
+
     name: str
-    run: Callable[[float], Result]
+    ready: Callable[[], Run]
+
+
+def fixed(name: str, shot: Shot) -> Workload:
+    """One that uses nothing up."""
+    return Workload(name, lambda: partial(wrk, shot))
 
 
 @dataclass
@@ -185,8 +195,7 @@ def minted(stage: Stage, count: int) -> list[dict[str, str]]:
         users = min(count, FLOW_CLIENTS)
         for number in range(users):
             http = stage.connection()
-            for _ in range(-(-count // users)):
-                found.append(await code_flow(stage, http, number))
+            found += [await code_flow(stage, http, number) for _ in range(-(-count // users))]
             http.close()
         return found
 
@@ -197,7 +206,7 @@ def userinfo(stage: Stage) -> Workload:
     pool = [tokens["access_token"] for tokens in minted(stage, 64)]
     headers = {"Authorization": "Bearer {t}"}
     shot = stage.shot("/oauth2/userinfo", headers=headers, pool=pool)
-    return Workload("W1-userinfo", partial(wrk, shot))
+    return fixed("W1-userinfo", shot)
 
 
 def session(stage: Stage) -> Workload:
@@ -212,7 +221,7 @@ def session(stage: Stage) -> Workload:
 
     pool = asyncio.run(cookies())
     shot = stage.shot("/api/auth/session", headers={"Cookie": "{t}"}, pool=pool)
-    return Workload("W1-session", partial(wrk, shot))
+    return fixed("W1-session", shot)
 
 
 def introspection(stage: Stage) -> Workload:
@@ -224,7 +233,7 @@ def introspection(stage: Stage) -> Workload:
         body="token={t}",
         pool=pool,
     )
-    return Workload("W1-introspection", partial(wrk, shot))
+    return fixed("W1-introspection", shot)
 
 
 def client_credentials(alg: str, stage: Stage) -> Workload:
@@ -234,23 +243,27 @@ def client_credentials(alg: str, stage: Stage) -> Workload:
         headers={**basic(stage.machine(alg)), **FORM},
         body="grant_type=client_credentials",
     )
-    return Workload(f"W2-{alg.lower()}", partial(wrk, shot))
+    return fixed(f"W2-{alg.lower()}", shot)
+
+
+def rotating(name: str, shot: Shot, mint: Callable[[int], list[dict[str, str]]]) -> Workload:
+    """Each request uses a refresh token up and gets the next; `mint` makes the first ones."""
+
+    def ready() -> Run:
+        pool = [tokens["refresh_token"] for tokens in mint(2 * CONNECTIONS)]
+        return partial(wrk, replace(shot, pool=pool, script="refresh.lua"))
+
+    return Workload(name, ready)
 
 
 def refresh(stage: Stage) -> Workload:
-    def run(seconds: float) -> Result:
-        pool = [tokens["refresh_token"] for tokens in minted(stage, 2 * CONNECTIONS)]
-        shot = stage.shot(
-            "/oauth2/token",
-            method="POST",
-            headers={**basic(stage.web()), **FORM},
-            body="grant_type=refresh_token&refresh_token={t}",
-            pool=pool,
-            script="refresh.lua",
-        )
-        return wrk(shot, seconds)
-
-    return Workload("W3", run)
+    shot = stage.shot(
+        "/oauth2/token",
+        method="POST",
+        headers={**basic(stage.web()), **FORM},
+        body="grant_type=refresh_token&refresh_token={t}",
+    )
+    return rotating("W3", shot, partial(minted, stage))
 
 
 def password(stage: Stage) -> Workload:
@@ -272,31 +285,49 @@ def password(stage: Stage) -> Workload:
             flows(lambda number: attempt(connections[number], number), seconds, len(connections))
         )
 
-    return Workload("W4", run)
+    return Workload("W4", lambda: run)
 
 
 def document(name: str, path: str, stage: Stage) -> Workload:
-    return Workload(name, partial(wrk, stage.shot(path)))
+    return fixed(name, stage.shot(path))
 
 
-def signed_in_flow(stage: Stage) -> Workload:
-    for number in range(FLOW_CLIENTS):
-        stage.user(number)
+Step = Callable[[Connection, int], Awaitable[object]]
+"""One whole flow of browser number `n`."""
 
-    def run(seconds: float) -> Result:
-        async def all_clients() -> Result:
-            connections = [stage.connection() for _ in range(FLOW_CLIENTS)]
-            for number, http in enumerate(connections):
-                await code_flow(stage, http, number)
 
-            async def flow(number: int) -> None:
-                await code_flow(stage, connections[number], number)
+def signed_in(name: str, connect: Callable[[], Connection], flow: Step) -> Workload:
+    """Flows of browsers that have signed in before, uncounted."""
 
-            return await flows(flow, seconds, FLOW_CLIENTS)
+    def ready() -> Run:
+        async def sign_in_all() -> list[dict[str, str]]:
+            jars = []
+            for number in range(FLOW_CLIENTS):
+                http = connect()
+                await flow(http, number)
+                jars.append(http.cookies)
+                http.close()
+            return jars
 
-        return asyncio.run(all_clients())
+        jars = asyncio.run(sign_in_all())
 
-    return Workload("W6-code-flow", run)
+        async def load(seconds: float) -> Result:
+            browsers = [connect() for _ in jars]
+            for http, jar in zip(browsers, jars, strict=True):
+                http.cookies = dict(jar)
+
+            async def once(number: int) -> None:
+                await flow(browsers[number], number)
+
+            return await flows(once, seconds, FLOW_CLIENTS)
+
+        return lambda seconds: asyncio.run(load(seconds))
+
+    return Workload(name, ready)
+
+
+def code_flows(stage: Stage) -> Workload:
+    return signed_in("W6-code-flow", stage.connection, partial(code_flow, stage))
 
 
 def full_login(stage: Stage) -> Workload:
@@ -313,7 +344,7 @@ def full_login(stage: Stage) -> Workload:
 
         return asyncio.run(flows(flow, seconds, 4))
 
-    return Workload("W6-full-login", run)
+    return Workload("W6-full-login", lambda: run)
 
 
 WORKLOADS: dict[str, Callable[[Stage], Workload]] = {
@@ -326,7 +357,7 @@ WORKLOADS: dict[str, Callable[[Stage], Workload]] = {
     "W4": password,
     "W5-discovery": partial(document, "W5-discovery", "/.well-known/openid-configuration"),
     "W5-jwks": partial(document, "W5-jwks", "/oauth2/jwks.json"),
-    "W6-code-flow": signed_in_flow,
+    "W6-code-flow": code_flows,
     "W6-full-login": full_login,
 }
 

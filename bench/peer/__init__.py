@@ -14,16 +14,18 @@ import socket
 import subprocess
 import tempfile
 import time
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from urllib.parse import parse_qsl, urlencode, urlsplit
 
-from bench.deployment import Deployment
+import asyncpg
+
+from bench.deployment import Deployment, free_port
 from bench.http import Connection
-from bench.load import CONNECTIONS, Result, Shot, flows, wrk
-from bench.workloads import FLOW_CLIENTS, FORM, Workload, basic
+from bench.load import Shot
+from bench.workloads import FORM, Workload, basic, fixed, rotating, signed_in
 
 HERE = Path(__file__).parent
 CALLBACK = "https://rp.example/callback"
@@ -33,25 +35,26 @@ MACHINE = ("machine", "secret-secret-secret-secret")
 
 @dataclass(frozen=True)
 class Peer:
-    pids: list[int]
+    """Its own process, and where its Postgres, which is ours too, is counted."""
+
+    pid: int
     workloads: dict[str, Workload]
 
 
 @contextlib.contextmanager
 def started(deployment: Deployment, names: list[str]) -> Iterator[Peer]:
-    """Raises RuntimeError where node or npm is missing."""
+    """Raises RuntimeError where node or npm is missing, or the deployment's Postgres is not ours
+    to use."""
     if shutil.which("node") is None or shutil.which("npm") is None:
         raise RuntimeError("the peer needs node and npm")
     with contextlib.ExitStack() as stack:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="aero2-peer-")))
-        folder.chmod(0o755)
         for name in ("package.json", "host.mjs"):
             shutil.copy(HERE / name, folder)
-        subprocess.run(
-            ["npm", "install", "--silent", "--no-audit", "--no-fund"], cwd=folder, check=True
-        )
-        dsn, postgres = stack.enter_context(_postgres())
-        port = _free_port()
+        install = ["npm", "install", "--silent", "--no-audit", "--no-fund"]
+        subprocess.run(install, cwd=folder, check=True)
+        port = free_port()
+        dsn = asyncio.run(_database(deployment))
         environment = {**os.environ, "PORT": str(port), "DATABASE_URL": dsn}
         log = stack.enter_context((folder / "peer.log").open("w"))
         node = subprocess.Popen(
@@ -60,30 +63,31 @@ def started(deployment: Deployment, names: list[str]) -> Iterator[Peer]:
         stack.callback(node.wait, 10)
         stack.callback(node.terminate)
         _await(port, node, folder / "peer.log")
-        made = {
-            name: made
-            for name, made in _workloads(port).items()
-            if any(name.startswith(n) for n in names)
+        wanted = {
+            name: make
+            for name, make in _workloads(port).items()
+            if any(name.startswith(asked) for asked in names)
         }
-        yield Peer([node.pid, postgres], {name: make() for name, make in made.items()})
+        yield Peer(node.pid, {name: make() for name, make in wanted.items()})
 
 
-@contextlib.contextmanager
-def _postgres() -> Iterator[tuple[str, int]]:
-    """A server with the settings that ours has in `aero2 up`, and the peer's own database."""
-    from tests.postgres import Postgres
+async def _database(deployment: Deployment) -> str:
+    """A database of the peer's own on the deployment's server."""
+    if deployment.data is None:
+        raise RuntimeError("the peer runs beside a deployment of our own only, without --summary")
+    known = json.loads((deployment.data / "secrets.json").read_text())
+    port = (deployment.data / "postgres" / "postmaster.pid").read_text().splitlines()[3]
+    server = f"postgresql://postgres:{known['superuser']}@127.0.0.1:{port}"
+    db = await asyncpg.connect(f"{server}/postgres")
+    await db.execute("CREATE DATABASE peer")
+    await db.close()
+    return f"{server}/peer"
 
-    server = Postgres.start(durable=True)
-    try:
-        name = server.empty()
-        yield server.dsn("owner", name), server.pid
-    finally:
-        server.stop()
 
-
-def _workloads(port: int):  # type: ignore[no-untyped-def]
+def _workloads(port: int) -> dict[str, Callable[[], Workload]]:
     host = f"127.0.0.1:{port}"
     shot = partial(Shot, f"http://{host}")
+    client = {**basic(WEB), **FORM}
 
     def tokens(count: int) -> list[dict[str, str]]:
         async def mint() -> list[dict[str, str]]:
@@ -92,78 +96,30 @@ def _workloads(port: int):  # type: ignore[no-untyped-def]
 
         return asyncio.run(mint())
 
-    def bearer(path: str, name: str) -> Workload:
-        pool = [found["access_token"] for found in tokens(64)]
-        return Workload(
-            name, partial(wrk, shot(path, headers={"Authorization": "Bearer {t}"}, pool=pool))
-        )
-
-    def introspection() -> Workload:
-        pool = [found["access_token"] for found in tokens(64)]
-        headers = {**basic(WEB), **FORM}
-        asked = shot(
-            "/token/introspection", method="POST", headers=headers, body="token={t}", pool=pool
-        )
-        return Workload("W1-introspection", partial(wrk, asked))
+    def with_tokens(name: str, asked: Shot) -> Workload:
+        return fixed(name, replace(asked, pool=[found["access_token"] for found in tokens(64)]))
 
     def machine(alg: str) -> Workload:
-        body = urlencode(
-            {
-                "grant_type": "client_credentials",
-                "scope": "api",
-                "resource": f"https://rs.example/{alg}",
-            }
-        )
-        asked = shot("/token", method="POST", headers={**basic(MACHINE), **FORM}, body=body)
-        return Workload(f"W2-{alg.lower()}", partial(wrk, asked))
+        wanted = {"grant_type": "client_credentials", "scope": "api"}
+        body = urlencode({**wanted, "resource": f"https://rs.example/{alg}"})
+        headers = {**basic(MACHINE), **FORM}
+        return fixed(f"W2-{alg.lower()}", shot("/token", "POST", headers, body))
 
-    def refresh() -> Workload:
-        def run(seconds: float) -> Result:
-            pool = [found["refresh_token"] for found in tokens(2 * CONNECTIONS)]
-            body = "grant_type=refresh_token&refresh_token={t}"
-            headers = {**basic(WEB), **FORM}
-            return wrk(
-                shot(
-                    "/token",
-                    method="POST",
-                    headers=headers,
-                    body=body,
-                    pool=pool,
-                    script="refresh.lua",
-                ),
-                seconds,
-            )
-
-        return Workload("W3", run)
-
-    def document(path: str, name: str) -> Workload:
-        return Workload(name, partial(wrk, shot(path)))
-
-    def code_flow() -> Workload:
-        def run(seconds: float) -> Result:
-            async def clients() -> Result:
-                connections = [Connection(port, host) for _ in range(FLOW_CLIENTS)]
-                for http in connections:
-                    await _flow(http)
-
-                async def flow(number: int) -> None:
-                    await _flow(connections[number])
-
-                return await flows(flow, seconds, FLOW_CLIENTS)
-
-            return asyncio.run(clients())
-
-        return Workload("W6-code-flow", run)
-
+    me = shot("/me", headers={"Authorization": "Bearer {t}"})
+    asking = shot("/token/introspection", "POST", client, "token={t}")
+    refreshing = shot("/token", "POST", client, "grant_type=refresh_token&refresh_token={t}")
+    discovery = shot("/.well-known/openid-configuration")
     return {
-        "W1-userinfo": partial(bearer, "/me", "W1-userinfo"),
-        "W1-introspection": introspection,
+        "W1-userinfo": partial(with_tokens, "W1-userinfo", me),
+        "W1-introspection": partial(with_tokens, "W1-introspection", asking),
         "W2-es256": partial(machine, "ES256"),
         "W2-rs256": partial(machine, "RS256"),
-        "W3": refresh,
-        "W5-discovery": partial(document, "/.well-known/openid-configuration", "W5-discovery"),
-        "W5-jwks": partial(document, "/jwks", "W5-jwks"),
-        "W6-code-flow": code_flow,
+        "W3": partial(rotating, "W3", refreshing, tokens),
+        "W5-discovery": partial(fixed, "W5-discovery", discovery),
+        "W5-jwks": partial(fixed, "W5-jwks", shot("/jwks")),
+        "W6-code-flow": partial(
+            signed_in, "W6-code-flow", lambda: Connection(port, host), lambda http, _: _flow(http)
+        ),
     }
 
 
@@ -205,12 +161,6 @@ async def _flow(http: Connection) -> dict[str, str]:
     if tokens.status != 200:
         raise RuntimeError(f"peer: {tokens.status} {tokens.body[:300]!r}")
     return dict(json.loads(tokens.body))
-
-
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 def _await(port: int, process: subprocess.Popen[bytes], log: Path) -> None:
