@@ -13,7 +13,6 @@ from common.problems import Invalid, NotFound, Problem, field_errors
 from gateway import answers, pages, routes
 from gateway.edge import Asgi, Edge
 from gateway.openapi import describe
-from gateway.routes import discovery, health, oauth
 from gateway.state import Gateway
 from gateway.visit import Visit
 
@@ -35,14 +34,16 @@ def build(
         gateway=gateway,
         application=_asgi(application),
         dashboard=_asgi(dashboard),
-        internal=dict(health.INTERNAL),
-        hot={**discovery.HOT, **oauth.HOT},
-        prefixes=dict(discovery.PREFIXES),
+        internal={},
+        hot={},
+        prefixes={},
         start=start,
         stop=stop,
     )
     for module in routes.modules():
         edge.internal.update(getattr(module, "INTERNAL", {}))
+        edge.hot.update(getattr(module, "HOT", {}))
+        edge.prefixes.update(getattr(module, "PREFIXES", {}))
     edge.know(
         frozenset(
             getattr(route, "path", "") for app in (application, dashboard) for route in app.routes

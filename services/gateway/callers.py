@@ -137,7 +137,7 @@ async def session_by_token(visit: Visit, token: str) -> Signed:
         session = await gateway.bus.call(ctx, CheckSession(token=token))
         asked = GetRights(user_id=session.user_id, org_id=session.active_org_id)
         rights = await gateway.bus.call(replace(ctx, caller=SYSTEM_CALLER), asked)
-        return Signed(session, _person(session, rights))
+        return Signed(session, _person(session, rights), session.model_dump_json().encode())
 
     return await gateway.sessions.fetch(
         (ctx.app_id, "session", digest(token)),

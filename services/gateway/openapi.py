@@ -113,6 +113,13 @@ def _get(summary: str, *more: str) -> dict[str, Any]:
 
 CLIENT = ["client_id", "client_secret", "client_assertion", "client_assertion_type"]
 OAUTH: dict[str, Any] = {
+    "/api/auth/session": {
+        "get": {
+            **_get("The session of the cookie", "401"),
+            "tags": ["auth"],
+            "security": [{"session": []}],
+        }
+    },
     "/.well-known/openid-configuration": {"get": _get("OpenID Connect discovery")},
     "/.well-known/oauth-authorization-server": {
         "get": _get("Authorization server metadata, RFC 8414")

@@ -22,10 +22,11 @@ UNKNOWN = "-"
 
 @dataclass(frozen=True, slots=True)
 class Signed:
-    """A live session and the caller it makes."""
+    """A live session, the caller it makes, and the session as JSON."""
 
     session: Session
     caller: Caller
+    document: bytes
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,0 +1,21 @@
+"""Who is signed in, for pages and single-page applications that ask on every load."""
+
+from __future__ import annotations
+
+from common.contracts.identity import NoSession
+from gateway import answers
+from gateway.answers import JSON, NO_STORE, Answer
+from gateway.callers import session_of
+from gateway.edge import Route
+from gateway.visit import Visit
+
+
+async def session(visit: Visit) -> Answer:
+    """GET /api/auth/session: the live session of the cookie. 401 where there is none."""
+    signed = await session_of(visit)
+    if signed is None:
+        raise NoSession
+    return Answer(200, signed.document, [JSON, NO_STORE])
+
+
+HOT = {("GET", "/api/auth/session"): Route(session, answers.problem)}
