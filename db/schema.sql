@@ -1291,6 +1291,7 @@ GRANT SELECT, INSERT, UPDATE, DELETE ON
     roles, permissions, role_permissions, user_roles, organization_roles, organization_role_permissions
     TO aero2_rbac;
 GRANT SELECT ON organization_members TO aero2_rbac;  -- a member's rights are his role's
+GRANT SELECT (app_id, id, disabled) ON users TO aero2_rbac;  -- a disabled user may do nothing
 
 GRANT INSERT ON audit_logs, audit_outbox, mail_outbox
     TO aero2_tenancy, aero2_identity, aero2_oidc, aero2_rbac;

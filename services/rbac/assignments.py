@@ -10,8 +10,11 @@ from common.contracts.audit import RoleAssigned, RoleUnassigned
 from common.contracts.base import Done
 from common.contracts.rbac import (
     AssignDefaultRole,
+    AssignedRoles,
     AssignRole,
     LastHolder,
+    ListMyRoles,
+    ListUserRoles,
     RoleNotFound,
     UnassignRole,
 )
@@ -23,6 +26,21 @@ from rbac.deps import Deps
 from rbac.queries import assignments, roles
 
 UNKNOWN_USER = "there is no such user, or he does not belong to the organization"
+
+
+async def list_(deps: Deps, ctx: Context, asked: ListUserRoles) -> AssignedRoles:
+    return await _of(deps, ctx, asked.user_id)
+
+
+async def mine(deps: Deps, ctx: Context, _: ListMyRoles) -> AssignedRoles:
+    user_id = ctx.caller.user_id
+    return AssignedRoles(roles=[]) if user_id is None else await _of(deps, ctx, user_id)
+
+
+async def _of(deps: Deps, ctx: Context, user_id: str) -> AssignedRoles:
+    async with deps.db.reading(ctx) as db:
+        found = await assignments.of_user(db, app_id=ctx.app_id, user_id=user_id)
+    return AssignedRoles(roles=found)
 
 
 async def assign_default(deps: Deps, ctx: Context, asked: AssignDefaultRole) -> Done:

@@ -2,7 +2,30 @@
 
 from __future__ import annotations
 
-from common.db import Db, run, value
+from common.contracts.rbac import AssignedRole
+from common.db import Db, many, run, value
+
+
+async def of_user(db: Db, *, app_id: str, user_id: str) -> list[AssignedRole]:
+    return await many(
+        db,
+        AssignedRole,
+        """
+        SELECT r.id, r.name, r.description, ur.org_id, ur.granted_by, ur.granted_at,
+            ARRAY(
+                SELECT p.name
+                FROM role_permissions rp
+                JOIN permissions p ON p.app_id = $1 AND p.id = rp.permission_id
+                WHERE rp.app_id = $1 AND rp.role_id = r.id ORDER BY p.name
+            ) AS permissions
+        FROM user_roles ur
+        JOIN roles r ON r.app_id = $1 AND r.id = ur.role_id
+        WHERE ur.app_id = $1 AND ur.user_id = $2
+        ORDER BY r.id, ur.org_id NULLS FIRST
+        """,
+        app_id,
+        user_id,
+    )
 
 
 async def insert(

@@ -22,8 +22,9 @@ class Held:
 async def of(
     db: Db, *, app_id: str, user_id: str, org_id: str | None = None, teams: bool = False
 ) -> Held:
-    """Inside an organization count the member's role there and roles given to him for it. Built-in
-    permissions act on the whole application, so they never come from an organization."""
+    """Inside an organization count the member's role there and roles given to him for it; its admin
+    holds whatever any role of organizations holds. Built-in permissions act on the whole
+    application, so they never come from an organization."""
     return await one(
         db,
         Held,
@@ -50,8 +51,8 @@ async def of(
             ARRAY(
                 SELECT p.name
                 FROM organization_members m
-                JOIN organization_roles r ON r.app_id = $1 AND r.id = m.role_id
-                JOIN organization_role_permissions rp ON rp.app_id = $1 AND rp.role_id = r.id
+                JOIN organization_role_permissions rp
+                    ON rp.app_id = $1 AND (rp.role_id = m.role_id OR m.role_id = 'admin')
                 JOIN permissions p ON p.app_id = $1 AND p.id = rp.permission_id
                 WHERE m.app_id = $1 AND m.org_id = $3 AND m.user_id = $2 AND NOT p.is_system
                 UNION

@@ -1,0 +1,69 @@
+"""POST /api/authorize/check: may he? And by which role."""
+
+from __future__ import annotations
+
+from common.context import Context
+from common.contracts.rbac import CheckAccess, Question, Reason, Verdict, Verdicts
+from common.problems import Forbidden, Invalid
+from rbac.deps import Deps
+from rbac.queries import access
+from rbac.queries.access import Facts, Grant
+
+READS = "roles:read"
+
+
+async def check(deps: Deps, ctx: Context, asked: CheckAccess) -> Verdicts:
+    """Raises Forbidden where the caller asks about others without `roles:read`."""
+    users = [_about(ctx, question, n) for n, question in enumerate(asked.checks)]
+    async with deps.db.reading(ctx) as db:
+        facts = await access.facts(db, app_id=ctx.app_id, asked=asked.checks, users=users)
+        grants = await access.grants(db, app_id=ctx.app_id, asked=asked.checks, users=users)
+    return Verdicts(
+        results=[
+            _verdict(question, user_id, fact, [grant for grant in grants if grant.n == fact.n])
+            for question, user_id, fact in zip(asked.checks, users, facts, strict=True)
+        ]
+    )
+
+
+def _about(ctx: Context, question: Question, n: int) -> str:
+    me = ctx.caller.user_id
+    if question.user_id is None:
+        if me is None:
+            message = "say which user: the caller is none of this application"
+            raise Invalid(errors=[{"field": f"checks.{n}.user_id", "message": message}])
+        return me
+    if question.user_id != me and not ctx.caller.may(READS):
+        raise Forbidden(f"requires {READS} to ask about others", needs=READS)
+    return question.user_id
+
+
+def _verdict(question: Question, user_id: str, fact: Facts, grants: list[Grant]) -> Verdict:
+    why_not = _why_not(question, fact, grants)
+    return Verdict(
+        user_id=user_id,
+        permission=question.permission,
+        org_id=question.org_id,
+        allowed=why_not is None,
+        reasons=[
+            Reason(role_id=grant.role_id, role=grant.role, via=grant.via, org_id=grant.org_id)
+            for grant in grants
+        ]
+        if why_not is None
+        else [],
+        why_not=why_not,
+    )
+
+
+def _why_not(question: Question, fact: Facts, grants: list[Grant]) -> str | None:
+    if not fact.permission:
+        return "unknown_permission"
+    if not fact.user:
+        return "unknown_user"
+    if fact.disabled:
+        return "disabled"
+    if grants:
+        return None
+    if question.org_id is not None and not fact.member:
+        return "not_a_member"
+    return "not_granted"

@@ -1,0 +1,95 @@
+"""Permissions of an application: built-in ones to read, its own to make and unmake."""
+
+from __future__ import annotations
+
+import asyncpg
+
+from common import audit
+from common.context import Context
+from common.contracts.audit import PermissionCreated, PermissionDeleted, PermissionUpdated
+from common.contracts.base import Done
+from common.contracts.rbac import (
+    CreatePermission,
+    DeletePermission,
+    GetPermission,
+    ListPermissions,
+    Permission,
+    PermissionNotFound,
+    Permissions,
+    PermissionTaken,
+    SystemRole,
+    UpdatePermission,
+)
+from common.db import Db
+from rbac import grants, templates
+from rbac.deps import Deps
+from rbac.queries import permissions, roles
+
+LIST = "permissions"
+
+
+async def list_(deps: Deps, ctx: Context, asked: ListPermissions) -> Permissions:
+    (after,) = deps.cursors.read(ctx.app_id, LIST, asked.cursor, 1)
+    async with deps.db.reading(ctx) as db:
+        found = await permissions.page(db, app_id=ctx.app_id, after=after, limit=asked.limit + 1)
+    shown = found[: asked.limit]
+    more = len(found) > asked.limit
+    return Permissions(
+        permissions=shown,
+        next=deps.cursors.make(ctx.app_id, LIST, shown[-1].id) if more else None,
+    )
+
+
+async def get(deps: Deps, ctx: Context, asked: GetPermission) -> Permission:
+    async with deps.db.reading(ctx) as db:
+        found = await permissions.by_id(db, app_id=ctx.app_id, id=asked.permission_id)
+    if found is None:
+        raise PermissionNotFound
+    return found
+
+
+async def create(deps: Deps, ctx: Context, new: CreatePermission) -> Permission:
+    chief = templates.of(ctx.app_id).chief
+    try:
+        async with deps.db.transaction(ctx) as tx:
+            made = await permissions.insert(
+                tx, app_id=ctx.app_id, name=new.name, description=new.description
+            )
+            await roles.add(tx, app_id=ctx.app_id, id=chief, permissions=[made.id])
+            await audit.record(tx, ctx, PermissionCreated(permission_id=made.id))
+    except asyncpg.UniqueViolationError:
+        raise PermissionTaken(f"{new.name} is there already") from None
+    await deps.changes.publish(ctx, "rights")
+    return made
+
+
+async def update(deps: Deps, ctx: Context, asked: UpdatePermission) -> Permission:
+    async with deps.db.transaction(ctx) as tx:
+        await _own(tx, ctx, asked.permission_id)
+        changed = await permissions.describe(
+            tx, app_id=ctx.app_id, id=asked.permission_id, description=asked.description
+        )
+        if changed is None:
+            raise PermissionNotFound
+        await audit.record(tx, ctx, PermissionUpdated(permission_id=changed.id))
+    return changed
+
+
+async def delete(deps: Deps, ctx: Context, asked: DeletePermission) -> Done:
+    async with deps.db.transaction(ctx) as tx:
+        await _own(tx, ctx, asked.permission_id)
+        await grants.must_hold(tx, ctx, [asked.permission_id])
+        if not await permissions.delete(tx, app_id=ctx.app_id, id=asked.permission_id):
+            raise PermissionNotFound
+        await audit.record(tx, ctx, PermissionDeleted(permission_id=asked.permission_id))
+    await deps.changes.publish(ctx, "rights")
+    return Done()
+
+
+async def _own(tx: Db, ctx: Context, id: str) -> None:
+    """Raises PermissionNotFound, or SystemRole for a built-in one."""
+    found = await permissions.by_id(tx, app_id=ctx.app_id, id=id)
+    if found is None:
+        raise PermissionNotFound
+    if found.is_system:
+        raise SystemRole(f"{id} is built in")

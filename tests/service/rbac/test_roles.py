@@ -1,0 +1,293 @@
+"""Roles and permissions: making, changing and unmaking them."""
+
+from __future__ import annotations
+
+import pytest
+from tests.service.rbac.conftest import SECRET_KEY, World
+
+from common.context import Caller
+from common.contracts.rbac import (
+    AddPermission,
+    AssignRole,
+    CreatePermission,
+    CreateRole,
+    DeletePermission,
+    DeleteRole,
+    GetPermission,
+    GetRole,
+    ListHolders,
+    ListPermissions,
+    ListRoles,
+    ListUserRoles,
+    NotForOrganizations,
+    NotHeld,
+    PermissionNotFound,
+    PermissionTaken,
+    RemovePermission,
+    RoleChanges,
+    RoleInUse,
+    RoleNotFound,
+    RoleTaken,
+    SystemRole,
+    UnassignRole,
+    UpdatePermission,
+    UpdateRole,
+)
+from common.problems import Forbidden, Invalid, Unauthenticated
+
+
+async def test_role_gets_a_readable_id(world: World) -> None:
+    """The id is made of the name, and both are unique in the application."""
+    made = await world.call(CreateRole(name="Billing Clerk", permissions=["users:read"]))
+    again = await world.call(CreateRole(name="Billing Clerk"), world.b)
+
+    assert (made.id, made.permissions, again.id) == ("billing-clerk", ["users:read"], made.id)
+    with pytest.raises(RoleTaken):
+        await world.call(CreateRole(name="Billing clerk"))
+    assert (await world.call(CreateRole(name="会計"))).id.startswith("role-")
+
+
+async def test_role_of_another_application_is_not_found(world: World) -> None:
+    """A role made in A can neither be read, changed nor deleted in B."""
+    role = await world.call(CreateRole(name="Only A"))
+    for request in (
+        GetRole(role_id=role.id),
+        UpdateRole(role_id=role.id, changes=RoleChanges(name="x")),
+        DeleteRole(role_id=role.id),
+        ListHolders(role_id=role.id),
+    ):
+        with pytest.raises(RoleNotFound):
+            await world.call(request, world.b)
+
+
+async def test_permissions_of_a_role_change_its_holders_at_once(world: World) -> None:
+    """What a role gains or loses, whoever has it gains or loses, and every process hears of it."""
+    await world.call(CreatePermission(name="invoice:read"))
+    role = await world.call(CreateRole(name="Clerk"))
+    user = await world.user(world.a)
+    await world.give(user, role.id)
+    world.changes.heard.clear()
+
+    await world.call(AddPermission(role_id=role.id, permission_id="invoice:read"))
+    assert (await world.rights(user)).permissions == ["invoice:read"]
+    await world.call(RemovePermission(role_id=role.id, permission_id="invoice:read"))
+    assert (await world.rights(user)).permissions == []
+    assert world.changes.heard == [(world.a, "rights", "*")] * 2
+
+
+async def test_update_replaces_the_whole_set(world: World) -> None:
+    """A patch with permissions replaces them, one without leaves them; the log says both sides."""
+    role = await world.call(CreateRole(name="R", permissions=["users:read", "roles:read"]))
+    changes = RoleChanges(permissions=["users:read", "users:write"], description="new")
+    changed = await world.call(UpdateRole(role_id=role.id, changes=changes))
+    renamed = await world.call(UpdateRole(role_id=role.id, changes=RoleChanges(name="S")))
+
+    assert changed.permissions == renamed.permissions == ["users:read", "users:write"]
+    assert (renamed.name, renamed.description) == ("S", "new")
+    logged = [data for kind, data in await world.events() if kind == "role_updated"]
+    assert (logged[0]["added"], logged[0]["removed"]) == (["users:write"], ["roles:read"])
+
+
+@pytest.mark.parametrize("role_id", ["admin", "user"])
+async def test_system_roles_stay_as_they_are(world: World, role_id: str) -> None:
+    """Not even the secret key changes or deletes a system role."""
+    for request in (
+        UpdateRole(role_id=role_id, changes=RoleChanges(name="x")),
+        AddPermission(role_id=role_id, permission_id="users:read"),
+        RemovePermission(role_id=role_id, permission_id="users:read"),
+        DeleteRole(role_id=role_id),
+    ):
+        with pytest.raises(SystemRole):
+            await world.call(request, who=SECRET_KEY)
+
+
+async def test_deleting_a_role_takes_it_from_everybody(world: World) -> None:
+    """Whoever had the role has lost it."""
+    role = await world.call(CreateRole(name="Gone", permissions=["users:read"]))
+    user = await world.user(world.a)
+    await world.give(user, role.id)
+    await world.call(DeleteRole(role_id=role.id))
+
+    assert (await world.rights(user)).roles == []
+    with pytest.raises(RoleNotFound):
+        await world.call(GetRole(role_id=role.id))
+
+
+async def test_permission_names_are_resource_and_action(world: World) -> None:
+    """A name without both is refused, a second one of the same name too."""
+    made = await world.call(CreatePermission(name="invoice:read", description="Read invoices"))
+
+    assert (made.id, made.resource, made.action) == ("invoice:read", "invoice", "read")
+    with pytest.raises(PermissionTaken):
+        await world.call(CreatePermission(name="invoice:read"))
+    for bad in ("invoice", ":read", "invoice:", "Invoice:Read", "a:b:c:d", "*"):
+        with pytest.raises((Invalid, ValueError)):
+            await world.call(CreatePermission(name=bad))
+
+
+async def test_admin_holds_new_permissions_too(world: World) -> None:
+    """The role that holds everything holds what is made later, and loses what is unmade."""
+    user = await world.user(world.a)
+    await world.give(user, "admin")
+    await world.call(CreatePermission(name="invoice:pay"))
+
+    assert "invoice:pay" in (await world.rights(user)).permissions
+    await world.call(DeletePermission(permission_id="invoice:pay"))
+    assert "invoice:pay" not in (await world.rights(user)).permissions
+
+
+async def test_builtin_permissions_stay(world: World) -> None:
+    """A built-in permission is neither changed nor deleted."""
+    with pytest.raises(SystemRole):
+        await world.call(DeletePermission(permission_id="users:read"))
+    with pytest.raises(SystemRole):
+        await world.call(UpdatePermission(permission_id="users:read", description="x"))
+    with pytest.raises(PermissionNotFound):
+        await world.call(UpdatePermission(permission_id="no:such", description="x"))
+    with pytest.raises(PermissionNotFound):
+        await world.call(GetPermission(permission_id="no:such"))
+
+
+async def test_unknown_permission_cannot_be_given(world: World) -> None:
+    """A role cannot hold what the application does not have, even if another one has it."""
+    await world.call(CreatePermission(name="invoice:read"), world.b)
+    with pytest.raises(PermissionNotFound):
+        await world.call(CreateRole(name="R", permissions=["invoice:read"]))
+
+
+async def test_organization_roles_bundle_the_applications_own_permissions(world: World) -> None:
+    """Members get what their organization's role holds, there alone; built-in ones are refused."""
+    await world.call(CreatePermission(name="invoice:read"))
+    await world.call(CreatePermission(name="invoice:pay"))
+    await world.call(
+        CreateRole(name="Accountant", kind="organization", permissions=["invoice:pay"])
+    )
+    await world.call(
+        UpdateRole(
+            role_id="member", kind="organization", changes=RoleChanges(permissions=["invoice:read"])
+        )
+    )
+    member, accountant, admin = [await world.user(world.a) for _ in range(3)]
+    org = await world.organization(
+        world.a, **{member: "member", accountant: "accountant", admin: "admin"}
+    )
+
+    assert (await world.rights(member, org_id=org)).permissions == ["invoice:read"]
+    assert (await world.rights(accountant, org_id=org)).org_permissions == ["invoice:pay"]
+    assert (await world.rights(admin, org_id=org)).permissions == ["invoice:pay", "invoice:read"]
+    assert (await world.rights(member)).permissions == []
+    with pytest.raises(NotForOrganizations):
+        await world.call(
+            AddPermission(role_id="accountant", permission_id="users:write", kind="organization")
+        )
+
+
+async def test_organization_role_in_use_stays(world: World) -> None:
+    """A role that members have is not deleted under them; admin and member never are."""
+    await world.call(CreateRole(name="Guest", kind="organization"))
+    user = await world.user(world.a)
+    org = await world.organization(world.a, **{user: "guest"})
+    with pytest.raises(RoleInUse):
+        await world.call(DeleteRole(role_id="guest", kind="organization"))
+    with pytest.raises(SystemRole):
+        await world.call(DeleteRole(role_id="member", kind="organization"))
+    await world.owner.execute("DELETE FROM organization_members WHERE org_id = $1", org)
+    await world.call(DeleteRole(role_id="guest", kind="organization"))
+
+    listed = await world.call(ListRoles(kind="organization"))
+    assert [role.id for role in listed.roles] == ["admin", "member"]
+
+
+async def test_lists_go_on_where_they_stopped(world: World) -> None:
+    """Pages of roles, permissions and holders show each row once."""
+    for n in range(5):
+        await world.call(CreateRole(name=f"r{n}"))
+    users = [await world.user(world.a) for _ in range(5)]
+    for user in users:
+        await world.give(user, "user")
+
+    seen: list[str] = []
+    cursor = None
+    while True:
+        page = await world.call(ListRoles(limit=3, cursor=cursor))
+        seen += [role.id for role in page.roles]
+        if (cursor := page.next) is None:
+            break
+    assert seen == sorted(["admin", "user", "r0", "r1", "r2", "r3", "r4"])
+
+    held: list[str] = []
+    while True:
+        found = await world.call(ListHolders(role_id="user", limit=2, cursor=cursor))
+        held += [holder.user_id for holder in found.users]
+        if (cursor := found.next) is None:
+            break
+    assert held == users[::-1]
+
+    first = await world.call(ListPermissions(limit=10))
+    rest = await world.call(ListPermissions(limit=10, cursor=first.next))
+    assert len({p.id for p in (*first.permissions, *rest.permissions)}) == 16
+
+
+async def test_reading_and_writing_need_their_permission(world: World) -> None:
+    """Strangers are asked to sign in; a user without roles:write changes nothing."""
+    user = await world.signed_in(await world.user(world.a))
+    with pytest.raises(Unauthenticated):
+        await world.call(ListRoles(), who=Caller())
+    with pytest.raises(Forbidden):
+        await world.call(ListRoles(), who=user)
+    with pytest.raises(Forbidden):
+        await world.call(CreateRole(name="x"), who=user)
+
+
+async def test_nobody_gives_what_he_does_not_hold(world: World) -> None:
+    """roles:write alone lets nobody make himself, or a role, more than he is."""
+    await world.call(CreateRole(name="Keeper", permissions=["roles:write", "users:read"]))
+    me = await world.user(world.a)
+    await world.give(me, "keeper")
+    keeper = await world.signed_in(me)
+
+    for request in (
+        AssignRole(user_id=me, role_id="admin"),
+        CreateRole(name="Better", permissions=["users:delete"]),
+        AddPermission(role_id="keeper", permission_id="users:delete"),
+        UpdateRole(role_id="keeper", changes=RoleChanges(permissions=["audit:read"])),
+    ):
+        with pytest.raises(NotHeld):
+            await world.call(request, who=keeper)
+    await world.call(CreateRole(name="Reader", permissions=["users:read"]), who=keeper)
+    await world.call(AssignRole(user_id=me, role_id="reader"), who=keeper)
+    assert (await world.rights(me)).permissions == ["roles:write", "users:read"]
+
+
+async def test_nobody_takes_what_he_does_not_hold(world: World) -> None:
+    """A lesser administrator cannot unseat a greater one."""
+    await world.call(CreateRole(name="Keeper", permissions=["roles:write"]))
+    me, admin = await world.user(world.a), await world.user(world.a)
+    await world.give(me, "keeper")
+    await world.give(admin, "admin")
+    with pytest.raises(NotHeld):
+        await world.call(
+            UnassignRole(user_id=admin, role_id="admin"), who=await world.signed_in(me)
+        )
+
+
+async def test_rights_that_shrank_since_the_credential_was_checked_give_nothing(
+    world: World,
+) -> None:
+    """A caller whose cached rights are older than his demotion gives nothing any more."""
+    me, friend = await world.user(world.a), await world.user(world.a)
+    await world.give(me, "admin")
+    stale = await world.signed_in(me)
+    await world.call(UnassignRole(user_id=me, role_id="admin"))
+    with pytest.raises(NotHeld):
+        await world.call(AssignRole(user_id=friend, role_id="admin"), who=stale)
+
+
+async def test_roles_of_a_user_say_who_gave_them(world: World) -> None:
+    """Each role comes with its permissions, where it holds, and who gave it."""
+    user = await world.user(world.a)
+    await world.call(AssignRole(user_id=user, role_id="admin"), who=SECRET_KEY)
+    [role] = (await world.call(ListUserRoles(user_id=user))).roles
+
+    assert (role.id, role.org_id, role.granted_by) == ("admin", None, SECRET_KEY.id)
+    assert "users:write" in role.permissions
