@@ -11,6 +11,8 @@ from common import logs
 
 logs.configure("test", "warning")
 
+pytest_plugins = ["tests.required"]
+
 
 @pytest.fixture(scope="session")
 def postgres() -> Iterator[Postgres]:
