@@ -2,16 +2,27 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import UTC, datetime, timedelta
 from typing import Final
 
 from common import audit
 from common.context import Context
-from common.contracts.audit import ApiKeyCreated
-from common.contracts.tenancy import ApiKeyHolder, KeyType, NewApiKey, VerifyApiKey
+from common.contracts.api_keys import (
+    AlreadyRotated,
+    ApiKeyNotFound,
+    ApiKeys,
+    CreateApiKey,
+    ListApiKeys,
+    RevokeApiKey,
+    RotateApiKey,
+    TooManyApiKeys,
+)
+from common.contracts.audit import ApiKeyCreated, ApiKeyRevoked, ApiKeyRotated
+from common.contracts.base import Done
+from common.contracts.tenancy import ApiKey, ApiKeyHolder, KeyType, NewApiKey, VerifyApiKey
 from common.db import Db
 from common.ids import new_id
-from common.problems import Unauthenticated
+from common.problems import Invalid, Unauthenticated
 from tenancy import key_format
 from tenancy.deps import Deps
 from tenancy.queries import api_keys
@@ -19,6 +30,9 @@ from tenancy.queries import api_keys
 KINDS: Final[tuple[KeyType, ...]] = ("publishable", "secret")
 LABEL: Final = "api_key"
 """Under which purpose key the digests are made."""
+GRACE: Final = timedelta(hours=24)
+LIMIT: Final = 100
+"""Live keys of one application."""
 
 
 async def verify(deps: Deps, ctx: Context, asked: VerifyApiKey) -> ApiKeyHolder:
@@ -34,6 +48,64 @@ async def verify(deps: Deps, ctx: Context, asked: VerifyApiKey) -> ApiKeyHolder:
         raise Unauthenticated("the API key is unknown, revoked or expired")
     deps.usage.note(holder.key_id)
     return holder
+
+
+async def list_(deps: Deps, ctx: Context, asked: ListApiKeys) -> ApiKeys:
+    created_at, id = deps.cursors.read(ctx.app_id, "api_keys", asked.cursor, 2)
+    async with deps.db.reading(ctx) as db:
+        rows = await api_keys.live(
+            db, app_id=ctx.app_id, after=(created_at, id), limit=asked.limit + 1
+        )
+    shown, more = rows[: asked.limit], len(rows) > asked.limit
+    last = shown[-1] if more else None
+    return ApiKeys(
+        api_keys=shown,
+        next=last and deps.cursors.make(ctx.app_id, "api_keys", last.created_at, last.id),
+    )
+
+
+async def create(deps: Deps, ctx: Context, new: CreateApiKey) -> NewApiKey:
+    if new.expires_at is not None and new.expires_at <= datetime.now(UTC):
+        raise Invalid(errors=[{"field": "expires_at", "message": "this lies in the past"}])
+    async with deps.db.transaction(ctx) as tx:
+        if await api_keys.count(tx, app_id=ctx.app_id) >= LIMIT:
+            raise TooManyApiKeys
+        return await insert(deps, tx, ctx, new.key_type, name=new.name, expires_at=new.expires_at)
+
+
+async def revoke(deps: Deps, ctx: Context, asked: RevokeApiKey) -> Done:
+    async with deps.db.transaction(ctx) as tx:
+        if not await api_keys.revoke(tx, app_id=ctx.app_id, id=asked.id):
+            raise ApiKeyNotFound
+        await audit.record(tx, ctx, ApiKeyRevoked(key_id=asked.id))
+    await deps.changes.publish(ctx, "api_key", asked.id)
+    return Done()
+
+
+async def rotate(deps: Deps, ctx: Context, asked: RotateApiKey) -> NewApiKey:
+    """The old key has GRACE left, so that every server can be given the new one in time."""
+    ends = datetime.now(UTC) + GRACE
+    async with deps.db.transaction(ctx) as tx:
+        old = await api_keys.locked(tx, app_id=ctx.app_id, id=asked.id)
+        if old is None:
+            raise ApiKeyNotFound
+        if old.rotated_to is not None:
+            raise AlreadyRotated
+        made = await insert(deps, tx, ctx, old.key_type, name=old.name, expires_at=_same_life(old))
+        await api_keys.succeeded(tx, app_id=ctx.app_id, id=old.id, by=made.id, ends=ends)
+        rotated = ApiKeyRotated(
+            key_id=old.id, successor_id=made.id, expires_at=min(ends, old.expires_at or ends)
+        )
+        await audit.record(tx, ctx, rotated)
+    await deps.changes.publish(ctx, "api_key", old.id)
+    return made
+
+
+def _same_life(old: ApiKey) -> datetime | None:
+    """A key that was made for ninety days gets a successor for ninety days."""
+    if old.expires_at is None:
+        return None
+    return datetime.now(UTC) + (old.expires_at - old.created_at)
 
 
 async def insert(

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import Final
 
 import asyncpg
@@ -36,11 +35,14 @@ log = logs.get(__name__)
 OWNER_CONSTRAINT: Final = "applications_owner_org_id_fkey"
 
 READING: Final = [
+    "api_keys:read",
     "audit:read",
     "clients:read",
+    "domains:read",
     "idps:read",
     "organizations:read",
     "roles:read",
+    "settings:read",
     "users:read",
     "webhooks:read",
 ]
@@ -136,14 +138,7 @@ async def _insert(
         raise SlugTaken(f"{wanted} is in use or was not long ago" if wanted else "")
     await audit.record(tx, ctx, ApplicationCreated(application_id=app_id, slug=slug))
     await rebind(tx, app_id)
-    return await provisioning.first_keys(deps, tx, _inside(ctx, app_id))
-
-
-def _inside(ctx: Context, app_id: str) -> Context:
-    """The caller as he acts in the new application: a developer, who is no user there."""
-    who = ctx.caller
-    kind = "developer" if who.kind == "user" else who.kind
-    return ctx.of(app_id).by(replace(who, kind=kind, session_id=None, org_id=None))
+    return await provisioning.first_keys(deps, tx, ownership.inside(ctx, app_id))
 
 
 async def _finished(deps: Deps, ctx: Context, keys: list[NewApiKey]) -> NewApplication:

@@ -8,6 +8,7 @@ Missing and forbidden look alike.
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Final, Literal
 
 from common.context import Context
@@ -46,6 +47,15 @@ def bypasses(ctx: Context, row: Row) -> bool:
         and ctx.caller.kind != "system"
         and row.owner_org_id not in ctx.caller.teams
     )
+
+
+def inside(ctx: Context, app_id: str) -> Context:
+    """The caller as he acts in the application: a developer, who is no user there."""
+    who = ctx.caller
+    if ctx.app_id == app_id:
+        return ctx
+    kind = "developer" if who.kind == "user" else who.kind
+    return ctx.of(app_id).by(replace(who, kind=kind, session_id=None, org_id=None))
 
 
 def from_dashboard(ctx: Context) -> None:

@@ -145,6 +145,14 @@ class ApplicationUpdated(Event, type="application_updated"):
     fields: list[str]
 
 
+class ApplicationTransferred(Event, type="application_transferred"):
+    """An application was handed from one team to another."""
+
+    application_id: str
+    from_org_id: str | None
+    to_org_id: str
+
+
 class ApplicationDeleted(Event, type="application_deleted"):
     """An application and everything in it is gone. Recorded in the Dashboard's log."""
 
@@ -167,10 +175,55 @@ class ApiKeyCreated(Event, type="api_key_created"):
     name: str | None = None
 
 
+class ApiKeyRotated(Event, type="api_key_rotated"):
+    """A key got a successor; it ends at `expires_at`."""
+
+    key_id: str
+    successor_id: str
+    expires_at: datetime
+
+
 class ApiKeyRevoked(Event, type="api_key_revoked"):
     """An API key was ended at once."""
 
     key_id: str
+
+
+# Custom domains
+
+
+class DomainAdded(Event, type="domain_added"):
+    """A domain was claimed for the application; it answers once its owner has proven it."""
+
+    domain_id: str
+    domain: str
+
+
+class DomainLost(Event, type="domain_lost"):
+    """The proof of a domain is gone from the DNS: the application answers there no more."""
+
+    domain_id: str
+    domain: str
+
+
+class DomainMadePrimary(Event, type="domain_made_primary"):
+    """Links and the issuer follow this domain from now on; null: the slug's host again."""
+
+    domain: str | None
+
+
+class DomainRemoved(Event, type="domain_removed"):
+    """A domain was given up."""
+
+    domain_id: str
+    domain: str
+
+
+class DomainVerified(Event, type="domain_verified"):
+    """The domain's owner has proven it: the application answers there."""
+
+    domain_id: str
+    domain: str
 
 
 # OAuth

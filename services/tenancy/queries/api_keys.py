@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 
 from common.contracts.tenancy import ApiKey, ApiKeyHolder, KeyType
-from common.db import Db, maybe, one, run, value
+from common.db import Db, many, maybe, one, run, value
 
 
 async def insert(
@@ -77,4 +77,88 @@ async def used(db: Db, *, ids: list[str], times: list[datetime]) -> None:
         """,
         ids,
         times,
+    )
+
+
+async def live(
+    db: Db, *, app_id: str, after: tuple[str | None, str | None], limit: int
+) -> list[ApiKey]:
+    return await many(
+        db,
+        ApiKey,
+        """
+        SELECT id, key_type, key_prefix, name, created_by, last_used_at, expires_at, rotated_to,
+               created_at
+        FROM application_api_keys
+        WHERE app_id = $1 AND revoked_at IS NULL AND (expires_at IS NULL OR expires_at > now())
+          AND ($2::text IS NULL OR (created_at, id) > ($2::text::timestamptz, $3::text::uuid))
+        ORDER BY created_at, id LIMIT $4
+        """,
+        app_id,
+        *after,
+        limit,
+    )
+
+
+async def count(db: Db, *, app_id: str) -> int:
+    """Live keys."""
+    return int(
+        await value(
+            db,
+            """
+            SELECT count(*) FROM application_api_keys
+            WHERE app_id = $1 AND revoked_at IS NULL AND (expires_at IS NULL OR expires_at > now())
+            """,
+            app_id,
+        )
+    )
+
+
+async def locked(db: Db, *, app_id: str, id: str) -> ApiKey | None:
+    """A live key, held until the transaction ends."""
+    return await maybe(
+        db,
+        ApiKey,
+        """
+        SELECT id, key_type, key_prefix, name, created_by, last_used_at, expires_at, rotated_to,
+               created_at
+        FROM application_api_keys
+        WHERE app_id = $1 AND id = $2 AND revoked_at IS NULL
+          AND (expires_at IS NULL OR expires_at > now())
+        FOR UPDATE
+        """,
+        app_id,
+        id,
+    )
+
+
+async def revoke(db: Db, *, app_id: str, id: str) -> bool:
+    """False where there is no such live key."""
+    return (
+        await run(
+            db,
+            """
+            UPDATE application_api_keys SET revoked_at = now()
+            WHERE app_id = $1 AND id = $2 AND revoked_at IS NULL
+              AND (expires_at IS NULL OR expires_at > now())
+            """,
+            app_id,
+            id,
+        )
+        == 1
+    )
+
+
+async def succeeded(db: Db, *, app_id: str, id: str, by: str, ends: datetime) -> None:
+    """The key ends at `ends`, or earlier where it would have ended anyway."""
+    await run(
+        db,
+        """
+        UPDATE application_api_keys SET rotated_to = $3, expires_at = least(expires_at, $4)
+        WHERE app_id = $1 AND id = $2
+        """,
+        app_id,
+        id,
+        by,
+        ends,
     )

@@ -147,6 +147,110 @@ async def insert(
     )
 
 
+async def locked(db: Db, *, slug: str) -> Row | None:
+    """The application, held until the transaction ends: changes to it follow one another."""
+    return await maybe(
+        db,
+        Row,
+        """
+        -- any-tenant: applications is the registry of tenants
+        SELECT a.id, a.slug, a.name, a.owner_org_id, a.logo_url, a.favicon_url, a.primary_color,
+               a.support_email, a.homepage_url, a.privacy_policy_url, a.terms_url, a.settings,
+               a.is_dashboard, a.custom_domain, a.custom_domain_verified, a.state, a.provisioned,
+               a.created_at, a.updated_at,
+               ARRAY(SELECT d.domain FROM custom_domains d
+                     WHERE d.app_id = a.id AND d.verified_at IS NOT NULL
+                     ORDER BY d.is_primary DESC, d.id) AS domains
+        FROM applications a WHERE a.slug = $1 FOR UPDATE OF a
+        """,
+        slug,
+    )
+
+
+async def locked_by_id(db: Db, *, id: str) -> Row | None:
+    """The application, held until the transaction ends: changes to it follow one another."""
+    return await maybe(
+        db,
+        Row,
+        """
+        -- any-tenant: applications is the registry of tenants
+        SELECT a.id, a.slug, a.name, a.owner_org_id, a.logo_url, a.favicon_url, a.primary_color,
+               a.support_email, a.homepage_url, a.privacy_policy_url, a.terms_url, a.settings,
+               a.is_dashboard, a.custom_domain, a.custom_domain_verified, a.state, a.provisioned,
+               a.created_at, a.updated_at,
+               ARRAY(SELECT d.domain FROM custom_domains d
+                     WHERE d.app_id = a.id AND d.verified_at IS NOT NULL
+                     ORDER BY d.is_primary DESC, d.id) AS domains
+        FROM applications a WHERE a.id = $1 FOR UPDATE OF a
+        """,
+        id,
+    )
+
+
+async def update(db: Db, row: Row) -> None:
+    """Write name, branding and settings as they stand in `row`."""
+    await run(
+        db,
+        """
+        -- any-tenant: applications is the registry of tenants
+        UPDATE applications
+        SET name = $2, logo_url = $3, favicon_url = $4, primary_color = $5, support_email = $6,
+            homepage_url = $7, privacy_policy_url = $8, terms_url = $9, settings = $10,
+            updated_at = now()
+        WHERE id = $1
+        """,
+        row.id,
+        row.name,
+        row.logo_url,
+        row.favicon_url,
+        row.primary_color,
+        row.support_email,
+        row.homepage_url,
+        row.privacy_policy_url,
+        row.terms_url,
+        row.settings,
+    )
+
+
+async def hand_over(db: Db, *, id: str, owner_org_id: str) -> None:
+    await run(
+        db,
+        """
+        -- any-tenant: applications is the registry of tenants
+        UPDATE applications SET owner_org_id = $2, updated_at = now() WHERE id = $1
+        """,
+        id,
+        owner_org_id,
+    )
+
+
+async def delete(db: Db, *, id: str, within: float) -> None:
+    """With everything in it, by foreign key; a large application may take its time."""
+    await db.execute("SET LOCAL statement_timeout = 0")
+    await db.execute(
+        """
+        -- any-tenant: applications is the registry of tenants
+        DELETE FROM applications WHERE id = $1
+        """,
+        id,
+        timeout=within,
+    )
+
+
+async def quarantine(db: Db, *, slug: str, days: int) -> None:
+    """Cookies, links and tokens that name the slug still exist: it goes to nobody for a while."""
+    await run(
+        db,
+        """
+        -- any-tenant: slugs are unique over all applications
+        INSERT INTO deleted_slugs (slug, free_at) VALUES ($1, now() + make_interval(days => $2))
+        ON CONFLICT (slug) DO UPDATE SET deleted_at = now(), free_at = excluded.free_at
+        """,
+        slug,
+        days,
+    )
+
+
 async def discard(db: Db, *, id: str) -> None:
     """Take back an insert of this transaction."""
     await run(

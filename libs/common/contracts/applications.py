@@ -1,0 +1,227 @@
+"""What the tenancy service answers about changing applications: branding, settings, owner, end.
+
+What is read everywhere (`AppSettings`, `Branding`) is tolerant; what is written goes through the
+stricter types here, and every flaw is named at once.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import Annotated, Any, Final
+from urllib.parse import urlsplit
+
+from email_validator import EmailNotValidError, validate_email
+from pydantic import AfterValidator, BeforeValidator, ConfigDict, Field, field_validator
+
+from common.contracts.base import Contract, Done, Id, Request
+from common.contracts.tenancy import Application, AppSettings, AuthMethod, EmailDomain, Origin
+from common.problems import Conflict, Forbidden
+
+SCHEMA_BYTES: Final = 16_384
+SCHEMA_DEPTH: Final = 16
+UNSAFE: Final = re.compile(r"[\x00-\x20\x7f\"'<>\\`]")
+"""Never in a URL that a page, a mail or a style sheet will carry."""
+DEFAULT_PORT: Final = {"https": ":443", "http": ":80"}
+
+
+def is_loopback(host: str) -> bool:
+    """Plain http is allowed for these alone: it never leaves the machine."""
+    return host in ("localhost", "127.0.0.1", "[::1]", "::1") or host.endswith(".localhost")
+
+
+def _https(url: str) -> str:
+    try:
+        parts = urlsplit(url)
+        host = parts.hostname or ""
+        _ = parts.port
+    except ValueError:
+        raise ValueError("this is not a URL") from None
+    if parts.scheme != "https" and not (parts.scheme == "http" and is_loopback(host)):
+        raise ValueError("the URL must begin with https://")
+    if not host or UNSAFE.search(url) or not url.isascii():
+        raise ValueError("this is not a URL")
+    if parts.username is not None or parts.password is not None:
+        raise ValueError("a URL with a user name in it is not accepted")
+    return url
+
+
+def _color(text: str) -> str:
+    found = re.fullmatch(r"#([0-9a-f]{3}|[0-9a-f]{6})", text.lower())
+    if found is None:
+        raise ValueError("a colour is written #rrggbb")
+    digits = found[1]
+    return "#" + (digits if len(digits) == 6 else "".join(digit * 2 for digit in digits))
+
+
+def _email(text: str) -> str:
+    try:
+        found = validate_email(text, check_deliverability=False)
+    except EmailNotValidError:
+        raise ValueError("this is not an e-mail address") from None
+    return found.normalized
+
+
+def _lower(value: Any) -> Any:
+    return value.strip().lower() if isinstance(value, str) else value
+
+
+def _origin(text: str) -> str:
+    scheme, _, rest = text.partition("://")
+    if scheme == "http" and not is_loopback(rest.partition(":")[0]):
+        raise ValueError("an origin begins with https:// unless it is on localhost")
+    if rest.endswith(DEFAULT_PORT[scheme]):
+        raise ValueError("browsers leave the default port out of an origin; so must you")
+    if ".." in rest or rest.startswith((".", "-")):
+        raise ValueError("this is not an origin")
+    return text
+
+
+def _schema(schema: dict[str, Any]) -> dict[str, Any]:
+    from jsonschema import Draft202012Validator, SchemaError  # heavy, and only for who writes one
+
+    if len(repr(schema)) > SCHEMA_BYTES:
+        raise ValueError(f"a schema has at most {SCHEMA_BYTES} bytes")
+    _small_and_local(schema, SCHEMA_DEPTH)
+    try:
+        Draft202012Validator.check_schema(schema)
+    except SchemaError as error:
+        place = "/".join(str(part) for part in error.absolute_path) or "the schema"
+        raise ValueError(f"not a JSON Schema (2020-12): see {place}") from None
+    if schema.get("type", "object") != "object":
+        raise ValueError("metadata are objects: the schema's type must be object")
+    return schema
+
+
+NAMED: Final = frozenset({"properties", "$defs", "definitions", "dependentSchemas"})
+"""Keywords whose members are named by the author, each holding a schema."""
+DATA: Final = frozenset({"const", "default", "enum", "examples"})
+
+
+def _small_and_local(value: Any, depth: int, *, named: bool = False) -> None:
+    """References are followed inside the schema only; expressions that could run for ever are
+    not accepted, since users choose what is matched against them."""
+    if depth == 0:
+        raise ValueError("the schema is nested too deeply")
+    if isinstance(value, list):
+        for part in value:
+            _small_and_local(part, depth - 1)
+    if not isinstance(value, dict):
+        return
+    for name, part in value.items():
+        if named:
+            _small_and_local(part, depth - 1)
+        elif name in ("$ref", "$dynamicRef") and not str(part).startswith("#"):
+            raise ValueError("a $ref may only point inside the schema")
+        elif name in ("pattern", "patternProperties"):
+            raise ValueError(f"{name} is not accepted: use enum, format, minLength, maxLength")
+        elif name not in DATA:
+            _small_and_local(part, depth - 1, named=name in NAMED)
+
+
+HttpsUrl = Annotated[str, Field(max_length=2000), AfterValidator(_https)]
+Color = Annotated[str, Field(max_length=7), AfterValidator(_color)]
+SupportEmail = Annotated[str, Field(max_length=254), AfterValidator(_email)]
+NewDomain = Annotated[EmailDomain, BeforeValidator(_lower)]
+NewOrigin = Annotated[Origin, AfterValidator(_origin), BeforeValidator(_lower)]
+MetadataSchema = Annotated[dict[str, Any], AfterValidator(_schema)]
+
+
+class SettingsChange(AppSettings):
+    """Settings to change; what is left out stays. A name we do not know is refused: a setting
+    that was misspelt must not silently do nothing."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    allowed_email_domains: list[NewDomain] = Field(default=[], max_length=1000)
+    blocked_email_domains: list[NewDomain] = Field(default=[], max_length=1000)
+    allowed_origins: list[NewOrigin] = Field(
+        default=[], max_length=100, description="Exact origins: scheme, host and port."
+    )
+    user_metadata_schema: MetadataSchema | None = None
+    public_metadata_schema: MetadataSchema | None = None
+    private_metadata_schema: MetadataSchema | None = None
+
+    @field_validator("auth_methods")
+    @classmethod
+    def _once(cls, methods: list[AuthMethod]) -> list[AuthMethod]:
+        if len(set(methods)) != len(methods):
+            raise ValueError("each method once")
+        return methods
+
+    @field_validator("captcha")
+    @classmethod
+    def _reachable(cls, captcha: Any) -> Any:
+        if captcha is not None:
+            _https(captcha.verify_url)
+            if captcha.script_url is not None:
+                _https(captcha.script_url)
+        return captcha
+
+
+class ApplicationPatch(Contract):
+    """What to change; what is left out stays, null clears."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    name: str = Field(default="", min_length=1, max_length=100)
+    logo_url: HttpsUrl | None = None
+    favicon_url: HttpsUrl | None = None
+    primary_color: Color | None = Field(default=None, examples=["#3355ff"])
+    support_email: SupportEmail | None = None
+    homepage_url: HttpsUrl | None = None
+    privacy_policy_url: HttpsUrl | None = None
+    terms_url: HttpsUrl | None = None
+    settings: SettingsChange = Field(default=SettingsChange(), description="Merged, name by name.")
+
+
+class UpdateApplication(
+    Request[Application], subject="tenancy.application.update", needs="apps:write"
+):
+    """Change name, branding or settings. Effective everywhere before the answer is read."""
+
+    slug: str = Field(max_length=63)
+    changes: ApplicationPatch
+
+
+class DeletionNotConfirmed(Conflict):
+    """The slug was not typed back."""
+
+    code, title = "deletion_not_confirmed", "Type the slug to confirm the deletion."
+
+
+class DashboardStays(Forbidden):
+    """The built-in application is neither deleted nor handed over."""
+
+    code, title = "dashboard_stays", "The Dashboard can be neither deleted nor transferred."
+
+
+class DeleteApplication(
+    Request[Done], subject="tenancy.application.delete", needs="apps:delete", within=60.0
+):
+    """The end of an application and of everything in it, at once and for good."""
+
+    slug: str = Field(max_length=63)
+    confirm: str = Field(max_length=63, description="The slug again.")
+
+
+class TransferApplication(
+    Request[Application], subject="tenancy.application.transfer", needs="apps:transfer"
+):
+    """Hand an application to another team of the caller's; operators to any team."""
+
+    slug: str = Field(max_length=63)
+    owner_org_id: Id
+
+
+class GetSettings(
+    Request[AppSettings], subject="tenancy.settings.get", needs="settings:read", safe=True
+):
+    """The application's whole settings, defaults included."""
+
+
+class UpdateSettings(
+    Request[AppSettings], subject="tenancy.settings.update", needs="settings:write"
+):
+    """Merge these into the application's settings; the whole object comes back."""
+
+    changes: SettingsChange

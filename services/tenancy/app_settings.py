@@ -1,0 +1,68 @@
+"""An application's settings, in the application's own context."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+from common import audit
+from common.context import Context
+from common.contracts.applications import GetSettings, SettingsChange, UpdateSettings
+from common.contracts.audit import ApplicationUpdated
+from common.contracts.tenancy import ApplicationNotFound, AppSettings
+from common.problems import Invalid
+from tenancy.deps import Deps
+from tenancy.queries import applications
+
+
+async def get(deps: Deps, ctx: Context, _: GetSettings) -> AppSettings:
+    async with deps.db.reading(ctx) as db:
+        row = await applications.by_id(db, id=ctx.app_id)
+    if row is None:
+        raise ApplicationNotFound
+    return AppSettings.model_validate(row.settings)
+
+
+async def update(deps: Deps, ctx: Context, asked: UpdateSettings) -> AppSettings:
+    async with deps.db.transaction(ctx) as tx:
+        row = await applications.locked_by_id(tx, id=ctx.app_id)
+        if row is None:
+            raise ApplicationNotFound
+        settings, changed = merged(row.settings, asked.changes)
+        if changed:
+            await applications.update(tx, replace(row, settings=settings))
+            fields = [f"settings.{name}" for name in changed]
+            await audit.record(tx, ctx, ApplicationUpdated(fields=fields))
+    await deps.changes.publish(ctx, "application", ctx.app_id)
+    return AppSettings.model_validate(settings)
+
+
+def merged(stored: dict[str, Any], change: SettingsChange) -> tuple[dict[str, Any], list[str]]:
+    """What is stored from now on, and the names of what differs. Only what somebody chose is
+    stored, so that a better default reaches whoever never chose. Raises Invalid naming each
+    setting that does not go together with another."""
+    given = change.model_dump(mode="json", exclude_unset=True)
+    before = AppSettings.model_validate(stored).model_dump(mode="json")
+    settings = {**stored, **given}
+    flaws = _disagreements(AppSettings.model_validate(settings), set(given))
+    if flaws:
+        raise Invalid(errors=flaws)
+    return settings, [name for name, value in given.items() if before[name] != value]
+
+
+def _disagreements(settings: AppSettings, given: set[str]) -> list[dict[str, str]]:
+    """Only where one of the two was just given: what stood before must not hinder other changes."""
+    flaws = []
+    idle = settings.session_idle_ttl
+    if {"session_ttl", "session_idle_ttl"} & given and idle and idle > settings.session_ttl:
+        message = "longer than session_ttl, so it would never take effect"
+        flaws.append({"field": "session_idle_ttl", "message": message})
+    restricted = {"signup_mode", "allowed_email_domains"} & given
+    if restricted and settings.signup_mode == "restricted" and not settings.allowed_email_domains:
+        message = "signup_mode `restricted` needs at least one domain"
+        flaws.append({"field": "allowed_email_domains", "message": message})
+    both = set(settings.allowed_email_domains) & set(settings.blocked_email_domains)
+    if both and {"allowed_email_domains", "blocked_email_domains"} & given:
+        message = "a domain is allowed and blocked at once"
+        flaws.append({"field": "blocked_email_domains", "message": message})
+    return flaws

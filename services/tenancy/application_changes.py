@@ -1,0 +1,123 @@
+"""Applications: changing, handing over and deleting them."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+import asyncpg
+
+from common import audit
+from common.context import Context
+from common.contracts.applications import (
+    ApplicationPatch,
+    DashboardStays,
+    DeleteApplication,
+    DeletionNotConfirmed,
+    TransferApplication,
+    UpdateApplication,
+)
+from common.contracts.audit import (
+    ApplicationDeleted,
+    ApplicationTransferred,
+    ApplicationUpdated,
+)
+from common.contracts.base import Done
+from common.contracts.tenancy import Application, ApplicationNotFound
+from common.db import Db, rebind
+from common.problems import Invalid
+from tenancy import app_settings, ownership
+from tenancy.applications import OWNER_CONSTRAINT
+from tenancy.deps import Deps
+from tenancy.queries import applications
+from tenancy.queries.applications import Row
+from tenancy.tenants import application
+
+
+async def update(deps: Deps, ctx: Context, asked: UpdateApplication) -> Application:
+    async with deps.db.transaction(ctx) as tx:
+        row = await _held(tx, ctx, asked.slug)
+        changed, fields = _patched(row, asked.changes)
+        inside = ownership.inside(ctx, row.id)
+        if fields:
+            await applications.update(tx, changed)
+            await rebind(tx, row.id)
+            await audit.record(tx, inside, ApplicationUpdated(fields=fields))
+    await deps.changes.publish(inside, "application", row.id)
+    return await _as_it_is(deps, ctx, asked.slug)
+
+
+async def transfer(deps: Deps, ctx: Context, asked: TransferApplication) -> Application:
+    ownership.from_dashboard(ctx)
+    try:
+        async with deps.db.transaction(ctx) as tx:
+            row = await _handed_over(tx, ctx, asked)
+    except asyncpg.ForeignKeyViolationError as error:
+        if error.constraint_name != OWNER_CONSTRAINT:
+            raise
+        raise Invalid(errors=[_owner_flaw("there is no such team")]) from None
+    await deps.changes.publish(ctx.of(row.id), "application", row.id)
+    async with deps.db.reading(ctx) as db:
+        moved = await applications.by_id(db, id=row.id)  # it need not be the caller's any more
+    if moved is None:
+        raise ApplicationNotFound
+    return application(deps.hosts, moved)
+
+
+async def _handed_over(tx: Db, ctx: Context, asked: TransferApplication) -> Row:
+    row = await _held(tx, ctx, asked.slug)
+    if row.is_dashboard:
+        raise DashboardStays
+    if asked.owner_org_id not in ctx.caller.teams and not ctx.caller.may("apps:write:all"):
+        raise Invalid(errors=[_owner_flaw("this is not one of your teams")])
+    await applications.hand_over(tx, id=row.id, owner_org_id=asked.owner_org_id)
+    handed = ApplicationTransferred(
+        application_id=row.id, from_org_id=row.owner_org_id, to_org_id=asked.owner_org_id
+    )
+    await audit.record(tx, ctx, handed)
+    return row
+
+
+async def delete(deps: Deps, ctx: Context, asked: DeleteApplication) -> Done:
+    """Everything in it goes in this one transaction; the Dashboard's log keeps that it was."""
+    ownership.from_dashboard(ctx)
+    async with deps.db.transaction(ctx) as tx:
+        row = await _held(tx, ctx, asked.slug)
+        if row.is_dashboard:
+            raise DashboardStays
+        if asked.confirm != row.slug:
+            raise DeletionNotConfirmed
+        await applications.quarantine(tx, slug=row.slug, days=deps.slug_quarantine_days)
+        await audit.record(tx, ctx, ApplicationDeleted(application_id=row.id, slug=row.slug))
+        await applications.delete(tx, id=row.id, within=ctx.remaining())
+    deps.sealer.forget(row.id)
+    await deps.changes.publish(ctx.of(row.id), "application", row.id)
+    return Done()
+
+
+async def _held(tx: Db, ctx: Context, slug: str) -> Row:
+    row = await applications.locked(tx, slug=slug)
+    if row is None or not ownership.owns(ctx, row, "write"):
+        raise ApplicationNotFound
+    return row
+
+
+async def _as_it_is(deps: Deps, ctx: Context, slug: str) -> Application:
+    async with deps.db.reading(ctx) as db:
+        row = await ownership.find(db, ctx, slug, "write")
+    return application(deps.hosts, row)
+
+
+def _patched(row: Row, changes: ApplicationPatch) -> tuple[Row, list[str]]:
+    """The row as it shall be, and the names of what differs."""
+    given: dict[str, Any] = changes.model_dump(exclude_unset=True, exclude={"settings"})
+    settings, changed = app_settings.merged(row.settings, changes.settings)
+    fields = [name for name, value in given.items() if getattr(row, name) != value]
+    return replace(row, **given, settings=settings), [
+        *fields,
+        *(f"settings.{name}" for name in changed),
+    ]
+
+
+def _owner_flaw(message: str) -> dict[str, str]:
+    return {"field": "owner_org_id", "message": message}

@@ -1,0 +1,265 @@
+"""API keys: shown once, ended at once, replaced without a gap."""
+
+from __future__ import annotations
+
+import asyncio
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from tests.service.tenancy.conftest import World, secret_key_of
+
+from common.context import Caller
+from common.contracts.api_keys import (
+    AlreadyRotated,
+    ApiKeyNotFound,
+    CreateApiKey,
+    ListApiKeys,
+    RevokeApiKey,
+    RotateApiKey,
+    TooManyApiKeys,
+)
+from common.contracts.tenancy import VerifyApiKey
+from common.crypto import Keys
+from common.ids import DASHBOARD, new_id
+from common.problems import Forbidden, Invalid, Unauthenticated
+from common.testing import context
+from tenancy import api_keys
+
+ANYONE = context(DASHBOARD)
+
+
+async def test_a_list_shows_prefixes_only(world: World) -> None:
+    """Neither the key nor its digest is in the list; each is told by its first 12 characters."""
+    made = await world.application()
+
+    listed = await world.call(secret_key_of(made.id), ListApiKeys())
+
+    assert [key.key[:12] for key in made.api_keys] == [key.key_prefix for key in listed.api_keys]
+    text = listed.model_dump_json()
+    assert all(key.key not in text and "hash" not in text for key in made.api_keys)
+
+
+async def test_a_list_goes_on_where_the_page_ended(world: World) -> None:
+    """Pages hold every key once."""
+    made = await world.application()
+    ctx = secret_key_of(made.id)
+    for number in range(3):
+        await world.call(ctx, CreateApiKey(name=f"key {number}"))
+
+    first = await world.call(ctx, ListApiKeys(limit=3))
+    second = await world.call(ctx, ListApiKeys(limit=3, cursor=first.next))
+
+    names = [key.name for key in (*first.api_keys, *second.api_keys)]
+    assert names == [None, None, "key 0", "key 1", "key 2"]
+    assert second.next is None
+
+
+async def test_a_key_with_name_and_end(world: World) -> None:
+    """It works until its end and not after; the holder's end reaches the gateway."""
+    made = await world.application()
+    ends = datetime.now(UTC) + timedelta(days=90)
+
+    key = await world.call(
+        secret_key_of(made.id), CreateApiKey(key_type="publishable", name="Web", expires_at=ends)
+    )
+
+    assert (key.key[:8], key.name, key.expires_at) == ("pk_live_", "Web", ends)
+    assert (await world.call(ANYONE, VerifyApiKey(key=key.key))).expires_at == ends
+    await world.owner.execute(
+        "UPDATE application_api_keys SET expires_at = now() - interval '1 second' WHERE id = $1",
+        key.id,
+    )
+    with pytest.raises(Unauthenticated):
+        await world.call(ANYONE, VerifyApiKey(key=key.key))
+    listed = await world.call(secret_key_of(made.id), ListApiKeys())
+    assert key.id not in [other.id for other in listed.api_keys]
+
+
+async def test_an_end_in_the_past_is_refused(world: World) -> None:
+    """Such a key would never have worked."""
+    made = await world.application()
+
+    with pytest.raises(Invalid):
+        await world.call(
+            secret_key_of(made.id),
+            CreateApiKey(expires_at=datetime.now(UTC) - timedelta(seconds=1)),
+        )
+
+
+async def test_a_revoked_key_is_dead_at_once(world: World) -> None:
+    """The drop message with its id goes out before the answer; a second time it is not found."""
+    made = await world.application()
+    ctx, key = secret_key_of(made.id), made.api_keys[1]
+
+    await world.call(ctx, RevokeApiKey(id=key.id))
+
+    assert world.changes.heard[-1] == (made.id, "api_key", key.id)
+    with pytest.raises(Unauthenticated):
+        await world.call(ANYONE, VerifyApiKey(key=key.key))
+    with pytest.raises(ApiKeyNotFound):
+        await world.call(ctx, RevokeApiKey(id=key.id))
+    assert (await world.events(made.id)).count("api_key_revoked") == 1
+
+
+async def test_a_rotated_key_lives_a_day_longer(world: World) -> None:
+    """Both work during the grace; the old one names its successor and cannot be rotated again."""
+    made = await world.application()
+    ctx, old = secret_key_of(made.id), made.api_keys[1]
+
+    new = await world.call(ctx, RotateApiKey(id=old.id))
+
+    for key in (old.key, new.key):
+        assert (await world.call(ANYONE, VerifyApiKey(key=key))).app_id == made.id
+    listed = {key.id: key for key in (await world.call(ctx, ListApiKeys())).api_keys}
+    left = listed[old.id].expires_at - datetime.now(UTC)
+    assert timedelta(hours=23, minutes=59) < left <= timedelta(hours=24)
+    assert listed[old.id].rotated_to == new.id
+    assert (new.key_type, new.expires_at) == ("secret", None)
+    with pytest.raises(AlreadyRotated):
+        await world.call(ctx, RotateApiKey(id=old.id))
+    assert "api_key_rotated" in await world.events(made.id)
+
+
+async def test_a_key_about_to_end_does_not_live_longer_by_rotation(world: World) -> None:
+    """The grace never extends a life; the successor gets as long a life as the old one had."""
+    made = await world.application()
+    ctx = secret_key_of(made.id)
+    ends = datetime.now(UTC) + timedelta(hours=1)
+    old = await world.call(ctx, CreateApiKey(expires_at=ends))
+
+    new = await world.call(ctx, RotateApiKey(id=old.id))
+
+    listed = {key.id: key for key in (await world.call(ctx, ListApiKeys())).api_keys}
+    assert listed[old.id].expires_at == ends
+    assert abs(new.expires_at - ends) < timedelta(minutes=1)
+
+
+async def test_racing_rotations_make_one_successor(world: World) -> None:
+    """Of several at once one wins."""
+    made = await world.application()
+    ctx, old = secret_key_of(made.id), made.api_keys[1]
+
+    outcomes = await asyncio.gather(
+        *(world.call(ctx, RotateApiKey(id=old.id)) for _ in range(5)), return_exceptions=True
+    )
+
+    assert sum(isinstance(outcome, AlreadyRotated) for outcome in outcomes) == 4
+    assert len((await world.call(ctx, ListApiKeys())).api_keys) == 3
+
+
+async def test_a_key_of_another_application_is_not_found(world: World) -> None:
+    """A cannot revoke, rotate or see the keys of B."""
+    a, b = await world.application(), await world.application()
+    foreign = b.api_keys[1]
+
+    for request in (RevokeApiKey(id=foreign.id), RotateApiKey(id=foreign.id)):
+        with pytest.raises(ApiKeyNotFound):
+            await world.call(secret_key_of(a.id), request)
+    listed = await world.call(secret_key_of(a.id), ListApiKeys())
+
+    assert foreign.id not in [key.id for key in listed.api_keys]
+    assert (await world.call(ANYONE, VerifyApiKey(key=foreign.key))).app_id == b.id
+
+
+async def test_a_reading_developer_sees_keys_and_makes_none(world: World) -> None:
+    """`apps:read` steps in with reading permissions: enough for the list, not for more."""
+    from tenancy.applications import READING
+
+    made = await world.application()
+    ctx = context(made.id, Caller("developer", new_id(), frozenset(READING)))
+
+    assert (await world.call(ctx, ListApiKeys())).api_keys
+    for request in (CreateApiKey(), RevokeApiKey(id=made.api_keys[0].id)):
+        with pytest.raises(Forbidden):
+            await world.call(ctx, request)
+
+
+async def test_the_number_of_keys_is_limited(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    """An application cannot be filled with keys."""
+    monkeypatch.setattr(api_keys, "LIMIT", 3)
+    made = await world.application()
+    await world.call(secret_key_of(made.id), CreateApiKey())
+
+    with pytest.raises(TooManyApiKeys):
+        await world.call(secret_key_of(made.id), CreateApiKey())
+
+
+@pytest.mark.parametrize("key", ["", "sk_live_x", "sk_live_" + "a" * 49, "pk_test_" + "0" * 49])
+async def test_a_malformed_key_costs_no_query(
+    world: World, monkeypatch: pytest.MonkeyPatch, key: str
+) -> None:
+    """What has not our form is refused before the database is asked."""
+
+    def asked(*_: object) -> None:
+        raise AssertionError("the database was asked")
+
+    monkeypatch.setattr("common.db.Database.reading", asked)
+    with pytest.raises(Unauthenticated):
+        await world.call(ANYONE, VerifyApiKey(key=key))
+
+
+async def test_the_key_itself_is_nowhere_in_the_database(world: World) -> None:
+    """Only a keyed digest is stored, under the active master key's id."""
+    made = await world.application()
+
+    rows = await world.owner.fetch("SELECT * FROM application_api_keys")
+
+    stored = str([dict(row) for row in rows])
+    assert all(key.key[12:] not in stored for key in made.api_keys)
+    assert all(row["key_hash"].startswith("k1.") for row in rows)
+
+
+async def test_keys_survive_a_change_of_the_master_key(world: World) -> None:
+    """While the former master key is still configured, keys made under it are known."""
+    from dataclasses import replace
+
+    from tenancy.handlers import HANDLERS
+
+    made = await world.application()
+    newer = Keys.parse("k2:" + "7xI0VniQq83vEjRWeJCrze8SNFZ4kKvN7xI0VniQq83=")
+    both = Keys((*newer.masters, *world.deps.keys.masters))
+
+    world.bus.serve(replace(world.deps, keys=both), HANDLERS)
+    assert (await world.call(ANYONE, VerifyApiKey(key=made.api_keys[0].key))).app_id == made.id
+    world.bus.serve(replace(world.deps, keys=newer), HANDLERS)
+    with pytest.raises(Unauthenticated):
+        await world.call(ANYONE, VerifyApiKey(key=made.api_keys[0].key))
+
+
+async def test_last_use_is_written_in_batches(world: World) -> None:
+    """A thousand uses are one write; what was used last stands, also when two processes flush."""
+    made = await world.application()
+    key = made.api_keys[1]
+    for _ in range(20):
+        await world.call(ANYONE, VerifyApiKey(key=key.key))
+    before = await world.owner.fetchval(
+        "SELECT last_used_at FROM application_api_keys WHERE id = $1", key.id
+    )
+
+    await world.deps.usage.flush()
+
+    assert before is None
+    listed = {
+        row.id: row for row in (await world.call(secret_key_of(made.id), ListApiKeys())).api_keys
+    }
+    assert datetime.now(UTC) - listed[key.id].last_used_at < timedelta(seconds=30)
+    assert listed[made.api_keys[0].id].last_used_at is None
+
+
+async def test_a_lost_database_loses_no_use(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A flush that fails is made up for by the next."""
+    made = await world.application()
+    await world.call(ANYONE, VerifyApiKey(key=made.api_keys[0].key))
+
+    async def lost(*_: object, **__: object) -> None:
+        raise OSError
+
+    with monkeypatch.context() as patched:
+        patched.setattr("tenancy.queries.api_keys.used", lost)
+        await world.deps.usage.flush()
+    await world.deps.usage.flush()
+
+    assert await world.owner.fetchval(
+        "SELECT last_used_at IS NOT NULL FROM application_api_keys WHERE id = $1",
+        made.api_keys[0].id,
+    )

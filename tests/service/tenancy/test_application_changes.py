@@ -1,0 +1,352 @@
+"""Changing, handing over and deleting applications."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Any
+
+import pytest
+from tests.service.tenancy.conftest import MEMBER, World, secret_key_of
+
+from common.context import SYSTEM_CALLER
+from common.contracts.applications import (
+    ApplicationPatch,
+    DashboardStays,
+    DeleteApplication,
+    DeletionNotConfirmed,
+    GetSettings,
+    SettingsChange,
+    TransferApplication,
+    UpdateApplication,
+    UpdateSettings,
+)
+from common.contracts.tenancy import (
+    ApplicationNotFound,
+    CreateApplication,
+    EnsureApplication,
+    GetApplication,
+    GetTenant,
+    ResolveHost,
+    SlugTaken,
+    UnknownHost,
+    VerifyApiKey,
+)
+from common.ids import DASHBOARD, new_id
+from common.problems import Forbidden, Invalid, Problem, Unauthenticated
+from common.testing import context
+
+
+def patch(slug: str, **changes: Any) -> UpdateApplication:
+    return UpdateApplication(slug=slug, changes=ApplicationPatch.model_validate(changes))
+
+
+async def test_only_what_is_given_changes(world: World) -> None:
+    """Names that are left out stay, null clears, settings are merged."""
+    team = await world.team()
+    made, ctx = await world.application(team), await world.developer(team)
+    await world.call(
+        ctx, patch(made.slug, primary_color="#ABC", logo_url="https://x.example/l.png")
+    )
+    await world.call(ctx, patch(made.slug, settings={"session_ttl": 3600}))
+
+    found = await world.call(
+        ctx, patch(made.slug, logo_url=None, name="New", settings={"mfa_policy": "optional"})
+    )
+
+    assert (found.name, found.logo_url, found.primary_color) == ("New", None, "#aabbcc")
+    assert (found.settings.session_ttl, found.settings.mfa_policy) == (3600, "optional")
+    assert found.updated_at > made.updated_at
+    stored = await world.owner.fetchval("SELECT settings FROM applications WHERE id = $1", made.id)
+    assert "password_min_length" not in stored  # never chosen: a better default will reach it
+
+
+async def test_a_change_is_announced_and_audited(world: World) -> None:
+    """Every process hears of it; the log of the application names the fields, not their values."""
+    team = await world.team()
+    made, ctx = await world.application(team), await world.developer(team)
+    world.changes.heard.clear()
+
+    await world.call(ctx, patch(made.slug, name="New", settings={"session_ttl": 3600}))
+    tenant = await world.call(context(made.id, SYSTEM_CALLER), GetTenant())
+
+    assert [(made.id, "application", made.id)] == world.changes.heard
+    assert (tenant.name, tenant.settings.session_ttl) == ("New", 3600)
+    row = await world.owner.fetchrow(
+        "SELECT * FROM audit_logs WHERE app_id = $1 AND event_type = 'application_updated'", made.id
+    )
+    assert row is not None
+    assert row["event_data"] == '{"fields": ["name", "settings.session_ttl"]}'
+    assert (row["actor_kind"], row["actor_id"]) == ("developer", ctx.caller.id)
+
+
+async def test_a_change_that_changes_nothing_is_not_audited(world: World) -> None:
+    """Sending what stands already leaves no record."""
+    team = await world.team()
+    made, ctx = await world.application(team), await world.developer(team)
+
+    await world.call(ctx, patch(made.slug, name=made.name, settings={"session_ttl": 86_400}))
+
+    assert "application_updated" not in await world.events(made.id)
+
+
+async def test_all_flaws_are_named_at_once(world: World) -> None:
+    """One answer lists every field that is wrong, and no value."""
+    team = await world.team()
+    made, ctx = await world.application(team), await world.developer(team)
+    wrong = {
+        "name": "",
+        "logo_url": "javascript:alert(1)",
+        "terms_url": "https://user:hunter2@x.example",
+        "primary_color": "red;}",
+        "support_email": "nobody",
+        "settings": {
+            "session_ttl": 5,
+            "auth_methods": [],
+            "allowed_origins": ["https://*.example.com"],
+            "blocked_email_domains": ["no domain"],
+            "misspelt": 1,
+        },
+    }
+
+    request = UpdateApplication.model_construct(
+        slug=made.slug, changes=ApplicationPatch.model_construct(**wrong)
+    )
+    with pytest.raises(Invalid) as refused:
+        await world.call(ctx, request)
+
+    fields = {error["field"] for error in refused.value.extra["errors"]}
+    assert fields == {
+        "changes.name",
+        "changes.logo_url",
+        "changes.terms_url",
+        "changes.primary_color",
+        "changes.support_email",
+        "changes.settings.session_ttl",
+        "changes.settings.auth_methods",
+        "changes.settings.allowed_origins.0",
+        "changes.settings.blocked_email_domains.0",
+        "changes.settings.misspelt",
+    }
+    assert "hunter2" not in str(refused.value.to_wire())
+
+
+async def test_settings_that_contradict_each_other_are_named(world: World) -> None:
+    """Each pair that cannot both hold is refused, and nothing is stored."""
+    made = await world.application()
+    ctx = secret_key_of(made.id)
+    change = SettingsChange(
+        session_ttl=600,
+        session_idle_ttl=3600,
+        signup_mode="restricted",
+        allowed_email_domains=[],
+    )
+
+    with pytest.raises(Invalid) as refused:
+        await world.call(ctx, UpdateSettings(changes=change))
+
+    fields = [error["field"] for error in refused.value.extra["errors"]]
+    assert fields == ["session_idle_ttl", "allowed_email_domains"]
+    assert (await world.call(ctx, GetSettings())).signup_mode == "open"
+
+
+async def test_settings_come_back_whole(world: World) -> None:
+    """An application's own key merges its settings and reads all of them."""
+    made = await world.application()
+    ctx = secret_key_of(made.id)
+
+    changed = await world.call(
+        ctx, UpdateSettings(changes=SettingsChange(allowed_origins=["https://App.example"]))
+    )
+
+    assert changed.allowed_origins == ["https://app.example"]
+    assert changed.password_min_length == 8
+    assert changed == await world.call(ctx, GetSettings())
+    assert (made.id, "application", made.id) in world.changes.heard
+    for nobody in (context(made.id), secret_key_of(new_id())):
+        with pytest.raises(Problem):
+            await world.call(nobody, GetSettings())
+
+
+async def test_racing_changes_lose_nothing(world: World) -> None:
+    """Two changes of different settings at the same time both stand."""
+    made = await world.application()
+    ctx = secret_key_of(made.id)
+    changes = [
+        {"session_ttl": 3600},
+        {"mfa_policy": "required"},
+        {"password_min_length": 12},
+        {"default_locale": "de"},
+    ]
+
+    await asyncio.gather(
+        *(
+            world.call(ctx, UpdateSettings(changes=SettingsChange.model_validate(change)))
+            for change in changes
+        )
+    )
+
+    found = (await world.call(ctx, GetSettings())).model_dump()
+    assert {name: found[name] for change in changes for name in change} == {
+        name: value for change in changes for name, value in change.items()
+    }
+
+
+async def test_only_its_team_changes_an_application(world: World) -> None:
+    """Another team, a read-only member and another application's key change nothing."""
+    team, other = await world.team(), await world.team()
+    made, foreign = await world.application(team), await world.application(other)
+    stranger = await world.developer(other)
+
+    for request in (
+        patch(made.slug, name="X"),
+        DeleteApplication(slug=made.slug, confirm=made.slug),
+        TransferApplication(slug=made.slug, owner_org_id=other),
+    ):
+        with pytest.raises(ApplicationNotFound):
+            await world.call(stranger, request)
+        with pytest.raises(Forbidden):
+            await world.call(await world.developer(team, may=MEMBER), request)
+    with pytest.raises(ApplicationNotFound):
+        await world.call(secret_key_of(foreign.id), patch(made.slug, name="X"))
+    reader = await world.developer(other, may=MEMBER | {"apps:write", "apps:read:all"})
+    with pytest.raises(ApplicationNotFound):
+        await world.call(reader, patch(made.slug, name="X"))
+
+    found = await world.call(await world.operator(), GetApplication(slug=made.slug))
+    assert (found.name, found.owner_org_id) == (made.name, team)
+
+
+async def test_an_application_is_handed_to_another_team(world: World) -> None:
+    """Whoever is in both teams may; it then belongs to the other, and both logs say so."""
+    here, there = await world.team(), await world.team()
+    made, ctx = await world.application(here), await world.developer(here, there)
+
+    moved = await world.call(ctx, TransferApplication(slug=made.slug, owner_org_id=there))
+
+    assert moved.owner_org_id == there
+    with pytest.raises(ApplicationNotFound):
+        await world.call(await world.developer(here), GetApplication(slug=made.slug))
+    assert "application_transferred" in await world.events(DASHBOARD)
+
+
+async def test_it_is_not_handed_to_strangers(world: World) -> None:
+    """Not to a team the caller is not in, and not, by an operator, to one that does not exist."""
+    here, there = await world.team(), await world.team()
+    made = await world.application(here)
+
+    with pytest.raises(Invalid):
+        await world.call(
+            await world.developer(here), TransferApplication(slug=made.slug, owner_org_id=there)
+        )
+    with pytest.raises(Invalid):
+        await world.call(
+            await world.operator(), TransferApplication(slug=made.slug, owner_org_id=new_id())
+        )
+    moved = await world.call(
+        await world.operator(), TransferApplication(slug=made.slug, owner_org_id=there)
+    )
+    assert moved.owner_org_id == there
+
+
+async def test_deleting_takes_everything_in_it(world: World) -> None:
+    """Rows of every table go with it, its host and keys are dead, and the Dashboard's log knows."""
+    team = await world.team()
+    made, kept = await world.application(team), await world.application(team)
+    for app_id in (made.id, kept.id):
+        await world.owner.execute(
+            "INSERT INTO users (app_id, id) VALUES ($1, $2)", app_id, new_id()
+        )
+        await world.owner.execute(
+            "INSERT INTO data_keys (app_id, id, wrapped) VALUES ($1, 'dek', 'sealed')", app_id
+        )
+        await world.owner.execute(
+            "INSERT INTO custom_domains (app_id, id, domain, verification_token)"
+            " VALUES ($1, $2, 'auth.shop.example', 'x')",
+            app_id,
+            new_id(),
+        )
+    ctx = await world.developer(team)
+
+    await world.call(ctx, DeleteApplication(slug=made.slug, confirm=made.slug))
+
+    assert set(await _rows_of(world, made.id)) == {"audit_outbox"}  # events still to be sent
+    with pytest.raises(UnknownHost):
+        await world.call(context(DASHBOARD), ResolveHost(host=f"{made.slug}.localhost:8080"))
+    for key in made.api_keys:
+        with pytest.raises(Unauthenticated):
+            await world.call(context(DASHBOARD), VerifyApiKey(key=key.key))
+    assert (made.id, "application", made.id) == world.changes.heard[-1]
+    assert "application_deleted" in await world.events(DASHBOARD)
+    tables = {"application_api_keys", "audit_logs", "audit_outbox", "custom_domains", "data_keys"}
+    assert set(await _rows_of(world, kept.id)) == tables | {"users"}
+
+
+async def test_deleting_needs_the_slug_typed_back(world: World) -> None:
+    """Anything else than the slug itself is a conflict, and nothing goes."""
+    team = await world.team()
+    made, ctx = await world.application(team), await world.developer(team)
+
+    for typed in ("", made.slug.upper(), made.slug + " ", made.name):
+        with pytest.raises(DeletionNotConfirmed):
+            await world.call(ctx, DeleteApplication(slug=made.slug, confirm=typed))
+
+    assert (await world.call(ctx, GetApplication(slug=made.slug))).id == made.id
+
+
+async def test_the_dashboard_stays(world: World) -> None:
+    """Not even an operator deletes it or gives it away."""
+    ctx, team = await world.operator(), await world.team()
+
+    with pytest.raises(DashboardStays):
+        await world.call(ctx, DeleteApplication(slug="dashboard", confirm="dashboard"))
+    with pytest.raises(DashboardStays):
+        await world.call(ctx, TransferApplication(slug="dashboard", owner_org_id=team))
+
+
+async def test_a_deleted_slug_is_not_given_away(world: World) -> None:
+    """Cookies and links that name it still exist: it is free again only after the quarantine."""
+    system = context(DASHBOARD, SYSTEM_CALLER)
+    made = await world.call(system, EnsureApplication(slug="former", name="Former"))
+    await world.call(await world.operator(), DeleteApplication(slug=made.slug, confirm=made.slug))
+
+    with pytest.raises(SlugTaken):
+        await world.call(system, CreateApplication(name="Again", slug="former"))
+    assert (
+        await world.owner.fetchval("SELECT count(*) FROM applications WHERE slug = 'former'") == 0
+    )
+    await world.owner.execute("UPDATE deleted_slugs SET free_at = now()")
+
+    again = await world.call(system, CreateApplication(name="Again", slug="former"))
+    assert again.id != made.id
+
+
+async def test_two_deletions_race(world: World) -> None:
+    """One deletes, the other finds nothing."""
+    team = await world.team()
+    made, ctx = await world.application(team), await world.developer(team)
+    request = DeleteApplication(slug=made.slug, confirm=made.slug)
+
+    outcomes = await asyncio.gather(
+        world.call(ctx, request), world.call(ctx, request), return_exceptions=True
+    )
+
+    assert sorted(type(outcome).__name__ for outcome in outcomes) == ["ApplicationNotFound", "Done"]
+    assert (await world.events(DASHBOARD)).count("application_deleted") == 1
+
+
+async def _rows_of(world: World, app_id: str) -> dict[str, int]:
+    """Rows of the application by table, over every table that has the column."""
+    tables = await world.owner.fetch(
+        """
+        SELECT c.relname FROM pg_class c JOIN pg_attribute a ON a.attrelid = c.oid
+        WHERE a.attname = 'app_id' AND c.relkind IN ('p', 'r') AND NOT c.relispartition
+          AND c.relnamespace = 'public'::regnamespace
+        """
+    )
+    counted = {
+        row["relname"]: await world.owner.fetchval(
+            f"SELECT count(*) FROM {row['relname']} WHERE app_id = $1", app_id
+        )
+        for row in tables
+    }
+    return {table: count for table, count in counted.items() if count}
