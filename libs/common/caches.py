@@ -15,7 +15,7 @@ Key = tuple[str, ...]
 """(app_id, kind of thing, …)"""
 
 
-@dataclass
+@dataclass(eq=False)
 class Cache(Generic[V]):
     """Least recently written goes first when full; nothing lives longer than `ttl` seconds.
 
@@ -33,13 +33,20 @@ class Cache(Generic[V]):
     _pending: dict[Key, asyncio.Future[V]] = field(default_factory=dict)
     _drops: int = 0
 
+    def __post_init__(self) -> None:
+        self.hits = self.misses = 0
+        metrics.CACHES.known.add(self)
+
     def get(self, key: Key) -> V | None:
         found = self._entries.get(key)
         if found is None:
+            self.misses += 1
             return None
         if found[0] < self.clock():
             self._forget(key)
+            self.misses += 1
             return None
+        self.hits += 1
         return found[1]
 
     def put(
@@ -65,9 +72,7 @@ class Cache(Generic[V]):
         """The cached value, or `load`ed once however many ask at the same time."""
         found = self.get(key)
         if found is not None:
-            metrics.CACHE.labels(self.name, "hit").inc()
             return found
-        metrics.CACHE.labels(self.name, "miss").inc()
         pending = self._pending.get(key)
         if pending is not None:
             try:

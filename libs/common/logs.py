@@ -5,8 +5,10 @@ Never tokens, codes, passwords or e-mail addresses.
 
 from __future__ import annotations
 
+import asyncio
 import logging
 import sys
+import time
 from typing import Any
 
 import orjson
@@ -34,6 +36,7 @@ def configure(service: str, level: str = "info") -> None:
         cache_logger_on_first_use=True,
     )
     structlog.contextvars.bind_contextvars(service=service)
+    lines.configure(service, number <= logging.INFO)
     handler = _Bridge()
     logging.basicConfig(handlers=[handler], level=max(number, logging.INFO), force=True)
     for noisy in ("uvicorn.access", "httpx", "asyncio", "nats"):
@@ -51,6 +54,42 @@ class _Bridge(logging.Handler):
         extra = {k: v for k, v in record.__dict__.items() if k not in _RESERVED}
         logger = structlog.get_logger(module=record.name)
         logger.log(record.levelno, record.getMessage(), exc_info=record.exc_info or None, **extra)
+
+
+class Lines:
+    """The wide lines of a busy process: encoded once, written in batches.
+
+    A line waits at most `EVERY` seconds in memory; a killed process loses those.
+    """
+
+    EVERY = 0.1
+
+    def __init__(self) -> None:
+        self._waiting: list[bytes] = []
+        self._service = ""
+        self._on = True
+
+    def configure(self, service: str, on: bool) -> None:
+        self._service, self._on = service, on
+
+    def write(self, fields: dict[str, Any]) -> None:
+        if not self._on:
+            return
+        fields["service"] = self._service
+        fields["at"] = time.time()
+        if not self._waiting:
+            asyncio.get_running_loop().call_later(self.EVERY, self.flush)
+        self._waiting.append(orjson.dumps(fields, default=str))
+
+    def flush(self) -> None:
+        if self._waiting:
+            self._waiting.append(b"")
+            sys.stdout.buffer.write(b"\n".join(self._waiting))
+            sys.stdout.buffer.flush()
+            self._waiting.clear()
+
+
+lines = Lines()
 
 
 def get(name: str) -> Any:

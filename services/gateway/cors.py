@@ -8,6 +8,8 @@ from gateway.visit import Visit
 
 PUBLIC = ("/.well-known/", "/oauth2/jwks")
 CALLABLE = ("/api/", "/oauth2/token", "/oauth2/userinfo", "/oauth2/revoke", "/oauth2/introspect")
+ANYBODY: Headers = [(b"access-control-allow-origin", b"*")]
+VARIES: Headers = [(b"vary", b"Origin")]
 METHODS = b"GET, POST, PUT, PATCH, DELETE"
 ALLOWED_HEADERS = b"authorization, content-type, dpop, idempotency-key, traceparent"
 EXPOSED = b"www-authenticate, retry-after, ratelimit, ratelimit-policy, dpop-nonce"
@@ -16,12 +18,14 @@ EXPOSED = b"www-authenticate, retry-after, ratelimit, ratelimit-policy, dpop-non
 def headers(visit: Visit) -> Headers:
     """What a response to this request says about cross-origin reading."""
     if visit.path.startswith(PUBLIC):
-        return [(b"access-control-allow-origin", b"*")]
+        return ANYBODY
     if visit.tenant is None or not visit.path.startswith(CALLABLE):
         return []
-    found: Headers = [(b"vary", b"Origin")]
     origin = visit.header(b"origin")
-    if origin is not None and origin in visit.tenant.settings.allowed_origins:
+    if origin is None:
+        return VARIES
+    found = list(VARIES)
+    if origin in visit.tenant.settings.allowed_origins:
         found += [
             (b"access-control-allow-origin", origin.encode("latin-1")),
             (b"access-control-allow-credentials", b"true"),

@@ -11,7 +11,7 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from typing import Any, Final
 
-import orjson
+from prometheus_client import Histogram
 
 from common import logs, metrics
 from common.contracts.tenancy import Tenant
@@ -33,7 +33,7 @@ Hot = Callable[[Visit], Awaitable[Answer]]
 """An endpoint that the edge answers itself."""
 Refuse = Callable[[Problem, str], Answer]
 
-API_POLICY: Final = b"default-src 'none'; frame-ancestors 'none'"
+API_POLICY: Final = (b"content-security-policy", b"default-src 'none'; frame-ancestors 'none'")
 MAX_HEADERS: Final = 32_768
 """Bytes of names and values together."""
 
@@ -60,6 +60,8 @@ class Edge:
     start: Callable[[], Awaitable[None]]
     stop: Callable[[], Awaitable[None]]
     common_headers: Headers = field(init=False)
+    _known: frozenset[str] = frozenset()
+    _timers: dict[tuple[str, int], Histogram] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         self.common_headers = [
@@ -145,9 +147,13 @@ class Edge:
 
     async def _tenant(self, visit: Visit) -> Tenant:
         raw: Headers = visit.scope["headers"]
-        if sum(len(name) + len(value) for name, value in raw) > MAX_HEADERS:
+        size = hosts = 0
+        for name, value in raw:
+            size += len(name) + len(value)
+            hosts += name == b"host"
+        if size > MAX_HEADERS:
             raise TooLarge("the headers are too large")
-        if sum(name == b"host" for name, _ in raw) != 1:
+        if hosts != 1:
             raise BadRequest("exactly one Host header is needed")
         host = visit.headers[b"host"].decode("latin-1")
         visit.host = canonical(host, self.gateway.settings.scheme)
@@ -181,28 +187,29 @@ class Edge:
         took = time.perf_counter() - visit.started
         route = visit.scope.get("route")
         path = getattr(route, "path", None) or (visit.path if status < 400 else "-")
-        metrics.HTTP.labels(path if path in self._known else "other", str(status)).observe(took)
-        log.info(
-            "http",
-            method=visit.method,
-            path=visit.path[:200],
-            status=status,
-            ms=round(took * 1000, 2),
-            app_id=visit.tenant.app_id if visit.tenant else None,
-            ip=visit.ip,
-            trace=visit.trace,
-            **visit.facts,
+        timer = self._timers.get((path, status))
+        if timer is None:
+            timer = metrics.HTTP.labels(path if path in self._known else "other", str(status))
+            if path in self._known:
+                self._timers[path, status] = timer
+        timer.observe(took)
+        logs.lines.write(
+            {
+                "event": "http",
+                "method": visit.method,
+                "path": visit.path[:200],
+                "status": status,
+                "ms": round(took * 1000, 2),
+                "app_id": visit.tenant.app_id if visit.tenant else None,
+                "ip": visit.ip,
+                "trace": visit.trace,
+                **visit.facts,
+            }
         )
-
-    @property
-    def _known(self) -> frozenset[str]:
-        return self._paths
-
-    _paths: frozenset[str] = frozenset()
 
     def know(self, paths: frozenset[str]) -> None:
         """The paths that may label a metric: never what a stranger typed."""
-        self._paths = paths | {path for _, path in (*self.hot, *self.internal)}
+        self._known = paths | {path for _, path in (*self.hot, *self.internal)}
 
 
 @dataclass
@@ -257,16 +264,9 @@ class Sent:
 
     def _complete(self, headers: Headers) -> Headers:
         visit = self.visit
-        headers = [*headers, *self.edge.common_headers, *cors.headers(visit)]
+        found = [*headers, *self.edge.common_headers, *cors.headers(visit)]
         if not any(name == b"content-security-policy" for name, _ in headers):
-            headers.append((b"content-security-policy", API_POLICY))
-        headers.extend((b"set-cookie", cookie) for cookie in visit.cookies_out)
-        return headers
-
-
-def text(status: int, body: str) -> Answer:
-    return Answer(status, body.encode(), [(b"content-type", b"text/plain; charset=utf-8")])
-
-
-def dumps(value: object) -> bytes:
-    return orjson.dumps(value)
+            found.append(API_POLICY)
+        if visit.cookies_out:
+            found.extend((b"set-cookie", cookie) for cookie in visit.cookies_out)
+        return found

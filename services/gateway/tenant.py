@@ -28,9 +28,12 @@ def canonical(host: str, scheme: str) -> str:
 
 async def resolve(gateway: Gateway, host: str, deadline: float) -> Tenant:
     """The application that answers on a canonical host. Raises UnknownHost."""
+    key = (UNKNOWN, "host", host)
+    if (known := gateway.tenants.get(key)) is not None:
+        return known
     ctx = Context(DASHBOARD, deadline=deadline, trace=new_trace())
     return await gateway.tenants.fetch(
-        (UNKNOWN, "host", host),
+        key,
         lambda: gateway.bus.call(ctx, ResolveHost(host=host)),
         tags=lambda tenant: [("application", tenant.app_id)],
     )
