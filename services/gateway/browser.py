@@ -20,12 +20,19 @@ TOKEN: Final = 200
 """Characters; a longer cookie is none of ours."""
 
 
-def begin(visit: Visit, signed: SignedInSession) -> None:
-    """Set the cookie of a new session; the one before, if of another user, stays an account."""
-    active = _active(visit)
-    others = [token for token in _others(visit) if token not in (active, signed.token)]
-    if active and active != signed.token:
-        others.insert(0, active)
+async def begin(visit: Visit, signed: SignedInSession) -> None:
+    """Set the cookie of a new session; those before stay accounts of this browser, except those of
+    the same user, which end: a cookie from before signing in is worth nothing afterwards."""
+    others = []
+    for token in filter(None, [_active(visit), *_others(visit)]):
+        try:
+            user_id = (await session_by_token(visit, token)).session.user_id
+        except NoSession:
+            continue
+        if user_id != signed.session.user_id:
+            others.append(token)
+        elif token != signed.token:
+            await visit.gateway.bus.call(visit.context(), SignOut(token=token))
     _write(visit, signed.token, others, _left(signed.session))
 
 

@@ -13,7 +13,7 @@ from fastapi import FastAPI
 from starlette.responses import Response
 
 from common.problems import Problem
-from gateway.pages import render
+from gateway.pages import errors
 from gateway.visit import Visit
 
 
@@ -33,4 +33,4 @@ def wanted(visit: Visit) -> bool:
 
 async def problem(visit: Visit, error: Problem) -> Response:
     """An error as a page."""
-    return render.problem(visit, error)
+    return errors.problem(visit, error)

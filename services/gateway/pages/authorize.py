@@ -6,27 +6,53 @@ A pending request waits at oidc under a name, which travels through the sign-in 
 
 from __future__ import annotations
 
-from urllib.parse import urlencode
+from typing import Final
+from urllib.parse import urlencode, urlsplit
 
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from common.contracts.oidc import Authorization, Authorize, Params, ResumeAuthorization
+from common.contracts.oidc import Authorization, Authorize, ResumeAuthorization
 from common.problems import BadRequest
 from gateway import browser, csrf, forms
 from gateway.callers import session_of
-from gateway.pages import render
+from gateway.languages import N_
+from gateway.pages import errors, trail
+from gateway.pages.forms import at
+from gateway.pages.render import Page, go, open_page, origin_of
+from gateway.state import Signed
 from gateway.visit import Visit
+
+LONGEST: Final = 6000
+"""Bytes of parameters that fit into an address."""
+
+ASKS: Final = {
+    "openid": ("person", N_("Know who you are here")),
+    "profile": ("person", N_("See your name, picture and language")),
+    "email": ("mail", N_("See your e-mail address")),
+    "phone": ("phone", N_("See your phone number")),
+    "address": ("mail", N_("See your postal address")),
+    "offline_access": ("clock", N_("Keep this access while you are away")),
+}
+"""What the scopes of OpenID Connect Core 5.4 and 11 mean to a person."""
 
 
 async def authorize(request: Request) -> Response:
     """GET or POST /oauth2/authorize (RFC 6749 section 3.1, OpenID Connect Core 3.1.2.1)"""
     visit: Visit = request.scope["visit"]
-    params = forms.query(visit) if visit.method == "GET" else await forms.form(visit)
-    session = browser.facts(await session_of(visit))
-    asked = Authorize(params=params, session=session)
-    return follow(visit, await visit.gateway.bus.call(visit.context(), asked))
+    if visit.method == "POST":
+        params = await forms.form(visit)
+        query = urlencode(params)
+        if len(query) <= LONGEST:
+            # Posted from another site, the browser kept its cookies (SameSite=Lax) to itself; it
+            # brings them along to where it is sent.
+            return go(f"/oauth2/authorize?{query}")
+    else:
+        params = forms.query(visit)
+    signed = await session_of(visit)
+    asked = Authorize(params=params, session=browser.facts(signed))
+    return follow(visit, signed, await visit.gateway.bus.call(visit.context(), asked))
 
 
 async def resume(request: Request) -> Response:
@@ -41,48 +67,58 @@ async def resume(request: Request) -> Response:
             raise BadRequest("say whether you allow it")
     else:
         fields = forms.once(forms.query(visit))
+    signed = await session_of(visit)
     asked = ResumeAuthorization(
         request=fields.get("request", ""),
-        session=browser.facts(await session_of(visit)),
+        session=browser.facts(signed),
         consent=consent,
     )
-    return follow(visit, await visit.gateway.bus.call(visit.context(), asked))
+    return follow(visit, signed, await visit.gateway.bus.call(visit.context(), asked))
 
 
-def follow(visit: Visit, what: Authorization) -> Response:
+def follow(visit: Visit, signed: Signed | None, what: Authorization) -> Response:
     """Do what the authorization endpoint decided."""
     if what.kind == "redirect":
         assert what.location is not None
-        return render.go(what.location)
+        return go(what.location)
+    page = open_page(visit, signed, away=True, ui_locales=what.ui_locales)
     if what.kind == "form_post":
-        return render.page(
-            visit,
-            "form_post.html",
-            location=what.location,
-            fields=what.fields,
-            form_action=_origin(what.location or ""),
+        return page.show(
+            "post.html", action=what.location, fields=what.fields, client=what.client_name
         )
-    if what.kind == "consent":
-        return render.page(visit, "consent.html", asked=what)
     if what.kind == "error":
-        return render.page(
-            visit, "error.html", 400, title=what.error, detail=what.error_description
+        return errors.told(page, what.error, what.error_description)
+    if what.kind == "consent" and signed is not None:
+        return _consent(page, what)
+    trail.write(visit, client=what.client_name or "", request=what.request or "")
+    return go(
+        at(
+            "/accounts" if what.kind == "select_account" else "/login",
+            request=what.request,
+            email=what.login_hint,
+            again="1" if what.reauthenticate else None,
         )
-    carried: Params = [("request", what.request or "")]
-    if what.login_hint:
-        carried.append(("email", what.login_hint))
-    if what.ui_locales:
-        carried.append(("ui_locales", what.ui_locales))
-    if what.reauthenticate:
-        carried.append(("again", "1"))
-    page = "/accounts" if what.kind == "select_account" else "/login"
-    return render.go(f"{page}?{urlencode(carried)}")
+    )
 
 
-def _origin(url: str) -> str:
-    """What the page's policy allows its form to be sent to: that one origin."""
-    scheme, _, rest = url.partition("://")
-    return f"{scheme}://{rest.partition('/')[0]}"
+def _consent(page: Page, what: Authorization) -> Response:
+    known = [ASKS[scope] for scope in what.scopes if scope in ASKS]
+    other = [("key", scope) for scope in what.scopes if scope not in ASKS]
+    site = urlsplit(what.client_uri).netloc if what.client_uri else None
+    return page.show(
+        "consent.html",
+        carried={"request": what.request},
+        client=what.client_name or what.client_id,
+        asks=[(sign, page.say(sentence)) for sign, sentence in known] + other,
+        site=site,
+        policy_uri=_web(what.policy_uri),
+        tos_uri=_web(what.tos_uri),
+        switch=at("/accounts", request=what.request),
+    )
+
+
+def _web(url: str | None) -> str | None:
+    return url if url and origin_of(url) else None
 
 
 ROUTES = [

@@ -1,48 +1,219 @@
-"""Templates to responses."""
+"""Pages: a template, in the visitor's language, in the application's colours, under a strict
+Content-Security-Policy that allows no inline script or style."""
 
 from __future__ import annotations
 
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from functools import cache, cached_property
 from pathlib import Path
 from typing import Any, Final
+from urllib.parse import urlencode, urlsplit
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from markupsafe import Markup, escape
 from starlette.responses import HTMLResponse, RedirectResponse, Response
 
-from common.problems import Problem
-from gateway import csrf
-from gateway.visit import Visit
+from common.contracts.tenancy import Branding, Tenant
+from gateway import assets, csrf
+from gateway.languages import OFFERED, Language, first_of, language
+from gateway.pages.forms import query
+from gateway.state import Signed
+from gateway.visit import Visit, set_cookie
 
 TEMPLATES: Final = Path(__file__).parent.parent / "templates"
-POLICY: Final = (
-    "default-src 'none'; style-src 'self'; script-src 'self'; img-src 'self' https: data:; "
-    "font-src 'self'; connect-src 'self'; form-action {forms}; base-uri 'none'; "
-    "frame-ancestors 'none'"
-)
-
-environment = Environment(
-    loader=FileSystemLoader(TEMPLATES),
-    autoescape=True,
-    undefined=StrictUndefined,
-    enable_async=False,
-)
+WEB: Final = re.compile(r"https?://[a-z0-9.-]+(:\d{1,5})?", re.IGNORECASE)
+LANGUAGE_COOKIE: Final = "aero2_locale"
 
 
-def page(visit: Visit, template: str, status: int = 200, **values: Any) -> Response:
-    """Render a template for this visit; never cached."""
-    html = environment.get_template(template).render(
-        app=visit.app, csrf=csrf.form_token(visit), **values
+@cache
+def environment() -> Environment:
+    made = Environment(
+        loader=FileSystemLoader(TEMPLATES),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        extensions=["jinja2.ext.i18n"],
+        auto_reload=False,
     )
-    policy = POLICY.format(forms=values.get("form_action", "'self'"))
-    return HTMLResponse(
-        html, status, headers={"content-security-policy": policy, "cache-control": "no-store"}
+    made.filters["bold"] = lambda text: Markup("<strong><bdi>%s</bdi></strong>") % text
+    return made
+
+
+@dataclass
+class Page:
+    """What templates know of this visit."""
+
+    visit: Visit
+    signed: Signed | None
+    language: Language
+    away: bool = False
+    """A form of this page may end at another site, where the authorization request goes on:
+    browsers hold the redirects after a form, too, against the policy's `form-action`."""
+
+    def show(
+        self,
+        template: str,
+        status: int = 200,
+        *,
+        errors: Mapping[str, str] | None = None,
+        values: Mapping[str, str] | None = None,
+        frames: list[str] | None = None,
+        **more: Any,
+    ) -> Response:
+        """`errors` are sentences by field, "" is for what belongs to none; `values` fill the
+        fields again, passwords never."""
+        words = self.language.words
+        text = (
+            environment()
+            .get_template(template)
+            .render(
+                page=self,
+                app=self.app,
+                branding=self.branding,
+                signed=self.signed,
+                language=self.language,
+                languages=[language(code) for code in OFFERED],
+                errors=dict(errors or {}),
+                values=dict(values or {}),
+                frames=frames or [],
+                csrf_field=self.csrf_field,
+                asset=assets.address,
+                brand=assets.brand_address(self.branding.primary_color),
+                gettext=lambda text, **values: _filled(words.gettext(text), values),
+                ngettext=words.ngettext,
+                _=self.say,
+                now=datetime.now(UTC),
+                **more,
+            )
+        )
+        headers = {
+            "content-security-policy": self.policy(frames or []),
+            "content-language": self.language.code,
+            "cache-control": "no-store",
+        }
+        return HTMLResponse(text, status, headers=headers)
+
+    def close(
+        self,
+        heading: str,
+        says: str,
+        status: int = 200,
+        *,
+        link: str | None = None,
+        button: str = "",
+        primary: bool = False,
+        onward: str | None = None,
+        frames: list[str] | None = None,
+    ) -> Response:
+        """The last page of a way: what has happened, and where one may go on. `onward` is where
+        the browser goes by itself once the `frames` are loaded."""
+        return self.show(
+            "done.html",
+            status,
+            heading=heading,
+            says=says,
+            link=link,
+            button=button,
+            primary=primary,
+            onward=onward,
+            frames=frames,
+        )
+
+    @property
+    def app(self) -> Tenant:
+        return self.visit.app
+
+    @property
+    def say(self) -> Any:
+        return self.language.say
+
+    @cached_property
+    def branding(self) -> Branding:
+        return harmless(self.app.branding)
+
+    def csrf_field(self) -> Markup:
+        token = escape(csrf.form_token(self.visit))
+        return Markup('<input type="hidden" name="csrf" value="%s">') % token
+
+    def may_show(self, picture: str) -> bool:
+        """Only the picture of whoever is signed in: the policy names its origin."""
+        return picture in self._pictures
+
+    @property
+    def _pictures(self) -> list[str]:
+        own = self.signed.session.picture if self.signed else None
+        urls = (self.branding.logo_url, self.branding.favicon_url, own)
+        return [url for url in urls if url and origin_of(url)]
+
+    def in_language(self, other: Language) -> str:
+        """This page in another language."""
+        wanted = {**query(self.visit), "ui_locales": other.code}
+        return f"{self.visit.path}?{urlencode(wanted)}"
+
+    def policy(self, frames: list[str]) -> str:
+        """Our own files, and pictures and frames from where they are known to be."""
+        pictures = sorted({origin_of(url) or "" for url in self._pictures})
+        framed = sorted({origin_of(url) or "" for url in frames})
+        parts = [
+            "default-src 'none'",
+            "script-src 'self'",
+            "style-src 'self'",
+            " ".join(["img-src 'self'", *pictures]),
+            "connect-src 'self'",
+            "base-uri 'none'",
+            "frame-ancestors 'none'",
+        ]
+        if framed:
+            parts.append(" ".join(["frame-src", *framed]))
+        if not self.away:
+            parts.append("form-action 'self'")
+        return "; ".join(parts)
+
+
+def open_page(
+    visit: Visit, signed: Signed | None = None, *, away: bool = False, ui_locales: str | None = None
+) -> Page:
+    """The page of this visit, in the language that was asked for, chosen before, set by the user,
+    wanted by the browser, or the application's, in this order."""
+    asked = first_of(ui_locales or query(visit).get("ui_locales"))
+    if asked is not None and asked != visit.cookies.get(LANGUAGE_COOKIE):
+        secure = visit.gateway.settings.secure
+        visit.cookies_out.append(set_cookie(LANGUAGE_COOKIE, asked, secure=secure, max_age=None))
+    chosen = asked or first_of(
+        visit.cookies.get(LANGUAGE_COOKIE),
+        signed.session.locale if signed else None,
+        visit.header(b"accept-language"),
+        visit.app.settings.default_locale if visit.tenant else None,
     )
-
-
-def problem(visit: Visit, error: Problem) -> Response:
-    """An error for a person."""
-    return page(visit, "error.html", error.status, title=error.title, detail=error.detail)
+    return Page(visit, signed, language(chosen or OFFERED[0]), away)
 
 
 def go(location: str) -> Response:
     """303, so that a POST is never repeated elsewhere (RFC 9700 section 4.12)."""
     return RedirectResponse(location, 303, headers={"cache-control": "no-store"})
+
+
+def _filled(text: str, values: dict[str, object]) -> str:
+    return text % values if values else text
+
+
+def origin_of(url: str) -> str | None:
+    parts = urlsplit(url)
+    origin = f"{parts.scheme}://{parts.netloc}"
+    return origin if WEB.fullmatch(origin) else None
+
+
+def harmless(branding: Branding) -> Branding:
+    """Without addresses that are no web addresses: what an application's developer typed ends up
+    in `href` and `src`, where `javascript:` would be a program."""
+    links = ("logo_url", "favicon_url", "homepage_url", "privacy_policy_url", "terms_url")
+    bad = {
+        name: None
+        for name in links
+        if (url := getattr(branding, name)) is not None and origin_of(url) is None
+    }
+    return branding.model_copy(update=bad) if bad else branding

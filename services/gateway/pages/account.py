@@ -1,0 +1,218 @@
+"""The account of whoever is signed in: profile, address, password, data."""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+import orjson
+from pydantic import ValidationError
+from starlette.responses import Response
+
+from common.contracts.identity import (
+    ChangeEmail,
+    ChangePassword,
+    ConfirmEmail,
+    DeleteMe,
+    ExportMe,
+    GetMe,
+    Me,
+    MyChanges,
+    UpdateMe,
+    WrongCredentials,
+)
+from common.problems import Problem
+from gateway import browser
+from gateway.languages import N_
+from gateway.pages import trail
+from gateway.pages.code import digits
+from gateway.pages.endpoint import own, sent, shown
+from gateway.pages.forms import Fields, at
+from gateway.pages.render import LANGUAGE_COOKIE, Page, go, open_page
+from gateway.pages.sign_up import password_hint
+from gateway.pages.words import errors_of
+from gateway.state import Signed
+from gateway.visit import Visit, set_cookie
+
+NOTICES: Final = {
+    "profile": N_("Your profile is saved."),
+    "address": N_("Your e-mail address is changed."),
+    "password": N_("Your password is changed. All other sessions have ended."),
+    "revoked": N_("The session is revoked."),
+    "others": N_("All other sessions are revoked."),
+}
+
+
+def notice(page: Page, fields: Fields) -> str | None:
+    """What was just done; only sentences of ours."""
+    found = NOTICES.get(fields.text("done"))
+    return page.say(found) if found else None
+
+
+def opened(page: Page, template: str, here: str, fields: Fields, **more: Any) -> Response:
+    """A page of the account."""
+    status = 422 if more.get("errors") else 200
+    done = notice(page, fields) if page.visit.method == "GET" else None
+    return page.show(f"account/{template}", status, here=here, notice=done, **more)
+
+
+async def me_of(visit: Visit, signed: Signed) -> Me:
+    return await visit.gateway.bus.call(visit.context(signed.caller), GetMe())
+
+
+async def profile(visit: Visit, fields: Fields, signed: Signed) -> Response:
+    """GET /account"""
+    page = open_page(visit, signed)
+    return opened(page, "profile.html", "/account", fields, me=await me_of(visit, signed))
+
+
+async def save(visit: Visit, fields: Fields, signed: Signed) -> Response:
+    """POST /account"""
+    page = open_page(visit, signed)
+    try:
+        changes = MyChanges(name=fields.given("name"), locale=fields.given("locale"))
+        await visit.gateway.bus.call(visit.context(signed.caller), UpdateMe(changes=changes))
+    except (Problem, ValidationError) as error:
+        me = await me_of(visit, signed)
+        errors = errors_of(page.language, error)
+        values = {"name": fields.text("name")}
+        return opened(page, "profile.html", "/account", fields, me=me, errors=errors, values=values)
+    secure = visit.gateway.settings.secure  # the user's own language counts from now on
+    visit.cookies_out.append(set_cookie(LANGUAGE_COOKIE, "", secure=secure, max_age=0))
+    return go(at("/account", done="profile"))
+
+
+async def email(visit: Visit, fields: Fields, signed: Signed) -> Response:
+    """GET /account/email"""
+    return _email(open_page(visit, signed), fields)
+
+
+def _email(page: Page, fields: Fields, flow: str | None = None, **more: Any) -> Response:
+    address = trail.read(page.visit).email
+    return opened(
+        page, "email.html", "/account", fields, flow=flow, email=address, carried={}, **more
+    )
+
+
+async def change_email(visit: Visit, fields: Fields, signed: Signed) -> Response:
+    """POST /account/email"""
+    page = open_page(visit, signed)
+    wanted = fields.text("email")
+    try:
+        asked = ChangeEmail(email=wanted)
+        flow = await visit.gateway.bus.call(visit.context(signed.caller), asked)
+    except ValidationError as error:
+        errors = errors_of(page.language, error)
+        return _email(page, fields, errors=errors, values={"email": wanted})
+    trail.mailed(visit, asked.email, flow)
+    return go("/account/email/code")
+
+
+async def email_code(visit: Visit, fields: Fields, signed: Signed) -> Response:
+    """GET /account/email/code"""
+    flow = trail.read(visit).flow
+    return _email(open_page(visit, signed), fields, flow) if flow else go("/account/email")
+
+
+async def confirm_email(visit: Visit, fields: Fields, signed: Signed) -> Response:
+    """POST /account/email/code"""
+    page = open_page(visit, signed)
+    flow = trail.read(visit).flow
+    try:
+        asked = ConfirmEmail(flow=flow, code=digits(fields.text("code")))
+        await visit.gateway.bus.call(visit.context(signed.caller), asked)
+    except (Problem, ValidationError) as error:
+        return _email(page, fields, flow, errors=errors_of(page.language, error))
+    trail.forget(visit)
+    return go(at("/account", done="address"))
+
+
+async def password(visit: Visit, fields: Fields, signed: Signed) -> Response:
+    """GET /account/password"""
+    return await _password(open_page(visit, signed), fields, signed)
+
+
+async def _password(page: Page, fields: Fields, signed: Signed, **more: Any) -> Response:
+    me = await me_of(page.visit, signed)
+    hint = password_hint(page)
+    here = "/account/password"
+    return opened(page, "password.html", here, fields, me=me, password_hint=hint, **more)
+
+
+async def change_password(visit: Visit, fields: Fields, signed: Signed) -> Response:
+    """POST /account/password"""
+    page = open_page(visit, signed)
+    try:
+        asked = ChangePassword(
+            current=fields.get("current") or None, password=fields.get("password", "")
+        )
+        again = await visit.gateway.bus.call(visit.context(signed.caller), asked)
+    except WrongCredentials:
+        errors = {"current": page.say("This is not your present password.")}
+        return await _password(page, fields, signed, errors=errors)
+    except (Problem, ValidationError) as error:
+        return await _password(page, fields, signed, errors=errors_of(page.language, error))
+    await browser.begin(visit, again)
+    return go(at("/account/password", done="password"))
+
+
+async def data(visit: Visit, fields: Fields, signed: Signed) -> Response:
+    """GET /account/data"""
+    return await _data(open_page(visit, signed), fields, signed)
+
+
+async def _data(page: Page, fields: Fields, signed: Signed, **more: Any) -> Response:
+    me = await me_of(page.visit, signed)
+    return opened(page, "data.html", "/account/data", fields, me=me, word=_word(me), **more)
+
+
+def _word(me: Me) -> str:
+    """What is typed to confirm the end of the account."""
+    return me.email or me.id
+
+
+async def export(visit: Visit, fields: Fields, signed: Signed) -> Response:
+    """POST /account/export"""
+    found = await visit.gateway.bus.call(visit.context(signed.caller), ExportMe())
+    body = orjson.dumps(found.model_dump(mode="json"), option=orjson.OPT_INDENT_2)
+    name = f"{visit.app.slug}-account.json"
+    headers = {
+        "content-disposition": f'attachment; filename="{name}"',
+        "cache-control": "no-store",
+    }
+    return Response(body, media_type="application/json", headers=headers)
+
+
+async def delete(visit: Visit, fields: Fields, signed: Signed) -> Response:
+    """POST /account/delete"""
+    page = open_page(visit, signed)
+    word = _word(await me_of(visit, signed))
+    if fields.text("confirm").casefold() != word.casefold():
+        errors = {"confirm": page.say("Type %(word)s exactly.", word=word)}
+        return await _data(page, fields, signed, errors=errors)
+    try:
+        asked = DeleteMe(password=fields.get("password") or None)
+        await visit.gateway.bus.call(visit.context(signed.caller), asked)
+    except WrongCredentials:
+        errors = {"password": page.say("This is not your password.")}
+        values = {"confirm": fields.text("confirm")}
+        return await _data(page, fields, signed, errors=errors, values=values)
+    await browser.end(visit)
+    return Page(visit, None, page.language).close(
+        page.say("Your account is deleted"),
+        page.say("Nothing of it is left here. You can close this page."),
+    )
+
+
+ROUTES = [
+    shown("/account", own(profile)),
+    sent("/account", own(save)),
+    shown("/account/email", own(email)),
+    sent("/account/email", own(change_email)),
+    shown("/account/email/code", own(email_code)),
+    sent("/account/email/code", own(confirm_email)),
+    shown("/account/password", own(password)),
+    sent("/account/password", own(change_password)),
+    shown("/account/data", own(data)),
+    sent("/account/export", own(export)),
+    sent("/account/delete", own(delete)),
+]

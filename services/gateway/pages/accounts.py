@@ -1,0 +1,40 @@
+"""Several accounts in one browser: which one is active."""
+
+from __future__ import annotations
+
+from starlette.responses import Response
+
+from common.problems import BadRequest
+from gateway import browser
+from gateway.callers import session_of
+from gateway.pages import trail
+from gateway.pages.endpoint import sent, shown
+from gateway.pages.forms import Fields, at
+from gateway.pages.render import go, open_page
+from gateway.pages.sign_in import carried, destination
+from gateway.visit import Visit
+
+
+async def show(visit: Visit, fields: Fields) -> Response:
+    """GET /accounts"""
+    people = [signed.session for signed in await browser.accounts(visit)]
+    if not people:
+        return go(at("/login", **carried(fields)))
+    page = open_page(visit, await session_of(visit), away="request" in fields)
+    return page.show(
+        "accounts.html",
+        carried=carried(fields),
+        people=people,
+        client=trail.read(visit).client_of(fields),
+        add=at("/login", add="1", **carried(fields)),
+    )
+
+
+async def choose(visit: Visit, fields: Fields) -> Response:
+    """POST /accounts"""
+    if not await browser.switch(visit, fields.text("session")):
+        raise BadRequest("this browser has no such account")
+    return go(destination(visit, fields))
+
+
+ROUTES = [shown("/accounts", show), sent("/accounts", choose)]

@@ -1,0 +1,160 @@
+"""The code and the link of one mail. The code works anywhere, the link only in the browser that
+asked for it, and only after a click: mail scanners open links too."""
+
+from __future__ import annotations
+
+import re
+
+from pydantic import ValidationError
+from starlette.responses import Response
+
+from common.contracts.identity import (
+    LinkSpent,
+    OtherBrowser,
+    SignInWithCode,
+    SignInWithLink,
+    VerifyEmail,
+)
+from common.problems import Problem
+from gateway import csrf
+from gateway.pages import trail
+from gateway.pages.endpoint import sent, shown
+from gateway.pages.forms import Fields, at
+from gateway.pages.render import Page, go, open_page
+from gateway.pages.sign_in import begun, carried
+from gateway.pages.words import errors_of
+from gateway.visit import Visit
+
+
+def digits(text: str) -> str:
+    """A code as it was sent: pasted ones bring spaces and dashes along."""
+    return re.sub(r"[\s\-\u2010-\u2015]", "", text)[:20]
+
+
+async def show(visit: Visit, fields: Fields) -> Response:
+    """GET /login/code"""
+    known = trail.read(visit)
+    if not known.flow:
+        return go(at("/login", **carried(fields)))
+    return _ask(open_page(visit, away="request" in fields), fields)
+
+
+def _ask(page: Page, fields: Fields, errors: dict[str, str] | None = None) -> Response:
+    known, going = trail.read(page.visit), carried(fields)
+    start = "/signup" if known.signing_up else "/login"
+    return page.show(
+        "code.html",
+        422 if errors else 200,
+        errors=errors,
+        carried=going,
+        email=known.email,
+        action="/login/code",
+        change=at(start, email=known.email, **going),
+        resend=None if known.signing_up else "/login/code/send",
+        with_link="magic_link" in page.app.settings.auth_methods,
+        button=page.say("Create account") if known.signing_up else page.say("Sign in"),
+        extra="",
+        **known.code_times(),
+    )
+
+
+async def enter(visit: Visit, fields: Fields) -> Response:
+    """POST /login/code"""
+    page = open_page(visit, away="request" in fields)
+    try:
+        asked = SignInWithCode(
+            flow=trail.read(visit).flow,
+            code=digits(fields.text("code")),
+            browser=csrf.browser_id(visit),
+            locale=page.language.code,
+        )
+        signed = await visit.gateway.bus.call(visit.context(), asked)
+    except ValidationError:
+        return go(at("/login", **carried(fields)))
+    except Problem as error:
+        return _ask(page, fields, errors_of(page.language, error))
+    return await begun(visit, fields, signed)
+
+
+async def link(visit: Visit, fields: Fields) -> Response:
+    """GET /login/link?token="""
+    page = open_page(visit)
+    return page.show(
+        "link.html",
+        carried={"token": fields.given("token")},
+        action="/login/link",
+        heading=page.say("Sign in to %(name)s", name=visit.app.name),
+        says=page.say("One click and you are in."),
+        button=page.say("Sign in"),
+    )
+
+
+async def follow(visit: Visit, fields: Fields) -> Response:
+    """POST /login/link"""
+    page = open_page(visit)
+    try:
+        asked = SignInWithLink(
+            token=fields.text("token"), browser=csrf.browser_id(visit), locale=page.language.code
+        )
+        signed = await visit.gateway.bus.call(visit.context(), asked)
+    except OtherBrowser:
+        return page.close(
+            page.say("Another browser"),
+            page.say(
+                "This link works in the browser where you asked for it. "
+                "Go back there and enter the code from the same mail."
+            ),
+            403,
+        )
+    except (LinkSpent, ValidationError):
+        return spent(page, at("/login"), page.say("Sign in"))
+    return await begun(visit, fields, signed)
+
+
+def spent(page: Page, link: str, button: str) -> Response:
+    """A link that does not work any more."""
+    return page.close(
+        page.say("This link does not work any more"),
+        page.say("It was used already or has expired. Ask for a new one."),
+        410,
+        link=link,
+        button=button,
+    )
+
+
+async def address_link(visit: Visit, fields: Fields) -> Response:
+    """GET /verify-email?token="""
+    page = open_page(visit)
+    return page.show(
+        "link.html",
+        carried={"token": fields.given("token")},
+        action="/verify-email",
+        heading=page.say("Confirm your e-mail address"),
+        says=page.say("One click and %(name)s knows that it is yours.", name=visit.app.name),
+        button=page.say("Confirm address"),
+    )
+
+
+async def confirm_address(visit: Visit, fields: Fields) -> Response:
+    """POST /verify-email"""
+    page = open_page(visit)
+    try:
+        await visit.gateway.bus.call(visit.context(), VerifyEmail(token=fields.text("token")))
+    except (LinkSpent, ValidationError):
+        return spent(page, "/account", page.say("Your account"))
+    return page.close(
+        page.say("Your address is confirmed"),
+        page.say("You can close this page."),
+        link="/account",
+        button=page.say("Your account"),
+    )
+
+
+ROUTES = [
+    shown("/login/code", show),
+    sent("/login/code", enter),
+    shown("/login/link", link),
+    sent("/login/link", follow),
+    shown("/verify-email", address_link),
+    sent("/verify-email", confirm_address),
+]

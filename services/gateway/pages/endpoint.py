@@ -1,0 +1,65 @@
+"""The frame of every page handler: who is there, the form checked, problems shown as pages."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Route
+
+from common.contracts.identity import FreshSignInNeeded
+from common.problems import Unauthenticated
+from gateway import csrf
+from gateway.callers import session_of
+from gateway.pages.forms import Fields, at, form, query
+from gateway.pages.render import go
+from gateway.state import Signed
+from gateway.visit import Visit
+
+Handler = Callable[[Visit, Fields], Awaitable[Response]]
+"""Of a page anybody may see; the fields are the query's or the form's."""
+OwnHandler = Callable[[Visit, Fields, Signed], Awaitable[Response]]
+"""Of a page for whoever is signed in."""
+
+
+def shown(path: str, handler: Handler) -> Route:
+    """GET. Changes nothing."""
+
+    async def endpoint(request: Request) -> Response:
+        visit: Visit = request.scope["visit"]
+        return await handler(visit, query(visit))
+
+    return Route(path, endpoint, methods=["GET"], name=path)
+
+
+def sent(path: str, handler: Handler) -> Route:
+    """POST of a form of ours. Raises CrossSite for any other."""
+
+    async def endpoint(request: Request) -> Response:
+        visit: Visit = request.scope["visit"]
+        fields = await form(visit)
+        csrf.check_form(visit, fields.get("csrf"))
+        return await handler(visit, fields)
+
+    return Route(path, endpoint, methods=["POST"], name=path)
+
+
+def own(handler: OwnHandler) -> Handler:
+    """Sends to the sign-in page whoever is not signed in, or not freshly enough for this."""
+
+    async def guarded(visit: Visit, fields: Fields) -> Response:
+        back = visit.path
+        if visit.method == "GET" and visit.scope["query_string"]:
+            back += "?" + visit.scope["query_string"].decode("latin-1")
+        signed = await session_of(visit)
+        if signed is None:
+            return go(at("/login", return_to=back))
+        try:
+            return await handler(visit, fields, signed)
+        except FreshSignInNeeded:
+            return go(at("/login/confirm", return_to=back))
+        except Unauthenticated:  # ended since the cache heard of it
+            return go(at("/login", return_to=back))
+
+    return guarded

@@ -1,0 +1,75 @@
+"""Errors as pages: what happened, what to do, and a reference for whoever is asked for help."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from starlette.responses import HTMLResponse, Response
+
+from common.problems import Problem, RateLimited
+from gateway.languages import N_
+from gateway.pages.render import Page, open_page
+from gateway.visit import Visit
+
+WORDS: Final[dict[int, tuple[str, str]]] = {
+    400: (
+        N_("This request cannot be understood"),
+        N_("Go back to where you came from and try again."),
+    ),
+    401: (N_("You are not signed in"), N_("Sign in and try again.")),
+    403: (N_("You may not do this"), N_("Go back and reload the page, then try again.")),
+    404: (N_("There is no such page"), N_("Check the address, or start at the beginning.")),
+    405: (N_("There is no such page"), N_("Check the address, or start at the beginning.")),
+    410: (N_("This does not exist any more"), N_("It was used already or has expired.")),
+    413: (N_("This is too large"), N_("Send less at once.")),
+    422: (N_("This is not valid"), N_("Go back and check what you entered.")),
+    429: (N_("Too many attempts"), N_("Wait a little and try again.")),
+    503: (N_("Not available just now"), N_("This part of the service is away. Try again soon.")),
+    504: (N_("This took too long"), N_("Nothing is lost. Try again in a moment.")),
+}
+OTHERWISE: Final = (
+    N_("Something went wrong on our side"),
+    N_("It is written down. Try again in a moment."),
+)
+
+
+def problem(visit: Visit, error: Problem) -> Response:
+    """A problem for a person."""
+    if visit.tenant is None:
+        return _bare(error)
+    page = open_page(visit)
+    heading, says = WORDS.get(error.status, OTHERWISE)
+    response = _page(page, error.status, page.say(heading), page.say(says))
+    if isinstance(error, RateLimited) or error.status == 503:
+        response.headers["retry-after"] = str(max(1, int(error.extra.get("retry_after", 1))))
+    return response
+
+
+def told(page: Page, error: str | None, description: str | None) -> Response:
+    """What the authorization endpoint may tell only the person (RFC 6749 section 4.1.2.1)."""
+    return _page(
+        page,
+        400,
+        page.say("This sign-in request is not valid"),
+        page.say("The application that sent you here has to mend this. Go back and tell it."),
+        ": ".join(filter(None, [error, description])),
+    )
+
+
+def _page(page: Page, status: int, heading: str, says: str, detail: str = "") -> Response:
+    return page.show(
+        "error.html",
+        status,
+        heading=heading,
+        says=says,
+        detail=detail,
+        reference=page.visit.trace[3:35],
+        link="/" if page.app.is_dashboard else "/account",
+        button=page.say("Start page") if page.app.is_dashboard else page.say("Your account"),
+    )
+
+
+def _bare(error: Problem) -> Response:
+    """No application answers on this host: nobody's name, colours or words."""
+    text = f"<!doctype html><html lang=en><title>{error.status}</title><p>{error.title}"
+    return HTMLResponse(text, error.status)

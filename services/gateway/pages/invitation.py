@@ -1,0 +1,95 @@
+"""The landing page of an invitation into an organization."""
+
+from __future__ import annotations
+
+from pydantic import ValidationError
+from starlette.responses import Response
+
+from common.contracts.organizations import (
+    AcceptOrganizationInvitation,
+    GetOrganizationOffer,
+    OrganizationInvitationNotFound,
+    OrganizationOffer,
+    OtherAddress,
+)
+from gateway.callers import session_of
+from gateway.pages.code import spent
+from gateway.pages.endpoint import own, sent, shown
+from gateway.pages.forms import Fields, at
+from gateway.pages.render import Page, open_page
+from gateway.state import Signed
+from gateway.visit import Visit
+
+
+async def _offer(visit: Visit, token: str) -> OrganizationOffer | None:
+    try:
+        asked = GetOrganizationOffer(token=token)
+        return await visit.gateway.bus.call(visit.context(), asked)
+    except (OrganizationInvitationNotFound, ValidationError):
+        return None
+
+
+async def show(visit: Visit, fields: Fields) -> Response:
+    """GET /accept-org-invite?token="""
+    page = open_page(visit, await session_of(visit))
+    token = fields.text("token")
+    offer = await _offer(visit, token)
+    if offer is None:
+        return spent(page, "/login", page.say("Sign in"))
+    if page.signed is None:
+        return _sign_in_first(page, offer, token)
+    return page.show(
+        "link.html",
+        carried={"token": token},
+        action="/accept-org-invite",
+        heading=page.say("Join %(name)s", name=offer.org_name),
+        says=page.say(
+            "The invitation is for %(email)s; you are signed in as %(me)s.",
+            email=offer.email,
+            me=page.signed.session.email or page.signed.session.name or "",
+        ),
+        button=page.say("Accept invitation"),
+    )
+
+
+def _sign_in_first(page: Page, offer: OrganizationOffer, token: str) -> Response:
+    back = at("/accept-org-invite", token=token)
+    return page.close(
+        page.say("Join %(name)s", name=offer.org_name),
+        page.say(
+            "Sign in as %(email)s, or create an account with this address.", email=offer.email
+        ),
+        link=at("/login", email=offer.email, return_to=back),
+        button=page.say("Continue"),
+        primary=True,
+    )
+
+
+async def accept(visit: Visit, fields: Fields, signed: Signed) -> Response:
+    """POST /accept-org-invite"""
+    page = open_page(visit, signed)
+    token = fields.text("token")
+    try:
+        asked = AcceptOrganizationInvitation(token=token)
+        joined = await visit.gateway.bus.call(visit.context(signed.caller), asked)
+    except OtherAddress:
+        back = at("/accept-org-invite", token=token)
+        return page.close(
+            page.say("Another address"),
+            page.say("This invitation was sent to another address. Sign in with that one."),
+            403,
+            link=at("/login", add="1", return_to=back),
+            button=page.say("Use another account"),
+        )
+    except (OrganizationInvitationNotFound, ValidationError):
+        return spent(page, "/account", page.say("Your account"))
+    return page.close(
+        page.say("You are a member of %(name)s", name=joined.name),
+        page.say("You can close this page or go on."),
+        link="/" if visit.app.is_dashboard else "/account",
+        button=page.say("Continue"),
+        primary=True,
+    )
+
+
+ROUTES = [shown("/accept-org-invite", show), sent("/accept-org-invite", own(accept))]

@@ -1,0 +1,99 @@
+"""Signing out: here, or at the wish of a relying party."""
+
+from __future__ import annotations
+
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Route
+
+from common.contracts.oidc import EndedSession, EndSession
+from gateway import browser, csrf, forms
+from gateway.callers import session_of
+from gateway.pages import errors
+from gateway.pages.endpoint import sent, shown
+from gateway.pages.forms import Fields
+from gateway.pages.render import Page, go, open_page
+from gateway.visit import Visit
+
+
+async def ask(visit: Visit, fields: Fields) -> Response:
+    """GET /logout"""
+    signed = await session_of(visit)
+    if signed is None:
+        return _done(open_page(visit))
+    return _confirm(open_page(visit, signed), "/logout", {}, None)
+
+
+def _confirm(
+    page: Page, action: str, carried: dict[str, str | None], client: str | None
+) -> Response:
+    stay = "/" if page.app.is_dashboard else "/account"
+    return page.show("logout.html", action=action, carried=carried, client=client, stay=stay)
+
+
+async def leave(visit: Visit, fields: Fields) -> Response:
+    """POST /logout"""
+    if fields.get("all"):
+        await browser.end_all(visit)
+    else:
+        await browser.end(visit)
+    return go("/logout/done")
+
+
+async def done(visit: Visit, fields: Fields) -> Response:
+    """GET /logout/done"""
+    return _done(open_page(visit, await session_of(visit)))
+
+
+def _done(page: Page, frames: list[str] | None = None, onward: str | None = None) -> Response:
+    says = page.say("You are signed out of %(name)s in this browser.", name=page.app.name)
+    link, button = onward or "/login", page.say("Continue") if onward else page.say("Sign in")
+    if page.signed:
+        says = page.say("You are signed out. Another account of this browser is active now.")
+        link, button = onward or "/accounts", page.say("Switch account")
+    return page.close(
+        page.say("Signed out"), says, link=link, button=button, onward=onward, frames=frames
+    )
+
+
+async def relying_party(request: Request) -> Response:
+    """GET or POST /oauth2/logout (OpenID Connect RP-Initiated Logout 1.0, section 2). The person's
+    own answer to our question comes with a form token; what a relying party sends has none."""
+    visit: Visit = request.scope["visit"]
+    params = forms.query(visit) if visit.method == "GET" else await forms.form(visit)
+    fields = Fields(reversed(params))
+    answered = visit.method == "POST" and "csrf" in fields
+    if answered:
+        csrf.check_form(visit, fields.get("csrf"))
+    signed = await session_of(visit)
+    asked = EndSession(
+        params=[] if answered else params,
+        session=browser.facts(signed),
+        confirmed=answered,
+        request=fields.given("request") if answered else None,
+    )
+    ended = await visit.gateway.bus.call(visit.context(), asked)
+    page = open_page(visit, signed, away=True)
+    if ended.kind == "error":
+        return errors.told(page, ended.error, ended.error_description)
+    if ended.kind == "confirm" and signed is not None:
+        return _confirm(page, "/oauth2/logout", {"request": ended.request}, ended.client_name)
+    return await _ended(page, ended)
+
+
+async def _ended(page: Page, ended: EndedSession) -> Response:
+    visit, signed = page.visit, page.signed
+    if signed is not None and ended.session_id == signed.session.id:
+        await browser.end(visit)
+    if ended.kind == "redirect" and ended.location and not ended.frontchannel:
+        return go(ended.location)
+    left = Page(visit, None, page.language, away=True)
+    return _done(left, ended.frontchannel, ended.location if ended.kind == "redirect" else None)
+
+
+ROUTES = [
+    shown("/logout", ask),
+    sent("/logout", leave),
+    shown("/logout/done", done),
+    Route("/oauth2/logout", relying_party, methods=["GET", "POST"]),
+]

@@ -1,0 +1,99 @@
+"""A new password for whoever has forgotten the old one, by code or by link."""
+
+from __future__ import annotations
+
+from pydantic import ValidationError
+from starlette.responses import Response
+
+from common.contracts.identity import LinkSpent, ResetPassword, StartReset
+from common.problems import Problem
+from gateway import csrf
+from gateway.pages import trail
+from gateway.pages.code import digits, spent
+from gateway.pages.endpoint import sent, shown
+from gateway.pages.forms import Fields, at
+from gateway.pages.render import Page, go, open_page
+from gateway.pages.sign_in import begun, carried
+from gateway.pages.sign_up import password_hint
+from gateway.pages.words import errors_of
+from gateway.visit import Visit
+
+
+async def show(visit: Visit, fields: Fields) -> Response:
+    """GET /reset; from a mail with ?token="""
+    page = open_page(visit, away="request" in fields)
+    if fields.given("token"):
+        return _choose(page, fields)
+    return _ask(page, fields, values={"email": trail.read(visit).email})
+
+
+def _ask(page: Page, fields: Fields, **more: dict[str, str]) -> Response:
+    going = carried(fields)
+    status = 422 if more.get("errors") else 200
+    return page.show("reset.html", status, carried=going, back=at("/login", **going), **more)  # type: ignore[arg-type]
+
+
+async def send(visit: Visit, fields: Fields) -> Response:
+    """POST /reset: whatever is known of the address, a mail is on its way"""
+    page = open_page(visit, away="request" in fields)
+    email = fields.text("email")
+    try:
+        asked = StartReset(email=email, browser=csrf.browser_id(visit), locale=page.language.code)
+        flow = await visit.gateway.bus.call(visit.context(), asked)
+    except (Problem, ValidationError) as error:
+        errors = errors_of(page.language, error)
+        return _ask(page, fields, errors=errors, values={"email": email})
+    trail.mailed(visit, email, flow)
+    return go(at("/reset/code", **carried(fields)))
+
+
+async def code(visit: Visit, fields: Fields) -> Response:
+    """GET /reset/code"""
+    if not trail.read(visit).flow:
+        return go(at("/reset", **carried(fields)))
+    return _choose(open_page(visit, away="request" in fields), fields)
+
+
+def _choose(page: Page, fields: Fields, errors: dict[str, str] | None = None) -> Response:
+    known, token = trail.read(page.visit), fields.given("token")
+    return page.show(
+        "new_password.html",
+        422 if errors else 200,
+        errors=errors,
+        values={"code": ""},
+        carried={**carried(fields), "token": token},
+        action="/reset/code",
+        flow=None if token else known.flow,
+        email=known.email,
+        password_hint=password_hint(page),
+        **known.code_times(),
+    )
+
+
+async def finish(visit: Visit, fields: Fields) -> Response:
+    """POST /reset/code: with the code, or with the link's token"""
+    page = open_page(visit, away="request" in fields)
+    token = fields.given("token")
+    try:
+        asked = ResetPassword(
+            token=token,
+            flow=None if token else trail.read(visit).flow,
+            code=None if token else digits(fields.text("code")),
+            password=fields.get("password", ""),
+            browser=csrf.browser_id(visit),
+            locale=page.language.code,
+        )
+        signed = await visit.gateway.bus.call(visit.context(), asked)
+    except LinkSpent:
+        return spent(page, "/reset", page.say("Send a new link"))
+    except (Problem, ValidationError) as error:
+        return _choose(page, fields, errors_of(page.language, error))
+    return await begun(visit, fields, signed)
+
+
+ROUTES = [
+    shown("/reset", show),
+    sent("/reset", send),
+    shown("/reset/code", code),
+    sent("/reset/code", finish),
+]

@@ -1,0 +1,205 @@
+"""Signing in: first the address, then what the application asks for.
+
+The answer to an address is the same whether somebody has it or not.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+from markupsafe import Markup
+from pydantic import ValidationError
+from starlette.responses import Response
+
+from common.contracts.identity import (
+    EmailUnverified,
+    GetMe,
+    Reauthenticate,
+    SignedInSession,
+    SignInWithPassword,
+    StartEmailCode,
+)
+from common.problems import Problem
+from gateway import browser, csrf
+from gateway.callers import session_of
+from gateway.pages import trail
+from gateway.pages.endpoint import own, sent, shown
+from gateway.pages.forms import Fields, at, local
+from gateway.pages.render import Page, go, open_page
+from gateway.pages.words import errors_of
+from gateway.state import Signed
+from gateway.visit import Visit
+
+BY_MAIL: Final = {"email_code", "magic_link"}
+
+
+def carried(fields: Fields) -> dict[str, str | None]:
+    """Where the visitor is going, from page to page."""
+    return {"request": fields.given("request"), "return_to": fields.given("return_to")}
+
+
+def destination(visit: Visit, fields: Fields) -> str:
+    """Where whoever has signed in goes on."""
+    if pending := fields.given("request"):
+        return at("/oauth2/authorize/resume", request=pending)
+    return local(fields.given("return_to"), "/" if visit.app.is_dashboard else "/account")
+
+
+async def begun(visit: Visit, fields: Fields, signed: SignedInSession) -> Response:
+    """A session has begun."""
+    await browser.begin(visit, signed)
+    trail.forget(visit)
+    if signed.must_change_password:
+        return go("/account/password")
+    return go(destination(visit, fields))
+
+
+async def address(visit: Visit, fields: Fields) -> Response:
+    """GET /login"""
+    page = open_page(visit, await session_of(visit), away="request" in fields)
+    if page.signed and not {"request", "again", "add", "email"} & set(fields):
+        return go(destination(visit, fields))
+    hint = fields.given("email") or fields.given("login_hint") or trail.read(visit).email
+    return _ask_address(page, fields, values={"email": hint})
+
+
+def _ask_address(page: Page, fields: Fields, **more: dict[str, str]) -> Response:
+    settings, going = page.app.settings, carried(fields)
+    return page.show(
+        "sign_in.html",
+        422 if more.get("errors") else 200,
+        carried=going,
+        client=trail.read(page.visit).client_of(fields),
+        offered=bool({"password"} | BY_MAIL & set(settings.auth_methods)),
+        can_sign_up=settings.signup_mode != "invite_only",
+        sign_up=at("/signup", **going),
+        others=at("/accounts", **going) if page.signed else None,
+        **more,  # type: ignore[arg-type]
+    )
+
+
+async def choose(visit: Visit, fields: Fields) -> Response:
+    """POST /login: on to the password, or a code is sent, as the application prefers."""
+    page = open_page(visit, away="request" in fields)
+    email = fields.text("email")
+    try:
+        email = StartEmailCode(email=email).email
+    except ValidationError as error:
+        errors = errors_of(page.language, error)
+        return _ask_address(page, fields, errors=errors, values={"email": email})
+    trail.write(visit, email=email)
+    first = next((way for way in visit.app.settings.auth_methods if way != "oauth"), "password")
+    if first in BY_MAIL:
+        return await send_code(visit, Fields(fields, email=email))
+    return go(at("/login/password", **carried(fields)))
+
+
+async def password(visit: Visit, fields: Fields) -> Response:
+    """GET /login/password"""
+    email = trail.read(visit).email
+    if not email:
+        return go(at("/login", **carried(fields)))
+    return _ask_password(open_page(visit, away="request" in fields), fields, email)
+
+
+def _ask_password(
+    page: Page, fields: Fields, email: str, errors: dict[str, str] | None = None
+) -> Response:
+    going = carried(fields)
+    forgot = Markup('<a href="%s">%s</a>') % (at("/reset", **going), page.say("Forgot password?"))
+    return page.show(
+        "password.html",
+        422 if errors else 200,
+        errors=errors,
+        carried=going,
+        email=email,
+        action="/login/password",
+        change=at("/login", email=email, **going),
+        forgot=forgot,
+        by_mail=bool(BY_MAIL & set(page.app.settings.auth_methods)),
+        button=page.say("Sign in"),
+    )
+
+
+async def try_password(visit: Visit, fields: Fields) -> Response:
+    """POST /login/password"""
+    page = open_page(visit, away="request" in fields)
+    email = fields.text("email") or trail.read(visit).email
+    trail.write(visit, email=email)
+    try:
+        asked = SignInWithPassword(
+            email=email,
+            password=fields.get("password", ""),
+            browser=csrf.browser_id(visit),
+            locale=page.language.code,
+        )
+        return await begun(visit, fields, await visit.gateway.bus.call(visit.context(), asked))
+    except EmailUnverified:
+        return await send_code(visit, Fields(fields, email=email))
+    except (Problem, ValidationError) as error:
+        return _ask_password(page, fields, email, errors_of(page.language, error))
+
+
+async def send_code(visit: Visit, fields: Fields) -> Response:
+    """POST /login/code/send"""
+    page = open_page(visit, away="request" in fields)
+    email = fields.text("email")
+    try:
+        asked = StartEmailCode(
+            email=email, browser=csrf.browser_id(visit), locale=page.language.code
+        )
+        flow = await visit.gateway.bus.call(visit.context(), asked)
+    except (Problem, ValidationError) as error:
+        errors = errors_of(page.language, error)
+        return _ask_address(page, fields, errors=errors, values={"email": email})
+    trail.mailed(visit, email, flow)
+    return go(at("/login/code", **carried(fields)))
+
+
+async def confirm(visit: Visit, fields: Fields, signed: Signed) -> Response:
+    """GET /login/confirm: that it is really you, before what matters"""
+    ctx = visit.context(signed.caller)
+    me = await visit.gateway.bus.call(ctx, GetMe())
+    if not me.has_password:
+        return go(at("/login", again="1", email=me.email, return_to=fields.given("return_to")))
+    return _ask_confirmation(open_page(visit, signed), fields, me.email or "")
+
+
+def _ask_confirmation(
+    page: Page, fields: Fields, email: str, errors: dict[str, str] | None = None
+) -> Response:
+    return page.show(
+        "password.html",
+        422 if errors else 200,
+        errors=errors,
+        carried={"return_to": fields.given("return_to")},
+        email=email,
+        action="/login/confirm",
+        change=at("/login", add="1"),
+        forgot=None,
+        by_mail=False,
+        button=page.say("Confirm"),
+    )
+
+
+async def try_confirmation(visit: Visit, fields: Fields, signed: Signed) -> Response:
+    """POST /login/confirm"""
+    page = open_page(visit, signed)
+    try:
+        asked = Reauthenticate(password=fields.get("password", ""))
+        again = await visit.gateway.bus.call(visit.context(signed.caller), asked)
+    except (Problem, ValidationError) as error:
+        errors = errors_of(page.language, error)
+        return _ask_confirmation(page, fields, signed.session.email or "", errors)
+    return await begun(visit, fields, again)
+
+
+ROUTES = [
+    shown("/login", address),
+    sent("/login", choose),
+    shown("/login/password", password),
+    sent("/login/password", try_password),
+    sent("/login/code/send", send_code),
+    shown("/login/confirm", own(confirm)),
+    sent("/login/confirm", own(try_confirmation)),
+]

@@ -1,0 +1,194 @@
+"""A new account: by oneself, by an invitation, or as the first operator of this deployment."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from pydantic import ValidationError
+from starlette.responses import Response
+
+from common.contracts.identity import (
+    AcceptInvitation,
+    ClaimOwner,
+    EmailTaken,
+    GetInvitation,
+    GetOwnerLink,
+    LinkSpent,
+    SignUp,
+)
+from common.problems import Problem
+from gateway import csrf
+from gateway.pages import trail
+from gateway.pages.code import spent
+from gateway.pages.endpoint import sent, shown
+from gateway.pages.forms import Fields, at
+from gateway.pages.render import Page, go, open_page
+from gateway.pages.sign_in import BY_MAIL, begun, carried
+from gateway.pages.words import errors_of
+from gateway.visit import Visit
+
+
+def _ask(page: Page, action: str, errors: dict[str, str] | None = None, **more: Any) -> Response:
+    methods = set(page.app.settings.auth_methods)
+    choices = {
+        "says": None,
+        "closed": None,
+        "fixed_email": None,
+        "with_password": "password" in methods,
+        "without_too": bool(BY_MAIL & methods),
+        "password_hint": password_hint(page),
+        "sign_in": None,
+        "button": page.say("Create account"),
+    }
+    status = 422 if errors else 200
+    return page.show("sign_up.html", status, errors=errors, action=action, **{**choices, **more})
+
+
+def password_hint(page: Page) -> str:
+    return page.language.count(
+        "At least %(num)d character. Several unusual words make a good one.",
+        "At least %(num)d characters. Several unusual words make a good one.",
+        page.app.settings.password_min_length,
+    )
+
+
+async def show(visit: Visit, fields: Fields) -> Response:
+    """GET /signup"""
+    hint = fields.given("email") or trail.read(visit).email
+    return _sign_up(open_page(visit, away="request" in fields), fields, values={"email": hint})
+
+
+def _sign_up(page: Page, fields: Fields, **more: Any) -> Response:
+    closed = None
+    if page.app.settings.signup_mode == "invite_only":
+        closed = page.say("New accounts are by invitation only. Ask whoever runs this page.")
+    return _ask(
+        page,
+        "/signup",
+        heading=page.say("Create an account"),
+        carried=carried(fields),
+        closed=closed,
+        sign_in=at("/login", **carried(fields)),
+        **more,
+    )
+
+
+async def begin(visit: Visit, fields: Fields) -> Response:
+    """POST /signup: whatever is known of the address, a mail is on its way"""
+    page = open_page(visit, away="request" in fields)
+    email, name = fields.text("email"), fields.given("name")
+    try:
+        asked = SignUp(
+            email=email,
+            password=fields.get("password") or None,
+            name=name,
+            browser=csrf.browser_id(visit),
+            locale=page.language.code,
+        )
+        flow = await visit.gateway.bus.call(visit.context(), asked)
+    except (Problem, ValidationError) as error:
+        values = {"email": email, "name": name or ""}
+        errors = errors_of(page.language, error)
+        return _sign_up(page, fields, errors=errors, values=values)
+    trail.mailed(visit, email, flow, signing_up=True)
+    return go(at("/login/code", **carried(fields)))
+
+
+async def invitation(visit: Visit, fields: Fields) -> Response:
+    """GET /invitation?token="""
+    return await _invitation(open_page(visit), fields)
+
+
+async def _invitation(page: Page, fields: Fields, **more: Any) -> Response:
+    visit = page.visit
+    try:
+        asked = GetInvitation(token=fields.text("token"))
+        offer = await visit.gateway.bus.call(visit.context(), asked)
+    except (LinkSpent, ValidationError):
+        return spent(page, "/login", page.say("Sign in"))
+    values = {"name": offer.name or "", **more.pop("values", {})}
+    return _ask(
+        page,
+        "/invitation",
+        heading=page.say("Join %(name)s", name=visit.app.name),
+        says=page.say("You are invited. Your address is confirmed by this link."),
+        carried={"token": fields.text("token")},
+        fixed_email=offer.email,
+        values=values,
+        **more,
+    )
+
+
+async def accept(visit: Visit, fields: Fields) -> Response:
+    """POST /invitation"""
+    page = open_page(visit)
+    name = fields.given("name")
+    try:
+        asked = AcceptInvitation(
+            token=fields.text("token"),
+            password=fields.get("password") or None,
+            name=name,
+            browser=csrf.browser_id(visit),
+            locale=page.language.code,
+        )
+        signed = await visit.gateway.bus.call(visit.context(), asked)
+    except (LinkSpent, EmailTaken):
+        return spent(page, "/login", page.say("Sign in"))
+    except (Problem, ValidationError) as error:
+        errors = errors_of(page.language, error)
+        return await _invitation(page, fields, errors=errors, values={"name": name or ""})
+    return await begun(visit, fields, signed)
+
+
+async def welcome(visit: Visit, fields: Fields) -> Response:
+    """GET /welcome?token=: the owner link that `aero2 up` prints"""
+    return await _welcome(open_page(visit), fields)
+
+
+async def _welcome(page: Page, fields: Fields, **more: Any) -> Response:
+    visit = page.visit
+    try:
+        asked = GetOwnerLink(token=fields.text("token"))
+        await visit.gateway.bus.call(visit.context(), asked)
+    except (LinkSpent, ValidationError):
+        return spent(page, "/login", page.say("Sign in"))
+    return _ask(
+        page,
+        "/welcome",
+        heading=page.say("Welcome"),
+        says=page.say("Make the first account. It operates this whole deployment."),
+        carried={"token": fields.text("token")},
+        **more,
+    )
+
+
+async def claim(visit: Visit, fields: Fields) -> Response:
+    """POST /welcome"""
+    page = open_page(visit)
+    email, name = fields.text("email"), fields.given("name")
+    try:
+        asked = ClaimOwner(
+            token=fields.text("token"),
+            email=email,
+            password=fields.get("password") or None,
+            name=name,
+            browser=csrf.browser_id(visit),
+            locale=page.language.code,
+        )
+        signed = await visit.gateway.bus.call(visit.context(), asked)
+    except LinkSpent:
+        return spent(page, "/login", page.say("Sign in"))
+    except (Problem, ValidationError) as error:
+        values = {"email": email, "name": name or ""}
+        return await _welcome(page, fields, errors=errors_of(page.language, error), values=values)
+    return await begun(visit, fields, signed)
+
+
+ROUTES = [
+    shown("/signup", show),
+    sent("/signup", begin),
+    shown("/invitation", invitation),
+    sent("/invitation", accept),
+    shown("/welcome", welcome),
+    sent("/welcome", claim),
+]

@@ -1,0 +1,82 @@
+"""What the browser carries from page to page while somebody signs in: the address, typed once, and
+which mail is on its way. Nothing in it is trusted, and nothing in it is a secret."""
+
+from __future__ import annotations
+
+import time
+from base64 import urlsafe_b64decode
+from typing import Any, Final
+
+import orjson
+from pydantic import BaseModel, Field
+
+from common.contracts.identity import Flow
+from common.crypto import b64url
+from gateway.pages.forms import Fields
+from gateway.visit import Visit, set_cookie
+
+LIFE: Final = 3600
+"""Seconds."""
+
+
+class Trail(BaseModel):
+    """`flow` is that of the mail sent last; `ends` and `again` are when its code expires and when
+    another may be asked for, in epoch seconds. `client` is the name of who sent the visitor, as
+    long as `request` is the one that is pending."""
+
+    email: str = Field(default="", max_length=254)
+    flow: str = Field(default="", max_length=40)
+    signing_up: bool = False
+    ends: int = 0
+    again: int = 0
+    client: str = Field(default="", max_length=200)
+    request: str = Field(default="", max_length=200)
+
+    def code_times(self) -> dict[str, Any]:
+        now = int(time.time())
+        return {"ends_in": max(0, self.ends - now), "resend_in": max(0, self.again - now)}
+
+    def client_of(self, fields: Fields) -> str | None:
+        """Who sent the visitor, where that is known of this very request."""
+        return self.client if self.client and self.request == fields.get("request") else None
+
+
+def name(visit: Visit) -> str:
+    return "__Host-aero2_trail" if visit.gateway.settings.secure else "aero2_trail"
+
+
+def read(visit: Visit) -> Trail:
+    """What the browser brought, or nothing where it is not ours."""
+    packed = visit.cookies.get(name(visit), "")
+    try:
+        return Trail.model_validate_json(urlsafe_b64decode(packed + "=" * (-len(packed) % 4)))
+    except ValueError:  # of base64, JSON or a field
+        return Trail()
+
+
+def write(visit: Visit, **changes: Any) -> Trail:
+    trail = read(visit).model_copy(update=changes)
+    packed = b64url(orjson.dumps(trail.model_dump(exclude_defaults=True)))
+    secure = visit.gateway.settings.secure
+    visit.cookies[name(visit)] = packed
+    visit.cookies_out.append(set_cookie(name(visit), packed, secure=secure, max_age=LIFE))
+    return trail
+
+
+def mailed(visit: Visit, email: str, flow: Flow, *, signing_up: bool = False) -> Trail:
+    """A code is on its way to `email`."""
+    return write(
+        visit,
+        email=email,
+        flow=flow.flow,
+        signing_up=signing_up,
+        ends=int(flow.expires_at.timestamp()),
+        again=int(time.time()) + flow.resend_after,
+    )
+
+
+def forget(visit: Visit) -> None:
+    """Signed in: nothing is left of it."""
+    if name(visit) in visit.cookies:
+        secure = visit.gateway.settings.secure
+        visit.cookies_out.append(set_cookie(name(visit), "", secure=secure, max_age=0))

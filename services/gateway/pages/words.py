@@ -1,0 +1,96 @@
+"""What went wrong, beside the field it concerns, in a sentence that says what to do."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from pydantic import ValidationError
+
+from common.contracts import identity, organizations
+from common.contracts.identity import WeakPassword
+from common.problems import Busy, Invalid, Problem, RateLimited, Unavailable, field_errors
+from gateway.languages import N_, Language
+
+SENTENCES: Final[dict[type[Problem], tuple[str, str]]] = {
+    identity.WrongCredentials: (
+        "password",
+        N_("The address or the password is wrong. Check both and try again."),
+    ),
+    identity.WrongCode: (
+        "code",
+        N_("This code is wrong or has expired. Check it, or have a new one sent."),
+    ),
+    identity.CodeSpent: ("code", N_("This code cannot be used any more. Have a new one sent.")),
+    identity.MethodOff: ("", N_("This application does not offer this way to sign in.")),
+    identity.SignUpClosed: ("", N_("New accounts are by invitation only.")),
+    identity.AccountDisabled: ("", N_("This account is disabled.")),
+    identity.EmailUnverified: (
+        "",
+        N_("Confirm your e-mail address first: sign in with a code sent to it."),
+    ),
+    identity.EmailTaken: ("email", N_("Another account uses this address already.")),
+    identity.CaptchaFailed: ("", N_("Confirm that you are human and try again.")),
+    identity.CurrentSession: ("", N_("This is the session of this browser. Sign out instead.")),
+    identity.SessionNotFound: ("", N_("That session has ended already.")),
+    organizations.OtherAddress: (
+        "",
+        N_("This invitation was sent to another address. Sign in with that one."),
+    ),
+    Busy: ("", N_("We are busy just now. Nothing was changed: try again in a moment.")),
+}
+FIELDS: Final = {
+    "email": N_("Enter an e-mail address, like name@example.com."),
+    "password": N_("Enter a password of at most 256 characters."),
+    "current": N_("Enter your present password."),
+    "code": N_("Enter the six digits from the mail."),
+    "name": N_("Enter a name of at most 200 characters."),
+    "locale": N_("Choose one of the languages."),
+}
+OTHERWISE: Final = N_("This is not valid.")
+
+
+def errors_of(language: Language, error: Problem | ValidationError) -> dict[str, str]:
+    """Sentences by field. Raises `error` again where it is nothing a visitor could mend here."""
+    if isinstance(error, ValidationError):
+        listed = field_errors(list(error.errors(include_input=False, include_url=False)))
+        return {name: language.say(FIELDS.get(name, OTHERWISE)) for name in _names(listed)}
+    if isinstance(error, RateLimited):
+        return {"": _wait(language, error)}
+    for kind in type(error).__mro__:
+        if kind in SENTENCES:
+            field, sentence = SENTENCES[kind]
+            return {field: language.say(sentence)}
+    if isinstance(error, Invalid) and error.extra.get("errors"):
+        return _named(language, error)
+    if isinstance(error, Unavailable):
+        return {"": language.say(SENTENCES[Busy][1])}
+    raise error
+
+
+def _named(language: Language, error: Invalid) -> dict[str, str]:
+    """The service's own sentences, translated where the catalogue knows them."""
+    found: dict[str, str] = {}
+    for entry in error.extra["errors"]:
+        name, message = entry["field"].split(".")[-1], entry["message"]
+        own = isinstance(error, WeakPassword) or name not in FIELDS
+        found.setdefault(name, language.say(message if own else FIELDS[name]))
+    return found
+
+
+def _names(listed: list[dict[str, str]]) -> list[str]:
+    return [entry["field"].split(".")[-1] for entry in listed]
+
+
+def _wait(language: Language, error: RateLimited) -> str:
+    seconds = max(1, round(float(error.extra.get("retry_after", 60))))
+    if seconds < 90:
+        return language.count(
+            "Too many attempts. Wait %(num)d second and try again.",
+            "Too many attempts. Wait %(num)d seconds and try again.",
+            seconds,
+        )
+    return language.count(
+        "Too many attempts. Wait %(num)d minute and try again.",
+        "Too many attempts. Wait %(num)d minutes and try again.",
+        -(-seconds // 60),
+    )

@@ -1,0 +1,25 @@
+// How long a code holds, and when another may be sent. The server decides both anyway.
+const box = document.querySelector("[data-code]");
+if (box) {
+  const began = performance.now();
+  const timer = box.querySelector("[data-timer]");
+  const said = box.querySelector("[data-said]");
+  const again = box.querySelector("[data-again]");
+  const words = again?.textContent;
+  const clock = (seconds) => `${Math.floor(seconds / 60)}:${String(seconds % 60).padStart(2, "0")}`;
+  const say = (text) => { if (said.textContent !== text) said.textContent = text; };
+
+  const tick = () => {
+    const passed = Math.floor((performance.now() - began) / 1000);
+    const left = Math.max(0, Number(box.dataset.ends) - passed);
+    const wait = Math.max(0, Number(box.dataset.resend) - passed);
+    timer.textContent = left ? box.dataset.left.replace("{time}", clock(left)) : box.dataset.over;
+    if (!left || (left < Number(box.dataset.ends) && left % 60 === 0)) say(timer.textContent);
+    if (again) {
+      again.disabled = wait > 0;
+      again.textContent = wait ? box.dataset.wait.replace("{time}", clock(wait)) : words;
+    }
+    if (left || wait) setTimeout(tick, 1000 - ((performance.now() - began) % 1000));
+  };
+  tick();
+}
