@@ -36,6 +36,12 @@ BEGIN
         SELECT r.oid, r.rolname, l.setting, l.value
         FROM (VALUES
             ('statement_timeout', '15s', false),
+            -- A service only looks things up. Its plans are kept, and one made while a table was small
+            -- must not read all of it once it has grown.
+            ('enable_seqscan', 'off', false),
+            ('enable_hashjoin', 'off', false),
+            ('enable_mergejoin', 'off', false),
+            ('enable_material', 'off', false),
             ('lock_timeout', '5s', true),
             ('idle_in_transaction_session_timeout', '60s', true)
         ) AS l (setting, value, for_platform)

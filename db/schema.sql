@@ -2,7 +2,7 @@
 --
 -- Rules every table keeps; tests/service/db holds them:
 --  * A table with rows of an application is PARTITION BY HASH (app_id), 16 partitions (the loop at
---    the end), and every primary, unique and foreign key leads with app_id. Not partitioned are
+--    the end), and every primary, unique and foreign key holds app_id. Not partitioned are
 --    only the registries that find an application (applications, application_api_keys,
 --    custom_domains, deleted_slugs) and the queues (audit_outbox, mail_outbox).
 --  * Row level security is forced. A connection sees the one application named by
@@ -12,8 +12,15 @@
 --    applications: that would lock the application's row at every insert for nothing.
 --  * Secrets that must be compared are stored as keyed hashes (`*_hash`), secrets that must be
 --    read back as AES-256-GCM text (`*_sealed`) under the application's data key.
+--  * Primary keys lead with app_id, the other keys and indexes end with it (but those for listing an
+--    application's rows by age, which stand before the primary key). So every lookup has exactly one
+--    index that begins with what it looks for. Else Postgres, planning while tables are still empty,
+--    finds all indexes equally cheap, may take one that knows nothing but the application, and keeps
+--    that plan while the table grows: each sign-in then reads every session of the application.
+--    tests/service/db/test_plans.py holds it. The seeds' idx_idps_app_enabled and
+--    idx_oauth_clients_app_enabled are served by the primary key.
 --  * Constraint names are part of the interface: handlers turn a violated constraint into a
---    domain error by its name.
+--    domain error by its name, as `common.db.violated` gives it.
 --  * Ids are UUIDv7 made by the services; ids of roles and permissions are readable text.
 
 -- ============================================================================================
@@ -107,7 +114,7 @@ CREATE TABLE custom_domains (
     created_at            timestamptz NOT NULL DEFAULT now(),
     updated_at            timestamptz NOT NULL DEFAULT now(),
     CONSTRAINT custom_domains_pkey PRIMARY KEY (id),
-    CONSTRAINT custom_domains_app_id_domain_key UNIQUE (app_id, domain),
+    CONSTRAINT custom_domains_app_id_domain_key UNIQUE (domain, app_id),
     CONSTRAINT custom_domains_app_id_fkey FOREIGN KEY (app_id)
         REFERENCES applications (id) ON DELETE CASCADE,
     CONSTRAINT custom_domains_is_primary_check CHECK (NOT is_primary OR verified_at IS NOT NULL)
@@ -151,12 +158,12 @@ CREATE TABLE users (
     last_sign_in_at       timestamptz,
     created_at            timestamptz NOT NULL DEFAULT now(),
     updated_at            timestamptz NOT NULL DEFAULT now(),
-    CONSTRAINT users_pkey PRIMARY KEY (app_id, id),
-    CONSTRAINT users_app_id_email_key UNIQUE (app_id, email_normalized),
     CONSTRAINT users_app_id_fkey FOREIGN KEY (app_id) REFERENCES applications (id) ON DELETE CASCADE,
     CONSTRAINT users_email_verified_check CHECK (email IS NOT NULL OR NOT email_verified)
 ) PARTITION BY HASH (app_id);
 CREATE INDEX idx_users_app_created ON users (app_id, created_at, id);
+ALTER TABLE users ADD CONSTRAINT users_pkey PRIMARY KEY (app_id, id);
+ALTER TABLE users ADD CONSTRAINT users_app_id_email_key UNIQUE (email_normalized, app_id);
 
 -- ============================================================================================
 -- rbac
@@ -172,7 +179,7 @@ CREATE TABLE roles (
     created_at  timestamptz NOT NULL DEFAULT now(),
     updated_at  timestamptz NOT NULL DEFAULT now(),
     CONSTRAINT roles_pkey PRIMARY KEY (app_id, id),
-    CONSTRAINT roles_app_id_name_key UNIQUE (app_id, name),
+    CONSTRAINT roles_app_id_name_key UNIQUE (name, app_id),
     CONSTRAINT roles_app_id_fkey FOREIGN KEY (app_id) REFERENCES applications (id) ON DELETE CASCADE
 ) PARTITION BY HASH (app_id);
 
@@ -187,7 +194,7 @@ CREATE TABLE permissions (
     is_system   boolean     NOT NULL DEFAULT false,
     created_at  timestamptz NOT NULL DEFAULT now(),
     CONSTRAINT permissions_pkey PRIMARY KEY (app_id, id),
-    CONSTRAINT permissions_app_id_name_key UNIQUE (app_id, name),
+    CONSTRAINT permissions_app_id_name_key UNIQUE (name, app_id),
     CONSTRAINT permissions_app_id_fkey FOREIGN KEY (app_id) REFERENCES applications (id) ON DELETE CASCADE
 ) PARTITION BY HASH (app_id);
 
@@ -203,7 +210,7 @@ CREATE TABLE role_permissions (
     CONSTRAINT role_permissions_permission_id_fkey FOREIGN KEY (app_id, permission_id)
         REFERENCES permissions (app_id, id) ON DELETE CASCADE
 ) PARTITION BY HASH (app_id);
-CREATE INDEX idx_role_permissions_permission ON role_permissions (app_id, permission_id);
+CREATE INDEX idx_role_permissions_permission ON role_permissions (permission_id, app_id);
 
 -- owner: rbac. Roles inside an organization (`admin`, `member`, …) are another namespace than the
 -- application's roles, which have an `admin` too; they bundle the same permissions.
@@ -216,7 +223,7 @@ CREATE TABLE organization_roles (
     created_at  timestamptz NOT NULL DEFAULT now(),
     updated_at  timestamptz NOT NULL DEFAULT now(),
     CONSTRAINT organization_roles_pkey PRIMARY KEY (app_id, id),
-    CONSTRAINT organization_roles_app_id_name_key UNIQUE (app_id, name),
+    CONSTRAINT organization_roles_app_id_name_key UNIQUE (name, app_id),
     CONSTRAINT organization_roles_app_id_fkey FOREIGN KEY (app_id) REFERENCES applications (id) ON DELETE CASCADE
 ) PARTITION BY HASH (app_id);
 
@@ -233,7 +240,7 @@ CREATE TABLE organization_role_permissions (
         REFERENCES permissions (app_id, id) ON DELETE CASCADE
 ) PARTITION BY HASH (app_id);
 CREATE INDEX idx_organization_role_permissions_permission
-    ON organization_role_permissions (app_id, permission_id);
+    ON organization_role_permissions (permission_id, app_id);
 
 -- ============================================================================================
 -- tenancy: organizations (developer teams are organizations of the dashboard application)
@@ -252,15 +259,15 @@ CREATE TABLE organizations (
     private_metadata jsonb       NOT NULL DEFAULT '{}',
     created_at       timestamptz NOT NULL DEFAULT now(),
     updated_at       timestamptz NOT NULL DEFAULT now(),
-    CONSTRAINT organizations_pkey PRIMARY KEY (app_id, id),
-    CONSTRAINT organizations_app_id_slug_key UNIQUE (app_id, slug),
     CONSTRAINT organizations_app_id_fkey FOREIGN KEY (app_id) REFERENCES applications (id) ON DELETE CASCADE,
     CONSTRAINT organizations_created_by_fkey FOREIGN KEY (app_id, created_by)
         REFERENCES users (app_id, id) ON DELETE SET NULL (created_by)
 ) PARTITION BY HASH (app_id);
 CREATE INDEX idx_organizations_app_created ON organizations (app_id, created_at, id);
-CREATE INDEX idx_organizations_created_by ON organizations (app_id, created_by);
-CREATE UNIQUE INDEX organizations_personal_key ON organizations (app_id, created_by) WHERE is_personal;
+ALTER TABLE organizations ADD CONSTRAINT organizations_pkey PRIMARY KEY (app_id, id);
+ALTER TABLE organizations ADD CONSTRAINT organizations_app_id_slug_key UNIQUE (slug, app_id);
+CREATE INDEX idx_organizations_created_by ON organizations (created_by, app_id);
+CREATE UNIQUE INDEX organizations_personal_key ON organizations (created_by, app_id) WHERE is_personal;
 
 -- A team that owns applications cannot be deleted: the violated constraint says so.
 ALTER TABLE applications ADD CONSTRAINT applications_owner_org_id_fkey
@@ -282,9 +289,9 @@ CREATE TABLE organization_members (
     CONSTRAINT organization_members_role_id_fkey FOREIGN KEY (app_id, role_id)
         REFERENCES organization_roles (app_id, id)
 ) PARTITION BY HASH (app_id);
-CREATE INDEX idx_organization_members_user ON organization_members (app_id, user_id, org_id);
-CREATE INDEX idx_organization_members_role ON organization_members (app_id, role_id);
-CREATE INDEX idx_organization_members_created ON organization_members (app_id, org_id, created_at, user_id);
+CREATE INDEX idx_organization_members_user ON organization_members (user_id, app_id, org_id);
+CREATE INDEX idx_organization_members_role ON organization_members (role_id, app_id);
+CREATE INDEX idx_organization_members_created ON organization_members (org_id, app_id, created_at, user_id);
 
 -- owner: tenancy. `email` in lower case; expired = pending and past expires_at.
 CREATE TABLE organization_invitations (
@@ -302,7 +309,7 @@ CREATE TABLE organization_invitations (
     expires_at  timestamptz NOT NULL,
     created_at  timestamptz NOT NULL DEFAULT now(),
     CONSTRAINT organization_invitations_pkey PRIMARY KEY (app_id, id),
-    CONSTRAINT organization_invitations_token_hash_key UNIQUE (app_id, token_hash),
+    CONSTRAINT organization_invitations_token_hash_key UNIQUE (token_hash, app_id),
     CONSTRAINT organization_invitations_org_id_fkey FOREIGN KEY (app_id, org_id)
         REFERENCES organizations (app_id, id) ON DELETE CASCADE,
     CONSTRAINT organization_invitations_role_id_fkey FOREIGN KEY (app_id, role_id)
@@ -310,9 +317,9 @@ CREATE TABLE organization_invitations (
     CONSTRAINT organization_invitations_status_check CHECK (status IN ('pending', 'accepted', 'revoked'))
 ) PARTITION BY HASH (app_id);
 CREATE UNIQUE INDEX organization_invitations_pending_key
-    ON organization_invitations (app_id, org_id, email) WHERE status = 'pending';
-CREATE INDEX idx_organization_invitations_created ON organization_invitations (app_id, org_id, created_at, id);
-CREATE INDEX idx_organization_invitations_role ON organization_invitations (app_id, role_id);
+    ON organization_invitations (org_id, app_id, email) WHERE status = 'pending';
+CREATE INDEX idx_organization_invitations_created ON organization_invitations (org_id, app_id, created_at, id);
+CREATE INDEX idx_organization_invitations_role ON organization_invitations (role_id, app_id);
 
 -- owner: tenancy. A proven e-mail domain lets its users join by themselves.
 CREATE TABLE organization_domains (
@@ -326,15 +333,15 @@ CREATE TABLE organization_domains (
     role_id            text        NOT NULL DEFAULT 'member',
     created_at         timestamptz NOT NULL DEFAULT now(),
     CONSTRAINT organization_domains_pkey PRIMARY KEY (app_id, id),
-    CONSTRAINT organization_domains_org_id_domain_key UNIQUE (app_id, org_id, domain),
+    CONSTRAINT organization_domains_org_id_domain_key UNIQUE (org_id, domain, app_id),
     CONSTRAINT organization_domains_org_id_fkey FOREIGN KEY (app_id, org_id)
         REFERENCES organizations (app_id, id) ON DELETE CASCADE,
     CONSTRAINT organization_domains_role_id_fkey FOREIGN KEY (app_id, role_id)
         REFERENCES organization_roles (app_id, id) ON DELETE CASCADE
 ) PARTITION BY HASH (app_id);
 CREATE UNIQUE INDEX organization_domains_verified_key
-    ON organization_domains (app_id, domain) WHERE verified_at IS NOT NULL;
-CREATE INDEX idx_organization_domains_role ON organization_domains (app_id, role_id);
+    ON organization_domains (domain, app_id) WHERE verified_at IS NOT NULL;
+CREATE INDEX idx_organization_domains_role ON organization_domains (role_id, app_id);
 
 -- owner: rbac. Application-wide (org_id NULL) or only inside one organization, and then gone with
 -- the membership.
@@ -345,7 +352,7 @@ CREATE TABLE user_roles (
     org_id     uuid,
     granted_by text,       -- 'bootstrap', 'system' or a user's id
     granted_at timestamptz NOT NULL DEFAULT now(),
-    CONSTRAINT user_roles_key UNIQUE NULLS NOT DISTINCT (app_id, user_id, role_id, org_id),
+    CONSTRAINT user_roles_key UNIQUE NULLS NOT DISTINCT (user_id, role_id, org_id, app_id),
     CONSTRAINT user_roles_user_id_fkey FOREIGN KEY (app_id, user_id)
         REFERENCES users (app_id, id) ON DELETE CASCADE,
     CONSTRAINT user_roles_role_id_fkey FOREIGN KEY (app_id, role_id)
@@ -353,8 +360,8 @@ CREATE TABLE user_roles (
     CONSTRAINT user_roles_org_id_fkey FOREIGN KEY (app_id, org_id, user_id)
         REFERENCES organization_members (app_id, org_id, user_id) ON DELETE CASCADE
 ) PARTITION BY HASH (app_id);
-CREATE INDEX idx_user_roles_app_user ON user_roles (app_id, user_id);
-CREATE INDEX idx_user_roles_role ON user_roles (app_id, role_id);
+CREATE INDEX idx_user_roles_app_user ON user_roles (user_id, app_id);
+CREATE INDEX idx_user_roles_role ON user_roles (role_id, app_id);
 
 -- ============================================================================================
 -- identity: credentials, sessions, codes, protection
@@ -417,8 +424,8 @@ CREATE TABLE user_sessions (
     CONSTRAINT user_sessions_active_org_id_fkey FOREIGN KEY (app_id, active_org_id, user_id)
         REFERENCES organization_members (app_id, org_id, user_id) ON DELETE SET NULL (active_org_id)
 ) PARTITION BY HASH (app_id);
-CREATE UNIQUE INDEX idx_user_sessions_token ON user_sessions (app_id, token_hash);
-CREATE INDEX idx_user_sessions_user ON user_sessions (app_id, user_id, revoked_at);
+CREATE UNIQUE INDEX idx_user_sessions_token ON user_sessions (token_hash, app_id);
+CREATE INDEX idx_user_sessions_user ON user_sessions (user_id, app_id);
 CREATE INDEX idx_user_sessions_expires ON user_sessions (expires_at);
 
 -- owner: identity. One mail may carry a code and a link; `email` in lower case. `browser_hash`
@@ -448,9 +455,9 @@ CREATE TABLE email_verification_codes (
     CONSTRAINT email_verification_codes_hash_check CHECK (code_hash IS NOT NULL OR link_hash IS NOT NULL)
 ) PARTITION BY HASH (app_id);
 CREATE UNIQUE INDEX email_verification_codes_link_hash_key
-    ON email_verification_codes (app_id, link_hash) WHERE link_hash IS NOT NULL;
-CREATE INDEX idx_verification_codes_lookup ON email_verification_codes (app_id, email, type, used_at);
-CREATE INDEX idx_verification_codes_user ON email_verification_codes (app_id, user_id);
+    ON email_verification_codes (link_hash, app_id) WHERE link_hash IS NOT NULL;
+CREATE INDEX idx_verification_codes_lookup ON email_verification_codes (email, app_id, type);
+CREATE INDEX idx_verification_codes_user ON email_verification_codes (user_id, app_id);
 CREATE INDEX idx_verification_codes_expires ON email_verification_codes (expires_at);
 
 -- owner: identity. An administrator's invitation into the application; `email` in lower case.
@@ -469,15 +476,15 @@ CREATE TABLE user_invitations (
     expires_at  timestamptz NOT NULL,
     created_at  timestamptz NOT NULL DEFAULT now(),
     CONSTRAINT user_invitations_pkey PRIMARY KEY (app_id, id),
-    CONSTRAINT user_invitations_token_hash_key UNIQUE (app_id, token_hash),
+    CONSTRAINT user_invitations_token_hash_key UNIQUE (token_hash, app_id),
     CONSTRAINT user_invitations_app_id_fkey FOREIGN KEY (app_id) REFERENCES applications (id) ON DELETE CASCADE,
     CONSTRAINT user_invitations_accepted_by_fkey FOREIGN KEY (app_id, accepted_by)
         REFERENCES users (app_id, id) ON DELETE SET NULL (accepted_by)
 ) PARTITION BY HASH (app_id);
 CREATE UNIQUE INDEX user_invitations_pending_key
-    ON user_invitations (app_id, email) WHERE accepted_at IS NULL AND revoked_at IS NULL;
+    ON user_invitations (email, app_id) WHERE accepted_at IS NULL AND revoked_at IS NULL;
 CREATE INDEX idx_user_invitations_created ON user_invitations (app_id, created_at, id);
-CREATE INDEX idx_user_invitations_accepted_by ON user_invitations (app_id, accepted_by);
+CREATE INDEX idx_user_invitations_accepted_by ON user_invitations (accepted_by, app_id);
 
 -- owner: identity. A device seen before, so that a new one can be told by mail.
 CREATE TABLE known_devices (
@@ -504,11 +511,11 @@ CREATE TABLE trusted_devices (
     revoked_at   timestamptz,
     created_at   timestamptz NOT NULL DEFAULT now(),
     CONSTRAINT trusted_devices_pkey PRIMARY KEY (app_id, id),
-    CONSTRAINT trusted_devices_token_hash_key UNIQUE (app_id, token_hash),
+    CONSTRAINT trusted_devices_token_hash_key UNIQUE (token_hash, app_id),
     CONSTRAINT trusted_devices_user_id_fkey FOREIGN KEY (app_id, user_id)
         REFERENCES users (app_id, id) ON DELETE CASCADE
 ) PARTITION BY HASH (app_id);
-CREATE INDEX idx_trusted_devices_user ON trusted_devices (app_id, user_id);
+CREATE INDEX idx_trusted_devices_user ON trusted_devices (user_id, app_id);
 CREATE INDEX idx_trusted_devices_expires ON trusted_devices (expires_at);
 
 -- owner: identity
@@ -528,11 +535,11 @@ CREATE TABLE passkeys (
     last_used_at    timestamptz,
     created_at      timestamptz NOT NULL DEFAULT now(),
     CONSTRAINT passkeys_pkey PRIMARY KEY (app_id, id),
-    CONSTRAINT passkeys_credential_id_key UNIQUE (app_id, credential_id),
+    CONSTRAINT passkeys_credential_id_key UNIQUE (credential_id, app_id),
     CONSTRAINT passkeys_user_id_fkey FOREIGN KEY (app_id, user_id)
         REFERENCES users (app_id, id) ON DELETE CASCADE
 ) PARTITION BY HASH (app_id);
-CREATE INDEX idx_passkeys_user ON passkeys (app_id, user_id);
+CREATE INDEX idx_passkeys_user ON passkeys (user_id, app_id);
 
 -- owner: identity. `last_step` refuses a code a second time within its step.
 CREATE TABLE totp_factors (
@@ -549,7 +556,7 @@ CREATE TABLE totp_factors (
     CONSTRAINT totp_factors_user_id_fkey FOREIGN KEY (app_id, user_id)
         REFERENCES users (app_id, id) ON DELETE CASCADE
 ) PARTITION BY HASH (app_id);
-CREATE INDEX idx_totp_factors_user ON totp_factors (app_id, user_id);
+CREATE INDEX idx_totp_factors_user ON totp_factors (user_id, app_id);
 
 -- owner: identity
 CREATE TABLE recovery_codes (
@@ -584,11 +591,10 @@ CREATE TABLE identity_providers (
     created_at             timestamptz NOT NULL DEFAULT now(),
     updated_at             timestamptz NOT NULL DEFAULT now(),
     CONSTRAINT identity_providers_pkey PRIMARY KEY (app_id, id),
-    CONSTRAINT identity_providers_app_id_name_key UNIQUE (app_id, name),
+    CONSTRAINT identity_providers_app_id_name_key UNIQUE (name, app_id),
     CONSTRAINT identity_providers_app_id_fkey FOREIGN KEY (app_id) REFERENCES applications (id) ON DELETE CASCADE,
     CONSTRAINT identity_providers_type_check CHECK (type IN ('oauth2', 'oidc'))
 ) PARTITION BY HASH (app_id);
-CREATE INDEX idx_idps_app_enabled ON identity_providers (app_id, enabled);
 
 -- owner: identity. One account at a provider is one user here: stricter than the seed's unique
 -- key, which would let two users share it. The key also serves idx_user_identity_links_idp.
@@ -606,13 +612,13 @@ CREATE TABLE user_identity_links (
     last_used_at         timestamptz,
     created_at           timestamptz NOT NULL DEFAULT now(),
     CONSTRAINT user_identity_links_pkey PRIMARY KEY (app_id, id),
-    CONSTRAINT user_identity_links_idp_user_key UNIQUE (app_id, idp_id, idp_user_id),
+    CONSTRAINT user_identity_links_idp_user_key UNIQUE (idp_id, idp_user_id, app_id),
     CONSTRAINT user_identity_links_user_id_fkey FOREIGN KEY (app_id, user_id)
         REFERENCES users (app_id, id) ON DELETE CASCADE,
     CONSTRAINT user_identity_links_idp_id_fkey FOREIGN KEY (app_id, idp_id)
         REFERENCES identity_providers (app_id, id) ON DELETE CASCADE
 ) PARTITION BY HASH (app_id);
-CREATE INDEX idx_user_identity_links_app_user ON user_identity_links (app_id, user_id);
+CREATE INDEX idx_user_identity_links_app_user ON user_identity_links (user_id, app_id);
 
 -- owner: identity. Taken by one UPDATE … WHERE used_at IS NULL, and only by the browser that began.
 CREATE TABLE oauth_state (
@@ -633,7 +639,7 @@ CREATE TABLE oauth_state (
         REFERENCES users (app_id, id) ON DELETE CASCADE
 ) PARTITION BY HASH (app_id);
 CREATE INDEX idx_oauth_state_expires ON oauth_state (expires_at);
-CREATE INDEX idx_oauth_state_link_user ON oauth_state (app_id, link_user_id);
+CREATE INDEX idx_oauth_state_link_user ON oauth_state (link_user_id, app_id);
 
 -- owner: shared by the services that limit. Its partitions are UNLOGGED: a crash forgets the counts,
 -- which is right for limits. `tat` for GCRA, `window_start` and `hits` for fixed windows.
@@ -700,8 +706,6 @@ CREATE TABLE oauth_clients (
     enabled                       boolean     NOT NULL DEFAULT true,
     created_at                    timestamptz NOT NULL DEFAULT now(),
     updated_at                    timestamptz NOT NULL DEFAULT now(),
-    CONSTRAINT oauth_clients_pkey PRIMARY KEY (app_id, id),
-    CONSTRAINT oauth_clients_app_id_client_id_key UNIQUE (app_id, client_id),
     CONSTRAINT oauth_clients_app_id_fkey FOREIGN KEY (app_id) REFERENCES applications (id) ON DELETE CASCADE,
     CONSTRAINT oauth_clients_type_check CHECK (type IN ('web', 'spa', 'native', 'service')),
     CONSTRAINT oauth_clients_auth_method_check CHECK (token_endpoint_auth_method IN
@@ -710,8 +714,9 @@ CREATE TABLE oauth_clients (
     CONSTRAINT oauth_clients_subject_type_check CHECK (subject_type IN ('public', 'pairwise')),
     CONSTRAINT oauth_clients_access_token_format_check CHECK (access_token_format IN ('jwt', 'opaque'))
 ) PARTITION BY HASH (app_id);
-CREATE INDEX idx_oauth_clients_app_enabled ON oauth_clients (app_id, enabled);
 CREATE INDEX idx_oauth_clients_app_created ON oauth_clients (app_id, created_at, id);
+ALTER TABLE oauth_clients ADD CONSTRAINT oauth_clients_pkey PRIMARY KEY (app_id, id);
+ALTER TABLE oauth_clients ADD CONSTRAINT oauth_clients_app_id_client_id_key UNIQUE (client_id, app_id);
 
 -- owner: oidc. `secret_sealed` only for client_secret_jwt, which needs the secret itself.
 CREATE TABLE oauth_client_secrets (
@@ -728,7 +733,7 @@ CREATE TABLE oauth_client_secrets (
     CONSTRAINT oauth_client_secrets_client_id_fkey FOREIGN KEY (app_id, client_id)
         REFERENCES oauth_clients (app_id, client_id) ON DELETE CASCADE
 ) PARTITION BY HASH (app_id);
-CREATE INDEX idx_oauth_client_secrets_client ON oauth_client_secrets (app_id, client_id, created_at);
+CREATE INDEX idx_oauth_client_secrets_client ON oauth_client_secrets (client_id, app_id, created_at);
 
 -- owner: oidc. An API that tokens are for (RFC 8707).
 CREATE TABLE resources (
@@ -741,7 +746,7 @@ CREATE TABLE resources (
     created_at            timestamptz NOT NULL DEFAULT now(),
     updated_at            timestamptz NOT NULL DEFAULT now(),
     CONSTRAINT resources_pkey PRIMARY KEY (app_id, id),
-    CONSTRAINT resources_app_id_identifier_key UNIQUE (app_id, identifier),
+    CONSTRAINT resources_app_id_identifier_key UNIQUE (identifier, app_id),
     CONSTRAINT resources_app_id_fkey FOREIGN KEY (app_id) REFERENCES applications (id) ON DELETE CASCADE
 ) PARTITION BY HASH (app_id);
 
@@ -758,14 +763,14 @@ CREATE TABLE scopes (
     created_at    timestamptz NOT NULL DEFAULT now(),
     updated_at    timestamptz NOT NULL DEFAULT now(),
     CONSTRAINT scopes_pkey PRIMARY KEY (app_id, id),
-    CONSTRAINT scopes_resource_id_name_key UNIQUE NULLS NOT DISTINCT (app_id, resource_id, name),
+    CONSTRAINT scopes_resource_id_name_key UNIQUE NULLS NOT DISTINCT (resource_id, name, app_id),
     CONSTRAINT scopes_app_id_fkey FOREIGN KEY (app_id) REFERENCES applications (id) ON DELETE CASCADE,
     CONSTRAINT scopes_resource_id_fkey FOREIGN KEY (app_id, resource_id)
         REFERENCES resources (app_id, id) ON DELETE CASCADE,
     CONSTRAINT scopes_permission_id_fkey FOREIGN KEY (app_id, permission_id)
         REFERENCES permissions (app_id, id) ON DELETE CASCADE
 ) PARTITION BY HASH (app_id);
-CREATE INDEX idx_scopes_permission ON scopes (app_id, permission_id);
+CREATE INDEX idx_scopes_permission ON scopes (permission_id, app_id);
 
 -- owner: oidc. An authorization request that waits for its user to sign in or consent.
 CREATE TABLE authorization_requests (
@@ -785,7 +790,7 @@ CREATE TABLE authorization_requests (
     CONSTRAINT authorization_requests_client_id_fkey FOREIGN KEY (app_id, client_id)
         REFERENCES oauth_clients (app_id, client_id) ON DELETE CASCADE
 ) PARTITION BY HASH (app_id);
-CREATE INDEX idx_authorization_requests_client ON authorization_requests (app_id, client_id);
+CREATE INDEX idx_authorization_requests_client ON authorization_requests (client_id, app_id);
 CREATE INDEX idx_authorization_requests_expires ON authorization_requests (expires_at);
 
 -- owner: oidc. Every token of one authorization: ending the grant is one UPDATE here. Online
@@ -809,9 +814,9 @@ CREATE TABLE token_families (
     CONSTRAINT token_families_session_id_fkey FOREIGN KEY (app_id, session_id)
         REFERENCES user_sessions (app_id, id) ON DELETE SET NULL (session_id)
 ) PARTITION BY HASH (app_id);
-CREATE INDEX idx_token_families_client ON token_families (app_id, client_id);
-CREATE INDEX idx_token_families_user ON token_families (app_id, user_id);
-CREATE INDEX idx_token_families_session ON token_families (app_id, session_id);
+CREATE INDEX idx_token_families_client ON token_families (client_id, app_id);
+CREATE INDEX idx_token_families_user ON token_families (user_id, app_id);
+CREATE INDEX idx_token_families_session ON token_families (session_id, app_id);
 CREATE INDEX idx_token_families_expires ON token_families (absolute_expires_at);
 
 -- owner: oidc. The seed's `code` stored hashed. `family_id` is chosen at authorization, so that a
@@ -847,8 +852,8 @@ CREATE TABLE authorization_codes (
     CONSTRAINT authorization_codes_challenge_method_check CHECK (code_challenge_method = 'S256'),
     CONSTRAINT authorization_codes_challenge_check CHECK ((code_challenge IS NULL) = (code_challenge_method IS NULL))
 ) PARTITION BY HASH (app_id);
-CREATE INDEX idx_auth_codes_client ON authorization_codes (app_id, client_id);
-CREATE INDEX idx_auth_codes_user ON authorization_codes (app_id, user_id);
+CREATE INDEX idx_auth_codes_client ON authorization_codes (client_id, app_id);
+CREATE INDEX idx_auth_codes_user ON authorization_codes (user_id, app_id);
 CREATE INDEX idx_auth_codes_expires ON authorization_codes (expires_at);
 
 -- owner: oidc. The seed's `token` stored hashed. Client and user stand here for reading; what
@@ -881,12 +886,12 @@ CREATE TABLE refresh_tokens (
     revoked_at          timestamptz,
     created_at          timestamptz NOT NULL DEFAULT now(),
     CONSTRAINT refresh_tokens_pkey PRIMARY KEY (app_id, token_hash),
-    CONSTRAINT refresh_tokens_family_id_generation_key UNIQUE (app_id, family_id, generation),
+    CONSTRAINT refresh_tokens_family_id_generation_key UNIQUE (family_id, generation, app_id),
     CONSTRAINT refresh_tokens_family_id_fkey FOREIGN KEY (app_id, family_id)
         REFERENCES token_families (app_id, id) ON DELETE CASCADE
 ) PARTITION BY HASH (app_id);
-CREATE INDEX idx_refresh_tokens_client ON refresh_tokens (app_id, client_id);
-CREATE INDEX idx_refresh_tokens_user ON refresh_tokens (app_id, user_id);
+CREATE INDEX idx_refresh_tokens_client ON refresh_tokens (client_id, app_id);
+CREATE INDEX idx_refresh_tokens_user ON refresh_tokens (user_id, app_id);
 CREATE INDEX idx_refresh_tokens_expires ON refresh_tokens (expires_at);
 
 -- owner: oidc. Opaque access tokens only; JWTs are stored nowhere.
@@ -914,9 +919,9 @@ CREATE TABLE access_tokens (
     CONSTRAINT access_tokens_family_id_fkey FOREIGN KEY (app_id, family_id)
         REFERENCES token_families (app_id, id) ON DELETE CASCADE
 ) PARTITION BY HASH (app_id);
-CREATE INDEX idx_access_tokens_client ON access_tokens (app_id, client_id);
-CREATE INDEX idx_access_tokens_user ON access_tokens (app_id, user_id);
-CREATE INDEX idx_access_tokens_family ON access_tokens (app_id, family_id);
+CREATE INDEX idx_access_tokens_client ON access_tokens (client_id, app_id);
+CREATE INDEX idx_access_tokens_user ON access_tokens (user_id, app_id);
+CREATE INDEX idx_access_tokens_family ON access_tokens (family_id, app_id);
 CREATE INDEX idx_access_tokens_expires ON access_tokens (expires_at);
 
 -- owner: oidc. JWTs revoked one by one, until they would have expired anyway.
@@ -945,7 +950,7 @@ CREATE TABLE consents (
     CONSTRAINT consents_client_id_fkey FOREIGN KEY (app_id, client_id)
         REFERENCES oauth_clients (app_id, client_id) ON DELETE CASCADE
 ) PARTITION BY HASH (app_id);
-CREATE INDEX idx_consents_client ON consents (app_id, client_id, created_at, user_id);
+CREATE INDEX idx_consents_client ON consents (client_id, app_id, created_at, user_id);
 
 -- owner: oidc. next → active → retiring → retired; one active key for each algorithm.
 CREATE TABLE signing_keys (
@@ -965,8 +970,8 @@ CREATE TABLE signing_keys (
     CONSTRAINT signing_keys_state_check CHECK (state IN ('next', 'active', 'retiring', 'retired')),
     CONSTRAINT signing_keys_private_check CHECK (private_sealed IS NOT NULL OR state = 'retired')
 ) PARTITION BY HASH (app_id);
-CREATE UNIQUE INDEX signing_keys_active_key ON signing_keys (app_id, alg) WHERE state = 'active';
-CREATE UNIQUE INDEX signing_keys_next_key ON signing_keys (app_id, alg) WHERE state = 'next';
+CREATE UNIQUE INDEX signing_keys_active_key ON signing_keys (alg, app_id) WHERE state = 'active';
+CREATE UNIQUE INDEX signing_keys_next_key ON signing_keys (alg, app_id) WHERE state = 'next';
 
 -- owner: oidc. jti of client assertions already seen (RFC 7523), until they expire.
 CREATE TABLE client_assertion_jtis (
@@ -997,15 +1002,15 @@ CREATE TABLE device_codes (
     used_at          timestamptz,
     created_at       timestamptz NOT NULL DEFAULT now(),
     CONSTRAINT device_codes_pkey PRIMARY KEY (app_id, device_code_hash),
-    CONSTRAINT device_codes_user_code_hash_key UNIQUE (app_id, user_code_hash),
+    CONSTRAINT device_codes_user_code_hash_key UNIQUE (user_code_hash, app_id),
     CONSTRAINT device_codes_client_id_fkey FOREIGN KEY (app_id, client_id)
         REFERENCES oauth_clients (app_id, client_id) ON DELETE CASCADE,
     CONSTRAINT device_codes_user_id_fkey FOREIGN KEY (app_id, user_id)
         REFERENCES users (app_id, id) ON DELETE CASCADE,
     CONSTRAINT device_codes_status_check CHECK (status IN ('pending', 'approved', 'denied'))
 ) PARTITION BY HASH (app_id);
-CREATE INDEX idx_device_codes_client ON device_codes (app_id, client_id);
-CREATE INDEX idx_device_codes_user ON device_codes (app_id, user_id);
+CREATE INDEX idx_device_codes_client ON device_codes (client_id, app_id);
+CREATE INDEX idx_device_codes_user ON device_codes (user_id, app_id);
 CREATE INDEX idx_device_codes_expires ON device_codes (expires_at);
 
 -- owner: oidc. Back-channel logouts still to be told; the worker reads it as aero2_platform.
@@ -1027,7 +1032,7 @@ CREATE TABLE logout_deliveries (
         REFERENCES oauth_clients (app_id, client_id) ON DELETE CASCADE
 ) PARTITION BY HASH (app_id);
 CREATE INDEX idx_logout_deliveries_due ON logout_deliveries (next_attempt_at) WHERE delivered_at IS NULL;
-CREATE INDEX idx_logout_deliveries_client ON logout_deliveries (app_id, client_id);
+CREATE INDEX idx_logout_deliveries_client ON logout_deliveries (client_id, app_id);
 
 -- Clients seen in a session, so that logout knows whom to tell. owner: oidc
 CREATE TABLE session_clients (
@@ -1042,8 +1047,8 @@ CREATE TABLE session_clients (
     CONSTRAINT session_clients_client_id_fkey FOREIGN KEY (app_id, client_id)
         REFERENCES oauth_clients (app_id, client_id) ON DELETE CASCADE
 ) PARTITION BY HASH (app_id);
-CREATE INDEX idx_session_clients_client ON session_clients (app_id, client_id);
-CREATE INDEX idx_session_clients_sid ON session_clients (app_id, sid);
+CREATE INDEX idx_session_clients_client ON session_clients (client_id, app_id);
+CREATE INDEX idx_session_clients_sid ON session_clients (sid, app_id);
 
 -- ============================================================================================
 -- every service
@@ -1086,8 +1091,8 @@ CREATE TABLE audit_logs (
         REFERENCES users (app_id, id) ON DELETE SET NULL (user_id)
 ) PARTITION BY HASH (app_id);
 CREATE INDEX idx_audit_logs_app_created ON audit_logs (app_id, created_at DESC, id DESC);
-CREATE INDEX idx_audit_logs_app_user ON audit_logs (app_id, user_id, created_at DESC, id DESC);
-CREATE INDEX idx_audit_logs_app_type ON audit_logs (app_id, event_type, created_at DESC, id DESC);
+CREATE INDEX idx_audit_logs_app_user ON audit_logs (user_id, app_id, created_at DESC, id DESC);
+CREATE INDEX idx_audit_logs_app_type ON audit_logs (event_type, app_id, created_at DESC, id DESC);
 
 -- owner: tenancy. The chain over audit_logs of one application; it outlives the rows that retention
 -- takes, so that what is left can still be verified.
@@ -1099,7 +1104,7 @@ CREATE TABLE audit_chain (
     hash          bytea       NOT NULL,
     created_at    timestamptz NOT NULL DEFAULT now(),
     CONSTRAINT audit_chain_pkey PRIMARY KEY (app_id, seq),
-    CONSTRAINT audit_chain_event_id_key UNIQUE (app_id, event_id),
+    CONSTRAINT audit_chain_event_id_key UNIQUE (event_id, app_id),
     CONSTRAINT audit_chain_app_id_fkey FOREIGN KEY (app_id) REFERENCES applications (id) ON DELETE CASCADE
 ) PARTITION BY HASH (app_id);
 
@@ -1188,6 +1193,9 @@ DO $partitions$
 DECLARE
     partitioned text;
     persistence text;
+    of_table text;
+    of_partition text;
+    partition text;
 BEGIN
     FOR partitioned IN
         SELECT relname FROM pg_catalog.pg_class
@@ -1198,6 +1206,20 @@ BEGIN
             EXECUTE format(
                 'CREATE %s TABLE %I PARTITION OF %I FOR VALUES WITH (MODULUS 16, REMAINDER %s)',
                 persistence, partitioned || '_p' || lpad(n::text, 2, '0'), partitioned, n);
+        END LOOP;
+        -- A violated key is reported under the name of the partition's own index: make that the
+        -- table's key and the partition, `users_app_id_email_key_p07`.
+        FOR of_table, of_partition, partition IN
+            SELECT whole.relname, part.relname, held.relname
+            FROM pg_catalog.pg_index i
+            JOIN pg_catalog.pg_class whole ON whole.oid = i.indexrelid
+            JOIN pg_catalog.pg_inherits h ON h.inhparent = whole.oid
+            JOIN pg_catalog.pg_class part ON part.oid = h.inhrelid
+            JOIN pg_catalog.pg_index p ON p.indexrelid = part.oid
+            JOIN pg_catalog.pg_class held ON held.oid = p.indrelid
+            WHERE i.indrelid = partitioned::regclass
+        LOOP
+            EXECUTE format('ALTER INDEX %I RENAME TO %I', of_partition, of_table || right(partition, 4));
         END LOOP;
         IF partitioned = 'audit_logs' THEN
             FOR n IN 0..15 LOOP

@@ -40,6 +40,7 @@ synchronous_commit = off
 full_page_writes = off
 max_connections = 300
 shared_buffers = 64MB
+dynamic_shared_memory_type = mmap
 max_wal_size = 2GB
 autovacuum_naptime = 60
 log_min_messages = warning

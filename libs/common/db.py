@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import re
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from contextvars import ContextVar
@@ -62,6 +63,12 @@ async def rebind(db: Db, app_id: str) -> None:
     if not is_id(app_id):
         raise ValueError("app_id is not a UUID")
     await db.execute(f"SET LOCAL aero2.app_id = '{app_id}'")
+
+
+def violated(error: asyncpg.IntegrityConstraintViolationError) -> str:
+    """The name of the violated constraint as db/schema.sql has it. Postgres names a partition's own
+    key (`users_app_id_email_key_p07`) and numbers a foreign key's partitions (`…_fkey_4`)."""
+    return re.sub(r"_p?\d+$", "", error.constraint_name or "")
 
 
 @dataclass(frozen=True)
