@@ -16,6 +16,7 @@ from nats.aio.client import Client
 from nats.micro.request import ERROR_CODE_HEADER, ERROR_HEADER
 from nats.micro.request import Request as Message
 from nats.micro.service import Service
+from prometheus_client import Histogram
 from pydantic import ValidationError
 
 from common import logs, metrics
@@ -153,6 +154,7 @@ class Server:
 
     def __post_init__(self) -> None:
         self._limit = asyncio.Semaphore(self.concurrency)
+        metrics.RUNNING.set_function(lambda: len(self._running))
 
     @classmethod
     async def start(
@@ -190,11 +192,10 @@ class Server:
         outcome, trace = "ok", ""
         try:
             async with self._limit:
-                with metrics.RUNNING.track_inprogress():
-                    ctx = Context.decode((msg.headers or {}).get(HEADER))
-                    trace = ctx.trace
-                    reply = await answer(handler, self.deps, contract, ctx, msg.data)
-                    await msg.respond(encoded(reply))
+                ctx = Context.decode((msg.headers or {}).get(HEADER))
+                trace = ctx.trace
+                reply = await answer(handler, self.deps, contract, ctx, msg.data)
+                await msg.respond(encoded(reply))
         except Problem as problem:
             outcome = problem.code
             await _refuse(msg, problem)
@@ -207,15 +208,7 @@ class Server:
             log.exception("unhandled", subject=contract.subject, trace=trace)
             await _refuse(msg, Problem())
         finally:
-            took = time.perf_counter() - started
-            metrics.SERVED.labels(contract.subject, outcome).observe(took)
-            log.debug(
-                "served",
-                subject=contract.subject,
-                outcome=outcome,
-                ms=round(took * 1000, 2),
-                trace=trace,
-            )
+            _observe(contract.subject, outcome, time.perf_counter() - started, trace)
 
     async def drain(self, within: float = 3.0) -> None:
         """Take no more, finish what was taken. Pending messages are answered, not dropped."""
@@ -235,6 +228,25 @@ class Server:
             for task in late:
                 task.cancel()
             await asyncio.gather(*late, return_exceptions=True)
+
+
+_timers: dict[tuple[str, str], Histogram] = {}
+
+
+def _observe(subject: str, outcome: str, took: float, trace: str) -> None:
+    timer = _timers.get((subject, outcome))
+    if timer is None:
+        timer = _timers[subject, outcome] = metrics.SERVED.labels(subject, outcome)
+    timer.observe(took)
+    logs.lines.write(
+        {
+            "event": "served",
+            "subject": subject,
+            "outcome": outcome,
+            "ms": round(took * 1000, 2),
+            "trace": trace,
+        }
+    )
 
 
 async def _refuse(msg: Message, problem: Problem) -> None:

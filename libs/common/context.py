@@ -68,7 +68,13 @@ class Context:
         return self.deadline - time.time()
 
     def tightened(self, seconds: float) -> Context:
-        return replace(self, deadline=min(self.deadline, time.time() + seconds))
+        return self._until(min(self.deadline, time.time() + seconds))
+
+    def _until(self, deadline: float) -> Context:
+        # Twice as fast as dataclasses.replace, and on the way of every call.
+        return Context(
+            self.app_id, self.caller, deadline, self.trace, self.origin, self.ip, self.agent
+        )
 
     def by(self, caller: Caller) -> Context:
         return replace(self, caller=caller)
@@ -87,7 +93,7 @@ class Context:
         """
         if self.deadline - RETURN_OVERHEAD - time.time() < MEANINGFUL_WORK:
             raise TooLate("not enough time left to start")
-        return replace(self, deadline=self.deadline - RETURN_OVERHEAD)
+        return self._until(self.deadline - RETURN_OVERHEAD)
 
     def allow(self, needs: str | None) -> None:
         """Raises Unauthenticated or Forbidden unless the caller may do this kind of thing."""
