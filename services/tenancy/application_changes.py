@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import asyncio
 from dataclasses import replace
-from typing import Any
+from typing import Any, Final
 
 import asyncpg
 
-from common import audit
+from common import audit, logs
 from common.context import Context
 from common.contracts.applications import (
     ApplicationPatch,
@@ -25,13 +26,18 @@ from common.contracts.audit import (
 from common.contracts.base import Done
 from common.contracts.tenancy import Application, ApplicationNotFound
 from common.db import Db, rebind
-from common.problems import Invalid
-from tenancy import app_settings, ownership
+from common.problems import Invalid, Problem
+from tenancy import app_settings, demolition, ownership
 from tenancy.applications import OWNER_CONSTRAINT
 from tenancy.deps import Deps
 from tenancy.queries import applications
 from tenancy.queries.applications import Row
 from tenancy.tenants import application
+
+log = logs.get(__name__)
+
+REPLY: Final = 0.5
+"""Seconds kept to answer in."""
 
 
 async def update(deps: Deps, ctx: Context, asked: UpdateApplication) -> Application:
@@ -79,7 +85,9 @@ async def _handed_over(tx: Db, ctx: Context, asked: TransferApplication) -> Row:
 
 
 async def delete(deps: Deps, ctx: Context, asked: DeleteApplication) -> Done:
-    """Everything in it goes in this one transaction; the Dashboard's log keeps that it was."""
+    """With the first commit it is gone for everybody: no host, no key, no team finds it. Its rows
+    go in one transaction of their own, now or, where they are too many for one request, in the
+    sweep. The Dashboard's log keeps that it was, and who deleted it."""
     ownership.from_dashboard(ctx)
     async with deps.db.transaction(ctx) as tx:
         row = await _held(tx, ctx, asked.slug)
@@ -87,11 +95,15 @@ async def delete(deps: Deps, ctx: Context, asked: DeleteApplication) -> Done:
             raise DashboardStays
         if asked.confirm != row.slug:
             raise DeletionNotConfirmed
+        await applications.doom(tx, id=row.id)
         await applications.quarantine(tx, slug=row.slug, days=deps.slug_quarantine_days)
         await audit.record(tx, ctx, ApplicationDeleted(application_id=row.id, slug=row.slug))
-        await applications.delete(tx, id=row.id, within=ctx.remaining())
-    deps.sealer.forget(row.id)
     await deps.changes.publish(ctx.of(row.id), "application", row.id)
+    try:
+        async with asyncio.timeout(ctx.remaining() - REPLY):
+            await demolition.raze(deps, ctx.of(row.id))
+    except (TimeoutError, Problem) as error:
+        log.info("demolition goes on later", app_id=row.id, error=type(error).__name__)
     return Done()
 
 

@@ -33,6 +33,8 @@ async def find(db: Db, ctx: Context, slug: str, access: Access) -> Row:
 
 def owns(ctx: Context, row: Row, access: Access) -> bool:
     who = ctx.caller
+    if row.state == "deleting":
+        return False
     if who.kind == "system":
         return True
     if ctx.app_id != DASHBOARD:

@@ -24,7 +24,7 @@ from common.contracts.tenancy import NewApiKey
 from common.db import Db
 from common.ids import DASHBOARD
 from common.problems import Problem
-from tenancy import api_keys
+from tenancy import api_keys, demolition
 from tenancy.deps import Deps
 from tenancy.queries import api_keys as key_rows
 from tenancy.queries import applications
@@ -93,7 +93,7 @@ def _hand_over(file: str | None, made: list[NewApiKey]) -> None:
 
 
 async def sweep(deps: Deps, every: float) -> None:
-    """For the life of the process: complete what was left unfinished."""
+    """For the life of the process: complete what was left half made or half deleted."""
     while True:
         try:
             finished = await repair(deps)
@@ -108,11 +108,15 @@ async def repair(deps: Deps) -> bool:
     async with deps.db.everywhere() as db:
         left = await applications.unfinished(db)
     finished = True
-    for app_id in left:
+    for app in left:
+        ctx = system_context(app.id, within=15)
         try:
-            finished &= await complete(deps, system_context(app_id, within=15))
+            if app.state == "deleting":
+                await demolition.raze(deps, ctx)
+            else:
+                finished &= await complete(deps, ctx)
         except Problem as problem:
             # A service that is not up yet: the other applications are tried all the same.
-            log.info("application unfinished", app_id=app_id, why=problem.code)
+            log.info("application unfinished", app_id=app.id, why=problem.code)
             finished = False
     return finished

@@ -115,7 +115,7 @@ async def page(
                      WHERE d.app_id = a.id AND d.verified_at IS NOT NULL
                      ORDER BY d.is_primary DESC, d.id) AS domains
         FROM applications a
-        WHERE ($1::uuid[] IS NULL OR a.owner_org_id = ANY($1::uuid[]))
+        WHERE a.state <> 'deleting' AND ($1::uuid[] IS NULL OR a.owner_org_id = ANY($1::uuid[]))
           AND ($2::text IS NULL OR (a.created_at, a.id) > ($2::text::timestamptz, $3::text::uuid))
         ORDER BY a.created_at, a.id LIMIT $4
         """,
@@ -224,13 +224,25 @@ async def hand_over(db: Db, *, id: str, owner_org_id: str) -> None:
     )
 
 
-async def delete(db: Db, *, id: str, within: float) -> None:
+async def doom(db: Db, *, id: str) -> None:
+    """From here on it answers nowhere."""
+    await run(
+        db,
+        """
+        -- any-tenant: applications is the registry of tenants
+        UPDATE applications SET state = 'deleting', updated_at = now() WHERE id = $1
+        """,
+        id,
+    )
+
+
+async def raze(db: Db, *, id: str, within: float) -> None:
     """With everything in it, by foreign key; a large application may take its time."""
     await db.execute("SET LOCAL statement_timeout = 0")
     await db.execute(
         """
         -- any-tenant: applications is the registry of tenants
-        DELETE FROM applications WHERE id = $1
+        DELETE FROM applications WHERE id = $1 AND state = 'deleting'
         """,
         id,
         timeout=within,
@@ -278,24 +290,25 @@ async def quarantined(db: Db, *, slug: str) -> bool:
     )
 
 
-async def unfinished(db: Db) -> list[str]:
-    """Applications whose making was interrupted; one that is being made right now is left alone."""
-    rows = await many(
+@dataclass(frozen=True)
+class Unfinished:
+    id: str
+    state: Literal["creating", "deleting"]
+
+
+async def unfinished(db: Db) -> list[Unfinished]:
+    """Applications whose making or deletion was interrupted; one at which a request is right now
+    is left alone."""
+    return await many(
         db,
         Unfinished,
         """
         -- any-tenant: the sweep repairs all of them
-        SELECT id FROM applications
-        WHERE state = 'creating' AND (is_dashboard OR updated_at < now() - interval '3 seconds')
+        SELECT id, state FROM applications
+        WHERE state <> 'active' AND (is_dashboard OR updated_at < now() - interval '3 seconds')
         ORDER BY is_dashboard DESC, id LIMIT 100
         """,
     )
-    return [row.id for row in rows]
-
-
-@dataclass(frozen=True)
-class Unfinished:
-    id: str
 
 
 async def lock(db: Db, *, id: str) -> bool:

@@ -6,7 +6,7 @@ import asyncio
 from typing import Any
 
 import pytest
-from tests.service.tenancy.conftest import MEMBER, World, secret_key_of
+from tests.service.tenancy.conftest import MEMBER, Crash, World, secret_key_of
 
 from common.context import SYSTEM_CALLER
 from common.contracts.applications import (
@@ -26,6 +26,7 @@ from common.contracts.tenancy import (
     EnsureApplication,
     GetApplication,
     GetTenant,
+    ListApplications,
     ResolveHost,
     SlugTaken,
     UnknownHost,
@@ -34,6 +35,7 @@ from common.contracts.tenancy import (
 from common.ids import DASHBOARD, new_id
 from common.problems import Forbidden, Invalid, Problem, Unauthenticated
 from common.testing import context
+from tenancy import provisioning
 
 
 def patch(slug: str, **changes: Any) -> UpdateApplication:
@@ -318,6 +320,36 @@ async def test_a_deleted_slug_is_not_given_away(world: World) -> None:
 
     again = await world.call(system, CreateApplication(name="Again", slug="former"))
     assert again.id != made.id
+
+
+async def test_a_deletion_that_was_cut_off_is_finished(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """From the first commit on nobody finds it; its rows go when the sweep comes by."""
+    team = await world.team()
+    made, ctx = await world.application(team), await world.developer(team)
+
+    async def dies(*_: object, **__: object) -> None:
+        raise Crash
+
+    with monkeypatch.context() as patched:
+        patched.setattr("tenancy.queries.applications.raze", dies)
+        with pytest.raises(Crash):
+            await world.call(ctx, DeleteApplication(slug=made.slug, confirm=made.slug))
+
+    with pytest.raises(UnknownHost):
+        await world.call(context(DASHBOARD), ResolveHost(host=f"{made.slug}.localhost:8080"))
+    with pytest.raises(Unauthenticated):
+        await world.call(context(DASHBOARD), VerifyApiKey(key=made.api_keys[0].key))
+    for request in (GetApplication(slug=made.slug), patch(made.slug, name="X")):
+        with pytest.raises(ApplicationNotFound):
+            await world.call(ctx, request)
+    assert (await world.call(ctx, ListApplications())).applications == []
+    await world.owner.execute("UPDATE applications SET updated_at = now() - interval '1 minute'")
+    await provisioning.repair(world.deps)
+
+    assert set(await _rows_of(world, made.id)) == {"audit_outbox"}
+    assert await world.owner.fetchval("SELECT count(*) FROM applications") == 1
 
 
 async def test_two_deletions_race(world: World) -> None:

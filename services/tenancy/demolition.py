@@ -1,0 +1,20 @@
+"""The end of an application: whatever it has outside the database, then all its rows at once."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from common.context import Context
+from tenancy.deps import Deps
+from tenancy.queries import applications
+
+PATIENCE: Final = 3600.0
+"""Seconds that the rows of a very large application may take."""
+
+
+async def raze(deps: Deps, ctx: Context) -> None:
+    """Safe to do again: it takes up where it was cut off."""
+    async with deps.db.transaction(ctx) as tx:
+        await applications.raze(tx, id=ctx.app_id, within=PATIENCE)
+    deps.sealer.forget(ctx.app_id)
+    await deps.changes.publish(ctx, "application", ctx.app_id)
