@@ -10,15 +10,17 @@ import hashlib
 import time
 from collections.abc import Iterable
 from dataclasses import replace
+from datetime import datetime
 
 from common.context import ANONYMOUS, EVERYTHING, SYSTEM_CALLER, Caller, Context
 from common.contracts.identity import CheckSession, NoSession, Session
 from common.contracts.oidc import AccessToken, CheckAccessToken
 from common.contracts.rbac import GetRights, Rights
-from common.contracts.tenancy import ApiKeyHolder, VerifyApiKey
+from common.contracts.tenancy import ApiKeyHolder, GetTenant, Tenant, VerifyApiKey
+from common.ids import DASHBOARD
 from common.problems import NotFound, Unauthenticated
 from gateway.state import UNKNOWN, Bearer, Gateway, Signed
-from gateway.visit import Visit
+from gateway.visit import WITHIN, Visit
 
 MAX_TOKEN = 20_000
 
@@ -66,6 +68,27 @@ async def key_holder(gateway: Gateway, ctx: Context, key: str) -> ApiKeyHolder:
         (UNKNOWN, "api_key", digest(key)),
         lambda: gateway.bus.call(ctx, VerifyApiKey(key=key)),
         tags=lambda held: [("api_key", held.key_id), ("application", held.app_id)],
+        ttl=lambda held: None if held.expires_at is None else _left(held.expires_at),
+    )
+
+
+def _left(ends: datetime) -> float:
+    """Seconds."""
+    return ends.timestamp() - time.time()
+
+
+async def named_by_key(visit: Visit) -> Tenant:
+    """On `api.<domain>` the API key names the application. Raises Unauthenticated."""
+    key, gateway = bearer_of(visit), visit.gateway
+    if key is None or not key.startswith(("sk_live_", "pk_live_")):
+        raise Unauthenticated("on this host an API key as bearer token names the application")
+    ctx = Context(DASHBOARD, deadline=time.time() + WITHIN, trace=visit.trace)
+    holder = await key_holder(gateway, ctx, key)
+    asked = replace(ctx, app_id=holder.app_id, caller=SYSTEM_CALLER)
+    return await gateway.tenants.fetch(
+        (holder.app_id, "tenant"),
+        lambda: gateway.bus.call(asked, GetTenant()),
+        tags=lambda tenant: [("application", tenant.app_id)],
     )
 
 

@@ -18,6 +18,7 @@ from common.contracts.tenancy import Tenant
 from common.problems import BadRequest, NotFound, Problem, TooLarge
 from gateway import answers, cors
 from gateway.answers import Answer, Headers
+from gateway.callers import named_by_key
 from gateway.proxies import client_ip, within
 from gateway.state import Gateway
 from gateway.tenant import canonical, resolve
@@ -157,6 +158,10 @@ class Edge:
             raise BadRequest("exactly one Host header is needed")
         host = visit.headers[b"host"].decode("latin-1")
         visit.host = canonical(host, self.gateway.settings.scheme)
+        if visit.host == f"api.{self.gateway.settings.domain}":
+            tenant = await named_by_key(visit)
+            visit.host = tenant.host
+            return tenant
         return await resolve(self.gateway, visit.host, time.time() + WITHIN)
 
     async def _internal(self, handler: Hot, visit: Visit) -> Answer:
