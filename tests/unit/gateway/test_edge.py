@@ -172,3 +172,13 @@ async def test_openapi_tells_what_this_host_serves(http: httpx.AsyncClient) -> N
     for path, operations in document["paths"].items():
         for method, operation in operations.items():
             assert operation.get("summary"), f"{method} {path}"
+
+
+async def test_docs_show_every_operation(http: httpx.AsyncClient) -> None:
+    """/docs is the OpenAPI document for people: no operation is missing."""
+    document = (await http.get("/openapi.json")).json()
+
+    page = (await http.get("/docs", headers={"accept": "text/html"})).text
+
+    for path in document["paths"]:
+        assert path in page
