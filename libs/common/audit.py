@@ -54,8 +54,12 @@ class Entry:
     def subject(self) -> str:
         return f"audit.{self.app_id}.{self.event_type}"
 
+    def members(self) -> dict[str, object]:
+        """For statements that add what only they know before it is encoded."""
+        return {name: getattr(self, name) for name in self.__dataclass_fields__}
+
     def payload(self) -> bytes:
-        return orjson.dumps({name: getattr(self, name) for name in self.__dataclass_fields__})
+        return orjson.dumps(self.members())
 
 
 def entry(

@@ -244,10 +244,11 @@ class GetConfiguration(
     """GET /.well-known/openid-configuration. The issuer is the context's origin."""
 
 
-class Userinfo(OpenContract):
-    """OpenID Connect Core 5.3.2."""
+class Userinfo(OpenContract, omit_none=True):
+    """OpenID Connect Core 5.3.2. Where `jwt` is set, that is the answer, as application/jwt."""
 
     sub: str
+    jwt: str | None = Field(default=None, repr=False)
 
 
 class GetUserinfo(

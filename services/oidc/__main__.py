@@ -1,0 +1,31 @@
+"""The oidc service: clients, authorization, tokens, keys."""
+
+from __future__ import annotations
+
+from common.bus import Handlers
+from common.service import Links, open_stores, run
+from oidc.deps import Deps
+from oidc.handlers import HANDLERS
+from oidc.settings import OidcSettings
+
+
+async def start(settings: OidcSettings, links: Links) -> tuple[Deps, Handlers]:
+    stores = await open_stores(settings, links)
+    deps = Deps(
+        db=stores.db,
+        platform=stores.platform,
+        sealer=stores.sealer,
+        bus=links.bus,
+        changes=links.changes,
+        tenants=links.tenants,
+        activity=links.activity,
+        keys=settings.keys,
+        settings=settings,
+    )
+    links.changes.listeners.append(deps.known.heard)
+    links.on_reconnect.append(deps.known.clear)
+    return deps, HANDLERS
+
+
+if __name__ == "__main__":
+    run("oidc", OidcSettings, start)

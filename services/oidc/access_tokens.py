@@ -1,0 +1,155 @@
+"""Who an access token speaks for: signature first, then everything that can have ended it."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass
+from typing import Any
+
+from common.context import Context
+from common.contracts.oidc import AccessToken, CheckAccessToken, InvalidToken
+from oidc import jose, keys, scopes, tokens
+from oidc.deps import Deps
+from oidc.moments import at, now
+from oidc.queries import families
+from oidc.queries.families import Live
+from oidc.registry import registered
+
+TYPES = frozenset({tokens.ACCESS})
+
+
+@dataclass(frozen=True, slots=True)
+class Speaking:
+    """A token that holds: its claims, and whose it is."""
+
+    claims: dict[str, Any]
+    live: Live
+    opaque: bool = False
+
+    @property
+    def audience(self) -> list[str]:
+        aud = self.claims["aud"]
+        return [aud] if isinstance(aud, str) else aud
+
+    @property
+    def scopes(self) -> list[str]:
+        return str(self.claims["scope"]).split()
+
+
+async def check(deps: Deps, ctx: Context, asked: CheckAccessToken) -> AccessToken:
+    """A token for us: one whose audience is another API is none of ours (RFC 9068 section 4)."""
+    held = await holding(deps, ctx, asked.token)
+    if held is None or held.claims["iss"] not in held.audience:
+        raise InvalidToken
+    claims, live = held.claims, held.live
+    return AccessToken(
+        jti=claims["jti"],
+        grant_id=live.family_id,
+        client_id=live.client_id,
+        user_id=live.user_id,
+        session_id=live.session_id,
+        scopes=held.scopes,
+        audience=held.audience,
+        permissions=await _permissions(deps, ctx, claims, live),
+        org_id=claims.get("org_id"),
+        expires_at=at(claims["exp"]),
+    )
+
+
+async def holding(deps: Deps, ctx: Context, token: str) -> Speaking | None:
+    """The token, if it is one of this application's and nothing has ended it; else None."""
+    if token.startswith("at_"):
+        return await _opaque(deps, ctx, token)
+    claims = await _signed(deps, ctx, token)
+    if claims is None:
+        return None
+    live = await _live(deps, ctx, claims)
+    return None if live is None else Speaking(claims, live)
+
+
+async def _signed(deps: Deps, ctx: Context, token: str) -> dict[str, Any] | None:
+    """The claims of a JWT that holds for now; the signature is verified once a minute at most."""
+    key = (ctx.app_id, "signed", hashlib.sha256(token.encode("utf-8", "replace")).hexdigest())
+    claims = deps.known.signed.get(key)
+    if claims is None:
+        found = await keys.key_set(deps, ctx)
+        try:
+            claims = jose.verify(token, found.verifying.get, types=TYPES)
+        except jose.BadToken:
+            return None
+        if claims.get("app_id") != ctx.app_id or claims.get("token_use") != "access":
+            return None
+        deps.known.signed.put(key, claims, [("key", "all")])
+    return claims if claims["exp"] > now() else None
+
+
+async def _live(deps: Deps, ctx: Context, claims: dict[str, Any]) -> Live | None:
+    client = await registered(deps, ctx, claims["client_id"])
+    if client is None or not client.enabled:
+        return None
+    try:
+        return await deps.known.live.fetch(
+            (ctx.app_id, "live", claims["jti"]),
+            lambda: _asked(deps, ctx, claims),
+            tags=lambda found: _tags(claims["jti"], found),
+        )
+    except InvalidToken:
+        return None
+
+
+async def _asked(deps: Deps, ctx: Context, claims: dict[str, Any]) -> Live:
+    found = await _ask(deps, ctx, claims)
+    if found is None:
+        raise InvalidToken
+    return found
+
+
+async def _ask(deps: Deps, ctx: Context, claims: dict[str, Any]) -> Live | None:
+    grant_id, jti = claims.get("grant_id"), claims["jti"]
+    async with deps.db.reading(ctx) as db:
+        if grant_id is None:
+            if await families.revoked(db, app_id=ctx.app_id, jti=jti):
+                return None
+            return Live(None, claims["client_id"], None, None)
+        return await families.live(
+            db, app_id=ctx.app_id, id=grant_id, jti=jti, epoch=claims["epoch"]
+        )
+
+
+def _tags(jti: str, live: Live) -> list[tuple[str, str]]:
+    tags = [("token", jti), ("client", live.client_id)]
+    if live.family_id is not None:
+        tags.append(("token", live.family_id))
+    if live.user_id is not None:
+        tags.append(("user", live.user_id))
+    if live.session_id is not None:
+        tags.append(("session", live.session_id))
+    return tags
+
+
+async def _opaque(deps: Deps, ctx: Context, token: str) -> Speaking | None:
+    """Looked up each time: that is what such tokens are for."""
+    if len(token) > 200:
+        return None
+    async with deps.db.reading(ctx) as db:
+        row = await families.opaque(
+            db, app_id=ctx.app_id, token_hashes=deps.keys.hashes("access", token)
+        )
+    if row is None:
+        return None
+    client = await registered(deps, ctx, row.client_id)
+    if client is None or not client.enabled:
+        return None
+    live = await _ask(deps, ctx, row.claims)
+    return None if live is None else Speaking(row.claims, live, opaque=True)
+
+
+async def _permissions(deps: Deps, ctx: Context, claims: dict[str, Any], live: Live) -> list[str]:
+    """Those it carries and, where it speaks for a user, he holds at this moment."""
+    carried = claims.get("permissions") or []
+    if not carried or live.user_id is None:
+        return list(carried)
+    rights = await scopes.rights(deps, ctx, live.user_id, claims.get("org_id"))
+    if "*" in rights.permissions:
+        return list(carried)
+    return [name for name in carried if name in rights.permissions]

@@ -1,0 +1,155 @@
+"""The authorization endpoint (RFC 6749 section 3.1, OpenID Connect Core section 3.1.2).
+
+A request is looked at by these steps, top to bottom. Until the redirect URI is proven, an error is
+shown to the person; afterwards it is told to the client. Every step runs again when a request is
+taken up after an interaction, so nothing that changed meanwhile is overlooked.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from typing import Final
+
+from common import audit
+from common.context import Context
+from common.contracts.audit import CodeIssued
+from common.contracts.oidc import (
+    Authorization,
+    Authorize,
+    LoginRequired,
+    OAuthError,
+    ResumeAuthorization,
+)
+from common.crypto import token
+from common.ids import new_id
+from oidc import interaction, responses
+from oidc.checks.claims_are_well_formed import claims_are_well_formed
+from oidc.checks.client_is_known import client_is_known
+from oidc.checks.hint_is_ours import hint_is_ours
+from oidc.checks.no_request_object import no_request_object
+from oidc.checks.parameters_are_single import parameters_are_single
+from oidc.checks.pkce_is_s256 import pkce_is_s256
+from oidc.checks.prompts_are_consistent import prompts_are_consistent
+from oidc.checks.redirect_uri_is_registered import redirect_uri_is_registered
+from oidc.checks.resources_are_known import resources_are_known
+from oidc.checks.response_mode_is_known import response_mode_is_known
+from oidc.checks.response_type_is_code import response_type_is_code
+from oidc.checks.scopes_are_allowed import scopes_are_allowed
+from oidc.checks.user_has_consented import user_has_consented
+from oidc.checks.user_is_fresh import user_is_fresh
+from oidc.checks.user_is_signed_in import account_is_selected, user_is_signed_in
+from oidc.checks.user_is_the_hinted_one import user_is_the_hinted_one
+from oidc.deps import Deps
+from oidc.queries import authorization_requests, codes
+from oidc.queries.codes import NewCode
+from oidc.request import Asked
+from oidc.subjects import sid
+
+Step = Callable[[Deps, Context, Asked], Awaitable[Authorization | None]]
+
+UNPROVEN: Final[tuple[Step, ...]] = (
+    client_is_known,
+    redirect_uri_is_registered,
+)
+"""Errors are shown: nothing is known yet that could safely be redirected to."""
+
+PROTOCOL: Final[tuple[Step, ...]] = (
+    response_mode_is_known,
+    parameters_are_single,
+    no_request_object,
+    response_type_is_code,
+    pkce_is_s256,
+    scopes_are_allowed,
+    resources_are_known,
+    prompts_are_consistent,
+    claims_are_well_formed,
+    hint_is_ours,
+)
+"""Errors go to the client."""
+
+PERSON: Final[tuple[Step, ...]] = (
+    user_is_signed_in,
+    account_is_selected,
+    user_is_fresh,
+    user_is_the_hinted_one,
+    user_has_consented,
+)
+"""May ask the person to do something first."""
+
+
+async def start(deps: Deps, ctx: Context, new: Authorize) -> Authorization:
+    return await _walk(deps, ctx, Asked.of(new.params, new.session))
+
+
+async def resume(deps: Deps, ctx: Context, back: ResumeAuthorization) -> Authorization:
+    hashes = deps.keys.hashes("authorization-request", back.request)
+    async with deps.db.reading(ctx) as db:
+        pending = await authorization_requests.find(db, app_id=ctx.app_id, id_hashes=hashes)
+    if pending is None:
+        return responses.shown(OAuthError("this sign-in has expired: start again in the app"))
+    asked = Asked.of([(name, value) for name, value in pending.params], back.session)
+    asked.pending, asked.name = pending, back.request
+    asked.consent, asked.selected = back.consent, back.selected
+    return await _walk(deps, ctx, asked)
+
+
+async def _walk(deps: Deps, ctx: Context, asked: Asked) -> Authorization:
+    try:
+        for step in UNPROVEN:
+            await step(deps, ctx, asked)
+    except OAuthError as problem:
+        return responses.shown(problem)
+    try:
+        for step in PROTOCOL + PERSON:
+            needed = await step(deps, ctx, asked)
+            if needed is not None:
+                return needed
+        return await issue(deps, ctx, asked)
+    except OAuthError as problem:
+        return responses.error(ctx, asked, problem)
+
+
+async def issue(deps: Deps, ctx: Context, asked: Asked) -> Authorization:
+    """A code, bound to client, redirect URI, challenge, user and session. The statement makes it
+    only if user, session and consent hold at that moment."""
+    session, client, given = asked.session, asked.client, asked.given
+    assert session is not None
+    made = token("ac_")
+    new = NewCode(
+        code_hash=deps.keys.hash("code", made),
+        client_id=client.client_id,
+        user_id=session.user_id,
+        session_id=session.session_id,
+        sid=sid(deps.keys, ctx.app_id, client.client_id, session.session_id),
+        redirect_uri=asked.redirect_uri,
+        redirect_uri_given=asked.redirect_uri_given,
+        scopes=asked.scopes,
+        resource=asked.resource,
+        claims=asked.claims,
+        nonce=given.get("nonce"),
+        code_challenge=given.get("code_challenge"),
+        auth_time=session.auth_time,
+        acr=session.acr,
+        amr=session.amr,
+        org_id=session.org_id,
+        family_id=new_id(),
+        lifetime=deps.settings.code_lifetime,
+        consent_needed=not client.first_party,
+        request_hash=asked.pending.id_hash if asked.pending else None,
+    )
+    event = CodeIssued(client_id=client.client_id, scopes=asked.scopes)
+    who = {"user_id": session.user_id, "session_id": session.session_id}
+    entry = audit.entry(ctx, event, **who)
+    async with deps.db.transaction(ctx) as tx:
+        outcome = await codes.insert(tx, app_id=ctx.app_id, code=new, entry=entry)
+    if outcome.made:
+        return responses.code(ctx, asked, made)
+    if not outcome.live:
+        if asked.silent:
+            raise LoginRequired
+        asked.session = None
+        return await interaction.sign_in(deps, ctx, asked)
+    if not outcome.consented:
+        deps.known.consents.drop(ctx.app_id, "consent", session.user_id)
+        return await interaction.consent(deps, ctx, asked)
+    return responses.shown(OAuthError("this request was answered already"))

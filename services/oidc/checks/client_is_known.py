@@ -1,0 +1,18 @@
+"""RFC 6749 section 4.1.2.1: with an unknown client nothing may be redirected."""
+
+from __future__ import annotations
+
+from common.context import Context
+from common.contracts.oidc import OAuthError
+from oidc.deps import Deps
+from oidc.registry import registered
+from oidc.request import Asked
+
+
+async def client_is_known(deps: Deps, ctx: Context, asked: Asked) -> None:
+    if len(asked.given.listed("client_id")) > 1:
+        raise OAuthError("client_id is given more than once")
+    client = await registered(deps, ctx, asked.given.required("client_id"))
+    if client is None or not client.enabled:
+        raise OAuthError("the client is unknown")
+    asked.client = client

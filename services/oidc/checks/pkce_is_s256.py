@@ -1,0 +1,23 @@
+"""RFC 7636 section 4.4.1, RFC 9700 section 2.1.1. Without a method a challenge is `plain`."""
+
+from __future__ import annotations
+
+from common.context import Context
+from common.contracts.oidc import OAuthError
+from oidc import pkce
+from oidc.deps import Deps
+from oidc.request import Asked
+
+
+async def pkce_is_s256(_: Deps, ctx: Context, asked: Asked) -> None:
+    challenge, method = asked.given.get("code_challenge"), asked.given.get("code_challenge_method")
+    if challenge is None:
+        if method is not None:
+            raise OAuthError("code_challenge is missing")
+        if asked.client.require_pkce:
+            raise OAuthError("code_challenge is missing: this client must use PKCE")
+        return
+    if method != "S256":
+        raise OAuthError("code_challenge_method must be S256")
+    if not pkce.is_challenge(challenge):
+        raise OAuthError("code_challenge is not a base64url SHA-256")

@@ -1,0 +1,50 @@
+"""RFC 6749 section 3.1.2.3, RFC 9700 section 2.1, RFC 8252 section 7.3: compared as it is written,
+except for the port of a native app's loopback address."""
+
+from __future__ import annotations
+
+import re
+from typing import Final
+
+from common.context import Context
+from common.contracts.oidc import OAuthError
+from oidc.deps import Deps
+from oidc.queries.clients import Registered
+from oidc.request import Asked
+
+LOOPBACK: Final = re.compile(r"(http://(?:127\.0\.0\.1|\[::1\]))(?::[0-9]{1,5})?(/.*)?")
+
+
+async def redirect_uri_is_registered(_: Deps, ctx: Context, asked: Asked) -> None:
+    given = asked.given.listed("redirect_uri")
+    if len(given) > 1:
+        raise OAuthError("redirect_uri is given more than once")
+    if not given:
+        _take_the_only_one(asked)
+        return
+    if not is_registered(asked.client, given[0]):
+        raise OAuthError("redirect_uri is not registered for this client")
+    asked.redirect_uri = given[0]
+
+
+def is_registered(client: Registered, uri: str) -> bool:
+    if uri in client.redirect_uris:
+        return True
+    if client.type != "native":
+        return False
+    portless = _without_port(uri)
+    return portless is not None and any(
+        _without_port(registered) == portless for registered in client.redirect_uris
+    )
+
+
+def _without_port(uri: str) -> tuple[str, str] | None:
+    found = LOOPBACK.fullmatch(uri)
+    return None if found is None else (found[1], found[2] or "")
+
+
+def _take_the_only_one(asked: Asked) -> None:
+    """OAuth lets it be left out where one is registered; OpenID Connect Core 3.1.2.1 does not."""
+    if len(asked.client.redirect_uris) != 1 or "openid" in asked.given.get("scope", "").split(" "):
+        raise OAuthError("redirect_uri is missing")
+    asked.redirect_uri, asked.redirect_uri_given = asked.client.redirect_uris[0], False

@@ -1,0 +1,12 @@
+"""RFC 8707 section 2."""
+
+from __future__ import annotations
+
+from common.context import Context
+from oidc import scopes
+from oidc.deps import Deps
+from oidc.request import Asked
+
+
+async def resources_are_known(deps: Deps, ctx: Context, asked: Asked) -> None:
+    asked.resource = await scopes.check_resources(deps, ctx, asked.given.listed("resource"))

@@ -1,0 +1,16 @@
+"""RFC 6749 section 3.3, OpenID Connect Core section 11."""
+
+from __future__ import annotations
+
+from common.context import Context
+from oidc import scopes
+from oidc.deps import Deps
+from oidc.request import Asked
+
+
+async def scopes_are_allowed(_: Deps, ctx: Context, asked: Asked) -> None:
+    """offline_access is dropped, not refused, where the client has no refresh tokens."""
+    wanted = scopes.allowed(asked.client, scopes.parsed(asked.given.get("scope")))
+    if "refresh_token" not in asked.client.grant_types:
+        wanted = [name for name in wanted if name != "offline_access"]
+    asked.scopes = wanted

@@ -1,0 +1,83 @@
+"""OpenID Connect Core section 3.1.2.4: consent, remembered per client and scope; a first-party
+client's users are not asked."""
+
+from __future__ import annotations
+
+from common import audit
+from common.context import Context
+from common.contracts.audit import ConsentGranted
+from common.contracts.oidc import AccessDenied, Authorization, ConsentRequired
+from oidc import interaction, scopes
+from oidc.deps import Deps
+from oidc.queries import authorization_requests, consents
+from oidc.request import Asked
+
+
+async def user_has_consented(deps: Deps, ctx: Context, asked: Asked) -> Authorization | None:
+    assert asked.session is not None
+    user_id = asked.session.user_id
+    asked.scopes = await scopes.held(deps, ctx, asked.scopes, user_id, asked.session.org_id)
+    if _decided_by_this_user(asked):
+        if asked.consent == "deny":
+            await _close(deps, ctx, asked)
+            raise AccessDenied
+        if asked.consent == "allow":
+            await _remember(deps, ctx, asked)
+            return None
+    if "consent" not in asked.prompts and await _covered(deps, ctx, asked):
+        return None
+    if asked.silent:
+        raise ConsentRequired
+    return await interaction.consent(deps, ctx, asked)
+
+
+def _decided_by_this_user(asked: Asked) -> bool:
+    """Only he who was shown the question can answer it."""
+    return (
+        asked.pending is not None
+        and asked.session is not None
+        and asked.pending.user_id == asked.session.user_id
+        and asked.prompted("consent")
+    )
+
+
+async def _covered(deps: Deps, ctx: Context, asked: Asked) -> bool:
+    if asked.client.first_party:
+        return True
+    assert asked.session is not None
+    user_id, client_id = asked.session.user_id, asked.client.client_id
+    key = (ctx.app_id, "consent", user_id, client_id)
+    known = deps.known.consents.get(key)
+    wanted = frozenset(asked.scopes) | {f"resource {uri}" for uri in asked.resource}
+    if known is not None and wanted <= known:
+        return True
+    async with deps.db.reading(ctx) as db:
+        found = await consents.find(db, app_id=ctx.app_id, user_id=user_id, client_id=client_id)
+    if found is None:
+        return False
+    known = frozenset(found.scopes) | {f"resource {uri}" for uri in found.resources}
+    tags = [("consent", client_id), ("consent", user_id), ("client", client_id), ("user", user_id)]
+    deps.known.consents.put(key, known, tags)
+    return wanted <= known
+
+
+async def _remember(deps: Deps, ctx: Context, asked: Asked) -> None:
+    assert asked.session is not None
+    user_id, client_id = asked.session.user_id, asked.client.client_id
+    async with deps.db.transaction(ctx) as tx:
+        await consents.add(
+            tx,
+            app_id=ctx.app_id,
+            user_id=user_id,
+            client_id=client_id,
+            scopes=asked.scopes,
+            resources=asked.resource,
+        )
+        event = ConsentGranted(client_id=client_id, scopes=asked.scopes)
+        await audit.record(tx, ctx, event, user_id=user_id)
+
+
+async def _close(deps: Deps, ctx: Context, asked: Asked) -> None:
+    assert asked.pending is not None
+    async with deps.db.transaction(ctx) as tx:
+        await authorization_requests.use(tx, app_id=ctx.app_id, id_hash=asked.pending.id_hash)

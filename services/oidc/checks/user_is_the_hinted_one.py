@@ -1,0 +1,21 @@
+"""OpenID Connect Core section 3.1.2.2: whoever is meant by id_token_hint or by a wanted `sub`."""
+
+from __future__ import annotations
+
+from common.context import Context
+from common.contracts.oidc import Authorization, LoginRequired
+from oidc import interaction
+from oidc.deps import Deps
+from oidc.request import Asked
+from oidc.subjects import subject
+
+
+async def user_is_the_hinted_one(deps: Deps, ctx: Context, asked: Asked) -> Authorization | None:
+    assert asked.session is not None
+    if asked.hinted_sub is None:
+        return None
+    if subject(deps.keys, asked.client, asked.session.user_id) == asked.hinted_sub:
+        return None
+    if asked.silent or asked.prompted("signed_in"):
+        raise LoginRequired("somebody else is signed in than was asked for")
+    return await interaction.sign_in(deps, ctx, asked, afresh=True)

@@ -1,0 +1,159 @@
+"""Claims about a user: by scope, by the `claims` parameter, by the client's own mapping."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Any, Final
+
+from common.contracts.rbac import Rights
+from oidc.queries.families import Organization, Profile
+from oidc.scopes import CLAIMS
+
+PLACES: Final = frozenset({"id_token", "access_token", "userinfo"})
+SOURCES: Final = frozenset({"user", "org", "rights"})
+RESERVED: Final = frozenset(
+    [
+        "iss",
+        "sub",
+        "aud",
+        "exp",
+        "nbf",
+        "iat",
+        "jti",
+        "azp",
+        "nonce",
+        "auth_time",
+        "at_hash",
+        "c_hash",
+        "s_hash",
+        "acr",
+        "amr",
+        "sid",
+        "client_id",
+        "scope",
+        "app_id",
+        "grant_id",
+        "epoch",
+        "token_use",
+        "org_id",
+        "org_role",
+        "org_permissions",
+        "cnf",
+        "act",
+        "may_act",
+        "events",
+        "typ",
+        "active",
+        "username",
+        "token_type",
+    ]
+)
+"""Claims that mean something to who checks a token: no mapping may write them."""
+USER_FIELDS: Final = frozenset(Profile.__dataclass_fields__)
+MAX_PATH: Final = 200
+
+
+@dataclass(frozen=True, slots=True)
+class Facts:
+    """What mappings may draw from."""
+
+    user: Profile
+    org: Organization | None = None
+    rights: Rights | None = None
+
+
+def of_scopes(
+    profile: Profile, scopes: Iterable[str], further: Iterable[str] = ()
+) -> dict[str, Any]:
+    """OpenID Connect Core section 5.4; what the user has not told is left out."""
+    wanted = [name for scope in scopes for name in CLAIMS.get(scope, ())] + list(further)
+    return of_names(profile, wanted)
+
+
+def of_names(profile: Profile, names: Iterable[str]) -> dict[str, Any]:
+    found: dict[str, Any] = {}
+    for name in names:
+        if name == "updated_at":
+            found[name] = int(profile.updated_at.timestamp())
+        elif name == "email_verified":
+            if profile.email is not None:
+                found[name] = profile.email_verified
+        elif name == "phone_number_verified":
+            if profile.phone_number is not None:
+                found[name] = profile.phone_number_verified
+        elif name in STANDARD:
+            value = getattr(profile, name)
+            if value not in (None, ""):
+                found[name] = value
+    return found
+
+
+STANDARD: Final = frozenset(name for names in CLAIMS.values() for name in names) - {"sub"}
+"""OpenID Connect Core section 5.1."""
+
+
+def asked(parameter: dict[str, Any] | None, place: str) -> list[str]:
+    """Names that the `claims` parameter asks for in `id_token` or `userinfo` (section 5.5)."""
+    members = (parameter or {}).get(place)
+    return [name for name in members if name in STANDARD] if isinstance(members, dict) else []
+
+
+def mapped(mapping: dict[str, Any], place: str, facts: Facts) -> dict[str, Any]:
+    """The client's further claims for this place; what is not there is left out."""
+    found: dict[str, Any] = {}
+    for name, source in mapping.items():
+        path, places = _source(source)
+        if name in RESERVED or place not in places:
+            continue
+        value = _follow(facts, path.split("."))
+        if value is not None:
+            found[name] = value
+    return found
+
+
+def mapping_mistake(name: str, source: Any) -> str | None:
+    """What is wrong with one entry of a mapping, or None."""
+    if name in RESERVED or not name or len(name) > 100:
+        return "this claim cannot be mapped"
+    if not isinstance(source, (str, dict)):
+        return "is neither a path nor {from, in}"
+    if isinstance(source, dict) and (
+        not isinstance(source.get("from"), str)
+        or not isinstance(source.get("in", []), list)
+        or not set(map(str, source.get("in", []))) <= PLACES
+    ):
+        return "needs a path in `from` and any of id_token, access_token, userinfo in `in`"
+    path, _ = _source(source)
+    steps = path.split(".")
+    if steps[0] not in SOURCES or len(steps) < 2 or len(path) > MAX_PATH:
+        return "a path begins with user., org. or rights."
+    if steps[0] == "user" and steps[1] not in USER_FIELDS:
+        return f"a user has no {steps[1][:40]} that may be shown"
+    return None
+
+
+def _source(source: Any) -> tuple[str, frozenset[str]]:
+    if isinstance(source, str):
+        return source, PLACES
+    return str(source.get("from", "")), frozenset(source.get("in") or PLACES)
+
+
+def _follow(facts: Facts, steps: list[str]) -> Any:
+    """Along attributes of our own records, then through JSON; never through anything else."""
+    record: Any = {"user": facts.user, "org": facts.org, "rights": facts.rights}.get(steps[0])
+    if record is None:
+        return None
+    fields = (
+        type(record).model_fields if isinstance(record, Rights) else record.__dataclass_fields__
+    )
+    if steps[1] not in fields:
+        return None
+    value = getattr(record, steps[1])
+    for step in steps[2:]:
+        if not isinstance(value, dict):
+            return None
+        value = value.get(step)
+    if hasattr(value, "timestamp"):
+        return int(value.timestamp())
+    return value

@@ -1,0 +1,48 @@
+"""A client's public keys: those it registered, or those at its jwks_uri."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from common.context import Context
+from oidc import jose, outgoing
+from oidc.deps import Deps
+from oidc.jose import PublicKey
+from oidc.queries.clients import Registered
+
+
+async def keys_of(
+    deps: Deps, ctx: Context, client: Registered, kid: str | None, alg: str
+) -> list[PublicKey]:
+    """Those that may have signed: of this algorithm, and of this kid where one is named. A kid
+    that the remembered set lacks makes us fetch it again: the client may have rotated."""
+    if client.jwks is not None:
+        return _fitting(client.jwks, kid, alg)
+    if client.jwks_uri is None:
+        return []
+    key = (ctx.app_id, "jwks", client.client_id)
+    remembered = deps.known.client_keys.get(key)
+    if remembered is not None:
+        found = _fitting(remembered, kid, alg)
+        if found:
+            return found
+    if not deps.known.may_fetch(key):
+        return []
+    fetched = await outgoing.get_json(client.jwks_uri, private=deps.settings.outgoing_private)
+    deps.known.client_keys.put(key, fetched, [("client", client.client_id)])
+    return _fitting(fetched, kid, alg)
+
+
+def _fitting(jwks: dict[str, Any], kid: str | None, alg: str) -> list[PublicKey]:
+    listed = jwks.get("keys")
+    found: list[PublicKey] = []
+    for jwk in listed[:20] if isinstance(listed, list) else ():
+        if not isinstance(jwk, dict) or (kid is not None and jwk.get("kid", kid) != kid):
+            continue
+        if jwk.get("alg", alg) != alg:
+            continue
+        try:
+            found.append(jose.load_public(jwk, alg))
+        except jose.BadToken:
+            continue
+    return found

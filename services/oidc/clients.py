@@ -1,0 +1,226 @@
+"""The administration of an application's clients and their secrets."""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import Any
+
+from pydantic import ValidationError
+
+from common import audit
+from common.context import Context
+from common.contracts.audit import (
+    ClientCreated,
+    ClientDeleted,
+    ClientSecretCreated,
+    ClientSecretDeleted,
+    ClientUpdated,
+)
+from common.contracts.base import Done
+from common.contracts.clients import (
+    Client,
+    ClientFields,
+    ClientNotFound,
+    Clients,
+    ClientSecret,
+    ClientSecrets,
+    CreateClient,
+    DeleteClient,
+    DeleteClientSecret,
+    GetClient,
+    ListClients,
+    ListClientSecrets,
+    NewClient,
+    NewSecret,
+    RotateClientSecret,
+    UpdateClient,
+)
+from common.crypto import token
+from common.db import Db
+from common.ids import new_id
+from common.problems import Conflict, Forbidden, Invalid, field_errors
+from oidc import client_rules, client_secrets, keys
+from oidc.deps import Deps
+from oidc.moments import moment
+from oidc.queries import clients
+from oidc.queries.clients import SecretRow
+from oidc.scopes import permission_scopes
+
+WITH_SECRET = ("client_secret_basic", "client_secret_post", "client_secret_jwt")
+
+
+async def create(deps: Deps, ctx: Context, new: CreateClient) -> NewClient:
+    new = client_rules.with_defaults(new)
+    client_rules.check(new)
+    await _within_reach(deps, ctx, new.scopes)
+    await _keys_for(deps, ctx, new)
+    id, client_id = new_id(), token("client_", 18)
+    fields = {name: getattr(new, name) for name in ClientFields.model_fields}
+    secret = token("cs_") if new.token_endpoint_auth_method in WITH_SECRET else None
+    hash = await _hashed(deps, ctx, secret)
+    async with deps.db.transaction(ctx) as tx:
+        made = await clients.insert(
+            tx, app_id=ctx.app_id, id=id, client_id=client_id, fields=fields
+        )
+        if secret is not None:
+            method = new.token_endpoint_auth_method
+            await _insert_secret(deps, tx, ctx, client_id, secret, hash, method)
+        await audit.record(tx, ctx, ClientCreated(client_id=client_id, name=new.name))
+    await deps.changed(ctx, "client", client_id)
+    return NewClient(
+        **fields, id=id, client_id=client_id, created_at=made, updated_at=made, client_secret=secret
+    )
+
+
+async def get(deps: Deps, ctx: Context, asked: GetClient) -> Client:
+    return await find(deps, ctx, asked.client)
+
+
+async def find(deps: Deps, ctx: Context, client: str) -> Client:
+    """By id or client_id. Raises ClientNotFound."""
+    async with deps.db.reading(ctx) as db:
+        found = await clients.find(db, app_id=ctx.app_id, client=client)
+    if found is None:
+        raise ClientNotFound
+    return found
+
+
+async def list_(deps: Deps, ctx: Context, page: ListClients) -> Clients:
+    after, after_id = deps.cursors.read(ctx.app_id, "clients", page.cursor, 2)
+    async with deps.db.reading(ctx) as db:
+        found = await clients.page(
+            db,
+            app_id=ctx.app_id,
+            after=moment(after),
+            after_id=after_id,
+            limit=page.limit + 1,
+        )
+    shown = found[: page.limit]
+    following = None
+    if len(found) > page.limit:
+        following = deps.cursors.make(ctx.app_id, "clients", shown[-1].created_at, shown[-1].id)
+    return Clients(clients=shown, next=following)
+
+
+async def update(deps: Deps, ctx: Context, asked: UpdateClient) -> Client:
+    before = await find(deps, ctx, asked.client)
+    unknown = asked.changes.keys() - ClientFields.model_fields.keys()
+    if unknown:
+        errors = [{"field": name[:60], "message": "cannot be changed"} for name in sorted(unknown)]
+        raise Invalid(errors=errors)
+    try:
+        wanted = ClientFields.model_validate(before.model_dump() | asked.changes)
+    except ValidationError as error:
+        listed = error.errors(include_url=False, include_context=False, include_input=False)
+        raise Invalid(errors=field_errors(listed)) from None
+    client_rules.check(wanted)
+    await _within_reach(deps, ctx, set(wanted.scopes) - set(before.scopes))
+    await _keys_for(deps, ctx, wanted)
+    fields = wanted.model_dump(mode="json", include=set(ClientFields.model_fields))
+    async with deps.db.transaction(ctx) as tx:
+        after = await clients.update(
+            tx, app_id=ctx.app_id, client_id=before.client_id, fields=fields
+        )
+        if after is None:
+            raise ClientNotFound
+        event = ClientUpdated(client_id=before.client_id, fields=sorted(asked.changes))
+        await audit.record(tx, ctx, event)
+    await deps.changed(ctx, "client", before.client_id)
+    return after
+
+
+async def delete(deps: Deps, ctx: Context, asked: DeleteClient) -> Done:
+    client = await find(deps, ctx, asked.client)
+    async with deps.db.transaction(ctx) as tx:
+        if not await clients.delete(tx, app_id=ctx.app_id, client_id=client.client_id):
+            raise ClientNotFound
+        await audit.record(tx, ctx, ClientDeleted(client_id=client.client_id))
+    await deps.changed(ctx, "client", client.client_id)
+    return Done()
+
+
+async def list_secrets(deps: Deps, ctx: Context, asked: ListClientSecrets) -> ClientSecrets:
+    client = await find(deps, ctx, asked.client)
+    async with deps.db.reading(ctx) as db:
+        rows = await clients.secrets(db, app_id=ctx.app_id, client_id=client.client_id)
+    return ClientSecrets(secrets=[_shown(row) for row in rows])
+
+
+async def rotate_secret(deps: Deps, ctx: Context, asked: RotateClientSecret) -> NewSecret:
+    client = await find(deps, ctx, asked.client)
+    method = client.token_endpoint_auth_method
+    if method not in WITH_SECRET:
+        raise Conflict("this client authenticates without a secret")
+    secret = token("cs_")
+    hash = await _hashed(deps, ctx, secret)
+    async with deps.db.transaction(ctx) as tx:
+        row = await _insert_secret(deps, tx, ctx, client.client_id, secret, hash, method)
+        await clients.end_other_secrets(
+            tx, app_id=ctx.app_id, client_id=client.client_id, keep=row.id, overlap=asked.overlap
+        )
+        event = ClientSecretCreated(client_id=client.client_id, secret_id=row.id)
+        await audit.record(tx, ctx, event)
+    await deps.changed(ctx, "client", client.client_id)
+    shown = _shown(row).model_dump()
+    return NewSecret(**shown, client_id=client.client_id, client_secret=secret)
+
+
+async def delete_secret(deps: Deps, ctx: Context, asked: DeleteClientSecret) -> Done:
+    client = await find(deps, ctx, asked.client)
+    async with deps.db.transaction(ctx) as tx:
+        held = await clients.secrets(tx, app_id=ctx.app_id, client_id=client.client_id)
+        if [row.id for row in held] == [asked.secret_id]:
+            raise Conflict("a client keeps at least one secret: make another one first")
+        if not await clients.delete_secret(
+            tx, app_id=ctx.app_id, client_id=client.client_id, id=asked.secret_id
+        ):
+            raise ClientNotFound("the client has no such secret")
+        event = ClientSecretDeleted(client_id=client.client_id, secret_id=asked.secret_id)
+        await audit.record(tx, ctx, event)
+    await deps.changed(ctx, "client", client.client_id)
+    return Done()
+
+
+async def _within_reach(deps: Deps, ctx: Context, scopes: Any) -> None:
+    """Nobody gives a client a permission that he does not hold himself."""
+    for permission in await permission_scopes(deps, ctx, scopes):
+        if not ctx.caller.may(permission) and ctx.caller.kind != "system":
+            raise Forbidden(f"you do not hold {permission} yourself", needs=permission)
+
+
+async def _keys_for(deps: Deps, ctx: Context, client: ClientFields) -> None:
+    """The application gets a key for every algorithm that one of its clients uses."""
+    wanted = {client.id_token_alg, client.access_token_alg, client.userinfo_alg}
+    for alg in sorted(alg for alg in wanted if alg):
+        await keys.signing(deps, ctx, alg)
+
+
+async def _hashed(deps: Deps, ctx: Context, secret: str | None) -> str:
+    if secret is None:
+        return ""
+    return await deps.pool.run(ctx.app_id, partial(client_secrets.hashed, secret))
+
+
+async def _insert_secret(
+    deps: Deps, tx: Db, ctx: Context, client_id: str, secret: str, hash: str, method: str
+) -> SecretRow:
+    """Sealed besides only where an HMAC assertion is checked with the secret itself."""
+    id, sealed = new_id(), None
+    if method == "client_secret_jwt":
+        place = ("oauth_client_secrets", "secret_sealed", id)
+        sealed = await deps.sealer.seal(tx, ctx.app_id, place, secret.encode())
+    return await clients.insert_secret(
+        tx,
+        app_id=ctx.app_id,
+        id=id,
+        client_id=client_id,
+        hash=hash,
+        hint=secret[-4:],
+        sealed=sealed,
+    )
+
+
+def _shown(row: SecretRow) -> ClientSecret:
+    return ClientSecret(
+        id=row.id, hint=row.hint, expires_at=row.expires_at, created_at=row.created_at
+    )

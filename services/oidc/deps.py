@@ -1,0 +1,107 @@
+"""What a handler of this service may use."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from common.bus import Bus
+from common.caches import Cache
+from common.changes import Changes
+from common.context import Context
+from common.contracts.audit import Event
+from common.contracts.rbac import Rights
+from common.crypto import Keys
+from common.cursors import Cursors
+from common.db import Database
+from common.pool import FairPool
+from common.sealing import Sealer
+from oidc.settings import OidcSettings
+
+if TYPE_CHECKING:
+    from typing import Any, Protocol
+
+    from common.tenants import Tenants
+    from oidc.keys import KeySet
+    from oidc.queries.clients import Registered
+    from oidc.queries.families import Live
+
+    class Activity(Protocol):
+        def note(self, ctx: Context, event: Event, *, user_id: str | None = None) -> None: ...
+
+
+@dataclass
+class Known:
+    """What a process remembers. Everything has a time limit and hears what changed."""
+
+    keys: Cache[KeySet] = field(default_factory=lambda: Cache("keys", 5_000, ttl=60))
+    clients: Cache[Registered] = field(default_factory=lambda: Cache("clients", 20_000, ttl=60))
+    secrets: Cache[str] = field(default_factory=lambda: Cache("secrets", 20_000, ttl=600))
+    scopes: Cache[Any] = field(default_factory=lambda: Cache("scopes", 5_000, ttl=60))
+    consents: Cache[frozenset[str]] = field(
+        default_factory=lambda: Cache("consents", 50_000, ttl=60)
+    )
+    rights: Cache[Rights] = field(default_factory=lambda: Cache("rights", 20_000, ttl=10))
+    signed: Cache[dict[str, Any]] = field(default_factory=lambda: Cache("signed", 20_000, ttl=60))
+    live: Cache[Live] = field(default_factory=lambda: Cache("live", 50_000, ttl=10))
+
+    client_keys: Cache[dict[str, Any]] = field(
+        default_factory=lambda: Cache("client_keys", 5_000, ttl=300)
+    )
+    fetched: Cache[int] = field(default_factory=lambda: Cache("fetched", 5_000, ttl=60))
+
+    def may_fetch(self, key: tuple[str, ...]) -> bool:
+        """Three times a minute at most: nobody makes us call an address as often as he likes."""
+        done = self.fetched.get(key) or 0
+        if done >= 3:
+            return False
+        self.fetched.put(key, done + 1)
+        return True
+
+    def heard(self, app_id: str, noun: str, id: str) -> None:
+        for cache in self._all():
+            if len(cache):
+                cache.drop(app_id, noun, id)
+                if id != "*":
+                    cache.drop(app_id, noun, "all")
+
+    def clear(self) -> None:
+        for cache in self._all():
+            cache.clear()
+
+    def _all(self) -> list[Cache[Any]]:
+        return [
+            self.keys,
+            self.clients,
+            self.secrets,
+            self.scopes,
+            self.consents,
+            self.rights,
+            self.signed,
+            self.live,
+            self.client_keys,
+        ]
+
+
+@dataclass(frozen=True)
+class Deps:
+    db: Database
+    platform: Database
+    sealer: Sealer
+    bus: Bus
+    changes: Changes
+    tenants: Tenants
+    activity: Activity
+    keys: Keys
+    settings: OidcSettings
+    known: Known = field(default_factory=Known)
+    pool: FairPool = field(default_factory=FairPool)
+
+    @property
+    def cursors(self) -> Cursors:
+        return Cursors(self.keys)
+
+    async def changed(self, ctx: Context, noun: str, id: str = "*") -> None:
+        """After a commit, before the reply: this process forgets, and so does every other."""
+        self.known.heard(ctx.app_id, noun, id)
+        await self.changes.publish(ctx, noun, id)

@@ -1,0 +1,31 @@
+"""A client acting for itself: RFC 6749 section 4.4."""
+
+from __future__ import annotations
+
+from common.context import Context
+from common.contracts.audit import ClientTokenIssued
+from common.contracts.oidc import InvalidScope, Tokens, UnauthorizedClient
+from oidc import scopes, tokens
+from oidc.deps import Deps
+from oidc.params import Given
+from oidc.queries.clients import Registered
+
+
+async def handle(deps: Deps, ctx: Context, client: Registered, given: Given) -> Tokens:
+    if client.public:
+        raise UnauthorizedClient("a public client has no credentials of its own")
+    names = _scopes(client, given.get("scope"))
+    resource = await scopes.check_resources(deps, ctx, given.listed("resource"))
+    answer = await tokens.for_client(deps, ctx, client, names, resource)
+    deps.activity.note(ctx, ClientTokenIssued(client_id=client.client_id, scopes=names))
+    return answer
+
+
+def _scopes(client: Registered, asked: str | None) -> list[str]:
+    """Those asked for, or all that the client is registered for; none that speaks of a user."""
+    if asked is None:
+        return [name for name in client.scopes if name not in scopes.NEEDS_USER]
+    names = scopes.allowed(client, scopes.parsed(asked))
+    if scopes.NEEDS_USER & set(names):
+        raise InvalidScope("a scope speaks of a user, and there is none here")
+    return names

@@ -1,0 +1,110 @@
+"""A refresh token for its successor: RFC 6749 section 6, RFC 9700 section 4.14.
+
+A token is taken by one statement, so of many that present it at once one rotates it. The others,
+and whoever did not get the answer and asks again within the grace, present the immediate parent of
+a living token: they get the same child. The child is not stored for that; it is an HMAC of its
+parent under a key of ours, so it can be told again, and by nobody else. Anything older than the
+parent means that a token was copied: the whole family ends.
+"""
+
+from __future__ import annotations
+
+from common import audit
+from common.context import Context
+from common.contracts.audit import TokenRefreshed, TokenReused
+from common.contracts.oidc import InvalidGrant, InvalidScope, InvalidTarget, Tokens
+from common.crypto import Keys, b64url
+from oidc import scopes, tokens
+from oidc.deps import Deps
+from oidc.params import Given
+from oidc.queries import families, refresh_tokens
+from oidc.queries.clients import Registered
+from oidc.queries.codes import Granted
+
+MAX_LENGTH = 200
+
+
+async def handle(deps: Deps, ctx: Context, client: Registered, given: Given) -> Tokens:
+    presented = given.required("refresh_token")
+    if len(presented) > MAX_LENGTH:
+        raise InvalidGrant("the refresh token is not one of ours")
+    child = child_of(deps.keys, presented) if client.rotate_refresh_tokens else presented
+    granted = await _take(deps, ctx, client, presented, child)
+    return await tokens.answer(
+        deps,
+        ctx,
+        client,
+        granted,
+        seed=child if client.rotate_refresh_tokens else f"{child}{granted.issued_at}",
+        asked_scopes=_narrowed_scopes(given.get("scope"), granted),
+        resource=_narrowed(given.listed("resource"), granted),
+        refresh_token=child,
+    )
+
+
+def child_of(keys: Keys, parent: str) -> str:
+    """The successor of a token: unpredictable without our key, and always the same."""
+    return "rt_" + b64url(keys.digest("refresh-child", parent.encode()))
+
+
+async def _take(
+    deps: Deps, ctx: Context, client: Registered, presented: str, child: str
+) -> Granted:
+    hashes = deps.keys.hashes("refresh", presented)
+    who = {"app_id": ctx.app_id, "client_id": client.client_id}
+    async with deps.db.transaction(ctx) as tx:
+        if client.rotate_refresh_tokens:
+            granted = await refresh_tokens.rotate(
+                tx,
+                **who,
+                token_hashes=hashes,
+                child_hash=deps.keys.hash("refresh", child),
+                lifetime=client.refresh_token_lifetime,
+                entry=audit.entry(ctx, TokenRefreshed(client_id=client.client_id)),
+            )
+        else:
+            lifetime = client.refresh_token_lifetime
+            granted = await refresh_tokens.prolong(
+                tx, **who, token_hashes=hashes, lifetime=lifetime
+            )
+        if granted is None:
+            # A new statement, so it sees what whoever was faster has committed.
+            granted = await refresh_tokens.again(
+                tx, **who, token_hashes=hashes, grace=deps.settings.refresh_grace
+            )
+    if granted is None:
+        await _end_reused(deps, ctx, client, hashes)
+        raise InvalidGrant("the refresh token is unknown, used, expired or revoked")
+    return granted
+
+
+async def _end_reused(deps: Deps, ctx: Context, client: Registered, hashes: list[str]) -> None:
+    """An old token of this client ends its family. What merely expired, or was ended already, or
+    is of another client, ends nothing."""
+    async with deps.db.transaction(ctx) as tx:
+        known = await refresh_tokens.find(tx, app_id=ctx.app_id, token_hashes=hashes)
+        if known is None or known.used_at is None or known.client_id != client.client_id:
+            return
+        ended = await families.end(
+            tx, app_id=ctx.app_id, id=known.family_id, reason="refresh_token_reused"
+        )
+        if ended:
+            event = TokenReused(client_id=client.client_id)
+            await audit.record(tx, ctx, event, user_id=known.user_id)
+    if ended:
+        await deps.changed(ctx, "token", known.family_id)
+
+
+def _narrowed_scopes(asked: str | None, granted: Granted) -> list[str]:
+    """RFC 6749 section 6: fewer than were granted, never more."""
+    wanted = scopes.parsed(asked)
+    if not set(wanted) <= set(granted.scopes):
+        raise InvalidScope("a scope was not granted")
+    return wanted or granted.scopes
+
+
+def _narrowed(asked: list[str], granted: Granted) -> list[str] | None:
+    """RFC 8707 section 2.2."""
+    if asked and not set(asked) <= set(granted.resource):
+        raise InvalidTarget("the resource was not part of the authorization")
+    return asked or None

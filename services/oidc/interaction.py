@@ -1,0 +1,88 @@
+"""Sending the person somewhere first: the request waits under an unguessable name."""
+
+from __future__ import annotations
+
+from typing import Final, Literal
+
+from common.context import Context
+from common.contracts.oidc import Authorization
+from common.crypto import token
+from oidc.deps import Deps
+from oidc.queries import authorization_requests
+from oidc.request import Asked
+
+LIFETIME: Final = 1800
+"""Seconds: time to read mail for a code, and to set up a second factor."""
+
+
+async def sign_in(deps: Deps, ctx: Context, asked: Asked, *, afresh: bool = False) -> Authorization:
+    """`afresh`: from now on only a new sign-in counts."""
+    afresh = afresh or (asked.pending is None and "login" in asked.prompts)
+    name = await _wait(deps, ctx, asked, "signed_in", afresh=afresh)
+    return _shown(asked, "sign_in", name, reauthenticate=asked.session is not None)
+
+
+async def select_account(deps: Deps, ctx: Context, asked: Asked) -> Authorization:
+    return _shown(asked, "select_account", await _wait(deps, ctx, asked, "select_account"))
+
+
+async def consent(deps: Deps, ctx: Context, asked: Asked) -> Authorization:
+    return _shown(asked, "consent", await _wait(deps, ctx, asked, "consent"))
+
+
+async def _wait(deps: Deps, ctx: Context, asked: Asked, doing: str, *, afresh: bool = False) -> str:
+    """The name under which it waits: a new one, or the one under which it waited before."""
+    session = asked.session
+    before = asked.pending.prompted if asked.pending else []
+    prompted = sorted({*before, doing})
+    user_id, session_id = (session.user_id, session.session_id) if session else (None, None)
+    async with deps.db.transaction(ctx) as tx:
+        if asked.pending is not None:
+            await authorization_requests.update(
+                tx,
+                app_id=ctx.app_id,
+                id_hash=asked.pending.id_hash,
+                user_id=user_id,
+                session_id=session_id,
+                prompted=prompted,
+                afresh=afresh,
+            )
+            return asked.name
+        name = token("ar_", 24)
+        await authorization_requests.insert(
+            tx,
+            app_id=ctx.app_id,
+            id_hash=deps.keys.hash("authorization-request", name),
+            client_id=asked.client.client_id,
+            params=asked.params,
+            user_id=user_id,
+            session_id=session_id,
+            prompted=prompted,
+            afresh=afresh,
+            lifetime=LIFETIME,
+        )
+    return name
+
+
+def _shown(
+    asked: Asked,
+    kind: Literal["sign_in", "select_account", "consent"],
+    name: str,
+    *,
+    reauthenticate: bool = False,
+) -> Authorization:
+    client = asked.client
+    return Authorization(
+        kind=kind,
+        request=name,
+        client_name=client.name,
+        client_id=client.client_id,
+        client_uri=client.client_uri,
+        logo_uri=client.logo_uri,
+        policy_uri=client.policy_uri,
+        tos_uri=client.tos_uri,
+        scopes=asked.scopes,
+        login_hint=asked.given.get("login_hint"),
+        ui_locales=asked.given.get("ui_locales"),
+        reauthenticate=reauthenticate,
+    )

@@ -1,0 +1,182 @@
+"""Compact JWS (RFC 7515) with keys that stay loaded. Signatures are PyJWT's and cryptography's."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, Final
+
+import orjson
+from cryptography.exceptions import UnsupportedAlgorithm
+from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa
+from cryptography.hazmat.primitives.serialization import (
+    Encoding,
+    NoEncryption,
+    PrivateFormat,
+    load_der_private_key,
+)
+from jwt.algorithms import Algorithm, get_default_algorithms
+from jwt.exceptions import PyJWTError
+
+from common.crypto import b64url
+from common.sealing import unb64
+
+ALGORITHMS: Final[dict[str, Algorithm]] = {
+    name: get_default_algorithms()[name] for name in ("RS256", "PS256", "ES256", "EdDSA")
+}
+"""What we sign with and what clients may sign with. No `none`, and no HMAC."""
+MAX_LENGTH: Final = 16_384
+_PARTS: Final = re.compile(r"([A-Za-z0-9_-]+)\.([A-Za-z0-9_-]+)\.([A-Za-z0-9_-]+)")
+_PUBLIC: Final = {"RSA": ("n", "e"), "EC": ("crv", "x", "y"), "OKP": ("crv", "x")}
+_THUMBPRINT: Final = {
+    "RSA": ("e", "kty", "n"),
+    "EC": ("crv", "kty", "x", "y"),
+    "OKP": ("crv", "kty", "x"),
+}
+
+
+class BadToken(Exception):
+    """Not a token that one of these keys signed for this purpose."""
+
+
+@dataclass(frozen=True, slots=True)
+class PublicKey:
+    """A key that verifies; `jwk` is its public part."""
+
+    kid: str
+    alg: str
+    key: Any
+    jwk: dict[str, str]
+
+    def verifies(self, message: bytes, signature: bytes) -> bool:
+        return ALGORITHMS[self.alg].verify(message, self.key, signature)
+
+
+@dataclass(frozen=True, slots=True)
+class SigningKey:
+    """A key that signs. The encoded header of each type of token is made once."""
+
+    kid: str
+    alg: str
+    key: Any
+    headers: dict[str, bytes]
+
+    def sign(self, typ: str, claims: dict[str, Any]) -> str:
+        header = self.headers.get(typ)
+        if header is None:
+            fields = {"alg": self.alg, "typ": typ, "kid": self.kid}
+            header = self.headers[typ] = b64url(orjson.dumps(fields)).encode()
+        message = header + b"." + b64url(orjson.dumps(claims)).encode()
+        signature = ALGORITHMS[self.alg].sign(message, self.key)
+        return f"{message.decode()}.{b64url(signature)}"
+
+
+def generate(alg: str) -> bytes:
+    """A new private key as PKCS #8. RSA takes a second of a core: call it in a thread."""
+    key: Any
+    if alg in ("RS256", "PS256"):
+        key = rsa.generate_private_key(public_exponent=65537, key_size=2048)
+    elif alg == "ES256":
+        key = ec.generate_private_key(ec.SECP256R1())
+    elif alg == "EdDSA":
+        key = ed25519.Ed25519PrivateKey.generate()
+    else:
+        raise ValueError(f"no key for {alg}")
+    der: bytes = key.private_bytes(Encoding.DER, PrivateFormat.PKCS8, NoEncryption())
+    return der
+
+
+def load_private(kid: str, alg: str, der: bytes) -> SigningKey:
+    """Our own key, checked when it was made: checking RSA again would cost 38 ms."""
+    key = load_der_private_key(der, password=None, unsafe_skip_rsa_key_validation=True)
+    return SigningKey(kid, alg, key, {})
+
+
+def public_jwk(alg: str, der: bytes) -> dict[str, str]:
+    """RFC 7517: public members only, `kid` the RFC 7638 thumbprint of key and algorithm."""
+    public = load_private("", alg, der).key.public_key()
+    full: dict[str, Any] = ALGORITHMS[alg].to_jwk(public, as_dict=True)
+    kty = full["kty"]
+    jwk = {"kty": kty, **{name: full[name] for name in _PUBLIC[kty]}}
+    return jwk | {"alg": alg, "use": "sig", "kid": f"{alg.lower()}-{thumbprint(jwk)[:22]}"}
+
+
+def thumbprint(jwk: dict[str, Any]) -> str:
+    """RFC 7638."""
+    members = {name: jwk[name] for name in _THUMBPRINT[jwk["kty"]]}
+    return b64url(hashlib.sha256(orjson.dumps(members, option=orjson.OPT_SORT_KEYS)).digest())
+
+
+def load_public(jwk: dict[str, Any], alg: str | None = None) -> PublicKey:
+    """Raises BadToken for a key that is not public, too weak or not of the algorithm."""
+    kty, chosen = jwk.get("kty"), alg or jwk.get("alg")
+    if kty not in _PUBLIC or chosen not in ALGORITHMS:
+        raise BadToken("key type or algorithm not supported")
+    if any(jwk.get(name) is None for name in _PUBLIC[kty]) or jwk.get("use", "sig") != "sig":
+        raise BadToken("not a public signature key")
+    members = {"kty": kty, **{name: str(jwk[name]) for name in _PUBLIC[kty]}}
+    try:
+        key: Any = ALGORITHMS[chosen].from_jwk(members)
+    except (PyJWTError, ValueError, TypeError, KeyError, UnsupportedAlgorithm):
+        raise BadToken("the key does not fit the algorithm") from None
+    if isinstance(key, rsa.RSAPublicKey) and key.key_size < 2048:
+        raise BadToken("RSA keys need at least 2048 bits")
+    if chosen == "ES256" and not isinstance(getattr(key, "curve", None), ec.SECP256R1):
+        raise BadToken("ES256 needs a P-256 key")
+    if chosen == "EdDSA" and not isinstance(key, ed25519.Ed25519PublicKey):
+        raise BadToken("EdDSA needs an Ed25519 key")
+    return PublicKey(str(jwk.get("kid", "")), chosen, key, members)
+
+
+def split(token: str) -> tuple[dict[str, Any], bytes, bytes, bytes]:
+    """Header, payload, signed bytes and signature; nothing is verified. Raises BadToken.
+
+    A header may hold `alg`, `typ` and `kid` only: keys come from what is stored, never from the
+    token (`jwk`, `jku`, `x5u`, `x5c`), and no extension is understood (`crit`, RFC 7515 4.1.11).
+    """
+    found = _PARTS.fullmatch(token) if len(token) <= MAX_LENGTH else None
+    if found is None:
+        raise BadToken("not a compact JWS")
+    head, body, signature = found.groups()
+    try:
+        header = orjson.loads(unb64(head))
+    except ValueError:
+        raise BadToken("the header is not JSON") from None
+    if not isinstance(header, dict) or not header.keys() <= {"alg", "typ", "kid", "cty"}:
+        raise BadToken("the header holds what it must not")
+    try:
+        return header, unb64(body), f"{head}.{body}".encode(), unb64(signature)
+    except ValueError:
+        raise BadToken("not base64url") from None
+
+
+def verify(
+    token: str, find: Callable[[str], PublicKey | None], *, types: frozenset[str]
+) -> dict[str, Any]:
+    """The claims of a token that one of our keys signed as one of `types`. Raises BadToken."""
+    header, body, message, signature = split(token)
+    kid = header.get("kid")
+    key = find(kid) if isinstance(kid, str) else None
+    if key is None:
+        raise BadToken("signed by no key of this application")
+    if header.get("alg") != key.alg:
+        raise BadToken("the algorithm is not the key's")
+    if header.get("typ") not in types:
+        raise BadToken("a token of another type")
+    if not key.verifies(message, signature):
+        raise BadToken("the signature does not hold")
+    try:
+        claims = orjson.loads(body)
+    except ValueError:
+        raise BadToken("the claims are not JSON") from None
+    if not isinstance(claims, dict):
+        raise BadToken("the claims are not an object")
+    return claims
+
+
+def half_hash(alg: str, value: str) -> str:
+    """`at_hash` (OpenID Connect Core 3.1.3.6): the left half of the algorithm's digest."""
+    digest = (hashlib.sha512 if alg == "EdDSA" else hashlib.sha256)(value.encode()).digest()
+    return b64url(digest[: len(digest) // 2])

@@ -1,0 +1,122 @@
+"""consents: what users allowed clients."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from common.db import Db, many, maybe, run
+
+
+@dataclass(frozen=True, slots=True)
+class Consent:
+    scopes: list[str]
+    resources: list[str]
+
+
+async def find(db: Db, *, app_id: str, user_id: str, client_id: str) -> Consent | None:
+    return await maybe(
+        db,
+        Consent,
+        """
+        SELECT scopes, resources FROM consents
+        WHERE app_id = $1 AND user_id = $2 AND client_id = $3
+        """,
+        app_id,
+        user_id,
+        client_id,
+    )
+
+
+async def add(
+    db: Db, *, app_id: str, user_id: str, client_id: str, scopes: list[str], resources: list[str]
+) -> None:
+    """Beside what was allowed before."""
+    await run(
+        db,
+        """
+        INSERT INTO consents (app_id, user_id, client_id, scopes, resources)
+        VALUES ($1, $2, $3, $4, $5)
+        ON CONFLICT (app_id, user_id, client_id) DO UPDATE SET
+            scopes = ARRAY(SELECT DISTINCT unnest(consents.scopes || excluded.scopes) ORDER BY 1),
+            resources =
+                ARRAY(SELECT DISTINCT unnest(consents.resources || excluded.resources) ORDER BY 1),
+            updated_at = now()
+        """,
+        app_id,
+        user_id,
+        client_id,
+        scopes,
+        resources,
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class GrantRow:
+    user_id: str
+    client_id: str
+    client_name: str
+    scopes: list[str]
+    email: str | None
+    name: str | None
+    created_at: datetime
+    updated_at: datetime
+
+
+async def of_client(
+    db: Db,
+    *,
+    app_id: str,
+    client_id: str,
+    after: datetime | None,
+    after_id: str | None,
+    limit: int,
+) -> list[GrantRow]:
+    return await many(
+        db,
+        GrantRow,
+        """
+        SELECT g.user_id, g.client_id, c.name AS client_name, g.scopes, u.email, u.name,
+               g.created_at, g.updated_at
+        FROM consents g
+        JOIN oauth_clients c ON c.app_id = $1 AND c.client_id = g.client_id
+        JOIN users u ON u.app_id = $1 AND u.id = g.user_id
+        WHERE g.app_id = $1 AND g.client_id = $2
+          AND ($3::timestamptz IS NULL OR (g.created_at, g.user_id) > ($3, $4::uuid))
+        ORDER BY g.created_at, g.user_id LIMIT $5
+        """,
+        app_id,
+        client_id,
+        after,
+        after_id,
+        limit,
+    )
+
+
+async def of_user(db: Db, *, app_id: str, user_id: str) -> list[GrantRow]:
+    return await many(
+        db,
+        GrantRow,
+        """
+        SELECT g.user_id, g.client_id, c.name AS client_name, g.scopes, NULL AS email,
+               NULL AS name, g.created_at, g.updated_at
+        FROM consents g JOIN oauth_clients c ON c.app_id = $1 AND c.client_id = g.client_id
+        WHERE g.app_id = $1 AND g.user_id = $2 ORDER BY g.created_at, g.client_id LIMIT 1000
+        """,
+        app_id,
+        user_id,
+    )
+
+
+async def delete(db: Db, *, app_id: str, client_id: str, user_id: str | None) -> int:
+    """Of one user, or of all."""
+    return await run(
+        db,
+        """
+        DELETE FROM consents
+        WHERE app_id = $1 AND client_id = $2 AND ($3::uuid IS NULL OR user_id = $3)
+        """,
+        app_id,
+        client_id,
+        user_id,
+    )

@@ -1,0 +1,136 @@
+"""Scopes: the standard ones, the application's own, and those that are permissions."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Final
+
+from common.context import Context
+from common.contracts.oidc import InvalidScope, InvalidTarget
+from common.contracts.rbac import GetRights, Rights
+from oidc.deps import Deps
+from oidc.queries import scopes
+from oidc.queries.clients import Registered
+from oidc.queries.scopes import ScopeRow
+
+CLAIMS: Final[dict[str, tuple[str, ...]]] = {
+    "openid": ("sub",),
+    "profile": (
+        "name",
+        "family_name",
+        "given_name",
+        "middle_name",
+        "nickname",
+        "preferred_username",
+        "profile",
+        "picture",
+        "website",
+        "gender",
+        "birthdate",
+        "zoneinfo",
+        "locale",
+        "updated_at",
+    ),
+    "email": ("email", "email_verified"),
+    "address": ("address",),
+    "phone": ("phone_number", "phone_number_verified"),
+    "offline_access": (),
+}
+"""OpenID Connect Core sections 5.4 and 11."""
+NEEDS_USER: Final = frozenset(CLAIMS)
+"""Standard scopes speak of a user; a client acting for itself has none."""
+
+
+@dataclass(frozen=True)
+class Catalogue:
+    """What the application added: scopes by name, APIs by identifier with their lifetime."""
+
+    scopes: dict[str, ScopeRow]
+    resources: dict[str, tuple[int | None, str | None]]
+
+
+async def catalogue(deps: Deps, ctx: Context) -> Catalogue:
+    async def load() -> Catalogue:
+        async with deps.db.reading(ctx) as db:
+            rows = await scopes.catalogue(db, app_id=ctx.app_id)
+            apis = await scopes.resources(db, app_id=ctx.app_id)
+        return Catalogue(
+            {row.name: row for row in rows},
+            {api.identifier: (api.access_token_lifetime, api.access_token_alg) for api in apis},
+        )
+
+    found: Catalogue = await deps.known.scopes.fetch(
+        (ctx.app_id, "scopes"), load, tags=lambda _: [("scope", "all"), ("application", ctx.app_id)]
+    )
+    return found
+
+
+def parsed(text: str | None) -> list[str]:
+    """RFC 6749 section 3.3: separated by spaces, each counted once, the order meaning nothing."""
+    return list(dict.fromkeys((text or "").split(" "))) if text else []
+
+
+def allowed(client: Registered, asked: list[str]) -> list[str]:
+    """Raises InvalidScope for one that the client is not registered for."""
+    wanted = [name for name in asked if name]
+    for name in wanted:
+        if name not in client.scopes:
+            raise InvalidScope("a scope is not allowed for this client")
+    return wanted
+
+
+async def permission_scopes(
+    deps: Deps, ctx: Context, names: Iterable[str], within: Catalogue | None = None
+) -> dict[str, str]:
+    """Permission to scope, of those scopes that stand for one: bound to it in the catalogue, or
+    named like it (`users:read`)."""
+    bound: dict[str, str] = {}
+    custom = [name for name in names if name not in CLAIMS]
+    if not custom:
+        return bound
+    known = within or await catalogue(deps, ctx)
+    for name in custom:
+        row = known.scopes.get(name)
+        if row is None:
+            if ":" in name:
+                bound[name] = name
+        elif row.permission_id is not None:
+            bound[row.permission_id] = name
+    return bound
+
+
+async def rights(deps: Deps, ctx: Context, user_id: str, org_id: str | None) -> Rights:
+    """What the user holds now, remembered for seconds."""
+    return await deps.known.rights.fetch(
+        (ctx.app_id, "rights", user_id, org_id or ""),
+        lambda: deps.bus.call(ctx.as_system(), GetRights(user_id=user_id, org_id=org_id)),
+        tags=lambda _: [("rights", user_id), ("user", user_id)],
+    )
+
+
+async def held(
+    deps: Deps, ctx: Context, names: list[str], user_id: str, org_id: str | None
+) -> list[str]:
+    """The scopes without those that stand for a permission which the user does not hold."""
+    bound = await permission_scopes(deps, ctx, names)
+    if not bound:
+        return names
+    having = (await rights(deps, ctx, user_id, org_id)).permissions
+    missing = {
+        scope
+        for permission, scope in bound.items()
+        if permission not in having and "*" not in having
+    }
+    return [name for name in names if name not in missing]
+
+
+async def check_resources(deps: Deps, ctx: Context, asked: list[str]) -> list[str]:
+    """RFC 8707 section 2. Raises InvalidTarget."""
+    if not asked:
+        return []
+    known = (await catalogue(deps, ctx)).resources
+    for identifier in asked:
+        if identifier not in known:
+            raise InvalidTarget("the resource is unknown")
+    return list(dict.fromkeys(asked))

@@ -1,0 +1,210 @@
+"""The code flow from request to refresh: RFC 6749 section 4.1, OpenID Connect Core section 3.1."""
+
+from __future__ import annotations
+
+import asyncio
+
+import pytest
+from tests.service.oidc.conftest import CALLBACK, ORIGIN, World, fields
+
+from common.contracts.oidc import (
+    CheckAccessToken,
+    GetUserinfo,
+    InvalidClient,
+    InvalidGrant,
+    InvalidToken,
+    OAuthError,
+    Tokens,
+    UnsupportedGrantType,
+)
+from oidc.jose import half_hash
+
+
+async def test_a_code_gives_tokens_that_verify(shared: World) -> None:
+    """ID token and access token hold under the published keys and say what they must."""
+    client, ann = await shared.client(), await shared.person()
+    tokens = await shared.tokens(client, ann, nonce="n-1")
+
+    id_token = await shared.claims(tokens.id_token, client.client_id)
+    assert id_token["sub"] == ann.user_id
+    assert id_token["nonce"] == "n-1"
+    assert id_token["auth_time"] == int(ann.session.auth_time.timestamp())
+    assert id_token["at_hash"] == half_hash("RS256", tokens.access_token)
+    assert id_token["email"].endswith("@example.com")
+    access = await shared.claims(tokens.access_token)
+    assert access["client_id"] == client.client_id
+    assert access["scope"] == "openid email" == tokens.scope
+    assert access["app_id"] == shared.app_id
+    assert access["sid"] == id_token["sid"]
+
+
+async def test_userinfo_tells_what_the_scopes_allow(shared: World) -> None:
+    """O2: `sub` is the ID token's; no claim beyond the scopes."""
+    client, ann = await shared.client(), await shared.person()
+    tokens = await shared.tokens(client, ann)
+    told = (await shared.call(GetUserinfo(token=tokens.access_token))).model_dump(exclude_none=True)
+
+    assert told.keys() == {"sub", "email", "email_verified"}
+    assert told["sub"] == ann.user_id
+
+
+async def test_a_code_is_good_once_and_a_replay_ends_its_tokens(shared: World) -> None:
+    """T1: the second use is invalid_grant, and what the first use made is dead."""
+    client, ann = await shared.client(), await shared.person()
+    code = await shared.code(client, ann)
+    tokens = await shared.redeem(client, code)
+    await shared.call(CheckAccessToken(token=tokens.access_token))
+
+    with pytest.raises(InvalidGrant):
+        await shared.redeem(client, code)
+    with pytest.raises(InvalidToken):
+        await shared.call(CheckAccessToken(token=tokens.access_token))
+    with pytest.raises(InvalidGrant):
+        await shared.refresh(client, tokens.refresh_token)
+    assert "authorization_code_reused" in await shared.events()
+
+
+async def test_fifty_parallel_redemptions_give_one_answer(shared: World) -> None:
+    """T3: exactly one of fifty gets tokens."""
+    client, ann = await shared.client(), await shared.person()
+    code = await shared.code(client, ann)
+    outcomes = await asyncio.gather(
+        *(shared.redeem(client, code) for _ in range(50)), return_exceptions=True
+    )
+
+    assert sum(isinstance(outcome, Tokens) for outcome in outcomes) == 1
+    assert sum(isinstance(outcome, InvalidGrant) for outcome in outcomes) == 49
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"redirect_uri": CALLBACK + "/"},
+        {"redirect_uri": None},
+        {"code_verifier": "w" * 43},
+        {"code_verifier": "short"},
+    ],
+)
+async def test_a_code_is_bound_to_its_request(shared: World, wrong: dict[str, str]) -> None:
+    """T2: another redirect URI or verifier is refused, and the code is burnt by the attempt."""
+    client, ann = await shared.client(), await shared.person()
+    code = await shared.code(client, ann)
+    with pytest.raises(InvalidGrant):
+        await shared.redeem(client, code, **wrong)
+    if wrong.get("code_verifier") != "short":
+        with pytest.raises(InvalidGrant):
+            await shared.redeem(client, code)
+
+
+async def test_a_verifier_for_a_code_without_challenge_is_refused(shared: World) -> None:
+    """A7: PKCE cannot be stripped from the request and supplied by an attacker later."""
+    client, ann = await shared.client(require_pkce=False), await shared.person()
+    code = await shared.code(client, ann, code_challenge=None, code_challenge_method=None)
+
+    with pytest.raises(InvalidGrant):
+        await shared.redeem(client, code)
+
+
+async def test_a_client_without_pkce_redeems_without_verifier(shared: World) -> None:
+    """`require_pkce` off is the certification's way; the code still needs the client's secret."""
+    client, ann = await shared.client(require_pkce=False), await shared.person()
+    code = await shared.code(client, ann, code_challenge=None, code_challenge_method=None)
+
+    assert (await shared.redeem(client, code, code_verifier=None)).id_token
+
+
+async def test_another_clients_code_is_unknown_to_it(shared: World) -> None:
+    """T2: and the attempt does not burn it for its owner."""
+    client, other, ann = await shared.client(), await shared.client(), await shared.person()
+    code = await shared.code(client, ann)
+    with pytest.raises(InvalidGrant):
+        await shared.redeem(other, code)
+
+    assert await shared.redeem(client, code)
+
+
+async def test_refresh_gives_a_successor(shared: World) -> None:
+    """The old token is replaced, the subject and the audience of the ID token stay."""
+    client, ann = await shared.client(), await shared.person()
+    first = await shared.tokens(client, ann, nonce="n")
+    second = await shared.refresh(client, first.refresh_token)
+
+    assert second.refresh_token != first.refresh_token
+    claims = await shared.claims(second.id_token, client.client_id)
+    assert claims["sub"] == ann.user_id
+    assert "nonce" not in claims
+    assert (await shared.refresh(client, second.refresh_token)).access_token
+
+
+async def test_the_event_says_whose_token_it_was(shared: World) -> None:
+    """The audit row and what goes to the stream name the user, whom only the statement knew."""
+    client, ann = await shared.client(), await shared.person()
+    first = await shared.tokens(client, ann)
+    await shared.refresh(client, first.refresh_token)
+    rows = await shared.owner.fetch(
+        "SELECT event_type, user_id, session_id FROM audit_logs WHERE user_id = $1 ORDER BY id",
+        ann.user_id,
+    )
+    sent = await shared.owner.fetch(
+        """SELECT convert_from(payload, 'UTF8')::jsonb ->> 'user_id' AS user_id, event_type
+           FROM audit_outbox WHERE convert_from(payload, 'UTF8')::jsonb ->> 'user_id' = $1""",
+        ann.user_id,
+    )
+
+    kinds = ["authorization_granted", "token_issued", "token_refreshed"]
+    assert [row["event_type"] for row in rows] == kinds
+    assert {row["session_id"] for row in rows} == {ann.session.session_id}
+    assert sorted(row["event_type"] for row in sent) == kinds
+
+
+async def test_the_password_grant_is_not_there(shared: World) -> None:
+    """T7."""
+    with pytest.raises(UnsupportedGrantType):
+        await shared.token(await shared.client(), grant_type="password", username="a", password="b")
+
+
+async def test_client_credentials_give_a_token_of_the_client(shared: World) -> None:
+    """No user, no refresh token; all registered scopes where none is asked for."""
+    client = await shared.client(
+        type="service", redirect_uris=[], scopes=["users:read", "reports"]
+    )
+    tokens = await shared.token(client, grant_type="client_credentials")
+
+    assert tokens.refresh_token is None
+    assert tokens.scope == "users:read reports"
+    held = await shared.call(CheckAccessToken(token=tokens.access_token))
+    assert held.user_id is None
+    assert held.permissions == ["users:read"]
+
+
+async def test_a_wrong_secret_is_invalid_client(shared: World) -> None:
+    """And so is an unknown client."""
+    client = await shared.client()
+    wrong = client.model_copy(update={"client_secret": "cs_wrong"})
+    for presented in (wrong, client.model_copy(update={"client_id": "client_nobody"})):
+        with pytest.raises(InvalidClient):
+            await shared.token(presented, grant_type="authorization_code", code="x")
+
+
+async def test_two_ways_of_authentication_are_refused(shared: World) -> None:
+    """T9: and a way that is not the registered one is invalid_client."""
+    client = await shared.client()
+    with pytest.raises(OAuthError, match="more than one"):
+        await shared.token(
+            client, grant_type="authorization_code", code="x", client_secret=client.client_secret
+        )
+    posted = client.model_copy(update={"client_secret": None})
+    with pytest.raises(InvalidClient):
+        await shared.token(
+            posted, grant_type="authorization_code", code="x", client_secret=client.client_secret
+        )
+
+
+async def test_the_response_names_its_issuer_and_state(shared: World) -> None:
+    """A8, A9: `iss` in the response, `state` byte for byte."""
+    client, ann = await shared.client(), await shared.person()
+    state = "ü&= %20+" * 200
+    answer = fields(await shared.authorize(client, ann, state=state))
+
+    assert answer["iss"] == ORIGIN
+    assert answer["state"] == state
