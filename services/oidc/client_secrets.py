@@ -35,10 +35,11 @@ async def check(deps: Deps, ctx: Context, client: Registered, secret: str) -> No
         for stored in client.secrets
         if stored["expires"] is None or float(stored["expires"]) > now
     }
+
     async def verified() -> str:
         for id, stored in valid.items():
             if await deps.pool.run(ctx.app_id, partial(matches, secret, stored)):
-                return id
+                return str(id)
         raise InvalidClient("the client secret is wrong")
 
     # Many that show the same secret at once wait for one verification.

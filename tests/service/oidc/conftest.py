@@ -69,7 +69,9 @@ class World:
     rights: dict[str, Rights] = field(default_factory=dict)
 
     def ctx(self, caller: Caller | None = None, app_id: str | None = None, **more: Any) -> Context:
-        return context(app_id or self.app_id, caller, **{"origin": ORIGIN, "ip": "192.0.2.1"} | more)
+        return context(
+            app_id or self.app_id, caller, **{"origin": ORIGIN, "ip": "192.0.2.1"} | more
+        )
 
     async def call(self, request: Request[Any], caller: Caller | None = None) -> Any:
         return await self.bus.call(self.ctx(caller), request)
@@ -121,9 +123,7 @@ class World:
     ) -> Authorization:
         given = self.request(client, **params)
         answer = await self.call(
-            Authorize(
-                params=[*given.items(), *more], session=person.session if person else None
-            )
+            Authorize(params=[*given.items(), *more], session=person.session if person else None)
         )
         assert isinstance(answer, Authorization)
         return answer
@@ -141,7 +141,9 @@ class World:
         }
         return {k: v for k, v in (defaults | params).items() if v is not None}
 
-    async def resume(self, request: str | None, person: Person | None, **more: Any) -> Authorization:
+    async def resume(
+        self, request: str | None, person: Person | None, **more: Any
+    ) -> Authorization:
         assert request is not None
         session = person.session if person else None
         answer = await self.call(ResumeAuthorization(request=request, session=session, **more))
@@ -266,7 +268,9 @@ async def new_world(database: dict[str, str], **settings: Any) -> World:
         deps2.known.heard(ctx.app_id, noun, id)
 
     changes.publish = publish  # type: ignore[method-assign]
-    await bus.call(replace(context(app_id), caller=Caller("system", None, frozenset({"*"}))), EnsureKeys())
+    await bus.call(
+        replace(context(app_id), caller=Caller("system", None, frozenset({"*"}))), EnsureKeys()
+    )
     return world
 
 

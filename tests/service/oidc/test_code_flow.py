@@ -165,9 +165,7 @@ async def test_the_password_grant_is_not_there(shared: World) -> None:
 
 async def test_client_credentials_give_a_token_of_the_client(shared: World) -> None:
     """No user, no refresh token; all registered scopes where none is asked for."""
-    client = await shared.client(
-        type="service", redirect_uris=[], scopes=["users:read", "reports"]
-    )
+    client = await shared.client(type="service", redirect_uris=[], scopes=["users:read", "reports"])
     tokens = await shared.token(client, grant_type="client_credentials")
 
     assert tokens.refresh_token is None
