@@ -29,7 +29,7 @@ from common.problems import Forbidden, Invalid, Unauthenticated
 from common.testing import context
 from tenancy import slugs
 
-SYSTEM = context(DASHBOARD, SYSTEM_CALLER)
+SYSTEM = context(DASHBOARD, SYSTEM_CALLER, within=3600)
 
 
 async def test_a_developer_makes_an_application(world: World) -> None:

@@ -1,0 +1,68 @@
+"""What a database is, as lines of text: two databases are alike when their lines are."""
+
+from __future__ import annotations
+
+from typing import Final
+
+import asyncpg
+
+QUERIES: Final = {
+    "table": """
+        SELECT relname, relkind::text, relpersistence::text, relrowsecurity, relforcerowsecurity,
+               pg_get_userbyid(relowner), pg_get_expr(relpartbound, c.oid), pg_get_partkeydef(c.oid)
+        FROM pg_class c WHERE relnamespace = 'public'::regnamespace AND relkind IN ('r', 'p', 'S', 'v', 'm')
+    """,
+    "column": """
+        SELECT c.relname, a.attname, format_type(a.atttypid, a.atttypmod), a.attnotnull,
+               a.attgenerated::text, a.attidentity::text, pg_get_expr(d.adbin, d.adrelid), l.collname
+        FROM pg_attribute a JOIN pg_class c ON c.oid = a.attrelid
+        LEFT JOIN pg_attrdef d ON d.adrelid = a.attrelid AND d.adnum = a.attnum
+        LEFT JOIN pg_collation l ON l.oid = a.attcollation
+        WHERE c.relnamespace = 'public'::regnamespace AND c.relkind IN ('r', 'p')
+          AND a.attnum > 0 AND NOT a.attisdropped
+    """,
+    "constraint": """
+        SELECT conrelid::regclass::text, conname, contype::text, convalidated, pg_get_constraintdef(oid)
+        FROM pg_constraint WHERE connamespace = 'public'::regnamespace AND conparentid = 0
+    """,
+    "index": """
+        SELECT tablename, indexname, indexdef FROM pg_indexes WHERE schemaname = 'public'
+    """,
+    "policy": """
+        SELECT tablename, policyname, permissive, roles::text, cmd, qual, with_check
+        FROM pg_policies WHERE schemaname = 'public'
+    """,
+    "grant on table": """
+        SELECT c.relname, a.grantee::regrole::text, a.privilege_type, a.is_grantable
+        FROM pg_class c, aclexplode(c.relacl) a WHERE relnamespace = 'public'::regnamespace
+    """,
+    "grant on column": """
+        SELECT c.relname, t.attname, a.grantee::regrole::text, a.privilege_type
+        FROM pg_attribute t JOIN pg_class c ON c.oid = t.attrelid, aclexplode(t.attacl) a
+        WHERE c.relnamespace = 'public'::regnamespace
+    """,
+    "trigger": """
+        SELECT tgrelid::regclass::text, tgname, pg_get_triggerdef(t.oid)
+        FROM pg_trigger t JOIN pg_class c ON c.oid = t.tgrelid
+        WHERE NOT tgisinternal AND c.relnamespace = 'public'::regnamespace
+    """,
+    "function": """
+        SELECT proname, pg_get_functiondef(oid) FROM pg_proc WHERE pronamespace = 'public'::regnamespace
+    """,
+    "row": """
+        SELECT id::text, slug, name, is_dashboard FROM applications
+    """,
+}
+
+
+async def describe(dsn: str) -> set[str]:
+    """Everything but the order of columns, which a migration cannot choose."""
+    db = await asyncpg.connect(dsn)
+    try:
+        return {
+            f"{kind}: {' | '.join('' if part is None else str(part) for part in row)}"
+            for kind, sql in QUERIES.items()
+            for row in await db.fetch(sql)
+        }
+    finally:
+        await db.close()
