@@ -1102,6 +1102,7 @@ CREATE TABLE audit_chain (
     event_id      uuid        NOT NULL,
     previous_hash bytea       NOT NULL,
     hash          bytea       NOT NULL,
+    user_ref      text,       -- salted digest of the event's user: the hash outlives the user
     created_at    timestamptz NOT NULL DEFAULT now(),
     CONSTRAINT audit_chain_pkey PRIMARY KEY (app_id, seq),
     CONSTRAINT audit_chain_event_id_key UNIQUE (event_id, app_id),
@@ -1173,6 +1174,19 @@ END
 $keep$;
 CREATE TRIGGER audit_logs_keep BEFORE UPDATE OR DELETE ON audit_logs
     FOR EACH ROW EXECUTE FUNCTION audit_logs_keep();
+-- The chain is only ever added to; it goes with its application and never else.
+CREATE FUNCTION audit_chain_keep() RETURNS trigger LANGUAGE plpgsql AS $keep$
+BEGIN
+    IF TG_OP = 'DELETE' AND pg_trigger_depth() > 1 THEN
+        RETURN OLD;
+    END IF;
+    RAISE EXCEPTION 'the audit chain is immutable' USING ERRCODE = 'integrity_constraint_violation';
+END
+$keep$;
+CREATE TRIGGER audit_chain_keep BEFORE UPDATE OR DELETE ON audit_chain
+    FOR EACH ROW EXECUTE FUNCTION audit_chain_keep();
+CREATE TRIGGER audit_checkpoints_keep BEFORE UPDATE OR DELETE ON audit_checkpoints
+    FOR EACH ROW EXECUTE FUNCTION audit_chain_keep();
 CREATE TRIGGER audit_logs_keep_all BEFORE TRUNCATE ON audit_logs
     FOR EACH STATEMENT EXECUTE FUNCTION audit_logs_keep();  -- on each partition, too: see the end
 
@@ -1282,6 +1296,7 @@ GRANT SELECT, INSERT, UPDATE, DELETE ON
     TO aero2_tenancy;
 GRANT SELECT ON audit_logs TO aero2_tenancy;
 GRANT SELECT, INSERT ON audit_chain, audit_checkpoints TO aero2_tenancy;
+GRANT SELECT (app_id, id, email, name) ON users TO aero2_tenancy;  -- whom a record names (ADR 0003)
 
 GRANT SELECT, INSERT, UPDATE, DELETE ON
     users, passwords, sign_in_guards, user_sessions, email_verification_codes, user_invitations,
@@ -1330,6 +1345,7 @@ GRANT SELECT (id, app_id, last_used_at), UPDATE (last_used_at) ON application_ap
 GRANT SELECT, UPDATE (wrapped, wrapped_at, retired_at) ON data_keys TO aero2_platform;
 GRANT SELECT (slug, free_at), DELETE ON deleted_slugs TO aero2_platform;
 GRANT SELECT (app_id, id, created_at), DELETE ON audit_logs TO aero2_platform;
+GRANT SELECT (app_id, seq, event_id) ON audit_chain TO aero2_platform;  -- retention takes a prefix
 GRANT SELECT (app_id, id, expires_at, revoked_at), DELETE ON user_sessions, trusted_devices TO aero2_platform;
 GRANT SELECT (app_id, id, expires_at, used_at), DELETE ON email_verification_codes TO aero2_platform;
 GRANT SELECT (app_id, id, expires_at, accepted_at, revoked_at), DELETE ON user_invitations TO aero2_platform;

@@ -48,9 +48,18 @@ def rights(user: str) -> Rights:
             publish=(*calls, DISCOVERY, CHANGED, *stream, *consumer, f"$JS.ACK.{STREAM}.>"),
             subscribe=(f"{inbox(user)}.>", CHANGED, AUDIT),
         )
+    publish, hears = [*calls, AUDIT, CHANGED, *stream], []
+    if user == "tenancy":  # seals what was relayed, soon after
+        hears = [AUDIT]
+    if user == "gateway":  # the live log: ordered consumers of one application's events
+        publish += [
+            f"$JS.API.CONSUMER.*.{STREAM}.>",
+            f"$JS.API.CONSUMER.CREATE.{STREAM}",
+            "$JS.FC.>",
+        ]
     return Rights(
-        publish=(*calls, AUDIT, CHANGED, *stream),
-        subscribe=(f"{user}.>", DISCOVERY, CHANGED, f"{inbox(user)}.>"),
+        publish=tuple(publish),
+        subscribe=(f"{user}.>", DISCOVERY, CHANGED, *hears, f"{inbox(user)}.>"),
     )
 
 

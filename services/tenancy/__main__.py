@@ -5,7 +5,8 @@ from __future__ import annotations
 from common.bus import Handlers
 from common.cursors import Cursors
 from common.service import Links, open_stores, run
-from tenancy import provisioning
+from tenancy import audit_retention, provisioning
+from tenancy.audit_sealing import Sealing
 from tenancy.deps import Deps
 from tenancy.handlers import HANDLERS
 from tenancy.hosts import Hosts
@@ -32,6 +33,8 @@ async def start(settings: TenancySettings, links: Links) -> tuple[Deps, Handlers
     )
     links.spawn(deps.usage.run(), "key usage")
     links.spawn(provisioning.sweep(deps, settings.sweep_every), "provisioning")
+    links.spawn(Sealing(deps, links.nc).run(), "audit sealing")
+    links.spawn(audit_retention.sweep(deps), "audit retention")
     return deps, HANDLERS
 
 

@@ -7,9 +7,10 @@ from typing import Any
 from common.bus import Handler
 from common.contracts import api_keys as keys
 from common.contracts import applications as changes
+from common.contracts import audit_log
 from common.contracts import tenancy as contracts
 from common.contracts.base import Request
-from tenancy import api_keys, app_settings, application_changes, applications, tenants
+from tenancy import api_keys, app_settings, application_changes, applications, audit, tenants
 
 HANDLERS: dict[type[Request[Any]], Handler] = {
     contracts.ResolveHost: tenants.resolve,
@@ -29,4 +30,11 @@ HANDLERS: dict[type[Request[Any]], Handler] = {
     keys.CreateApiKey: api_keys.create,
     keys.RevokeApiKey: api_keys.revoke,
     keys.RotateApiKey: api_keys.rotate,
+    audit_log.ListAudit: audit.list_,
+    audit_log.GetAuditRecord: audit.get,
+    audit_log.CountAudit: audit.count,
+    audit_log.ExportAudit: audit.export,
+    audit_log.ListCheckpoints: audit.checkpoints,
+    audit_log.FollowAudit: audit.follow,
+    audit_log.SealAudit: audit.seal,
 }

@@ -113,6 +113,9 @@ async def test_a_statement_is_allowed_to_its_service(
 
 
 def _roles(made: Statement) -> list[str]:
+    """`-- by-platform: why` marks what a service runs with the platform's role."""
+    if "-- by-platform:" in made.sql:
+        return ["platform"]
     if made.service is None:
         return ["platform"] if made.any_tenant else ["tenancy", "identity", "oidc", "rbac"]
     return [made.service, "platform"] if made.any_tenant else [made.service]

@@ -338,6 +338,16 @@ class ClientTokenIssued(Event, type="client_token_issued", activity=True):
     scopes: list[str]
 
 
+# The log itself
+
+
+class AuditPruned(Event, type="audit_pruned"):
+    """Events before a moment went, as the application's retention wants; the chain stays."""
+
+    count: int
+    before: datetime
+
+
 # Rights
 
 

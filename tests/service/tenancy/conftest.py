@@ -170,6 +170,8 @@ async def _sweep_clean(owner: asyncpg.Connection[asyncpg.Record]) -> None:
             "organizations",
             "users",
             "audit_logs",
+            "audit_chain",
+            "audit_checkpoints",
             "audit_outbox",
             "data_keys",
         ):

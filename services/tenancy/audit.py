@@ -1,0 +1,159 @@
+"""The audit log: read, counted, exported, proven. Nobody can change it."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Final
+
+from common.audit_chain import public_keys, user_salt
+from common.context import Context
+from common.contracts.audit_log import (
+    AuditExport,
+    AuditRecord,
+    AuditRecordNotFound,
+    AuditRecords,
+    ChainPlace,
+    Checkpoints,
+    CountAudit,
+    EventCounts,
+    ExportAudit,
+    ExportedRecord,
+    FollowAudit,
+    GetAuditRecord,
+    ListAudit,
+    ListCheckpoints,
+    SealAudit,
+)
+from common.contracts.base import Done
+from common.crypto import b64url
+from tenancy import audit_sealing
+from tenancy.deps import Deps
+from tenancy.queries import audit, audit_chain
+
+BATCH: Final = 500
+"""Rows of an export that are read at once."""
+ROOM: Final = 600_000
+"""Bytes of an export that go into one message; the bus takes a megabyte."""
+
+
+async def list_(deps: Deps, ctx: Context, asked: ListAudit) -> AuditRecords:
+    time, id = deps.cursors.read(ctx.app_id, "audit", asked.cursor, 2)
+    wanted = audit.Wanted(
+        event_type=asked.event_type,
+        user_id=asked.user_id,
+        ip_address=asked.ip_address,
+        since=asked.start_date,
+        until=asked.end_date,
+        before_time=datetime.fromisoformat(time) if time else None,
+        before_id=id,
+        limit=asked.limit + 1,
+    )
+    async with deps.db.reading(ctx) as db:
+        found = await audit.page(db, app_id=ctx.app_id, wanted=wanted)
+    rows, more = found[: asked.limit], len(found) > asked.limit
+    last = rows[-1] if more else None
+    return AuditRecords(
+        audit_logs=rows,
+        next=deps.cursors.make(ctx.app_id, "audit", last.created_at, last.id) if last else None,
+    )
+
+
+async def get(deps: Deps, ctx: Context, asked: GetAuditRecord) -> AuditRecord:
+    async with deps.db.reading(ctx) as db:
+        found = await audit.by_id(db, app_id=ctx.app_id, id=asked.id)
+    if found is None:
+        raise AuditRecordNotFound
+    return found
+
+
+async def count(deps: Deps, ctx: Context, asked: CountAudit) -> EventCounts:
+    async with deps.db.reading(ctx) as db:
+        found = await audit.counts(
+            db, app_id=ctx.app_id, since=asked.start_date, until=asked.end_date
+        )
+    return EventCounts(event_types=found)
+
+
+async def export(deps: Deps, ctx: Context, asked: ExportAudit) -> AuditExport:
+    (after,) = deps.cursors.read(ctx.app_id, "audit export", asked.cursor, 1)
+    if after is None:  # the first piece: what was committed before now belongs to it
+        await audit_sealing.seal(deps, ctx.app_id)
+    async with deps.db.reading(ctx) as db:
+        rows = await audit_chain.sealed(
+            db,
+            app_id=ctx.app_id,
+            after=int(after or 0),
+            limit=BATCH,
+            event_type=asked.event_type,
+            user_id=asked.user_id,
+            ip_address=asked.ip_address,
+            since=asked.start_date,
+            until=asked.end_date,
+        )
+    records: list[ExportedRecord] = []
+    size = 0
+    for row in rows:
+        record = _exported(deps, ctx.app_id, row)
+        size += len(record.model_dump_json())
+        if records and size > ROOM:
+            break
+        records.append(record)
+    done = len(records) == len(rows) < BATCH
+    last = None if done or not records else str(records[-1].chain.seq)
+    return AuditExport(
+        records=records,
+        next=deps.cursors.make(ctx.app_id, "audit export", last) if last else None,
+    )
+
+
+def _exported(deps: Deps, app_id: str, row: audit_chain.Sealed) -> ExportedRecord:
+    salted = row.user_id is not None and row.user_ref is not None
+    return ExportedRecord(
+        app_id=app_id,
+        id=row.id,
+        event_type=row.event_type,
+        event_data=row.event_data,
+        version=row.version,
+        user_id=row.user_id,
+        user_email=row.user_email,
+        user_name=row.user_name,
+        actor_kind=row.actor_kind,
+        actor_id=row.actor_id,
+        session_id=row.session_id,
+        org_id=row.org_id,
+        ip_address=row.ip_address,
+        user_agent=row.user_agent,
+        created_at=row.created_at,
+        chain=ChainPlace(
+            seq=row.seq,
+            previous_hash=b64url(row.previous_hash),
+            hash=b64url(row.hash),
+            user_ref=row.user_ref,
+            user_salt=user_salt(deps.keys, app_id, row.id, row.user_ref or "") if salted else None,
+        ),
+    )
+
+
+async def checkpoints(deps: Deps, ctx: Context, asked: ListCheckpoints) -> Checkpoints:
+    (after,) = deps.cursors.read(ctx.app_id, "audit checkpoints", asked.cursor, 1)
+    async with deps.db.reading(ctx) as db:
+        rows = await audit_chain.checkpoints(
+            db, app_id=ctx.app_id, after=int(after or 0), limit=asked.limit + 1
+        )
+    shown, more = rows[: asked.limit], len(rows) > asked.limit
+    last = str(shown[-1].seq) if more else None
+    return Checkpoints(
+        keys=public_keys(deps.keys),
+        checkpoints=[row.shown() for row in shown],
+        next=deps.cursors.make(ctx.app_id, "audit checkpoints", last) if last else None,
+    )
+
+
+async def follow(deps: Deps, ctx: Context, asked: FollowAudit) -> Done:
+    """The contract's `needs` is the whole answer."""
+    return Done()
+
+
+async def seal(deps: Deps, ctx: Context, asked: SealAudit) -> Done:
+    await audit_sealing.seal(deps, ctx.app_id, sign=True)
+    return Done()

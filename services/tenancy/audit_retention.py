@@ -1,0 +1,60 @@
+"""Events go when their application wants them kept no longer; the chain over them stays."""
+
+from __future__ import annotations
+
+import asyncio
+from datetime import UTC, datetime, timedelta
+from typing import Final
+
+import asyncpg
+
+from common import audit as log_book
+from common import logs
+from common.context import system_context
+from common.contracts.audit import AuditPruned
+from common.problems import Problem
+from tenancy import audit_sealing
+from tenancy.deps import Deps
+from tenancy.queries import audit
+
+log = logs.get(__name__)
+
+EVERY: Final = 6 * 3600.0
+"""Seconds between sweeps."""
+BATCH: Final = 2000
+
+
+async def sweep(deps: Deps) -> None:
+    while True:
+        try:
+            await once(deps)
+        except (asyncpg.PostgresError, asyncpg.InterfaceError, OSError, Problem) as error:
+            log.warning("retention waits", error=type(error).__name__)
+        await asyncio.sleep(EVERY)
+
+
+async def once(deps: Deps, now: datetime | None = None) -> int:
+    """Prune every application that asks for it. Returns how many events went."""
+    async with deps.platform.everywhere() as db:
+        wanted = await audit.retentions(db)
+    total = 0
+    for each in wanted:
+        before = (now or datetime.now(UTC)) - timedelta(days=each.days)
+        await audit_sealing.seal(deps, each.app_id, sign=True)  # signed before it goes
+        gone = await _prune(deps, each.app_id, before)
+        if gone:
+            ctx = system_context(each.app_id)
+            async with deps.db.transaction(ctx) as tx:
+                await log_book.record(tx, ctx, AuditPruned(count=gone, before=before))
+        total += gone
+    return total
+
+
+async def _prune(deps: Deps, app_id: str, before: datetime) -> int:
+    total = 0
+    while True:
+        async with deps.platform.everywhere() as db:
+            gone = await audit.prune(db, app_id=app_id, before=before, limit=BATCH)
+        total += gone
+        if gone < BATCH:
+            return total

@@ -1,0 +1,225 @@
+"""Rows of audit_chain and audit_checkpoints: added to, never changed."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from common.contracts.audit_log import SignedHead
+from common.crypto import b64url
+from common.db import Db, many, maybe, run, value
+
+
+@dataclass(frozen=True)
+class Head:
+    seq: int
+    hash: bytes
+    created_at: datetime
+
+
+@dataclass(frozen=True)
+class Unsealed:
+    """Everything of an event that its hash covers."""
+
+    id: str
+    event_type: str
+    event_data: dict[str, Any]
+    version: int
+    user_id: str | None
+    actor_kind: str | None
+    actor_id: str | None
+    session_id: str | None
+    org_id: str | None
+    ip_address: str | None
+    user_agent: str | None
+    created_at: datetime
+
+
+@dataclass(frozen=True)
+class Sealed(Unsealed):
+    """An event with its place in the chain."""
+
+    user_email: str | None
+    user_name: str | None
+    seq: int
+    previous_hash: bytes
+    hash: bytes
+    user_ref: str | None
+
+
+@dataclass(frozen=True)
+class Link:
+    seq: int
+    event_id: str
+    previous_hash: bytes
+    hash: bytes
+    user_ref: str | None
+
+
+async def lock(db: Db, *, app_id: str) -> bool:
+    """Whether this transaction alone extends the application's chain."""
+    taken: bool = await value(
+        db,
+        """
+        SELECT pg_try_advisory_xact_lock(hashtextextended('audit_chain ' || app_id, 0))
+        FROM (SELECT $1::text AS app_id) AS asked
+        """,
+        app_id,
+    )
+    return taken
+
+
+async def head(db: Db, *, app_id: str) -> Head | None:
+    return await maybe(
+        db,
+        Head,
+        """
+        SELECT seq, hash, created_at FROM audit_chain
+        WHERE app_id = $1 ORDER BY seq DESC LIMIT 1
+        """,
+        app_id,
+    )
+
+
+async def unsealed(db: Db, *, app_id: str, since: datetime | None, limit: int) -> list[Unsealed]:
+    return await many(
+        db,
+        Unsealed,
+        """
+        SELECT l.id, l.event_type, l.event_data, l.data_version AS version, l.user_id,
+               l.actor_kind, l.actor_id, l.session_id, l.org_id, l.ip_address, l.user_agent,
+               l.created_at
+        FROM audit_logs l
+        WHERE l.app_id = $1 AND l.created_at >= coalesce($2, '-infinity'::timestamptz)
+          AND NOT EXISTS (
+              SELECT FROM audit_chain c WHERE c.app_id = $1 AND c.event_id = l.id)
+        ORDER BY l.created_at, l.id LIMIT $3
+        """,
+        app_id,
+        since,
+        limit,
+    )
+
+
+async def extend(db: Db, *, app_id: str, links: list[Link]) -> None:
+    await run(
+        db,
+        """
+        INSERT INTO audit_chain (app_id, seq, event_id, previous_hash, hash, user_ref)
+        SELECT $1, made.seq, made.event_id, made.previous_hash, made.hash, made.user_ref
+        FROM unnest($2::bigint[], $3::uuid[], $4::bytea[], $5::bytea[], $6::text[])
+            AS made (seq, event_id, previous_hash, hash, user_ref)
+        """,
+        app_id,
+        [made.seq for made in links],
+        [made.event_id for made in links],
+        [made.previous_hash for made in links],
+        [made.hash for made in links],
+        [made.user_ref for made in links],
+    )
+
+
+async def sealed(
+    db: Db,
+    *,
+    app_id: str,
+    after: int,
+    limit: int,
+    event_type: str | None,
+    user_id: str | None,
+    ip_address: str | None,
+    since: datetime | None,
+    until: datetime | None,
+) -> list[Sealed]:
+    return await many(
+        db,
+        Sealed,
+        """
+        SELECT l.id, l.event_type, l.event_data, l.data_version AS version, l.user_id,
+               l.actor_kind, l.actor_id, l.session_id, l.org_id, l.ip_address, l.user_agent,
+               l.created_at, u.email AS user_email, u.name AS user_name, c.seq, c.previous_hash,
+               c.hash, c.user_ref
+        FROM audit_chain c
+        JOIN audit_logs l ON l.app_id = $1 AND l.id = c.event_id
+        LEFT JOIN users u ON u.app_id = $1 AND u.id = l.user_id
+        WHERE c.app_id = $1 AND c.seq > $2
+          AND ($4::text IS NULL OR l.event_type = $4) AND ($5::uuid IS NULL OR l.user_id = $5)
+          AND ($6::text IS NULL OR l.ip_address = $6)
+          AND l.created_at >= coalesce($7, '-infinity'::timestamptz)
+          AND l.created_at < coalesce($8, 'infinity'::timestamptz)
+        ORDER BY c.seq LIMIT $3
+        """,
+        app_id,
+        after,
+        limit,
+        event_type,
+        user_id,
+        ip_address,
+        since,
+        until,
+    )
+
+
+async def last_signed(db: Db, *, app_id: str) -> Head | None:
+    return await maybe(
+        db,
+        Head,
+        """
+        SELECT seq, hash, created_at FROM audit_checkpoints
+        WHERE app_id = $1 ORDER BY seq DESC LIMIT 1
+        """,
+        app_id,
+    )
+
+
+async def insert_checkpoint(
+    db: Db, *, app_id: str, seq: int, hash: bytes, kid: str, signature: str, created_at: datetime
+) -> None:
+    await run(
+        db,
+        """
+        INSERT INTO audit_checkpoints (app_id, seq, hash, kid, signature, created_at)
+        VALUES ($1, $2, $3, $4, $5, $6)
+        """,
+        app_id,
+        seq,
+        hash,
+        kid,
+        signature,
+        created_at,
+    )
+
+
+@dataclass(frozen=True)
+class Signed:
+    app_id: str
+    seq: int
+    hash: bytes
+    kid: str
+    signature: str
+    created_at: datetime
+
+    def shown(self) -> SignedHead:
+        return SignedHead(
+            app_id=self.app_id,
+            seq=self.seq,
+            hash=b64url(self.hash),
+            kid=self.kid,
+            signature=self.signature,
+            created_at=self.created_at,
+        )
+
+
+async def checkpoints(db: Db, *, app_id: str, after: int, limit: int) -> list[Signed]:
+    return await many(
+        db,
+        Signed,
+        """
+        SELECT app_id, seq, hash, kid, signature, created_at FROM audit_checkpoints
+        WHERE app_id = $1 AND seq > $2 ORDER BY seq LIMIT $3
+        """,
+        app_id,
+        after,
+        limit,
+    )

@@ -1,0 +1,246 @@
+"""The audit log: read by filter and page, exported, pruned, never changed."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+
+import asyncpg
+import pytest
+from tests.service.tenancy.conftest import World, secret_key_of
+
+from common import audit
+from common.context import Caller, Context
+from common.contracts.audit import Event, Login, Logout, UserCreated
+from common.contracts.audit_log import (
+    AuditRecordNotFound,
+    AuditRecords,
+    CountAudit,
+    ExportAudit,
+    ExportedRecord,
+    FollowAudit,
+    GetAuditRecord,
+    ListAudit,
+    ListCheckpoints,
+    SealAudit,
+)
+from common.cursors import BadCursor
+from common.ids import new_id
+from common.problems import Forbidden, Unauthenticated
+from common.testing import context
+from tenancy import audit_retention
+from tenancy.queries import audit as rows
+
+
+async def record(
+    world: World, app_id: str, *events: Event, user_id: str | None = None, ip: str = "192.0.2.1"
+) -> None:
+    ctx = context(app_id, ip=ip, agent="curl/8")
+    async with world.deps.db.transaction(ctx) as tx:
+        for event in events:
+            await audit.record(tx, ctx, event, user_id=user_id)
+
+
+async def user(world: World, app_id: str, email: str = "ada@example.com") -> str:
+    id = new_id()
+    await world.owner.execute(
+        "INSERT INTO users (app_id, id, email, name) VALUES ($1, $2, $3, 'Ada')", app_id, id, email
+    )
+    return id
+
+
+async def everything(world: World, ctx: Context, **wanted: object) -> list[ExportedRecord]:
+    found: list[ExportedRecord] = []
+    cursor = None
+    while True:
+        piece = await world.call(ctx, ExportAudit(cursor=cursor, **wanted))
+        found += piece.records
+        cursor = piece.next
+        if cursor is None:
+            return found
+
+
+async def test_newest_first_page_by_page(world: World) -> None:
+    """Every event once, over pages, newest first."""
+    app = (await world.application()).id
+    await record(world, app, *[Logout(session_id=str(n)) for n in range(7)])
+    ctx = secret_key_of(app)
+    seen: list[str] = []
+    cursor = None
+    while True:
+        page: AuditRecords = await world.call(
+            ctx, ListAudit(limit=3, cursor=cursor, event_type="logout")
+        )
+        assert len(page.audit_logs) <= 3
+        seen += [row.event_data["session_id"] for row in page.audit_logs]
+        cursor = page.next
+        if cursor is None:
+            break
+
+    assert seen == ["6", "5", "4", "3", "2", "1", "0"]
+
+
+async def test_each_filter_leaves_what_it_names(world: World) -> None:
+    """Type, user, address and time, alone and together."""
+    app = (await world.application()).id
+    ada, bob = await user(world, app), await user(world, app, "bob@example.com")
+    await record(world, app, Logout(session_id="ada-1"), user_id=ada)
+    await record(world, app, Logout(session_id="bob-1"), user_id=bob, ip="2001:db8::1")
+    middle = datetime.now(UTC)
+    await record(world, app, Login(method="password", session_id="ada-2"), user_id=ada)
+    ctx = secret_key_of(app)
+
+    async def named(**wanted: object) -> list[str]:
+        page = await world.call(ctx, ListAudit(**wanted))
+        return [row.event_data.get("session_id", row.event_type) for row in page.audit_logs]
+
+    assert await named(user_id=ada) == ["ada-2", "ada-1"]
+    assert await named(user_id=ada, event_type="logout") == ["ada-1"]
+    assert await named(event_type="logout") == ["bob-1", "ada-1"]
+    assert await named(ip_address="2001:db8::1") == ["bob-1"]
+    assert await named(start_date=middle) == ["ada-2"]
+    assert await named(end_date=middle, event_type="logout", user_id=bob) == ["bob-1"]
+    assert await named(user_id=new_id()) == []
+
+
+async def test_a_record_names_whom_it_concerns(world: World) -> None:
+    """Address and name of the user as they are now, agent and IP as they were."""
+    app = (await world.application()).id
+    ada = await user(world, app)
+    await record(world, app, Logout(session_id="x"), user_id=ada)
+    (row,) = (await world.call(secret_key_of(app), ListAudit(user_id=ada))).audit_logs
+    one = await world.call(secret_key_of(app), GetAuditRecord(id=row.id))
+
+    assert one == row
+    assert (row.user_email, row.user_name) == ("ada@example.com", "Ada")
+    assert (row.ip_address, row.user_agent, row.actor_kind) == ("192.0.2.1", "curl/8", "anonymous")
+
+
+async def test_counts_by_type(world: World) -> None:
+    """The most frequent type comes first."""
+    app = (await world.application()).id
+    await record(world, app, *[Logout(session_id=str(n)) for n in range(5)])
+    counts = await world.call(secret_key_of(app), CountAudit())
+    later = datetime.now(UTC) + timedelta(hours=1)
+
+    assert (counts.event_types[0].event_type, counts.event_types[0].count) == ("logout", 5)
+    assert (await world.call(secret_key_of(app), CountAudit(start_date=later))).event_types == []
+
+
+async def test_only_who_may_read_the_log_reads_it(world: World) -> None:
+    """`audit:read`, and in this very application."""
+    a, b = (await world.application()).id, (await world.application()).id
+    await record(world, a, Logout(session_id="secret of a"))
+    (row,) = (await world.call(secret_key_of(a), ListAudit(event_type="logout"))).audit_logs
+    page = await world.call(secret_key_of(a), ListAudit(limit=1))
+    reader = context(a, Caller("user", new_id(), frozenset({"users:read"})))
+
+    for request in (ListAudit(), CountAudit(), ExportAudit(), ListCheckpoints(), FollowAudit()):
+        with pytest.raises(Forbidden):
+            await world.call(reader, request)
+        with pytest.raises(Unauthenticated):
+            await world.call(context(a), request)
+    with pytest.raises(AuditRecordNotFound):
+        await world.call(secret_key_of(b), GetAuditRecord(id=row.id))
+    with pytest.raises(BadCursor):
+        await world.call(secret_key_of(b), ListAudit(cursor=page.next))
+    assert "secret of a" not in (await world.call(secret_key_of(b), ListAudit())).model_dump_json()
+    assert all(r.app_id == b for r in await everything(world, secret_key_of(b)))
+
+
+async def test_an_export_is_whole_and_in_the_order_of_its_chain(world: World) -> None:
+    """Piece by piece, each small enough for one message, all events and none twice."""
+    app = (await world.application()).id
+    long = "x" * 3000
+    for begin in range(0, 600, 100):
+        await record(
+            world, app, *[Logout(session_id=f"{n} {long}") for n in range(begin, begin + 100)]
+        )
+    piece = await world.call(secret_key_of(app), ExportAudit())
+    records = await everything(world, secret_key_of(app))
+    logouts = [r.event_data["session_id"].split()[0] for r in records if r.event_type == "logout"]
+
+    assert len(piece.model_dump_json()) < 900_000
+    assert piece.next is not None
+    assert logouts == [str(n) for n in range(600)]
+    assert [r.chain.seq for r in records] == list(range(1, len(records) + 1))
+    filtered = await everything(world, secret_key_of(app), event_type="api_key_created")
+    assert [r.event_type for r in filtered] == ["api_key_created"] * 2
+
+
+async def test_the_log_cannot_be_changed(world: World, tenancy_database: dict[str, str]) -> None:
+    """Neither by the service's role, nor by the platform's, nor by the owner's slip."""
+    app = (await world.application()).id
+    await record(world, app, Logout(session_id="kept"))
+    await world.call(secret_key_of(app), ListCheckpoints())
+    await world.call(context(app, Caller("system", None)), SealAudit())
+    changes = (
+        "UPDATE audit_logs SET event_type = 'x' WHERE app_id = '{app}'",
+        "DELETE FROM audit_logs WHERE app_id = '{app}'",
+        "UPDATE audit_chain SET hash = '' WHERE app_id = '{app}'",
+        "DELETE FROM audit_chain WHERE app_id = '{app}'",
+        "DELETE FROM audit_checkpoints WHERE app_id = '{app}'",
+    )
+    refused = (asyncpg.InsufficientPrivilegeError, asyncpg.IntegrityConstraintViolationError)
+    for role in ("owner", "tenancy", "identity", "oidc", "rbac", "platform"):
+        db = await asyncpg.connect(tenancy_database[role], server_settings={"aero2.app_id": app})
+        for change in changes:
+            if role == "platform" and change.startswith("DELETE FROM audit_logs"):
+                continue  # retention, and nothing else, is its task
+            with pytest.raises(refused):
+                await db.execute(change.format(app=app))
+        await db.close()
+
+
+async def test_a_deleted_user_leaves_the_events_without_name(world: World) -> None:
+    """The row stays, its user_id is null, everything else as it was."""
+    app = (await world.application()).id
+    ada = await user(world, app)
+    await record(world, app, UserCreated(user_id=ada, by="sign_up"), user_id=ada)
+    (before,) = (await world.call(secret_key_of(app), ListAudit(user_id=ada))).audit_logs
+    await world.owner.execute("DELETE FROM users WHERE app_id = $1 AND id = $2", app, ada)
+    after = await world.call(secret_key_of(app), GetAuditRecord(id=before.id))
+
+    assert after.user_id is None
+    assert after.user_email is None
+    gone = {"user_id": None, "user_email": None, "user_name": None}
+    assert after == before.model_copy(update=gone)
+
+
+async def test_retention_takes_the_old_and_leaves_others_alone(world: World) -> None:
+    """Per application, by its own setting; what went is itself an event."""
+    brief, ever = (await world.application()).id, (await world.application()).id
+    await world.owner.execute(
+        """UPDATE applications SET settings = settings || '{"audit_retention_days": 30}'
+        WHERE id = $1""",
+        brief,
+    )
+    for app in (brief, ever):
+        await record(world, app, *[Logout(session_id=str(n)) for n in range(3)])
+    later = datetime.now(UTC) + timedelta(days=31)
+    gone = await audit_retention.once(world.deps, now=later)
+
+    assert gone >= 3
+    assert await world.events(brief) == ["audit_pruned"]
+    assert (await world.events(ever)).count("logout") == 3
+    assert await audit_retention.once(world.deps) == 0
+
+
+async def test_retention_leaves_no_hole_in_the_chain(world: World) -> None:
+    """An old event chained late stays until what stands before it may go."""
+    app = (await world.application()).id
+    now = datetime.now(UTC)
+    await record(world, app, Logout(session_id="young"))
+    await world.call(context(app, Caller("system", None)), SealAudit())
+    await world.owner.execute(
+        """INSERT INTO audit_logs (app_id, id, event_type, created_at)
+        VALUES ($1, $2, 'late', $3)""",
+        app,
+        new_id(),
+        now - timedelta(minutes=5),
+    )
+    await world.call(context(app, Caller("system", None)), SealAudit())
+    async with world.deps.platform.everywhere() as db:
+        gone = await rows.prune(db, app_id=app, before=now - timedelta(minutes=1), limit=100)
+
+    assert gone == 0
+    assert "late" in await world.events(app)
