@@ -38,6 +38,10 @@ compose-env: $(READY)  ## write .env with fresh secrets for docker compose
 nats-conf: $(READY)  ## write deploy/nats.conf: what each service may say on the bus
 	@.venv/bin/aero2 nats-conf
 
+words: $(READY)  ## bring the pages' catalogues up to date with their texts
+	@pot=$$(mktemp) && .venv/bin/pybabel -q extract -F babel.cfg -k say -k N_ -k count:1,2 --no-location --sort-output -o $$pot . \
+	&& .venv/bin/pybabel -q update -i $$pot -d services/gateway/locales --no-fuzzy-matching --ignore-obsolete --ignore-pot-creation-date; rm -f $$pot
+
 lock:            ## compile requirements.lock from pyproject.toml
 	@$(UV) pip compile -q --universal --python-version 3.11 --generate-hashes --no-header --no-annotate --group test pyproject.toml -o requirements.lock
 

@@ -77,7 +77,7 @@ def language(code: str) -> Language:
 def _words(code: str) -> NullTranslations:
     if code == SOURCE:
         return NullTranslations()
-    with (FOLDER / code / "messages.po").open("rb") as source:
+    with (FOLDER / code / "LC_MESSAGES" / "messages.po").open("rb") as source:
         catalogue = read_po(source, locale=code, abort_invalid=True)
     compiled = BytesIO()
     write_mo(compiled, catalogue)

@@ -50,9 +50,8 @@ def notice(page: Page, fields: Fields) -> str | None:
 
 def opened(page: Page, template: str, here: str, fields: Fields, **more: Any) -> Response:
     """A page of the account."""
-    status = 422 if more.get("errors") else 200
     done = notice(page, fields) if page.visit.method == "GET" else None
-    return page.show(f"account/{template}", status, here=here, notice=done, **more)
+    return page.show(f"account/{template}", here=here, notice=done, **more)
 
 
 async def me_of(visit: Visit, signed: Signed) -> Me:

@@ -41,19 +41,19 @@ async def show(visit: Visit, fields: Fields) -> Response:
 
 def _ask(page: Page, fields: Fields, errors: dict[str, str] | None = None) -> Response:
     known, going = trail.read(page.visit), carried(fields)
+    methods = page.app.settings.auth_methods
     start = "/signup" if known.signing_up else "/login"
     return page.show(
         "code.html",
-        422 if errors else 200,
         errors=errors,
         carried=going,
         email=known.email,
         action="/login/code",
         change=at(start, email=known.email, **going),
         resend=None if known.signing_up else "/login/code/send",
-        with_link="magic_link" in page.app.settings.auth_methods,
+        with_link="magic_link" in methods,
+        with_code="email_code" in methods or known.signing_up,
         button=page.say("Create account") if known.signing_up else page.say("Sign in"),
-        extra="",
         **known.code_times(),
     )
 

@@ -57,7 +57,7 @@ class Page:
     def show(
         self,
         template: str,
-        status: int = 200,
+        status: int | None = None,
         *,
         errors: Mapping[str, str] | None = None,
         values: Mapping[str, str] | None = None,
@@ -65,7 +65,7 @@ class Page:
         **more: Any,
     ) -> Response:
         """`errors` are sentences by field, "" is for what belongs to none; `values` fill the
-        fields again, passwords never."""
+        fields again, passwords never. Without a `status` it is 200, or what the errors say."""
         words = self.language.words
         text = (
             environment()
@@ -95,6 +95,10 @@ class Page:
             "content-language": self.language.code,
             "cache-control": "no-store",
         }
+        if (retry := getattr(errors, "retry_after", None)) is not None:
+            headers["retry-after"] = str(retry)
+        if status is None:
+            status = getattr(errors, "status", 422) if errors else 200
         return HTMLResponse(text, status, headers=headers)
 
     def close(

@@ -29,8 +29,7 @@ async def show(visit: Visit, fields: Fields) -> Response:
 
 def _ask(page: Page, fields: Fields, **more: dict[str, str]) -> Response:
     going = carried(fields)
-    status = 422 if more.get("errors") else 200
-    return page.show("reset.html", status, carried=going, back=at("/login", **going), **more)  # type: ignore[arg-type]
+    return page.show("reset.html", carried=going, back=at("/login", **going), **more)  # type: ignore[arg-type]
 
 
 async def send(visit: Visit, fields: Fields) -> Response:
@@ -58,7 +57,6 @@ def _choose(page: Page, fields: Fields, errors: dict[str, str] | None = None) ->
     known, token = trail.read(page.visit), fields.given("token")
     return page.show(
         "new_password.html",
-        422 if errors else 200,
         errors=errors,
         values={"code": ""},
         carried={**carried(fields), "token": token},

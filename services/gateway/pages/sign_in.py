@@ -67,7 +67,6 @@ def _ask_address(page: Page, fields: Fields, **more: dict[str, str]) -> Response
     settings, going = page.app.settings, carried(fields)
     return page.show(
         "sign_in.html",
-        422 if more.get("errors") else 200,
         carried=going,
         client=trail.read(page.visit).client_of(fields),
         offered=bool({"password"} | BY_MAIL & set(settings.auth_methods)),
@@ -109,16 +108,23 @@ def _ask_password(
     forgot = Markup('<a href="%s">%s</a>') % (at("/reset", **going), page.say("Forgot password?"))
     return page.show(
         "password.html",
-        422 if errors else 200,
         errors=errors,
         carried=going,
         email=email,
         action="/login/password",
         change=at("/login", email=email, **going),
         forgot=forgot,
-        by_mail=bool(BY_MAIL & set(page.app.settings.auth_methods)),
+        by_mail=_by_mail(page),
         button=page.say("Sign in"),
     )
+
+
+def _by_mail(page: Page) -> str | None:
+    """What the other button says, where there is another way."""
+    methods = page.app.settings.auth_methods
+    if "email_code" in methods:
+        return str(page.say("E-mail me a code instead"))
+    return str(page.say("E-mail me a link instead")) if "magic_link" in methods else None
 
 
 async def try_password(visit: Visit, fields: Fields) -> Response:
@@ -170,14 +176,13 @@ def _ask_confirmation(
 ) -> Response:
     return page.show(
         "password.html",
-        422 if errors else 200,
         errors=errors,
         carried={"return_to": fields.given("return_to")},
         email=email,
         action="/login/confirm",
         change=at("/login", add="1"),
         forgot=None,
-        by_mail=False,
+        by_mail=None,
         button=page.say("Confirm"),
     )
 

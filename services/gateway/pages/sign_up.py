@@ -40,8 +40,7 @@ def _ask(page: Page, action: str, errors: dict[str, str] | None = None, **more: 
         "sign_in": None,
         "button": page.say("Create account"),
     }
-    status = 422 if errors else 200
-    return page.show("sign_up.html", status, errors=errors, action=action, **{**choices, **more})
+    return page.show("sign_up.html", errors=errors, action=action, **{**choices, **more})
 
 
 def password_hint(page: Page) -> str:

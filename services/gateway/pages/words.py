@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
+import re
 from typing import Final
 
 from pydantic import ValidationError
 
 from common.contracts import identity, organizations
-from common.contracts.identity import WeakPassword
 from common.problems import Busy, Invalid, Problem, RateLimited, Unavailable, field_errors
 from gateway.languages import N_, Language
 
@@ -47,10 +47,38 @@ FIELDS: Final = {
     "locale": N_("Choose one of the languages."),
 }
 OTHERWISE: Final = N_("This is not valid.")
+TOLD: Final = frozenset(
+    {
+        N_("It has to be at least %(num)s characters long."),
+        N_("It may be at most %(num)s bytes long."),
+        N_("It is easy to guess. Use more words, or words that do not belong together."),
+        N_("It is in a published list of stolen passwords. Choose another one."),
+        N_("It is too common or too close to your name, address or this application."),
+        N_("Addresses of this domain cannot sign up here."),
+        N_("Use an address that lasts: disposable ones cannot sign up here."),
+        N_("Your password is needed."),
+    }
+)
+"""What identity says of a field, with its one number taken out."""
+NUMBER: Final = re.compile(r"\d+")
 
 
-def errors_of(language: Language, error: Problem | ValidationError) -> dict[str, str]:
-    """Sentences by field. Raises `error` again where it is nothing a visitor could mend here."""
+class Errors(dict[str, str]):
+    """Sentences by field, "" for what belongs to none; and the status of the page that says them."""
+
+    status = 422
+    retry_after: int | None = None
+
+
+def errors_of(language: Language, error: Problem | ValidationError) -> Errors:
+    """Raises `error` again where it is nothing a visitor could mend here."""
+    found = Errors(_sentences(language, error))
+    if isinstance(error, RateLimited | Unavailable):
+        found.status, found.retry_after = error.status, int(error.extra.get("retry_after", 1))
+    return found
+
+
+def _sentences(language: Language, error: Problem | ValidationError) -> dict[str, str]:
     if isinstance(error, ValidationError):
         listed = field_errors(list(error.errors(include_input=False, include_url=False)))
         return {name: language.say(FIELDS.get(name, OTHERWISE)) for name in _names(listed)}
@@ -68,12 +96,16 @@ def errors_of(language: Language, error: Problem | ValidationError) -> dict[str,
 
 
 def _named(language: Language, error: Invalid) -> dict[str, str]:
-    """The service's own sentences, translated where the catalogue knows them."""
+    """The service's own sentence where we know it, else ours for the field."""
     found: dict[str, str] = {}
     for entry in error.extra["errors"]:
         name, message = entry["field"].split(".")[-1], entry["message"]
-        own = isinstance(error, WeakPassword) or name not in FIELDS
-        found.setdefault(name, language.say(message if own else FIELDS[name]))
+        number, sentence = NUMBER.search(message), NUMBER.sub("%(num)s", message, count=1)
+        if sentence in TOLD:
+            values = {"num": number[0]} if number else {}
+            found.setdefault(name, language.say(sentence, **values))
+        else:
+            found.setdefault(name, language.say(FIELDS.get(name, OTHERWISE)))
     return found
 
 

@@ -84,7 +84,7 @@ async def sign_up(people: People, ctx: Context, asked: identity.SignUp) -> ident
 
 def weak() -> identity.WeakPassword:
     return identity.WeakPassword(
-        errors=[{"field": "password", "message": "Use at least 8 characters."}]
+        errors=[{"field": "password", "message": "It has to be at least 8 characters long."}]
     )
 
 

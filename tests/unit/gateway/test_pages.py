@@ -1,0 +1,774 @@
+"""Hosted pages over HTTP, with services that answer from memory: what each shows and does."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+from urllib.parse import quote
+
+import httpx
+import pytest
+from tests.unit.gateway.conftest import World
+from tests.unit.gateway.people import CODE, EMAIL, LINK, PASSWORD, People, person
+
+from common.contracts import identity, oidc
+from common.contracts.tenancy import AppSettings, Branding, Tenant
+from gateway.edge import Edge
+
+TOKEN = re.compile(r'name="csrf" value="([^"]+)"')
+
+
+@pytest.fixture
+def app(world: World) -> Tenant:
+    return world.add("demo")
+
+
+@pytest.fixture
+def people(world: World, app: Tenant) -> People:
+    return People(world)
+
+
+def settle(world: World, tenant: Tenant, **settings: Any) -> None:
+    """Change what the application asks for, before anything is cached."""
+    changed = tenant.model_copy(update={"settings": AppSettings(**settings)})
+    world.tenants[tenant.host] = changed
+
+
+async def post(
+    http: httpx.AsyncClient, path: str, page: str | None = None, **fields: str
+) -> httpx.Response:
+    """Send a form as a browser does: with the token of the page it stands on."""
+    shown = await http.get(page or path)
+    found = TOKEN.search(shown.text)
+    assert found, f"{page or path} has no form: {shown.status_code} {shown.headers}"
+    return await http.post(path, data={"csrf": found[1], **fields})
+
+
+async def signed_in(http: httpx.AsyncClient, world: World, app: Tenant, **more: Any) -> None:
+    person(world, app, "t_ada", **more)
+    http.cookies.set("aero2_session", "t_ada", domain="demo.localhost")
+
+
+# Signing in
+
+
+async def test_password(http: httpx.AsyncClient, people: People) -> None:
+    """Address, then password, then the account: each POST answered by 303 (A14)."""
+    first = await post(http, "/login", email=EMAIL)
+    second = await post(http, "/login/password", email=EMAIL, password=PASSWORD)
+
+    assert (first.status_code, first.headers["location"]) == (303, "/login/password")
+    assert (second.status_code, second.headers["location"]) == (303, "/account")
+    assert "HttpOnly" in second.headers["set-cookie"]
+    assert (await http.get("/account")).status_code == 200
+
+
+async def test_the_address_is_typed_once(http: httpx.AsyncClient, people: People) -> None:
+    """Password, reset and sign-up pages know it."""
+    await post(http, "/login", email=EMAIL)
+
+    for path in ("/login", "/login/password", "/reset", "/signup"):
+        assert f'value="{EMAIL}"' in (await http.get(path)).text
+
+
+async def test_a_wrong_password(http: httpx.AsyncClient, people: People) -> None:
+    """Says so beside the field, gives the address back and never the password."""
+    await post(http, "/login", email=EMAIL)
+
+    answer = await post(http, "/login/password", email=EMAIL, password="hunter2!")
+
+    assert answer.status_code == 422
+    assert 'aria-invalid="true"' in answer.text
+    assert 'id="password-error"' in answer.text
+    assert "hunter2!" not in answer.text
+    assert "<title>Error:" in answer.text
+
+
+@pytest.mark.parametrize("email", [EMAIL, "nobody@example.com"])
+async def test_nothing_tells_whether_an_account_exists(
+    http: httpx.AsyncClient, people: People, email: str
+) -> None:
+    """Known or not, an address is led the same way and wrong credentials read the same."""
+    seen = []
+    for address in (email, "other@example.com"):
+        http.cookies.clear()
+        steps = [
+            await post(http, "/login", email=address),
+            await post(http, "/login/password", email=address, password="wrong wrong"),
+            await post(http, "/login/code/send", "/login/password", email=address),
+            await http.get("/login/code"),
+            await post(http, "/reset", email=address),
+            await http.get("/reset/code"),
+            await post(http, "/signup", email=address, name="A", password=PASSWORD),
+            await http.get("/login/code"),
+        ]
+        seen.append([(step.status_code, _without(address, step.text)) for step in steps])
+
+    assert seen[0] == seen[1]
+
+
+def _without(address: str, text: str) -> str:
+    """A page without what differs from browser to browser and second to second."""
+    for written in (address, quote(address)):
+        text = text.replace(written, "<address>")
+    return re.sub(r'data-(ends|resend)="\d+"', "", TOKEN.sub("", text))
+
+
+async def test_code(http: httpx.AsyncClient, people: People) -> None:
+    """A mailed code signs in; spaces and dashes of a pasted one do not matter."""
+    await post(http, "/login", email=EMAIL)
+    sent = await post(http, "/login/code/send", "/login/password", email=EMAIL)
+
+    wrong = await post(http, "/login/code", code="000000")
+    right = await post(http, "/login/code", code=f" {CODE[:3]} - {CODE[3:]} ")
+
+    assert sent.headers["location"] == "/login/code"
+    assert (wrong.status_code, 'id="code-error"' in wrong.text) == (422, True)
+    assert (right.status_code, right.headers["location"]) == (303, "/account")
+
+
+async def test_code_first(
+    http: httpx.AsyncClient, people: People, world: World, app: Tenant
+) -> None:
+    """Where the application prefers codes, the address alone sends one."""
+    settle(world, app, auth_methods=["email_code", "password"])
+
+    answer = await post(http, "/login", email=EMAIL)
+
+    assert answer.headers["location"] == "/login/code"
+
+
+async def test_code_field(http: httpx.AsyncClient, people: People) -> None:
+    """Phones offer digits and fill the code in; the page says how long it holds."""
+    await post(http, "/login", email=EMAIL)
+    await post(http, "/login/code/send", "/login/password", email=EMAIL)
+
+    page = (await http.get("/login/code")).text
+
+    assert 'inputmode="numeric"' in page
+    assert 'autocomplete="one-time-code"' in page
+    assert re.search(r'data-ends="(59\d|600)"', page)
+    assert re.search(r'data-resend="(29|30)"', page)
+
+
+async def test_links_need_a_click(http: httpx.AsyncClient, people: People) -> None:
+    """Opening a mailed link uses nothing up: scanners open links too."""
+    for path in ("/login/link", "/verify-email", "/reset", "/invitation", "/welcome"):
+        page = await http.get(path, params={"token": LINK})
+        assert (page.status_code, "<form" in page.text) == (200, True)
+
+    asked = {type(call) for call in people.world.bus.calls}
+    assert asked.isdisjoint(
+        {identity.SignInWithLink, identity.VerifyEmail, identity.ResetPassword}
+        | {identity.AcceptInvitation, identity.ClaimOwner}
+    )
+
+
+async def test_link(http: httpx.AsyncClient, people: People) -> None:
+    """The click signs in; a used link and another browser are told apart."""
+    where = f"/login/link?token={LINK}"
+
+    other = await post(http, "/login/link", where, token="other-browser")
+    used = await post(http, "/login/link", where, token="used")
+    good = await post(http, "/login/link", where, token=LINK)
+
+    assert (other.status_code, used.status_code, good.status_code) == (403, 410, 303)
+
+
+async def test_sign_up(http: httpx.AsyncClient, people: People) -> None:
+    """Weak passwords are refused beside the field; then a code confirms the address."""
+    weak = await post(http, "/signup", email="new@example.com", password="short")
+    good = await post(http, "/signup", email="new@example.com", name="N", password=PASSWORD)
+
+    assert (weak.status_code, "at least 8 characters long" in weak.text) == (422, True)
+    assert good.headers["location"] == "/login/code"
+    assert "Create account" in (await http.get("/login/code")).text
+
+
+async def test_sign_up_by_invitation_only(
+    http: httpx.AsyncClient, people: People, world: World, app: Tenant
+) -> None:
+    """The page says so and offers no form."""
+    settle(world, app, signup_mode="invite_only")
+
+    page = (await http.get("/signup")).text
+
+    assert ("by invitation only" in page, 'name="email"' in page) == (True, False)
+
+
+async def test_reset(http: httpx.AsyncClient, people: People) -> None:
+    """By code or by link; a weak password leaves the way open."""
+    await post(http, "/reset", email=EMAIL)
+    weak = await post(http, "/reset/code", code=CODE, password="short")
+    by_code = await post(http, "/reset/code", code=CODE, password=PASSWORD)
+    by_link = await post(http, "/reset/code", f"/reset?token={LINK}", token=LINK, password=PASSWORD)
+
+    assert (weak.status_code, by_code.status_code, by_link.status_code) == (422, 303, 303)
+
+
+async def test_owner_link(http: httpx.AsyncClient, people: People) -> None:
+    """The first operator makes an account; a used link says so."""
+    where = f"/welcome?token={LINK}"
+    dead = await http.get("/welcome?token=used")
+
+    done = await post(http, "/welcome", where, token=LINK, email="op@example.com", password="")
+
+    assert (dead.status_code, done.status_code) == (410, 303)
+
+
+async def test_invitation(http: httpx.AsyncClient, people: People) -> None:
+    """The invited address stands there and cannot be changed."""
+    where = f"/invitation?token={LINK}"
+    page = (await http.get(where)).text
+
+    weak = await post(http, "/invitation", where, token=LINK, password="short")
+    done = await post(http, "/invitation", where, token=LINK, password=PASSWORD)
+
+    assert re.search(rf'value="{EMAIL}"[^>]* readonly', page)
+    assert (weak.status_code, done.status_code) == (422, 303)
+
+
+async def test_invitation_into_an_organization(
+    http: httpx.AsyncClient, people: People, world: World, app: Tenant
+) -> None:
+    """Asks to sign in first and comes back; says when the address is another one."""
+    where = f"/accept-org-invite?token={LINK}"
+    stranger = (await http.get(where)).text
+    await signed_in(http, world, app)
+
+    other = await post(http, "/accept-org-invite", where, token=LINK)
+
+    assert "return_to=%2Faccept-org-invite%3Ftoken%3D" in stranger
+    assert (other.status_code, "another address" in other.text) == (403, True)
+
+
+@pytest.mark.parametrize("path", ["//evil.example", "https:evil.example", "/\\evil.example"])
+async def test_signing_in_leads_nowhere_else(
+    http: httpx.AsyncClient, people: People, path: str
+) -> None:
+    """return_to stays on this host (S7)."""
+    await post(http, "/login", email=EMAIL)
+
+    answer = await post(http, "/login/password", email=EMAIL, password=PASSWORD, return_to=path)
+
+    assert answer.headers["location"] == "/account"
+
+
+async def test_a_pending_request_is_carried(http: httpx.AsyncClient, people: People) -> None:
+    """From the authorization endpoint through every page back to it."""
+    people.authorization = oidc.Authorization(
+        kind="sign_in", request="r1", client_name="Notes", login_hint=EMAIL, ui_locales="de"
+    )
+    start = await http.get("/oauth2/authorize?client_id=x")
+    page = await http.get(start.headers["location"])
+    first = await post(http, "/login", start.headers["location"], email=EMAIL, request="r1")
+    last = await post(
+        http, "/login/password", first.headers["location"], password=PASSWORD, request="r1"
+    )
+
+    assert start.headers["location"] == "/login?request=r1&email=ada%40example.com"
+    assert ("weiter zu Notes" in page.text, f'value="{EMAIL}"' in page.text) == (True, True)
+    assert first.headers["location"] == "/login/password?request=r1"
+    assert last.headers["location"] == "/oauth2/authorize/resume?request=r1"
+
+
+async def test_the_name_of_a_client_is_not_taken_from_the_address(
+    http: httpx.AsyncClient, people: People
+) -> None:
+    """Only of the request it was told for."""
+    people.authorization = oidc.Authorization(kind="sign_in", request="r1", client_name="Notes")
+    await http.get("/oauth2/authorize?client_id=x")
+
+    assert "Notes" not in (await http.get("/login?request=r2&client=Bank")).text
+
+
+async def test_authorize_by_post_brings_the_cookies_along(
+    http: httpx.AsyncClient, people: People
+) -> None:
+    """SameSite=Lax keeps them from another site's POST, not from where it is sent."""
+    answer = await http.post("/oauth2/authorize", data={"client_id": "x", "state": "a b"})
+
+    assert answer.status_code == 303
+    assert answer.headers["location"] == "/oauth2/authorize?client_id=x&state=a+b"
+
+
+async def test_consent(http: httpx.AsyncClient, people: People, world: World, app: Tenant) -> None:
+    """Says who asks for what, allows and refuses."""
+    await signed_in(http, world, app)
+    people.authorization = oidc.Authorization(
+        kind="consent",
+        request="r1",
+        client_name="<b>Notes</b>",
+        scopes=["openid", "email", "notes:write"],
+        policy_uri="javascript:alert(1)",
+    )
+    page = await http.get("/oauth2/authorize?client_id=x")
+    people.authorization = oidc.Authorization(kind="redirect", location="https://rp.example/cb")
+    token = TOKEN.search(page.text)
+    assert token
+
+    done = await http.post(
+        "/oauth2/authorize/resume", data={"csrf": token[1], "request": "r1", "consent": "deny"}
+    )
+
+    assert "&lt;b&gt;Notes&lt;/b&gt;" in page.text
+    assert "<b>Notes" not in page.text
+    assert "javascript:" not in page.text
+    assert "See your e-mail address" in page.text
+    assert (done.status_code, done.headers["location"]) == (303, "https://rp.example/cb")
+
+
+async def test_form_post(http: httpx.AsyncClient, people: People) -> None:
+    """A plain form with a visible button; a module of ours presses it."""
+    people.authorization = oidc.Authorization(
+        kind="form_post",
+        location="https://rp.example/cb",
+        fields=[("code", "c1"), ("state", '"><script>')],
+    )
+    answer = await http.get("/oauth2/authorize?client_id=x")
+
+    assert 'action="https://rp.example/cb"' in answer.text
+    assert 'name="code" value="c1"' in answer.text
+    assert '"><script>' not in answer.text
+    assert "form-action" not in answer.headers["content-security-policy"]
+
+
+async def test_an_authorization_error_is_told_and_not_sent(
+    http: httpx.AsyncClient, people: People
+) -> None:
+    """An unproven redirect_uri gets nothing (A3)."""
+    answer = await http.get("/oauth2/authorize?redirect_uri=https://evil.example")
+
+    assert (answer.status_code, "invalid_request" in answer.text) == (400, True)
+    assert "location" not in answer.headers
+
+
+# Forms of others
+
+
+@pytest.mark.parametrize("path", ["/login", "/login/password", "/login/code", "/signup", "/logout"])
+async def test_a_form_without_our_token(http: httpx.AsyncClient, people: People, path: str) -> None:
+    """Refused, signing in included (S5, login CSRF)."""
+    await http.get("/login")
+
+    answers = [
+        await http.post(path, data={"email": EMAIL}),
+        await http.post(path, data={"email": EMAIL, "csrf": "x" * 43}),
+    ]
+
+    assert [answer.status_code for answer in answers] == [403, 403]
+
+
+async def test_a_form_from_another_origin(http: httpx.AsyncClient, people: People) -> None:
+    """Refused even with a token (S5)."""
+    token = TOKEN.search((await http.get("/login")).text)
+    assert token
+
+    answer = await http.post(
+        "/login",
+        data={"email": EMAIL, "csrf": token[1]},
+        headers={"origin": "https://evil.example", "accept": "text/html"},
+    )
+
+    assert answer.status_code == 403
+
+
+async def test_anothers_token(http: httpx.AsyncClient, people: People) -> None:
+    """A token belongs to the browser it was given to."""
+    token = TOKEN.search((await http.get("/login")).text)
+    assert token
+    http.cookies.clear()
+    await http.get("/login")
+
+    answer = await http.post("/login", data={"email": EMAIL, "csrf": token[1]})
+
+    assert answer.status_code == 403
+
+
+# The account
+
+
+@pytest.mark.parametrize(
+    "path", ["/account", "/account/password", "/account/sessions", "/account/data"]
+)
+async def test_the_account_is_for_its_owner(
+    http: httpx.AsyncClient, people: People, path: str
+) -> None:
+    """Whoever is not signed in signs in and comes back."""
+    answer = await http.get(path)
+
+    assert answer.status_code == 303
+    assert answer.headers["location"] == f"/login?return_to={path.replace('/', '%2F')}"
+
+
+async def test_profile(http: httpx.AsyncClient, people: People, world: World, app: Tenant) -> None:
+    """Saved, said so, and in the language chosen."""
+    await signed_in(http, world, app)
+
+    saved = await post(http, "/account", name="Ada King", locale="de")
+    page = await http.get(saved.headers["location"])
+
+    assert saved.headers["location"] == "/account?done=profile"
+    assert ("Ada King" in page.text, "Your profile is saved." in page.text) == (True, True)
+
+
+async def test_no_notice_but_ours(
+    http: httpx.AsyncClient, people: People, world: World, app: Tenant
+) -> None:
+    """The address of a page cannot put words on it."""
+    await signed_in(http, world, app)
+
+    assert "Call%20us" not in (await http.get("/account?done=Call%20us")).text
+    assert "Call us" not in (await http.get("/account?done=Call%20us")).text
+
+
+async def test_password_change(
+    http: httpx.AsyncClient, people: People, world: World, app: Tenant
+) -> None:
+    """The present one first; the cookie is a new one afterwards (S2)."""
+    await signed_in(http, world, app)
+
+    wrong = await post(http, "/account/password", current="nope nope", password=PASSWORD)
+    right = await post(http, "/account/password", current=PASSWORD, password=PASSWORD + "2")
+
+    assert (wrong.status_code, 'id="current-error"' in wrong.text) == (422, True)
+    assert right.headers["location"] == "/account/password?done=password"
+    assert "aero2_session=tok" in right.headers["set-cookie"]
+
+
+async def test_address_change_needs_a_fresh_proof(
+    http: httpx.AsyncClient, people: People, world: World, app: Tenant
+) -> None:
+    """Asks for the password, comes back, then mails a code to the new address."""
+    await signed_in(http, world, app)
+    people.fresh = False
+    stale = await post(http, "/account/email", email="new@example.com")
+    proved = await post(
+        http,
+        "/login/confirm",
+        stale.headers["location"],
+        password=PASSWORD,
+        return_to="/account/email",
+    )
+    mailed = await post(http, "/account/email", email="new@example.com")
+    done = await post(http, "/account/email/code", code=CODE)
+
+    assert stale.headers["location"] == "/login/confirm?return_to=%2Faccount%2Femail"
+    assert proved.headers["location"] == "/account/email"
+    assert mailed.headers["location"] == "/account/email/code"
+    assert done.headers["location"] == "/account?done=address"
+
+
+async def test_sessions(http: httpx.AsyncClient, people: People, world: World, app: Tenant) -> None:
+    """Devices as people know them; each but this one can be ended."""
+    await signed_in(http, world, app)
+    page = (await http.get("/account/sessions")).text
+    ids = re.findall(r'name="session_id" value="([^"]+)"', page)
+
+    ended = await post(http, "/account/sessions", session_id=ids[0])
+    others = await post(http, "/account/sessions/others", "/account/sessions")
+
+    assert ("Firefox on Linux" in page, "Safari on iPhone" in page, len(ids)) == (True, True, 2)
+    assert ("3 hours ago" in page, "3 days ago" in page) == (True, True)
+    assert (ended.headers["location"], people.revoked) == (
+        "/account/sessions?done=revoked",
+        [ids[0]],
+    )
+    assert others.headers["location"] == "/account/sessions?done=others"
+
+
+async def test_export(http: httpx.AsyncClient, people: People, world: World, app: Tenant) -> None:
+    """One JSON file, as a download."""
+    await signed_in(http, world, app)
+
+    answer = await post(http, "/account/export", "/account/data")
+
+    assert answer.headers["content-disposition"] == 'attachment; filename="demo-account.json"'
+    assert answer.json()["user"]["email"] == EMAIL
+
+
+async def test_delete(http: httpx.AsyncClient, people: People, world: World, app: Tenant) -> None:
+    """Only after the address was typed and the password was right; then signed out."""
+    await signed_in(http, world, app)
+    where = "/account/data"
+
+    untyped = await post(http, "/account/delete", where, confirm="yes", password=PASSWORD)
+    wrong = await post(http, "/account/delete", where, confirm=EMAIL, password="x")
+    gone = await post(http, "/account/delete", where, confirm=EMAIL, password=PASSWORD)
+
+    assert (untyped.status_code, wrong.status_code, gone.status_code) == (422, 422, 200)
+    assert "is deleted" in gone.text
+    assert (await http.get("/account")).status_code == 303
+
+
+# Several accounts, signing out
+
+
+async def test_several_accounts(
+    http: httpx.AsyncClient, people: People, world: World, app: Tenant
+) -> None:
+    """A second account joins the first; one switches; signing out leaves the other."""
+    await signed_in(http, world, app, email="bob@example.com", name="Bob")
+    await post(http, "/login", "/login?add=1", email=EMAIL)
+    await post(http, "/login/password", email=EMAIL, password=PASSWORD)
+    page = (await http.get("/accounts")).text
+    bob = next(one for (_, token), one in world.sessions.items() if token == "t_ada")
+
+    switched = await post(http, "/accounts", session=bob.id)
+    active = (await http.get("/accounts")).text
+    left = await post(http, "/logout", confirm="1")
+    told = (await http.get(left.headers["location"])).text
+
+    assert ("bob@example.com" in page, EMAIL in page) == (True, True)
+    assert switched.headers["location"] == "/account"
+    assert active.index("active") < active.index(EMAIL)
+    assert "Another account of this browser is active now" in told
+
+
+async def test_signing_in_again_ends_the_session_before(
+    http: httpx.AsyncClient, people: People, world: World, app: Tenant
+) -> None:
+    """A cookie from before is worth nothing after (S2)."""
+    before = person(world, app, "t_before")
+    http.cookies.set("aero2_session", "t_before", domain="demo.localhost")
+    again = people.begin
+
+    def as_the_same(*args: Any) -> identity.SignedInSession:
+        made = again(*args)
+        session = made.session.model_copy(update={"user_id": before.user_id})
+        return made.model_copy(update={"session": session})
+
+    people.begin = as_the_same  # type: ignore[method-assign]
+    await post(http, "/login", "/login?add=1", email=EMAIL)
+    await post(http, "/login/password", email=EMAIL, password=PASSWORD)
+
+    assert people.revoked == ["t_before"]
+
+
+async def test_logout_asks_first(
+    http: httpx.AsyncClient, people: People, world: World, app: Tenant
+) -> None:
+    """GET changes nothing; POST signs out, of all accounts where asked."""
+    await signed_in(http, world, app)
+    asked = await http.get("/logout")
+    still = await http.get("/account")
+
+    left = await post(http, "/logout", all="1")
+
+    assert (asked.status_code, still.status_code, left.status_code) == (200, 200, 303)
+    assert (await http.get("/account")).status_code == 303
+
+
+async def test_logout_by_a_relying_party(
+    http: httpx.AsyncClient, people: People, world: World, app: Tenant
+) -> None:
+    """It asks, the person confirms, the session ends."""
+    await signed_in(http, world, app)
+    people.ended = oidc.EndedSession(kind="confirm", request="r1", client_name="Notes")
+
+    page = await http.get("/oauth2/logout?client_id=x")
+    done = await post(http, "/oauth2/logout", "/oauth2/logout", request="r1")
+
+    assert "Notes asks to sign you out" in page.text
+    assert ("Signed out" in done.text, people.revoked) == (True, ["t_ada"])
+
+
+async def test_logout_goes_back_after_the_frames(
+    http: httpx.AsyncClient, people: People, world: World, app: Tenant
+) -> None:
+    """Front-channel pages are framed, from their origin only; then the way leads on."""
+    await signed_in(http, world, app)
+    session = world.sessions[app.app_id, "t_ada"]
+    people.ended = oidc.EndedSession(
+        kind="redirect",
+        session_id=session.id,
+        location="https://rp.example/bye?state=x",
+        frontchannel=["https://rp.example/out?sid=1"],
+    )
+
+    answer = await http.get("/oauth2/logout?id_token_hint=x")
+
+    assert "frame-src https://rp.example" in answer.headers["content-security-policy"]
+    assert 'src="https://rp.example/out?sid=1"' in answer.text
+    assert 'href="https://rp.example/bye?state=x"' in answer.text
+    assert people.revoked == ["t_ada"]
+
+
+# What every page is
+
+
+PAGES = [
+    "/login",
+    "/signup",
+    "/reset",
+    f"/reset?token={LINK}",
+    f"/login/link?token={LINK}",
+    f"/verify-email?token={LINK}",
+    f"/invitation?token={LINK}",
+    f"/welcome?token={LINK}",
+    f"/accept-org-invite?token={LINK}",
+    "/logout/done",
+    "/nothing-here",
+]
+OWN = ["/account", "/account/email", "/account/password", "/account/sessions", "/account/data"]
+OWN += ["/accounts", "/logout"]
+
+
+@pytest.mark.parametrize("path", [*PAGES, *OWN])
+async def test_every_page(
+    http: httpx.AsyncClient, people: People, world: World, app: Tenant, path: str
+) -> None:
+    """No inline script or style, nobody may frame it, nothing is kept or referred (A15); every
+    form is a plain one with our token."""
+    if path in OWN:
+        await signed_in(http, world, app)
+    answer = await http.get(path, headers={"accept": "text/html"})
+    page, policy = answer.text, answer.headers["content-security-policy"]
+
+    assert answer.headers["content-type"] == "text/html; charset=utf-8"
+    assert "unsafe" not in policy
+    assert "default-src 'none'" in policy
+    assert "frame-ancestors 'none'" in policy
+    assert "form-action 'self'" in policy
+    assert answer.headers["referrer-policy"] == "no-referrer"
+    assert answer.headers["cache-control"] == "no-store"
+    assert not re.search(r"<style|\sstyle=|\son\w+=|javascript:", page)
+    assert all("src=" in tag for tag in re.findall(r"<script[^>]*>", page))
+    for form in re.findall(r"<form.*?</form>", page, re.DOTALL):
+        assert (form.count('name="csrf"'), 'method="post"' in form) == (1, True)
+    assert len(re.findall(r"<h1", page)) == 1
+    assert answer.headers["content-language"] == "en"
+    assert 'lang="en" dir="ltr"' in page
+
+
+@pytest.mark.parametrize("path", [*PAGES, *OWN])
+async def test_every_page_in_german(
+    http: httpx.AsyncClient, people: People, world: World, app: Tenant, path: str
+) -> None:
+    """Asked for by the address, the page is in German, and so is the next."""
+    if path in OWN:
+        await signed_in(http, world, app)
+    joint = "&" if "?" in path else "?"
+    headers = {"accept": "text/html"}
+    asked = await http.get(f"{path}{joint}ui_locales=de-AT%20en", headers=headers)
+    after = await http.get(path, headers=headers)
+
+    assert 'lang="de"' in asked.text
+    assert 'lang="de"' in after.text
+    assert "This page is run by" not in asked.text
+
+
+@pytest.mark.parametrize(
+    ("cookie", "user", "accept", "app_default", "expected"),
+    [
+        (None, None, None, "de", "de"),
+        (None, None, "en", "de", "en"),
+        (None, "de", "en", "en", "de"),
+        ("en", "de", "de", "de", "en"),
+    ],
+)
+async def test_whose_language_counts(
+    http: httpx.AsyncClient,
+    people: People,
+    world: World,
+    app: Tenant,
+    cookie: str | None,
+    user: str | None,
+    accept: str | None,
+    app_default: str,
+    expected: str,
+) -> None:
+    """What was chosen, then the user's, then the browser's, then the application's."""
+    settle(world, app, default_locale=app_default)
+    await signed_in(http, world, app, locale=user)
+    if cookie:
+        http.cookies.set("aero2_locale", cookie, domain="demo.localhost")
+
+    page = await http.get("/account", headers={"accept-language": accept} if accept else {})
+
+    assert f'lang="{expected}"' in page.text
+
+
+async def test_branding_is_harmless(
+    http: httpx.AsyncClient, people: People, world: World, app: Tenant
+) -> None:
+    """Whatever a developer typed stays text and numbers (H5)."""
+    evil = '"><script>alert(1)</script>'
+    world.tenants[app.host] = app.model_copy(
+        update={
+            "name": evil,
+            "branding": Branding(
+                logo_url="https://cdn.example/logo.svg",
+                favicon_url="javascript:alert(1)",
+                primary_color="red;}</style><script>",
+                homepage_url="javascript:alert(1)",
+                terms_url="https://evil.example; script-src *",
+                support_email=evil,
+            ),
+        }
+    )
+
+    answer = await http.get("/login")
+
+    assert "<script>" not in answer.text
+    assert "javascript:" not in answer.text
+    assert "/brand/1f5fd6.css" in answer.text
+    policy = answer.headers["content-security-policy"]
+    assert "img-src 'self' https://cdn.example;" in policy
+    assert "evil.example" not in policy
+
+
+async def test_assets(http: httpx.AsyncClient, people: People) -> None:
+    """Named by content and kept for a year; any other version only shortly; no way out."""
+    page = (await http.get("/login")).text
+    sheet = re.search(r'href="(/static/hosted.css\?v=[0-9a-f]+)"', page)
+    assert sheet
+
+    kept = await http.get(sheet[1])
+    old = await http.get("/static/hosted.css?v=0")
+    brand = await http.get("/brand/e11d48.css")
+    odd = [
+        await http.get(path)
+        for path in ("/static/..%2fassets.py", "/static/x", "/brand/red.css", "/brand/e11d48.css.x")
+    ]
+
+    assert "immutable" in kept.headers["cache-control"]
+    assert "immutable" not in old.headers["cache-control"]
+    assert kept.headers["content-encoding"] == "gzip"
+    assert brand.text.startswith("@layer brand{:root{--hue:")
+    assert [answer.status_code for answer in odd] == [404] * 4
+
+
+async def test_an_error_is_a_page_for_people(http: httpx.AsyncClient, people: People) -> None:
+    """A browser gets words and a reference; a program its problem document."""
+    page = await http.get("/nothing", headers={"accept": "text/html,*/*"})
+    document = await http.get("/nothing", headers={"accept": "application/json"})
+    api = await http.get("/api/nothing", headers={"accept": "text/html"})
+
+    assert (page.status_code, "There is no such page" in page.text) == (404, True)
+    assert re.search(r"<code>[0-9a-f]{32}</code>", page.text)
+    assert document.headers["content-type"] == "application/problem+json"
+    assert api.headers["content-type"] == "application/problem+json"
+
+
+async def test_a_service_away(http: httpx.AsyncClient, people: People, edge: Edge) -> None:
+    """The form says so and keeps what was typed; a page says so and when to come back."""
+    await post(http, "/login", email=EMAIL)
+    del people.world.bus.handlers[identity.SignInWithPassword]
+    del people.world.bus.handlers[oidc.Authorize]
+
+    form = await post(http, "/login/password", email=EMAIL, password=PASSWORD)
+    page = await http.get("/oauth2/authorize?client_id=x", headers={"accept": "text/html"})
+
+    assert (form.status_code, "We are busy just now" in form.text) == (503, True)
+    assert form.headers["retry-after"] == "1"
+    assert (page.status_code, page.headers["retry-after"]) == (503, "1")
+
+
+@pytest.mark.parametrize("junk", ["x", "e30", "W10", "eyJmbG93Ijo1fQ", "%00", "a" * 3000])
+async def test_a_trail_that_is_not_ours(http: httpx.AsyncClient, people: People, junk: str) -> None:
+    """Whatever the cookie holds, the page stands."""
+    http.cookies.set("aero2_trail", junk, domain="demo.localhost")
+
+    assert (await http.get("/login")).status_code == 200
+    assert (await http.get("/login/code")).status_code == 303
