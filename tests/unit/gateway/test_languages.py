@@ -38,7 +38,7 @@ def test_a_catalogue_is_complete(code: str, source: set[str]) -> None:
     with (FOLDER / code / "LC_MESSAGES" / "messages.po").open("rb") as found:
         entries = {_key(entry.id): entry for entry in read_po(found, locale=code) if entry.id}
 
-    assert set(entries) == source
+    assert set(entries) == source, "run `make words`, then translate what is empty"
     assert [key for key, entry in entries.items() if not all(_forms(entry.string))] == []
 
 
