@@ -156,6 +156,7 @@ CREATE TABLE users (
     disabled              boolean     NOT NULL DEFAULT false,
     epoch                 integer     NOT NULL DEFAULT 0,  -- raised to end every token at once
     last_sign_in_at       timestamptz,
+    settled_at            timestamptz,  -- default role given, personal team made; else at next sign-in
     created_at            timestamptz NOT NULL DEFAULT now(),
     updated_at            timestamptz NOT NULL DEFAULT now(),
     CONSTRAINT users_app_id_fkey FOREIGN KEY (app_id) REFERENCES applications (id) ON DELETE CASCADE,
@@ -619,6 +620,19 @@ CREATE TABLE user_identity_links (
         REFERENCES identity_providers (app_id, id) ON DELETE CASCADE
 ) PARTITION BY HASH (app_id);
 CREATE INDEX idx_user_identity_links_app_user ON user_identity_links (user_id, app_id);
+
+-- owner: identity. What an application says in its mails in place of the built-in text.
+CREATE TABLE mail_templates (
+    app_id     uuid        NOT NULL,
+    kind       text        NOT NULL,
+    locale     text        NOT NULL,
+    subject    text        NOT NULL,
+    text_body  text        NOT NULL,
+    html_body  text        NOT NULL,
+    updated_at timestamptz NOT NULL DEFAULT now(),
+    CONSTRAINT mail_templates_pkey PRIMARY KEY (app_id, kind, locale),
+    CONSTRAINT mail_templates_app_id_fkey FOREIGN KEY (app_id) REFERENCES applications (id) ON DELETE CASCADE
+) PARTITION BY HASH (app_id);
 
 -- owner: identity. Taken by one UPDATE … WHERE used_at IS NULL, and only by the browser that began.
 CREATE TABLE oauth_state (
@@ -1301,7 +1315,7 @@ GRANT SELECT (app_id, id, email, name) ON users TO aero2_tenancy;  -- whom a rec
 GRANT SELECT, INSERT, UPDATE, DELETE ON
     users, passwords, sign_in_guards, user_sessions, email_verification_codes, user_invitations,
     known_devices, trusted_devices, passkeys, totp_factors, recovery_codes, identity_providers,
-    user_identity_links, oauth_state
+    user_identity_links, oauth_state, mail_templates
     TO aero2_identity;
 GRANT SELECT, UPDATE, DELETE ON mail_outbox TO aero2_identity;
 

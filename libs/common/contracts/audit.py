@@ -129,6 +129,93 @@ class UserDeleted(Event, type="user_deleted"):
     user_id: str
 
 
+class UserVerified(Event, type="user_verified"):
+    """A user proved to own the address."""
+
+    user_id: str
+
+
+class UserInvited(Event, type="user_invited"):
+    """An administrator invited somebody into the application."""
+
+    invitation_id: str
+
+
+class InvitationRevoked(Event, type="user_invitation_revoked"):
+    """An invitation was taken back."""
+
+    invitation_id: str
+
+
+class InvitationAccepted(Event, type="user_invitation_accepted"):
+    """An invited person became a user."""
+
+    invitation_id: str
+    user_id: str
+
+
+class UsersImported(Event, type="users_imported"):
+    """Users were imported from a file."""
+
+    count: int
+
+
+class EmailChanged(Event, type="email_changed"):
+    """A user's address was replaced by one he proved to own."""
+
+    user_id: str
+
+
+class PasswordChanged(Event, type="password_changed"):
+    """A user set a password; the other sessions ended."""
+
+    user_id: str
+
+
+class PasswordReset(Event, type="password_reset"):
+    """A user chose a new password by mail; all sessions ended."""
+
+    user_id: str
+
+
+class PasswordResetForced(Event, type="password_reset_forced"):
+    """An administrator asked for a new password; all sessions ended."""
+
+    user_id: str
+
+
+class SignInLocked(Event, type="sign_in_locked"):
+    """Too many wrong passwords for one address, known or not. Recorded each time a lock begins."""
+
+    failures: int
+    seconds: int
+
+
+class UserUnlocked(Event, type="user_unlocked"):
+    """An administrator ended the lock of a user's address."""
+
+    user_id: str
+
+
+class EmailCodeSent(Event, type="email_code_sent"):
+    """Somebody asked for a mail with a code. `purpose` is sign_in, sign_up, reset or the like."""
+
+    purpose: str
+
+
+class OwnerClaimed(Event, type="owner_claimed"):
+    """The owner link was used: its holder is the operator of this deployment."""
+
+    user_id: str
+
+
+class MailTemplateChanged(Event, type="mail_template_changed"):
+    """The text of a mail was replaced, or put back."""
+
+    kind: str
+    locale: str
+
+
 # Applications and keys
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import date, datetime
 from typing import Annotated, Any, Final, Literal
 
+import email_validator
 from email_validator import EmailNotValidError, validate_email
 from pydantic import AfterValidator, Field, field_validator
 
@@ -18,6 +19,9 @@ from common.problems import (
     RateLimited,
     Unauthenticated,
 )
+
+# A deployment may live on localhost, `.test` or `.internal`: reserved names are somebody's own.
+email_validator.SPECIAL_USE_DOMAIN_NAMES.clear()
 
 
 def _address(text: str) -> str:

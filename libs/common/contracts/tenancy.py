@@ -22,6 +22,7 @@ class Captcha(Contract):
 
     verify_url: str = Field(max_length=500)
     site_key: str = Field(max_length=200)
+    secret: str | None = Field(default=None, max_length=300, repr=False)
     script_url: str | None = Field(default=None, max_length=500)
 
 

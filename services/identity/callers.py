@@ -1,0 +1,33 @@
+"""Who asks, where only a user of this very application may."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from typing import Final
+
+from common.context import Context
+from common.contracts.identity import FreshSignInNeeded
+from common.db import Db
+from common.problems import Forbidden
+from identity.queries import sessions
+
+FRESH: Final = timedelta(minutes=15)
+"""How long a proof counts for what is sensitive."""
+
+
+def the_user(ctx: Context) -> str:
+    """The calling user. A developer acting in another application is no user of it."""
+    user_id = ctx.caller.user_id
+    if user_id is None:
+        raise Forbidden("only a user of this application may do this")
+    return user_id
+
+
+async def fresh(db: Db, ctx: Context) -> None:
+    """Raises FreshSignInNeeded where the caller's session was last proven too long ago, or where
+    the call did not come with a session at all (an access token)."""
+    proven = ctx.caller.session_id and await sessions.proven_at(
+        db, app_id=ctx.app_id, id=ctx.caller.session_id, user_id=the_user(ctx)
+    )
+    if not proven or datetime.now(UTC) - proven > FRESH:
+        raise FreshSignInNeeded

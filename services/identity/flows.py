@@ -1,0 +1,131 @@
+"""A mail with a code and a link: made, tried, taken once.
+
+The code is good for its flow only and works in any browser; the link only in the browser that
+asked. Both are stored as keyed hashes.
+"""
+
+from __future__ import annotations
+
+import re
+import secrets
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from typing import Any, Final, Literal
+
+from common import audit, crypto, mail
+from common.context import Context
+from common.contracts.audit import EmailCodeSent
+from common.contracts.identity import LINKS, CodeSpent, Flow, LinkSpent, OtherBrowser, WrongCode
+from common.contracts.tenancy import Tenant
+from common.db import Db
+from common.ids import new_id
+from identity.deps import Deps
+from identity.devices import device_name
+from identity.limits import CODE_BY_IP, MAIL_BY_ADDRESS, MAIL_BY_APP, MAIL_BY_IP
+from identity.queries import codes
+from identity.queries.codes import Taken
+
+TTL: Final = 600
+"""Seconds that a code or link holds."""
+Type = Literal["email_code", "password_reset", "email_verification", "email_change"]
+
+
+@dataclass(frozen=True)
+class Letter:
+    """What the mail of a flow is and for whom. `real` false: the mail says there is no account,
+    and the code in the database is known to nobody. `bound` false: somebody else asked, so the link
+    works in whichever browser its reader has."""
+
+    to: str
+    type: Type
+    kind: str
+    purpose: str
+    link: str = "sign_in"
+    user_id: str | None = None
+    name: str | None = None
+    locale: str | None = None
+    real: bool = True
+    code: bool = True
+    bound: bool = True
+    payload: dict[str, Any] = field(default_factory=dict, repr=False)
+
+
+async def count(deps: Deps, ctx: Context, email: str) -> None:
+    """One more mail to this address, for this network, of this application. Raises RateLimited."""
+    await deps.limits.count(
+        ctx, (MAIL_BY_ADDRESS, email.lower()), (MAIL_BY_IP, ctx.ip), (MAIL_BY_APP, ctx.app_id)
+    )
+
+
+async def start(
+    deps: Deps, ctx: Context, tx: Db, tenant: Tenant, letter: Letter, browser: str | None
+) -> Flow:
+    """Every flow takes the same statements, whoever the address belongs to."""
+    flow, link = new_id(), crypto.token()
+    code = f"{secrets.randbelow(1_000_000):06}"
+    browser = browser or crypto.token()
+    await codes.insert(
+        tx,
+        app_id=ctx.app_id,
+        id=flow,
+        email=letter.to,
+        user_id=letter.user_id,
+        type=letter.type,
+        code_hash=_code_hash(deps, flow, code if letter.real and letter.code else crypto.token()),
+        link_hash=deps.keys.hash("link", link),
+        browser_hash=deps.keys.hash("browser", browser) if letter.bound else None,
+        payload=letter.payload,
+        ttl=TTL,
+    )
+    data = {
+        "code": f"{code[:3]} {code[3:]}" if letter.code else "",
+        "link": f"{tenant.origin}{LINKS[letter.link]}?token={link}" if letter.link else "",
+        "minutes": TTL // 60,
+        "name": letter.name or "",
+        "device": device_name(ctx.agent) or "",
+        "ip": ctx.ip or "",
+    }
+    locale = letter.locale or tenant.settings.default_locale
+    await mail.enqueue(tx, ctx, deps.sealer, mail.Mail(letter.to, letter.kind, locale, data))
+    event = EmailCodeSent(purpose=letter.purpose)
+    await audit.record(tx, ctx, event, user_id=letter.user_id)
+    return Flow(flow=flow, browser=browser, expires_at=datetime.now(UTC) + timedelta(seconds=TTL))
+
+
+async def take_code(deps: Deps, ctx: Context, flow: str, code: str, types: list[str]) -> Taken:
+    """Take the code, in a transaction of its own: a wrong try counts whatever follows.
+    Raises WrongCode, CodeSpent, RateLimited."""
+    await deps.limits.count(ctx, (CODE_BY_IP, ctx.ip))
+    digits = re.sub(r"[\s-]", "", code)
+    hashes = deps.keys.hashes("otp", f"{flow}:{digits}")
+    async with deps.db.transaction(ctx) as tx:
+        taken = await codes.take_code(
+            tx, app_id=ctx.app_id, id=flow, types=types, code_hashes=hashes
+        )
+        may_try = taken is not None or await codes.may_try(tx, app_id=ctx.app_id, id=flow)
+    if taken is None:
+        raise WrongCode if may_try else CodeSpent
+    return taken
+
+
+async def take_link(
+    deps: Deps, ctx: Context, tx: Db, token: str, browser: str | None, types: list[str]
+) -> Taken:
+    """Raises LinkSpent, OtherBrowser."""
+    hashes = deps.keys.hashes("link", token)
+    taken = await codes.take_link(
+        tx,
+        app_id=ctx.app_id,
+        types=types,
+        link_hashes=hashes,
+        browser_hashes=deps.keys.hashes("browser", browser) if browser else None,
+    )
+    if taken is None:
+        if await codes.link_holds(tx, app_id=ctx.app_id, types=types, link_hashes=hashes):
+            raise OtherBrowser
+        raise LinkSpent
+    return taken
+
+
+def _code_hash(deps: Deps, flow: str, code: str) -> str:
+    return deps.keys.hash("otp", f"{flow}:{code}")

@@ -1,0 +1,80 @@
+"""Password hashing: our own Argon2id, verification of imported hashes, in the fair pool."""
+
+from __future__ import annotations
+
+import unicodedata
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Final, TypeVar
+
+import argon2
+from argon2.exceptions import InvalidHashError, VerificationError
+
+from common.pool import FairPool
+from identity import imported
+
+MAX_BYTES: Final = 256
+T = TypeVar("T")
+
+
+def normalized(password: str) -> str:
+    """Unicode NFC, once (NIST SP 800-63B-4 section 3.1.1.2); spaces are kept."""
+    return unicodedata.normalize("NFC", password)
+
+
+def too_long(password: str) -> bool:
+    return len(password.encode()) > MAX_BYTES
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """Whether the password is right, and its hash made anew where the stored one is not ours."""
+
+    ok: bool
+    rehashed: str | None = field(default=None, repr=False)
+
+
+@dataclass(frozen=True)
+class Hashing:
+    """Argon2id, 19 MiB, two passes, one lane (OWASP). Where there is no hash a dummy of equal
+    cost is verified, so that an unknown address answers no sooner."""
+
+    pool: FairPool
+    hasher: argon2.PasswordHasher = field(
+        default_factory=lambda: argon2.PasswordHasher(2, 19_456, 1, hash_len=32, salt_len=16)
+    )
+    dummy: str = field(default="", repr=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "dummy", self.hasher.hash("no such user"))
+
+    async def hash(self, app_id: str, password: str) -> str:
+        """Raises Busy where the pool is full."""
+        return await self.pool.run(app_id, lambda: self.hasher.hash(normalized(password)))
+
+    async def verify(self, app_id: str, password: str, phc: str | None) -> Verdict:
+        """Raises Busy where the pool is full."""
+        return await self.pool.run(app_id, lambda: self._verify(normalized(password), phc))
+
+    async def run(self, app_id: str, work: Callable[[], T]) -> T:
+        """Other work that keeps a core busy, under the same share."""
+        return await self.pool.run(app_id, work)
+
+    def _verify(self, password: str, phc: str | None) -> Verdict:
+        if phc is None or too_long(password):
+            self._own(password[:MAX_BYTES], self.dummy)
+            return Verdict(False)
+        if not phc.startswith("$argon2"):
+            if not imported.verify(password, phc):
+                return Verdict(False)
+            return Verdict(True, self.hasher.hash(password))
+        if not self._own(password, phc):
+            return Verdict(False)
+        stale = self.hasher.check_needs_rehash(phc)
+        return Verdict(True, self.hasher.hash(password) if stale else None)
+
+    def _own(self, password: str, phc: str) -> bool:
+        try:
+            return self.hasher.verify(phc, password)
+        except (VerificationError, InvalidHashError):
+            return False

@@ -1,0 +1,228 @@
+"""An administrator's invitations into the application."""
+
+from __future__ import annotations
+
+from typing import Final
+
+import asyncpg
+
+from common import audit, crypto, logs, mail
+from common.context import Context
+from common.contracts.audit import InvitationRevoked, UserCreated, UserInvited
+from common.contracts.base import Done
+from common.contracts.identity import (
+    LINKS,
+    AcceptInvitation,
+    EmailTaken,
+    GetInvitation,
+    Invitation,
+    InvitationNotFound,
+    InvitationOffer,
+    InvitationPending,
+    Invitations,
+    InviteUser,
+    LinkSpent,
+    ListInvitations,
+    MethodOff,
+    ResendInvitation,
+    RevokeInvitation,
+    SignedInSession,
+)
+from common.contracts.rbac import AssignRole
+from common.contracts.tenancy import Tenant
+from common.db import Db
+from common.ids import new_id
+from common.problems import Forbidden, Problem
+from identity import policy, sign_up, signing
+from identity.deps import Deps
+from identity.limits import INVITE_BY_APP, SIGN_UP_BY_IP
+from identity.queries import accounts, invitations, users
+from identity.queries.invitations import Open
+
+log = logs.get(__name__)
+
+TTL: Final = 7 * 86_400
+"""Seconds."""
+
+
+async def invite(deps: Deps, ctx: Context, asked: InviteUser) -> Invitation:
+    if asked.role_ids and not ctx.caller.may("*"):
+        raise Forbidden("inviting with roles takes all permissions of the application")
+    tenant = await deps.tenants.get(ctx)
+    await deps.limits.count(ctx, (INVITE_BY_APP, ctx.app_id))
+    token = crypto.token()
+    try:
+        async with deps.db.transaction(ctx) as tx:
+            if await accounts.by_email(tx, app_id=ctx.app_id, email=asked.email):
+                raise EmailTaken
+            await invitations.end_expired(tx, app_id=ctx.app_id, email=asked.email)
+            made = await invitations.insert(
+                tx,
+                app_id=ctx.app_id,
+                id=new_id(),
+                email=asked.email,
+                token_hash=deps.keys.hash("invitation", token),
+                role_ids=asked.role_ids,
+                profile={
+                    **asked.profile.model_dump(exclude_none=True),
+                    **({"locale": asked.locale} if asked.locale else {}),
+                },
+                invited_by=ctx.caller.id,
+                ttl=TTL,
+            )
+            await _send(deps, ctx, tx, tenant, made, token, asked.profile.name, asked.locale)
+            await audit.record(tx, ctx, UserInvited(invitation_id=made.id))
+    except asyncpg.UniqueViolationError:
+        raise InvitationPending from None
+    return made
+
+
+async def page(deps: Deps, ctx: Context, asked: ListInvitations) -> Invitations:
+    at, id = deps.cursors.read(ctx.app_id, "invitations", asked.cursor, 2)
+    async with deps.db.reading(ctx) as db:
+        found = await invitations.page(
+            db, app_id=ctx.app_id, before=at, before_id=id, limit=asked.limit + 1
+        )
+    rows, more = found[: asked.limit], len(found) > asked.limit
+    last = rows[-1] if more else None
+    next = deps.cursors.make(ctx.app_id, "invitations", last.created_at, last.id) if last else None
+    return Invitations(invitations=rows, next=next)
+
+
+async def resend(deps: Deps, ctx: Context, asked: ResendInvitation) -> Invitation:
+    tenant = await deps.tenants.get(ctx)
+    await deps.limits.count(ctx, (INVITE_BY_APP, ctx.app_id))
+    token = crypto.token()
+    async with deps.db.transaction(ctx) as tx:
+        made = await invitations.renew(
+            tx,
+            app_id=ctx.app_id,
+            id=asked.invitation_id,
+            token_hash=deps.keys.hash("invitation", token),
+            ttl=TTL,
+        )
+        if made is None:
+            raise InvitationNotFound
+        await _send(deps, ctx, tx, tenant, made, token, None, None)
+        await audit.record(tx, ctx, UserInvited(invitation_id=made.id))
+    return made
+
+
+async def revoke(deps: Deps, ctx: Context, asked: RevokeInvitation) -> Done:
+    async with deps.db.transaction(ctx) as tx:
+        if not await invitations.revoke(tx, app_id=ctx.app_id, id=asked.invitation_id):
+            raise InvitationNotFound
+        await audit.record(tx, ctx, InvitationRevoked(invitation_id=asked.invitation_id))
+    return Done()
+
+
+async def get(deps: Deps, ctx: Context, asked: GetInvitation) -> InvitationOffer:
+    tenant = await deps.tenants.get(ctx)
+    found = await _open(deps, ctx, asked.token)
+    return InvitationOffer(
+        email=found.email,
+        name=found.profile.get("name"),
+        expires_at=found.expires_at,
+        password_offered="password" in tenant.settings.auth_methods,
+    )
+
+
+async def accept(deps: Deps, ctx: Context, asked: AcceptInvitation) -> SignedInSession:
+    tenant = await deps.tenants.get(ctx)
+    await deps.limits.count(ctx, (SIGN_UP_BY_IP, ctx.ip))
+    found = await _open(deps, ctx, asked.token)
+    phc = None
+    if asked.password is not None:
+        if "password" not in tenant.settings.auth_methods:
+            raise MethodOff
+        await policy.check(deps, ctx, tenant, asked.password, email=found.email, name=asked.name)
+        phc = await deps.hashing.hash(ctx.app_id, asked.password)
+    try:
+        async with deps.db.transaction(ctx) as tx:
+            begun = await _accepted(deps, ctx, tx, tenant, asked, found, phc)
+    except asyncpg.UniqueViolationError:
+        raise EmailTaken from None
+    except InvitationNotFound:
+        raise LinkSpent from None
+    reply = await signing.finish(deps, ctx, begun)
+    await _give_roles(deps, ctx, reply.session.user_id, found.role_ids)
+    return reply
+
+
+async def _accepted(
+    deps: Deps,
+    ctx: Context,
+    tx: Db,
+    tenant: Tenant,
+    asked: AcceptInvitation,
+    found: Open,
+    phc: str | None,
+) -> signing.Begun:
+    id = new_id()
+    profile = dict(found.profile)
+    if asked.name:
+        profile["name"] = asked.name
+    if asked.locale:
+        profile.setdefault("locale", asked.locale)
+    await accounts.insert(
+        tx,
+        app_id=ctx.app_id,
+        id=id,
+        email=found.email,
+        email_verified=True,
+        name=None,
+        locale=None,
+    )
+    if profile:
+        await users.change(tx, app_id=ctx.app_id, id=id, changes=profile)
+    if phc is not None:
+        await accounts.set_password(tx, app_id=ctx.app_id, user_id=id, phc=phc)
+    await audit.record(tx, ctx, UserCreated(user_id=id, by="invitation"), user_id=id)
+    await sign_up.accept(ctx, tx, found.id, id)
+    account = await accounts.by_id(tx, app_id=ctx.app_id, id=id)
+    assert account is not None
+    proof = signing.Proof(
+        method="invitation",
+        amr=["otp"],
+        email=found.email,
+        browser=asked.browser,
+        new_user=True,
+    )
+    return await signing.begin(deps, ctx, tx, tenant, account, proof)
+
+
+async def _give_roles(deps: Deps, ctx: Context, user_id: str, role_ids: list[str]) -> None:
+    for role_id in role_ids:
+        try:
+            await deps.bus.call(ctx.as_system(), AssignRole(user_id=user_id, role_id=role_id))
+        except Problem as problem:
+            log.warning("role of an invitation not given", code=problem.code, role_id=role_id)
+
+
+async def _open(deps: Deps, ctx: Context, token: str) -> Open:
+    async with deps.db.reading(ctx) as db:
+        found = await invitations.by_token(
+            db, app_id=ctx.app_id, token_hashes=deps.keys.hashes("invitation", token)
+        )
+    if found is None:
+        raise LinkSpent
+    return found
+
+
+async def _send(
+    deps: Deps,
+    ctx: Context,
+    tx: Db,
+    tenant: Tenant,
+    made: Invitation,
+    token: str,
+    name: str | None,
+    locale: str | None,
+) -> None:
+    data = {
+        "link": f"{tenant.origin}{LINKS['invitation']}?token={token}",
+        "days": TTL // 86_400,
+        "name": name or "",
+    }
+    letter = mail.Mail(made.email, "invitation", locale or tenant.settings.default_locale, data)
+    await mail.enqueue(tx, ctx, deps.sealer, letter)

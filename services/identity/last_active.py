@@ -1,0 +1,65 @@
+"""When a session was last active: written at most once a minute, in batches, never by a request."""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from typing import Final
+
+import asyncpg
+
+from common import logs
+from common.context import system_context
+from common.db import Database
+from common.problems import Problem
+from identity.queries import sessions
+
+log = logs.get(__name__)
+
+AT_MOST_EVERY: Final = timedelta(minutes=1)
+
+
+def due(last_active_at: datetime, idle_expires_at: datetime | None) -> bool:
+    """Whether the mark is old enough to be written again: a minute, or a quarter of a shorter idle
+    limit, so that somebody who is active never runs into it."""
+    every = AT_MOST_EVERY
+    if idle_expires_at is not None:
+        every = min(every, (idle_expires_at - last_active_at) / 4)
+    return datetime.now(UTC) - last_active_at >= every
+
+
+@dataclass
+class LastActive:
+    """Collects sessions seen and writes them every few seconds. At most `size` wait."""
+
+    db: Database
+    every: float = 5.0
+    size: int = 100_000
+    _seen: dict[str, set[str]] = field(default_factory=dict)
+    _count: int = 0
+
+    def saw(self, app_id: str, session_id: str) -> None:
+        if self._count >= self.size:
+            return  # the next check of the session marks it again
+        waiting = self._seen.setdefault(app_id, set())
+        if session_id not in waiting:
+            waiting.add(session_id)
+            self._count += 1
+
+    async def run(self) -> None:
+        try:
+            while True:
+                await asyncio.sleep(self.every)
+                await self.flush()
+        finally:
+            await self.flush()
+
+    async def flush(self) -> None:
+        seen, self._seen, self._count = self._seen, {}, 0
+        for app_id, ids in seen.items():
+            try:
+                async with self.db.transaction(system_context(app_id)) as tx:
+                    await sessions.touch(tx, app_id=app_id, ids=sorted(ids))
+            except (Problem, asyncpg.PostgresError, asyncpg.InterfaceError, OSError) as error:
+                log.warning("last activity not written", error=type(error).__name__)

@@ -1,0 +1,69 @@
+"""How often: limits that every replica shares, all of one attempt counted by one statement."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from common.context import Context
+from common.crypto import Keys
+from common.db import Database
+from common.problems import RateLimited
+from identity.queries import limits
+
+
+@dataclass(frozen=True)
+class Limit:
+    """At most `most` in `seconds`, counted in fixed windows."""
+
+    name: str
+    most: int
+    seconds: int
+
+
+SIGN_IN_BY_IP = Limit("sign_in_ip", 60, 300)
+SIGN_IN_BY_APP = Limit("sign_in_app", 6000, 300)
+SIGN_UP_BY_IP = Limit("sign_up_ip", 30, 3600)
+MAIL_BY_ADDRESS = Limit("mail_address", 3, 900)
+MAIL_BY_IP = Limit("mail_ip", 30, 900)
+MAIL_BY_APP = Limit("mail_app", 2000, 900)
+CODE_BY_IP = Limit("code_ip", 100, 900)
+PASSWORD_BY_USER = Limit("password_user", 20, 900)
+CHECK_BY_IP = Limit("check_ip", 60, 300)
+TEST_MAIL_BY_APP = Limit("test_mail_app", 10, 600)
+INVITE_BY_APP = Limit("invite_app", 500, 3600)
+
+
+@dataclass(frozen=True)
+class Limits:
+    db: Database
+    keys: Keys
+    scale: float = 1.0
+
+    async def count(self, ctx: Context, *counted: tuple[Limit, str | None]) -> None:
+        """Count one attempt against each limit; whom it counts for is kept as a keyed hash only,
+        and None (no address known) is not counted. Raises RateLimited with `retry_after`."""
+        if self.scale:
+            await self._count(ctx, counted, self.scale)
+
+    async def once(self, ctx: Context, limit: Limit, whom: str) -> None:
+        """The same, but no setting turns it off: what may be used once only."""
+        await self._count(ctx, ((limit, whom),), 1.0)
+
+    async def _count(
+        self, ctx: Context, counted: Iterable[tuple[Limit, str | None]], scale: float
+    ) -> None:
+        known = {self._key(limit, whom): limit for limit, whom in counted if whom is not None}
+        if not known:
+            return
+        keys = sorted(known)  # one order for everybody: no deadlocks
+        async with self.db.transaction(ctx) as tx:
+            rows = await limits.hit(
+                tx, app_id=ctx.app_id, keys=keys, seconds=[known[key].seconds for key in keys]
+            )
+        over = [row.left for row in rows if row.hits > max(1, known[row.key].most * scale)]
+        if over:
+            raise RateLimited(retry_after=max(1, max(over)))
+
+    def _key(self, limit: Limit, whom: str) -> str:
+        return f"{limit.name}:{self.keys.hash('limit', whom)}"

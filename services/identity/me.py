@@ -1,0 +1,175 @@
+"""A user's own account."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from datetime import UTC, datetime
+from typing import Final
+
+import asyncpg
+
+from common import audit, mail
+from common.context import Context
+from common.contracts.audit import EmailChanged, UserVerified
+from common.contracts.base import Done
+from common.contracts.identity import (
+    ChangeEmail,
+    ConfirmEmail,
+    DeleteMe,
+    EmailTaken,
+    Export,
+    ExportMe,
+    Flow,
+    GetMe,
+    LinkSpent,
+    Me,
+    UpdateMe,
+    User,
+    UserNotFound,
+    VerifyEmail,
+    WrongCode,
+)
+from common.contracts.tenancy import Tenant
+from common.db import Db
+from identity import flows, guard, metadata, passwords, signing
+from identity import users as administration
+from identity.callers import fresh, the_user
+from identity.deps import Deps
+from identity.queries import accounts, sessions, users
+from identity.queries.codes import Taken
+
+CHANGE: Final = ["email_change"]
+
+
+def _mine(user: User | None) -> Me:
+    if user is None:
+        raise UserNotFound
+    return Me(**user.model_dump(include=set(Me.model_fields)))
+
+
+async def get(deps: Deps, ctx: Context, asked: GetMe) -> Me:
+    async with deps.db.reading(ctx) as db:
+        return _mine(await users.get(db, app_id=ctx.app_id, id=the_user(ctx)))
+
+
+async def update(deps: Deps, ctx: Context, asked: UpdateMe) -> Me:
+    tenant = await deps.tenants.get(ctx)
+    changes = administration.given(asked.changes)
+    metadata.check(tenant.settings, changes)
+    return _mine(await administration.apply(deps, ctx, the_user(ctx), changes))
+
+
+async def change_email(deps: Deps, ctx: Context, asked: ChangeEmail) -> Flow:
+    """The answer does not tell whether somebody else has the address: he gets a mail then."""
+    tenant = await deps.tenants.get(ctx)
+    user_id = the_user(ctx)
+    async with deps.db.reading(ctx) as db:
+        await fresh(db, ctx)
+    await flows.count(deps, ctx, asked.email)
+    async with deps.db.transaction(ctx) as tx:
+        account = await accounts.by_id(tx, app_id=ctx.app_id, id=user_id)
+        if account is None:
+            raise UserNotFound
+        other = await accounts.by_email(tx, app_id=ctx.app_id, email=asked.email)
+        taken = other is not None and other.id != user_id
+        letter = flows.Letter(
+            to=asked.email,
+            type="email_change",
+            kind="sign_up_known" if taken else "email_change",
+            purpose="email_change",
+            link="" if taken else "verify_email",
+            user_id=user_id,
+            name=account.name,
+            locale=account.locale,
+            real=not taken,
+            code=not taken,
+            bound=False,
+            payload={"email": asked.email},
+        )
+        return await flows.start(deps, ctx, tx, tenant, letter, None)
+
+
+async def confirm_email(deps: Deps, ctx: Context, asked: ConfirmEmail) -> Me:
+    user_id = the_user(ctx)
+    taken = await flows.take_code(deps, ctx, asked.flow, asked.code, CHANGE)
+    if taken.user_id != user_id:
+        raise WrongCode
+    return await _changed(deps, ctx, taken)
+
+
+async def verify_email(deps: Deps, ctx: Context, asked: VerifyEmail) -> Done:
+    """The link of the mail to the new address: whoever reads that mail owns the address."""
+    async with deps.db.transaction(ctx) as tx:
+        taken = await flows.take_link(deps, ctx, tx, asked.token, None, CHANGE)
+    await _changed(deps, ctx, taken)
+    return Done()
+
+
+async def _changed(deps: Deps, ctx: Context, taken: Taken) -> Me:
+    tenant = await deps.tenants.get(ctx)
+    if taken.user_id is None:
+        raise LinkSpent
+    try:
+        async with deps.db.transaction(ctx) as tx:
+            me = await _set_email(deps, ctx, tx, tenant, taken)
+    except asyncpg.UniqueViolationError:
+        raise EmailTaken from None
+    await deps.changes.publish(ctx, "user", taken.user_id)
+    await signing.settle(deps, ctx, me.id, email=me.email, verified=me.email_verified, name=me.name)
+    return me
+
+
+async def _set_email(deps: Deps, ctx: Context, tx: Db, tenant: Tenant, taken: Taken) -> Me:
+    assert taken.user_id is not None
+    await accounts.lock(tx, app_id=ctx.app_id, id=taken.user_id)
+    before = _mine(await users.get(tx, app_id=ctx.app_id, id=taken.user_id))
+    email = taken.payload.get("email") or taken.email
+    changes = {"email": email, "email_verified": True}
+    await users.change(tx, app_id=ctx.app_id, id=before.id, changes=changes)
+    await signing.end_codes(ctx, tx, before.id)
+    same = (before.email or "").lower() == taken.email
+    event = UserVerified(user_id=before.id) if same else EmailChanged(user_id=before.id)
+    await audit.record(tx, ctx, event, user_id=before.id)
+    if before.email and not same:
+        letter = mail.Mail(
+            to=before.email,
+            kind="email_changed",
+            locale=before.locale or tenant.settings.default_locale,
+            data={"name": before.name or "", "email": email},
+        )
+        await mail.enqueue(tx, ctx, deps.sealer, letter)
+    return _mine(await users.get(tx, app_id=ctx.app_id, id=before.id))
+
+
+async def export(deps: Deps, ctx: Context, asked: ExportMe) -> Export:
+    user_id = the_user(ctx)
+    async with deps.db.reading(ctx) as db:
+        user = await users.get(db, app_id=ctx.app_id, id=user_id)
+        if user is None:
+            raise UserNotFound
+        listed = await sessions.of_user(
+            db, app_id=ctx.app_id, user_id=user_id, current=ctx.caller.session_id, limit=1000
+        )
+        devices = await sessions.devices(db, app_id=ctx.app_id, user_id=user_id)
+    hidden = user.model_copy(update={"private_metadata": {}})  # the application's own notes
+    return Export(
+        user=hidden,
+        sessions=listed,
+        devices=[asdict(device) for device in devices],
+        exported_at=datetime.now(UTC),
+    )
+
+
+async def delete(deps: Deps, ctx: Context, asked: DeleteMe) -> Done:
+    async with deps.db.reading(ctx) as db:
+        account = await accounts.by_id(db, app_id=ctx.app_id, id=the_user(ctx))
+        if account is None:
+            raise UserNotFound
+        if asked.password is None:
+            await fresh(db, ctx)
+    if asked.password is not None:
+        await passwords.prove(deps, ctx, account, asked.password, method="delete")
+        async with deps.db.transaction(ctx) as tx:
+            await guard.forget(deps, ctx, tx, account.email or account.id)
+    await administration.remove(deps, ctx, account.id)
+    return Done()

@@ -1,0 +1,135 @@
+"""The first operator: a link made on the machine itself makes its holder the owner, once."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from typing import Final
+
+import asyncpg
+
+from common import audit, crypto
+from common.context import Context
+from common.contracts.audit import OwnerClaimed, UserCreated
+from common.contracts.base import Done
+from common.contracts.identity import (
+    LINKS,
+    ClaimOwner,
+    CreateOwnerLink,
+    EmailTaken,
+    GetOwnerLink,
+    LinkSpent,
+    OwnerLink,
+    SignedInSession,
+)
+from common.contracts.tenancy import Tenant
+from common.db import Db
+from common.ids import DASHBOARD, new_id
+from common.problems import NotFound
+from identity import policy, signing
+from identity.deps import Deps
+from identity.limits import CODE_BY_IP
+from identity.queries import accounts, codes
+
+TYPE: Final = "owner_link"
+NOBODY: Final = "owner"
+"""In place of an address: whoever holds the link brings his own."""
+
+
+async def create(deps: Deps, ctx: Context, asked: CreateOwnerLink) -> OwnerLink:
+    _in_dashboard(ctx)
+    tenant = await deps.tenants.get(ctx)
+    token = crypto.token("own_")
+    async with deps.db.transaction(ctx) as tx:
+        await codes.end_older(tx, app_id=ctx.app_id, email=NOBODY, types=[TYPE])
+        await codes.insert(
+            tx,
+            app_id=ctx.app_id,
+            id=new_id(),
+            email=NOBODY,
+            user_id=None,
+            type=TYPE,
+            code_hash=None,
+            link_hash=deps.keys.hash("link", token),
+            browser_hash=None,
+            payload={},
+            ttl=asked.ttl,
+        )
+    return OwnerLink(
+        token=token,
+        url=f"{tenant.origin}{LINKS['owner']}?token={token}",
+        expires_at=datetime.now(UTC) + timedelta(seconds=asked.ttl),
+    )
+
+
+async def get(deps: Deps, ctx: Context, asked: GetOwnerLink) -> Done:
+    _in_dashboard(ctx)
+    async with deps.db.reading(ctx) as db:
+        holds = await codes.link_holds(
+            db,
+            app_id=ctx.app_id,
+            types=[TYPE],
+            link_hashes=deps.keys.hashes("link", asked.token),
+        )
+    if not holds:
+        raise LinkSpent
+    return Done()
+
+
+async def claim(deps: Deps, ctx: Context, asked: ClaimOwner) -> SignedInSession:
+    _in_dashboard(ctx)
+    tenant = await deps.tenants.get(ctx)
+    await deps.limits.count(ctx, (CODE_BY_IP, ctx.ip))
+    await get(deps, ctx, GetOwnerLink(token=asked.token))  # before anything costly
+    phc = None
+    if asked.password is not None:
+        await policy.check(deps, ctx, tenant, asked.password, email=asked.email, name=asked.name)
+        phc = await deps.hashing.hash(ctx.app_id, asked.password)
+    try:
+        async with deps.db.transaction(ctx) as tx:
+            begun = await _claimed(deps, ctx, tx, tenant, asked, phc)
+    except asyncpg.UniqueViolationError:
+        raise EmailTaken from None
+    return await signing.finish(deps, ctx, begun)
+
+
+async def _claimed(
+    deps: Deps, ctx: Context, tx: Db, tenant: Tenant, asked: ClaimOwner, phc: str | None
+) -> signing.Begun:
+    taken = await codes.take_link(
+        tx,
+        app_id=ctx.app_id,
+        types=[TYPE],
+        link_hashes=deps.keys.hashes("link", asked.token),
+        browser_hashes=None,
+    )
+    if taken is None:
+        raise LinkSpent
+    id = new_id()
+    await accounts.insert(
+        tx,
+        app_id=ctx.app_id,
+        id=id,
+        email=asked.email,
+        email_verified=True,  # the deployment is his
+        name=asked.name,
+        locale=asked.locale,
+    )
+    await codes.owned(tx, app_id=ctx.app_id, id=taken.id, user_id=id)
+    if phc is not None:
+        await accounts.set_password(tx, app_id=ctx.app_id, user_id=id, phc=phc)
+    await audit.record(tx, ctx, UserCreated(user_id=id, by="owner_link"), user_id=id)
+    await audit.record(tx, ctx, OwnerClaimed(user_id=id), user_id=id)
+    account = await accounts.by_id(tx, app_id=ctx.app_id, id=id)
+    assert account is not None
+    proof = signing.Proof(
+        method="owner_link",
+        amr=["pwd"] if phc else ["otp"],
+        browser=asked.browser,
+        new_user=True,
+    )
+    return await signing.begin(deps, ctx, tx, tenant, account, proof)
+
+
+def _in_dashboard(ctx: Context) -> None:
+    if ctx.app_id != DASHBOARD:
+        raise NotFound

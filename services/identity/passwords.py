@@ -1,0 +1,251 @@
+"""Passwords: signing in, confirming, changing, resetting."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from common import audit, mail
+from common.context import Context
+from common.contracts.audit import PasswordChanged, PasswordReset
+from common.contracts.base import Done
+from common.contracts.identity import (
+    ChangePassword,
+    CheckPassword,
+    CodeSpent,
+    EmailUnverified,
+    Flow,
+    LinkSpent,
+    MethodOff,
+    Reauthenticate,
+    ResetPassword,
+    SignedInSession,
+    SignInWithPassword,
+    StartReset,
+    UserNotFound,
+    WrongCredentials,
+)
+from common.contracts.tenancy import Tenant
+from common.db import Db
+from common.problems import Invalid
+from identity import flows, guard, policy, protection, signing
+from identity.callers import fresh, the_user
+from identity.deps import Deps
+from identity.limits import CHECK_BY_IP, PASSWORD_BY_USER, SIGN_IN_BY_APP, SIGN_IN_BY_IP
+from identity.queries import accounts
+from identity.queries.accounts import Account
+from identity.queries.codes import Taken
+
+RESET: Final = ["password_reset"]
+
+
+async def sign_in(deps: Deps, ctx: Context, asked: SignInWithPassword) -> SignedInSession:
+    tenant = await deps.tenants.get(ctx)
+    if "password" not in tenant.settings.auth_methods:
+        raise MethodOff
+    await deps.limits.count(ctx, (SIGN_IN_BY_IP, ctx.ip), (SIGN_IN_BY_APP, ctx.app_id))
+    await protection.check(deps, ctx, tenant, asked)
+    async with deps.db.reading(ctx) as db:
+        account = await accounts.by_email(db, app_id=ctx.app_id, email=asked.email)
+    verdict = await guard.proven(
+        deps,
+        ctx,
+        email=asked.email,
+        password=asked.password,
+        phc=account.phc if account else None,
+        user_id=account.id if account else None,
+    )
+    if account is None or account.phc is None:  # never: a dummy hash does not match
+        raise WrongCredentials
+    if tenant.settings.require_verified_email and not account.email_verified:
+        raise EmailUnverified
+    async with deps.db.transaction(ctx) as tx:
+        await guard.forget(deps, ctx, tx, asked.email)
+        phc = await _rehashed(ctx, tx, account, verdict.rehashed)
+        proof = signing.Proof(
+            method="password",
+            amr=["pwd"],
+            phc=phc,
+            browser=asked.browser,
+            remember=asked.remember,
+        )
+        begun = await signing.begin(deps, ctx, tx, tenant, account, proof)
+    return await signing.finish(deps, ctx, begun)
+
+
+async def confirm(deps: Deps, ctx: Context, asked: Reauthenticate) -> SignedInSession:
+    tenant, account = await _me(deps, ctx)
+    verdict = await prove(deps, ctx, account, asked.password, method="confirm")
+    async with deps.db.transaction(ctx) as tx:
+        await guard.forget(deps, ctx, tx, account.email or account.id)
+        phc = await _rehashed(ctx, tx, account, verdict)
+        proof = signing.Proof(
+            method="confirm", amr=["pwd"], phc=phc, previous=ctx.caller.session_id
+        )
+        begun = await signing.begin(deps, ctx, tx, tenant, account, proof)
+    return await signing.finish(deps, ctx, begun)
+
+
+async def check(deps: Deps, ctx: Context, asked: CheckPassword) -> Done:
+    await deps.limits.count(ctx, (CHECK_BY_IP, ctx.ip or "?"))
+    tenant = await deps.tenants.get(ctx)
+    await policy.check(deps, ctx, tenant, asked.password, email=asked.email, name=None)
+    return Done()
+
+
+async def change(deps: Deps, ctx: Context, asked: ChangePassword) -> SignedInSession:
+    tenant, account = await _me(deps, ctx)
+    if "password" not in tenant.settings.auth_methods:
+        raise MethodOff
+    await policy.check(deps, ctx, tenant, asked.password, email=account.email, name=account.name)
+    if account.phc is not None:
+        if asked.current is None:
+            raise Invalid(errors=[{"field": "current", "message": "Your password is needed."}])
+        await prove(deps, ctx, account, asked.current, method="change")
+    else:
+        async with deps.db.reading(ctx) as db:
+            await fresh(db, ctx)
+    phc = await deps.hashing.hash(ctx.app_id, asked.password)
+    async with deps.db.transaction(ctx) as tx:
+        await accounts.lock(tx, app_id=ctx.app_id, id=account.id)
+        if not await accounts.still_has(tx, app_id=ctx.app_id, id=account.id, phc=account.phc):
+            raise WrongCredentials
+        await guard.forget(deps, ctx, tx, account.email or account.id)
+        ended = await put(
+            deps, ctx, tx, tenant, account, phc, PasswordChanged(user_id=account.id),
+            spare=ctx.caller.session_id,
+        )  # fmt: skip
+        if ctx.caller.session_id is None:
+            begun = await signing.begin(
+                deps, ctx, tx, tenant, account, signing.Proof("password", ["pwd"])
+            )
+        else:
+            begun = await signing.replace(deps, ctx, tx, tenant, account, ctx.caller.session_id)
+    await signing.announce(deps, ctx, account.id, ended)
+    return await signing.finish(deps, ctx, begun)
+
+
+async def start_reset(deps: Deps, ctx: Context, asked: StartReset) -> Flow:
+    tenant = await deps.tenants.get(ctx)
+    if "password" not in tenant.settings.auth_methods:
+        raise MethodOff
+    await protection.check(deps, ctx, tenant, asked)
+    await flows.count(deps, ctx, asked.email)
+    async with deps.db.transaction(ctx) as tx:
+        account = await accounts.by_email(tx, app_id=ctx.app_id, email=asked.email)
+        return await flows.start(
+            deps, ctx, tx, tenant, reset_letter(account, asked.email, asked.locale), asked.browser
+        )
+
+
+def reset_letter(account: Account | None, email: str, locale: str | None) -> flows.Letter:
+    return flows.Letter(
+        to=account.email or email if account else email,
+        type="password_reset",
+        kind="reset" if account else "no_account",
+        purpose="reset",
+        link="reset" if account else "",
+        user_id=account.id if account else None,
+        name=account.name if account else None,
+        locale=(account.locale if account else None) or locale,
+        real=account is not None,
+        code=account is not None,
+    )
+
+
+async def reset(deps: Deps, ctx: Context, asked: ResetPassword) -> SignedInSession:
+    """The policy is looked at before the link or code is taken, so that a weak password leaves
+    both good; the account, only after it is proven."""
+    tenant = await deps.tenants.get(ctx)
+    await deps.limits.count(ctx, (SIGN_IN_BY_IP, ctx.ip))
+    await policy.check(deps, ctx, tenant, asked.password, email=None, name=None)
+    phc = await deps.hashing.hash(ctx.app_id, asked.password)
+    if asked.token is not None:
+        async with deps.db.transaction(ctx) as tx:
+            taken = await flows.take_link(deps, ctx, tx, asked.token, asked.browser, RESET)
+    elif asked.flow is not None and asked.code is not None:
+        taken = await flows.take_code(deps, ctx, asked.flow, asked.code, RESET)
+    else:
+        raise Invalid(errors=[{"field": "token", "message": "A link or a code is needed."}])
+    if taken.user_id is None:
+        raise LinkSpent if asked.token else CodeSpent
+    return await _reset(deps, ctx, tenant, taken, phc, asked.browser)
+
+
+async def _reset(
+    deps: Deps, ctx: Context, tenant: Tenant, taken: Taken, phc: str, browser: str | None
+) -> SignedInSession:
+    assert taken.user_id is not None
+    async with deps.db.transaction(ctx) as tx:
+        await accounts.lock(tx, app_id=ctx.app_id, id=taken.user_id)
+        account = await accounts.by_id(tx, app_id=ctx.app_id, id=taken.user_id)
+        if account is None or (account.email or "").lower() != taken.email:
+            raise LinkSpent  # the address was changed since: the mail went to another one
+        await guard.forget(deps, ctx, tx, taken.email)
+        event = PasswordReset(user_id=account.id)
+        ended = await put(deps, ctx, tx, tenant, account, phc, event)
+        proof = signing.Proof("reset", ["otp"], email=taken.email, browser=browser)
+        begun = await signing.begin(deps, ctx, tx, tenant, account, proof)
+    await signing.announce(deps, ctx, account.id, ended)
+    return await signing.finish(deps, ctx, begun)
+
+
+async def put(
+    deps: Deps,
+    ctx: Context,
+    tx: Db,
+    tenant: Tenant,
+    account: Account,
+    phc: str,
+    event: PasswordChanged | PasswordReset,
+    *,
+    spare: str | None = None,
+) -> list[str]:
+    """Set the password, end sessions and open codes, tell the owner. The caller has locked the
+    user; the ids of the sessions ended are for `announce`."""
+    await accounts.set_password(tx, app_id=ctx.app_id, user_id=account.id, phc=phc)
+    ended = await signing.end_all(deps, ctx, tx, account.id, reason=event.type, spare=spare)
+    await audit.record(tx, ctx, event, user_id=account.id)
+    if account.email:
+        letter = mail.Mail(
+            to=account.email,
+            kind="password_changed",
+            locale=account.locale or tenant.settings.default_locale,
+            data={"name": account.name or "", "ip": ctx.ip or ""},
+        )
+        await mail.enqueue(tx, ctx, deps.sealer, letter)
+    return ended
+
+
+async def prove(
+    deps: Deps, ctx: Context, account: Account, password: str, *, method: str
+) -> str | None:
+    """The caller's own password once more; the new hash where the stored one is not ours. Raises
+    WrongCredentials, Locked, RateLimited."""
+    await deps.limits.count(ctx, (PASSWORD_BY_USER, account.id))
+    verdict = await guard.proven(
+        deps,
+        ctx,
+        email=account.email or account.id,
+        password=password,
+        phc=account.phc,
+        user_id=account.id,
+        method=method,
+    )
+    return verdict.rehashed
+
+
+async def _rehashed(ctx: Context, tx: Db, account: Account, new: str | None) -> str | None:
+    """The hash that must still be the user's when the session begins."""
+    if new is None or account.phc is None:
+        return account.phc
+    await accounts.rehash(tx, app_id=ctx.app_id, user_id=account.id, old=account.phc, new=new)
+    return new
+
+
+async def _me(deps: Deps, ctx: Context) -> tuple[Tenant, Account]:
+    tenant = await deps.tenants.get(ctx)
+    async with deps.db.reading(ctx) as db:
+        account = await accounts.by_id(db, app_id=ctx.app_id, id=the_user(ctx))
+    if account is None:
+        raise UserNotFound
+    return tenant, account

@@ -1,0 +1,90 @@
+"""Which passwords are good enough (NIST SP 800-63B-4 section 3.1.1.2): length and guessability, never
+composition."""
+
+from __future__ import annotations
+
+import hashlib
+from typing import Final
+
+import httpx
+from zxcvbn import zxcvbn
+from zxcvbn.frequency_lists import FREQUENCY_LISTS
+
+from common import logs
+from common.context import Context
+from common.contracts.identity import WeakPassword
+from common.contracts.tenancy import Tenant
+from identity import egress
+from identity.deps import Deps
+from identity.hashing import MAX_BYTES, normalized, too_long
+
+log = logs.get(__name__)
+
+COMMON: Final = frozenset(FREQUENCY_LISTS["passwords"])
+SCORED: Final = 72
+"""Characters that zxcvbn looks at."""
+SHORTEST_TOLD: Final = 4
+"""A shorter name inside a password is chance."""
+
+
+async def check(
+    deps: Deps, ctx: Context, tenant: Tenant, password: str, *, email: str | None, name: str | None
+) -> None:
+    """Raises WeakPassword, with a sentence for each thing that is wrong; Busy."""
+    password = normalized(password)
+    settings = tenant.settings
+    told = told_of(tenant, email, name)
+    faults = faults_of(password, settings.password_min_length, told)
+    if not faults:
+        score = await deps.hashing.run(
+            ctx.app_id, lambda: int(zxcvbn(password[:SCORED], user_inputs=told)["score"])
+        )
+        if score < settings.password_min_score:
+            faults = ["It is easy to guess. Use more words, or words that do not belong together."]
+    if not faults and settings.password_breach_check and await breached(deps, password):
+        faults = ["It is in a published list of stolen passwords. Choose another one."]
+    if faults:
+        errors = [{"field": "password", "message": fault} for fault in faults]
+        raise WeakPassword(faults[0], errors=errors)
+
+
+def told_of(tenant: Tenant, email: str | None, name: str | None) -> list[str]:
+    """What is known of the person and the place: no part of a password."""
+    local, _, domain = (email or "").partition("@")
+    found = [tenant.name, tenant.slug, local, email or "", domain.split(".")[0], name or ""]
+    return [text.lower() for text in found if len(text) >= SHORTEST_TOLD]
+
+
+def faults_of(password: str, least: int, told: list[str]) -> list[str]:
+    """What is wrong at first sight, each in a sentence."""
+    faults: list[str] = []
+    if len(password) < least:
+        faults.append(f"It has to be at least {least} characters long.")
+    if too_long(password):
+        faults.append(f"It may be at most {MAX_BYTES} bytes long.")
+    lower = password.lower()
+    if lower in COMMON or lower.strip("0123456789!?.*-_ ") in told:
+        faults.append("It is too common or too close to your name, address or this application.")
+    return faults
+
+
+async def breached(deps: Deps, password: str) -> bool:
+    """k-anonymity: only five hexadecimal digits of its SHA-1 leave this machine. An endpoint that
+    does not answer is no reason to keep somebody from choosing a password."""
+    digest = hashlib.sha1(password.encode(), usedforsecurity=False).hexdigest().upper()
+    request = deps.http.build_request(
+        "GET", deps.breach_url.rstrip("/") + "/" + digest[:5], headers={"Add-Padding": "true"}
+    )
+    try:
+        answer = await egress.read(deps.http, request)
+    except (httpx.HTTPError, httpx.InvalidURL) as error:
+        log.warning("breach check failed", error=type(error).__name__)
+        return False
+    if answer.status_code != 200:
+        log.warning("breach check failed", status=answer.status_code)
+        return False
+    for line in answer.text.splitlines():
+        suffix, _, count = line.strip().partition(":")
+        if suffix.upper() == digest[5:]:
+            return count.strip() not in ("", "0")  # padding lines have the count 0
+    return False

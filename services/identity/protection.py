@@ -1,0 +1,92 @@
+"""What a stranger shows before we do costly work: a captcha, a proof of work."""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+import time
+from typing import Final
+
+import httpx
+
+from common import crypto, logs
+from common.context import Context
+from common.contracts.identity import Attempt, CaptchaFailed, GetProtection, Protection
+from common.contracts.tenancy import Captcha, Tenant
+from common.problems import RateLimited, Unavailable
+from identity import egress
+from identity.deps import Deps
+from identity.limits import Limit
+
+log = logs.get(__name__)
+
+PROOF_LASTS: Final = 300
+"""Seconds."""
+ONCE: Final = Limit("proof", 1, PROOF_LASTS)
+
+
+async def get(deps: Deps, ctx: Context, asked: GetProtection) -> Protection:
+    settings = (await deps.tenants.get(ctx)).settings
+    captcha = settings.captcha
+    bits = settings.proof_of_work_bits
+    return Protection(
+        captcha_site_key=captcha.site_key if captcha else None,
+        captcha_script_url=captcha.script_url if captcha else None,
+        proof_challenge=_challenge(deps, ctx.app_id) if bits else None,
+        proof_bits=bits,
+    )
+
+
+async def check(deps: Deps, ctx: Context, tenant: Tenant, shown: Attempt) -> None:
+    """Raises CaptchaFailed; Unavailable where the captcha's own service does not answer."""
+    if tenant.settings.proof_of_work_bits:
+        await _check_proof(deps, ctx, shown.proof or "", tenant.settings.proof_of_work_bits)
+    if tenant.settings.captcha is not None:
+        await _check_captcha(deps, ctx, tenant.settings.captcha, shown.captcha)
+
+
+def _challenge(deps: Deps, app_id: str) -> str:
+    """`<expires>.<random>.<mac>`: nothing is stored until it is used."""
+    body = f"{int(time.time()) + PROOF_LASTS}.{crypto.token(size=12)}"
+    return f"{body}.{_mac(deps, app_id, body)}"
+
+
+def _mac(deps: Deps, app_id: str, body: str) -> str:
+    return crypto.b64url(deps.keys.digest("proof", f"{app_id}|{body}".encode())[:16])
+
+
+async def _check_proof(deps: Deps, ctx: Context, proof: str, bits: int) -> None:
+    challenge, _, answer = proof.rpartition(":")
+    body, _, mac = challenge.rpartition(".")
+    expires = body.partition(".")[0]
+    if not hmac.compare_digest(mac, _mac(deps, ctx.app_id, body)) or not expires.isdigit():
+        raise CaptchaFailed("the proof of work is missing or not ours")
+    if int(expires) < time.time() or leading_zero_bits(f"{challenge}:{answer}") < bits:
+        raise CaptchaFailed("the proof of work has expired or is wrong")
+    try:
+        await deps.limits.once(ctx, ONCE, challenge)
+    except RateLimited:
+        raise CaptchaFailed("the proof of work was used already") from None
+
+
+def leading_zero_bits(text: str) -> int:
+    number = int.from_bytes(hashlib.sha256(text.encode()).digest(), "big")
+    return 256 - number.bit_length()
+
+
+async def _check_captcha(deps: Deps, ctx: Context, captcha: Captcha, response: str | None) -> None:
+    """Turnstile, hCaptcha and reCAPTCHA all verify by this same form."""
+    if not response:
+        raise CaptchaFailed
+    form = {"secret": captcha.secret or "", "response": response}
+    if ctx.ip:
+        form["remoteip"] = ctx.ip
+    try:
+        request = deps.http.build_request("POST", captcha.verify_url, data=form)
+        answer = await egress.read(deps.http, request)
+        passed = answer.status_code == 200 and answer.json().get("success") is True
+    except (httpx.HTTPError, httpx.InvalidURL, ValueError, AttributeError) as error:
+        log.warning("captcha not verified", error=type(error).__name__)
+        raise Unavailable("the captcha service does not answer", retry_after=5) from None
+    if not passed:
+        raise CaptchaFailed

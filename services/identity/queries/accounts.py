@@ -1,0 +1,183 @@
+"""Statements on users and passwords, as signing in needs them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from common.db import Db, maybe, run, value
+
+
+@dataclass(frozen=True)
+class Account:
+    """A user with what decides whether he may sign in."""
+
+    id: str
+    email: str | None
+    email_verified: bool
+    name: str | None
+    picture: str | None
+    locale: str | None
+    disabled: bool
+    settled_at: datetime | None
+    phc: str | None = field(repr=False)
+    must_change: bool | None
+
+
+async def by_email(db: Db, *, app_id: str, email: str) -> Account | None:
+    return await maybe(
+        db,
+        Account,
+        """
+        SELECT u.id, u.email, u.email_verified, u.name, u.picture, u.locale, u.disabled,
+               u.settled_at, p.phc, p.must_change
+        FROM users u
+        LEFT JOIN passwords p ON p.app_id = u.app_id AND p.user_id = u.id
+        WHERE u.app_id = $1 AND u.email_normalized = lower($2)
+        """,
+        app_id,
+        email,
+    )
+
+
+async def by_id(db: Db, *, app_id: str, id: str) -> Account | None:
+    return await maybe(
+        db,
+        Account,
+        """
+        SELECT u.id, u.email, u.email_verified, u.name, u.picture, u.locale, u.disabled,
+               u.settled_at, p.phc, p.must_change
+        FROM users u
+        LEFT JOIN passwords p ON p.app_id = u.app_id AND p.user_id = u.id
+        WHERE u.app_id = $1 AND u.id = $2
+        """,
+        app_id,
+        id,
+    )
+
+
+async def signs_in(db: Db, *, app_id: str, id: str, proves_email: str | None) -> bool | None:
+    """Lock the row of somebody who is about to get a session. None where he is disabled or gone;
+    True where the address has just become verified."""
+    verified: bool | None = await value(
+        db,
+        """
+        WITH before AS (SELECT email_verified FROM users WHERE app_id = $1 AND id = $2)
+        UPDATE users u SET last_sign_in_at = now(),
+            email_verified = u.email_verified OR u.email_normalized = lower($3)
+        FROM before b
+        WHERE u.app_id = $1 AND u.id = $2 AND NOT u.disabled
+        RETURNING u.email_verified AND NOT b.email_verified
+        """,
+        app_id,
+        id,
+        proves_email,
+    )
+    return verified
+
+
+async def insert(
+    db: Db,
+    *,
+    app_id: str,
+    id: str,
+    email: str | None,
+    email_verified: bool,
+    name: str | None,
+    locale: str | None,
+) -> None:
+    """Raises UniqueViolationError (users_app_id_email_key)."""
+    await run(
+        db,
+        """
+        INSERT INTO users (app_id, id, email, email_verified, name, locale)
+        VALUES ($1, $2, $3, $4, $5, $6)
+        """,
+        app_id,
+        id,
+        email,
+        email_verified,
+        name,
+        locale,
+    )
+
+
+async def settled(db: Db, *, app_id: str, id: str) -> None:
+    await run(db, "UPDATE users SET settled_at = now() WHERE app_id = $1 AND id = $2", app_id, id)
+
+
+async def lock(db: Db, *, app_id: str, id: str) -> bool:
+    """Hold the user's row against sign-ins and changes until the transaction ends."""
+    return bool(
+        await value(
+            db,
+            "SELECT true FROM users WHERE app_id = $1 AND id = $2 FOR NO KEY UPDATE",
+            app_id,
+            id,
+        )
+    )
+
+
+async def still_has(db: Db, *, app_id: str, id: str, phc: str | None) -> bool:
+    """Whether the user's password is still this one (None: whether he still has none). Asked after
+    `lock`, in a statement of its own, so that it sees what was committed before the lock."""
+    return bool(
+        await value(
+            db,
+            """
+            SELECT (SELECT phc FROM passwords WHERE app_id = $1 AND user_id = $2)
+                IS NOT DISTINCT FROM $3::text
+            """,
+            app_id,
+            id,
+            phc,
+        )
+    )
+
+
+async def set_password(db: Db, *, app_id: str, user_id: str, phc: str) -> None:
+    await run(
+        db,
+        """
+        INSERT INTO passwords (app_id, user_id, phc) VALUES ($1, $2, $3)
+        ON CONFLICT (app_id, user_id) DO UPDATE
+        SET phc = excluded.phc, must_change = false, breached = false, changed_at = now()
+        """,
+        app_id,
+        user_id,
+        phc,
+    )
+
+
+async def rehash(db: Db, *, app_id: str, user_id: str, old: str, new: str) -> bool:
+    """The same password under our own hash; nothing where it was changed meanwhile."""
+    return (
+        await run(
+            db,
+            """
+            UPDATE passwords SET phc = $4 WHERE app_id = $1 AND user_id = $2 AND phc = $3
+            """,
+            app_id,
+            user_id,
+            old,
+            new,
+        )
+        == 1
+    )
+
+
+async def must_change_password(db: Db, *, app_id: str, user_id: str) -> bool:
+    return (
+        await run(
+            db,
+            "UPDATE passwords SET must_change = true WHERE app_id = $1 AND user_id = $2",
+            app_id,
+            user_id,
+        )
+        == 1
+    )
+
+
+async def raise_epoch(db: Db, *, app_id: str, id: str) -> None:
+    """Every token of the user made before is dead."""
+    await run(db, "UPDATE users SET epoch = epoch + 1 WHERE app_id = $1 AND id = $2", app_id, id)

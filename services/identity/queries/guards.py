@@ -1,0 +1,70 @@
+"""Statements on sign_in_guards: wrong passwords by address, known or not."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from common.db import Db, maybe, run, value
+
+
+@dataclass(frozen=True)
+class Failed:
+    failures: int
+    seconds: int
+
+
+async def locked_for(db: Db, *, app_id: str, address_hashes: list[str]) -> int:
+    """Seconds until this address may try again, 0 where it may now."""
+    left: int | None = await value(
+        db,
+        """
+        SELECT max(least(ceil(extract(epoch FROM locked_until - now())), 86400))::int
+        FROM sign_in_guards
+        WHERE app_id = $1 AND address_hash = ANY($2::text[]) AND locked_until > now()
+        """,
+        app_id,
+        address_hashes,
+    )
+    return left or 0
+
+
+async def reserve(db: Db, *, app_id: str, address_hash: str) -> Failed | None:
+    """Count a try as failed before it is made, so that many at once stay within the limit; `forget`
+    takes it back. None where the address is locked. From the fifth on the address is locked, each
+    time for longer, and after a hundred until the password is chosen anew (NIST SP 800-63B-4
+    section 3.2.2)."""
+    return await maybe(
+        db,
+        Failed,
+        """
+        INSERT INTO sign_in_guards AS g
+            (app_id, address_hash, failed_attempts, last_failed_at, expires_at)
+        VALUES ($1, $2, 1, now(), now() + interval '90 days')
+        ON CONFLICT (app_id, address_hash) DO UPDATE SET
+            failed_attempts = g.failed_attempts + 1,
+            last_failed_at = now(),
+            expires_at = now() + interval '90 days',
+            locked_until = CASE
+                WHEN g.failed_attempts + 1 >= 100 THEN now() + interval '36500 days'
+                WHEN g.failed_attempts + 1 >= 50 THEN now() + interval '24 hours'
+                WHEN g.failed_attempts + 1 >= 20 THEN now() + interval '1 hour'
+                WHEN g.failed_attempts + 1 >= 10 THEN now() + interval '15 minutes'
+                WHEN g.failed_attempts + 1 >= 5 THEN now() + interval '5 minutes'
+            END
+        WHERE g.locked_until IS NULL OR g.locked_until <= now()
+        RETURNING failed_attempts AS failures,
+            coalesce(least(extract(epoch FROM locked_until - now()), 86400), 0)::int AS seconds
+        """,
+        app_id,
+        address_hash,
+    )
+
+
+async def forget(db: Db, *, app_id: str, address_hashes: list[str]) -> None:
+    """Somebody proved to be the owner: the count starts anew."""
+    await run(
+        db,
+        "DELETE FROM sign_in_guards WHERE app_id = $1 AND address_hash = ANY($2::text[])",
+        app_id,
+        address_hashes,
+    )

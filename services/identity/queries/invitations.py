@@ -1,0 +1,159 @@
+"""Statements on user_invitations."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from common.contracts.identity import Invitation
+from common.db import Db, many, maybe, one, run
+
+
+async def insert(
+    db: Db,
+    *,
+    app_id: str,
+    id: str,
+    email: str,
+    token_hash: str,
+    role_ids: list[str],
+    profile: dict[str, Any],
+    invited_by: str | None,
+    ttl: int,
+) -> Invitation:
+    """Raises UniqueViolationError (user_invitations_pending_key)."""
+    return await one(
+        db,
+        Invitation,
+        """
+        INSERT INTO user_invitations (app_id, id, email, token_hash, role_ids, profile, invited_by,
+                                      expires_at)
+        VALUES ($1, $2, lower($3), $4, $5, $6, $7, now() + make_interval(secs => $8))
+        RETURNING id, email, role_ids, 'pending' AS status, invited_by, sent_at, expires_at,
+                  created_at
+        """,
+        app_id,
+        id,
+        email,
+        token_hash,
+        role_ids,
+        profile,
+        invited_by,
+        ttl,
+    )
+
+
+async def end_expired(db: Db, *, app_id: str, email: str) -> None:
+    """An expired invitation does not stand in the way of a new one."""
+    await run(
+        db,
+        """
+        UPDATE user_invitations SET revoked_at = expires_at
+        WHERE app_id = $1 AND email = lower($2) AND accepted_at IS NULL AND revoked_at IS NULL
+          AND expires_at <= now()
+        """,
+        app_id,
+        email,
+    )
+
+
+async def page(
+    db: Db, *, app_id: str, before: str | None, before_id: str | None, limit: int
+) -> list[Invitation]:
+    return await many(
+        db,
+        Invitation,
+        """
+        SELECT id, email, role_ids, invited_by, sent_at, expires_at, created_at,
+            CASE WHEN accepted_at IS NOT NULL THEN 'accepted'
+                 WHEN expires_at <= now() THEN 'expired'
+                 WHEN revoked_at IS NOT NULL THEN 'revoked' ELSE 'pending' END AS status
+        FROM user_invitations
+        WHERE app_id = $1 AND ($2::timestamptz IS NULL OR (created_at, id) < ($2, $3::uuid))
+        ORDER BY created_at DESC, id DESC LIMIT $4
+        """,
+        app_id,
+        None if before is None else datetime.fromisoformat(before),
+        before_id,
+        limit,
+    )
+
+
+@dataclass(frozen=True)
+class Open:
+    """A pending invitation."""
+
+    id: str
+    email: str
+    role_ids: list[str]
+    profile: dict[str, Any]
+    expires_at: datetime
+
+
+async def by_token(db: Db, *, app_id: str, token_hashes: list[str]) -> Open | None:
+    return await maybe(
+        db,
+        Open,
+        """
+        SELECT id, email, role_ids, profile, expires_at FROM user_invitations
+        WHERE app_id = $1 AND token_hash = ANY($2::text[]) AND accepted_at IS NULL
+          AND revoked_at IS NULL AND expires_at > now()
+        """,
+        app_id,
+        token_hashes,
+    )
+
+
+async def accept(db: Db, *, app_id: str, id: str, user_id: str) -> bool:
+    """Take it, once."""
+    return (
+        await run(
+            db,
+            """
+            UPDATE user_invitations SET accepted_at = now(), accepted_by = $3
+            WHERE app_id = $1 AND id = $2 AND accepted_at IS NULL AND revoked_at IS NULL
+              AND expires_at > now()
+            """,
+            app_id,
+            id,
+            user_id,
+        )
+        == 1
+    )
+
+
+async def renew(db: Db, *, app_id: str, id: str, token_hash: str, ttl: int) -> Invitation | None:
+    return await maybe(
+        db,
+        Invitation,
+        """
+        UPDATE user_invitations
+        SET token_hash = $3, sent_at = now(), expires_at = now() + make_interval(secs => $4),
+            revoked_at = NULL
+        WHERE app_id = $1 AND id = $2 AND accepted_at IS NULL
+          AND (revoked_at IS NULL OR revoked_at = expires_at)
+        RETURNING id, email, role_ids, 'pending' AS status, invited_by, sent_at, expires_at,
+                  created_at
+        """,
+        app_id,
+        id,
+        token_hash,
+        ttl,
+    )
+
+
+async def revoke(db: Db, *, app_id: str, id: str) -> bool:
+    return (
+        await run(
+            db,
+            """
+            UPDATE user_invitations SET revoked_at = now()
+            WHERE app_id = $1 AND id = $2 AND accepted_at IS NULL AND revoked_at IS NULL
+              AND expires_at > now()
+            """,
+            app_id,
+            id,
+        )
+        == 1
+    )

@@ -1,0 +1,315 @@
+"""Statements on user_sessions and known_devices."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from common.contracts.identity import Session, SessionEntry
+from common.db import Db, many, maybe, run, value
+
+
+@dataclass(frozen=True)
+class Live:
+    """A live session with what decides when its last activity is written again."""
+
+    id: str
+    user_id: str
+    email: str | None
+    email_verified: bool
+    name: str | None
+    picture: str | None
+    locale: str | None
+    auth_time: datetime
+    acr: str | None
+    amr: list[str]
+    active_org_id: str | None
+    created_at: datetime
+    expires_at: datetime
+    idle_expires_at: datetime | None
+    last_active_at: datetime
+
+    def session(self) -> Session:
+        return Session(**{name: getattr(self, name) for name in Session.model_fields})
+
+
+@dataclass(frozen=True)
+class Began:
+    created_at: datetime
+    auth_time: datetime
+    expires_at: datetime
+    idle_expires_at: datetime | None
+    active_org_id: str | None
+    new_device: bool
+
+
+async def live(db: Db, *, app_id: str, token_hashes: list[str]) -> Live | None:
+    """The session behind a cookie, if it, its user and both its limits still hold."""
+    return await maybe(
+        db,
+        Live,
+        """
+        SELECT s.id, s.user_id, u.email, u.email_verified, u.name, u.picture, u.locale,
+               s.auth_time, s.acr, s.amr, s.active_org_id, s.created_at, s.expires_at,
+               s.idle_expires_at, s.last_active_at
+        FROM user_sessions s
+        JOIN users u ON u.app_id = s.app_id AND u.id = s.user_id
+        WHERE s.app_id = $1 AND s.token_hash = ANY($2::text[]) AND s.revoked_at IS NULL
+          AND s.kind = 'full' AND s.expires_at > now()
+          AND (s.idle_expires_at IS NULL OR s.idle_expires_at > now()) AND NOT u.disabled
+        """,
+        app_id,
+        token_hashes,
+    )
+
+
+async def insert(
+    db: Db,
+    *,
+    app_id: str,
+    id: str,
+    user_id: str,
+    token_hash: str,
+    idp_name: str | None,
+    amr: list[str],
+    remembered: bool,
+    previous_id: str | None,
+    ip: str | None,
+    agent: str | None,
+    device_name: str | None,
+    device_hash: str | None,
+    auth_time: datetime | None,
+    ttl: int,
+    idle_ttl: int | None,
+    phc: str | None,
+) -> Began | None:
+    """Begin a session and remember the device. None where the password proven (`phc`) is not the
+    user's any more. A session that replaces another keeps its active organization and absolute
+    limit. The caller has locked the user's row in a statement before."""
+    return await maybe(
+        db,
+        Began,
+        """
+        WITH before AS (
+            SELECT expires_at, active_org_id FROM user_sessions
+            WHERE app_id = $1 AND id = $9 AND user_id = $3
+        ), others AS (
+            SELECT count(*) AS number FROM known_devices WHERE app_id = $1 AND user_id = $3
+        ), device AS (
+            INSERT INTO known_devices (app_id, user_id, device_hash, name)
+            SELECT $1, $3, $12::text, $13 WHERE $12 IS NOT NULL
+            ON CONFLICT (app_id, user_id, device_hash) DO UPDATE SET last_seen_at = now()
+            RETURNING first_seen_at = last_seen_at AS fresh
+        ), made AS (
+            INSERT INTO user_sessions (app_id, id, user_id, token_hash, idp_name, amr, remembered,
+                previous_id, ip_address, user_agent, device_name, auth_time, expires_at,
+                idle_expires_at, active_org_id)
+            SELECT $1, $2, $3, $4, $5, $6, $7, $9, $10, $11, $13,
+                coalesce($16, now()),
+                coalesce((SELECT expires_at FROM before), now() + make_interval(secs => $14)),
+                now() + make_interval(secs => $15),
+                (SELECT active_org_id FROM before)
+            WHERE $8::text IS NULL
+               OR EXISTS (SELECT FROM passwords WHERE app_id = $1 AND user_id = $3 AND phc = $8)
+            RETURNING created_at, auth_time, expires_at, idle_expires_at, active_org_id
+        )
+        SELECT m.created_at, m.auth_time, m.expires_at, m.idle_expires_at, m.active_org_id,
+               coalesce(d.fresh, false) AND o.number > 0 AS new_device
+        FROM made m CROSS JOIN others o LEFT JOIN device d ON true
+        """,
+        app_id,
+        id,
+        user_id,
+        token_hash,
+        idp_name,
+        amr,
+        remembered,
+        phc,
+        previous_id,
+        ip,
+        agent,
+        device_hash,
+        device_name,
+        ttl,
+        idle_ttl,
+        auth_time,
+    )
+
+
+async def touch(db: Db, *, app_id: str, ids: list[str]) -> int:
+    """Write the last activity and move the idle limit, for sessions that still live."""
+    return await run(
+        db,
+        """
+        UPDATE user_sessions
+        SET idle_expires_at = idle_expires_at + (now() - last_active_at), last_active_at = now()
+        WHERE app_id = $1 AND id = ANY($2::uuid[]) AND revoked_at IS NULL AND expires_at > now()
+          AND (idle_expires_at IS NULL OR idle_expires_at > now())
+        """,
+        app_id,
+        ids,
+    )
+
+
+async def of_user(
+    db: Db,
+    *,
+    app_id: str,
+    user_id: str,
+    current: str | None,
+    limit: int,
+    before: str | None = None,
+    before_id: str | None = None,
+) -> list[SessionEntry]:
+    return await many(
+        db,
+        SessionEntry,
+        """
+        SELECT id, idp_name, device_name, place, ip_address, user_agent, amr, created_at,
+               expires_at, last_active_at, id IS NOT DISTINCT FROM $3::uuid AS is_current
+        FROM user_sessions
+        WHERE app_id = $1 AND user_id = $2 AND revoked_at IS NULL AND expires_at > now()
+          AND (idle_expires_at IS NULL OR idle_expires_at > now()) AND kind = 'full'
+          AND ($5::timestamptz IS NULL OR (created_at, id) < ($5, $6::uuid))
+        ORDER BY created_at DESC, id DESC LIMIT $4
+        """,
+        app_id,
+        user_id,
+        current,
+        limit,
+        None if before is None else datetime.fromisoformat(before),
+        before_id,
+    )
+
+
+@dataclass(frozen=True)
+class Ended:
+    id: str
+    user_id: str
+
+
+async def revoke(db: Db, *, app_id: str, id: str, user_id: str | None, reason: str) -> Ended | None:
+    """`user_id` None: whosesoever it is."""
+    return await maybe(
+        db,
+        Ended,
+        """
+        UPDATE user_sessions SET revoked_at = now(), revoked_reason = $4
+        WHERE app_id = $1 AND id = $2 AND ($3::uuid IS NULL OR user_id = $3)
+          AND revoked_at IS NULL
+        RETURNING id, user_id
+        """,
+        app_id,
+        id,
+        user_id,
+        reason,
+    )
+
+
+async def revoke_by_token(db: Db, *, app_id: str, token_hashes: list[str]) -> Ended | None:
+    return await maybe(
+        db,
+        Ended,
+        """
+        UPDATE user_sessions SET revoked_at = now(), revoked_reason = 'logout'
+        WHERE app_id = $1 AND token_hash = ANY($2::text[]) AND revoked_at IS NULL
+        RETURNING id, user_id
+        """,
+        app_id,
+        token_hashes,
+    )
+
+
+async def revoke_all(
+    db: Db, *, app_id: str, user_id: str, spare: str | None, reason: str
+) -> list[Ended]:
+    return await many(
+        db,
+        Ended,
+        """
+        UPDATE user_sessions SET revoked_at = now(), revoked_reason = $4
+        WHERE app_id = $1 AND user_id = $2 AND revoked_at IS NULL
+          AND ($3::uuid IS NULL OR id <> $3)
+        RETURNING id, user_id
+        """,
+        app_id,
+        user_id,
+        spare,
+        reason,
+    )
+
+
+async def activate_organization(db: Db, *, app_id: str, id: str, org_id: str | None) -> str | None:
+    """The session's user, or None. The foreign key refuses an organization he is no member of."""
+    found: str | None = await value(
+        db,
+        """
+        UPDATE user_sessions SET active_org_id = $3
+        WHERE app_id = $1 AND id = $2 AND revoked_at IS NULL RETURNING user_id
+        """,
+        app_id,
+        id,
+        org_id,
+    )
+    return found
+
+
+@dataclass(frozen=True)
+class Kept:
+    """What a session that replaces another keeps of it."""
+
+    amr: list[str]
+    idp_name: str | None
+    remembered: bool
+    auth_time: datetime
+
+
+async def kept(db: Db, *, app_id: str, id: str, user_id: str) -> Kept | None:
+    return await maybe(
+        db,
+        Kept,
+        """
+        SELECT amr, idp_name, remembered, auth_time FROM user_sessions
+        WHERE app_id = $1 AND id = $2 AND user_id = $3 AND revoked_at IS NULL
+          AND expires_at > now() AND (idle_expires_at IS NULL OR idle_expires_at > now())
+        FOR UPDATE
+        """,
+        app_id,
+        id,
+        user_id,
+    )
+
+
+async def proven_at(db: Db, *, app_id: str, id: str, user_id: str) -> datetime | None:
+    """When the user last proved who he is in this session."""
+    found: datetime | None = await value(
+        db,
+        """
+        SELECT auth_time FROM user_sessions
+        WHERE app_id = $1 AND id = $2 AND user_id = $3 AND revoked_at IS NULL
+        """,
+        app_id,
+        id,
+        user_id,
+    )
+    return found
+
+
+@dataclass(frozen=True)
+class Device:
+    name: str | None
+    first_seen_at: datetime
+    last_seen_at: datetime
+
+
+async def devices(db: Db, *, app_id: str, user_id: str) -> list[Device]:
+    return await many(
+        db,
+        Device,
+        """
+        SELECT name, first_seen_at, last_seen_at FROM known_devices
+        WHERE app_id = $1 AND user_id = $2 ORDER BY last_seen_at DESC LIMIT 200
+        """,
+        app_id,
+        user_id,
+    )

@@ -1,0 +1,200 @@
+"""Statements on users, as administrators and users themselves see them."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any
+
+from common.contracts.identity import User
+from common.db import Db, many, maybe, run, value
+
+
+async def get(db: Db, *, app_id: str, id: str) -> User | None:
+    return await maybe(
+        db,
+        User,
+        """
+        SELECT u.id, u.email, u.email_verified, u.name, u.given_name, u.family_name, u.middle_name,
+               u.nickname, u.preferred_username, u.profile, u.picture, u.website, u.gender,
+               u.birthdate, u.zoneinfo, u.locale, u.phone_number, u.phone_number_verified,
+               u.address, u.public_metadata, u.user_metadata, u.private_metadata, u.disabled,
+               u.last_sign_in_at, u.created_at, u.updated_at,
+               EXISTS (SELECT FROM passwords p WHERE p.app_id = $1 AND p.user_id = u.id)
+                   AS has_password
+        FROM users u WHERE u.app_id = $1 AND u.id = $2
+        """,
+        app_id,
+        id,
+    )
+
+
+async def find(db: Db, *, app_id: str, email: str) -> User | None:
+    return await maybe(
+        db,
+        User,
+        """
+        SELECT u.id, u.email, u.email_verified, u.name, u.given_name, u.family_name, u.middle_name,
+               u.nickname, u.preferred_username, u.profile, u.picture, u.website, u.gender,
+               u.birthdate, u.zoneinfo, u.locale, u.phone_number, u.phone_number_verified,
+               u.address, u.public_metadata, u.user_metadata, u.private_metadata, u.disabled,
+               u.last_sign_in_at, u.created_at, u.updated_at,
+               EXISTS (SELECT FROM passwords p WHERE p.app_id = $1 AND p.user_id = u.id)
+                   AS has_password
+        FROM users u WHERE u.app_id = $1 AND u.email_normalized = lower($2)
+        """,
+        app_id,
+        email,
+    )
+
+
+async def page(
+    db: Db,
+    *,
+    app_id: str,
+    search: str | None,
+    disabled: bool | None,
+    email_verified: bool | None,
+    before: str | None,
+    before_id: str | None,
+    limit: int,
+) -> list[User]:
+    """The newest first. `search` is a pattern for LIKE, in lower case."""
+    return await many(
+        db,
+        User,
+        """
+        SELECT u.id, u.email, u.email_verified, u.name, u.given_name, u.family_name, u.middle_name,
+               u.nickname, u.preferred_username, u.profile, u.picture, u.website, u.gender,
+               u.birthdate, u.zoneinfo, u.locale, u.phone_number, u.phone_number_verified,
+               u.address, u.public_metadata, u.user_metadata, u.private_metadata, u.disabled,
+               u.last_sign_in_at, u.created_at, u.updated_at,
+               EXISTS (SELECT FROM passwords p WHERE p.app_id = $1 AND p.user_id = u.id)
+                   AS has_password
+        FROM users u
+        WHERE u.app_id = $1
+          AND ($2::text IS NULL OR u.email_normalized LIKE $2 OR lower(u.name) LIKE $2)
+          AND ($3::boolean IS NULL OR u.disabled = $3)
+          AND ($4::boolean IS NULL OR u.email_verified = $4)
+          AND ($5::timestamptz IS NULL OR (u.created_at, u.id) < ($5, $6::uuid))
+        ORDER BY u.created_at DESC, u.id DESC LIMIT $7
+        """,
+        app_id,
+        search,
+        disabled,
+        email_verified,
+        None if before is None else datetime.fromisoformat(before),
+        before_id,
+        limit,
+    )
+
+
+async def insert(
+    db: Db,
+    *,
+    app_id: str,
+    id: str,
+    email: str | None,
+    email_verified: bool,
+    public_metadata: dict[str, Any],
+    private_metadata: dict[str, Any],
+    user_metadata: dict[str, Any],
+) -> None:
+    """Raises UniqueViolationError (users_app_id_email_key)."""
+    await run(
+        db,
+        """
+        INSERT INTO users (app_id, id, email, email_verified, public_metadata, private_metadata,
+                           user_metadata)
+        VALUES ($1, $2, $3, $4, $5, $6, $7)
+        """,
+        app_id,
+        id,
+        email,
+        email_verified,
+        public_metadata,
+        private_metadata,
+        user_metadata,
+    )
+
+
+async def change(db: Db, *, app_id: str, id: str, changes: dict[str, Any]) -> bool:
+    """Set the columns that `changes` names; JSON null clears. Raises UniqueViolationError
+    (users_app_id_email_key)."""
+    touched = await run(
+        db,
+        """
+        UPDATE users SET
+            name = CASE WHEN $3 ? 'name' THEN $3->>'name' ELSE name END,
+            given_name = CASE WHEN $3 ? 'given_name' THEN $3->>'given_name' ELSE given_name END,
+            family_name = CASE WHEN $3 ? 'family_name' THEN $3->>'family_name' ELSE family_name END,
+            middle_name = CASE WHEN $3 ? 'middle_name' THEN $3->>'middle_name' ELSE middle_name END,
+            nickname = CASE WHEN $3 ? 'nickname' THEN $3->>'nickname' ELSE nickname END,
+            preferred_username = CASE WHEN $3 ? 'preferred_username' THEN $3->>'preferred_username' ELSE preferred_username END,
+            profile = CASE WHEN $3 ? 'profile' THEN $3->>'profile' ELSE profile END,
+            picture = CASE WHEN $3 ? 'picture' THEN $3->>'picture' ELSE picture END,
+            website = CASE WHEN $3 ? 'website' THEN $3->>'website' ELSE website END,
+            gender = CASE WHEN $3 ? 'gender' THEN $3->>'gender' ELSE gender END,
+            birthdate = CASE WHEN $3 ? 'birthdate' THEN $3->>'birthdate' ELSE birthdate END,
+            zoneinfo = CASE WHEN $3 ? 'zoneinfo' THEN $3->>'zoneinfo' ELSE zoneinfo END,
+            locale = CASE WHEN $3 ? 'locale' THEN $3->>'locale' ELSE locale END,
+            phone_number = CASE WHEN $3 ? 'phone_number' THEN $3->>'phone_number' ELSE phone_number END,
+            email = CASE WHEN $3 ? 'email' THEN $3->>'email' ELSE email END,
+            email_verified = CASE
+                WHEN $3 ? 'email_verified' THEN ($3->>'email_verified')::boolean
+                WHEN $3 ? 'email' AND lower($3->>'email') IS DISTINCT FROM email_normalized THEN false
+                ELSE email_verified END,
+            phone_number_verified = CASE
+                WHEN $3 ? 'phone_number_verified' THEN ($3->>'phone_number_verified')::boolean
+                WHEN $3 ? 'phone_number' AND $3->>'phone_number' IS DISTINCT FROM phone_number
+                THEN false ELSE phone_number_verified END,
+            address = CASE WHEN $3 ? 'address' THEN nullif($3->'address', 'null') ELSE address END,
+            public_metadata = coalesce(nullif($3->'public_metadata', 'null'), public_metadata),
+            private_metadata = coalesce(nullif($3->'private_metadata', 'null'), private_metadata),
+            user_metadata = coalesce(nullif($3->'user_metadata', 'null'), user_metadata),
+            updated_at = now()
+        WHERE app_id = $1 AND id = $2
+        """,
+        app_id,
+        id,
+        changes,
+    )
+    return touched == 1
+
+
+async def set_disabled(db: Db, *, app_id: str, id: str, disabled: bool) -> bool | None:
+    """Whether it was so before; None where there is no such user. Raises the epoch, so that
+    every token made before is dead."""
+    found: bool | None = await value(
+        db,
+        """
+        WITH before AS (
+            SELECT disabled FROM users WHERE app_id = $1 AND id = $2 FOR NO KEY UPDATE
+        )
+        UPDATE users u SET disabled = $3, updated_at = now(),
+            epoch = u.epoch + CASE WHEN $3 THEN 1 ELSE 0 END
+        FROM before b WHERE u.app_id = $1 AND u.id = $2
+        RETURNING b.disabled
+        """,
+        app_id,
+        id,
+        disabled,
+    )
+    return found
+
+
+async def delete(db: Db, *, app_id: str, id: str) -> bool:
+    return await run(db, "DELETE FROM users WHERE app_id = $1 AND id = $2", app_id, id) == 1
+
+
+async def ways_in(db: Db, *, app_id: str, id: str) -> int:
+    """Passkeys and linked providers of a user: ways to sign in beside password and mail."""
+    found: int = await value(
+        db,
+        """
+        SELECT (SELECT count(*) FROM passkeys WHERE app_id = $1 AND user_id = $2)
+             + (SELECT count(*) FROM user_identity_links WHERE app_id = $1 AND user_id = $2)
+        """,
+        app_id,
+        id,
+    )
+    return found

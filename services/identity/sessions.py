@@ -1,0 +1,170 @@
+"""Sessions: checked, listed, ended."""
+
+from __future__ import annotations
+
+import asyncpg
+
+from common import audit
+from common.context import Context
+from common.contracts.audit import Logout, SessionRevoked, SessionsRevoked
+from common.contracts.base import Done
+from common.contracts.identity import (
+    ActivateOrganization,
+    CheckSession,
+    CurrentSession,
+    EndSession,
+    ListSessions,
+    ListUserSessions,
+    NoSession,
+    RevokeAllSessions,
+    Revoked,
+    RevokeOtherSessions,
+    RevokeSession,
+    RevokeUserSession,
+    RevokeUserSessions,
+    Session,
+    SessionNotFound,
+    Sessions,
+    SignedInSession,
+    SignOut,
+    UserNotFound,
+)
+from common.problems import NotFound
+from identity import last_active, signing
+from identity.callers import the_user
+from identity.deps import Deps
+from identity.queries import accounts, sessions
+
+MOST = 200
+"""Sessions in a user's own list."""
+
+
+async def check(deps: Deps, ctx: Context, asked: CheckSession) -> Session:
+    async with deps.db.reading(ctx) as db:
+        live = await sessions.live(
+            db, app_id=ctx.app_id, token_hashes=deps.keys.hashes("session", asked.token)
+        )
+    if live is None:
+        raise NoSession
+    if last_active.due(live.last_active_at, live.idle_expires_at):
+        deps.last_active.saw(ctx.app_id, live.id)
+    return live.session()
+
+
+async def mine(deps: Deps, ctx: Context, asked: ListSessions) -> Sessions:
+    user_id = the_user(ctx)
+    async with deps.db.reading(ctx) as db:
+        found = await sessions.of_user(
+            db, app_id=ctx.app_id, user_id=user_id, current=ctx.caller.session_id, limit=MOST
+        )
+    return Sessions(sessions=found)
+
+
+async def of_user(deps: Deps, ctx: Context, asked: ListUserSessions) -> Sessions:
+    kind = f"sessions:{asked.user_id}"
+    at, id = deps.cursors.read(ctx.app_id, kind, asked.cursor, 2)
+    async with deps.db.reading(ctx) as db:
+        if await accounts.by_id(db, app_id=ctx.app_id, id=asked.user_id) is None:
+            raise UserNotFound
+        found = await sessions.of_user(
+            db,
+            app_id=ctx.app_id,
+            user_id=asked.user_id,
+            current=None,
+            limit=asked.limit + 1,
+            before=at,
+            before_id=id,
+        )
+    page, more = found[: asked.limit], len(found) > asked.limit
+    next = deps.cursors.make(ctx.app_id, kind, page[-1].created_at, page[-1].id) if more else None
+    return Sessions(sessions=page, next=next)
+
+
+async def revoke(deps: Deps, ctx: Context, asked: RevokeSession) -> Done:
+    if asked.session_id == ctx.caller.session_id:
+        raise CurrentSession
+    return await _end_one(deps, ctx, asked.session_id, the_user(ctx), "user")
+
+
+async def revoke_of_user(deps: Deps, ctx: Context, asked: RevokeUserSession) -> Done:
+    return await _end_one(deps, ctx, asked.session_id, asked.user_id, "administrator")
+
+
+async def revoke_others(deps: Deps, ctx: Context, asked: RevokeOtherSessions) -> Revoked:
+    return await _end_all(deps, ctx, the_user(ctx), "user", spare=ctx.caller.session_id)
+
+
+async def revoke_all(deps: Deps, ctx: Context, asked: RevokeAllSessions) -> Revoked:
+    return await _end_all(deps, ctx, the_user(ctx), "user")
+
+
+async def revoke_all_of_user(deps: Deps, ctx: Context, asked: RevokeUserSessions) -> Revoked:
+    return await _end_all(deps, ctx, asked.user_id, "administrator")
+
+
+async def sign_out(deps: Deps, ctx: Context, asked: SignOut) -> Done:
+    async with deps.db.transaction(ctx) as tx:
+        ended = await sessions.revoke_by_token(
+            tx, app_id=ctx.app_id, token_hashes=deps.keys.hashes("session", asked.token)
+        )
+        if ended is not None:
+            await audit.record(tx, ctx, Logout(session_id=ended.id), user_id=ended.user_id)
+    if ended is not None:
+        await deps.changes.publish(ctx, "session", ended.id)
+    return Done()
+
+
+async def end(deps: Deps, ctx: Context, asked: EndSession) -> Done:
+    async with deps.db.transaction(ctx) as tx:
+        ended = await sessions.revoke(
+            tx, app_id=ctx.app_id, id=asked.session_id, user_id=None, reason=asked.reason
+        )
+        if ended is not None:
+            await audit.record(tx, ctx, Logout(session_id=ended.id), user_id=ended.user_id)
+    if ended is not None:
+        await deps.changes.publish(ctx, "session", ended.id)
+    return Done()
+
+
+async def activate_organization(
+    deps: Deps, ctx: Context, asked: ActivateOrganization
+) -> SignedInSession:
+    tenant = await deps.tenants.get(ctx)
+    try:
+        async with deps.db.transaction(ctx) as tx:
+            user_id = await sessions.activate_organization(
+                tx, app_id=ctx.app_id, id=asked.session_id, org_id=asked.org_id
+            )
+            account = user_id and await accounts.by_id(tx, app_id=ctx.app_id, id=user_id)
+            if not account:
+                raise SessionNotFound
+            begun = await signing.replace(deps, ctx, tx, tenant, account, asked.session_id)
+    except asyncpg.ForeignKeyViolationError:
+        raise NotFound("the user is no member of this organization") from None
+    return await signing.finish(deps, ctx, begun)
+
+
+async def _end_one(deps: Deps, ctx: Context, session_id: str, user_id: str, reason: str) -> Done:
+    async with deps.db.transaction(ctx) as tx:
+        ended = await sessions.revoke(
+            tx, app_id=ctx.app_id, id=session_id, user_id=user_id, reason=reason
+        )
+        if ended is None:
+            raise SessionNotFound
+        event = SessionRevoked(session_id=ended.id, reason=reason)
+        await audit.record(tx, ctx, event, user_id=user_id)
+    await deps.changes.publish(ctx, "session", ended.id)
+    return Done()
+
+
+async def _end_all(
+    deps: Deps, ctx: Context, user_id: str, reason: str, *, spare: str | None = None
+) -> Revoked:
+    async with deps.db.transaction(ctx) as tx:
+        if not await accounts.lock(tx, app_id=ctx.app_id, id=user_id):
+            raise UserNotFound
+        ended = await signing.end_all(deps, ctx, tx, user_id, reason=reason, spare=spare)
+        event = SessionsRevoked(count=len(ended), reason=reason)
+        await audit.record(tx, ctx, event, user_id=user_id)
+    await signing.announce(deps, ctx, user_id, ended)
+    return Revoked(revoked_count=len(ended))

@@ -1,0 +1,134 @@
+"""Signing up. The user comes to be only once the mailed code or link is used, so nobody can occupy
+a stranger's address, and the answer is the same whether the address is known or not."""
+
+from __future__ import annotations
+
+from common import audit
+from common.context import Context
+from common.contracts.audit import InvitationAccepted, UserCreated
+from common.contracts.identity import Flow, InvitationNotFound, MethodOff, SignUp
+from common.contracts.tenancy import Tenant
+from common.db import Db
+from common.ids import new_id
+from identity import addresses, flows, policy, protection
+from identity.deps import Deps
+from identity.limits import SIGN_UP_BY_IP
+from identity.queries import accounts, invitations
+from identity.queries.accounts import Account
+from identity.queries.codes import Taken
+
+
+async def sign_up(deps: Deps, ctx: Context, asked: SignUp) -> Flow:
+    tenant = await deps.tenants.get(ctx)
+    methods = tenant.settings.auth_methods
+    if asked.password is not None and "password" not in methods:
+        raise MethodOff("this application does not use passwords")
+    if asked.password is None and not {"email_code", "magic_link"} & set(methods):
+        raise MethodOff("choose a password")
+    await deps.limits.count(ctx, (SIGN_UP_BY_IP, ctx.ip))
+    await protection.check(deps, ctx, tenant, asked)
+    invitation = await _invitation(deps, ctx, asked)
+    if invitation is None:
+        addresses.allow(tenant.settings, asked.email)
+    phc = None
+    if asked.password is not None:
+        await policy.check(deps, ctx, tenant, asked.password, email=asked.email, name=asked.name)
+        phc = await deps.hashing.hash(ctx.app_id, asked.password)
+    await flows.count(deps, ctx, asked.email)
+    async with deps.db.transaction(ctx) as tx:
+        account = await accounts.by_email(tx, app_id=ctx.app_id, email=asked.email)
+        payload = {
+            "email": asked.email,
+            "name": asked.name,
+            "locale": asked.locale,
+            "phc": phc,
+            "invitation": invitation,
+            "sign_up": True,
+        }
+        if account is None:
+            letter = flows.Letter(
+                to=asked.email,
+                type="email_verification",
+                kind="sign_up",
+                purpose="sign_up",
+                name=asked.name,
+                locale=asked.locale,
+                payload=payload,
+            )
+        else:
+            letter = known(tenant, account, asked.email, asked.locale)
+        return await flows.start(deps, ctx, tx, tenant, letter, asked.browser)
+
+
+def known(tenant: Tenant, account: Account, email: str, locale: str | None) -> flows.Letter:
+    """The mail to somebody who signs up again: the code signs in, where codes do."""
+    by_code = "email_code" in tenant.settings.auth_methods
+    by_link = "magic_link" in tenant.settings.auth_methods
+    return flows.Letter(
+        to=account.email or email,
+        type="email_code",
+        kind="sign_up_known",
+        purpose="sign_up",
+        link="sign_in" if by_link else "",
+        user_id=account.id,
+        name=account.name,
+        locale=account.locale or locale,
+        real=by_code or by_link,
+        code=by_code,
+    )
+
+
+async def come_to_be(
+    deps: Deps, ctx: Context, tx: Db, tenant: Tenant, taken: Taken
+) -> tuple[Account, bool]:
+    """The user of a proven address, made where there is none. Raises SignUpClosed, Invalid where
+    the application does not take new users any more."""
+    if taken.user_id is not None:
+        account = await accounts.by_id(tx, app_id=ctx.app_id, id=taken.user_id)
+    else:
+        account = await accounts.by_email(tx, app_id=ctx.app_id, email=taken.email)
+    if account is not None:
+        return account, False
+    wanted = taken.payload
+    email = wanted.get("email") or taken.email
+    if not wanted.get("invitation"):
+        addresses.allow(tenant.settings, email)
+    id = new_id()
+    await accounts.insert(
+        tx,
+        app_id=ctx.app_id,
+        id=id,
+        email=email,
+        email_verified=True,
+        name=wanted.get("name"),
+        locale=wanted.get("locale"),
+    )
+    if wanted.get("phc"):
+        await accounts.set_password(tx, app_id=ctx.app_id, user_id=id, phc=wanted["phc"])
+    await audit.record(tx, ctx, UserCreated(user_id=id, by="sign_up"), user_id=id)
+    if wanted.get("invitation"):
+        await accept(ctx, tx, wanted["invitation"], id)
+    made = await accounts.by_id(tx, app_id=ctx.app_id, id=id)
+    assert made is not None
+    return made, True
+
+
+async def accept(ctx: Context, tx: Db, invitation_id: str, user_id: str) -> None:
+    """Raises InvitationNotFound where it was accepted, revoked or has expired."""
+    if not await invitations.accept(tx, app_id=ctx.app_id, id=invitation_id, user_id=user_id):
+        raise InvitationNotFound
+    event = InvitationAccepted(invitation_id=invitation_id, user_id=user_id)
+    await audit.record(tx, ctx, event, user_id=user_id)
+
+
+async def _invitation(deps: Deps, ctx: Context, asked: SignUp) -> str | None:
+    """The pending invitation of this very address."""
+    if asked.invitation is None:
+        return None
+    async with deps.db.reading(ctx) as db:
+        found = await invitations.by_token(
+            db, app_id=ctx.app_id, token_hashes=deps.keys.hashes("invitation", asked.invitation)
+        )
+    if found is None or found.email != asked.email.lower():
+        raise InvitationNotFound
+    return found.id

@@ -1,0 +1,236 @@
+"""How every way of signing in ends: a session begins.
+
+There is no other place where a session comes to be, so what must hold for all of them (a disabled
+user, a password that was changed meanwhile, a second factor) is looked at here.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from common import audit, crypto, logs, mail
+from common.context import Context
+from common.contracts.audit import Login, UserVerified
+from common.contracts.identity import (
+    AccountDisabled,
+    NoSession,
+    Session,
+    SignedInSession,
+    WrongCredentials,
+)
+from common.contracts.organizations import EnsurePersonalTeam
+from common.contracts.rbac import AssignDefaultRole
+from common.contracts.tenancy import Tenant
+from common.db import Db
+from common.ids import DASHBOARD, new_id
+from common.problems import Problem
+from identity.deps import Deps
+from identity.devices import device_hash, device_name
+from identity.queries import accounts, codes, sessions
+from identity.queries.accounts import Account
+
+log = logs.get(__name__)
+
+
+@dataclass(frozen=True)
+class Proof:
+    """What somebody has shown. `email` is the address proven just now, `phc` the hash that the
+    password matched, `previous` the session that the new one replaces."""
+
+    method: str
+    amr: list[str]
+    email: str | None = None
+    phc: str | None = field(default=None, repr=False)
+    browser: str | None = field(default=None, repr=False)
+    remember: bool = False
+    idp_name: str | None = None
+    previous: str | None = None
+    new_user: bool = False
+    auth_time: datetime | None = None
+    """Of the session that is replaced, where nothing was proven anew."""
+
+
+@dataclass(frozen=True)
+class Begun:
+    """A session that is committed with the transaction; `finish` does what follows."""
+
+    reply: SignedInSession = field(repr=False)
+    verified: bool
+    settled: bool
+    replaced: str | None = None
+
+
+async def begin(
+    deps: Deps, ctx: Context, tx: Db, tenant: Tenant, account: Account, proof: Proof
+) -> Begun:
+    """Raises AccountDisabled; WrongCredentials where the password was changed meanwhile."""
+    proven = await accounts.signs_in(tx, app_id=ctx.app_id, id=account.id, proves_email=proof.email)
+    if proven is None:
+        raise AccountDisabled
+    if proven:
+        await audit.record(tx, ctx, UserVerified(user_id=account.id), user_id=account.id)
+    token, id, name = crypto.token(), new_id(), device_name(ctx.agent)
+    settings = tenant.settings
+    began = await sessions.insert(
+        tx,
+        app_id=ctx.app_id,
+        id=id,
+        user_id=account.id,
+        token_hash=deps.keys.hash("session", token),
+        idp_name=proof.idp_name,
+        amr=proof.amr,
+        remembered=proof.remember,
+        previous_id=proof.previous,
+        ip=ctx.ip,
+        agent=(ctx.agent or "")[:512] or None,
+        device_name=name,
+        device_hash=None if proof.previous else device_hash(deps.keys, proof.browser, ctx.agent),
+        auth_time=proof.auth_time,
+        ttl=settings.session_ttl,
+        idle_ttl=settings.session_idle_ttl,
+        phc=proof.phc,
+    )
+    if began is None:
+        raise WrongCredentials
+    if proof.previous is not None:
+        await sessions.revoke(
+            tx, app_id=ctx.app_id, id=proof.previous, user_id=account.id, reason="replaced"
+        )
+    new_device = began.new_device and not proof.new_user
+    verified = account.email_verified or proven
+    if proof.auth_time is None:
+        event = Login(method=proof.method, session_id=id, amr=proof.amr, new_device=new_device)
+        await audit.record(tx, ctx, event, user_id=account.id)
+    if new_device and account.email:
+        await _tell_owner(deps, ctx, tx, tenant, account, name)
+    session = Session(
+        id=id,
+        user_id=account.id,
+        email=account.email,
+        email_verified=verified,
+        name=account.name,
+        picture=account.picture,
+        locale=account.locale,
+        auth_time=began.auth_time,
+        amr=proof.amr,
+        active_org_id=began.active_org_id,
+        created_at=began.created_at,
+        expires_at=began.expires_at,
+        idle_expires_at=began.idle_expires_at,
+    )
+    reply = SignedInSession(
+        token=token,
+        session=session,
+        new_user=proof.new_user,
+        new_device=new_device,
+        must_change_password=bool(account.must_change and proof.phc),
+    )
+    return Begun(reply, bool(proven), account.settled_at is not None, proof.previous)
+
+
+def with_new_user(proof: Proof, fresh: bool) -> Proof:
+    return dataclasses.replace(proof, new_user=fresh)
+
+
+async def replace(
+    deps: Deps, ctx: Context, tx: Db, tenant: Tenant, account: Account, session_id: str
+) -> Begun:
+    """The same session under a new id and token, because its rights change (S2). Raises NoSession
+    where it has ended."""
+    kept = await sessions.kept(tx, app_id=ctx.app_id, id=session_id, user_id=account.id)
+    if kept is None:
+        raise NoSession
+    proof = Proof(
+        method="replaced",
+        amr=kept.amr,
+        idp_name=kept.idp_name,
+        remember=kept.remembered,
+        previous=session_id,
+        auth_time=kept.auth_time,
+    )
+    return await begin(deps, ctx, tx, tenant, account, proof)
+
+
+async def finish(deps: Deps, ctx: Context, begun: Begun) -> SignedInSession:
+    """After the commit: caches forget the session that was replaced, and a new user is settled."""
+    session = begun.reply.session
+    if begun.replaced is not None:
+        await deps.changes.publish(ctx, "session", begun.replaced)
+    if begun.verified:
+        await deps.changes.publish(ctx, "user", session.user_id)
+    if not begun.settled or begun.verified:
+        await settle(
+            deps,
+            ctx,
+            session.user_id,
+            email=session.email,
+            verified=session.email_verified,
+            name=session.name,
+        )
+    return begun.reply
+
+
+async def settle(
+    deps: Deps, ctx: Context, user_id: str, *, email: str | None, verified: bool, name: str | None
+) -> None:
+    """Give a new user the role users start with, and a developer his personal team. Idempotent;
+    what fails is done at the next sign-in."""
+    asked = ctx.as_system()
+    try:
+        operator = await _is_operator(deps, ctx, user_id, email if verified else None)
+        await deps.bus.call(asked, AssignDefaultRole(user_id=user_id, operator=operator))
+        if ctx.app_id == DASHBOARD:
+            await deps.bus.call(asked, EnsurePersonalTeam(user_id=user_id, name=name))
+        async with deps.db.transaction(ctx) as tx:
+            await accounts.settled(tx, app_id=ctx.app_id, id=user_id)
+    except Problem as problem:
+        log.warning("user not settled", code=problem.code, user_id=user_id)
+
+
+async def _is_operator(deps: Deps, ctx: Context, user_id: str, proven: str | None) -> bool:
+    """Who used the owner link, or proved the address that the deployment names."""
+    if ctx.app_id != DASHBOARD:
+        return False
+    if proven is not None and proven.lower() == deps.operator_email:
+        return True
+    async with deps.db.reading(ctx) as db:
+        return await codes.is_owner(db, app_id=ctx.app_id, user_id=user_id)
+
+
+async def end_codes(ctx: Context, tx: Db, user_id: str) -> None:
+    """No code or link mailed to the user before works any more."""
+    await codes.end_of_user(tx, app_id=ctx.app_id, user_id=user_id)
+
+
+async def end_all(
+    deps: Deps, ctx: Context, tx: Db, user_id: str, *, reason: str, spare: str | None = None
+) -> list[str]:
+    """End a user's sessions in the transaction; the ids are for `announce`. Codes and links mailed
+    before are dead too, and so is every token of those sessions."""
+    ended = await sessions.revoke_all(
+        tx, app_id=ctx.app_id, user_id=user_id, spare=spare, reason=reason
+    )
+    await end_codes(ctx, tx, user_id)
+    return [session.id for session in ended]
+
+
+async def announce(deps: Deps, ctx: Context, user_id: str, ended: list[str]) -> None:
+    """After the commit and before the reply: every cache forgets the user and these sessions."""
+    for session_id in ended:
+        await deps.changes.publish(ctx, "session", session_id)
+    await deps.changes.publish(ctx, "user", user_id)
+
+
+async def _tell_owner(
+    deps: Deps, ctx: Context, tx: Db, tenant: Tenant, account: Account, name: str | None
+) -> None:
+    assert account.email is not None
+    letter = mail.Mail(
+        to=account.email,
+        kind="new_device",
+        locale=account.locale or tenant.settings.default_locale,
+        data={"device": name or "", "ip": ctx.ip or "", "name": account.name or ""},
+    )
+    await mail.enqueue(tx, ctx, deps.sealer, letter)

@@ -1,0 +1,243 @@
+"""Users, as administrators see them."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+import asyncpg
+
+from common import audit, mail
+from common.context import Context
+from common.contracts.audit import (
+    PasswordResetForced,
+    UserCreated,
+    UserDeleted,
+    UserDisabled,
+    UserEnabled,
+    UserUnlocked,
+    UserUpdated,
+)
+from common.contracts.base import Done
+from common.contracts.identity import (
+    CreateUser,
+    DeleteUser,
+    DisableUser,
+    EmailTaken,
+    EnableUser,
+    FindUser,
+    ForceReset,
+    GetUser,
+    ListUsers,
+    MyChanges,
+    UnlockUser,
+    UpdateUser,
+    User,
+    UserNotFound,
+    Users,
+)
+from common.ids import new_id
+from identity import flows, guard, metadata, passwords, policy, signing
+from identity.deps import Deps
+from identity.queries import accounts, users
+
+
+async def create(deps: Deps, ctx: Context, asked: CreateUser) -> User:
+    tenant = await deps.tenants.get(ctx)
+    metadata.check(tenant.settings, asked.model_dump(include=set(metadata.KINDS)))
+    phc = None
+    if asked.password is not None:
+        await policy.check(
+            deps, ctx, tenant, asked.password, email=asked.email, name=asked.profile.name
+        )
+        phc = await deps.hashing.hash(ctx.app_id, asked.password)
+    id = new_id()
+    try:
+        async with deps.db.transaction(ctx) as tx:
+            await users.insert(
+                tx,
+                app_id=ctx.app_id,
+                id=id,
+                email=asked.email,
+                email_verified=asked.email_verified and asked.email is not None,
+                public_metadata=asked.public_metadata,
+                private_metadata=asked.private_metadata,
+                user_metadata=asked.user_metadata,
+            )
+            profile = asked.profile.model_dump(exclude_unset=True)
+            if profile:
+                await users.change(tx, app_id=ctx.app_id, id=id, changes=profile)
+            if phc is not None:
+                await accounts.set_password(tx, app_id=ctx.app_id, user_id=id, phc=phc)
+            await audit.record(tx, ctx, UserCreated(user_id=id, by="administrator"), user_id=id)
+            made = await users.get(tx, app_id=ctx.app_id, id=id)
+    except asyncpg.UniqueViolationError:
+        raise EmailTaken from None
+    assert made is not None
+    await signing.settle(
+        deps, ctx, id, email=made.email, verified=made.email_verified, name=made.name
+    )
+    return made
+
+
+async def page(deps: Deps, ctx: Context, asked: ListUsers) -> Users:
+    kind = f"users:{asked.search}:{asked.disabled}:{asked.email_verified}"
+    at, id = deps.cursors.read(ctx.app_id, kind, asked.cursor, 2)
+    async with deps.db.reading(ctx) as db:
+        found = await users.page(
+            db,
+            app_id=ctx.app_id,
+            search=_pattern(asked.search) if asked.search else None,
+            disabled=asked.disabled,
+            email_verified=asked.email_verified,
+            before=at,
+            before_id=id,
+            limit=asked.limit + 1,
+        )
+    rows, more = found[: asked.limit], len(found) > asked.limit
+    next = deps.cursors.make(ctx.app_id, kind, rows[-1].created_at, rows[-1].id) if more else None
+    return Users(users=rows, next=next)
+
+
+def _pattern(search: str) -> str:
+    text = search.strip().lower()
+    for special in ("\\", "%", "_"):
+        text = text.replace(special, "\\" + special)
+    return f"%{text}%"
+
+
+async def get(deps: Deps, ctx: Context, asked: GetUser) -> User:
+    async with deps.db.reading(ctx) as db:
+        return _there(await users.get(db, app_id=ctx.app_id, id=asked.user_id))
+
+
+async def find(deps: Deps, ctx: Context, asked: FindUser) -> User:
+    async with deps.db.reading(ctx) as db:
+        return _there(await users.find(db, app_id=ctx.app_id, email=asked.email))
+
+
+def _there(user: User | None) -> User:
+    if user is None:
+        raise UserNotFound
+    return user
+
+
+async def update(deps: Deps, ctx: Context, asked: UpdateUser) -> User:
+    tenant = await deps.tenants.get(ctx)
+    changes = given(asked.changes)
+    metadata.check(tenant.settings, changes)
+    return await apply(deps, ctx, asked.user_id, changes)
+
+
+def given(changes: MyChanges) -> dict[str, Any]:
+    """What was sent, and nothing else; null clears, but not a flag."""
+    sent = changes.model_dump(exclude_unset=True)
+    return {
+        name: value
+        for name, value in sent.items()
+        if value is not None or name not in ("email_verified", "phone_number_verified")
+    }
+
+
+async def apply(deps: Deps, ctx: Context, user_id: str, changes: dict[str, Any]) -> User:
+    """Change the user's columns. A new address ends what was mailed to the old one, and tells it.
+    Raises UserNotFound, EmailTaken."""
+    tenant = await deps.tenants.get(ctx)
+    try:
+        async with deps.db.transaction(ctx) as tx:
+            if not await accounts.lock(tx, app_id=ctx.app_id, id=user_id):
+                raise UserNotFound
+            before = _there(await users.get(tx, app_id=ctx.app_id, id=user_id))
+            if changes:
+                await users.change(tx, app_id=ctx.app_id, id=user_id, changes=changes)
+                event = UserUpdated(user_id=user_id, fields=sorted(changes))
+                await audit.record(tx, ctx, event, user_id=user_id)
+            after = _there(await users.get(tx, app_id=ctx.app_id, id=user_id))
+            if "email" in changes and after.email != before.email:
+                await signing.end_codes(ctx, tx, user_id)
+                if before.email:
+                    letter = mail.Mail(
+                        to=before.email,
+                        kind="email_changed",
+                        locale=before.locale or tenant.settings.default_locale,
+                        data={"name": before.name or "", "email": after.email or ""},
+                    )
+                    await mail.enqueue(tx, ctx, deps.sealer, letter)
+    except asyncpg.UniqueViolationError:
+        raise EmailTaken from None
+    await deps.changes.publish(ctx, "user", user_id)
+    return after
+
+
+async def delete(deps: Deps, ctx: Context, asked: DeleteUser) -> Done:
+    await remove(deps, ctx, asked.user_id)
+    return Done()
+
+
+async def remove(deps: Deps, ctx: Context, user_id: str) -> None:
+    """Foreign keys delete what is his; sessions end first, so that every cache hears of it."""
+    async with deps.db.transaction(ctx) as tx:
+        if not await accounts.lock(tx, app_id=ctx.app_id, id=user_id):
+            raise UserNotFound
+        ended = await signing.end_all(deps, ctx, tx, user_id, reason="user_deleted")
+        await audit.record(tx, ctx, UserDeleted(user_id=user_id), user_id=user_id)
+        await users.delete(tx, app_id=ctx.app_id, id=user_id)
+    await signing.announce(deps, ctx, user_id, ended)
+
+
+async def disable(deps: Deps, ctx: Context, asked: DisableUser) -> User:
+    async with deps.db.transaction(ctx) as tx:
+        was = await users.set_disabled(tx, app_id=ctx.app_id, id=asked.user_id, disabled=True)
+        if was is None:
+            raise UserNotFound
+        ended = await signing.end_all(deps, ctx, tx, asked.user_id, reason="user_disabled")
+        if not was:
+            event = UserDisabled(user_id=asked.user_id)
+            await audit.record(tx, ctx, event, user_id=asked.user_id)
+        user = _there(await users.get(tx, app_id=ctx.app_id, id=asked.user_id))
+    await signing.announce(deps, ctx, asked.user_id, ended)
+    return user
+
+
+async def enable(deps: Deps, ctx: Context, asked: EnableUser) -> User:
+    async with deps.db.transaction(ctx) as tx:
+        was = await users.set_disabled(tx, app_id=ctx.app_id, id=asked.user_id, disabled=False)
+        if was is None:
+            raise UserNotFound
+        if was:
+            event = UserEnabled(user_id=asked.user_id)
+            await audit.record(tx, ctx, event, user_id=asked.user_id)
+        user = _there(await users.get(tx, app_id=ctx.app_id, id=asked.user_id))
+    await deps.changes.publish(ctx, "user", asked.user_id)
+    return user
+
+
+async def force_reset(deps: Deps, ctx: Context, asked: ForceReset) -> Done:
+    """The password works no more until it is chosen anew by mail; where there is no address, at
+    the next sign-in."""
+    tenant = await deps.tenants.get(ctx)
+    async with deps.db.transaction(ctx) as tx:
+        if not await accounts.lock(tx, app_id=ctx.app_id, id=asked.user_id):
+            raise UserNotFound
+        account = await accounts.by_id(tx, app_id=ctx.app_id, id=asked.user_id)
+        assert account is not None
+        await accounts.must_change_password(tx, app_id=ctx.app_id, user_id=account.id)
+        ended = await signing.end_all(deps, ctx, tx, account.id, reason="password_reset_forced")
+        event = PasswordResetForced(user_id=account.id)
+        await audit.record(tx, ctx, event, user_id=account.id)
+        if account.email:
+            letter = passwords.reset_letter(account, account.email, account.locale)
+            await flows.start(deps, ctx, tx, tenant, replace(letter, bound=False), None)
+    await signing.announce(deps, ctx, asked.user_id, ended)
+    return Done()
+
+
+async def unlock(deps: Deps, ctx: Context, asked: UnlockUser) -> Done:
+    async with deps.db.transaction(ctx) as tx:
+        account = await accounts.by_id(tx, app_id=ctx.app_id, id=asked.user_id)
+        if account is None:
+            raise UserNotFound
+        await guard.forget(deps, ctx, tx, account.email or account.id)
+        event = UserUnlocked(user_id=account.id)
+        await audit.record(tx, ctx, event, user_id=account.id)
+    return Done()

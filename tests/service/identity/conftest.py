@@ -1,0 +1,269 @@
+"""The identity service on real Postgres as its own role: the dashboard and two applications."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import AsyncIterator
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import Any, TypeVar
+
+import asyncpg
+import orjson
+import pytest
+from tests.postgres import Postgres
+
+from common.context import Caller, Context
+from common.contracts.base import Contract, Done, Request
+from common.contracts.identity import (
+    CheckSession,
+    CreateUser,
+    Flow,
+    Session,
+    SignedInSession,
+    SignInWithPassword,
+    User,
+)
+from common.contracts.organizations import EnsurePersonalTeam, Organization
+from common.contracts.rbac import AssignDefaultRole, AssignRole
+from common.contracts.tenancy import AppSettings, GetTenant, Tenant
+from common.crypto import Keys
+from common.cursors import Cursors
+from common.db import Database
+from common.ids import DASHBOARD, new_id
+from common.pool import FairPool
+from common.problems import Problem, Unavailable
+from common.sealing import Sealer
+from common.tenants import Tenants
+from common.testing import LocalBus, MemoryChanges, context
+from identity.deps import Deps
+from identity.egress import client
+from identity.handlers import HANDLERS
+from identity.hashing import Hashing
+from identity.last_active import LastActive
+from identity.limits import Limits
+
+R = TypeVar("R", bound=Contract)
+KEYS = Keys.parse("k1:AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8=")
+FIREFOX = "Mozilla/5.0 (X11; Linux x86_64; rv:140.0) Gecko/20100101 Firefox/140.0"
+SAFARI = (
+    "Mozilla/5.0 (iPhone; CPU iPhone OS 18_0 like Mac OS X) AppleWebKit/605.1.15 "
+    "(KHTML, like Gecko) Version/18.0 Mobile/15E148 Safari/604.1"
+)
+PASSWORD = "correct horse battery staple"
+ADMIN = Caller(
+    kind="secret_key", id="01900000-0000-7000-8000-000000000001", permissions=frozenset({"*"})
+)
+
+
+@dataclass(frozen=True)
+class Letter:
+    """A mail as it waits in the outbox, opened."""
+
+    kind: str
+    locale: str
+    to: str
+    data: dict[str, Any]
+
+    @property
+    def code(self) -> str:
+        return str(self.data["code"])
+
+    @property
+    def token(self) -> str:
+        found = re.search(r"token=([\w-]+)", str(self.data["link"]))
+        assert found, self.data
+        return found[1]
+
+
+@dataclass
+class World:
+    """Calls go over the bus; `sql` looks and prepares, unbound by row level security."""
+
+    deps: Deps
+    bus: LocalBus
+    changes: MemoryChanges
+    sql: asyncpg.Connection[asyncpg.Record]
+    a: str = ""
+    b: str = ""
+    settings: dict[str, AppSettings] = field(default_factory=dict)
+    roles: list[tuple[str, str, bool]] = field(default_factory=list)
+    teams: list[str] = field(default_factory=list)
+    rbac_up: bool = True
+    _mails_seen: int = 0
+
+    async def application(self, **settings: Any) -> str:
+        id = new_id()
+        await self.sql.execute(
+            "INSERT INTO applications (id, slug, name, state) VALUES ($1, $2, $2, 'active')",
+            id,
+            f"app-{id}",
+        )
+        self.set(id, **settings)
+        return id
+
+    def set(self, app_id: str, **settings: Any) -> None:
+        self.settings[app_id] = AppSettings(**settings)
+        self.deps.tenants.cache.clear()
+
+    async def call(
+        self,
+        request: Request[R],
+        app_id: str | None = None,
+        who: Caller | None = None,
+        ip: str | None = "203.0.113.7",
+        agent: str | None = FIREFOX,
+    ) -> R:
+        ctx = context(app_id or self.a, who, within=15, ip=ip, agent=agent, origin="https://evil")
+        return await self.bus.call(ctx, request)
+
+    async def refused(self, request: Request[Any], *args: Any, **more: Any) -> Problem:
+        """The problem that the call ends in."""
+        with pytest.raises(Problem) as caught:
+            await self.call(request, *args, **more)
+        return caught.value
+
+    async def user(self, email: str | None = None, app_id: str | None = None, **more: Any) -> User:
+        """With a verified address and PASSWORD, unless told otherwise."""
+        more = {"email_verified": True, "password": PASSWORD, **more}
+        if email is None:
+            email = f"{new_id()[-12:]}@example.com"
+        return await self.call(CreateUser(email=email, **more), app_id, ADMIN)
+
+    async def sign_in(
+        self, user: User, app_id: str | None = None, *, agent: str = FIREFOX, **more: Any
+    ) -> SignedInSession:
+        assert user.email
+        asked = SignInWithPassword(email=user.email, password=PASSWORD, **more)
+        return await self.call(asked, app_id, agent=agent)
+
+    async def live(self, token: str, app_id: str | None = None) -> Session | None:
+        try:
+            return await self.call(CheckSession(token=token), app_id)
+        except Problem:
+            return None
+
+    async def mails(self, app_id: str | None = None) -> list[Letter]:
+        """Every mail of the application, in order."""
+        app_id = app_id or self.a
+        rows = await self.sql.fetch(
+            "SELECT id, kind, locale, sealed FROM mail_outbox WHERE app_id = $1 ORDER BY seq",
+            app_id,
+        )
+        found = []
+        async with self.deps.db.reading(context(app_id)) as db:
+            for row in rows:
+                place = ("mail_outbox", "sealed", str(row["id"]))
+                plain = orjson.loads(await self.deps.sealer.open(db, app_id, place, row["sealed"]))
+                found.append(Letter(row["kind"], row["locale"], plain["to"], plain["data"]))
+        return found
+
+    async def mail(self, app_id: str | None = None) -> Letter:
+        """The latest."""
+        return (await self.mails(app_id))[-1]
+
+    async def events(self, app_id: str | None = None) -> list[tuple[str, dict[str, Any]]]:
+        rows = await self.sql.fetch(
+            "SELECT event_type, event_data::text AS data FROM audit_logs WHERE app_id = $1"
+            " ORDER BY id",
+            app_id or self.a,
+        )
+        return [(row["event_type"], json.loads(row["data"])) for row in rows]
+
+
+def as_user(signed: SignedInSession, **more: Any) -> Caller:
+    """The caller that the gateway makes of a session."""
+    return Caller(kind="user", id=signed.session.user_id, session_id=signed.session.id, **more)
+
+
+def wrong(flow: Flow, right: str) -> str:
+    """A code that is not it."""
+    digits = right.replace(" ", "")
+    return f"{(int(digits) + 1) % 1_000_000:06}"
+
+
+@pytest.fixture(scope="session")
+async def stage(postgres: Postgres) -> AsyncIterator[World]:
+    """One database for all tests of the service; each test gets applications of its own."""
+    name = postgres.clone()
+    dsns = postgres.dsns(name)
+    sql = await asyncpg.connect(dsns["owner"])
+    await sql.set_type_codec("uuid", schema="pg_catalog", encoder=str, decoder=str, format="text")
+    db = await Database.connect(dsns["identity"], name="identity", size=20)
+    platform = await Database.connect(dsns["platform"], name="platform", size=4)
+    bus, changes = LocalBus(), MemoryChanges()
+    deps = Deps(
+        db=db,
+        platform=platform,
+        sealer=Sealer(KEYS),
+        bus=bus,
+        changes=changes,
+        tenants=Tenants(bus),
+        keys=KEYS,
+        cursors=Cursors(KEYS),
+        hashing=Hashing(FairPool(per_app=200, total=1000)),
+        last_active=LastActive(db),
+        limits=Limits(db, KEYS),
+        http=client(private=True),
+        operator_email="boss@example.com",
+    )
+    world = World(deps, bus, changes, sql)
+
+    async def tenant(_: World, ctx: Context, asked: GetTenant) -> Tenant:
+        slug = "dashboard" if ctx.app_id == DASHBOARD else "shop"
+        host = f"{slug}.id.example.org"
+        return Tenant(
+            app_id=ctx.app_id,
+            slug=slug,
+            name="Blue Shop",
+            state="active",
+            is_dashboard=ctx.app_id == DASHBOARD,
+            host=host,
+            hosts=[host],
+            origin=f"https://{host}",
+            settings=world.settings.get(ctx.app_id, AppSettings()),
+        )
+
+    async def default(_: World, ctx: Context, asked: AssignDefaultRole) -> Done:
+        if not world.rbac_up:
+            raise Unavailable("down")
+        world.roles.append((ctx.app_id, asked.user_id, asked.operator))
+        return Done()
+
+    async def role(_: World, ctx: Context, asked: AssignRole) -> Done:
+        world.roles.append((ctx.app_id, asked.user_id, False))
+        return Done()
+
+    async def team(_: World, ctx: Context, asked: EnsurePersonalTeam) -> Organization:
+        world.teams.append(asked.user_id)
+        now = datetime.now(UTC)
+        return Organization(id=new_id(), slug="team", name="Team", created_at=now, updated_at=now)
+
+    bus.serve(deps, HANDLERS)
+    bus.serve(
+        world,
+        {
+            GetTenant: tenant,
+            AssignDefaultRole: default,
+            AssignRole: role,
+            EnsurePersonalTeam: team,
+        },
+    )
+    yield world
+    await db.close()
+    await platform.close()
+    await sql.close()
+    postgres.drop(name)
+
+
+@pytest.fixture
+async def world(stage: World) -> World:
+    stage.a, stage.b = await stage.application(), await stage.application()
+    stage.set(DASHBOARD)
+    stage.rbac_up = True
+    stage.roles.clear()
+    stage.teams.clear()
+    stage.changes.heard.clear()
+    stage.bus.calls.clear()
+    return stage

@@ -1,0 +1,355 @@
+"""Sessions: how they begin, what ends them, who sees them."""
+
+from __future__ import annotations
+
+from common.contracts.identity import (
+    ActivateOrganization,
+    ChangePassword,
+    CurrentSession,
+    DeleteUser,
+    DisableUser,
+    EnableUser,
+    EndSession,
+    ForceReset,
+    ListSessions,
+    ListUserSessions,
+    Reauthenticate,
+    ResetPassword,
+    RevokeAllSessions,
+    RevokeOtherSessions,
+    RevokeSession,
+    RevokeUserSession,
+    RevokeUserSessions,
+    SessionNotFound,
+    SignOut,
+    StartReset,
+    WrongCredentials,
+)
+from common.ids import new_id
+from common.problems import NotFound
+
+from .conftest import ADMIN, PASSWORD, SAFARI, World, as_user
+
+
+async def test_token_is_stored_hashed_s1(world: World) -> None:
+    """S1: a session token has 256 bits and stands in the database as a keyed hash only."""
+    signed = await world.sign_in(await world.user())
+    row = await world.sql.fetchrow(
+        "SELECT * FROM user_sessions WHERE app_id = $1 AND id = $2", world.a, signed.session.id
+    )
+
+    assert row is not None
+    assert len(signed.token) >= 43
+    assert signed.token not in str(dict(row))
+    assert signed.token not in repr(signed)
+
+
+async def test_list_shows_devices(world: World) -> None:
+    """The list names devices as people know them and marks the one that asks."""
+    user = await world.user()
+    here = await world.sign_in(user)
+    await world.sign_in(user, agent=SAFARI)
+    found = (await world.call(ListSessions(), who=as_user(here))).sessions
+
+    assert [(s.device_name, s.is_current) for s in found] == [
+        ("Mobile Safari on iOS", False),
+        ("Firefox on Linux", True),
+    ]
+
+
+async def test_revoke_one_s3(world: World) -> None:
+    """S3: a revoked session is dead at once and every cache is told; not the current one, not
+    another user's, not twice."""
+    user, stranger = await world.user(), await world.user()
+    here, there = await world.sign_in(user), await world.sign_in(user)
+    foreign = await world.sign_in(stranger)
+    await world.call(RevokeSession(session_id=there.session.id), who=as_user(here))
+
+    assert await world.live(there.token) is None
+    assert await world.live(here.token) is not None
+    assert (world.a, "session", there.session.id) in world.changes.heard
+    for id, kind in (
+        (here.session.id, CurrentSession),
+        (foreign.session.id, SessionNotFound),
+        (there.session.id, SessionNotFound),
+    ):
+        assert isinstance(
+            await world.refused(RevokeSession(session_id=id), who=as_user(here)), kind
+        )
+
+
+async def test_revoke_others_and_all_s3(world: World) -> None:
+    """S3: all others, then all; the number tells how many ended, and each is announced."""
+    user = await world.user()
+    here, *others = [await world.sign_in(user) for _ in range(4)]
+    ended = await world.call(RevokeOtherSessions(), who=as_user(here))
+    assert ended.revoked_count == 3
+    assert [await world.live(other.token) for other in others] == [None] * 3
+    assert await world.live(here.token) is not None
+    ended = await world.call(RevokeAllSessions(), who=as_user(here))
+
+    assert ended.revoked_count == 1
+    assert await world.live(here.token) is None
+    assert {id for _, noun, id in world.changes.heard if noun == "session"} == {
+        signed.session.id for signed in (here, *others)
+    }
+    assert (world.a, "user", user.id) in world.changes.heard
+
+
+async def test_sign_out_s3(world: World) -> None:
+    """S3: signing out ends the session on the server; a token of nobody does nothing."""
+    signed = await world.sign_in(await world.user())
+    await world.call(SignOut(token=signed.token))
+    await world.call(SignOut(token="nobody's"))
+
+    assert await world.live(signed.token) is None
+    assert ("logout", {"session_id": signed.session.id}) in await world.events()
+
+
+async def test_absolute_and_idle_limit_s3(world: World) -> None:
+    """S3: a session ends at its absolute limit whatever happens, and at its idle limit unless it is
+    used; use moves the idle limit, in batches, and never past the absolute one."""
+    world.set(world.a, session_ttl=3600, session_idle_ttl=600)
+    user = await world.user()
+    used, idle = await world.sign_in(user), await world.sign_in(user)
+    await _age(world, 500)
+    assert await world.live(used.token) is not None
+    await world.deps.last_active.flush()
+    await _age(world, 200)
+
+    assert await world.live(used.token) is not None
+    assert await world.live(idle.token) is None
+    for _ in range(20):
+        await world.live(used.token)
+        await world.deps.last_active.flush()
+        await _age(world, 200)
+    assert await world.live(used.token) is None
+
+
+async def _age(world: World, seconds: int) -> None:
+    """As if every session of the application had begun earlier."""
+    await world.sql.execute(
+        "UPDATE user_sessions SET last_active_at = last_active_at - $2 * interval '1 s',"
+        " expires_at = expires_at - $2 * interval '1 s',"
+        " idle_expires_at = idle_expires_at - $2 * interval '1 s' WHERE app_id = $1",
+        world.a,
+        seconds,
+    )
+
+
+async def test_last_activity_is_written_once_a_minute(world: World) -> None:
+    """Checking a session writes nothing; its last activity is noted once a minute at most."""
+    signed = await world.sign_in(await world.user())
+    for _ in range(5):
+        await world.live(signed.token)
+    assert not world.deps.last_active._seen
+    await _age(world, 61)
+    for _ in range(5):
+        await world.live(signed.token)
+
+    assert world.deps.last_active._seen == {world.a: {signed.session.id}}
+    await world.deps.last_active.flush()
+    assert await world.sql.fetchval(
+        "SELECT last_active_at > now() - interval '5 s' FROM user_sessions"
+        " WHERE app_id = $1 AND id = $2",
+        world.a,
+        signed.session.id,
+    )
+
+
+async def test_new_id_at_a_change_of_privilege_s2(world: World) -> None:
+    """S2: confirming the password gives a new id and token; the old cookie is worth nothing and
+    the absolute limit stays."""
+    signed = await world.sign_in(await world.user())
+    again = await world.call(Reauthenticate(password=PASSWORD), who=as_user(signed))
+
+    assert again.session.id != signed.session.id
+    assert await world.live(signed.token) is None
+    assert await world.live(again.token) is not None
+    assert again.session.expires_at == signed.session.expires_at
+    assert again.session.auth_time > signed.session.auth_time
+    assert (world.a, "session", signed.session.id) in world.changes.heard
+
+
+async def test_sign_in_ignores_the_cookie_before_it_s2(world: World) -> None:
+    """S2: a sign-in always makes a session of its own, so a token planted before is useless."""
+    user = await world.user()
+    first, second = await world.sign_in(user), await world.sign_in(user)
+
+    assert first.token != second.token
+    assert first.session.id != second.session.id
+
+
+async def test_password_change_ends_the_others(world: World) -> None:
+    """Changing the password ends every other session, replaces this one, and tells the owner."""
+    user = await world.user()
+    here, there = await world.sign_in(user), await world.sign_in(user)
+    asked = ChangePassword(current=PASSWORD, password="a new and better phrase")
+    after = await world.call(asked, who=as_user(here))
+
+    assert await world.live(here.token) is None
+    assert await world.live(there.token) is None
+    assert await world.live(after.token) is not None
+    assert (await world.mail()).kind == "password_changed"
+    assert {(world.a, "session", s.session.id) for s in (here, there)} <= set(world.changes.heard)
+
+
+async def test_password_change_needs_the_old_one(world: World) -> None:
+    """A wrong current password changes nothing, and counts towards the lock."""
+    user = await world.user()
+    here = await world.sign_in(user)
+    asked = ChangePassword(current="wrong", password="a new and better phrase")
+
+    assert isinstance(await world.refused(asked, who=as_user(here)), WrongCredentials)
+    assert (await world.sign_in(user)).session.user_id == user.id
+
+
+async def test_reset_ends_all_sessions_p6(world: World) -> None:
+    """P6: a reset ends every session and sets the password; the link works once, in the browser
+    that asked; the owner is told."""
+    user = await world.user()
+    there = await world.sign_in(user)
+    flow = await world.call(StartReset(email=user.email or ""))
+    letter = await world.mail()
+    asked = ResetPassword(
+        token=letter.token, browser=flow.browser, password="a new and better phrase"
+    )
+    signed = await world.call(asked)
+
+    assert letter.kind == "reset"
+    assert await world.live(there.token) is None
+    assert await world.live(signed.token) is not None
+    assert "password_changed" in [mail.kind for mail in await world.mails()]
+    assert (await world.refused(asked)).code == "link_spent"
+    assert isinstance(await world.refused(_with_old(user.email or "")), WrongCredentials)
+
+
+def _with_old(email: str):  # type: ignore[no-untyped-def]
+    from common.contracts.identity import SignInWithPassword
+
+    return SignInWithPassword(email=email, password=PASSWORD)
+
+
+async def test_weak_password_leaves_the_reset_link_good(world: World) -> None:
+    """A password that is refused does not use up the link or the code."""
+    user = await world.user()
+    flow = await world.call(StartReset(email=user.email or ""))
+    letter = await world.mail()
+    weak = await world.refused(
+        ResetPassword(token=letter.token, browser=flow.browser, password="password")
+    )
+    await world.call(
+        ResetPassword(flow=flow.flow, code=letter.code, password="a new and better phrase")
+    )
+
+    assert weak.code == "weak_password"
+
+
+async def test_reset_of_an_unknown_address_p4(world: World) -> None:
+    """P4: asking for a reset answers alike for known and unknown; no code opens the unknown's."""
+    user = await world.user()
+    known = await world.call(StartReset(email=user.email or ""))
+    unknown = await world.call(StartReset(email="nobody@example.com"))
+
+    assert (await world.mail()).kind == "no_account"
+    assert set(known.model_dump()) == set(unknown.model_dump())
+
+
+async def test_disabled_user_is_out_everywhere_s3(world: World) -> None:
+    """S3: disabling ends every session for good: enabling again does not revive one."""
+    user = await world.user()
+    signed = await world.sign_in(user)
+    await world.call(DisableUser(user_id=user.id), who=ADMIN)
+    assert await world.live(signed.token) is None
+    await world.call(EnableUser(user_id=user.id), who=ADMIN)
+
+    assert await world.live(signed.token) is None
+    assert (world.a, "session", signed.session.id) in world.changes.heard
+    assert (world.a, "user", user.id) in world.changes.heard
+
+
+async def test_deleted_user_is_out_everywhere_s3(world: World) -> None:
+    """S3: deleting a user ends his sessions and tells every cache before the reply."""
+    user = await world.user()
+    signed = await world.sign_in(user)
+    await world.call(DeleteUser(user_id=user.id), who=ADMIN)
+
+    assert await world.live(signed.token) is None
+    assert (world.a, "session", signed.session.id) in world.changes.heard
+
+
+async def test_forced_reset(world: World) -> None:
+    """A forced reset ends sessions and mails a link that works in whichever browser."""
+    user = await world.user()
+    signed = await world.sign_in(user)
+    await world.call(ForceReset(user_id=user.id), who=ADMIN)
+    letter = await world.mail()
+    await world.call(ResetPassword(token=letter.token, password="a new and better phrase"))
+
+    assert await world.live(signed.token) is None
+    assert letter.kind == "reset"
+
+
+async def test_administrator_ends_sessions(world: World) -> None:
+    """An administrator lists a user's sessions page by page and ends one or all."""
+    user = await world.user()
+    signed = [await world.sign_in(user) for _ in range(3)]
+    first = await world.call(ListUserSessions(user_id=user.id, limit=2), who=ADMIN)
+    second = await world.call(
+        ListUserSessions(user_id=user.id, limit=2, cursor=first.next), who=ADMIN
+    )
+    ids = [entry.id for entry in first.sessions + second.sessions]
+    await world.call(RevokeUserSession(user_id=user.id, session_id=signed[0].session.id), who=ADMIN)
+    rest = await world.call(RevokeUserSessions(user_id=user.id), who=ADMIN)
+
+    assert sorted(ids) == sorted(s.session.id for s in signed)
+    assert second.next is None
+    assert rest.revoked_count == 2
+    assert [await world.live(s.token) for s in signed] == [None] * 3
+
+
+async def test_switching_the_organization_s2(world: World) -> None:
+    """S2: another active organization means other rights: new id and token; one that the user is
+    no member of is not found and leaves the session as it was."""
+    user = await world.user()
+    signed = await world.sign_in(user)
+    org = new_id()
+    await world.sql.execute(
+        "INSERT INTO organizations (app_id, id, slug, name) VALUES ($1, $2, $3, 'Org')",
+        world.a,
+        org,
+        f"o{org}",
+    )
+    asked = ActivateOrganization(session_id=signed.session.id, org_id=org)
+    from common.context import SYSTEM_CALLER
+
+    assert isinstance(await world.refused(asked, who=SYSTEM_CALLER), NotFound)
+    await world.sql.execute(
+        "INSERT INTO organization_roles (app_id, id, name) VALUES ($1, 'member', 'member')",
+        world.a,
+    )
+    await world.sql.execute(
+        "INSERT INTO organization_members (app_id, org_id, user_id) VALUES ($1, $2, $3)",
+        world.a,
+        org,
+        user.id,
+    )
+    switched = await world.call(asked, who=SYSTEM_CALLER)
+
+    assert switched.session.active_org_id == org
+    assert switched.session.auth_time == signed.session.auth_time
+    assert await world.live(signed.token) is None
+    live = await world.live(switched.token)
+    assert live is not None
+    assert live.active_org_id == org
+
+
+async def test_ending_a_session_by_its_id(world: World) -> None:
+    """Logout through OpenID Connect ends a session by id; a second time does nothing."""
+    from common.context import SYSTEM_CALLER
+
+    signed = await world.sign_in(await world.user())
+    for _ in range(2):
+        await world.call(EndSession(session_id=signed.session.id), who=SYSTEM_CALLER)
+
+    assert await world.live(signed.token) is None

@@ -1,0 +1,446 @@
+"""Signing up and in: passwords, mailed codes and links."""
+
+from __future__ import annotations
+
+import asyncio
+
+import pytest
+
+from common.contracts.identity import (
+    AccountDisabled,
+    CodeSpent,
+    DisableUser,
+    EmailUnverified,
+    GetUser,
+    LinkSpent,
+    Locked,
+    MethodOff,
+    OtherBrowser,
+    SignInWithCode,
+    SignInWithLink,
+    SignInWithPassword,
+    SignUp,
+    SignUpClosed,
+    StartEmailCode,
+    WeakPassword,
+    WrongCode,
+    WrongCredentials,
+)
+from common.ids import DASHBOARD
+from common.problems import Invalid, RateLimited
+
+from .conftest import ADMIN, PASSWORD, SAFARI, World, wrong
+
+
+async def test_password_sign_in(world: World) -> None:
+    """The right password begins a session that CheckSession knows; it is in the audit log."""
+    user = await world.user("Ada@Example.com")
+    signed = await world.sign_in(user)
+    session = await world.live(signed.token)
+
+    assert session is not None
+    assert (session.user_id, session.email) == (user.id, "Ada@example.com")
+    assert session.amr == ["pwd"]
+    assert ("login", signed.session.id) in [
+        (kind, data.get("session_id")) for kind, data in await world.events()
+    ]
+
+
+async def test_wrong_password_and_unknown_address_look_alike_p4(world: World) -> None:
+    """P4: a wrong password and an unknown address get the same problem, word for word."""
+    user = await world.user()
+    known = await world.refused(SignInWithPassword(email=user.email or "", password="nope nope"))
+    unknown = await world.refused(
+        SignInWithPassword(email="nobody@example.com", password="nope nope")
+    )
+
+    assert isinstance(known, WrongCredentials)
+    assert known.to_wire() == unknown.to_wire()
+
+
+async def test_unknown_address_costs_a_hash_p4(world: World) -> None:
+    """P4: an unknown address and a user without a password verify a dummy hash."""
+    verified: list[str] = []
+    hashing = world.deps.hashing
+    without = await world.user(password=None)
+    original = type(hashing)._own
+
+    def counted(self: object, password: str, phc: str) -> bool:
+        verified.append(phc)
+        return original(hashing, password, phc)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(type(hashing), "_own", counted)
+        for email in ("nobody@example.com", without.email or ""):
+            await world.refused(SignInWithPassword(email=email, password=PASSWORD))
+
+    assert verified == [hashing.dummy, hashing.dummy]
+
+
+async def test_lockout_grows_p5(world: World) -> None:
+    """P5: the fifth wrong password locks for 5 minutes, the tenth for 15, the twentieth for an hour,
+    the fiftieth for a day, the hundredth for good; the right one is refused meanwhile."""
+    user = await world.user()
+    world_scale = world.deps.limits.scale
+    object.__setattr__(world.deps.limits, "scale", 0.0)
+    waits: dict[int, int] = {}
+    try:
+        for number in range(1, 101):
+            problem = await world.refused(
+                SignInWithPassword(email=user.email or "", password=f"wrong {number}")
+            )
+            assert isinstance(problem, WrongCredentials)
+            problem = (
+                await world.refused(SignInWithPassword(email=user.email or "", password="wrong"))
+                if number >= 5
+                else problem
+            )
+            if number >= 5:
+                assert isinstance(problem, Locked)
+                waits[number] = problem.extra["retry_after"]
+            await world.sql.execute(
+                "UPDATE sign_in_guards SET locked_until = now() - interval '1 s'"
+                " WHERE app_id = $1 AND failed_attempts < 100",
+                world.a,
+            )
+        right = await world.refused(SignInWithPassword(email=user.email or "", password=PASSWORD))
+    finally:
+        object.__setattr__(world.deps.limits, "scale", world_scale)
+
+    assert {n: round(waits[n] / 60) for n in (5, 9, 10, 19, 20, 49, 50, 99)} == {
+        5: 5, 9: 5, 10: 15, 19: 15, 20: 60, 49: 60, 50: 1440, 99: 1440
+    }  # fmt: skip
+    assert isinstance(right, Locked)
+
+
+async def test_lockout_of_an_unknown_address_p5(world: World) -> None:
+    """P5: an address without an account locks exactly like one with."""
+    user = await world.user()
+    seen = []
+    for email in (user.email or "", "nobody@example.com"):
+        problems = [
+            await world.refused(SignInWithPassword(email=email, password="wrong")) for _ in range(6)
+        ]
+        seen.append([problem.to_wire() for problem in problems])
+
+    assert seen[0] == seen[1]
+    assert seen[0][-1]["code"] == "locked"
+
+
+async def test_lockout_leaves_other_ways_open_p5(world: World) -> None:
+    """P5: whoever locks a password out does not keep its owner from a mailed code, which unlocks."""
+    user = await world.user()
+    for _ in range(5):
+        await world.refused(SignInWithPassword(email=user.email or "", password="wrong"))
+    flow = await world.call(StartEmailCode(email=user.email or ""))
+    await world.call(SignInWithCode(flow=flow.flow, code=(await world.mail()).code))
+
+    assert (await world.sign_in(user)).session.user_id == user.id
+
+
+async def test_many_guesses_at_once_stay_within_the_limit_p5(world: World) -> None:
+    """P5: fifty guesses at the same moment get no more than five tries."""
+    user = await world.user()
+    outcomes = await asyncio.gather(
+        *(
+            world.refused(SignInWithPassword(email=user.email or "", password=f"guess {n}"))
+            for n in range(50)
+        )
+    )
+
+    assert sum(isinstance(outcome, WrongCredentials) for outcome in outcomes) == 5
+    assert sum(isinstance(outcome, Locked) for outcome in outcomes) == 45
+
+
+async def test_disabled_user(world: World) -> None:
+    """A disabled user is told so only once he has proven himself."""
+    user = await world.user()
+    await world.call(DisableUser(user_id=user.id), who=ADMIN)
+    wrong_one = await world.refused(SignInWithPassword(email=user.email or "", password="wrong"))
+    right_one = await world.refused(SignInWithPassword(email=user.email or "", password=PASSWORD))
+
+    assert isinstance(wrong_one, WrongCredentials)
+    assert isinstance(right_one, AccountDisabled)
+
+
+async def test_sign_up_makes_the_user_once_the_code_is_used(world: World) -> None:
+    """A sign-up makes no user until its mailed code is used; then the password works."""
+    flow = await world.call(SignUp(email="new@example.com", password=PASSWORD, name="New"))
+    before = await world.refused(SignInWithPassword(email="new@example.com", password=PASSWORD))
+    signed = await world.call(SignInWithCode(flow=flow.flow, code=(await world.mail()).code))
+    again = await world.call(SignInWithPassword(email="new@example.com", password=PASSWORD))
+
+    assert isinstance(before, WrongCredentials)
+    assert signed.new_user
+    assert signed.session.email_verified
+    assert not again.new_user
+    assert again.session.user_id == signed.session.user_id
+    assert world.roles == [(world.a, signed.session.user_id, False)]
+
+
+async def test_sign_up_with_a_known_address_looks_alike_p4(world: World) -> None:
+    """P4: signing up with a known address answers like any other; its owner gets a mail, the
+    password offered is not set, and the mailed code signs him in."""
+    user = await world.user()
+    known = await world.call(SignUp(email=user.email or "", password="entirely different words"))
+    letter = await world.mail()
+    unknown = await world.call(
+        SignUp(email="other@example.com", password="entirely different words")
+    )
+    stolen = await world.refused(
+        SignInWithPassword(email=user.email or "", password="entirely different words")
+    )
+    signed = await world.call(SignInWithCode(flow=known.flow, code=letter.code))
+
+    assert set(known.model_dump()) == set(unknown.model_dump())
+    assert known.resend_after == unknown.resend_after
+    assert letter.kind == "sign_up_known"
+    assert isinstance(stolen, WrongCredentials)
+    assert (signed.session.user_id, signed.new_user) == (user.id, False)
+
+
+async def test_sign_up_modes(world: World) -> None:
+    """invite_only refuses strangers; restricted takes its domains only; blocked and disposable
+    domains are refused with a sentence beside the field."""
+    world.set(world.a, signup_mode="invite_only")
+    closed = await world.refused(SignUp(email="a@example.com", password=PASSWORD))
+    world.set(world.a, signup_mode="restricted", allowed_email_domains=["example.org"])
+    restricted = await world.refused(SignUp(email="a@example.com", password=PASSWORD))
+    await world.call(SignUp(email="a@dept.example.org", password=PASSWORD))
+    world.set(world.a, blocked_email_domains=["example.net"], block_disposable_email=True)
+    blocked = await world.refused(SignUp(email="a@mail.example.net", password=PASSWORD))
+    disposable = await world.refused(SignUp(email="a@mailinator.com", password=PASSWORD))
+
+    assert isinstance(closed, SignUpClosed)
+    for problem in (restricted, blocked, disposable):
+        assert isinstance(problem, Invalid)
+        assert problem.extra["errors"][0]["field"] == "email"
+
+
+async def test_email_code_makes_a_user_where_sign_up_is_open(world: World) -> None:
+    """A code mailed to an unknown address makes the user; where sign-up is closed, the mail says
+    that there is no account and nothing opens the flow."""
+    flow = await world.call(StartEmailCode(email="Eve@Example.com"))
+    signed = await world.call(SignInWithCode(flow=flow.flow, code=(await world.mail()).code))
+    world.set(world.a, signup_mode="invite_only")
+    shut = await world.call(StartEmailCode(email="nobody@example.com"))
+    letter = await world.mail()
+
+    assert signed.new_user
+    assert signed.session.email == "Eve@example.com"
+    assert letter.kind == "no_account"
+    assert not letter.code
+    assert not letter.data["link"]
+    assert set(shut.model_dump()) == set(flow.model_dump())
+
+
+async def test_code_is_single_use_and_of_its_flow_p7(world: World) -> None:
+    """P7: a code works once and only for the flow that asked for it; a foreign flow's try counts
+    nowhere else."""
+    user = await world.user()
+    first = await world.call(StartEmailCode(email=user.email or ""))
+    code = (await world.mail()).code
+    second = await world.call(StartEmailCode(email=user.email or ""))
+    other = await world.refused(SignInWithCode(flow=second.flow, code=code))
+    await world.call(SignInWithCode(flow=first.flow, code=code.replace(" ", "")))
+    twice = await world.refused(SignInWithCode(flow=first.flow, code=code))
+
+    assert isinstance(other, WrongCode)
+    assert isinstance(twice, CodeSpent)
+
+
+async def test_five_tries_p7(world: World) -> None:
+    """P7: the fifth wrong try ends the code; the right one is refused then."""
+    user = await world.user()
+    flow = await world.call(StartEmailCode(email=user.email or ""))
+    code = (await world.mail()).code
+    tries = [
+        await world.refused(SignInWithCode(flow=flow.flow, code=wrong(flow, code)))
+        for _ in range(5)
+    ]
+    right = await world.refused(SignInWithCode(flow=flow.flow, code=code))
+
+    assert [type(problem) for problem in tries] == [WrongCode] * 4 + [CodeSpent]
+    assert isinstance(right, CodeSpent)
+
+
+async def test_racing_codes_p7(world: World) -> None:
+    """P7: of twenty uses of one code at the same moment exactly one signs in."""
+    user = await world.user()
+    flow = await world.call(StartEmailCode(email=user.email or ""))
+    code = (await world.mail()).code
+    outcomes = await asyncio.gather(
+        *(world.call(SignInWithCode(flow=flow.flow, code=code)) for _ in range(20)),
+        return_exceptions=True,
+    )
+
+    assert sum(not isinstance(outcome, BaseException) for outcome in outcomes) == 1
+
+
+async def test_expired_code_p7(world: World) -> None:
+    """P7: after ten minutes neither code nor link works."""
+    user = await world.user()
+    flow = await world.call(StartEmailCode(email=user.email or ""))
+    letter = await world.mail()
+    await world.sql.execute(
+        "UPDATE email_verification_codes SET expires_at = expires_at - interval '10 min'"
+        " WHERE app_id = $1",
+        world.a,
+    )
+
+    assert isinstance(
+        await world.refused(SignInWithCode(flow=flow.flow, code=letter.code)), CodeSpent
+    )
+    assert isinstance(
+        await world.refused(SignInWithLink(token=letter.token, browser=flow.browser)), LinkSpent
+    )
+
+
+async def test_link_is_bound_to_the_browser(world: World) -> None:
+    """The link works only in the browser that asked, once; its origin is the stored one (H1),
+    whatever host the request came in on."""
+    user = await world.user()
+    flow = await world.call(StartEmailCode(email=user.email or ""))
+    letter = await world.mail()
+    elsewhere = await world.refused(SignInWithLink(token=letter.token, browser="another"))
+    nowhere = await world.refused(SignInWithLink(token=letter.token))
+    signed = await world.call(SignInWithLink(token=letter.token, browser=flow.browser))
+    again = await world.refused(SignInWithLink(token=letter.token, browser=flow.browser))
+
+    assert letter.data["link"].startswith("https://shop.id.example.org/login/link?token=")
+    assert isinstance(elsewhere, OtherBrowser)
+    assert isinstance(nowhere, OtherBrowser)
+    assert signed.session.user_id == user.id
+    assert isinstance(again, LinkSpent)
+
+
+async def test_mails_per_address_are_limited(world: World) -> None:
+    """Three mails to one address in a quarter of an hour, known or not; then 429 with a wait."""
+    for email in ((await world.user()).email or "", "nobody@example.com"):
+        for _ in range(3):
+            await world.call(StartEmailCode(email=email))
+        problem = await world.refused(StartEmailCode(email=email.upper()))
+
+        assert isinstance(problem, RateLimited)
+        assert 0 < problem.extra["retry_after"] <= 900
+
+
+async def test_sign_ins_per_network_are_limited(world: World) -> None:
+    """One network may fail only so often, over all addresses; another is not held up."""
+    outcomes = []
+    for number in range(62):
+        email = f"u{number}@example.com"
+        outcomes.append(
+            await world.refused(SignInWithPassword(email=email, password="x" * 300), ip="192.0.2.9")
+        )
+    other = await world.refused(
+        SignInWithPassword(email="u@example.com", password="x"), ip="192.0.2.10"
+    )
+
+    assert [type(outcome) for outcome in outcomes[:60]] == [WrongCredentials] * 60
+    assert isinstance(outcomes[60], RateLimited)
+    assert isinstance(other, WrongCredentials)
+
+
+async def test_methods_can_be_off(world: World) -> None:
+    """A way to sign in that the application does not offer is refused before anything else."""
+    user = await world.user()
+    world.set(world.a, auth_methods=["email_code"])
+    assert isinstance(
+        await world.refused(SignInWithPassword(email=user.email or "", password=PASSWORD)),
+        MethodOff,
+    )
+    await world.call(StartEmailCode(email=user.email or ""))
+    assert not (await world.mail()).data["link"]
+    world.set(world.a, auth_methods=["password"])
+    assert isinstance(await world.refused(StartEmailCode(email=user.email or "")), MethodOff)
+
+
+async def test_unverified_address(world: World) -> None:
+    """Where the application asks for verified addresses, a right password alone does not do; a
+    code verifies the address and lets in."""
+    user = await world.user(email_verified=False)
+    world.set(world.a, require_verified_email=True)
+    problem = await world.refused(SignInWithPassword(email=user.email or "", password=PASSWORD))
+    flow = await world.call(StartEmailCode(email=user.email or ""))
+    await world.call(SignInWithCode(flow=flow.flow, code=(await world.mail()).code))
+
+    assert isinstance(problem, EmailUnverified)
+    assert (await world.sign_in(user)).session.email_verified
+    assert (await world.call(GetUser(user_id=user.id), who=ADMIN)).email_verified
+
+
+async def test_new_device_is_told_by_mail(world: World) -> None:
+    """The first device is nobody's news, the same one again neither; another one is told by mail."""
+    user = await world.user()
+    await world.sign_in(user)
+    await world.sign_in(user)
+    assert not await world.mails()
+    signed = await world.sign_in(user, agent=SAFARI)
+    letter = await world.mail()
+
+    assert signed.new_device
+    assert (letter.kind, letter.to) == ("new_device", user.email)
+    assert letter.data["device"] == "Mobile Safari on iOS"
+
+
+async def test_weak_passwords_are_refused_at_sign_up(world: World) -> None:
+    """P3: a common password, the address or the application's name is refused in the field."""
+    for password in ("password123", "someone.special", "blue shop 1", "Iloveyou2"):
+        problem = await world.refused(
+            SignUp(email="someone.special@example.com", password=password)
+        )
+
+        assert isinstance(problem, WeakPassword), password
+        assert problem.extra["errors"][0]["field"] == "password"
+        assert password not in str(problem.to_wire())
+
+
+async def test_settling_is_repaired_at_the_next_sign_in(world: World) -> None:
+    """Where rbac was down at the first sign-in, the role is given at the next, and only then."""
+    world.rbac_up = False
+    flow = await world.call(StartEmailCode(email="late@example.com"))
+    signed = await world.call(SignInWithCode(flow=flow.flow, code=(await world.mail()).code))
+    assert world.roles == []
+    world.rbac_up = True
+    for _ in range(2):
+        flow = await world.call(StartEmailCode(email="late@example.com"))
+        await world.call(SignInWithCode(flow=flow.flow, code=(await world.mail()).code))
+
+    assert world.roles == [(world.a, signed.session.user_id, False)]
+
+
+async def test_dashboard_user_gets_role_and_team(world: World) -> None:
+    """In the dashboard the verified bootstrap address becomes operator, anybody else not; both
+    get a personal team."""
+    for email, operator in (("boss@example.com", True), ("dev@example.com", False)):
+        await world.sql.execute(
+            "DELETE FROM users WHERE app_id = $1 AND email = $2", DASHBOARD, email
+        )
+        flow = await world.call(StartEmailCode(email=email), DASHBOARD)
+        code = (await world.mail(DASHBOARD)).code
+        signed = await world.call(SignInWithCode(flow=flow.flow, code=code), DASHBOARD)
+
+        assert world.roles[-1] == (DASHBOARD, signed.session.user_id, operator)
+        assert world.teams[-1] == signed.session.user_id
+
+
+async def test_other_application_knows_nothing(world: World) -> None:
+    """A user, a code, a link and a session of one application are nothing in another."""
+    user = await world.user()
+    signed = await world.sign_in(user)
+    flow = await world.call(StartEmailCode(email=user.email or ""))
+    letter = await world.mail()
+
+    assert isinstance(
+        await world.refused(SignInWithPassword(email=user.email or "", password=PASSWORD), world.b),
+        WrongCredentials,
+    )
+    assert isinstance(
+        await world.refused(SignInWithCode(flow=flow.flow, code=letter.code), world.b), CodeSpent
+    )
+    assert isinstance(
+        await world.refused(SignInWithLink(token=letter.token, browser=flow.browser), world.b),
+        LinkSpent,
+    )
+    assert await world.live(signed.token, world.b) is None
