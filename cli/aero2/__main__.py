@@ -15,6 +15,27 @@ def main() -> None:
     """Aero2: sign-in for many applications from one deployment."""
 
 
+@app.command("up")
+def up(
+    port: Annotated[int, typer.Option(min=1, max=65535, help="Port of the platform.")] = 8080,
+    data_dir: Annotated[Path, typer.Option(help="Where data, secrets and logs lie.")] = Path(
+        ".aero2"
+    ),
+    domain: Annotated[
+        str, typer.Option(help="Apex; applications answer on <slug>.<domain>.")
+    ] = "localhost",
+    host: Annotated[str, typer.Option(help="Address to listen on.")] = "127.0.0.1",
+    summary_file: Annotated[
+        Path | None, typer.Option(help="Also write the summary here, as JSON.")
+    ] = None,
+) -> None:
+    """Run the whole platform here, on embedded PostgreSQL and NATS, until Ctrl-C."""
+    from aero2.up import Options
+    from aero2.up import up as run
+
+    run(Options(port, host, data_dir, domain.lower(), summary_file))
+
+
 app.command("migrate")(migrate.command)
 
 

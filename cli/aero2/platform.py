@@ -93,6 +93,8 @@ class Platform:
                 "AERO2_DATABASE_URL": self._database(name),
                 "AERO2_PLATFORM_DATABASE_URL": self._database("platform"),
             }
+        if name == "tenancy":
+            env |= {"AERO2_BOOTSTRAP_KEYS_FILE": str(self.folder.root / "dashboard-keys.json")}
         return Program(
             name,
             [sys.executable, "-m", name],

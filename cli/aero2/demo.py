@@ -1,0 +1,133 @@
+"""The demo application: made once over the bus, the same at every start."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Final
+
+from common.contracts.clients import ClientNotFound, CreateClient, GetClient, RotateClientSecret
+
+from aero2.embedded.secrets import password
+from aero2.failures import Refused
+from common.bus import Bus
+from common.context import Context, system_context
+from common.contracts.identity import CreateUser, EmailTaken, Profile
+from common.contracts.tenancy import EnsureApplication, NewApplication
+from common.ids import DASHBOARD
+from common.problems import Unavailable
+
+SLUG: Final = "demo"
+USER: Final = "demo@example.com"
+CALLBACKS: Final = [
+    f"http://{host}:{port}/callback"
+    for host in ("localhost", "127.0.0.1")
+    for port in (3000, 5000, 8000, 9000)
+]
+PATIENCE: Final = 30.0
+"""Seconds until every service has done its part of a new application."""
+
+Known = dict[str, str]
+Keep = Callable[[Known], None]
+
+
+@dataclass(frozen=True)
+class Demo:
+    """What a developer needs to try the demo application. `user_password` is empty where the user
+    was made by somebody else."""
+
+    slug: str
+    host: str
+    url: str
+    app_id: str
+    publishable_key: str
+    secret_key: str
+    client_id: str
+    client_secret: str
+    user: str
+    user_password: str
+
+
+async def ensure(bus: Bus, known: Known, keep: Keep) -> Demo:
+    """The demo application with a client and a user. `known` is what `keep` was given at the last
+    start: the platform shows a secret once, so each is kept before the next is asked for."""
+    app = await _application(bus)
+    known = dict(known) if known.get("app_id") == app.id else {"app_id": app.id}
+    known |= {f"{key.key_type}_key": key.key for key in app.api_keys}
+    keep(known)
+    if missing := {"publishable_key", "secret_key"} - known.keys():
+        raise Refused(
+            f"The {SLUG} application exists, but its {' and '.join(sorted(missing))} "
+            "stand in another data folder's secrets.json."
+        )
+    for step in (_client, _user):
+        known |= await step(bus, app.id, known)
+        keep(known)
+    names = ("publishable_key", "secret_key", "client_id", "client_secret", "user_password")
+    mine = {name: known[name] for name in names}
+    return Demo(slug=app.slug, host=app.host, url=app.url, app_id=app.id, user=USER, **mine)
+
+
+async def _application(bus: Bus) -> NewApplication:
+    """Waits until it is whole: roles, signing keys and API keys, each made by its own service."""
+    ends = time.monotonic() + PATIENCE
+    made = None
+    while made is None or made.state != "active":
+        if time.monotonic() > ends:
+            raise Refused("The demo application is not complete; see the logs of the services.")
+        try:
+            asked = EnsureApplication(slug=SLUG, name="Demo")
+            found = await bus.call(_system(DASHBOARD), asked)
+        except Unavailable:  # tenancy is up before the services it asks
+            await asyncio.sleep(0.2)
+            continue
+        keys = found.api_keys or (made.api_keys if made else [])
+        made = found.model_copy(update={"api_keys": keys})
+        if made.state != "active":
+            await asyncio.sleep(0.2)
+    return made
+
+
+async def _client(bus: Bus, app_id: str, known: Known) -> Known:
+    """The demo client; one whose secret we do not know gets a new one."""
+    if "client_id" in known:
+        try:
+            await bus.call(_system(app_id), GetClient(client=known["client_id"]))
+        except ClientNotFound:
+            known.pop("client_secret", None)
+        else:
+            if "client_secret" in known:
+                return {}
+            asked = RotateClientSecret(client=known["client_id"])
+            return {"client_secret": (await bus.call(_system(app_id), asked)).client_secret}
+    made = await bus.call(
+        _system(app_id),
+        CreateClient(
+            name="Demo client",
+            redirect_uris=CALLBACKS,
+            post_logout_redirect_uris=[uri.removesuffix("callback") for uri in CALLBACKS],
+            grant_types=["authorization_code", "refresh_token", "client_credentials"],
+            first_party=True,
+        ),
+    )
+    return {"client_id": made.client_id, "client_secret": made.client_secret or ""}
+
+
+async def _user(bus: Bus, app_id: str, known: Known) -> Known:
+    if "user_password" in known:
+        return {}
+    chosen = password()[:20]
+    asked = CreateUser(
+        email=USER, email_verified=True, password=chosen, profile=Profile(name="Demo User")
+    )
+    try:
+        await bus.call(_system(app_id), asked)
+    except EmailTaken:
+        return {"user_password": ""}
+    return {"user_password": chosen}
+
+
+def _system(app_id: str) -> Context:
+    return system_context(app_id, within=15)

@@ -1,0 +1,12 @@
+"""The one-time link that makes whoever opens it the operator of this deployment."""
+
+from common.bus import Bus
+from common.context import system_context
+from common.contracts.identity import CreateOwnerLink
+from common.ids import DASHBOARD
+
+
+async def owner_link(bus: Bus) -> str:
+    """A fresh link; the one made before is dead."""
+    made = await bus.call(system_context(DASHBOARD, within=5), CreateOwnerLink())
+    return made.url

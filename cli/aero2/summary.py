@@ -1,0 +1,109 @@
+"""What `aero2 up` says when all is running: for people, and as JSON for programs."""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from rich.console import Console
+from rich.panel import Panel
+from rich.table import Table
+from rich.text import Text
+
+from aero2.demo import Demo
+
+
+@dataclass(frozen=True)
+class Summary:
+    """`domain` is the apex with its port where that is not the default."""
+
+    dashboard_url: str
+    owner_link: str
+    mail_url: str
+    domain: str
+    demo: Demo
+
+    def as_json(self) -> dict[str, Any]:
+        demo = self.demo
+        names = ("slug", "host", "url", "app_id", "publishable_key", "secret_key")
+        names += ("client_id", "client_secret")
+        return {
+            "dashboard_url": self.dashboard_url,
+            "owner_link": self.owner_link,
+            "mail_url": self.mail_url,
+            "domain": self.domain,
+            "demo": {name: getattr(demo, name) for name in names},
+        }
+
+
+def curl(demo: Demo) -> str:
+    """A token for the demo client itself, from the demo's own issuer."""
+    return (
+        f"curl -u {demo.client_id}:{demo.client_secret} "
+        f"-d grant_type=client_credentials {demo.url}/oauth2/token"
+    )
+
+
+def curl_api(demo: Demo) -> str:
+    """The demo's users, as its backend would ask."""
+    return f'curl -H "Authorization: Bearer {demo.secret_key}" {demo.url}/api/users'
+
+
+def fastapi(demo: Demo, address: str, host: str | None) -> str:
+    """Six lines that let in whoever has an access token of the demo application. `host` is sent
+    where the demo's name is not known to this machine's resolver."""
+    headers = f', headers={{"Host": "{host}"}}' if host else ""
+    return f"""\
+import jwt; from fastapi import Depends, FastAPI; from fastapi.security import HTTPBearer
+app, keys = FastAPI(), jwt.PyJWKClient("{address}/oauth2/jwks.json"{headers})
+@app.get("/hello")
+def hello(bearer=Depends(HTTPBearer())):
+    token, key = bearer.credentials, keys.get_signing_key_from_jwt(bearer.credentials)
+    return jwt.decode(token, key, ["ES256"], issuer="{demo.url}", options={{"verify_aud": False}})"""
+
+
+async def reachable(demo: Demo, port: int) -> tuple[str, str | None]:
+    """How Python on this machine reaches the demo: browsers and curl know that *.localhost is
+    this machine, many resolvers do not."""
+    try:
+        await asyncio.get_running_loop().getaddrinfo(demo.host.split(":")[0], port)
+    except socket.gaierror:
+        return f"http://127.0.0.1:{port}", demo.host
+    return demo.url, None
+
+
+def show(console: Console, summary: Summary, snippet: str, *, took: float, folder: Path) -> None:
+    """A page at the terminal. Addresses, keys and snippets stand alone, so that they can be
+    copied."""
+    demo = summary.demo
+    rows = Table.grid(padding=(0, 2))
+    rows.add_column(style="dim", no_wrap=True)
+    rows.add_column(overflow="fold")
+    for name, shown in {
+        "Dashboard": summary.dashboard_url,
+        "Owner link": summary.owner_link,
+        "Mail": f"{summary.mail_url}   (every mail Aero2 sends, to read here)",
+        "": "",
+        "Demo application": demo.url,
+        "Demo user": f"{demo.user}   password {demo.user_password}",
+        "Publishable key": demo.publishable_key,
+        "Secret key": demo.secret_key,
+        "Client id": demo.client_id,
+        "Client secret": demo.client_secret,
+    }.items():
+        rows.add_row(name, Text(shown))
+    console.print(Panel(rows, title=f"Aero2 is running ({took:.1f} s)", border_style="green"))
+    console.print("The owner link works once and makes you this deployment's operator.\n")
+    _copyable(console, "A token for the demo client:", curl(demo))
+    _copyable(console, "The demo's users, as your backend asks:", curl_api(demo))
+    _copyable(console, "An API that takes the demo's tokens (main.py):", snippet)
+    console.print(f"Data, secrets and logs: {folder}   Ctrl-C stops everything.", style="dim")
+
+
+def _copyable(console: Console, what: str, text: str) -> None:
+    console.print(what, style="bold")
+    console.print(Text(text), soft_wrap=True)
+    console.print()

@@ -1,0 +1,206 @@
+"""`aero2 up`: the whole platform on this machine, until Ctrl-C."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import re
+import signal
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+
+from rich.console import Console
+
+from aero2 import demo
+from aero2.connection import connected
+from aero2.embedded import ports
+from aero2.embedded.folder import Folder
+from aero2.embedded.process import Register
+from aero2.embedded.secrets import Secrets
+from aero2.failures import Refused, told
+from aero2.migrate import Refused as MigrationRefused
+from aero2.migrate import migrate
+from aero2.owner import owner_link
+from aero2.platform import Platform
+from aero2.summary import Summary, fastapi, reachable, show
+from aero2.supervisor import Supervisor
+
+DOMAIN: Final = re.compile(
+    r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?(\.[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?)*"
+)
+
+
+@dataclass(frozen=True)
+class Options:
+    """What the command line said."""
+
+    port: int
+    host: str
+    data_dir: Path
+    domain: str
+    summary_file: Path | None
+
+
+def up(options: Options) -> None:
+    """Returns after Ctrl-C; ends the command with a sentence where it cannot run."""
+    with told():
+        asyncio.run(_up(options, Console(stderr=True)))
+
+
+async def _up(options: Options, console: Console) -> None:
+    stop = _Stop()
+    folder = _taken(options)
+    try:
+        secrets = Secrets.of(folder)
+        platform = Platform(
+            folder,
+            secrets,
+            ports.choose(folder, taken=options.port),
+            options.port,
+            options.host,
+            options.domain,
+        )
+        supervisor = Supervisor(folder, _reporter(console))
+        stop.supervisor = supervisor
+        try:
+            if await stop.before(_start(platform, supervisor, options, console)):
+                await stop.asked.wait()
+        finally:
+            console.print("Stopping …", style="dim")
+            await supervisor.stop()
+    finally:
+        folder.release()
+    console.print(f"Stopped. The data is in {folder.root}.", style="dim", highlight=False)
+
+
+def _taken(options: Options) -> Folder:
+    """The data folder, ours alone, with nothing of a predecessor running. Raises Refused."""
+    if not DOMAIN.fullmatch(options.domain):
+        raise Refused(f"{options.domain!r} is not a domain name.")
+    folder = Folder.at(options.data_dir)
+    folder.hold({"url": f"port {options.port}"})
+    Register(folder).stop_orphans()
+    try:
+        ports.listener(options.host, options.port).close()
+    except PermissionError:
+        raise Refused(f"Port {options.port} needs root; pick another with --port.") from None
+    except OSError as error:
+        raise Refused(
+            f"Port {options.port} on {options.host} cannot be used ({error.strerror}); "
+            "pick another with --port."
+        ) from None
+    return folder
+
+
+async def _start(
+    platform: Platform, supervisor: Supervisor, options: Options, console: Console
+) -> None:
+    began = time.monotonic()
+    with _step(console, "PostgreSQL and NATS"):
+        await supervisor.start(*platform.servers(), within=60)
+    with _step(console, "Database schema"):
+        await _migrate(platform)
+    with _step(console, "Services"):
+        await supervisor.start(*platform.services(), within=60)
+    with _step(console, "Demo application"):
+        summary = await _prepare(platform)
+    if options.summary_file is not None:
+        _write(options.summary_file, summary.as_json())
+    address, host = await reachable(summary.demo, options.port)
+    snippet = fastapi(summary.demo, address, host)
+    took = time.monotonic() - began
+    show(Console(), summary, snippet, took=took, folder=platform.folder.root)
+
+
+async def _migrate(platform: Platform) -> None:
+    dsn = platform.postgres.url("postgres", platform.secrets.superuser)
+    try:
+        await migrate(dsn, platform.secrets.database)
+    except MigrationRefused as refused:
+        raise Refused(str(refused)) from None
+
+
+async def _prepare(platform: Platform) -> Summary:
+    """The demo application and a fresh owner link."""
+    secrets = platform.secrets
+
+    def keep(known: dict[str, str]) -> None:
+        if known != secrets.demo:
+            secrets.demo = dict(known)
+            secrets.keep(platform.folder)
+
+    async with connected(platform.nats.url, secrets.nats["cli"]) as bus:
+        made = await demo.ensure(bus, secrets.demo, keep)
+        link = await owner_link(bus)
+    return Summary(
+        dashboard_url=f"http://dashboard.{platform.authority}",
+        owner_link=link,
+        mail_url=platform.mail_url,
+        domain=platform.authority,
+        demo=made,
+    )
+
+
+class _Stop:
+    """Ctrl-C, SIGTERM and a closed terminal end the platform; a second Ctrl-C ends it at once."""
+
+    def __init__(self) -> None:
+        self.asked = asyncio.Event()
+        self.supervisor: Supervisor | None = None
+        loop = asyncio.get_running_loop()
+        for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+            loop.add_signal_handler(number, self._signalled)
+
+    def _signalled(self) -> None:
+        if self.asked.is_set() and self.supervisor is not None:
+            self.supervisor.kill()
+        self.asked.set()
+
+    async def before(self, work: Any) -> bool:
+        """Do the work; False where we were asked to stop before it was done."""
+        doing = asyncio.ensure_future(work)
+        asked = asyncio.ensure_future(self.asked.wait())
+        await asyncio.wait({doing, asked}, return_when=asyncio.FIRST_COMPLETED)
+        asked.cancel()
+        if not doing.done():
+            doing.cancel()
+            await asyncio.wait({doing})
+            return False
+        doing.result()
+        return True
+
+
+def _reporter(console: Console) -> Any:
+    def report(sentence: str, log: str) -> None:
+        if log:
+            console.print(log, style="dim", markup=False, highlight=False)
+        console.print(sentence, style="yellow", markup=False, highlight=False)
+
+    return report
+
+
+@contextmanager
+def _step(console: Console, what: str) -> Iterator[None]:
+    """Show a step while it runs and how long it took."""
+    began = time.monotonic()
+    with console.status(f"{what} …"):
+        yield
+    console.print(f"[green]✓[/] {what} [dim]{time.monotonic() - began:.1f} s[/]", highlight=False)
+
+
+def _write(path: Path, content: dict[str, Any]) -> None:
+    """Readable by its owner alone, since it holds the demo's secrets."""
+    fresh = path.with_name(f"{path.name}.new")
+    fresh.unlink(missing_ok=True)
+    try:
+        handle = os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+        with os.fdopen(handle, "w") as file:
+            json.dump(content, file, indent=2)
+        fresh.replace(path)
+    except OSError as error:
+        raise Refused(f"The summary cannot be written to {path}: {error.strerror}.") from None
