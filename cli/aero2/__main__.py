@@ -1,5 +1,8 @@
 """The `aero2` command."""
 
+import asyncio
+import json
+from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated
 
@@ -37,6 +40,36 @@ def up(
 
 
 app.command("migrate")(migrate.command)
+
+
+@app.command("owner-link")
+def owner_link() -> None:
+    """Print a fresh one-time link that makes whoever opens it the operator."""
+    from aero2.connection import from_environment
+    from aero2.failures import told
+    from aero2.owner import owner_link as made
+
+    async def run() -> str:
+        async with from_environment() as bus:
+            return await made(bus)
+
+    with told():
+        typer.echo(asyncio.run(run()))
+
+
+@app.command("demo")
+def demo() -> None:
+    """Make the demo application of a running deployment; print its keys and secrets as JSON."""
+    from aero2.connection import from_environment
+    from aero2.demo import ensure
+    from aero2.failures import told
+
+    async def run() -> str:
+        async with from_environment() as bus:
+            return json.dumps(asdict(await ensure(bus, {}, lambda _: None)), indent=2)
+
+    with told():
+        typer.echo(asyncio.run(run()))
 
 
 @app.command("compose-env")

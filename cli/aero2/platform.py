@@ -95,6 +95,9 @@ class Platform:
             }
         if name == "tenancy":
             env |= {"AERO2_BOOTSTRAP_KEYS_FILE": str(self.folder.root / "dashboard-keys.json")}
+        if self.domain == "localhost":
+            # Clients under development listen on this very machine.
+            env |= {"AERO2_OUTGOING_PRIVATE": "true", "AERO2_PRIVATE_EGRESS": "true"}
         return Program(
             name,
             [sys.executable, "-m", name],

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import socket
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
@@ -27,15 +27,15 @@ class Summary:
     demo: Demo
 
     def as_json(self) -> dict[str, Any]:
-        demo = self.demo
-        names = ("slug", "host", "url", "app_id", "publishable_key", "secret_key")
-        names += ("client_id", "client_secret")
+        shown = asdict(self.demo)
+        for own in ("user", "user_password"):
+            del shown[own]
         return {
             "dashboard_url": self.dashboard_url,
             "owner_link": self.owner_link,
             "mail_url": self.mail_url,
             "domain": self.domain,
-            "demo": {name: getattr(demo, name) for name in names},
+            "demo": shown,
         }
 
 

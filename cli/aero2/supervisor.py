@@ -26,6 +26,8 @@ GIVE_UP_STARTING: Final = 3
 HUNG: Final = 60.0
 """Seconds without a heartbeat after which a process is taken for hung. Longer than any outage of
 the database that processes survive by themselves."""
+LAST_WORDS: Final = 0.9
+"""Seconds kept for each stage that is still to be stopped."""
 LOG_LIMIT: Final = 32 * 1024 * 1024
 TAIL: Final = 15
 
@@ -101,8 +103,8 @@ class Supervisor:
         }
 
     async def stop(self, within: float = 4.5) -> None:
-        """SIGTERM (or its like) stage by stage, SIGKILL for what has not ended in its part of
-        the time. What one stage does not use is left to the next."""
+        """SIGTERM (or its like) stage by stage, SIGKILL for what has not ended in time. What one
+        stage does not use is left to the next."""
         self.stopping = True
         for each in self._all.values():
             if each.watcher is not None:
@@ -110,7 +112,7 @@ class Supervisor:
         stages = sorted({each.program.stage for each in self._all.values()}, reverse=True)
         began = time.monotonic()
         for number, stage in enumerate(stages, start=1):
-            ends = began + within * number / len(stages)
+            ends = began + within - LAST_WORDS * (len(stages) - number)
             now = [each for each in self._all.values() if each.program.stage == stage]
             await asyncio.gather(*(self._end(each, ends) for each in now))
         Register(self.folder).clear()

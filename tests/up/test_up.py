@@ -1,0 +1,259 @@
+"""`aero2 up` itself: the whole platform as real processes."""
+
+from __future__ import annotations
+
+import os
+import pwd
+import re
+import shutil
+import signal
+import stat
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import httpx
+import psutil
+import pytest
+from tests.up.instance import Instance, free_port
+
+KEYS = {"dashboard_url", "owner_link", "mail_url", "domain", "demo"}
+DEMO_KEYS = {"slug", "host", "url", "app_id", "publishable_key", "secret_key"}
+DEMO_KEYS |= {"client_id", "client_secret"}
+Make = Callable[..., Instance]
+
+pytestmark = pytest.mark.timeout(240)
+
+
+@pytest.fixture(scope="module")
+def make(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Make]:
+    """Makes instances that are gone when the module's tests are."""
+    made: list[Instance] = []
+
+    def instance(name: str, **more: Any) -> Instance:
+        made.append(Instance(tmp_path_factory.mktemp("up") / name, **more))
+        return made[-1]
+
+    yield instance
+    for each in made:
+        if each.process is not None:
+            each.stop(signal.SIGTERM)
+
+
+@pytest.fixture(scope="module")
+def shared(make: Make) -> Instance:
+    """One instance for the tests that only look."""
+    instance = make("shared").start()
+    instance.ready()
+    return instance
+
+
+def host_of(url: str) -> dict[str, str]:
+    return {"Host": url.split("/")[2]}
+
+
+def get(instance: Instance, url: str, **more: Any) -> httpx.Response:
+    """GET an address of the instance: its names need not resolve here."""
+    path = "/" + url.split("/", 3)[3] if url.count("/") > 2 else "/"
+    headers = host_of(url) | more.pop("headers", {})
+    return httpx.get(f"http://127.0.0.1:{instance.port}{path}", headers=headers, **more)
+
+
+def token(instance: Instance, summary: dict[str, Any]) -> httpx.Response:
+    demo = summary["demo"]
+    return httpx.post(
+        f"http://127.0.0.1:{instance.port}/oauth2/token",
+        headers=host_of(demo["url"]),
+        auth=(demo["client_id"], demo["client_secret"]),
+        data={"grant_type": "client_credentials"},
+    )
+
+
+def test_the_summary_is_what_it_says(shared: Instance) -> None:
+    """Exactly the promised members; every address answers; nobody else reads the file."""
+    summary = shared.ready()
+    demo = summary["demo"]
+
+    assert summary.keys() == KEYS
+    assert demo.keys() == DEMO_KEYS
+    assert all(isinstance(demo[key], str) and demo[key] for key in DEMO_KEYS)
+    assert demo["host"] == f"demo.localhost:{shared.port}"
+    assert demo["url"] == f"http://{demo['host']}"
+    assert summary["domain"] == f"localhost:{shared.port}"
+    assert demo["publishable_key"].startswith("pk_")
+    assert demo["secret_key"].startswith("sk_")
+    assert stat.S_IMODE(shared.summary_file.stat().st_mode) == 0o600
+    discovery = get(shared, f"{demo['url']}/.well-known/openid-configuration")
+    assert discovery.json()["issuer"] == demo["url"]
+    assert get(shared, summary["owner_link"]).status_code == 200
+    assert httpx.get(f"{summary['mail_url']}/api/mails").status_code == 200
+
+
+def test_what_is_printed_works_when_pasted(shared: Instance) -> None:
+    """The curl commands and the FastAPI snippet, taken from the terminal's text as they stand."""
+    text = shared.log.read_text()
+    for command in re.findall(r"^curl .*$", text, re.MULTILINE):
+        ran = subprocess.run(
+            f"{command} --fail-with-body --silent", shell=True, capture_output=True, text=True
+        )
+        assert ran.returncode == 0, ran.stdout + ran.stderr
+    snippet = re.search(r"^import jwt; from fastapi .*?verify_aud.*?$", text, re.M | re.S)
+    assert snippet is not None
+    assert snippet.group().count("\n") == 5
+    main = shared.folder.with_name("main.py")
+    main.write_text(snippet.group())
+    port = free_port()
+    app = subprocess.Popen(
+        [sys.executable, "-m", "uvicorn", "main:app", "--port", str(port)], cwd=main.parent
+    )
+    try:
+        bearer = token(shared, shared.ready()).json()["access_token"]
+        url = f"http://127.0.0.1:{port}/hello"
+        with httpx.Client(transport=httpx.HTTPTransport(retries=8)) as client:
+            greeted = client.get(url, headers={"Authorization": f"Bearer {bearer}"})
+            stranger = client.get(url)
+    finally:
+        app.kill()
+        app.wait()
+
+    assert greeted.status_code == 200, greeted.text
+    assert greeted.json()["iss"] == shared.ready()["demo"]["url"]
+    assert stranger.status_code in (401, 403)
+
+
+def test_a_second_one_on_the_folder_is_a_sentence(shared: Instance) -> None:
+    """Exit 1, one sentence, no traceback; the first goes on."""
+    second = Instance(shared.folder)
+    said = refused(second)
+
+    assert "already running on the data folder" in said
+    assert shared.process is not None
+    assert shared.process.poll() is None
+    assert token(shared, shared.ready()).status_code == 200
+
+
+def test_a_second_one_on_the_port_is_a_sentence(shared: Instance, tmp_path: Path) -> None:
+    """The port is named, and the option that helps."""
+    said = refused(Instance(tmp_path / "other", port=shared.port))
+
+    assert f"Port {shared.port}" in said
+    assert "--port" in said
+
+
+def test_a_domain_that_is_none_is_a_sentence(tmp_path: Path) -> None:
+    """A wrong --domain is refused before anything is made."""
+    assert "not a domain name" in refused(Instance(tmp_path / "other", domain="a_b/c"))
+
+
+def refused(instance: Instance) -> str:
+    """What a start that must fail says."""
+    command = [sys.executable, "-m", "aero2", "up", "--port", str(instance.port)]
+    command += ["--data-dir", str(instance.folder), "--domain", instance.domain]
+    ran = subprocess.run(
+        command,
+        capture_output=True,
+        text=True,
+        timeout=60,
+        env=os.environ | {"PYTHONPATH": os.pathsep.join(p for p in sys.path if p)},
+    )
+    assert ran.returncode == 1, ran.stdout + ran.stderr
+    assert "Traceback" not in ran.stdout + ran.stderr
+    assert len(ran.stderr.strip().splitlines()) == 1, ran.stderr
+    return ran.stderr
+
+
+def test_two_side_by_side(shared: Instance, make: Make) -> None:
+    """Another folder and port: other keys, and a secret of one means nothing to the other. On a
+    domain of its own, too."""
+    other = make("other", domain="id.example.com").start()
+    mine, theirs = shared.ready(), other.ready()
+
+    assert theirs["demo"]["host"] == f"demo.id.example.com:{other.port}"
+    assert theirs["demo"]["secret_key"] != mine["demo"]["secret_key"]
+    assert token(other, theirs).status_code == 200
+    assert token(shared, mine).status_code == 200
+    foreign = theirs | {"demo": theirs["demo"] | {"url": mine["demo"]["url"]}}
+    assert token(shared, foreign).status_code == 401
+    assert other.stop() < 5.5
+    assert token(shared, mine).status_code == 200
+
+
+def test_stop_and_start_again(make: Make) -> None:
+    """Ctrl-C ends everything within five seconds with exit 0; the second start takes under ten
+    (under five on a quiet machine), and the demo has the same keys and secrets."""
+    instance = make("again").start()
+    first = instance.ready()
+    pids = instance.children().values()
+    took = instance.stop()
+    assert instance.process is not None
+    assert instance.process.returncode == 0
+    assert took < 5.5
+    assert not [pid for pid in pids if psutil.pid_exists(pid)]
+
+    second = instance.start().ready()
+    ready = time.monotonic() - instance.began
+
+    assert second["demo"] == first["demo"]
+    assert second["owner_link"] != first["owner_link"]
+    assert token(instance, second).status_code == 200
+    assert ready < 10
+    instance.stop()
+
+
+def test_kill_9_blocks_nothing(make: Make) -> None:
+    """The supervisor killed with SIGKILL: an immediate start works, with the data."""
+    instance = make("killed").start()
+    first = instance.ready()
+    assert instance.process is not None
+    instance.process.kill()
+    instance.process.wait()
+
+    second = instance.start().ready()
+
+    assert second["demo"] == first["demo"]
+    assert token(instance, second).status_code == 200
+    instance.stop()
+
+
+def test_a_killed_service_comes_back(make: Make) -> None:
+    """A service killed from outside is started again, and the platform answers as before."""
+    instance = make("service").start()
+    summary = instance.ready()
+    killed = instance.children()["oidc"]
+    os.kill(killed, signal.SIGKILL)
+    ends = time.monotonic() + 20
+    while (answer := token(instance, summary)).status_code != 200 or (
+        instance.children()["oidc"] == killed
+    ):
+        assert answer.status_code in (200, 503), answer.text
+        assert time.monotonic() < ends
+        time.sleep(0.1)
+
+    assert "oidc ended (killed by SIGKILL)" in instance.log.read_text()
+    instance.stop()
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can become somebody else")
+def test_as_an_ordinary_user(make: Make) -> None:
+    """Nothing needs root: the same start under an account without rights."""
+    nobody = pwd.getpwnam("nobody")
+    if shutil.which("setpriv") is None:
+        pytest.skip("setpriv is not installed")
+    before = ["setpriv", f"--reuid={nobody.pw_uid}", f"--regid={nobody.pw_gid}", "--clear-groups"]
+    readable = subprocess.run([*before, sys.executable, "-c", "import aero2"], capture_output=True)
+    if readable.returncode != 0:
+        pytest.skip("this checkout or its Python lies in a folder that only root may enter")
+    instance = make("ordinary", before=[*before, "env", "HOME=/nonexistent"])
+    for place in (instance.folder.parent, *instance.folder.parents[1:3]):
+        if (place.stat().st_uid == 0 and "pytest" in place.name) or place == instance.folder.parent:
+            place.chmod(0o755)
+    os.chown(instance.folder.parent, nobody.pw_uid, nobody.pw_gid)
+    summary = instance.start().ready()
+
+    assert token(instance, summary).status_code == 200
+    owners = {psutil.Process(pid).uids().real for pid in instance.children().values()}
+    assert owners == {nobody.pw_uid}
+    assert instance.stop() < 5.5
