@@ -31,12 +31,15 @@ def up(
     summary_file: Annotated[
         Path | None, typer.Option(help="Also write the summary here, as JSON.")
     ] = None,
+    tls: Annotated[
+        bool, typer.Option("--tls", help="Serve https, with an authority of our own.")
+    ] = False,
 ) -> None:
     """Run the whole platform here, on embedded PostgreSQL and NATS, until Ctrl-C."""
     from aero2.up import Options
     from aero2.up import up as run
 
-    run(Options(port, host, data_dir, domain.lower(), summary_file))
+    run(Options(port, host, data_dir, domain.lower(), summary_file, tls))
 
 
 app.command("migrate")(migrate.command)

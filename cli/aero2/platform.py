@@ -11,13 +11,14 @@ from functools import cached_property
 from typing import Final
 
 from aero2 import nats_access
+from aero2.embedded.caddy import Caddy, reachable
 from aero2.embedded.folder import Folder
 from aero2.embedded.nats import Nats
 from aero2.embedded.postgres import Postgres
 from aero2.embedded.secrets import Secrets
 from aero2.supervisor import Program, beats
 
-SERVERS, SERVICES, FRONT = 0, 1, 2
+SERVERS, SERVICES, GATEWAY, PROXY = 0, 1, 2, 3
 """Stages: stopped from the last to the first."""
 DATABASE_SERVICES: Final = ("tenancy", "identity", "oidc", "rbac")
 
@@ -32,15 +33,21 @@ class Platform:
     port: int
     host: str
     domain: str
+    tls: bool = False
+
+    @property
+    def scheme(self) -> str:
+        return "https" if self.tls else "http"
 
     @property
     def authority(self) -> str:
         """The apex with its port, as it stands in an address."""
-        return self.domain if self.port == 80 else f"{self.domain}:{self.port}"
+        usual = 443 if self.tls else 80
+        return self.domain if self.port == usual else f"{self.domain}:{self.port}"
 
     @property
     def public_url(self) -> str:
-        return f"http://{self.authority}"
+        return f"{self.scheme}://{self.authority}"
 
     @property
     def mail_url(self) -> str:
@@ -53,6 +60,17 @@ class Platform:
     @cached_property
     def nats(self) -> Nats:
         return Nats(self.folder, self.ports["nats"], self.secrets.nats)
+
+    @cached_property
+    def caddy(self) -> Caddy | None:
+        if not self.tls:
+            return None
+        return Caddy(self.folder, self.host, self.port, self.ports["gateway"])
+
+    @property
+    def _gateway(self) -> tuple[str, int]:
+        """Where the gateway listens: in the open, or on loopback behind Caddy."""
+        return ("127.0.0.1", self.ports["gateway"]) if self.tls else (self.host, self.port)
 
     def servers(self) -> list[Program]:
         env = dict(os.environ)
@@ -78,15 +96,20 @@ class Platform:
         ]
 
     def services(self) -> list[Program]:
-        """Every service, and the mail catcher they send through."""
-        return [*(self._service(name) for name in nats_access.SERVICES), self._mail()]
+        """Every service, the mail catcher they send through, and the proxy before them."""
+        services = [self._service(name) for name in nats_access.SERVICES]
+        proxies = [self._proxy(self.caddy)] if self.caddy else []
+        return [*services, self._mail(), *proxies]
 
     def _service(self, name: str) -> Program:
         heartbeat = self.folder.run / f"{name}.heartbeat"
         env = os.environ | self._common(name) | {"AERO2_HEARTBEAT": str(heartbeat)}
         ready = beats(heartbeat)
         if name == "gateway":
-            env |= {"AERO2_HOST": self.host, "AERO2_PORT": str(self.port)}
+            host, port = self._gateway
+            env |= {"AERO2_HOST": host, "AERO2_PORT": str(port)}
+            if self.tls:
+                env["AERO2_TRUSTED_PROXIES"] = "127.0.0.1/32"
             ready = self._gateway_answers
         if name in DATABASE_SERVICES:
             env |= {
@@ -104,7 +127,7 @@ class Platform:
             env,
             ready=ready,
             heartbeat=heartbeat,
-            stage=FRONT if name == "gateway" else SERVICES,
+            stage=GATEWAY if name == "gateway" else SERVICES,
         )
 
     def _database(self, role: str) -> str:
@@ -139,13 +162,26 @@ class Platform:
             stage=SERVICES,
         )
 
+    def _proxy(self, caddy: Caddy) -> Program:
+        async def handshakes() -> bool:
+            return await caddy.ready(self.domain)
+
+        return Program(
+            "proxy",
+            caddy.command(),
+            dict(os.environ),
+            ready=handshakes,
+            prepare=caddy.prepare,
+            stage=PROXY,
+        )
+
     async def _gateway_answers(self) -> bool:
-        return await answers(self.port, "/health/ready", self.authority, self.host)
+        host, port = self._gateway
+        return await answers(port, "/health/ready", self.authority, reachable(host))
 
 
 async def answers(port: int, path: str, authority: str, host: str = "127.0.0.1") -> bool:
     """Whether GET `path` is answered 200."""
-    host = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(host, host)  # noqa: S104 - compared only
     try:
         async with asyncio.timeout(3):
             reader, writer = await asyncio.open_connection(host, port)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import shlex
 import socket
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -39,17 +40,21 @@ class Summary:
         }
 
 
-def curl(demo: Demo) -> str:
+def curl(demo: Demo, ca: Path | None = None) -> str:
     """A token for the demo client itself, from the demo's own issuer."""
     return (
-        f"curl -u {demo.client_id}:{demo.client_secret} "
+        f"curl {_trusting(ca)}-u {demo.client_id}:{demo.client_secret} "
         f"-d grant_type=client_credentials {demo.url}/oauth2/token"
     )
 
 
-def curl_api(demo: Demo) -> str:
+def curl_api(demo: Demo, ca: Path | None = None) -> str:
     """The demo's users, as its backend would ask."""
-    return f'curl -H "Authorization: Bearer {demo.secret_key}" {demo.url}/api/users'
+    return f'curl {_trusting(ca)}-H "Authorization: Bearer {demo.secret_key}" {demo.url}/api/users'
+
+
+def _trusting(ca: Path | None) -> str:
+    return f"--cacert {shlex.quote(str(ca))} " if ca else ""
 
 
 def fastapi(demo: Demo, address: str, host: str | None) -> str:
@@ -71,11 +76,19 @@ async def reachable(demo: Demo, port: int) -> tuple[str, str | None]:
     try:
         await asyncio.get_running_loop().getaddrinfo(demo.host.split(":")[0], port)
     except socket.gaierror:
-        return f"http://127.0.0.1:{port}", demo.host
+        return f"{demo.url.split(':')[0]}://127.0.0.1:{port}", demo.host
     return demo.url, None
 
 
-def show(console: Console, summary: Summary, snippet: str, *, took: float, folder: Path) -> None:
+def show(
+    console: Console,
+    summary: Summary,
+    snippet: str,
+    *,
+    took: float,
+    folder: Path,
+    ca: Path | None = None,
+) -> None:
     """A page at the terminal. Addresses, keys and snippets stand alone, so that they can be
     copied."""
     demo = summary.demo
@@ -97,9 +110,15 @@ def show(console: Console, summary: Summary, snippet: str, *, took: float, folde
         rows.add_row(name, Text(shown))
     console.print(Panel(rows, title=f"Aero2 is running ({took:.1f} s)", border_style="green"))
     console.print("The owner link works once and makes you this deployment's operator.\n")
-    _copyable(console, "A token for the demo client:", curl(demo))
-    _copyable(console, "The demo's users, as your backend asks:", curl_api(demo))
+    _copyable(console, "A token for the demo client:", curl(demo, ca))
+    _copyable(console, "The demo's users, as your backend asks:", curl_api(demo, ca))
     _copyable(console, "An API that takes the demo's tokens (main.py):", snippet)
+    if ca is not None:
+        _copyable(
+            console,
+            "The authority that Python and others are to trust:",
+            f"export SSL_CERT_FILE={shlex.quote(str(ca))}",
+        )
     console.print(f"Data, secrets and logs: {folder}   Ctrl-C stops everything.", style="dim")
 
 

@@ -44,6 +44,7 @@ class Options:
     data_dir: Path
     domain: str
     summary_file: Path | None
+    tls: bool = False
 
 
 def up(options: Options) -> None:
@@ -64,6 +65,7 @@ async def _up(options: Options, console: Console) -> None:
             options.port,
             options.host,
             options.domain,
+            options.tls,
         )
         supervisor = Supervisor(folder, _reporter(console))
         stop.supervisor = supervisor
@@ -111,10 +113,10 @@ async def _start(
         summary = await _prepare(platform)
     if options.summary_file is not None:
         _write(options.summary_file, summary.as_json())
-    address, host = await reachable(summary.demo, options.port)
-    snippet = fastapi(summary.demo, address, host)
+    snippet = fastapi(summary.demo, *await reachable(summary.demo, options.port))
+    ca = platform.caddy.authority if platform.caddy else None
     took = time.monotonic() - began
-    show(Console(), summary, snippet, took=took, folder=platform.folder.root)
+    show(Console(), summary, snippet, took=took, folder=platform.folder.root, ca=ca)
 
 
 async def _migrate(platform: Platform) -> None:
@@ -138,7 +140,7 @@ async def _prepare(platform: Platform) -> Summary:
         made = await demo.ensure(bus, secrets.demo, keep)
         link = await owner_link(bus)
     return Summary(
-        dashboard_url=f"http://dashboard.{platform.authority}",
+        dashboard_url=f"{platform.scheme}://dashboard.{platform.authority}",
         owner_link=link,
         mail_url=platform.mail_url,
         domain=platform.authority,

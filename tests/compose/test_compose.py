@@ -1,0 +1,242 @@
+"""docker-compose.yml on a real engine: up, sign in, scale, restart, hardening."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+from uuid import uuid4
+
+import httpx
+import pytest
+from tests.up.instance import free_port
+
+ROOT = Path(__file__).parents[2]
+OURS = ("gateway", "identity", "oidc", "rbac", "tenancy", "mail", "proxy")
+
+pytestmark = [pytest.mark.docker, pytest.mark.slow, pytest.mark.timeout(600)]
+
+
+def docker(*arguments: str, check: bool = True, **more: Any) -> str:
+    ran = subprocess.run(["docker", *arguments], capture_output=True, text=True, **more)
+    if check:
+        assert ran.returncode == 0, ran.stdout[-4000:] + ran.stderr[-4000:]
+    return ran.stdout
+
+
+def engine_answers() -> bool:
+    try:
+        asked = ["docker", "version", "--format", "{{.Server.Version}}"]
+        return subprocess.run(asked, capture_output=True, timeout=20).returncode == 0
+    except (OSError, subprocess.TimeoutExpired):
+        return False
+
+
+class Project:
+    """One project of the compose file, with ports and secrets of its own."""
+
+    def __init__(self, folder: Path) -> None:
+        self.name = f"aero2-test-{uuid4().hex[:8]}"
+        self.port, self.mail_port = free_port(), free_port()
+        self.env = folder / ".env"
+        command = ["aero2", "compose-env", "--file", str(self.env)]
+        command += ["--public-url", f"http://localhost:{self.port}"]
+        subprocess.run([str(ROOT / ".venv/bin" / command[0]), *command[1:]], check=True)
+        with self.env.open("a") as file:
+            file.write(f"AERO2_MAIL_PORT='{self.mail_port}'\n")
+
+    def compose(self, *arguments: str, check: bool = True) -> str:
+        own = ["compose", "--project-name", self.name, "--env-file", str(self.env)]
+        clean = {k: v for k, v in os.environ.items() if not k.startswith(("AERO2_", "NATS_"))}
+        return docker(*own, *arguments, check=check, cwd=ROOT, env=clean)
+
+    def up(self, *scale: str) -> None:
+        self.compose("up", "--detach", "--no-build", "--wait", "--wait-timeout", "180", *scale)
+
+    def request(self, method: str, url: str, **more: Any) -> httpx.Response:
+        """As a browser would: the name's loopback address with the name as Host."""
+        host = url.split("/")[2]
+        path = url.split("/", 3)[3] if url.count("/") > 2 else ""
+        headers = more.pop("headers", {}) | {"Host": host}
+        address = f"http://127.0.0.1:{self.port}/{path}"
+        return httpx.request(method, address, headers=headers, timeout=10, **more)
+
+    def containers(self) -> list[dict[str, Any]]:
+        lines = self.compose("ps", "--all", "--format", "json").splitlines()
+        return [json.loads(line) for line in lines]
+
+
+@pytest.fixture(scope="module")
+def project(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Project]:
+    """Built, up, and gone afterwards with its volumes."""
+    if not engine_answers():
+        pytest.skip("no Docker engine answers")
+    made = Project(tmp_path_factory.mktemp("compose"))
+    made.compose("build", "--quiet")
+    try:
+        made.up()
+        yield made
+    finally:
+        made.compose("down", "--volumes", "--timeout", "5", check=False)
+
+
+@pytest.fixture(scope="module")
+def demo(project: Project) -> dict[str, str]:
+    """The demo application, made by the command that the README names."""
+    made: dict[str, str] = json.loads(project.compose("run", "--rm", "-T", "cli", "demo"))
+    return made
+
+
+def token(project: Project, demo: dict[str, str]) -> httpx.Response:
+    return project.request(
+        "POST",
+        f"{demo['url']}/oauth2/token",
+        auth=(demo["client_id"], demo["client_secret"]),
+        data={"grant_type": "client_credentials"},
+    )
+
+
+def sign_in(project: Project, demo: dict[str, str]) -> httpx.Response:
+    return project.request(
+        "POST",
+        f"{demo['url']}/api/auth/sign-in",
+        json={"email": demo["user"], "password": demo["user_password"]},
+        headers={"Origin": demo["url"]},
+    )
+
+
+def test_all_is_healthy(project: Project) -> None:
+    """Every service that stays is running and healthy; the two that run once ended well."""
+    states = {each["Service"]: each for each in project.containers()}
+
+    for name in (*OURS, "postgres", "nats"):
+        assert (states[name]["State"], states[name]["Health"]) == ("running", "healthy"), name
+    for name in ("migrate", "nats-volume"):
+        assert (states[name]["State"], states[name]["ExitCode"]) == ("exited", 0), name
+
+
+def test_nothing_runs_with_more_than_it_needs(project: Project) -> None:
+    """No root, no writable root file system, no capability, no new privileges, restart on death."""
+    for each in project.containers():
+        if each["State"] != "running":
+            continue
+        inspected = json.loads(docker("inspect", each["ID"]))[0]
+        host, name = inspected["HostConfig"], each["Service"]
+        assert host["ReadonlyRootfs"], name
+        assert host["CapDrop"] == ["ALL"], name
+        assert not host["CapAdd"], name
+        assert host["SecurityOpt"] == ["no-new-privileges:true"], name
+        assert host["RestartPolicy"]["Name"] == "unless-stopped", name
+        account = docker("exec", each["ID"], "id", "-u").strip()
+        assert account != "0", name
+
+
+def test_only_the_proxy_and_the_mail_page_are_published(project: Project) -> None:
+    """Nothing else can be reached from the host, and these from the host alone."""
+    published = {
+        (each["Service"], port["URL"])
+        for each in project.containers()
+        for port in each["Publishers"]
+        if port["PublishedPort"]
+    }
+
+    assert published == {("proxy", "127.0.0.1"), ("mail", "127.0.0.1")}
+
+
+def test_no_secret_is_in_the_image() -> None:
+    """Neither layers nor history know the deployment's secrets: they come at run time."""
+    history = docker("history", "--no-trunc", "--format", "{{.CreatedBy}}", "aero2")
+    configured = json.loads(docker("image", "inspect", "aero2"))[0]["Config"]
+
+    assert "PASSWORD" not in history
+    assert not [e for e in configured["Env"] if "PASSWORD" in e or "KEY" in e]
+    assert configured["User"] == "10001:10001"
+
+
+def test_signing_in(project: Project, demo: dict[str, str]) -> None:
+    """A person signs in, a client gets a token, on the demo application's own host."""
+    assert sign_in(project, demo).status_code == 200
+    answer = token(project, demo)
+    assert answer.status_code == 200, answer.text
+    assert answer.json()["token_type"] == "Bearer"
+
+
+def test_the_demo_is_made_once(project: Project, demo: dict[str, str]) -> None:
+    """The command again says so; what it made goes on working."""
+    project.compose("run", "--rm", "-T", "cli", "demo", check=False)
+
+    assert token(project, demo).status_code == 200
+
+
+def test_mail_arrives_in_the_catcher(project: Project, demo: dict[str, str]) -> None:
+    """A code by mail can be read on the catcher's page."""
+    asked = project.request(
+        "POST",
+        f"{demo['url']}/api/auth/email-code",
+        json={"email": "somebody@example.com"},
+        headers={"Origin": demo["url"]},
+    )
+    assert asked.status_code < 300, asked.text
+    ends = time.monotonic() + 20
+    found: list[Any] = []
+    while not found and time.monotonic() < ends:
+        page = httpx.get(f"http://127.0.0.1:{project.mail_port}/api/mails")
+        found = [mail for mail in page.json()["mails"] if "somebody@example.com" in mail["to"]]
+        time.sleep(0.2)
+
+    assert found
+
+
+def test_replicas_share_the_work(project: Project, demo: dict[str, str]) -> None:
+    """Two gateways and three of identity behind the proxy: every request is answered, by both
+    gateways, and still when one of each is killed."""
+    project.up("--scale", "gateway=2", "--scale", "identity=3")
+    running = [each for each in project.containers() if each["State"] == "running"]
+    gateways = [each["ID"] for each in running if each["Service"] == "gateway"]
+    identities = [each["ID"] for each in running if each["Service"] == "identity"]
+    assert (len(gateways), len(identities)) == (2, 3)
+    time.sleep(3)  # the proxy looks for gateways every two seconds
+
+    before = [received(each) for each in gateways]
+    answers = {sign_in(project, demo).status_code for _ in range(4)}
+    answers |= {token(project, demo).status_code for _ in range(60)}
+    after = [received(each) for each in gateways]
+
+    assert answers == {200}
+    assert all(more > less for less, more in zip(before, after, strict=True))
+    docker("kill", gateways[0], identities[0])
+    time.sleep(3)
+    assert {token(project, demo).status_code for _ in range(10)} == {200}
+    assert sign_in(project, demo).status_code == 200
+
+
+def received(container: str) -> int:
+    """Requests that a gateway has answered: its lines of log, one each."""
+    return docker("logs", container).count('"status"')
+
+
+def test_postgres_and_nats_come_back(project: Project, demo: dict[str, str]) -> None:
+    """Both restarted under it: the platform answers again by itself, with its data."""
+    project.compose("restart", "--timeout", "10", "postgres", "nats")
+    ends = time.monotonic() + 60
+    while (answer := token(project, demo)).status_code != 200:
+        assert answer.status_code in (502, 503, 504), answer.text
+        assert time.monotonic() < ends
+        time.sleep(0.3)
+
+    assert sign_in(project, demo).status_code == 200
+
+
+def test_without_secrets_nothing_starts(project: Project, tmp_path: Path) -> None:
+    """An empty .env is refused by name: there is no default to forget about."""
+    empty = tmp_path / ".env"
+    empty.write_text("")
+    command = ["docker", "compose", "--env-file", str(empty), "config", "--quiet"]
+    refused = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
+
+    assert refused.returncode != 0
+    assert "compose-env" in refused.stderr
