@@ -8,14 +8,21 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final
 
-from common.contracts.clients import ClientNotFound, CreateClient, GetClient, RotateClientSecret
+from common.contracts.api_keys import CreateApiKey
+from common.contracts.clients import (
+    ClientNotFound,
+    CreateClient,
+    GetClient,
+    ListClients,
+    RotateClientSecret,
+)
 
 from aero2.embedded.secrets import password
 from aero2.failures import Refused
 from common.bus import Bus
 from common.context import Context, system_context
 from common.contracts.identity import CreateUser, EmailTaken, Profile
-from common.contracts.tenancy import EnsureApplication, NewApplication
+from common.contracts.tenancy import EnsureApplication, KeyType, NewApplication
 from common.ids import DASHBOARD
 from common.problems import Unavailable
 
@@ -26,6 +33,8 @@ CALLBACKS: Final = [
     for host in ("localhost", "127.0.0.1")
     for port in (3000, 5000, 8000, 9000)
 ]
+CLIENT: Final = "Demo client"
+DAY: Final = 86_400
 PATIENCE: Final = 30.0
 """Seconds until every service has done its part of a new application."""
 
@@ -57,12 +66,7 @@ async def ensure(bus: Bus, known: Known, keep: Keep) -> Demo:
     known = dict(known) if known.get("app_id") == app.id else {"app_id": app.id}
     known |= {f"{key.key_type}_key": key.key for key in app.api_keys}
     keep(known)
-    if missing := {"publishable_key", "secret_key"} - known.keys():
-        raise Refused(
-            f"The {SLUG} application exists, but its {' and '.join(sorted(missing))} "
-            "stand in another data folder's secrets.json."
-        )
-    for step in (_client, _user):
+    for step in (_keys, _client, _user):
         known |= await step(bus, app.id, known)
         keep(known)
     names = ("publishable_key", "secret_key", "client_id", "client_secret", "user_password")
@@ -90,29 +94,48 @@ async def _application(bus: Bus) -> NewApplication:
     return made
 
 
+async def _keys(bus: Bus, app_id: str, known: Known) -> Known:
+    """Keys that we do not know are shown to nobody any more: new ones are made beside them."""
+    made: Known = {}
+    kinds: tuple[KeyType, ...] = ("publishable", "secret")
+    for kind in kinds:
+        if f"{kind}_key" not in known:
+            asked = CreateApiKey(key_type=kind, name="Demo")
+            made[f"{kind}_key"] = (await bus.call(_system(app_id), asked)).key
+    return made
+
+
 async def _client(bus: Bus, app_id: str, known: Known) -> Known:
-    """The demo client; one whose secret we do not know gets a new one."""
-    if "client_id" in known:
+    """The demo client; one whose secret we do not know gets a new one beside it."""
+    found = await _client_of(bus, app_id, known.get("client_id"))
+    if found is None:
+        made = await bus.call(
+            _system(app_id),
+            CreateClient(
+                name=CLIENT,
+                redirect_uris=CALLBACKS,
+                post_logout_redirect_uris=[uri.removesuffix("callback") for uri in CALLBACKS],
+                grant_types=["authorization_code", "refresh_token", "client_credentials"],
+                first_party=True,
+            ),
+        )
+        return {"client_id": made.client_id, "client_secret": made.client_secret or ""}
+    if known.get("client_id") == found and "client_secret" in known:
+        return {}
+    asked = RotateClientSecret(client=found, overlap=DAY)
+    fresh = await bus.call(_system(app_id), asked)
+    return {"client_id": found, "client_secret": fresh.client_secret}
+
+
+async def _client_of(bus: Bus, app_id: str, client_id: str | None) -> str | None:
+    """The client_id of the demo client where there is one."""
+    if client_id is not None:
         try:
-            await bus.call(_system(app_id), GetClient(client=known["client_id"]))
+            return (await bus.call(_system(app_id), GetClient(client=client_id))).client_id
         except ClientNotFound:
-            known.pop("client_secret", None)
-        else:
-            if "client_secret" in known:
-                return {}
-            asked = RotateClientSecret(client=known["client_id"])
-            return {"client_secret": (await bus.call(_system(app_id), asked)).client_secret}
-    made = await bus.call(
-        _system(app_id),
-        CreateClient(
-            name="Demo client",
-            redirect_uris=CALLBACKS,
-            post_logout_redirect_uris=[uri.removesuffix("callback") for uri in CALLBACKS],
-            grant_types=["authorization_code", "refresh_token", "client_credentials"],
-            first_party=True,
-        ),
-    )
-    return {"client_id": made.client_id, "client_secret": made.client_secret or ""}
+            return None
+    listed = await bus.call(_system(app_id), ListClients(limit=100))
+    return next((one.client_id for one in listed.clients if one.name == CLIENT), None)
 
 
 async def _user(bus: Bus, app_id: str, known: Known) -> Known:
