@@ -8,7 +8,6 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final
 
-from common.contracts.api_keys import CreateApiKey
 from common.contracts.clients import (
     ClientNotFound,
     CreateClient,
@@ -21,6 +20,7 @@ from aero2.embedded.secrets import password
 from aero2.failures import Refused
 from common.bus import Bus
 from common.context import Context, system_context
+from common.contracts.api_keys import CreateApiKey
 from common.contracts.identity import CreateUser, EmailTaken, Profile
 from common.contracts.tenancy import EnsureApplication, KeyType, NewApplication
 from common.ids import DASHBOARD
