@@ -65,7 +65,7 @@ class Platform:
     def caddy(self) -> Caddy | None:
         if not self.tls:
             return None
-        return Caddy(self.folder, self.host, self.port, self.ports["gateway"])
+        return Caddy(self.folder, self.host, self.port, self.ports["gateway"], self.domain)
 
     @property
     def _gateway(self) -> tuple[str, int]:
@@ -163,14 +163,11 @@ class Platform:
         )
 
     def _proxy(self, caddy: Caddy) -> Program:
-        async def handshakes() -> bool:
-            return await caddy.ready(self.domain)
-
         return Program(
             "proxy",
             caddy.command(),
             dict(os.environ),
-            ready=handshakes,
+            ready=caddy.ready,
             prepare=caddy.prepare,
             stage=PROXY,
         )

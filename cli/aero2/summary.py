@@ -10,8 +10,6 @@ from pathlib import Path
 from typing import Any
 
 from rich.console import Console
-from rich.panel import Panel
-from rich.table import Table
 from rich.text import Text
 
 from aero2.demo import Demo
@@ -89,27 +87,27 @@ def show(
     folder: Path,
     ca: Path | None = None,
 ) -> None:
-    """A page at the terminal. Addresses, keys and snippets stand alone, so that they can be
-    copied."""
+    """A page at the terminal. Nothing is wrapped or framed, so that everything can be copied."""
     demo = summary.demo
-    rows = Table.grid(padding=(0, 2))
-    rows.add_column(style="dim", no_wrap=True)
-    rows.add_column(overflow="fold")
+    console.rule(f"[bold green]Aero2 is running[/] [dim]({took:.1f} s)[/]", align="left")
     for name, shown in {
         "Dashboard": summary.dashboard_url,
         "Owner link": summary.owner_link,
-        "Mail": f"{summary.mail_url}   (every mail Aero2 sends, to read here)",
-        "": "",
+        "Mail": summary.mail_url,
         "Demo application": demo.url,
-        "Demo user": f"{demo.user}   password {demo.user_password}",
+        "Demo user": f"{demo.user}  password {demo.user_password}",
         "Publishable key": demo.publishable_key,
         "Secret key": demo.secret_key,
         "Client id": demo.client_id,
         "Client secret": demo.client_secret,
     }.items():
-        rows.add_row(name, Text(shown))
-    console.print(Panel(rows, title=f"Aero2 is running ({took:.1f} s)", border_style="green"))
-    console.print("The owner link works once and makes you this deployment's operator.\n")
+        console.print(Text(f"{name:18}", style="dim") + Text(shown), soft_wrap=True)
+    console.print()
+    console.print(
+        "The owner link works once and makes you this deployment's operator. "
+        "Every mail that Aero2 sends can be read at the mail address.\n",
+        style="dim",
+    )
     _copyable(console, "A token for the demo client:", curl(demo, ca))
     _copyable(console, "The demo's users, as your backend asks:", curl_api(demo, ca))
     _copyable(console, "An API that takes the demo's tokens (main.py):", snippet)

