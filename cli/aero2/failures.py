@@ -6,6 +6,8 @@ from contextlib import contextmanager
 import typer
 from rich.console import Console
 
+from common.problems import Problem
+
 
 class Refused(Exception):
     """The command cannot go on. The message is shown as it is, without a traceback; `detail` is
@@ -18,14 +20,19 @@ class Refused(Exception):
 
 @contextmanager
 def told() -> Iterator[None]:
-    """Show a Refused as its sentence and end the command with exit code 1."""
+    """Show a Refused, or a Problem that a service answered, as its sentence and end the command
+    with exit code 1."""
     try:
         yield
     except Refused as refused:
-        console = Console(stderr=True)
-        if refused.detail:
-            console.print(
-                refused.detail, style="dim", markup=False, highlight=False, soft_wrap=True
-            )
-        console.print(str(refused), style="bold red", markup=False, highlight=False, soft_wrap=True)
-        raise typer.Exit(1) from None
+        _show(str(refused), refused.detail)
+    except Problem as problem:
+        _show(f"Aero2 answered: {problem.detail or problem.title}", "")
+
+
+def _show(sentence: str, detail: str) -> None:
+    console = Console(stderr=True, soft_wrap=True, markup=False, highlight=False)
+    if detail:
+        console.print(detail, style="dim")
+    console.print(sentence, style="bold red")
+    raise typer.Exit(1) from None
