@@ -16,6 +16,7 @@ from typing import Any, Final
 import psutil
 
 from aero2.embedded.folder import Folder
+from aero2.failures import Refused
 
 REGISTER: Final = "run/children.json"
 SERVERS: Final = ("postgres", "initdb", "nats-server")
@@ -41,7 +42,10 @@ class Account:
                 return cls._of(pwd.getpwnam(name))
             except KeyError:
                 continue
-        raise LookupError("this system has neither an account postgres nor nobody")
+        raise Refused(
+            "PostgreSQL refuses to run as root, and this system has neither an account postgres "
+            "nor nobody. Run this as an ordinary user."
+        )
 
     @classmethod
     def _of(cls, entry: pwd.struct_passwd) -> Account:
@@ -51,6 +55,11 @@ class Account:
         """The command before a command that makes it run under this account. Where a path lies
         behind a folder that the account may not enter (a root's home), it may look in there, and
         nothing more."""
+        if shutil.which("setpriv") is None:
+            raise Refused(
+                "PostgreSQL refuses to run as root, and changing accounts needs setpriv "
+                "(package util-linux). Install it, or run this as an ordinary user."
+            )
         plain = ["setpriv", f"--reuid={self.uid}", f"--regid={self.gid}", "--clear-groups"]
         tests = [word for path in needed for word in ("-a", "-e", str(path))][1:]
         if subprocess.run([*plain, "test", *tests], check=False).returncode == 0:
