@@ -8,6 +8,11 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final
 
+from aero2.embedded.secrets import password
+from aero2.failures import Refused
+from common.bus import Bus
+from common.context import Context, system_context
+from common.contracts.api_keys import CreateApiKey
 from common.contracts.clients import (
     ClientNotFound,
     CreateClient,
@@ -15,12 +20,6 @@ from common.contracts.clients import (
     ListClients,
     RotateClientSecret,
 )
-
-from aero2.embedded.secrets import password
-from aero2.failures import Refused
-from common.bus import Bus
-from common.context import Context, system_context
-from common.contracts.api_keys import CreateApiKey
 from common.contracts.identity import CreateUser, EmailTaken, Profile
 from common.contracts.tenancy import EnsureApplication, KeyType, NewApplication
 from common.ids import DASHBOARD
