@@ -1308,6 +1308,9 @@ GRANT SELECT, INSERT, UPDATE, DELETE ON
     applications, deleted_slugs, application_api_keys, custom_domains, organizations,
     organization_members, organization_invitations, organization_domains
     TO aero2_tenancy;
+-- Members are shown and invitations matched by name and address, in one round trip (ADR 0003).
+GRANT SELECT (app_id, id, email, email_normalized, email_verified, name, picture, disabled)
+    ON users TO aero2_tenancy;
 GRANT SELECT ON audit_logs TO aero2_tenancy;
 GRANT SELECT, INSERT ON audit_chain, audit_checkpoints TO aero2_tenancy;
 GRANT SELECT (app_id, id, email, name) ON users TO aero2_tenancy;  -- whom a record names (ADR 0003)

@@ -8,6 +8,7 @@ from common.service import Links, open_stores, run
 from tenancy import audit_retention, provisioning
 from tenancy.audit_sealing import Sealing
 from tenancy.deps import Deps
+from tenancy.dns import Dns
 from tenancy.handlers import HANDLERS
 from tenancy.hosts import Hosts
 from tenancy.key_usage import KeyUsage
@@ -28,6 +29,7 @@ async def start(settings: TenancySettings, links: Links) -> tuple[Deps, Handlers
         cursors=Cursors(settings.keys),
         hosts=Hosts(settings.scheme, settings.domain),
         usage=KeyUsage(stores.platform),
+        dns=Dns([server.strip() for server in settings.dns_servers.split(",") if server.strip()]),
         bootstrap_keys_file=settings.bootstrap_keys_file,
         slug_quarantine_days=settings.slug_quarantine_days,
     )

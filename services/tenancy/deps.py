@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Protocol
 
 from common.bus import Bus
@@ -14,6 +14,7 @@ from common.cursors import Cursors
 from common.db import Database
 from common.sealing import Sealer
 from common.tenants import Tenants
+from tenancy.dns import Dns
 from tenancy.hosts import Hosts
 from tenancy.key_usage import KeyUsage
 
@@ -37,5 +38,6 @@ class Deps:
     cursors: Cursors
     hosts: Hosts
     usage: KeyUsage
+    dns: Dns = field(default_factory=Dns)
     bootstrap_keys_file: str | None = None
     slug_quarantine_days: int = 365

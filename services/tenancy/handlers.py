@@ -8,9 +8,21 @@ from common.bus import Handler
 from common.contracts import api_keys as keys
 from common.contracts import applications as changes
 from common.contracts import audit_log
+from common.contracts import organizations as orgs
 from common.contracts import tenancy as contracts
 from common.contracts.base import Request
-from tenancy import api_keys, app_settings, application_changes, applications, audit, tenants
+from tenancy import (
+    api_keys,
+    app_settings,
+    application_changes,
+    applications,
+    audit,
+    invitations,
+    members,
+    org_domains,
+    organizations,
+    tenants,
+)
 
 HANDLERS: dict[type[Request[Any]], Handler] = {
     contracts.ResolveHost: tenants.resolve,
@@ -26,6 +38,29 @@ HANDLERS: dict[type[Request[Any]], Handler] = {
     changes.GetSettings: app_settings.get,
     changes.UpdateSettings: app_settings.update,
     contracts.VerifyApiKey: api_keys.verify,
+    orgs.CreateOrganization: organizations.create,
+    orgs.ListOrganizations: organizations.list_,
+    orgs.GetOrganization: organizations.get,
+    orgs.UpdateOrganization: organizations.update,
+    orgs.DeleteOrganization: organizations.delete,
+    orgs.SwitchOrganization: organizations.switch,
+    orgs.EnsurePersonalTeam: organizations.personal,
+    orgs.ListMembers: members.list_,
+    orgs.AddMember: members.add,
+    orgs.ChangeMemberRole: members.change_role,
+    orgs.RemoveMember: members.remove,
+    orgs.JoinByDomain: members.join_by_domain,
+    orgs.InviteMember: invitations.invite,
+    orgs.ListOrganizationInvitations: invitations.list_,
+    orgs.ResendOrganizationInvitation: invitations.resend,
+    orgs.RevokeOrganizationInvitation: invitations.revoke,
+    orgs.GetOrganizationOffer: invitations.offer,
+    orgs.AcceptOrganizationInvitation: invitations.accept,
+    orgs.AddOrganizationDomain: org_domains.add,
+    orgs.ListOrganizationDomains: org_domains.list_,
+    orgs.VerifyOrganizationDomain: org_domains.verify,
+    orgs.UpdateOrganizationDomain: org_domains.update,
+    orgs.DeleteOrganizationDomain: org_domains.delete,
     keys.ListApiKeys: api_keys.list_,
     keys.CreateApiKey: api_keys.create,
     keys.RevokeApiKey: api_keys.revoke,

@@ -14,6 +14,10 @@ class TenancySettings(DatabaseSettings):
     sweep_every: float = Field(
         default=5.0, gt=0, le=3600, description="Seconds between looks for unfinished applications."
     )
+    dns_servers: str = Field(
+        default="",
+        description="Where domains are proven, `address[:port]`, comma separated; empty: the machine's.",
+    )
     slug_quarantine_days: int = Field(
         default=365, ge=0, le=36_500, description="A deleted application's slug is not given away."
     )

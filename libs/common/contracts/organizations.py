@@ -380,10 +380,6 @@ class DomainNotProven(Conflict):
     code, title = "domain_not_proven", "The TXT record is not there yet."
 
 
-class PublicDomain(Conflict):
-    code, title = "public_domain", "Anybody can get an address there: it cannot be yours alone."
-
-
 class OrganizationDomain(Contract):
     """Prove it with a TXT record `record_value` at `record_name`."""
 
@@ -405,8 +401,7 @@ class OrganizationDomains(Contract):
 class AddOrganizationDomain(
     Request[OrganizationDomain], subject="tenancy.organization_domain.create", needs=KNOWN
 ):
-    """By its admins. Anybody may claim, only who proves it holds it. Raises DomainTaken,
-    PublicDomain."""
+    """By its admins. Anybody may claim, only who proves it holds it. Raises DomainTaken."""
 
     org_id: Id
     domain: Domain

@@ -1,0 +1,171 @@
+"""Who belongs to an organization, as what."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from common.contracts.organizations import Member
+from common.db import Db, many, maybe, run, value
+
+
+async def insert(db: Db, *, app_id: str, org_id: str, user_id: str, role: str) -> bool:
+    """False where he is a member already, whatever his role."""
+    return (
+        await run(
+            db,
+            """
+        INSERT INTO organization_members (app_id, org_id, user_id, role_id)
+        VALUES ($1, $2, $3, $4) ON CONFLICT DO NOTHING
+        """,
+            app_id,
+            org_id,
+            user_id,
+            role,
+        )
+        == 1
+    )
+
+
+async def by_id(db: Db, *, app_id: str, org_id: str, user_id: str) -> Member | None:
+    return await maybe(
+        db,
+        Member,
+        """
+        SELECT m.user_id, u.email, u.name, u.picture, m.role_id AS role, m.created_at
+        FROM organization_members m
+        JOIN users u ON u.app_id = $1 AND u.id = m.user_id
+        WHERE m.app_id = $1 AND m.org_id = $2 AND m.user_id = $3
+        """,
+        app_id,
+        org_id,
+        user_id,
+    )
+
+
+async def page(
+    db: Db, *, app_id: str, org_id: str, after: tuple[str | None, str | None], limit: int
+) -> list[Member]:
+    return await many(
+        db,
+        Member,
+        """
+        SELECT m.user_id, u.email, u.name, u.picture, m.role_id AS role, m.created_at
+        FROM organization_members m
+        JOIN users u ON u.app_id = $1 AND u.id = m.user_id
+        WHERE m.app_id = $1 AND m.org_id = $2
+          AND ($3::text IS NULL
+               OR (m.created_at, m.user_id) > ($3::text::timestamptz, $4::uuid))
+        ORDER BY m.created_at, m.user_id LIMIT $5
+        """,
+        app_id,
+        org_id,
+        after[0],
+        after[1],
+        limit,
+    )
+
+
+async def has_address(db: Db, *, app_id: str, org_id: str, email: str) -> bool:
+    return bool(
+        await value(
+            db,
+            """
+            SELECT EXISTS (
+                SELECT FROM users u
+                JOIN organization_members m
+                    ON m.app_id = $1 AND m.org_id = $2 AND m.user_id = u.id
+                WHERE u.app_id = $1 AND u.email_normalized = lower($3)
+            )
+            """,
+            app_id,
+            org_id,
+            email,
+        )
+    )
+
+
+async def another_admin(db: Db, *, app_id: str, org_id: str, than: str) -> bool:
+    """The organization's row is locked, so the answer holds until the transaction ends."""
+    return bool(
+        await value(
+            db,
+            """
+            SELECT EXISTS (
+                SELECT FROM organization_members
+                WHERE app_id = $1 AND org_id = $2 AND role_id = 'admin' AND user_id <> $3
+            )
+            """,
+            app_id,
+            org_id,
+            than,
+        )
+    )
+
+
+async def change_role(db: Db, *, app_id: str, org_id: str, user_id: str, role: str) -> None:
+    await run(
+        db,
+        """
+        UPDATE organization_members SET role_id = $4, updated_at = now()
+        WHERE app_id = $1 AND org_id = $2 AND user_id = $3
+        """,
+        app_id,
+        org_id,
+        user_id,
+        role,
+    )
+
+
+async def delete(db: Db, *, app_id: str, org_id: str, user_id: str) -> None:
+    await run(
+        db,
+        "DELETE FROM organization_members WHERE app_id = $1 AND org_id = $2 AND user_id = $3",
+        app_id,
+        org_id,
+        user_id,
+    )
+
+
+@dataclass(frozen=True)
+class Joined:
+    org_id: str
+    role: str
+
+
+async def join_by_domain(db: Db, *, app_id: str, user_id: str) -> list[Joined]:
+    """Only by an address that is verified, and where the domain is proven and open."""
+    return await many(
+        db,
+        Joined,
+        """
+        INSERT INTO organization_members (app_id, org_id, user_id, role_id)
+        SELECT d.app_id, d.org_id, u.id, d.role_id
+        FROM users u
+        JOIN organization_domains d
+            ON d.app_id = $1 AND d.domain = split_part(u.email_normalized, '@', 2)
+        WHERE u.app_id = $1 AND u.id = $2 AND u.email_verified AND NOT u.disabled
+          AND d.verified_at IS NOT NULL AND d.auto_join
+        ON CONFLICT DO NOTHING
+        RETURNING org_id, role_id AS role
+        """,
+        app_id,
+        user_id,
+    )
+
+
+@dataclass(frozen=True)
+class Person:
+    """What a mail says of whoever invites, and what a team is named after."""
+
+    email: str | None
+    name: str | None
+
+
+async def person(db: Db, *, app_id: str, user_id: str) -> Person | None:
+    return await maybe(
+        db,
+        Person,
+        "SELECT email, name FROM users WHERE app_id = $1 AND id = $2",
+        app_id,
+        user_id,
+    )

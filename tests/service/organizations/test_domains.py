@@ -1,0 +1,166 @@
+"""E-mail domains: proven by a TXT record, then open to whoever has a verified address there."""
+
+from __future__ import annotations
+
+import pytest
+from tests.service.organizations.conftest import World
+
+from common.context import SYSTEM_CALLER, Caller
+from common.contracts.organizations import (
+    AddOrganizationDomain,
+    DeleteOrganizationDomain,
+    DomainNotFound,
+    DomainNotProven,
+    DomainTaken,
+    JoinByDomain,
+    ListOrganizationDomains,
+    OrganizationDomain,
+    OrganizationDomainChanges,
+    OrganizationNotFound,
+    UpdateOrganizationDomain,
+    VerifyOrganizationDomain,
+)
+from common.problems import Forbidden, Invalid, Unavailable
+from tenancy.dns import Dns
+
+
+async def proven(world: World, admin: Caller, domain: str) -> OrganizationDomain:
+    org = await world.organization(admin)
+    added = await world.call(AddOrganizationDomain(org_id=org.id, domain=domain), admin)
+    world.names.texts[added.record_name] = ["v=spf1 -all", added.record_value]
+    return await world.call(VerifyOrganizationDomain(org_id=org.id, domain_id=added.id), admin)
+
+
+async def join(world: World, who: Caller, app_id: str | None = None) -> list[str]:
+    return (await world.call(JoinByDomain(user_id=who.id or ""), SYSTEM_CALLER, app_id)).org_ids
+
+
+async def test_domain_holds_only_once_proven(world: World) -> None:
+    """Without the record nothing is proven and nobody joins; with it the domain holds."""
+    ada = await world.user()
+    org = await world.organization(ada)
+    added = await world.call(AddOrganizationDomain(org_id=org.id, domain="acme.test"), ada)
+    verify = VerifyOrganizationDomain(org_id=org.id, domain_id=added.id)
+    bob = await world.user("bob@acme.test")
+    with pytest.raises(DomainNotProven):
+        await world.call(verify, ada)
+    assert await join(world, bob) == []
+    world.names.texts["_aero2-challenge.acme.test"] = [added.record_value + "x"]
+    with pytest.raises(DomainNotProven):
+        await world.call(verify, ada)
+    world.names.texts["_aero2-challenge.acme.test"] = [added.record_value]
+
+    assert (await world.call(verify, ada)).verified_at is not None
+    assert await join(world, bob) == [org.id]
+    assert (await world.rights(bob, org_id=org.id)).org_role == "member"
+    assert (world.a, "rights", bob.id) in world.changes.heard
+    assert (await world.events())[-3:] == [
+        "org_domain_added",
+        "org_domain_verified",
+        "member_added",
+    ]
+
+
+async def test_only_a_verified_address_joins(world: World) -> None:
+    """Unverified, of a subdomain, disabled, or in another application: nobody joins; nobody twice."""
+    ada = await world.user()
+    domain = await proven(world, ada, "verified.test")
+    unverified, disabled = await world.user("u@verified.test"), await world.user("d@verified.test")
+    await world.owner.execute(
+        "UPDATE users SET email_verified = false WHERE id = $1", unverified.id
+    )
+    await world.owner.execute("UPDATE users SET disabled = true WHERE id = $1", disabled.id)
+    sub = await world.user("s@mail.verified.test")
+    foreign = await world.user("f@verified.test", world.b)
+    bob = await world.user("Bob@VERIFIED.test")
+
+    assert [await join(world, who) for who in (unverified, disabled, sub)] == [[], [], []]
+    assert await join(world, foreign, world.b) == []
+    assert await join(world, bob) == [domain.org_id]
+    assert await join(world, bob) == []
+
+
+async def test_closed_domain_lets_nobody_join(world: World) -> None:
+    """auto_join off keeps the proof and closes the door; the role of those who join can be set."""
+    ada = await world.user()
+    domain = await proven(world, ada, "closed.test")
+    ids = {"org_id": domain.org_id, "domain_id": domain.id}
+    await world.call(
+        UpdateOrganizationDomain(**ids, changes=OrganizationDomainChanges(auto_join=False)), ada
+    )
+    assert await join(world, await world.user("a@closed.test")) == []
+    changed = await world.call(
+        UpdateOrganizationDomain(
+            **ids, changes=OrganizationDomainChanges(auto_join=True, role="admin")
+        ),
+        ada,
+    )
+    assert changed.verified_at is not None
+    bob = await world.user("b@closed.test")
+    await join(world, bob)
+    assert (await world.rights(bob, org_id=domain.org_id)).org_role == "admin"
+
+
+async def test_one_proven_owner_in_an_application(world: World) -> None:
+    """Two may claim a domain, one proves it; another application has its own owner."""
+    ada, bob = await world.user(), await world.user()
+    mine, his = await world.organization(ada), await world.organization(bob)
+    one = await world.call(AddOrganizationDomain(org_id=mine.id, domain="both.test"), ada)
+    two = await world.call(AddOrganizationDomain(org_id=his.id, domain="both.test"), bob)
+    world.names.texts[one.record_name] = [one.record_value, two.record_value]
+    await world.call(VerifyOrganizationDomain(org_id=mine.id, domain_id=one.id), ada)
+
+    with pytest.raises(DomainTaken):
+        await world.call(VerifyOrganizationDomain(org_id=his.id, domain_id=two.id), bob)
+    with pytest.raises(DomainTaken):
+        await world.call(
+            AddOrganizationDomain(org_id=(await world.organization(bob)).id, domain="both.test"),
+            bob,
+        )
+
+
+async def test_domains_are_for_admins(world: World) -> None:
+    """Members and strangers neither see nor change them."""
+    ada, bob, eve = await world.user(), await world.user(), await world.user()
+    domain = await proven(world, ada, "admins.test")
+    await world.join(domain.org_id, bob)
+    for request in (
+        AddOrganizationDomain(org_id=domain.org_id, domain="x.test"),
+        ListOrganizationDomains(org_id=domain.org_id),
+        VerifyOrganizationDomain(org_id=domain.org_id, domain_id=domain.id),
+        DeleteOrganizationDomain(org_id=domain.org_id, domain_id=domain.id),
+    ):
+        with pytest.raises(Forbidden):
+            await world.call(request, bob)
+        with pytest.raises(OrganizationNotFound):
+            await world.call(request, eve)
+
+
+async def test_removed_domain_keeps_its_members(world: World) -> None:
+    """Giving a domain up throws nobody out; another organization's id does not reach it."""
+    ada = await world.user()
+    domain = await proven(world, ada, "gone.test")
+    bob = await world.user("bob@gone.test")
+    await join(world, bob)
+    other = await world.organization(ada, "Other")
+    with pytest.raises(DomainNotFound):
+        await world.call(DeleteOrganizationDomain(org_id=other.id, domain_id=domain.id), ada)
+    await world.call(DeleteOrganizationDomain(org_id=domain.org_id, domain_id=domain.id), ada)
+
+    assert (await world.rights(bob, org_id=domain.org_id)).org_role == "member"
+    assert await join(world, await world.user("new@gone.test")) == []
+
+
+@pytest.mark.parametrize("domain", ["acme", "ACME.test", "a b.test", "-a.test", "a..test", "*.x"])
+async def test_bad_domains_are_refused(world: World, domain: str) -> None:
+    """Only lower-case names of two labels or more."""
+    ada = await world.user()
+    org = await world.organization(ada)
+    with pytest.raises((Invalid, ValueError)):
+        await world.call(AddOrganizationDomain(org_id=org.id, domain=domain), ada)
+
+
+async def test_silent_name_server_is_no_proof_and_no_denial(world: World) -> None:
+    """Where no name server answers, the caller is told to try again."""
+    with pytest.raises(Unavailable):
+        await Dns(["127.0.0.1:9"]).txt("x.test")

@@ -1,0 +1,246 @@
+"""Organizations: who makes, sees, changes and removes them."""
+
+from __future__ import annotations
+
+import asyncio
+
+import pytest
+from tests.service.organizations.conftest import SECRET_KEY, World
+
+from common.context import SYSTEM_CALLER, Caller
+from common.contracts.organizations import (
+    CreateOrganization,
+    DeleteOrganization,
+    EnsurePersonalTeam,
+    GetOrganization,
+    ListOrganizations,
+    NoOrganizationsHere,
+    OrganizationChanges,
+    OrganizationNotFound,
+    OrgSlugTaken,
+    PersonalTeam,
+    SwitchOrganization,
+    TeamOwnsApplications,
+    UpdateOrganization,
+)
+from common.problems import Forbidden, Invalid, Unauthenticated
+
+
+async def test_whoever_makes_it_is_its_admin(world: World) -> None:
+    """The maker is the first admin; the slug is made of the name, unique in the application."""
+    ada = await world.user()
+    one = await world.organization(ada, "Acme & Co")
+    two = await world.organization(ada, "Acme & Co")
+
+    assert (one.slug, one.role) == ("acme-co", "admin")
+    assert two.slug.startswith("acme-co-")
+    assert (await world.rights(ada, org_id=one.id)).org_role == "admin"
+    assert await world.events() == ["org_created", "member_added"] * 2
+    assert (world.a, "rights", ada.id) in world.changes.heard
+
+
+async def test_slug_is_unique_per_application(world: World) -> None:
+    """The same slug lives in two applications, not twice in one."""
+    ada = await world.user()
+    bob = await world.user(app_id=world.b)
+    await world.call(CreateOrganization(name="Acme", slug="acme"), ada)
+    await world.call(CreateOrganization(name="Acme", slug="acme"), bob, world.b)
+    other = await world.organization(ada, "Other")
+
+    with pytest.raises(OrgSlugTaken):
+        await world.call(CreateOrganization(name="Acme", slug="acme"), ada)
+    with pytest.raises(OrgSlugTaken):
+        await world.call(
+            UpdateOrganization(org_id=other.id, changes=OrganizationChanges(slug="acme")), ada
+        )
+
+
+@pytest.mark.parametrize("slug", ["ab", "Acme", "a--b", "-ab", "ab-", "1ab", "a_b", "a" * 64])
+async def test_bad_slugs_are_refused(world: World, slug: str) -> None:
+    """3 to 63 of a–z, 0–9 and single hyphens, beginning with a letter, not ending with a hyphen."""
+    with pytest.raises((Invalid, ValueError)):
+        await world.call(CreateOrganization(name="x", slug=slug), SECRET_KEY)
+
+
+async def test_strangers_do_not_find_it(world: World) -> None:
+    """For who does not belong to it, and for another application, it is not there."""
+    ada, eve = await world.user(), await world.user()
+    org = await world.organization(ada)
+    foreign = await world.user(app_id=world.b)
+    for request in (
+        GetOrganization(org_id=org.id),
+        UpdateOrganization(org_id=org.id, changes=OrganizationChanges(name="x")),
+        DeleteOrganization(org_id=org.id),
+    ):
+        with pytest.raises(OrganizationNotFound):
+            await world.call(request, eve)
+        with pytest.raises(OrganizationNotFound):
+            await world.call(request, foreign, world.b)
+        with pytest.raises(OrganizationNotFound):
+            await world.call(request, SECRET_KEY, world.b)
+        with pytest.raises(Unauthenticated):
+            await world.call(request, Caller())
+
+
+async def test_members_see_and_admins_change(world: World) -> None:
+    """A member reads it and is refused any change; private metadata is for the application alone."""
+    ada, bob = await world.user(), await world.user()
+    org = await world.organization(ada)
+    await world.join(org.id, bob)
+    changes = OrganizationChanges(name="New", public_metadata={"plan": "x"})
+
+    assert (await world.call(GetOrganization(org_id=org.id), bob)).role == "member"
+    for request in (
+        UpdateOrganization(org_id=org.id, changes=changes),
+        DeleteOrganization(org_id=org.id),
+    ):
+        with pytest.raises(Forbidden):
+            await world.call(request, bob)
+    changed = await world.call(UpdateOrganization(org_id=org.id, changes=changes), ada)
+    assert (changed.name, changed.public_metadata, changed.slug) == ("New", {"plan": "x"}, org.slug)
+    private = OrganizationChanges(private_metadata={"crm": 7})
+    with pytest.raises(Forbidden):
+        await world.call(UpdateOrganization(org_id=org.id, changes=private), ada)
+    await world.call(UpdateOrganization(org_id=org.id, changes=private), SECRET_KEY)
+    assert (await world.call(GetOrganization(org_id=org.id), ada)).private_metadata is None
+    seen = await world.call(GetOrganization(org_id=org.id), SECRET_KEY)
+    assert (seen.private_metadata, seen.role) == ({"crm": 7}, None)
+
+
+async def test_metadata_has_a_limit(world: World) -> None:
+    """More than 16 KiB of metadata is refused."""
+    with pytest.raises((Invalid, ValueError)):
+        await world.call(
+            CreateOrganization(name="x", public_metadata={"x": "y" * 17_000}), SECRET_KEY
+        )
+
+
+async def test_lists_show_ones_own_or_all(world: World) -> None:
+    """A user lists his own; all of them only with organizations:read; pages go on."""
+    ada, bob = await world.user(), await world.user()
+    for n in range(3):
+        await world.organization(ada, f"Ada {n}")
+    await world.organization(bob, "Bob")
+
+    first = await world.call(ListOrganizations(limit=2), ada)
+    rest = await world.call(ListOrganizations(limit=2, cursor=first.next), ada)
+    assert [o.name for o in (*first.organizations, *rest.organizations)] == [
+        "Ada 0",
+        "Ada 1",
+        "Ada 2",
+    ]
+    assert rest.next is None
+    with pytest.raises(Forbidden):
+        await world.call(ListOrganizations(all=True), ada)
+    everything = await world.call(ListOrganizations(), SECRET_KEY)
+    assert [o.name for o in everything.organizations] == ["Ada 0", "Ada 1", "Ada 2", "Bob"]
+    found = await world.call(ListOrganizations(search="BO"), SECRET_KEY)
+    assert [o.name for o in found.organizations] == ["Bob"]
+
+
+async def test_application_may_keep_creation_to_itself(world: World) -> None:
+    """With organizations_by_users off only holders of organizations:write make one."""
+    world.a = await world.application(organizations_by_users=False)
+    ada = await world.user()
+    with pytest.raises(NoOrganizationsHere):
+        await world.organization(ada)
+    made = await world.call(CreateOrganization(name="Acme", admin_user_id=ada.id), SECRET_KEY)
+
+    assert (await world.rights(ada, org_id=made.id)).org_role == "admin"
+
+
+async def test_user_makes_nobody_else_admin(world: World) -> None:
+    """Without organizations:write one neither names another admin nor writes private metadata."""
+    ada, bob = await world.user(), await world.user()
+    for new in (
+        CreateOrganization(name="x", admin_user_id=bob.id),
+        CreateOrganization(name="x", private_metadata={"a": 1}),
+    ):
+        with pytest.raises(Forbidden):
+            await world.call(new, ada)
+
+
+async def test_switching_gives_a_new_session(world: World) -> None:
+    """Only a member switches; identity is asked once, and the switch stands in the log."""
+    ada, eve = await world.user(), await world.user()
+    org = await world.organization(ada)
+    begun = await world.call(SwitchOrganization(org_id=org.id), ada)
+
+    assert begun.token == "fresh"
+    [(app_id, asked)] = world.switched.asked
+    assert (app_id, asked.session_id, asked.org_id) == (world.a, ada.session_id, org.id)
+    assert (await world.events())[-1] == "org_activated"
+    with pytest.raises(OrganizationNotFound):
+        await world.call(SwitchOrganization(org_id=org.id), eve)
+    assert len(world.switched.asked) == 1
+
+
+async def test_personal_team_is_made_once(world: World) -> None:
+    """However often and at once it is asked for, a developer has one personal team."""
+    dev = await world.developer()
+    asked = EnsurePersonalTeam(user_id=dev.id or "", name="Ada Lovelace")
+    made = await asyncio.gather(
+        *(world.call(asked, SYSTEM_CALLER, world.dashboard) for _ in range(6))
+    )
+
+    assert len({team.id for team in made}) == 1
+    assert made[0].is_personal
+    assert made[0].name == "Ada Lovelace"
+    assert (await world.rights(dev, world.dashboard)).teams == [made[0].id]
+
+
+async def test_personal_team_stays(world: World) -> None:
+    """A personal team cannot be deleted."""
+    dev = await world.developer()
+    team = await world.call(
+        EnsurePersonalTeam(user_id=dev.id or ""), SYSTEM_CALLER, world.dashboard
+    )
+    with pytest.raises(PersonalTeam):
+        await world.call(DeleteOrganization(org_id=team.id), dev, world.dashboard)
+
+
+async def test_team_that_owns_applications_stays(world: World) -> None:
+    """Deleting a team never orphans an application."""
+    dev = await world.developer()
+    team = await world.call(CreateOrganization(name="Owners"), dev, world.dashboard)
+    await world.owner.execute(
+        "UPDATE applications SET owner_org_id = $1 WHERE id = $2", team.id, world.a
+    )
+    with pytest.raises(TeamOwnsApplications):
+        await world.call(DeleteOrganization(org_id=team.id), dev, world.dashboard)
+    await world.owner.execute("UPDATE applications SET owner_org_id = NULL WHERE id = $1", world.a)
+    await world.call(DeleteOrganization(org_id=team.id), dev, world.dashboard)
+
+
+async def test_read_only_developer_changes_no_team(world: World) -> None:
+    """The dashboard's role member sees teams and makes or changes none, even as admin of one."""
+    reader = await world.developer("member")
+    dev = await world.developer()
+    team = await world.call(CreateOrganization(name="Team"), dev, world.dashboard)
+    await world.owner.execute(
+        "INSERT INTO organization_members (app_id, org_id, user_id, role_id)"
+        " VALUES ($1, $2, $3, 'admin')",
+        world.dashboard,
+        team.id,
+        reader.id,
+    )
+
+    assert (await world.call(GetOrganization(org_id=team.id), reader, world.dashboard)).id
+    for request in (
+        CreateOrganization(name="Mine"),
+        UpdateOrganization(org_id=team.id, changes=OrganizationChanges(name="x")),
+    ):
+        with pytest.raises(Forbidden):
+            await world.call(request, reader, world.dashboard)
+
+
+async def test_operator_sees_every_team(world: World) -> None:
+    """An operator sees and manages teams he does not belong to."""
+    dev, operator = await world.developer(), await world.developer("operator")
+    team = await world.call(CreateOrganization(name="Team"), dev, world.dashboard)
+    changes = OrganizationChanges(name="Seized")
+
+    renamed = await world.call(
+        UpdateOrganization(org_id=team.id, changes=changes), operator, world.dashboard
+    )
+    assert (renamed.name, renamed.role) == ("Seized", None)
