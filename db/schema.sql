@@ -17,7 +17,7 @@
 --    index that begins with what it looks for. Else Postgres, planning while tables are still empty,
 --    finds all indexes equally cheap, may take one that knows nothing but the application, and keeps
 --    that plan while the table grows: each sign-in then reads every session of the application.
---    tests/service/db/test_plans.py holds it. The seeds' idx_idps_app_enabled and
+--    tests/service/db/test_plans.py holds it (docs/adr/0004). The seeds' idx_idps_app_enabled and
 --    idx_oauth_clients_app_enabled are served by the primary key.
 --  * Constraint names are part of the interface: handlers turn a violated constraint into a
 --    domain error by its name, as `common.db.violated` gives it.

@@ -53,12 +53,8 @@ class Script:
 
 
 def folder() -> Path:
-    """Where the SQL files are: beside the code, or inside the installed package."""
-    here = Path(__file__).resolve().parent
-    return next(
-        (found for found in (here.parents[1] / "db", here / "db") if (found / SCHEMA).exists()),
-        here.parents[1] / "db",
-    )
+    """The repository's db/, which the image has in the same place."""
+    return Path(__file__).resolve().parents[2] / "db"
 
 
 async def migrate(
