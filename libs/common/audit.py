@@ -2,7 +2,8 @@
 
 A record is written in the transaction of the work it describes: it exists if and only if the work
 was committed. Beside it a row of the outbox, which the relay hands to JetStream. Activity goes to
-the stream directly and costs the request nothing.
+the stream directly and costs the request nothing. A message on the stream holds one event a line:
+a record stands alone, activity comes in batches.
 """
 
 from __future__ import annotations
@@ -27,6 +28,8 @@ log = logs.get(__name__)
 
 STREAM: Final = "AUDIT"
 SUBJECTS: Final = ["audit.>"]
+BATCH: Final = 500
+"""Events in one message of activity, at most: well below the bus's largest message."""
 AGENT: Final = 500
 """Characters kept of what a client says of itself."""
 
@@ -143,15 +146,23 @@ class Activity:
             await self.flush()
 
     async def flush(self) -> None:
+        """One message for all that happened of one type in one application: a line for each
+        event. The stream syncs every message to disk, so a message an event would cost more than
+        the work it tells of."""
         while self._waiting:
-            made = self._waiting[0]
-            try:
-                await self.nc.publish(
-                    made.subject, made.payload(), headers={"Nats-Msg-Id": made.id}
-                )
-            except (nats.errors.Error, OSError):
-                return  # kept, and tried again
-            self._waiting.popleft()
+            batch = [self._waiting.popleft() for _ in range(min(BATCH, len(self._waiting)))]
+            groups: dict[str, list[Entry]] = {}
+            for made in batch:
+                groups.setdefault(made.subject, []).append(made)
+            while groups:
+                subject, group = next(iter(groups.items()))
+                body = b"\n".join(made.payload() for made in group)
+                try:
+                    await self.nc.publish(subject, body, headers={"Nats-Msg-Id": group[0].id})
+                except (nats.errors.Error, OSError):  # kept, and tried again
+                    self._waiting.extendleft(made for kept in groups.values() for made in kept)
+                    return
+                del groups[subject]
         if self._lost:
             log.warning("activity dropped", count=self._lost)
             self._lost = 0

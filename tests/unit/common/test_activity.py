@@ -1,0 +1,66 @@
+"""Activity: batched by type and application, kept while the bus is away."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+import nats.errors
+import orjson
+
+from common.audit import Activity
+from common.contracts.audit import ClientTokenIssued, LoginFailed
+from common.ids import new_id
+from common.testing import context
+
+
+@dataclass
+class Stream:
+    """Takes messages, except for subjects that are away."""
+
+    taken: list[tuple[str, bytes, dict[str, str]]] = field(default_factory=list)
+    away: set[str] = field(default_factory=set)
+
+    async def publish(self, subject: str, body: bytes, headers: dict[str, str]) -> None:
+        if subject in self.away:
+            raise nats.errors.ConnectionClosedError
+        self.taken.append((subject, body, headers))
+
+
+def issued(client: str) -> ClientTokenIssued:
+    return ClientTokenIssued(client_id=client, scopes=[])
+
+
+async def test_one_message_holds_all_of_a_type() -> None:
+    """A thousand tokens of one application are two messages, a line each, in order."""
+    stream, ctx = Stream(), context(new_id())
+    activity = Activity(stream)  # type: ignore[arg-type]
+    for number in range(1000):
+        activity.note(ctx, issued(f"c{number}"))
+
+    await activity.flush()
+
+    lines = [line for _, body, _ in stream.taken for line in body.split(b"\n")]
+    told = [orjson.loads(line)["event_data"]["client_id"] for line in lines]
+    assert (2, [f"c{number}" for number in range(1000)]) == (len(stream.taken), told)
+
+
+async def test_what_the_bus_did_not_take_is_sent_later() -> None:
+    """While publishing fails nothing is lost, whichever group it was that failed."""
+    stream, one, two = Stream(), context(new_id()), context(new_id())
+    activity = Activity(stream)  # type: ignore[arg-type]
+    activity.note(one, issued("a"))
+    activity.note(two, issued("b"))
+    activity.note(one, LoginFailed(method="password", reason="x"))
+    stream.away = {f"audit.{two.app_id}.client_token_issued"}
+    await activity.flush()
+    assert len(stream.taken) == 1
+
+    stream.away = set()
+    await activity.flush()
+
+    assert {
+        f"audit.{one.app_id}.client_token_issued",
+        f"audit.{two.app_id}.client_token_issued",
+        f"audit.{one.app_id}.login_failed",
+    } == {subject for subject, _, _ in stream.taken}
+    assert len(stream.taken) == 3
