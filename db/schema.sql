@@ -427,6 +427,7 @@ CREATE TABLE user_sessions (
 ) PARTITION BY HASH (app_id);
 CREATE UNIQUE INDEX idx_user_sessions_token ON user_sessions (token_hash, app_id);
 CREATE INDEX idx_user_sessions_user ON user_sessions (user_id, app_id);
+CREATE INDEX idx_user_sessions_revoked ON user_sessions (revoked_at) WHERE revoked_at IS NOT NULL;
 CREATE INDEX idx_user_sessions_expires ON user_sessions (expires_at);
 
 -- owner: identity. One mail may carry a code and a link; `email` in lower case. `browser_hash`
@@ -1368,6 +1369,8 @@ GRANT SELECT (app_id, id, expires_at, used_at), DELETE ON email_verification_cod
 GRANT SELECT (app_id, id, expires_at, accepted_at, revoked_at), DELETE ON user_invitations TO aero2_platform;
 GRANT SELECT (app_id, id, expires_at, status), DELETE ON organization_invitations TO aero2_platform;
 GRANT SELECT (app_id, id, absolute_expires_at, revoked_at), DELETE ON token_families TO aero2_platform;
+GRANT SELECT (app_id, session_id) ON session_clients TO aero2_platform;
+GRANT SELECT (previous_id) ON user_sessions TO aero2_platform;
 GRANT SELECT (app_id, expires_at), DELETE ON
     sign_in_guards, oauth_state, rate_limits, authorization_requests, authorization_codes,
     refresh_tokens, access_tokens, revoked_tokens, client_assertion_jtis, device_codes,

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 from common.bus import Handlers
 from common.service import Links, open_stores, run
+from oidc import deliveries, sweeping
 from oidc.deps import Deps
+from oidc.endings import Endings
 from oidc.handlers import HANDLERS
 from oidc.settings import OidcSettings
 
@@ -24,6 +28,11 @@ async def start(settings: OidcSettings, links: Links) -> tuple[Deps, Handlers]:
     )
     links.changes.listeners.append(deps.known.heard)
     links.on_reconnect.append(deps.known.clear)
+    endings = Endings(deps)
+    links.changes.listeners.append(endings.heard)
+    links.spawn(endings.run(), "endings")
+    links.spawn(deps.deliveries.run(partial(deliveries.work, deps)), "deliveries")
+    links.spawn(sweeping.run(deps), "sweep")
     return deps, HANDLERS
 
 

@@ -11,7 +11,7 @@ from common.contracts.oidc import AccessToken, CheckAccessToken, InvalidToken
 from oidc import jose, keys, scopes, tokens
 from oidc.deps import Deps
 from oidc.moments import at, now
-from oidc.queries import families
+from oidc.queries import families, logouts
 from oidc.queries.families import Live
 from oidc.registry import registered
 
@@ -106,14 +106,21 @@ async def _asked(deps: Deps, ctx: Context, claims: dict[str, Any]) -> Live:
 
 async def _ask(deps: Deps, ctx: Context, claims: dict[str, Any]) -> Live | None:
     grant_id, jti = claims.get("grant_id"), claims["jti"]
-    async with deps.db.reading(ctx) as db:
-        if grant_id is None:
+    if grant_id is None:
+        async with deps.db.reading(ctx) as db:
             if await families.revoked(db, app_id=ctx.app_id, jti=jti):
                 return None
-            return Live(None, claims["client_id"], None, None)
-        return await families.live(
-            db, app_id=ctx.app_id, id=grant_id, jti=jti, epoch=claims["epoch"]
-        )
+        return Live(None, claims["client_id"], None, None)
+    asked = {"app_id": ctx.app_id, "id": grant_id, "jti": jti, "epoch": claims["epoch"]}
+    async with deps.db.reading(ctx) as db:
+        found = await families.live(db, **asked)
+    if found is not None:
+        return found
+    async with deps.db.transaction(ctx) as tx:
+        # Perhaps its session was only replaced by another.
+        if not await logouts.follow(tx, app_id=ctx.app_id, family_id=grant_id):
+            return None
+        return await families.live(tx, **asked)
 
 
 def _tags(jti: str, live: Live) -> list[tuple[str, str]]:

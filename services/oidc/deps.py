@@ -17,6 +17,7 @@ from common.db import Database
 from common.pool import FairPool
 from common.sealing import Sealer
 from oidc.settings import OidcSettings
+from oidc.wakeful import Wakeful
 
 if TYPE_CHECKING:
     from typing import Any, Protocol
@@ -96,6 +97,7 @@ class Deps:
     settings: OidcSettings
     known: Known = field(default_factory=Known)
     pool: FairPool = field(default_factory=FairPool)
+    deliveries: Wakeful = field(default_factory=Wakeful)
 
     @property
     def cursors(self) -> Cursors:

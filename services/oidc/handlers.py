@@ -8,17 +8,28 @@ from common.bus import Handler
 from common.contracts.base import Request
 from common.contracts.clients import (
     CreateClient,
+    CreateResource,
+    CreateScope,
     DeleteClient,
     DeleteClientSecret,
+    DeleteResource,
+    DeleteScope,
     GetClient,
+    ListClientGrants,
     ListClients,
     ListClientSecrets,
+    ListMyGrants,
+    ListResources,
+    ListScopes,
+    RevokeClientGrants,
+    RevokeMyGrant,
     RotateClientSecret,
     UpdateClient,
 )
 from common.contracts.oidc import (
     Authorize,
     CheckAccessToken,
+    EndSession,
     EnsureKeys,
     ExchangeToken,
     GetConfiguration,
@@ -29,7 +40,19 @@ from common.contracts.oidc import (
     RevokeToken,
     RotateKeys,
 )
-from oidc import access_tokens, authorize, clients, configuration, introspect, keys, token, userinfo
+from oidc import (
+    access_tokens,
+    authorize,
+    clients,
+    configuration,
+    consents,
+    introspect,
+    keys,
+    logout,
+    resources,
+    token,
+    userinfo,
+)
 
 HANDLERS: Final[dict[type[Request[Any]], Handler]] = {
     # the protocol
@@ -40,6 +63,7 @@ HANDLERS: Final[dict[type[Request[Any]], Handler]] = {
     CheckAccessToken: access_tokens.check,
     IntrospectToken: introspect.introspect,
     RevokeToken: introspect.revoke,
+    EndSession: logout.end,
     GetConfiguration: configuration.get,
     # keys
     EnsureKeys: keys.ensure,
@@ -54,4 +78,15 @@ HANDLERS: Final[dict[type[Request[Any]], Handler]] = {
     ListClientSecrets: clients.list_secrets,
     RotateClientSecret: clients.rotate_secret,
     DeleteClientSecret: clients.delete_secret,
+    ListClientGrants: consents.of_client,
+    RevokeClientGrants: consents.revoke_of_client,
+    ListMyGrants: consents.mine,
+    RevokeMyGrant: consents.revoke_mine,
+    # what tokens are for
+    CreateResource: resources.create_resource,
+    ListResources: resources.list_resources,
+    DeleteResource: resources.delete_resource,
+    CreateScope: resources.create_scope,
+    ListScopes: resources.list_scopes,
+    DeleteScope: resources.delete_scope,
 }

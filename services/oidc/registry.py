@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from common.context import Context
 from common.contracts.clients import ClientNotFound
+from common.db import Db
 from oidc.deps import Deps
 from oidc.queries import clients
 from oidc.queries.clients import Registered
@@ -31,3 +32,9 @@ async def registered(deps: Deps, ctx: Context, client_id: str) -> Registered | N
         )
     except ClientNotFound:
         return None
+
+
+async def read(deps: Deps, db: Db, ctx: Context, client_id: str) -> Registered | None:
+    """The same, for who is in a transaction already."""
+    found = deps.known.clients.get((ctx.app_id, "client", client_id))
+    return found or await clients.registered(db, app_id=ctx.app_id, client_id=client_id)

@@ -306,4 +306,4 @@ class EndSession(Request[EndedSession], subject="oidc.session.end", needs=OPEN, 
     params: Params = Field(repr=False)
     session: SignedIn | None = None
     confirmed: bool = False
-    request: str | None = Field(default=None, max_length=200, repr=False)
+    request: str | None = Field(default=None, max_length=8000, repr=False)

@@ -9,7 +9,6 @@ from typing import Final
 from common.context import Context
 from common.contracts.oidc import OAuthError
 from oidc.deps import Deps
-from oidc.queries.clients import Registered
 from oidc.request import Asked
 
 LOOPBACK: Final = re.compile(r"(http://(?:127\.0\.0\.1|\[::1\]))(?::[0-9]{1,5})?(/.*)?")
@@ -22,20 +21,19 @@ async def redirect_uri_is_registered(_: Deps, ctx: Context, asked: Asked) -> Non
     if not given:
         _take_the_only_one(asked)
         return
-    if not is_registered(asked.client, given[0]):
+    if not matches(asked.client.redirect_uris, asked.client.type, given[0]):
         raise OAuthError("redirect_uri is not registered for this client")
     asked.redirect_uri = given[0]
 
 
-def is_registered(client: Registered, uri: str) -> bool:
-    if uri in client.redirect_uris:
+def matches(registered: list[str], type: str, uri: str) -> bool:
+    """Whether an address is one of a client's, of this type of client."""
+    if uri in registered:
         return True
-    if client.type != "native":
+    if type != "native":
         return False
     portless = _without_port(uri)
-    return portless is not None and any(
-        _without_port(registered) == portless for registered in client.redirect_uris
-    )
+    return portless is not None and any(_without_port(known) == portless for known in registered)
 
 
 def _without_port(uri: str) -> tuple[str, str] | None:

@@ -14,10 +14,11 @@ from common.context import Context
 from common.contracts.audit import TokenRefreshed, TokenReused
 from common.contracts.oidc import InvalidGrant, InvalidScope, InvalidTarget, Tokens
 from common.crypto import Keys, b64url
+from common.db import Db
 from oidc import scopes, tokens
 from oidc.deps import Deps
 from oidc.params import Given
-from oidc.queries import families, refresh_tokens
+from oidc.queries import families, logouts, refresh_tokens
 from oidc.queries.clients import Registered
 from oidc.queries.codes import Granted
 
@@ -51,31 +52,53 @@ async def _take(
     deps: Deps, ctx: Context, client: Registered, presented: str, child: str
 ) -> Granted:
     hashes = deps.keys.hashes("refresh", presented)
-    who = {"app_id": ctx.app_id, "client_id": client.client_id}
     async with deps.db.transaction(ctx) as tx:
-        if client.rotate_refresh_tokens:
-            granted = await refresh_tokens.rotate(
-                tx,
-                **who,
-                token_hashes=hashes,
-                child_hash=deps.keys.hash("refresh", child),
-                lifetime=client.refresh_token_lifetime,
-                entry=audit.entry(ctx, TokenRefreshed(client_id=client.client_id)),
-            )
-        else:
-            lifetime = client.refresh_token_lifetime
-            granted = await refresh_tokens.prolong(
-                tx, **who, token_hashes=hashes, lifetime=lifetime
-            )
+        granted = await _next(deps, tx, ctx, client, hashes, child)
         if granted is None:
             # A new statement, so it sees what whoever was faster has committed.
             granted = await refresh_tokens.again(
-                tx, **who, token_hashes=hashes, grace=deps.settings.refresh_grace
+                tx,
+                app_id=ctx.app_id,
+                token_hashes=hashes,
+                client_id=client.client_id,
+                grace=deps.settings.refresh_grace,
             )
+        if granted is None and await _followed(tx, ctx, client, hashes):
+            granted = await _next(deps, tx, ctx, client, hashes, child)
     if granted is None:
         await _end_reused(deps, ctx, client, hashes)
         raise InvalidGrant("the refresh token is unknown, used, expired or revoked")
     return granted
+
+
+async def _next(
+    deps: Deps, tx: Db, ctx: Context, client: Registered, hashes: list[str], child: str
+) -> Granted | None:
+    if not client.rotate_refresh_tokens:
+        return await refresh_tokens.prolong(
+            tx,
+            app_id=ctx.app_id,
+            token_hashes=hashes,
+            client_id=client.client_id,
+            lifetime=client.refresh_token_lifetime,
+        )
+    return await refresh_tokens.rotate(
+        tx,
+        app_id=ctx.app_id,
+        token_hashes=hashes,
+        client_id=client.client_id,
+        child_hash=deps.keys.hash("refresh", child),
+        lifetime=client.refresh_token_lifetime,
+        entry=audit.entry(ctx, TokenRefreshed(client_id=client.client_id)),
+    )
+
+
+async def _followed(tx: Db, ctx: Context, client: Registered, hashes: list[str]) -> bool:
+    """Whether the grant's session was only replaced by another, to which it now belongs."""
+    known = await refresh_tokens.find(tx, app_id=ctx.app_id, token_hashes=hashes)
+    if known is None or known.client_id != client.client_id or known.used_at is not None:
+        return False
+    return await logouts.follow(tx, app_id=ctx.app_id, family_id=known.family_id)
 
 
 async def _end_reused(deps: Deps, ctx: Context, client: Registered, hashes: list[str]) -> None:

@@ -1,0 +1,89 @@
+"""Delivers logout tokens (Back-Channel Logout 1.0 section 2.5): a queue in the database, bounded
+retries, nobody waits for a slow client."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from typing import Final
+
+import asyncpg
+
+from common import logs
+from common.context import Context, system_context
+from common.crypto import token
+from common.problems import Problem
+from oidc import keys, outgoing
+from oidc.deps import Deps
+from oidc.outgoing import Unreachable
+from oidc.queries import logouts
+from oidc.queries.logouts import Delivery
+from oidc.registry import registered
+
+log = logs.get(__name__)
+
+LOGOUT: Final = "logout+jwt"
+EVENT: Final = "http://schemas.openid.net/event/backchannel-logout"
+LIFETIME: Final = 120
+"""Seconds (section 2.4: two minutes at most)."""
+ATTEMPTS: Final = 6
+BATCH: Final = 20
+
+
+async def work(deps: Deps) -> bool:
+    """One round of the worker: whether there is more."""
+    try:
+        return await round_(deps) == BATCH
+    except (asyncpg.PostgresError, asyncpg.InterfaceError, OSError, Problem) as error:
+        log.warning("logout deliveries wait", error=type(error).__name__)
+        return False
+
+
+async def round_(deps: Deps) -> int:
+    async with deps.platform.everywhere() as db:
+        due = await logouts.due(db, limit=BATCH)
+    await asyncio.gather(*(_deliver(deps, one) for one in due))
+    return len(due)
+
+
+async def _deliver(deps: Deps, one: Delivery) -> None:
+    ctx = system_context(one.app_id, within=20)
+    try:
+        sent = await _token(deps, ctx, one)
+        status, _ = await outgoing.request(
+            "POST",
+            one.uri,
+            private=deps.settings.outgoing_private,
+            data={"logout_token": sent},
+        )
+        problem = None if status in (200, 204) else f"status {status}"
+    except (Unreachable, Problem) as error:
+        problem = str(error)[:100]
+    if problem is None or one.attempts >= ATTEMPTS:
+        async with deps.db.transaction(ctx) as tx:
+            await logouts.forget(tx, app_id=one.app_id, id=one.id)
+    if problem is not None:
+        given_up = one.attempts >= ATTEMPTS
+        log.info("logout not delivered", client=one.client_id, why=problem, given_up=given_up)
+
+
+async def _token(deps: Deps, ctx: Context, one: Delivery) -> str:
+    """Section 2.4: never a nonce, so that it cannot pass for an ID token."""
+    client = await registered(deps, ctx, one.client_id)
+    if client is None:
+        raise Unreachable("the client is gone")
+    now = int(time.time())
+    tenant = await deps.tenants.get(ctx)
+    claims = {
+        "iss": tenant.origin,
+        "aud": one.client_id,
+        "iat": now,
+        "exp": now + LIFETIME,
+        "jti": token("", 16),
+        "events": {EVENT: {}},
+    }
+    if one.subject is not None:
+        claims["sub"] = one.subject
+    if one.sid is not None:
+        claims["sid"] = one.sid
+    return (await keys.signing(deps, ctx, client.id_token_alg)).sign(LOGOUT, claims)

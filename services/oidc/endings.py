@@ -1,0 +1,67 @@
+"""Sessions that ended elsewhere: their clients are told, whoever ended them and however."""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import dataclass, field
+from typing import Final
+
+import asyncpg
+
+from common import logs
+from common.context import system_context
+from common.problems import Problem
+from oidc import logout
+from oidc.deps import Deps
+from oidc.queries import logouts
+
+log = logs.get(__name__)
+
+EVERY: Final = 30.0
+"""Seconds between looks for what ended while nobody listened."""
+FAULTS: Final = (asyncpg.PostgresError, asyncpg.InterfaceError, OSError, Problem)
+
+
+@dataclass
+class Endings:
+    """Listens to what changed. The work is done in tasks: listeners of drop messages must not
+    wait."""
+
+    deps: Deps
+    _running: set[asyncio.Task[None]] = field(default_factory=set)
+
+    def heard(self, app_id: str, noun: str, id: str) -> None:
+        if noun in ("session", "user") and id != "*":
+            task = asyncio.create_task(self._look(app_id, noun, id))
+            self._running.add(task)
+            task.add_done_callback(self._running.discard)
+
+    async def _look(self, app_id: str, noun: str, id: str) -> None:
+        try:
+            for session_id in await over(self.deps, app_id, noun, id):
+                await logout.tell(self.deps, system_context(app_id), session_id)
+        except FAULTS as error:
+            log.warning("logout not queued yet", error=type(error).__name__)
+
+    async def run(self) -> None:
+        while True:
+            await asyncio.sleep(EVERY)
+            try:
+                await sweep(self.deps)
+            except FAULTS as error:
+                log.warning("logout sweep waits", error=type(error).__name__)
+
+
+async def over(deps: Deps, app_id: str, noun: str, id: str) -> list[str]:
+    """Sessions that ended, whose clients have not heard of it."""
+    async with deps.db.reading(system_context(app_id)) as db:
+        if noun == "user":
+            return await logouts.ended_sessions(db, app_id=app_id, user_id=id)
+        return [id] if await logouts.ended_session(db, app_id=app_id, session_id=id) else []
+
+
+async def sweep(deps: Deps) -> None:
+    async with deps.platform.everywhere() as db:
+        found = await logouts.untold(db, limit=500)
+    for one in found:
+        await logout.tell(deps, system_context(one.app_id), one.session_id)

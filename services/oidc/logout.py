@@ -1,0 +1,207 @@
+"""RP-Initiated Logout 1.0, and telling the clients of a session that it ended."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass
+from hmac import compare_digest
+from typing import Any, Final
+from urllib.parse import quote, urlencode
+
+import orjson
+
+from common.context import Context
+from common.contracts.oidc import EndedSession, EndSession, OAuthError
+from common.crypto import b64url
+from common.db import Db
+from common.ids import new_id
+from common.sealing import unb64
+from oidc import jose, keys, params, registry, tokens
+from oidc.checks.redirect_uri_is_registered import matches
+from oidc.deps import Deps
+from oidc.params import Given
+from oidc.queries import families, logouts
+from oidc.queries.clients import Registered
+from oidc.queries.logouts import Told
+from oidc.registry import registered
+from oidc.subjects import subject
+
+QUESTION_LIFETIME: Final = 600
+"""Seconds in which the person may answer whether to sign out."""
+
+
+@dataclass(frozen=True, slots=True)
+class Wish:
+    """What a relying party asked for, proven as far as it can be."""
+
+    client: Registered | None
+    location: str | None
+    hinted_sub: str | None
+    hinted_sid: str | None
+
+
+async def end(deps: Deps, ctx: Context, asked: EndSession) -> EndedSession:
+    try:
+        if asked.request is not None:
+            return await _answered(deps, ctx, asked)
+        wish = await _wish(deps, ctx, params.single(asked.params))
+    except OAuthError as problem:
+        return EndedSession(kind="error", error=problem.code, error_description=problem.detail)
+    if asked.session is None or _is_meant(deps, ctx, wish, asked):
+        return await _ended(deps, ctx, asked, wish.location)
+    return EndedSession(
+        kind="confirm",
+        request=_question(deps, ctx, wish, asked),
+        client_name=wish.client.name if wish.client else None,
+    )
+
+
+async def _wish(deps: Deps, ctx: Context, given: Given) -> Wish:
+    """Section 2. Raises OAuthError for a hint that is not ours and for a redirection that is not
+    registered: then nothing is ended and nobody sent anywhere."""
+    hint, client_id = given.get("id_token_hint"), given.get("client_id")
+    claims: dict[str, Any] = {}
+    if hint is not None:
+        claims = await _hinted(deps, ctx, hint)
+        if client_id is not None and client_id != claims["aud"]:
+            raise OAuthError("client_id is not the one that id_token_hint was issued to")
+        client_id = claims["aud"]
+    client = None
+    if client_id is not None:
+        client = await registered(deps, ctx, client_id)
+        if client is None:
+            raise OAuthError("the client is unknown")
+    return Wish(client, _location(client, given), claims.get("sub"), claims.get("sid"))
+
+
+async def _hinted(deps: Deps, ctx: Context, hint: str) -> dict[str, Any]:
+    """An ID token of ours, expired or not."""
+    found = await keys.key_set(deps, ctx)
+    try:
+        claims = jose.verify(hint, found.verifying.get, types=frozenset({tokens.ID}))
+    except jose.BadToken:
+        raise OAuthError("id_token_hint is not an ID token of ours") from None
+    if claims.get("token_use") != "id" or not isinstance(claims.get("aud"), str):
+        raise OAuthError("id_token_hint is not an ID token of ours")
+    return claims
+
+
+def _location(client: Registered | None, given: Given) -> str | None:
+    """Section 3: exactly as registered; without a known client nobody is redirected."""
+    uri = given.get("post_logout_redirect_uri")
+    if uri is None or client is None:
+        return None
+    if not matches(client.post_logout_redirect_uris, client.type, uri):
+        raise OAuthError("post_logout_redirect_uri is not registered for this client")
+    state = given.get("state")
+    if state is None:
+        return uri
+    joint = "&" if "?" in uri else "?"
+    return uri + joint + urlencode({"state": state}, quote_via=quote, safe="")
+
+
+def _is_meant(deps: Deps, ctx: Context, wish: Wish, asked: EndSession) -> bool:
+    """The hint was issued to this session's user: he need not be asked again."""
+    if wish.hinted_sub is None or wish.client is None or asked.session is None:
+        return False
+    return subject(deps.keys, wish.client, asked.session.user_id) == wish.hinted_sub
+
+
+async def _answered(deps: Deps, ctx: Context, asked: EndSession) -> EndedSession:
+    """The person answered our question."""
+    known = _read(deps, ctx, asked.request or "")
+    if not asked.confirmed:
+        raise OAuthError("the question was not answered")
+    if asked.session is not None and known["session"] != asked.session.session_id:
+        raise OAuthError("somebody else is signed in now than was asked")
+    return await _ended(deps, ctx, asked, known["location"])
+
+
+async def _ended(deps: Deps, ctx: Context, asked: EndSession, location: str | None) -> EndedSession:
+    frontchannel: list[str] = []
+    session_id = None
+    if asked.session is not None:
+        session_id = asked.session.session_id
+        frontchannel = await tell(deps, ctx, session_id)
+        await deps.deliveries.hurry(within=1.0)
+    return EndedSession(
+        kind="redirect" if location else "done",
+        location=location,
+        session_id=session_id,
+        frontchannel=frontchannel,
+    )
+
+
+async def tell(deps: Deps, ctx: Context, session_id: str) -> list[str]:
+    """End the session's online grants and queue a logout token to each of its clients that wants
+    one (Back-Channel Logout 1.0). Returns the addresses to load in the browser (Front-Channel
+    Logout 1.0). Once per session and client, whoever comes first."""
+    wanted: list[tuple[Registered, Told]] = []
+    async with deps.db.transaction(ctx) as tx:
+        told = await logouts.take_clients(tx, app_id=ctx.app_id, session_id=session_id)
+        for one in told:
+            client = await registry.read(deps, tx, ctx, one.client_id)
+            if client is not None:
+                wanted.append((client, one))
+                await _enqueue(deps, tx, ctx, client, one)
+        ended = await families.end_online_of_session(tx, app_id=ctx.app_id, session_id=session_id)
+    for family_id in ended:
+        await deps.changed(ctx, "token", family_id)
+    if told:
+        deps.deliveries.wake()
+    return [
+        _frontchannel(client, ctx.origin, one.sid)
+        for client, one in wanted
+        if client.frontchannel_logout_uri
+    ]
+
+
+async def _enqueue(deps: Deps, tx: Db, ctx: Context, client: Registered, one: Told) -> None:
+    if not client.backchannel_logout_uri:
+        return
+    await logouts.enqueue(
+        tx,
+        app_id=ctx.app_id,
+        id=new_id(),
+        client_id=client.client_id,
+        user_id=one.user_id,
+        subject=subject(deps.keys, client, one.user_id),
+        sid=one.sid,
+        uri=client.backchannel_logout_uri,
+    )
+
+
+def _frontchannel(client: Registered, origin: str, sid: str) -> str:
+    """Front-Channel Logout 1.0 section 2: with iss and sid, so that it is the right session."""
+    uri = client.frontchannel_logout_uri or ""
+    joint = "&" if "?" in uri else "?"
+    return uri + joint + urlencode({"iss": origin, "sid": sid})
+
+
+def _question(deps: Deps, ctx: Context, wish: Wish, asked: EndSession) -> str:
+    """What was asked, authenticated, to come back with the answer: nothing is stored for it."""
+    assert asked.session is not None
+    body = orjson.dumps(
+        {
+            "app": ctx.app_id,
+            "session": asked.session.session_id,
+            "location": wish.location,
+            "until": int(time.time()) + QUESTION_LIFETIME,
+        }
+    )
+    return f"{b64url(body)}.{b64url(deps.keys.digest('logout-question', body))}"
+
+
+def _read(deps: Deps, ctx: Context, question: str) -> dict[str, Any]:
+    stale = OAuthError("this question has expired: sign out again in the app")
+    body, dot, mac = question.partition(".")
+    try:
+        plain, shown = unb64(body), unb64(mac)
+    except ValueError:
+        raise stale from None
+    if not dot or not compare_digest(shown, deps.keys.digest("logout-question", plain)):
+        raise stale
+    known: dict[str, Any] = orjson.loads(plain)
+    if known["app"] != ctx.app_id or known["until"] < time.time():
+        raise stale
+    return known

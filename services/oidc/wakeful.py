@@ -1,0 +1,52 @@
+"""Work that is done when somebody wakes it, and now and then anyway."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, field
+
+
+@dataclass
+class Wakeful:
+    idle: float = 5.0
+    """Seconds between rounds when nobody woke us: another process may have left work behind."""
+    _woken: asyncio.Event = field(default_factory=asyncio.Event)
+    _rounds: int = 0
+    _running: bool = False
+    _done: asyncio.Condition = field(default_factory=asyncio.Condition)
+
+    def wake(self) -> None:
+        self._woken.set()
+
+    async def hurry(self, within: float) -> bool:
+        """Wake it and wait, for `within` seconds at most, until a whole round has begun and ended.
+        False where that took longer."""
+        wanted = self._rounds + (2 if self._running else 1)
+        self.wake()
+        try:
+            async with asyncio.timeout(within), self._done:
+                await self._done.wait_for(lambda: self._rounds >= wanted)
+        except TimeoutError:
+            return False
+        return True
+
+    async def run(self, work: Callable[[], Awaitable[bool]]) -> None:
+        """`work` says whether there is more to do at once. It handles its own errors."""
+        while True:
+            self._woken.clear()
+            self._running = True
+            more = await work()
+            self._running = False
+            async with self._done:
+                self._rounds += 1
+                self._done.notify_all()
+            if not more:
+                await self._rest()
+
+    async def _rest(self) -> None:
+        try:
+            async with asyncio.timeout(self.idle):
+                await self._woken.wait()
+        except TimeoutError:
+            return
