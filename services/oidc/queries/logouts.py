@@ -163,9 +163,10 @@ async def untold(db: Db, *, limit: int) -> list[Untold]:
 async def follow(db: Db, *, app_id: str, family_id: str) -> bool:
     """A session replaced by another (a new id at a change of privilege) takes its grants along.
     True where the grant has a living session again."""
-    return await run(
-        db,
-        """
+    return (
+        await run(
+            db,
+            """
         WITH RECURSIVE line AS (
             SELECT f.session_id AS id, f.user_id, f.session_id AS origin, f.client_id, 0 AS depth
             FROM token_families f
@@ -189,6 +190,8 @@ async def follow(db: Db, *, app_id: str, family_id: str) -> bool:
         UPDATE token_families f SET session_id = v.id FROM living v
         WHERE f.app_id = $1 AND f.id = $2
         """,
-        app_id,
-        family_id,
-    ) == 1
+            app_id,
+            family_id,
+        )
+        == 1
+    )
