@@ -51,12 +51,9 @@ def rights(user: str) -> Rights:
     publish, hears = [*calls, AUDIT, CHANGED, *stream], []
     if user == "tenancy":  # seals what was relayed, soon after
         hears = [AUDIT]
-    if user == "gateway":  # the live log: ordered consumers of one application's events
-        publish += [
-            f"$JS.API.CONSUMER.*.{STREAM}.>",
-            f"$JS.API.CONSUMER.CREATE.{STREAM}",
-            "$JS.FC.>",
-        ]
+    if user == "gateway":  # the live log: told that there is something new, reads it by number
+        hears = [AUDIT]
+        publish.append(f"$JS.API.STREAM.MSG.GET.{STREAM}")
     return Rights(
         publish=tuple(publish),
         subscribe=(f"{user}.>", DISCOVERY, CHANGED, *hears, f"{inbox(user)}.>"),

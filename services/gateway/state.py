@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from common.bus import Bus
 from common.caches import Cache
+from gateway.audit_tail import Slots
 
 if TYPE_CHECKING:
     from common.context import Caller
@@ -58,6 +59,8 @@ class Gateway:
     api_keys: Cache[ApiKeyHolder] = field(default_factory=lambda: Cache("api_key", 20_000, ttl=10))
     documents: Cache[Document] = field(default_factory=lambda: Cache("document", 20_000, ttl=60))
     answers: Cache[Document] = field(default_factory=lambda: Cache("answer", 50_000, ttl=10))
+
+    tails: Slots = field(default_factory=Slots)
 
     def caches(self) -> list[Cache[object]]:
         return [

@@ -1,0 +1,152 @@
+"""The log as it is written: server-sent events off the stream, resumed where they were broken off.
+
+The stream is read by number, so nothing is kept on the server for a follower and nothing is lost
+when NATS restarts; plain messages only say that there is something new. A follower's place is the
+stream's number sealed for his application: the number itself would tell how much others log.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import AsyncIterator, Awaitable, Callable
+from dataclasses import dataclass
+from typing import Final
+
+import nats.errors
+from cryptography.exceptions import InvalidTag
+from cryptography.hazmat.primitives.ciphers.aead import AESSIV
+from nats.aio.client import Client
+from nats.aio.msg import Msg
+from nats.js import JetStreamContext
+from nats.js.api import RawStreamMsg
+from nats.js.errors import APIError, NoStreamResponseError, NotFoundError
+
+from common.audit_chain import unb64
+from common.crypto import Keys, b64url
+from common.problems import BadRequest, Busy, Problem, Unavailable
+
+STREAM: Final = "AUDIT"
+LOOK: Final = 2.0
+"""Seconds between looks when nothing was heard."""
+STORED: Final = 0.03
+"""Seconds from hearing of an event to its being on the stream."""
+ALIVE: Final = 15.0
+"""Seconds between signs of life; the right to follow is asked for anew with each."""
+AWAY = (nats.errors.Error, NoStreamResponseError, APIError, OSError, TimeoutError)
+
+
+@dataclass
+class Slots:
+    """How many may follow at once through one gateway."""
+
+    free: int = 200
+
+    def take(self) -> None:
+        if self.free <= 0:
+            raise Busy("too many follow the log already", retry_after=10)
+        self.free -= 1
+
+    def give(self) -> None:
+        self.free += 1
+
+
+@dataclass
+class Places:
+    """Stream numbers as followers see them."""
+
+    keys: Keys
+
+    def show(self, app_id: str, seq: int) -> str:
+        return b64url(self._cipher().encrypt(seq.to_bytes(8, "big"), [app_id.encode()]))
+
+    def read(self, app_id: str, text: str) -> int:
+        """Raises BadRequest for what is not a place in this application's log."""
+        try:
+            plain = self._cipher().decrypt(unb64(text), [app_id.encode()])
+        except (InvalidTag, ValueError):
+            raise BadRequest("Last-Event-ID is not a place in this log") from None
+        return int.from_bytes(plain, "big")
+
+    def _cipher(self) -> AESSIV:
+        return AESSIV(self.keys.derive("audit tail"))
+
+
+@dataclass
+class Tail:
+    """One follower. `allowed` raises a Problem once he may follow no more."""
+
+    nc: Client
+    js: JetStreamContext
+    places: Places
+    slots: Slots
+    app_id: str
+    allowed: Callable[[], Awaitable[object]]
+
+    async def start(self, last: str | None) -> int:
+        """The stream's number to go on after. Raises BadRequest, Unavailable."""
+        asked = self.places.read(self.app_id, last) if last else None
+        try:
+            newest = (await self.js.stream_info(STREAM)).state.last_seq
+        except AWAY:
+            raise Unavailable("the stream is not reachable", retry_after=2) from None
+        if asked is None:
+            return newest
+        return asked if asked <= newest else 0  # a stream made anew counts from the beginning
+
+    async def events(self, after: int) -> AsyncIterator[bytes]:
+        """Server-sent events (WHATWG HTML section 9.2) until the follower goes or may not stay."""
+        heard = asyncio.Event()
+
+        async def wake(_: Msg) -> None:
+            heard.set()
+
+        self.slots.take()
+        told = await self.nc.subscribe(f"audit.{self.app_id}.>", cb=wake)
+        alive = time.monotonic()
+        try:
+            yield b": following\nretry: 2000\n\n"
+            while True:
+                async for seq, message in self._new(after):
+                    after = seq
+                    yield self._event(seq, message)
+                if time.monotonic() - alive >= ALIVE:
+                    await self.allowed()
+                    alive = time.monotonic()
+                    yield b": still here\n\n"
+                await self._pause(heard)
+        except Problem as problem:
+            yield f"event: end\ndata: {problem.code}\n\n".encode()
+        finally:
+            self.slots.give()
+            if not self.nc.is_closed:
+                await told.unsubscribe()
+
+    async def _new(self, after: int) -> AsyncIterator[tuple[int, RawStreamMsg]]:
+        """What the application logged since, in the stream's order; ends where NATS is away."""
+        while True:
+            try:
+                found = await self.js.get_msg(
+                    STREAM, seq=after + 1, subject=f"audit.{self.app_id}.>", next=True
+                )
+            except NotFoundError:
+                return
+            except AWAY:
+                return
+            assert found.seq is not None
+            after = found.seq
+            yield after, found
+
+    def _event(self, seq: int, message: RawStreamMsg) -> bytes:
+        kind = (message.subject or "").rpartition(".")[2]
+        place = self.places.show(self.app_id, seq)
+        return f"id: {place}\nevent: {kind}\ndata: ".encode() + (message.data or b"{}") + b"\n\n"
+
+    async def _pause(self, heard: asyncio.Event) -> None:
+        try:
+            async with asyncio.timeout(LOOK):
+                await heard.wait()
+            await asyncio.sleep(STORED)
+        except TimeoutError:
+            pass
+        heard.clear()

@@ -1,0 +1,192 @@
+"""The live log: every event once and in order, resumed after any break, of one application only."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+from base64 import b64encode
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+
+import nats.errors
+import pytest
+from nats.aio.client import Client
+from nats.js import JetStreamContext
+from nats.js.errors import NoStreamResponseError
+from tests.nats_server import NatsServer, start, until
+
+from common import audit
+from common.crypto import Keys
+from common.outbox import ensure_stream
+from common.problems import BadRequest, Busy, Forbidden
+from gateway import audit_tail
+from gateway.audit_tail import Places, Slots, Tail
+
+A = "01900000-0000-7000-8000-00000000000a"
+B = "01900000-0000-7000-8000-00000000000b"
+KEYS = Keys.parse("k1:" + b64encode(os.urandom(32)).decode())
+
+
+@dataclass
+class Stream:
+    server: NatsServer
+    nc: Client
+    js: JetStreamContext
+    places: Places = field(default_factory=lambda: Places(KEYS))
+    slots: Slots = field(default_factory=Slots)
+
+    async def log(self, app_id: str, *names: str) -> None:
+        for name in names:
+            body, headers = f'{{"n":"{name}"}}'.encode(), {"Nats-Msg-Id": f"{app_id} {name}"}
+            for _ in range(5):  # as the relay does: a server just restarted may lose the first
+                try:
+                    await self.js.publish(f"audit.{app_id}.login", body, headers=headers)
+                    break
+                except (nats.errors.TimeoutError, NoStreamResponseError):
+                    continue
+
+    def tail(self, app_id: str = A, allowed: object = None) -> Tail:
+        async def always() -> None: ...
+
+        return Tail(self.nc, self.js, self.places, self.slots, app_id, allowed or always)  # type: ignore[arg-type]
+
+    @asynccontextmanager
+    async def following(
+        self, app_id: str = A, last: str | None = None, allowed: object = None
+    ) -> AsyncIterator[list[str]]:
+        """What a follower has received so far, growing."""
+        tail = self.tail(app_id, allowed)
+        got: list[str] = []
+        ready = asyncio.Event()
+
+        async def read() -> None:
+            async for chunk in tail.events(await tail.start(last)):
+                got.append(chunk.decode())
+                ready.set()
+
+        task = asyncio.create_task(read())
+        await ready.wait()
+        got.clear()
+        try:
+            yield got
+        finally:
+            task.cancel()
+            await asyncio.gather(task, return_exceptions=True)
+
+
+def names(got: list[str]) -> list[str]:
+    return [line.split('"')[3] for chunk in got for line in chunk.split("\n") if "data: {" in line]
+
+
+def place(chunk: str) -> str:
+    return chunk.split("\n")[0].removeprefix("id: ")
+
+
+@pytest.fixture
+async def stream(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Stream]:
+    server = start(tmp_path_factory.mktemp("tail"))
+    nc = await server.connect()
+    js = nc.jetstream(timeout=2)
+    await ensure_stream(js)
+    yield Stream(server, nc, js)
+    await nc.close()
+    server.stop()
+
+
+async def test_events_come_as_they_are_written(stream: Stream) -> None:
+    """Only what is new, in order, named after its type."""
+    await stream.log(A, "before")
+    async with stream.following() as got:
+        await stream.log(A, "one", "two")
+        await until(lambda: names(got) == ["one", "two"])
+        await stream.log(A, "three")
+        await until(lambda: names(got) == ["one", "two", "three"])
+
+    assert got[0].split("\n")[1] == "event: login"
+
+
+async def test_nothing_of_another_application(stream: Stream) -> None:
+    """Neither its events nor how many it has."""
+    async with stream.following(A) as got:
+        await stream.log(B, *map(str, range(20)))
+        await stream.log(A, "mine")
+        await until(lambda: names(got))
+
+    assert names(got) == ["mine"]
+    with pytest.raises(BadRequest):
+        await stream.tail(B).start(place(got[0]))
+    with pytest.raises(BadRequest):
+        await stream.tail(A).start("21")
+
+
+async def test_it_goes_on_where_it_was_broken_off(stream: Stream) -> None:
+    """Last-Event-ID: what came in between is delivered, nothing twice."""
+    async with stream.following() as got:
+        await stream.log(A, "one", "two")
+        await until(lambda: names(got) == ["one", "two"])
+    last = place(got[0])
+    await stream.log(A, "meanwhile")
+    async with stream.following(last=last) as again:
+        await stream.log(A, "now")
+        await until(lambda: len(names(again)) >= 2)
+        await asyncio.sleep(0.1)
+
+    assert names(again)[-2:] == ["meanwhile", "now"]
+    assert "one" not in names(again)
+
+
+async def test_it_survives_a_restart_of_nats(stream: Stream) -> None:
+    """The same follower goes on, and misses nothing that was written meanwhile."""
+    async with stream.following() as got:
+        await stream.log(A, "one")
+        await until(lambda: names(got) == ["one"])
+        stream.server.restart()
+        await until(lambda: stream.nc.is_connected)
+        await stream.log(A, "two")
+        await until(lambda: names(got) == ["one", "two"], within=10)
+
+
+async def test_a_stream_made_anew_is_followed_from_its_beginning(stream: Stream) -> None:
+    """A place beyond its end is of the stream before."""
+    async with stream.following() as got:
+        await stream.log(A, *map(str, range(5)))
+        await until(lambda: len(names(got)) == 5)
+    await stream.js.delete_stream(audit.STREAM)
+    await ensure_stream(stream.js)
+    await stream.log(A, "new")
+
+    assert await stream.tail().start(place(got[-1])) == 0
+
+
+async def test_it_ends_with_the_right_to_follow(
+    stream: Stream, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The right is asked for again and again, not only at the beginning."""
+    monkeypatch.setattr(audit_tail, "ALIVE", 0.05)
+    monkeypatch.setattr(audit_tail, "LOOK", 0.02)
+    asked = 0
+
+    async def allowed() -> None:
+        nonlocal asked
+        asked += 1
+        if asked == 3:
+            raise Forbidden
+
+    async with stream.following(allowed=allowed) as got:
+        await until(lambda: got and got[-1].startswith("event: end"))
+
+    assert asked == 3
+    assert got.count(": still here\n\n") == 2
+
+
+async def test_followers_are_counted(stream: Stream) -> None:
+    """One too many is told so, and who leaves makes room."""
+    stream.slots.free = 1
+    async with stream.following():
+        with pytest.raises(Busy):
+            async for _ in stream.tail().events(0):
+                pass
+    assert stream.slots.free == 1
+    async with stream.following():
+        assert stream.slots.free == 0

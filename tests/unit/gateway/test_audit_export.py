@@ -1,0 +1,59 @@
+"""The log as a file for people: nothing in it is taken for a formula."""
+
+from __future__ import annotations
+
+import csv
+import io
+from collections.abc import AsyncIterator
+from datetime import UTC, datetime
+
+from common.contracts.audit_log import ChainPlace, ExportedRecord
+from common.ids import DASHBOARD, new_id
+from gateway import audit_export
+
+
+def record(**more: object) -> ExportedRecord:
+    return ExportedRecord(
+        app_id=DASHBOARD,
+        id=new_id(),
+        event_type="login",
+        event_data={"a": 'quote " and, comma'},
+        created_at=datetime(2026, 1, 2, tzinfo=UTC),
+        chain=ChainPlace(seq=1, previous_hash="", hash=""),
+        **more,
+    )
+
+
+async def pieces(*found: ExportedRecord) -> AsyncIterator[list[ExportedRecord]]:
+    for each in found:
+        yield [each]
+
+
+async def test_csv_reads_back() -> None:
+    """A header, a row an event, whatever is in it."""
+    made = record(user_agent='Mozilla "5.0"\r\nX', ip_address="192.0.2.1")
+    text = b"".join([c async for c in audit_export.as_csv(pieces(made))]).decode()
+    header, row = list(csv.reader(io.StringIO(text, newline="")))
+    found = dict(zip(header, row, strict=True))
+
+    assert found["id"] == made.id
+    assert found["user_agent"] == 'Mozilla "5.0"\r\nX'
+    assert found["event_data"] == '{"a":"quote \\" and, comma"}'
+    assert found["user_id"] == ""
+
+
+async def test_a_formula_is_text() -> None:
+    """A user agent is what a stranger typed; a spreadsheet must not run it."""
+    for begin in "=+-@\t":
+        made = record(user_agent=f'{begin}HYPERLINK("http://evil")')
+        text = b"".join([c async for c in audit_export.as_csv(pieces(made))]).decode()
+        row = list(csv.reader(io.StringIO(text, newline="")))[1]
+        assert row[11].startswith("'")
+
+
+async def test_ndjson_is_a_line_an_event() -> None:
+    """Each line parses by itself and carries the chain."""
+    lines = b"".join([c async for c in audit_export.ndjson(pieces(record(), record()))])
+
+    parsed = [ExportedRecord.model_validate_json(line) for line in lines.splitlines()]
+    assert [p.chain.seq for p in parsed] == [1, 1]
