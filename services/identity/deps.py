@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import httpx
 
+from common import logs
 from common.bus import Bus
 from common.changes import Changes
 from common.crypto import Keys
@@ -13,13 +14,18 @@ from common.cursors import Cursors
 from common.db import Database
 from common.pool import FairPool
 from common.sealing import Sealer
-from common.service import Links, open_stores
+from common.service import Links, Stores, open_stores
 from common.tenants import Tenants
+from identity import sweeps
 from identity.egress import client
 from identity.hashing import Hashing
 from identity.last_active import LastActive
 from identity.limits import Limits
+from identity.mailer import Mailer
 from identity.settings import Settings
+from identity.smtp import Smtp
+
+log = logs.get(__name__)
 
 
 @dataclass(frozen=True)
@@ -45,11 +51,13 @@ class Deps:
 
 async def make(settings: Settings, links: Links) -> Deps:
     stores = await open_stores(settings, links)
-    last_active = LastActive(stores.db)
+    db = await _with_mailer(settings, links, stores)
+    last_active = LastActive(db)
     links.spawn(last_active.run(), "last_active")
+    links.spawn(sweeps.run(stores.platform), "sweeps")
     pool = FairPool(settings.hash_threads) if settings.hash_threads else FairPool()
     return Deps(
-        db=stores.db,
+        db=db,
         platform=stores.platform,
         sealer=stores.sealer,
         bus=links.bus,
@@ -59,8 +67,25 @@ async def make(settings: Settings, links: Links) -> Deps:
         cursors=Cursors(settings.keys),
         hashing=Hashing(pool),
         last_active=last_active,
-        limits=Limits(stores.db, settings.keys, settings.limit_scale),
+        limits=Limits(db, settings.keys, settings.limit_scale),
         http=client(private=settings.private_egress),
         breach_url=settings.breach_url,
         operator_email=settings.bootstrap_admin_email,
     )
+
+
+async def _with_mailer(settings: Settings, links: Links, stores: Stores) -> Database:
+    """Deliver mail from here on; the service's own commits wake the mailer at once."""
+    if settings.smtp_url is None:
+        log.warning("AERO2_SMTP_URL is not set: mail waits in the outbox")
+        return stores.db
+    mailer = Mailer(
+        stores.db,
+        stores.platform,
+        stores.sealer,
+        links.tenants,
+        Smtp.parse(settings.smtp_url.get_secret_value()),
+        settings.mail_from,
+    )
+    links.spawn(mailer.run(), "mailer")
+    return replace(stores.db, on_commit=mailer.waking(stores.db.on_commit))

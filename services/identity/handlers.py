@@ -16,6 +16,7 @@ from identity import (
     protection,
     sessions,
     sign_up,
+    templates,
     users,
 )
 
@@ -68,4 +69,9 @@ HANDLERS: dict[type[Request[Any]], Handler] = {
     asked.CreateOwnerLink: owner.create,
     asked.GetOwnerLink: owner.get,
     asked.ClaimOwner: owner.claim,
+    asked.ListTemplates: templates.listed,
+    asked.PutTemplate: templates.put,
+    asked.ResetTemplate: templates.reset,
+    asked.PreviewTemplate: templates.preview,
+    asked.SendTestMail: templates.test,
 }

@@ -1,0 +1,212 @@
+"""Rendering mails: Jinja2 source of ours or of the application, in the application's looks.
+
+What applications write runs in a sandbox that knows next to nothing: output, `if`, a few filters,
+comparisons. No loops, no calls, no arithmetic, no attributes; so no template can take our time or
+our memory, or reach anything it was not given. What is put into a template is never itself a
+template: a user named `{{ 7 * 7 }}` is greeted so.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from functools import lru_cache
+from typing import Any, Final
+
+from jinja2 import StrictUndefined, TemplateError, nodes
+from jinja2.sandbox import ImmutableSandboxedEnvironment
+
+from common.contracts.identity import RenderedMail, TemplateInvalid, TemplateNotFound, TemplateText
+from common.contracts.tenancy import Branding, Tenant
+from identity.mail_texts import COMMON, DATA, HELLO, LOCALES, WORDS, Locale
+
+ALLOWED: Final = (
+    nodes.Template,
+    nodes.Output,
+    nodes.TemplateData,
+    nodes.Name,
+    nodes.Const,
+    nodes.If,
+    nodes.CondExpr,
+    nodes.Compare,
+    nodes.Operand,
+    nodes.And,
+    nodes.Or,
+    nodes.Not,
+    nodes.Concat,
+    nodes.Filter,
+)
+FILTERS: Final = frozenset(
+    {"e", "escape", "upper", "lower", "title", "capitalize", "trim", "default"}
+)
+PARTS: Final = ("subject", "text", "html")
+BRAND: Final = "#3358d4"
+
+_plain = ImmutableSandboxedEnvironment(undefined=StrictUndefined, autoescape=False)
+_html = ImmutableSandboxedEnvironment(undefined=StrictUndefined, autoescape=True)
+
+LAYOUT: Final = _html.from_string("""\
+<!doctype html>
+<html lang="{{ locale }}">
+<head>
+<meta charset="utf-8">
+<meta name="viewport" content="width=device-width">
+<meta name="color-scheme" content="light dark">
+<title>{{ subject }}</title>
+<style>
+body { margin: 0; padding: 24px; background: #f5f6f8; color: #1c2024;
+  font: 16px/1.5 system-ui, -apple-system, "Segoe UI", sans-serif; }
+main { max-width: 480px; margin: 0 auto; padding: 24px 32px; background: #fff; border-radius: 8px; }
+header { font-size: 20px; font-weight: 600; margin-bottom: 16px; }
+img { max-height: 40px; border: 0; }
+.code { font: 600 26px/1 ui-monospace, monospace; letter-spacing: 4px; padding: 16px 0; }
+.button { display: inline-block; padding: 12px 16px; border-radius: 8px; text-decoration: none;
+  background: {{ color }}; color: {{ on_color }}; }
+.note, footer { font-size: 13px; color: #60646c; }
+footer { max-width: 480px; margin: 16px auto 0; text-align: center; }
+@media (prefers-color-scheme: dark) {
+  body { background: #111113; color: #edeef0; } main { background: #18191b; }
+  .note, footer { color: #b0b4ba; }
+}
+</style>
+</head>
+<body>
+<main>
+<header>{% if logo_url %}<img src="{{ logo_url }}" alt="{{ app_name }}">
+{%- else %}{{ app_name }}{% endif %}</header>
+{{ body }}
+</main>
+<footer><a href="{{ homepage_url or app_url }}" style="color: inherit">{{ app_name }}</a></footer>
+</body>
+</html>
+""")
+
+
+def kinds() -> list[str]:
+    return list(WORDS)
+
+
+def built_in(kind: str, locale: Locale) -> TemplateText:
+    """Raises TemplateNotFound."""
+    if kind not in WORDS:
+        raise TemplateNotFound
+    return WORDS[kind][locale].source(HELLO[locale])
+
+
+def closest(locale: str | None) -> Locale:
+    """The language we have that is nearest to the one asked for."""
+    language = re.split(r"[-_]", (locale or "").lower())[0]
+    return next((known for known in LOCALES if known == language), "en")
+
+
+def variables(kind: str) -> list[str]:
+    return sorted({*COMMON, *DATA[kind]})
+
+
+def sample(kind: str, tenant: Tenant) -> dict[str, Any]:
+    """Values to look at a mail with. Raises TemplateNotFound."""
+    if kind not in DATA:
+        raise TemplateNotFound
+    found = {**COMMON, **DATA[kind]}
+    if found.get("link"):
+        found["link"] = f"{tenant.origin}/example"
+    return found
+
+
+def check(kind: str, source: TemplateText) -> None:
+    """Raises TemplateInvalid naming each part that cannot be used, and TemplateNotFound."""
+    if kind not in WORDS:
+        raise TemplateNotFound
+    known = set(variables(kind))
+    errors = []
+    for part in PARTS:
+        fault = _fault(getattr(source, part), known)
+        if fault:
+            errors.append({"field": part, "message": fault})
+    if "\n" in source.subject.strip():
+        errors.append({"field": "subject", "message": "one line only"})
+    if errors:
+        raise TemplateInvalid(errors=errors)
+
+
+def _fault(source: str, known: set[str]) -> str | None:
+    try:
+        tree = _plain.parse(source)
+    except TemplateError as error:
+        return str(error)[:200]
+    for node in tree.find_all(nodes.Node):
+        if not isinstance(node, ALLOWED):
+            return f"{type(node).__name__.lower()} is not allowed in a mail"
+        if isinstance(node, nodes.Filter) and node.name not in FILTERS:
+            return f"there is no filter {node.name}"
+        if isinstance(node, nodes.Name) and node.name not in known:
+            return f"there is no variable {node.name}"
+    return None
+
+
+def render(
+    kind: str, locale: Locale, tenant: Tenant, data: Mapping[str, Any], source: TemplateText
+) -> RenderedMail:
+    """Raises TemplateInvalid where the source does not render; `check` refuses such before."""
+    looks = tenant.branding
+    values: dict[str, Any] = {
+        **dict.fromkeys({*COMMON, *DATA[kind]}, ""),
+        **data,
+        "name": harmless(str(data.get("name") or "")),
+        "inviter": harmless(str(data.get("inviter") or "")),
+        "app_name": tenant.name,
+        "app_url": tenant.origin,
+        "support_email": looks.support_email or "",
+        "homepage_url": looks.homepage_url or "",
+        "logo_url": looks.logo_url if (looks.logo_url or "").startswith("https://") else "",
+    }
+    try:
+        subject = " ".join(_compiled(source.subject, False).render(values).split())[:200]
+        text = _compiled(source.text, False).render(values)
+        body = _compiled(source.html, True).render(values)
+        color = brand(looks)
+        page = LAYOUT.render(
+            {
+                **values,
+                "subject": subject,
+                "locale": locale,
+                "color": color,
+                "on_color": readable_on(color),
+                "body": _html.filters["safe"](body),
+            }
+        )
+    except (TemplateError, TypeError, ValueError, ArithmeticError) as error:
+        raise TemplateInvalid(f"it does not render: {type(error).__name__}") from None
+    return RenderedMail(subject=subject, text=_tidy(text), html=page)
+
+
+@lru_cache(maxsize=1024)
+def _compiled(source: str, html: bool) -> Any:
+    return (_html if html else _plain).from_string(source)
+
+
+def _tidy(text: str) -> str:
+    """No runs of empty lines where a part fell away."""
+    return re.sub(r"\n{3,}", "\n\n", text).strip() + "\n"
+
+
+def harmless(name: str) -> str:
+    """A name as a greeting, or nothing: what strangers type must not become an advertisement in a
+    mail that looks like ours."""
+    if len(name) > 60 or re.search(r"[/:@<>\[\]{}|\\#%$]|\.\w{2,}|www|http|\d{4}", name, re.I):
+        return ""
+    return " ".join(name.split())
+
+
+def brand(looks: Branding) -> str:
+    """The application's colour where it is one, else ours."""
+    color = looks.primary_color or ""
+    return color.lower() if re.fullmatch(r"#[0-9a-fA-F]{6}", color) else BRAND
+
+
+def readable_on(color: str) -> str:
+    """Black or white, whichever contrasts more (WCAG relative luminance)."""
+    channels = [int(color[at : at + 2], 16) / 255 for at in (1, 3, 5)]
+    linear = [c / 12.92 if c <= 0.04045 else ((c + 0.055) / 1.055) ** 2.4 for c in channels]
+    luminance = 0.2126 * linear[0] + 0.7152 * linear[1] + 0.0722 * linear[2]
+    return "#000000" if luminance > 0.179 else "#ffffff"

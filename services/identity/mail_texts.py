@@ -1,0 +1,335 @@
+"""The built-in mails: what each says, in each language.
+
+A mail is a subject, paragraphs, perhaps a code, perhaps a button, and a closing note. From these the
+text and the HTML part are composed as Jinja2 source, which an application may replace.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from html import escape
+from typing import Final, Literal
+
+from common.contracts.identity import TemplateText
+
+Locale = Literal["en", "de"]
+LOCALES: Final[tuple[Locale, ...]] = ("en", "de")
+
+
+@dataclass(frozen=True)
+class Words:
+    subject: str
+    paragraphs: tuple[str, ...]
+    button: str = ""
+    note: str = ""
+    code: bool = False
+
+    def source(self, hello: str) -> TemplateText:
+        """As Jinja2."""
+        return TemplateText(subject=self.subject, text=self._text(hello), html=self._html(hello))
+
+    def _text(self, hello: str) -> str:
+        parts = [hello, *self.paragraphs]
+        if self.code:
+            parts.append("{% if code %}    {{ code }}{% endif %}")
+        if self.button:
+            parts.append("{% if link %}" + self.button + ":\n{{ link }}{% endif %}")
+        if self.note:
+            parts.append(self.note)
+        return "\n\n".join(parts)
+
+    def _html(self, hello: str) -> str:
+        parts = [f"<p>{_html(part)}</p>" for part in (hello, *self.paragraphs)]
+        if self.code:
+            parts.append('{% if code %}<p class="code">{{ code }}</p>{% endif %}')
+        if self.button:
+            label = escape(self.button)
+            parts.append(
+                '{% if link %}<p><a class="button" href="{{ link }}">'
+                + label
+                + "</a></p>{% endif %}"
+            )
+        if self.note:
+            parts.append(f'<p class="note">{_html(self.note)}</p>')
+        return "\n".join(parts)
+
+
+def _html(text: str) -> str:
+    """Text with Jinja2 in it: the words are escaped, the braces stay."""
+    return text.replace("<", "&lt;").replace(">", "&gt;")
+
+
+HELLO: Final[dict[Locale, str]] = {
+    "en": "{% if name %}Hello {{ name }},{% else %}Hello,{% endif %}",
+    "de": "{% if name %}Guten Tag {{ name }},{% else %}Guten Tag,{% endif %}",
+}
+
+ASKED_EN = (
+    "If you did not ask for this, do nothing: without the code nobody gets in."
+    "{% if device %} It was asked for from {{ device }}{% if ip %} ({{ ip }}){% endif %}.{% endif %}"
+)
+ASKED_DE = (
+    "Wenn Sie das nicht waren, tun Sie nichts: Ohne den Code kommt niemand hinein."
+    "{% if device %} Angefragt wurde von {{ device }}{% if ip %} ({{ ip }}){% endif %}.{% endif %}"
+)
+
+WORDS: Final[dict[str, dict[Locale, Words]]] = {
+    "sign_in": {
+        "en": Words(
+            "{% if code %}{{ code }} is your code for {{ app_name }}"
+            "{% else %}Sign in to {{ app_name }}{% endif %}",
+            (
+                "{% if code %}With this code you sign in to {{ app_name }}. It holds for "
+                "{{ minutes }} minutes.{% else %}With this link you sign in to {{ app_name }}. It "
+                "holds for {{ minutes }} minutes.{% endif %}",
+            ),
+            button="Sign in with one click, in the browser where you asked",
+            note=ASKED_EN,
+            code=True,
+        ),
+        "de": Words(
+            "{% if code %}{{ code }} ist Ihr Code für {{ app_name }}"
+            "{% else %}Bei {{ app_name }} anmelden{% endif %}",
+            (
+                "{% if code %}Mit diesem Code melden Sie sich bei {{ app_name }} an. Er gilt "
+                "{{ minutes }} Minuten.{% else %}Mit diesem Link melden Sie sich bei {{ app_name }} "
+                "an. Er gilt {{ minutes }} Minuten.{% endif %}",
+            ),
+            button="Mit einem Klick anmelden, in dem Browser, in dem Sie angefragt haben",
+            note=ASKED_DE,
+            code=True,
+        ),
+    },
+    "sign_up": {
+        "en": Words(
+            "{{ code }} confirms your address for {{ app_name }}",
+            (
+                "Welcome to {{ app_name }}. With this code you confirm your address, and your "
+                "account is ready. It holds for {{ minutes }} minutes.",
+            ),
+            button="Confirm with one click, in the browser where you signed up",
+            note=ASKED_EN,
+            code=True,
+        ),
+        "de": Words(
+            "{{ code }} bestätigt Ihre Adresse für {{ app_name }}",
+            (
+                "Willkommen bei {{ app_name }}. Mit diesem Code bestätigen Sie Ihre Adresse, dann "
+                "ist Ihr Konto bereit. Er gilt {{ minutes }} Minuten.",
+            ),
+            button="Mit einem Klick bestätigen, in dem Browser, in dem Sie sich registriert haben",
+            note=ASKED_DE,
+            code=True,
+        ),
+    },
+    "sign_up_known": {
+        "en": Words(
+            "You already have an account at {{ app_name }}",
+            (
+                "Somebody gave this address at {{ app_name }}, where it belongs to an account "
+                "already. Nothing was changed.",
+                "{% if code or link %}If it was you, this signs you in. It holds for {{ minutes }} "
+                "minutes.{% else %}If it was you, sign in with your password, or choose a new one."
+                "{% endif %}",
+            ),
+            button="Sign in, in the browser where you asked",
+            note="If it was not you, do nothing.",
+            code=True,
+        ),
+        "de": Words(
+            "Sie haben schon ein Konto bei {{ app_name }}",
+            (
+                "Jemand hat diese Adresse bei {{ app_name }} angegeben, wo sie schon zu einem Konto "
+                "gehört. Es wurde nichts geändert.",
+                "{% if code or link %}Wenn Sie das waren, melden Sie sich hiermit an. Es gilt "
+                "{{ minutes }} Minuten.{% else %}Wenn Sie das waren, melden Sie sich mit Ihrem "
+                "Passwort an oder wählen Sie ein neues.{% endif %}",
+            ),
+            button="Anmelden, in dem Browser, in dem Sie angefragt haben",
+            note="Wenn Sie das nicht waren, tun Sie nichts.",
+            code=True,
+        ),
+    },
+    "no_account": {
+        "en": Words(
+            "No account at {{ app_name }} with this address",
+            (
+                "Somebody tried to sign in to {{ app_name }} with this address. There is no account "
+                "with it. If it was you, try the address you signed up with.",
+            ),
+            note="If it was not you, do nothing.",
+        ),
+        "de": Words(
+            "Kein Konto bei {{ app_name }} mit dieser Adresse",
+            (
+                "Jemand wollte sich mit dieser Adresse bei {{ app_name }} anmelden. Es gibt dazu "
+                "kein Konto. Wenn Sie das waren, versuchen Sie es mit der Adresse, mit der Sie sich "
+                "registriert haben.",
+            ),
+            note="Wenn Sie das nicht waren, tun Sie nichts.",
+        ),
+    },
+    "reset": {
+        "en": Words(
+            "Choose a new password for {{ app_name }}",
+            (
+                "With this link or code you choose a new password for {{ app_name }}. It holds for "
+                "{{ minutes }} minutes. All your sessions end when you do.",
+            ),
+            button="Choose a new password",
+            note=ASKED_EN,
+            code=True,
+        ),
+        "de": Words(
+            "Neues Passwort für {{ app_name }} wählen",
+            (
+                "Mit diesem Link oder Code wählen Sie ein neues Passwort für {{ app_name }}. Beides "
+                "gilt {{ minutes }} Minuten. Danach sind Sie überall sonst abgemeldet.",
+            ),
+            button="Neues Passwort wählen",
+            note=ASKED_DE,
+            code=True,
+        ),
+    },
+    "password_changed": {
+        "en": Words(
+            "Your password for {{ app_name }} was changed",
+            (
+                "The password of your account at {{ app_name }} was changed"
+                "{% if ip %} (from {{ ip }}){% endif %}. Your other sessions have ended.",
+            ),
+            note="If it was not you, choose a new password at once: {{ app_url }}/reset",
+        ),
+        "de": Words(
+            "Ihr Passwort für {{ app_name }} wurde geändert",
+            (
+                "Das Passwort Ihres Kontos bei {{ app_name }} wurde geändert"
+                "{% if ip %} (von {{ ip }}){% endif %}. Ihre anderen Sitzungen wurden beendet.",
+            ),
+            note="Wenn Sie das nicht waren, wählen Sie sofort ein neues: {{ app_url }}/reset",
+        ),
+    },
+    "email_change": {
+        "en": Words(
+            "{{ code }} confirms your new address for {{ app_name }}",
+            (
+                "With this code you confirm that this is your new address at {{ app_name }}. It "
+                "holds for {{ minutes }} minutes.",
+            ),
+            button="Confirm the address",
+            note="If you did not ask for this, do nothing: the address is not used then.",
+            code=True,
+        ),
+        "de": Words(
+            "{{ code }} bestätigt Ihre neue Adresse für {{ app_name }}",
+            (
+                "Mit diesem Code bestätigen Sie, dass dies Ihre neue Adresse bei {{ app_name }} ist. "
+                "Er gilt {{ minutes }} Minuten.",
+            ),
+            button="Adresse bestätigen",
+            note="Wenn Sie das nicht waren, tun Sie nichts: Die Adresse wird dann nicht verwendet.",
+            code=True,
+        ),
+    },
+    "email_changed": {
+        "en": Words(
+            "Your address at {{ app_name }} was changed",
+            ("Your account at {{ app_name }} now has another e-mail address than this one.",),
+            note="If it was not you, write to {{ support_email or app_url }} at once.",
+        ),
+        "de": Words(
+            "Ihre Adresse bei {{ app_name }} wurde geändert",
+            ("Ihr Konto bei {{ app_name }} hat jetzt eine andere E-Mail-Adresse als diese.",),
+            note="Wenn Sie das nicht waren, melden Sie sich sofort: {{ support_email or app_url }}",
+        ),
+    },
+    "new_device": {
+        "en": Words(
+            "New sign-in to {{ app_name }}",
+            (
+                "Somebody signed in to your account at {{ app_name }} from a device we have not seen "
+                "before{% if device %}: {{ device }}{% endif %}{% if ip %} ({{ ip }}){% endif %}.",
+            ),
+            note="If it was not you, change your password and end that session: "
+            "{{ app_url }}/account",
+        ),
+        "de": Words(
+            "Neue Anmeldung bei {{ app_name }}",
+            (
+                "Jemand hat sich von einem uns noch unbekannten Gerät bei Ihrem Konto bei "
+                "{{ app_name }} angemeldet{% if device %}: {{ device }}{% endif %}"
+                "{% if ip %} ({{ ip }}){% endif %}.",
+            ),
+            note="Wenn Sie das nicht waren, ändern Sie Ihr Passwort und beenden Sie diese Sitzung: "
+            "{{ app_url }}/account",
+        ),
+    },
+    "invitation": {
+        "en": Words(
+            "You are invited to {{ app_name }}",
+            (
+                "You are invited to have an account at {{ app_name }}. The link holds for "
+                "{{ days }} days.",
+            ),
+            button="Accept the invitation",
+        ),
+        "de": Words(
+            "Sie sind zu {{ app_name }} eingeladen",
+            (
+                "Sie sind eingeladen, ein Konto bei {{ app_name }} zu haben. Der Link gilt "
+                "{{ days }} Tage.",
+            ),
+            button="Einladung annehmen",
+        ),
+    },
+    "org_invitation": {
+        "en": Words(
+            "You are invited to {{ org_name }} at {{ app_name }}",
+            (
+                "{% if inviter %}{{ inviter }} invites you{% else %}You are invited{% endif %} to "
+                "join {{ org_name }} at {{ app_name }}.",
+            ),
+            button="Accept the invitation",
+        ),
+        "de": Words(
+            "Sie sind zu {{ org_name }} bei {{ app_name }} eingeladen",
+            (
+                "{% if inviter %}{{ inviter }} lädt Sie ein,{% else %}Sie sind eingeladen,{% endif %} "
+                "{{ org_name }} bei {{ app_name }} beizutreten.",
+            ),
+            button="Einladung annehmen",
+        ),
+    },
+}
+
+DATA: Final[dict[str, dict[str, object]]] = {
+    "sign_in": {"code": "123 456", "link": "…", "minutes": 10, "device": "Firefox on Linux"},
+    "sign_up": {"code": "123 456", "link": "…", "minutes": 10, "device": "Firefox on Linux"},
+    "sign_up_known": {"code": "123 456", "link": "…", "minutes": 10, "device": "Firefox on Linux"},
+    "no_account": {"code": "", "link": "", "minutes": 10, "device": "Firefox on Linux"},
+    "reset": {"code": "123 456", "link": "…", "minutes": 10, "device": "Firefox on Linux"},
+    "password_changed": {},
+    "email_change": {"code": "123 456", "link": "…", "minutes": 10, "device": ""},
+    "email_changed": {"email": "new@example.com"},
+    "new_device": {"device": "Firefox on Linux"},
+    "invitation": {"link": "…", "days": 7},
+    "org_invitation": {
+        "link": "…",
+        "org_name": "Example Ltd",
+        "inviter": "Grace Hopper",
+        "role": "member",
+        "expires_at": "2030-01-01",
+    },
+}
+"""Sample values of what is special to each kind: for previews, and the names a template may use."""
+
+COMMON: Final[dict[str, object]] = {
+    "name": "Ada Lovelace",
+    "ip": "203.0.113.7",
+    "app_name": "",
+    "app_url": "",
+    "support_email": "",
+    "homepage_url": "",
+    "logo_url": "",
+}
+"""What every template may use."""

@@ -1,0 +1,194 @@
+"""Delivers the mail outbox over SMTP: no request waits for it, no mail is lost.
+
+A mail is leased for a minute (several replicas may deliver at once), rendered, sent, and only then
+deleted; whoever dies in between leaves it for the next. The Message-ID stays the same, so a
+receiver recognises the rare duplicate. What the server refuses for good is kept, marked.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from email.headerregistry import Address
+from email.message import EmailMessage
+from email.utils import format_datetime, parseaddr
+from typing import Any, Final, Protocol
+
+import asyncpg
+import orjson
+
+from common import logs, metrics
+from common.context import Context, system_context
+from common.contracts.identity import RenderedMail, TemplateInvalid, TemplateNotFound, TemplateText
+from common.contracts.tenancy import Tenant
+from common.db import Database
+from common.problems import NotFound, Problem
+from common.sealing import Sealer, Unsealable
+from common.tenants import Tenants
+from identity import mail_templates
+from identity.mail_texts import Locale
+from identity.queries import mails, templates
+from identity.queries.mails import Leased
+from identity.smtp import TryLater, Undeliverable
+
+log = logs.get(__name__)
+
+BATCH: Final = 10
+IDLE: Final = 1.0
+"""Seconds between looks when nobody woke us: other services put mail into the outbox too."""
+PAUSES: Final = (5, 20, 60, 300, 900, 1800, 3600)
+"""Seconds until the next try; the last one again and again."""
+GIVE_UP: Final = 72
+"""Tries: about three days."""
+
+
+class Sender(Protocol):
+    async def send(self, message: EmailMessage) -> None:
+        """Raises Undeliverable or TryLater."""
+        ...
+
+
+@dataclass
+class Mailer:
+    """`platform` sees the outbox of every application; `db` opens one application's mail."""
+
+    db: Database
+    platform: Database
+    sealer: Sealer
+    tenants: Tenants
+    sender: Sender
+    mail_from: str
+    idle: float = IDLE
+    _woken: asyncio.Event = field(default_factory=asyncio.Event)
+
+    def wake(self) -> None:
+        self._woken.set()
+
+    def waking(self, also: Callable[[], None]) -> Callable[[], None]:
+        """`also`, and a look into the outbox."""
+
+        def both() -> None:
+            also()
+            self.wake()
+
+        return both
+
+    async def run(self) -> None:
+        while True:
+            try:
+                sent = await self.round()
+            except (asyncpg.PostgresError, asyncpg.InterfaceError, OSError, Problem) as error:
+                sent = 0
+                log.warning("mail waits for the database", error=type(error).__name__)
+            if sent < BATCH:
+                await self._rest()
+
+    async def _rest(self) -> None:
+        try:
+            async with asyncio.timeout(self.idle):
+                await self._woken.wait()
+        except TimeoutError:
+            pass
+        self._woken.clear()
+
+    async def round(self) -> int:
+        """Deliver what is due, at most BATCH at once. How many were taken."""
+        async with self.platform.everywhere() as db:
+            leased = await mails.lease(db, limit=BATCH)
+        await asyncio.gather(*(self._deliver(one) for one in leased))
+        return len(leased)
+
+    async def _deliver(self, leased: Leased) -> None:
+        try:
+            message = await self.message(leased)
+            await self.sender.send(message)
+        except (Undeliverable, Unsealable, TemplateNotFound) as error:
+            await self._failed(leased, f"{type(error).__name__}: {error}")
+        except TryLater as error:
+            await self._later(leased, str(error))
+        except NotFound:
+            await self._failed(leased, "the application is gone")
+        except (Problem, asyncpg.PostgresError, asyncpg.InterfaceError, OSError) as error:
+            await self._later(leased, type(error).__name__)
+        except Exception as error:
+            log.exception("mail not delivered", mail=leased.id)
+            await self._later(leased, type(error).__name__)
+        else:
+            metrics.MAIL.labels("sent").inc()
+            async with self.platform.everywhere() as db:
+                await mails.delete(db, seq=leased.seq)
+
+    async def _failed(self, leased: Leased, reason: str) -> None:
+        metrics.MAIL.labels("failed").inc()
+        log.warning("mail failed", mail=leased.id, kind=leased.kind, reason=reason)
+        async with self.platform.everywhere() as db:
+            await mails.fail(db, seq=leased.seq, reason=reason[:300])
+
+    async def _later(self, leased: Leased, reason: str) -> None:
+        if leased.attempts >= GIVE_UP:
+            await self._failed(leased, f"given up: {reason}")
+            return
+        metrics.MAIL.labels("retried").inc()
+        log.warning("mail waits", mail=leased.id, tries=leased.attempts, reason=reason)
+        pause = PAUSES[min(leased.attempts, len(PAUSES)) - 1]
+        async with self.platform.everywhere() as db:
+            await mails.postpone(db, seq=leased.seq, seconds=pause, reason=reason[:300])
+
+    async def message(self, leased: Leased) -> EmailMessage:
+        """Open, render, compose."""
+        ctx = system_context(leased.app_id)
+        tenant = await self.tenants.get(ctx)
+        locale = mail_templates.closest(leased.locale)
+        place = ("mail_outbox", "sealed", leased.id)
+        async with self.db.reading(ctx) as db:
+            sealed = await self.sealer.open(db, leased.app_id, place, leased.sealed)
+            custom = await templates.get(db, app_id=leased.app_id, kind=leased.kind, locale=locale)
+        letter = orjson.loads(sealed)
+        rendered = _rendered(ctx, tenant, leased.kind, locale, letter["data"], custom)
+        return compose(self.mail_from, tenant, letter["to"], leased.id, locale, rendered)
+
+
+def _rendered(
+    ctx: Context,
+    tenant: Tenant,
+    kind: str,
+    locale: Locale,
+    data: dict[str, Any],
+    custom: TemplateText | None,
+) -> RenderedMail:
+    """With the application's own text, or ours where that does not render."""
+    ours = mail_templates.built_in(kind, locale)
+    if custom is not None:
+        try:
+            return mail_templates.render(kind, locale, tenant, data, custom)
+        except TemplateInvalid:
+            log.warning("custom mail does not render", app_id=ctx.app_id, kind=kind)
+    return mail_templates.render(kind, locale, tenant, data, ours)
+
+
+def compose(
+    mail_from: str, tenant: Tenant, to: str, id: str, locale: str, rendered: RenderedMail
+) -> EmailMessage:
+    """Both parts under headers that no text from outside can add to."""
+    _, address = parseaddr(mail_from)
+    user, _, domain = address.rpartition("@")
+    message = EmailMessage()
+    message["From"] = Address(_one_line(tenant.name), user, domain)
+    message["To"] = to
+    if tenant.branding.support_email:
+        message["Reply-To"] = tenant.branding.support_email
+    message["Subject"] = rendered.subject
+    message["Date"] = format_datetime(datetime.now(UTC))
+    message["Message-ID"] = f"<{id}@{domain}>"
+    message["Content-Language"] = locale
+    message["Auto-Submitted"] = "auto-generated"
+    message["X-Auto-Response-Suppress"] = "All"
+    message.set_content(rendered.text)
+    message.add_alternative(rendered.html, subtype="html")
+    return message
+
+
+def _one_line(text: str) -> str:
+    return " ".join(text.split())[:100]

@@ -1,0 +1,74 @@
+"""Statements on mail_outbox, as aero2_platform: the mailer serves every application."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from common.db import Db, many, run
+
+
+@dataclass(frozen=True)
+class Leased:
+    seq: int
+    app_id: str
+    id: str
+    kind: str
+    locale: str
+    sealed: str = field(repr=False)
+    attempts: int
+
+
+async def lease(db: Db, *, limit: int) -> list[Leased]:
+    """Take what is due for a minute; whoever dies meanwhile leaves it for the next."""
+    return await many(
+        db,
+        Leased,
+        """
+        -- any-tenant: the mailer delivers the mail of all applications
+        UPDATE mail_outbox SET attempts = attempts + 1,
+            next_attempt_at = now() + interval '1 minute'
+        WHERE seq IN (
+            SELECT seq FROM mail_outbox WHERE failed_at IS NULL AND next_attempt_at <= now()
+            ORDER BY next_attempt_at LIMIT $1 FOR UPDATE SKIP LOCKED
+        )
+        RETURNING seq, app_id, id, kind, locale, sealed, attempts
+        """,
+        limit,
+    )
+
+
+async def delete(db: Db, *, seq: int) -> None:
+    await run(
+        db,
+        """
+        -- any-tenant: the mail just sent
+        DELETE FROM mail_outbox WHERE seq = $1
+        """,
+        seq,
+    )
+
+
+async def postpone(db: Db, *, seq: int, seconds: int, reason: str) -> None:
+    await run(
+        db,
+        """
+        -- any-tenant: the mail just tried
+        UPDATE mail_outbox SET next_attempt_at = now() + make_interval(secs => $2), last_error = $3
+        WHERE seq = $1
+        """,
+        seq,
+        seconds,
+        reason,
+    )
+
+
+async def fail(db: Db, *, seq: int, reason: str) -> None:
+    await run(
+        db,
+        """
+        -- any-tenant: the mail just refused
+        UPDATE mail_outbox SET failed_at = now(), last_error = $2 WHERE seq = $1
+        """,
+        seq,
+        reason,
+    )

@@ -1,0 +1,77 @@
+"""Statements on mail_templates."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from common.contracts.identity import TemplateText
+from common.db import Db, many, maybe, run
+
+
+@dataclass(frozen=True)
+class Stored:
+    kind: str
+    locale: str
+    subject: str
+    text_body: str
+    html_body: str
+
+    def source(self) -> TemplateText:
+        return TemplateText(subject=self.subject, text=self.text_body, html=self.html_body)
+
+
+async def get(db: Db, *, app_id: str, kind: str, locale: str) -> TemplateText | None:
+    found = await maybe(
+        db,
+        Stored,
+        """
+        SELECT kind, locale, subject, text_body, html_body FROM mail_templates
+        WHERE app_id = $1 AND kind = $2 AND locale = $3
+        """,
+        app_id,
+        kind,
+        locale,
+    )
+    return found.source() if found else None
+
+
+async def all_of(db: Db, *, app_id: str) -> list[Stored]:
+    return await many(
+        db,
+        Stored,
+        "SELECT kind, locale, subject, text_body, html_body FROM mail_templates WHERE app_id = $1",
+        app_id,
+    )
+
+
+async def put(
+    db: Db, *, app_id: str, kind: str, locale: str, subject: str, text: str, html: str
+) -> None:
+    await run(
+        db,
+        """
+        INSERT INTO mail_templates (app_id, kind, locale, subject, text_body, html_body)
+        VALUES ($1, $2, $3, $4, $5, $6)
+        ON CONFLICT (app_id, kind, locale) DO UPDATE SET subject = excluded.subject,
+            text_body = excluded.text_body, html_body = excluded.html_body, updated_at = now()
+        """,
+        app_id,
+        kind,
+        locale,
+        subject,
+        text,
+        html,
+    )
+
+
+async def delete(db: Db, *, app_id: str, kind: str, locale: str) -> bool:
+    return (
+        await run(
+            db,
+            "DELETE FROM mail_templates WHERE app_id = $1 AND kind = $2 AND locale = $3",
+            app_id,
+            kind,
+            locale,
+        )
+        == 1
+    )

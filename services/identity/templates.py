@@ -1,0 +1,105 @@
+"""The texts of an application's mails: listed, replaced, put back, looked at, sent as a test."""
+
+from __future__ import annotations
+
+from common import audit, mail
+from common.context import Context
+from common.contracts.audit import MailTemplateChanged
+from common.contracts.base import Done
+from common.contracts.identity import (
+    ListTemplates,
+    PreviewTemplate,
+    PutTemplate,
+    RenderedMail,
+    ResetTemplate,
+    SendTestMail,
+    Template,
+    Templates,
+    TemplateText,
+)
+from identity import mail_templates
+from identity.deps import Deps
+from identity.limits import MAIL_BY_ADDRESS, TEST_MAIL_BY_APP
+from identity.mail_texts import LOCALES, Locale
+from identity.queries import templates
+
+
+async def listed(deps: Deps, ctx: Context, asked: ListTemplates) -> Templates:
+    async with deps.db.reading(ctx) as db:
+        stored = {
+            (found.kind, found.locale): found.source()
+            for found in await templates.all_of(db, app_id=ctx.app_id)
+        }
+    return Templates(
+        templates=[
+            _template(kind, locale, stored.get((kind, locale)))
+            for kind in mail_templates.kinds()
+            for locale in LOCALES
+        ]
+    )
+
+
+async def put(deps: Deps, ctx: Context, asked: PutTemplate) -> Template:
+    source = asked.template
+    mail_templates.check(asked.kind, source)
+    async with deps.db.transaction(ctx) as tx:
+        await templates.put(
+            tx,
+            app_id=ctx.app_id,
+            kind=asked.kind,
+            locale=asked.locale,
+            subject=source.subject,
+            text=source.text,
+            html=source.html,
+        )
+        await audit.record(tx, ctx, MailTemplateChanged(kind=asked.kind, locale=asked.locale))
+    return _template(asked.kind, asked.locale, source)
+
+
+async def reset(deps: Deps, ctx: Context, asked: ResetTemplate) -> Template:
+    ours = _template(asked.kind, asked.locale, None)
+    async with deps.db.transaction(ctx) as tx:
+        if await templates.delete(tx, app_id=ctx.app_id, kind=asked.kind, locale=asked.locale):
+            event = MailTemplateChanged(kind=asked.kind, locale=asked.locale)
+            await audit.record(tx, ctx, event)
+    return ours
+
+
+async def preview(deps: Deps, ctx: Context, asked: PreviewTemplate) -> RenderedMail:
+    tenant = await deps.tenants.get(ctx)
+    source = asked.template
+    if source is None:
+        async with deps.db.reading(ctx) as db:
+            source = await templates.get(
+                db, app_id=ctx.app_id, kind=asked.kind, locale=asked.locale
+            )
+    else:
+        mail_templates.check(asked.kind, source)
+    source = source or mail_templates.built_in(asked.kind, asked.locale)
+    data = mail_templates.sample(asked.kind, tenant)
+    return mail_templates.render(asked.kind, asked.locale, tenant, data, source)
+
+
+async def test(deps: Deps, ctx: Context, asked: SendTestMail) -> Done:
+    tenant = await deps.tenants.get(ctx)
+    data = mail_templates.sample(asked.kind, tenant)
+    await deps.limits.count(
+        ctx, (TEST_MAIL_BY_APP, ctx.app_id), (MAIL_BY_ADDRESS, asked.to.lower())
+    )
+    async with deps.db.transaction(ctx) as tx:
+        letter = mail.Mail(asked.to, asked.kind, asked.locale, data)
+        await mail.enqueue(tx, ctx, deps.sealer, letter)
+    return Done()
+
+
+def _template(kind: str, locale: Locale, custom: TemplateText | None) -> Template:
+    source = custom or mail_templates.built_in(kind, locale)
+    return Template(
+        kind=kind,
+        locale=locale,
+        subject=source.subject,
+        text=source.text,
+        html=source.html,
+        custom=custom is not None,
+        variables=mail_templates.variables(kind),
+    )

@@ -1,0 +1,273 @@
+"""Mail goes over SMTP to a real server, is rendered in the application's looks, and is never lost."""
+
+from __future__ import annotations
+
+import socket
+from collections.abc import AsyncIterator
+from dataclasses import dataclass, field
+from email import message_from_bytes, policy
+from email.message import EmailMessage
+
+import pytest
+from aiosmtpd.controller import Controller
+from aiosmtpd.smtp import SMTP, Envelope, Session
+
+from common import mail
+from common.contracts.identity import (
+    ListTemplates,
+    PreviewTemplate,
+    PutTemplate,
+    ResetTemplate,
+    SendTestMail,
+    SignInWithCode,
+    StartEmailCode,
+    TemplateInvalid,
+    TemplateText,
+)
+from common.testing import context
+from identity.mailer import Mailer
+from identity.smtp import Smtp
+
+from .conftest import ADMIN, World
+
+
+@dataclass
+class Inbox:
+    """What an SMTP server received; `answers` are what it says to the next mails instead of 250."""
+
+    received: list[EmailMessage] = field(default_factory=list)
+    answers: list[str] = field(default_factory=list)
+
+    async def handle_DATA(self, server: SMTP, session: Session, envelope: Envelope) -> str:
+        if self.answers:
+            return self.answers.pop(0)
+        assert isinstance(envelope.content, bytes)
+        message = message_from_bytes(envelope.content, policy=policy.default)
+        assert isinstance(message, EmailMessage)
+        self.received.append(message)
+        return "250 OK"
+
+
+@dataclass
+class Post:
+    mailer: Mailer
+    inbox: Inbox
+    controller: Controller
+
+
+@pytest.fixture
+async def post(world: World) -> AsyncIterator[Post]:
+    """A mailer and a real SMTP server on a port of its own."""
+    await world.sql.execute("DELETE FROM mail_outbox")
+    inbox = Inbox()
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    controller = Controller(inbox, hostname="127.0.0.1", port=port)
+    controller.start()
+    deps = world.deps
+    assert deps.platform is not None
+    mailer = Mailer(
+        deps.db,
+        deps.platform,
+        deps.sealer,
+        deps.tenants,
+        Smtp.parse(f"smtp://127.0.0.1:{port}?tls=none"),
+        "Aero2 <no-reply@id.example.org>",
+    )
+    yield Post(mailer, inbox, controller)
+    if not controller.loop.is_closed():
+        controller.stop(no_assert=True)
+
+
+def _text(message: EmailMessage, kind: str) -> str:
+    body = message.get_body((kind,))
+    assert body is not None
+    return str(body.get_content())
+
+
+async def test_a_code_arrives_and_signs_in(world: World, post: Post) -> None:
+    """The mail that arrives has the code in text and HTML, the link of the stored origin, the
+    application as sender; its code signs in and its row is gone."""
+    flow = await world.call(StartEmailCode(email="eve@example.com"))
+    assert await post.mailer.round() == 1
+    (message,) = post.inbox.received
+    code = message["Subject"][:7]
+    await world.call(SignInWithCode(flow=flow.flow, code=code))
+
+    assert message["To"] == "eve@example.com"
+    assert message["From"] == "Blue Shop <no-reply@id.example.org>"
+    assert message["Auto-Submitted"] == "auto-generated"
+    for kind in ("plain", "html"):
+        text = _text(message, kind)
+        assert code in text
+        assert "https://shop.id.example.org/login/link?token=" in text
+        assert "evil" not in text
+    assert await world.mails() == []
+
+
+async def test_languages(world: World, post: Post) -> None:
+    """The language asked for, else the application's; German comes in German."""
+    await world.call(StartEmailCode(email="a@example.com", locale="de-AT"))
+    await post.mailer.round()
+    world.set(world.a, default_locale="de")
+    await world.call(StartEmailCode(email="b@example.com"))
+    await post.mailer.round()
+
+    for message in post.inbox.received:
+        assert "ist Ihr Code für Blue Shop" in message["Subject"]
+        assert 'lang="de"' in _text(message, "html")
+
+
+async def test_a_server_that_is_away_loses_nothing(world: World, post: Post) -> None:
+    """While the server is away or says 4xx the mail waits, longer each time; then it arrives once."""
+    await world.call(StartEmailCode(email="a@example.com"))
+    post.inbox.answers = ["451 try later"]
+    await post.mailer.round()
+    assert await post.mailer.round() == 0
+    port = post.mailer.sender.port  # type: ignore[attr-defined]
+    post.controller.stop()
+    await _due(world)
+    await post.mailer.round()
+    waiting = await world.sql.fetchrow("SELECT * FROM mail_outbox WHERE app_id = $1", world.a)
+    again = Controller(post.inbox, hostname="127.0.0.1", port=port)
+    again.start()
+    await _due(world)
+    await post.mailer.round()
+    again.stop(no_assert=True)
+
+    assert waiting is not None
+    assert (waiting["attempts"], waiting["failed_at"]) == (2, None)
+    assert len(post.inbox.received) == 1
+    assert await world.mails() == []
+
+
+async def _due(world: World) -> None:
+    await world.sql.execute("UPDATE mail_outbox SET next_attempt_at = now()")
+
+
+async def test_a_mail_refused_for_good_is_kept_and_marked(world: World, post: Post) -> None:
+    """A 5xx is the end of it: the mail is not sent again, but kept with the reason."""
+    await world.call(StartEmailCode(email="a@example.com"))
+    post.inbox.answers = ["550 no such user"]
+    await post.mailer.round()
+    await _due(world)
+    assert await post.mailer.round() == 0
+    row = await world.sql.fetchrow("SELECT * FROM mail_outbox WHERE app_id = $1", world.a)
+
+    assert row is not None
+    assert row["failed_at"] is not None
+    assert "550" in row["last_error"]
+
+
+async def test_a_mailer_that_dies_leaves_the_mail(world: World, post: Post) -> None:
+    """A mail that was leased and not sent is taken again when its minute has passed, under the
+    same Message-ID; a second mailer does not take it before."""
+    from identity.queries import mails
+
+    await world.call(StartEmailCode(email="a@example.com"))
+    assert world.deps.platform is not None
+    async with world.deps.platform.everywhere() as db:
+        (leased,) = await mails.lease(db, limit=10)
+    assert await post.mailer.round() == 0
+    await _due(world)
+    await post.mailer.round()
+
+    assert post.inbox.received[0]["Message-ID"] == f"<{leased.id}@id.example.org>"
+
+
+async def test_a_name_is_never_a_template_or_an_advertisement_h7(world: World, post: Post) -> None:
+    """H7: what a stranger types is not evaluated, not HTML, not a header, and no advertisement."""
+    names = ["{{ 7 * 7 }}", "<b>Bob</b>", "win at evil.example", "Zoë O'Neil", "a\nBcc: x@y.z"]
+    for number, name in enumerate(names):
+        letter = mail.Mail(
+            f"u{number}@example.com", "sign_up", "en",
+            {"name": name, "code": "1", "link": "", "minutes": 10, "device": "<i>x</i>", "ip": ""},
+        )  # fmt: skip
+        ctx = context(world.a)
+        async with world.deps.db.transaction(ctx) as tx:
+            await mail.enqueue(tx, ctx, world.deps.sealer, letter)
+        await post.mailer.round()
+    texts = [_text(message, "plain") for message in post.inbox.received]
+    pages = [_text(message, "html") for message in post.inbox.received]
+
+    assert all("49" not in text and "evil" not in text and "Bob" not in text for text in texts)
+    assert "Hello Zoë O'Neil," in texts[3]
+    assert all("<i>x</i>" not in page for page in pages)
+    assert all(message["Bcc"] is None for message in post.inbox.received)
+
+
+async def test_an_application_writes_its_own_mail(world: World, post: Post) -> None:
+    """A custom text replaces ours for its kind and language, in this application only, until it
+    is put back."""
+    source = TemplateText(
+        subject="Psst {{ code }}", text="Code: {{ code }}", html="<p>{{ code }}</p>"
+    )
+    put = PutTemplate(kind="sign_in", locale="en", template=source)
+    assert (await world.call(put, who=ADMIN)).custom
+    for app in (world.a, world.b):
+        await world.call(StartEmailCode(email="a@example.com"), app)
+    await post.mailer.round()
+    subjects = sorted(str(message["Subject"]) for message in post.inbox.received)
+    listed = await world.call(ListTemplates(), who=ADMIN)
+    await world.call(ResetTemplate(kind="sign_in", locale="en"), who=ADMIN)
+    after = await world.call(ListTemplates(), who=ADMIN)
+
+    assert subjects[1].startswith("Psst ")
+    assert "is your code" in subjects[0]
+    assert [(t.kind, t.locale) for t in listed.templates if t.custom] == [("sign_in", "en")]
+    assert not any(t.custom for t in after.templates)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "{{ 7 * 7 }}",
+        "{% for x in code %}{% endfor %}",
+        "{{ code.__class__ }}",
+        "{{ cycler.__init__ }}",
+        "{{ range(9) }}",
+        "{% include 'x' %}",
+        "{% macro m() %}{% endmacro %}",
+        "{{ code | tojson }}",
+        "{{ secret }}",
+        "{% if code %}",
+        "{{ code['x'] }}",
+        "{{ 'a' * 999999999 }}",
+    ],
+)
+async def test_templates_are_caged_h7(world: World, text: str) -> None:
+    """H7: a template can say a value, decide, and nothing else."""
+    source = TemplateText(subject="x", text=text, html="x")
+    problem = await world.refused(
+        PutTemplate(kind="sign_in", locale="en", template=source), who=ADMIN
+    )
+
+    assert isinstance(problem, TemplateInvalid)
+    assert problem.extra["errors"][0]["field"] == "text"
+
+
+async def test_every_mail_renders_in_every_language(world: World) -> None:
+    """Every kind in every language has a subject of one line, both parts, and no open braces."""
+    listed = await world.call(ListTemplates(), who=ADMIN)
+    for template in listed.templates:
+        asked = PreviewTemplate(kind=template.kind, locale=template.locale)
+        shown = await world.call(asked, who=ADMIN)
+
+        assert 0 < len(shown.subject) < 120
+        assert "Blue Shop" in shown.text
+        assert "{{" not in shown.text + shown.html
+        put = PutTemplate(
+            kind=template.kind,
+            locale=template.locale,
+            template=TemplateText(subject=template.subject, text=template.text, html=template.html),
+        )
+        assert (await world.call(put, world.b, ADMIN)).custom  # ours pass our own rules
+
+
+async def test_test_mail(world: World, post: Post) -> None:
+    """A test mail arrives with sample values; ten in ten minutes are enough."""
+    await world.call(SendTestMail(kind="reset", to="me@example.com", locale="de"), who=ADMIN)
+    await post.mailer.round()
+
+    assert post.inbox.received[0]["Subject"] == "Neues Passwort für Blue Shop wählen"
