@@ -121,6 +121,8 @@ async def access_token(visit: Visit, token: str) -> Bearer:
 
 def token_tags(token: AccessToken) -> Iterable[tuple[str, str]]:
     yield "token", token.jti
+    if token.grant_id:
+        yield "token", token.grant_id
     yield "client", token.client_id
     if token.session_id:
         yield "session", token.session_id

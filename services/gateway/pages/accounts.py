@@ -34,6 +34,8 @@ async def choose(visit: Visit, fields: Fields) -> Response:
     """POST /accounts"""
     if not await browser.switch(visit, fields.text("session")):
         raise BadRequest("this browser has no such account")
+    if pending := fields.given("request"):
+        return go(at("/oauth2/authorize/resume", request=pending, selected="1"))
     return go(destination(visit, fields))
 
 

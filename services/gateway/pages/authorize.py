@@ -72,6 +72,7 @@ async def resume(request: Request) -> Response:
         request=fields.get("request", ""),
         session=browser.facts(signed),
         consent=consent,
+        selected=fields.get("selected") == "1",
     )
     return follow(visit, signed, await visit.gateway.bus.call(visit.context(), asked))
 

@@ -7,6 +7,8 @@ from __future__ import annotations
 
 import time
 
+import orjson
+
 from common.contracts.oidc import (
     ExchangeToken,
     GetUserinfo,
@@ -24,6 +26,7 @@ from gateway.forms import basic, form
 from gateway.state import Document
 from gateway.visit import Visit
 
+JWT = (b"content-type", b"application/jwt")
 FRESH = [JSON, NO_STORE, (b"pragma", b"no-cache")]
 
 
@@ -66,11 +69,21 @@ async def userinfo(visit: Visit) -> Answer:
         # The token is checked first: the answer is filed under the same drop messages, and kept
         # only while the check itself is, so that it cannot outlive a revocation in between.
         checked = (await access_token(visit, presented)).token
-        known = Document(await gateway.bus.raw(ctx, GetUserinfo(token=presented)), b"")
+        known = Document(_userinfo(await gateway.bus.raw(ctx, GetUserinfo(token=presented))), b"")
         if (ctx.app_id, "bearer", digest(presented)) in gateway.bearers:
             left = checked.expires_at.timestamp() - time.time()
             gateway.answers.put(key, known, token_tags(checked), ttl=left)
-    return Answer(200, known.body, FRESH)
+    kind = JSON if known.body.startswith(b"{") else JWT
+    return Answer(200, known.body, [kind, *FRESH[1:]])
+
+
+def _userinfo(raw: bytes) -> bytes:
+    """The claims as JSON or, where the client wants them signed, the JWT alone."""
+    if b'"jwt":' not in raw:
+        return raw
+    claims = orjson.loads(raw)
+    jwt = claims.get("jwt")
+    return jwt.encode() if isinstance(jwt, str) else raw
 
 
 async def _presented(visit: Visit) -> str:
