@@ -229,21 +229,29 @@ class ListMembers(Page, Request[Members], subject="tenancy.member.list", needs=K
     org_id: Id
 
 
-class AddMember(Request[Member], subject="tenancy.member.create", needs="organizations:write"):
-    """Put a user into an organization without asking him. Raises OrganizationNotFound,
-    UserNotFound, RoleNotFound, AlreadyMember."""
-
-    org_id: Id
+class NewMember(Contract):
     user_id: Id
     role: RoleId = "member"
 
 
-class ChangeMemberRole(Request[Member], subject="tenancy.member.update", needs=KNOWN):
+class AddMember(
+    NewMember, Request[Member], subject="tenancy.member.create", needs="organizations:write"
+):
+    """Put a user into an organization without asking him. Raises OrganizationNotFound,
+    UserNotFound, RoleNotFound, AlreadyMember."""
+
+    org_id: Id
+
+
+class MemberRole(Contract):
+    role: RoleId
+
+
+class ChangeMemberRole(MemberRole, Request[Member], subject="tenancy.member.update", needs=KNOWN):
     """By its admins. Raises OrganizationNotFound, MemberNotFound, RoleNotFound, LastAdmin."""
 
     org_id: Id
     user_id: Id
-    role: RoleId
 
 
 class RemoveMember(Request[Done], subject="tenancy.member.delete", needs=KNOWN):
@@ -279,17 +287,20 @@ class OrganizationInvitations(Contract):
     next: str | None = None
 
 
+class Invite(Contract):
+    email: Email
+    role: RoleId = "member"
+    expires_in: int = Field(default=7 * 86_400, ge=3600, le=90 * 86_400, description="Seconds.")
+    locale: Locale | None = Field(default=None, description="Of the mail.")
+
+
 class InviteMember(
-    Request[OrganizationInvitation], subject="tenancy.invitation.create", needs=KNOWN
+    Invite, Request[OrganizationInvitation], subject="tenancy.invitation.create", needs=KNOWN
 ):
     """Mail a link that works once. Whether the address has an account is not told. Raises
     OrganizationNotFound, RoleNotFound, AlreadyMember, OrganizationInvitationPending."""
 
     org_id: Id
-    email: Email
-    role: RoleId = "member"
-    expires_in: int = Field(default=7 * 86_400, ge=3600, le=90 * 86_400, description="Seconds.")
-    locale: Locale | None = None
 
 
 class ListOrganizationInvitations(
@@ -398,15 +409,21 @@ class OrganizationDomains(Contract):
     domains: list[OrganizationDomain]
 
 
+class NewDomain(Contract):
+    domain: Domain
+    auto_join: bool = Field(default=True, description="Whether verified addresses join.")
+    role: RoleId = Field(default="member", description="As what.")
+
+
 class AddOrganizationDomain(
-    Request[OrganizationDomain], subject="tenancy.organization_domain.create", needs=KNOWN
+    NewDomain,
+    Request[OrganizationDomain],
+    subject="tenancy.organization_domain.create",
+    needs=KNOWN,
 ):
     """By its admins. Anybody may claim, only who proves it holds it. Raises DomainTaken."""
 
     org_id: Id
-    domain: Domain
-    auto_join: bool = True
-    role: RoleId = "member"
 
 
 class ListOrganizationDomains(

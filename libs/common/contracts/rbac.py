@@ -115,13 +115,18 @@ class AssignDefaultRole(
     operator: bool = False
 
 
-class AssignRole(Request[Done], subject="rbac.assignment.create", needs="roles:write", safe=True):
+class Assignment(Contract):
+    role_id: RoleId
+    org_id: Id | None = Field(default=None, description="Only inside this organization.")
+
+
+class AssignRole(
+    Assignment, Request[Done], subject="rbac.assignment.create", needs="roles:write", safe=True
+):
     """Give a user a role, in the whole application or, with `org_id`, in one organization he
     belongs to. Raises RoleNotFound, NotFound, NotHeld."""
 
     user_id: Id
-    role_id: RoleId
-    org_id: Id | None = None
 
 
 class UnassignRole(Request[Done], subject="rbac.assignment.delete", needs="roles:write"):
@@ -217,13 +222,16 @@ class GetRole(Request[Role], subject="rbac.role.get", needs="roles:read", safe=T
     kind: Kind = "application"
 
 
-class CreateRole(Request[Role], subject="rbac.role.create", needs="roles:write"):
-    """Raises RoleTaken, PermissionNotFound, NotHeld, NotForOrganizations."""
-
+class NewRole(Contract):
     name: str = Field(min_length=1, max_length=100)
     id: RoleId | None = Field(default=None, description="Made from the name where absent.")
     description: Description | None = None
     permissions: list[PermissionName] = Field(default=[], max_length=500)
+
+
+class CreateRole(NewRole, Request[Role], subject="rbac.role.create", needs="roles:write"):
+    """Raises RoleTaken, PermissionNotFound, NotHeld, NotForOrganizations."""
+
     kind: Kind = "application"
 
 
@@ -252,13 +260,20 @@ class DeleteRole(Request[Done], subject="rbac.role.delete", needs="roles:write")
     kind: Kind = "application"
 
 
+class PermissionGiven(Contract):
+    permission_id: PermissionName
+
+
 class AddPermission(
-    Request[Role], subject="rbac.role.add_permission", needs="roles:write", safe=True
+    PermissionGiven,
+    Request[Role],
+    subject="rbac.role.add_permission",
+    needs="roles:write",
+    safe=True,
 ):
     """Raises RoleNotFound, SystemRole, PermissionNotFound, NotHeld, NotForOrganizations."""
 
     role_id: RoleId
-    permission_id: PermissionName
     kind: Kind = "application"
 
 
@@ -314,11 +329,19 @@ class CreatePermission(Request[Permission], subject="rbac.permission.create", ne
     description: Description | None = None
 
 
-class UpdatePermission(Request[Permission], subject="rbac.permission.update", needs="roles:write"):
+class PermissionChanges(Contract):
+    description: Description | None = None
+
+
+class UpdatePermission(
+    PermissionChanges,
+    Request[Permission],
+    subject="rbac.permission.update",
+    needs="roles:write",
+):
     """Raises PermissionNotFound, SystemRole."""
 
     permission_id: PermissionName
-    description: Description | None = None
 
 
 class DeletePermission(Request[Done], subject="rbac.permission.delete", needs="roles:write"):

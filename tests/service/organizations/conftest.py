@@ -222,6 +222,7 @@ async def organizations_stage(postgres: Postgres) -> AsyncIterator[World]:
     bus.serve(None, {ActivateOrganization: switched})
     made = World(bus, changes, owner, deps, names, switched)
     await made.call(SeedRoles(template="dashboard"), SYSTEM_CALLER, DASHBOARD)
+    await owner.execute("UPDATE applications SET state = 'active' WHERE is_dashboard")
     yield made
     transport.close()
     for each in (db, rbac_db, platform):

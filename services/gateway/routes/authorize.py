@@ -1,0 +1,17 @@
+"""Who may do what, for backends that would rather ask than read a token."""
+
+from __future__ import annotations
+
+from fastapi import APIRouter
+
+from common.contracts.rbac import CheckAccess, Verdicts
+from gateway.deps import Acting, TheBus
+
+router = APIRouter(prefix="/authorize", tags=["authorize"])
+
+
+@router.post("/check", summary="May these users do these things?")
+async def check(asked: CheckAccess, ctx: Acting, bus: TheBus) -> Verdicts:
+    """Up to a hundred questions; each answer names the roles that grant it, or why not. About
+    others than yourself only with `roles:read`, which a secret key has."""
+    return await bus.call(ctx, asked)

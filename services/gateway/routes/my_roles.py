@@ -1,0 +1,25 @@
+"""What the signed-in user himself may do."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from fastapi import APIRouter, Query
+
+from common.contracts.rbac import AssignedRoles, GetMyRights, ListMyRoles, Rights
+from gateway.deps import SignedIn, TheBus
+
+OWN_HOST_ONLY = True
+router = APIRouter(prefix="/users/me", tags=["me"])
+
+
+@router.get("/roles", summary="My roles")
+async def roles(ctx: SignedIn, bus: TheBus) -> AssignedRoles:
+    """Each with its permissions."""
+    return await bus.call(ctx, ListMyRoles())
+
+
+@router.get("/permissions", summary="My effective rights")
+async def rights(asked: Annotated[GetMyRights, Query()], ctx: SignedIn, bus: TheBus) -> Rights:
+    """In the active organization, or in the one asked for."""
+    return await bus.call(ctx, asked)
