@@ -5,7 +5,7 @@ from __future__ import annotations
 from common.bus import Handlers
 from common.cursors import Cursors
 from common.service import Links, open_stores, run
-from tenancy import audit_retention, provisioning
+from tenancy import audit_retention, domain_watch, provisioning
 from tenancy.audit_sealing import Sealing
 from tenancy.deps import Deps
 from tenancy.dns import Dns
@@ -30,6 +30,7 @@ async def start(settings: TenancySettings, links: Links) -> tuple[Deps, Handlers
         hosts=Hosts(settings.scheme, settings.domain),
         usage=KeyUsage(stores.platform),
         dns=Dns([server.strip() for server in settings.dns_servers.split(",") if server.strip()]),
+        hostnames=settings.hostnames,
         bootstrap_keys_file=settings.bootstrap_keys_file,
         slug_quarantine_days=settings.slug_quarantine_days,
     )
@@ -37,6 +38,7 @@ async def start(settings: TenancySettings, links: Links) -> tuple[Deps, Handlers
     links.spawn(provisioning.sweep(deps, settings.sweep_every), "provisioning")
     links.spawn(Sealing(deps, links.nc).run(), "audit sealing")
     links.spawn(audit_retention.sweep(deps), "audit retention")
+    links.spawn(domain_watch.watch(deps), "domains")
     return deps, HANDLERS
 
 

@@ -5,8 +5,9 @@ from __future__ import annotations
 from typing import Final
 
 from common.context import Context
+from tenancy import certificates
 from tenancy.deps import Deps
-from tenancy.queries import applications
+from tenancy.queries import applications, domains
 
 PATIENCE: Final = 3600.0
 """Seconds that the rows of a very large application may take."""
@@ -14,6 +15,10 @@ PATIENCE: Final = 3600.0
 
 async def raze(deps: Deps, ctx: Context) -> None:
     """Safe to do again: it takes up where it was cut off."""
+    async with deps.db.reading(ctx) as db:
+        claimed = await domains.all_of(db, app_id=ctx.app_id)
+    for row in claimed:
+        await certificates.cancel(deps, row)
     async with deps.db.transaction(ctx) as tx:
         await applications.raze(tx, id=ctx.app_id, within=PATIENCE)
     deps.sealer.forget(ctx.app_id)

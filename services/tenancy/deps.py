@@ -15,6 +15,7 @@ from common.db import Database
 from common.sealing import Sealer
 from common.tenants import Tenants
 from tenancy.dns import Dns
+from tenancy.hostnames import CustomHostnames
 from tenancy.hosts import Hosts
 from tenancy.key_usage import KeyUsage
 
@@ -39,5 +40,7 @@ class Deps:
     hosts: Hosts
     usage: KeyUsage
     dns: Dns = field(default_factory=Dns)
+    hostnames: CustomHostnames | None = None
+    """None where our own front gets the certificates."""
     bootstrap_keys_file: str | None = None
     slug_quarantine_days: int = 365

@@ -55,6 +55,12 @@ class Dns:
             return str(record.target).rstrip(".").lower()
         return None
 
+    async def addresses(self, name: str) -> set[str]:
+        """IPv4 and IPv6, aliases followed."""
+        return {
+            str(record.address) for kind in ("A", "AAAA") for record in await self._ask(name, kind)
+        }
+
     async def _ask(self, name: str, kind: str) -> list:  # type: ignore[type-arg]
         if self._made is None:
             self._made = _resolver(self.servers)

@@ -9,6 +9,7 @@ from common.contracts import api_keys as keys
 from common.contracts import applications as changes
 from common.contracts import audit_log
 from common.contracts import organizations as orgs
+from common.contracts import domains as names
 from common.contracts import tenancy as contracts
 from common.contracts.base import Request
 from tenancy import (
@@ -21,6 +22,7 @@ from tenancy import (
     members,
     org_domains,
     organizations,
+    domains,
     tenants,
 )
 
@@ -72,4 +74,10 @@ HANDLERS: dict[type[Request[Any]], Handler] = {
     audit_log.ListCheckpoints: audit.checkpoints,
     audit_log.FollowAudit: audit.follow,
     audit_log.SealAudit: audit.seal,
+    names.ListDomains: domains.list_,
+    names.AddDomain: domains.add,
+    names.VerifyDomain: domains.verify,
+    names.SetPrimaryDomain: domains.promote,
+    names.RemoveDomain: domains.remove,
+    names.IsDomainAllowed: domains.allow,
 }

@@ -26,6 +26,10 @@ class Hosts:
     def of_slug(self, slug: str) -> str:
         return f"{slug}.{self.domain}"
 
+    def name_of(self, slug: str) -> str:
+        """The slug's host as the DNS knows it: without port."""
+        return self.of_slug(slug).partition(":")[0]
+
     def of_custom(self, domain: str) -> str:
         return domain + self.port
 

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from pydantic import Field
+from pydantic import Field, SecretStr
 
 from common.settings import DatabaseSettings
+from tenancy.hostnames import API, CloudflareHostnames, CustomHostnames
 
 
 class TenancySettings(DatabaseSettings):
@@ -21,3 +22,15 @@ class TenancySettings(DatabaseSettings):
     slug_quarantine_days: int = Field(
         default=365, ge=0, le=36_500, description="A deleted application's slug is not given away."
     )
+    cloudflare_zone: str | None = Field(
+        default=None, description="Zone id: custom domains are announced to Cloudflare for SaaS."
+    )
+    cloudflare_token: SecretStr | None = None
+    cloudflare_url: str = API
+
+    @property
+    def hostnames(self) -> CustomHostnames | None:
+        if self.cloudflare_zone is None or self.cloudflare_token is None:
+            return None
+        token = self.cloudflare_token.get_secret_value()
+        return CloudflareHostnames(self.cloudflare_zone, token, self.cloudflare_url)

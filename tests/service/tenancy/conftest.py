@@ -23,6 +23,7 @@ from common.sealing import Sealer
 from common.tenants import Tenants
 from common.testing import LocalBus, MemoryActivity, MemoryChanges, context
 from tenancy.deps import Deps
+from tenancy.dns import Dns
 from tenancy.handlers import HANDLERS
 from tenancy.hosts import Hosts
 from tenancy.key_usage import KeyUsage
@@ -148,6 +149,7 @@ async def world(tenancy_database: dict[str, str]) -> AsyncIterator[World]:
         cursors=Cursors(KEYS),
         hosts=Hosts("http", "localhost:8080"),
         usage=KeyUsage(platform),
+        dns=Dns(["127.0.0.1:9"]),
     )
     bus.serve(deps, HANDLERS)
     bus.serve(None, {SeedRoles: others.seed, EnsureKeys: others.ensure_keys})

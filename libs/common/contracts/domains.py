@@ -1,0 +1,122 @@
+"""What the tenancy service answers about an application's own domains, in its context."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Annotated, Literal
+
+from pydantic import AfterValidator, Field
+
+from common.contracts.base import SYSTEM, Contract, Done, Id, Request
+from common.problems import Conflict, NotFound
+
+
+def canonical_domain(text: str) -> str:
+    """Lower case A-labels without trailing dot. Raises ValueError for what is no host name."""
+    import idna  # the tables are large, and only whoever names a domain needs them
+
+    try:
+        name = idna.encode(text.strip().rstrip("."), uts46=True).decode().lower()
+    except (idna.IDNAError, UnicodeError):
+        raise ValueError("this is not a domain name") from None
+    labels = name.split(".")
+    if len(labels) < 2 or len(name) > 200 or labels[-1].isdigit():
+        raise ValueError("a domain name with at least two labels is needed, like auth.example.com")
+    if any(not label.replace("-", "").isalnum() for label in labels):
+        raise ValueError("this is not a domain name")
+    if labels[-1] in ("localhost", "local", "internal", "invalid", "onion", "arpa"):
+        raise ValueError("this name is not in the public DNS")
+    return name
+
+
+DomainName = Annotated[str, Field(max_length=253), AfterValidator(canonical_domain)]
+
+
+class DnsRecord(Contract):
+    """A record the owner of the domain sets, and whether we saw it."""
+
+    type: Literal["TXT", "CNAME"]
+    name: str
+    value: str
+    ok: bool
+
+
+class Domain(Contract):
+    """A domain claimed for an application. It answers once `verified`; links and the issuer follow
+    it once it is `primary`."""
+
+    id: Id
+    domain: str
+    verified: bool
+    primary: bool
+    records: list[DnsRecord]
+    checked_at: datetime | None = None
+    problem: str | None = Field(default=None, description="What the last check missed.")
+    certificate_status: str | None = Field(
+        default=None, description="Of the certificate, where an edge network keeps it."
+    )
+    created_at: datetime
+
+
+class Domains(Contract):
+    domains: list[Domain]
+
+
+class DomainNotFound(NotFound):
+    code, title = "domain_not_found", "There is no such domain."
+
+
+class DomainTaken(Conflict):
+    """Another application has proven this domain, and its proof still stands."""
+
+    code, title = "domain_taken", "Another application has proven this domain."
+
+
+class DomainNotVerified(Conflict):
+    code, title = "domain_not_verified", "Prove the domain first."
+
+
+class TooManyDomains(Conflict):
+    code, title = "too_many_domains", "Remove a domain before adding another."
+
+
+class ListDomains(Request[Domains], subject="tenancy.domain.list", needs="domains:read", safe=True):
+    """All domains of the application, with the records each needs."""
+
+
+class AddDomain(Request[Domain], subject="tenancy.domain.add", needs="domains:write"):
+    """Claim a domain. Anybody may; only who proves it gets it. Idempotent."""
+
+    domain: DomainName
+
+
+class VerifyDomain(
+    Request[Domain], subject="tenancy.domain.verify", needs="domains:write", within=10.0
+):
+    """Look into the DNS now. The answer says which records were seen."""
+
+    id: Id
+
+
+class SetPrimaryDomain(Request[Domains], subject="tenancy.domain.promote", needs="domains:write"):
+    """Links and the issuer follow this verified domain; null: the slug's host again. All hosts go
+    on answering."""
+
+    id: Id | None
+
+
+class RemoveDomain(
+    Request[Done], subject="tenancy.domain.remove", needs="domains:write", within=10.0
+):
+    """The application answers there no more. Having it again needs a new proof."""
+
+    id: Id
+
+
+class IsDomainAllowed(
+    Request[Done], subject="tenancy.domain.allow", needs=SYSTEM, within=1.0, safe=True
+):
+    """Whether a certificate may be got for this host name: one of our own hosts of an active
+    application, or a proven domain. Raises UnknownHost."""
+
+    domain: str = Field(max_length=253)

@@ -1,0 +1,226 @@
+"""Custom domains: claimed by anybody, held by whoever proves them in the DNS."""
+
+from __future__ import annotations
+
+import secrets
+from typing import Final
+
+import asyncpg
+
+from common import audit, logs
+from common.context import Context
+from common.contracts.audit import (
+    DomainAdded,
+    DomainLost,
+    DomainMadePrimary,
+    DomainRemoved,
+    DomainVerified,
+)
+from common.contracts.base import Done
+from common.contracts.domains import (
+    AddDomain,
+    DnsRecord,
+    Domain,
+    DomainNotFound,
+    DomainNotVerified,
+    Domains,
+    DomainTaken,
+    IsDomainAllowed,
+    ListDomains,
+    RemoveDomain,
+    SetPrimaryDomain,
+    TooManyDomains,
+    VerifyDomain,
+)
+from common.contracts.tenancy import ApplicationNotFound, UnknownHost
+from common.db import Db
+from common.ids import new_id
+from common.problems import Invalid, Problem, Unavailable
+from tenancy import certificates, dns_proof
+from tenancy.deps import Deps
+from tenancy.dns_proof import MARK, PREFIX
+from tenancy.queries import applications, domains
+from tenancy.queries.domains import Row
+
+log = logs.get(__name__)
+
+LIMIT: Final = 10
+"""Domains of one application."""
+ONE_OWNER: Final = "custom_domains_verified_domain_key"
+
+
+async def list_(deps: Deps, ctx: Context, _: ListDomains) -> Domains:
+    async with deps.db.reading(ctx) as db:
+        target = await _target(deps, db, ctx)
+        rows = await domains.all_of(db, app_id=ctx.app_id)
+    return Domains(domains=[_shown(row, target) for row in rows])
+
+
+async def add(deps: Deps, ctx: Context, asked: AddDomain) -> Domain:
+    if deps.hosts.is_ours(asked.domain):
+        message = "this name lies in the platform's own domain"
+        raise Invalid(errors=[{"field": "domain", "message": message}])
+    made = new_id()
+    async with deps.db.transaction(ctx) as tx:
+        target = await _target(deps, tx, ctx)
+        row = await domains.insert(
+            tx, app_id=ctx.app_id, id=made, domain=asked.domain, verification_token=_token()
+        )
+        if row.id == made:
+            if await domains.count(tx, app_id=ctx.app_id) > LIMIT:
+                raise TooManyDomains
+            await audit.record(tx, ctx, DomainAdded(domain_id=row.id, domain=row.domain))
+    return _shown(row, target)
+
+
+async def verify(deps: Deps, ctx: Context, asked: VerifyDomain) -> Domain:
+    async with deps.db.reading(ctx) as db:
+        target = await _target(deps, db, ctx)
+        row = await _row(db, ctx, asked.id)
+    proof = await dns_proof.look(deps.dns, row.domain, row.verification_token, target)
+    if proof.complete and row.verified_at is None:
+        await _dispossess(deps, ctx, row.domain)
+    try:
+        async with deps.db.transaction(ctx) as tx:
+            await domains.checked(
+                tx,
+                app_id=ctx.app_id,
+                id=row.id,
+                txt_ok=proof.txt,
+                cname_ok=proof.cname,
+                last_error=proof.missing(row.domain, target),
+            )
+            now = proof.complete and await domains.verified(tx, app_id=ctx.app_id, id=row.id)
+            if now:
+                await audit.record(tx, ctx, DomainVerified(domain_id=row.id, domain=row.domain))
+    except asyncpg.UniqueViolationError as error:
+        if error.constraint_name != ONE_OWNER:
+            raise
+        raise DomainTaken from None
+    if now:
+        await deps.changes.publish(ctx, "application", ctx.app_id)
+        await certificates.order_quietly(deps, ctx, row.id)
+    async with deps.db.reading(ctx) as db:
+        return _shown(await _row(db, ctx, row.id), target)
+
+
+async def promote(deps: Deps, ctx: Context, asked: SetPrimaryDomain) -> Domains:
+    async with deps.db.transaction(ctx) as tx:
+        row = None if asked.id is None else await _row(tx, ctx, asked.id)
+        if row is not None and row.verified_at is None:
+            raise DomainNotVerified
+        await domains.set_primary(tx, app_id=ctx.app_id, id=asked.id)
+        await domains.follow_primary(tx, app_id=ctx.app_id)
+        await audit.record(tx, ctx, DomainMadePrimary(domain=row.domain if row else None))
+    await deps.changes.publish(ctx, "application", ctx.app_id)
+    return await list_(deps, ctx, ListDomains())
+
+
+async def remove(deps: Deps, ctx: Context, asked: RemoveDomain) -> Done:
+    """The edge network first: a row that is gone could not tell what is left there."""
+    async with deps.db.reading(ctx) as db:
+        row = await _row(db, ctx, asked.id)
+    await certificates.cancel(deps, row)
+    async with deps.db.transaction(ctx) as tx:
+        if await domains.delete(tx, app_id=ctx.app_id, id=row.id) is None:
+            raise DomainNotFound
+        await domains.follow_primary(tx, app_id=ctx.app_id)
+        await audit.record(tx, ctx, DomainRemoved(domain_id=row.id, domain=row.domain))
+    await deps.changes.publish(ctx, "application", ctx.app_id)
+    return Done()
+
+
+async def allow(deps: Deps, ctx: Context, asked: IsDomainAllowed) -> Done:
+    """Asked before every new certificate: none before the proof, none for made-up names."""
+    name = asked.domain.lower().rstrip(".")
+    host = name + deps.hosts.port
+    slug = deps.hosts.slug(host)
+    if host == f"api.{deps.hosts.domain}":
+        slug = "dashboard"  # it stands and falls with the platform
+    async with deps.db.reading(ctx) as db:
+        if slug is not None:
+            found = await applications.by_slug(db, slug=slug)
+        else:
+            found = await applications.by_domain(db, domain=name)
+    if found is None or found.state != "active":
+        raise UnknownHost
+    return Done()
+
+
+async def lose(deps: Deps, ctx: Context, row: Row) -> None:
+    """The proof is gone: the application of the context answers on this domain no more."""
+    async with deps.db.transaction(ctx) as tx:
+        if not await domains.lost(tx, app_id=row.app_id, id=row.id, verification_token=_token()):
+            return
+        await domains.follow_primary(tx, app_id=row.app_id)
+        await audit.record(tx, ctx, DomainLost(domain_id=row.id, domain=row.domain))
+    await deps.changes.publish(ctx, "application", row.app_id)
+    try:
+        await certificates.cancel(deps, row)
+        async with deps.db.transaction(ctx) as tx:
+            await domains.certificate(
+                tx, app_id=row.app_id, id=row.id, hostname_id=None, status=None
+            )
+    except Problem as problem:
+        log.warning("hostname left behind", domain_id=row.id, why=problem.code)
+
+
+async def _dispossess(deps: Deps, ctx: Context, domain: str) -> None:
+    """Somebody new has proven the domain. Whoever held it keeps it only while his own proof still
+    stands. Raises DomainTaken."""
+    async with deps.db.reading(ctx) as db:
+        held = await domains.holder(db, domain=domain)
+        if held is None or held.app_id == ctx.app_id:
+            return
+        other = await applications.by_id(db, id=held.app_id)
+    if other is None:
+        return
+    try:
+        target = deps.hosts.name_of(other.slug)
+        proof = await dns_proof.look(deps.dns, domain, held.verification_token, target)
+    except Unavailable:
+        raise DomainTaken from None
+    if proof.txt:
+        raise DomainTaken
+    await lose(deps, ctx.of(held.app_id).as_system(), held)
+
+
+async def _row(db: Db, ctx: Context, id: str) -> Row:
+    row = await domains.by_id(db, app_id=ctx.app_id, id=id)
+    if row is None:
+        raise DomainNotFound
+    return row
+
+
+async def _target(deps: Deps, db: Db, ctx: Context) -> str:
+    """Where the domain's CNAME has to lead: the application's own host."""
+    app = await applications.by_id(db, id=ctx.app_id)
+    if app is None:
+        raise ApplicationNotFound
+    return deps.hosts.name_of(app.slug)
+
+
+def _token() -> str:
+    return secrets.token_hex(20)
+
+
+def _shown(row: Row, target: str) -> Domain:
+    return Domain(
+        id=row.id,
+        domain=row.domain,
+        verified=row.verified_at is not None,
+        primary=row.is_primary,
+        records=[
+            DnsRecord(
+                type="TXT",
+                name=PREFIX + row.domain,
+                value=MARK + row.verification_token,
+                ok=row.txt_ok,
+            ),
+            DnsRecord(type="CNAME", name=row.domain, value=target, ok=row.cname_ok),
+        ],
+        checked_at=row.checked_at,
+        problem=row.last_error,
+        certificate_status=row.certificate_status,
+        created_at=row.created_at,
+    )

@@ -1,0 +1,105 @@
+"""Custom hostnames at an edge network that terminates TLS for them.
+
+With a front of one's own (deploy/Caddyfile) certificates are got on demand and nothing is to be
+announced. Behind Cloudflare for SaaS each domain is made known to it; it gets the certificate.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any, Final, Protocol
+
+import httpx
+
+from common.problems import Unavailable
+
+API: Final = "https://api.cloudflare.com/client/v4"
+DUPLICATE: Final = 1406
+"""Cloudflare's error code: the hostname is there already."""
+PATIENCE: Final = 5.0
+"""Seconds."""
+
+
+@dataclass(frozen=True)
+class Hostname:
+    """`status` is `active` once the network serves the domain with a certificate."""
+
+    id: str
+    status: str
+
+
+class CustomHostnames(Protocol):
+    """Each call is safe to repeat. Raises Unavailable where the network does not answer."""
+
+    async def create(self, domain: str) -> Hostname: ...
+
+    async def poll(self, id: str) -> Hostname | None: ...
+
+    async def delete(self, id: str) -> None: ...
+
+
+@dataclass
+class CloudflareHostnames:
+    """Cloudflare for SaaS, custom hostnames of one zone (API v4)."""
+
+    zone: str
+    token: str = field(repr=False)
+    url: str = API
+    transport: httpx.AsyncBaseTransport | None = None
+
+    async def create(self, domain: str) -> Hostname:
+        wanted = {"hostname": domain, "ssl": {"method": "http", "type": "dv"}}
+        status, body = await self._ask("POST", "", json=wanted)
+        if any(error.get("code") == DUPLICATE for error in body.get("errors", [])):
+            return await self._named(domain)
+        return _hostname(_result(status, body))
+
+    async def poll(self, id: str) -> Hostname | None:
+        """None where it is gone."""
+        status, body = await self._ask("GET", f"/{id}")
+        return None if status == 404 else _hostname(_result(status, body))
+
+    async def delete(self, id: str) -> None:
+        status, body = await self._ask("DELETE", f"/{id}")
+        if status != 404 and status >= 300:
+            _result(status, body)
+
+    async def _named(self, domain: str) -> Hostname:
+        """An earlier try got through and its answer was lost."""
+        status, body = await self._ask("GET", "", params={"hostname": domain})
+        for found in _result(status, body):
+            if found["hostname"] == domain:
+                return _hostname(found)
+        raise Unavailable("the edge network contradicts itself", retry_after=60)
+
+    async def _ask(self, method: str, path: str, **more: Any) -> tuple[int, dict[str, Any]]:
+        url = f"{self.url}/zones/{self.zone}/custom_hostnames{path}"
+        headers = {"authorization": f"Bearer {self.token}"}
+        try:
+            async with httpx.AsyncClient(
+                timeout=PATIENCE, follow_redirects=False, transport=self.transport
+            ) as http:
+                answer = await http.request(method, url, headers=headers, **more)
+                body = answer.json()
+        except (httpx.HTTPError, ValueError) as error:
+            raise Unavailable(
+                f"the edge network does not answer ({type(error).__name__})", retry_after=30
+            ) from None
+        return answer.status_code, body if isinstance(body, dict) else {}
+
+
+def _result(status: int, body: dict[str, Any]) -> Any:
+    if status >= 300 or not body.get("success"):
+        codes = ", ".join(str(error.get("code")) for error in body.get("errors", [])) or status
+        raise Unavailable(f"the edge network refused: {codes}", retry_after=60)
+    return body["result"]
+
+
+def _hostname(result: dict[str, Any]) -> Hostname:
+    """Both halves must stand: the hostname itself and its certificate."""
+    certificate = result.get("ssl", {}).get("status", "initializing")
+    if result.get("status") == "active":
+        return Hostname(result["id"], certificate)
+    return Hostname(
+        result["id"], result.get("status", "pending") if certificate == "active" else certificate
+    )

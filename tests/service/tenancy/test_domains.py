@@ -1,0 +1,392 @@
+"""Custom domains: claimed by anybody, held by whoever proves them; a real DNS answers."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from dataclasses import replace
+
+import pytest
+import pytest_asyncio
+from tests.dns_server import Zone
+from tests.service.tenancy.conftest import World, secret_key_of
+
+from common.context import SYSTEM_CALLER
+from common.contracts.applications import DeleteApplication
+from common.contracts.domains import (
+    AddDomain,
+    Domain,
+    DomainNotFound,
+    DomainNotVerified,
+    DomainTaken,
+    IsDomainAllowed,
+    ListDomains,
+    RemoveDomain,
+    SetPrimaryDomain,
+    TooManyDomains,
+    VerifyDomain,
+)
+from common.contracts.tenancy import (
+    GetApplication,
+    GetTenant,
+    NewApplication,
+    ResolveHost,
+    UnknownHost,
+)
+from common.ids import DASHBOARD, new_id
+from common.problems import Forbidden, Unavailable
+from common.testing import context
+from tenancy import domain_watch, domains
+from tenancy.dns import Dns
+from tenancy.handlers import HANDLERS
+from tenancy.hosts import Hosts
+
+NAME = "auth.shop.example"
+ANYONE = context(DASHBOARD)
+
+
+@pytest_asyncio.fixture
+async def zone(world: World) -> AsyncIterator[Zone]:
+    """The DNS, and the platform at https://id.example.com."""
+    zone = await Zone.start()
+    world.deps = replace(
+        world.deps, dns=Dns([zone.address]), hosts=Hosts("https", "id.example.com")
+    )
+    world.bus.serve(world.deps, HANDLERS)
+    yield zone
+    zone.stop()
+
+
+async def claimed(world: World, app: NewApplication, name: str = NAME) -> Domain:
+    made: Domain = await world.call(secret_key_of(app.id), AddDomain(domain=name))
+    return made
+
+
+def publish(zone: Zone, domain: Domain, *, txt: bool = True, cname: bool = True) -> None:
+    """Set the records as a developer would copy them."""
+    for record in domain.records:
+        if record.type == "TXT" and txt:
+            values = zone.records.setdefault((record.name, "TXT"), [])
+            values.append(f'"{record.value}"')
+        if record.type == "CNAME" and cname:
+            zone.records[record.name, "CNAME"] = [f"{record.value}."]
+
+
+async def proven(world: World, zone: Zone, app: NewApplication, name: str = NAME) -> Domain:
+    domain = await claimed(world, app, name)
+    publish(zone, domain)
+    found: Domain = await world.call(secret_key_of(app.id), VerifyDomain(id=domain.id))
+    assert found.verified, found.problem
+    return found
+
+
+async def test_a_domain_answers_once_it_is_proven(world: World, zone: Zone) -> None:
+    """Not when claimed, not with one record of two; with both it does, and everybody hears."""
+    app = await world.application()
+    domain = await claimed(world, app)
+    ctx = secret_key_of(app.id)
+
+    nothing = await world.call(ctx, VerifyDomain(id=domain.id))
+    publish(zone, domain, cname=False)
+    half = await world.call(ctx, VerifyDomain(id=domain.id))
+    with pytest.raises(UnknownHost):
+        await world.call(ANYONE, ResolveHost(host=NAME))
+    world.changes.heard.clear()
+    publish(zone, domain, txt=False)
+    whole = await world.call(ctx, VerifyDomain(id=domain.id))
+
+    assert [record.ok for record in nothing.records] == [False, False]
+    assert nothing.problem == f"no TXT record _aero2.{NAME} with the expected value"
+    assert [record.ok for record in half.records] == [True, False]
+    assert half.problem == f"{NAME} does not lead to {app.slug}.id.example.com"
+    assert (whole.verified, whole.primary, whole.problem) == (True, False, None)
+    assert (app.id, "application", app.id) in world.changes.heard
+    assert (await world.call(ANYONE, ResolveHost(host=NAME.upper()))).app_id == app.id
+    assert (await world.events(app.id))[2:] == ["domain_added", "domain_verified"]
+
+
+async def test_a_token_of_another_application_proves_nothing(world: World, zone: Zone) -> None:
+    """Each claim has a token of its own: setting one's own record does not help a stranger."""
+    app, stranger = await world.application(), await world.application()
+    publish(zone, await claimed(world, app))
+    foreign = await claimed(world, stranger)
+    zone.records[NAME, "CNAME"] = [f"{stranger.slug}.id.example.com."]
+
+    found = await world.call(secret_key_of(stranger.id), VerifyDomain(id=foreign.id))
+
+    assert not found.verified
+    assert [record.ok for record in found.records] == [False, True]
+
+
+async def test_an_apex_leads_to_us_by_its_addresses(world: World, zone: Zone) -> None:
+    """Where no alias can stand the same addresses count, and no others."""
+    app = await world.application()
+    domain = await claimed(world, app, "shop.example")
+    publish(zone, domain, cname=False)
+    zone.records[f"{app.slug}.id.example.com", "A"] = ["192.0.2.1", "192.0.2.2"]
+    ctx = secret_key_of(app.id)
+
+    zone.records["shop.example", "A"] = ["192.0.2.1", "198.51.100.9"]
+    mixed = await world.call(ctx, VerifyDomain(id=domain.id))
+    zone.records["shop.example", "A"] = ["192.0.2.1"]
+    same = await world.call(ctx, VerifyDomain(id=domain.id))
+
+    assert (mixed.verified, same.verified) == (False, True)
+
+
+async def test_aliases_are_followed_to_an_end(world: World, zone: Zone) -> None:
+    """Through a chain, and not for ever round a circle."""
+    app, other = await world.application(), await world.application()
+    chained, circular = await claimed(world, app), await claimed(world, other, "a.example")
+    publish(zone, chained, cname=False)
+    publish(zone, circular, cname=False)
+    zone.records[NAME, "CNAME"] = ["edge.shop.example."]
+    zone.records["edge.shop.example", "CNAME"] = [f"{app.slug}.ID.example.com."]
+    zone.records["a.example", "CNAME"] = ["b.example."]
+    zone.records["b.example", "CNAME"] = ["a.example."]
+
+    assert (await world.call(secret_key_of(app.id), VerifyDomain(id=chained.id))).verified
+    found = await world.call(secret_key_of(other.id), VerifyDomain(id=circular.id))
+    assert not found.verified
+
+
+async def test_a_silent_dns_proves_nothing_either_way(world: World, zone: Zone) -> None:
+    """503 on asking; a proven domain stays proven however long the DNS is away."""
+    app = await world.application()
+    domain = await proven(world, zone, app)
+    zone.broken = True
+    await _age(world, "checked_at")
+
+    with pytest.raises(Unavailable):
+        await world.call(secret_key_of(app.id), VerifyDomain(id=domain.id))
+    await domain_watch.look_around(world.deps)
+
+    assert (await world.call(ANYONE, ResolveHost(host=NAME))).app_id == app.id
+
+
+async def test_the_issuer_follows_the_primary_domain(world: World, zone: Zone) -> None:
+    """Choosing it changes host and origin; both hosts answer; back again too."""
+    team = await world.team()
+    app = await world.application(team)
+    domain = await proven(world, zone, app)
+    ctx, slug_host = secret_key_of(app.id), f"{app.slug}.id.example.com"
+    before = await world.call(context(app.id, SYSTEM_CALLER), GetTenant())
+
+    listed = await world.call(ctx, SetPrimaryDomain(id=domain.id))
+    during = await world.call(context(app.id, SYSTEM_CALLER), GetTenant())
+    shown = await world.call(await world.developer(team), GetApplication(slug=app.slug))
+    hosts = [(await world.call(ANYONE, ResolveHost(host=host))).app_id for host in during.hosts]
+    await world.call(ctx, SetPrimaryDomain(id=None))
+    after = await world.call(context(app.id, SYSTEM_CALLER), GetTenant())
+
+    assert [found.primary for found in listed.domains] == [True]
+    assert (before.host, during.host, after.host) == (slug_host, NAME, slug_host)
+    assert during.origin == f"https://{NAME}"
+    assert (shown.custom_domain, shown.custom_domain_verified) == (NAME, True)
+    assert set(during.hosts) == {NAME, slug_host}
+    assert hosts == [app.id, app.id]
+    assert (await world.events(app.id)).count("domain_made_primary") == 2
+
+
+async def test_only_a_proven_domain_becomes_primary(world: World, zone: Zone) -> None:
+    """A claim alone changes nobody's links."""
+    app = await world.application()
+    domain = await claimed(world, app)
+
+    with pytest.raises(DomainNotVerified):
+        await world.call(secret_key_of(app.id), SetPrimaryDomain(id=domain.id))
+    with pytest.raises(DomainNotFound):
+        await world.call(secret_key_of(app.id), SetPrimaryDomain(id=new_id()))
+
+
+async def test_a_removed_domain_needs_a_new_proof(world: World, zone: Zone) -> None:
+    """It answers no more; claimed again it has another token, and the old record is no proof."""
+    app = await world.application()
+    domain = await proven(world, zone, app)
+    ctx = secret_key_of(app.id)
+    await world.call(ctx, SetPrimaryDomain(id=domain.id))
+
+    await world.call(ctx, RemoveDomain(id=domain.id))
+
+    with pytest.raises(UnknownHost):
+        await world.call(ANYONE, ResolveHost(host=NAME))
+    tenant = await world.call(context(app.id, SYSTEM_CALLER), GetTenant())
+    assert tenant.host == f"{app.slug}.id.example.com"
+    again = await claimed(world, app)
+    assert not (await world.call(ctx, VerifyDomain(id=again.id))).verified
+    assert again.records[0].value != domain.records[0].value
+
+
+async def test_a_proven_domain_has_one_owner(world: World, zone: Zone) -> None:
+    """While the first proof stands a second application cannot have it, even with a proof."""
+    app, other = await world.application(), await world.application()
+    await proven(world, zone, app)
+    second = await claimed(world, other)
+    publish(zone, second)
+
+    with pytest.raises(DomainTaken):
+        await world.call(secret_key_of(other.id), VerifyDomain(id=second.id))
+
+    assert (await world.call(ANYONE, ResolveHost(host=NAME))).app_id == app.id
+
+
+async def test_a_new_owner_of_the_domain_gets_it(world: World, zone: Zone) -> None:
+    """The old proof is gone from the DNS and a new one is there: the domain changes hands at
+    once, and the former application hears of its loss."""
+    app, other = await world.application(), await world.application()
+    await world.call(
+        secret_key_of(app.id), SetPrimaryDomain(id=(await proven(world, zone, app)).id)
+    )
+    second = await claimed(world, other)
+    zone.records.clear()
+    publish(zone, second)
+
+    found = await world.call(secret_key_of(other.id), VerifyDomain(id=second.id))
+
+    assert found.verified
+    assert (await world.call(ANYONE, ResolveHost(host=NAME))).app_id == other.id
+    former = await world.call(context(app.id, SYSTEM_CALLER), GetTenant())
+    assert former.host == f"{app.slug}.id.example.com"
+    assert "domain_lost" in await world.events(app.id)
+    assert (app.id, "application", app.id) in world.changes.heard
+
+
+async def test_a_lost_proof_counts_after_days(world: World, zone: Zone) -> None:
+    """A record deleted by mistake can be set again; after three days the domain is given up."""
+    app = await world.application()
+    domain = await proven(world, zone, app)
+    record = zone.records.pop((f"_aero2.{NAME}", "TXT"))
+    zone.records[f"_aero2.{NAME}", "A"] = ["192.0.2.1"]
+
+    await _age(world, "checked_at")
+    await domain_watch.look_around(world.deps)
+    shown = (await world.call(secret_key_of(app.id), ListDomains())).domains[0]
+    assert (shown.verified, shown.records[0].ok) == (True, False)
+    zone.records[f"_aero2.{NAME}", "TXT"] = record
+    await _age(world, "checked_at")
+    await domain_watch.look_around(world.deps)
+    shown = (await world.call(secret_key_of(app.id), ListDomains())).domains[0]
+    assert (shown.verified, shown.records[0].ok) == (True, True)
+
+    del zone.records[f"_aero2.{NAME}", "TXT"]
+    for _ in range(2):
+        await _age(world, "checked_at")
+        await _age(world, "updated_at")
+        await domain_watch.look_around(world.deps)
+
+    with pytest.raises(UnknownHost):
+        await world.call(ANYONE, ResolveHost(host=NAME))
+    assert "domain_lost" in await world.events(app.id)
+    shown = (await world.call(secret_key_of(app.id), ListDomains())).domains[0]
+    assert shown.records[0].value != domain.records[0].value
+
+
+async def test_a_fresh_check_is_not_repeated(world: World, zone: Zone) -> None:
+    """The watch asks the DNS about each domain twice a day, not with every round."""
+    await proven(world, zone, await world.application())
+    asked = len(zone.asked)
+
+    await domain_watch.look_around(world.deps)
+
+    assert asked == len(zone.asked)
+
+
+async def test_claiming_twice_is_claiming_once(world: World, zone: Zone) -> None:
+    """The second claim answers with the first, so that a retry changes no token."""
+    app = await world.application()
+
+    first, second = await claimed(world, app), await claimed(world, app, NAME.upper() + ".")
+
+    assert first == second
+    assert (await world.events(app.id)).count("domain_added") == 1
+
+
+async def test_the_platforms_own_names_cannot_be_claimed(world: World, zone: Zone) -> None:
+    """Neither the platform's domain nor anything in it, nor what is no public name."""
+    from pydantic import ValidationError
+
+    from common.problems import Invalid
+
+    app = await world.application()
+    for name in ("id.example.com", "dashboard.id.example.com", "x.y.id.example.com"):
+        with pytest.raises(Invalid):
+            await claimed(world, app, name)
+    for name in ("shop", "192.0.2.1", "*.example.com", "a_b.example.com", "x.localhost", "a..b.c"):
+        with pytest.raises(ValidationError):
+            AddDomain(domain=name)
+
+
+async def test_an_international_name_is_kept_as_the_dns_has_it(world: World, zone: Zone) -> None:
+    """A-labels are stored; the same name in another case or form is the same claim."""
+    app = await world.application()
+
+    made = await claimed(world, app, "Anmelden.Bücher.example")
+
+    assert made.domain == "anmelden.xn--bcher-kva.example"
+
+
+async def test_the_number_of_domains_is_limited(
+    world: World, zone: Zone, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """An application cannot claim names without end."""
+    monkeypatch.setattr(domains, "LIMIT", 2)
+    app = await world.application()
+    for number in range(2):
+        await claimed(world, app, f"a{number}.example.org")
+
+    with pytest.raises(TooManyDomains):
+        await claimed(world, app, "b.example.org")
+    assert len((await world.call(secret_key_of(app.id), ListDomains())).domains) == 2
+
+
+async def test_the_domains_of_others_are_not_found(world: World, zone: Zone) -> None:
+    """A sees, checks, promotes and removes none of B's."""
+    a, b = await world.application(), await world.application()
+    foreign = await proven(world, zone, b)
+
+    for request in (
+        VerifyDomain(id=foreign.id),
+        RemoveDomain(id=foreign.id),
+        SetPrimaryDomain(id=foreign.id),
+    ):
+        with pytest.raises(DomainNotFound):
+            await world.call(secret_key_of(a.id), request)
+    assert (await world.call(secret_key_of(a.id), ListDomains())).domains == []
+    assert (await world.call(ANYONE, ResolveHost(host=NAME))).app_id == b.id
+
+
+async def test_certificates_are_allowed_for_known_names_only(world: World, zone: Zone) -> None:
+    """Our own hosts of active applications and proven domains; nothing claimed, deleted or made
+    up. Nobody but the gateway may ask."""
+    from tenancy import provisioning
+
+    await provisioning.repair(world.deps)
+    app = await world.application()
+    claim = await claimed(world, app, "claimed.example.org")
+    await proven(world, zone, app)
+    system = context(DASHBOARD, SYSTEM_CALLER)
+
+    allowed = [
+        "id.example.com",
+        "www.id.example.com",
+        "dashboard.id.example.com",
+        "api.id.example.com",
+        f"{app.slug}.id.example.com",
+        NAME,
+        NAME.upper() + ".",
+    ]
+    refused = ["nobody.id.example.com", claim.domain, f"x.{app.slug}.id.example.com", "", "é.com"]
+    for name in allowed:
+        await world.call(system, IsDomainAllowed(domain=name))
+    for name in refused:
+        with pytest.raises(UnknownHost):
+            await world.call(system, IsDomainAllowed(domain=name))
+    with pytest.raises(Forbidden):
+        await world.call(secret_key_of(app.id), IsDomainAllowed(domain=NAME))
+    await world.call(await world.operator(), DeleteApplication(slug=app.slug, confirm=app.slug))
+    for name in (NAME, f"{app.slug}.id.example.com"):
+        with pytest.raises(UnknownHost):
+            await world.call(system, IsDomainAllowed(domain=name))
+
+
+async def _age(world: World, column: str) -> None:
+    await world.owner.execute(f"UPDATE custom_domains SET {column} = now() - interval '4 days'")
