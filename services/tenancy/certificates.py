@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+from typing import Final
+
 from common import logs
 from common.context import Context
 from common.problems import Problem
 from tenancy.deps import Deps
+from tenancy.hostnames import HostnameRefused
 from tenancy.queries import domains
 from tenancy.queries.domains import Row
 
 log = logs.get(__name__)
+
+REFUSED: Final = "refused"
 
 
 async def order(deps: Deps, ctx: Context, id: str) -> None:
@@ -22,11 +27,16 @@ async def order(deps: Deps, ctx: Context, id: str) -> None:
         return
     known = row.cf_custom_hostname_id
     found = await deps.hostnames.poll(known) if known else None
+    hostname_id, status = (found.id, found.status) if found else (None, "")
     if found is None:
-        found = await deps.hostnames.create(row.domain)
+        try:
+            made = await deps.hostnames.create(row.domain)
+            hostname_id, status = made.id, made.status
+        except HostnameRefused as error:
+            status = f"{REFUSED}: {error}"
     async with deps.db.transaction(ctx) as tx:
         await domains.certificate(
-            tx, app_id=ctx.app_id, id=id, hostname_id=found.id, status=found.status
+            tx, app_id=ctx.app_id, id=id, hostname_id=hostname_id, status=status
         )
         await domains.follow_primary(tx, app_id=ctx.app_id)
 

@@ -10,27 +10,27 @@ import asyncpg
 from common import audit, logs
 from common.context import Context
 from common.contracts.audit import (
-    DomainAdded,
-    DomainLost,
-    DomainMadePrimary,
-    DomainRemoved,
-    DomainVerified,
+    CustomDomainAdded,
+    CustomDomainLost,
+    CustomDomainMadePrimary,
+    CustomDomainRemoved,
+    CustomDomainVerified,
 )
 from common.contracts.base import Done
 from common.contracts.domains import (
-    AddDomain,
+    AddCustomDomain,
+    CustomDomain,
+    CustomDomainNotFound,
+    CustomDomainNotVerified,
+    CustomDomains,
+    CustomDomainTaken,
     DnsRecord,
-    Domain,
-    DomainNotFound,
-    DomainNotVerified,
-    Domains,
-    DomainTaken,
     IsDomainAllowed,
-    ListDomains,
-    RemoveDomain,
+    ListCustomDomains,
+    RemoveCustomDomain,
     SetPrimaryDomain,
-    TooManyDomains,
-    VerifyDomain,
+    TooManyCustomDomains,
+    VerifyCustomDomain,
 )
 from common.contracts.tenancy import ApplicationNotFound, UnknownHost
 from common.db import Db
@@ -45,18 +45,18 @@ from tenancy.queries.domains import Row
 log = logs.get(__name__)
 
 LIMIT: Final = 10
-"""Domains of one application."""
+"""CustomDomains of one application."""
 ONE_OWNER: Final = "custom_domains_verified_domain_key"
 
 
-async def list_(deps: Deps, ctx: Context, _: ListDomains) -> Domains:
+async def list_(deps: Deps, ctx: Context, _: ListCustomDomains) -> CustomDomains:
     async with deps.db.reading(ctx) as db:
         target = await _target(deps, db, ctx)
         rows = await domains.all_of(db, app_id=ctx.app_id)
-    return Domains(domains=[_shown(row, target) for row in rows])
+    return CustomDomains(domains=[_shown(row, target) for row in rows])
 
 
-async def add(deps: Deps, ctx: Context, asked: AddDomain) -> Domain:
+async def add(deps: Deps, ctx: Context, asked: AddCustomDomain) -> CustomDomain:
     if deps.hosts.is_ours(asked.domain):
         message = "this name lies in the platform's own domain"
         raise Invalid(errors=[{"field": "domain", "message": message}])
@@ -68,12 +68,12 @@ async def add(deps: Deps, ctx: Context, asked: AddDomain) -> Domain:
         )
         if row.id == made:
             if await domains.count(tx, app_id=ctx.app_id) > LIMIT:
-                raise TooManyDomains
-            await audit.record(tx, ctx, DomainAdded(domain_id=row.id, domain=row.domain))
+                raise TooManyCustomDomains
+            await audit.record(tx, ctx, CustomDomainAdded(domain_id=row.id, domain=row.domain))
     return _shown(row, target)
 
 
-async def verify(deps: Deps, ctx: Context, asked: VerifyDomain) -> Domain:
+async def verify(deps: Deps, ctx: Context, asked: VerifyCustomDomain) -> CustomDomain:
     async with deps.db.reading(ctx) as db:
         target = await _target(deps, db, ctx)
         row = await _row(db, ctx, asked.id)
@@ -92,11 +92,13 @@ async def verify(deps: Deps, ctx: Context, asked: VerifyDomain) -> Domain:
             )
             now = proof.complete and await domains.verified(tx, app_id=ctx.app_id, id=row.id)
             if now:
-                await audit.record(tx, ctx, DomainVerified(domain_id=row.id, domain=row.domain))
+                await audit.record(
+                    tx, ctx, CustomDomainVerified(domain_id=row.id, domain=row.domain)
+                )
     except asyncpg.UniqueViolationError as error:
         if error.constraint_name != ONE_OWNER:
             raise
-        raise DomainTaken from None
+        raise CustomDomainTaken from None
     if now:
         await deps.changes.publish(ctx, "application", ctx.app_id)
         await certificates.order_quietly(deps, ctx, row.id)
@@ -104,28 +106,28 @@ async def verify(deps: Deps, ctx: Context, asked: VerifyDomain) -> Domain:
         return _shown(await _row(db, ctx, row.id), target)
 
 
-async def promote(deps: Deps, ctx: Context, asked: SetPrimaryDomain) -> Domains:
+async def promote(deps: Deps, ctx: Context, asked: SetPrimaryDomain) -> CustomDomains:
     async with deps.db.transaction(ctx) as tx:
         row = None if asked.id is None else await _row(tx, ctx, asked.id)
         if row is not None and row.verified_at is None:
-            raise DomainNotVerified
+            raise CustomDomainNotVerified
         await domains.set_primary(tx, app_id=ctx.app_id, id=asked.id)
         await domains.follow_primary(tx, app_id=ctx.app_id)
-        await audit.record(tx, ctx, DomainMadePrimary(domain=row.domain if row else None))
+        await audit.record(tx, ctx, CustomDomainMadePrimary(domain=row.domain if row else None))
     await deps.changes.publish(ctx, "application", ctx.app_id)
-    return await list_(deps, ctx, ListDomains())
+    return await list_(deps, ctx, ListCustomDomains())
 
 
-async def remove(deps: Deps, ctx: Context, asked: RemoveDomain) -> Done:
+async def remove(deps: Deps, ctx: Context, asked: RemoveCustomDomain) -> Done:
     """The edge network first: a row that is gone could not tell what is left there."""
     async with deps.db.reading(ctx) as db:
         row = await _row(db, ctx, asked.id)
     await certificates.cancel(deps, row)
     async with deps.db.transaction(ctx) as tx:
         if await domains.delete(tx, app_id=ctx.app_id, id=row.id) is None:
-            raise DomainNotFound
+            raise CustomDomainNotFound
         await domains.follow_primary(tx, app_id=ctx.app_id)
-        await audit.record(tx, ctx, DomainRemoved(domain_id=row.id, domain=row.domain))
+        await audit.record(tx, ctx, CustomDomainRemoved(domain_id=row.id, domain=row.domain))
     await deps.changes.publish(ctx, "application", ctx.app_id)
     return Done()
 
@@ -153,7 +155,7 @@ async def lose(deps: Deps, ctx: Context, row: Row) -> None:
         if not await domains.lost(tx, app_id=row.app_id, id=row.id, verification_token=_token()):
             return
         await domains.follow_primary(tx, app_id=row.app_id)
-        await audit.record(tx, ctx, DomainLost(domain_id=row.id, domain=row.domain))
+        await audit.record(tx, ctx, CustomDomainLost(domain_id=row.id, domain=row.domain))
     await deps.changes.publish(ctx, "application", row.app_id)
     try:
         await certificates.cancel(deps, row)
@@ -167,7 +169,7 @@ async def lose(deps: Deps, ctx: Context, row: Row) -> None:
 
 async def _dispossess(deps: Deps, ctx: Context, domain: str) -> None:
     """Somebody new has proven the domain. Whoever held it keeps it only while his own proof still
-    stands. Raises DomainTaken."""
+    stands. Raises CustomDomainTaken."""
     async with deps.db.reading(ctx) as db:
         held = await domains.holder(db, domain=domain)
         if held is None or held.app_id == ctx.app_id:
@@ -179,16 +181,16 @@ async def _dispossess(deps: Deps, ctx: Context, domain: str) -> None:
         target = deps.hosts.name_of(other.slug)
         proof = await dns_proof.look(deps.dns, domain, held.verification_token, target)
     except Unavailable:
-        raise DomainTaken from None
+        raise CustomDomainTaken from None
     if proof.txt:
-        raise DomainTaken
+        raise CustomDomainTaken
     await lose(deps, ctx.of(held.app_id).as_system(), held)
 
 
 async def _row(db: Db, ctx: Context, id: str) -> Row:
     row = await domains.by_id(db, app_id=ctx.app_id, id=id)
     if row is None:
-        raise DomainNotFound
+        raise CustomDomainNotFound
     return row
 
 
@@ -204,8 +206,8 @@ def _token() -> str:
     return secrets.token_hex(20)
 
 
-def _shown(row: Row, target: str) -> Domain:
-    return Domain(
+def _shown(row: Row, target: str) -> CustomDomain:
+    return CustomDomain(
         id=row.id,
         domain=row.domain,
         verified=row.verified_at is not None,

@@ -8,8 +8,8 @@ from common.bus import Handler
 from common.contracts import api_keys as keys
 from common.contracts import applications as changes
 from common.contracts import audit_log
-from common.contracts import organizations as orgs
 from common.contracts import domains as names
+from common.contracts import organizations as orgs
 from common.contracts import tenancy as contracts
 from common.contracts.base import Request
 from tenancy import (
@@ -18,11 +18,11 @@ from tenancy import (
     application_changes,
     applications,
     audit,
+    domains,
     invitations,
     members,
     org_domains,
     organizations,
-    domains,
     tenants,
 )
 
@@ -74,10 +74,10 @@ HANDLERS: dict[type[Request[Any]], Handler] = {
     audit_log.ListCheckpoints: audit.checkpoints,
     audit_log.FollowAudit: audit.follow,
     audit_log.SealAudit: audit.seal,
-    names.ListDomains: domains.list_,
-    names.AddDomain: domains.add,
-    names.VerifyDomain: domains.verify,
+    names.ListCustomDomains: domains.list_,
+    names.AddCustomDomain: domains.add,
+    names.VerifyCustomDomain: domains.verify,
     names.SetPrimaryDomain: domains.promote,
-    names.RemoveDomain: domains.remove,
+    names.RemoveCustomDomain: domains.remove,
     names.IsDomainAllowed: domains.allow,
 }

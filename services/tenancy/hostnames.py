@@ -28,8 +28,13 @@ class Hostname:
     status: str
 
 
+class HostnameRefused(Exception):
+    """The network will not have this name, now or later; the text says why."""
+
+
 class CustomHostnames(Protocol):
-    """Each call is safe to repeat. Raises Unavailable where the network does not answer."""
+    """Each call is safe to repeat. Raises Unavailable where the network does not answer, `create`
+    HostnameRefused too."""
 
     async def create(self, domain: str) -> Hostname: ...
 
@@ -89,17 +94,16 @@ class CloudflareHostnames:
 
 
 def _result(status: int, body: dict[str, Any]) -> Any:
-    if status >= 300 or not body.get("success"):
-        codes = ", ".join(str(error.get("code")) for error in body.get("errors", [])) or status
-        raise Unavailable(f"the edge network refused: {codes}", retry_after=60)
-    return body["result"]
+    if status < 300 and body.get("success"):
+        return body["result"]
+    codes = ", ".join(str(error.get("code")) for error in body.get("errors", [])) or str(status)
+    if status in (400, 409, 422):
+        raise HostnameRefused(codes)
+    raise Unavailable(f"the edge network refused: {codes}", retry_after=60)
 
 
 def _hostname(result: dict[str, Any]) -> Hostname:
-    """Both halves must stand: the hostname itself and its certificate."""
+    """Two verifications, of the name and of its certificate: it serves once both are active."""
+    name = result.get("status", "pending")
     certificate = result.get("ssl", {}).get("status", "initializing")
-    if result.get("status") == "active":
-        return Hostname(result["id"], certificate)
-    return Hostname(
-        result["id"], result.get("status", "pending") if certificate == "active" else certificate
-    )
+    return Hostname(result["id"], name if certificate == "active" else certificate)

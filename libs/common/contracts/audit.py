@@ -279,34 +279,34 @@ class ApiKeyRevoked(Event, type="api_key_revoked"):
 # Custom domains
 
 
-class DomainAdded(Event, type="domain_added"):
+class CustomDomainAdded(Event, type="custom_domain_added"):
     """A domain was claimed for the application; it answers once its owner has proven it."""
 
     domain_id: str
     domain: str
 
 
-class DomainLost(Event, type="domain_lost"):
+class CustomDomainLost(Event, type="custom_domain_lost"):
     """The proof of a domain is gone from the DNS: the application answers there no more."""
 
     domain_id: str
     domain: str
 
 
-class DomainMadePrimary(Event, type="domain_made_primary"):
+class CustomDomainMadePrimary(Event, type="custom_domain_made_primary"):
     """Links and the issuer follow this domain from now on; null: the slug's host again."""
 
     domain: str | None
 
 
-class DomainRemoved(Event, type="domain_removed"):
+class CustomDomainRemoved(Event, type="custom_domain_removed"):
     """A domain was given up."""
 
     domain_id: str
     domain: str
 
 
-class DomainVerified(Event, type="domain_verified"):
+class CustomDomainVerified(Event, type="custom_domain_verified"):
     """The domain's owner has proven it: the application answers there."""
 
     domain_id: str

@@ -41,7 +41,7 @@ class DnsRecord(Contract):
     ok: bool
 
 
-class Domain(Contract):
+class CustomDomain(Contract):
     """A domain claimed for an application. It answers once `verified`; links and the issuer follow
     it once it is `primary`."""
 
@@ -58,54 +58,58 @@ class Domain(Contract):
     created_at: datetime
 
 
-class Domains(Contract):
-    domains: list[Domain]
+class CustomDomains(Contract):
+    domains: list[CustomDomain]
 
 
-class DomainNotFound(NotFound):
-    code, title = "domain_not_found", "There is no such domain."
+class CustomDomainNotFound(NotFound):
+    code, title = "custom_domain_not_found", "There is no such domain."
 
 
-class DomainTaken(Conflict):
+class CustomDomainTaken(Conflict):
     """Another application has proven this domain, and its proof still stands."""
 
-    code, title = "domain_taken", "Another application has proven this domain."
+    code, title = "custom_domain_taken", "Another application has proven this domain."
 
 
-class DomainNotVerified(Conflict):
-    code, title = "domain_not_verified", "Prove the domain first."
+class CustomDomainNotVerified(Conflict):
+    code, title = "custom_domain_not_verified", "Prove the domain first."
 
 
-class TooManyDomains(Conflict):
-    code, title = "too_many_domains", "Remove a domain before adding another."
+class TooManyCustomDomains(Conflict):
+    code, title = "too_many_custom_domains", "Remove a domain before adding another."
 
 
-class ListDomains(Request[Domains], subject="tenancy.domain.list", needs="domains:read", safe=True):
+class ListCustomDomains(
+    Request[CustomDomains], subject="tenancy.domain.list", needs="domains:read", safe=True
+):
     """All domains of the application, with the records each needs."""
 
 
-class AddDomain(Request[Domain], subject="tenancy.domain.add", needs="domains:write"):
+class AddCustomDomain(Request[CustomDomain], subject="tenancy.domain.add", needs="domains:write"):
     """Claim a domain. Anybody may; only who proves it gets it. Idempotent."""
 
     domain: DomainName
 
 
-class VerifyDomain(
-    Request[Domain], subject="tenancy.domain.verify", needs="domains:write", within=10.0
+class VerifyCustomDomain(
+    Request[CustomDomain], subject="tenancy.domain.verify", needs="domains:write", within=10.0
 ):
     """Look into the DNS now. The answer says which records were seen."""
 
     id: Id
 
 
-class SetPrimaryDomain(Request[Domains], subject="tenancy.domain.promote", needs="domains:write"):
+class SetPrimaryDomain(
+    Request[CustomDomains], subject="tenancy.domain.promote", needs="domains:write"
+):
     """Links and the issuer follow this verified domain; null: the slug's host again. All hosts go
     on answering."""
 
     id: Id | None
 
 
-class RemoveDomain(
+class RemoveCustomDomain(
     Request[Done], subject="tenancy.domain.remove", needs="domains:write", within=10.0
 ):
     """The application answers there no more. Having it again needs a new proof."""

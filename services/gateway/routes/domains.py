@@ -9,14 +9,14 @@ from fastapi import APIRouter
 from common.context import SYSTEM_CALLER
 from common.contracts.base import Contract, Done, Id
 from common.contracts.domains import (
-    AddDomain,
-    Domain,
-    Domains,
+    AddCustomDomain,
+    CustomDomain,
+    CustomDomains,
     IsDomainAllowed,
-    ListDomains,
-    RemoveDomain,
+    ListCustomDomains,
+    RemoveCustomDomain,
     SetPrimaryDomain,
-    VerifyDomain,
+    VerifyCustomDomain,
 )
 from common.contracts.tenancy import UnknownHost
 from common.ids import DASHBOARD
@@ -37,36 +37,36 @@ class Primary(Contract):
 
 
 @router.get("", summary="List the application's domains")
-async def list_(slug: str, ctx: Acting, bus: TheBus) -> Domains:
+async def list_(slug: str, ctx: Acting, bus: TheBus) -> CustomDomains:
     """With the DNS records each needs and which of them were seen. Needs `apps:read` and its
     team."""
-    return await bus.call(ctx, ListDomains())
+    return await bus.call(ctx, ListCustomDomains())
 
 
 @router.post("", status_code=201, summary="Claim a domain")
-async def add(slug: str, new: AddDomain, ctx: Acting, bus: TheBus) -> Domain:
+async def add(slug: str, new: AddCustomDomain, ctx: Acting, bus: TheBus) -> CustomDomain:
     """The answer holds the records to set. Needs `apps:write` and its team."""
     return await bus.call(ctx, new)
 
 
 @router.put("/primary", summary="Choose the primary domain")
-async def promote(slug: str, chosen: Primary, ctx: Acting, bus: TheBus) -> Domains:
+async def promote(slug: str, chosen: Primary, ctx: Acting, bus: TheBus) -> CustomDomains:
     """Links and the issuer change; every host goes on answering. Needs `apps:write` and its
     team."""
     return await bus.call(ctx, SetPrimaryDomain(id=chosen.id))
 
 
 @router.post("/{id}/verify", summary="Look for a domain's records now")
-async def verify(slug: str, id: Id, ctx: Acting, bus: TheBus) -> Domain:
+async def verify(slug: str, id: Id, ctx: Acting, bus: TheBus) -> CustomDomain:
     """With both records in place the application answers on the domain at once. Needs
     `apps:write` and its team."""
-    return await bus.call(ctx, VerifyDomain(id=id))
+    return await bus.call(ctx, VerifyCustomDomain(id=id))
 
 
 @router.delete("/{id}", summary="Give a domain up")
 async def remove(slug: str, id: Id, ctx: Acting, bus: TheBus) -> Done:
     """The application answers there no more. Needs `apps:write` and its team."""
-    return await bus.call(ctx, RemoveDomain(id=id))
+    return await bus.call(ctx, RemoveCustomDomain(id=id))
 
 
 async def allowed(visit: Visit) -> Answer:

@@ -113,7 +113,7 @@ async def due(db: Db, *, every: float) -> list[Row]:
 
 
 async def uncertified(db: Db) -> list[Row]:
-    """Proven domains that the edge network does not serve yet."""
+    """Proven domains that the edge network does not serve yet, and did not refuse for good."""
     return await many(
         db,
         Row,
@@ -125,6 +125,7 @@ async def uncertified(db: Db) -> list[Row]:
         FROM custom_domains
         WHERE verified_at IS NOT NULL
           AND (cf_custom_hostname_id IS NULL OR certificate_status IS DISTINCT FROM 'active')
+          AND (certificate_status IS NULL OR certificate_status NOT LIKE 'refused%')
         ORDER BY id LIMIT 100
         """,
     )

@@ -91,6 +91,7 @@ async def test_a_change_that_changes_nothing_is_not_audited(world: World) -> Non
     assert "application_updated" not in await world.events(made.id)
 
 
+@pytest.mark.filterwarnings("ignore:Pydantic serializer warnings")
 async def test_all_flaws_are_named_at_once(world: World) -> None:
     """One answer lists every field that is wrong, and no value."""
     team = await world.team()

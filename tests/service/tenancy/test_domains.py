@@ -10,20 +10,20 @@ import pytest_asyncio
 from tests.dns_server import Zone
 from tests.service.tenancy.conftest import World, secret_key_of
 
-from common.context import SYSTEM_CALLER
+from common.context import SYSTEM_CALLER, Context
 from common.contracts.applications import DeleteApplication
 from common.contracts.domains import (
-    AddDomain,
-    Domain,
-    DomainNotFound,
-    DomainNotVerified,
-    DomainTaken,
+    AddCustomDomain,
+    CustomDomain,
+    CustomDomainNotFound,
+    CustomDomainNotVerified,
+    CustomDomainTaken,
     IsDomainAllowed,
-    ListDomains,
-    RemoveDomain,
+    ListCustomDomains,
+    RemoveCustomDomain,
     SetPrimaryDomain,
-    TooManyDomains,
-    VerifyDomain,
+    TooManyCustomDomains,
+    VerifyCustomDomain,
 )
 from common.contracts.tenancy import (
     GetApplication,
@@ -41,7 +41,10 @@ from tenancy.handlers import HANDLERS
 from tenancy.hosts import Hosts
 
 NAME = "auth.shop.example"
-ANYONE = context(DASHBOARD)
+
+
+def anyone() -> Context:
+    return context(DASHBOARD)
 
 
 @pytest_asyncio.fixture
@@ -56,12 +59,12 @@ async def zone(world: World) -> AsyncIterator[Zone]:
     zone.stop()
 
 
-async def claimed(world: World, app: NewApplication, name: str = NAME) -> Domain:
-    made: Domain = await world.call(secret_key_of(app.id), AddDomain(domain=name))
+async def claimed(world: World, app: NewApplication, name: str = NAME) -> CustomDomain:
+    made: CustomDomain = await world.call(secret_key_of(app.id), AddCustomDomain(domain=name))
     return made
 
 
-def publish(zone: Zone, domain: Domain, *, txt: bool = True, cname: bool = True) -> None:
+def publish(zone: Zone, domain: CustomDomain, *, txt: bool = True, cname: bool = True) -> None:
     """Set the records as a developer would copy them."""
     for record in domain.records:
         if record.type == "TXT" and txt:
@@ -71,10 +74,10 @@ def publish(zone: Zone, domain: Domain, *, txt: bool = True, cname: bool = True)
             zone.records[record.name, "CNAME"] = [f"{record.value}."]
 
 
-async def proven(world: World, zone: Zone, app: NewApplication, name: str = NAME) -> Domain:
+async def proven(world: World, zone: Zone, app: NewApplication, name: str = NAME) -> CustomDomain:
     domain = await claimed(world, app, name)
     publish(zone, domain)
-    found: Domain = await world.call(secret_key_of(app.id), VerifyDomain(id=domain.id))
+    found: CustomDomain = await world.call(secret_key_of(app.id), VerifyCustomDomain(id=domain.id))
     assert found.verified, found.problem
     return found
 
@@ -85,14 +88,14 @@ async def test_a_domain_answers_once_it_is_proven(world: World, zone: Zone) -> N
     domain = await claimed(world, app)
     ctx = secret_key_of(app.id)
 
-    nothing = await world.call(ctx, VerifyDomain(id=domain.id))
+    nothing = await world.call(ctx, VerifyCustomDomain(id=domain.id))
     publish(zone, domain, cname=False)
-    half = await world.call(ctx, VerifyDomain(id=domain.id))
+    half = await world.call(ctx, VerifyCustomDomain(id=domain.id))
     with pytest.raises(UnknownHost):
-        await world.call(ANYONE, ResolveHost(host=NAME))
+        await world.call(anyone(), ResolveHost(host=NAME))
     world.changes.heard.clear()
     publish(zone, domain, txt=False)
-    whole = await world.call(ctx, VerifyDomain(id=domain.id))
+    whole = await world.call(ctx, VerifyCustomDomain(id=domain.id))
 
     assert [record.ok for record in nothing.records] == [False, False]
     assert nothing.problem == f"no TXT record _aero2.{NAME} with the expected value"
@@ -100,8 +103,8 @@ async def test_a_domain_answers_once_it_is_proven(world: World, zone: Zone) -> N
     assert half.problem == f"{NAME} does not lead to {app.slug}.id.example.com"
     assert (whole.verified, whole.primary, whole.problem) == (True, False, None)
     assert (app.id, "application", app.id) in world.changes.heard
-    assert (await world.call(ANYONE, ResolveHost(host=NAME.upper()))).app_id == app.id
-    assert (await world.events(app.id))[2:] == ["domain_added", "domain_verified"]
+    assert (await world.call(anyone(), ResolveHost(host=NAME.upper()))).app_id == app.id
+    assert (await world.events(app.id))[2:] == ["custom_domain_added", "custom_domain_verified"]
 
 
 async def test_a_token_of_another_application_proves_nothing(world: World, zone: Zone) -> None:
@@ -111,7 +114,7 @@ async def test_a_token_of_another_application_proves_nothing(world: World, zone:
     foreign = await claimed(world, stranger)
     zone.records[NAME, "CNAME"] = [f"{stranger.slug}.id.example.com."]
 
-    found = await world.call(secret_key_of(stranger.id), VerifyDomain(id=foreign.id))
+    found = await world.call(secret_key_of(stranger.id), VerifyCustomDomain(id=foreign.id))
 
     assert not found.verified
     assert [record.ok for record in found.records] == [False, True]
@@ -126,9 +129,9 @@ async def test_an_apex_leads_to_us_by_its_addresses(world: World, zone: Zone) ->
     ctx = secret_key_of(app.id)
 
     zone.records["shop.example", "A"] = ["192.0.2.1", "198.51.100.9"]
-    mixed = await world.call(ctx, VerifyDomain(id=domain.id))
+    mixed = await world.call(ctx, VerifyCustomDomain(id=domain.id))
     zone.records["shop.example", "A"] = ["192.0.2.1"]
-    same = await world.call(ctx, VerifyDomain(id=domain.id))
+    same = await world.call(ctx, VerifyCustomDomain(id=domain.id))
 
     assert (mixed.verified, same.verified) == (False, True)
 
@@ -144,8 +147,8 @@ async def test_aliases_are_followed_to_an_end(world: World, zone: Zone) -> None:
     zone.records["a.example", "CNAME"] = ["b.example."]
     zone.records["b.example", "CNAME"] = ["a.example."]
 
-    assert (await world.call(secret_key_of(app.id), VerifyDomain(id=chained.id))).verified
-    found = await world.call(secret_key_of(other.id), VerifyDomain(id=circular.id))
+    assert (await world.call(secret_key_of(app.id), VerifyCustomDomain(id=chained.id))).verified
+    found = await world.call(secret_key_of(other.id), VerifyCustomDomain(id=circular.id))
     assert not found.verified
 
 
@@ -157,10 +160,10 @@ async def test_a_silent_dns_proves_nothing_either_way(world: World, zone: Zone) 
     await _age(world, "checked_at")
 
     with pytest.raises(Unavailable):
-        await world.call(secret_key_of(app.id), VerifyDomain(id=domain.id))
+        await world.call(secret_key_of(app.id), VerifyCustomDomain(id=domain.id))
     await domain_watch.look_around(world.deps)
 
-    assert (await world.call(ANYONE, ResolveHost(host=NAME))).app_id == app.id
+    assert (await world.call(anyone(), ResolveHost(host=NAME))).app_id == app.id
 
 
 async def test_the_issuer_follows_the_primary_domain(world: World, zone: Zone) -> None:
@@ -174,7 +177,7 @@ async def test_the_issuer_follows_the_primary_domain(world: World, zone: Zone) -
     listed = await world.call(ctx, SetPrimaryDomain(id=domain.id))
     during = await world.call(context(app.id, SYSTEM_CALLER), GetTenant())
     shown = await world.call(await world.developer(team), GetApplication(slug=app.slug))
-    hosts = [(await world.call(ANYONE, ResolveHost(host=host))).app_id for host in during.hosts]
+    hosts = [(await world.call(anyone(), ResolveHost(host=host))).app_id for host in during.hosts]
     await world.call(ctx, SetPrimaryDomain(id=None))
     after = await world.call(context(app.id, SYSTEM_CALLER), GetTenant())
 
@@ -184,7 +187,7 @@ async def test_the_issuer_follows_the_primary_domain(world: World, zone: Zone) -
     assert (shown.custom_domain, shown.custom_domain_verified) == (NAME, True)
     assert set(during.hosts) == {NAME, slug_host}
     assert hosts == [app.id, app.id]
-    assert (await world.events(app.id)).count("domain_made_primary") == 2
+    assert (await world.events(app.id)).count("custom_domain_made_primary") == 2
 
 
 async def test_only_a_proven_domain_becomes_primary(world: World, zone: Zone) -> None:
@@ -192,9 +195,9 @@ async def test_only_a_proven_domain_becomes_primary(world: World, zone: Zone) ->
     app = await world.application()
     domain = await claimed(world, app)
 
-    with pytest.raises(DomainNotVerified):
+    with pytest.raises(CustomDomainNotVerified):
         await world.call(secret_key_of(app.id), SetPrimaryDomain(id=domain.id))
-    with pytest.raises(DomainNotFound):
+    with pytest.raises(CustomDomainNotFound):
         await world.call(secret_key_of(app.id), SetPrimaryDomain(id=new_id()))
 
 
@@ -205,14 +208,14 @@ async def test_a_removed_domain_needs_a_new_proof(world: World, zone: Zone) -> N
     ctx = secret_key_of(app.id)
     await world.call(ctx, SetPrimaryDomain(id=domain.id))
 
-    await world.call(ctx, RemoveDomain(id=domain.id))
+    await world.call(ctx, RemoveCustomDomain(id=domain.id))
 
     with pytest.raises(UnknownHost):
-        await world.call(ANYONE, ResolveHost(host=NAME))
+        await world.call(anyone(), ResolveHost(host=NAME))
     tenant = await world.call(context(app.id, SYSTEM_CALLER), GetTenant())
     assert tenant.host == f"{app.slug}.id.example.com"
     again = await claimed(world, app)
-    assert not (await world.call(ctx, VerifyDomain(id=again.id))).verified
+    assert not (await world.call(ctx, VerifyCustomDomain(id=again.id))).verified
     assert again.records[0].value != domain.records[0].value
 
 
@@ -223,10 +226,10 @@ async def test_a_proven_domain_has_one_owner(world: World, zone: Zone) -> None:
     second = await claimed(world, other)
     publish(zone, second)
 
-    with pytest.raises(DomainTaken):
-        await world.call(secret_key_of(other.id), VerifyDomain(id=second.id))
+    with pytest.raises(CustomDomainTaken):
+        await world.call(secret_key_of(other.id), VerifyCustomDomain(id=second.id))
 
-    assert (await world.call(ANYONE, ResolveHost(host=NAME))).app_id == app.id
+    assert (await world.call(anyone(), ResolveHost(host=NAME))).app_id == app.id
 
 
 async def test_a_new_owner_of_the_domain_gets_it(world: World, zone: Zone) -> None:
@@ -240,13 +243,13 @@ async def test_a_new_owner_of_the_domain_gets_it(world: World, zone: Zone) -> No
     zone.records.clear()
     publish(zone, second)
 
-    found = await world.call(secret_key_of(other.id), VerifyDomain(id=second.id))
+    found = await world.call(secret_key_of(other.id), VerifyCustomDomain(id=second.id))
 
     assert found.verified
-    assert (await world.call(ANYONE, ResolveHost(host=NAME))).app_id == other.id
+    assert (await world.call(anyone(), ResolveHost(host=NAME))).app_id == other.id
     former = await world.call(context(app.id, SYSTEM_CALLER), GetTenant())
     assert former.host == f"{app.slug}.id.example.com"
-    assert "domain_lost" in await world.events(app.id)
+    assert "custom_domain_lost" in await world.events(app.id)
     assert (app.id, "application", app.id) in world.changes.heard
 
 
@@ -259,12 +262,12 @@ async def test_a_lost_proof_counts_after_days(world: World, zone: Zone) -> None:
 
     await _age(world, "checked_at")
     await domain_watch.look_around(world.deps)
-    shown = (await world.call(secret_key_of(app.id), ListDomains())).domains[0]
+    shown = (await world.call(secret_key_of(app.id), ListCustomDomains())).domains[0]
     assert (shown.verified, shown.records[0].ok) == (True, False)
     zone.records[f"_aero2.{NAME}", "TXT"] = record
     await _age(world, "checked_at")
     await domain_watch.look_around(world.deps)
-    shown = (await world.call(secret_key_of(app.id), ListDomains())).domains[0]
+    shown = (await world.call(secret_key_of(app.id), ListCustomDomains())).domains[0]
     assert (shown.verified, shown.records[0].ok) == (True, True)
 
     del zone.records[f"_aero2.{NAME}", "TXT"]
@@ -274,9 +277,9 @@ async def test_a_lost_proof_counts_after_days(world: World, zone: Zone) -> None:
         await domain_watch.look_around(world.deps)
 
     with pytest.raises(UnknownHost):
-        await world.call(ANYONE, ResolveHost(host=NAME))
-    assert "domain_lost" in await world.events(app.id)
-    shown = (await world.call(secret_key_of(app.id), ListDomains())).domains[0]
+        await world.call(anyone(), ResolveHost(host=NAME))
+    assert "custom_domain_lost" in await world.events(app.id)
+    shown = (await world.call(secret_key_of(app.id), ListCustomDomains())).domains[0]
     assert shown.records[0].value != domain.records[0].value
 
 
@@ -297,7 +300,7 @@ async def test_claiming_twice_is_claiming_once(world: World, zone: Zone) -> None
     first, second = await claimed(world, app), await claimed(world, app, NAME.upper() + ".")
 
     assert first == second
-    assert (await world.events(app.id)).count("domain_added") == 1
+    assert (await world.events(app.id)).count("custom_domain_added") == 1
 
 
 async def test_the_platforms_own_names_cannot_be_claimed(world: World, zone: Zone) -> None:
@@ -312,7 +315,7 @@ async def test_the_platforms_own_names_cannot_be_claimed(world: World, zone: Zon
             await claimed(world, app, name)
     for name in ("shop", "192.0.2.1", "*.example.com", "a_b.example.com", "x.localhost", "a..b.c"):
         with pytest.raises(ValidationError):
-            AddDomain(domain=name)
+            AddCustomDomain(domain=name)
 
 
 async def test_an_international_name_is_kept_as_the_dns_has_it(world: World, zone: Zone) -> None:
@@ -333,9 +336,9 @@ async def test_the_number_of_domains_is_limited(
     for number in range(2):
         await claimed(world, app, f"a{number}.example.org")
 
-    with pytest.raises(TooManyDomains):
+    with pytest.raises(TooManyCustomDomains):
         await claimed(world, app, "b.example.org")
-    assert len((await world.call(secret_key_of(app.id), ListDomains())).domains) == 2
+    assert len((await world.call(secret_key_of(app.id), ListCustomDomains())).domains) == 2
 
 
 async def test_the_domains_of_others_are_not_found(world: World, zone: Zone) -> None:
@@ -344,14 +347,14 @@ async def test_the_domains_of_others_are_not_found(world: World, zone: Zone) -> 
     foreign = await proven(world, zone, b)
 
     for request in (
-        VerifyDomain(id=foreign.id),
-        RemoveDomain(id=foreign.id),
+        VerifyCustomDomain(id=foreign.id),
+        RemoveCustomDomain(id=foreign.id),
         SetPrimaryDomain(id=foreign.id),
     ):
-        with pytest.raises(DomainNotFound):
+        with pytest.raises(CustomDomainNotFound):
             await world.call(secret_key_of(a.id), request)
-    assert (await world.call(secret_key_of(a.id), ListDomains())).domains == []
-    assert (await world.call(ANYONE, ResolveHost(host=NAME))).app_id == b.id
+    assert (await world.call(secret_key_of(a.id), ListCustomDomains())).domains == []
+    assert (await world.call(anyone(), ResolveHost(host=NAME))).app_id == b.id
 
 
 async def test_certificates_are_allowed_for_known_names_only(world: World, zone: Zone) -> None:
