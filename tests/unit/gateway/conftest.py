@@ -122,7 +122,11 @@ async def _token(world: World, ctx: Context, asked: CheckAccessToken) -> AccessT
 
 @pytest.fixture
 def world() -> World:
-    world = World()
+    return serve(World())
+
+
+def serve(world: World) -> World:
+    """The world answers what every request asks."""
     world.bus.serve(
         world,
         {

@@ -1,0 +1,169 @@
+"""Chromium, and a gateway it can reach, with services that answer from memory.
+
+What is looked at here is the pages themselves; the same ways through the real services are walked
+end to end elsewhere.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+import uvicorn
+from playwright.async_api import Browser, Page, async_playwright
+from tests.unit.gateway.conftest import World, serve, settings
+from tests.unit.gateway.people import People, person
+
+from common.contracts.tenancy import Branding, Tenant
+from gateway.app import build
+from gateway.state import Gateway
+
+CHROMIUM = Path("/usr/bin/chromium")
+ARGS = [
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-background-networking",
+    "--host-resolver-rules=MAP *.localhost 127.0.0.1",
+]
+BRANDING = Branding(
+    support_email="help@acme.test",
+    privacy_policy_url="https://acme.test/privacy",
+    terms_url="https://acme.test/terms",
+)
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    here = Path(__file__).parent
+    for item in items:
+        if here in Path(item.fspath).parents:
+            item.add_marker(pytest.mark.browser)
+
+
+@dataclass
+class Site:
+    """One application in a running gateway, and the browser to look at it with."""
+
+    browser: Browser
+    base: str
+    world: World
+    app: Tenant
+    people: People
+
+    @asynccontextmanager
+    async def visit(
+        self, *, signed_in: bool = False, js: bool = True, width: int = 768, **more: Any
+    ) -> AsyncIterator[Look]:
+        """A fresh profile; fails where the console said anything."""
+        context = await self.browser.new_context(
+            viewport={"width": width, "height": 800},
+            java_script_enabled=js,
+            base_url=self.base,
+            locale=more.pop("locale", "en-GB"),
+            **more,
+        )
+        if signed_in:
+            self.sign_in()
+            cookie = {"url": self.base, "httpOnly": True}
+            await context.add_cookies(
+                [
+                    {**cookie, "name": "aero2_session", "value": "t_ada"},  # type: ignore[list-item]
+                    {**cookie, "name": "aero2_sessions", "value": "t_bob.t_long"},  # type: ignore[list-item]
+                ]
+            )
+        look = Look(await context.new_page(), self)
+        look.listen()
+        yield look
+        await context.close()
+        assert look.said == []
+
+    def sign_in(self) -> None:
+        for token, email, name in PERSONS:
+            if (self.app.app_id, token) not in self.world.sessions:
+                person(self.world, self.app, token, email, name)
+
+
+PERSONS = (
+    ("t_ada", "ada@example.com", "Ada Lovelace"),
+    ("t_bob", "bob@example.com", "Bob Noyce"),
+    (
+        "t_long",
+        "a.very.long.address.indeed.for.somebody@subdomain.example-company.com",
+        "Maximiliane von und zu Hohenlohe-Schillingsfürst",
+    ),
+)
+
+
+@dataclass
+class Look:
+    """A page being looked at. `said` is what the console complained of."""
+
+    page: Page
+    site: Site
+
+    def __post_init__(self) -> None:
+        self.said: list[str] = []
+        self.loaded: dict[str, int] = {}
+
+    def listen(self) -> None:
+        self.page.on("pageerror", lambda error: self.said.append(str(error)))
+        self.page.on("console", lambda message: self._note(message.type, message.text))
+
+    def _note(self, kind: str, text: str) -> None:
+        # A form sent back with 422 is a page like any other; Chromium calls it a failed resource.
+        if kind in ("error", "warning") and "Failed to load resource" not in text:
+            self.said.append(text)
+
+    async def go(self, path: str) -> None:
+        await self.page.goto(path)
+
+    async def fill(self, **fields: str) -> None:
+        for name, value in fields.items():
+            await self.page.locator(f"[name={name}]:visible").first.fill(value)
+
+    async def send(self, button: str = "main form button.primary") -> None:
+        await self.page.locator(button).first.click()
+        await self.page.wait_for_load_state()
+
+    @property
+    def path(self) -> str:
+        return self.page.url.removeprefix(self.site.base)
+
+    async def text(self) -> str:
+        return await self.page.inner_text("main")
+
+
+@pytest.fixture(scope="session")
+async def chromium() -> AsyncIterator[Browser]:
+    if not CHROMIUM.exists():
+        pytest.skip("there is no Chromium here")
+    async with async_playwright() as playwright:
+        browser = await playwright.chromium.launch(executable_path=CHROMIUM, args=ARGS)
+        yield browser
+        await browser.close()
+
+
+@pytest.fixture
+async def site(chromium: Browser) -> AsyncIterator[Site]:
+    listening = socket.socket()
+    listening.bind(("127.0.0.1", 0))
+    domain = f"localhost:{listening.getsockname()[1]}"
+    world = serve(World())
+    people = People(world)
+    host = f"acme.{domain}"
+    app = world.add("acme").model_copy(
+        update={"host": host, "hosts": [host], "origin": f"http://{host}", "branding": BRANDING}
+    )
+    world.tenants = {host: app}
+    edge = build(Gateway(settings(public_url=f"http://{domain}"), world.bus))
+    config = uvicorn.Config(edge, log_config=None, access_log=False, lifespan="off")  # type: ignore[arg-type]
+    server = uvicorn.Server(config)
+    serving = asyncio.create_task(server.serve(sockets=[listening]))
+    yield Site(chromium, f"http://{host}", world, app, people)
+    server.should_exit = True
+    await serving

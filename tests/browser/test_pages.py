@@ -1,0 +1,278 @@
+"""Every hosted page as Chromium shows it: readable, quiet, light, and nowhere too wide.
+
+With AERO2_SHOTS=<folder> each page is kept as a picture, to be looked at.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from axe_core_python.async_playwright import Axe
+from playwright.async_api import Page
+from tests.browser.conftest import Look, Site
+from tests.unit.gateway.people import EMAIL, LINK, PASSWORD
+
+from common.contracts import oidc
+
+WIDTHS = (320, 360, 768, 1280)
+HEAVIEST = 50_000
+"""Bytes of a page with everything it loads, before images."""
+STILL = 0.001
+"""Of layout shift; Chromium's own rounding stays far below."""
+SHIFTS = """() => new Promise(done => {
+  new PerformanceObserver(list => done(list.getEntries().map(one =>
+      [one.value, ...one.sources.map(part => (part.node?.outerHTML ?? part.node?.data ?? "").slice(0, 99))])))
+    .observe({type: "layout-shift", buffered: true});
+  setTimeout(() => done([]), 150);
+})"""
+WEIGHT = """() => [...performance.getEntriesByType("navigation"),
+  ...performance.getEntriesByType("resource")].reduce((sum, one) => sum + one.transferSize, 0)"""
+
+
+def at(path: str) -> Callable[[Look], Awaitable[None]]:
+    async def scene(look: Look) -> None:
+        await look.go(path)
+
+    return scene
+
+
+async def wrong_address(look: Look) -> None:
+    await look.go("/login")
+    await look.fill(email="nobody")
+    await look.send()
+
+
+async def password(look: Look) -> None:
+    await look.go("/login")
+    await look.fill(email=EMAIL)
+    await look.send()
+
+
+async def wrong_password(look: Look) -> None:
+    await password(look)
+    await look.fill(password="x")
+    await look.send()
+
+
+async def locked(look: Look) -> None:
+    await look.go("/login")
+    await look.fill(email="locked@example.com")
+    await look.send()
+    await look.fill(password="x")
+    await look.send()
+
+
+async def code(look: Look) -> None:
+    await password(look)
+    await look.send("form[action='/login/code/send'] button")
+
+
+async def wrong_code(look: Look) -> None:
+    await code(look)
+    await look.fill(code="111111")
+    await look.send()
+
+
+async def two_mistakes(look: Look) -> None:
+    await look.go("/signup")
+    await look.fill(email="x")
+    await look.page.locator("[name=name]").evaluate("field => field.removeAttribute('maxlength')")
+    await look.fill(name="n" * 300)
+    await look.send()
+
+
+async def reset_code(look: Look) -> None:
+    await look.go("/reset")
+    await look.fill(email=EMAIL)
+    await look.send()
+
+
+async def spent(look: Look) -> None:
+    await look.go("/login/link?token=used")
+    await look.send()
+
+
+async def consent(look: Look) -> None:
+    look.site.people.authorization = oidc.Authorization(
+        kind="consent",
+        request="r1",
+        client_name="Acme Notes",
+        client_uri="https://notes.acme.test",
+        policy_uri="https://notes.acme.test/privacy",
+        scopes=["openid", "profile", "email", "offline_access", "notes:write"],
+    )
+    await look.go("/oauth2/authorize?client_id=x")
+
+
+async def refused(look: Look) -> None:
+    look.site.people.authorization = oidc.Authorization(
+        kind="error", error="invalid_request", error_description="redirect_uri is not registered"
+    )
+    await look.go("/oauth2/authorize?client_id=x")
+
+
+async def new_address(look: Look) -> None:
+    await look.go("/account/email")
+    await look.fill(email="new@example.com")
+    await look.send()
+
+
+SCENES: dict[str, Callable[[Look], Awaitable[None]]] = {
+    "sign_in": at("/login"),
+    "sign_in_wrong": wrong_address,
+    "password": password,
+    "password_wrong": wrong_password,
+    "password_locked": locked,
+    "code": code,
+    "code_wrong": wrong_code,
+    "link": at(f"/login/link?token={LINK}"),
+    "link_spent": spent,
+    "sign_up": at("/signup"),
+    "sign_up_wrong": two_mistakes,
+    "reset": at("/reset"),
+    "reset_code": reset_code,
+    "reset_link": at(f"/reset?token={LINK}"),
+    "invitation": at(f"/invitation?token={LINK}"),
+    "welcome": at(f"/welcome?token={LINK}"),
+    "verify_email": at(f"/verify-email?token={LINK}"),
+    "signed_out": at("/logout/done"),
+    "not_found": at("/nothing-here"),
+    "refused": refused,
+}
+OWN: dict[str, Callable[[Look], Awaitable[None]]] = {
+    "account": at("/account?done=profile"),
+    "address": at("/account/email"),
+    "address_code": new_address,
+    "change_password": at("/account/password"),
+    "sessions": at("/account/sessions"),
+    "data": at("/account/data"),
+    "accounts": at("/accounts"),
+    "logout": at("/logout"),
+    "consent": consent,
+    "organization": at(f"/accept-org-invite?token={LINK}"),
+    "confirm": at("/login/confirm"),
+}
+ALL = {**SCENES, **OWN}
+
+
+async def too_wide(page: Page) -> list[str]:
+    """What reaches beyond the window."""
+    found: list[str] = await page.evaluate(
+        """() => document.documentElement.scrollWidth <= innerWidth ? []
+          : [...document.querySelectorAll("body *")]
+              .filter(one => one.getBoundingClientRect().right > innerWidth + 1)
+              .map(one => one.outerHTML.slice(0, 120))"""
+    )
+    return found
+
+
+async def violations(page: Page) -> list[str]:
+    result: dict[str, Any] = await Axe().run(page)
+    return [
+        f"{one['id']}: {node['html'][:160]} {node['failureSummary']}"
+        for one in result["violations"]
+        for node in one["nodes"]
+    ]
+
+
+async def picture(page: Page, name: str) -> None:
+    if folder := os.environ.get("AERO2_SHOTS"):
+        Path(folder).mkdir(parents=True, exist_ok=True)
+        await page.screenshot(path=f"{folder}/{name}.png", full_page=True)
+
+
+@pytest.mark.parametrize("name", ALL)
+async def test_a_page(site: Site, name: str) -> None:
+    """In every width and both schemes: axe finds nothing (WCAG 2.2 AA and best practices), nothing
+    is too wide or moves after loading, the console is silent, and the page is light."""
+    async with site.visit(signed_in=name in OWN) as look:
+        await ALL[name](look)
+
+        assert sum(value for value, *_ in await look.page.evaluate(SHIFTS)) < STILL
+        assert 0 < await look.page.evaluate(WEIGHT) < HEAVIEST
+        for scheme in ("light", "dark"):
+            await look.page.emulate_media(color_scheme=scheme)
+            for width in WIDTHS:
+                await look.page.set_viewport_size({"width": width, "height": 800})
+                await picture(look.page, f"{name}-{width}-{scheme}")
+                assert await too_wide(look.page) == []
+            assert await violations(look.page) == []
+        await _mirrored(look, name)
+
+
+async def _mirrored(look: Look, name: str) -> None:
+    """Turned round it is a mirror image: nothing is lost at either edge (logical properties)."""
+    await look.page.set_viewport_size({"width": 360, "height": 800})
+    await look.page.evaluate("document.documentElement.dir = 'rtl'")
+    await picture(look.page, f"{name}-360-rtl")
+    lost = await look.page.evaluate(
+        """() => [...document.querySelectorAll("main *:not(.hidden, .hidden *)")]
+          .filter(one => one.getBoundingClientRect().left < -1).map(one => one.outerHTML)"""
+    )
+    mark = await look.page.locator(".who > :first-child").bounding_box()
+
+    assert await too_wide(look.page) == []
+    assert lost == []
+    assert mark
+    assert mark["x"] > 180
+
+
+@pytest.mark.parametrize("name", ["sign_in", "password", "sessions"])
+async def test_a_page_in_german(site: Site, name: str) -> None:
+    """Longer words fit, down to 320 pixels."""
+    async with site.visit(signed_in=name in OWN, width=320, locale="de-DE") as look:
+        await ALL[name](look)
+        await picture(look.page, f"{name}-320-de")
+
+        assert await look.page.get_attribute("html", "lang") == "de"
+        assert await too_wide(look.page) == []
+
+
+async def test_quiet_motion(site: Site) -> None:
+    """Where less motion is asked for, nothing moves."""
+    async with site.visit(reduced_motion="reduce") as look:
+        await look.go("/login")
+
+        button = look.page.locator("button.primary")
+        assert await button.evaluate("one => getComputedStyle(one).transitionProperty") == "none"
+
+
+async def test_targets_are_large_enough(site: Site) -> None:
+    """24 by 24 CSS pixels for all that is not a link in a sentence (WCAG 2.5.8)."""
+    for name in ("password", "sessions", "accounts", "consent"):
+        async with site.visit(signed_in=name in OWN, width=360) as look:
+            await ALL[name](look)
+
+            small = await look.page.evaluate(
+                """() => [...document.querySelectorAll("button, input:not([type=hidden]), nav a")]
+                  .filter(one => !one.closest(".hidden") && one.offsetParent)
+                  .map(one => [one.outerHTML.slice(0, 80), one.getBoundingClientRect()])
+                  .filter(([_, box]) => box.height < 24 || box.width < 24).map(([html]) => html)"""
+            )
+            assert small == []
+
+
+async def test_only_ours_is_loaded(site: Site) -> None:
+    """No page asks any other host for anything (A15)."""
+    asked: list[str] = []
+    async with site.visit(signed_in=True) as look:
+        look.page.on("request", lambda request: asked.append(request.url))
+        for name in ("sign_in", "sign_up", "account", "sessions"):
+            await ALL[name](look)
+
+    assert asked
+    assert [url for url in asked if not url.startswith(site.base + "/")] == []
+
+
+async def test_zoomed_twice(site: Site) -> None:
+    """At 200 % on a small laptop the form still stands in one column (WCAG 1.4.4, 1.4.10)."""
+    async with site.visit(width=640, device_scale_factor=2) as look:
+        await look.go("/login")
+        await look.page.evaluate("document.documentElement.style.fontSize = '32px'")
+
+        assert await too_wide(look.page) == []
+        assert PASSWORD not in await look.page.content()

@@ -1,0 +1,294 @@
+"""Ways through the hosted pages, each with and without JavaScript."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+from tests.browser.conftest import Site
+from tests.browser.test_pages import code, consent, password
+from tests.unit.gateway.people import CODE, EMAIL, LINK, PASSWORD
+
+from common.contracts import identity, oidc
+
+JS = pytest.mark.parametrize("js", [True, False], ids=["script", "no script"])
+
+
+@JS
+async def test_by_password(site: Site, js: bool) -> None:
+    """The address once, the password, in."""
+    async with site.visit(js=js) as look:
+        await password(look)
+        await look.fill(password="wrong")
+        await look.send()
+        assert "The address or the password is wrong" in await look.text()
+        await look.fill(password=PASSWORD)
+        await look.send()
+
+        assert look.path == "/account"
+        assert EMAIL in await look.text()
+
+
+@JS
+async def test_by_code(site: Site, js: bool) -> None:
+    """A pasted code with spaces signs in."""
+    async with site.visit(js=js) as look:
+        await code(look)
+        await look.fill(code=f" {CODE[:3]} {CODE[3:]} ")
+        await look.send()
+
+        assert look.path == "/account"
+
+
+@JS
+async def test_by_link(site: Site, js: bool) -> None:
+    """The link shows a page; the click signs in."""
+    async with site.visit(js=js) as look:
+        await look.go(f"/login/link?token={LINK}")
+        await look.send()
+
+        assert look.path == "/account"
+
+
+@JS
+async def test_sign_up(site: Site, js: bool) -> None:
+    """From the sign-in page, through a code, into the account."""
+    async with site.visit(js=js) as look:
+        await look.go("/login")
+        await look.page.click("text=Create an account")
+        await look.fill(email="new@example.com", name="New", password=PASSWORD)
+        await look.send()
+        await look.fill(code=CODE)
+        await look.send()
+
+        assert look.path == "/account"
+        assert any(isinstance(call, identity.SignUp) for call in site.world.bus.calls)
+
+
+@JS
+async def test_reset(site: Site, js: bool) -> None:
+    """Forgotten: the address is known already, code and new password on one page."""
+    async with site.visit(js=js) as look:
+        await password(look)
+        await look.page.click("text=Forgot password?")
+        assert await look.page.input_value("[name=email]") == EMAIL
+        await look.send()
+        await look.fill(code=CODE, password=PASSWORD + "!")
+        await look.send()
+
+        assert look.path == "/account"
+
+
+@JS
+async def test_the_owner_link(site: Site, js: bool) -> None:
+    """What `aero2 up` prints leads to the first account."""
+    async with site.visit(js=js) as look:
+        await look.go(f"/welcome?token={LINK}")
+        await look.fill(email="op@example.com", name="Op", password=PASSWORD)
+        await look.send()
+
+        assert look.path == "/account"
+
+
+@JS
+async def test_consent(site: Site, js: bool) -> None:
+    """Cancel and Allow both answer the client; the browser lets the form lead to another site."""
+    for button, said in (("Cancel", "deny"), ("Allow", "allow")):
+        async with site.visit(signed_in=True, js=js) as look:
+            await consent(look)
+            site.people.authorization = oidc.Authorization(
+                kind="redirect", location="http://localhost:1/cb?code=c"
+            )
+            reached: list[str] = []
+            look.page.on("request", lambda request, reached=reached: reached.append(request.url))
+            await look.page.click(f"button:text-is('{button}')", no_wait_after=True)
+            await look.page.wait_for_timeout(300)
+
+            asked = site.world.bus.calls[-1]
+            assert isinstance(asked, oidc.ResumeAuthorization)
+            assert (asked.consent, asked.request) == (said, "r1")
+            assert "http://localhost:1/cb?code=c" in reached
+
+
+@JS
+async def test_form_post(site: Site, js: bool) -> None:
+    """Sends itself, or has a button."""
+    site.people.authorization = oidc.Authorization(
+        kind="form_post",
+        location="http://localhost:1/cb",
+        fields=[("code", "c1"), ("state", "s")],
+    )
+    async with site.visit(js=js) as look:
+        sent: list[str | None] = []
+        look.page.on(
+            "request",
+            lambda request: sent.append(request.post_data) if request.method == "POST" else None,
+        )
+        await look.page.goto("/oauth2/authorize?client_id=x", wait_until="commit")
+        if not js:
+            await look.page.click("button:text-is('Continue')", no_wait_after=True)
+        await look.page.wait_for_timeout(500)
+
+        assert sent == ["code=c1&state=s"]
+
+
+@JS
+async def test_the_account(site: Site, js: bool) -> None:
+    """Name saved, a session revoked, the data fetched, the account deleted."""
+    async with site.visit(signed_in=True, js=js) as look:
+        await look.go("/account")
+        await look.fill(name="Ada King")
+        await look.send()
+        assert "Your profile is saved." in await look.text()
+
+        await look.page.click("text=Sessions")
+        await look.send("button[name=session_id]")
+        assert "The session is revoked." in await look.text()
+
+        await look.page.click("text=Your data")
+        async with look.page.expect_download() as download:
+            await look.page.click("text=Download my data")
+        assert (await download.value).suggested_filename == "acme-account.json"
+
+        await look.fill(confirm=EMAIL, password=PASSWORD)
+        await look.send("button:text-is('Delete my account')")
+        assert "Your account is deleted" in await look.text()
+
+
+@JS
+async def test_several_accounts(site: Site, js: bool) -> None:
+    """The switcher makes another account the active one."""
+    async with site.visit(signed_in=True, js=js) as look:
+        await look.go("/account")
+        await look.page.click("a.switch")
+        await look.send("button:has-text('Bob Noyce')")
+        await look.go("/accounts")
+
+        active = look.page.locator("button:has(.badge)")
+        assert "bob@example.com" in await active.inner_text()
+
+
+@JS
+async def test_signing_out(site: Site, js: bool) -> None:
+    """Of all accounts, and nothing is left."""
+    async with site.visit(signed_in=True, js=js) as look:
+        await look.go("/accounts")
+        await look.send("button[name=all]")
+        await look.go("/account")
+
+        assert look.path.startswith("/login")
+
+
+async def test_by_keyboard_alone(site: Site) -> None:
+    """The first field has the focus; Enter sends; Tab goes through in order, visibly."""
+    async with site.visit() as look:
+        keys = look.page.keyboard
+        await look.go("/login")
+        await keys.type(EMAIL)
+        await keys.press("Enter")
+        await look.page.wait_for_url("**/login/password")
+        await keys.type("wrong")
+        await keys.press("Enter")
+        await look.page.wait_for_selector("#password-error")
+        focused = "document.activeElement.name"
+        assert await look.page.evaluate(focused) == "password"
+
+        await keys.press("Tab")
+        label = await look.page.evaluate("document.activeElement.getAttribute('aria-label')")
+        ring = await look.page.evaluate("getComputedStyle(document.activeElement).outlineStyle")
+        assert (label, ring) == ("Show password", "solid")
+        await keys.press("Shift+Tab")
+        await keys.type(PASSWORD)
+        await keys.press("Enter")
+        await look.page.wait_for_url("**/account")
+
+
+async def test_showing_the_password(site: Site) -> None:
+    """A button shows and hides it; what is sent was hidden again before."""
+    async with site.visit() as look:
+        await password(look)
+        await look.fill(password=PASSWORD)
+        field, button = look.page.locator("#password"), look.page.locator("[data-reveal] button")
+        await button.click()
+        assert await field.get_attribute("type") == "text"
+        assert await button.get_attribute("aria-pressed") == "true"
+        await button.click()
+
+        assert await field.get_attribute("type") == "password"
+
+
+async def test_the_remaining_time(site: Site) -> None:
+    """Counts down, says each minute aloud, lets another code be sent after the pause, and says
+    when it is over."""
+    async with site.visit() as look:
+        await look.page.clock.install()
+        await code(look)
+        timer, again = look.page.locator("[data-timer]"), look.page.locator("[data-again]")
+        said = look.page.locator("[data-said]")
+        assert re.search(r"(10:00|9:5\d) more", await timer.inner_text())
+        assert await again.is_disabled()
+
+        await look.page.clock.run_for(31_000)
+        assert await again.is_enabled()
+        assert await again.inner_text() == "Send again"
+
+        await look.page.clock.run_for(60_000)
+        assert "more" in await said.inner_text()
+        await look.page.clock.run_for(600_000)
+        assert "has expired" in await timer.inner_text()
+
+
+async def test_another_code(site: Site) -> None:
+    """Sent again without typing the address again."""
+    async with site.visit(js=False) as look:
+        await code(look)
+        await look.send("[data-again]")
+
+        asked = [call for call in site.world.bus.calls if isinstance(call, identity.StartEmailCode)]
+        assert [call.email for call in asked] == [EMAIL, EMAIL]
+
+
+async def test_another_language(site: Site) -> None:
+    """One click at the foot of the page; it stays for the pages after."""
+    async with site.visit() as look:
+        await look.go("/login?return_to=/account")
+        await look.page.click("text=Deutsch")
+        assert "Anmelden" in await look.text()
+        await look.fill(email=EMAIL)
+        await look.send()
+
+        assert "Passwort eingeben" in await look.text()
+
+
+async def test_exact_times_in_the_viewers_zone(site: Site) -> None:
+    """Behind "3 hours ago" stands the time of the viewer's clock."""
+    async with site.visit(signed_in=True, timezone_id="Asia/Tokyo") as look:
+        await look.go("/account/sessions")
+
+        time = look.page.locator("time").first
+        shown = await time.get_attribute("title")
+        moment = await time.get_attribute("datetime")
+        expected = await look.page.evaluate(
+            """at => new Intl.DateTimeFormat("en", {dateStyle: "medium", timeStyle: "short",
+              timeZone: "Asia/Tokyo"}).format(new Date(at))""",
+            moment,
+        )
+        assert shown == expected
+
+
+async def test_nobody_may_frame_a_page(site: Site) -> None:
+    """A page of ours inside another's frame stays empty (A15)."""
+    context = await site.browser.new_context()
+    page = await context.new_page()
+    await page.route(
+        "http://evil.localhost/",
+        lambda route: route.fulfill(
+            body=f"<iframe src='{site.base}/login'></iframe>", content_type="text/html"
+        ),
+    )
+    await page.goto("http://evil.localhost/")
+    await page.wait_for_timeout(300)
+
+    texts = [await frame.locator("body").inner_text() for frame in page.frames]
+    await context.close()
+    assert not any("Sign in" in text for text in texts)
