@@ -1,0 +1,80 @@
+"""The account of whoever asks."""
+
+from __future__ import annotations
+
+from fastapi import APIRouter
+
+from common.contracts.base import Done
+from common.contracts.identity import (
+    ChangeEmail,
+    ChangePassword,
+    ConfirmEmail,
+    DeleteMe,
+    Export,
+    ExportMe,
+    Flow,
+    GetMe,
+    Me,
+    MyChanges,
+    SignedInSession,
+    UpdateMe,
+)
+from gateway import browser
+from gateway.deps import SignedIn, TheBus, TheVisit
+
+OWN_HOST_ONLY = True
+router = APIRouter(prefix="/users/me", tags=["me"])
+
+
+@router.get("", summary="My profile")
+async def get(ctx: SignedIn, bus: TheBus) -> Me:
+    """The standard claims, and the metadata that the application shows to its users."""
+    return await bus.call(ctx, GetMe())
+
+
+@router.put("", summary="Change my profile")
+@router.patch("", summary="Change my profile", include_in_schema=False)
+async def update(changes: MyChanges, ctx: SignedIn, bus: TheBus) -> Me:
+    """Only what is sent changes; null clears. The address changes by its own call."""
+    return await bus.call(ctx, UpdateMe(changes=changes))
+
+
+@router.post(
+    "/email",
+    status_code=202,
+    response_model_exclude={"browser"},
+    summary="Mail a code to my new address",
+)
+async def change_email(asked: ChangeEmail, ctx: SignedIn, bus: TheBus) -> Flow:
+    """Needs a sign-in of the last 15 minutes: 403 `fresh_sign_in_needed`."""
+    return await bus.call(ctx, asked)
+
+
+@router.post("/email/verify", summary="Confirm my new address")
+async def confirm_email(asked: ConfirmEmail, ctx: SignedIn, bus: TheBus) -> Me:
+    """The old address is told."""
+    return await bus.call(ctx, asked)
+
+
+@router.put("/password", response_model_exclude={"token"}, summary="Change my password")
+async def change_password(
+    asked: ChangePassword, visit: TheVisit, ctx: SignedIn, bus: TheBus
+) -> SignedInSession:
+    """Every other session ends; this one goes on under a new id."""
+    signed = await bus.call(ctx, asked)
+    await browser.begin(visit, signed)
+    return signed
+
+
+@router.get("/export", summary="Everything that is kept about me")
+async def export(ctx: SignedIn, bus: TheBus) -> Export:
+    """GDPR article 20."""
+    return await bus.call(ctx, ExportMe())
+
+
+@router.post("/delete", summary="Delete my account")
+async def delete(asked: DeleteMe, visit: TheVisit, ctx: SignedIn, bus: TheBus) -> Done:
+    """With the password, or a sign-in of the last 15 minutes where there is none."""
+    done = await bus.call(ctx, asked)
+    await browser.end(visit)
+    return done
