@@ -32,9 +32,10 @@ def refusal(settings: AppSettings, email: str) -> str | None:
     return None
 
 
-def allow(settings: AppSettings, email: str) -> None:
-    """Raises SignUpClosed, or Invalid naming the field."""
-    if settings.signup_mode == "invite_only":
+def allow(settings: AppSettings, email: str, *, invited: bool = False) -> None:
+    """Raises SignUpClosed, or Invalid naming the field. Whoever an organization invited may come
+    where new users come by invitation only; the rules for domains hold for him too."""
+    if settings.signup_mode == "invite_only" and not invited:
         raise SignUpClosed
     reason = refusal(settings, email)
     if reason is not None:

@@ -7,6 +7,7 @@ from common import audit
 from common.context import Context
 from common.contracts.audit import InvitationAccepted, UserCreated
 from common.contracts.identity import Flow, InvitationNotFound, MethodOff, SignUp
+from common.contracts.organizations import GetOrganizationOffer, OrganizationInvitationNotFound
 from common.contracts.tenancy import Tenant
 from common.db import Db
 from common.ids import new_id
@@ -28,8 +29,9 @@ async def sign_up(deps: Deps, ctx: Context, asked: SignUp) -> Flow:
     await deps.limits.count(ctx, (SIGN_UP_BY_IP, ctx.ip))
     await protection.check(deps, ctx, tenant, asked)
     invitation = await _invitation(deps, ctx, asked)
+    into_organization = invitation is None and await _into_organization(deps, ctx, asked)
     if invitation is None:
-        addresses.allow(tenant.settings, asked.email)
+        addresses.allow(tenant.settings, asked.email, invited=into_organization)
     phc = None
     if asked.password is not None:
         await policy.check(deps, ctx, tenant, asked.password, email=asked.email, name=asked.name)
@@ -43,6 +45,7 @@ async def sign_up(deps: Deps, ctx: Context, asked: SignUp) -> Flow:
             "locale": asked.locale,
             "phc": phc,
             "invitation": invitation,
+            "into_organization": into_organization,
             "sign_up": True,
         }
         if account is None:
@@ -92,7 +95,8 @@ async def come_to_be(
     wanted = taken.payload
     email = wanted.get("email") or taken.email
     if not wanted.get("invitation"):
-        addresses.allow(tenant.settings, email)
+        invited = bool(wanted.get("into_organization"))
+        addresses.allow(tenant.settings, email, invited=invited)
     id = new_id()
     await accounts.insert(
         tx,
@@ -122,13 +126,30 @@ async def accept(ctx: Context, tx: Db, invitation_id: str, user_id: str) -> None
 
 
 async def _invitation(deps: Deps, ctx: Context, asked: SignUp) -> str | None:
-    """The pending invitation of this very address."""
+    """The pending invitation of this very address, into the application. Raises InvitationNotFound
+    where the token is one, but not of this address."""
     if asked.invitation is None:
         return None
     async with deps.db.reading(ctx) as db:
         found = await invitations.by_token(
             db, app_id=ctx.app_id, token_hashes=deps.keys.hashes("invitation", asked.invitation)
         )
-    if found is None or found.email != asked.email.lower():
+    if found is None:
+        return None
+    if found.email != asked.email.lower():
         raise InvitationNotFound
     return found.id
+
+
+async def _into_organization(deps: Deps, ctx: Context, asked: SignUp) -> bool:
+    """Whether the token is an organization's invitation of this very address; he accepts it once
+    he has signed in. Raises InvitationNotFound for any other token."""
+    if asked.invitation is None:
+        return False
+    try:
+        offer = await deps.bus.call(ctx, GetOrganizationOffer(token=asked.invitation))
+    except OrganizationInvitationNotFound:
+        raise InvitationNotFound from None
+    if offer.email != asked.email.lower():
+        raise InvitationNotFound
+    return True

@@ -20,7 +20,7 @@ from common.contracts.identity import (
     SignedInSession,
     WrongCredentials,
 )
-from common.contracts.organizations import EnsurePersonalTeam
+from common.contracts.organizations import EnsurePersonalTeam, JoinByDomain
 from common.contracts.rbac import AssignDefaultRole
 from common.contracts.tenancy import Tenant
 from common.db import Db
@@ -175,14 +175,17 @@ async def finish(deps: Deps, ctx: Context, begun: Begun) -> SignedInSession:
 async def settle(
     deps: Deps, ctx: Context, user_id: str, *, email: str | None, verified: bool, name: str | None
 ) -> None:
-    """Give a new user the role users start with, and a developer his personal team. Idempotent;
-    what fails is done at the next sign-in."""
+    """Give a new user the role users start with, a developer his personal team, and a verified
+    address its place where an organization has proven the domain. Idempotent; what fails is done
+    at the next sign-in."""
     asked = ctx.as_system()
     try:
         operator = await _is_operator(deps, ctx, user_id, email if verified else None)
         await deps.bus.call(asked, AssignDefaultRole(user_id=user_id, operator=operator))
         if ctx.app_id == DASHBOARD:
             await deps.bus.call(asked, EnsurePersonalTeam(user_id=user_id, name=name))
+        if verified:
+            await deps.bus.call(asked, JoinByDomain(user_id=user_id))
         async with deps.db.transaction(ctx) as tx:
             await accounts.settled(tx, app_id=ctx.app_id, id=user_id)
     except Problem as problem:

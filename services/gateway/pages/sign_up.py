@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from typing import Any
+from urllib.parse import parse_qs
 
 from pydantic import ValidationError
 from starlette.responses import Response
@@ -16,6 +17,7 @@ from common.contracts.identity import (
     LinkSpent,
     SignUp,
 )
+from common.contracts.organizations import INVITATION_PATH
 from common.problems import Problem
 from gateway import csrf
 from gateway.pages import trail
@@ -59,7 +61,7 @@ async def show(visit: Visit, fields: Fields) -> Response:
 
 def _sign_up(page: Page, fields: Fields, **more: Any) -> Response:
     closed = None
-    if page.app.settings.signup_mode == "invite_only":
+    if page.app.settings.signup_mode == "invite_only" and _invited(fields) is None:
         closed = page.say("New accounts are by invitation only. Ask whoever runs this page.")
     return _ask(
         page,
@@ -83,6 +85,7 @@ async def begin(visit: Visit, fields: Fields) -> Response:
             name=name,
             browser=csrf.browser_id(visit),
             locale=page.language.code,
+            invitation=_invited(fields) if page.app.settings.signup_mode != "open" else None,
         )
         flow = await visit.gateway.bus.call(visit.context(), asked)
     except (Problem, ValidationError) as error:
@@ -91,6 +94,13 @@ async def begin(visit: Visit, fields: Fields) -> Response:
         return _sign_up(page, fields, errors=errors, values=values)
     trail.mailed(visit, email, flow, signing_up=True)
     return go(at("/login/code", **carried(fields)))
+
+
+def _invited(fields: Fields) -> str | None:
+    """The token of an organization's invitation, where accepting it is what comes next."""
+    path, _, asked = (fields.given("return_to") or "").partition("?")
+    tokens = parse_qs(asked).get("token", [])
+    return tokens[0] if path == INVITATION_PATH and tokens else None
 
 
 async def invitation(visit: Visit, fields: Fields) -> Response:

@@ -71,7 +71,7 @@ async def get(org_id: Id, ctx: Acting, bus: TheBus) -> Organization:
 
 
 @router.patch("/{org_id}", summary="Change an organization")
-@router.put("/{org_id}", summary="Change an organization (the same as PATCH)")
+@router.put("/{org_id}", name="put", summary="Change an organization (the same as PATCH)")
 async def update(
     org_id: Id, changes: OrganizationChanges, ctx: Acting, bus: TheBus
 ) -> Organization:
@@ -99,7 +99,11 @@ async def add_member(org_id: Id, new: NewMember, ctx: Acting, bus: TheBus) -> Me
 
 
 @router.patch("/{org_id}/members/{user_id}", summary="Change a member's role")
-@router.put("/{org_id}/members/{user_id}", summary="Change a member's role (the same as PATCH)")
+@router.put(
+    "/{org_id}/members/{user_id}",
+    name="put_member",
+    summary="Change a member's role (the same as PATCH)",
+)
 async def change_member(
     org_id: Id, user_id: Id, new: MemberRole, ctx: Acting, bus: TheBus
 ) -> Member:

@@ -58,7 +58,7 @@ async def get(role_id: RoleId, ctx: Acting, bus: TheBus) -> Role:
 
 
 @router.patch("/roles/{role_id}", summary="Change a role")
-@router.put("/roles/{role_id}", summary="Change a role (the same as PATCH)")
+@router.put("/roles/{role_id}", name="put", summary="Change a role (the same as PATCH)")
 async def update(role_id: RoleId, changes: RoleChanges, ctx: Acting, bus: TheBus) -> Role:
     """What is absent stays; `permissions` replaces the whole set. System roles stay as they are.
     Needs `roles:write`, and whatever the role gains or loses."""

@@ -25,7 +25,15 @@ from common.contracts.identity import (
     SignInWithPassword,
     User,
 )
-from common.contracts.organizations import EnsurePersonalTeam, Organization
+from common.contracts.organizations import (
+    EnsurePersonalTeam,
+    GetOrganizationOffer,
+    JoinByDomain,
+    Joined,
+    Organization,
+    OrganizationInvitationNotFound,
+    OrganizationOffer,
+)
 from common.contracts.rbac import AssignDefaultRole, AssignRole
 from common.contracts.tenancy import AppSettings, GetTenant, Tenant
 from common.crypto import Keys
@@ -90,6 +98,9 @@ class World:
     settings: dict[str, AppSettings] = field(default_factory=dict)
     roles: list[tuple[str, str, bool]] = field(default_factory=list)
     teams: list[str] = field(default_factory=list)
+    joined: list[str] = field(default_factory=list)
+    offers: dict[tuple[str, str], str] = field(default_factory=dict)
+    """Addresses invited into an organization, by application and token."""
     rbac_up: bool = True
     _mails_seen: int = 0
 
@@ -240,6 +251,22 @@ async def stage(postgres: Postgres) -> AsyncIterator[World]:
         now = datetime.now(UTC)
         return Organization(id=new_id(), slug="team", name="Team", created_at=now, updated_at=now)
 
+    async def join(_: World, ctx: Context, asked: JoinByDomain) -> Joined:
+        world.joined.append(asked.user_id)
+        return Joined(org_ids=[])
+
+    async def offer(_: World, ctx: Context, asked: GetOrganizationOffer) -> OrganizationOffer:
+        if (ctx.app_id, asked.token) not in world.offers:
+            raise OrganizationInvitationNotFound
+        return OrganizationOffer(
+            org_id=new_id(),
+            org_name="Acme",
+            org_slug="acme",
+            email=world.offers[ctx.app_id, asked.token],
+            role="member",
+            expires_at=datetime.now(UTC),
+        )
+
     bus.serve(deps, HANDLERS)
     bus.serve(
         world,
@@ -248,6 +275,8 @@ async def stage(postgres: Postgres) -> AsyncIterator[World]:
             AssignDefaultRole: default,
             AssignRole: role,
             EnsurePersonalTeam: team,
+            JoinByDomain: join,
+            GetOrganizationOffer: offer,
         },
     )
     yield world
@@ -264,6 +293,8 @@ async def world(stage: World) -> World:
     stage.rbac_up = True
     stage.roles.clear()
     stage.teams.clear()
+    stage.joined.clear()
+    stage.offers.clear()
     stage.changes.heard.clear()
     stage.bus.calls.clear()
     return stage
