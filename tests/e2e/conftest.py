@@ -1,0 +1,15 @@
+"""One running platform for every end-to-end test."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+from tests.system import System
+
+
+@pytest.fixture(scope="session")
+def system(tmp_path_factory: pytest.TempPathFactory) -> Iterator[System]:
+    running = System.start(tmp_path_factory.mktemp("system") / "data")
+    yield running
+    running.stop()
