@@ -36,8 +36,14 @@ class Loopback(httpx.AsyncHTTPTransport):
     """Every name is this machine's: `demo.localhost` needs no resolver. The Host header stays."""
 
     async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
-        request.url = request.url.copy_with(host="127.0.0.1")
-        return await super().handle_async_request(request)
+        here = httpx.Request(
+            request.method,
+            request.url.copy_with(host="127.0.0.1"),
+            headers=request.headers,
+            stream=request.stream,
+            extensions=request.extensions,
+        )
+        return await super().handle_async_request(here)  # cookies stay with the name asked for
 
 
 @dataclass
@@ -128,6 +134,7 @@ class Browser:
                 params=fields if method == "GET" and fields else None,
             )
             if not response.is_redirect:
+                assert response.status_code < 500, response.text
                 return Page(url, response)
             url = urljoin(url, response.headers["location"])
             method, fields = "GET", None

@@ -12,7 +12,7 @@ from tests.system import PASSWORD, Loopback, System, fresh_email
 
 CALLBACK = "http://localhost:8000/callback"
 HOME = "http://localhost:8000/"
-SCOPE = "openid profile email offline_access"
+SCOPE = "openid profile email"
 
 
 def client(system: System, **more: str) -> AsyncOAuth2Client:
