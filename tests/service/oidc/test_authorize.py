@@ -1,0 +1,329 @@
+"""The authorization endpoint: who is redirected where, and what the person is asked first."""
+
+from __future__ import annotations
+
+from urllib.parse import urlsplit
+
+import pytest
+from tests.service.oidc.conftest import CALLBACK, ORIGIN, Person, World, fields
+
+from common.contracts.clients import RevokeClientGrants
+from common.contracts.oidc import InvalidGrant
+from common.contracts.rbac import Rights
+
+
+@pytest.mark.parametrize(
+    "uri",
+    [
+        CALLBACK + "/",
+        CALLBACK + "?x=1",
+        CALLBACK + "#f",
+        "https://rp.example.com:8443/cb",
+        "https://rp.example.com/%63b",
+        "https://rp.example.com/CB",
+        "https://rp.example.com.evil.test/cb",
+        "https://evil.test/cb",
+        "http://rp.example.com/cb",
+        "https://user@rp.example.com/cb",
+    ],
+)
+async def test_another_address_is_never_redirected_to(shared: World, uri: str) -> None:
+    """A1, A3: what is not registered, letter by letter, gets an error page."""
+    answer = await shared.authorize(await shared.client(), await shared.person(), redirect_uri=uri)
+
+    assert answer.kind == "error"
+    assert answer.location is None
+
+
+async def test_an_unknown_client_is_never_redirected(shared: World) -> None:
+    """A17: nor is one of another application, which looks the same."""
+    client = await shared.client()
+    unknown = client.model_copy(update={"client_id": "client_unknown"})
+    here = await shared.authorize(unknown, None)
+
+    assert (here.kind, here.error) == ("error", "invalid_request")
+
+
+async def test_a_native_app_chooses_its_loopback_port(shared: World) -> None:
+    """A2: any port of the registered loopback address, no other host or path."""
+    client = await shared.client(type="native", redirect_uris=["http://127.0.0.1/cb"])
+    ann = await shared.person()
+    right = await shared.authorize(client, ann, redirect_uri="http://127.0.0.1:51004/cb")
+    assert right.kind == "redirect"
+
+    for wrong in ("http://127.0.0.1:51004/other", "http://127.0.0.2:1/cb", "http://localhost:1/cb"):
+        assert (await shared.authorize(client, ann, redirect_uri=wrong)).kind == "error"
+
+
+async def test_a_web_client_has_no_choice_of_port(shared: World) -> None:
+    """The exception is for native apps alone."""
+    client = await shared.client(redirect_uris=["http://127.0.0.1/cb"])
+
+    answer = await shared.authorize(client, None, redirect_uri="http://127.0.0.1:51004/cb")
+    assert answer.kind == "error"
+
+
+@pytest.mark.parametrize(
+    ("changed", "error"),
+    [
+        ({"response_type": "token"}, "unsupported_response_type"),
+        ({"response_type": "id_token token"}, "unsupported_response_type"),
+        ({"response_type": None}, "invalid_request"),
+        ({"code_challenge": None, "code_challenge_method": None}, "invalid_request"),
+        ({"code_challenge_method": "plain"}, "invalid_request"),
+        ({"code_challenge_method": None}, "invalid_request"),
+        ({"code_challenge": "short"}, "invalid_request"),
+        ({"scope": "openid admin"}, "invalid_scope"),
+        ({"resource": "https://api.unknown.test"}, "invalid_target"),
+        ({"prompt": "none login"}, "invalid_request"),
+        ({"prompt": "dance"}, "invalid_request"),
+        ({"max_age": "-1"}, "invalid_request"),
+        ({"max_age": "9" * 30}, "invalid_request"),
+        ({"request": "e30.e30."}, "request_not_supported"),
+        ({"request_uri": "https://rp.example.com/r"}, "request_uri_not_supported"),
+        ({"claims": "[1]"}, "invalid_request"),
+        ({"claims": '{"id_token": 5}'}, "invalid_request"),
+        ({"id_token_hint": "e30.e30.e30"}, "invalid_request"),
+        ({"response_mode": "web_message"}, "invalid_request"),
+    ],
+)
+async def test_a_wrong_request_is_told_to_the_client(
+    shared: World, changed: dict[str, str], error: str
+) -> None:
+    """A4 to A6, A11, A13: at the proven address, with state and issuer."""
+    answer = await shared.authorize(await shared.client(), await shared.person(), **changed)
+
+    told = fields(answer)
+    assert told["error"] == error
+    assert (told["state"], told["iss"]) == ("st", ORIGIN)
+    assert "code" not in told
+
+
+async def test_a_parameter_given_twice_is_refused(shared: World) -> None:
+    """A10: to the client where the address is proven, on a page where the address is in doubt."""
+    client, ann = await shared.client(), await shared.person()
+    told = fields(await shared.authorize(client, ann, ("scope", "openid")))
+    assert told["error"] == "invalid_request"
+
+    doubtful = await shared.authorize(client, ann, ("redirect_uri", CALLBACK))
+    assert doubtful.kind == "error"
+
+
+async def test_unknown_parameters_are_ignored(shared: World) -> None:
+    """RFC 6749 section 3.1."""
+    client, ann = await shared.client(), await shared.person()
+
+    assert "code" in fields(await shared.authorize(client, ann, extra="foobar", display="popup"))
+
+
+async def test_response_modes(shared: World) -> None:
+    """Query by default, fragment and form_post on request; an address keeps its own query."""
+    client = await shared.client(redirect_uris=[CALLBACK, CALLBACK + "?a=1"])
+    ann = await shared.person()
+    assert urlsplit((await shared.authorize(client, ann)).location or "").query
+    kept = await shared.authorize(client, ann, redirect_uri=CALLBACK + "?a=1")
+    assert fields(kept)["a"] == "1"
+    fragment = await shared.authorize(client, ann, response_mode="fragment")
+    assert urlsplit(fragment.location or "").fragment.startswith("code=")
+    posted = await shared.authorize(client, ann, response_mode="form_post")
+
+    assert (posted.kind, posted.location) == ("form_post", CALLBACK)
+    assert fields(posted)["iss"] == ORIGIN
+
+
+async def test_silence_without_session(shared: World) -> None:
+    """A11: prompt=none shows nothing to anybody."""
+    answer = await shared.authorize(await shared.client(), None, prompt="none")
+
+    assert fields(answer)["error"] == "login_required"
+
+
+async def test_signing_in_comes_first_and_the_request_goes_on(shared: World) -> None:
+    """The pending request is taken up by its name and answered once."""
+    client = await shared.client()
+    asked = await shared.authorize(client, None, login_hint="ann@example.com", ui_locales="de")
+    assert (asked.kind, asked.login_hint, asked.ui_locales) == ("sign_in", "ann@example.com", "de")
+    assert asked.client_name == "RP"
+
+    again = await shared.resume(asked.request, None)
+    assert again.kind == "sign_in"
+    ann = await shared.person()
+    done = await shared.resume(asked.request, ann)
+    assert (await shared.redeem(client, fields(done)["code"])).id_token
+    assert (await shared.resume(asked.request, ann)).kind == "error"
+
+
+async def test_prompt_login_wants_a_new_sign_in(shared: World) -> None:
+    """The session that was there does not do, nor does coming back with it; a new one does."""
+    client, ann = await shared.client(), await shared.person()
+    asked = await shared.authorize(client, ann, prompt="login")
+    assert (asked.kind, asked.reauthenticate) == ("sign_in", True)
+    assert (await shared.resume(asked.request, ann)).kind == "sign_in"
+
+    anew = Person(ann.user_id, await shared.session(ann.user_id))
+    assert "code" in fields(await shared.resume(asked.request, anew))
+
+
+@pytest.mark.parametrize(("max_age", "kind"), [("10000", "redirect"), ("5", "sign_in")])
+async def test_max_age(shared: World, max_age: str, kind: str) -> None:
+    """A session is good enough while it is young enough."""
+    client, ann = await shared.client(), await shared.person()
+    old = Person(ann.user_id, await shared.session(ann.user_id, ago=60))
+
+    assert (await shared.authorize(client, old, max_age=max_age)).kind == kind
+
+
+async def test_max_age_zero_is_prompt_login(shared: World) -> None:
+    """A12: and however slow the way back is, a sign-in after the question counts."""
+    client, ann = await shared.client(), await shared.person()
+    asked = await shared.authorize(client, ann, max_age="0")
+    assert asked.kind == "sign_in"
+
+    anew = Person(ann.user_id, await shared.session(ann.user_id))
+    code = fields(await shared.resume(asked.request, anew))["code"]
+    claims = await shared.claims((await shared.redeem(client, code)).id_token, client.client_id)
+    assert claims["auth_time"] == int(anew.session.auth_time.timestamp())
+
+
+async def test_an_account_is_chosen_once(shared: World) -> None:
+    """prompt=select_account asks; choosing the very same account is an answer."""
+    client, ann = await shared.client(), await shared.person()
+    asked = await shared.authorize(client, ann, prompt="select_account")
+    assert asked.kind == "select_account"
+    assert (await shared.resume(asked.request, ann)).kind == "select_account"
+
+    assert "code" in fields(await shared.resume(asked.request, ann, selected=True))
+
+
+async def test_choosing_another_account_is_an_answer(shared: World) -> None:
+    """Somebody else than was there is somebody chosen."""
+    client, ann, bob = await shared.client(), await shared.person(), await shared.person()
+    asked = await shared.authorize(client, ann, prompt="select_account")
+
+    assert "code" in fields(await shared.resume(asked.request, bob))
+
+
+async def test_the_hinted_user_must_be_the_one(shared: World) -> None:
+    """id_token_hint: the same user passes in silence, another does not, expiry does not matter."""
+    client, ann, bob = await shared.client(), await shared.person(), await shared.person()
+    hint = (await shared.tokens(client, ann)).id_token
+    right = await shared.authorize(client, ann, prompt="none", id_token_hint=hint)
+    assert "code" in fields(right)
+    silent = await shared.authorize(client, bob, prompt="none", id_token_hint=hint)
+    assert fields(silent)["error"] == "login_required"
+
+    asked = await shared.authorize(client, bob, id_token_hint=hint)
+    assert asked.kind == "sign_in"
+    anew = Person(bob.user_id, await shared.session(bob.user_id))
+    assert fields(await shared.resume(asked.request, anew))["error"] == "login_required"
+
+
+async def test_an_access_token_is_no_hint(shared: World) -> None:
+    """Nor is an ID token of another client."""
+    client, other, ann = await shared.client(), await shared.client(), await shared.person()
+    tokens = await shared.tokens(client, ann)
+
+    for asker, hint in ((client, tokens.access_token), (other, tokens.id_token)):
+        answer = await shared.authorize(asker, ann, id_token_hint=hint)
+        assert fields(answer)["error"] == "invalid_request"
+
+
+async def test_consent_is_asked_once_and_again_for_more(shared: World) -> None:
+    """A16: remembered per client and scope; more scopes are asked for again."""
+    client, ann = await shared.client(first_party=False), await shared.person()
+    asked = await shared.authorize(client, ann, scope="openid")
+    assert (asked.kind, asked.scopes) == ("consent", ["openid"])
+    silent = await shared.authorize(client, ann, scope="openid", prompt="none")
+    assert fields(silent)["error"] == "consent_required"
+
+    assert "code" in fields(await shared.resume(asked.request, ann, consent="allow"))
+    assert "code" in fields(await shared.authorize(client, ann, scope="openid"))
+    assert (await shared.authorize(client, ann, scope="openid email")).kind == "consent"
+    assert (await shared.authorize(client, ann, scope="openid", prompt="consent")).kind == "consent"
+
+
+async def test_refusing_is_told_to_the_client(shared: World) -> None:
+    """And the request is over."""
+    client, ann = await shared.client(first_party=False), await shared.person()
+    asked = await shared.authorize(client, ann)
+    refused = await shared.resume(asked.request, ann, consent="deny")
+
+    assert fields(refused)["error"] == "access_denied"
+    assert (await shared.resume(asked.request, ann, consent="allow")).kind == "error"
+
+
+async def test_only_who_was_asked_can_consent(shared: World) -> None:
+    """Consent for Ann, answered in Bob's session, is asked of Bob."""
+    client, ann, bob = (
+        await shared.client(first_party=False),
+        await shared.person(),
+        await shared.person(),
+    )
+    asked = await shared.authorize(client, ann)
+
+    assert (await shared.resume(asked.request, bob, consent="allow")).kind == "consent"
+
+
+async def test_consent_before_it_was_asked_means_nothing(shared: World) -> None:
+    """A forged `allow` on a request that waits for sign-in does not skip the question."""
+    client = await shared.client(first_party=False)
+    asked = await shared.authorize(client, None)
+
+    answer = await shared.resume(asked.request, await shared.person(), consent="allow")
+    assert answer.kind == "consent"
+
+
+async def test_withdrawn_consent_ends_the_tokens(shared: World) -> None:
+    """A16: the refresh token is dead and consent is asked again, although it was remembered."""
+    client, ann = await shared.client(first_party=False), await shared.person()
+    asked = await shared.authorize(client, ann)
+    code = fields(await shared.resume(asked.request, ann, consent="allow"))["code"]
+    tokens = await shared.redeem(client, code)
+    assert "code" in fields(await shared.authorize(client, ann))
+
+    await shared.admin(RevokeClientGrants(client=client.client_id, user_id=ann.user_id))
+    with pytest.raises(InvalidGrant):
+        await shared.refresh(client, tokens.refresh_token)
+    assert (await shared.authorize(client, ann)).kind == "consent"
+
+
+async def test_no_code_for_a_session_that_just_ended(shared: World) -> None:
+    """The gateway may believe in a session for seconds; the statement that makes the code does
+    not."""
+    client, ann = await shared.client(), await shared.person()
+    await shared.owner.execute(
+        "UPDATE user_sessions SET revoked_at = now() WHERE id = $1", ann.session.session_id
+    )
+    assert (await shared.authorize(client, ann)).kind == "sign_in"
+
+    silent = await shared.authorize(client, ann, prompt="none")
+    assert fields(silent)["error"] == "login_required"
+
+
+async def test_a_scope_that_is_a_permission_goes_to_who_holds_it(shared: World) -> None:
+    """Others get the rest of what they asked for."""
+    client = await shared.client(scopes=["openid", "users:read", "users:write"])
+    ann, bob = await shared.person(), await shared.person()
+    shared.rights[ann.user_id] = Rights(permissions=["users:read"])
+    scope = "openid users:read users:write"
+    hers = await shared.tokens(client, ann, scope=scope)
+    his = await shared.tokens(client, bob, scope=scope)
+
+    assert (hers.scope, his.scope) == ("openid users:read", "openid")
+    assert (await shared.claims(hers.access_token))["permissions"] == ["users:read"]
+
+
+async def test_a_disabled_client_authorizes_nobody(shared: World) -> None:
+    """And is shown as unknown."""
+    client = await shared.client(enabled=False)
+
+    assert (await shared.authorize(client, await shared.person())).kind == "error"
+
+
+async def test_offline_access_needs_the_refresh_grant(shared: World) -> None:
+    """It is dropped where there are no refresh tokens."""
+    client = await shared.client(grant_types=["authorization_code"])
+    tokens = await shared.tokens(client, await shared.person(), scope="openid offline_access")
+
+    assert tokens.scope == "openid"
+    assert tokens.refresh_token is None

@@ -1,0 +1,319 @@
+"""JOSE attacks on every endpoint that takes a JWT: RFC 8725, and the incidents of peers."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import hmac
+import json
+import time
+from collections.abc import AsyncIterator
+from typing import Any
+
+import jwt
+import pytest
+import pytest_asyncio
+from cryptography.hazmat.primitives.asymmetric import ec, rsa
+from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
+from tests.postgres import Postgres
+from tests.service.oidc.conftest import ORIGIN, World, close, fields, new_app, new_world
+
+from common.contracts.clients import NewClient
+from common.contracts.oidc import (
+    CheckAccessToken,
+    EndSession,
+    EnsureKeys,
+    GetJwks,
+    GetUserinfo,
+    InvalidClient,
+    InvalidToken,
+)
+from common.ids import new_id
+from oidc import keys
+
+
+def encoded(part: Any) -> str:
+    raw = part if isinstance(part, bytes) else json.dumps(part).encode()
+    return base64.urlsafe_b64encode(raw).rstrip(b"=").decode()
+
+
+def decoded(part: str) -> Any:
+    return json.loads(base64.urlsafe_b64decode(part + "=" * (-len(part) % 4)))
+
+
+class Attacks:
+    """A valid access token and a valid ID token, and everything that can be done to them."""
+
+    def __init__(self, world: World, client: NewClient, access: str, id_token: str) -> None:
+        self.world, self.client = world, client
+        self.valid = {"access": access, "id": id_token}
+        self.own = rsa.generate_private_key(public_exponent=65537, key_size=2048)
+        self.own_ec = ec.generate_private_key(ec.SECP256R1())
+
+    async def corpus(self, kind: str) -> dict[str, str]:
+        token = self.valid[kind]
+        head, body, signature = token.split(".")
+        header, claims = decoded(head), decoded(body)
+        other = "id" if kind == "access" else "access"
+        key = await self.published(header["kid"])
+        later = {**claims, "exp": claims["exp"] + 3600}
+        return {
+            "alg none": f"{encoded({**header, 'alg': 'none'})}.{body}.",
+            "alg none with signature": f"{encoded({**header, 'alg': 'none'})}.{body}.{signature}",
+            "alg NoNe": f"{encoded({**header, 'alg': 'NoNe'})}.{body}.{signature}",
+            "no signature": f"{head}.{body}.",
+            "two parts": f"{head}.{body}",
+            "changed claims": f"{head}.{encoded(later)}.{signature}",
+            "HS256 with the public PEM": self.hmac(header, claims, self.pem(key)),
+            "HS256 with the JWK": self.hmac(header, claims, json.dumps(key).encode()),
+            "HS256 with nothing": self.hmac(header, claims, b""),
+            "own key, our kid": self.signed(header, later),
+            "embedded jwk": self.signed({**header, "jwk": self.public_jwk()}, later),
+            "embedded jwk, no kid": self.signed({"alg": "RS256", "jwk": self.public_jwk()}, later),
+            "jku": self.signed({**header, "jku": "https://evil.test/jwks"}, later),
+            "x5u": self.signed({**header, "x5u": "https://evil.test/x5u"}, later),
+            "x5c": self.signed({**header, "x5c": ["MIIB"]}, later),
+            "unknown crit": f"{encoded({**header, 'crit': ['exp']})}.{body}.{signature}",
+            "b64 crit": f"{encoded({**header, 'crit': ['b64'], 'b64': False})}.{body}.{signature}",
+            "kid path": self.signed({**header, "kid": "../../dev/null"}, later),
+            "kid SQL": self.signed({**header, "kid": "' OR '1'='1"}, later),
+            "kid not text": self.signed({**header, "kid": 7}, later),
+            "no kid": self.signed({"alg": "RS256", "typ": header["typ"]}, later),
+            "another type": self.valid[other],
+            "typ left out": f"{encoded({k: v for k, v in header.items() if k != 'typ'})}."
+            f"{body}.{signature}",
+            "another application": await self.elsewhere(claims, header["typ"]),
+            "expired": await self.resigned({**claims, "exp": 1}, header["typ"]),
+            "huge": f"{head}.{body}.{'A' * 19_000}",
+            "header not JSON": f"{encoded(b'x')}.{body}.{signature}",
+            "header a list": f"{encoded([])}.{body}.{signature}",
+            "empty": "..",
+            "JSON serialization": json.dumps(
+                {"payload": body, "protected": head, "signature": signature}
+            ),
+            "blanks": f" {token}",
+            "padding": f"{token}==",
+        }
+
+    async def published(self, kid: str) -> dict[str, str]:
+        jwks = (await self.world.call(GetJwks())).model_dump()
+        return next(key for key in jwks["keys"] if key["kid"] == kid)
+
+    @staticmethod
+    def pem(key: dict[str, str]) -> bytes:
+        public: Any = jwt.PyJWK(key).key
+        return public.public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo)
+
+    @staticmethod
+    def hmac(header: Any, claims: Any, key: bytes) -> str:
+        message = f"{encoded({**header, 'alg': 'HS256'})}.{encoded(claims)}"
+        return f"{message}.{encoded(hmac.new(key, message.encode(), hashlib.sha256).digest())}"
+
+    def signed(self, header: Any, claims: Any) -> str:
+        """Well signed, by a key of the attacker's."""
+        algorithm = jwt.get_algorithm_by_name(header["alg"])
+        key = self.own_ec if header["alg"] == "ES256" else self.own
+        message = f"{encoded(header)}.{encoded(claims)}"
+        return f"{message}.{encoded(algorithm.sign(message.encode(), key))}"
+
+    def public_jwk(self) -> Any:
+        return jwt.algorithms.RSAAlgorithm.to_jwk(self.own.public_key(), as_dict=True)
+
+    async def resigned(self, claims: Any, typ: str) -> str:
+        """By our own key, as a token that we once made would be."""
+        alg = "ES256" if typ == "at+jwt" else "RS256"
+        return (await keys.signing(self.world.deps, self.world.ctx(), alg)).sign(typ, claims)
+
+    async def elsewhere(self, claims: Any, typ: str) -> str:
+        """The same claims, signed by the key of another application."""
+        app_id = await new_app(self.world.owner)
+        alg = "ES256" if typ == "at+jwt" else "RS256"
+        return (await keys.signing(self.world.deps, self.world.ctx(app_id=app_id), alg)).sign(
+            typ, claims
+        )
+
+
+@pytest_asyncio.fixture(scope="module")
+async def attacks(postgres: Postgres) -> AsyncIterator[Attacks]:
+    name = postgres.clone()
+    world = await new_world(postgres.dsns(name))
+    client, ann = await world.client(), await world.person()
+    tokens = await world.tokens(client, ann)
+    yield Attacks(world, client, tokens.access_token, tokens.id_token or "")
+    await close(world)
+    postgres.drop(name)
+
+
+async def test_no_forged_access_token_is_taken(attacks: Attacks) -> None:
+    """By the check of bearer tokens and by userinfo; the genuine one is."""
+    await attacks.world.call(CheckAccessToken(token=attacks.valid["access"]))
+    taken = []
+    for name, token in (await attacks.corpus("access")).items():
+        for asked in (CheckAccessToken(token=token), GetUserinfo(token=token)):
+            try:
+                await attacks.world.call(asked)
+            except InvalidToken:
+                continue
+            taken.append(f"{name}: {asked.subject}")
+
+    assert taken == []
+
+
+async def test_no_forged_hint_is_taken(attacks: Attacks) -> None:
+    """At the authorization endpoint; an expired ID token is a valid hint."""
+    taken = []
+    ann = await attacks.world.person()
+    for name, token in (await attacks.corpus("id")).items():
+        if name == "expired":
+            continue
+        answer = await attacks.world.authorize(attacks.client, ann, id_token_hint=token)
+        if fields(answer).get("error") != "invalid_request":
+            taken.append(name)
+
+    assert taken == []
+
+
+async def test_no_forged_hint_ends_a_session(attacks: Attacks) -> None:
+    """At the logout endpoint: an error, nobody signed out, nobody redirected."""
+    taken = []
+    for name, token in (await attacks.corpus("id")).items():
+        if name == "expired":
+            continue
+        answer = await attacks.world.call(EndSession(params=[("id_token_hint", token)]))
+        if answer.kind != "error":
+            taken.append(name)
+
+    assert taken == []
+
+
+async def test_introspection_calls_forged_tokens_inactive(attacks: Attacks) -> None:
+    """RFC 7662 section 2.2: no error, only `active: false`."""
+    from tests.service.oidc.test_tokens_ended import introspected
+
+    active = [
+        name
+        for name, token in (await attacks.corpus("access")).items()
+        if (await introspected(attacks.world, attacks.client, token)).active
+    ]
+
+    assert active == []
+
+
+@pytest_asyncio.fixture
+async def asserting(attacks: Attacks) -> tuple[World, NewClient, Any]:
+    """A client that authenticates by private_key_jwt."""
+    key = ec.generate_private_key(ec.SECP256R1())
+    jwk = jwt.algorithms.ECAlgorithm.to_jwk(key.public_key(), as_dict=True)
+    jwk |= {"kid": "k1", "alg": "ES256", "use": "sig"}
+    client = await attacks.world.client(
+        type="service",
+        redirect_uris=[],
+        token_endpoint_auth_method="private_key_jwt",
+        jwks={"keys": [jwk]},
+    )
+    return attacks.world, client, key
+
+
+def assertion(client: NewClient, **changes: Any) -> dict[str, Any]:
+    claims = {
+        "iss": client.client_id,
+        "sub": client.client_id,
+        "aud": ORIGIN,
+        "exp": int(time.time()) + 60,
+        "iat": int(time.time()),
+        "jti": new_id(),
+    } | changes
+    return {name: value for name, value in claims.items() if value is not None}
+
+
+async def exchanged(world: World, token: str) -> Any:
+    kind = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer"
+    return await world.token(
+        grant_type="client_credentials", client_assertion=token, client_assertion_type=kind
+    )
+
+
+async def test_an_assertion_authenticates_once(asserting: tuple[World, NewClient, Any]) -> None:
+    """RFC 7523: the second use of a jti is refused (T11)."""
+    world, client, key = asserting
+    token = jwt.encode(assertion(client), key, "ES256", headers={"kid": "k1"})
+    assert (await exchanged(world, token)).access_token
+
+    with pytest.raises(InvalidClient):
+        await exchanged(world, token)
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"aud": "https://elsewhere.test"},
+        {"aud": ["https://elsewhere.test"]},
+        {"aud": None},
+        {"exp": None},
+        {"exp": 1},
+        {"exp": int(time.time()) + 3600},
+        {"exp": "soon"},
+        {"nbf": int(time.time()) + 300},
+        {"iat": int(time.time()) + 300},
+        {"jti": None},
+        {"iss": "client_other"},
+    ],
+)
+async def test_a_wrong_assertion_is_refused(
+    asserting: tuple[World, NewClient, Any], changes: dict[str, Any]
+) -> None:
+    """T11: audience, time limits, jti, issuer."""
+    world, client, key = asserting
+    token = jwt.encode(assertion(client, **changes), key, "ES256", headers={"kid": "k1"})
+
+    with pytest.raises(InvalidClient):
+        await exchanged(world, token)
+
+
+async def test_forged_assertions_are_refused(asserting: tuple[World, NewClient, Any]) -> None:
+    """None, HMAC with the public key, another key, an unknown kid, a key in the header."""
+    world, client, key = asserting
+    stranger = ec.generate_private_key(ec.SECP256R1())
+    public = key.public_key().public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo)
+    jwk = jwt.algorithms.ECAlgorithm.to_jwk(stranger.public_key(), as_dict=True)
+    forged = [
+        jwt.encode(assertion(client), None, "none"),  # type: ignore[arg-type]
+        Attacks.hmac({"kid": "k1"}, assertion(client), public),
+        jwt.encode(assertion(client), stranger, "ES256", headers={"kid": "k1"}),
+        jwt.encode(assertion(client), key, "ES256", headers={"kid": "k2"}),
+        jwt.encode(assertion(client), stranger, "ES256", headers={"jwk": jwk}),
+    ]
+    for token in forged:
+        with pytest.raises(InvalidClient):
+            await exchanged(world, token)
+
+
+async def test_an_hmac_assertion(attacks: Attacks) -> None:
+    """client_secret_jwt: under the secret itself; the secret posted plainly is refused."""
+    world = attacks.world
+    client = await world.client(
+        type="service", redirect_uris=[], token_endpoint_auth_method="client_secret_jwt"
+    )
+    assert client.client_secret is not None
+    token = jwt.encode(assertion(client), client.client_secret, "HS256")
+    assert (await exchanged(world, token)).access_token
+    with pytest.raises(InvalidClient):
+        await exchanged(world, jwt.encode(assertion(client), "cs_" + "x" * 43, "HS256"))
+    with pytest.raises(InvalidClient):
+        await world.token(client, grant_type="client_credentials")
+
+
+async def test_keys_of_an_application_verify_nowhere_else(attacks: Attacks) -> None:
+    """I8: distinct key ids, public parts only."""
+    world = attacks.world
+    other = await new_app(world.owner)
+    from common.context import SYSTEM_CALLER
+
+    await world.bus.call(world.ctx(SYSTEM_CALLER, app_id=other), EnsureKeys())
+    hers = (await world.call(GetJwks())).keys
+    theirs = (await world.bus.call(world.ctx(app_id=other), GetJwks())).keys
+
+    assert not {key["kid"] for key in hers} & {key["kid"] for key in theirs}
+    for key in hers + theirs:
+        assert not key.keys() & {"d", "p", "q", "dp", "dq", "qi", "k"}
+        assert key["use"] == "sig"

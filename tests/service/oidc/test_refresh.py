@@ -1,0 +1,258 @@
+"""Refresh tokens: RFC 6749 section 6, RFC 9700 section 4.14. One living descendant, no false logout."""
+
+from __future__ import annotations
+
+import asyncio
+
+import pytest
+from tests.service.oidc.conftest import Person, World
+
+from common.contracts.oidc import (
+    CheckAccessToken,
+    InvalidGrant,
+    InvalidScope,
+    InvalidToken,
+    Tokens,
+)
+from common.ids import new_id
+
+
+async def aged(world: World, seconds: float) -> None:
+    """As if all rotations had happened so long ago."""
+    await world.owner.execute(
+        """UPDATE refresh_tokens SET rotated_at = rotated_at - make_interval(secs => $1),
+                                     used_at = used_at - make_interval(secs => $1)
+           WHERE used_at IS NOT NULL""",
+        seconds,
+    )
+
+
+async def test_a_hundred_at_once_over_two_replicas(world: World) -> None:
+    """F26: one rotation; all get the same successor, and it lives."""
+    client, ann = await world.client(), await world.person()
+    first = await world.tokens(client, ann)
+    answers = await asyncio.gather(
+        *(
+            world.refresh(client, first.refresh_token, bus=(world.bus, world.bus2)[n % 2])
+            for n in range(100)
+        )
+    )
+
+    assert len({answer.refresh_token for answer in answers}) == 1
+    assert await world.owner.fetchval("SELECT count(*) FROM refresh_tokens") == 2
+    assert await world.events("token_refreshed") == ["token_refreshed"]
+    assert (await world.refresh(client, answers[0].refresh_token)).access_token
+
+
+async def test_the_parent_gets_the_same_child_again(world: World) -> None:
+    """A client that lost the answer asks again and gets the same one: same child, same jti."""
+    client, ann = await world.client(), await world.person()
+    first = await world.tokens(client, ann)
+    once = await world.refresh(client, first.refresh_token)
+    again = await world.refresh(client, first.refresh_token)
+
+    assert again.refresh_token == once.refresh_token
+    hers, same = await world.claims(once.access_token), await world.claims(again.access_token)
+    assert (hers["jti"], hers["exp"]) == (same["jti"], same["exp"])
+
+
+async def test_the_parent_outside_the_grace_ends_the_family(world: World) -> None:
+    """T4: audited, and every token of the family is dead."""
+    client, ann = await world.client(), await world.person()
+    first = await world.tokens(client, ann)
+    second = await world.refresh(client, first.refresh_token)
+    await aged(world, 11)
+
+    with pytest.raises(InvalidGrant):
+        await world.refresh(client, first.refresh_token)
+    with pytest.raises(InvalidGrant):
+        await world.refresh(client, second.refresh_token)
+    with pytest.raises(InvalidToken):
+        await world.call(CheckAccessToken(token=second.access_token))
+    assert await world.events("refresh_token_reused") == ["refresh_token_reused"]
+    assert (world.app_id, "token") in {(app, noun) for app, noun, _ in world.changes.heard}
+
+
+async def test_a_grandparent_ends_the_family_even_within_the_grace(world: World) -> None:
+    """Once the child was used, its parent is nobody's immediate parent any more."""
+    client, ann = await world.client(), await world.person()
+    first = await world.tokens(client, ann)
+    second = await world.refresh(client, first.refresh_token)
+    third = await world.refresh(client, second.refresh_token)
+
+    with pytest.raises(InvalidGrant):
+        await world.refresh(client, first.refresh_token)
+    with pytest.raises(InvalidGrant):
+        await world.refresh(client, third.refresh_token)
+
+
+async def test_a_stolen_token_of_another_client_ends_nothing(world: World) -> None:
+    """Another client that shows a used token cannot log anybody out."""
+    client, thief, ann = await world.client(), await world.client(), await world.person()
+    first = await world.tokens(client, ann)
+    second = await world.refresh(client, first.refresh_token)
+    await aged(world, 60)
+    with pytest.raises(InvalidGrant):
+        await world.refresh(thief, first.refresh_token)
+
+    assert await world.refresh(client, second.refresh_token)
+
+
+async def test_the_child_cannot_be_derived_without_the_key(world: World) -> None:
+    """Whoever knows a token does not know the next: nothing in it is a function of public things."""
+    client, ann = await world.client(), await world.person()
+    first = await world.tokens(client, ann)
+    second = await world.refresh(client, first.refresh_token)
+    assert first.refresh_token is not None
+    assert second.refresh_token is not None
+
+    rows = await world.owner.fetch("SELECT token_hash FROM refresh_tokens")
+    assert all(second.refresh_token[3:] not in row["token_hash"] for row in rows)
+    assert len(second.refresh_token) == len(first.refresh_token) == 46
+
+
+async def test_scopes_may_be_fewer_never_more(world: World) -> None:
+    """T6: and the next refresh still has all that was granted."""
+    client, ann = await world.client(), await world.person()
+    first = await world.tokens(client, ann, scope="openid email")
+    narrow = await world.refresh(client, first.refresh_token, scope="openid")
+    assert narrow.scope == "openid"
+    whole = await world.refresh(client, narrow.refresh_token)
+    assert whole.scope == "openid email"
+
+    with pytest.raises(InvalidScope):
+        await world.refresh(client, whole.refresh_token, scope="openid profile")
+
+
+async def test_the_absolute_lifetime_holds(world: World) -> None:
+    """T5: sliding never goes beyond it."""
+    client = await world.client(refresh_token_lifetime=100, refresh_token_max_lifetime=100)
+    first = await world.tokens(client, await world.person())
+    await world.owner.execute(
+        """UPDATE refresh_tokens SET absolute_expires_at = now() + interval '40 seconds',
+                                     expires_at = now() + interval '40 seconds'"""
+    )
+    await world.refresh(client, first.refresh_token)
+    left = await world.owner.fetchval(
+        "SELECT extract(epoch FROM max(expires_at) - now()) FROM refresh_tokens WHERE generation = 1"
+    )
+    assert left <= 40
+
+
+async def test_an_expired_token_is_dead_and_ends_nothing(world: World) -> None:
+    """It is merely old, and no sign of theft."""
+    client, ann = await world.client(), await world.person()
+    first = await world.tokens(client, ann)
+    await world.owner.execute("UPDATE refresh_tokens SET expires_at = now()")
+    with pytest.raises(InvalidGrant):
+        await world.refresh(client, first.refresh_token)
+
+    assert await world.owner.fetchval(
+        "SELECT count(*) FROM token_families WHERE revoked_at IS NULL"
+    )
+
+
+async def test_online_grants_end_with_the_session_and_offline_ones_go_on(world: World) -> None:
+    """O6: offline_access is what it says."""
+    client, ann = await world.client(), await world.person()
+    online = await world.tokens(client, ann, scope="openid")
+    offline = await world.tokens(client, ann, scope="openid offline_access")
+    await world.owner.execute("UPDATE user_sessions SET revoked_at = now()")
+
+    with pytest.raises(InvalidGrant):
+        await world.refresh(client, online.refresh_token)
+    assert await world.refresh(client, offline.refresh_token)
+
+
+async def test_a_replaced_session_takes_its_grants_along(world: World) -> None:
+    """A new session id at a change of password is no logout: twice replaced, still signed in."""
+    client, ann = await world.client(), await world.person()
+    tokens = await world.tokens(client, ann, scope="openid")
+    before = ann.session.session_id
+    for _ in range(2):
+        after = (await world.session(ann.user_id)).session_id
+        await world.owner.execute(
+            "UPDATE user_sessions SET previous_id = $2 WHERE id = $1", after, before
+        )
+        await world.owner.execute(
+            """UPDATE user_sessions SET revoked_at = now(), revoked_reason = 'replaced'
+               WHERE id = $1""",
+            before,
+        )
+        before = after
+
+    world.deps.known.clear()
+    held = await world.call(CheckAccessToken(token=tokens.access_token))
+    assert held.session_id == before
+    fresh = await world.refresh(client, tokens.refresh_token)
+    await world.owner.execute("UPDATE user_sessions SET revoked_at = now()")
+    with pytest.raises(InvalidGrant):
+        await world.refresh(client, fresh.refresh_token)
+
+
+@pytest.mark.parametrize(
+    "statement",
+    [
+        "UPDATE users SET disabled = true",
+        "UPDATE users SET epoch = epoch + 1",
+        "DELETE FROM users",
+        "UPDATE token_families SET revoked_at = now()",
+    ],
+)
+async def test_what_is_ended_is_dead(world: World, statement: str) -> None:
+    """Disabled, reset, deleted, revoked: no refresh and no access, offline or not."""
+    client, ann = await world.client(), await world.person()
+    tokens = await world.tokens(client, ann, scope="openid offline_access")
+    await world.owner.execute(statement)
+
+    with pytest.raises(InvalidGrant):
+        await world.refresh(client, tokens.refresh_token)
+    with pytest.raises(InvalidToken):
+        await world.call(CheckAccessToken(token=tokens.access_token))
+
+
+async def test_a_public_client_rotates_too(world: World) -> None:
+    """With its client_id alone."""
+    client, ann = await world.client(type="spa"), await world.person()
+    assert client.client_secret is None
+    first = await world.tokens(client, ann)
+
+    assert await world.refresh(client, first.refresh_token)
+
+
+async def test_a_client_may_keep_its_token(world: World) -> None:
+    """FAPI 2.0: without rotation the token stays, and is no sign of reuse."""
+    client, ann = await world.client(rotate_refresh_tokens=False), await world.person()
+    first = await world.tokens(client, ann)
+    for _ in range(3):
+        answer = await world.refresh(client, first.refresh_token)
+        assert answer.refresh_token == first.refresh_token
+
+
+async def test_the_user_and_application_are_their_own(world: World) -> None:
+    """X7: another application's token is unknown here, with the same client_id in both."""
+    from tests.service.oidc.conftest import new_app
+
+    client, ann = await world.client(), await world.person()
+    tokens = await world.tokens(client, ann)
+    other = await new_app(world.owner)
+    await world.owner.execute(
+        """INSERT INTO oauth_clients (app_id, id, client_id, name, redirect_uris,
+                                      token_endpoint_auth_method)
+           VALUES ($1, $2, $3, 'twin', '{https://rp.example.com/cb}', 'none')""",
+        other,
+        new_id(),
+        client.client_id,
+    )
+    twin = client.model_copy(update={"client_secret": None})
+    here, world.app_id = world.app_id, other
+    try:
+        with pytest.raises(InvalidGrant):
+            await world.refresh(twin, tokens.refresh_token)
+        with pytest.raises(InvalidToken):
+            await world.call(CheckAccessToken(token=tokens.access_token))
+    finally:
+        world.app_id = here
+
+    assert isinstance(await world.refresh(client, tokens.refresh_token), Tokens)
+    assert isinstance(ann, Person)

@@ -1,0 +1,181 @@
+"""Revocation (RFC 7009) and introspection (RFC 7662): what is dead is dead at once."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from tests.service.oidc.conftest import World, basic_of
+
+from common.contracts.clients import NewClient, UpdateClient
+from common.contracts.oidc import (
+    CheckAccessToken,
+    Introspection,
+    IntrospectToken,
+    InvalidClient,
+    InvalidGrant,
+    InvalidToken,
+    RevokeToken,
+)
+from common.contracts.rbac import Rights
+
+
+def told(client: NewClient, token: str | None, **more: str) -> dict[str, Any]:
+    assert token is not None
+    assert client.client_secret is not None
+    return {
+        "params": [("token", token), *more.items()],
+        "basic": basic_of(client.client_id, client.client_secret),
+    }
+
+
+async def introspected(world: World, client: NewClient, token: str | None) -> Introspection:
+    answer = await world.call(IntrospectToken(**told(client, token)))
+    assert isinstance(answer, Introspection)
+    return answer
+
+
+async def test_a_live_token_is_described(shared: World) -> None:
+    """To its own client: who, for whom, until when."""
+    client, ann = await shared.client(), await shared.person()
+    tokens = await shared.tokens(client, ann)
+    access = (await introspected(shared, client, tokens.access_token)).model_dump()
+    refresh = (await introspected(shared, client, tokens.refresh_token)).model_dump()
+
+    assert access["active"] is True
+    assert (access["sub"], access["scope"]) == (ann.user_id, "openid email")
+    assert access["client_id"] == client.client_id
+    assert refresh["active"] is True
+    assert refresh["exp"] > access["exp"]
+
+
+async def test_another_clients_token_is_inactive_and_nothing_more(shared: World) -> None:
+    """I1: and so is nonsense."""
+    client, other, ann = await shared.client(), await shared.client(), await shared.person()
+    tokens = await shared.tokens(client, ann)
+
+    for token in (tokens.access_token, tokens.refresh_token, tokens.id_token, "x", "rt_x", "at_x"):
+        answer = await introspected(shared, other, token)
+        assert answer.model_dump() == {"active": False}
+
+
+async def test_an_api_introspects_tokens_for_it(shared: World) -> None:
+    """The client of an API sees the tokens whose audience the API is."""
+    from common.contracts.clients import CreateResource
+
+    identifier = "https://api.introspects.test"
+    await shared.admin(CreateResource(identifier=identifier, name="API"))
+    api = await shared.client(
+        type="service", redirect_uris=[], scopes=[], default_resources=[identifier]
+    )
+    client, ann = await shared.client(), await shared.person()
+    tokens = await shared.tokens(client, ann, resource=identifier)
+
+    assert (await introspected(shared, api, tokens.access_token)).active
+
+
+async def test_introspection_needs_a_secret(shared: World) -> None:
+    """A public client may not ask, nor may nobody."""
+    public = await shared.client(type="spa")
+    with pytest.raises(InvalidClient):
+        await shared.call(IntrospectToken(params=[("token", "x"), ("client_id", public.client_id)]))
+    with pytest.raises(InvalidClient):
+        await shared.call(IntrospectToken(params=[("token", "x")]))
+
+
+async def test_a_revoked_access_token_is_dead_at_once(shared: World) -> None:
+    """On our endpoints and in what they remember; its sibling lives."""
+    client, ann = await shared.client(), await shared.person()
+    tokens = await shared.tokens(client, ann)
+    await shared.call(CheckAccessToken(token=tokens.access_token))
+    await shared.call(RevokeToken(**told(client, tokens.access_token)))
+
+    with pytest.raises(InvalidToken):
+        await shared.call(CheckAccessToken(token=tokens.access_token))
+    assert not (await introspected(shared, client, tokens.access_token)).active
+    assert (await shared.refresh(client, tokens.refresh_token)).access_token
+
+
+async def test_a_revoked_refresh_token_takes_its_access_tokens_along(shared: World) -> None:
+    """I4, whatever the hint says; the other replica hears it too."""
+    client, ann = await shared.client(), await shared.person()
+    tokens = await shared.tokens(client, ann)
+    await shared.bus2.call(shared.ctx(), CheckAccessToken(token=tokens.access_token))
+    hint = {"token_type_hint": "access_token"}
+    await shared.call(RevokeToken(**told(client, tokens.refresh_token, **hint)))
+
+    with pytest.raises(InvalidGrant):
+        await shared.refresh(client, tokens.refresh_token)
+    with pytest.raises(InvalidToken):
+        await shared.bus2.call(shared.ctx(), CheckAccessToken(token=tokens.access_token))
+
+
+async def test_another_clients_token_is_not_revoked(shared: World) -> None:
+    """I3: silence, and no effect."""
+    client, other, ann = await shared.client(), await shared.client(), await shared.person()
+    tokens = await shared.tokens(client, ann)
+    for token in (tokens.access_token, tokens.refresh_token, "nonsense"):
+        await shared.call(RevokeToken(**told(other, token)))
+
+    assert (await introspected(shared, client, tokens.access_token)).active
+    assert await shared.refresh(client, tokens.refresh_token)
+
+
+async def test_a_disabled_clients_tokens_are_dead(shared: World) -> None:
+    """Those for users and those for itself."""
+    client, ann = await shared.client(), await shared.person()
+    tokens = await shared.tokens(client, ann)
+    await shared.call(CheckAccessToken(token=tokens.access_token))
+    await shared.admin(UpdateClient(client=client.id, changes={"enabled": False}))
+
+    with pytest.raises(InvalidToken):
+        await shared.call(CheckAccessToken(token=tokens.access_token))
+
+
+async def test_opaque_tokens(shared: World) -> None:
+    """Nothing can be read from them; checked, described and revoked like the others."""
+    client, ann = await shared.client(access_token_format="opaque"), await shared.person()
+    tokens = await shared.tokens(client, ann)
+    assert tokens.access_token.count(".") == 0
+    held = await shared.call(CheckAccessToken(token=tokens.access_token))
+    assert held.user_id == ann.user_id
+    assert (await introspected(shared, client, tokens.access_token)).active
+
+    await shared.call(RevokeToken(**told(client, tokens.access_token)))
+    with pytest.raises(InvalidToken):
+        await shared.call(CheckAccessToken(token=tokens.access_token))
+
+
+async def test_a_lost_permission_is_lost_in_tokens_too(shared: World) -> None:
+    """The token carries it, its user does not hold it any more."""
+    client = await shared.client(scopes=["openid", "users:read"])
+    ann = await shared.person()
+    shared.rights[ann.user_id] = Rights(permissions=["users:read"])
+    tokens = await shared.tokens(client, ann, scope="openid users:read")
+    held = await shared.call(CheckAccessToken(token=tokens.access_token))
+    assert held.permissions == ["users:read"]
+
+    shared.rights[ann.user_id] = Rights()
+    shared.deps.known.heard(shared.app_id, "rights", ann.user_id)
+    held = await shared.call(CheckAccessToken(token=tokens.access_token))
+    assert held.permissions == []
+
+
+async def test_a_token_for_an_api_is_not_one_for_us(shared: World) -> None:
+    """T16: its audience is that API alone; our own endpoints do not take it."""
+    from common.contracts.clients import CreateResource
+    from common.contracts.oidc import GetUserinfo
+
+    identifier = "https://api.example.test"
+    await shared.admin(CreateResource(identifier=identifier, name="API", access_token_lifetime=120))
+    client, ann = await shared.client(), await shared.person()
+    tokens = await shared.tokens(client, ann, resource=identifier)
+    assert (await shared.claims(tokens.access_token, identifier))["aud"] == identifier
+    assert tokens.expires_in == 120
+
+    for asked in (
+        CheckAccessToken(token=tokens.access_token),
+        GetUserinfo(token=tokens.access_token),
+    ):
+        with pytest.raises(InvalidToken):
+            await shared.call(asked)
