@@ -1,0 +1,324 @@
+"""Clients and their administration; what is wrong is named, field by field, before it is stored."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from tests.service.oidc.conftest import CALLBACK, World
+
+from common.context import Caller
+from common.contracts.clients import (
+    ClientNotFound,
+    CreateClient,
+    CreateResource,
+    CreateScope,
+    DeleteClient,
+    DeleteClientSecret,
+    DeleteScope,
+    GetClient,
+    ListClientGrants,
+    ListClients,
+    ListClientSecrets,
+    ListMyGrants,
+    ListResources,
+    ListScopes,
+    ResourceTaken,
+    RevokeMyGrant,
+    RotateClientSecret,
+    ScopeTaken,
+    UnknownPermission,
+    UpdateClient,
+)
+from common.contracts.oidc import GetConfiguration, InvalidClient
+from common.problems import BadRequest, Conflict, Forbidden, Invalid
+
+WRITER = Caller("client", "client_writer", frozenset({"clients:write"}))
+
+
+def named(error: pytest.ExceptionInfo[Invalid]) -> set[str]:
+    return {one["field"] for one in error.value.extra["errors"]}
+
+
+async def test_a_client_is_made_with_a_secret_shown_once(shared: World) -> None:
+    """`client_…` and 256 random bits; stored is a PBKDF2 hash."""
+    client = await shared.client()
+    assert client.client_id.startswith("client_")
+    assert client.client_secret is not None
+    assert len(client.client_secret) == 46
+
+    shown = await shared.admin(GetClient(client=client.id))
+    assert "client_secret" not in shown.model_dump()
+    assert shown == await shared.admin(GetClient(client=client.client_id))
+    stored = await shared.owner.fetchrow(
+        "SELECT secret_hash, secret_sealed FROM oauth_client_secrets WHERE client_id = $1",
+        client.client_id,
+    )
+    assert stored["secret_hash"].startswith("pbkdf2-sha256$100000$")
+    assert stored["secret_sealed"] is None
+
+
+@pytest.mark.parametrize(
+    ("fields", "wrong"),
+    [
+        ({"redirect_uris": ["http://rp.example.com/cb"]}, "redirect_uris.0"),
+        ({"redirect_uris": [CALLBACK, CALLBACK + "#x"]}, "redirect_uris.1"),
+        ({"redirect_uris": ["/cb"]}, "redirect_uris.0"),
+        ({"redirect_uris": ["https://*.example.com/cb"]}, "redirect_uris.0"),
+        ({"redirect_uris": ["https://a@evil.test/cb"]}, "redirect_uris.0"),
+        ({"redirect_uris": ["javascript:alert(1)"]}, "redirect_uris.0"),
+        ({"redirect_uris": ["com.example.app:/cb"]}, "redirect_uris.0"),
+        ({"redirect_uris": []}, "redirect_uris"),
+        ({"type": "native", "redirect_uris": ["app:/cb"]}, "redirect_uris.0"),
+        ({"type": "spa", "require_pkce": False}, "require_pkce"),
+        (
+            {"type": "spa", "token_endpoint_auth_method": "client_secret_basic"},
+            "token_endpoint_auth_method",
+        ),
+        ({"token_endpoint_auth_method": "private_key_jwt"}, "jwks"),
+        ({"jwks": {"keys": [{"kty": "RSA", "n": "x", "e": "AQAB", "d": "x"}]}}, "jwks"),
+        ({"jwks": {"keys": [{"kty": "oct", "k": "x"}]}}, "jwks"),
+        ({"token_endpoint_auth_alg": "HS256"}, "token_endpoint_auth_alg"),
+        ({"claims_mapping": {"sub": "user.email"}}, "claims_mapping.sub"),
+        ({"claims_mapping": {"x": "user.password"}}, "claims_mapping.x"),
+        ({"claims_mapping": {"x": "user.__class__.__mro__"}}, "claims_mapping.x"),
+        ({"claims_mapping": {"x": "{{7*7}}"}}, "claims_mapping.x"),
+        ({"backchannel_logout_uri": "http://rp.example.com/out"}, "backchannel_logout_uri"),
+        (
+            {"refresh_token_lifetime": 100, "refresh_token_max_lifetime": 60},
+            "refresh_token_max_lifetime",
+        ),
+        (
+            {"subject_type": "pairwise", "redirect_uris": [CALLBACK, "https://b.example.com/cb"]},
+            "sector_identifier",
+        ),
+    ],
+)
+async def test_a_wrong_client_is_refused(shared: World, fields: dict[str, Any], wrong: str) -> None:
+    """Each mistake names its field."""
+    with pytest.raises(Invalid) as error:
+        await shared.client(**fields)
+
+    assert wrong in named(error)
+
+
+async def test_all_mistakes_are_named_at_once(shared: World) -> None:
+    """Nobody has to try five times."""
+    with pytest.raises(Invalid) as error:
+        await shared.client(redirect_uris=["x", "y"], allowed_origins=["https://a.test/path"])
+
+    assert named(error) == {"redirect_uris.0", "redirect_uris.1", "allowed_origins.0"}
+
+
+async def test_a_change_keeps_what_it_does_not_name(shared: World) -> None:
+    """And is refused as a whole where it is wrong."""
+    client = await shared.client(scopes=["openid", "email"])
+    changed = await shared.admin(UpdateClient(client=client.id, changes={"name": "New"}))
+    assert (changed.name, changed.scopes) == ("New", ["openid", "email"])
+    with pytest.raises(Invalid):
+        await shared.admin(UpdateClient(client=client.id, changes={"redirect_uris": ["x"]}))
+    with pytest.raises(Invalid) as error:
+        await shared.admin(UpdateClient(client=client.id, changes={"client_id": "mine"}))
+    assert named(error) == {"client_id"}
+
+    assert (await shared.admin(GetClient(client=client.id))).redirect_uris == [CALLBACK]
+
+
+async def test_a_change_works_at_once_on_every_replica(shared: World) -> None:
+    """What is remembered of a client is dropped before the answer."""
+    client, ann = await shared.client(), await shared.person()
+    assert (await shared.authorize(client, ann)).kind == "redirect"
+    other = "https://rp.example.com/other"
+    await shared.bus2.call(
+        shared.ctx(Caller("secret_key", "k", frozenset({"*"}))),
+        UpdateClient(client=client.id, changes={"redirect_uris": [other]}),
+    )
+
+    assert (await shared.authorize(client, ann)).kind == "error"
+    assert (await shared.authorize(client, ann, redirect_uri=other)).kind == "redirect"
+
+
+async def test_a_rotated_secret_is_dead_at_once_or_later(shared: World) -> None:
+    """Without overlap now, with overlap both live; the verified old one is forgotten too."""
+    client = await shared.client(type="service", redirect_uris=[])
+    grant = {"grant_type": "client_credentials"}
+    await shared.token(client, **grant)
+    second = await shared.admin(RotateClientSecret(client=client.id, overlap=60))
+    fresh = client.model_copy(update={"client_secret": second.client_secret})
+    await shared.token(client, **grant)
+    await shared.token(fresh, **grant)
+
+    third = await shared.admin(RotateClientSecret(client=client.id))
+    for dead in (client, fresh):
+        with pytest.raises(InvalidClient):
+            await shared.token(dead, **grant)
+    assert await shared.token(
+        client.model_copy(update={"client_secret": third.client_secret}), **grant
+    )
+    listed = (await shared.admin(ListClientSecrets(client=client.id))).secrets
+    assert [one.id for one in listed] == [third.id]
+    with pytest.raises(Conflict):
+        await shared.admin(DeleteClientSecret(client=client.id, secret_id=third.id))
+
+
+async def test_a_deleted_client_takes_its_grants_along(shared: World) -> None:
+    """Foreign keys do it; the client is unknown at once."""
+    client, ann = await shared.client(), await shared.person()
+    tokens = await shared.tokens(client, ann)
+    await shared.admin(DeleteClient(client=client.client_id))
+    with pytest.raises(ClientNotFound):
+        await shared.admin(GetClient(client=client.id))
+    with pytest.raises(InvalidClient):
+        await shared.refresh(client, tokens.refresh_token)
+
+    left = await shared.owner.fetchval(
+        "SELECT count(*) FROM token_families WHERE client_id = $1", client.client_id
+    )
+    assert left == 0
+
+
+async def test_clients_are_listed_page_by_page(world: World) -> None:
+    """In the order they were made; a cursor of another list is refused."""
+    made = [(await world.client(name=f"C{n}")).id for n in range(5)]
+    first = await world.admin(ListClients(limit=3))
+    rest = await world.admin(ListClients(limit=3, cursor=first.next))
+
+    assert [client.id for client in first.clients + rest.clients] == made
+    assert rest.next is None
+    with pytest.raises(BadRequest):
+        await world.admin(ListClientGrants(client=made[0], cursor=first.next))
+
+
+async def test_nobody_gives_a_client_more_than_he_holds(shared: World) -> None:
+    """A scope that is a permission needs the permission."""
+    with pytest.raises(Forbidden):
+        await shared.call(
+            CreateClient(name="x", redirect_uris=[CALLBACK], scopes=["openid", "users:write"]),
+            WRITER,
+        )
+    made = await shared.call(
+        CreateClient(name="x", redirect_uris=[CALLBACK], scopes=["clients:write"]), WRITER
+    )
+    with pytest.raises(Forbidden):
+        await shared.call(
+            UpdateClient(client=made.id, changes={"scopes": ["clients:write", "users:read"]}),
+            WRITER,
+        )
+    with pytest.raises(Forbidden):
+        await shared.call(CreateScope(name="reading", permission_id="users:read"), WRITER)
+
+
+async def test_administration_needs_its_permission(shared: World) -> None:
+    """Reading is not writing."""
+    reader = Caller("client", "client_reader", frozenset({"clients:read"}))
+    await shared.call(ListClients(), reader)
+    with pytest.raises(Forbidden):
+        await shared.call(CreateClient(name="x", redirect_uris=[CALLBACK]), reader)
+
+
+async def test_scopes_and_resources(world: World) -> None:
+    """Named once; bound to permissions that exist; discovery lists them."""
+    api = await world.admin(CreateResource(identifier="https://api.test", name="API"))
+    with pytest.raises(ResourceTaken):
+        await world.admin(CreateResource(identifier="https://api.test", name="again"))
+    with pytest.raises(Invalid):
+        await world.admin(CreateResource(identifier="https://api.test#x", name="fragment"))
+    scope = await world.admin(CreateScope(name="reports", resource_id=api.id))
+    with pytest.raises(ScopeTaken):
+        await world.admin(CreateScope(name="reports", resource_id=api.id))
+    with pytest.raises(ScopeTaken):
+        await world.admin(CreateScope(name="openid"))
+    with pytest.raises(UnknownPermission):
+        await world.admin(CreateScope(name="x", permission_id="no:such"))
+    assert [one.name for one in (await world.admin(ListResources())).resources] == ["API"]
+    assert "reports" in (await world.call(GetConfiguration())).model_dump()["scopes_supported"]
+
+    await world.admin(DeleteScope(id=scope.id))
+    assert (await world.admin(ListScopes())).scopes == []
+    assert "reports" not in (await world.call(GetConfiguration())).model_dump()["scopes_supported"]
+
+
+async def test_users_see_and_withdraw_what_they_allowed(shared: World) -> None:
+    """Their own only."""
+    client, ann = await shared.client(first_party=False), await shared.person()
+    asked = await shared.authorize(client, ann)
+    await shared.resume(asked.request, ann, consent="allow")
+    me = Caller("user", ann.user_id)
+    mine = (await shared.call(ListMyGrants(), me)).grants
+    assert [(grant.client_id, grant.scopes) for grant in mine] == [
+        (client.client_id, ["openid", "email"])
+    ]
+    bob = Caller("user", (await shared.person()).user_id)
+    with pytest.raises(ClientNotFound):
+        await shared.call(RevokeMyGrant(client_id=client.client_id), bob)
+
+    await shared.call(RevokeMyGrant(client_id=client.client_id), me)
+    assert (await shared.call(ListMyGrants(), me)).grants == []
+
+
+async def test_pairwise_subjects(shared: World) -> None:
+    """O1: alike within a sector, different across sectors, never the user's id."""
+    ann = await shared.person()
+    pairwise = {"subject_type": "pairwise"}
+    one, same = await shared.client(**pairwise), await shared.client(**pairwise)
+    other = await shared.client(sector_identifier="other.example.com", **pairwise)
+    subs = []
+    for client in (one, same, other):
+        tokens = await shared.tokens(client, ann)
+        subs.append((await shared.claims(tokens.id_token, client.client_id))["sub"])
+
+    assert subs[0] == subs[1] != subs[2]
+    assert ann.user_id not in subs
+
+
+async def test_mapped_claims(shared: World) -> None:
+    """Drawn from user metadata into the tokens where the mapping says so."""
+    mapping = {
+        "plan": "user.public_metadata.plan",
+        "nick": {"from": "user.nickname", "in": ["id_token"]},
+        "gone": "user.public_metadata.no.such",
+    }
+    client = await shared.client(claims_mapping=mapping)
+    ann = await shared.person(public_metadata='{"plan": "gold"}', nickname="Annie")
+    tokens = await shared.tokens(client, ann)
+    id_token = await shared.claims(tokens.id_token, client.client_id)
+    access = await shared.claims(tokens.access_token)
+
+    assert (id_token["plan"], id_token["nick"]) == ("gold", "Annie")
+    assert access["plan"] == "gold"
+    assert not {"nick", "gone"} & access.keys()
+
+
+@pytest.mark.parametrize("alg", ["RS256", "PS256", "ES256", "EdDSA"])
+async def test_a_client_chooses_its_algorithms(shared: World, alg: str) -> None:
+    """The application gets the key when the first client asks for it."""
+    client = await shared.client(id_token_alg=alg, access_token_alg=alg, userinfo_alg=alg)
+    tokens = await shared.tokens(client, await shared.person())
+
+    assert (await shared.claims(tokens.id_token, client.client_id))["token_use"] == "id"
+    assert (await shared.claims(tokens.access_token))["token_use"] == "access"
+
+
+async def test_rights_travel_where_the_client_wants_them(shared: World) -> None:
+    """`include_rights`: roles and permissions of the user."""
+    from common.contracts.rbac import Rights
+
+    client, ann = await shared.client(include_rights=True), await shared.person()
+    shared.rights[ann.user_id] = Rights(roles=["admin"], permissions=["users:read"])
+    access = await shared.claims((await shared.tokens(client, ann)).access_token)
+
+    assert (access["roles"], access["permissions"]) == (["admin"], ["users:read"])
+
+
+async def test_the_claims_parameter(shared: World) -> None:
+    """OpenID Connect Core 5.5: names asked for in the ID token and from UserInfo."""
+    from common.contracts.oidc import GetUserinfo
+
+    client, ann = await shared.client(), await shared.person(nickname="Annie")
+    wanted = '{"id_token": {"nickname": {"essential": true}}, "userinfo": {"name": null}}'
+    tokens = await shared.tokens(client, ann, scope="openid", claims=wanted)
+    id_token = await shared.claims(tokens.id_token, client.client_id)
+    told = (await shared.call(GetUserinfo(token=tokens.access_token))).model_dump(exclude_none=True)
+
+    assert id_token["nickname"] == "Annie"
+    assert told == {"sub": ann.user_id, "name": "Ann Example"}

@@ -1,0 +1,116 @@
+"""Signing keys: published before they sign, kept until the last token is gone."""
+
+from __future__ import annotations
+
+import asyncio
+
+import jwt
+import pytest
+from tests.service.oidc.conftest import World
+
+from common.context import SYSTEM_CALLER
+from common.contracts.oidc import CheckAccessToken, EnsureKeys, GetJwks, RotateKeys
+from common.problems import Unauthenticated
+
+
+async def kids(world: World) -> list[str]:
+    return [key["kid"] for key in (await world.call(GetJwks())).keys]
+
+
+def kid_of(token: str | None) -> str:
+    assert token is not None
+    return str(jwt.get_unverified_header(token)["kid"])
+
+
+async def test_an_application_starts_with_two_keys(world: World) -> None:
+    """RS256 and ES256; asking again makes none, nor do two replicas at once."""
+    await asyncio.gather(
+        *(bus.call(world.ctx(SYSTEM_CALLER), EnsureKeys()) for bus in (world.bus, world.bus2) * 5)
+    )
+    jwks = (await world.call(GetJwks())).keys
+
+    assert sorted(key["alg"] for key in jwks) == ["ES256", "RS256"]
+
+
+async def test_private_parts_are_sealed(world: World) -> None:
+    """Nothing in the table signs without the master key."""
+    rows = await world.owner.fetch("SELECT private_sealed, public_jwk FROM signing_keys")
+
+    assert all(row["private_sealed"].startswith("v1.k1.") for row in rows)
+    assert all('"d"' not in row["public_jwk"] for row in rows)
+
+
+async def test_the_next_key_is_published_and_does_not_sign_yet(world: World) -> None:
+    """Relying parties have a day to fetch it."""
+    client, ann = await world.client(), await world.person()
+    before = kid_of((await world.tokens(client, ann)).id_token)
+    await world.call(RotateKeys(), SYSTEM_CALLER)
+
+    assert len(await kids(world)) == 4
+    assert kid_of((await world.tokens(client, ann)).id_token) == before
+
+
+async def test_the_next_key_signs_when_its_time_comes_and_the_old_one_goes_last(
+    world: World,
+) -> None:
+    """F21: tokens of both verify, until the last of the old key has expired."""
+    client, ann = await world.client(), await world.person()
+    old = await world.tokens(client, ann)
+    await world.call(RotateKeys(), SYSTEM_CALLER)
+    await world.owner.execute("UPDATE signing_keys SET not_before = now() WHERE state = 'next'")
+    world.deps.known.clear()
+    new = await world.tokens(client, ann)
+    assert kid_of(new.id_token) != kid_of(old.id_token)
+    for token in (old.access_token, new.access_token):
+        await world.call(CheckAccessToken(token=token))
+        await world.claims(token)
+
+    await world.owner.execute("UPDATE signing_keys SET retire_at = now() WHERE state = 'retiring'")
+    world.deps.known.clear()
+    assert kid_of(old.id_token) not in await kids(world)
+    gone = await world.owner.fetch(
+        "SELECT private_sealed FROM signing_keys WHERE state = 'retired'"
+    )
+    assert [row["private_sealed"] for row in gone] == [None, None]
+
+
+async def test_keys_rotate_by_themselves(world: World) -> None:
+    """A day before the active key is too old, the next one is published."""
+    await world.owner.execute("UPDATE signing_keys SET activated_at = now() - interval '89.5 days'")
+    world.deps.known.clear()
+    assert len(await kids(world)) == 4
+
+    world.deps.known.clear()
+    assert len(await kids(world)) == 4
+
+
+async def test_a_leaked_key_is_replaced_at_once(world: World) -> None:
+    """`now`: the next token is signed by another key."""
+    client, ann = await world.client(), await world.person()
+    before = kid_of((await world.tokens(client, ann)).access_token)
+    await world.call(RotateKeys(alg="ES256", now=True), SYSTEM_CALLER)
+
+    assert kid_of((await world.tokens(client, ann)).access_token) != before
+    assert await world.events("signing_keys_rotated") == ["signing_keys_rotated"]
+
+
+async def test_rotation_is_not_for_strangers(world: World) -> None:
+    """Only the system and the command line."""
+    with pytest.raises(Unauthenticated):
+        await world.call(RotateKeys())
+
+
+async def test_two_replicas_rotate_once(world: World) -> None:
+    """Rows are locked: however many see that it is time, one key follows."""
+    await world.owner.execute("UPDATE signing_keys SET activated_at = now() - interval '89.5 days'")
+    world.deps.known.clear()
+    world.deps2.known.clear()
+    await asyncio.gather(*(bus.call(world.ctx(), GetJwks()) for bus in (world.bus, world.bus2) * 4))
+
+    states = await world.owner.fetch("SELECT alg, state FROM signing_keys ORDER BY alg, state")
+    assert [(row["alg"], row["state"]) for row in states] == [
+        ("ES256", "active"),
+        ("ES256", "next"),
+        ("RS256", "active"),
+        ("RS256", "next"),
+    ]
