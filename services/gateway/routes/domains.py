@@ -33,7 +33,7 @@ router = APIRouter(prefix="/applications/{slug}/domains", tags=["domains"])
 class Primary(Contract):
     """The domain that links and the issuer follow; null: the slug's host."""
 
-    id: Id | None
+    domain_id: Id | None
 
 
 @router.get("", summary="List the application's domains")
@@ -53,7 +53,7 @@ async def add(slug: str, new: AddCustomDomain, ctx: Acting, bus: TheBus) -> Cust
 async def promote(slug: str, chosen: Primary, ctx: Acting, bus: TheBus) -> CustomDomains:
     """Links and the issuer change; every host goes on answering. Needs `apps:write` and its
     team."""
-    return await bus.call(ctx, SetPrimaryDomain(id=chosen.id))
+    return await bus.call(ctx, SetPrimaryDomain(id=chosen.domain_id))
 
 
 @router.post("/{id}/verify", summary="Look for a domain's records now")

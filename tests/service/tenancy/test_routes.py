@@ -11,6 +11,7 @@ from typing import Any
 
 import httpx
 import pytest_asyncio
+from tests.dns_server import Zone
 from tests.service.tenancy.conftest import MEMBER, OPERATOR, World
 
 from common.context import Context
@@ -22,6 +23,8 @@ from gateway.app import build
 from gateway.settings import GatewaySettings
 from gateway.state import Gateway
 from tenancy import provisioning
+from tenancy.deps import Deps
+from tenancy.dns import Dns
 from tenancy.handlers import HANDLERS
 
 DASHBOARD_HOST = "http://dashboard.localhost:8080"
@@ -43,6 +46,7 @@ class Front:
 
     world: World
     http: httpx.AsyncClient
+    deps: Deps
     people: dict[str, Context] = field(default_factory=dict)
 
     async def as_(self, ctx: Context, method: str, path: str, **more: Any) -> httpx.Response:
@@ -73,11 +77,12 @@ class Front:
 async def front(world: World) -> AsyncIterator[Front]:
     key = "k1:" + base64.b64encode(os.urandom(32)).decode()
     gateway = Gateway(GatewaySettings(master_key=key), world.bus)
-    world.bus.serve(replace(world.deps, changes=Dropping(gateway)), HANDLERS)
+    deps = replace(world.deps, changes=Dropping(gateway))
+    world.bus.serve(deps, HANDLERS)
     await provisioning.repair(world.deps)
     transport = httpx.ASGITransport(app=build(gateway))  # type: ignore[arg-type]
     async with httpx.AsyncClient(transport=transport) as http:
-        made = Front(world, http)
+        made = Front(world, http, deps)
         world.bus.serve(None, {CheckSession: made.check, GetRights: made.rights})
         yield made
 
@@ -189,6 +194,56 @@ async def test_keys_over_http(front: Front) -> None:
     assert malformed.status_code == 422
 
 
+async def test_domains_over_http(front: Front) -> None:
+    """Claimed, looked for, and given up; only a proven one becomes primary."""
+    ctx, made = await _shop(front)
+    path = f"/api/applications/{made.slug}/domains"
+    zone = await Zone.start()
+    front.world.bus.serve(replace(front.deps, dns=Dns([zone.address])), HANDLERS)
+
+    new = await front.as_(ctx, "POST", path, json={"domain": "Auth.Shop.Example."})
+    chosen = {"domain_id": new.json()["id"]}
+    early = await front.as_(ctx, "PUT", f"{path}/primary", json=chosen)
+    for record in new.json()["records"]:
+        zone.records[record["name"], record["type"]] = [
+            record["value"].replace("localhost", "localhost.")
+        ]
+    verified = await front.as_(ctx, "POST", f"{path}/{new.json()['id']}/verify")
+    primary = await front.as_(ctx, "PUT", f"{path}/primary", json=chosen)
+    there = await front.http.get("http://auth.shop.example:8080/api/settings")
+    removed = await front.as_(ctx, "DELETE", f"{path}/{new.json()['id']}")
+    gone = await front.http.get("http://auth.shop.example:8080/api/settings")
+    listed = await front.as_(ctx, "GET", path)
+    malformed = await front.as_(ctx, "POST", path, json={"domain": "*"})
+    zone.stop()
+
+    assert (new.status_code, new.json()["domain"]) == (201, "auth.shop.example")
+    assert (early.status_code, early.json()["code"]) == (409, "custom_domain_not_verified")
+    assert verified.json()["verified"], verified.text
+    assert primary.json()["domains"][0]["primary"]
+    assert (there.status_code, removed.status_code, gone.status_code) == (401, 200, 404)
+    assert listed.json() == {"domains": []}
+    assert malformed.status_code == 422
+
+
+async def test_the_question_of_a_tls_front(front: Front) -> None:
+    """Answered to neighbours for known names, to nobody through a proxy."""
+    _, made = await _shop(front)
+    url = "http://127.0.0.1/internal/domains/allowed"
+    known = {"domain": f"{made.slug}.localhost"}
+
+    yes = await front.http.get(url, params=known)
+    no = [
+        await front.http.get(url, params=params)
+        for params in ({"domain": "nobody.localhost"}, {"domain": ""}, {}, {"domain": "x" * 300})
+    ]
+    forwarded = await front.http.get(url, params=known, headers={"x-forwarded-for": "192.0.2.1"})
+
+    assert yes.status_code == 200
+    assert [answer.status_code for answer in no] == [404] * 4
+    assert forwarded.status_code == 404
+
+
 async def test_a_stranger_finds_nothing(front: Front) -> None:
     """Every route under the slug answers another team's developer, and another application's
     key, as if there were no such application; a reading member may not write."""
@@ -208,6 +263,11 @@ async def test_a_stranger_finds_nothing(front: Front) -> None:
         ("POST", f"{base}/api-keys", {}),
         ("DELETE", f"{base}/api-keys/{made.api_keys[0].id}", None),
         ("POST", f"{base}/api-keys/{made.api_keys[0].id}/rotate", None),
+        ("GET", f"{base}/domains", None),
+        ("POST", f"{base}/domains", {"domain": "auth.shop.example"}),
+        ("PUT", f"{base}/domains/primary", {"domain_id": None}),
+        ("POST", f"{base}/domains/{new_id()}/verify", None),
+        ("DELETE", f"{base}/domains/{new_id()}", None),
     ]
     foreign = {"authorization": f"Bearer {other.api_keys[1].key}"}
 
