@@ -161,7 +161,7 @@ def _owner(ctx: Context, asked: str | None) -> str | None:
         return asked
     if asked is None and len(who.teams) == 1:
         return next(iter(who.teams))
-    if asked is not None and who.may("apps:write:all"):
+    if who.may("apps:write:all") and (asked is not None or not who.teams):
         return asked
     message = "choose one of your teams" if asked is None else "this is not one of your teams"
     raise Invalid(errors=[{"field": "owner_org_id", "message": message}])

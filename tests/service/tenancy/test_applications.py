@@ -85,6 +85,14 @@ async def test_the_only_team_is_taken_where_none_is_named(world: World) -> None:
             await world.call(await world.developer(*teams), CreateApplication(name="Shop"))
 
 
+async def test_an_operator_may_leave_an_application_without_team(world: World) -> None:
+    """So may the Dashboard's own secret key, which is in no team."""
+    for ctx in (await world.operator(), secret_key_of(DASHBOARD)):
+        made = await world.call(ctx, CreateApplication(name="Shop"))
+
+        assert (made.owner_org_id, made.state) == (None, "active")
+
+
 async def test_a_team_that_does_not_exist_is_named(world: World) -> None:
     """A stale membership ends in a sentence, not in a 500."""
     gone = new_id()
