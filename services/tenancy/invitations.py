@@ -33,12 +33,12 @@ from common.contracts.organizations import (
     ResendOrganizationInvitation,
     RevokeOrganizationInvitation,
 )
-from common.contracts.tenancy import Tenant
+from common.contracts.tenancy import GetTenant, Tenant
 from common.db import Db
 from common.ids import new_id
 from common.mail import Mail
 from common.problems import Forbidden, RateLimited
-from tenancy import standing
+from tenancy import standing, tenants
 from tenancy.deps import Deps
 from tenancy.members import missing
 from tenancy.organizations import shown
@@ -52,7 +52,7 @@ DAILY = 200
 
 
 async def invite(deps: Deps, ctx: Context, new: InviteMember) -> OrganizationInvitation:
-    tenant = await deps.tenants.get(ctx)
+    tenant = await tenants.get(deps, ctx, GetTenant())
     id, token = new_id(), secrets.token_hex(32)
     try:
         async with deps.db.transaction(ctx) as tx:
@@ -107,7 +107,7 @@ async def list_(
 async def resend(
     deps: Deps, ctx: Context, asked: ResendOrganizationInvitation
 ) -> OrganizationInvitation:
-    tenant = await deps.tenants.get(ctx)
+    tenant = await tenants.get(deps, ctx, GetTenant())
     token = secrets.token_hex(32)
     async with deps.db.transaction(ctx) as tx:
         org = await standing.managed(tx, ctx, asked.org_id)

@@ -31,10 +31,11 @@ from common.contracts.organizations import (
     TeamOwnsApplications,
     UpdateOrganization,
 )
+from common.contracts.tenancy import GetTenant
 from common.db import Db
 from common.ids import DASHBOARD, new_id
 from common.problems import Conflict, Forbidden, Unauthenticated
-from tenancy import standing
+from tenancy import standing, tenants
 from tenancy.deps import Deps
 from tenancy.queries import members, organizations
 from tenancy.queries.organizations import Row
@@ -193,7 +194,7 @@ async def _first_admin(deps: Deps, ctx: Context, new: CreateOrganization) -> str
         raise Forbidden("requires organizations:write", needs="organizations:write")
     standing.kind_allowed(ctx, "write")
     if ctx.app_id != DASHBOARD:
-        tenant = await deps.tenants.get(ctx)
+        tenant = await tenants.get(deps, ctx, GetTenant())
         if not tenant.settings.organizations_by_users:
             raise NoOrganizationsHere
     return user_id

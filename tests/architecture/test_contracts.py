@@ -2,12 +2,21 @@
 
 from __future__ import annotations
 
+import ast
 import inspect
 from typing import get_args, get_type_hints
 
 import pytest
 from tests.architecture.open_contracts import OPEN
-from tests.architecture.source import WITH_TABLES, contracts, handlers, landed
+from tests.architecture.source import (
+    SERVICES,
+    WITH_TABLES,
+    contracts,
+    handlers,
+    landed,
+    modules,
+    tree,
+)
 
 from common.contracts.base import KNOWN, SIGNED_IN, SYSTEM
 from common.contracts.base import OPEN as ANYBODY
@@ -98,3 +107,28 @@ def test_handlers_have_the_one_shape(service: str) -> None:
             wrong.append(f"{contract.subject}: {handler.__module__}.{handler.__qualname__}")
 
     assert wrong == []
+
+
+@pytest.mark.parametrize("service", landed())
+def test_nobody_asks_himself_over_the_bus(service: str) -> None:
+    """A service calls its own function: on the bus it has no right to ask itself, and would wait."""
+    own = {contract.__name__ for contract in handlers(service)}
+    found = []
+    for file in modules(SERVICES / service):
+        for node in ast.walk(tree(file)):
+            if not isinstance(node, ast.Call) or not isinstance(node.func, ast.Attribute):
+                continue
+            asked = {
+                each.func.id
+                for argument in node.args
+                for each in ast.walk(argument)
+                if isinstance(each, ast.Call) and isinstance(each.func, ast.Name)
+            }
+            over_the_bus = ast.unparse(node.func).endswith("bus.call")
+            through_the_cache = (
+                service == "tenancy" and ast.unparse(node.func) == "deps.tenants.get"
+            )
+            if (over_the_bus and asked & own) or through_the_cache:
+                found.append(f"{file.name}:{node.lineno}")
+
+    assert found == []
