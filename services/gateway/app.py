@@ -6,6 +6,7 @@ from collections.abc import Awaitable, Callable
 
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
+from fastapi.routing import APIRoute
 from starlette.exceptions import HTTPException
 from starlette.responses import Response
 
@@ -61,7 +62,7 @@ def api(*, dashboard: bool) -> FastAPI:
         redoc_url=None,
         openapi_url="/openapi.json",
         redirect_slashes=False,
-        generate_unique_id_function=lambda route: f"{(route.tags or ['api'])[0]}_{route.name}",
+        generate_unique_id_function=_named,
     )
     for router, module in routes.routers():
         only_dashboard = getattr(module, "DASHBOARD_ONLY", False)
@@ -78,9 +79,14 @@ def api(*, dashboard: bool) -> FastAPI:
     return app
 
 
-def _in_app(route: object) -> str:
-    tags = getattr(route, "tags", None) or ["api"]
-    return f"application_{tags[0]}_{getattr(route, 'name', '')}"
+def _named(route: APIRoute) -> str:
+    """The operation's id. A function may serve PUT and PATCH alike; each is an operation."""
+    tag = str((route.tags or ["api"])[0]).replace(" ", "_")
+    return f"{tag}_{route.name}_patch" if route.methods == {"PATCH"} else f"{tag}_{route.name}"
+
+
+def _in_app(route: APIRoute) -> str:
+    return f"application_{_named(route)}"
 
 
 def _asgi(app: FastAPI) -> Asgi:

@@ -9,7 +9,7 @@ from common.contracts.clients import Grants, ListMyGrants, RevokeMyGrant
 from gateway.deps import SignedIn, TheBus
 
 OWN_HOST_ONLY = True
-router = APIRouter(prefix="/users/me/grants", tags=["users"])
+router = APIRouter(prefix="/users/me/grants", tags=["my grants"])
 
 
 @router.get("", summary="List the apps that you allowed something")

@@ -182,3 +182,17 @@ async def test_docs_show_every_operation(http: httpx.AsyncClient) -> None:
 
     for path in document["paths"]:
         assert path in page
+
+
+@pytest.mark.parametrize("host", ["demo", "dashboard"])
+async def test_every_operation_has_its_own_id(http: httpx.AsyncClient, host: str) -> None:
+    """Clients are generated from the document: two operations of one id would be one method."""
+    document = (await http.get(f"http://{host}.localhost:8080/openapi.json")).json()
+
+    ids = [
+        operation["operationId"]
+        for operations in document["paths"].values()
+        for operation in operations.values()
+        if "operationId" in operation
+    ]
+    assert len(set(ids)) == len(ids)
