@@ -59,7 +59,8 @@ async def _check_proof(deps: Deps, ctx: Context, proof: str, bits: int) -> None:
     challenge, _, answer = proof.rpartition(":")
     body, _, mac = challenge.rpartition(".")
     expires = body.partition(".")[0]
-    if not hmac.compare_digest(mac, _mac(deps, ctx.app_id, body)) or not expires.isdigit():
+    ours = _mac(deps, ctx.app_id, body).encode()
+    if not hmac.compare_digest(mac.encode(), ours) or not expires.isdigit():
         raise CaptchaFailed("the proof of work is missing or not ours")
     if int(expires) < time.time() or leading_zero_bits(f"{challenge}:{answer}") < bits:
         raise CaptchaFailed("the proof of work has expired or is wrong")

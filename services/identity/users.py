@@ -44,7 +44,9 @@ from identity.queries import accounts, users
 
 async def create(deps: Deps, ctx: Context, asked: CreateUser) -> User:
     tenant = await deps.tenants.get(ctx)
-    metadata.check(tenant.settings, asked.model_dump(include=set(metadata.KINDS)))
+    metadata.check(
+        tenant.settings, asked.model_dump(include=set(metadata.KINDS), exclude_unset=True)
+    )
     phc = None
     if asked.password is not None:
         await policy.check(

@@ -1,0 +1,262 @@
+"""Limits that replicas share, captcha, proof of work, breached passwords, fair shares, timing."""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import json
+import statistics
+import threading
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass, field, replace
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from urllib.parse import parse_qsl
+
+import httpx
+import pytest
+
+from common.contracts.identity import (
+    CaptchaFailed,
+    CheckPassword,
+    GetProtection,
+    SignInWithPassword,
+    StartEmailCode,
+    WeakPassword,
+    WrongCredentials,
+)
+from common.contracts.tenancy import Captcha
+from common.pool import FairPool
+from common.problems import Busy, RateLimited, Unavailable
+from common.testing import context
+from identity import egress
+from identity.hashing import Hashing
+from identity.limits import Limit, Limits
+from identity.protection import leading_zero_bits
+
+from .conftest import KEYS, PASSWORD, World
+
+THREE = Limit("three", 3, 60)
+
+
+async def test_replicas_share_a_limit(world: World) -> None:
+    """Two processes count together, exactly, however many ask at the same moment."""
+    replicas = [Limits(world.deps.db, KEYS), Limits(world.deps.db, KEYS)]
+    outcomes = await asyncio.gather(
+        *(replicas[n % 2].count(context(world.a), (THREE, "x")) for n in range(20)),
+        return_exceptions=True,
+    )
+
+    assert sum(outcome is None for outcome in outcomes) == 3
+    assert sum(isinstance(outcome, RateLimited) for outcome in outcomes) == 17
+
+
+async def test_a_limit_ends_with_its_window_and_is_one_applications(world: World) -> None:
+    """The window over, it counts anew; another application and another person count apart."""
+    limits = world.deps.limits
+    for _ in range(3):
+        await limits.count(context(world.a), (THREE, "x"))
+    with pytest.raises(RateLimited) as caught:
+        await limits.count(context(world.a), (THREE, "x"))
+    await limits.count(context(world.b), (THREE, "x"))
+    await limits.count(context(world.a), (THREE, "y"))
+    await world.sql.execute("UPDATE rate_limits SET expires_at = now() WHERE app_id = $1", world.a)
+    await limits.count(context(world.a), (THREE, "x"))
+
+    assert 55 <= caught.value.extra["retry_after"] <= 60
+    keys = await world.sql.fetch("SELECT key FROM rate_limits WHERE app_id = $1", world.a)
+    assert all(row["key"].startswith("three:k1.") for row in keys)  # never whom it counts
+
+
+async def test_proof_of_work(world: World) -> None:
+    """Without the work nothing is mailed; the work counts once, here, for a while."""
+    world.set(world.a, proof_of_work_bits=8)
+    world.set(world.b, proof_of_work_bits=8)
+    asked = StartEmailCode(email="eve@example.com")
+    assert isinstance(await world.refused(asked), CaptchaFailed)
+    challenge = (await world.call(GetProtection())).proof_challenge or ""
+    proof = _work(challenge, 8)
+    assert isinstance(
+        await world.refused(asked.model_copy(update={"proof": proof}), world.b), CaptchaFailed
+    )
+    await world.call(asked.model_copy(update={"proof": proof}))
+
+    assert isinstance(await world.refused(asked.model_copy(update={"proof": proof})), CaptchaFailed)
+    for bad in (f"{challenge}:x", "a.b.c:1", f"9999999999.x.y:{1}", ":", "é.é.é:1"):
+        problem = await world.refused(asked.model_copy(update={"proof": bad}))
+        assert isinstance(problem, CaptchaFailed), bad
+    assert len(await world.mails()) == 1
+
+
+def _work(challenge: str, bits: int) -> str:
+    for number in range(1 << (bits + 8)):
+        if leading_zero_bits(f"{challenge}:{number}") >= bits:
+            return f"{challenge}:{number}"
+    raise AssertionError
+
+
+@dataclass
+class Outside:
+    """A server outside: it verifies captchas and knows stolen passwords."""
+
+    url: str = ""
+    forms: list[dict[str, str]] = field(default_factory=list)
+    ranges: list[str] = field(default_factory=list)
+    stolen: str = "some quite long phrase here"
+
+
+@pytest.fixture
+def outside() -> Iterator[Outside]:
+    found = Outside()
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_POST(self) -> None:
+            body = self.rfile.read(int(self.headers["content-length"])).decode()
+            found.forms.append(dict(parse_qsl(body)))
+            passed = found.forms[-1].get("response") == "human"
+            self._answer(json.dumps({"success": passed}))
+
+        def do_GET(self) -> None:
+            found.ranges.append(self.path.rpartition("/")[2])
+            digest = hashlib.sha1(found.stolen.encode()).hexdigest().upper()
+            self._answer("\r\n".join(["0" * 35 + ":0", f"{digest[5:]}:77"]))
+
+        def _answer(self, text: str) -> None:
+            self.send_response(200)
+            self.send_header("content-length", str(len(text)))
+            self.end_headers()
+            self.wfile.write(text.encode())
+
+        def log_message(self, format: str, *args: object) -> None:
+            """Quiet."""
+
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    thread = threading.Thread(target=server.serve_forever)
+    thread.start()
+    found.url = f"http://127.0.0.1:{server.server_port}"
+    yield found
+    server.shutdown()
+    thread.join()
+    server.server_close()
+
+
+async def test_captcha(world: World, outside: Outside) -> None:
+    """A Turnstile-compatible service is asked with the secret, the answer and the address; without
+    an answer it is not asked; when it is away nobody gets by."""
+    captcha = Captcha(verify_url=f"{outside.url}/verify", site_key="site", secret="s3cret")
+    world.set(world.a, captcha=captcha)
+    asked = StartEmailCode(email="eve@example.com")
+    assert isinstance(await world.refused(asked), CaptchaFailed)
+    assert outside.forms == []
+    assert isinstance(
+        await world.refused(asked.model_copy(update={"captcha": "robot"})), CaptchaFailed
+    )
+    await world.call(asked.model_copy(update={"captcha": "human"}))
+    away = captcha.model_copy(update={"verify_url": "http://127.0.0.1:9/verify"})
+    world.set(world.a, captcha=away)
+    problem = await world.refused(asked.model_copy(update={"captcha": "human"}))
+
+    assert outside.forms[-1] == {
+        "secret": "s3cret", "response": "human", "remoteip": "203.0.113.7"
+    }  # fmt: skip
+    assert isinstance(problem, Unavailable)
+
+
+async def test_breached_passwords_p3(world: World, outside: Outside) -> None:
+    """P3: a stolen password is refused where the application asks for it, and only five digits of
+    its hash leave the machine; an endpoint that is away keeps nobody from choosing."""
+    deps = replace(world.deps, breach_url=f"{outside.url}/range/")
+    world.bus.serve(deps, {k: v for k, (v, d) in world.bus.handlers.items() if d is world.deps})
+    try:
+        await world.call(CheckPassword(password=outside.stolen))
+        assert outside.ranges == []
+        world.set(world.a, password_breach_check=True)
+        problem = await world.refused(CheckPassword(password=outside.stolen))
+        await world.call(CheckPassword(password="some other unheard of phrase"))
+        object.__setattr__(deps, "breach_url", "http://127.0.0.1:9/")
+        await world.call(CheckPassword(password=outside.stolen))
+    finally:
+        handlers = {k: v for k, (v, d) in world.bus.handlers.items() if d is deps}
+        world.bus.serve(world.deps, handlers)
+
+    assert isinstance(problem, WeakPassword)
+    assert [len(prefix) for prefix in outside.ranges] == [5, 5]
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "http://127.0.0.1:{port}/verify",
+        "http://localhost:{port}/verify",
+        "http://[::ffff:127.0.0.1]:{port}/verify",
+        "http://0x7f000001:{port}/verify",
+        "http://2130706433:{port}/verify",
+        "http://169.254.169.254/latest",
+        "http://10.0.0.1/x",
+        "http://[::1]:{port}/verify",
+    ],
+)
+async def test_no_calls_to_the_inside_h4(outside: Outside, url: str) -> None:
+    """H4: however an inside address is written, we do not connect to it."""
+    port = outside.url.rpartition(":")[2]
+    async with egress.client() as http:
+        with pytest.raises(httpx.HTTPError):
+            await egress.read(http, http.build_request("POST", url.format(port=port)))
+
+    assert outside.forms == []
+
+
+async def test_one_attacked_application_does_not_starve_the_others() -> None:
+    """While one application is flooded with sign-ins, each of twenty quiet ones waits for its own
+    turn only, and the flood is refused beyond its share."""
+    pool = FairPool(threads=1, per_app=16, total=256)
+    order: list[str] = []
+
+    def work(name: str) -> None:
+        time.sleep(0.001)
+        order.append(name)
+
+    async def ask(name: str) -> str:
+        try:
+            await pool.run(name, lambda: work(name))
+        except Busy:
+            return "busy"
+        return "done"
+
+    flood = [asyncio.create_task(ask("attacked")) for _ in range(200)]
+    await asyncio.sleep(0)
+    quiet = [asyncio.create_task(ask(f"quiet {n}")) for n in range(20)]
+    outcomes = await asyncio.gather(*flood)
+    assert await asyncio.gather(*quiet) == ["done"] * 20
+
+    assert outcomes.count("busy") >= 180
+    last_quiet = max(at for at, name in enumerate(order) if name != "attacked")
+    assert order[: last_quiet + 1].count("attacked") <= 4
+    pool.close()
+
+
+@pytest.mark.slow
+async def test_known_and_unknown_take_equally_long_p4(world: World) -> None:
+    """P4: the times of a wrong password for a known and for an unknown address overlap: their
+    medians differ by less than the spread of either."""
+    hashing = Hashing(FairPool(threads=1))
+    known = await world.user()
+    scale = world.deps.limits.scale
+    object.__setattr__(world.deps.limits, "scale", 0.0)
+    times: dict[bool, list[float]] = {True: [], False: []}
+    try:
+        for number in range(60):
+            is_known = number % 2 == 0
+            email = (known.email or "") if is_known else f"n{number}@example.com"
+            await world.sql.execute("DELETE FROM sign_in_guards WHERE app_id = $1", world.a)
+            began = time.perf_counter()
+            problem = await world.refused(SignInWithPassword(email=email, password=PASSWORD + "x"))
+            times[is_known].append(time.perf_counter() - began)
+            assert isinstance(problem, WrongCredentials)
+    finally:
+        object.__setattr__(world.deps.limits, "scale", scale)
+        hashing.pool.close()
+    medians = [statistics.median(found) for found in times.values()]
+    spreads = [statistics.quantiles(found, n=10)[-1] - min(found) for found in times.values()]
+
+    assert abs(medians[0] - medians[1]) < max(spreads), (medians, spreads)

@@ -1,0 +1,400 @@
+"""Users, for administrators and for themselves."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from common.context import SYSTEM_CALLER, Caller
+from common.contracts.identity import (
+    AcceptInvitation,
+    ChangeEmail,
+    ClaimOwner,
+    ConfirmEmail,
+    CreateOwnerLink,
+    CreateUser,
+    DeleteMe,
+    EmailTaken,
+    ExportMe,
+    FindUser,
+    FreshSignInNeeded,
+    GetInvitation,
+    GetMe,
+    GetOwnerLink,
+    GetUser,
+    InvitationPending,
+    InviteUser,
+    LinkSpent,
+    ListInvitations,
+    ListUsers,
+    MetadataInvalid,
+    MyChanges,
+    Profile,
+    ResendInvitation,
+    RevokeInvitation,
+    SignInWithPassword,
+    SignUp,
+    UnlockUser,
+    UpdateMe,
+    UpdateUser,
+    UserChanges,
+    UserNotFound,
+    VerifyEmail,
+    WeakPassword,
+    WrongCode,
+    WrongCredentials,
+)
+from common.ids import DASHBOARD, new_id
+from common.problems import Forbidden, NotFound, Unauthenticated
+
+from .conftest import ADMIN, PASSWORD, World, as_user
+
+
+async def test_create_and_get(world: World) -> None:
+    """A created user comes back whole, is in the audit log, and has the default role."""
+    made = await world.call(
+        CreateUser(
+            email="Ada@Example.com",
+            email_verified=True,
+            password=PASSWORD,
+            profile=Profile(name="Ada", locale="de", birthdate="1815-12-10"),
+            public_metadata={"plan": "pro"},
+            private_metadata={"note": "x"},
+        ),
+        who=ADMIN,
+    )
+    got = await world.call(GetUser(user_id=made.id), who=ADMIN)
+    found = await world.call(FindUser(email="ADA@example.COM"), who=ADMIN)
+
+    assert made == got == found
+    assert (got.name, got.locale, got.birthdate) == ("Ada", "de", "1815-12-10")
+    assert (got.has_password, got.email_verified, got.disabled) == (True, True, False)
+    assert ("user_created", {"user_id": made.id, "by": "administrator"}) in await world.events()
+    assert world.roles == [(world.a, made.id, False)]
+
+
+async def test_addresses_are_unique_in_an_application(world: World) -> None:
+    """One address is one user in an application, whatever its case; in another it is another."""
+    await world.user("ada@example.com")
+    again = await world.refused(CreateUser(email="ADA@example.com"), who=ADMIN)
+    other = await world.user("ada@example.com", world.b)
+    moved = await world.refused(
+        UpdateUser(user_id=(await world.user()).id, changes=UserChanges(email="Ada@example.com")),
+        who=ADMIN,
+    )
+
+    assert isinstance(again, EmailTaken)
+    assert isinstance(moved, EmailTaken)
+    assert other.email == "ada@example.com"
+
+
+async def test_users_without_address_are_many(world: World) -> None:
+    """A user needs no address."""
+    made = [await world.call(CreateUser(), who=ADMIN) for _ in range(2)]
+
+    assert [user.email for user in made] == [None, None]
+
+
+async def test_update_changes_what_is_sent(world: World) -> None:
+    """Only the fields sent change; null clears; a new address is not verified; the old is told."""
+    user = await world.user(profile=Profile(name="Ada", nickname="A"))
+    changes = UserChanges(name=None, website="https://ada.example", email="new@example.com")
+    changed = await world.call(UpdateUser(user_id=user.id, changes=changes), who=ADMIN)
+
+    assert (changed.name, changed.nickname) == (None, "A")
+    assert changed.website == "https://ada.example"
+    assert (changed.email, changed.email_verified) == ("new@example.com", False)
+    assert (await world.mail()).to == user.email
+    assert (world.a, "user", user.id) in world.changes.heard
+    assert ("user_updated", {"user_id": user.id, "fields": ["email", "name", "website"]}) in (
+        await world.events()
+    )
+
+
+async def test_list_pages_and_search(world: World) -> None:
+    """Every user exactly once over the pages, the newest first; search takes wildcards literally;
+    a cursor of another list or application is refused."""
+    made = [
+        await world.call(
+            CreateUser(email=f"u{n}@example.com", profile=Profile(name=f"N_{n}%")), who=ADMIN
+        )
+        for n in range(7)
+    ]
+    seen: list[str] = []
+    cursor = None
+    while True:
+        page = await world.call(ListUsers(limit=3, cursor=cursor), who=ADMIN)
+        seen += [user.id for user in page.users]
+        cursor = page.next
+        if cursor is None:
+            break
+        last = cursor
+    by_mail = await world.call(ListUsers(search="U3@"), who=ADMIN)
+    by_name = await world.call(ListUsers(search="n_4%"), who=ADMIN)
+    nothing = await world.call(ListUsers(search="%"), who=ADMIN)
+    foreign = await world.refused(ListUsers(limit=3, cursor=last), world.b, ADMIN)
+    other = await world.refused(ListUsers(limit=3, cursor=last, search="x"), who=ADMIN)
+
+    assert seen == [user.id for user in reversed(made)]
+    assert [user.id for user in by_mail.users] == [made[3].id]
+    assert [user.id for user in by_name.users] == [made[4].id]
+    assert len(nothing.users) == 7  # the sign itself stands in every name
+    assert foreign.code == other.code == "bad_cursor"
+
+
+async def test_nobody_reaches_into_another_application(world: World) -> None:
+    """What is somebody's in one application is not there in another."""
+    user = await world.user()
+    for asked in (
+        GetUser(user_id=user.id),
+        UpdateUser(user_id=user.id, changes=UserChanges(name="x")),
+        UnlockUser(user_id=user.id),
+    ):
+        assert isinstance(await world.refused(asked, world.b, ADMIN), UserNotFound)
+
+
+async def test_rights_are_needed(world: World) -> None:
+    """Reading and writing users takes the permission; oneself takes a session."""
+    user = await world.user()
+    signed = await world.sign_in(user)
+    reader = Caller(kind="user", id=user.id, permissions=frozenset({"users:read"}))
+
+    assert isinstance(await world.refused(GetUser(user_id=user.id)), Unauthenticated)
+    assert isinstance(await world.refused(GetUser(user_id=user.id), who=as_user(signed)), Forbidden)
+    assert (await world.call(GetUser(user_id=user.id), who=reader)).id == user.id
+    assert isinstance(await world.refused(CreateUser(), who=reader), Forbidden)
+    assert isinstance(await world.refused(GetMe(), who=ADMIN), Forbidden)
+
+
+async def test_metadata_follow_the_schema(world: World) -> None:
+    """Metadata that the application's schema refuses are refused, naming the place and the rule
+    and never the value; a pattern that would run for ever does not."""
+    schema: dict[str, Any] = {
+        "type": "object",
+        "properties": {
+            "size": {"type": "integer", "minimum": 1},
+            "slow": {"type": "string", "pattern": "^(a+)+$"},
+        },
+        "additionalProperties": False,
+    }
+    world.set(world.a, user_metadata_schema=schema)
+    signed = await world.sign_in(await world.user())
+
+    async def write(data: dict[str, Any]) -> Any:
+        return await world.refused(
+            UpdateMe(changes=MyChanges(user_metadata=data)), who=as_user(signed)
+        )
+
+    wrong = await write({"size": -77})
+    assert isinstance(wrong, MetadataInvalid)
+    assert wrong.extra["errors"][0]["field"] == "user_metadata.size"
+    assert "77" not in str(wrong.to_wire())
+    assert isinstance(await write({"other": 1}), MetadataInvalid)
+    assert isinstance(await write({"slow": "a" * 5000 + "!"}), MetadataInvalid)
+    assert isinstance(await write({"size": 1, "slow": "a" * 20_000}), MetadataInvalid)
+    me = await world.call(
+        UpdateMe(changes=MyChanges(user_metadata={"size": 3})), who=as_user(signed)
+    )
+    assert me.user_metadata == {"size": 3}
+
+
+async def test_schema_references_are_never_fetched(world: World) -> None:
+    """A schema that points to the outside cannot make us call there."""
+    world.set(world.a, user_metadata_schema={"$ref": "http://127.0.0.1:9/schema.json"})
+    signed = await world.sign_in(await world.user())
+    problem = await world.refused(
+        UpdateMe(changes=MyChanges(user_metadata={})), who=as_user(signed)
+    )
+
+    assert isinstance(problem, MetadataInvalid)
+
+
+async def test_me_does_not_show_private_metadata(world: World) -> None:
+    """What the application keeps to itself is in no answer to the user, the export included."""
+    user = await world.user(private_metadata={"note": "hush"}, public_metadata={"plan": "pro"})
+    signed = await world.sign_in(user)
+    me = await world.call(GetMe(), who=as_user(signed))
+    export = await world.call(ExportMe(), who=as_user(signed))
+
+    assert me.public_metadata == {"plan": "pro"}
+    assert "hush" not in me.model_dump_json() + export.model_dump_json()
+    assert export.sessions[0].is_current
+    assert export.devices[0]["name"] == "Firefox on Linux"
+
+
+async def test_change_of_address(world: World) -> None:
+    """A new address counts once its code is used; the old one is told; another user's address is
+    refused without telling so."""
+    other = await world.user()
+    user = await world.user()
+    signed = await world.sign_in(user)
+    flow = await world.call(ChangeEmail(email="new@example.com"), who=as_user(signed))
+    before = await world.call(GetMe(), who=as_user(signed))
+    me = await world.call(
+        ConfirmEmail(flow=flow.flow, code=(await world.mail()).code), who=as_user(signed)
+    )
+    told = await world.mail()
+    taken = await world.call(ChangeEmail(email=other.email or ""), who=as_user(signed))
+
+    assert before.email == user.email
+    assert (me.email, me.email_verified) == ("new@example.com", True)
+    assert (told.kind, told.to) == ("email_changed", user.email)
+    assert set(taken.model_dump()) == set(flow.model_dump())
+    assert (await world.mail()).kind == "sign_up_known"
+
+
+async def test_change_of_address_by_link(world: World) -> None:
+    """The link of the mail confirms as well, once."""
+    user = await world.user()
+    signed = await world.sign_in(user)
+    await world.call(ChangeEmail(email="linked@example.com"), who=as_user(signed))
+    token = (await world.mail()).token
+    await world.call(VerifyEmail(token=token))
+
+    assert (await world.call(GetMe(), who=as_user(signed))).email == "linked@example.com"
+    assert isinstance(await world.refused(VerifyEmail(token=token)), LinkSpent)
+
+
+async def test_code_of_another_user_confirms_nothing(world: World) -> None:
+    """The code of somebody else's change does not change mine."""
+    mine, his = [await world.sign_in(await world.user()) for _ in range(2)]
+    flow = await world.call(ChangeEmail(email="his@example.com"), who=as_user(his))
+    code = (await world.mail()).code
+    problem = await world.refused(ConfirmEmail(flow=flow.flow, code=code), who=as_user(mine))
+
+    assert isinstance(problem, WrongCode)
+
+
+async def test_sensitive_changes_need_a_fresh_sign_in_p10(world: World) -> None:
+    """P10: changing the address or deleting the account takes a proof of the last 15 minutes."""
+    signed = await world.sign_in(await world.user())
+    await world.sql.execute(
+        "UPDATE user_sessions SET auth_time = auth_time - interval '16 min' WHERE app_id = $1",
+        world.a,
+    )
+    for asked in (ChangeEmail(email="x@example.com"), DeleteMe()):
+        assert isinstance(await world.refused(asked, who=as_user(signed)), FreshSignInNeeded)
+    wrong = await world.refused(DeleteMe(password="wrong"), who=as_user(signed))
+    await world.call(DeleteMe(password=PASSWORD), who=as_user(signed))
+
+    assert isinstance(wrong, WrongCredentials)
+    assert await world.live(signed.token) is None
+
+
+async def test_invitation(world: World) -> None:
+    """An invitation makes a user with the invited, verified address where sign-up is closed; its
+    link works once; roles are given."""
+    world.set(world.a, signup_mode="invite_only")
+    made = await world.call(
+        InviteUser(email="Eve@example.com", role_ids=["admin"], profile=Profile(name="Eve")),
+        who=ADMIN,
+    )
+    letter = await world.mail()
+    twice = await world.refused(InviteUser(email="eve@EXAMPLE.com"), who=ADMIN)
+    offer = await world.call(GetInvitation(token=letter.token))
+    weak = await world.refused(AcceptInvitation(token=letter.token, password="password"))
+    signed = await world.call(AcceptInvitation(token=letter.token, password=PASSWORD))
+    again = await world.refused(AcceptInvitation(token=letter.token, password=PASSWORD))
+    listed = await world.call(ListInvitations(), who=ADMIN)
+
+    assert made.status == "pending"
+    assert isinstance(twice, InvitationPending)
+    assert (offer.email, offer.name) == ("eve@example.com", "Eve")
+    assert isinstance(weak, WeakPassword)
+    assert (signed.session.email, signed.session.email_verified) == ("eve@example.com", True)
+    assert isinstance(again, LinkSpent)
+    assert [entry.status for entry in listed.invitations] == ["accepted"]
+    assert world.roles == [(world.a, signed.session.user_id, False)] * 2  # default and admin
+
+
+async def test_invitation_taken_back_or_renewed(world: World) -> None:
+    """A revoked link is dead; a resent invitation has a new link and the old one is dead."""
+    made = await world.call(InviteUser(email="eve@example.com"), who=ADMIN)
+    old = (await world.mail()).token
+    await world.call(ResendInvitation(invitation_id=made.id), who=ADMIN)
+    new = (await world.mail()).token
+    assert isinstance(await world.refused(GetInvitation(token=old)), LinkSpent)
+    await world.call(GetInvitation(token=new))
+    await world.call(RevokeInvitation(invitation_id=made.id), who=ADMIN)
+
+    assert isinstance(await world.refused(GetInvitation(token=new)), LinkSpent)
+    assert isinstance(
+        await world.refused(AcceptInvitation(token=new, password=PASSWORD)), LinkSpent
+    )
+    await world.call(InviteUser(email="eve@example.com"), who=ADMIN)  # free again
+
+
+async def test_inviting_with_roles_takes_all_permissions(world: World) -> None:
+    """Nobody gives away by invitation what he may not give."""
+    limited = Caller(kind="user", id=new_id(), permissions=frozenset({"users:write"}))
+    asked = InviteUser(email="eve@example.com", role_ids=["admin"])
+
+    assert isinstance(await world.refused(asked, who=limited), Forbidden)
+
+
+async def test_sign_up_with_an_invitation(world: World) -> None:
+    """A sign-up may carry an invitation, for the invited address only."""
+    world.set(world.a, signup_mode="invite_only")
+    await world.call(InviteUser(email="eve@example.com"), who=ADMIN)
+    token = (await world.mail()).token
+    other = await world.refused(SignUp(email="mal@example.com", invitation=token))
+    await world.call(SignUp(email="Eve@example.com", invitation=token))
+
+    assert isinstance(other, NotFound)
+    assert (await world.mail()).kind == "sign_up"
+
+
+async def test_owner_link(world: World) -> None:
+    """The owner link makes one operator, once, in the dashboard only; a newer link ends the older;
+    a weak password leaves it good; rbac being down is repaired at the next sign-in."""
+    await world.sql.execute("DELETE FROM users WHERE app_id = $1", DASHBOARD)
+    old = await world.call(CreateOwnerLink(), DASHBOARD, SYSTEM_CALLER)
+    link = await world.call(CreateOwnerLink(), DASHBOARD, SYSTEM_CALLER)
+    claim = ClaimOwner(token=link.token, email="owner@example.com", password=PASSWORD, name="O")
+    assert link.url == f"https://dashboard.id.example.org/welcome?token={link.token}"
+    assert isinstance(await world.refused(GetOwnerLink(token=old.token), DASHBOARD), LinkSpent)
+    assert isinstance(await world.refused(claim), NotFound)
+    weak = claim.model_copy(update={"password": "password"})
+    assert isinstance(await world.refused(weak, DASHBOARD), WeakPassword)
+    world.rbac_up = False
+    signed = await world.call(claim, DASHBOARD)
+    assert isinstance(await world.refused(claim, DASHBOARD), LinkSpent)
+    assert world.roles == []
+    world.rbac_up = True
+    asked = SignInWithPassword(email="owner@example.com", password=PASSWORD)
+    await world.call(asked, DASHBOARD)
+
+    assert world.roles == [(DASHBOARD, signed.session.user_id, True)]
+
+
+async def test_owner_link_is_for_the_command_line(world: World) -> None:
+    """Nobody from outside makes an owner link, whatever his rights."""
+    assert isinstance(await world.refused(CreateOwnerLink(), DASHBOARD, ADMIN), Forbidden)
+
+
+async def test_imported_hash_is_replaced_at_sign_in(world: World) -> None:
+    """A hash made elsewhere lets in once and is ours afterwards."""
+    import bcrypt
+
+    user = await world.user(password=None)
+    phc = bcrypt.hashpw(PASSWORD.encode(), bcrypt.gensalt(4)).decode()
+    await world.sql.execute(
+        "INSERT INTO passwords (app_id, user_id, phc) VALUES ($1, $2, $3)", world.a, user.id, phc
+    )
+    await world.sign_in(user)
+    now = await world.sql.fetchval(
+        "SELECT phc FROM passwords WHERE app_id = $1 AND user_id = $2", world.a, user.id
+    )
+
+    assert now.startswith("$argon2id$v=19$m=19456,t=2,p=1$")
+    assert (await world.sign_in(user)).session.user_id == user.id
+
+
+@pytest.mark.parametrize("field", ["website", "picture", "profile"])
+async def test_links_of_a_profile_are_web_links(field: str) -> None:
+    """No `javascript:` where a link is expected."""
+    from pydantic import ValidationError
+
+    with pytest.raises(ValidationError):
+        MyChanges(**{field: "javascript:alert(1)"})

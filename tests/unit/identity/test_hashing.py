@@ -1,0 +1,129 @@
+"""Password hashes: ours, and those made elsewhere."""
+
+from __future__ import annotations
+
+import hashlib
+from base64 import b64encode
+
+import argon2
+import bcrypt
+import pytest
+
+from common.pool import FairPool
+from identity import imported
+from identity.hashing import Hashing, normalized
+
+PASSWORD = "correct horse – bâtterie"
+RAW = PASSWORD.encode()
+SALT = b"0123456789abcdef"
+
+
+def _b64(data: bytes) -> str:
+    return b64encode(data).decode()
+
+
+def _ab64(data: bytes) -> str:
+    return b64encode(data).decode().rstrip("=").replace("+", ".")
+
+
+def _pbkdf2(name: str, salt: bytes, rounds: int = 1000) -> bytes:
+    return hashlib.pbkdf2_hmac(name, RAW, salt, rounds)
+
+
+def _scrypt(salt: bytes, size: int = 64) -> bytes:
+    return hashlib.scrypt(RAW, salt=salt, n=1024, r=8, p=1, dklen=size)
+
+
+MADE = {
+    "bcrypt 2b": bcrypt.hashpw(RAW, bcrypt.gensalt(4)).decode(),
+    "bcrypt 2y": "$2y" + bcrypt.hashpw(RAW, bcrypt.gensalt(4)).decode()[3:],
+    "phc pbkdf2": f"$pbkdf2-sha256$i=1000,l=32${_ab64(SALT)}${_ab64(_pbkdf2('sha256', SALT))}",
+    "passlib pbkdf2": f"$pbkdf2-sha512$1000${_ab64(SALT)}${_ab64(_pbkdf2('sha512', SALT))}",
+    "passlib pbkdf2 sha1": f"$pbkdf2$1000${_ab64(SALT)}${_ab64(_pbkdf2('sha1', SALT))}",
+    "django pbkdf2": f"pbkdf2_sha256$1000$salty${_b64(_pbkdf2('sha256', b'salty'))}",
+    "werkzeug pbkdf2": f"pbkdf2:sha256:1000$salty${_pbkdf2('sha256', b'salty').hex()}",
+    "ldap pbkdf2": f"{{PBKDF2-SHA256}}1000${_ab64(SALT)}${_ab64(_pbkdf2('sha256', SALT))}",
+    "phc scrypt": f"$scrypt$ln=10,r=8,p=1${_ab64(SALT)}${_ab64(_scrypt(SALT, 32))}",
+    "django scrypt": f"scrypt$salty$1024$8$1${_b64(_scrypt(b'salty'))}",
+    "werkzeug scrypt": f"scrypt:1024:8:1$salty${_scrypt(b'salty').hex()}",
+    "ssha": "{SSHA}" + _b64(hashlib.sha1(RAW + SALT).digest() + SALT),
+    "ssha256": "{SSHA256}" + _b64(hashlib.sha256(RAW + SALT).digest() + SALT),
+    "ssha512": "{SSHA512}" + _b64(hashlib.sha512(RAW + SALT).digest() + SALT),
+    "argon2i": argon2.PasswordHasher(1, 512, 1, type=argon2.Type.I).hash(PASSWORD),
+    "argon2id": argon2.PasswordHasher(1, 512, 1).hash(PASSWORD),
+}
+
+
+@pytest.fixture(scope="module")
+def hashing() -> Hashing:
+    return Hashing(FairPool(threads=1))
+
+
+@pytest.mark.parametrize("stored", MADE.values(), ids=MADE.keys())
+async def test_imported_hashes_verify_and_are_replaced(hashing: Hashing, stored: str) -> None:
+    """A hash made elsewhere verifies, refuses another password, and comes back as ours."""
+    right = await hashing.verify("app", PASSWORD, stored)
+    wrong = await hashing.verify("app", PASSWORD + "!", stored)
+
+    assert right.ok
+    assert right.rehashed is not None
+    assert right.rehashed.startswith("$argon2id$v=19$m=19456,t=2,p=1$")
+    assert (await hashing.verify("app", PASSWORD, right.rehashed)).ok
+    assert not wrong.ok
+    assert wrong.rehashed is None
+    assert imported.supported(stored)
+
+
+async def test_firebase(hashing: Hashing) -> None:
+    """The example of Firebase's own scrypt repository verifies."""
+    stored = (
+        "$firebase-scrypt$ln=14,r=8,ss=Bw==,sk=jxspr8Ki0RYycVU8zykbdLGjFQ3McFUH0uiiTvC8pVMXAn210wjL"
+        "NmdZJzxUECKbm0QsEmYUSDzZvpjeJ9WmXA==$42xEC+ixf3L2lw==$lSrfV15cpx95/sZS2W9c9Kp6i/LVgQNDNC/qz"
+        "rCnh1SAyZvqmZqAjTdn3aoItz+VHjoZilo78198JAdRuid5lQ=="
+    )
+
+    assert (await hashing.verify("app", "user1password", stored)).ok
+    assert not (await hashing.verify("app", "user2password", stored)).ok
+
+
+@pytest.mark.parametrize(
+    "stored",
+    [
+        "",
+        "plain",
+        "$2b$31$" + "a" * 53,
+        "$pbkdf2-sha256$999999999$c2FsdA$aGFzaGhhc2hoYXNo",
+        "$scrypt$ln=30,r=8,p=1$c2FsdA$aGFzaGhhc2hoYXNoaGFzaA",
+        "scrypt:1000:8:1$s$" + "00" * 32,
+        "{SSHA}eA==",
+        "{MD5}eA==",
+        "$1$salt$hash",
+        "$firebase-scrypt$ln=40,r=8,ss=Bw==,sk=AAAA$AAAA$AAAA",
+        "pbkdf2:sha256:10$salt$zz",
+        "$2b$04$" + "€" * 53,
+    ],
+)
+async def test_hashes_that_cannot_be_are_refused(hashing: Hashing, stored: str) -> None:
+    """What is no hash, or would cost us too much, is refused at import and never verifies."""
+    assert not imported.supported(stored)
+    assert not (await hashing.verify("app", "x", stored)).ok
+
+
+async def test_no_prefix_is_enough_p1(hashing: Hashing) -> None:
+    """P1: every byte counts: 72 bytes of a longer password are not it, nor 256 of more."""
+    long = "0123456789" * 20
+    stored = await hashing.hash("app", long)
+
+    assert (await hashing.verify("app", long, stored)).ok
+    assert not (await hashing.verify("app", long[:72], stored)).ok
+    assert not (await hashing.verify("app", long + "0" * 100, await hashing.hash("app", long))).ok
+
+
+async def test_unicode_is_normalised_once_p2(hashing: Hashing) -> None:
+    """P2: the same word typed on two keyboards (composed and decomposed) is the same password;
+    spaces at its ends count."""
+    stored = await hashing.hash("app", "cafe\u0301 cre\u0300me ")
+
+    assert (await hashing.verify("app", "café crème ", stored)).ok
+    assert not (await hashing.verify("app", "café crème", stored)).ok
+    assert normalized("ﬁ") == "ﬁ"  # canonical composition only: no compatibility folding

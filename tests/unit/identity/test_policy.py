@@ -1,0 +1,118 @@
+"""Which passwords do, and which addresses."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from common.contracts.identity import SignUpClosed
+from common.contracts.tenancy import AppSettings
+from common.problems import Invalid
+from identity import addresses
+from identity.mail_templates import harmless, readable_on
+from identity.policy import COMMON, faults_of, told_of
+
+TOLD = ["blue shop", "blueshop", "ada.lovelace"]
+
+
+@given(st.text(min_size=8, max_size=60))
+def test_no_composition_rules_p2(password: str) -> None:
+    """P2: any characters do; only length, known lists and what is told of the person count."""
+    faults = faults_of(password, 8, TOLD)
+    known = password.lower() in COMMON or password.lower().strip("0123456789!?.*-_ ") in TOLD
+
+    assert bool(faults) == known
+
+
+def test_length_p1() -> None:
+    """P1: the least length is the application's; 64 characters always do; 256 bytes are the most."""
+    assert faults_of("xkcdq7 ", 8, []) != []
+    assert faults_of("xkcdq7 z", 8, []) == []
+    assert faults_of("xkcdq7 z", 15, []) != []
+    assert faults_of("ab cd ef " * 7, 8, []) == []
+    assert faults_of("é" * 128, 8, []) == []
+    assert faults_of("é" * 129, 8, []) != []
+
+
+@pytest.mark.parametrize(
+    "password", ["password", "PASSWORD", "iloveyou", "Blue Shop", "blueshop2024!", "ada.lovelace"]
+)
+def test_common_and_told_passwords_are_refused_p3(password: str) -> None:
+    """P3: the most common ones, the application's name, the local part of the address."""
+    assert faults_of(password, 8, TOLD)
+
+
+def test_common_list_is_long_enough_p3() -> None:
+    """P3: at least the 3,000 most common ones are known."""
+    assert len(COMMON) >= 3000
+
+
+def test_what_is_told_leaves_short_words_out() -> None:
+    """A name of three letters inside a password is chance."""
+    from common.contracts.tenancy import Tenant
+    from common.ids import new_id
+
+    app = Tenant(app_id=new_id(), slug="app", name="App", state="active", host="h", hosts=[],
+                 origin="https://h")  # fmt: skip
+    assert told_of(app, "bob@x.example.com", "Al") == ["bob@x.example.com"]
+
+
+@pytest.mark.parametrize(
+    ("email", "settings", "problem"),
+    [
+        ("a@example.com", {}, None),
+        ("a@example.com", {"signup_mode": "invite_only"}, SignUpClosed),
+        ("a@example.com", {"blocked_email_domains": ["example.com"]}, Invalid),
+        ("a@EU.Example.COM", {"blocked_email_domains": ["example.com"]}, Invalid),
+        ("a@notexample.com", {"blocked_email_domains": ["example.com"]}, None),
+        ("a@example.com.evil.org", {"blocked_email_domains": ["example.com"]}, None),
+        (
+            "a@example.com.evil.org",
+            {"signup_mode": "restricted", "allowed_email_domains": ["example.com"]},
+            Invalid,
+        ),
+        (
+            "a@bücher.example",
+            {"signup_mode": "restricted", "allowed_email_domains": ["xn--bcher-kva.example"]},
+            None,
+        ),
+        ("a@mailinator.com", {}, None),
+        ("a@x.mailinator.com", {"block_disposable_email": True}, Invalid),
+    ],
+)
+def test_addresses(email: str, settings: dict[str, object], problem: type | None) -> None:
+    """Domains match whole labels, upper and lower case alike, in A-labels."""
+    if problem is None:
+        addresses.allow(AppSettings(**settings), email)  # type: ignore[arg-type]
+    else:
+        with pytest.raises(problem):
+            addresses.allow(AppSettings(**settings), email)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("name", ["Ada", "Zoë O'Neil-Smith", "李小龍", "Dr. Grace Hopper"])
+def test_names_that_are_names(name: str) -> None:
+    """Names of people greet them."""
+    assert harmless(name) == name
+
+
+@pytest.mark.parametrize(
+    "name", ["http://x", "evil.com", "call 0800 1234", "a@b", "{{x}}", "<b>", "x" * 61, "www x"]
+)
+def test_names_that_are_advertisements(name: str) -> None:
+    """What could be a link, a number or markup greets nobody."""
+    assert harmless(name) == ""
+
+
+@given(st.integers(0, 0xFFFFFF))
+def test_text_on_any_brand_can_be_read(color: int) -> None:
+    """The button's label has a contrast of at least 4.5 on any brand colour (WCAG 1.4.3)."""
+    brand = f"#{color:06x}"
+
+    def luminance(text: str) -> float:
+        parts = [int(text[at : at + 2], 16) / 255 for at in (1, 3, 5)]
+        line = [p / 12.92 if p <= 0.04045 else ((p + 0.055) / 1.055) ** 2.4 for p in parts]
+        return 0.2126 * line[0] + 0.7152 * line[1] + 0.0722 * line[2]
+
+    light, dark = sorted((luminance(brand), luminance(readable_on(brand))), reverse=True)
+    assert (light + 0.05) / (dark + 0.05) >= 4.5
