@@ -38,6 +38,12 @@ compose-env: $(READY)  ## write .env with fresh secrets for docker compose
 nats-conf: $(READY)  ## write deploy/nats.conf: what each service may say on the bus
 	@.venv/bin/aero2 nats-conf
 
+events: $(READY)  ## write docs/events.md: the catalogue of audit events
+	@.venv/bin/aero2 audit events docs/events.md
+
+contracts: $(READY)  ## write the shapes of all contracts that a test compares with
+	@AERO2_WRITE_SNAPSHOT=1 $(PY) -m pytest tests/architecture/test_contract_shapes.py
+
 words: $(READY)  ## bring the pages' catalogues up to date with their texts
 	@pot=$$(mktemp) && .venv/bin/pybabel -q extract -F babel.cfg -k say -k N_ -k count:1,2 --no-location --sort-output -o $$pot . \
 	&& .venv/bin/pybabel -q update -i $$pot -d services/gateway/locales --no-fuzzy-matching --ignore-obsolete --ignore-pot-creation-date; rm -f $$pot
@@ -48,4 +54,4 @@ lock:            ## compile requirements.lock from pyproject.toml
 clean:           ## remove the environment and embedded data
 	@rm -rf .venv .aero2
 
-.PHONY: help setup up check format test bench bench-tenants compose-env nats-conf lock clean
+.PHONY: help setup up check format test bench bench-tenants compose-env nats-conf events contracts lock clean

@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from aero2 import migrate
+from aero2 import audit, migrate
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_show_locals=False)
 
@@ -43,6 +43,7 @@ def up(
 
 
 app.command("migrate")(migrate.command)
+app.add_typer(audit.app, name="audit")
 
 
 @app.command("owner-link")

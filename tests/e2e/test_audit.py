@@ -1,0 +1,151 @@
+"""The audit log over HTTP, on the running product: read, exported, verified, followed."""
+
+from __future__ import annotations
+
+import asyncio
+import csv
+import io
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import httpx
+from tests.system import PASSWORD, System, fresh_email
+
+
+async def signed_up(system: System) -> tuple[str, str]:
+    """A fresh user of the demo: id and address."""
+    email = fresh_email()
+    async with system.browser() as ada:
+        await ada.sign_up(email, PASSWORD)
+        me = await ada.http.get("/api/auth/session")
+    user_id: str = me.json()["user_id"]
+    return user_id, email
+
+
+async def test_what_a_user_did_can_be_read(system: System) -> None:
+    """Listed by user and by type, counted, one by one, with the address."""
+    user_id, email = await signed_up(system)
+    async with system.backend() as api:
+        page = (await api.get("/api/audit", params={"user_id": user_id})).json()
+        types = {row["event_type"] for row in page["audit_logs"]}
+        assert {"user_created", "login"} <= types
+        login = next(row for row in page["audit_logs"] if row["event_type"] == "login")
+        assert login["user_email"] == email
+        assert login["ip_address"] == "127.0.0.1"
+        assert (await api.get(f"/api/audit/{login['id']}")).json() == login
+        assert (await api.get(f"/api/users/{user_id}/audit")).json() == page
+        counts = (await api.get("/api/audit/events")).json()["event_types"]
+        assert next(c["count"] for c in counts if c["event_type"] == "login") >= 1
+        one = (await api.get("/api/audit", params={"event_type": "login", "limit": 1})).json()
+        assert len(one["audit_logs"]) == 1
+
+
+async def test_nobody_else_reads_it(system: System) -> None:
+    """No credentials, a publishable key, a user without the right, the dashboard's host."""
+    async with system.browser() as ada:
+        await ada.sign_up(fresh_email(), PASSWORD)
+        for path in ("/api/audit", "/api/audit/export", "/api/audit/stream", "/api/audit/events"):
+            assert (await ada.http.get(path)).status_code == 403, path
+    async with system.http() as nobody:
+        assert (await nobody.get("/api/audit")).status_code == 401
+        key = {"authorization": f"Bearer {system.demo['publishable_key']}"}
+        assert (await nobody.get("/api/audit", headers=key)).status_code == 401
+    secret = {"authorization": f"Bearer {system.demo['secret_key']}"}
+    async with system.http("dashboard") as elsewhere:
+        assert (await elsewhere.get("/api/audit", headers=secret)).status_code == 404
+
+
+async def test_bad_filters_are_named(system: System) -> None:
+    """422 with the field, never a 500."""
+    bad = {
+        "user_id": "x",
+        "limit": "0",
+        "start_date": "yesterday",
+        "end_date": "2026-01-01",
+        "cursor": "forged",
+    }
+    async with system.backend() as api:
+        for name, value in bad.items():
+            answer = await api.get("/api/audit", params={name: value})
+            assert answer.status_code in (400, 422), (name, answer.text)
+            assert value not in answer.text or name == "limit"
+        assert (await api.get("/api/audit/not-an-id")).status_code == 422
+        assert (await api.get("/api/audit/01900000-0000-7000-8000-000000000001")).status_code == 404
+
+
+async def test_an_export_verifies_without_the_platform(system: System, tmp_path: Path) -> None:
+    """What `aero2 audit verify` says of the real log, and of one that was tampered with."""
+    await signed_up(system)
+    async with system.backend() as api:
+        exported = await api.get("/api/audit/export")
+        heads = await api.get("/api/audit/checkpoints", params={"limit": 1000})
+    export, checkpoints = tmp_path / "audit.ndjson", tmp_path / "checkpoints.json"
+    export.write_bytes(exported.content)
+    checkpoints.write_bytes(heads.content)
+    assert exported.headers["content-type"] == "application/x-ndjson"
+    assert heads.json()["checkpoints"]
+
+    async def verify() -> tuple[int, str]:
+        command = [sys.executable, "-m", "aero2", "audit", "verify", str(export)]
+        command += ["--checkpoints", str(checkpoints)]
+        done = await asyncio.to_thread(subprocess.run, command, capture_output=True, text=True)
+        return done.returncode, done.stdout + done.stderr
+
+    code, said = await verify()
+    assert code == 0, said
+    assert "Intact" in said
+    lines = exported.text.splitlines()
+    export.write_text("\n".join([*lines[:1], *lines[2:]]) + "\n")
+    code, said = await verify()
+    assert code == 1
+    assert "events 2 to 2 are missing" in said
+
+
+async def test_the_log_as_a_table(system: System) -> None:
+    """CSV with a header, one row an event, as a download."""
+    async with system.backend() as api:
+        answer = await api.get("/api/audit/export", params={"format": "csv", "event_type": "login"})
+        page = (await api.get("/api/audit", params={"event_type": "login", "limit": 100})).json()
+    rows = list(csv.DictReader(io.StringIO(answer.text)))
+
+    assert answer.headers["content-disposition"] == 'attachment; filename="audit.csv"'
+    assert {row["id"] for row in page["audit_logs"]} <= {row["id"] for row in rows}
+
+
+async def following(api: httpx.AsyncClient, until: str, **headers: str) -> list[dict[str, str]]:
+    """Server-sent events until one of a type came."""
+    found: list[dict[str, str]] = []
+    async with api.stream("GET", "/api/audit/stream", headers=headers, timeout=20) as answer:
+        assert answer.status_code == 200
+        assert answer.headers["content-type"].startswith("text/event-stream")
+        event: dict[str, str] = {}
+        async for line in answer.aiter_lines():
+            name, _, value = line.partition(": ")
+            if line == "" and "data" in event:
+                found.append(event)
+                if event["event"] == until:
+                    return found
+                event = {}
+            elif name in ("id", "event", "data"):
+                event[name] = value
+    raise AssertionError(f"ended with {found}")
+
+
+async def test_the_log_can_be_followed(system: System) -> None:
+    """An event is there as it happens, and after a break nothing is missing."""
+    async with system.backend() as api:
+        watching = asyncio.create_task(following(api, "login"))
+        await asyncio.sleep(0.5)
+        user_id, _ = await signed_up(system)
+        seen = await asyncio.wait_for(watching, 20)
+        assert json.loads(seen[-1]["data"])["user_id"] == user_id
+
+        other, _ = await signed_up(system)  # nobody is watching
+        again = await following(api, "login", **{"last-event-id": seen[-1]["id"]})
+        assert json.loads(again[-1]["data"])["user_id"] == other
+        assert seen[-1]["id"] not in [event["id"] for event in again]
+
+        forged = await api.get("/api/audit/stream", headers={"last-event-id": "12"})
+        assert forged.status_code == 400
