@@ -21,6 +21,14 @@ def free_port() -> int:
         return port
 
 
+def environment() -> dict[str, str]:
+    """What lets any Python of this version find our code and packages."""
+    return os.environ | {
+        "PYTHONPATH": os.pathsep.join(path for path in sys.path if path),
+        "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}",
+    }
+
+
 @dataclass
 class Instance:
     """`before` comes before the command: another account, for example."""
@@ -29,6 +37,8 @@ class Instance:
     port: int = field(default_factory=free_port)
     domain: str = "localhost"
     before: list[str] = field(default_factory=list)
+    python: str = sys.executable
+    more: list[str] = field(default_factory=list)
     process: subprocess.Popen[str] | None = None
     began: float = 0.0
 
@@ -43,9 +53,9 @@ class Instance:
     def start(self) -> Instance:
         self.summary_file.unlink(missing_ok=True)
         self.began = time.monotonic()
-        command = [*self.before, sys.executable, "-m", "aero2", "up", "--port", str(self.port)]
+        command = [*self.before, self.python, "-m", "aero2", "up", "--port", str(self.port)]
         command += ["--data-dir", str(self.folder), "--summary-file", str(self.summary_file)]
-        command += ["--domain", self.domain]
+        command += ["--domain", self.domain, *self.more]
         with self.log.open("a") as output:
             self.process = subprocess.Popen(
                 command,
@@ -53,7 +63,7 @@ class Instance:
                 stderr=output,
                 text=True,
                 start_new_session=True,
-                env=os.environ | {"PYTHONPATH": os.pathsep.join(p for p in sys.path if p)},
+                env=environment(),
             )
         return self
 

@@ -18,7 +18,8 @@ from typing import Any
 import httpx
 import psutil
 import pytest
-from tests.up.instance import Instance, free_port
+from tests.up.browser import browser, sign_in
+from tests.up.instance import Instance, environment, free_port
 
 KEYS = {"dashboard_url", "owner_link", "mail_url", "domain", "demo"}
 DEMO_KEYS = {"slug", "host", "url", "app_id", "publishable_key", "secret_key"}
@@ -51,25 +52,20 @@ def shared(make: Make) -> Instance:
     return instance
 
 
-def host_of(url: str) -> dict[str, str]:
-    return {"Host": url.split("/")[2]}
+def get(url: str) -> httpx.Response:
+    with browser() as client:
+        return client.get(url)
 
 
-def get(instance: Instance, url: str, **more: Any) -> httpx.Response:
-    """GET an address of the instance: its names need not resolve here."""
-    path = "/" + url.split("/", 3)[3] if url.count("/") > 2 else "/"
-    headers = host_of(url) | more.pop("headers", {})
-    return httpx.get(f"http://127.0.0.1:{instance.port}{path}", headers=headers, **more)
-
-
-def token(instance: Instance, summary: dict[str, Any]) -> httpx.Response:
-    demo = summary["demo"]
-    return httpx.post(
-        f"http://127.0.0.1:{instance.port}/oauth2/token",
-        headers=host_of(demo["url"]),
-        auth=(demo["client_id"], demo["client_secret"]),
-        data={"grant_type": "client_credentials"},
-    )
+def token(summary: dict[str, Any], **other: str) -> httpx.Response:
+    """A token for the demo client itself."""
+    demo = summary["demo"] | other
+    with browser() as client:
+        return client.post(
+            f"{demo['url']}/oauth2/token",
+            auth=(demo["client_id"], demo["client_secret"]),
+            data={"grant_type": "client_credentials"},
+        )
 
 
 def test_the_summary_is_what_it_says(shared: Instance) -> None:
@@ -86,9 +82,9 @@ def test_the_summary_is_what_it_says(shared: Instance) -> None:
     assert demo["publishable_key"].startswith("pk_")
     assert demo["secret_key"].startswith("sk_")
     assert stat.S_IMODE(shared.summary_file.stat().st_mode) == 0o600
-    discovery = get(shared, f"{demo['url']}/.well-known/openid-configuration")
+    discovery = get(f"{demo['url']}/.well-known/openid-configuration")
     assert discovery.json()["issuer"] == demo["url"]
-    assert get(shared, summary["owner_link"]).status_code == 200
+    assert get(summary["owner_link"]).status_code == 200
     assert httpx.get(f"{summary['mail_url']}/api/mails").status_code == 200
 
 
@@ -110,7 +106,7 @@ def test_what_is_printed_works_when_pasted(shared: Instance) -> None:
         [sys.executable, "-m", "uvicorn", "main:app", "--port", str(port)], cwd=main.parent
     )
     try:
-        bearer = token(shared, shared.ready()).json()["access_token"]
+        bearer = token(shared.ready()).json()["access_token"]
         url = f"http://127.0.0.1:{port}/hello"
         with httpx.Client(transport=httpx.HTTPTransport(retries=8)) as client:
             greeted = client.get(url, headers={"Authorization": f"Bearer {bearer}"})
@@ -124,6 +120,19 @@ def test_what_is_printed_works_when_pasted(shared: Instance) -> None:
     assert stranger.status_code in (401, 403)
 
 
+def test_the_demo_user_signs_in(shared: Instance) -> None:
+    """The address and password that are printed open the hosted sign-in page."""
+    found = re.search(r"^Demo user +(\S+) +password (\S+)$", shared.log.read_text(), re.M)
+    assert found is not None
+    with browser() as client:
+        after = sign_in(client, shared.ready()["demo"]["url"], *found.groups())
+        session = client.get(f"{shared.ready()['demo']['url']}/api/auth/session")
+
+    assert after.status_code == 200
+    assert session.status_code == 200, session.text
+    assert found.group(1) in session.text
+
+
 def test_a_second_one_on_the_folder_is_a_sentence(shared: Instance) -> None:
     """Exit 1, one sentence, no traceback; the first goes on."""
     second = Instance(shared.folder)
@@ -132,7 +141,7 @@ def test_a_second_one_on_the_folder_is_a_sentence(shared: Instance) -> None:
     assert "already running on the data folder" in said
     assert shared.process is not None
     assert shared.process.poll() is None
-    assert token(shared, shared.ready()).status_code == 200
+    assert token(shared.ready()).status_code == 200
 
 
 def test_a_second_one_on_the_port_is_a_sentence(shared: Instance, tmp_path: Path) -> None:
@@ -157,7 +166,7 @@ def refused(instance: Instance) -> str:
         capture_output=True,
         text=True,
         timeout=60,
-        env=os.environ | {"PYTHONPATH": os.pathsep.join(p for p in sys.path if p)},
+        env=environment(),
     )
     assert ran.returncode == 1, ran.stdout + ran.stderr
     assert "Traceback" not in ran.stdout + ran.stderr
@@ -173,12 +182,11 @@ def test_two_side_by_side(shared: Instance, make: Make) -> None:
 
     assert theirs["demo"]["host"] == f"demo.id.example.com:{other.port}"
     assert theirs["demo"]["secret_key"] != mine["demo"]["secret_key"]
-    assert token(other, theirs).status_code == 200
-    assert token(shared, mine).status_code == 200
-    foreign = theirs | {"demo": theirs["demo"] | {"url": mine["demo"]["url"]}}
-    assert token(shared, foreign).status_code == 401
+    assert token(theirs).status_code == 200
+    assert token(mine).status_code == 200
+    assert token(theirs, url=mine["demo"]["url"]).status_code == 401
     assert other.stop() < 5.5
-    assert token(shared, mine).status_code == 200
+    assert token(mine).status_code == 200
 
 
 def test_stop_and_start_again(make: Make) -> None:
@@ -198,7 +206,7 @@ def test_stop_and_start_again(make: Make) -> None:
 
     assert second["demo"] == first["demo"]
     assert second["owner_link"] != first["owner_link"]
-    assert token(instance, second).status_code == 200
+    assert token(second).status_code == 200
     assert ready < 10
     instance.stop()
 
@@ -214,7 +222,7 @@ def test_kill_9_blocks_nothing(make: Make) -> None:
     second = instance.start().ready()
 
     assert second["demo"] == first["demo"]
-    assert token(instance, second).status_code == 200
+    assert token(second).status_code == 200
     instance.stop()
 
 
@@ -225,9 +233,7 @@ def test_a_killed_service_comes_back(make: Make) -> None:
     killed = instance.children()["oidc"]
     os.kill(killed, signal.SIGKILL)
     ends = time.monotonic() + 20
-    while (answer := token(instance, summary)).status_code != 200 or (
-        instance.children()["oidc"] == killed
-    ):
+    while (answer := token(summary)).status_code != 200 or (instance.children()["oidc"] == killed):
         assert answer.status_code in (200, 503), answer.text
         assert time.monotonic() < ends
         time.sleep(0.1)
@@ -243,17 +249,27 @@ def test_as_an_ordinary_user(make: Make) -> None:
     if shutil.which("setpriv") is None:
         pytest.skip("setpriv is not installed")
     before = ["setpriv", f"--reuid={nobody.pw_uid}", f"--regid={nobody.pw_gid}", "--clear-groups"]
-    readable = subprocess.run([*before, sys.executable, "-c", "import aero2"], capture_output=True)
-    if readable.returncode != 0:
-        pytest.skip("this checkout or its Python lies in a folder that only root may enter")
-    instance = make("ordinary", before=[*before, "env", "HOME=/nonexistent"])
-    for place in (instance.folder.parent, *instance.folder.parents[1:3]):
-        if (place.stat().st_uid == 0 and "pytest" in place.name) or place == instance.folder.parent:
+    before += ["env", "HOME=/nonexistent"]
+    instance = make("ordinary", before=before, python=usable_by(before))
+    for place in [instance.folder.parent, *instance.folder.parents[1:3]]:
+        if "pytest" in place.name or place == instance.folder.parent:
             place.chmod(0o755)
     os.chown(instance.folder.parent, nobody.pw_uid, nobody.pw_gid)
     summary = instance.start().ready()
 
-    assert token(instance, summary).status_code == 200
+    assert token(summary).status_code == 200
     owners = {psutil.Process(pid).uids().real for pid in instance.children().values()}
     assert owners == {nobody.pw_uid}
     assert instance.stop() < 5.5
+
+
+def usable_by(before: list[str]) -> str:
+    """A Python that the account may run, with our packages."""
+    for python in (sys.executable, "/usr/bin/python3"):
+        asked = [*before, python, "-c", "import gateway.__main__, aero2.up"]
+        try:
+            if subprocess.run(asked, capture_output=True, env=environment()).returncode == 0:
+                return python
+        except OSError:
+            continue
+    pytest.skip("this checkout and every Python lie where only root may enter")

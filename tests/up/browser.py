@@ -1,0 +1,52 @@
+"""A browser as far as forms go: follows redirects, keeps cookies, fills in what a page offers."""
+
+from __future__ import annotations
+
+from html.parser import HTMLParser
+from typing import Any
+
+import httpx
+
+
+class Loopback(httpx.HTTPTransport):
+    """Every name is this machine, as `*.localhost` is to a browser; Host stays what was asked."""
+
+    def handle_request(self, request: httpx.Request) -> httpx.Response:
+        request.url = request.url.copy_with(host="127.0.0.1")
+        return super().handle_request(request)
+
+
+def browser(**more: Any) -> httpx.Client:
+    return httpx.Client(transport=Loopback(), timeout=15, **more)
+
+
+class _Forms(HTMLParser):
+    def __init__(self) -> None:
+        super().__init__()
+        self.forms: list[dict[str, Any]] = []
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        given = dict(attrs)
+        if tag == "form":
+            self.forms.append({"action": given.get("action") or "", "fields": {}})
+        elif tag == "input" and self.forms and given.get("name"):
+            self.forms[-1]["fields"][given["name"]] = given.get("value") or ""
+
+
+def submit(client: httpx.Client, page: httpx.Response, **filled: str) -> httpx.Response:
+    """Send the page's form that has these fields, with its hidden ones."""
+    parser = _Forms()
+    parser.feed(page.text)
+    fitting = [form for form in parser.forms if filled.keys() <= form["fields"].keys()]
+    assert fitting, f"{page.url} has no form with {sorted(filled)}: {page.text[:2000]}"
+    target = page.url.join(fitting[0]["action"])
+    origin = f"{page.url.scheme}://{page.url.netloc.decode()}"
+    return client.post(target, data=fitting[0]["fields"] | filled, headers={"Origin": origin})
+
+
+def sign_in(client: httpx.Client, url: str, email: str, password: str) -> httpx.Response:
+    """Through the hosted pages: address, then password. The page that follows."""
+    client.follow_redirects = True
+    page = client.get(f"{url}/login")
+    page = submit(client, page, email=email)
+    return submit(client, page, password=password)
