@@ -12,8 +12,12 @@ class Loopback(httpx.HTTPTransport):
     """Every name is this machine, as `*.localhost` is to a browser; Host stays what was asked."""
 
     def handle_request(self, request: httpx.Request) -> httpx.Response:
-        request.url = request.url.copy_with(host="127.0.0.1")
-        return super().handle_request(request)
+        asked = request.url
+        request.url = asked.copy_with(host="127.0.0.1")
+        try:
+            return super().handle_request(request)
+        finally:
+            request.url = asked
 
 
 def browser(**more: Any) -> httpx.Client:
