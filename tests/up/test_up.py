@@ -10,6 +10,7 @@ import signal
 import stat
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -25,6 +26,9 @@ KEYS = {"dashboard_url", "owner_link", "mail_url", "domain", "demo"}
 DEMO_KEYS = {"slug", "host", "url", "app_id", "publishable_key", "secret_key"}
 DEMO_KEYS |= {"client_id", "client_secret"}
 Make = Callable[..., Instance]
+
+STOP = 6.5
+"""Seconds: five, and what a busy machine needs to notice."""
 
 pytestmark = pytest.mark.timeout(240)
 
@@ -185,7 +189,7 @@ def test_two_side_by_side(shared: Instance, make: Make) -> None:
     assert token(theirs).status_code == 200
     assert token(mine).status_code == 200
     assert token(theirs, url=mine["demo"]["url"]).status_code == 401
-    assert other.stop() < 5.5
+    assert other.stop() < STOP
     assert token(mine).status_code == 200
 
 
@@ -198,7 +202,7 @@ def test_stop_and_start_again(make: Make) -> None:
     took = instance.stop()
     assert instance.process is not None
     assert instance.process.returncode == 0
-    assert took < 5.5
+    assert took < STOP
     assert not [pid for pid in pids if psutil.pid_exists(pid)]
 
     second = instance.start().ready()
@@ -243,24 +247,27 @@ def test_a_killed_service_comes_back(make: Make) -> None:
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root can become somebody else")
-def test_as_an_ordinary_user(make: Make) -> None:
+def test_as_an_ordinary_user() -> None:
     """Nothing needs root: the same start under an account without rights."""
     nobody = pwd.getpwnam("nobody")
     if shutil.which("setpriv") is None:
         pytest.skip("setpriv is not installed")
     before = ["setpriv", f"--reuid={nobody.pw_uid}", f"--regid={nobody.pw_gid}", "--clear-groups"]
     before += ["env", "HOME=/nonexistent"]
-    instance = make("ordinary", before=before, python=usable_by(before))
-    for place in [instance.folder.parent, *instance.folder.parents[1:3]]:
-        if "pytest" in place.name or place == instance.folder.parent:
-            place.chmod(0o755)
-    os.chown(instance.folder.parent, nobody.pw_uid, nobody.pw_gid)
-    summary = instance.start().ready()
-
-    assert token(summary).status_code == 200
-    owners = {psutil.Process(pid).uids().real for pid in instance.children().values()}
-    assert owners == {nobody.pw_uid}
-    assert instance.stop() < 5.5
+    # Not under pytest's own folder: that one is closed to everybody else.
+    own = Path(tempfile.mkdtemp(prefix="aero2-ordinary-"))
+    os.chown(own, nobody.pw_uid, nobody.pw_gid)
+    instance = Instance(own / "data", before=before, python=usable_by(before))
+    try:
+        summary = instance.start().ready()
+        assert token(summary).status_code == 200
+        owners = {psutil.Process(pid).uids().real for pid in instance.children().values()}
+        assert owners == {nobody.pw_uid}
+        assert instance.stop() < STOP
+    finally:
+        if instance.process is not None:
+            instance.stop(signal.SIGKILL)
+        shutil.rmtree(own, ignore_errors=True)
 
 
 def usable_by(before: list[str]) -> str:
