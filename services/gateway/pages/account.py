@@ -58,6 +58,11 @@ async def me_of(visit: Visit, signed: Signed) -> Me:
     return await visit.gateway.bus.call(visit.context(signed.caller), GetMe())
 
 
+async def home(visit: Visit, fields: Fields) -> Response:
+    """GET /"""
+    return go("/account")
+
+
 async def profile(visit: Visit, fields: Fields, signed: Signed) -> Response:
     """GET /account"""
     page = open_page(visit, signed)
@@ -203,6 +208,7 @@ async def delete(visit: Visit, fields: Fields, signed: Signed) -> Response:
 
 
 ROUTES = [
+    shown("/", home),
     shown("/account", own(profile)),
     sent("/account", own(save)),
     shown("/account/email", own(email)),

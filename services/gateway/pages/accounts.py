@@ -36,7 +36,7 @@ async def choose(visit: Visit, fields: Fields) -> Response:
         raise BadRequest("this browser has no such account")
     if pending := fields.given("request"):
         return go(at("/oauth2/authorize/resume", request=pending, selected="1"))
-    return go(destination(visit, fields))
+    return go(destination(fields))
 
 
 ROUTES = [shown("/accounts", show), sent("/accounts", choose)]

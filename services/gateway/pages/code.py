@@ -90,7 +90,7 @@ async def link(visit: Visit, fields: Fields) -> Response:
 
 
 async def follow(visit: Visit, fields: Fields) -> Response:
-    """POST /login/link"""
+    """POST /login/link: on to where the visitor was going when he asked for it"""
     page = open_page(visit)
     try:
         asked = SignInWithLink(
@@ -108,7 +108,7 @@ async def follow(visit: Visit, fields: Fields) -> Response:
         )
     except (LinkSpent, ValidationError):
         return spent(page, at("/login"), page.say("Sign in"))
-    return await begun(visit, fields, signed)
+    return await begun(visit, trail.read(visit).going(), signed)
 
 
 def spent(page: Page, link: str, button: str) -> Response:

@@ -64,8 +64,8 @@ def _page(page: Page, status: int, heading: str, says: str, detail: str = "") ->
         says=says,
         detail=detail,
         reference=page.visit.trace[3:35],
-        link="/" if page.app.is_dashboard else "/account",
-        button=page.say("Start page") if page.app.is_dashboard else page.say("Your account"),
+        link="/account",
+        button=page.say("Your account"),
     )
 
 

@@ -86,7 +86,7 @@ async def accept(visit: Visit, fields: Fields, signed: Signed) -> Response:
     return page.close(
         page.say("You are a member of %(name)s", name=joined.name),
         page.say("You can close this page or go on."),
-        link="/" if visit.app.is_dashboard else "/account",
+        link="/account",
         button=page.say("Continue"),
         primary=True,
     )

@@ -27,8 +27,7 @@ async def ask(visit: Visit, fields: Fields) -> Response:
 def _confirm(
     page: Page, action: str, carried: dict[str, str | None], client: str | None
 ) -> Response:
-    stay = "/" if page.app.is_dashboard else "/account"
-    return page.show("logout.html", action=action, carried=carried, client=client, stay=stay)
+    return page.show("logout.html", action=action, carried=carried, client=client)
 
 
 async def leave(visit: Visit, fields: Fields) -> Response:

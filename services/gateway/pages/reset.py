@@ -42,7 +42,7 @@ async def send(visit: Visit, fields: Fields) -> Response:
     except (Problem, ValidationError) as error:
         errors = errors_of(page.language, error)
         return _ask(page, fields, errors=errors, values={"email": email})
-    trail.mailed(visit, email, flow)
+    trail.mailed(visit, email, flow, carried(fields))
     return go(at("/reset/code", **carried(fields)))
 
 
@@ -86,7 +86,7 @@ async def finish(visit: Visit, fields: Fields) -> Response:
         return spent(page, "/reset", page.say("Send a new link"))
     except (Problem, ValidationError) as error:
         return _choose(page, fields, errors_of(page.language, error))
-    return await begun(visit, fields, signed)
+    return await begun(visit, trail.read(visit).going() if token else fields, signed)
 
 
 ROUTES = [

@@ -38,11 +38,11 @@ def carried(fields: Fields) -> dict[str, str | None]:
     return {"request": fields.given("request"), "return_to": fields.given("return_to")}
 
 
-def destination(visit: Visit, fields: Fields) -> str:
+def destination(fields: Fields) -> str:
     """Where whoever has signed in goes on."""
     if pending := fields.given("request"):
         return at("/oauth2/authorize/resume", request=pending)
-    return local(fields.given("return_to"), "/" if visit.app.is_dashboard else "/account")
+    return local(fields.given("return_to"), "/account")
 
 
 async def begun(visit: Visit, fields: Fields, signed: SignedInSession) -> Response:
@@ -51,14 +51,14 @@ async def begun(visit: Visit, fields: Fields, signed: SignedInSession) -> Respon
     trail.forget(visit)
     if signed.must_change_password:
         return go("/account/password")
-    return go(destination(visit, fields))
+    return go(destination(fields))
 
 
 async def address(visit: Visit, fields: Fields) -> Response:
     """GET /login"""
     page = open_page(visit, await session_of(visit), away="request" in fields)
     if page.signed and not {"request", "again", "add", "email"} & set(fields):
-        return go(destination(visit, fields))
+        return go(destination(fields))
     hint = fields.given("email") or fields.given("login_hint") or trail.read(visit).email
     return _ask_address(page, fields, values={"email": hint})
 
@@ -158,7 +158,7 @@ async def send_code(visit: Visit, fields: Fields) -> Response:
     except (Problem, ValidationError) as error:
         errors = errors_of(page.language, error)
         return _ask_address(page, fields, errors=errors, values={"email": email})
-    trail.mailed(visit, email, flow)
+    trail.mailed(visit, email, flow, carried(fields))
     return go(at("/login/code", **carried(fields)))
 
 

@@ -92,7 +92,7 @@ async def begin(visit: Visit, fields: Fields) -> Response:
         values = {"email": email, "name": name or ""}
         errors = errors_of(page.language, error)
         return _sign_up(page, fields, errors=errors, values=values)
-    trail.mailed(visit, email, flow, signing_up=True)
+    trail.mailed(visit, email, flow, carried(fields), signing_up=True)
     return go(at("/login/code", **carried(fields)))
 
 

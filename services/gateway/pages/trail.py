@@ -22,7 +22,8 @@ LIFE: Final = 3600
 class Trail(BaseModel):
     """`flow` is that of the mail sent last; `ends` and `again` are when its code expires and when
     another may be asked for, in epoch seconds. `client` is the name of who sent the visitor, as
-    long as `request` is the one that is pending."""
+    long as `request` is the one that is pending; `onward` is where the visitor was going when the
+    mail was asked for, so that its link leads there too."""
 
     email: str = Field(default="", max_length=254)
     flow: str = Field(default="", max_length=40)
@@ -31,10 +32,14 @@ class Trail(BaseModel):
     again: int = 0
     client: str = Field(default="", max_length=200)
     request: str = Field(default="", max_length=200)
+    onward: dict[str, str | None] = Field(default={}, max_length=2)
 
     def code_times(self) -> dict[str, Any]:
         now = int(time.time())
         return {"ends_in": max(0, self.ends - now), "resend_in": max(0, self.again - now)}
+
+    def going(self) -> Fields:
+        return Fields({name: value for name, value in self.onward.items() if value})
 
     def client_of(self, fields: Fields) -> str | None:
         """Who sent the visitor, where that is known of this very request."""
@@ -63,13 +68,21 @@ def write(visit: Visit, **changes: Any) -> Trail:
     return trail
 
 
-def mailed(visit: Visit, email: str, flow: Flow, *, signing_up: bool = False) -> Trail:
+def mailed(
+    visit: Visit,
+    email: str,
+    flow: Flow,
+    onward: dict[str, str | None] | None = None,
+    *,
+    signing_up: bool = False,
+) -> Trail:
     """A code is on its way to `email`."""
     return write(
         visit,
         email=email,
         flow=flow.flow,
         signing_up=signing_up,
+        onward={name: value for name, value in (onward or {}).items() if value},
         ends=int(flow.expires_at.timestamp()),
         again=int(time.time()) + flow.resend_after,
     )

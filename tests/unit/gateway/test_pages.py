@@ -272,6 +272,19 @@ async def test_a_pending_request_is_carried(http: httpx.AsyncClient, people: Peo
     assert last.headers["location"] == "/oauth2/authorize/resume?request=r1"
 
 
+async def test_a_link_goes_on_with_the_pending_request(
+    http: httpx.AsyncClient, people: People
+) -> None:
+    """What was pending when the mail was asked for; the link itself cannot name another place."""
+    await post(http, "/login", email=EMAIL, request="r1")
+    await post(http, "/login/code/send", "/login/password", email=EMAIL, request="r1")
+    where = f"/login/link?token={LINK}&return_to=/elsewhere"
+
+    done = await post(http, "/login/link", where, token=LINK)
+
+    assert done.headers["location"] == "/oauth2/authorize/resume?request=r1"
+
+
 async def test_the_name_of_a_client_is_not_taken_from_the_address(
     http: httpx.AsyncClient, people: People
 ) -> None:
