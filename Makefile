@@ -46,7 +46,8 @@ contracts: $(READY)  ## write the shapes of all contracts that a test compares w
 
 words: $(READY)  ## bring the pages' catalogues up to date with their texts
 	@pot=$$(mktemp) && .venv/bin/pybabel -q extract -F babel.cfg -k say -k N_ -k count:1,2 --no-location --sort-output -o $$pot . \
-	&& .venv/bin/pybabel -q update -i $$pot -d services/gateway/locales --no-fuzzy-matching --ignore-obsolete --ignore-pot-creation-date; rm -f $$pot
+	&& .venv/bin/pybabel -q update -i $$pot -d services/gateway/locales --no-fuzzy-matching --ignore-obsolete \
+	&& sed -i -E '/^"(Report-Msgid|POT-Creation|PO-Revision|Last-Translator|Language-Team|Generated)/d' services/gateway/locales/*/LC_MESSAGES/messages.po; rm -f $$pot
 
 lock:            ## compile requirements.lock from pyproject.toml
 	@$(UV) pip compile -q --universal --python-version 3.11 --generate-hashes --no-header --no-annotate --group test pyproject.toml -o requirements.lock
