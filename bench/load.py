@@ -58,7 +58,7 @@ def wrk(shot: Shot, seconds: float, connections: int = CONNECTIONS) -> Result:
             "BODY": shot.body or "",
             "POOL": pool.name if shot.pool else "",
         }
-        command = ["wrk", "-t1", f"-c{connections}", f"-d{seconds:g}s", "--timeout=5s"]
+        command = ["wrk", "-t1", f"-c{connections}", f"-d{max(1, round(seconds))}s", "--timeout=5s"]
         done = subprocess.run(
             [*command, "-s", str(LUA / shot.script), shot.url],
             env=environment,
