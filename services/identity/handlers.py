@@ -17,6 +17,7 @@ from identity import (
     sessions,
     sign_up,
     templates,
+    transfer,
     users,
 )
 
@@ -60,6 +61,8 @@ HANDLERS: dict[type[Request[Any]], Handler] = {
     asked.EnableUser: users.enable,
     asked.ForceReset: users.force_reset,
     asked.UnlockUser: users.unlock,
+    asked.ImportUsers: transfer.take,
+    asked.ExportUsers: transfer.give,
     asked.InviteUser: invitations.invite,
     asked.ListInvitations: invitations.page,
     asked.ResendInvitation: invitations.resend,

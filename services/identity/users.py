@@ -40,6 +40,7 @@ from common.ids import new_id
 from identity import flows, guard, metadata, passwords, policy, signing
 from identity.deps import Deps
 from identity.queries import accounts, users
+from identity.transfer import fitting
 
 
 async def create(deps: Deps, ctx: Context, asked: CreateUser) -> User:
@@ -96,7 +97,8 @@ async def page(deps: Deps, ctx: Context, asked: ListUsers) -> Users:
             before_id=id,
             limit=asked.limit + 1,
         )
-    rows, more = found[: asked.limit], len(found) > asked.limit
+    rows = fitting(found[: asked.limit])
+    more = len(rows) < len(found)
     next = deps.cursors.make(ctx.app_id, kind, rows[-1].created_at, rows[-1].id) if more else None
     return Users(users=rows, next=next)
 

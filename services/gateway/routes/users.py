@@ -8,14 +8,17 @@ from fastapi import APIRouter, Query
 
 from common.contracts.base import Done, Id, Page
 from common.contracts.identity import (
+    Arrivals,
     CreateUser,
     DeleteUser,
     DisableUser,
     Email,
     EnableUser,
+    ExportUsers,
     FindUser,
     ForceReset,
     GetUser,
+    ImportUsers,
     Invitation,
     Invitations,
     InviteUser,
@@ -28,6 +31,7 @@ from common.contracts.identity import (
     RevokeUserSession,
     RevokeUserSessions,
     Sessions,
+    TransferredUsers,
     UnlockUser,
     UpdateUser,
     User,
@@ -49,6 +53,21 @@ async def list_(page: Annotated[ListUsers, Query()], ctx: Acting, bus: TheBus) -
 async def create(new: CreateUser, ctx: Acting, bus: TheBus) -> User:
     """With or without address and password. Needs `users:write`."""
     return await bus.call(ctx, new)
+
+
+@router.post("/import", summary="Import users")
+async def import_(users: ImportUsers, ctx: Acting, bus: TheBus) -> Arrivals:
+    """Up to 500 at once, with hashes made elsewhere; `aero2 users import` sends whole files. Needs
+    `users:write`."""
+    return await bus.call(ctx, users)
+
+
+@router.get("/export", response_model_exclude_none=True, summary="Export users")
+async def export(
+    page: Annotated[ExportUsers, Query()], ctx: Acting, bus: TheBus
+) -> TransferredUsers:
+    """As an import takes them, the oldest first. Needs `users:read`, with hashes all permissions."""
+    return await bus.call(ctx, page)
 
 
 @router.get("/by-email", summary="Find a user by address")

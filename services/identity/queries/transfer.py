@@ -1,0 +1,72 @@
+"""Statements on many users at once."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any
+
+from common.contracts.identity import TransferredUser
+from common.db import Db, many
+
+
+async def insert(db: Db, *, app_id: str, rows: list[dict[str, Any]]) -> list[str]:
+    """Make those who are not there yet, by address or id, with their hashes; their ids."""
+    found = await db.fetch(
+        """
+        WITH given AS (
+            SELECT * FROM jsonb_to_recordset($2::jsonb) AS g (
+                id uuid, email text, email_verified boolean, name text, given_name text,
+                family_name text, middle_name text, nickname text, preferred_username text,
+                profile text, picture text, website text, gender text, birthdate text,
+                zoneinfo text, locale text, phone_number text, phone_number_verified boolean,
+                address jsonb, public_metadata jsonb, private_metadata jsonb, user_metadata jsonb,
+                disabled boolean, created_at timestamptz, phc text)
+        ), made AS (
+            INSERT INTO users (app_id, id, email, email_verified, name, given_name, family_name,
+                middle_name, nickname, preferred_username, profile, picture, website, gender,
+                birthdate, zoneinfo, locale, phone_number, phone_number_verified, address,
+                public_metadata, private_metadata, user_metadata, disabled, created_at)
+            SELECT $1, id, email, email_verified, name, given_name, family_name, middle_name,
+                nickname, preferred_username, profile, picture, website, gender, birthdate, zoneinfo,
+                locale, phone_number, phone_number_verified, nullif(address, 'null'),
+                public_metadata, private_metadata, user_metadata, disabled, created_at
+            FROM given
+            ON CONFLICT DO NOTHING
+            RETURNING id
+        ), hashed AS (
+            INSERT INTO passwords (app_id, user_id, phc)
+            SELECT $1, g.id, g.phc FROM given g JOIN made m ON m.id = g.id
+            WHERE g.phc IS NOT NULL
+        )
+        SELECT id FROM made
+        """,
+        app_id,
+        rows,
+    )
+    return [row["id"] for row in found]
+
+
+async def page(
+    db: Db, *, app_id: str, after: str | None, after_id: str | None, limit: int, hashes: bool
+) -> list[TransferredUser]:
+    return await many(
+        db,
+        TransferredUser,
+        """
+        SELECT u.id, u.email, u.email_verified, u.name, u.given_name, u.family_name, u.middle_name,
+               u.nickname, u.preferred_username, u.profile, u.picture, u.website, u.gender,
+               u.birthdate, u.zoneinfo, u.locale, u.phone_number, u.phone_number_verified,
+               u.address, u.public_metadata, u.private_metadata, u.user_metadata, u.disabled,
+               u.created_at, p.phc AS password_hash
+        FROM users u
+        LEFT JOIN passwords p ON p.app_id = $1 AND p.user_id = u.id AND $5::boolean
+        WHERE u.app_id = $1
+          AND ($2::timestamptz IS NULL OR (u.created_at, u.id) > ($2, $3::uuid))
+        ORDER BY u.created_at, u.id LIMIT $4
+        """,
+        app_id,
+        None if after is None else datetime.fromisoformat(after),
+        after_id,
+        limit,
+        hashes,
+    )

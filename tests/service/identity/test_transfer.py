@@ -1,0 +1,163 @@
+"""Users in bulk: imported, exported, and imported again."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import bcrypt
+
+from common.context import Caller
+from common.contracts.identity import (
+    CreateUser,
+    ExportUsers,
+    GetUser,
+    ImportUsers,
+    SignInWithPassword,
+    TransferredUser,
+)
+from common.ids import new_id
+from common.problems import Forbidden
+
+from .conftest import ADMIN, PASSWORD, World
+
+HASH = bcrypt.hashpw(PASSWORD.encode(), bcrypt.gensalt(4)).decode()
+
+
+async def _import(world: World, *users: TransferredUser, app_id: str | None = None, **more: Any):  # type: ignore[no-untyped-def]
+    asked = ImportUsers(users=list(users), **more)
+    return (await world.call(asked, app_id, ADMIN)).arrivals
+
+
+async def test_import(world: World) -> None:
+    """Users come with their hash, profile, metadata and age, and sign in with the old password."""
+    (arrival,) = await _import(
+        world,
+        TransferredUser(
+            email="Ada@example.com",
+            email_verified=True,
+            name="Ada",
+            birthdate="1815-12-10",
+            password_hash=HASH,
+            public_metadata={"plan": "pro"},
+            created_at="2020-01-02T03:04:05Z",  # type: ignore[arg-type]
+        ),
+    )
+    user = await world.call(GetUser(user_id=arrival.user_id), who=ADMIN)
+    signed = await world.call(SignInWithPassword(email="ada@example.com", password=PASSWORD))
+
+    assert (user.email, user.name, user.birthdate) == ("Ada@example.com", "Ada", "1815-12-10")
+    assert (user.public_metadata, user.created_at.year) == ({"plan": "pro"}, 2020)
+    assert user.has_password
+    assert signed.session.user_id == user.id
+    assert world.roles == [(world.a, user.id, False)]  # given at the first sign-in
+    assert ("users_imported", {"count": 1}) in await world.events()
+
+
+async def test_import_again_changes_nothing(world: World) -> None:
+    """Who is there already is left alone, by address or id, within one call as well."""
+    user = TransferredUser(email="ada@example.com", name="Ada")
+    twin = TransferredUser(email="ADA@example.com", name="Eve")
+    first = await _import(world, user, twin)
+    second = await _import(world, twin, TransferredUser(id=first[0].user_id))
+
+    assert [arrival.status for arrival in first] == ["created", "exists"]
+    assert [arrival.status for arrival in second] == ["exists", "exists"]
+    assert (await world.call(GetUser(user_id=first[0].user_id), who=ADMIN)).name == "Ada"
+
+
+async def test_each_line_has_its_own_faults(world: World) -> None:
+    """A refused line does not hold up the others, and says which field is wrong, not what it said."""
+    world.set(world.a, public_metadata_schema={"required": ["plan"]})
+    arrivals = await _import(
+        world,
+        TransferredUser(name="nobody"),
+        TransferredUser(email="a@example.com", password_hash="$1$md5$secrethash"),
+        TransferredUser(email="b@example.com", public_metadata={"other": "hush"}),
+        TransferredUser(email="c@example.com"),
+        TransferredUser(email="d@example.com", password="x" * 257),
+    )
+
+    assert [arrival.status for arrival in arrivals] == [
+        "invalid", "invalid", "invalid", "created", "invalid"
+    ]  # fmt: skip
+    assert [arrival.errors[0]["field"] for arrival in arrivals if arrival.errors] == [
+        "email", "password_hash", "public_metadata", "password"
+    ]  # fmt: skip
+    assert "hush" not in str(arrivals)
+    assert "secrethash" not in str(arrivals)
+
+
+async def test_dry_run_keeps_nothing(world: World) -> None:
+    """A dry run answers as the import would, and leaves neither user nor event."""
+    arrivals = await _import(world, TransferredUser(email="a@example.com"), dry_run=True)
+
+    assert arrivals[0].status == "created"
+    assert await world.events() == []
+    assert (await _import(world, TransferredUser(email="a@example.com")))[0].status == "created"
+
+
+async def test_export_can_be_imported(world: World) -> None:
+    """What an application exports makes the same users in another, passwords included."""
+    for number in range(5):
+        await world.call(
+            CreateUser(
+                email=f"u{number}@example.com",
+                email_verified=True,
+                password=PASSWORD if number == 0 else None,
+                private_metadata={"n": number},
+            ),
+            who=ADMIN,
+        )
+    moved: list[TransferredUser] = []
+    cursor = None
+    while True:
+        asked = ExportUsers(limit=2, cursor=cursor, password_hashes=True)
+        page = await world.call(asked, who=ADMIN)
+        moved += page.users
+        cursor = page.next
+        if cursor is None:
+            break
+    await _import(world, *moved, app_id=world.b)
+    signed = await world.call(
+        SignInWithPassword(email="u0@example.com", password=PASSWORD), world.b
+    )
+    there = await world.call(GetUser(user_id=moved[3].id or ""), world.b, ADMIN)
+
+    assert [user.email for user in moved] == [f"u{n}@example.com" for n in range(5)]
+    assert signed.session.user_id == moved[0].id
+    assert there.private_metadata == {"n": 3}
+
+
+async def test_hashes_need_all_permissions(world: World) -> None:
+    """Who may read users may export them, but not their hashes."""
+    await world.user()
+    reader = Caller(kind="user", id=new_id(), permissions=frozenset({"users:read"}))
+    page = await world.call(ExportUsers(), who=reader)
+
+    assert page.users[0].password_hash is None
+    assert isinstance(await world.refused(ExportUsers(password_hashes=True), who=reader), Forbidden)
+
+
+async def test_large_users_fit_into_an_answer(world: World) -> None:
+    """However large the metadata, a page stays under what the bus carries, and none is left out."""
+    large = {"x": "y" * 16_000}
+    await _import(
+        world,
+        *(
+            TransferredUser(
+                email=f"u{n}@example.com", public_metadata=large, private_metadata=large
+            )
+            for n in range(30)
+        ),
+    )
+    seen = 0
+    cursor = None
+    while True:
+        page = await world.call(ExportUsers(limit=100, cursor=cursor), who=ADMIN)
+        assert len(page.model_dump_json()) < 1_000_000
+        seen += len(page.users)
+        cursor = page.next
+        if cursor is None:
+            break
+
+    assert seen == 30
