@@ -1,0 +1,59 @@
+"""`python -m bench.imports`: how many users a second `aero2 users import` makes.
+
+A fresh deployment, a file of users with hashes made elsewhere (none is computed), the command's own
+code over HTTP; then the same file again, where everybody is there already.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import tempfile
+import time
+from pathlib import Path
+
+import bcrypt
+from aero2.users import run_import
+
+from bench.deployment import fresh, free_port
+from bench.processes import cpu
+
+
+def write(file: Path, count: int) -> None:
+    """People with a profile, metadata and a bcrypt hash."""
+    phc = bcrypt.hashpw(b"correct horse battery staple", bcrypt.gensalt(4)).decode()
+    with file.open("w") as out:
+        for number in range(count):
+            user = {
+                "email": f"user{number}@example.com",
+                "email_verified": True,
+                "name": f"User Number {number}",
+                "given_name": "User",
+                "locale": "de",
+                "password_hash": phc,
+                "public_metadata": {"plan": "pro", "seats": number % 7},
+                "created_at": "2024-01-02T03:04:05Z",
+            }
+            out.write(json.dumps(user) + "\n")
+
+
+def main() -> None:
+    options = argparse.ArgumentParser(description=__doc__)
+    options.add_argument("--rows", type=int, default=20_000)
+    rows = options.parse_args().rows
+    with tempfile.TemporaryDirectory() as folder, fresh(free_port()) as deployment:
+        file = Path(folder) / "users.ndjson"
+        write(file, rows)
+        for what in ("created", "there already"):
+            before, began = cpu(deployment.pid), time.perf_counter()
+            tally = run_import(file, deployment.url, deployment.secret_key, quiet=True)
+            took = time.perf_counter() - began
+            used = cpu(deployment.pid) - before
+            each = used.total / rows * 1e6
+            print(
+                f"{what}: {rows / took:,.0f} rows/s, {each:,.0f} µs of CPU a row ({tally.sentence})"
+            )
+
+
+if __name__ == "__main__":
+    main()
