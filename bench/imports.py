@@ -13,9 +13,9 @@ import time
 from pathlib import Path
 
 import bcrypt
-from aero2.users import run_import
 
-from bench.deployment import fresh, free_port
+from aero2.users import run_import
+from bench.deployment import free_port, fresh
 from bench.processes import cpu
 
 
