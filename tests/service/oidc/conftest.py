@@ -168,14 +168,16 @@ class World:
         assert isinstance(answer, Tokens)
         return answer
 
-    async def redeem(self, client: NewClient, code: str, **params: Any) -> Tokens:
+    async def redeem(
+        self, client: NewClient, code: str, *, bus: LocalBus | None = None, **params: Any
+    ) -> Tokens:
         given = {
             "grant_type": "authorization_code",
             "code": code,
             "redirect_uri": CALLBACK,
             "code_verifier": VERIFIER,
         }
-        return await self.token(client, **given | params)
+        return await self.token(client, bus=bus, **given | params)
 
     async def refresh(self, client: NewClient, token: str | None, **params: Any) -> Tokens:
         return await self.token(client, grant_type="refresh_token", refresh_token=token, **params)

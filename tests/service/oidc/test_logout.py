@@ -1,0 +1,314 @@
+"""Logout: RP-Initiated 1.0, Back-Channel 1.0, Front-Channel 1.0."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import AsyncIterator
+from typing import Any
+from urllib.parse import parse_qs, parse_qsl, urlsplit
+
+import jwt
+import pytest
+import pytest_asyncio
+from tests.postgres import Postgres
+from tests.service.oidc.conftest import CALLBACK, ORIGIN, Person, World, close, new_world
+
+from common.contracts.clients import NewClient
+from common.contracts.oidc import EndedSession, EndSession, InvalidGrant
+from common.contracts.tenancy import GetTenant, Tenant
+from oidc import deliveries, endings
+from oidc.outgoing import is_public
+
+OUT = "https://rp.example.com/out"
+
+
+class Listener:
+    """A relying party's back-channel endpoint."""
+
+    def __init__(self) -> None:
+        self.received: list[str] = []
+        self.status = 200
+        self.delay = 0.0
+        self.requests = 0
+
+    async def start(self) -> str:
+        self.server = await asyncio.start_server(self._serve, "127.0.0.1", 0)
+        port = self.server.sockets[0].getsockname()[1]
+        return f"http://127.0.0.1:{port}/backchannel"
+
+    async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        head = (await reader.readuntil(b"\r\n\r\n")).decode()
+        self.requests += 1
+        length = int(head.lower().split("content-length:")[1].split("\r\n")[0])
+        body = (await reader.readexactly(length)).decode()
+        await asyncio.sleep(self.delay)
+        self.received.append(dict(parse_qsl(body))["logout_token"])
+        writer.write(f"HTTP/1.1 {self.status} X\r\ncontent-length: 0\r\n\r\n".encode())
+        await writer.drain()
+        writer.close()
+
+
+@pytest_asyncio.fixture
+async def world(postgres: Postgres) -> AsyncIterator[World]:
+    name = postgres.clone()
+    made = await new_world(postgres.dsns(name), outgoing_private=True)
+
+    async def tenant(_: Any, ctx: Any, asked: GetTenant) -> Tenant:
+        return Tenant(
+            app_id=ctx.app_id,
+            slug="a",
+            name="A",
+            state="active",
+            host="a",
+            hosts=["a"],
+            origin=ORIGIN,
+        )
+
+    for bus in (made.bus, made.bus2):
+        bus.serve(None, {GetTenant: tenant})
+    yield made
+    await close(made)
+    postgres.drop(name)
+
+
+@pytest_asyncio.fixture
+async def listener() -> AsyncIterator[Listener]:
+    made = Listener()
+    made.uri = await made.start()  # type: ignore[attr-defined]
+    yield made
+    made.server.close()
+
+
+async def rp(world: World, **fields: Any) -> NewClient:
+    return await world.client(post_logout_redirect_uris=[OUT], **fields)
+
+
+async def end(world: World, person: Person | None, **params: Any) -> EndedSession:
+    more = {name: params.pop(name) for name in ("confirmed", "request") if name in params}
+    given = [(name, value) for name, value in params.items() if value is not None]
+    session = person.session if person else None
+    answer = await world.call(EndSession(params=given, session=session, **more))
+    assert isinstance(answer, EndedSession)
+    return answer
+
+
+async def test_with_a_hint_the_person_is_sent_back(world: World) -> None:
+    """oidcc-rp-initiated-logout: at once, with state; the online grant is dead."""
+    client, ann = await rp(world), await world.person()
+    tokens = await world.tokens(client, ann)
+    ended = await end(
+        world, ann, id_token_hint=tokens.id_token, post_logout_redirect_uri=OUT, state="a b&"
+    )
+
+    assert (ended.kind, ended.session_id) == ("redirect", ann.session.session_id)
+    assert ended.location == f"{OUT}?state=a%20b%26"
+    with pytest.raises(InvalidGrant):
+        await world.refresh(client, tokens.refresh_token)
+
+
+async def test_without_a_hint_the_person_is_asked(world: World) -> None:
+    """O3: and the answer is taken only from the session that was asked."""
+    ann, bob = await world.person(), await world.person()
+    client = await rp(world)
+    asked = await end(world, ann, client_id=client.client_id, post_logout_redirect_uri=OUT)
+    assert (asked.kind, asked.client_name, asked.session_id) == ("confirm", "RP", None)
+    stranger = await end(world, bob, request=asked.request, confirmed=True)
+    assert stranger.kind == "error"
+
+    done = await end(world, ann, request=asked.request, confirmed=True)
+    assert (done.kind, done.location) == ("redirect", OUT)
+
+
+async def test_a_hint_for_somebody_else_asks(world: World) -> None:
+    """A link with another user's hint signs nobody out."""
+    client, ann, bob = await rp(world), await world.person(), await world.person()
+    hint = (await world.tokens(client, ann)).id_token
+
+    assert (await end(world, bob, id_token_hint=hint)).kind == "confirm"
+
+
+@pytest.mark.parametrize(
+    "params",
+    [
+        {"post_logout_redirect_uri": "https://evil.test/"},
+        {"post_logout_redirect_uri": OUT + "?a=1"},
+        {"post_logout_redirect_uri": CALLBACK},
+        {"client_id": "client_other"},
+    ],
+)
+async def test_what_is_not_registered_is_an_error(world: World, params: dict[str, str]) -> None:
+    """O4: exact, and nobody is signed out."""
+    client, ann = await rp(world), await world.person()
+    hint = (await world.tokens(client, ann)).id_token
+    ended = await end(world, ann, id_token_hint=hint, **params)
+
+    assert (ended.kind, ended.location, ended.session_id) == ("error", None, None)
+
+
+async def test_an_address_without_client_is_not_gone_to(world: World) -> None:
+    """oidcc-rp-initiated-logout-no-id-token-hint: asked, signed out, and not redirected."""
+    ann = await world.person()
+    await rp(world)
+    asked = await end(world, ann, post_logout_redirect_uri=OUT, state="s")
+    assert asked.kind == "confirm"
+
+    done = await end(world, ann, request=asked.request, confirmed=True)
+    assert (done.kind, done.location) == ("done", None)
+
+
+async def test_a_changed_question_is_refused(world: World) -> None:
+    """Where it leads is authenticated."""
+    asked = await end(world, await world.person())
+    assert asked.request is not None
+    body, mac = asked.request.split(".")
+
+    for forged in (f"{body}x.{mac}", f"{body}.{mac[:-2]}AA", body, ""):
+        answer = await end(world, None, request=forged, confirmed=True)
+        assert answer.kind == "error"
+
+
+async def test_a_logout_token_reaches_the_client(world: World, listener: Any) -> None:
+    """O5: typ, events, sub and sid, no nonce, two minutes; before the browser is sent back."""
+    client, ann = await rp(world, backchannel_logout_uri=listener.uri), await world.person()
+    tokens = await world.tokens(client, ann)
+    id_token = await world.claims(tokens.id_token, client.client_id)
+    worker = asyncio.create_task(world.deps.deliveries.run(lambda: deliveries.work(world.deps)))
+    await end(world, ann, id_token_hint=tokens.id_token)
+    worker.cancel()
+
+    (token,) = listener.received
+    assert jwt.get_unverified_header(token)["typ"] == "logout+jwt"
+    claims = await world.claims(token, client.client_id)
+    assert (claims["sub"], claims["sid"]) == (ann.user_id, id_token["sid"])
+    assert claims["events"] == {"http://schemas.openid.net/event/backchannel-logout": {}}
+    assert "nonce" not in claims
+    assert claims["exp"] - claims["iat"] <= 120
+    assert await world.owner.fetchval("SELECT count(*) FROM logout_deliveries") == 0
+
+
+async def test_every_client_of_the_session_hears_of_it(world: World, listener: Any) -> None:
+    """Each with a sid of its own, and once."""
+    clients = [await rp(world, backchannel_logout_uri=listener.uri) for _ in range(3)]
+    ann = await world.person()
+    for client in clients:
+        await world.tokens(client, ann)
+    await world.owner.execute("UPDATE user_sessions SET revoked_at = now()")
+    for _ in range(2):
+        for ended in await endings.over(world.deps, world.app_id, "user", ann.user_id):
+            from oidc import logout
+
+            await logout.tell(world.deps, world.ctx(), ended)
+    await deliveries.round_(world.deps)
+    await deliveries.round_(world.deps)
+
+    told = [jwt.decode(token, options={"verify_signature": False}) for token in listener.received]
+    assert sorted(one["aud"] for one in told) == sorted(client.client_id for client in clients)
+    assert len({one["sid"] for one in told}) == 3
+
+
+async def test_an_ended_session_is_found_by_the_sweep(world: World, listener: Any) -> None:
+    """Even if nobody listened when it ended."""
+    client, ann = await rp(world, backchannel_logout_uri=listener.uri), await world.person()
+    await world.tokens(client, ann)
+    await world.owner.execute("UPDATE user_sessions SET revoked_at = now() - interval '1 minute'")
+    await endings.sweep(world.deps)
+    await deliveries.round_(world.deps)
+
+    assert len(listener.received) == 1
+
+
+async def test_a_replaced_session_is_no_logout(world: World, listener: Any) -> None:
+    """A new session id keeps the person signed in everywhere."""
+    client, ann = await rp(world, backchannel_logout_uri=listener.uri), await world.person()
+    await world.tokens(client, ann)
+    successor = await world.session(ann.user_id)
+    await world.owner.execute(
+        "UPDATE user_sessions SET previous_id = $2 WHERE id = $1",
+        successor.session_id,
+        ann.session.session_id,
+    )
+    await world.owner.execute(
+        "UPDATE user_sessions SET revoked_at = now() - interval '1 minute' WHERE id = $1",
+        ann.session.session_id,
+    )
+    assert await endings.over(world.deps, world.app_id, "session", ann.session.session_id) == []
+    await endings.sweep(world.deps)
+
+    assert await world.owner.fetchval("SELECT count(*) FROM logout_deliveries") == 0
+
+
+async def test_a_failing_client_is_tried_again_and_given_up(world: World, listener: Any) -> None:
+    """Bounded retries."""
+    listener.status = 500
+    client, ann = await rp(world, backchannel_logout_uri=listener.uri), await world.person()
+    tokens = await world.tokens(client, ann)
+    await end(world, ann, id_token_hint=tokens.id_token)
+    for _ in range(10):
+        await world.owner.execute("UPDATE logout_deliveries SET next_attempt_at = now()")
+        await deliveries.round_(world.deps)
+
+    assert listener.requests == deliveries.ATTEMPTS
+    assert await world.owner.fetchval("SELECT count(*) FROM logout_deliveries") == 0
+
+
+async def test_a_slow_client_does_not_hold_the_person_up(world: World, listener: Any) -> None:
+    """F30: the browser goes on after a second, the delivery goes on alone."""
+    listener.delay = 3
+    client, ann = await rp(world, backchannel_logout_uri=listener.uri), await world.person()
+    tokens = await world.tokens(client, ann)
+    worker = asyncio.create_task(world.deps.deliveries.run(lambda: deliveries.work(world.deps)))
+    before = time.monotonic()
+    await end(world, ann, id_token_hint=tokens.id_token)
+    took = time.monotonic() - before
+    worker.cancel()
+
+    assert took < 2.5
+
+
+async def test_private_addresses_are_not_called(world: World, listener: Any) -> None:
+    """H4: unless the deployment is told to, for development."""
+    strict = await new_world_like(world)
+    client, ann = await rp(world, backchannel_logout_uri=listener.uri), await world.person()
+    tokens = await world.tokens(client, ann)
+    await end(world, ann, id_token_hint=tokens.id_token)
+    await deliveries.round_(strict)
+
+    assert listener.requests == 0
+
+
+async def new_world_like(world: World) -> Any:
+    from dataclasses import replace
+
+    settings = world.deps.settings.model_copy(update={"outgoing_private": False})
+    return replace(world.deps, settings=settings)
+
+
+@pytest.mark.parametrize(
+    "address",
+    [
+        "127.0.0.1", "10.1.2.3", "192.168.1.1", "172.16.0.1", "169.254.169.254", "0.0.0.0",
+        "::1", "::ffff:127.0.0.1", "::ffff:10.0.0.1", "fe80::1", "fc00::1", "64:ff9b::7f00:1",
+        "2002:7f00:1::", "100.64.0.1", "224.0.0.1", "255.255.255.255",
+    ],
+)  # fmt: skip
+def test_no_form_of_a_private_address_is_public(address: str) -> None:
+    """Written as IPv4, IPv6, mapped, translated or shared."""
+    assert not is_public(address)
+
+
+def test_public_addresses_are_public() -> None:
+    """The guard lets through what it should."""
+    assert is_public("93.184.216.34")
+    assert is_public("2606:2800:220:1:248:1893:25c8:1946")
+
+
+async def test_frontchannel_addresses_come_with_issuer_and_sid(world: World) -> None:
+    """Front-Channel Logout 1.0 section 2."""
+    client, ann = await rp(world, frontchannel_logout_uri=OUT + "?x=1"), await world.person()
+    tokens = await world.tokens(client, ann)
+    sid = (await world.claims(tokens.id_token, client.client_id))["sid"]
+    ended = await end(world, ann, id_token_hint=tokens.id_token)
+
+    (address,) = ended.frontchannel
+    assert parse_qs(urlsplit(address).query) == {"x": ["1"], "iss": [ORIGIN], "sid": [sid]}
