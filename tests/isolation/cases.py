@@ -1,0 +1,110 @@
+"""For every contract: who asks in `home`, and with what of `away`.
+
+A field is filled by its name from what `away` has. A contract whose required field nobody knows has
+no case, and fails.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from tests.isolation.world import KEY_HOLDER, PASSWORD, Side
+
+from common.context import ANONYMOUS, SYSTEM_CALLER, Caller
+from common.contracts.base import KNOWN, SIGNED_IN, SYSTEM, Request
+
+NEUTRAL: dict[str, Any] = {
+    "name": "Something new",
+    "role": "member",
+    "kind": "reset",
+    "locale": "en",
+    "to": "somebody@example.com",
+    "changes": {},
+    "password": PASSWORD,
+    "current": PASSWORD,
+    "identifier": "https://another.example.com",
+    "SeedRoles.template": "application",
+    "PutTemplate.template": {"subject": "s", "text": "t", "html": "h"},
+    "CreatePermission.name": "zoo:visit",
+    "CreateScope.name": "visit",
+    "EnsureApplication.slug": "a-slug-of-ours",
+    "CreateRole.name": "Visitor",
+    "CreateClient.redirect_uris": ["https://another.example.com/cb"],
+    "CreateOrganization.slug": None,
+    "UpdatePermission.description": "changed",
+    "UpdateRole.changes": {"name": "changed"},
+    "UpdateUser.changes": {"name": "changed"},
+    "UpdateApplication.changes": {"name": "changed"},
+    "UpdateClient.changes": {"name": "changed"},
+    "UpdateOrganization.changes": {"name": "changed"},
+    "ChangeEmail.email": "fresh@example.com",
+    "CreateUser.email": "fresh@example.com",
+    "InviteUser.email": "fresh@example.com",
+    "InviteMember.email": "fresh@example.com",
+    "SignUp.email": "fresh@example.com",
+    "ClaimOwner.email": "fresh@example.com",
+    "AddCustomDomain.domain": "login.fresh.example.org",
+    "AddOrganizationDomain.domain": "fresh.example",
+}
+"""What a contract needs besides and what names nothing of anybody."""
+
+NAMING = {
+    "user_id", "org_id", "session_id", "session", "role_id", "permission_id", "client",
+    "client_id", "secret_id", "invitation_id", "domain_id", "id", "token", "flow", "code",
+    "params", "basic", "request", "slug", "confirm", "owner_org_id", "host", "domain", "key",
+}  # fmt: skip
+"""Fields that name something of somebody: filled wherever there is one, required or not."""
+
+HELPING = {"browser", "password", "email"}
+"""Fields that go along with what is named: filled from `away` too."""
+
+
+@dataclass(frozen=True)
+class Case:
+    request: Request[Any]
+    named: tuple[str, ...]
+    """Fields that name something of `away`."""
+
+
+class NoCase(AssertionError):
+    """A contract has a field that nobody here knows: teach tests/isolation/world.py."""
+
+
+def case(contract: type[Request[Any]], away: Side) -> Case:
+    values: dict[str, Any] = {}
+    named: list[str] = []
+    for name, field in contract.model_fields.items():
+        full = f"{contract.__name__}.{name}"
+        if full in away.things:
+            values[name] = away.things[full]
+            named.append(name)
+        elif full in NEUTRAL:
+            values[name] = NEUTRAL[full]
+        elif name in NAMING and name in away.things:
+            values[name] = away.things[name]
+            named.append(name)
+        elif name in HELPING and name in away.things:
+            values[name] = away.things[name]
+        elif name == "checks":
+            user, org = away.things["user_id"], away.things["org_id"]
+            values[name] = [{"user_id": user, "permission": "users:read", "org_id": org}]
+            named.append(name)
+        elif field.is_required():
+            if name not in NEUTRAL:
+                raise NoCase(f"{full} is filled by nothing")
+            values[name] = NEUTRAL[name]
+    return Case(contract.model_validate(values), tuple(named))
+
+
+def askers(contract: type[Request[Any]], home: Side) -> list[Caller]:
+    """The mightiest callers in `home` for this kind of contract."""
+    if contract.needs is None:
+        return [ANONYMOUS]
+    if contract.needs == SYSTEM:
+        return [SYSTEM_CALLER]
+    if contract.needs == SIGNED_IN:
+        return [home.ada]
+    if contract.needs == KNOWN:
+        return [KEY_HOLDER, home.ada]
+    return [KEY_HOLDER]

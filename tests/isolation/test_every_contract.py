@@ -1,0 +1,135 @@
+"""Whoever asks in one application gets nothing of another and changes nothing there.
+
+Every contract is asked in `home` by its mightiest caller, naming what belongs to `away`.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from tests.architecture.source import contracts
+from tests.isolation.cases import askers, case
+from tests.isolation.world import World
+
+from common.contracts.base import Request
+from common.contracts.oidc import OAuthError
+from common.ids import DASHBOARD
+from common.problems import Problem
+from common.testing import context
+
+CONTRACTS = contracts()
+
+QUIET = {
+    "identity.email_code.start": "answers alike for everybody, and mails in `home` only",
+    "identity.password.check": "judges a password by itself",
+    "identity.reset.start": "answers alike for everybody, and mails in `home` only",
+    "identity.session.end": "nothing to end is ended",
+    "identity.session.sign_out": "nothing to end is ended",
+    "oidc.authorization.resume": "answers an error to show, never a redirect",
+    "oidc.authorization.start": "answers an error to show, never a redirect",
+    "oidc.session.end": "an ID token of another issuer is no hint",
+    "oidc.token.revoke": "RFC 7009 section 2.2: an unknown token is revoked",
+    "rbac.access.check": "answers `no` to each question",
+    "rbac.assignment.list": "a user it does not know has no roles",
+    "rbac.rights.get": "a user it does not know has no rights",
+    "rbac.rights.mine": "an organization it does not know gives no rights",
+    "rbac.rights.of_user": "a user it does not know has no rights",
+    "tenancy.application.list": "a team that is not the developer's owns nothing he sees",
+    "tenancy.application.resolve": "public: which application a host is",
+    "tenancy.api_key.verify": "names the key's own application: the gateway compares it",
+    "tenancy.audit.list": "no event of such a user here",
+    "tenancy.audit.export": "no event of such a user here",
+    "tenancy.member.join_by_domain": "a user it does not know joins nothing",
+}
+"""Contracts that answer something harmless where others refuse."""
+OTHERWISE = {
+    "tenancy.application.create": "invalid",  # "this is not one of your teams"
+    "tenancy.organization.personal": "conflict",  # only developers have personal teams
+}
+"""Contracts that refuse in words of their own, which tell nothing either."""
+REGISTRY = {"tenancy.application.resolve", "tenancy.api_key.verify"}
+"""Contracts whose task is to find the application: by its public host, by the key's own secret."""
+
+
+def in_dashboard(contract: type[Request[Any]]) -> bool:
+    """Developers manage applications there: the one path across applications."""
+    return contract.subject.startswith("tenancy.application.") and (
+        contract.needs or ""
+    ).startswith("apps:")
+
+
+@pytest.mark.parametrize("subject", CONTRACTS)
+async def test_nothing_crosses(subject: str, world: World) -> None:
+    """Refused or empty; not one byte of `away` in the answer; nothing of `away` changed."""
+    contract = CONTRACTS[subject]
+    made = case(contract, world.away)
+    before = await world.rows(world.away.app_id)
+    for asker in askers(contract, world.home):
+        ctx = world.ctx(world.home, asker)
+        if in_dashboard(contract):
+            ctx = context(DASHBOARD, world.home.developer, within=20)
+        said, problem = await said_to(world, ctx, made.request)
+
+        if subject not in REGISTRY:
+            assert world.away.word not in said, said[:2000]
+            for secret in hidden(world, made.request):
+                assert secret not in said, (secret, said[:2000])
+        assert await world.rows(world.away.app_id) == before
+        if made.named and subject not in QUIET:
+            assert problem is not None, f"answered {made.named}: {said[:500]}"
+        if problem is not None:
+            told = f"{problem.code} {problem.detail} {problem.extra}"
+            assert refused(problem) or problem.code == OTHERWISE.get(subject), told
+
+
+async def said_to(world: World, ctx: Any, request: Request[Any]) -> tuple[str, Problem | None]:
+    try:
+        answer = await world.bus.raw(ctx, request)
+    except Problem as problem:
+        return str(problem.to_wire()), problem
+    return answer.decode(), None
+
+
+def refused(problem: Problem) -> bool:
+    """A refusal that tells nothing: never a 500, never `invalid` for what `away` really has."""
+    if isinstance(problem, OAuthError):
+        return problem.code in {"invalid_grant", "invalid_client", "invalid_token"}
+    return problem.status in {401, 403, 404, 410} or problem.code in HARMLESS
+
+
+HARMLESS = {
+    "link_spent",
+    "code_spent",
+    "wrong_code",
+    "fresh_sign_in_needed",
+    "wrong_credentials",
+}
+
+
+def hidden(world: World, request: Request[Any]) -> set[str]:
+    """Ids and secrets of `away` that the request did not name itself."""
+    sent = request.model_dump_json()
+    values = {str(v) for v in world.away.things.values() if isinstance(v, str) and len(v) > 15}
+    values |= {world.away.app_id, str(world.away.ada.id)}
+    return {value for value in values if value not in sent}
+
+
+async def test_the_cases_name_what_is_there(world: World) -> None:
+    """The same questions, asked by `away` of itself, find something: they are no empty words."""
+    found, missed = 0, []
+    for subject, contract in CONTRACTS.items():
+        made = case(contract, world.away)
+        if not contract.safe or not made.named or in_dashboard(contract):
+            continue
+        if subject in ("identity.owner.get", "tenancy.domain.allow"):
+            continue  # the Dashboard's alone; a domain that is not proven yet
+        said, problem = await said_to(
+            world, world.ctx(world.away, askers(contract, world.away)[0]), made.request
+        )
+        if problem is not None and problem.status == 404:
+            missed.append((subject, said))
+        found += problem is None
+
+    assert missed == []
+    assert found >= 20

@@ -1,0 +1,157 @@
+"""The twin: another application whose rows have the same ids, addresses, slugs and client ids (X7).
+
+Everything is asked of one of them. Whatever forgets which application it works for reads or
+changes the other, whose every text says so.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from typing import Any
+
+import asyncpg
+import pytest
+from tests.architecture.source import contracts
+from tests.isolation.cases import askers, case
+from tests.isolation.test_every_contract import in_dashboard, said_to
+from tests.isolation.world import World, built, populate
+from tests.postgres import Postgres
+
+from common.ids import DASHBOARD, new_id
+from common.problems import Problem
+from common.testing import context
+
+GHOST = "quagga"
+"""What the twin's texts say."""
+UNIQUE = {"application_api_keys", "audit_outbox", "mail_outbox", "rate_limits"}
+"""Found by a secret or a number of the whole deployment: a twin there cannot be."""
+TEXTS = {"name", "given_name", "description", "public_metadata", "user_metadata", "event_data"}
+ORDER = ("create", "update", "put", "revoke", "remove", "delete")
+
+
+@pytest.fixture(scope="module", params=["own roles", "no row level security"])
+async def pair(
+    postgres: Postgres, request: pytest.FixtureRequest
+) -> AsyncIterator[tuple[World, str]]:
+    """The second time every service runs as superuser, whom no policy binds: the statements
+    themselves must know their application."""
+    name = postgres.clone()
+    dsns = postgres.dsns(name)
+    if request.param == "no row level security":
+        dsns = dict.fromkeys(dsns, dsns["owner"])
+    async with built(dsns) as world:
+        await populate(world)
+        yield world, await twin(world.owner, world.home.app_id, world.home.word)
+    postgres.drop(name)
+
+
+async def twin(owner: asyncpg.Connection[asyncpg.Record], app_id: str, word: str) -> str:
+    """Copy every row of an application to another one."""
+    other = new_id()
+    async with owner.transaction():
+        await owner.execute("SET LOCAL session_replication_role = replica")  # no keys, no triggers
+        await owner.execute(
+            "INSERT INTO applications (id, slug, name, settings, state, provisioned)"
+            " SELECT $2, slug || '-twin', $3, settings, state, provisioned"
+            " FROM applications WHERE id = $1",
+            app_id,
+            other,
+            GHOST,
+        )
+        for table, columns in (await _tables(owner)).items():
+            picked = ", ".join(_picked(name, kind, word) for name, kind in columns.items())
+            await owner.execute(
+                f"INSERT INTO {table} (app_id, {', '.join(columns)})"
+                f" SELECT '{other}', {picked} FROM {table} WHERE app_id = '{app_id}'"
+            )
+    return other
+
+
+async def _tables(owner: asyncpg.Connection[asyncpg.Record]) -> dict[str, dict[str, str]]:
+    rows = await owner.fetch(
+        """
+        SELECT c.relname, a.attname, format_type(a.atttypid, NULL) AS kind
+        FROM pg_class c JOIN pg_attribute a ON a.attrelid = c.oid
+        WHERE c.relnamespace = 'public'::regnamespace AND c.relkind IN ('r', 'p')
+          AND NOT c.relispartition AND a.attnum > 0 AND NOT a.attisdropped
+          AND a.attgenerated = '' AND a.attidentity = ''
+          AND EXISTS (SELECT FROM pg_attribute i WHERE i.attrelid = c.oid AND i.attname = 'app_id')
+        ORDER BY c.relname, a.attnum
+        """
+    )
+    found: dict[str, dict[str, str]] = {}
+    for row in rows:
+        if row["relname"] not in UNIQUE and row["attname"] != "app_id":
+            found.setdefault(row["relname"], {})[row["attname"]] = row["kind"]
+    if "custom_domains" in found:  # its own key is global, like the domain once it is proven
+        found.pop("custom_domains")
+    return found
+
+
+def _picked(name: str, kind: str, word: str) -> str:
+    if name in TEXTS and kind == "text":
+        return f"{name} || ' {GHOST}'"
+    if name in TEXTS:
+        return f"replace({name}::text, '{word}', '{GHOST}')::{kind}"
+    return name
+
+
+def rank(subject: str) -> tuple[int, str]:
+    """Reading first, then making, changing, ending; the application itself at last."""
+    contract = contracts()[subject]
+    verb = subject.rpartition(".")[2]
+    if contract.safe:
+        return 0, subject
+    if subject == "tenancy.application.delete":
+        return 9, subject
+    ending = ("end", "sign_out", "rotate", "discard")
+    place = next((n for n, word in enumerate(ORDER, 1) if verb.startswith(word)), 2)
+    return (7, subject) if verb in ending else (place, subject)
+
+
+async def test_nothing_touches_the_twin(pair: tuple[World, str]) -> None:
+    """Every contract, asked of one application with ids that the twin has too."""
+    world, other = pair
+    before = await world.rows(other)
+    done: list[str] = []
+    faults: list[str] = []
+    for subject in sorted(contracts(), key=rank):
+        contract = contracts()[subject]
+        request = case(contract, world.home).request
+        for asker in askers(contract, world.home):
+            ctx: Any = world.ctx(world.home, asker)
+            if in_dashboard(contract):
+                ctx = context(DASHBOARD, world.home.developer, within=20)
+            said, problem = await said_to(world, ctx, request)
+            if problem is None:
+                done.append(subject)
+            elif type(problem) is Problem:
+                faults.append(f"{subject}: a bare 500")
+            if GHOST in said:
+                faults.append(f"{subject} tells of the twin: {said[:300]}")
+            now = await world.rows(other)
+            if now != before:
+                changed = sorted(table for table in now if now[table] != before.get(table))
+                faults.append(f"{subject} changed the twin's {', '.join(changed)}")
+                before = now
+
+    assert faults == []
+    undone = sorted(set(contracts()) - set(done))
+    assert len(set(done)) >= 0.8 * len(contracts()), f"too many were refused: {undone}"
+
+
+async def test_the_twin_is_one(pair: tuple[World, str]) -> None:
+    """The same ids stand in both: else the test above would see nothing."""
+    world, other = pair
+    same = await world.owner.fetchval(
+        "SELECT count(*) FROM permissions a JOIN permissions b USING (id)"
+        " WHERE a.app_id = $1 AND b.app_id = $2",
+        world.away.app_id,
+        other,
+    )
+    users = await world.owner.fetchval(
+        "SELECT count(*) FROM users WHERE app_id = $1 AND name LIKE '%' || $2", other, GHOST
+    )
+
+    assert same > 5
+    assert users == 2
