@@ -321,6 +321,8 @@ CREATE UNIQUE INDEX organization_invitations_pending_key
     ON organization_invitations (org_id, app_id, email) WHERE status = 'pending';
 CREATE INDEX idx_organization_invitations_created ON organization_invitations (org_id, app_id, created_at, id);
 CREATE INDEX idx_organization_invitations_role ON organization_invitations (role_id, app_id);
+CREATE INDEX idx_organization_invitations_inviter ON organization_invitations (invited_by, app_id, sent_at);
+CREATE INDEX idx_organization_invitations_expires ON organization_invitations (expires_at);
 
 -- owner: tenancy. A proven e-mail domain lets its users join by themselves.
 CREATE TABLE organization_domains (

@@ -5,7 +5,7 @@ from __future__ import annotations
 from common.bus import Handlers
 from common.cursors import Cursors
 from common.service import Links, open_stores, run
-from tenancy import audit_retention, domain_watch, provisioning
+from tenancy import audit_retention, domain_watch, invitations, provisioning
 from tenancy.audit_sealing import Sealing
 from tenancy.deps import Deps
 from tenancy.dns import Dns
@@ -38,6 +38,7 @@ async def start(settings: TenancySettings, links: Links) -> tuple[Deps, Handlers
     links.spawn(provisioning.sweep(deps, settings.sweep_every), "provisioning")
     links.spawn(Sealing(deps, links.nc).run(), "audit sealing")
     links.spawn(audit_retention.sweep(deps), "audit retention")
+    links.spawn(invitations.sweep(deps), "invitations")
     links.spawn(domain_watch.watch(deps), "domains")
     return deps, HANDLERS
 

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import asyncio
 import secrets
 
 import asyncpg
 
-from common import audit, mail
+from common import audit, logs, mail
 from common.context import Context
 from common.contracts.audit import (
     MemberAdded,
@@ -37,7 +38,7 @@ from common.contracts.tenancy import GetTenant, Tenant
 from common.db import Db
 from common.ids import new_id
 from common.mail import Mail
-from common.problems import Forbidden, RateLimited
+from common.problems import Forbidden, Problem, RateLimited
 from tenancy import standing, tenants
 from tenancy.deps import Deps
 from tenancy.members import missing
@@ -45,10 +46,15 @@ from tenancy.organizations import shown
 from tenancy.queries import invitations, members, organizations
 from tenancy.queries.organizations import Row
 
+log = logs.get(__name__)
+
 PURPOSE = "org_invitation"
 """Label of the tokens' hashes, and the kind of mail."""
 DAILY = 200
-"""Mails an organization may cause in a day."""
+"""Mails an organization, or one person for all his organizations, may cause in a day."""
+EVERY = 3600.0
+"""Seconds between sweeps."""
+BATCH = 1000
 
 
 async def invite(deps: Deps, ctx: Context, new: InviteMember) -> OrganizationInvitation:
@@ -217,7 +223,10 @@ async def _send(
 
 async def _not_too_many(tx: Db, ctx: Context, org: Row) -> None:
     """The organization's row is locked, so the count holds."""
-    if await invitations.sent_lately(tx, app_id=ctx.app_id, org_id=org.id) >= DAILY:
+    sent = await invitations.sent_lately(
+        tx, app_id=ctx.app_id, org_id=org.id, invited_by=ctx.caller.user_id
+    )
+    if sent >= DAILY:
         raise RateLimited("too many invitations today", retry_after=3600)
 
 
@@ -233,3 +242,23 @@ async def _for_admins(db: Db, ctx: Context, org_id: str) -> None:
     row = await standing.seen(db, ctx, org_id)
     if row.role != standing.ADMIN and not standing.oversees(ctx, "read"):
         raise Forbidden("only an admin of the organization may do this")
+
+
+async def sweep(deps: Deps, every: float = EVERY) -> None:
+    """For the life of the process: what expired long ago goes, a little at a time."""
+    while True:
+        try:
+            await sweep_once(deps)
+        except (asyncpg.PostgresError, asyncpg.InterfaceError, OSError, Problem) as error:
+            log.warning("sweep waits", error=type(error).__name__)
+        await asyncio.sleep(every)
+
+
+async def sweep_once(deps: Deps) -> int:
+    """How many went."""
+    total, gone = 0, BATCH
+    while gone == BATCH:
+        async with deps.platform.everywhere() as db:
+            gone = await invitations.sweep(db, limit=BATCH)
+        total += gone
+    return total

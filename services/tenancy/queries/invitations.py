@@ -102,18 +102,39 @@ async def page(
     )
 
 
-async def sent_lately(db: Db, *, app_id: str, org_id: str) -> int:
-    """Mails of the last day: an invitation goes to an address whose owner never asked."""
+async def sent_lately(db: Db, *, app_id: str, org_id: str, invited_by: str | None) -> int:
+    """Mails of the last day, for this organization or by this person, whichever are more: an
+    invitation goes to an address whose owner never asked."""
     return int(
         await value(
             db,
             """
-            SELECT count(*) FROM organization_invitations
-            WHERE app_id = $1 AND org_id = $2 AND sent_at > now() - interval '1 day'
+            SELECT greatest(
+                (SELECT count(*) FROM organization_invitations
+                 WHERE app_id = $1 AND org_id = $2 AND sent_at > now() - interval '1 day'),
+                (SELECT count(*) FROM organization_invitations
+                 WHERE app_id = $1 AND invited_by = $3 AND sent_at > now() - interval '1 day')
+            )
             """,
             app_id,
             org_id,
+            invited_by,
         )
+    )
+
+
+async def sweep(db: Db, *, limit: int) -> int:
+    """Three months after an invitation has expired."""
+    return await run(
+        db,
+        """
+        -- any-tenant: what has expired in any application
+        DELETE FROM organization_invitations WHERE (app_id, id) IN (
+            SELECT app_id, id FROM organization_invitations
+            WHERE expires_at < now() - interval '90 days' LIMIT $1
+        )
+        """,
+        limit,
     )
 
 

@@ -26,6 +26,7 @@ from common.contracts.organizations import (
 )
 from common.contracts.rbac import RoleNotFound
 from common.problems import Forbidden, Problem, RateLimited
+from tenancy.invitations import sweep_once
 
 BOB = "Bob@Example.com"
 
@@ -251,3 +252,38 @@ async def test_invitations_of_a_day_are_limited(world: World) -> None:
     )
     with pytest.raises(RateLimited):
         await world.call(InviteMember(org_id=org.id, email="x@example.com"), ada)
+
+
+async def test_nobody_goes_round_the_limit_by_more_organizations(world: World) -> None:
+    """The mails of one person count together, whatever organization they are for."""
+    ada = await world.user("ada@example.com")
+    first, second = await world.organization(ada, "One"), await world.organization(ada, "Two")
+    await world.owner.execute(
+        "INSERT INTO organization_invitations"
+        " (app_id, id, org_id, email, token_hash, expires_at, invited_by)"
+        " SELECT $1, gen_random_uuid(), $2, n || '@example.com', n::text, now(), $3 FROM"
+        " generate_series(1, 200) n",
+        world.a,
+        first.id,
+        ada.id,
+    )
+    with pytest.raises(RateLimited):
+        await world.call(InviteMember(org_id=second.id, email="x@example.com"), ada)
+
+
+async def test_old_invitations_are_swept(world: World) -> None:
+    """What expired three months ago goes, in every application; what expired lately is still shown."""
+    ada = await world.user("ada@example.com")
+    org, old, _ = await invited(world, ada)
+    late = await world.call(InviteMember(org_id=org.id, email="late@example.com"), ada)
+    for id, days in ((old.id, 91), (late.id, 89)):
+        await world.owner.execute(
+            "UPDATE organization_invitations SET expires_at = now() - $2 * interval '1 day'"
+            " WHERE id = $1",
+            id,
+            days,
+        )
+
+    assert await sweep_once(world.deps) >= 1
+    listed = await world.call(ListOrganizationInvitations(org_id=org.id), ada)
+    assert [(each.id, each.status) for each in listed.invitations] == [(late.id, "expired")]
