@@ -51,6 +51,7 @@ def rights(user: str) -> Rights:
     publish, hears = [*calls, AUDIT, CHANGED, *stream], []
     if user == "tenancy":  # seals what was relayed, soon after
         hears = [AUDIT]
+        publish.append(f"$JS.API.STREAM.PURGE.{STREAM}")  # what is left of a deleted application
     if user == "gateway":  # the live log: told that there is something new, reads it by number
         hears = [AUDIT]
         publish.append(f"$JS.API.STREAM.MSG.GET.{STREAM}")

@@ -7,6 +7,7 @@ from common.cursors import Cursors
 from common.service import Links, open_stores, run
 from tenancy import audit_retention, domain_watch, invitations, provisioning
 from tenancy.audit_sealing import Sealing
+from tenancy.demolition import AuditStream
 from tenancy.deps import Deps
 from tenancy.dns import Dns
 from tenancy.handlers import HANDLERS
@@ -31,6 +32,7 @@ async def start(settings: TenancySettings, links: Links) -> tuple[Deps, Handlers
         usage=KeyUsage(stores.platform),
         dns=Dns([server.strip() for server in settings.dns_servers.split(",") if server.strip()]),
         hostnames=settings.hostnames,
+        streams=AuditStream(links.js, stores.platform),
         bootstrap_keys_file=settings.bootstrap_keys_file,
         slug_quarantine_days=settings.slug_quarantine_days,
     )

@@ -31,6 +31,7 @@ KINDS: Final[tuple[KeyType, ...]] = ("publishable", "secret")
 LABEL: Final = "api_key"
 """Under which purpose key the digests are made."""
 GRACE: Final = timedelta(hours=24)
+LONGEST: Final = timedelta(days=3653)
 LIMIT: Final = 100
 """Live keys of one application."""
 
@@ -65,12 +66,18 @@ async def list_(deps: Deps, ctx: Context, asked: ListApiKeys) -> ApiKeys:
 
 
 async def create(deps: Deps, ctx: Context, new: CreateApiKey) -> NewApiKey:
-    if new.expires_at is not None and new.expires_at <= datetime.now(UTC):
-        raise Invalid(errors=[{"field": "expires_at", "message": "this lies in the past"}])
+    _sensible(new.expires_at)
     async with deps.db.transaction(ctx) as tx:
         if await api_keys.count(tx, app_id=ctx.app_id) >= LIMIT:
             raise TooManyApiKeys
         return await insert(deps, tx, ctx, new.key_type, name=new.name, expires_at=new.expires_at)
+
+
+def _sensible(ends: datetime | None) -> None:
+    now = datetime.now(UTC)
+    if ends is not None and not now < ends <= now + LONGEST:
+        message = "this must lie in the future, and within ten years"
+        raise Invalid(errors=[{"field": "expires_at", "message": message}])
 
 
 async def revoke(deps: Deps, ctx: Context, asked: RevokeApiKey) -> Done:

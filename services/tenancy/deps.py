@@ -20,6 +20,14 @@ from tenancy.hosts import Hosts
 from tenancy.key_usage import KeyUsage
 
 
+class Streams(Protocol):
+    """What the bus keeps of an application."""
+
+    async def forget(self, app_id: str) -> None:
+        """Raises Unavailable where that is not possible yet."""
+        ...
+
+
 class Notes(Protocol):
     """Activity: events that go to the stream without a transaction of their own."""
 
@@ -42,5 +50,6 @@ class Deps:
     dns: Dns = field(default_factory=Dns)
     hostnames: CustomHostnames | None = None
     """None where our own front gets the certificates."""
+    streams: Streams | None = None
     bootstrap_keys_file: str | None = None
     slug_quarantine_days: int = 365

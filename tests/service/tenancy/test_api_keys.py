@@ -75,15 +75,18 @@ async def test_a_key_with_name_and_end(world: World) -> None:
     assert key.id not in [other.id for other in listed.api_keys]
 
 
-async def test_an_end_in_the_past_is_refused(world: World) -> None:
-    """Such a key would never have worked."""
+@pytest.mark.parametrize(
+    "ends",
+    [datetime.now(UTC) - timedelta(seconds=1), datetime(9999, 12, 31, tzinfo=UTC)],
+    ids=["past", "for ever"],
+)
+async def test_an_end_that_makes_no_sense_is_refused(world: World, ends: datetime) -> None:
+    """A key that would never have worked, and one that could not be replaced by one that lives as
+    long."""
     made = await world.application()
 
     with pytest.raises(Invalid):
-        await world.call(
-            secret_key_of(made.id),
-            CreateApiKey(expires_at=datetime.now(UTC) - timedelta(seconds=1)),
-        )
+        await world.call(secret_key_of(made.id), CreateApiKey(expires_at=ends))
 
 
 async def test_a_revoked_key_is_dead_at_once(world: World) -> None:

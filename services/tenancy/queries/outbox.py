@@ -1,0 +1,12 @@
+"""Rows of audit_outbox, which tenancy only looks at."""
+
+from __future__ import annotations
+
+from common.db import Db, value
+
+
+async def waiting(db: Db, *, app_id: str) -> bool:
+    """Whether events of the application are still to be sent."""
+    return bool(
+        await value(db, "SELECT EXISTS (SELECT FROM audit_outbox WHERE app_id = $1)", app_id)
+    )
