@@ -10,6 +10,7 @@ from tests.browser.test_pages import code, consent, password
 from tests.unit.gateway.people import CODE, EMAIL, LINK, PASSWORD
 
 from common.contracts import identity, oidc
+from common.contracts.tenancy import AppSettings
 
 JS = pytest.mark.parametrize("js", [True, False], ids=["script", "no script"])
 
@@ -179,6 +180,23 @@ async def test_signing_out(site: Site, js: bool) -> None:
         assert look.path.startswith("/login")
 
 
+async def test_proof_of_work(site: Site) -> None:
+    """Done by the page itself, off its own thread; the form waits for it and then goes on."""
+    changed = AppSettings(proof_of_work_bits=14, auth_methods=["email_code"])
+    site.world.tenants = {
+        host: app.model_copy(update={"settings": changed})
+        for host, app in site.world.tenants.items()
+    }
+    site.people.protection = identity.Protection(proof_challenge="17.ab_-.mac", proof_bits=14)
+    async with site.visit() as look:
+        await look.go("/login")
+        await look.fill(email=EMAIL)
+        await look.send()
+        await look.page.wait_for_url("**/login/code")
+
+        assert "Check your mail" in await look.text()
+
+
 async def test_by_keyboard_alone(site: Site) -> None:
     """The first field has the focus; Enter sends; Tab goes through in order, visibly."""
     async with site.visit() as look:
@@ -187,17 +205,20 @@ async def test_by_keyboard_alone(site: Site) -> None:
         await keys.type(EMAIL)
         await keys.press("Enter")
         await look.page.wait_for_url("**/login/password")
+        await look.page.wait_for_function("document.activeElement.name === 'password'")
         await keys.type("wrong")
         await keys.press("Enter")
         await look.page.wait_for_selector("#password-error")
-        focused = "document.activeElement.name"
-        assert await look.page.evaluate(focused) == "password"
+        await look.page.wait_for_load_state()
+        focused = "document.activeElement.name === 'password'"
+        await look.page.wait_for_function(focused)
 
         await keys.press("Tab")
         label = await look.page.evaluate("document.activeElement.getAttribute('aria-label')")
         ring = await look.page.evaluate("getComputedStyle(document.activeElement).outlineStyle")
         assert (label, ring) == ("Show password", "solid")
         await keys.press("Shift+Tab")
+        await look.page.wait_for_function(focused)
         await keys.type(PASSWORD)
         await keys.press("Enter")
         await look.page.wait_for_url("**/account")

@@ -16,10 +16,10 @@ from common.contracts.identity import (
     VerifyEmail,
 )
 from common.problems import Problem
-from gateway import csrf
 from gateway.pages import trail
 from gateway.pages.endpoint import sent, shown
 from gateway.pages.forms import Fields, at
+from gateway.pages.guard import attempt
 from gateway.pages.render import Page, go, open_page
 from gateway.pages.sign_in import begun, carried
 from gateway.pages.words import errors_of
@@ -65,8 +65,7 @@ async def enter(visit: Visit, fields: Fields) -> Response:
         asked = SignInWithCode(
             flow=trail.read(visit).flow,
             code=digits(fields.text("code")),
-            browser=csrf.browser_id(visit),
-            locale=page.language.code,
+            **attempt(visit, fields, page.language.code),
         )
         signed = await visit.gateway.bus.call(visit.context(), asked)
     except ValidationError:
@@ -94,7 +93,8 @@ async def follow(visit: Visit, fields: Fields) -> Response:
     page = open_page(visit)
     try:
         asked = SignInWithLink(
-            token=fields.text("token"), browser=csrf.browser_id(visit), locale=page.language.code
+            token=fields.text("token"),
+            **attempt(visit, fields, page.language.code),
         )
         signed = await visit.gateway.bus.call(visit.context(), asked)
     except OtherBrowser:
@@ -151,8 +151,8 @@ async def confirm_address(visit: Visit, fields: Fields) -> Response:
 
 
 ROUTES = [
-    shown("/login/code", show),
-    sent("/login/code", enter),
+    shown("/login/code", show, guarded=True),
+    sent("/login/code", enter, guarded=True),
     shown("/login/link", link),
     sent("/login/link", follow),
     shown("/verify-email", address_link),

@@ -12,6 +12,7 @@ from common.contracts.identity import FreshSignInNeeded
 from common.problems import Unauthenticated
 from gateway import csrf
 from gateway.callers import session_of
+from gateway.pages import guard
 from gateway.pages.forms import Fields, at, form, query
 from gateway.pages.render import go
 from gateway.state import Signed
@@ -23,23 +24,27 @@ OwnHandler = Callable[[Visit, Fields, Signed], Awaitable[Response]]
 """Of a page for whoever is signed in."""
 
 
-def shown(path: str, handler: Handler) -> Route:
-    """GET. Changes nothing."""
+def shown(path: str, handler: Handler, *, guarded: bool = False) -> Route:
+    """GET. Changes nothing. `guarded`: its forms may have to bring a captcha or a proof of work."""
 
     async def endpoint(request: Request) -> Response:
         visit: Visit = request.scope["visit"]
+        if guarded:
+            await guard.prepare(visit)
         return await handler(visit, query(visit))
 
     return Route(path, endpoint, methods=["GET"], name=path)
 
 
-def sent(path: str, handler: Handler) -> Route:
+def sent(path: str, handler: Handler, *, guarded: bool = False) -> Route:
     """POST of a form of ours. Raises CrossSite for any other."""
 
     async def endpoint(request: Request) -> Response:
         visit: Visit = request.scope["visit"]
         fields = await form(visit)
         csrf.check_form(visit, fields.get("csrf"))
+        if guarded:
+            await guard.prepare(visit)
         return await handler(visit, fields)
 
     return Route(path, endpoint, methods=["POST"], name=path)

@@ -19,6 +19,7 @@ from starlette.responses import HTMLResponse, RedirectResponse, Response
 from common.contracts.tenancy import Branding, Tenant
 from gateway import assets, csrf
 from gateway.languages import OFFERED, Language, first_of, language
+from gateway.pages import guard
 from gateway.pages.forms import query
 from gateway.state import Signed
 from gateway.visit import Visit, set_cookie
@@ -80,6 +81,7 @@ class Page:
                 errors=dict(errors or {}),
                 values=dict(values or {}),
                 frames=frames or [],
+                protection=guard.asked(self.visit),
                 csrf_field=self.csrf_field,
                 asset=assets.address,
                 brand=assets.brand_address(self.branding.primary_color),
@@ -153,6 +155,10 @@ class Page:
         urls = (self.branding.logo_url, self.branding.favicon_url, own)
         return [url for url in urls if url and origin_of(url)]
 
+    def allows(self, script: str) -> bool:
+        """Whether the policy lets this script of another origin run."""
+        return origin_of(script) is not None
+
     def in_language(self, other: Language) -> str:
         """This page in another language."""
         wanted = {**query(self.visit), "ui_locales": other.code}
@@ -161,10 +167,12 @@ class Page:
     def policy(self, frames: list[str]) -> str:
         """Our own files, and pictures and frames from where they are known to be."""
         pictures = sorted({origin_of(url) or "" for url in self._pictures})
-        framed = sorted({origin_of(url) or "" for url in frames})
+        captcha = guard.asked(self.visit).captcha_script_url or ""
+        scripts = [origin] if (origin := origin_of(captcha)) else []
+        framed = sorted({*scripts, *(origin_of(url) or "" for url in frames)})
         parts = [
             "default-src 'none'",
-            "script-src 'self'",
+            " ".join(["script-src 'self'", *scripts]),
             "style-src 'self'",
             " ".join(["img-src 'self'", *pictures]),
             "connect-src 'self'",

@@ -7,11 +7,11 @@ from starlette.responses import Response
 
 from common.contracts.identity import LinkSpent, ResetPassword, StartReset
 from common.problems import Problem
-from gateway import csrf
 from gateway.pages import trail
 from gateway.pages.code import digits, spent
 from gateway.pages.endpoint import sent, shown
 from gateway.pages.forms import Fields, at
+from gateway.pages.guard import attempt
 from gateway.pages.render import Page, go, open_page
 from gateway.pages.sign_in import begun, carried
 from gateway.pages.sign_up import password_hint
@@ -37,7 +37,10 @@ async def send(visit: Visit, fields: Fields) -> Response:
     page = open_page(visit, away="request" in fields)
     email = fields.text("email")
     try:
-        asked = StartReset(email=email, browser=csrf.browser_id(visit), locale=page.language.code)
+        asked = StartReset(
+            email=email,
+            **attempt(visit, fields, page.language.code),
+        )
         flow = await visit.gateway.bus.call(visit.context(), asked)
     except (Problem, ValidationError) as error:
         errors = errors_of(page.language, error)
@@ -78,8 +81,7 @@ async def finish(visit: Visit, fields: Fields) -> Response:
             flow=None if token else trail.read(visit).flow,
             code=None if token else digits(fields.text("code")),
             password=fields.get("password", ""),
-            browser=csrf.browser_id(visit),
-            locale=page.language.code,
+            **attempt(visit, fields, page.language.code),
         )
         signed = await visit.gateway.bus.call(visit.context(), asked)
     except LinkSpent:
@@ -90,8 +92,8 @@ async def finish(visit: Visit, fields: Fields) -> Response:
 
 
 ROUTES = [
-    shown("/reset", show),
-    sent("/reset", send),
-    shown("/reset/code", code),
-    sent("/reset/code", finish),
+    shown("/reset", show, guarded=True),
+    sent("/reset", send, guarded=True),
+    shown("/reset/code", code, guarded=True),
+    sent("/reset/code", finish, guarded=True),
 ]

@@ -19,12 +19,14 @@ from common.contracts.identity import (
     SignInWithPassword,
     StartEmailCode,
 )
+from common.contracts.tenancy import Tenant
 from common.problems import Problem
-from gateway import browser, csrf
+from gateway import browser
 from gateway.callers import session_of
 from gateway.pages import trail
 from gateway.pages.endpoint import own, sent, shown
 from gateway.pages.forms import Fields, at, local
+from gateway.pages.guard import attempt
 from gateway.pages.render import Page, go, open_page
 from gateway.pages.words import errors_of
 from gateway.state import Signed
@@ -69,12 +71,19 @@ def _ask_address(page: Page, fields: Fields, **more: dict[str, str]) -> Response
         "sign_in.html",
         carried=going,
         client=trail.read(page.visit).client_of(fields),
+        mails=_first_way(page.app) in BY_MAIL,
         offered=bool({"password"} | BY_MAIL & set(settings.auth_methods)),
         can_sign_up=settings.signup_mode != "invite_only",
         sign_up=at("/signup", **going),
         others=at("/accounts", **going) if page.signed else None,
         **more,  # type: ignore[arg-type]
     )
+
+
+def _first_way(app: Tenant) -> str:
+    """How the application would rather have people sign in, of what these pages can do."""
+    ways = (way for way in app.settings.auth_methods if way == "password" or way in BY_MAIL)
+    return next(ways, "password")
 
 
 async def choose(visit: Visit, fields: Fields) -> Response:
@@ -87,8 +96,7 @@ async def choose(visit: Visit, fields: Fields) -> Response:
         errors = errors_of(page.language, error)
         return _ask_address(page, fields, errors=errors, values={"email": email})
     trail.write(visit, email=email)
-    first = next((way for way in visit.app.settings.auth_methods if way != "oauth"), "password")
-    if first in BY_MAIL:
+    if _first_way(visit.app) in BY_MAIL:
         return await send_code(visit, Fields(fields, email=email))
     return go(at("/login/password", **carried(fields)))
 
@@ -136,8 +144,7 @@ async def try_password(visit: Visit, fields: Fields) -> Response:
         asked = SignInWithPassword(
             email=email,
             password=fields.get("password", ""),
-            browser=csrf.browser_id(visit),
-            locale=page.language.code,
+            **attempt(visit, fields, page.language.code),
         )
         return await begun(visit, fields, await visit.gateway.bus.call(visit.context(), asked))
     except EmailUnverified:
@@ -152,7 +159,8 @@ async def send_code(visit: Visit, fields: Fields) -> Response:
     email = fields.text("email")
     try:
         asked = StartEmailCode(
-            email=email, browser=csrf.browser_id(visit), locale=page.language.code
+            email=email,
+            **attempt(visit, fields, page.language.code),
         )
         flow = await visit.gateway.bus.call(visit.context(), asked)
     except (Problem, ValidationError) as error:
@@ -200,11 +208,11 @@ async def try_confirmation(visit: Visit, fields: Fields, signed: Signed) -> Resp
 
 
 ROUTES = [
-    shown("/login", address),
-    sent("/login", choose),
-    shown("/login/password", password),
-    sent("/login/password", try_password),
-    sent("/login/code/send", send_code),
+    shown("/login", address, guarded=True),
+    sent("/login", choose, guarded=True),
+    shown("/login/password", password, guarded=True),
+    sent("/login/password", try_password, guarded=True),
+    sent("/login/code/send", send_code, guarded=True),
     shown("/login/confirm", own(confirm)),
     sent("/login/confirm", own(try_confirmation)),
 ]

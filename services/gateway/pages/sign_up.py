@@ -19,11 +19,11 @@ from common.contracts.identity import (
 )
 from common.contracts.organizations import INVITATION_PATH
 from common.problems import Problem
-from gateway import csrf
 from gateway.pages import trail
 from gateway.pages.code import spent
 from gateway.pages.endpoint import sent, shown
 from gateway.pages.forms import Fields, at
+from gateway.pages.guard import attempt
 from gateway.pages.render import Page, go, open_page
 from gateway.pages.sign_in import BY_MAIL, begun, carried
 from gateway.pages.words import errors_of
@@ -83,8 +83,7 @@ async def begin(visit: Visit, fields: Fields) -> Response:
             email=email,
             password=fields.get("password") or None,
             name=name,
-            browser=csrf.browser_id(visit),
-            locale=page.language.code,
+            **attempt(visit, fields, page.language.code),
             invitation=_invited(fields) if page.app.settings.signup_mode != "open" else None,
         )
         flow = await visit.gateway.bus.call(visit.context(), asked)
@@ -137,8 +136,7 @@ async def accept(visit: Visit, fields: Fields) -> Response:
             token=fields.text("token"),
             password=fields.get("password") or None,
             name=name,
-            browser=csrf.browser_id(visit),
-            locale=page.language.code,
+            **attempt(visit, fields, page.language.code),
         )
         signed = await visit.gateway.bus.call(visit.context(), asked)
     except (LinkSpent, EmailTaken):
@@ -181,8 +179,7 @@ async def claim(visit: Visit, fields: Fields) -> Response:
             email=email,
             password=fields.get("password") or None,
             name=name,
-            browser=csrf.browser_id(visit),
-            locale=page.language.code,
+            **attempt(visit, fields, page.language.code),
         )
         signed = await visit.gateway.bus.call(visit.context(), asked)
     except LinkSpent:
@@ -194,8 +191,8 @@ async def claim(visit: Visit, fields: Fields) -> Response:
 
 
 ROUTES = [
-    shown("/signup", show),
-    sent("/signup", begin),
+    shown("/signup", show, guarded=True),
+    sent("/signup", begin, guarded=True),
     shown("/invitation", invitation),
     sent("/invitation", accept),
     shown("/welcome", welcome),

@@ -3,6 +3,7 @@ do not. For tests of pages; the services themselves are tested elsewhere."""
 
 from __future__ import annotations
 
+import hashlib
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -41,6 +42,7 @@ class People:
         self.locale: str | None = None
         self.fresh = True
         self.revoked: list[str] = []
+        self.protection = identity.Protection()
         world.bus.serve(self, HANDLERS)
 
     def begin(self, ctx: Context, email: str = EMAIL) -> identity.SignedInSession:
@@ -65,7 +67,23 @@ def person(
     return made
 
 
+async def protection(people: People, ctx: Context, asked: Any) -> identity.Protection:
+    return people.protection
+
+
+def check_proof(people: People, asked: identity.Attempt) -> None:
+    bits = people.protection.proof_bits
+    if bits:
+        challenge, _, _ = (asked.proof or "").rpartition(":")
+        number = int.from_bytes(hashlib.sha256((asked.proof or "").encode()).digest(), "big")
+        if challenge != people.protection.proof_challenge or number.bit_length() > 256 - bits:
+            raise identity.CaptchaFailed
+    if people.protection.captcha_site_key and asked.captcha != "human":
+        raise identity.CaptchaFailed
+
+
 async def flow(people: People, ctx: Context, asked: Any) -> identity.Flow:
+    check_proof(people, asked)
     now = datetime.now(UTC)
     return identity.Flow(flow=people.flow, browser=asked.browser or "b" * 32, expires_at=now + SOON)
 
@@ -255,6 +273,7 @@ async def end_session(people: People, ctx: Context, asked: oidc.EndSession) -> o
 
 
 HANDLERS: dict[Any, Any] = {
+    identity.GetProtection: protection,
     identity.StartEmailCode: flow,
     identity.StartReset: flow,
     identity.ChangeEmail: change_email,

@@ -356,6 +356,45 @@ async def test_an_authorization_error_is_told_and_not_sent(
     assert "location" not in answer.headers
 
 
+# What an application asks of strangers
+
+
+async def test_captcha(http: httpx.AsyncClient, people: People, world: World, app: Tenant) -> None:
+    """The widget's script and frame may come from its own origin only, on these pages only; what it
+    answers is passed on."""
+    captcha = {"verify_url": "https://captcha.example/verify", "site_key": "k1"}
+    settle(world, app, captcha=captcha)
+    people.protection = identity.Protection(
+        captcha_site_key="k1", captcha_script_url="https://captcha.example/api.js"
+    )
+    page = await http.get("/signup")
+    other = await http.get("/logout/done")
+
+    robot = await post(http, "/signup", email=EMAIL)
+    person = await post(http, "/signup", email=EMAIL, **{"cf-turnstile-response": "human"})
+
+    policy = page.headers["content-security-policy"]
+    assert "script-src 'self' https://captcha.example;" in policy
+    assert "frame-src https://captcha.example" in policy
+    assert "captcha.example" not in other.headers["content-security-policy"] + other.text
+    assert ('data-sitekey="k1"' in page.text, "<noscript>" in page.text) == (True, True)
+    assert (robot.status_code, person.status_code) == (422, 303)
+
+
+async def test_proof_of_work(
+    http: httpx.AsyncClient, people: People, world: World, app: Tenant
+) -> None:
+    """The challenge stands in every form that asks for a mail; without an answer nothing is sent."""
+    settle(world, app, proof_of_work_bits=8, auth_methods=["email_code"])
+    people.protection = identity.Protection(proof_challenge="1.abc.mac", proof_bits=8)
+
+    for path in ("/login", "/signup", "/reset"):
+        assert 'data-proof="1.abc.mac" data-bits="8"' in (await http.get(path)).text
+    robot = await post(http, "/login", email=EMAIL)
+
+    assert (robot.status_code, "Confirm that you are human" in robot.text) == (422, True)
+
+
 # Forms of others
 
 
