@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 from common import audit
 from common.context import Context
 from common.contracts.audit import LoginFailed, SignInLocked
@@ -12,36 +14,50 @@ from identity.hashing import Verdict
 from identity.queries import guards
 
 
-async def proven(
+@dataclass(frozen=True)
+class Admission:
+    """A try that is counted already, or the seconds to wait until one is admitted."""
+
+    failures: int = 0
+    seconds: int = 0
+    wait: int = 0
+
+
+async def admit(deps: Deps, ctx: Context, tx: Db, email: str) -> Admission:
+    """Count a try of this address, in a transaction that commits whatever follows."""
+    address = email.lower()
+    reserved = await guards.reserve(
+        tx, app_id=ctx.app_id, address_hash=deps.keys.hash("guard", address)
+    )
+    if reserved is not None:
+        return Admission(reserved.failures, reserved.seconds)
+    wait = await guards.locked_for(
+        tx, app_id=ctx.app_id, address_hashes=deps.keys.hashes("guard", address)
+    )
+    return Admission(wait=max(1, wait))
+
+
+async def tried(
     deps: Deps,
     ctx: Context,
-    *,
-    email: str,
+    admission: Admission,
     password: str,
+    *,
     phc: str | None,
     user_id: str | None,
     method: str = "password",
 ) -> Verdict:
     """Whether the password matches; the caller forgets the guard in the transaction of what
     follows. Raises Locked, WrongCredentials, Busy."""
-    address = email.lower()
-    async with deps.db.transaction(ctx) as tx:
-        reserved = await guards.reserve(
-            tx, app_id=ctx.app_id, address_hash=deps.keys.hash("guard", address)
-        )
-        if reserved is None:
-            wait = await guards.locked_for(
-                tx, app_id=ctx.app_id, address_hashes=deps.keys.hashes("guard", address)
-            )
-    if reserved is None:
-        raise Locked(retry_after=max(1, wait))
+    if admission.wait:
+        raise Locked(retry_after=admission.wait)
     verdict = await deps.hashing.verify(ctx.app_id, password, phc)
     if not verdict.ok:
         async with deps.db.transaction(ctx) as tx:
             failed = LoginFailed(method=method, reason="wrong_credentials")
             await audit.record(tx, ctx, failed, user_id=user_id)
-            if reserved.seconds:
-                locked = SignInLocked(failures=reserved.failures, seconds=reserved.seconds)
+            if admission.seconds:
+                locked = SignInLocked(failures=admission.failures, seconds=admission.seconds)
                 await audit.record(tx, ctx, locked, user_id=user_id)
         raise WrongCredentials
     return verdict

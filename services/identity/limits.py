@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from common.context import Context
 from common.crypto import Keys
-from common.db import Database
+from common.db import Database, Db
 from common.problems import RateLimited
 from identity.queries import limits
 
@@ -30,6 +30,7 @@ MAIL_BY_APP = Limit("mail_app", 2000, 900)
 CODE_BY_IP = Limit("code_ip", 100, 900)
 PASSWORD_BY_USER = Limit("password_user", 20, 900)
 CHECK_BY_IP = Limit("check_ip", 60, 300)
+PROTECTION_BY_IP = Limit("protection_ip", 200, 300)
 TEST_MAIL_BY_APP = Limit("test_mail_app", 10, 600)
 INVITE_BY_APP = Limit("invite_app", 500, 3600)
 
@@ -43,27 +44,38 @@ class Limits:
     async def count(self, ctx: Context, *counted: tuple[Limit, str | None]) -> None:
         """Count one attempt against each limit; whom it counts for is kept as a keyed hash only,
         and None (no address known) is not counted. Raises RateLimited with `retry_after`."""
-        if self.scale:
-            await self._count(ctx, counted, self.scale)
+        async with self.db.transaction(ctx) as tx:
+            wait = await self.hit(tx, ctx, *counted)
+        exceeded(wait)
+
+    async def hit(self, tx: Db, ctx: Context, *counted: tuple[Limit, str | None]) -> int:
+        """The same within a transaction that commits whatever follows: seconds to wait, or 0."""
+        return await self._hit(tx, ctx, counted, self.scale) if self.scale else 0
 
     async def once(self, ctx: Context, limit: Limit, whom: str) -> None:
-        """The same, but no setting turns it off: what may be used once only."""
-        await self._count(ctx, ((limit, whom),), 1.0)
+        """As `count`, but no setting turns it off: what may be used once only."""
+        async with self.db.transaction(ctx) as tx:
+            wait = await self._hit(tx, ctx, ((limit, whom),), 1.0)
+        exceeded(wait)
 
-    async def _count(
-        self, ctx: Context, counted: Iterable[tuple[Limit, str | None]], scale: float
-    ) -> None:
+    async def _hit(
+        self, tx: Db, ctx: Context, counted: Iterable[tuple[Limit, str | None]], scale: float
+    ) -> int:
         known = {self._key(limit, whom): limit for limit, whom in counted if whom is not None}
         if not known:
-            return
+            return 0
         keys = sorted(known)  # one order for everybody: no deadlocks
-        async with self.db.transaction(ctx) as tx:
-            rows = await limits.hit(
-                tx, app_id=ctx.app_id, keys=keys, seconds=[known[key].seconds for key in keys]
-            )
+        rows = await limits.hit(
+            tx, app_id=ctx.app_id, keys=keys, seconds=[known[key].seconds for key in keys]
+        )
         over = [row.left for row in rows if row.hits > max(1, known[row.key].most * scale)]
-        if over:
-            raise RateLimited(retry_after=max(1, max(over)))
+        return max(1, *over) if over else 0
 
     def _key(self, limit: Limit, whom: str) -> str:
         return f"{limit.name}:{self.keys.hash('limit', whom)}"
+
+
+def exceeded(wait: int) -> None:
+    """Raises RateLimited where there is something to wait for."""
+    if wait:
+        raise RateLimited(retry_after=wait)

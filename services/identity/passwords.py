@@ -17,6 +17,7 @@ from common.contracts.identity import (
     LinkSpent,
     MethodOff,
     Reauthenticate,
+    ResetNeeded,
     ResetPassword,
     SignedInSession,
     SignInWithPassword,
@@ -30,7 +31,13 @@ from common.problems import Invalid
 from identity import flows, guard, policy, protection, signing
 from identity.callers import fresh, the_user
 from identity.deps import Deps
-from identity.limits import CHECK_BY_IP, PASSWORD_BY_USER, SIGN_IN_BY_APP, SIGN_IN_BY_IP
+from identity.limits import (
+    CHECK_BY_IP,
+    PASSWORD_BY_USER,
+    SIGN_IN_BY_APP,
+    SIGN_IN_BY_IP,
+    exceeded,
+)
 from identity.queries import accounts
 from identity.queries.accounts import Account
 from identity.queries.codes import Taken
@@ -42,15 +49,19 @@ async def sign_in(deps: Deps, ctx: Context, asked: SignInWithPassword) -> Signed
     tenant = await deps.tenants.get(ctx)
     if "password" not in tenant.settings.auth_methods:
         raise MethodOff
-    await deps.limits.count(ctx, (SIGN_IN_BY_IP, ctx.ip), (SIGN_IN_BY_APP, ctx.app_id))
     await protection.check(deps, ctx, tenant, asked)
-    async with deps.db.reading(ctx) as db:
-        account = await accounts.by_email(db, app_id=ctx.app_id, email=asked.email)
-    verdict = await guard.proven(
+    async with deps.db.transaction(ctx) as tx:  # one, and short: the hash comes after it
+        account, admission = None, guard.Admission()
+        wait = await deps.limits.hit(tx, ctx, (SIGN_IN_BY_IP, ctx.ip), (SIGN_IN_BY_APP, ctx.app_id))
+        if not wait:
+            account = await accounts.by_email(tx, app_id=ctx.app_id, email=asked.email)
+            admission = await guard.admit(deps, ctx, tx, asked.email)
+    exceeded(wait)
+    verdict = await guard.tried(
         deps,
         ctx,
-        email=asked.email,
-        password=asked.password,
+        admission,
+        asked.password,
         phc=account.phc if account else None,
         user_id=account.id if account else None,
     )
@@ -58,6 +69,8 @@ async def sign_in(deps: Deps, ctx: Context, asked: SignInWithPassword) -> Signed
         raise WrongCredentials
     if tenant.settings.require_verified_email and not account.email_verified:
         raise EmailUnverified
+    if account.must_change and account.email:
+        raise ResetNeeded
     async with deps.db.transaction(ctx) as tx:
         await guard.forget(deps, ctx, tx, asked.email)
         phc = await _rehashed(ctx, tx, account, verdict.rehashed)
@@ -221,12 +234,17 @@ async def prove(
 ) -> str | None:
     """The caller's own password once more; the new hash where the stored one is not ours. Raises
     WrongCredentials, Locked, RateLimited."""
-    await deps.limits.count(ctx, (PASSWORD_BY_USER, account.id))
-    verdict = await guard.proven(
+    async with deps.db.transaction(ctx) as tx:
+        admission = guard.Admission()
+        wait = await deps.limits.hit(tx, ctx, (PASSWORD_BY_USER, account.id))
+        if not wait:
+            admission = await guard.admit(deps, ctx, tx, account.email or account.id)
+    exceeded(wait)
+    verdict = await guard.tried(
         deps,
         ctx,
-        email=account.email or account.id,
-        password=password,
+        admission,
+        password,
         phc=account.phc,
         user_id=account.id,
         method=method,

@@ -16,7 +16,7 @@ from common.contracts.tenancy import Captcha, Tenant
 from common.problems import RateLimited, Unavailable
 from identity import egress
 from identity.deps import Deps
-from identity.limits import Limit
+from identity.limits import PROTECTION_BY_IP, Limit
 
 log = logs.get(__name__)
 
@@ -38,11 +38,14 @@ async def get(deps: Deps, ctx: Context, asked: GetProtection) -> Protection:
 
 
 async def check(deps: Deps, ctx: Context, tenant: Tenant, shown: Attempt) -> None:
-    """Raises CaptchaFailed; Unavailable where the captcha's own service does not answer."""
-    if tenant.settings.proof_of_work_bits:
-        await _check_proof(deps, ctx, shown.proof or "", tenant.settings.proof_of_work_bits)
-    if tenant.settings.captcha is not None:
-        await _check_captcha(deps, ctx, tenant.settings.captcha, shown.captcha)
+    """Raises CaptchaFailed, RateLimited; Unavailable where the captcha's own service does not answer."""
+    settings = tenant.settings
+    if settings.proof_of_work_bits or settings.captcha:
+        await deps.limits.count(ctx, (PROTECTION_BY_IP, ctx.ip))
+    if settings.proof_of_work_bits:
+        await _check_proof(deps, ctx, shown.proof or "", settings.proof_of_work_bits)
+    if settings.captcha is not None:
+        await _check_captcha(deps, ctx, settings.captcha, shown.captcha)
 
 
 def _challenge(deps: Deps, app_id: str) -> str:

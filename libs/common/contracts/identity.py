@@ -294,6 +294,12 @@ class EmailUnverified(Forbidden):
     code, title = "email_unverified", "Confirm your e-mail address first: sign in with a code."
 
 
+class ResetNeeded(Forbidden):
+    """An administrator asked for a new password. Told only to somebody who knows the old one."""
+
+    code, title = "reset_needed", "Choose a new password first: ask for a mail to reset it."
+
+
 class CaptchaFailed(Invalid):
     code, title = "captcha_failed", "Please confirm that you are human and try again."
 
@@ -329,7 +335,8 @@ class SignUp(Attempt, Request[Flow], subject="identity.user.sign_up", needs=OPEN
 class SignInWithPassword(
     Attempt, Request[SignedInSession], subject="identity.password.sign_in", needs=OPEN, within=10.0
 ):
-    """Raises WrongCredentials, Locked, RateLimited, AccountDisabled, EmailUnverified, Busy."""
+    """Raises WrongCredentials, Locked, RateLimited, AccountDisabled, EmailUnverified, ResetNeeded,
+    Busy."""
 
     email: Email
     password: Secret = Field(repr=False)

@@ -14,7 +14,12 @@ async def insert(db: Db, *, app_id: str, rows: list[dict[str, Any]]) -> list[str
     found = await db.fetch(
         """
         WITH given AS (
-            SELECT * FROM jsonb_to_recordset($2::jsonb) AS g (
+            SELECT g.id, g.email, g.email_verified, g.name, g.given_name, g.family_name,
+                g.middle_name, g.nickname, g.preferred_username, g.profile, g.picture, g.website,
+                g.gender, g.birthdate, g.zoneinfo, g.locale, g.phone_number,
+                g.phone_number_verified, g.address, g.public_metadata, g.private_metadata,
+                g.user_metadata, g.disabled, g.created_at, g.phc
+            FROM jsonb_to_recordset($2::jsonb) AS g (
                 id uuid, email text, email_verified boolean, name text, given_name text,
                 family_name text, middle_name text, nickname text, preferred_username text,
                 profile text, picture text, website text, gender text, birthdate text,

@@ -21,6 +21,7 @@ from common.contracts.identity import (
     RevokeUserSession,
     RevokeUserSessions,
     SessionNotFound,
+    SignInWithPassword,
     SignOut,
     StartReset,
     WrongCredentials,
@@ -224,9 +225,7 @@ async def test_reset_ends_all_sessions_p6(world: World) -> None:
     assert isinstance(await world.refused(_with_old(user.email or "")), WrongCredentials)
 
 
-def _with_old(email: str):  # type: ignore[no-untyped-def]
-    from common.contracts.identity import SignInWithPassword
-
+def _with_old(email: str) -> SignInWithPassword:
     return SignInWithPassword(email=email, password=PASSWORD)
 
 
@@ -279,13 +278,18 @@ async def test_deleted_user_is_out_everywhere_s3(world: World) -> None:
 
 
 async def test_forced_reset(world: World) -> None:
-    """A forced reset ends sessions and mails a link that works in whichever browser."""
+    """A forced reset ends sessions and the password, and mails a link that works in whichever
+    browser; the new password works."""
     user = await world.user()
     signed = await world.sign_in(user)
     await world.call(ForceReset(user_id=user.id), who=ADMIN)
+    refused = await world.refused(_with_old(user.email or ""))
+    assert refused.code == "reset_needed"
     letter = await world.mail()
     await world.call(ResetPassword(token=letter.token, password="a new and better phrase"))
+    again = SignInWithPassword(email=user.email or "", password="a new and better phrase")
 
+    assert (await world.call(again)).session.user_id == user.id
     assert await world.live(signed.token) is None
     assert letter.kind == "reset"
 
