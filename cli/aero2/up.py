@@ -111,12 +111,12 @@ async def _start(
         await supervisor.start(*platform.services(), within=60)
     with _step(console, "Demo application"):
         summary = await _prepare(platform)
-    if options.summary_file is not None:
-        _write(options.summary_file, summary.as_json())
     snippet = fastapi(summary.demo, *await reachable(summary.demo, options.port))
     ca = platform.caddy.authority if platform.caddy else None
     took = time.monotonic() - began
     show(Console(), summary, snippet, took=took, folder=platform.folder.root, ca=ca)
+    if options.summary_file is not None:
+        _write(options.summary_file, summary.as_json())
 
 
 async def _migrate(platform: Platform) -> None:

@@ -48,7 +48,7 @@ class Project:
         command += ["--public-url", f"http://localhost:{self.port}"]
         subprocess.run([str(ROOT / ".venv/bin" / command[0]), *command[1:]], check=True)
         with self.env.open("a") as file:
-            file.write(f"AERO2_MAIL_PORT='{self.mail_port}'\n")
+            file.write(f"AERO2_MAIL_PORT='{self.mail_port}'\nAERO2_IMAGE='{self.name}'\n")
 
     def compose(self, *arguments: str, check: bool = True) -> str:
         own = ["compose", "--project-name", self.name, "--env-file", str(self.env)]
@@ -75,6 +75,7 @@ def project(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Project]:
         yield made
     finally:
         made.compose("down", "--volumes", "--timeout", "5", check=False)
+        docker("image", "rm", "--force", made.name, check=False)
 
 
 @pytest.fixture(scope="module")
@@ -138,10 +139,10 @@ def test_only_the_proxy_and_the_mail_page_are_published(project: Project) -> Non
     assert published == {("proxy", "127.0.0.1"), ("mail", "127.0.0.1")}
 
 
-def test_no_secret_is_in_the_image() -> None:
+def test_no_secret_is_in_the_image(project: Project) -> None:
     """Neither layers nor history know the deployment's secrets: they come at run time."""
-    history = docker("history", "--no-trunc", "--format", "{{.CreatedBy}}", "aero2")
-    configured = json.loads(docker("image", "inspect", "aero2"))[0]["Config"]
+    history = docker("history", "--no-trunc", "--format", "{{.CreatedBy}}", project.name)
+    configured = json.loads(docker("image", "inspect", project.name))[0]["Config"]
 
     assert "PASSWORD" not in history
     assert not [e for e in configured["Env"] if "PASSWORD" in e or "KEY" in e]

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import ssl
 from html.parser import HTMLParser
+from pathlib import Path
 from typing import Any
 
 import httpx
@@ -14,14 +16,17 @@ class Loopback(httpx.HTTPTransport):
     def handle_request(self, request: httpx.Request) -> httpx.Response:
         asked = request.url
         request.url = asked.copy_with(host="127.0.0.1")
+        request.extensions = {**request.extensions, "sni_hostname": asked.host}
         try:
             return super().handle_request(request)
         finally:
             request.url = asked
 
 
-def browser(**more: Any) -> httpx.Client:
-    return httpx.Client(transport=Loopback(), timeout=15, **more)
+def browser(*, ca: Path | None = None, **more: Any) -> httpx.Client:
+    """`ca` is the authority it trusts."""
+    trusting = ssl.create_default_context(cafile=str(ca)) if ca else True
+    return httpx.Client(transport=Loopback(verify=trusting), timeout=15, **more)
 
 
 class _Forms(HTMLParser):

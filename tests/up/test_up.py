@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import pwd
 import re
@@ -61,10 +62,10 @@ def get(url: str) -> httpx.Response:
         return client.get(url)
 
 
-def token(summary: dict[str, Any], **other: str) -> httpx.Response:
+def token(summary: dict[str, Any], *, ca: Path | None = None, **other: str) -> httpx.Response:
     """A token for the demo client itself."""
     demo = summary["demo"] | other
-    with browser() as client:
+    with browser(ca=ca) as client:
         return client.post(
             f"{demo['url']}/oauth2/token",
             auth=(demo["client_id"], demo["client_secret"]),
@@ -94,34 +95,52 @@ def test_the_summary_is_what_it_says(shared: Instance) -> None:
 
 def test_what_is_printed_works_when_pasted(shared: Instance) -> None:
     """The curl commands and the FastAPI snippet, taken from the terminal's text as they stand."""
-    text = shared.log.read_text()
+    answers = pasted(shared, dict(os.environ))
+
+    assert json.loads(answers[0])["token_type"] == "Bearer"
+    assert "demo@example.com" in answers[1]
+    assert json.loads(answers[2])["iss"] == shared.ready()["demo"]["url"]
+
+
+def pasted(instance: Instance, env: dict[str, str]) -> list[str]:
+    """What the two curl commands and the FastAPI program answer; the program refuses a stranger."""
+    text = instance.log.read_text()
+    answers = []
     for command in re.findall(r"^curl .*$", text, re.MULTILINE):
-        ran = subprocess.run(
-            f"{command} --fail-with-body --silent", shell=True, capture_output=True, text=True
-        )
+        quiet = f"{command} --fail-with-body --silent"
+        ran = subprocess.run(quiet, shell=True, capture_output=True, text=True, env=env)
         assert ran.returncode == 0, ran.stdout + ran.stderr
+        answers.append(ran.stdout)
     snippet = re.search(r"^import jwt; from fastapi .*?verify_aud.*?$", text, re.M | re.S)
     assert snippet is not None
     assert snippet.group().count("\n") == 5
-    main = shared.folder.with_name("main.py")
-    main.write_text(snippet.group())
+    folder = Path(tempfile.mkdtemp(prefix="aero2-pasted-"))
+    (folder / "main.py").write_text(snippet.group())
     port = free_port()
-    app = subprocess.Popen(
-        [sys.executable, "-m", "uvicorn", "main:app", "--port", str(port)], cwd=main.parent
-    )
+    command = [sys.executable, "-m", "uvicorn", "main:app", "--port", str(port)]
+    app = subprocess.Popen(command, cwd=folder, env=env)
     try:
-        bearer = token(shared.ready()).json()["access_token"]
-        url = f"http://127.0.0.1:{port}/hello"
-        with httpx.Client(transport=httpx.HTTPTransport(retries=8)) as client:
-            greeted = client.get(url, headers={"Authorization": f"Bearer {bearer}"})
-            stranger = client.get(url)
+        bearer = {"Authorization": f"Bearer {json.loads(answers[0])['access_token']}"}
+        greeted = patiently(f"http://127.0.0.1:{port}/hello", headers=bearer)
+        assert greeted.status_code == 200, greeted.text
+        stranger = httpx.get(f"http://127.0.0.1:{port}/hello")
     finally:
         app.kill()
         app.wait()
-
-    assert greeted.status_code == 200, greeted.text
-    assert greeted.json()["iss"] == shared.ready()["demo"]["url"]
+        shutil.rmtree(folder)
     assert stranger.status_code in (401, 403)
+    return [*answers, greeted.text]
+
+
+def patiently(url: str, **more: Any) -> httpx.Response:
+    """GET, once somebody listens."""
+    ends = time.monotonic() + 30
+    while True:
+        try:
+            return httpx.get(url, timeout=15, **more)
+        except httpx.ConnectError:
+            assert time.monotonic() < ends
+            time.sleep(0.1)
 
 
 def test_the_demo_user_signs_in(shared: Instance) -> None:
@@ -191,6 +210,30 @@ def test_two_side_by_side(shared: Instance, make: Make) -> None:
     assert token(theirs, url=mine["demo"]["url"]).status_code == 401
     assert other.stop() < STOP
     assert token(mine).status_code == 200
+
+
+def test_tls(make: Make) -> None:
+    """--tls: https with an authority of the folder's own for every name, trusted by whoever is
+    told to; secure cookies; what is printed works."""
+    instance = make("tls", more=["--tls"]).start()
+    summary = instance.ready()
+    ca = instance.folder / "caddy/pki/authorities/local/root.crt"
+    url = summary["demo"]["url"]
+
+    assert url == f"https://demo.localhost:{instance.port}"
+    assert token(summary, ca=ca).status_code == 200
+    with browser() as stranger, pytest.raises(httpx.ConnectError, match="CERTIFICATE_VERIFY"):
+        stranger.get(url)
+    found = re.search(r"^Demo user +(\S+) +password (\S+)$", instance.log.read_text(), re.M)
+    assert found is not None
+    with browser(ca=ca) as client:
+        sign_in(client, url, *found.groups())
+        assert client.get(f"{url}/api/auth/session").status_code == 200
+        assert all(cookie.secure for cookie in client.cookies.jar)
+        assert "strict-transport-security" not in client.get(f"{url}/login").headers
+    answers = pasted(instance, os.environ | {"SSL_CERT_FILE": str(ca)})
+    assert json.loads(answers[2])["iss"] == url
+    assert instance.stop() < STOP
 
 
 def test_stop_and_start_again(make: Make) -> None:
