@@ -6,6 +6,7 @@ loopback unless told otherwise.
 
 from __future__ import annotations
 
+import argparse
 import asyncio
 import html
 import os
@@ -16,10 +17,9 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from email import message_from_bytes, policy
 from email.message import EmailMessage
-from typing import Annotated, Any, Final
+from typing import Any, Final
 from uuid import uuid4
 
-import typer
 import uvicorn
 from aiosmtpd.smtp import SMTP, Envelope, Session
 from starlette.applications import Starlette
@@ -302,18 +302,22 @@ async def serve(host: str, smtp_port: int, page_port: int, hosts: list[str]) -> 
         await server._serve()
 
 
-def main(
-    host: Annotated[str, typer.Option(envvar="AERO2_MAIL_HOST")] = "127.0.0.1",
-    smtp_port: Annotated[int, typer.Option(envvar="AERO2_MAIL_SMTP_PORT")] = 1025,
-    page_port: Annotated[int, typer.Option(envvar="AERO2_MAIL_PAGE_PORT")] = 8025,
-    names: Annotated[
-        str, typer.Option(envvar="AERO2_MAIL_NAMES", help="Host names of the page, by comma.")
-    ] = "localhost,127.0.0.1,[::1]",
-) -> None:
+def main() -> None:
     """Catch mail over SMTP and show it on a page. Delivers nothing."""
+    env = os.environ
+    parser = argparse.ArgumentParser(prog="aero2.mailcatcher", description=main.__doc__)
+    parser.add_argument("--host", default=env.get("AERO2_MAIL_HOST", "127.0.0.1"))
+    parser.add_argument("--smtp-port", type=int, default=env.get("AERO2_MAIL_SMTP_PORT", 1025))
+    parser.add_argument("--page-port", type=int, default=env.get("AERO2_MAIL_PAGE_PORT", 8025))
+    parser.add_argument(
+        "--names",
+        default=env.get("AERO2_MAIL_NAMES", "localhost,127.0.0.1,[::1]"),
+        help="host names that the page answers to, by comma",
+    )
+    given = parser.parse_args()
     os.umask(0o077)
-    asyncio.run(serve(host, smtp_port, page_port, names.split(",")))
+    asyncio.run(serve(given.host, given.smtp_port, given.page_port, given.names.split(",")))
 
 
 if __name__ == "__main__":
-    typer.run(main)
+    main()

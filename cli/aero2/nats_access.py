@@ -8,14 +8,15 @@ from __future__ import annotations
 
 import ast
 import importlib
-import pkgutil
+import threading
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-import common.contracts
-from common.contracts.base import Request
+import common
 
+IMPORTING: Final = threading.Lock()
+"""Held by a thread that imports much: two at once could see each other's modules half made."""
 SERVICES: Final = ("gateway", "identity", "oidc", "rbac", "tenancy")
 CLI: Final = "cli"
 STREAM: Final = "AUDIT"
@@ -61,24 +62,26 @@ def rights(user: str) -> Rights:
     )
 
 
+def fingerprint() -> list[tuple[str, int, int]]:
+    """What the rights were worked out from: they are the same while this is."""
+    files = {file for user in (*SERVICES, CLI) for file in _sources(user)} | set(_contracts())
+    found = [(file, file.stat()) for file in sorted(files)]
+    return [(str(file), stat.st_mtime_ns, stat.st_size) for file, stat in found]
+
+
 def _called_by(user: str) -> set[str]:
     """Subjects of every contract that the user's code names."""
     names = {name for file in _sources(user) for name in _names(file)}
-    return {
-        contract.subject
-        for module in _contract_modules()
-        for name, contract in vars(module).items()
-        if name in names and isinstance(contract, type) and issubclass(contract, Request)
-        if contract.subject
-    }
+    with IMPORTING:
+        for file in _contracts():
+            importlib.import_module(f"common.contracts.{file.stem}")
+        known = importlib.import_module("common.contracts.base").CONTRACTS
+    return {subject for subject, contract in known.items() if contract.__name__ in names}
 
 
-def _contract_modules() -> list[object]:
-    places = common.contracts.__path__
-    return [
-        importlib.import_module(f"common.contracts.{found.name}")
-        for found in pkgutil.iter_modules(places)
-    ]
+def _contracts() -> list[Path]:
+    folders = [Path(place) / "contracts" for place in common.__path__]
+    return [file for folder in folders for file in sorted(folder.glob("[a-z]*.py"))]
 
 
 def _sources(user: str) -> list[Path]:

@@ -24,6 +24,10 @@ class Summary:
     mail_url: str
     domain: str
     demo: Demo
+    port: int
+    folder: Path
+    ca: Path | None = None
+    """The authority to trust, where there is TLS."""
 
     def as_json(self) -> dict[str, Any]:
         shown = asdict(self.demo)
@@ -36,6 +40,9 @@ class Summary:
             "domain": self.domain,
             "demo": shown,
         }
+
+    async def show(self, console: Console, *, took: float) -> None:
+        await _show(console, self, took=took)
 
 
 def curl(demo: Demo, ca: Path | None = None) -> str:
@@ -78,17 +85,9 @@ async def reachable(demo: Demo, port: int) -> tuple[str, str | None]:
     return demo.url, None
 
 
-def show(
-    console: Console,
-    summary: Summary,
-    snippet: str,
-    *,
-    took: float,
-    folder: Path,
-    ca: Path | None = None,
-) -> None:
+async def _show(console: Console, summary: Summary, *, took: float) -> None:
     """A page at the terminal. Nothing is wrapped or framed, so that everything can be copied."""
-    demo = summary.demo
+    demo, ca = summary.demo, summary.ca
     console.rule(f"[bold green]Aero2 is running[/] [dim]({took:.1f} s)[/]", align="left")
     for name, shown in {
         "Dashboard": summary.dashboard_url,
@@ -110,14 +109,20 @@ def show(
     )
     _copyable(console, "A token for the demo client:", curl(demo, ca))
     _copyable(console, "The demo's users, as your backend asks:", curl_api(demo, ca))
-    _copyable(console, "An API that takes the demo's tokens (main.py):", snippet)
+    _copyable(
+        console,
+        "An API that takes the demo's tokens (main.py):",
+        fastapi(demo, *await reachable(demo, summary.port)),
+    )
     if ca is not None:
         _copyable(
             console,
             "The authority that Python and others are to trust:",
             f"export SSL_CERT_FILE={shlex.quote(str(ca))}",
         )
-    console.print(f"Data, secrets and logs: {folder}   Ctrl-C stops everything.", style="dim")
+    console.print(
+        f"Data, secrets and logs: {summary.folder}   Ctrl-C stops everything.", style="dim"
+    )
 
 
 def _copyable(console: Console, what: str, text: str) -> None:

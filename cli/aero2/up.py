@@ -11,13 +11,13 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from importlib import import_module
 from pathlib import Path
 from typing import Any, Final
 
 from rich.console import Console
 
-from aero2 import demo
-from aero2.connection import connected
+from aero2 import nats_access
 from aero2.embedded import ports
 from aero2.embedded.folder import Folder
 from aero2.embedded.process import Register
@@ -25,9 +25,7 @@ from aero2.embedded.secrets import Secrets
 from aero2.failures import Refused, told
 from aero2.migrate import Refused as MigrationRefused
 from aero2.migrate import migrate
-from aero2.owner import owner_link
 from aero2.platform import Platform
-from aero2.summary import Summary, fastapi, reachable, show
 from aero2.supervisor import Supervisor
 
 DOMAIN: Final = re.compile(
@@ -104,19 +102,24 @@ async def _start(
 ) -> None:
     began = time.monotonic()
     with _step(console, "PostgreSQL and NATS"):
+        # What the demo needs is imported while the servers start: half a second of every start.
+        preparing = asyncio.create_task(asyncio.to_thread(_imported, "aero2.preparation"))
         await supervisor.start(*platform.servers(), within=60)
+        prepare = (await preparing).prepare
     with _step(console, "Database schema"):
         await _migrate(platform)
     with _step(console, "Services"):
         await supervisor.start(*platform.services(), within=60)
     with _step(console, "Demo application"):
-        summary = await _prepare(platform)
-    snippet = fastapi(summary.demo, *await reachable(summary.demo, options.port))
-    ca = platform.caddy.authority if platform.caddy else None
-    took = time.monotonic() - began
-    show(Console(), summary, snippet, took=took, folder=platform.folder.root, ca=ca)
+        summary = await prepare(platform)
+    await summary.show(Console(), took=time.monotonic() - began)
     if options.summary_file is not None:
         _write(options.summary_file, summary.as_json())
+
+
+def _imported(name: str) -> Any:
+    with nats_access.IMPORTING:
+        return import_module(name)
 
 
 async def _migrate(platform: Platform) -> None:
@@ -125,27 +128,6 @@ async def _migrate(platform: Platform) -> None:
         await migrate(dsn, platform.secrets.database)
     except MigrationRefused as refused:
         raise Refused(str(refused)) from None
-
-
-async def _prepare(platform: Platform) -> Summary:
-    """The demo application and a fresh owner link."""
-    secrets = platform.secrets
-
-    def keep(known: dict[str, str]) -> None:
-        if known != secrets.demo:
-            secrets.demo = dict(known)
-            secrets.keep(platform.folder)
-
-    async with connected(platform.nats.url, secrets.nats["cli"]) as bus:
-        made = await demo.ensure(bus, secrets.demo, keep)
-        link = await owner_link(bus)
-    return Summary(
-        dashboard_url=f"{platform.scheme}://dashboard.{platform.authority}",
-        owner_link=link,
-        mail_url=platform.mail_url,
-        domain=platform.authority,
-        demo=made,
-    )
 
 
 class _Stop:

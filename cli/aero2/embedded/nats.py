@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import shutil
 import sys
 import tempfile
@@ -59,8 +60,13 @@ jetstream {{
   sync_interval: always
 }}
 """
+        same = hashlib.sha256(repr((nats_access.fingerprint(), server, self.passwords)).encode())
+        mark = f"# {same.hexdigest()}"
+        if self.config.exists() and self.config.read_text().startswith(mark):
+            return  # working the rights out afresh would take half a second of every start
         quoted = {user: f'"{password}"' for user, password in self.passwords.items()}
         with tempfile.NamedTemporaryFile("w", dir=self.config.parent, delete=False) as file:
+            file.write(f"{mark}\n")
             file.write(nats_access.configuration(quoted, server=server))
         Path(file.name).replace(self.config)  # NamedTemporaryFile made it 0600
 
