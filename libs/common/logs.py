@@ -13,15 +13,10 @@ from typing import Any
 
 import orjson
 
-if "rich" in sys.modules:
-    import structlog
-else:
-    # structlog imports rich wherever it is installed, for a console renderer that no service uses:
-    # 0.15 s of every start. Hidden from it for this moment only.
-    sys.modules["rich"] = None  # type: ignore[assignment]
-    import structlog
+from common.lean import without
 
-    del sys.modules["rich"]
+with without("rich"):
+    import structlog
 
 _RESERVED = frozenset(logging.LogRecord("", 0, "", 0, "", None, None).__dict__) | {
     "message",

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
 
-import httpx
-
 from common import logs
 from common.bus import Bus
 from common.changes import Changes
 from common.crypto import Keys
 from common.cursors import Cursors
 from common.db import Database
+from common.http import httpx
 from common.pool import FairPool
 from common.sealing import Sealer
 from common.service import Links, Stores, open_stores

@@ -14,7 +14,8 @@ from typing import Any
 
 import anyio
 import httpcore
-import httpx
+
+from common.http import httpx
 
 TIMEOUT = 5.0
 MOST = 1_000_000

@@ -6,7 +6,6 @@ from __future__ import annotations
 import hashlib
 from typing import Final
 
-import httpx
 from zxcvbn import zxcvbn
 from zxcvbn.frequency_lists import FREQUENCY_LISTS
 
@@ -14,6 +13,7 @@ from common import logs
 from common.context import Context
 from common.contracts.identity import WeakPassword
 from common.contracts.tenancy import Tenant
+from common.http import httpx
 from identity import egress
 from identity.deps import Deps
 from identity.hashing import MAX_BYTES, normalized, too_long

@@ -7,12 +7,11 @@ import hmac
 import time
 from typing import Final
 
-import httpx
-
 from common import crypto, logs
 from common.context import Context
 from common.contracts.identity import Attempt, CaptchaFailed, GetProtection, Protection
 from common.contracts.tenancy import Captcha, Tenant
+from common.http import httpx
 from common.problems import RateLimited, Unavailable
 from identity import egress
 from identity.deps import Deps

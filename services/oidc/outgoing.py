@@ -8,10 +8,10 @@ import socket
 from typing import Any, Final
 from urllib.parse import urlsplit
 
-import httpx
 import orjson
 
 from common import logs
+from common.http import httpx
 
 log = logs.get(__name__)
 

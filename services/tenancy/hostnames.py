@@ -9,8 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any, Final, Protocol
 
-import httpx
-
+from common.http import httpx
 from common.problems import Unavailable
 
 API: Final = "https://api.cloudflare.com/client/v4"
