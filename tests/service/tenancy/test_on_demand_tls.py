@@ -72,17 +72,20 @@ def _free_port() -> int:
 
 
 @contextlib.asynccontextmanager
-async def _gateway(gateway: Gateway) -> AsyncIterator[int]:
+async def serving(gateway: Gateway, port: int = 0) -> AsyncIterator[int]:
+    """The gateway over HTTP, on a port that is free unless one is given."""
     server = uvicorn.Server(
-        uvicorn.Config(build(gateway), port=0, lifespan="off", log_config=None, proxy_headers=False)  # type: ignore[arg-type]
+        uvicorn.Config(
+            build(gateway), port=port, lifespan="off", log_config=None, proxy_headers=False
+        )  # type: ignore[arg-type]
     )
     server.capture_signals = contextlib.nullcontext  # type: ignore[method-assign,assignment]
-    serving = asyncio.create_task(server.serve())
+    running = asyncio.create_task(server.serve())
     while not server.started:
         await asyncio.sleep(0.01)
     yield server.servers[0].sockets[0].getsockname()[1]
     server.should_exit = True
-    await serving
+    await running
 
 
 @contextlib.asynccontextmanager
@@ -135,7 +138,7 @@ async def front(world: World, tmp_path: Path) -> AsyncIterator[Front]:
     )
     world.bus.serve(world.deps, HANDLERS)
     await provisioning.repair(world.deps)
-    async with _gateway(gateway) as behind, _caddy(tmp_path, behind, port) as trust:
+    async with serving(gateway) as behind, _caddy(tmp_path, behind, port) as trust:
         yield Front(world, zone, port, trust)
     zone.stop()
 
