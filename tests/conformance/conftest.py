@@ -1,0 +1,283 @@
+"""The OpenID Foundation's conformance plans, re-expressed by the names of their modules.
+
+A test is named after the module of the suite (5.2) whose demands it makes over HTTP of a running
+platform, so that the official suite finds nothing new. What the suite leaves to a reviewer's eye
+is checked as far as a program can.
+"""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import secrets
+from collections.abc import AsyncIterator, Iterator
+from dataclasses import dataclass, field
+from typing import Any
+from urllib.parse import parse_qsl, urlencode, urlsplit
+
+import httpx
+import jwt
+import pytest
+import pytest_asyncio
+from tests.system import PASSWORD, Browser, Page, System
+
+ALIAS = "https://localhost:8443/test/a/aero2"
+CALLBACK = f"{ALIAS}/callback"
+POST_LOGOUT = f"{ALIAS}/post_logout_redirect"
+
+SCOPES = ["openid", "profile", "email", "address", "phone", "offline_access"]
+PROFILE = {
+    "name": "Ada King Lovelace",
+    "given_name": "Ada",
+    "family_name": "Lovelace",
+    "middle_name": "King",
+    "nickname": "Enchantress",
+    "preferred_username": "ada",
+    "profile": "https://people.example.com/ada",
+    "picture": "https://people.example.com/ada.png",
+    "website": "https://ada.example.com",
+    "gender": "female",
+    "birthdate": "1815-12-10",
+    "zoneinfo": "Europe/London",
+    "locale": "en",
+    "phone_number": "+44 20 7946 0000",
+    "address": {
+        "street_address": "12 St James's Square",
+        "locality": "London",
+        "postal_code": "SW1Y 4JH",
+        "country": "GB",
+    },
+}
+
+
+@dataclass
+class Client:
+    client_id: str
+    client_secret: str
+    method: str
+
+
+@dataclass
+class Result:
+    """What came to the redirect URI, or the page that was shown instead."""
+
+    fields: dict[str, str]
+    page: Page
+    location: str = ""
+    signed_in: int = 0
+    """How often a password was asked for."""
+
+    @property
+    def code(self) -> str:
+        assert "code" in self.fields, (self.fields, self.page.text[:2000])
+        return self.fields["code"]
+
+
+@dataclass
+class Suite:
+    """The suite's side: two clients, a third that posts its secret, a user, a browser."""
+
+    system: System
+    browser: Browser
+    http: httpx.AsyncClient
+    provider: dict[str, Any]
+    clients: dict[str, Client]
+    email: str
+    user_id: str
+    mode: str | None = None
+    extra: dict[str, str] = field(default_factory=dict)
+
+    @property
+    def client(self) -> Client:
+        return self.clients["client"]
+
+    @property
+    def issuer(self) -> str:
+        return str(self.provider["issuer"])
+
+    def request(self, client: Client | None = None, **params: Any) -> dict[str, str]:
+        given = {
+            "client_id": (client or self.client).client_id,
+            "redirect_uri": CALLBACK,
+            "response_type": "code",
+            "scope": "openid",
+            "state": secrets.token_urlsafe(8),
+            "nonce": secrets.token_urlsafe(8),
+        }
+        if self.mode is not None:
+            given["response_mode"] = self.mode
+        return {k: v for k, v in (given | params).items() if v is not None}
+
+    async def authorize(
+        self, client: Client | None = None, *, post: bool = False, act: bool = True, **params: Any
+    ) -> Result:
+        """Through the browser; signs in where asked, unless `act` is off."""
+        given = self.request(client, **params)
+        endpoint = self.provider["authorization_endpoint"]
+        if post:
+            page = await self.browser._follow("POST", endpoint, given)
+        else:
+            page = await self.browser.get(f"{endpoint}?{urlencode(given)}")
+        return await self.finished(page, given.get("state"), act=act)
+
+    async def finished(self, page: Page, state: str | None, *, act: bool = True) -> Result:
+        """As a person who signs in and allows whatever he is asked."""
+        passwords = 0
+        for _ in range(6):
+            if page.away:
+                parts = urlsplit(page.url)
+                return self.checked(
+                    dict(parse_qsl(parts.query or parts.fragment)), page, state, passwords
+                )
+            forms = {frozenset(form.offered): form for form in page.forms}
+            posted = next((f for f in page.forms if f.action.startswith(ALIAS)), None)
+            if posted is not None:
+                return self.checked(dict(posted.fields), page, state, passwords, posted.action)
+            if not act:
+                return Result({}, page)
+            offered = {name for names in forms for name in names}
+            if "password" in offered:
+                passwords += 1
+                page = await self.browser.submit(page, page.form("password"), password=PASSWORD)
+            elif "email" in offered:
+                page = await self.browser.submit(page, page.form("email"), email=self.email)
+            elif "consent" in offered:
+                page = await self.browser.submit(page, page.form("consent"), consent="allow")
+            else:
+                return Result({}, page)
+        raise AssertionError(f"no end: {page.url} {page.text[:1000]}")
+
+    def checked(
+        self,
+        fields: dict[str, str],
+        page: Page,
+        state: str | None,
+        passwords: int,
+        location: str = "",
+    ) -> Result:
+        """Every response of every module: state as it was sent, and the issuer (RFC 9207)."""
+        assert fields.get("state") == state
+        assert fields["iss"] == self.issuer
+        return Result(fields, page, location or page.url, passwords)
+
+    async def token(self, client: Client | None = None, **params: str) -> httpx.Response:
+        client = client or self.client
+        auth = None
+        if client.method == "client_secret_basic":
+            auth = (client.client_id, client.client_secret)
+        else:
+            params |= {"client_id": client.client_id, "client_secret": client.client_secret}
+        answer = await self.http.post(self.provider["token_endpoint"], data=params, auth=auth)
+        assert answer.headers["cache-control"] == "no-store"
+        assert answer.headers["content-type"].startswith("application/json")
+        return answer
+
+    async def redeem(
+        self, code: str, client: Client | None = None, **params: str
+    ) -> httpx.Response:
+        given = {"grant_type": "authorization_code", "code": code, "redirect_uri": CALLBACK}
+        return await self.token(client, **given | params)
+
+    async def tokens(self, client: Client | None = None, **params: Any) -> dict[str, Any]:
+        """A whole flow, its ID token verified."""
+        nonce = params.pop("nonce", secrets.token_urlsafe(8))
+        result = await self.authorize(client, nonce=nonce, **params)
+        answer = await self.redeem(result.code, client)
+        assert answer.status_code == 200, answer.text
+        tokens: dict[str, Any] = answer.json()
+        tokens["claims"] = await self.verified(tokens["id_token"], client)
+        assert tokens["claims"].get("nonce") == nonce
+        tokens["signed_in"] = result.signed_in
+        return tokens
+
+    async def verified(self, id_token: str, client: Client | None = None) -> dict[str, Any]:
+        """As OpenID Connect Core 3.1.3.7 demands."""
+        jwks = (await self.http.get(self.provider["jwks_uri"])).json()
+        header = jwt.get_unverified_header(id_token)
+        (key,) = [key for key in jwks["keys"] if key["kid"] == header["kid"]]
+        claims: dict[str, Any] = jwt.decode(
+            id_token,
+            jwt.PyJWK(key),
+            algorithms=["RS256"],
+            audience=(client or self.client).client_id,
+            issuer=self.issuer,
+            options={"require": ["iss", "sub", "aud", "exp", "iat"]},
+        )
+        return claims
+
+    async def userinfo(self, access_token: str, method: str = "GET") -> httpx.Response:
+        return await self.http.request(
+            method,
+            self.provider["userinfo_endpoint"],
+            headers={"authorization": f"Bearer {access_token}"},
+        )
+
+    async def claims(self, access_token: str) -> dict[str, Any]:
+        answer = await self.userinfo(access_token)
+        assert answer.status_code == 200, answer.text
+        found: dict[str, Any] = answer.json()
+        return found
+
+
+def challenge(verifier: str) -> str:
+    digest = hashlib.sha256(verifier.encode()).digest()
+    return base64.urlsafe_b64encode(digest).rstrip(b"=").decode()
+
+
+@pytest.fixture(scope="session")
+def system(tmp_path_factory: pytest.TempPathFactory) -> Iterator[System]:
+    running = System.start(tmp_path_factory.mktemp("conformance") / "data")
+    yield running
+    running.stop()
+
+
+@pytest_asyncio.fixture(scope="session")
+async def registered(system: System) -> dict[str, Any]:
+    """The static configuration that the suite is run with (security.md 1.3)."""
+    clients: dict[str, Client] = {}
+    async with system.backend() as api:
+        for name, method in (
+            ("client", "client_secret_basic"),
+            ("client2", "client_secret_basic"),
+            ("client_secret_post", "client_secret_post"),
+        ):
+            answer = await api.post(
+                "/api/clients",
+                json={
+                    "name": f"Suite {name}",
+                    "redirect_uris": [CALLBACK],
+                    "post_logout_redirect_uris": [POST_LOGOUT],
+                    "scopes": SCOPES,
+                    "require_pkce": False,
+                    "token_endpoint_auth_method": method,
+                    "frontchannel_logout_uri": f"{ALIAS}/frontchannel_logout",
+                },
+            )
+            assert answer.status_code == 201, answer.text
+            made = answer.json()
+            clients[name] = Client(made["client_id"], made["client_secret"], method)
+        email = f"ada-{secrets.token_hex(4)}@example.com"
+        answer = await api.post(
+            "/api/users",
+            json={"email": email, "email_verified": True, "password": PASSWORD, "profile": PROFILE},
+        )
+        assert answer.status_code == 201, answer.text
+        user_id = answer.json()["id"]
+        answer = await api.patch(f"/api/users/{user_id}", json={"phone_number_verified": True})
+        assert answer.status_code == 200, answer.text
+    return {"clients": clients, "email": email, "user_id": user_id}
+
+
+@pytest_asyncio.fixture
+async def fresh(system: System, registered: dict[str, Any]) -> AsyncIterator[Suite]:
+    """A browser that was never here before."""
+    async with system.browser() as browser, system.http() as http:
+        provider = (await http.get("/.well-known/openid-configuration")).json()
+        yield Suite(system, browser, http, provider, **registered)
+
+
+@pytest_asyncio.fixture(params=["basic", "form-post"])
+async def suite(fresh: Suite, request: pytest.FixtureRequest) -> Suite:
+    """The basic plan, and the form post plan: the same modules in another response mode."""
+    fresh.mode = "form_post" if request.param == "form-post" else None
+    return fresh

@@ -1,0 +1,301 @@
+"""oidcc-basic-certification-test-plan and oidcc-formpost-basic-certification-test-plan."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+
+import pytest
+from tests.conformance.conftest import ALIAS, CALLBACK, PROFILE, SCOPES, Suite, challenge
+
+
+async def test_oidcc_server(suite: Suite) -> None:
+    """The code flow: ID token, nonce, userinfo of the same subject."""
+    tokens = await suite.tokens()
+    assert tokens["token_type"].lower() == "bearer"
+
+    assert (await suite.claims(tokens["access_token"]))["sub"] == tokens["claims"]["sub"]
+
+
+async def test_oidcc_alternate_happy_flow(suite: Suite) -> None:
+    """The order of the response's and request's parts means nothing."""
+    tokens = await suite.tokens(scope="email openid")
+
+    assert (await suite.claims(tokens["access_token"]))["email"] == suite.email
+
+
+async def test_oidcc_response_type_missing(suite: Suite) -> None:
+    """An error at the redirect URI."""
+    result = await suite.authorize(response_type=None)
+
+    assert result.fields["error"] == "invalid_request"
+
+
+async def test_oidcc_idtoken_signature(suite: Suite) -> None:
+    """RS256, with a key of the JWKS named by kid."""
+    tokens = await suite.tokens()
+
+    assert tokens["claims"]["aud"] == suite.client.client_id
+
+
+async def test_oidcc_userinfo_get(suite: Suite) -> None:
+    """By GET, as JSON."""
+    tokens = await suite.tokens()
+    answer = await suite.userinfo(tokens["access_token"])
+
+    assert answer.headers["content-type"].startswith("application/json")
+    assert answer.json()["sub"] == tokens["claims"]["sub"]
+
+
+async def test_oidcc_userinfo_post_header(suite: Suite) -> None:
+    """By POST, the token in the header."""
+    tokens = await suite.tokens()
+
+    assert (await suite.userinfo(tokens["access_token"], "POST")).status_code == 200
+
+
+async def test_oidcc_userinfo_post_body(suite: Suite) -> None:
+    """By POST, the token in the form."""
+    tokens = await suite.tokens()
+    answer = await suite.http.post(
+        suite.provider["userinfo_endpoint"], data={"access_token": tokens["access_token"]}
+    )
+
+    assert answer.status_code == 200
+
+
+async def test_oidcc_ensure_request_without_nonce_succeeds_for_code_flow(suite: Suite) -> None:
+    """The nonce is optional here, and then not in the ID token."""
+    result = await suite.authorize(nonce=None)
+    tokens = (await suite.redeem(result.code)).json()
+
+    assert "nonce" not in await suite.verified(tokens["id_token"])
+
+
+@pytest.mark.parametrize(
+    ("scope", "names"),
+    [
+        ("profile", sorted(PROFILE.keys() - {"phone_number", "address"} | {"updated_at"})),
+        ("email", ["email", "email_verified"]),
+        ("address", ["address"]),
+        ("phone", ["phone_number", "phone_number_verified"]),
+    ],
+    ids=["oidcc-scope-profile", "oidcc-scope-email", "oidcc-scope-address", "oidcc-scope-phone"],
+)
+async def test_oidcc_scope(suite: Suite, scope: str, names: list[str]) -> None:
+    """The claims of the scope and no others."""
+    tokens = await suite.tokens(scope=f"openid {scope}")
+    told = await suite.claims(tokens["access_token"])
+
+    assert sorted(told) == sorted([*names, "sub"])
+    for name in names:
+        assert told[name] == PROFILE.get(name, told[name])
+
+
+async def test_oidcc_scope_all(suite: Suite) -> None:
+    """All of them at once, each of its JSON type."""
+    tokens = await suite.tokens(scope=" ".join(SCOPES[:5]))
+    told = await suite.claims(tokens["access_token"])
+
+    assert PROFILE.items() <= told.items()
+    assert (told["email_verified"], told["phone_number_verified"]) == (True, True)
+    assert isinstance(told["updated_at"], int)
+
+
+@pytest.mark.parametrize(
+    "params",
+    [
+        {"display": "page"},
+        {"display": "popup"},
+        {"ui_locales": "se"},
+        {"claims_locales": "se"},
+        {"login_hint": "buffy@example.com"},
+        {"extra": "foobar"},
+    ],
+    ids=[
+        "oidcc-display-page",
+        "oidcc-display-popup",
+        "oidcc-ui-locales",
+        "oidcc-claims-locales",
+        "oidcc-login-hint",
+        "oidcc-ensure-request-with-unknown-parameter-succeeds",
+    ],
+)
+async def test_oidcc_parameters(suite: Suite, params: dict[str, str]) -> None:
+    """They break nothing."""
+    assert await suite.tokens(**params)
+
+
+async def test_oidcc_prompt_login(suite: Suite) -> None:
+    """Signing in is asked again, and auth_time says so."""
+    first = await suite.tokens()
+    await asyncio.sleep(1.1)
+    second = await suite.tokens(prompt="login")
+
+    assert second["signed_in"] == 1
+    assert second["claims"]["auth_time"] > first["claims"]["auth_time"]
+    assert second["claims"]["sub"] == first["claims"]["sub"]
+
+
+async def test_oidcc_prompt_none_not_logged_in(suite: Suite) -> None:
+    """Nobody is shown anything."""
+    result = await suite.authorize(prompt="none")
+
+    assert result.fields["error"] in ("login_required", "interaction_required")
+
+
+async def test_oidcc_prompt_none_logged_in(suite: Suite) -> None:
+    """Silent success, the same person and the same authentication."""
+    first = await suite.tokens()
+    second = await suite.tokens(prompt="none")
+
+    assert second["signed_in"] == 0
+    for name in ("sub", "auth_time"):
+        assert second["claims"][name] == first["claims"][name]
+
+
+async def test_oidcc_max_age_1(suite: Suite) -> None:
+    """More than a second later, signing in is asked again."""
+    first = await suite.tokens()
+    await asyncio.sleep(2.1)
+    second = await suite.tokens(max_age="1")
+
+    assert second["signed_in"] == 1
+    assert second["claims"]["auth_time"] > first["claims"]["auth_time"]
+    assert time.time() - second["claims"]["auth_time"] < 60
+
+
+async def test_oidcc_max_age_10000(suite: Suite) -> None:
+    """Young enough: nothing is asked."""
+    first = await suite.tokens()
+    second = await suite.tokens(max_age="10000")
+
+    assert second["signed_in"] == 0
+    assert second["claims"]["auth_time"] == first["claims"]["auth_time"]
+
+
+async def test_oidcc_id_token_hint(suite: Suite) -> None:
+    """prompt=none with a hint of the person who is signed in."""
+    first = await suite.tokens()
+    second = await suite.tokens(prompt="none", id_token_hint=first["id_token"])
+
+    assert second["claims"]["sub"] == first["claims"]["sub"]
+
+
+async def test_oidcc_ensure_request_with_acr_values_succeeds(suite: Suite) -> None:
+    """Voluntary, so it never fails."""
+    assert await suite.tokens(acr_values="1 2")
+
+
+async def test_oidcc_claims_essential(suite: Suite) -> None:
+    """The `claims` parameter: an essential name from UserInfo, without the scope."""
+    wanted = '{"userinfo": {"name": {"essential": true}}}'
+    tokens = await suite.tokens(claims=wanted)
+
+    assert (await suite.claims(tokens["access_token"]))["name"] == PROFILE["name"]
+
+
+async def test_oidcc_ensure_post_request_succeeds(suite: Suite) -> None:
+    """The authorization request by POST."""
+    result = await suite.authorize(post=True)
+
+    assert (await suite.redeem(result.code)).status_code == 200
+
+
+async def test_oidcc_ensure_registered_redirect_uri(suite: Suite) -> None:
+    """An error page; never a redirect."""
+    result = await suite.authorize(redirect_uri=CALLBACK + "/other", act=False)
+
+    assert not result.page.away
+    assert result.page.response.status_code == 400
+    assert ALIAS not in result.page.text
+
+
+async def test_oidcc_ensure_request_with_valid_pkce_succeeds(suite: Suite) -> None:
+    """S256; and the verifier is then needed."""
+    params = {"code_challenge": challenge("v" * 43), "code_challenge_method": "S256"}
+    result = await suite.authorize(**params)
+    assert (await suite.redeem(result.code, code_verifier="v" * 43)).status_code == 200
+
+    result = await suite.authorize(**params)
+    assert (await suite.redeem(result.code)).json()["error"] == "invalid_grant"
+
+
+async def test_oidcc_server_client_secret_post(suite: Suite) -> None:
+    """A client that posts its secret."""
+    assert await suite.tokens(suite.clients["client_secret_post"])
+
+
+async def test_oidcc_codereuse(suite: Suite) -> None:
+    """The second use of a code is refused."""
+    result = await suite.authorize()
+    assert (await suite.redeem(result.code)).status_code == 200
+    second = await suite.redeem(result.code)
+
+    assert (second.status_code, second.json()["error"]) == (400, "invalid_grant")
+
+
+@pytest.mark.slow
+async def test_oidcc_codereuse_30seconds(fresh: Suite) -> None:
+    """Half a minute later too, and the access token is dead then."""
+    result = await fresh.authorize()
+    tokens = (await fresh.redeem(result.code)).json()
+    assert (await fresh.userinfo(tokens["access_token"])).status_code == 200
+    await asyncio.sleep(30)
+
+    assert (await fresh.redeem(result.code)).json()["error"] == "invalid_grant"
+    assert (await fresh.userinfo(tokens["access_token"])).status_code == 401
+
+
+@pytest.mark.parametrize(
+    ("params", "error"),
+    [
+        ({"request": "eyJhbGciOiJub25lIn0.e30."}, "request_not_supported"),
+        (
+            {"request": "eyJhbGciOiJub25lIn0.eyJyZWRpcmVjdF91cmkiOiJodHRwczovL2V2aWwifQ."},
+            "request_not_supported",
+        ),
+        ({"request_uri": f"{ALIAS}/requesturi"}, "request_uri_not_supported"),
+    ],
+    ids=[
+        "oidcc-unsigned-request-object-supported-correctly-or-rejected-as-unsupported",
+        "oidcc-ensure-request-object-with-redirect-uri",
+        "oidcc-request-uri-unsigned-supported-correctly-or-rejected-as-unsupported",
+    ],
+)
+async def test_oidcc_request_objects(suite: Suite, params: dict[str, str], error: str) -> None:
+    """Refused, and not advertised."""
+    result = await suite.authorize(**params)
+
+    assert result.fields["error"] == error
+    assert suite.provider["request_parameter_supported"] is False
+    assert suite.provider["request_uri_parameter_supported"] is False
+
+
+async def test_oidcc_refresh_token(suite: Suite) -> None:
+    """Bound to its client; the new ID token has the same iss, sub, aud and auth_time, no nonce."""
+    tokens = await suite.tokens(scope="openid offline_access", prompt="consent")
+    answer = await suite.token(grant_type="refresh_token", refresh_token=tokens["refresh_token"])
+    assert answer.status_code == 200
+    fresh = await suite.verified(answer.json()["id_token"])
+    for name in ("iss", "sub", "aud", "auth_time"):
+        assert fresh[name] == tokens["claims"][name]
+    assert fresh["iat"] >= tokens["claims"]["iat"]
+    assert "nonce" not in fresh
+
+    stolen = await suite.token(
+        suite.clients["client2"],
+        grant_type="refresh_token",
+        refresh_token=answer.json()["refresh_token"],
+    )
+    assert (stolen.status_code, stolen.json()["error"]) == (400, "invalid_grant")
+    other = await suite.tokens(suite.clients["client2"], scope="openid offline_access")
+    assert other["refresh_token"]
+
+
+async def test_the_response_mode_is_the_one_asked_for(suite: Suite) -> None:
+    """Form post: an HTML form that posts itself, and works by its button; else the query."""
+    result = await suite.authorize()
+
+    assert result.location.split("?")[0] == CALLBACK
+    assert result.page.away == (suite.mode is None)

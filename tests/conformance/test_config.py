@@ -1,0 +1,62 @@
+"""oidcc-config-certification-test-plan, and the discovery modules of the logout plans."""
+
+from __future__ import annotations
+
+import jwt
+from tests.conformance.conftest import SCOPES, Suite
+
+
+async def test_oidcc_discovery_endpoint_verification(fresh: Suite) -> None:
+    """The issuer is the address; everything that is said is there."""
+    told = fresh.provider
+    assert told["issuer"] == fresh.system.origin("demo")
+    for name, value in told.items():
+        if name.endswith(("_endpoint", "_uri")):
+            assert value.startswith(told["issuer"] + "/"), name
+            answer = await fresh.http.request("OPTIONS", value)
+            assert answer.status_code != 404, name
+    assert "RS256" in told["id_token_signing_alg_values_supported"]
+    assert set(SCOPES) <= set(told["scopes_supported"])
+    assert told["response_types_supported"] == ["code"]
+    assert "authorization_code" in told["grant_types_supported"]
+    assert {"query", "fragment", "form_post"} <= set(told["response_modes_supported"])
+    assert {"sub", "name", "email"} <= set(told["claims_supported"])
+    assert all(locale == locale.lower() for locale in told["ui_locales_supported"])
+    assert told["claims_parameter_supported"] is True
+
+
+async def test_every_key_of_the_jwks_is_valid(fresh: Suite) -> None:
+    """Public, distinct, with use, alg and kid; each is served alone as well."""
+    keys = (await fresh.http.get(fresh.provider["jwks_uri"])).json()["keys"]
+    assert len({key["kid"] for key in keys}) == len(keys) >= 2
+    for key in keys:
+        assert (key["use"], bool(key["alg"])) == ("sig", True)
+        assert not key.keys() & {"d", "p", "q", "dp", "dq", "qi", "k"}
+        jwt.PyJWK(key)
+        alone = await fresh.http.get(f"/oauth2/jwks/{key['kid']}")
+        assert alone.json() == key
+
+
+async def test_both_well_known_addresses_agree(fresh: Suite) -> None:
+    """RFC 8414 (I5); cacheable, and answered with 304 to who has it."""
+    address = "/.well-known/oauth-authorization-server"
+    answer = await fresh.http.get(address)
+    assert answer.json() == fresh.provider
+    assert "max-age" in answer.headers["cache-control"]
+
+    again = await fresh.http.get(address, headers={"if-none-match": answer.headers["etag"]})
+    assert again.status_code == 304
+
+
+async def test_oidcc_rp_initiated_logout_discovery_endpoint_verification(fresh: Suite) -> None:
+    assert fresh.provider["end_session_endpoint"] == f"{fresh.issuer}/oauth2/logout"
+
+
+async def test_oidcc_backchannel_logout_discovery_endpoint_verification(fresh: Suite) -> None:
+    assert fresh.provider["backchannel_logout_supported"] is True
+    assert fresh.provider["backchannel_logout_session_supported"] is True
+
+
+async def test_oidcc_frontchannel_logout_discovery_endpoint_verification(fresh: Suite) -> None:
+    assert fresh.provider["frontchannel_logout_supported"] is True
+    assert fresh.provider["frontchannel_logout_session_supported"] is True

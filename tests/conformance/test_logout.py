@@ -1,0 +1,144 @@
+"""The RP-initiated, back-channel and front-channel logout plans."""
+
+from __future__ import annotations
+
+import base64
+import json
+from typing import Any
+from urllib.parse import parse_qsl, urlencode, urlsplit
+
+import pytest
+from tests.conformance.conftest import POST_LOGOUT, Suite
+from tests.system import Page
+
+
+async def logout(suite: Suite, *, confirm: bool = True, **params: Any) -> Page:
+    """Through the browser; the person says yes where he is asked."""
+    given = {name: value for name, value in params.items() if value is not None}
+    page = await suite.browser.get(f"{suite.provider['end_session_endpoint']}?{urlencode(given)}")
+    if confirm and not page.away and any("confirm" in form.offered for form in page.forms):
+        page = await suite.browser.submit(page, page.form("confirm"), confirm="1")
+    return page
+
+
+async def signed_in(suite: Suite) -> bool:
+    """Whether prompt=none still succeeds."""
+    return "code" in (await suite.authorize(prompt="none")).fields
+
+
+def back(page: Page) -> dict[str, str]:
+    """What the person was sent back with, in a redirect or the page that goes on."""
+    if not page.away:
+        link = page.text.split(POST_LOGOUT, 1)
+        assert len(link) == 2, page.text[:2000]
+        return {"state": "s"} if "state=s" in link[1][:20] else {}
+    assert page.url.split("?")[0] == POST_LOGOUT, page.url
+    return dict(parse_qsl(urlsplit(page.url).query))
+
+
+async def test_oidcc_rp_initiated_logout(fresh: Suite) -> None:
+    """Sent back with state; then prompt=none fails."""
+    tokens = await fresh.tokens()
+    page = await logout(
+        fresh, id_token_hint=tokens["id_token"], post_logout_redirect_uri=POST_LOGOUT, state="s"
+    )
+
+    assert back(page) == {"state": "s"}
+    assert not await signed_in(fresh)
+
+
+async def test_oidcc_rp_initiated_logout_no_state(fresh: Suite) -> None:
+    """None was sent, none comes back."""
+    tokens = await fresh.tokens()
+    page = await logout(
+        fresh, id_token_hint=tokens["id_token"], post_logout_redirect_uri=POST_LOGOUT
+    )
+
+    assert back(page) == {}
+    assert not await signed_in(fresh)
+
+
+def forged(id_token: str) -> str:
+    """The same claims with alg none."""
+    _, body, _ = id_token.split(".")
+    head = base64.urlsafe_b64encode(json.dumps({"alg": "none"}).encode()).rstrip(b"=").decode()
+    return f"{head}.{body}."
+
+
+@pytest.mark.parametrize(
+    ("name", "changes"),
+    [
+        ("bad-post-logout-redirect-uri", {"post_logout_redirect_uri": "https://evil.test/x"}),
+        (
+            "query-added-to-post-logout-redirect-uri",
+            {"post_logout_redirect_uri": POST_LOGOUT + "?a=b"},
+        ),
+        ("bad-id-token-hint", {"id_token_hint": "nonsense"}),
+        ("modified-id-token-hint", {"id_token_hint": None}),
+        ("no-id-token-hint", {"id_token_hint": ""}),
+    ],
+    ids=lambda value: f"oidcc-rp-initiated-logout-{value}" if isinstance(value, str) else "",
+)
+async def test_oidcc_rp_initiated_logout_never_redirects(
+    fresh: Suite, name: str, changes: dict[str, Any]
+) -> None:
+    """An error, or a question after which nobody is sent anywhere."""
+    tokens = await fresh.tokens()
+    params = {"id_token_hint": tokens["id_token"], "post_logout_redirect_uri": POST_LOGOUT}
+    if name == "modified-id-token-hint":
+        changes = {"id_token_hint": forged(tokens["id_token"])}
+    given = {key: value for key, value in (params | changes).items() if value}
+    page = await logout(fresh, state="s", **given)
+
+    assert not page.away
+    assert page.response.status_code in (200, 400)
+    assert "evil.test" not in page.text
+    if name == "no-id-token-hint":
+        assert not await signed_in(fresh)
+    else:
+        assert await signed_in(fresh)
+
+
+@pytest.mark.parametrize(
+    ("name", "given"),
+    [
+        ("no-params", {}),
+        ("no-post-logout-redirect-uri", {"id_token_hint": "hint", "state": "s"}),
+        ("only-state", {"state": "s"}),
+    ],
+    ids=lambda value: f"oidcc-rp-initiated-logout-{value}" if isinstance(value, str) else "",
+)
+async def test_oidcc_rp_initiated_logout_shows_a_page(
+    fresh: Suite, name: str, given: dict[str, str]
+) -> None:
+    """The person is signed out, and told."""
+    tokens = await fresh.tokens()
+    if "id_token_hint" in given:
+        given = given | {"id_token_hint": tokens["id_token"]}
+    page = await logout(fresh, **given)
+
+    assert not page.away
+    assert page.response.status_code == 200
+    assert not await signed_in(fresh)
+
+
+async def test_without_a_hint_nobody_is_signed_out_unasked(fresh: Suite) -> None:
+    """O3: the question first."""
+    await fresh.tokens()
+    await logout(fresh, confirm=False)
+
+    assert await signed_in(fresh)
+
+
+async def test_oidcc_frontchannel_rp_initiated_logout(fresh: Suite) -> None:
+    """The page loads the client's address with iss and sid in a frame, and leads on."""
+    tokens = await fresh.tokens()
+    page = await logout(
+        fresh, id_token_hint=tokens["id_token"], post_logout_redirect_uri=POST_LOGOUT
+    )
+
+    assert not page.away, "a page has to load the frames"
+    address = page.text.replace("&amp;", "&")
+    wanted = urlencode({"iss": fresh.issuer, "sid": tokens["claims"]["sid"]})
+    assert f"/frontchannel_logout?{wanted}" in address
+    assert POST_LOGOUT in address
