@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import orjson
+import pytest
 import pytest_asyncio
 import schemathesis
 from hypothesis import HealthCheck, Phase, given, settings
@@ -89,6 +90,8 @@ async def served(world: World, tmp_path: Path) -> AsyncIterator[Served]:
     zone.stop()
 
 
+@pytest.mark.slow
+@pytest.mark.timeout(600)
 async def test_the_document_is_true(served: Served) -> None:
     """Each operation, with valid and with broken input, on a real and on made-up applications."""
     tried = await asyncio.to_thread(_try_all, served)
@@ -112,7 +115,7 @@ def _try(operation: Any, base: str, served: Served) -> None:
     turn = itertools.count()
 
     @settings(
-        max_examples=25,
+        max_examples=15,
         deadline=None,
         database=None,
         phases=[Phase.generate],

@@ -10,6 +10,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field, replace
 from typing import Any
 
+import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from tests.service.tenancy.conftest import World
@@ -243,6 +244,8 @@ async def play(world: World) -> Play:
     return Play(world, teams, people, apps)
 
 
+@pytest.mark.slow
+@pytest.mark.timeout(600)
 @settings(
     max_examples=25,
     deadline=None,
