@@ -1,0 +1,165 @@
+"""The end of a session reaches every gateway in time: real identity, Postgres and nats-server."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import time
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
+
+import asyncpg
+import pytest
+from tests.nats_server import NatsServer
+from tests.postgres import Postgres
+
+from common.bus import NatsBus, Server, settled
+from common.caches import Cache
+from common.changes import NatsChanges
+from common.context import SYSTEM_CALLER
+from common.contracts.identity import (
+    CheckSession,
+    DisableUser,
+    EnableUser,
+    NoSession,
+    RevokeUserSessions,
+    Session,
+)
+from common.crypto import Keys, token
+from common.cursors import Cursors
+from common.db import Database
+from common.ids import new_id
+from common.pool import FairPool
+from common.sealing import Sealer
+from common.tenants import Tenants
+from common.testing import context
+from identity.deps import Deps
+from identity.egress import client
+from identity.handlers import HANDLERS
+from identity.hashing import Hashing
+from identity.last_active import LastActive
+from identity.limits import Limits
+
+KEYS = Keys.parse("k1:AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8=")
+LIMIT = 0.1
+"""Seconds that the end of a session may take to every gateway."""
+GATEWAYS = 2
+
+
+@dataclass
+class Gateway:
+    """What a gateway keeps of sessions, filed as it files them, on a connection of its own."""
+
+    bus: NatsBus
+    changes: NatsChanges
+    cache: Cache[Session]
+
+    async def check(self, app_id: str, cookie: str) -> Session:
+        return await self.cache.fetch(
+            (app_id, "session", cookie),
+            lambda: self.bus.call(context(app_id), CheckSession(token=cookie)),
+            tags=lambda session: [("session", session.id), ("user", session.user_id)],
+        )
+
+    async def until_ended(self, app_id: str, cookie: str) -> float:
+        while True:
+            try:
+                await self.check(app_id, cookie)
+            except NoSession:
+                return time.monotonic()
+            await asyncio.sleep(0.001)
+
+
+@dataclass
+class Stage:
+    gateways: list[Gateway]
+    sql: asyncpg.Connection[asyncpg.Record]
+    app_id: str
+    user_id: str
+
+    async def session(self) -> str:
+        """The cookie of a fresh session."""
+        cookie = token()
+        await self.sql.execute(
+            "INSERT INTO user_sessions (app_id, id, user_id, token_hash, expires_at)"
+            " VALUES ($1, $2, $3, $4, now() + interval '1 h')",
+            self.app_id,
+            new_id(),
+            self.user_id,
+            KEYS.hash("session", cookie),
+        )
+        return cookie
+
+
+@pytest.fixture
+async def stage(postgres: Postgres, server: NatsServer) -> AsyncIterator[Stage]:
+    name = postgres.clone()
+    dsns = postgres.dsns(name)
+    app_id, user_id = new_id(), new_id()
+    sql = await asyncpg.connect(dsns["owner"])
+    await sql.execute("INSERT INTO applications (id, slug, name) VALUES ($1, 'app', 'A')", app_id)
+    await sql.execute("INSERT INTO users (app_id, id) VALUES ($1, $2)", app_id, user_id)
+    db = await Database.connect(dsns["identity"], name="identity")
+    connections = [await server.connect(inbox_prefix=f"_INBOX_{n}") for n in range(GATEWAYS + 1)]
+    serving = connections[0]
+    bus = NatsBus(serving)
+    deps = Deps(
+        db=db,
+        platform=None,
+        sealer=Sealer(KEYS),
+        bus=bus,
+        changes=NatsChanges(serving),
+        tenants=Tenants(bus),
+        keys=KEYS,
+        cursors=Cursors(KEYS),
+        hashing=Hashing(FairPool(threads=1)),
+        last_active=LastActive(db),
+        limits=Limits(db, KEYS),
+        http=client(),
+    )
+    answering = await Server.start(serving, "identity", "0.1.0", deps)
+    for contract, handler in HANDLERS.items():
+        await answering.add(contract, handler)
+    await settled(serving)
+    gateways = []
+    for nc in connections[1:]:
+        made = Gateway(NatsBus(nc), NatsChanges(nc), Cache("sessions", 100, ttl=60))
+        made.changes.listeners.append(made.cache.drop)
+        await made.changes.listen()
+        await nc.flush()
+        gateways.append(made)
+    yield Stage(gateways, sql, app_id, user_id)
+    await answering.drain()
+    for nc in connections:
+        await nc.close()
+    await db.close()
+    await sql.close()
+    postgres.drop(name)
+
+
+@pytest.mark.parametrize("how", ["revoked", "disabled"])
+async def test_end_reaches_every_gateway_in_time(stage: Stage, how: str) -> None:
+    """A session that an administrator ends, or whose user he disables, is dead in both gateways
+    within 100 ms of his answer, though each had it cached for a minute."""
+    ctx = context(stage.app_id, SYSTEM_CALLER, within=60)
+    worst = 0.0
+    for _ in range(10):
+        cookie = await stage.session()
+        for gateway in stage.gateways:
+            assert (await gateway.check(stage.app_id, cookie)).user_id == stage.user_id
+        asking = stage.gateways[0].bus
+        if how == "revoked":
+            await asking.call(ctx, RevokeUserSessions(user_id=stage.user_id))
+        else:
+            await asking.call(ctx, DisableUser(user_id=stage.user_id))
+        answered = time.monotonic()
+        seen = await asyncio.gather(
+            *(gateway.until_ended(stage.app_id, cookie) for gateway in stage.gateways)
+        )
+        worst = max(worst, *(at - answered for at in seen))
+        if how == "disabled":
+            await asking.call(ctx, EnableUser(user_id=stage.user_id))
+
+    # What others run on this machine is not ours to answer for.
+    share = max(1.0, os.getloadavg()[0] / (os.cpu_count() or 1))
+    assert worst < LIMIT * share, f"{worst * 1000:.0f} ms"
