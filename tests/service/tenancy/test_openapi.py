@@ -101,7 +101,9 @@ async def test_the_document_is_true(served: Served) -> None:
 
 def _try_all(served: Served) -> list[str]:
     base = f"http://127.0.0.1:{served.port}"
-    schema = schemathesis.openapi.from_url(f"{base}/openapi.json", headers=served.headers)
+    schema = schemathesis.openapi.from_url(
+        f"{base}/openapi.json", headers=served.headers, timeout=120
+    )
     tried = []
     for found in schema.get_all_operations():
         operation = found.ok()
@@ -130,7 +132,7 @@ def _try(operation: Any, base: str, served: Served) -> None:
                 parameters["id"] = served.app.api_keys[0].id
         if case.method == "DELETE" and case.path == "/api/applications/{slug}":
             case.query = {"confirm": "not the slug"}
-        answer = case.call(base_url=base, headers=served.headers)
+        answer = case.call(base_url=base, headers=served.headers, timeout=60)
         case.validate_response(answer, checks=CHECKS)
 
     check()
