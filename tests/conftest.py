@@ -4,12 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+import hypothesis
 import pytest
 from tests.postgres import Postgres
 
 from common import logs
 
 logs.configure("test", "warning")
+# A slow machine is no failure: times are measured in bench/, never asserted.
+hypothesis.settings.register_profile("aero2", deadline=None)
+hypothesis.settings.load_profile("aero2")
 
 pytest_plugins = ["tests.required"]
 

@@ -116,6 +116,7 @@ async def _client(bus: Bus, app_id: str, known: Known) -> Known:
                 post_logout_redirect_uris=[uri.removesuffix("callback") for uri in CALLBACKS],
                 grant_types=["authorization_code", "refresh_token", "client_credentials"],
                 first_party=True,
+                scopes=["openid", "profile", "email", "offline_access", "account"],
             ),
         )
         return {"client_id": made.client_id, "client_secret": made.client_secret or ""}

@@ -28,7 +28,8 @@ EVERYTHING: Final = frozenset({"*"})
 class Caller:
     """Who asks. `id` is the user's, key's or client's; `permissions` hold in the context's
     application (`*` is all of them); `teams` are the developer teams of a developer;
-    `org_id` is the active organization."""
+    `org_id` is the active organization. `delegated`: a client speaks for the user by an access
+    token without the scope `account`, so his account is out of its reach."""
 
     kind: Kind = "anonymous"
     id: str | None = None
@@ -36,6 +37,7 @@ class Caller:
     teams: frozenset[str] = frozenset()
     session_id: str | None = None
     org_id: str | None = None
+    delegated: bool = False
 
     def may(self, permission: str) -> bool:
         return permission in self.permissions or "*" in self.permissions
@@ -101,6 +103,8 @@ class Context:
             return
         if self.caller.kind == "anonymous":
             raise Unauthenticated
+        if needs in (KNOWN, SIGNED_IN) and self.caller.delegated:
+            raise Forbidden("the access token needs the scope account", needs="account")
         if needs == KNOWN:
             return
         if needs == SYSTEM:
@@ -124,6 +128,8 @@ class Context:
                 caller["s"] = who.session_id
             if who.org_id:
                 caller["o"] = who.org_id
+            if who.delegated:
+                caller["g"] = True
             wire["c"] = caller
         if self.origin:
             wire["h"] = self.origin
@@ -169,6 +175,7 @@ def _caller(who: dict[str, Any]) -> Caller:
         teams=frozenset(teams),
         session_id=who.get("s"),
         org_id=who.get("o"),
+        delegated=who.get("g") is True,
     )
 
 

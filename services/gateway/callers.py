@@ -140,6 +140,7 @@ def _speaker(token: AccessToken) -> Caller:
         permissions=frozenset(token.permissions),
         session_id=token.session_id,
         org_id=token.org_id,
+        delegated="account" not in token.scopes,
     )
 
 

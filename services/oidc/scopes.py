@@ -36,8 +36,10 @@ CLAIMS: Final[dict[str, tuple[str, ...]]] = {
     "address": ("address",),
     "phone": ("phone_number", "phone_number_verified"),
     "offline_access": (),
+    "account": (),
 }
-"""OpenID Connect Core sections 5.4 and 11."""
+"""OpenID Connect Core sections 5.4 and 11; `account` is ours: a token with it may do over the API
+what its user may do to his own account."""
 NEEDS_USER: Final = frozenset(CLAIMS)
 """Standard scopes speak of a user; a client acting for itself has none."""
 

@@ -34,6 +34,7 @@ ASKS: Final = {
     "phone": ("phone", N_("See your phone number")),
     "address": ("mail", N_("See your postal address")),
     "offline_access": ("clock", N_("Keep this access while you are away")),
+    "account": ("person", N_("Manage your account: profile, sessions and organizations")),
 }
 """What the scopes of OpenID Connect Core 5.4 and 11 mean to a person."""
 

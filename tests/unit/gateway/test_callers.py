@@ -16,7 +16,13 @@ router = APIRouter(prefix="/api")
 @router.get("/whoami")
 async def whoami(ctx: SignedIn) -> dict[str, object]:
     who = ctx.caller
-    return {"kind": who.kind, "id": who.id, "app": ctx.app_id, "may": sorted(who.permissions)}
+    return {
+        "kind": who.kind,
+        "id": who.id,
+        "app": ctx.app_id,
+        "may": sorted(who.permissions),
+        "delegated": who.delegated,
+    }
 
 
 @router.post("/change")
@@ -183,3 +189,20 @@ async def test_bodies_are_json_only(http: httpx.AsyncClient, world: World) -> No
     answer = await http.post("/api/change", headers=headers, content="{}")
 
     assert (answer.status_code, answer.json()["code"]) == (422, "invalid")
+
+
+@pytest.mark.parametrize(
+    ("scopes", "delegated"), [(["openid"], True), (["openid", "account"], False)]
+)
+async def test_a_client_reaches_an_account_by_scope_only(
+    http: httpx.AsyncClient, world: World, edge: Edge, scopes: list[str], delegated: bool
+) -> None:
+    """A token without the scope `account` speaks for its user, but not to his account."""
+    tenant = world.add("demo")
+    token = world.token(tenant, "jwt", world.session(tenant, "t1"))
+    world.tokens[tenant.app_id, "jwt"] = token.model_copy(update={"scopes": scopes})
+
+    answer = await http.get("/api/whoami", headers={"authorization": "Bearer jwt"})
+
+    assert answer.json()["kind"] == "user"
+    assert answer.json()["delegated"] is delegated
