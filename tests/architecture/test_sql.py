@@ -6,6 +6,7 @@ Escape: `-- any-tenant: why` inside the statement.
 from __future__ import annotations
 
 import ast
+import re
 
 from tests.architecture.source import (
     CLI,
@@ -24,7 +25,7 @@ IN_COMMON = {"audit.py", "outbox.py", "mail.py", "sealing.py", "limits.py"}
 
 def test_there_are_statements() -> None:
     """The rules below look at something."""
-    assert len(list(statements(SERVICES, COMMON))) >= 7
+    assert len(list(statements(SERVICES, COMMON))) >= 200
 
 
 def test_sql_stands_in_queries_only() -> None:
@@ -75,11 +76,11 @@ def test_statements_are_literals() -> None:
 
 
 def test_columns_are_named() -> None:
-    """`SELECT *` breaks when a column is added while two versions run."""
+    """`SELECT *` breaks when a column is added while two versions run; a record set names its own."""
     starred = [
         made.where
         for made in statements(SERVICES, COMMON, CLI)
-        if "SELECT *" in " ".join(made.sql.split()) or "RETURNING *" in " ".join(made.sql.split())
+        if re.search(r"(SELECT|RETURNING)\s+\*(?!\s+FROM\s+jsonb_to_recordset)", made.sql)
     ]
 
     assert starred == []

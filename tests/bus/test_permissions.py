@@ -1,0 +1,222 @@
+"""Who may say what: the server refuses what deploy/nats.conf does not name.
+
+The caller in a context is believed because NATS says who sent it; so nobody may answer in another's
+name, ask what his code never asks, or read another's replies.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from dataclasses import dataclass, field
+
+import nats.errors
+import pytest
+from nats.aio.client import Client
+from tests.architecture.source import contracts
+from tests.nats_server import NatsServer, free_port, until
+
+from aero2 import nats_access
+from common.audit import STREAM
+from common.bus import NatsBus, Server, settled
+from common.context import SYSTEM_CALLER
+from common.contracts.identity import CheckSession, EndSession, Session
+from common.contracts.rbac import GetRights, Rights, SeedRoles
+from common.ids import DASHBOARD, new_id
+from common.outbox import ensure_stream
+from common.problems import TooLate
+from common.testing import context
+
+USERS = (*nats_access.SERVICES, nats_access.CLI)
+
+
+@dataclass
+class Seat:
+    """A connection as one of the users, and what the server refused it."""
+
+    nc: Client
+    refused: list[str] = field(default_factory=list)
+
+    async def settle(self) -> list[str]:
+        await settled(self.nc)
+        await asyncio.sleep(0.02)
+        return self.refused
+
+
+Sit = Callable[[str], Awaitable[Seat]]
+
+
+@pytest.fixture(scope="module")
+def guarded(tmp_path_factory: pytest.TempPathFactory) -> Iterator[NatsServer]:
+    """The product's own configuration."""
+    folder, port = tmp_path_factory.mktemp("guarded"), free_port()
+    listen = (
+        f'listen: "127.0.0.1:{port}"\n'
+        f'jetstream {{ store_dir: "{folder / "jetstream"}", max_file_store: 100MB, sync_interval: always }}'
+    )
+    config = folder / "nats.conf"
+    config.write_text(nats_access.configuration({u: f'"{u}-pw"' for u in USERS}, server=listen))
+    server = NatsServer(folder, port, config)
+    server.launch()
+    yield server
+    server.stop()
+
+
+@pytest.fixture
+async def sit(guarded: NatsServer) -> AsyncIterator[Sit]:
+    open_: list[Client] = []
+
+    async def seat(user: str) -> Seat:
+        refused: list[str] = []
+
+        async def heard(error: Exception) -> None:
+            refused.append(str(error))
+
+        nc = await guarded.connect(
+            user=user,
+            password=f"{user}-pw",
+            inbox_prefix=nats_access.inbox(user),
+            error_cb=heard,
+        )
+        open_.append(nc)
+        return Seat(nc, refused)
+
+    yield seat
+    for nc in open_:
+        await nc.close()
+
+
+async def test_nobody_comes_in_without_a_password(guarded: NatsServer) -> None:
+    """Neither unnamed nor with a wrong one."""
+    for options in ({}, {"user": "gateway", "password": "identity-pw"}):
+        with pytest.raises((nats.errors.Error, OSError)):  # noqa: PT012 - whoever comes in leaves
+            nc = await guarded.connect(
+                max_reconnect_attempts=0, allow_reconnect=False, connect_timeout=1, **options
+            )
+            await nc.close()
+
+
+@pytest.mark.parametrize("user", USERS)
+async def test_a_service_asks_what_its_code_asks(user: str, sit: Sit) -> None:
+    """Of every contract exactly those that `rights` names may be sent; the server says so."""
+    seat = await sit(user)
+    may = set(nats_access.rights(user).publish)
+    for subject in contracts():
+        await seat.nc.publish(subject, b"")
+    refused = await seat.settle()
+    denied = {s for s in contracts() if any(f'"{s}"' in text.lower() for text in refused)}
+
+    assert denied == set(contracts()) - may
+
+
+@pytest.mark.parametrize("user", nats_access.SERVICES)
+async def test_a_service_answers_only_its_own(user: str, sit: Sit) -> None:
+    """Nobody can sit down in another's queue group and answer in his name."""
+    seat = await sit(user)
+    others = [name for name in nats_access.SERVICES if name not in (user, "gateway")]
+    for other in others:
+        await seat.nc.subscribe(f"{other}.>", queue=other)
+        await seat.nc.subscribe(f"{other}.session.check", queue=other)
+    refused = await seat.settle()
+
+    assert len(refused) == 2 * len(others), refused
+
+
+@pytest.mark.parametrize("user", USERS)
+async def test_nobody_reads_anothers_replies(user: str, sit: Sit) -> None:
+    """Not by his inbox, not by `_INBOX`, not by listening to everything."""
+    seat = await sit(user)
+    others = [nats_access.inbox(name) for name in USERS if name != user]
+    wanted = [*(f"{inbox}.>" for inbox in others), "_INBOX.>", ">", "*.>"]
+    for subject in wanted:
+        await seat.nc.subscribe(subject)
+    refused = await seat.settle()
+
+    assert len(refused) == len(wanted), refused
+
+
+@pytest.mark.parametrize("user", nats_access.SERVICES)
+async def test_nobody_takes_the_stream_away(user: str, sit: Sit) -> None:
+    """A service writes to the stream; it deletes, purges and changes nothing in it."""
+    seat = await sit(user)
+    verbs = ("DELETE", "PURGE", "UPDATE", "MSG.DELETE", "SNAPSHOT", "RESTORE")
+    for verb in verbs:
+        await seat.nc.publish(f"$JS.API.STREAM.{verb}.{STREAM}", b"{}")
+    await seat.nc.publish("$SYS.REQ.SERVER.PING", b"")
+    refused = await seat.settle()
+
+    assert len(refused) == len(verbs) + 1, refused
+
+
+async def test_an_answer_comes_through(sit: Sit) -> None:
+    """What is allowed works: ask, serve, answer, announce, and not one refusal."""
+    gateway, identity = await sit("gateway"), await sit("identity")
+    await ensure_stream(identity.nc.jetstream())
+
+    async def check(*_: object) -> Session:
+        raise TooLate("as a problem crosses, so does an answer")
+
+    server = await Server.start(identity.nc, "identity", "0.1.0", None)
+    await server.add(CheckSession, check)
+    await settled(identity.nc)
+    with pytest.raises(TooLate, match="as a problem"):
+        await NatsBus(gateway.nc).call(context(DASHBOARD), CheckSession(token="x"))
+    heard = asyncio.Event()
+
+    async def drop(_: object) -> None:
+        heard.set()
+
+    await gateway.nc.subscribe("changed.>", cb=drop)
+    await settled(gateway.nc)
+    await identity.nc.publish(f"changed.{DASHBOARD}.session.all", b"*")
+    await until(heard.is_set)
+    ack = await identity.nc.jetstream().publish(f"audit.{DASHBOARD}.login", b"{}")
+    found = await gateway.nc.jetstream().get_msg(
+        STREAM, seq=ack.seq, subject=f"audit.{DASHBOARD}.>", next=True
+    )
+
+    assert found.data == b"{}"
+    assert await gateway.settle() == []
+    assert await identity.settle() == []
+
+
+async def test_what_is_refused_does_not_arrive(sit: Sit) -> None:
+    """rbac pretends to be the system and asks identity to end a session: identity hears nothing."""
+    rbac, identity = await sit("rbac"), await sit("identity")
+    served: list[object] = []
+
+    async def end(_: object, __: object, asked: object) -> object:
+        served.append(asked)
+        raise AssertionError("never")
+
+    server = await Server.start(identity.nc, "identity", "0.1.0", None)
+    await server.add(EndSession, end)
+    await settled(identity.nc)
+    assert EndSession.subject not in nats_access.rights("rbac").publish
+    with pytest.raises(TooLate):
+        await NatsBus(rbac.nc).call(
+            context(DASHBOARD, SYSTEM_CALLER, within=0.5), EndSession(session_id=new_id())
+        )
+
+    assert served == []
+
+
+async def test_an_answer_goes_to_who_asked_and_once(sit: Sit) -> None:
+    """`allow_responses`: a service may send one answer to a question, and nothing else anywhere."""
+    gateway, rbac = await sit("gateway"), await sit("rbac")
+
+    async def chatty(msg: object) -> None:
+        reply = msg.reply  # type: ignore[attr-defined]
+        await rbac.nc.publish(reply, Rights().model_dump_json().encode())
+        await rbac.nc.publish(reply, b"once more")
+        await rbac.nc.publish(f"{nats_access.inbox('gateway')}.x", b"unasked")
+
+    await rbac.nc.subscribe("rbac.rights.get", queue="rbac", cb=chatty)
+    await settled(rbac.nc)
+    asked = GetRights(user_id=new_id())
+    answer = await NatsBus(gateway.nc).call(context(DASHBOARD, SYSTEM_CALLER), asked)
+    refused = await rbac.settle()
+
+    assert answer == Rights()
+    assert len(refused) == 2, refused
+    assert SeedRoles.subject not in nats_access.rights("gateway").publish
