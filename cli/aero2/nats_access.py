@@ -20,6 +20,7 @@ IMPORTING: Final = threading.Lock()
 SERVICES: Final = ("gateway", "identity", "oidc", "rbac", "tenancy")
 CLI: Final = "cli"
 STREAM: Final = "AUDIT"
+PACKAGE: Final = "common.contracts"
 AUDIT: Final = "audit.>"
 CHANGED: Final = "changed.>"
 DISCOVERY: Final = "$SRV.>"
@@ -71,12 +72,16 @@ def fingerprint() -> list[tuple[str, int, int]]:
 
 def _called_by(user: str) -> set[str]:
     """Subjects of every contract that the user's code names."""
-    names = {name for file in _sources(user) for name in _names(file)}
+    used = {pair for file in _sources(user) for pair in _used(file)}
     with IMPORTING:
         for file in _contracts():
-            importlib.import_module(f"common.contracts.{file.stem}")
-        known = importlib.import_module("common.contracts.base").CONTRACTS
-    return {subject for subject, contract in known.items() if contract.__name__ in names}
+            importlib.import_module(f"{PACKAGE}.{file.stem}")
+        known = importlib.import_module(f"{PACKAGE}.base").CONTRACTS
+    return {
+        subject
+        for subject, contract in known.items()
+        if (contract.__module__.rpartition(".")[2], contract.__name__) in used
+    }
 
 
 def _contracts() -> list[Path]:
@@ -97,14 +102,21 @@ def _sources(user: str) -> list[Path]:
     ]
 
 
-def _names(file: Path) -> set[str]:
-    """Every name that the file imports or reaches through a module."""
-    found: set[str] = set()
-    for node in ast.walk(ast.parse(file.read_bytes())):
-        if isinstance(node, ast.ImportFrom):
-            found |= {alias.name for alias in node.names}
-        elif isinstance(node, ast.Attribute):
-            found.add(node.attr)
+def _used(file: Path) -> set[tuple[str, str]]:
+    """What the file takes from the modules of contracts, as (module, name): two services may each
+    have a contract of one name."""
+    tree = ast.parse(file.read_bytes())
+    imports = [node for node in ast.walk(tree) if isinstance(node, ast.ImportFrom) and node.module]
+    found: set[tuple[str, str]] = set()
+    modules: dict[str, str] = {}
+    for node in imports:
+        if node.module == PACKAGE:
+            modules |= {alias.asname or alias.name: alias.name for alias in node.names}
+        elif node.module and node.module.startswith(f"{PACKAGE}."):
+            found |= {(node.module.rpartition(".")[2], alias.name) for alias in node.names}
+    for made in ast.walk(tree):
+        if isinstance(made, ast.Attribute) and isinstance(made.value, ast.Name):
+            found.add((modules.get(made.value.id, ""), made.attr))
     return found
 
 

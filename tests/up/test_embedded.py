@@ -26,6 +26,7 @@ from aero2.embedded.secrets import Secrets
 from aero2.failures import Refused
 from aero2.platform import Platform
 from aero2.supervisor import Supervisor
+from common.bus import settled
 
 
 @pytest.fixture
@@ -248,13 +249,13 @@ async def test_each_user_says_only_what_is_its_own(running: tuple[Platform, Supe
         error_cb=refused,
     )
     await nc.subscribe("rbac.rights.get", queue="rbac")
-    await nc.flush()
+    await settled(nc)
     assert refusals == []
     for subject in ("identity.session.check", "_INBOX_gateway.>", "_INBOX.>", ">"):
         await nc.subscribe(subject)
     for subject in ("identity.session.check", "oidc.token.exchange", "$JS.API.STREAM.DELETE.AUDIT"):
         await nc.publish(subject, b"")
-    await nc.flush()
+    await settled(nc)
     await nc.close()
 
     assert len(refusals) == 7
