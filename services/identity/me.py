@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from dataclasses import asdict
 from datetime import UTC, datetime
-from typing import Final
+from typing import Any, Final
 
 import asyncpg
 
 from common import audit, mail
 from common.context import Context
 from common.contracts.audit import EmailChanged, UserVerified
+from common.contracts.audit_log import ListAudit
 from common.contracts.base import Done
 from common.contracts.identity import (
     ChangeEmail,
@@ -39,6 +40,8 @@ from identity.queries import accounts, sessions, users
 from identity.queries.codes import Taken
 
 CHANGE: Final = ["email_change"]
+MOST_EVENTS: Final = 1000
+"""In an export: the answer has to fit into a message."""
 
 
 def _mine(user: User | None) -> Me:
@@ -151,13 +154,30 @@ async def export(deps: Deps, ctx: Context, asked: ExportMe) -> Export:
             db, app_id=ctx.app_id, user_id=user_id, current=ctx.caller.session_id, limit=1000
         )
         devices = await sessions.devices(db, app_id=ctx.app_id, user_id=user_id)
+    events = await _events(deps, ctx, user_id)
     hidden = user.model_copy(update={"private_metadata": {}})  # the application's own notes
     return Export(
         user=hidden,
         sessions=listed,
         devices=[asdict(device) for device in devices],
+        events=events,
         exported_at=datetime.now(UTC),
     )
+
+
+async def _events(deps: Deps, ctx: Context, user_id: str) -> list[dict[str, Any]]:
+    """What the log says that he did himself, or that befell him: the latest."""
+    told = {"event_type", "created_at", "ip_address", "user_agent"}
+    found: list[dict[str, Any]] = []
+    cursor: str | None = None
+    while len(found) < MOST_EVENTS:
+        asked = ListAudit(user_id=user_id, limit=100, cursor=cursor)
+        page = await deps.bus.call(ctx.as_system(), asked)
+        found += [record.model_dump(mode="json", include=told) for record in page.audit_logs]
+        cursor = page.next
+        if cursor is None:
+            break
+    return found
 
 
 async def delete(deps: Deps, ctx: Context, asked: DeleteMe) -> Done:

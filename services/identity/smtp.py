@@ -86,5 +86,7 @@ class Smtp:
             if 500 <= error.code < 600:
                 raise Undeliverable(f"refused ({error.code})") from None
             raise TryLater(f"refused for now ({error.code})") from None
+        except aiosmtplib.SMTPNotSupported as error:
+            raise Undeliverable(f"the server cannot take this address ({error})") from None
         except (aiosmtplib.SMTPException, OSError, TimeoutError) as error:
             raise TryLater(type(error).__name__) from None

@@ -572,8 +572,11 @@ class Export(Contract):
     exported_at: datetime
 
 
-class ExportMe(Request[Export], subject="identity.me.export", needs=SIGNED_IN, safe=True):
-    """The caller's data (GDPR article 20)."""
+class ExportMe(
+    Request[Export], subject="identity.me.export", needs=SIGNED_IN, within=10.0, safe=True
+):
+    """The caller's data (GDPR article 20), with what the log says of him, a thousand events at
+    most."""
 
 
 class DeleteMe(Request[Done], subject="identity.me.delete", needs=SIGNED_IN, within=10.0):

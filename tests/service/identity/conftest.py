@@ -15,6 +15,7 @@ import pytest
 from tests.postgres import Postgres
 
 from common.context import Caller, Context
+from common.contracts.audit_log import AuditRecord, AuditRecords, ListAudit
 from common.contracts.base import Contract, Done, Request
 from common.contracts.identity import (
     CheckSession,
@@ -267,6 +268,19 @@ async def stage(postgres: Postgres) -> AsyncIterator[World]:
             expires_at=datetime.now(UTC),
         )
 
+    async def log(_: World, ctx: Context, asked: ListAudit) -> AuditRecords:
+        rows = await sql.fetch(
+            "SELECT id, event_type, event_data::text AS event_data, created_at FROM audit_logs"
+            " WHERE app_id = $1 AND user_id = $2 ORDER BY id DESC",
+            ctx.app_id,
+            asked.user_id,
+        )
+        found = [
+            AuditRecord(**{**dict(row), "event_data": json.loads(row["event_data"])})
+            for row in rows
+        ]
+        return AuditRecords(audit_logs=found)
+
     bus.serve(deps, HANDLERS)
     bus.serve(
         world,
@@ -275,6 +289,7 @@ async def stage(postgres: Postgres) -> AsyncIterator[World]:
             AssignDefaultRole: default,
             AssignRole: role,
             EnsurePersonalTeam: team,
+            ListAudit: log,
             JoinByDomain: join,
             GetOrganizationOffer: offer,
         },

@@ -221,6 +221,7 @@ async def test_me_does_not_show_private_metadata(world: World) -> None:
     assert "hush" not in me.model_dump_json() + export.model_dump_json()
     assert export.sessions[0].is_current
     assert export.devices[0]["name"] == "Firefox on Linux"
+    assert [event["event_type"] for event in export.events] == ["login", "user_created"]
 
 
 async def test_change_of_address(world: World) -> None:

@@ -1,0 +1,77 @@
+"""`python -m bench.fair_share`: one application under attack, twenty quiet ones, one hash pool.
+
+Counts, not times: of the sign-ins that each asks for, how many are hashed, how many are refused as
+busy, and how many of the attacker's hashes a quiet one has to wait for.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+
+from rich.console import Console
+from rich.table import Table
+
+from common.pool import FairPool
+from common.problems import Busy
+from identity.hashing import Hashing
+
+QUIET = 20
+FLOOD = 2000
+EACH = 3
+"""Sign-ins of each quiet application."""
+
+
+async def main() -> None:
+    hashing = Hashing(FairPool())
+    order: list[str] = []
+    refused = dict.fromkeys(("attacked", "quiet"), 0)
+
+    async def sign_in(app: str) -> None:
+        try:
+            await hashing.verify(app, "wrong", hashing.dummy)
+            order.append(app)
+        except Busy:
+            refused["quiet" if app.startswith("quiet") else "attacked"] += 1
+
+    async def quiet(app: str) -> list[int]:
+        """How many of the attacker's hashes went before each of its own."""
+        waited = []
+        for _ in range(EACH):
+            before = order.count("attacked")
+            await sign_in(app)
+            waited.append(order.count("attacked") - before)
+        return waited
+
+    flood = [asyncio.create_task(sign_in("attacked")) for _ in range(FLOOD)]
+    await asyncio.sleep(0)
+    waits = [
+        wait
+        for found in await asyncio.gather(*(quiet(f"quiet {n}") for n in range(QUIET)))
+        for wait in found
+    ]
+    await asyncio.gather(*flood)
+    table = Table(title=f"{hashing.pool.threads} threads, {os.cpu_count()} cores")
+    for column in (
+        "",
+        "asked",
+        "hashed",
+        "refused as busy",
+        "attacker's hashes waited for, at most",
+    ):
+        table.add_column(column, justify="left" if not column else "right")
+    table.add_row(
+        "attacked", f"{FLOOD}", f"{order.count('attacked')}", f"{refused['attacked']}", "–"
+    )
+    table.add_row(
+        f"{QUIET} quiet ones",
+        f"{QUIET * EACH}",
+        f"{sum(app != 'attacked' for app in order)}",
+        f"{refused['quiet']}",
+        f"{max(waits)}",
+    )
+    Console().print(table)
+
+
+if __name__ == "__main__":
+    asyncio.run(main())

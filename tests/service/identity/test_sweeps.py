@@ -1,0 +1,41 @@
+"""What has expired goes, what has not stays."""
+
+from __future__ import annotations
+
+from common.contracts.identity import InviteUser, SignInWithPassword, StartEmailCode
+from identity import sweeps
+
+from .conftest import ADMIN, World
+
+TABLES = {
+    "user_sessions": "expires_at = expires_at - interval '60 days'",
+    "email_verification_codes": "expires_at = expires_at - interval '2 days'",
+    "user_invitations": "expires_at = expires_at - interval '100 days'",
+    "sign_in_guards": "expires_at = now() - interval '1 s'",
+    "rate_limits": "expires_at = now() - interval '1 h'",
+    "mail_outbox": "failed_at = now() - interval '31 days'",
+}
+
+
+async def test_sweeps(world: World) -> None:
+    """A sweep empties each table of one application's expired rows, as the platform's role, and
+    leaves another application's live ones."""
+    for app in (world.a, world.b):
+        user = await world.user(app_id=app)
+        await world.sign_in(user, app)
+        await world.call(StartEmailCode(email=user.email or ""), app)
+        await world.call(InviteUser(email="eve@example.com"), app, ADMIN)
+        await world.refused(SignInWithPassword(email=user.email or "", password="x"), app)
+    for table, ageing in TABLES.items():
+        await world.sql.execute(f"UPDATE {table} SET {ageing} WHERE app_id = $1", world.a)
+    assert world.deps.platform is not None
+    gone = await sweeps.once(world.deps.platform)
+
+    for table in TABLES:
+        left = {
+            app: await world.sql.fetchval(f"SELECT count(*) FROM {table} WHERE app_id = $1", app)
+            for app in (world.a, world.b)
+        }
+        assert (left[world.a], left[world.b] > 0) == (0, True), table
+        assert gone[table] >= 1, table
+    assert set(gone) == set(sweeps.sweeps.ALL)
