@@ -1,0 +1,136 @@
+"""Caches: bounded, timed, dropped by message, never of another application."""
+
+from __future__ import annotations
+
+import asyncio
+
+import pytest
+
+from common.caches import Cache
+from common.problems import Busy
+
+
+class Clock:
+    now = 0.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
+def cache(size: int = 100, ttl: float = 10) -> tuple[Cache[str], Clock]:
+    clock = Clock()
+    return Cache("test", size=size, ttl=ttl, clock=clock), clock
+
+
+def test_nothing_lives_longer_than_its_time() -> None:
+    """A value's own limit may be shorter than the cache's, never longer."""
+    made, clock = cache(ttl=10)
+    made.put(("a", "x"), "1")
+    made.put(("a", "y"), "2", ttl=3)
+    made.put(("a", "z"), "3", ttl=99)
+
+    clock.now = 5
+    assert (made.get(("a", "x")), made.get(("a", "y"))) == ("1", None)
+    clock.now = 11
+    assert (made.get(("a", "x")), made.get(("a", "z"))) == (None, None)
+
+
+def test_it_never_grows_beyond_its_size() -> None:
+    """The oldest goes first, and its tags with it."""
+    made, _ = cache(size=10)
+    for number in range(1000):
+        made.put(("a", str(number)), "v", [("user", str(number))])
+
+    assert len(made) == 10
+    assert len(made._tagged) == 10
+
+
+def test_a_drop_reaches_its_own_application_only() -> None:
+    """X8: the same ids in two applications are two things."""
+    made, _ = cache()
+    made.put(("a", "x"), "1", [("user", "u")])
+    made.put(("b", "x"), "2", [("user", "u")])
+
+    made.drop("a", "user", "u")
+
+    assert (made.get(("a", "x")), made.get(("b", "x"))) == (None, "2")
+
+
+def test_a_drop_of_every_id() -> None:
+    """`*` forgets all of a noun, and nothing else."""
+    made, _ = cache()
+    made.put(("a", "x"), "1", [("rights", "u1")])
+    made.put(("a", "y"), "2", [("rights", "u2")])
+    made.put(("a", "z"), "3", [("session", "s")])
+
+    made.drop("a", "rights", "*")
+
+    assert [made.get(("a", name)) for name in "xyz"] == [None, None, "3"]
+
+
+async def test_many_who_ask_at_once_load_once() -> None:
+    """A herd costs one question."""
+    made, _ = cache()
+    asked = 0
+
+    async def load() -> str:
+        nonlocal asked
+        asked += 1
+        await asyncio.sleep(0.01)
+        return "v"
+
+    found = await asyncio.gather(*(made.fetch(("a", "x"), load) for _ in range(50)))
+
+    assert (set(found), asked) == ({"v"}, 1)
+
+
+async def test_a_drop_during_the_load_is_not_lost() -> None:
+    """What was read before the change was announced is handed out, and not kept."""
+    made, _ = cache()
+
+    async def load() -> str:
+        made.drop("a", "user", "u")
+        return "old"
+
+    assert await made.fetch(("a", "x"), load, lambda _: [("user", "u")]) == "old"
+    assert made.get(("a", "x")) is None
+
+
+async def test_a_failure_is_not_kept() -> None:
+    """Everybody who waited hears of it; the next one asks anew."""
+    made, _ = cache()
+
+    async def fail() -> str:
+        await asyncio.sleep(0)
+        raise Busy
+
+    both = await asyncio.gather(
+        made.fetch(("a", "x"), fail), made.fetch(("a", "x"), fail), return_exceptions=True
+    )
+    assert [type(each) for each in both] == [Busy, Busy]
+
+    async def load() -> str:
+        return "v"
+
+    assert await made.fetch(("a", "x"), load) == "v"
+
+
+async def test_who_gives_up_does_not_take_the_others_along() -> None:
+    """The first to ask is cancelled; whoever waited with him asks for himself."""
+    made, _ = cache()
+    gate = asyncio.Event()
+
+    async def load() -> str:
+        await gate.wait()
+        return "v"
+
+    first = asyncio.create_task(made.fetch(("a", "x"), load))
+    await asyncio.sleep(0)
+    second = asyncio.create_task(made.fetch(("a", "x"), load))
+    await asyncio.sleep(0)
+    first.cancel()
+    gate.set()
+
+    with pytest.raises(asyncio.CancelledError):
+        await first
+    assert await second == "v"

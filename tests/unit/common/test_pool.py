@@ -1,0 +1,76 @@
+"""The hash pool: a bounded queue, and a turn for each application."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+
+import pytest
+
+from common.pool import FairPool
+from common.problems import Busy
+
+
+async def test_one_attacked_application_cannot_starve_twenty_quiet_ones() -> None:
+    """A flood of one application waits its turn: each quiet one is served after at most one more
+    of the flood, whatever the flood's length."""
+    pool, gate, order = FairPool(threads=1, per_app=64), threading.Event(), list[str]()
+
+    def work(app: str) -> None:
+        gate.wait()
+        order.append(app)
+
+    def one(app: str) -> asyncio.Task[None]:
+        return asyncio.create_task(pool.run(app, lambda: work(app)))
+
+    tasks = [one("attacked") for _ in range(64)]
+    await asyncio.sleep(0)
+    tasks += [one(f"quiet{number}") for number in range(20)]
+    await asyncio.sleep(0)
+    gate.set()
+    await asyncio.gather(*tasks)
+    pool.close()
+
+    last_quiet = max(place for place, app in enumerate(order) if app != "attacked")
+    assert last_quiet <= 1 + 20 + 1  # the one that ran already, and one turn of the flood
+
+
+async def test_a_full_share_is_refused_at_once() -> None:
+    """The application's own share, then the whole queue; others still find room before that."""
+    pool, gate = FairPool(threads=1, per_app=2, total=3), threading.Event()
+    tasks = [asyncio.create_task(pool.run("a", gate.wait)) for _ in range(3)]
+    await asyncio.sleep(0)
+
+    with pytest.raises(Busy):
+        await pool.run("a", gate.wait)
+    tasks.append(asyncio.create_task(pool.run("b", gate.wait)))
+    await asyncio.sleep(0)
+    with pytest.raises(Busy):
+        await pool.run("c", gate.wait)
+
+    gate.set()
+    await asyncio.gather(*tasks)
+    pool.close()
+
+
+async def test_errors_and_cancelled_waiters() -> None:
+    """An error reaches its caller; who gave up while waiting costs no work."""
+    pool, gate, ran = FairPool(threads=1), threading.Event(), list[str]()
+
+    def fail() -> None:
+        raise ValueError("x")
+
+    with pytest.raises(ValueError, match="x"):
+        await pool.run("a", fail)
+    blocking = asyncio.create_task(pool.run("a", gate.wait))
+    await asyncio.sleep(0)
+    waiting = asyncio.create_task(pool.run("a", lambda: ran.append("waiting")))
+    await asyncio.sleep(0)
+    waiting.cancel()
+    await asyncio.sleep(0)
+    gate.set()
+    await blocking
+    await pool.run("a", lambda: ran.append("next"))
+    pool.close()
+
+    assert ran == ["next"]
