@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from aero2 import audit, migrate, users
+from aero2 import audit, keys, migrate, users
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_show_locals=False)
 
@@ -44,6 +44,7 @@ def up(
 
 app.command("migrate")(migrate.command)
 app.add_typer(audit.app, name="audit")
+app.add_typer(keys.app, name="keys")
 app.add_typer(users.app, name="users")
 
 

@@ -1,0 +1,57 @@
+"""`aero2 keys rotate`: new signing keys for an application."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Annotated
+
+import typer
+from rich.console import Console
+from rich.table import Table
+
+from aero2.connection import from_environment
+from aero2.failures import told
+from common.bus import Bus
+from common.context import system_context
+from common.contracts.oidc import Jwks, RotateKeys
+from common.contracts.tenancy import GetApplication
+from common.ids import DASHBOARD
+
+app = typer.Typer(no_args_is_help=True, help="Signing keys.")
+
+
+@app.callback()
+def main() -> None:
+    """Signing keys of applications. They rotate by themselves; this is for when they must now."""
+
+
+@app.command("rotate")
+def rotate(
+    slug: Annotated[str, typer.Argument(help="The application, by its slug.")],
+    alg: Annotated[
+        str | None, typer.Option(help="Only RS256, PS256, ES256 or EdDSA; by default all.")
+    ] = None,
+    now: Annotated[
+        bool, typer.Option("--now", help="Sign with the new keys at once: a key has leaked.")
+    ] = False,
+) -> None:
+    """Publish new signing keys. They sign a day later, when relying parties have fetched them, or
+    at once with --now; the old ones verify until the last token that they signed is gone."""
+    with told():
+        keys = asyncio.run(_rotated(slug, alg, now))
+    table = Table("key", "algorithm")
+    for key in keys.keys:
+        table.add_row(key["kid"], key["alg"])
+    Console().print(table)
+
+
+async def _rotated(slug: str, alg: str | None, now: bool) -> Jwks:
+    async with from_environment() as bus:
+        return await rotated(bus, slug, alg, now=now)
+
+
+async def rotated(bus: Bus, slug: str, alg: str | None, *, now: bool) -> Jwks:
+    """The application's keys afterwards. Raises ApplicationNotFound."""
+    found = await bus.call(system_context(DASHBOARD), GetApplication(slug=slug))
+    ctx = system_context(found.id, within=15)
+    return await bus.call(ctx, RotateKeys(alg=alg, now=now))

@@ -1,0 +1,54 @@
+"""`aero2 keys rotate` against a running platform."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+from tests.system import System
+
+from aero2 import nats_access
+
+
+def rotate(system: System, *arguments: str) -> subprocess.CompletedProcess[str]:
+    folder = Path(system.instance.folder)
+    kept = json.loads((folder / "secrets.json").read_text())
+    ports = json.loads((folder / "ports.json").read_text())
+    environment = os.environ | {
+        "AERO2_NATS_URL": f"nats://127.0.0.1:{ports['nats']}",
+        "AERO2_NATS_PASSWORD": kept["nats"][nats_access.CLI],
+    }
+    command = [sys.executable, "-m", "aero2", "keys", "rotate", *arguments]
+    return subprocess.run(
+        command, env=environment, capture_output=True, text=True, check=False, timeout=60
+    )
+
+
+async def kids(system: System) -> set[str]:
+    async with system.http() as http:
+        answer = await http.get("/oauth2/jwks.json")
+    return {key["kid"] for key in answer.json()["keys"]}
+
+
+async def test_the_next_keys_are_published_at_once(system: System) -> None:
+    """In every gateway's answer, beside those that sign today."""
+    before = await kids(system)
+    done = rotate(system, system.demo["slug"], "--alg", "ES256")
+    assert done.returncode == 0, done.stderr
+    after = await kids(system)
+
+    assert before < after
+    assert len(after - before) == 1
+    assert (after - before).pop() in done.stdout
+
+
+def test_an_unknown_application_is_a_sentence(system: System) -> None:
+    """No traceback."""
+    done = rotate(system, "no-such-app")
+
+    assert done.returncode == 1
+    assert "Traceback" not in done.stderr
+    assert "no such application" in done.stderr.lower()
