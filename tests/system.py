@@ -239,7 +239,8 @@ class System:
                     message = await sub.next_msg(timeout=0.5)
                 except nats.errors.TimeoutError:
                     continue
-                found.append(AuditEvent.model_validate_json(message.data))
+                lines = message.data.split(b"\n")  # activity comes several in one message
+                found += [AuditEvent.model_validate_json(line) for line in lines]
                 if found[-1].event_type == until:
                     return found
         raise AssertionError(f"no {until} among {[event.event_type for event in found]}")

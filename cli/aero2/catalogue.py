@@ -19,7 +19,7 @@ Every event is one row of the log (`GET /api/audit`), one message on the stream 
 
 {around}
 
-A field may be added to an event within its version; anything else makes a new version. *Activity* goes to the stream only, batched: it costs the request nothing and is not in the log.
+A field may be added to an event within its version; anything else makes a new version. *Activity* goes to the stream only, several of a type as the lines of one message: it costs the request nothing and is not in the log.
 """
 
 

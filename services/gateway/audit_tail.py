@@ -138,9 +138,14 @@ class Tail:
             yield after, found
 
     def _event(self, seq: int, message: RawStreamMsg) -> bytes:
+        """Activity comes as several lines in one message; only the last one names the place, so
+        that who breaks off in between gets the message again."""
         kind = (message.subject or "").rpartition(".")[2]
         place = self.places.show(self.app_id, seq)
-        return f"id: {place}\nevent: {kind}\ndata: ".encode() + (message.data or b"{}") + b"\n\n"
+        lines = (message.data or b"{}").split(b"\n")
+        told = [f"event: {kind}\ndata: ".encode() + line for line in lines]
+        told[-1] = f"id: {place}\n".encode() + told[-1]
+        return b"\n\n".join(told) + b"\n\n"
 
     async def _pause(self, heard: asyncio.Event) -> None:
         try:

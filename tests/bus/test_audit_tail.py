@@ -106,6 +106,18 @@ async def test_events_come_as_they_are_written(stream: Stream) -> None:
     assert got[0].split("\n")[1] == "event: login"
 
 
+async def test_activity_comes_in_one_message(stream: Stream) -> None:
+    """Several lines are several events; the place stands at the last, so none is skipped."""
+    async with stream.following() as got:
+        body = b'{"n":"one"}\n{"n":"two"}'
+        await stream.js.publish(f"audit.{A}.client_token_issued", body)
+        await until(lambda: names(got) == ["one", "two"])
+
+    events = "".join(got).strip().split("\n\n")
+    assert [event.startswith("id: ") for event in events] == [False, True]
+    assert all("event: client_token_issued" in event for event in events)
+
+
 async def test_nothing_of_another_application(stream: Stream) -> None:
     """Neither its events nor how many it has."""
     async with stream.following(A) as got:

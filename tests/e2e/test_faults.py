@@ -1,0 +1,169 @@
+"""Something dies under load: requests fail cleanly, then all is well again without a restart of ours.
+
+Rows F1 to F7 and F11 of the fault matrix, on the product as `aero2 up` runs it.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+import time
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+
+import httpx
+import pytest
+from tests.system import PASSWORD, System, fresh_email
+
+from common.contracts.audit import AuditEvent
+
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(300)]
+
+CLEAN = {200, 429, 503, 504}
+"""What a request may end in while something is away."""
+WELL = 15
+"""Answers of each kind in a row after which all is well again."""
+
+
+@pytest.fixture(scope="module")
+def fragile(tmp_path_factory: pytest.TempPathFactory) -> Iterator[System]:
+    """A platform of our own: what dies here would hurt other tests."""
+    running = System.start(tmp_path_factory.mktemp("fragile") / "data")
+    yield running
+    running.stop()
+
+
+@dataclass
+class Load:
+    """Asks one thing again and again, and keeps what came back."""
+
+    system: System
+    name: str
+    answers: list[tuple[float, int, str]] = field(default_factory=list)
+    stop: bool = False
+
+    async def run(self) -> None:
+        async with self.system.backend() as http:
+            while not self.stop:
+                self.answers.append((time.monotonic(), *await self._once(http)))
+                await asyncio.sleep(0.02)
+
+    async def _once(self, http: httpx.AsyncClient) -> tuple[int, str]:
+        demo = self.system.demo
+        try:
+            if self.name == "token":
+                answer = await http.post(
+                    "/oauth2/token",
+                    data={"grant_type": "client_credentials"},
+                    auth=(demo["client_id"], demo["client_secret"]),
+                )
+            else:
+                answer = await http.get({"log": "/api/audit", "users": "/api/users"}[self.name])
+        except httpx.TransportError as error:
+            return 0, type(error).__name__
+        return answer.status_code, answer.text
+
+    def well_since(self, moment: float) -> bool:
+        late = [status for at, status, _ in self.answers if at > moment][-WELL:]
+        return len(late) == WELL and set(late) == {200}
+
+
+@pytest.mark.parametrize("victim", ["nats", "postgres", "tenancy", "identity", "oidc", "rbac"])
+async def test_it_recovers_by_itself(fragile: System, victim: str) -> None:
+    """SIGKILL under load: only clean refusals, no bare 500 and no hang, then 200 again."""
+    loads = [Load(fragile, name) for name in ("token", "log", "users")]
+    tasks = [asyncio.create_task(load.run()) for load in loads]
+    await _until(loads, time.monotonic())
+    os.kill(fragile.instance.children()[victim], signal.SIGKILL)
+    killed = time.monotonic()
+    await _until(loads, killed + 1.0)
+    took = time.monotonic() - killed
+    for load in loads:
+        load.stop = True
+    await asyncio.gather(*tasks)
+
+    for load in loads:
+        seen = Counter(status for _, status, _ in load.answers)
+        odd = [(s, text[:300]) for _, s, text in load.answers if s not in CLEAN]
+        assert odd == [], (load.name, seen)
+        for _, status, text in load.answers:
+            assert "Traceback" not in text
+            if status == 503:
+                assert '"code"' in text or '"error"' in text
+    assert took < 30
+
+
+async def _until(loads: list[Load], moment: float, within: float = 60.0) -> None:
+    ends = time.monotonic() + within
+    while not all(load.well_since(moment) for load in loads):
+        if time.monotonic() > ends:
+            seen = {
+                load.name: Counter(s for at, s, _ in load.answers if at > moment) for load in loads
+            }
+            raise AssertionError(f"not well after {within} s: {seen}")
+        await asyncio.sleep(0.05)
+
+
+async def test_a_dead_gateway_comes_back(fragile: System) -> None:
+    """Connections break while it is away; the port answers again within seconds."""
+    os.kill(fragile.instance.children()["gateway"], signal.SIGKILL)
+    ends = time.monotonic() + 30
+    async with fragile.backend() as http:
+        while time.monotonic() < ends:
+            try:
+                if (await http.get("/api/audit")).status_code == 200:
+                    return
+            except httpx.TransportError:
+                await asyncio.sleep(0.05)
+    pytest.fail("the gateway did not come back")
+
+
+async def test_every_sign_in_is_in_the_log_once_whatever_died(fragile: System) -> None:
+    """Users sign up while identity and NATS are killed: who got in has exactly one `login` on the
+    stream for each session, and nobody a `login` who did not."""
+    signed: list[str] = []
+
+    async def sign_up() -> None:
+        email = fresh_email()
+        async with fragile.browser() as ada:
+            try:
+                await ada.sign_up(email, PASSWORD)
+                me = await ada.http.get("/api/auth/session")
+            except (AssertionError, httpx.TransportError):
+                return  # refused cleanly, or cut off: he may try again
+            if me.status_code == 200:
+                signed.append(me.json()["user_id"])
+
+    async def trouble() -> None:
+        for victim in ("identity", "nats"):
+            await asyncio.sleep(1.0)
+            os.kill(fragile.instance.children()[victim], signal.SIGKILL)
+            await asyncio.sleep(3.0)
+
+    await asyncio.gather(trouble(), *(sign_up() for _ in range(6)))
+    for _ in range(30):  # whoever comes last is surely in
+        before = len(signed)
+        await sign_up()
+        if len(signed) > before:
+            break
+    last = signed[-1]
+    ends = time.monotonic() + 20
+    logins: list[str | None] = []
+    while time.monotonic() < ends and last not in logins:
+        async with fragile.bus() as nc:
+            js = nc.jetstream()
+            sub = await js.subscribe(
+                f"audit.{fragile.demo['app_id']}.login", stream="AUDIT", ordered_consumer=True
+            )
+            info = await sub.consumer_info()
+            found = [await sub.next_msg(timeout=3) for _ in range(info.num_pending or 0)]
+        logins = [_user(message.data) for message in found]
+    counted = Counter(logins)
+
+    assert {user: counted[user] for user in signed} == dict.fromkeys(signed, 1)
+
+
+def _user(data: bytes) -> str | None:
+    return AuditEvent.model_validate_json(data).user_id
