@@ -11,7 +11,6 @@ from oidc.queries.families import Organization, Profile
 from oidc.scopes import CLAIMS
 
 PLACES: Final = frozenset({"id_token", "access_token", "userinfo"})
-SOURCES: Final = frozenset({"user", "org", "rights"})
 RESERVED: Final = frozenset(
     [
         "iss",
@@ -50,7 +49,12 @@ RESERVED: Final = frozenset(
     ]
 )
 """Claims that mean something to who checks a token: no mapping may write them."""
-USER_FIELDS: Final = frozenset(Profile.__dataclass_fields__)
+SOURCES: Final = {
+    "user": frozenset(Profile.__dataclass_fields__),
+    "org": frozenset(Organization.__dataclass_fields__),
+    "rights": frozenset(Rights.model_fields),
+}
+"""What a mapping may draw from, and which fields of it."""
 MAX_PATH: Final = 200
 
 
@@ -128,8 +132,8 @@ def mapping_mistake(name: str, source: Any) -> str | None:
     steps = path.split(".")
     if steps[0] not in SOURCES or len(steps) < 2 or len(path) > MAX_PATH:
         return "a path begins with user., org. or rights."
-    if steps[0] == "user" and steps[1] not in USER_FIELDS:
-        return f"a user has no {steps[1][:40]} that may be shown"
+    if steps[1] not in SOURCES[steps[0]]:
+        return f"{steps[0]} has no {steps[1][:40]} that may be shown"
     return None
 
 
@@ -142,12 +146,7 @@ def _source(source: Any) -> tuple[str, frozenset[str]]:
 def _follow(facts: Facts, steps: list[str]) -> Any:
     """Along attributes of our own records, then through JSON; never through anything else."""
     record: Any = {"user": facts.user, "org": facts.org, "rights": facts.rights}.get(steps[0])
-    if record is None:
-        return None
-    fields = (
-        type(record).model_fields if isinstance(record, Rights) else record.__dataclass_fields__
-    )
-    if steps[1] not in fields:
+    if record is None or len(steps) < 2 or steps[1] not in SOURCES[steps[0]]:
         return None
     value = getattr(record, steps[1])
     for step in steps[2:]:

@@ -1,0 +1,96 @@
+"""Claims: by scope, by name, by mapping."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from common.contracts.rbac import Rights
+from oidc import claims
+from oidc.claims import Facts
+from oidc.queries.families import Profile
+
+AT = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
+NOTHING: dict[str, Any] = dict.fromkeys(Profile.__dataclass_fields__)
+
+
+def profile(**told: Any) -> Profile:
+    base = NOTHING | {
+        "id": "u1",
+        "email_verified": False,
+        "phone_number_verified": False,
+        "public_metadata": {},
+        "user_metadata": {},
+        "created_at": AT,
+        "updated_at": AT,
+    }
+    return Profile(**base | told)
+
+
+def test_what_the_user_has_not_told_is_left_out() -> None:
+    """No nulls, no empty texts; `email_verified` only beside an address."""
+    assert claims.of_scopes(profile(), ["openid", "email", "phone", "address"]) == {}
+    assert claims.of_scopes(profile(email="a@b.test"), ["email"]) == {
+        "email": "a@b.test",
+        "email_verified": False,
+    }
+
+
+def test_updated_at_is_a_number() -> None:
+    """OpenID Connect Core 5.1."""
+    assert claims.of_scopes(profile(), ["profile"]) == {"updated_at": int(AT.timestamp())}
+
+
+def test_a_mapping_reaches_records_and_json_only() -> None:
+    """What is not there is left out; nothing is evaluated."""
+    facts = Facts(profile(public_metadata={"a": {"b": 1}}), None, Rights(roles=["admin"]))
+    mapping = {
+        "deep": "user.public_metadata.a.b",
+        "roles": "rights.roles",
+        "none": "org.slug",
+        "beyond": "user.public_metadata.a.b.c",
+        "made": "user.created_at",
+        "inside": {"from": "user.id", "in": ["userinfo"]},
+        "sub": "user.email",
+    }
+    found = claims.mapped(mapping, "id_token", facts)
+
+    assert found == {"deep": 1, "roles": ["admin"], "made": int(AT.timestamp())}
+    assert claims.mapped(mapping, "userinfo", facts)["inside"] == "u1"
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        "user.__class__",
+        "user.__dict__.x",
+        "rights.__init__.__globals__",
+        "user",
+        "other.x",
+        "",
+        "{{7*7}}",
+    ],
+)
+def test_no_path_leads_out_of_the_records(path: str) -> None:
+    """H7: neither accepted nor, if it were stored, followed."""
+    facts = Facts(profile(), None, Rights())
+
+    assert claims.mapping_mistake("x", path)
+    assert claims.mapped({"x": path}, "id_token", facts) == {}
+
+
+@given(st.text(max_size=60))
+def test_any_text_as_a_path_is_harmless(path: str) -> None:
+    """It gives a claim or nothing, never an error."""
+    claims.mapped({"x": path}, "id_token", Facts(profile(), None, Rights()))
+    claims.mapping_mistake("x", path)
+
+
+@pytest.mark.parametrize("parameter", [None, {}, {"id_token": None}, {"id_token": ["name"]}])
+def test_a_claims_parameter_without_names_asks_for_nothing(parameter: Any) -> None:
+    """Section 5.5."""
+    assert claims.asked(parameter, "id_token") == []

@@ -1,0 +1,81 @@
+"""Keys and compact JWS."""
+
+from __future__ import annotations
+
+import jwt
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from oidc import jose
+
+
+@pytest.mark.parametrize("alg", sorted(jose.ALGORITHMS))
+def test_what_is_signed_verifies_elsewhere(alg: str) -> None:
+    """With the published key, by PyJWT; and not with another key of the same kind."""
+    der = jose.generate(alg)
+    jwk = jose.public_jwk(alg, der)
+    token = jose.load_private(jwk["kid"], alg, der).sign("JWT", {"sub": "u"})
+
+    assert jwt.decode(token, jwt.PyJWK(jwk), algorithms=[alg]) == {"sub": "u"}
+    other = jwt.PyJWK(jose.public_jwk(alg, jose.generate(alg)))
+    with pytest.raises(jwt.InvalidSignatureError):
+        jwt.decode(token, other, algorithms=[alg])
+
+
+@pytest.mark.parametrize("alg", sorted(jose.ALGORITHMS))
+def test_a_published_key_has_no_private_member(alg: str) -> None:
+    """And names algorithm and use."""
+    jwk = jose.public_jwk(alg, jose.generate(alg))
+
+    assert not jwk.keys() & {"d", "p", "q", "dp", "dq", "qi", "k"}
+    assert (jwk["alg"], jwk["use"]) == (alg, "sig")
+
+
+def test_one_key_has_one_name_per_algorithm() -> None:
+    """RFC 7638: the name follows from the key, so two keys never share one."""
+    der = jose.generate("RS256")
+
+    assert jose.public_jwk("RS256", der)["kid"] == jose.public_jwk("RS256", der)["kid"]
+    assert jose.public_jwk("RS256", der)["kid"] != jose.public_jwk("PS256", der)["kid"]
+
+
+@given(st.text(max_size=200))
+def test_no_text_breaks_the_parser(text: str) -> None:
+    """Whatever comes is a token or refused as one."""
+    with pytest.raises(jose.BadToken):
+        jose.verify(text, lambda _: None, types=frozenset({"JWT"}))
+
+
+@given(st.binary(max_size=60), st.binary(max_size=60))
+def test_no_bytes_break_the_parser(head: bytes, body: bytes) -> None:
+    """The same with three well-formed parts."""
+    from common.crypto import b64url
+
+    with pytest.raises(jose.BadToken):
+        jose.verify(f"{b64url(head)}.{b64url(body)}.AAAA", lambda _: None, types=frozenset({"JWT"}))
+
+
+@pytest.mark.parametrize(
+    ("jwk", "alg"),
+    [
+        ({"kty": "oct", "k": "AAAA"}, "RS256"),
+        ({"kty": "RSA", "n": "AQAB", "e": "AQAB"}, "RS256"),
+        ({"kty": "EC", "crv": "P-256", "x": "AA", "y": "AA"}, "ES256"),
+        ({"kty": "OKP", "crv": "Ed25519", "x": "AA"}, "EdDSA"),
+        ({"kty": "RSA", "n": 5, "e": None}, "RS256"),
+        ({}, "ES256"),
+    ],
+)
+def test_a_weak_or_wrong_key_is_refused(jwk: dict[str, str], alg: str) -> None:
+    """Symmetric, short, not on its curve, incomplete."""
+    with pytest.raises(jose.BadToken):
+        jose.load_public(jwk, alg)
+
+
+def test_a_key_fits_its_algorithm_only() -> None:
+    """An EC key does not verify RS256, nor P-384 ES256."""
+    jwk = jose.public_jwk("ES256", jose.generate("ES256"))
+    for alg in ("RS256", "EdDSA"):
+        with pytest.raises(jose.BadToken):
+            jose.load_public(jwk, alg)
