@@ -26,7 +26,7 @@ GIVE_UP_STARTING: Final = 3
 HUNG: Final = 60.0
 """Seconds without a heartbeat after which a process is taken for hung. Longer than any outage of
 the database that processes survive by themselves."""
-LAST_WORDS: Final = 0.9
+LAST_WORDS: Final = 0.8
 """Seconds kept for each stage that is still to be stopped."""
 LOG_LIMIT: Final = 32 * 1024 * 1024
 TAIL: Final = 15
@@ -102,7 +102,7 @@ class Supervisor:
             if each.process is not None and each.process.returncode is None
         }
 
-    async def stop(self, within: float = 4.5) -> None:
+    async def stop(self, within: float = 4.0) -> None:
         """SIGTERM (or its like) stage by stage, SIGKILL for what has not ended in time. What one
         stage does not use is left to the next."""
         self.stopping = True
