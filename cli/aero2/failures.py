@@ -3,11 +3,6 @@
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-import typer
-from rich.console import Console
-
-from common.problems import Problem
-
 
 class Refused(Exception):
     """The command cannot go on. The message is shown as it is, without a traceback; `detail` is
@@ -22,6 +17,8 @@ class Refused(Exception):
 def told() -> Iterator[None]:
     """Show a Refused, or a Problem that a service answered, as its sentence and end the command
     with exit code 1."""
+    from common.problems import Problem
+
     try:
         yield
     except Refused as refused:
@@ -31,6 +28,9 @@ def told() -> Iterator[None]:
 
 
 def _show(sentence: str, detail: str) -> None:
+    import typer
+    from rich.console import Console
+
     console = Console(stderr=True, soft_wrap=True, markup=False, highlight=False)
     if detail:
         console.print(detail, style="dim")

@@ -12,6 +12,8 @@ import html
 import os
 import re
 import signal
+import socket
+import sys
 from collections import deque
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -28,6 +30,8 @@ from starlette.middleware.trustedhost import TrustedHostMiddleware
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, JSONResponse, RedirectResponse, Response
 from starlette.routing import Route
+
+from aero2.embedded.ports import listener
 
 KEPT: Final = 500
 """Mails kept; the oldest go first."""
@@ -283,23 +287,29 @@ def application(box: Box, hosts: list[str]) -> Starlette:
     return app
 
 
-async def serve(host: str, smtp_port: int, page_port: int, hosts: list[str]) -> None:
-    """Until SIGTERM or SIGINT."""
+async def serve(smtp: socket.socket, page: socket.socket, hosts: list[str]) -> None:
+    """On two listening sockets, until SIGTERM or SIGINT."""
     box = Box()
     loop = asyncio.get_running_loop()
-    smtp = await loop.create_server(
-        lambda: SMTP(box, data_size_limit=LARGEST, enable_SMTPUTF8=True, ident="aero2"),
-        host,
-        smtp_port,
+    catching = await loop.create_server(
+        lambda: SMTP(box, data_size_limit=LARGEST, enable_SMTPUTF8=True, ident="aero2"), sock=smtp
     )
-    config = uvicorn.Config(
-        application(box, hosts), host=host, port=page_port, log_level="warning", lifespan="off"
-    )
+    config = uvicorn.Config(application(box, hosts), log_level="warning", lifespan="off")
     server = uvicorn.Server(config)
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, lambda: setattr(server, "should_exit", True))
-    async with smtp:
-        await server._serve()
+    async with catching:
+        await server._serve(sockets=[page])
+
+
+def listening(host: str, port: int, fd: str | None) -> socket.socket:
+    """The socket that whoever started us opened for us, or one of our own."""
+    if fd is not None:
+        return socket.socket(fileno=int(fd))
+    try:
+        return listener(host, port)
+    except OSError as error:
+        sys.exit(f"mail: cannot listen on {host}:{port}: {error.strerror}.")
 
 
 def main() -> None:
@@ -316,7 +326,9 @@ def main() -> None:
     )
     given = parser.parse_args()
     os.umask(0o077)
-    asyncio.run(serve(given.host, given.smtp_port, given.page_port, given.names.split(",")))
+    smtp = listening(given.host, given.smtp_port, env.get("AERO2_MAIL_SMTP_FD"))
+    page = listening(given.host, given.page_port, env.get("AERO2_MAIL_PAGE_FD"))
+    asyncio.run(serve(smtp, page, given.names.split(",")))
 
 
 if __name__ == "__main__":

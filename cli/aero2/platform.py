@@ -14,9 +14,10 @@ from aero2 import nats_access
 from aero2.embedded.caddy import Caddy, reachable
 from aero2.embedded.folder import Folder
 from aero2.embedded.nats import Nats
+from aero2.embedded.ports import Ports
 from aero2.embedded.postgres import Postgres
 from aero2.embedded.secrets import Secrets
-from aero2.supervisor import Program, beats
+from aero2.supervisor import Program, Ready, beats
 
 SERVERS, SERVICES, GATEWAY, PROXY = 0, 1, 2, 3
 """Stages: stopped from the last to the first."""
@@ -29,7 +30,7 @@ class Platform:
 
     folder: Folder
     secrets: Secrets
-    ports: dict[str, int]
+    ports: Ports
     port: int
     host: str
     domain: str
@@ -51,26 +52,26 @@ class Platform:
 
     @property
     def mail_url(self) -> str:
-        return f"http://localhost:{self.ports['mail']}"
+        return f"http://localhost:{self.ports.number['mail']}"
 
     @cached_property
     def postgres(self) -> Postgres:
-        return Postgres(self.folder, self.ports["postgres"], self.secrets.superuser)
+        return Postgres(self.folder, self.ports.number["postgres"], self.secrets.superuser)
 
     @cached_property
     def nats(self) -> Nats:
-        return Nats(self.folder, self.ports["nats"], self.secrets.nats)
+        return Nats(self.folder, self.ports.number["nats"], self.secrets.nats)
 
     @cached_property
     def caddy(self) -> Caddy | None:
         if not self.tls:
             return None
-        return Caddy(self.folder, self.host, self.port, self.ports["gateway"], self.domain)
+        return Caddy(self.folder, self.host, self.port, self.ports.number["gateway"], self.domain)
 
     @property
     def _gateway(self) -> tuple[str, int]:
         """Where the gateway listens: in the open, or on loopback behind Caddy."""
-        return ("127.0.0.1", self.ports["gateway"]) if self.tls else (self.host, self.port)
+        return ("127.0.0.1", self.ports.number["gateway"]) if self.tls else (self.host, self.port)
 
     def servers(self) -> list[Program]:
         env = dict(os.environ)
@@ -110,7 +111,7 @@ class Platform:
             env |= {"AERO2_HOST": host, "AERO2_PORT": str(port)}
             if self.tls:
                 env["AERO2_TRUSTED_PROXIES"] = "127.0.0.1/32"
-            ready = self._gateway_answers
+            ready = self._both(ready, self._gateway_answers)
         if name in DATABASE_SERVICES:
             env |= {
                 "AERO2_DATABASE_URL": self._database(name),
@@ -140,26 +141,28 @@ class Platform:
             "AERO2_NATS_PASSWORD": self.secrets.nats[user],
             "AERO2_MASTER_KEY": self.secrets.master_key,
             "AERO2_PUBLIC_URL": self.public_url,
-            "AERO2_SMTP_URL": f"smtp://127.0.0.1:{self.ports['smtp']}?tls=none",
+            "AERO2_SMTP_URL": f"smtp://127.0.0.1:{self.ports.number['smtp']}?tls=none",
             "AERO2_MAIL_FROM": f"Aero2 <no-reply@{self.domain}>",
             "PYTHONUNBUFFERED": "1",
         }
 
     def _mail(self) -> Program:
-        ports = {
-            "AERO2_MAIL_SMTP_PORT": str(self.ports["smtp"]),
-            "AERO2_MAIL_PAGE_PORT": str(self.ports["mail"]),
+        smtp, page = self.ports.held["smtp"], self.ports.held["mail"]
+        sockets = {
+            "AERO2_MAIL_SMTP_FD": str(smtp.fileno()),
+            "AERO2_MAIL_PAGE_FD": str(page.fileno()),
         }
 
         async def answering() -> bool:
-            return await answers(self.ports["mail"], "/health", "localhost")
+            return await answers(self.ports.number["mail"], "/health", "localhost")
 
         return Program(
             "mail",
             [sys.executable, "-m", "aero2.mailcatcher"],
-            os.environ | ports,
+            os.environ | sockets,
             ready=answering,
             stage=SERVICES,
+            sockets=(smtp, page),
         )
 
     def _proxy(self, caddy: Caddy) -> Program:
@@ -171,6 +174,14 @@ class Platform:
             prepare=caddy.prepare,
             stage=PROXY,
         )
+
+    def _both(self, ours: Ready, answers: Ready) -> Ready:
+        """Whatever answers on the port may be somebody else's; the heartbeat is our process's."""
+
+        async def ready() -> bool:
+            return await ours() and await answers()
+
+        return ready
 
     async def _gateway_answers(self) -> bool:
         host, port = self._gateway

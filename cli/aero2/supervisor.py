@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import shutil
 import signal
+import socket
 import time
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
@@ -35,6 +36,9 @@ Report = Callable[[str, str], None]
 """Told of what happens to a process: a sentence and the end of its log."""
 
 
+Ready = Callable[[], Awaitable[bool]]
+
+
 async def _always() -> bool:
     return True
 
@@ -47,11 +51,13 @@ class Program:
     name: str
     command: list[str]
     env: dict[str, str]
-    ready: Callable[[], Awaitable[bool]] = _always
+    ready: Ready = _always
     prepare: Callable[[], None] | None = None
     under: list[str] = field(default_factory=list)
     heartbeat: Path | None = None
     stop_with: int = signal.SIGTERM
+    sockets: tuple[socket.socket, ...] = ()
+    """Open in the process under the same numbers."""
     stage: int = 0
     """Higher stages are stopped before lower ones: first who asks, last who is asked."""
 
@@ -165,6 +171,7 @@ class Supervisor:
             log=self.log(program.name),
             cwd=self.folder.root,
             stop_with=program.stop_with,
+            sockets=program.sockets,
         )
         Register(self.folder).note(program.name, each.process.pid)
 
@@ -224,7 +231,7 @@ class Supervisor:
         return "\n".join(f"{name} | {line}" for line in lines)
 
 
-def beats(heartbeat: Path, *, fresh: float = 10.0) -> Callable[[], Awaitable[bool]]:
+def beats(heartbeat: Path, *, fresh: float = 10.0) -> Ready:
     """Ready is: the heartbeat is there. `_spawn` removes the one of the process before."""
 
     async def ready() -> bool:

@@ -68,9 +68,11 @@ async def test_data_is_there_after_a_restart(folder: Folder) -> None:
         answer = await db.fetchval("SELECT answer FROM kept")
         await db.close()
         await supervisor.stop()
+        platform.ports.release()
 
     assert answer == 42
-    assert (platform.secrets, platform.ports) == (first.secrets, first.ports)
+    assert platform.secrets == first.secrets
+    assert platform.ports.number == first.ports.number
 
 
 async def test_the_socket_and_the_port_want_the_password(
@@ -80,7 +82,7 @@ async def test_the_socket_and_the_port_want_the_password(
     platform, _ = running
     for url in (
         platform.postgres.url("postgres", "wrong"),
-        f"postgresql://postgres:wrong@127.0.0.1:{platform.ports['postgres']}/aero2",
+        f"postgresql://postgres:wrong@127.0.0.1:{platform.ports.number['postgres']}/aero2",
     ):
         with pytest.raises(asyncpg.InvalidPasswordError):
             await asyncpg.connect(url)
@@ -217,11 +219,24 @@ def test_a_folder_has_one_holder(folder: Folder) -> None:
 def test_ports_that_are_taken_are_left(folder: Folder) -> None:
     """Last time's port, where somebody else has it now, is replaced by a free one."""
     before = ports.choose(folder, taken=1)
-    with ports.listener("127.0.0.1", before["postgres"]):
+    before.release()
+    with ports.listener("127.0.0.1", before.number["postgres"]):
         after = ports.choose(folder, taken=1)
+    after.release()
 
-    assert after["postgres"] != before["postgres"]
-    assert after["nats"] == before["nats"]
+    assert after.number["postgres"] != before.number["postgres"]
+    assert after.number["nats"] == before.number["nats"]
+
+
+def test_two_that_start_at_once_never_share_a_port(folder: Folder, tmp_path: Path) -> None:
+    """The mail catcher's ports are open from the moment they are chosen."""
+    other = Folder.at(tmp_path / "other")
+    mine, theirs = ports.choose(folder, taken=1), ports.choose(other, taken=1)
+
+    for name in ports.HELD:
+        assert mine.number[name] != theirs.number[name]
+    mine.release()
+    theirs.release()
 
 
 def test_damaged_secrets_are_refused(folder: Folder) -> None:

@@ -16,7 +16,7 @@ import pytest
 from aero2.embedded.folder import Folder
 from aero2.embedded.process import Register
 from aero2.failures import Refused
-from aero2.supervisor import Program, Supervisor, beats
+from aero2.supervisor import Program, Supervisor, _rotate, beats
 
 BEATING = """
 import pathlib, signal, sys, time
@@ -35,7 +35,7 @@ OWNER = """
 import asyncio, sys
 from pathlib import Path
 from aero2.embedded.folder import Folder
-from aero2.supervisor import Program, Supervisor, beats
+from aero2.supervisor import Program, Supervisor, _rotate, beats
 
 async def main():
     folder = Folder.at(Path(sys.argv[1]))
@@ -162,6 +162,19 @@ async def test_another_process_with_the_number_is_left_alone(folder: Folder) -> 
     assert stranger.poll() is None
     stranger.kill()
     stranger.wait()
+
+
+def test_a_log_does_not_grow_for_ever(folder: Folder, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Beyond the limit a log moves aside, under the process that goes on appending to it."""
+    monkeypatch.setattr("aero2.supervisor.LOG_LIMIT", 1000)
+    log = folder.logs / "one.log"
+    with log.open("ab", buffering=0) as process:
+        process.write(b"a" * 1001)
+        _rotate(log)
+        process.write(b"b")
+
+    assert log.read_bytes() == b"b"
+    assert log.with_suffix(".log.1").read_bytes() == b"a" * 1001
 
 
 def runs(pid: int) -> bool:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import socket
+from dataclasses import dataclass, field
 from typing import Final
 
 from aero2.embedded.folder import Folder
@@ -10,15 +12,9 @@ from aero2.embedded.folder import Folder
 FILE: Final = "ports.json"
 WANTED: Final = {"postgres": 0, "nats": 0, "gateway": 0, "smtp": 1025, "mail": 8025}
 """Names and the port tried first; 0 is any."""
-
-
-def is_free(port: int, host: str = "127.0.0.1") -> bool:
-    """Whether a server could listen there now."""
-    try:
-        listener(host, port).close()
-    except OSError:
-        return False
-    return True
+HELD: Final = ("smtp", "mail")
+"""Opened here and handed to the process that serves them: two instances that start at the same
+moment never take the same one, and a restart of the process never loses it."""
 
 
 def listener(host: str, port: int) -> socket.socket:
@@ -27,32 +23,52 @@ def listener(host: str, port: int) -> socket.socket:
     try:
         made.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         made.bind((host, port))
-        made.listen(1)
+        made.listen(100)
     except OSError:
         made.close()
         raise
     return made
 
 
-def choose(folder: Folder, *, taken: int) -> dict[str, int]:
-    """A port for each server: last time's, the usual one, or any that is free. Never `taken`,
-    the gateway's own."""
+@dataclass(frozen=True)
+class Ports:
+    """A port for each server by name; `held` are the listening sockets of those in HELD."""
+
+    number: dict[str, int]
+    held: dict[str, socket.socket] = field(default_factory=dict)
+
+    def release(self) -> None:
+        for each in self.held.values():
+            each.close()
+
+
+def choose(folder: Folder, *, taken: int) -> Ports:
+    """For each server last time's port, the usual one, or any that is free. Never `taken`, the
+    gateway's own."""
     last = folder.read(FILE)
-    chosen: dict[str, int] = {}
+    chosen = Ports({})
     for name, usual in WANTED.items():
-        used = {taken, *chosen.values()}
-        candidates = (int(last.get(name, 0)), usual)
-        chosen[name] = next(
-            (port for port in candidates if port and port not in used and is_free(port)), 0
-        ) or _any(used)
-    if chosen != last:
-        folder.write(FILE, dict(chosen))
+        used = {taken, *chosen.number.values()}
+        wanted = [port for port in (int(last.get(name, 0)), usual) if port not in used]
+        listening = _first(wanted, used)
+        chosen.number[name] = listening.getsockname()[1]
+        if name in HELD:
+            chosen.held[name] = listening
+        else:
+            listening.close()
+    if chosen.number != last:
+        folder.write(FILE, dict(chosen.number))
     return chosen
 
 
-def _any(used: set[int]) -> int:
+def _first(wanted: list[int], used: set[int]) -> socket.socket:
+    """Listening on the first that is free; after those wanted, on whatever the system gives."""
+    for port in wanted:
+        if port:
+            with contextlib.suppress(OSError):
+                return listener("127.0.0.1", port)
     while True:
-        with listener("127.0.0.1", 0) as found:
-            port: int = found.getsockname()[1]
-        if port not in used:
-            return port
+        found = listener("127.0.0.1", 0)
+        if found.getsockname()[1] not in used:
+            return found
+        found.close()

@@ -8,6 +8,7 @@ import os
 import pwd
 import shutil
 import signal
+import socket
 import subprocess
 from dataclasses import dataclass
 from pathlib import Path
@@ -90,6 +91,7 @@ async def spawn(
     log: Path,
     cwd: Path,
     stop_with: int,
+    sockets: tuple[socket.socket, ...] = (),
 ) -> asyncio.subprocess.Process:
     """Start in a session of its own, so that Ctrl-C in the terminal reaches only us. `under` is
     the prefix of another account; it comes first, since changing accounts clears the signal that
@@ -106,6 +108,7 @@ async def spawn(
             stdout=output,
             stderr=output,
             start_new_session=True,
+            pass_fds=[each.fileno() for each in sockets],
         )
     finally:
         os.close(output)
