@@ -202,6 +202,7 @@ async def test_by_keyboard_alone(site: Site) -> None:
     async with site.visit() as look:
         keys = look.page.keyboard
         await look.go("/login")
+        await look.page.wait_for_function("document.activeElement.name === 'email'")
         await keys.type(EMAIL)
         await keys.press("Enter")
         await look.page.wait_for_url("**/login/password")
