@@ -15,7 +15,7 @@ logs.configure("test", "warning")
 hypothesis.settings.register_profile("aero2", deadline=None)
 hypothesis.settings.load_profile("aero2")
 
-pytest_plugins = ["tests.required"]
+pytest_plugins = ["tests.chromium", "tests.required"]
 
 
 @pytest.fixture(scope="session")

@@ -16,7 +16,7 @@ from typing import Any
 
 import pytest
 import uvicorn
-from playwright.async_api import Browser, Page, async_playwright
+from playwright.async_api import Browser, Page
 from tests.unit.gateway.conftest import World, serve, settings
 from tests.unit.gateway.people import People, person
 
@@ -24,13 +24,6 @@ from common.contracts.tenancy import Branding, Tenant
 from gateway.app import build
 from gateway.state import Gateway
 
-CHROMIUM = Path("/usr/bin/chromium")
-ARGS = [
-    "--no-sandbox",
-    "--disable-gpu",
-    "--disable-background-networking",
-    "--host-resolver-rules=MAP *.localhost 127.0.0.1",
-]
 BRANDING = Branding(
     support_email="help@acme.test",
     privacy_policy_url="https://acme.test/privacy",
@@ -136,16 +129,6 @@ class Look:
 
     async def text(self) -> str:
         return await self.page.inner_text("main")
-
-
-@pytest.fixture(scope="session")
-async def chromium() -> AsyncIterator[Browser]:
-    if not CHROMIUM.exists():
-        pytest.skip("there is no Chromium here")
-    async with async_playwright() as playwright:
-        browser = await playwright.chromium.launch(executable_path=CHROMIUM, args=ARGS)
-        yield browser
-        await browser.close()
 
 
 @pytest.fixture

@@ -1,0 +1,293 @@
+"""The hosted pages of the running platform, walked through in Chromium, with and without scripts."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import re
+import threading
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from urllib.parse import parse_qs, urlencode, urlsplit
+
+import pytest
+from playwright.async_api import Browser, Page
+from tests.system import PASSWORD, System, fresh_email
+
+VERIFIER = "v" * 64
+JS = pytest.mark.parametrize("js", [True, False], ids=["script", "no script"])
+
+pytestmark = pytest.mark.browser
+
+
+@dataclass
+class Client:
+    """A client of somebody else, for which people are asked. `sent` is what came to its callback."""
+
+    id: str
+    callback: str
+    sent: list[dict[str, list[str]]]
+
+    def authorize(self, **more: str) -> str:
+        challenge = base64.urlsafe_b64encode(hashlib.sha256(VERIFIER.encode()).digest())
+        return "/oauth2/authorize?" + urlencode(
+            {
+                "response_type": "code",
+                "client_id": self.id,
+                "redirect_uri": self.callback,
+                "scope": "openid email",
+                "state": "st",
+                "nonce": "n",
+                "code_challenge": challenge.rstrip(b"=").decode(),
+                "code_challenge_method": "S256",
+                **more,
+            }
+        )
+
+
+@dataclass
+class Person:
+    """Somebody at a browser of their own."""
+
+    page: Page
+    system: System
+
+    async def go(self, path: str) -> None:
+        await self.page.goto(self.system.origin("demo") + path)
+
+    async def enter(self, **fields: str) -> None:
+        for name, value in fields.items():
+            await self.page.locator(f"[name={name}]:visible").first.fill(value)
+        await self.press("main form button.primary")
+
+    async def press(self, button: str) -> None:
+        await self.page.locator(button).first.click()
+        await self.page.wait_for_load_state()
+
+    @property
+    def path(self) -> str:
+        return self.page.url.removeprefix(self.system.origin("demo"))
+
+    async def text(self) -> str:
+        return await self.page.inner_text("main")
+
+    async def sign_up(self, email: str) -> None:
+        await self.go("/signup")
+        await self.enter(email=email, name="Ada Lovelace", password=PASSWORD)
+        await self.enter(code=await self.system.mailed_code(email))
+        assert self.path == "/account", await self.text()
+
+    async def sign_out(self) -> None:
+        await self.go("/logout")
+        await self.press("button[name=confirm]")
+
+    async def mailed_link(self, email: str, path: str) -> str:
+        await self.system.mailed_code(email)
+        newest = (await self.system.mails(email))[0]
+        found = re.search(rf"https?://[^\s]+{path}\?token=[^\s]+", newest["text"])
+        assert found, newest["text"]
+        return found[0]
+
+
+@asynccontextmanager
+async def person(chromium: Browser, system: System, js: bool) -> AsyncIterator[Person]:
+    context = await chromium.new_context(java_script_enabled=js, locale="en-GB")
+    yield Person(await context.new_page(), system)
+    await context.close()
+
+
+@pytest.fixture
+async def client(system: System) -> AsyncIterator[Client]:
+    sent: list[dict[str, list[str]]] = []
+
+    class Callback(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            body = self.rfile.read(int(self.headers.get("content-length", "0"))).decode()
+            if self.path.startswith("/callback"):
+                sent.append(parse_qs(urlsplit(self.path).query or body))
+            self.send_response(200)
+            self.send_header("content-type", "text/html")
+            self.end_headers()
+            self.wfile.write(b"<main>back at the client</main>")
+
+        do_POST = do_GET
+
+        def log_message(self, format: str, *args: object) -> None:
+            """Silent."""
+
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Callback)
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    callback = f"http://localhost:{server.server_port}/callback"
+    new = {
+        "name": "Notes",
+        "redirect_uris": [callback],
+        "grant_types": ["authorization_code"],
+        "first_party": False,
+    }
+    async with system.backend() as http:
+        answer = await http.post("/api/clients", json=new)
+    assert answer.status_code == 201, answer.text
+    yield Client(answer.json()["client_id"], callback, sent)
+    server.shutdown()
+
+
+@JS
+async def test_password(chromium: Browser, system: System, js: bool) -> None:
+    """Signed up by code, out, refused with a wrong password, in with the right one."""
+    email = fresh_email()
+    async with person(chromium, system, js) as ada:
+        await ada.sign_up(email)
+        await ada.sign_out()
+        await ada.go("/login")
+        await ada.enter(email=email)
+        await ada.enter(password="not this one")
+        assert "The address or the password is wrong" in await ada.text()
+        await ada.enter(password=PASSWORD)
+
+        assert ada.path == "/account"
+        assert email in await ada.text()
+
+
+@JS
+async def test_code_and_link(chromium: Browser, system: System, js: bool) -> None:
+    """The code signs in; the link of the next mail too, here and only here, and once."""
+    email = fresh_email()
+    async with person(chromium, system, js) as ada, person(chromium, system, js) as eve:
+        await ada.sign_up(email)
+        for by_link in (False, True):
+            await ada.sign_out()
+            await ada.go("/login")
+            await ada.enter(email=email)
+            await ada.press("form[action='/login/code/send'] button")
+            if not by_link:
+                await ada.enter(code=await system.mailed_code(email))
+                assert ada.path == "/account"
+
+        link = await ada.mailed_link(email, "/login/link")
+        await eve.page.goto(link)
+        await eve.press("button.primary")
+        assert "Another browser" in await eve.text()
+        await ada.page.goto(link)
+        await ada.press("button.primary")
+        assert ada.path == "/account"
+        await ada.sign_out()
+        await ada.page.goto(link)
+        await ada.press("button.primary")
+        assert "This link does not work any more" in await ada.text()
+
+
+@JS
+async def test_reset(chromium: Browser, system: System, js: bool) -> None:
+    """Forgotten: a weak new password is refused beside the field, a good one signs in."""
+    email = fresh_email()
+    async with person(chromium, system, js) as ada:
+        await ada.sign_up(email)
+        await ada.sign_out()
+        await ada.go("/login")
+        await ada.enter(email=email)
+        await ada.page.click("text=Forgot password?")
+        await ada.enter(email=email)
+        code = await system.mailed_code(email)
+        await ada.enter(code=code, password="password")
+        assert "too common" in await ada.text()
+        await ada.enter(code=code, password=PASSWORD + " again")
+
+        assert ada.path == "/account"
+
+
+@JS
+async def test_consent(chromium: Browser, system: System, client: Client, js: bool) -> None:
+    """A stranger's client: signed up on the way, Cancel tells it, Allow gives a code, and it is not
+    asked again; by form_post too."""
+    email = fresh_email()
+    async with person(chromium, system, js) as ada:
+        await ada.go(client.authorize())
+        await ada.page.click("text=Create an account")
+        await ada.enter(email=email, password=PASSWORD)
+        await ada.enter(code=await system.mailed_code(email))
+        assert "Notes asks for access" in await ada.text()
+        await ada.press("button[value=deny]")
+        await ada.go(client.authorize())
+        await ada.press("button[value=allow]")
+        await ada.go(client.authorize())
+        await ada.go(client.authorize(response_mode="form_post"))
+        if not js:
+            await ada.press("button.primary")
+        await ada.page.wait_for_url(client.callback)
+
+    answers = client.sent
+    assert [answer.get("error") for answer in answers] == [["access_denied"], None, None, None]
+    assert all(answer["state"] == ["st"] for answer in answers)
+    assert all("code" in answer for answer in answers[1:])
+
+
+@JS
+async def test_several_accounts(
+    chromium: Browser, system: System, client: Client, js: bool
+) -> None:
+    """Two accounts in one browser: a client that asks which one gets the one chosen."""
+    one, other = fresh_email("one"), fresh_email("other")
+    async with person(chromium, system, js) as ada:
+        await ada.sign_up(one)
+        await ada.go("/login?add=1")
+        await ada.sign_up(other)
+        await ada.go(client.authorize(prompt="select_account"))
+        await ada.press(f"button:has-text('{one}')")
+        assert one in await ada.text()
+        await ada.press("button[value=allow]")
+        await ada.go("/accounts")
+        active = await ada.page.inner_text("button:has(.badge)")
+        await ada.press("button[name=all]")
+        await ada.go("/account")
+
+        assert one in active
+        assert ada.path.startswith("/login")
+
+
+@JS
+async def test_the_account(chromium: Browser, system: System, js: bool) -> None:
+    """Profile, another session ended, password changed, data taken along, account deleted."""
+    email = fresh_email()
+    async with person(chromium, system, js) as ada, person(chromium, system, js) as phone:
+        await ada.sign_up(email)
+        await phone.go("/login")
+        await phone.enter(email=email)
+        await phone.enter(password=PASSWORD)
+        await ada.go("/account")
+        await ada.enter(name="Ada King")
+        assert "Your profile is saved." in await ada.text()
+
+        await ada.page.click("nav >> text=Sessions")
+        await ada.press("button[name=session_id]")
+        assert "The session is revoked." in await ada.text()
+        await phone.go("/account")
+        assert phone.path.startswith("/login")
+
+        await ada.page.click("nav >> text=Password")
+        await ada.enter(current=PASSWORD, password=PASSWORD + " two")
+        assert "Your password is changed." in await ada.text()
+
+        await ada.page.click("nav >> text=Your data")
+        async with ada.page.expect_download() as download:
+            await ada.page.click("text=Download my data")
+        assert (await download.value).suggested_filename == "demo-account.json"
+        await ada.page.fill("[name=confirm]", email)
+        await ada.page.fill("[name=password]", PASSWORD + " two")
+        await ada.press("text=Delete my account")
+        assert "Your account is deleted" in await ada.text()
+
+
+@JS
+async def test_another_address(chromium: Browser, system: System, js: bool) -> None:
+    """A code to the new address makes it mine."""
+    email, new = fresh_email(), fresh_email("new")
+    async with person(chromium, system, js) as ada:
+        await ada.sign_up(email)
+        await ada.go("/account/email")
+        await ada.enter(email=new)
+        await ada.enter(code=await system.mailed_code(new))
+
+        assert "Your e-mail address is changed." in await ada.text()
+        assert new in await ada.text()
