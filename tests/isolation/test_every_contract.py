@@ -26,6 +26,7 @@ QUIET = {
     "identity.reset.start": "answers alike for everybody, and mails in `home` only",
     "identity.session.end": "nothing to end is ended",
     "identity.session.sign_out": "nothing to end is ended",
+    "identity.user.import": "makes a user of its own, who may have any id",
     "oidc.authorization.resume": "answers an error to show, never a redirect",
     "oidc.authorization.start": "answers an error to show, never a redirect",
     "oidc.session.end": "an ID token of another issuer is no hint",
