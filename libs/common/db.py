@@ -14,14 +14,24 @@ import asyncpg
 import orjson
 from asyncpg.pool import PoolConnectionProxy
 
+from common import logs
 from common.context import Context
 from common.ids import is_id
 from common.problems import Busy, Unavailable
+
+log = logs.get(__name__)
 
 Pool: TypeAlias = "asyncpg.Pool[asyncpg.Record]"
 Db: TypeAlias = "PoolConnectionProxy[asyncpg.Record] | asyncpg.Connection[asyncpg.Record]"
 Row = TypeVar("Row")
 
+FAILURES: Final = (
+    OSError,
+    asyncpg.PostgresError,
+    asyncpg.InterfaceError,
+    asyncpg.InternalClientError,
+)
+"""Whatever asyncpg raises."""
 ACQUIRE: Final = 1.0
 """Seconds to wait for a free connection before saying `busy`."""
 
@@ -141,7 +151,7 @@ class Database:
             db = await self.pool.acquire(timeout=ACQUIRE)
         except TimeoutError:
             raise Busy("no database connection is free", retry_after=1) from None
-        except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError) as error:
+        except FAILURES as error:
             raise _lost(error) from None
         marker = inside_transaction.set(True)
         try:
@@ -152,11 +162,17 @@ class Database:
                 await asyncio.shield(_rollback(db))
                 raise
             await db.execute("COMMIT")
-        except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError) as error:
+        except FAILURES as error:
             raise _translated(error, db) from None
         finally:
             inside_transaction.reset(marker)
+            await self._release(db)
+
+    async def _release(self, db: PoolConnectionProxy[asyncpg.Record]) -> None:
+        try:
             await self.pool.release(db)
+        except FAILURES as error:  # the pool has dropped it, and makes another when it is needed
+            log.info("connection dropped", error=type(error).__name__)
 
     async def close(self) -> None:
         try:
@@ -169,7 +185,7 @@ class Database:
 async def _rollback(db: Db) -> None:
     try:
         await db.execute("ROLLBACK")
-    except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError):
+    except FAILURES:
         db.terminate()
 
 
@@ -179,6 +195,7 @@ _GONE = (
     asyncpg.CannotConnectNowError,
     asyncpg.AdminShutdownError,
     asyncpg.CrashShutdownError,
+    asyncpg.InternalClientError,  # what asyncpg says when the server's last word came unasked
 )
 _OVERLOADED = (
     asyncpg.LockNotAvailableError,
