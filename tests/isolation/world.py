@@ -301,7 +301,7 @@ async def _people(world: World, side: Side) -> None:
         "SignOut.token": signed["bob"].token,
         "email": "bob@example.com",
         "password": PASSWORD,
-        "ImportUsers.users": [{"id": made["bob"].id, "email": "imported@example.com"}],
+        "ImportUsers.users": [{"id": new_id(), "email": "imported@example.com"}],
     }
 
 
