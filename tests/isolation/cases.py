@@ -40,6 +40,7 @@ NEUTRAL: dict[str, Any] = {
     "UpdateOrganization.changes": {"name": "changed"},
     "ChangeEmail.email": "fresh@example.com",
     "CreateUser.email": "fresh@example.com",
+    "ImportUsers.users": [{"email": "fresh@example.com"}],
     "InviteUser.email": "fresh@example.com",
     "InviteMember.email": "fresh@example.com",
     "SignUp.email": "fresh@example.com",
