@@ -3,14 +3,36 @@
 import asyncio
 import json
 from dataclasses import asdict
+from importlib import import_module
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
+from typer.core import TyperGroup
+from typer.main import get_command
 
-from aero2 import audit, keys, migrate, users
+from aero2 import migrate
 
-app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_show_locals=False)
+GROUPS = ("audit", "keys", "users")
+"""Modules of aero2 with an `app` of commands, imported when one of them is asked for: what they
+need would cost every `aero2 up` half a second."""
+
+
+class Lazily(TyperGroup):
+    def list_commands(self, ctx: Any) -> list[str]:
+        return [*super().list_commands(ctx), *GROUPS]
+
+    def get_command(self, ctx: Any, cmd_name: str) -> Any:
+        if cmd_name not in GROUPS:
+            return super().get_command(ctx, cmd_name)
+        group = get_command(import_module(f"aero2.{cmd_name}").app)
+        group.name = cmd_name
+        return group
+
+
+app = typer.Typer(
+    cls=Lazily, no_args_is_help=True, add_completion=False, pretty_exceptions_show_locals=False
+)
 
 
 @app.callback()
@@ -43,9 +65,6 @@ def up(
 
 
 app.command("migrate")(migrate.command)
-app.add_typer(audit.app, name="audit")
-app.add_typer(keys.app, name="keys")
-app.add_typer(users.app, name="users")
 
 
 @app.command("owner-link")

@@ -69,10 +69,14 @@ async def _up(options: Options, console: Console) -> None:
         stop.supervisor = supervisor
         try:
             if await stop.before(_start(platform, supervisor, options, console)):
+                written = asyncio.create_task(platform.postgres.checkpoint())
                 await stop.asked.wait()
+                written.cancel()
         finally:
             console.print("Stopping …", style="dim")
+            written = asyncio.create_task(platform.postgres.checkpoint())
             await supervisor.stop()
+            written.cancel()
     finally:
         folder.release()
     console.print(f"Stopped. The data is in {folder.root}.", style="dim", highlight=False)
