@@ -16,6 +16,17 @@ from common.ids import new_id
 from common.sealing import Sealer
 
 
+@dataclass
+class Enqueued:
+    """How many mails this process has put into the outbox, for the mailer to know that there is
+    something to look for."""
+
+    count: int = 0
+
+
+ENQUEUED = Enqueued()
+
+
 @dataclass(frozen=True)
 class Mail:
     """One mail to one address: a kind of template, in a locale, with what the template needs."""
@@ -29,6 +40,7 @@ class Mail:
 async def enqueue(db: Db, ctx: Context, sealer: Sealer, mail: Mail) -> str:
     """Put it into the outbox, in the transaction `db`. Returns its id."""
     id = new_id()
+    ENQUEUED.count += 1
     plain = orjson.dumps({"to": mail.to, "data": mail.data})
     sealed = await sealer.seal(db, ctx.app_id, ("mail_outbox", "sealed", id), plain)
     await run(

@@ -19,7 +19,7 @@ from typing import Any, Final, Protocol
 import asyncpg
 import orjson
 
-from common import logs, metrics
+from common import logs, mail, metrics
 from common.context import Context, system_context
 from common.contracts.identity import RenderedMail, TemplateInvalid, TemplateNotFound, TemplateText
 from common.contracts.tenancy import Tenant
@@ -67,11 +67,16 @@ class Mailer:
         self._woken.set()
 
     def waking(self, also: Callable[[], None]) -> Callable[[], None]:
-        """`also`, and a look into the outbox."""
+        """For every commit: `also`, and a look into the outbox where mail went into it. One that
+        is committed a moment after that look waits for the next, a second at most."""
+        seen = mail.ENQUEUED.count
 
         def both() -> None:
+            nonlocal seen
             also()
-            self.wake()
+            if mail.ENQUEUED.count != seen:
+                seen = mail.ENQUEUED.count
+                self.wake()
 
         return both
 

@@ -271,3 +271,15 @@ async def test_test_mail(world: World, post: Post) -> None:
     await post.mailer.round()
 
     assert post.inbox.received[0]["Subject"] == "Neues Passwort für Blue Shop wählen"
+
+
+async def test_only_mail_wakes_the_mailer(world: World, post: Post) -> None:
+    """A commit that wrote no mail costs the mailer nothing; one that did wakes it at once."""
+    commits: list[int] = []
+    committed = post.mailer.waking(lambda: commits.append(1))
+    committed()
+    before = post.mailer._woken.is_set()
+    await world.call(StartEmailCode(email="a@example.com"))
+    committed()
+
+    assert (before, post.mailer._woken.is_set(), len(commits)) == (False, True, 2)
