@@ -22,7 +22,8 @@ TOKEN: Final = 200
 
 async def begin(visit: Visit, signed: SignedInSession) -> None:
     """Set the cookie of a new session; those before stay accounts of this browser, except those of
-    the same user, which end: a cookie from before signing in is worth nothing afterwards."""
+    the same user, which end: a cookie from before signing in is worth nothing afterwards. The apps
+    that were signed in by them stay so, by the new one."""
     others = []
     for token in filter(None, [_active(visit), *_others(visit)]):
         try:
@@ -32,7 +33,8 @@ async def begin(visit: Visit, signed: SignedInSession) -> None:
         if user_id != signed.session.user_id:
             others.append(token)
         elif token != signed.token:
-            await visit.gateway.bus.call(visit.context(), SignOut(token=token))
+            left = SignOut(token=token, successor=signed.session.id)
+            await visit.gateway.bus.call(visit.context(), left)
     _write(visit, signed.token, others, _left(signed.session))
 
 

@@ -108,7 +108,12 @@ async def sign_out(deps: Deps, ctx: Context, asked: SignOut) -> Done:
             tx, app_id=ctx.app_id, token_hashes=deps.keys.hashes("session", asked.token)
         )
         if ended is not None:
-            await audit.record(tx, ctx, Logout(session_id=ended.id), user_id=ended.user_id)
+            event: Logout | SessionRevoked = Logout(session_id=ended.id)
+            if asked.successor is not None and await sessions.succeed(
+                tx, app_id=ctx.app_id, id=ended.id, successor=asked.successor
+            ):
+                event = SessionRevoked(session_id=ended.id, reason="replaced")
+            await audit.record(tx, ctx, event, user_id=ended.user_id)
     if ended is not None:
         await deps.changes.publish(ctx, "session", ended.id)
     return Done()

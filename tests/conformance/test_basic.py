@@ -299,3 +299,19 @@ async def test_the_response_mode_is_the_one_asked_for(suite: Suite) -> None:
 
     assert result.location.split("?")[0] == CALLBACK
     assert result.page.away == (suite.mode is None)
+
+
+async def test_signing_in_again_signs_nobody_out(fresh: Suite) -> None:
+    """One client's prompt=login gives the session a new id; what another got goes on, even twice."""
+    other = await fresh.tokens(fresh.clients["client2"])
+    for _ in range(2):
+        assert (await fresh.tokens(prompt="login"))["signed_in"] == 1
+    assert (await fresh.userinfo(other["access_token"])).status_code == 200
+    answer = await fresh.token(
+        fresh.clients["client2"], grant_type="refresh_token", refresh_token=other["refresh_token"]
+    )
+    assert answer.status_code == 200, answer.text
+
+    page = await fresh.browser.get("/logout")
+    await fresh.browser.submit(page, page.form("confirm"), confirm="1")
+    assert (await fresh.userinfo(answer.json()["access_token"])).status_code == 401

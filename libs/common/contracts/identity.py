@@ -177,6 +177,10 @@ class SignOut(Request[Done], subject="identity.session.sign_out", needs=OPEN):
     """End the session behind a cookie. Nothing happens where there is none."""
 
     token: str = Field(max_length=200, repr=False)
+    successor: Id | None = Field(
+        default=None,
+        description="The same user's newer session, in which the apps of this one stay signed in.",
+    )
 
 
 class EndSession(Request[Done], subject="identity.session.end", needs=SYSTEM):

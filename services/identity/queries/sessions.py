@@ -220,6 +220,27 @@ async def revoke_by_token(db: Db, *, app_id: str, token_hashes: list[str]) -> En
     )
 
 
+async def succeed(db: Db, *, app_id: str, id: str, successor: str) -> bool:
+    """The newer session of the same user takes the place of this one; False where it cannot: it
+    is another user's, not newer, not living, or has taken the place of one already."""
+    return (
+        await run(
+            db,
+            """
+        UPDATE user_sessions n SET previous_id = o.id
+        FROM user_sessions o
+        WHERE n.app_id = $1 AND n.id = $3 AND n.previous_id IS NULL AND n.revoked_at IS NULL
+          AND o.app_id = $1 AND o.id = $2 AND o.user_id = n.user_id AND o.created_at <= n.created_at
+          AND o.id <> n.id
+        """,
+            app_id,
+            id,
+            successor,
+        )
+        == 1
+    )
+
+
 async def revoke_all(
     db: Db, *, app_id: str, user_id: str, spare: str | None, reason: str
 ) -> list[Ended]:
