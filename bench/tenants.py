@@ -59,9 +59,12 @@ async def side(stack: contextlib.AsyncExitStack, size: int) -> Side:
     deployment = stack.enter_context(fresh(free_port()))
     assert deployment.data is not None
     known = json.loads((deployment.data / "secrets.json").read_text())
-    url = (deployment.data / "nats.url").read_text().strip()
+    port = json.loads((deployment.data / "ports.json").read_text())["nats"]
     nc = await nats.connect(
-        url, user="gateway", password=known["nats"]["gateway"], inbox_prefix="_INBOX_gateway"
+        f"nats://127.0.0.1:{port}",
+        user="gateway",
+        password=known["nats"]["gateway"],
+        inbox_prefix=b"_INBOX_gateway",
     )
     stack.push_async_callback(nc.close)
     made = Side(deployment, NatsBus(nc))
