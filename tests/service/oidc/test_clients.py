@@ -31,6 +31,7 @@ from common.contracts.clients import (
     UpdateClient,
 )
 from common.contracts.oidc import GetConfiguration, InvalidClient
+from common.contracts.rbac import Rights
 from common.problems import BadRequest, Conflict, Forbidden, Invalid
 
 WRITER = Caller("client", "client_writer", frozenset({"clients:write"}))
@@ -301,8 +302,6 @@ async def test_a_client_chooses_its_algorithms(shared: World, alg: str) -> None:
 
 async def test_rights_travel_where_the_client_wants_them(shared: World) -> None:
     """`include_rights`: roles and permissions of the user."""
-    from common.contracts.rbac import Rights
-
     client, ann = await shared.client(include_rights=True), await shared.person()
     shared.rights[ann.user_id] = Rights(roles=["admin"], permissions=["users:read"])
     access = await shared.claims((await shared.tokens(client, ann)).access_token)
@@ -322,3 +321,31 @@ async def test_the_claims_parameter(shared: World) -> None:
 
     assert id_token["nickname"] == "Annie"
     assert told == {"sub": ann.user_id, "name": "Ann Example"}
+
+
+async def test_the_active_organization_is_in_the_tokens_while_its_user_is_a_member(
+    shared: World,
+) -> None:
+    """`org_id` and `org_role`; membership withdrawn, the next token is without."""
+    client, ann = await shared.client(include_rights=True), await shared.person()
+    org_id = ann.session.session_id[:-4] + "0f0f"
+    for statement in (
+        """INSERT INTO organization_roles (app_id, id, name) VALUES ($1, 'member', 'Member')
+           ON CONFLICT DO NOTHING""",
+        f"""INSERT INTO organizations (app_id, id, slug, name)
+            VALUES ($1, '{org_id}', 'acme', 'Acme')""",
+        f"""INSERT INTO organization_members (app_id, org_id, user_id)
+            VALUES ($1, '{org_id}', '{ann.user_id}')""",
+    ):
+        await shared.owner.execute(statement, shared.app_id)
+    shared.rights[ann.user_id] = Rights(org_permissions=["reports:read"])
+    ann.session = ann.session.model_copy(update={"org_id": org_id})
+    tokens = await shared.tokens(client, ann)
+    access = await shared.claims(tokens.access_token)
+    assert (access["org_id"], access["org_role"]) == (org_id, "member")
+    assert access["org_permissions"] == ["reports:read"]
+    assert (await shared.claims(tokens.id_token, client.client_id))["org_id"] == org_id
+
+    await shared.owner.execute("DELETE FROM organization_members WHERE app_id = $1", shared.app_id)
+    later = await shared.claims((await shared.refresh(client, tokens.refresh_token)).access_token)
+    assert not {"org_id", "org_role", "org_permissions"} & later.keys()
