@@ -173,7 +173,8 @@ class System:
 
     @classmethod
     def start(cls, folder: Path) -> System:
-        instance = Instance(folder).start()
+        # Every test comes from one address: what limits a stranger would limit all of them.
+        instance = Instance(folder, settings={"AERO2_LIMIT_SCALE": "1000"}).start()
         try:
             return cls(instance, instance.ready())
         except BaseException:
@@ -227,8 +228,10 @@ class System:
         finally:
             await nc.close()
 
-    async def streamed(self, app_id: str, *, until: str, within: float = 10.0) -> list[AuditEvent]:
-        """The application's events on the stream, once one of type `until` is among them."""
+    async def streamed(
+        self, app_id: str, *, until: str, user_id: str, within: float = 20.0
+    ) -> list[AuditEvent]:
+        """The application's events on the stream up to the user's first of type `until`."""
         async with self.bus() as nc:
             js = nc.jetstream()
             sub = await js.subscribe(f"audit.{app_id}.>", stream="AUDIT", ordered_consumer=True)
@@ -241,7 +244,7 @@ class System:
                     continue
                 lines = message.data.split(b"\n")  # activity comes several in one message
                 found += [AuditEvent.model_validate_json(line) for line in lines]
-                if found[-1].event_type == until:
+                if (found[-1].event_type, found[-1].user_id) == (until, user_id):
                     return found
         raise AssertionError(f"no {until} among {[event.event_type for event in found]}")
 

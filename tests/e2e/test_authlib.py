@@ -95,7 +95,7 @@ async def test_a_user_signs_in_and_out_through_authlib(system: System) -> None:
         back = await ada.get(url)
         assert not back.away
 
-    events = await system.streamed(system.demo["app_id"], until="logout")
+    events = await system.streamed(system.demo["app_id"], until="logout", user_id=claims["sub"])
     mine = [event.event_type for event in events if event.user_id == claims["sub"]]
     assert {
         "user_created",

@@ -37,6 +37,7 @@ class Instance:
     port: int = field(default_factory=free_port)
     domain: str = "localhost"
     before: list[str] = field(default_factory=list)
+    settings: dict[str, str] = field(default_factory=dict)
     python: str = sys.executable
     more: list[str] = field(default_factory=list)
     process: subprocess.Popen[str] | None = None
@@ -63,7 +64,7 @@ class Instance:
                 stderr=output,
                 text=True,
                 start_new_session=True,
-                env=environment(),
+                env=environment() | self.settings,
             )
         return self
 
