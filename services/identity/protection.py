@@ -7,12 +7,13 @@ import hmac
 import time
 from typing import Final
 
-from common import crypto, logs
+from common import captcha_secret, crypto, logs
 from common.context import Context
 from common.contracts.identity import Attempt, CaptchaFailed, GetProtection, Protection
 from common.contracts.tenancy import Captcha, Tenant
 from common.http import httpx
 from common.problems import RateLimited, Unavailable
+from common.sealing import Unsealable
 from identity import egress
 from identity.deps import Deps
 from identity.limits import PROTECTION_BY_IP, Limit
@@ -81,7 +82,7 @@ async def _check_captcha(deps: Deps, ctx: Context, captcha: Captcha, response: s
     """Turnstile, hCaptcha and reCAPTCHA all verify by this same form."""
     if not response:
         raise CaptchaFailed
-    form = {"secret": captcha.secret or "", "response": response}
+    form = {"secret": await _secret(deps, ctx, captcha), "response": response}
     if ctx.ip:
         form["remoteip"] = ctx.ip
     try:
@@ -93,3 +94,14 @@ async def _check_captcha(deps: Deps, ctx: Context, captcha: Captcha, response: s
         raise Unavailable("the captcha service does not answer", retry_after=5) from None
     if not passed:
         raise CaptchaFailed
+
+
+async def _secret(deps: Deps, ctx: Context, captcha: Captcha) -> str:
+    if not captcha.secret:
+        return ""
+    async with deps.db.reading(ctx) as db:
+        try:
+            return await captcha_secret.opened(deps.sealer, db, ctx.app_id, captcha.secret)
+        except Unsealable as error:
+            log.error("captcha secret does not open", error=str(error))
+            raise Unavailable("the captcha is not configured", retry_after=60) from None

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any
 
-from common import audit
+from common import audit, captcha_secret
 from common.context import Context
 from common.contracts.applications import GetSettings, SettingsChange, UpdateSettings
 from common.contracts.audit import ApplicationUpdated
@@ -20,7 +20,7 @@ async def get(deps: Deps, ctx: Context, _: GetSettings) -> AppSettings:
         row = await applications.by_id(db, id=ctx.app_id)
     if row is None:
         raise ApplicationNotFound
-    return AppSettings.model_validate(row.settings)
+    return captcha_secret.hidden(AppSettings.model_validate(row.settings))
 
 
 async def update(deps: Deps, ctx: Context, asked: UpdateSettings) -> AppSettings:
@@ -29,12 +29,13 @@ async def update(deps: Deps, ctx: Context, asked: UpdateSettings) -> AppSettings
         if row is None:
             raise ApplicationNotFound
         settings, changed = merged(row.settings, asked.changes)
+        settings = await captcha_secret.sealed(deps.sealer, tx, ctx.app_id, row.settings, settings)
         if changed:
             await applications.update(tx, replace(row, settings=settings))
             fields = [f"settings.{name}" for name in changed]
             await audit.record(tx, ctx, ApplicationUpdated(fields=fields))
     await deps.changes.publish(ctx, "application", ctx.app_id)
-    return AppSettings.model_validate(settings)
+    return captcha_secret.hidden(AppSettings.model_validate(settings))
 
 
 def merged(stored: dict[str, Any], change: SettingsChange) -> tuple[dict[str, Any], list[str]]:

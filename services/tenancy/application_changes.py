@@ -8,7 +8,7 @@ from typing import Any, Final
 
 import asyncpg
 
-from common import audit, logs
+from common import audit, captcha_secret, logs
 from common.context import Context
 from common.contracts.applications import (
     ApplicationPatch,
@@ -46,8 +46,11 @@ async def update(deps: Deps, ctx: Context, asked: UpdateApplication) -> Applicat
         changed, fields = _patched(row, asked.changes)
         inside = ownership.inside(ctx, row.id)
         if fields:
-            await applications.update(tx, changed)
             await rebind(tx, row.id)
+            settings = await captcha_secret.sealed(
+                deps.sealer, tx, row.id, row.settings, changed.settings
+            )
+            await applications.update(tx, replace(changed, settings=settings))
             await audit.record(tx, inside, ApplicationUpdated(fields=fields))
     await deps.changes.publish(inside, "application", row.id)
     return await _as_it_is(deps, ctx, asked.slug)

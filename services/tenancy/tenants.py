@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from common import captcha_secret
 from common.context import Context
 from common.contracts.tenancy import (
     Application,
@@ -73,7 +74,7 @@ def application(hosts: Hosts, row: Row) -> Application:
         is_dashboard=row.is_dashboard,
         custom_domain=row.custom_domain,
         custom_domain_verified=row.custom_domain_verified,
-        settings=AppSettings.model_validate(row.settings),
+        settings=captcha_secret.hidden(AppSettings.model_validate(row.settings)),
         created_at=row.created_at,
         updated_at=row.updated_at,
         **_branding(row),

@@ -22,7 +22,12 @@ class Captcha(Contract):
 
     verify_url: str = Field(max_length=500)
     site_key: str = Field(max_length=200)
-    secret: str | None = Field(default=None, max_length=300, repr=False)
+    secret: str | None = Field(
+        default=None,
+        max_length=1000,
+        repr=False,
+        description="Kept sealed and shown as ********; sent back like that, or left out, it stays.",
+    )
     script_url: str | None = Field(default=None, max_length=500)
 
 

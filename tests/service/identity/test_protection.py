@@ -16,6 +16,7 @@ from urllib.parse import parse_qsl
 import httpx
 import pytest
 
+from common import captcha_secret
 from common.contracts.identity import (
     CaptchaFailed,
     CheckPassword,
@@ -144,6 +145,11 @@ async def test_captcha(world: World, outside: Outside) -> None:
     """A Turnstile-compatible service is asked with the secret, the answer and the address; without
     an answer it is not asked; when it is away nobody gets by."""
     captcha = Captcha(verify_url=f"{outside.url}/verify", site_key="site", secret="s3cret")
+    async with world.deps.db.transaction(context(world.a)) as tx:
+        stored = await captcha_secret.sealed(
+            world.deps.sealer, tx, world.a, {}, {"captcha": captcha.model_dump()}
+        )
+    captcha = Captcha(**stored["captcha"])
     world.set(world.a, captcha=captcha)
     asked = StartEmailCode(email="eve@example.com")
     assert isinstance(await world.refused(asked), CaptchaFailed)

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 from tests.service.tenancy.conftest import MEMBER, Crash, World, secret_key_of
 
+from common.captcha_secret import HIDDEN
 from common.context import SYSTEM_CALLER
 from common.contracts.applications import (
     ApplicationPatch,
@@ -383,3 +384,28 @@ async def _rows_of(world: World, app_id: str) -> dict[str, int]:
         for row in tables
     }
     return {table: count for table, count in counted.items() if count}
+
+
+async def test_the_captcha_secret_is_sealed_and_never_shown(world: World) -> None:
+    """In the database it is sealed, in answers hidden; what hides it, sent back, changes nothing."""
+    team = await world.team()
+    made, ctx = await world.application(team), await world.developer(team)
+    captcha = {
+        "verify_url": "https://captcha.example/v",
+        "site_key": "k",
+        "secret": "s3cret-s3cret",
+    }
+    await world.call(ctx, patch(made.slug, settings={"captcha": captcha}))
+    text = "SELECT settings #>> '{captcha,secret}' FROM applications WHERE id = $1"
+    stored = await world.owner.fetchval(text, made.id)
+
+    shown = await world.call(ctx, GetApplication(slug=made.slug))
+    assert shown.settings.captcha is not None
+    back = shown.settings.captcha.model_copy(update={"site_key": "k2"}).model_dump()
+    changed = await world.call(ctx, patch(made.slug, settings={"captcha": back}))
+
+    assert (stored[:3], "s3cret" in stored) == ("v1.", False)
+    assert "s3cret" not in shown.model_dump_json()
+    assert changed.settings.captcha is not None
+    assert (changed.settings.captcha.site_key, changed.settings.captcha.secret) == ("k2", HIDDEN)
+    assert await world.owner.fetchval(text, made.id) == stored

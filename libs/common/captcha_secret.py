@@ -1,0 +1,46 @@
+"""The captcha's secret, among an application's settings: sealed where it is stored, never shown."""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+from common.contracts.tenancy import AppSettings
+from common.db import Db
+from common.sealing import Sealer
+
+HIDDEN: Final = "********"
+"""Shown in its place; sent back, it leaves the secret as it is."""
+
+
+def _place(app_id: str) -> tuple[str, str, str]:
+    return ("applications", "captcha_secret", app_id)
+
+
+async def sealed(
+    sealer: Sealer, db: Db, app_id: str, stored: dict[str, Any], settings: dict[str, Any]
+) -> dict[str, Any]:
+    """`settings` as they may be stored: a new secret sealed, an unchanged one kept."""
+    captcha = settings.get("captcha")
+    if not captcha:
+        return settings
+    before = (stored.get("captcha") or {}).get("secret")
+    secret = captcha.get("secret")
+    if secret is None or secret == HIDDEN:
+        secret = before
+    elif secret != before:
+        secret = await sealer.seal(db, app_id, _place(app_id), secret.encode())
+    return {**settings, "captcha": {**captcha, "secret": secret}}
+
+
+async def opened(sealer: Sealer, db: Db, app_id: str, secret: str) -> str:
+    """Raises Unsealable."""
+    return (await sealer.open(db, app_id, _place(app_id), secret)).decode()
+
+
+def hidden(settings: AppSettings) -> AppSettings:
+    """As an answer may show them."""
+    captcha = settings.captcha
+    if captcha is None or captcha.secret is None:
+        return settings
+    masked = captcha.model_copy(update={"secret": HIDDEN})
+    return settings.model_copy(update={"captcha": masked})
