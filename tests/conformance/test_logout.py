@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import asyncio
 import base64
 import json
 from typing import Any
 from urllib.parse import parse_qsl, urlencode, urlsplit
 
 import pytest
-from tests.conformance.conftest import POST_LOGOUT, Suite
+from tests.conformance.conftest import CALLBACK, POST_LOGOUT, Client, Suite
+from tests.service.oidc.test_logout import Listener
 from tests.system import Page
 
 
@@ -142,3 +144,41 @@ async def test_oidcc_frontchannel_rp_initiated_logout(fresh: Suite) -> None:
     wanted = urlencode({"iss": fresh.issuer, "sid": tokens["claims"]["sid"]})
     assert f"/frontchannel_logout?{wanted}" in address
     assert POST_LOGOUT in address
+
+
+async def test_oidcc_backchannel_rp_initiated_logout(fresh: Suite) -> None:
+    """The logout token is there before the browser is back: signed, with events, sub and sid, no
+    nonce. Signing out on our own page is told as well."""
+    listener = Listener()
+    uri = await listener.start()
+    async with fresh.system.backend() as api:
+        made = await api.post(
+            "/api/clients",
+            json={
+                "name": "Back-channel",
+                "redirect_uris": [CALLBACK],
+                "post_logout_redirect_uris": [POST_LOGOUT],
+                "require_pkce": False,
+                "first_party": True,
+                "backchannel_logout_uri": uri,
+            },
+        )
+    client = Client(made.json()["client_id"], made.json()["client_secret"], "client_secret_basic")
+    tokens = await fresh.tokens(client)
+    page = await logout(
+        fresh, id_token_hint=tokens["id_token"], post_logout_redirect_uri=POST_LOGOUT, state="s"
+    )
+    assert back(page) == {"state": "s"}
+    (token,) = listener.received
+    claims = await fresh.verified(token, client)
+    assert (claims["sub"], claims["sid"]) == (tokens["claims"]["sub"], tokens["claims"]["sid"])
+    assert claims["events"] == {"http://schemas.openid.net/event/backchannel-logout": {}}
+    assert "nonce" not in claims
+
+    await fresh.tokens(client)
+    page = await fresh.browser.get("/logout")
+    await fresh.browser.submit(page, page.form("confirm"), confirm="1")
+    async with asyncio.timeout(10):
+        while len(listener.received) < 2:
+            await asyncio.sleep(0.05)
+    listener.server.close()
