@@ -210,9 +210,16 @@ def _translated(error: Exception, db: Db) -> Exception:
     """The Problem for a database that is away or overloaded; other errors as they are."""
     if isinstance(error, _OVERLOADED):
         return Busy("the database is busy", retry_after=1)
-    if isinstance(error, _GONE) or (isinstance(error, asyncpg.InterfaceError) and db.is_closed()):
+    if isinstance(error, _GONE) or (isinstance(error, asyncpg.InterfaceError) and _closed(db)):
         return _lost(error)
     return error
+
+
+def _closed(db: Db) -> bool:
+    try:
+        return db.is_closed()
+    except asyncpg.InterfaceError:  # so much so that the pool has taken it back already
+        return True
 
 
 def _lost(error: BaseException) -> Unavailable:

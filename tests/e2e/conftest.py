@@ -13,3 +13,11 @@ def system(tmp_path_factory: pytest.TempPathFactory) -> Iterator[System]:
     running = System.start(tmp_path_factory.mktemp("system") / "data")
     yield running
     running.stop()
+
+
+@pytest.fixture(scope="session")
+def fragile(tmp_path_factory: pytest.TempPathFactory) -> Iterator[System]:
+    """A platform of its own for tests that kill: what dies here would hurt the others."""
+    running = System.start(tmp_path_factory.mktemp("fragile") / "data")
+    yield running
+    running.stop()

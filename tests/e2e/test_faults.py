@@ -10,7 +10,6 @@ import os
 import signal
 import time
 from collections import Counter
-from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 import httpx
@@ -25,14 +24,6 @@ CLEAN = {200, 429, 503, 504}
 """What a request may end in while something is away."""
 WELL = 15
 """Answers of each kind in a row after which all is well again."""
-
-
-@pytest.fixture(scope="module")
-def fragile(tmp_path_factory: pytest.TempPathFactory) -> Iterator[System]:
-    """A platform of our own: what dies here would hurt other tests."""
-    running = System.start(tmp_path_factory.mktemp("fragile") / "data")
-    yield running
-    running.stop()
 
 
 @dataclass

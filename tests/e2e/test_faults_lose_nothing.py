@@ -1,9 +1,10 @@
-"""What dies under load: requests fail cleanly, nothing acknowledged is lost, and all recovers
-without a restart of ours (F2, F4, F5, F7, F11 of the fault matrix)."""
+"""What dies under a load of writes: nothing acknowledged is lost, and its event is on the stream
+once (F2, F6, F7 and F11 of the fault matrix)."""
 
 from __future__ import annotations
 
 import asyncio
+import os
 import signal
 import time
 from collections import Counter
@@ -11,7 +12,6 @@ from dataclasses import dataclass, field
 
 import httpx
 import nats.errors
-import psutil
 import pytest
 from tests.system import System, fresh_email
 
@@ -54,16 +54,6 @@ class Load:
             self.dirty.append("503 without Retry-After")
 
 
-def processes(system: System, name: str) -> list[psutil.Process]:
-    """Of this platform only: the server `name`, or the service `python -m name`."""
-    found = []
-    for child in psutil.Process(system.instance.process.pid).children(recursive=True):
-        line = child.cmdline()
-        if child.name() == name or line[-2:] == ["-m", name]:
-            found.append(child)
-    return found
-
-
 async def acknowledged_again(system: System) -> None:
     """Until a user can be created again."""
     until = time.monotonic() + RECOVERS
@@ -104,35 +94,30 @@ async def created_on_stream(system: System, wanted: set[str]) -> Counter[str]:
     [
         ("postgres", signal.SIGKILL),
         ("postgres", signal.SIGINT),
-        ("nats-server", signal.SIGKILL),
+        ("nats", signal.SIGKILL),
         ("identity", signal.SIGKILL),
-        ("tenancy", signal.SIGKILL),
-        ("rbac", signal.SIGKILL),
-        ("gateway", signal.SIGKILL),
     ],
 )
-async def test_a_death_under_load(system: System, victim: str, number: signal.Signals) -> None:
+async def test_a_death_under_load(fragile: System, victim: str, number: signal.Signals) -> None:
     """Every answer is clean, every acknowledged user is there, and its event is on the stream."""
-    load = Load(system)
+    load = Load(fragile)
     workers = [asyncio.create_task(load.run()) for _ in range(4)]
     under_load = time.monotonic() + RECOVERS
     while len(load.acknowledged) < 10 and time.monotonic() < under_load:
         await asyncio.sleep(0.05)
     assert len(load.acknowledged) >= 10, load.statuses
 
-    hit = processes(system, victim)
-    assert hit
-    hit[0].send_signal(number)
+    os.kill(fragile.instance.children()[victim], number)
     await asyncio.sleep(2)
-    await acknowledged_again(system)
+    await acknowledged_again(fragile)
     load.stop = True
     await asyncio.gather(*workers)
 
     assert load.dirty == []
-    async with system.backend(timeout=15) as backend:
+    async with fragile.backend(timeout=15) as backend:
         for user in load.acknowledged:
             answer = await backend.get(f"/api/users/{user}")
             assert answer.status_code == 200, f"acknowledged and lost: {user}"
-    told = await created_on_stream(system, set(load.acknowledged))
+    told = await created_on_stream(fragile, set(load.acknowledged))
     assert set(load.acknowledged) <= told.keys()
     assert [user for user, times in told.items() if times > 1] == [], "an event arrived twice"
