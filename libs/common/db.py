@@ -148,7 +148,9 @@ class Database:
     @asynccontextmanager
     async def _begun(self, begin: str) -> AsyncIterator[Db]:
         try:
-            db = await self.pool.acquire(timeout=ACQUIRE)
+            # With a time limit asyncpg makes a task; where a connection is free there is no wait.
+            free = self.pool.get_idle_size() > 0
+            db = await self.pool.acquire(timeout=None if free else ACQUIRE)
         except TimeoutError:
             raise Busy("no database connection is free", retry_after=1) from None
         except FAILURES as error:

@@ -32,6 +32,8 @@ KEPT: Final = 7 * 86_400
 """Seconds that the stream keeps an event: it is transport, the truth is in Postgres."""
 GATHER: Final = 0.004
 """Seconds to let more commits join a round once woken."""
+BUSY: Final = 0.025
+"""The same while work comes in streams: a round costs a transaction however many rows it sends."""
 IDLE: Final = 2.0
 """Seconds between looks when nobody woke us: another process may have died with rows waiting."""
 
@@ -74,13 +76,13 @@ class Relay:
                 await self._ensure_stream_quietly()
             if sent == BATCH:
                 continue
-            await self._rest(pause or IDLE)
+            await self._rest(pause or IDLE, gather=BUSY if sent > 1 else GATHER)
 
-    async def _rest(self, seconds: float) -> None:
+    async def _rest(self, seconds: float, gather: float) -> None:
         try:
             async with asyncio.timeout(seconds):
                 await self._woken.wait()
-            await asyncio.sleep(GATHER)
+            await asyncio.sleep(gather)
         except TimeoutError:
             pass
         self._woken.clear()
