@@ -66,7 +66,11 @@ class Stream:
                 ready.set()
 
         task = asyncio.create_task(read())
-        await ready.wait()
+        begun = asyncio.create_task(ready.wait())
+        await asyncio.wait({task, begun}, return_when=asyncio.FIRST_COMPLETED)
+        if task.done():
+            begun.cancel()
+            await task  # it says why it never began
         got.clear()
         try:
             yield got
@@ -87,7 +91,7 @@ def place(chunk: str) -> str:
 async def stream(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Stream]:
     server = start(tmp_path_factory.mktemp("tail"))
     nc = await server.connect()
-    js = nc.jetstream(timeout=2)
+    js = nc.jetstream(timeout=10)
     await ensure_stream(js)
     yield Stream(server, nc, js)
     await nc.close()

@@ -249,7 +249,7 @@ async def test_token_gets_no_session(site: Site) -> None:
             client_id="client_x",
             user_id=ada.id,
             session_id=ada.session_id,
-            scopes=["openid"],
+            scopes=["openid", "account"],
             expires_at=datetime.now(UTC) + timedelta(minutes=5),
         )
 
