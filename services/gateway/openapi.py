@@ -33,6 +33,7 @@ USUAL = {
     "403": "The caller lacks the permission, or the call came from another site.",
     "404": "There is no such thing, or it is not yours.",
     "409": "It contradicts what is there already.",
+    "410": "It was used already or has expired.",
     "413": "The request is too large.",
     "422": "Some fields are not valid; `errors` names each.",
     "429": "Too often; see Retry-After.",
