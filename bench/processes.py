@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
-import statistics
 import time
 from dataclasses import dataclass
 
@@ -73,7 +72,3 @@ def speed() -> float:
         hashlib.sha256(b"x" * 8_000_000).digest()
         taken.append(time.process_time() - started)
     return round(min(taken) * 1000, 1)
-
-
-def median(values: list[float]) -> float:
-    return statistics.median(values)

@@ -7,6 +7,7 @@ the same host, newest first, at most `MOST`.
 from __future__ import annotations
 
 import time
+from collections.abc import AsyncIterator
 from typing import Final
 
 from common.contracts.identity import NoSession, Session, SignedInSession, SignOut
@@ -25,12 +26,8 @@ async def begin(visit: Visit, signed: SignedInSession) -> None:
     the same user, which end: a cookie from before signing in is worth nothing afterwards. The apps
     that were signed in by them stay so, by the new one."""
     others = []
-    for token in filter(None, [_active(visit), *_others(visit)]):
-        try:
-            user_id = (await session_by_token(visit, token)).session.user_id
-        except NoSession:
-            continue
-        if user_id != signed.session.user_id:
+    async for token, found in _live(visit, _all(visit)):
+        if found.session.user_id != signed.session.user_id:
             others.append(token)
         elif token != signed.token:
             left = SignOut(token=token, successor=signed.session.id)
@@ -48,17 +45,13 @@ async def end(visit: Visit) -> None:
 
 async def end_all(visit: Visit) -> None:
     """Sign every account of this browser out."""
-    for token in filter(None, [_active(visit), *_others(visit)]):
+    for token in _all(visit):
         await visit.gateway.bus.call(visit.context(), SignOut(token=token))
     _write(visit, None, [], 0)
 
 
 async def _drop_active(visit: Visit) -> None:
-    for token in _others(visit):
-        try:
-            signed = await session_by_token(visit, token)
-        except NoSession:
-            continue
+    async for token, signed in _live(visit, _others(visit)):
         rest = [other for other in _others(visit) if other != token]
         _write(visit, token, rest, _left(signed.session))
         return
@@ -68,11 +61,7 @@ async def _drop_active(visit: Visit) -> None:
 async def accounts(visit: Visit) -> list[Signed]:
     """Every live account of this browser, the active one first."""
     found: list[Signed] = []
-    for token in filter(None, [_active(visit), *_others(visit)]):
-        try:
-            signed = await session_by_token(visit, token)
-        except NoSession:
-            continue
+    async for _, signed in _live(visit, _all(visit)):
         if all(signed.session.user_id != other.session.user_id for other in found):
             found.append(signed)
     return found
@@ -80,12 +69,8 @@ async def accounts(visit: Visit) -> list[Signed]:
 
 async def switch(visit: Visit, session_id: str) -> bool:
     """Make another account of this browser the active one; False where it has none such."""
-    tokens = [token for token in [_active(visit), *_others(visit)] if token]
-    for token in tokens:
-        try:
-            signed = await session_by_token(visit, token)
-        except NoSession:
-            continue
+    tokens = _all(visit)
+    async for token, signed in _live(visit, tokens):
         if signed.session.id == session_id:
             rest = [other for other in tokens if other != token]
             _write(visit, token, rest, _left(signed.session))
@@ -106,6 +91,20 @@ def facts(signed: Signed | None) -> SignedIn | None:
         amr=session.amr,
         org_id=session.active_org_id,
     )
+
+
+async def _live(visit: Visit, tokens: list[str]) -> AsyncIterator[tuple[str, Signed]]:
+    """Those tokens that still name a session, with it."""
+    for token in tokens:
+        try:
+            signed = await session_by_token(visit, token)
+        except NoSession:
+            continue
+        yield token, signed
+
+
+def _all(visit: Visit) -> list[str]:
+    return [token for token in (_active(visit), *_others(visit)) if token]
 
 
 def _active(visit: Visit) -> str | None:

@@ -176,8 +176,3 @@ async def must_change_password(db: Db, *, app_id: str, user_id: str) -> bool:
         )
         == 1
     )
-
-
-async def raise_epoch(db: Db, *, app_id: str, id: str) -> None:
-    """Every token of the user made before is dead."""
-    await run(db, "UPDATE users SET epoch = epoch + 1 WHERE app_id = $1 AND id = $2", app_id, id)

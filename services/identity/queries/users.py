@@ -184,17 +184,3 @@ async def set_disabled(db: Db, *, app_id: str, id: str, disabled: bool) -> bool 
 
 async def delete(db: Db, *, app_id: str, id: str) -> bool:
     return await run(db, "DELETE FROM users WHERE app_id = $1 AND id = $2", app_id, id) == 1
-
-
-async def ways_in(db: Db, *, app_id: str, id: str) -> int:
-    """Passkeys and linked providers of a user: ways to sign in beside password and mail."""
-    found: int = await value(
-        db,
-        """
-        SELECT (SELECT count(*) FROM passkeys WHERE app_id = $1 AND user_id = $2)
-             + (SELECT count(*) FROM user_identity_links WHERE app_id = $1 AND user_id = $2)
-        """,
-        app_id,
-        id,
-    )
-    return found
