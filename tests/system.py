@@ -27,7 +27,7 @@ from nats.aio.client import Client
 from tests.up.instance import Instance
 
 from aero2 import nats_access
-from common.contracts.audit import AuditEvent
+from common.events.base import AuditEvent
 
 PASSWORD = "six unusual otters juggle"
 

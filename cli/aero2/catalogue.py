@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-import ast
 import inspect
 import types
 from typing import Any, Literal, Union, get_args, get_origin
 
-from common.contracts import audit
-from common.contracts.audit import EVENTS, AuditEvent, Event
+from common.events import NOUNS
+from common.events.base import EVENTS, AuditEvent, Event
 
 HEAD = """\
 # Audit events
 
-Made by `make events` from `libs/common/contracts/audit.py`; a test keeps it so.
+Made by `make events` from `libs/common/events`; a test keeps it so.
 
 Every event is one row of the log (`GET /api/audit`), one message on the stream `AUDIT` (subject `audit.<application>.<type>`) and one line of an export. Around what is listed here each carries:
 
@@ -33,25 +32,14 @@ def catalogue() -> str:
 
 
 def _sections() -> list[tuple[str, list[type[Event]]]]:
-    """The module's own headings: comments between its classes."""
-    source = inspect.getsource(audit)
-    headings = [
-        (number, line[2:].strip())
-        for number, line in enumerate(source.splitlines(), 1)
-        if line.startswith("# ") and line[2:3].isupper()
+    """A heading for each noun: what its module says of itself."""
+    return [
+        (
+            inspect.cleandoc(noun.__doc__ or "").rstrip("."),
+            [event for event in EVENTS.values() if event.__module__ == noun.__name__],
+        )
+        for noun in NOUNS
     ]
-    lines = {
-        node.name: node.lineno for node in ast.parse(source).body if isinstance(node, ast.ClassDef)
-    }
-    made: dict[str, list[type[Event]]] = {}
-    for event in sorted(_ours(), key=lambda event: lines[event.__name__]):
-        before = [title for number, title in headings if number < lines[event.__name__]]
-        made.setdefault(before[-1] if before else "Events", []).append(event)
-    return list(made.items())
-
-
-def _ours() -> list[type[Event]]:
-    return [event for event in EVENTS.values() if event.__module__ == audit.__name__]
 
 
 def _event(event: type[Event]) -> str:

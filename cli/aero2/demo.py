@@ -20,8 +20,9 @@ from common.contracts.clients import (
     ListClients,
     RotateClientSecret,
 )
-from common.contracts.identity import CreateUser, EmailTaken, Profile
+from common.contracts.profiles import Profile
 from common.contracts.tenancy import EnsureApplication, KeyType, NewApplication
+from common.contracts.users import CreateUser, EmailTaken
 from common.ids import DASHBOARD
 from common.problems import Unavailable
 

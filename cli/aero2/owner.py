@@ -2,7 +2,7 @@
 
 from common.bus import Bus
 from common.context import system_context
-from common.contracts.identity import CreateOwnerLink
+from common.contracts.owner import CreateOwnerLink
 from common.ids import DASHBOARD
 
 

@@ -22,7 +22,7 @@ from rich.console import Console
 from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeRemainingColumn
 
 from aero2.failures import Refused, told
-from common.contracts.identity import TransferredUser
+from common.contracts.transfer import TransferredUser
 from common.problems import field_errors
 
 BATCH: Final = 250

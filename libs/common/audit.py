@@ -20,8 +20,8 @@ from nats.aio.client import Client
 
 from common import logs
 from common.context import Context
-from common.contracts.audit import Event
 from common.db import Db, run
+from common.events.base import Event
 from common.ids import new_id
 
 log = logs.get(__name__)

@@ -8,9 +8,9 @@ from typing import Any, TypeVar
 
 from common.bus import Handler, answer, encoded
 from common.context import Caller, Context, new_trace
-from common.contracts.audit import Event
 from common.contracts.base import Contract, Request
 from common.db import inside_transaction
+from common.events.base import Event
 from common.problems import Problem, Unavailable
 
 R = TypeVar("R", bound=Contract)

@@ -10,8 +10,8 @@ import time
 from collections.abc import AsyncIterator
 from typing import Final
 
-from common.contracts.identity import NoSession, Session, SignedInSession, SignOut
 from common.contracts.oidc import SignedIn
+from common.contracts.sessions import NoSession, Session, SignedInSession, SignOut
 from gateway.callers import session_by_token
 from gateway.state import Signed
 from gateway.visit import Visit, set_cookie

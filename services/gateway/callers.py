@@ -13,9 +13,9 @@ from dataclasses import replace
 from datetime import datetime
 
 from common.context import ANONYMOUS, EVERYTHING, SYSTEM_CALLER, Caller, Context
-from common.contracts.identity import CheckSession, NoSession, Session
 from common.contracts.oidc import AccessToken, CheckAccessToken
 from common.contracts.rbac import GetRights, Rights
+from common.contracts.sessions import CheckSession, NoSession, Session
 from common.contracts.tenancy import ApiKeyHolder, GetTenant, Tenant, VerifyApiKey
 from common.ids import DASHBOARD
 from common.problems import NotFound, Unauthenticated

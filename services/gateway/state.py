@@ -11,8 +11,8 @@ from gateway.audit_tail import Slots
 
 if TYPE_CHECKING:
     from common.context import Caller
-    from common.contracts.identity import Session
     from common.contracts.oidc import AccessToken
+    from common.contracts.sessions import Session
     from common.contracts.tenancy import ApiKeyHolder, Tenant
     from common.service import Links
     from gateway.settings import GatewaySettings

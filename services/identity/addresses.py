@@ -6,7 +6,7 @@ from collections.abc import Iterable
 
 from disposable_email_domains import blocklist
 
-from common.contracts.identity import SignUpClosed
+from common.contracts.sign_up import SignUpClosed
 from common.contracts.tenancy import AppSettings
 from common.problems import Invalid
 

@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Final
 
 from common.context import Context
-from common.contracts.identity import FreshSignInNeeded
+from common.contracts.sessions import FreshSignInNeeded
 from common.db import Db
 from common.problems import Forbidden
 from identity.queries import sessions

@@ -7,15 +7,10 @@ from typing import Final
 import asyncpg
 
 from common.context import Context
-from common.contracts.identity import (
-    Flow,
-    MethodOff,
-    SignedInSession,
-    SignInWithCode,
-    SignInWithLink,
-    SignUpClosed,
-    StartEmailCode,
-)
+from common.contracts.email_codes import SignInWithCode, SignInWithLink, StartEmailCode
+from common.contracts.sessions import SignedInSession
+from common.contracts.sign_in import Flow, MethodOff
+from common.contracts.sign_up import SignUpClosed
 from common.contracts.tenancy import Tenant
 from common.db import Db
 from common.problems import Conflict, Invalid

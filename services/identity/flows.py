@@ -14,10 +14,11 @@ from typing import Any, Final, Literal
 
 from common import audit, crypto, mail
 from common.context import Context
-from common.contracts.audit import EmailCodeSent
-from common.contracts.identity import LINKS, CodeSpent, Flow, LinkSpent, OtherBrowser, WrongCode
+from common.contracts.links import LINKS
+from common.contracts.sign_in import CodeSpent, Flow, LinkSpent, OtherBrowser, WrongCode
 from common.contracts.tenancy import Tenant
 from common.db import Db
+from common.events.sessions import EmailCodeSent
 from common.ids import new_id
 from identity.deps import Deps
 from identity.devices import device_name

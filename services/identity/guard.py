@@ -6,9 +6,9 @@ from dataclasses import dataclass
 
 from common import audit
 from common.context import Context
-from common.contracts.audit import LoginFailed, SignInLocked
-from common.contracts.identity import Locked, WrongCredentials
+from common.contracts.sign_in import Locked, WrongCredentials
 from common.db import Db
+from common.events.sessions import LoginFailed, SignInLocked
 from identity.deps import Deps
 from identity.hashing import Verdict
 from identity.queries import guards

@@ -8,12 +8,9 @@ import asyncpg
 
 from common import audit, crypto, logs, mail
 from common.context import Context
-from common.contracts.audit import InvitationRevoked, UserCreated, UserInvited
 from common.contracts.base import Done
-from common.contracts.identity import (
-    LINKS,
+from common.contracts.invitations import (
     AcceptInvitation,
-    EmailTaken,
     GetInvitation,
     Invitation,
     InvitationNotFound,
@@ -21,16 +18,19 @@ from common.contracts.identity import (
     InvitationPending,
     Invitations,
     InviteUser,
-    LinkSpent,
     ListInvitations,
-    MethodOff,
     ResendInvitation,
     RevokeInvitation,
-    SignedInSession,
 )
+from common.contracts.links import LINKS
 from common.contracts.rbac import AssignRole
+from common.contracts.sessions import SignedInSession
+from common.contracts.sign_in import LinkSpent, MethodOff
 from common.contracts.tenancy import Tenant
+from common.contracts.users import EmailTaken
 from common.db import Db
+from common.events.invitations import InvitationRevoked, UserInvited
+from common.events.users import UserCreated
 from common.ids import new_id
 from common.problems import Forbidden, Problem
 from identity import policy, sign_up, signing

@@ -16,7 +16,7 @@ from typing import Any, Final
 from jinja2 import StrictUndefined, TemplateError, nodes
 from jinja2.sandbox import ImmutableSandboxedEnvironment
 
-from common.contracts.identity import RenderedMail, TemplateInvalid, TemplateNotFound, TemplateText
+from common.contracts.templates import RenderedMail, TemplateInvalid, TemplateNotFound, TemplateText
 from common.contracts.tenancy import Branding, Tenant
 from identity.mail_texts import COMMON, DATA, HELLO, LOCALES, WORDS, Locale
 

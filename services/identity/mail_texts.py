@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from html import escape
 from typing import Final, Literal
 
-from common.contracts.identity import TemplateText
+from common.contracts.templates import TemplateText
 
 Locale = Literal["en", "de"]
 LOCALES: Final[tuple[Locale, ...]] = ("en", "de")

@@ -21,7 +21,7 @@ import orjson
 
 from common import logs, mail, metrics
 from common.context import Context, system_context
-from common.contracts.identity import RenderedMail, TemplateInvalid, TemplateNotFound, TemplateText
+from common.contracts.templates import RenderedMail, TemplateInvalid, TemplateNotFound, TemplateText
 from common.contracts.tenancy import Tenant
 from common.db import Database
 from common.problems import NotFound, Problem

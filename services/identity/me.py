@@ -10,28 +10,24 @@ import asyncpg
 
 from common import audit, mail
 from common.context import Context
-from common.contracts.audit import EmailChanged, UserVerified
 from common.contracts.audit_log import ListAudit
 from common.contracts.base import Done
-from common.contracts.identity import (
+from common.contracts.me import (
     ChangeEmail,
     ConfirmEmail,
     DeleteMe,
-    EmailTaken,
     Export,
     ExportMe,
-    Flow,
     GetMe,
-    LinkSpent,
-    Me,
     UpdateMe,
-    User,
-    UserNotFound,
     VerifyEmail,
-    WrongCode,
 )
+from common.contracts.profiles import Me, User
+from common.contracts.sign_in import Flow, LinkSpent, WrongCode
 from common.contracts.tenancy import Tenant
+from common.contracts.users import EmailTaken, UserNotFound
 from common.db import Db
+from common.events.users import EmailChanged, UserVerified
 from identity import flows, guard, metadata, passwords, signing
 from identity import users as administration
 from identity.callers import fresh, the_user

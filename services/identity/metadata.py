@@ -8,7 +8,7 @@ from typing import Any, Final
 import jsonschema_rs
 import orjson
 
-from common.contracts.identity import MetadataInvalid
+from common.contracts.profiles import MetadataInvalid
 from common.contracts.tenancy import AppSettings
 
 MOST: Final = 16_384

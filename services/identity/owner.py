@@ -9,20 +9,15 @@ import asyncpg
 
 from common import audit, crypto
 from common.context import Context
-from common.contracts.audit import OwnerClaimed, UserCreated
 from common.contracts.base import Done
-from common.contracts.identity import (
-    LINKS,
-    ClaimOwner,
-    CreateOwnerLink,
-    EmailTaken,
-    GetOwnerLink,
-    LinkSpent,
-    OwnerLink,
-    SignedInSession,
-)
+from common.contracts.links import LINKS
+from common.contracts.owner import ClaimOwner, CreateOwnerLink, GetOwnerLink, OwnerLink
+from common.contracts.sessions import SignedInSession
+from common.contracts.sign_in import LinkSpent
 from common.contracts.tenancy import Tenant
+from common.contracts.users import EmailTaken
 from common.db import Db
+from common.events.users import OwnerClaimed, UserCreated
 from common.ids import DASHBOARD, new_id
 from common.problems import NotFound
 from identity import policy, signing

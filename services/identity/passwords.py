@@ -6,27 +6,29 @@ from typing import Final
 
 from common import audit, mail
 from common.context import Context
-from common.contracts.audit import PasswordChanged, PasswordReset
 from common.contracts.base import Done
-from common.contracts.identity import (
+from common.contracts.passwords import (
     ChangePassword,
     CheckPassword,
+    Reauthenticate,
+    ResetPassword,
+    SignInWithPassword,
+    StartReset,
+)
+from common.contracts.sessions import SignedInSession
+from common.contracts.sign_in import (
     CodeSpent,
     EmailUnverified,
     Flow,
     LinkSpent,
     MethodOff,
-    Reauthenticate,
     ResetNeeded,
-    ResetPassword,
-    SignedInSession,
-    SignInWithPassword,
-    StartReset,
-    UserNotFound,
     WrongCredentials,
 )
 from common.contracts.tenancy import Tenant
+from common.contracts.users import UserNotFound
 from common.db import Db
+from common.events.passwords import PasswordChanged, PasswordReset
 from common.problems import Invalid
 from identity import flows, guard, policy, protection, signing
 from identity.callers import fresh, the_user

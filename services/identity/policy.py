@@ -11,7 +11,7 @@ from zxcvbn.frequency_lists import FREQUENCY_LISTS
 
 from common import logs
 from common.context import Context
-from common.contracts.identity import WeakPassword
+from common.contracts.passwords import WeakPassword
 from common.contracts.tenancy import Tenant
 from common.http import httpx
 from identity import egress

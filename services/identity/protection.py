@@ -9,7 +9,8 @@ from typing import Final
 
 from common import captcha_secret, crypto, logs
 from common.context import Context
-from common.contracts.identity import Attempt, CaptchaFailed, GetProtection, Protection
+from common.contracts.protection import CaptchaFailed, GetProtection, Protection
+from common.contracts.sign_in import Attempt
 from common.contracts.tenancy import Captcha, Tenant
 from common.http import httpx
 from common.problems import RateLimited, Unavailable

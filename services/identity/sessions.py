@@ -6,9 +6,8 @@ import asyncpg
 
 from common import audit
 from common.context import Context
-from common.contracts.audit import Logout, SessionRevoked, SessionsRevoked
 from common.contracts.base import Done
-from common.contracts.identity import (
+from common.contracts.sessions import (
     ActivateOrganization,
     CheckSession,
     CurrentSession,
@@ -27,8 +26,9 @@ from common.contracts.identity import (
     Sessions,
     SignedInSession,
     SignOut,
-    UserNotFound,
 )
+from common.contracts.users import UserNotFound
+from common.events.sessions import Logout, SessionRevoked, SessionsRevoked
 from common.problems import NotFound
 from identity import last_active, signing
 from identity.callers import the_user

@@ -5,11 +5,14 @@ from __future__ import annotations
 
 from common import audit
 from common.context import Context
-from common.contracts.audit import InvitationAccepted, UserCreated
-from common.contracts.identity import Flow, InvitationNotFound, MethodOff, SignUp
+from common.contracts.invitations import InvitationNotFound
 from common.contracts.organizations import GetOrganizationOffer, OrganizationInvitationNotFound
+from common.contracts.sign_in import Flow, MethodOff
+from common.contracts.sign_up import SignUp
 from common.contracts.tenancy import Tenant
 from common.db import Db
+from common.events.invitations import InvitationAccepted
+from common.events.users import UserCreated
 from common.ids import new_id
 from identity import addresses, flows, policy, protection
 from identity.deps import Deps

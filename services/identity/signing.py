@@ -12,18 +12,14 @@ from datetime import datetime
 
 from common import audit, crypto, logs, mail
 from common.context import Context
-from common.contracts.audit import Login, UserVerified
-from common.contracts.identity import (
-    AccountDisabled,
-    NoSession,
-    Session,
-    SignedInSession,
-    WrongCredentials,
-)
 from common.contracts.organizations import EnsurePersonalTeam, JoinByDomain
 from common.contracts.rbac import AssignDefaultRole
+from common.contracts.sessions import NoSession, Session, SignedInSession
+from common.contracts.sign_in import AccountDisabled, WrongCredentials
 from common.contracts.tenancy import Tenant
 from common.db import Db
+from common.events.sessions import Login
+from common.events.users import UserVerified
 from common.ids import DASHBOARD, new_id
 from common.problems import Problem
 from identity.deps import Deps

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from common import audit, mail
 from common.context import Context
-from common.contracts.audit import MailTemplateChanged
 from common.contracts.base import Done
-from common.contracts.identity import (
+from common.contracts.templates import (
     ListTemplates,
     PreviewTemplate,
     PutTemplate,
@@ -17,6 +16,7 @@ from common.contracts.identity import (
     Templates,
     TemplateText,
 )
+from common.events.templates import MailTemplateChanged
 from identity import mail_templates
 from identity.deps import Deps
 from identity.limits import MAIL_BY_ADDRESS, TEST_MAIL_BY_APP

@@ -9,17 +9,17 @@ from pydantic import BaseModel
 
 from common import audit
 from common.context import Context
-from common.contracts.audit import UsersImported
-from common.contracts.identity import (
+from common.contracts.profiles import MetadataInvalid
+from common.contracts.tenancy import AppSettings
+from common.contracts.transfer import (
     Arrival,
     Arrivals,
     ExportUsers,
     ImportUsers,
-    MetadataInvalid,
     TransferredUser,
     TransferredUsers,
 )
-from common.contracts.tenancy import AppSettings
+from common.events.users import UsersImported
 from common.ids import new_id
 from common.problems import Forbidden
 from identity import imported, metadata

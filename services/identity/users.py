@@ -9,17 +9,9 @@ import asyncpg
 
 from common import audit, mail
 from common.context import Context
-from common.contracts.audit import (
-    PasswordResetForced,
-    UserCreated,
-    UserDeleted,
-    UserDisabled,
-    UserEnabled,
-    UserUnlocked,
-    UserUpdated,
-)
 from common.contracts.base import Done
-from common.contracts.identity import (
+from common.contracts.profiles import MyChanges, User
+from common.contracts.users import (
     CreateUser,
     DeleteUser,
     DisableUser,
@@ -29,12 +21,19 @@ from common.contracts.identity import (
     ForceReset,
     GetUser,
     ListUsers,
-    MyChanges,
     UnlockUser,
     UpdateUser,
-    User,
     UserNotFound,
     Users,
+)
+from common.events.passwords import PasswordResetForced
+from common.events.users import (
+    UserCreated,
+    UserDeleted,
+    UserDisabled,
+    UserEnabled,
+    UserUnlocked,
+    UserUpdated,
 )
 from common.ids import new_id
 from identity import flows, guard, metadata, passwords, policy, signing

@@ -12,7 +12,6 @@ from typing import Final
 
 from common import audit
 from common.context import Context
-from common.contracts.audit import CodeIssued
 from common.contracts.oidc import (
     Authorization,
     Authorize,
@@ -21,6 +20,7 @@ from common.contracts.oidc import (
     ResumeAuthorization,
 )
 from common.crypto import token
+from common.events.tokens import CodeIssued
 from common.ids import new_id
 from oidc import interaction, responses
 from oidc.checks.claims_are_well_formed import claims_are_well_formed

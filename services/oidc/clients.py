@@ -9,13 +9,6 @@ from pydantic import ValidationError
 
 from common import audit
 from common.context import Context
-from common.contracts.audit import (
-    ClientCreated,
-    ClientDeleted,
-    ClientSecretCreated,
-    ClientSecretDeleted,
-    ClientUpdated,
-)
 from common.contracts.base import Done
 from common.contracts.clients import (
     Client,
@@ -37,6 +30,13 @@ from common.contracts.clients import (
 )
 from common.crypto import token
 from common.db import Db
+from common.events.clients import (
+    ClientCreated,
+    ClientDeleted,
+    ClientSecretCreated,
+    ClientSecretDeleted,
+    ClientUpdated,
+)
 from common.ids import new_id
 from common.problems import Conflict, Forbidden, Invalid, field_errors
 from oidc import client_rules, client_secrets, keys

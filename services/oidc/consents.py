@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from common import audit
 from common.context import Context
-from common.contracts.audit import GrantRevoked
 from common.contracts.base import Done
 from common.contracts.clients import (
     ClientNotFound,
@@ -16,6 +15,7 @@ from common.contracts.clients import (
     RevokedGrants,
     RevokeMyGrant,
 )
+from common.events.consents import GrantRevoked
 from common.problems import Forbidden
 from oidc.clients import find
 from oidc.deps import Deps

@@ -9,11 +9,11 @@ from common.bus import Bus
 from common.caches import Cache
 from common.changes import Changes
 from common.context import Context
-from common.contracts.audit import Event
 from common.contracts.rbac import Rights
 from common.crypto import Keys
 from common.cursors import Cursors
 from common.db import Database
+from common.events.base import Event
 from common.pool import FairPool
 from common.sealing import Sealer
 from oidc.settings import OidcSettings

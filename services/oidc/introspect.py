@@ -6,7 +6,6 @@ from typing import Any, Final
 
 from common import audit
 from common.context import Context
-from common.contracts.audit import TokenRevoked
 from common.contracts.base import Done
 from common.contracts.oidc import (
     Introspection,
@@ -14,6 +13,7 @@ from common.contracts.oidc import (
     InvalidClient,
     RevokeToken,
 )
+from common.events.tokens import TokenRevoked
 from oidc import access_tokens, client_auth, params
 from oidc.access_tokens import Speaking
 from oidc.deps import Deps

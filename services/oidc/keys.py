@@ -10,10 +10,10 @@ from typing import Final
 
 from common import audit
 from common.context import Context
-from common.contracts.audit import KeysRotated
 from common.contracts.base import Done
 from common.contracts.oidc import EnsureKeys, GetJwks, Jwks, RotateKeys
 from common.db import Db
+from common.events.keys import KeysRotated
 from common.problems import BadRequest
 from oidc import jose
 from oidc.deps import Deps

@@ -8,7 +8,6 @@ import asyncpg
 
 from common import audit
 from common.context import Context
-from common.contracts.audit import ScopeChanged
 from common.contracts.base import Done
 from common.contracts.clients import (
     CreateResource,
@@ -27,6 +26,7 @@ from common.contracts.clients import (
     ScopeTaken,
     UnknownPermission,
 )
+from common.events.resources import ScopeChanged
 from common.ids import new_id
 from common.problems import Forbidden, Invalid
 from oidc import keys

@@ -6,7 +6,6 @@ import asyncpg
 
 from common import audit
 from common.context import Context
-from common.contracts.audit import RoleAssigned, RoleUnassigned
 from common.contracts.base import Done
 from common.contracts.rbac import (
     AssignDefaultRole,
@@ -19,6 +18,7 @@ from common.contracts.rbac import (
     UnassignRole,
 )
 from common.db import Db
+from common.events.roles import RoleAssigned, RoleUnassigned
 from common.ids import DASHBOARD
 from common.problems import NotFound
 from rbac import grants, templates

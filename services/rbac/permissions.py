@@ -6,7 +6,6 @@ import asyncpg
 
 from common import audit
 from common.context import Context
-from common.contracts.audit import PermissionCreated, PermissionDeleted, PermissionUpdated
 from common.contracts.base import Done
 from common.contracts.rbac import (
     CreatePermission,
@@ -21,6 +20,7 @@ from common.contracts.rbac import (
     UpdatePermission,
 )
 from common.db import Db
+from common.events.roles import PermissionCreated, PermissionDeleted, PermissionUpdated
 from rbac import grants, templates
 from rbac.deps import Deps
 from rbac.queries import permissions, roles

@@ -13,7 +13,6 @@ import asyncpg
 
 from common import audit
 from common.context import Context
-from common.contracts.audit import RoleCreated, RoleDeleted, RoleUpdated
 from common.contracts.base import Done
 from common.contracts.rbac import (
     AddPermission,
@@ -37,6 +36,7 @@ from common.contracts.rbac import (
     UpdateRole,
 )
 from common.db import Db
+from common.events.roles import RoleCreated, RoleDeleted, RoleUpdated
 from rbac import grants
 from rbac.deps import Deps
 from rbac.queries import organization_roles, permissions, roles

@@ -17,10 +17,10 @@ from common.contracts.api_keys import (
     RotateApiKey,
     TooManyApiKeys,
 )
-from common.contracts.audit import ApiKeyCreated, ApiKeyRevoked, ApiKeyRotated
 from common.contracts.base import Done
 from common.contracts.tenancy import ApiKey, ApiKeyHolder, KeyType, NewApiKey, VerifyApiKey
 from common.db import Db
+from common.events.api_keys import ApiKeyCreated, ApiKeyRevoked, ApiKeyRotated
 from common.ids import new_id
 from common.problems import Invalid, Unauthenticated
 from tenancy import key_format

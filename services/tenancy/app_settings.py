@@ -8,8 +8,8 @@ from typing import Any
 from common import audit, captcha_secret
 from common.context import Context
 from common.contracts.applications import GetSettings, SettingsChange, UpdateSettings
-from common.contracts.audit import ApplicationUpdated
 from common.contracts.tenancy import ApplicationNotFound, AppSettings
+from common.events.applications import ApplicationUpdated
 from common.problems import Invalid
 from tenancy.deps import Deps
 from tenancy.queries import applications

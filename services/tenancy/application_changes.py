@@ -18,14 +18,14 @@ from common.contracts.applications import (
     TransferApplication,
     UpdateApplication,
 )
-from common.contracts.audit import (
+from common.contracts.base import Done
+from common.contracts.tenancy import Application, ApplicationNotFound
+from common.db import Db, rebind
+from common.events.applications import (
     ApplicationDeleted,
     ApplicationTransferred,
     ApplicationUpdated,
 )
-from common.contracts.base import Done
-from common.contracts.tenancy import Application, ApplicationNotFound
-from common.db import Db, rebind
 from common.problems import Invalid, Problem
 from tenancy import app_settings, demolition, ownership
 from tenancy.applications import OWNER_CONSTRAINT

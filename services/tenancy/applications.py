@@ -8,7 +8,6 @@ import asyncpg
 
 from common import audit, logs
 from common.context import Context
-from common.contracts.audit import ApplicationCreated, OperatorEntered
 from common.contracts.tenancy import (
     Application,
     Applications,
@@ -23,6 +22,7 @@ from common.contracts.tenancy import (
     SlugTaken,
 )
 from common.db import Db, rebind
+from common.events.applications import ApplicationCreated, OperatorEntered
 from common.ids import DASHBOARD, new_id
 from common.problems import Invalid, Problem, Unavailable
 from tenancy import ownership, provisioning, slugs

@@ -11,7 +11,7 @@ import asyncpg
 from common import audit as log_book
 from common import logs
 from common.context import system_context
-from common.contracts.audit import AuditPruned
+from common.events.audit import AuditPruned
 from common.problems import Problem
 from tenancy import audit_sealing
 from tenancy.deps import Deps

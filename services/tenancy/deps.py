@@ -8,10 +8,10 @@ from typing import Protocol
 from common.bus import Bus
 from common.changes import Changes
 from common.context import Context
-from common.contracts.audit import Event
 from common.crypto import Keys
 from common.cursors import Cursors
 from common.db import Database
+from common.events.base import Event
 from common.sealing import Sealer
 from common.tenants import Tenants
 from tenancy.dns import Dns

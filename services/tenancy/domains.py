@@ -9,13 +9,6 @@ import asyncpg
 
 from common import audit, logs
 from common.context import Context
-from common.contracts.audit import (
-    CustomDomainAdded,
-    CustomDomainLost,
-    CustomDomainMadePrimary,
-    CustomDomainRemoved,
-    CustomDomainVerified,
-)
 from common.contracts.base import Done
 from common.contracts.domains import (
     AddCustomDomain,
@@ -34,6 +27,13 @@ from common.contracts.domains import (
 )
 from common.contracts.tenancy import ApplicationNotFound, UnknownHost
 from common.db import Db
+from common.events.domains import (
+    CustomDomainAdded,
+    CustomDomainLost,
+    CustomDomainMadePrimary,
+    CustomDomainRemoved,
+    CustomDomainVerified,
+)
 from common.ids import new_id
 from common.problems import Invalid, Problem, Unavailable
 from tenancy import certificates, dns_proof

@@ -9,12 +9,6 @@ import asyncpg
 
 from common import audit, logs, mail
 from common.context import Context
-from common.contracts.audit import (
-    MemberAdded,
-    OrgInvitationAccepted,
-    OrgInvitationRevoked,
-    OrgInvitationSent,
-)
 from common.contracts.base import Done
 from common.contracts.organizations import (
     INVITATION_PATH,
@@ -36,6 +30,12 @@ from common.contracts.organizations import (
 )
 from common.contracts.tenancy import GetTenant, Tenant
 from common.db import Db
+from common.events.organizations import (
+    MemberAdded,
+    OrgInvitationAccepted,
+    OrgInvitationRevoked,
+    OrgInvitationSent,
+)
 from common.ids import new_id
 from common.mail import Mail
 from common.problems import Forbidden, Problem, RateLimited

@@ -7,9 +7,7 @@ import asyncpg
 
 from common import audit
 from common.context import Context
-from common.contracts.audit import MemberAdded, MemberRemoved, MemberRoleChanged
 from common.contracts.base import Done
-from common.contracts.identity import UserNotFound
 from common.contracts.organizations import (
     AddMember,
     AlreadyMember,
@@ -24,7 +22,9 @@ from common.contracts.organizations import (
     RemoveMember,
 )
 from common.contracts.rbac import RoleNotFound
+from common.contracts.users import UserNotFound
 from common.db import Db
+from common.events.organizations import MemberAdded, MemberRemoved, MemberRoleChanged
 from common.problems import Problem
 from tenancy import standing
 from tenancy.deps import Deps

@@ -8,12 +8,6 @@ import asyncpg
 
 from common import audit
 from common.context import Context
-from common.contracts.audit import (
-    OrgDomainAdded,
-    OrgDomainRemoved,
-    OrgDomainUpdated,
-    OrgDomainVerified,
-)
 from common.contracts.base import Done
 from common.contracts.organizations import (
     AddOrganizationDomain,
@@ -28,6 +22,12 @@ from common.contracts.organizations import (
     VerifyOrganizationDomain,
 )
 from common.db import Db
+from common.events.organizations import (
+    OrgDomainAdded,
+    OrgDomainRemoved,
+    OrgDomainUpdated,
+    OrgDomainVerified,
+)
 from common.ids import new_id
 from common.problems import Forbidden
 from tenancy import standing

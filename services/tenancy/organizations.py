@@ -12,9 +12,7 @@ import asyncpg
 
 from common import audit
 from common.context import Context
-from common.contracts.audit import MemberAdded, OrgActivated, OrgCreated, OrgDeleted, OrgUpdated
 from common.contracts.base import Done
-from common.contracts.identity import ActivateOrganization, SignedInSession, UserNotFound
 from common.contracts.organizations import (
     CreateOrganization,
     DeleteOrganization,
@@ -31,8 +29,17 @@ from common.contracts.organizations import (
     TeamOwnsApplications,
     UpdateOrganization,
 )
+from common.contracts.sessions import ActivateOrganization, SignedInSession
 from common.contracts.tenancy import GetTenant
+from common.contracts.users import UserNotFound
 from common.db import Db
+from common.events.organizations import (
+    MemberAdded,
+    OrgActivated,
+    OrgCreated,
+    OrgDeleted,
+    OrgUpdated,
+)
 from common.ids import DASHBOARD, new_id
 from common.problems import Conflict, Forbidden, Unauthenticated
 from tenancy import standing, tenants

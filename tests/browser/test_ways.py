@@ -9,7 +9,10 @@ from tests.browser.conftest import Site
 from tests.browser.test_pages import code, consent, password
 from tests.unit.gateway.people import CODE, EMAIL, LINK, PASSWORD
 
-from common.contracts import identity, oidc
+from common.contracts import oidc
+from common.contracts.email_codes import StartEmailCode
+from common.contracts.protection import Protection
+from common.contracts.sign_up import SignUp
 from common.contracts.tenancy import AppSettings
 
 JS = pytest.mark.parametrize("js", [True, False], ids=["script", "no script"])
@@ -63,7 +66,7 @@ async def test_sign_up(site: Site, js: bool) -> None:
         await look.send()
 
         assert look.path == "/account"
-        assert any(isinstance(call, identity.SignUp) for call in site.world.bus.calls)
+        assert any(isinstance(call, SignUp) for call in site.world.bus.calls)
 
 
 @JS
@@ -187,7 +190,7 @@ async def test_proof_of_work(site: Site) -> None:
         host: app.model_copy(update={"settings": changed})
         for host, app in site.world.tenants.items()
     }
-    site.people.protection = identity.Protection(proof_challenge="17.ab_-.mac", proof_bits=14)
+    site.people.protection = Protection(proof_challenge="17.ab_-.mac", proof_bits=14)
     async with site.visit() as look:
         await look.go("/login")
         await look.fill(email=EMAIL)
@@ -266,7 +269,7 @@ async def test_another_code(site: Site) -> None:
         await code(look)
         await look.send("[data-again]")
 
-        asked = [call for call in site.world.bus.calls if isinstance(call, identity.StartEmailCode)]
+        asked = [call for call in site.world.bus.calls if isinstance(call, StartEmailCode)]
         assert [call.email for call in asked] == [EMAIL, EMAIL]
 
 

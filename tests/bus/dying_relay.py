@@ -15,8 +15,8 @@ from typing import Any
 import nats
 
 from common import audit, outbox
-from common.contracts.audit import Logout
 from common.db import Database
+from common.events.sessions import Logout
 from common.ids import DASHBOARD
 from common.outbox import Relay
 from common.testing import context

@@ -20,8 +20,9 @@ from nats.js.api import StreamConfig
 from tests.nats_server import NatsServer, start, until
 
 from common import audit
-from common.contracts.audit import AuditEvent, Logout
 from common.db import Database
+from common.events.base import AuditEvent
+from common.events.sessions import Logout
 from common.ids import DASHBOARD
 from common.outbox import BATCH, Relay, ensure_stream
 from common.testing import context

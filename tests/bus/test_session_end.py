@@ -17,14 +17,8 @@ from common.bus import NatsBus, Server, settled
 from common.caches import Cache
 from common.changes import NatsChanges
 from common.context import SYSTEM_CALLER
-from common.contracts.identity import (
-    CheckSession,
-    DisableUser,
-    EnableUser,
-    NoSession,
-    RevokeUserSessions,
-    Session,
-)
+from common.contracts.sessions import CheckSession, NoSession, RevokeUserSessions, Session
+from common.contracts.users import DisableUser, EnableUser
 from common.crypto import Keys, token
 from common.cursors import Cursors
 from common.db import Database

@@ -16,7 +16,7 @@ import httpx
 import pytest
 from tests.system import PASSWORD, System, fresh_email
 
-from common.contracts.audit import AuditEvent
+from common.events.base import AuditEvent
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(300)]
 

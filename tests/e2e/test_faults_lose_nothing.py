@@ -15,7 +15,7 @@ import nats.errors
 import pytest
 from tests.system import System, fresh_email
 
-from common.contracts.audit import AuditEvent
+from common.events.base import AuditEvent
 
 CLEAN = frozenset({201, 503, 504})
 """What a request may be answered with while something it needs is away."""

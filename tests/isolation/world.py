@@ -26,14 +26,8 @@ from common.contracts.audit_log import ListAudit
 from common.contracts.base import Request
 from common.contracts.clients import CreateClient, CreateResource, CreateScope, ListClientSecrets
 from common.contracts.domains import AddCustomDomain
-from common.contracts.identity import (
-    CreateUser,
-    InviteUser,
-    Profile,
-    SignInWithPassword,
-    StartEmailCode,
-    StartReset,
-)
+from common.contracts.email_codes import StartEmailCode
+from common.contracts.invitations import InviteUser
 from common.contracts.oidc import Authorize, ExchangeToken, SignedIn
 from common.contracts.organizations import (
     AddMember,
@@ -41,8 +35,11 @@ from common.contracts.organizations import (
     CreateOrganization,
     InviteMember,
 )
+from common.contracts.passwords import SignInWithPassword, StartReset
+from common.contracts.profiles import Profile
 from common.contracts.rbac import AssignRole, CreatePermission, CreateRole, SeedRoles
 from common.contracts.tenancy import CreateApplication, ListApplications
+from common.contracts.users import CreateUser
 from common.crypto import Keys
 from common.cursors import Cursors
 from common.db import Database

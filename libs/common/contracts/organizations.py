@@ -26,8 +26,9 @@ from common.contracts.base import (
     Page,
     Request,
 )
-from common.contracts.identity import Email, Locale, Name, SignedInSession, Token, Url
+from common.contracts.fields import Email, Locale, Name, Token, Url
 from common.contracts.rbac import RoleId
+from common.contracts.sessions import SignedInSession
 from common.problems import Conflict, Forbidden, NotFound
 
 OrgSlug: TypeAlias = Annotated[

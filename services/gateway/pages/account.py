@@ -8,18 +8,10 @@ import orjson
 from pydantic import ValidationError
 from starlette.responses import Response
 
-from common.contracts.identity import (
-    ChangeEmail,
-    ChangePassword,
-    ConfirmEmail,
-    DeleteMe,
-    ExportMe,
-    GetMe,
-    Me,
-    MyChanges,
-    UpdateMe,
-    WrongCredentials,
-)
+from common.contracts.me import ChangeEmail, ConfirmEmail, DeleteMe, ExportMe, GetMe, UpdateMe
+from common.contracts.passwords import ChangePassword
+from common.contracts.profiles import Me, MyChanges
+from common.contracts.sign_in import WrongCredentials
 from common.problems import Problem
 from gateway import browser
 from gateway.languages import N_

@@ -8,13 +8,9 @@ import re
 from pydantic import ValidationError
 from starlette.responses import Response
 
-from common.contracts.identity import (
-    LinkSpent,
-    OtherBrowser,
-    SignInWithCode,
-    SignInWithLink,
-    VerifyEmail,
-)
+from common.contracts.email_codes import SignInWithCode, SignInWithLink
+from common.contracts.me import VerifyEmail
+from common.contracts.sign_in import LinkSpent, OtherBrowser
 from common.problems import Problem
 from gateway.pages import trail
 from gateway.pages.endpoint import sent, shown

@@ -8,7 +8,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from common.contracts.identity import FreshSignInNeeded
+from common.contracts.sessions import FreshSignInNeeded
 from common.problems import Unauthenticated
 from gateway import csrf
 from gateway.callers import session_of

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any, Final
 
-from common.contracts.identity import GetProtection, Protection
+from common.contracts.protection import GetProtection, Protection
 from gateway import csrf
 from gateway.pages.forms import Fields
 from gateway.visit import Visit

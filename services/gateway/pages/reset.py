@@ -5,7 +5,8 @@ from __future__ import annotations
 from pydantic import ValidationError
 from starlette.responses import Response
 
-from common.contracts.identity import LinkSpent, ResetPassword, StartReset
+from common.contracts.passwords import ResetPassword, StartReset
+from common.contracts.sign_in import LinkSpent
 from common.problems import Problem
 from gateway.pages import trail
 from gateway.pages.code import digits, spent

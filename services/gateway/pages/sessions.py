@@ -7,7 +7,7 @@ from typing import Final
 
 from starlette.responses import Response
 
-from common.contracts.identity import (
+from common.contracts.sessions import (
     CurrentSession,
     ListSessions,
     RevokeOtherSessions,

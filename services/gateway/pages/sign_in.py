@@ -11,14 +11,11 @@ from markupsafe import Markup
 from pydantic import ValidationError
 from starlette.responses import Response
 
-from common.contracts.identity import (
-    EmailUnverified,
-    GetMe,
-    Reauthenticate,
-    SignedInSession,
-    SignInWithPassword,
-    StartEmailCode,
-)
+from common.contracts.email_codes import StartEmailCode
+from common.contracts.me import GetMe
+from common.contracts.passwords import Reauthenticate, SignInWithPassword
+from common.contracts.sessions import SignedInSession
+from common.contracts.sign_in import EmailUnverified
 from common.contracts.tenancy import Tenant
 from common.problems import Problem
 from gateway import browser

@@ -8,16 +8,12 @@ from urllib.parse import parse_qs
 from pydantic import ValidationError
 from starlette.responses import Response
 
-from common.contracts.identity import (
-    AcceptInvitation,
-    ClaimOwner,
-    EmailTaken,
-    GetInvitation,
-    GetOwnerLink,
-    LinkSpent,
-    SignUp,
-)
+from common.contracts.invitations import AcceptInvitation, GetInvitation
 from common.contracts.organizations import INVITATION_PATH
+from common.contracts.owner import ClaimOwner, GetOwnerLink
+from common.contracts.sign_in import LinkSpent
+from common.contracts.sign_up import SignUp
+from common.contracts.users import EmailTaken
 from common.problems import Problem
 from gateway.pages import trail
 from gateway.pages.code import spent

@@ -10,7 +10,7 @@ from typing import Any, Final
 import orjson
 from pydantic import BaseModel, Field
 
-from common.contracts.identity import Flow
+from common.contracts.sign_in import Flow
 from common.crypto import b64url
 from gateway.pages.forms import Fields
 from gateway.visit import Visit, set_cookie

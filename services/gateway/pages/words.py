@@ -7,31 +7,43 @@ from typing import Final
 
 from pydantic import ValidationError
 
-from common.contracts import identity, organizations
+from common.contracts import organizations
+from common.contracts.protection import CaptchaFailed
+from common.contracts.sessions import CurrentSession, SessionNotFound
+from common.contracts.sign_in import (
+    AccountDisabled,
+    CodeSpent,
+    EmailUnverified,
+    MethodOff,
+    WrongCode,
+    WrongCredentials,
+)
+from common.contracts.sign_up import SignUpClosed
+from common.contracts.users import EmailTaken
 from common.problems import Busy, Invalid, Problem, RateLimited, Unavailable, field_errors
 from gateway.languages import N_, Language
 
 SENTENCES: Final[dict[type[Problem], tuple[str, str]]] = {
-    identity.WrongCredentials: (
+    WrongCredentials: (
         "password",
         N_("The address or the password is wrong. Check both and try again."),
     ),
-    identity.WrongCode: (
+    WrongCode: (
         "code",
         N_("This code is wrong or has expired. Check it, or have a new one sent."),
     ),
-    identity.CodeSpent: ("code", N_("This code cannot be used any more. Have a new one sent.")),
-    identity.MethodOff: ("", N_("This application does not offer this way to sign in.")),
-    identity.SignUpClosed: ("", N_("New accounts are by invitation only.")),
-    identity.AccountDisabled: ("", N_("This account is disabled.")),
-    identity.EmailUnverified: (
+    CodeSpent: ("code", N_("This code cannot be used any more. Have a new one sent.")),
+    MethodOff: ("", N_("This application does not offer this way to sign in.")),
+    SignUpClosed: ("", N_("New accounts are by invitation only.")),
+    AccountDisabled: ("", N_("This account is disabled.")),
+    EmailUnverified: (
         "",
         N_("Confirm your e-mail address first: sign in with a code sent to it."),
     ),
-    identity.EmailTaken: ("email", N_("Another account uses this address already.")),
-    identity.CaptchaFailed: ("", N_("Confirm that you are human and try again.")),
-    identity.CurrentSession: ("", N_("This is the session of this browser. Sign out instead.")),
-    identity.SessionNotFound: ("", N_("That session has ended already.")),
+    EmailTaken: ("email", N_("Another account uses this address already.")),
+    CaptchaFailed: ("", N_("Confirm that you are human and try again.")),
+    CurrentSession: ("", N_("This is the session of this browser. Sign out instead.")),
+    SessionNotFound: ("", N_("That session has ended already.")),
     organizations.OtherAddress: (
         "",
         N_("This invitation was sent to another address. Sign in with that one."),

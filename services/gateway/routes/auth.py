@@ -8,28 +8,22 @@ from fastapi import APIRouter, Response
 from pydantic import Field
 
 from common.contracts.base import Contract, Done
-from common.contracts.identity import (
-    AcceptInvitation,
-    Attempt,
+from common.contracts.email_codes import SignInWithCode, SignInWithLink, StartEmailCode
+from common.contracts.fields import Token
+from common.contracts.invitations import AcceptInvitation, GetInvitation, InvitationOffer
+from common.contracts.me import VerifyEmail
+from common.contracts.owner import ClaimOwner
+from common.contracts.passwords import (
     CheckPassword,
-    ClaimOwner,
-    Flow,
-    GetInvitation,
-    GetProtection,
-    InvitationOffer,
-    Protection,
     Reauthenticate,
     ResetPassword,
-    SignedInSession,
-    SignInWithCode,
-    SignInWithLink,
     SignInWithPassword,
-    SignUp,
-    StartEmailCode,
     StartReset,
-    Token,
-    VerifyEmail,
 )
+from common.contracts.protection import GetProtection, Protection
+from common.contracts.sessions import SignedInSession
+from common.contracts.sign_in import Attempt, Flow
+from common.contracts.sign_up import SignUp
 from gateway import browser, csrf
 from gateway.deps import Anyone, SignedIn, TheBus, TheVisit
 from gateway.visit import Visit

@@ -7,8 +7,8 @@ from typing import Literal
 from fastapi import APIRouter
 
 from common.contracts.base import Contract, Done
-from common.contracts.identity import (
-    Email,
+from common.contracts.fields import Email
+from common.contracts.templates import (
     ListTemplates,
     PreviewTemplate,
     PutTemplate,

@@ -5,20 +5,19 @@ from __future__ import annotations
 from fastapi import APIRouter
 
 from common.contracts.base import Done
-from common.contracts.identity import (
+from common.contracts.me import (
     ChangeEmail,
-    ChangePassword,
     ConfirmEmail,
     DeleteMe,
     Export,
     ExportMe,
-    Flow,
     GetMe,
-    Me,
-    MyChanges,
-    SignedInSession,
     UpdateMe,
 )
+from common.contracts.passwords import ChangePassword
+from common.contracts.profiles import Me, MyChanges
+from common.contracts.sessions import SignedInSession
+from common.contracts.sign_in import Flow
 from gateway import browser
 from gateway.deps import SignedIn, TheBus, TheVisit
 

@@ -8,7 +8,6 @@ from fastapi import APIRouter
 from pydantic import Field
 
 from common.contracts.base import Contract, Id
-from common.contracts.identity import Session
 from common.contracts.organizations import (
     AcceptOrganizationInvitation,
     GetOrganizationOffer,
@@ -16,6 +15,7 @@ from common.contracts.organizations import (
     OrganizationOffer,
     SwitchOrganization,
 )
+from common.contracts.sessions import Session
 from common.problems import Unauthenticated
 from gateway import browser
 from gateway.callers import session_of

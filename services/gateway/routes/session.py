@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from common.contracts.identity import NoSession
+from common.contracts.sessions import NoSession
 from gateway import answers
 from gateway.answers import JSON, NO_STORE, Answer
 from gateway.callers import session_of

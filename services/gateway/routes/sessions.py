@@ -5,7 +5,7 @@ from __future__ import annotations
 from fastapi import APIRouter
 
 from common.contracts.base import Contract, Id
-from common.contracts.identity import (
+from common.contracts.sessions import (
     ListSessions,
     RevokeAllSessions,
     RevokeOtherSessions,

@@ -7,35 +7,35 @@ from typing import Annotated
 from fastapi import APIRouter, Query
 
 from common.contracts.base import Done, Id, Page
-from common.contracts.identity import (
-    Arrivals,
-    CreateUser,
-    DeleteUser,
-    DisableUser,
-    Email,
-    EnableUser,
-    ExportUsers,
-    FindUser,
-    ForceReset,
-    GetUser,
-    ImportUsers,
+from common.contracts.fields import Email
+from common.contracts.invitations import (
     Invitation,
     Invitations,
     InviteUser,
     ListInvitations,
-    ListUsers,
-    ListUserSessions,
     ResendInvitation,
-    Revoked,
     RevokeInvitation,
+)
+from common.contracts.profiles import User, UserChanges
+from common.contracts.sessions import (
+    ListUserSessions,
+    Revoked,
     RevokeUserSession,
     RevokeUserSessions,
     Sessions,
-    TransferredUsers,
+)
+from common.contracts.transfer import Arrivals, ExportUsers, ImportUsers, TransferredUsers
+from common.contracts.users import (
+    CreateUser,
+    DeleteUser,
+    DisableUser,
+    EnableUser,
+    FindUser,
+    ForceReset,
+    GetUser,
+    ListUsers,
     UnlockUser,
     UpdateUser,
-    User,
-    UserChanges,
     Users,
 )
 from gateway.deps import Acting, TheBus

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from common.contracts.identity import Invitation
+from common.contracts.invitations import Invitation
 from common.db import Db, many, maybe, one, run
 
 

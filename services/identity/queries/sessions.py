@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime
 
-from common.contracts.identity import Session, SessionEntry
+from common.contracts.sessions import Session, SessionEntry
 from common.db import Db, many, maybe, run, value
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Any
 
-from common.contracts.identity import TransferredUser
+from common.contracts.transfer import TransferredUser
 from common.db import Db, many
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Any
 
-from common.contracts.identity import User
+from common.contracts.profiles import User
 from common.db import Db, many, maybe, run, value
 
 

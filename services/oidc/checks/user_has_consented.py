@@ -5,8 +5,8 @@ from __future__ import annotations
 
 from common import audit
 from common.context import Context
-from common.contracts.audit import ConsentGranted
 from common.contracts.oidc import AccessDenied, Authorization, ConsentRequired
+from common.events.consents import ConsentGranted
 from oidc import interaction, scopes
 from oidc.deps import Deps
 from oidc.queries import authorization_requests, consents

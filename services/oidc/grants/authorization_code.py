@@ -6,9 +6,9 @@ from typing import Any
 
 from common import audit
 from common.context import Context
-from common.contracts.audit import CodeReused, TokenIssued
 from common.contracts.oidc import InvalidGrant, InvalidTarget, OAuthError, Tokens
 from common.crypto import token
+from common.events.tokens import CodeReused, TokenIssued
 from oidc import pkce, tokens
 from oidc.deps import Deps
 from oidc.params import Given

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from common.context import Context
-from common.contracts.audit import ClientTokenIssued
 from common.contracts.oidc import InvalidScope, Tokens, UnauthorizedClient
+from common.events.tokens import ClientTokenIssued
 from oidc import scopes, tokens
 from oidc.deps import Deps
 from oidc.params import Given

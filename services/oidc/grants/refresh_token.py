@@ -11,10 +11,10 @@ from __future__ import annotations
 
 from common import audit
 from common.context import Context
-from common.contracts.audit import TokenRefreshed, TokenReused
 from common.contracts.oidc import InvalidGrant, InvalidScope, InvalidTarget, Tokens
 from common.crypto import Keys, b64url
 from common.db import Db
+from common.events.tokens import TokenRefreshed, TokenReused
 from oidc import scopes, tokens
 from oidc.deps import Deps
 from oidc.params import Given

@@ -17,15 +17,6 @@ from tests.postgres import Postgres
 from common.context import Caller, Context
 from common.contracts.audit_log import AuditRecord, AuditRecords, ListAudit
 from common.contracts.base import Contract, Done, Request
-from common.contracts.identity import (
-    CheckSession,
-    CreateUser,
-    Flow,
-    Session,
-    SignedInSession,
-    SignInWithPassword,
-    User,
-)
 from common.contracts.organizations import (
     EnsurePersonalTeam,
     GetOrganizationOffer,
@@ -35,8 +26,13 @@ from common.contracts.organizations import (
     OrganizationInvitationNotFound,
     OrganizationOffer,
 )
+from common.contracts.passwords import SignInWithPassword
+from common.contracts.profiles import User
 from common.contracts.rbac import AssignDefaultRole, AssignRole
+from common.contracts.sessions import CheckSession, Session, SignedInSession
+from common.contracts.sign_in import Flow
 from common.contracts.tenancy import AppSettings, GetTenant, Tenant
+from common.contracts.users import CreateUser
 from common.crypto import Keys
 from common.cursors import Cursors
 from common.db import Database

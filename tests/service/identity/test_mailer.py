@@ -13,14 +13,13 @@ from aiosmtpd.controller import Controller
 from aiosmtpd.smtp import SMTP, Envelope, Session
 
 from common import mail
-from common.contracts.identity import (
+from common.contracts.email_codes import SignInWithCode, StartEmailCode
+from common.contracts.templates import (
     ListTemplates,
     PreviewTemplate,
     PutTemplate,
     ResetTemplate,
     SendTestMail,
-    SignInWithCode,
-    StartEmailCode,
     TemplateInvalid,
     TemplateText,
 )

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from tests.service.identity.conftest import PASSWORD, World
 
-from common.contracts.identity import InvitationNotFound, SignInWithCode, SignUp, SignUpClosed
+from common.contracts.email_codes import SignInWithCode
+from common.contracts.invitations import InvitationNotFound
+from common.contracts.sign_up import SignUp, SignUpClosed
 from common.problems import Invalid
 
 

@@ -17,15 +17,10 @@ import httpx
 import pytest
 
 from common import captcha_secret
-from common.contracts.identity import (
-    CaptchaFailed,
-    CheckPassword,
-    GetProtection,
-    SignInWithPassword,
-    StartEmailCode,
-    WeakPassword,
-    WrongCredentials,
-)
+from common.contracts.email_codes import StartEmailCode
+from common.contracts.passwords import CheckPassword, SignInWithPassword, WeakPassword
+from common.contracts.protection import CaptchaFailed, GetProtection
+from common.contracts.sign_in import WrongCredentials
 from common.contracts.tenancy import Captcha
 from common.pool import FairPool
 from common.problems import Busy, RateLimited, Unavailable

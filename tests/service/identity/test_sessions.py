@@ -2,30 +2,29 @@
 
 from __future__ import annotations
 
-from common.contracts.identity import (
-    ActivateOrganization,
+from common.contracts.passwords import (
     ChangePassword,
-    CurrentSession,
-    DeleteUser,
-    DisableUser,
-    EnableUser,
-    EndSession,
-    ForceReset,
-    ListSessions,
-    ListUserSessions,
     Reauthenticate,
     ResetPassword,
+    SignInWithPassword,
+    StartReset,
+)
+from common.contracts.sessions import (
+    ActivateOrganization,
+    CurrentSession,
+    EndSession,
+    ListSessions,
+    ListUserSessions,
     RevokeAllSessions,
     RevokeOtherSessions,
     RevokeSession,
     RevokeUserSession,
     RevokeUserSessions,
     SessionNotFound,
-    SignInWithPassword,
     SignOut,
-    StartReset,
-    WrongCredentials,
 )
+from common.contracts.sign_in import WrongCredentials
+from common.contracts.users import DeleteUser, DisableUser, EnableUser, ForceReset
 from common.ids import new_id
 from common.problems import NotFound
 

@@ -6,26 +6,21 @@ import asyncio
 
 import pytest
 
-from common.contracts.identity import (
+from common.contracts.email_codes import SignInWithCode, SignInWithLink, StartEmailCode
+from common.contracts.passwords import SignInWithPassword, WeakPassword
+from common.contracts.sign_in import (
     AccountDisabled,
     CodeSpent,
-    DisableUser,
     EmailUnverified,
-    GetUser,
     LinkSpent,
     Locked,
     MethodOff,
     OtherBrowser,
-    SignInWithCode,
-    SignInWithLink,
-    SignInWithPassword,
-    SignUp,
-    SignUpClosed,
-    StartEmailCode,
-    WeakPassword,
     WrongCode,
     WrongCredentials,
 )
+from common.contracts.sign_up import SignUp, SignUpClosed
+from common.contracts.users import DisableUser, GetUser
 from common.ids import DASHBOARD
 from common.problems import Invalid, RateLimited
 from identity import passwords

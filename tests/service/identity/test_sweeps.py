@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from common.contracts.identity import InviteUser, SignInWithPassword, StartEmailCode
+from common.contracts.email_codes import StartEmailCode
+from common.contracts.invitations import InviteUser
+from common.contracts.passwords import SignInWithPassword
 from identity import sweeps
 
 from .conftest import ADMIN, World

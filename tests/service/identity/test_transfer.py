@@ -7,14 +7,9 @@ from typing import Any
 import bcrypt
 
 from common.context import Caller
-from common.contracts.identity import (
-    CreateUser,
-    ExportUsers,
-    GetUser,
-    ImportUsers,
-    SignInWithPassword,
-    TransferredUser,
-)
+from common.contracts.passwords import SignInWithPassword
+from common.contracts.transfer import ExportUsers, ImportUsers, TransferredUser
+from common.contracts.users import CreateUser, GetUser
 from common.ids import new_id
 from common.problems import Forbidden
 

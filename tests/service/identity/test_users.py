@@ -7,43 +7,39 @@ from typing import Any
 import pytest
 
 from common.context import SYSTEM_CALLER, Caller
-from common.contracts.identity import (
+from common.contracts.invitations import (
     AcceptInvitation,
-    ChangeEmail,
-    ClaimOwner,
-    ConfirmEmail,
-    CreateOwnerLink,
-    CreateUser,
-    DeleteMe,
-    EmailTaken,
-    ExportMe,
-    FindUser,
-    FreshSignInNeeded,
     GetInvitation,
-    GetMe,
-    GetOwnerLink,
-    GetUser,
     InvitationPending,
     InviteUser,
-    LinkSpent,
     ListInvitations,
-    ListUsers,
-    MetadataInvalid,
-    MyChanges,
-    Profile,
     ResendInvitation,
     RevokeInvitation,
-    SignInWithPassword,
-    SignUp,
-    UnlockUser,
+)
+from common.contracts.me import (
+    ChangeEmail,
+    ConfirmEmail,
+    DeleteMe,
+    ExportMe,
+    GetMe,
     UpdateMe,
-    UpdateUser,
-    UserChanges,
-    UserNotFound,
     VerifyEmail,
-    WeakPassword,
-    WrongCode,
-    WrongCredentials,
+)
+from common.contracts.owner import ClaimOwner, CreateOwnerLink, GetOwnerLink
+from common.contracts.passwords import SignInWithPassword, WeakPassword
+from common.contracts.profiles import MetadataInvalid, MyChanges, Profile, UserChanges
+from common.contracts.sessions import FreshSignInNeeded
+from common.contracts.sign_in import LinkSpent, WrongCode, WrongCredentials
+from common.contracts.sign_up import SignUp
+from common.contracts.users import (
+    CreateUser,
+    EmailTaken,
+    FindUser,
+    GetUser,
+    ListUsers,
+    UnlockUser,
+    UpdateUser,
+    UserNotFound,
 )
 from common.ids import DASHBOARD, new_id
 from common.problems import Forbidden, NotFound, Unauthenticated

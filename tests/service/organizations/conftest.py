@@ -18,9 +18,9 @@ from tests.postgres import Postgres
 
 from common.context import SYSTEM_CALLER, Caller, Context
 from common.contracts.base import Contract, Request
-from common.contracts.identity import ActivateOrganization, Session, SignedInSession
 from common.contracts.organizations import CreateOrganization, Organization
 from common.contracts.rbac import GetRights, Rights, SeedRoles
+from common.contracts.sessions import ActivateOrganization, Session, SignedInSession
 from common.crypto import Keys
 from common.cursors import Cursors
 from common.db import Database

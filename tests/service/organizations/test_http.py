@@ -15,7 +15,8 @@ from tests.service.organizations.conftest import World
 
 from common.context import Caller, Context
 from common.contracts.base import Done
-from common.contracts.identity import (
+from common.contracts.oidc import AccessToken, CheckAccessToken
+from common.contracts.sessions import (
     ActivateOrganization,
     CheckSession,
     NoSession,
@@ -23,7 +24,6 @@ from common.contracts.identity import (
     SignedInSession,
     SignOut,
 )
-from common.contracts.oidc import AccessToken, CheckAccessToken
 from common.ids import DASHBOARD, new_id
 from common.testing import MemoryChanges
 from gateway.app import build

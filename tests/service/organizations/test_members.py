@@ -10,7 +10,6 @@ from hypothesis import strategies as st
 from tests.service.organizations.conftest import SECRET_KEY, World
 
 from common.context import SYSTEM_CALLER, Caller
-from common.contracts.identity import UserNotFound
 from common.contracts.organizations import (
     AddMember,
     AlreadyMember,
@@ -23,6 +22,7 @@ from common.contracts.organizations import (
     RemoveMember,
 )
 from common.contracts.rbac import CreateRole, RoleNotFound
+from common.contracts.users import UserNotFound
 from common.problems import Forbidden, Problem
 
 

@@ -10,7 +10,6 @@ from tests.service.tenancy.conftest import World, secret_key_of
 
 from common import audit
 from common.context import Caller, Context
-from common.contracts.audit import Event, Login, Logout, UserCreated
 from common.contracts.audit_log import (
     AuditRecordNotFound,
     AuditRecords,
@@ -24,6 +23,9 @@ from common.contracts.audit_log import (
     SealAudit,
 )
 from common.cursors import BadCursor
+from common.events.base import Event
+from common.events.sessions import Login, Logout
+from common.events.users import UserCreated
 from common.ids import new_id
 from common.problems import Forbidden, Unauthenticated
 from common.testing import context

@@ -13,9 +13,9 @@ from tests.service.tenancy.test_audit import everything, record, user
 
 from common.audit_chain import Checkpoint, Verifier, public_keys
 from common.context import Caller
-from common.contracts.audit import Logout
 from common.contracts.audit_log import ListCheckpoints, SealAudit
 from common.crypto import Keys
+from common.events.sessions import Logout
 from common.testing import context
 from tenancy import audit_sealing
 

@@ -8,7 +8,8 @@ import nats.errors
 import orjson
 
 from common.audit import Activity
-from common.contracts.audit import ClientTokenIssued, LoginFailed
+from common.events.sessions import LoginFailed
+from common.events.tokens import ClientTokenIssued
 from common.ids import new_id
 from common.testing import context
 

@@ -13,9 +13,9 @@ import httpx
 import pytest
 
 from common.context import Context
-from common.contracts.identity import CheckSession, NoSession, Session
 from common.contracts.oidc import AccessToken, CheckAccessToken, InvalidToken
 from common.contracts.rbac import GetRights, Rights
+from common.contracts.sessions import CheckSession, NoSession, Session
 from common.contracts.tenancy import (
     ApiKeyHolder,
     AppSettings,

@@ -10,8 +10,20 @@ from typing import Any
 from tests.unit.gateway.conftest import World
 
 from common.context import Context
-from common.contracts import identity, oidc
+from common.contracts import oidc
 from common.contracts.base import Done
+from common.contracts.email_codes import SignInWithCode, SignInWithLink, StartEmailCode
+from common.contracts.invitations import AcceptInvitation, GetInvitation, InvitationOffer
+from common.contracts.me import (
+    ChangeEmail,
+    ConfirmEmail,
+    DeleteMe,
+    Export,
+    ExportMe,
+    GetMe,
+    UpdateMe,
+    VerifyEmail,
+)
 from common.contracts.organizations import (
     AcceptOrganizationInvitation,
     GetOrganizationOffer,
@@ -19,6 +31,39 @@ from common.contracts.organizations import (
     OrganizationOffer,
     OtherAddress,
 )
+from common.contracts.owner import ClaimOwner, GetOwnerLink
+from common.contracts.passwords import (
+    ChangePassword,
+    Reauthenticate,
+    ResetPassword,
+    SignInWithPassword,
+    StartReset,
+    WeakPassword,
+)
+from common.contracts.profiles import Me, User
+from common.contracts.protection import CaptchaFailed, GetProtection, Protection
+from common.contracts.sessions import (
+    FreshSignInNeeded,
+    ListSessions,
+    Revoked,
+    RevokeOtherSessions,
+    RevokeSession,
+    Session,
+    SessionEntry,
+    Sessions,
+    SignedInSession,
+    SignOut,
+)
+from common.contracts.sign_in import (
+    Attempt,
+    Flow,
+    LinkSpent,
+    Locked,
+    OtherBrowser,
+    WrongCode,
+    WrongCredentials,
+)
+from common.contracts.sign_up import SignUp
 from common.contracts.tenancy import Tenant
 from common.ids import new_id
 
@@ -42,14 +87,14 @@ class People:
         self.locale: str | None = None
         self.fresh = True
         self.revoked: list[str] = []
-        self.protection = identity.Protection()
+        self.protection = Protection()
         world.bus.serve(self, HANDLERS)
 
-    def begin(self, ctx: Context, email: str = EMAIL) -> identity.SignedInSession:
+    def begin(self, ctx: Context, email: str = EMAIL) -> SignedInSession:
         tenant = next(one for one in self.world.tenants.values() if one.app_id == ctx.app_id)
         token = f"tok{len(self.world.sessions)}"
         signed = person(self.world, tenant, token, email=email)
-        return identity.SignedInSession(token=token, session=signed)
+        return SignedInSession(token=token, session=signed)
 
 
 def person(
@@ -59,7 +104,7 @@ def person(
     email: str = EMAIL,
     name: str = "Ada Lovelace",
     **more: Any,
-) -> identity.Session:
+) -> Session:
     made = world.session(tenant, token).model_copy(
         update={"email": email, "email_verified": True, "name": name, **more}
     )
@@ -67,105 +112,97 @@ def person(
     return made
 
 
-async def protection(people: People, ctx: Context, asked: Any) -> identity.Protection:
+async def protection(people: People, ctx: Context, asked: Any) -> Protection:
     return people.protection
 
 
-def check_proof(people: People, asked: identity.Attempt) -> None:
+def check_proof(people: People, asked: Attempt) -> None:
     bits = people.protection.proof_bits
     if bits:
         challenge, _, _ = (asked.proof or "").rpartition(":")
         number = int.from_bytes(hashlib.sha256((asked.proof or "").encode()).digest(), "big")
         if challenge != people.protection.proof_challenge or number.bit_length() > 256 - bits:
-            raise identity.CaptchaFailed
+            raise CaptchaFailed
     if people.protection.captcha_site_key and asked.captcha != "human":
-        raise identity.CaptchaFailed
+        raise CaptchaFailed
 
 
-async def flow(people: People, ctx: Context, asked: Any) -> identity.Flow:
+async def flow(people: People, ctx: Context, asked: Any) -> Flow:
     check_proof(people, asked)
     now = datetime.now(UTC)
-    return identity.Flow(flow=people.flow, browser=asked.browser or "b" * 32, expires_at=now + SOON)
+    return Flow(flow=people.flow, browser=asked.browser or "b" * 32, expires_at=now + SOON)
 
 
-async def change_email(people: People, ctx: Context, asked: identity.ChangeEmail) -> identity.Flow:
+async def change_email(people: People, ctx: Context, asked: ChangeEmail) -> Flow:
     if not people.fresh:
-        raise identity.FreshSignInNeeded
-    return identity.Flow(flow=people.flow, browser="b" * 32, expires_at=datetime.now(UTC) + SOON)
+        raise FreshSignInNeeded
+    return Flow(flow=people.flow, browser="b" * 32, expires_at=datetime.now(UTC) + SOON)
 
 
-async def sign_up(people: People, ctx: Context, asked: identity.SignUp) -> identity.Flow:
+async def sign_up(people: People, ctx: Context, asked: SignUp) -> Flow:
     if asked.password is not None and len(asked.password) < 8:
         raise weak()
     return await flow(people, ctx, asked)
 
 
-def weak() -> identity.WeakPassword:
-    return identity.WeakPassword(
+def weak() -> WeakPassword:
+    return WeakPassword(
         errors=[{"field": "password", "message": "It has to be at least 8 characters long."}]
     )
 
 
-async def by_password(
-    people: People, ctx: Context, asked: identity.SignInWithPassword
-) -> identity.SignedInSession:
+async def by_password(people: People, ctx: Context, asked: SignInWithPassword) -> SignedInSession:
     if asked.email == "locked@example.com":
-        raise identity.Locked(retry_after=300)
+        raise Locked(retry_after=300)
     if (asked.email, asked.password) != (EMAIL, PASSWORD):
-        raise identity.WrongCredentials
+        raise WrongCredentials
     return people.begin(ctx)
 
 
-async def by_code(
-    people: People, ctx: Context, asked: identity.SignInWithCode
-) -> identity.SignedInSession:
+async def by_code(people: People, ctx: Context, asked: SignInWithCode) -> SignedInSession:
     if (asked.flow, asked.code) != (people.flow, CODE):
-        raise identity.WrongCode
+        raise WrongCode
     return people.begin(ctx)
 
 
-async def by_link(people: People, ctx: Context, asked: Any) -> identity.SignedInSession:
+async def by_link(people: People, ctx: Context, asked: Any) -> SignedInSession:
     if asked.token == "other-browser":
-        raise identity.OtherBrowser
+        raise OtherBrowser
     if asked.token != LINK:
-        raise identity.LinkSpent
+        raise LinkSpent
     if getattr(asked, "password", None) and len(asked.password) < 8:
         raise weak()
     return people.begin(ctx, getattr(asked, "email", EMAIL))
 
 
-async def reset(
-    people: People, ctx: Context, asked: identity.ResetPassword
-) -> identity.SignedInSession:
+async def reset(people: People, ctx: Context, asked: ResetPassword) -> SignedInSession:
     if asked.token is not None and asked.token != LINK:
-        raise identity.LinkSpent
+        raise LinkSpent
     if asked.token is None and (asked.flow, asked.code) != (people.flow, CODE):
-        raise identity.WrongCode
+        raise WrongCode
     if len(asked.password) < 8:
         raise weak()
     return people.begin(ctx)
 
 
-async def with_password(people: People, ctx: Context, asked: Any) -> identity.SignedInSession:
-    given = asked.password if isinstance(asked, identity.Reauthenticate) else asked.current
+async def with_password(people: People, ctx: Context, asked: Any) -> SignedInSession:
+    given = asked.password if isinstance(asked, Reauthenticate) else asked.current
     if given != PASSWORD:
-        raise identity.WrongCredentials
+        raise WrongCredentials
     people.fresh = True
     return people.begin(ctx)
 
 
 async def check_link(people: People, ctx: Context, asked: Any) -> Done:
     if asked.token != LINK:
-        raise identity.LinkSpent
+        raise LinkSpent
     return Done()
 
 
-async def offer(
-    people: People, ctx: Context, asked: identity.GetInvitation
-) -> identity.InvitationOffer:
+async def offer(people: People, ctx: Context, asked: GetInvitation) -> InvitationOffer:
     if asked.token != LINK:
-        raise identity.LinkSpent
-    return identity.InvitationOffer(email=EMAIL, expires_at=datetime.now(UTC) + SOON)
+        raise LinkSpent
+    return InvitationOffer(email=EMAIL, expires_at=datetime.now(UTC) + SOON)
 
 
 async def org_offer(people: People, ctx: Context, asked: GetOrganizationOffer) -> OrganizationOffer:
@@ -185,13 +222,13 @@ async def org_accept(people: People, ctx: Context, asked: AcceptOrganizationInvi
     raise OtherAddress
 
 
-async def me(people: People, ctx: Context, asked: Any) -> identity.Me:
-    if isinstance(asked, identity.UpdateMe):
+async def me(people: People, ctx: Context, asked: Any) -> Me:
+    if isinstance(asked, UpdateMe):
         changes = asked.changes.model_dump(exclude_unset=True)
         people.name = changes.get("name", people.name)
         people.locale = changes.get("locale", people.locale)
     now = datetime.now(UTC)
-    return identity.Me(
+    return Me(
         id=ctx.caller.id or new_id(),
         email=EMAIL,
         email_verified=True,
@@ -210,10 +247,10 @@ DEVICES = (
 )
 
 
-async def sessions(people: People, ctx: Context, asked: identity.ListSessions) -> identity.Sessions:
+async def sessions(people: People, ctx: Context, asked: ListSessions) -> Sessions:
     now = datetime.now(UTC)
     listed = [
-        identity.SessionEntry(
+        SessionEntry(
             id=new_id(),
             device_name=device,
             place=place,
@@ -225,39 +262,39 @@ async def sessions(people: People, ctx: Context, asked: identity.ListSessions) -
         )
         for device, place, agent, hours in DEVICES
     ]
-    return identity.Sessions(sessions=listed)
+    return Sessions(sessions=listed)
 
 
-async def revoke(people: People, ctx: Context, asked: identity.RevokeSession) -> Done:
+async def revoke(people: People, ctx: Context, asked: RevokeSession) -> Done:
     people.revoked.append(asked.session_id)
     return Done()
 
 
-async def revoke_others(people: People, ctx: Context, asked: Any) -> identity.Revoked:
-    return identity.Revoked(revoked_count=2)
+async def revoke_others(people: People, ctx: Context, asked: Any) -> Revoked:
+    return Revoked(revoked_count=2)
 
 
-async def sign_out(people: People, ctx: Context, asked: identity.SignOut) -> Done:
+async def sign_out(people: People, ctx: Context, asked: SignOut) -> Done:
     people.world.sessions.pop((ctx.app_id, asked.token), None)
     people.revoked.append(asked.token)
     return Done()
 
 
-async def export(people: People, ctx: Context, asked: identity.ExportMe) -> identity.Export:
+async def export(people: People, ctx: Context, asked: ExportMe) -> Export:
     now = datetime.now(UTC)
-    user = identity.User(id=ctx.caller.id or new_id(), email=EMAIL, created_at=now, updated_at=now)
-    return identity.Export(user=user, sessions=[], devices=[], exported_at=now)
+    user = User(id=ctx.caller.id or new_id(), email=EMAIL, created_at=now, updated_at=now)
+    return Export(user=user, sessions=[], devices=[], exported_at=now)
 
 
-async def confirm_email(people: People, ctx: Context, asked: identity.ConfirmEmail) -> identity.Me:
+async def confirm_email(people: People, ctx: Context, asked: ConfirmEmail) -> Me:
     if (asked.flow, asked.code) != (people.flow, CODE):
-        raise identity.WrongCode
+        raise WrongCode
     return await me(people, ctx, asked)
 
 
-async def delete(people: People, ctx: Context, asked: identity.DeleteMe) -> Done:
+async def delete(people: People, ctx: Context, asked: DeleteMe) -> Done:
     if asked.password != PASSWORD:
-        raise identity.WrongCredentials
+        raise WrongCredentials
     return Done()
 
 
@@ -273,33 +310,33 @@ async def end_session(people: People, ctx: Context, asked: oidc.EndSession) -> o
 
 
 HANDLERS: dict[Any, Any] = {
-    identity.GetProtection: protection,
-    identity.StartEmailCode: flow,
-    identity.StartReset: flow,
-    identity.ChangeEmail: change_email,
-    identity.SignUp: sign_up,
-    identity.SignInWithPassword: by_password,
-    identity.SignInWithCode: by_code,
-    identity.SignInWithLink: by_link,
-    identity.AcceptInvitation: by_link,
-    identity.ClaimOwner: by_link,
-    identity.ResetPassword: reset,
-    identity.Reauthenticate: with_password,
-    identity.ChangePassword: with_password,
-    identity.GetOwnerLink: check_link,
-    identity.VerifyEmail: check_link,
-    identity.GetInvitation: offer,
+    GetProtection: protection,
+    StartEmailCode: flow,
+    StartReset: flow,
+    ChangeEmail: change_email,
+    SignUp: sign_up,
+    SignInWithPassword: by_password,
+    SignInWithCode: by_code,
+    SignInWithLink: by_link,
+    AcceptInvitation: by_link,
+    ClaimOwner: by_link,
+    ResetPassword: reset,
+    Reauthenticate: with_password,
+    ChangePassword: with_password,
+    GetOwnerLink: check_link,
+    VerifyEmail: check_link,
+    GetInvitation: offer,
     GetOrganizationOffer: org_offer,
     AcceptOrganizationInvitation: org_accept,
-    identity.GetMe: me,
-    identity.UpdateMe: me,
-    identity.ListSessions: sessions,
-    identity.RevokeSession: revoke,
-    identity.RevokeOtherSessions: revoke_others,
-    identity.SignOut: sign_out,
-    identity.ConfirmEmail: confirm_email,
-    identity.ExportMe: export,
-    identity.DeleteMe: delete,
+    GetMe: me,
+    UpdateMe: me,
+    ListSessions: sessions,
+    RevokeSession: revoke,
+    RevokeOtherSessions: revoke_others,
+    SignOut: sign_out,
+    ConfirmEmail: confirm_email,
+    ExportMe: export,
+    DeleteMe: delete,
     oidc.Authorize: authorization,
     oidc.ResumeAuthorization: authorization,
     oidc.EndSession: end_session,

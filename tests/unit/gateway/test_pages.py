@@ -11,7 +11,14 @@ import pytest
 from tests.unit.gateway.conftest import World
 from tests.unit.gateway.people import CODE, EMAIL, LINK, PASSWORD, People, person
 
-from common.contracts import identity, oidc
+from common.contracts import oidc
+from common.contracts.email_codes import SignInWithLink
+from common.contracts.invitations import AcceptInvitation
+from common.contracts.me import VerifyEmail
+from common.contracts.owner import ClaimOwner
+from common.contracts.passwords import ResetPassword, SignInWithPassword
+from common.contracts.protection import Protection
+from common.contracts.sessions import SignedInSession
 from common.contracts.tenancy import AppSettings, Branding, Tenant
 from gateway.edge import Edge
 
@@ -159,8 +166,7 @@ async def test_links_need_a_click(http: httpx.AsyncClient, people: People) -> No
 
     asked = {type(call) for call in people.world.bus.calls}
     assert asked.isdisjoint(
-        {identity.SignInWithLink, identity.VerifyEmail, identity.ResetPassword}
-        | {identity.AcceptInvitation, identity.ClaimOwner}
+        {SignInWithLink, VerifyEmail, ResetPassword} | {AcceptInvitation, ClaimOwner}
     )
 
 
@@ -364,7 +370,7 @@ async def test_captcha(http: httpx.AsyncClient, people: People, world: World, ap
     answers is passed on."""
     captcha = {"verify_url": "https://captcha.example/verify", "site_key": "k1"}
     settle(world, app, captcha=captcha)
-    people.protection = identity.Protection(
+    people.protection = Protection(
         captcha_site_key="k1", captcha_script_url="https://captcha.example/api.js"
     )
     page = await http.get("/signup")
@@ -386,7 +392,7 @@ async def test_proof_of_work(
 ) -> None:
     """The challenge stands in every form that asks for a mail; without an answer nothing is sent."""
     settle(world, app, proof_of_work_bits=8, auth_methods=["email_code"])
-    people.protection = identity.Protection(proof_challenge="1.abc.mac", proof_bits=8)
+    people.protection = Protection(proof_challenge="1.abc.mac", proof_bits=8)
 
     for path in ("/login", "/signup", "/reset"):
         assert 'data-proof="1.abc.mac" data-bits="8"' in (await http.get(path)).text
@@ -585,7 +591,7 @@ async def test_signing_in_again_ends_the_session_before(
     http.cookies.set("aero2_session", "t_before", domain="demo.localhost")
     again = people.begin
 
-    def as_the_same(*args: Any) -> identity.SignedInSession:
+    def as_the_same(*args: Any) -> SignedInSession:
         made = again(*args)
         session = made.session.model_copy(update={"user_id": before.user_id})
         return made.model_copy(update={"session": session})
@@ -806,7 +812,7 @@ async def test_an_error_is_a_page_for_people(http: httpx.AsyncClient, people: Pe
 async def test_a_service_away(http: httpx.AsyncClient, people: People, edge: Edge) -> None:
     """The form says so and keeps what was typed; a page says so and when to come back."""
     await post(http, "/login", email=EMAIL)
-    del people.world.bus.handlers[identity.SignInWithPassword]
+    del people.world.bus.handlers[SignInWithPassword]
     del people.world.bus.handlers[oidc.Authorize]
 
     form = await post(http, "/login/password", email=EMAIL, password=PASSWORD)

@@ -1,0 +1,98 @@
+"""What is known of a user, as he and as an administrator sees and changes it."""
+
+from __future__ import annotations
+
+from datetime import date, datetime
+
+from pydantic import Field, field_validator
+
+from common.contracts.base import Contract, Id
+from common.contracts.fields import Email, Locale, Metadata, Name, Url
+from common.problems import (
+    Invalid,
+)
+
+
+class Address(Contract):
+    """OpenID Connect Core 5.1.1."""
+
+    formatted: str | None = Field(default=None, max_length=500)
+    street_address: str | None = Field(default=None, max_length=300)
+    locality: str | None = Field(default=None, max_length=200)
+    region: str | None = Field(default=None, max_length=200)
+    postal_code: str | None = Field(default=None, max_length=40)
+    country: str | None = Field(default=None, max_length=100)
+
+
+class Profile(Contract):
+    """The standard claims of OpenID Connect Core 5.1 that a user may set himself."""
+
+    name: Name | None = None
+    given_name: Name | None = None
+    family_name: Name | None = None
+    middle_name: Name | None = None
+    nickname: Name | None = None
+    preferred_username: Name | None = None
+    profile: Url | None = None
+    picture: Url | None = None
+    website: Url | None = None
+    gender: str | None = Field(default=None, max_length=50)
+    birthdate: str | None = Field(
+        default=None, pattern=r"^(\d{4}|\d{4}-\d{2}-\d{2})$", description="YYYY-MM-DD or YYYY."
+    )
+    zoneinfo: str | None = Field(default=None, max_length=64, pattern=r"^[A-Za-z0-9_+/-]+$")
+    locale: Locale | None = None
+    phone_number: str | None = Field(default=None, max_length=32, pattern=r"^\+?[0-9 ()-]{3,31}$")
+    address: Address | None = None
+
+    @field_validator("birthdate")
+    @classmethod
+    def _calendar(cls, text: str | None) -> str | None:
+        if text and len(text) == 10:
+            year = text[:4] if text[:4] != "0000" else "2000"  # 0000: the year is not told
+            date.fromisoformat(year + text[4:])
+        return text
+
+
+class Me(Profile):
+    """A user as he sees himself."""
+
+    id: Id
+    email: str | None = None
+    email_verified: bool = False
+    phone_number_verified: bool = False
+    public_metadata: Metadata = {}
+    user_metadata: Metadata = {}
+    has_password: bool = False
+    created_at: datetime
+    updated_at: datetime
+
+
+class User(Me):
+    """A user as an administrator sees him."""
+
+    private_metadata: Metadata = {}
+    disabled: bool = False
+    last_sign_in_at: datetime | None = None
+
+
+class MetadataInvalid(Invalid):
+    """It does not follow the application's JSON schema, or is larger than 16 KiB."""
+
+    code, title = "metadata_invalid", "The metadata do not follow the application's schema."
+
+
+class MyChanges(Profile):
+    """Only what is given changes; null clears."""
+
+    user_metadata: Metadata | None = None
+
+
+class UserChanges(MyChanges):
+    """What an administrator may change."""
+
+    email: Email | None = None
+    email_verified: bool | None = None
+    phone_number_verified: bool | None = None
+    public_metadata: Metadata | None = None
+    private_metadata: Metadata | None = None

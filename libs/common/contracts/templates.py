@@ -1,0 +1,91 @@
+"""The texts of mails."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from pydantic import Field
+
+from common.contracts.base import Contract, Done, Request
+from common.contracts.fields import Email
+from common.problems import (
+    Invalid,
+    NotFound,
+)
+
+
+class Template(Contract):
+    """A mail of one kind in one language: Jinja2 in a sandbox, or the built-in text."""
+
+    kind: str
+    locale: Literal["en", "de"]
+    subject: str
+    text: str
+    html: str
+    custom: bool = False
+    variables: list[str] = []
+
+
+class Templates(Contract):
+    templates: list[Template]
+
+
+class TemplateInvalid(Invalid):
+    """It cannot be rendered. `errors` names the part."""
+
+    code, title = "template_invalid", "The template cannot be rendered."
+
+
+class TemplateNotFound(NotFound):
+    code, title = "template_not_found", "There is no such kind of mail."
+
+
+class TemplateText(Contract):
+    subject: str = Field(min_length=1, max_length=300)
+    text: str = Field(min_length=1, max_length=50_000)
+    html: str = Field(min_length=1, max_length=100_000)
+
+
+class ListTemplates(
+    Request[Templates], subject="identity.template.list", needs="apps:read", safe=True
+):
+    """Every kind of mail in every language."""
+
+
+class PutTemplate(Request[Template], subject="identity.template.put", needs="apps:write"):
+    """Replace the built-in text. Raises TemplateNotFound, TemplateInvalid."""
+
+    kind: str = Field(max_length=50)
+    locale: Literal["en", "de"]
+    template: TemplateText
+
+
+class ResetTemplate(Request[Template], subject="identity.template.reset", needs="apps:write"):
+    """Back to the built-in text. Raises TemplateNotFound."""
+
+    kind: str = Field(max_length=50)
+    locale: Literal["en", "de"]
+
+
+class RenderedMail(Contract):
+    subject: str
+    text: str
+    html: str
+
+
+class PreviewTemplate(
+    Request[RenderedMail], subject="identity.template.preview", needs="apps:read", safe=True
+):
+    """How a mail would look, with sample values. Raises TemplateInvalid."""
+
+    kind: str = Field(max_length=50)
+    locale: Literal["en", "de"] = "en"
+    template: TemplateText | None = None
+
+
+class SendTestMail(Request[Done], subject="identity.template.test", needs="apps:write"):
+    """Send the mail of this kind, with sample values. Raises TemplateNotFound, RateLimited."""
+
+    kind: str = Field(max_length=50)
+    locale: Literal["en", "de"] = "en"
+    to: Email

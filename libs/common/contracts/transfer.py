@@ -1,0 +1,73 @@
+"""Import and export of users."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Literal
+
+from pydantic import Field
+
+from common.contracts.base import Contract, Id, Page, Request
+from common.contracts.fields import Email, Metadata, Secret
+from common.contracts.profiles import Profile
+
+
+class TransferredUser(Profile):
+    """A user as a line of an import file, and of an export, which can be imported again.
+
+    `password_hash` is in any format of docs/users.md and replaced by ours at the next sign-in;
+    `password`, in the clear, is hashed on arrival, which takes its time.
+    """
+
+    id: Id | None = Field(default=None, description="To be kept; else a new one.")
+    email: Email | None = None
+    email_verified: bool = False
+    phone_number_verified: bool = False
+    disabled: bool = False
+    password_hash: str | None = Field(default=None, max_length=2000, repr=False)
+    password: Secret | None = Field(default=None, repr=False)
+    public_metadata: Metadata = {}
+    private_metadata: Metadata = {}
+    user_metadata: Metadata = {}
+    created_at: datetime | None = None
+
+
+class Arrival(Contract):
+    """What became of one line, in the order of the lines."""
+
+    status: Literal["created", "exists", "invalid"]
+    user_id: Id | None = None
+    errors: list[dict[str, str]] = []
+
+
+class Arrivals(Contract):
+    arrivals: list[Arrival]
+
+
+class ImportUsers(
+    Request[Arrivals], subject="identity.user.import", needs="users:write", within=30.0
+):
+    """Make many users at once. Who is there already (by address or id) is left as he is, so the same
+    file may be sent again. No mail goes out."""
+
+    users: list[TransferredUser] = Field(min_length=1, max_length=500)
+    dry_run: bool = False
+
+
+class TransferredUsers(Contract):
+    users: list[TransferredUser]
+    next: str | None = None
+
+
+class ExportUsers(
+    Page,
+    Request[TransferredUsers],
+    subject="identity.user.export",
+    needs="users:read",
+    within=10.0,
+    safe=True,
+):
+    """Users as an import takes them, the oldest first. Hashes of passwords only for callers with
+    all permissions. Raises Forbidden."""
+
+    password_hashes: bool = False

@@ -1,0 +1,42 @@
+"""The catalogue of audit events, by noun. Types are the seeds' names, then `<noun>_<past>`."""
+
+from typing import Final
+
+from common.events import (
+    api_keys,
+    applications,
+    audit,
+    clients,
+    consents,
+    domains,
+    invitations,
+    keys,
+    organizations,
+    passwords,
+    resources,
+    roles,
+    sessions,
+    templates,
+    tokens,
+    users,
+)
+
+NOUNS: Final = (
+    sessions,
+    users,
+    passwords,
+    invitations,
+    templates,
+    applications,
+    api_keys,
+    domains,
+    clients,
+    consents,
+    tokens,
+    keys,
+    resources,
+    roles,
+    organizations,
+    audit,
+)
+"""In the order in which docs/events.md tells them."""

@@ -1,0 +1,55 @@
+"""What every audit event has, and how it stands in the log.
+
+A payload is versioned: a field may be added within a version, anything else makes a new one.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any, ClassVar
+
+from pydantic import BaseModel, ConfigDict
+
+from common.contracts.base import Contract
+
+EVENTS: dict[str, type[Event]] = {}
+"""Every event by its type."""
+
+
+class Event(BaseModel):
+    """What happened, in its own words. The docstring of each class is its documentation."""
+
+    model_config = ConfigDict(frozen=True, extra="ignore")
+
+    type: ClassVar[str] = ""
+    version: ClassVar[int] = 1
+    activity: ClassVar[bool] = False
+    """Activity goes to the stream only, batched; records are written with the work itself."""
+
+    def __init_subclass__(cls, *, type: str = "", version: int = 1, activity: bool = False) -> None:
+        super().__init_subclass__()
+        if not type:
+            return
+        if type in EVENTS:
+            raise TypeError(f"event type {type!r} is already taken")
+        cls.type, cls.version, cls.activity = type, version, activity
+        EVENTS[type] = cls
+
+
+class AuditEvent(Contract):
+    """An event as it stands in the log and travels on the stream."""
+
+    id: str
+    app_id: str
+    event_type: str
+    version: int = 1
+    event_data: dict[str, Any]
+    user_id: str | None = None
+    actor_kind: str
+    actor_id: str | None = None
+    session_id: str | None = None
+    org_id: str | None = None
+    ip_address: str | None = None
+    user_agent: str | None = None
+    created_at: datetime
+    trace: str | None = None

@@ -1,0 +1,20 @@
+"""Consent."""
+
+from __future__ import annotations
+
+from common.events.base import Event
+
+
+class ConsentGranted(Event, type="consent_granted"):
+    """A user allowed a client these scopes."""
+
+    client_id: str
+    scopes: list[str]
+
+
+class GrantRevoked(Event, type="grant_revoked"):
+    """What users had allowed a client was withdrawn, and its tokens are dead."""
+
+    client_id: str
+    reason: str
+    count: int = 1
