@@ -53,9 +53,11 @@ class Links:
     tasks: list[asyncio.Task[None]] = field(default_factory=list)
     on_reconnect: list[Callable[[], None]] = field(default_factory=list)
 
-    def spawn(self, work: Coroutine[Any, Any, None], name: str) -> None:
+    def spawn(self, work: Coroutine[Any, Any, None], name: str) -> asyncio.Task[None]:
         """A task for the life of the process; if it dies, so does the process."""
-        self.tasks.append(asyncio.create_task(work, name=name))
+        task = asyncio.create_task(work, name=name)
+        self.tasks.append(task)
+        return task
 
 
 @dataclass
@@ -66,6 +68,15 @@ class Stores:
     platform: Database
     sealer: Sealer
     relay: Relay
+
+
+@dataclass
+class Serving:
+    """A process at work, and how it takes no more and finishes what it has begun."""
+
+    links: Links
+    drain: Callable[[], Awaitable[None]]
+    deps: Any = None
 
 
 async def connect(settings: Settings, name: str) -> Links:
@@ -145,7 +156,7 @@ def run(name: str, settings: type[S], start: Start[S]) -> None:
         explain(name, error)
         raise SystemExit(1) from None
     logs.configure(name, read.log_level)
-    uvloop.run(_live(name, read, start))
+    uvloop.run(live(_serve(name, read, start)))
 
 
 def explain(name: str, error: ValidationError) -> None:
@@ -155,7 +166,7 @@ def explain(name: str, error: ValidationError) -> None:
         print(f"{name}: {variable}: {problem['msg']}", file=sys.stderr)  # noqa: T201
 
 
-async def stop_signal(loop: asyncio.AbstractEventLoop) -> None:
+async def _stop_signal(loop: asyncio.AbstractEventLoop) -> None:
     """Returns once the process is told to stop."""
     stop = asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
@@ -163,23 +174,25 @@ async def stop_signal(loop: asyncio.AbstractEventLoop) -> None:
     await stop.wait()
 
 
-async def _live(name: str, settings: S, start: Start[S]) -> None:
-    stopping = asyncio.create_task(stop_signal(asyncio.get_running_loop()))
-    starting = asyncio.create_task(_serve(name, settings, start))
+async def live(start: Coroutine[Any, Any, Serving]) -> None:
+    """The life of a process: until SIGTERM, SIGINT or the death of one of its tasks. A second
+    signal changes nothing, for draining has limits of its own. Exits 1 where a task died."""
+    stopping = asyncio.create_task(_stop_signal(asyncio.get_running_loop()))
+    starting = asyncio.create_task(start)
     await asyncio.wait({starting, stopping}, return_when=asyncio.FIRST_COMPLETED)
     if not starting.done():
         starting.cancel()
         return
-    server, links, deps = starting.result()
-    dead = await wait_for_end(stopping, links)
-    await server.drain()
-    await end(links, deps)
+    serving = starting.result()
+    dead = await _wait_for_end(stopping, serving.links)
+    await serving.drain()
+    await _end(serving.links, serving.deps)
     if dead is not None:
         log.error("task died", task=dead.get_name(), error=repr(dead.exception()))
         raise SystemExit(1)
 
 
-async def _serve(name: str, settings: S, start: Start[S]) -> tuple[Server, Links, Any]:
+async def _serve(name: str, settings: S, start: Start[S]) -> Serving:
     links = await patiently(lambda: connect(settings, name), "nats")
     deps, handlers = await patiently(lambda: start(settings, links), "start")
     server = await Server.start(
@@ -193,7 +206,7 @@ async def _serve(name: str, settings: S, start: Start[S]) -> tuple[Server, Links
     if settings.heartbeat:
         links.spawn(beat(Path(settings.heartbeat), links, deps), "heartbeat")
     log.info("ready", contracts=len(handlers))
-    return server, links, deps
+    return Serving(links, server.drain, deps)
 
 
 T = TypeVar("T")
@@ -211,14 +224,14 @@ async def patiently(attempt: Callable[[], Awaitable[T]], what: str) -> T:
         pause = min(pause * 1.5, 3.0)
 
 
-async def wait_for_end(stopping: asyncio.Task[Any], links: Links) -> asyncio.Task[None] | None:
+async def _wait_for_end(stopping: asyncio.Task[Any], links: Links) -> asyncio.Task[None] | None:
     """Until we are told to stop, or a task that should live for ever has died: that task."""
     done, _ = await asyncio.wait({stopping, *links.tasks}, return_when=asyncio.FIRST_COMPLETED)
     dead = done - {stopping}
     return next(iter(dead), None)
 
 
-async def end(links: Links, deps: Any) -> None:
+async def _end(links: Links, deps: Any) -> None:
     """Close everything, in the order that loses nothing."""
     for task in links.tasks:
         task.cancel()

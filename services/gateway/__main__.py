@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import socket
 import sys
+from collections.abc import Generator
 from pathlib import Path
 
 import uvicorn
@@ -12,7 +14,7 @@ import uvloop
 from pydantic import ValidationError
 
 from common import logs
-from common.service import Links, beat, connect, end, explain, patiently, stop_signal, wait_for_end
+from common.service import Serving, beat, connect, explain, live, patiently
 from gateway.app import build
 from gateway.settings import GatewaySettings
 from gateway.state import Gateway
@@ -21,10 +23,13 @@ log = logs.get(__name__)
 
 
 class Server(uvicorn.Server):
-    """uvicorn without handlers of its own for signals: the process's life is ours."""
+    """uvicorn without handlers of its own for signals: the process's life is `live`."""
 
-    def install_signal_handlers(self) -> None:
-        """Left to `run`."""
+    @contextlib.contextmanager
+    def capture_signals(self) -> Generator[None, None, None]:
+        """uvicorn's own would put the default back before the bus is closed: a second SIGTERM
+        would then kill."""
+        yield
 
 
 def main() -> None:
@@ -36,7 +41,7 @@ def main() -> None:
         raise SystemExit(1) from None
     logs.configure("gateway", settings.log_level)
     listening = bind(settings)
-    uvloop.run(run(settings, listening))
+    uvloop.run(live(serve(settings, listening)))
 
 
 def bind(settings: GatewaySettings) -> socket.socket:
@@ -55,8 +60,7 @@ def bind(settings: GatewaySettings) -> socket.socket:
     return listening
 
 
-async def run(settings: GatewaySettings, listening: socket.socket) -> None:
-    """Serve until SIGTERM or SIGINT; then finish what was begun."""
+async def serve(settings: GatewaySettings, listening: socket.socket) -> Serving:
     links = await patiently(lambda: connect(settings, "gateway"), "nats")
     gateway = Gateway(settings, links.bus, links)
     links.changes.listeners.append(gateway.heard)
@@ -78,18 +82,14 @@ async def run(settings: GatewaySettings, listening: socket.socket) -> None:
             backlog=1024,
         )
     )
-    await _serve(server, listening, links, gateway)
+    task = links.spawn(server.serve(sockets=[listening]), "http")
 
+    async def drain() -> None:
+        server.should_exit = True
+        await asyncio.wait({task})
 
-async def _serve(server: Server, listening: socket.socket, links: Links, gateway: Gateway) -> None:
-    loop = asyncio.get_running_loop()
-    serving = asyncio.create_task(server.serve(sockets=[listening]))
-    stopping = asyncio.create_task(stop_signal(loop))
-    log.info("ready", host=gateway.settings.host, port=gateway.settings.port)
-    await wait_for_end(stopping, links)
-    server.should_exit = True
-    await serving
-    await end(links, None)
+    log.info("ready", host=settings.host, port=settings.port)
+    return Serving(links, drain)
 
 
 if __name__ == "__main__":

@@ -1,0 +1,117 @@
+"""`python -m gateway` told to stop: it finishes what was begun, and only then goes."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+from nats.aio.client import Client
+from tests.nats_server import NatsServer, free_port, start, until
+
+from common.bus import Server, settled
+from common.context import Context
+from common.contracts.tenancy import ResolveHost, Tenant, UnknownHost
+
+ROOT = Path(__file__).parents[2]
+KEY = "k1:q83vEjRWeJCrze8SNFZ4kKvN7xI0VniQq83vEjRWeJA="
+
+
+@pytest.fixture
+def own(tmp_path: Path) -> Iterator[NatsServer]:
+    """A nats-server that a test may hold still."""
+    running = start(tmp_path / "nats")
+    yield running
+    running.stop(signal.SIGKILL)
+
+
+@contextmanager
+def gateway(nats_url: str, port: int) -> Iterator[subprocess.Popen[bytes]]:
+    environment = {
+        "PATH": os.environ["PATH"],
+        "PYTHONPATH": os.pathsep.join(str(ROOT / folder) for folder in ("services", "libs")),
+        "AERO2_NATS_URL": nats_url,
+        "AERO2_MASTER_KEY": KEY,
+        "AERO2_PORT": str(port),
+    }
+    process = subprocess.Popen(
+        [sys.executable, "-m", "gateway"], env=environment, stdout=subprocess.PIPE
+    )
+    try:
+        yield process
+    finally:
+        process.kill()
+        process.communicate()
+
+
+async def listens(port: int) -> bool:
+    try:
+        _, writer = await asyncio.open_connection("127.0.0.1", port)
+    except OSError:
+        return False
+    writer.close()
+    return True
+
+
+async def ended(process: subprocess.Popen[bytes], within: float = 10) -> int:
+    return await asyncio.to_thread(process.wait, within)
+
+
+async def test_a_request_is_finished_and_further_signals_change_nothing(own: NatsServer) -> None:
+    """SIGTERM during a slow request: its answer arrives whole, nobody else is let in, and the
+    process ends with 0, however often it is told."""
+    asked, answered, port = asyncio.Event(), asyncio.Event(), free_port()
+
+    async def slow(_: Any, ctx: Context, of: ResolveHost) -> Tenant:
+        asked.set()
+        await answered.wait()
+        raise UnknownHost("nobody lives here")
+
+    nc: Client = await own.connect()
+    serving = await Server.start(nc, "tenancy", "0.1.0", None)
+    await serving.add(ResolveHost, slow)
+    await settled(nc)
+    with gateway(own.url, port) as process:
+        await until(lambda: listens(port), within=20)
+        async with httpx.AsyncClient(base_url=f"http://127.0.0.1:{port}") as browser:
+            begun = asyncio.create_task(browser.get("/", headers={"Host": "slow.localhost"}))
+            await asyncio.wait_for(asked.wait(), 5)
+            process.send_signal(signal.SIGTERM)
+            await until(lambda: _not(listens(port)))
+            process.send_signal(signal.SIGTERM)
+            answered.set()
+            answer = await begun
+        # The bus hangs, so that letting go of it takes its second: time to be told once more.
+        assert own.process is not None
+        own.process.send_signal(signal.SIGSTOP)
+        until_then = time.monotonic() + 0.8
+        while time.monotonic() < until_then:
+            process.send_signal(signal.SIGTERM)
+            await asyncio.sleep(0.02)
+        code = await ended(process)
+
+    assert (answer.status_code, answer.json()["detail"]) == (404, "nobody lives here")
+    assert code == 0
+
+
+async def _not(question: Any) -> bool:
+    return not await question
+
+
+async def test_told_to_stop_while_it_waits_for_the_bus() -> None:
+    """A gateway that has not found its NATS yet ends with 0 as well."""
+    with gateway(f"nats://127.0.0.1:{free_port()}", free_port()) as process:
+        assert process.stdout is not None
+        first = await asyncio.to_thread(process.stdout.readline)
+        process.send_signal(signal.SIGTERM)
+
+        assert (await ended(process), b"nats.error" in first) == (0, True)
