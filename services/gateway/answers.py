@@ -12,9 +12,18 @@ from common.problems import Problem, RateLimited, Unavailable
 
 Headers = list[tuple[bytes, bytes]]
 
+
+class MethodNotAllowed(Problem):
+    """RFC 9110 section 15.5.6: the answer names the methods that there are."""
+
+    status, code, title = 405, "method_not_allowed", "This path does not answer to this method."
+
+
 JSON: Final = (b"content-type", b"application/json")
 PROBLEM: Final = (b"content-type", b"application/problem+json")
 NO_STORE: Final = (b"cache-control", b"no-store")
+IN_HEADERS: Final = ("retry_after", "allow")
+"""What a problem knows and its document does not repeat."""
 
 
 @dataclass(slots=True)
@@ -44,9 +53,11 @@ def problem(error: Problem, trace: str) -> Answer:
         "code": error.code,
         "detail": error.detail,
         "instance": f"urn:trace:{trace[3:35]}",
-        **{name: value for name, value in error.extra.items() if name != "retry_after"},
+        **{name: value for name, value in error.extra.items() if name not in IN_HEADERS},
     }
     headers = [PROBLEM, NO_STORE, *_retry(error)]
+    if isinstance(error, MethodNotAllowed):
+        headers.append((b"allow", str(error.extra.get("allow", "")).encode()))
     if error.status == 401:
         headers.append((b"www-authenticate", b'Bearer realm="api"'))
     return Answer(error.status, orjson.dumps(body, default=str), headers)

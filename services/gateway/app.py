@@ -12,6 +12,7 @@ from starlette.responses import Response
 
 from common.problems import Invalid, NotFound, Problem, field_errors
 from gateway import answers, pages, routes
+from gateway.answers import MethodNotAllowed
 from gateway.edge import Asgi, Edge
 from gateway.openapi import describe
 from gateway.state import Gateway
@@ -125,11 +126,7 @@ async def _http(request: Request, error: Exception) -> Response:
     if error.status_code == 404:
         return await _problem(request, NotFound())
     if error.status_code == 405:
-        return await _problem(request, MethodNotAllowed())
+        return await _problem(
+            request, MethodNotAllowed(allow=(error.headers or {}).get("Allow", ""))
+        )
     return await _problem(request, Invalid(str(error.detail)))
-
-
-class MethodNotAllowed(Problem):
-    """RFC 9110 section 15.5.6."""
-
-    status, code, title = 405, "method_not_allowed", "This path does not answer to this method."

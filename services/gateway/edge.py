@@ -17,7 +17,7 @@ from common import logs, metrics
 from common.contracts.tenancy import Tenant
 from common.problems import BadRequest, NotFound, Problem, TooLarge
 from gateway import answers, cors
-from gateway.answers import Answer, Headers
+from gateway.answers import Answer, Headers, MethodNotAllowed
 from gateway.callers import named_by_key
 from gateway.proxies import client_ip, within
 from gateway.state import Gateway
@@ -62,6 +62,8 @@ class Edge:
     stop: Callable[[], Awaitable[None]]
     common_headers: Headers = field(init=False)
     _known: frozenset[str] = frozenset()
+    _methods: dict[str, str] = field(default_factory=dict)
+    """By path of a hot endpoint: those it answers to."""
     _timers: dict[tuple[str, int], Histogram] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
@@ -113,6 +115,8 @@ class Edge:
                 refuse = found.refuse
                 visit.receive = Bounded(receive, self._limit(visit))
                 await sent.answer(await found.handler(visit))
+            elif visit.path in self._methods:
+                raise MethodNotAllowed(allow=self._methods[visit.path])
             else:
                 scope["visit"] = visit
                 visit.receive = Bounded(receive, self._limit(visit))
@@ -215,6 +219,9 @@ class Edge:
     def know(self, paths: frozenset[str]) -> None:
         """The paths that may label a metric: never what a stranger typed."""
         self._known = paths | {path for _, path in (*self.hot, *self.internal)}
+        for method, path in sorted(self.hot):
+            known = self._methods.get(path)
+            self._methods[path] = method if known is None else f"{known}, {method}"
 
 
 @dataclass

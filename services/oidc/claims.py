@@ -88,7 +88,7 @@ def of_names(profile: Profile, names: Iterable[str]) -> dict[str, Any]:
                 found[name] = profile.phone_number_verified
         elif name in STANDARD:
             value = getattr(profile, name)
-            if value not in (None, ""):
+            if value not in (None, "", {}):
                 found[name] = value
     return found
 

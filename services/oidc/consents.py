@@ -20,7 +20,7 @@ from common.problems import Forbidden
 from oidc.clients import find
 from oidc.deps import Deps
 from oidc.moments import moment
-from oidc.queries import consents, families
+from oidc.queries import codes, consents, families
 from oidc.queries.consents import GrantRow
 
 
@@ -67,11 +67,13 @@ async def _revoke(
     deps: Deps, ctx: Context, client_id: str, user_id: str | None, reason: str
 ) -> RevokedGrants:
     """The consent and every token made under it. Whoever has tokens without a consent (a
-    first-party client's users) loses them as well."""
+    first-party client's users) loses them as well. Codes first: an exchange that was faster has
+    begun its family by then, and that ends with the others."""
     async with deps.db.transaction(ctx) as tx:
         consented = await consents.delete(
             tx, app_id=ctx.app_id, client_id=client_id, user_id=user_id
         )
+        await codes.spend(tx, app_id=ctx.app_id, client_id=client_id, user_id=user_id)
         ended = await families.end_of_client(
             tx, app_id=ctx.app_id, client_id=client_id, user_id=user_id, reason=reason
         )

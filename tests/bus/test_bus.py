@@ -274,6 +274,7 @@ POISON: dict[str, tuple[bytes, str | None, type[Problem]]] = {
     "a field of the wrong type": (b'{"count":"' + SECRET.encode() + b'"}', "good", Invalid),
     "a field that is too long": (b'{"name":"' + SECRET.encode() * 9 + b'"}', "good", Invalid),
     "a NUL character": (b'{"name":"a\\u0000b"}', "good", Invalid),
+    "a NUL character after a backslash": (b'{"name":"a\\\\\\u0000b"}', "good", Invalid),
     "a NUL byte": (b'{"name":"a\0b"}', "good", Invalid),
     "almost a megabyte": (b'{"name":"' + b"x" * 1_000_000 + b'"}', "good", Invalid),
     "ten thousand brackets": (b"[" * 10_000, "good", Invalid),
@@ -302,6 +303,19 @@ async def test_poison_is_answered_and_forgotten(
     assert begun == []
     assert SECRET not in "".join(capfd.readouterr())
     assert (await bus.call(context(APP), Write())).text == "still here"
+
+
+async def test_a_text_that_only_looks_like_a_nul_is_a_text(
+    near: Client, bus: NatsBus, serve: Serve
+) -> None:
+    """A backslash, u and four noughts, as a `state` or a password may hold them."""
+
+    async def write(_: Any, ctx: Context, asked: Write) -> Answer:
+        return Answer(text=asked.name)
+
+    await serve({Write: write})
+
+    assert (await bus.call(context(APP), Write(name="a\\u0000"))).text == "a\\u0000"
 
 
 async def test_a_message_without_reply_subject_is_no_harm(

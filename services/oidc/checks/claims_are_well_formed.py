@@ -12,6 +12,8 @@ from oidc.deps import Deps
 from oidc.request import Asked
 
 MAX_LENGTH: Final = 8_000
+NUL: Final = "\\u0000"
+"""A character that no text of ours holds, as JSON writes it."""
 
 
 async def claims_are_well_formed(_: Deps, ctx: Context, asked: Asked) -> None:
@@ -19,7 +21,7 @@ async def claims_are_well_formed(_: Deps, ctx: Context, asked: Asked) -> None:
     if text is None:
         return
     try:
-        parsed = orjson.loads(text) if len(text) <= MAX_LENGTH else None
+        parsed = orjson.loads(text) if len(text) <= MAX_LENGTH and NUL not in text else None
     except ValueError:
         parsed = None
     if not isinstance(parsed, dict):

@@ -7,7 +7,7 @@ from datetime import datetime
 from typing import Any
 
 from common.audit import Entry
-from common.db import Db, maybe, one
+from common.db import Db, maybe, one, run
 
 
 @dataclass(frozen=True, slots=True)
@@ -285,4 +285,19 @@ async def used(db: Db, *, app_id: str, code_hashes: list[str], client_id: str) -
         app_id,
         code_hashes,
         client_id,
+    )
+
+
+async def spend(db: Db, *, app_id: str, client_id: str, user_id: str | None) -> int:
+    """Codes that nobody redeemed yet are good for nothing any more: one user's, or everybody's."""
+    return await run(
+        db,
+        """
+        UPDATE authorization_codes SET used_at = now()
+        WHERE app_id = $1 AND client_id = $2 AND ($3::uuid IS NULL OR user_id = $3)
+          AND used_at IS NULL
+        """,
+        app_id,
+        client_id,
+        user_id,
     )

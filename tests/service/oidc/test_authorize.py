@@ -7,7 +7,8 @@ from urllib.parse import urlsplit
 import pytest
 from tests.service.oidc.conftest import CALLBACK, ORIGIN, Person, World, fields
 
-from common.contracts.clients import RevokeClientGrants
+from common.context import Caller
+from common.contracts.clients import RevokeClientGrants, RevokeMyGrant
 from common.contracts.oidc import InvalidGrant
 from common.contracts.rbac import Rights
 
@@ -83,6 +84,8 @@ async def test_a_web_client_has_no_choice_of_port(shared: World) -> None:
         ({"request_uri": "https://rp.example.com/r"}, "request_uri_not_supported"),
         ({"claims": "[1]"}, "invalid_request"),
         ({"claims": '{"id_token": 5}'}, "invalid_request"),
+        ({"claims": '{"id_token": {"name": {"value": "\\u0000"}}}'}, "invalid_request"),
+        ({"claims": '{"userinfo": {"\\ud800": null}}'}, "invalid_request"),
         ({"id_token_hint": "e30.e30.e30"}, "invalid_request"),
         ({"response_mode": "web_message"}, "invalid_request"),
     ],
@@ -285,6 +288,25 @@ async def test_withdrawn_consent_ends_the_tokens(shared: World) -> None:
     with pytest.raises(InvalidGrant):
         await shared.refresh(client, tokens.refresh_token)
     assert (await shared.authorize(client, ann)).kind == "consent"
+
+
+@pytest.mark.parametrize("by", ["administrator", "user"])
+async def test_a_code_dies_with_the_consent_it_was_made_under(shared: World, by: str) -> None:
+    """Withdrawn between the code and its exchange: no tokens come of it."""
+    client, ann = await shared.client(first_party=False), await shared.person()
+    asked = await shared.authorize(client, ann)
+    code = fields(await shared.resume(asked.request, ann, consent="allow"))["code"]
+    other = await shared.client()
+    kept = await shared.code(other, ann)
+    if by == "user":
+        caller = Caller("user", ann.user_id)
+        await shared.call(RevokeMyGrant(client_id=client.client_id), caller)
+    else:
+        await shared.admin(RevokeClientGrants(client=client.client_id, user_id=None))
+
+    with pytest.raises(InvalidGrant):
+        await shared.redeem(client, code)
+    assert await shared.redeem(other, kept)
 
 
 async def test_no_code_for_a_session_that_just_ended(shared: World) -> None:

@@ -68,6 +68,27 @@ async def test_errors_are_problem_documents(
     assert "secret" not in answer.text
 
 
+@pytest.mark.parametrize(
+    ("method", "path", "allowed"),
+    [
+        ("GET", "/oauth2/token", {"POST"}),
+        ("PUT", "/oauth2/userinfo", {"GET", "POST"}),
+        ("POST", "/.well-known/openid-configuration", {"GET", "HEAD"}),
+        ("OPTIONS", "/oauth2/revoke", {"POST"}),
+        ("DELETE", "/oauth2/authorize", {"GET", "HEAD", "POST"}),
+        ("DELETE", "/api/wish", {"POST"}),
+    ],
+)
+async def test_another_method_is_405_and_told_which_there_are(
+    http: httpx.AsyncClient, method: str, path: str, allowed: set[str]
+) -> None:
+    """RFC 9110 section 15.5.6, on the endpoints that the edge answers itself as well."""
+    answer = await http.request(method, path)
+
+    assert (answer.status_code, answer.json()["code"]) == (405, "method_not_allowed")
+    assert set(answer.headers["allow"].split(", ")) == allowed
+
+
 async def test_unavailable_says_when_to_come_back(http: httpx.AsyncClient) -> None:
     """503 carries Retry-After in seconds."""
     answer = await http.get("/api/boom/away")

@@ -38,6 +38,9 @@ def test_what_the_user_has_not_told_is_left_out() -> None:
         "email": "a@b.test",
         "email_verified": False,
     }
+    assert claims.of_scopes(profile(address={}, phone_number=""), ["address", "phone"]) == {
+        "phone_number_verified": False
+    }
 
 
 def test_updated_at_is_a_number() -> None:
