@@ -10,7 +10,7 @@ import dataclasses
 from dataclasses import dataclass, field
 from datetime import datetime
 
-from common import audit, crypto, logs, mail
+from common import acr, audit, crypto, logs, mail
 from common.context import Context
 from common.contracts.organizations import EnsurePersonalTeam, JoinByDomain
 from common.contracts.rbac import AssignDefaultRole
@@ -45,7 +45,8 @@ class Proof:
     previous: str | None = None
     new_user: bool = False
     auth_time: datetime | None = None
-    """Of the session that is replaced, where nothing was proven anew."""
+    acr: str | None = None
+    """Both of the session that is replaced, where nothing was proven anew."""
 
 
 @dataclass(frozen=True)
@@ -69,6 +70,7 @@ async def begin(
         await audit.record(tx, ctx, UserVerified(user_id=account.id), user_id=account.id)
     token, id, name = crypto.token(), new_id(), device_name(ctx.agent)
     settings = tenant.settings
+    earned = proof.acr or acr.earned(proof.amr, by_mail=proof.email is not None)
     began = await sessions.insert(
         tx,
         app_id=ctx.app_id,
@@ -76,6 +78,7 @@ async def begin(
         user_id=account.id,
         token_hash=deps.keys.hash("session", token),
         idp_name=proof.idp_name,
+        acr=earned,
         amr=proof.amr,
         remembered=proof.remember,
         previous_id=proof.previous,
@@ -110,6 +113,7 @@ async def begin(
         picture=account.picture,
         locale=account.locale,
         auth_time=began.auth_time,
+        acr=earned,
         amr=proof.amr,
         active_org_id=began.active_org_id,
         created_at=began.created_at,
@@ -141,6 +145,7 @@ async def replace(
     proof = Proof(
         method="replaced",
         amr=kept.amr,
+        acr=kept.acr,
         idp_name=kept.idp_name,
         remember=kept.remembered,
         previous=session_id,

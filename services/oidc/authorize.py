@@ -25,6 +25,8 @@ from common.ids import new_id
 from oidc import interaction, responses
 from oidc.checks.claims_are_well_formed import claims_are_well_formed
 from oidc.checks.client_is_known import client_is_known
+from oidc.checks.context_is_met import context_is_met
+from oidc.checks.contexts_are_possible import contexts_are_possible
 from oidc.checks.hint_is_ours import hint_is_ours
 from oidc.checks.no_request_object import no_request_object
 from oidc.checks.parameters_are_single import parameters_are_single
@@ -63,6 +65,7 @@ PROTOCOL: Final[tuple[Step, ...]] = (
     resources_are_known,
     prompts_are_consistent,
     claims_are_well_formed,
+    contexts_are_possible,
     hint_is_ours,
 )
 """Errors go to the client."""
@@ -72,6 +75,7 @@ PERSON: Final[tuple[Step, ...]] = (
     account_is_selected,
     user_is_fresh,
     user_is_the_hinted_one,
+    context_is_met,
     user_has_consented,
 )
 """May ask the person to do something first."""
@@ -129,7 +133,7 @@ async def issue(deps: Deps, ctx: Context, asked: Asked) -> Authorization:
         nonce=given.get("nonce"),
         code_challenge=given.get("code_challenge"),
         auth_time=session.auth_time,
-        acr=session.acr,
+        acr=asked.acr,
         amr=session.amr,
         org_id=session.org_id,
         family_id=new_id(),

@@ -1,6 +1,6 @@
 """The provider's metadata: OpenID Connect Discovery 1.0 section 3, RFC 8414 section 2.
 
-Every value is true of this very application: the scopes are its own.
+Every value is true of this very application: scopes and ways of signing in are its own.
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ from typing import Final
 
 from common.context import Context
 from common.contracts.oidc import Configuration, GetConfiguration
-from oidc import jose, scopes
+from oidc import contexts, jose, scopes
 from oidc.checks.prompts_are_consistent import PROMPTS
 from oidc.checks.response_mode_is_known import MODES
 from oidc.claims import STANDARD
@@ -30,6 +30,7 @@ AUTH_ALGS: Final = [*SIGNING, "HS256"]
 async def get(deps: Deps, ctx: Context, _: GetConfiguration) -> Configuration:
     known = await scopes.catalogue(deps, ctx)
     origin = ctx.origin
+    methods = (await deps.tenants.get(ctx)).settings.auth_methods
     confidential = [method for method in AUTH_METHODS if method != "none"]
     return Configuration(
         issuer=origin,
@@ -44,6 +45,7 @@ async def get(deps: Deps, ctx: Context, _: GetConfiguration) -> Configuration:
         response_types_supported=["code"],
         response_modes_supported=list(MODES),
         grant_types_supported=list(GRANTS),
+        acr_values_supported=contexts.offered(methods),
         subject_types_supported=["public", "pairwise"],
         id_token_signing_alg_values_supported=SIGNING,
         userinfo_signing_alg_values_supported=SIGNING,

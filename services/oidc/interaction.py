@@ -7,6 +7,8 @@ from typing import Final, Literal
 from common.context import Context
 from common.contracts.oidc import Authorization
 from common.crypto import token
+from oidc import contexts
+from oidc.contexts import Way
 from oidc.deps import Deps
 from oidc.queries import authorization_requests
 from oidc.request import Asked
@@ -19,7 +21,8 @@ async def sign_in(deps: Deps, ctx: Context, asked: Asked, *, afresh: bool = Fals
     """`afresh`: from now on only a new sign-in counts."""
     afresh = afresh or (asked.pending is None and "login" in asked.prompts)
     name = await _wait(deps, ctx, asked, "signed_in", afresh=afresh)
-    return _shown(asked, "sign_in", name, reauthenticate=asked.session is not None)
+    way = await contexts.way(deps, ctx, asked)
+    return _shown(asked, "sign_in", name, reauthenticate=asked.session is not None, way=way)
 
 
 async def select_account(deps: Deps, ctx: Context, asked: Asked) -> Authorization:
@@ -70,6 +73,7 @@ def _shown(
     name: str,
     *,
     reauthenticate: bool = False,
+    way: Way | None = None,
 ) -> Authorization:
     client = asked.client
     return Authorization(
@@ -85,4 +89,5 @@ def _shown(
         login_hint=asked.given.get("login_hint"),
         ui_locales=asked.given.get("ui_locales"),
         reauthenticate=reauthenticate,
+        way=way,
     )

@@ -13,7 +13,8 @@ from oidc.queries.clients import Registered
 
 @dataclass(slots=True)
 class Asked:
-    """`pending` is set when a request is taken up again after an interaction."""
+    """`pending` is set when a request is taken up again after an interaction. `contexts` are the
+    wanted classes of sign-in, `acr` is the one that the tokens will tell of."""
 
     params: Params
     given: Given
@@ -32,6 +33,9 @@ class Asked:
     max_age: int | None = None
     claims: dict[str, Any] | None = None
     hinted_sub: str | None = None
+    contexts: list[str] = field(default_factory=list)
+    context_essential: bool = False
+    acr: str | None = None
     _client: Registered | None = None
 
     @classmethod

@@ -3,10 +3,15 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import time
+from urllib.parse import urlencode
 
 import pytest
 from tests.conformance.conftest import ALIAS, CALLBACK, PROFILE, SCOPES, Suite, challenge
+
+from common.acr import MAIL
+from common.acr import PASSWORD as PASSWORD_CLASS
 
 
 async def test_oidcc_server(suite: Suite) -> None:
@@ -183,8 +188,44 @@ async def test_oidcc_id_token_hint(suite: Suite) -> None:
 
 
 async def test_oidcc_ensure_request_with_acr_values_succeeds(suite: Suite) -> None:
-    """Voluntary, so it never fails."""
-    assert await suite.tokens(acr_values="1 2")
+    """Those that the provider lists, else "1 2": one of the wanted comes back. What nobody can give
+    fails nothing either."""
+    listed = suite.provider["acr_values_supported"]
+    for wanted in (" ".join(listed), " ".join(listed[:2]), listed[0]):
+        assert (await suite.tokens(acr_values=wanted))["claims"]["acr"] in wanted.split()
+
+    assert (await suite.tokens(acr_values="1 2"))["claims"]["acr"] in listed
+
+
+async def test_another_class_of_sign_in_is_asked_for(fresh: Suite) -> None:
+    """T20, RFC 9470: the client comes with acr_values, the person is led to the way that earns it,
+    by mail and back by password, and the token tells. The sign-in before does not count for it."""
+    first = await fresh.tokens()
+    assert first["claims"]["acr"] == PASSWORD_CLASS
+
+    given = fresh.request(acr_values=MAIL)
+    address = f"{fresh.provider['authorization_endpoint']}?{urlencode(given)}"
+    page = await fresh.browser.get(address)
+    page = await fresh.browser.submit(page, page.form("email"), email=fresh.email)
+    assert "/login/code" in page.url
+    code = await fresh.system.mailed_code(fresh.email)
+    page = await fresh.browser.submit(page, page.form("code"), code=code)
+    result = await fresh.finished(page, given["state"])
+    tokens = (await fresh.redeem(result.code)).json()
+    claims = await fresh.verified(tokens["id_token"])
+    assert (claims["acr"], claims["amr"]) == (MAIL, ["otp"])
+    assert claims["auth_time"] >= first["claims"]["auth_time"]
+    assert (await fresh.tokens(prompt="none"))["claims"]["acr"] == MAIL
+
+    wanted = json.dumps({"id_token": {"acr": {"essential": True, "values": [PASSWORD_CLASS]}}})
+    silent = await fresh.authorize(prompt="none", claims=wanted)
+    assert silent.fields["error"] == "unmet_authentication_requirements"
+    back = await fresh.tokens(claims=wanted)
+    assert (back["signed_in"], back["claims"]["acr"]) == (1, PASSWORD_CLASS)
+
+    wanted = json.dumps({"id_token": {"acr": {"essential": True, "values": ["phr"]}}})
+    never = await fresh.authorize(claims=wanted)
+    assert never.fields["error"] == "unmet_authentication_requirements"
 
 
 async def test_oidcc_claims_essential(suite: Suite) -> None:

@@ -73,6 +73,13 @@ class AccountSelectionRequired(OAuthError):
     code, title = "account_selection_required", "The person has to choose an account."
 
 
+class UnmetAuthenticationRequirements(OAuthError):
+    """OpenID Connect Core Error Code unmet_authentication_requirements 1.0."""
+
+    code = "unmet_authentication_requirements"
+    title = "The person cannot be signed in the way this is asked for."
+
+
 class AccessDenied(OAuthError):
     """RFC 6749 section 4.1.2.1."""
 
@@ -155,6 +162,9 @@ class Authorization(Contract):
     login_hint: str | None = None
     ui_locales: str | None = None
     reauthenticate: bool = Field(default=False, description="Signing in again is asked for.")
+    way: Literal["password", "mail"] | None = Field(
+        default=None, description="How to sign in, for the `acr` that the client wants."
+    )
     error: str | None = None
     error_description: str | None = None
 

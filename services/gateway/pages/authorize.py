@@ -99,6 +99,7 @@ def follow(visit: Visit, signed: Signed | None, what: Authorization) -> Response
             request=what.request,
             email=what.login_hint,
             again="1" if what.reauthenticate else None,
+            way=what.way,
         )
     )
 

@@ -33,8 +33,8 @@ BY_MAIL: Final = {"email_code", "magic_link"}
 
 
 def carried(fields: Fields) -> dict[str, str | None]:
-    """Where the visitor is going, from page to page."""
-    return {"request": fields.given("request"), "return_to": fields.given("return_to")}
+    """Where the visitor is going, from page to page, and how he has to sign in for it."""
+    return {name: fields.given(name) for name in ("request", "return_to", "way")}
 
 
 def destination(fields: Fields) -> str:
@@ -59,6 +59,8 @@ async def address(visit: Visit, fields: Fields) -> Response:
     if page.signed and not {"request", "again", "add", "email"} & set(fields):
         return go(destination(fields))
     hint = fields.given("email") or fields.given("login_hint") or trail.read(visit).email
+    if not hint and page.signed and "again" in fields:
+        hint = page.signed.session.email or ""
     return _ask_address(page, fields, values={"email": hint})
 
 
@@ -68,7 +70,7 @@ def _ask_address(page: Page, fields: Fields, **more: dict[str, str]) -> Response
         "sign_in.html",
         carried=going,
         client=trail.read(page.visit).client_of(fields),
-        mails=_first_way(page.app) in BY_MAIL,
+        mails=_way(page.app, fields) in BY_MAIL,
         offered=bool({"password"} | BY_MAIL & set(settings.auth_methods)),
         can_sign_up=settings.signup_mode != "invite_only",
         sign_up=at("/signup", **going),
@@ -77,10 +79,12 @@ def _ask_address(page: Page, fields: Fields, **more: dict[str, str]) -> Response
     )
 
 
-def _first_way(app: Tenant) -> str:
-    """How the application would rather have people sign in, of what these pages can do."""
-    ways = (way for way in app.settings.auth_methods if way == "password" or way in BY_MAIL)
-    return next(ways, "password")
+def _way(app: Tenant, fields: Fields) -> str:
+    """How to sign in, of what these pages can do: as the client that sent the visitor wants it,
+    else as the application would rather have it."""
+    ways = [way for way in app.settings.auth_methods if way == "password" or way in BY_MAIL]
+    wanted = {"password": {"password"}, "mail": BY_MAIL}.get(fields.given("way") or "", set())
+    return next((way for way in ways if way in wanted), ways[0] if ways else "password")
 
 
 async def choose(visit: Visit, fields: Fields) -> Response:
@@ -93,7 +97,7 @@ async def choose(visit: Visit, fields: Fields) -> Response:
         errors = errors_of(page.language, error)
         return _ask_address(page, fields, errors=errors, values={"email": email})
     trail.write(visit, email=email)
-    if _first_way(visit.app) in BY_MAIL:
+    if _way(visit.app, fields) in BY_MAIL:
         return await send_code(visit, Fields(fields, email=email))
     return go(at("/login/password", **carried(fields)))
 

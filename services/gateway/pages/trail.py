@@ -32,7 +32,7 @@ class Trail(BaseModel):
     again: int = 0
     client: str = Field(default="", max_length=200)
     request: str = Field(default="", max_length=200)
-    onward: dict[str, str | None] = Field(default={}, max_length=2)
+    onward: dict[str, str | None] = Field(default={}, max_length=3)
 
     def code_times(self) -> dict[str, Any]:
         now = int(time.time())

@@ -71,6 +71,7 @@ async def insert(
     user_id: str,
     token_hash: str,
     idp_name: str | None,
+    acr: str,
     amr: list[str],
     remembered: bool,
     previous_id: str | None,
@@ -103,12 +104,12 @@ async def insert(
         ), made AS (
             INSERT INTO user_sessions (app_id, id, user_id, token_hash, idp_name, amr, remembered,
                 previous_id, ip_address, user_agent, device_name, auth_time, expires_at,
-                idle_expires_at, active_org_id)
+                idle_expires_at, active_org_id, acr)
             SELECT $1, $2, $3, $4, $5, $6, $7, $9, $10, $11, $13,
                 coalesce($16, now()),
                 coalesce((SELECT expires_at FROM before), now() + make_interval(secs => $14)),
                 now() + make_interval(secs => $15),
-                (SELECT active_org_id FROM before)
+                (SELECT active_org_id FROM before), $17
             WHERE $8::text IS NULL
                OR EXISTS (SELECT FROM passwords WHERE app_id = $1 AND user_id = $3 AND phc = $8)
             RETURNING created_at, auth_time, expires_at, idle_expires_at, active_org_id
@@ -133,6 +134,7 @@ async def insert(
         ttl,
         idle_ttl,
         auth_time,
+        acr,
     )
 
 
@@ -279,6 +281,7 @@ async def activate_organization(db: Db, *, app_id: str, id: str, org_id: str | N
 class Kept:
     """What a session that replaces another keeps of it."""
 
+    acr: str | None
     amr: list[str]
     idp_name: str | None
     remembered: bool
@@ -290,7 +293,7 @@ async def kept(db: Db, *, app_id: str, id: str, user_id: str) -> Kept | None:
         db,
         Kept,
         """
-        SELECT amr, idp_name, remembered, auth_time FROM user_sessions
+        SELECT acr, amr, idp_name, remembered, auth_time FROM user_sessions
         WHERE app_id = $1 AND id = $2 AND user_id = $3 AND revoked_at IS NULL
           AND expires_at > now() AND (idle_expires_at IS NULL OR idle_expires_at > now())
         FOR UPDATE

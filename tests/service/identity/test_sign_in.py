@@ -6,8 +6,17 @@ import asyncio
 
 import pytest
 
+from common import acr
 from common.contracts.email_codes import SignInWithCode, SignInWithLink, StartEmailCode
-from common.contracts.passwords import SignInWithPassword, WeakPassword
+from common.contracts.passwords import (
+    ChangePassword,
+    Reauthenticate,
+    ResetPassword,
+    SignInWithPassword,
+    StartReset,
+    WeakPassword,
+)
+from common.contracts.sessions import SignedInSession
 from common.contracts.sign_in import (
     AccountDisabled,
     CodeSpent,
@@ -26,7 +35,7 @@ from common.problems import Invalid, RateLimited
 from identity import passwords
 from identity.limits import Limit
 
-from .conftest import ADMIN, PASSWORD, SAFARI, World, wrong
+from .conftest import ADMIN, PASSWORD, SAFARI, World, as_user, wrong
 
 
 async def test_password_sign_in(world: World) -> None:
@@ -41,6 +50,42 @@ async def test_password_sign_in(world: World) -> None:
     assert ("login", signed.session.id) in [
         (kind, data.get("session_id")) for kind, data in await world.events()
     ]
+
+
+async def test_a_session_tells_the_class_of_its_sign_in(world: World) -> None:
+    """`acr` is what was truly shown: a password, or that a mail was read. Confirming shows more
+    anew; a session that only gets a new id keeps what it had."""
+    user = await world.user()
+    signed = await world.sign_in(user)
+    assert (await told(world, signed)) == acr.PASSWORD
+
+    flow = await world.call(StartEmailCode(email=user.email or ""))
+    letter = await world.mail()
+    mailed = await world.call(SignInWithCode(flow=flow.flow, code=letter.code))
+    assert (await told(world, mailed)) == acr.MAIL
+    asked = ChangePassword(current=PASSWORD, password="a new and better phrase")
+    replaced = await world.call(asked, who=as_user(mailed))
+    assert (await told(world, replaced)) == acr.MAIL
+    confirm = Reauthenticate(password="a new and better phrase")
+    confirmed = await world.call(confirm, who=as_user(replaced))
+    assert (await told(world, confirmed)) == acr.PASSWORD
+
+    flow = await world.call(StartEmailCode(email=user.email or ""))
+    link = SignInWithLink(token=(await world.mail()).token, browser=flow.browser)
+    assert (await told(world, await world.call(link))) == acr.MAIL
+    flow = await world.call(StartReset(email=user.email or ""))
+    asked = ResetPassword(
+        token=(await world.mail()).token, browser=flow.browser, password="yet another good phrase"
+    )
+    assert (await told(world, await world.call(asked))) == acr.MAIL
+
+
+async def told(world: World, signed: SignedInSession) -> str | None:
+    """The same in the answer and at every check."""
+    live = await world.live(signed.token)
+    assert live is not None
+    assert live.acr == signed.session.acr
+    return live.acr
 
 
 async def test_wrong_password_and_unknown_address_look_alike_p4(world: World) -> None:

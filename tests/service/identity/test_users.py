@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from common import acr
 from common.context import SYSTEM_CALLER, Caller
 from common.contracts.invitations import (
     AcceptInvitation,
@@ -363,6 +364,10 @@ async def test_owner_link(world: World) -> None:
     await world.call(asked, DASHBOARD)
 
     assert world.roles == [(DASHBOARD, signed.session.user_id, True)]
+    assert signed.session.acr == acr.PASSWORD
+    link = await world.call(CreateOwnerLink(), DASHBOARD, SYSTEM_CALLER)
+    bare = ClaimOwner(token=link.token, email="second@example.com", name="P")
+    assert (await world.call(bare, DASHBOARD)).session.acr == acr.ONE_FACTOR
 
 
 async def test_owner_link_is_for_the_command_line(world: World) -> None:

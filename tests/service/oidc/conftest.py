@@ -16,6 +16,7 @@ import jwt
 import pytest_asyncio
 from tests.postgres import Postgres
 
+from common.acr import PASSWORD
 from common.context import Caller, Context
 from common.contracts.base import Request
 from common.contracts.clients import CreateClient, NewClient
@@ -30,6 +31,7 @@ from common.contracts.oidc import (
     Tokens,
 )
 from common.contracts.rbac import GetRights, Rights
+from common.contracts.tenancy import AppSettings, GetTenant, Tenant
 from common.crypto import Keys
 from common.db import Database
 from common.ids import new_id
@@ -67,6 +69,7 @@ class World:
     owner: asyncpg.Connection[asyncpg.Record]
     app_id: str
     rights: dict[str, Rights] = field(default_factory=dict)
+    settings: AppSettings = field(default_factory=AppSettings)
 
     def ctx(self, caller: Caller | None = None, app_id: str | None = None, **more: Any) -> Context:
         return context(
@@ -98,25 +101,31 @@ class World:
         )
         return Person(user_id, await self.session(user_id, app_id=app))
 
-    async def session(self, user_id: str, *, app_id: str | None = None, ago: float = 0) -> SignedIn:
+    async def session(
+        self,
+        user_id: str,
+        *,
+        app_id: str | None = None,
+        ago: float = 0,
+        acr: str | None = PASSWORD,
+    ) -> SignedIn:
         session_id, app = new_id(), app_id or self.app_id
         await self.owner.execute(
             """INSERT INTO user_sessions (app_id, id, user_id, token_hash, expires_at, auth_time,
                                           acr, amr)
                VALUES ($1, $2, $3, $4, now() + interval '1 day',
-                       now() - make_interval(secs => $5), 'urn:aero2:pwd', '{pwd}')""",
+                       now() - make_interval(secs => $5), $6, '{pwd}')""",
             app,
             session_id,
             user_id,
             secrets.token_hex(),
             ago,
+            acr,
         )
         at = await self.owner.fetchval(
             "SELECT auth_time FROM user_sessions WHERE id = $1", session_id
         )
-        return SignedIn(
-            session_id=session_id, user_id=user_id, auth_time=at, acr="urn:aero2:pwd", amr=["pwd"]
-        )
+        return SignedIn(session_id=session_id, user_id=user_id, auth_time=at, acr=acr, amr=["pwd"])
 
     async def authorize(
         self, client: NewClient, person: Person | None, /, *more: tuple[str, str], **params: Any
@@ -258,9 +267,21 @@ async def new_world(database: dict[str, str], **settings: Any) -> World:
     async def rights(_: Any, ctx: Context, asked: GetRights) -> Rights:
         return world.rights.get(asked.user_id, Rights())
 
+    async def tenant(_: Any, ctx: Context, asked: GetTenant) -> Tenant:
+        return Tenant(
+            app_id=ctx.app_id,
+            slug="a",
+            name="A",
+            state="active",
+            host="a",
+            hosts=["a"],
+            origin=ORIGIN,
+            settings=world.settings,
+        )
+
     for on, made in ((bus, deps), (bus2, deps2)):
         on.serve(made, dict(HANDLERS))
-        on.serve(None, {GetRights: rights})
+        on.serve(None, {GetRights: rights, GetTenant: tenant})
     # what one replica announces, the other hears
     heard = changes.publish
 

@@ -16,7 +16,6 @@ from tests.service.oidc.conftest import CALLBACK, ORIGIN, Person, World, close, 
 
 from common.contracts.clients import NewClient
 from common.contracts.oidc import EndedSession, EndSession, InvalidGrant
-from common.contracts.tenancy import GetTenant, Tenant
 from oidc import deliveries, endings
 from oidc.outgoing import is_public
 
@@ -53,20 +52,6 @@ class Listener:
 async def world(postgres: Postgres) -> AsyncIterator[World]:
     name = postgres.clone()
     made = await new_world(postgres.dsns(name), outgoing_private=True)
-
-    async def tenant(_: Any, ctx: Any, asked: GetTenant) -> Tenant:
-        return Tenant(
-            app_id=ctx.app_id,
-            slug="a",
-            name="A",
-            state="active",
-            host="a",
-            hosts=["a"],
-            origin=ORIGIN,
-        )
-
-    for bus in (made.bus, made.bus2):
-        bus.serve(None, {GetTenant: tenant})
     yield made
     await close(made)
     postgres.drop(name)

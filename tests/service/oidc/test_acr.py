@@ -1,0 +1,224 @@
+"""`acr`: what is asked for is given where it is true, brought about where it can be, and never lied
+about (OpenID Connect Core 3.1.2.1 and 5.5.1.1, RFC 9470)."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from typing import Any
+
+import pytest
+from tests.service.oidc.conftest import Person, World, basic_of, fields
+
+from common.acr import MAIL, ONE_FACTOR, PASSWORD
+from common.contracts.clients import NewClient
+from common.contracts.oidc import GetConfiguration, IntrospectToken
+from common.contracts.tenancy import AppSettings
+
+
+def claim(request: Any) -> str:
+    return json.dumps({"id_token": {"acr": request}})
+
+
+def essential(*values: str) -> str:
+    return claim({"essential": True, "values": values})
+
+
+async def by_mail(world: World) -> Person:
+    """Somebody who signed in by a code from a mail."""
+    ann = await world.person()
+    return Person(ann.user_id, await world.session(ann.user_id, ago=60, acr=MAIL))
+
+
+async def again(world: World, person: Person, acr: str) -> Person:
+    """The same person, signed in once more."""
+    return Person(person.user_id, await world.session(person.user_id, acr=acr))
+
+
+async def acr_of(world: World, client: NewClient, code: str) -> Any:
+    tokens = await world.redeem(client, code)
+    return (await world.claims(tokens.id_token, client.client_id))["acr"]
+
+
+@pytest.mark.parametrize(
+    ("asked", "told"),
+    [
+        ({}, PASSWORD),
+        ({"acr_values": PASSWORD}, PASSWORD),
+        ({"acr_values": ONE_FACTOR}, ONE_FACTOR),
+        ({"acr_values": f"{MAIL} {ONE_FACTOR} {PASSWORD}"}, ONE_FACTOR),
+        ({"acr_values": "1 2"}, PASSWORD),
+        ({"claims": claim(None)}, PASSWORD),
+        ({"claims": claim({"essential": True})}, PASSWORD),
+        ({"claims": essential("phr", ONE_FACTOR)}, ONE_FACTOR),
+        ({"claims": claim({"essential": True, "value": PASSWORD})}, PASSWORD),
+        ({"claims": essential(ONE_FACTOR), "acr_values": PASSWORD}, ONE_FACTOR),
+    ],
+)
+async def test_a_session_that_satisfies_it_is_enough(
+    shared: World, asked: dict[str, str], told: str
+) -> None:
+    """The first wanted value that is true; the most exact one where none is or none was wanted."""
+    client, ann = await shared.client(), await shared.person()
+    code = fields(await shared.authorize(client, ann, **asked))["code"]
+
+    assert await acr_of(shared, client, code) == told
+
+
+async def test_tokens_and_introspection_tell_it(shared: World) -> None:
+    """RFC 9068 section 2.2.1, RFC 9470 section 6.2: beside auth_time; opaque tokens too."""
+    for kind in ("jwt", "opaque"):
+        client = await shared.client(access_token_format=kind)
+        tokens = await shared.tokens(client, await shared.person(), acr_values=ONE_FACTOR)
+        if kind == "jwt":
+            assert (await shared.claims(tokens.access_token))["acr"] == ONE_FACTOR
+        answer = await shared.call(
+            IntrospectToken(
+                params=[("token", tokens.access_token)],
+                basic=basic_of(client.client_id, client.client_secret or ""),
+            )
+        )
+        told = answer.model_dump()
+        assert (told["acr"], told["amr"]) == (ONE_FACTOR, ["pwd"])
+        assert told["auth_time"] > 0
+
+
+async def test_a_refreshed_token_keeps_it(shared: World) -> None:
+    """OpenID Connect Core 12.2: the sign-in is the same."""
+    client, ann = await shared.client(), await shared.person()
+    tokens = await shared.tokens(client, ann, scope="openid offline_access", acr_values=ONE_FACTOR)
+    later = await shared.refresh(client, tokens.refresh_token)
+
+    assert (await shared.claims(later.id_token, client.client_id))["acr"] == ONE_FACTOR
+    assert (await shared.claims(later.access_token))["acr"] == ONE_FACTOR
+
+
+@pytest.mark.parametrize(
+    "asked", [{"acr_values": f"phr {PASSWORD}"}, {"claims": essential(PASSWORD)}]
+)
+async def test_another_sign_in_is_asked_for(shared: World, asked: dict[str, str]) -> None:
+    """RFC 9470 section 5: in the way that earns it, and the old session does not count."""
+    client, ann = await shared.client(), await by_mail(shared)
+    first = await shared.authorize(client, ann, **asked)
+    assert (first.kind, first.way, first.reauthenticate) == ("sign_in", "password", True)
+    assert (await shared.resume(first.request, ann)).kind == "sign_in"
+
+    done = await shared.resume(first.request, await again(shared, ann, PASSWORD))
+    assert await acr_of(shared, client, fields(done)["code"]) == PASSWORD
+
+
+async def test_the_first_sign_in_is_in_the_right_way(shared: World) -> None:
+    """Nobody signs in twice for it."""
+    client = await shared.client()
+
+    assert (await shared.authorize(client, None, acr_values=MAIL)).way == "mail"
+    assert (await shared.authorize(client, None, acr_values=f"1 {PASSWORD}")).way == "password"
+    assert (await shared.authorize(client, None, acr_values=f"{ONE_FACTOR} {MAIL}")).way is None
+    assert (await shared.authorize(client, None)).way is None
+
+
+async def test_who_signs_in_otherwise_goes_on_where_it_was_a_wish(shared: World) -> None:
+    """Voluntary: asked once, then the truth."""
+    client, ann = await shared.client(), await by_mail(shared)
+    first = await shared.authorize(client, ann, acr_values=PASSWORD)
+    done = await shared.resume(first.request, await again(shared, ann, MAIL))
+
+    assert await acr_of(shared, client, fields(done)["code"]) == MAIL
+
+
+async def test_who_signs_in_otherwise_is_sent_back_where_it_is_essential(shared: World) -> None:
+    """Section 5.5.1.1: a failed authentication, told by its own error."""
+    client, ann = await shared.client(), await by_mail(shared)
+    first = await shared.authorize(client, ann, claims=essential(PASSWORD))
+    done = await shared.resume(first.request, await again(shared, ann, MAIL))
+
+    assert fields(done)["error"] == "unmet_authentication_requirements"
+    assert "code" not in fields(done)
+
+
+@pytest.mark.parametrize("prompt", [None, "none", "login"])
+async def test_an_essential_class_that_nobody_can_earn(shared: World, prompt: str | None) -> None:
+    """Refused at once, whoever is signed in: nobody signs in for nothing."""
+    client, ann = await shared.client(), await shared.person()
+    for person in (ann, None):
+        answer = await shared.authorize(client, person, prompt=prompt, claims=essential("phr"))
+        assert fields(answer)["error"] == "unmet_authentication_requirements"
+
+
+async def test_nobody_is_shown_anything_with_prompt_none(shared: World) -> None:
+    """The error where it is essential, the true class where it is not."""
+    client, ann = await shared.client(), await by_mail(shared)
+    silent = await shared.authorize(client, ann, prompt="none", claims=essential(PASSWORD))
+    assert fields(silent)["error"] == "unmet_authentication_requirements"
+
+    wish = await shared.authorize(client, ann, prompt="none", acr_values=PASSWORD)
+    assert await acr_of(shared, client, fields(wish)["code"]) == MAIL
+
+
+async def test_what_the_application_has_switched_off_is_not_promised(world: World) -> None:
+    """Neither in discovery nor by a page; a session that has it still satisfies it."""
+    world.settings = AppSettings(auth_methods=["email_code"])
+    found = await world.call(GetConfiguration())
+    assert found.acr_values_supported == [ONE_FACTOR, MAIL]
+
+    client, ann = await world.client(), await by_mail(world)
+    wish = await world.authorize(client, ann, acr_values=PASSWORD)
+    assert await acr_of(world, client, fields(wish)["code"]) == MAIL
+    must = await world.authorize(client, ann, claims=essential(PASSWORD))
+    assert fields(must)["error"] == "unmet_authentication_requirements"
+    bob = await world.person()
+    assert "code" in fields(await world.authorize(client, bob, claims=essential(PASSWORD)))
+
+
+async def test_discovery_lists_them(shared: World) -> None:
+    """The widest first: it is true of every session."""
+    found = await shared.call(GetConfiguration())
+
+    assert found.acr_values_supported == [ONE_FACTOR, PASSWORD, MAIL]
+
+
+async def test_a_session_from_before_classes_were_kept(shared: World) -> None:
+    """It showed something, and no more is claimed."""
+    client, ann = await shared.client(), await shared.person()
+    ann = Person(ann.user_id, replace_acr(ann))
+    told = fields(await shared.authorize(client, ann))["code"]
+    assert await acr_of(shared, client, told) == ONE_FACTOR
+
+    assert (await shared.authorize(client, ann, acr_values=PASSWORD)).kind == "sign_in"
+
+
+def replace_acr(person: Person) -> Any:
+    return person.session.model_copy(update={"acr": None})
+
+
+async def test_a_client_has_wishes_of_its_own(shared: World) -> None:
+    """default_acr_values (Dynamic Client Registration 1.0 section 2), unless the request says
+    otherwise."""
+    client = await shared.client(default_acr_values=[ONE_FACTOR])
+    ann = await shared.person()
+    code = fields(await shared.authorize(client, ann))["code"]
+    assert await acr_of(shared, client, code) == ONE_FACTOR
+
+    code = fields(await shared.authorize(client, ann, acr_values=PASSWORD))["code"]
+    assert await acr_of(shared, client, code) == PASSWORD
+
+
+@pytest.mark.parametrize(
+    "request_", [{"values": "x"}, {"values": [1]}, {"value": {}}, {"value": None}, {"values": None}]
+)
+async def test_a_malformed_wish_is_told(shared: World, request_: Any) -> None:
+    """Rather than passed over."""
+    client, ann = await shared.client(), await shared.person()
+    answer = await shared.authorize(client, ann, claims=claim(request_))
+
+    assert fields(answer)["error"] == "invalid_request"
+
+
+async def test_a_browser_may_not_choose_its_class(shared: World) -> None:
+    """The gateway tells the session's; a name that is none of ours satisfies itself no more than
+    anything else."""
+    client, ann = await shared.client(), await shared.person()
+    ann = replace(ann, session=ann.session.model_copy(update={"acr": "phr"}))
+    answer = await shared.authorize(client, ann, claims=essential("phr"))
+
+    assert fields(answer)["error"] == "unmet_authentication_requirements"
