@@ -8,7 +8,6 @@ a record stands alone, activity comes in batches.
 
 from __future__ import annotations
 
-import asyncio
 from collections import deque
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -23,6 +22,7 @@ from common.context import Context
 from common.db import Db, run
 from common.events.base import Event
 from common.ids import new_id
+from common.rounds import flushing
 
 log = logs.get(__name__)
 
@@ -138,12 +138,7 @@ class Activity:
         self._waiting.append(entry(ctx, event, user_id=user_id))
 
     async def run(self) -> None:
-        try:
-            while True:
-                await asyncio.sleep(self.every)
-                await self.flush()
-        finally:
-            await self.flush()
+        await flushing(self.flush, every=self.every)
 
     async def flush(self) -> None:
         """One message for all that happened of one type in one application: a line for each

@@ -12,7 +12,6 @@ import asyncio
 from dataclasses import dataclass, field
 from typing import Final
 
-import asyncpg
 import nats.errors
 from nats.aio.client import Client
 from nats.js import JetStreamContext
@@ -22,7 +21,7 @@ from nats.js.errors import APIError, NoStreamResponseError, NotFoundError
 from common import logs, metrics
 from common.audit import STREAM, SUBJECTS
 from common.db import Database, Db, many, run
-from common.problems import Problem
+from common.rounds import FAULTS
 
 log = logs.get(__name__)
 
@@ -65,7 +64,7 @@ class Relay:
             try:
                 sent = await self._round()
                 pause = 0.0
-            except (asyncpg.PostgresError, asyncpg.InterfaceError, OSError, Problem) as error:
+            except FAULTS as error:
                 sent, pause = 0, min(pause * 2 or 0.1, 5.0)
                 metrics.OUTBOX_FAILED.inc()
                 log.warning("outbox waits", error=type(error).__name__)

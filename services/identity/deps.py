@@ -14,13 +14,14 @@ from common.http import httpx
 from common.pool import FairPool
 from common.sealing import Sealer
 from common.service import Links, Stores, open_stores
+from common.sweeps import sweeping
 from common.tenants import Tenants
-from identity import sweeps
 from identity.egress import client
 from identity.hashing import Hashing
 from identity.last_active import LastActive
 from identity.limits import Limits
 from identity.mailer import Mailer
+from identity.queries.sweeps import EXPIRED
 from identity.settings import Settings
 from identity.smtp import Smtp
 
@@ -53,7 +54,7 @@ async def make(settings: Settings, links: Links) -> Deps:
     db = await _with_mailer(settings, links, stores)
     last_active = LastActive(db)
     links.spawn(last_active.run(), "last_active")
-    links.spawn(sweeps.run(stores.platform), "sweeps")
+    links.spawn(sweeping(stores.platform, EXPIRED), "sweeps")
     pool = FairPool(settings.hash_threads) if settings.hash_threads else FairPool()
     return Deps(
         db=db,

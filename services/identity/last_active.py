@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
-import asyncio
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Final
 
-import asyncpg
-
 from common import logs
 from common.context import system_context
 from common.db import Database
-from common.problems import Problem
+from common.rounds import FAULTS, flushing
 from identity.queries import sessions
 
 log = logs.get(__name__)
@@ -48,12 +45,7 @@ class LastActive:
             self._count += 1
 
     async def run(self) -> None:
-        try:
-            while True:
-                await asyncio.sleep(self.every)
-                await self.flush()
-        finally:
-            await self.flush()
+        await flushing(self.flush, every=self.every)
 
     async def flush(self) -> None:
         seen, self._seen, self._count = self._seen, {}, 0
@@ -61,5 +53,5 @@ class LastActive:
             try:
                 async with self.db.transaction(system_context(app_id)) as tx:
                     await sessions.touch(tx, app_id=app_id, ids=sorted(ids))
-            except (Problem, asyncpg.PostgresError, asyncpg.InterfaceError, OSError) as error:
+            except FAULTS as error:
                 log.warning("last activity not written", error=type(error).__name__)

@@ -16,7 +16,6 @@ from email.message import EmailMessage
 from email.utils import format_datetime, parseaddr
 from typing import Any, Final, Protocol
 
-import asyncpg
 import orjson
 
 from common import logs, mail, metrics
@@ -24,7 +23,8 @@ from common.context import Context, system_context
 from common.contracts.templates import RenderedMail, TemplateInvalid, TemplateNotFound, TemplateText
 from common.contracts.tenancy import Tenant
 from common.db import Database
-from common.problems import NotFound, Problem
+from common.problems import NotFound
+from common.rounds import FAULTS
 from common.sealing import Sealer, Unsealable
 from common.tenants import Tenants
 from identity import mail_templates
@@ -84,7 +84,7 @@ class Mailer:
         while True:
             try:
                 sent = await self.round()
-            except (asyncpg.PostgresError, asyncpg.InterfaceError, OSError, Problem) as error:
+            except FAULTS as error:
                 sent = 0
                 log.warning("mail waits for the database", error=type(error).__name__)
             if sent < BATCH:
@@ -115,7 +115,7 @@ class Mailer:
             await self._later(leased, str(error))
         except NotFound:
             await self._failed(leased, "the application is gone")
-        except (Problem, asyncpg.PostgresError, asyncpg.InterfaceError, OSError) as error:
+        except FAULTS as error:
             await self._later(leased, type(error).__name__)
         except Exception as error:
             log.exception("mail not delivered", mail=leased.id)

@@ -6,10 +6,12 @@ from functools import partial
 
 from common.bus import Handlers
 from common.service import Links, open_stores, run
-from oidc import deliveries, sweeping
+from common.sweeps import sweeping
+from oidc import deliveries
 from oidc.deps import Deps
 from oidc.endings import Endings
 from oidc.handlers import HANDLERS
+from oidc.queries.sweeps import EXPIRED
 from oidc.settings import OidcSettings
 
 
@@ -32,7 +34,7 @@ async def start(settings: OidcSettings, links: Links) -> tuple[Deps, Handlers]:
     links.changes.listeners.append(endings.heard)
     links.spawn(endings.run(), "endings")
     links.spawn(deps.deliveries.run(partial(deliveries.work, deps)), "deliveries")
-    links.spawn(sweeping.run(deps), "sweep")
+    links.spawn(sweeping(stores.platform, EXPIRED), "sweeps")
     return deps, HANDLERS
 
 

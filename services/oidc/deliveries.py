@@ -7,12 +7,11 @@ import asyncio
 import time
 from typing import Final
 
-import asyncpg
-
 from common import logs
 from common.context import Context, system_context
 from common.crypto import token
 from common.problems import Problem
+from common.rounds import FAULTS
 from oidc import keys, outgoing
 from oidc.deps import Deps
 from oidc.outgoing import Unreachable
@@ -34,7 +33,7 @@ async def work(deps: Deps) -> bool:
     """One round of the worker: whether there is more."""
     try:
         return await round_(deps) == BATCH
-    except (asyncpg.PostgresError, asyncpg.InterfaceError, OSError, Problem) as error:
+    except FAULTS as error:
         log.warning("logout deliveries wait", error=type(error).__name__)
         return False
 

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import asyncio
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Final
-
-import asyncpg
 
 from common import logs
 from common.context import system_context
-from common.problems import Problem
+from common.rounds import FAULTS, again
 from oidc import logout
 from oidc.deps import Deps
 from oidc.queries import logouts
@@ -19,7 +18,6 @@ log = logs.get(__name__)
 
 EVERY: Final = 30.0
 """Seconds between looks for what ended while nobody listened."""
-FAULTS: Final = (asyncpg.PostgresError, asyncpg.InterfaceError, OSError, Problem)
 
 
 @dataclass
@@ -44,12 +42,7 @@ class Endings:
             log.warning("logout not queued yet", error=type(error).__name__)
 
     async def run(self) -> None:
-        while True:
-            await asyncio.sleep(EVERY)
-            try:
-                await sweep(self.deps)
-            except FAULTS as error:
-                log.warning("logout sweep waits", error=type(error).__name__)
+        await again(partial(sweep, self.deps), every=EVERY, name="endings")
 
 
 async def over(deps: Deps, app_id: str, noun: str, id: str) -> list[str]:

@@ -5,7 +5,8 @@ from __future__ import annotations
 from common.bus import Handlers
 from common.cursors import Cursors
 from common.service import Links, open_stores, run
-from tenancy import audit_retention, domain_watch, invitations, provisioning
+from common.sweeps import sweeping
+from tenancy import audit_retention, domain_watch, provisioning
 from tenancy.audit_sealing import Sealing
 from tenancy.demolition import AuditStream
 from tenancy.deps import Deps
@@ -13,6 +14,7 @@ from tenancy.dns import Dns
 from tenancy.handlers import HANDLERS
 from tenancy.hosts import Hosts
 from tenancy.key_usage import KeyUsage
+from tenancy.queries.sweeps import EXPIRED
 from tenancy.settings import TenancySettings
 
 
@@ -39,8 +41,8 @@ async def start(settings: TenancySettings, links: Links) -> tuple[Deps, Handlers
     links.spawn(deps.usage.run(), "key usage")
     links.spawn(provisioning.sweep(deps, settings.sweep_every), "provisioning")
     links.spawn(Sealing(deps, links.nc).run(), "audit sealing")
-    links.spawn(audit_retention.sweep(deps), "audit retention")
-    links.spawn(invitations.sweep(deps), "invitations")
+    links.spawn(audit_retention.keeping(deps), "audit retention")
+    links.spawn(sweeping(stores.platform, EXPIRED), "sweeps")
     links.spawn(domain_watch.watch(deps), "domains")
     return deps, HANDLERS
 

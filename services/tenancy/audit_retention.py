@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-import asyncio
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from typing import Final
-
-import asyncpg
 
 from common import audit as log_book
 from common import logs
 from common.context import system_context
 from common.events.audit import AuditPruned
-from common.problems import Problem
+from common.rounds import again
 from tenancy import audit_sealing
 from tenancy.deps import Deps
 from tenancy.queries import audit
@@ -24,13 +22,9 @@ EVERY: Final = 6 * 3600.0
 BATCH: Final = 2000
 
 
-async def sweep(deps: Deps) -> None:
-    while True:
-        try:
-            await once(deps)
-        except (asyncpg.PostgresError, asyncpg.InterfaceError, OSError, Problem) as error:
-            log.warning("retention waits", error=type(error).__name__)
-        await asyncio.sleep(EVERY)
+async def keeping(deps: Deps) -> None:
+    """For the life of the process."""
+    await again(partial(once, deps), every=EVERY, name="audit retention", at_once=True)
 
 
 async def once(deps: Deps, now: datetime | None = None) -> int:

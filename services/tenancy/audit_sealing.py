@@ -21,7 +21,7 @@ from common import audit_chain as chain
 from common import logs
 from common.context import Context, system_context
 from common.db import Db
-from common.problems import Problem
+from common.rounds import FAULTS
 from tenancy.deps import Deps
 from tenancy.queries import audit, audit_chain
 
@@ -119,7 +119,7 @@ class Sealing:
         try:
             async with self.deps.platform.everywhere() as db:
                 found = await audit.applications(db)
-        except (asyncpg.PostgresError, asyncpg.InterfaceError, OSError, Problem) as error:
+        except FAULTS as error:
             log.warning("sealing waits", error=type(error).__name__)
             return
         for app_id in found:
@@ -129,7 +129,7 @@ class Sealing:
         self._due.pop(app_id, None)
         try:
             later = await seal(self.deps, app_id)
-        except (asyncpg.PostgresError, asyncpg.InterfaceError, OSError, Problem) as error:
+        except FAULTS as error:
             # A deleted application fails here too, once: its chain is gone with it.
             log.warning("sealing failed", app_id=app_id, error=type(error).__name__)
             if isinstance(error, asyncpg.ForeignKeyViolationError):

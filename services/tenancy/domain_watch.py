@@ -3,15 +3,14 @@ certificate that was not ready gets asked about again."""
 
 from __future__ import annotations
 
-import asyncio
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from typing import Final
-
-import asyncpg
 
 from common import logs
 from common.context import system_context
-from common.problems import Problem, Unavailable
+from common.problems import Unavailable
+from common.rounds import again
 from tenancy import certificates, dns_proof, domains
 from tenancy.deps import Deps
 from tenancy.queries import applications
@@ -27,12 +26,7 @@ GRACE: Final = timedelta(hours=72)
 
 async def watch(deps: Deps, every: float = 60.0) -> None:
     """For the life of the process."""
-    while True:
-        await asyncio.sleep(every)
-        try:
-            await look_around(deps)
-        except (Problem, asyncpg.PostgresError, asyncpg.InterfaceError, OSError) as error:
-            log.warning("domain watch waits", error=type(error).__name__)
+    await again(partial(look_around, deps), every=every, name="domain watch")
 
 
 async def look_around(deps: Deps) -> None:

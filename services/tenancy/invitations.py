@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import secrets
 
 import asyncpg
@@ -38,7 +37,7 @@ from common.events.organizations import (
 )
 from common.ids import new_id
 from common.mail import Mail
-from common.problems import Forbidden, Problem, RateLimited
+from common.problems import Forbidden, RateLimited
 from tenancy import standing, tenants
 from tenancy.deps import Deps
 from tenancy.members import missing
@@ -52,9 +51,6 @@ PURPOSE = "org_invitation"
 """Label of the tokens' hashes, and the kind of mail."""
 DAILY = 200
 """Mails an organization, or one person for all his organizations, may cause in a day."""
-EVERY = 3600.0
-"""Seconds between sweeps."""
-BATCH = 1000
 
 
 async def invite(deps: Deps, ctx: Context, new: InviteMember) -> OrganizationInvitation:
@@ -242,23 +238,3 @@ async def _for_admins(db: Db, ctx: Context, org_id: str) -> None:
     row = await standing.seen(db, ctx, org_id)
     if row.role != standing.ADMIN and not standing.oversees(ctx, "read"):
         raise Forbidden("only an admin of the organization may do this")
-
-
-async def sweep(deps: Deps, every: float = EVERY) -> None:
-    """For the life of the process: what expired long ago goes, a little at a time."""
-    while True:
-        try:
-            await sweep_once(deps)
-        except (asyncpg.PostgresError, asyncpg.InterfaceError, OSError, Problem) as error:
-            log.warning("sweep waits", error=type(error).__name__)
-        await asyncio.sleep(every)
-
-
-async def sweep_once(deps: Deps) -> int:
-    """How many went."""
-    total, gone = 0, BATCH
-    while gone == BATCH:
-        async with deps.platform.everywhere() as db:
-            gone = await invitations.sweep(db, limit=BATCH)
-        total += gone
-    return total

@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-import asyncio
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
-import asyncpg
-
 from common import logs
 from common.db import Database
-from common.problems import Problem
+from common.rounds import FAULTS, flushing
 from tenancy.queries import api_keys
 
 log = logs.get(__name__)
@@ -28,12 +25,7 @@ class KeyUsage:
         self._used[key_id] = datetime.now(UTC)
 
     async def run(self) -> None:
-        try:
-            while True:
-                await asyncio.sleep(self.every)
-                await self.flush()
-        finally:
-            await self.flush()
+        await flushing(self.flush, every=self.every)
 
     async def flush(self) -> None:
         used, self._used = self._used, {}
@@ -42,6 +34,6 @@ class KeyUsage:
         try:
             async with self.platform.everywhere() as db:
                 await api_keys.used(db, ids=list(used), times=list(used.values()))
-        except (asyncpg.PostgresError, asyncpg.InterfaceError, OSError, Problem) as error:
+        except FAULTS as error:
             self._used = used | self._used  # a later use stays the later one
             log.warning("key usage waits", error=type(error).__name__)

@@ -12,7 +12,6 @@ import os
 from pathlib import Path
 from typing import Any, Final
 
-import asyncpg
 import orjson
 
 from common import logs
@@ -24,6 +23,7 @@ from common.contracts.tenancy import NewApiKey
 from common.db import Db
 from common.ids import DASHBOARD
 from common.problems import Problem
+from common.rounds import FAULTS
 from tenancy import api_keys, demolition
 from tenancy.deps import Deps
 from tenancy.queries import api_keys as key_rows
@@ -97,7 +97,7 @@ async def sweep(deps: Deps, every: float) -> None:
     while True:
         try:
             finished = await repair(deps)
-        except (Problem, asyncpg.PostgresError, asyncpg.InterfaceError, OSError) as error:
+        except FAULTS as error:
             log.warning("sweep waits", error=type(error).__name__)
             finished = False
         await asyncio.sleep(every if finished else min(every, 0.5))

@@ -123,21 +123,6 @@ async def sent_lately(db: Db, *, app_id: str, org_id: str, invited_by: str | Non
     )
 
 
-async def sweep(db: Db, *, limit: int) -> int:
-    """Three months after an invitation has expired."""
-    return await run(
-        db,
-        """
-        -- any-tenant: what has expired in any application
-        DELETE FROM organization_invitations WHERE (app_id, id) IN (
-            SELECT app_id, id FROM organization_invitations
-            WHERE expires_at < now() - interval '90 days' LIMIT $1
-        )
-        """,
-        limit,
-    )
-
-
 async def renew(db: Db, *, app_id: str, org_id: str, id: str, token_hash: str) -> bool:
     """A new token with the time the old one had. False unless it waits, and the last mail is
     older than a minute."""

@@ -5,7 +5,8 @@ from __future__ import annotations
 from common.contracts.email_codes import StartEmailCode
 from common.contracts.invitations import InviteUser
 from common.contracts.passwords import SignInWithPassword
-from identity import sweeps
+from common.sweeps import sweep
+from identity.queries.sweeps import EXPIRED
 
 from .conftest import ADMIN, World
 
@@ -31,7 +32,7 @@ async def test_sweeps(world: World) -> None:
     for table, ageing in TABLES.items():
         await world.sql.execute(f"UPDATE {table} SET {ageing} WHERE app_id = $1", world.a)
     assert world.deps.platform is not None
-    gone = await sweeps.once(world.deps.platform)
+    gone = await sweep(world.deps.platform, EXPIRED)
 
     for table in TABLES:
         left = {
@@ -40,4 +41,4 @@ async def test_sweeps(world: World) -> None:
         }
         assert (left[world.a], left[world.b] > 0) == (0, True), table
         assert gone[table] >= 1, table
-    assert set(gone) == set(sweeps.sweeps.ALL)
+    assert set(gone) == set(EXPIRED)

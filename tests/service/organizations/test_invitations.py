@@ -26,7 +26,8 @@ from common.contracts.organizations import (
 )
 from common.contracts.rbac import RoleNotFound
 from common.problems import Forbidden, Problem, RateLimited
-from tenancy.invitations import sweep_once
+from common.sweeps import sweep
+from tenancy.queries.sweeps import EXPIRED
 
 BOB = "Bob@Example.com"
 
@@ -284,6 +285,7 @@ async def test_old_invitations_are_swept(world: World) -> None:
             days,
         )
 
-    assert await sweep_once(world.deps) >= 1
+    gone = await sweep(world.deps.platform, EXPIRED)
+    assert gone["organization_invitations"] >= 1
     listed = await world.call(ListOrganizationInvitations(org_id=org.id), ada)
     assert [(each.id, each.status) for each in listed.invitations] == [(late.id, "expired")]

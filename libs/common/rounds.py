@@ -1,0 +1,46 @@
+"""Work that comes round again for the life of a process."""
+
+from __future__ import annotations
+
+import asyncio
+import random
+from collections.abc import Awaitable, Callable
+from typing import Final
+
+import asyncpg
+
+from common import logs
+from common.problems import Problem
+
+log = logs.get(__name__)
+
+FAULTS: Final = (asyncpg.PostgresError, asyncpg.InterfaceError, OSError, Problem)
+"""The database or another service does not answer as it should; the next round may fare better."""
+
+
+async def again(
+    work: Callable[[], Awaitable[object]], *, every: float, name: str, at_once: bool = False
+) -> None:
+    """A round within `every` seconds of the last, at times that replicas do not share."""
+    if not at_once:
+        await _pause(every)
+    while True:
+        try:
+            await work()
+        except FAULTS as error:
+            log.warning("round failed", work=name, error=type(error).__name__)
+        await _pause(every)
+
+
+async def flushing(flush: Callable[[], Awaitable[None]], *, every: float) -> None:
+    """Write what was gathered, every so often and when the process ends."""
+    try:
+        while True:
+            await asyncio.sleep(every)
+            await flush()
+    finally:
+        await flush()
+
+
+async def _pause(every: float) -> None:
+    await asyncio.sleep(every * random.uniform(0.5, 1.0))  # noqa: S311 - no secret

@@ -1,0 +1,42 @@
+"""Statements that delete what has expired, as aero2_platform."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from common.sweeps import Expired
+
+EXPIRED: Final[Expired] = {
+    "authorization_codes": """
+        -- any-tenant: a code is kept for a day, so that a late replay still ends its tokens
+        DELETE FROM authorization_codes WHERE expires_at < now() - interval '1 day'
+        """,
+    "authorization_requests": """
+        -- any-tenant: requests that nobody came back to
+        DELETE FROM authorization_requests WHERE expires_at < now()
+        """,
+    "token_families": """
+        -- any-tenant: their tokens are all gone
+        DELETE FROM token_families WHERE absolute_expires_at < now() - interval '2 days'
+        """,
+    "refresh_tokens": """
+        -- any-tenant: kept for a while after they expired, so that reuse is still recognised
+        DELETE FROM refresh_tokens WHERE expires_at < now() - interval '30 days'
+        """,
+    "access_tokens": """
+        -- any-tenant: opaque tokens
+        DELETE FROM access_tokens WHERE expires_at < now()
+        """,
+    "revoked_tokens": """
+        -- any-tenant: what was revoked would have expired by now anyway
+        DELETE FROM revoked_tokens WHERE expires_at < now() - interval '1 hour'
+        """,
+    "client_assertion_jtis": """
+        -- any-tenant: assertions too old to be replayed
+        DELETE FROM client_assertion_jtis WHERE expires_at < now()
+        """,
+    "oauth_client_secrets": """
+        -- any-tenant: secrets that a rotation has ended
+        DELETE FROM oauth_client_secrets WHERE expires_at < now() - interval '1 day'
+        """,
+}

@@ -1,0 +1,42 @@
+"""What has expired goes, what has not stays."""
+
+from __future__ import annotations
+
+from tests.service.oidc.conftest import World
+
+from common.sweeps import sweep
+from oidc.queries.sweeps import EXPIRED
+
+OWNED = {
+    "authorization_codes": "expires_at = now() - interval '25 hours'",
+    "token_families": "absolute_expires_at = now() - interval '3 days'",
+    "refresh_tokens": "expires_at = now() - interval '31 days'",
+}
+"""How the rows of one user come to be too old."""
+
+
+async def test_sweeps(world: World) -> None:
+    """The rows of one user are too old and go, as the platform's role; another's stay, and his
+    tokens still work."""
+    client, ann, ben = await world.client(), await world.person(), await world.person()
+    await world.tokens(client, ann)
+    his = await world.tokens(client, ben)
+    old = await world.authorize(client, None)
+    await world.owner.execute("UPDATE authorization_requests SET expires_at = now()")
+    new = await world.authorize(client, None)
+    for table, ageing in OWNED.items():
+        await world.owner.execute(f"UPDATE {table} SET {ageing} WHERE user_id = $1", ann.user_id)
+    gone = await sweep(world.deps.platform, EXPIRED)
+
+    assert set(gone) == set(EXPIRED), "one that fails is left out"
+    assert {table: gone[table] for table in OWNED} == {
+        "authorization_codes": 1,
+        "token_families": 1,
+        "refresh_tokens": 0,  # gone with its family
+    }
+    assert gone["authorization_requests"] == 1
+    assert old.request != new.request
+    for table in OWNED:
+        left = await world.owner.fetch(f"SELECT user_id FROM {table}")
+        assert [row["user_id"] for row in left] == [ben.user_id], table
+    assert (await world.refresh(client, his.refresh_token)).access_token

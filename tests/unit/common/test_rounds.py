@@ -1,0 +1,55 @@
+"""Work that comes round again."""
+
+from __future__ import annotations
+
+import asyncio
+
+import pytest
+
+from common.problems import Unavailable
+from common.rounds import again, flushing
+
+
+async def test_a_round_that_fails_does_not_end_the_work() -> None:
+    """A service that is away ends the round; the next one finds it back."""
+    done = asyncio.Event()
+    rounds = 0
+
+    async def work() -> None:
+        nonlocal rounds
+        rounds += 1
+        if rounds == 1:
+            raise Unavailable("away")
+        done.set()
+
+    task = asyncio.create_task(again(work, every=0.01, name="test", at_once=True))
+    await asyncio.wait_for(done.wait(), 5)
+    task.cancel()
+
+    assert rounds >= 2
+
+
+async def test_a_bug_is_no_fault_of_others() -> None:
+    """What is not a failing database or service ends the task, and so the process."""
+
+    async def work() -> None:
+        raise KeyError("bug")
+
+    with pytest.raises(KeyError):
+        await asyncio.wait_for(again(work, every=0.01, name="test"), 5)
+
+
+async def test_what_was_gathered_is_written_at_the_end() -> None:
+    """A process that ends before the time is up still writes."""
+    written = 0
+
+    async def flush() -> None:
+        nonlocal written
+        written += 1
+
+    task = asyncio.create_task(flushing(flush, every=60))
+    await asyncio.sleep(0)
+    task.cancel()
+    await asyncio.gather(task, return_exceptions=True)
+
+    assert written == 1
