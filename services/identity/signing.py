@@ -26,6 +26,7 @@ from identity.deps import Deps
 from identity.devices import device_hash, device_name
 from identity.queries import accounts, codes, sessions
 from identity.queries.accounts import Account
+from identity.queries.sessions import Began
 
 log = logs.get(__name__)
 
@@ -48,6 +49,10 @@ class Proof:
     acr: str | None = None
     """Both of the session that is replaced, where nothing was proven anew."""
 
+    @property
+    def earned(self) -> str:
+        return self.acr or acr.earned(self.amr, by_mail=self.email is not None)
+
 
 @dataclass(frozen=True)
 class Begun:
@@ -68,9 +73,41 @@ async def begin(
         raise AccountDisabled
     if proven:
         await audit.record(tx, ctx, UserVerified(user_id=account.id), user_id=account.id)
-    token, id, name = crypto.token(), new_id(), device_name(ctx.agent)
-    settings = tenant.settings
-    earned = proof.acr or acr.earned(proof.amr, by_mail=proof.email is not None)
+    token, id, device = crypto.token(), new_id(), device_name(ctx.agent)
+    began = await _insert(deps, ctx, tx, tenant, account, proof, id=id, token=token, device=device)
+    if proof.previous is not None:
+        await sessions.revoke(
+            tx, app_id=ctx.app_id, id=proof.previous, user_id=account.id, reason="replaced"
+        )
+    new_device = began.new_device and not proof.new_user
+    if proof.auth_time is None:
+        event = Login(method=proof.method, session_id=id, amr=proof.amr, new_device=new_device)
+        await audit.record(tx, ctx, event, user_id=account.id)
+    if new_device and account.email:
+        await _tell_owner(deps, ctx, tx, tenant, account, device)
+    reply = SignedInSession(
+        token=token,
+        session=_session(id, account, proof, began, verified=account.email_verified or proven),
+        new_user=proof.new_user,
+        new_device=new_device,
+        must_change_password=bool(account.must_change and proof.phc),
+    )
+    return Begun(reply, bool(proven), account.settled_at is not None, proof.previous)
+
+
+async def _insert(
+    deps: Deps,
+    ctx: Context,
+    tx: Db,
+    tenant: Tenant,
+    account: Account,
+    proof: Proof,
+    *,
+    id: str,
+    token: str,
+    device: str | None,
+) -> Began:
+    known = None if proof.previous else device_hash(deps.keys, proof.browser, ctx.agent)
     began = await sessions.insert(
         tx,
         app_id=ctx.app_id,
@@ -78,33 +115,26 @@ async def begin(
         user_id=account.id,
         token_hash=deps.keys.hash("session", token),
         idp_name=proof.idp_name,
-        acr=earned,
+        acr=proof.earned,
         amr=proof.amr,
         remembered=proof.remember,
         previous_id=proof.previous,
         ip=ctx.ip,
         agent=(ctx.agent or "")[:512] or None,
-        device_name=name,
-        device_hash=None if proof.previous else device_hash(deps.keys, proof.browser, ctx.agent),
+        device_name=device,
+        device_hash=known,
         auth_time=proof.auth_time,
-        ttl=settings.session_ttl,
-        idle_ttl=settings.session_idle_ttl,
+        ttl=tenant.settings.session_ttl,
+        idle_ttl=tenant.settings.session_idle_ttl,
         phc=proof.phc,
     )
     if began is None:
         raise WrongCredentials
-    if proof.previous is not None:
-        await sessions.revoke(
-            tx, app_id=ctx.app_id, id=proof.previous, user_id=account.id, reason="replaced"
-        )
-    new_device = began.new_device and not proof.new_user
-    verified = account.email_verified or proven
-    if proof.auth_time is None:
-        event = Login(method=proof.method, session_id=id, amr=proof.amr, new_device=new_device)
-        await audit.record(tx, ctx, event, user_id=account.id)
-    if new_device and account.email:
-        await _tell_owner(deps, ctx, tx, tenant, account, name)
-    session = Session(
+    return began
+
+
+def _session(id: str, account: Account, proof: Proof, began: Began, *, verified: bool) -> Session:
+    return Session(
         id=id,
         user_id=account.id,
         email=account.email,
@@ -113,21 +143,13 @@ async def begin(
         picture=account.picture,
         locale=account.locale,
         auth_time=began.auth_time,
-        acr=earned,
+        acr=proof.earned,
         amr=proof.amr,
         active_org_id=began.active_org_id,
         created_at=began.created_at,
         expires_at=began.expires_at,
         idle_expires_at=began.idle_expires_at,
     )
-    reply = SignedInSession(
-        token=token,
-        session=session,
-        new_user=proof.new_user,
-        new_device=new_device,
-        must_change_password=bool(account.must_change and proof.phc),
-    )
-    return Begun(reply, bool(proven), account.settled_at is not None, proof.previous)
 
 
 def with_new_user(proof: Proof, fresh: bool) -> Proof:
