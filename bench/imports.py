@@ -14,7 +14,7 @@ from pathlib import Path
 
 import bcrypt
 
-from aero2.users import run_import
+from aero2.user_import import run_import
 from bench.deployment import free_port, fresh
 from bench.processes import cpu
 

@@ -30,7 +30,7 @@ from common.problems import Invalid, Problem
 from tenancy import app_settings, demolition, ownership
 from tenancy.applications import OWNER_CONSTRAINT
 from tenancy.deps import Deps
-from tenancy.queries import applications
+from tenancy.queries import applications, deleted_slugs
 from tenancy.queries.applications import Row
 from tenancy.tenants import application
 
@@ -99,7 +99,7 @@ async def delete(deps: Deps, ctx: Context, asked: DeleteApplication) -> Done:
         if asked.confirm != row.slug:
             raise DeletionNotConfirmed
         await applications.doom(tx, id=row.id)
-        await applications.quarantine(tx, slug=row.slug, days=deps.slug_quarantine_days)
+        await deleted_slugs.quarantine(tx, slug=row.slug, days=deps.slug_quarantine_days)
         await audit.record(tx, ctx, ApplicationDeleted(application_id=row.id, slug=row.slug))
     await deps.changes.publish(ctx.of(row.id), "application", row.id)
     try:

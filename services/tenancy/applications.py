@@ -27,7 +27,7 @@ from common.ids import DASHBOARD, new_id
 from common.problems import Invalid, Problem, Unavailable
 from tenancy import ownership, provisioning, slugs
 from tenancy.deps import Deps
-from tenancy.queries import applications
+from tenancy.queries import applications, deleted_slugs
 from tenancy.tenants import application, tenant
 
 log = logs.get(__name__)
@@ -131,7 +131,7 @@ async def _insert(
         if await applications.insert(
             tx, id=app_id, slug=slug, name=name, owner_org_id=owner, settings={}
         ):
-            if not await applications.quarantined(tx, slug=slug):
+            if not await deleted_slugs.quarantined(tx, slug=slug):
                 break
             await applications.discard(tx, id=app_id)
     else:

@@ -28,6 +28,7 @@ from tenancy import api_keys, demolition
 from tenancy.deps import Deps
 from tenancy.queries import api_keys as key_rows
 from tenancy.queries import applications
+from tenancy.queries import provisioning as steps
 
 log = logs.get(__name__)
 
@@ -50,9 +51,9 @@ async def complete(deps: Deps, ctx: Context) -> bool:
         if part not in found.provisioned:
             await deps.bus.call(ctx.as_system(), request)
             async with deps.db.transaction(ctx) as tx:
-                await applications.mark(tx, id=ctx.app_id, part=part)
+                await steps.mark(tx, id=ctx.app_id, part=part)
     async with deps.db.transaction(ctx) as tx:
-        await applications.activate(tx, id=ctx.app_id, parts=PARTS)
+        await steps.activate(tx, id=ctx.app_id, parts=PARTS)
     await deps.changes.publish(ctx, "application", ctx.app_id)
     return True
 
@@ -60,16 +61,16 @@ async def complete(deps: Deps, ctx: Context) -> bool:
 async def first_keys(deps: Deps, tx: Db, ctx: Context) -> list[NewApiKey]:
     """One publishable and one secret key, in the transaction that makes or repairs them."""
     made = [await api_keys.insert(deps, tx, ctx, kind, name=None) for kind in api_keys.KINDS]
-    await applications.mark(tx, id=ctx.app_id, part="tenancy")
+    await steps.mark(tx, id=ctx.app_id, part="tenancy")
     return made
 
 
 async def _own_part(deps: Deps, ctx: Context) -> None:
     async with deps.db.transaction(ctx) as tx:
-        if not await applications.lock(tx, id=ctx.app_id):
+        if not await steps.lock(tx, id=ctx.app_id):
             return
         if await key_rows.any_of(tx, app_id=ctx.app_id):
-            await applications.mark(tx, id=ctx.app_id, part="tenancy")
+            await steps.mark(tx, id=ctx.app_id, part="tenancy")
             return
         made = await first_keys(deps, tx, ctx)
         if ctx.app_id == DASHBOARD:
@@ -106,7 +107,7 @@ async def sweep(deps: Deps, every: float) -> None:
 async def repair(deps: Deps) -> bool:
     """One round. False where something is still unfinished."""
     async with deps.db.everywhere() as db:
-        left = await applications.unfinished(db)
+        left = await steps.unfinished(db)
     finished = True
     for app in left:
         ctx = system_context(app.id, within=15)

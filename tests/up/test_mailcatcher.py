@@ -12,8 +12,8 @@ from email.message import EmailMessage
 import httpx
 import pytest
 
+from aero2.caught import KEPT, MOST, Box, parse
 from aero2.embedded.ports import listener
-from aero2.mailcatcher import KEPT, MOST, Box, parse
 
 
 def free_port() -> int:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Literal
 
-from common.db import Db, many, maybe, run, value
+from common.db import Db, many, maybe, run
 
 
 @dataclass(frozen=True)
@@ -249,20 +249,6 @@ async def raze(db: Db, *, id: str, within: float) -> None:
     )
 
 
-async def quarantine(db: Db, *, slug: str, days: int) -> None:
-    """Cookies, links and tokens that name the slug still exist: it goes to nobody for a while."""
-    await run(
-        db,
-        """
-        -- any-tenant: slugs are unique over all applications
-        INSERT INTO deleted_slugs (slug, free_at) VALUES ($1, now() + make_interval(days => $2))
-        ON CONFLICT (slug) DO UPDATE SET deleted_at = now(), free_at = excluded.free_at
-        """,
-        slug,
-        days,
-    )
-
-
 async def discard(db: Db, *, id: str) -> None:
     """Take back an insert of this transaction."""
     await run(
@@ -272,84 +258,4 @@ async def discard(db: Db, *, id: str) -> None:
         DELETE FROM applications WHERE id = $1
         """,
         id,
-    )
-
-
-async def quarantined(db: Db, *, slug: str) -> bool:
-    """Asked after the insert: an application with this slug may have gone in between."""
-    return bool(
-        await value(
-            db,
-            """
-            -- any-tenant: slugs are unique over all applications
-            SELECT EXISTS (SELECT FROM deleted_slugs
-                           WHERE slug = $1 AND (free_at IS NULL OR free_at > now()))
-            """,
-            slug,
-        )
-    )
-
-
-@dataclass(frozen=True)
-class Unfinished:
-    id: str
-    state: Literal["creating", "deleting"]
-
-
-async def unfinished(db: Db) -> list[Unfinished]:
-    """Applications whose making or deletion was interrupted; one at which a request is right now
-    is left alone."""
-    return await many(
-        db,
-        Unfinished,
-        """
-        -- any-tenant: the sweep repairs all of them
-        SELECT id, state FROM applications
-        WHERE state <> 'active' AND (is_dashboard OR updated_at < now() - interval '3 seconds')
-        ORDER BY is_dashboard DESC, id LIMIT 100
-        """,
-    )
-
-
-async def lock(db: Db, *, id: str) -> bool:
-    """Hold the row until the transaction ends, so that a step is taken by one process."""
-    found = await value(
-        db,
-        """
-        -- any-tenant: applications is the registry of tenants
-        SELECT id FROM applications WHERE id = $1 AND state = 'creating' FOR UPDATE
-        """,
-        id,
-    )
-    return found is not None
-
-
-async def mark(db: Db, *, id: str, part: str) -> None:
-    """This part of the application stands."""
-    await run(
-        db,
-        """
-        -- any-tenant: applications is the registry of tenants
-        UPDATE applications SET provisioned = array_append(provisioned, $2), updated_at = now()
-        WHERE id = $1 AND NOT provisioned @> ARRAY[$2]
-        """,
-        id,
-        part,
-    )
-
-
-async def activate(db: Db, *, id: str, parts: list[str]) -> bool:
-    """True for the one call that makes it active; needs every part."""
-    return (
-        await run(
-            db,
-            """
-            -- any-tenant: applications is the registry of tenants
-            UPDATE applications SET state = 'active', updated_at = now()
-            WHERE id = $1 AND state = 'creating' AND provisioned @> $2::text[]
-            """,
-            id,
-            parts,
-        )
-        == 1
     )

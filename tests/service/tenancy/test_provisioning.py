@@ -110,7 +110,7 @@ async def test_a_crash_before_the_last_step_is_repaired(
         raise Crash
 
     with monkeypatch.context() as patched:
-        patched.setattr("tenancy.queries.applications.activate", dies)
+        patched.setattr("tenancy.queries.provisioning.activate", dies)
         with pytest.raises(Crash):
             await world.call(ctx, CreateApplication(name="Shop"))
     asked = len(world.others.done)
@@ -131,7 +131,7 @@ async def test_a_crash_before_the_commit_leaves_nothing(
     async def dies(*_: object, **__: object) -> None:
         raise Crash
 
-    monkeypatch.setattr("tenancy.queries.applications.mark", dies)
+    monkeypatch.setattr("tenancy.queries.provisioning.mark", dies)
     with pytest.raises(Crash):
         await world.call(ctx, CreateApplication(name="Shop"))
 

@@ -14,7 +14,7 @@ from typer.testing import CliRunner
 
 from aero2.__main__ import app
 from aero2.failures import Refused
-from aero2.users import run_import
+from aero2.user_import import run_import
 
 
 @dataclass

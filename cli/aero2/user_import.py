@@ -1,0 +1,197 @@
+"""Imports a file of users, in batches, and goes on where it stopped."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Iterator
+from contextlib import ExitStack
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import IO, Final
+
+import httpx
+import orjson
+from pydantic import ValidationError
+from rich.console import Console
+from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeRemainingColumn
+
+from aero2.api import call, client
+from aero2.failures import Refused
+from aero2.user_files import format_of, records
+from common.contracts.transfer import TransferredUser
+from common.problems import field_errors
+
+console = Console(stderr=True)
+
+BATCH: Final = 250
+ROOM: Final = 400_000
+"""Bytes of one call; the bus carries a megabyte at most."""
+
+
+@dataclass
+class Tally:
+    """How far an import has come. Kept beside the file, so that it goes on where it stopped."""
+
+    fingerprint: str
+    url: str
+    done: int = 0
+    created: int = 0
+    exists: int = 0
+    invalid: int = 0
+
+    @property
+    def sentence(self) -> str:
+        return (
+            f"{self.done:,} lines: {self.created:,} created, {self.exists:,} there already, "
+            f"{self.invalid:,} refused"
+        )
+
+
+@dataclass
+class Batch:
+    """Lines that are well-formed, waiting to be sent."""
+
+    lines: list[int] = field(default_factory=list)
+    bodies: list[bytes] = field(default_factory=list)
+    size: int = 0
+
+    def add(self, line: int, body: bytes) -> None:
+        self.lines.append(line)
+        self.bodies.append(body)
+        self.size += len(body)
+
+    def clear(self) -> None:
+        self.lines, self.bodies, self.size = [], [], 0
+
+    def fits(self, body: bytes) -> bool:
+        return len(self.lines) < BATCH and self.size + len(body) <= ROOM
+
+
+def run_import(
+    file: Path,
+    url: str,
+    key: str,
+    format: str = "auto",
+    *,
+    dry_run: bool = False,
+    restart: bool = False,
+    quiet: bool = False,
+) -> Tally:
+    """Raises Refused."""
+    state = file.with_name(file.name + ".progress")
+    tally = Tally(_fingerprint(file), url)
+    if not restart and not dry_run and state.exists():
+        tally = _resumed(state, tally)
+    with ExitStack() as stack:
+        api = stack.enter_context(client(url, key))
+        source = stack.enter_context(file.open("rb"))
+        errors = stack.enter_context(errors_file(file).open("ab" if tally.done else "wb"))
+        bar = stack.enter_context(_progress(quiet))
+        task = bar.add_task("", total=file.stat().st_size)
+        batch = Batch()
+        started = tally.done
+        seen = 0
+
+        def send() -> None:
+            _send(api, batch, tally, errors, dry_run)
+            tally.done = seen
+            if not dry_run:
+                _keep(state, tally)
+            batch.clear()
+            bar.update(task, completed=source.tell(), description=tally.sentence)
+
+        for line, body, fault in _lines(source, format_of(file, format)):
+            if line <= started:
+                continue
+            if body is not None and not batch.fits(body):
+                send()
+            seen = line
+            if body is None:
+                tally.invalid += 1
+                _refuse(errors, line, fault)
+            else:
+                batch.add(line, body)
+        send()
+    if not dry_run:
+        state.unlink(missing_ok=True)
+    return tally
+
+
+def _lines(
+    source: IO[bytes], format: str
+) -> Iterator[tuple[int, bytes | None, list[dict[str, str]]]]:
+    """Each record with its number, as the API takes it, or with what is wrong with it."""
+    for number, record in enumerate(records(source, format), 1):
+        if isinstance(record, str):
+            yield number, None, [{"field": "line", "message": record}]
+            continue
+        try:
+            user = TransferredUser.model_validate(record)
+        except ValidationError as error:
+            listed = error.errors(include_url=False, include_context=False, include_input=False)
+            yield number, None, field_errors(listed)
+            continue
+        body = user.model_dump_json(exclude_unset=True).encode()
+        if len(body) > ROOM:
+            yield number, None, [{"field": "line", "message": "it is too large"}]
+        else:
+            yield number, body, []
+
+
+def _send(api: httpx.Client, batch: Batch, tally: Tally, errors: IO[bytes], dry_run: bool) -> None:
+    if not batch.lines:
+        return
+    flag = b"true" if dry_run else b"false"
+    body = b'{"dry_run":' + flag + b',"users":[' + b",".join(batch.bodies) + b"]}"
+    answer = call(api, "POST", "/api/users/import", content=body)
+    for line, arrival in zip(batch.lines, answer["arrivals"], strict=True):
+        status = arrival["status"]
+        setattr(tally, status, getattr(tally, status) + 1)
+        if status == "invalid":
+            _refuse(errors, line, arrival["errors"])
+    errors.flush()
+
+
+def _fingerprint(file: Path) -> str:
+    """Of the file's size and beginning: enough to know it again."""
+    with file.open("rb") as source:
+        start = source.read(1 << 20)
+    return f"{file.stat().st_size}:{hashlib.sha256(start).hexdigest()}"
+
+
+def _resumed(state: Path, fresh: Tally) -> Tally:
+    try:
+        found = Tally(**json.loads(state.read_text()))
+    except (ValueError, TypeError):
+        return fresh
+    if found.fingerprint != fresh.fingerprint or found.url != fresh.url:
+        raise Refused(f"{state} belongs to another import: finish that one, or use --restart.")
+    return found
+
+
+def _keep(state: Path, tally: Tally) -> None:
+    """Whole or not at all."""
+    draft = state.with_name(state.name + ".new")
+    draft.write_text(json.dumps(asdict(tally)))
+    draft.replace(state)
+
+
+def errors_file(file: Path) -> Path:
+    return file.with_name(file.name + ".errors.ndjson")
+
+
+def _refuse(errors: IO[bytes], line: int, faults: list[dict[str, str]]) -> None:
+    """By number and reason; never what the line said."""
+    errors.write(orjson.dumps({"line": line, "errors": faults}) + b"\n")
+
+
+def _progress(quiet: bool) -> Progress:
+    return Progress(
+        BarColumn(),
+        DownloadColumn(),
+        TimeRemainingColumn(),
+        TextColumn("{task.description}"),
+        console=console,
+        disable=quiet or not console.is_terminal,
+    )
