@@ -702,6 +702,7 @@ CREATE TABLE oauth_clients (
     userinfo_alg                  text,       -- NULL: plain JSON
     access_token_lifetime         integer     NOT NULL DEFAULT 900,
     id_token_lifetime             integer     NOT NULL DEFAULT 3600,
+    id_token_claims               text        NOT NULL DEFAULT 'scopes',
     refresh_token_lifetime        integer     NOT NULL DEFAULT 604800,   -- idle, sliding
     refresh_token_max_lifetime    integer     NOT NULL DEFAULT 2592000,  -- absolute
     rotate_refresh_tokens         boolean     NOT NULL DEFAULT true,
@@ -729,7 +730,8 @@ CREATE TABLE oauth_clients (
         ('none', 'client_secret_basic', 'client_secret_post', 'client_secret_jwt', 'private_key_jwt')),
     CONSTRAINT oauth_clients_pkce_check CHECK (require_pkce OR token_endpoint_auth_method <> 'none'),
     CONSTRAINT oauth_clients_subject_type_check CHECK (subject_type IN ('public', 'pairwise')),
-    CONSTRAINT oauth_clients_access_token_format_check CHECK (access_token_format IN ('jwt', 'opaque'))
+    CONSTRAINT oauth_clients_access_token_format_check CHECK (access_token_format IN ('jwt', 'opaque')),
+    CONSTRAINT oauth_clients_id_token_claims_check CHECK (id_token_claims IN ('scopes', 'asked'))
 ) PARTITION BY HASH (app_id);
 CREATE INDEX idx_oauth_clients_app_created ON oauth_clients (app_id, created_at, id);
 ALTER TABLE oauth_clients ADD CONSTRAINT oauth_clients_pkey PRIMARY KEY (app_id, id);

@@ -81,7 +81,7 @@ async def _hinted(deps: Deps, ctx: Context, hint: str) -> dict[str, Any]:
         claims = jose.verify(hint, found.verifying.get, types=frozenset({tokens.ID}))
     except jose.BadToken:
         raise OAuthError("id_token_hint is not an ID token of ours") from None
-    if claims.get("token_use") != "id" or not isinstance(claims.get("aud"), str):
+    if claims.get("token_use", "id") != "id" or not isinstance(claims.get("aud"), str):
         raise OAuthError("id_token_hint is not an ID token of ours")
     return claims
 

@@ -68,6 +68,7 @@ async def answer(
         "epoch": granted.user_epoch,
         "auth_time": seconds(granted.auth_time),
         **_session(granted),
+        **_organization(granted),
         **extra.access,
     }
     if client.access_token_format == "opaque":
@@ -137,12 +138,12 @@ async def _id_token(
         "exp": issued + client.id_token_lifetime,
         "iat": issued,
         "auth_time": seconds(granted.auth_time),
-        "token_use": "id",
         "at_hash": jose.half_hash(client.id_token_alg, access_token),
         **_session(granted),
-        **_profile(granted, names),
-        **extra.id,
     }
+    if client.id_token_claims == "scopes":
+        payload |= {"token_use": "id", **_organization(granted), **_profile(granted, names)}
+    payload |= extra.id
     if nonce is not None:
         payload["nonce"] = nonce
     key = await keys.signing(deps, ctx, client.id_token_alg)
@@ -150,7 +151,7 @@ async def _id_token(
 
 
 def _session(granted: Granted) -> dict[str, Any]:
-    """Facts of the authentication and of the active organization, where there are any."""
+    """Facts of the authentication, where there are any."""
     found: dict[str, Any] = {}
     if granted.sid is not None:
         found["sid"] = granted.sid
@@ -158,10 +159,14 @@ def _session(granted: Granted) -> dict[str, Any]:
         found["acr"] = granted.acr
     if granted.amr:
         found["amr"] = granted.amr
-    if granted.org_role is not None:  # a member still
-        found["org_id"] = granted.org_id
-        found["org_role"] = granted.org_role
     return found
+
+
+def _organization(granted: Granted) -> dict[str, Any]:
+    """The active one, while the user is its member."""
+    if granted.org_role is None:
+        return {}
+    return {"org_id": granted.org_id, "org_role": granted.org_role}
 
 
 def _profile(granted: Granted, names: list[str]) -> dict[str, Any]:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import base64
 import hashlib
+import re
 import secrets
 from collections.abc import AsyncIterator, Iterator
 from dataclasses import dataclass, field
@@ -21,6 +22,15 @@ import pytest
 import pytest_asyncio
 from tests.system import PASSWORD, Browser, Page, System
 
+VSCHAR = "".join(map(chr, range(0x20, 0x7F)))
+"""RFC 6749 appendix A: of these the suite makes state, and expects them back unharmed."""
+ID_TOKEN = {
+    *("iss", "sub", "aud", "exp", "iat", "auth_time", "nonce", "acr", "amr", "azp", "at_hash"),
+    *("nbf", "jti", "sid"),
+}
+"""Claims that an ID token may hold although nobody asked for them."""
+ADDRESS = {"formatted", "street_address", "locality", "region", "postal_code", "country"}
+BOOLEANS = ("email_verified", "phone_number_verified")
 ALIAS = "https://localhost:8443/test/a/aero2"
 CALLBACK = f"{ALIAS}/callback"
 POST_LOGOUT = f"{ALIAS}/post_logout_redirect"
@@ -85,7 +95,8 @@ class Suite:
     email: str
     user_id: str
     mode: str | None = None
-    extra: dict[str, str] = field(default_factory=dict)
+    asked: set[str] = field(default_factory=set)
+    """Claims that ID tokens may hold because the `claims` parameter names them."""
 
     @property
     def client(self) -> Client:
@@ -101,8 +112,8 @@ class Suite:
             "redirect_uri": CALLBACK,
             "response_type": "code",
             "scope": "openid",
-            "state": secrets.token_urlsafe(8),
-            "nonce": secrets.token_urlsafe(8),
+            "state": secrets.token_urlsafe(24) + VSCHAR,
+            "nonce": secrets.token_urlsafe(32),
         }
         if self.mode is not None:
             given["response_mode"] = self.mode
@@ -155,9 +166,16 @@ class Suite:
         passwords: int,
         location: str = "",
     ) -> Result:
-        """Every response of every module: state as it was sent, and the issuer (RFC 9207)."""
+        """Every response of every module: state as it was sent, the issuer (RFC 9207), nothing that
+        the suite does not know, and an error told in the characters of RFC 6749 4.1.2.1."""
         assert fields.get("state") == state
         assert fields["iss"] == self.issuer
+        if "error" in fields:
+            assert fields.keys() <= {"error", "error_description", "state", "iss"}
+            described(fields)
+        else:
+            assert fields.keys() <= {"code", "state", "iss"}
+            assert len(set(fields["code"])) * len(fields["code"]) > 400  # no less than 128 bits
         return Result(fields, page, location or page.url, passwords)
 
     async def token(self, client: Client | None = None, **params: str) -> httpx.Response:
@@ -169,7 +187,17 @@ class Suite:
             params |= {"client_id": client.client_id, "client_secret": client.client_secret}
         answer = await self.http.post(self.provider["token_endpoint"], data=params, auth=auth)
         assert answer.headers["cache-control"] == "no-store"
+        assert answer.headers["pragma"] == "no-cache"
         assert answer.headers["content-type"].startswith("application/json")
+        told = answer.json()
+        if answer.status_code == 200:
+            assert told["token_type"].lower() == "bearer"
+            assert (type(told["expires_in"]), told["expires_in"] > 0) == (int, True)
+            for name in ("access_token", "refresh_token"):
+                assert set(told.get(name, "")) <= set(VSCHAR)
+        else:
+            assert told.keys() <= {"error", "error_description", "error_uri"}
+            described(told)
         return answer
 
     async def redeem(
@@ -180,13 +208,16 @@ class Suite:
 
     async def tokens(self, client: Client | None = None, **params: Any) -> dict[str, Any]:
         """A whole flow, its ID token verified."""
-        nonce = params.pop("nonce", secrets.token_urlsafe(8))
+        nonce = params.pop("nonce", secrets.token_urlsafe(32))
         result = await self.authorize(client, nonce=nonce, **params)
         answer = await self.redeem(result.code, client)
         assert answer.status_code == 200, answer.text
         tokens: dict[str, Any] = answer.json()
         tokens["claims"] = await self.verified(tokens["id_token"], client)
         assert tokens["claims"].get("nonce") == nonce
+        digest = hashlib.sha256(tokens["access_token"].encode()).digest()[:16]
+        expected = base64.urlsafe_b64encode(digest).rstrip(b"=").decode()
+        assert tokens["claims"].get("at_hash", expected) == expected
         tokens["signed_in"] = result.signed_in
         return tokens
 
@@ -203,6 +234,11 @@ class Suite:
             issuer=self.issuer,
             options={"require": ["iss", "sub", "aud", "exp", "iat"]},
         )
+        if "events" not in claims:
+            assert claims.keys() <= ID_TOKEN | self.asked
+        for name in ("exp", "iat", "auth_time"):
+            assert type(claims.get(name, 0)) is int
+        assert (claims["sub"].isascii(), 0 < len(claims["sub"]) <= 255) == (True, True)
         return claims
 
     async def userinfo(self, access_token: str, method: str = "GET") -> httpx.Response:
@@ -215,8 +251,32 @@ class Suite:
     async def claims(self, access_token: str) -> dict[str, Any]:
         answer = await self.userinfo(access_token)
         assert answer.status_code == 200, answer.text
+        assert answer.headers["content-type"].startswith("application/json")
         found: dict[str, Any] = answer.json()
+        standard(found)
         return found
+
+
+def standard(told: dict[str, Any]) -> None:
+    """OpenID Connect Core 5.1: each claim of its JSON type, none without a value."""
+    for name, value in told.items():
+        if name in BOOLEANS:
+            assert type(value) is bool, name
+        elif name == "updated_at":
+            assert (type(value), 0 < value < 2**33) == (int, True)
+        elif name == "address":
+            assert (bool(value), value.keys() <= ADDRESS) == (True, True)
+            assert all(isinstance(part, str) and part for part in value.values())
+        else:
+            assert (type(value), bool(value)) == (str, True), name
+    if "birthdate" in told:
+        assert re.fullmatch(r"[0-9]{4}(-[0-9]{2}-[0-9]{2})?", told["birthdate"])
+
+
+def described(error: dict[str, str]) -> None:
+    """RFC 6749 4.1.2.1 and 5.2: printable ASCII without quote and backslash."""
+    for name in ("error", "error_description"):
+        assert set(error.get(name, "")) <= set(VSCHAR) - {'"', "\\"}, error
 
 
 def challenge(verifier: str) -> str:
@@ -240,7 +300,9 @@ async def registered(system: System) -> dict[str, Any]:
             ("client", "client_secret_basic"),
             ("client2", "client_secret_basic"),
             ("client_secret_post", "client_secret_post"),
+            ("frontchannel", "client_secret_basic"),
         ):
+            frames = f"{ALIAS}/frontchannel_logout" if name == "frontchannel" else None
             answer = await api.post(
                 "/api/clients",
                 json={
@@ -250,7 +312,8 @@ async def registered(system: System) -> dict[str, Any]:
                     "scopes": SCOPES,
                     "require_pkce": False,
                     "token_endpoint_auth_method": method,
-                    "frontchannel_logout_uri": f"{ALIAS}/frontchannel_logout",
+                    "id_token_claims": "asked",
+                    "frontchannel_logout_uri": frames,
                 },
             )
             assert answer.status_code == 201, answer.text

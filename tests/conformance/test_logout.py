@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import asyncio
 import base64
+import html
 import json
+import re
 from typing import Any
 from urllib.parse import parse_qsl, urlencode, urlsplit
 
+import jwt
 import pytest
-from tests.conformance.conftest import CALLBACK, POST_LOGOUT, Client, Suite
+from tests.conformance.conftest import ALIAS, CALLBACK, POST_LOGOUT, VSCHAR, Client, Suite
 from tests.service.oidc.test_logout import Listener
 from tests.system import Page
 
@@ -30,23 +33,26 @@ async def signed_in(suite: Suite) -> bool:
 
 def back(page: Page) -> dict[str, str]:
     """What the person was sent back with, in a redirect or the page that goes on."""
+    url = page.url
     if not page.away:
-        link = page.text.split(POST_LOGOUT, 1)
-        assert len(link) == 2, page.text[:2000]
-        return {"state": "s"} if "state=s" in link[1][:20] else {}
-    assert page.url.split("?")[0] == POST_LOGOUT, page.url
-    return dict(parse_qsl(urlsplit(page.url).query))
+        onward = re.search(r'href="([^"]+)" data-onward', page.text)
+        assert onward is not None, page.text[:2000]
+        url = html.unescape(onward[1])
+    assert url.split("?")[0] == POST_LOGOUT, url
+    return dict(parse_qsl(urlsplit(url).query))
 
 
 async def test_oidcc_rp_initiated_logout(fresh: Suite) -> None:
-    """Sent back with state; then prompt=none fails."""
+    """Sent back at once, with the state and nothing else; then prompt=none fails."""
     tokens = await fresh.tokens()
     page = await logout(
-        fresh, id_token_hint=tokens["id_token"], post_logout_redirect_uri=POST_LOGOUT, state="s"
+        fresh, id_token_hint=tokens["id_token"], post_logout_redirect_uri=POST_LOGOUT, state=VSCHAR
     )
 
-    assert back(page) == {"state": "s"}
-    assert not await signed_in(fresh)
+    assert page.away
+    assert back(page) == {"state": VSCHAR}
+    refused = await fresh.authorize(prompt="none")
+    assert refused.fields["error"] in ("login_required", "interaction_required")
 
 
 async def test_oidcc_rp_initiated_logout_no_state(fresh: Suite) -> None:
@@ -134,16 +140,20 @@ async def test_without_a_hint_nobody_is_signed_out_unasked(fresh: Suite) -> None
 
 async def test_oidcc_frontchannel_rp_initiated_logout(fresh: Suite) -> None:
     """The page loads the client's address with iss and sid in a frame, and leads on."""
-    tokens = await fresh.tokens()
+    client = fresh.clients["frontchannel"]
+    tokens = await fresh.tokens(client)
     page = await logout(
-        fresh, id_token_hint=tokens["id_token"], post_logout_redirect_uri=POST_LOGOUT
+        fresh, id_token_hint=tokens["id_token"], post_logout_redirect_uri=POST_LOGOUT, state=VSCHAR
     )
 
     assert not page.away, "a page has to load the frames"
-    address = page.text.replace("&amp;", "&")
-    wanted = urlencode({"iss": fresh.issuer, "sid": tokens["claims"]["sid"]})
-    assert f"/frontchannel_logout?{wanted}" in address
-    assert POST_LOGOUT in address
+    frame = re.search(r'<iframe[^>]* src="([^"]+)"', page.text)
+    assert frame is not None, page.text
+    told = urlsplit(html.unescape(frame[1]))
+    assert told._replace(query="").geturl() == f"{ALIAS}/frontchannel_logout"
+    assert dict(parse_qsl(told.query)) == {"iss": fresh.issuer, "sid": tokens["claims"]["sid"]}
+    assert back(page) == {"state": VSCHAR}
+    assert "code" not in (await fresh.authorize(client, prompt="none")).fields
 
 
 async def test_oidcc_backchannel_rp_initiated_logout(fresh: Suite) -> None:
@@ -160,6 +170,7 @@ async def test_oidcc_backchannel_rp_initiated_logout(fresh: Suite) -> None:
                 "post_logout_redirect_uris": [POST_LOGOUT],
                 "require_pkce": False,
                 "first_party": True,
+                "id_token_claims": "asked",
                 "backchannel_logout_uri": uri,
             },
         )
@@ -170,10 +181,18 @@ async def test_oidcc_backchannel_rp_initiated_logout(fresh: Suite) -> None:
     )
     assert back(page) == {"state": "s"}
     (token,) = listener.received
+    assert listener.fields == [{"logout_token": token}]
+    assert listener.heads[0].startswith("POST ")
+    assert "\ncontent-type: application/x-www-form-urlencoded" in listener.heads[0].lower()
+    header = jwt.get_unverified_header(token)
+    assert (header["typ"], header["alg"]) == ("logout+jwt", "RS256")
     claims = await fresh.verified(token, client)
+    assert (type(claims["iat"]), type(claims["jti"])) == (int, str)
+    assert 0 < claims["exp"] - claims["iat"] <= 120
     assert (claims["sub"], claims["sid"]) == (tokens["claims"]["sub"], tokens["claims"]["sid"])
     assert claims["events"] == {"http://schemas.openid.net/event/backchannel-logout": {}}
     assert "nonce" not in claims
+    assert "code" not in (await fresh.authorize(client, prompt="none")).fields
 
     await fresh.tokens(client)
     page = await fresh.browser.get("/logout")

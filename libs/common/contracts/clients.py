@@ -61,6 +61,11 @@ class ClientFields(Contract):
     userinfo_alg: SigningAlg | None = None
     access_token_lifetime: int = Field(default=900, ge=60, le=86_400)
     id_token_lifetime: int = Field(default=3600, ge=60, le=86_400)
+    id_token_claims: Literal["scopes", "asked"] = Field(
+        default="scopes",
+        description="What ID tokens tell of the user: what the scopes allow, or only what the "
+        "`claims` parameter asks for (OpenID Connect Core 5.4).",
+    )
     refresh_token_lifetime: int = Field(default=604_800, ge=60, le=31_536_000)
     refresh_token_max_lifetime: int = Field(default=2_592_000, ge=60, le=31_536_000)
     rotate_refresh_tokens: bool = True

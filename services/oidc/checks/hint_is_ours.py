@@ -18,6 +18,6 @@ async def hint_is_ours(deps: Deps, ctx: Context, asked: Asked) -> None:
         claims = jose.verify(hint, found.verifying.get, types=frozenset({tokens.ID}))
     except jose.BadToken:
         raise OAuthError("id_token_hint is not an ID token of ours") from None
-    if claims.get("token_use") != "id" or claims.get("aud") != asked.client.client_id:
+    if claims.get("token_use", "id") != "id" or claims.get("aud") != asked.client.client_id:
         raise OAuthError("id_token_hint was not issued to this client")
     asked.hinted_sub = str(claims.get("sub"))

@@ -47,6 +47,7 @@ class Registered:
     userinfo_alg: str | None
     access_token_lifetime: int
     id_token_lifetime: int
+    id_token_claims: str
     refresh_token_lifetime: int
     refresh_token_max_lifetime: int
     rotate_refresh_tokens: bool
@@ -81,8 +82,8 @@ async def registered(db: Db, *, app_id: str, client_id: str) -> Registered | Non
                c.token_endpoint_auth_alg, c.require_pkce, c.jwks, c.jwks_uri, c.first_party,
                c.subject_type, c.sector_identifier, c.id_token_alg, c.access_token_alg,
                c.access_token_format, c.userinfo_alg, c.access_token_lifetime, c.id_token_lifetime,
-               c.refresh_token_lifetime, c.refresh_token_max_lifetime, c.rotate_refresh_tokens,
-               c.include_rights, c.claims_mapping, c.backchannel_logout_uri,
+               c.id_token_claims, c.refresh_token_lifetime, c.refresh_token_max_lifetime,
+               c.rotate_refresh_tokens, c.include_rights, c.claims_mapping, c.backchannel_logout_uri,
                c.frontchannel_logout_uri, c.frontchannel_session_required, c.default_max_age,
                c.require_auth_time, c.default_acr_values, c.logo_uri, c.client_uri, c.policy_uri,
                c.tos_uri, c.enabled,
@@ -111,7 +112,7 @@ async def insert(
             grant_types, allowed_origins, default_resources, token_endpoint_auth_method,
             token_endpoint_auth_alg, require_pkce, jwks, jwks_uri, first_party, subject_type,
             sector_identifier, id_token_alg, access_token_alg, access_token_format, userinfo_alg,
-            access_token_lifetime, id_token_lifetime, refresh_token_lifetime,
+            access_token_lifetime, id_token_lifetime, id_token_claims, refresh_token_lifetime,
             refresh_token_max_lifetime, rotate_refresh_tokens, include_rights, claims_mapping,
             backchannel_logout_uri, backchannel_session_required, frontchannel_logout_uri,
             frontchannel_session_required, initiate_login_uri, default_max_age, require_auth_time,
@@ -122,8 +123,8 @@ async def insert(
             f.token_endpoint_auth_alg, f.require_pkce, f.jwks, f.jwks_uri, f.first_party,
             f.subject_type, f.sector_identifier, f.id_token_alg, f.access_token_alg,
             f.access_token_format, f.userinfo_alg, f.access_token_lifetime, f.id_token_lifetime,
-            f.refresh_token_lifetime, f.refresh_token_max_lifetime, f.rotate_refresh_tokens,
-            f.include_rights, f.claims_mapping, f.backchannel_logout_uri,
+            f.id_token_claims, f.refresh_token_lifetime, f.refresh_token_max_lifetime,
+            f.rotate_refresh_tokens, f.include_rights, f.claims_mapping, f.backchannel_logout_uri,
             f.backchannel_session_required, f.frontchannel_logout_uri,
             f.frontchannel_session_required, f.initiate_login_uri, f.default_max_age,
             f.require_auth_time, f.default_acr_values, f.logo_uri, f.client_uri, f.policy_uri,
@@ -157,7 +158,7 @@ async def update(db: Db, *, app_id: str, client_id: str, fields: dict[str, Any])
             id_token_alg = f.id_token_alg, access_token_alg = f.access_token_alg,
             access_token_format = f.access_token_format, userinfo_alg = f.userinfo_alg,
             access_token_lifetime = f.access_token_lifetime,
-            id_token_lifetime = f.id_token_lifetime,
+            id_token_lifetime = f.id_token_lifetime, id_token_claims = f.id_token_claims,
             refresh_token_lifetime = f.refresh_token_lifetime,
             refresh_token_max_lifetime = f.refresh_token_max_lifetime,
             rotate_refresh_tokens = f.rotate_refresh_tokens, include_rights = f.include_rights,
@@ -176,8 +177,8 @@ async def update(db: Db, *, app_id: str, client_id: str, fields: dict[str, Any])
             c.token_endpoint_auth_method, c.token_endpoint_auth_alg, c.require_pkce, c.jwks,
             c.jwks_uri, c.first_party, c.subject_type, c.sector_identifier, c.id_token_alg,
             c.access_token_alg, c.access_token_format, c.userinfo_alg, c.access_token_lifetime,
-            c.id_token_lifetime, c.refresh_token_lifetime, c.refresh_token_max_lifetime,
-            c.rotate_refresh_tokens, c.include_rights, c.claims_mapping, c.backchannel_logout_uri,
+            c.id_token_lifetime, c.id_token_claims, c.refresh_token_lifetime,
+            c.refresh_token_max_lifetime, c.rotate_refresh_tokens, c.include_rights, c.claims_mapping, c.backchannel_logout_uri,
             c.backchannel_session_required, c.frontchannel_logout_uri,
             c.frontchannel_session_required, c.initiate_login_uri, c.default_max_age,
             c.require_auth_time, c.default_acr_values, c.logo_uri, c.client_uri, c.policy_uri,
@@ -199,7 +200,7 @@ async def find(db: Db, *, app_id: str, client: str) -> Client | None:
             grant_types, allowed_origins, default_resources, token_endpoint_auth_method,
             token_endpoint_auth_alg, require_pkce, jwks, jwks_uri, first_party, subject_type,
             sector_identifier, id_token_alg, access_token_alg, access_token_format, userinfo_alg,
-            access_token_lifetime, id_token_lifetime, refresh_token_lifetime,
+            access_token_lifetime, id_token_lifetime, id_token_claims, refresh_token_lifetime,
             refresh_token_max_lifetime, rotate_refresh_tokens, include_rights, claims_mapping,
             backchannel_logout_uri, backchannel_session_required, frontchannel_logout_uri,
             frontchannel_session_required, initiate_login_uri, default_max_age, require_auth_time,
@@ -223,7 +224,7 @@ async def page(
             grant_types, allowed_origins, default_resources, token_endpoint_auth_method,
             token_endpoint_auth_alg, require_pkce, jwks, jwks_uri, first_party, subject_type,
             sector_identifier, id_token_alg, access_token_alg, access_token_format, userinfo_alg,
-            access_token_lifetime, id_token_lifetime, refresh_token_lifetime,
+            access_token_lifetime, id_token_lifetime, id_token_claims, refresh_token_lifetime,
             refresh_token_max_lifetime, rotate_refresh_tokens, include_rights, claims_mapping,
             backchannel_logout_uri, backchannel_session_required, frontchannel_logout_uri,
             frontchannel_session_required, initiate_login_uri, default_max_age, require_auth_time,

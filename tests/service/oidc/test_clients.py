@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from tests.service.oidc.conftest import CALLBACK, World
+from tests.service.oidc.conftest import CALLBACK, World, fields
 
 from common.context import Caller
 from common.contracts.clients import (
@@ -30,7 +30,7 @@ from common.contracts.clients import (
     UnknownPermission,
     UpdateClient,
 )
-from common.contracts.oidc import GetConfiguration, InvalidClient
+from common.contracts.oidc import GetConfiguration, GetUserinfo, InvalidClient
 from common.contracts.rbac import Rights
 from common.problems import BadRequest, Conflict, Forbidden, Invalid
 
@@ -321,6 +321,36 @@ async def test_the_claims_parameter(shared: World) -> None:
 
     assert id_token["nickname"] == "Annie"
     assert told == {"sub": ann.user_id, "name": "Ann Example"}
+
+
+async def test_an_id_token_may_tell_no_more_than_was_asked(shared: World) -> None:
+    """OpenID Connect Core 5.4: what scopes allow is at UserInfo; the ID token then holds nothing
+    of the user but what `claims` names, and is still a hint that we know."""
+    client = await shared.client(id_token_claims="asked", scopes=["openid", "profile", "email"])
+    ann = await shared.person()
+    asked = {"scope": "openid profile email", "nonce": "n"}
+    tokens = await shared.tokens(client, ann, **asked)
+    told = await shared.claims(tokens.id_token, client.client_id)
+    assert told.keys() == {
+        *("iss", "sub", "aud", "exp", "iat", "auth_time", "nonce", "at_hash", "sid", "acr", "amr")
+    }
+    more = await shared.tokens(client, ann, claims='{"id_token": {"email": null}}', **asked)
+    told_more = await shared.claims(more.id_token, client.client_id)
+    assert told_more.keys() - told.keys() == {"email"}
+
+    hinted = await shared.authorize(client, ann, prompt="none", id_token_hint=tokens.id_token)
+    assert "code" in fields(hinted)
+
+
+async def test_a_signed_userinfo_is_no_hint(shared: World) -> None:
+    """It is a JWT of ours for the same client, but no ID token."""
+    client = await shared.client(userinfo_alg="RS256", id_token_claims="asked")
+    ann = await shared.person()
+    tokens = await shared.tokens(client, ann)
+    told = await shared.call(GetUserinfo(token=tokens.access_token))
+
+    answer = await shared.authorize(client, ann, prompt="none", id_token_hint=told.jwt)
+    assert fields(answer)["error"] == "invalid_request"
 
 
 async def test_the_active_organization_is_in_the_tokens_while_its_user_is_a_member(

@@ -27,6 +27,8 @@ class Listener:
 
     def __init__(self) -> None:
         self.received: list[str] = []
+        self.heads: list[str] = []
+        self.fields: list[dict[str, str]] = []
         self.status = 200
         self.delay = 0.0
         self.requests = 0
@@ -42,7 +44,9 @@ class Listener:
         length = int(head.lower().split("content-length:")[1].split("\r\n")[0])
         body = (await reader.readexactly(length)).decode()
         await asyncio.sleep(self.delay)
-        self.received.append(dict(parse_qsl(body))["logout_token"])
+        self.heads.append(head)
+        self.fields.append(dict(parse_qsl(body)))
+        self.received.append(self.fields[-1]["logout_token"])
         writer.write(f"HTTP/1.1 {self.status} X\r\ncontent-length: 0\r\n\r\n".encode())
         await writer.drain()
         writer.close()
