@@ -4,14 +4,18 @@ from __future__ import annotations
 
 from base64 import urlsafe_b64decode, urlsafe_b64encode
 from binascii import Error as Base64Error
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
 from hmac import compare_digest
+from typing import TypeVar
 
 import orjson
 
 from common.crypto import Keys
 from common.problems import BadRequest
+
+Row = TypeVar("Row")
 
 MAC = 16
 
@@ -32,6 +36,22 @@ class Cursors:
         """`of` names the list; `values` are the sort key of its last row."""
         body = orjson.dumps(values)
         return urlsafe_b64encode(self._mac(app_id, of, body) + body).rstrip(b"=").decode()
+
+    def page(
+        self,
+        app_id: str,
+        of: str,
+        found: list[Row],
+        limit: int,
+        key: Callable[[Row], tuple[str | datetime | None, ...]],
+        fit: Callable[[list[Row]], list[Row]] = list,
+    ) -> tuple[list[Row], str | None]:
+        """Of the rows found, where one more than `limit` was asked for, those to show; and the
+        cursor where there are more. `fit` may leave out what would be too much at once."""
+        shown = fit(found[:limit])
+        if len(shown) == len(found):
+            return shown, None
+        return shown, self.make(app_id, of, *key(shown[-1]))
 
     def read(self, app_id: str, of: str, cursor: str | None, count: int) -> tuple[str | None, ...]:
         """The values again, as text; `count` times None for the first page. Raises BadCursor."""

@@ -83,9 +83,9 @@ async def page(deps: Deps, ctx: Context, asked: ListInvitations) -> Invitations:
         found = await invitations.page(
             db, app_id=ctx.app_id, before=at, before_id=id, limit=asked.limit + 1
         )
-    rows, more = found[: asked.limit], len(found) > asked.limit
-    last = rows[-1] if more else None
-    next = deps.cursors.make(ctx.app_id, "invitations", last.created_at, last.id) if last else None
+    rows, next = deps.cursors.page(
+        ctx.app_id, "invitations", found, asked.limit, lambda row: (row.created_at, row.id)
+    )
     return Invitations(invitations=rows, next=next)
 
 

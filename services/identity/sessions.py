@@ -75,8 +75,9 @@ async def of_user(deps: Deps, ctx: Context, asked: ListUserSessions) -> Sessions
             before=at,
             before_id=id,
         )
-    page, more = found[: asked.limit], len(found) > asked.limit
-    next = deps.cursors.make(ctx.app_id, kind, page[-1].created_at, page[-1].id) if more else None
+    page, next = deps.cursors.page(
+        ctx.app_id, kind, found, asked.limit, lambda session: (session.created_at, session.id)
+    )
     return Sessions(sessions=page, next=next)
 
 

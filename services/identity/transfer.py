@@ -112,10 +112,9 @@ async def give(deps: Deps, ctx: Context, asked: ExportUsers) -> TransferredUsers
             limit=asked.limit + 1,
             hashes=asked.password_hashes,
         )
-    rows = fitting(found[: asked.limit])
-    more = len(rows) < len(found)
-    last = rows[-1] if more else None
-    next = deps.cursors.make(ctx.app_id, "export", last.created_at, last.id or "") if last else None
+    rows, next = deps.cursors.page(
+        ctx.app_id, "export", found, asked.limit, lambda user: (user.created_at, user.id), fitting
+    )
     return TransferredUsers(users=rows, next=next)
 
 

@@ -96,9 +96,9 @@ async def page(deps: Deps, ctx: Context, asked: ListUsers) -> Users:
             before_id=id,
             limit=asked.limit + 1,
         )
-    rows = fitting(found[: asked.limit])
-    more = len(rows) < len(found)
-    next = deps.cursors.make(ctx.app_id, kind, rows[-1].created_at, rows[-1].id) if more else None
+    rows, next = deps.cursors.page(
+        ctx.app_id, kind, found, asked.limit, lambda user: (user.created_at, user.id), fitting
+    )
     return Users(users=rows, next=next)
 
 

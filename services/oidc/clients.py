@@ -95,10 +95,9 @@ async def list_(deps: Deps, ctx: Context, page: ListClients) -> Clients:
             after_id=after_id,
             limit=page.limit + 1,
         )
-    shown = found[: page.limit]
-    following = None
-    if len(found) > page.limit:
-        following = deps.cursors.make(ctx.app_id, "clients", shown[-1].created_at, shown[-1].id)
+    shown, following = deps.cursors.page(
+        ctx.app_id, "clients", found, page.limit, lambda client: (client.created_at, client.id)
+    )
     return Clients(clients=shown, next=following)
 
 

@@ -37,11 +37,9 @@ async def of_client(deps: Deps, ctx: Context, page: ListClientGrants) -> Grants:
             after_id=after_id,
             limit=page.limit + 1,
         )
-    shown = rows[: page.limit]
-    following = None
-    if len(rows) > page.limit:
-        last = shown[-1]
-        following = deps.cursors.make(ctx.app_id, of, last.created_at, last.user_id)
+    shown, following = deps.cursors.page(
+        ctx.app_id, of, rows, page.limit, lambda row: (row.created_at, row.user_id)
+    )
     return Grants(grants=[_grant(row) for row in shown], next=following)
 
 

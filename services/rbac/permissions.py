@@ -32,12 +32,8 @@ async def list_(deps: Deps, ctx: Context, asked: ListPermissions) -> Permissions
     (after,) = deps.cursors.read(ctx.app_id, LIST, asked.cursor, 1)
     async with deps.db.reading(ctx) as db:
         found = await permissions.page(db, app_id=ctx.app_id, after=after, limit=asked.limit + 1)
-    shown = found[: asked.limit]
-    more = len(found) > asked.limit
-    return Permissions(
-        permissions=shown,
-        next=deps.cursors.make(ctx.app_id, LIST, shown[-1].id) if more else None,
-    )
+    shown, next = deps.cursors.page(ctx.app_id, LIST, found, asked.limit, lambda row: (row.id,))
+    return Permissions(permissions=shown, next=next)
 
 
 async def get(deps: Deps, ctx: Context, asked: GetPermission) -> Permission:

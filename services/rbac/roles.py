@@ -69,10 +69,8 @@ async def list_(deps: Deps, ctx: Context, asked: ListRoles) -> Roles:
         found = await STORES[asked.kind].page(
             db, app_id=ctx.app_id, after=after, limit=asked.limit + 1
         )
-    shown, more = found[: asked.limit], len(found) > asked.limit
-    return Roles(
-        roles=shown, next=deps.cursors.make(ctx.app_id, of, shown[-1].id) if more else None
-    )
+    shown, next = deps.cursors.page(ctx.app_id, of, found, asked.limit, lambda role: (role.id,))
+    return Roles(roles=shown, next=next)
 
 
 async def get(deps: Deps, ctx: Context, asked: GetRole) -> Role:
@@ -92,13 +90,14 @@ async def holders(deps: Deps, ctx: Context, asked: ListHolders) -> Holders:
             before=(granted_at, key),
             limit=asked.limit + 1,
         )
-    shown, last = found[: asked.limit], None
-    if len(found) > asked.limit:
-        tail = shown[-1]
-        last = deps.cursors.make(
-            ctx.app_id, of, tail.granted_at, f"{tail.user_id}{tail.org_id or ''}"
-        )
-    return Holders(users=shown, next=last)
+    shown, next = deps.cursors.page(
+        ctx.app_id,
+        of,
+        found,
+        asked.limit,
+        lambda held: (held.granted_at, f"{held.user_id}{held.org_id or ''}"),
+    )
+    return Holders(users=shown, next=next)
 
 
 async def create(deps: Deps, ctx: Context, new: CreateRole) -> Role:

@@ -57,12 +57,10 @@ async def list_(deps: Deps, ctx: Context, asked: ListApiKeys) -> ApiKeys:
         rows = await api_keys.live(
             db, app_id=ctx.app_id, after=(created_at, id), limit=asked.limit + 1
         )
-    shown, more = rows[: asked.limit], len(rows) > asked.limit
-    last = shown[-1] if more else None
-    return ApiKeys(
-        api_keys=shown,
-        next=last and deps.cursors.make(ctx.app_id, "api_keys", last.created_at, last.id),
+    shown, next = deps.cursors.page(
+        ctx.app_id, "api_keys", rows, asked.limit, lambda key: (key.created_at, key.id)
     )
+    return ApiKeys(api_keys=shown, next=next)
 
 
 async def create(deps: Deps, ctx: Context, new: CreateApiKey) -> NewApiKey:

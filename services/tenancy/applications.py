@@ -99,13 +99,10 @@ async def list_(deps: Deps, ctx: Context, asked: ListApplications) -> Applicatio
         rows = await applications.page(
             db, teams=teams, after=(created_at, id), limit=asked.limit + 1
         )
-    shown, more = rows[: asked.limit], len(rows) > asked.limit
-    return Applications(
-        applications=[application(deps.hosts, row) for row in shown],
-        next=deps.cursors.make(ctx.app_id, of, shown[-1].created_at, shown[-1].id)
-        if more
-        else None,
+    shown, next = deps.cursors.page(
+        ctx.app_id, of, rows, asked.limit, lambda row: (row.created_at, row.id)
     )
+    return Applications(applications=[application(deps.hosts, row) for row in shown], next=next)
 
 
 async def manage(deps: Deps, ctx: Context, asked: ManageApplication) -> Managed:

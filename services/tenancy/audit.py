@@ -50,12 +50,10 @@ async def list_(deps: Deps, ctx: Context, asked: ListAudit) -> AuditRecords:
     )
     async with deps.db.reading(ctx) as db:
         found = await audit.page(db, app_id=ctx.app_id, wanted=wanted)
-    rows, more = found[: asked.limit], len(found) > asked.limit
-    last = rows[-1] if more else None
-    return AuditRecords(
-        audit_logs=rows,
-        next=deps.cursors.make(ctx.app_id, "audit", last.created_at, last.id) if last else None,
+    rows, next = deps.cursors.page(
+        ctx.app_id, "audit", found, asked.limit, lambda row: (row.created_at, row.id)
     )
+    return AuditRecords(audit_logs=rows, next=next)
 
 
 async def get(deps: Deps, ctx: Context, asked: GetAuditRecord) -> AuditRecord:
@@ -140,12 +138,13 @@ async def checkpoints(deps: Deps, ctx: Context, asked: ListCheckpoints) -> Check
         rows = await audit_chain.checkpoints(
             db, app_id=ctx.app_id, after=int(after or 0), limit=asked.limit + 1
         )
-    shown, more = rows[: asked.limit], len(rows) > asked.limit
-    last = str(shown[-1].seq) if more else None
+    shown, next = deps.cursors.page(
+        ctx.app_id, "audit checkpoints", rows, asked.limit, lambda row: (str(row.seq),)
+    )
     return Checkpoints(
         keys=public_keys(deps.keys),
         checkpoints=[row.shown() for row in shown],
-        next=deps.cursors.make(ctx.app_id, "audit checkpoints", last) if last else None,
+        next=next,
     )
 
 

@@ -99,11 +99,8 @@ async def list_(
             before=before,
             limit=asked.limit + 1,
         )
-    page, more = rows[: asked.limit], len(rows) > asked.limit
-    return OrganizationInvitations(
-        invitations=page,
-        next=deps.cursors.make(ctx.app_id, of, page[-1].id) if more else None,
-    )
+    page, next = deps.cursors.page(ctx.app_id, of, rows, asked.limit, lambda row: (row.id,))
+    return OrganizationInvitations(invitations=page, next=next)
 
 
 async def resend(

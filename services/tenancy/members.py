@@ -43,13 +43,10 @@ async def list_(deps: Deps, ctx: Context, asked: ListMembers) -> Members:
             after=(created_at, user_id),
             limit=asked.limit + 1,
         )
-    page, more = rows[: asked.limit], len(rows) > asked.limit
-    return Members(
-        members=page,
-        next=deps.cursors.make(ctx.app_id, of, page[-1].created_at, page[-1].user_id)
-        if more
-        else None,
+    page, next = deps.cursors.page(
+        ctx.app_id, of, rows, asked.limit, lambda member: (member.created_at, member.user_id)
     )
+    return Members(members=page, next=next)
 
 
 async def add(deps: Deps, ctx: Context, new: AddMember) -> Member:

@@ -120,11 +120,8 @@ async def list_(deps: Deps, ctx: Context, asked: ListOrganizations) -> Organizat
     }
     async with deps.db.reading(ctx) as db:
         rows = await (organizations.page if everyone else organizations.mine)(db, **about)
-    page, more = rows[: asked.limit], len(rows) > asked.limit
-    return Organizations(
-        organizations=[shown(ctx, row) for row in page],
-        next=deps.cursors.make(ctx.app_id, of, page[-1].id) if more else None,
-    )
+    page, next = deps.cursors.page(ctx.app_id, of, rows, asked.limit, lambda row: (row.id,))
+    return Organizations(organizations=[shown(ctx, row) for row in page], next=next)
 
 
 async def get(deps: Deps, ctx: Context, asked: GetOrganization) -> Organization:
