@@ -27,6 +27,7 @@ from common.problems import NotFound
 from common.rounds import FAULTS
 from common.sealing import Sealer, Unsealable
 from common.tenants import Tenants
+from common.wakeful import Wakeful
 from identity import mail_templates
 from identity.mail_texts import Locale
 from identity.queries import mails, templates
@@ -60,11 +61,7 @@ class Mailer:
     tenants: Tenants
     sender: Sender
     mail_from: str
-    idle: float = IDLE
-    _woken: asyncio.Event = field(default_factory=asyncio.Event)
-
-    def wake(self) -> None:
-        self._woken.set()
+    wakeful: Wakeful = field(default_factory=lambda: Wakeful(IDLE))
 
     def waking(self, also: Callable[[], None]) -> Callable[[], None]:
         """For every commit: `also`, and a look into the outbox where mail went into it. One that
@@ -76,27 +73,16 @@ class Mailer:
             also()
             if mail.ENQUEUED.count != seen:
                 seen = mail.ENQUEUED.count
-                self.wake()
+                self.wakeful.wake()
 
         return both
 
     async def run(self) -> None:
-        while True:
-            try:
-                sent = await self.round()
-            except FAULTS as error:
-                sent = 0
-                log.warning("mail waits for the database", error=type(error).__name__)
-            if sent < BATCH:
-                await self._rest()
+        await self.wakeful.run(self._work, name="mail")
 
-    async def _rest(self) -> None:
-        try:
-            async with asyncio.timeout(self.idle):
-                await self._woken.wait()
-        except TimeoutError:
-            pass
-        self._woken.clear()
+    async def _work(self) -> bool:
+        """Whether there is more."""
+        return await self.round() == BATCH
 
     async def round(self) -> int:
         """Deliver what is due, at most BATCH at once. How many were taken."""

@@ -8,7 +8,7 @@ from typing import Any, Final
 
 import asyncpg
 
-from common import audit, mail
+from common import audit
 from common.context import Context
 from common.contracts.audit_log import ListAudit
 from common.contracts.base import Done
@@ -28,7 +28,7 @@ from common.contracts.tenancy import Tenant
 from common.contracts.users import EmailTaken, UserNotFound
 from common.db import Db
 from common.events.users import EmailChanged, UserVerified
-from identity import flows, guard, metadata, passwords, signing
+from identity import flows, guard, metadata, notices, passwords, signing
 from identity import users as administration
 from identity.callers import fresh, the_user
 from identity.deps import Deps
@@ -129,14 +129,8 @@ async def _set_email(deps: Deps, ctx: Context, tx: Db, tenant: Tenant, taken: Ta
     same = (before.email or "").lower() == taken.email
     event = UserVerified(user_id=before.id) if same else EmailChanged(user_id=before.id)
     await audit.record(tx, ctx, event, user_id=before.id)
-    if before.email and not same:
-        letter = mail.Mail(
-            to=before.email,
-            kind="email_changed",
-            locale=before.locale or tenant.settings.default_locale,
-            data={"name": before.name or "", "email": email},
-        )
-        await mail.enqueue(tx, ctx, deps.sealer, letter)
+    if not same:
+        await notices.tell(deps, ctx, tx, tenant, before, "email_changed", email=email)
     return _mine(await users.get(tx, app_id=ctx.app_id, id=before.id))
 
 

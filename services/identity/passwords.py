@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from common import audit, mail
+from common import audit
 from common.context import Context
 from common.contracts.base import Done
 from common.contracts.passwords import (
@@ -30,7 +30,7 @@ from common.contracts.users import UserNotFound
 from common.db import Db
 from common.events.passwords import PasswordChanged, PasswordReset
 from common.problems import Invalid
-from identity import flows, guard, policy, protection, signing
+from identity import flows, guard, notices, policy, protection, signing
 from identity.callers import fresh, the_user
 from identity.deps import Deps
 from identity.limits import (
@@ -220,14 +220,7 @@ async def put(
     await accounts.set_password(tx, app_id=ctx.app_id, user_id=account.id, phc=phc)
     ended = await signing.end_all(deps, ctx, tx, account.id, reason=event.type, spare=spare)
     await audit.record(tx, ctx, event, user_id=account.id)
-    if account.email:
-        letter = mail.Mail(
-            to=account.email,
-            kind="password_changed",
-            locale=account.locale or tenant.settings.default_locale,
-            data={"name": account.name or "", "ip": ctx.ip or ""},
-        )
-        await mail.enqueue(tx, ctx, deps.sealer, letter)
+    await notices.tell(deps, ctx, tx, tenant, account, "password_changed", ip=ctx.ip)
     return ended
 
 

@@ -10,7 +10,7 @@ import dataclasses
 from dataclasses import dataclass, field
 from datetime import datetime
 
-from common import acr, audit, crypto, logs, mail
+from common import acr, audit, crypto, logs
 from common.context import Context
 from common.contracts.organizations import EnsurePersonalTeam, JoinByDomain
 from common.contracts.rbac import AssignDefaultRole
@@ -22,6 +22,7 @@ from common.events.sessions import Login
 from common.events.users import UserVerified
 from common.ids import DASHBOARD, new_id
 from common.problems import Problem
+from identity import notices
 from identity.deps import Deps
 from identity.devices import device_hash, device_name
 from identity.queries import accounts, codes, sessions
@@ -83,8 +84,8 @@ async def begin(
     if proof.auth_time is None:
         event = Login(method=proof.method, session_id=id, amr=proof.amr, new_device=new_device)
         await audit.record(tx, ctx, event, user_id=account.id)
-    if new_device and account.email:
-        await _tell_owner(deps, ctx, tx, tenant, account, device)
+    if new_device:
+        await notices.tell(deps, ctx, tx, tenant, account, "new_device", device=device, ip=ctx.ip)
     reply = SignedInSession(
         token=token,
         session=_session(id, account, proof, began, verified=account.email_verified or proven),
@@ -247,16 +248,3 @@ async def announce(deps: Deps, ctx: Context, user_id: str, ended: list[str]) -> 
     for session_id in ended:
         await deps.changes.publish(ctx, "session", session_id)
     await deps.changes.publish(ctx, "user", user_id)
-
-
-async def _tell_owner(
-    deps: Deps, ctx: Context, tx: Db, tenant: Tenant, account: Account, name: str | None
-) -> None:
-    assert account.email is not None
-    letter = mail.Mail(
-        to=account.email,
-        kind="new_device",
-        locale=account.locale or tenant.settings.default_locale,
-        data={"device": name or "", "ip": ctx.ip or "", "name": account.name or ""},
-    )
-    await mail.enqueue(tx, ctx, deps.sealer, letter)

@@ -7,7 +7,7 @@ from typing import Any
 
 import asyncpg
 
-from common import audit, mail
+from common import audit
 from common.context import Context
 from common.contracts.base import Done
 from common.contracts.profiles import MyChanges, User
@@ -36,7 +36,7 @@ from common.events.users import (
     UserUpdated,
 )
 from common.ids import new_id
-from identity import flows, guard, metadata, passwords, policy, signing
+from identity import flows, guard, metadata, notices, passwords, policy, signing
 from identity.deps import Deps
 from identity.queries import accounts, users
 from identity.transfer import fitting
@@ -158,14 +158,9 @@ async def apply(deps: Deps, ctx: Context, user_id: str, changes: dict[str, Any])
             after = _there(await users.get(tx, app_id=ctx.app_id, id=user_id))
             if "email" in changes and after.email != before.email:
                 await signing.end_codes(ctx, tx, user_id)
-                if before.email:
-                    letter = mail.Mail(
-                        to=before.email,
-                        kind="email_changed",
-                        locale=before.locale or tenant.settings.default_locale,
-                        data={"name": before.name or "", "email": after.email or ""},
-                    )
-                    await mail.enqueue(tx, ctx, deps.sealer, letter)
+                await notices.tell(
+                    deps, ctx, tx, tenant, before, "email_changed", email=after.email
+                )
     except asyncpg.UniqueViolationError:
         raise EmailTaken from None
     await deps.changes.publish(ctx, "user", user_id)

@@ -33,7 +33,9 @@ async def start(settings: OidcSettings, links: Links) -> tuple[Deps, Handlers]:
     endings = Endings(deps)
     links.changes.listeners.append(endings.heard)
     links.spawn(endings.run(), "endings")
-    links.spawn(deps.deliveries.run(partial(deliveries.work, deps)), "deliveries")
+    links.spawn(
+        deps.deliveries.run(partial(deliveries.work, deps), name="deliveries"), "deliveries"
+    )
     links.spawn(sweeping(stores.platform, EXPIRED), "sweeps")
     return deps, HANDLERS
 

@@ -11,7 +11,6 @@ from common import logs
 from common.context import Context, system_context
 from common.crypto import token
 from common.problems import Problem
-from common.rounds import FAULTS
 from oidc import keys, outgoing
 from oidc.deps import Deps
 from oidc.outgoing import Unreachable
@@ -31,11 +30,7 @@ BATCH: Final = 20
 
 async def work(deps: Deps) -> bool:
     """One round of the worker: whether there is more."""
-    try:
-        return await round_(deps) == BATCH
-    except FAULTS as error:
-        log.warning("logout deliveries wait", error=type(error).__name__)
-        return False
+    return await round_(deps) == BATCH
 
 
 async def round_(deps: Deps) -> int:

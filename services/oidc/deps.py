@@ -16,8 +16,8 @@ from common.db import Database
 from common.events.base import Event
 from common.pool import FairPool
 from common.sealing import Sealer
+from common.wakeful import Wakeful
 from oidc.settings import OidcSettings
-from oidc.wakeful import Wakeful
 
 if TYPE_CHECKING:
     from typing import Any, Protocol

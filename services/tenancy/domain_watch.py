@@ -54,13 +54,6 @@ async def recheck(deps: Deps, row: Row) -> None:
             await rows.unsure(tx, app_id=row.app_id, id=row.id, last_error=str(error))
         return
     async with deps.db.transaction(ctx) as tx:
-        await rows.checked(
-            tx,
-            app_id=row.app_id,
-            id=row.id,
-            txt_ok=proof.txt,
-            cname_ok=proof.cname,
-            last_error=proof.missing(row.domain, target),
-        )
+        await domains.saw(tx, row, proof, target)
     if not proof.txt and not row.txt_ok and row.updated_at < datetime.now(UTC) - GRACE:
         await domains.lose(deps, ctx, row)

@@ -38,7 +38,7 @@ from common.ids import new_id
 from common.problems import Invalid, Problem, Unavailable
 from tenancy import certificates, dns_proof
 from tenancy.deps import Deps
-from tenancy.dns_proof import MARK, PREFIX
+from tenancy.dns_proof import MARK, PREFIX, Proof
 from tenancy.queries import applications, domains
 from tenancy.queries.domains import Row
 
@@ -82,14 +82,7 @@ async def verify(deps: Deps, ctx: Context, asked: VerifyCustomDomain) -> CustomD
         await _dispossess(deps, ctx, row.domain)
     try:
         async with deps.db.transaction(ctx) as tx:
-            await domains.checked(
-                tx,
-                app_id=ctx.app_id,
-                id=row.id,
-                txt_ok=proof.txt,
-                cname_ok=proof.cname,
-                last_error=proof.missing(row.domain, target),
-            )
+            await saw(tx, row, proof, target)
             now = proof.complete and await domains.verified(tx, app_id=ctx.app_id, id=row.id)
             if now:
                 await audit.record(
@@ -147,6 +140,18 @@ async def allow(deps: Deps, ctx: Context, asked: IsDomainAllowed) -> Done:
     if found is None or found.state != "active":
         raise UnknownHost
     return Done()
+
+
+async def saw(tx: Db, row: Row, proof: Proof, target: str) -> None:
+    """Keep what the DNS said just now."""
+    await domains.checked(
+        tx,
+        app_id=row.app_id,
+        id=row.id,
+        txt_ok=proof.txt,
+        cname_ok=proof.cname,
+        last_error=proof.missing(row.domain, target),
+    )
 
 
 async def lose(deps: Deps, ctx: Context, row: Row) -> None:

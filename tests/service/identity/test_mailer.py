@@ -277,8 +277,8 @@ async def test_only_mail_wakes_the_mailer(world: World, post: Post) -> None:
     commits: list[int] = []
     committed = post.mailer.waking(lambda: commits.append(1))
     committed()
-    before = post.mailer._woken.is_set()
+    before = post.mailer.wakeful._woken.is_set()
     await world.call(StartEmailCode(email="a@example.com"))
     committed()
 
-    assert (before, post.mailer._woken.is_set(), len(commits)) == (False, True, 2)
+    assert (before, post.mailer.wakeful._woken.is_set(), len(commits)) == (False, True, 2)

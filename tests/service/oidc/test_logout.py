@@ -162,7 +162,9 @@ async def test_a_logout_token_reaches_the_client(world: World, listener: Any) ->
     client, ann = await rp(world, backchannel_logout_uri=listener.uri), await world.person()
     tokens = await world.tokens(client, ann)
     id_token = await world.claims(tokens.id_token, client.client_id)
-    worker = asyncio.create_task(world.deps.deliveries.run(lambda: deliveries.work(world.deps)))
+    worker = asyncio.create_task(
+        world.deps.deliveries.run(lambda: deliveries.work(world.deps), name="test")
+    )
     await end(world, ann, id_token_hint=tokens.id_token)
     worker.cancel()
 

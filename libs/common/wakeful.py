@@ -6,6 +6,11 @@ import asyncio
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 
+from common import logs
+from common.rounds import FAULTS
+
+log = logs.get(__name__)
+
 
 @dataclass
 class Wakeful:
@@ -31,12 +36,16 @@ class Wakeful:
             return False
         return True
 
-    async def run(self, work: Callable[[], Awaitable[bool]]) -> None:
-        """`work` says whether there is more to do at once. It handles its own errors."""
+    async def run(self, work: Callable[[], Awaitable[bool]], *, name: str) -> None:
+        """`work` says whether there is more to do at once."""
         while True:
             self._woken.clear()
             self._running = True
-            more = await work()
+            try:
+                more = await work()
+            except FAULTS as error:
+                log.warning("round failed", work=name, error=type(error).__name__)
+                more = False
             self._running = False
             async with self._done:
                 self._rounds += 1
