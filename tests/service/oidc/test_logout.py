@@ -248,7 +248,9 @@ async def test_a_slow_client_does_not_hold_the_person_up(world: World, listener:
     listener.delay = 3
     client, ann = await rp(world, backchannel_logout_uri=listener.uri), await world.person()
     tokens = await world.tokens(client, ann)
-    worker = asyncio.create_task(world.deps.deliveries.run(lambda: deliveries.work(world.deps)))
+    worker = asyncio.create_task(
+        world.deps.deliveries.run(lambda: deliveries.work(world.deps), name="test")
+    )
     before = time.monotonic()
     await end(world, ann, id_token_hint=tokens.id_token)
     took = time.monotonic() - before
