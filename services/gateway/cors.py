@@ -1,13 +1,17 @@
 """Cross-origin calls (Fetch standard, section 3.3): only the origins an application registered,
-exactly; never on pages and the authorization endpoint. Public documents may be read by all."""
+exactly; never on pages and the authorization endpoint. The origins of its OAuth clients reach what
+such clients call, and without cookies. Public documents may be read by all."""
 
 from __future__ import annotations
 
+from common.context import SYSTEM_CALLER
+from common.contracts.clients import ListOrigins
 from gateway.answers import Answer, Headers
 from gateway.visit import Visit
 
 PUBLIC = ("/.well-known/", "/oauth2/jwks")
 CALLABLE = ("/api/", "/oauth2/token", "/oauth2/userinfo", "/oauth2/revoke", "/oauth2/introspect")
+FOR_CLIENTS = ("/oauth2/token", "/oauth2/userinfo", "/oauth2/revoke")
 ANYBODY: Headers = [(b"access-control-allow-origin", b"*")]
 VARIES: Headers = [(b"vary", b"Origin")]
 METHODS = b"GET, POST, PUT, PATCH, DELETE"
@@ -31,7 +35,30 @@ def headers(visit: Visit) -> Headers:
             (b"access-control-allow-credentials", b"true"),
             (b"access-control-expose-headers", EXPOSED),
         ]
+    elif visit.client_origin:
+        found += [
+            (b"access-control-allow-origin", origin.encode("latin-1")),
+            (b"access-control-expose-headers", EXPOSED),
+        ]
     return found
+
+
+async def recognise(visit: Visit) -> None:
+    """Whether this comes from a page of one of the application's OAuth clients."""
+    origin, app = visit.header(b"origin"), visit.app
+    if visit.path not in FOR_CLIENTS or origin in (visit.origin, *app.settings.allowed_origins):
+        return
+
+    async def load() -> frozenset[str]:
+        asked = visit.context(SYSTEM_CALLER)
+        return frozenset((await visit.gateway.bus.call(asked, ListOrigins())).origins)
+
+    known = await visit.gateway.origins.fetch(
+        (app.app_id, "origins"),
+        load,
+        tags=lambda _: [("origin", "any"), ("application", app.app_id)],
+    )
+    visit.client_origin = origin in known
 
 
 def preflight(visit: Visit) -> Answer | None:

@@ -108,6 +108,8 @@ class Edge:
                 await sent.answer(await self._internal(route, visit))
                 return
             visit.tenant = await self._tenant(visit)
+            if b"origin" in visit.headers:
+                await cors.recognise(visit)
             found = self.hot.get((visit.method, visit.path)) or self._prefixed(visit)
             if (answer := cors.preflight(visit)) is not None:
                 await sent.answer(answer)

@@ -58,6 +58,7 @@ class Gateway:
     bearers: Cache[Bearer] = field(default_factory=lambda: Cache("bearer", 50_000, ttl=10))
     api_keys: Cache[ApiKeyHolder] = field(default_factory=lambda: Cache("api_key", 20_000, ttl=10))
     documents: Cache[Document] = field(default_factory=lambda: Cache("document", 20_000, ttl=60))
+    origins: Cache[frozenset[str]] = field(default_factory=lambda: Cache("origins", 20_000, ttl=60))
     answers: Cache[Document] = field(default_factory=lambda: Cache("answer", 50_000, ttl=10))
 
     tails: Slots = field(default_factory=Slots)
@@ -69,6 +70,7 @@ class Gateway:
             self.bearers,  # type: ignore[list-item]
             self.api_keys,  # type: ignore[list-item]
             self.documents,  # type: ignore[list-item]
+            self.origins,  # type: ignore[list-item]
             self.answers,  # type: ignore[list-item]
         ]
 

@@ -35,6 +35,8 @@ class Visit:
     started: float
     tenant: Tenant | None = None
     caller: Caller | None = None
+    client_origin: bool = False
+    """Whether the Origin is one of this application's OAuth clients."""
     facts: dict[str, Any] = field(default_factory=dict)
     """What the handler adds to the log line."""
     cookies_out: list[bytes] = field(default_factory=list)

@@ -23,8 +23,10 @@ from common.contracts.clients import (
     GetClient,
     ListClients,
     ListClientSecrets,
+    ListOrigins,
     NewClient,
     NewSecret,
+    Origins,
     RotateClientSecret,
     UpdateClient,
 )
@@ -66,7 +68,7 @@ async def create(deps: Deps, ctx: Context, new: CreateClient) -> NewClient:
             method = new.token_endpoint_auth_method
             await _insert_secret(deps, tx, ctx, client_id, secret, hash, method)
         await audit.record(tx, ctx, ClientCreated(client_id=client_id, name=new.name))
-    await deps.changed(ctx, "client", client_id)
+    await _changed(deps, ctx, client_id, new.allowed_origins)
     return NewClient(
         **fields, id=id, client_id=client_id, created_at=made, updated_at=made, client_secret=secret
     )
@@ -124,7 +126,7 @@ async def update(deps: Deps, ctx: Context, asked: UpdateClient) -> Client:
             raise ClientNotFound
         event = ClientUpdated(client_id=before.client_id, fields=sorted(asked.changes))
         await audit.record(tx, ctx, event)
-    await deps.changed(ctx, "client", before.client_id)
+    await _changed(deps, ctx, before.client_id, before.allowed_origins + after.allowed_origins)
     return after
 
 
@@ -134,8 +136,19 @@ async def delete(deps: Deps, ctx: Context, asked: DeleteClient) -> Done:
         if not await clients.delete(tx, app_id=ctx.app_id, client_id=client.client_id):
             raise ClientNotFound
         await audit.record(tx, ctx, ClientDeleted(client_id=client.client_id))
-    await deps.changed(ctx, "client", client.client_id)
+    await _changed(deps, ctx, client.client_id, client.allowed_origins)
     return Done()
+
+
+async def origins(deps: Deps, ctx: Context, _: ListOrigins) -> Origins:
+    async with deps.db.reading(ctx) as db:
+        return Origins(origins=await clients.origins(db, app_id=ctx.app_id))
+
+
+async def _changed(deps: Deps, ctx: Context, client_id: str, origins: list[str]) -> None:
+    await deps.changed(ctx, "client", client_id)
+    if origins:
+        await deps.changes.publish(ctx, "origin")
 
 
 async def list_secrets(deps: Deps, ctx: Context, asked: ListClientSecrets) -> ClientSecrets:

@@ -19,6 +19,7 @@ from common.contracts.clients import (
     ListClients,
     ListClientSecrets,
     ListMyGrants,
+    ListOrigins,
     ListResources,
     ListScopes,
     RevokeClientGrants,
@@ -72,6 +73,7 @@ HANDLERS: Final[dict[type[Request[Any]], Handler]] = {
     # clients
     CreateClient: clients.create,
     ListClients: clients.list_,
+    ListOrigins: clients.origins,
     GetClient: clients.get,
     UpdateClient: clients.update,
     DeleteClient: clients.delete,

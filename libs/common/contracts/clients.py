@@ -7,7 +7,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field, JsonValue
 
-from common.contracts.base import SIGNED_IN, Contract, Done, Id, Page, Request
+from common.contracts.base import SIGNED_IN, SYSTEM, Contract, Done, Id, Page, Request
 from common.problems import Conflict, NotFound
 
 ClientType = Literal["web", "spa", "native", "service"]
@@ -45,7 +45,11 @@ class ClientFields(Contract):
         default=["openid", "profile", "email", "offline_access"], max_length=100
     )
     grant_types: list[GrantType] = ["authorization_code", "refresh_token"]
-    allowed_origins: list[Uri] = Field(default=[], max_length=50, description="CORS.")
+    allowed_origins: list[Uri] = Field(
+        default=[],
+        max_length=50,
+        description="Browser origins that may call the token, UserInfo and revocation endpoints.",
+    )
     default_resources: list[Uri] = Field(default=[], max_length=20)
     token_endpoint_auth_method: AuthMethod = "client_secret_basic"
     token_endpoint_auth_alg: str | None = Field(default=None, max_length=10)
@@ -128,6 +132,14 @@ class GetClient(Request[Client], subject="oidc.client.get", needs="clients:read"
     """By `id` or by `client_id`. Raises ClientNotFound."""
 
     client: str = Field(max_length=200)
+
+
+class Origins(Contract):
+    origins: list[str]
+
+
+class ListOrigins(Request[Origins], subject="oidc.origin.list", needs=SYSTEM, safe=True):
+    """The browser origins of all enabled clients: what the gateway allows in CORS."""
 
 
 class UpdateClient(Request[Client], subject="oidc.client.update", needs="clients:write"):

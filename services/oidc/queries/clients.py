@@ -241,6 +241,18 @@ async def page(
     )
 
 
+async def origins(db: Db, *, app_id: str) -> list[str]:
+    """The browser origins of all enabled clients, each once."""
+    rows = await db.fetch(
+        """
+        SELECT DISTINCT unnest(allowed_origins) AS origin FROM oauth_clients
+        WHERE app_id = $1 AND enabled AND allowed_origins <> '{}'
+        """,
+        app_id,
+    )
+    return [row["origin"] for row in rows]
+
+
 async def delete(db: Db, *, app_id: str, client_id: str) -> bool:
     """Foreign keys take secrets, grants and tokens along."""
     return (

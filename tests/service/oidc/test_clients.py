@@ -21,6 +21,7 @@ from common.contracts.clients import (
     ListClients,
     ListClientSecrets,
     ListMyGrants,
+    ListOrigins,
     ListResources,
     ListScopes,
     ResourceTaken,
@@ -321,6 +322,27 @@ async def test_the_claims_parameter(shared: World) -> None:
 
     assert id_token["nickname"] == "Annie"
     assert told == {"sub": ann.user_id, "name": "Ann Example"}
+
+
+async def test_origins_of_clients_are_told_while_the_clients_are_enabled(world: World) -> None:
+    """And gateways are told to ask anew whenever they change."""
+    system = Caller("system", None, frozenset({"*"}))
+
+    async def told() -> list[str]:
+        return sorted((await world.call(ListOrigins(), system)).origins)
+
+    await world.client()
+    assert "origin" not in {noun for _, noun, _ in world.changes.heard}
+    one = await world.client(allowed_origins=["https://a.test", "https://b.test"])
+    two = await world.client(allowed_origins=["https://b.test", "https://c.test"])
+    assert await told() == ["https://a.test", "https://b.test", "https://c.test"]
+    await world.admin(UpdateClient(client=one.id, changes={"allowed_origins": []}))
+    assert await told() == ["https://b.test", "https://c.test"]
+    await world.admin(UpdateClient(client=two.id, changes={"enabled": False}))
+    assert await told() == []
+    assert sum(noun == "origin" for _, noun, _ in world.changes.heard) == 4
+    with pytest.raises(Forbidden):
+        await world.admin(ListOrigins())
 
 
 async def test_an_id_token_may_tell_no_more_than_was_asked(shared: World) -> None:

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import httpx
 import pytest
 from fastapi import APIRouter, FastAPI
 from pydantic import BaseModel, Field
 from tests.unit.gateway.conftest import World
 
+from common.context import Context
+from common.contracts.clients import ListOrigins, Origins
 from common.problems import Conflict, Unavailable
 from gateway.deps import Anyone
 from gateway.edge import Edge
@@ -122,6 +126,37 @@ async def test_cors_is_exact(http: httpx.AsyncClient, origin: str, allowed: bool
 
     assert allowed == ("access-control-allow-origin" in answer.headers)
     assert "Origin" in answer.headers["vary"]
+
+
+@pytest.mark.parametrize(
+    ("path", "origin", "allowed"),
+    [
+        ("/oauth2/token", "https://board.example.com", True),
+        ("/oauth2/userinfo", "https://board.example.com", True),
+        ("/oauth2/revoke", "https://board.example.com", True),
+        ("/oauth2/introspect", "https://board.example.com", False),
+        ("/oauth2/authorize", "https://board.example.com", False),
+        ("/api/wish", "https://board.example.com", False),
+        ("/oauth2/token", "https://board.example.com.evil.test", False),
+        ("/oauth2/token", "http://board.example.com", False),
+        ("/oauth2/token", "null", False),
+    ],
+)
+async def test_a_clients_origin_reaches_what_clients_call(
+    http: httpx.AsyncClient, world: World, path: str, origin: str, allowed: bool
+) -> None:
+    """S6: exactly, nowhere else, and never with cookies."""
+
+    async def origins(_: Any, ctx: Context, asked: ListOrigins) -> Origins:
+        return Origins(origins=["https://board.example.com"])
+
+    world.bus.serve(None, {ListOrigins: origins})
+    for headers in ({}, {"access-control-request-method": "POST"}):
+        answer = await http.options(path, headers={"origin": origin} | headers)
+
+        told = answer.headers.get("access-control-allow-origin")
+        assert told == (origin if allowed else None)
+        assert "access-control-allow-credentials" not in answer.headers
 
 
 async def test_cors_never_on_the_authorization_endpoint(http: httpx.AsyncClient) -> None:
