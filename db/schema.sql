@@ -502,6 +502,7 @@ CREATE TABLE known_devices (
     CONSTRAINT known_devices_user_id_fkey FOREIGN KEY (app_id, user_id)
         REFERENCES users (app_id, id) ON DELETE CASCADE
 ) PARTITION BY HASH (app_id);
+CREATE INDEX idx_known_devices_seen ON known_devices (last_seen_at);
 
 -- owner: identity. A device that may skip the second factor for some days.
 CREATE TABLE trusted_devices (
@@ -1374,6 +1375,7 @@ GRANT SELECT (app_id, id, expires_at, accepted_at, revoked_at), DELETE ON user_i
 GRANT SELECT (app_id, id, expires_at, status), DELETE ON organization_invitations TO aero2_platform;
 GRANT SELECT (app_id, id, absolute_expires_at, revoked_at), DELETE ON token_families TO aero2_platform;
 GRANT SELECT (app_id, session_id) ON session_clients TO aero2_platform;
+GRANT SELECT (app_id, last_seen_at), DELETE ON known_devices TO aero2_platform;
 GRANT SELECT (previous_id) ON user_sessions TO aero2_platform;
 GRANT SELECT (app_id, expires_at), DELETE ON
     sign_in_guards, oauth_state, rate_limits, authorization_requests, authorization_codes,

@@ -22,6 +22,10 @@ EXPIRED: Final[Expired] = {
                OR revoked_at < now() - interval '30 days' LIMIT 1000
         )
         """,
+    "known_devices": """
+        -- any-tenant: a year after the last sign-in the browser's cookie is gone too
+        DELETE FROM known_devices WHERE last_seen_at < now() - interval '365 days'
+        """,
     "trusted_devices": """
         -- any-tenant: a device that is not trusted any more
         DELETE FROM trusted_devices WHERE (app_id, id) IN (

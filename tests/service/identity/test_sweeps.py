@@ -12,6 +12,7 @@ from .conftest import ADMIN, World
 
 TABLES = {
     "user_sessions": "expires_at = expires_at - interval '60 days'",
+    "known_devices": "last_seen_at = last_seen_at - interval '366 days'",
     "email_verification_codes": "expires_at = expires_at - interval '2 days'",
     "user_invitations": "expires_at = expires_at - interval '100 days'",
     "sign_in_guards": "expires_at = now() - interval '1 s'",
