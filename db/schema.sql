@@ -431,6 +431,7 @@ CREATE UNIQUE INDEX idx_user_sessions_token ON user_sessions (token_hash, app_id
 CREATE INDEX idx_user_sessions_user ON user_sessions (user_id, app_id);
 CREATE INDEX idx_user_sessions_revoked ON user_sessions (revoked_at) WHERE revoked_at IS NOT NULL;
 CREATE INDEX idx_user_sessions_expires ON user_sessions (expires_at);
+CREATE INDEX idx_user_sessions_previous ON user_sessions (previous_id, app_id) WHERE previous_id IS NOT NULL;
 
 -- owner: identity. One mail may carry a code and a link; `email` in lower case. `browser_hash`
 -- binds the link to the browser that asked.
@@ -1039,6 +1040,7 @@ CREATE TABLE logout_deliveries (
     id              uuid        NOT NULL,
     client_id       text        NOT NULL,
     user_id         uuid,       -- no foreign key: a deleted user's clients are told too
+    issuer          text        NOT NULL DEFAULT '',  -- the host the client signed its user in by
     subject         text,       -- the `sub` this client knows (pairwise)
     sid             text,
     uri             text        NOT NULL,
@@ -1054,19 +1056,29 @@ CREATE TABLE logout_deliveries (
 CREATE INDEX idx_logout_deliveries_due ON logout_deliveries (next_attempt_at) WHERE delivered_at IS NULL;
 CREATE INDEX idx_logout_deliveries_client ON logout_deliveries (client_id, app_id);
 
--- Clients seen in a session, so that logout knows whom to tell. owner: oidc
+-- Clients seen in a session, so that logout knows whom to tell, and as which issuer. owner: oidc. It
+-- outlives session and user: deleting the user only takes his name from it, in the same transaction, and
+-- a row that has a subject and no user is a client still to be told.
 CREATE TABLE session_clients (
     app_id       uuid        NOT NULL,
-    session_id   uuid        NOT NULL,
+    session_id   uuid        NOT NULL,  -- no foreign key
     client_id    text        NOT NULL,
+    issuer       text        NOT NULL DEFAULT '',  -- the host it was signed in by
     sid          text        NOT NULL,
+    subject      text,       -- the `sub` this client knows (pairwise)
+    user_id      uuid,
     created_at   timestamptz NOT NULL DEFAULT now(),
-    CONSTRAINT session_clients_pkey PRIMARY KEY (app_id, session_id, client_id),
-    CONSTRAINT session_clients_session_id_fkey FOREIGN KEY (app_id, session_id)
-        REFERENCES user_sessions (app_id, id) ON DELETE CASCADE,
+    expires_at   timestamptz NOT NULL DEFAULT now() + interval '400 days',  -- the session's
+    CONSTRAINT session_clients_pkey PRIMARY KEY (app_id, session_id, client_id, issuer),
+    CONSTRAINT session_clients_user_id_fkey FOREIGN KEY (app_id, user_id)
+        REFERENCES users (app_id, id) ON DELETE SET NULL (user_id),
     CONSTRAINT session_clients_client_id_fkey FOREIGN KEY (app_id, client_id)
         REFERENCES oauth_clients (app_id, client_id) ON DELETE CASCADE
 ) PARTITION BY HASH (app_id);
+CREATE INDEX idx_session_clients_user ON session_clients (user_id, app_id);
+CREATE INDEX idx_session_clients_orphaned ON session_clients (session_id, app_id)
+    WHERE user_id IS NULL AND subject IS NOT NULL;
+CREATE INDEX idx_session_clients_expires ON session_clients (expires_at);
 CREATE INDEX idx_session_clients_client ON session_clients (client_id, app_id);
 CREATE INDEX idx_session_clients_sid ON session_clients (sid, app_id);
 
@@ -1374,7 +1386,7 @@ GRANT SELECT (app_id, id, expires_at, used_at), DELETE ON email_verification_cod
 GRANT SELECT (app_id, id, expires_at, accepted_at, revoked_at), DELETE ON user_invitations TO aero2_platform;
 GRANT SELECT (app_id, id, expires_at, status), DELETE ON organization_invitations TO aero2_platform;
 GRANT SELECT (app_id, id, absolute_expires_at, revoked_at), DELETE ON token_families TO aero2_platform;
-GRANT SELECT (app_id, session_id) ON session_clients TO aero2_platform;
+GRANT SELECT (app_id, session_id, user_id, subject, expires_at), DELETE ON session_clients TO aero2_platform;
 GRANT SELECT (app_id, last_seen_at), DELETE ON known_devices TO aero2_platform;
 GRANT SELECT (previous_id) ON user_sessions TO aero2_platform;
 GRANT SELECT (app_id, expires_at), DELETE ON

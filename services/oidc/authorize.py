@@ -45,7 +45,7 @@ from oidc.deps import Deps
 from oidc.queries import authorization_requests, codes
 from oidc.queries.codes import NewCode
 from oidc.request import Asked
-from oidc.subjects import sid
+from oidc.subjects import sid, subject
 
 Step = Callable[[Deps, Context, Asked], Awaitable[Authorization | None]]
 
@@ -125,6 +125,8 @@ async def issue(deps: Deps, ctx: Context, asked: Asked) -> Authorization:
         user_id=session.user_id,
         session_id=session.session_id,
         sid=sid(deps.keys, ctx.app_id, client.client_id, session.session_id),
+        issuer=ctx.origin,
+        subject=subject(deps.keys, client, session.user_id),
         redirect_uri=asked.redirect_uri,
         redirect_uri_given=asked.redirect_uri_given,
         scopes=asked.scopes,

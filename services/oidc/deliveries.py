@@ -67,9 +67,8 @@ async def _token(deps: Deps, ctx: Context, one: Delivery) -> str:
     if client is None:
         raise Unreachable("the client is gone")
     now = int(time.time())
-    tenant = await deps.tenants.get(ctx)
     claims = {
-        "iss": tenant.origin,
+        "iss": one.issuer or (await deps.tenants.get(ctx)).origin,
         "aud": one.client_id,
         "iat": now,
         "exp": now + LIFETIME,

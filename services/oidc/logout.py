@@ -150,7 +150,7 @@ async def tell(deps: Deps, ctx: Context, session_id: str) -> list[str]:
     if told:
         deps.deliveries.wake()
     return [
-        _frontchannel(client, ctx.origin, one.sid)
+        _frontchannel(client, one.issuer or ctx.origin, one.sid)
         for client, one in wanted
         if client.frontchannel_logout_uri
     ]
@@ -165,17 +165,18 @@ async def _enqueue(deps: Deps, tx: Db, ctx: Context, client: Registered, one: To
         id=new_id(),
         client_id=client.client_id,
         user_id=one.user_id,
-        subject=subject(deps.keys, client, one.user_id),
+        issuer=one.issuer,
+        subject=one.subject or (one.user_id and subject(deps.keys, client, one.user_id)),
         sid=one.sid,
         uri=client.backchannel_logout_uri,
     )
 
 
-def _frontchannel(client: Registered, origin: str, sid: str) -> str:
+def _frontchannel(client: Registered, issuer: str, sid: str) -> str:
     """Front-Channel Logout 1.0 section 2: with iss and sid, so that it is the right session."""
     uri = client.frontchannel_logout_uri or ""
     joint = "&" if "?" in uri else "?"
-    return uri + joint + urlencode({"iss": origin, "sid": sid})
+    return uri + joint + urlencode({"iss": issuer, "sid": sid})
 
 
 def _question(deps: Deps, ctx: Context, wish: Wish, asked: EndSession) -> str:

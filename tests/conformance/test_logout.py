@@ -7,6 +7,9 @@ import base64
 import html
 import json
 import re
+import secrets
+from dataclasses import replace
+from functools import partial
 from typing import Any
 from urllib.parse import parse_qsl, urlencode, urlsplit
 
@@ -14,7 +17,7 @@ import jwt
 import pytest
 from tests.conformance.conftest import ALIAS, CALLBACK, POST_LOGOUT, VSCHAR, Client, Suite
 from tests.service.oidc.test_logout import Listener
-from tests.system import Page
+from tests.system import PASSWORD, Page
 
 
 async def logout(suite: Suite, *, confirm: bool = True, **params: Any) -> Page:
@@ -160,21 +163,7 @@ async def test_oidcc_backchannel_rp_initiated_logout(fresh: Suite) -> None:
     """The logout token is there before the browser is back: signed, with events, sub and sid, no
     nonce. Signing out on our own page is told as well."""
     listener = Listener()
-    uri = await listener.start()
-    async with fresh.system.backend() as api:
-        made = await api.post(
-            "/api/clients",
-            json={
-                "name": "Back-channel",
-                "redirect_uris": [CALLBACK],
-                "post_logout_redirect_uris": [POST_LOGOUT],
-                "require_pkce": False,
-                "first_party": True,
-                "id_token_claims": "asked",
-                "backchannel_logout_uri": uri,
-            },
-        )
-    client = Client(made.json()["client_id"], made.json()["client_secret"], "client_secret_basic")
+    client = await hearing(fresh, listener)
     tokens = await fresh.tokens(client)
     page = await logout(
         fresh, id_token_hint=tokens["id_token"], post_logout_redirect_uri=POST_LOGOUT, state="s"
@@ -197,7 +186,81 @@ async def test_oidcc_backchannel_rp_initiated_logout(fresh: Suite) -> None:
     await fresh.tokens(client)
     page = await fresh.browser.get("/logout")
     await fresh.browser.submit(page, page.form("confirm"), confirm="1")
-    async with asyncio.timeout(10):
-        while len(listener.received) < 2:
+    await heard(listener, 2)
+
+
+async def hearing(suite: Suite, listener: Listener) -> Client:
+    """A client with a back-channel address."""
+    async with suite.system.backend() as api:
+        made = await api.post(
+            "/api/clients",
+            json={
+                "name": "Back-channel",
+                "redirect_uris": [CALLBACK],
+                "post_logout_redirect_uris": [POST_LOGOUT],
+                "require_pkce": False,
+                "first_party": True,
+                "id_token_claims": "asked",
+                "backchannel_logout_uri": await listener.start(),
+            },
+        )
+    return Client(made.json()["client_id"], made.json()["client_secret"], "client_secret_basic")
+
+
+async def heard(listener: Listener, number: int) -> None:
+    """Once so many logout tokens have come; one more would have come at the same time."""
+    async with asyncio.timeout(20):
+        while len(listener.received) < number:
             await asyncio.sleep(0.05)
     listener.server.close()
+    assert len(listener.received) == number
+
+
+@pytest.mark.parametrize(
+    "ending",
+    [
+        "the administrator deletes him",
+        "the administrator disables him",
+        "the administrator signs him out",
+        "the administrator asks for a new password",
+        "he deletes himself",
+        "he signs out everywhere",
+        "he signs out elsewhere",
+        "he changes his password elsewhere",
+    ],
+)
+async def test_a_client_hears_however_the_session_ended(fresh: Suite, ending: str) -> None:
+    """Back-Channel Logout 1.0: not only by signing out at a relying party."""
+    system, email, listener = fresh.system, f"{secrets.token_hex(6)}@example.com", Listener()
+    headers = {"origin": system.origin("demo")}
+    async with system.backend() as api, system.http(headers=headers) as there:
+        answer = await api.post(
+            "/api/users", json={"email": email, "email_verified": True, "password": PASSWORD}
+        )
+        user = f"/api/users/{answer.json()['id']}"
+        client = await hearing(fresh, listener)
+        tokens = await replace(fresh, email=email).tokens(client)
+        signed = await there.post("/api/auth/signin", json={"email": email, "password": PASSWORD})
+        assert signed.status_code == 200
+        done = {
+            "the administrator deletes him": partial(api.delete, user),
+            "the administrator disables him": partial(api.post, f"{user}/disable"),
+            "the administrator signs him out": partial(api.delete, f"{user}/sessions"),
+            "the administrator asks for a new password": partial(api.post, f"{user}/force-reset"),
+            "he deletes himself": partial(
+                there.post, "/api/users/me/delete", json={"password": PASSWORD}
+            ),
+            "he signs out everywhere": partial(there.post, "/api/sessions/revoke-all", json={}),
+            "he signs out elsewhere": partial(there.delete, "/api/sessions"),
+            "he changes his password elsewhere": partial(
+                there.put,
+                "/api/users/me/password",
+                json={"current": PASSWORD, "password": PASSWORD + " two"},
+            ),
+        }
+        answer = await done[ending]()
+        assert answer.status_code in (200, 202, 204), answer.text
+
+    await heard(listener, 1)
+    claims = await fresh.verified(listener.received[0], client)
+    assert (claims["sub"], claims["sid"]) == (tokens["claims"]["sub"], tokens["claims"]["sid"])

@@ -52,6 +52,8 @@ class NewCode:
     user_id: str
     session_id: str
     sid: str
+    issuer: str
+    subject: str
     redirect_uri: str
     redirect_uri_given: bool
     scopes: list[str]
@@ -77,7 +79,7 @@ async def insert(db: Db, *, app_id: str, code: NewCode, entry: Entry) -> Made:
         Made,
         """
         WITH live AS (
-            SELECT 1 FROM users u JOIN user_sessions s ON s.app_id = $1 AND s.user_id = u.id
+            SELECT s.expires_at FROM users u JOIN user_sessions s ON s.app_id = $1 AND s.user_id = u.id
             WHERE u.app_id = $1 AND u.id = $4 AND NOT u.disabled AND s.id = $5
               AND s.kind = 'full' AND s.revoked_at IS NULL AND s.expires_at > now()
               AND (s.idle_expires_at IS NULL OR s.idle_expires_at > now())
@@ -101,8 +103,10 @@ async def insert(db: Db, *, app_id: str, code: NewCode, entry: Entry) -> Made:
             FROM live, consented WHERE $20::text IS NULL OR EXISTS (SELECT FROM pending)
             RETURNING 1
         ), seen AS (
-            INSERT INTO session_clients (app_id, session_id, client_id, sid)
-            SELECT $1, $5, $3, $6 FROM made ON CONFLICT DO NOTHING
+            INSERT INTO session_clients (app_id, session_id, client_id, issuer, sid, subject,
+                                         user_id, expires_at)
+            SELECT $1, $5, $3, $32, $6, $33, $4, live.expires_at FROM made, live
+            ON CONFLICT DO NOTHING
         ), logged AS (
             INSERT INTO audit_logs (app_id, id, user_id, event_type, event_data, data_version,
                 actor_kind, actor_id, session_id, org_id, ip_address, user_agent, created_at)
@@ -145,6 +149,8 @@ async def insert(db: Db, *, app_id: str, code: NewCode, entry: Entry) -> Made:
         entry.user_agent,
         entry.created_at,
         entry.payload(),
+        code.issuer,
+        code.subject,
     )
 
 

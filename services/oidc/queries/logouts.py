@@ -9,65 +9,68 @@ from common.db import Db, many, run
 
 @dataclass(frozen=True, slots=True)
 class Told:
-    """A client that took part in the session."""
+    """A client that took part in the session, and how it knows issuer and user."""
 
     client_id: str
+    issuer: str
     sid: str
-    user_id: str
+    subject: str | None
+    user_id: str | None
 
 
 async def take_clients(db: Db, *, app_id: str, session_id: str) -> list[Told]:
-    """The clients of a session, once: whoever takes them tells them."""
+    """The clients of a session and of those that it replaced, once: whoever takes them tells
+    them."""
     return await many(
         db,
         Told,
         """
-        DELETE FROM session_clients c USING user_sessions s
-        WHERE c.app_id = $1 AND c.session_id = $2 AND s.app_id = $1 AND s.id = $2
-        RETURNING c.client_id, c.sid, s.user_id
+        WITH RECURSIVE line AS (
+            SELECT $2::uuid AS id
+          UNION
+            SELECT s.previous_id FROM line l JOIN user_sessions s ON s.app_id = $1 AND s.id = l.id
+            WHERE s.previous_id IS NOT NULL
+        )
+        DELETE FROM session_clients c USING line l
+        WHERE c.app_id = $1 AND c.session_id = l.id
+        RETURNING c.client_id, c.issuer, c.sid, c.subject, c.user_id
         """,
         app_id,
         session_id,
     )
 
 
-async def ended_sessions(db: Db, *, app_id: str, user_id: str) -> list[str]:
-    """Sessions of the user that ended, with clients that have not heard of it. One that was
-    replaced by another goes on in that one."""
+async def ended(
+    db: Db, *, app_id: str, user_id: str | None = None, session_id: str | None = None
+) -> list[str]:
+    """Sessions with clients that have not heard of their end: those of the user, or of the user
+    of the session; and those of users who are gone. One that was replaced by another goes on in
+    that one."""
     return [
         row["id"]
         for row in await db.fetch(
             """
-            SELECT s.id FROM user_sessions s
-            WHERE s.app_id = $1 AND s.user_id = $2 AND s.revoked_at IS NOT NULL
-              AND EXISTS (SELECT FROM session_clients c
-                          WHERE c.app_id = $1 AND c.session_id = s.id)
-              AND NOT EXISTS (SELECT FROM user_sessions n
-                              WHERE n.app_id = $1 AND n.user_id = $2 AND n.previous_id = s.id)
+            WITH RECURSIVE line AS (
+                SELECT c.session_id AS begun, c.session_id AS id FROM session_clients c
+                WHERE c.app_id = $1 AND c.user_id = coalesce(
+                    $2, (SELECT s.user_id FROM user_sessions s WHERE s.app_id = $1 AND s.id = $3))
+              UNION
+                SELECT l.begun, n.id FROM line l
+                JOIN user_sessions n ON n.app_id = $1 AND n.previous_id = l.id
+            )
+            SELECT l.begun AS id FROM line l
+            JOIN user_sessions s ON s.app_id = $1 AND s.id = l.id AND s.revoked_at IS NOT NULL
+            WHERE NOT EXISTS (
+                SELECT FROM user_sessions n WHERE n.app_id = $1 AND n.previous_id = l.id)
+          UNION
+            SELECT c.session_id FROM session_clients c
+            WHERE c.app_id = $1 AND c.user_id IS NULL AND c.subject IS NOT NULL
             """,
             app_id,
             user_id,
-        )
-    ]
-
-
-async def ended_session(db: Db, *, app_id: str, session_id: str) -> bool:
-    """The same of one session."""
-    return bool(
-        await db.fetchval(
-            """
-            SELECT EXISTS (
-                SELECT FROM user_sessions s
-                WHERE s.app_id = $1 AND s.id = $2 AND s.revoked_at IS NOT NULL
-                  AND EXISTS (SELECT FROM session_clients c
-                              WHERE c.app_id = $1 AND c.session_id = s.id)
-                  AND NOT EXISTS (SELECT FROM user_sessions n
-                      WHERE n.app_id = $1 AND n.user_id = s.user_id AND n.previous_id = s.id))
-            """,
-            app_id,
             session_id,
         )
-    )
+    ]
 
 
 async def enqueue(
@@ -76,21 +79,23 @@ async def enqueue(
     app_id: str,
     id: str,
     client_id: str,
-    user_id: str,
-    subject: str,
+    user_id: str | None,
+    issuer: str,
+    subject: str | None,
     sid: str,
     uri: str,
 ) -> None:
     await run(
         db,
         """
-        INSERT INTO logout_deliveries (app_id, id, client_id, user_id, subject, sid, uri)
-        VALUES ($1, $2, $3, $4, $5, $6, $7)
+        INSERT INTO logout_deliveries (app_id, id, client_id, user_id, issuer, subject, sid, uri)
+        VALUES ($1, $2, $3, $4, $5, $6, $7, $8)
         """,
         app_id,
         id,
         client_id,
         user_id,
+        issuer,
         subject,
         sid,
         uri,
@@ -102,6 +107,7 @@ class Delivery:
     app_id: str
     id: str
     client_id: str
+    issuer: str
     subject: str | None
     sid: str | None
     uri: str
@@ -125,7 +131,7 @@ async def due(db: Db, *, limit: int) -> list[Delivery]:
             ORDER BY next_attempt_at LIMIT $1 FOR UPDATE SKIP LOCKED
         ) taken
         WHERE d.app_id = taken.app_id AND d.id = taken.id
-        RETURNING d.app_id, d.id, d.client_id, d.subject, d.sid, d.uri, d.attempts
+        RETURNING d.app_id, d.id, d.client_id, d.issuer, d.subject, d.sid, d.uri, d.attempts
         """,
         limit,
     )
@@ -143,17 +149,28 @@ class Untold:
 
 
 async def untold(db: Db, *, limit: int) -> list[Untold]:
-    """Sessions that ended while nobody listened."""
+    """Sessions that ended, and sessions of users who were deleted, while nobody listened."""
     return await many(
         db,
         Untold,
         """
         -- any-tenant: the sweep looks at all applications, as aero2_platform
-        SELECT DISTINCT c.app_id, c.session_id FROM session_clients c
-        JOIN user_sessions s ON s.app_id = c.app_id AND s.id = c.session_id
-        WHERE s.revoked_at < now() - interval '20 seconds' AND s.revoked_at > now() - interval '1 day'
-          AND NOT EXISTS (SELECT FROM user_sessions n
-                          WHERE n.app_id = s.app_id AND n.previous_id = s.id)
+        WITH RECURSIVE line AS (
+            SELECT s.app_id, s.id FROM user_sessions s
+            WHERE s.revoked_at < now() - interval '20 seconds'
+              AND s.revoked_at > now() - interval '1 day'
+              AND NOT EXISTS (SELECT FROM user_sessions n
+                              WHERE n.app_id = s.app_id AND n.previous_id = s.id)
+          UNION
+            SELECT s.app_id, s.previous_id FROM line l
+            JOIN user_sessions s ON s.app_id = l.app_id AND s.id = l.id
+            WHERE s.previous_id IS NOT NULL
+        )
+        SELECT c.app_id, c.session_id FROM line l
+        JOIN session_clients c ON c.app_id = l.app_id AND c.session_id = l.id
+      UNION
+        SELECT c.app_id, c.session_id FROM session_clients c
+        WHERE c.user_id IS NULL AND c.subject IS NOT NULL
         LIMIT $1
         """,
         limit,
@@ -168,24 +185,18 @@ async def follow(db: Db, *, app_id: str, family_id: str) -> bool:
             db,
             """
         WITH RECURSIVE line AS (
-            SELECT f.session_id AS id, f.user_id, f.session_id AS origin, f.client_id, 0 AS depth
+            SELECT f.session_id AS id, f.user_id, 0 AS depth
             FROM token_families f
             WHERE f.app_id = $1 AND f.id = $2 AND f.revoked_at IS NULL AND NOT f.offline
           UNION ALL
-            SELECT s.id, l.user_id, l.origin, l.client_id, l.depth + 1 FROM line l
+            SELECT s.id, l.user_id, l.depth + 1 FROM line l
             JOIN user_sessions s ON s.app_id = $1 AND s.user_id = l.user_id AND s.previous_id = l.id
             WHERE l.depth < 50
         ), living AS (
-            SELECT l.id, l.origin, l.client_id FROM line l
+            SELECT l.id FROM line l
             JOIN user_sessions s ON s.app_id = $1 AND s.id = l.id AND s.revoked_at IS NULL
              AND s.expires_at > now() AND (s.idle_expires_at IS NULL OR s.idle_expires_at > now())
             WHERE l.depth > 0 ORDER BY l.depth DESC LIMIT 1
-        ), moved AS (
-            INSERT INTO session_clients (app_id, session_id, client_id, sid)
-            SELECT $1, v.id, c.client_id, c.sid FROM living v
-            JOIN session_clients c ON c.app_id = $1 AND c.session_id = v.origin
-             AND c.client_id = v.client_id
-            ON CONFLICT DO NOTHING
         )
         UPDATE token_families f SET session_id = v.id FROM living v
         WHERE f.app_id = $1 AND f.id = $2

@@ -35,6 +35,10 @@ EXPIRED: Final[Expired] = {
         -- any-tenant: assertions too old to be replayed
         DELETE FROM client_assertion_jtis WHERE expires_at < now()
         """,
+    "session_clients": """
+        -- any-tenant: clients of sessions that are over; whom to tell of it was told long ago
+        DELETE FROM session_clients WHERE expires_at < now() - interval '2 days'
+        """,
     "oauth_client_secrets": """
         -- any-tenant: secrets that a rotation has ended
         DELETE FROM oauth_client_secrets WHERE expires_at < now() - interval '1 day'

@@ -14,12 +14,15 @@ import pytest_asyncio
 from tests.postgres import Postgres
 from tests.service.oidc.conftest import CALLBACK, ORIGIN, Person, World, close, new_world
 
-from common.contracts.clients import NewClient
-from common.contracts.oidc import EndedSession, EndSession, InvalidGrant
-from oidc import deliveries, endings
+from common.contracts.clients import DeleteClient, NewClient
+from common.contracts.oidc import Authorize, EndedSession, EndSession, InvalidGrant
+from common.sweeps import sweep
+from oidc import deliveries, endings, logout
 from oidc.outgoing import is_public
+from oidc.queries.sweeps import EXPIRED
 
 OUT = "https://rp.example.com/out"
+CUSTOM = "https://login.acme.test"
 
 
 class Listener:
@@ -187,8 +190,6 @@ async def test_every_client_of_the_session_hears_of_it(world: World, listener: A
     await world.owner.execute("UPDATE user_sessions SET revoked_at = now()")
     for _ in range(2):
         for ended in await endings.over(world.deps, world.app_id, "user", ann.user_id):
-            from oidc import logout
-
             await logout.tell(world.deps, world.ctx(), ended)
     await deliveries.round_(world.deps)
     await deliveries.round_(world.deps)
@@ -196,6 +197,154 @@ async def test_every_client_of_the_session_hears_of_it(world: World, listener: A
     told = [jwt.decode(token, options={"verify_signature": False}) for token in listener.received]
     assert sorted(one["aud"] for one in told) == sorted(client.client_id for client in clients)
     assert len({one["sid"] for one in told}) == 3
+
+
+async def told(world: World, listener: Any) -> list[dict[str, Any]]:
+    """The claims of what was delivered by now, in the order of its clients."""
+    await deliveries.round_(world.deps)
+    claims = [jwt.decode(token, options={"verify_signature": False}) for token in listener.received]
+    return sorted(claims, key=lambda one: str(one["aud"]))
+
+
+async def test_each_client_hears_from_its_own_issuer(world: World, listener: Any) -> None:
+    """Every host of the application is an issuer of its own: the one that the client signed in by
+    is named, wherever the session ends; a client that used two hears from both."""
+    one, two = [await rp(world, backchannel_logout_uri=listener.uri) for _ in range(2)]
+    front = await rp(world, frontchannel_logout_uri=OUT)
+    ann = await world.person()
+    for client, origin in ((one, CUSTOM), (front, CUSTOM), (two, CUSTOM), (two, ORIGIN)):
+        asked = Authorize(params=list(world.request(client).items()), session=ann.session)
+        await world.bus.call(world.ctx(origin=origin), asked)
+    wished = EndSession(params=[], session=ann.session)
+    asked = await world.bus.call(world.ctx(), wished)
+    wished = EndSession(params=[], session=ann.session, request=asked.request, confirmed=True)
+    done = await world.bus.call(world.ctx(), wished)
+
+    (address,) = done.frontchannel
+    assert parse_qs(urlsplit(address).query)["iss"] == [CUSTOM]
+    found = {(claims["aud"], claims["iss"]) for claims in await told(world, listener)}
+    assert found == {(one.client_id, CUSTOM), (two.client_id, CUSTOM), (two.client_id, ORIGIN)}
+    assert len(listener.received) == 3
+
+
+async def test_a_row_from_before_issuers_were_kept(world: World, listener: Any) -> None:
+    """An older replica's: the application's main origin, as it was told then."""
+    client, ann = await rp(world, backchannel_logout_uri=listener.uri), await world.person()
+    await world.tokens(client, ann)
+    await world.owner.execute("UPDATE session_clients SET issuer = '', subject = NULL")
+    await logout.tell(world.deps, world.ctx(), ann.session.session_id)
+
+    (claims,) = await told(world, listener)
+    assert (claims["iss"], claims["sub"]) == (ORIGIN, ann.user_id)
+
+
+@pytest.mark.parametrize("heard", [True, False], ids=["by the message", "by the sweep"])
+async def test_a_deleted_user_is_told_of(world: World, listener: Any, heard: bool) -> None:
+    """Nothing of the user is left, yet each of his clients hears, once, by the sub that it knows;
+    other users' clients do not. That nobody was listening loses nothing."""
+    one = await rp(world, backchannel_logout_uri=listener.uri)
+    two = await rp(world, backchannel_logout_uri=listener.uri, subject_type="pairwise")
+    ann, bob = await world.person(), await world.person()
+    tokens = [await world.tokens(client, ann) for client in (one, two)]
+    await world.tokens(one, bob)
+    ids = [
+        await world.claims(had.id_token, client.client_id)
+        for had, client in zip(tokens, (one, two), strict=True)
+    ]
+    async with world.owner.transaction():
+        await world.owner.execute("UPDATE user_sessions SET revoked_at = now() WHERE user_id = $1",
+                                  ann.user_id)  # fmt: skip
+        await world.owner.execute("DELETE FROM users WHERE id = $1", ann.user_id)
+    for deps in (world.deps, world.deps2):
+        if heard:
+            for session_id in await endings.over(deps, world.app_id, "user", ann.user_id):
+                await logout.tell(deps, world.ctx(), session_id)
+        else:
+            await endings.sweep(deps)
+
+    found = {(c["aud"], c["sub"], c["sid"], c["iss"]) for c in await told(world, listener)}
+    assert found == {(c["aud"], c["sub"], c["sid"], ORIGIN) for c in ids}
+    assert len(listener.received) == 2
+    assert ids[1]["sub"] != ann.user_id
+    assert await world.owner.fetchval("SELECT count(*) FROM session_clients") == 1
+
+
+async def test_a_deletion_that_fails_is_not_told_of(world: World, listener: Any) -> None:
+    """The mark is set by the deleting transaction itself."""
+    client, ann = await rp(world, backchannel_logout_uri=listener.uri), await world.person()
+    await world.tokens(client, ann)
+    transaction = world.owner.transaction()
+    await transaction.start()
+    await world.owner.execute("DELETE FROM users WHERE id = $1", ann.user_id)
+    await endings.sweep(world.deps)
+    await transaction.rollback()
+    await endings.sweep(world.deps)
+
+    assert await told(world, listener) == []
+
+
+async def test_a_deleted_client_is_not_told_any_more(world: World, listener: Any) -> None:
+    """It is no relying party now; what was queued for it goes with it."""
+    client, ann = await rp(world, backchannel_logout_uri=listener.uri), await world.person()
+    await world.tokens(client, ann)
+    other = await world.person()
+    await world.tokens(client, other)
+    await logout.tell(world.deps, world.ctx(), other.session.session_id)
+    await world.admin(DeleteClient(client=client.client_id))
+    await logout.tell(world.deps, world.ctx(), ann.session.session_id)
+
+    assert await told(world, listener) == []
+    assert await world.owner.fetchval("SELECT count(*) FROM logout_deliveries") == 0
+
+
+async def test_a_session_taken_away_as_old_is_no_logout(world: World, listener: Any) -> None:
+    """Its row is cleared away once the session's time is over."""
+    client, ann = await rp(world, backchannel_logout_uri=listener.uri), await world.person()
+    await world.tokens(client, ann)
+    await world.owner.execute("DELETE FROM user_sessions")
+    await endings.sweep(world.deps)
+    await sweep(world.deps.platform, EXPIRED)
+    assert await world.owner.fetchval("SELECT count(*) FROM session_clients") == 1
+    await world.owner.execute("UPDATE session_clients SET expires_at = now() - interval '3 days'")
+    await sweep(world.deps.platform, EXPIRED)
+
+    assert await told(world, listener) == []
+    assert await world.owner.fetchval("SELECT count(*) FROM session_clients") == 0
+
+
+@pytest.mark.parametrize("how", ["signing out", "the message", "the sweep"])
+async def test_clients_follow_a_session_to_its_end(world: World, listener: Any, how: str) -> None:
+    """A client signed in before the session got a new id, twice, and did nothing since: it hears
+    when the last one ends, by the sid that it knows."""
+    client, ann = await rp(world, backchannel_logout_uri=listener.uri), await world.person()
+    sid = (await world.claims((await world.tokens(client, ann)).id_token, client.client_id))["sid"]
+    last = (await replaced(world, await replaced(world, ann))).session.session_id
+    assert await endings.over(world.deps, world.app_id, "user", ann.user_id) == []
+    if how == "signing out":
+        await logout.tell(world.deps, world.ctx(), last)
+    ended = "UPDATE user_sessions SET revoked_at = now() - interval '1 minute' WHERE id = $1"
+    await world.owner.execute(ended, last)
+    if how == "the message":
+        for session_id in await endings.over(world.deps, world.app_id, "session", last):
+            await logout.tell(world.deps, world.ctx(), session_id)
+    await endings.sweep(world.deps)
+
+    (claims,) = await told(world, listener)
+    assert (claims["sid"], claims["sub"]) == (sid, ann.user_id)
+
+
+async def replaced(world: World, person: Person) -> Person:
+    """The same person under a new session id."""
+    after = await world.session(person.user_id)
+    await world.owner.execute(
+        "UPDATE user_sessions SET previous_id = $2 WHERE id = $1",
+        after.session_id,
+        person.session.session_id,
+    )
+    await world.owner.execute(
+        "UPDATE user_sessions SET revoked_at = now() WHERE id = $1", person.session.session_id
+    )
+    return Person(person.user_id, after)
 
 
 async def test_an_ended_session_is_found_by_the_sweep(world: World, listener: Any) -> None:

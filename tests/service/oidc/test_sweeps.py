@@ -11,6 +11,7 @@ OWNED = {
     "authorization_codes": "expires_at = now() - interval '25 hours'",
     "token_families": "absolute_expires_at = now() - interval '3 days'",
     "refresh_tokens": "expires_at = now() - interval '31 days'",
+    "session_clients": "expires_at = now() - interval '3 days'",
 }
 """How the rows of one user come to be too old."""
 
@@ -33,6 +34,7 @@ async def test_sweeps(world: World) -> None:
         "authorization_codes": 1,
         "token_families": 1,
         "refresh_tokens": 0,  # gone with its family
+        "session_clients": 1,
     }
     assert gone["authorization_requests"] == 1
     assert old.request != new.request
