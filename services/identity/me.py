@@ -181,5 +181,5 @@ async def delete(deps: Deps, ctx: Context, asked: DeleteMe) -> Done:
         await passwords.prove(deps, ctx, account, asked.password, method="delete")
         async with deps.db.transaction(ctx) as tx:
             await guard.forget(deps, ctx, tx, account.email or account.id)
-    await administration.remove(deps, ctx, account.id)
+    await administration.remove(deps, ctx, account.id, forced=False)
     return Done()

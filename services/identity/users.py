@@ -10,6 +10,7 @@ import asyncpg
 from common import audit
 from common.context import Context
 from common.contracts.base import Done
+from common.contracts.organizations import LeaveOrganizations
 from common.contracts.profiles import MyChanges, User
 from common.contracts.users import (
     CreateUser,
@@ -168,12 +169,17 @@ async def apply(deps: Deps, ctx: Context, user_id: str, changes: dict[str, Any])
 
 
 async def delete(deps: Deps, ctx: Context, asked: DeleteUser) -> Done:
-    await remove(deps, ctx, asked.user_id)
+    """An administrator is not held up by organizations: what they lose stands in the log."""
+    await remove(deps, ctx, asked.user_id, forced=True)
     return Done()
 
 
-async def remove(deps: Deps, ctx: Context, user_id: str) -> None:
-    """Foreign keys delete what is his; sessions end first, so that every cache hears of it."""
+async def remove(deps: Deps, ctx: Context, user_id: str, *, forced: bool) -> None:
+    """Out of his organizations, then foreign keys delete what is his; sessions end first, so that
+    every cache hears of it. Raises UserNotFound and, unless `forced`, LastAdmin,
+    TeamOwnsApplications."""
+    leaving = LeaveOrganizations(user_id=user_id, forced=forced)
+    await deps.bus.call(ctx.as_system(), leaving)
     async with deps.db.transaction(ctx) as tx:
         if not await accounts.lock(tx, app_id=ctx.app_id, id=user_id):
             raise UserNotFound

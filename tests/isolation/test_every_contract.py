@@ -41,10 +41,13 @@ QUIET = {
     "tenancy.api_key.verify": "names the key's own application: the gateway compares it",
     "tenancy.audit.list": "no event of such a user here",
     "tenancy.audit.export": "no event of such a user here",
+    "tenancy.member.leave_all": "a user it does not know leaves nothing",
     "tenancy.member.join_by_domain": "a user it does not know joins nothing",
 }
 """Contracts that answer something harmless where others refuse."""
 OTHERWISE = {
+    "identity.me.delete": "last_admin",  # his own organization holds him
+    "identity.password.change": "invalid",  # his own password is asked for
     "tenancy.application.create": "invalid",  # "this is not one of your teams"
     "tenancy.organization.personal": "conflict",  # only developers have personal teams
 }

@@ -63,6 +63,7 @@ class ExportMe(
 
 class DeleteMe(Request[Done], subject="identity.me.delete", needs=SIGNED_IN, within=10.0):
     """Delete the caller's account. Needs the password, or a fresh sign-in where there is none.
-    Raises FreshSignInNeeded, WrongCredentials, Locked."""
+    Raises FreshSignInNeeded, WrongCredentials, Locked; LastAdmin where an organization of others
+    would stay behind without an admin, TeamOwnsApplications where applications would."""
 
     password: Secret | None = Field(default=None, repr=False)

@@ -263,6 +263,18 @@ class RemoveMember(Request[Done], subject="tenancy.member.delete", needs=KNOWN):
     user_id: Id
 
 
+class LeaveOrganizations(
+    Request[Done], subject="tenancy.member.leave_all", needs=SYSTEM, within=5.0
+):
+    """All memberships of a user end, because he is about to be deleted; a personal team that is his
+    alone goes with him. Idempotent. Unless `forced`, raises LastAdmin where others would stay
+    behind without an admin, and TeamOwnsApplications where applications would without anybody;
+    both name the `organizations`."""
+
+    user_id: Id
+    forced: bool = False
+
+
 # Invitations
 
 InvitationStatus = Literal["pending", "accepted", "revoked", "expired"]

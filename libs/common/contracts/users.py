@@ -72,7 +72,8 @@ class UpdateUser(Request[User], subject="identity.user.update", needs="users:wri
 
 
 class DeleteUser(Request[Done], subject="identity.user.delete", needs="users:delete"):
-    """Delete a user and all that is his. Raises UserNotFound."""
+    """Delete a user and all that is his, the last admin of an organization too. Raises
+    UserNotFound."""
 
     user_id: Id
 

@@ -58,6 +58,14 @@ class MemberRemoved(Event, type="member_removed"):
     user_id: str
 
 
+class OrgAdminLost(Event, type="org_admin_lost"):
+    """The last admin of an organization was deleted: nobody manages it until the application
+    names another."""
+
+    org_id: str
+    user_id: str
+
+
 class OrgInvitationSent(Event, type="org_invitation_sent"):
     """Somebody was invited into an organization, or invited again."""
 

@@ -9,6 +9,7 @@ from pydantic import ValidationError
 from starlette.responses import Response
 
 from common.contracts.me import ChangeEmail, ConfirmEmail, DeleteMe, ExportMe, GetMe, UpdateMe
+from common.contracts.organizations import LastAdmin, TeamOwnsApplications
 from common.contracts.passwords import ChangePassword
 from common.contracts.profiles import Me, MyChanges
 from common.contracts.sign_in import WrongCredentials
@@ -192,11 +193,23 @@ async def delete(visit: Visit, fields: Fields, signed: Signed) -> Response:
         errors = {"password": page.say("This is not your password.")}
         values = {"confirm": fields.text("confirm")}
         return await _data(page, fields, signed, errors=errors, values=values)
+    except (LastAdmin, TeamOwnsApplications) as error:
+        errors = {"": _held_by(page, error)}
+        return await _data(page, fields, signed, errors=errors)
     await browser.end(visit)
     return Page(visit, None, page.language).close(
         page.say("Your account is deleted"),
         page.say("Nothing of it is left here. You can close this page."),
     )
+
+
+def _held_by(page: Page, error: LastAdmin | TeamOwnsApplications) -> str:
+    """Why the account cannot go yet."""
+    names = ", ".join(each["name"] for each in error.extra.get("organizations", []))
+    sentence = N_("%(names)s owns applications. Transfer or delete them first.")
+    if isinstance(error, LastAdmin):
+        sentence = N_("You are the only admin of %(names)s. Make somebody else admin first.")
+    return str(page.say(sentence, names=names))
 
 
 ROUTES = [

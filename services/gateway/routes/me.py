@@ -73,7 +73,8 @@ async def export(ctx: SignedIn, bus: TheBus) -> Export:
 
 @router.post("/delete", summary="Delete my account")
 async def delete(asked: DeleteMe, visit: TheVisit, ctx: SignedIn, bus: TheBus) -> Done:
-    """With the password, or a sign-in of the last 15 minutes where there is none."""
+    """With the password, or a sign-in of the last 15 minutes where there is none. 409 `last_admin`
+    where an organization of others would stay behind without an admin."""
     done = await bus.call(ctx, asked)
     await browser.end(visit)
     return done

@@ -126,6 +126,67 @@ async def delete(db: Db, *, app_id: str, org_id: str, user_id: str) -> None:
     )
 
 
+async def delete_all(db: Db, *, app_id: str, user_id: str) -> None:
+    await run(
+        db,
+        "DELETE FROM organization_members WHERE app_id = $1 AND user_id = $2",
+        app_id,
+        user_id,
+    )
+
+
+async def lock_all(db: Db, *, app_id: str, user_id: str) -> None:
+    """Until the transaction ends nobody else changes the roles in any of his organizations."""
+    await run(
+        db,
+        """
+        SELECT FROM organizations o
+        JOIN organization_members m ON m.app_id = $1 AND m.org_id = o.id AND m.user_id = $2
+        WHERE o.app_id = $1
+        ORDER BY o.id FOR NO KEY UPDATE OF o
+        """,
+        app_id,
+        user_id,
+    )
+
+
+@dataclass(frozen=True)
+class Membership:
+    """What an organization is without him."""
+
+    org_id: str
+    slug: str
+    name: str
+    role: str
+    is_personal: bool
+    others: bool
+    another_admin: bool
+    owns_applications: bool
+
+
+async def of_user(db: Db, *, app_id: str, user_id: str) -> list[Membership]:
+    return await many(
+        db,
+        Membership,
+        """
+        SELECT o.id AS org_id, o.slug, o.name, m.role_id AS role, o.is_personal,
+               EXISTS (SELECT FROM organization_members x WHERE x.app_id = $1
+                       AND x.org_id = o.id AND x.user_id <> $2) AS others,
+               EXISTS (SELECT FROM organization_members x WHERE x.app_id = $1
+                       AND x.org_id = o.id AND x.user_id <> $2 AND x.role_id = 'admin')
+                   AS another_admin,
+               EXISTS (SELECT FROM applications a WHERE a.owner_app_id = $1
+                       AND a.owner_org_id = o.id) AS owns_applications
+        FROM organization_members m
+        JOIN organizations o ON o.app_id = $1 AND o.id = m.org_id
+        WHERE m.app_id = $1 AND m.user_id = $2
+        ORDER BY o.id
+        """,
+        app_id,
+        user_id,
+    )
+
+
 @dataclass(frozen=True)
 class Joined:
     org_id: str

@@ -22,6 +22,8 @@ from common.contracts.organizations import (
     GetOrganizationOffer,
     JoinByDomain,
     Joined,
+    LastAdmin,
+    LeaveOrganizations,
     Organization,
     OrganizationInvitationNotFound,
     OrganizationOffer,
@@ -96,6 +98,10 @@ class World:
     roles: list[tuple[str, str, bool]] = field(default_factory=list)
     teams: list[str] = field(default_factory=list)
     joined: list[str] = field(default_factory=list)
+    left: list[tuple[str, str, bool]] = field(default_factory=list)
+    """Who was to leave his organizations: application, user, whether he had to."""
+    needed: set[str] = field(default_factory=set)
+    """Users that an organization would miss."""
     offers: dict[tuple[str, str], str] = field(default_factory=dict)
     """Addresses invited into an organization, by application and token."""
     rbac_up: bool = True
@@ -252,6 +258,12 @@ async def stage(postgres: Postgres) -> AsyncIterator[World]:
         world.joined.append(asked.user_id)
         return Joined(org_ids=[])
 
+    async def leave(_: World, ctx: Context, asked: LeaveOrganizations) -> Done:
+        if asked.user_id in world.needed and not asked.forced:
+            raise LastAdmin("Acme", organizations=[{"id": new_id(), "name": "Acme"}])
+        world.left.append((ctx.app_id, asked.user_id, asked.forced))
+        return Done()
+
     async def offer(_: World, ctx: Context, asked: GetOrganizationOffer) -> OrganizationOffer:
         if (ctx.app_id, asked.token) not in world.offers:
             raise OrganizationInvitationNotFound
@@ -287,6 +299,7 @@ async def stage(postgres: Postgres) -> AsyncIterator[World]:
             EnsurePersonalTeam: team,
             ListAudit: log,
             JoinByDomain: join,
+            LeaveOrganizations: leave,
             GetOrganizationOffer: offer,
         },
     )
@@ -305,6 +318,8 @@ async def world(stage: World) -> World:
     stage.roles.clear()
     stage.teams.clear()
     stage.joined.clear()
+    stage.left.clear()
+    stage.needed.clear()
     stage.offers.clear()
     stage.changes.heard.clear()
     stage.bus.calls.clear()

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-from tests.service.identity.conftest import PASSWORD, World
+from tests.service.identity.conftest import ADMIN, PASSWORD, World, as_user
 
 from common.contracts.email_codes import SignInWithCode
 from common.contracts.invitations import InvitationNotFound
+from common.contracts.me import DeleteMe
+from common.contracts.organizations import LastAdmin
 from common.contracts.sign_up import SignUp, SignUpClosed
+from common.contracts.users import DeleteUser, GetUser, UserNotFound
 from common.problems import Invalid
 
 
@@ -48,3 +51,30 @@ async def test_verified_address_asks_to_join(world: World) -> None:
     signed = await world.call(SignInWithCode(flow=flow.flow, code=(await world.mail()).code))
 
     assert world.joined == [signed.session.user_id]
+
+
+async def test_last_admin_does_not_delete_himself(world: World) -> None:
+    """Where tenancy says that an organization would miss him, nothing happened: he is there and
+    signed in. An administrator deletes him all the same."""
+    ada = await world.user()
+    signed = await world.sign_in(ada)
+    world.needed.add(ada.id)
+    problem = await world.refused(DeleteMe(password=PASSWORD), who=as_user(signed))
+
+    assert isinstance(problem, LastAdmin)
+    assert [each["name"] for each in problem.extra["organizations"]] == ["Acme"]
+    assert await world.live(signed.token) is not None
+    assert "user_deleted" not in [name for name, _ in await world.events()]
+    await world.call(DeleteUser(user_id=ada.id), who=ADMIN)
+    assert world.left == [(world.a, ada.id, True)]
+    assert isinstance(await world.refused(GetUser(user_id=ada.id), who=ADMIN), UserNotFound)
+
+
+async def test_who_deletes_himself_leaves_first(world: World) -> None:
+    """Tenancy is asked for this application's user, and not to force it."""
+    ada = await world.user()
+    signed = await world.sign_in(ada)
+    await world.call(DeleteMe(password=PASSWORD), who=as_user(signed))
+
+    assert world.left == [(world.a, ada.id, False)]
+    assert await world.live(signed.token) is None

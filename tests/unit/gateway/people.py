@@ -66,6 +66,7 @@ from common.contracts.sign_in import (
 from common.contracts.sign_up import SignUp
 from common.contracts.tenancy import Tenant
 from common.ids import new_id
+from common.problems import Problem
 
 EMAIL = "ada@example.com"
 PASSWORD = "correct horse battery"
@@ -86,6 +87,8 @@ class People:
         self.name: str | None = "Ada Lovelace"
         self.locale: str | None = None
         self.fresh = True
+        self.needed: Problem | None = None
+        """Why the account may not be deleted."""
         self.revoked: list[str] = []
         self.protection = Protection()
         world.bus.serve(self, HANDLERS)
@@ -295,6 +298,8 @@ async def confirm_email(people: People, ctx: Context, asked: ConfirmEmail) -> Me
 async def delete(people: People, ctx: Context, asked: DeleteMe) -> Done:
     if asked.password != PASSWORD:
         raise WrongCredentials
+    if people.needed:
+        raise people.needed
     return Done()
 
 

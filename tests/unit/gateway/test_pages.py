@@ -15,11 +15,13 @@ from common.contracts import oidc
 from common.contracts.email_codes import SignInWithLink
 from common.contracts.invitations import AcceptInvitation
 from common.contracts.me import VerifyEmail
+from common.contracts.organizations import LastAdmin, TeamOwnsApplications
 from common.contracts.owner import ClaimOwner
 from common.contracts.passwords import ResetPassword, SignInWithPassword
 from common.contracts.protection import Protection
 from common.contracts.sessions import SignedInSession
 from common.contracts.tenancy import AppSettings, Branding, Tenant
+from common.ids import new_id
 from gateway.edge import Edge
 
 TOKEN = re.compile(r'name="csrf" value="([^"]+)"')
@@ -557,6 +559,25 @@ async def test_delete(http: httpx.AsyncClient, people: People, world: World, app
     assert (untyped.status_code, wrong.status_code, gone.status_code) == (422, 422, 200)
     assert "is deleted" in gone.text
     assert (await http.get("/account")).status_code == 303
+
+
+async def test_an_account_that_others_need(
+    http: httpx.AsyncClient, people: People, world: World, app: Tenant
+) -> None:
+    """The last admin reads which organization holds him, and is still signed in."""
+    await signed_in(http, world, app)
+    named = [{"id": new_id(), "name": "Acme & Co"}]
+    said = []
+    for problem in (LastAdmin, TeamOwnsApplications):
+        people.needed = problem("Acme", organizations=named)
+        where = "/account/data"
+        kept = await post(http, "/account/delete", where, confirm=EMAIL, password=PASSWORD)
+        said.append((kept.status_code, kept.text))
+
+    assert [status for status, _ in said] == [422, 422]
+    assert "only admin of Acme &amp; Co. Make" in said[0][1]
+    assert "Acme &amp; Co owns applications" in said[1][1]
+    assert (await http.get("/account")).status_code == 200
 
 
 # Several accounts, signing out

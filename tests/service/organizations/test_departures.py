@@ -1,0 +1,141 @@
+"""A user who is about to be deleted leaves his organizations in order."""
+
+from __future__ import annotations
+
+import asyncio
+
+import pytest
+from tests.service.organizations.conftest import World
+
+from common.context import SYSTEM_CALLER, Caller
+from common.contracts.organizations import (
+    ChangeMemberRole,
+    EnsurePersonalTeam,
+    LastAdmin,
+    LeaveOrganizations,
+    ListMembers,
+    RemoveMember,
+    TeamOwnsApplications,
+)
+from common.problems import Problem
+
+
+async def leave(
+    world: World, who: Caller, *, app_id: str | None = None, forced: bool = False
+) -> None:
+    asked = LeaveOrganizations(user_id=who.id or "", forced=forced)
+    await world.call(asked, SYSTEM_CALLER, app_id)
+
+
+async def memberships(world: World, who: Caller) -> int:
+    return int(
+        await world.owner.fetchval(
+            "SELECT count(*) FROM organization_members WHERE user_id = $1", who.id
+        )
+    )
+
+
+async def test_last_admin_of_others_may_not_leave_them(world: World) -> None:
+    """Refused, naming the organizations it is about; those that have another admin, or nobody else,
+    are no reason. Nothing has happened to any of them."""
+    ada, bob, cy = await world.user(), await world.user(), await world.user()
+    needed = await world.organization(ada, "Needed")
+    led, lone = await world.organization(ada, "Led"), await world.organization(ada, "Lone")
+    for org, role in ((needed, "member"), (led, "admin")):
+        await world.join(org.id, bob, role)
+    others = await world.organization(cy, "Others")
+    await world.join(others.id, ada)
+    with pytest.raises(LastAdmin) as refused:
+        await leave(world, ada)
+
+    assert refused.value.extra["organizations"] == [{"id": needed.id, "name": "Needed"}]
+    assert await memberships(world, ada) == 4
+    change = ChangeMemberRole(org_id=needed.id, user_id=bob.id or "", role="admin")
+    await world.call(change, ada)
+    world.changes.heard.clear()
+    await leave(world, ada)
+    assert await memberships(world, ada) == 0
+    assert (world.a, "rights", ada.id) in world.changes.heard
+    assert await organization_stands(world, lone.id), "it was not asked to go"
+    left = [
+        event for event in await world.events() if event in ("member_removed", "org_admin_lost")
+    ]
+    assert sorted(left) == ["member_removed"] * 4 + ["org_admin_lost"]
+
+
+async def organization_stands(world: World, id: str) -> bool:
+    return bool(await world.owner.fetchval("SELECT count(*) FROM organizations WHERE id = $1", id))
+
+
+async def test_an_administrator_is_not_held_up(world: World) -> None:
+    """Forced, the last admin goes; the log names the organization that nobody manages now, and its
+    members stay. A second time there is nothing to do."""
+    ada, bob = await world.user(), await world.user()
+    org = await world.organization(ada)
+    await world.join(org.id, bob)
+    await leave(world, ada, forced=True)
+    await leave(world, ada, forced=True)
+    members = await world.call(ListMembers(org_id=org.id), bob)
+    lost = await world.owner.fetch(
+        "SELECT event_data::text AS data, user_id::text FROM audit_logs"
+        " WHERE app_id = $1 AND event_type = 'org_admin_lost'",
+        world.a,
+    )
+
+    assert [member.user_id for member in members.members] == [bob.id]
+    assert [(org.id in row["data"], row["user_id"]) for row in lost] == [(True, ada.id)]
+
+
+async def test_personal_team_goes_with_its_developer(world: World) -> None:
+    """Nobody's name stays behind; a team with others in it, or with applications, does."""
+    lone, shared = await world.developer(), await world.developer()
+    guest = await world.developer()
+    ask = [EnsurePersonalTeam(user_id=who.id or "", name="Ada") for who in (lone, shared)]
+    teams = [await world.call(asked, SYSTEM_CALLER, world.dashboard) for asked in ask]
+    await world.owner.execute(
+        "INSERT INTO organization_members (app_id, org_id, user_id, role_id)"
+        " VALUES ($1, $2, $3, 'admin')",
+        world.dashboard,
+        teams[1].id,
+        guest.id,
+    )
+    for who in (lone, shared):
+        await leave(world, who, app_id=world.dashboard)
+
+    assert [await organization_stands(world, team.id) for team in teams] == [False, True]
+
+
+async def test_applications_are_not_left_to_nobody(world: World) -> None:
+    """Who is alone in a team that owns an application hands it over first; forced, the team stays
+    with it."""
+    dev = await world.developer()
+    asked = EnsurePersonalTeam(user_id=dev.id or "", name="Ada")
+    team = await world.call(asked, SYSTEM_CALLER, world.dashboard)
+    own = "UPDATE applications SET owner_org_id = $1 WHERE id = $2"
+    await world.owner.execute(own, team.id, world.a)
+    try:
+        with pytest.raises(TeamOwnsApplications) as refused:
+            await leave(world, dev, app_id=world.dashboard)
+        await leave(world, dev, app_id=world.dashboard, forced=True)
+
+        assert [each["id"] for each in refused.value.extra["organizations"]] == [team.id]
+        assert await organization_stands(world, team.id)
+    finally:
+        await world.owner.execute(own, None, world.a)
+
+
+async def test_two_admins_who_go_at_once_leave_one(world: World) -> None:
+    """Of two simultaneous departures, one of them by leaving, one comes too late, every time."""
+    for _ in range(10):
+        ada, bob, cy = await world.user(), await world.user(), await world.user()
+        org = await world.organization(ada)
+        await world.join(org.id, bob, "admin")
+        await world.join(org.id, cy)
+        outcomes = await asyncio.gather(
+            leave(world, ada),
+            world.call(RemoveMember(org_id=org.id, user_id=bob.id or ""), bob),
+            return_exceptions=True,
+        )
+
+        assert sorted(isinstance(each, Problem) for each in outcomes) == [False, True]
+        assert all(isinstance(each, LastAdmin) for each in outcomes if isinstance(each, Problem))
