@@ -15,6 +15,7 @@ from common.context import Context
 from common.contracts.oidc import (
     Authorization,
     Authorize,
+    ConsentRequired,
     LoginRequired,
     OAuthError,
     ResumeAuthorization,
@@ -157,5 +158,7 @@ async def issue(deps: Deps, ctx: Context, asked: Asked) -> Authorization:
         return await interaction.sign_in(deps, ctx, asked)
     if not outcome.consented:
         deps.known.consents.drop(ctx.app_id, "consent", session.user_id)
+        if asked.silent:
+            raise ConsentRequired
         return await interaction.consent(deps, ctx, asked)
     return responses.shown(OAuthError("this request was answered already"))

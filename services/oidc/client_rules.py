@@ -55,10 +55,10 @@ def _wrong(client: ClientFields) -> Iterator[tuple[str, str]]:
             yield name, "is not an absolute https address without fragment"
     for name in ("logo_uri", "client_uri", "policy_uri", "tos_uri", "jwks_uri"):
         uri = getattr(client, name)
-        if uri is not None and _parts(uri).scheme not in ("https", "http"):
+        if uri is not None and not _is_web(uri):
             yield name, "is not an absolute http address"
     for index, uri in enumerate(client.default_resources):
-        if not _parts(uri).scheme or "#" in uri:
+        if not is_uri(uri):
             yield f"default_resources.{index}", "is not an absolute URI without fragment"
     yield from _wrong_together(client)
     yield from _wrong_keys(client)
@@ -83,7 +83,7 @@ def _wrong_together(client: ClientFields) -> Iterator[tuple[str, str]]:
         yield "token_endpoint_auth_method", "code in a browser cannot keep a secret: use none"
     if client.refresh_token_max_lifetime < client.refresh_token_lifetime:
         yield "refresh_token_max_lifetime", "is less than refresh_token_lifetime"
-    hosts = {urlsplit(uri).hostname for uri in client.redirect_uris}
+    hosts = {_parts(uri).hostname for uri in client.redirect_uris}
     if client.subject_type == "pairwise" and len(hosts) > 1 and not client.sector_identifier:
         yield "sector_identifier", "is needed where redirect URIs have several hosts"
 
@@ -121,7 +121,11 @@ def _jwks_mistake(jwks: dict[str, Any]) -> str | None:
 def redirect_uri_mistake(uri: str, *, native: bool) -> str | None:
     """RFC 6749 section 3.1.2, RFC 8252 section 7, RFC 9700 section 2.1."""
     parts = _parts(uri)
-    if not uri.isascii() or any(c.isspace() or c in '"<>\\^`{|}*' for c in uri):
+    if (
+        not uri.isascii()
+        or not uri.isprintable()
+        or any(c.isspace() or c in '"<>\\^`{|}*' for c in uri)
+    ):
         return "holds a character that an exact address does not"
     if not parts.scheme:
         return "is not an absolute address"
@@ -148,8 +152,22 @@ def is_local(host: str) -> bool:
         return False
 
 
+def is_uri(uri: str) -> bool:
+    """RFC 8707 section 2: absolute, without fragment."""
+    return bool(_parts(uri).scheme) and "#" not in uri and uri.isprintable()
+
+
+def _is_web(uri: str) -> bool:
+    parts = _parts(uri)
+    printable = uri.isprintable() and not any(c.isspace() for c in uri)
+    return parts.scheme in ("https", "http") and bool(parts.hostname) and printable
+
+
 def _parts(uri: str) -> SplitResult:
+    """Empty where it cannot be read: an address in brackets that is none, a port beyond all."""
     try:
-        return urlsplit(uri)
+        parts = urlsplit(uri)
+        parts.port  # noqa: B018 - read to see whether it can be
     except ValueError:
         return SplitResult("", "", "", "", "")
+    return parts

@@ -11,6 +11,7 @@ from common import logs
 from common.context import Context, system_context
 from common.crypto import token
 from common.problems import Problem
+from common.rounds import FAULTS
 from oidc import keys, outgoing
 from oidc.deps import Deps
 from oidc.outgoing import Unreachable
@@ -53,6 +54,12 @@ async def _deliver(deps: Deps, one: Delivery) -> None:
         problem = None if status in (200, 204) else f"status {status}"
     except (Unreachable, Problem) as error:
         problem = str(error)[:100]
+    except FAULTS:
+        raise
+    except Exception as error:
+        # One client's delivery must never be the end of everybody's.
+        log.exception("logout delivery", client=one.client_id)
+        problem = type(error).__name__
     if problem is None or one.attempts >= ATTEMPTS:
         async with deps.db.transaction(ctx) as tx:
             await logouts.forget(tx, app_id=one.app_id, id=one.id)

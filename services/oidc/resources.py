@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from urllib.parse import urlsplit
-
 import asyncpg
 
 from common import audit
@@ -29,7 +27,7 @@ from common.contracts.clients import (
 from common.events.resources import ScopeChanged
 from common.ids import new_id
 from common.problems import Forbidden, Invalid
-from oidc import keys
+from oidc import client_rules, keys
 from oidc.claims import STANDARD
 from oidc.deps import Deps
 from oidc.queries import scopes
@@ -37,8 +35,7 @@ from oidc.scopes import CLAIMS
 
 
 async def create_resource(deps: Deps, ctx: Context, new: CreateResource) -> Resource:
-    parts = urlsplit(new.identifier)
-    if not parts.scheme or "#" in new.identifier:
+    if not client_rules.is_uri(new.identifier):
         message = "is not an absolute URI without fragment (RFC 8707 section 2)"
         raise Invalid(errors=[{"field": "identifier", "message": message}])
     if new.access_token_alg is not None:

@@ -134,6 +134,18 @@ async def test_response_modes(shared: World) -> None:
     assert fields(posted)["iss"] == ORIGIN
 
 
+@pytest.mark.parametrize("mode", ["query", "fragment", "form_post"])
+@pytest.mark.parametrize("person", [True, False], ids=["a code", "an error"])
+async def test_state_comes_back_as_it_was_sent(shared: World, mode: str, person: bool) -> None:
+    """A9: every character, two thousand of them; none where none was sent."""
+    client, ann = await shared.client(), await shared.person() if person else None
+    state = ' \t&=#%+/\\"<>\u00a0ключ😀%00\u2028 ' * 64
+    asked = {"response_mode": mode, "prompt": "none"}
+    assert fields(await shared.authorize(client, ann, state=state, **asked))["state"] == state
+
+    assert "state" not in fields(await shared.authorize(client, ann, state=None, **asked))
+
+
 async def test_silence_without_session(shared: World) -> None:
     """A11: prompt=none shows nothing to anybody."""
     answer = await shared.authorize(await shared.client(), None, prompt="none")
@@ -307,6 +319,23 @@ async def test_a_code_dies_with_the_consent_it_was_made_under(shared: World, by:
     with pytest.raises(InvalidGrant):
         await shared.redeem(client, code)
     assert await shared.redeem(other, kept)
+
+
+async def test_remembered_consent_is_not_enough(shared: World) -> None:
+    """A replica that did not hear of the withdrawal finds out when it makes the code; in silence
+    nobody is shown the question."""
+    client, ann = await shared.client(first_party=False), await shared.person()
+    asked = await shared.authorize(client, ann)
+    assert "code" in fields(await shared.resume(asked.request, ann, consent="allow"))
+    for prompt in ("none", None):
+        assert "code" in fields(await shared.authorize(client, ann, prompt=prompt, scope="openid"))
+        await shared.owner.execute("UPDATE consents SET scopes = '{}'")
+        answer = await shared.authorize(client, ann, prompt=prompt)
+        if prompt == "none":
+            assert fields(answer)["error"] == "consent_required"
+        else:
+            assert answer.kind == "consent"
+        await shared.owner.execute("UPDATE consents SET scopes = '{openid,email}'")
 
 
 async def test_no_code_for_a_session_that_just_ended(shared: World) -> None:

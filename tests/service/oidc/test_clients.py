@@ -86,6 +86,14 @@ async def test_a_client_is_made_with_a_secret_shown_once(shared: World) -> None:
         ({"claims_mapping": {"x": "user.__class__.__mro__"}}, "claims_mapping.x"),
         ({"claims_mapping": {"x": "{{7*7}}"}}, "claims_mapping.x"),
         ({"backchannel_logout_uri": "http://rp.example.com/out"}, "backchannel_logout_uri"),
+        ({"backchannel_logout_uri": "https://rp.test:99999/out"}, "backchannel_logout_uri"),
+        ({"backchannel_logout_uri": "https://rp.test/\x7fout"}, "backchannel_logout_uri"),
+        ({"redirect_uris": ["https://[::1/cb"]}, "redirect_uris.0"),
+        ({"redirect_uris": ["https://rp.test:70000/cb"]}, "redirect_uris.0"),
+        ({"jwks_uri": "https://rp.test:99999/jwks"}, "jwks_uri"),
+        ({"jwks_uri": "https:///jwks"}, "jwks_uri"),
+        ({"logo_uri": "https://rp.test/a b"}, "logo_uri"),
+        ({"default_resources": ["https://[::1/api"]}, "default_resources.0"),
         (
             {"refresh_token_lifetime": 100, "refresh_token_max_lifetime": 60},
             "refresh_token_max_lifetime",
@@ -322,6 +330,15 @@ async def test_the_claims_parameter(shared: World) -> None:
 
     assert id_token["nickname"] == "Annie"
     assert told == {"sub": ann.user_id, "name": "Ann Example"}
+
+
+@pytest.mark.parametrize("identifier", ["https://[::1/x", "https://a.test:99999/", "x", "a:#"])
+async def test_what_is_no_uri_is_no_api(shared: World, identifier: str) -> None:
+    """RFC 8707 section 2: refused, not fallen over."""
+    with pytest.raises(Invalid) as error:
+        await shared.admin(CreateResource(identifier=identifier, name="API"))
+
+    assert named(error) == {"identifier"}
 
 
 async def test_origins_of_clients_are_told_while_the_clients_are_enabled(world: World) -> None:

@@ -64,6 +64,21 @@ async def test_a_code_is_good_once_and_a_replay_ends_its_tokens(shared: World) -
     assert "authorization_code_reused" in await shared.events()
 
 
+async def test_a_code_dies_of_age(shared: World) -> None:
+    """A minute, by the database's clock; and that ends nothing else."""
+    client, ann = await shared.client(), await shared.person()
+    tokens, code = await shared.tokens(client, ann), await shared.code(client, ann)
+    left = await shared.owner.fetchval(
+        "SELECT max(expires_at) - now() FROM authorization_codes WHERE used_at IS NULL"
+    )
+    assert 55 < left.total_seconds() <= 60
+    await shared.owner.execute("UPDATE authorization_codes SET expires_at = now()")
+
+    with pytest.raises(InvalidGrant):
+        await shared.redeem(client, code)
+    assert await shared.refresh(client, tokens.refresh_token)
+
+
 async def test_fifty_parallel_redemptions_give_one_answer(shared: World) -> None:
     """T3: exactly one of fifty gets tokens."""
     client, ann = await shared.client(), await shared.person()

@@ -3,21 +3,27 @@
 from __future__ import annotations
 
 import asyncio
+import ssl
 import time
 from collections.abc import AsyncIterator
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qs, parse_qsl, urlsplit
 
 import jwt
 import pytest
 import pytest_asyncio
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec
 from tests.postgres import Postgres
 from tests.service.oidc.conftest import CALLBACK, ORIGIN, Person, World, close, new_world
 
 from common.contracts.clients import DeleteClient, NewClient
 from common.contracts.oidc import Authorize, EndedSession, EndSession, InvalidGrant
 from common.sweeps import sweep
-from oidc import deliveries, endings, logout
+from oidc import deliveries, endings, logout, outgoing
 from oidc.outgoing import is_public
 from oidc.queries.sweeps import EXPIRED
 
@@ -406,6 +412,111 @@ async def test_a_slow_client_does_not_hold_the_person_up(world: World, listener:
     worker.cancel()
 
     assert took < 2.5
+
+
+POISON = [
+    "https://rp.example.com:99999/out",
+    "https://rp.example.com/\x7f",
+    "https://[::1/out",
+    "https://" + "a" * 70 + ".example/out",
+    "https://user:pass@rp.example.com/out",
+    "file:///etc/passwd",
+    "https:///out",
+    "nonsense",
+    "",
+]
+
+
+@pytest.mark.parametrize("uri", POISON)
+async def test_no_address_is_more_than_unreachable(uri: str) -> None:
+    """Whatever a tenant has got stored."""
+    with pytest.raises(outgoing.Unreachable):
+        await outgoing.request("GET", uri, private=True)
+
+
+async def test_one_clients_address_does_not_hold_up_the_others(world: World, listener: Any) -> None:
+    """The worker goes on: it serves every application, and with it the whole service would end."""
+    ann = await world.person()
+    for uri in POISON:
+        client = await rp(world, backchannel_logout_uri="https://rp.example.com/out")
+        await world.owner.execute(
+            "UPDATE oauth_clients SET backchannel_logout_uri = $1 WHERE client_id = $2",
+            uri,
+            client.client_id,
+        )
+        world.deps.known.clear()
+        await world.tokens(client, ann)
+    good = await rp(world, backchannel_logout_uri=listener.uri)
+    tokens = await world.tokens(good, ann)
+    await end(world, ann, id_token_hint=tokens.id_token)
+    while await deliveries.round_(world.deps):
+        pass
+
+    assert [claims["aud"] for claims in await told(world, listener)] == [good.client_id]
+
+
+async def test_a_surprise_in_one_delivery_is_one_that_failed(
+    world: World, listener: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A fault of ours, too, stays with the delivery that met it."""
+    client, ann = await rp(world, backchannel_logout_uri=listener.uri), await world.person()
+    tokens = await world.tokens(client, ann)
+
+    async def fall(*_: Any, **__: Any) -> None:
+        raise RuntimeError("unforeseen")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(outgoing, "request", fall)
+        await end(world, ann, id_token_hint=tokens.id_token)
+        assert await deliveries.round_(world.deps) == 1
+    await world.owner.execute("UPDATE logout_deliveries SET next_attempt_at = now()")
+    await deliveries.round_(world.deps)
+
+    assert len(listener.received) == 1
+
+
+async def test_a_company_has_authorities_of_its_own(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A server whose certificate SSL_CERT_FILE vouches for is believed, any other is not."""
+    key = ec.generate_private_key(ec.SECP256R1())
+    name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "localhost")])
+    begins = datetime.now(UTC) - timedelta(hours=1)
+    certificate = (
+        x509.CertificateBuilder(name, name, key.public_key(), x509.random_serial_number())
+        .not_valid_before(begins)
+        .not_valid_after(begins + timedelta(days=1))
+        .add_extension(x509.SubjectAlternativeName([x509.DNSName("localhost")]), critical=False)
+        .add_extension(x509.BasicConstraints(ca=True, path_length=None), critical=True)
+        .sign(key, hashes.SHA256())
+    )
+    pem, secret = tmp_path / "cert.pem", tmp_path / "key.pem"
+    pem.write_bytes(certificate.public_bytes(serialization.Encoding.PEM))
+    secret.write_bytes(
+        key.private_bytes(
+            serialization.Encoding.PEM,
+            serialization.PrivateFormat.PKCS8,
+            serialization.NoEncryption(),
+        )
+    )
+
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.readuntil(b"\r\n\r\n")
+        writer.write(b"HTTP/1.1 204 X\r\n\r\n")
+        writer.close()
+
+    context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+    context.load_cert_chain(pem, secret)
+    async with await asyncio.start_server(serve, "127.0.0.1", 0, ssl=context) as server:
+        uri = f"https://localhost:{server.sockets[0].getsockname()[1]}/"
+        outgoing.trusted.cache_clear()
+        with pytest.raises(outgoing.Unreachable):
+            await outgoing.request("GET", uri, private=True)
+        monkeypatch.setenv("SSL_CERT_FILE", str(pem))
+        outgoing.trusted.cache_clear()
+        assert await outgoing.request("GET", uri, private=True) == (204, b"")
+    monkeypatch.undo()
+    outgoing.trusted.cache_clear()
 
 
 async def test_private_addresses_are_not_called(world: World, listener: Any) -> None:
