@@ -279,18 +279,6 @@ async def test_oidcc_codereuse(suite: Suite) -> None:
     assert (second.status_code, second.json()["error"]) == (400, "invalid_grant")
 
 
-@pytest.mark.slow
-async def test_oidcc_codereuse_30seconds(fresh: Suite) -> None:
-    """Half a minute later too, and the access token is dead then."""
-    result = await fresh.authorize()
-    tokens = (await fresh.redeem(result.code)).json()
-    assert (await fresh.userinfo(tokens["access_token"])).status_code == 200
-    await asyncio.sleep(30)
-
-    assert (await fresh.redeem(result.code)).json()["error"] == "invalid_grant"
-    assert (await fresh.userinfo(tokens["access_token"])).status_code == 401
-
-
 @pytest.mark.parametrize(
     ("params", "error"),
     [
