@@ -39,11 +39,6 @@ def json(status: int, value: Any, *headers: tuple[bytes, bytes]) -> Answer:
     return Answer(status, orjson.dumps(value), [JSON, *headers])
 
 
-def redirect(location: str, status: int = 303) -> Answer:
-    """RFC 9110 section 15.4.4; 303 so that a POST is never repeated elsewhere (RFC 9700 4.12)."""
-    return Answer(status, b"", [(b"location", location.encode("latin-1", "ignore")), NO_STORE])
-
-
 def problem(error: Problem, trace: str) -> Answer:
     """RFC 9457. Whatever is not a Problem was made a bare one before it came here."""
     body = {

@@ -76,7 +76,7 @@ def api(*, dashboard: bool) -> FastAPI:
     app.add_exception_handler(RequestValidationError, _malformed)
     app.add_exception_handler(HTTPException, _http)
     app.add_exception_handler(Exception, _internal)
-    describe(app, dashboard=dashboard)
+    describe(app)
     return app
 
 

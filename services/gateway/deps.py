@@ -81,6 +81,5 @@ def _check(visit: Visit) -> None:
 
 
 Anyone = Annotated[Context, Depends(anyone)]
-Whoever = Annotated[Context, Depends(whoever)]
 SignedIn = Annotated[Context, Depends(signed_in)]
 Acting = Annotated[Context, Depends(acting)]

@@ -42,7 +42,7 @@ USUAL = {
 }
 
 
-def describe(app: FastAPI, *, dashboard: bool) -> None:
+def describe(app: FastAPI) -> None:
     """Make `app.openapi()` tell the whole truth about this kind of host."""
 
     def openapi() -> dict[str, Any]:

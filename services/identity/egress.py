@@ -22,10 +22,6 @@ MOST = 1_000_000
 """Bytes of an answer."""
 
 
-class NotPublic(httpx.ConnectError):
-    """The host is on a private, loopback, link-local or otherwise special network."""
-
-
 def public(address: str) -> bool:
     ip = ipaddress.ip_address(address)
     if isinstance(ip, ipaddress.IPv6Address) and ip.ipv4_mapped:

@@ -101,7 +101,7 @@ async def _signed_in(
 async def _begin(
     deps: Deps, ctx: Context, tx: Db, tenant: Tenant, taken: Taken, proof: signing.Proof
 ) -> signing.Begun:
-    account, fresh = await sign_up.come_to_be(deps, ctx, tx, tenant, taken)
+    account, fresh = await sign_up.come_to_be(ctx, tx, tenant, taken)
     await forget(deps, ctx, tx, taken.email)
     await codes.end_older(tx, app_id=ctx.app_id, email=taken.email, types=TYPES)
     return await signing.begin(deps, ctx, tx, tenant, account, signing.with_new_user(proof, fresh))

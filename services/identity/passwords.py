@@ -218,7 +218,7 @@ async def put(
     """Set the password, end sessions and open codes, tell the owner. The caller has locked the
     user; the ids of the sessions ended are for `announce`."""
     await accounts.set_password(tx, app_id=ctx.app_id, user_id=account.id, phc=phc)
-    ended = await signing.end_all(deps, ctx, tx, account.id, reason=event.type, spare=spare)
+    ended = await signing.end_all(ctx, tx, account.id, reason=event.type, spare=spare)
     await audit.record(tx, ctx, event, user_id=account.id)
     await notices.tell(deps, ctx, tx, tenant, account, "password_changed", ip=ctx.ip)
     return ended

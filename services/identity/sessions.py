@@ -169,7 +169,7 @@ async def _end_all(
     async with deps.db.transaction(ctx) as tx:
         if not await accounts.lock(tx, app_id=ctx.app_id, id=user_id):
             raise UserNotFound
-        ended = await signing.end_all(deps, ctx, tx, user_id, reason=reason, spare=spare)
+        ended = await signing.end_all(ctx, tx, user_id, reason=reason, spare=spare)
         event = SessionsRevoked(count=len(ended), reason=reason)
         await audit.record(tx, ctx, event, user_id=user_id)
     await signing.announce(deps, ctx, user_id, ended)

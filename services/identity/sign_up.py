@@ -84,9 +84,7 @@ def known(tenant: Tenant, account: Account, email: str, locale: str | None) -> f
     )
 
 
-async def come_to_be(
-    deps: Deps, ctx: Context, tx: Db, tenant: Tenant, taken: Taken
-) -> tuple[Account, bool]:
+async def come_to_be(ctx: Context, tx: Db, tenant: Tenant, taken: Taken) -> tuple[Account, bool]:
     """The user of a proven address, made where there is none. Raises SignUpClosed, Invalid where
     the application does not take new users any more."""
     if taken.user_id is not None:

@@ -232,7 +232,7 @@ async def end_codes(ctx: Context, tx: Db, user_id: str) -> None:
 
 
 async def end_all(
-    deps: Deps, ctx: Context, tx: Db, user_id: str, *, reason: str, spare: str | None = None
+    ctx: Context, tx: Db, user_id: str, *, reason: str, spare: str | None = None
 ) -> list[str]:
     """End a user's sessions in the transaction; the ids are for `announce`. Codes and links mailed
     before are dead too, and so is every token of those sessions."""

@@ -183,7 +183,7 @@ async def remove(deps: Deps, ctx: Context, user_id: str, *, forced: bool) -> Non
     async with deps.db.transaction(ctx) as tx:
         if not await accounts.lock(tx, app_id=ctx.app_id, id=user_id):
             raise UserNotFound
-        ended = await signing.end_all(deps, ctx, tx, user_id, reason="user_deleted")
+        ended = await signing.end_all(ctx, tx, user_id, reason="user_deleted")
         await audit.record(tx, ctx, UserDeleted(user_id=user_id), user_id=user_id)
         await users.delete(tx, app_id=ctx.app_id, id=user_id)
     await signing.announce(deps, ctx, user_id, ended)
@@ -194,7 +194,7 @@ async def disable(deps: Deps, ctx: Context, asked: DisableUser) -> User:
         was = await users.set_disabled(tx, app_id=ctx.app_id, id=asked.user_id, disabled=True)
         if was is None:
             raise UserNotFound
-        ended = await signing.end_all(deps, ctx, tx, asked.user_id, reason="user_disabled")
+        ended = await signing.end_all(ctx, tx, asked.user_id, reason="user_disabled")
         if not was:
             event = UserDisabled(user_id=asked.user_id)
             await audit.record(tx, ctx, event, user_id=asked.user_id)
@@ -226,7 +226,7 @@ async def force_reset(deps: Deps, ctx: Context, asked: ForceReset) -> Done:
         account = await accounts.by_id(tx, app_id=ctx.app_id, id=asked.user_id)
         assert account is not None
         await accounts.must_change_password(tx, app_id=ctx.app_id, user_id=account.id)
-        ended = await signing.end_all(deps, ctx, tx, account.id, reason="password_reset_forced")
+        ended = await signing.end_all(ctx, tx, account.id, reason="password_reset_forced")
         event = PasswordResetForced(user_id=account.id)
         await audit.record(tx, ctx, event, user_id=account.id)
         if account.email:

@@ -24,6 +24,7 @@ from common.contracts.clients import (
     ScopeTaken,
     UnknownPermission,
 )
+from common.db import violated
 from common.events.resources import ScopeChanged
 from common.ids import new_id
 from common.problems import Forbidden, Invalid
@@ -89,7 +90,7 @@ async def create_scope(deps: Deps, ctx: Context, new: CreateScope) -> Scope:
     except asyncpg.UniqueViolationError:
         raise ScopeTaken from None
     except asyncpg.ForeignKeyViolationError as error:
-        if error.constraint_name == "scopes_resource_id_fkey":
+        if violated(error) == "scopes_resource_id_fkey":
             raise ResourceNotFound from None
         raise UnknownPermission from None
     await _changed(deps, ctx)

@@ -17,7 +17,7 @@ from common.contracts.rbac import (
     RoleNotFound,
     UnassignRole,
 )
-from common.db import Db
+from common.db import Db, violated
 from common.events.roles import RoleAssigned, RoleUnassigned
 from common.ids import DASHBOARD
 from common.problems import NotFound
@@ -128,6 +128,6 @@ async def _someone_else_has(tx: Db, ctx: Context, role_id: str) -> None:
 
 
 def _missing(error: asyncpg.ForeignKeyViolationError) -> NotFound:
-    if (error.constraint_name or "").endswith("role_id_fkey"):
+    if violated(error).endswith("role_id_fkey"):
         return RoleNotFound()
     return NotFound(UNKNOWN_USER)

@@ -35,7 +35,7 @@ from common.contracts.rbac import (
     SystemRole,
     UpdateRole,
 )
-from common.db import Db
+from common.db import Db, violated
 from common.events.roles import RoleCreated, RoleDeleted, RoleUpdated
 from rbac import grants
 from rbac.deps import Deps
@@ -218,7 +218,7 @@ async def _writing(deps: Deps, ctx: Context) -> AsyncIterator[Db]:
     except asyncpg.UniqueViolationError:
         raise RoleTaken from None
     except asyncpg.ForeignKeyViolationError as error:
-        if "permission_id_fkey" in (error.constraint_name or ""):
+        if "permission_id_fkey" in violated(error):
             raise PermissionNotFound from None
         raise RoleInUse from None
 

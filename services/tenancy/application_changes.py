@@ -20,7 +20,7 @@ from common.contracts.applications import (
 )
 from common.contracts.base import Done
 from common.contracts.tenancy import Application, ApplicationNotFound
-from common.db import Db, rebind
+from common.db import Db, rebind, violated
 from common.events.applications import (
     ApplicationDeleted,
     ApplicationTransferred,
@@ -62,7 +62,7 @@ async def transfer(deps: Deps, ctx: Context, asked: TransferApplication) -> Appl
         async with deps.db.transaction(ctx) as tx:
             row = await _handed_over(tx, ctx, asked)
     except asyncpg.ForeignKeyViolationError as error:
-        if error.constraint_name != OWNER_CONSTRAINT:
+        if violated(error) != OWNER_CONSTRAINT:
             raise
         raise Invalid(errors=[_owner_flaw("there is no such team")]) from None
     await deps.changes.publish(ctx.of(row.id), "application", row.id)

@@ -21,7 +21,7 @@ from common.contracts.tenancy import (
     NewApplication,
     SlugTaken,
 )
-from common.db import Db, rebind
+from common.db import Db, rebind, violated
 from common.events.applications import ApplicationCreated, OperatorEntered
 from common.ids import DASHBOARD, new_id
 from common.problems import Invalid, Problem, Unavailable
@@ -58,7 +58,7 @@ async def create(deps: Deps, ctx: Context, new: CreateApplication) -> NewApplica
         async with deps.db.transaction(ctx) as tx:
             keys = await _insert(deps, tx, ctx, app_id, wanted, new.name, owner)
     except asyncpg.ForeignKeyViolationError as error:
-        if error.constraint_name != OWNER_CONSTRAINT:
+        if violated(error) != OWNER_CONSTRAINT:
             raise
         missing = {"field": "owner_org_id", "message": "there is no such team"}
         raise Invalid(errors=[missing]) from None

@@ -22,7 +22,6 @@ from common.contracts.audit_log import (
     GetAuditRecord,
     ListAudit,
     ListCheckpoints,
-    SealAudit,
 )
 from common.contracts.base import Done
 from common.crypto import b64url
@@ -150,9 +149,4 @@ async def checkpoints(deps: Deps, ctx: Context, asked: ListCheckpoints) -> Check
 
 async def follow(deps: Deps, ctx: Context, asked: FollowAudit) -> Done:
     """The contract's `needs` is the whole answer."""
-    return Done()
-
-
-async def seal(deps: Deps, ctx: Context, asked: SealAudit) -> Done:
-    await audit_sealing.seal(deps, ctx.app_id, sign=True)
     return Done()

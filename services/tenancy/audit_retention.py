@@ -7,15 +7,12 @@ from functools import partial
 from typing import Final
 
 from common import audit as log_book
-from common import logs
 from common.context import system_context
 from common.events.audit import AuditPruned
 from common.rounds import again
 from tenancy import audit_sealing
 from tenancy.deps import Deps
 from tenancy.queries import audit
-
-log = logs.get(__name__)
 
 EVERY: Final = 6 * 3600.0
 """Seconds between sweeps."""

@@ -7,7 +7,6 @@ from datetime import UTC, datetime, timedelta
 from functools import partial
 from typing import Final
 
-from common import logs
 from common.context import system_context
 from common.problems import Unavailable
 from common.rounds import again
@@ -16,8 +15,6 @@ from tenancy.deps import Deps
 from tenancy.queries import applications
 from tenancy.queries import domains as rows
 from tenancy.queries.domains import Row
-
-log = logs.get(__name__)
 
 EVERY: Final = timedelta(hours=12)
 GRACE: Final = timedelta(hours=72)

@@ -26,7 +26,7 @@ from common.contracts.domains import (
     VerifyCustomDomain,
 )
 from common.contracts.tenancy import ApplicationNotFound, UnknownHost
-from common.db import Db
+from common.db import Db, violated
 from common.events.domains import (
     CustomDomainAdded,
     CustomDomainLost,
@@ -89,7 +89,7 @@ async def verify(deps: Deps, ctx: Context, asked: VerifyCustomDomain) -> CustomD
                     tx, ctx, CustomDomainVerified(domain_id=row.id, domain=row.domain)
                 )
     except asyncpg.UniqueViolationError as error:
-        if error.constraint_name != ONE_OWNER:
+        if violated(error) != ONE_OWNER:
             raise
         raise CustomDomainTaken from None
     if now:

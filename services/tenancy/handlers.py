@@ -75,7 +75,6 @@ HANDLERS: dict[type[Request[Any]], Handler] = {
     audit_log.ExportAudit: audit.export,
     audit_log.ListCheckpoints: audit.checkpoints,
     audit_log.FollowAudit: audit.follow,
-    audit_log.SealAudit: audit.seal,
     names.ListCustomDomains: domains.list_,
     names.AddCustomDomain: domains.add,
     names.VerifyCustomDomain: domains.verify,

@@ -6,7 +6,7 @@ import secrets
 
 import asyncpg
 
-from common import audit, logs, mail
+from common import audit, mail
 from common.context import Context
 from common.contracts.base import Done
 from common.contracts.organizations import (
@@ -44,8 +44,6 @@ from tenancy.members import missing
 from tenancy.organizations import shown
 from tenancy.queries import invitations, members, organizations
 from tenancy.queries.organizations import Row
-
-log = logs.get(__name__)
 
 PURPOSE = "org_invitation"
 """Label of the tokens' hashes, and the kind of mail."""

@@ -23,7 +23,7 @@ from common.contracts.organizations import (
 )
 from common.contracts.rbac import RoleNotFound
 from common.contracts.users import UserNotFound
-from common.db import Db
+from common.db import Db, violated
 from common.events.organizations import MemberAdded, MemberRemoved, MemberRoleChanged
 from common.problems import Problem
 from tenancy import standing
@@ -135,6 +135,6 @@ async def _keep_an_admin(tx: Db, ctx: Context, org_id: str, member: Member) -> N
 
 def missing(error: asyncpg.ForeignKeyViolationError) -> Problem:
     """What a new or changed row of an organization refers to and is not there."""
-    if (error.constraint_name or "").endswith("role_id_fkey"):
+    if violated(error).endswith("role_id_fkey"):
         return RoleNotFound()
     return UserNotFound()

@@ -7,7 +7,7 @@ from typing import Any, Literal
 
 from pydantic import AwareDatetime, Field
 
-from common.contracts.base import SYSTEM, Contract, Done, Id, Page, Request
+from common.contracts.base import Contract, Done, Id, Page, Request
 from common.problems import NotFound
 
 
@@ -157,10 +157,6 @@ class FollowAudit(
     Request[Done], subject="tenancy.audit.follow", needs="audit:read", within=1.0, safe=True
 ):
     """Whether the caller may follow the log as it is written."""
-
-
-class SealAudit(Request[Done], subject="tenancy.audit.seal", needs=SYSTEM, within=30.0, safe=True):
-    """Chain and sign what is not yet, now. Idempotent."""
 
 
 ExportFormat = Literal["ndjson", "csv"]

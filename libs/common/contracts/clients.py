@@ -27,12 +27,6 @@ class ClientNotFound(NotFound):
     code, title = "client_not_found", "There is no such client."
 
 
-class ClientIdTaken(Conflict):
-    """The application has a client of this client_id already."""
-
-    code, title = "client_id_taken", "This client_id is already in use."
-
-
 class ClientFields(Contract):
     """What can be said of a client, named as in OpenID Connect Dynamic Registration 1.0 section 2
     where it is said there. The defaults are the safe ones."""

@@ -65,10 +65,6 @@ class ConsentRequired(OAuthError):
     code, title = "consent_required", "The person has to consent."
 
 
-class InteractionRequired(OAuthError):
-    code, title = "interaction_required", "The person has to do something."
-
-
 class AccountSelectionRequired(OAuthError):
     code, title = "account_selection_required", "The person has to choose an account."
 
@@ -102,13 +98,6 @@ class RequestUriNotSupported(OAuthError):
 
 Params = list[tuple[str, str]]
 """Parameters as they came, duplicates included (RFC 6749 section 3.1 refuses those)."""
-
-
-class Credentials(Contract):
-    """How a client authenticates itself: what came in the Authorization header and the body."""
-
-    params: Params = Field(repr=False)
-    basic: str | None = Field(default=None, repr=False, description="The Basic header's value.")
 
 
 class Tokens(Contract, omit_none=True):

@@ -26,12 +26,6 @@ class EmailTaken(Conflict):
     code, title = "email_taken", "Another user has this address already."
 
 
-class LastWay(Conflict):
-    """It would leave the user without any way to sign in."""
-
-    code, title = "last_way", "This would leave no way to sign in."
-
-
 class CreateUser(Request[User], subject="identity.user.create", needs="users:write", within=10.0):
     """Raises EmailTaken, WeakPassword, MetadataInvalid."""
 

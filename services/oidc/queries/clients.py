@@ -11,16 +11,6 @@ from common.db import Db, many, maybe, one, run
 
 
 @dataclass(frozen=True, slots=True)
-class Secret:
-    """A stored secret: only a hash, unless the method needs the secret itself."""
-
-    id: str
-    hash: str
-    sealed: str | None
-    expires: float | None
-
-
-@dataclass(frozen=True, slots=True)
 class Registered:
     """A client as the protocol sees it, secrets included."""
 

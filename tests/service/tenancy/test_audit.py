@@ -20,7 +20,6 @@ from common.contracts.audit_log import (
     GetAuditRecord,
     ListAudit,
     ListCheckpoints,
-    SealAudit,
 )
 from common.cursors import BadCursor
 from common.events.base import Event
@@ -30,6 +29,7 @@ from common.ids import new_id
 from common.problems import Forbidden, Unauthenticated
 from common.testing import context
 from tenancy import audit_retention
+from tenancy.audit_sealing import seal
 from tenancy.queries import audit as rows
 
 
@@ -174,7 +174,7 @@ async def test_the_log_cannot_be_changed(world: World, tenancy_database: dict[st
     app = (await world.application()).id
     await record(world, app, Logout(session_id="kept"))
     await world.call(secret_key_of(app), ListCheckpoints())
-    await world.call(context(app, Caller("system", None)), SealAudit())
+    await seal(world.deps, app, sign=True)
     changes = (
         "UPDATE audit_logs SET event_type = 'x' WHERE app_id = '{app}'",
         "DELETE FROM audit_logs WHERE app_id = '{app}'",
@@ -232,7 +232,7 @@ async def test_retention_leaves_no_hole_in_the_chain(world: World) -> None:
     app = (await world.application()).id
     now = datetime.now(UTC)
     await record(world, app, Logout(session_id="young"))
-    await world.call(context(app, Caller("system", None)), SealAudit())
+    await seal(world.deps, app, sign=True)
     await world.owner.execute(
         """INSERT INTO audit_logs (app_id, id, event_type, created_at)
         VALUES ($1, $2, 'late', $3)""",
@@ -240,7 +240,7 @@ async def test_retention_leaves_no_hole_in_the_chain(world: World) -> None:
         new_id(),
         now - timedelta(minutes=5),
     )
-    await world.call(context(app, Caller("system", None)), SealAudit())
+    await seal(world.deps, app, sign=True)
     async with world.deps.platform.everywhere() as db:
         gone = await rows.prune(db, app_id=app, before=now - timedelta(minutes=1), limit=100)
 

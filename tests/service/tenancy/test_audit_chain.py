@@ -12,19 +12,18 @@ from tests.service.tenancy.conftest import KEYS, World, secret_key_of
 from tests.service.tenancy.test_audit import everything, record, user
 
 from common.audit_chain import Checkpoint, Verifier, public_keys
-from common.context import Caller
-from common.contracts.audit_log import ListCheckpoints, SealAudit
+from common.contracts.audit_log import ListCheckpoints
 from common.crypto import Keys
 from common.events.sessions import Logout
-from common.testing import context
 from tenancy import audit_sealing
+from tenancy.audit_sealing import seal
 
 OTHER = Keys.parse("k1:" + "AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8=")
 
 
 async def exported(world: World, app: str) -> tuple[list[dict[str, Any]], list[Checkpoint]]:
     """What an operator has: the lines of an export and the checkpoints."""
-    await world.call(context(app, Caller("system", None)), SealAudit())
+    await seal(world.deps, app, sign=True)
     lines = [r.model_dump_json() for r in await everything(world, secret_key_of(app))]
     heads = await world.call(secret_key_of(app), ListCheckpoints())
     made = [Checkpoint(**orjson.loads(h.model_dump_json())) for h in heads.checkpoints]
