@@ -6,7 +6,7 @@ import time
 from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
-from common.bus import Handler, answer, encoded
+from common.bus import Handler, answer, asked, encoded
 from common.context import Caller, Context, new_trace
 from common.contracts.base import Contract, Request
 from common.db import inside_transaction
@@ -39,7 +39,7 @@ class LocalBus:
             raise Unavailable(f"nobody answers {request.subject}")
         handler, deps = self.handlers[type(request)]
         sent = Context.decode(ctx.tightened(request.within).encode())
-        body = request.model_dump_json(exclude_unset=True).encode()
+        body = asked(request)
         try:
             return encoded(await answer(handler, deps, type(request), sent, body))
         except Problem as problem:

@@ -7,9 +7,11 @@ from collections.abc import Awaitable, Callable
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.routing import APIRoute
+from pydantic import ValidationError
 from starlette.exceptions import HTTPException
 from starlette.responses import Response
 
+from common.contracts.base import CONTRACTS
 from common.problems import Invalid, NotFound, Problem, field_errors
 from gateway import answers, pages, routes
 from gateway.answers import MethodNotAllowed
@@ -74,6 +76,7 @@ def api(*, dashboard: bool) -> FastAPI:
     pages.mount(app, dashboard=dashboard)
     app.add_exception_handler(Problem, _problem)
     app.add_exception_handler(RequestValidationError, _malformed)
+    app.add_exception_handler(ValidationError, _mistaken)
     app.add_exception_handler(HTTPException, _http)
     app.add_exception_handler(Exception, _internal)
     describe(app)
@@ -116,6 +119,16 @@ async def _malformed(request: Request, error: Exception) -> Response:
     """FastAPI's own answer echoes the input, passwords included: ours names the fields."""
     assert isinstance(error, RequestValidationError)
     return await _problem(request, Invalid(errors=field_errors(list(error.errors()))))
+
+
+async def _mistaken(request: Request, error: Exception) -> Response:
+    """A question that cannot be put, with what stood in the path. Anything else that does not fit
+    its model, an answer above all, is a fault of ours."""
+    assert isinstance(error, ValidationError)
+    if error.title not in {contract.__name__ for contract in CONTRACTS.values()}:
+        raise error
+    listed = error.errors(include_url=False, include_context=False, include_input=False)
+    return await _problem(request, Invalid(errors=field_errors(listed)))
 
 
 async def _http(request: Request, error: Exception) -> Response:

@@ -280,6 +280,22 @@ def described(error: dict[str, str]) -> None:
         assert set(error.get(name, "")) <= set(VSCHAR) - {'"', "\\"}, error
 
 
+def basic(client: Client) -> dict[str, Any]:
+    return {"auth": (client.client_id, client.client_secret)}
+
+
+async def introspected(suite: Suite, token: str, **more: Any) -> dict[str, Any]:
+    answer = await suite.http.post(
+        suite.provider["introspection_endpoint"],
+        data={"token": token},
+        **(basic(suite.client) | more),
+    )
+    assert answer.status_code == 200, answer.text
+    assert answer.headers["cache-control"] == "no-store"
+    found: dict[str, Any] = answer.json()
+    return found
+
+
 def challenge(verifier: str) -> str:
     digest = hashlib.sha256(verifier.encode()).digest()
     return base64.urlsafe_b64encode(digest).rstrip(b"=").decode()

@@ -58,17 +58,6 @@ async def test_every_key_of_the_jwks_is_valid(fresh: Suite) -> None:
         assert alone.json() == key
 
 
-async def test_both_well_known_addresses_agree(fresh: Suite) -> None:
-    """RFC 8414 (I5); cacheable, and answered with 304 to who has it."""
-    address = "/.well-known/oauth-authorization-server"
-    answer = await fresh.http.get(address)
-    assert answer.json() == fresh.provider
-    assert "max-age" in answer.headers["cache-control"]
-
-    again = await fresh.http.get(address, headers={"if-none-match": answer.headers["etag"]})
-    assert again.status_code == 304
-
-
 async def test_oidcc_rp_initiated_logout_discovery_endpoint_verification(fresh: Suite) -> None:
     assert fresh.provider["end_session_endpoint"] == f"{fresh.issuer}/oauth2/logout"
 

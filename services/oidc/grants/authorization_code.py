@@ -41,6 +41,8 @@ async def handle(deps: Deps, ctx: Context, client: Registered, given: Given) -> 
             max_lifetime=client.refresh_token_max_lifetime,
             entry=entry,
         )
+        # Asked for more than the code is good for, nothing has happened: the code can be used yet.
+        resource = _narrowed(given.listed("resource"), taken.resource)
     if taken.family_id is None:
         await _refuse(deps, ctx, client, taken, hashes, challenge)
     granted = _granted(taken)
@@ -50,15 +52,15 @@ async def handle(deps: Deps, ctx: Context, client: Registered, given: Given) -> 
         client,
         granted,
         seed=hashes[0],
-        resource=_narrowed(given.listed("resource"), granted.resource),
+        resource=resource,
         refresh_token=refresh,
         nonce=granted.nonce,
     )
 
 
-def _narrowed(asked: list[str], granted: list[str]) -> list[str] | None:
+def _narrowed(asked: list[str], granted: list[str] | None) -> list[str] | None:
     """RFC 8707 section 2.2: any of the resources of the authorization, none beyond them."""
-    if not asked:
+    if not asked or granted is None:
         return None
     if not set(asked) <= set(granted):
         raise InvalidTarget("the resource was not part of the authorization")

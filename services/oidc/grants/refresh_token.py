@@ -30,7 +30,7 @@ async def handle(deps: Deps, ctx: Context, client: Registered, given: Given) -> 
     if len(presented) > MAX_LENGTH:
         raise InvalidGrant("the refresh token is not one of ours")
     child = child_of(deps.keys, presented) if client.rotate_refresh_tokens else presented
-    granted = await _take(deps, ctx, client, presented, child)
+    granted = await _take(deps, ctx, client, given, child)
     return await tokens.answer(
         deps,
         ctx,
@@ -48,10 +48,10 @@ def child_of(keys: Keys, parent: str) -> str:
     return "rt_" + b64url(keys.digest("refresh-child", parent.encode()))
 
 
-async def _take(
-    deps: Deps, ctx: Context, client: Registered, presented: str, child: str
-) -> Granted:
-    hashes = deps.keys.hashes("refresh", presented)
+async def _take(deps: Deps, ctx: Context, client: Registered, given: Given, child: str) -> Granted:
+    """Whoever asks for more than was granted gets nothing, and keeps the token: to have rotated it
+    would turn his next refresh into a reuse."""
+    hashes = deps.keys.hashes("refresh", given["refresh_token"])
     async with deps.db.transaction(ctx) as tx:
         granted = await _next(deps, tx, ctx, client, hashes, child)
         if granted is None:
@@ -65,6 +65,9 @@ async def _take(
             )
         if granted is None and await _followed(tx, ctx, client, hashes):
             granted = await _next(deps, tx, ctx, client, hashes, child)
+        if granted is not None:
+            _narrowed_scopes(given.get("scope"), granted)
+            _narrowed(given.listed("resource"), granted)
     if granted is None:
         await _end_reused(deps, ctx, client, hashes)
         raise InvalidGrant("the refresh token is unknown, used, expired or revoked")

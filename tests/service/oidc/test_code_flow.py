@@ -7,11 +7,13 @@ import asyncio
 import pytest
 from tests.service.oidc.conftest import CALLBACK, ORIGIN, World, fields
 
+from common.contracts.clients import CreateResource
 from common.contracts.oidc import (
     CheckAccessToken,
     GetUserinfo,
     InvalidClient,
     InvalidGrant,
+    InvalidTarget,
     InvalidToken,
     OAuthError,
     Tokens,
@@ -62,6 +64,27 @@ async def test_a_code_is_good_once_and_a_replay_ends_its_tokens(shared: World) -
     with pytest.raises(InvalidGrant):
         await shared.refresh(client, tokens.refresh_token)
     assert "authorization_code_reused" in await shared.events()
+
+
+async def test_a_code_is_for_the_apis_it_was_asked_for(shared: World) -> None:
+    """RFC 8707 section 2.2: any of them and no other; whoever asks for another has used up
+    nothing."""
+    for name in ("a", "b", "c"):
+        asked = CreateResource(identifier=f"https://{name}.code.test", name=name)
+        await shared.admin(asked)
+    client, ann = await shared.client(), await shared.person()
+    both = ("resource", "https://b.code.test")
+    answer = await shared.authorize(client, ann, both, resource="https://a.code.test")
+    code = fields(answer)["code"]
+    with pytest.raises(InvalidTarget):
+        await shared.redeem(client, code, resource="https://c.code.test")
+
+    tokens = await shared.redeem(client, code, resource="https://b.code.test")
+    told = await shared.claims(tokens.access_token, "https://b.code.test")
+    assert told["aud"] == "https://b.code.test"
+    later = await shared.refresh(client, tokens.refresh_token)
+    told = await shared.claims(later.access_token, "https://a.code.test")
+    assert told["aud"] == ["https://a.code.test", "https://b.code.test"]
 
 
 async def test_a_code_dies_of_age(shared: World) -> None:
@@ -211,6 +234,17 @@ async def test_two_ways_of_authentication_are_refused(shared: World) -> None:
         await shared.token(
             posted, grant_type="authorization_code", code="x", client_secret=client.client_secret
         )
+
+
+async def test_a_client_has_one_name_in_a_request(shared: World) -> None:
+    """RFC 6749 section 2.3.1: the header and `client_id` must not tell of two."""
+    client, other, ann = await shared.client(), await shared.client(), await shared.person()
+    code = await shared.code(client, ann)
+    with pytest.raises(OAuthError) as error:
+        await shared.redeem(client, code, client_id=other.client_id)
+    assert error.value.code == "invalid_request"
+
+    assert await shared.redeem(client, code, client_id=client.client_id)
 
 
 async def test_the_response_names_its_issuer_and_state(shared: World) -> None:

@@ -7,11 +7,14 @@ import asyncio
 import pytest
 from tests.service.oidc.conftest import Person, World
 
+from common.contracts.clients import CreateResource
 from common.contracts.oidc import (
     CheckAccessToken,
     InvalidGrant,
     InvalidScope,
+    InvalidTarget,
     InvalidToken,
+    OAuthError,
     Tokens,
 )
 from common.ids import new_id
@@ -122,6 +125,34 @@ async def test_scopes_may_be_fewer_never_more(world: World) -> None:
 
     with pytest.raises(InvalidScope):
         await world.refresh(client, whole.refresh_token, scope="openid profile")
+
+
+@pytest.mark.parametrize(
+    ("more", "problem"),
+    [
+        ({"scope": "openid email phone"}, InvalidScope),
+        ({"resource": "https://b.refresh.test"}, InvalidTarget),
+        ({"resource": "https://unknown.test"}, InvalidTarget),
+    ],
+)
+async def test_who_asks_for_more_keeps_his_token(
+    world: World, more: dict[str, str], problem: type[OAuthError]
+) -> None:
+    """Nothing is rotated for nothing: long after, the same token still refreshes, and nobody is
+    logged out for a mistake."""
+    for name in ("a", "b"):
+        asked = CreateResource(identifier=f"https://{name}.refresh.test", name=name)
+        await world.admin(asked)
+    client, ann = await world.client(), await world.person()
+    tokens = await world.tokens(client, ann, resource="https://a.refresh.test")
+    for _ in range(2):
+        with pytest.raises(problem):
+            await world.refresh(client, tokens.refresh_token, **more)
+    await aged(world, 11)
+
+    again = await world.refresh(client, tokens.refresh_token, resource="https://a.refresh.test")
+    assert (await world.claims(again.access_token, "https://a.refresh.test"))["aud"]
+    assert await world.events("refresh_token_reused") == []
 
 
 async def test_the_absolute_lifetime_holds(world: World) -> None:

@@ -1,0 +1,19 @@
+"""RFC 6750, bearer tokens: where they are taken from, and what is said of a wrong one."""
+
+from __future__ import annotations
+
+import httpx
+from tests.conformance.conftest import Suite
+
+
+async def test_a_bearer_token_is_not_taken_from_the_query(fresh: Suite) -> None:
+    """S8: and the challenge says what is wrong."""
+    token = (await fresh.tokens())["access_token"]
+    answer: httpx.Response = await fresh.http.get(
+        fresh.provider["userinfo_endpoint"], params={"access_token": token}
+    )
+    assert answer.status_code == 401
+    assert answer.headers["www-authenticate"] == "Bearer"
+
+    wrong = await fresh.userinfo(token + "x")
+    assert 'error="invalid_token"' in wrong.headers["www-authenticate"]

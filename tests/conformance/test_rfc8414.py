@@ -1,0 +1,16 @@
+"""RFC 8414, authorization server metadata: the same document at both addresses, to keep."""
+
+from __future__ import annotations
+
+from tests.conformance.conftest import Suite
+
+
+async def test_both_well_known_addresses_agree(fresh: Suite) -> None:
+    """RFC 8414 (I5); cacheable, and answered with 304 to who has it."""
+    address = "/.well-known/oauth-authorization-server"
+    answer = await fresh.http.get(address)
+    assert answer.json() == fresh.provider
+    assert "max-age" in answer.headers["cache-control"]
+
+    again = await fresh.http.get(address, headers={"if-none-match": answer.headers["etag"]})
+    assert again.status_code == 304
