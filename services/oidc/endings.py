@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from dataclasses import dataclass, field
-from functools import partial
 from typing import Final
 
 from common import logs
@@ -18,6 +18,12 @@ log = logs.get(__name__)
 
 EVERY: Final = 30.0
 """Seconds between looks for what ended while nobody listened."""
+WHOLE: Final = 86_400.0
+"""Seconds that the first look goes back."""
+OVERLAP: Final = 300.0
+"""Seconds by which each look goes further back than the last: longer than any transaction takes to
+commit what it dated at its start."""
+BATCH: Final = 500
 
 
 @dataclass
@@ -27,6 +33,8 @@ class Endings:
 
     deps: Deps
     _running: set[asyncio.Task[None]] = field(default_factory=set)
+    _looked: float | None = None
+    """When the last look began that found all there was, by the monotonic clock."""
 
     def heard(self, app_id: str, noun: str, id: str) -> None:
         if noun in ("session", "user") and id != "*":
@@ -42,7 +50,14 @@ class Endings:
             log.warning("logout not queued yet", error=type(error).__name__)
 
     async def run(self) -> None:
-        await again(partial(sweep, self.deps), every=EVERY, name="endings")
+        await again(self.look_back, every=EVERY, name="endings")
+
+    async def look_back(self) -> None:
+        """At everything since the last look that left nothing behind."""
+        now = time.monotonic()
+        within = WHOLE if self._looked is None else min(WHOLE, now - self._looked + OVERLAP)
+        if await sweep(self.deps, within):
+            self._looked = now
 
 
 async def over(deps: Deps, app_id: str, noun: str, id: str) -> list[str]:
@@ -50,15 +65,20 @@ async def over(deps: Deps, app_id: str, noun: str, id: str) -> list[str]:
     async with deps.db.reading(system_context(app_id)) as db:
         if noun == "user":
             return await logouts.ended(db, app_id=app_id, user_id=id)
-        return await logouts.ended(db, app_id=app_id, session_id=id)
+        user_id = await logouts.user_of_ended(db, app_id=app_id, session_id=id)
+        return [] if user_id is None else await logouts.ended(db, app_id=app_id, user_id=user_id)
 
 
-async def sweep(deps: Deps) -> None:
-    """What was missed, in any application. A session that cannot be told of keeps no other."""
+async def sweep(deps: Deps, within: float = WHOLE) -> bool:
+    """What was missed in the last seconds, in any application; whether nothing is left. A session
+    that cannot be told of keeps no other."""
     async with deps.platform.everywhere() as db:
-        found = await logouts.untold(db, limit=500)
+        found = await logouts.untold(db, within=within, limit=BATCH)
+    told = 0
     for one in found:
         try:
             await logout.tell(deps, system_context(one.app_id), one.session_id)
+            told += 1
         except FAULTS as error:
             log.warning("logout not queued yet", error=type(error).__name__)
+    return told == len(found) < BATCH

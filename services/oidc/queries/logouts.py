@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from common.db import Db, many, run
+from common.db import Db, many, run, value
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,20 +40,29 @@ async def take_clients(db: Db, *, app_id: str, session_id: str) -> list[Told]:
     )
 
 
-async def ended(
-    db: Db, *, app_id: str, user_id: str | None = None, session_id: str | None = None
-) -> list[str]:
-    """Sessions with clients that have not heard of their end: those of the user, or of the user
-    of the session; and those of users who are gone. One that was replaced by another goes on in
-    that one."""
+async def user_of_ended(db: Db, *, app_id: str, session_id: str) -> str | None:
+    found: str | None = await value(
+        db,
+        """
+        SELECT user_id FROM user_sessions
+        WHERE app_id = $1 AND id = $2 AND revoked_at IS NOT NULL
+        """,
+        app_id,
+        session_id,
+    )
+    return found
+
+
+async def ended(db: Db, *, app_id: str, user_id: str) -> list[str]:
+    """Sessions with clients that have not heard of their end: those of the user, and those of
+    users who are gone. One that was replaced by another goes on in that one."""
     return [
         row["id"]
         for row in await db.fetch(
             """
             WITH RECURSIVE line AS (
                 SELECT c.session_id AS begun, c.session_id AS id FROM session_clients c
-                WHERE c.app_id = $1 AND c.user_id = coalesce(
-                    $2, (SELECT s.user_id FROM user_sessions s WHERE s.app_id = $1 AND s.id = $3))
+                WHERE c.app_id = $1 AND c.user_id = $2
               UNION
                 SELECT l.begun, n.id FROM line l
                 JOIN user_sessions n ON n.app_id = $1 AND n.previous_id = l.id
@@ -68,7 +77,6 @@ async def ended(
             """,
             app_id,
             user_id,
-            session_id,
         )
     ]
 
@@ -148,8 +156,9 @@ class Untold:
     session_id: str
 
 
-async def untold(db: Db, *, limit: int) -> list[Untold]:
-    """Sessions that ended, and sessions of users who were deleted, while nobody listened."""
+async def untold(db: Db, *, within: float, limit: int) -> list[Untold]:
+    """Sessions that ended in the last seconds, and sessions of users who were deleted, while nobody
+    listened."""
     return await many(
         db,
         Untold,
@@ -158,7 +167,7 @@ async def untold(db: Db, *, limit: int) -> list[Untold]:
         WITH RECURSIVE line AS (
             SELECT s.app_id, s.id FROM user_sessions s
             WHERE s.revoked_at < now() - interval '20 seconds'
-              AND s.revoked_at > now() - interval '1 day'
+              AND s.revoked_at > now() - make_interval(secs => $2)
               AND NOT EXISTS (SELECT FROM user_sessions n
                               WHERE n.app_id = s.app_id AND n.previous_id = s.id)
           UNION
@@ -174,6 +183,7 @@ async def untold(db: Db, *, limit: int) -> list[Untold]:
         LIMIT $1
         """,
         limit,
+        within,
     )
 
 

@@ -52,6 +52,12 @@ LOOKUPS = {
         UPDATE token_families SET revoked_at = now()
         WHERE app_id = $1 AND id = $2::text::uuid AND revoked_at IS NULL
     """,
+    ("oidc", "idx_session_clients_user"): """
+        SELECT session_id FROM session_clients WHERE app_id = $1 AND user_id = $2::text::uuid
+    """,
+    ("oidc", "idx_user_sessions_previous"): """
+        SELECT id FROM user_sessions WHERE app_id = $1 AND previous_id = $2::text::uuid
+    """,
     ("oidc", "access_tokens_pkey"): """
         SELECT expires_at FROM access_tokens WHERE app_id = $1 AND token_hash = $2
     """,

@@ -275,6 +275,37 @@ async def test_a_deleted_user_is_told_of(world: World, listener: Any, heard: boo
     assert await world.owner.fetchval("SELECT count(*) FROM session_clients") == 1
 
 
+async def test_a_look_goes_back_to_the_last_that_left_nothing(
+    world: World, listener: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A day at first; then no further than it must, and again further after one that failed."""
+    seen: list[float] = []
+    tell = logout.tell
+
+    async def failing(deps: Any, ctx: Any, session_id: str) -> list[str]:
+        raise OSError("the database is away")
+
+    async def sweep_(deps: Any, within: float) -> bool:
+        seen.append(within)
+        return await looking(deps, within)
+
+    looking = endings.sweep
+    monkeypatch.setattr(endings, "sweep", sweep_)
+    monkeypatch.setattr(logout, "tell", failing)
+    client, ann = await rp(world, backchannel_logout_uri=listener.uri), await world.person()
+    await world.tokens(client, ann)
+    await world.owner.execute("UPDATE user_sessions SET revoked_at = now() - interval '2 hours'")
+    watch = endings.Endings(world.deps)
+    await watch.look_back()
+    monkeypatch.setattr(logout, "tell", tell)
+    for _ in range(3):
+        await watch.look_back()
+
+    assert seen[:2] == [endings.WHOLE, endings.WHOLE]
+    assert all(endings.OVERLAP <= within < endings.OVERLAP + 60 for within in seen[2:])
+    assert len(await told(world, listener)) == 1
+
+
 async def test_a_deletion_that_fails_is_not_told_of(world: World, listener: Any) -> None:
     """The mark is set by the deleting transaction itself."""
     client, ann = await rp(world, backchannel_logout_uri=listener.uri), await world.person()
