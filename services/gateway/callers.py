@@ -14,7 +14,7 @@ from datetime import datetime
 
 from common.context import ANONYMOUS, EVERYTHING, SYSTEM_CALLER, Caller, Context
 from common.contracts.oidc import AccessToken, CheckAccessToken
-from common.contracts.rbac import GetRights, Rights
+from common.contracts.rights import GetRights, Rights
 from common.contracts.sessions import CheckSession, NoSession, Session
 from common.contracts.tenancy import ApiKeyHolder, GetTenant, Tenant, VerifyApiKey
 from common.ids import DASHBOARD

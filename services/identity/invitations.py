@@ -8,6 +8,7 @@ import asyncpg
 
 from common import audit, crypto, logs, mail
 from common.context import Context
+from common.contracts.assignments import AssignRole
 from common.contracts.base import Done
 from common.contracts.invitations import (
     AcceptInvitation,
@@ -23,7 +24,6 @@ from common.contracts.invitations import (
     RevokeInvitation,
 )
 from common.contracts.links import LINKS
-from common.contracts.rbac import AssignRole
 from common.contracts.sessions import SignedInSession
 from common.contracts.sign_in import LinkSpent, MethodOff
 from common.contracts.tenancy import Tenant

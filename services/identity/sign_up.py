@@ -6,7 +6,7 @@ from __future__ import annotations
 from common import audit
 from common.context import Context
 from common.contracts.invitations import InvitationNotFound
-from common.contracts.organizations import GetOrganizationOffer, OrganizationInvitationNotFound
+from common.contracts.org_invitations import GetOrganizationOffer, OrganizationInvitationNotFound
 from common.contracts.sign_in import Flow, MethodOff
 from common.contracts.sign_up import SignUp
 from common.contracts.tenancy import Tenant

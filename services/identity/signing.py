@@ -12,8 +12,9 @@ from datetime import datetime
 
 from common import acr, audit, crypto, logs
 from common.context import Context
-from common.contracts.organizations import EnsurePersonalTeam, JoinByDomain
-from common.contracts.rbac import AssignDefaultRole
+from common.contracts.assignments import AssignDefaultRole
+from common.contracts.org_domains import JoinByDomain
+from common.contracts.organizations import EnsurePersonalTeam
 from common.contracts.sessions import NoSession, Session, SignedInSession
 from common.contracts.sign_in import AccountDisabled, WrongCredentials
 from common.contracts.tenancy import Tenant

@@ -10,7 +10,7 @@ import asyncpg
 from common import audit
 from common.context import Context
 from common.contracts.base import Done
-from common.contracts.organizations import LeaveOrganizations
+from common.contracts.members import LeaveOrganizations
 from common.contracts.profiles import MyChanges, User
 from common.contracts.users import (
     CreateUser,

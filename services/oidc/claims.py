@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any, Final
 
-from common.contracts.rbac import Rights
+from common.contracts.rights import Rights
 from oidc.queries.families import Organization, Profile
 from oidc.scopes import CLAIMS
 

@@ -9,7 +9,7 @@ from common.bus import Bus
 from common.caches import Cache
 from common.changes import Changes
 from common.context import Context
-from common.contracts.rbac import Rights
+from common.contracts.rights import Rights
 from common.crypto import Keys
 from common.cursors import Cursors
 from common.db import Database

@@ -8,7 +8,7 @@ from typing import Final
 
 from common.context import Context
 from common.contracts.oidc import InvalidScope, InvalidTarget
-from common.contracts.rbac import GetRights, Rights
+from common.contracts.rights import GetRights, Rights
 from oidc.deps import Deps
 from oidc.queries import scopes
 from oidc.queries.clients import Registered

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from common.context import Context
-from common.contracts.rbac import CheckAccess, Question, Reason, Verdict, Verdicts
+from common.contracts.access import CheckAccess, Question, Reason, Verdict, Verdicts
 from common.problems import Forbidden, Invalid
 from rbac.deps import Deps
 from rbac.queries import access

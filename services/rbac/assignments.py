@@ -6,17 +6,16 @@ import asyncpg
 
 from common import audit
 from common.context import Context
-from common.contracts.base import Done
-from common.contracts.rbac import (
+from common.contracts.assignments import (
     AssignDefaultRole,
     AssignedRoles,
     AssignRole,
-    LastHolder,
     ListMyRoles,
     ListUserRoles,
-    RoleNotFound,
     UnassignRole,
 )
+from common.contracts.base import Done
+from common.contracts.roles import LastHolder, RoleNotFound
 from common.db import Db, violated
 from common.events.roles import RoleAssigned, RoleUnassigned
 from common.ids import DASHBOARD

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection
 
 from common.context import Context
-from common.contracts.rbac import NotHeld
+from common.contracts.roles import NotHeld
 from common.db import Db
 from rbac.queries import rights
 

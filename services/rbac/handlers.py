@@ -5,32 +5,58 @@ from __future__ import annotations
 from typing import Any, Final
 
 from common.bus import Handler
-from common.contracts import rbac as ask
+from common.contracts.access import CheckAccess
+from common.contracts.assignments import (
+    AssignDefaultRole,
+    AssignRole,
+    ListMyRoles,
+    ListUserRoles,
+    UnassignRole,
+)
 from common.contracts.base import Request
+from common.contracts.permissions import (
+    CreatePermission,
+    DeletePermission,
+    GetPermission,
+    ListPermissions,
+    UpdatePermission,
+)
+from common.contracts.rights import GetMyRights, GetRights, GetUserRights
+from common.contracts.roles import (
+    AddPermission,
+    CreateRole,
+    DeleteRole,
+    GetRole,
+    ListHolders,
+    ListRoles,
+    RemovePermission,
+    SeedRoles,
+    UpdateRole,
+)
 from rbac import access, assignments, permissions, rights, roles, templates
 
 HANDLERS: Final[dict[type[Request[Any]], Handler]] = {
-    ask.GetRights: rights.get,
-    ask.SeedRoles: templates.seed,
-    ask.AssignDefaultRole: assignments.assign_default,
-    ask.AssignRole: assignments.assign,
-    ask.UnassignRole: assignments.unassign,
-    ask.ListUserRoles: assignments.list_,
-    ask.ListMyRoles: assignments.mine,
-    ask.GetUserRights: rights.of_user,
-    ask.GetMyRights: rights.mine,
-    ask.ListRoles: roles.list_,
-    ask.GetRole: roles.get,
-    ask.CreateRole: roles.create,
-    ask.UpdateRole: roles.update,
-    ask.DeleteRole: roles.delete,
-    ask.AddPermission: roles.add_permission,
-    ask.RemovePermission: roles.remove_permission,
-    ask.ListHolders: roles.holders,
-    ask.ListPermissions: permissions.list_,
-    ask.GetPermission: permissions.get,
-    ask.CreatePermission: permissions.create,
-    ask.UpdatePermission: permissions.update,
-    ask.DeletePermission: permissions.delete,
-    ask.CheckAccess: access.check,
+    GetRights: rights.get,
+    SeedRoles: templates.seed,
+    AssignDefaultRole: assignments.assign_default,
+    AssignRole: assignments.assign,
+    UnassignRole: assignments.unassign,
+    ListUserRoles: assignments.list_,
+    ListMyRoles: assignments.mine,
+    GetUserRights: rights.of_user,
+    GetMyRights: rights.mine,
+    ListRoles: roles.list_,
+    GetRole: roles.get,
+    CreateRole: roles.create,
+    UpdateRole: roles.update,
+    DeleteRole: roles.delete,
+    AddPermission: roles.add_permission,
+    RemovePermission: roles.remove_permission,
+    ListHolders: roles.holders,
+    ListPermissions: permissions.list_,
+    GetPermission: permissions.get,
+    CreatePermission: permissions.create,
+    UpdatePermission: permissions.update,
+    DeletePermission: permissions.delete,
+    CheckAccess: access.check,
 }

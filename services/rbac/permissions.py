@@ -7,7 +7,7 @@ import asyncpg
 from common import audit
 from common.context import Context
 from common.contracts.base import Done
-from common.contracts.rbac import (
+from common.contracts.permissions import (
     CreatePermission,
     DeletePermission,
     GetPermission,
@@ -16,9 +16,9 @@ from common.contracts.rbac import (
     PermissionNotFound,
     Permissions,
     PermissionTaken,
-    SystemRole,
     UpdatePermission,
 )
+from common.contracts.roles import SystemRole
 from common.db import Db
 from common.events.roles import PermissionCreated, PermissionDeleted, PermissionUpdated
 from rbac import grants, templates

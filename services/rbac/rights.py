@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from common.context import Context
-from common.contracts.rbac import GetMyRights, GetRights, GetUserRights, Rights
+from common.contracts.rights import GetMyRights, GetRights, GetUserRights, Rights
 from common.ids import DASHBOARD
 from rbac.deps import Deps
 from rbac.queries import rights

@@ -14,7 +14,8 @@ import asyncpg
 from common import audit
 from common.context import Context
 from common.contracts.base import Done
-from common.contracts.rbac import (
+from common.contracts.permissions import NotForOrganizations, PermissionNotFound
+from common.contracts.roles import (
     AddPermission,
     CreateRole,
     DeleteRole,
@@ -23,8 +24,6 @@ from common.contracts.rbac import (
     Kind,
     ListHolders,
     ListRoles,
-    NotForOrganizations,
-    PermissionNotFound,
     RemovePermission,
     Role,
     RoleChanges,

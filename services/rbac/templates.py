@@ -7,7 +7,7 @@ from typing import Final, Literal
 
 from common.context import Context
 from common.contracts.base import Done
-from common.contracts.rbac import SeedRoles
+from common.contracts.roles import SeedRoles
 from common.ids import DASHBOARD
 from common.problems import Conflict
 from rbac.deps import Deps

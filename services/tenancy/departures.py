@@ -9,7 +9,8 @@ import asyncpg
 from common import audit
 from common.context import Context
 from common.contracts.base import Done
-from common.contracts.organizations import LastAdmin, LeaveOrganizations, TeamOwnsApplications
+from common.contracts.members import LastAdmin, LeaveOrganizations
+from common.contracts.organizations import TeamOwnsApplications
 from common.db import Db
 from common.events.organizations import MemberRemoved, OrgAdminLost, OrgDeleted
 from tenancy import standing

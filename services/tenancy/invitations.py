@@ -9,24 +9,23 @@ import asyncpg
 from common import audit, mail
 from common.context import Context
 from common.contracts.base import Done
-from common.contracts.organizations import (
+from common.contracts.members import AlreadyMember
+from common.contracts.org_invitations import (
     INVITATION_PATH,
     AcceptOrganizationInvitation,
-    AlreadyMember,
     GetOrganizationOffer,
     InviteMember,
     ListOrganizationInvitations,
-    Organization,
     OrganizationInvitation,
     OrganizationInvitationNotFound,
     OrganizationInvitationPending,
     OrganizationInvitations,
-    OrganizationNotFound,
     OrganizationOffer,
     OtherAddress,
     ResendOrganizationInvitation,
     RevokeOrganizationInvitation,
 )
+from common.contracts.organizations import Organization, OrganizationNotFound
 from common.contracts.tenancy import GetTenant, Tenant
 from common.db import Db
 from common.events.organizations import (

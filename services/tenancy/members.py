@@ -8,12 +8,10 @@ import asyncpg
 from common import audit
 from common.context import Context
 from common.contracts.base import Done
-from common.contracts.organizations import (
+from common.contracts.members import (
     AddMember,
     AlreadyMember,
     ChangeMemberRole,
-    JoinByDomain,
-    Joined,
     LastAdmin,
     ListMembers,
     Member,
@@ -21,7 +19,8 @@ from common.contracts.organizations import (
     Members,
     RemoveMember,
 )
-from common.contracts.rbac import RoleNotFound
+from common.contracts.org_domains import JoinByDomain, Joined
+from common.contracts.roles import RoleNotFound
 from common.contracts.users import UserNotFound
 from common.db import Db, violated
 from common.events.organizations import MemberAdded, MemberRemoved, MemberRoleChanged

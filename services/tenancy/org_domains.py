@@ -9,7 +9,7 @@ import asyncpg
 from common import audit
 from common.context import Context
 from common.contracts.base import Done
-from common.contracts.organizations import (
+from common.contracts.org_domains import (
     AddOrganizationDomain,
     DeleteOrganizationDomain,
     DomainNotFound,

@@ -18,7 +18,7 @@ from common import logs
 from common.context import Context, system_context
 from common.contracts.base import Request
 from common.contracts.oidc import EnsureKeys
-from common.contracts.rbac import SeedRoles
+from common.contracts.roles import SeedRoles
 from common.contracts.tenancy import NewApiKey
 from common.db import Db
 from common.ids import DASHBOARD

@@ -20,7 +20,8 @@ from aero2 import nats_access
 from common.audit import STREAM
 from common.bus import NatsBus, Server, settled
 from common.context import SYSTEM_CALLER
-from common.contracts.rbac import GetRights, Rights, SeedRoles
+from common.contracts.rights import GetRights, Rights
+from common.contracts.roles import SeedRoles
 from common.contracts.sessions import CheckSession, EndSession, Session
 from common.ids import DASHBOARD, new_id
 from common.outbox import ensure_stream

@@ -17,7 +17,9 @@ from common.bus import NatsBus, Server, settled
 from common.caches import Cache
 from common.changes import NatsChanges
 from common.context import SYSTEM_CALLER
-from common.contracts.rbac import AssignRole, GetRights, Rights, SeedRoles, UnassignRole
+from common.contracts.assignments import AssignRole, UnassignRole
+from common.contracts.rights import GetRights, Rights
+from common.contracts.roles import SeedRoles
 from common.crypto import Keys
 from common.cursors import Cursors
 from common.db import Database

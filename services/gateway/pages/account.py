@@ -9,7 +9,8 @@ from pydantic import ValidationError
 from starlette.responses import Response
 
 from common.contracts.me import ChangeEmail, ConfirmEmail, DeleteMe, ExportMe, GetMe, UpdateMe
-from common.contracts.organizations import LastAdmin, TeamOwnsApplications
+from common.contracts.members import LastAdmin
+from common.contracts.organizations import TeamOwnsApplications
 from common.contracts.passwords import ChangePassword
 from common.contracts.profiles import Me, MyChanges
 from common.contracts.sign_in import WrongCredentials

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pydantic import ValidationError
 from starlette.responses import Response
 
-from common.contracts.organizations import (
+from common.contracts.org_invitations import (
     AcceptOrganizationInvitation,
     GetOrganizationOffer,
     OrganizationInvitationNotFound,

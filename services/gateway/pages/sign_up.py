@@ -9,7 +9,7 @@ from pydantic import ValidationError
 from starlette.responses import Response
 
 from common.contracts.invitations import AcceptInvitation, GetInvitation
-from common.contracts.organizations import INVITATION_PATH
+from common.contracts.org_invitations import INVITATION_PATH
 from common.contracts.owner import ClaimOwner, GetOwnerLink
 from common.contracts.sign_in import LinkSpent
 from common.contracts.sign_up import SignUp

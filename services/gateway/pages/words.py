@@ -7,7 +7,7 @@ from typing import Final
 
 from pydantic import ValidationError
 
-from common.contracts import organizations
+from common.contracts.org_invitations import OtherAddress
 from common.contracts.protection import CaptchaFailed
 from common.contracts.sessions import CurrentSession, SessionNotFound
 from common.contracts.sign_in import (
@@ -44,7 +44,7 @@ SENTENCES: Final[dict[type[Problem], tuple[str, str]]] = {
     CaptchaFailed: ("", N_("Confirm that you are human and try again.")),
     CurrentSession: ("", N_("This is the session of this browser. Sign out instead.")),
     SessionNotFound: ("", N_("That session has ended already.")),
-    organizations.OtherAddress: (
+    OtherAddress: (
         "",
         N_("This invitation was sent to another address. Sign in with that one."),
     ),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from fastapi import APIRouter
 
-from common.contracts.rbac import CheckAccess, Verdicts
+from common.contracts.access import CheckAccess, Verdicts
 from gateway.deps import Acting, TheBus
 
 router = APIRouter(prefix="/authorize", tags=["authorize"])

@@ -8,13 +8,12 @@ from fastapi import APIRouter
 from pydantic import Field
 
 from common.contracts.base import Contract, Id
-from common.contracts.organizations import (
+from common.contracts.org_invitations import (
     AcceptOrganizationInvitation,
     GetOrganizationOffer,
-    Organization,
     OrganizationOffer,
-    SwitchOrganization,
 )
+from common.contracts.organizations import Organization, SwitchOrganization
 from common.contracts.sessions import Session
 from common.problems import Unauthenticated
 from gateway import browser

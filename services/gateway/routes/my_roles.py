@@ -6,7 +6,8 @@ from typing import Annotated
 
 from fastapi import APIRouter, Query
 
-from common.contracts.rbac import AssignedRoles, GetMyRights, ListMyRoles, Rights
+from common.contracts.assignments import AssignedRoles, ListMyRoles
+from common.contracts.rights import GetMyRights, Rights
 from gateway.deps import SignedIn, TheBus
 
 OWN_HOST_ONLY = True

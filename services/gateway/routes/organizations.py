@@ -8,40 +8,46 @@ from typing import Annotated
 from fastapi import APIRouter, Query
 
 from common.contracts.base import Done, Id, Page
-from common.contracts.organizations import (
+from common.contracts.members import (
     AddMember,
-    AddOrganizationDomain,
     ChangeMemberRole,
-    CreateOrganization,
-    DeleteOrganization,
-    DeleteOrganizationDomain,
-    GetOrganization,
-    InvitationStatus,
-    Invite,
-    InviteMember,
     ListMembers,
-    ListOrganizationDomains,
-    ListOrganizationInvitations,
-    ListOrganizations,
     Member,
     MemberRole,
     Members,
-    NewDomain,
     NewMember,
-    Organization,
-    OrganizationChanges,
+    RemoveMember,
+)
+from common.contracts.org_domains import (
+    AddOrganizationDomain,
+    DeleteOrganizationDomain,
+    ListOrganizationDomains,
+    NewDomain,
     OrganizationDomain,
     OrganizationDomainChanges,
     OrganizationDomains,
-    OrganizationInvitation,
-    OrganizationInvitations,
-    Organizations,
-    RemoveMember,
-    ResendOrganizationInvitation,
-    RevokeOrganizationInvitation,
-    UpdateOrganization,
     UpdateOrganizationDomain,
     VerifyOrganizationDomain,
+)
+from common.contracts.org_invitations import (
+    InvitationStatus,
+    Invite,
+    InviteMember,
+    ListOrganizationInvitations,
+    OrganizationInvitation,
+    OrganizationInvitations,
+    ResendOrganizationInvitation,
+    RevokeOrganizationInvitation,
+)
+from common.contracts.organizations import (
+    CreateOrganization,
+    DeleteOrganization,
+    GetOrganization,
+    ListOrganizations,
+    Organization,
+    OrganizationChanges,
+    Organizations,
+    UpdateOrganization,
 )
 from gateway.deps import Acting, TheBus
 

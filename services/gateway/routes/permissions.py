@@ -7,7 +7,7 @@ from typing import Annotated
 from fastapi import APIRouter, Query
 
 from common.contracts.base import Done
-from common.contracts.rbac import (
+from common.contracts.permissions import (
     CreatePermission,
     DeletePermission,
     GetPermission,

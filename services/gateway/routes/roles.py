@@ -7,30 +7,31 @@ from typing import Annotated
 
 from fastapi import APIRouter, Query
 
-from common.contracts.base import Done, Id, Page
-from common.contracts.rbac import (
-    AddPermission,
+from common.contracts.assignments import (
     AssignedRoles,
     Assignment,
     AssignRole,
+    ListUserRoles,
+    UnassignRole,
+)
+from common.contracts.base import Done, Id, Page
+from common.contracts.permissions import PermissionName
+from common.contracts.rights import GetUserRights, Rights
+from common.contracts.roles import (
+    AddPermission,
     CreateRole,
     DeleteRole,
     GetRole,
-    GetUserRights,
     Holders,
     ListHolders,
     ListRoles,
-    ListUserRoles,
     NewRole,
     PermissionGiven,
-    PermissionName,
     RemovePermission,
-    Rights,
     Role,
     RoleChanges,
     RoleId,
     Roles,
-    UnassignRole,
     UpdateRole,
 )
 from gateway.deps import Acting, TheBus

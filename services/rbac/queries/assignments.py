@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from common.contracts.rbac import AssignedRole
+from common.contracts.assignments import AssignedRole
 from common.db import Db, many, run, value
 
 

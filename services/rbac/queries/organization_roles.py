@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from common.contracts.rbac import Role
+from common.contracts.roles import Role
 from common.db import Db, many, maybe, run
 
 

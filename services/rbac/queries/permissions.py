@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from common.contracts.rbac import Permission
+from common.contracts.permissions import Permission
 from common.db import Db, many, maybe, one, run
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from common.contracts.rbac import Holder, Role
+from common.contracts.roles import Holder, Role
 from common.db import Db, many, maybe, run
 
 

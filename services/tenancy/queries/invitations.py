@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from common.contracts.organizations import OrganizationInvitation, OrganizationOffer
+from common.contracts.org_invitations import OrganizationInvitation, OrganizationOffer
 from common.db import Db, many, maybe, run, value
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from common.contracts.organizations import Member
+from common.contracts.members import Member
 from common.db import Db, many, maybe, run, value
 
 

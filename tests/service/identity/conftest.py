@@ -15,22 +15,19 @@ import pytest
 from tests.postgres import Postgres
 
 from common.context import Caller, Context
+from common.contracts.assignments import AssignDefaultRole, AssignRole
 from common.contracts.audit_log import AuditRecord, AuditRecords, ListAudit
 from common.contracts.base import Contract, Done, Request
-from common.contracts.organizations import (
-    EnsurePersonalTeam,
+from common.contracts.members import LastAdmin, LeaveOrganizations
+from common.contracts.org_domains import JoinByDomain, Joined
+from common.contracts.org_invitations import (
     GetOrganizationOffer,
-    JoinByDomain,
-    Joined,
-    LastAdmin,
-    LeaveOrganizations,
-    Organization,
     OrganizationInvitationNotFound,
     OrganizationOffer,
 )
+from common.contracts.organizations import EnsurePersonalTeam, Organization
 from common.contracts.passwords import SignInWithPassword
 from common.contracts.profiles import User
-from common.contracts.rbac import AssignDefaultRole, AssignRole
 from common.contracts.sessions import CheckSession, Session, SignedInSession
 from common.contracts.sign_in import Flow
 from common.contracts.tenancy import AppSettings, GetTenant, Tenant

@@ -7,7 +7,7 @@ from tests.service.identity.conftest import ADMIN, PASSWORD, World, as_user
 from common.contracts.email_codes import SignInWithCode
 from common.contracts.invitations import InvitationNotFound
 from common.contracts.me import DeleteMe
-from common.contracts.organizations import LastAdmin
+from common.contracts.members import LastAdmin
 from common.contracts.sign_up import SignUp, SignUpClosed
 from common.contracts.users import DeleteUser, GetUser, UserNotFound
 from common.problems import Invalid

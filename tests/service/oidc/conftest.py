@@ -30,7 +30,7 @@ from common.contracts.oidc import (
     SignedIn,
     Tokens,
 )
-from common.contracts.rbac import GetRights, Rights
+from common.contracts.rights import GetRights, Rights
 from common.contracts.tenancy import AppSettings, GetTenant, Tenant
 from common.crypto import Keys
 from common.db import Database

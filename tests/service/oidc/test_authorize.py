@@ -10,7 +10,7 @@ from tests.service.oidc.conftest import CALLBACK, ORIGIN, Person, World, fields
 from common.context import Caller
 from common.contracts.clients import RevokeClientGrants, RevokeMyGrant
 from common.contracts.oidc import InvalidGrant
-from common.contracts.rbac import Rights
+from common.contracts.rights import Rights
 
 
 @pytest.mark.parametrize(

@@ -32,7 +32,7 @@ from common.contracts.clients import (
     UpdateClient,
 )
 from common.contracts.oidc import GetConfiguration, GetUserinfo, InvalidClient
-from common.contracts.rbac import Rights
+from common.contracts.rights import Rights
 from common.problems import BadRequest, Conflict, Forbidden, Invalid
 
 WRITER = Caller("client", "client_writer", frozenset({"clients:write"}))

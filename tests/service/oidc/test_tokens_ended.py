@@ -17,7 +17,7 @@ from common.contracts.oidc import (
     InvalidToken,
     RevokeToken,
 )
-from common.contracts.rbac import Rights
+from common.contracts.rights import Rights
 
 
 def told(client: NewClient, token: str | None, **more: str) -> dict[str, Any]:

@@ -19,7 +19,8 @@ from tests.postgres import Postgres
 from common.context import SYSTEM_CALLER, Caller, Context
 from common.contracts.base import Contract, Request
 from common.contracts.organizations import CreateOrganization, Organization
-from common.contracts.rbac import GetRights, Rights, SeedRoles
+from common.contracts.rights import GetRights, Rights
+from common.contracts.roles import SeedRoles
 from common.contracts.sessions import ActivateOrganization, Session, SignedInSession
 from common.crypto import Keys
 from common.cursors import Cursors

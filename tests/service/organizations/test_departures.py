@@ -8,15 +8,14 @@ import pytest
 from tests.service.organizations.conftest import World
 
 from common.context import SYSTEM_CALLER, Caller
-from common.contracts.organizations import (
+from common.contracts.members import (
     ChangeMemberRole,
-    EnsurePersonalTeam,
     LastAdmin,
     LeaveOrganizations,
     ListMembers,
     RemoveMember,
-    TeamOwnsApplications,
 )
+from common.contracts.organizations import EnsurePersonalTeam, TeamOwnsApplications
 from common.problems import Problem
 
 

@@ -6,7 +6,7 @@ import pytest
 from tests.service.organizations.conftest import World
 
 from common.context import SYSTEM_CALLER, Caller
-from common.contracts.organizations import (
+from common.contracts.org_domains import (
     AddOrganizationDomain,
     DeleteOrganizationDomain,
     DomainNotFound,
@@ -16,10 +16,10 @@ from common.contracts.organizations import (
     ListOrganizationDomains,
     OrganizationDomain,
     OrganizationDomainChanges,
-    OrganizationNotFound,
     UpdateOrganizationDomain,
     VerifyOrganizationDomain,
 )
+from common.contracts.organizations import OrganizationNotFound
 from common.problems import Forbidden, Invalid, Unavailable
 from tenancy.dns import Dns
 

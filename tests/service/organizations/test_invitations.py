@@ -9,22 +9,21 @@ import pytest
 from tests.service.organizations.conftest import World
 
 from common.context import Caller
-from common.contracts.organizations import (
+from common.contracts.members import AlreadyMember
+from common.contracts.org_invitations import (
     AcceptOrganizationInvitation,
-    AlreadyMember,
     GetOrganizationOffer,
     InviteMember,
     ListOrganizationInvitations,
-    Organization,
     OrganizationInvitation,
     OrganizationInvitationNotFound,
     OrganizationInvitationPending,
-    OrganizationNotFound,
     OtherAddress,
     ResendOrganizationInvitation,
     RevokeOrganizationInvitation,
 )
-from common.contracts.rbac import RoleNotFound
+from common.contracts.organizations import Organization, OrganizationNotFound
+from common.contracts.roles import RoleNotFound
 from common.problems import Forbidden, Problem, RateLimited
 from common.sweeps import sweep
 from tenancy.queries.sweeps import EXPIRED

@@ -10,18 +10,18 @@ from hypothesis import strategies as st
 from tests.service.organizations.conftest import SECRET_KEY, World
 
 from common.context import SYSTEM_CALLER, Caller
-from common.contracts.organizations import (
+from common.contracts.members import (
     AddMember,
     AlreadyMember,
     ChangeMemberRole,
-    JoinByDomain,
     LastAdmin,
     ListMembers,
     MemberNotFound,
-    OrganizationNotFound,
     RemoveMember,
 )
-from common.contracts.rbac import CreateRole, RoleNotFound
+from common.contracts.org_domains import JoinByDomain
+from common.contracts.organizations import OrganizationNotFound
+from common.contracts.roles import CreateRole, RoleNotFound
 from common.contracts.users import UserNotFound
 from common.problems import Forbidden, Problem
 

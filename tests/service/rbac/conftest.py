@@ -12,8 +12,10 @@ import pytest
 from tests.postgres import Postgres
 
 from common.context import SYSTEM_CALLER, Caller
+from common.contracts.assignments import AssignRole
 from common.contracts.base import Contract, Request
-from common.contracts.rbac import AssignRole, GetRights, Rights, SeedRoles
+from common.contracts.rights import GetRights, Rights
+from common.contracts.roles import SeedRoles
 from common.crypto import Keys
 from common.cursors import Cursors
 from common.db import Database

@@ -5,15 +5,10 @@ from __future__ import annotations
 import pytest
 from tests.service.rbac.conftest import SECRET_KEY, World
 
-from common.contracts.rbac import (
-    AssignRole,
-    CheckAccess,
-    CreatePermission,
-    CreateRole,
-    Question,
-    RoleChanges,
-    UpdateRole,
-)
+from common.contracts.access import CheckAccess, Question
+from common.contracts.assignments import AssignRole
+from common.contracts.permissions import CreatePermission
+from common.contracts.roles import CreateRole, RoleChanges, UpdateRole
 from common.problems import Forbidden, Invalid
 
 

@@ -9,16 +9,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from tests.service.rbac.conftest import World
 
+from common.contracts.assignments import AssignRole, UnassignRole
 from common.contracts.base import Request
-from common.contracts.rbac import (
-    AddPermission,
-    AssignRole,
-    CreateRole,
-    LastHolder,
-    RoleChanges,
-    UnassignRole,
-    UpdateRole,
-)
+from common.contracts.roles import AddPermission, CreateRole, LastHolder, RoleChanges, UpdateRole
 from common.problems import Problem
 
 PERMISSIONS = ["roles:write", "roles:read", "users:read", "users:write", "users:delete"]

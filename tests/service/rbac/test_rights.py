@@ -5,7 +5,8 @@ from __future__ import annotations
 import pytest
 from tests.service.rbac.conftest import World
 
-from common.contracts.rbac import AssignRole, RoleNotFound, UnassignRole
+from common.contracts.assignments import AssignRole, UnassignRole
+from common.contracts.roles import RoleNotFound
 from common.problems import NotFound
 
 

@@ -6,31 +6,31 @@ import pytest
 from tests.service.rbac.conftest import SECRET_KEY, World
 
 from common.context import Caller
-from common.contracts.rbac import (
-    AddPermission,
-    AssignRole,
+from common.contracts.assignments import AssignRole, ListUserRoles, UnassignRole
+from common.contracts.permissions import (
     CreatePermission,
-    CreateRole,
     DeletePermission,
-    DeleteRole,
     GetPermission,
-    GetRole,
-    ListHolders,
     ListPermissions,
-    ListRoles,
-    ListUserRoles,
     NotForOrganizations,
-    NotHeld,
     PermissionNotFound,
     PermissionTaken,
+    UpdatePermission,
+)
+from common.contracts.roles import (
+    AddPermission,
+    CreateRole,
+    DeleteRole,
+    GetRole,
+    ListHolders,
+    ListRoles,
+    NotHeld,
     RemovePermission,
     RoleChanges,
     RoleInUse,
     RoleNotFound,
     RoleTaken,
     SystemRole,
-    UnassignRole,
-    UpdatePermission,
     UpdateRole,
 )
 from common.problems import Forbidden, Invalid, Unauthenticated

@@ -5,7 +5,8 @@ from __future__ import annotations
 import pytest
 from tests.service.rbac.conftest import World
 
-from common.contracts.rbac import AssignDefaultRole, SeedRoles
+from common.contracts.assignments import AssignDefaultRole
+from common.contracts.roles import SeedRoles
 from common.problems import Conflict
 from rbac import templates
 

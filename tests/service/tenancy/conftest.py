@@ -13,7 +13,7 @@ from tests.postgres import Postgres
 from common.context import Caller, Context
 from common.contracts.base import Done, Request
 from common.contracts.oidc import EnsureKeys
-from common.contracts.rbac import SeedRoles
+from common.contracts.roles import SeedRoles
 from common.contracts.tenancy import CreateApplication, NewApplication
 from common.crypto import Keys
 from common.cursors import Cursors

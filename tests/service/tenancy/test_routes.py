@@ -15,7 +15,7 @@ from tests.dns_server import Zone
 from tests.service.tenancy.conftest import MEMBER, OPERATOR, World
 
 from common.context import Context
-from common.contracts.rbac import GetRights, Rights
+from common.contracts.rights import GetRights, Rights
 from common.contracts.sessions import CheckSession, NoSession, Session
 from common.contracts.tenancy import NewApplication
 from common.ids import DASHBOARD, new_id

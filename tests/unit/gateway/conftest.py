@@ -14,7 +14,7 @@ import pytest
 
 from common.context import Context
 from common.contracts.oidc import AccessToken, CheckAccessToken, InvalidToken
-from common.contracts.rbac import GetRights, Rights
+from common.contracts.rights import GetRights, Rights
 from common.contracts.sessions import CheckSession, NoSession, Session
 from common.contracts.tenancy import (
     ApiKeyHolder,

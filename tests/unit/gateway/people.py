@@ -24,7 +24,7 @@ from common.contracts.me import (
     UpdateMe,
     VerifyEmail,
 )
-from common.contracts.organizations import (
+from common.contracts.org_invitations import (
     AcceptOrganizationInvitation,
     GetOrganizationOffer,
     OrganizationInvitationNotFound,

@@ -15,7 +15,8 @@ from common.contracts import oidc
 from common.contracts.email_codes import SignInWithLink
 from common.contracts.invitations import AcceptInvitation
 from common.contracts.me import VerifyEmail
-from common.contracts.organizations import LastAdmin, TeamOwnsApplications
+from common.contracts.members import LastAdmin
+from common.contracts.organizations import TeamOwnsApplications
 from common.contracts.owner import ClaimOwner
 from common.contracts.passwords import ResetPassword, SignInWithPassword
 from common.contracts.protection import Protection

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from common.contracts.rbac import Rights
+from common.contracts.rights import Rights
 from oidc import claims
 from oidc.claims import Facts
 from oidc.queries.families import Profile
