@@ -13,11 +13,14 @@ from functools import partial
 from typing import Any
 from urllib.parse import parse_qsl, urlencode, urlsplit
 
+import asyncpg
 import jwt
 import pytest
 from tests.conformance.conftest import ALIAS, CALLBACK, POST_LOGOUT, VSCHAR, Client, Suite
 from tests.service.oidc.test_logout import Listener
-from tests.system import PASSWORD, Page
+from tests.system import PASSWORD, Browser, Page, System
+
+from common.ids import new_id
 
 
 async def logout(suite: Suite, *, confirm: bool = True, **params: Any) -> Page:
@@ -264,3 +267,49 @@ async def test_a_client_hears_however_the_session_ended(fresh: Suite, ending: st
     await heard(listener, 1)
     claims = await fresh.verified(listener.received[0], client)
     assert (claims["sub"], claims["sid"]) == (tokens["claims"]["sub"], tokens["claims"]["sid"])
+
+
+async def test_a_client_hears_from_the_host_it_signed_in_by(fresh: Suite) -> None:
+    """A domain of the application's own is another issuer, with discovery, tokens and logout of its
+    own; where the session ends makes no difference."""
+    system, listener = fresh.system, Listener()
+    host = await own_domain(system)
+    client = await hearing(fresh, listener)
+    async with system.http(base_url=f"http://{host}") as http:
+        provider = (await http.get("/.well-known/openid-configuration")).json()
+        assert provider["issuer"] == f"http://{host}" != fresh.issuer
+        there = replace(fresh, http=http, provider=provider)
+        async with system.http(base_url=f"http://{host}") as jar:
+            there.browser = Browser(system, provider["issuer"], jar)
+            tokens = await there.tokens(client)
+            async with system.backend() as api:  # on the main host
+                answer = await api.delete(f"/api/users/{fresh.user_id}/sessions")
+                assert answer.status_code == 200
+            await heard(listener, 1)
+            claims = await there.verified(listener.received[0], client)
+
+    assert claims["iss"] == provider["issuer"]
+    assert (claims["sub"], claims["sid"]) == (tokens["claims"]["sub"], tokens["claims"]["sid"])
+
+
+async def own_domain(system: System) -> str:
+    """A custom domain of the demo application, as if it had been proven; its host."""
+    kept = json.loads((system.instance.folder / "secrets.json").read_text())
+    ports = json.loads((system.instance.folder / "ports.json").read_text())
+    domain = f"login.acme-{system.domain.split(':')[0]}"
+    db = await asyncpg.connect(
+        host="127.0.0.1",
+        port=ports["postgres"],
+        user="postgres",
+        password=kept["superuser"],
+        database="aero2",
+    )
+    await db.execute(
+        "INSERT INTO custom_domains (id, app_id, domain, verification_token, verified_at)"
+        " VALUES ($1, $2, $3, 't', now())",
+        new_id(),
+        system.demo["app_id"],
+        domain,
+    )
+    await db.close()
+    return f"{domain}:{system.instance.port}"
