@@ -50,7 +50,7 @@ class Endings:
             log.warning("logout not queued yet", error=type(error).__name__)
 
     async def run(self) -> None:
-        await again(self.look_back, every=EVERY, name="endings")
+        await again(self.look_back, every=EVERY, name="endings", at_once=True)
 
     async def look_back(self) -> None:
         """At everything since the last look that left nothing behind."""
