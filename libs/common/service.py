@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import gc
 import signal
 import sys
 from collections.abc import Awaitable, Callable, Coroutine
@@ -35,6 +36,9 @@ log = logs.get(__name__)
 VERSION = "0.1.0"
 BEAT = 2.0
 """Seconds between touches of the heartbeat file."""
+GENERATIONS = (25_000, 20, 50)
+"""For the garbage collector: objects made between two looks at the youngest, and of its rounds between
+two at each older generation."""
 
 S = TypeVar("S", bound=Settings)
 
@@ -184,12 +188,21 @@ async def live(start: Coroutine[Any, Any, Serving]) -> None:
         starting.cancel()
         return
     serving = starting.result()
+    _settle_memory()
     dead = await _wait_for_end(stopping, serving.links)
     await serving.drain()
     await _end(serving.links, serving.deps)
     if dead is not None:
         log.error("task died", task=dead.get_name(), error=repr(dead.exception()))
         raise SystemExit(1)
+
+
+def _settle_memory() -> None:
+    """Take what start-up made (modules, models, routes) out of the garbage collector's sight: it
+    lives as long as the process, and walking it again and again cost a quarter of the gateway."""
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(*GENERATIONS)
 
 
 async def _serve(name: str, settings: S, start: Start[S]) -> Serving:
