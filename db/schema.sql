@@ -10,6 +10,8 @@
 --  * Deleting an application or a user deletes by foreign key; no code enumerates tables. Where a
 --    table hangs on a client, user or session of the same application, it has no second foreign key to
 --    applications: that would lock the application's row at every insert for nothing.
+--  * Tables that grow with every sign-in or token have no foreign key to the one application or client
+--    that all of them share; triggers on its deletion take their rows along (docs/adr/0005).
 --  * Secrets that must be compared are stored as keyed hashes (`*_hash`), secrets that must be
 --    read back as AES-256-GCM text (`*_sealed`) under the application's data key.
 --  * Primary keys lead with app_id, the other keys and indexes end with it (but those for listing an
@@ -392,8 +394,7 @@ CREATE TABLE sign_in_guards (
     last_failed_at  timestamptz,
     locked_until    timestamptz,
     expires_at      timestamptz NOT NULL,
-    CONSTRAINT sign_in_guards_pkey PRIMARY KEY (app_id, address_hash),
-    CONSTRAINT sign_in_guards_app_id_fkey FOREIGN KEY (app_id) REFERENCES applications (id) ON DELETE CASCADE
+    CONSTRAINT sign_in_guards_pkey PRIMARY KEY (app_id, address_hash)
 ) PARTITION BY HASH (app_id);
 CREATE INDEX idx_sign_in_guards_expires ON sign_in_guards (expires_at);
 
@@ -669,8 +670,7 @@ CREATE TABLE rate_limits (
     window_start timestamptz,
     hits         integer     NOT NULL DEFAULT 0,
     expires_at   timestamptz NOT NULL,
-    CONSTRAINT rate_limits_pkey PRIMARY KEY (app_id, key),
-    CONSTRAINT rate_limits_app_id_fkey FOREIGN KEY (app_id) REFERENCES applications (id) ON DELETE CASCADE
+    CONSTRAINT rate_limits_pkey PRIMARY KEY (app_id, key)
 ) PARTITION BY HASH (app_id);
 
 -- ============================================================================================
@@ -807,9 +807,7 @@ CREATE TABLE authorization_requests (
     expires_at   timestamptz NOT NULL,
     used_at      timestamptz,
     created_at   timestamptz NOT NULL DEFAULT now(),
-    CONSTRAINT authorization_requests_pkey PRIMARY KEY (app_id, id_hash),
-    CONSTRAINT authorization_requests_client_id_fkey FOREIGN KEY (app_id, client_id)
-        REFERENCES oauth_clients (app_id, client_id) ON DELETE CASCADE
+    CONSTRAINT authorization_requests_pkey PRIMARY KEY (app_id, id_hash)
 ) PARTITION BY HASH (app_id);
 CREATE INDEX idx_authorization_requests_client ON authorization_requests (client_id, app_id);
 CREATE INDEX idx_authorization_requests_expires ON authorization_requests (expires_at);
@@ -828,8 +826,6 @@ CREATE TABLE token_families (
     revoked_at          timestamptz,
     revoked_reason      text,
     CONSTRAINT token_families_pkey PRIMARY KEY (app_id, id),
-    CONSTRAINT token_families_client_id_fkey FOREIGN KEY (app_id, client_id)
-        REFERENCES oauth_clients (app_id, client_id) ON DELETE CASCADE,
     CONSTRAINT token_families_user_id_fkey FOREIGN KEY (app_id, user_id)
         REFERENCES users (app_id, id) ON DELETE CASCADE,
     CONSTRAINT token_families_session_id_fkey FOREIGN KEY (app_id, session_id)
@@ -866,8 +862,6 @@ CREATE TABLE authorization_codes (
     used_at               timestamptz,
     created_at            timestamptz NOT NULL DEFAULT now(),
     CONSTRAINT authorization_codes_pkey PRIMARY KEY (app_id, code_hash),
-    CONSTRAINT authorization_codes_client_id_fkey FOREIGN KEY (app_id, client_id)
-        REFERENCES oauth_clients (app_id, client_id) ON DELETE CASCADE,
     CONSTRAINT authorization_codes_user_id_fkey FOREIGN KEY (app_id, user_id)
         REFERENCES users (app_id, id) ON DELETE CASCADE,
     CONSTRAINT authorization_codes_challenge_method_check CHECK (code_challenge_method = 'S256'),
@@ -911,8 +905,6 @@ CREATE TABLE refresh_tokens (
     CONSTRAINT refresh_tokens_family_id_fkey FOREIGN KEY (app_id, family_id)
         REFERENCES token_families (app_id, id) ON DELETE CASCADE
 ) PARTITION BY HASH (app_id);
-CREATE INDEX idx_refresh_tokens_client ON refresh_tokens (client_id, app_id);
-CREATE INDEX idx_refresh_tokens_user ON refresh_tokens (user_id, app_id);
 CREATE INDEX idx_refresh_tokens_expires ON refresh_tokens (expires_at);
 
 -- owner: oidc. Opaque access tokens only; JWTs are stored nowhere.
@@ -933,8 +925,6 @@ CREATE TABLE access_tokens (
     revoked_at timestamptz,
     created_at timestamptz NOT NULL DEFAULT now(),
     CONSTRAINT access_tokens_pkey PRIMARY KEY (app_id, token_hash),
-    CONSTRAINT access_tokens_client_id_fkey FOREIGN KEY (app_id, client_id)
-        REFERENCES oauth_clients (app_id, client_id) ON DELETE CASCADE,
     CONSTRAINT access_tokens_user_id_fkey FOREIGN KEY (app_id, user_id)
         REFERENCES users (app_id, id) ON DELETE CASCADE,
     CONSTRAINT access_tokens_family_id_fkey FOREIGN KEY (app_id, family_id)
@@ -1000,9 +990,7 @@ CREATE TABLE client_assertion_jtis (
     client_id  text        NOT NULL,
     jti_hash   text        NOT NULL,
     expires_at timestamptz NOT NULL,
-    CONSTRAINT client_assertion_jtis_pkey PRIMARY KEY (app_id, client_id, jti_hash),
-    CONSTRAINT client_assertion_jtis_client_id_fkey FOREIGN KEY (app_id, client_id)
-        REFERENCES oauth_clients (app_id, client_id) ON DELETE CASCADE
+    CONSTRAINT client_assertion_jtis_pkey PRIMARY KEY (app_id, client_id, jti_hash)
 ) PARTITION BY HASH (app_id);
 CREATE INDEX idx_client_assertion_jtis_expires ON client_assertion_jtis (expires_at);
 
@@ -1071,9 +1059,7 @@ CREATE TABLE session_clients (
     expires_at   timestamptz NOT NULL DEFAULT now() + interval '400 days',  -- the session's
     CONSTRAINT session_clients_pkey PRIMARY KEY (app_id, session_id, client_id, issuer),
     CONSTRAINT session_clients_user_id_fkey FOREIGN KEY (app_id, user_id)
-        REFERENCES users (app_id, id) ON DELETE SET NULL (user_id),
-    CONSTRAINT session_clients_client_id_fkey FOREIGN KEY (app_id, client_id)
-        REFERENCES oauth_clients (app_id, client_id) ON DELETE CASCADE
+        REFERENCES users (app_id, id) ON DELETE SET NULL (user_id)
 ) PARTITION BY HASH (app_id);
 CREATE INDEX idx_session_clients_user ON session_clients (user_id, app_id);
 CREATE INDEX idx_session_clients_orphaned ON session_clients (session_id, app_id)
@@ -1118,7 +1104,6 @@ CREATE TABLE audit_logs (
     user_agent   text,
     created_at   timestamptz NOT NULL DEFAULT now(),
     CONSTRAINT audit_logs_pkey PRIMARY KEY (app_id, id),
-    CONSTRAINT audit_logs_app_id_fkey FOREIGN KEY (app_id) REFERENCES applications (id) ON DELETE CASCADE,
     CONSTRAINT audit_logs_user_id_fkey FOREIGN KEY (app_id, user_id)
         REFERENCES users (app_id, id) ON DELETE SET NULL (user_id)
 ) PARTITION BY HASH (app_id);
@@ -1137,8 +1122,7 @@ CREATE TABLE audit_chain (
     user_ref      text,       -- salted digest of the event's user: the hash outlives the user
     created_at    timestamptz NOT NULL DEFAULT now(),
     CONSTRAINT audit_chain_pkey PRIMARY KEY (app_id, seq),
-    CONSTRAINT audit_chain_event_id_key UNIQUE (event_id, app_id),
-    CONSTRAINT audit_chain_app_id_fkey FOREIGN KEY (app_id) REFERENCES applications (id) ON DELETE CASCADE
+    CONSTRAINT audit_chain_event_id_key UNIQUE (event_id, app_id)
 ) PARTITION BY HASH (app_id);
 
 -- owner: tenancy. Signed heads of the chain.
@@ -1221,6 +1205,50 @@ CREATE TRIGGER audit_checkpoints_keep BEFORE UPDATE OR DELETE ON audit_checkpoin
     FOR EACH ROW EXECUTE FUNCTION audit_chain_keep();
 CREATE TRIGGER audit_logs_keep_all BEFORE TRUNCATE ON audit_logs
     FOR EACH STATEMENT EXECUTE FUNCTION audit_logs_keep();  -- on each partition, too: see the end
+
+-- ============================================================================================
+-- rows that go with their application or client without a foreign key (docs/adr/0005)
+-- ============================================================================================
+
+-- A foreign key locks the row it refers to at every insert. A user's or session's own row bears that;
+-- the row of an application or client, which everybody at once would lock, became the slowest part
+-- of a token. What is written just as its application or client goes may stay behind: no reader
+-- finds it, since each asks for the client or comes through the host, and it expires.
+CREATE FUNCTION applications_take_along() RETURNS trigger
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, public AS $take$
+DECLARE
+    bound text := current_setting('aero2.app_id', true);
+BEGIN
+    PERFORM set_config('aero2.app_id', OLD.id::text, true);  -- row level security binds the owner, too
+    DELETE FROM audit_logs WHERE app_id = OLD.id;
+    DELETE FROM audit_chain WHERE app_id = OLD.id;
+    DELETE FROM sign_in_guards WHERE app_id = OLD.id;
+    DELETE FROM rate_limits WHERE app_id = OLD.id;
+    PERFORM set_config('aero2.app_id', coalesce(bound, ''), true);
+    RETURN NULL;
+END
+$take$;
+CREATE TRIGGER applications_take_along AFTER DELETE ON applications
+    FOR EACH ROW EXECUTE FUNCTION applications_take_along();
+
+CREATE FUNCTION oauth_clients_take_along() RETURNS trigger
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, public AS $take$
+DECLARE
+    bound text := current_setting('aero2.app_id', true);
+BEGIN
+    PERFORM set_config('aero2.app_id', OLD.app_id::text, true);
+    DELETE FROM authorization_requests WHERE app_id = OLD.app_id AND client_id = OLD.client_id;
+    DELETE FROM authorization_codes WHERE app_id = OLD.app_id AND client_id = OLD.client_id;
+    DELETE FROM token_families WHERE app_id = OLD.app_id AND client_id = OLD.client_id;
+    DELETE FROM access_tokens WHERE app_id = OLD.app_id AND client_id = OLD.client_id;
+    DELETE FROM client_assertion_jtis WHERE app_id = OLD.app_id AND client_id = OLD.client_id;
+    DELETE FROM session_clients WHERE app_id = OLD.app_id AND client_id = OLD.client_id;
+    PERFORM set_config('aero2.app_id', coalesce(bound, ''), true);
+    RETURN NULL;
+END
+$take$;
+CREATE TRIGGER oauth_clients_take_along AFTER DELETE ON oauth_clients
+    FOR EACH ROW EXECUTE FUNCTION oauth_clients_take_along();
 
 -- ============================================================================================
 -- the built-in application; tenancy provisions it at start like any other

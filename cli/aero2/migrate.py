@@ -27,10 +27,13 @@ Say: TypeAlias = Callable[[str], None]
 
 SERVICES: Final = ("tenancy", "identity", "oidc", "rbac", "platform")
 SCHEMA: Final = "schema.sql"
+PRIORS: Final = "priors.sql"
 LOCK: Final = 0x6165726F32
 """The advisory lock's key: `aero2` in ASCII."""
 OLDEST: Final = 15
 """PostgreSQL 15: ON DELETE SET NULL of one column, UNIQUE NULLS NOT DISTINCT."""
+TAKES_PRIORS: Final = 18
+"""PostgreSQL 18: pg_restore_attribute_stats."""
 PASSWORD_LENGTH: Final = 16
 ATTEMPTS: Final = 30
 """How often a step is tried again that ran into a lock or into another runner's change of a role."""
@@ -165,15 +168,17 @@ async def _schema(db: Connection, source: Path, say: Say) -> list[str]:
     rows = await db.fetch("SELECT name, checksum FROM schema_migrations")
     applied = {row["name"]: row["checksum"] for row in rows}
     if not applied:
-        return await _create(db, whole, steps, say)
-    return await _update(db, whole, steps, applied, say)
+        return await _create(db, source, whole, steps, say)
+    return await _update(db, source, whole, steps, applied, say)
 
 
 def _read(path: Path) -> Script:
     return Script(path.name, path.read_text())
 
 
-async def _create(db: Connection, whole: Script, steps: list[Script], say: Say) -> list[str]:
+async def _create(
+    db: Connection, source: Path, whole: Script, steps: list[Script], say: Say
+) -> list[str]:
     if await db.fetchval("SELECT to_regclass('public.applications') IS NOT NULL"):
         raise Refused(
             "This database has tables but no record of how they were made. Use an empty database."
@@ -181,13 +186,19 @@ async def _create(db: Connection, whole: Script, steps: list[Script], say: Say) 
     say(f"{whole.name}: making the schema")
     async with db.transaction():
         await db.execute(whole.sql)
+        await _priors(db, source)
         for script in (whole, *steps):
             await _record(db, script)
     return [whole.name]
 
 
 async def _update(
-    db: Connection, whole: Script, steps: list[Script], applied: dict[str, str], say: Say
+    db: Connection,
+    source: Path,
+    whole: Script,
+    steps: list[Script],
+    applied: dict[str, str],
+    say: Say,
 ) -> list[str]:
     known = {step.name for step in steps} | {SCHEMA}
     if newer := sorted(applied.keys() - known):
@@ -208,23 +219,30 @@ async def _update(
         )
     for step in missing:
         say(f"{step.name}: applying")
-        await _again(partial(_apply, db, step), asyncpg.LockNotAvailableError)
+        await _again(partial(_apply, db, source, step), asyncpg.LockNotAvailableError)
     if missing:
         await _record(db, whole)
     return [step.name for step in missing]
 
 
-async def _apply(db: Connection, step: Script) -> None:
+async def _apply(db: Connection, source: Path, step: Script) -> None:
     """Under load it gives way after two seconds rather than queue everybody behind it."""
     try:
         async with db.transaction():
             await db.execute("SET LOCAL lock_timeout = '2s'")
             await db.execute(step.sql)
+            await _priors(db, source)
             await _record(db, step)
     except (asyncpg.LockNotAvailableError, asyncpg.InsufficientPrivilegeError):
         raise
     except asyncpg.PostgresError as error:
         raise Refused(f"{step.name} could not be applied and changed nothing: {error}") from error
+
+
+async def _priors(db: Connection, source: Path) -> None:
+    """What Postgres may assume of the tables that are still empty."""
+    if db.get_server_version().major >= TAKES_PRIORS:
+        await db.execute((source / PRIORS).read_text())
 
 
 async def _record(db: Connection, script: Script) -> None:

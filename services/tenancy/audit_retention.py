@@ -25,10 +25,12 @@ async def keeping(deps: Deps) -> None:
 
 
 async def once(deps: Deps, now: datetime | None = None) -> int:
-    """Prune every application that asks for it. Returns how many events went."""
+    """Prune every application that asks for it, and what is left of one that is gone. Returns how
+    many events went."""
     async with deps.platform.everywhere() as db:
         wanted = await audit.retentions(db)
-    total = 0
+    async with deps.platform.everywhere() as db:
+        total = await audit.bereft(db)
     for each in wanted:
         before = (now or datetime.now(UTC)) - timedelta(days=each.days)
         await audit_sealing.seal(deps, each.app_id, sign=True)  # signed before it goes

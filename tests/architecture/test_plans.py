@@ -6,6 +6,7 @@ plan does: it then scans all partitions of that table.
 
 from __future__ import annotations
 
+import re
 from collections import defaultdict
 from collections.abc import Iterator
 from typing import Any
@@ -16,6 +17,7 @@ import pytest
 from tests.architecture.source import COMMON, SERVICES, Statement, statements
 
 APP = "01900000-0000-7000-8000-00000000000a"
+ONLY_THE_APPLICATION = r"\(app_id = (\$\d+|'[^']*'::uuid)\)"
 ALL = {made.where: made for made in statements(SERVICES, COMMON)}
 
 
@@ -119,6 +121,60 @@ def _roles(made: Statement) -> list[str]:
     if made.service is None:
         return ["platform"] if made.any_tenant else ["tenancy", "identity", "oidc", "rbac"]
     return [made.service, "platform"] if made.any_tenant else [made.service]
+
+
+FEW = {
+    "roles", "permissions", "role_permissions", "organization_roles",
+    "organization_role_permissions", "oauth_clients", "oauth_client_secrets", "resources", "scopes",
+    "signing_keys", "data_keys", "mail_templates", "identity_providers", "audit_checkpoints",
+}  # fmt: skip
+"""Tables whose rows do not grow with an application's users: to read all of them is no harm."""
+SHORT = ("idx_session_clients_orphaned",)
+"""Partial indexes that hold only what waits to be done."""
+
+
+def whole(plan: dict[str, Any], table: str = "") -> set[str]:
+    """Tables of which the plan knows nothing but the application, and so reads every row of it."""
+    table = plan.get("Relation Name", table)  # a bitmap's index stands below its table
+    name = table.rpartition("_p")[0]
+    found = set()
+    lean = name in FEW or plan.get("Index Name", "").startswith(SHORT)
+    if name and not lean and re.fullmatch(ONLY_THE_APPLICATION, plan.get("Index Cond", "")):
+        found.add(name)
+    return found.union(*(whole(below, table) for below in plan.get("Plans", ())))
+
+
+@pytest.mark.parametrize("where", ALL)
+async def test_a_statement_reads_what_it_looks_for(
+    where: str, module_database: dict[str, str]
+) -> None:
+    """Planned on empty tables, as after an installation or for the first application of a partition,
+    and then kept: it must not read all users to find one (ADR 4). A page of a list may; a statement that
+    really reads all says why: `-- whole: …`."""
+    made = ALL[where]
+    if made.any_tenant or "-- whole:" in made.sql or "LIMIT $" in made.sql:
+        return
+    db = await connected(module_database[_roles(made)[0]])
+    try:
+        assert whole(await Planner(db).plan(made.sql)) == set(), where
+    finally:
+        await db.close()
+
+
+async def test_the_rule_finds_a_look_up_without_its_index(module_database: dict[str, str]) -> None:
+    """No index begins with a user's name; and a join that compares what no index knows."""
+    db = await connected(module_database["identity"])
+    try:
+        named = await Planner(db).plan("SELECT id FROM users WHERE app_id = $1 AND name = $2")
+        joined = await Planner(db).plan("""
+            SELECT s.id FROM users u JOIN user_sessions s ON s.app_id = $1 AND s.place = u.name
+            WHERE u.app_id = $1 AND u.id = $2
+        """)
+    finally:
+        await db.close()
+
+    assert whole(named) == {"users"}
+    assert whole(joined) == {"user_sessions"}
 
 
 async def test_the_rule_finds_a_join_that_forgot_its_application(planner: Planner) -> None:

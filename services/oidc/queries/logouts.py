@@ -28,8 +28,10 @@ async def take_clients(db: Db, *, app_id: str, session_id: str) -> list[Told]:
         WITH RECURSIVE line AS (
             SELECT $2::uuid AS id
           UNION
-            SELECT s.previous_id FROM line l JOIN user_sessions s ON s.app_id = $1 AND s.id = l.id
-            WHERE s.previous_id IS NOT NULL
+            SELECT s.previous_id FROM line l
+            CROSS JOIN LATERAL (
+                SELECT b.previous_id FROM user_sessions b WHERE b.app_id = $1 AND b.id = l.id
+                  AND b.previous_id IS NOT NULL OFFSET 0) s
         )
         DELETE FROM session_clients c USING line l
         WHERE c.app_id = $1 AND c.session_id = l.id
@@ -204,8 +206,10 @@ async def follow(db: Db, *, app_id: str, family_id: str) -> bool:
             WHERE l.depth < 50
         ), living AS (
             SELECT l.id FROM line l
-            JOIN user_sessions s ON s.app_id = $1 AND s.id = l.id AND s.revoked_at IS NULL
-             AND s.expires_at > now() AND (s.idle_expires_at IS NULL OR s.idle_expires_at > now())
+            CROSS JOIN LATERAL (
+                SELECT FROM user_sessions s WHERE s.app_id = $1 AND s.id = l.id
+                  AND s.revoked_at IS NULL AND s.expires_at > now()
+                  AND (s.idle_expires_at IS NULL OR s.idle_expires_at > now()) OFFSET 0) s
             WHERE l.depth > 0 ORDER BY l.depth DESC LIMIT 1
         )
         UPDATE token_families f SET session_id = v.id FROM living v

@@ -135,9 +135,6 @@ async def again(
                r.nonce, r.auth_time, r.acr, r.amr, r.org_id, m.role_id AS org_role, r.user_epoch,
                u.email, u.email_verified, u.name, u.picture, r.rotated_at AS issued_at
         FROM refresh_tokens r
-        JOIN refresh_tokens child ON child.app_id = $1 AND child.family_id = r.family_id
-         AND child.generation = r.generation + 1 AND child.used_at IS NULL
-         AND child.expires_at > now()
         JOIN token_families f ON f.app_id = $1 AND f.id = r.family_id AND f.revoked_at IS NULL
         JOIN users u ON u.app_id = $1 AND u.id = r.user_id AND NOT u.disabled
          AND u.epoch = r.user_epoch
@@ -145,6 +142,9 @@ async def again(
           ON m.app_id = $1 AND m.org_id = r.org_id AND m.user_id = r.user_id
         WHERE r.app_id = $1 AND r.token_hash = ANY ($2) AND r.client_id = $3
           AND r.rotated_at > now() - make_interval(secs => $4)
+          AND (SELECT child.used_at IS NULL AND child.expires_at > now()
+               FROM refresh_tokens child WHERE child.app_id = $1 AND child.family_id = r.family_id
+                 AND child.generation = r.generation + 1)
           AND (f.offline OR EXISTS (
               SELECT FROM user_sessions s WHERE s.app_id = $1 AND s.id = f.session_id
                 AND s.revoked_at IS NULL AND s.expires_at > now()

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Literal
 
-from common.db import Db, many, maybe, run
+from common.db import Db, Link, many, maybe, run
 
 
 @dataclass(frozen=True)
@@ -236,7 +236,7 @@ async def doom(db: Db, *, id: str) -> None:
     )
 
 
-async def raze(db: Db, *, id: str, within: float) -> None:
+async def raze(db: Link, *, id: str, within: float) -> None:
     """With everything in it, by foreign key; a large application may take its time."""
     await db.execute("SET LOCAL statement_timeout = 0")
     await db.execute(

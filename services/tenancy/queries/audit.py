@@ -133,6 +133,7 @@ async def counts(
         db,
         EventCount,
         """
+        -- whole: it counts all events of a period
         SELECT event_type, count(*) AS count FROM audit_logs
         WHERE app_id = $1 AND created_at >= coalesce($2, '-infinity'::timestamptz)
           AND created_at < coalesce($3, 'infinity'::timestamptz)
@@ -169,6 +170,26 @@ async def retentions(db: Db) -> list[Retention]:
         SELECT id AS app_id, (settings ->> 'audit_retention_days')::integer AS days
         FROM applications
         WHERE jsonb_typeof(settings -> 'audit_retention_days') = 'number'
+        """,
+    )
+
+
+async def bereft(db: Db) -> int:
+    """Delete events written in the moment their application was deleted. Returns how many went."""
+    return await run(
+        db,
+        """
+        -- any-tenant: steps from application to application, so it reads one row of each
+        WITH RECURSIVE named AS (
+            (SELECT app_id FROM audit_logs ORDER BY app_id LIMIT 1)
+            UNION ALL
+            SELECT (SELECT l.app_id FROM audit_logs l WHERE l.app_id > n.app_id
+                    ORDER BY l.app_id LIMIT 1)
+            FROM named n WHERE n.app_id IS NOT NULL
+        )
+        DELETE FROM audit_logs WHERE app_id IN (
+            SELECT app_id FROM named n WHERE n.app_id IS NOT NULL
+              AND NOT EXISTS (SELECT FROM applications a WHERE a.id = n.app_id))
         """,
     )
 

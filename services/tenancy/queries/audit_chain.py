@@ -75,6 +75,7 @@ async def head(db: Db, *, app_id: str) -> Head | None:
         db,
         Head,
         """
+        -- whole: not read; the key ends with seq, and the last is the first of it backwards
         SELECT seq, hash, created_at FROM audit_chain
         WHERE app_id = $1 ORDER BY seq DESC LIMIT 1
         """,

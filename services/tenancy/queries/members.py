@@ -199,13 +199,18 @@ async def join_by_domain(db: Db, *, app_id: str, user_id: str) -> list[Joined]:
         db,
         Joined,
         """
+        -- In the collation of the domains' index. Apart, for what is no bare comparison may not look
+        -- into a table ahead of its policy.
+        WITH joining AS MATERIALIZED (
+            SELECT id, split_part(email_normalized, '@', 2) COLLATE "default" AS domain FROM users
+            WHERE app_id = $1 AND id = $2 AND email_verified AND NOT disabled
+        )
         INSERT INTO organization_members (app_id, org_id, user_id, role_id)
-        SELECT d.app_id, d.org_id, u.id, d.role_id
-        FROM users u
-        JOIN organization_domains d
-            ON d.app_id = $1 AND d.domain = split_part(u.email_normalized, '@', 2)
-        WHERE u.app_id = $1 AND u.id = $2 AND u.email_verified AND NOT u.disabled
-          AND d.verified_at IS NOT NULL AND d.auto_join
+        SELECT d.app_id, d.org_id, j.id, d.role_id
+        FROM joining j CROSS JOIN LATERAL (
+            SELECT o.app_id, o.org_id, o.role_id FROM organization_domains o
+            WHERE o.app_id = $1 AND o.domain = j.domain AND o.verified_at IS NOT NULL
+              AND o.auto_join OFFSET 0) d
         ON CONFLICT DO NOTHING
         RETURNING org_id, role_id AS role
         """,

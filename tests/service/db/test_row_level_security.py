@@ -192,18 +192,23 @@ async def test_a_row_cannot_be_moved_to_another_application(two) -> None:
 
 
 async def test_nothing_runs_with_the_owners_rights(two) -> None:
-    """X6: no view, and no function that runs as its owner, leads around the policies."""
+    """X6: no view, and no function that runs as its owner, leads around the policies. Two triggers
+    do (ADR 5), which nobody can call, and they bind themselves to the deleted row's application."""
     async with connected(two["owner"]) as db:
         views = await db.fetch("""
             SELECT relname FROM pg_class
             WHERE relkind IN ('v', 'm') AND relnamespace = 'public'::regnamespace
         """)
         definers = await db.fetch("""
-            SELECT proname FROM pg_proc WHERE prosecdef AND pronamespace = 'public'::regnamespace
+            SELECT proname, prorettype = 'trigger'::regtype AS only_trigger FROM pg_proc
+            WHERE prosecdef AND pronamespace = 'public'::regnamespace ORDER BY proname
         """)
 
     assert views == []
-    assert definers == []
+    assert [tuple(row) for row in definers] == [
+        ("applications_take_along", True),
+        ("oauth_clients_take_along", True),
+    ]
 
 
 async def test_each_table_has_one_writing_service(two) -> None:

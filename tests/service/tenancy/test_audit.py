@@ -246,3 +246,21 @@ async def test_retention_leaves_no_hole_in_the_chain(world: World) -> None:
 
     assert gone == 0
     assert "late" in await world.events(app)
+
+
+async def test_retention_takes_events_of_an_application_that_is_gone(world: World) -> None:
+    """One written in the very moment of the deletion has no foreign key to stop it (ADR 5)."""
+    app = (await world.application()).id
+    gone = new_id()
+    await world.owner.execute(
+        """
+        INSERT INTO audit_logs (app_id, id, event_type)
+        SELECT app_id, gen_random_uuid(), 'late' FROM unnest($1::uuid[]) AS app_id
+        """,
+        [gone, gone, app],
+    )
+    taken = await audit_retention.once(world.deps)
+    left = await world.owner.fetch("SELECT app_id FROM audit_logs WHERE event_type = 'late'")
+
+    assert taken == 2
+    assert [str(row["app_id"]) for row in left] == [app]
