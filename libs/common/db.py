@@ -17,12 +17,14 @@ from asyncpg.pool import PoolConnectionProxy
 from common import logs
 from common.context import Context
 from common.ids import is_id
+from common.one_trip import Connection
 from common.problems import Busy, Unavailable
 
 log = logs.get(__name__)
 
 Pool: TypeAlias = "asyncpg.Pool[asyncpg.Record]"
-Db: TypeAlias = "PoolConnectionProxy[asyncpg.Record] | asyncpg.Connection[asyncpg.Record]"
+Link: TypeAlias = "PoolConnectionProxy[asyncpg.Record] | asyncpg.Connection[asyncpg.Record]"
+Db: TypeAlias = "Link | Single"
 Row = TypeVar("Row")
 
 FAILURES: Final = (
@@ -75,6 +77,29 @@ async def rebind(db: Db, app_id: str) -> None:
     await db.execute(f"SET LOCAL aero2.app_id = '{app_id}'")
 
 
+@dataclass(frozen=True, slots=True)
+class Single:
+    """Where each statement is a transaction of its own, bound to the application, in one round trip."""
+
+    connection: Connection
+    app_id: str
+
+    async def fetchrow(self, sql: LiteralString, *args: Any) -> asyncpg.Record | None:
+        rows, _ = await self.connection.bound(self.app_id, sql, args, 1)
+        return rows[0] if rows else None
+
+    async def fetch(self, sql: LiteralString, *args: Any) -> list[asyncpg.Record]:
+        return (await self.connection.bound(self.app_id, sql, args))[0]
+
+    async def fetchval(self, sql: LiteralString, *args: Any) -> Any:
+        row = await self.fetchrow(sql, *args)
+        return row[0] if row is not None else None
+
+    async def execute(self, sql: LiteralString, *args: Any) -> str:
+        """The command's tag, such as `UPDATE 1`."""
+        return (await self.connection.bound(self.app_id, sql, args))[1]
+
+
 def violated(error: asyncpg.IntegrityConstraintViolationError) -> str:
     """The name of the violated constraint as db/schema.sql has it. Postgres names a partition's own
     key (`users_app_id_email_key_p07`) and numbers a foreign key's partitions (`…_fkey_4`)."""
@@ -105,6 +130,7 @@ class Database:
             command_timeout=10,
             statement_cache_size=1024,
             max_cached_statement_lifetime=0,
+            connection_class=Connection,
             init=_codecs,
             reset=_nothing_to_reset,
             server_settings={
@@ -118,20 +144,29 @@ class Database:
         return cls(pool, on_commit)
 
     @asynccontextmanager
-    async def transaction(self, ctx: Context) -> AsyncIterator[Db]:
+    async def transaction(self, ctx: Context) -> AsyncIterator[Link]:
         """Read and write the application's rows; commits on leaving, rolls back on any error."""
         async with self._bound(ctx.app_id, "BEGIN") as db:
             yield db
         self.on_commit()
 
     @asynccontextmanager
-    async def reading(self, ctx: Context) -> AsyncIterator[Db]:
-        """Read the application's rows."""
-        async with self._bound(ctx.app_id, "BEGIN READ ONLY") as db:
+    async def single(self, ctx: Context) -> AsyncIterator[Db]:
+        """Write with one statement: each that is executed commits by itself, in one round trip."""
+        async with self.reading(ctx) as db:
             yield db
+        self.on_commit()
 
     @asynccontextmanager
-    async def everywhere(self) -> AsyncIterator[Db]:
+    async def reading(self, ctx: Context) -> AsyncIterator[Db]:
+        """Read the application's rows, in one round trip a statement."""
+        if not is_id(ctx.app_id):
+            raise ValueError("app_id is not a UUID")
+        async with self._taken() as db:
+            yield Single(db, ctx.app_id)  # type: ignore[arg-type] # a proxy of it
+
+    @asynccontextmanager
+    async def everywhere(self) -> AsyncIterator[Link]:
         """A transaction bound to no application: only the registry's tables, or the platform
         role's sweeps, have anything to see here."""
         async with self._begun("BEGIN") as db:
@@ -139,14 +174,26 @@ class Database:
         self.on_commit()
 
     @asynccontextmanager
-    async def _bound(self, app_id: str, begin: str) -> AsyncIterator[Db]:
+    async def _bound(self, app_id: str, begin: str) -> AsyncIterator[Link]:
         if not is_id(app_id):
             raise ValueError("app_id is not a UUID")
         async with self._begun(f"{begin}; SET LOCAL aero2.app_id = '{app_id}'") as db:
             yield db
 
     @asynccontextmanager
-    async def _begun(self, begin: str) -> AsyncIterator[Db]:
+    async def _begun(self, begin: str) -> AsyncIterator[Link]:
+        async with self._taken() as db:
+            await db.execute(begin)
+            try:
+                yield db
+            except BaseException:
+                await asyncio.shield(_rollback(db))
+                raise
+            await db.execute("COMMIT")
+
+    @asynccontextmanager
+    async def _taken(self) -> AsyncIterator[PoolConnectionProxy[asyncpg.Record]]:
+        """A connection of the pool; what asyncpg raises while it is held becomes a Problem."""
         try:
             # With a time limit asyncpg makes a task; where a connection is free there is no wait.
             free = self.pool.get_idle_size() > 0
@@ -157,13 +204,7 @@ class Database:
             raise _lost(error) from None
         marker = inside_transaction.set(True)
         try:
-            await db.execute(begin)
-            try:
-                yield db
-            except BaseException:
-                await asyncio.shield(_rollback(db))
-                raise
-            await db.execute("COMMIT")
+            yield db
         except FAILURES as error:
             raise _translated(error, db) from None
         finally:
@@ -184,7 +225,7 @@ class Database:
             self.pool.terminate()
 
 
-async def _rollback(db: Db) -> None:
+async def _rollback(db: Link) -> None:
     try:
         await db.execute("ROLLBACK")
     except FAILURES:
@@ -208,7 +249,7 @@ _OVERLOADED = (
 )
 
 
-def _translated(error: Exception, db: Db) -> Exception:
+def _translated(error: Exception, db: Link) -> Exception:
     """The Problem for a database that is away or overloaded; other errors as they are."""
     if isinstance(error, _OVERLOADED):
         return Busy("the database is busy", retry_after=1)
@@ -217,7 +258,7 @@ def _translated(error: Exception, db: Db) -> Exception:
     return error
 
 
-def _closed(db: Db) -> bool:
+def _closed(db: Link) -> bool:
     try:
         return db.is_closed()
     except asyncpg.InterfaceError:  # so much so that the pool has taken it back already
@@ -228,14 +269,14 @@ def _lost(error: BaseException) -> Unavailable:
     return Unavailable(f"the database is not reachable ({type(error).__name__})", retry_after=1)
 
 
-async def _nothing_to_reset(db: Db) -> None:
+async def _nothing_to_reset(db: Link) -> None:
     """asyncpg would spend a round trip on RESET ALL; nothing but SET LOCAL is ever set, so it is
     enough that no transaction is left open."""
     if db.is_in_transaction():
         raise asyncpg.InterfaceError("connection returned inside a transaction")
 
 
-async def _codecs(db: Db) -> None:
+async def _codecs(db: Link) -> None:
     await db.set_type_codec("uuid", schema="pg_catalog", encoder=str, decoder=str, format="text")
     for kind in ("jsonb", "json"):
         await db.set_type_codec(

@@ -51,7 +51,7 @@ class LastActive:
         seen, self._seen, self._count = self._seen, {}, 0
         for app_id, ids in seen.items():
             try:
-                async with self.db.transaction(system_context(app_id)) as tx:
-                    await sessions.touch(tx, app_id=app_id, ids=sorted(ids))
+                async with self.db.single(system_context(app_id)) as db:
+                    await sessions.touch(db, app_id=app_id, ids=sorted(ids))
             except FAULTS as error:
                 log.warning("last activity not written", error=type(error).__name__)

@@ -44,8 +44,8 @@ class Limits:
     async def count(self, ctx: Context, *counted: tuple[Limit, str | None]) -> None:
         """Count one attempt against each limit; whom it counts for is kept as a keyed hash only,
         and None (no address known) is not counted. Raises RateLimited with `retry_after`."""
-        async with self.db.transaction(ctx) as tx:
-            wait = await self.hit(tx, ctx, *counted)
+        async with self.db.single(ctx) as db:
+            wait = await self.hit(db, ctx, *counted)
         exceeded(wait)
 
     async def hit(self, tx: Db, ctx: Context, *counted: tuple[Limit, str | None]) -> int:
@@ -54,8 +54,8 @@ class Limits:
 
     async def once(self, ctx: Context, limit: Limit, whom: str) -> None:
         """As `count`, but no setting turns it off: what may be used once only."""
-        async with self.db.transaction(ctx) as tx:
-            wait = await self._hit(tx, ctx, ((limit, whom),), 1.0)
+        async with self.db.single(ctx) as db:
+            wait = await self._hit(db, ctx, ((limit, whom),), 1.0)
         exceeded(wait)
 
     async def _hit(

@@ -211,8 +211,8 @@ async def settle(
             await deps.bus.call(asked, EnsurePersonalTeam(user_id=user_id, name=name))
         if verified:
             await deps.bus.call(asked, JoinByDomain(user_id=user_id))
-        async with deps.db.transaction(ctx) as tx:
-            await accounts.settled(tx, app_id=ctx.app_id, id=user_id)
+        async with deps.db.single(ctx) as db:
+            await accounts.settled(db, app_id=ctx.app_id, id=user_id)
     except Problem as problem:
         log.warning("user not settled", code=problem.code, user_id=user_id)
 

@@ -52,9 +52,9 @@ async def check(deps: Deps, ctx: Context, client: Registered, assertion: str) ->
         raise InvalidClient("the assertion's signature does not hold")
     expires = _claims(client, ctx, body)
     jti = hashlib.sha256(expires[1].encode()).hexdigest()
-    async with deps.db.transaction(ctx) as tx:
+    async with deps.db.single(ctx) as db:
         fresh = await assertions.remember(
-            tx,
+            db,
             app_id=ctx.app_id,
             client_id=client.client_id,
             jti_hash=jti,

@@ -147,8 +147,8 @@ async def issue(deps: Deps, ctx: Context, asked: Asked) -> Authorization:
     event = CodeIssued(client_id=client.client_id, scopes=asked.scopes)
     who = {"user_id": session.user_id, "session_id": session.session_id}
     entry = audit.entry(ctx, event, **who)
-    async with deps.db.transaction(ctx) as tx:
-        outcome = await codes.insert(tx, app_id=ctx.app_id, code=new, entry=entry)
+    async with deps.db.single(ctx) as db:
+        outcome = await codes.insert(db, app_id=ctx.app_id, code=new, entry=entry)
     if outcome.made:
         return responses.code(ctx, asked, made)
     if not outcome.live:

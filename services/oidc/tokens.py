@@ -256,9 +256,9 @@ async def _opaque(
     """A reference to the claims, which stay with us: ended the moment we say so."""
     made = random_token("at_")
     audience = payload["aud"]
-    async with deps.db.transaction(ctx) as tx:
+    async with deps.db.single(ctx) as db:
         await refresh_tokens.insert_opaque(
-            tx,
+            db,
             app_id=ctx.app_id,
             token_hash=deps.keys.hash("access", made),
             jti=payload["jti"],

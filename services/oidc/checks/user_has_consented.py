@@ -79,5 +79,5 @@ async def _remember(deps: Deps, ctx: Context, asked: Asked) -> None:
 
 async def _close(deps: Deps, ctx: Context, asked: Asked) -> None:
     assert asked.pending is not None
-    async with deps.db.transaction(ctx) as tx:
-        await authorization_requests.use(tx, app_id=ctx.app_id, id_hash=asked.pending.id_hash)
+    async with deps.db.single(ctx) as db:
+        await authorization_requests.use(db, app_id=ctx.app_id, id_hash=asked.pending.id_hash)

@@ -28,9 +28,10 @@ async def handle(deps: Deps, ctx: Context, client: Registered, given: Given) -> 
     hashes = deps.keys.hashes("code", code)
     refresh = token("rt_") if "refresh_token" in client.grant_types else None
     entry = audit.entry(ctx, TokenIssued(client_id=client.client_id, scopes=[]))
-    async with deps.db.transaction(ctx) as tx:
+    wanted = given.listed("resource")
+    async with deps.db.transaction(ctx) if wanted else deps.db.single(ctx) as db:
         taken = await codes.exchange(
-            tx,
+            db,
             app_id=ctx.app_id,
             code_hashes=hashes,
             client_id=client.client_id,
@@ -42,7 +43,7 @@ async def handle(deps: Deps, ctx: Context, client: Registered, given: Given) -> 
             entry=entry,
         )
         # Asked for more than the code is good for, nothing has happened: the code can be used yet.
-        resource = _narrowed(given.listed("resource"), taken.resource)
+        resource = _narrowed(wanted, taken.resource)
     if taken.family_id is None:
         await _refuse(deps, ctx, client, taken, hashes, challenge)
     granted = _granted(taken)

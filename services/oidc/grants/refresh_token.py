@@ -52,19 +52,20 @@ async def _take(deps: Deps, ctx: Context, client: Registered, given: Given, chil
     """Whoever asks for more than was granted gets nothing, and keeps the token: to have rotated it
     would turn his next refresh into a reuse."""
     hashes = deps.keys.hashes("refresh", given["refresh_token"])
-    async with deps.db.transaction(ctx) as tx:
-        granted = await _next(deps, tx, ctx, client, hashes, child)
+    narrowing = given.get("scope") is not None or given.listed("resource")
+    async with deps.db.transaction(ctx) if narrowing else deps.db.single(ctx) as db:
+        granted = await _next(deps, db, ctx, client, hashes, child)
         if granted is None:
             # A new statement, so it sees what whoever was faster has committed.
             granted = await refresh_tokens.again(
-                tx,
+                db,
                 app_id=ctx.app_id,
                 token_hashes=hashes,
                 client_id=client.client_id,
                 grace=deps.settings.refresh_grace,
             )
-        if granted is None and await _followed(tx, ctx, client, hashes):
-            granted = await _next(deps, tx, ctx, client, hashes, child)
+        if granted is None and await _followed(db, ctx, client, hashes):
+            granted = await _next(deps, db, ctx, client, hashes, child)
         if granted is not None:
             _narrowed_scopes(given.get("scope"), granted)
             _narrowed(given.listed("resource"), granted)
@@ -75,18 +76,18 @@ async def _take(deps: Deps, ctx: Context, client: Registered, given: Given, chil
 
 
 async def _next(
-    deps: Deps, tx: Db, ctx: Context, client: Registered, hashes: list[str], child: str
+    deps: Deps, db: Db, ctx: Context, client: Registered, hashes: list[str], child: str
 ) -> Granted | None:
     if not client.rotate_refresh_tokens:
         return await refresh_tokens.prolong(
-            tx,
+            db,
             app_id=ctx.app_id,
             token_hashes=hashes,
             client_id=client.client_id,
             lifetime=client.refresh_token_lifetime,
         )
     return await refresh_tokens.rotate(
-        tx,
+        db,
         app_id=ctx.app_id,
         token_hashes=hashes,
         client_id=client.client_id,
@@ -96,12 +97,12 @@ async def _next(
     )
 
 
-async def _followed(tx: Db, ctx: Context, client: Registered, hashes: list[str]) -> bool:
+async def _followed(db: Db, ctx: Context, client: Registered, hashes: list[str]) -> bool:
     """Whether the grant's session was only replaced by another, to which it now belongs."""
-    known = await refresh_tokens.find(tx, app_id=ctx.app_id, token_hashes=hashes)
+    known = await refresh_tokens.find(db, app_id=ctx.app_id, token_hashes=hashes)
     if known is None or known.client_id != client.client_id or known.used_at is not None:
         return False
-    return await logouts.follow(tx, app_id=ctx.app_id, family_id=known.family_id)
+    return await logouts.follow(db, app_id=ctx.app_id, family_id=known.family_id)
 
 
 async def _end_reused(deps: Deps, ctx: Context, client: Registered, hashes: list[str]) -> None:

@@ -1,0 +1,223 @@
+"""A statement bound to its application in one round trip: bound to that one, and to nothing after it."""
+
+from __future__ import annotations
+
+import asyncio
+import itertools
+import uuid
+from collections.abc import AsyncIterator
+from typing import Any
+
+import asyncpg
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from common.context import Context
+from common.db import Database, maybe, run, value
+from common.one_trip import Sieve
+from common.problems import Unavailable
+
+A = Context("018f0000-0000-7000-8000-00000000000a")
+B = Context("018f0000-0000-7000-8000-00000000000b")
+BOUND = "SELECT current_setting('aero2.app_id', true)"
+SEEN = "SELECT count(*) FROM users WHERE app_id = $1"
+ADD = "INSERT INTO users (app_id, id, email) VALUES ($1, $2, $3)"
+
+
+@pytest.fixture
+async def db(database: dict[str, str]) -> AsyncIterator[Database]:
+    """One connection, so that each statement meets what the one before left behind."""
+    owner = await asyncpg.connect(database["owner"])
+    for ctx, slug in ((A, "swift-maple"), (B, "brave-falcon")):
+        await owner.execute(
+            "INSERT INTO applications (id, slug, name) VALUES ($1, $2, 'x')", ctx.app_id, slug
+        )
+        await owner.execute(ADD, ctx.app_id, str(uuid.uuid4()), f"{slug}@example.com")
+    await owner.close()
+    made = await Database.connect(database["identity"], name="test", size=1)
+    yield made
+    await made.close()
+
+
+async def seen(db: Database, ctx: Context, app_id: str) -> Any:
+    async with db.reading(ctx) as one:
+        return await value(one, SEEN, app_id)
+
+
+async def unbound(db: Database) -> Any:
+    """What a statement sees that binds nothing."""
+    return await db.pool.fetchval(BOUND) or ""  # NULL on a new connection
+
+
+async def test_a_statement_sees_the_application_it_is_bound_to_and_no_other(db: Database) -> None:
+    """Row level security decides, the statement's own app_id notwithstanding."""
+    for _ in range(3):
+        assert await seen(db, A, A.app_id) == 1
+        assert await seen(db, A, B.app_id) == 0
+        assert await seen(db, B, B.app_id) == 1
+        assert await unbound(db) == ""
+
+
+async def test_each_statement_is_one_transaction_in_one_round_trip(
+    db: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The server says once that it is ready; begin, statement and commit would be three times."""
+    await seen(db, A, A.app_id)  # prepares it
+    answers: list[bytes] = []
+    received = Sieve.data_received
+
+    def listen(sieve: Sieve, data: bytes) -> None:
+        answers.append(data)
+        received(sieve, data)
+
+    monkeypatch.setattr(Sieve, "data_received", listen)
+    assert await seen(db, A, A.app_id) == 1
+
+    assert b"".join(answers).count(b"Z\x00\x00\x00\x05I") == 1
+
+
+async def test_a_write_is_committed_when_it_returns(db: Database, database: dict[str, str]) -> None:
+    """Another connection sees it at once, and the relay is woken."""
+    woken = []
+    waking = Database(db.pool, lambda: woken.append(1))
+    async with waking.single(A) as one:
+        assert await run(one, ADD, A.app_id, str(uuid.uuid4()), "new@example.com") == 1
+    owner = await asyncpg.connect(database["owner"])
+    assert await owner.fetchval(SEEN, A.app_id) == 2
+    await owner.close()
+
+    assert woken == [1]
+
+
+async def test_a_write_into_another_application_is_refused(db: Database) -> None:
+    """By the policy, and nothing of it stays."""
+    with pytest.raises(asyncpg.InsufficientPrivilegeError):
+        async with db.single(A) as one:
+            await run(one, ADD, B.app_id, str(uuid.uuid4()), "intruder@example.com")
+
+    assert await seen(db, B, B.app_id) == 1
+    assert await unbound(db) == ""
+
+
+async def test_what_cannot_be_sent_leaves_no_binding_behind(db: Database) -> None:
+    """asyncpg refuses the argument after the binding was written: that connection is given up."""
+    assert await seen(db, A, A.app_id) == 1
+    for _ in range(2):
+        with pytest.raises((asyncpg.DataError, Unavailable)):
+            async with db.reading(A) as one:
+                await maybe(
+                    one, dict, "SELECT id FROM users WHERE app_id = $1 LIMIT $2", A.app_id, "x"
+                )
+        assert await unbound(db) == ""
+        assert await seen(db, B, B.app_id) == 1
+
+
+async def test_a_cancelled_statement_leaves_no_binding_behind(db: Database) -> None:
+    """The client went away while it ran: the next one on this connection is bound anew."""
+    async with db.reading(A) as one:
+        await value(one, "SELECT pg_sleep($1::float8)", 0.0)
+    for patience in (0.0, 0.001, 0.05):
+        with pytest.raises(TimeoutError):
+            async with asyncio.timeout(patience), db.reading(A) as one:
+                await value(one, "SELECT pg_sleep($1::float8)", 5.0)
+        assert await seen(db, B, B.app_id) == 1
+        assert await seen(db, B, A.app_id) == 0
+        assert await unbound(db) == ""
+
+
+async def test_a_table_that_changed_is_met_by_preparing_again(
+    db: Database, database: dict[str, str]
+) -> None:
+    """A migration beside running services: the kept plan's result has another column now."""
+    whole = "SELECT * FROM mail_templates WHERE app_id = $1"
+    async with db.reading(A) as one:
+        assert await one.fetch(whole, A.app_id) == []
+    owner = await asyncpg.connect(database["owner"])
+    await owner.execute("ALTER TABLE mail_templates ADD COLUMN note text")
+    await owner.execute(
+        "INSERT INTO mail_templates (app_id, kind, locale, subject, text_body, html_body, note)"
+        " VALUES ($1, 'welcome', 'en', 's', 't', 'h', 'n')",
+        A.app_id,
+    )
+    await owner.close()
+
+    async with db.reading(A) as one:
+        assert [row["note"] for row in await one.fetch(whole, A.app_id)] == ["n"]
+
+
+async def test_many_at_once_each_see_their_own(database: dict[str, str], db: Database) -> None:
+    """Two applications over the same three connections, with failures among them."""
+    shared = await Database.connect(database["identity"], name="test", size=3)
+
+    async def ask(number: int) -> None:
+        mine, other = (A, B) if number % 2 else (B, A)
+        if number % 7 == 0:
+            with pytest.raises(asyncpg.PostgresError):
+                async with shared.reading(mine) as one:
+                    await value(
+                        one,
+                        "SELECT 1 / (count(*) - count(*)) FROM users WHERE app_id = $1",
+                        mine.app_id,
+                    )
+        assert await seen(shared, mine, mine.app_id) == 1
+        assert await seen(shared, mine, other.app_id) == 0
+
+    await asyncio.gather(*(ask(number) for number in range(200)))
+    await shared.close()
+
+
+def frame(kind: bytes, content: bytes) -> bytes:
+    return kind + (4 + len(content)).to_bytes(4, "big") + content
+
+
+ROW = frame(b"D", b"\x00\x01" + (36).to_bytes(4, "big") + A.app_id.encode())
+BINDING = frame(b"2", b"") + ROW + frame(b"C", b"SELECT 1\x00")
+ANSWER = (
+    frame(b"2", b"") + frame(b"D", b"\x00\x00") + frame(b"C", b"SELECT 1\x00") + frame(b"Z", b"I")
+)
+NOTICE = frame(b"N", b"SNOTICE\x00\x00")
+ERROR = frame(b"E", b"SERROR\x00C22012\x00\x00") + frame(b"Z", b"I")
+
+
+class Heard(asyncio.Protocol):
+    def __init__(self) -> None:
+        self.data = b""
+
+    def data_received(self, data: bytes) -> None:
+        assert data
+        self.data += data
+
+
+@given(
+    st.sampled_from(
+        [
+            (BINDING + ANSWER, ANSWER),
+            (NOTICE + BINDING + ANSWER, NOTICE + ANSWER),
+            (
+                frame(b"2", b"") + NOTICE + ROW + NOTICE + frame(b"C", b"SELECT 1\x00") + ERROR,
+                NOTICE * 2 + ERROR,
+            ),
+            (ERROR, ERROR),
+            (frame(b"2", b"") + ERROR, ERROR),
+        ]
+    ),
+    st.lists(st.integers(0, 200), max_size=12),
+)
+def test_the_sieve_takes_out_the_bindings_answer_however_it_arrives(
+    case: tuple[bytes, bytes], cuts: list[int]
+) -> None:
+    """Cut anywhere, with notices between, or with an error in its place."""
+    sent, expected = case
+    heard = Heard()
+    sieve = Sieve(heard)
+    sieve.owed = 1
+    edges = [0, *sorted(cut for cut in cuts if cut < len(sent)), len(sent)]
+    for start, end in itertools.pairwise(edges):
+        if end > start:
+            sieve.data_received(sent[start:end])
+
+    assert heard.data == expected
+    assert sieve.owed == 0
+    sieve.data_received(ANSWER)
+    assert heard.data == expected + ANSWER
