@@ -34,7 +34,7 @@ FAILURES: Final = (
     asyncpg.InternalClientError,
 )
 """Whatever asyncpg raises."""
-ACQUIRE: Final = 1.0
+ACQUIRE: Final = 2.0
 """Seconds to wait for a free connection before saying `busy`."""
 
 inside_transaction: ContextVar[bool] = ContextVar("inside_transaction", default=False)
