@@ -112,6 +112,30 @@ def _get(summary: str, *more: str) -> dict[str, Any]:
     return {"tags": ["oauth"], "summary": summary, "security": [], "responses": responses}
 
 
+def _browser(summary: str, fields: list[str]) -> dict[str, Any]:
+    """What a browser is sent to, by GET or POST: it shows a page or sends the person on."""
+    texts = {name: {"type": "string"} for name in fields}
+    responses: dict[str, Any] = {
+        "200": {"description": "A page: a question, or what has happened."},
+        "303": {"description": "To the client, to our own pages, or onward."},
+        "400": {"description": "A page or a problem: nobody can safely be sent anywhere."},
+        "403": {"description": USUAL["403"]},
+        "413": {"description": USUAL["413"]},
+        "503": {"description": USUAL["503"]},
+    }
+    common = {"tags": ["oauth"], "summary": summary, "security": [{"session": []}, {}]}
+    query = [{"name": name, "in": "query", "schema": kind} for name, kind in texts.items()]
+    body = {"schema": {"type": "object", "properties": texts}}
+    return {
+        "get": {**common, "parameters": query, "responses": responses},
+        "post": {
+            **common,
+            "requestBody": {"content": {"application/x-www-form-urlencoded": body}},
+            "responses": responses,
+        },
+    }
+
+
 CLIENT = ["client_id", "client_secret", "client_assertion", "client_assertion_type"]
 OAUTH: dict[str, Any] = {
     "/api/auth/session": {
@@ -126,6 +150,26 @@ OAUTH: dict[str, Any] = {
         "get": _get("Authorization server metadata, RFC 8414")
     },
     "/oauth2/jwks.json": {"get": _get("Public signing keys, RFC 7517")},
+    "/oauth2/jwks/{kid}": {
+        "get": {
+            **_get("One of them, not wrapped", "404"),
+            "parameters": [
+                {"name": "kid", "in": "path", "required": True, "schema": {"type": "string"}}
+            ],
+        }
+    },
+    "/oauth2/authorize": _browser(
+        "Ask a person for authorization, RFC 6749 section 3.1, OpenID Connect Core 3.1.2",
+        [
+            *("client_id", "redirect_uri", "response_type", "response_mode", "scope", "state"),
+            *("nonce", "code_challenge", "code_challenge_method", "prompt", "max_age"),
+            *("login_hint", "id_token_hint", "acr_values", "claims", "ui_locales", "resource"),
+        ],
+    ),
+    "/oauth2/logout": _browser(
+        "Sign out at the wish of a client, OpenID Connect RP-Initiated Logout 1.0",
+        ["id_token_hint", "client_id", "post_logout_redirect_uri", "state", "ui_locales"],
+    ),
     "/oauth2/token": {
         "post": _form(
             "Get tokens, RFC 6749 section 3.2",

@@ -14,7 +14,7 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from common.contracts.oidc import Authorization, Authorize, ResumeAuthorization
-from common.problems import BadRequest
+from common.problems import BadRequest, TooLarge
 from gateway import browser, csrf, forms
 from gateway.callers import session_of
 from gateway.languages import N_
@@ -26,6 +26,8 @@ from gateway.visit import Visit
 
 LONGEST: Final = 6000
 """Bytes of parameters that fit into an address."""
+LARGEST: Final = 32_768
+"""Bytes of parameters at all: they are kept while the person signs in, and anybody may send them."""
 
 ASKS: Final = {
     "openid": ("person", N_("Know who you are here")),
@@ -45,6 +47,8 @@ async def authorize(request: Request) -> Response:
     if visit.method == "POST":
         params = await forms.form(visit)
         query = urlencode(params)
+        if len(query) > LARGEST:
+            raise TooLarge("the parameters are too large")
         if len(query) <= LONGEST:
             # Posted from another site, the browser kept its cookies (SameSite=Lax) to itself; it
             # brings them along to where it is sent.

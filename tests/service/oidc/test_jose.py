@@ -18,7 +18,7 @@ from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 from tests.postgres import Postgres
 from tests.service.oidc.conftest import ORIGIN, World, close, fields, new_app, new_world
 
-from common.contracts.clients import NewClient
+from common.contracts.clients import NewClient, RotateClientSecret
 from common.contracts.oidc import (
     CheckAccessToken,
     EndSession,
@@ -304,6 +304,46 @@ async def test_an_hmac_assertion(attacks: Attacks) -> None:
         await exchanged(world, jwt.encode(assertion(client), "cs_" + "x" * 43, "HS256"))
     with pytest.raises(InvalidClient):
         await world.token(client, grant_type="client_credentials")
+
+
+async def test_an_hmac_assertion_is_sha256_under_a_secret_that_holds(attacks: Attacks) -> None:
+    """Not under another algorithm's name, whatever made the signature; not under a secret that was
+    replaced."""
+    world = attacks.world
+    client = await world.client(
+        type="service", redirect_uris=[], token_endpoint_auth_method="client_secret_jwt"
+    )
+    assert client.client_secret is not None
+    secret = client.client_secret.encode()
+    for alg in ("HS512", "RS256", "none"):
+        message = f"{encoded({'alg': alg})}.{encoded(assertion(client))}"
+        mac = hmac.new(secret, message.encode(), hashlib.sha256).digest()
+        with pytest.raises(InvalidClient):
+            await exchanged(world, f"{message}.{encoded(mac)}")
+    new = await world.admin(RotateClientSecret(client=client.client_id))
+    with pytest.raises(InvalidClient):
+        await exchanged(world, jwt.encode(assertion(client), client.client_secret, "HS256"))
+
+    token = jwt.encode(assertion(client), new.client_secret, "HS256")
+    assert (await exchanged(world, token)).access_token
+
+
+async def test_a_client_may_bind_itself_to_one_algorithm(attacks: Attacks) -> None:
+    """`token_endpoint_auth_alg`: another that its keys could sign with is refused."""
+    world, key = attacks.world, ec.generate_private_key(ec.SECP256R1())
+    own = jwt.algorithms.RSAAlgorithm.to_jwk(attacks.own.public_key(), as_dict=True)
+    curve = jwt.algorithms.ECAlgorithm.to_jwk(key.public_key(), as_dict=True)
+    client = await world.client(
+        type="service",
+        redirect_uris=[],
+        token_endpoint_auth_method="private_key_jwt",
+        token_endpoint_auth_alg="ES256",
+        jwks={"keys": [own, curve]},
+    )
+    with pytest.raises(InvalidClient):
+        await exchanged(world, jwt.encode(assertion(client), attacks.own, "RS256"))
+
+    assert (await exchanged(world, jwt.encode(assertion(client), key, "ES256"))).access_token
 
 
 async def test_keys_of_an_application_verify_nowhere_else(attacks: Attacks) -> None:

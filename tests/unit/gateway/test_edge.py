@@ -230,6 +230,27 @@ async def test_openapi_tells_what_this_host_serves(http: httpx.AsyncClient) -> N
             assert operation.get("summary"), f"{method} {path}"
 
 
+async def test_what_the_edge_answers_itself_is_told_as_well(
+    http: httpx.AsyncClient, edge: Edge
+) -> None:
+    """The protocol endpoints and public documents, those of the browser too."""
+    told = {
+        (method.upper(), path.replace("{kid}", ""))
+        for path, operations in (await http.get("/openapi.json")).json()["paths"].items()
+        for method in operations
+    }
+    answered = {(method, path) for method, path in edge.hot if method != "HEAD"}
+    answered |= {("GET", prefix) for prefix in edge.prefixes}
+    answered |= {
+        (method, f"/oauth2/{name}")
+        for name in ("authorize", "logout")
+        for method in ("GET", "POST")
+    }
+    missing = {one for one in answered - told if one[1].startswith(("/oauth2/", "/.well-known/"))}
+
+    assert missing == set()
+
+
 async def test_docs_show_every_operation(http: httpx.AsyncClient) -> None:
     """/docs is the OpenAPI document for people: no operation is missing."""
     document = (await http.get("/openapi.json")).json()

@@ -314,6 +314,14 @@ async def test_authorize_by_post_brings_the_cookies_along(
     assert answer.headers["location"] == "/oauth2/authorize?client_id=x&state=a+b"
 
 
+async def test_authorize_by_post_is_kept_small(http: httpx.AsyncClient, people: People) -> None:
+    """What a stranger sends is stored until somebody signs in: no more than an address holds."""
+    for size, status in ((20_000, 303), (40_000, 413)):
+        people.authorization = oidc.Authorization(kind="redirect", location="https://rp.example/cb")
+        data = {"client_id": "x", "state": "s" * size}
+        assert (await http.post("/oauth2/authorize", data=data)).status_code == status
+
+
 async def test_consent(http: httpx.AsyncClient, people: People, world: World, app: Tenant) -> None:
     """Says who asks for what, allows and refuses."""
     await signed_in(http, world, app)
