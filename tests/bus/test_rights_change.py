@@ -10,11 +10,11 @@ from dataclasses import dataclass
 
 import asyncpg
 import pytest
+from tests.bus.gateways import Listening, answering, gateways
 from tests.nats_server import NatsServer
 from tests.postgres import Postgres
 
-from common.bus import NatsBus, Server, settled
-from common.caches import Cache
+from common.bus import NatsBus
 from common.changes import NatsChanges
 from common.context import SYSTEM_CALLER
 from common.contracts.assignments import AssignRole, UnassignRole
@@ -34,13 +34,8 @@ LIMIT = 0.1
 GATEWAYS = 3
 
 
-@dataclass
-class Gateway:
+class Gateway(Listening[Rights]):
     """What a gateway keeps of a user's rights, and its own connection."""
-
-    bus: NatsBus
-    changes: NatsChanges
-    cache: Cache[Rights]
 
     async def rights(self, app_id: str, user_id: str) -> Rights:
         return await self.cache.fetch(
@@ -73,26 +68,17 @@ async def stage(postgres: Postgres, server: NatsServer) -> AsyncIterator[Stage]:
     await owner.execute("INSERT INTO users (app_id, id) VALUES ($1, $2)", app_id, user_id)
     await owner.close()
     db = await Database.connect(dsns["rbac"], name="rbac")
-    connections = [await server.connect(inbox_prefix=f"_INBOX_{n}") for n in range(GATEWAYS + 1)]
-    serving = connections[0]
-    bus, changes = NatsBus(serving), NatsChanges(serving)
-    deps = Deps(db=db, bus=bus, changes=changes, cursors=Cursors(KEYS))
-    answering = await Server.start(serving, "rbac", "0.1.0", deps)
-    for contract, handler in HANDLERS.items():
-        await answering.add(contract, handler)
-    await settled(serving)
-    gateways = []
-    for nc in connections[1:]:
-        made = Gateway(NatsBus(nc), NatsChanges(nc), Cache("rights", 100, ttl=60))
-        made.changes.listeners.append(made.cache.drop)
-        await made.changes.listen()
-        await nc.flush()
-        gateways.append(made)
-    await gateways[0].bus.call(context(app_id, SYSTEM_CALLER), SeedRoles(template="application"))
-    yield Stage(gateways, app_id, user_id)
-    await answering.drain()
-    for nc in connections:
-        await nc.close()
+
+    def deps(bus: NatsBus, changes: NatsChanges) -> Deps:
+        return Deps(db=db, bus=bus, changes=changes, cursors=Cursors(KEYS))
+
+    async with (
+        answering(server, "rbac", deps, HANDLERS),
+        gateways(server, Gateway, GATEWAYS) as listening,
+    ):
+        seed = SeedRoles(template="application")
+        await listening[0].bus.call(context(app_id, SYSTEM_CALLER), seed)
+        yield Stage(listening, app_id, user_id)
     await db.close()
     postgres.drop(name)
 

@@ -10,11 +10,11 @@ from dataclasses import dataclass
 
 import asyncpg
 import pytest
+from tests.bus.gateways import Listening, answering, gateways
 from tests.nats_server import NatsServer
 from tests.postgres import Postgres
 
-from common.bus import NatsBus, Server, settled
-from common.caches import Cache
+from common.bus import NatsBus
 from common.changes import NatsChanges
 from common.context import SYSTEM_CALLER
 from common.contracts.sessions import CheckSession, NoSession, RevokeUserSessions, Session
@@ -40,13 +40,8 @@ LIMIT = 0.1
 GATEWAYS = 2
 
 
-@dataclass
-class Gateway:
+class Gateway(Listening[Session]):
     """What a gateway keeps of sessions, filed as it files them, on a connection of its own."""
-
-    bus: NatsBus
-    changes: NatsChanges
-    cache: Cache[Session]
 
     async def check(self, app_id: str, cookie: str) -> Session:
         return await self.cache.fetch(
@@ -94,38 +89,28 @@ async def stage(postgres: Postgres, server: NatsServer) -> AsyncIterator[Stage]:
     await sql.execute("INSERT INTO applications (id, slug, name) VALUES ($1, 'app', 'A')", app_id)
     await sql.execute("INSERT INTO users (app_id, id) VALUES ($1, $2)", app_id, user_id)
     db = await Database.connect(dsns["identity"], name="identity")
-    connections = [await server.connect(inbox_prefix=f"_INBOX_{n}") for n in range(GATEWAYS + 1)]
-    serving = connections[0]
-    bus = NatsBus(serving)
-    deps = Deps(
-        db=db,
-        platform=None,
-        sealer=Sealer(KEYS),
-        bus=bus,
-        changes=NatsChanges(serving),
-        tenants=Tenants(bus),
-        keys=KEYS,
-        cursors=Cursors(KEYS),
-        hashing=Hashing(FairPool(threads=1)),
-        last_active=LastActive(db),
-        limits=Limits(db, KEYS),
-        http=client(),
-    )
-    answering = await Server.start(serving, "identity", "0.1.0", deps)
-    for contract, handler in HANDLERS.items():
-        await answering.add(contract, handler)
-    await settled(serving)
-    gateways = []
-    for nc in connections[1:]:
-        made = Gateway(NatsBus(nc), NatsChanges(nc), Cache("sessions", 100, ttl=60))
-        made.changes.listeners.append(made.cache.drop)
-        await made.changes.listen()
-        await nc.flush()
-        gateways.append(made)
-    yield Stage(gateways, sql, app_id, user_id)
-    await answering.drain()
-    for nc in connections:
-        await nc.close()
+
+    def deps(bus: NatsBus, changes: NatsChanges) -> Deps:
+        return Deps(
+            db=db,
+            platform=None,
+            sealer=Sealer(KEYS),
+            bus=bus,
+            changes=changes,
+            tenants=Tenants(bus),
+            keys=KEYS,
+            cursors=Cursors(KEYS),
+            hashing=Hashing(FairPool(threads=1)),
+            last_active=LastActive(db),
+            limits=Limits(db, KEYS),
+            http=client(),
+        )
+
+    async with (
+        answering(server, "identity", deps, HANDLERS),
+        gateways(server, Gateway, GATEWAYS) as listening,
+    ):
+        yield Stage(listening, sql, app_id, user_id)
     await db.close()
     await sql.close()
     postgres.drop(name)

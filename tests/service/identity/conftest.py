@@ -10,8 +10,8 @@ from datetime import UTC, datetime
 from typing import Any, TypeVar
 
 import asyncpg
-import orjson
 import pytest
+from tests.mails import Waiting, waiting
 from tests.postgres import Postgres
 
 from common.context import Caller, Context
@@ -61,15 +61,7 @@ ADMIN = Caller(
 )
 
 
-@dataclass(frozen=True)
-class Letter:
-    """A mail as it waits in the outbox, opened."""
-
-    kind: str
-    locale: str
-    to: str
-    data: dict[str, Any]
-
+class Letter(Waiting):
     @property
     def code(self) -> str:
         return str(self.data["code"])
@@ -157,18 +149,8 @@ class World:
 
     async def mails(self, app_id: str | None = None) -> list[Letter]:
         """Every mail of the application, in order."""
-        app_id = app_id or self.a
-        rows = await self.sql.fetch(
-            "SELECT id, kind, locale, sealed FROM mail_outbox WHERE app_id = $1 ORDER BY seq",
-            app_id,
-        )
-        found = []
-        async with self.deps.db.reading(context(app_id)) as db:
-            for row in rows:
-                place = ("mail_outbox", "sealed", str(row["id"]))
-                plain = orjson.loads(await self.deps.sealer.open(db, app_id, place, row["sealed"]))
-                found.append(Letter(row["kind"], row["locale"], plain["to"], plain["data"]))
-        return found
+        found = await waiting(self.sql, self.deps.db, self.deps.sealer, app_id or self.a)
+        return [Letter(**vars(mail)) for mail in found]
 
     async def mail(self, app_id: str | None = None) -> Letter:
         """The latest."""

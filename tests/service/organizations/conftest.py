@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import json
 from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
@@ -10,10 +9,9 @@ from datetime import UTC, datetime, timedelta
 from typing import Any, TypeVar
 
 import asyncpg
-import dns.message
-import dns.rcode
-import dns.rrset
 import pytest
+from tests.dns_server import Zone
+from tests.mails import waiting
 from tests.postgres import Postgres
 
 from common.context import SYSTEM_CALLER, Caller, Context
@@ -42,29 +40,6 @@ KEYS = Keys.parse("k1:AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8=")
 SECRET_KEY = Caller("secret_key", "01900000-0000-7000-8000-000000000001", frozenset({"*"}))
 
 
-class Names(asyncio.DatagramProtocol):
-    """A name server that knows the TXT records it was told."""
-
-    def __init__(self) -> None:
-        self.texts: dict[str, list[str]] = {}
-
-    def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        self.transport = transport
-
-    def datagram_received(self, data: bytes, addr: Any) -> None:
-        query = dns.message.from_wire(data)
-        name = query.question[0].name
-        reply = dns.message.make_response(query)
-        texts = self.texts.get(name.to_text(omit_final_dot=True).lower())
-        if texts is None:
-            reply.set_rcode(dns.rcode.NXDOMAIN)
-        else:
-            reply.answer.append(
-                dns.rrset.from_text(name, 60, "IN", "TXT", *[f'"{text}"' for text in texts])
-            )
-        self.transport.sendto(reply.to_wire(), addr)  # type: ignore[attr-defined]
-
-
 @dataclass
 class Switched:
     """identity's side of switching: what it was asked."""
@@ -91,7 +66,7 @@ class World:
     changes: MemoryChanges
     owner: asyncpg.Connection[asyncpg.Record]
     deps: Deps
-    names: Names
+    zone: Zone
     switched: Switched
     a: str = ""
     b: str = ""
@@ -166,17 +141,9 @@ class World:
 
     async def mails(self) -> list[dict[str, Any]]:
         """Every mail waiting for the application, opened."""
-        rows = await self.owner.fetch(
-            "SELECT id, kind, locale, sealed FROM mail_outbox WHERE app_id = $1 ORDER BY id", self.a
-        )
-        found = []
-        async with self.deps.db.reading(context(self.a)) as db:
-            for row in rows:
-                plain = await self.deps.sealer.open(
-                    db, self.a, ("mail_outbox", "sealed", row["id"]), row["sealed"]
-                )
-                found.append({"kind": row["kind"], "locale": row["locale"], **json.loads(plain)})
-        return found
+        return [
+            vars(mail) for mail in await waiting(self.owner, self.deps.db, self.deps.sealer, self.a)
+        ]
 
     async def token(self) -> str:
         """The token in the link of the latest mail."""
@@ -199,10 +166,7 @@ async def organizations_stage(postgres: Postgres) -> AsyncIterator[World]:
     db = await Database.connect(dsns["tenancy"], name="tenancy", size=12)
     rbac_db = await Database.connect(dsns["rbac"], name="rbac", size=4)
     platform = await Database.connect(dsns["platform"], name="platform", size=1)
-    transport, names = await asyncio.get_running_loop().create_datagram_endpoint(
-        Names, local_addr=("127.0.0.1", 0)
-    )
-    port = transport.get_extra_info("sockname")[1]
+    zone = await Zone.start()
     bus, changes, switched = LocalBus(), MemoryChanges(), Switched()
     deps = Deps(
         db=db,
@@ -216,16 +180,16 @@ async def organizations_stage(postgres: Postgres) -> AsyncIterator[World]:
         cursors=Cursors(KEYS),
         hosts=Hosts("https", "id.example.com"),
         usage=KeyUsage(platform),
-        dns=Dns([f"127.0.0.1:{port}"]),
+        dns=Dns([zone.address]),
     )
     bus.serve(deps, HANDLERS)
     bus.serve(RbacDeps(db=rbac_db, bus=bus, changes=changes, cursors=Cursors(KEYS)), RBAC)
     bus.serve(None, {ActivateOrganization: switched})
-    made = World(bus, changes, owner, deps, names, switched)
+    made = World(bus, changes, owner, deps, zone, switched)
     await made.call(SeedRoles(template="dashboard"), SYSTEM_CALLER, DASHBOARD)
     await owner.execute("UPDATE applications SET state = 'active' WHERE is_dashboard")
     yield made
-    transport.close()
+    zone.stop()
     for each in (db, rbac_db, platform):
         await each.close()
     await owner.close()

@@ -1,0 +1,62 @@
+"""A service and some gateways, each on a connection of its own: who hears of a change, and when."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Callable
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass
+from typing import Any, Generic, TypeVar
+
+from nats.aio.client import Client
+from tests.nats_server import NatsServer
+
+from common.bus import Handlers, NatsBus, Server, settled
+from common.caches import Cache
+from common.changes import NatsChanges
+
+T = TypeVar("T")
+G = TypeVar("G", bound="Listening[Any]")
+
+
+@dataclass
+class Listening(Generic[T]):
+    """What a gateway keeps until it hears that it has changed."""
+
+    bus: NatsBus
+    changes: NatsChanges
+    cache: Cache[T]
+
+
+@asynccontextmanager
+async def gateways(server: NatsServer, kind: type[G], number: int) -> AsyncIterator[list[G]]:
+    async with AsyncExitStack() as stack:
+        made = []
+        for n in range(number):
+            nc = await stack.enter_async_context(_connected(server, f"_INBOX_{n}"))
+            gateway = kind(NatsBus(nc), NatsChanges(nc), Cache("kept", 100, ttl=60))
+            gateway.changes.listeners.append(gateway.cache.drop)
+            await gateway.changes.listen()
+            await nc.flush()
+            made.append(gateway)
+        yield made
+
+
+@asynccontextmanager
+async def answering(
+    server: NatsServer, name: str, deps: Callable[[NatsBus, NatsChanges], Any], handlers: Handlers
+) -> AsyncIterator[None]:
+    """The service, with the dependencies that it makes of its own bus."""
+    async with _connected(server, "_INBOX_service") as nc:
+        serving = await Server.start(nc, name, "0.1.0", deps(NatsBus(nc), NatsChanges(nc)))
+        for contract, handler in handlers.items():
+            await serving.add(contract, handler)
+        await settled(nc)
+        yield
+        await serving.drain()
+
+
+@asynccontextmanager
+async def _connected(server: NatsServer, inbox: str) -> AsyncIterator[Client]:
+    nc = await server.connect(inbox_prefix=inbox)
+    yield nc
+    await nc.close()

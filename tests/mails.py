@@ -1,0 +1,37 @@
+"""The mails that wait in an application's outbox, opened."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import asyncpg
+import orjson
+
+from common.db import Database
+from common.sealing import Sealer
+from common.testing import context
+
+
+@dataclass(frozen=True)
+class Waiting:
+    kind: str
+    locale: str
+    to: str
+    data: dict[str, Any]
+
+
+async def waiting(
+    sql: asyncpg.Connection[asyncpg.Record], db: Database, sealer: Sealer, app_id: str
+) -> list[Waiting]:
+    """In order."""
+    rows = await sql.fetch(
+        "SELECT id, kind, locale, sealed FROM mail_outbox WHERE app_id = $1 ORDER BY seq", app_id
+    )
+    found = []
+    async with db.reading(context(app_id)) as bound:
+        for row in rows:
+            place = ("mail_outbox", "sealed", str(row["id"]))
+            plain = orjson.loads(await sealer.open(bound, app_id, place, row["sealed"]))
+            found.append(Waiting(row["kind"], row["locale"], plain["to"], plain["data"]))
+    return found
