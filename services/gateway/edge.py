@@ -35,6 +35,7 @@ Hot = Callable[[Visit], Awaitable[Answer]]
 Refuse = Callable[[Problem, str], Answer]
 
 API_POLICY: Final = (b"content-security-policy", b"default-src 'none'; frame-ancestors 'none'")
+RESOURCE_METADATA: Final = "/.well-known/oauth-protected-resource"
 MAX_HEADERS: Final = 32_768
 """Bytes of names and values together."""
 
@@ -255,12 +256,13 @@ class Sent:
     async def __call__(self, message: dict[str, Any]) -> None:
         if message["type"] == "http.response.start":
             self.status = message["status"]
-            message["headers"] = self._complete(list(message.get("headers", ())))
+            headers = list(message.get("headers", ()))
+            message["headers"] = self._complete(self._challenged(headers))
         await self.send(message)
 
     async def answer(self, answer: Answer) -> None:
         self.status = answer.status
-        headers = self._complete(answer.headers)
+        headers = self._complete(self._challenged(answer.headers))
         headers.append((b"content-length", str(len(answer.body)).encode()))
         body = b"" if self.visit.method == "HEAD" else answer.body
         await self.send(
@@ -275,6 +277,18 @@ class Sent:
         if self.status == 0:
             await self.answer(refuse(error, self.visit.trace))
         # else: the answer has begun; uvicorn closes the connection, and the log says why
+
+    def _challenged(self, headers: Headers) -> Headers:
+        """RFC 9728 section 5.1: who is asked for a token is told where tokens come from."""
+        if self.status != 401 or self.visit.tenant is None:
+            return headers
+        where = f'resource_metadata="{self.visit.origin}{RESOURCE_METADATA}"'.encode()
+        return [
+            (name, value + (b", " if b"=" in value else b" ") + where)
+            if name == b"www-authenticate" and value.startswith(b"Bearer")
+            else (name, value)
+            for name, value in headers
+        ]
 
     def _complete(self, headers: Headers) -> Headers:
         visit = self.visit

@@ -149,6 +149,9 @@ OAUTH: dict[str, Any] = {
     "/.well-known/oauth-authorization-server": {
         "get": _get("Authorization server metadata, RFC 8414")
     },
+    "/.well-known/oauth-protected-resource": {
+        "get": _get("What this API is as a protected resource, RFC 9728")
+    },
     "/oauth2/jwks.json": {"get": _get("Public signing keys, RFC 7517")},
     "/oauth2/jwks/{kid}": {
         "get": {

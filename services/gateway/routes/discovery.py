@@ -1,4 +1,5 @@
-"""Public documents: discovery (OpenID Connect Discovery 1.0, RFC 8414) and keys (RFC 7517)."""
+"""Public documents: discovery (OpenID Connect Discovery 1.0, RFC 8414), what our own API is as a
+resource (RFC 9728), and keys (RFC 7517)."""
 
 from __future__ import annotations
 
@@ -10,7 +11,7 @@ from common.contracts.oidc import GetConfiguration, GetJwks
 from common.problems import NotFound
 from gateway import answers
 from gateway.answers import JSON, Answer
-from gateway.edge import Route
+from gateway.edge import RESOURCE_METADATA, Route
 from gateway.state import Document
 from gateway.visit import Visit
 
@@ -20,6 +21,23 @@ AGE = b"public, max-age=300"
 async def configuration(visit: Visit) -> Answer:
     """GET /.well-known/openid-configuration and /.well-known/oauth-authorization-server"""
     return _sent(visit, await _document(visit, GetConfiguration()))
+
+
+async def resource(visit: Visit) -> Answer:
+    """GET /.well-known/oauth-protected-resource: the API of this host takes this host's tokens."""
+    document = await _document(visit, GetConfiguration())
+    told = orjson.loads(document.body)
+    body = orjson.dumps(
+        {
+            "resource": told["issuer"],
+            "authorization_servers": [told["issuer"]],
+            "scopes_supported": told["scopes_supported"],
+            "bearer_methods_supported": ["header"],
+            "resource_name": visit.app.name,
+            "resource_documentation": f"{told['issuer']}/docs",
+        }
+    )
+    return Answer(200, body, [JSON, (b"cache-control", AGE)])
 
 
 async def jwks(visit: Visit) -> Answer:
@@ -63,6 +81,7 @@ HOT = {
     for path, handler in (
         ("/.well-known/openid-configuration", configuration),
         ("/.well-known/oauth-authorization-server", configuration),
+        (RESOURCE_METADATA, resource),
         ("/oauth2/jwks.json", jwks),
     )
     for method in ("GET", "HEAD")

@@ -32,6 +32,14 @@ def test_a_published_key_has_no_private_member(alg: str) -> None:
     assert (jwk["alg"], jwk["use"]) == (alg, "sig")
 
 
+def test_half_of_the_digest() -> None:
+    """`at_hash` as OpenID Connect Core A.4 works it out; of SHA-512 for Ed25519."""
+    token = "jHkWEdUXMU1BwAsC4vtUsZwnNvTIxEl0z9K3vx5KF0Y"
+
+    assert jose.half_hash("RS256", token) == "77QmUPtjPfzWtF2AnpK9RQ"
+    assert len(jose.half_hash("EdDSA", token)) == 43
+
+
 def test_one_key_has_one_name_per_algorithm() -> None:
     """RFC 7638: the name follows from the key, so two keys never share one."""
     der = jose.generate("RS256")
