@@ -66,6 +66,27 @@ async def test_a_code_is_good_once_and_a_replay_ends_its_tokens(shared: World) -
     assert "authorization_code_reused" in await shared.events()
 
 
+@pytest.mark.parametrize(
+    "statement",
+    [
+        "UPDATE users SET disabled = true WHERE id = $1",
+        "UPDATE user_sessions SET revoked_at = now() WHERE user_id = $1",
+        "UPDATE user_sessions SET expires_at = now() WHERE user_id = $1",
+        "UPDATE user_sessions SET idle_expires_at = now() WHERE user_id = $1",
+        "DELETE FROM user_sessions WHERE user_id = $1",
+        "DELETE FROM users WHERE id = $1",
+    ],
+)
+async def test_a_code_is_for_somebody_who_is_still_there(shared: World, statement: str) -> None:
+    """What happened since it was made counts, and not only what it was made under."""
+    client, ann = await shared.client(), await shared.person()
+    code = await shared.code(client, ann, scope="openid offline_access")
+    await shared.owner.execute(statement, ann.user_id)
+
+    with pytest.raises(InvalidGrant):
+        await shared.redeem(client, code)
+
+
 async def test_a_code_is_for_the_apis_it_was_asked_for(shared: World) -> None:
     """RFC 8707 section 2.2: any of them and no other; whoever asks for another has used up
     nothing."""

@@ -465,6 +465,25 @@ async def test_no_address_is_more_than_unreachable(uri: str) -> None:
         await outgoing.request("GET", uri, private=True)
 
 
+@pytest.mark.parametrize(
+    "uri",
+    [
+        "https://127.0.0.1:1/out",
+        "https://localhost:1/out",
+        "https://[::1]:1/out",
+        "https://[::ffff:127.0.0.1]:1/out",
+        "https://2130706433:1/out",
+        "https://0x7f.1:1/out",
+        "https://169.254.169.254/latest/meta-data",
+        "https://10.0.0.1/out",
+    ],
+)
+async def test_no_spelling_of_a_private_address_is_called(uri: str) -> None:
+    """H4: refused for what it is, before anything is connected to."""
+    with pytest.raises(outgoing.Unreachable, match=r"not public|no address"):
+        await outgoing.request("GET", uri, private=False)
+
+
 async def test_one_clients_address_does_not_hold_up_the_others(world: World, listener: Any) -> None:
     """The worker goes on: it serves every application, and with it the whole service would end."""
     ann = await world.person()

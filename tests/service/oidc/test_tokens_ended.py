@@ -132,6 +132,24 @@ async def test_a_disabled_clients_tokens_are_dead(shared: World) -> None:
         await shared.call(CheckAccessToken(token=tokens.access_token))
 
 
+@pytest.mark.parametrize("format", ["jwt", "opaque"])
+async def test_a_disabled_client_gets_nothing(shared: World, format: str) -> None:
+    """Not for its code, its refresh token or its secret, and its tokens of either form are dead."""
+    client, ann = await shared.client(access_token_format=format), await shared.person()
+    tokens, code = await shared.tokens(client, ann), await shared.code(client, ann)
+    await shared.admin(UpdateClient(client=client.id, changes={"enabled": False}))
+    for attempt in (
+        shared.redeem(client, code),
+        shared.refresh(client, tokens.refresh_token),
+        introspected(shared, client, tokens.access_token),
+    ):
+        with pytest.raises(InvalidClient):
+            await attempt
+
+    with pytest.raises(InvalidToken):
+        await shared.call(CheckAccessToken(token=tokens.access_token))
+
+
 async def test_opaque_tokens(shared: World) -> None:
     """Nothing can be read from them; checked, described and revoked like the others."""
     client, ann = await shared.client(access_token_format="opaque"), await shared.person()
