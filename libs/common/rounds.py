@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import random
-from collections.abc import Awaitable, Callable
-from typing import Final
+from collections.abc import Awaitable, Callable, Iterable
+from typing import Any, Final
 
 import asyncpg
 
@@ -40,6 +40,16 @@ async def flushing(flush: Callable[[], Awaitable[None]], *, every: float) -> Non
             await flush()
     finally:
         await flush()
+
+
+async def stop(tasks: Iterable[asyncio.Task[Any]], *, patience: float = 2.0) -> None:
+    """Cancel until they have ended: Python 3.11's `wait_for`, in which nats.py waits, loses a
+    cancellation that comes together with the answer."""
+    pending = set(tasks)
+    while pending:
+        for task in pending:
+            task.cancel()
+        _, pending = await asyncio.wait(pending, timeout=patience)
 
 
 async def _pause(every: float) -> None:

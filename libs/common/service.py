@@ -27,6 +27,7 @@ from common.bus import Handlers, NatsBus, Server, settled
 from common.changes import NatsChanges
 from common.db import Database
 from common.outbox import Relay, ensure_stream
+from common.rounds import stop
 from common.sealing import Sealer
 from common.settings import DatabaseSettings, Settings
 from common.tenants import Tenants
@@ -246,9 +247,7 @@ async def _wait_for_end(stopping: asyncio.Task[Any], links: Links) -> asyncio.Ta
 
 async def _end(links: Links, deps: Any) -> None:
     """Close everything, in the order that loses nothing."""
-    for task in links.tasks:
-        task.cancel()
-    await asyncio.gather(*links.tasks, return_exceptions=True)
+    await stop(links.tasks)
     for name in ("db", "platform"):
         database = getattr(deps, name, None)
         if isinstance(database, Database):

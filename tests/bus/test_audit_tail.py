@@ -20,6 +20,7 @@ from common import audit
 from common.crypto import Keys
 from common.outbox import ensure_stream
 from common.problems import BadRequest, Busy, Forbidden
+from common.rounds import stop
 from gateway import audit_tail
 from gateway.audit_tail import Places, Slots, Tail
 
@@ -75,8 +76,7 @@ class Stream:
         try:
             yield got
         finally:
-            task.cancel()
-            await asyncio.gather(task, return_exceptions=True)
+            await stop([task], patience=0.1)
 
 
 def names(got: list[str]) -> list[str]:

@@ -7,7 +7,7 @@ import asyncio
 import pytest
 
 from common.problems import Unavailable
-from common.rounds import again, flushing
+from common.rounds import again, flushing, stop
 
 
 async def test_a_round_that_fails_does_not_end_the_work() -> None:
@@ -53,3 +53,24 @@ async def test_what_was_gathered_is_written_at_the_end() -> None:
     await asyncio.gather(task, return_exceptions=True)
 
     assert written == 1
+
+
+async def test_a_lost_cancellation_is_said_again() -> None:
+    """A task that swallows its first cancellation, as `wait_for` may, ends by the second."""
+    swallowed = 0
+
+    async def work() -> None:
+        nonlocal swallowed
+        while True:
+            try:
+                await asyncio.sleep(60)
+            except asyncio.CancelledError:
+                swallowed += 1
+                if swallowed == 2:
+                    raise
+
+    task = asyncio.create_task(work())
+    await asyncio.sleep(0)
+    await asyncio.wait_for(stop([task], patience=0.01), 5)
+
+    assert (swallowed, task.cancelled()) == (2, True)
