@@ -8,9 +8,11 @@ from __future__ import annotations
 
 import importlib
 import pkgutil
+from collections.abc import Iterator
 
 from fastapi import FastAPI
 from starlette.responses import Response
+from starlette.routing import Route
 
 from common.problems import Problem
 from gateway.pages import errors
@@ -23,6 +25,14 @@ def mount(app: FastAPI, *, dashboard: bool) -> None:
         module = importlib.import_module(f"{__name__}.{info.name}")
         if dashboard or not getattr(module, "DASHBOARD_ONLY", False):
             app.router.routes.extend(getattr(module, "ROUTES", ()))
+
+
+def everywhere() -> Iterator[Route]:
+    """The pages of every host that have nothing in their path to take apart: the edge calls them."""
+    for info in pkgutil.iter_modules(__path__):
+        module = importlib.import_module(f"{__name__}.{info.name}")
+        if not getattr(module, "DASHBOARD_ONLY", False):
+            yield from (page for page in getattr(module, "ROUTES", ()) if "{" not in page.path)
 
 
 def wanted(visit: Visit) -> bool:
