@@ -1,7 +1,8 @@
 """Hosted pages: what people see. Page handlers make the same bus calls as the JSON API.
 
 Each module of this package has `ROUTES`, Starlette routes whose endpoints take a Request; the
-Visit is in `request.scope["visit"]`. `DASHBOARD_ONLY` restricts a module to the dashboard's host.
+Visit is in `request.scope["visit"]`. `DASHBOARD_ONLY` restricts a module to the dashboard's host;
+`OF_THE_APP` says that its pages need the framework's app.
 """
 
 from __future__ import annotations
@@ -31,7 +32,7 @@ def everywhere() -> Iterator[Route]:
     """The pages of every host that have nothing in their path to take apart: the edge calls them."""
     for info in pkgutil.iter_modules(__path__):
         module = importlib.import_module(f"{__name__}.{info.name}")
-        if not getattr(module, "DASHBOARD_ONLY", False):
+        if not (getattr(module, "DASHBOARD_ONLY", False) or getattr(module, "OF_THE_APP", False)):
             yield from (page for page in getattr(module, "ROUTES", ()) if "{" not in page.path)
 
 

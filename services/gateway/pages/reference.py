@@ -108,4 +108,6 @@ def _kind(schema: dict[str, Any]) -> str:
     return f"list of {_kind(schema['items'])}" if kind == "array" and "items" in schema else kind
 
 
+OF_THE_APP = True
+"""It shows the routes of the app that calls it."""
 ROUTES = [Route("/docs", reference, methods=["GET"])]
