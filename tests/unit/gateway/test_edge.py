@@ -241,7 +241,9 @@ async def test_what_the_edge_answers_itself_is_told_as_well(
     }
     answered = {(method, path) for method, path in edge.hot if method != "HEAD"}
     answered |= {("GET", prefix) for prefix in edge.prefixes}
-    answered -= {(method, "/oauth2/authorize/resume") for method in ("GET", "POST")}  # a page of ours
+    answered -= {
+        (method, "/oauth2/authorize/resume") for method in ("GET", "POST")
+    }  # a page of ours
     missing = {one for one in answered - told if one[1].startswith(("/oauth2/", "/.well-known/"))}
 
     assert missing == set()
