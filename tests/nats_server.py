@@ -13,8 +13,9 @@ import time
 from dataclasses import dataclass, field
 from pathlib import Path
 
-import nats
 from nats.aio.client import Client
+
+from common.paced import PacedClient
 
 
 def binary() -> str:
@@ -80,7 +81,9 @@ class NatsServer:
             "reconnect_time_wait": 0.05,
             "error_cb": _quiet,
         }
-        return await nats.connect(self.url, **(settings | options))  # type: ignore[arg-type]
+        nc = PacedClient()
+        await nc.connect(self.url, **(settings | options))  # type: ignore[arg-type]
+        return nc
 
 
 async def _quiet(_: Exception) -> None:

@@ -54,10 +54,10 @@ class Bus(Protocol):
 async def settled(nc: Client, *, within: int = 2) -> None:
     """Wait until the server has taken everything this connection sent before.
 
-    nats.py's `flush` writes its PING ahead of what is still pending, so one round trip proves
-    nothing; by the time of the second PING the pending bytes are on the wire before it.
+    nats.py's `flush` writes its PING ahead of what is still pending, so what is pending is written
+    first.
     """
-    await nc.flush(timeout=within)
+    await nc._flush_pending(force_flush=True)
     await nc.flush(timeout=within)
 
 

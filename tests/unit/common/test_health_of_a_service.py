@@ -1,0 +1,39 @@
+"""The heartbeat outlives whatever asyncpg says of a database that dies."""
+
+from __future__ import annotations
+
+from types import SimpleNamespace
+from typing import Any
+
+import asyncpg
+import pytest
+
+from common.db import Database
+from common.service import healthy
+
+
+class Dying:
+    """A pool whose connections are gone."""
+
+    def __init__(self, error: Exception) -> None:
+        self.error = error
+
+    def acquire(self) -> Any:
+        raise self.error
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        asyncpg.InternalClientError("got result for unknown protocol state 3"),
+        asyncpg.InterfaceError("connection is closed"),
+        asyncpg.CannotConnectNowError("the database system is starting up"),
+        ConnectionRefusedError(),
+    ],
+)
+async def test_a_dying_database_is_not_well_and_ends_nothing(error: Exception) -> None:
+    """Raised, it would end the heartbeat and with it the process, which could have gone on."""
+    links: Any = SimpleNamespace(nc=SimpleNamespace(is_connected=True))
+    pool: Any = Dying(error)
+
+    assert not await healthy(links, Database(pool))
