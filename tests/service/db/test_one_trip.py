@@ -6,12 +6,15 @@ import asyncio
 import itertools
 import uuid
 from collections.abc import AsyncIterator
+from pathlib import Path
 from typing import Any
 
 import asyncpg
 import pytest
+import uvloop
 from hypothesis import given
 from hypothesis import strategies as st
+from tests.service.db.tls import in_front_of
 
 from common.context import Context
 from common.db import Database, maybe, run, value
@@ -25,16 +28,27 @@ SEEN = "SELECT count(*) FROM users WHERE app_id = $1"
 ADD = "INSERT INTO users (app_id, id, email) VALUES ($1, $2, $3)"
 
 
-@pytest.fixture
-async def db(database: dict[str, str]) -> AsyncIterator[Database]:
-    """One connection, so that each statement meets what the one before left behind."""
-    owner = await asyncpg.connect(database["owner"])
+async def settle(dsn: str) -> None:
+    """Two applications with a user each."""
+    owner = await asyncpg.connect(dsn)
     for ctx, slug in ((A, "swift-maple"), (B, "brave-falcon")):
         await owner.execute(
             "INSERT INTO applications (id, slug, name) VALUES ($1, $2, 'x')", ctx.app_id, slug
         )
         await owner.execute(ADD, ctx.app_id, str(uuid.uuid4()), f"{slug}@example.com")
     await owner.close()
+
+
+@pytest.fixture
+def db_dsns(database: dict[str, str]) -> dict[str, str]:
+    asyncio.run(settle(database["owner"]))
+    return database
+
+
+@pytest.fixture
+async def db(database: dict[str, str]) -> AsyncIterator[Database]:
+    """One connection, so that each statement meets what the one before left behind."""
+    await settle(database["owner"])
     made = await Database.connect(database["identity"], name="test", size=1)
     yield made
     await made.close()
@@ -165,6 +179,25 @@ async def test_many_at_once_each_see_their_own(database: dict[str, str], db: Dat
 
     await asyncio.gather(*(ask(number) for number in range(200)))
     await shared.close()
+
+
+@pytest.mark.parametrize("loop", ["asyncio", "uvloop"])
+def test_over_tls(db_dsns: dict[str, str], tmp_path: Path, loop: str) -> None:
+    """A managed database asks for TLS, whose transport is another one, and another in uvloop, which
+    the services run on."""
+
+    async def ask() -> None:
+        async with in_front_of(db_dsns["identity"], tmp_path) as dsn:
+            secured = await Database.connect(dsn, name="test", size=2)
+            found = await asyncio.gather(*(seen(secured, A, A.app_id) for _ in range(20)))
+            async with secured.reading(A) as one:
+                rows = await one.fetch("SELECT repeat('x', 5000) FROM generate_series(1, 500)")
+            assert (found, len(rows)) == ([1] * 20, 500)
+            assert await seen(secured, A, B.app_id) == 0
+            assert not await unbound(secured)
+            await secured.close()
+
+    (asyncio if loop == "asyncio" else uvloop).run(ask())
 
 
 def frame(kind: bytes, content: bytes) -> bytes:
