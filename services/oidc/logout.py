@@ -37,7 +37,6 @@ class Wish:
     client: Registered | None
     location: str | None
     hinted_sub: str | None
-    hinted_sid: str | None
 
 
 async def end(deps: Deps, ctx: Context, asked: EndSession) -> EndedSession:
@@ -71,7 +70,7 @@ async def _wish(deps: Deps, ctx: Context, given: Given) -> Wish:
         client = await registered(deps, ctx, client_id)
         if client is None:
             raise OAuthError("the client is unknown")
-    return Wish(client, _location(client, given), claims.get("sub"), claims.get("sid"))
+    return Wish(client, _location(client, given), claims.get("sub"))
 
 
 async def _hinted(deps: Deps, ctx: Context, hint: str) -> dict[str, Any]:

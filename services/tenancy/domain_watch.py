@@ -7,14 +7,17 @@ from datetime import UTC, datetime, timedelta
 from functools import partial
 from typing import Final
 
+from common import logs
 from common.context import system_context
 from common.problems import Unavailable
-from common.rounds import again
+from common.rounds import FAULTS, again
 from tenancy import certificates, dns_proof, domains
 from tenancy.deps import Deps
 from tenancy.queries import applications
 from tenancy.queries import domains as rows
 from tenancy.queries.domains import Row
+
+log = logs.get(__name__)
 
 EVERY: Final = timedelta(hours=12)
 GRACE: Final = timedelta(hours=72)
@@ -32,7 +35,14 @@ async def look_around(deps: Deps) -> None:
         due = await rows.due(db, every=EVERY.total_seconds())
         uncertified = await rows.uncertified(db) if deps.hostnames is not None else []
     for row in due:
-        await recheck(deps, row)
+        try:
+            await recheck(deps, row)
+        except FAULTS:
+            raise
+        except Exception:  # what one tenant's DNS says must never be the end of everybody's watch
+            log.exception("domain watch", domain=row.domain)
+            async with deps.db.single(system_context(row.app_id)) as db:
+                await rows.unsure(db, app_id=row.app_id, id=row.id, last_error="not understood")
     for row in uncertified:
         await certificates.order_quietly(deps, system_context(row.app_id, within=30), row.id)
 

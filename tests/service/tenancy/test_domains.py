@@ -283,6 +283,28 @@ async def test_a_lost_proof_counts_after_days(world: World, zone: Zone) -> None:
     assert shown.records[0].value != domain.records[0].value
 
 
+async def test_a_surprise_stays_with_its_own_domain(
+    world: World, zone: Zone, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What the DNS says is a tenant's to choose: an error nobody foresaw ends neither the round nor
+    the watch, and is not met again at once."""
+    await proven(world, zone, await world.application())
+    look, asked = domain_watch.dns_proof.look, []
+
+    async def odd(*of: object) -> object:
+        asked.append(of)
+        if len(asked) == 1:
+            raise ValueError("label of nothing")
+        return await look(*of)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(domain_watch.dns_proof, "look", odd)
+    await _age(world, "checked_at")
+    await domain_watch.look_around(world.deps)
+    await domain_watch.look_around(world.deps)
+
+    assert len(asked) == 1
+
+
 async def test_a_fresh_check_is_not_repeated(world: World, zone: Zone) -> None:
     """The watch asks the DNS about each domain twice a day, not with every round."""
     await proven(world, zone, await world.application())
