@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import orjson
 
 from common.contracts.oidc import InsufficientScope, InvalidClient, InvalidToken, OAuthError
 from common.problems import Problem, RateLimited, Unavailable
+
+if TYPE_CHECKING:
+    from gateway.visit import Visit
 
 Headers = list[tuple[bytes, bytes]]
 
@@ -39,7 +42,7 @@ def json(status: int, value: Any, *headers: tuple[bytes, bytes]) -> Answer:
     return Answer(status, orjson.dumps(value), [JSON, *headers])
 
 
-def problem(error: Problem, trace: str) -> Answer:
+def problem(error: Problem, visit: Visit) -> Answer:
     """RFC 9457. Whatever is not a Problem was made a bare one before it came here."""
     body = {
         "type": f"urn:problem:{error.code}",
@@ -47,7 +50,7 @@ def problem(error: Problem, trace: str) -> Answer:
         "status": error.status,
         "code": error.code,
         "detail": error.detail,
-        "instance": f"urn:trace:{trace[3:35]}",
+        "instance": f"urn:trace:{visit.trace[3:35]}",
         **{name: value for name, value in error.extra.items() if name not in IN_HEADERS},
     }
     headers = [PROBLEM, NO_STORE, *_retry(error)]

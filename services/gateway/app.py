@@ -44,6 +44,7 @@ def build(
         dashboard=_asgi(dashboard),
         internal={},
         hot={},
+        pages={},
         prefixes={},
         start=start,
         stop=stop,
@@ -53,8 +54,8 @@ def build(
         edge.hot.update(getattr(module, "HOT", {}))
         edge.prefixes.update(getattr(module, "PREFIXES", {}))
     for page in pages.everywhere():
-        at_once = HotRoute(_at_once(page), answers.problem)
-        edge.hot.update({(method, page.path): at_once for method in page.methods or ()})
+        at_once = HotRoute(_at_once(page), _refusal)
+        edge.pages.update({(method, page.path): at_once for method in page.methods or ()})
     edge.know(
         frozenset(
             getattr(route, "path", "") for app in (application, dashboard) for route in app.routes
@@ -98,13 +99,9 @@ def _at_once(page: Route) -> Hot:
         visit.scope |= {"visit": visit, "route": page}
         request = Request(visit.scope, visit.receive)
         try:
-            response = await page.endpoint(request)
-        except Problem as error:
-            response = await _problem(request, error)
+            return _answered(await page.endpoint(request))
         except ValidationError as error:
-            response = await _mistaken(request, error)
-        headers = [(name, value) for name, value in response.raw_headers if name != LENGTH]
-        return Answer(response.status_code, bytes(response.body), headers)
+            raise _mistake(error) from None
 
     return answer
 
@@ -123,14 +120,24 @@ def _asgi(app: FastAPI) -> Asgi:
     return app  # type: ignore[return-value]
 
 
+def _refusal(error: Problem, visit: Visit) -> Answer:
+    """A page for a person, else a problem document."""
+    if pages.wanted(visit):
+        return _answered(pages.problem(visit, error))
+    return answers.problem(error, visit)
+
+
+def _answered(response: Response) -> Answer:
+    headers = [(name, value) for name, value in response.raw_headers if name != LENGTH]
+    return Answer(response.status_code, bytes(response.body), headers)
+
+
 async def _problem(request: Request, error: Exception) -> Response:
     assert isinstance(error, Problem)
     visit: Visit = request.scope["visit"]
     if error.status >= 500:
         visit.facts["problem"], visit.facts["detail"] = error.code, error.detail
-    if pages.wanted(visit):
-        return await pages.problem(visit, error)
-    made = answers.problem(error, visit.trace)
+    made = _refusal(error, visit)
     response = Response(made.body, made.status)
     response.raw_headers.extend(made.headers)
     return response
@@ -148,13 +155,17 @@ async def _malformed(request: Request, error: Exception) -> Response:
 
 
 async def _mistaken(request: Request, error: Exception) -> Response:
-    """A question that cannot be put, with what stood in the path. Anything else that does not fit
-    its model, an answer above all, is a fault of ours."""
     assert isinstance(error, ValidationError)
+    return await _problem(request, _mistake(error))
+
+
+def _mistake(error: ValidationError) -> Problem:
+    """A question that cannot be put, with what stood in the path. Anything else that does not fit
+    its model, an answer above all, is a fault of ours and raised again."""
     if error.title not in {contract.__name__ for contract in CONTRACTS.values()}:
         raise error
     listed = error.errors(include_url=False, include_context=False, include_input=False)
-    return await _problem(request, Invalid(errors=field_errors(listed)))
+    return Invalid(errors=field_errors(listed))
 
 
 async def _http(request: Request, error: Exception) -> Response:

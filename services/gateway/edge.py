@@ -32,7 +32,7 @@ Send = Callable[[dict[str, Any]], Awaitable[None]]
 Asgi = Callable[[Scope, Receive, Send], Awaitable[None]]
 Hot = Callable[[Visit], Awaitable[Answer]]
 """An endpoint that the edge answers itself."""
-Refuse = Callable[[Problem, str], Answer]
+Refuse = Callable[[Problem, Visit], Answer]
 
 API_POLICY: Final = (b"content-security-policy", b"default-src 'none'; frame-ancestors 'none'")
 RESOURCE_METADATA: Final = "/.well-known/oauth-protected-resource"
@@ -51,13 +51,14 @@ class Route:
 @dataclass
 class Edge:
     """The ASGI application. `internal` answers on any host for peers of our own networks;
-    `hot` by method and path; `prefixes` by the start of the path; `apps` all else."""
+    `hot` by method and path; `pages` too, of which the apps know the other methods; `prefixes` by the start of the path; `apps` all else."""
 
     gateway: Gateway
     application: Asgi
     dashboard: Asgi
     internal: dict[tuple[str, str], Hot]
     hot: dict[tuple[str, str], Route]
+    pages: dict[tuple[str, str], Route]
     prefixes: dict[str, Route]
     start: Callable[[], Awaitable[None]]
     stop: Callable[[], Awaitable[None]]
@@ -111,7 +112,7 @@ class Edge:
             visit.tenant = await self._tenant(visit)
             if b"origin" in visit.headers:
                 await cors.recognise(visit)
-            found = self.hot.get((visit.method, visit.path)) or self._prefixed(visit)
+            found = self._found(visit)
             if (answer := cors.preflight(visit)) is not None:
                 await sent.answer(answer)
             elif found is not None:
@@ -180,7 +181,10 @@ class Edge:
             raise NotFound
         return await handler(visit)
 
-    def _prefixed(self, visit: Visit) -> Route | None:
+    def _found(self, visit: Visit) -> Route | None:
+        named = visit.method, visit.path
+        if (found := self.hot.get(named) or self.pages.get(named)) is not None:
+            return found
         for prefix, route in self.prefixes.items():
             if visit.path.startswith(prefix) and visit.method == "GET":
                 return route
@@ -275,7 +279,7 @@ class Sent:
             self.visit.facts["problem"] = error.code
             self.visit.facts["detail"] = error.detail
         if self.status == 0:
-            await self.answer(refuse(error, self.visit.trace))
+            await self.answer(refuse(error, self.visit))
         # else: the answer has begun; uvicorn closes the connection, and the log says why
 
     def _challenged(self, headers: Headers) -> Headers:

@@ -42,6 +42,6 @@ def wanted(visit: Visit) -> bool:
     return "text/html" in accept and not visit.path.startswith("/api/")
 
 
-async def problem(visit: Visit, error: Problem) -> Response:
+def problem(visit: Visit, error: Problem) -> Response:
     """An error as a page."""
     return errors.problem(visit, error)

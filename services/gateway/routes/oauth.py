@@ -140,14 +140,14 @@ async def _presented(visit: Visit) -> str:
     return found
 
 
-def _bearer_refusal(error: Problem, trace: str) -> Answer:
+def _bearer_refusal(error: Problem, _: Visit) -> Answer:
     if isinstance(error, NoToken):
         body = {"error": "invalid_token", "error_description": error.detail}
         return answers.json(401, body, NO_STORE, (b"www-authenticate", b"Bearer"))
     return answers.bearer_error(error)
 
 
-def _oauth_refusal(error: Problem, trace: str) -> Answer:
+def _oauth_refusal(error: Problem, _: Visit) -> Answer:
     return answers.oauth(error)
 
 

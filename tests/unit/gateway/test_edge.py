@@ -93,6 +93,27 @@ async def test_another_method_is_405_and_told_which_there_are(
     assert set(answer.headers["allow"].split(", ")) == allowed
 
 
+async def test_a_page_fails_as_a_page(
+    http: httpx.AsyncClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A person is told in his own words, whatever went wrong, and by whatever method he came."""
+
+    async def broken(_: object) -> None:
+        raise RuntimeError("secret")
+
+    monkeypatch.setattr("gateway.pages.authorize.session_of", broken)
+    browser = {"accept": "text/html"}
+    failed = await http.get("/oauth2/authorize", headers=browser)
+    refused = await http.delete("/login", headers=browser)
+    told = await http.get("/oauth2/authorize")
+
+    assert (failed.status_code, refused.status_code) == (500, 405)
+    assert "<html" in failed.text
+    assert "<html" in refused.text
+    assert "secret" not in failed.text
+    assert told.json()["code"] == "internal"
+
+
 async def test_unavailable_says_when_to_come_back(http: httpx.AsyncClient) -> None:
     """503 carries Retry-After in seconds."""
     answer = await http.get("/api/boom/away")
@@ -241,9 +262,11 @@ async def test_what_the_edge_answers_itself_is_told_as_well(
     }
     answered = {(method, path) for method, path in edge.hot if method != "HEAD"}
     answered |= {("GET", prefix) for prefix in edge.prefixes}
-    answered -= {
-        (method, "/oauth2/authorize/resume") for method in ("GET", "POST")
-    }  # a page of ours
+    answered |= {
+        (method, f"/oauth2/{name}")
+        for name in ("authorize", "logout")
+        for method in ("GET", "POST")
+    }
     missing = {one for one in answered - told if one[1].startswith(("/oauth2/", "/.well-known/"))}
 
     assert missing == set()
