@@ -72,9 +72,14 @@ async def run(db: Db, sql: LiteralString, *args: Any) -> int:
 async def rebind(db: Db, app_id: str) -> None:
     """The rest of this transaction belongs to another application. Only the service that makes and
     deletes applications crosses over like this, to keep both sides in one transaction."""
+    await db.execute(f"SET LOCAL aero2.app_id = '{_id(app_id)}'")
+
+
+def _id(app_id: str) -> str:
+    """What stands in a statement's text or goes over the wire with its length fixed."""
     if not is_id(app_id):
         raise ValueError("app_id is not a UUID")
-    await db.execute(f"SET LOCAL aero2.app_id = '{app_id}'")
+    return app_id
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,7 +151,7 @@ class Database:
     @asynccontextmanager
     async def transaction(self, ctx: Context) -> AsyncIterator[Link]:
         """Read and write the application's rows; commits on leaving, rolls back on any error."""
-        async with self._bound(ctx.app_id, "BEGIN") as db:
+        async with self._begun(f"BEGIN; SET LOCAL aero2.app_id = '{_id(ctx.app_id)}'") as db:
             yield db
         self.on_commit()
 
@@ -160,10 +165,9 @@ class Database:
     @asynccontextmanager
     async def reading(self, ctx: Context) -> AsyncIterator[Db]:
         """Read the application's rows, in one round trip a statement."""
-        if not is_id(ctx.app_id):
-            raise ValueError("app_id is not a UUID")
+        app_id = _id(ctx.app_id)
         async with self._taken() as db:
-            yield Single(db, ctx.app_id)  # type: ignore[arg-type] # a proxy of it
+            yield Single(db, app_id)  # type: ignore[arg-type] # a proxy of it
 
     @asynccontextmanager
     async def everywhere(self) -> AsyncIterator[Link]:
@@ -172,13 +176,6 @@ class Database:
         async with self._begun("BEGIN") as db:
             yield db
         self.on_commit()
-
-    @asynccontextmanager
-    async def _bound(self, app_id: str, begin: str) -> AsyncIterator[Link]:
-        if not is_id(app_id):
-            raise ValueError("app_id is not a UUID")
-        async with self._begun(f"{begin}; SET LOCAL aero2.app_id = '{app_id}'") as db:
-            yield db
 
     @asynccontextmanager
     async def _begun(self, begin: str) -> AsyncIterator[Link]:

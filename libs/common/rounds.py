@@ -7,14 +7,13 @@ import random
 from collections.abc import Awaitable, Callable, Iterable
 from typing import Any, Final
 
-import asyncpg
-
 from common import logs
+from common.db import FAILURES
 from common.problems import Problem
 
 log = logs.get(__name__)
 
-FAULTS: Final = (asyncpg.PostgresError, asyncpg.InterfaceError, OSError, Problem)
+FAULTS: Final = (*FAILURES, Problem)
 """The database or another service does not answer as it should; the next round may fare better."""
 
 
