@@ -279,8 +279,16 @@ class Sent:
             self.visit.facts["problem"] = error.code
             self.visit.facts["detail"] = error.detail
         if self.status == 0:
-            await self.answer(refuse(error, self.visit))
+            await self.answer(self._refusal(refuse, error))
         # else: the answer has begun; uvicorn closes the connection, and the log says why
+
+    def _refusal(self, refuse: Refuse, error: Problem) -> Answer:
+        """A refusal that fails itself, a page that cannot be drawn, becomes a plain problem."""
+        try:
+            return refuse(error, self.visit)
+        except Exception:
+            log.exception("refusal failed", path=self.visit.path, trace=self.visit.trace)
+            return answers.problem(Problem(), self.visit)
 
     def _challenged(self, headers: Headers) -> Headers:
         """RFC 9728 section 5.1: who is asked for a token is told where tokens come from."""

@@ -257,6 +257,7 @@ async def test_requests_that_nobody_can_be_sent_back_with(
     told = await sent(target, "GET", asked(target, SHOWN[case]), b"Accept: " + accept)
 
     assert (told.status, told.headers.get("location")) == (400, None)
+    assert accept != b"text/html" or b"<html" in told.body
     assert b"evil.example" not in told.body.partition(b"<footer>")[0]
 
 

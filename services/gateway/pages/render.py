@@ -16,11 +16,12 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup, escape
 from starlette.responses import HTMLResponse, RedirectResponse, Response
 
+from common.contracts.oidc import OAuthError
 from common.contracts.tenancy import Branding, Tenant
 from gateway import assets, csrf
 from gateway.languages import OFFERED, Language, first_of, language
 from gateway.pages import guard
-from gateway.pages.forms import query
+from gateway.pages.forms import Fields, query
 from gateway.state import Signed
 from gateway.visit import Visit, set_cookie
 
@@ -161,7 +162,7 @@ class Page:
 
     def in_language(self, other: Language) -> str:
         """This page in another language."""
-        wanted = {**query(self.visit), "ui_locales": other.code}
+        wanted = {**_readable(self.visit), "ui_locales": other.code}
         return f"{self.visit.path}?{urlencode(wanted)}"
 
     def policy(self, frames: list[str]) -> str:
@@ -191,7 +192,7 @@ def open_page(
 ) -> Page:
     """The page of this visit, in the language that was asked for, chosen before, set by the user,
     wanted by the browser, or the application's, in this order."""
-    asked = first_of(ui_locales or query(visit).get("ui_locales"))
+    asked = first_of(ui_locales or _readable(visit).get("ui_locales"))
     if asked is not None and asked != visit.cookies.get(LANGUAGE_COOKIE):
         secure = visit.gateway.settings.secure
         visit.cookies_out.append(set_cookie(LANGUAGE_COOKIE, asked, secure=secure, max_age=None))
@@ -202,6 +203,15 @@ def open_page(
         visit.app.settings.default_locale if visit.tenant else None,
     )
     return Page(visit, signed, language(chosen or OFFERED[0]), away)
+
+
+def _readable(visit: Visit) -> Fields:
+    """The address's parameters; none where they cannot be read, for the page that says so is made
+    here as well."""
+    try:
+        return query(visit)
+    except OAuthError:
+        return Fields()
 
 
 def go(location: str) -> Response:

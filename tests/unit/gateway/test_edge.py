@@ -114,6 +114,27 @@ async def test_a_page_fails_as_a_page(
     assert told.json()["code"] == "internal"
 
 
+async def test_an_address_that_cannot_be_read_is_told_as_a_page(http: httpx.AsyncClient) -> None:
+    """The page that says so looks for a language in the very address."""
+    answer = await http.get("/oauth2/authorize?state=%ff", headers={"accept": "text/html"})
+
+    assert answer.status_code == 400
+    assert "<html" in answer.text
+
+
+async def test_a_refusal_that_fails_is_an_answer_of_ours(
+    http: httpx.AsyncClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def broken(*_: object) -> None:
+        raise RuntimeError("secret")
+
+    monkeypatch.setattr("gateway.pages.errors.open_page", broken)
+    answer = await http.get("/oauth2/authorize?state=%ff", headers={"accept": "text/html"})
+
+    assert (answer.status_code, answer.json()["code"]) == (500, "internal")
+    assert answer.headers["x-content-type-options"] == "nosniff"
+
+
 async def test_unavailable_says_when_to_come_back(http: httpx.AsyncClient) -> None:
     """503 carries Retry-After in seconds."""
     answer = await http.get("/api/boom/away")
