@@ -58,7 +58,7 @@ class Stage:
                 body = {
                     "email": email,
                     "password": password,
-                    "name": "Bench",
+                    "profile": {"name": "Bench"},
                     "email_verified": True,
                 }
                 api.post("/api/users", json=body).raise_for_status()

@@ -20,6 +20,7 @@ from aero2.api import call, client
 from aero2.failures import Refused
 from aero2.user_files import format_of, records
 from common.contracts.transfer import TransferredUser
+from common.known import unknown
 from common.problems import field_errors
 
 console = Console(stderr=True)
@@ -125,6 +126,10 @@ def _lines(
     for number, record in enumerate(records(source, format), 1):
         if isinstance(record, str):
             yield number, None, [{"field": "line", "message": record}]
+            continue
+        strangers = [one.told() for one in unknown(TransferredUser, record)]
+        if strangers:  # nothing of a user is lost in silence
+            yield number, None, strangers
             continue
         try:
             user = TransferredUser.model_validate(record)

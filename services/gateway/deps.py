@@ -10,7 +10,7 @@ from common.bus import Bus
 from common.context import Caller, Context
 from common.contracts.tenancy import ManageApplication
 from common.problems import Invalid, Unauthenticated
-from gateway import csrf
+from gateway import csrf, known
 from gateway.callers import caller_of
 from gateway.visit import Visit
 
@@ -29,33 +29,40 @@ def the_bus(visit: TheVisit) -> Bus:
 TheBus = Annotated[Bus, Depends(the_bus)]
 
 
-def anyone(visit: TheVisit) -> Context:
+async def anyone(request: Request, visit: TheVisit) -> Context:
     """Nobody's credentials are looked at: signing in, public lists."""
     _check(visit)
+    await known.check(request)
     return visit.context()
 
 
-async def whoever(visit: TheVisit) -> Context:
-    """The caller on this host, or nobody."""
-    _check(visit)
-    return visit.context(await caller_of(visit))
-
-
-async def signed_in(visit: TheVisit) -> Context:
+async def signed_in(request: Request, visit: TheVisit) -> Context:
     """The caller on this host. Raises Unauthenticated where there is none."""
-    ctx = await whoever(visit)
-    if ctx.caller.kind == "anonymous":
-        raise Unauthenticated
+    ctx = await _signed_in(visit)
+    await known.check(request)
     return ctx
 
 
 async def acting(request: Request, visit: TheVisit) -> Context:
     """The caller, acting in the application of this host or, under `/api/applications/{slug}`,
     a developer acting in that application: the one path across applications."""
-    ctx = await signed_in(visit)
+    ctx = await _signed_in(visit)
     slug = request.path_params.get("slug")
-    if slug is None:
-        return ctx
+    if slug is not None:
+        ctx = await _managing(visit, ctx, slug)
+    await known.check(request)
+    return ctx
+
+
+async def _signed_in(visit: Visit) -> Context:
+    _check(visit)
+    ctx = visit.context(await caller_of(visit))
+    if ctx.caller.kind == "anonymous":
+        raise Unauthenticated
+    return ctx
+
+
+async def _managing(visit: Visit, ctx: Context, slug: str) -> Context:
     managed = await visit.gateway.bus.call(ctx, ManageApplication(slug=slug))
     visit.facts["managed"] = managed.tenant.app_id
     developer = Caller(

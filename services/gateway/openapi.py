@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Final
 
 from fastapi import FastAPI
 from fastapi.openapi.utils import get_openapi
@@ -27,6 +27,7 @@ PROBLEM = {
         },
     },
 }
+REF: Final = "#/components/schemas/"
 USUAL = {
     "400": "It cannot be understood.",
     "401": "Nobody is signed in, or the credential does not hold.",
@@ -82,8 +83,57 @@ def _document(app: FastAPI) -> dict[str, Any]:
                 operation["responses"].setdefault(status, {"description": why, "content": problem})
                 if status == "422":
                     operation["responses"][status] = {"description": why, "content": problem}
+    _close_bodies(schema)
     schema["paths"].update(OAUTH)
     return schema
+
+
+def _close_bodies(schema: dict[str, Any]) -> None:
+    """What is sent has no further fields (known.py); what is answered may get some. Where the two
+    share a schema, what is sent gets one of its own."""
+    schemas = schema["components"]["schemas"]
+    sent, answered = set[str](), set[str]()
+    for operation in (one for path in schema["paths"].values() for one in path.values()):
+        body = operation.get("requestBody", {}).get("content", {}).get("application/json")
+        if body is not None:
+            _reach(body, schemas, sent)
+        _reach(operation["responses"], schemas, answered)
+    names = {name: f"{name}Sent" for name in sent & answered if "properties" in schemas[name]}
+    for name in sorted(sent):
+        made = _renamed(schemas[name], names)
+        if "properties" in made:
+            made["additionalProperties"] = False
+        schemas[names.get(name, name)] = made
+    for operation in (one for path in schema["paths"].values() for one in path.values()):
+        body = operation.get("requestBody", {}).get("content", {})
+        if "application/json" in body:
+            body["application/json"] = _renamed(body["application/json"], names)
+
+
+def _reach(part: Any, schemas: dict[str, Any], found: set[str]) -> None:
+    """The names of the schemas that this part of the document refers to."""
+    if isinstance(part, list):
+        for one in part:
+            _reach(one, schemas, found)
+    elif isinstance(part, dict):
+        name = str(part.get("$ref", "")).removeprefix(REF)
+        if name in schemas and name not in found:
+            found.add(name)
+            _reach(schemas[name], schemas, found)
+        for one in part.values():
+            _reach(one, schemas, found)
+
+
+def _renamed(part: Any, names: dict[str, str]) -> Any:
+    if isinstance(part, list):
+        return [_renamed(one, names) for one in part]
+    if not isinstance(part, dict):
+        return part
+    made = {key: _renamed(value, names) for key, value in part.items()}
+    if isinstance(part.get("$ref"), str):
+        name = part["$ref"].removeprefix(REF)
+        made["$ref"] = REF + names.get(name, name)
+    return made
 
 
 def _form(summary: str, required: list[str], fields: list[str]) -> dict[str, Any]:

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 from fastapi import APIRouter, Body, Query
+from pydantic import Field, create_model
 
-from common.contracts.base import Done, Id
+from common.contracts.base import Contract, Done, Id
 from common.contracts.clients import (
     Client,
+    ClientFields,
     Clients,
     ClientSecrets,
     CreateClient,
@@ -31,12 +33,28 @@ from gateway.deps import Acting, TheBus
 router = APIRouter(prefix="/clients", tags=["clients"])
 
 Page = Annotated[int, Query(ge=1, le=100)]
-Changes = Annotated[
-    dict[str, Any], Body(description="Fields of a client; those left out stay as they are.")
-]
+if TYPE_CHECKING:
+    ClientChanges = Contract
+else:
+    ClientChanges = create_model(
+        "ClientChanges",
+        __base__=Contract,
+        __doc__="Fields of a client; those left out stay as they are.",
+        **{
+            name: (
+                Annotated[(field.annotation, *field.metadata, Field())] | None,
+                Field(None, description=field.description),
+            )
+            for name, field in ClientFields.model_fields.items()
+        },
+    )
 Overlap = Annotated[
     int, Body(embed=True, ge=0, le=2_592_000, description="Seconds the old secrets live on.")
 ]
+
+
+def _sent(changes: ClientChanges) -> dict[str, Any]:
+    return changes.model_dump(mode="json", exclude_unset=True)
 
 
 @router.get("", summary="List the clients")
@@ -58,15 +76,15 @@ async def get(id: str, ctx: Acting, bus: TheBus) -> Client:
 
 
 @router.put("/{id}", summary="Change a client")
-async def put(id: str, changes: Changes, ctx: Acting, bus: TheBus) -> Client:
+async def put(id: str, changes: ClientChanges, ctx: Acting, bus: TheBus) -> Client:
     """Fields left out stay as they are. Needs `clients:write`."""
-    return await bus.call(ctx, UpdateClient(client=id, changes=changes))
+    return await bus.call(ctx, UpdateClient(client=id, changes=_sent(changes)))
 
 
 @router.patch("/{id}", summary="Change some fields of a client")
-async def patch(id: str, changes: Changes, ctx: Acting, bus: TheBus) -> Client:
+async def patch(id: str, changes: ClientChanges, ctx: Acting, bus: TheBus) -> Client:
     """Fields left out stay as they are. Needs `clients:write`."""
-    return await bus.call(ctx, UpdateClient(client=id, changes=changes))
+    return await bus.call(ctx, UpdateClient(client=id, changes=_sent(changes)))
 
 
 @router.delete("/{id}", summary="Delete a client")

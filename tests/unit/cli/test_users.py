@@ -113,6 +113,7 @@ def test_each_refused_line_is_told_by_number(api: Api, tmp_path: Path) -> None:
     file.write_text(
         '{"email": "a@example.com"}\n\nnot json\n[1]\n{"email": "hush"}\n'
         '{"email": "b@example.com", "website": "javascript:x"}\n{"email": "c@example.com"}\n'
+        '{"email": "d@example.com", "nickname": "D", "shoe_size": "hush"}\n'
     )
     done = CliRunner().invoke(app, ["users", "import", str(file), "--url", api.url, "--key", "k"])
     errors = [
@@ -123,7 +124,7 @@ def test_each_refused_line_is_told_by_number(api: Api, tmp_path: Path) -> None:
     assert done.exit_code == 2
     assert sorted(api.users) == ["a@example.com", "c@example.com"]
     assert [(error["line"], error["errors"][0]["field"]) for error in errors] == [
-        (2, "line"), (3, "line"), (4, "email"), (5, "website")
+        (2, "line"), (3, "line"), (4, "email"), (5, "website"), (7, "shoe_size")
     ]  # fmt: skip
     assert "hush" not in (tmp_path / "users.ndjson.errors.ndjson").read_text()
 

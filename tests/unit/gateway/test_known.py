@@ -1,0 +1,166 @@
+"""What nobody would read is refused with its name, wherever the API takes something."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+import httpx
+import pytest
+from fastapi.routing import APIRoute
+from tests.unit.gateway.conftest import World
+
+from common.context import Context
+from common.contracts.clients import Client, ClientFields, UpdateClient
+from common.contracts.profiles import MyChanges
+from common.contracts.transfer import ImportUsers
+from common.contracts.users import CreateUser
+from common.ids import new_id
+from common.known import unknown
+from gateway import routes
+from gateway.app import api
+
+KEY = {"authorization": "Bearer sk_live_1"}
+
+
+def _operations() -> list[tuple[str, str]]:
+    """Every operation of an application's host."""
+    return sorted(
+        (method, f"/api{route.path}")
+        for router, module in routes.routers()
+        if not getattr(module, "DASHBOARD_ONLY", False)
+        for route in router.routes
+        if isinstance(route, APIRoute)
+        for method in route.methods
+    )
+
+
+@pytest.fixture(autouse=True)
+def key(world: World) -> None:
+    world.key(world.add("demo"), "sk_live_1")
+
+
+def _errors(answer: httpx.Response) -> dict[str, str]:
+    assert answer.status_code == 422, answer.text
+    return {error["field"]: error["message"] for error in answer.json()["errors"]}
+
+
+@pytest.mark.parametrize(("method", "path"), [one for one in _operations() if one[0] != "GET"])
+async def test_no_operation_takes_a_field_that_it_does_not_know(
+    http: httpx.AsyncClient, method: str, path: str
+) -> None:
+    """A body with an unknown name is refused and nothing is asked of any service; so is a body
+    where none is taken. What was sent with the name is not in the answer."""
+    path = re.sub(r"\{[^}]+\}", new_id(), path)
+
+    answer = await http.request(method, path, json={"zzyzx": "hunter2"}, headers=KEY)
+
+    assert "zzyzx" in _errors(answer)
+    assert "hunter2" not in answer.text
+
+
+@pytest.mark.parametrize(("method", "path"), _operations())
+async def test_no_operation_takes_a_parameter_that_it_does_not_know(
+    http: httpx.AsyncClient, method: str, path: str
+) -> None:
+    """Most of all not where it would narrow what a DELETE does."""
+    path = re.sub(r"\{[^}]+\}", new_id(), path)
+
+    answer = await http.request(method, path, params={"zzyzx": "hunter2"}, headers=KEY)
+
+    assert _errors(answer)["zzyzx"] == "there is no such parameter"
+    assert "hunter2" not in answer.text
+
+
+async def test_the_name_that_was_meant_is_told(http: httpx.AsyncClient) -> None:
+    """A name that is near is proposed; what can only be read is said to be so; the other mistakes
+    come in the same answer."""
+    answer = await http.patch(
+        "/api/clients/x", json={"disabled": True, "id": "x", "type": "robot"}, headers=KEY
+    )
+    listed = await http.delete("/api/clients/x/grants?userid=1", headers=KEY)
+
+    found = _errors(answer)
+    assert found["disabled"] == "there is no such field: did you mean enabled?"
+    assert found["id"] == "can be read here, not set"
+    assert "'web'" in found["type"]
+    assert _errors(listed) == {"userid": "there is no such parameter: did you mean user_id?"}
+
+
+async def test_who_may_not_call_learns_that_first(http: httpx.AsyncClient) -> None:
+    """Without a credential it is 401, whatever is in the body."""
+    answer = await http.post("/api/clients", json={"zzyzx": 1})
+
+    assert answer.status_code == 401
+
+
+async def test_a_flood_of_names_is_not_told_back(http: httpx.AsyncClient) -> None:
+    """Twenty at most are named, each cut short."""
+    body = {f"{n}{'x' * 500}": 1 for n in range(500)}
+
+    answer = await http.post("/api/roles", json={"name": "R", **body}, headers=KEY)
+
+    assert len(_errors(answer)) == 20
+    assert len(answer.content) < 4000
+
+
+async def test_changes_of_a_client_arrive_as_they_were_sent(
+    http: httpx.AsyncClient, world: World
+) -> None:
+    """What is left out is left out, null is null, and objects that are open stay open."""
+    sent = {"jwks": None, "claims_mapping": {"anything": "user.name"}, "enabled": False}
+    asked: list[UpdateClient] = []
+
+    async def update(_: World, ctx: Context, one: UpdateClient) -> Client:
+        asked.append(one)
+        return Client(**_CLIENT)
+
+    world.bus.serve(world, {UpdateClient: update})
+    answer = await http.patch("/api/clients/x", json=sent, headers=KEY)
+
+    assert answer.status_code == 200
+    assert asked[0].changes == sent
+
+
+_CLIENT: dict[str, Any] = {
+    "id": new_id(),
+    "client_id": "client_x",
+    "name": "X",
+    "created_at": "2026-01-01T00:00:00Z",
+    "updated_at": "2026-01-01T00:00:00Z",
+}
+
+
+@pytest.mark.parametrize(
+    ("kind", "sent", "places"),
+    [
+        (CreateUser, {"profile": {"nam": "Ada"}}, ["profile.nam"]),
+        (CreateUser, {"private_metadata": {"any": {"thing": 1}}}, []),
+        (ImportUsers, {"users": [{"email": "a@b.c"}, {"emial": "x"}]}, ["users.1.emial"]),
+        (MyChanges, {"address": {"country": "DE", "planet": "Earth"}}, ["address.planet"]),
+        (ClientFields, {"jwks": {"keys": [{"kty": "EC"}]}, "claims_mapping": {"x": 1}}, []),
+        (ClientFields, ["no", "object"], []),
+    ],
+)
+def test_unknown_names_are_found_at_any_depth(kind: Any, sent: Any, places: list[str]) -> None:
+    """In models inside models and in lists; never in what is open by its type."""
+    assert [one.place + one.name for one in unknown(kind, sent)] == places
+
+
+@pytest.mark.parametrize("dashboard", [False, True])
+def test_the_document_says_that_bodies_are_closed(dashboard: bool) -> None:
+    """Every body has additionalProperties: false, inside too; no answer does, since it may grow."""
+    document = api(dashboard=dashboard).openapi()
+    schemas = document["components"]["schemas"]
+    closed = {name for name, one in schemas.items() if one.get("additionalProperties") is False}
+    operations = [one for path in document["paths"].values() for one in path.values()]
+    sent = [one["requestBody"]["content"] for one in operations if "requestBody" in one]
+    answered = str([one["responses"] for one in operations])
+
+    bodies = {
+        body["application/json"]["schema"]["$ref"] for body in sent if "application/json" in body
+    }
+    assert bodies
+    assert {ref.rsplit("/", 1)[-1] for ref in bodies} <= closed
+    assert "TransferredUserSent" in closed or dashboard
+    assert not {name for name in closed if f"/{name}'" in answered}
