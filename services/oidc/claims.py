@@ -55,6 +55,8 @@ SOURCES: Final = {
     "rights": frozenset(Rights.model_fields),
 }
 """What a mapping may draw from, and which fields of it."""
+OPEN: Final = frozenset({"address", "public_metadata", "user_metadata"})
+"""Of these fields, those that are JSON: a path may lead on into them."""
 MAX_PATH: Final = 200
 
 
@@ -123,9 +125,11 @@ def mapping_mistake(name: str, source: Any) -> str | None:
     if not isinstance(source, (str, dict)):
         return "is neither a path nor {from, in}"
     if isinstance(source, dict) and (
-        not isinstance(source.get("from"), str)
-        or not isinstance(source.get("in", []), list)
-        or not set(map(str, source.get("in", []))) <= PLACES
+        not source.keys() <= {"from", "in"}
+        or not isinstance(source.get("from"), str)
+        or not isinstance(source.get("in", [""]), list)
+        or not set(map(str, source.get("in", PLACES))) <= PLACES
+        or source.get("in") == []
     ):
         return "needs a path in `from` and any of id_token, access_token, userinfo in `in`"
     path, _ = _source(source)
@@ -134,6 +138,8 @@ def mapping_mistake(name: str, source: Any) -> str | None:
         return "a path begins with user., org. or rights."
     if steps[1] not in SOURCES[steps[0]]:
         return f"{steps[0]} has no {steps[1][:40]} that may be shown"
+    if len(steps) > 2 and steps[1] not in OPEN:
+        return f"{steps[1]} holds nothing further"
     return None
 
 

@@ -17,23 +17,24 @@ async def keys_of(
     """Those that may have signed: of this algorithm, and of this kid where one is named. A kid
     that the remembered set lacks makes us fetch it again: the client may have rotated."""
     if client.jwks is not None:
-        return _fitting(client.jwks, kid, alg)
+        return fitting(client.jwks, kid, alg)
     if client.jwks_uri is None:
         return []
     key = (ctx.app_id, "jwks", client.client_id)
     remembered = deps.known.client_keys.get(key)
     if remembered is not None:
-        found = _fitting(remembered, kid, alg)
+        found = fitting(remembered, kid, alg)
         if found:
             return found
     if not deps.known.may_fetch(key):
         return []
     fetched = await outgoing.get_json(client.jwks_uri, private=deps.settings.outgoing_private)
     deps.known.client_keys.put(key, fetched, [("client", client.client_id)])
-    return _fitting(fetched, kid, alg)
+    return fitting(fetched, kid, alg)
 
 
-def _fitting(jwks: dict[str, Any], kid: str | None, alg: str) -> list[PublicKey]:
+def fitting(jwks: dict[str, Any], kid: str | None, alg: str) -> list[PublicKey]:
+    """The keys of a set that may verify this."""
     listed = jwks.get("keys")
     found: list[PublicKey] = []
     for jwk in listed[:20] if isinstance(listed, list) else ():

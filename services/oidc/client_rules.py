@@ -1,98 +1,176 @@
-"""What a client must look like before it is stored: every mistake at once, each naming its field."""
+"""What a client must look like before it is stored: every mistake at once, each naming its field.
+
+`RULES` is the whole list. Its principle: what would be stored and could never work is refused when
+it is said, not found out when somebody wants to sign in.
+"""
 
 from __future__ import annotations
 
-import ipaddress
-import re
-from collections.abc import Iterator
+from collections.abc import Callable, Collection, Iterator
+from dataclasses import dataclass
 from typing import Any, Final
-from urllib.parse import SplitResult, urlsplit
 
+from email_validator import EmailNotValidError, validate_email
+
+from common import acr
+from common.context import Context
 from common.contracts.clients import ClientFields, CreateClient
 from common.problems import Invalid
-from oidc import claims, jose
+from oidc import addresses, claims, client_keys, contexts, jose, scopes
+from oidc.deps import Deps
 
 PRIVATE: Final = frozenset({"d", "p", "q", "dp", "dq", "qi", "k", "oth"})
 """Members of a JWK that must never be sent to us."""
-ORIGIN: Final = re.compile(r"https?://[a-z0-9.-]+(:[0-9]{1,5})?")
-OWN_SCHEME: Final = re.compile(r"[a-z][a-z0-9+-]*(\.[a-z0-9+-]+)+")
-"""RFC 8252 section 7.1: a private-use scheme is a reversed domain name, so it has a dot."""
+
+Mistakes = Iterator[tuple[str, str]]
+"""Field and message."""
+
+
+@dataclass(frozen=True)
+class Around:
+    """What rules look at besides the client: its application and this deployment."""
+
+    contexts: Collection[str]
+    """The classes of sign-in that the application's pages can bring about."""
+    resources: Collection[str]
+    private: bool
+    """Whether we call private addresses."""
+
+
+async def around(deps: Deps, ctx: Context) -> Around:
+    settings = (await deps.tenants.get(ctx)).settings
+    return Around(
+        contexts=contexts.offered(settings.auth_methods),
+        resources=(await scopes.catalogue(deps, ctx)).resources,
+        private=deps.settings.outgoing_private,
+    )
 
 
 def with_defaults(new: CreateClient) -> CreateClient:
-    """What the type of client implies where nothing else was said."""
+    """What the type of client, or its grants, imply where nothing else was said."""
     said = new.model_fields_set
     implied: dict[str, object] = {}
     if new.type in ("spa", "native"):
         implied = {"token_endpoint_auth_method": "none"}
     elif new.type == "service":
         implied = {"grant_types": ["client_credentials"], "scopes": []}
+    if "grant_types" in said and "authorization_code" not in new.grant_types:
+        implied["scopes"] = []
     return new.model_copy(update={k: v for k, v in implied.items() if k not in said})
 
 
-def check(client: ClientFields) -> None:
-    """Raises Invalid."""
-    errors = [{"field": field, "message": message} for field, message in _wrong(client)]
+def check(client: ClientFields, place: Around, before: ClientFields | None = None) -> None:
+    """Raises Invalid. A change is not refused for what was wrong before: whoever switches a client
+    off need not mend it first, and its application may have changed meanwhile."""
+    known = set(_mistakes(before, place)) if before else set()
+    errors = [
+        {"field": field, "message": message}
+        for field, message in _mistakes(client, place)
+        if (field, message) not in known
+    ]
     if errors:
         raise Invalid(errors=errors)
 
 
-def _wrong(client: ClientFields) -> Iterator[tuple[str, str]]:
-    for index, uri in enumerate(client.redirect_uris):
-        message = redirect_uri_mistake(uri, native=client.type == "native")
-        if message:
-            yield f"redirect_uris.{index}", message
-    for index, uri in enumerate(client.post_logout_redirect_uris):
-        message = redirect_uri_mistake(uri, native=client.type == "native")
-        if message:
-            yield f"post_logout_redirect_uris.{index}", message
+def _mistakes(client: ClientFields, place: Around) -> Mistakes:
+    for rule in RULES:
+        yield from rule(client, place)
+
+
+def redirects_are_exact(client: ClientFields, _: Around) -> Mistakes:
+    for name in ("redirect_uris", "post_logout_redirect_uris"):
+        for index, uri in enumerate(getattr(client, name)):
+            message = addresses.redirect_uri_mistake(uri, native=client.type == "native")
+            if message:
+                yield f"{name}.{index}", message
+
+
+def origins_are_what_browsers_send(client: ClientFields, _: Around) -> Mistakes:
     for index, origin in enumerate(client.allowed_origins):
-        if not ORIGIN.fullmatch(origin):
-            yield f"allowed_origins.{index}", "is not an origin like https://app.example.com"
+        message = addresses.origin_mistake(origin)
+        if message:
+            yield f"allowed_origins.{index}", message
+
+
+def addresses_are_absolute(client: ClientFields, _: Around) -> Mistakes:
     for name in ("backchannel_logout_uri", "frontchannel_logout_uri", "initiate_login_uri"):
         uri = getattr(client, name)
-        if uri is not None and redirect_uri_mistake(uri, native=False):
+        if uri is not None and addresses.redirect_uri_mistake(uri, native=False):
             yield name, "is not an absolute https address without fragment"
     for name in ("logo_uri", "client_uri", "policy_uri", "tos_uri", "jwks_uri"):
         uri = getattr(client, name)
-        if uri is not None and not _is_web(uri):
+        if uri is not None and not addresses.is_web(uri):
             yield name, "is not an absolute http address"
-    for index, uri in enumerate(client.default_resources):
-        if not is_uri(uri):
-            yield f"default_resources.{index}", "is not an absolute URI without fragment"
-    yield from _wrong_together(client)
-    yield from _wrong_keys(client)
-    for name, source in client.claims_mapping.items():
-        message = claims.mapping_mistake(name, source)
+
+
+def we_can_call_it(client: ClientFields, place: Around) -> Mistakes:
+    for name in ("backchannel_logout_uri", "jwks_uri"):
+        uri = getattr(client, name)
+        message = uri and addresses.call_mistake(uri, private=place.private)
         if message:
-            yield f"claims_mapping.{name}"[:100], message
+            yield name, message
 
 
-def _wrong_together(client: ClientFields) -> Iterator[tuple[str, str]]:
-    method = client.token_endpoint_auth_method
+def resources_are_known(client: ClientFields, place: Around) -> Mistakes:
+    """As they must be where a request names one (RFC 8707 section 2)."""
+    for index, uri in enumerate(client.default_resources):
+        if not addresses.is_uri(uri):
+            yield f"default_resources.{index}", "is not an absolute URI without fragment"
+        elif uri not in place.resources:
+            yield f"default_resources.{index}", "is no resource of this application"
+
+
+def contexts_can_be_given(client: ClientFields, place: Around) -> Mistakes:
+    offered = ", ".join(place.contexts)
+    for index, name in enumerate(client.default_acr_values):
+        if name not in place.contexts:
+            what = "no sign-in of this application gives it" if name in acr.SATISFIES else "unknown"
+            yield f"default_acr_values.{index}", f"{what}: there is {offered}"
+
+
+def grants_fit(client: ClientFields, _: Around) -> Mistakes:
+    public = client.token_endpoint_auth_method == "none"
+    if not client.grant_types:
+        yield "grant_types", "a client needs at least one"
     if "authorization_code" in client.grant_types and not client.redirect_uris:
         yield "redirect_uris", "at least one is needed for authorization_code"
     if "refresh_token" in client.grant_types and "authorization_code" not in client.grant_types:
         yield "grant_types", "refresh_token needs authorization_code"
-    if method == "none":
+    if public and "client_credentials" in client.grant_types:
+        yield "grant_types", "a public client has no credentials"
+
+
+def scopes_have_somebody(client: ClientFields, _: Around) -> Mistakes:
+    """RFC 6749 section 4.4: client_credentials has no user to speak of."""
+    if "authorization_code" in client.grant_types:
+        return
+    for index, name in enumerate(client.scopes):
+        if name in scopes.NEEDS_USER:
+            yield f"scopes.{index}", "speaks of a user: that needs authorization_code"
+
+
+def public_clients_are_guarded(client: ClientFields, _: Around) -> Mistakes:
+    if client.token_endpoint_auth_method == "none":
         if not client.require_pkce:
             yield "require_pkce", "a public client always needs PKCE"
-        if "client_credentials" in client.grant_types:
-            yield "grant_types", "a public client has no credentials"
     elif client.type == "spa":
         yield "token_endpoint_auth_method", "code in a browser cannot keep a secret: use none"
+
+
+def lifetimes_fit(client: ClientFields, _: Around) -> Mistakes:
     if client.refresh_token_max_lifetime < client.refresh_token_lifetime:
         yield "refresh_token_max_lifetime", "is less than refresh_token_lifetime"
-    hosts = {_parts(uri).hostname for uri in client.redirect_uris}
+
+
+def pseudonyms_have_a_sector(client: ClientFields, _: Around) -> Mistakes:
+    hosts = {addresses.host(uri) for uri in client.redirect_uris}
     if client.subject_type == "pairwise" and len(hosts) > 1 and not client.sector_identifier:
         yield "sector_identifier", "is needed where redirect URIs have several hosts"
 
 
-def _wrong_keys(client: ClientFields) -> Iterator[tuple[str, str]]:
+def the_algorithm_is_of_the_method(client: ClientFields, _: Around) -> Mistakes:
     method, alg = client.token_endpoint_auth_method, client.token_endpoint_auth_alg
     if method == "private_key_jwt":
-        if client.jwks is None and client.jwks_uri is None:
-            yield "jwks", "private_key_jwt needs jwks or jwks_uri"
         if alg is not None and alg not in jose.ALGORITHMS:
             yield "token_endpoint_auth_alg", "is not one of RS256, PS256, ES256, EdDSA"
     elif method == "client_secret_jwt":
@@ -100,10 +178,55 @@ def _wrong_keys(client: ClientFields) -> Iterator[tuple[str, str]]:
             yield "token_endpoint_auth_alg", "is not HS256"
     elif alg is not None:
         yield "token_endpoint_auth_alg", "has a meaning only for assertions"
-    if client.jwks is not None:
-        message = _jwks_mistake(client.jwks)
+
+
+def keys_verify(client: ClientFields, _: Around) -> Mistakes:
+    signs = client.token_endpoint_auth_method == "private_key_jwt"
+    if client.jwks is not None and client.jwks_uri is not None:
+        yield "jwks_uri", "either this or jwks (RFC 7591 section 2)"
+    if signs and client.jwks is None and client.jwks_uri is None:
+        yield "jwks", "private_key_jwt needs jwks or jwks_uri"
+    if client.jwks is None:
+        return
+    message = _jwks_mistake(client.jwks)
+    if message:
+        yield "jwks", message
+    elif signs and not _verifies(client.jwks, client.token_endpoint_auth_alg):
+        yield "jwks", "holds no key that could verify an assertion"
+
+
+def contacts_can_be_written_to(client: ClientFields, _: Around) -> Mistakes:
+    for index, address in enumerate(client.contacts):
+        try:
+            validate_email(address, check_deliverability=False)
+        except EmailNotValidError:
+            yield f"contacts.{index}", "is not an e-mail address"
+
+
+def claims_have_a_source(client: ClientFields, _: Around) -> Mistakes:
+    for name, source in client.claims_mapping.items():
+        message = claims.mapping_mistake(name, source)
         if message:
-            yield "jwks", message
+            yield f"claims_mapping.{name}"[:100], message
+
+
+RULES: Final[tuple[Callable[[ClientFields, Around], Mistakes], ...]] = (
+    redirects_are_exact,
+    origins_are_what_browsers_send,
+    addresses_are_absolute,
+    we_can_call_it,
+    grants_fit,
+    scopes_have_somebody,
+    resources_are_known,
+    contexts_can_be_given,
+    public_clients_are_guarded,
+    the_algorithm_is_of_the_method,
+    keys_verify,
+    lifetimes_fit,
+    pseudonyms_have_a_sector,
+    claims_have_a_source,
+    contacts_can_be_written_to,
+)
 
 
 def _jwks_mistake(jwks: dict[str, Any]) -> str | None:
@@ -118,56 +241,6 @@ def _jwks_mistake(jwks: dict[str, Any]) -> str | None:
     return None
 
 
-def redirect_uri_mistake(uri: str, *, native: bool) -> str | None:
-    """RFC 6749 section 3.1.2, RFC 8252 section 7, RFC 9700 section 2.1."""
-    parts = _parts(uri)
-    if (
-        not uri.isascii()
-        or not uri.isprintable()
-        or any(c.isspace() or c in '"<>\\^`{|}*' for c in uri)
-    ):
-        return "holds a character that an exact address does not"
-    if not parts.scheme:
-        return "is not an absolute address"
-    if "#" in uri:
-        return "must not have a fragment"
-    if parts.scheme == "https":
-        return None if parts.hostname and "@" not in parts.netloc else "has no plain host"
-    if parts.scheme == "http":
-        if parts.hostname and is_local(parts.hostname) and "@" not in parts.netloc:
-            return None
-        return "http is for this machine only (localhost, 127.0.0.1, [::1]): use https"
-    if native and OWN_SCHEME.fullmatch(parts.scheme):
-        return None
-    return "needs https; a native client may use a scheme like com.example.app"
-
-
-def is_local(host: str) -> bool:
-    """Loopback by name or number; browsers send nothing of it over a network."""
-    if host == "localhost" or host.endswith(".localhost"):
-        return True
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return False
-
-
-def is_uri(uri: str) -> bool:
-    """RFC 8707 section 2: absolute, without fragment."""
-    return bool(_parts(uri).scheme) and "#" not in uri and uri.isprintable()
-
-
-def _is_web(uri: str) -> bool:
-    parts = _parts(uri)
-    printable = uri.isprintable() and not any(c.isspace() for c in uri)
-    return parts.scheme in ("https", "http") and bool(parts.hostname) and printable
-
-
-def _parts(uri: str) -> SplitResult:
-    """Empty where it cannot be read: an address in brackets that is none, a port beyond all."""
-    try:
-        parts = urlsplit(uri)
-        parts.port  # noqa: B018 - read to see whether it can be
-    except ValueError:
-        return SplitResult("", "", "", "", "")
-    return parts
+def _verifies(jwks: dict[str, Any], alg: str | None) -> bool:
+    algorithms = [alg] if alg else list(jose.ALGORITHMS)
+    return any(client_keys.fitting(jwks, None, one) for one in algorithms)

@@ -53,7 +53,7 @@ WITH_SECRET = ("client_secret_basic", "client_secret_post", "client_secret_jwt")
 
 async def create(deps: Deps, ctx: Context, new: CreateClient) -> NewClient:
     new = client_rules.with_defaults(new)
-    client_rules.check(new)
+    client_rules.check(new, await client_rules.around(deps, ctx))
     await _within_reach(deps, ctx, new.scopes)
     await _keys_for(deps, ctx, new)
     id, client_id = new_id(), token("client_", 18)
@@ -114,7 +114,7 @@ async def update(deps: Deps, ctx: Context, asked: UpdateClient) -> Client:
     except ValidationError as error:
         listed = error.errors(include_url=False, include_context=False, include_input=False)
         raise Invalid(errors=field_errors(listed)) from None
-    client_rules.check(wanted)
+    client_rules.check(wanted, await client_rules.around(deps, ctx), before)
     await _within_reach(deps, ctx, set(wanted.scopes) - set(before.scopes))
     await _keys_for(deps, ctx, wanted)
     fields = wanted.model_dump(mode="json", include=set(ClientFields.model_fields))

@@ -28,7 +28,7 @@ from common.db import violated
 from common.events.resources import ScopeChanged
 from common.ids import new_id
 from common.problems import Forbidden, Invalid
-from oidc import client_rules, keys
+from oidc import addresses, keys
 from oidc.claims import STANDARD
 from oidc.deps import Deps
 from oidc.queries import scopes
@@ -36,7 +36,7 @@ from oidc.scopes import CLAIMS
 
 
 async def create_resource(deps: Deps, ctx: Context, new: CreateResource) -> Resource:
-    if not client_rules.is_uri(new.identifier):
+    if not addresses.is_uri(new.identifier):
         message = "is not an absolute URI without fragment (RFC 8707 section 2)"
         raise Invalid(errors=[{"field": "identifier", "message": message}])
     if new.access_token_alg is not None:

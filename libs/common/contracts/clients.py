@@ -81,12 +81,16 @@ class ClientFields(Contract):
     initiate_login_uri: Uri | None = None
     default_max_age: int | None = Field(default=None, ge=0, le=31_536_000)
     require_auth_time: bool = False
-    default_acr_values: list[str] = Field(default=[], max_length=20)
+    default_acr_values: list[Annotated[str, Field(max_length=200)]] = Field(
+        default=[], max_length=20
+    )
     logo_uri: Uri | None = None
     client_uri: Uri | None = None
     policy_uri: Uri | None = None
     tos_uri: Uri | None = None
-    contacts: list[str] = Field(default=[], max_length=20)
+    contacts: list[Annotated[str, Field(max_length=254)]] = Field(
+        default=[], max_length=20, description="E-mail addresses."
+    )
     enabled: bool = True
 
 

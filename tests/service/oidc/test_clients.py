@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 from tests.service.oidc.conftest import CALLBACK, World, fields
 
+from common.acr import MAIL, ONE_FACTOR, PASSWORD
 from common.context import Caller
 from common.contracts.clients import (
     ClientNotFound,
@@ -33,8 +34,21 @@ from common.contracts.clients import (
 )
 from common.contracts.oidc import GetConfiguration, GetUserinfo, InvalidClient
 from common.contracts.rights import Rights
+from common.contracts.tenancy import AppSettings
 from common.problems import BadRequest, Conflict, Forbidden, Invalid
 
+EC = {
+    "keys": [
+        {
+            "kty": "EC",
+            "crv": "P-256",
+            "x": "f83OJ3D2xF1Bg8vub9tLe1gHMzV76e8Tus9uPHvRVEU",
+            "y": "x_FEzRu9m36HLN_tue659LNpXW6pCyStikYjKIWI5a0",
+        }
+    ]
+}
+"""RFC 7515 A.3."""
+P384 = {"keys": [EC["keys"][0] | {"crv": "P-384"}]}
 WRITER = Caller("client", "client_writer", frozenset({"clients:write"}))
 
 
@@ -102,6 +116,32 @@ async def test_a_client_is_made_with_a_secret_shown_once(shared: World) -> None:
             {"subject_type": "pairwise", "redirect_uris": [CALLBACK, "https://b.example.com/cb"]},
             "sector_identifier",
         ),
+        ({"default_acr_values": ["phr"]}, "default_acr_values.0"),
+        ({"default_acr_values": [ONE_FACTOR, ""]}, "default_acr_values.1"),
+        ({"default_resources": ["https://nobody.test/api"]}, "default_resources.0"),
+        ({"grant_types": []}, "grant_types"),
+        ({"grant_types": ["client_credentials"], "scopes": ["openid"]}, "scopes.0"),
+        ({"type": "service", "scopes": ["reports", "email"]}, "scopes.1"),
+        ({"contacts": ["ann@example.com", "nobody"]}, "contacts.1"),
+        ({"allowed_origins": ["https://a.test:443"]}, "allowed_origins.0"),
+        ({"allowed_origins": ["https://a.test:99999"]}, "allowed_origins.0"),
+        ({"jwks": EC, "jwks_uri": "https://rp.test/jwks"}, "jwks_uri"),
+        ({"jwks": P384, "token_endpoint_auth_method": "private_key_jwt"}, "jwks"),
+        (
+            {
+                "jwks": EC,
+                "token_endpoint_auth_method": "private_key_jwt",
+                "token_endpoint_auth_alg": "RS256",
+            },
+            "jwks",
+        ),
+        ({"backchannel_logout_uri": "https://localhost/out"}, "backchannel_logout_uri"),
+        ({"backchannel_logout_uri": "http://127.0.0.1:9/out"}, "backchannel_logout_uri"),
+        ({"backchannel_logout_uri": "https://10.1.2.3/out"}, "backchannel_logout_uri"),
+        ({"jwks_uri": "http://rp.example.com/jwks"}, "jwks_uri"),
+        ({"claims_mapping": {"x": "user.email.domain"}}, "claims_mapping.x"),
+        ({"claims_mapping": {"x": {"from": "user.email", "into": []}}}, "claims_mapping.x"),
+        ({"claims_mapping": {"x": {"from": "user.email", "in": []}}}, "claims_mapping.x"),
     ],
 )
 async def test_a_wrong_client_is_refused(shared: World, fields: dict[str, Any], wrong: str) -> None:
@@ -110,6 +150,56 @@ async def test_a_wrong_client_is_refused(shared: World, fields: dict[str, Any], 
         await shared.client(**fields)
 
     assert wrong in named(error)
+
+
+@pytest.mark.parametrize(
+    "fields",
+    [
+        {"default_acr_values": [PASSWORD, MAIL]},
+        {"grant_types": ["client_credentials"], "redirect_uris": []},
+        {"contacts": ["ann@example.com"], "allowed_origins": ["http://localhost:443"]},
+        {"jwks": EC, "token_endpoint_auth_method": "private_key_jwt"},
+        {"jwks": P384},
+        {"backchannel_logout_uri": "https://rp.example.com/out"},
+        {"claims_mapping": {"x": "user.address.country", "y": "org.public_metadata.a.b"}},
+        {"claims_mapping": {"x": {"from": "rights.roles", "in": ["id_token"]}}},
+    ],
+)
+async def test_what_can_work_is_taken(shared: World, fields: dict[str, Any]) -> None:
+    """The same rules, from the other side."""
+    made = await shared.client(**fields)
+
+    assert made.model_dump(include=set(fields)) == fields
+
+
+async def test_a_class_that_the_application_does_not_offer_is_refused(world: World) -> None:
+    """By its place, with those that it does offer."""
+    world.settings = AppSettings(auth_methods=["password"])
+    with pytest.raises(Invalid) as error:
+        await world.client(default_acr_values=[PASSWORD, MAIL])
+
+    assert error.value.extra["errors"] == [
+        {
+            "field": "default_acr_values.1",
+            "message": f"no sign-in of this application gives it: there is {ONE_FACTOR}, {PASSWORD}",
+        }
+    ]
+
+
+async def test_what_was_wrong_before_stops_no_other_change(world: World) -> None:
+    """A client can be switched off though its application has changed since; a new mistake is
+    told, and the old one when it is touched."""
+    client = await world.client(default_acr_values=[MAIL])
+    world.settings = AppSettings(auth_methods=["password"])
+    world.deps.tenants.heard(world.app_id, "application", world.app_id)
+
+    changed = await world.admin(UpdateClient(client=client.id, changes={"enabled": False}))
+    wrong = {"contacts": ["nobody"], "default_acr_values": [PASSWORD, MAIL]}
+    with pytest.raises(Invalid) as error:
+        await world.admin(UpdateClient(client=client.id, changes=wrong))
+
+    assert not changed.enabled
+    assert named(error) == {"contacts.0", "default_acr_values.1"}
 
 
 async def test_all_mistakes_are_named_at_once(shared: World) -> None:

@@ -1,0 +1,98 @@
+"""Which addresses may stand in a registration: exact, absolute, and of the kind that is called."""
+
+from __future__ import annotations
+
+import ipaddress
+import re
+from typing import Final
+from urllib.parse import SplitResult, urlsplit
+
+from oidc.outgoing import is_public
+
+ORIGIN: Final = re.compile(r"https?://[a-z0-9.-]+(:[0-9]{1,5})?")
+OWN_SCHEME: Final = re.compile(r"[a-z][a-z0-9+-]*(\.[a-z0-9+-]+)+")
+"""RFC 8252 section 7.1: a private-use scheme is a reversed domain name, so it has a dot."""
+DEFAULT_PORT: Final = {"https": 443, "http": 80}
+
+
+def redirect_uri_mistake(uri: str, *, native: bool) -> str | None:
+    """RFC 6749 section 3.1.2, RFC 8252 section 7, RFC 9700 section 2.1."""
+    parts = _parts(uri)
+    if (
+        not uri.isascii()
+        or not uri.isprintable()
+        or any(c.isspace() or c in '"<>\\^`{|}*' for c in uri)
+    ):
+        return "holds a character that an exact address does not"
+    if not parts.scheme:
+        return "is not an absolute address"
+    if "#" in uri:
+        return "must not have a fragment"
+    if parts.scheme == "https":
+        return None if parts.hostname and "@" not in parts.netloc else "has no plain host"
+    if parts.scheme == "http":
+        if parts.hostname and is_local(parts.hostname) and "@" not in parts.netloc:
+            return None
+        return "http is for this machine only (localhost, 127.0.0.1, [::1]): use https"
+    if native and OWN_SCHEME.fullmatch(parts.scheme):
+        return None
+    return "needs https; a native client may use a scheme like com.example.app"
+
+
+def is_local(host: str) -> bool:
+    """Loopback by name or number; browsers send nothing of it over a network."""
+    if host == "localhost" or host.endswith(".localhost"):
+        return True
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False
+
+
+def is_uri(uri: str) -> bool:
+    """RFC 8707 section 2: absolute, without fragment."""
+    return bool(_parts(uri).scheme) and "#" not in uri and uri.isprintable()
+
+
+def origin_mistake(origin: str) -> str | None:
+    """What a browser sends as Origin (RFC 6454 section 6.2), or it never matches."""
+    parts = _parts(origin)
+    if not ORIGIN.fullmatch(origin) or not parts.hostname:
+        return "is not an origin like https://app.example.com"
+    if parts.port is not None and parts.port == DEFAULT_PORT[parts.scheme]:
+        return "browsers leave the default port out of an origin; so must you"
+    return None
+
+
+def call_mistake(uri: str, *, private: bool) -> str | None:
+    """Of an address that we call ourselves: outgoing.py would refuse to, every time."""
+    parts = _parts(uri)
+    if private or not parts.hostname:
+        return None
+    try:
+        local = not is_public(parts.hostname)
+    except ValueError:
+        local = is_local(parts.hostname)
+    if parts.scheme == "https" and not local:
+        return None
+    return "only public https addresses are called (AERO2_OUTGOING_PRIVATE)"
+
+
+def is_web(uri: str) -> bool:
+    parts = _parts(uri)
+    printable = uri.isprintable() and not any(c.isspace() for c in uri)
+    return parts.scheme in ("https", "http") and bool(parts.hostname) and printable
+
+
+def host(uri: str) -> str | None:
+    return _parts(uri).hostname
+
+
+def _parts(uri: str) -> SplitResult:
+    """Empty where it cannot be read: an address in brackets that is none, a port beyond all."""
+    try:
+        parts = urlsplit(uri)
+        parts.port  # noqa: B018 - read to see whether it can be
+    except ValueError:
+        return SplitResult("", "", "", "", "")
+    return parts
