@@ -724,6 +724,7 @@ CREATE TABLE oauth_clients (
     tos_uri                       text,
     contacts                      text[]      NOT NULL DEFAULT '{}',
     enabled                       boolean     NOT NULL DEFAULT true,
+    epoch                         integer     NOT NULL DEFAULT 0,  -- raised to end every token at once
     created_at                    timestamptz NOT NULL DEFAULT now(),
     updated_at                    timestamptz NOT NULL DEFAULT now(),
     CONSTRAINT oauth_clients_app_id_fkey FOREIGN KEY (app_id) REFERENCES applications (id) ON DELETE CASCADE,
@@ -820,6 +821,7 @@ CREATE TABLE token_families (
     client_id           text        NOT NULL,
     user_id             uuid,       -- NULL: client_credentials
     session_id          uuid,
+    client_epoch        integer     NOT NULL DEFAULT 0,
     offline             boolean     NOT NULL DEFAULT false,
     created_at          timestamptz NOT NULL DEFAULT now(),
     absolute_expires_at timestamptz NOT NULL,
@@ -858,6 +860,7 @@ CREATE TABLE authorization_codes (
     amr                   text[]      NOT NULL DEFAULT '{}',
     org_id                uuid,
     family_id             uuid        NOT NULL,
+    client_epoch          integer     NOT NULL DEFAULT 0,
     expires_at            timestamptz NOT NULL,
     used_at               timestamptz,
     created_at            timestamptz NOT NULL DEFAULT now(),

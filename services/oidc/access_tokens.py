@@ -88,13 +88,14 @@ async def _live(deps: Deps, ctx: Context, claims: dict[str, Any]) -> Live | None
     if client is None or not client.enabled:
         return None
     try:
-        return await deps.known.live.fetch(
+        live = await deps.known.live.fetch(
             (ctx.app_id, "live", claims["jti"]),
             lambda: _asked(deps, ctx, claims),
             tags=lambda found: _tags(claims["jti"], found),
         )
     except InvalidToken:
         return None
+    return live if live.client_epoch == client.epoch else None
 
 
 async def _asked(deps: Deps, ctx: Context, claims: dict[str, Any]) -> Live:
@@ -110,7 +111,7 @@ async def _ask(deps: Deps, ctx: Context, claims: dict[str, Any]) -> Live | None:
         async with deps.db.reading(ctx) as db:
             if await families.revoked(db, app_id=ctx.app_id, jti=jti):
                 return None
-        return Live(None, claims["client_id"], None, None)
+        return Live(None, claims["client_id"], claims.get("epoch", 0), None, None)
     asked = {"app_id": ctx.app_id, "id": grant_id, "jti": jti, "epoch": claims["epoch"]}
     async with deps.db.reading(ctx) as db:
         found = await families.live(db, **asked)
@@ -148,7 +149,9 @@ async def _opaque(deps: Deps, ctx: Context, token: str) -> Speaking | None:
     if client is None or not client.enabled:
         return None
     live = await _ask(deps, ctx, row.claims)
-    return None if live is None else Speaking(row.claims, live, opaque=True)
+    if live is None or live.client_epoch != client.epoch:
+        return None
+    return Speaking(row.claims, live, opaque=True)
 
 
 async def _permissions(deps: Deps, ctx: Context, claims: dict[str, Any], live: Live) -> list[str]:

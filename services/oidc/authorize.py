@@ -141,6 +141,7 @@ async def issue(deps: Deps, ctx: Context, asked: Asked) -> Authorization:
         org_id=session.org_id,
         family_id=new_id(),
         lifetime=deps.settings.code_lifetime,
+        client_epoch=client.epoch,
         consent_needed=not client.first_party,
         request_hash=asked.pending.id_hash if asked.pending else None,
     )

@@ -35,6 +35,8 @@ from common.db import Db
 from common.events.clients import (
     ClientCreated,
     ClientDeleted,
+    ClientDisabled,
+    ClientEnabled,
     ClientSecretCreated,
     ClientSecretDeleted,
     ClientUpdated,
@@ -126,6 +128,9 @@ async def update(deps: Deps, ctx: Context, asked: UpdateClient) -> Client:
             raise ClientNotFound
         event = ClientUpdated(client_id=before.client_id, fields=sorted(asked.changes))
         await audit.record(tx, ctx, event)
+        if before.enabled != after.enabled:
+            switched = ClientEnabled if after.enabled else ClientDisabled
+            await audit.record(tx, ctx, switched(client_id=before.client_id))
     await _changed(deps, ctx, before.client_id, before.allowed_origins + after.allowed_origins)
     return after
 

@@ -62,7 +62,10 @@ def _concerns(held: Speaking, client: Registered) -> bool:
 async def _refresh(deps: Deps, ctx: Context, client: Registered, token: str) -> Introspection:
     async with deps.db.reading(ctx) as db:
         row = await refresh_tokens.live(
-            db, app_id=ctx.app_id, token_hashes=deps.keys.hashes("refresh", token)
+            db,
+            app_id=ctx.app_id,
+            token_hashes=deps.keys.hashes("refresh", token),
+            client_epoch=client.epoch,
         )
     if row is None or row.client_id != client.client_id:
         return INACTIVE

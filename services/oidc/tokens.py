@@ -105,6 +105,7 @@ async def for_client(
         "scope": " ".join(names),
         "app_id": ctx.app_id,
         "token_use": "access",
+        "epoch": client.epoch,
     }
     bound = await scopes.permission_scopes(deps, ctx, names)
     if bound:

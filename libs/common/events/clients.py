@@ -19,6 +19,18 @@ class ClientUpdated(Event, type="client_updated"):
     fields: list[str]
 
 
+class ClientDisabled(Event, type="client_disabled"):
+    """An OAuth client was disabled; its codes and tokens are dead for good."""
+
+    client_id: str
+
+
+class ClientEnabled(Event, type="client_enabled"):
+    """A disabled OAuth client may act again; no token comes back."""
+
+    client_id: str
+
+
 class ClientDeleted(Event, type="client_deleted"):
     """An OAuth client and every grant to it is gone."""
 

@@ -35,6 +35,7 @@ async def handle(deps: Deps, ctx: Context, client: Registered, given: Given) -> 
             app_id=ctx.app_id,
             code_hashes=hashes,
             client_id=client.client_id,
+            client_epoch=client.epoch,
             redirect_uri=redirect_uri,
             challenge=challenge,
             refresh_hash=deps.keys.hash("refresh", refresh) if refresh else None,

@@ -62,6 +62,7 @@ async def _take(deps: Deps, ctx: Context, client: Registered, given: Given, chil
                 app_id=ctx.app_id,
                 token_hashes=hashes,
                 client_id=client.client_id,
+                client_epoch=client.epoch,
                 grace=deps.settings.refresh_grace,
             )
         if granted is None and await _followed(db, ctx, client, hashes):
@@ -84,6 +85,7 @@ async def _next(
             app_id=ctx.app_id,
             token_hashes=hashes,
             client_id=client.client_id,
+            client_epoch=client.epoch,
             lifetime=client.refresh_token_lifetime,
         )
     return await refresh_tokens.rotate(
@@ -91,6 +93,7 @@ async def _next(
         app_id=ctx.app_id,
         token_hashes=hashes,
         client_id=client.client_id,
+        client_epoch=client.epoch,
         child_hash=deps.keys.hash("refresh", child),
         lifetime=client.refresh_token_lifetime,
         entry=audit.entry(ctx, TokenRefreshed(client_id=client.client_id)),

@@ -54,6 +54,7 @@ class Registered:
     policy_uri: str | None
     tos_uri: str | None
     enabled: bool
+    epoch: int
     secrets: list[dict[str, Any]]
 
     @property
@@ -76,7 +77,7 @@ async def registered(db: Db, *, app_id: str, client_id: str) -> Registered | Non
                c.rotate_refresh_tokens, c.include_rights, c.claims_mapping, c.backchannel_logout_uri,
                c.frontchannel_logout_uri, c.frontchannel_session_required, c.default_max_age,
                c.require_auth_time, c.default_acr_values, c.logo_uri, c.client_uri, c.policy_uri,
-               c.tos_uri, c.enabled,
+               c.tos_uri, c.enabled, c.epoch,
                coalesce((
                    SELECT jsonb_agg(jsonb_build_object(
                        'id', s.id, 'hash', s.secret_hash, 'sealed', s.secret_sealed,
@@ -131,7 +132,8 @@ async def insert(
 
 
 async def update(db: Db, *, app_id: str, client_id: str, fields: dict[str, Any]) -> Client | None:
-    """All of ClientFields at once, as they are after the change."""
+    """All of ClientFields at once, as they are after the change. Who is disabled gets a new epoch:
+    no token of the last one comes back to life when he is enabled."""
     return await maybe(
         db,
         Client,
@@ -159,7 +161,8 @@ async def update(db: Db, *, app_id: str, client_id: str, fields: dict[str, Any])
             initiate_login_uri = f.initiate_login_uri, default_max_age = f.default_max_age,
             require_auth_time = f.require_auth_time, default_acr_values = f.default_acr_values,
             logo_uri = f.logo_uri, client_uri = f.client_uri, policy_uri = f.policy_uri,
-            tos_uri = f.tos_uri, contacts = f.contacts, enabled = f.enabled, updated_at = now()
+            tos_uri = f.tos_uri, contacts = f.contacts, enabled = f.enabled, updated_at = now(),
+            epoch = c.epoch + CASE WHEN c.enabled AND NOT f.enabled THEN 1 ELSE 0 END
         FROM jsonb_populate_record(NULL::oauth_clients, $3) f
         WHERE c.app_id = $1 AND c.client_id = $2
         RETURNING c.id, c.client_id, c.name, c.type, c.redirect_uris, c.post_logout_redirect_uris,

@@ -67,6 +67,7 @@ class NewCode:
     org_id: str | None
     family_id: str
     lifetime: float
+    client_epoch: int
     consent_needed: bool
     request_hash: str | None
 
@@ -96,10 +97,11 @@ async def insert(db: Db, *, app_id: str, code: NewCode, entry: Entry) -> Made:
             INSERT INTO authorization_codes (
                 app_id, code_hash, client_id, user_id, session_id, sid, redirect_uri,
                 redirect_uri_given, scopes, resource, claims, nonce, code_challenge,
-                code_challenge_method, auth_time, acr, amr, org_id, family_id, expires_at)
+                code_challenge_method, auth_time, acr, amr, org_id, family_id, expires_at,
+                client_epoch)
             SELECT $1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13,
                    CASE WHEN $13::text IS NULL THEN NULL ELSE 'S256' END, $14, $15, $16, $17, $18,
-                   now() + make_interval(secs => $21)
+                   now() + make_interval(secs => $21), $34
             FROM live, consented WHERE $20::text IS NULL OR EXISTS (SELECT FROM pending)
             RETURNING 1
         ), seen AS (
@@ -151,6 +153,7 @@ async def insert(db: Db, *, app_id: str, code: NewCode, entry: Entry) -> Made:
         entry.payload(),
         code.issuer,
         code.subject,
+        code.client_epoch,
     )
 
 
@@ -188,6 +191,7 @@ async def exchange(
     app_id: str,
     code_hashes: list[str],
     client_id: str,
+    client_epoch: int,
     redirect_uri: str | None,
     challenge: str | None,
     refresh_hash: str | None,
@@ -203,7 +207,7 @@ async def exchange(
         WITH taken AS (
             UPDATE authorization_codes SET used_at = now()
             WHERE app_id = $1 AND code_hash = ANY ($2) AND client_id = $3
-              AND used_at IS NULL AND expires_at > now()
+              AND used_at IS NULL AND expires_at > now() AND client_epoch = $19
             RETURNING user_id, session_id, sid, scopes, resource, claims, nonce, auth_time, acr,
                 amr, org_id, family_id,
                 (CASE WHEN $4::text IS NULL THEN NOT redirect_uri_given
@@ -222,9 +226,9 @@ async def exchange(
             WHERE t.redirect_uri_fits AND t.challenge_fits
         ), family AS (
             INSERT INTO token_families (app_id, id, client_id, user_id, session_id, offline,
-                                        absolute_expires_at)
+                                        absolute_expires_at, client_epoch)
             SELECT $1, family_id, $3, user_id, session_id, 'offline_access' = ANY (scopes),
-                   now() + make_interval(secs => $8)
+                   now() + make_interval(secs => $8), $19
             FROM fitting
         ), refresh AS (
             INSERT INTO refresh_tokens (app_id, token_hash, family_id, client_id, user_id,
@@ -270,6 +274,7 @@ async def exchange(
         entry.user_agent,
         entry.created_at,
         entry.members(),
+        client_epoch,
     )
 
 

@@ -15,6 +15,7 @@ class Live:
 
     family_id: str | None
     client_id: str
+    client_epoch: int
     user_id: str | None
     session_id: str | None
 
@@ -25,7 +26,7 @@ async def live(db: Db, *, app_id: str, id: str, jti: str, epoch: int) -> Live | 
         db,
         Live,
         """
-        SELECT f.id AS family_id, f.client_id, f.user_id, f.session_id
+        SELECT f.id AS family_id, f.client_id, f.client_epoch, f.user_id, f.session_id
         FROM token_families f
         JOIN users u ON u.app_id = $1 AND u.id = f.user_id AND NOT u.disabled AND u.epoch = $4
         WHERE f.app_id = $1 AND f.id = $2 AND f.revoked_at IS NULL

@@ -16,6 +16,7 @@ async def rotate(
     app_id: str,
     token_hashes: list[str],
     client_id: str,
+    client_epoch: int,
     child_hash: str,
     lifetime: float,
     entry: Entry,
@@ -33,6 +34,7 @@ async def rotate(
               AND r.used_at IS NULL AND r.revoked_at IS NULL
               AND r.expires_at > now() AND r.absolute_expires_at > now()
               AND f.app_id = $1 AND f.id = r.family_id AND f.revoked_at IS NULL
+              AND f.client_epoch = $16
               AND u.app_id = $1 AND u.id = r.user_id AND NOT u.disabled AND u.epoch = r.user_epoch
               AND (f.offline OR EXISTS (
                   SELECT FROM user_sessions s WHERE s.app_id = $1 AND s.id = f.session_id
@@ -82,11 +84,18 @@ async def rotate(
         entry.user_agent,
         entry.created_at,
         entry.members(),
+        client_epoch,
     )
 
 
 async def prolong(
-    db: Db, *, app_id: str, token_hashes: list[str], client_id: str, lifetime: float
+    db: Db,
+    *,
+    app_id: str,
+    token_hashes: list[str],
+    client_id: str,
+    client_epoch: int,
+    lifetime: float,
 ) -> Granted | None:
     """For clients whose refresh tokens do not rotate (FAPI 2.0): the same token, living on."""
     return await maybe(
@@ -101,6 +110,7 @@ async def prolong(
               AND r.used_at IS NULL AND r.revoked_at IS NULL
               AND r.expires_at > now() AND r.absolute_expires_at > now()
               AND f.app_id = $1 AND f.id = r.family_id AND f.revoked_at IS NULL
+              AND f.client_epoch = $5
               AND u.app_id = $1 AND u.id = r.user_id AND NOT u.disabled AND u.epoch = r.user_epoch
               AND (f.offline OR EXISTS (
                   SELECT FROM user_sessions s WHERE s.app_id = $1 AND s.id = f.session_id
@@ -120,11 +130,18 @@ async def prolong(
         token_hashes,
         client_id,
         lifetime,
+        client_epoch,
     )
 
 
 async def again(
-    db: Db, *, app_id: str, token_hashes: list[str], client_id: str, grace: float
+    db: Db,
+    *,
+    app_id: str,
+    token_hashes: list[str],
+    client_id: str,
+    client_epoch: int,
+    grace: float,
 ) -> Granted | None:
     """What the immediate parent of a living token was exchanged for, if that was just now."""
     return await maybe(
@@ -136,6 +153,7 @@ async def again(
                u.email, u.email_verified, u.name, u.picture, r.rotated_at AS issued_at
         FROM refresh_tokens r
         JOIN token_families f ON f.app_id = $1 AND f.id = r.family_id AND f.revoked_at IS NULL
+         AND f.client_epoch = $5
         JOIN users u ON u.app_id = $1 AND u.id = r.user_id AND NOT u.disabled
          AND u.epoch = r.user_epoch
         LEFT JOIN organization_members m
@@ -154,6 +172,7 @@ async def again(
         token_hashes,
         client_id,
         grace,
+        client_epoch,
     )
 
 
@@ -198,7 +217,9 @@ class LiveRefresh:
     created_at: datetime
 
 
-async def live(db: Db, *, app_id: str, token_hashes: list[str]) -> LiveRefresh | None:
+async def live(
+    db: Db, *, app_id: str, token_hashes: list[str], client_epoch: int
+) -> LiveRefresh | None:
     return await maybe(
         db,
         LiveRefresh,
@@ -206,6 +227,7 @@ async def live(db: Db, *, app_id: str, token_hashes: list[str]) -> LiveRefresh |
         SELECT r.family_id, r.client_id, r.user_id, r.sid, r.scopes, r.expires_at, r.created_at
         FROM refresh_tokens r
         JOIN token_families f ON f.app_id = $1 AND f.id = r.family_id AND f.revoked_at IS NULL
+         AND f.client_epoch = $3
         JOIN users u ON u.app_id = $1 AND u.id = r.user_id AND NOT u.disabled
          AND u.epoch = r.user_epoch
         WHERE r.app_id = $1 AND r.token_hash = ANY ($2) AND r.used_at IS NULL
@@ -217,6 +239,7 @@ async def live(db: Db, *, app_id: str, token_hashes: list[str]) -> LiveRefresh |
         """,
         app_id,
         token_hashes,
+        client_epoch,
     )
 
 

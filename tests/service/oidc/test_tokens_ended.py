@@ -5,11 +5,12 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from tests.service.oidc.conftest import World, basic_of
+from tests.service.oidc.conftest import World, basic_of, fields
 
 from common.contracts.clients import NewClient, UpdateClient
 from common.contracts.oidc import (
     CheckAccessToken,
+    GetUserinfo,
     Introspection,
     IntrospectToken,
     InvalidClient,
@@ -18,6 +19,7 @@ from common.contracts.oidc import (
     RevokeToken,
 )
 from common.contracts.rights import Rights
+from oidc.registry import registered
 
 
 def told(client: NewClient, token: str | None, **more: str) -> dict[str, Any]:
@@ -148,6 +150,84 @@ async def test_a_disabled_client_gets_nothing(shared: World, format: str) -> Non
 
     with pytest.raises(InvalidToken):
         await shared.call(CheckAccessToken(token=tokens.access_token))
+
+
+@pytest.mark.parametrize("rotating", [True, False])
+@pytest.mark.parametrize("format", ["jwt", "opaque"])
+async def test_a_client_enabled_again_gets_nothing_back(
+    shared: World, format: str, rotating: bool
+) -> None:
+    """Dead is dead, on each replica whatever it had remembered: codes, refresh tokens (the parent
+    within its grace too), tokens for users and for itself. What users allowed it stays."""
+    client = await shared.client(
+        access_token_format=format,
+        rotate_refresh_tokens=rotating,
+        first_party=False,
+        grant_types=["authorization_code", "refresh_token", "client_credentials"],
+        scopes=["openid", "email", "offline_access", "reports"],
+    )
+    ann = await shared.person()
+    asked = await shared.authorize(client, ann, scope="openid offline_access")
+    done = await shared.resume(asked.request, ann, consent="allow")
+    first = await shared.redeem(client, fields(done)["code"])
+    second = await shared.refresh(client, first.refresh_token)
+    code = await shared.code(client, ann, scope="openid offline_access")
+    own = await shared.token(client, grant_type="client_credentials", scope="reports")
+    access = [first.access_token, second.access_token, own.access_token]
+    for token in access:
+        await shared.bus2.call(shared.ctx(), CheckAccessToken(token=token))
+
+    await shared.admin(UpdateClient(client=client.id, changes={"enabled": False}))
+    await shared.admin(UpdateClient(client=client.id, changes={"enabled": True}))
+
+    for bus in (shared.bus, shared.bus2):
+        for refresh in (first.refresh_token, second.refresh_token):
+            with pytest.raises(InvalidGrant):
+                await shared.refresh(client, refresh, bus=bus)
+        with pytest.raises(InvalidGrant):
+            await shared.redeem(client, code, bus=bus)
+        for token in access:
+            with pytest.raises(InvalidToken):
+                await bus.call(shared.ctx(), CheckAccessToken(token=token))
+            with pytest.raises(InvalidToken):
+                await bus.call(shared.ctx(), GetUserinfo(token=token))
+    for dead in [*access, first.refresh_token, second.refresh_token]:
+        assert (await introspected(shared, client, dead)).model_dump() == {"active": False}
+
+    again = await shared.tokens(client, ann, scope="openid offline_access")
+    assert (await introspected(shared, client, again.access_token)).active
+    assert (await introspected(shared, client, again.refresh_token)).active
+    assert (await shared.refresh(client, again.refresh_token)).access_token
+    own = await shared.token(client, grant_type="client_credentials")
+    assert (await introspected(shared, client, own.access_token)).active
+
+
+async def test_a_replica_that_has_not_heard_yet_revives_nothing(shared: World) -> None:
+    """What it still gives out for the disabled client is of the old epoch, and dead with it."""
+    client, ann = await shared.client(), await shared.person()
+    code = await shared.code(client, ann)
+    key = (shared.app_id, "client", client.client_id)
+    stale = await registered(shared.deps2, shared.ctx(), client.client_id)
+    assert stale is not None
+    await shared.admin(UpdateClient(client=client.id, changes={"enabled": False}))
+    shared.deps2.known.clients.put(key, stale, [("client", client.client_id)])
+    late = await shared.redeem(client, code, bus=shared.bus2)
+    await shared.admin(UpdateClient(client=client.id, changes={"enabled": True}))
+
+    with pytest.raises(InvalidToken):
+        await shared.call(CheckAccessToken(token=late.access_token))
+    with pytest.raises(InvalidGrant):
+        await shared.refresh(client, late.refresh_token)
+
+
+async def test_disabling_and_enabling_a_client_are_in_the_log(world: World) -> None:
+    """Each once, beside the change; saying so again is neither."""
+    client = await world.client()
+    for enabled in (False, False, True, True):
+        await world.admin(UpdateClient(client=client.id, changes={"enabled": enabled}))
+
+    told = await world.events("client_disabled", "client_enabled")
+    assert told == ["client_disabled", "client_enabled"]
 
 
 async def test_opaque_tokens(shared: World) -> None:
