@@ -1058,6 +1058,7 @@ CREATE TABLE session_clients (
     sid          text        NOT NULL,
     subject      text,       -- the `sub` this client knows (pairwise)
     user_id      uuid,
+    unmet        text[]      NOT NULL DEFAULT '{}',  -- classes of sign-in that it wished for in vain
     created_at   timestamptz NOT NULL DEFAULT now(),
     expires_at   timestamptz NOT NULL DEFAULT now() + interval '400 days',  -- the session's
     CONSTRAINT session_clients_pkey PRIMARY KEY (app_id, session_id, client_id, issuer),

@@ -142,6 +142,7 @@ async def issue(deps: Deps, ctx: Context, asked: Asked) -> Authorization:
         family_id=new_id(),
         lifetime=deps.settings.code_lifetime,
         client_epoch=client.epoch,
+        unmet=asked.unmet,
         consent_needed=not client.first_party,
         request_hash=asked.pending.id_hash if asked.pending else None,
     )

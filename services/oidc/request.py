@@ -14,7 +14,8 @@ from oidc.queries.clients import Registered
 @dataclass(slots=True)
 class Asked:
     """`pending` is set when a request is taken up again after an interaction. `contexts` are the
-    wanted classes of sign-in, `acr` is the one that the tokens will tell of."""
+    wanted classes of sign-in, `acr` is the one that the tokens will tell of, `unmet` the wished
+    ones that the person was asked for just now and has not given."""
 
     params: Params
     given: Given
@@ -36,6 +37,7 @@ class Asked:
     contexts: list[str] = field(default_factory=list)
     context_essential: bool = False
     acr: str | None = None
+    unmet: list[str] = field(default_factory=list)
     _client: Registered | None = None
 
     @classmethod

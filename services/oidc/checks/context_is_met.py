@@ -1,5 +1,9 @@
 """OpenID Connect Core section 5.5.1.1, RFC 9470 section 5: who wants another class of sign-in than
-the session's is given it where that is possible. The token tells the truth in any case."""
+the session's is given it where that is possible. The token tells the truth in any case.
+
+A wish is tried once in a session: whoever has signed in otherwise then is not asked again, or a
+client that always wishes would have him sign in each time. What is essential is asked for each time,
+and ends in an error."""
 
 from __future__ import annotations
 
@@ -8,6 +12,7 @@ from common.context import Context
 from common.contracts.oidc import Authorization, UnmetAuthenticationRequirements
 from oidc import contexts, interaction
 from oidc.deps import Deps
+from oidc.queries import authorization_requests
 from oidc.request import Asked
 
 
@@ -18,9 +23,22 @@ async def context_is_met(deps: Deps, ctx: Context, asked: Asked) -> Authorizatio
     asked.acr = met or held
     if met or not asked.contexts:
         return None
-    asked_before = asked.prompted("signed_in")
-    if not asked.silent and not asked_before and await contexts.reachable(deps, ctx, asked):
+    if asked.prompted("signed_in"):
+        asked.unmet = asked.contexts
+    elif not asked.silent and await _can_be_tried(deps, ctx, asked):
         return await interaction.sign_in(deps, ctx, asked, afresh=True)
     if asked.context_essential:
         raise UnmetAuthenticationRequirements
     return None
+
+
+async def _can_be_tried(deps: Deps, ctx: Context, asked: Asked) -> bool:
+    assert asked.session is not None
+    wanted = await contexts.reachable(deps, ctx, asked)
+    if not wanted or asked.context_essential:
+        return bool(wanted)
+    async with deps.db.reading(ctx) as db:
+        tried = await authorization_requests.wished_in_vain(
+            db, app_id=ctx.app_id, session_id=asked.session.session_id
+        )
+    return not set(wanted) <= set(tried)

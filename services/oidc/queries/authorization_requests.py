@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime
 
-from common.db import Db, maybe, run
+from common.db import Db, maybe, run, value
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,3 +107,18 @@ async def use(db: Db, *, app_id: str, id_hash: str) -> bool:
         )
         == 1
     )
+
+
+async def wished_in_vain(db: Db, *, app_id: str, session_id: str) -> list[str]:
+    """Classes of sign-in that clients have wished for, and this session came of it."""
+    found: list[str] = await value(
+        db,
+        """
+        SELECT coalesce(array_agg(name), '{}')
+        FROM session_clients c CROSS JOIN LATERAL unnest(c.unmet) name
+        WHERE c.app_id = $1 AND c.session_id = $2
+        """,
+        app_id,
+        session_id,
+    )
+    return found

@@ -68,6 +68,7 @@ class NewCode:
     family_id: str
     lifetime: float
     client_epoch: int
+    unmet: list[str]
     consent_needed: bool
     request_hash: str | None
 
@@ -106,8 +107,8 @@ async def insert(db: Db, *, app_id: str, code: NewCode, entry: Entry) -> Made:
             RETURNING 1
         ), seen AS (
             INSERT INTO session_clients (app_id, session_id, client_id, issuer, sid, subject,
-                                         user_id, expires_at)
-            SELECT $1, $5, $3, $32, $6, $33, $4, live.expires_at FROM made, live
+                                         user_id, expires_at, unmet)
+            SELECT $1, $5, $3, $32, $6, $33, $4, live.expires_at, $35 FROM made, live
             ON CONFLICT DO NOTHING
         ), logged AS (
             INSERT INTO audit_logs (app_id, id, user_id, event_type, event_data, data_version,
@@ -154,6 +155,7 @@ async def insert(db: Db, *, app_id: str, code: NewCode, entry: Entry) -> Made:
         code.issuer,
         code.subject,
         code.client_epoch,
+        code.unmet,
     )
 
 

@@ -126,6 +126,48 @@ async def test_who_signs_in_otherwise_goes_on_where_it_was_a_wish(shared: World)
     assert await acr_of(shared, client, fields(done)["code"]) == MAIL
 
 
+@pytest.mark.parametrize("default", [True, False])
+async def test_a_wish_is_tried_once_in_a_session(shared: World, default: bool) -> None:
+    """Whoever only ever signs in by mail is asked once, whichever client wishes and however, and
+    goes on with what is true; a new session is asked anew."""
+    wish: dict[str, Any] = {} if default else {"acr_values": PASSWORD}
+    own = {"default_acr_values": [PASSWORD]} if default else {}
+    client, other, ann = await shared.client(**own), await shared.client(), await by_mail(shared)
+    first = await shared.authorize(client, ann, **wish)
+    assert (first.kind, first.way) == ("sign_in", "password")
+    ann = await again(shared, ann, MAIL)
+    done = await shared.resume(first.request, ann)
+    assert await acr_of(shared, client, fields(done)["code"]) == MAIL
+
+    for one in (client, other, client):
+        answer = await shared.authorize(one, ann, **(wish or {"acr_values": PASSWORD}))
+        assert await acr_of(shared, one, fields(answer)["code"]) == MAIL
+    listed = claim({"values": [PASSWORD]})
+    assert "code" in fields(await shared.authorize(other, ann, claims=listed))
+
+    later = await again(shared, ann, MAIL)
+    assert (await shared.authorize(client, later, **wish)).kind == "sign_in"
+
+
+async def test_what_was_tried_stands_in_the_way_of_nothing_else(shared: World) -> None:
+    """Another wish is tried, what is essential is asked for each time and refused, and who wants a
+    new sign-in at all costs has it."""
+    client, ann = await shared.client(), await by_mail(shared)
+    first = await shared.authorize(client, ann, acr_values=PASSWORD)
+    ann = await again(shared, ann, MAIL)
+    await shared.resume(first.request, ann)
+
+    for _ in range(2):
+        must = await shared.authorize(client, ann, claims=essential(PASSWORD))
+        assert (must.kind, must.way) == ("sign_in", "password")
+    refused = await shared.resume(must.request, await again(shared, ann, MAIL))
+    assert fields(refused)["error"] == "unmet_authentication_requirements"
+    anew = await shared.authorize(client, ann, acr_values=PASSWORD, prompt="login")
+    assert (anew.kind, anew.way) == ("sign_in", "password")
+    pat = await again(shared, ann, PASSWORD)
+    assert (await shared.authorize(client, pat, acr_values=MAIL)).kind == "sign_in"
+
+
 async def test_who_signs_in_otherwise_is_sent_back_where_it_is_essential(shared: World) -> None:
     """Section 5.5.1.1: a failed authentication, told by its own error."""
     client, ann = await shared.client(), await by_mail(shared)
