@@ -15,11 +15,14 @@ EXPIRED: Final[Expired] = {
         )
         """,
     "user_sessions": """
-        -- any-tenant: a month after a session has ended; until then its events can be traced
+        -- any-tenant: a month after a session has ended; until then its events can be traced. One that
+        -- another has replaced stays as long as that one: the way back to its clients leads through it
         DELETE FROM user_sessions WHERE (app_id, id) IN (
-            SELECT app_id, id FROM user_sessions
-            WHERE expires_at < now() - interval '30 days'
-               OR revoked_at < now() - interval '30 days' LIMIT 1000
+            SELECT app_id, id FROM user_sessions o
+            WHERE (expires_at < now() - interval '30 days' OR revoked_at < now() - interval '30 days')
+              AND NOT EXISTS (SELECT FROM user_sessions n
+                              WHERE n.app_id = o.app_id AND n.previous_id = o.id)
+            LIMIT 1000
         )
         """,
     "known_devices": """

@@ -36,8 +36,19 @@ EXPIRED: Final[Expired] = {
         DELETE FROM client_assertion_jtis WHERE expires_at < now()
         """,
     "session_clients": """
-        -- any-tenant: clients of sessions that are over; whom to tell of it was told long ago
-        DELETE FROM session_clients WHERE expires_at < now() - interval '2 days'
+        -- any-tenant: clients of sessions that are over; whom to tell of it was told long ago. A
+        -- session that goes on in another is not over
+        DELETE FROM session_clients c WHERE c.expires_at < now() - interval '2 days'
+          AND NOT EXISTS (
+              WITH RECURSIVE line AS (
+                  SELECT c.session_id AS id
+                UNION
+                  SELECT n.id FROM line l
+                  JOIN user_sessions n ON n.app_id = c.app_id AND n.previous_id = l.id
+              )
+              SELECT FROM line l JOIN user_sessions s ON s.app_id = c.app_id AND s.id = l.id
+              WHERE s.expires_at > now() - interval '2 days'
+                AND (s.revoked_at IS NULL OR s.revoked_at > now() - interval '2 days'))
         """,
     "oauth_client_secrets": """
         -- any-tenant: secrets that a rotation has ended

@@ -23,6 +23,7 @@ from tests.service.oidc.conftest import CALLBACK, ORIGIN, Person, World, close, 
 from common.contracts.clients import DeleteClient, NewClient
 from common.contracts.oidc import Authorize, EndedSession, EndSession, InvalidGrant
 from common.sweeps import sweep
+from identity.queries.sweeps import EXPIRED as IDENTITY_EXPIRED
 from oidc import deliveries, endings, logout, outgoing
 from oidc.outgoing import is_public
 from oidc.queries.sweeps import EXPIRED
@@ -368,6 +369,60 @@ async def test_clients_follow_a_session_to_its_end(world: World, listener: Any, 
 
     (claims,) = await told(world, listener)
     assert (claims["sid"], claims["sub"]) == (sid, ann.user_id)
+
+
+@pytest.mark.parametrize("how", ["signing out", "the message", "the sweep"])
+async def test_the_line_lasts_as_long_as_the_session(world: World, listener: Any, how: str) -> None:
+    """A client that signed in two new ids and forty days ago hears when the session ends; then all
+    that was kept for it goes."""
+    client, ann = await rp(world, backchannel_logout_uri=listener.uri), await world.person()
+    sid = (await world.claims((await world.tokens(client, ann)).id_token, client.client_id))["sid"]
+    last = (await replaced(world, await replaced(world, ann))).session.session_id
+    await world.owner.execute(
+        "UPDATE user_sessions SET expires_at = now() - interval '40 days',"
+        " revoked_at = now() - interval '40 days' WHERE revoked_at IS NOT NULL"
+    )
+    await world.owner.execute("UPDATE session_clients SET expires_at = now() - interval '40 days'")
+    for _ in range(3):
+        await swept(world)
+
+    if how == "signing out":
+        await logout.tell(world.deps, world.ctx(), last)
+    ended = "UPDATE user_sessions SET revoked_at = now() - interval '1 minute' WHERE id = $1"
+    await world.owner.execute(ended, last)
+    if how == "the message":
+        for session_id in await endings.over(world.deps, world.app_id, "session", last):
+            await logout.tell(world.deps, world.ctx(), session_id)
+    await endings.sweep(world.deps)
+    (claims,) = await told(world, listener)
+    assert (claims["sid"], claims["sub"]) == (sid, ann.user_id)
+
+    await world.owner.execute("UPDATE user_sessions SET revoked_at = now() - interval '31 days'")
+    for _ in range(3):
+        await swept(world)
+    assert await world.owner.fetchval("SELECT count(*) FROM user_sessions") == 0
+
+
+async def test_the_clients_of_a_line_that_is_over_are_forgotten(world: World) -> None:
+    """Two days after its last session, told or not."""
+    client, ann = await rp(world), await world.person()
+    await world.tokens(client, ann)
+    await replaced(world, ann)
+    old = "expires_at = now() - interval '3 days'"
+    await world.owner.execute(f"UPDATE session_clients SET {old}")
+    await swept(world)
+    assert await world.owner.fetchval("SELECT count(*) FROM session_clients") == 1
+
+    await world.owner.execute(f"UPDATE user_sessions SET {old}")
+    await swept(world)
+    assert await world.owner.fetchval("SELECT count(*) FROM session_clients") == 0
+
+
+async def swept(world: World) -> None:
+    """Both services' sweeps, as the platform's role."""
+    await sweep(world.deps.platform, EXPIRED)
+    sessions = {"user_sessions": IDENTITY_EXPIRED["user_sessions"]}
+    assert (await sweep(world.deps.platform, sessions)).keys() == sessions.keys()
 
 
 async def replaced(world: World, person: Person) -> Person:

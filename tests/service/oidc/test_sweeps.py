@@ -27,6 +27,10 @@ async def test_sweeps(world: World) -> None:
     new = await world.authorize(client, None)
     for table, ageing in OWNED.items():
         await world.owner.execute(f"UPDATE {table} SET {ageing} WHERE user_id = $1", ann.user_id)
+    await world.owner.execute(
+        "UPDATE user_sessions SET expires_at = now() - interval '3 days' WHERE user_id = $1",
+        ann.user_id,
+    )
     gone = await sweep(world.deps.platform, EXPIRED)
 
     assert set(gone) == set(EXPIRED), "one that fails is left out"
