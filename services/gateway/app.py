@@ -46,6 +46,7 @@ def build(
         hot={},
         pages={},
         prefixes={},
+        refuse=_refusal,
         start=start,
         stop=stop,
     )

@@ -51,7 +51,8 @@ class Route:
 @dataclass
 class Edge:
     """The ASGI application. `internal` answers on any host for peers of our own networks;
-    `hot` by method and path; `pages` too, of which the apps know the other methods; `prefixes` by the start of the path; `apps` all else."""
+    `hot` by method and path; `pages` too, of which the apps know the other methods; `prefixes` by the start of the path; `apps` all else;
+    `refuse` renders what goes wrong before any of them is found."""
 
     gateway: Gateway
     application: Asgi
@@ -60,6 +61,7 @@ class Edge:
     hot: dict[tuple[str, str], Route]
     pages: dict[tuple[str, str], Route]
     prefixes: dict[str, Route]
+    refuse: Refuse
     start: Callable[[], Awaitable[None]]
     stop: Callable[[], Awaitable[None]]
     common_headers: Headers = field(init=False)
@@ -103,7 +105,7 @@ class Edge:
     async def _http(self, scope: Scope, receive: Receive, send: Send) -> None:
         visit = self._visit(scope, receive)
         sent = Sent(self, visit, send)
-        refuse: Refuse = answers.problem
+        refuse = self.refuse
         try:
             route = self.internal.get((visit.method, visit.path))
             if route is not None:

@@ -39,7 +39,9 @@ def everywhere() -> Iterator[Route]:
 def wanted(visit: Visit) -> bool:
     """Whether a person is looking: a browser asked for HTML, and not of the API."""
     accept = visit.header(b"accept") or ""
-    return "text/html" in accept and not visit.path.startswith("/api/")
+    if visit.path.startswith("/api/") or visit.host == f"api.{visit.gateway.settings.domain}":
+        return False
+    return "text/html" in accept
 
 
 def problem(visit: Visit, error: Problem) -> Response:

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from base64 import b64encode
+from hashlib import sha256
 from typing import Final
 
+from markupsafe import escape
 from starlette.responses import HTMLResponse, Response
 
 from common.problems import Problem, RateLimited
-from gateway.languages import N_
+from gateway.languages import N_, OFFERED, first_of, language
 from gateway.pages.render import Page, open_page
 from gateway.visit import Visit
 
@@ -36,10 +39,11 @@ OTHERWISE: Final = (
 def problem(visit: Visit, error: Problem) -> Response:
     """A problem for a person."""
     if visit.tenant is None:
-        return _bare(error)
-    page = open_page(visit)
-    heading, says = WORDS.get(error.status, OTHERWISE)
-    response = _page(page, error.status, page.say(heading), page.say(says))
+        response = _bare(visit, error)
+    else:
+        page = open_page(visit)
+        heading, says = WORDS.get(error.status, OTHERWISE)
+        response = _page(page, error.status, page.say(heading), page.say(says))
     if isinstance(error, RateLimited) or error.status == 503:
         response.headers["retry-after"] = str(max(1, int(error.extra.get("retry_after", 1))))
     return response
@@ -69,7 +73,44 @@ def _page(page: Page, status: int, heading: str, says: str, detail: str = "") ->
     )
 
 
-def _bare(error: Problem) -> Response:
+BARE: Final = """
+:root { color-scheme: light dark; font: 1rem/1.5 system-ui, sans-serif }
+body { max-width: 32rem; margin: 12vh auto 0; padding: 0 1.5rem; overflow-wrap: anywhere }
+h1 { font-size: 1.25rem; line-height: 1.3; text-wrap: balance }
+"""
+"""All the looks of a page that is nobody's: there is no host to fetch a stylesheet from."""
+BARE_POLICY: Final = (
+    f"default-src 'none'; style-src 'sha256-{b64encode(sha256(BARE.encode()).digest()).decode()}'; "
+    "base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+)
+NOBODY: Final = (
+    N_("Nothing is here"),
+    N_("No application answers at this address. Check it, or ask whoever gave it to you."),
+)
+
+
+def _bare(visit: Visit, error: Problem) -> Response:
     """No application answers on this host: nobody's name, colours or words."""
-    text = f"<!doctype html><html lang=en><title>{error.status}</title><p>{error.title}"
-    return HTMLResponse(text, error.status)
+    spoken = language(first_of(visit.header(b"accept-language")) or OFFERED[0])
+    heading, says = NOBODY if error.status == 404 else WORDS.get(error.status, OTHERWISE)
+    text = f"""<!doctype html>
+<html lang="{spoken.code}" dir="{spoken.direction}">
+<meta charset="utf-8">
+<meta name="viewport" content="width=device-width, initial-scale=1">
+<meta name="robots" content="noindex">
+<title>{escape(spoken.say(heading))}</title>
+<style>{BARE}</style>
+<main>
+<h1>{escape(spoken.say(heading))}</h1>
+<p>{escape(spoken.say(says))}</p>
+<p><small>{escape(spoken.say("If you ask for help, give this reference:"))}
+<code>{visit.trace[3:35]}</code></small></p>
+</main>
+</html>
+"""
+    headers = {
+        "content-security-policy": BARE_POLICY,
+        "content-language": spoken.code,
+        "cache-control": "no-store",
+    }
+    return HTMLResponse(text, error.status, headers=headers)

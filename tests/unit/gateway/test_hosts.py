@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import base64
+import hashlib
+import re
+
 import httpx
 import pytest
 from tests.unit.gateway.conftest import World, settings
@@ -41,6 +45,42 @@ async def test_an_unknown_host_is_404(http: httpx.AsyncClient, world: World) -> 
     answer = await http.get("http://other.localhost:8080/openapi.json")
 
     assert (answer.status_code, answer.json()["code"]) == (404, "unknown_host")
+
+
+@pytest.mark.parametrize(("spoken", "heading"), [("de", "Hier ist nichts"), ("fr", "Nothing is")])
+async def test_a_person_on_an_unknown_host_gets_a_page(
+    http: httpx.AsyncClient, world: World, spoken: str, heading: str
+) -> None:
+    """Nobody's: no name, no colours, nothing to fetch; in his language, under a policy that allows
+    this page's own style and nothing else."""
+    world.add("demo")
+    headers = {"accept": "text/html,*/*;q=0.8", "accept-language": spoken}
+    page = await http.get("http://other.localhost:8080/login", headers=headers)
+    data = await http.get("http://other.localhost:8080/api/users", headers=headers)
+
+    assert (page.status_code, page.headers["content-type"]) == (404, "text/html; charset=utf-8")
+    assert f"<h1>{heading}" in page.text
+    assert not re.search("demo|aero2|src=|href=|url\\(", page.text, re.IGNORECASE)
+    (style,) = re.findall(r"<style>(.*?)</style>", page.text, re.DOTALL)
+    digest = base64.b64encode(hashlib.sha256(style.encode()).digest()).decode()
+    policy = page.headers["content-security-policy"]
+    assert policy.startswith(f"default-src 'none'; style-src 'sha256-{digest}';")
+    assert "unsafe" not in policy
+    for name in ("x-content-type-options", "x-frame-options", "referrer-policy"):
+        assert name in page.headers
+    assert (data.status_code, data.json()["code"]) == (404, "unknown_host")
+
+
+async def test_a_host_that_cannot_be_read_is_a_page_too(http: httpx.AsyncClient) -> None:
+    """And so is what is refused before the host is looked at; of the API's own host nothing is."""
+    html = {"accept": "text/html"}
+    strange = await http.get("/", headers=html | {"host": "a_b.c"})
+    huge = await http.get("/", headers=html | {"x-much": "x" * 40_000})
+    api = await http.get("http://api.localhost:8080/", headers=html)
+
+    assert (strange.status_code, "<h1>" in strange.text) == (404, True)
+    assert (huge.status_code, "<h1>" in huge.text) == (413, True)
+    assert api.headers["content-type"] == "application/problem+json"
 
 
 async def test_forwarded_host_is_never_believed(http: httpx.AsyncClient, world: World) -> None:
