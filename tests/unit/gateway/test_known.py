@@ -104,6 +104,14 @@ async def test_a_flood_of_names_is_not_told_back(http: httpx.AsyncClient) -> Non
     assert len(answer.content) < 4000
 
 
+async def test_a_name_that_is_no_text_is_refused_like_any_other(http: httpx.AsyncClient) -> None:
+    """JSON can name what no answer can repeat: half a surrogate pair."""
+    headers = KEY | {"content-type": "application/json"}
+    answer = await http.put("/api/clients/x", content=b'{"\\ud800": 1}', headers=headers)
+
+    assert "?" in _errors(answer)
+
+
 async def test_changes_of_a_client_arrive_as_they_were_sent(
     http: httpx.AsyncClient, world: World
 ) -> None:
