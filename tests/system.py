@@ -172,9 +172,9 @@ class System:
     summary: dict[str, Any]
 
     @classmethod
-    def start(cls, folder: Path) -> System:
+    def start(cls, folder: Path, *, limit_scale: str = "1000") -> System:
         # Every test comes from one address: what limits a stranger would limit all of them.
-        instance = Instance(folder, settings={"AERO2_LIMIT_SCALE": "1000"}).start()
+        instance = Instance(folder, settings={"AERO2_LIMIT_SCALE": limit_scale}).start()
         try:
             return cls(instance, instance.ready())
         except BaseException:

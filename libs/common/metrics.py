@@ -21,6 +21,7 @@ HTTP = Histogram("aero2_http_seconds", "Time to answer HTTP.", ["route", "status
 OUTBOX_SENT = Counter("aero2_outbox_sent_total", "Audit events handed to the stream.")
 OUTBOX_FAILED = Counter("aero2_outbox_failed_total", "Rounds of the relay that failed.")
 MAIL = Counter("aero2_mail_total", "Mails by outcome.", ["outcome"])
+LIMITED = Counter("aero2_http_limited_total", "Refused by the gateway.", ["limit"])
 HASHING = Gauge("aero2_hash_queue", "Password hashes waiting or running.")
 
 

@@ -13,13 +13,14 @@ from dataclasses import replace
 from datetime import datetime
 
 from common.context import ANONYMOUS, EVERYTHING, SYSTEM_CALLER, Caller, Context
-from common.contracts.oidc import AccessToken, CheckAccessToken
+from common.contracts.oidc import AccessToken, CheckAccessToken, InvalidToken
 from common.contracts.rights import GetRights, Rights
 from common.contracts.sessions import CheckSession, NoSession, Session
 from common.contracts.tenancy import ApiKeyHolder, GetTenant, Tenant, VerifyApiKey
 from common.ids import DASHBOARD
 from common.problems import NotFound, Unauthenticated
-from gateway.state import UNKNOWN, Bearer, Gateway, Signed
+from gateway.limits import UNKNOWN
+from gateway.state import Bearer, Gateway, Signed
 from gateway.visit import WITHIN, Visit
 
 MAX_TOKEN = 20_000
@@ -57,7 +58,7 @@ async def _find(visit: Visit) -> Caller:
     if token is not None:
         if token.startswith(("sk_live_", "pk_live_")):
             return await _by_key(visit, token)
-        return (await access_token(visit, token)).caller
+        return (await by_token(visit, token)).caller
     signed = await session_of(visit)
     return signed.caller if signed is not None else ANONYMOUS
 
@@ -79,11 +80,17 @@ def _left(ends: datetime) -> float:
 
 async def named_by_key(visit: Visit) -> Tenant:
     """On `api.<domain>` the API key names the application. Raises Unauthenticated."""
-    key, gateway = bearer_of(visit), visit.gateway
+    key, gateway, limits = bearer_of(visit), visit.gateway, visit.gateway.limits
     if key is None or not key.startswith(("sk_live_", "pk_live_")):
         raise Unauthenticated("on this host an API key as bearer token names the application")
     ctx = Context(DASHBOARD, deadline=time.time() + WITHIN, trace=visit.trace)
-    holder = await key_holder(gateway, ctx, key)
+    limits.look_up(visit, key)
+    try:
+        holder = await key_holder(gateway, ctx, key)
+    except Unauthenticated:
+        limits.looked_up(visit, key, there=False)
+        raise
+    limits.looked_up(visit, key, there=True)
     asked = replace(ctx, app_id=holder.app_id, caller=SYSTEM_CALLER)
     return await gateway.tenants.fetch(
         (holder.app_id, "tenant"),
@@ -93,12 +100,29 @@ async def named_by_key(visit: Visit) -> Tenant:
 
 
 async def _by_key(visit: Visit, key: str) -> Caller:
-    holder = await key_holder(visit.gateway, visit.context(), key)
+    limits = visit.gateway.limits
+    try:
+        holder = await key_holder(visit.gateway, visit.context(), key)
+    except Unauthenticated:
+        limits.fails(visit, key)
+        raise
     if holder.app_id != visit.app.app_id:
         raise NotFound
     if holder.key_type == "publishable":
         return ANONYMOUS  # it identifies the application and grants nothing
+    limits.holds(visit, key)
     return Caller(kind="secret_key", id=holder.key_id, permissions=EVERYTHING)
+
+
+async def by_token(visit: Visit, token: str) -> Bearer:
+    """Who came with an access token. Raises InvalidToken."""
+    try:
+        found = await access_token(visit, token)
+    except InvalidToken:
+        visit.gateway.limits.fails(visit, token)
+        raise
+    visit.gateway.limits.holds(visit, token)
+    return found
 
 
 async def access_token(visit: Visit, token: str) -> Bearer:
@@ -149,10 +173,14 @@ async def session_of(visit: Visit) -> Signed | None:
     token = visit.cookies.get(visit.gateway.settings.session_cookie)
     if not token or len(token) > 200:
         return None
+    limits = visit.gateway.limits
     try:
-        return await session_by_token(visit, token)
+        found = await session_by_token(visit, token)
     except NoSession:
+        limits.fails(visit, token)
         return None
+    limits.holds(visit, token)
+    return found
 
 
 async def session_by_token(visit: Visit, token: str) -> Signed:

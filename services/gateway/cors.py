@@ -16,7 +16,10 @@ ANYBODY: Headers = [(b"access-control-allow-origin", b"*")]
 VARIES: Headers = [(b"vary", b"Origin")]
 METHODS = b"GET, POST, PUT, PATCH, DELETE"
 ALLOWED_HEADERS = b"authorization, content-type, dpop, idempotency-key, traceparent"
-EXPOSED = b"www-authenticate, retry-after, ratelimit, ratelimit-policy, dpop-nonce"
+EXPOSED = (
+    b"www-authenticate, retry-after, dpop-nonce, "
+    b"x-ratelimit-limit, x-ratelimit-remaining, x-ratelimit-reset"
+)
 
 
 def headers(visit: Visit) -> Headers:

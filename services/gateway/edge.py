@@ -19,10 +19,11 @@ from common.problems import BadRequest, NotFound, Problem, TooLarge
 from gateway import answers, cors
 from gateway.answers import Answer, Headers, MethodNotAllowed
 from gateway.callers import named_by_key
+from gateway.limits import costly
 from gateway.proxies import client_ip, within
 from gateway.state import Gateway
 from gateway.tenant import canonical, resolve
-from gateway.visit import WITHIN, Visit, trace_of
+from gateway.visit import Visit, trace_of
 
 log = logs.get(__name__)
 
@@ -36,6 +37,7 @@ Refuse = Callable[[Problem, Visit], Answer]
 
 API_POLICY: Final = (b"content-security-policy", b"default-src 'none'; frame-ancestors 'none'")
 RESOURCE_METADATA: Final = "/.well-known/oauth-protected-resource"
+CHUNKED: Final = b"transfer-encoding"
 MAX_HEADERS: Final = 32_768
 """Bytes of names and values together."""
 
@@ -119,13 +121,13 @@ class Edge:
                 await sent.answer(answer)
             elif found is not None:
                 refuse = found.refuse
-                visit.receive = Bounded(receive, self._limit(visit))
+                visit.receive = await self._admitted(visit)
                 await sent.answer(await found.handler(visit))
             elif visit.path in self._methods:
                 raise MethodNotAllowed(allow=self._methods[visit.path])
             else:
                 scope["visit"] = visit
-                visit.receive = Bounded(receive, self._limit(visit))
+                visit.receive = await self._admitted(visit)
                 app = self.dashboard if visit.app.is_dashboard else self.application
                 await app(scope, visit.receive, sent)
         except Problem as error:
@@ -134,6 +136,7 @@ class Edge:
             log.exception("unhandled", path=visit.path, trace=visit.trace)
             await sent.refuse(refuse, Problem())
         finally:
+            self.gateway.lanes.end(visit)
             self._log(visit, sent.status)
 
     def _visit(self, scope: Scope, receive: Receive) -> Visit:
@@ -172,7 +175,19 @@ class Edge:
             tenant = await named_by_key(visit)
             visit.host = tenant.host
             return tenant
-        return await resolve(self.gateway, visit.host, time.time() + WITHIN)
+        return await resolve(visit)
+
+    async def _admitted(self, visit: Visit) -> Bounded:
+        """The body, where there may be one more of these. A place among those worked on is taken
+        once all of it is there: who sends slowly takes up none."""
+        body = Bounded(visit.receive, self._limit(visit))
+        if costly(visit.path):
+            self.gateway.limits.admit(visit)
+            if visit.headers.get(b"content-length", b"0") != b"0" or CHUNKED in visit.headers:
+                body.begins = visit
+            else:
+                await self.gateway.lanes.begin(visit)
+        return body
 
     async def _internal(self, handler: Hot, visit: Visit) -> Answer:
         peer = visit.scope["client"][0] if visit.scope.get("client") else ""
@@ -239,6 +254,8 @@ class Bounded:
 
     receive: Receive
     limit: int
+    begins: Visit | None = None
+    """What is worked on from the end of the body on."""
     seen: int = 0
 
     async def __call__(self) -> dict[str, Any]:
@@ -247,6 +264,9 @@ class Bounded:
             self.seen += len(message.get("body", b""))
             if self.seen > self.limit:
                 raise TooLarge(f"at most {self.limit} bytes are read")
+            if self.begins is not None and not message.get("more_body"):
+                visit, self.begins = self.begins, None
+                await visit.gateway.lanes.begin(visit)
         return message
 
 
@@ -305,10 +325,14 @@ class Sent:
         ]
 
     def _complete(self, headers: Headers) -> Headers:
-        visit = self.visit
+        visit, gateway = self.visit, self.edge.gateway
+        gateway.limits.settle(visit, self.status)
+        gateway.lanes.end(visit)
         found = [*headers, *self.edge.common_headers, *cors.headers(visit)]
         if not any(name == b"content-security-policy" for name, _ in headers):
             found.append(API_POLICY)
+        if visit.quota is not None:
+            found.extend(gateway.limits.headers(visit, self.status))
         if visit.cookies_out:
             found.extend((b"set-cookie", cookie) for cookie in visit.cookies_out)
         return found

@@ -38,8 +38,26 @@ USUAL = {
     "413": "The request is too large.",
     "422": "Some fields are not valid; `errors` names each.",
     "429": "Too often; see Retry-After.",
-    "503": "A part of the service is not available; see Retry-After.",
+    "503": "A part of the service is not available, or busy; see Retry-After.",
     "504": "It took too long.",
+}
+
+
+LEFT = {
+    "X-RateLimit-Limit": "How many there are at once.",
+    "X-RateLimit-Remaining": "How many of them are left.",
+    "X-RateLimit-Reset": "When all are there again, in Unix time.",
+}
+"""Where a limit of the caller's network applies: to whom shows no credential that holds."""
+LIMITED: dict[str, Any] = {
+    "description": USUAL["429"],
+    "headers": {
+        "Retry-After": {"description": "Seconds.", "schema": {"type": "integer"}},
+        **{
+            name: {"description": says, "schema": {"type": "integer"}}
+            for name, says in LEFT.items()
+        },
+    },
 }
 
 
@@ -80,7 +98,8 @@ def _document(app: FastAPI) -> dict[str, Any]:
     for path in schema.get("paths", {}).values():
         for operation in path.values():
             for status, why in USUAL.items():
-                operation["responses"].setdefault(status, {"description": why, "content": problem})
+                about = LIMITED if status == "429" else {"description": why}
+                operation["responses"].setdefault(status, {**about, "content": problem})
                 if status == "422":
                     operation["responses"][status] = {"description": why, "content": problem}
     _close_bodies(schema)
@@ -150,8 +169,8 @@ def _form(summary: str, required: list[str], fields: list[str]) -> dict[str, Any
             "400": {"description": "RFC 6749 section 5.2."},
             "401": {"description": "Client authentication or the token failed."},
             "413": {"description": "The request is too large."},
-            "429": {"description": "Too often; see Retry-After."},
-            "503": {"description": "Not available; see Retry-After."},
+            "429": LIMITED,
+            "503": {"description": "Not available, or busy; see Retry-After."},
         },
     }
 
@@ -159,6 +178,8 @@ def _form(summary: str, required: list[str], fields: list[str]) -> dict[str, Any
 def _get(summary: str, *more: str) -> dict[str, Any]:
     responses: dict[str, Any] = {"200": {"description": "The document."}}
     responses |= {status: {"description": USUAL.get(status, "See there.")} for status in more}
+    if "429" in more:
+        responses["429"] = LIMITED
     return {"tags": ["oauth"], "summary": summary, "security": [], "responses": responses}
 
 
@@ -171,6 +192,7 @@ def _browser(summary: str, fields: list[str]) -> dict[str, Any]:
         "400": {"description": "A page or a problem: nobody can safely be sent anywhere."},
         "403": {"description": USUAL["403"]},
         "413": {"description": USUAL["413"]},
+        "429": {**LIMITED, "description": "A page or a problem: too often; see Retry-After."},
         "503": {"description": USUAL["503"]},
     }
     common = {"tags": ["oauth"], "summary": summary, "security": [{"session": []}, {}]}
@@ -190,7 +212,7 @@ CLIENT = ["client_id", "client_secret", "client_assertion", "client_assertion_ty
 OAUTH: dict[str, Any] = {
     "/api/auth/session": {
         "get": {
-            **_get("The session of the cookie", "401"),
+            **_get("The session of the cookie", "401", "429", "503"),
             "tags": ["auth"],
             "security": [{"session": []}],
         }
@@ -248,9 +270,12 @@ OAUTH: dict[str, Any] = {
         "post": _form("Revoke a token, RFC 7009", ["token"], ["token", "token_type_hint", *CLIENT])
     },
     "/oauth2/userinfo": {
-        "get": {**_get("Claims about the user", "401", "403"), "security": [{"bearer": []}]},
+        "get": {
+            **_get("Claims about the user", "401", "403", "429", "503"),
+            "security": [{"bearer": []}],
+        },
         "post": {
-            **_get("Claims about the user", "400", "401", "403"),
+            **_get("Claims about the user", "400", "401", "403", "429", "503"),
             "security": [{"bearer": []}],
         },
     },

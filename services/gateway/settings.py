@@ -30,6 +30,15 @@ class GatewaySettings(Settings):
         description="Peers that may read /metrics and /internal, when not forwarded.",
     )
     max_body: int = Field(default=1_048_576, ge=1024, description="Bytes.")
+    limit_scale: float = Field(
+        default=1.0, ge=0, le=1000, description="Multiplies every limit; 0 turns them off."
+    )
+    at_once: int = Field(
+        default=64,
+        ge=0,
+        le=10_000,
+        description="Requests worked on before applications take turns; 0: no bound.",
+    )
 
     @field_validator("trusted_proxies", "internal_networks", mode="before")
     @classmethod

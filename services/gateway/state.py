@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING
 from common.bus import Bus
 from common.caches import Cache
 from gateway.audit_tail import Slots
+from gateway.limits import UNKNOWN, Limits
+from gateway.shares import Lanes
 
 if TYPE_CHECKING:
     from common.context import Caller
@@ -16,9 +18,6 @@ if TYPE_CHECKING:
     from common.contracts.tenancy import ApiKeyHolder, Tenant
     from common.service import Links
     from gateway.settings import GatewaySettings
-
-UNKNOWN = "-"
-"""Stands for the application in keys of what is looked up to find out the application."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,6 +61,12 @@ class Gateway:
     answers: Cache[Document] = field(default_factory=lambda: Cache("answer", 50_000, ttl=10))
 
     tails: Slots = field(default_factory=Slots)
+    limits: Limits = field(init=False)
+    lanes: Lanes = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.limits = Limits(self.settings.limit_scale)
+        self.lanes = Lanes(self.settings.at_once)
 
     def caches(self) -> list[Cache[object]]:
         return [

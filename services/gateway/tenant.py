@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import re
+import time
 from typing import Final
 
 from common.context import Context, new_trace
 from common.contracts.tenancy import ResolveHost, Tenant, UnknownHost
 from common.ids import DASHBOARD
-from gateway.state import UNKNOWN, Gateway
+from gateway.limits import UNKNOWN
+from gateway.visit import WITHIN, Visit
 
 HOST: Final = re.compile(r"^[a-z0-9]([a-z0-9.-]{0,251}[a-z0-9])?(:[0-9]{1,5})?$")
 DEFAULT_PORT: Final = {"http": ":80", "https": ":443"}
@@ -26,14 +28,22 @@ def canonical(host: str, scheme: str) -> str:
     return host
 
 
-async def resolve(gateway: Gateway, host: str, deadline: float) -> Tenant:
+async def resolve(visit: Visit) -> Tenant:
     """The application that answers on a canonical host. Raises UnknownHost."""
+    gateway, host = visit.gateway, visit.host
     key = (UNKNOWN, "host", host)
     if (known := gateway.tenants.get(key)) is not None:
         return known
-    ctx = Context(DASHBOARD, deadline=deadline, trace=new_trace())
-    return await gateway.tenants.fetch(
-        key,
-        lambda: gateway.bus.call(ctx, ResolveHost(host=host)),
-        tags=lambda tenant: [("application", tenant.app_id)],
-    )
+    gateway.limits.look_up(visit, host)
+    ctx = Context(DASHBOARD, deadline=time.time() + WITHIN, trace=new_trace())
+    try:
+        found = await gateway.tenants.fetch(
+            key,
+            lambda: gateway.bus.call(ctx, ResolveHost(host=host)),
+            tags=lambda tenant: [("application", tenant.app_id)],
+        )
+    except UnknownHost:
+        gateway.limits.looked_up(visit, host, there=False)
+        raise
+    gateway.limits.looked_up(visit, host, there=True)
+    return found

@@ -11,6 +11,8 @@ from common.context import ANONYMOUS, Caller, Context, new_trace
 
 if TYPE_CHECKING:
     from common.contracts.tenancy import Tenant
+    from gateway.limits import Claim, Counted
+    from gateway.shares import Shares
     from gateway.state import Gateway
 
 WITHIN: Final = 10.0
@@ -40,6 +42,14 @@ class Visit:
     facts: dict[str, Any] = field(default_factory=dict)
     """What the handler adds to the log line."""
     cookies_out: list[bytes] = field(default_factory=list)
+    shown: Claim | None = None
+    """The credential that came along."""
+    claim: Claim | None = None
+    """The same until it is found to hold; it is counted otherwise."""
+    quota: Counted | None = None
+    """The limit that this request counts against."""
+    lane: Shares | None = None
+    """Where it takes up a place."""
     _cookies: dict[str, str] | None = None
 
     @property

@@ -18,6 +18,7 @@ from common.problems import BadRequest, TooLarge
 from gateway import browser, csrf, forms
 from gateway.callers import session_of
 from gateway.languages import N_
+from gateway.limits import KEPT, network
 from gateway.pages import errors, trail
 from gateway.pages.forms import at
 from gateway.pages.render import Page, go, open_page, origin_of
@@ -57,7 +58,17 @@ async def authorize(request: Request) -> Response:
         params = forms.query(visit)
     signed = await session_of(visit)
     asked = Authorize(params=params, session=browser.facts(signed))
-    return follow(visit, signed, await visit.gateway.bus.call(visit.context(), asked))
+    limits = visit.gateway.limits
+    whom = signed.session.user_id if signed else network(visit.ip)
+    limits.spend(visit, KEPT, whom)
+    kept = None
+    try:
+        what = await visit.gateway.bus.call(visit.context(), asked)
+        kept = what.request
+    finally:
+        if kept is None:
+            limits.give(visit, KEPT, whom)
+    return follow(visit, signed, what)
 
 
 async def resume(request: Request) -> Response:

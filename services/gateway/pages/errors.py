@@ -38,7 +38,7 @@ OTHERWISE: Final = (
 
 def problem(visit: Visit, error: Problem) -> Response:
     """A problem for a person."""
-    if visit.tenant is None:
+    if visit.tenant is None or "flood" in visit.facts:
         response = _bare(visit, error)
     else:
         page = open_page(visit)
@@ -90,7 +90,7 @@ NOBODY: Final = (
 
 
 def _bare(visit: Visit, error: Problem) -> Response:
-    """No application answers on this host: nobody's name, colours or words."""
+    """No application answers on this host, or it is flooded: nobody's name, colours or words."""
     spoken = language(first_of(visit.header(b"accept-language")) or OFFERED[0])
     heading, says = NOBODY if error.status == 404 else WORDS.get(error.status, OTHERWISE)
     text = f"""<!doctype html>

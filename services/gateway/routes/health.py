@@ -16,6 +16,8 @@ from common.problems import Problem
 from gateway import answers
 from gateway.answers import NO_STORE, Answer
 from gateway.edge import Hot
+from gateway.limits import SHOWN, network
+from gateway.proxies import within
 from gateway.visit import Visit
 
 PATIENCE = 2.0
@@ -28,8 +30,11 @@ async def live(visit: Visit) -> Answer:
 
 
 async def health(visit: Visit) -> Answer:
-    """GET /health and /health/ready: bus, database and keys, each asked now"""
-    domain = visit.gateway.settings.domain
+    """GET /health and /health/ready: bus, database and keys, each asked now, strangers limited"""
+    settings = visit.gateway.settings
+    if not within(visit.ip or "", tuple(settings.internal_networks)):
+        visit.gateway.limits.spend(visit, SHOWN, network(visit.ip))
+    domain = settings.domain
     database, jwks = await asyncio.gather(
         _asked(visit, ResolveHost(host=f"dashboard.{domain}")), _asked(visit, GetJwks())
     )

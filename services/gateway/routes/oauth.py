@@ -11,18 +11,25 @@ from urllib.parse import unquote_plus
 
 import orjson
 
+from common.audit_chain import unb64
 from common.contracts.oidc import (
+    AccessDenied,
     ExchangeToken,
     GetUserinfo,
     IntrospectToken,
+    InvalidClient,
+    InvalidGrant,
+    InvalidScope,
+    InvalidTarget,
     InvalidToken,
     OAuthError,
     RevokeToken,
+    UnauthorizedClient,
 )
 from common.problems import Problem
 from gateway import answers
 from gateway.answers import JSON, NO_STORE, Answer
-from gateway.callers import MAX_TOKEN, access_token, bearer_of, digest, token_tags
+from gateway.callers import MAX_TOKEN, access_token, bearer_of, by_token, digest, token_tags
 from gateway.edge import Route
 from gateway.forms import basic, form
 from gateway.state import Document
@@ -30,6 +37,10 @@ from gateway.visit import Visit
 
 JWT = (b"content-type", b"application/jwt")
 FRESH = [JSON, NO_STORE, (b"pragma", b"no-cache")]
+
+
+AUTHENTICATED = (AccessDenied, InvalidGrant, InvalidScope, InvalidTarget, UnauthorizedClient)
+"""What a client with a secret is told only when that holds."""
 
 
 class NoToken(InvalidToken):
@@ -40,7 +51,9 @@ class NoToken(InvalidToken):
 
 async def token(visit: Visit) -> Answer:
     """POST /oauth2/token (RFC 6749 section 3.2)"""
-    return await _as_client(visit, ExchangeToken(params=await form(visit), basic=basic(visit)))
+    asked = ExchangeToken(params=await form(visit), basic=basic(visit))
+    _claim(visit, dict(asked.params), asked.basic)
+    return await _as_client(visit, asked)
 
 
 async def introspect(visit: Visit) -> Answer:
@@ -50,12 +63,14 @@ async def introspect(visit: Visit) -> Answer:
     asked = IntrospectToken(params=params, basic=header)
     given = dict(params)
     asker, presented = _asker(given, header), given.get("token", "")
+    _claim(visit, given, header)
     if asker is None or not 0 < len(presented) <= MAX_TOKEN:
         return await _as_client(visit, asked)
     gateway, ctx = visit.gateway, visit.context()
     key = (ctx.app_id, "introspect", digest(f"{header}\n{params}"))
     known = gateway.answers.get(key)
     if known is not None:
+        gateway.limits.holds(visit)
         return Answer(200, known.body, FRESH)
     try:
         checked = (await access_token(visit, presented)).token
@@ -83,31 +98,67 @@ def _asker(given: dict[str, str], header: str | None) -> str | None:
 
 async def revoke(visit: Visit) -> Answer:
     """POST /oauth2/revoke (RFC 7009): 200 with an empty object, for unknown tokens too"""
-    return await _as_client(visit, RevokeToken(params=await form(visit), basic=basic(visit)))
+    asked = RevokeToken(params=await form(visit), basic=basic(visit))
+    _claim(visit, dict(asked.params), asked.basic)
+    return await _as_client(visit, asked)
+
+
+def _claim(visit: Visit, given: dict[str, str], header: str | None) -> None:
+    """Which client somebody says he is, before it costs anything. Raises RateLimited."""
+    visit.gateway.limits.claim_client(
+        visit, _secret(given, header), lambda: _asker(given, header) or _subject(given)
+    )
+
+
+def _secret(given: dict[str, str], header: str | None) -> tuple[str | None, ...] | None:
+    """What a client shows each time alike, and what is slow to compare."""
+    secret = given.get("client_secret")
+    if "client_assertion" in given or (header is None and secret is None):
+        return None
+    return header, given.get("client_id"), secret
+
+
+def _subject(given: dict[str, str]) -> str | None:
+    """Whom an assertion is said to come from."""
+    try:
+        named = orjson.loads(unb64(given["client_assertion"].split(".")[1]))["sub"]
+    except (ValueError, LookupError, TypeError):
+        return given.get("client_id")
+    return named if isinstance(named, str) else None
 
 
 async def _as_client(visit: Visit, asked: ExchangeToken | IntrospectToken | RevokeToken) -> Answer:
+    limits = visit.gateway.limits
     try:
         body = await visit.gateway.bus.raw(visit.context(), asked)
     except OAuthError as error:
+        secret = _secret(dict(asked.params), asked.basic)
+        if secret is not None and isinstance(error, InvalidClient):
+            limits.fails(visit, secret)
+        elif secret is not None and isinstance(error, AUTHENTICATED):
+            limits.holds(visit)
         return answers.oauth(error, basic=asked.basic is not None)
+    limits.holds(visit)
     return Answer(200, body, FRESH)
 
 
 async def userinfo(visit: Visit) -> Answer:
     """GET or POST /oauth2/userinfo (OpenID Connect Core 5.3.1)"""
     presented = await _presented(visit)
+    if visit.method == "POST":
+        visit.gateway.limits.claim(visit, presented.encode("latin-1", "replace"))
     gateway, ctx = visit.gateway, visit.context()
     key = (ctx.app_id, "userinfo", digest(presented))
     known = gateway.answers.get(key)
     if known is None:
         # The token is checked first: the answer is filed under the same drop messages, and kept
         # only while the check itself is, so that it cannot outlive a revocation in between.
-        checked = (await access_token(visit, presented)).token
+        checked = (await by_token(visit, presented)).token
         known = Document(_userinfo(await gateway.bus.raw(ctx, GetUserinfo(token=presented))), b"")
         if (ctx.app_id, "bearer", digest(presented)) in gateway.bearers:
             left = checked.expires_at.timestamp() - time.time()
             gateway.answers.put(key, known, token_tags(checked), ttl=left)
+    gateway.limits.holds(visit, presented)
     kind = JSON if known.body.startswith(b"{") else JWT
     return Answer(200, known.body, [kind, *FRESH[1:]])
 

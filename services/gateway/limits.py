@@ -1,0 +1,338 @@
+"""How often strangers may ask, counted in the memory of this process: a guard against floods.
+
+Every network is counted by itself in every application. Who shows nothing is counted as he comes,
+who shows what does not hold once that is known, and who shows what holds not at all. What has held
+here before is let in whatever its network does: a flood from behind the same address does not shut
+out the backend that lives there.
+"""
+
+from __future__ import annotations
+
+import math
+import time
+from collections import OrderedDict
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from functools import lru_cache
+from ipaddress import IPv6Address, ip_address
+from typing import TYPE_CHECKING, Final
+
+from common import metrics
+from common.problems import RateLimited
+
+if TYPE_CHECKING:
+    from gateway.answers import Headers
+    from gateway.visit import Visit
+
+
+@dataclass(frozen=True, slots=True)
+class Limit:
+    """`burst` at once, and `rate` a second from then on."""
+
+    name: str
+    burst: int
+    rate: float
+
+
+SHOWN: Final = Limit("shown", 2000, 50)  # pages and answers for whoever shows no credential
+POSTED: Final = Limit("posted", 1000, 10)  # the same where something is sent: forms, sign-in
+STALE: Final = Limit("stale", 2000, 50)  # session cookies that do not hold: most have expired
+KEPT: Final = Limit("kept", 300, 5)  # authorization requests that wait: a row each, half an hour
+UNPROVEN: Final = Limit("unproven", 300, 10)  # tokens, keys, codes, hosts that do not hold
+GUESSED: Final = Limit("guessed", 20, 1)  # wrong secrets of one client: a PBKDF2 each
+TOLD: Final = Limit("told", 60, 1)  # refusals as a page in its colours, then bare ones
+ALL: Final = (SHOWN, POSTED, STALE, KEPT, UNPROVEN, GUESSED, TOLD)
+
+UNKNOWN: Final = "-"
+"""Stands for the application in keys of what is looked up to find out the application."""
+LONGEST: Final = 60.0
+"""Seconds: whatever was owed, nobody waits longer for the next one."""
+NETWORKS: Final = 32_768
+CREDENTIALS: Final = 65_536
+
+FROM_MEMORY: Final = frozenset(
+    {
+        "/.well-known/openid-configuration",
+        "/.well-known/oauth-authorization-server",
+        "/.well-known/oauth-protected-resource",
+        "/oauth2/jwks.json",
+    }
+)
+FILES: Final = ("/static/", "/brand/", "/oauth2/jwks/")
+BY_FORM: Final = frozenset(
+    {"/oauth2/token", "/oauth2/introspect", "/oauth2/revoke", "/oauth2/userinfo"}
+)
+"""The credential may stand in the form: counted when that has been read."""
+BEARER: Final = (b"bearer ", b"dpop ")
+PUBLISHABLE: Final = b"pk_live_"  # says for which application, not who
+SAFE: Final = frozenset({"GET", "HEAD", "OPTIONS"})
+
+Key = tuple[str, str, str | int]
+"""(app_id, limit, whom)"""
+Counted = tuple[Limit, Key]
+Shown = str | tuple[str | None, ...]
+"""A credential, or all that a client shows."""
+
+
+def costly(path: str) -> bool:
+    """False for what costs no more than its refusal would."""
+    return path not in FROM_MEMORY and not path.startswith(FILES)
+
+
+@lru_cache(maxsize=16_384)
+def network(ip: str | None) -> str:
+    """Whom an address counts for: an IPv6 address for its /64, which is one customer's."""
+    try:
+        address = ip_address(ip or "")
+    except ValueError:
+        return "-"
+    if not isinstance(address, IPv6Address):
+        return str(address)
+    if address.ipv4_mapped is not None:
+        return str(address.ipv4_mapped)
+    return f"{IPv6Address(int(address) >> 64 << 64)}/64"
+
+
+@dataclass
+class Buckets:
+    """Token buckets, each kept as the moment it will be full again (GCRA): what is not here is
+    full. Beyond `size`, the one that was asked for least recently is forgotten."""
+
+    scale: float = 1.0
+    size: int = NETWORKS
+    clock: Callable[[], float] = time.monotonic
+    _full: OrderedDict[Key, float] = field(default_factory=OrderedDict)
+
+    def take(self, limit: Limit, key: Key) -> float:
+        """0 where one was taken, else the seconds until there is one."""
+        now, step, depth = self._measures(limit)
+        at = max(self._full.get(key, now), now) + step
+        wait = at - depth - now
+        if wait > 1e-9:
+            self._full.move_to_end(key)
+            return wait
+        self._put(key, at)
+        return 0.0
+
+    def wait(self, limit: Limit, key: Key) -> float:
+        """As `take`, but nothing is taken."""
+        now, step, depth = self._measures(limit)
+        wait = self._full.get(key, now) + step - depth - now
+        return wait if wait > 1e-9 else 0.0
+
+    def give(self, limit: Limit, key: Key) -> None:
+        """Back what was taken."""
+        self._owe(limit, key, -1)
+
+    def owe(self, limit: Limit, key: Key) -> None:
+        """Take one even where there is none: the next one takes longer."""
+        self._owe(limit, key, 1)
+
+    def left(self, limit: Limit, key: Key) -> tuple[int, int, float]:
+        """How many it holds, how many are in it now, and the seconds until it is full."""
+        now, step, depth = self._measures(limit)
+        fills = max(self._full.get(key, now) - now, 0.0)
+        return round(depth / step), max(0, math.floor((depth - fills) / step + 1e-6)), fills
+
+    def __len__(self) -> int:
+        return len(self._full)
+
+    def _measures(self, limit: Limit) -> tuple[float, float, float]:
+        """Now, the seconds that one takes to come back, and those that all take."""
+        step = 1 / (limit.rate * self.scale)
+        return self.clock(), step, max(1.0, limit.burst * self.scale) * step
+
+    def _owe(self, limit: Limit, key: Key, count: int) -> None:
+        now, step, depth = self._measures(limit)
+        at = max(self._full.get(key, now), now) + count * step
+        if at <= now:
+            self._full.pop(key, None)
+        else:
+            self._put(key, min(at, now + depth + LONGEST - step))
+
+    def _put(self, key: Key, at: float) -> None:
+        self._full[key] = at
+        self._full.move_to_end(key)
+        if len(self._full) > self.size:
+            self._full.popitem(last=False)
+
+
+@dataclass
+class Known:
+    """What has held here, as hashes that no other process could make; first in, first out."""
+
+    size: int = CREDENTIALS
+    _held: OrderedDict[int, None] = field(default_factory=OrderedDict)
+
+    def add(self, what: int) -> None:
+        if what not in self._held:
+            self._held[what] = None
+            if len(self._held) > self.size:
+                self._held.popitem(last=False)
+
+    def forget(self, what: int) -> bool:
+        """False where it was not known."""
+        if what not in self._held:
+            return False
+        del self._held[what]
+        return True
+
+    def __contains__(self, what: int | None) -> bool:
+        return what in self._held
+
+    def __len__(self) -> int:
+        return len(self._held)
+
+
+@dataclass(slots=True)
+class Claim:
+    """A credential that is not known yet: what to remember if it holds, its hash and its client's,
+    and where it counts if it does not."""
+
+    shown: int | None
+    counted: list[Counted]
+    client: int | None = None
+
+
+@dataclass
+class Limits:
+    """`scale` multiplies them all; 0 turns them off."""
+
+    scale: float = 1.0
+    buckets: Buckets = field(init=False)
+    known: Known = field(default_factory=Known)
+
+    def __post_init__(self) -> None:
+        self.buckets = Buckets(self.scale)
+
+    def admit(self, visit: Visit) -> None:
+        """By what the headers show. Raises RateLimited."""
+        if not self.scale or (visit.path in BY_FORM and visit.method == "POST"):
+            return
+        header = visit.headers.get(b"authorization", b"")
+        if header[:7].lower().startswith(BEARER) and PUBLISHABLE not in header:
+            self.claim(visit, header.partition(b" ")[2].strip())
+        elif b"cookie" in visit.headers and (token := self._cookie(visit)):
+            self.claim(visit, token.encode("latin-1", "replace"), STALE)
+        else:
+            self.spend(visit, SHOWN if visit.method in SAFE else POSTED, network(visit.ip))
+
+    def claim(self, visit: Visit, shown: bytes, limit: Limit = UNPROVEN) -> None:
+        """Somebody shows a credential. Raises RateLimited where it is not known and its network
+        has shown too many that did not hold."""
+        app_id = visit.app.app_id
+        credential = hash((app_id, shown))
+        if self.scale and credential not in self.known:
+            counted = limit, (app_id, limit.name, network(visit.ip))
+            self._claim(visit, Claim(credential, [counted]))
+
+    def claim_client(
+        self, visit: Visit, secret: Shown | None, client_id: Callable[[], str | None]
+    ) -> None:
+        """The same for an OAuth client, with a secret that costs a PBKDF2 or, where that is None,
+        with what comes once only: an assertion, a code. A client that is one of ours is counted by
+        itself: what others make up does not count against it."""
+        app_id = visit.app.app_id
+        credential = None if secret is None else _mark(visit, secret)
+        if not self.scale or credential in self.known:
+            return
+        name, where = client_id(), network(visit.ip)
+        client, pair = hash((app_id, "client", name)), hash((where, name))
+        whom: str | int = pair if client in self.known else where
+        counted: list[Counted] = [(UNPROVEN, (app_id, UNPROVEN.name, whom))]
+        if secret is not None:
+            counted.append((GUESSED, (app_id, GUESSED.name, pair)))
+        self._claim(visit, Claim(credential, counted, client))
+
+    def holds(self, visit: Visit, shown: Shown | None = None) -> None:
+        """What was shown is true: it counts for nothing, now and later. Whoever came with two
+        credentials tells which one."""
+        claim = visit.claim
+        if claim is None:
+            return
+        visit.claim = visit.quota = None
+        if claim.shown is not None and (shown is None or claim.shown == _mark(visit, shown)):
+            self.known.add(claim.shown)
+        if claim.client is not None:
+            self.known.add(claim.client)
+
+    def fails(self, visit: Visit, shown: Shown) -> None:
+        """What was shown is not true, or not any more."""
+        self.known.forget(_mark(visit, shown))
+
+    def spend(self, visit: Visit, limit: Limit, whom: str) -> None:
+        """Raises RateLimited where there is none left."""
+        if self.scale:
+            key = visit.tenant.app_id if visit.tenant else UNKNOWN, limit.name, whom
+            visit.quota = limit, key
+            if wait := self.buckets.take(limit, key):
+                self._refuse(visit, limit, wait)
+
+    def give(self, visit: Visit, limit: Limit, whom: str) -> None:
+        """Back what was spent for nothing."""
+        if self.scale:
+            self.buckets.give(limit, (visit.app.app_id, limit.name, whom))
+
+    def look_up(self, visit: Visit, what: str) -> None:
+        """It is about to be asked which application this host or key names. Raises RateLimited
+        where that is not known and this network has asked for too many that there are not."""
+        if self.scale and hash((UNKNOWN, what)) not in self.known:
+            limit, key = _strange(visit)
+            if wait := self.buckets.wait(limit, key):
+                visit.quota = limit, key
+                self._refuse(visit, limit, wait)
+
+    def looked_up(self, visit: Visit, what: str, *, there: bool) -> None:
+        """Whether it names one."""
+        if not self.scale:
+            return
+        if there:
+            self.known.add(hash((UNKNOWN, what)))
+        elif not self.known.forget(hash((UNKNOWN, what))):
+            self.buckets.owe(*_strange(visit))
+
+    def settle(self, visit: Visit, status: int) -> None:
+        """The answer is about to go out: what was shown and not found to hold is counted, unless
+        nobody could say."""
+        claim, visit.claim = visit.claim, None
+        if claim is not None and status < 500:
+            for limit, key in claim.counted:
+                self.buckets.owe(limit, key)
+
+    def headers(self, visit: Visit, status: int) -> Headers:
+        """What is left to whom a limit applies: on the API, and wherever it is exceeded."""
+        if visit.quota is None or not (status == 429 or visit.path.startswith("/api/")):
+            return []
+        most, left, fills = self.buckets.left(*visit.quota)
+        return [
+            (b"x-ratelimit-limit", b"%d" % most),
+            (b"x-ratelimit-remaining", b"%d" % left),
+            (b"x-ratelimit-reset", b"%d" % math.ceil(time.time() + fills)),
+        ]
+
+    def _claim(self, visit: Visit, claim: Claim) -> None:
+        for limit, key in claim.counted:
+            if wait := self.buckets.wait(limit, key):
+                visit.quota = limit, key
+                self._refuse(visit, limit, wait)
+        visit.claim, visit.quota = claim, claim.counted[0]
+
+    def _refuse(self, visit: Visit, limit: Limit, wait: float) -> None:
+        visit.facts["limited"] = limit.name
+        app_id = visit.tenant.app_id if visit.tenant else UNKNOWN
+        if self.buckets.take(TOLD, (app_id, TOLD.name, network(visit.ip))):
+            visit.facts["flood"] = True
+        metrics.LIMITED.labels(limit.name).inc()
+        raise RateLimited("too many requests from your network", retry_after=math.ceil(wait))
+
+    def _cookie(self, visit: Visit) -> str | None:
+        return visit.cookies.get(visit.gateway.settings.session_cookie)
+
+
+def _mark(visit: Visit, shown: Shown) -> int:
+    as_sent = shown.encode("latin-1", "replace") if isinstance(shown, str) else shown
+    return hash((visit.app.app_id, as_sent))
+
+
+def _strange(visit: Visit) -> Counted:
+    return UNPROVEN, (UNKNOWN, UNPROVEN.name, network(visit.ip))

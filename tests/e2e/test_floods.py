@@ -1,0 +1,106 @@
+"""Floods against the running platform, with its limits as they are: what a stranger cannot do."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import time
+from collections import Counter
+from collections.abc import Iterator
+
+import asyncpg
+import httpx
+import pytest
+from tests.system import System
+
+from aero2.demo import CALLBACKS
+from aero2.embedded.folder import Folder
+from aero2.embedded.postgres import Postgres
+from gateway.limits import GUESSED, KEPT, Limit
+
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(300)]
+
+
+@pytest.fixture(scope="module")
+def limited(tmp_path_factory: pytest.TempPathFactory) -> Iterator[System]:
+    """A platform of its own: whoever is limited here stays so for a while."""
+    running = System.start(tmp_path_factory.mktemp("limited") / "data", limit_scale="1")
+    yield running
+    running.stop()
+
+
+def most(limit: Limit, began: float) -> int:
+    """What may have passed since then."""
+    return int(limit.burst + limit.rate * (time.monotonic() - began)) + 1
+
+
+async def rows(system: System) -> int:
+    kept = json.loads((system.instance.folder / "secrets.json").read_text())
+    ports = json.loads((system.instance.folder / "ports.json").read_text())
+    postgres = Postgres(Folder.at(system.instance.folder), ports["postgres"], kept["superuser"])
+    db = await asyncpg.connect(postgres.url("postgres", kept["superuser"]))
+    try:
+        return int(await db.fetchval("SELECT count(*) FROM authorization_requests"))
+    finally:
+        await db.close()
+
+
+def authorize(system: System) -> dict[str, str]:
+    return {
+        "client_id": system.demo["client_id"],
+        "redirect_uri": CALLBACKS[0],
+        "response_type": "code",
+        "scope": "openid",
+        "code_challenge": "E9Melhoa2OwvFrEMTJguCHaoeK1t8URWbuGJSstw-cM",
+        "code_challenge_method": "S256",
+    }
+
+
+async def test_a_flood_of_authorization_requests_stops_making_rows(limited: System) -> None:
+    """One network keeps no more than its share; signed-in people and machines go on."""
+    asked, began = authorize(limited), time.monotonic()
+    answers: Counter[int] = Counter()
+
+    async def flood(count: int) -> None:
+        async with limited.http() as http:
+            for _ in range(count):
+                answers[(await http.get("/oauth2/authorize", params=asked)).status_code] += 1
+
+    await asyncio.gather(*(flood(KEPT.burst // 2) for _ in range(8)))
+    made = await rows(limited)
+
+    assert answers.keys() == {303, 429}
+    assert KEPT.burst <= made <= most(KEPT, began)
+    assert made == answers[303]
+    async with limited.backend() as backend:
+        assert (await backend.get("/api/users")).status_code == 200
+        assert "x-ratelimit-limit" not in (await backend.get("/api/users")).headers
+
+
+async def test_guessed_secrets_do_not_shut_the_client_out(limited: System) -> None:
+    """The guesses from its very address end; the client itself gets every token it asks for."""
+    demo, began = limited.demo, time.monotonic()
+    form = {"grant_type": "client_credentials"}
+
+    async def ask(http: httpx.AsyncClient, secret: str) -> httpx.Response:
+        return await http.post("/oauth2/token", data=form, auth=(demo["client_id"], secret))
+
+    async with limited.http() as http:
+        assert (await ask(http, demo["client_secret"])).status_code == 200
+
+        async def guess() -> list[int]:
+            return [(await ask(http, f"cs_{number}")).status_code for number in range(30)]
+
+        async def work() -> list[int]:
+            return [(await ask(http, demo["client_secret"])).status_code for _ in range(200)]
+
+        guesses, others, *worked = await asyncio.gather(guess(), guess(), work(), work(), work())
+        answers = Counter(guesses + others)
+
+        assert worked == [[200] * 200] * 3
+        assert answers.keys() <= {401, 429, 503}
+        assert 0 < answers[401] <= most(GUESSED, began) + 1  # those two that were under way
+        refused = await ask(http, "cs_again")
+        if refused.status_code == 429:
+            assert refused.json()["error"] == "slow_down"
+            assert int(refused.headers["retry-after"]) >= 1

@@ -1,0 +1,650 @@
+"""Floods: what a stranger may do, what it never costs others, and how he is told."""
+
+from __future__ import annotations
+
+import base64
+import json
+import time
+from collections import Counter
+from collections.abc import Callable
+from typing import Any
+
+import httpx
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from prometheus_client import REGISTRY
+from tests.unit.gateway.conftest import World, settings
+
+from common.context import Context
+from common.contracts.base import Done
+from common.contracts.oidc import (
+    AccessToken,
+    Authorization,
+    Authorize,
+    CheckAccessToken,
+    ExchangeToken,
+    GetUserinfo,
+    Introspection,
+    IntrospectToken,
+    InvalidClient,
+    InvalidGrant,
+    RevokeToken,
+    Tokens,
+    Userinfo,
+)
+from common.contracts.tenancy import Tenant
+from common.problems import Unavailable
+from gateway.app import build
+from gateway.limits import (
+    ALL,
+    CREDENTIALS,
+    GUESSED,
+    KEPT,
+    LONGEST,
+    NETWORKS,
+    POSTED,
+    SHOWN,
+    STALE,
+    TOLD,
+    UNPROVEN,
+    Buckets,
+    Known,
+    Limit,
+    network,
+)
+from gateway.state import Gateway
+
+BROWSER = {"accept": "text/html"}
+ADA, EVE = "203.0.113.1", "203.0.113.2"
+
+
+class Clock:
+    """Time that only a test moves."""
+
+    now = 1000.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
+# The buckets themselves
+
+
+@given(
+    st.integers(1, 20),
+    st.floats(0.1, 50),
+    st.lists(st.tuples(st.floats(0, 3), st.sampled_from(["take", "owe", "wait"])), max_size=120),
+)
+def test_never_more_than_burst_and_rate_allow(
+    burst: int, rate: float, steps: list[tuple[float, str]]
+) -> None:
+    """In any stretch of time no more pass than the burst and what came back meanwhile."""
+    clock, limit, key = Clock(), Limit("x", burst, rate), ("app", "x", "net")
+    buckets, passed = Buckets(clock=clock), list[float]()
+    for after, what in steps:
+        clock.now += after
+        if what == "take" and not buckets.take(limit, key):
+            passed.append(clock.now)
+        elif what == "owe":
+            buckets.owe(limit, key)
+        else:
+            buckets.wait(limit, key)
+
+    for first, begun in enumerate(passed):
+        for last, ended in enumerate(passed[first:], first):
+            assert last - first + 1 <= burst + rate * (ended - begun) + 1e-3
+
+
+@given(st.integers(1, 20), st.floats(0.1, 50))
+def test_the_wait_that_is_told_is_the_wait(burst: int, rate: float) -> None:
+    """One who comes back when he was told to is let in, and not long before."""
+    clock, limit, key = Clock(), Limit("x", burst, rate), ("app", "x", "net")
+    buckets = Buckets(clock=clock)
+    for _ in range(burst):
+        assert not buckets.take(limit, key)
+    wait = buckets.take(limit, key)
+
+    clock.now += wait * 0.9
+    assert buckets.take(limit, key)
+    clock.now += wait * 0.1 + 1e-6
+    assert not buckets.take(limit, key)
+
+
+def test_what_is_owed_is_paid_back_and_what_is_given_back_is_there() -> None:
+    """Debt waits, but nobody for longer than a minute; what was given back can be taken again."""
+    clock, limit, key = Clock(), Limit("x", 10, 1), ("app", "x", "net")
+    buckets = Buckets(clock=clock)
+    for _ in range(10):
+        assert not buckets.take(limit, key)
+    buckets.give(limit, key)
+    assert not buckets.take(limit, key)
+    for _ in range(5):
+        buckets.owe(limit, key)
+    assert buckets.wait(limit, key) == pytest.approx(6)
+    for _ in range(10_000):
+        buckets.owe(limit, key)
+    assert buckets.wait(limit, key) == pytest.approx(LONGEST)
+    assert buckets.left(limit, key)[:2] == (10, 0)
+    for _ in range(20_000):
+        buckets.give(limit, key)
+    assert len(buckets) == 0
+    assert buckets.left(limit, key) == (10, 10, 0)
+
+
+def test_a_million_addresses_are_no_memory() -> None:
+    """The table has a hard size, and who goes on asking stays in it."""
+    clock, buckets = Clock(), Buckets()
+    buckets.clock = clock
+    eve = ("app", SHOWN.name, EVE)
+    for _ in range(SHOWN.burst):
+        buckets.take(SHOWN, eve)
+    for number in range(1_000_000):
+        buckets.take(SHOWN, ("app", SHOWN.name, str(number)))
+        if number % 10_000 == 0:
+            assert buckets.take(SHOWN, eve)
+
+    assert len(buckets) == NETWORKS
+    assert buckets.take(SHOWN, eve)
+
+
+def test_what_is_known_is_bounded_too() -> None:
+    known = Known()
+    for number in range(CREDENTIALS + 1000):
+        known.add(number)
+
+    assert len(known) == CREDENTIALS
+    assert 0 not in known
+    assert CREDENTIALS + 999 in known
+    assert known.forget(CREDENTIALS)
+    assert not known.forget(CREDENTIALS)
+
+
+@pytest.mark.parametrize(
+    ("one", "other", "same"),
+    [
+        ("2001:db8:1:2:3:4:5:6", "2001:db8:1:2::1", True),
+        ("2001:db8:1:2::", "2001:db8:1:3::", False),
+        ("203.0.113.1", "203.0.113.2", False),
+        ("::ffff:203.0.113.1", "203.0.113.1", True),
+        ("::ffff:203.0.113.1", "::ffff:203.0.113.2", False),
+        ("nonsense", None, True),
+    ],
+)
+def test_whom_an_address_counts_for(one: str | None, other: str | None, same: bool) -> None:
+    """An IPv4 address for itself, however it is written, an IPv6 address for its /64."""
+    assert (network(one) == network(other)) is same
+
+
+# Over HTTP
+
+
+class Service:
+    """oidc as far as floods see it: what it was asked, and how often secrets were compared."""
+
+    def __init__(self) -> None:
+        self.asked: Counter[str] = Counter()
+        self.secret = "right"
+
+    async def exchange(self, _: Any, ctx: Context, asked: ExchangeToken) -> Tokens:
+        self.asked["token"] += 1
+        given = dict(asked.params)
+        secret = given.get("client_secret")
+        if asked.basic is not None:
+            secret = base64.b64decode(asked.basic).decode().partition(":")[2]
+        if "client_assertion" in given:
+            if not given["client_assertion"].endswith(".good"):
+                raise InvalidClient
+        elif secret is not None and secret != self.secret:
+            raise InvalidClient
+        if given.get("code") == "wrong":
+            raise InvalidGrant
+        return Tokens(access_token="t", token_type="Bearer", expires_in=900, scope="")
+
+    async def introspect(self, _: Any, ctx: Context, asked: IntrospectToken) -> Introspection:
+        self.asked["introspect"] += 1
+        if dict(asked.params).get("client_secret") != self.secret:
+            raise InvalidClient
+        return Introspection(active=False)
+
+    async def revoke(self, _: Any, ctx: Context, asked: RevokeToken) -> Done:
+        self.asked["revoke"] += 1
+        if dict(asked.params).get("client_secret") != self.secret:
+            raise InvalidClient
+        return Done()
+
+    async def authorize(self, _: Any, ctx: Context, asked: Authorize) -> Authorization:
+        self.asked["authorize"] += 1
+        if ("prompt", "none") in asked.params:
+            return Authorization(kind="redirect", location="https://app.example.com/?error=x")
+        self.asked["rows"] += 1
+        return Authorization(kind="sign_in", request=f"ar_{self.asked['rows']}")
+
+    async def userinfo(self, _: Any, ctx: Context, asked: GetUserinfo) -> Userinfo:
+        return Userinfo(sub="ada")
+
+
+@pytest.fixture
+def oidc(world: World) -> Service:
+    service = Service()
+    world.bus.serve(
+        None,
+        {
+            ExchangeToken: service.exchange,
+            IntrospectToken: service.introspect,
+            RevokeToken: service.revoke,
+            Authorize: service.authorize,
+            GetUserinfo: service.userinfo,
+        },
+    )
+    return service
+
+
+@pytest.fixture
+def demo(world: World) -> Tenant:
+    world.add("other")
+    return world.add("demo")
+
+
+@pytest.fixture
+def gateway(world: World) -> Gateway:
+    gateway = Gateway(settings(), world.bus)
+    gateway.limits.buckets.clock = Clock()  # no time passes
+    return gateway
+
+
+From = Callable[..., httpx.AsyncClient]
+
+
+@pytest.fixture
+def at(gateway: Gateway) -> From:
+    """A visitor's client, by the address he comes from."""
+    edge = build(gateway)
+
+    def at(ip: str = EVE, slug: str = "demo") -> httpx.AsyncClient:
+        transport = httpx.ASGITransport(app=edge, client=(ip, 4711))  # type: ignore[arg-type]
+        return httpx.AsyncClient(transport=transport, base_url=f"http://{slug}.localhost:8080")
+
+    return at
+
+
+def clock_of(gateway: Gateway) -> Clock:
+    clock = gateway.limits.buckets.clock
+    assert isinstance(clock, Clock)
+    return clock
+
+
+async def exhausted(
+    http: httpx.AsyncClient, limit: Limit, method: str, url: str, **how: Any
+) -> int:
+    """How many passed until the first 429."""
+    for count in range(limit.burst + 50):
+        if (await http.request(method, url, **how)).status_code == 429:
+            return count
+    raise AssertionError(f"{limit.name} is never exceeded")
+
+
+WRONG = {"grant_type": "client_credentials", "client_id": "c", "client_secret": "wrong"}
+RIGHT = {"grant_type": "client_credentials", "client_id": "c", "client_secret": "right"}
+
+
+def test_the_table_is_in_order() -> None:
+    """Each has a name of its own, which labels a metric; none is a wall."""
+    assert len({limit.name for limit in ALL}) == len(ALL)
+    assert all(limit.burst >= 1 and limit.rate > 0 for limit in ALL)
+    assert SHOWN.burst > POSTED.burst > KEPT.burst > GUESSED.burst
+
+
+async def test_authorization_requests_stop_making_rows(
+    at: From, oidc: Service, demo: Tenant, gateway: Gateway
+) -> None:
+    """One stranger keeps no more than his share; what keeps nothing does not count; time heals."""
+    http = at()
+    for _ in range(KEPT.burst + 20):
+        answer = await http.get("/oauth2/authorize?prompt=none")
+        assert answer.status_code == 303
+    passed = await exhausted(http, KEPT, "GET", "/oauth2/authorize", headers=BROWSER)
+    assert (passed, oidc.asked["rows"]) == (KEPT.burst, KEPT.burst)
+    asked = oidc.asked["authorize"]
+
+    page = await http.get("/oauth2/authorize", headers=BROWSER)
+    assert (page.status_code, page.headers["retry-after"]) == (429, "1")
+    assert page.headers["content-type"].startswith("text/html")
+    assert "Too many attempts" in page.text
+    assert page.headers["x-ratelimit-limit"] == str(KEPT.burst)
+    assert page.headers["x-ratelimit-remaining"] == "0"
+    assert int(page.headers["x-ratelimit-reset"]) >= time.time()
+    assert (await http.get("/oauth2/authorize?prompt=none")).status_code == 429
+    assert oidc.asked["authorize"] == asked
+
+    other, neighbour = at(slug="other"), at(ADA)
+    assert (await other.get("/oauth2/authorize")).status_code == 303
+    assert (await neighbour.get("/oauth2/authorize")).status_code == 303
+    clock_of(gateway).now += 1
+    for _ in range(int(KEPT.rate)):
+        assert (await http.get("/oauth2/authorize")).status_code == 303
+    assert (await http.get("/oauth2/authorize")).status_code == 429
+
+
+async def test_who_is_signed_in_keeps_his_own_share(
+    at: From, oidc: Service, world: World, demo: Tenant
+) -> None:
+    """A stranger of the same network does not use it up, and a session is no way round."""
+    eve, ada = at(), at()
+    world.session(demo, "t_ada")
+    ada.cookies.set("aero2_session", "t_ada", domain="demo.localhost")
+    await exhausted(eve, KEPT, "GET", "/oauth2/authorize")
+
+    assert await exhausted(ada, KEPT, "GET", "/oauth2/authorize") == KEPT.burst
+
+
+async def test_an_authorization_that_fails_keeps_nothing(
+    at: From, world: World, demo: Tenant, gateway: Gateway
+) -> None:
+    """While oidc is away nobody's share is used up."""
+    http = at()
+    for _ in range(KEPT.burst + 5):
+        assert (await http.get("/oauth2/authorize")).status_code == 503
+    assert gateway.limits.buckets.left(KEPT, (demo.app_id, KEPT.name, EVE))[1] == KEPT.burst
+
+
+@pytest.mark.parametrize("path", ["/oauth2/token", "/oauth2/introspect", "/oauth2/revoke"])
+async def test_wrong_secrets_are_not_compared_for_ever(
+    at: From, oidc: Service, demo: Tenant, path: str, gateway: Gateway
+) -> None:
+    """RFC 6749's JSON with slow_down; the service is not asked any more."""
+    http = at()
+    form = WRONG | {"token": "x"}
+    assert await exhausted(http, GUESSED, "POST", path, data=form) == GUESSED.burst
+    asked = oidc.asked.total()
+    answer = await http.post(path, data=form)
+
+    assert (answer.status_code, answer.json()["error"]) == (429, "slow_down")
+    assert set(answer.json()) == {"error", "error_description"}
+    assert answer.headers["cache-control"] == "no-store"
+    assert answer.headers["retry-after"] == "1"
+    assert answer.headers["x-ratelimit-limit"] == str(GUESSED.burst)
+    assert oidc.asked.total() == asked
+    clock_of(gateway).now += 1
+    assert (await http.post(path, data=form)).status_code == 401
+    assert (await http.post(path, data=form)).status_code == 429
+
+
+async def test_a_client_is_not_shut_out_by_a_stranger_behind_its_address(
+    at: From, oidc: Service, demo: Tenant
+) -> None:
+    """Thousands of its requests pass, before, during and after; successes count for nothing."""
+    http = at()
+    for _ in range(1000):
+        assert (await http.post("/oauth2/token", data=RIGHT)).status_code == 200
+    await exhausted(http, GUESSED, "POST", "/oauth2/token", data=WRONG)
+    for number in range(UNPROVEN.burst + 50):
+        await http.post("/oauth2/token", data=WRONG | {"client_id": f"made up {number}"})
+    strange = WRONG | {"client_id": "another"}
+    assert (await http.post("/oauth2/token", data=strange)).status_code == 429
+    await exhausted(http, SHOWN, "GET", "/login")
+
+    for _ in range(1000):
+        assert (await http.post("/oauth2/token", data=RIGHT)).status_code == 200
+    basic = ("c", "right")
+    assert (await http.post("/oauth2/token", data={}, auth=basic)).status_code == 429
+    again = await at(ADA).post("/oauth2/token", data={}, auth=basic)
+    assert again.status_code == 200
+    assert (await http.post("/oauth2/token", data={}, auth=basic)).status_code == 200
+
+
+async def test_a_client_seen_before_is_not_counted_with_made_up_ones(
+    at: From, oidc: Service, demo: Tenant
+) -> None:
+    """Its assertions differ each time: it is known by name, and counted by itself."""
+
+    def assertion(client: str, mark: str) -> dict[str, str]:
+        claims = base64.urlsafe_b64encode(json.dumps({"sub": client}).encode()).decode().rstrip("=")
+        return {"grant_type": "client_credentials", "client_assertion": f"x.{claims}.{mark}"}
+
+    http = at()
+    assert (await http.post("/oauth2/token", data=assertion("c", "good"))).status_code == 200
+    for number in range(UNPROVEN.burst):
+        bad = assertion(f"made up {number}", "bad")
+        assert (await http.post("/oauth2/token", data=bad)).status_code == 401
+    assert (await http.post("/oauth2/token", data=assertion("new", "bad"))).status_code == 429
+
+    for _ in range(1000):
+        assert (await http.post("/oauth2/token", data=assertion("c", "good"))).status_code == 200
+    for _ in range(UNPROVEN.burst):
+        await http.post("/oauth2/token", data=assertion("c", "bad"))
+    assert (await http.post("/oauth2/token", data=assertion("c", "bad"))).status_code == 429
+
+
+async def test_a_secret_that_held_once_is_no_pass_for_ever(
+    at: From, oidc: Service, demo: Tenant
+) -> None:
+    """Rotated away, it is counted like any other that is wrong."""
+    http = at()
+    assert (await http.post("/oauth2/token", data=RIGHT)).status_code == 200
+    oidc.secret = "new"
+
+    passed = await exhausted(http, GUESSED, "POST", "/oauth2/token", data=RIGHT)
+    assert passed == GUESSED.burst + 1  # the one that it was found out by
+
+
+async def test_an_outage_is_nobodys_failure(at: From, world: World, demo: Tenant) -> None:
+    """While nobody can say whether a credential holds, showing it counts for nothing."""
+    http, bearer = at(), {"authorization": "Bearer t_good"}
+
+    async def away(_: Any, ctx: Context, asked: CheckAccessToken) -> AccessToken:
+        raise Unavailable
+
+    world.bus.serve(None, {CheckAccessToken: away})
+    for _ in range(UNPROVEN.burst + 10):
+        assert (await http.get("/oauth2/userinfo", headers=bearer)).status_code == 503
+        assert (await http.post("/oauth2/token", data=RIGHT)).status_code == 503
+
+
+async def test_a_client_may_fail_at_its_grants(at: From, oidc: Service, demo: Tenant) -> None:
+    """Expired codes of its users prove that its secret was right; a public client's do not."""
+    http = at()
+    late = {"grant_type": "authorization_code", "code": "wrong", "client_id": "c"}
+    for _ in range(GUESSED.burst * 3):
+        answer = await http.post("/oauth2/token", data=late | {"client_secret": "right"})
+        assert answer.json()["error"] == "invalid_grant"
+
+    assert await exhausted(http, UNPROVEN, "POST", "/oauth2/token", data=late) == UNPROVEN.burst
+
+
+@pytest.mark.parametrize(
+    ("header", "code"),
+    [("Bearer nonsense", "rate_limited"), ("Bearer sk_live_nonsense", "rate_limited")],
+)
+async def test_keys_and_tokens_that_do_not_hold(
+    at: From, demo: Tenant, world: World, header: str, code: str
+) -> None:
+    """problem+json with what is left; those that hold pass, unless nobody has seen them yet."""
+    http, limit = at(), UNPROVEN.burst
+    world.key(demo, "sk_live_good")
+    good = {"authorization": "Bearer sk_live_good"}
+    bad = {"authorization": header}
+    assert (await http.get("/api/users", headers=good)).status_code != 401
+    first = await http.get("/api/users", headers=bad)
+    assert first.status_code == 401
+    assert first.headers["x-ratelimit-remaining"] == str(limit - 1)
+    assert await exhausted(http, UNPROVEN, "GET", "/api/users", headers=bad) == limit - 1
+    answer = await http.get("/api/users", headers=bad)
+
+    assert (answer.status_code, answer.json()["code"]) == (429, code)
+    assert answer.headers["content-type"] == "application/problem+json"
+    assert "retry_after" not in answer.json()
+    for _ in range(1000):
+        found = await http.get("/api/users", headers=good)
+        assert found.status_code not in (401, 429)
+    assert "x-ratelimit-limit" not in found.headers
+    assert (await at(slug="other").get("/api/users", headers=bad)).status_code == 401
+
+
+async def test_userinfo_and_sessions_pass_however_often(
+    at: From, world: World, demo: Tenant, oidc: Service
+) -> None:
+    """And with whatever their network does besides, without a credential or with wrong ones."""
+    http = at()
+    world.token(demo, "t_good", world.session(demo, "t_ada"))
+    token, cookie = {"authorization": "Bearer t_good"}, {"cookie": "aero2_session=t_ada"}
+
+    async def all_pass(times: int) -> None:
+        for _ in range(times):
+            assert (await http.get("/oauth2/userinfo", headers=token)).status_code == 200
+            form = {"access_token": "t_good"}
+            assert (await http.post("/oauth2/userinfo", data=form)).status_code == 200
+            assert (await http.get("/api/auth/session", headers=cookie)).status_code == 200
+
+    await all_pass(500)
+    await exhausted(http, SHOWN, "GET", "/api/auth/session")
+    await exhausted(http, POSTED, "POST", "/api/auth/signout")
+    await exhausted(
+        http, UNPROVEN, "GET", "/oauth2/userinfo", headers={"authorization": "Bearer x"}
+    )
+    stale = {"cookie": "aero2_session=old"}
+    assert (await http.get("/api/auth/session", headers=stale)).status_code == 401
+    await exhausted(http, STALE, "GET", "/login", headers=stale)
+    assert (await http.get("/api/auth/session", headers=stale)).status_code == 429
+    refused = await http.get("/oauth2/userinfo", headers={"authorization": "Bearer x"})
+    assert (refused.status_code, refused.json()["error"]) == (429, "slow_down")
+    await all_pass(500)
+
+
+async def test_a_credential_that_ended_is_counted_again(
+    at: From, world: World, demo: Tenant, gateway: Gateway
+) -> None:
+    """A session that was signed out is no pass for a flood."""
+    http, session = at(), world.session(demo, "t_ada")
+    cookie = {"cookie": "aero2_session=t_ada"}
+    assert (await http.get("/api/auth/session", headers=cookie)).status_code == 200
+    world.sessions.clear()
+    gateway.heard(demo.app_id, "session", session.id)
+
+    passed = await exhausted(http, STALE, "GET", "/api/auth/session", headers=cookie)
+    assert passed == STALE.burst + 1  # the one that it was found out by
+
+
+async def test_one_credential_does_not_vouch_for_another(
+    at: From, world: World, demo: Tenant, gateway: Gateway
+) -> None:
+    """Who is signed in cannot make the gateway remember tokens that he made up."""
+    http = at()
+    world.session(demo, "t_ada")
+    cookie = "aero2_session=t_ada"
+    for number in range(50):
+        made_up = {"cookie": cookie, "authorization": f"Bearer {number}"}
+        assert (await http.get("/login", headers=made_up)).status_code == 303
+    assert len(gateway.limits.known) == 1  # the host
+
+
+async def test_publishable_keys_and_other_schemes_show_nothing(
+    at: From, world: World, demo: Tenant
+) -> None:
+    """They are in every page of an application: they count as if there were none."""
+    http = at()
+    world.key(demo, "pk_live_x")
+    for header in ("Bearer pk_live_x", "Basic eDp5", "Bearer"):
+        answer = await http.get("/api/auth/session", headers={"authorization": header})
+        assert answer.headers["x-ratelimit-limit"] == str(SHOWN.burst)
+
+
+async def test_headers_count_down(at: From, demo: Tenant) -> None:
+    """On the API; not where nothing is counted, and not on pages and documents."""
+    http = at()
+    left = [
+        int((await http.get("/api/auth/session")).headers["x-ratelimit-remaining"])
+        for _ in range(3)
+    ]
+    assert left == [SHOWN.burst - 1, SHOWN.burst - 2, SHOWN.burst - 3]
+    posted = await http.post("/api/auth/signout")
+    assert posted.headers["x-ratelimit-limit"] == str(POSTED.burst)
+    for path in ("/login", "/static/nothing.css", "/health/live"):
+        assert "x-ratelimit-limit" not in (await http.get(path)).headers
+
+
+async def test_documents_and_files_are_not_counted(
+    at: From, demo: Tenant, gateway: Gateway
+) -> None:
+    """To refuse one costs as much as to send it."""
+    http = at()
+    await exhausted(http, SHOWN, "GET", "/api/auth/session")
+    for path in ("/static/nothing.css", "/.well-known/openid-configuration", "/oauth2/jwks.json"):
+        assert (await http.get(path)).status_code != 429
+    assert (await http.get("/openapi.json")).status_code == 429
+
+
+async def test_a_neighbour_in_the_same_64_counts_too(at: From, demo: Tenant) -> None:
+    one, neighbour, stranger = at("2001:db8::1"), at("2001:db8::2"), at("2001:db8:0:1::1")
+    await exhausted(one, SHOWN, "GET", "/api/auth/session")
+
+    assert (await neighbour.get("/api/auth/session")).status_code == 429
+    assert (await stranger.get("/api/auth/session")).status_code == 401
+
+
+async def test_unknown_hosts_are_not_looked_up_for_ever(
+    at: From, demo: Tenant, world: World, gateway: Gateway
+) -> None:
+    """Nor unknown keys on api.; a host that is there is served, even when it must be asked anew."""
+    http = at()
+    assert (await http.get("/api/auth/session")).status_code == 401
+    nowhere = {"host": "nowhere.localhost:8080"}
+    assert await exhausted(http, UNPROVEN, "GET", "/", headers=nowhere) == UNPROVEN.burst
+    bad = {"host": "api.localhost:8080", "authorization": "Bearer sk_live_x"}
+    assert (await http.get("/api/users", headers=bad)).status_code == 429
+
+    gateway.forget_all()
+    assert (await http.get("/api/auth/session")).status_code == 401
+    assert (await at(ADA).get("/", headers=nowhere)).status_code == 404
+
+
+async def test_the_scale_multiplies_and_turns_off(world: World, demo: Tenant) -> None:
+    for scale, expected in ((0.0, None), (0.01, SHOWN.burst // 100)):
+        gateway = Gateway(settings(limit_scale=scale), world.bus)
+        gateway.limits.buckets.clock = Clock()
+        transport = httpx.ASGITransport(app=build(gateway))  # type: ignore[arg-type]
+        async with httpx.AsyncClient(
+            transport=transport, base_url="http://demo.localhost:8080"
+        ) as http:
+            answers = [
+                (await http.get("/api/auth/session")).status_code for _ in range(SHOWN.burst + 1)
+            ]
+        assert answers.count(401) == (SHOWN.burst + 1 if expected is None else expected)
+
+
+async def test_a_refusal_is_one_fact_and_one_number(
+    at: From, demo: Tenant, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """In the request's own log line; the metric is labelled by the limit alone."""
+
+    def counted() -> float:
+        name = "aero2_http_limited_total"
+        return REGISTRY.get_sample_value(name, {"limit": SHOWN.name}) or 0.0
+
+    lines: list[dict[str, Any]] = []
+    monkeypatch.setattr("gateway.edge.logs.lines.write", lines.append)
+    http, before = at(), counted()
+    await exhausted(http, SHOWN, "GET", "/api/auth/session")
+
+    assert counted() == before + 1
+    assert [line["status"] for line in lines if "limited" in line] == [429]
+    assert lines[-1]["limited"] == SHOWN.name
+
+
+async def test_strangers_do_not_ask_for_health_for_ever(at: From, demo: Tenant) -> None:
+    """It asks a database each time. Balancers of our own networks ask as often as they like."""
+    balancer = at("10.0.0.7")
+    assert await exhausted(at(), SHOWN, "GET", "/health") == SHOWN.burst
+    for _ in range(SHOWN.burst + 10):
+        assert (await balancer.get("/health/ready")).status_code != 429
+
+
+async def test_a_flood_is_not_told_in_colours(at: From, demo: Tenant) -> None:
+    """People are told on a page; whoever goes on as no person would gets a bare one."""
+    http = at()
+    await exhausted(http, SHOWN, "GET", "/api/auth/session")
+    pages = [await http.get("/login", headers=BROWSER) for _ in range(TOLD.burst + 10)]
+    assert {page.status_code for page in pages} == {429}
+    assert {page.headers["retry-after"] for page in pages} == {"1"}
+    assert ["Demo" in page.text for page in (pages[0], pages[-1])] == [True, False]
+    assert "Too many attempts" in pages[-1].text

@@ -1,0 +1,310 @@
+"""A fair share for each application: one that is flooded waits for itself, not the others for it."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from typing import Any
+
+import httpx
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from tests.unit.gateway.conftest import World, settings
+
+from common.context import Context
+from common.contracts.oidc import ExchangeToken, Tokens
+from common.contracts.passwords import SignInWithPassword
+from common.contracts.sessions import SignedInSession
+from common.problems import Busy
+from gateway.app import build
+from gateway.edge import Edge
+from gateway.shares import PATIENCE, Shares
+from gateway.state import Gateway
+
+AT_ONCE = 8
+FORM = {"grant_type": "client_credentials", "client_id": "c", "client_secret": "right"}
+
+
+class Work:
+    """oidc and identity that finish only what they are told to."""
+
+    def __init__(self) -> None:
+        self.begun: list[tuple[str, asyncio.Future[None]]] = []
+        self.hold = True
+
+    async def _do(self, ctx: Context) -> None:
+        if self.hold:
+            mine: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+            self.begun.append((ctx.app_id, mine))
+            await mine
+
+    async def exchange(self, _: Any, ctx: Context, asked: ExchangeToken) -> Tokens:
+        await self._do(ctx)
+        return Tokens(access_token="t", token_type="Bearer", expires_in=900, scope="")
+
+    async def sign_in(self, _: Any, ctx: Context, asked: SignInWithPassword) -> SignedInSession:
+        await self._do(ctx)
+        raise Busy
+
+    def finish(self, count: int) -> None:
+        """The oldest so many."""
+        for _, mine in [found for found in self.begun if not found[1].done()][:count]:
+            mine.set_result(None)
+
+    def running(self, app_id: str) -> int:
+        return sum(app == app_id and not mine.done() for app, mine in self.begun)
+
+
+async def settled() -> None:
+    for _ in range(60):
+        await asyncio.sleep(0)
+
+
+@pytest.fixture
+def work(world: World) -> Work:
+    work = Work()
+    world.bus.serve(None, {ExchangeToken: work.exchange, SignInWithPassword: work.sign_in})
+    return work
+
+
+@pytest.fixture
+async def edge(world: World, work: Work) -> AsyncIterator[Edge]:
+    for slug in ("noisy", "quiet", "third"):
+        world.add(slug)
+    yield build(Gateway(settings(at_once=AT_ONCE), world.bus))
+    work.hold = False
+    work.finish(10_000)
+    await settled()
+
+
+def app_id(world: World, slug: str) -> str:
+    return world.tenants[f"{slug}.localhost:8080"].app_id
+
+
+class Visitors:
+    """Requests of one application that are under way."""
+
+    def __init__(self, edge: Edge, slug: str) -> None:
+        transport = httpx.ASGITransport(app=edge)  # type: ignore[arg-type]
+        self.http = httpx.AsyncClient(transport=transport, base_url=f"http://{slug}.localhost:8080")
+        self.tasks: list[asyncio.Task[httpx.Response]] = []
+
+    async def ask(self, count: int) -> list[asyncio.Task[httpx.Response]]:
+        made = [
+            asyncio.create_task(self.http.post("/oauth2/token", data=FORM)) for _ in range(count)
+        ]
+        self.tasks += made
+        await settled()
+        return made
+
+    def statuses(self) -> list[int]:
+        return [task.result().status_code for task in self.tasks if task.done()]
+
+
+async def test_a_noisy_application_does_not_shut_out_a_quiet_one(
+    edge: Edge, world: World, work: Work
+) -> None:
+    """Five hundred of one are under way and none gets done: each of the other's is begun at once,
+    up to its share; of the noisy one's, those that find no place in its queue are told so."""
+    noisy, quiet = Visitors(edge, "noisy"), Visitors(edge, "quiet")
+    await noisy.ask(500)
+    per_app = edge.gateway.lanes.work.per_app
+    assert work.running(app_id(world, "noisy")) == AT_ONCE
+    assert noisy.statuses() == [503] * (500 - AT_ONCE - per_app)
+
+    await quiet.ask(AT_ONCE // 2)
+    assert work.running(app_id(world, "quiet")) == AT_ONCE // 2
+    answer = next(task.result() for task in noisy.tasks if task.done())
+    assert answer.json() == {
+        "error": "temporarily_unavailable",
+        "error_description": "too many requests of this application at once",
+    }
+    assert answer.headers["retry-after"] == "1"
+
+
+async def test_while_there_is_room_nobody_waits(edge: Edge, world: World, work: Work) -> None:
+    """An application may have it all as long as nobody else wants any; nothing is refused."""
+    noisy = Visitors(edge, "noisy")
+    await noisy.ask(AT_ONCE)
+    assert work.running(app_id(world, "noisy")) == AT_ONCE
+    await noisy.ask(20)
+    assert work.running(app_id(world, "noisy")) == AT_ONCE
+    for _ in range(20 + AT_ONCE):
+        work.finish(1)
+        await settled()
+
+    assert noisy.statuses() == [200] * (20 + AT_ONCE)
+
+
+async def test_queues_are_served_in_turn(edge: Edge, world: World, work: Work) -> None:
+    """Of three that all ask for more than there is, each gets a third of what gets done."""
+    slugs = ("noisy", "quiet", "third")
+    visitors = [Visitors(edge, slug) for slug in slugs]
+    for one, count in zip(visitors, (200, 40, 40), strict=True):
+        await one.ask(count)
+    for _ in range(90):
+        work.finish(1)
+        await settled()
+
+    done = {slug: len(one.statuses()) for slug, one in zip(slugs, visitors, strict=True)}
+    assert done["quiet"] == 40 or done["quiet"] >= 90 // 3 - AT_ONCE
+    assert done["third"] == 40 or done["third"] >= 90 // 3 - AT_ONCE
+    assert sum(done.values()) == 90
+
+
+async def test_documents_and_health_wait_for_nobody(edge: Edge, world: World, work: Work) -> None:
+    """What comes from memory is no work."""
+    noisy = Visitors(edge, "noisy")
+    await noisy.ask(500)
+
+    for path in ("/.well-known/openid-configuration", "/health/live", "/static/nothing.css"):
+        assert (await noisy.http.get(path)).json().get("code") != "busy"
+    refused = await noisy.http.get("/login")
+    assert (refused.status_code, refused.json()["code"]) == (503, "busy")
+
+
+async def test_signing_in_does_not_hold_up_who_is_signed_in(
+    edge: Edge, world: World, work: Work
+) -> None:
+    """Sign-ins that wait for a thread to hash have places of their own."""
+    noisy, noisy_id = Visitors(edge, "noisy"), app_id(world, "noisy")
+    body = {"email": "ada@example.com", "password": "six unusual otters"}
+    herd = [asyncio.create_task(noisy.http.post("/api/auth/signin", json=body)) for _ in range(100)]
+    hashing = edge.gateway.lanes.hashing
+    async with asyncio.timeout(10):  # on the way there are threads
+        while len(work.begun) < AT_ONCE or len(hashing._queues.get(noisy_id, ())) < 92:
+            await asyncio.sleep(0.01)
+    assert len(work.begun) == AT_ONCE
+    await noisy.ask(AT_ONCE)
+    assert len(work.begun) == 2 * AT_ONCE
+    work.hold = False
+    work.finish(10_000)
+    assert {(await task).status_code for task in herd} == {503}
+
+
+async def test_who_sends_slowly_takes_no_place(edge: Edge, world: World, work: Work) -> None:
+    """A body that never ends keeps nobody from being served."""
+    slow = Visitors(edge, "noisy")
+    never = asyncio.Event()
+
+    async def body() -> AsyncIterator[bytes]:
+        yield b"grant_type=client_credentials"
+        await never.wait()
+
+    tasks = [asyncio.create_task(Streaming(edge).post(body())) for _ in range(AT_ONCE * 4)]
+    await settled()
+    assert edge.gateway.lanes.work._total == 0
+    await slow.ask(AT_ONCE)
+    assert work.running(app_id(world, "noisy")) == AT_ONCE
+    for task in tasks:
+        task.cancel()
+
+
+class Streaming:
+    """httpx's own transport reads the whole body before it begins; this one does not."""
+
+    def __init__(self, edge: Edge) -> None:
+        self.edge = edge
+
+    async def post(self, body: AsyncIterator[bytes]) -> None:
+        async def receive() -> dict[str, Any]:
+            return {"type": "http.request", "body": await anext(body), "more_body": True}
+
+        async def send(message: dict[str, Any]) -> None:
+            pass
+
+        scope = {
+            "type": "http",
+            "method": "POST",
+            "path": "/oauth2/token",
+            "query_string": b"",
+            "client": ("127.0.0.1", 1),
+            "headers": [
+                (b"host", b"noisy.localhost:8080"),
+                (b"content-type", b"application/x-www-form-urlencoded"),
+                (b"transfer-encoding", b"chunked"),
+            ],
+        }
+        await self.edge(scope, receive, send)
+
+
+async def test_every_place_is_given_back(edge: Edge, world: World, work: Work) -> None:
+    """Whatever a request ends in: an answer, a refusal, a bug, a visitor that has gone."""
+    work.hold = False
+    noisy = Visitors(edge, "noisy")
+    await noisy.ask(50)
+    for path in ("/api/users", "/login", "/nowhere", "/api/auth/session"):
+        await noisy.http.get(path)
+    await noisy.http.post("/oauth2/token", content=b"{}", headers={"content-type": "text/plain"})
+    await noisy.http.post("/api/auth/signin", content=b"{")
+    work.hold = True
+    asked = await noisy.ask(30)
+    for task in asked[:20]:
+        task.cancel()
+    await settled()
+    work.hold = False
+    work.finish(10_000)
+    await settled()
+
+    assert [task.result().status_code for task in asked[20:]] == [200] * 10
+    for lane in (edge.gateway.lanes.work, edge.gateway.lanes.hashing):
+        assert (lane._total, lane._working, dict(lane._queues)) == (0, {}, {})
+
+
+async def test_a_turn_that_comes_too_late_is_none(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whoever waited longer than people do is told, and his place goes to the next."""
+    shares, loop = Shares(at_once=1), asyncio.get_running_loop()
+    assert shares.enter("a")
+    late = asyncio.create_task(shares.turn("a"))
+    await settled()
+    began = loop.time()
+    monkeypatch.setattr(loop, "time", lambda: began + PATIENCE + 1)
+    on_time = asyncio.create_task(shares.turn("a"))
+    await settled()
+    shares.leave("a")
+
+    with pytest.raises(Busy):
+        await late
+    await on_time
+
+
+@given(st.lists(st.tuples(st.sampled_from("abcd"), st.booleans()), max_size=200))
+def test_no_place_is_lost_and_none_is_made_up(steps: list[tuple[str, bool]]) -> None:
+    """Whoever comes and goes: with room nobody waits, and below its share no application does."""
+
+    async def run() -> None:
+        shares = Shares(at_once=6, per_app=10)
+        working: dict[str, int] = dict.fromkeys("abcd", 0)
+        waiting: dict[str, list[asyncio.Task[None]]] = {app: [] for app in "abcd"}
+
+        async def collect() -> None:
+            await settled()
+            for app, tasks in waiting.items():
+                for task in [task for task in tasks if task.done()]:
+                    tasks.remove(task)
+                    if task.exception() is None:
+                        working[app] += 1
+
+        for app, comes in steps:
+            if comes:
+                if shares.enter(app):
+                    working[app] += 1
+                else:
+                    waiting[app].append(asyncio.create_task(shares.turn(app)))
+            elif working[app]:
+                working[app] -= 1
+                shares.leave(app)
+            await collect()
+            active = sum(count > 0 for count in working.values())
+            assert shares._total == sum(working.values()) <= 2 * 6 + 4
+            for name, tasks in waiting.items():
+                assert not tasks or shares._total >= 6
+                assert not tasks or working[name] >= 1 or active == 0
+                assert len(tasks) <= 10
+        for tasks in waiting.values():
+            for task in tasks:
+                task.cancel()
+        await settled()
+
+    asyncio.run(run())
