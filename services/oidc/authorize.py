@@ -24,6 +24,7 @@ from common.crypto import token
 from common.events.tokens import CodeIssued
 from common.ids import new_id
 from oidc import interaction, responses
+from oidc.checks.browser_is_seen import browser_is_seen
 from oidc.checks.claims_are_well_formed import claims_are_well_formed
 from oidc.checks.client_is_known import client_is_known
 from oidc.checks.context_is_met import context_is_met
@@ -72,6 +73,7 @@ PROTOCOL: Final[tuple[Step, ...]] = (
 """Errors go to the client."""
 
 PERSON: Final[tuple[Step, ...]] = (
+    browser_is_seen,
     user_is_signed_in,
     account_is_selected,
     user_is_fresh,
@@ -83,7 +85,9 @@ PERSON: Final[tuple[Step, ...]] = (
 
 
 async def start(deps: Deps, ctx: Context, new: Authorize) -> Authorization:
-    return await _walk(deps, ctx, Asked.of(new.params, new.session))
+    asked = Asked.of(new.params, new.session)
+    asked.unseen = new.unseen
+    return await _walk(deps, ctx, asked)
 
 
 async def resume(deps: Deps, ctx: Context, back: ResumeAuthorization) -> Authorization:

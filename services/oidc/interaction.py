@@ -19,7 +19,7 @@ LIFETIME: Final = 1800
 
 async def sign_in(deps: Deps, ctx: Context, asked: Asked, *, afresh: bool = False) -> Authorization:
     """`afresh`: from now on only a new sign-in counts."""
-    afresh = afresh or (asked.pending is None and "login" in asked.prompts)
+    afresh = afresh or ("login" in asked.prompts and not asked.prompted("signed_in"))
     name = await _wait(deps, ctx, asked, "signed_in", afresh=afresh)
     way = await contexts.way(deps, ctx, asked)
     return _shown(asked, "sign_in", name, reauthenticate=asked.session is not None, way=way)
@@ -33,11 +33,18 @@ async def consent(deps: Deps, ctx: Context, asked: Asked) -> Authorization:
     return _shown(asked, "consent", await _wait(deps, ctx, asked, "consent"))
 
 
-async def _wait(deps: Deps, ctx: Context, asked: Asked, doing: str, *, afresh: bool = False) -> str:
+async def come_back(deps: Deps, ctx: Context, asked: Asked) -> Authorization:
+    """Nobody is shown anything: the browser is sent round once."""
+    return Authorization(kind="resume", request=await _wait(deps, ctx, asked))
+
+
+async def _wait(
+    deps: Deps, ctx: Context, asked: Asked, doing: str | None = None, *, afresh: bool = False
+) -> str:
     """The name under which it waits: a new one, or the one under which it waited before."""
     session = asked.session
     before = asked.pending.prompted if asked.pending else []
-    prompted = sorted({*before, doing})
+    prompted = sorted({*before, doing} if doing else before)
     user_id, session_id = (session.user_id, session.session_id) if session else (None, None)
     async with deps.db.transaction(ctx) as tx:
         if asked.pending is not None:

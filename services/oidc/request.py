@@ -23,6 +23,7 @@ class Asked:
     pending: Pending | None = None
     consent: Literal["allow", "deny"] | None = None
     selected: bool = False
+    unseen: bool = False
     name: str = ""
 
     redirect_uri: str = ""

@@ -134,10 +134,13 @@ class Authorization(Contract):
 
     `redirect`: go to `location`. `form_post`: post `fields` to `location` (OAuth 2.0 Form Post
     Response Mode). `sign_in`, `select_account` and `consent`: show that page; the pending request
-    is `request`. `error`: show the error to the person, never redirect.
+    is `request`. `resume`: come back with `request` and the cookies. `error`: show the error to the
+    person, never redirect.
     """
 
-    kind: Literal["redirect", "form_post", "sign_in", "select_account", "consent", "error"]
+    kind: Literal[
+        "redirect", "form_post", "sign_in", "select_account", "consent", "resume", "error"
+    ]
     location: str | None = Field(default=None, repr=False)
     fields: list[tuple[str, str]] = Field(default=[], repr=False)
     request: str | None = Field(default=None, repr=False)
@@ -163,6 +166,11 @@ class Authorize(Request[Authorization], subject="oidc.authorization.start", need
 
     params: Params = Field(repr=False)
     session: SignedIn | None = None
+    unseen: bool = Field(
+        default=False,
+        description="The browser may have kept its cookies to itself: who is signed in is not "
+        "known, and the request waits until it comes back.",
+    )
 
 
 class ResumeAuthorization(

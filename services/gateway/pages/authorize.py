@@ -26,7 +26,7 @@ from gateway.state import Signed
 from gateway.visit import Visit
 
 LONGEST: Final = 6000
-"""Bytes of parameters that fit into an address."""
+"""Bytes of parameters that fit into an address; what is longer waits at oidc."""
 LARGEST: Final = 32_768
 """Bytes of parameters at all: they are kept while the person signs in, and anybody may send them."""
 
@@ -46,18 +46,26 @@ async def authorize(request: Request) -> Response:
     """GET or POST /oauth2/authorize (RFC 6749 section 3.1, OpenID Connect Core 3.1.2.1)"""
     visit: Visit = request.scope["visit"]
     if visit.method == "POST":
-        params = await forms.form(visit)
-        query = urlencode(params)
-        if len(query) > LARGEST:
-            raise TooLarge("the parameters are too large")
-        if len(query) <= LONGEST:
-            # Posted from another site, the browser kept its cookies (SameSite=Lax) to itself; it
-            # brings them along to where it is sent.
-            return go(f"/oauth2/authorize?{query}")
-    else:
-        params = forms.query(visit)
+        return await _posted(visit)
     signed = await session_of(visit)
-    asked = Authorize(params=params, session=browser.facts(signed))
+    asked = Authorize(params=forms.query(visit), session=browser.facts(signed))
+    return await _begin(visit, signed, asked)
+
+
+async def _posted(visit: Visit) -> Response:
+    """Posted from another site, the browser kept its cookies (SameSite=Lax) to itself; it brings
+    them along to where it is sent."""
+    params = await forms.form(visit)
+    query = urlencode(params)
+    if len(query) > LARGEST:
+        raise TooLarge("the parameters are too large")
+    if len(query) <= LONGEST:
+        return go(f"/oauth2/authorize?{query}")
+    return await _begin(visit, None, Authorize(params=params, unseen=True))
+
+
+async def _begin(visit: Visit, signed: Signed | None, asked: Authorize) -> Response:
+    """What waits at oidc is counted: anybody may make it wait."""
     limits = visit.gateway.limits
     whom = signed.session.user_id if signed else network(visit.ip)
     limits.spend(visit, KEPT, whom)
@@ -98,6 +106,8 @@ def follow(visit: Visit, signed: Signed | None, what: Authorization) -> Response
     if what.kind == "redirect":
         assert what.location is not None
         return go(what.location)
+    if what.kind == "resume":
+        return go(at("/oauth2/authorize/resume", request=what.request))
     page = open_page(visit, signed, away=True, ui_locales=what.ui_locales)
     if what.kind == "form_post":
         return page.show(

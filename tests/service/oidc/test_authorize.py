@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+from typing import Any
 from urllib.parse import urlsplit
 
 import pytest
 from tests.service.oidc.conftest import CALLBACK, ORIGIN, Person, World, fields
 
 from common.context import Caller
-from common.contracts.clients import RevokeClientGrants, RevokeMyGrant
-from common.contracts.oidc import InvalidGrant
+from common.contracts.clients import NewClient, RevokeClientGrants, RevokeMyGrant
+from common.contracts.oidc import Authorize, InvalidGrant
 from common.contracts.rights import Rights
 
 
@@ -378,3 +379,39 @@ async def test_offline_access_needs_the_refresh_grant(shared: World) -> None:
 
     assert tokens.scope == "openid"
     assert tokens.refresh_token is None
+
+
+async def unseen(world: World, client: NewClient, **params: Any) -> str:
+    """A request whose browser has not shown its cookies yet; the name under which it waits."""
+    asked = list(world.request(client, **params).items())
+    answer = await world.call(Authorize(params=asked, unseen=True))
+    assert answer.kind == "resume"
+    assert answer.request is not None
+    return str(answer.request)
+
+
+async def test_a_browser_that_was_not_seen_is_asked_to_come_back(shared: World) -> None:
+    """Who is signed in is known then: silence gives a code, or the error that is true."""
+    client, ann = await shared.client(), await shared.person()
+    name = await unseen(shared, client, prompt="none", state="s" * 7_000)
+    done = fields(await shared.resume(name, ann))
+    assert (len(done["state"]), "code" in done) == (7_000, True)
+
+    name = await unseen(shared, client, prompt="none")
+    assert fields(await shared.resume(name, None))["error"] == "login_required"
+
+
+async def test_coming_back_changes_nothing_else(shared: World) -> None:
+    """Mistakes are told before; a new sign-in that was asked for is asked for once, signed in or
+    not."""
+    client, ann = await shared.client(), await shared.person()
+    wrong = list(shared.request(client, response_type="token").items())
+    refused = await shared.call(Authorize(params=wrong, unseen=True))
+    assert fields(refused)["error"] == "unsupported_response_type"
+
+    for person in (ann, None):
+        name = await unseen(shared, client, prompt="login")
+        assert (await shared.resume(name, person)).kind == "sign_in"
+        assert (await shared.resume(name, person)).kind == "sign_in"
+        fresh = Person(ann.user_id, await shared.session(ann.user_id))
+        assert "code" in fields(await shared.resume(name, fresh))

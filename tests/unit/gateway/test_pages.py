@@ -322,6 +322,23 @@ async def test_authorize_by_post_is_kept_small(http: httpx.AsyncClient, people: 
         assert (await http.post("/oauth2/authorize", data=data)).status_code == status
 
 
+async def test_a_long_authorize_by_post_comes_back_for_the_cookies(
+    http: httpx.AsyncClient, people: People, world: World, app: Tenant
+) -> None:
+    """What does not fit into an address waits, and nobody is looked for before it comes back."""
+    await signed_in(http, world, app)
+    people.authorization = oidc.Authorization(kind="resume", request="r1")
+    data = {"client_id": "x", "prompt": "none", "state": "s" * 7_000}
+    answer = await http.post(
+        "/oauth2/authorize", data=data, headers={"origin": "https://rp.example"}
+    )
+
+    (asked,) = [one for one in world.bus.calls if isinstance(one, oidc.Authorize)]
+    assert (asked.unseen, asked.session) == (True, None)
+    assert dict(asked.params) == data
+    assert answer.headers["location"] == "/oauth2/authorize/resume?request=r1"
+
+
 async def test_consent(http: httpx.AsyncClient, people: People, world: World, app: Tenant) -> None:
     """Says who asks for what, allows and refuses."""
     await signed_in(http, world, app)

@@ -1,0 +1,14 @@
+"""A browser that was sent here by another site's form keeps its cookies to itself (SameSite=Lax); it
+brings them along when it comes back by itself. Until then nobody is taken to be signed out."""
+
+from __future__ import annotations
+
+from common.context import Context
+from common.contracts.oidc import Authorization
+from oidc import interaction
+from oidc.deps import Deps
+from oidc.request import Asked
+
+
+async def browser_is_seen(deps: Deps, ctx: Context, asked: Asked) -> Authorization | None:
+    return await interaction.come_back(deps, ctx, asked) if asked.unseen else None
