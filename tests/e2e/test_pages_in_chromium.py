@@ -223,6 +223,35 @@ async def test_consent(chromium: Browser, system: System, client: Client, js: bo
     assert all("code" in answer for answer in answers[1:])
 
 
+@pytest.mark.parametrize("length", [10, 7_000])
+async def test_another_site_asks_by_post(
+    chromium: Browser, system: System, client: Client, length: int
+) -> None:
+    """The browser brings no cookies along with another site's form (SameSite=Lax): who is signed in
+    is found all the same, without a page, however long the request is."""
+    async with person(chromium, system, True) as ada:
+        await ada.sign_up(fresh_email())
+        await ada.go(client.authorize())
+        await ada.press("button[value=allow]")
+        where, _, query = client.authorize(prompt="none", state="s" * length).partition("?")
+        await ada.page.goto(client.callback.replace("callback", "elsewhere"))
+        await ada.page.evaluate(
+            """([action, query]) => {
+                const form = document.createElement('form');
+                Object.assign(form, {method: 'post', action});
+                for (const [name, value] of new URLSearchParams(query))
+                    form.append(Object.assign(document.createElement('input'), {name, value}));
+                document.body.append(form);
+                form.submit();
+            }""",
+            [system.origin("demo") + where, query],
+        )
+        await ada.page.wait_for_url(client.callback + "**")
+
+    assert client.sent[-1]["state"] == ["s" * length]
+    assert "code" in client.sent[-1], client.sent[-1].get("error")
+
+
 @JS
 async def test_several_accounts(
     chromium: Browser, system: System, client: Client, js: bool
