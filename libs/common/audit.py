@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections import deque
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from typing import Final
+from typing import Final, Protocol
 
 import nats.errors
 import orjson
@@ -66,9 +66,15 @@ class Entry:
 
 
 def entry(
-    ctx: Context, event: Event, *, user_id: str | None = None, session_id: str | None = None
+    ctx: Context,
+    event: Event,
+    *,
+    user_id: str | None = None,
+    session_id: str | None = None,
+    org_id: str | None = None,
 ) -> Entry:
-    """`user_id` is the user it is about or who did it; by default the calling user."""
+    """`user_id` is the user it is about or who did it; by default the calling user, in the session
+    and organization that he calls from."""
     who = ctx.caller
     return Entry(
         id=new_id(),
@@ -80,7 +86,7 @@ def entry(
         actor_kind=who.kind,
         actor_id=who.id,
         session_id=session_id or who.session_id,
-        org_id=who.org_id,
+        org_id=org_id or who.org_id,
         ip_address=ctx.ip,
         user_agent=ctx.agent[:AGENT] if ctx.agent else None,
         created_at=datetime.now(UTC),
@@ -120,6 +126,22 @@ async def record(db: Db, ctx: Context, event: Event, *, user_id: str | None = No
     )
 
 
+class Notes(Protocol):
+    """Takes activity: events that go to the stream without a transaction of their own."""
+
+    def note(
+        self,
+        ctx: Context,
+        event: Event,
+        *,
+        user_id: str | None = None,
+        session_id: str | None = None,
+        org_id: str | None = None,
+    ) -> None:
+        """Whom it is about, as `entry` has it."""
+        ...
+
+
 @dataclass
 class Activity:
     """Batched publishing of activity. At most `size` events wait; beyond that the oldest go, and
@@ -131,11 +153,21 @@ class Activity:
     _waiting: deque[Entry] = field(default_factory=deque)
     _lost: int = 0
 
-    def note(self, ctx: Context, event: Event, *, user_id: str | None = None) -> None:
+    def note(
+        self,
+        ctx: Context,
+        event: Event,
+        *,
+        user_id: str | None = None,
+        session_id: str | None = None,
+        org_id: str | None = None,
+    ) -> None:
         if len(self._waiting) >= self.size:
             self._waiting.popleft()
             self._lost += 1
-        self._waiting.append(entry(ctx, event, user_id=user_id))
+        self._waiting.append(
+            entry(ctx, event, user_id=user_id, session_id=session_id, org_id=org_id)
+        )
 
     async def run(self) -> None:
         await flushing(self.flush, every=self.every)

@@ -6,6 +6,7 @@ import time
 from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
+from common.audit import Entry, entry
 from common.bus import Handler, answer, asked, encoded
 from common.context import Caller, Context, new_trace
 from common.contracts.base import Contract, Request
@@ -60,10 +61,18 @@ class MemoryChanges:
 class MemoryActivity:
     """Remembers activity instead of publishing it."""
 
-    noted: list[Event] = field(default_factory=list)
+    noted: list[Entry] = field(default_factory=list)
 
-    def note(self, ctx: Context, event: Event, *, user_id: str | None = None) -> None:
-        self.noted.append(event)
+    def note(
+        self,
+        ctx: Context,
+        event: Event,
+        *,
+        user_id: str | None = None,
+        session_id: str | None = None,
+        org_id: str | None = None,
+    ) -> None:
+        self.noted.append(entry(ctx, event, user_id=user_id, session_id=session_id, org_id=org_id))
 
 
 def context(

@@ -10,7 +10,6 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable
 from typing import Final
 
-from common import audit
 from common.context import Context
 from common.contracts.oidc import (
     Authorization,
@@ -150,12 +149,16 @@ async def issue(deps: Deps, ctx: Context, asked: Asked) -> Authorization:
         consent_needed=not client.first_party,
         request_hash=asked.pending.id_hash if asked.pending else None,
     )
-    event = CodeIssued(client_id=client.client_id, scopes=asked.scopes)
-    who = {"user_id": session.user_id, "session_id": session.session_id}
-    entry = audit.entry(ctx, event, **who)
     async with deps.db.single(ctx) as db:
-        outcome = await codes.insert(db, app_id=ctx.app_id, code=new, entry=entry)
+        outcome = await codes.insert(db, app_id=ctx.app_id, code=new)
     if outcome.made:
+        deps.activity.note(
+            ctx,
+            CodeIssued(client_id=client.client_id, scopes=asked.scopes),
+            user_id=session.user_id,
+            session_id=session.session_id,
+            org_id=session.org_id,
+        )
         return responses.code(ctx, asked, made)
     if not outcome.live:
         if asked.silent:

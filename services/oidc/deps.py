@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from common.audit import Notes
 from common.bus import Bus
 from common.caches import Cache
 from common.changes import Changes
@@ -13,22 +14,18 @@ from common.contracts.rights import Rights
 from common.crypto import Keys
 from common.cursors import Cursors
 from common.db import Database
-from common.events.base import Event
 from common.pool import FairPool
 from common.sealing import Sealer
 from common.wakeful import Wakeful
 from oidc.settings import OidcSettings
 
 if TYPE_CHECKING:
-    from typing import Any, Protocol
+    from typing import Any
 
     from common.tenants import Tenants
     from oidc.keys import KeySet
     from oidc.queries.clients import Registered
     from oidc.queries.families import Live
-
-    class Activity(Protocol):
-        def note(self, ctx: Context, event: Event, *, user_id: str | None = None) -> None: ...
 
 
 @dataclass
@@ -92,7 +89,7 @@ class Deps:
     bus: Bus
     changes: Changes
     tenants: Tenants
-    activity: Activity
+    activity: Notes
     keys: Keys
     settings: OidcSettings
     known: Known = field(default_factory=Known)

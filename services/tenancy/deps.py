@@ -5,13 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Protocol
 
+from common.audit import Notes
 from common.bus import Bus
 from common.changes import Changes
-from common.context import Context
 from common.crypto import Keys
 from common.cursors import Cursors
 from common.db import Database
-from common.events.base import Event
 from common.sealing import Sealer
 from common.tenants import Tenants
 from tenancy.dns import Dns
@@ -26,12 +25,6 @@ class Streams(Protocol):
     async def forget(self, app_id: str) -> None:
         """Raises Unavailable where that is not possible yet."""
         ...
-
-
-class Notes(Protocol):
-    """Activity: events that go to the stream without a transaction of their own."""
-
-    def note(self, ctx: Context, event: Event, *, user_id: str | None = None) -> None: ...
 
 
 @dataclass(frozen=True)

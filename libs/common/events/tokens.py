@@ -5,7 +5,7 @@ from __future__ import annotations
 from common.events.base import Event
 
 
-class CodeIssued(Event, type="authorization_granted"):
+class CodeIssued(Event, type="authorization_granted", activity=True):
     """A client got an authorization code for a user."""
 
     client_id: str
@@ -19,13 +19,13 @@ class CodeReused(Event, type="authorization_code_reused"):
 
 
 class TokenIssued(Event, type="token_issued"):
-    """A client got tokens for a user by a code."""
+    """A client got tokens for a user by a code: a grant begins, with its family of tokens."""
 
     client_id: str
     scopes: list[str]
 
 
-class TokenRefreshed(Event, type="token_refreshed"):
+class TokenRefreshed(Event, type="token_refreshed", activity=True):
     """A refresh token was exchanged for its successor."""
 
     client_id: str

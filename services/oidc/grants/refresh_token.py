@@ -54,7 +54,7 @@ async def _take(deps: Deps, ctx: Context, client: Registered, given: Given, chil
     hashes = deps.keys.hashes("refresh", given["refresh_token"])
     narrowing = given.get("scope") is not None or given.listed("resource")
     async with deps.db.transaction(ctx) if narrowing else deps.db.single(ctx) as db:
-        granted = await _next(deps, db, ctx, client, hashes, child)
+        granted = taken = await _next(deps, db, ctx, client, hashes, child)
         if granted is None:
             # A new statement, so it sees what whoever was faster has committed.
             granted = await refresh_tokens.again(
@@ -66,13 +66,21 @@ async def _take(deps: Deps, ctx: Context, client: Registered, given: Given, chil
                 grace=deps.settings.refresh_grace,
             )
         if granted is None and await _followed(db, ctx, client, hashes):
-            granted = await _next(deps, db, ctx, client, hashes, child)
+            granted = taken = await _next(deps, db, ctx, client, hashes, child)
         if granted is not None:
             _narrowed_scopes(given.get("scope"), granted)
             _narrowed(given.listed("resource"), granted)
     if granted is None:
         await _end_reused(deps, ctx, client, hashes)
         raise InvalidGrant("the refresh token is unknown, used, expired or revoked")
+    if taken is not None:  # not told again to whoever asks again
+        deps.activity.note(
+            ctx,
+            TokenRefreshed(client_id=client.client_id),
+            user_id=taken.user_id,
+            session_id=taken.session_id,
+            org_id=taken.org_id,
+        )
     return granted
 
 
@@ -96,7 +104,6 @@ async def _next(
         client_epoch=client.epoch,
         child_hash=deps.keys.hash("refresh", child),
         lifetime=client.refresh_token_lifetime,
-        entry=audit.entry(ctx, TokenRefreshed(client_id=client.client_id)),
     )
 
 

@@ -73,9 +73,9 @@ class NewCode:
     request_hash: str | None
 
 
-async def insert(db: Db, *, app_id: str, code: NewCode, entry: Entry) -> Made:
+async def insert(db: Db, *, app_id: str, code: NewCode) -> Made:
     """A code, if its user and session live and he consented; the pending request is used up with
-    it, the session remembers the client, and the event is written: one statement."""
+    it, and the session remembers the client: one statement."""
     return await one(
         db,
         Made,
@@ -102,21 +102,14 @@ async def insert(db: Db, *, app_id: str, code: NewCode, entry: Entry) -> Made:
                 client_epoch)
             SELECT $1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13,
                    CASE WHEN $13::text IS NULL THEN NULL ELSE 'S256' END, $14, $15, $16, $17, $18,
-                   now() + make_interval(secs => $21), $34
+                   now() + make_interval(secs => $21), $24
             FROM live, consented WHERE $20::text IS NULL OR EXISTS (SELECT FROM pending)
             RETURNING 1
         ), seen AS (
             INSERT INTO session_clients (app_id, session_id, client_id, issuer, sid, subject,
                                          user_id, expires_at, unmet)
-            SELECT $1, $5, $3, $32, $6, $33, $4, live.expires_at, $35 FROM made, live
+            SELECT $1, $5, $3, $22, $6, $23, $4, live.expires_at, $25 FROM made, live
             ON CONFLICT DO NOTHING
-        ), logged AS (
-            INSERT INTO audit_logs (app_id, id, user_id, event_type, event_data, data_version,
-                actor_kind, actor_id, session_id, org_id, ip_address, user_agent, created_at)
-            SELECT $1, $22, $4, $23, $24, $25, $26, $27, $5, $17, $28, $29, $30 FROM made
-        ), queued AS (
-            INSERT INTO audit_outbox (app_id, event_id, event_type, payload)
-            SELECT $1, $22, $23, $31 FROM made
         )
         SELECT EXISTS (SELECT FROM made) AS made, EXISTS (SELECT FROM live) AS live,
                EXISTS (SELECT FROM consented) AS consented, EXISTS (SELECT FROM pending) AS pending
@@ -142,16 +135,6 @@ async def insert(db: Db, *, app_id: str, code: NewCode, entry: Entry) -> Made:
         code.consent_needed,
         code.request_hash,
         code.lifetime,
-        entry.id,
-        entry.event_type,
-        entry.event_data,
-        entry.version,
-        entry.actor_kind,
-        entry.actor_id,
-        entry.ip_address,
-        entry.user_agent,
-        entry.created_at,
-        entry.payload(),
         code.issuer,
         code.subject,
         code.client_epoch,

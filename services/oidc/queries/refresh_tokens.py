@@ -5,7 +5,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime
 
-from common.audit import Entry
 from common.db import Db, maybe, run
 from oidc.queries.codes import Granted
 
@@ -19,7 +18,6 @@ async def rotate(
     client_epoch: int,
     child_hash: str,
     lifetime: float,
-    entry: Entry,
 ) -> Granted | None:
     """Take the token and give birth to its child; None where it is not to be had. Nothing that
     could end it is asked beforehand: family, user and session are joined in."""
@@ -34,7 +32,7 @@ async def rotate(
               AND r.used_at IS NULL AND r.revoked_at IS NULL
               AND r.expires_at > now() AND r.absolute_expires_at > now()
               AND f.app_id = $1 AND f.id = r.family_id AND f.revoked_at IS NULL
-              AND f.client_epoch = $16
+              AND f.client_epoch = $6
               AND u.app_id = $1 AND u.id = r.user_id AND NOT u.disabled AND u.epoch = r.user_epoch
               AND (f.offline OR EXISTS (
                   SELECT FROM user_sessions s WHERE s.app_id = $1 AND s.id = f.session_id
@@ -52,16 +50,6 @@ async def rotate(
                    least(now() + make_interval(secs => $5), absolute_expires_at),
                    absolute_expires_at
             FROM taken
-        ), logged AS (
-            INSERT INTO audit_logs (app_id, id, user_id, event_type, event_data, data_version,
-                actor_kind, actor_id, session_id, org_id, ip_address, user_agent, created_at)
-            SELECT $1, $6, user_id, $7, $8, $9, $10, $11, session_id, org_id, $12, $13, $14
-            FROM taken
-        ), queued AS (
-            INSERT INTO audit_outbox (app_id, event_id, event_type, payload)
-            SELECT $1, $6, $7, convert_to(($15::jsonb || jsonb_build_object(
-                'user_id', user_id, 'session_id', session_id, 'org_id', org_id))::text, 'UTF8')
-            FROM taken
         )
         SELECT t.family_id, t.user_id, t.session_id, t.sid, t.scopes, t.resource, t.claims,
                t.nonce, t.auth_time, t.acr, t.amr, t.org_id, m.role_id AS org_role, t.user_epoch,
@@ -74,16 +62,6 @@ async def rotate(
         client_id,
         child_hash,
         lifetime,
-        entry.id,
-        entry.event_type,
-        entry.event_data,
-        entry.version,
-        entry.actor_kind,
-        entry.actor_id,
-        entry.ip_address,
-        entry.user_agent,
-        entry.created_at,
-        entry.members(),
         client_epoch,
     )
 

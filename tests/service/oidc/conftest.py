@@ -17,6 +17,7 @@ import pytest_asyncio
 from tests.postgres import Postgres
 
 from common.acr import PASSWORD
+from common.audit import Entry
 from common.context import Caller, Context
 from common.contracts.base import Request
 from common.contracts.clients import CreateClient, NewClient
@@ -212,6 +213,10 @@ class World:
         rows = await self.owner.fetch("SELECT event_type FROM audit_logs ORDER BY id")
         found = [row["event_type"] for row in rows]
         return [name for name in found if name in types] if types else found
+
+    def noted(self, user_id: str) -> list[Entry]:
+        """The activity of one user."""
+        return [made for made in self.activity.noted if made.user_id == user_id]
 
 
 VERIFIER = "v" * 43

@@ -272,7 +272,7 @@ async def test_an_operator_who_steps_in_is_noted(world: World) -> None:
 
     assert managed.permissions == ["*"]
     assert [("operator_entered", made.id)] == [
-        (event.type, event.application_id) for event in world.activity.noted
+        (made.event_type, made.event_data["application_id"]) for made in world.activity.noted
     ]
 
 
