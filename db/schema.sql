@@ -10,8 +10,9 @@
 --  * Deleting an application or a user deletes by foreign key; no code enumerates tables. Where a
 --    table hangs on a client, user or session of the same application, it has no second foreign key to
 --    applications: that would lock the application's row at every insert for nothing.
---  * Tables that grow with every sign-in or token have no foreign key to the one application or client
---    that all of them share; triggers on its deletion take their rows along (docs/adr/0005).
+--  * Tables that grow with every token or record have no foreign keys, and no table that grows with
+--    every sign-in has one to the application or client that all of them share; triggers on the
+--    deletion take their rows along (docs/adr/0005).
 --  * Secrets that must be compared are stored as keyed hashes (`*_hash`), secrets that must be
 --    read back as AES-256-GCM text (`*_sealed`) under the application's data key.
 --  * Primary keys lead with app_id, the other keys and indexes end with it (but those for listing an
@@ -827,11 +828,7 @@ CREATE TABLE token_families (
     absolute_expires_at timestamptz NOT NULL,
     revoked_at          timestamptz,
     revoked_reason      text,
-    CONSTRAINT token_families_pkey PRIMARY KEY (app_id, id),
-    CONSTRAINT token_families_user_id_fkey FOREIGN KEY (app_id, user_id)
-        REFERENCES users (app_id, id) ON DELETE CASCADE,
-    CONSTRAINT token_families_session_id_fkey FOREIGN KEY (app_id, session_id)
-        REFERENCES user_sessions (app_id, id) ON DELETE SET NULL (session_id)
+    CONSTRAINT token_families_pkey PRIMARY KEY (app_id, id)
 ) PARTITION BY HASH (app_id);
 CREATE INDEX idx_token_families_client ON token_families (client_id, app_id);
 CREATE INDEX idx_token_families_user ON token_families (user_id, app_id);
@@ -839,7 +836,8 @@ CREATE INDEX idx_token_families_session ON token_families (session_id, app_id);
 CREATE INDEX idx_token_families_expires ON token_families (absolute_expires_at);
 
 -- owner: oidc. The seed's `code` stored hashed. `family_id` is chosen at authorization, so that a
--- replay can end what the first use began; the family's row appears with the first use.
+-- replay can end what the first use began; the family's row appears with the first use. No index by
+-- client: a plan made while there are few rows would take it to find one code, and read them all.
 CREATE TABLE authorization_codes (
     app_id                uuid        NOT NULL,
     code_hash             text        NOT NULL,
@@ -865,18 +863,14 @@ CREATE TABLE authorization_codes (
     used_at               timestamptz,
     created_at            timestamptz NOT NULL DEFAULT now(),
     CONSTRAINT authorization_codes_pkey PRIMARY KEY (app_id, code_hash),
-    CONSTRAINT authorization_codes_user_id_fkey FOREIGN KEY (app_id, user_id)
-        REFERENCES users (app_id, id) ON DELETE CASCADE,
     CONSTRAINT authorization_codes_challenge_method_check CHECK (code_challenge_method = 'S256'),
     CONSTRAINT authorization_codes_challenge_check CHECK ((code_challenge IS NULL) = (code_challenge_method IS NULL))
 ) PARTITION BY HASH (app_id);
-CREATE INDEX idx_auth_codes_client ON authorization_codes (client_id, app_id);
 CREATE INDEX idx_auth_codes_user ON authorization_codes (user_id, app_id);
 CREATE INDEX idx_auth_codes_expires ON authorization_codes (expires_at);
 
 -- owner: oidc. The seed's `token` stored hashed. Client and user stand here for reading; what
--- deletes the row is its family. `child_sealed` is the answer the successor was born with, given
--- again to the immediate parent within ten seconds.
+-- deletes the row is its family.
 CREATE TABLE refresh_tokens (
     app_id              uuid        NOT NULL,
     token_hash          text        NOT NULL,
@@ -900,13 +894,10 @@ CREATE TABLE refresh_tokens (
     absolute_expires_at timestamptz NOT NULL,
     used_at             timestamptz,
     rotated_at          timestamptz,
-    child_sealed        text,
     revoked_at          timestamptz,
     created_at          timestamptz NOT NULL DEFAULT now(),
     CONSTRAINT refresh_tokens_pkey PRIMARY KEY (app_id, token_hash),
-    CONSTRAINT refresh_tokens_family_id_generation_key UNIQUE (family_id, generation, app_id),
-    CONSTRAINT refresh_tokens_family_id_fkey FOREIGN KEY (app_id, family_id)
-        REFERENCES token_families (app_id, id) ON DELETE CASCADE
+    CONSTRAINT refresh_tokens_family_id_generation_key UNIQUE (family_id, generation, app_id)
 ) PARTITION BY HASH (app_id);
 CREATE INDEX idx_refresh_tokens_expires ON refresh_tokens (expires_at);
 
@@ -927,11 +918,7 @@ CREATE TABLE access_tokens (
     expires_at timestamptz NOT NULL,
     revoked_at timestamptz,
     created_at timestamptz NOT NULL DEFAULT now(),
-    CONSTRAINT access_tokens_pkey PRIMARY KEY (app_id, token_hash),
-    CONSTRAINT access_tokens_user_id_fkey FOREIGN KEY (app_id, user_id)
-        REFERENCES users (app_id, id) ON DELETE CASCADE,
-    CONSTRAINT access_tokens_family_id_fkey FOREIGN KEY (app_id, family_id)
-        REFERENCES token_families (app_id, id) ON DELETE CASCADE
+    CONSTRAINT access_tokens_pkey PRIMARY KEY (app_id, token_hash)
 ) PARTITION BY HASH (app_id);
 CREATE INDEX idx_access_tokens_client ON access_tokens (client_id, app_id);
 CREATE INDEX idx_access_tokens_user ON access_tokens (user_id, app_id);
@@ -1107,9 +1094,7 @@ CREATE TABLE audit_logs (
     ip_address   text,
     user_agent   text,
     created_at   timestamptz NOT NULL DEFAULT now(),
-    CONSTRAINT audit_logs_pkey PRIMARY KEY (app_id, id),
-    CONSTRAINT audit_logs_user_id_fkey FOREIGN KEY (app_id, user_id)
-        REFERENCES users (app_id, id) ON DELETE SET NULL (user_id)
+    CONSTRAINT audit_logs_pkey PRIMARY KEY (app_id, id)
 ) PARTITION BY HASH (app_id);
 CREATE INDEX idx_audit_logs_app_created ON audit_logs (app_id, created_at DESC, id DESC);
 CREATE INDEX idx_audit_logs_app_user ON audit_logs (user_id, app_id, created_at DESC, id DESC);
@@ -1177,8 +1162,8 @@ CREATE INDEX idx_mail_outbox_app ON mail_outbox (app_id);
 -- audit_logs cannot be changed
 -- ============================================================================================
 
--- Allowed are only: a foreign key's own work (trigger depth > 1: user_id nulled as its user is
--- deleted, rows deleted with their application) and retention by aero2_platform. Grants refuse
+-- Allowed are only: the work of triggers (depth > 1: user_id nulled as its user is deleted, rows
+-- deleted with their application) and retention by aero2_platform. Grants refuse
 -- everybody else before this does; it also stops the owner's slips.
 CREATE FUNCTION audit_logs_keep() RETURNS trigger LANGUAGE plpgsql AS $keep$
 BEGIN
@@ -1211,19 +1196,22 @@ CREATE TRIGGER audit_logs_keep_all BEFORE TRUNCATE ON audit_logs
     FOR EACH STATEMENT EXECUTE FUNCTION audit_logs_keep();  -- on each partition, too: see the end
 
 -- ============================================================================================
--- rows that go with their application or client without a foreign key (docs/adr/0005)
+-- rows that go with what they hang on without a foreign key (docs/adr/0005)
 -- ============================================================================================
 
--- A foreign key locks the row it refers to at every insert. A user's or session's own row bears that;
--- the row of an application or client, which everybody at once would lock, became the slowest part
--- of a token. What is written just as its application or client goes may stay behind: no reader
--- finds it, since each asks for the client or comes through the host, and it expires.
+-- A foreign key reads and locks the row it refers to at every insert, through all partitions of its
+-- table. What is written at every sign-in and token has none: these triggers take it along. What is
+-- written just as its application, client or user goes may stay behind: no reader finds it, since each
+-- asks for all of them, and it expires.
 CREATE FUNCTION applications_take_along() RETURNS trigger
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, public AS $take$
 DECLARE
     bound text := current_setting('aero2.app_id', true);
 BEGIN
     PERFORM set_config('aero2.app_id', OLD.id::text, true);  -- row level security binds the owner, too
+    DELETE FROM authorization_codes WHERE app_id = OLD.id;
+    DELETE FROM token_families WHERE app_id = OLD.id;
+    DELETE FROM access_tokens WHERE app_id = OLD.id;
     DELETE FROM audit_logs WHERE app_id = OLD.id;
     DELETE FROM audit_chain WHERE app_id = OLD.id;
     DELETE FROM sign_in_guards WHERE app_id = OLD.id;
@@ -1253,6 +1241,38 @@ END
 $take$;
 CREATE TRIGGER oauth_clients_take_along AFTER DELETE ON oauth_clients
     FOR EACH ROW EXECUTE FUNCTION oauth_clients_take_along();
+
+CREATE FUNCTION users_take_along() RETURNS trigger
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, public AS $take$
+DECLARE
+    bound text := current_setting('aero2.app_id', true);
+BEGIN
+    PERFORM set_config('aero2.app_id', OLD.app_id::text, true);
+    DELETE FROM authorization_codes WHERE app_id = OLD.app_id AND user_id = OLD.id;
+    DELETE FROM token_families WHERE app_id = OLD.app_id AND user_id = OLD.id;
+    DELETE FROM access_tokens WHERE app_id = OLD.app_id AND user_id = OLD.id;
+    UPDATE audit_logs SET user_id = NULL WHERE app_id = OLD.app_id AND user_id = OLD.id;
+    PERFORM set_config('aero2.app_id', coalesce(bound, ''), true);
+    RETURN NULL;
+END
+$take$;
+CREATE TRIGGER users_take_along AFTER DELETE ON users
+    FOR EACH ROW EXECUTE FUNCTION users_take_along();
+
+CREATE FUNCTION token_families_take_along() RETURNS trigger
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, public AS $take$
+DECLARE
+    bound text := current_setting('aero2.app_id', true);
+BEGIN
+    PERFORM set_config('aero2.app_id', OLD.app_id::text, true);
+    DELETE FROM refresh_tokens WHERE app_id = OLD.app_id AND family_id = OLD.id;
+    DELETE FROM access_tokens WHERE app_id = OLD.app_id AND family_id = OLD.id;
+    PERFORM set_config('aero2.app_id', coalesce(bound, ''), true);
+    RETURN NULL;
+END
+$take$;
+CREATE TRIGGER token_families_take_along AFTER DELETE ON token_families
+    FOR EACH ROW EXECUTE FUNCTION token_families_take_along();
 
 -- ============================================================================================
 -- the built-in application; tenancy provisions it at start like any other

@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from collections import defaultdict
 from collections.abc import Iterator
+from dataclasses import dataclass
 from typing import Any
 
 import asyncpg
@@ -161,6 +162,95 @@ async def test_a_statement_reads_what_it_looks_for(
         await db.close()
 
 
+NAMED = re.compile(r"(?<![\w.])(\w+) = (?:ANY )?[(\$a-z]")
+"""A column that a condition compares with something."""
+
+
+OF_ONE = (
+    "idx_user_sessions_user", "idx_oauth_client_secrets_client", "idx_api_keys_app",
+    "idx_organization_invitations_created",
+)  # fmt: skip
+"""Indexes that give a handful: one person's sessions, one client's secrets, and the like."""
+
+
+@dataclass(frozen=True)
+class Index:
+    name: str
+    columns: tuple[str, ...]
+    unique: bool
+    whole: bool
+    """Whether it holds every row."""
+
+
+def looked_up(plan: dict[str, Any], table: str = "") -> Iterator[tuple[str, set[str]]]:
+    """Each table that is looked something up in, and the columns that are compared."""
+    table = plan.get("Relation Name", table)
+    asked = _named(plan, "Index Cond", "Recheck Cond", "Filter")
+    if "Index Name" in plan:
+        yield table, asked
+    for below in plan.get("Plans", ()):
+        bitmap = below["Node Type"].startswith("Bitmap")
+        for name, columns in looked_up(below, table):
+            yield name, asked | columns if bitmap else columns
+
+
+def _named(plan: dict[str, Any], *conditions: str) -> set[str]:
+    texts = [plan.get(condition, "") for condition in conditions]
+    return {name for text in texts if " OR " not in text for name in NAMED.findall(text)}
+
+
+def rivals(plan: dict[str, Any], indexes: dict[str, list[Index]]) -> set[str]:
+    """Indexes that could be read although the statement has a whole key of the table."""
+    return {
+        other.name
+        for table, asked in looked_up(plan)
+        for found in indexes.get(table, ())
+        if found.unique and found.whole and set(found.columns) <= asked
+        for other in indexes[table]
+        if other.columns[0] in asked - set(found.columns)
+        if not other.unique and not other.name.startswith(OF_ONE)
+    }
+
+
+@pytest.fixture(scope="module")
+async def indexes(module_database: dict[str, str]) -> dict[str, list[Index]]:
+    """By table."""
+    db = await asyncpg.connect(module_database["owner"])
+    rows = await db.fetch("""
+        SELECT i.indrelid::regclass::text AS "table", i.indexrelid::regclass::text AS name,
+               i.indisunique AS "unique", i.indpred IS NULL AS whole,
+               array_agg(a.attname::text ORDER BY k.place) AS columns
+        FROM pg_index i CROSS JOIN LATERAL unnest(i.indkey::integer[]) WITH ORDINALITY AS k (attnum, place)
+        JOIN pg_attribute a ON a.attrelid = i.indrelid AND a.attnum = k.attnum
+        WHERE i.indrelid::regclass::text !~ '^pg_'
+        GROUP BY i.indrelid, i.indexrelid, i.indisunique, i.indpred
+    """)
+    await db.close()
+    found: dict[str, list[Index]] = defaultdict(list)
+    for row in rows:
+        found[row["table"]].append(
+            Index(row["name"], tuple(row["columns"]), row["unique"], row["whole"])
+        )
+    return found
+
+
+@pytest.mark.parametrize("where", ALL)
+async def test_a_statement_that_names_one_row_has_one_way_to_it(
+    where: str, module_database: dict[str, str], indexes: dict[str, list[Index]]
+) -> None:
+    """With an index by client beside its key, the statement that redeems a code may be planned by
+    it while there are few rows; the plan stays, and each code then reads every code of the client.
+    Which one is taken depends on what the table held at that moment: so there is no other."""
+    made = ALL[where]
+    if made.any_tenant:
+        return
+    db = await connected(module_database[_roles(made)[0]])
+    try:
+        assert rivals(await Planner(db).plan(made.sql), indexes) == set(), where
+    finally:
+        await db.close()
+
+
 async def test_the_rule_finds_a_look_up_without_its_index(module_database: dict[str, str]) -> None:
     """No index begins with a user's name; and a join that compares what no index knows."""
     db = await connected(module_database["identity"])
@@ -211,3 +301,20 @@ async def test_the_rule_finds_a_missing_grant(module_database: dict[str, str]) -
             await Planner(db).plan("SELECT user_id FROM passwords WHERE app_id = $1")
     finally:
         await db.close()
+
+
+async def test_the_rule_finds_a_second_way(
+    module_database: dict[str, str], indexes: dict[str, list[Index]]
+) -> None:
+    """A grant has an index by user, too."""
+    db = await connected(module_database["oidc"])
+    both, key = [
+        await Planner(db).plan(f"SELECT 1 FROM token_families WHERE app_id = $1 AND {more}")
+        for more in ("user_id = $2 AND id = ANY ($3)", "id = $2")
+    ]
+    await db.close()
+
+    assert {name.rpartition("_p")[0] for name in rivals(both, indexes)} == {
+        "idx_token_families_user"
+    }
+    assert rivals(key, indexes) == set()

@@ -289,9 +289,10 @@ async def spend(db: Db, *, app_id: str, client_id: str, user_id: str | None) -> 
     return await run(
         db,
         """
+        -- whole: codes by age, those of the last minute
         UPDATE authorization_codes SET used_at = now()
         WHERE app_id = $1 AND client_id = $2 AND ($3::uuid IS NULL OR user_id = $3)
-          AND used_at IS NULL
+          AND used_at IS NULL AND expires_at > now()
         """,
         app_id,
         client_id,

@@ -192,7 +192,7 @@ async def test_a_row_cannot_be_moved_to_another_application(two) -> None:
 
 
 async def test_nothing_runs_with_the_owners_rights(two) -> None:
-    """X6: no view, and no function that runs as its owner, leads around the policies. Two triggers
+    """X6: no view, and no function that runs as its owner, leads around the policies. Four triggers
     do (ADR 5), which nobody can call, and they bind themselves to the deleted row's application."""
     async with connected(two["owner"]) as db:
         views = await db.fetch("""
@@ -208,6 +208,8 @@ async def test_nothing_runs_with_the_owners_rights(two) -> None:
     assert [tuple(row) for row in definers] == [
         ("applications_take_along", True),
         ("oauth_clients_take_along", True),
+        ("token_families_take_along", True),
+        ("users_take_along", True),
     ]
 
 
