@@ -34,7 +34,7 @@ class GatewaySettings(Settings):
         default=1.0, ge=0, le=1000, description="Multiplies every limit; 0 turns them off."
     )
     at_once: int = Field(
-        default=64,
+        default=32,
         ge=0,
         le=10_000,
         description="Requests worked on before applications take turns; 0: no bound.",

@@ -26,7 +26,7 @@ class Shares:
     flooded cannot starve the others; a full queue answers Busy at once.
     """
 
-    at_once: int = 64
+    at_once: int = 32
     per_app: int = 256
     _working: dict[str, int] = field(default_factory=dict)
     _total: int = 0
@@ -100,7 +100,7 @@ class Shares:
 class Lanes:
     """Signing in waits for threads that hash; nobody who has signed in waits behind it."""
 
-    at_once: int = 64
+    at_once: int = 32
     work: Shares = field(init=False)
     hashing: Shares = field(init=False)
 
