@@ -22,10 +22,15 @@ class Unknown(NamedTuple):
 
     def told(self, what: str = "field") -> dict[str, str]:
         """As an entry of a problem's `errors`: what was sent with the name is not in it."""
-        shown = self.name[:LONGEST].encode("utf-8", "replace").decode()  # half a character, too
+        shown = printable(self.name)
         near = get_close_matches(shown, self.known, n=1)
         hint = f": did you mean {near[0]}?" if near else ""
         return {"field": f"{self.place}{shown}", "message": f"there is no such {what}{hint}"}
+
+
+def printable(name: str, longest: int = LONGEST) -> str:
+    """The beginning of it. JSON can say half a surrogate pair; no answer can."""
+    return name[:longest].encode("utf-8", "replace").decode()
 
 
 def unknown(kind: Any, sent: Any, place: str = "") -> Iterator[Unknown]:

@@ -104,8 +104,42 @@ async def test_a_flood_of_names_is_not_told_back(http: httpx.AsyncClient) -> Non
     assert len(answer.content) < 4000
 
 
+@pytest.mark.parametrize(
+    ("value", "place"),
+    [
+        ("1" + "0" * 30, "user_metadata.a.1"),
+        ("-" + "9" * 20, "user_metadata.a.1"),
+        ("NaN", "user_metadata.a.1"),
+        ("-Infinity", "user_metadata.a.1"),
+        ("1e999", "user_metadata.a.1"),
+        ("7" * 400 + ".5", "user_metadata.a.1"),
+        ("[" * 300 + "]" * 300, "body"),
+        ('"\\ud800"', "user_metadata.a.1"),
+        ('{"\\udfff": 1}', "user_metadata.a.1.?"),
+    ],
+)
+async def test_what_cannot_be_kept_as_it_was_sent_is_refused(
+    http: httpx.AsyncClient, value: str, place: str
+) -> None:
+    """Numbers that are none or beyond 64 bits, half a surrogate pair: Python reads them, nothing
+    else carries them, and NaN would have become null. Inside what is open, too."""
+    body = f'{{"user_metadata": {{"a": [0, {value}]}}}}'
+    headers = KEY | {"content-type": "application/json"}
+    answer = await http.put("/api/users/me", content=body.encode(), headers=headers)
+
+    assert list(_errors(answer)) == [place]
+
+
+async def test_words_that_look_like_no_numbers_are_words(http: httpx.AsyncClient) -> None:
+    """Infinity as a text is a text."""
+    sent = {"user_metadata": {"NaN": "Infinity", "n" * 100: [2**63, 1e300]}, "zzyzx": 1}
+    answer = await http.put("/api/users/me", json=sent, headers=KEY)
+
+    assert list(_errors(answer)) == ["zzyzx"]
+
+
 async def test_a_name_that_is_no_text_is_refused_like_any_other(http: httpx.AsyncClient) -> None:
-    """JSON can name what no answer can repeat: half a surrogate pair."""
+    """JSON can name what no answer can repeat."""
     headers = KEY | {"content-type": "application/json"}
     answer = await http.put("/api/clients/x", content=b'{"\\ud800": 1}', headers=headers)
 
