@@ -17,12 +17,15 @@ from functools import lru_cache
 from ipaddress import IPv6Address, ip_address
 from typing import TYPE_CHECKING, Final
 
-from common import metrics
+from common import logs, metrics
 from common.problems import RateLimited
 
 if TYPE_CHECKING:
     from gateway.answers import Headers
     from gateway.visit import Visit
+
+
+log = logs.get(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -201,6 +204,7 @@ class Limits:
     scale: float = 1.0
     buckets: Buckets = field(init=False)
     known: Known = field(default_factory=Known)
+    warned: bool = False
 
     def __post_init__(self) -> None:
         self.buckets = Buckets(self.scale)
@@ -319,6 +323,13 @@ class Limits:
 
     def _refuse(self, visit: Visit, limit: Limit, wait: float) -> None:
         visit.facts["limited"] = limit.name
+        if (
+            not self.warned
+            and b"x-forwarded-for" in visit.headers
+            and not visit.gateway.settings.trusted_proxies
+        ):
+            self.warned = True
+            log.warning("limited behind a proxy that is not trusted: is AERO2_TRUSTED_PROXIES set?")
         app_id = visit.tenant.app_id if visit.tenant else UNKNOWN
         if self.buckets.take(TOLD, (app_id, TOLD.name, network(visit.ip))):
             visit.facts["flood"] = True

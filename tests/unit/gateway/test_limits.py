@@ -7,6 +7,7 @@ import json
 import time
 from collections import Counter
 from collections.abc import Callable
+from types import SimpleNamespace
 from typing import Any
 
 import httpx
@@ -629,6 +630,19 @@ async def test_a_refusal_is_one_fact_and_one_number(
     assert counted() == before + 1
     assert [line["status"] for line in lines if "limited" in line] == [429]
     assert lines[-1]["limited"] == SHOWN.name
+
+
+async def test_an_operator_hears_of_a_proxy_that_is_not_trusted(
+    at: From, demo: Tenant, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Behind it everybody has one address and shares its limits. Said once."""
+    said: list[str] = []
+    monkeypatch.setattr("gateway.limits.log", SimpleNamespace(warning=said.append))
+    http, forwarded = at(), {"x-forwarded-for": "198.51.100.7"}
+    await exhausted(http, SHOWN, "GET", "/api/auth/session", headers=forwarded)
+    await http.get("/api/auth/session", headers=forwarded)
+
+    assert ["AERO2_TRUSTED_PROXIES" in line for line in said] == [True]
 
 
 async def test_strangers_do_not_ask_for_health_for_ever(at: From, demo: Tenant) -> None:

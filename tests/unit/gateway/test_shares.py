@@ -183,6 +183,21 @@ async def test_signing_in_does_not_hold_up_who_is_signed_in(
     assert {(await task).status_code for task in herd} == {503}
 
 
+async def test_a_full_queue_is_told_on_the_api_too(edge: Edge, world: World, work: Work) -> None:
+    """There the body is read by the framework, which must not make a 400 of it."""
+    noisy = Visitors(edge, "noisy")
+    edge.gateway.lanes.hashing.per_app = 2
+    body = {"email": "ada@example.com", "password": "six unusual otters"}
+    herd = [asyncio.create_task(noisy.http.post("/api/auth/signin", json=body)) for _ in range(20)]
+    async with asyncio.timeout(10):
+        while sum(task.done() for task in herd) < 20 - AT_ONCE - 2:
+            await asyncio.sleep(0.01)
+    told = [task.result() for task in herd if task.done()]
+
+    assert {(answer.status_code, answer.json()["code"]) for answer in told} == {(503, "busy")}
+    assert {answer.headers["retry-after"] for answer in told} == {"1"}
+
+
 async def test_who_sends_slowly_takes_no_place(edge: Edge, world: World, work: Work) -> None:
     """A body that never ends keeps nobody from being served."""
     slow = Visitors(edge, "noisy")
