@@ -16,6 +16,7 @@ from pydantic import ValidationError
 from common import logs
 from common.service import Serving, beat, connect, explain, live, patiently
 from gateway.app import build
+from gateway.connections import Connection, room
 from gateway.settings import GatewaySettings
 from gateway.state import Gateway
 
@@ -67,9 +68,11 @@ async def serve(settings: GatewaySettings, listening: socket.socket) -> Serving:
     links.on_reconnect.append(gateway.forget_all)
     if settings.heartbeat:
         links.spawn(beat(Path(settings.heartbeat), links, None), "heartbeat")
+    Connection.most = room()
     server = Server(
         uvicorn.Config(
             build(gateway),
+            http=Connection,
             log_config=None,
             access_log=False,
             server_header=False,

@@ -9,8 +9,9 @@ from __future__ import annotations
 
 import asyncio
 import time
+from collections import Counter
 from collections.abc import AsyncIterator, Awaitable, Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Final
 
 import nats.errors
@@ -18,6 +19,7 @@ from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESSIV
 from nats.aio.client import Client
 from nats.aio.msg import Msg
+from nats.aio.subscription import Subscription
 from nats.js import JetStreamContext
 from nats.js.api import RawStreamMsg
 from nats.js.errors import APIError, NoStreamResponseError, NotFoundError
@@ -38,17 +40,28 @@ AWAY = (nats.errors.Error, NoStreamResponseError, APIError, OSError, TimeoutErro
 
 @dataclass
 class Slots:
-    """How many may follow at once through one gateway."""
+    """How many may follow at once through one gateway. An application has never more than are left
+    for the others."""
 
     free: int = 200
+    taken: Counter[str] = field(default_factory=Counter)
 
-    def take(self) -> None:
-        if self.free <= 0:
+    def look(self, app_id: str) -> None:
+        """Raises Busy where there is none for this application."""
+        if self.taken[app_id] >= self.free:
             raise Busy("too many follow the log already", retry_after=10)
-        self.free -= 1
 
-    def give(self) -> None:
+    def take(self, app_id: str) -> None:
+        """Raises Busy."""
+        self.look(app_id)
+        self.free -= 1
+        self.taken[app_id] += 1
+
+    def give(self, app_id: str) -> None:
         self.free += 1
+        self.taken[app_id] -= 1
+        if not self.taken[app_id]:
+            del self.taken[app_id]
 
 
 @dataclass
@@ -84,7 +97,8 @@ class Tail:
     allowed: Callable[[], Awaitable[object]]
 
     async def start(self, last: str | None) -> int:
-        """The stream's number to go on after. Raises BadRequest, Unavailable."""
+        """The stream's number to go on after. Raises BadRequest, Busy, Unavailable."""
+        self.slots.look(self.app_id)
         asked = self.places.read(self.app_id, last) if last else None
         try:
             newest = (await self.js.stream_info(STREAM)).state.last_seq
@@ -101,10 +115,13 @@ class Tail:
         async def wake(_: Msg) -> None:
             heard.set()
 
-        self.slots.take()
-        told = await self.nc.subscribe(f"audit.{self.app_id}.>", cb=wake)
-        alive = time.monotonic()
+        told: Subscription | None = None
+        taken = False
         try:
+            self.slots.take(self.app_id)
+            taken = True
+            told = await self.nc.subscribe(f"audit.{self.app_id}.>", cb=wake)
+            alive = time.monotonic()
             yield b": following\nretry: 2000\n\n"
             while True:
                 async for seq, message in self._new(after):
@@ -118,8 +135,9 @@ class Tail:
         except Problem as problem:
             yield f"event: end\ndata: {problem.code}\n\n".encode()
         finally:
-            self.slots.give()
-            if not self.nc.is_closed:
+            if taken:
+                self.slots.give(self.app_id)
+            if told is not None and not self.nc.is_closed:
                 await told.unsubscribe()
 
     async def _new(self, after: int) -> AsyncIterator[tuple[int, RawStreamMsg]]:

@@ -8,6 +8,7 @@ from http.cookies import CookieError, SimpleCookie
 from typing import TYPE_CHECKING, Any, Final
 
 from common.context import ANONYMOUS, Caller, Context, new_trace
+from common.problems import BadRequest
 
 if TYPE_CHECKING:
     from common.contracts.tenancy import Tenant
@@ -84,12 +85,13 @@ class Visit:
         )
 
     async def body(self) -> bytes:
-        """The whole body; the edge has bounded its size."""
+        """The whole body; the edge has bounded its size. Raises BadRequest where it broke off: half
+        a form is another one (RFC 9112 section 8)."""
         chunks: list[bytes] = []
         while True:
             message = await self.receive()
             if message["type"] == "http.disconnect":
-                return b"".join(chunks)
+                raise BadRequest("the body broke off")
             chunks.append(message.get("body", b""))
             if not message.get("more_body"):
                 return b"".join(chunks)

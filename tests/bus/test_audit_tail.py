@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 from base64 import b64encode
+from collections import Counter
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
@@ -197,12 +198,27 @@ async def test_it_ends_with_the_right_to_follow(
 
 
 async def test_followers_are_counted(stream: Stream) -> None:
-    """One too many is told so, and who leaves makes room."""
+    """One too many is told so before the answer begins, and who leaves makes room."""
     stream.slots.free = 1
     async with stream.following():
         with pytest.raises(Busy):
-            async for _ in stream.tail().events(0):
-                pass
+            await stream.tail().start(None)
+        late = [event async for event in stream.tail().events(0)]
+        assert late == [b"event: end\ndata: busy\n\n"]
     assert stream.slots.free == 1
     async with stream.following():
         assert stream.slots.free == 0
+
+
+def test_one_application_leaves_room_for_the_others() -> None:
+    """However many follow its log, the next application's first follower is let in."""
+    slots = Slots(8)
+    for _ in range(4):
+        slots.take(A)
+    with pytest.raises(Busy):
+        slots.take(A)
+    slots.take(B)
+
+    for _ in range(4):
+        slots.give(A)
+    assert slots == Slots(7, Counter({B: 1}))

@@ -1,0 +1,191 @@
+"""Connections over which nothing comes, or never all of it: nobody else is shut out by them."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import resource
+import socket
+from collections.abc import AsyncIterator
+from dataclasses import dataclass, field
+from typing import Any
+
+import pytest
+import uvicorn
+
+from common.problems import BadRequest
+from gateway import connections
+from gateway.connections import Connection, room
+from gateway.visit import Visit
+
+GET = b"GET / HTTP/1.1\r\nhost: x\r\n\r\n"
+HALF = b"POST / HTTP/1.1\r\nhost: x\r\ncontent-length: 10\r\n\r\n12345"
+
+
+@dataclass
+class Server:
+    """Answers what is asked for once all of it is there; `left`: who asked for
+    more than he took, or stayed, has gone."""
+
+    port: int = 0
+    seen: list[str] = field(default_factory=list)
+    left: asyncio.Event = field(default_factory=asyncio.Event)
+
+    async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
+        while (message := await receive())["type"] == "http.request" and message["more_body"]:
+            pass
+        self.seen.append(message["type"])
+        if scope["path"] == "/stay":
+            assert (await receive())["type"] == "http.disconnect"
+            self.left.set()
+            return
+        size = 10_000_000 if scope["path"] == "/much" else 2
+        headers = [(b"content-length", b"%d" % size)]
+        await send({"type": "http.response.start", "status": 200, "headers": headers})
+        await send({"type": "http.response.body", "body": b"x" * (size - 2), "more_body": True})
+        await send({"type": "http.response.body", "body": b"ok"})
+        if scope["path"] == "/much":
+            self.left.set()
+
+    async def open(self, sent: bytes = b"") -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
+        reader, writer = await asyncio.open_connection("127.0.0.1", self.port)
+        writer.write(sent)
+        await writer.drain()
+        return reader, writer
+
+    async def ask(self) -> bytes:
+        reader, writer = await self.open(GET)
+        got = await asyncio.wait_for(reader.read(12), 5)
+        writer.close()
+        return got
+
+
+@pytest.fixture
+async def server() -> AsyncIterator[Server]:
+    app, listening = Server(), socket.socket()
+    listening.bind(("127.0.0.1", 0))
+    app.port = listening.getsockname()[1]
+    config = uvicorn.Config(
+        app, http=Connection, log_config=None, lifespan="off", timeout_graceful_shutdown=1
+    )
+    running = uvicorn.Server(config)
+    running.capture_signals = contextlib.nullcontext  # type: ignore[method-assign, assignment]
+    task = asyncio.create_task(running.serve(sockets=[listening]))
+    while not running.started:
+        await asyncio.sleep(0.01)
+    yield app
+    running.should_exit = True
+    await task
+
+
+async def gone(reader: asyncio.StreamReader) -> bool:
+    """True where the server has closed the connection."""
+    try:
+        return await asyncio.wait_for(reader.read(), 5) == b""
+    except ConnectionResetError:
+        return True
+
+
+@pytest.mark.parametrize("sent", [b"", GET[:20], HALF])
+async def test_who_never_finishes_is_sent_away(
+    server: Server, monkeypatch: pytest.MonkeyPatch, sent: bytes
+) -> None:
+    """Whether nothing came, half of the headers or half of a body."""
+    monkeypatch.setattr(connections, "FIRST", 0.1)
+    monkeypatch.setattr(connections, "WHOLE", 0.1)
+    reader, writer = await server.open(sent)
+
+    assert await gone(reader)
+    writer.close()
+
+
+async def test_a_byte_now_and_then_wins_no_time(
+    server: Server, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A request has its time from its first byte on, not from its last."""
+    monkeypatch.setattr(connections, "WHOLE", 0.3)
+    reader, writer = await server.open(HALF)
+
+    async def drip() -> None:
+        while True:
+            await asyncio.sleep(0.1)
+            writer.write(b"6")
+
+    dripping = asyncio.create_task(drip())
+    try:
+        assert await asyncio.wait_for(gone(reader), 0.6)
+    finally:
+        dripping.cancel()
+        writer.close()
+
+
+async def test_the_longest_waiting_make_room(
+    server: Server, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Any number of silent connections shuts nobody out, and who is being answered stays."""
+    monkeypatch.setattr(Connection, "most", 20)
+    _, staying = await server.open(GET.replace(b"/", b"/stay", 1))
+    silent = [await server.open(HALF if n % 2 else b"") for n in range(40)]
+
+    for _ in range(5):
+        assert await server.ask() == b"HTTP/1.1 200"
+    assert not server.left.is_set()
+    assert await gone(silent[0][0])
+    staying.close()
+    async with asyncio.timeout(5):
+        await server.left.wait()
+    for _, writer in silent:
+        writer.close()
+
+
+async def test_a_request_behind_another_hides_no_disconnect(server: Server) -> None:
+    """Who has asked twice and goes is not kept: a follower would hold his place for ever."""
+    _, writer = await server.open(GET.replace(b"/", b"/stay", 1) + GET)
+    while not server.seen:
+        await asyncio.sleep(0.01)
+    writer.close()
+
+    async with asyncio.timeout(5):
+        await server.left.wait()
+
+
+async def test_who_takes_nothing_is_sent_away(
+    server: Server, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """An answer that nobody reads is given up."""
+    monkeypatch.setattr(connections, "TAKEN", 0.1)
+    reader, writer = await server.open(GET.replace(b"/", b"/much", 1))
+    reader._transport.pause_reading()  # type: ignore[attr-defined]  # there is no public way
+
+    async with asyncio.timeout(5):
+        await server.left.wait()
+    writer.close()
+
+
+def test_as_many_files_as_may_be() -> None:
+    """A shell's 1,024 would be less than the connections that are held."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    try:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (256, hard))
+        assert room() == min(connections.MOST, hard - connections.SPARE)
+        assert resource.getrlimit(resource.RLIMIT_NOFILE)[0] > 256
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+
+
+async def test_half_a_body_is_none() -> None:
+    """A form that broke off is not worked on as if that were all."""
+    sent = iter(
+        [
+            {"type": "http.request", "body": b"scope=openid pro", "more_body": True},
+            {"type": "http.disconnect"},
+        ]
+    )
+
+    async def receive() -> dict[str, Any]:
+        return next(sent)
+
+    visit = Visit.__new__(Visit)
+    visit.receive = receive
+    with pytest.raises(BadRequest):
+        await visit.body()
