@@ -1210,8 +1210,9 @@ DECLARE
 BEGIN
     PERFORM set_config('aero2.app_id', OLD.id::text, true);  -- row level security binds the owner, too
     DELETE FROM authorization_codes WHERE app_id = OLD.id;
-    DELETE FROM token_families WHERE app_id = OLD.id;
+    DELETE FROM refresh_tokens WHERE app_id = OLD.id;
     DELETE FROM access_tokens WHERE app_id = OLD.id;
+    DELETE FROM token_families WHERE app_id = OLD.id;
     DELETE FROM audit_logs WHERE app_id = OLD.id;
     DELETE FROM audit_chain WHERE app_id = OLD.id;
     DELETE FROM sign_in_guards WHERE app_id = OLD.id;
@@ -1242,37 +1243,52 @@ $take$;
 CREATE TRIGGER oauth_clients_take_along AFTER DELETE ON oauth_clients
     FOR EACH ROW EXECUTE FUNCTION oauth_clients_take_along();
 
+-- These two work on all rows of one statement: an application's users and a client's grants are many.
+-- Of an application that is itself going, everything has gone or goes anyway.
 CREATE FUNCTION users_take_along() RETURNS trigger
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, public AS $take$
 DECLARE
     bound text := current_setting('aero2.app_id', true);
+    app   uuid;
 BEGIN
-    PERFORM set_config('aero2.app_id', OLD.app_id::text, true);
-    DELETE FROM authorization_codes WHERE app_id = OLD.app_id AND user_id = OLD.id;
-    DELETE FROM token_families WHERE app_id = OLD.app_id AND user_id = OLD.id;
-    DELETE FROM access_tokens WHERE app_id = OLD.app_id AND user_id = OLD.id;
-    UPDATE audit_logs SET user_id = NULL WHERE app_id = OLD.app_id AND user_id = OLD.id;
+    FOR app IN SELECT DISTINCT app_id FROM gone LOOP
+        PERFORM set_config('aero2.app_id', app::text, true);
+        CONTINUE WHEN NOT EXISTS (SELECT FROM applications WHERE id = app);
+        DELETE FROM authorization_codes t USING gone
+            WHERE t.app_id = app AND gone.app_id = app AND t.user_id = gone.id;
+        DELETE FROM token_families t USING gone
+            WHERE t.app_id = app AND gone.app_id = app AND t.user_id = gone.id;
+        DELETE FROM access_tokens t USING gone
+            WHERE t.app_id = app AND gone.app_id = app AND t.user_id = gone.id;
+        UPDATE audit_logs t SET user_id = NULL FROM gone
+            WHERE t.app_id = app AND gone.app_id = app AND t.user_id = gone.id;
+    END LOOP;
     PERFORM set_config('aero2.app_id', coalesce(bound, ''), true);
     RETURN NULL;
 END
 $take$;
-CREATE TRIGGER users_take_along AFTER DELETE ON users
-    FOR EACH ROW EXECUTE FUNCTION users_take_along();
+CREATE TRIGGER users_take_along AFTER DELETE ON users REFERENCING OLD TABLE AS gone
+    FOR EACH STATEMENT EXECUTE FUNCTION users_take_along();
 
 CREATE FUNCTION token_families_take_along() RETURNS trigger
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, public AS $take$
 DECLARE
     bound text := current_setting('aero2.app_id', true);
+    app   uuid;
 BEGIN
-    PERFORM set_config('aero2.app_id', OLD.app_id::text, true);
-    DELETE FROM refresh_tokens WHERE app_id = OLD.app_id AND family_id = OLD.id;
-    DELETE FROM access_tokens WHERE app_id = OLD.app_id AND family_id = OLD.id;
+    FOR app IN SELECT DISTINCT app_id FROM gone LOOP
+        PERFORM set_config('aero2.app_id', app::text, true);
+        DELETE FROM refresh_tokens t USING gone
+            WHERE t.app_id = app AND gone.app_id = app AND t.family_id = gone.id;
+        DELETE FROM access_tokens t USING gone
+            WHERE t.app_id = app AND gone.app_id = app AND t.family_id = gone.id;
+    END LOOP;
     PERFORM set_config('aero2.app_id', coalesce(bound, ''), true);
     RETURN NULL;
 END
 $take$;
-CREATE TRIGGER token_families_take_along AFTER DELETE ON token_families
-    FOR EACH ROW EXECUTE FUNCTION token_families_take_along();
+CREATE TRIGGER token_families_take_along AFTER DELETE ON token_families REFERENCING OLD TABLE AS gone
+    FOR EACH STATEMENT EXECUTE FUNCTION token_families_take_along();
 
 -- ============================================================================================
 -- the built-in application; tenancy provisions it at start like any other

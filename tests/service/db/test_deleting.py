@@ -6,6 +6,8 @@ import asyncpg
 import pytest
 from tests.service.db.rows import counts, fill
 
+from oidc.queries.sweeps import EXPIRED
+
 A = "018f0000-0000-7000-8000-00000000000a"
 B = "018f0000-0000-7000-8000-00000000000b"
 OF_A_GRANT = ("authorization_codes", "token_families", "refresh_tokens", "access_tokens")
@@ -111,6 +113,23 @@ async def test_deleting_a_client_takes_its_tokens(database: dict[str, str]) -> N
         "logout_deliveries",
         "session_clients",
     }
+
+
+async def test_a_sweep_of_grants_takes_the_tokens_of_every_application(
+    database: dict[str, str],
+) -> None:
+    """The platform's sweep binds itself to none of them; the trigger does, one after the other."""
+    db = await two_full_applications(database["owner"])
+    await db.execute("UPDATE token_families SET absolute_expires_at = now() - interval '3 days'")
+    sweep = await asyncpg.connect(database["platform"])
+    await sweep.execute(EXPIRED["token_families"])
+    await sweep.close()
+    left = [await counts(db, app_id) for app_id in (A, B)]
+    await db.close()
+
+    for app in left:
+        assert {table for table in OF_A_GRANT if app[table]} == {"authorization_codes"}
+        assert app["users"] == app["oauth_clients"] == 1
 
 
 async def test_leaving_an_organization_ends_what_hung_on_it(database: dict[str, str]) -> None:
