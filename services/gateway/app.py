@@ -6,7 +6,7 @@ from collections.abc import Awaitable, Callable
 
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
-from fastapi.routing import APIRoute
+from fastapi.routing import APIRoute, iter_route_contexts
 from pydantic import ValidationError
 from starlette.exceptions import HTTPException
 from starlette.responses import Response
@@ -59,7 +59,9 @@ def build(
         edge.pages.update({(method, page.path): at_once for method in page.methods or ()})
     edge.know(
         frozenset(
-            getattr(route, "path", "") for app in (application, dashboard) for route in app.routes
+            route.path or ""
+            for app in (application, dashboard)
+            for route in iter_route_contexts(app.routes)
         )
     )
     return edge

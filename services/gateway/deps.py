@@ -14,15 +14,18 @@ from gateway import csrf, known
 from gateway.callers import caller_of
 from gateway.visit import Visit
 
+# All of them are coroutines: FastAPI sends a plain function to a thread, which takes longer than the
+# whole of what these do.
 
-def the_visit(request: Request) -> Visit:
+
+async def the_visit(request: Request) -> Visit:
     return cast(Visit, request.scope["visit"])
 
 
 TheVisit = Annotated[Visit, Depends(the_visit)]
 
 
-def the_bus(visit: TheVisit) -> Bus:
+async def the_bus(visit: TheVisit) -> Bus:
     return visit.gateway.bus
 
 

@@ -218,8 +218,7 @@ class Edge:
 
     def _log(self, visit: Visit, status: int) -> None:
         took = time.perf_counter() - visit.started
-        route = visit.scope.get("route")
-        path = getattr(route, "path", None) or (visit.path if status < 400 else "-")
+        path = _pattern(visit.scope) or visit.path
         timer = self._timers.get((path, status))
         if timer is None:
             timer = metrics.HTTP.labels(path if path in self._known else "other", str(status))
@@ -246,6 +245,13 @@ class Edge:
         for method, path in sorted(self.hot):
             known = self._methods.get(path)
             self._methods[path] = method if known is None else f"{known}, {method}"
+
+
+def _pattern(scope: Scope) -> str | None:
+    """The path of the route that answers, with names for what varies: the API's routers are included
+    under a prefix, which FastAPI keeps beside the route."""
+    included = scope.get("fastapi", {}).get("effective_route_context")
+    return getattr(included or scope.get("route"), "path", None)
 
 
 @dataclass

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+from inspect import iscoroutinefunction
 from typing import Any
 
 import httpx
 import pytest
 from fastapi import APIRouter, FastAPI
+from fastapi.routing import APIRoute, iter_route_contexts
 from pydantic import BaseModel, Field
 from tests.unit.gateway.conftest import World
 
 from common.context import Context
 from common.contracts.clients import ListOrigins, Origins
+from common.metrics import HTTP
 from common.problems import Conflict, Unavailable
 from gateway.deps import Anyone
 from gateway.edge import Edge
@@ -262,6 +265,38 @@ async def test_metrics_are_for_our_own_networks(edge: Edge) -> None:
         ).status_code == 404
 
 
+@pytest.mark.parametrize(
+    ("url", "pattern"),
+    [
+        ("http://demo.localhost:8080/api/users/x", "/api/users/{id}"),
+        (
+            "http://dashboard.localhost:8080/api/applications/swift-maple/users/x",
+            "/api/applications/{slug}/users/{id}",
+        ),
+        ("http://demo.localhost:8080/oauth2/authorize", "/oauth2/authorize"),
+        ("http://demo.localhost:8080/oauth2/jwks.json", "/oauth2/jwks.json"),
+        ("http://demo.localhost:8080/nobody/typed/this", "other"),
+    ],
+)
+async def test_a_request_is_counted_by_the_pattern_of_its_path(
+    http: httpx.AsyncClient, url: str, pattern: str
+) -> None:
+    """Never by what a stranger typed: each label is a time series for ever."""
+
+    def counted() -> float:
+        return sum(
+            sample.value
+            for metric in HTTP.collect()
+            for sample in metric.samples
+            if sample.name.endswith("_count") and pattern in sample.labels.values()
+        )
+
+    before = counted()
+    await http.get(url)
+
+    assert counted() == before + 1
+
+
 async def test_openapi_tells_what_this_host_serves(http: httpx.AsyncClient) -> None:
     """Every operation has a summary and its problems; the OAuth endpoints are in it."""
     document = (await http.get("/openapi.json")).json()
@@ -291,6 +326,22 @@ async def test_what_the_edge_answers_itself_is_told_as_well(
     missing = {one for one in answered - told if one[1].startswith(("/oauth2/", "/.well-known/"))}
 
     assert missing == set()
+
+
+def test_nothing_of_the_api_waits_for_a_thread(edge: Edge) -> None:
+    """FastAPI runs a plain function in its pool of threads: endpoints and what they depend on are
+    coroutines."""
+    found = []
+    for app in (edge.application, edge.dashboard):
+        assert isinstance(app, FastAPI)
+        contexts = list(iter_route_contexts(app.routes))
+        asked = [one.dependant for one in contexts if isinstance(one.original_route, APIRoute)]
+        for one in asked:
+            asked.extend(one.dependencies)
+            found.append(one.call)
+
+    assert len(found) > 300
+    assert {call for call in found if not iscoroutinefunction(call)} == set()
 
 
 async def test_docs_show_every_operation(http: httpx.AsyncClient) -> None:
