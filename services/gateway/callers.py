@@ -173,11 +173,14 @@ async def session_of(visit: Visit) -> Signed | None:
     token = visit.cookies.get(visit.gateway.settings.session_cookie)
     if not token or len(token) > 200:
         return None
-    limits = visit.gateway.limits
+    limits, ended = visit.gateway.limits, visit.gateway.ended
+    if ended.get(visit.ended(token)):
+        return None
     try:
         found = await session_by_token(visit, token)
     except NoSession:
         limits.fails(visit, token)
+        ended.put(visit.ended(token), True)
         return None
     limits.holds(visit, token)
     return found

@@ -61,6 +61,8 @@ FROM_MEMORY: Final = frozenset(
         "/oauth2/jwks.json",
     }
 )
+POLLED: Final = ("GET", "/api/auth/session")
+"""Asked over and over by open pages; nobody is told so from memory."""
 FILES: Final = ("/static/", "/brand/", "/oauth2/jwks/")
 BY_FORM: Final = frozenset(
     {"/oauth2/token", "/oauth2/introspect", "/oauth2/revoke", "/oauth2/userinfo"}
@@ -218,7 +220,7 @@ class Limits:
             self.claim(visit, header.partition(b" ")[2].strip())
         elif b"cookie" in visit.headers and (token := self._cookie(visit)):
             self.claim(visit, token.encode("latin-1", "replace"), STALE)
-        else:
+        elif (visit.method, visit.path) != POLLED:
             self.spend(visit, SHOWN if visit.method in SAFE else POSTED, network(visit.ip))
 
     def claim(self, visit: Visit, shown: bytes, limit: Limit = UNPROVEN) -> None:
@@ -337,7 +339,9 @@ class Limits:
         raise RateLimited("too many requests from your network", retry_after=math.ceil(wait))
 
     def _cookie(self, visit: Visit) -> str | None:
-        return visit.cookies.get(visit.gateway.settings.session_cookie)
+        """None, too, where it was found a moment ago to hold no more: then it says nothing."""
+        token = visit.cookies.get(visit.gateway.settings.session_cookie)
+        return None if token and visit.gateway.ended.get(visit.ended(token)) else token
 
 
 def _mark(visit: Visit, shown: Shown) -> int:

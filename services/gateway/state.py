@@ -58,6 +58,9 @@ class Gateway:
     api_keys: Cache[ApiKeyHolder] = field(default_factory=lambda: Cache("api_key", 20_000, ttl=10))
     documents: Cache[Document] = field(default_factory=lambda: Cache("document", 20_000, ttl=60))
     origins: Cache[frozenset[str]] = field(default_factory=lambda: Cache("origins", 20_000, ttl=60))
+    ended: Cache[bool] = field(default_factory=lambda: Cache("ended", 20_000, ttl=60))
+    """Session cookies that were found not to hold: none of them ever will, as their values are
+    random, and browsers go on sending them."""
     answers: Cache[Document] = field(default_factory=lambda: Cache("answer", 50_000, ttl=10))
 
     tails: Slots = field(default_factory=Slots)
@@ -76,6 +79,7 @@ class Gateway:
             self.api_keys,  # type: ignore[list-item]
             self.documents,  # type: ignore[list-item]
             self.origins,  # type: ignore[list-item]
+            self.ended,  # type: ignore[list-item]
             self.answers,  # type: ignore[list-item]
         ]
 

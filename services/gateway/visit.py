@@ -68,6 +68,10 @@ class Visit:
             self._cookies = parse_cookies(self.headers.get(b"cookie", b"").decode("latin-1"))
         return self._cookies
 
+    def ended(self, token: str) -> tuple[str, str, str]:
+        """Where a session that holds no more is remembered."""
+        return self.app.app_id, "ended", token
+
     def header(self, name: bytes) -> str | None:
         value = self.headers.get(name)
         return None if value is None else value.decode("latin-1")

@@ -285,6 +285,11 @@ async def exhausted(
     raise AssertionError(f"{limit.name} is never exceeded")
 
 
+def stale(number: int) -> dict[str, str]:
+    """The cookie of a session that has ended."""
+    return {"cookie": f"aero2_session=old{number}"}
+
+
 WRONG = {"grant_type": "client_credentials", "client_id": "c", "client_secret": "wrong"}
 RIGHT = {"grant_type": "client_credentials", "client_id": "c", "client_secret": "right"}
 
@@ -498,15 +503,14 @@ async def test_userinfo_and_sessions_pass_however_often(
             assert (await http.get("/api/auth/session", headers=cookie)).status_code == 200
 
     await all_pass(500)
-    await exhausted(http, SHOWN, "GET", "/api/auth/session")
+    await exhausted(http, SHOWN, "GET", "/login")
     await exhausted(http, POSTED, "POST", "/api/auth/signout")
     await exhausted(
         http, UNPROVEN, "GET", "/oauth2/userinfo", headers={"authorization": "Bearer x"}
     )
-    stale = {"cookie": "aero2_session=old"}
-    assert (await http.get("/api/auth/session", headers=stale)).status_code == 401
-    await exhausted(http, STALE, "GET", "/login", headers=stale)
-    assert (await http.get("/api/auth/session", headers=stale)).status_code == 429
+    for number in range(STALE.burst):
+        assert (await http.get("/api/auth/session", headers=stale(number))).status_code == 401
+    assert (await http.get("/api/auth/session", headers=stale(-1))).status_code == 429
     refused = await http.get("/oauth2/userinfo", headers={"authorization": "Bearer x"})
     assert (refused.status_code, refused.json()["error"]) == (429, "slow_down")
     await all_pass(500)
@@ -522,8 +526,24 @@ async def test_a_credential_that_ended_is_counted_again(
     world.sessions.clear()
     gateway.heard(demo.app_id, "session", session.id)
 
-    passed = await exhausted(http, STALE, "GET", "/api/auth/session", headers=cookie)
-    assert passed == STALE.burst + 1  # the one that it was found out by
+    passed = await exhausted(http, SHOWN, "GET", "/login", headers=cookie)
+    assert passed == SHOWN.burst + 1  # the one that it was found out by
+
+
+async def test_an_office_whose_sessions_have_ended_signs_in_again(
+    at: From, world: World, demo: Tenant
+) -> None:
+    """Its open pages ask on and on who is signed in, with cookies that hold no more or none: each
+    costs one look in a minute, and keeps nobody from the sign-in page."""
+    http, looked = at(), len(world.contexts)
+    for _ in range(20):
+        for number in range(300):
+            assert (await http.get("/api/auth/session", headers=stale(number))).status_code == 401
+        assert (await http.get("/api/auth/session")).status_code == 401
+
+    assert len(world.contexts) - looked <= 300 + 1  # and the host
+    assert (await http.get("/login", headers=stale(7))).status_code == 200
+    assert (await http.get("/login", headers=stale(301))).status_code == 200
 
 
 async def test_one_credential_does_not_vouch_for_another(
@@ -546,7 +566,7 @@ async def test_publishable_keys_and_other_schemes_show_nothing(
     http = at()
     world.key(demo, "pk_live_x")
     for header in ("Bearer pk_live_x", "Basic eDp5", "Bearer"):
-        answer = await http.get("/api/auth/session", headers={"authorization": header})
+        answer = await http.get("/api/users/me", headers={"authorization": header})
         assert answer.headers["x-ratelimit-limit"] == str(SHOWN.burst)
 
 
@@ -554,8 +574,7 @@ async def test_headers_count_down(at: From, demo: Tenant) -> None:
     """On the API; not where nothing is counted, and not on pages and documents."""
     http = at()
     left = [
-        int((await http.get("/api/auth/session")).headers["x-ratelimit-remaining"])
-        for _ in range(3)
+        int((await http.get("/api/users/me")).headers["x-ratelimit-remaining"]) for _ in range(3)
     ]
     assert left == [SHOWN.burst - 1, SHOWN.burst - 2, SHOWN.burst - 3]
     posted = await http.post("/api/auth/signout")
@@ -569,7 +588,7 @@ async def test_documents_and_files_are_not_counted(
 ) -> None:
     """To refuse one costs as much as to send it."""
     http = at()
-    await exhausted(http, SHOWN, "GET", "/api/auth/session")
+    await exhausted(http, SHOWN, "GET", "/api/users/me")
     for path in ("/static/nothing.css", "/.well-known/openid-configuration", "/oauth2/jwks.json"):
         assert (await http.get(path)).status_code != 429
     assert (await http.get("/openapi.json")).status_code == 429
@@ -577,10 +596,10 @@ async def test_documents_and_files_are_not_counted(
 
 async def test_a_neighbour_in_the_same_64_counts_too(at: From, demo: Tenant) -> None:
     one, neighbour, stranger = at("2001:db8::1"), at("2001:db8::2"), at("2001:db8:0:1::1")
-    await exhausted(one, SHOWN, "GET", "/api/auth/session")
+    await exhausted(one, SHOWN, "GET", "/api/users/me")
 
-    assert (await neighbour.get("/api/auth/session")).status_code == 429
-    assert (await stranger.get("/api/auth/session")).status_code == 401
+    assert (await neighbour.get("/api/users/me")).status_code == 429
+    assert (await stranger.get("/api/users/me")).status_code == 401
 
 
 async def test_unknown_hosts_are_not_looked_up_for_ever(
@@ -588,14 +607,14 @@ async def test_unknown_hosts_are_not_looked_up_for_ever(
 ) -> None:
     """Nor unknown keys on api.; a host that is there is served, even when it must be asked anew."""
     http = at()
-    assert (await http.get("/api/auth/session")).status_code == 401
+    assert (await http.get("/api/users/me")).status_code == 401
     nowhere = {"host": "nowhere.localhost:8080"}
     assert await exhausted(http, UNPROVEN, "GET", "/", headers=nowhere) == UNPROVEN.burst
     bad = {"host": "api.localhost:8080", "authorization": "Bearer sk_live_x"}
     assert (await http.get("/api/users", headers=bad)).status_code == 429
 
     gateway.forget_all()
-    assert (await http.get("/api/auth/session")).status_code == 401
+    assert (await http.get("/api/users/me")).status_code == 401
     assert (await at(ADA).get("/", headers=nowhere)).status_code == 404
 
 
@@ -608,7 +627,7 @@ async def test_the_scale_multiplies_and_turns_off(world: World, demo: Tenant) ->
             transport=transport, base_url="http://demo.localhost:8080"
         ) as http:
             answers = [
-                (await http.get("/api/auth/session")).status_code for _ in range(SHOWN.burst + 1)
+                (await http.get("/api/users/me")).status_code for _ in range(SHOWN.burst + 1)
             ]
         assert answers.count(401) == (SHOWN.burst + 1 if expected is None else expected)
 
@@ -625,7 +644,7 @@ async def test_a_refusal_is_one_fact_and_one_number(
     lines: list[dict[str, Any]] = []
     monkeypatch.setattr("gateway.edge.logs.lines.write", lines.append)
     http, before = at(), counted()
-    await exhausted(http, SHOWN, "GET", "/api/auth/session")
+    await exhausted(http, SHOWN, "GET", "/api/users/me")
 
     assert counted() == before + 1
     assert [line["status"] for line in lines if "limited" in line] == [429]
@@ -639,8 +658,8 @@ async def test_an_operator_hears_of_a_proxy_that_is_not_trusted(
     said: list[str] = []
     monkeypatch.setattr("gateway.limits.log", SimpleNamespace(warning=said.append))
     http, forwarded = at(), {"x-forwarded-for": "198.51.100.7"}
-    await exhausted(http, SHOWN, "GET", "/api/auth/session", headers=forwarded)
-    await http.get("/api/auth/session", headers=forwarded)
+    await exhausted(http, SHOWN, "GET", "/api/users/me", headers=forwarded)
+    await http.get("/api/users/me", headers=forwarded)
 
     assert ["AERO2_TRUSTED_PROXIES" in line for line in said] == [True]
 
@@ -656,7 +675,7 @@ async def test_strangers_do_not_ask_for_health_for_ever(at: From, demo: Tenant) 
 async def test_a_flood_is_not_told_in_colours(at: From, demo: Tenant) -> None:
     """People are told on a page; whoever goes on as no person would gets a bare one."""
     http = at()
-    await exhausted(http, SHOWN, "GET", "/api/auth/session")
+    await exhausted(http, SHOWN, "GET", "/api/users/me")
     pages = [await http.get("/login", headers=BROWSER) for _ in range(TOLD.burst + 10)]
     assert {page.status_code for page in pages} == {429}
     assert {page.headers["retry-after"] for page in pages} == {"1"}
