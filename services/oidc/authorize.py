@@ -18,6 +18,7 @@ from common.contracts.oidc import (
     LoginRequired,
     OAuthError,
     ResumeAuthorization,
+    SignInOver,
 )
 from common.crypto import token
 from common.events.tokens import CodeIssued
@@ -94,7 +95,7 @@ async def resume(deps: Deps, ctx: Context, back: ResumeAuthorization) -> Authori
     async with deps.db.reading(ctx) as db:
         pending = await authorization_requests.find(db, app_id=ctx.app_id, id_hashes=hashes)
     if pending is None:
-        return responses.shown(OAuthError("this sign-in has expired: start again in the app"))
+        return responses.shown(SignInOver())
     asked = Asked.of([(name, value) for name, value in pending.params], back.session)
     asked.pending, asked.name = pending, back.request
     asked.consent, asked.selected = back.consent, back.selected
@@ -170,4 +171,4 @@ async def issue(deps: Deps, ctx: Context, asked: Asked) -> Authorization:
         if asked.silent:
             raise ConsentRequired
         return await interaction.consent(deps, ctx, asked)
-    return responses.shown(OAuthError("this request was answered already"))
+    return responses.shown(SignInOver())

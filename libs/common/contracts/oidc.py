@@ -17,6 +17,12 @@ class OAuthError(Problem):
     status, code, title = 400, "invalid_request", "The request is missing something or malformed."
 
 
+class SignInOver(OAuthError):
+    """Told to the person alone: there is nothing to mend."""
+
+    code, title = "sign_in_over", "This sign-in was finished already, or took too long."
+
+
 class InvalidGrant(OAuthError):
     code, title = "invalid_grant", "The grant is unknown, used, expired or of another client."
 

@@ -9,6 +9,7 @@ from typing import Final
 from markupsafe import escape
 from starlette.responses import HTMLResponse, Response
 
+from common.contracts.oidc import SignInOver
 from common.problems import Problem, RateLimited
 from gateway.languages import N_, OFFERED, first_of, language
 from gateway.pages.render import Page, open_page
@@ -51,6 +52,12 @@ def problem(visit: Visit, error: Problem) -> Response:
 
 def told(page: Page, error: str | None, description: str | None) -> Response:
     """What the authorization endpoint may tell only the person (RFC 6749 section 4.1.2.1)."""
+    if error == SignInOver.code:
+        says = page.say(
+            "It was finished already, or took too long. Go back to the application and sign in there "
+            "again if it asks you to."
+        )
+        return _page(page, 400, page.say("This sign-in is over"), says)
     return _page(
         page,
         400,

@@ -10,7 +10,7 @@ from tests.service.oidc.conftest import CALLBACK, ORIGIN, Person, World, fields
 
 from common.context import Caller
 from common.contracts.clients import NewClient, RevokeClientGrants, RevokeMyGrant
-from common.contracts.oidc import Authorize, InvalidGrant
+from common.contracts.oidc import Authorize, InvalidGrant, SignInOver
 from common.contracts.rights import Rights
 
 
@@ -166,7 +166,8 @@ async def test_signing_in_comes_first_and_the_request_goes_on(shared: World) -> 
     ann = await shared.person()
     done = await shared.resume(asked.request, ann)
     assert (await shared.redeem(client, fields(done)["code"])).id_token
-    assert (await shared.resume(asked.request, ann)).kind == "error"
+    over = await shared.resume(asked.request, ann)
+    assert (over.kind, over.error) == ("error", SignInOver.code)
 
 
 async def test_prompt_login_wants_a_new_sign_in(shared: World) -> None:

@@ -339,6 +339,16 @@ async def test_a_long_authorize_by_post_comes_back_for_the_cookies(
     assert answer.headers["location"] == "/oauth2/authorize/resume?request=r1"
 
 
+async def test_a_sign_in_that_is_over(http: httpx.AsyncClient, people: People) -> None:
+    """Nobody is told that the application has to mend what merely took too long."""
+    people.authorization = oidc.Authorization(kind="error", error=oidc.SignInOver.code)
+    page = await http.get("/oauth2/authorize/resume?request=r1")
+
+    assert page.status_code == 400
+    assert "This sign-in is over" in page.text
+    assert "mend" not in page.text
+
+
 async def test_consent(http: httpx.AsyncClient, people: People, world: World, app: Tenant) -> None:
     """Says who asks for what, allows and refuses."""
     await signed_in(http, world, app)
