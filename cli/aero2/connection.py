@@ -5,11 +5,13 @@ from __future__ import annotations
 import os
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from pathlib import Path
 
 import nats
 import nats.errors
 
 from aero2 import nats_access
+from aero2.embedded.folder import Folder
 from aero2.failures import Refused
 from common.bus import NatsBus
 
@@ -37,13 +39,26 @@ async def connected(url: str, password: str | None) -> AsyncIterator[NatsBus]:
 
 
 @asynccontextmanager
-async def from_environment() -> AsyncIterator[NatsBus]:
-    """As AERO2_NATS_URL and AERO2_NATS_PASSWORD say."""
-    url = os.environ.get("AERO2_NATS_URL")
-    if url is None:
-        raise Refused("AERO2_NATS_URL is not set: which deployment is meant?")
-    async with connected(url, os.environ.get("AERO2_NATS_PASSWORD")) as bus:
+async def from_environment(folder: Path | None = None) -> AsyncIterator[NatsBus]:
+    """As AERO2_NATS_URL and AERO2_NATS_PASSWORD say; else, or with `folder`, the platform that runs
+    on that data folder."""
+    url, password = os.environ.get("AERO2_NATS_URL"), os.environ.get("AERO2_NATS_PASSWORD")
+    if folder is not None or url is None:
+        url, password = _embedded(folder or Path(".aero2"))
+    async with connected(url, password) as bus:
         yield bus
+
+
+def _embedded(path: Path) -> tuple[str, str]:
+    """Raises Refused where `aero2 up` has never run on the folder."""
+    if not (path / "secrets.json").is_file():
+        raise Refused(
+            f"AERO2_NATS_URL is not set, and {path} is no data folder of `aero2 up`: which "
+            "deployment is meant?"
+        )
+    folder = Folder.at(path)
+    port, kept = folder.read("ports.json")["nats"], folder.read("secrets.json")
+    return f"nats://127.0.0.1:{port}", kept["nats"][nats_access.CLI]
 
 
 async def _quiet(_: Exception) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -34,19 +35,26 @@ def rotate(
     now: Annotated[
         bool, typer.Option("--now", help="Sign with the new keys at once: a key has leaked.")
     ] = False,
+    data_dir: Annotated[
+        Path | None,
+        typer.Option(
+            help="Of the `aero2 up` that is meant. Without it: AERO2_NATS_URL and "
+            "AERO2_NATS_PASSWORD, else .aero2."
+        ),
+    ] = None,
 ) -> None:
     """Publish new signing keys. They sign a day later, when relying parties have fetched them, or
     at once with --now; the old ones verify until the last token that they signed is gone."""
     with told():
-        keys = asyncio.run(_rotated(slug, alg, now))
+        keys = asyncio.run(_rotated(slug, alg, now, data_dir))
     table = Table("key", "algorithm")
     for key in keys.keys:
         table.add_row(key["kid"], key["alg"])
     Console().print(table)
 
 
-async def _rotated(slug: str, alg: str | None, now: bool) -> Jwks:
-    async with from_environment() as bus:
+async def _rotated(slug: str, alg: str | None, now: bool, folder: Path | None) -> Jwks:
+    async with from_environment(folder) as bus:
         return await rotated(bus, slug, alg, now=now)
 
 

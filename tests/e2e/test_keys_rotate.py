@@ -52,3 +52,34 @@ def test_an_unknown_application_is_a_sentence(system: System) -> None:
     assert done.returncode == 1
     assert "Traceback" not in done.stderr
     assert "no such application" in done.stderr.lower()
+
+
+async def test_the_data_folder_is_enough(system: System) -> None:
+    """Who runs `aero2 up` and whose key has leaked need not put addresses and passwords together."""
+    before = await kids(system)
+    folder = str(system.instance.folder)
+    command = [sys.executable, "-m", "aero2", "keys", "rotate", system.demo["slug"]]
+    bare = {name: value for name, value in os.environ.items() if not name.startswith("AERO2_")}
+    done = subprocess.run(
+        [*command, "--data-dir", folder, "--alg", "RS256"],
+        env=bare,
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=60,
+    )
+
+    assert done.returncode == 0, done.stderr
+    assert len(await kids(system) - before) == 1
+
+
+def test_no_deployment_is_a_sentence(tmp_path: Path) -> None:
+    """Neither a variable nor a folder says which, and none is made."""
+    command = [sys.executable, "-m", "aero2", "keys", "rotate", "demo", "--data-dir", "x"]
+    done = subprocess.run(
+        command, cwd=tmp_path, capture_output=True, text=True, check=False, timeout=60
+    )
+
+    assert done.returncode == 1
+    assert "which deployment" in done.stderr
+    assert not list(tmp_path.iterdir())
