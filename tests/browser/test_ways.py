@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import re
 
 import pytest
@@ -103,15 +104,12 @@ async def test_consent(site: Site, js: bool) -> None:
             site.people.authorization = oidc.Authorization(
                 kind="redirect", location="http://localhost:1/cb?code=c"
             )
-            reached: list[str] = []
-            look.page.on("request", lambda request, reached=reached: reached.append(request.url))
-            await look.page.click(f"button:text-is('{button}')", no_wait_after=True)
-            await look.page.wait_for_timeout(300)
+            async with look.page.expect_request("http://localhost:1/cb?code=c"):
+                await look.page.click(f"button:text-is('{button}')", no_wait_after=True)
 
             asked = site.world.bus.calls[-1]
             assert isinstance(asked, oidc.ResumeAuthorization)
             assert (asked.consent, asked.request) == (said, "r1")
-            assert "http://localhost:1/cb?code=c" in reached
 
 
 @JS
@@ -123,17 +121,13 @@ async def test_form_post(site: Site, js: bool) -> None:
         fields=[("code", "c1"), ("state", "s")],
     )
     async with site.visit(js=js) as look:
-        sent: list[str | None] = []
-        look.page.on(
-            "request",
-            lambda request: sent.append(request.post_data) if request.method == "POST" else None,
-        )
-        await look.page.goto("/oauth2/authorize?client_id=x", wait_until="commit")
-        if not js:
-            await look.page.click("button:text-is('Continue')", no_wait_after=True)
-        await look.page.wait_for_timeout(500)
+        async with look.page.expect_request("http://localhost:1/cb") as sent:
+            await look.page.goto("/oauth2/authorize?client_id=x", wait_until="commit")
+            if not js:
+                await look.page.click("button:text-is('Continue')", no_wait_after=True)
+        request = await sent.value
 
-        assert sent == ["code=c1&state=s"]
+        assert (request.method, request.post_data) == ("POST", "code=c1&state=s")
 
 
 @JS
@@ -302,18 +296,24 @@ async def test_exact_times_in_the_viewers_zone(site: Site) -> None:
 
 
 async def test_nobody_may_frame_a_page(site: Site) -> None:
-    """A page of ours inside another's frame stays empty (A15)."""
+    """A page of ours inside another's frame stays empty (A15). The other one is served, too: what
+    the browser thinks public may not frame this machine for another reason."""
+    frame = f"<iframe src='{site.base}/login'></iframe>".encode()
+
+    async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.readuntil(b"\r\n\r\n")
+        head = f"HTTP/1.0 200 OK\r\ncontent-type: text/html\r\ncontent-length: {len(frame)}\r\n\r\n"
+        writer.write(head.encode() + frame)
+        writer.close()
+
+    evil = await asyncio.start_server(answer, "127.0.0.1", 0)
     context = await site.browser.new_context()
     page = await context.new_page()
-    await page.route(
-        "http://evil.localhost/",
-        lambda route: route.fulfill(
-            body=f"<iframe src='{site.base}/login'></iframe>", content_type="text/html"
-        ),
-    )
-    await page.goto("http://evil.localhost/")
-    await page.wait_for_timeout(300)
-
+    async with evil, page.expect_event("requestfailed") as refused:
+        await page.goto(f"http://evil.localhost:{evil.sockets[0].getsockname()[1]}/")
+        request = await refused.value
     texts = [await frame.locator("body").inner_text() for frame in page.frames]
     await context.close()
+
+    assert (request.url, request.failure) == (f"{site.base}/login", "net::ERR_BLOCKED_BY_RESPONSE")
     assert not any("Sign in" in text for text in texts)
