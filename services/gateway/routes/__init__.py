@@ -11,7 +11,7 @@ import importlib
 import pkgutil
 from types import ModuleType
 
-from fastapi import APIRouter
+from gateway.routes.router import NounRouter
 
 
 def modules() -> list[ModuleType]:
@@ -20,6 +20,6 @@ def modules() -> list[ModuleType]:
     return [importlib.import_module(f"{__name__}.{name}") for name in names]
 
 
-def routers() -> list[tuple[APIRouter, ModuleType]]:
+def routers() -> list[tuple[NounRouter, ModuleType]]:
     """Those that have a `router`."""
     return [(module.router, module) for module in modules() if hasattr(module, "router")]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated
 
-from fastapi import APIRouter, Query
+from fastapi import Query
 
 from common.contracts.api_keys import (
     ApiKeys,
@@ -16,9 +16,10 @@ from common.contracts.api_keys import (
 from common.contracts.base import Done, Id
 from common.contracts.tenancy import NewApiKey
 from gateway.deps import Acting, TheBus
+from gateway.routes.router import NounRouter
 
 DASHBOARD_ONLY = True
-router = APIRouter(prefix="/applications/{slug}/api-keys", tags=["api_keys"])
+router = NounRouter(prefix="/applications/{slug}/api-keys", tags=["api_keys"])
 
 
 @router.get("", summary="List the live API keys")

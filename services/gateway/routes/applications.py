@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated
 
-from fastapi import APIRouter, Query
+from fastapi import Query
 
 from common.contracts.applications import (
     ApplicationPatch,
@@ -22,9 +22,10 @@ from common.contracts.tenancy import (
     NewApplication,
 )
 from gateway.deps import SignedIn, TheBus
+from gateway.routes.router import NounRouter
 
 DASHBOARD_ONLY = True
-router = APIRouter(tags=["applications"])
+router = NounRouter(tags=["applications"])
 
 
 class NewOwner(Contract):

@@ -6,7 +6,7 @@ import time
 from dataclasses import replace
 from typing import Annotated
 
-from fastapi import APIRouter, Header, Query, Request
+from fastapi import Header, Query, Request
 from fastapi.responses import StreamingResponse
 
 from common.contracts.audit_log import (
@@ -28,8 +28,9 @@ from common.problems import Unavailable
 from gateway import audit_export
 from gateway.audit_tail import Places, Tail
 from gateway.deps import Acting, TheBus, TheVisit, acting
+from gateway.routes.router import NounRouter
 
-router = APIRouter(tags=["audit"])
+router = NounRouter(tags=["audit"])
 
 
 @router.get("/audit", summary="List events, newest first")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated
 
-from fastapi import APIRouter, Response
+from fastapi import Response
 from pydantic import Field
 
 from common.contracts.base import Contract, Done
@@ -26,10 +26,11 @@ from common.contracts.sign_in import Attempt, Flow
 from common.contracts.sign_up import SignUp
 from gateway import browser, csrf
 from gateway.deps import Anyone, SignedIn, TheBus, TheVisit
+from gateway.routes.router import NounRouter
 from gateway.visit import Visit
 
 OWN_HOST_ONLY = True
-router = APIRouter(prefix="/auth", tags=["auth"])
+router = NounRouter(prefix="/auth", tags=["auth"])
 
 
 class LinkToken(Contract):

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from fastapi import APIRouter
-
 from common.contracts.access import CheckAccess, Verdicts
 from gateway.deps import Acting, TheBus
+from gateway.routes.router import NounRouter
 
-router = APIRouter(prefix="/authorize", tags=["authorize"])
+router = NounRouter(prefix="/authorize", tags=["authorize"])
 
 
 @router.post("/check", summary="May these users do these things?")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Annotated, Any
 
-from fastapi import APIRouter, Body, Query
+from fastapi import Body, Query
 from pydantic import Field, create_model
 
 from common.contracts.base import Contract, Done, Id
@@ -29,8 +29,9 @@ from common.contracts.clients import (
     UpdateClient,
 )
 from gateway.deps import Acting, TheBus
+from gateway.routes.router import NounRouter
 
-router = APIRouter(prefix="/clients", tags=["clients"])
+router = NounRouter(prefix="/clients", tags=["clients"])
 
 Page = Annotated[int, Query(ge=1, le=100)]
 if TYPE_CHECKING:

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from urllib.parse import parse_qs
 
-from fastapi import APIRouter
-
 from common.context import SYSTEM_CALLER
 from common.contracts.base import Contract, Done, Id
 from common.contracts.domains import (
@@ -24,10 +22,11 @@ from gateway import answers
 from gateway.answers import NO_STORE, Answer
 from gateway.deps import Acting, TheBus
 from gateway.edge import Hot
+from gateway.routes.router import NounRouter
 from gateway.visit import Visit
 
 DASHBOARD_ONLY = True
-router = APIRouter(prefix="/applications/{slug}/domains", tags=["domains"])
+router = NounRouter(prefix="/applications/{slug}/domains", tags=["domains"])
 
 
 class Primary(Contract):

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from fastapi import APIRouter
-
 from common.contracts.base import Done
 from common.contracts.clients import Grants, ListMyGrants, RevokeMyGrant
 from gateway.deps import SignedIn, TheBus
+from gateway.routes.router import NounRouter
 
 OWN_HOST_ONLY = True
-router = APIRouter(prefix="/users/me/grants", tags=["my grants"])
+router = NounRouter(prefix="/users/me/grants", tags=["my grants"])
 
 
 @router.get("", summary="List the apps that you allowed something")

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from typing import Literal
 
-from fastapi import APIRouter
-
 from common.contracts.base import Contract, Done
 from common.contracts.fields import Email
 from common.contracts.templates import (
@@ -20,8 +18,9 @@ from common.contracts.templates import (
     TemplateText,
 )
 from gateway.deps import Acting, TheBus
+from gateway.routes.router import NounRouter
 
-router = APIRouter(prefix="/mail-templates", tags=["mail_templates"])
+router = NounRouter(prefix="/mail-templates", tags=["mail_templates"])
 Locale = Literal["en", "de"]
 
 

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from fastapi import APIRouter
-
 from common.contracts.base import Done
 from common.contracts.me import (
     ChangeEmail,
@@ -20,9 +18,10 @@ from common.contracts.sessions import SignedInSession
 from common.contracts.sign_in import Flow
 from gateway import browser
 from gateway.deps import SignedIn, TheBus, TheVisit
+from gateway.routes.router import NounRouter
 
 OWN_HOST_ONLY = True
-router = APIRouter(prefix="/users/me", tags=["me"])
+router = NounRouter(prefix="/users/me", tags=["me"])
 
 
 @router.get("", summary="My profile")

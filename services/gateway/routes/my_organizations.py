@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import Annotated
 
-from fastapi import APIRouter
 from pydantic import Field
 
 from common.contracts.base import Contract, Id
@@ -19,10 +18,11 @@ from common.problems import Unauthenticated
 from gateway import browser
 from gateway.callers import session_of
 from gateway.deps import Anyone, SignedIn, TheBus, TheVisit
+from gateway.routes.router import NounRouter
 from gateway.visit import Visit
 
 OWN_HOST_ONLY = True
-router = APIRouter(prefix="/organizations", tags=["organizations"])
+router = NounRouter(prefix="/organizations", tags=["organizations"])
 
 
 class Link(Contract):

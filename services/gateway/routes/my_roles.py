@@ -4,14 +4,15 @@ from __future__ import annotations
 
 from typing import Annotated
 
-from fastapi import APIRouter, Query
+from fastapi import Query
 
 from common.contracts.assignments import AssignedRoles, ListMyRoles
 from common.contracts.rights import GetMyRights, Rights
 from gateway.deps import SignedIn, TheBus
+from gateway.routes.router import NounRouter
 
 OWN_HOST_ONLY = True
-router = APIRouter(prefix="/users/me", tags=["me"])
+router = NounRouter(prefix="/users/me", tags=["me"])
 
 
 @router.get("/roles", summary="My roles")

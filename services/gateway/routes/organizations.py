@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from typing import Annotated
 
-from fastapi import APIRouter, Query
+from fastapi import Query
 
 from common.contracts.base import Done, Id, Page
 from common.contracts.members import (
@@ -50,8 +50,9 @@ from common.contracts.organizations import (
     UpdateOrganization,
 )
 from gateway.deps import Acting, TheBus
+from gateway.routes.router import NounRouter
 
-router = APIRouter(prefix="/organizations", tags=["organizations"])
+router = NounRouter(prefix="/organizations", tags=["organizations"])
 Pages = Annotated[Page, Query()]
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated
 
-from fastapi import APIRouter, Query
+from fastapi import Query
 
 from common.contracts.base import Done
 from common.contracts.permissions import (
@@ -19,8 +19,9 @@ from common.contracts.permissions import (
     UpdatePermission,
 )
 from gateway.deps import Acting, TheBus
+from gateway.routes.router import NounRouter
 
-router = APIRouter(prefix="/permissions", tags=["permissions"])
+router = NounRouter(prefix="/permissions", tags=["permissions"])
 
 
 @router.get("", summary="List permissions")

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from fastapi import APIRouter
-
 from common.contracts.base import Done, Id
 from common.contracts.clients import (
     CreateResource,
@@ -18,8 +16,9 @@ from common.contracts.clients import (
     Scopes,
 )
 from gateway.deps import Acting, TheBus
+from gateway.routes.router import NounRouter
 
-router = APIRouter(tags=["resources"])
+router = NounRouter(tags=["resources"])
 
 
 @router.get("/resources", summary="List the APIs")

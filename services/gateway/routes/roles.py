@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from typing import Annotated
 
-from fastapi import APIRouter, Query
+from fastapi import Query
 
 from common.contracts.assignments import (
     AssignedRoles,
@@ -35,8 +35,9 @@ from common.contracts.roles import (
     UpdateRole,
 )
 from gateway.deps import Acting, TheBus
+from gateway.routes.router import NounRouter
 
-router = APIRouter(tags=["roles"])
+router = NounRouter(tags=["roles"])
 OrgId = Annotated[Id | None, Query(description="Only inside this organization.")]
 
 

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from fastapi import APIRouter
-
 from common.contracts.base import Contract, Id
 from common.contracts.sessions import (
     ListSessions,
@@ -13,9 +11,10 @@ from common.contracts.sessions import (
     Sessions,
 )
 from gateway.deps import SignedIn, TheBus
+from gateway.routes.router import NounRouter
 
 OWN_HOST_ONLY = True
-router = APIRouter(prefix="/sessions", tags=["sessions"])
+router = NounRouter(prefix="/sessions", tags=["sessions"])
 
 
 class Message(Contract):

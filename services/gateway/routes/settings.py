@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from fastapi import APIRouter
-
 from common.contracts.applications import GetSettings, SettingsChange, UpdateSettings
 from common.contracts.tenancy import AppSettings
 from gateway.deps import Acting, TheBus
+from gateway.routes.router import NounRouter
 
-router = APIRouter(tags=["settings"])
+router = NounRouter(tags=["settings"])
 
 
 @router.get("/settings", summary="Get the application's settings")

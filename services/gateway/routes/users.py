@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated
 
-from fastapi import APIRouter, Query
+from fastapi import Query
 
 from common.contracts.base import Done, Id, Page
 from common.contracts.fields import Email
@@ -39,8 +39,9 @@ from common.contracts.users import (
     Users,
 )
 from gateway.deps import Acting, TheBus
+from gateway.routes.router import NounRouter
 
-router = APIRouter(prefix="/users", tags=["users"])
+router = NounRouter(prefix="/users", tags=["users"])
 
 
 @router.get("", summary="List users")

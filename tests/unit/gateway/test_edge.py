@@ -18,6 +18,8 @@ from common.metrics import HTTP
 from common.problems import Conflict, Unavailable
 from gateway.deps import Anyone
 from gateway.edge import Edge
+from gateway.routes import routers
+from gateway.routes.router import NounRouter
 
 router = APIRouter(prefix="/api")
 
@@ -342,6 +344,19 @@ def test_nothing_of_the_api_waits_for_a_thread(edge: Edge) -> None:
 
     assert len(found) > 300
     assert {call for call in found if not iscoroutinefunction(call)} == set()
+
+
+def test_the_first_word_of_a_path_is_no_parameter() -> None:
+    """By it a router knows what is none of its own."""
+    found = [router for router, _ in routers()]
+
+    assert {type(router) for router in found} == {NounRouter}
+    assert not [
+        word
+        for router in found
+        for word in router.words
+        if not word.isidentifier() and "-" not in word
+    ]
 
 
 async def test_docs_show_every_operation(http: httpx.AsyncClient) -> None:
