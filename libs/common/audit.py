@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections import deque
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from typing import Final, Protocol
+from typing import Final, Protocol, TypedDict, Unpack
 
 import nats.errors
 import orjson
@@ -65,16 +65,16 @@ class Entry:
         return orjson.dumps(self.members())
 
 
-def entry(
-    ctx: Context,
-    event: Event,
-    *,
-    user_id: str | None = None,
-    session_id: str | None = None,
-    org_id: str | None = None,
-) -> Entry:
-    """`user_id` is the user it is about or who did it; by default the calling user, in the session
-    and organization that he calls from."""
+class About(TypedDict, total=False):
+    """The user it is about or who did it; by default the calling user, in the session and
+    organization that he calls from."""
+
+    user_id: str | None
+    session_id: str | None
+    org_id: str | None
+
+
+def entry(ctx: Context, event: Event, **about: Unpack[About]) -> Entry:
     who = ctx.caller
     return Entry(
         id=new_id(),
@@ -82,11 +82,11 @@ def entry(
         event_type=event.type,
         version=event.version,
         event_data=event.model_dump(mode="json"),
-        user_id=user_id or who.user_id,
+        user_id=about.get("user_id") or who.user_id,
         actor_kind=who.kind,
         actor_id=who.id,
-        session_id=session_id or who.session_id,
-        org_id=org_id or who.org_id,
+        session_id=about.get("session_id") or who.session_id,
+        org_id=about.get("org_id") or who.org_id,
         ip_address=ctx.ip,
         user_agent=ctx.agent[:AGENT] if ctx.agent else None,
         created_at=datetime.now(UTC),
@@ -129,17 +129,7 @@ async def record(db: Db, ctx: Context, event: Event, *, user_id: str | None = No
 class Notes(Protocol):
     """Takes activity: events that go to the stream without a transaction of their own."""
 
-    def note(
-        self,
-        ctx: Context,
-        event: Event,
-        *,
-        user_id: str | None = None,
-        session_id: str | None = None,
-        org_id: str | None = None,
-    ) -> None:
-        """Whom it is about, as `entry` has it."""
-        ...
+    def note(self, ctx: Context, event: Event, **about: Unpack[About]) -> None: ...
 
 
 @dataclass
@@ -153,21 +143,11 @@ class Activity:
     _waiting: deque[Entry] = field(default_factory=deque)
     _lost: int = 0
 
-    def note(
-        self,
-        ctx: Context,
-        event: Event,
-        *,
-        user_id: str | None = None,
-        session_id: str | None = None,
-        org_id: str | None = None,
-    ) -> None:
+    def note(self, ctx: Context, event: Event, **about: Unpack[About]) -> None:
         if len(self._waiting) >= self.size:
             self._waiting.popleft()
             self._lost += 1
-        self._waiting.append(
-            entry(ctx, event, user_id=user_id, session_id=session_id, org_id=org_id)
-        )
+        self._waiting.append(entry(ctx, event, **about))
 
     async def run(self) -> None:
         await flushing(self.flush, every=self.every)

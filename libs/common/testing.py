@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import time
 from dataclasses import dataclass, field
-from typing import Any, TypeVar
+from typing import Any, TypeVar, Unpack
 
-from common.audit import Entry, entry
+from common.audit import About, Entry, entry
 from common.bus import Handler, answer, asked, encoded
 from common.context import Caller, Context, new_trace
 from common.contracts.base import Contract, Request
@@ -63,16 +63,8 @@ class MemoryActivity:
 
     noted: list[Entry] = field(default_factory=list)
 
-    def note(
-        self,
-        ctx: Context,
-        event: Event,
-        *,
-        user_id: str | None = None,
-        session_id: str | None = None,
-        org_id: str | None = None,
-    ) -> None:
-        self.noted.append(entry(ctx, event, user_id=user_id, session_id=session_id, org_id=org_id))
+    def note(self, ctx: Context, event: Event, **about: Unpack[About]) -> None:
+        self.noted.append(entry(ctx, event, **about))
 
 
 def context(
