@@ -216,8 +216,9 @@ class Limits:
         if not self.scale or (visit.path in BY_FORM and visit.method == "POST"):
             return
         header = visit.headers.get(b"authorization", b"")
-        if header[:7].lower().startswith(BEARER) and PUBLISHABLE not in header:
-            self.claim(visit, header.partition(b" ")[2].strip())
+        shown = header.partition(b" ")[2].strip()
+        if header[:7].lower().startswith(BEARER) and not shown.startswith(PUBLISHABLE):
+            self.claim(visit, shown)
         elif b"cookie" in visit.headers and (token := self._cookie(visit)):
             self.claim(visit, token.encode("latin-1", "replace"), STALE)
         elif (visit.method, visit.path) != POLLED:

@@ -559,6 +559,12 @@ async def test_one_credential_does_not_vouch_for_another(
     assert len(gateway.limits.known) == 1  # the host
 
 
+async def test_what_merely_looks_publishable_is_a_token_like_any(at: From, demo: Tenant) -> None:
+    """A made-up token with `pk_live_` somewhere in it is counted among those that do not hold."""
+    made_up = {"authorization": "Bearer x.pk_live_.y"}
+    assert UNPROVEN.burst == await exhausted(at(), UNPROVEN, "GET", "/api/users", headers=made_up)
+
+
 async def test_publishable_keys_and_other_schemes_show_nothing(
     at: From, world: World, demo: Tenant
 ) -> None:
