@@ -229,9 +229,10 @@ class System:
             await nc.close()
 
     async def streamed(
-        self, app_id: str, *, until: str, user_id: str, within: float = 20.0
+        self, app_id: str, *, until: set[str], user_id: str, within: float = 20.0
     ) -> list[AuditEvent]:
-        """The application's events on the stream up to the user's first of type `until`."""
+        """The user's events on the stream until there is one of each of these types. Activity comes in
+        batches, so it may come after records that are younger."""
         async with self.bus() as nc:
             js = nc.jetstream()
             sub = await js.subscribe(f"audit.{app_id}.>", stream="AUDIT", ordered_consumer=True)
@@ -243,10 +244,11 @@ class System:
                 except nats.errors.TimeoutError:
                     continue
                 lines = message.data.split(b"\n")  # activity comes several in one message
-                found += [AuditEvent.model_validate_json(line) for line in lines]
-                if (found[-1].event_type, found[-1].user_id) == (until, user_id):
+                events = [AuditEvent.model_validate_json(line) for line in lines]
+                found += [event for event in events if event.user_id == user_id]
+                if until <= {event.event_type for event in found}:
                     return found
-        raise AssertionError(f"no {until} among {[event.event_type for event in found]}")
+        raise AssertionError(f"{until} are not all among {[event.event_type for event in found]}")
 
     async def mails(self, to: str) -> list[dict[str, Any]]:
         """Mails to an address, newest first."""
