@@ -168,6 +168,62 @@ CREATE TABLE users (
 CREATE INDEX idx_users_app_created ON users (app_id, created_at, id);
 ALTER TABLE users ADD CONSTRAINT users_pkey PRIMARY KEY (app_id, id);
 ALTER TABLE users ADD CONSTRAINT users_app_id_email_key UNIQUE (email_normalized, app_id);
+-- The two filters of the users list that name few of many.
+CREATE INDEX idx_users_disabled ON users (app_id, created_at, id) WHERE disabled;
+CREATE INDEX idx_users_unverified ON users (app_id, created_at, id) WHERE NOT email_verified;
+
+-- owner: identity, through a trigger on users. What a search finds a user by: the address, its parts,
+-- and each word of their names. A pattern (LIKE '%…%') would read every user of the application; a
+-- range over this table's index reads the page.
+CREATE TABLE user_words (
+    app_id  uuid NOT NULL,
+    user_id uuid NOT NULL,
+    word    text COLLATE "C" NOT NULL,
+    CONSTRAINT user_words_pkey PRIMARY KEY (app_id, user_id, word)
+) PARTITION BY HASH (app_id);
+CREATE INDEX idx_user_words_word ON user_words (word, app_id, user_id);
+
+-- How a word is stored and searched: lower case, without accents.
+CREATE FUNCTION search_key(text) RETURNS text LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE
+RETURN lower(regexp_replace(normalize($1, NFKD), E'[\u0300-\u036F]', '', 'g'));
+
+-- The words of a user, each once; bounded in number and length whatever the names hold.
+CREATE FUNCTION words_of_user(email text, names text[]) RETURNS SETOF text
+LANGUAGE sql IMMUTABLE PARALLEL SAFE
+BEGIN ATOMIC
+    SELECT DISTINCT left(w.word, 100) FROM (
+        SELECT email
+        UNION ALL SELECT split_part(email, '@', 2)
+        UNION ALL SELECT regexp_split_to_table(split_part(email, '@', 1), '[-._+]+')
+        UNION ALL SELECT regexp_split_to_table(n.name, '\s+')
+            FROM unnest(names) AS named (name), LATERAL (SELECT search_key(named.name)) AS n (name)
+        UNION ALL SELECT regexp_split_to_table(n.name, '[-\s.,;:_''’"/()+]+')
+            FROM unnest(names) AS named (name), LATERAL (SELECT search_key(named.name)) AS n (name)
+    ) AS w (word)
+    WHERE w.word <> '' LIMIT 60;
+END;
+
+CREATE FUNCTION users_words() RETURNS trigger LANGUAGE plpgsql AS $words$
+BEGIN
+    IF TG_OP = 'UPDATE' THEN
+        DELETE FROM user_words WHERE app_id = NEW.app_id AND user_id = NEW.id;
+    END IF;
+    INSERT INTO user_words (app_id, user_id, word)
+    SELECT NEW.app_id, NEW.id, w.word FROM words_of_user(
+        NEW.email_normalized,
+        ARRAY[NEW.name, NEW.given_name, NEW.middle_name, NEW.family_name, NEW.nickname,
+              NEW.preferred_username]) AS w (word);
+    RETURN NULL;
+END
+$words$;
+CREATE TRIGGER users_words_insert AFTER INSERT ON users FOR EACH ROW EXECUTE FUNCTION users_words();
+CREATE TRIGGER users_words_update AFTER UPDATE ON users FOR EACH ROW
+    WHEN ((OLD.email, OLD.name, OLD.given_name, OLD.middle_name, OLD.family_name, OLD.nickname,
+           OLD.preferred_username)
+          IS DISTINCT FROM
+          (NEW.email, NEW.name, NEW.given_name, NEW.middle_name, NEW.family_name, NEW.nickname,
+           NEW.preferred_username))
+    EXECUTE FUNCTION users_words();
 
 -- ============================================================================================
 -- rbac
@@ -367,7 +423,8 @@ CREATE TABLE user_roles (
         REFERENCES organization_members (app_id, org_id, user_id) ON DELETE CASCADE
 ) PARTITION BY HASH (app_id);
 CREATE INDEX idx_user_roles_app_user ON user_roles (user_id, app_id);
-CREATE INDEX idx_user_roles_role ON user_roles (role_id, app_id);
+CREATE INDEX idx_user_roles_role ON user_roles
+    (role_id, app_id, granted_at, user_id, coalesce(org_id, '00000000-0000-0000-0000-000000000000'));
 
 -- ============================================================================================
 -- identity: credentials, sessions, codes, protection
@@ -831,7 +888,7 @@ CREATE TABLE token_families (
     CONSTRAINT token_families_pkey PRIMARY KEY (app_id, id)
 ) PARTITION BY HASH (app_id);
 CREATE INDEX idx_token_families_client ON token_families (client_id, app_id);
-CREATE INDEX idx_token_families_user ON token_families (user_id, app_id);
+CREATE INDEX idx_token_families_user ON token_families (user_id, app_id, client_id);
 CREATE INDEX idx_token_families_session ON token_families (session_id, app_id);
 CREATE INDEX idx_token_families_expires ON token_families (absolute_expires_at);
 
@@ -1216,6 +1273,7 @@ BEGIN
     DELETE FROM audit_logs WHERE app_id = OLD.id;
     DELETE FROM audit_chain WHERE app_id = OLD.id;
     DELETE FROM sign_in_guards WHERE app_id = OLD.id;
+    DELETE FROM user_words WHERE app_id = OLD.id;
     DELETE FROM rate_limits WHERE app_id = OLD.id;
     PERFORM set_config('aero2.app_id', coalesce(bound, ''), true);
     RETURN NULL;
@@ -1259,6 +1317,8 @@ BEGIN
         DELETE FROM token_families t USING gone
             WHERE t.app_id = app AND gone.app_id = app AND t.user_id = gone.id;
         DELETE FROM access_tokens t USING gone
+            WHERE t.app_id = app AND gone.app_id = app AND t.user_id = gone.id;
+        DELETE FROM user_words t USING gone
             WHERE t.app_id = app AND gone.app_id = app AND t.user_id = gone.id;
         UPDATE audit_logs t SET user_id = NULL FROM gone
             WHERE t.app_id = app AND gone.app_id = app AND t.user_id = gone.id;
@@ -1406,6 +1466,7 @@ GRANT SELECT, INSERT, UPDATE, DELETE ON
     known_devices, trusted_devices, passkeys, totp_factors, recovery_codes, identity_providers,
     user_identity_links, oauth_state, mail_templates
     TO aero2_identity;
+GRANT SELECT, INSERT, DELETE ON user_words TO aero2_identity;
 GRANT SELECT, UPDATE, DELETE ON mail_outbox TO aero2_identity;
 
 GRANT SELECT, INSERT, UPDATE, DELETE ON

@@ -21,11 +21,9 @@ from common.contracts.users import (
     FindUser,
     ForceReset,
     GetUser,
-    ListUsers,
     UnlockUser,
     UpdateUser,
     UserNotFound,
-    Users,
 )
 from common.events.passwords import PasswordResetForced
 from common.events.users import (
@@ -40,7 +38,6 @@ from common.ids import new_id
 from identity import flows, guard, metadata, notices, passwords, policy, signing
 from identity.deps import Deps
 from identity.queries import accounts, users
-from identity.transfer import fitting
 
 
 async def create(deps: Deps, ctx: Context, asked: CreateUser) -> User:
@@ -81,33 +78,6 @@ async def create(deps: Deps, ctx: Context, asked: CreateUser) -> User:
         deps, ctx, id, email=made.email, verified=made.email_verified, name=made.name
     )
     return made
-
-
-async def page(deps: Deps, ctx: Context, asked: ListUsers) -> Users:
-    kind = f"users:{asked.search}:{asked.disabled}:{asked.email_verified}"
-    at, id = deps.cursors.read(ctx.app_id, kind, asked.cursor, 2)
-    async with deps.db.reading(ctx) as db:
-        found = await users.page(
-            db,
-            app_id=ctx.app_id,
-            search=_pattern(asked.search) if asked.search else None,
-            disabled=asked.disabled,
-            email_verified=asked.email_verified,
-            before=at,
-            before_id=id,
-            limit=asked.limit + 1,
-        )
-    rows, next = deps.cursors.page(
-        ctx.app_id, kind, found, asked.limit, lambda user: (user.created_at, user.id), fitting
-    )
-    return Users(users=rows, next=next)
-
-
-def _pattern(search: str) -> str:
-    text = search.strip().lower()
-    for special in ("\\", "%", "_"):
-        text = text.replace(special, "\\" + special)
-    return f"%{text}%"
 
 
 async def get(deps: Deps, ctx: Context, asked: GetUser) -> User:

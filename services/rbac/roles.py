@@ -11,7 +11,7 @@ from typing import Final, Protocol
 
 import asyncpg
 
-from common import audit
+from common import audit, keyset
 from common.context import Context
 from common.contracts.base import Done
 from common.contracts.permissions import NotForOrganizations, PermissionNotFound
@@ -79,14 +79,14 @@ async def get(deps: Deps, ctx: Context, asked: GetRole) -> Role:
 
 async def holders(deps: Deps, ctx: Context, asked: ListHolders) -> Holders:
     of = f"holders {asked.role_id}"
-    granted_at, key = deps.cursors.read(ctx.app_id, of, asked.cursor, 2)
+    before = deps.cursors.read(ctx.app_id, of, asked.cursor, 3)
     async with deps.db.reading(ctx) as db:
         await _found(db, ctx, "application", asked.role_id)
         found = await roles.holders(
             db,
             app_id=ctx.app_id,
             id=asked.role_id,
-            before=(granted_at, key),
+            before=before,
             limit=asked.limit + 1,
         )
     shown, next = deps.cursors.page(
@@ -94,7 +94,7 @@ async def holders(deps: Deps, ctx: Context, asked: ListHolders) -> Holders:
         of,
         found,
         asked.limit,
-        lambda held: (held.granted_at, f"{held.user_id}{held.org_id or ''}"),
+        lambda held: (held.granted_at, held.user_id, held.org_id or keyset.LOWEST_ID),
     )
     return Holders(users=shown, next=next)
 

@@ -39,9 +39,14 @@ class CreateUser(Request[User], subject="identity.user.create", needs="users:wri
 
 
 class ListUsers(Page, Request[Users], subject="identity.user.list", needs="users:read", safe=True):
-    """Users of the application, the newest first."""
+    """Users of the application, the newest first; with `search`, by the word that matches."""
 
-    search: str | None = Field(default=None, max_length=200, description="Part of e-mail or name.")
+    search: str | None = Field(
+        default=None,
+        max_length=200,
+        description="One or more words. Finds users whose e-mail address, part of it, or a word of "
+        "whose names begins with each of them; case and accents are ignored.",
+    )
     disabled: bool | None = None
     email_verified: bool | None = None
 

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
+from common import keyset
 from common.contracts.invitations import Invitation
 from common.db import Db, many, maybe, one, run
 
@@ -70,12 +71,11 @@ async def page(
                  WHEN expires_at <= now() THEN 'expired'
                  WHEN revoked_at IS NOT NULL THEN 'revoked' ELSE 'pending' END AS status
         FROM user_invitations
-        WHERE app_id = $1 AND ($2::timestamptz IS NULL OR (created_at, id) < ($2, $3::uuid))
+        WHERE app_id = $1 AND (created_at, id) < ($2::timestamptz, $3::uuid)
         ORDER BY created_at DESC, id DESC LIMIT $4
         """,
         app_id,
-        None if before is None else datetime.fromisoformat(before),
-        before_id,
+        *keyset.backward(before, before_id),
         limit,
     )
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime
 
+from common import keyset
 from common.contracts.sessions import Session, SessionEntry
 from common.db import Db, many, maybe, run, value
 
@@ -172,15 +173,14 @@ async def of_user(
         FROM user_sessions
         WHERE app_id = $1 AND user_id = $2 AND revoked_at IS NULL AND expires_at > now()
           AND (idle_expires_at IS NULL OR idle_expires_at > now()) AND kind = 'full'
-          AND ($5::timestamptz IS NULL OR (created_at, id) < ($5, $6::uuid))
+          AND (created_at, id) < ($5::timestamptz, $6::uuid)
         ORDER BY created_at DESC, id DESC LIMIT $4
         """,
         app_id,
         user_id,
         current,
         limit,
-        None if before is None else datetime.fromisoformat(before),
-        before_id,
+        *keyset.backward(before, before_id),
     )
 
 

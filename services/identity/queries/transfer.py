@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from datetime import datetime
 from typing import Any
 
+from common import keyset
 from common.contracts.transfer import TransferredUser
 from common.db import Db, many
 
@@ -65,13 +65,11 @@ async def page(
                u.created_at, p.phc AS password_hash
         FROM users u
         LEFT JOIN passwords p ON p.app_id = $1 AND p.user_id = u.id AND $5::boolean
-        WHERE u.app_id = $1
-          AND ($2::timestamptz IS NULL OR (u.created_at, u.id) > ($2, $3::uuid))
+        WHERE u.app_id = $1 AND (u.created_at, u.id) > ($2::timestamptz, $3::uuid)
         ORDER BY u.created_at, u.id LIMIT $4
         """,
         app_id,
-        None if after is None else datetime.fromisoformat(after),
-        after_id,
+        *keyset.forward(after, after_id),
         limit,
         hashes,
     )

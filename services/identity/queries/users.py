@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from datetime import datetime
 from typing import Any
 
 from common.contracts.profiles import User
@@ -47,18 +46,8 @@ async def find(db: Db, *, app_id: str, email: str) -> User | None:
     )
 
 
-async def page(
-    db: Db,
-    *,
-    app_id: str,
-    search: str | None,
-    disabled: bool | None,
-    email_verified: bool | None,
-    before: str | None,
-    before_id: str | None,
-    limit: int,
-) -> list[User]:
-    """The newest first. `search` is a pattern for LIKE, in lower case."""
+async def of_ids(db: Db, *, app_id: str, ids: list[str]) -> list[User]:
+    """Returns the users with these ids, in no order."""
     return await many(
         db,
         User,
@@ -70,21 +59,10 @@ async def page(
                u.last_sign_in_at, u.created_at, u.updated_at,
                EXISTS (SELECT FROM passwords p WHERE p.app_id = $1 AND p.user_id = u.id)
                    AS has_password
-        FROM users u
-        WHERE u.app_id = $1
-          AND ($2::text IS NULL OR u.email_normalized LIKE $2 OR lower(u.name) LIKE $2)
-          AND ($3::boolean IS NULL OR u.disabled = $3)
-          AND ($4::boolean IS NULL OR u.email_verified = $4)
-          AND ($5::timestamptz IS NULL OR (u.created_at, u.id) < ($5, $6::uuid))
-        ORDER BY u.created_at DESC, u.id DESC LIMIT $7
+        FROM users u WHERE u.app_id = $1 AND u.id = ANY($2::uuid[])
         """,
         app_id,
-        search,
-        disabled,
-        email_verified,
-        None if before is None else datetime.fromisoformat(before),
-        before_id,
-        limit,
+        ids,
     )
 
 

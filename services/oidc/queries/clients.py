@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
+from common import keyset
 from common.contracts.clients import Client
 from common.db import Db, many, maybe, one, run
 
@@ -224,12 +225,11 @@ async def page(
             default_acr_values, logo_uri, client_uri, policy_uri, tos_uri, contacts, enabled,
             created_at, updated_at
         FROM oauth_clients
-        WHERE app_id = $1 AND ($2::timestamptz IS NULL OR (created_at, id) > ($2, $3::uuid))
+        WHERE app_id = $1 AND (created_at, id) > ($2::timestamptz, $3::uuid)
         ORDER BY created_at, id LIMIT $4
         """,
         app_id,
-        after,
-        after_id,
+        *keyset.forward(after, after_id),
         limit,
     )
 

@@ -5,11 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime
 
+from common import keyset
 from common.contracts.audit_log import AuditRecord, EventCount
 from common.db import Db, many, maybe, run
-
-FIRST = "ffffffff-ffff-ffff-ffff-ffffffffffff"
-"""Sorts after every id: the cursor before the first page."""
 
 
 @dataclass(frozen=True)
@@ -41,17 +39,16 @@ async def page(db: Db, *, app_id: str, wanted: Wanted) -> list[AuditRecord]:
                l.org_id, l.ip_address, l.user_agent, l.created_at
         FROM audit_logs l LEFT JOIN users u ON u.app_id = $1 AND u.id = l.user_id
         WHERE l.app_id = $1 AND ($2::text IS NULL OR l.ip_address = $2)
-          AND l.created_at >= coalesce($3, '-infinity'::timestamptz)
-          AND l.created_at < coalesce($4, 'infinity'::timestamptz)
-          AND (l.created_at, l.id) < (coalesce($5, 'infinity'::timestamptz), $6::uuid)
+          AND l.created_at >= $3::timestamptz
+          AND l.created_at < $4::timestamptz
+          AND (l.created_at, l.id) < ($5::timestamptz, $6::uuid)
         ORDER BY l.created_at DESC, l.id DESC LIMIT $7
         """,
         app_id,
         wanted.ip_address,
-        wanted.since,
-        wanted.until,
-        wanted.before_time,
-        wanted.before_id or FIRST,
+        wanted.since or keyset.OLDEST,
+        wanted.until or keyset.NEWEST,
+        *keyset.backward(wanted.before_time, wanted.before_id),
         wanted.limit,
     )
 
@@ -67,17 +64,16 @@ async def _of_user(db: Db, *, app_id: str, wanted: Wanted) -> list[AuditRecord]:
         FROM audit_logs l LEFT JOIN users u ON u.app_id = $1 AND u.id = l.user_id
         WHERE l.app_id = $1 AND l.user_id = $8 AND ($9::text IS NULL OR l.event_type = $9)
           AND ($2::text IS NULL OR l.ip_address = $2)
-          AND l.created_at >= coalesce($3, '-infinity'::timestamptz)
-          AND l.created_at < coalesce($4, 'infinity'::timestamptz)
-          AND (l.created_at, l.id) < (coalesce($5, 'infinity'::timestamptz), $6::uuid)
+          AND l.created_at >= $3::timestamptz
+          AND l.created_at < $4::timestamptz
+          AND (l.created_at, l.id) < ($5::timestamptz, $6::uuid)
         ORDER BY l.created_at DESC, l.id DESC LIMIT $7
         """,
         app_id,
         wanted.ip_address,
-        wanted.since,
-        wanted.until,
-        wanted.before_time,
-        wanted.before_id or FIRST,
+        wanted.since or keyset.OLDEST,
+        wanted.until or keyset.NEWEST,
+        *keyset.backward(wanted.before_time, wanted.before_id),
         wanted.limit,
         wanted.user_id,
         wanted.event_type,
@@ -94,17 +90,16 @@ async def _of_type(db: Db, *, app_id: str, wanted: Wanted) -> list[AuditRecord]:
                l.org_id, l.ip_address, l.user_agent, l.created_at
         FROM audit_logs l LEFT JOIN users u ON u.app_id = $1 AND u.id = l.user_id
         WHERE l.app_id = $1 AND l.event_type = $8 AND ($2::text IS NULL OR l.ip_address = $2)
-          AND l.created_at >= coalesce($3, '-infinity'::timestamptz)
-          AND l.created_at < coalesce($4, 'infinity'::timestamptz)
-          AND (l.created_at, l.id) < (coalesce($5, 'infinity'::timestamptz), $6::uuid)
+          AND l.created_at >= $3::timestamptz
+          AND l.created_at < $4::timestamptz
+          AND (l.created_at, l.id) < ($5::timestamptz, $6::uuid)
         ORDER BY l.created_at DESC, l.id DESC LIMIT $7
         """,
         app_id,
         wanted.ip_address,
-        wanted.since,
-        wanted.until,
-        wanted.before_time,
-        wanted.before_id or FIRST,
+        wanted.since or keyset.OLDEST,
+        wanted.until or keyset.NEWEST,
+        *keyset.backward(wanted.before_time, wanted.before_id),
         wanted.limit,
         wanted.event_type,
     )
@@ -135,8 +130,8 @@ async def counts(
         """
         -- whole: it counts all events of a period
         SELECT event_type, count(*) AS count FROM audit_logs
-        WHERE app_id = $1 AND created_at >= coalesce($2, '-infinity'::timestamptz)
-          AND created_at < coalesce($3, 'infinity'::timestamptz)
+        WHERE app_id = $1 AND created_at >= $2::timestamptz
+          AND created_at < $3::timestamptz
         GROUP BY event_type ORDER BY count(*) DESC, event_type
         """,
         app_id,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from common import keyset
 from common.contracts.org_invitations import OrganizationInvitation, OrganizationOffer
 from common.db import Db, many, maybe, run, value
 
@@ -88,7 +89,7 @@ async def page(
                CASE WHEN status = 'pending' AND expires_at <= now() THEN 'expired'
                     ELSE status END AS status
         FROM organization_invitations
-        WHERE app_id = $1 AND org_id = $2 AND ($4::uuid IS NULL OR id < $4)
+        WHERE app_id = $1 AND org_id = $2 AND id < $4::uuid
           AND ($3::text IS NULL
                OR CASE WHEN status = 'pending' AND expires_at <= now() THEN 'expired'
                        ELSE status END = $3)
@@ -97,7 +98,7 @@ async def page(
         app_id,
         org_id,
         status,
-        before,
+        before or keyset.HIGHEST_ID,
         limit,
     )
 

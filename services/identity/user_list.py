@@ -1,0 +1,79 @@
+"""The list of users: filters, search and pages."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from common.context import Context
+from common.contracts.users import ListUsers, Users
+from common.db import Db
+from identity.deps import Deps
+from identity.queries import user_lists, users
+from identity.transfer import fitting
+
+MOST_WORDS: Final = 6
+"""Words of a search that count besides the one that leads: each costs a look per row."""
+
+
+async def page(deps: Deps, ctx: Context, request: ListUsers) -> Users:
+    """Returns one page: the newest first, or for a search by the word that matched."""
+    kind = f"users:{request.search}:{request.disabled}:{request.email_verified}"
+    key, id = deps.cursors.read(ctx.app_id, kind, request.cursor, 2)
+    async with deps.db.reading(ctx) as db:
+        entries = await _entries(db, ctx.app_id, request, (key, id))
+        ids = [entry.id for entry in entries]
+        found = {user.id: user for user in await users.of_ids(db, app_id=ctx.app_id, ids=ids)}
+    keys = {entry.id: entry.key for entry in entries}
+    rows, next = deps.cursors.page(
+        ctx.app_id,
+        kind,
+        [found[id] for id in ids if id in found],
+        request.limit,
+        lambda user: (keys[user.id], user.id),
+        fitting,
+    )
+    return Users(users=rows, next=next)
+
+
+async def _entries(
+    db: Db, app_id: str, request: ListUsers, place: user_lists.Place
+) -> list[user_lists.Entry]:
+    limit = request.limit + 1
+    if request.search and request.search.strip():
+        return await _matching(db, app_id, request, place)
+    if request.disabled:
+        return await user_lists.disabled(
+            db, app_id=app_id, email_verified=request.email_verified, before=place, limit=limit
+        )
+    if request.email_verified is False:
+        return await user_lists.unverified(
+            db, app_id=app_id, disabled=request.disabled, before=place, limit=limit
+        )
+    return await user_lists.newest(
+        db,
+        app_id=app_id,
+        disabled=request.disabled,
+        email_verified=request.email_verified,
+        before=place,
+        limit=limit,
+    )
+
+
+async def _matching(
+    db: Db, app_id: str, request: ListUsers, place: user_lists.Place
+) -> list[user_lists.Entry]:
+    words = await user_lists.search_keys(db, text=request.search or "")
+    if not words:
+        return []
+    # An address is the rarest word, then the longest: the others are only checked.
+    words.sort(key=lambda word: ("@" in word, len(word)))
+    return await user_lists.matching(
+        db,
+        app_id=app_id,
+        word=words[-1],
+        others=words[:-1][-MOST_WORDS:],
+        disabled=request.disabled,
+        email_verified=request.email_verified,
+        after=place,
+        limit=request.limit + 1,
+    )
