@@ -31,6 +31,8 @@ from tenancy.queries import audit, audit_chain
 
 BATCH: Final = 500
 """Rows of an export that are read at once."""
+STRETCH: Final = 2_000
+"""Events of the chain that one piece of an export looks at, whatever its filters leave of them."""
 ROOM: Final = 600_000
 """Bytes of an export that go into one message; the bus takes a megabyte."""
 
@@ -75,11 +77,14 @@ async def export(deps: Deps, ctx: Context, asked: ExportAudit) -> AuditExport:
     (after,) = deps.cursors.read(ctx.app_id, "audit export", asked.cursor, 1)
     if after is None:  # the first piece: what was committed before now belongs to it
         await audit_sealing.seal(deps, ctx.app_id)
+    place = int(after or 0)
     async with deps.db.reading(ctx) as db:
+        piece = await audit_chain.piece(db, app_id=ctx.app_id, after=place, limit=STRETCH)
         rows = await audit_chain.sealed(
             db,
             app_id=ctx.app_id,
-            after=int(after or 0),
+            after=place,
+            last=piece.last or place,
             limit=BATCH,
             event_type=asked.event_type,
             user_id=asked.user_id,
@@ -95,11 +100,14 @@ async def export(deps: Deps, ctx: Context, asked: ExportAudit) -> AuditExport:
         if records and size > ROOM:
             break
         records.append(record)
-    done = len(records) == len(rows) < BATCH
-    last = None if done or not records else str(records[-1].chain.seq)
+    last: int | None = None  # where the next piece begins
+    if len(records) < len(rows) or len(rows) == BATCH:
+        last = records[-1].chain.seq
+    elif piece.count == STRETCH:
+        last = piece.last
     return AuditExport(
         records=records,
-        next=deps.cursors.make(ctx.app_id, "audit export", last) if last else None,
+        next=deps.cursors.make(ctx.app_id, "audit export", str(last)) if last else None,
     )
 
 

@@ -135,8 +135,8 @@ async def counts(
         GROUP BY event_type ORDER BY count(*) DESC, event_type
         """,
         app_id,
-        since,
-        until,
+        since or keyset.OLDEST,
+        until or keyset.NEWEST,
     )
 
 

@@ -77,9 +77,15 @@ async def by_id(db: Db, *, app_id: str, org_id: str, id: str) -> OrganizationInv
 
 
 async def page(
-    db: Db, *, app_id: str, org_id: str, status: str | None, before: str | None, limit: int
+    db: Db,
+    *,
+    app_id: str,
+    org_id: str,
+    status: str | None,
+    before: tuple[str | None, str | None],
+    limit: int,
 ) -> list[OrganizationInvitation]:
-    """Ids grow in time: the newest first."""
+    """Returns a page, the newest first."""
     return await many(
         db,
         OrganizationInvitation,
@@ -89,16 +95,16 @@ async def page(
                CASE WHEN status = 'pending' AND expires_at <= now() THEN 'expired'
                     ELSE status END AS status
         FROM organization_invitations
-        WHERE app_id = $1 AND org_id = $2 AND id < $4::uuid
+        WHERE app_id = $1 AND org_id = $2 AND (created_at, id) < ($4::timestamptz, $5::uuid)
           AND ($3::text IS NULL
                OR CASE WHEN status = 'pending' AND expires_at <= now() THEN 'expired'
                        ELSE status END = $3)
-        ORDER BY id DESC LIMIT $5
+        ORDER BY created_at DESC, id DESC LIMIT $6
         """,
         app_id,
         org_id,
         status,
-        before or keyset.HIGHEST_ID,
+        *keyset.backward(*before),
         limit,
     )
 

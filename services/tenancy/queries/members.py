@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from common import keyset
 from common.contracts.members import Member
 from common.db import Db, many, maybe, run, value
 
@@ -53,14 +54,12 @@ async def page(
         FROM organization_members m
         JOIN users u ON u.app_id = $1 AND u.id = m.user_id
         WHERE m.app_id = $1 AND m.org_id = $2
-          AND ($3::text IS NULL
-               OR (m.created_at, m.user_id) > ($3::text::timestamptz, $4::uuid))
+          AND (m.created_at, m.user_id) > ($3::timestamptz, $4::uuid)
         ORDER BY m.created_at, m.user_id LIMIT $5
         """,
         app_id,
         org_id,
-        after[0],
-        after[1],
+        *keyset.forward(*after),
         limit,
     )
 
