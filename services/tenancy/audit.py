@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Final
 
+from common import keyset
 from common.audit_chain import public_keys, user_salt
 from common.context import Context
 from common.contracts.audit_log import (
@@ -44,9 +45,7 @@ async def list_(deps: Deps, ctx: Context, asked: ListAudit) -> AuditRecords:
         user_id=asked.user_id,
         ip_address=asked.ip_address,
         since=asked.start_date,
-        until=asked.end_date,
-        before_time=datetime.fromisoformat(time) if time else None,
-        before_id=id,
+        before=_upper_bound(asked.end_date, time, id),
         limit=asked.limit + 1,
     )
     async with deps.db.reading(ctx) as db:
@@ -55,6 +54,13 @@ async def list_(deps: Deps, ctx: Context, asked: ListAudit) -> AuditRecords:
         ctx.app_id, "audit", found, asked.limit, lambda row: (row.created_at, row.id)
     )
     return AuditRecords(audit_logs=rows, next=next)
+
+
+def _upper_bound(until: datetime | None, time: str | None, id: str | None) -> tuple[datetime, str]:
+    """Returns the end of the period, or the place of the page: whichever is earlier."""
+    if time is not None:  # a page after the first lies before the end of the period
+        return keyset.backward(time, id)
+    return keyset.backward(until, keyset.LOWEST_ID if until else None)
 
 
 async def get(deps: Deps, ctx: Context, asked: GetAuditRecord) -> AuditRecord:

@@ -252,7 +252,7 @@ async def test_a_statement_that_names_one_row_has_one_way_to_it(
 
 
 COMPARED = re.compile(r"\b(\w+)\)? (?:=|<=|>=|<|>) (?:ANY )?\(?(?:COALESCE\()?\$\d+")
-ROW_COMPARED = re.compile(r"ROW\(([\w, ]+)\) [<>]=? ROW\([^)]*\$\d+")
+ROW_COMPARED = re.compile(r"ROW\((\w[^$]*)\) [<>]=? ROW\(\$\d+")
 
 
 A_FEW = (*OF_ONE, *SHORT, "idx_audit_logs_app_user", "organization_invitations_pending_key")
@@ -269,7 +269,8 @@ def filtered(plan: dict[str, Any], indexes: dict[str, list[Index]], table: str =
     if name and name not in FEW and not _handful(plan, indexes.get(table, ())):
         text = plan.get("Filter", "")
         columns = set(COMPARED.findall(text))
-        columns.update(*(row.split(", ") for row in ROW_COMPARED.findall(text)))
+        columns.update(*(re.findall(r"\w+", row) for row in ROW_COMPARED.findall(text)))
+        columns -= set(re.findall(r"\w+", plan.get("Index Cond", "")))
         keys = {column for index in indexes.get(table, ()) for column in index.columns}
         found.update(f"{name}.{column}" for column in (columns & keys) - {"app_id"})
     return found.union(*(filtered(below, indexes, table) for below in plan.get("Plans", ())))

@@ -121,8 +121,9 @@ async def holders(
         """
         SELECT user_id, org_id, granted_by, granted_at FROM user_roles
         WHERE app_id = $1 AND role_id = $2
-          AND (granted_at, user_id, coalesce(org_id, '00000000-0000-0000-0000-000000000000'))
-              < ($3::timestamptz, $4::uuid, $5::uuid)
+          AND (granted_at, user_id) <= ($3::timestamptz, $4::uuid)
+          AND ((granted_at, user_id) < ($3, $4)
+               OR coalesce(org_id, '00000000-0000-0000-0000-000000000000') < $5::uuid)
         ORDER BY granted_at DESC, user_id DESC,
             coalesce(org_id, '00000000-0000-0000-0000-000000000000') DESC
         LIMIT $6

@@ -12,15 +12,14 @@ from common.db import Db, many, maybe, run
 
 @dataclass(frozen=True)
 class Wanted:
-    """Filters and place of a page; the place is the created_at and id of the row before it."""
+    """Filters and place of a page. `before` is a created_at and id that sort after all its rows: two
+    upper bounds in SQL would make Postgres begin at the wrong one and read on."""
 
     event_type: str | None
     user_id: str | None
     ip_address: str | None
     since: datetime | None
-    until: datetime | None
-    before_time: datetime | None
-    before_id: str | None
+    before: tuple[datetime, str]
     limit: int
 
 
@@ -40,15 +39,13 @@ async def page(db: Db, *, app_id: str, wanted: Wanted) -> list[AuditRecord]:
         FROM audit_logs l LEFT JOIN users u ON u.app_id = $1 AND u.id = l.user_id
         WHERE l.app_id = $1 AND ($2::text IS NULL OR l.ip_address = $2)
           AND l.created_at >= $3::timestamptz
-          AND l.created_at < $4::timestamptz
-          AND (l.created_at, l.id) < ($5::timestamptz, $6::uuid)
-        ORDER BY l.created_at DESC, l.id DESC LIMIT $7
+          AND (l.created_at, l.id) < ($4::timestamptz, $5::uuid)
+        ORDER BY l.created_at DESC, l.id DESC LIMIT $6
         """,
         app_id,
         wanted.ip_address,
         wanted.since or keyset.OLDEST,
-        wanted.until or keyset.NEWEST,
-        *keyset.backward(wanted.before_time, wanted.before_id),
+        *wanted.before,
         wanted.limit,
     )
 
@@ -62,18 +59,16 @@ async def _of_user(db: Db, *, app_id: str, wanted: Wanted) -> list[AuditRecord]:
                u.email AS user_email, u.name AS user_name, l.actor_kind, l.actor_id, l.session_id,
                l.org_id, l.ip_address, l.user_agent, l.created_at
         FROM audit_logs l LEFT JOIN users u ON u.app_id = $1 AND u.id = l.user_id
-        WHERE l.app_id = $1 AND l.user_id = $8 AND ($9::text IS NULL OR l.event_type = $9)
+        WHERE l.app_id = $1 AND l.user_id = $7 AND ($8::text IS NULL OR l.event_type = $8)
           AND ($2::text IS NULL OR l.ip_address = $2)
           AND l.created_at >= $3::timestamptz
-          AND l.created_at < $4::timestamptz
-          AND (l.created_at, l.id) < ($5::timestamptz, $6::uuid)
-        ORDER BY l.created_at DESC, l.id DESC LIMIT $7
+          AND (l.created_at, l.id) < ($4::timestamptz, $5::uuid)
+        ORDER BY l.created_at DESC, l.id DESC LIMIT $6
         """,
         app_id,
         wanted.ip_address,
         wanted.since or keyset.OLDEST,
-        wanted.until or keyset.NEWEST,
-        *keyset.backward(wanted.before_time, wanted.before_id),
+        *wanted.before,
         wanted.limit,
         wanted.user_id,
         wanted.event_type,
@@ -89,17 +84,15 @@ async def _of_type(db: Db, *, app_id: str, wanted: Wanted) -> list[AuditRecord]:
                u.email AS user_email, u.name AS user_name, l.actor_kind, l.actor_id, l.session_id,
                l.org_id, l.ip_address, l.user_agent, l.created_at
         FROM audit_logs l LEFT JOIN users u ON u.app_id = $1 AND u.id = l.user_id
-        WHERE l.app_id = $1 AND l.event_type = $8 AND ($2::text IS NULL OR l.ip_address = $2)
+        WHERE l.app_id = $1 AND l.event_type = $7 AND ($2::text IS NULL OR l.ip_address = $2)
           AND l.created_at >= $3::timestamptz
-          AND l.created_at < $4::timestamptz
-          AND (l.created_at, l.id) < ($5::timestamptz, $6::uuid)
-        ORDER BY l.created_at DESC, l.id DESC LIMIT $7
+          AND (l.created_at, l.id) < ($4::timestamptz, $5::uuid)
+        ORDER BY l.created_at DESC, l.id DESC LIMIT $6
         """,
         app_id,
         wanted.ip_address,
         wanted.since or keyset.OLDEST,
-        wanted.until or keyset.NEWEST,
-        *keyset.backward(wanted.before_time, wanted.before_id),
+        *wanted.before,
         wanted.limit,
         wanted.event_type,
     )
