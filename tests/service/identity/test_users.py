@@ -34,6 +34,8 @@ from common.contracts.sign_in import LinkSpent, WrongCode, WrongCredentials
 from common.contracts.sign_up import SignUp
 from common.contracts.users import (
     CreateUser,
+    DeleteUser,
+    DisableUser,
     EmailTaken,
     FindUser,
     GetUser,
@@ -138,6 +140,93 @@ async def test_list_pages_and_search(world: World) -> None:
     assert [user.id for user in by_name.users] == [made[4].id]
     assert nothing.users == []  # no word begins with it
     assert foreign.code == other.code == "bad_cursor"
+
+
+async def found(world: World, search: str, **filters: bool) -> list[str | None]:
+    page = await world.call(ListUsers(search=search, **filters), who=ADMIN)
+    return sorted(user.email or "" for user in page.users)
+
+
+async def test_search_by_any_word(world: World) -> None:
+    """The beginning of each word of each name, in any order, whatever its case and accents; of the
+    address, of a part of it, and of its domain. What is inside of a word is not found."""
+    zoe = Profile(given_name="Zoë", family_name="O'Hara-Lindqvist", nickname="zed")
+    await world.call(CreateUser(email="z.ohara@north.example", profile=zoe), who=ADMIN)
+    await world.call(
+        CreateUser(email="ann@south.example", profile=Profile(name="Ann Lee")), who=ADMIN
+    )
+
+    for search in (
+        "zoe",
+        "ZOË",
+        "lind zo",
+        "o'hara",
+        "hara",
+        "zed",
+        "z.oh",
+        "ohara",
+        "z.ohara@north",
+    ):
+        assert await found(world, search) == ["z.ohara@north.example"], search
+    assert await found(world, "south.exa") == await found(world, "Lee ann") == ["ann@south.example"]
+    for search in ("qvist", "zoe lee", "a%", "_nn", "   ", "\u0301"):
+        expected = ["ann@south.example", "z.ohara@north.example"] if search == "   " else []
+        assert await found(world, search) == expected, search
+
+
+async def test_search_follows_a_change(world: World) -> None:
+    """A former name finds nobody, nor does the name of a deleted user; filters apply to a search."""
+    ann = await world.call(
+        CreateUser(email="ann@x.example", profile=Profile(name="Ann")), who=ADMIN
+    )
+    await world.call(UpdateUser(user_id=ann.id, changes=UserChanges(name="Berta")), who=ADMIN)
+
+    assert await found(world, "berta") == ["ann@x.example"]
+    assert await found(world, "berta", disabled=True) == []
+    assert await found(world, "berta", email_verified=False) == ["ann@x.example"]
+    await world.call(
+        UpdateUser(user_id=ann.id, changes=UserChanges(email="b@x.example")), who=ADMIN
+    )
+    assert await found(world, "ann") == []
+    await world.call(DeleteUser(user_id=ann.id), who=ADMIN)
+    assert await found(world, "berta") == []
+
+
+async def test_pages_of_a_search_show_each_user_once(world: World) -> None:
+    """Two words of one user may match: they stand in the list once, over all pages."""
+    for n in range(5):
+        profile = Profile(name=f"Anna Annika {n}")
+        await world.call(CreateUser(email=f"ann{n}@x.example", profile=profile), who=ADMIN)
+    seen: list[str | None] = []
+    cursor = None
+    while True:
+        page = await world.call(ListUsers(search="ann", limit=2, cursor=cursor), who=ADMIN)
+        seen += [user.email for user in page.users]
+        if (cursor := page.next) is None:
+            break
+
+    assert sorted(str(each) for each in seen) == [f"ann{n}@x.example" for n in range(5)]
+
+
+async def test_filters_of_the_list(world: World) -> None:
+    """Each filter alone, and both."""
+    users = [
+        await world.call(CreateUser(email=f"f{n}@x.example", email_verified=n > 1), who=ADMIN)
+        for n in range(4)
+    ]
+    for user in (users[1], users[2]):
+        await world.call(DisableUser(user_id=user.id), who=ADMIN)
+
+    async def of(**filters: bool) -> list[int]:
+        page = await world.call(ListUsers(**filters), who=ADMIN)
+        return sorted(users.index(next(u for u in users if u.id == each.id)) for each in page.users)
+
+    assert await of(disabled=True) == [1, 2]
+    assert await of(disabled=False) == [0, 3]
+    assert await of(email_verified=False) == [0, 1]
+    assert await of(email_verified=True) == [2, 3]
+    assert await of(disabled=True, email_verified=False) == [1]
+    assert await of(disabled=False, email_verified=False) == [0]
 
 
 async def test_nobody_reaches_into_another_application(world: World) -> None:
