@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import unicodedata
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -14,6 +15,12 @@ from common.pool import FairPool
 from identity import imported
 
 MAX_BYTES: Final = 256
+PASSES: Final = 2
+MEMORY_KIB: Final = 19_456
+OWN: Final = re.compile(
+    rf"\$argon2id\$v=19\$m={MEMORY_KIB},t={PASSES},p=1\$[\w+/]{{22}}\$[\w+/]{{43}}"
+)
+"""The parameters of our own hashes. Every other hash is tenant data, whoever wrote it."""
 T = TypeVar("T")
 
 
@@ -41,7 +48,9 @@ class Hashing:
 
     pool: FairPool
     hasher: argon2.PasswordHasher = field(
-        default_factory=lambda: argon2.PasswordHasher(2, 19_456, 1, hash_len=32, salt_len=16)
+        default_factory=lambda: argon2.PasswordHasher(
+            PASSES, MEMORY_KIB, 1, hash_len=32, salt_len=16
+        )
     )
     dummy: str = field(default="", repr=False)
 
@@ -64,14 +73,11 @@ class Hashing:
         if phc is None or too_long(password):
             self._own(password[:MAX_BYTES], self.dummy)
             return Verdict(False)
-        if not phc.startswith("$argon2"):
-            if not imported.verify(password, phc):
-                return Verdict(False)
-            return Verdict(True, self.hasher.hash(password))
-        if not self._own(password, phc):
+        if OWN.fullmatch(phc):
+            return Verdict(self._own(password, phc))
+        if not imported.verify(password, phc):
             return Verdict(False)
-        stale = self.hasher.check_needs_rehash(phc)
-        return Verdict(True, self.hasher.hash(password) if stale else None)
+        return Verdict(True, self.hasher.hash(password))
 
     def _own(self, password: str, phc: str) -> bool:
         try:

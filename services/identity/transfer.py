@@ -72,8 +72,10 @@ def _faults(settings: AppSettings, user: TransferredUser) -> list[dict[str, str]
         faults.append({"field": "email", "message": "an address or an id is needed"})
     if user.email is None and user.email_verified:
         faults.append({"field": "email_verified", "message": "there is no address to verify"})
-    if user.password_hash is not None and not imported.supported(user.password_hash):
-        faults.append({"field": "password_hash", "message": "not a format that can be verified"})
+    if user.password_hash is not None:
+        refusal = imported.refusal(user.password_hash)
+        if refusal is not None:
+            faults.append({"field": "password_hash", "message": refusal})
     if user.password is not None and (too_long(user.password) or not user.password):
         faults.append({"field": "password", "message": "between 1 and 256 bytes"})
     try:

@@ -64,7 +64,7 @@ async def signs_in(db: Db, *, app_id: str, id: str, proves_email: str | None) ->
         """
         WITH before AS (SELECT email_verified FROM users WHERE app_id = $1 AND id = $2)
         UPDATE users u SET last_sign_in_at = now(),
-            email_verified = u.email_verified OR u.email_normalized = lower($3)
+            email_verified = u.email_verified OR coalesce(u.email_normalized = lower($3), false)
         FROM before b
         WHERE u.app_id = $1 AND u.id = $2 AND NOT u.disabled
         RETURNING u.email_verified AND NOT b.email_verified

@@ -156,3 +156,29 @@ async def test_large_users_fit_into_an_answer(world: World) -> None:
             break
 
     assert seen == 30
+
+
+async def test_hashes_that_cost_too_much_are_refused(world: World) -> None:
+    """A hash that would take minutes or gigabytes, and one that can never verify, are refused with
+    the field and the reason; the others of the file arrive."""
+    key = "A" * 43
+    arrivals = await _import(
+        world,
+        *(
+            TransferredUser(email=f"u{number}@example.com", password_hash=hash)
+            for number, hash in enumerate([
+                f"$argon2id$v=19$m=64,t=4000000000,p=1$c29tZXNhbHRzb21lc2FsdA${key}",
+                f"$argon2id$v=19$m=4194304,t=1,p=1$c29tZXNhbHRzb21lc2FsdA${key}",
+                "$pbkdf2-sha1$5000000$c2FsdA$" + "A" * 171,
+                f"$scrypt$ln=18,r=8,p=16$c2FsdHNhbHQ${key}",
+                "$argon2id$junk",
+                HASH,
+            ])
+        ),
+    )  # fmt: skip
+
+    assert [arrival.status for arrival in arrivals] == ["invalid"] * 5 + ["created"]
+    errors = [arrival.errors[0] for arrival in arrivals if arrival.errors]
+    assert {error["field"] for error in errors} == {"password_hash"}
+    assert "takes too long" in errors[0]["message"]
+    assert "256 MiB" in errors[1]["message"]
