@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from datetime import datetime
 from typing import Literal
 
 from pydantic import Field
 
 from common.contracts.base import Contract, Id, Page, Request
-from common.contracts.fields import Email, Metadata, Secret
+from common.contracts.fields import Email, LocalTimestamp, Metadata, Secret
 from common.contracts.profiles import Profile
 
 
@@ -29,7 +28,7 @@ class TransferredUser(Profile):
     public_metadata: Metadata = {}
     private_metadata: Metadata = {}
     user_metadata: Metadata = {}
-    created_at: datetime | None = None
+    created_at: LocalTimestamp | None = None
 
 
 class Arrival(Contract):

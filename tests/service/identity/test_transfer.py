@@ -5,8 +5,11 @@ from __future__ import annotations
 from typing import Any
 
 import bcrypt
+import pytest
+from pydantic import ValidationError
 
 from common.context import Caller
+from common.contracts.audit_log import ListAudit
 from common.contracts.passwords import SignInWithPassword
 from common.contracts.transfer import ExportUsers, ImportUsers, TransferredUser
 from common.contracts.users import CreateUser, GetUser
@@ -156,3 +159,20 @@ async def test_large_users_fit_into_an_answer(world: World) -> None:
             break
 
     assert seen == 30
+
+
+@pytest.mark.parametrize(
+    "moment",
+    [
+        "0001-01-01T00:00:00+01:00",
+        "0001-01-01T00:00:00Z",
+        "9999-12-31T23:59:59-14:00",
+        "1899-12-31",
+    ],
+)
+async def test_a_date_that_cannot_be_read_back_is_refused(moment: str) -> None:
+    """Zero dates of other systems and the ends of time never reach a column."""
+    with pytest.raises(ValidationError):
+        TransferredUser.model_validate({"email": "a@example.com", "created_at": moment})
+    with pytest.raises(ValidationError):
+        ListAudit.model_validate({"start_date": moment, "limit": 1})
