@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from datetime import datetime
 from typing import Annotated, Any, Literal
 
 from pydantic import Field, JsonValue
 
 from common.contracts.base import SIGNED_IN, SYSTEM, Contract, Done, Id, Page, Request
+from common.contracts.fields import Timestamp
 from common.problems import Conflict, NotFound
 
 ClientType = Literal["web", "spa", "native", "service"]
@@ -99,8 +99,8 @@ class Client(ClientFields):
 
     id: Id
     client_id: str
-    created_at: datetime
-    updated_at: datetime
+    created_at: Timestamp
+    updated_at: Timestamp
 
 
 class NewClient(Client, omit_none=True):
@@ -158,8 +158,8 @@ class ClientSecret(Contract):
 
     id: Id
     hint: str | None = Field(default=None, description="Its last characters.")
-    expires_at: datetime | None = None
-    created_at: datetime
+    expires_at: Timestamp | None = None
+    created_at: Timestamp
 
 
 class NewSecret(ClientSecret):
@@ -202,8 +202,8 @@ class Grant(Contract):
     scopes: list[str]
     email: str | None = None
     name: str | None = None
-    created_at: datetime
-    updated_at: datetime
+    created_at: Timestamp
+    updated_at: Timestamp
 
 
 class Grants(Contract):
@@ -261,8 +261,8 @@ class Resource(ResourceFields):
     """An API that access tokens are for."""
 
     id: Id
-    created_at: datetime
-    updated_at: datetime
+    created_at: Timestamp
+    updated_at: Timestamp
 
 
 class Resources(Contract):
@@ -315,7 +315,7 @@ class Scope(ScopeFields):
     """A scope of the application beside the standard ones."""
 
     id: Id
-    created_at: datetime
+    created_at: Timestamp
 
 
 class Scopes(Contract):

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from datetime import datetime
 from typing import Annotated, Literal
 
 from pydantic import AfterValidator, Field
 
 from common.contracts.base import SYSTEM, Contract, Done, Id, Request
+from common.contracts.fields import Timestamp
 from common.problems import Conflict, NotFound
 
 
@@ -50,12 +50,12 @@ class CustomDomain(Contract):
     verified: bool
     primary: bool
     records: list[DnsRecord]
-    checked_at: datetime | None = None
+    checked_at: Timestamp | None = None
     problem: str | None = Field(default=None, description="What the last check missed.")
     certificate_status: str | None = Field(
         default=None, description="Of the certificate, where an edge network keeps it."
     )
-    created_at: datetime
+    created_at: Timestamp
 
 
 class CustomDomains(Contract):

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any
+from datetime import UTC, datetime
+from typing import Annotated, Any, Final
 
 import email_validator
 from email_validator import EmailNotValidError, validate_email
-from pydantic import AfterValidator, Field
+from pydantic import AfterValidator, AwareDatetime, Field
 
 # A deployment may live on localhost, `.test` or `.internal`: reserved names are somebody's own.
 email_validator.SPECIAL_USE_DOMAIN_NAMES.clear()
@@ -28,3 +29,23 @@ Name = Annotated[str, Field(max_length=200)]
 Url = Annotated[str, Field(max_length=2000, pattern=r"^https?://[^\s<>\"]+$")]
 Locale = Annotated[str, Field(max_length=35, pattern=r"^[A-Za-z]{2,3}([-_][A-Za-z0-9]{2,8})*$")]
 Metadata = dict[str, Any]
+
+EARLIEST: Final = datetime(1900, 1, 1, tzinfo=UTC)
+LATEST: Final = datetime(9999, 12, 31, tzinfo=UTC)
+
+
+def _bounded(moment: datetime) -> datetime:
+    """Refuses what Postgres or Python could not read back, and zero dates of other systems."""
+    if not EARLIEST <= moment < LATEST:
+        raise ValueError("a date between the years 1900 and 9999 is needed")
+    return moment
+
+
+def _utc_if_naive(moment: datetime) -> datetime:
+    return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
+
+
+Timestamp = Annotated[AwareDatetime, AfterValidator(_bounded)]
+"""A moment with its time zone. Contracts use this type for every date and time."""
+LocalTimestamp = Annotated[datetime, AfterValidator(_utc_if_naive), AfterValidator(_bounded)]
+"""A moment from a file of another system, in UTC unless it names its time zone."""

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from datetime import datetime
 from typing import Literal
 
 from pydantic import ConfigDict, Field
 
 from common.contracts.base import OPEN, SYSTEM, Contract, Done, Id, Request
+from common.contracts.fields import Timestamp
 from common.problems import Problem
 
 
@@ -129,7 +129,7 @@ class SignedIn(Contract):
 
     session_id: Id
     user_id: Id
-    auth_time: datetime
+    auth_time: Timestamp
     acr: str | None = None
     amr: list[str] = []
     org_id: Id | None = None
@@ -206,7 +206,7 @@ class AccessToken(Contract):
     audience: list[str] = []
     permissions: list[str] = Field(default=[], description="Rights it carries and its user holds.")
     org_id: Id | None = None
-    expires_at: datetime
+    expires_at: Timestamp
 
 
 class CheckAccessToken(

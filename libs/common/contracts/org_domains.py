@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from datetime import datetime
 from typing import Annotated, TypeAlias
 
 from pydantic import Field
@@ -15,6 +14,7 @@ from common.contracts.base import (
     Id,
     Request,
 )
+from common.contracts.fields import Timestamp
 from common.contracts.roles import RoleId
 from common.problems import Conflict, NotFound
 
@@ -50,10 +50,10 @@ class OrganizationDomain(Contract):
     domain: str
     record_name: str
     record_value: str
-    verified_at: datetime | None = None
+    verified_at: Timestamp | None = None
     auto_join: bool = False
     role: str = "member"
-    created_at: datetime
+    created_at: Timestamp
 
 
 class OrganizationDomains(Contract):

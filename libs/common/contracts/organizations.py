@@ -8,7 +8,6 @@ is not found.
 
 from __future__ import annotations
 
-from datetime import datetime
 from typing import Annotated, Any, Final, TypeAlias
 
 import orjson
@@ -24,7 +23,7 @@ from common.contracts.base import (
     Page,
     Request,
 )
-from common.contracts.fields import Name, Url
+from common.contracts.fields import Name, Timestamp, Url
 from common.contracts.sessions import SignedInSession
 from common.problems import Conflict, Forbidden, NotFound
 
@@ -80,8 +79,8 @@ class Organization(Contract):
     public_metadata: dict[str, Any] = {}
     private_metadata: dict[str, Any] | None = None
     role: str | None = None
-    created_at: datetime
-    updated_at: datetime
+    created_at: Timestamp
+    updated_at: Timestamp
 
 
 class Organizations(Contract):

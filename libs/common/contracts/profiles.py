@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from datetime import date, datetime
+from datetime import date
 
 from pydantic import Field, field_validator
 
 from common.contracts.base import Contract, Id
-from common.contracts.fields import Email, Locale, Metadata, Name, Url
+from common.contracts.fields import Email, Locale, Metadata, Name, Timestamp, Url
 from common.problems import (
     Invalid,
 )
@@ -64,8 +64,8 @@ class Me(Profile):
     public_metadata: Metadata = {}
     user_metadata: Metadata = {}
     has_password: bool = False
-    created_at: datetime
-    updated_at: datetime
+    created_at: Timestamp
+    updated_at: Timestamp
 
 
 class User(Me):
@@ -73,7 +73,7 @@ class User(Me):
 
     private_metadata: Metadata = {}
     disabled: bool = False
-    last_sign_in_at: datetime | None = None
+    last_sign_in_at: Timestamp | None = None
 
 
 class MetadataInvalid(Invalid):

@@ -3,12 +3,12 @@ namespaces, each with an `admin`."""
 
 from __future__ import annotations
 
-from datetime import datetime
 from typing import Annotated, Literal, TypeAlias
 
 from pydantic import Field
 
 from common.contracts.base import SYSTEM, Contract, Done, Id, Page, Request
+from common.contracts.fields import Timestamp
 from common.contracts.permissions import Description, PermissionName
 from common.problems import Conflict, Forbidden, NotFound
 
@@ -56,8 +56,8 @@ class Role(Contract):
     description: str | None = None
     is_system: bool = False
     permissions: list[str] = []
-    created_at: datetime
-    updated_at: datetime
+    created_at: Timestamp
+    updated_at: Timestamp
 
 
 class SeedRoles(Request[Done], subject="rbac.template.seed", needs=SYSTEM, within=5.0, safe=True):
@@ -153,7 +153,7 @@ class Holder(Contract):
     user_id: Id
     org_id: Id | None = None
     granted_by: str | None = None
-    granted_at: datetime
+    granted_at: Timestamp
 
 
 class Holders(Contract):

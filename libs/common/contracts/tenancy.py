@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from datetime import datetime
 from typing import Annotated, Any, Literal
 
 from pydantic import Field
 
 from common.contracts.base import OPEN, SYSTEM, Contract, Id, Page, Request
+from common.contracts.fields import Timestamp
 from common.problems import Conflict, Misdirected, NotFound
 
 SignupMode = Literal["open", "invite_only", "restricted"]
@@ -134,7 +134,7 @@ class ApiKeyHolder(Contract):
     key_id: Id
     app_id: Id
     key_type: KeyType
-    expires_at: datetime | None = None
+    expires_at: Timestamp | None = None
 
 
 class VerifyApiKey(
@@ -184,8 +184,8 @@ class Application(Branding):
     custom_domain: str | None = None
     custom_domain_verified: bool = False
     settings: AppSettings
-    created_at: datetime
-    updated_at: datetime
+    created_at: Timestamp
+    updated_at: Timestamp
 
 
 class ApiKey(Contract):
@@ -196,10 +196,10 @@ class ApiKey(Contract):
     key_prefix: str
     name: str | None = None
     created_by: Id | None = None
-    last_used_at: datetime | None = None
-    expires_at: datetime | None = None
+    last_used_at: Timestamp | None = None
+    expires_at: Timestamp | None = None
     rotated_to: Id | None = Field(default=None, description="The key that takes its place.")
-    created_at: datetime
+    created_at: Timestamp
 
 
 class NewApiKey(ApiKey):
