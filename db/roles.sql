@@ -57,3 +57,41 @@ BEGIN
     END LOOP;
 END
 $limits$;
+
+-- What Postgres grants to everybody is withdrawn here, by whoever may: a superuser all of it, the owner
+-- of the database what concerns that database. Our roles connect to this database and to no other, and
+-- make no objects of their own: neither temporary tables (whose names would stand before ours) nor large
+-- objects. Only what still has to change is changed, so a second run writes nothing.
+DO $public$
+DECLARE
+    database text;
+    large_object regprocedure;
+BEGIN
+    FOR database IN
+        SELECT d.datname FROM pg_catalog.pg_database d
+        WHERE d.datname IN (current_database(), 'postgres', 'template1')
+            AND (pg_catalog.has_database_privilege('public', d.oid, 'CONNECT')
+                OR pg_catalog.has_database_privilege('public', d.oid, 'TEMPORARY'))
+            AND pg_catalog.pg_has_role(d.datdba, 'USAGE')
+    LOOP
+        EXECUTE format('REVOKE CONNECT, TEMPORARY ON DATABASE %I FROM PUBLIC', database);
+    END LOOP;
+    IF NOT pg_catalog.has_database_privilege('aero2_rbac', current_database(), 'CONNECT') THEN
+        EXECUTE format(
+            'GRANT CONNECT ON DATABASE %I TO aero2_tenancy, aero2_identity, aero2_oidc, aero2_rbac, aero2_platform',
+            current_database());
+    END IF;
+    IF pg_catalog.has_schema_privilege('public', 'public', 'CREATE') THEN
+        REVOKE CREATE ON SCHEMA public FROM PUBLIC;
+    END IF;
+    FOR large_object IN
+        SELECT p.oid FROM pg_catalog.pg_proc p
+        WHERE p.pronamespace = 'pg_catalog'::regnamespace
+            AND (p.proname LIKE 'lo\_%' OR p.proname IN ('loread', 'lowrite'))
+            AND pg_catalog.has_function_privilege('public', p.oid, 'EXECUTE')
+            AND pg_catalog.pg_has_role(p.proowner, 'USAGE')
+    LOOP
+        EXECUTE format('REVOKE EXECUTE ON FUNCTION %s FROM PUBLIC', large_object);
+    END LOOP;
+END
+$public$;

@@ -1219,27 +1219,36 @@ CREATE INDEX idx_mail_outbox_app ON mail_outbox (app_id);
 -- audit_logs cannot be changed
 -- ============================================================================================
 
--- Allowed are only: the work of triggers (depth > 1: user_id nulled as its user is deleted, rows
--- deleted with their application) and retention by aero2_platform. Grants refuse
--- everybody else before this does; it also stops the owner's slips.
-CREATE FUNCTION audit_logs_keep() RETURNS trigger LANGUAGE plpgsql AS $keep$
+-- Allowed are only: the work of our own triggers and foreign keys, which run as the owner of the table
+-- (user_id set to NULL as its user is deleted, rows deleted with their application), and retention by
+-- aero2_platform. The depth alone proves nothing: any role can be inside a trigger of its own.
+CREATE FUNCTION audit_logs_keep() RETURNS trigger LANGUAGE plpgsql
+SET search_path = pg_catalog, public, pg_temp AS $keep$
 BEGIN
-    IF TG_OP = 'DELETE' AND (pg_trigger_depth() > 1 OR current_user = 'aero2_platform') THEN
+    IF TG_OP = 'DELETE' AND current_user = 'aero2_platform' THEN
         RETURN OLD;
     END IF;
-    IF TG_OP = 'UPDATE' AND pg_trigger_depth() > 1 AND NEW.user_id IS NULL
-        AND to_jsonb(NEW) - 'user_id' = to_jsonb(OLD) - 'user_id' THEN
-        RETURN NEW;
+    IF pg_trigger_depth() > 1
+        AND current_user = (SELECT pg_get_userbyid(relowner) FROM pg_class WHERE oid = TG_RELID) THEN
+        IF TG_OP = 'DELETE' THEN
+            RETURN OLD;
+        END IF;
+        IF TG_OP = 'UPDATE' AND NEW.user_id IS NULL
+            AND to_jsonb(NEW) - 'user_id' = to_jsonb(OLD) - 'user_id' THEN
+            RETURN NEW;
+        END IF;
     END IF;
     RAISE EXCEPTION 'audit_logs are immutable' USING ERRCODE = 'integrity_constraint_violation';
 END
 $keep$;
 CREATE TRIGGER audit_logs_keep BEFORE UPDATE OR DELETE ON audit_logs
     FOR EACH ROW EXECUTE FUNCTION audit_logs_keep();
--- The chain is only ever added to; it goes with its application and never else.
-CREATE FUNCTION audit_chain_keep() RETURNS trigger LANGUAGE plpgsql AS $keep$
+-- The chain is only ever added to. It is deleted with its application and in no other way.
+CREATE FUNCTION audit_chain_keep() RETURNS trigger LANGUAGE plpgsql
+SET search_path = pg_catalog, public, pg_temp AS $keep$
 BEGIN
-    IF TG_OP = 'DELETE' AND pg_trigger_depth() > 1 THEN
+    IF TG_OP = 'DELETE' AND pg_trigger_depth() > 1
+        AND current_user = (SELECT pg_get_userbyid(relowner) FROM pg_class WHERE oid = TG_RELID) THEN
         RETURN OLD;
     END IF;
     RAISE EXCEPTION 'the audit chain is immutable' USING ERRCODE = 'integrity_constraint_violation';
@@ -1261,7 +1270,7 @@ CREATE TRIGGER audit_logs_keep_all BEFORE TRUNCATE ON audit_logs
 -- written just as its application, client or user goes may stay behind: no reader finds it, since each
 -- asks for all of them, and it expires.
 CREATE FUNCTION applications_take_along() RETURNS trigger
-LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, public AS $take$
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, public, pg_temp AS $take$
 DECLARE
     bound text := current_setting('aero2.app_id', true);
 BEGIN
@@ -1283,7 +1292,7 @@ CREATE TRIGGER applications_take_along AFTER DELETE ON applications
     FOR EACH ROW EXECUTE FUNCTION applications_take_along();
 
 CREATE FUNCTION oauth_clients_take_along() RETURNS trigger
-LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, public AS $take$
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, public, pg_temp AS $take$
 DECLARE
     bound text := current_setting('aero2.app_id', true);
 BEGIN
@@ -1304,7 +1313,7 @@ CREATE TRIGGER oauth_clients_take_along AFTER DELETE ON oauth_clients
 -- These two work on all rows of one statement: an application's users and a client's grants are many.
 -- Of an application that is itself going, everything has gone or goes anyway.
 CREATE FUNCTION users_take_along() RETURNS trigger
-LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, public AS $take$
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, public, pg_temp AS $take$
 DECLARE
     bound text := current_setting('aero2.app_id', true);
     app   uuid;
@@ -1331,7 +1340,7 @@ CREATE TRIGGER users_take_along AFTER DELETE ON users REFERENCING OLD TABLE AS g
     FOR EACH STATEMENT EXECUTE FUNCTION users_take_along();
 
 CREATE FUNCTION token_families_take_along() RETURNS trigger
-LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, public AS $take$
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, public, pg_temp AS $take$
 DECLARE
     bound text := current_setting('aero2.app_id', true);
     app   uuid;
@@ -1449,6 +1458,10 @@ CREATE POLICY platform ON mail_outbox TO aero2_platform USING (true);
 -- ============================================================================================
 -- grants: on the partitioned table only, never on a partition
 -- ============================================================================================
+
+-- A trigger that exists fires without EXECUTE. With it, any role could hang a definer function on a
+-- table of its own and so run it, as the owner, on rows that it made up.
+REVOKE EXECUTE ON ALL FUNCTIONS IN SCHEMA public FROM PUBLIC;
 
 GRANT SELECT, INSERT, UPDATE, DELETE ON
     applications, deleted_slugs, application_api_keys, custom_domains, organizations,

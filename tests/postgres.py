@@ -28,11 +28,12 @@ from dataclasses import dataclass, field
 from importlib.util import find_spec
 from pathlib import Path
 
-from aero2.migrate import SERVICES, migrate
+from aero2.migrate import SERVICES, folder, migrate
 
 NOBODY = 65534
 ROLES = ("owner", *SERVICES)
 TEMPLATE = "aero2_template"
+ROLES_SQL = folder() / "roles.sql"
 CONFIG = """
 listen_addresses = '127.0.0.1'
 fsync = off
@@ -99,6 +100,8 @@ class Postgres:
             self._clones += 1
             name = f"clone_{self._clones}"
             self._tool("createdb", "--template", template, "--strategy", "file_copy", name)
+            if template == TEMPLATE:  # a database's own privileges are not copied
+                self._tool("psql", "--quiet", "--dbname", name, "--file", str(ROLES_SQL))
         return name
 
     def create(self, name: str) -> str:
