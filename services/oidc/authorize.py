@@ -135,6 +135,7 @@ async def issue(deps: Deps, ctx: Context, asked: Asked) -> Authorization:
         redirect_uri=asked.redirect_uri,
         redirect_uri_given=asked.redirect_uri_given,
         scopes=asked.scopes,
+        consent_scopes=asked.consent_scopes,
         resource=asked.resource,
         claims=asked.claims,
         nonce=given.get("nonce"),

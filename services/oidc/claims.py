@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -103,6 +103,33 @@ def asked(parameter: dict[str, Any] | None, place: str) -> list[str]:
     """Names that the `claims` parameter asks for in `id_token` or `userinfo` (section 5.5)."""
     members = (parameter or {}).get(place)
     return [name for name in members if name in STANDARD] if isinstance(members, dict) else []
+
+
+def within_scopes(
+    parameter: dict[str, Any] | None, granted: Iterable[str], givers: Mapping[str, Iterable[str]]
+) -> tuple[dict[str, Any] | None, list[str]]:
+    """Bounds the `claims` parameter by scopes (OpenID Connect Core sections 3.1.2.4, 5.5 and 17.1).
+
+    `givers` are the client's scopes with the standard claims that each gives. Returns the parameter
+    without the claims that none of them gives, and the scopes beyond `granted` that give the
+    remaining ones: the user has to allow those as well.
+    """
+    if parameter is None:
+        return None, []
+    covered = {claim for name in granted for claim in givers.get(name, ())}
+    further: list[str] = []
+    bounded: dict[str, Any] = {}
+    for place, members in parameter.items():
+        bounded[place] = {}
+        for claim, request in members.items():
+            if claim in STANDARD and claim not in covered:
+                giver = next((name for name, given in givers.items() if claim in given), None)
+                if giver is None:
+                    continue
+                if giver not in further:
+                    further.append(giver)
+            bounded[place][claim] = request
+    return bounded, further
 
 
 def mapped(mapping: dict[str, Any], place: str, facts: Facts) -> dict[str, Any]:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from common.context import Context
+from common.contracts.clients import Resource
 from common.contracts.oidc import InvalidScope, InvalidTarget
 from common.contracts.rights import GetRights, Rights
 from oidc.deps import Deps
@@ -46,10 +47,10 @@ NEEDS_USER: Final = frozenset(CLAIMS)
 
 @dataclass(frozen=True)
 class Catalogue:
-    """What the application added: scopes by name, APIs by identifier with their lifetime."""
+    """What the application added: scopes by name, APIs by identifier."""
 
     scopes: dict[str, ScopeRow]
-    resources: dict[str, tuple[int | None, str | None]]
+    resources: dict[str, Resource]
 
 
 async def catalogue(deps: Deps, ctx: Context) -> Catalogue:
@@ -59,7 +60,7 @@ async def catalogue(deps: Deps, ctx: Context) -> Catalogue:
             apis = await scopes.resources(db, app_id=ctx.app_id)
         return Catalogue(
             {row.name: row for row in rows},
-            {api.identifier: (api.access_token_lifetime, api.access_token_alg) for api in apis},
+            {api.identifier: api for api in apis},
         )
 
     found: Catalogue = await deps.known.scopes.fetch(
@@ -125,6 +126,25 @@ async def held(
         if permission not in having and "*" not in having
     }
     return [name for name in names if name not in missing]
+
+
+async def claim_givers(
+    deps: Deps, ctx: Context, client: Registered, granted: list[str]
+) -> dict[str, tuple[str, ...]]:
+    """Returns the client's scopes with the standard claims that each gives access to.
+
+    A scope that stands for a permission counts only where it was granted.
+    """
+    known = await catalogue(deps, ctx)
+    names = list(
+        dict.fromkeys([*(name for name in granted if name in client.scopes), *client.scopes])
+    )
+    bound = set((await permission_scopes(deps, ctx, names, known)).values()) - set(granted)
+    return {
+        name: CLAIMS.get(name) or tuple(known.scopes[name].claims if name in known.scopes else ())
+        for name in names
+        if name not in bound
+    }
 
 
 async def check_resources(deps: Deps, ctx: Context, asked: list[str]) -> list[str]:

@@ -195,8 +195,10 @@ async def _of_resource(
         return lifetime, alg
     known = (await scopes.catalogue(deps, ctx)).resources
     for identifier in audience:
-        own_lifetime, own_alg = known.get(identifier, (None, None))
-        lifetime, alg = min(lifetime, own_lifetime or lifetime), own_alg or alg
+        api = known.get(identifier)
+        if api is not None:
+            lifetime = min(lifetime, api.access_token_lifetime or lifetime)
+            alg = api.access_token_alg or alg
     return lifetime, alg
 
 
@@ -210,10 +212,14 @@ async def _extra(
     bound = await scopes.permission_scopes(deps, ctx, names)
     if bound:
         extra.access["permissions"] = sorted(bound)
-    asked_of_userinfo = claims.asked(granted.claims, "userinfo")
+    parameter = granted.claims
+    if parameter is not None:  # The client may have lost a scope since the user agreed.
+        givers = await scopes.claim_givers(deps, ctx, client, names)
+        parameter, _ = claims.within_scopes(parameter, names, givers)
+    asked_of_userinfo = claims.asked(parameter, "userinfo")
     if asked_of_userinfo:
         extra.access["userinfo_claims"] = asked_of_userinfo
-    wanted = claims.asked(granted.claims, "id_token")
+    wanted = claims.asked(parameter, "id_token")
     missing = not set(wanted) <= set(IN_ROW)
     drawn = draws(client)
     rights = None

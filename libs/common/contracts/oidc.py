@@ -157,6 +157,7 @@ class Authorization(Contract):
     policy_uri: str | None = None
     tos_uri: str | None = None
     scopes: list[str] = []
+    resources: list[str] = Field(default=[], description="Names of the APIs that it is for.")
     login_hint: str | None = None
     ui_locales: str | None = None
     reauthenticate: bool = Field(default=False, description="Signing in again is asked for.")

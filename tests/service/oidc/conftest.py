@@ -83,6 +83,16 @@ class World:
     async def admin(self, request: Request[Any]) -> Any:
         return await self.call(request, ADMIN)
 
+    async def permission(self, id: str) -> None:
+        """Makes sure that the application has this permission."""
+        await self.owner.execute(
+            """INSERT INTO permissions (app_id, id, name, resource, action)
+               VALUES ($1, $2, $2, split_part($2, ':', 1), split_part($2, ':', 2))
+               ON CONFLICT DO NOTHING""",
+            self.app_id,
+            id,
+        )
+
     async def client(self, **fields: Any) -> NewClient:
         defaults: dict[str, Any] = {"name": "RP", "redirect_uris": [CALLBACK], "first_party": True}
         made = await self.admin(CreateClient(**defaults | fields))

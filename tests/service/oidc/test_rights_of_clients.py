@@ -1,0 +1,92 @@
+"""A client never gives its administrator, its user or its API more rights than were granted."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from tests.service.oidc.conftest import CALLBACK, World
+
+from common.context import Caller
+from common.contracts.clients import (
+    CreateClient,
+    DeleteClient,
+    DeleteClientSecret,
+    ListClientSecrets,
+    RotateClientSecret,
+    UpdateClient,
+)
+from common.contracts.oidc import CheckAccessToken
+from common.contracts.rights import Rights
+from common.problems import Forbidden
+
+MANAGER = Caller("client", "client_manager", frozenset({"clients:write", "clients:delete"}))
+
+
+@pytest.mark.parametrize("format", ["jwt", "opaque"])
+async def test_rights_that_inform_an_api_grant_nothing_here(shared: World, format: str) -> None:
+    """`include_rights` tells of every permission; ours counts only granted scopes."""
+    ann = await shared.person()
+    shared.rights[ann.user_id] = Rights(permissions=["*", "users:read", "users:write"])
+    client = await shared.client(
+        include_rights=True, access_token_format=format, scopes=["openid", "users:read"]
+    )
+
+    tokens = await shared.tokens(client, ann, scope="openid")
+    held = await shared.call(CheckAccessToken(token=tokens.access_token))
+    assert (held.scopes, held.permissions) == (["openid"], [])
+
+    tokens = await shared.tokens(client, ann, scope="openid users:read")
+    held = await shared.call(CheckAccessToken(token=tokens.access_token))
+    assert held.permissions == ["users:read"]
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"redirect_uris": [CALLBACK, "https://rp.evil.example/cb"]},
+        {"name": "Renamed"},
+        {"enabled": False},
+        {"scopes": ["openid"]},
+        {
+            "jwks_uri": "https://rp.evil.example/jwks",
+            "token_endpoint_auth_method": "private_key_jwt",
+        },
+    ],
+)
+async def test_a_client_with_more_rights_is_out_of_reach(
+    shared: World, changes: dict[str, Any]
+) -> None:
+    """Whoever changes where its answers go can act with its rights."""
+    client = await shared.client(scopes=["openid", "users:write"])
+    with pytest.raises(Forbidden):
+        await shared.call(UpdateClient(client=client.id, changes=changes), MANAGER)
+    holder = Caller("client", "client_holder", MANAGER.permissions | {"users:write"})
+    await shared.call(UpdateClient(client=client.id, changes=changes), holder)
+
+
+async def test_the_secrets_of_a_client_with_more_rights_are_out_of_reach(shared: World) -> None:
+    """A new secret is the client; ending one or deleting the client is no lesser thing."""
+    client = await shared.client(scopes=["openid", "users:write"])
+    await shared.admin(RotateClientSecret(client=client.id, overlap=60))
+    secrets = (await shared.admin(ListClientSecrets(client=client.id))).secrets
+    for request in (
+        RotateClientSecret(client=client.id),
+        DeleteClientSecret(client=client.id, secret_id=secrets[0].id),
+        DeleteClient(client=client.id),
+    ):
+        with pytest.raises(Forbidden):
+            await shared.call(request, MANAGER)
+    assert (await shared.admin(ListClientSecrets(client=client.id))).secrets == secrets
+
+
+async def test_acting_as_any_user_needs_every_permission(shared: World) -> None:
+    """`account` without consent would give its maker an administrator's own account."""
+    scopes = ["openid", "account"]
+    fields: dict[str, Any] = {"name": "x", "redirect_uris": [CALLBACK], "scopes": scopes}
+    with pytest.raises(Forbidden):
+        await shared.call(CreateClient(**fields, first_party=True), MANAGER)
+    made = await shared.call(CreateClient(**fields, first_party=False), MANAGER)
+    with pytest.raises(Forbidden):
+        await shared.call(UpdateClient(client=made.id, changes={"first_party": True}), MANAGER)
+    await shared.admin(UpdateClient(client=made.id, changes={"first_party": True}))
