@@ -73,6 +73,7 @@ async def serve(settings: GatewaySettings, listening: socket.socket) -> Serving:
         uvicorn.Config(
             build(gateway),
             http=Connection,
+            ws="none",
             log_config=None,
             access_log=False,
             server_header=False,
