@@ -27,7 +27,7 @@ class GatewaySettings(Settings):
     )
     internal_networks: Annotated[list[Network], NoDecode] = Field(
         default=[ip_network(net) for net in INTERNAL.split(",")],
-        description="Peers that may read /metrics and /internal, when not forwarded.",
+        description="Peers that the internal listener (metrics, certificates) answers.",
     )
     max_body: int = Field(default=1_048_576, ge=1024, description="Bytes.")
     limit_scale: float = Field(
