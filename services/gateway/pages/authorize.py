@@ -19,8 +19,8 @@ from gateway import browser, csrf, forms
 from gateway.callers import session_of
 from gateway.languages import N_
 from gateway.limits import KEPT, network
-from gateway.pages import errors, trail
-from gateway.pages.forms import at
+from gateway.pages import errors, moved, trail
+from gateway.pages.forms import Fields, at
 from gateway.pages.render import Page, go, open_page, origin_of
 from gateway.state import Signed
 from gateway.visit import Visit
@@ -83,15 +83,18 @@ async def resume(request: Request) -> Response:
     """GET /oauth2/authorize/resume: after signing in. POST: with the person's decision."""
     visit: Visit = request.scope["visit"]
     consent = None
+    signed = await session_of(visit)
     if visit.method == "POST":
         fields = forms.once(await forms.form(visit))
         csrf.check_form(visit, fields.get("csrf"))
         consent = fields.get("consent")
         if consent not in ("allow", "deny"):
             raise BadRequest("say whether you allow it")
+        if signed and not csrf.is_of_session(visit, fields.get("csrf"), signed):
+            again = at("/oauth2/authorize/resume", request=fields.get("request"))
+            return moved.changed_session(visit, Fields(), signed, again)
     else:
         fields = forms.once(forms.query(visit))
-    signed = await session_of(visit)
     asked = ResumeAuthorization(
         request=fields.get("request", ""),
         session=browser.facts(signed),

@@ -9,7 +9,7 @@ from starlette.routing import Route
 from common.contracts.oidc import EndedSession, EndSession
 from gateway import browser, csrf, forms
 from gateway.callers import session_of
-from gateway.pages import errors
+from gateway.pages import errors, moved
 from gateway.pages.endpoint import sent, shown
 from gateway.pages.forms import Fields
 from gateway.pages.render import Page, go, open_page
@@ -31,7 +31,10 @@ def _confirm(
 
 
 async def leave(visit: Visit, fields: Fields) -> Response:
-    """POST /logout"""
+    """POST /logout: of the account that the page showed. Whoever is signed out already stays so."""
+    signed = await session_of(visit)
+    if signed and not csrf.is_of_session(visit, fields.get("csrf"), signed):
+        return moved.changed_session(visit, fields, signed, "/logout")
     if fields.get("all"):
         await browser.end_all(visit)
     else:
