@@ -62,6 +62,11 @@ class GatewaySettings(Settings):
         return "__Host-aero2_sessions" if self.secure else "aero2_sessions"
 
     @cached_property
+    def choices_cookie(self) -> str:
+        """By client: the session that the person chose."""
+        return "__Host-aero2_choices" if self.secure else "aero2_choices"
+
+    @cached_property
     def browser_cookie(self) -> str:
         """Names the browser before anybody has signed in: form tokens and mail links are bound
         to it."""

@@ -10,7 +10,7 @@ from starlette.routing import Route
 
 from common.contracts.sessions import FreshSignInNeeded
 from common.problems import Unauthenticated
-from gateway import csrf
+from gateway import browser, csrf
 from gateway.callers import session_of
 from gateway.pages import guard, moved
 from gateway.pages.forms import Fields, at, form, query
@@ -78,7 +78,8 @@ def own(handler: OwnHandler) -> Handler:
             back += "?" + visit.scope["query_string"].decode("latin-1")
         signed = await session_of(visit)
         if signed is None:
-            return go(at("/login", return_to=back))
+            accounts = await browser.others(visit, None)
+            return go(at("/accounts" if accounts else "/login", return_to=back))
         try:
             return await handler(visit, fields, signed)
         except FreshSignInNeeded:
