@@ -109,6 +109,9 @@ class Platform:
         if name == "gateway":
             host, port = self._gateway
             env |= {"AERO2_HOST": host, "AERO2_PORT": str(port)}
+            env["AERO2_METRICS_PORT"] = os.environ.get(
+                "AERO2_METRICS_PORT", str(self.ports.number["metrics"])
+            )
             if self.tls:
                 env["AERO2_TRUSTED_PROXIES"] = "127.0.0.1/32"
             ready = self._both(ready, self._gateway_answers)
@@ -144,6 +147,8 @@ class Platform:
             "AERO2_SMTP_URL": f"smtp://127.0.0.1:{self.ports.number['smtp']}?tls=none",
             "AERO2_MAIL_FROM": f"Aero2 <no-reply@{self.domain}>",
             "PYTHONUNBUFFERED": "1",
+            "AERO2_METRICS_HOST": "127.0.0.1",
+            "AERO2_METRICS_PORT": "0",  # of this machine's processes only the gateway listens
         }
 
     def _mail(self) -> Program:

@@ -218,12 +218,21 @@ async def _serve(name: str, settings: S, start: Start[S]) -> Serving:
     for contract, handler in handlers.items():
         await server.add(contract, handler)
     await settled(links.nc)  # "ready" is said once the server knows of every subscription
-    if settings.metrics_port:
-        prometheus_client.start_http_server(settings.metrics_port)
+    _serve_metrics(settings)
     if settings.heartbeat:
         links.spawn(beat(Path(settings.heartbeat), links, deps), "heartbeat")
     log.info("ready", contracts=len(handlers))
     return Serving(links, server.drain, deps)
+
+
+def _serve_metrics(settings: Settings) -> None:
+    """A port that is taken leaves the service without metrics, never down."""
+    if not settings.metrics_port:
+        return
+    try:
+        prometheus_client.start_http_server(settings.metrics_port, settings.metrics_host)
+    except OSError as error:
+        log.warning("no metrics", port=settings.metrics_port, error=str(error))
 
 
 T = TypeVar("T")

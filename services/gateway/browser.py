@@ -1,24 +1,31 @@
 """Sessions in the browser: the active one, and further accounts for the switcher.
 
 The session cookie holds the active session's token; the accounts cookie the tokens of others on
-the same host, newest first, at most `MOST`.
+the same host, newest first, at most `MOST`. The choices cookie says which session the person chose
+for which client.
 """
 
 from __future__ import annotations
 
+import re
 import time
 from collections.abc import AsyncIterator
 from typing import Final
 
 from common.contracts.oidc import SignedIn
 from common.contracts.sessions import NoSession, Session, SignedInSession, SignOut
-from gateway.callers import session_by_token
+from gateway.callers import bare_by_token
 from gateway.state import Signed
 from gateway.visit import Visit, set_cookie
 
 MOST: Final = 5
 TOKEN: Final = 200
 """Characters; a longer cookie is none of ours."""
+YEAR: Final = 31_536_000
+"""Seconds."""
+MOST_CHOICES: Final = 20
+CHOICE: Final = re.compile(r"[A-Za-z0-9_-]{1,64}")
+"""A client's or a session's id."""
 
 
 async def begin(visit: Visit, signed: SignedInSession) -> None:
@@ -36,11 +43,26 @@ async def begin(visit: Visit, signed: SignedInSession) -> None:
 
 
 async def end(visit: Visit) -> None:
-    """Sign the active account out; the newest other account becomes the active one."""
+    """Sign the active account out. Others stay signed in, but none of them becomes active by
+    itself: the person chooses."""
     token = _active(visit)
     if token:
         await visit.gateway.bus.call(visit.context(), SignOut(token=token))
-    await _drop_active(visit)
+    await _deactivate(visit)
+
+
+async def end_session(visit: Visit, session_id: str) -> None:
+    """Sign that account of this browser out, active or not."""
+    live = [(token, signed) async for token, signed in _live(visit, _all(visit))]
+    token = next((token for token, signed in live if signed.session.id == session_id), None)
+    if token is None:
+        return
+    if token == _active(visit):
+        await end(visit)
+        return
+    await visit.gateway.bus.call(visit.context(), SignOut(token=token))
+    left = max((_left(signed.session) for other, signed in live if other != token), default=0)
+    _write(visit, _active(visit), [other for other in _others(visit) if other != token], left)
 
 
 async def end_all(visit: Visit) -> None:
@@ -50,12 +72,10 @@ async def end_all(visit: Visit) -> None:
     _write(visit, None, [], 0)
 
 
-async def _drop_active(visit: Visit) -> None:
-    async for token, signed in _live(visit, _others(visit)):
-        rest = [other for other in _others(visit) if other != token]
-        _write(visit, token, rest, _left(signed.session))
-        return
-    _write(visit, None, [], 0)
+async def _deactivate(visit: Visit) -> None:
+    rest = [(token, signed) async for token, signed in _live(visit, _others(visit))]
+    left = max((_left(signed.session) for _, signed in rest), default=0)
+    _write(visit, None, [token for token, _ in rest], left)
 
 
 async def accounts(visit: Visit) -> list[Signed]:
@@ -67,6 +87,37 @@ async def accounts(visit: Visit) -> list[Signed]:
     return found
 
 
+async def others(visit: Visit, signed: Signed | None) -> list[Signed]:
+    """The live accounts of this browser besides `signed`."""
+    if not _others(visit):
+        return []
+    mine = signed.session.user_id if signed else None
+    return [one for one in await accounts(visit) if one.session.user_id != mine]
+
+
+def choices(visit: Visit) -> dict[str, str]:
+    """By client: the session that the person chose for it in this browser."""
+    found = {}
+    for pair in visit.cookies.get(visit.gateway.settings.choices_cookie, "").split("."):
+        client, _, session = pair.partition("~")
+        if CHOICE.fullmatch(client) and CHOICE.fullmatch(session):
+            found[client] = session
+    return dict(list(found.items())[-MOST_CHOICES:])
+
+
+def remember(visit: Visit, client_id: str, session_id: str) -> None:
+    """From now on this client goes on with this session, until it ends."""
+    found = choices(visit)
+    if found.pop(client_id, None) == session_id or not CHOICE.fullmatch(client_id):
+        return
+    found[client_id] = session_id
+    settings = visit.gateway.settings
+    packed = ".".join(f"{client}~{session}" for client, session in found.items())
+    visit.cookies_out.append(
+        set_cookie(settings.choices_cookie, packed, secure=settings.secure, max_age=YEAR)
+    )
+
+
 async def switch(visit: Visit, session_id: str) -> bool:
     """Make another account of this browser the active one; False where it has none such."""
     tokens = _all(visit)
@@ -76,6 +127,11 @@ async def switch(visit: Visit, session_id: str) -> bool:
             _write(visit, token, rest, _left(signed.session))
             return True
     return False
+
+
+def shows_sessions(visit: Visit) -> bool:
+    """Whether the browser sent any cookie of a session."""
+    return bool(_all(visit))
 
 
 def facts(signed: Signed | None) -> SignedIn | None:
@@ -90,6 +146,7 @@ def facts(signed: Signed | None) -> SignedIn | None:
         acr=session.acr,
         amr=session.amr,
         org_id=session.active_org_id,
+        email=session.email,
     )
 
 
@@ -97,7 +154,7 @@ async def _live(visit: Visit, tokens: list[str]) -> AsyncIterator[tuple[str, Sig
     """Those tokens that still name a session, with it."""
     for token in tokens:
         try:
-            signed = await session_by_token(visit, token)
+            signed = await bare_by_token(visit, token)
         except NoSession:
             continue
         yield token, signed

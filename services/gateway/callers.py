@@ -18,12 +18,14 @@ from common.contracts.rights import GetRights, Rights
 from common.contracts.sessions import CheckSession, NoSession, Session
 from common.contracts.tenancy import ApiKeyHolder, GetTenant, Tenant, VerifyApiKey
 from common.ids import DASHBOARD
-from common.problems import NotFound, Unauthenticated
+from common.problems import NotFound, Problem, Unauthenticated
 from gateway.limits import UNKNOWN
 from gateway.state import Bearer, Gateway, Signed
 from gateway.visit import WITHIN, Visit
 
 MAX_TOKEN = 20_000
+UNANSWERED = 500
+"""From this status on a problem is ours, not the caller's."""
 
 
 def digest(secret: str) -> str:
@@ -184,6 +186,39 @@ async def session_of(visit: Visit) -> Signed | None:
         return None
     limits.holds(visit, token)
     return found
+
+
+async def session_without_rights(visit: Visit) -> Signed | None:
+    """The browser's session where rights do not matter: rbac may be away, and the caller then has
+    none."""
+    try:
+        return await session_of(visit)
+    except Problem as problem:
+        if problem.status < UNANSWERED:
+            raise
+    return await _bare_session(visit, visit.cookies[visit.gateway.settings.session_cookie])
+
+
+async def bare_by_token(visit: Visit, token: str) -> Signed:
+    """As `session_by_token`, but rbac may be away. Raises NoSession."""
+    try:
+        return await session_by_token(visit, token)
+    except Problem as problem:
+        if problem.status < UNANSWERED:
+            raise
+    found = await _bare_session(visit, token)
+    if found is None:
+        raise NoSession
+    return found
+
+
+async def _bare_session(visit: Visit, token: str) -> Signed | None:
+    try:
+        session = await visit.gateway.bus.call(visit.context(), CheckSession(token=token))
+    except NoSession:
+        return None
+    caller = _person(session, Rights(permissions=[], teams=[]))
+    return Signed(session, caller, session.model_dump_json().encode())
 
 
 async def session_by_token(visit: Visit, token: str) -> Signed:

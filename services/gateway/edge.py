@@ -15,12 +15,12 @@ from prometheus_client import Histogram
 
 from common import logs, metrics
 from common.contracts.tenancy import Tenant
-from common.problems import BadRequest, NotFound, Problem, TooLarge
+from common.problems import BadRequest, Problem, TooLarge
 from gateway import answers, cors
 from gateway.answers import Answer, Headers, MethodNotAllowed
 from gateway.callers import named_by_key
 from gateway.limits import costly
-from gateway.proxies import client_ip, within
+from gateway.proxies import client_ip
 from gateway.state import Gateway
 from gateway.tenant import canonical, resolve
 from gateway.visit import Visit, trace_of
@@ -52,14 +52,14 @@ class Route:
 
 @dataclass
 class Edge:
-    """The ASGI application. `internal` answers on any host for peers of our own networks;
+    """The ASGI application. `any_host` answers on any host;
     `hot` by method and path; `pages` too, of which the apps know the other methods; `prefixes` by the start of the path; `apps` all else;
     `refuse` renders what goes wrong before any of them is found."""
 
     gateway: Gateway
     application: Asgi
     dashboard: Asgi
-    internal: dict[tuple[str, str], Hot]
+    any_host: dict[tuple[str, str], Hot]
     hot: dict[tuple[str, str], Route]
     pages: dict[tuple[str, str], Route]
     prefixes: dict[str, Route]
@@ -88,10 +88,8 @@ class Edge:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "lifespan":
             await self._lifespan(receive, send)
-        elif scope["type"] == "http":
+        else:  # "http": an offer of websockets is declined before it comes here
             await self._http(scope, receive, send)
-        else:  # no websockets here
-            await send({"type": "websocket.close", "code": 1000})
 
     async def _lifespan(self, receive: Receive, send: Send) -> None:
         while True:
@@ -109,9 +107,9 @@ class Edge:
         sent = Sent(self, visit, send)
         refuse = self.refuse
         try:
-            route = self.internal.get((visit.method, visit.path))
+            route = self.any_host.get((visit.method, visit.path))
             if route is not None:
-                await sent.answer(await self._internal(route, visit))
+                await sent.answer(await route(visit))
                 return
             visit.tenant = await self._tenant(visit)
             if b"origin" in visit.headers:
@@ -189,15 +187,6 @@ class Edge:
                 await self.gateway.lanes.begin(visit)
         return body
 
-    async def _internal(self, handler: Hot, visit: Visit) -> Answer:
-        peer = visit.scope["client"][0] if visit.scope.get("client") else ""
-        networks = tuple(self.gateway.settings.internal_networks)
-        if visit.path.startswith(("/metrics", "/internal/")) and (
-            b"x-forwarded-for" in visit.headers or not within(peer, networks)
-        ):
-            raise NotFound
-        return await handler(visit)
-
     def _found(self, visit: Visit) -> Route | None:
         named = visit.method, visit.path
         if (found := self.hot.get(named) or self.pages.get(named)) is not None:
@@ -241,7 +230,7 @@ class Edge:
 
     def know(self, paths: frozenset[str]) -> None:
         """The paths that may label a metric: never what a stranger typed."""
-        self._known = paths | {path for _, path in (*self.hot, *self.internal)}
+        self._known = paths | {path for _, path in (*self.hot, *self.any_host)}
         for method, path in sorted(self.hot):
             known = self._methods.get(path)
             self._methods[path] = method if known is None else f"{known}, {method}"

@@ -23,6 +23,8 @@ class Asked:
     pending: Pending | None = None
     consent: Literal["allow", "deny"] | None = None
     selected: bool = False
+    others: list[SignedIn] = field(default_factory=list)
+    choices: dict[str, str] = field(default_factory=dict)
     unseen: bool = False
     name: str = ""
 

@@ -133,6 +133,11 @@ class SignedIn(Contract):
     acr: str | None = None
     amr: list[str] = []
     org_id: Id | None = None
+    email: str | None = Field(default=None, repr=False)
+
+
+MOST_SESSIONS = 10
+"""Sessions of one browser on one host."""
 
 
 class Authorization(Contract):
@@ -150,6 +155,9 @@ class Authorization(Contract):
     location: str | None = Field(default=None, repr=False)
     fields: list[tuple[str, str]] = Field(default=[], repr=False)
     request: str | None = Field(default=None, repr=False)
+    session_id: Id | None = Field(
+        default=None, description="The browser's session that the request goes on with."
+    )
     client_name: str | None = None
     client_id: str | None = None
     client_uri: str | None = None
@@ -173,6 +181,12 @@ class Authorize(Request[Authorization], subject="oidc.authorization.start", need
 
     params: Params = Field(repr=False)
     session: SignedIn | None = None
+    others: list[SignedIn] = Field(
+        default=[], max_length=MOST_SESSIONS, description="Further sessions of this browser."
+    )
+    choices: dict[str, Id] = Field(
+        default={}, max_length=100, description="By client: the session the person chose before."
+    )
     unseen: bool = Field(
         default=False,
         description="The browser may have kept its cookies to itself: who is signed in is not "
@@ -187,6 +201,12 @@ class ResumeAuthorization(
 
     request: str = Field(max_length=200, repr=False)
     session: SignedIn | None = None
+    others: list[SignedIn] = Field(
+        default=[], max_length=MOST_SESSIONS, description="Further sessions of this browser."
+    )
+    choices: dict[str, Id] = Field(
+        default={}, max_length=100, description="By client: the session the person chose before."
+    )
     consent: Literal["allow", "deny"] | None = None
     selected: bool = Field(
         default=False, description="The person has just chosen this session's account."
@@ -319,5 +339,8 @@ class EndSession(Request[EndedSession], subject="oidc.session.end", needs=OPEN, 
 
     params: Params = Field(repr=False)
     session: SignedIn | None = None
+    others: list[SignedIn] = Field(
+        default=[], max_length=MOST_SESSIONS, description="Further sessions of this browser."
+    )
     confirmed: bool = False
     request: str | None = Field(default=None, max_length=8000, repr=False)

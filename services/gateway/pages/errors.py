@@ -67,7 +67,29 @@ def told(page: Page, error: str | None, description: str | None) -> Response:
     )
 
 
-def _page(page: Page, status: int, heading: str, says: str, detail: str = "") -> Response:
+def logout_refused(page: Page, error: str | None, description: str | None) -> Response:
+    """What the logout endpoint tells only the person: nobody was signed out, and how they can be."""
+    return _page(
+        page,
+        400,
+        page.say("This sign-out request is not valid"),
+        page.say("The application that sent you here sent a wrong request. You can sign out here."),
+        ": ".join(filter(None, [error, description])),
+        link="/logout",
+        button=page.say("Sign out"),
+    )
+
+
+def _page(
+    page: Page,
+    status: int,
+    heading: str,
+    says: str,
+    detail: str = "",
+    *,
+    link: str = "/account",
+    button: str | None = None,
+) -> Response:
     return page.show(
         "error.html",
         status,
@@ -75,8 +97,8 @@ def _page(page: Page, status: int, heading: str, says: str, detail: str = "") ->
         says=says,
         detail=detail,
         reference=page.visit.trace[3:35],
-        link="/account",
-        button=page.say("Your account"),
+        link=link,
+        button=button or page.say("Your account"),
     )
 
 

@@ -143,7 +143,7 @@ class Page:
         return harmless(self.app.branding)
 
     def csrf_field(self) -> Markup:
-        token = escape(csrf.form_token(self.visit))
+        token = escape(csrf.form_token(self.visit, self.signed))
         return Markup('<input type="hidden" name="csrf" value="%s">') % token
 
     def may_show(self, picture: str) -> bool:

@@ -58,6 +58,9 @@ async def address(visit: Visit, fields: Fields) -> Response:
     page = open_page(visit, await session_of(visit), away="request" in fields)
     if page.signed and not {"request", "again", "add", "email"} & set(fields):
         return go(destination(fields))
+    asked_for = {"again", "add", "email", "login_hint"} & set(fields)
+    if not page.signed and not asked_for and await browser.others(visit, None):
+        return go(at("/accounts", **carried(fields)))
     hint = fields.given("email") or fields.given("login_hint") or trail.read(visit).email
     if not hint and page.signed and "again" in fields:
         hint = page.signed.session.email or ""

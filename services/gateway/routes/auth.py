@@ -170,7 +170,8 @@ async def claim_owner(
 
 
 @router.post("/signout", summary="End this session")
-async def sign_out(visit: TheVisit, ctx: SignedIn) -> Done:
-    """The session behind the cookie ends everywhere, and the cookie goes."""
+async def sign_out(visit: TheVisit, ctx: Anyone) -> Done:
+    """The session behind the cookie ends everywhere, and the cookie goes. Other accounts of the
+    browser stay signed in. Without a session nothing happens."""
     await browser.end(visit)
     return Done()

@@ -622,7 +622,8 @@ async def test_an_account_that_others_need(
 async def test_several_accounts(
     http: httpx.AsyncClient, people: People, world: World, app: Tenant
 ) -> None:
-    """A second account joins the first; one switches; signing out leaves the other."""
+    """A second account joins the first; one switches; signing out of one leaves the other signed
+    in, but makes it active nowhere: the person chooses."""
     await signed_in(http, world, app, email="bob@example.com", name="Bob")
     await post(http, "/login", "/login?add=1", email=EMAIL)
     await post(http, "/login/password", email=EMAIL, password=PASSWORD)
@@ -637,7 +638,11 @@ async def test_several_accounts(
     assert ("bob@example.com" in page, EMAIL in page) == (True, True)
     assert switched.headers["location"] == "/account"
     assert active.index("active") < active.index(EMAIL)
-    assert "Another account of this browser is active now" in told
+    assert "Other accounts of this browser are still signed in" in told
+    assert people.revoked == ["t_ada"]
+    for path in ("/account", "/login"):
+        assert (await http.get(path)).headers["location"].startswith("/accounts"), path
+    assert EMAIL in (await http.get("/accounts")).text
 
 
 async def test_signing_in_again_ends_the_session_before(
