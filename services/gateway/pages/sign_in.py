@@ -55,7 +55,7 @@ async def begun(visit: Visit, fields: Fields, signed: SignedInSession) -> Respon
 
 async def address(visit: Visit, fields: Fields) -> Response:
     """GET /login"""
-    page = open_page(visit, await session_of(visit), away="request" in fields)
+    page = open_page(visit, await session_of(visit))
     if page.signed and not {"request", "again", "add", "email"} & set(fields):
         return go(destination(fields))
     hint = fields.given("email") or fields.given("login_hint") or trail.read(visit).email
@@ -68,6 +68,7 @@ def _ask_address(page: Page, fields: Fields, **more: dict[str, str]) -> Response
     settings, going = page.app.settings, carried(fields)
     return page.show(
         "sign_in.html",
+        address=at("/login", **going, email=more.get("values", {}).get("email")),
         carried=going,
         client=trail.read(page.visit).client_of(fields),
         mails=_way(page.app, fields) in BY_MAIL,
@@ -89,7 +90,7 @@ def _way(app: Tenant, fields: Fields) -> str:
 
 async def choose(visit: Visit, fields: Fields) -> Response:
     """POST /login: on to the password, or a code is sent, as the application prefers."""
-    page = open_page(visit, away="request" in fields)
+    page = open_page(visit)
     email = fields.text("email")
     try:
         email = StartEmailCode(email=email).email
@@ -107,7 +108,7 @@ async def password(visit: Visit, fields: Fields) -> Response:
     email = trail.read(visit).email
     if not email:
         return go(at("/login", **carried(fields)))
-    return _ask_password(open_page(visit, away="request" in fields), fields, email)
+    return _ask_password(open_page(visit), fields, email)
 
 
 def _ask_password(
@@ -117,6 +118,7 @@ def _ask_password(
     forgot = Markup('<a href="%s">%s</a>') % (at("/reset", **going), page.say("Forgot password?"))
     return page.show(
         "password.html",
+        address=at("/login/password", **going),
         errors=errors,
         carried=going,
         email=email,
@@ -138,7 +140,7 @@ def _by_mail(page: Page) -> str | None:
 
 async def try_password(visit: Visit, fields: Fields) -> Response:
     """POST /login/password"""
-    page = open_page(visit, away="request" in fields)
+    page = open_page(visit)
     email = fields.text("email") or trail.read(visit).email
     trail.write(visit, email=email)
     try:
@@ -156,7 +158,7 @@ async def try_password(visit: Visit, fields: Fields) -> Response:
 
 async def send_code(visit: Visit, fields: Fields) -> Response:
     """POST /login/code/send"""
-    page = open_page(visit, away="request" in fields)
+    page = open_page(visit)
     email = fields.text("email")
     try:
         asked = StartEmailCode(
@@ -185,6 +187,7 @@ def _ask_confirmation(
 ) -> Response:
     return page.show(
         "password.html",
+        address=at("/login/confirm", return_to=fields.given("return_to")),
         errors=errors,
         carried={"return_to": fields.given("return_to")},
         email=email,
