@@ -32,6 +32,9 @@ class Session(Contract):
     created_at: datetime
     expires_at: datetime
     idle_expires_at: datetime | None = None
+    remembered: bool = Field(
+        default=False, description="Whether the user chose to stay signed in in this browser."
+    )
 
 
 class NoSession(Unauthenticated):

@@ -62,6 +62,7 @@ async def enter(visit: Visit, fields: Fields) -> Response:
         asked = SignInWithCode(
             flow=trail.read(visit).flow,
             code=digits(fields.text("code")),
+            remember=trail.read(visit).remember,
             **attempt(visit, fields, page.language.code),
         )
         signed = await visit.gateway.bus.call(visit.context(), asked)
@@ -91,6 +92,7 @@ async def follow(visit: Visit, fields: Fields) -> Response:
     try:
         asked = SignInWithLink(
             token=fields.text("token"),
+            remember=trail.read(visit).remember,
             **attempt(visit, fields, page.language.code),
         )
         signed = await visit.gateway.bus.call(visit.context(), asked)

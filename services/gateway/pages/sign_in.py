@@ -76,6 +76,8 @@ def _ask_address(page: Page, fields: Fields, **more: dict[str, str]) -> Response
         can_sign_up=settings.signup_mode != "invite_only",
         sign_up=at("/signup", **going),
         others=at("/accounts", **going) if page.signed else None,
+        may_stay=not page.app.is_dashboard,
+        stay="remember" in fields and page.visit.method == "POST",
         **more,  # type: ignore[arg-type]
     )
 
@@ -97,7 +99,7 @@ async def choose(visit: Visit, fields: Fields) -> Response:
     except ValidationError as error:
         errors = errors_of(page.language, error)
         return _ask_address(page, fields, errors=errors, values={"email": email})
-    trail.write(visit, email=email)
+    trail.write(visit, email=email, remember="remember" in fields)
     if _way(visit.app, fields) in BY_MAIL:
         return await send_code(visit, Fields(fields, email=email))
     return go(at("/login/password", **carried(fields)))
@@ -147,6 +149,7 @@ async def try_password(visit: Visit, fields: Fields) -> Response:
         asked = SignInWithPassword(
             email=email,
             password=fields.get("password", ""),
+            remember=trail.read(visit).remember,
             **attempt(visit, fields, page.language.code),
         )
         return await begun(visit, fields, await visit.gateway.bus.call(visit.context(), asked))

@@ -442,6 +442,60 @@ async def test_proof_of_work(
     assert (robot.status_code, "Confirm that you are human" in robot.text) == (422, True)
 
 
+# Staying signed in
+
+
+async def test_the_cookie_ends_with_the_browser_unless_one_chose_to_stay(
+    http: httpx.AsyncClient, people: People
+) -> None:
+    """The box on the sign-in page is empty at first and holds for every way in."""
+    page = (await http.get("/login")).text
+    asked = []
+    for chosen in ({}, {"remember": "1"}):
+        await post(http, "/login", "/login?add=1", email=EMAIL, **chosen)
+        await post(http, "/login/password", email=EMAIL, password=PASSWORD)
+        await post(http, "/login", "/login?add=1", email=EMAIL, **chosen)
+        await post(http, "/login/code/send", "/login/password", email=EMAIL)
+        await post(http, "/login/code", code=CODE)
+        await post(http, "/login", "/login?add=1", email=EMAIL, **chosen)
+        await post(http, "/login/link", f"/login/link?token={LINK}", token=LINK)
+        asked += [one.remember for one in people.world.bus.calls if hasattr(one, "remember")]
+        people.world.bus.calls.clear()
+
+    assert re.search(r'<input type="checkbox" name="remember" value="1">', page)
+    assert asked == [False] * 3 + [True] * 3
+
+
+@pytest.mark.parametrize("remembered", [True, False])
+async def test_how_long_the_cookie_stays(
+    http: httpx.AsyncClient, people: People, remembered: bool
+) -> None:
+    """Without Max-Age a browser forgets it when it is closed (RFC 6265 section 5.3)."""
+    begin = people.begin
+
+    def begin_remembered(*args: Any) -> SignedInSession:
+        made = begin(*args)
+        session = made.session.model_copy(update={"remembered": remembered})
+        return made.model_copy(update={"session": session})
+
+    people.begin = begin_remembered  # type: ignore[method-assign]
+    await post(http, "/login", email=EMAIL)
+    done = await post(http, "/login/password", email=EMAIL, password=PASSWORD)
+
+    cookie = next(one for one in done.headers.get_list("set-cookie") if "aero2_session=" in one)
+    assert ("Max-Age=" in cookie) == remembered
+
+
+async def test_the_dashboard_offers_no_staying(http: httpx.AsyncClient, world: World) -> None:
+    """Nobody stays signed in where a deployment is run."""
+    world.add("dashboard")
+    People(world)
+
+    page = await http.get("http://dashboard.localhost:8080/login")
+
+    assert (page.status_code, "remember" in page.text) == (200, False)
+
+
 # Forms of others
 
 
