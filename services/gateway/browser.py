@@ -39,7 +39,7 @@ async def begin(visit: Visit, signed: SignedInSession) -> None:
         elif token != signed.token:
             left = SignOut(token=token, successor=signed.session.id)
             await visit.gateway.bus.call(visit.context(), left)
-    _write(visit, signed.token, others, _left(signed.session))
+    await _write(visit, signed.token, others, _left(signed.session))
 
 
 async def end(visit: Visit) -> None:
@@ -61,21 +61,21 @@ async def end_session(visit: Visit, session_id: str) -> None:
         await end(visit)
         return
     await visit.gateway.bus.call(visit.context(), SignOut(token=token))
-    left = max((_left(signed.session) for other, signed in live if other != token), default=0)
-    _write(visit, _active(visit), [other for other in _others(visit) if other != token], left)
+    active = _active(visit)
+    left = next((_left(signed.session) for other, signed in live if other == active), 0)
+    await _write(visit, active, [other for other in _others(visit) if other != token], left)
 
 
 async def end_all(visit: Visit) -> None:
     """Sign every account of this browser out."""
     for token in _all(visit):
         await visit.gateway.bus.call(visit.context(), SignOut(token=token))
-    _write(visit, None, [], 0)
+    await _write(visit, None, [], 0)
 
 
 async def _deactivate(visit: Visit) -> None:
-    rest = [(token, signed) async for token, signed in _live(visit, _others(visit))]
-    left = max((_left(signed.session) for _, signed in rest), default=0)
-    _write(visit, None, [token for token, _ in rest], left)
+    rest = [token async for token, _ in _live(visit, _others(visit))]
+    await _write(visit, None, rest, 0)
 
 
 async def accounts(visit: Visit) -> list[Signed]:
@@ -124,7 +124,7 @@ async def switch(visit: Visit, session_id: str) -> bool:
     async for token, signed in _live(visit, tokens):
         if signed.session.id == session_id:
             rest = [other for other in tokens if other != token]
-            _write(visit, token, rest, _left(signed.session))
+            await _write(visit, token, rest, _left(signed.session))
             return True
     return False
 
@@ -174,11 +174,22 @@ def _others(visit: Visit) -> list[str]:
     return [token for token in listed.split(".") if token and len(token) <= TOKEN][:MOST]
 
 
-def _left(session: Session) -> int:
+def _left(session: Session) -> int | None:
+    """Seconds that the cookie stays; None: until the browser is closed, where the user did not
+    choose to stay signed in."""
+    if not session.remembered:
+        return None
     return max(1, int(session.expires_at.timestamp() - time.time()))
 
 
-def _write(visit: Visit, active: str | None, others: list[str], max_age: int) -> None:
+async def _longest(visit: Visit, others: list[str]) -> int | None:
+    """For the cookie of several accounts: it outlives the browser only if all of them may."""
+    lives = [_left(signed.session) async for _, signed in _live(visit, others)]
+    kept = [life for life in lives if life is not None]
+    return max(kept) if kept and len(kept) == len(lives) else None
+
+
+async def _write(visit: Visit, active: str | None, others: list[str], max_age: int | None) -> None:
     settings = visit.gateway.settings
     had = visit.cookies.get(settings.accounts_cookie)
     visit.cookies_out.append(
@@ -196,7 +207,7 @@ def _write(visit: Visit, active: str | None, others: list[str], max_age: int) ->
                 settings.accounts_cookie,
                 listed,
                 secure=settings.secure,
-                max_age=max_age if listed else 0,
+                max_age=await _longest(visit, others) if listed else 0,
             )
         )
     visit.cookies[settings.session_cookie] = active or ""

@@ -31,6 +31,9 @@ class Session(Contract):
     created_at: Timestamp
     expires_at: Timestamp
     idle_expires_at: Timestamp | None = None
+    remembered: bool = Field(
+        default=False, description="Whether the user chose to stay signed in in this browser."
+    )
 
 
 class NoSession(Unauthenticated):

@@ -41,6 +41,12 @@ class AppSettings(Contract):
     session_idle_ttl: int | None = Field(
         default=None, ge=60, le=31_536_000, description="Seconds without activity; null: no limit."
     )
+    session_ttl_remembered: int = Field(
+        default=2_592_000, ge=60, le=31_536_000, description="The same with `remember`. Seconds."
+    )
+    session_idle_ttl_remembered: int | None = Field(
+        default=1_209_600, ge=60, le=31_536_000, description="The same with `remember`. Seconds."
+    )
     allowed_email_domains: list[EmailDomain] = Field(
         default=[], max_length=1000, description="Empty: all. Binding in mode `restricted`."
     )

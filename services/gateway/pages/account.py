@@ -45,6 +45,8 @@ def notice(page: Page, fields: Fields) -> str | None:
 def opened(page: Page, template: str, here: str, fields: Fields, **more: Any) -> Response:
     """A page of the account."""
     done = notice(page, fields) if page.visit.method == "GET" else None
+    page.away = False
+    more.setdefault("address", here)
     return page.show(f"account/{template}", here=here, notice=done, **more)
 
 
@@ -87,7 +89,15 @@ async def email(visit: Visit, fields: Fields, signed: Signed) -> Response:
 def _email(page: Page, fields: Fields, flow: str | None = None, **more: Any) -> Response:
     address = trail.read(page.visit).email
     return opened(
-        page, "email.html", "/account", fields, flow=flow, email=address, carried={}, **more
+        page,
+        "email.html",
+        "/account",
+        fields,
+        flow=flow,
+        email=address,
+        carried={},
+        address="/account/email/code" if flow else "/account/email",
+        **more,
     )
 
 

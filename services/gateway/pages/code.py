@@ -32,7 +32,7 @@ async def show(visit: Visit, fields: Fields) -> Response:
     known = trail.read(visit)
     if not known.flow:
         return go(at("/login", **carried(fields)))
-    return _ask(open_page(visit, away="request" in fields), fields)
+    return _ask(open_page(visit), fields)
 
 
 def _ask(page: Page, fields: Fields, errors: dict[str, str] | None = None) -> Response:
@@ -41,6 +41,7 @@ def _ask(page: Page, fields: Fields, errors: dict[str, str] | None = None) -> Re
     start = "/signup" if known.signing_up else "/login"
     return page.show(
         "code.html",
+        address=at("/login/code", **going),
         errors=errors,
         carried=going,
         email=known.email,
@@ -56,11 +57,12 @@ def _ask(page: Page, fields: Fields, errors: dict[str, str] | None = None) -> Re
 
 async def enter(visit: Visit, fields: Fields) -> Response:
     """POST /login/code"""
-    page = open_page(visit, away="request" in fields)
+    page = open_page(visit)
     try:
         asked = SignInWithCode(
             flow=trail.read(visit).flow,
             code=digits(fields.text("code")),
+            remember=trail.read(visit).remember,
             **attempt(visit, fields, page.language.code),
         )
         signed = await visit.gateway.bus.call(visit.context(), asked)
@@ -90,6 +92,7 @@ async def follow(visit: Visit, fields: Fields) -> Response:
     try:
         asked = SignInWithLink(
             token=fields.text("token"),
+            remember=trail.read(visit).remember,
             **attempt(visit, fields, page.language.code),
         )
         signed = await visit.gateway.bus.call(visit.context(), asked)
@@ -101,6 +104,7 @@ async def follow(visit: Visit, fields: Fields) -> Response:
                 "Go back there and enter the code from the same mail."
             ),
             403,
+            address=at("/login/link", token=fields.text("token")),
         )
     except (LinkSpent, ValidationError):
         return spent(page, at("/login"), page.say("Sign in"))

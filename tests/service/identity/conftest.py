@@ -28,6 +28,7 @@ from common.contracts.org_invitations import (
 from common.contracts.organizations import EnsurePersonalTeam, Organization
 from common.contracts.passwords import SignInWithPassword
 from common.contracts.profiles import User
+from common.contracts.rights import GetRights, Rights
 from common.contracts.sessions import CheckSession, Session, SignedInSession
 from common.contracts.sign_in import Flow
 from common.contracts.tenancy import AppSettings, GetTenant, Tenant
@@ -94,6 +95,7 @@ class World:
     offers: dict[tuple[str, str], str] = field(default_factory=dict)
     """Addresses invited into an organization, by application and token."""
     rbac_up: bool = True
+    operators: set[str] = field(default_factory=set)
     _mails_seen: int = 0
 
     async def application(self, **settings: Any) -> str:
@@ -224,6 +226,11 @@ async def stage(postgres: Postgres) -> AsyncIterator[World]:
         world.roles.append((ctx.app_id, asked.user_id, asked.operator))
         return Done()
 
+    async def rights(_: World, ctx: Context, asked: GetRights) -> Rights:
+        if not world.rbac_up:
+            raise Unavailable("down")
+        return Rights(permissions=["platform:manage"] if asked.user_id in world.operators else [])
+
     async def role(_: World, ctx: Context, asked: AssignRole) -> Done:
         world.roles.append((ctx.app_id, asked.user_id, False))
         return Done()
@@ -274,6 +281,7 @@ async def stage(postgres: Postgres) -> AsyncIterator[World]:
         {
             GetTenant: tenant,
             AssignDefaultRole: default,
+            GetRights: rights,
             AssignRole: role,
             EnsurePersonalTeam: team,
             ListAudit: log,

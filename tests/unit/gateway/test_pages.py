@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import html
 import re
 from typing import Any
 from urllib.parse import quote
@@ -24,8 +25,10 @@ from common.contracts.sessions import SignedInSession
 from common.contracts.tenancy import AppSettings, Branding, Tenant
 from common.ids import new_id
 from gateway.edge import Edge
+from gateway.pages import everywhere
 
 TOKEN = re.compile(r'name="csrf" value="([^"]+)"')
+LANGUAGE_LINK = re.compile(r'href="([^"]+)" hreflang="de"')
 
 
 @pytest.fixture
@@ -439,6 +442,60 @@ async def test_proof_of_work(
     assert (robot.status_code, "Confirm that you are human" in robot.text) == (422, True)
 
 
+# Staying signed in
+
+
+async def test_the_cookie_ends_with_the_browser_unless_one_chose_to_stay(
+    http: httpx.AsyncClient, people: People
+) -> None:
+    """The box on the sign-in page is empty at first and holds for every way in."""
+    page = (await http.get("/login")).text
+    asked = []
+    for chosen in ({}, {"remember": "1"}):
+        await post(http, "/login", "/login?add=1", email=EMAIL, **chosen)
+        await post(http, "/login/password", email=EMAIL, password=PASSWORD)
+        await post(http, "/login", "/login?add=1", email=EMAIL, **chosen)
+        await post(http, "/login/code/send", "/login/password", email=EMAIL)
+        await post(http, "/login/code", code=CODE)
+        await post(http, "/login", "/login?add=1", email=EMAIL, **chosen)
+        await post(http, "/login/link", f"/login/link?token={LINK}", token=LINK)
+        asked += [one.remember for one in people.world.bus.calls if hasattr(one, "remember")]
+        people.world.bus.calls.clear()
+
+    assert re.search(r'<input type="checkbox" name="remember" value="1">', page)
+    assert asked == [False] * 3 + [True] * 3
+
+
+@pytest.mark.parametrize("remembered", [True, False])
+async def test_how_long_the_cookie_stays(
+    http: httpx.AsyncClient, people: People, remembered: bool
+) -> None:
+    """Without Max-Age a browser forgets it when it is closed (RFC 6265 section 5.3)."""
+    begin = people.begin
+
+    def begin_remembered(*args: Any) -> SignedInSession:
+        made = begin(*args)
+        session = made.session.model_copy(update={"remembered": remembered})
+        return made.model_copy(update={"session": session})
+
+    people.begin = begin_remembered  # type: ignore[method-assign]
+    await post(http, "/login", email=EMAIL)
+    done = await post(http, "/login/password", email=EMAIL, password=PASSWORD)
+
+    cookie = next(one for one in done.headers.get_list("set-cookie") if "aero2_session=" in one)
+    assert ("Max-Age=" in cookie) == remembered
+
+
+async def test_the_dashboard_offers_no_staying(http: httpx.AsyncClient, world: World) -> None:
+    """Nobody stays signed in where a deployment is run."""
+    world.add("dashboard")
+    People(world)
+
+    page = await http.get("http://dashboard.localhost:8080/login")
+
+    assert (page.status_code, "remember" in page.text) == (200, False)
+
+
 # Forms of others
 
 
@@ -749,7 +806,7 @@ async def test_every_page(
     assert "unsafe" not in policy
     assert "default-src 'none'" in policy
     assert "frame-ancestors 'none'" in policy
-    assert "form-action 'self'" in policy
+    assert ("form-action 'self'" in policy) == (path.startswith("/account") and path != "/accounts")
     assert answer.headers["referrer-policy"] == "no-referrer"
     assert answer.headers["cache-control"] == "no-store"
     assert not re.search(r"<style|\sstyle=|\son\w+=|javascript:", page)
@@ -759,6 +816,112 @@ async def test_every_page(
     assert len(re.findall(r"<h1", page)) == 1
     assert answer.headers["content-language"] == "en"
     assert 'lang="en" dir="ltr"' in page
+
+
+REFUSED: list[tuple[str, str, dict[str, str]]] = [
+    ("/login", "/login?request=r1", {"request": "r1", "email": "nope"}),
+    ("/login", "/login?return_to=/a%26b", {"return_to": "/a&b", "email": "nope"}),
+    ("/login/password", "/login/password?request=r1", {"request": "r1", "password": "x"}),
+    ("/login/code/send", "/login/password?request=r1", {"request": "r1", "email": "nope"}),
+    ("/login/code", "/login/code?request=r1", {"request": "r1", "code": "000000"}),
+    ("/login/link", f"/login/link?token={LINK}", {"token": "other-browser"}),
+    ("/login/confirm", "/login/confirm?return_to=/account", {"return_to": "/account"}),
+    ("/signup", "/signup?request=r1", {"request": "r1", "email": EMAIL, "password": "short"}),
+    ("/invitation", f"/invitation?token={LINK}", {"token": LINK, "password": "short"}),
+    ("/welcome", f"/welcome?token={LINK}", {"token": LINK, "email": "nope"}),
+    ("/reset", "/reset?request=r1", {"request": "r1", "email": "nope"}),
+    ("/reset/code", f"/reset?token={LINK}", {"token": LINK, "password": "short"}),
+    ("/reset/code", "/reset/code?request=r1", {"request": "r1", "code": CODE, "password": "short"}),
+    ("/accept-org-invite", f"/accept-org-invite?token={LINK}", {"token": LINK}),
+    ("/account", "/account", {"name": "n" * 300}),
+    ("/account/email", "/account/email", {"email": "nope"}),
+    ("/account/email/code", "/account/email/code", {"code": "000000"}),
+    ("/account/password", "/account/password", {"current": "x", "password": "y"}),
+    ("/account/delete", "/account/data", {"confirm": "no"}),
+]
+"""A form, the page it stands on, and what is refused there."""
+NEVER_REFUSED = {
+    "/account/export",
+    "/account/sessions",
+    "/account/sessions/others",
+    "/accounts",
+    "/logout",
+    "/verify-email",
+}
+
+
+@pytest.mark.parametrize(("path", "where", "fields"), REFUSED, ids=[one[1] for one in REFUSED])
+async def test_another_language_after_an_error_keeps_the_way(
+    http: httpx.AsyncClient,
+    people: People,
+    world: World,
+    app: Tenant,
+    path: str,
+    where: str,
+    fields: dict[str, str],
+) -> None:
+    """The link carries whatever the form carries: the request, the destination, the token."""
+    if path.startswith("/acc"):
+        await signed_in(http, world, app)
+    if path == "/login/confirm":
+        await signed_in(http, world, app)
+    await post(http, "/login", "/login?add=1", email=EMAIL)
+    await post(http, "/login/code/send", "/login/password", email=EMAIL)
+
+    refused = await post(http, path, where, **fields)
+    link = LANGUAGE_LINK.search(refused.text)
+    assert link
+    german = await http.get(html.unescape(link[1]))
+
+    assert (refused.status_code in (403, 422), german.status_code) == (True, 200)
+    assert german.headers["content-language"] == "de"
+    if path not in ("/login/link", "/accept-org-invite"):  # those end with the refusal
+        assert _carried(refused.text) == _carried(german.text)
+
+
+def test_every_form_is_among_them() -> None:
+    """A new form is refused here, too, or is listed as one that never is."""
+    forms = {route.path for route in everywhere() if route.methods and "POST" in route.methods} - {
+        "/oauth2/authorize",
+        "/oauth2/authorize/resume",
+        "/oauth2/logout",
+    }
+
+    assert forms == {path for path, _, _ in REFUSED} | NEVER_REFUSED
+
+
+def _carried(page: str) -> set[tuple[str, str]]:
+    hidden = set(re.findall(r'type="hidden" name="([^"]+)" value="([^"]*)"', page))
+    return {(name, value) for name, value in hidden if name not in ("csrf", "email")}
+
+
+@pytest.mark.parametrize("host", ["%2fevil.example", "%5cevil.example", "%2F%2Fevil.example"])
+async def test_an_error_page_links_nowhere_else(
+    http: httpx.AsyncClient, people: People, host: str
+) -> None:
+    """The path is written as it came, never decoded: `/%2f` would become another host's `//`."""
+    for url in (f"/{host}/x", f"//{host}/x"):
+        target = httpx.URL("http://demo.localhost:8080").copy_with(raw_path=url.encode())
+        page = await http.get(target, headers={"accept": "text/html"})
+        assert page.status_code == 404
+        for link in re.findall(r'href="([^"]*)"', page.text):
+            assert not re.match(r"[/\\\\]{2}|/%2f|/%5c", link, re.IGNORECASE)
+
+
+async def test_another_language_of_a_request_with_repeated_parameters(
+    http: httpx.AsyncClient, people: People, world: World, app: Tenant
+) -> None:
+    """RFC 8707 repeats `resource`: none of them is lost."""
+    await signed_in(http, world, app)
+    people.authorization = oidc.Authorization(kind="consent", request="r1", client_name="Notes")
+    page = await http.get("/oauth2/authorize?resource=urn:a&resource=urn:b&ui_locales=en")
+
+    link = LANGUAGE_LINK.search(page.text)
+
+    assert link
+    assert html.unescape(link[1]) == (
+        "/oauth2/authorize?resource=urn%3Aa&resource=urn%3Ab&ui_locales=de"
+    )
 
 
 @pytest.mark.parametrize("path", [*PAGES, *OWN])
