@@ -17,9 +17,9 @@ from hmac import compare_digest
 from typing import TYPE_CHECKING, Final
 from urllib.parse import urlsplit
 
+from common.audit_chain import unb64
 from common.crypto import b64url
 from common.problems import Forbidden
-from common.sealing import unb64
 from gateway.callers import bearer_of
 from gateway.visit import Visit, set_cookie
 
