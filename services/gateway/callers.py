@@ -38,9 +38,7 @@ def bearer_of(visit: Visit) -> str | None:
     if header is None:
         return None
     scheme, _, token = header.partition(" ")
-    if scheme.lower() not in ("bearer", "dpop") or not token:
-        return None
-    return token.strip()
+    return token.strip() or None if scheme.lower() == "bearer" else None
 
 
 async def caller_of(visit: Visit) -> Caller:
@@ -61,6 +59,9 @@ async def _find(visit: Visit) -> Caller:
         if token.startswith(("sk_live_", "pk_live_")):
             return await _by_key(visit, token)
         return (await by_token(visit, token)).caller
+    if (visit.header(b"authorization") or "").lower().startswith("dpop "):
+        # RFC 9449 section 7.1: without its proof this scheme opens nothing, and we know no proofs.
+        raise Unauthenticated("send the access token as Bearer")
     signed = await session_of(visit)
     return signed.caller if signed is not None else ANONYMOUS
 

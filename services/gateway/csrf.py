@@ -5,7 +5,8 @@ Pages carry a form token bound to the application, a cookie of the browser (whic
 signing in) and the session they were shown in. It is masked with fresh bytes on every page, so that
 compression gives nothing of it away (BREACH). JSON
 calls with a cookie need an Origin, Referer or Sec-Fetch-Site of this host or of an origin that the
-application allows. Calls with a bearer token or key are exempt: no browser adds those by itself.
+application allows. Calls whose credential is a bearer token or key are exempt: no browser adds
+those by itself, as it does Basic.
 """
 
 from __future__ import annotations
@@ -16,9 +17,10 @@ from hmac import compare_digest
 from typing import TYPE_CHECKING, Final
 from urllib.parse import urlsplit
 
+from common.audit_chain import unb64
 from common.crypto import b64url
 from common.problems import Forbidden
-from common.sealing import unb64
+from gateway.callers import bearer_of
 from gateway.visit import Visit, set_cookie
 
 if TYPE_CHECKING:
@@ -109,9 +111,10 @@ def _xor(one: bytes, other: bytes) -> bytes:
     return bytes(a ^ b for a, b in zip(one, other, strict=True))
 
 
-def check_call(visit: Visit) -> None:
-    """For JSON calls: raises CrossSite where a cookie speaks and its source is not ours."""
-    if visit.method in SAFE or b"authorization" in visit.headers:
+def check_call(visit: Visit, *, by_bearer: bool) -> None:
+    """For JSON calls: raises CrossSite where a cookie speaks and its source is not ours.
+    `by_bearer`: a bearer token or key is the credential where there is one."""
+    if visit.method in SAFE or (by_bearer and bearer_of(visit) is not None):
         return
     if visit.gateway.settings.session_cookie in visit.cookies:
         _check_source(visit, required=True)

@@ -38,6 +38,8 @@ Refuse = Callable[[Problem, Visit], Answer]
 API_POLICY: Final = (b"content-security-policy", b"default-src 'none'; frame-ancestors 'none'")
 RESOURCE_METADATA: Final = "/.well-known/oauth-protected-resource"
 CHUNKED: Final = b"transfer-encoding"
+ACTS_ON_READ: Final = ("/oauth2/authorize", "/oauth2/authorize/resume", "/oauth2/logout")
+ENDLESS: Final = "/audit/stream"
 MAX_HEADERS: Final = 32_768
 """Bytes of names and values together."""
 
@@ -107,7 +109,7 @@ class Edge:
         sent = Sent(self, visit, send)
         refuse = self.refuse
         try:
-            route = self.any_host.get((visit.method, visit.path))
+            route = self.any_host.get((_read_method(visit), visit.path))
             if route is not None:
                 await sent.answer(await route(visit))
                 return
@@ -115,7 +117,7 @@ class Edge:
             if b"origin" in visit.headers:
                 await cors.recognise(visit)
             found = self._found(visit)
-            if (answer := cors.preflight(visit)) is not None:
+            if (answer := cors.preflight(visit) or _unwatched(visit)) is not None:
                 await sent.answer(answer)
             elif found is not None:
                 refuse = found.refuse
@@ -127,6 +129,8 @@ class Edge:
                 scope["visit"] = visit
                 visit.receive = await self._admitted(visit)
                 app = self.dashboard if visit.app.is_dashboard else self.application
+                if visit.method == "HEAD":
+                    scope = visit.scope = {**scope, "method": "GET"}
                 await app(scope, visit.receive, sent)
         except Problem as error:
             await sent.refuse(refuse, error)
@@ -141,9 +145,8 @@ class Edge:
         headers = dict(scope["headers"])
         peer = scope["client"][0] if scope.get("client") else None
         trusted = self.gateway.settings.trusted_proxies
-        ip = peer
-        if trusted and b"x-forwarded-for" in headers:
-            ip = client_ip(peer, headers[b"x-forwarded-for"].decode("latin-1"), tuple(trusted))
+        forwarded = headers.get(b"x-forwarded-for")
+        ip = client_ip(peer, forwarded and forwarded.decode("latin-1"), tuple(trusted))
         return Visit(
             scope=scope,
             receive=receive,
@@ -188,11 +191,11 @@ class Edge:
         return body
 
     def _found(self, visit: Visit) -> Route | None:
-        named = visit.method, visit.path
+        named = _read_method(visit), visit.path
         if (found := self.hot.get(named) or self.pages.get(named)) is not None:
             return found
         for prefix, route in self.prefixes.items():
-            if visit.path.startswith(prefix) and visit.method == "GET":
+            if visit.path.startswith(prefix) and _read_method(visit) == "GET":
                 return route
         return None
 
@@ -236,6 +239,24 @@ class Edge:
             self._methods[path] = method if known is None else f"{known}, {method}"
 
 
+def _read_method(visit: Visit) -> str:
+    """RFC 9110 section 9.3.2: HEAD is answered as GET, without the body."""
+    return "GET" if visit.method == "HEAD" else visit.method
+
+
+def _unwatched(visit: Visit) -> Answer | None:
+    """The answer to HEAD and to a prefetch of what acts when it is read: nobody looks at it, so
+    nothing is done."""
+    if visit.path.endswith(ENDLESS) and visit.method == "HEAD":
+        return Answer(200, b"", [(b"content-type", b"text/event-stream")])
+    if visit.path not in ACTS_ON_READ:
+        return None
+    if visit.method == "HEAD":
+        return Answer(200, b"", [(b"content-type", b"text/html; charset=utf-8")])
+    purpose = visit.headers.get(b"sec-purpose", visit.headers.get(b"purpose", b""))
+    return Answer(503) if visit.method == "GET" and b"prefetch" in purpose.lower() else None
+
+
 def _pattern(scope: Scope) -> str | None:
     """The path of the route that answers, with names for what varies: the API's routers are included
     under a prefix, which FastAPI keeps beside the route."""
@@ -275,6 +296,8 @@ class Sent:
     status: int = 0
 
     async def __call__(self, message: dict[str, Any]) -> None:
+        if message["type"] == "http.response.body" and self.visit.method == "HEAD":
+            message = {**message, "body": b""}
         if message["type"] == "http.response.start":
             self.status = message["status"]
             headers = list(message.get("headers", ()))
@@ -324,6 +347,8 @@ class Sent:
         gateway.limits.settle(visit, self.status)
         gateway.lanes.end(visit)
         found = [*headers, *self.edge.common_headers, *cors.headers(visit)]
+        if not any(name == b"cache-control" for name, _ in headers):
+            found.append(answers.NO_STORE)  # it may depend on a credential (RFC 9111, 5.2.2.5)
         if not any(name == b"content-security-policy" for name, _ in headers):
             found.append(API_POLICY)
         if visit.quota is not None:

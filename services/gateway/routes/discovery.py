@@ -71,9 +71,15 @@ async def _document(visit: Visit, asked: GetConfiguration | GetJwks) -> Document
 
 def _sent(visit: Visit, document: Document) -> Answer:
     headers = [JSON, (b"cache-control", AGE), (b"etag", document.etag)]
-    if visit.headers.get(b"if-none-match") == document.etag:
+    if _matches(visit.headers.get(b"if-none-match", b""), document.etag):
         return Answer(304, b"", headers[1:])
     return Answer(200, document.body, headers)
+
+
+def _matches(wanted: bytes, etag: bytes) -> bool:
+    """RFC 9110 section 13.1.2: a list, compared weakly, or any."""
+    tags = [tag.strip().removeprefix(b"W/") for tag in wanted.split(b",")]
+    return etag in tags or tags == [b"*"]
 
 
 HOT = {
