@@ -1294,8 +1294,10 @@ CREATE TRIGGER token_families_take_along AFTER DELETE ON token_families REFERENC
 -- the built-in application; tenancy provisions it at start like any other
 -- ============================================================================================
 
-INSERT INTO applications (id, slug, name, is_dashboard)
-VALUES ('00000000-0000-0000-0000-000000000000', 'dashboard', 'Dashboard', true);
+-- Whoever can sign up there can create applications, so nobody does without an invitation.
+INSERT INTO applications (id, slug, name, is_dashboard, settings)
+VALUES ('00000000-0000-0000-0000-000000000000', 'dashboard', 'Dashboard', true,
+        '{"signup_mode": "invite_only"}');
 
 -- ============================================================================================
 -- partitions and row level security
@@ -1407,6 +1409,7 @@ GRANT SELECT, INSERT, UPDATE, DELETE ON
     user_identity_links, oauth_state, mail_templates
     TO aero2_identity;
 GRANT SELECT, UPDATE, DELETE ON mail_outbox TO aero2_identity;
+GRANT SELECT ON organization_members TO aero2_identity;  -- developers see members of their teams
 
 GRANT SELECT, INSERT, UPDATE, DELETE ON
     oauth_clients, oauth_client_secrets, resources, scopes, authorization_requests, token_families,

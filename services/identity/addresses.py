@@ -8,6 +8,7 @@ from disposable_email_domains import blocklist
 
 from common.contracts.sign_up import SignUpClosed
 from common.contracts.tenancy import AppSettings
+from common.ids import DASHBOARD
 from common.problems import Invalid
 
 
@@ -30,6 +31,12 @@ def refusal(settings: AppSettings, email: str) -> str | None:
     if settings.block_disposable_email and _among(domain, blocklist):
         return "Use an address that lasts: disposable ones cannot sign up here."
     return None
+
+
+def names_operator(operator_email: str | None, app_id: str, email: str) -> bool:
+    """Whether the deployment names this address as the operator of its Dashboard. Its owner gets
+    in whatever the Dashboard's settings say."""
+    return app_id == DASHBOARD and operator_email is not None and email.lower() == operator_email
 
 
 def allow(settings: AppSettings, email: str, *, invited: bool = False) -> None:

@@ -33,7 +33,7 @@ async def sign_up(deps: Deps, ctx: Context, asked: SignUp) -> Flow:
     await protection.check(deps, ctx, tenant, asked)
     invitation = await _invitation(deps, ctx, asked)
     into_organization = invitation is None and await _into_organization(deps, ctx, asked)
-    if invitation is None:
+    if invitation is None and not _operator(deps, ctx, asked.email):
         addresses.allow(tenant.settings, asked.email, invited=into_organization)
     phc = None
     if asked.password is not None:
@@ -84,7 +84,9 @@ def known(tenant: Tenant, account: Account, email: str, locale: str | None) -> f
     )
 
 
-async def come_to_be(ctx: Context, tx: Db, tenant: Tenant, taken: Taken) -> tuple[Account, bool]:
+async def come_to_be(
+    deps: Deps, ctx: Context, tx: Db, tenant: Tenant, taken: Taken
+) -> tuple[Account, bool]:
     """The user of a proven address, made where there is none. Raises SignUpClosed, Invalid where
     the application does not take new users any more."""
     if taken.user_id is not None:
@@ -95,7 +97,7 @@ async def come_to_be(ctx: Context, tx: Db, tenant: Tenant, taken: Taken) -> tupl
         return account, False
     wanted = taken.payload
     email = wanted.get("email") or taken.email
-    if not wanted.get("invitation"):
+    if not wanted.get("invitation") and not _operator(deps, ctx, email):
         invited = bool(wanted.get("into_organization"))
         addresses.allow(tenant.settings, email, invited=invited)
     id = new_id()
@@ -116,6 +118,10 @@ async def come_to_be(ctx: Context, tx: Db, tenant: Tenant, taken: Taken) -> tupl
     made = await accounts.by_id(tx, app_id=ctx.app_id, id=id)
     assert made is not None
     return made, True
+
+
+def _operator(deps: Deps, ctx: Context, email: str) -> bool:
+    return addresses.names_operator(deps.operator_email, ctx.app_id, email)
 
 
 async def accept(ctx: Context, tx: Db, invitation_id: str, user_id: str) -> None:

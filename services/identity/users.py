@@ -36,7 +36,7 @@ from common.events.users import (
     UserUnlocked,
     UserUpdated,
 )
-from common.ids import new_id
+from common.ids import DASHBOARD, new_id
 from identity import flows, guard, metadata, notices, passwords, policy, signing
 from identity.deps import Deps
 from identity.queries import accounts, users
@@ -93,6 +93,7 @@ async def page(deps: Deps, ctx: Context, asked: ListUsers) -> Users:
             search=_pattern(asked.search) if asked.search else None,
             disabled=asked.disabled,
             email_verified=asked.email_verified,
+            teams=visible_teams(ctx),
             before=at,
             before_id=id,
             limit=asked.limit + 1,
@@ -101,6 +102,13 @@ async def page(deps: Deps, ctx: Context, asked: ListUsers) -> Users:
         ctx.app_id, kind, found, asked.limit, lambda user: (user.created_at, user.id), fitting
     )
     return Users(users=rows, next=next)
+
+
+def visible_teams(ctx: Context) -> list[str] | None:
+    """The teams whose members the caller sees; None where the caller sees every user."""
+    if ctx.app_id != DASHBOARD or ctx.caller.may("developers:read"):
+        return None
+    return sorted(ctx.caller.teams)
 
 
 def _pattern(search: str) -> str:
@@ -112,12 +120,16 @@ def _pattern(search: str) -> str:
 
 async def get(deps: Deps, ctx: Context, asked: GetUser) -> User:
     async with deps.db.reading(ctx) as db:
-        return _there(await users.get(db, app_id=ctx.app_id, id=asked.user_id))
+        return _there(
+            await users.get(db, app_id=ctx.app_id, id=asked.user_id, teams=visible_teams(ctx))
+        )
 
 
 async def find(deps: Deps, ctx: Context, asked: FindUser) -> User:
     async with deps.db.reading(ctx) as db:
-        return _there(await users.find(db, app_id=ctx.app_id, email=asked.email))
+        return _there(
+            await users.find(db, app_id=ctx.app_id, email=asked.email, teams=visible_teams(ctx))
+        )
 
 
 def _there(user: User | None) -> User:

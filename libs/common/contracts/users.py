@@ -38,21 +38,41 @@ class CreateUser(Request[User], subject="identity.user.create", needs="users:wri
     user_metadata: Metadata = {}
 
 
-class ListUsers(Page, Request[Users], subject="identity.user.list", needs="users:read", safe=True):
-    """Users of the application, the newest first."""
+class ListUsers(
+    Page,
+    Request[Users],
+    subject="identity.user.list",
+    needs="users:read",
+    safe=True,
+    teammates=True,
+):
+    """Users of the application, the newest first. In the Dashboard a developer sees members of
+    their own teams; everybody else takes `developers:read`."""
 
     search: str | None = Field(default=None, max_length=200, description="Part of e-mail or name.")
     disabled: bool | None = None
     email_verified: bool | None = None
 
 
-class GetUser(Request[User], subject="identity.user.get", needs="users:read", safe=True):
+class GetUser(
+    Request[User],
+    subject="identity.user.get",
+    needs="users:read",
+    safe=True,
+    teammates=True,
+):
     """Raises UserNotFound."""
 
     user_id: Id
 
 
-class FindUser(Request[User], subject="identity.user.find", needs="users:read", safe=True):
+class FindUser(
+    Request[User],
+    subject="identity.user.find",
+    needs="users:read",
+    safe=True,
+    teammates=True,
+):
     """The user with this address. Raises UserNotFound."""
 
     email: Email

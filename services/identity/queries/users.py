@@ -9,7 +9,8 @@ from common.contracts.profiles import User
 from common.db import Db, many, maybe, run, value
 
 
-async def get(db: Db, *, app_id: str, id: str) -> User | None:
+async def get(db: Db, *, app_id: str, id: str, teams: list[str] | None = None) -> User | None:
+    """With `teams`, only a member of one of these organizations."""
     return await maybe(
         db,
         User,
@@ -22,13 +23,19 @@ async def get(db: Db, *, app_id: str, id: str) -> User | None:
                EXISTS (SELECT FROM passwords p WHERE p.app_id = $1 AND p.user_id = u.id)
                    AS has_password
         FROM users u WHERE u.app_id = $1 AND u.id = $2
+          AND ($3::uuid[] IS NULL OR u.id IN (
+              SELECT m.user_id FROM organization_members m
+              WHERE m.app_id = $1 AND m.org_id = ANY ($3)
+          ))
         """,
         app_id,
         id,
+        teams,
     )
 
 
-async def find(db: Db, *, app_id: str, email: str) -> User | None:
+async def find(db: Db, *, app_id: str, email: str, teams: list[str] | None = None) -> User | None:
+    """With `teams`, only a member of one of these organizations."""
     return await maybe(
         db,
         User,
@@ -41,9 +48,14 @@ async def find(db: Db, *, app_id: str, email: str) -> User | None:
                EXISTS (SELECT FROM passwords p WHERE p.app_id = $1 AND p.user_id = u.id)
                    AS has_password
         FROM users u WHERE u.app_id = $1 AND u.email_normalized = lower($2)
+          AND ($3::uuid[] IS NULL OR u.id IN (
+              SELECT m.user_id FROM organization_members m
+              WHERE m.app_id = $1 AND m.org_id = ANY ($3)
+          ))
         """,
         app_id,
         email,
+        teams,
     )
 
 
@@ -54,11 +66,13 @@ async def page(
     search: str | None,
     disabled: bool | None,
     email_verified: bool | None,
+    teams: list[str] | None,
     before: str | None,
     before_id: str | None,
     limit: int,
 ) -> list[User]:
-    """The newest first. `search` is a pattern for LIKE, in lower case."""
+    """The newest first. `search` is a pattern for LIKE, in lower case; with `teams`, only members
+    of one of these organizations."""
     return await many(
         db,
         User,
@@ -76,6 +90,10 @@ async def page(
           AND ($3::boolean IS NULL OR u.disabled = $3)
           AND ($4::boolean IS NULL OR u.email_verified = $4)
           AND ($5::timestamptz IS NULL OR (u.created_at, u.id) < ($5, $6::uuid))
+          AND ($8::uuid[] IS NULL OR u.id IN (
+              SELECT m.user_id FROM organization_members m
+              WHERE m.app_id = $1 AND m.org_id = ANY ($8)
+          ))
         ORDER BY u.created_at DESC, u.id DESC LIMIT $7
         """,
         app_id,
@@ -85,6 +103,7 @@ async def page(
         None if before is None else datetime.fromisoformat(before),
         before_id,
         limit,
+        teams,
     )
 
 
