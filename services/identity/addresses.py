@@ -44,6 +44,11 @@ def allow(settings: AppSettings, email: str, *, invited: bool = False) -> None:
     where new users come by invitation only; the rules for domains hold for him too."""
     if settings.signup_mode == "invite_only" and not invited:
         raise SignUpClosed
+    allow_domain(settings, email)
+
+
+def allow_domain(settings: AppSettings, email: str) -> None:
+    """Raises Invalid naming the field. A change of address obeys the rules for domains too."""
     reason = refusal(settings, email)
     if reason is not None:
         raise Invalid(reason, errors=[{"field": "email", "message": reason}])

@@ -34,7 +34,7 @@ async def sign_up(deps: Deps, ctx: Context, asked: SignUp) -> Flow:
     invitation = await _invitation(deps, ctx, asked)
     into_organization = invitation is None and await _into_organization(deps, ctx, asked)
     if invitation is None and not _operator(deps, ctx, asked.email):
-        addresses.allow(tenant.settings, asked.email, invited=into_organization)
+        addresses.allow(tenant.settings, asked.email, invited=_opens(tenant, into_organization))
     phc = None
     if asked.password is not None:
         await policy.check(deps, ctx, tenant, asked.password, email=asked.email, name=asked.name)
@@ -98,7 +98,7 @@ async def come_to_be(
     wanted = taken.payload
     email = wanted.get("email") or taken.email
     if not wanted.get("invitation") and not _operator(deps, ctx, email):
-        invited = bool(wanted.get("into_organization"))
+        invited = _opens(tenant, bool(wanted.get("into_organization")))
         addresses.allow(tenant.settings, email, invited=invited)
     id = new_id()
     await accounts.insert(
@@ -118,6 +118,10 @@ async def come_to_be(
     made = await accounts.by_id(tx, app_id=ctx.app_id, id=id)
     assert made is not None
     return made, True
+
+
+def _opens(tenant: Tenant, into_organization: bool) -> bool:
+    return into_organization and tenant.settings.signup_by_organization_invitations
 
 
 def _operator(deps: Deps, ctx: Context, email: str) -> bool:
