@@ -1363,8 +1363,10 @@ CREATE TRIGGER token_families_take_along AFTER DELETE ON token_families REFERENC
 -- the built-in application; tenancy provisions it at start like any other
 -- ============================================================================================
 
-INSERT INTO applications (id, slug, name, is_dashboard)
-VALUES ('00000000-0000-0000-0000-000000000000', 'dashboard', 'Dashboard', true);
+-- Whoever can sign up there can create applications, so nobody does without an invitation.
+INSERT INTO applications (id, slug, name, is_dashboard, settings)
+VALUES ('00000000-0000-0000-0000-000000000000', 'dashboard', 'Dashboard', true,
+        '{"signup_mode": "invite_only"}');
 
 -- ============================================================================================
 -- partitions and row level security
@@ -1481,6 +1483,7 @@ GRANT SELECT, INSERT, UPDATE, DELETE ON
     TO aero2_identity;
 GRANT SELECT, INSERT, DELETE ON user_words TO aero2_identity;
 GRANT SELECT, UPDATE, DELETE ON mail_outbox TO aero2_identity;
+GRANT SELECT ON organization_members TO aero2_identity;  -- developers see members of their teams
 
 GRANT SELECT, INSERT, UPDATE, DELETE ON
     oauth_clients, oauth_client_secrets, resources, scopes, authorization_requests, token_families,

@@ -23,12 +23,12 @@ from common.contracts.me import (
     VerifyEmail,
 )
 from common.contracts.profiles import Me, User
-from common.contracts.sign_in import Flow, LinkSpent, WrongCode
+from common.contracts.sign_in import Flow, LinkSpent, OtherBrowser, WrongCode
 from common.contracts.tenancy import Tenant
 from common.contracts.users import EmailTaken, UserNotFound
 from common.db import Db
 from common.events.users import EmailChanged, UserVerified
-from identity import flows, guard, metadata, notices, passwords, signing
+from identity import addresses, flows, guard, metadata, notices, passwords, signing
 from identity import users as administration
 from identity.callers import fresh, the_user
 from identity.deps import Deps
@@ -64,6 +64,7 @@ async def change_email(deps: Deps, ctx: Context, asked: ChangeEmail) -> Flow:
     user_id = the_user(ctx)
     async with deps.db.reading(ctx) as db:
         await fresh(db, ctx)
+    addresses.allow_domain(tenant.settings, asked.email)
     await flows.count(deps, ctx, asked.email)
     async with deps.db.transaction(ctx) as tx:
         account = await accounts.by_id(tx, app_id=ctx.app_id, id=user_id)
@@ -97,9 +98,12 @@ async def confirm_email(deps: Deps, ctx: Context, asked: ConfirmEmail) -> Me:
 
 
 async def verify_email(deps: Deps, ctx: Context, asked: VerifyEmail) -> Done:
-    """The link of the mail to the new address: whoever reads that mail owns the address."""
+    """The link of the mail to the new address. It holds only for the user who wanted the change:
+    a stranger who follows the link must not give their address to that account."""
     async with deps.db.transaction(ctx) as tx:
         taken = await flows.take_link(deps, ctx, tx, asked.token, None, CHANGE)
+        if taken.user_id != ctx.caller.user_id:
+            raise OtherBrowser
     await _changed(deps, ctx, taken)
     return Done()
 
@@ -111,9 +115,12 @@ async def _changed(deps: Deps, ctx: Context, taken: Taken) -> Me:
     try:
         async with deps.db.transaction(ctx) as tx:
             me = await _set_email(deps, ctx, tx, tenant, taken)
+            ended = await signing.end_all(
+                ctx, tx, me.id, reason="email_changed", spare=ctx.caller.session_id
+            )
     except asyncpg.UniqueViolationError:
         raise EmailTaken from None
-    await deps.changes.publish(ctx, "user", taken.user_id)
+    await signing.announce(deps, ctx, me.id, ended)
     await signing.settle(deps, ctx, me.id, email=me.email, verified=me.email_verified, name=me.name)
     return me
 

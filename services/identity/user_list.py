@@ -10,6 +10,7 @@ from common.db import Db
 from identity.deps import Deps
 from identity.queries import user_lists, users
 from identity.transfer import fitting
+from identity.users import visible_teams
 
 MOST_WORDS: Final = 6
 """Words of a search that count besides the one that leads: each costs a look per row."""
@@ -20,7 +21,7 @@ async def page(deps: Deps, ctx: Context, request: ListUsers) -> Users:
     kind = f"users:{request.search}:{request.disabled}:{request.email_verified}"
     key, id = deps.cursors.read(ctx.app_id, kind, request.cursor, 2)
     async with deps.db.reading(ctx) as db:
-        entries = await _entries(db, ctx.app_id, request, (key, id))
+        entries = await _entries(db, ctx, request, (key, id))
         ids = [entry.id for entry in entries]
         found = {user.id: user for user in await users.of_ids(db, app_id=ctx.app_id, ids=ids)}
     keys = {entry.id: entry.key for entry in entries}
@@ -36,9 +37,22 @@ async def page(deps: Deps, ctx: Context, request: ListUsers) -> Users:
 
 
 async def _entries(
-    db: Db, app_id: str, request: ListUsers, place: user_lists.Place
+    db: Db, ctx: Context, request: ListUsers, place: user_lists.Place
 ) -> list[user_lists.Entry]:
     limit = request.limit + 1
+    teams = visible_teams(ctx)
+    if teams is not None:
+        return await user_lists.of_teams(
+            db,
+            app_id=ctx.app_id,
+            teams=teams,
+            words=await user_lists.search_keys(db, text=request.search or ""),
+            disabled=request.disabled,
+            email_verified=request.email_verified,
+            before=place,
+            limit=limit,
+        )
+    app_id = ctx.app_id
     if request.search and request.search.strip():
         return await _matching(db, app_id, request, place)
     if request.disabled:

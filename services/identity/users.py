@@ -34,8 +34,8 @@ from common.events.users import (
     UserUnlocked,
     UserUpdated,
 )
-from common.ids import new_id
-from identity import flows, guard, metadata, notices, passwords, policy, signing
+from common.ids import DASHBOARD, new_id
+from identity import delegation, flows, guard, metadata, notices, passwords, policy, signing
 from identity.deps import Deps
 from identity.queries import accounts, users
 
@@ -80,14 +80,25 @@ async def create(deps: Deps, ctx: Context, asked: CreateUser) -> User:
     return made
 
 
+def visible_teams(ctx: Context) -> list[str] | None:
+    """The teams whose members the caller sees; None where the caller sees every user."""
+    if ctx.app_id != DASHBOARD or ctx.caller.may("developers:read"):
+        return None
+    return sorted(ctx.caller.teams)
+
+
 async def get(deps: Deps, ctx: Context, asked: GetUser) -> User:
     async with deps.db.reading(ctx) as db:
-        return _there(await users.get(db, app_id=ctx.app_id, id=asked.user_id))
+        return _there(
+            await users.get(db, app_id=ctx.app_id, id=asked.user_id, teams=visible_teams(ctx))
+        )
 
 
 async def find(deps: Deps, ctx: Context, asked: FindUser) -> User:
     async with deps.db.reading(ctx) as db:
-        return _there(await users.find(db, app_id=ctx.app_id, email=asked.email))
+        return _there(
+            await users.find(db, app_id=ctx.app_id, email=asked.email, teams=visible_teams(ctx))
+        )
 
 
 def _there(user: User | None) -> User:
@@ -97,6 +108,7 @@ def _there(user: User | None) -> User:
 
 
 async def update(deps: Deps, ctx: Context, asked: UpdateUser) -> User:
+    await delegation.over_user(deps, ctx, asked.user_id)
     tenant = await deps.tenants.get(ctx)
     changes = given(asked.changes)
     metadata.check(tenant.settings, changes)
@@ -140,6 +152,7 @@ async def apply(deps: Deps, ctx: Context, user_id: str, changes: dict[str, Any])
 
 async def delete(deps: Deps, ctx: Context, asked: DeleteUser) -> Done:
     """An administrator is not held up by organizations: what they lose stands in the log."""
+    await delegation.over_user(deps, ctx, asked.user_id)
     await remove(deps, ctx, asked.user_id, forced=True)
     return Done()
 
@@ -160,6 +173,7 @@ async def remove(deps: Deps, ctx: Context, user_id: str, *, forced: bool) -> Non
 
 
 async def disable(deps: Deps, ctx: Context, asked: DisableUser) -> User:
+    await delegation.over_user(deps, ctx, asked.user_id)
     async with deps.db.transaction(ctx) as tx:
         was = await users.set_disabled(tx, app_id=ctx.app_id, id=asked.user_id, disabled=True)
         if was is None:
@@ -174,6 +188,7 @@ async def disable(deps: Deps, ctx: Context, asked: DisableUser) -> User:
 
 
 async def enable(deps: Deps, ctx: Context, asked: EnableUser) -> User:
+    await delegation.over_user(deps, ctx, asked.user_id)
     async with deps.db.transaction(ctx) as tx:
         was = await users.set_disabled(tx, app_id=ctx.app_id, id=asked.user_id, disabled=False)
         if was is None:
@@ -189,6 +204,7 @@ async def enable(deps: Deps, ctx: Context, asked: EnableUser) -> User:
 async def force_reset(deps: Deps, ctx: Context, asked: ForceReset) -> Done:
     """The password works no more until it is chosen anew by mail; where there is no address, at
     the next sign-in."""
+    await delegation.over_user(deps, ctx, asked.user_id)
     tenant = await deps.tenants.get(ctx)
     async with deps.db.transaction(ctx) as tx:
         if not await accounts.lock(tx, app_id=ctx.app_id, id=asked.user_id):
@@ -207,6 +223,7 @@ async def force_reset(deps: Deps, ctx: Context, asked: ForceReset) -> Done:
 
 
 async def unlock(deps: Deps, ctx: Context, asked: UnlockUser) -> Done:
+    await delegation.over_user(deps, ctx, asked.user_id)
     async with deps.db.transaction(ctx) as tx:
         account = await accounts.by_id(tx, app_id=ctx.app_id, id=asked.user_id)
         if account is None:

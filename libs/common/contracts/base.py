@@ -46,13 +46,15 @@ class Request(Contract, Generic[R]):
 
     `subject` is `<service>.<noun>.<verb>`; `needs` the permission the caller must hold, or
     SIGNED_IN, KNOWN, SYSTEM or OPEN; `within` the time limit in seconds; `safe` says that asking twice
-    does no harm, so the bus may retry on another replica.
+    does no harm, so the bus may retry on another replica. `teammates`: in the Dashboard a developer
+    may ask without `developers:read`, and the handler shows members of the caller's teams only.
     """
 
     subject: ClassVar[str] = ""
     needs: ClassVar[str | None] = SYSTEM
     within: ClassVar[float] = 2.0
     safe: ClassVar[bool] = False
+    teammates: ClassVar[bool] = False
     reply: ClassVar[type[Contract]]
 
     def __init_subclass__(
@@ -62,12 +64,14 @@ class Request(Contract, Generic[R]):
         needs: str | None = SYSTEM,
         within: float = 2.0,
         safe: bool = False,
+        teammates: bool = False,
         **_: Any,
     ) -> None:
         super().__init_subclass__()
         if not subject:  # the generic alias Request[Reply] itself, or a shared base
             return
         cls.subject, cls.needs, cls.within, cls.safe = subject, needs, within, safe
+        cls.teammates = teammates
         cls.reply = _reply_of(cls)
         if subject in CONTRACTS:
             raise TypeError(f"subject {subject!r} is already taken")

@@ -73,6 +73,10 @@ class AppSettings(Contract):
     captcha: Captcha | None = None
     proof_of_work_bits: int = Field(default=0, ge=0, le=24)
     audit_retention_days: int | None = Field(default=None, ge=1, le=36_500)
+    signup_by_organization_invitations: bool = Field(
+        default=False,
+        description="Whether an organization's invitation opens sign-up in mode `invite_only`.",
+    )
     organizations_by_users: bool = Field(
         default=True, description="Whether users may create organizations."
     )

@@ -38,8 +38,16 @@ class CreateUser(Request[User], subject="identity.user.create", needs="users:wri
     user_metadata: Metadata = {}
 
 
-class ListUsers(Page, Request[Users], subject="identity.user.list", needs="users:read", safe=True):
-    """Users of the application, the newest first; with `search`, by the word that matches."""
+class ListUsers(
+    Page,
+    Request[Users],
+    subject="identity.user.list",
+    needs="users:read",
+    safe=True,
+    teammates=True,
+):
+    """Users of the application, the newest first; with `search`, by the word that matches. In the
+    Dashboard a developer sees members of their own teams; everybody else takes `developers:read`."""
 
     search: str | None = Field(
         default=None,
@@ -51,13 +59,25 @@ class ListUsers(Page, Request[Users], subject="identity.user.list", needs="users
     email_verified: bool | None = None
 
 
-class GetUser(Request[User], subject="identity.user.get", needs="users:read", safe=True):
+class GetUser(
+    Request[User],
+    subject="identity.user.get",
+    needs="users:read",
+    safe=True,
+    teammates=True,
+):
     """Raises UserNotFound."""
 
     user_id: Id
 
 
-class FindUser(Request[User], subject="identity.user.find", needs="users:read", safe=True):
+class FindUser(
+    Request[User],
+    subject="identity.user.find",
+    needs="users:read",
+    safe=True,
+    teammates=True,
+):
     """The user with this address. Raises UserNotFound."""
 
     email: Email

@@ -12,6 +12,7 @@ from common.contracts.email_codes import SignInWithCode, SignInWithLink
 from common.contracts.me import VerifyEmail
 from common.contracts.sign_in import LinkSpent, OtherBrowser
 from common.problems import Problem
+from gateway.callers import caller_of
 from gateway.pages import trail
 from gateway.pages.endpoint import sent, shown
 from gateway.pages.forms import Fields, at
@@ -139,8 +140,10 @@ async def confirm_address(visit: Visit, fields: Fields) -> Response:
     """POST /verify-email"""
     page = open_page(visit)
     try:
-        await visit.gateway.bus.call(visit.context(), VerifyEmail(token=fields.text("token")))
-    except (LinkSpent, ValidationError):
+        await visit.gateway.bus.call(
+            visit.context(await caller_of(visit)), VerifyEmail(token=fields.text("token"))
+        )
+    except (LinkSpent, OtherBrowser, ValidationError):
         return spent(page, "/account", page.say("Your account"))
     return page.close(
         page.say("Your address is confirmed"),

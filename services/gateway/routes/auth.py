@@ -142,8 +142,9 @@ async def check_password(asked: CheckPassword, ctx: Anyone, bus: TheBus) -> Resp
 
 
 @router.post("/verify-email", summary="Confirm an address by its mailed link")
-async def verify_email(asked: LinkToken, ctx: Anyone, bus: TheBus) -> Done:
-    """410 `link_spent` where it was used or has expired."""
+async def verify_email(asked: LinkToken, ctx: SignedIn, bus: TheBus) -> Done:
+    """For the signed-in user who wanted the change; 403 `other_browser` for anybody else. 410
+    `link_spent` where it was used or has expired."""
     return await bus.call(ctx, VerifyEmail(token=asked.token))
 
 

@@ -8,7 +8,8 @@ from common.contracts.profiles import User
 from common.db import Db, many, maybe, run, value
 
 
-async def get(db: Db, *, app_id: str, id: str) -> User | None:
+async def get(db: Db, *, app_id: str, id: str, teams: list[str] | None = None) -> User | None:
+    """With `teams`, only a member of one of these organizations."""
     return await maybe(
         db,
         User,
@@ -21,13 +22,19 @@ async def get(db: Db, *, app_id: str, id: str) -> User | None:
                EXISTS (SELECT FROM passwords p WHERE p.app_id = $1 AND p.user_id = u.id)
                    AS has_password
         FROM users u WHERE u.app_id = $1 AND u.id = $2
+          AND ($3::uuid[] IS NULL OR u.id IN (
+              SELECT m.user_id FROM organization_members m
+              WHERE m.app_id = $1 AND m.org_id = ANY ($3)
+          ))
         """,
         app_id,
         id,
+        teams,
     )
 
 
-async def find(db: Db, *, app_id: str, email: str) -> User | None:
+async def find(db: Db, *, app_id: str, email: str, teams: list[str] | None = None) -> User | None:
+    """With `teams`, only a member of one of these organizations."""
     return await maybe(
         db,
         User,
@@ -40,9 +47,14 @@ async def find(db: Db, *, app_id: str, email: str) -> User | None:
                EXISTS (SELECT FROM passwords p WHERE p.app_id = $1 AND p.user_id = u.id)
                    AS has_password
         FROM users u WHERE u.app_id = $1 AND u.email_normalized = lower($2)
+          AND ($3::uuid[] IS NULL OR u.id IN (
+              SELECT m.user_id FROM organization_members m
+              WHERE m.app_id = $1 AND m.org_id = ANY ($3)
+          ))
         """,
         app_id,
         email,
+        teams,
     )
 
 

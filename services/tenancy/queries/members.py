@@ -90,8 +90,9 @@ async def another_admin(db: Db, *, app_id: str, org_id: str, than: str) -> bool:
             db,
             """
             SELECT EXISTS (
-                SELECT FROM organization_members
-                WHERE app_id = $1 AND org_id = $2 AND role_id = 'admin' AND user_id <> $3
+                SELECT FROM organization_members m
+                JOIN users u ON u.app_id = $1 AND u.id = m.user_id AND NOT u.disabled
+                WHERE m.app_id = $1 AND m.org_id = $2 AND m.role_id = 'admin' AND m.user_id <> $3
             )
             """,
             app_id,
@@ -171,7 +172,9 @@ async def of_user(db: Db, *, app_id: str, user_id: str) -> list[Membership]:
         SELECT o.id AS org_id, o.slug, o.name, m.role_id AS role, o.is_personal,
                EXISTS (SELECT FROM organization_members x WHERE x.app_id = $1
                        AND x.org_id = o.id AND x.user_id <> $2) AS others,
-               EXISTS (SELECT FROM organization_members x WHERE x.app_id = $1
+               EXISTS (SELECT FROM organization_members x
+                       JOIN users u ON u.app_id = $1 AND u.id = x.user_id AND NOT u.disabled
+                       WHERE x.app_id = $1
                        AND x.org_id = o.id AND x.user_id <> $2 AND x.role_id = 'admin')
                    AS another_admin,
                EXISTS (SELECT FROM applications a WHERE a.owner_app_id = $1

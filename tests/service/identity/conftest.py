@@ -18,6 +18,7 @@ from common.context import Caller, Context
 from common.contracts.assignments import AssignDefaultRole, AssignRole
 from common.contracts.audit_log import AuditRecord, AuditRecords, ListAudit
 from common.contracts.base import Contract, Done, Request
+from common.contracts.delegation import CheckDelegation
 from common.contracts.members import LastAdmin, LeaveOrganizations
 from common.contracts.org_domains import JoinByDomain, Joined
 from common.contracts.org_invitations import (
@@ -29,6 +30,7 @@ from common.contracts.organizations import EnsurePersonalTeam, Organization
 from common.contracts.passwords import SignInWithPassword
 from common.contracts.profiles import User
 from common.contracts.rights import GetRights, Rights
+from common.contracts.roles import NotHeld
 from common.contracts.sessions import CheckSession, Session, SignedInSession
 from common.contracts.sign_in import Flow
 from common.contracts.tenancy import AppSettings, GetTenant, Tenant
@@ -94,6 +96,8 @@ class World:
     """Users that an organization would miss."""
     offers: dict[tuple[str, str], str] = field(default_factory=dict)
     """Addresses invited into an organization, by application and token."""
+    mighty: set[str] = field(default_factory=set)
+    """Users who hold more than any caller without every permission."""
     rbac_up: bool = True
     operators: set[str] = field(default_factory=set)
     _mails_seen: int = 0
@@ -235,6 +239,11 @@ async def stage(postgres: Postgres) -> AsyncIterator[World]:
         world.roles.append((ctx.app_id, asked.user_id, False))
         return Done()
 
+    async def delegation(_: World, ctx: Context, request: CheckDelegation) -> Done:
+        if request.role_ids or request.everything or request.user_id in world.mighty:
+            raise NotHeld(missing=["roles:write"])
+        return Done()
+
     async def team(_: World, ctx: Context, asked: EnsurePersonalTeam) -> Organization:
         world.teams.append(asked.user_id)
         now = datetime.now(UTC)
@@ -283,6 +292,7 @@ async def stage(postgres: Postgres) -> AsyncIterator[World]:
             AssignDefaultRole: default,
             GetRights: rights,
             AssignRole: role,
+            CheckDelegation: delegation,
             EnsurePersonalTeam: team,
             ListAudit: log,
             JoinByDomain: join,
@@ -307,6 +317,7 @@ async def world(stage: World) -> World:
     stage.joined.clear()
     stage.left.clear()
     stage.needed.clear()
+    stage.mighty.clear()
     stage.offers.clear()
     stage.changes.heard.clear()
     stage.bus.calls.clear()

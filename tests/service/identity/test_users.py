@@ -30,7 +30,7 @@ from common.contracts.owner import ClaimOwner, CreateOwnerLink, GetOwnerLink
 from common.contracts.passwords import SignInWithPassword, WeakPassword
 from common.contracts.profiles import MetadataInvalid, MyChanges, Profile, UserChanges
 from common.contracts.sessions import FreshSignInNeeded
-from common.contracts.sign_in import LinkSpent, WrongCode, WrongCredentials
+from common.contracts.sign_in import LinkSpent, OtherBrowser, WrongCode, WrongCredentials
 from common.contracts.sign_up import SignUp
 from common.contracts.users import (
     CreateUser,
@@ -45,7 +45,7 @@ from common.contracts.users import (
     UserNotFound,
 )
 from common.ids import DASHBOARD, new_id
-from common.problems import Forbidden, NotFound, Unauthenticated
+from common.problems import Forbidden, Invalid, NotFound, Unauthenticated
 
 from .conftest import ADMIN, PASSWORD, World, as_user
 
@@ -337,10 +337,30 @@ async def test_change_of_address_by_link(world: World) -> None:
     signed = await world.sign_in(user)
     await world.call(ChangeEmail(email="linked@example.com"), who=as_user(signed))
     token = (await world.mail()).token
-    await world.call(VerifyEmail(token=token))
+    elsewhere, stranger = await world.sign_in(user), await world.sign_in(await world.user())
+    assert isinstance(await world.refused(VerifyEmail(token=token)), OtherBrowser)
+    problem = await world.refused(VerifyEmail(token=token), who=as_user(stranger))
+    assert isinstance(problem, OtherBrowser)
+    assert (await world.call(GetMe(), who=as_user(signed))).email == user.email
+    await world.call(VerifyEmail(token=token), who=as_user(signed))
 
     assert (await world.call(GetMe(), who=as_user(signed))).email == "linked@example.com"
     assert isinstance(await world.refused(VerifyEmail(token=token)), LinkSpent)
+    assert await world.live(signed.token) is not None
+    assert await world.live(elsewhere.token) is None
+
+
+async def test_rules_for_domains_hold_for_a_new_address(world: World) -> None:
+    """An address that could not sign up cannot be taken later either, and no mail goes out."""
+    user = await world.user()
+    signed = await world.sign_in(user)
+    world.set(world.a, signup_mode="restricted", allowed_email_domains=["corp.example"])
+    mails = await world.mails()
+
+    problem = await world.refused(ChangeEmail(email="i@evil.example"), who=as_user(signed))
+
+    assert isinstance(problem, Invalid)
+    assert await world.mails() == mails
 
 
 async def test_code_of_another_user_confirms_nothing(world: World) -> None:
