@@ -9,8 +9,6 @@ from pydantic import BaseModel
 
 from common import audit
 from common.context import Context
-from common.contracts.profiles import MetadataInvalid
-from common.contracts.tenancy import AppSettings
 from common.contracts.transfer import (
     Arrival,
     Arrivals,
@@ -38,7 +36,16 @@ class _DryRun(Exception):
 
 async def take(deps: Deps, ctx: Context, asked: ImportUsers) -> Arrivals:
     settings = (await deps.tenants.get(ctx)).settings
-    faults = [_faults(settings, user) for user in asked.users]
+    faults = [_faults(user) for user in asked.users]
+    given = [
+        user.model_dump(include=set(metadata.KINDS), exclude_unset=True) for user in asked.users
+    ]
+    for fault, more in zip(
+        faults,
+        await metadata.faults_of(deps.workers, ctx.app_id, settings, given),
+        strict=True,
+    ):
+        fault += more
     rows = [
         _row(user, await _phc(deps, ctx, user, dry=asked.dry_run))
         for user, fault in zip(asked.users, faults, strict=True)
@@ -66,7 +73,7 @@ def _arrival(id: str, made: set[str]) -> Arrival:
     return Arrival(status="created", user_id=id) if id in made else Arrival(status="exists")
 
 
-def _faults(settings: AppSettings, user: TransferredUser) -> list[dict[str, str]]:
+def _faults(user: TransferredUser) -> list[dict[str, str]]:
     faults = []
     if user.email is None and user.id is None:
         faults.append({"field": "email", "message": "an address or an id is needed"})
@@ -78,10 +85,6 @@ def _faults(settings: AppSettings, user: TransferredUser) -> list[dict[str, str]
             faults.append({"field": "password_hash", "message": refusal})
     if user.password is not None and (too_long(user.password) or not user.password):
         faults.append({"field": "password", "message": "between 1 and 256 bytes"})
-    try:
-        metadata.check(settings, user.model_dump(include=set(metadata.KINDS), exclude_unset=True))
-    except MetadataInvalid as problem:
-        faults += problem.extra["errors"]
     return faults
 
 
