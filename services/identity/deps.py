@@ -16,6 +16,7 @@ from common.sealing import Sealer
 from common.service import Links, Stores, open_stores
 from common.sweeps import sweeping
 from common.tenants import Tenants
+from common.worker_processes import WorkerProcesses
 from identity.egress import client
 from identity.hashing import Hashing
 from identity.last_active import LastActive
@@ -48,14 +49,20 @@ class Deps:
     operator_email: str | None = None
     """The address that becomes operator of the dashboard, in lower case."""
 
+    @property
+    def workers(self) -> WorkerProcesses:
+        """For what applications stored: hashes, schemas, templates."""
+        return self.hashing.workers
+
 
 async def make(settings: Settings, links: Links) -> Deps:
     stores = await open_stores(settings, links)
-    db = await _with_mailer(settings, links, stores)
+    pool = FairPool(settings.hash_threads) if settings.hash_threads else FairPool()
+    hashing = Hashing(pool)
+    db = await _with_mailer(settings, links, stores, hashing.workers)
     last_active = LastActive(db)
     links.spawn(last_active.run(), "last_active")
     links.spawn(sweeping(stores.platform, EXPIRED), "sweeps")
-    pool = FairPool(settings.hash_threads) if settings.hash_threads else FairPool()
     return Deps(
         db=db,
         platform=stores.platform,
@@ -65,7 +72,7 @@ async def make(settings: Settings, links: Links) -> Deps:
         tenants=links.tenants,
         keys=settings.keys,
         cursors=Cursors(settings.keys),
-        hashing=Hashing(pool),
+        hashing=hashing,
         last_active=last_active,
         limits=Limits(db, settings.keys, settings.limit_scale),
         http=client(private=settings.private_egress),
@@ -74,7 +81,9 @@ async def make(settings: Settings, links: Links) -> Deps:
     )
 
 
-async def _with_mailer(settings: Settings, links: Links, stores: Stores) -> Database:
+async def _with_mailer(
+    settings: Settings, links: Links, stores: Stores, workers: WorkerProcesses
+) -> Database:
     """Deliver mail from here on; the service's own commits wake the mailer at once."""
     if settings.smtp_url is None:
         log.warning("AERO2_SMTP_URL is not set: mail waits in the outbox")
@@ -86,6 +95,7 @@ async def _with_mailer(settings: Settings, links: Links, stores: Stores) -> Data
         links.tenants,
         Smtp.parse(settings.smtp_url.get_secret_value()),
         settings.mail_from,
+        workers,
     )
     links.spawn(mailer.run(), "mailer")
     return replace(stores.db, on_commit=mailer.waking(stores.db.on_commit))

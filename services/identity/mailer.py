@@ -28,6 +28,7 @@ from common.rounds import FAULTS
 from common.sealing import Sealer, Unsealable
 from common.tenants import Tenants
 from common.wakeful import Wakeful
+from common.worker_processes import TookTooLong, WorkerFailed, WorkerProcesses
 from identity import mail_templates
 from identity.mail_texts import Locale
 from identity.queries import mails, templates
@@ -61,6 +62,7 @@ class Mailer:
     tenants: Tenants
     sender: Sender
     mail_from: str
+    workers: WorkerProcesses = field(default_factory=lambda: WorkerProcesses("identity.jobs"))
     wakeful: Wakeful = field(default_factory=lambda: Wakeful(IDLE))
 
     def waking(self, also: Callable[[], None]) -> Callable[[], None]:
@@ -137,26 +139,33 @@ class Mailer:
             sealed = await self.sealer.open(db, leased.app_id, place, leased.sealed)
             custom = await templates.get(db, app_id=leased.app_id, kind=leased.kind, locale=locale)
         letter = orjson.loads(sealed)
-        rendered = _rendered(ctx, tenant, leased.kind, locale, letter["data"], custom)
+        data = letter["data"]
+        rendered = None
+        if custom is not None:
+            rendered = await self._custom(ctx, tenant, leased.kind, locale, data, custom)
+        if rendered is None:
+            ours = mail_templates.built_in(leased.kind, locale)
+            rendered = mail_templates.render(leased.kind, locale, tenant, data, ours)
         return compose(self.mail_from, tenant, letter["to"], leased.id, locale, rendered)
 
-
-def _rendered(
-    ctx: Context,
-    tenant: Tenant,
-    kind: str,
-    locale: Locale,
-    data: dict[str, Any],
-    custom: TemplateText | None,
-) -> RenderedMail:
-    """With the application's own text, or ours where that does not render."""
-    ours = mail_templates.built_in(kind, locale)
-    if custom is not None:
+    async def _custom(
+        self,
+        ctx: Context,
+        tenant: Tenant,
+        kind: str,
+        locale: Locale,
+        data: dict[str, Any],
+        source: TemplateText,
+    ) -> RenderedMail | None:
+        """The application's own text, or None where it does not render, or not in time: the mail
+        then goes out with ours, and no retry meets the same text again."""
         try:
-            return mail_templates.render(kind, locale, tenant, data, custom)
-        except TemplateInvalid:
+            return await mail_templates.rendered(
+                self.workers, ctx.app_id, kind, locale, tenant, data, source
+            )
+        except (TemplateInvalid, TookTooLong, WorkerFailed):
             log.warning("custom mail does not render", app_id=ctx.app_id, kind=kind)
-    return mail_templates.render(kind, locale, tenant, data, ours)
+            return None
 
 
 def compose(

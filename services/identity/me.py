@@ -54,7 +54,7 @@ async def get(deps: Deps, ctx: Context, asked: GetMe) -> Me:
 async def update(deps: Deps, ctx: Context, asked: UpdateMe) -> Me:
     tenant = await deps.tenants.get(ctx)
     changes = administration.given(asked.changes)
-    metadata.check(tenant.settings, changes)
+    await metadata.check(deps.workers, ctx.app_id, tenant.settings, changes)
     return _mine(await administration.apply(deps, ctx, the_user(ctx), changes))
 
 

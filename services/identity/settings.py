@@ -26,7 +26,9 @@ class Settings(DatabaseSettings):
     limit_scale: float = Field(
         default=1.0, ge=0, le=1000, description="Multiplies every rate limit; 0 turns them off."
     )
-    hash_threads: int | None = Field(default=None, ge=1, le=64, description="Default: the cores.")
+    hash_threads: int | None = Field(
+        default=None, ge=1, le=64, description="Default: one more than cores."
+    )
     private_egress: bool = Field(
         default=False, description="Let captcha and breach checks call private addresses."
     )

@@ -11,8 +11,6 @@ from pydantic import BaseModel, ValidationError
 
 from common import audit
 from common.context import Context
-from common.contracts.profiles import MetadataInvalid
-from common.contracts.tenancy import AppSettings
 from common.contracts.transfer import (
     Arrival,
     Arrivals,
@@ -51,7 +49,7 @@ class Line:
 
 async def take(deps: Deps, ctx: Context, asked: ImportUsers) -> Arrivals:
     settings = (await deps.tenants.get(ctx)).settings
-    lines = [_line(settings, line) for line in asked.users]
+    lines = await _with_metadata(deps, ctx, settings, [_line(line) for line in asked.users])
     rows = await _rows(deps, ctx, lines, dry=asked.dry_run)
     try:
         async with deps.db.transaction(ctx) as tx:
@@ -76,7 +74,7 @@ async def take(deps: Deps, ctx: Context, asked: ImportUsers) -> Arrivals:
     )
 
 
-def _line(settings: AppSettings, sent: Any) -> Line:
+def _line(sent: Any) -> Line:
     strangers = [one.told() for one in islice(unknown(TransferredUser, sent), MOST_ERRORS)]
     try:
         user = TransferredUser.model_validate(sent)
@@ -84,8 +82,26 @@ def _line(settings: AppSettings, sent: Any) -> Line:
         listed = error.errors(include_url=False, include_context=False, include_input=False)
         faults = field_errors([{**one, "loc": one["loc"] or ("line",)} for one in listed])
         return Line(None, (strangers + faults)[:MOST_ERRORS])
-    errors = strangers + _faults(settings, user)
+    errors = strangers + _faults(user)
     return Line(None if errors else user, errors)
+
+
+async def _with_metadata(
+    deps: Deps, ctx: Context, settings: AppSettings, lines: list[Line]
+) -> list[Line]:
+    """Refuses those lines, too, whose metadata the application's schemas do not allow."""
+    sound = [number for number, line in enumerate(lines) if line.user is not None]
+    data = [
+        user.model_dump(include=set(metadata.KINDS), exclude_unset=True)
+        for line in lines
+        if (user := line.user) is not None
+    ]
+    faults = await metadata.faults_of(deps.workers, ctx.app_id, settings, data)
+    checked = list(lines)
+    for number, errors in zip(sound, faults, strict=True):
+        if errors:
+            checked[number] = Line(None, errors)
+    return checked
 
 
 async def _rows(
@@ -110,7 +126,7 @@ async def _rows(
     return rows
 
 
-def _faults(settings: AppSettings, user: TransferredUser) -> list[dict[str, str]]:
+def _faults(user: TransferredUser) -> list[dict[str, str]]:
     faults = []
     if user.email is None and user.id is None:
         faults.append({"field": "email", "message": "an address or an id is needed"})
@@ -130,10 +146,6 @@ def _faults(settings: AppSettings, user: TransferredUser) -> list[dict[str, str]
         faults.append({"field": "password", "message": "between 1 and 256 bytes"})
     if user.password is not None and user.password_hash is not None:
         faults.append({"field": "password_hash", "message": "send a password or a hash, not both"})
-    try:
-        metadata.check(settings, user.model_dump(include=set(metadata.KINDS), exclude_unset=True))
-    except MetadataInvalid as problem:
-        faults += problem.extra["errors"]
     return faults
 
 

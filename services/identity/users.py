@@ -42,9 +42,8 @@ from identity.queries import accounts, users
 
 async def create(deps: Deps, ctx: Context, asked: CreateUser) -> User:
     tenant = await deps.tenants.get(ctx)
-    metadata.check(
-        tenant.settings, asked.model_dump(include=set(metadata.KINDS), exclude_unset=True)
-    )
+    given_metadata = asked.model_dump(include=set(metadata.KINDS), exclude_unset=True)
+    await metadata.check(deps.workers, ctx.app_id, tenant.settings, given_metadata)
     phc = None
     if asked.password is not None:
         await policy.check(
@@ -111,7 +110,7 @@ async def update(deps: Deps, ctx: Context, asked: UpdateUser) -> User:
     await delegation.over_user(deps, ctx, asked.user_id)
     tenant = await deps.tenants.get(ctx)
     changes = given(asked.changes)
-    metadata.check(tenant.settings, changes)
+    await metadata.check(deps.workers, ctx.app_id, tenant.settings, changes)
     return await apply(deps, ctx, asked.user_id, changes)
 
 

@@ -509,3 +509,29 @@ async def test_links_of_a_profile_are_web_links(field: str) -> None:
 
     with pytest.raises(ValidationError):
         MyChanges(**{field: "javascript:alert(1)"})
+
+
+async def test_a_stored_schema_over_the_bound_is_never_applied(world: World) -> None:
+    """A schema that predates the bound is an error of the metadata, and costs nothing."""
+    defs: dict[str, Any] = {
+        f"d{level}": {"anyOf": [{"$ref": f"#/$defs/d{level + 1}"}] * 2} for level in range(40)
+    }
+    schema = {"$defs": {**defs, "d40": {"required": ["nope"]}}, "$ref": "#/$defs/d0"}
+    world.set(world.a, user_metadata_schema=schema)
+    new = CreateUser(email="u@example.com", user_metadata={"a": 1})
+    problem = await world.refused(new, who=ADMIN)
+
+    assert isinstance(problem, MetadataInvalid)
+    assert problem.extra["errors"][0]["field"] == "user_metadata"
+
+
+async def test_values_times_evaluations_are_bounded(world: World) -> None:
+    """A long enum for each of many values is refused before it is applied."""
+    schema = {"properties": {"a": {"items": {"enum": [[number] for number in range(2000)]}}}}
+    world.set(world.a, user_metadata_schema=schema)
+    many = CreateUser(email="u@example.com", user_metadata={"a": [[-1]] * 2000})
+    few = CreateUser(email="v@example.com", user_metadata={"a": [[3]]})
+    problem = await world.refused(many, who=ADMIN)
+
+    assert problem.extra["errors"][0]["message"] == "too many values for the application's schema"
+    assert (await world.call(few, who=ADMIN)).user_metadata == {"a": [[3]]}
