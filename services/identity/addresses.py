@@ -6,18 +6,15 @@ from collections.abc import Iterable
 
 from disposable_email_domains import blocklist
 
+from common.addresses import address_key
 from common.contracts.sign_up import SignUpClosed
 from common.contracts.tenancy import AppSettings
 from common.problems import Invalid
 
 
 def domain_of(email: str) -> str:
-    """In lower case and A-labels."""
-    domain = email.rpartition("@")[2].lower()
-    try:
-        return domain.encode("idna").decode()
-    except UnicodeError:
-        return domain
+    """Returns the key of the address's domain."""
+    return address_key(email).rpartition("@")[2]
 
 
 def refusal(settings: AppSettings, email: str) -> str | None:

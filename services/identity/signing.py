@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 
 from common import acr, audit, crypto, logs
+from common.addresses import address_key
 from common.context import Context
 from common.contracts.assignments import AssignDefaultRole
 from common.contracts.org_domains import JoinByDomain
@@ -221,7 +222,7 @@ async def _is_operator(deps: Deps, ctx: Context, user_id: str, proven: str | Non
     """Who used the owner link, or proved the address that the deployment names."""
     if ctx.app_id != DASHBOARD:
         return False
-    if proven is not None and proven.lower() == deps.operator_email:
+    if proven is not None and address_key(proven) == deps.operator_email:
         return True
     async with deps.db.reading(ctx) as db:
         return await codes.is_owner(db, app_id=ctx.app_id, user_id=user_id)
