@@ -129,13 +129,13 @@ CREATE UNIQUE INDEX custom_domains_primary_key ON custom_domains (app_id) WHERE 
 -- identity: users (the other owners' tables refer to them, so they stand here)
 -- ============================================================================================
 
--- owner: identity. e-mail is kept as typed and looked up in lower case; both may be absent
--- (passkey-only and guest users).
+-- owner: identity. e-mail is kept as typed and looked up by its key (common/addresses.py); both may
+-- be absent (passkey-only and guest users).
 CREATE TABLE users (
     app_id                uuid        NOT NULL,
     id                    uuid        NOT NULL,
     email                 text,
-    email_normalized      text        COLLATE "C" GENERATED ALWAYS AS (lower(email)) STORED,
+    email_normalized      text        COLLATE "C",
     email_verified        boolean     NOT NULL DEFAULT false,
     name                  text,
     given_name            text,
@@ -163,6 +163,7 @@ CREATE TABLE users (
     created_at            timestamptz NOT NULL DEFAULT now(),
     updated_at            timestamptz NOT NULL DEFAULT now(),
     CONSTRAINT users_app_id_fkey FOREIGN KEY (app_id) REFERENCES applications (id) ON DELETE CASCADE,
+    CONSTRAINT users_email_normalized_check CHECK ((email IS NULL) = (email_normalized IS NULL)),
     CONSTRAINT users_email_verified_check CHECK (email IS NOT NULL OR NOT email_verified)
 ) PARTITION BY HASH (app_id);
 CREATE INDEX idx_users_app_created ON users (app_id, created_at, id);
@@ -194,7 +195,7 @@ BEGIN ATOMIC
     SELECT DISTINCT left(w.word, 100) FROM (
         SELECT email
         UNION ALL SELECT split_part(email, '@', 2)
-        UNION ALL SELECT regexp_split_to_table(split_part(email, '@', 1), '[-._+]+')
+        UNION ALL SELECT regexp_split_to_table(search_key(split_part(email, '@', 1)), '[-._+]+')
         UNION ALL SELECT regexp_split_to_table(n.name, '\s+')
             FROM unnest(names) AS named (name), LATERAL (SELECT search_key(named.name)) AS n (name)
         UNION ALL SELECT regexp_split_to_table(n.name, '[-\s.,;:_''’"/()+]+')
@@ -359,6 +360,7 @@ CREATE TABLE organization_invitations (
     id          uuid        NOT NULL,
     org_id      uuid        NOT NULL,
     email       text        NOT NULL,
+    email_normalized text   COLLATE "C" NOT NULL,
     role_id     text        NOT NULL DEFAULT 'member',
     token_hash  text        NOT NULL,
     status      text        NOT NULL DEFAULT 'pending',
@@ -377,7 +379,7 @@ CREATE TABLE organization_invitations (
     CONSTRAINT organization_invitations_status_check CHECK (status IN ('pending', 'accepted', 'revoked'))
 ) PARTITION BY HASH (app_id);
 CREATE UNIQUE INDEX organization_invitations_pending_key
-    ON organization_invitations (org_id, app_id, email) WHERE status = 'pending';
+    ON organization_invitations (org_id, app_id, email_normalized) WHERE status = 'pending';
 CREATE INDEX idx_organization_invitations_created ON organization_invitations (org_id, app_id, created_at, id);
 CREATE INDEX idx_organization_invitations_role ON organization_invitations (role_id, app_id);
 CREATE INDEX idx_organization_invitations_inviter ON organization_invitations (invited_by, app_id, sent_at);
@@ -524,11 +526,12 @@ CREATE INDEX idx_verification_codes_lookup ON email_verification_codes (email, a
 CREATE INDEX idx_verification_codes_user ON email_verification_codes (user_id, app_id);
 CREATE INDEX idx_verification_codes_expires ON email_verification_codes (expires_at);
 
--- owner: identity. An administrator's invitation into the application; `email` in lower case.
+-- owner: identity. An administrator's invitation into the application.
 CREATE TABLE user_invitations (
     app_id      uuid        NOT NULL,
     id          uuid        NOT NULL,
     email       text        NOT NULL,
+    email_normalized text   COLLATE "C" NOT NULL,
     token_hash  text        NOT NULL,
     role_ids    text[]      NOT NULL DEFAULT '{}',
     profile     jsonb       NOT NULL DEFAULT '{}',
@@ -546,7 +549,7 @@ CREATE TABLE user_invitations (
         REFERENCES users (app_id, id) ON DELETE SET NULL (accepted_by)
 ) PARTITION BY HASH (app_id);
 CREATE UNIQUE INDEX user_invitations_pending_key
-    ON user_invitations (email, app_id) WHERE accepted_at IS NULL AND revoked_at IS NULL;
+    ON user_invitations (email_normalized, app_id) WHERE accepted_at IS NULL AND revoked_at IS NULL;
 CREATE INDEX idx_user_invitations_created ON user_invitations (app_id, created_at, id);
 CREATE INDEX idx_user_invitations_accepted_by ON user_invitations (accepted_by, app_id);
 

@@ -6,6 +6,7 @@ from collections.abc import Iterable
 
 from disposable_email_domains import blocklist
 
+from common.addresses import address_key
 from common.contracts.sign_up import SignUpClosed
 from common.contracts.tenancy import AppSettings
 from common.ids import DASHBOARD
@@ -13,12 +14,8 @@ from common.problems import Invalid
 
 
 def domain_of(email: str) -> str:
-    """In lower case and A-labels."""
-    domain = email.rpartition("@")[2].lower()
-    try:
-        return domain.encode("idna").decode()
-    except UnicodeError:
-        return domain
+    """Returns the key of the address's domain."""
+    return address_key(email).rpartition("@")[2]
 
 
 def refusal(settings: AppSettings, email: str) -> str | None:
@@ -36,7 +33,9 @@ def refusal(settings: AppSettings, email: str) -> str | None:
 def names_operator(operator_email: str | None, app_id: str, email: str) -> bool:
     """Whether the deployment names this address as the operator of its Dashboard. Its owner gets
     in whatever the Dashboard's settings say."""
-    return app_id == DASHBOARD and operator_email is not None and email.lower() == operator_email
+    return (
+        app_id == DASHBOARD and operator_email is not None and address_key(email) == operator_email
+    )
 
 
 def allow(settings: AppSettings, email: str, *, invited: bool = False) -> None:

@@ -9,6 +9,7 @@ from typing import Any, Final
 import asyncpg
 
 from common import audit
+from common.addresses import address_key
 from common.context import Context
 from common.contracts.audit_log import ListAudit
 from common.contracts.base import Done
@@ -133,7 +134,7 @@ async def _set_email(deps: Deps, ctx: Context, tx: Db, tenant: Tenant, taken: Ta
     changes = {"email": email, "email_verified": True}
     await users.change(tx, app_id=ctx.app_id, id=before.id, changes=changes)
     await signing.end_codes(ctx, tx, before.id)
-    same = (before.email or "").lower() == taken.email
+    same = before.email is not None and address_key(before.email) == taken.email
     event = UserVerified(user_id=before.id) if same else EmailChanged(user_id=before.id)
     await audit.record(tx, ctx, event, user_id=before.id)
     if not same:

@@ -6,6 +6,7 @@ from email.utils import parseaddr
 
 from pydantic import Field, SecretStr, field_validator
 
+from common.addresses import address_key
 from common.settings import DatabaseSettings
 from identity.smtp import BadSmtpUrl, Smtp
 
@@ -52,5 +53,5 @@ class Settings(DatabaseSettings):
 
     @field_validator("bootstrap_admin_email")
     @classmethod
-    def _lower(cls, text: str | None) -> str | None:
-        return text.strip().lower() or None if text else None
+    def _key(cls, text: str | None) -> str | None:
+        return address_key(text) if text and text.strip() else None

@@ -4,6 +4,7 @@ a stranger's address, and the answer is the same whether the address is known or
 from __future__ import annotations
 
 from common import audit
+from common.addresses import address_key
 from common.context import Context
 from common.contracts.invitations import InvitationNotFound
 from common.contracts.org_invitations import GetOrganizationOffer, OrganizationInvitationNotFound
@@ -147,7 +148,7 @@ async def _invitation(deps: Deps, ctx: Context, asked: SignUp) -> str | None:
         )
     if found is None:
         return None
-    if found.email != asked.email.lower():
+    if address_key(found.email) != address_key(asked.email):
         raise InvitationNotFound
     return found.id
 
@@ -161,6 +162,6 @@ async def _into_organization(deps: Deps, ctx: Context, asked: SignUp) -> bool:
         offer = await deps.bus.call(ctx, GetOrganizationOffer(token=asked.invitation))
     except OrganizationInvitationNotFound:
         raise InvitationNotFound from None
-    if offer.email != asked.email.lower():
+    if address_key(offer.email) != address_key(asked.email):
         raise InvitationNotFound
     return True

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from common import audit, mail
+from common.addresses import address_key
 from common.context import Context
 from common.contracts.base import Done
 from common.contracts.templates import (
@@ -88,7 +89,7 @@ async def test(deps: Deps, ctx: Context, asked: SendTestMail) -> Done:
     tenant = await deps.tenants.get(ctx)
     data = mail_templates.sample(asked.kind, tenant)
     await deps.limits.count(
-        ctx, (TEST_MAIL_BY_APP, ctx.app_id), (MAIL_BY_ADDRESS, asked.to.lower())
+        ctx, (TEST_MAIL_BY_APP, ctx.app_id), (MAIL_BY_ADDRESS, address_key(asked.to))
     )
     async with deps.db.transaction(ctx) as tx:
         letter = mail.Mail(asked.to, asked.kind, asked.locale, data)

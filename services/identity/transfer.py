@@ -10,7 +10,9 @@ from typing import Any, Final, TypeVar
 from pydantic import BaseModel, ValidationError
 
 from common import audit
+from common.addresses import address_key
 from common.context import Context
+from common.contracts.tenancy import AppSettings
 from common.contracts.transfer import (
     Arrival,
     Arrivals,
@@ -120,6 +122,7 @@ async def _rows(
         rows[number] = row | {
             "line": number,
             "id": user.id or new_id(),
+            "email_normalized": None if user.email is None else address_key(user.email),
             "phc": await _phc(deps, ctx, user, dry=dry),
             "created_at": (user.created_at or datetime.now(UTC)).isoformat(),
         }

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
+from common.addresses import search_keys
 from common.context import Context
 from common.contracts.users import ListUsers, Users
 from common.db import Db
@@ -46,7 +47,7 @@ async def _entries(
             db,
             app_id=ctx.app_id,
             teams=teams,
-            words=await user_lists.search_keys(db, text=request.search or ""),
+            words=await _words(db, request.search),
             disabled=request.disabled,
             email_verified=request.email_verified,
             before=place,
@@ -76,7 +77,7 @@ async def _entries(
 async def _matching(
     db: Db, app_id: str, request: ListUsers, place: user_lists.Place
 ) -> list[user_lists.Entry]:
-    words = await user_lists.search_keys(db, text=request.search or "")
+    words = await _words(db, request.search)
     if not words:
         return []
     # An address is the rarest word, then the longest: the others are only checked.
@@ -91,3 +92,11 @@ async def _matching(
         after=place,
         limit=request.limit + 1,
     )
+
+
+async def _words(db: Db, search: str | None) -> list[str]:
+    """Returns what a user's words must begin with: the key of an address, and words of names."""
+    words = (search or "").split()
+    addresses = {search_keys(word)[1] for word in words if "@" in word}
+    names = " ".join(word for word in words if "@" not in word)
+    return [*await user_lists.name_keys(db, text=names), *addresses]

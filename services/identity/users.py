@@ -35,6 +35,7 @@ from common.events.users import (
     UserUpdated,
 )
 from common.ids import DASHBOARD, new_id
+from common.problems import Invalid
 from identity import delegation, flows, guard, metadata, notices, passwords, policy, signing
 from identity.deps import Deps
 from identity.queries import accounts, users
@@ -44,6 +45,14 @@ async def create(deps: Deps, ctx: Context, asked: CreateUser) -> User:
     tenant = await deps.tenants.get(ctx)
     given_metadata = asked.model_dump(include=set(metadata.KINDS), exclude_unset=True)
     await metadata.check(deps.workers, ctx.app_id, tenant.settings, given_metadata)
+    if asked.phone_number_verified and asked.profile.phone_number is None:
+        raise Invalid(
+            errors=[{"field": "phone_number_verified", "message": "there is no number to verify"}]
+        )
+    if asked.email_verified and asked.email is None:
+        raise Invalid(
+            errors=[{"field": "email_verified", "message": "there is no address to verify"}]
+        )
     phc = None
     if asked.password is not None:
         await policy.check(
@@ -58,12 +67,14 @@ async def create(deps: Deps, ctx: Context, asked: CreateUser) -> User:
                 app_id=ctx.app_id,
                 id=id,
                 email=asked.email,
-                email_verified=asked.email_verified and asked.email is not None,
+                email_verified=asked.email_verified,
                 public_metadata=asked.public_metadata,
                 private_metadata=asked.private_metadata,
                 user_metadata=asked.user_metadata,
             )
             profile = asked.profile.model_dump(exclude_unset=True)
+            if asked.phone_number_verified:
+                profile["phone_number_verified"] = True
             if profile:
                 await users.change(tx, app_id=ctx.app_id, id=id, changes=profile)
             if phc is not None:
@@ -115,13 +126,22 @@ async def update(deps: Deps, ctx: Context, asked: UpdateUser) -> User:
 
 
 def given(changes: MyChanges) -> dict[str, Any]:
-    """What was sent, and nothing else; null clears, but not a flag."""
+    """Returns the fields that were sent. Null clears: a flag becomes false, metadata empty."""
+    empty: dict[str, Any] = {"email_verified": False, "phone_number_verified": False}
+    empty |= {kind: {} for kind in metadata.KINDS}
     sent = changes.model_dump(exclude_unset=True)
-    return {
-        name: value
-        for name, value in sent.items()
-        if value is not None or name not in ("email_verified", "phone_number_verified")
-    }
+    return {name: empty.get(name) if value is None else value for name, value in sent.items()}
+
+
+def _verifies_nothing(before: User, changes: dict[str, Any]) -> None:
+    """Raises Invalid for a verified address or number that is not there."""
+    errors = [
+        {"field": f"{name}_verified", "message": f"there is no {what} to verify"}
+        for name, what in (("email", "address"), ("phone_number", "number"))
+        if changes.get(f"{name}_verified") and changes.get(name, getattr(before, name)) is None
+    ]
+    if errors:
+        raise Invalid(errors=errors)
 
 
 async def apply(deps: Deps, ctx: Context, user_id: str, changes: dict[str, Any]) -> User:
@@ -133,6 +153,7 @@ async def apply(deps: Deps, ctx: Context, user_id: str, changes: dict[str, Any])
             if not await accounts.lock(tx, app_id=ctx.app_id, id=user_id):
                 raise UserNotFound
             before = _there(await users.get(tx, app_id=ctx.app_id, id=user_id))
+            _verifies_nothing(before, changes)
             if changes:
                 await users.change(tx, app_id=ctx.app_id, id=user_id, changes=changes)
                 event = UserUpdated(user_id=user_id, fields=sorted(changes))
@@ -146,6 +167,9 @@ async def apply(deps: Deps, ctx: Context, user_id: str, changes: dict[str, Any])
     except asyncpg.UniqueViolationError:
         raise EmailTaken from None
     await deps.changes.publish(ctx, "user", user_id)
+    proven_before = before.email_verified and before.email == after.email
+    if after.email_verified and not proven_before:
+        await signing.settle(deps, ctx, user_id, email=after.email, verified=True, name=after.name)
     return after
 
 

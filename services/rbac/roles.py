@@ -158,14 +158,12 @@ async def _change(
         _may_change(kind, role, sent)
         before = set(role.permissions)
         after = (
-            set(changes.permissions)
-            if changes.permissions is not None
-            else (before | set(add)) - set(remove)
+            set(changes.permissions) if "permissions" in sent else (before | set(add)) - set(remove)
         )
         added, removed = sorted(after - before), sorted(before - after)
         await _may_give(tx, ctx, kind, added)
         await grants.must_hold(tx, ctx, removed)
-        name = role.name if changes.name is None else changes.name
+        name = changes.name if "name" in sent else role.name
         description = changes.description if "description" in sent else role.description
         await store.update(tx, app_id=ctx.app_id, id=id, name=name, description=description)
         await store.add(tx, app_id=ctx.app_id, id=id, permissions=added)

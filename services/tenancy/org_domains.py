@@ -97,7 +97,7 @@ async def verify(deps: Deps, ctx: Context, asked: VerifyOrganizationDomain) -> O
 
 
 async def update(deps: Deps, ctx: Context, asked: UpdateOrganizationDomain) -> OrganizationDomain:
-    changes = asked.changes
+    changes, sent = asked.changes, asked.changes.model_fields_set
     try:
         async with deps.db.transaction(ctx) as tx:
             org = await standing.managed(tx, ctx, asked.org_id)
@@ -106,8 +106,8 @@ async def update(deps: Deps, ctx: Context, asked: UpdateOrganizationDomain) -> O
                 tx,
                 app_id=ctx.app_id,
                 id=row.id,
-                auto_join=row.auto_join if changes.auto_join is None else changes.auto_join,
-                role=changes.role or row.role,
+                auto_join=changes.auto_join if "auto_join" in sent else row.auto_join,
+                role=changes.role if "role" in sent else row.role,
             )
             event = OrgDomainUpdated(
                 org_id=org.id, domain=row.domain, fields=sorted(changes.model_fields_set)

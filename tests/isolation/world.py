@@ -233,7 +233,8 @@ async def _side(world: World, word: str) -> Side:
     """A developer, his team and its application."""
     user, team = new_id(), new_id()
     await world.owner.execute(
-        "INSERT INTO users (app_id, id, email, email_verified) VALUES ($1, $2, $3, true)",
+        "INSERT INTO users (app_id, id, email, email_normalized, email_verified)"
+        " VALUES ($1, $2, $3, $3, true)",
         DASHBOARD,
         user,
         f"{word}@developers.example",

@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Annotated
-
 from pydantic import Field
 
 from common.contracts.base import Contract, Done, Id, Page, Request
-from common.contracts.fields import Timestamp
+from common.contracts.fields import Timestamp, Title
 from common.contracts.tenancy import ApiKey, KeyType, NewApiKey
 from common.problems import Conflict, NotFound
 
-KeyName = Annotated[str, Field(min_length=1, max_length=100)]
+KeyName = Title
 
 
 class ApiKeyNotFound(NotFound):

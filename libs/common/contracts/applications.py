@@ -10,12 +10,19 @@ import re
 from typing import Annotated, Any, Final
 from urllib.parse import urlsplit
 
-from email_validator import EmailNotValidError, validate_email
-from pydantic import AfterValidator, BeforeValidator, ConfigDict, Field, field_validator
+from pydantic import (
+    AfterValidator,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    field_validator,
+    model_validator,
+)
 
 from common import schema_cost
 from common.contracts.base import Contract, Done, Id, Request
-from common.contracts.tenancy import Application, AppSettings, AuthMethod, EmailDomain, Origin
+from common.contracts.fields import Email, EmailDomain, Title
+from common.contracts.tenancy import Application, AppSettings, AuthMethod, Origin
 from common.problems import Conflict, Forbidden
 
 SCHEMA_BYTES: Final = 16_384
@@ -53,14 +60,6 @@ def _color(text: str) -> str:
         raise ValueError("a colour is written #rrggbb")
     digits = found[1]
     return "#" + (digits if len(digits) == 6 else "".join(digit * 2 for digit in digits))
-
-
-def _email(text: str) -> str:
-    try:
-        found = validate_email(text, check_deliverability=False)
-    except EmailNotValidError:
-        raise ValueError("this is not an e-mail address") from None
-    return found.normalized
 
 
 def _lower(value: Any) -> Any:
@@ -128,8 +127,6 @@ def _small_and_local(value: Any, depth: int, *, named: bool = False, root: bool 
 
 HttpsUrl = Annotated[str, Field(max_length=2000), AfterValidator(_https)]
 Color = Annotated[str, Field(max_length=7), AfterValidator(_color)]
-SupportEmail = Annotated[str, Field(max_length=254), AfterValidator(_email)]
-NewDomain = Annotated[EmailDomain, BeforeValidator(_lower)]
 NewOrigin = Annotated[Origin, AfterValidator(_origin), BeforeValidator(_lower)]
 MetadataSchema = Annotated[dict[str, Any], AfterValidator(_schema)]
 
@@ -140,14 +137,26 @@ class SettingsChange(AppSettings):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    allowed_email_domains: list[NewDomain] = Field(default=[], max_length=1000)
-    blocked_email_domains: list[NewDomain] = Field(default=[], max_length=1000)
+    allowed_email_domains: list[EmailDomain] = Field(default=[], max_length=1000)
+    blocked_email_domains: list[EmailDomain] = Field(default=[], max_length=1000)
     allowed_origins: list[NewOrigin] = Field(
         default=[], max_length=100, description="Exact origins: scheme, host and port."
     )
     user_metadata_schema: MetadataSchema | None = None
     public_metadata_schema: MetadataSchema | None = None
     private_metadata_schema: MetadataSchema | None = None
+
+    @model_validator(mode="before")
+    @classmethod
+    def _null_is_the_default(cls, sent: Any) -> Any:
+        """`null` returns a setting to its default; where it is a value, it is the default too."""
+        if not isinstance(sent, dict):
+            return sent
+        defaults = {name: field.get_default() for name, field in cls.model_fields.items()}
+        return {
+            name: defaults[name] if value is None and name in defaults else value
+            for name, value in sent.items()
+        }
 
     @field_validator("auth_methods")
     @classmethod
@@ -171,11 +180,11 @@ class ApplicationPatch(Contract):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    name: str = Field(default="", min_length=1, max_length=100)
+    name: Title = ""
     logo_url: HttpsUrl | None = None
     favicon_url: HttpsUrl | None = None
     primary_color: Color | None = Field(default=None, examples=["#3355ff"])
-    support_email: SupportEmail | None = None
+    support_email: Email | None = None
     homepage_url: HttpsUrl | None = None
     privacy_policy_url: HttpsUrl | None = None
     terms_url: HttpsUrl | None = None

@@ -19,9 +19,12 @@ OPEN: Final = None
 
 Id: TypeAlias = Annotated[
     str,
-    StringConstraints(pattern=r"^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$"),
+    StringConstraints(
+        pattern=r"^[0-9a-fA-F]{8}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{12}$",
+        to_lower=True,
+    ),
 ]
-"""The canonical text of a UUID."""
+"""The text of a UUID; capitals are accepted and become small (RFC 9562 section 4)."""
 
 
 class Contract(BaseModel):

@@ -7,7 +7,7 @@ from typing import Annotated, Any, Literal
 from pydantic import Field, JsonValue
 
 from common.contracts.base import SIGNED_IN, SYSTEM, Contract, Done, Id, Page, Request
-from common.contracts.fields import Timestamp
+from common.contracts.fields import Timestamp, Title
 from common.problems import Conflict, NotFound
 
 ClientType = Literal["web", "spa", "native", "service"]
@@ -31,7 +31,7 @@ class ClientFields(Contract):
     """What can be said of a client, named as in OpenID Connect Dynamic Registration 1.0 section 2
     where it is said there. The defaults are the safe ones."""
 
-    name: str = Field(min_length=1, max_length=100)
+    name: Title
     type: ClientType = "web"
     redirect_uris: list[Uri] = Field(default=[], max_length=50, description="Matched exactly.")
     post_logout_redirect_uris: list[Uri] = Field(default=[], max_length=50)
@@ -252,7 +252,7 @@ class ResourceTaken(Conflict):
 
 class ResourceFields(Contract):
     identifier: Uri = Field(description="The resource indicator: an absolute URI (RFC 8707).")
-    name: str = Field(min_length=1, max_length=100)
+    name: Title
     access_token_lifetime: int | None = Field(default=None, ge=60, le=86_400)
     access_token_alg: SigningAlg | None = None
 

@@ -23,7 +23,7 @@ from common.contracts.base import (
     Page,
     Request,
 )
-from common.contracts.fields import Name, Timestamp, Url
+from common.contracts.fields import Name, Timestamp, Title, Url
 from common.contracts.sessions import SignedInSession
 from common.problems import Conflict, Forbidden, NotFound
 
@@ -93,7 +93,7 @@ class CreateOrganization(Request[Organization], subject="tenancy.organization.cr
     the Dashboard with `teams:write`). Others need `organizations:write`, and may name the admin.
     Raises OrgSlugTaken, NoOrganizationsHere."""
 
-    name: str = Field(min_length=1, max_length=100)
+    name: Title
     slug: OrgSlug | None = Field(default=None, description="Made from the name where absent.")
     logo_url: Url | None = None
     public_metadata: Metadata = Field(default={}, description="Members may read it.")
@@ -126,10 +126,10 @@ class GetOrganization(
 
 
 class OrganizationChanges(Contract):
-    """What is absent stays."""
+    """Absent fields stay; null clears, except a name and a slug, which are needed."""
 
-    name: str | None = Field(default=None, min_length=1, max_length=100)
-    slug: OrgSlug | None = None
+    name: Title = ""
+    slug: OrgSlug = ""
     logo_url: Url | None = Field(default=None, description="null takes it away.")
     public_metadata: Metadata | None = Field(default=None, description="Replaces it whole.")
     private_metadata: Metadata | None = Field(

@@ -8,7 +8,7 @@ from typing import Annotated, Literal, TypeAlias
 from pydantic import Field
 
 from common.contracts.base import SYSTEM, Contract, Done, Id, Page, Request
-from common.contracts.fields import Timestamp
+from common.contracts.fields import Timestamp, Title
 from common.contracts.permissions import Description, PermissionName
 from common.problems import Conflict, Forbidden, NotFound
 
@@ -85,7 +85,7 @@ class GetRole(Request[Role], subject="rbac.role.get", needs="roles:read", safe=T
 
 
 class NewRole(Contract):
-    name: str = Field(min_length=1, max_length=100)
+    name: Title
     id: RoleId | None = Field(default=None, description="Made from the name where absent.")
     description: Description | None = None
     permissions: list[PermissionName] = Field(default=[], max_length=500)
@@ -100,9 +100,9 @@ class CreateRole(NewRole, Request[Role], subject="rbac.role.create", needs="role
 class RoleChanges(Contract):
     """What is absent stays; `permissions` replaces the whole set."""
 
-    name: str | None = Field(default=None, min_length=1, max_length=100)
+    name: Title = ""
     description: Description | None = None
-    permissions: list[PermissionName] | None = Field(default=None, max_length=500)
+    permissions: list[PermissionName] = Field(default=[], max_length=500)
 
 
 class UpdateRole(Request[Role], subject="rbac.role.update", needs="roles:write"):

@@ -7,13 +7,12 @@ from typing import Annotated, Any, Literal
 from pydantic import Field
 
 from common.contracts.base import OPEN, SYSTEM, Contract, Id, Page, Request
-from common.contracts.fields import Timestamp
+from common.contracts.fields import EmailDomain, Timestamp, Title
 from common.problems import Conflict, Misdirected, NotFound
 
 SignupMode = Literal["open", "invite_only", "restricted"]
 MfaPolicy = Literal["off", "optional", "required"]
 AuthMethod = Literal["password", "email_code", "magic_link", "oauth", "passkey"]
-EmailDomain = Annotated[str, Field(pattern=r"^[a-z0-9-]+(\.[a-z0-9-]+)+$", max_length=253)]
 Origin = Annotated[str, Field(pattern=r"^https?://[a-z0-9.-]+(:[0-9]{1,5})?$", max_length=300)]
 
 
@@ -243,7 +242,7 @@ class CreateApplication(
 ):
     """A new application of one of the caller's teams, with a generated slug and its first keys."""
 
-    name: str = Field(min_length=1, max_length=100)
+    name: Title
     owner_org_id: Id | None = Field(
         default=None, description="The team that owns it; may be left out by whoever has only one."
     )
@@ -258,7 +257,7 @@ class EnsureApplication(
     """The application with this slug, made where it is missing. Keys are shown only when made."""
 
     slug: str = Field(pattern=SLUG)
-    name: str = Field(min_length=1, max_length=100)
+    name: Title
 
 
 class GetApplication(

@@ -31,6 +31,7 @@ class CreateUser(Request[User], subject="identity.user.create", needs="users:wri
 
     email: Email | None = None
     email_verified: bool = False
+    phone_number_verified: bool = False
     password: Secret | None = Field(default=None, repr=False)
     profile: Profile = Profile()
     public_metadata: Metadata = {}

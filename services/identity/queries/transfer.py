@@ -19,23 +19,26 @@ async def insert(db: Db, *, app_id: str, rows: list[dict[str, Any]]) -> set[int]
                 g.middle_name, g.nickname, g.preferred_username, g.profile, g.picture, g.website,
                 g.gender, g.birthdate, g.zoneinfo, g.locale, g.phone_number,
                 g.phone_number_verified, g.address, g.public_metadata, g.private_metadata,
-                g.user_metadata, g.disabled, g.created_at, g.phc
+                g.user_metadata, g.disabled, g.created_at, g.phc, g.email_normalized
             FROM jsonb_to_recordset($2::jsonb) AS g (
                 line integer, id uuid, email text, email_verified boolean, name text, given_name text,
                 family_name text, middle_name text, nickname text, preferred_username text,
                 profile text, picture text, website text, gender text, birthdate text,
                 zoneinfo text, locale text, phone_number text, phone_number_verified boolean,
                 address jsonb, public_metadata jsonb, private_metadata jsonb, user_metadata jsonb,
-                disabled boolean, created_at timestamptz, phc text)
+                disabled boolean, created_at timestamptz, phc text,
+                email_normalized text)
         ), made AS (
             INSERT INTO users (app_id, id, email, email_verified, name, given_name, family_name,
                 middle_name, nickname, preferred_username, profile, picture, website, gender,
                 birthdate, zoneinfo, locale, phone_number, phone_number_verified, address,
-                public_metadata, private_metadata, user_metadata, disabled, created_at)
+                public_metadata, private_metadata, user_metadata, disabled, created_at,
+                email_normalized)
             SELECT $1, id, email, email_verified, name, given_name, family_name, middle_name,
                 nickname, preferred_username, profile, picture, website, gender, birthdate, zoneinfo,
                 locale, phone_number, phone_number_verified, nullif(address, 'null'),
-                public_metadata, private_metadata, user_metadata, disabled, created_at
+                public_metadata, private_metadata, user_metadata, disabled, created_at,
+                email_normalized
             FROM given
             ORDER BY line
             ON CONFLICT DO NOTHING

@@ -92,8 +92,8 @@ async def unverified(
     )
 
 
-async def search_keys(db: Db, *, text: str) -> list[str]:
-    """Returns the words of a search as they are stored: lower case, without accents."""
+async def name_keys(db: Db, *, text: str) -> list[str]:
+    """Returns words of names as they are stored: lower case, without accents."""
     found: list[str] = await value(
         db,
         """

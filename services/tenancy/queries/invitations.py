@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from common import keyset
+from common.addresses import address_key
 from common.contracts.org_invitations import OrganizationInvitation, OrganizationOffer
 from common.db import Db, many, maybe, run, value
 
@@ -15,12 +16,12 @@ async def make_room(db: Db, *, app_id: str, org_id: str, email: str) -> None:
         db,
         """
         UPDATE organization_invitations SET status = 'revoked'
-        WHERE app_id = $1 AND org_id = $2 AND email = lower($3)
+        WHERE app_id = $1 AND org_id = $2 AND email_normalized = $3
           AND status = 'pending' AND expires_at <= now()
         """,
         app_id,
         org_id,
-        email,
+        address_key(email),
     )
 
 
@@ -42,8 +43,9 @@ async def insert(
             db,
             """
         INSERT INTO organization_invitations
-            (app_id, id, org_id, email, role_id, token_hash, invited_by, expires_at)
-        VALUES ($1, $2, $3, lower($4), $5, $6, $7, now() + make_interval(secs => $8))
+            (app_id, id, org_id, email, role_id, token_hash, invited_by, expires_at,
+             email_normalized)
+        VALUES ($1, $2, $3, $4, $5, $6, $7, now() + make_interval(secs => $8), $9)
         ON CONFLICT DO NOTHING
         """,
             app_id,
@@ -54,6 +56,7 @@ async def insert(
             token_hash,
             invited_by,
             seconds,
+            address_key(email),
         )
         == 1
     )
@@ -202,7 +205,7 @@ async def take(db: Db, *, app_id: str, token_hashes: list[str], user_id: str) ->
         FROM users u
         WHERE i.app_id = $1 AND i.token_hash = ANY($2::text[])
           AND i.status = 'pending' AND i.expires_at > now()
-          AND u.app_id = $1 AND u.id = $3 AND u.email_normalized = i.email
+          AND u.app_id = $1 AND u.id = $3 AND u.email_normalized = i.email_normalized
         RETURNING i.id, i.org_id, i.role_id AS role
         """,
         app_id,

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from common import keyset
+from common.addresses import address_key
 from common.contracts.members import Member
 from common.db import Db, many, maybe, run, value
 
@@ -73,12 +74,12 @@ async def has_address(db: Db, *, app_id: str, org_id: str, email: str) -> bool:
                 SELECT FROM users u
                 JOIN organization_members m
                     ON m.app_id = $1 AND m.org_id = $2 AND m.user_id = u.id
-                WHERE u.app_id = $1 AND u.email_normalized = lower($3)
+                WHERE u.app_id = $1 AND u.email_normalized = $3
             )
             """,
             app_id,
             org_id,
-            email,
+            address_key(email),
         )
     )
 

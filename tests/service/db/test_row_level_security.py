@@ -42,8 +42,8 @@ async def two(module_database: dict[str, str]) -> dict[str, str]:
         await db.execute(f"""
             INSERT INTO applications (id, slug, name) VALUES
                 ('{A}', 'swift-maple', 'A'), ('{B}', 'brave-falcon', 'B');
-            INSERT INTO users (app_id, id, email) VALUES
-                ('{A}', '{A}', 'ada@example.com'), ('{B}', '{A}', 'ada@example.com');
+            INSERT INTO users (app_id, id, email, email_normalized) VALUES
+                ('{A}', '{A}', 'ada@example.com', 'ada@example.com'), ('{B}', '{A}', 'ada@example.com', 'ada@example.com');
         """)
     return module_database
 

@@ -27,8 +27,8 @@ from common.contracts.me import (
     VerifyEmail,
 )
 from common.contracts.owner import ClaimOwner, CreateOwnerLink, GetOwnerLink
-from common.contracts.passwords import SignInWithPassword, WeakPassword
-from common.contracts.profiles import MetadataInvalid, MyChanges, Profile, UserChanges
+from common.contracts.passwords import ResetPassword, SignInWithPassword, StartReset, WeakPassword
+from common.contracts.profiles import MetadataInvalid, MyChanges, Profile, User, UserChanges
 from common.contracts.sessions import FreshSignInNeeded
 from common.contracts.sign_in import LinkSpent, OtherBrowser, WrongCode, WrongCredentials
 from common.contracts.sign_up import SignUp
@@ -407,9 +407,9 @@ async def test_invitation(world: World) -> None:
 
     assert made.status == "pending"
     assert isinstance(twice, InvitationPending)
-    assert (offer.email, offer.name) == ("eve@example.com", "Eve")
+    assert (offer.email, offer.name) == ("Eve@example.com", "Eve")
     assert isinstance(weak, WeakPassword)
-    assert (signed.session.email, signed.session.email_verified) == ("eve@example.com", True)
+    assert (signed.session.email, signed.session.email_verified) == ("Eve@example.com", True)
     assert isinstance(again, LinkSpent)
     assert [entry.status for entry in listed.invitations] == ["accepted"]
     assert world.roles == [(world.a, signed.session.user_id, False)] * 2  # default and admin
@@ -535,3 +535,114 @@ async def test_values_times_evaluations_are_bounded(world: World) -> None:
 
     assert problem.extra["errors"][0]["message"] == "too many values for the application's schema"
     assert (await world.call(few, who=ADMIN)).user_metadata == {"a": [[3]]}
+
+
+async def _change(world: World, user_id: str, **changes: Any) -> User:
+    asked = UpdateUser.model_validate({"user_id": user_id, "changes": changes})
+    return await world.call(asked, who=ADMIN)
+
+
+@pytest.mark.parametrize(
+    ("changes", "place"),
+    [
+        ({"email": None, "email_verified": True}, "email_verified"),
+        ({"phone_number": None, "phone_number_verified": True}, "phone_number_verified"),
+        ({"phone_number_verified": True}, "phone_number_verified"),
+    ],
+)
+async def test_nothing_is_verified_that_is_not_there(
+    world: World, changes: dict[str, Any], place: str
+) -> None:
+    """Neither an address nor a number; the user stays as they were."""
+    user = await world.user("ada@example.com")
+    asked = UpdateUser.model_validate({"user_id": user.id, "changes": changes})
+    refused = await world.refused(asked, who=ADMIN)
+
+    assert [error["field"] for error in refused.extra["errors"]] == [place]
+    assert (await world.call(GetUser(user_id=user.id), who=ADMIN)).email == "ada@example.com"
+
+
+async def test_null_clears_every_field(world: World) -> None:
+    """What is absent stays, null clears, and what is read back says so."""
+    full: dict[str, Any] = {
+        "name": "Ada", "given_name": "Ada", "family_name": "L", "middle_name": "K",
+        "nickname": "A", "preferred_username": "ada", "profile": "https://a.example/p",
+        "picture": "https://a.example/i", "website": "https://a.example/", "gender": "f",
+        "birthdate": "1815-12-10", "zoneinfo": "Europe/London", "locale": "en",
+        "phone_number": "+44 20 1234", "phone_number_verified": True,
+        "address": {"country": "UK"}, "public_metadata": {"a": 1}, "private_metadata": {"b": 1},
+        "user_metadata": {"c": 1}, "email_verified": True, "email": "ada@example.com",
+    }  # fmt: skip
+    assert set(full) == set(UserChanges.model_fields)
+    user = await world.user("first@example.com")
+    filled = (await _change(world, user.id, **full)).model_dump(mode="json")
+    for name in full:
+        before = (await _change(world, user.id, **full)).model_dump(mode="json")
+        after = (await _change(world, user.id, **{name: None})).model_dump(mode="json")
+        changed = {key for key in full if before[key] != after[key]}
+        also = {name, f"{name}_verified"} & set(full)
+
+        assert changed == also, name
+        assert not after[name], name
+    assert {key: filled[key] for key in full if key != "address"} == {
+        key: value for key, value in full.items() if key != "address"
+    }
+
+
+async def test_whoever_verifies_an_address_it_joins_by_its_domain(world: World) -> None:
+    """An administrator's word has the same effects as a mailed code."""
+    user = await world.user("ada@example.com", email_verified=False)
+    world.joined.clear()
+    await _change(world, user.id, name="Ada")
+    assert world.joined == []
+    await _change(world, user.id, email_verified=True)
+    assert world.joined == [user.id]
+    await _change(world, user.id, nickname="A")
+    assert world.joined == [user.id]
+
+
+async def test_what_is_updated_can_be_created(world: World) -> None:
+    """Every field that an administrator may change can be set on creation, or stands in the
+    profile."""
+    profile = set(Profile.model_fields)
+
+    assert set(UserChanges.model_fields) - profile <= set(CreateUser.model_fields)
+    made = await world.user(
+        "a@example.com", profile=Profile(phone_number="+1 555 1234"), phone_number_verified=True
+    )
+    assert made.phone_number_verified
+
+
+@pytest.mark.parametrize(
+    ("typed", "known"),
+    [
+        ("ΑΡΗΣ@example.com", "αρης@example.com"),
+        ("a@bücher.example", "A@xn--bcher-kva.example"),
+        ("\u212aim@example.com", "kim@example.com"),
+    ],
+)
+async def test_another_spelling_is_the_same_account(world: World, typed: str, known: str) -> None:
+    """Look-up, search, reset, lock and invitation agree on whose address it is."""
+    user = await world.user(typed)
+    found = await world.call(FindUser(email=known), who=ADMIN)
+    listed = await world.call(ListUsers(search=known), who=ADMIN)
+    taken = await world.refused(CreateUser(email=known), who=ADMIN)
+    pending = await world.refused(InviteUser(email=known), who=ADMIN)
+    flow = await world.call(StartReset(email=typed))
+    reset = ResetPassword(flow=flow.flow, code=(await world.mail()).code, password=PASSWORD + " 2")
+    signed = await world.call(reset)
+
+    assert found.id == user.id == signed.session.user_id
+    assert [one.id for one in listed.users] == [user.id]
+    assert isinstance(taken, EmailTaken)
+    assert isinstance(pending, EmailTaken)
+
+
+async def test_an_invitation_holds_in_every_spelling(world: World) -> None:
+    """Who was invited in capitals signs up in small letters, and is not invited twice."""
+    await world.call(InviteUser(email="ΑΡΗΣ@example.com"), who=ADMIN)
+    token = (await world.mail()).token
+    again = await world.refused(InviteUser(email="αρησ@example.com"), who=ADMIN)
+    await world.call(SignUp(email="αρης@example.com", password=PASSWORD, invitation=token))
+
+    assert isinstance(again, InvitationPending)

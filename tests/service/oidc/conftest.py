@@ -17,6 +17,7 @@ import pytest_asyncio
 from tests.postgres import Postgres
 
 from common.acr import PASSWORD
+from common.addresses import address_key
 from common.audit import Entry
 from common.context import Caller, Context
 from common.contracts.base import Request
@@ -102,6 +103,8 @@ class World:
     async def person(self, *, app_id: str | None = None, **columns: Any) -> Person:
         user_id, app = new_id(), app_id or self.app_id
         fields = {"email": f"{user_id[-8:]}@example.com", "name": "Ann Example"} | columns
+        if fields["email"] is not None:
+            fields["email_normalized"] = address_key(fields["email"])
         names = ", ".join(fields)
         marks = ", ".join(f"${n + 3}" for n in range(len(fields)))
         await self.owner.execute(

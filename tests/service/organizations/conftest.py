@@ -14,6 +14,7 @@ from tests.dns_server import Zone
 from tests.mails import waiting
 from tests.postgres import Postgres
 
+from common.addresses import address_key
 from common.context import SYSTEM_CALLER, Caller, Context
 from common.contracts.base import Contract, Request
 from common.contracts.organizations import CreateOrganization, Organization
@@ -88,12 +89,13 @@ class World:
         """A user with a session, and what he may do as the gateway would find it."""
         id = new_id()
         await self.owner.execute(
-            "INSERT INTO users (app_id, id, email, email_verified, name)"
-            " VALUES ($1, $2, $3, $4, 'Ada')",
+            "INSERT INTO users (app_id, id, email, email_verified, name, email_normalized)"
+            " VALUES ($1, $2, $3, $4, 'Ada', $5)",
             app_id or self.a,
             id,
             email,
             email is not None,
+            None if email is None else address_key(email),
         )
         return Caller("user", id, session_id=new_id())
 

@@ -45,7 +45,11 @@ async def record(
 async def user(world: World, app_id: str, email: str = "ada@example.com") -> str:
     id = new_id()
     await world.owner.execute(
-        "INSERT INTO users (app_id, id, email, name) VALUES ($1, $2, $3, 'Ada')", app_id, id, email
+        "INSERT INTO users (app_id, id, email, email_normalized, name)"
+        " VALUES ($1, $2, $3, $3, 'Ada')",
+        app_id,
+        id,
+        email,
     )
     return id
 
