@@ -51,6 +51,8 @@ class Catalogue:
 
     scopes: dict[str, ScopeRow]
     resources: dict[str, Resource]
+    permissions: dict[str, frozenset[str]]
+    """Of scopes by name; several APIs may each have a scope of one name."""
 
 
 async def catalogue(deps: Deps, ctx: Context) -> Catalogue:
@@ -61,6 +63,12 @@ async def catalogue(deps: Deps, ctx: Context) -> Catalogue:
         return Catalogue(
             {row.name: row for row in rows},
             {api.identifier: api for api in apis},
+            {
+                name: frozenset(
+                    row.permission_id for row in rows if row.name == name and row.permission_id
+                )
+                for name in {row.name for row in rows}
+            },
         )
 
     found: Catalogue = await deps.known.scopes.fetch(
@@ -94,12 +102,10 @@ async def permission_scopes(
         return bound
     known = within or await catalogue(deps, ctx)
     for name in custom:
-        row = known.scopes.get(name)
-        if row is None:
-            if ":" in name:
-                bound[name] = name
-        elif row.permission_id is not None:
-            bound[row.permission_id] = name
+        if name in known.scopes:
+            bound |= dict.fromkeys(known.permissions[name], name)
+        elif ":" in name:
+            bound[name] = name
     return bound
 
 

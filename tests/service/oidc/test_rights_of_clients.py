@@ -10,15 +10,19 @@ from tests.service.oidc.conftest import CALLBACK, World
 from common.context import Caller
 from common.contracts.clients import (
     CreateClient,
+    CreateResource,
+    CreateScope,
     DeleteClient,
     DeleteClientSecret,
+    DeleteScope,
+    GetClient,
     ListClientSecrets,
     RotateClientSecret,
     UpdateClient,
 )
 from common.contracts.oidc import CheckAccessToken
 from common.contracts.rights import Rights
-from common.problems import Forbidden
+from common.problems import Forbidden, Invalid
 
 MANAGER = Caller("client", "client_manager", frozenset({"clients:write", "clients:delete"}))
 
@@ -90,3 +94,41 @@ async def test_acting_as_any_user_needs_every_permission(shared: World) -> None:
     with pytest.raises(Forbidden):
         await shared.call(UpdateClient(client=made.id, changes={"first_party": True}), MANAGER)
     await shared.admin(UpdateClient(client=made.id, changes={"first_party": True}))
+
+
+async def test_a_scope_cannot_hide_the_permission_of_its_name(world: World) -> None:
+    """Its entry is bound to the permission, and only holders may create it."""
+    await world.permission("users:write")
+    with pytest.raises(Forbidden):
+        await world.call(CreateScope(name="users:write"), MANAGER)
+    with pytest.raises(Invalid):
+        await world.admin(CreateScope(name="users:write", permission_id="clients:write"))
+    made = await world.admin(CreateScope(name="users:write"))
+    assert made.permission_id == "users:write"
+    api = await world.admin(CreateResource(identifier="https://hiding.test", name="API"))
+    with pytest.raises(Forbidden):
+        await world.call(CreateScope(name="users:write", resource_id=api.id), MANAGER)
+    fields: dict[str, Any] = {"name": "x", "redirect_uris": [CALLBACK]}
+    with pytest.raises(Forbidden):
+        await world.call(CreateClient(**fields, scopes=["openid", "users:write"]), MANAGER)
+
+
+async def test_a_scope_of_one_name_at_two_apis_keeps_every_permission(world: World) -> None:
+    """An unbound one of an API does not unbind the application's."""
+    await world.permission("users:write")
+    await world.admin(CreateScope(name="staff", permission_id="users:write"))
+    api = await world.admin(CreateResource(identifier="https://second.test", name="API"))
+    await world.call(CreateScope(name="staff", resource_id=api.id), MANAGER)
+    fields: dict[str, Any] = {"name": "x", "redirect_uris": [CALLBACK]}
+    with pytest.raises(Forbidden):
+        await world.call(CreateClient(**fields, scopes=["openid", "staff"]), MANAGER)
+
+
+async def test_a_deleted_scope_is_taken_from_clients(world: World) -> None:
+    """Without its entry, the name could come to stand for a permission."""
+    scope = await world.call(CreateScope(name="reports:all"), MANAGER)
+    assert scope.permission_id is None
+    fields: dict[str, Any] = {"name": "x", "redirect_uris": [CALLBACK]}
+    made = await world.call(CreateClient(**fields, scopes=["openid", "reports:all"]), MANAGER)
+    await world.call(DeleteScope(id=scope.id), MANAGER)
+    assert (await world.admin(GetClient(client=made.id))).scopes == ["openid"]
