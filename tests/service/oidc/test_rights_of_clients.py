@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from tests.service.oidc.conftest import CALLBACK, World
+from tests.service.oidc.conftest import CALLBACK, ORIGIN, World
 
 from common.context import Caller
 from common.contracts.clients import (
@@ -14,13 +14,14 @@ from common.contracts.clients import (
     CreateScope,
     DeleteClient,
     DeleteClientSecret,
+    DeleteResource,
     DeleteScope,
     GetClient,
     ListClientSecrets,
     RotateClientSecret,
     UpdateClient,
 )
-from common.contracts.oidc import CheckAccessToken
+from common.contracts.oidc import CheckAccessToken, InvalidTarget
 from common.contracts.rights import Rights
 from common.problems import Forbidden, Invalid
 
@@ -132,3 +133,51 @@ async def test_a_deleted_scope_is_taken_from_clients(world: World) -> None:
     made = await world.call(CreateClient(**fields, scopes=["openid", "reports:all"]), MANAGER)
     await world.call(DeleteScope(id=scope.id), MANAGER)
     assert (await world.admin(GetClient(client=made.id))).scopes == ["openid"]
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["permissions", "roles", "org_name", "email", "email_verified", "name", "userinfo_claims"],
+)
+async def test_no_mapping_writes_standard_or_authorization_claims(shared: World, name: str) -> None:
+    """Users write their own metadata; others would believe it."""
+    fields: dict[str, Any] = {"name": "m", "redirect_uris": [CALLBACK]}
+    with pytest.raises(Invalid) as error:
+        await shared.admin(
+            CreateClient(**fields, claims_mapping={name: "user.user_metadata.value"})
+        )
+    assert [one["field"] for one in error.value.extra["errors"]] == [f"claims_mapping.{name}"]
+
+
+async def test_a_scope_taken_from_a_client_is_gone_at_the_next_refresh(shared: World) -> None:
+    """What was granted is no claim to what the client may have now."""
+    ann = await shared.person()
+    shared.rights[ann.user_id] = Rights(permissions=["users:write"])
+    client = await shared.client(scopes=["openid", "offline_access", "users:write"])
+    tokens = await shared.tokens(client, ann, scope="openid offline_access users:write")
+    changes = {"scopes": ["openid", "offline_access"]}
+    await shared.admin(UpdateClient(client=client.id, changes=changes))
+    tokens = await shared.refresh(client, tokens.refresh_token)
+    assert tokens.scope == "openid offline_access"
+    held = await shared.call(CheckAccessToken(token=tokens.access_token))
+    assert held.permissions == []
+
+
+async def test_no_token_is_made_for_a_deleted_api(shared: World) -> None:
+    """RFC 8707 section 2.2."""
+    ann = await shared.person()
+    api = await shared.admin(CreateResource(identifier="https://gone.test", name="API"))
+    client = await shared.client()
+    tokens = await shared.tokens(client, ann, resource="https://gone.test", scope="offline_access")
+    await shared.admin(DeleteResource(id=api.id))
+    with pytest.raises(InvalidTarget):
+        await shared.refresh(client, tokens.refresh_token)
+
+
+async def test_unknown_scopes_are_ignored_and_the_answer_says_so(shared: World) -> None:
+    """And our own API is a resource by the name that its metadata publishes."""
+    ann = await shared.person()
+    client = await shared.client()
+    tokens = await shared.tokens(client, ann, scope="openid groups", resource=ORIGIN)
+    assert tokens.scope == "openid"
+    assert (await shared.call(CheckAccessToken(token=tokens.access_token))).audience == [ORIGIN]
