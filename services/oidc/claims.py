@@ -38,6 +38,9 @@ RESERVED: Final = frozenset(
         "org_id",
         "org_role",
         "org_permissions",
+        "roles",
+        "permissions",
+        "userinfo_claims",
         "cnf",
         "act",
         "may_act",
@@ -48,7 +51,8 @@ RESERVED: Final = frozenset(
         "token_type",
     ]
 )
-"""Claims that mean something to who checks a token: no mapping may write them."""
+"""Claims that mean something to the verifier of a token: no mapping may write them. The standard
+claims (`STANDARD`) and every other name that begins with `org_` belong to them as well."""
 SOURCES: Final = {
     "user": frozenset(Profile.__dataclass_fields__),
     "org": frozenset(Organization.__dataclass_fields__),
@@ -137,7 +141,7 @@ def mapped(mapping: dict[str, Any], place: str, facts: Facts) -> dict[str, Any]:
     found: dict[str, Any] = {}
     for name, source in mapping.items():
         path, places = _source(source)
-        if name in RESERVED or place not in places:
+        if reserved(name) or place not in places:
             continue
         value = _follow(facts, path.split("."))
         if value is not None:
@@ -145,9 +149,14 @@ def mapped(mapping: dict[str, Any], place: str, facts: Facts) -> dict[str, Any]:
     return found
 
 
+def reserved(name: str) -> bool:
+    """Whether a claim has a meaning that only the platform may state."""
+    return name in RESERVED or name in STANDARD or name.startswith("org_")
+
+
 def mapping_mistake(name: str, source: Any) -> str | None:
     """What is wrong with one entry of a mapping, or None."""
-    if name in RESERVED or not name or len(name) > 100:
+    if reserved(name) or not name or len(name) > 100:
         return "this claim cannot be mapped"
     if not isinstance(source, (str, dict)):
         return "is neither a path nor {from, in}"

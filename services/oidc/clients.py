@@ -105,33 +105,50 @@ async def list_(deps: Deps, ctx: Context, page: ListClients) -> Clients:
 
 
 async def update(deps: Deps, ctx: Context, asked: UpdateClient) -> Client:
-    before = await find(deps, ctx, asked.client)
+    """Changes the sent fields of the client as it is in this transaction: of two changes at once,
+    neither undoes the other, and each is judged with the result of the one before."""
+    client_id = (await find(deps, ctx, asked.client)).client_id
     unknown = asked.changes.keys() - ClientFields.model_fields.keys()
     if unknown:
         errors = [{"field": name[:60], "message": "cannot be changed"} for name in sorted(unknown)]
         raise Invalid(errors=errors)
-    try:
-        wanted = ClientFields.model_validate(before.model_dump() | asked.changes)
-    except ValidationError as error:
-        listed = error.errors(include_url=False, include_context=False, include_input=False)
-        raise Invalid(errors=field_errors(listed)) from None
-    client_rules.check(wanted, await client_rules.around(deps, ctx), before)
-    await _within_reach(deps, ctx, before, wanted)
-    await _keys_for(deps, ctx, wanted)
-    fields = wanted.model_dump(mode="json", include=set(ClientFields.model_fields))
+    place = await client_rules.around(deps, ctx)
     async with deps.db.transaction(ctx) as tx:
-        after = await clients.update(
-            tx, app_id=ctx.app_id, client_id=before.client_id, fields=fields
-        )
+        before = await _locked(tx, ctx, client_id)
+        wanted = _changed_fields(before, asked.changes)
+        client_rules.check(wanted, place, before)
+        await _within_reach(deps, ctx, before, wanted)
+        fields = wanted.model_dump(mode="json", include=set(ClientFields.model_fields))
+        after = await clients.update(tx, app_id=ctx.app_id, client_id=client_id, fields=fields)
         if after is None:
             raise ClientNotFound
-        event = ClientUpdated(client_id=before.client_id, fields=sorted(asked.changes))
+        event = ClientUpdated(client_id=client_id, fields=sorted(asked.changes))
         await audit.record(tx, ctx, event)
         if before.enabled != after.enabled:
             switched = ClientEnabled if after.enabled else ClientDisabled
-            await audit.record(tx, ctx, switched(client_id=before.client_id))
-    await _changed(deps, ctx, before.client_id, before.allowed_origins + after.allowed_origins)
+            await audit.record(tx, ctx, switched(client_id=client_id))
+    await _keys_for(deps, ctx, after)
+    await _changed(deps, ctx, client_id, before.allowed_origins + after.allowed_origins)
     return after
+
+
+async def _locked(tx: Db, ctx: Context, client_id: str) -> Client:
+    """The client, unchanged by others until the transaction ends. Raises ClientNotFound."""
+    if not await clients.lock(tx, app_id=ctx.app_id, client_id=client_id):
+        raise ClientNotFound
+    # A new statement, so it sees what whoever was faster has committed.
+    client = await clients.find(tx, app_id=ctx.app_id, client=client_id)
+    if client is None:
+        raise ClientNotFound
+    return client
+
+
+def _changed_fields(before: Client, changes: dict[str, Any]) -> ClientFields:
+    try:
+        return ClientFields.model_validate(before.model_dump() | changes)
+    except ValidationError as error:
+        listed = error.errors(include_url=False, include_context=False, include_input=False)
+        raise Invalid(errors=field_errors(listed)) from None
 
 
 async def delete(deps: Deps, ctx: Context, asked: DeleteClient) -> Done:

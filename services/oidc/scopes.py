@@ -51,6 +51,8 @@ class Catalogue:
 
     scopes: dict[str, ScopeRow]
     resources: dict[str, Resource]
+    permissions: dict[str, frozenset[str]]
+    """Of scopes by name; several APIs may each have a scope of one name."""
 
 
 async def catalogue(deps: Deps, ctx: Context) -> Catalogue:
@@ -61,6 +63,12 @@ async def catalogue(deps: Deps, ctx: Context) -> Catalogue:
         return Catalogue(
             {row.name: row for row in rows},
             {api.identifier: api for api in apis},
+            {
+                name: frozenset(
+                    row.permission_id for row in rows if row.name == name and row.permission_id
+                )
+                for name in {row.name for row in rows}
+            },
         )
 
     found: Catalogue = await deps.known.scopes.fetch(
@@ -74,12 +82,20 @@ def parsed(text: str | None) -> list[str]:
     return list(dict.fromkeys((text or "").split(" "))) if text else []
 
 
-def allowed(client: Registered, asked: list[str]) -> list[str]:
-    """Raises InvalidScope for one that the client is not registered for."""
-    wanted = [name for name in asked if name]
-    for name in wanted:
-        if name not in client.scopes:
-            raise InvalidScope("a scope is not allowed for this client")
+async def allowed(deps: Deps, ctx: Context, client: Registered, asked: list[str]) -> list[str]:
+    """Returns the known ones of the requested scopes; what is no scope of the application is
+    ignored (OpenID Connect Core section 3.1.2.1). Raises InvalidScope for a known one that the
+    client is not registered for, and if nothing remains."""
+    known = (await catalogue(deps, ctx)).scopes
+    wanted: list[str] = []
+    for name in asked:
+        if name in client.scopes:
+            wanted.append(name)
+        elif name in CLAIMS or name in known or (":" in name and "/" not in name):
+            # Without a slash it is named like a permission.
+            raise InvalidScope(f"the scope {name} is not allowed for this client")
+    if not wanted and any(asked):
+        raise InvalidScope(f"the scope {asked[0][:200]} is unknown")
     return wanted
 
 
@@ -94,12 +110,10 @@ async def permission_scopes(
         return bound
     known = within or await catalogue(deps, ctx)
     for name in custom:
-        row = known.scopes.get(name)
-        if row is None:
-            if ":" in name:
-                bound[name] = name
-        elif row.permission_id is not None:
-            bound[row.permission_id] = name
+        if name in known.scopes:
+            bound |= dict.fromkeys(known.permissions[name], name)
+        elif ":" in name:
+            bound[name] = name
     return bound
 
 
@@ -148,11 +162,12 @@ async def claim_givers(
 
 
 async def check_resources(deps: Deps, ctx: Context, asked: list[str]) -> list[str]:
-    """RFC 8707 section 2. Raises InvalidTarget."""
+    """RFC 8707 section 2. Our own API goes by the issuer, as its metadata says (RFC 9728).
+    Raises InvalidTarget."""
     if not asked:
         return []
     known = (await catalogue(deps, ctx)).resources
     for identifier in asked:
-        if identifier not in known:
-            raise InvalidTarget("the resource is unknown")
+        if identifier not in known and identifier != ctx.origin:
+            raise InvalidTarget(f"the resource {identifier[:200]} is unknown")
     return list(dict.fromkeys(asked))

@@ -47,11 +47,13 @@ async def answer(
 ) -> Tokens:
     """The token response. `seed` makes the jti: the same exchange answered again has the same."""
     names = granted.scopes if asked_scopes is None else asked_scopes
+    # What the client lost since the user agreed is not given, whatever was granted.
+    names = [name for name in names if name in client.scopes]
     names = await scopes.held(deps, ctx, names, granted.user_id, _org(granted))
     extra = await _extra(deps, ctx, client, granted, names)
     issued = seconds(granted.issued_at)
     sub = subject(deps.keys, client, granted.user_id)
-    audience = resource or granted.resource or client.default_resources or [ctx.origin]
+    audience = await _audience(deps, ctx, client, resource or granted.resource)
     lifetime, alg = await _of_resource(deps, ctx, client, audience)
     payload: dict[str, Any] = {
         "iss": ctx.origin,
@@ -92,7 +94,7 @@ async def for_client(
 ) -> Tokens:
     """An access token for the client itself (RFC 6749 section 4.4): no user, no refresh token."""
     issued = now()
-    audience = resource or client.default_resources or [ctx.origin]
+    audience = await _audience(deps, ctx, client, resource)
     lifetime, alg = await _of_resource(deps, ctx, client, audience)
     payload: dict[str, Any] = {
         "iss": ctx.origin,
@@ -184,6 +186,12 @@ def _profile(granted: Granted, names: list[str]) -> dict[str, Any]:
 
 def _org(granted: Granted) -> str | None:
     return granted.org_id if granted.org_role is not None else None
+
+
+async def _audience(deps: Deps, ctx: Context, client: Registered, resource: list[str]) -> list[str]:
+    """Raises InvalidTarget for an API that does not exist any more (RFC 8707 section 2.2)."""
+    wanted = resource or client.default_resources
+    return await scopes.check_resources(deps, ctx, wanted) or [ctx.origin]
 
 
 async def _of_resource(

@@ -33,7 +33,7 @@ from common.problems import Forbidden
 from tenancy import standing
 from tenancy.deps import Deps
 from tenancy.members import missing
-from tenancy.queries import org_domains
+from tenancy.queries import org_domains, organizations
 from tenancy.queries.org_domains import Row
 
 LABEL = "_aero2-challenge"
@@ -100,6 +100,7 @@ async def update(deps: Deps, ctx: Context, asked: UpdateOrganizationDomain) -> O
     changes, sent = asked.changes, asked.changes.model_fields_set
     try:
         async with deps.db.transaction(ctx) as tx:
+            await organizations.lock(tx, app_id=ctx.app_id, id=asked.org_id)
             org = await standing.managed(tx, ctx, asked.org_id)
             row = await _found(tx, ctx, org.id, asked.domain_id)
             await org_domains.update(

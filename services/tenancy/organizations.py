@@ -135,6 +135,7 @@ async def update(deps: Deps, ctx: Context, asked: UpdateOrganization) -> Organiz
         raise Forbidden("requires organizations:write", needs="organizations:write")
     try:
         async with deps.db.transaction(ctx) as tx:
+            await organizations.lock(tx, app_id=ctx.app_id, id=asked.org_id)
             row = await standing.managed(tx, ctx, asked.org_id)
             await organizations.update(
                 tx,

@@ -282,7 +282,7 @@ class ListResources(
 
 
 class DeleteResource(Request[Done], subject="oidc.resource.delete", needs="clients:delete"):
-    """The resource and its scopes. Raises ResourceNotFound."""
+    """The resource and its scopes; clients lose them. Raises ResourceNotFound."""
 
     id: Id
 
@@ -323,7 +323,8 @@ class Scopes(Contract):
 
 
 class CreateScope(ScopeFields, Request[Scope], subject="oidc.scope.create", needs="clients:write"):
-    """Raises ScopeTaken, ResourceNotFound, UnknownPermission."""
+    """A scope named like a permission stands for it. Raises ScopeTaken, ResourceNotFound,
+    UnknownPermission."""
 
 
 class ListScopes(Request[Scopes], subject="oidc.scope.list", needs="clients:read", safe=True):
@@ -331,6 +332,6 @@ class ListScopes(Request[Scopes], subject="oidc.scope.list", needs="clients:read
 
 
 class DeleteScope(Request[Done], subject="oidc.scope.delete", needs="clients:delete"):
-    """Raises ScopeNotFound."""
+    """The scope; clients lose it. Raises ScopeNotFound."""
 
     id: Id

@@ -207,6 +207,22 @@ async def find(db: Db, *, app_id: str, client: str) -> Client | None:
     )
 
 
+async def lock(db: Db, *, app_id: str, client_id: str) -> bool:
+    """Until the transaction ends nobody else changes this client. False if missing.
+
+    Not FOR UPDATE: codes and tokens, whose rows refer to this one, need not wait.
+    """
+    return (
+        await run(
+            db,
+            "SELECT FROM oauth_clients WHERE app_id = $1 AND client_id = $2 FOR NO KEY UPDATE",
+            app_id,
+            client_id,
+        )
+        == 1
+    )
+
+
 async def page(
     db: Db, *, app_id: str, after: datetime | None, after_id: str | None, limit: int
 ) -> list[Client]:
