@@ -15,7 +15,7 @@ from urllib.parse import urlsplit
 
 from common.crypto import b64url
 from common.problems import Forbidden
-from gateway.visit import Visit, set_cookie
+from gateway.visit import Visit, parse_cookies, set_cookie
 
 SAFE = frozenset({"GET", "HEAD", "OPTIONS"})
 YEAR = 31_536_000
@@ -40,6 +40,12 @@ def browser_id(visit: Visit) -> str:
         set_cookie(settings.browser_cookie, made, secure=settings.secure, max_age=YEAR)
     )
     return made
+
+
+def known_browser(visit: Visit) -> bool:
+    """Whether this browser came with the name that it was given before."""
+    sent = parse_cookies(visit.headers.get(b"cookie", b"").decode("latin-1"))
+    return 20 <= len(sent.get(visit.gateway.settings.browser_cookie, "")) <= 64
 
 
 def form_token(visit: Visit) -> str:
