@@ -21,7 +21,7 @@ from common.audit_chain import unb64
 from common.crypto import b64url
 from common.problems import Forbidden
 from gateway.callers import bearer_of
-from gateway.visit import Visit, set_cookie
+from gateway.visit import Visit, parse_cookies, set_cookie
 
 if TYPE_CHECKING:
     from gateway.state import Signed
@@ -51,6 +51,12 @@ def browser_id(visit: Visit) -> str:
         set_cookie(settings.browser_cookie, made, secure=settings.secure, max_age=YEAR)
     )
     return made
+
+
+def known_browser(visit: Visit) -> bool:
+    """Whether this browser came with the name that it was given before."""
+    sent = parse_cookies(visit.headers.get(b"cookie", b"").decode("latin-1"))
+    return 20 <= len(sent.get(visit.gateway.settings.browser_cookie, "")) <= 64
 
 
 def form_token(visit: Visit, signed: Signed | None) -> str:

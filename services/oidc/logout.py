@@ -93,7 +93,7 @@ def _location(client: Registered | None, given: Given) -> str | None:
     if uri is None or client is None:
         return None
     if not matches(client.post_logout_redirect_uris, client.type, uri):
-        raise OAuthError("post_logout_redirect_uri is not registered for this client")
+        raise OAuthError(f"post_logout_redirect_uri is not registered for this client: {uri[:300]}")
     state = given.get("state")
     if state is None:
         return uri

@@ -49,6 +49,7 @@ async def test_by_code(site: Site, js: bool) -> None:
 async def test_by_link(site: Site, js: bool) -> None:
     """The link shows a page; the click signs in."""
     async with site.visit(js=js) as look:
+        await look.go("/login")
         await look.go(f"/login/link?token={LINK}")
         await look.send()
 
@@ -179,7 +180,7 @@ async def test_the_account(site: Site, js: bool) -> None:
 
         await look.page.click("text=Sessions")
         await look.send("button[name=session_id]")
-        assert "The session is revoked." in await look.text()
+        assert "The session is signed out." in await look.text()
 
         await look.page.click("text=Your data")
         async with look.page.expect_download() as download:

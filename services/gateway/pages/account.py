@@ -31,8 +31,8 @@ NOTICES: Final = {
     "profile": N_("Your profile is saved."),
     "address": N_("Your e-mail address is changed."),
     "password": N_("Your password is changed. All other sessions have ended."),
-    "revoked": N_("The session is revoked."),
-    "others": N_("All other sessions are revoked."),
+    "revoked": N_("The session is signed out."),
+    "others": N_("All other sessions are signed out."),
 }
 
 
@@ -155,7 +155,7 @@ async def change_password(visit: Visit, fields: Fields, signed: Signed) -> Respo
         )
         again = await visit.gateway.bus.call(visit.context(signed.caller), asked)
     except WrongCredentials:
-        errors = {"current": page.say("This is not your present password.")}
+        errors = {"current": page.say("This is not your current password.")}
         return await _password(page, fields, signed, errors=errors)
     except (Problem, ValidationError) as error:
         return await _password(page, fields, signed, errors=errors_of(page.language, error))

@@ -34,12 +34,12 @@ DECIDED: Final = ("redirect", "form_post", "consent")
 """What the request comes to once its session is chosen."""
 
 ASKS: Final = {
-    "openid": ("person", N_("Know who you are here")),
+    "openid": ("person", N_("Identify you")),
     "profile": ("person", N_("See your name, picture and language")),
     "email": ("mail", N_("See your e-mail address")),
     "phone": ("phone", N_("See your phone number")),
     "address": ("mail", N_("See your postal address")),
-    "offline_access": ("clock", N_("Keep this access while you are away")),
+    "offline_access": ("clock", N_("Stay connected when you're not using it")),
     "account": ("person", N_("Manage your account: profile, sessions and organizations")),
 }
 """What the scopes of OpenID Connect Core 5.4 and 11 mean to a person."""

@@ -12,6 +12,7 @@ from common.contracts.email_codes import SignInWithCode, SignInWithLink
 from common.contracts.me import VerifyEmail
 from common.contracts.sign_in import LinkSpent, OtherBrowser
 from common.problems import Problem
+from gateway import csrf
 from gateway.callers import caller_of
 from gateway.pages import trail
 from gateway.pages.endpoint import sent, shown
@@ -77,13 +78,35 @@ async def enter(visit: Visit, fields: Fields) -> Response:
 async def link(visit: Visit, fields: Fields) -> Response:
     """GET /login/link?token="""
     page = open_page(visit)
+    known = trail.read(visit)
+    if not csrf.known_browser(visit):
+        return _other_browser(page, fields, 200)
+    heading = page.say("Sign in to %(name)s", name=visit.app.name)
+    button = page.say("Sign in")
+    if known.signing_up:
+        heading = button = page.say("Create your account")
     return page.show(
         "link.html",
         carried={"token": fields.given("token")},
         action="/login/link",
-        heading=page.say("Sign in to %(name)s", name=visit.app.name),
+        heading=heading,
         says=page.say("One click and you are in."),
-        button=page.say("Sign in"),
+        button=button,
+    )
+
+
+def _other_browser(page: Page, fields: Fields, status: int) -> Response:
+    """Telephones open mailed links in a browser of their own: the code works anywhere."""
+    return page.close(
+        page.say("Another browser"),
+        page.say(
+            "This link works only in the browser where you asked for it. Go back there and enter "
+            "the code from the same mail, or start again in this browser."
+        ),
+        status,
+        link="/login",
+        button=page.say("Sign in here"),
+        address=at("/login/link", token=fields.text("token")),
     )
 
 
@@ -98,15 +121,7 @@ async def follow(visit: Visit, fields: Fields) -> Response:
         )
         signed = await visit.gateway.bus.call(visit.context(), asked)
     except OtherBrowser:
-        return page.close(
-            page.say("Another browser"),
-            page.say(
-                "This link works in the browser where you asked for it. "
-                "Go back there and enter the code from the same mail."
-            ),
-            403,
-            address=at("/login/link", token=fields.text("token")),
-        )
+        return _other_browser(page, fields, 403)
     except (LinkSpent, ValidationError):
         return spent(page, at("/login"), page.say("Sign in"))
     return await begun(visit, trail.read(visit).going(), signed)

@@ -13,6 +13,7 @@ from starlette.responses import Response
 
 from common.contracts.email_codes import StartEmailCode
 from common.contracts.me import GetMe
+from common.contracts.org_invitations import INVITATION_PATH
 from common.contracts.passwords import Reauthenticate, SignInWithPassword
 from common.contracts.sessions import SignedInSession
 from common.contracts.sign_in import EmailUnverified
@@ -76,8 +77,7 @@ def _ask_address(page: Page, fields: Fields, **more: dict[str, str]) -> Response
         client=trail.read(page.visit).client_of(fields),
         mails=_way(page.app, fields) in BY_MAIL,
         offered=bool({"password"} | BY_MAIL & set(settings.auth_methods)),
-        can_sign_up=settings.signup_mode != "invite_only",
-        sign_up=at("/signup", **going),
+        sign_up=_sign_up(page, fields),
         others=at("/accounts", **going) if page.signed else None,
         may_stay=not page.app.is_dashboard,
         stay="remember" in fields and page.visit.method == "POST",
@@ -131,8 +131,18 @@ def _ask_password(
         change=at("/login", email=email, **going),
         forgot=forgot,
         by_mail=_by_mail(page),
+        sign_up=_sign_up(page, fields, email=email),
         button=page.say("Sign in"),
     )
+
+
+def _sign_up(page: Page, fields: Fields, **more: str) -> str | None:
+    """Where to create an account; the same whether the address has one, so it tells nothing. In a
+    closed application only people whom an organization has invited may."""
+    path = (fields.given("return_to") or "").partition("?")[0]
+    if page.app.settings.signup_mode == "invite_only" and path != INVITATION_PATH:
+        return None
+    return at("/signup", **more, **carried(fields))
 
 
 def _by_mail(page: Page) -> str | None:
@@ -201,6 +211,7 @@ def _ask_confirmation(
         change=at("/login", add="1"),
         forgot=None,
         by_mail=None,
+        sign_up=None,
         button=page.say("Confirm"),
     )
 

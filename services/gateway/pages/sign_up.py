@@ -162,7 +162,7 @@ async def _welcome(page: Page, fields: Fields, **more: Any) -> Response:
         page,
         "/welcome",
         heading=page.say("Welcome"),
-        says=page.say("Make the first account. It operates this whole deployment."),
+        says=page.say("Create your operator account. You'll manage this deployment with it."),
         carried={"token": fields.text("token")},
         **more,
     )

@@ -166,6 +166,7 @@ async def test_code_field(http: httpx.AsyncClient, people: People) -> None:
 
 async def test_links_need_a_click(http: httpx.AsyncClient, people: People) -> None:
     """Opening a mailed link uses nothing up: scanners open links too."""
+    await http.get("/login")
     for path in ("/login/link", "/verify-email", "/reset", "/invitation", "/welcome"):
         page = await http.get(path, params={"token": LINK})
         assert (page.status_code, "<form" in page.text) == (200, True)
@@ -179,6 +180,7 @@ async def test_links_need_a_click(http: httpx.AsyncClient, people: People) -> No
 async def test_link(http: httpx.AsyncClient, people: People) -> None:
     """The click signs in; a used link and another browser are told apart."""
     where = f"/login/link?token={LINK}"
+    await http.get("/login")
 
     other = await post(http, "/login/link", where, token="other-browser")
     used = await post(http, "/login/link", where, token="used")
@@ -440,6 +442,62 @@ async def test_proof_of_work(
     robot = await post(http, "/login", email=EMAIL)
 
     assert (robot.status_code, "Confirm that you are human" in robot.text) == (422, True)
+
+
+async def test_a_link_in_a_browser_that_never_asked(
+    http: httpx.AsyncClient, people: People
+) -> None:
+    """Says at once where the link works, and leads on; nothing is used up."""
+    page = await http.get(f"/login/link?token={LINK}")
+
+    assert ("Another browser" in page.text, 'href="/login"' in page.text) == (True, True)
+    assert not any(isinstance(call, SignInWithLink) for call in people.world.bus.calls)
+
+
+async def test_the_link_of_a_sign_up_says_so(http: httpx.AsyncClient, people: People) -> None:
+    """It creates an account; it does not sign in to one."""
+    await post(http, "/signup", email="new@example.com", password=PASSWORD)
+
+    page = (await http.get(f"/login/link?token={LINK}")).text
+
+    assert "<h1>Create your account</h1>" in page
+
+
+async def test_without_cookies(http: httpx.AsyncClient, people: People) -> None:
+    """A form without our cookie is told apart from a stranger's: reloading would not help."""
+    token = TOKEN.search((await http.get("/login")).text)
+    assert token
+    http.cookies.clear()
+
+    page = await http.post(
+        "/login", data={"email": EMAIL, "csrf": token[1]}, headers={"accept": "text/html"}
+    )
+
+    assert (page.status_code, "Cookies are off" in page.text) == (403, True)
+    assert 'href="/login"' in page.text
+
+
+async def test_the_password_page_leads_to_a_new_account(
+    http: httpx.AsyncClient, people: People
+) -> None:
+    """Always, so it tells nothing about the address."""
+    await post(http, "/login", email=EMAIL)
+    opened = (await http.get("/login/password?request=r1")).text
+
+    assert 'href="/signup?email=ada%40example.com&amp;request=r1"' in opened
+
+
+WAY_ON = re.compile(r'<form |<a class="button[^"]*" href="/|<p class="below"><a ')
+
+
+@pytest.mark.parametrize("path", ["/nothing-here", "/oauth2/authorize?redirect_uri=x"])
+async def test_an_error_leads_a_stranger_to_signing_in(
+    http: httpx.AsyncClient, people: People, path: str
+) -> None:
+    """Nobody is sent to an account that they cannot have yet."""
+    page = (await http.get(path, headers={"accept": "text/html"})).text
+
+    assert 'class="button" href="/login"' in page
 
 
 # Staying signed in
@@ -814,6 +872,7 @@ async def test_every_page(
     for form in re.findall(r"<form.*?</form>", page, re.DOTALL):
         assert (form.count('name="csrf"'), 'method="post"' in form) == (1, True)
     assert len(re.findall(r"<h1", page)) == 1
+    assert WAY_ON.search(page), "a dead end"
     assert answer.headers["content-language"] == "en"
     assert 'lang="en" dir="ltr"' in page
 
@@ -938,7 +997,7 @@ async def test_every_page_in_german(
 
     assert 'lang="de"' in asked.text
     assert 'lang="de"' in after.text
-    assert "This page is run by" not in asked.text
+    assert "About this page" not in asked.text
 
 
 @pytest.mark.parametrize(
@@ -1028,7 +1087,7 @@ async def test_an_error_is_a_page_for_people(http: httpx.AsyncClient, people: Pe
     document = await http.get("/nothing", headers={"accept": "application/json"})
     api = await http.get("/api/nothing", headers={"accept": "text/html"})
 
-    assert (page.status_code, "There is no such page" in page.text) == (404, True)
+    assert (page.status_code, "Page not found" in page.text) == (404, True)
     assert re.search(r"<code>[0-9a-f]{32}</code>", page.text)
     assert document.headers["content-type"] == "application/problem+json"
     assert api.headers["content-type"] == "application/problem+json"
