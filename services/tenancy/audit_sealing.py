@@ -110,14 +110,14 @@ class Sealing:
             await asyncio.sleep(GATHER / 2)
 
     async def _heard(self, msg: Msg) -> None:
-        app_id = msg.subject.split(".")[1]
+        app_id = msg.subject.split(".")[2]
         due = time.monotonic() + GATHER
         self._due[app_id] = min(due, self._due.get(app_id, due))
 
     async def _all(self) -> None:
         """After a start, and now and then: whatever nobody heard of."""
         try:
-            async with self.deps.platform.everywhere() as db:
+            async with self.deps.upkeep_db.everywhere() as db:
                 found = await audit.applications(db)
         except FAULTS as error:
             log.warning("sealing waits", error=type(error).__name__)
