@@ -1072,7 +1072,7 @@ CREATE INDEX idx_device_codes_client ON device_codes (client_id, app_id);
 CREATE INDEX idx_device_codes_user ON device_codes (user_id, app_id);
 CREATE INDEX idx_device_codes_expires ON device_codes (expires_at);
 
--- owner: oidc. Back-channel logouts still to be told; the worker reads it as aero2_platform.
+-- owner: oidc. Back-channel logouts still to be told; the worker reads it as aero2_logout.
 CREATE TABLE logout_deliveries (
     app_id          uuid        NOT NULL,
     id              uuid        NOT NULL,
@@ -1186,8 +1186,9 @@ CREATE TABLE audit_checkpoints (
     CONSTRAINT audit_checkpoints_app_id_fkey FOREIGN KEY (app_id) REFERENCES applications (id) ON DELETE CASCADE
 ) PARTITION BY HASH (app_id);
 
--- owner: every service inserts; the relay (aero2_platform) sends and deletes. No foreign key: the
--- last event of an application, its deletion, must still be sent.
+-- owner: every service inserts; its own relay (aero2_relay) sends and deletes. No foreign key: the
+-- last event of an application, its deletion, must still be sent. `service` is the role that wrote the
+-- row: nobody may set it, so no service can have another one publish for it.
 CREATE TABLE audit_outbox (
     seq        bigint      GENERATED ALWAYS AS IDENTITY,
     app_id     uuid        NOT NULL,
@@ -1195,10 +1196,11 @@ CREATE TABLE audit_outbox (
     event_type text        NOT NULL,
     payload    bytea       NOT NULL,  -- what goes to the stream, byte for byte
     created_at timestamptz NOT NULL DEFAULT now(),
-    CONSTRAINT audit_outbox_pkey PRIMARY KEY (seq)
+    service    text        NOT NULL DEFAULT substr(current_user, 7),  -- `aero2_oidc` writes oidc's
+    CONSTRAINT audit_outbox_pkey PRIMARY KEY (service, seq)
 );
 
--- owner: every service inserts; identity's mailer (aero2_platform) sends and deletes.
+-- owner: every service inserts; identity's mailer (aero2_mail) sends and deletes.
 CREATE TABLE mail_outbox (
     seq             bigint      GENERATED ALWAYS AS IDENTITY,
     app_id          uuid        NOT NULL,
@@ -1224,11 +1226,11 @@ CREATE INDEX idx_mail_outbox_app ON mail_outbox (app_id);
 
 -- Allowed are only: the work of our own triggers and foreign keys, which run as the owner of the table
 -- (user_id set to NULL as its user is deleted, rows deleted with their application), and retention by
--- aero2_platform. The depth alone proves nothing: any role can be inside a trigger of its own.
+-- aero2_upkeep. The depth alone proves nothing: any role can be inside a trigger of its own.
 CREATE FUNCTION audit_logs_keep() RETURNS trigger LANGUAGE plpgsql
 SET search_path = pg_catalog, public, pg_temp AS $keep$
 BEGIN
-    IF TG_OP = 'DELETE' AND current_user = 'aero2_platform' THEN
+    IF TG_OP = 'DELETE' AND current_user = 'aero2_upkeep' THEN
         RETURN OLD;
     END IF;
     IF pg_trigger_depth() > 1
@@ -1421,7 +1423,8 @@ BEGIN
         EXECUTE format(
             'CREATE POLICY tenant ON %I USING (app_id = nullif(current_setting(''aero2.app_id'', true), '''')::uuid)',
             partitioned);
-        EXECUTE format('CREATE POLICY platform ON %I TO aero2_platform USING (true)', partitioned);
+        EXECUTE format(
+            'CREATE POLICY jobs ON %I TO aero2_sweep, aero2_logout, aero2_upkeep USING (true)', partitioned);
     END LOOP;
 END
 $partitions$;
@@ -1432,33 +1435,33 @@ ALTER TABLE applications ENABLE ROW LEVEL SECURITY, FORCE ROW LEVEL SECURITY;
 CREATE POLICY tenant ON applications FOR SELECT
     USING (id = nullif(current_setting('aero2.app_id', true), '')::uuid);
 CREATE POLICY registry ON applications TO aero2_tenancy USING (true);
-CREATE POLICY platform ON applications FOR SELECT TO aero2_platform USING (true);
+CREATE POLICY jobs ON applications FOR SELECT TO aero2_upkeep USING (true);
 
 ALTER TABLE deleted_slugs ENABLE ROW LEVEL SECURITY, FORCE ROW LEVEL SECURITY;
 CREATE POLICY registry ON deleted_slugs TO aero2_tenancy USING (true);
-CREATE POLICY platform ON deleted_slugs TO aero2_platform USING (true);
+CREATE POLICY jobs ON deleted_slugs TO aero2_upkeep USING (true);
 
 ALTER TABLE application_api_keys ENABLE ROW LEVEL SECURITY, FORCE ROW LEVEL SECURITY;
 CREATE POLICY tenant ON application_api_keys
     USING (app_id = nullif(current_setting('aero2.app_id', true), '')::uuid);
 CREATE POLICY registry ON application_api_keys FOR SELECT TO aero2_tenancy USING (true);
-CREATE POLICY platform ON application_api_keys TO aero2_platform USING (true);
+CREATE POLICY jobs ON application_api_keys TO aero2_upkeep USING (true);
 
 ALTER TABLE custom_domains ENABLE ROW LEVEL SECURITY, FORCE ROW LEVEL SECURITY;
 CREATE POLICY tenant ON custom_domains
     USING (app_id = nullif(current_setting('aero2.app_id', true), '')::uuid);
 CREATE POLICY registry ON custom_domains FOR SELECT TO aero2_tenancy USING (true);
-CREATE POLICY platform ON custom_domains TO aero2_platform USING (true);
+CREATE POLICY jobs ON custom_domains TO aero2_upkeep USING (true);
 
 ALTER TABLE audit_outbox ENABLE ROW LEVEL SECURITY, FORCE ROW LEVEL SECURITY;
 CREATE POLICY tenant ON audit_outbox
     USING (app_id = nullif(current_setting('aero2.app_id', true), '')::uuid);
-CREATE POLICY platform ON audit_outbox TO aero2_platform USING (true);
+CREATE POLICY jobs ON audit_outbox TO aero2_relay, aero2_upkeep USING (true);
 
 ALTER TABLE mail_outbox ENABLE ROW LEVEL SECURITY, FORCE ROW LEVEL SECURITY;
 CREATE POLICY tenant ON mail_outbox
     USING (app_id = nullif(current_setting('aero2.app_id', true), '')::uuid);
-CREATE POLICY platform ON mail_outbox TO aero2_platform USING (true);
+CREATE POLICY jobs ON mail_outbox TO aero2_mail, aero2_sweep USING (true);
 
 -- ============================================================================================
 -- grants: on the partitioned table only, never on a partition
@@ -1513,32 +1516,41 @@ GRANT SELECT, INSERT, UPDATE, DELETE ON
 GRANT SELECT ON organization_members TO aero2_rbac;  -- a member's rights are his role's
 GRANT SELECT (app_id, id, disabled) ON users TO aero2_rbac;  -- a disabled user may do nothing
 
-GRANT INSERT ON audit_logs, audit_outbox, mail_outbox
+GRANT INSERT ON audit_logs, mail_outbox
+    TO aero2_tenancy, aero2_identity, aero2_oidc, aero2_rbac;
+GRANT INSERT (app_id, event_id, event_type, payload) ON audit_outbox
     TO aero2_tenancy, aero2_identity, aero2_oidc, aero2_rbac;
 GRANT SELECT, INSERT ON data_keys
     TO aero2_tenancy, aero2_identity, aero2_oidc, aero2_rbac;
 GRANT SELECT, INSERT, UPDATE, DELETE ON rate_limits
     TO aero2_tenancy, aero2_identity, aero2_oidc, aero2_rbac;
 
--- The platform role relays the queues, sweeps what expired, rewraps data keys; it reads no
--- credential and changes no account.
-GRANT SELECT ON applications TO aero2_platform;
-GRANT SELECT, UPDATE, DELETE ON audit_outbox, mail_outbox, logout_deliveries TO aero2_platform;
-GRANT SELECT (id, app_id, last_used_at), UPDATE (last_used_at) ON application_api_keys TO aero2_platform;
-GRANT SELECT, UPDATE (wrapped, wrapped_at, retired_at) ON data_keys TO aero2_platform;
-GRANT SELECT (slug, free_at), DELETE ON deleted_slugs TO aero2_platform;
-GRANT SELECT (app_id, id, created_at), DELETE ON audit_logs TO aero2_platform;
-GRANT SELECT (app_id, seq, event_id) ON audit_chain TO aero2_platform;  -- retention takes a prefix
-GRANT SELECT (app_id, id, expires_at, revoked_at), DELETE ON user_sessions, trusted_devices TO aero2_platform;
-GRANT SELECT (app_id, id, expires_at, used_at), DELETE ON email_verification_codes TO aero2_platform;
-GRANT SELECT (app_id, id, expires_at, accepted_at, revoked_at), DELETE ON user_invitations TO aero2_platform;
-GRANT SELECT (app_id, id, expires_at, status), DELETE ON organization_invitations TO aero2_platform;
-GRANT SELECT (app_id, id, absolute_expires_at, revoked_at), DELETE ON token_families TO aero2_platform;
-GRANT SELECT (app_id, session_id, user_id, subject, expires_at), DELETE ON session_clients TO aero2_platform;
-GRANT SELECT (app_id, last_seen_at), DELETE ON known_devices TO aero2_platform;
-GRANT SELECT (previous_id) ON user_sessions TO aero2_platform;
+-- The jobs see all applications, each only what it works on. None reads a credential or changes an
+-- account. An UPDATE of one column is what SELECT … FOR UPDATE asks for.
+GRANT SELECT, UPDATE (created_at), DELETE ON audit_outbox TO aero2_relay;
+GRANT SELECT, UPDATE (attempts, next_attempt_at, failed_at, last_error), DELETE ON mail_outbox TO aero2_mail;
+GRANT SELECT, UPDATE (attempts, next_attempt_at, delivered_at, last_error), DELETE
+    ON logout_deliveries TO aero2_logout;
+GRANT SELECT (app_id, session_id, user_id, subject) ON session_clients TO aero2_logout;
+GRANT SELECT (app_id, id, previous_id, revoked_at) ON user_sessions TO aero2_logout;
+GRANT SELECT ON applications TO aero2_upkeep;
+GRANT SELECT (app_id) ON audit_outbox TO aero2_upkeep;
+GRANT SELECT (seq, failed_at), DELETE ON mail_outbox TO aero2_sweep;
+GRANT SELECT (id, app_id, last_used_at), UPDATE (last_used_at) ON application_api_keys TO aero2_upkeep;
+GRANT SELECT, UPDATE (wrapped, wrapped_at, retired_at) ON data_keys TO aero2_upkeep;
+GRANT SELECT (slug, free_at), DELETE ON deleted_slugs TO aero2_upkeep;
+GRANT SELECT (app_id, id, created_at), DELETE ON audit_logs TO aero2_upkeep;
+GRANT SELECT (app_id, seq, event_id) ON audit_chain TO aero2_upkeep;  -- retention takes a prefix
+GRANT SELECT (app_id, id, expires_at, revoked_at), DELETE ON user_sessions, trusted_devices TO aero2_sweep;
+GRANT SELECT (app_id, id, expires_at, used_at), DELETE ON email_verification_codes TO aero2_sweep;
+GRANT SELECT (app_id, id, expires_at, accepted_at, revoked_at), DELETE ON user_invitations TO aero2_sweep;
+GRANT SELECT (app_id, id, expires_at, status), DELETE ON organization_invitations TO aero2_sweep;
+GRANT SELECT (app_id, id, absolute_expires_at, revoked_at), DELETE ON token_families TO aero2_sweep;
+GRANT SELECT (app_id, session_id, user_id, subject, expires_at), DELETE ON session_clients TO aero2_sweep;
+GRANT SELECT (app_id, last_seen_at), DELETE ON known_devices TO aero2_sweep;
+GRANT SELECT (previous_id) ON user_sessions TO aero2_sweep;
 GRANT SELECT (app_id, expires_at), DELETE ON
     sign_in_guards, oauth_state, rate_limits, authorization_requests, authorization_codes,
     refresh_tokens, access_tokens, revoked_tokens, client_assertion_jtis, device_codes,
     oauth_client_secrets
-    TO aero2_platform;
+    TO aero2_sweep;

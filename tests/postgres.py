@@ -28,10 +28,11 @@ from dataclasses import dataclass, field
 from importlib.util import find_spec
 from pathlib import Path
 
-from aero2.migrate import SERVICES, folder, migrate
+from aero2.migrate import ROLES as DATABASE_ROLES
+from aero2.migrate import folder, migrate
 
 NOBODY = 65534
-ROLES = ("owner", *SERVICES)
+ROLES = ("owner", *DATABASE_ROLES)
 TEMPLATE = "aero2_template"
 ROLES_SQL = folder() / "roles.sql"
 CONFIG = """
@@ -80,7 +81,7 @@ class Postgres:
                         raise
             if template:
                 server.create(TEMPLATE)
-                services = {role: passwords[role] for role in SERVICES}
+                services = {role: passwords[role] for role in DATABASE_ROLES}
                 _asynchronously(migrate(server.dsn("owner", TEMPLATE), services))
         except BaseException:
             server.stop()

@@ -21,7 +21,13 @@ from aero2.supervisor import Program, Ready, beats
 
 SERVERS, SERVICES, GATEWAY, PROXY = 0, 1, 2, 3
 """Stages: stopped from the last to the first."""
-DATABASE_SERVICES: Final = ("tenancy", "identity", "oidc", "rbac")
+JOBS: Final = {
+    "tenancy": ("relay", "sweep", "upkeep"),
+    "identity": ("relay", "sweep", "mail"),
+    "oidc": ("relay", "sweep", "logout"),
+    "rbac": ("relay",),
+}
+"""The jobs of each service that has tables: it gets the password of no other."""
 
 
 @dataclass(frozen=True)
@@ -115,11 +121,9 @@ class Platform:
             if self.tls:
                 env["AERO2_TRUSTED_PROXIES"] = "127.0.0.1/32"
             ready = self._both(ready, self._gateway_answers)
-        if name in DATABASE_SERVICES:
-            env |= {
-                "AERO2_DATABASE_URL": self._database(name),
-                "AERO2_PLATFORM_DATABASE_URL": self._database("platform"),
-            }
+        if name in JOBS:
+            env |= {"AERO2_DATABASE_URL": self._database(name)}
+            env |= {f"AERO2_{job.upper()}_DATABASE_URL": self._database(job) for job in JOBS[name]}
         if name == "tenancy":
             env |= {"AERO2_BOOTSTRAP_KEYS_FILE": str(self.folder.root / "dashboard-keys.json")}
         if self.domain == "localhost":

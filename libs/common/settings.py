@@ -68,5 +68,5 @@ class DatabaseSettings(Settings):
     """Of a service that owns tables."""
 
     database_url: SecretStr
-    platform_database_url: SecretStr
+    relay_database_url: SecretStr
     pool_size: int = Field(default=10, ge=1, le=200)

@@ -24,6 +24,7 @@ from nats.js import JetStreamContext
 from nats.js.api import RawStreamMsg
 from nats.js.errors import APIError, NoStreamResponseError, NotFoundError
 
+from common.audit import subjects_of
 from common.audit_chain import unb64
 from common.crypto import Keys, b64url
 from common.problems import BadRequest, Busy, Problem, Unavailable
@@ -150,7 +151,7 @@ class Tail:
             self.slots.take(self.app_id)
             taken = True
             self.slots.followers.add(follower)
-            told = await self.nc.subscribe(f"audit.{self.app_id}.>", cb=wake)
+            told = await self.nc.subscribe(subjects_of(self.app_id), cb=wake)
             alive = time.monotonic()
             yield b": following\nretry: 2000\n\n"
             while True:
@@ -182,7 +183,7 @@ class Tail:
         while True:
             try:
                 found = await self.js.get_msg(
-                    STREAM, seq=after + 1, subject=f"audit.{self.app_id}.>", next=True
+                    STREAM, seq=after + 1, subject=subjects_of(self.app_id), next=True
                 )
             except NotFoundError:
                 return

@@ -13,7 +13,7 @@ from common.db import Database
 from common.http import httpx
 from common.pool import FairPool
 from common.sealing import Sealer
-from common.service import Links, Stores, open_stores
+from common.service import Links, Stores, open_job, open_stores
 from common.sweeps import sweeping
 from common.tenants import Tenants
 from common.worker_processes import WorkerProcesses
@@ -31,10 +31,7 @@ log = logs.get(__name__)
 
 @dataclass(frozen=True)
 class Deps:
-    """`platform` serves the relay, the mailer and the sweeps; no handler touches it."""
-
     db: Database
-    platform: Database | None
     sealer: Sealer
     bus: Bus
     changes: Changes
@@ -60,12 +57,12 @@ async def make(settings: Settings, links: Links) -> Deps:
     pool = FairPool(settings.hash_threads) if settings.hash_threads else FairPool()
     hashing = Hashing(pool)
     db = await _with_mailer(settings, links, stores, hashing.workers)
+    sweep_db = await open_job(settings.sweep_database_url, links, "sweep")
     last_active = LastActive(db)
     links.spawn(last_active.run(), "last_active")
-    links.spawn(sweeping(stores.platform, EXPIRED), "sweeps")
+    links.spawn(sweeping(sweep_db, EXPIRED), "sweeps")
     return Deps(
         db=db,
-        platform=stores.platform,
         sealer=stores.sealer,
         bus=links.bus,
         changes=links.changes,
@@ -90,7 +87,7 @@ async def _with_mailer(
         return stores.db
     mailer = Mailer(
         stores.db,
-        stores.platform,
+        await open_job(settings.mail_database_url, links, "mail"),
         stores.sealer,
         links.tenants,
         Smtp.parse(settings.smtp_url.get_secret_value()),

@@ -54,10 +54,10 @@ class Sender(Protocol):
 
 @dataclass
 class Mailer:
-    """`platform` sees the outbox of every application; `db` opens one application's mail."""
+    """`mail_db` sees the outbox of every application; `db` opens one application's mail."""
 
     db: Database
-    platform: Database
+    mail_db: Database
     sealer: Sealer
     tenants: Tenants
     sender: Sender
@@ -88,7 +88,7 @@ class Mailer:
 
     async def round(self) -> int:
         """Deliver what is due, at most BATCH at once. How many were taken."""
-        async with self.platform.everywhere() as db:
+        async with self.mail_db.everywhere() as db:
             leased = await mails.lease(db, limit=BATCH)
         await asyncio.gather(*(self._deliver(one) for one in leased))
         return len(leased)
@@ -110,13 +110,13 @@ class Mailer:
             await self._later(leased, type(error).__name__)
         else:
             metrics.MAIL.labels("sent").inc()
-            async with self.platform.everywhere() as db:
+            async with self.mail_db.everywhere() as db:
                 await mails.delete(db, seq=leased.seq)
 
     async def _failed(self, leased: Leased, reason: str) -> None:
         metrics.MAIL.labels("failed").inc()
         log.warning("mail failed", mail=leased.id, kind=leased.kind, reason=reason)
-        async with self.platform.everywhere() as db:
+        async with self.mail_db.everywhere() as db:
             await mails.fail(db, seq=leased.seq, reason=reason[:300])
 
     async def _later(self, leased: Leased, reason: str) -> None:
@@ -126,7 +126,7 @@ class Mailer:
         metrics.MAIL.labels("retried").inc()
         log.warning("mail waits", mail=leased.id, tries=leased.attempts, reason=reason)
         pause = PAUSES[min(leased.attempts, len(PAUSES)) - 1]
-        async with self.platform.everywhere() as db:
+        async with self.mail_db.everywhere() as db:
             await mails.postpone(db, seq=leased.seq, seconds=pause, reason=reason[:300])
 
     async def message(self, leased: Leased) -> EmailMessage:

@@ -12,6 +12,8 @@ from identity.smtp import BadSmtpUrl, Smtp
 
 
 class Settings(DatabaseSettings):
+    sweep_database_url: SecretStr
+    mail_database_url: SecretStr
     smtp_url: SecretStr | None = Field(
         default=None,
         description="smtp://user:pw@host:port?tls=none|starttls|tls; mail waits without.",

@@ -169,7 +169,7 @@ class Sealing:
         if id is None or not is_id(id):
             return
         now = time.monotonic()
-        waiting = self._of(msg.subject.split(".")[1])
+        waiting = self._of(msg.subject.split(".")[2])
         if len(waiting.ids) < MOST:
             waiting.ids.add(id)
         waiting.seal_at = min(waiting.seal_at, now + GATHER)
@@ -181,7 +181,7 @@ class Sealing:
     async def _all(self) -> None:
         """After a start, and now and then: whatever nobody heard of."""
         try:
-            async with self.deps.platform.everywhere() as db:
+            async with self.deps.upkeep_db.everywhere() as db:
                 found = await audit.applications(db)
         except FAULTS as error:
             log.warning("sealing waits", error=type(error).__name__)

@@ -100,7 +100,7 @@ async def test_a_statement_stays_in_one_partition(where: str, planner: Planner) 
 async def test_a_statement_is_allowed_to_its_service(
     where: str, module_database: dict[str, str]
 ) -> None:
-    """The grants of db/schema.sql suffice: with its own role, or the platform's for a sweep."""
+    """The grants of db/schema.sql suffice: with its own role, or that of one of its jobs."""
     roles = _roles(ALL[where])
     refused = []
     for role in roles:
@@ -115,13 +115,20 @@ async def test_a_statement_is_allowed_to_its_service(
     assert len(refused) < len(roles) if ALL[where].any_tenant else refused == [], where
 
 
+JOBS_OF = {
+    "identity": ["sweep", "mail"],
+    "oidc": ["sweep", "logout"],
+    "tenancy": ["sweep", "upkeep"],
+}
+
+
 def _roles(made: Statement) -> list[str]:
-    """`-- by-platform: why` marks what a service runs with the platform's role."""
-    if "-- by-platform:" in made.sql:
-        return ["platform"]
+    """`-- by-upkeep: why` marks what a service runs with the role of that job."""
+    if "-- by-upkeep:" in made.sql:
+        return ["upkeep"]
     if made.service is None:
-        return ["platform"] if made.any_tenant else ["tenancy", "identity", "oidc", "rbac"]
-    return [made.service, "platform"] if made.any_tenant else [made.service]
+        return ["relay"] if made.any_tenant else ["tenancy", "identity", "oidc", "rbac"]
+    return [made.service, *JOBS_OF.get(made.service, ())] if made.any_tenant else [made.service]
 
 
 FEW = {

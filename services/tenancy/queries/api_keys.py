@@ -71,7 +71,7 @@ async def used(db: Db, *, ids: list[str], times: list[datetime]) -> None:
     await run(
         db,
         """
-        -- any-tenant: one batch for the keys of all applications, as aero2_platform
+        -- any-tenant: one batch for the keys of all applications, as aero2_upkeep
         UPDATE application_api_keys k SET last_used_at = greatest(k.last_used_at, u.at)
         FROM unnest($1::uuid[], $2::timestamptz[]) AS u (id, at)
         WHERE k.id = u.id

@@ -188,7 +188,7 @@ async def prune(db: Db, *, app_id: str, before: datetime, limit: int) -> int:
     return await run(
         db,
         """
-        -- by-platform: no service may delete what it wrote into the log
+        -- by-upkeep: no service may delete what it wrote into the log
         WITH kept AS (
             SELECT c.seq FROM audit_logs l
             JOIN audit_chain c ON c.app_id = $1 AND c.event_id = l.id

@@ -5,9 +5,9 @@ from __future__ import annotations
 import asyncpg
 import pytest
 
-from aero2.migrate import SERVICES
+from aero2.migrate import ROLES as NAMES
 
-ROLES = [f"aero2_{service}" for service in SERVICES]
+ROLES = [f"aero2_{name}" for name in NAMES]
 A = "018f0000-0000-7000-8000-00000000000a"
 DENIED = asyncpg.InsufficientPrivilegeError
 
@@ -89,7 +89,7 @@ async def test_no_role_makes_objects_or_sees_another_database(
     assert tuple(powers) == (False, 0)
 
 
-@pytest.mark.parametrize("service", SERVICES)
+@pytest.mark.parametrize("service", NAMES)
 async def test_a_role_is_refused_what_it_tries(database: dict[str, str], service: str) -> None:
     """The same, tried rather than read from the catalogue."""
     db = await asyncpg.connect(database[service])

@@ -84,6 +84,8 @@ class World:
     bus: LocalBus
     changes: MemoryChanges
     sql: asyncpg.Connection[asyncpg.Record]
+    mail_db: Database
+    sweep_db: Database
     a: str = ""
     b: str = ""
     settings: dict[str, AppSettings] = field(default_factory=dict)
@@ -190,11 +192,11 @@ async def stage(postgres: Postgres) -> AsyncIterator[World]:
     sql = await asyncpg.connect(dsns["owner"])
     await sql.set_type_codec("uuid", schema="pg_catalog", encoder=str, decoder=str, format="text")
     db = await Database.connect(dsns["identity"], name="identity", size=20)
-    platform = await Database.connect(dsns["platform"], name="platform", size=4)
+    mail_db = await Database.connect(dsns["mail"], name="mail", size=4)
+    sweep_db = await Database.connect(dsns["sweep"], name="sweep", size=2)
     bus, changes = LocalBus(), MemoryChanges()
     deps = Deps(
         db=db,
-        platform=platform,
         sealer=Sealer(KEYS),
         bus=bus,
         changes=changes,
@@ -207,7 +209,7 @@ async def stage(postgres: Postgres) -> AsyncIterator[World]:
         http=client(private=True),
         operator_email="boss@example.com",
     )
-    world = World(deps, bus, changes, sql)
+    world = World(deps, bus, changes, sql, mail_db, sweep_db)
 
     async def tenant(_: World, ctx: Context, asked: GetTenant) -> Tenant:
         slug = "dashboard" if ctx.app_id == DASHBOARD else "shop"
@@ -302,7 +304,8 @@ async def stage(postgres: Postgres) -> AsyncIterator[World]:
     )
     yield world
     await db.close()
-    await platform.close()
+    await mail_db.close()
+    await sweep_db.close()
     await sql.close()
     postgres.drop(name)
 

@@ -65,10 +65,9 @@ async def post(world: World) -> AsyncIterator[Post]:
     controller = Controller(inbox, hostname="127.0.0.1", port=port)
     controller.start()
     deps = world.deps
-    assert deps.platform is not None
     mailer = Mailer(
         deps.db,
-        deps.platform,
+        world.mail_db,
         deps.sealer,
         deps.tenants,
         Smtp.parse(f"smtp://127.0.0.1:{port}?tls=none"),
@@ -165,8 +164,7 @@ async def test_a_mailer_that_dies_leaves_the_mail(world: World, post: Post) -> N
     from identity.queries import mails
 
     await world.call(StartEmailCode(email="a@example.com"))
-    assert world.deps.platform is not None
-    async with world.deps.platform.everywhere() as db:
+    async with world.mail_db.everywhere() as db:
         (leased,) = await mails.lease(db, limit=10)
     assert await post.mailer.round() == 0
     await _due(world)

@@ -70,6 +70,7 @@ class World:
     activity: MemoryActivity
     owner: asyncpg.Connection[asyncpg.Record]
     app_id: str
+    sweep_db: Database
     rights: dict[str, Rights] = field(default_factory=dict)
     settings: AppSettings = field(default_factory=AppSettings)
 
@@ -258,7 +259,9 @@ async def new_world(database: dict[str, str], **settings: Any) -> World:
     read = OidcSettings(
         master_key=KEYS,
         database_url=database["oidc"],
-        platform_database_url=database["platform"],
+        relay_database_url=database["relay"],
+        sweep_database_url=database["sweep"],
+        logout_database_url=database["logout"],
         **settings,
     )
     bus, bus2, changes, activity = LocalBus(), LocalBus(), MemoryChanges(), MemoryActivity()
@@ -268,7 +271,7 @@ async def new_world(database: dict[str, str], **settings: Any) -> World:
     async def replica(on: LocalBus) -> Deps:
         return Deps(
             db=await Database.connect(database["oidc"], name="oidc", size=10),
-            platform=await Database.connect(database["platform"], name="platform", size=2),
+            logout_db=await Database.connect(database["logout"], name="logout", size=2),
             sealer=Sealer(Keys.parse(KEYS)),
             bus=on,
             changes=changes,
@@ -280,7 +283,8 @@ async def new_world(database: dict[str, str], **settings: Any) -> World:
 
     deps, deps2 = await replica(bus), await replica(bus2)
     app_id = await new_app(owner)
-    world = World(deps, deps2, bus, bus2, changes, activity, owner, app_id)
+    sweep_db = await Database.connect(database["sweep"], name="sweep", size=2)
+    world = World(deps, deps2, bus, bus2, changes, activity, owner, app_id, sweep_db)
 
     async def rights(_: Any, ctx: Context, asked: GetRights) -> Rights:
         return world.rights.get(asked.user_id, Rights())
@@ -328,8 +332,9 @@ async def new_app(owner: asyncpg.Connection[asyncpg.Record], slug: str | None = 
 async def close(world: World) -> None:
     for deps in (world.deps, world.deps2):
         await deps.db.close()
-        await deps.platform.close()
+        await deps.logout_db.close()
         deps.pool.close()
+    await world.sweep_db.close()
     await world.owner.close()
 
 

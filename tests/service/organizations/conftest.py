@@ -69,6 +69,7 @@ class World:
     deps: Deps
     zone: Zone
     switched: Switched
+    sweep_db: Database
     a: str = ""
     b: str = ""
     dashboard: str = DASHBOARD
@@ -167,12 +168,13 @@ async def organizations_stage(postgres: Postgres) -> AsyncIterator[World]:
     await owner.set_type_codec("uuid", schema="pg_catalog", encoder=str, decoder=str, format="text")
     db = await Database.connect(dsns["tenancy"], name="tenancy", size=12)
     rbac_db = await Database.connect(dsns["rbac"], name="rbac", size=4)
-    platform = await Database.connect(dsns["platform"], name="platform", size=1)
+    sweep_db = await Database.connect(dsns["sweep"], name="sweep", size=1)
+    upkeep = await Database.connect(dsns["upkeep"], name="upkeep", size=1)
     zone = await Zone.start()
     bus, changes, switched = LocalBus(), MemoryChanges(), Switched()
     deps = Deps(
         db=db,
-        platform=platform,
+        upkeep_db=upkeep,
         sealer=Sealer(KEYS),
         bus=bus,
         changes=changes,
@@ -181,18 +183,18 @@ async def organizations_stage(postgres: Postgres) -> AsyncIterator[World]:
         keys=KEYS,
         cursors=Cursors(KEYS),
         hosts=Hosts("https", "id.example.com"),
-        usage=KeyUsage(platform),
+        usage=KeyUsage(upkeep),
         dns=Dns([zone.address]),
     )
     bus.serve(deps, HANDLERS)
     bus.serve(RbacDeps(db=rbac_db, bus=bus, changes=changes, cursors=Cursors(KEYS)), RBAC)
     bus.serve(None, {ActivateOrganization: switched})
-    made = World(bus, changes, owner, deps, zone, switched)
+    made = World(bus, changes, owner, deps, zone, switched, sweep_db)
     await made.call(SeedRoles(template="dashboard"), SYSTEM_CALLER, DASHBOARD)
     await owner.execute("UPDATE applications SET state = 'active' WHERE is_dashboard")
     yield made
     zone.stop()
-    for each in (db, rbac_db, platform):
+    for each in (db, rbac_db, upkeep, sweep_db):
         await each.close()
     await owner.close()
     postgres.drop(name)

@@ -284,7 +284,7 @@ async def test_old_invitations_are_swept(world: World) -> None:
             days,
         )
 
-    gone = await sweep(world.deps.platform, EXPIRED)
+    gone = await sweep(world.sweep_db, EXPIRED)
     assert gone["organization_invitations"] >= 1
     listed = await world.call(ListOrganizationInvitations(org_id=org.id), ada)
     assert [(each.id, each.status) for each in listed.invitations] == [(late.id, "expired")]

@@ -174,7 +174,7 @@ async def test_an_export_is_whole_and_in_the_order_of_its_chain(world: World) ->
 
 
 async def test_the_log_cannot_be_changed(world: World, tenancy_database: dict[str, str]) -> None:
-    """Neither by the service's role, nor by the platform's, nor by the owner's slip."""
+    """Neither by the service's role, nor by upkeep's, nor by the owner's slip."""
     app = (await world.application()).id
     await record(world, app, Logout(session_id="kept"))
     await world.call(secret_key_of(app), ListCheckpoints())
@@ -187,10 +187,10 @@ async def test_the_log_cannot_be_changed(world: World, tenancy_database: dict[st
         "DELETE FROM audit_checkpoints WHERE app_id = '{app}'",
     )
     refused = (asyncpg.InsufficientPrivilegeError, asyncpg.IntegrityConstraintViolationError)
-    for role in ("owner", "tenancy", "identity", "oidc", "rbac", "platform"):
+    for role in ("owner", "tenancy", "identity", "oidc", "rbac", "upkeep"):
         db = await asyncpg.connect(tenancy_database[role], server_settings={"aero2.app_id": app})
         for change in changes:
-            if role == "platform" and change.startswith("DELETE FROM audit_logs"):
+            if role == "upkeep" and change.startswith("DELETE FROM audit_logs"):
                 continue  # retention, and nothing else, is its task
             with pytest.raises(refused):
                 await db.execute(change.format(app=app))
@@ -245,7 +245,7 @@ async def test_retention_leaves_no_hole_in_the_chain(world: World) -> None:
         now - timedelta(minutes=5),
     )
     await seal(world.deps, app, sign=True)
-    async with world.deps.platform.everywhere() as db:
+    async with world.deps.upkeep_db.everywhere() as db:
         gone = await rows.prune(db, app_id=app, before=now - timedelta(minutes=1), limit=100)
 
     assert gone == 0
