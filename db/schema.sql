@@ -1470,6 +1470,8 @@ CREATE POLICY jobs ON mail_outbox TO aero2_mail, aero2_sweep USING (true);
 -- A trigger that exists fires without EXECUTE. With it, any role could hang a definer function on a
 -- table of its own and so run it, as the owner, on rows that it made up.
 REVOKE EXECUTE ON ALL FUNCTIONS IN SCHEMA public FROM PUBLIC;
+-- Words of a user, stored by a trigger with identity's own rights, and searched.
+GRANT EXECUTE ON FUNCTION search_key(text), words_of_user(text, text[]) TO aero2_identity;
 
 GRANT SELECT, INSERT, UPDATE, DELETE ON
     applications, deleted_slugs, application_api_keys, custom_domains, organizations,
