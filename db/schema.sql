@@ -204,7 +204,8 @@ BEGIN ATOMIC
     WHERE w.word <> '' LIMIT 60;
 END;
 
-CREATE FUNCTION users_words() RETURNS trigger LANGUAGE plpgsql AS $words$
+CREATE FUNCTION users_words() RETURNS trigger
+LANGUAGE plpgsql SET search_path = pg_catalog, public, pg_temp AS $words$
 BEGIN
     IF TG_OP = 'UPDATE' THEN
         DELETE FROM user_words WHERE app_id = NEW.app_id AND user_id = NEW.id;

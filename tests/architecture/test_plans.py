@@ -301,7 +301,7 @@ async def test_a_parameter_leads_to_its_rows(
     """`coalesce($2, …)`, `$2 IS NULL OR …` and LIKE around an indexed column are filters: the page
     is right, and reads every row before it. Bind the end of the range instead (common.keyset)."""
     made = ALL[where]
-    if made.any_tenant or "-- whole:" in made.sql or "-- by-platform:" in made.sql:
+    if made.any_tenant or "-- whole:" in made.sql or "-- by-upkeep:" in made.sql:
         return
     db = await connected(module_database[_roles(made)[0]])
     try:

@@ -28,8 +28,8 @@ ORGANIZATION = "018f0000-0000-7000-8000-00000000000c"
 
 FILL = """
     INSERT INTO applications (id, slug, name) VALUES ($1::uuid, $3, 'A');
-    INSERT INTO users (app_id, id, email, name, created_at, email_verified, disabled)
-        SELECT $1, gen_random_uuid(), i || '.user@example.com', 'Anna N' || i,
+    INSERT INTO users (app_id, id, email, email_normalized, name, created_at, email_verified, disabled)
+        SELECT $1, gen_random_uuid(), i || '.user@example.com', i || '.user@example.com', 'Anna N' || i,
                $4::timestamptz + i * interval '1 minute', i % 200 <> 0, i % 200 = 0
         FROM generate_series(1, $2) i;
     INSERT INTO roles (app_id, id, name) VALUES ($1, 'user', 'User');

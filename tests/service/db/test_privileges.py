@@ -12,6 +12,11 @@ A = "018f0000-0000-7000-8000-00000000000a"
 DENIED = asyncpg.InsufficientPrivilegeError
 
 
+PURE = {"search_key(text)", "words_of_user(text,text[])"}
+"""Functions that compute and read no table: identity calls them with its own rights, and their
+bodies were bound to what they call when they were made."""
+
+
 @pytest.mark.parametrize("role", ROLES)
 async def test_no_role_executes_a_function_of_ours(database: dict[str, str], role: str) -> None:
     """A definer function runs as the owner; firing a trigger that exists needs no EXECUTE."""
@@ -28,8 +33,12 @@ async def test_no_role_executes_a_function_of_ours(database: dict[str, str], rol
     await db.close()
 
     assert sum(row["definer"] for row in ours) >= 4
-    assert [row["name"] for row in ours if row["executes"]] == []
+    executes = {row["name"] for row in ours if row["executes"]}
+    assert executes == (PURE if role == "aero2_identity" else set())
     for row in ours:
+        if row["name"] in PURE:
+            assert not row["definer"], row["name"]
+            continue
         assert row["config"] == ["search_path=pg_catalog, public, pg_temp"], row["name"]
 
 
