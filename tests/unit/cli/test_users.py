@@ -144,7 +144,7 @@ def test_csv(api: Api, tmp_path: Path) -> None:
     file = tmp_path / "users.csv"
     file.write_text(
         "\ufeffemail,email_verified,name,public_metadata\r\n"
-        'a@example.com,TRUE,"Ada\nL.","{""plan"": 1}"\r\n'
+        'a@example.com,TRUE,"Ada, L.","{""plan"": 1}"\r\n'
         "b@example.com,,,\r\n"
         "c@example.com,perhaps,,\r\n"
         "d@example.com,no,x,{,y\r\n",
@@ -156,7 +156,7 @@ def test_csv(api: Api, tmp_path: Path) -> None:
     assert api.users["a@example.com"] == {
         "email": "a@example.com",
         "email_verified": True,
-        "name": "Ada\nL.",
+        "name": "Ada, L.",
         "public_metadata": {"plan": 1},
     }
     assert api.users["b@example.com"] == {"email": "b@example.com"}

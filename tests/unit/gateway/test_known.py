@@ -205,7 +205,7 @@ def test_the_document_says_that_bodies_are_closed(dashboard: bool) -> None:
     }
     assert bodies
     assert {ref.rsplit("/", 1)[-1] for ref in bodies} <= closed
-    assert "TransferredUserSent" in closed or dashboard
+    assert "TransferredUser-Input" in closed or dashboard
     assert not {name for name in closed if f"/{name}'" in answered}
 
 
