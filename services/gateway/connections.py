@@ -17,8 +17,8 @@ import httptools
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from common import metrics
+from common.networks import network
 from common.problems import BadRequest
-from gateway.limits import network
 
 if TYPE_CHECKING:
     from collections.abc import Iterable

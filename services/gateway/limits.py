@@ -13,11 +13,10 @@ import time
 from collections import OrderedDict
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from functools import lru_cache
-from ipaddress import IPv6Address, ip_address
 from typing import TYPE_CHECKING, Final
 
 from common import logs, metrics
+from common.networks import network
 from common.problems import RateLimited
 
 if TYPE_CHECKING:
@@ -82,20 +81,6 @@ Shown = str | tuple[str | None, ...]
 def costly(path: str) -> bool:
     """False for what costs no more than its refusal would."""
     return path not in FROM_MEMORY and not path.startswith(FILES)
-
-
-@lru_cache(maxsize=16_384)
-def network(ip: str | None) -> str:
-    """Whom an address counts for: an IPv6 address for its /64, which is one customer's."""
-    try:
-        address = ip_address(ip or "")
-    except ValueError:
-        return "-"
-    if not isinstance(address, IPv6Address):
-        return str(address)
-    if address.ipv4_mapped is not None:
-        return str(address.ipv4_mapped)
-    return f"{IPv6Address(int(address) >> 64 << 64)}/64"
 
 
 @dataclass

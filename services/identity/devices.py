@@ -23,6 +23,11 @@ def device_name(agent: str | None) -> str | None:
     return " on ".join(parts) if parts else agent.split("/")[0][:60] or None
 
 
+def browser_hashes(keys: Keys, browser: str) -> list[str]:
+    """Every value that this browser's own cookie may be stored under."""
+    return keys.hashes("device", f"b:{browser}")
+
+
 def device_hash(keys: Keys, browser: str | None, agent: str | None) -> str:
     """Keyed by the browser's own cookie; without one, by what it is called."""
     return keys.hash("device", f"b:{browser}" if browser else f"n:{device_name(agent) or ''}")

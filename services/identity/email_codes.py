@@ -29,7 +29,7 @@ async def start(deps: Deps, ctx: Context, asked: StartEmailCode) -> Flow:
     if not {"email_code", "magic_link"} & set(tenant.settings.auth_methods):
         raise MethodOff
     await protection.check(deps, ctx, tenant, asked)
-    await flows.count(deps, ctx, asked.email)
+    await flows.count(deps, ctx, asked.email, asked.browser, purpose="sign_in")
     async with deps.db.transaction(ctx) as tx:
         account = await accounts.by_email(tx, app_id=ctx.app_id, email=asked.email)
         letter = _letter(deps, ctx, tenant, account, asked)

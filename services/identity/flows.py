@@ -16,20 +16,23 @@ from common import audit, crypto, mail
 from common.addresses import address_key
 from common.context import Context
 from common.contracts.links import LINKS
-from common.contracts.sign_in import CodeSpent, Flow, LinkSpent, OtherBrowser, WrongCode
+from common.contracts.sign_in import CodeSpent, Flow, LinkSpent, MailsSent, OtherBrowser, WrongCode
 from common.contracts.tenancy import Tenant
 from common.db import Db
 from common.events.sessions import EmailCodeSent
 from common.ids import new_id
+from common.networks import network
 from identity.deps import Deps
-from identity.devices import device_name
-from identity.limits import CODE_BY_IP, MAIL_BY_ADDRESS, MAIL_BY_APP, MAIL_BY_IP
-from identity.queries import codes
+from identity.devices import browser_hashes, device_name
+from identity.limits import CODE_BY_IP, MAIL_BY_ADDRESS, MAIL_BY_APP, MAIL_BY_IP, MAIL_TO_ADDRESS
+from identity.queries import codes, sessions
 from identity.queries.codes import Taken
 
 TTL: Final = 600
 """Seconds that a code or link holds."""
 Type = Literal["email_code", "password_reset", "email_verification", "email_change"]
+Purpose = Literal["sign_in", "reset", "email_change"]
+"""What mails are limited by, each apart."""
 
 
 @dataclass(frozen=True)
@@ -52,11 +55,32 @@ class Letter:
     payload: dict[str, Any] = field(default_factory=dict, repr=False)
 
 
-async def count(deps: Deps, ctx: Context, email: str) -> None:
-    """One more mail to this address, for this network, of this application. Raises RateLimited."""
-    await deps.limits.count(
-        ctx, (MAIL_BY_ADDRESS, address_key(email)), (MAIL_BY_IP, ctx.ip), (MAIL_BY_APP, ctx.app_id)
-    )
+async def count(
+    deps: Deps, ctx: Context, email: str, browser: str | None, *, purpose: Purpose
+) -> None:
+    """One more mail to this address, for this network, of this application. Each network has its
+    own allowance for an address, and so has each browser that its user signed in from: strangers
+    can't use up the owner's. Raises RateLimited, MailsSent."""
+    await deps.limits.count(ctx, (MAIL_BY_IP, ctx.ip), (MAIL_BY_APP, ctx.app_id))
+    address = f"{purpose}:{address_key(email)}"
+    async with deps.db.reading(ctx) as db:
+        known = await sessions.knows_browser(
+            db,
+            app_id=ctx.app_id,
+            email=email,
+            device_hashes=browser_hashes(deps.keys, browser) if browser else [],
+        )
+    if known:
+        counted = [(MAIL_BY_ADDRESS, f"{address}:browser:{browser}")]
+    else:
+        counted = [
+            (MAIL_BY_ADDRESS, f"{address}:network:{network(ctx.ip)}"),
+            (MAIL_TO_ADDRESS, address),
+        ]
+    async with deps.db.single(ctx) as db:
+        wait = await deps.limits.hit(db, ctx, *counted)
+    if wait:
+        raise MailsSent(retry_after=wait)
 
 
 async def start(

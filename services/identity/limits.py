@@ -25,6 +25,7 @@ SIGN_IN_BY_IP = Limit("sign_in_ip", 300, 300)  # an office behind one address, a
 SIGN_IN_BY_APP = Limit("sign_in_app", 6000, 300)
 SIGN_UP_BY_IP = Limit("sign_up_ip", 30, 3600)
 MAIL_BY_ADDRESS = Limit("mail_address", 3, 900)
+MAIL_TO_ADDRESS = Limit("mail_to_address", 30, 900)  # from all networks together
 MAIL_BY_IP = Limit("mail_ip", 30, 900)
 MAIL_BY_APP = Limit("mail_app", 2000, 900)
 CODE_BY_IP = Limit("code_ip", 100, 900)

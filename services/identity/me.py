@@ -66,7 +66,7 @@ async def change_email(deps: Deps, ctx: Context, asked: ChangeEmail) -> Flow:
     async with deps.db.reading(ctx) as db:
         await fresh(db, ctx)
     addresses.allow_domain(tenant.settings, asked.email)
-    await flows.count(deps, ctx, asked.email)
+    await flows.count(deps, ctx, asked.email, None, purpose="email_change")
     async with deps.db.transaction(ctx) as tx:
         account = await accounts.by_id(tx, app_id=ctx.app_id, id=user_id)
         if account is None:

@@ -146,7 +146,7 @@ async def start_reset(deps: Deps, ctx: Context, asked: StartReset) -> Flow:
     if "password" not in tenant.settings.auth_methods:
         raise MethodOff
     await protection.check(deps, ctx, tenant, asked)
-    await flows.count(deps, ctx, asked.email)
+    await flows.count(deps, ctx, asked.email, asked.browser, purpose="reset")
     async with deps.db.transaction(ctx) as tx:
         account = await accounts.by_email(tx, app_id=ctx.app_id, email=asked.email)
         return await flows.start(

@@ -40,7 +40,7 @@ async def sign_up(deps: Deps, ctx: Context, asked: SignUp) -> Flow:
     if asked.password is not None:
         await policy.check(deps, ctx, tenant, asked.password, email=asked.email, name=asked.name)
         phc = await deps.hashing.hash(ctx.app_id, asked.password)
-    await flows.count(deps, ctx, asked.email)
+    await flows.count(deps, ctx, asked.email, asked.browser, purpose="sign_in")
     async with deps.db.transaction(ctx) as tx:
         account = await accounts.by_email(tx, app_id=ctx.app_id, email=asked.email)
         payload = {

@@ -75,6 +75,13 @@ class Locked(RateLimited):
     code, title = "locked", "Too many wrong passwords. Wait, or sign in another way."
 
 
+class MailsSent(RateLimited):
+    """Mails went to this address a moment ago. `retry_after` in seconds."""
+
+    code = "mails_sent"
+    title = "We sent mails to this address just now. Look for them, or wait a little."
+
+
 class MethodOff(Forbidden):
     """The application does not offer this way to sign in."""
 

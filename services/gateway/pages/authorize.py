@@ -14,11 +14,12 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from common.contracts.oidc import Authorization, Authorize, ResumeAuthorization, SignedIn
+from common.networks import network
 from common.problems import BadRequest, TooLarge
 from gateway import browser, csrf, forms
 from gateway.callers import session_without_rights
 from gateway.languages import N_
-from gateway.limits import KEPT, network
+from gateway.limits import KEPT
 from gateway.pages import errors, moved, trail
 from gateway.pages.forms import Fields, at
 from gateway.pages.render import Page, go, open_page, origin_of

@@ -14,6 +14,7 @@ from common.contracts.sign_in import (
     AccountDisabled,
     CodeSpent,
     EmailUnverified,
+    MailsSent,
     MethodOff,
     WrongCode,
     WrongCredentials,
@@ -127,6 +128,12 @@ def _names(listed: list[dict[str, str]]) -> list[str]:
 
 def _wait(language: Language, error: RateLimited) -> str:
     seconds = max(1, round(float(error.extra.get("retry_after", 60))))
+    if isinstance(error, MailsSent):
+        return language.count(
+            "We sent mails to this address just now. Look for them, or wait %(num)d minute.",
+            "We sent mails to this address just now. Look for them, or wait %(num)d minutes.",
+            -(-seconds // 60),
+        )
     if seconds < 90:
         return language.count(
             "Too many attempts. Wait %(num)d second and try again.",

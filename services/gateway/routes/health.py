@@ -12,11 +12,12 @@ from common.context import Context, new_trace
 from common.contracts.oidc import GetJwks
 from common.contracts.tenancy import ResolveHost
 from common.ids import DASHBOARD
+from common.networks import network
 from common.problems import Problem
 from gateway import answers
 from gateway.answers import NO_STORE, Answer
 from gateway.edge import Hot
-from gateway.limits import SHOWN, network
+from gateway.limits import SHOWN
 from gateway.proxies import within
 from gateway.visit import Visit
 

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from common import keyset
+from common.addresses import address_key
 from common.contracts.sessions import Session, SessionEntry
 from common.db import Db, many, maybe, run, value
 
@@ -346,6 +347,24 @@ class Device:
     name: str | None
     first_seen_at: datetime
     last_seen_at: datetime
+
+
+async def knows_browser(db: Db, *, app_id: str, email: str, device_hashes: list[str]) -> bool:
+    """Whether the user of this address has signed in from this browser before."""
+    return bool(
+        await value(
+            db,
+            """
+            SELECT true FROM users u
+            JOIN known_devices d ON d.app_id = u.app_id AND d.user_id = u.id
+            WHERE u.app_id = $1 AND u.email_normalized = $2 AND d.device_hash = ANY($3::text[])
+            LIMIT 1
+            """,
+            app_id,
+            address_key(email),
+            device_hashes,
+        )
+    )
 
 
 async def devices(db: Db, *, app_id: str, user_id: str) -> list[Device]:

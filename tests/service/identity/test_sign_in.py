@@ -24,6 +24,7 @@ from common.contracts.sign_in import (
     EmailUnverified,
     LinkSpent,
     Locked,
+    MailsSent,
     MethodOff,
     OtherBrowser,
     WrongCode,
@@ -469,8 +470,51 @@ async def test_mails_per_address_are_limited(world: World) -> None:
             await world.call(StartEmailCode(email=email))
         problem = await world.refused(StartEmailCode(email=email.upper()))
 
-        assert isinstance(problem, RateLimited)
+        assert isinstance(problem, MailsSent)
         assert 0 < problem.extra["retry_after"] <= 900
+
+
+async def test_a_stranger_does_not_use_up_the_mails_of_the_owner(world: World) -> None:
+    """Three codes for an address from one network leave its owner their own, from another network
+    or from a browser they signed in from. A reset is counted apart. A browser that is not known
+    has no allowance of its own."""
+    user = await world.user()
+    email = user.email or ""
+    known = "a-browser-of-the-owner"
+    await world.sign_in(user, browser=known)
+    for _ in range(3):
+        await world.call(StartEmailCode(email=email))
+    before = len(await world.mails())
+    invented = await world.refused(StartEmailCode(email=email, browser="never-seen-before"))
+
+    assert isinstance(invented, MailsSent)
+    assert len(await world.mails()) == before
+    await world.call(StartReset(email=email))
+    await world.call(StartEmailCode(email=email), ip="198.51.100.1")
+    await world.call(StartEmailCode(email=email, browser=known))
+    await world.call(StartReset(email=email, browser=known))
+
+
+async def test_one_ipv6_customer_is_one_network(world: World) -> None:
+    """Addresses of one /64 share an allowance."""
+    for last in range(3):
+        await world.call(StartEmailCode(email="six@example.com"), ip=f"2001:db8::{last}")
+    refused = await world.refused(StartEmailCode(email="six@example.com"), ip="2001:db8::ffff")
+
+    assert isinstance(refused, MailsSent)
+
+
+async def test_many_networks_cannot_flood_an_address(world: World) -> None:
+    """Thirty mails in a quarter of an hour from all networks; a known browser still gets one."""
+    user = await world.user()
+    email = user.email or ""
+    await world.sign_in(user, browser="known")
+    for last in range(30):
+        await world.call(StartEmailCode(email=email), ip=f"198.51.100.{last}")
+    refused = await world.refused(StartEmailCode(email=email), ip="198.51.100.99")
+    await world.call(StartEmailCode(email=email, browser="known"), ip="198.51.100.99")
+
+    assert isinstance(refused, MailsSent)
 
 
 async def test_sign_ins_per_network_are_limited(
