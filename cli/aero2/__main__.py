@@ -13,7 +13,7 @@ from typer.main import get_command
 
 from aero2 import migrate
 
-GROUPS = ("audit", "keys", "users")
+GROUPS = ("audit", "keys", "secrets", "users")
 """Modules of aero2 with an `app` of commands, imported when one of them is asked for: what they
 need would cost every `aero2 up` half a second."""
 

@@ -25,7 +25,9 @@ from common import logs
 from common.audit import Activity
 from common.bus import Handlers, NatsBus, Server, settled
 from common.changes import NatsChanges
+from common.crypto import Keys
 from common.db import FAILURES, Database
+from common.master_keys import MasterKeyMissing, recognize
 from common.outbox import Relay, ensure_stream
 from common.paced import PacedClient
 from common.rounds import stop
@@ -74,6 +76,7 @@ class Stores:
     platform: Database
     sealer: Sealer
     relay: Relay
+    keys: Keys
 
 
 @dataclass
@@ -146,10 +149,15 @@ async def open_stores(settings: DatabaseSettings, links: Links) -> Stores:
         size=settings.pool_size,
         on_commit=relay.wake,
     )
+    try:
+        keys = await recognize(db, settings.keys)
+    except MasterKeyMissing as error:
+        log.critical("cannot start", reason=str(error))
+        raise SystemExit(1) from None
     with contextlib.suppress(nats.errors.Error, TimeoutError):
         await ensure_stream(links.js)
     links.spawn(relay.run(), "relay")
-    return Stores(db, platform, Sealer(settings.keys), relay)
+    return Stores(db, platform, Sealer(keys), relay, keys)
 
 
 Start = Callable[[S, Links], Awaitable[tuple[Any, Handlers]]]

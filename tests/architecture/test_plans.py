@@ -116,7 +116,10 @@ async def test_a_statement_is_allowed_to_its_service(
 
 
 def _roles(made: Statement) -> list[str]:
-    """`-- by-platform: why` marks what a service runs with the platform's role."""
+    """`-- by-platform: why` marks what a service runs with the platform's role, `-- by-services:`
+    what each of them runs with its own, though it belongs to no application."""
+    if "-- by-services:" in made.sql:
+        return ["tenancy", "identity", "oidc", "rbac"]
     if "-- by-platform:" in made.sql:
         return ["platform"]
     if made.service is None:
