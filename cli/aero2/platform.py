@@ -23,6 +23,24 @@ SERVERS, SERVICES, GATEWAY, PROXY = 0, 1, 2, 3
 """Stages: stopped from the last to the first."""
 DATABASE_SERVICES: Final = ("tenancy", "identity", "oidc", "rbac")
 
+SMTP: Final = "AERO2_SMTP_URL"
+_OWN: Final = "it runs a server of its own"
+UNUSED: Final = {
+    "AERO2_HOST": "use --host",
+    "AERO2_PORT": "use --port",
+    "AERO2_PUBLIC_URL": "use --domain, --port and --tls",
+    "AERO2_MASTER_KEY": "the master key is in secrets.json (aero2 secrets)",
+    "AERO2_HEARTBEAT": "it watches the processes itself",
+    "AERO2_REUSE_PORT": "it runs one gateway",
+    "AERO2_DATABASE_URL": _OWN,
+    "AERO2_PLATFORM_DATABASE_URL": _OWN,
+    "AERO2_OWNER_DATABASE_URL": _OWN,
+    "AERO2_NATS_URL": _OWN,
+    "AERO2_NATS_USER": _OWN,
+    "AERO2_NATS_PASSWORD": _OWN,
+}
+"""Variables that services take elsewhere, and why not here."""
+
 
 @dataclass(frozen=True)
 class Platform:
@@ -51,7 +69,10 @@ class Platform:
         return f"{self.scheme}://{self.authority}"
 
     @property
-    def mail_url(self) -> str:
+    def mail_url(self) -> str | None:
+        """Where mail can be read; None where it is sent through a server of the operator's."""
+        if os.environ.get(SMTP):
+            return None
         return f"http://localhost:{self.ports.number['mail']}"
 
     @cached_property
@@ -99,8 +120,9 @@ class Platform:
     def services(self) -> list[Program]:
         """Every service, the mail catcher they send through, and the proxy before them."""
         services = [self._service(name) for name in nats_access.SERVICES]
+        catchers = [] if os.environ.get(SMTP) else [self._mail()]
         proxies = [self._proxy(self.caddy)] if self.caddy else []
-        return [*services, self._mail(), *proxies]
+        return [*services, *catchers, *proxies]
 
     def _service(self, name: str) -> Program:
         heartbeat = self.folder.run / f"{name}.heartbeat"
@@ -110,7 +132,8 @@ class Platform:
             host, port = self._gateway
             env |= {"AERO2_HOST": host, "AERO2_PORT": str(port)}
             if self.tls:
-                env["AERO2_TRUSTED_PROXIES"] = "127.0.0.1/32"
+                more = os.environ.get("AERO2_TRUSTED_PROXIES")
+                env["AERO2_TRUSTED_PROXIES"] = f"127.0.0.1/32,{more}" if more else "127.0.0.1/32"
             ready = self._both(ready, self._gateway_answers)
         if name in DATABASE_SERVICES:
             env |= {
@@ -118,10 +141,11 @@ class Platform:
                 "AERO2_PLATFORM_DATABASE_URL": self._database("platform"),
             }
         if name == "tenancy":
-            env |= {"AERO2_BOOTSTRAP_KEYS_FILE": str(self.folder.root / "dashboard-keys.json")}
+            keys = str(self.folder.root / "dashboard-keys.json")
+            env |= _unless_given({"AERO2_BOOTSTRAP_KEYS_FILE": keys})
         if self.domain == "localhost":
             # Clients under development listen on this very machine.
-            env |= {"AERO2_OUTGOING_PRIVATE": "true", "AERO2_PRIVATE_EGRESS": "true"}
+            env |= _unless_given({"AERO2_OUTGOING_PRIVATE": "true", "AERO2_PRIVATE_EGRESS": "true"})
         return Program(
             name,
             [sys.executable, "-m", name],
@@ -141,10 +165,13 @@ class Platform:
             "AERO2_NATS_PASSWORD": self.secrets.nats[user],
             "AERO2_MASTER_KEY": self.secrets.master_key,
             "AERO2_PUBLIC_URL": self.public_url,
-            "AERO2_SMTP_URL": f"smtp://127.0.0.1:{self.ports.number['smtp']}?tls=none",
-            "AERO2_MAIL_FROM": f"Aero2 <no-reply@{self.domain}>",
             "PYTHONUNBUFFERED": "1",
-        }
+        } | _unless_given(
+            {
+                SMTP: f"smtp://127.0.0.1:{self.ports.number['smtp']}?tls=none",
+                "AERO2_MAIL_FROM": f"Aero2 <no-reply@{self.domain}>",
+            }
+        )
 
     def _mail(self) -> Program:
         smtp, page = self.ports.held["smtp"], self.ports.held["mail"]
@@ -186,6 +213,20 @@ class Platform:
     async def _gateway_answers(self) -> bool:
         host, port = self._gateway
         return await answers(port, "/health/ready", self.authority, reachable(host))
+
+
+def _unless_given(defaults: dict[str, str]) -> dict[str, str]:
+    """What the operator's environment sets stays as it is."""
+    return {name: os.environ.get(name) or value for name, value in defaults.items()}
+
+
+def unused() -> list[str]:
+    """A sentence for each variable of the environment that has no effect here."""
+    return [
+        f"{name} has no effect on aero2 up: {why}."
+        for name, why in UNUSED.items()
+        if os.environ.get(name)
+    ]
 
 
 async def answers(port: int, path: str, authority: str, host: str = "127.0.0.1") -> bool:
