@@ -50,7 +50,6 @@ async def recognize(db: Database, keys: Keys) -> Keys:
 def remember(keys: Keys, rows: list[MasterKey]) -> Keys:
     """`keys` with the retired ones of `rows`, which are ordered by age. Raises MasterKeyMissing."""
     configured = {kid for kid, _ in keys.masters}
-    retired = []
     for row in rows:
         if row.id in configured:
             _same(keys, row)
@@ -60,11 +59,10 @@ def remember(keys: Keys, rows: list[MasterKey]) -> Keys:
                 "Add it again after the others, and take it away with `aero2 secrets rewrap` and "
                 "`aero2 secrets retire` (docs/operating.md)."
             )
-        else:
-            retired.append((row.id, _opened(keys, row)))
+    retired = [row for row in rows if row.id not in configured]
     return replace(
         keys,
-        retired=tuple(retired),
+        retired=tuple((row.id, _opened(keys, row)) for row in retired),
         eldest=rows[0].id if rows else "",
         retired_audit_keys=tuple((row.id, row.audit_key) for row in rows),
     )

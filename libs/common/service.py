@@ -149,11 +149,7 @@ async def open_stores(settings: DatabaseSettings, links: Links) -> Stores:
         size=settings.pool_size,
         on_commit=relay.wake,
     )
-    try:
-        keys = await recognize(db, settings.keys)
-    except MasterKeyMissing as error:
-        log.critical("cannot start", reason=str(error))
-        raise SystemExit(1) from None
+    keys = await recognize(db, settings.keys)
     with contextlib.suppress(nats.errors.Error, TimeoutError):
         await ensure_stream(links.js)
     links.spawn(relay.run(), "relay")
@@ -172,7 +168,11 @@ def run(name: str, settings: type[S], start: Start[S]) -> None:
         explain(name, error)
         raise SystemExit(1) from None
     logs.configure(name, read.log_level)
-    uvloop.run(live(_serve(name, read, start)))
+    try:
+        uvloop.run(live(_serve(name, read, start)))
+    except MasterKeyMissing as error:
+        print(f"{name}: {error}", file=sys.stderr)  # noqa: T201
+        raise SystemExit(1) from None
 
 
 def explain(name: str, error: ValidationError) -> None:

@@ -108,6 +108,8 @@ async def test_a_third_key_keeps_what_the_first_has_hashed(world: World) -> None
 
     assert hashed in after.hashes("session", "token")
     assert after.first == "old"
+    with pytest.raises(MasterKeyMissing, match="lacks the key 'third'"):
+        await world.keys(master("other"))
 
 
 async def test_a_missing_key_is_named(world: World) -> None:
