@@ -6,14 +6,18 @@
 --
 --   aero2_owner     owns the schema when a superuser migrates; else the connecting role owns it
 --   aero2_tenancy, aero2_identity, aero2_oidc, aero2_rbac    one per service, see the grants in schema.sql
---   aero2_platform  outbox relay and expiry sweeps: the only role whose policies see every application
+--   one per job that speaks of all applications, given only to the services that do it (docs/adr/0008):
+--   aero2_relay   every service: sends the audit outbox       aero2_mail    identity: delivers mail
+--   aero2_sweep   identity, oidc, tenancy: expired rows       aero2_logout  oidc: logout tokens
+--   aero2_upkeep  tenancy: sealing, retention, use of keys, provisioning, deletion, domains
 
 DO $roles$
 DECLARE
     name text;
 BEGIN
     FOREACH name IN ARRAY ARRAY[
-        'aero2_owner', 'aero2_tenancy', 'aero2_identity', 'aero2_oidc', 'aero2_rbac', 'aero2_platform'
+        'aero2_owner', 'aero2_tenancy', 'aero2_identity', 'aero2_oidc', 'aero2_rbac',
+        'aero2_relay', 'aero2_sweep', 'aero2_mail', 'aero2_logout', 'aero2_upkeep'
     ] LOOP
         IF NOT EXISTS (SELECT FROM pg_catalog.pg_roles WHERE rolname = name) THEN
             BEGIN
@@ -44,10 +48,11 @@ BEGIN
             ('enable_material', 'off', false),
             ('lock_timeout', '5s', true),
             ('idle_in_transaction_session_timeout', '60s', true)
-        ) AS l (setting, value, for_platform)
+        ) AS l (setting, value, for_jobs)
         JOIN pg_catalog.pg_roles r
             ON r.rolname IN ('aero2_tenancy', 'aero2_identity', 'aero2_oidc', 'aero2_rbac')
-            OR (r.rolname = 'aero2_platform' AND l.for_platform)
+            OR (l.for_jobs AND r.rolname IN
+                ('aero2_relay', 'aero2_sweep', 'aero2_mail', 'aero2_logout', 'aero2_upkeep'))
         WHERE NOT EXISTS (
             SELECT FROM pg_catalog.pg_db_role_setting s, unnest(s.setconfig) AS line
             WHERE s.setrole = r.oid AND s.setdatabase = 0 AND line LIKE l.setting || '=%'
@@ -57,3 +62,42 @@ BEGIN
     END LOOP;
 END
 $limits$;
+
+-- What Postgres grants to everybody is withdrawn here, by whoever may: a superuser all of it, the owner
+-- of the database what concerns that database. Our roles connect to this database and to no other, and
+-- make no objects of their own: neither temporary tables (whose names would stand before ours) nor large
+-- objects. Only what still has to change is changed, so a second run writes nothing.
+DO $public$
+DECLARE
+    database text;
+    large_object regprocedure;
+BEGIN
+    FOR database IN
+        SELECT d.datname FROM pg_catalog.pg_database d
+        WHERE d.datname IN (current_database(), 'postgres', 'template1')
+            AND (pg_catalog.has_database_privilege('public', d.oid, 'CONNECT')
+                OR pg_catalog.has_database_privilege('public', d.oid, 'TEMPORARY'))
+            AND pg_catalog.pg_has_role(d.datdba, 'USAGE')
+    LOOP
+        EXECUTE format('REVOKE CONNECT, TEMPORARY ON DATABASE %I FROM PUBLIC', database);
+    END LOOP;
+    IF NOT pg_catalog.has_database_privilege('aero2_rbac', current_database(), 'CONNECT') THEN
+        EXECUTE format(
+            'GRANT CONNECT ON DATABASE %I TO aero2_tenancy, aero2_identity, aero2_oidc, aero2_rbac,'
+            ' aero2_relay, aero2_sweep, aero2_mail, aero2_logout, aero2_upkeep',
+            current_database());
+    END IF;
+    IF pg_catalog.has_schema_privilege('public', 'public', 'CREATE') THEN
+        REVOKE CREATE ON SCHEMA public FROM PUBLIC;
+    END IF;
+    FOR large_object IN
+        SELECT p.oid FROM pg_catalog.pg_proc p
+        WHERE p.pronamespace = 'pg_catalog'::regnamespace
+            AND (p.proname LIKE 'lo\_%' OR p.proname IN ('loread', 'lowrite'))
+            AND pg_catalog.has_function_privilege('public', p.oid, 'EXECUTE')
+            AND pg_catalog.pg_has_role(p.proowner, 'USAGE')
+    LOOP
+        EXECUTE format('REVOKE EXECUTE ON FUNCTION %s FROM PUBLIC', large_object);
+    END LOOP;
+END
+$public$;

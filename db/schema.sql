@@ -129,13 +129,13 @@ CREATE UNIQUE INDEX custom_domains_primary_key ON custom_domains (app_id) WHERE 
 -- identity: users (the other owners' tables refer to them, so they stand here)
 -- ============================================================================================
 
--- owner: identity. e-mail is kept as typed and looked up in lower case; both may be absent
--- (passkey-only and guest users).
+-- owner: identity. e-mail is kept as typed and looked up by its key (common/addresses.py); both may
+-- be absent (passkey-only and guest users).
 CREATE TABLE users (
     app_id                uuid        NOT NULL,
     id                    uuid        NOT NULL,
     email                 text,
-    email_normalized      text        COLLATE "C" GENERATED ALWAYS AS (lower(email)) STORED,
+    email_normalized      text        COLLATE "C",
     email_verified        boolean     NOT NULL DEFAULT false,
     name                  text,
     given_name            text,
@@ -163,11 +163,68 @@ CREATE TABLE users (
     created_at            timestamptz NOT NULL DEFAULT now(),
     updated_at            timestamptz NOT NULL DEFAULT now(),
     CONSTRAINT users_app_id_fkey FOREIGN KEY (app_id) REFERENCES applications (id) ON DELETE CASCADE,
+    CONSTRAINT users_email_normalized_check CHECK ((email IS NULL) = (email_normalized IS NULL)),
     CONSTRAINT users_email_verified_check CHECK (email IS NOT NULL OR NOT email_verified)
 ) PARTITION BY HASH (app_id);
 CREATE INDEX idx_users_app_created ON users (app_id, created_at, id);
 ALTER TABLE users ADD CONSTRAINT users_pkey PRIMARY KEY (app_id, id);
 ALTER TABLE users ADD CONSTRAINT users_app_id_email_key UNIQUE (email_normalized, app_id);
+-- The two filters of the users list that name few of many.
+CREATE INDEX idx_users_disabled ON users (app_id, created_at, id) WHERE disabled;
+CREATE INDEX idx_users_unverified ON users (app_id, created_at, id) WHERE NOT email_verified;
+
+-- owner: identity, through a trigger on users. What a search finds a user by: the address, its parts,
+-- and each word of their names. A pattern (LIKE '%…%') would read every user of the application; a
+-- range over this table's index reads the page.
+CREATE TABLE user_words (
+    app_id  uuid NOT NULL,
+    user_id uuid NOT NULL,
+    word    text COLLATE "C" NOT NULL,
+    CONSTRAINT user_words_pkey PRIMARY KEY (app_id, user_id, word)
+) PARTITION BY HASH (app_id);
+CREATE INDEX idx_user_words_word ON user_words (word, app_id, user_id);
+
+-- How a word is stored and searched: lower case, without accents.
+CREATE FUNCTION search_key(text) RETURNS text LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE
+RETURN lower(regexp_replace(normalize($1, NFKD), E'[\u0300-\u036F]', '', 'g'));
+
+-- The words of a user, each once; bounded in number and length whatever the names hold.
+CREATE FUNCTION words_of_user(email text, names text[]) RETURNS SETOF text
+LANGUAGE sql IMMUTABLE PARALLEL SAFE
+BEGIN ATOMIC
+    SELECT DISTINCT left(w.word, 100) FROM (
+        SELECT email
+        UNION ALL SELECT split_part(email, '@', 2)
+        UNION ALL SELECT regexp_split_to_table(search_key(split_part(email, '@', 1)), '[-._+]+')
+        UNION ALL SELECT regexp_split_to_table(n.name, '\s+')
+            FROM unnest(names) AS named (name), LATERAL (SELECT search_key(named.name)) AS n (name)
+        UNION ALL SELECT regexp_split_to_table(n.name, '[-\s.,;:_''’"/()+]+')
+            FROM unnest(names) AS named (name), LATERAL (SELECT search_key(named.name)) AS n (name)
+    ) AS w (word)
+    WHERE w.word <> '' LIMIT 60;
+END;
+
+CREATE FUNCTION users_words() RETURNS trigger LANGUAGE plpgsql AS $words$
+BEGIN
+    IF TG_OP = 'UPDATE' THEN
+        DELETE FROM user_words WHERE app_id = NEW.app_id AND user_id = NEW.id;
+    END IF;
+    INSERT INTO user_words (app_id, user_id, word)
+    SELECT NEW.app_id, NEW.id, w.word FROM words_of_user(
+        NEW.email_normalized,
+        ARRAY[NEW.name, NEW.given_name, NEW.middle_name, NEW.family_name, NEW.nickname,
+              NEW.preferred_username]) AS w (word);
+    RETURN NULL;
+END
+$words$;
+CREATE TRIGGER users_words_insert AFTER INSERT ON users FOR EACH ROW EXECUTE FUNCTION users_words();
+CREATE TRIGGER users_words_update AFTER UPDATE ON users FOR EACH ROW
+    WHEN ((OLD.email, OLD.name, OLD.given_name, OLD.middle_name, OLD.family_name, OLD.nickname,
+           OLD.preferred_username)
+          IS DISTINCT FROM
+          (NEW.email, NEW.name, NEW.given_name, NEW.middle_name, NEW.family_name, NEW.nickname,
+           NEW.preferred_username))
+    EXECUTE FUNCTION users_words();
 
 -- ============================================================================================
 -- rbac
@@ -303,6 +360,7 @@ CREATE TABLE organization_invitations (
     id          uuid        NOT NULL,
     org_id      uuid        NOT NULL,
     email       text        NOT NULL,
+    email_normalized text   COLLATE "C" NOT NULL,
     role_id     text        NOT NULL DEFAULT 'member',
     token_hash  text        NOT NULL,
     status      text        NOT NULL DEFAULT 'pending',
@@ -321,7 +379,7 @@ CREATE TABLE organization_invitations (
     CONSTRAINT organization_invitations_status_check CHECK (status IN ('pending', 'accepted', 'revoked'))
 ) PARTITION BY HASH (app_id);
 CREATE UNIQUE INDEX organization_invitations_pending_key
-    ON organization_invitations (org_id, app_id, email) WHERE status = 'pending';
+    ON organization_invitations (org_id, app_id, email_normalized) WHERE status = 'pending';
 CREATE INDEX idx_organization_invitations_created ON organization_invitations (org_id, app_id, created_at, id);
 CREATE INDEX idx_organization_invitations_role ON organization_invitations (role_id, app_id);
 CREATE INDEX idx_organization_invitations_inviter ON organization_invitations (invited_by, app_id, sent_at);
@@ -367,7 +425,8 @@ CREATE TABLE user_roles (
         REFERENCES organization_members (app_id, org_id, user_id) ON DELETE CASCADE
 ) PARTITION BY HASH (app_id);
 CREATE INDEX idx_user_roles_app_user ON user_roles (user_id, app_id);
-CREATE INDEX idx_user_roles_role ON user_roles (role_id, app_id);
+CREATE INDEX idx_user_roles_role ON user_roles
+    (role_id, app_id, granted_at, user_id, coalesce(org_id, '00000000-0000-0000-0000-000000000000'));
 
 -- ============================================================================================
 -- identity: credentials, sessions, codes, protection
@@ -467,11 +526,12 @@ CREATE INDEX idx_verification_codes_lookup ON email_verification_codes (email, a
 CREATE INDEX idx_verification_codes_user ON email_verification_codes (user_id, app_id);
 CREATE INDEX idx_verification_codes_expires ON email_verification_codes (expires_at);
 
--- owner: identity. An administrator's invitation into the application; `email` in lower case.
+-- owner: identity. An administrator's invitation into the application.
 CREATE TABLE user_invitations (
     app_id      uuid        NOT NULL,
     id          uuid        NOT NULL,
     email       text        NOT NULL,
+    email_normalized text   COLLATE "C" NOT NULL,
     token_hash  text        NOT NULL,
     role_ids    text[]      NOT NULL DEFAULT '{}',
     profile     jsonb       NOT NULL DEFAULT '{}',
@@ -489,7 +549,7 @@ CREATE TABLE user_invitations (
         REFERENCES users (app_id, id) ON DELETE SET NULL (accepted_by)
 ) PARTITION BY HASH (app_id);
 CREATE UNIQUE INDEX user_invitations_pending_key
-    ON user_invitations (email, app_id) WHERE accepted_at IS NULL AND revoked_at IS NULL;
+    ON user_invitations (email_normalized, app_id) WHERE accepted_at IS NULL AND revoked_at IS NULL;
 CREATE INDEX idx_user_invitations_created ON user_invitations (app_id, created_at, id);
 CREATE INDEX idx_user_invitations_accepted_by ON user_invitations (accepted_by, app_id);
 
@@ -831,7 +891,7 @@ CREATE TABLE token_families (
     CONSTRAINT token_families_pkey PRIMARY KEY (app_id, id)
 ) PARTITION BY HASH (app_id);
 CREATE INDEX idx_token_families_client ON token_families (client_id, app_id);
-CREATE INDEX idx_token_families_user ON token_families (user_id, app_id);
+CREATE INDEX idx_token_families_user ON token_families (user_id, app_id, client_id);
 CREATE INDEX idx_token_families_session ON token_families (session_id, app_id);
 CREATE INDEX idx_token_families_expires ON token_families (absolute_expires_at);
 
@@ -1012,7 +1072,7 @@ CREATE INDEX idx_device_codes_client ON device_codes (client_id, app_id);
 CREATE INDEX idx_device_codes_user ON device_codes (user_id, app_id);
 CREATE INDEX idx_device_codes_expires ON device_codes (expires_at);
 
--- owner: oidc. Back-channel logouts still to be told; the worker reads it as aero2_platform.
+-- owner: oidc. Back-channel logouts still to be told; the worker reads it as aero2_logout.
 CREATE TABLE logout_deliveries (
     app_id          uuid        NOT NULL,
     id              uuid        NOT NULL,
@@ -1138,8 +1198,9 @@ CREATE TABLE audit_checkpoints (
     CONSTRAINT audit_checkpoints_app_id_fkey FOREIGN KEY (app_id) REFERENCES applications (id) ON DELETE CASCADE
 ) PARTITION BY HASH (app_id);
 
--- owner: every service inserts; the relay (aero2_platform) sends and deletes. No foreign key: the
--- last event of an application, its deletion, must still be sent.
+-- owner: every service inserts; its own relay (aero2_relay) sends and deletes. No foreign key: the
+-- last event of an application, its deletion, must still be sent. `service` is the role that wrote the
+-- row: nobody may set it, so no service can have another one publish for it.
 CREATE TABLE audit_outbox (
     seq        bigint      GENERATED ALWAYS AS IDENTITY,
     app_id     uuid        NOT NULL,
@@ -1147,10 +1208,11 @@ CREATE TABLE audit_outbox (
     event_type text        NOT NULL,
     payload    bytea       NOT NULL,  -- what goes to the stream, byte for byte
     created_at timestamptz NOT NULL DEFAULT now(),
-    CONSTRAINT audit_outbox_pkey PRIMARY KEY (seq)
+    service    text        NOT NULL DEFAULT substr(current_user, 7),  -- `aero2_oidc` writes oidc's
+    CONSTRAINT audit_outbox_pkey PRIMARY KEY (service, seq)
 );
 
--- owner: every service inserts; identity's mailer (aero2_platform) sends and deletes.
+-- owner: every service inserts; identity's mailer (aero2_mail) sends and deletes.
 CREATE TABLE mail_outbox (
     seq             bigint      GENERATED ALWAYS AS IDENTITY,
     app_id          uuid        NOT NULL,
@@ -1174,27 +1236,36 @@ CREATE INDEX idx_mail_outbox_app ON mail_outbox (app_id);
 -- audit_logs cannot be changed
 -- ============================================================================================
 
--- Allowed are only: the work of triggers (depth > 1: user_id nulled as its user is deleted, rows
--- deleted with their application) and retention by aero2_platform. Grants refuse
--- everybody else before this does; it also stops the owner's slips.
-CREATE FUNCTION audit_logs_keep() RETURNS trigger LANGUAGE plpgsql AS $keep$
+-- Allowed are only: the work of our own triggers and foreign keys, which run as the owner of the table
+-- (user_id set to NULL as its user is deleted, rows deleted with their application), and retention by
+-- aero2_upkeep. The depth alone proves nothing: any role can be inside a trigger of its own.
+CREATE FUNCTION audit_logs_keep() RETURNS trigger LANGUAGE plpgsql
+SET search_path = pg_catalog, public, pg_temp AS $keep$
 BEGIN
-    IF TG_OP = 'DELETE' AND (pg_trigger_depth() > 1 OR current_user = 'aero2_platform') THEN
+    IF TG_OP = 'DELETE' AND current_user = 'aero2_upkeep' THEN
         RETURN OLD;
     END IF;
-    IF TG_OP = 'UPDATE' AND pg_trigger_depth() > 1 AND NEW.user_id IS NULL
-        AND to_jsonb(NEW) - 'user_id' = to_jsonb(OLD) - 'user_id' THEN
-        RETURN NEW;
+    IF pg_trigger_depth() > 1
+        AND current_user = (SELECT pg_get_userbyid(relowner) FROM pg_class WHERE oid = TG_RELID) THEN
+        IF TG_OP = 'DELETE' THEN
+            RETURN OLD;
+        END IF;
+        IF TG_OP = 'UPDATE' AND NEW.user_id IS NULL
+            AND to_jsonb(NEW) - 'user_id' = to_jsonb(OLD) - 'user_id' THEN
+            RETURN NEW;
+        END IF;
     END IF;
     RAISE EXCEPTION 'audit_logs are immutable' USING ERRCODE = 'integrity_constraint_violation';
 END
 $keep$;
 CREATE TRIGGER audit_logs_keep BEFORE UPDATE OR DELETE ON audit_logs
     FOR EACH ROW EXECUTE FUNCTION audit_logs_keep();
--- The chain is only ever added to; it goes with its application and never else.
-CREATE FUNCTION audit_chain_keep() RETURNS trigger LANGUAGE plpgsql AS $keep$
+-- The chain is only ever added to. It is deleted with its application and in no other way.
+CREATE FUNCTION audit_chain_keep() RETURNS trigger LANGUAGE plpgsql
+SET search_path = pg_catalog, public, pg_temp AS $keep$
 BEGIN
-    IF TG_OP = 'DELETE' AND pg_trigger_depth() > 1 THEN
+    IF TG_OP = 'DELETE' AND pg_trigger_depth() > 1
+        AND current_user = (SELECT pg_get_userbyid(relowner) FROM pg_class WHERE oid = TG_RELID) THEN
         RETURN OLD;
     END IF;
     RAISE EXCEPTION 'the audit chain is immutable' USING ERRCODE = 'integrity_constraint_violation';
@@ -1216,7 +1287,7 @@ CREATE TRIGGER audit_logs_keep_all BEFORE TRUNCATE ON audit_logs
 -- written just as its application, client or user goes may stay behind: no reader finds it, since each
 -- asks for all of them, and it expires.
 CREATE FUNCTION applications_take_along() RETURNS trigger
-LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, public AS $take$
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, public, pg_temp AS $take$
 DECLARE
     bound text := current_setting('aero2.app_id', true);
 BEGIN
@@ -1228,6 +1299,7 @@ BEGIN
     DELETE FROM audit_logs WHERE app_id = OLD.id;
     DELETE FROM audit_chain WHERE app_id = OLD.id;
     DELETE FROM sign_in_guards WHERE app_id = OLD.id;
+    DELETE FROM user_words WHERE app_id = OLD.id;
     DELETE FROM rate_limits WHERE app_id = OLD.id;
     PERFORM set_config('aero2.app_id', coalesce(bound, ''), true);
     RETURN NULL;
@@ -1237,7 +1309,7 @@ CREATE TRIGGER applications_take_along AFTER DELETE ON applications
     FOR EACH ROW EXECUTE FUNCTION applications_take_along();
 
 CREATE FUNCTION oauth_clients_take_along() RETURNS trigger
-LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, public AS $take$
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, public, pg_temp AS $take$
 DECLARE
     bound text := current_setting('aero2.app_id', true);
 BEGIN
@@ -1258,7 +1330,7 @@ CREATE TRIGGER oauth_clients_take_along AFTER DELETE ON oauth_clients
 -- These two work on all rows of one statement: an application's users and a client's grants are many.
 -- Of an application that is itself going, everything has gone or goes anyway.
 CREATE FUNCTION users_take_along() RETURNS trigger
-LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, public AS $take$
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, public, pg_temp AS $take$
 DECLARE
     bound text := current_setting('aero2.app_id', true);
     app   uuid;
@@ -1272,6 +1344,8 @@ BEGIN
             WHERE t.app_id = app AND gone.app_id = app AND t.user_id = gone.id;
         DELETE FROM access_tokens t USING gone
             WHERE t.app_id = app AND gone.app_id = app AND t.user_id = gone.id;
+        DELETE FROM user_words t USING gone
+            WHERE t.app_id = app AND gone.app_id = app AND t.user_id = gone.id;
         UPDATE audit_logs t SET user_id = NULL FROM gone
             WHERE t.app_id = app AND gone.app_id = app AND t.user_id = gone.id;
     END LOOP;
@@ -1283,7 +1357,7 @@ CREATE TRIGGER users_take_along AFTER DELETE ON users REFERENCING OLD TABLE AS g
     FOR EACH STATEMENT EXECUTE FUNCTION users_take_along();
 
 CREATE FUNCTION token_families_take_along() RETURNS trigger
-LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, public AS $take$
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, public, pg_temp AS $take$
 DECLARE
     bound text := current_setting('aero2.app_id', true);
     app   uuid;
@@ -1306,8 +1380,10 @@ CREATE TRIGGER token_families_take_along AFTER DELETE ON token_families REFERENC
 -- the built-in application; tenancy provisions it at start like any other
 -- ============================================================================================
 
-INSERT INTO applications (id, slug, name, is_dashboard)
-VALUES ('00000000-0000-0000-0000-000000000000', 'dashboard', 'Dashboard', true);
+-- Whoever can sign up there can create applications, so nobody does without an invitation.
+INSERT INTO applications (id, slug, name, is_dashboard, settings)
+VALUES ('00000000-0000-0000-0000-000000000000', 'dashboard', 'Dashboard', true,
+        '{"signup_mode": "invite_only"}');
 
 -- ============================================================================================
 -- partitions and row level security
@@ -1359,7 +1435,8 @@ BEGIN
         EXECUTE format(
             'CREATE POLICY tenant ON %I USING (app_id = nullif(current_setting(''aero2.app_id'', true), '''')::uuid)',
             partitioned);
-        EXECUTE format('CREATE POLICY platform ON %I TO aero2_platform USING (true)', partitioned);
+        EXECUTE format(
+            'CREATE POLICY jobs ON %I TO aero2_sweep, aero2_logout, aero2_upkeep USING (true)', partitioned);
     END LOOP;
 END
 $partitions$;
@@ -1370,37 +1447,43 @@ ALTER TABLE applications ENABLE ROW LEVEL SECURITY, FORCE ROW LEVEL SECURITY;
 CREATE POLICY tenant ON applications FOR SELECT
     USING (id = nullif(current_setting('aero2.app_id', true), '')::uuid);
 CREATE POLICY registry ON applications TO aero2_tenancy USING (true);
-CREATE POLICY platform ON applications FOR SELECT TO aero2_platform USING (true);
+CREATE POLICY jobs ON applications FOR SELECT TO aero2_upkeep USING (true);
 
 ALTER TABLE deleted_slugs ENABLE ROW LEVEL SECURITY, FORCE ROW LEVEL SECURITY;
 CREATE POLICY registry ON deleted_slugs TO aero2_tenancy USING (true);
-CREATE POLICY platform ON deleted_slugs TO aero2_platform USING (true);
+CREATE POLICY jobs ON deleted_slugs TO aero2_upkeep USING (true);
 
 ALTER TABLE application_api_keys ENABLE ROW LEVEL SECURITY, FORCE ROW LEVEL SECURITY;
 CREATE POLICY tenant ON application_api_keys
     USING (app_id = nullif(current_setting('aero2.app_id', true), '')::uuid);
 CREATE POLICY registry ON application_api_keys FOR SELECT TO aero2_tenancy USING (true);
-CREATE POLICY platform ON application_api_keys TO aero2_platform USING (true);
+CREATE POLICY jobs ON application_api_keys TO aero2_upkeep USING (true);
 
 ALTER TABLE custom_domains ENABLE ROW LEVEL SECURITY, FORCE ROW LEVEL SECURITY;
 CREATE POLICY tenant ON custom_domains
     USING (app_id = nullif(current_setting('aero2.app_id', true), '')::uuid);
 CREATE POLICY registry ON custom_domains FOR SELECT TO aero2_tenancy USING (true);
-CREATE POLICY platform ON custom_domains TO aero2_platform USING (true);
+CREATE POLICY jobs ON custom_domains TO aero2_upkeep USING (true);
 
 ALTER TABLE audit_outbox ENABLE ROW LEVEL SECURITY, FORCE ROW LEVEL SECURITY;
 CREATE POLICY tenant ON audit_outbox
     USING (app_id = nullif(current_setting('aero2.app_id', true), '')::uuid);
-CREATE POLICY platform ON audit_outbox TO aero2_platform USING (true);
+CREATE POLICY jobs ON audit_outbox TO aero2_relay, aero2_upkeep USING (true);
 
 ALTER TABLE mail_outbox ENABLE ROW LEVEL SECURITY, FORCE ROW LEVEL SECURITY;
 CREATE POLICY tenant ON mail_outbox
     USING (app_id = nullif(current_setting('aero2.app_id', true), '')::uuid);
-CREATE POLICY platform ON mail_outbox TO aero2_platform USING (true);
+CREATE POLICY jobs ON mail_outbox TO aero2_mail, aero2_sweep USING (true);
 
 -- ============================================================================================
 -- grants: on the partitioned table only, never on a partition
 -- ============================================================================================
+
+-- A trigger that exists fires without EXECUTE. With it, any role could hang a definer function on a
+-- table of its own and so run it, as the owner, on rows that it made up.
+REVOKE EXECUTE ON ALL FUNCTIONS IN SCHEMA public FROM PUBLIC;
+-- Words of a user, stored by a trigger with identity's own rights, and searched.
+GRANT EXECUTE ON FUNCTION search_key(text), words_of_user(text, text[]) TO aero2_identity;
 
 GRANT SELECT, INSERT, UPDATE, DELETE ON
     applications, deleted_slugs, application_api_keys, custom_domains, organizations,
@@ -1418,7 +1501,9 @@ GRANT SELECT, INSERT, UPDATE, DELETE ON
     known_devices, trusted_devices, passkeys, totp_factors, recovery_codes, identity_providers,
     user_identity_links, oauth_state, mail_templates
     TO aero2_identity;
+GRANT SELECT, INSERT, DELETE ON user_words TO aero2_identity;
 GRANT SELECT, UPDATE, DELETE ON mail_outbox TO aero2_identity;
+GRANT SELECT ON organization_members TO aero2_identity;  -- developers see members of their teams
 
 GRANT SELECT, INSERT, UPDATE, DELETE ON
     oauth_clients, oauth_client_secrets, resources, scopes, authorization_requests, token_families,
@@ -1445,32 +1530,41 @@ GRANT SELECT, INSERT, UPDATE, DELETE ON
 GRANT SELECT ON organization_members TO aero2_rbac;  -- a member's rights are his role's
 GRANT SELECT (app_id, id, disabled) ON users TO aero2_rbac;  -- a disabled user may do nothing
 
-GRANT INSERT ON audit_logs, audit_outbox, mail_outbox
+GRANT INSERT ON audit_logs, mail_outbox
+    TO aero2_tenancy, aero2_identity, aero2_oidc, aero2_rbac;
+GRANT INSERT (app_id, event_id, event_type, payload) ON audit_outbox
     TO aero2_tenancy, aero2_identity, aero2_oidc, aero2_rbac;
 GRANT SELECT, INSERT ON data_keys, master_keys
     TO aero2_tenancy, aero2_identity, aero2_oidc, aero2_rbac;
 GRANT SELECT, INSERT, UPDATE, DELETE ON rate_limits
     TO aero2_tenancy, aero2_identity, aero2_oidc, aero2_rbac;
 
--- The platform role relays the queues, sweeps what expired, rewraps data keys; it reads no
--- credential and changes no account.
-GRANT SELECT ON applications TO aero2_platform;
-GRANT SELECT, UPDATE, DELETE ON audit_outbox, mail_outbox, logout_deliveries TO aero2_platform;
-GRANT SELECT (id, app_id, last_used_at), UPDATE (last_used_at) ON application_api_keys TO aero2_platform;
-GRANT SELECT, UPDATE (wrapped, wrapped_at, retired_at) ON data_keys TO aero2_platform;
-GRANT SELECT (slug, free_at), DELETE ON deleted_slugs TO aero2_platform;
-GRANT SELECT (app_id, id, created_at), DELETE ON audit_logs TO aero2_platform;
-GRANT SELECT (app_id, seq, event_id) ON audit_chain TO aero2_platform;  -- retention takes a prefix
-GRANT SELECT (app_id, id, expires_at, revoked_at), DELETE ON user_sessions, trusted_devices TO aero2_platform;
-GRANT SELECT (app_id, id, expires_at, used_at), DELETE ON email_verification_codes TO aero2_platform;
-GRANT SELECT (app_id, id, expires_at, accepted_at, revoked_at), DELETE ON user_invitations TO aero2_platform;
-GRANT SELECT (app_id, id, expires_at, status), DELETE ON organization_invitations TO aero2_platform;
-GRANT SELECT (app_id, id, absolute_expires_at, revoked_at), DELETE ON token_families TO aero2_platform;
-GRANT SELECT (app_id, session_id, user_id, subject, expires_at), DELETE ON session_clients TO aero2_platform;
-GRANT SELECT (app_id, last_seen_at), DELETE ON known_devices TO aero2_platform;
-GRANT SELECT (previous_id) ON user_sessions TO aero2_platform;
+-- The jobs see all applications, each only what it works on. None reads a credential or changes an
+-- account. An UPDATE of one column is what SELECT … FOR UPDATE asks for.
+GRANT SELECT, UPDATE (created_at), DELETE ON audit_outbox TO aero2_relay;
+GRANT SELECT, UPDATE (attempts, next_attempt_at, failed_at, last_error), DELETE ON mail_outbox TO aero2_mail;
+GRANT SELECT, UPDATE (attempts, next_attempt_at, delivered_at, last_error), DELETE
+    ON logout_deliveries TO aero2_logout;
+GRANT SELECT (app_id, session_id, user_id, subject) ON session_clients TO aero2_logout;
+GRANT SELECT (app_id, id, previous_id, revoked_at) ON user_sessions TO aero2_logout;
+GRANT SELECT ON applications TO aero2_upkeep;
+GRANT SELECT (app_id) ON audit_outbox TO aero2_upkeep;
+GRANT SELECT (seq, failed_at), DELETE ON mail_outbox TO aero2_sweep;
+GRANT SELECT (id, app_id, last_used_at), UPDATE (last_used_at) ON application_api_keys TO aero2_upkeep;
+GRANT SELECT, UPDATE (wrapped, wrapped_at, retired_at) ON data_keys TO aero2_upkeep;
+GRANT SELECT (slug, free_at), DELETE ON deleted_slugs TO aero2_upkeep;
+GRANT SELECT (app_id, id, created_at), DELETE ON audit_logs TO aero2_upkeep;
+GRANT SELECT (app_id, seq, event_id) ON audit_chain TO aero2_upkeep;  -- retention takes a prefix
+GRANT SELECT (app_id, id, expires_at, revoked_at), DELETE ON user_sessions, trusted_devices TO aero2_sweep;
+GRANT SELECT (app_id, id, expires_at, used_at), DELETE ON email_verification_codes TO aero2_sweep;
+GRANT SELECT (app_id, id, expires_at, accepted_at, revoked_at), DELETE ON user_invitations TO aero2_sweep;
+GRANT SELECT (app_id, id, expires_at, status), DELETE ON organization_invitations TO aero2_sweep;
+GRANT SELECT (app_id, id, absolute_expires_at, revoked_at), DELETE ON token_families TO aero2_sweep;
+GRANT SELECT (app_id, session_id, user_id, subject, expires_at), DELETE ON session_clients TO aero2_sweep;
+GRANT SELECT (app_id, last_seen_at), DELETE ON known_devices TO aero2_sweep;
+GRANT SELECT (previous_id) ON user_sessions TO aero2_sweep;
 GRANT SELECT (app_id, expires_at), DELETE ON
     sign_in_guards, oauth_state, rate_limits, authorization_requests, authorization_codes,
     refresh_tokens, access_tokens, revoked_tokens, client_assertion_jtis, device_codes,
     oauth_client_secrets
-    TO aero2_platform;
+    TO aero2_sweep;

@@ -27,7 +27,8 @@ def postgres() -> Iterator[Postgres]:
 
 @pytest.fixture
 def database(postgres: Postgres) -> Iterator[dict[str, str]]:
-    """A database of the test's own: its DSN by role (owner, tenancy, identity, oidc, rbac, platform).
+    """A database of the test's own: its DSN by role (owner, tenancy, identity, oidc, rbac, relay, sweep, mail,
+    logout, upkeep).
 
     `owner` is a superuser, whom row level security does not bind: for preparing and looking.
     """

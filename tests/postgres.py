@@ -28,11 +28,13 @@ from dataclasses import dataclass, field
 from importlib.util import find_spec
 from pathlib import Path
 
-from aero2.migrate import SERVICES, migrate
+from aero2.migrate import ROLES as DATABASE_ROLES
+from aero2.migrate import folder, migrate
 
 NOBODY = 65534
-ROLES = ("owner", *SERVICES)
+ROLES = ("owner", *DATABASE_ROLES)
 TEMPLATE = "aero2_template"
+ROLES_SQL = folder() / "roles.sql"
 CONFIG = """
 listen_addresses = '127.0.0.1'
 fsync = off
@@ -79,7 +81,7 @@ class Postgres:
                         raise
             if template:
                 server.create(TEMPLATE)
-                services = {role: passwords[role] for role in SERVICES}
+                services = {role: passwords[role] for role in DATABASE_ROLES}
                 _asynchronously(migrate(server.dsn("owner", TEMPLATE), services))
         except BaseException:
             server.stop()
@@ -99,6 +101,8 @@ class Postgres:
             self._clones += 1
             name = f"clone_{self._clones}"
             self._tool("createdb", "--template", template, "--strategy", "file_copy", name)
+            if template == TEMPLATE:  # a database's own privileges are not copied
+                self._tool("psql", "--quiet", "--dbname", name, "--file", str(ROLES_SQL))
         return name
 
     def create(self, name: str) -> str:

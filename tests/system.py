@@ -235,7 +235,7 @@ class System:
         batches, so it may come after records that are younger."""
         async with self.bus() as nc:
             js = nc.jetstream()
-            sub = await js.subscribe(f"audit.{app_id}.>", stream="AUDIT", ordered_consumer=True)
+            sub = await js.subscribe(f"audit.*.{app_id}.>", stream="AUDIT", ordered_consumer=True)
             found: list[AuditEvent] = []
             ends = time.monotonic() + within
             while time.monotonic() < ends:

@@ -12,6 +12,7 @@ from typer.core import TyperGroup
 from typer.main import get_command
 
 from aero2 import migrate
+from common.addresses import host_key
 
 GROUPS = ("audit", "keys", "secrets", "users")
 """Modules of aero2 with an `app` of commands, imported when one of them is asked for: what they
@@ -61,7 +62,7 @@ def up(
     from aero2.up import Options
     from aero2.up import up as run
 
-    run(Options(port, host, data_dir, domain.lower(), summary_file, tls))
+    run(Options(port, host, data_dir, host_key(domain), summary_file, tls))
 
 
 app.command("migrate")(migrate.command)

@@ -14,6 +14,8 @@ from uuid import uuid4
 
 from aiosmtpd.smtp import SMTP, Envelope, Session
 
+from common.addresses import address_key
+
 KEPT: Final = 500
 """Mails kept; the oldest go first."""
 MOST: Final = 32 * 1024 * 1024
@@ -68,11 +70,11 @@ class Box:
             self.size -= self.mails.popleft().size
 
     def newest(self, to: str | None = None) -> list[Mail]:
-        address = (to or "").casefold()
+        address = address_key(to) if to else ""
         return [
             mail
             for mail in reversed(self.mails)
-            if not address or address in (one.casefold() for one in mail.to)
+            if not address or address in (address_key(one) for one in mail.to)
         ]
 
     def find(self, id: str) -> Mail | None:

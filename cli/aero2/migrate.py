@@ -25,7 +25,10 @@ from rich.console import Console
 Connection: TypeAlias = "asyncpg.Connection[asyncpg.Record]"
 Say: TypeAlias = Callable[[str], None]
 
-SERVICES: Final = ("tenancy", "identity", "oidc", "rbac", "platform")
+SERVICES: Final = ("tenancy", "identity", "oidc", "rbac")
+JOBS: Final = ("relay", "sweep", "mail", "logout", "upkeep")
+ROLES: Final = (*SERVICES, *JOBS)
+"""Each is the role aero2_<name>: of a service, or of a job that speaks of all applications."""
 SCHEMA: Final = "schema.sql"
 PRIORS: Final = "priors.sql"
 LOCK: Final = 0x6165726F32
@@ -70,7 +73,7 @@ async def migrate(
     """Bring the database of `dsn` to this version. Returns the names of the files that ran.
 
     `dsn` is of a superuser, or of a role with CREATEROLE that may create in the database.
-    `passwords` by service (`tenancy`, …, `platform`); a role without one is left as it is.
+    `passwords` by service or job (`tenancy`, …, `upkeep`); a role without one is left as it is.
     Raises Refused.
     """
     source = source or folder()
@@ -99,7 +102,7 @@ async def migrate(
 
 def _check(passwords: Mapping[str, str]) -> None:
     for service, password in passwords.items():
-        if service not in SERVICES:
+        if service not in ROLES:
             raise Refused(f"There is no role aero2_{service}.")
         if len(password) < PASSWORD_LENGTH or not password.isascii():
             raise Refused(
@@ -257,8 +260,8 @@ async def _record(db: Connection, script: Script) -> None:
 
 
 def command() -> None:
-    """Make or update the database: AERO2_OWNER_DATABASE_URL, and AERO2_<SERVICE>_PASSWORD for
-    each of tenancy, identity, oidc, rbac and platform."""
+    """Make or update the database: AERO2_OWNER_DATABASE_URL, and AERO2_<ROLE>_PASSWORD for each
+    of tenancy, identity, oidc, rbac, relay, sweep, mail, logout and upkeep."""
     console = Console()
     dsn = os.environ.get("AERO2_OWNER_DATABASE_URL")
     if not dsn:
@@ -266,10 +269,10 @@ def command() -> None:
         raise typer.Exit(2)
     passwords = {
         service: password
-        for service in SERVICES
+        for service in ROLES
         if (password := os.environ.get(f"AERO2_{service.upper()}_PASSWORD"))
     }
-    for service in SERVICES:
+    for service in ROLES:
         if service not in passwords:
             console.print(
                 f"[yellow]aero2_{service} keeps the password it has:[/] "

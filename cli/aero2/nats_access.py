@@ -50,7 +50,7 @@ def rights(user: str) -> Rights:
             publish=(*calls, DISCOVERY, CHANGED, *stream, *consumer, f"$JS.ACK.{STREAM}.>"),
             subscribe=(f"{inbox(user)}.>", CHANGED, AUDIT),
         )
-    publish, hears = [*calls, AUDIT, CHANGED, *stream], []
+    publish, hears = [*calls, f"audit.{user}.>", CHANGED, *stream], []
     if user == "tenancy":  # seals what was relayed, soon after
         hears = [AUDIT]
         publish.append(f"$JS.API.STREAM.PURGE.{STREAM}")  # what is left of a deleted application

@@ -21,7 +21,13 @@ from aero2.supervisor import Program, Ready, beats
 
 SERVERS, SERVICES, GATEWAY, PROXY = 0, 1, 2, 3
 """Stages: stopped from the last to the first."""
-DATABASE_SERVICES: Final = ("tenancy", "identity", "oidc", "rbac")
+JOBS: Final = {
+    "tenancy": ("relay", "sweep", "upkeep"),
+    "identity": ("relay", "sweep", "mail"),
+    "oidc": ("relay", "sweep", "logout"),
+    "rbac": ("relay",),
+}
+"""The jobs of each service that has tables: it gets the password of no other."""
 
 SMTP: Final = "AERO2_SMTP_URL"
 _OWN: Final = "it runs a server of its own"
@@ -33,7 +39,7 @@ UNUSED: Final = {
     "AERO2_HEARTBEAT": "it watches the processes itself",
     "AERO2_REUSE_PORT": "it runs one gateway",
     "AERO2_DATABASE_URL": _OWN,
-    "AERO2_PLATFORM_DATABASE_URL": _OWN,
+    **{f"AERO2_{job.upper()}_DATABASE_URL": _OWN for jobs in JOBS.values() for job in jobs},
     "AERO2_OWNER_DATABASE_URL": _OWN,
     "AERO2_NATS_URL": _OWN,
     "AERO2_NATS_USER": _OWN,
@@ -131,15 +137,16 @@ class Platform:
         if name == "gateway":
             host, port = self._gateway
             env |= {"AERO2_HOST": host, "AERO2_PORT": str(port)}
+            env["AERO2_METRICS_PORT"] = os.environ.get(
+                "AERO2_METRICS_PORT", str(self.ports.number["metrics"])
+            )
             if self.tls:
                 more = os.environ.get("AERO2_TRUSTED_PROXIES")
                 env["AERO2_TRUSTED_PROXIES"] = f"127.0.0.1/32,{more}" if more else "127.0.0.1/32"
             ready = self._both(ready, self._gateway_answers)
-        if name in DATABASE_SERVICES:
-            env |= {
-                "AERO2_DATABASE_URL": self._database(name),
-                "AERO2_PLATFORM_DATABASE_URL": self._database("platform"),
-            }
+        if name in JOBS:
+            env |= {"AERO2_DATABASE_URL": self._database(name)}
+            env |= {f"AERO2_{job.upper()}_DATABASE_URL": self._database(job) for job in JOBS[name]}
         if name == "tenancy":
             keys = str(self.folder.root / "dashboard-keys.json")
             env |= _unless_given({"AERO2_BOOTSTRAP_KEYS_FILE": keys})
@@ -166,8 +173,10 @@ class Platform:
             "AERO2_MASTER_KEY": self.secrets.master_key,
             "AERO2_PUBLIC_URL": self.public_url,
             "PYTHONUNBUFFERED": "1",
+            "AERO2_METRICS_PORT": "0",  # of this machine's processes only the gateway listens
         } | _unless_given(
             {
+                "AERO2_METRICS_HOST": "127.0.0.1",
                 SMTP: f"smtp://127.0.0.1:{self.ports.number['smtp']}?tls=none",
                 "AERO2_MAIL_FROM": f"Aero2 <no-reply@{self.domain}>",
             }

@@ -34,6 +34,17 @@ AGENT: Final = 500
 """Characters kept of what a client says of itself."""
 
 
+def subject_of(service: str, app_id: str, event_type: str) -> str:
+    """Where an event is published. Each service may publish below its own name alone, so a reader
+    knows who vouches for it."""
+    return f"audit.{service}.{app_id}.{event_type}"
+
+
+def subjects_of(app_id: str) -> str:
+    """The filter for all events of one application, whoever publishes them."""
+    return f"audit.*.{app_id}.>"
+
+
 @dataclass(frozen=True)
 class Entry:
     """An event ready to be written: for statements that write it together with the work."""
@@ -52,10 +63,6 @@ class Entry:
     user_agent: str | None
     created_at: datetime
     trace: str
-
-    @property
-    def subject(self) -> str:
-        return f"audit.{self.app_id}.{self.event_type}"
 
     def members(self) -> dict[str, object]:
         """For statements that add what only they know before it is encoded."""
@@ -138,6 +145,7 @@ class Activity:
     the loss is counted in the log."""
 
     nc: Client
+    service: str
     size: int = 10_000
     every: float = 0.05
     _waiting: deque[Entry] = field(default_factory=deque)
@@ -160,7 +168,8 @@ class Activity:
             batch = [self._waiting.popleft() for _ in range(min(BATCH, len(self._waiting)))]
             groups: dict[str, list[Entry]] = {}
             for made in batch:
-                groups.setdefault(made.subject, []).append(made)
+                subject = subject_of(self.service, made.app_id, made.event_type)
+                groups.setdefault(subject, []).append(made)
             while groups:
                 subject, group = next(iter(groups.items()))
                 body = b"\n".join(made.payload() for made in group)

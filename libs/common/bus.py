@@ -130,7 +130,7 @@ async def answer(
     handler: Handler, deps: Any, contract: type[Request[Any]], ctx: Context, data: bytes
 ) -> Contract:
     """The one path of every request on the serving side, over NATS or in memory."""
-    ctx.allow(contract.needs)
+    ctx.allow(contract.needs, teammates=contract.teammates)
     if b"\\u0000" in data and NUL.search(data):  # Postgres text cannot hold it
         raise Invalid("a text contains a NUL character")
     try:

@@ -10,7 +10,7 @@ from typing import Any, Final, Literal, get_args
 import orjson
 
 from common.contracts.base import KNOWN, SIGNED_IN, SYSTEM
-from common.ids import is_id
+from common.ids import DASHBOARD, is_id
 from common.problems import BadRequest, Forbidden, TooLate, Unauthenticated
 
 RETURN_OVERHEAD: Final = 0.020
@@ -22,6 +22,13 @@ HEADER: Final = "Context"
 Kind = Literal["anonymous", "user", "secret_key", "client", "developer", "system"]
 KINDS: Final = frozenset(get_args(Kind))
 EVERYTHING: Final = frozenset({"*"})
+OF_DEVELOPERS: Final = {
+    "users:read": "developers:read",
+    "users:write": "developers:write",
+    "users:delete": "developers:write",
+}
+"""The users of the Dashboard are the developers of every team: what a permission on users needs
+there in addition."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,8 +104,11 @@ class Context:
             raise TooLate("not enough time left to start")
         return self._until(self.deadline - RETURN_OVERHEAD)
 
-    def allow(self, needs: str | None) -> None:
-        """Raises Unauthenticated or Forbidden unless the caller may do this kind of thing."""
+    def allow(self, needs: str | None, *, teammates: bool = False) -> None:
+        """Raises Unauthenticated or Forbidden unless the caller may do this kind of thing.
+
+        With `teammates` the handler restricts a developer to members of the caller's own teams.
+        """
         if needs is None or self.caller.kind == "system":
             return
         if self.caller.kind == "anonymous":
@@ -112,8 +122,14 @@ class Context:
         if needs == SIGNED_IN:
             if self.caller.kind not in ("user", "developer"):
                 raise Forbidden("only a signed-in user may do this")
-        elif not self.caller.may(needs):
-            raise Forbidden(f"requires {needs}", needs=needs)
+        else:
+            self._require(needs)
+            if self.app_id == DASHBOARD and needs in OF_DEVELOPERS and not teammates:
+                self._require(OF_DEVELOPERS[needs])
+
+    def _require(self, permission: str) -> None:
+        if not self.caller.may(permission):
+            raise Forbidden(f"requires {permission}", needs=permission)
 
     def encode(self) -> str:
         who = self.caller

@@ -19,7 +19,7 @@ from nats.js.api import DiscardPolicy, PubAck
 from nats.js.errors import APIError, NoStreamResponseError, NotFoundError
 
 from common import logs, metrics
-from common.audit import STREAM, SUBJECTS
+from common.audit import STREAM, SUBJECTS, subject_of
 from common.db import Database, Db, many, run
 from common.rounds import FAULTS
 
@@ -48,11 +48,13 @@ class Waiting:
 
 @dataclass
 class Relay:
-    """`database` is connected as aero2_platform, which alone sees the rows of all tenants."""
+    """Sends the rows that `service` wrote. `database` is connected as aero2_relay, which sees the rows
+    of all applications."""
 
     database: Database
     nc: Client
     js: JetStreamContext
+    service: str
     _woken: asyncio.Event = field(default_factory=asyncio.Event)
 
     def wake(self) -> None:
@@ -88,11 +90,11 @@ class Relay:
 
     async def _round(self) -> int:
         async with self.database.everywhere() as db:
-            rows = await _take(db, limit=BATCH)
+            rows = await _take(db, service=self.service, limit=BATCH)
             if not rows:
                 return 0
             await self._send([row for row in rows if self._fits(row)])
-            await _done(db, seqs=[row.seq for row in rows])
+            await _done(db, service=self.service, seqs=[row.seq for row in rows])
         metrics.OUTBOX_SENT.inc(len(rows))
         return len(rows)
 
@@ -103,7 +105,8 @@ class Relay:
         acks: list[asyncio.Future[PubAck]] = []
         try:
             for row in rows:
-                subject, headers = f"audit.{row.app_id}.{row.event_type}", {ID: row.event_id}
+                subject = subject_of(self.service, row.app_id, row.event_type)
+                headers = {ID: row.event_id}
                 acks.append(await self.js.publish_async(subject, row.payload, headers=headers))
             async with asyncio.timeout(5):
                 await asyncio.gather(*acks)
@@ -140,25 +143,27 @@ async def ensure_stream(js: JetStreamContext) -> None:
         )
 
 
-async def _take(db: Db, *, limit: int) -> list[Waiting]:
+async def _take(db: Db, *, service: str, limit: int) -> list[Waiting]:
     return await many(
         db,
         Waiting,
         """
         -- any-tenant: the relay sends the events of all applications, in the order of commit
         SELECT seq, app_id, event_id, event_type, payload FROM audit_outbox
-        ORDER BY seq LIMIT $1 FOR UPDATE SKIP LOCKED
+        WHERE service = $2 ORDER BY seq LIMIT $1 FOR UPDATE SKIP LOCKED
         """,
         limit,
+        service,
     )
 
 
-async def _done(db: Db, *, seqs: list[int]) -> None:
+async def _done(db: Db, *, service: str, seqs: list[int]) -> None:
     await run(
         db,
         """
         -- any-tenant: the rows just sent
-        DELETE FROM audit_outbox WHERE seq = ANY($1::bigint[])
+        DELETE FROM audit_outbox WHERE service = $2 AND seq = ANY($1::bigint[])
         """,
         seqs,
+        service,
     )

@@ -1,10 +1,10 @@
-"""Work that keeps a core busy, in threads, with a bounded queue and a fair share per application."""
+"""Work that keeps a core busy, with a bounded queue and a fair share per application."""
 
 from __future__ import annotations
 
 import asyncio
 import os
-from collections import OrderedDict, deque
+from collections import Counter, OrderedDict, deque
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
@@ -15,63 +15,100 @@ from common import metrics
 from common.problems import Busy
 
 T = TypeVar("T")
+Start = Callable[[], "asyncio.Future[Any]"]
 
 
 @dataclass
-class FairPool:
-    """No more threads than cores. Each application has a queue of its own, served in turn, so one
-    that is under attack cannot starve the others; a full queue answers Busy at once.
+class FairShare:
+    """Turns for a number of workers. Each application has a queue of its own, served in turn, so
+    one under attack cannot starve the others; a full queue answers Busy at once. One application
+    holds at most all workers but one, so that the others always find one.
     """
 
-    threads: int = field(default_factory=lambda: max(1, min(os.cpu_count() or 1, 8)))
+    workers: int
     per_app: int = 16
     total: int = 256
-    _queues: OrderedDict[str, deque[tuple[asyncio.Future[Any], Callable[[], Any]]]] = field(
+    changed: Callable[[int], None] = lambda busy: None
+    _queues: OrderedDict[str, deque[tuple[asyncio.Future[Any], Start]]] = field(
         default_factory=OrderedDict
     )
     _waiting: int = 0
-    _running: int = 0
+    _running: Counter[str] = field(default_factory=Counter)
 
-    def __post_init__(self) -> None:
-        self._executor = ThreadPoolExecutor(self.threads, thread_name_prefix="hash")
-
-    async def run(self, app_id: str, work: Callable[[], T]) -> T:
-        """Raises Busy where this application's share of the queue, or the whole queue, is full."""
+    async def run(self, app_id: str, start: Start) -> Any:
+        """Call `start` at the application's turn and wait for the result. Raises Busy if the
+        application's queue, or the whole queue, is full. A caller that gives up cancels a Task;
+        what a thread does goes on, and holds its worker until it ends."""
         queue = self._queues.get(app_id)
         if self._waiting >= self.total or (queue is not None and len(queue) >= self.per_app):
             raise Busy("too many sign-ins at once", retry_after=1)
         if queue is None:
             queue = self._queues[app_id] = deque()
-        future: asyncio.Future[T] = asyncio.get_running_loop().create_future()
-        queue.append((future, work))
+        future: asyncio.Future[Any] = asyncio.get_running_loop().create_future()
+        queue.append((future, start))
         self._waiting += 1
-        metrics.HASHING.set(self._waiting + self._running)
         self._next()
         return await future
 
+    def _turn(self) -> str | None:
+        most = max(1, self.workers - 1)
+        return next((app for app in self._queues if self._running[app] < most), None)
+
     def _next(self) -> None:
-        while self._running < self.threads and self._queues:
-            app_id, queue = self._queues.popitem(last=False)
-            future, work = queue.popleft()
+        while self._running.total() < self.workers and (app_id := self._turn()) is not None:
+            queue = self._queues.pop(app_id)
+            future, start = queue.popleft()
             self._waiting -= 1
             if queue:
                 self._queues[app_id] = queue  # to the end: the next application's turn
             if future.cancelled():
                 continue
-            self._running += 1
-            started = asyncio.get_running_loop().run_in_executor(self._executor, work)
-            started.add_done_callback(partial(self._done, future))
+            self._running[app_id] += 1
+            started = start()
+            started.add_done_callback(partial(self._done, app_id, future))
+            if isinstance(started, asyncio.Task):
+                future.add_done_callback(partial(_give_up, started))
+        self.changed(self._waiting + self._running.total())
 
-    def _done(self, future: asyncio.Future[Any], done: asyncio.Future[Any]) -> None:
-        self._running -= 1
-        metrics.HASHING.set(self._waiting + self._running)
-        if not future.cancelled():
-            error = done.exception()
-            if error is not None:
+    def _done(self, app_id: str, future: asyncio.Future[Any], done: asyncio.Future[Any]) -> None:
+        self._running[app_id] -= 1
+        if not self._running[app_id]:
+            del self._running[app_id]
+        if not future.done():
+            if done.cancelled():
+                future.cancel()
+            elif (error := done.exception()) is not None:
                 future.set_exception(error)
             else:
                 future.set_result(done.result())
         self._next()
+
+
+def _give_up(started: asyncio.Task[Any], future: asyncio.Future[Any]) -> None:
+    if future.cancelled():
+        started.cancel()
+
+
+@dataclass
+class FairPool:
+    """Threads, for work whose cost we know: one more than cores, so that one application can use
+    every core and still leaves a thread to the others."""
+
+    threads: int = field(default_factory=lambda: min(os.cpu_count() or 1, 8) + 1)
+    per_app: int = 16
+    total: int = 256
+
+    def __post_init__(self) -> None:
+        self._executor = ThreadPoolExecutor(self.threads, thread_name_prefix="hash")
+        self._share = FairShare(self.threads, self.per_app, self.total, metrics.HASHING.set)
+
+    async def run(self, app_id: str, work: Callable[[], T]) -> T:
+        """Raises Busy where this application's share of the queue, or the whole queue, is full."""
+        loop = asyncio.get_running_loop()
+        result: T = await self._share.run(
+            app_id, lambda: loop.run_in_executor(self._executor, work)
+        )
+        return result
 
     def close(self) -> None:
         self._executor.shutdown(wait=False, cancel_futures=True)

@@ -19,7 +19,7 @@ import prometheus_client
 import uvloop
 from nats.aio.client import Client
 from nats.js import JetStreamContext
-from pydantic import ValidationError
+from pydantic import SecretStr, ValidationError
 
 from common import logs
 from common.audit import Activity
@@ -59,6 +59,7 @@ class Links:
     tenants: Tenants
     activity: Activity
     tasks: list[asyncio.Task[None]] = field(default_factory=list)
+    databases: list[Database] = field(default_factory=list)
     on_reconnect: list[Callable[[], None]] = field(default_factory=list)
 
     def spawn(self, work: Coroutine[Any, Any, None], name: str) -> asyncio.Task[None]:
@@ -73,7 +74,6 @@ class Stores:
     """What a service with tables has besides."""
 
     db: Database
-    platform: Database
     sealer: Sealer
     relay: Relay
     keys: Keys
@@ -128,7 +128,7 @@ async def connect(settings: Settings, name: str) -> Links:
     dropped.append(tenants.cache.clear)
     await changes.listen()
     js = nc.jetstream(timeout=3)
-    links = Links(name, nc, js, bus, changes, tenants, Activity(nc), on_reconnect=dropped)
+    links = Links(name, nc, js, bus, changes, tenants, Activity(nc, name), on_reconnect=dropped)
     links.spawn(links.activity.run(), "activity")
     return links
 
@@ -138,22 +138,29 @@ async def _nats_error(error: Exception) -> None:
 
 
 async def open_stores(settings: DatabaseSettings, links: Links) -> Stores:
-    """Connect to Postgres with the service's own role and, for the relay, the platform's."""
-    platform = await Database.connect(
-        settings.platform_database_url.get_secret_value(), name=f"{links.name}-platform", size=3
+    """Connect to Postgres with the service's own role and with the relay's."""
+    relay = Relay(
+        await open_job(settings.relay_database_url, links, "relay"), links.nc, links.js, links.name
     )
-    relay = Relay(platform, links.nc, links.js)
     db = await Database.connect(
         settings.database_url.get_secret_value(),
         name=links.name,
         size=settings.pool_size,
         on_commit=relay.wake,
     )
+    links.databases.append(db)
     keys = await recognize(db, settings.keys)
     with contextlib.suppress(nats.errors.Error, TimeoutError):
         await ensure_stream(links.js)
     links.spawn(relay.run(), "relay")
-    return Stores(db, platform, Sealer(keys), relay, keys)
+    return Stores(db, Sealer(keys), relay, keys)
+
+
+async def open_job(dsn: SecretStr, links: Links, job: str) -> Database:
+    """Connect with the role of a job that speaks of all applications."""
+    database = await Database.connect(dsn.get_secret_value(), name=f"{links.name}-{job}", size=2)
+    links.databases.append(database)
+    return database
 
 
 Start = Callable[[S, Links], Awaitable[tuple[Any, Handlers]]]
@@ -203,7 +210,7 @@ async def live(start: Coroutine[Any, Any, Serving]) -> None:
     _settle_memory()
     dead = await _wait_for_end(stopping, serving.links)
     await serving.drain()
-    await _end(serving.links, serving.deps)
+    await _end(serving.links)
     if dead is not None:
         log.error("task died", task=dead.get_name(), error=repr(dead.exception()))
         raise SystemExit(1)
@@ -226,12 +233,21 @@ async def _serve(name: str, settings: S, start: Start[S]) -> Serving:
     for contract, handler in handlers.items():
         await server.add(contract, handler)
     await settled(links.nc)  # "ready" is said once the server knows of every subscription
-    if settings.metrics_port:
-        prometheus_client.start_http_server(settings.metrics_port)
+    _serve_metrics(settings)
     if settings.heartbeat:
         links.spawn(beat(Path(settings.heartbeat), links, deps), "heartbeat")
     log.info("ready", contracts=len(handlers))
     return Serving(links, server.drain, deps)
+
+
+def _serve_metrics(settings: Settings) -> None:
+    """A port that is taken leaves the service without metrics, never down."""
+    if not settings.metrics_port:
+        return
+    try:
+        prometheus_client.start_http_server(settings.metrics_port, settings.metrics_host)
+    except OSError as error:
+        log.warning("no metrics", port=settings.metrics_port, error=str(error))
 
 
 T = TypeVar("T")
@@ -256,13 +272,11 @@ async def _wait_for_end(stopping: asyncio.Task[Any], links: Links) -> asyncio.Ta
     return next(iter(dead), None)
 
 
-async def _end(links: Links, deps: Any) -> None:
+async def _end(links: Links) -> None:
     """Close everything, in the order that loses nothing."""
     await stop(links.tasks)
-    for name in ("db", "platform"):
-        database = getattr(deps, name, None)
-        if isinstance(database, Database):
-            await database.close()
+    for database in links.databases:
+        await database.close()
     with contextlib.suppress(nats.errors.Error, TimeoutError, OSError):
         async with asyncio.timeout(2):
             await settled(links.nc, within=1)

@@ -26,7 +26,10 @@ class Settings(BaseSettings):
     )
     log_level: str = "info"
     heartbeat: str | None = Field(default=None, description="File touched while all is well.")
-    metrics_port: int | None = Field(default=None, description="Serve Prometheus metrics here.")
+    metrics_host: str = "127.0.0.1"
+    metrics_port: int = Field(
+        default=9464, ge=0, le=65535, description="Serve Prometheus metrics here; 0: nowhere."
+    )
     concurrency: int = Field(default=100, ge=1, le=10_000)
     queue: int = Field(default=1000, ge=0, le=100_000)
 
@@ -65,5 +68,5 @@ class DatabaseSettings(Settings):
     """Of a service that owns tables."""
 
     database_url: SecretStr
-    platform_database_url: SecretStr
+    relay_database_url: SecretStr
     pool_size: int = Field(default=10, ge=1, le=200)

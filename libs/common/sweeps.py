@@ -18,14 +18,14 @@ BATCH: Final = 1000
 """Rows; the statements' LIMIT. One without a LIMIT takes all there is."""
 
 Expired: TypeAlias = Mapping[str, LiteralString]
-"""The statement that deletes what has expired, by table; run as aero2_platform."""
+"""The statement that deletes what has expired, by table; run as aero2_sweep."""
 
 
-async def sweeping(platform: Database, expired: Expired) -> None:
-    await again(partial(sweep, platform, expired), every=EVERY, name="sweep")
+async def sweeping(sweep_db: Database, expired: Expired) -> None:
+    await again(partial(sweep, sweep_db, expired), every=EVERY, name="sweep")
 
 
-async def sweep(platform: Database, expired: Expired) -> dict[str, int]:
+async def sweep(sweep_db: Database, expired: Expired) -> dict[str, int]:
     """Sweep every table until nothing is left. How many rows went, by table. One that is locked
     does not keep the others."""
     gone: dict[str, int] = {}
@@ -33,7 +33,7 @@ async def sweep(platform: Database, expired: Expired) -> dict[str, int]:
         try:
             count = BATCH
             while count >= BATCH:
-                async with platform.everywhere() as db:
+                async with sweep_db.everywhere() as db:
                     count = await run(db, statement)
                 gone[table] = gone.get(table, 0) + count
         except FAULTS as error:

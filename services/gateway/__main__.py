@@ -15,7 +15,7 @@ from pydantic import ValidationError
 
 from common import logs
 from common.service import Serving, beat, connect, explain, live, patiently
-from gateway.app import build
+from gateway.app import build, build_internal
 from gateway.connections import Connection, room
 from gateway.settings import GatewaySettings
 from gateway.state import Gateway
@@ -41,27 +41,35 @@ def main() -> None:
         explain("gateway", error)
         raise SystemExit(1) from None
     logs.configure("gateway", settings.log_level)
-    listening = bind(settings)
-    uvloop.run(live(serve(settings, listening)))
+    public = bind(settings.host, settings.port, "AERO2_PORT", reuse=settings.reuse_port)
+    internal = None
+    if settings.metrics_port:
+        internal = bind(settings.metrics_host, settings.metrics_port, "AERO2_METRICS_PORT")
+    uvloop.run(live(serve(settings, public, internal)))
 
 
-def bind(settings: GatewaySettings) -> socket.socket:
+def bind(host: str, port: int, setting: str, *, reuse: bool = False) -> socket.socket:
     """The listening socket; the port's owner is the first thing to know about."""
-    family = socket.AF_INET6 if ":" in settings.host else socket.AF_INET
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
     listening = socket.socket(family, socket.SOCK_STREAM)
     listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-    if settings.reuse_port:
+    if reuse:
         listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
     try:
-        listening.bind((settings.host, settings.port))
+        listening.bind((host, port))
     except OSError as error:
-        where = f"{settings.host}:{settings.port}"
-        sys.exit(f"gateway: cannot listen on {where}: {error.strerror}. Is another one running?")
+        sys.exit(
+            f"gateway: cannot listen on {host}:{port} ({setting}): {error.strerror}. "
+            "Is another one running?"
+        )
     listening.set_inheritable(True)
     return listening
 
 
-async def serve(settings: GatewaySettings, listening: socket.socket) -> Serving:
+async def serve(
+    settings: GatewaySettings, public: socket.socket, internal: socket.socket | None
+) -> Serving:
+    """`internal` is None where metrics are off."""
     links = await patiently(lambda: connect(settings, "gateway"), "nats")
     gateway = Gateway(settings, links.bus, links)
     links.changes.listeners.append(gateway.heard)
@@ -69,10 +77,26 @@ async def serve(settings: GatewaySettings, listening: socket.socket) -> Serving:
     if settings.heartbeat:
         links.spawn(beat(Path(settings.heartbeat), links, None), "heartbeat")
     Connection.most = room()
-    server = Server(
+    listeners = [(_server(build(gateway)), public, "http")]
+    if internal is not None:
+        listeners.append((_server(build_internal(gateway)), internal, "internal http"))
+    tasks = {links.spawn(server.serve(sockets=[at]), name) for server, at, name in listeners}
+
+    async def drain() -> None:
+        for server, _, _ in listeners:
+            server.should_exit = True
+        await asyncio.wait(tasks)
+
+    log.info("ready", host=settings.host, port=settings.port)
+    return Serving(links, drain)
+
+
+def _server(app: object) -> Server:
+    return Server(
         uvicorn.Config(
-            build(gateway),
+            app,  # type: ignore[arg-type]  # uvicorn spells ASGI out as TypedDicts
             http=Connection,
+            ws="none",
             log_config=None,
             access_log=False,
             server_header=False,
@@ -85,14 +109,6 @@ async def serve(settings: GatewaySettings, listening: socket.socket) -> Serving:
             backlog=1024,
         )
     )
-    task = links.spawn(server.serve(sockets=[listening]), "http")
-
-    async def drain() -> None:
-        server.should_exit = True
-        await asyncio.wait({task})
-
-    log.info("ready", host=settings.host, port=settings.port)
-    return Serving(links, drain)
 
 
 if __name__ == "__main__":

@@ -18,6 +18,7 @@ from gateway import answers, pages, routes
 from gateway.answers import Answer, MethodNotAllowed
 from gateway.edge import Asgi, Edge, Hot
 from gateway.edge import Route as HotRoute
+from gateway.internal import Internal
 from gateway.openapi import describe
 from gateway.state import Gateway
 from gateway.visit import Visit
@@ -42,7 +43,7 @@ def build(
         gateway=gateway,
         application=_asgi(application),
         dashboard=_asgi(dashboard),
-        internal={},
+        any_host={},
         hot={},
         pages={},
         prefixes={},
@@ -51,7 +52,7 @@ def build(
         stop=stop,
     )
     for module in routes.modules():
-        edge.internal.update(getattr(module, "INTERNAL", {}))
+        edge.any_host.update(getattr(module, "ANY_HOST", {}))
         edge.hot.update(getattr(module, "HOT", {}))
         edge.prefixes.update(getattr(module, "PREFIXES", {}))
     for page in pages.everywhere():
@@ -65,6 +66,14 @@ def build(
         )
     )
     return edge
+
+
+def build_internal(gateway: Gateway) -> Internal:
+    """What the internal listener answers."""
+    internal = Internal(gateway, {})
+    for module in routes.modules():
+        internal.routes.update(getattr(module, "INTERNAL", {}))
+    return internal
 
 
 def api(*, dashboard: bool) -> FastAPI:

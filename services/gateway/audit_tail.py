@@ -24,6 +24,7 @@ from nats.js import JetStreamContext
 from nats.js.api import RawStreamMsg
 from nats.js.errors import APIError, NoStreamResponseError, NotFoundError
 
+from common.audit import subjects_of
 from common.audit_chain import unb64
 from common.crypto import Keys, b64url
 from common.problems import BadRequest, Busy, Problem, Unavailable
@@ -38,6 +39,23 @@ ALIVE: Final = 15.0
 AWAY = (nats.errors.Error, NoStreamResponseError, APIError, OSError, TimeoutError)
 
 
+ANYBODY: Final = ("application", "client", "token")
+"""Nouns of drop messages that do not name the credential of a follower by its own id."""
+
+
+@dataclass(eq=False)
+class Follower:
+    """One follower: the ids of user, session or key behind it, and what wakes it."""
+
+    credential: frozenset[str]
+    woken: asyncio.Event = field(default_factory=asyncio.Event)
+    doubtful: bool = False
+
+    def recheck(self) -> None:
+        self.doubtful = True
+        self.woken.set()
+
+
 @dataclass
 class Slots:
     """How many may follow at once through one gateway. An application has never more than are left
@@ -45,6 +63,17 @@ class Slots:
 
     free: int = 200
     taken: Counter[str] = field(default_factory=Counter)
+    followers: set[Follower] = field(default_factory=set)
+
+    def changed(self, noun: str, id: str) -> None:
+        """A drop message: whoever follows by what it names has to be allowed anew."""
+        for follower in self.followers:
+            if noun in ANYBODY or id == "*" or id in follower.credential:
+                follower.recheck()
+
+    def recheck_all(self) -> None:
+        for follower in self.followers:
+            follower.recheck()
 
     def look(self, app_id: str) -> None:
         """Raises Busy where there is none for this application."""
@@ -95,6 +124,7 @@ class Tail:
     slots: Slots
     app_id: str
     allowed: Callable[[], Awaitable[object]]
+    credential: frozenset[str] = frozenset()
 
     async def start(self, last: str | None) -> int:
         """The stream's number to go on after. Raises BadRequest, Busy, Unavailable."""
@@ -110,31 +140,39 @@ class Tail:
 
     async def events(self, after: int) -> AsyncIterator[bytes]:
         """Server-sent events (WHATWG HTML section 9.2) until the follower goes or may not stay."""
-        heard = asyncio.Event()
+        follower = Follower(self.credential)
 
         async def wake(_: Msg) -> None:
-            heard.set()
+            follower.woken.set()
 
         told: Subscription | None = None
         taken = False
         try:
             self.slots.take(self.app_id)
             taken = True
-            told = await self.nc.subscribe(f"audit.{self.app_id}.>", cb=wake)
+            self.slots.followers.add(follower)
+            told = await self.nc.subscribe(subjects_of(self.app_id), cb=wake)
             alive = time.monotonic()
             yield b": following\nretry: 2000\n\n"
             while True:
                 async for seq, message in self._new(after):
+                    if follower.doubtful:
+                        break
                     after = seq
                     yield self._event(seq, message)
+                if follower.doubtful:
+                    follower.doubtful = False
+                    await self.allowed()
+                    continue
                 if time.monotonic() - alive >= ALIVE:
                     await self.allowed()
                     alive = time.monotonic()
                     yield b": still here\n\n"
-                await self._pause(heard)
+                await self._pause(follower.woken)
         except Problem as problem:
             yield f"event: end\ndata: {problem.code}\n\n".encode()
         finally:
+            self.slots.followers.discard(follower)
             if taken:
                 self.slots.give(self.app_id)
             if told is not None and not self.nc.is_closed:
@@ -145,7 +183,7 @@ class Tail:
         while True:
             try:
                 found = await self.js.get_msg(
-                    STREAM, seq=after + 1, subject=f"audit.{self.app_id}.>", next=True
+                    STREAM, seq=after + 1, subject=subjects_of(self.app_id), next=True
                 )
             except NotFoundError:
                 return

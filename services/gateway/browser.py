@@ -1,24 +1,31 @@
 """Sessions in the browser: the active one, and further accounts for the switcher.
 
 The session cookie holds the active session's token; the accounts cookie the tokens of others on
-the same host, newest first, at most `MOST`.
+the same host, newest first, at most `MOST`. The choices cookie says which session the person chose
+for which client.
 """
 
 from __future__ import annotations
 
+import re
 import time
 from collections.abc import AsyncIterator
 from typing import Final
 
 from common.contracts.oidc import SignedIn
 from common.contracts.sessions import NoSession, Session, SignedInSession, SignOut
-from gateway.callers import session_by_token
+from gateway.callers import bare_by_token
 from gateway.state import Signed
 from gateway.visit import Visit, set_cookie
 
 MOST: Final = 5
 TOKEN: Final = 200
 """Characters; a longer cookie is none of ours."""
+YEAR: Final = 31_536_000
+"""Seconds."""
+MOST_CHOICES: Final = 20
+CHOICE: Final = re.compile(r"[A-Za-z0-9_-]{1,64}")
+"""A client's or a session's id."""
 
 
 async def begin(visit: Visit, signed: SignedInSession) -> None:
@@ -32,30 +39,43 @@ async def begin(visit: Visit, signed: SignedInSession) -> None:
         elif token != signed.token:
             left = SignOut(token=token, successor=signed.session.id)
             await visit.gateway.bus.call(visit.context(), left)
-    _write(visit, signed.token, others, _left(signed.session))
+    await _write(visit, signed.token, others, _left(signed.session))
 
 
 async def end(visit: Visit) -> None:
-    """Sign the active account out; the newest other account becomes the active one."""
+    """Sign the active account out. Others stay signed in, but none of them becomes active by
+    itself: the person chooses."""
     token = _active(visit)
     if token:
         await visit.gateway.bus.call(visit.context(), SignOut(token=token))
-    await _drop_active(visit)
+    await _deactivate(visit)
+
+
+async def end_session(visit: Visit, session_id: str) -> None:
+    """Sign that account of this browser out, active or not."""
+    live = [(token, signed) async for token, signed in _live(visit, _all(visit))]
+    token = next((token for token, signed in live if signed.session.id == session_id), None)
+    if token is None:
+        return
+    if token == _active(visit):
+        await end(visit)
+        return
+    await visit.gateway.bus.call(visit.context(), SignOut(token=token))
+    active = _active(visit)
+    left = next((_left(signed.session) for other, signed in live if other == active), 0)
+    await _write(visit, active, [other for other in _others(visit) if other != token], left)
 
 
 async def end_all(visit: Visit) -> None:
     """Sign every account of this browser out."""
     for token in _all(visit):
         await visit.gateway.bus.call(visit.context(), SignOut(token=token))
-    _write(visit, None, [], 0)
+    await _write(visit, None, [], 0)
 
 
-async def _drop_active(visit: Visit) -> None:
-    async for token, signed in _live(visit, _others(visit)):
-        rest = [other for other in _others(visit) if other != token]
-        _write(visit, token, rest, _left(signed.session))
-        return
-    _write(visit, None, [], 0)
+async def _deactivate(visit: Visit) -> None:
+    rest = [token async for token, _ in _live(visit, _others(visit))]
+    await _write(visit, None, rest, 0)
 
 
 async def accounts(visit: Visit) -> list[Signed]:
@@ -67,15 +87,51 @@ async def accounts(visit: Visit) -> list[Signed]:
     return found
 
 
+async def others(visit: Visit, signed: Signed | None) -> list[Signed]:
+    """The live accounts of this browser besides `signed`."""
+    if not _others(visit):
+        return []
+    mine = signed.session.user_id if signed else None
+    return [one for one in await accounts(visit) if one.session.user_id != mine]
+
+
+def choices(visit: Visit) -> dict[str, str]:
+    """By client: the session that the person chose for it in this browser."""
+    found = {}
+    for pair in visit.cookies.get(visit.gateway.settings.choices_cookie, "").split("."):
+        client, _, session = pair.partition("~")
+        if CHOICE.fullmatch(client) and CHOICE.fullmatch(session):
+            found[client] = session
+    return dict(list(found.items())[-MOST_CHOICES:])
+
+
+def remember(visit: Visit, client_id: str, session_id: str) -> None:
+    """From now on this client goes on with this session, until it ends."""
+    found = choices(visit)
+    if found.pop(client_id, None) == session_id or not CHOICE.fullmatch(client_id):
+        return
+    found[client_id] = session_id
+    settings = visit.gateway.settings
+    packed = ".".join(f"{client}~{session}" for client, session in found.items())
+    visit.cookies_out.append(
+        set_cookie(settings.choices_cookie, packed, secure=settings.secure, max_age=YEAR)
+    )
+
+
 async def switch(visit: Visit, session_id: str) -> bool:
     """Make another account of this browser the active one; False where it has none such."""
     tokens = _all(visit)
     async for token, signed in _live(visit, tokens):
         if signed.session.id == session_id:
             rest = [other for other in tokens if other != token]
-            _write(visit, token, rest, _left(signed.session))
+            await _write(visit, token, rest, _left(signed.session))
             return True
     return False
+
+
+def shows_sessions(visit: Visit) -> bool:
+    """Whether the browser sent any cookie of a session."""
+    return bool(_all(visit))
 
 
 def facts(signed: Signed | None) -> SignedIn | None:
@@ -90,6 +146,7 @@ def facts(signed: Signed | None) -> SignedIn | None:
         acr=session.acr,
         amr=session.amr,
         org_id=session.active_org_id,
+        email=session.email,
     )
 
 
@@ -97,7 +154,7 @@ async def _live(visit: Visit, tokens: list[str]) -> AsyncIterator[tuple[str, Sig
     """Those tokens that still name a session, with it."""
     for token in tokens:
         try:
-            signed = await session_by_token(visit, token)
+            signed = await bare_by_token(visit, token)
         except NoSession:
             continue
         yield token, signed
@@ -117,11 +174,22 @@ def _others(visit: Visit) -> list[str]:
     return [token for token in listed.split(".") if token and len(token) <= TOKEN][:MOST]
 
 
-def _left(session: Session) -> int:
+def _left(session: Session) -> int | None:
+    """Seconds that the cookie stays; None: until the browser is closed, where the user did not
+    choose to stay signed in."""
+    if not session.remembered:
+        return None
     return max(1, int(session.expires_at.timestamp() - time.time()))
 
 
-def _write(visit: Visit, active: str | None, others: list[str], max_age: int) -> None:
+async def _longest(visit: Visit, others: list[str]) -> int | None:
+    """For the cookie of several accounts: it outlives the browser only if all of them may."""
+    lives = [_left(signed.session) async for _, signed in _live(visit, others)]
+    kept = [life for life in lives if life is not None]
+    return max(kept) if kept and len(kept) == len(lives) else None
+
+
+async def _write(visit: Visit, active: str | None, others: list[str], max_age: int | None) -> None:
     settings = visit.gateway.settings
     had = visit.cookies.get(settings.accounts_cookie)
     visit.cookies_out.append(
@@ -139,7 +207,7 @@ def _write(visit: Visit, active: str | None, others: list[str], max_age: int) ->
                 settings.accounts_cookie,
                 listed,
                 secure=settings.secure,
-                max_age=max_age if listed else 0,
+                max_age=await _longest(visit, others) if listed else 0,
             )
         )
     visit.cookies[settings.session_cookie] = active or ""

@@ -18,12 +18,14 @@ from common.contracts.rights import GetRights, Rights
 from common.contracts.sessions import CheckSession, NoSession, Session
 from common.contracts.tenancy import ApiKeyHolder, GetTenant, Tenant, VerifyApiKey
 from common.ids import DASHBOARD
-from common.problems import NotFound, Unauthenticated
+from common.problems import NotFound, Problem, Unauthenticated
 from gateway.limits import UNKNOWN
 from gateway.state import Bearer, Gateway, Signed
 from gateway.visit import WITHIN, Visit
 
 MAX_TOKEN = 20_000
+UNANSWERED = 500
+"""From this status on a problem is ours, not the caller's."""
 
 
 def digest(secret: str) -> str:
@@ -36,9 +38,7 @@ def bearer_of(visit: Visit) -> str | None:
     if header is None:
         return None
     scheme, _, token = header.partition(" ")
-    if scheme.lower() not in ("bearer", "dpop") or not token:
-        return None
-    return token.strip()
+    return token.strip() or None if scheme.lower() == "bearer" else None
 
 
 async def caller_of(visit: Visit) -> Caller:
@@ -59,6 +59,9 @@ async def _find(visit: Visit) -> Caller:
         if token.startswith(("sk_live_", "pk_live_")):
             return await _by_key(visit, token)
         return (await by_token(visit, token)).caller
+    if (visit.header(b"authorization") or "").lower().startswith("dpop "):
+        # RFC 9449 section 7.1: without its proof this scheme opens nothing, and we know no proofs.
+        raise Unauthenticated("send the access token as Bearer")
     signed = await session_of(visit)
     return signed.caller if signed is not None else ANONYMOUS
 
@@ -184,6 +187,39 @@ async def session_of(visit: Visit) -> Signed | None:
         return None
     limits.holds(visit, token)
     return found
+
+
+async def session_without_rights(visit: Visit) -> Signed | None:
+    """The browser's session where rights do not matter: rbac may be away, and the caller then has
+    none."""
+    try:
+        return await session_of(visit)
+    except Problem as problem:
+        if problem.status < UNANSWERED:
+            raise
+    return await _bare_session(visit, visit.cookies[visit.gateway.settings.session_cookie])
+
+
+async def bare_by_token(visit: Visit, token: str) -> Signed:
+    """As `session_by_token`, but rbac may be away. Raises NoSession."""
+    try:
+        return await session_by_token(visit, token)
+    except Problem as problem:
+        if problem.status < UNANSWERED:
+            raise
+    found = await _bare_session(visit, token)
+    if found is None:
+        raise NoSession
+    return found
+
+
+async def _bare_session(visit: Visit, token: str) -> Signed | None:
+    try:
+        session = await visit.gateway.bus.call(visit.context(), CheckSession(token=token))
+    except NoSession:
+        return None
+    caller = _person(session, Rights(permissions=[], teams=[]))
+    return Signed(session, caller, session.model_dump_json().encode())
 
 
 async def session_by_token(visit: Visit, token: str) -> Signed:

@@ -13,9 +13,11 @@ from collections import Counter
 from heapq import nsmallest
 from typing import TYPE_CHECKING, Final
 
+import httptools
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from common import metrics
+from common.problems import BadRequest
 from gateway.limits import network
 
 if TYPE_CHECKING:
@@ -36,6 +38,7 @@ AT_A_TIME: Final = 64
 SPARE: Final = 100
 """File descriptors for all else."""
 FILES: Final = 8_192
+UPGRADE: Final = b"upgrade"
 
 
 def room() -> int:
@@ -55,6 +58,10 @@ class Connection(HttpToolsProtocol):
     since: float = 0.0
     """When it began to wait for what it waits for."""
     network: str = "-"
+    _offered: bool = False
+    """Whether the request that is being read offers to change the protocol."""
+    _method: bytes = b""
+    _version: bytes = b""
     _arrives: asyncio.TimerHandle | None = None
     _takes: asyncio.TimerHandle | None = None
     _answered: RequestResponseCycle | None = None
@@ -83,11 +90,53 @@ class Connection(HttpToolsProtocol):
             asked.disconnected = True
             asked.message_event.set()
 
+    def data_received(self, data: bytes) -> None:
+        """Feeds the parser. An offer to change the protocol is declined (RFC 9110 section 7.8).
+
+        The parser skips the body of a request with such an offer and would read it as the next
+        request. A fresh parser therefore reads the same head again, without the offer.
+        """
+        self._unset_keepalive_if_required()
+        while data:
+            try:
+                self.parser.feed_data(data)
+            except httptools.HttpParserUpgrade as offer:
+                data = self._head_without_offer() + data[offer.args[0] :]
+                self.parser = httptools.HttpRequestParser(self)
+                self.parser.set_dangerous_leniencies(lenient_data_after_close=True)  # as uvicorn
+                continue
+            except httptools.HttpParserError:
+                self.send_400_response("Invalid HTTP request received.")
+            return
+
+    def _head_without_offer(self) -> bytes:
+        """The head of the current request as bytes, without the Upgrade header field."""
+        lines = [b"%s %s HTTP/%s" % (self._method, self.url, self._version)]
+        for name, value in self.headers:
+            if name == b"connection":
+                options = [option.strip() for option in value.split(b",")]
+                value = b", ".join(one for one in options if one.lower() != UPGRADE)
+            if name != UPGRADE:
+                lines.append(b"%s: %s" % (name, value))
+        return b"\r\n".join([*lines, b"", b""])
+
     def on_message_begin(self) -> None:
         super().on_message_begin()
         self._within(WHOLE)
 
+    def on_headers_complete(self) -> None:
+        self._offered = self.parser.should_upgrade()
+        if not self._offered:
+            super().on_headers_complete()
+            return
+        self._method = self.parser.get_method()
+        self._version = self.parser.get_http_version().encode()
+        if self._method == b"CONNECT":
+            raise BadRequest("this is not a proxy")
+
     def on_message_complete(self) -> None:
+        if self._offered:  # the body is still to come
+            return
         self._arrived()
         super().on_message_complete()
 

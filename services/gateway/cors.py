@@ -15,7 +15,11 @@ FOR_CLIENTS = ("/oauth2/token", "/oauth2/userinfo", "/oauth2/revoke")
 ANYBODY: Headers = [(b"access-control-allow-origin", b"*")]
 VARIES: Headers = [(b"vary", b"Origin")]
 METHODS = b"GET, POST, PUT, PATCH, DELETE"
-ALLOWED_HEADERS = b"authorization, content-type, dpop, idempotency-key, traceparent"
+ALLOWED_HEADERS = (
+    b"authorization, content-type, dpop, idempotency-key, if-none-match, x-requested-with, "
+    b"traceparent, tracestate, baggage, b3, sentry-trace, x-request-id"
+)
+"""What clients and their tracing add; none of it is a credential of the browser's own."""
 EXPOSED = (
     b"www-authenticate, retry-after, dpop-nonce, "
     b"x-ratelimit-limit, x-ratelimit-remaining, x-ratelimit-reset"

@@ -34,7 +34,7 @@ TheBus = Annotated[Bus, Depends(the_bus)]
 
 async def anyone(request: Request, visit: TheVisit) -> Context:
     """Nobody's credentials are looked at: signing in, public lists."""
-    _check(visit)
+    _check(visit, by_bearer=False)
     await known.check(request)
     return visit.context()
 
@@ -78,9 +78,9 @@ async def _managing(visit: Visit, ctx: Context, slug: str) -> Context:
     return visit.context(developer, app_id=managed.tenant.app_id)
 
 
-def _check(visit: Visit) -> None:
+def _check(visit: Visit, *, by_bearer: bool = True) -> None:
     """What holds for every JSON call that changes something."""
-    csrf.check_call(visit)
+    csrf.check_call(visit, by_bearer=by_bearer)
     if visit.method in ("POST", "PUT", "PATCH") and visit.headers.get(b"content-length") not in (
         None,
         b"0",

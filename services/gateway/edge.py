@@ -15,12 +15,12 @@ from prometheus_client import Histogram
 
 from common import logs, metrics
 from common.contracts.tenancy import Tenant
-from common.problems import BadRequest, NotFound, Problem, TooLarge
+from common.problems import BadRequest, Problem, TooLarge
 from gateway import answers, cors
 from gateway.answers import Answer, Headers, MethodNotAllowed
 from gateway.callers import named_by_key
 from gateway.limits import costly
-from gateway.proxies import client_ip, within
+from gateway.proxies import client_ip
 from gateway.state import Gateway
 from gateway.tenant import canonical, resolve
 from gateway.visit import Visit, trace_of
@@ -38,6 +38,8 @@ Refuse = Callable[[Problem, Visit], Answer]
 API_POLICY: Final = (b"content-security-policy", b"default-src 'none'; frame-ancestors 'none'")
 RESOURCE_METADATA: Final = "/.well-known/oauth-protected-resource"
 CHUNKED: Final = b"transfer-encoding"
+ACTS_ON_READ: Final = ("/oauth2/authorize", "/oauth2/authorize/resume", "/oauth2/logout")
+ENDLESS: Final = "/audit/stream"
 MAX_HEADERS: Final = 32_768
 """Bytes of names and values together."""
 
@@ -52,14 +54,14 @@ class Route:
 
 @dataclass
 class Edge:
-    """The ASGI application. `internal` answers on any host for peers of our own networks;
+    """The ASGI application. `any_host` answers on any host;
     `hot` by method and path; `pages` too, of which the apps know the other methods; `prefixes` by the start of the path; `apps` all else;
     `refuse` renders what goes wrong before any of them is found."""
 
     gateway: Gateway
     application: Asgi
     dashboard: Asgi
-    internal: dict[tuple[str, str], Hot]
+    any_host: dict[tuple[str, str], Hot]
     hot: dict[tuple[str, str], Route]
     pages: dict[tuple[str, str], Route]
     prefixes: dict[str, Route]
@@ -88,10 +90,8 @@ class Edge:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "lifespan":
             await self._lifespan(receive, send)
-        elif scope["type"] == "http":
+        else:  # "http": an offer of websockets is declined before it comes here
             await self._http(scope, receive, send)
-        else:  # no websockets here
-            await send({"type": "websocket.close", "code": 1000})
 
     async def _lifespan(self, receive: Receive, send: Send) -> None:
         while True:
@@ -109,15 +109,15 @@ class Edge:
         sent = Sent(self, visit, send)
         refuse = self.refuse
         try:
-            route = self.internal.get((visit.method, visit.path))
+            route = self.any_host.get((_read_method(visit), visit.path))
             if route is not None:
-                await sent.answer(await self._internal(route, visit))
+                await sent.answer(await route(visit))
                 return
             visit.tenant = await self._tenant(visit)
             if b"origin" in visit.headers:
                 await cors.recognise(visit)
             found = self._found(visit)
-            if (answer := cors.preflight(visit)) is not None:
+            if (answer := cors.preflight(visit) or _unwatched(visit)) is not None:
                 await sent.answer(answer)
             elif found is not None:
                 refuse = found.refuse
@@ -129,6 +129,8 @@ class Edge:
                 scope["visit"] = visit
                 visit.receive = await self._admitted(visit)
                 app = self.dashboard if visit.app.is_dashboard else self.application
+                if visit.method == "HEAD":
+                    scope = visit.scope = {**scope, "method": "GET"}
                 await app(scope, visit.receive, sent)
         except Problem as error:
             await sent.refuse(refuse, error)
@@ -143,9 +145,8 @@ class Edge:
         headers = dict(scope["headers"])
         peer = scope["client"][0] if scope.get("client") else None
         trusted = self.gateway.settings.trusted_proxies
-        ip = peer
-        if trusted and b"x-forwarded-for" in headers:
-            ip = client_ip(peer, headers[b"x-forwarded-for"].decode("latin-1"), tuple(trusted))
+        forwarded = headers.get(b"x-forwarded-for")
+        ip = client_ip(peer, forwarded and forwarded.decode("latin-1"), tuple(trusted))
         return Visit(
             scope=scope,
             receive=receive,
@@ -189,21 +190,12 @@ class Edge:
                 await self.gateway.lanes.begin(visit)
         return body
 
-    async def _internal(self, handler: Hot, visit: Visit) -> Answer:
-        peer = visit.scope["client"][0] if visit.scope.get("client") else ""
-        networks = tuple(self.gateway.settings.internal_networks)
-        if visit.path.startswith(("/metrics", "/internal/")) and (
-            b"x-forwarded-for" in visit.headers or not within(peer, networks)
-        ):
-            raise NotFound
-        return await handler(visit)
-
     def _found(self, visit: Visit) -> Route | None:
-        named = visit.method, visit.path
+        named = _read_method(visit), visit.path
         if (found := self.hot.get(named) or self.pages.get(named)) is not None:
             return found
         for prefix, route in self.prefixes.items():
-            if visit.path.startswith(prefix) and visit.method == "GET":
+            if visit.path.startswith(prefix) and _read_method(visit) == "GET":
                 return route
         return None
 
@@ -241,10 +233,28 @@ class Edge:
 
     def know(self, paths: frozenset[str]) -> None:
         """The paths that may label a metric: never what a stranger typed."""
-        self._known = paths | {path for _, path in (*self.hot, *self.internal)}
+        self._known = paths | {path for _, path in (*self.hot, *self.any_host)}
         for method, path in sorted(self.hot):
             known = self._methods.get(path)
             self._methods[path] = method if known is None else f"{known}, {method}"
+
+
+def _read_method(visit: Visit) -> str:
+    """RFC 9110 section 9.3.2: HEAD is answered as GET, without the body."""
+    return "GET" if visit.method == "HEAD" else visit.method
+
+
+def _unwatched(visit: Visit) -> Answer | None:
+    """The answer to HEAD and to a prefetch of what acts when it is read: nobody looks at it, so
+    nothing is done."""
+    if visit.path.endswith(ENDLESS) and visit.method == "HEAD":
+        return Answer(200, b"", [(b"content-type", b"text/event-stream")])
+    if visit.path not in ACTS_ON_READ:
+        return None
+    if visit.method == "HEAD":
+        return Answer(200, b"", [(b"content-type", b"text/html; charset=utf-8")])
+    purpose = visit.headers.get(b"sec-purpose", visit.headers.get(b"purpose", b""))
+    return Answer(503) if visit.method == "GET" and b"prefetch" in purpose.lower() else None
 
 
 def _pattern(scope: Scope) -> str | None:
@@ -286,6 +296,8 @@ class Sent:
     status: int = 0
 
     async def __call__(self, message: dict[str, Any]) -> None:
+        if message["type"] == "http.response.body" and self.visit.method == "HEAD":
+            message = {**message, "body": b""}
         if message["type"] == "http.response.start":
             self.status = message["status"]
             headers = list(message.get("headers", ()))
@@ -335,6 +347,8 @@ class Sent:
         gateway.limits.settle(visit, self.status)
         gateway.lanes.end(visit)
         found = [*headers, *self.edge.common_headers, *cors.headers(visit)]
+        if not any(name == b"cache-control" for name, _ in headers):
+            found.append(answers.NO_STORE)  # it may depend on a credential (RFC 9111, 5.2.2.5)
         if not any(name == b"content-security-policy" for name, _ in headers):
             found.append(API_POLICY)
         if visit.quota is not None:

@@ -8,24 +8,19 @@ and so do pages, to which people bring other sites' tracking parameters.
 
 from __future__ import annotations
 
-import re
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator
 from itertools import islice
-from math import isfinite
 from typing import Any, Final
 
 import orjson
 from fastapi import Request
 from fastapi.routing import APIRoute
 
-from common.known import LONGEST, Unknown, is_model, printable, unknown
+from common import exact_json
+from common.exact_json import AT_MOST
+from common.known import LONGEST, Unknown, is_model, unknown
 from common.problems import Invalid, field_errors
 
-AT_MOST: Final = 20
-"""So many are named; who sends thousands gets no longer answer for it."""
-
-NO_NUMBER: Final = re.compile(rb"NaN|Infinity|[eE]\+?[0-9]{3}|[0-9]{300}")
-"""A body without any of these has finite numbers only."""
 _PARAMETERS: Final[dict[Callable[..., Any], list[str]]] = {}
 """The parameters of each endpoint, once somebody sent one."""
 
@@ -46,9 +41,12 @@ def _parameters(route: APIRoute, request: Request) -> Iterator[dict[str, str]]:
     known = _PARAMETERS.get(route.endpoint)
     if known is None:
         known = _PARAMETERS[route.endpoint] = _query(route)
-    strangers = (name for name in request.query_params if name not in known)
-    for name in islice(strangers, AT_MOST):
-        yield Unknown("", name, known).told("parameter")
+    names = [name for name, _ in request.query_params.multi_items()]
+    for name in islice(dict.fromkeys(names), AT_MOST):
+        if name not in known:
+            yield Unknown("", name, known).told("parameter")
+        elif names.count(name) > 1:
+            yield {"field": name, "message": "send this parameter once"}
 
 
 def _query(route: APIRoute) -> list[str]:
@@ -64,7 +62,7 @@ async def _fields(route: APIRoute, request: Request) -> list[dict[str, str]]:
     if route.body_field is None:
         return _of_none(await request.body())
     sent = await request.json()
-    if lost := _lost(sent, await request.body()):
+    if lost := exact_json.faults(await request.body()):
         return lost
     found = unknown(route.body_field.field_info.annotation, sent)
     read_only = _names(route.response_model)
@@ -78,52 +76,6 @@ async def _fields(route: APIRoute, request: Request) -> list[dict[str, str]]:
         _, others = route.body_field.validate(sent, loc=("body",))
         wrong += field_errors([one for one in others if one["type"] != "extra_forbidden"])
     return wrong
-
-
-def _lost(sent: Any, body: bytes) -> list[dict[str, str]]:
-    """What could not be kept as it was sent. Python reads more than JSON holds (RFC 8259 section 6)
-    and more than the bus and the database carry."""
-    try:
-        orjson.dumps(sent)
-        carried = True
-    except TypeError:  # beyond 64 bits, half a character, too deep
-        carried = False
-    if carried and not NO_NUMBER.search(body):
-        return []
-    try:
-        found = list(islice(_odd(sent), AT_MOST))
-    except RecursionError:
-        found = []
-    if not found and not carried:
-        return [{"field": "body", "message": "is nested too deeply"}]
-    return found
-
-
-def _odd(value: Any, place: str = "") -> Iterator[dict[str, str]]:
-    """What cannot be kept, and where it stands."""
-    inside: Iterable[tuple[Any, Any]] = ()
-    if isinstance(value, dict):
-        inside = value.items()
-    elif isinstance(value, list):
-        inside = enumerate(value)
-    for name, one in inside:
-        shown = printable(str(name))
-        if isinstance(name, str) and _oddity(name):
-            yield {"field": f"{place}{shown}", "message": "its name holds half a character"}
-        yield from _odd(one, f"{place}{shown}.")
-    message = _oddity(value)
-    if message:
-        yield {"field": place[:-1] or "body", "message": message}
-
-
-def _oddity(value: Any) -> str | None:
-    if isinstance(value, float) and not isfinite(value):
-        return "is no number"
-    if isinstance(value, int) and not -(2**63) <= value < 2**64:
-        return "is a number beyond 64 bits"
-    if isinstance(value, str) and printable(value, len(value)) != value:
-        return "holds half a character"
-    return None
 
 
 def _of_none(body: bytes) -> list[dict[str, str]]:

@@ -27,7 +27,7 @@ class GatewaySettings(Settings):
     )
     internal_networks: Annotated[list[Network], NoDecode] = Field(
         default=[ip_network(net) for net in INTERNAL.split(",")],
-        description="Peers that may read /metrics and /internal, when not forwarded.",
+        description="Peers that the internal listener (metrics, certificates) answers.",
     )
     max_body: int = Field(default=1_048_576, ge=1024, description="Bytes.")
     limit_scale: float = Field(
@@ -60,6 +60,11 @@ class GatewaySettings(Settings):
     def accounts_cookie(self) -> str:
         """Further sessions of the same browser, for the account switcher."""
         return "__Host-aero2_sessions" if self.secure else "aero2_sessions"
+
+    @cached_property
+    def choices_cookie(self) -> str:
+        """By client: the session that the person chose."""
+        return "__Host-aero2_choices" if self.secure else "aero2_choices"
 
     @cached_property
     def browser_cookie(self) -> str:

@@ -90,8 +90,10 @@ class Gateway:
             if len(cache):
                 cache.drop(app_id, noun, id)
                 cache.drop(UNKNOWN, noun, id)
+        self.tails.changed(noun, id)
 
     def forget_all(self) -> None:
         """The bus was away: messages may have been missed."""
         for cache in self.caches():
             cache.clear()
+        self.tails.recheck_all()

@@ -6,6 +6,7 @@ import re
 import time
 from typing import Final
 
+from common.addresses import host_key
 from common.context import Context, new_trace
 from common.contracts.tenancy import ResolveHost, Tenant, UnknownHost
 from common.ids import DASHBOARD
@@ -19,11 +20,8 @@ DEFAULT_PORT: Final = {"http": ":80", "https": ":443"}
 def canonical(host: str, scheme: str) -> str:
     """Lower case, without trailing dot or the scheme's default port. Raises UnknownHost for what
     can be no host of ours: underscores, spaces, brackets, non-ASCII."""
-    host = host.strip().lower()
-    name, colon, port = host.partition(":")
-    host = name.rstrip(".") + colon + port
-    host = host.removesuffix(DEFAULT_PORT[scheme])
-    if not HOST.match(host):
+    host = host_key(host).removesuffix(DEFAULT_PORT[scheme])
+    if not HOST.match(host) or ".." in host or ".:" in host:
         raise UnknownHost
     return host
 

@@ -134,8 +134,9 @@ def trace_of(header: bytes | None) -> str:
     if header is not None and len(header) == 55:
         text = header.decode("latin-1")
         parts = text.split("-")
-        if [len(part) for part in parts] == [2, 32, 16, 2] and all(
+        well_formed = [len(part) for part in parts] == [2, 32, 16, 2] and all(
             set(part) <= set("0123456789abcdef") for part in parts
-        ):
+        )
+        if well_formed and parts[0] != "ff" and int(parts[1], 16) and int(parts[2], 16):
             return text
     return new_trace()

@@ -13,9 +13,10 @@ from common.db import Database
 from common.http import httpx
 from common.pool import FairPool
 from common.sealing import Sealer
-from common.service import Links, Stores, open_stores
+from common.service import Links, Stores, open_job, open_stores
 from common.sweeps import sweeping
 from common.tenants import Tenants
+from common.worker_processes import WorkerProcesses
 from identity.egress import client
 from identity.hashing import Hashing
 from identity.last_active import LastActive
@@ -30,10 +31,7 @@ log = logs.get(__name__)
 
 @dataclass(frozen=True)
 class Deps:
-    """`platform` serves the relay, the mailer and the sweeps; no handler touches it."""
-
     db: Database
-    platform: Database | None
     sealer: Sealer
     bus: Bus
     changes: Changes
@@ -48,24 +46,30 @@ class Deps:
     operator_email: str | None = None
     """The address that becomes operator of the dashboard, in lower case."""
 
+    @property
+    def workers(self) -> WorkerProcesses:
+        """For what applications stored: hashes, schemas, templates."""
+        return self.hashing.workers
+
 
 async def make(settings: Settings, links: Links) -> Deps:
     stores = await open_stores(settings, links)
-    db = await _with_mailer(settings, links, stores)
+    pool = FairPool(settings.hash_threads) if settings.hash_threads else FairPool()
+    hashing = Hashing(pool)
+    db = await _with_mailer(settings, links, stores, hashing.workers)
+    sweep_db = await open_job(settings.sweep_database_url, links, "sweep")
     last_active = LastActive(db)
     links.spawn(last_active.run(), "last_active")
-    links.spawn(sweeping(stores.platform, EXPIRED), "sweeps")
-    pool = FairPool(settings.hash_threads) if settings.hash_threads else FairPool()
+    links.spawn(sweeping(sweep_db, EXPIRED), "sweeps")
     return Deps(
         db=db,
-        platform=stores.platform,
         sealer=stores.sealer,
         bus=links.bus,
         changes=links.changes,
         tenants=links.tenants,
         keys=stores.keys,
         cursors=Cursors(stores.keys),
-        hashing=Hashing(pool),
+        hashing=hashing,
         last_active=last_active,
         limits=Limits(db, stores.keys, settings.limit_scale),
         http=client(private=settings.private_egress),
@@ -74,18 +78,21 @@ async def make(settings: Settings, links: Links) -> Deps:
     )
 
 
-async def _with_mailer(settings: Settings, links: Links, stores: Stores) -> Database:
+async def _with_mailer(
+    settings: Settings, links: Links, stores: Stores, workers: WorkerProcesses
+) -> Database:
     """Deliver mail from here on; the service's own commits wake the mailer at once."""
     if settings.smtp_url is None:
         log.warning("AERO2_SMTP_URL is not set: mail waits in the outbox")
         return stores.db
     mailer = Mailer(
         stores.db,
-        stores.platform,
+        await open_job(settings.mail_database_url, links, "mail"),
         stores.sealer,
         links.tenants,
         Smtp.parse(settings.smtp_url.get_secret_value()),
         settings.mail_from,
+        workers,
     )
     links.spawn(mailer.run(), "mailer")
     return replace(stores.db, on_commit=mailer.waking(stores.db.on_commit))

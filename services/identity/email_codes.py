@@ -32,13 +32,15 @@ async def start(deps: Deps, ctx: Context, asked: StartEmailCode) -> Flow:
     await flows.count(deps, ctx, asked.email)
     async with deps.db.transaction(ctx) as tx:
         account = await accounts.by_email(tx, app_id=ctx.app_id, email=asked.email)
-        letter = _letter(tenant, account, asked)
+        letter = _letter(deps, ctx, tenant, account, asked)
         return await flows.start(deps, ctx, tx, tenant, letter, asked.browser)
 
 
-def _letter(tenant: Tenant, account: Account | None, asked: StartEmailCode) -> flows.Letter:
+def _letter(
+    deps: Deps, ctx: Context, tenant: Tenant, account: Account | None, asked: StartEmailCode
+) -> flows.Letter:
     methods = tenant.settings.auth_methods
-    real = account is not None or may_sign_up(tenant, asked.email)
+    real = account is not None or may_sign_up(deps, ctx, tenant, asked.email)
     return flows.Letter(
         to=account.email or asked.email if account else asked.email,
         type="email_code",
@@ -54,7 +56,9 @@ def _letter(tenant: Tenant, account: Account | None, asked: StartEmailCode) -> f
     )
 
 
-def may_sign_up(tenant: Tenant, email: str) -> bool:
+def may_sign_up(deps: Deps, ctx: Context, tenant: Tenant, email: str) -> bool:
+    if addresses.names_operator(deps.operator_email, ctx.app_id, email):
+        return True
     try:
         addresses.allow(tenant.settings, email)
     except (SignUpClosed, Invalid):
@@ -101,7 +105,7 @@ async def _signed_in(
 async def _begin(
     deps: Deps, ctx: Context, tx: Db, tenant: Tenant, taken: Taken, proof: signing.Proof
 ) -> signing.Begun:
-    account, fresh = await sign_up.come_to_be(ctx, tx, tenant, taken)
+    account, fresh = await sign_up.come_to_be(deps, ctx, tx, tenant, taken)
     await forget(deps, ctx, tx, taken.email)
     await codes.end_older(tx, app_id=ctx.app_id, email=taken.email, types=TYPES)
     return await signing.begin(deps, ctx, tx, tenant, account, signing.with_new_user(proof, fresh))

@@ -13,6 +13,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any, Final, Literal
 
 from common import audit, crypto, mail
+from common.addresses import address_key
 from common.context import Context
 from common.contracts.links import LINKS
 from common.contracts.sign_in import CodeSpent, Flow, LinkSpent, OtherBrowser, WrongCode
@@ -54,7 +55,7 @@ class Letter:
 async def count(deps: Deps, ctx: Context, email: str) -> None:
     """One more mail to this address, for this network, of this application. Raises RateLimited."""
     await deps.limits.count(
-        ctx, (MAIL_BY_ADDRESS, email.lower()), (MAIL_BY_IP, ctx.ip), (MAIL_BY_APP, ctx.app_id)
+        ctx, (MAIL_BY_ADDRESS, address_key(email)), (MAIL_BY_IP, ctx.ip), (MAIL_BY_APP, ctx.app_id)
     )
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from common import audit
+from common.addresses import address_key
 from common.context import Context
 from common.contracts.sign_in import Locked, WrongCredentials
 from common.db import Db
@@ -25,7 +26,7 @@ class Admission:
 
 async def admit(deps: Deps, ctx: Context, tx: Db, email: str) -> Admission:
     """Count a try of this address, in a transaction that commits whatever follows."""
-    address = email.lower()
+    address = address_key(email)
     reserved = await guards.reserve(
         tx, app_id=ctx.app_id, address_hash=deps.keys.hash("guard", address)
     )
@@ -66,5 +67,5 @@ async def tried(
 async def forget(deps: Deps, ctx: Context, tx: Db, email: str) -> None:
     """The owner of the address has proven himself: the count starts anew."""
     await guards.forget(
-        tx, app_id=ctx.app_id, address_hashes=deps.keys.hashes("guard", email.lower())
+        tx, app_id=ctx.app_id, address_hashes=deps.keys.hashes("guard", address_key(email))
     )

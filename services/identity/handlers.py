@@ -79,6 +79,7 @@ from identity import (
     sign_up,
     templates,
     transfer,
+    user_list,
     users,
 )
 
@@ -113,7 +114,7 @@ HANDLERS: dict[type[Request[Any]], Handler] = {
     ExportMe: me.export,
     DeleteMe: me.delete,
     CreateUser: users.create,
-    ListUsers: users.page,
+    ListUsers: user_list.page,
     GetUser: users.get,
     FindUser: users.find,
     UpdateUser: users.update,

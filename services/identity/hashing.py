@@ -1,7 +1,8 @@
-"""Password hashing: our own Argon2id, verification of imported hashes, in the fair pool."""
+"""Password hashing: our own Argon2id in threads, imported hashes in processes that can be killed."""
 
 from __future__ import annotations
 
+import re
 import unicodedata
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -11,9 +12,16 @@ import argon2
 from argon2.exceptions import InvalidHashError, VerificationError
 
 from common.pool import FairPool
+from common.worker_processes import WorkerProcesses
 from identity import imported
 
 MAX_BYTES: Final = 256
+PASSES: Final = 2
+MEMORY_KIB: Final = 19_456
+OWN: Final = re.compile(
+    rf"\$argon2id\$v=19\$m={MEMORY_KIB},t={PASSES},p=1\$[\w+/]{{22}}\$[\w+/]{{43}}"
+)
+"""The parameters of our own hashes. Every other hash is tenant data, whoever wrote it."""
 T = TypeVar("T")
 
 
@@ -41,9 +49,13 @@ class Hashing:
 
     pool: FairPool
     hasher: argon2.PasswordHasher = field(
-        default_factory=lambda: argon2.PasswordHasher(2, 19_456, 1, hash_len=32, salt_len=16)
+        default_factory=lambda: argon2.PasswordHasher(
+            PASSES, MEMORY_KIB, 1, hash_len=32, salt_len=16
+        )
     )
     dummy: str = field(default="", repr=False)
+    workers: WorkerProcesses = field(default_factory=lambda: WorkerProcesses("identity.jobs"))
+    """For imported hashes and everything else that an application stored."""
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "dummy", self.hasher.hash("no such user"))
@@ -53,25 +65,22 @@ class Hashing:
         return await self.pool.run(app_id, lambda: self.hasher.hash(normalized(password)))
 
     async def verify(self, app_id: str, password: str, phc: str | None) -> Verdict:
-        """Raises Busy where the pool is full."""
-        return await self.pool.run(app_id, lambda: self._verify(normalized(password), phc))
+        """Raises Busy where the pool is full, or an imported hash takes too long."""
+        password = normalized(password)
+        if phc is None or too_long(password):
+            await self.pool.run(app_id, lambda: self._own(password[:MAX_BYTES], self.dummy))
+            return Verdict(False)
+        if OWN.fullmatch(phc):
+            return Verdict(await self.pool.run(app_id, lambda: self._own(password, phc)))
+        if not imported.supported(phc):
+            return Verdict(False)
+        if not await self.workers.run(app_id, "verify_hash", password, phc):
+            return Verdict(False)
+        return Verdict(True, await self.hash(app_id, password))
 
     async def run(self, app_id: str, work: Callable[[], T]) -> T:
         """Other work that keeps a core busy, under the same share."""
         return await self.pool.run(app_id, work)
-
-    def _verify(self, password: str, phc: str | None) -> Verdict:
-        if phc is None or too_long(password):
-            self._own(password[:MAX_BYTES], self.dummy)
-            return Verdict(False)
-        if not phc.startswith("$argon2"):
-            if not imported.verify(password, phc):
-                return Verdict(False)
-            return Verdict(True, self.hasher.hash(password))
-        if not self._own(password, phc):
-            return Verdict(False)
-        stale = self.hasher.check_needs_rehash(phc)
-        return Verdict(True, self.hasher.hash(password) if stale else None)
 
     def _own(self, password: str, phc: str) -> bool:
         try:

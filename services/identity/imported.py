@@ -3,7 +3,11 @@
 Formats: bcrypt `$2a$ $2b$ $2y$`; PBKDF2 as PHC and passlib `$pbkdf2-sha256$…`, Django
 `pbkdf2_sha256$…`, Werkzeug `pbkdf2:sha256:…`; scrypt as PHC and passlib `$scrypt$…`, Django
 `scrypt$…`, Werkzeug `scrypt:…`, Firebase `$firebase-scrypt$…`; LDAP `{SHA} {SSHA} {SSHA256}
-{SSHA512} {PBKDF2-SHA256}…`; `$argon2i$ $argon2id$` (in hashing.py).
+{SSHA512} {PBKDF2-SHA256}…`; `$argon2d$ $argon2i$ $argon2id$`; Django `argon2$…`, `bcrypt$…`,
+`bcrypt_sha256$…`.
+
+A hash is stored data that becomes work at every sign-in, so its cost is estimated from its own
+parameters before anything is computed: at import, and again before each verification.
 """
 
 from __future__ import annotations
@@ -11,20 +15,32 @@ from __future__ import annotations
 import hashlib
 import hmac
 import re
-from base64 import b64decode
+from base64 import b64decode, b64encode
 from binascii import Error as Base64Error
 from collections.abc import Callable
 from typing import Final
 
 import bcrypt
+from argon2.exceptions import Argon2Error
+from argon2.low_level import Type, verify_secret
 from cryptography.hazmat.primitives.ciphers import Cipher
 from cryptography.hazmat.primitives.ciphers.algorithms import AES
 from cryptography.hazmat.primitives.ciphers.modes import CTR
 
-MOST_ITERATIONS: Final = 5_000_000
+MOST_SECONDS: Final = 1.0
+"""Estimated seconds on one common core. A hash that asks for more would be an attack on us."""
 MOST_MEMORY: Final = 256 * 1024 * 1024
-"""Bytes; a hash that asks for more would be an attack on us."""
-DIGESTS: Final = frozenset({"sha1", "sha256", "sha384", "sha512"})
+"""Bytes."""
+MOST_LANES: Final = 16
+MOST_LENGTH: Final = 1000
+"""Characters; the longest that a real system makes has about 300."""
+ARGON2_KIB: Final = 1.2e-6
+"""Seconds for one KiB in one pass."""
+ARGON2_THREAD: Final = 60e-6
+"""Seconds to start and join a thread: with several lanes, each has four in each pass."""
+BCRYPT_ROUND: Final = 85e-6
+SCRYPT_BYTE: Final = 4e-9
+PBKDF2_ROUND: Final = {"sha1": 0.5e-6, "sha256": 0.55e-6, "sha384": 0.95e-6, "sha512": 0.95e-6}
 
 
 class UnknownHash(ValueError):
@@ -39,15 +55,20 @@ def verify(password: str, stored: str) -> bool:
         return False
 
 
-def supported(stored: str) -> bool:
-    """Whether a hash of an import file would ever verify."""
-    if re.fullmatch(r"\$argon2(i|id|d)\$[\w$=,+/-]+", stored):
-        return len(stored) < 500
+def refusal(stored: str) -> str | None:
+    """Why a hash of an import file can never be verified here; None if it can."""
     try:
         checker(stored)
-    except (UnknownHash, ValueError, KeyError, Base64Error):
-        return False
-    return True
+    except UnknownHash as error:
+        return str(error)
+    except (ValueError, KeyError, Base64Error, OverflowError):
+        return "the hash is malformed"
+    return None
+
+
+def supported(stored: str) -> bool:
+    """Whether a hash of an import file can be verified, within the bounds."""
+    return refusal(stored) is None
 
 
 Check = Callable[[bytes], bool]
@@ -55,13 +76,50 @@ Check = Callable[[bytes], bool]
 
 def checker(stored: str) -> Check:
     """How to verify this hash. Raises UnknownHash."""
-    if len(stored) > 2000:
-        raise UnknownHash("too long")
+    if len(stored) > MOST_LENGTH:
+        raise UnknownHash(f"a hash has at most {MOST_LENGTH} characters")
     for pattern, parse in FORMATS:
-        found = re.fullmatch(pattern, stored)
+        found = re.fullmatch(pattern, stored, re.ASCII)
         if found:
             return parse(**found.groupdict())
-    raise UnknownHash("no known format")
+    raise UnknownHash("not a format that can be verified")
+
+
+def _affordable(seconds: float, memory: int = 0) -> None:
+    """Raises UnknownHash."""
+    if memory > MOST_MEMORY:
+        raise UnknownHash(f"verifying this hash takes more than {MOST_MEMORY >> 20} MiB of memory")
+    if seconds > MOST_SECONDS:
+        raise UnknownHash("verifying this hash takes too long: its parameters are too high")
+
+
+def _argon2(stored: str, type: str, m: str, t: str, p: str, salt: str, key: str) -> Check:
+    """Argon2 in the PHC format. RFC 9106 section 3.1 has the limits."""
+    kib, passes, lanes = int(m), int(t), int(p)
+    if lanes > MOST_LANES or kib < 8 * lanes:
+        raise UnknownHash("the parameters of this Argon2 hash are out of range")
+    threads = 4 * lanes if lanes > 1 else 0
+    _affordable(passes * (kib * ARGON2_KIB + threads * ARGON2_THREAD), kib * 1024)
+    for text, least in ((salt, 8), (key, 12)):
+        data = _b64(text)
+        # The library reads canonical base64 only.
+        if len(data) < least or b64encode(data).rstrip(b"=").decode() != text:
+            raise UnknownHash("the hash is malformed")
+    variant = {"d": Type.D, "i": Type.I, "id": Type.ID}[type]
+
+    def check(password: bytes) -> bool:
+        try:
+            return verify_secret(stored.encode(), password, variant)
+        except Argon2Error:
+            return False
+
+    return check
+
+
+def _bcrypt_sha256(stored: str) -> Check:
+    """Django's BCryptSHA256PasswordHasher: bcrypt of the hexadecimal SHA-256."""
+    check = _bcrypt(stored)
+    return lambda password: check(hashlib.sha256(password).hexdigest().encode())
 
 
 def _b64(text: str) -> bytes:
@@ -71,8 +129,10 @@ def _b64(text: str) -> bytes:
 
 
 def _bcrypt(stored: str) -> Check:
-    if not 4 <= int(stored[4:6]) <= 15:
-        raise UnknownHash("cost out of range")
+    cost = int(stored[4:6])
+    if cost < 4:
+        raise UnknownHash("the cost of a bcrypt hash is 4 or more")
+    _affordable(2**cost * BCRYPT_ROUND)
     as_2b = ("$2b" + stored[3:]).encode()
     # bcrypt itself only ever saw the first 72 bytes; what replaces it sees all.
     return lambda password: bcrypt.checkpw(password[:72], as_2b)
@@ -80,12 +140,12 @@ def _bcrypt(stored: str) -> Check:
 
 def _pbkdf2(name: str, iterations: int, salt: bytes, expected: bytes) -> Check:
     name = name.lower().replace("-", "")
-    if (
-        name not in DIGESTS
-        or not 0 < iterations <= MOST_ITERATIONS
-        or not 12 <= len(expected) <= 128
-    ):
-        raise UnknownHash("pbkdf2 out of range")
+    if name not in PBKDF2_ROUND:
+        raise UnknownHash(f"PBKDF2 is verified with {', '.join(PBKDF2_ROUND)} only")
+    if iterations < 1 or not 12 <= len(expected) <= 128:
+        raise UnknownHash("the parameters of this PBKDF2 hash are out of range")
+    blocks = -(-len(expected) // hashlib.new(name).digest_size)
+    _affordable(iterations * blocks * PBKDF2_ROUND[name])
 
     def check(password: bytes) -> bool:
         made = hashlib.pbkdf2_hmac(name, password, salt, iterations, len(expected))
@@ -97,7 +157,7 @@ def _pbkdf2(name: str, iterations: int, salt: bytes, expected: bytes) -> Check:
 def _scrypt(n: int, r: int, p: int, salt: bytes, expected: bytes) -> Check:
     _bounded(n, r, p)
     if not 16 <= len(expected) <= 128:
-        raise UnknownHash("scrypt out of range")
+        raise UnknownHash("the parameters of this scrypt hash are out of range")
 
     def check(password: bytes) -> bool:
         made = hashlib.scrypt(
@@ -109,8 +169,10 @@ def _scrypt(n: int, r: int, p: int, salt: bytes, expected: bytes) -> Check:
 
 
 def _bounded(n: int, r: int, p: int) -> None:
-    if n < 2 or n & (n - 1) or not 0 < r <= 64 or not 0 < p <= 16 or 128 * n * r > MOST_MEMORY:
-        raise UnknownHash("scrypt out of range")
+    """RFC 7914 section 2. Raises UnknownHash."""
+    if n < 2 or n & (n - 1) or not 0 < r <= 64 or not 0 < p <= MOST_LANES or n >= 1 << (16 * r):
+        raise UnknownHash("the parameters of this scrypt hash are out of range")
+    _affordable(128 * n * r * p * SCRYPT_BYTE, 128 * n * r + 128 * r * p)
 
 
 def _firebase(ln: str, r: str, ss: str, sk: str, salt: str, key: str) -> Check:
@@ -135,15 +197,22 @@ def _ldap(scheme: str, data: str) -> Check:
     raw = _b64(data)
     expected, salt = raw[:size], raw[size:]
     if len(expected) != size or (scheme.upper().startswith("SSHA") and not salt):
-        raise UnknownHash("too short")
+        raise UnknownHash("the hash is malformed")
     return lambda password: hmac.compare_digest(
         hashlib.new(name, password + salt).digest(), expected
     )
 
 
 _B = r"[A-Za-z0-9+/.=_-]"
+_BCRYPT = r"(?P<stored>\$2[aby]\$\d\d\$[./A-Za-z0-9]{21}[.Oeu][./A-Za-z0-9]{31})"
 FORMATS: Final[list[tuple[str, Callable[..., Check]]]] = [
-    (r"(?P<stored>\$2[aby]\$\d\d\$[./A-Za-z0-9]{53})", _bcrypt),
+    (
+        r"(?:argon2)?(?P<stored>\$argon2(?P<type>d|i|id)(?:\$v=(?:16|19))?\$m=(?P<m>[1-9]\d{0,9})"
+        r",t=(?P<t>[1-9]\d{0,9}),p=(?P<p>[1-9]\d?)\$(?P<salt>[\w+/]+)\$(?P<key>[\w+/]+))",
+        _argon2,
+    ),
+    (rf"(?:bcrypt\$)?{_BCRYPT}", _bcrypt),
+    (rf"bcrypt_sha256\${_BCRYPT}", _bcrypt_sha256),
     (
         rf"\$pbkdf2-(?P<d>sha\d+)\$(?:i=)?(?P<i>\d+)(?:,l=\d+)?\$(?P<s>{_B}*)\$(?P<h>{_B}+)",
         lambda d, i, s, h: _pbkdf2(d, int(i), _b64(s), _b64(h)),

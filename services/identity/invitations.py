@@ -32,8 +32,8 @@ from common.db import Db
 from common.events.invitations import InvitationRevoked, UserInvited
 from common.events.users import UserCreated
 from common.ids import new_id
-from common.problems import Forbidden, Problem
-from identity import policy, sign_up, signing
+from common.problems import Problem
+from identity import delegation, policy, sign_up, signing
 from identity.deps import Deps
 from identity.limits import INVITE_BY_APP, SIGN_UP_BY_IP
 from identity.queries import accounts, invitations, users
@@ -46,8 +46,7 @@ TTL: Final = 7 * 86_400
 
 
 async def invite(deps: Deps, ctx: Context, asked: InviteUser) -> Invitation:
-    if asked.role_ids and not ctx.caller.may("*"):
-        raise Forbidden("inviting with roles takes all permissions of the application")
+    await delegation.over_roles(deps, ctx, asked.role_ids)
     tenant = await deps.tenants.get(ctx)
     await deps.limits.count(ctx, (INVITE_BY_APP, ctx.app_id))
     token = crypto.token()

@@ -1,15 +1,16 @@
 """Rendering mails: Jinja2 source of ours or of the application, in the application's looks.
 
 What applications write runs in a sandbox that knows next to nothing: output, `if`, a few filters,
-comparisons. No loops, no calls, no arithmetic, no attributes; so no template can take our time or
-our memory, or reach anything it was not given. What is put into a template is never itself a
+comparisons. No loops, no calls, no arithmetic, no attributes, and a bound on the size and depth of
+what is parsed, since compiling nested expressions takes more than quadratic time. So no template
+can take our time or our memory, or reach anything it was not given. What is put into a template is never itself a
 template: a user named `{{ 7 * 7 }}` is greeted so.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Set
 from functools import lru_cache
 from typing import Any, Final
 
@@ -18,6 +19,7 @@ from jinja2.sandbox import ImmutableSandboxedEnvironment
 
 from common.contracts.templates import RenderedMail, TemplateInvalid, TemplateNotFound, TemplateText
 from common.contracts.tenancy import Branding, Tenant
+from common.worker_processes import WorkerProcesses
 from identity.mail_texts import COMMON, DATA, HELLO, LOCALES, WORDS, Locale
 
 ALLOWED: Final = (
@@ -40,6 +42,13 @@ FILTERS: Final = frozenset(
     {"e", "escape", "upper", "lower", "title", "capitalize", "trim", "default"}
 )
 PARTS: Final = ("subject", "text", "html")
+MOST_NODES: Final = 500
+MOST_DEPTH: Final = 20
+PROOFS: Final = frozenset({"code", "link"})
+PROVING: Final = frozenset(
+    {"sign_in", "sign_up", "reset", "email_change", "invitation", "org_invitation"}
+)
+"""Kinds of mail that are of no use without a code or a link."""
 BRAND: Final = "#3358d4"
 
 _plain = ImmutableSandboxedEnvironment(undefined=StrictUndefined, autoescape=False)
@@ -117,10 +126,10 @@ def check(kind: str, source: TemplateText) -> None:
     """Raises TemplateInvalid naming each part that cannot be used, and TemplateNotFound."""
     if kind not in WORDS:
         raise TemplateNotFound
-    known = set(variables(kind))
+    proofs = PROOFS & set(DATA[kind]) if kind in PROVING else set()
     errors = []
     for part in PARTS:
-        fault = _fault(getattr(source, part), known)
+        fault = _fault(part, getattr(source, part), set(variables(kind)), proofs)
         if fault:
             errors.append({"field": part, "message": fault})
     if "\n" in source.subject.strip():
@@ -129,19 +138,71 @@ def check(kind: str, source: TemplateText) -> None:
         raise TemplateInvalid(errors=errors)
 
 
-def _fault(source: str, known: set[str]) -> str | None:
+def _fault(part: str, source: str, known: set[str], proofs: Set[str]) -> str | None:
     try:
-        tree = _plain.parse(source)
+        tree = _parsed(source)
     except TemplateError as error:
         return str(error)[:200]
+    names = set()
     for node in tree.find_all(nodes.Node):
         if not isinstance(node, ALLOWED):
             return f"{type(node).__name__.lower()} is not allowed in a mail"
         if isinstance(node, nodes.Filter) and node.name not in FILTERS:
             return f"there is no filter {node.name}"
-        if isinstance(node, nodes.Name) and node.name not in known:
-            return f"there is no variable {node.name}"
+        if isinstance(node, nodes.Name):
+            if node.name not in known:
+                return f"there is no variable {node.name}"
+            names.add(node.name)
+    if proofs and part != "subject" and not proofs & names:
+        needed = " or ".join(f"{{{{ {name} }}}}" for name in sorted(proofs))
+        return f"{needed} is missing, so nobody could use the mail"
     return None
+
+
+def _parsed(source: str) -> nodes.Template:
+    """Returns the tree, which is small and flat. Raises TemplateError."""
+    try:
+        tree = _plain.parse(source)
+    except RecursionError:
+        raise TemplateError("it is nested too deeply") from None
+    level: list[nodes.Node] = [tree]
+    count = depth = 0
+    while level:
+        count, depth = count + len(level), depth + 1
+        if count > MOST_NODES:
+            raise TemplateError(f"it has more than {MOST_NODES} parts")
+        if depth > MOST_DEPTH:
+            raise TemplateError(f"it is nested more than {MOST_DEPTH} levels deep")
+        level = [child for node in level for child in node.iter_child_nodes()]
+    return tree
+
+
+async def checked(workers: WorkerProcesses, app_id: str, kind: str, source: TemplateText) -> None:
+    """As `check`, in a process that can be killed. Raises Busy, too."""
+    errors = await workers.run(app_id, "template_errors", kind, source.model_dump())
+    if errors is None:
+        raise TemplateNotFound
+    if errors:
+        raise TemplateInvalid(errors=errors)
+
+
+async def rendered(
+    workers: WorkerProcesses,
+    app_id: str,
+    kind: str,
+    locale: Locale,
+    tenant: Tenant,
+    data: Mapping[str, Any],
+    source: TemplateText,
+) -> RenderedMail:
+    """As `render`, in a process that can be killed. Raises TemplateInvalid, Busy, WorkerFailed."""
+    found = await workers.run(
+        app_id, "render_mail", kind, locale, tenant.model_dump(mode="json"), data,
+        source.model_dump(),
+    )  # fmt: skip
+    if "invalid" in found:
+        raise TemplateInvalid(found["invalid"])
+    return RenderedMail.model_validate(found)
 
 
 def render(
@@ -175,13 +236,15 @@ def render(
                 "body": _html.filters["safe"](body),
             }
         )
-    except (TemplateError, TypeError, ValueError, ArithmeticError) as error:
+    except (TemplateError, TypeError, ValueError, ArithmeticError, RecursionError) as error:
         raise TemplateInvalid(f"it does not render: {type(error).__name__}") from None
     return RenderedMail(subject=subject, text=_tidy(text), html=page)
 
 
 @lru_cache(maxsize=1024)
 def _compiled(source: str, html: bool) -> Any:
+    """Bounded again: what is stored may be older than the bound. Raises TemplateError."""
+    _parsed(source)
     return (_html if html else _plain).from_string(source)
 
 

@@ -28,6 +28,7 @@ from common.rounds import FAULTS
 from common.sealing import Sealer, Unsealable
 from common.tenants import Tenants
 from common.wakeful import Wakeful
+from common.worker_processes import TookTooLong, WorkerFailed, WorkerProcesses
 from identity import mail_templates
 from identity.mail_texts import Locale
 from identity.queries import mails, templates
@@ -53,14 +54,15 @@ class Sender(Protocol):
 
 @dataclass
 class Mailer:
-    """`platform` sees the outbox of every application; `db` opens one application's mail."""
+    """`mail_db` sees the outbox of every application; `db` opens one application's mail."""
 
     db: Database
-    platform: Database
+    mail_db: Database
     sealer: Sealer
     tenants: Tenants
     sender: Sender
     mail_from: str
+    workers: WorkerProcesses = field(default_factory=lambda: WorkerProcesses("identity.jobs"))
     wakeful: Wakeful = field(default_factory=lambda: Wakeful(IDLE))
 
     def waking(self, also: Callable[[], None]) -> Callable[[], None]:
@@ -86,7 +88,7 @@ class Mailer:
 
     async def round(self) -> int:
         """Deliver what is due, at most BATCH at once. How many were taken."""
-        async with self.platform.everywhere() as db:
+        async with self.mail_db.everywhere() as db:
             leased = await mails.lease(db, limit=BATCH)
         await asyncio.gather(*(self._deliver(one) for one in leased))
         return len(leased)
@@ -108,13 +110,13 @@ class Mailer:
             await self._later(leased, type(error).__name__)
         else:
             metrics.MAIL.labels("sent").inc()
-            async with self.platform.everywhere() as db:
+            async with self.mail_db.everywhere() as db:
                 await mails.delete(db, seq=leased.seq)
 
     async def _failed(self, leased: Leased, reason: str) -> None:
         metrics.MAIL.labels("failed").inc()
         log.warning("mail failed", mail=leased.id, kind=leased.kind, reason=reason)
-        async with self.platform.everywhere() as db:
+        async with self.mail_db.everywhere() as db:
             await mails.fail(db, seq=leased.seq, reason=reason[:300])
 
     async def _later(self, leased: Leased, reason: str) -> None:
@@ -124,7 +126,7 @@ class Mailer:
         metrics.MAIL.labels("retried").inc()
         log.warning("mail waits", mail=leased.id, tries=leased.attempts, reason=reason)
         pause = PAUSES[min(leased.attempts, len(PAUSES)) - 1]
-        async with self.platform.everywhere() as db:
+        async with self.mail_db.everywhere() as db:
             await mails.postpone(db, seq=leased.seq, seconds=pause, reason=reason[:300])
 
     async def message(self, leased: Leased) -> EmailMessage:
@@ -137,26 +139,33 @@ class Mailer:
             sealed = await self.sealer.open(db, leased.app_id, place, leased.sealed)
             custom = await templates.get(db, app_id=leased.app_id, kind=leased.kind, locale=locale)
         letter = orjson.loads(sealed)
-        rendered = _rendered(ctx, tenant, leased.kind, locale, letter["data"], custom)
+        data = letter["data"]
+        rendered = None
+        if custom is not None:
+            rendered = await self._custom(ctx, tenant, leased.kind, locale, data, custom)
+        if rendered is None:
+            ours = mail_templates.built_in(leased.kind, locale)
+            rendered = mail_templates.render(leased.kind, locale, tenant, data, ours)
         return compose(self.mail_from, tenant, letter["to"], leased.id, locale, rendered)
 
-
-def _rendered(
-    ctx: Context,
-    tenant: Tenant,
-    kind: str,
-    locale: Locale,
-    data: dict[str, Any],
-    custom: TemplateText | None,
-) -> RenderedMail:
-    """With the application's own text, or ours where that does not render."""
-    ours = mail_templates.built_in(kind, locale)
-    if custom is not None:
+    async def _custom(
+        self,
+        ctx: Context,
+        tenant: Tenant,
+        kind: str,
+        locale: Locale,
+        data: dict[str, Any],
+        source: TemplateText,
+    ) -> RenderedMail | None:
+        """The application's own text, or None where it does not render, or not in time: the mail
+        then goes out with ours, and no retry meets the same text again."""
         try:
-            return mail_templates.render(kind, locale, tenant, data, custom)
-        except TemplateInvalid:
+            return await mail_templates.rendered(
+                self.workers, ctx.app_id, kind, locale, tenant, data, source
+            )
+        except (TemplateInvalid, TookTooLong, WorkerFailed):
             log.warning("custom mail does not render", app_id=ctx.app_id, kind=kind)
-    return mail_templates.render(kind, locale, tenant, data, ours)
+            return None
 
 
 def compose(

@@ -9,6 +9,7 @@ from typing import Any, Final
 import asyncpg
 
 from common import audit
+from common.addresses import address_key
 from common.context import Context
 from common.contracts.audit_log import ListAudit
 from common.contracts.base import Done
@@ -23,12 +24,12 @@ from common.contracts.me import (
     VerifyEmail,
 )
 from common.contracts.profiles import Me, User
-from common.contracts.sign_in import Flow, LinkSpent, WrongCode
+from common.contracts.sign_in import Flow, LinkSpent, OtherBrowser, WrongCode
 from common.contracts.tenancy import Tenant
 from common.contracts.users import EmailTaken, UserNotFound
 from common.db import Db
 from common.events.users import EmailChanged, UserVerified
-from identity import flows, guard, metadata, notices, passwords, signing
+from identity import addresses, flows, guard, metadata, notices, passwords, signing
 from identity import users as administration
 from identity.callers import fresh, the_user
 from identity.deps import Deps
@@ -54,7 +55,7 @@ async def get(deps: Deps, ctx: Context, asked: GetMe) -> Me:
 async def update(deps: Deps, ctx: Context, asked: UpdateMe) -> Me:
     tenant = await deps.tenants.get(ctx)
     changes = administration.given(asked.changes)
-    metadata.check(tenant.settings, changes)
+    await metadata.check(deps.workers, ctx.app_id, tenant.settings, changes)
     return _mine(await administration.apply(deps, ctx, the_user(ctx), changes))
 
 
@@ -64,6 +65,7 @@ async def change_email(deps: Deps, ctx: Context, asked: ChangeEmail) -> Flow:
     user_id = the_user(ctx)
     async with deps.db.reading(ctx) as db:
         await fresh(db, ctx)
+    addresses.allow_domain(tenant.settings, asked.email)
     await flows.count(deps, ctx, asked.email)
     async with deps.db.transaction(ctx) as tx:
         account = await accounts.by_id(tx, app_id=ctx.app_id, id=user_id)
@@ -97,9 +99,12 @@ async def confirm_email(deps: Deps, ctx: Context, asked: ConfirmEmail) -> Me:
 
 
 async def verify_email(deps: Deps, ctx: Context, asked: VerifyEmail) -> Done:
-    """The link of the mail to the new address: whoever reads that mail owns the address."""
+    """The link of the mail to the new address. It holds only for the user who wanted the change:
+    a stranger who follows the link must not give their address to that account."""
     async with deps.db.transaction(ctx) as tx:
         taken = await flows.take_link(deps, ctx, tx, asked.token, None, CHANGE)
+        if taken.user_id != ctx.caller.user_id:
+            raise OtherBrowser
     await _changed(deps, ctx, taken)
     return Done()
 
@@ -111,9 +116,12 @@ async def _changed(deps: Deps, ctx: Context, taken: Taken) -> Me:
     try:
         async with deps.db.transaction(ctx) as tx:
             me = await _set_email(deps, ctx, tx, tenant, taken)
+            ended = await signing.end_all(
+                ctx, tx, me.id, reason="email_changed", spare=ctx.caller.session_id
+            )
     except asyncpg.UniqueViolationError:
         raise EmailTaken from None
-    await deps.changes.publish(ctx, "user", taken.user_id)
+    await signing.announce(deps, ctx, me.id, ended)
     await signing.settle(deps, ctx, me.id, email=me.email, verified=me.email_verified, name=me.name)
     return me
 
@@ -126,7 +134,7 @@ async def _set_email(deps: Deps, ctx: Context, tx: Db, tenant: Tenant, taken: Ta
     changes = {"email": email, "email_verified": True}
     await users.change(tx, app_id=ctx.app_id, id=before.id, changes=changes)
     await signing.end_codes(ctx, tx, before.id)
-    same = (before.email or "").lower() == taken.email
+    same = before.email is not None and address_key(before.email) == taken.email
     event = UserVerified(user_id=before.id) if same else EmailChanged(user_id=before.id)
     await audit.record(tx, ctx, event, user_id=before.id)
     if not same:

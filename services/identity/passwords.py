@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Final
 
 from common import audit
+from common.addresses import address_key
 from common.context import Context
 from common.contracts.base import Done
 from common.contracts.passwords import (
@@ -193,7 +194,7 @@ async def _reset(
     async with deps.db.transaction(ctx) as tx:
         await accounts.lock(tx, app_id=ctx.app_id, id=taken.user_id)
         account = await accounts.by_id(tx, app_id=ctx.app_id, id=taken.user_id)
-        if account is None or (account.email or "").lower() != taken.email:
+        if account is None or not account.email or address_key(account.email) != taken.email:
             raise LinkSpent  # the address was changed since: the mail went to another one
         await guard.forget(deps, ctx, tx, taken.email)
         event = PasswordReset(user_id=account.id)

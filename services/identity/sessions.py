@@ -30,7 +30,7 @@ from common.contracts.sessions import (
 from common.contracts.users import UserNotFound
 from common.events.sessions import Logout, SessionRevoked, SessionsRevoked
 from common.problems import NotFound
-from identity import last_active, signing
+from identity import delegation, last_active, signing
 from identity.callers import the_user
 from identity.deps import Deps
 from identity.queries import accounts, sessions
@@ -88,6 +88,7 @@ async def revoke(deps: Deps, ctx: Context, asked: RevokeSession) -> Done:
 
 
 async def revoke_of_user(deps: Deps, ctx: Context, asked: RevokeUserSession) -> Done:
+    await delegation.over_user(deps, ctx, asked.user_id)
     return await _end_one(deps, ctx, asked.session_id, asked.user_id, "administrator")
 
 
@@ -100,6 +101,7 @@ async def revoke_all(deps: Deps, ctx: Context, asked: RevokeAllSessions) -> Revo
 
 
 async def revoke_all_of_user(deps: Deps, ctx: Context, asked: RevokeUserSessions) -> Revoked:
+    await delegation.over_user(deps, ctx, asked.user_id)
     return await _end_all(deps, ctx, asked.user_id, "administrator")
 
 

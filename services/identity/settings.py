@@ -6,11 +6,14 @@ from email.utils import parseaddr
 
 from pydantic import Field, SecretStr, field_validator
 
+from common.addresses import address_key
 from common.settings import DatabaseSettings
 from identity.smtp import BadSmtpUrl, Smtp
 
 
 class Settings(DatabaseSettings):
+    sweep_database_url: SecretStr
+    mail_database_url: SecretStr
     smtp_url: SecretStr | None = Field(
         default=None,
         description="smtp://user:pw@host:port?tls=none|starttls|tls; mail waits without.",
@@ -26,7 +29,9 @@ class Settings(DatabaseSettings):
     limit_scale: float = Field(
         default=1.0, ge=0, le=1000, description="Multiplies every rate limit; 0 turns them off."
     )
-    hash_threads: int | None = Field(default=None, ge=1, le=64, description="Default: the cores.")
+    hash_threads: int | None = Field(
+        default=None, ge=1, le=64, description="Default: one more than cores."
+    )
     private_egress: bool = Field(
         default=False, description="Let captcha and breach checks call private addresses."
     )
@@ -50,5 +55,5 @@ class Settings(DatabaseSettings):
 
     @field_validator("bootstrap_admin_email")
     @classmethod
-    def _lower(cls, text: str | None) -> str | None:
-        return text.strip().lower() or None if text else None
+    def _key(cls, text: str | None) -> str | None:
+        return address_key(text) if text and text.strip() else None

@@ -4,6 +4,7 @@ a stranger's address, and the answer is the same whether the address is known or
 from __future__ import annotations
 
 from common import audit
+from common.addresses import address_key
 from common.context import Context
 from common.contracts.invitations import InvitationNotFound
 from common.contracts.org_invitations import GetOrganizationOffer, OrganizationInvitationNotFound
@@ -33,8 +34,8 @@ async def sign_up(deps: Deps, ctx: Context, asked: SignUp) -> Flow:
     await protection.check(deps, ctx, tenant, asked)
     invitation = await _invitation(deps, ctx, asked)
     into_organization = invitation is None and await _into_organization(deps, ctx, asked)
-    if invitation is None:
-        addresses.allow(tenant.settings, asked.email, invited=into_organization)
+    if invitation is None and not _operator(deps, ctx, asked.email):
+        addresses.allow(tenant.settings, asked.email, invited=_opens(tenant, into_organization))
     phc = None
     if asked.password is not None:
         await policy.check(deps, ctx, tenant, asked.password, email=asked.email, name=asked.name)
@@ -84,7 +85,9 @@ def known(tenant: Tenant, account: Account, email: str, locale: str | None) -> f
     )
 
 
-async def come_to_be(ctx: Context, tx: Db, tenant: Tenant, taken: Taken) -> tuple[Account, bool]:
+async def come_to_be(
+    deps: Deps, ctx: Context, tx: Db, tenant: Tenant, taken: Taken
+) -> tuple[Account, bool]:
     """The user of a proven address, made where there is none. Raises SignUpClosed, Invalid where
     the application does not take new users any more."""
     if taken.user_id is not None:
@@ -95,8 +98,8 @@ async def come_to_be(ctx: Context, tx: Db, tenant: Tenant, taken: Taken) -> tupl
         return account, False
     wanted = taken.payload
     email = wanted.get("email") or taken.email
-    if not wanted.get("invitation"):
-        invited = bool(wanted.get("into_organization"))
+    if not wanted.get("invitation") and not _operator(deps, ctx, email):
+        invited = _opens(tenant, bool(wanted.get("into_organization")))
         addresses.allow(tenant.settings, email, invited=invited)
     id = new_id()
     await accounts.insert(
@@ -118,6 +121,14 @@ async def come_to_be(ctx: Context, tx: Db, tenant: Tenant, taken: Taken) -> tupl
     return made, True
 
 
+def _opens(tenant: Tenant, into_organization: bool) -> bool:
+    return into_organization and tenant.settings.signup_by_organization_invitations
+
+
+def _operator(deps: Deps, ctx: Context, email: str) -> bool:
+    return addresses.names_operator(deps.operator_email, ctx.app_id, email)
+
+
 async def accept(ctx: Context, tx: Db, invitation_id: str, user_id: str) -> None:
     """Raises InvitationNotFound where it was accepted, revoked or has expired."""
     if not await invitations.accept(tx, app_id=ctx.app_id, id=invitation_id, user_id=user_id):
@@ -137,7 +148,7 @@ async def _invitation(deps: Deps, ctx: Context, asked: SignUp) -> str | None:
         )
     if found is None:
         return None
-    if found.email != asked.email.lower():
+    if address_key(found.email) != address_key(asked.email):
         raise InvitationNotFound
     return found.id
 
@@ -151,6 +162,6 @@ async def _into_organization(deps: Deps, ctx: Context, asked: SignUp) -> bool:
         offer = await deps.bus.call(ctx, GetOrganizationOffer(token=asked.invitation))
     except OrganizationInvitationNotFound:
         raise InvitationNotFound from None
-    if offer.email != asked.email.lower():
+    if address_key(offer.email) != address_key(asked.email):
         raise InvitationNotFound
     return True

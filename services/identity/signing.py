@@ -23,7 +23,7 @@ from common.events.sessions import Login
 from common.events.users import UserVerified
 from common.ids import DASHBOARD, new_id
 from common.problems import Problem
-from identity import notices
+from identity import addresses, notices, session_limits
 from identity.deps import Deps
 from identity.devices import device_hash, device_name
 from identity.queries import accounts, codes, sessions
@@ -119,15 +119,16 @@ async def _insert(
         idp_name=proof.idp_name,
         acr=proof.earned,
         amr=proof.amr,
-        remembered=proof.remember,
+        remembered=proof.remember and not tenant.is_dashboard,
         previous_id=proof.previous,
         ip=ctx.ip,
         agent=(ctx.agent or "")[:512] or None,
         device_name=device,
         device_hash=known,
         auth_time=proof.auth_time,
-        ttl=tenant.settings.session_ttl,
-        idle_ttl=tenant.settings.session_idle_ttl,
+        ttl=session_limits.absolute(tenant, remember=proof.remember),
+        idle_ttl=session_limits.idle(tenant, remember=False),
+        idle_ttl_remembered=session_limits.idle(tenant, remember=True),
         phc=proof.phc,
     )
     if began is None:
@@ -151,6 +152,7 @@ def _session(id: str, account: Account, proof: Proof, began: Began, *, verified:
         created_at=began.created_at,
         expires_at=began.expires_at,
         idle_expires_at=began.idle_expires_at,
+        remembered=began.remembered,
     )
 
 
@@ -194,7 +196,9 @@ async def finish(deps: Deps, ctx: Context, begun: Begun) -> SignedInSession:
             verified=session.email_verified,
             name=session.name,
         )
-    return begun.reply
+    if ctx.app_id == DASHBOARD:
+        session = await session_limits.of_dashboard(deps, ctx, session)
+    return begun.reply.model_copy(update={"session": session})
 
 
 async def settle(
@@ -221,7 +225,7 @@ async def _is_operator(deps: Deps, ctx: Context, user_id: str, proven: str | Non
     """Who used the owner link, or proved the address that the deployment names."""
     if ctx.app_id != DASHBOARD:
         return False
-    if proven is not None and proven.lower() == deps.operator_email:
+    if proven is not None and addresses.names_operator(deps.operator_email, ctx.app_id, proven):
         return True
     async with deps.db.reading(ctx) as db:
         return await codes.is_owner(db, app_id=ctx.app_id, user_id=user_id)

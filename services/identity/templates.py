@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from common import audit, mail
+from common.addresses import address_key
 from common.context import Context
 from common.contracts.base import Done
 from common.contracts.templates import (
@@ -41,7 +42,7 @@ async def listed(deps: Deps, ctx: Context, asked: ListTemplates) -> Templates:
 
 async def put(deps: Deps, ctx: Context, asked: PutTemplate) -> Template:
     source = asked.template
-    mail_templates.check(asked.kind, source)
+    await mail_templates.checked(deps.workers, ctx.app_id, asked.kind, source)
     async with deps.db.transaction(ctx) as tx:
         await templates.put(
             tx,
@@ -74,17 +75,21 @@ async def preview(deps: Deps, ctx: Context, asked: PreviewTemplate) -> RenderedM
                 db, app_id=ctx.app_id, kind=asked.kind, locale=asked.locale
             )
     else:
-        mail_templates.check(asked.kind, source)
-    source = source or mail_templates.built_in(asked.kind, asked.locale)
+        await mail_templates.checked(deps.workers, ctx.app_id, asked.kind, source)
     data = mail_templates.sample(asked.kind, tenant)
-    return mail_templates.render(asked.kind, asked.locale, tenant, data, source)
+    if source is None:
+        ours = mail_templates.built_in(asked.kind, asked.locale)
+        return mail_templates.render(asked.kind, asked.locale, tenant, data, ours)
+    return await mail_templates.rendered(
+        deps.workers, ctx.app_id, asked.kind, asked.locale, tenant, data, source
+    )
 
 
 async def test(deps: Deps, ctx: Context, asked: SendTestMail) -> Done:
     tenant = await deps.tenants.get(ctx)
     data = mail_templates.sample(asked.kind, tenant)
     await deps.limits.count(
-        ctx, (TEST_MAIL_BY_APP, ctx.app_id), (MAIL_BY_ADDRESS, asked.to.lower())
+        ctx, (TEST_MAIL_BY_APP, ctx.app_id), (MAIL_BY_ADDRESS, address_key(asked.to))
     )
     async with deps.db.transaction(ctx) as tx:
         letter = mail.Mail(asked.to, asked.kind, asked.locale, data)

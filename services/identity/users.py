@@ -21,11 +21,9 @@ from common.contracts.users import (
     FindUser,
     ForceReset,
     GetUser,
-    ListUsers,
     UnlockUser,
     UpdateUser,
     UserNotFound,
-    Users,
 )
 from common.events.passwords import PasswordResetForced
 from common.events.users import (
@@ -36,18 +34,25 @@ from common.events.users import (
     UserUnlocked,
     UserUpdated,
 )
-from common.ids import new_id
-from identity import flows, guard, metadata, notices, passwords, policy, signing
+from common.ids import DASHBOARD, new_id
+from common.problems import Invalid
+from identity import delegation, flows, guard, metadata, notices, passwords, policy, signing
 from identity.deps import Deps
 from identity.queries import accounts, users
-from identity.transfer import fitting
 
 
 async def create(deps: Deps, ctx: Context, asked: CreateUser) -> User:
     tenant = await deps.tenants.get(ctx)
-    metadata.check(
-        tenant.settings, asked.model_dump(include=set(metadata.KINDS), exclude_unset=True)
-    )
+    given_metadata = asked.model_dump(include=set(metadata.KINDS), exclude_unset=True)
+    await metadata.check(deps.workers, ctx.app_id, tenant.settings, given_metadata)
+    if asked.phone_number_verified and asked.profile.phone_number is None:
+        raise Invalid(
+            errors=[{"field": "phone_number_verified", "message": "there is no number to verify"}]
+        )
+    if asked.email_verified and asked.email is None:
+        raise Invalid(
+            errors=[{"field": "email_verified", "message": "there is no address to verify"}]
+        )
     phc = None
     if asked.password is not None:
         await policy.check(
@@ -62,12 +67,14 @@ async def create(deps: Deps, ctx: Context, asked: CreateUser) -> User:
                 app_id=ctx.app_id,
                 id=id,
                 email=asked.email,
-                email_verified=asked.email_verified and asked.email is not None,
+                email_verified=asked.email_verified,
                 public_metadata=asked.public_metadata,
                 private_metadata=asked.private_metadata,
                 user_metadata=asked.user_metadata,
             )
             profile = asked.profile.model_dump(exclude_unset=True)
+            if asked.phone_number_verified:
+                profile["phone_number_verified"] = True
             if profile:
                 await users.change(tx, app_id=ctx.app_id, id=id, changes=profile)
             if phc is not None:
@@ -83,41 +90,25 @@ async def create(deps: Deps, ctx: Context, asked: CreateUser) -> User:
     return made
 
 
-async def page(deps: Deps, ctx: Context, asked: ListUsers) -> Users:
-    kind = f"users:{asked.search}:{asked.disabled}:{asked.email_verified}"
-    at, id = deps.cursors.read(ctx.app_id, kind, asked.cursor, 2)
-    async with deps.db.reading(ctx) as db:
-        found = await users.page(
-            db,
-            app_id=ctx.app_id,
-            search=_pattern(asked.search) if asked.search else None,
-            disabled=asked.disabled,
-            email_verified=asked.email_verified,
-            before=at,
-            before_id=id,
-            limit=asked.limit + 1,
-        )
-    rows, next = deps.cursors.page(
-        ctx.app_id, kind, found, asked.limit, lambda user: (user.created_at, user.id), fitting
-    )
-    return Users(users=rows, next=next)
-
-
-def _pattern(search: str) -> str:
-    text = search.strip().lower()
-    for special in ("\\", "%", "_"):
-        text = text.replace(special, "\\" + special)
-    return f"%{text}%"
+def visible_teams(ctx: Context) -> list[str] | None:
+    """The teams whose members the caller sees; None where the caller sees every user."""
+    if ctx.app_id != DASHBOARD or ctx.caller.may("developers:read"):
+        return None
+    return sorted(ctx.caller.teams)
 
 
 async def get(deps: Deps, ctx: Context, asked: GetUser) -> User:
     async with deps.db.reading(ctx) as db:
-        return _there(await users.get(db, app_id=ctx.app_id, id=asked.user_id))
+        return _there(
+            await users.get(db, app_id=ctx.app_id, id=asked.user_id, teams=visible_teams(ctx))
+        )
 
 
 async def find(deps: Deps, ctx: Context, asked: FindUser) -> User:
     async with deps.db.reading(ctx) as db:
-        return _there(await users.find(db, app_id=ctx.app_id, email=asked.email))
+        return _there(
+            await users.find(db, app_id=ctx.app_id, email=asked.email, teams=visible_teams(ctx))
+        )
 
 
 def _there(user: User | None) -> User:
@@ -127,20 +118,30 @@ def _there(user: User | None) -> User:
 
 
 async def update(deps: Deps, ctx: Context, asked: UpdateUser) -> User:
+    await delegation.over_user(deps, ctx, asked.user_id)
     tenant = await deps.tenants.get(ctx)
     changes = given(asked.changes)
-    metadata.check(tenant.settings, changes)
+    await metadata.check(deps.workers, ctx.app_id, tenant.settings, changes)
     return await apply(deps, ctx, asked.user_id, changes)
 
 
 def given(changes: MyChanges) -> dict[str, Any]:
-    """What was sent, and nothing else; null clears, but not a flag."""
+    """Returns the fields that were sent. Null clears: a flag becomes false, metadata empty."""
+    empty: dict[str, Any] = {"email_verified": False, "phone_number_verified": False}
+    empty |= {kind: {} for kind in metadata.KINDS}
     sent = changes.model_dump(exclude_unset=True)
-    return {
-        name: value
-        for name, value in sent.items()
-        if value is not None or name not in ("email_verified", "phone_number_verified")
-    }
+    return {name: empty.get(name) if value is None else value for name, value in sent.items()}
+
+
+def _verifies_nothing(before: User, changes: dict[str, Any]) -> None:
+    """Raises Invalid for a verified address or number that is not there."""
+    errors = [
+        {"field": f"{name}_verified", "message": f"there is no {what} to verify"}
+        for name, what in (("email", "address"), ("phone_number", "number"))
+        if changes.get(f"{name}_verified") and changes.get(name, getattr(before, name)) is None
+    ]
+    if errors:
+        raise Invalid(errors=errors)
 
 
 async def apply(deps: Deps, ctx: Context, user_id: str, changes: dict[str, Any]) -> User:
@@ -152,6 +153,7 @@ async def apply(deps: Deps, ctx: Context, user_id: str, changes: dict[str, Any])
             if not await accounts.lock(tx, app_id=ctx.app_id, id=user_id):
                 raise UserNotFound
             before = _there(await users.get(tx, app_id=ctx.app_id, id=user_id))
+            _verifies_nothing(before, changes)
             if changes:
                 await users.change(tx, app_id=ctx.app_id, id=user_id, changes=changes)
                 event = UserUpdated(user_id=user_id, fields=sorted(changes))
@@ -165,11 +167,15 @@ async def apply(deps: Deps, ctx: Context, user_id: str, changes: dict[str, Any])
     except asyncpg.UniqueViolationError:
         raise EmailTaken from None
     await deps.changes.publish(ctx, "user", user_id)
+    proven_before = before.email_verified and before.email == after.email
+    if after.email_verified and not proven_before:
+        await signing.settle(deps, ctx, user_id, email=after.email, verified=True, name=after.name)
     return after
 
 
 async def delete(deps: Deps, ctx: Context, asked: DeleteUser) -> Done:
     """An administrator is not held up by organizations: what they lose stands in the log."""
+    await delegation.over_user(deps, ctx, asked.user_id)
     await remove(deps, ctx, asked.user_id, forced=True)
     return Done()
 
@@ -190,6 +196,7 @@ async def remove(deps: Deps, ctx: Context, user_id: str, *, forced: bool) -> Non
 
 
 async def disable(deps: Deps, ctx: Context, asked: DisableUser) -> User:
+    await delegation.over_user(deps, ctx, asked.user_id)
     async with deps.db.transaction(ctx) as tx:
         was = await users.set_disabled(tx, app_id=ctx.app_id, id=asked.user_id, disabled=True)
         if was is None:
@@ -204,6 +211,7 @@ async def disable(deps: Deps, ctx: Context, asked: DisableUser) -> User:
 
 
 async def enable(deps: Deps, ctx: Context, asked: EnableUser) -> User:
+    await delegation.over_user(deps, ctx, asked.user_id)
     async with deps.db.transaction(ctx) as tx:
         was = await users.set_disabled(tx, app_id=ctx.app_id, id=asked.user_id, disabled=False)
         if was is None:
@@ -219,6 +227,7 @@ async def enable(deps: Deps, ctx: Context, asked: EnableUser) -> User:
 async def force_reset(deps: Deps, ctx: Context, asked: ForceReset) -> Done:
     """The password works no more until it is chosen anew by mail; where there is no address, at
     the next sign-in."""
+    await delegation.over_user(deps, ctx, asked.user_id)
     tenant = await deps.tenants.get(ctx)
     async with deps.db.transaction(ctx) as tx:
         if not await accounts.lock(tx, app_id=ctx.app_id, id=asked.user_id):
@@ -237,6 +246,7 @@ async def force_reset(deps: Deps, ctx: Context, asked: ForceReset) -> Done:
 
 
 async def unlock(deps: Deps, ctx: Context, asked: UnlockUser) -> Done:
+    await delegation.over_user(deps, ctx, asked.user_id)
     async with deps.db.transaction(ctx) as tx:
         account = await accounts.by_id(tx, app_id=ctx.app_id, id=asked.user_id)
         if account is None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from functools import partial
 
 from common.bus import Handlers
-from common.service import Links, open_stores, run
+from common.service import Links, open_job, open_stores, run
 from common.sweeps import sweeping
 from oidc import deliveries
 from oidc.deps import Deps
@@ -17,9 +17,10 @@ from oidc.settings import OidcSettings
 
 async def start(settings: OidcSettings, links: Links) -> tuple[Deps, Handlers]:
     stores = await open_stores(settings, links)
+    sweep_db = await open_job(settings.sweep_database_url, links, "sweep")
     deps = Deps(
         db=stores.db,
-        platform=stores.platform,
+        logout_db=await open_job(settings.logout_database_url, links, "logout"),
         sealer=stores.sealer,
         bus=links.bus,
         changes=links.changes,
@@ -36,7 +37,7 @@ async def start(settings: OidcSettings, links: Links) -> tuple[Deps, Handlers]:
     links.spawn(
         deps.deliveries.run(partial(deliveries.work, deps), name="deliveries"), "deliveries"
     )
-    links.spawn(sweeping(stores.platform, EXPIRED), "sweeps")
+    links.spawn(sweeping(sweep_db, EXPIRED), "sweeps")
     return deps, HANDLERS
 
 

@@ -50,7 +50,7 @@ async def check(deps: Deps, ctx: Context, asked: CheckAccessToken) -> AccessToke
         session_id=live.session_id,
         scopes=held.scopes,
         audience=held.audience,
-        permissions=await _permissions(deps, ctx, claims, live),
+        permissions=await _permissions(deps, ctx, held),
         org_id=claims.get("org_id"),
         expires_at=at(claims["exp"]),
     )
@@ -154,12 +154,19 @@ async def _opaque(deps: Deps, ctx: Context, token: str) -> Speaking | None:
     return Speaking(row.claims, live, opaque=True)
 
 
-async def _permissions(deps: Deps, ctx: Context, claims: dict[str, Any], live: Live) -> list[str]:
-    """Those it carries and, where it speaks for a user, he holds at this moment."""
-    carried = claims.get("permissions") or []
-    if not carried or live.user_id is None:
-        return list(carried)
-    rights = await scopes.rights(deps, ctx, live.user_id, claims.get("org_id"))
+async def _permissions(deps: Deps, ctx: Context, held: Speaking) -> list[str]:
+    """Returns the permissions that count at our own API.
+
+    These are the ones bound to the token's granted scopes (RFC 6749 section 3.3) and, if the token
+    speaks for a user, held by that user now. `include_rights` and claim mappings inform other
+    resource servers; they grant nothing here.
+    """
+    carried = frozenset(held.claims.get("permissions") or ())
+    bound = await scopes.permission_scopes(deps, ctx, held.scopes)
+    granted = sorted(carried & bound.keys())
+    if not granted or held.live.user_id is None:
+        return granted
+    rights = await scopes.rights(deps, ctx, held.live.user_id, held.claims.get("org_id"))
     if "*" in rights.permissions:
-        return list(carried)
-    return [name for name in carried if name in rights.permissions]
+        return granted
+    return [name for name in granted if name in rights.permissions]

@@ -39,6 +39,7 @@ from oidc.checks.resources_are_known import resources_are_known
 from oidc.checks.response_mode_is_known import response_mode_is_known
 from oidc.checks.response_type_is_code import response_type_is_code
 from oidc.checks.scopes_are_allowed import scopes_are_allowed
+from oidc.checks.session_is_chosen import session_is_chosen
 from oidc.checks.user_has_consented import user_has_consented
 from oidc.checks.user_is_fresh import user_is_fresh
 from oidc.checks.user_is_signed_in import account_is_selected, user_is_signed_in
@@ -74,6 +75,7 @@ PROTOCOL: Final[tuple[Step, ...]] = (
 
 PERSON: Final[tuple[Step, ...]] = (
     browser_is_seen,
+    session_is_chosen,
     user_is_signed_in,
     account_is_selected,
     user_is_fresh,
@@ -86,7 +88,7 @@ PERSON: Final[tuple[Step, ...]] = (
 
 async def start(deps: Deps, ctx: Context, new: Authorize) -> Authorization:
     asked = Asked.of(new.params, new.session)
-    asked.unseen = new.unseen
+    asked.unseen, asked.others, asked.choices = new.unseen, new.others, new.choices
     return await _walk(deps, ctx, asked)
 
 
@@ -99,6 +101,7 @@ async def resume(deps: Deps, ctx: Context, back: ResumeAuthorization) -> Authori
     asked = Asked.of([(name, value) for name, value in pending.params], back.session)
     asked.pending, asked.name = pending, back.request
     asked.consent, asked.selected = back.consent, back.selected
+    asked.others, asked.choices = back.others, back.choices
     return await _walk(deps, ctx, asked)
 
 
@@ -112,10 +115,16 @@ async def _walk(deps: Deps, ctx: Context, asked: Asked) -> Authorization:
         for step in PROTOCOL + PERSON:
             needed = await step(deps, ctx, asked)
             if needed is not None:
-                return needed
-        return await issue(deps, ctx, asked)
+                return _of_session(asked, needed)
+        return _of_session(asked, await issue(deps, ctx, asked))
     except OAuthError as problem:
         return responses.error(ctx, asked, problem)
+
+
+def _of_session(asked: Asked, answer: Authorization) -> Authorization:
+    """The gateway shows the page to this session, and remembers it for the client."""
+    session_id = asked.session.session_id if asked.session else None
+    return answer.model_copy(update={"session_id": session_id, "client_id": asked.client.client_id})
 
 
 async def issue(deps: Deps, ctx: Context, asked: Asked) -> Authorization:
@@ -135,6 +144,7 @@ async def issue(deps: Deps, ctx: Context, asked: Asked) -> Authorization:
         redirect_uri=asked.redirect_uri,
         redirect_uri_given=asked.redirect_uri_given,
         scopes=asked.scopes,
+        consent_scopes=asked.consent_scopes,
         resource=asked.resource,
         claims=asked.claims,
         nonce=given.get("nonce"),

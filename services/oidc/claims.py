@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -38,6 +38,9 @@ RESERVED: Final = frozenset(
         "org_id",
         "org_role",
         "org_permissions",
+        "roles",
+        "permissions",
+        "userinfo_claims",
         "cnf",
         "act",
         "may_act",
@@ -48,7 +51,8 @@ RESERVED: Final = frozenset(
         "token_type",
     ]
 )
-"""Claims that mean something to who checks a token: no mapping may write them."""
+"""Claims that mean something to the verifier of a token: no mapping may write them. The standard
+claims (`STANDARD`) and every other name that begins with `org_` belong to them as well."""
 SOURCES: Final = {
     "user": frozenset(Profile.__dataclass_fields__),
     "org": frozenset(Organization.__dataclass_fields__),
@@ -105,12 +109,39 @@ def asked(parameter: dict[str, Any] | None, place: str) -> list[str]:
     return [name for name in members if name in STANDARD] if isinstance(members, dict) else []
 
 
+def within_scopes(
+    parameter: dict[str, Any] | None, granted: Iterable[str], givers: Mapping[str, Iterable[str]]
+) -> tuple[dict[str, Any] | None, list[str]]:
+    """Bounds the `claims` parameter by scopes (OpenID Connect Core sections 3.1.2.4, 5.5 and 17.1).
+
+    `givers` are the client's scopes with the standard claims that each gives. Returns the parameter
+    without the claims that none of them gives, and the scopes beyond `granted` that give the
+    remaining ones: the user has to allow those as well.
+    """
+    if parameter is None:
+        return None, []
+    covered = {claim for name in granted for claim in givers.get(name, ())}
+    further: list[str] = []
+    bounded: dict[str, Any] = {}
+    for place, members in parameter.items():
+        bounded[place] = {}
+        for claim, request in members.items():
+            if claim in STANDARD and claim not in covered:
+                giver = next((name for name, given in givers.items() if claim in given), None)
+                if giver is None:
+                    continue
+                if giver not in further:
+                    further.append(giver)
+            bounded[place][claim] = request
+    return bounded, further
+
+
 def mapped(mapping: dict[str, Any], place: str, facts: Facts) -> dict[str, Any]:
     """The client's further claims for this place; what is not there is left out."""
     found: dict[str, Any] = {}
     for name, source in mapping.items():
         path, places = _source(source)
-        if name in RESERVED or place not in places:
+        if reserved(name) or place not in places:
             continue
         value = _follow(facts, path.split("."))
         if value is not None:
@@ -118,9 +149,14 @@ def mapped(mapping: dict[str, Any], place: str, facts: Facts) -> dict[str, Any]:
     return found
 
 
+def reserved(name: str) -> bool:
+    """Whether a claim has a meaning that only the platform may state."""
+    return name in RESERVED or name in STANDARD or name.startswith("org_")
+
+
 def mapping_mistake(name: str, source: Any) -> str | None:
     """What is wrong with one entry of a mapping, or None."""
-    if name in RESERVED or not name or len(name) > 100:
+    if reserved(name) or not name or len(name) > 100:
         return "this claim cannot be mapped"
     if not isinstance(source, (str, dict)):
         return "is neither a path nor {from, in}"

@@ -56,7 +56,7 @@ WITH_SECRET = ("client_secret_basic", "client_secret_post", "client_secret_jwt")
 async def create(deps: Deps, ctx: Context, new: CreateClient) -> NewClient:
     new = client_rules.with_defaults(new)
     client_rules.check(new, await client_rules.around(deps, ctx))
-    await _within_reach(deps, ctx, new.scopes)
+    await _within_reach(deps, ctx, new)
     await _keys_for(deps, ctx, new)
     id, client_id = new_id(), token("client_", 18)
     fields = {name: getattr(new, name) for name in ClientFields.model_fields}
@@ -106,37 +106,55 @@ async def list_(deps: Deps, ctx: Context, page: ListClients) -> Clients:
 
 
 async def update(deps: Deps, ctx: Context, asked: UpdateClient) -> Client:
-    before = await find(deps, ctx, asked.client)
+    """Changes the sent fields of the client as it is in this transaction: of two changes at once,
+    neither undoes the other, and each is judged with the result of the one before."""
+    client_id = (await find(deps, ctx, asked.client)).client_id
     unknown = asked.changes.keys() - ClientFields.model_fields.keys()
     if unknown:
         errors = [{"field": name[:60], "message": "cannot be changed"} for name in sorted(unknown)]
         raise Invalid(errors=errors)
-    try:
-        wanted = ClientFields.model_validate(before.model_dump() | asked.changes)
-    except ValidationError as error:
-        listed = error.errors(include_url=False, include_context=False, include_input=False)
-        raise Invalid(errors=field_errors(listed)) from None
-    client_rules.check(wanted, await client_rules.around(deps, ctx), before)
-    await _within_reach(deps, ctx, set(wanted.scopes) - set(before.scopes))
-    await _keys_for(deps, ctx, wanted)
-    fields = wanted.model_dump(mode="json", include=set(ClientFields.model_fields))
+    place = await client_rules.around(deps, ctx)
     async with deps.db.transaction(ctx) as tx:
-        after = await clients.update(
-            tx, app_id=ctx.app_id, client_id=before.client_id, fields=fields
-        )
+        before = await _locked(tx, ctx, client_id)
+        wanted = _changed_fields(before, asked.changes)
+        client_rules.check(wanted, place, before)
+        await _within_reach(deps, ctx, before, wanted)
+        fields = wanted.model_dump(mode="json", include=set(ClientFields.model_fields))
+        after = await clients.update(tx, app_id=ctx.app_id, client_id=client_id, fields=fields)
         if after is None:
             raise ClientNotFound
-        event = ClientUpdated(client_id=before.client_id, fields=sorted(asked.changes))
+        event = ClientUpdated(client_id=client_id, fields=sorted(asked.changes))
         await audit.record(tx, ctx, event)
         if before.enabled != after.enabled:
             switched = ClientEnabled if after.enabled else ClientDisabled
-            await audit.record(tx, ctx, switched(client_id=before.client_id))
-    await _changed(deps, ctx, before.client_id, before.allowed_origins + after.allowed_origins)
+            await audit.record(tx, ctx, switched(client_id=client_id))
+    await _keys_for(deps, ctx, after)
+    await _changed(deps, ctx, client_id, before.allowed_origins + after.allowed_origins)
     return after
+
+
+async def _locked(tx: Db, ctx: Context, client_id: str) -> Client:
+    """The client, unchanged by others until the transaction ends. Raises ClientNotFound."""
+    if not await clients.lock(tx, app_id=ctx.app_id, client_id=client_id):
+        raise ClientNotFound
+    # A new statement, so it sees what whoever was faster has committed.
+    client = await clients.find(tx, app_id=ctx.app_id, client=client_id)
+    if client is None:
+        raise ClientNotFound
+    return client
+
+
+def _changed_fields(before: Client, changes: dict[str, Any]) -> ClientFields:
+    try:
+        return ClientFields.model_validate(before.model_dump() | changes)
+    except ValidationError as error:
+        listed = error.errors(include_url=False, include_context=False, include_input=False)
+        raise Invalid(errors=field_errors(listed)) from None
 
 
 async def delete(deps: Deps, ctx: Context, asked: DeleteClient) -> Done:
     client = await find(deps, ctx, asked.client)
+    await _within_reach(deps, ctx, client)
     async with deps.db.transaction(ctx) as tx:
         if not await clients.delete(tx, app_id=ctx.app_id, client_id=client.client_id):
             raise ClientNotFound
@@ -165,6 +183,7 @@ async def list_secrets(deps: Deps, ctx: Context, asked: ListClientSecrets) -> Cl
 
 async def rotate_secret(deps: Deps, ctx: Context, asked: RotateClientSecret) -> NewSecret:
     client = await find(deps, ctx, asked.client)
+    await _within_reach(deps, ctx, client)
     method = client.token_endpoint_auth_method
     if method not in WITH_SECRET:
         raise Conflict("this client authenticates without a secret")
@@ -184,6 +203,7 @@ async def rotate_secret(deps: Deps, ctx: Context, asked: RotateClientSecret) -> 
 
 async def delete_secret(deps: Deps, ctx: Context, asked: DeleteClientSecret) -> Done:
     client = await find(deps, ctx, asked.client)
+    await _within_reach(deps, ctx, client)
     async with deps.db.transaction(ctx) as tx:
         held = await clients.secrets(tx, app_id=ctx.app_id, client_id=client.client_id)
         if [row.id for row in held] == [asked.secret_id]:
@@ -198,11 +218,23 @@ async def delete_secret(deps: Deps, ctx: Context, asked: DeleteClientSecret) -> 
     return Done()
 
 
-async def _within_reach(deps: Deps, ctx: Context, scopes: Any) -> None:
-    """Nobody gives a client a permission that he does not hold himself."""
-    for permission in await permission_scopes(deps, ctx, scopes):
-        if not ctx.caller.may(permission) and ctx.caller.kind != "system":
-            raise Forbidden(f"you do not hold {permission} yourself", needs=permission)
+async def _within_reach(deps: Deps, ctx: Context, *clients: ClientFields) -> None:
+    """Raises Forbidden unless the caller holds every right that these clients hold.
+
+    A client's redirect URIs, keys and secrets decide who receives its tokens. Whoever changes them
+    can act with the client's rights, so each change needs those rights, whatever it changes.
+    A first-party client with the scope `account` acts as each of its users without consent, and so
+    needs every permission.
+    """
+    if ctx.caller.kind == "system":
+        return
+    for client in clients:
+        if client.first_party and "account" in client.scopes and not ctx.caller.may("*"):
+            message = "a first-party client with the scope account may act as any user"
+            raise Forbidden(f"{message}: that needs every permission", needs="*")
+        for permission in await permission_scopes(deps, ctx, client.scopes):
+            if not ctx.caller.may(permission):
+                raise Forbidden(f"you do not hold {permission} yourself", needs=permission)
 
 
 async def _keys_for(deps: Deps, ctx: Context, client: ClientFields) -> None:

@@ -35,7 +35,7 @@ async def work(deps: Deps) -> bool:
 
 
 async def round_(deps: Deps) -> int:
-    async with deps.platform.everywhere() as db:
+    async with deps.logout_db.everywhere() as db:
         due = await logouts.due(db, limit=BATCH)
     await asyncio.gather(*(_deliver(deps, one) for one in due))
     return len(due)

@@ -84,7 +84,7 @@ class Known:
 @dataclass(frozen=True)
 class Deps:
     db: Database
-    platform: Database
+    logout_db: Database
     sealer: Sealer
     bus: Bus
     changes: Changes

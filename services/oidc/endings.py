@@ -72,7 +72,7 @@ async def over(deps: Deps, app_id: str, noun: str, id: str) -> list[str]:
 async def sweep(deps: Deps, within: float = WHOLE) -> bool:
     """What was missed in the last seconds, in any application; whether nothing is left. A session
     that cannot be told of keeps no other."""
-    async with deps.platform.everywhere() as db:
+    async with deps.logout_db.everywhere() as db:
         found = await logouts.untold(db, within=within, limit=BATCH)
     told = 0
     for one in found:

@@ -7,7 +7,7 @@ from typing import Final, Literal
 from common.context import Context
 from common.contracts.oidc import Authorization
 from common.crypto import token
-from oidc import contexts
+from oidc import contexts, scopes
 from oidc.contexts import Way
 from oidc.deps import Deps
 from oidc.queries import authorization_requests
@@ -30,7 +30,12 @@ async def select_account(deps: Deps, ctx: Context, asked: Asked) -> Authorizatio
 
 
 async def consent(deps: Deps, ctx: Context, asked: Asked) -> Authorization:
-    return _shown(asked, "consent", await _wait(deps, ctx, asked, "consent"))
+    shown = _shown(asked, "consent", await _wait(deps, ctx, asked, "consent"))
+    if not asked.resource:
+        return shown
+    known = (await scopes.catalogue(deps, ctx)).resources
+    names = [known[uri].name if uri in known else uri for uri in asked.resource]
+    return shown.model_copy(update={"resources": names})
 
 
 async def come_back(deps: Deps, ctx: Context, asked: Asked) -> Authorization:
@@ -92,7 +97,7 @@ def _shown(
         logo_uri=client.logo_uri,
         policy_uri=client.policy_uri,
         tos_uri=client.tos_uri,
-        scopes=asked.scopes,
+        scopes=asked.consent_scopes,
         login_hint=asked.given.get("login_hint"),
         ui_locales=asked.given.get("ui_locales"),
         reauthenticate=reauthenticate,

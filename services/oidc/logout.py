@@ -11,7 +11,7 @@ from urllib.parse import quote, urlencode
 import orjson
 
 from common.context import Context
-from common.contracts.oidc import EndedSession, EndSession, OAuthError
+from common.contracts.oidc import EndedSession, EndSession, OAuthError, SignedIn
 from common.crypto import b64url
 from common.db import Db
 from common.ids import new_id
@@ -24,7 +24,7 @@ from oidc.queries import families, logouts
 from oidc.queries.clients import Registered
 from oidc.queries.logouts import Told
 from oidc.registry import registered
-from oidc.subjects import subject
+from oidc.subjects import sid, subject
 
 QUESTION_LIFETIME: Final = 600
 """Seconds in which the person may answer whether to sign out."""
@@ -37,6 +37,7 @@ class Wish:
     client: Registered | None
     location: str | None
     hinted_sub: str | None
+    hinted_sid: str | None = None
 
 
 async def end(deps: Deps, ctx: Context, asked: EndSession) -> EndedSession:
@@ -46,8 +47,9 @@ async def end(deps: Deps, ctx: Context, asked: EndSession) -> EndedSession:
         wish = await _wish(deps, ctx, params.single(asked.params))
     except OAuthError as problem:
         return EndedSession(kind="error", error=problem.code, error_description=problem.detail)
-    if asked.session is None or _is_meant(deps, ctx, wish, asked):
-        return await _ended(deps, ctx, asked, wish.location)
+    meant = _meant(deps, ctx, wish, asked)
+    if meant is not None or asked.session is None:
+        return await _ended(deps, ctx, meant, wish.location)
     return EndedSession(
         kind="confirm",
         request=_question(deps, ctx, wish, asked),
@@ -70,7 +72,7 @@ async def _wish(deps: Deps, ctx: Context, given: Given) -> Wish:
         client = await registered(deps, ctx, client_id)
         if client is None:
             raise OAuthError("the client is unknown")
-    return Wish(client, _location(client, given), claims.get("sub"))
+    return Wish(client, _location(client, given), claims.get("sub"), claims.get("sid"))
 
 
 async def _hinted(deps: Deps, ctx: Context, hint: str) -> dict[str, Any]:
@@ -91,7 +93,7 @@ def _location(client: Registered | None, given: Given) -> str | None:
     if uri is None or client is None:
         return None
     if not matches(client.post_logout_redirect_uris, client.type, uri):
-        raise OAuthError("post_logout_redirect_uri is not registered for this client")
+        raise OAuthError(f"post_logout_redirect_uri is not registered for this client: {uri[:300]}")
     state = given.get("state")
     if state is None:
         return uri
@@ -99,11 +101,17 @@ def _location(client: Registered | None, given: Given) -> str | None:
     return uri + joint + urlencode({"state": state}, quote_via=quote, safe="")
 
 
-def _is_meant(deps: Deps, ctx: Context, wish: Wish, asked: EndSession) -> bool:
-    """The hint was issued to this session's user: he need not be asked again."""
-    if wish.hinted_sub is None or wish.client is None or asked.session is None:
-        return False
-    return subject(deps.keys, wish.client, asked.session.user_id) == wish.hinted_sub
+def _meant(deps: Deps, ctx: Context, wish: Wish, asked: EndSession) -> SignedIn | None:
+    """The browser's session that the hint was issued in, else one of the same user: the person
+    need not be asked again."""
+    if wish.hinted_sub is None or wish.client is None:
+        return None
+    client, own = wish.client, [*([asked.session] if asked.session else []), *asked.others]
+    theirs = [one for one in own if subject(deps.keys, client, one.user_id) == wish.hinted_sub]
+    for one in theirs:
+        if sid(deps.keys, ctx.app_id, client.client_id, one.session_id) == wish.hinted_sid:
+            return one
+    return next(iter(theirs), None)
 
 
 async def _answered(deps: Deps, ctx: Context, asked: EndSession) -> EndedSession:
@@ -113,14 +121,16 @@ async def _answered(deps: Deps, ctx: Context, asked: EndSession) -> EndedSession
         raise OAuthError("the question was not answered")
     if asked.session is not None and known["session"] != asked.session.session_id:
         raise OAuthError("somebody else is signed in now than was asked")
-    return await _ended(deps, ctx, asked, known["location"])
+    return await _ended(deps, ctx, asked.session, known["location"])
 
 
-async def _ended(deps: Deps, ctx: Context, asked: EndSession, location: str | None) -> EndedSession:
+async def _ended(
+    deps: Deps, ctx: Context, session: SignedIn | None, location: str | None
+) -> EndedSession:
     frontchannel: list[str] = []
     session_id = None
-    if asked.session is not None:
-        session_id = asked.session.session_id
+    if session is not None:
+        session_id = session.session_id
         frontchannel = await tell(deps, ctx, session_id)
         await deps.deliveries.hurry(within=1.0)
     return EndedSession(

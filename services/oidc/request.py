@@ -23,6 +23,8 @@ class Asked:
     pending: Pending | None = None
     consent: Literal["allow", "deny"] | None = None
     selected: bool = False
+    others: list[SignedIn] = field(default_factory=list)
+    choices: dict[str, str] = field(default_factory=dict)
     unseen: bool = False
     name: str = ""
 
@@ -30,6 +32,7 @@ class Asked:
     redirect_uri_given: bool = True
     response_mode: str = "query"
     scopes: list[str] = field(default_factory=list)
+    claim_scopes: list[str] = field(default_factory=list)
     resource: list[str] = field(default_factory=list)
     prompts: frozenset[str] = frozenset()
     max_age: int | None = None
@@ -53,6 +56,11 @@ class Asked:
     @client.setter
     def client(self, client: Registered) -> None:
         self._client = client
+
+    @property
+    def consent_scopes(self) -> list[str]:
+        """What the user has to allow: the scopes, and those that give what `claims` asks for."""
+        return [*self.scopes, *self.claim_scopes]
 
     @property
     def silent(self) -> bool:

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+from typing import Any
+
 import asyncpg
 
 from common import audit
@@ -66,10 +69,12 @@ async def list_resources(deps: Deps, ctx: Context, _: ListResources) -> Resource
 
 async def delete_resource(deps: Deps, ctx: Context, asked: DeleteResource) -> Done:
     async with deps.db.transaction(ctx) as tx:
+        names = await scopes.of_resource(tx, app_id=ctx.app_id, resource_id=asked.id)
         if not await scopes.delete_resource(tx, app_id=ctx.app_id, id=asked.id):
             raise ResourceNotFound
+        changed = await scopes.take_from_clients(tx, app_id=ctx.app_id, names=names)
         await audit.record(tx, ctx, ScopeChanged(name=asked.id, change="deleted"))
-    await _changed(deps, ctx)
+    await _changed(deps, ctx, changed)
     return Done()
 
 
@@ -81,12 +86,13 @@ async def create_scope(deps: Deps, ctx: Context, new: CreateScope) -> Scope:
     if unknown:
         message = f"{unknown[0][:60]} is no standard claim"
         raise Invalid(errors=[{"field": "claims", "message": message}])
-    if new.permission_id is not None and not ctx.caller.may(new.permission_id):
-        raise Forbidden(f"you do not hold {new.permission_id} yourself", needs=new.permission_id)
+    if new.permission_id is not None:
+        _must_hold(ctx, new.permission_id)
+        if ":" in new.name and new.name != new.permission_id:
+            message = "a scope named like a permission stands for that permission"
+            raise Invalid(errors=[{"field": "permission_id", "message": message}])
     try:
-        async with deps.db.transaction(ctx) as tx:
-            made = await scopes.insert_scope(tx, app_id=ctx.app_id, id=new_id(), **new.model_dump())
-            await audit.record(tx, ctx, ScopeChanged(name=new.name, change="created"))
+        made = await _insert(deps, ctx, new)
     except asyncpg.UniqueViolationError:
         raise ScopeTaken from None
     except asyncpg.ForeignKeyViolationError as error:
@@ -97,6 +103,36 @@ async def create_scope(deps: Deps, ctx: Context, new: CreateScope) -> Scope:
     return made
 
 
+async def _insert(deps: Deps, ctx: Context, new: CreateScope) -> Scope:
+    """Binds a scope that is named like a permission to it. Raises Forbidden if the caller does not
+    hold that permission: an unbound scope of its name would switch its guard off."""
+    if new.permission_id is not None or ":" not in new.name:
+        return await _insert_as(deps, ctx, new, new.permission_id)
+    try:
+        return await _insert_as(deps, ctx, new, new.name)
+    except asyncpg.ForeignKeyViolationError as error:
+        if violated(error) != "scopes_permission_id_fkey":
+            raise
+    return await _insert_as(deps, ctx, new, None)
+
+
+async def _insert_as(
+    deps: Deps, ctx: Context, new: CreateScope, permission_id: str | None
+) -> Scope:
+    fields: dict[str, Any] = new.model_dump() | {"permission_id": permission_id}
+    async with deps.db.transaction(ctx) as tx:
+        made = await scopes.insert_scope(tx, app_id=ctx.app_id, id=new_id(), **fields)
+        if permission_id is not None:
+            _must_hold(ctx, permission_id)
+        await audit.record(tx, ctx, ScopeChanged(name=new.name, change="created"))
+    return made
+
+
+def _must_hold(ctx: Context, permission: str) -> None:
+    if not ctx.caller.may(permission):
+        raise Forbidden(f"you do not hold {permission} yourself", needs=permission)
+
+
 async def list_scopes(deps: Deps, ctx: Context, _: ListScopes) -> Scopes:
     async with deps.db.reading(ctx) as db:
         return Scopes(scopes=await scopes.scopes(db, app_id=ctx.app_id))
@@ -104,14 +140,18 @@ async def list_scopes(deps: Deps, ctx: Context, _: ListScopes) -> Scopes:
 
 async def delete_scope(deps: Deps, ctx: Context, asked: DeleteScope) -> Done:
     async with deps.db.transaction(ctx) as tx:
-        if not await scopes.delete_scope(tx, app_id=ctx.app_id, id=asked.id):
+        name = await scopes.delete_scope(tx, app_id=ctx.app_id, id=asked.id)
+        if name is None:
             raise ScopeNotFound
+        changed = await scopes.take_from_clients(tx, app_id=ctx.app_id, names=[name])
         await audit.record(tx, ctx, ScopeChanged(name=asked.id, change="deleted"))
-    await _changed(deps, ctx)
+    await _changed(deps, ctx, changed)
     return Done()
 
 
-async def _changed(deps: Deps, ctx: Context) -> None:
+async def _changed(deps: Deps, ctx: Context, clients: Iterable[str] = ()) -> None:
     """Discovery lists scopes: what gateways keep of it goes by the noun `resource`."""
+    for client_id in clients:
+        await deps.changed(ctx, "client", client_id)
     await deps.changed(ctx, "scope")
     await deps.changes.publish(ctx, "resource")

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from common.context import Context
+from common.contracts.clients import Resource
 from common.contracts.oidc import InvalidScope, InvalidTarget
 from common.contracts.rights import GetRights, Rights
 from oidc.deps import Deps
@@ -46,10 +47,12 @@ NEEDS_USER: Final = frozenset(CLAIMS)
 
 @dataclass(frozen=True)
 class Catalogue:
-    """What the application added: scopes by name, APIs by identifier with their lifetime."""
+    """What the application added: scopes by name, APIs by identifier."""
 
     scopes: dict[str, ScopeRow]
-    resources: dict[str, tuple[int | None, str | None]]
+    resources: dict[str, Resource]
+    permissions: dict[str, frozenset[str]]
+    """Of scopes by name; several APIs may each have a scope of one name."""
 
 
 async def catalogue(deps: Deps, ctx: Context) -> Catalogue:
@@ -59,7 +62,13 @@ async def catalogue(deps: Deps, ctx: Context) -> Catalogue:
             apis = await scopes.resources(db, app_id=ctx.app_id)
         return Catalogue(
             {row.name: row for row in rows},
-            {api.identifier: (api.access_token_lifetime, api.access_token_alg) for api in apis},
+            {api.identifier: api for api in apis},
+            {
+                name: frozenset(
+                    row.permission_id for row in rows if row.name == name and row.permission_id
+                )
+                for name in {row.name for row in rows}
+            },
         )
 
     found: Catalogue = await deps.known.scopes.fetch(
@@ -73,12 +82,20 @@ def parsed(text: str | None) -> list[str]:
     return list(dict.fromkeys((text or "").split(" "))) if text else []
 
 
-def allowed(client: Registered, asked: list[str]) -> list[str]:
-    """Raises InvalidScope for one that the client is not registered for."""
-    wanted = [name for name in asked if name]
-    for name in wanted:
-        if name not in client.scopes:
-            raise InvalidScope("a scope is not allowed for this client")
+async def allowed(deps: Deps, ctx: Context, client: Registered, asked: list[str]) -> list[str]:
+    """Returns the known ones of the requested scopes; what is no scope of the application is
+    ignored (OpenID Connect Core section 3.1.2.1). Raises InvalidScope for a known one that the
+    client is not registered for, and if nothing remains."""
+    known = (await catalogue(deps, ctx)).scopes
+    wanted: list[str] = []
+    for name in asked:
+        if name in client.scopes:
+            wanted.append(name)
+        elif name in CLAIMS or name in known or (":" in name and "/" not in name):
+            # Without a slash it is named like a permission.
+            raise InvalidScope(f"the scope {name} is not allowed for this client")
+    if not wanted and any(asked):
+        raise InvalidScope(f"the scope {asked[0][:200]} is unknown")
     return wanted
 
 
@@ -93,12 +110,10 @@ async def permission_scopes(
         return bound
     known = within or await catalogue(deps, ctx)
     for name in custom:
-        row = known.scopes.get(name)
-        if row is None:
-            if ":" in name:
-                bound[name] = name
-        elif row.permission_id is not None:
-            bound[row.permission_id] = name
+        if name in known.scopes:
+            bound |= dict.fromkeys(known.permissions[name], name)
+        elif ":" in name:
+            bound[name] = name
     return bound
 
 
@@ -127,12 +142,32 @@ async def held(
     return [name for name in names if name not in missing]
 
 
+async def claim_givers(
+    deps: Deps, ctx: Context, client: Registered, granted: list[str]
+) -> dict[str, tuple[str, ...]]:
+    """Returns the client's scopes with the standard claims that each gives access to.
+
+    A scope that stands for a permission counts only where it was granted.
+    """
+    known = await catalogue(deps, ctx)
+    names = list(
+        dict.fromkeys([*(name for name in granted if name in client.scopes), *client.scopes])
+    )
+    bound = set((await permission_scopes(deps, ctx, names, known)).values()) - set(granted)
+    return {
+        name: CLAIMS.get(name) or tuple(known.scopes[name].claims if name in known.scopes else ())
+        for name in names
+        if name not in bound
+    }
+
+
 async def check_resources(deps: Deps, ctx: Context, asked: list[str]) -> list[str]:
-    """RFC 8707 section 2. Raises InvalidTarget."""
+    """RFC 8707 section 2. Our own API goes by the issuer, as its metadata says (RFC 9728).
+    Raises InvalidTarget."""
     if not asked:
         return []
     known = (await catalogue(deps, ctx)).resources
     for identifier in asked:
-        if identifier not in known:
-            raise InvalidTarget("the resource is unknown")
+        if identifier not in known and identifier != ctx.origin:
+            raise InvalidTarget(f"the resource {identifier[:200]} is unknown")
     return list(dict.fromkeys(asked))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from pydantic import Field
+from pydantic import Field, SecretStr
 
 from common.settings import DatabaseSettings
 
@@ -10,6 +10,8 @@ from common.settings import DatabaseSettings
 class OidcSettings(DatabaseSettings):
     """Lifetimes here are the platform's; those of tokens are the client's."""
 
+    sweep_database_url: SecretStr
+    logout_database_url: SecretStr
     code_lifetime: int = Field(default=60, ge=5, le=600, description="Seconds.")
     refresh_grace: int = Field(
         default=10, ge=0, le=60, description="Seconds in which a parent gets its child again."

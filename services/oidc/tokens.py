@@ -47,11 +47,13 @@ async def answer(
 ) -> Tokens:
     """The token response. `seed` makes the jti: the same exchange answered again has the same."""
     names = granted.scopes if asked_scopes is None else asked_scopes
+    # What the client lost since the user agreed is not given, whatever was granted.
+    names = [name for name in names if name in client.scopes]
     names = await scopes.held(deps, ctx, names, granted.user_id, _org(granted))
     extra = await _extra(deps, ctx, client, granted, names)
     issued = seconds(granted.issued_at)
     sub = subject(deps.keys, client, granted.user_id)
-    audience = resource or granted.resource or client.default_resources or [ctx.origin]
+    audience = await _audience(deps, ctx, client, resource or granted.resource)
     lifetime, alg = await _of_resource(deps, ctx, client, audience)
     payload: dict[str, Any] = {
         "iss": ctx.origin,
@@ -92,7 +94,7 @@ async def for_client(
 ) -> Tokens:
     """An access token for the client itself (RFC 6749 section 4.4): no user, no refresh token."""
     issued = now()
-    audience = resource or client.default_resources or [ctx.origin]
+    audience = await _audience(deps, ctx, client, resource)
     lifetime, alg = await _of_resource(deps, ctx, client, audience)
     payload: dict[str, Any] = {
         "iss": ctx.origin,
@@ -186,6 +188,12 @@ def _org(granted: Granted) -> str | None:
     return granted.org_id if granted.org_role is not None else None
 
 
+async def _audience(deps: Deps, ctx: Context, client: Registered, resource: list[str]) -> list[str]:
+    """Raises InvalidTarget for an API that does not exist any more (RFC 8707 section 2.2)."""
+    wanted = resource or client.default_resources
+    return await scopes.check_resources(deps, ctx, wanted) or [ctx.origin]
+
+
 async def _of_resource(
     deps: Deps, ctx: Context, client: Registered, audience: list[str]
 ) -> tuple[int, str]:
@@ -195,8 +203,10 @@ async def _of_resource(
         return lifetime, alg
     known = (await scopes.catalogue(deps, ctx)).resources
     for identifier in audience:
-        own_lifetime, own_alg = known.get(identifier, (None, None))
-        lifetime, alg = min(lifetime, own_lifetime or lifetime), own_alg or alg
+        api = known.get(identifier)
+        if api is not None:
+            lifetime = min(lifetime, api.access_token_lifetime or lifetime)
+            alg = api.access_token_alg or alg
     return lifetime, alg
 
 
@@ -210,10 +220,14 @@ async def _extra(
     bound = await scopes.permission_scopes(deps, ctx, names)
     if bound:
         extra.access["permissions"] = sorted(bound)
-    asked_of_userinfo = claims.asked(granted.claims, "userinfo")
+    parameter = granted.claims
+    if parameter is not None:  # The client may have lost a scope since the user agreed.
+        givers = await scopes.claim_givers(deps, ctx, client, names)
+        parameter, _ = claims.within_scopes(parameter, names, givers)
+    asked_of_userinfo = claims.asked(parameter, "userinfo")
     if asked_of_userinfo:
         extra.access["userinfo_claims"] = asked_of_userinfo
-    wanted = claims.asked(granted.claims, "id_token")
+    wanted = claims.asked(parameter, "id_token")
     missing = not set(wanted) <= set(IN_ROW)
     drawn = draws(client)
     rights = None

@@ -18,13 +18,10 @@ from common.service import Links, open_stores
 
 @dataclass(frozen=True)
 class Deps:
-    """`platform` serves the outbox relay alone; no handler touches it."""
-
     db: Database
     bus: Bus
     changes: Changes
     cursors: Cursors
-    platform: Database | None = None
 
 
 async def make(settings: Settings, links: Links) -> Deps:
@@ -34,5 +31,4 @@ async def make(settings: Settings, links: Links) -> Deps:
         bus=links.bus,
         changes=links.changes,
         cursors=Cursors(stores.keys),
-        platform=stores.platform,
     )

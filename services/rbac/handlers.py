@@ -14,6 +14,7 @@ from common.contracts.assignments import (
     UnassignRole,
 )
 from common.contracts.base import Request
+from common.contracts.delegation import CheckDelegation
 from common.contracts.permissions import (
     CreatePermission,
     DeletePermission,
@@ -33,7 +34,7 @@ from common.contracts.roles import (
     SeedRoles,
     UpdateRole,
 )
-from rbac import access, assignments, permissions, rights, roles, templates
+from rbac import access, assignments, delegation, permissions, rights, roles, templates
 
 HANDLERS: Final[dict[type[Request[Any]], Handler]] = {
     GetRights: rights.get,
@@ -59,4 +60,5 @@ HANDLERS: Final[dict[type[Request[Any]], Handler]] = {
     UpdatePermission: permissions.update,
     DeletePermission: permissions.delete,
     CheckAccess: access.check,
+    CheckDelegation: delegation.check,
 }

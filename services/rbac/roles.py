@@ -11,7 +11,7 @@ from typing import Final, Protocol
 
 import asyncpg
 
-from common import audit
+from common import audit, keyset
 from common.context import Context
 from common.contracts.base import Done
 from common.contracts.permissions import NotForOrganizations, PermissionNotFound
@@ -79,14 +79,14 @@ async def get(deps: Deps, ctx: Context, asked: GetRole) -> Role:
 
 async def holders(deps: Deps, ctx: Context, asked: ListHolders) -> Holders:
     of = f"holders {asked.role_id}"
-    granted_at, key = deps.cursors.read(ctx.app_id, of, asked.cursor, 2)
+    before = deps.cursors.read(ctx.app_id, of, asked.cursor, 3)
     async with deps.db.reading(ctx) as db:
         await _found(db, ctx, "application", asked.role_id)
         found = await roles.holders(
             db,
             app_id=ctx.app_id,
             id=asked.role_id,
-            before=(granted_at, key),
+            before=before,
             limit=asked.limit + 1,
         )
     shown, next = deps.cursors.page(
@@ -94,7 +94,7 @@ async def holders(deps: Deps, ctx: Context, asked: ListHolders) -> Holders:
         of,
         found,
         asked.limit,
-        lambda held: (held.granted_at, f"{held.user_id}{held.org_id or ''}"),
+        lambda held: (held.granted_at, held.user_id, held.org_id or keyset.LOWEST_ID),
     )
     return Holders(users=shown, next=next)
 
@@ -158,14 +158,12 @@ async def _change(
         _may_change(kind, role, sent)
         before = set(role.permissions)
         after = (
-            set(changes.permissions)
-            if changes.permissions is not None
-            else (before | set(add)) - set(remove)
+            set(changes.permissions) if "permissions" in sent else (before | set(add)) - set(remove)
         )
         added, removed = sorted(after - before), sorted(before - after)
         await _may_give(tx, ctx, kind, added)
         await grants.must_hold(tx, ctx, removed)
-        name = role.name if changes.name is None else changes.name
+        name = changes.name if "name" in sent else role.name
         description = changes.description if "description" in sent else role.description
         await store.update(tx, app_id=ctx.app_id, id=id, name=name, description=description)
         await store.add(tx, app_id=ctx.app_id, id=id, permissions=added)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from common.bus import Handlers
 from common.cursors import Cursors
-from common.service import Links, open_stores, run
+from common.service import Links, open_job, open_stores, run
 from common.sweeps import sweeping
 from tenancy import audit_retention, domain_watch, provisioning
 from tenancy.audit_sealing import Sealing
@@ -20,9 +20,11 @@ from tenancy.settings import TenancySettings
 
 async def start(settings: TenancySettings, links: Links) -> tuple[Deps, Handlers]:
     stores = await open_stores(settings, links)
+    upkeep_db = await open_job(settings.upkeep_database_url, links, "upkeep")
+    sweep_db = await open_job(settings.sweep_database_url, links, "sweep")
     deps = Deps(
         db=stores.db,
-        platform=stores.platform,
+        upkeep_db=upkeep_db,
         sealer=stores.sealer,
         bus=links.bus,
         changes=links.changes,
@@ -31,10 +33,10 @@ async def start(settings: TenancySettings, links: Links) -> tuple[Deps, Handlers
         keys=stores.keys,
         cursors=Cursors(stores.keys),
         hosts=Hosts(settings.scheme, settings.domain),
-        usage=KeyUsage(stores.platform),
+        usage=KeyUsage(upkeep_db),
         dns=Dns([server.strip() for server in settings.dns_servers.split(",") if server.strip()]),
         hostnames=settings.hostnames,
-        streams=AuditStream(links.js, stores.platform),
+        streams=AuditStream(links.js, upkeep_db),
         bootstrap_keys_file=settings.bootstrap_keys_file,
         slug_quarantine_days=settings.slug_quarantine_days,
     )
@@ -42,7 +44,7 @@ async def start(settings: TenancySettings, links: Links) -> tuple[Deps, Handlers
     links.spawn(provisioning.sweep(deps, settings.sweep_every), "provisioning")
     links.spawn(Sealing(deps, links.nc).run(), "audit sealing")
     links.spawn(audit_retention.keeping(deps), "audit retention")
-    links.spawn(sweeping(stores.platform, EXPIRED), "sweeps")
+    links.spawn(sweeping(sweep_db, EXPIRED), "sweeps")
     links.spawn(domain_watch.watch(deps), "domains")
     return deps, HANDLERS
 

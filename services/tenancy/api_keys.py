@@ -18,6 +18,7 @@ from common.contracts.api_keys import (
     TooManyApiKeys,
 )
 from common.contracts.base import Done
+from common.contracts.delegation import CheckDelegation
 from common.contracts.tenancy import ApiKey, ApiKeyHolder, KeyType, NewApiKey, VerifyApiKey
 from common.db import Db
 from common.events.api_keys import ApiKeyCreated, ApiKeyRevoked, ApiKeyRotated
@@ -65,6 +66,7 @@ async def list_(deps: Deps, ctx: Context, asked: ListApiKeys) -> ApiKeys:
 
 async def create(deps: Deps, ctx: Context, new: CreateApiKey) -> NewApiKey:
     _sensible(new.expires_at)
+    await _must_hold_everything(deps, ctx)
     async with deps.db.transaction(ctx) as tx:
         if await api_keys.count(tx, app_id=ctx.app_id) >= LIMIT:
             raise TooManyApiKeys
@@ -78,7 +80,14 @@ def _sensible(ends: datetime | None) -> None:
         raise Invalid(errors=[{"field": "expires_at", "message": message}])
 
 
+async def _must_hold_everything(deps: Deps, ctx: Context) -> None:
+    """A secret key holds every right, so nobody with fewer makes or ends one. Raises NotHeld."""
+    if "*" not in ctx.caller.permissions:
+        await deps.bus.call(ctx, CheckDelegation(everything=True))
+
+
 async def revoke(deps: Deps, ctx: Context, asked: RevokeApiKey) -> Done:
+    await _must_hold_everything(deps, ctx)
     async with deps.db.transaction(ctx) as tx:
         if not await api_keys.revoke(tx, app_id=ctx.app_id, id=asked.id):
             raise ApiKeyNotFound
@@ -89,6 +98,7 @@ async def revoke(deps: Deps, ctx: Context, asked: RevokeApiKey) -> Done:
 
 async def rotate(deps: Deps, ctx: Context, asked: RotateApiKey) -> NewApiKey:
     """The old key has GRACE left, so that every server can be given the new one in time."""
+    await _must_hold_everything(deps, ctx)
     ends = datetime.now(UTC) + GRACE
     async with deps.db.transaction(ctx) as tx:
         old = await api_keys.locked(tx, app_id=ctx.app_id, id=asked.id)

@@ -54,10 +54,12 @@ def merged(stored: dict[str, Any], change: SettingsChange) -> tuple[dict[str, An
 def _disagreements(settings: AppSettings, given: set[str]) -> list[dict[str, str]]:
     """Only where one of the two was just given: what stood before must not hinder other changes."""
     flaws = []
-    idle = settings.session_idle_ttl
-    if {"session_ttl", "session_idle_ttl"} & given and idle and idle > settings.session_ttl:
-        message = "longer than session_ttl, so it would never take effect"
-        flaws.append({"field": "session_idle_ttl", "message": message})
+    for kind in ("", "_remembered"):
+        absolute, idle = f"session_ttl{kind}", f"session_idle_ttl{kind}"
+        limit = getattr(settings, idle)
+        if {absolute, idle} & given and limit and limit > getattr(settings, absolute):
+            message = f"longer than {absolute}, so it would never take effect"
+            flaws.append({"field": idle, "message": message})
     restricted = {"signup_mode", "allowed_email_domains"} & given
     if restricted and settings.signup_mode == "restricted" and not settings.allowed_email_domains:
         message = "signup_mode `restricted` needs at least one domain"

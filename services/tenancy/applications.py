@@ -96,9 +96,11 @@ async def list_(deps: Deps, ctx: Context, asked: ListApplications) -> Applicatio
     of = f"applications {asked.owner_org_id or ''}"
     created_at, id = deps.cursors.read(ctx.app_id, of, asked.cursor, 2)
     async with deps.db.reading(ctx) as db:
-        rows = await applications.page(
-            db, teams=teams, after=(created_at, id), limit=asked.limit + 1
-        )
+        after, limit = (created_at, id), asked.limit + 1
+        if teams is None:
+            rows = await applications.page(db, after=after, limit=limit)
+        else:
+            rows = await applications.page_of_teams(db, teams=teams, after=after, limit=limit)
     shown, next = deps.cursors.page(
         ctx.app_id, of, rows, asked.limit, lambda row: (row.created_at, row.id)
     )

@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Final
 
+from common import keyset
 from common.audit_chain import public_keys, user_salt
 from common.context import Context
 from common.contracts.audit_log import (
@@ -31,6 +32,8 @@ from tenancy.queries import audit, audit_chain
 
 BATCH: Final = 500
 """Rows of an export that are read at once."""
+STRETCH: Final = 2_000
+"""Events of the chain that one piece of an export looks at, whatever its filters leave of them."""
 ROOM: Final = 600_000
 """Bytes of an export that go into one message; the bus takes a megabyte."""
 
@@ -42,9 +45,7 @@ async def list_(deps: Deps, ctx: Context, asked: ListAudit) -> AuditRecords:
         user_id=asked.user_id,
         ip_address=asked.ip_address,
         since=asked.start_date,
-        until=asked.end_date,
-        before_time=datetime.fromisoformat(time) if time else None,
-        before_id=id,
+        before=_upper_bound(asked.end_date, time, id),
         limit=asked.limit + 1,
     )
     async with deps.db.reading(ctx) as db:
@@ -53,6 +54,13 @@ async def list_(deps: Deps, ctx: Context, asked: ListAudit) -> AuditRecords:
         ctx.app_id, "audit", found, asked.limit, lambda row: (row.created_at, row.id)
     )
     return AuditRecords(audit_logs=rows, next=next)
+
+
+def _upper_bound(until: datetime | None, time: str | None, id: str | None) -> tuple[datetime, str]:
+    """Returns the end of the period, or the place of the page: whichever is earlier."""
+    if time is not None:  # a page after the first lies before the end of the period
+        return keyset.backward(time, id)
+    return keyset.backward(until, keyset.LOWEST_ID if until else None)
 
 
 async def get(deps: Deps, ctx: Context, asked: GetAuditRecord) -> AuditRecord:
@@ -75,11 +83,14 @@ async def export(deps: Deps, ctx: Context, asked: ExportAudit) -> AuditExport:
     (after,) = deps.cursors.read(ctx.app_id, "audit export", asked.cursor, 1)
     if after is None:  # the first piece: what was committed before now belongs to it
         await audit_sealing.seal(deps, ctx.app_id)
+    place = int(after or 0)
     async with deps.db.reading(ctx) as db:
+        piece = await audit_chain.piece(db, app_id=ctx.app_id, after=place, limit=STRETCH)
         rows = await audit_chain.sealed(
             db,
             app_id=ctx.app_id,
-            after=int(after or 0),
+            after=place,
+            last=piece.last or place,
             limit=BATCH,
             event_type=asked.event_type,
             user_id=asked.user_id,
@@ -95,11 +106,14 @@ async def export(deps: Deps, ctx: Context, asked: ExportAudit) -> AuditExport:
         if records and size > ROOM:
             break
         records.append(record)
-    done = len(records) == len(rows) < BATCH
-    last = None if done or not records else str(records[-1].chain.seq)
+    last: int | None = None  # where the next piece begins
+    if len(records) < len(rows) or len(rows) == BATCH:
+        last = records[-1].chain.seq
+    elif piece.count == STRETCH:
+        last = piece.last
     return AuditExport(
         records=records,
-        next=deps.cursors.make(ctx.app_id, "audit export", last) if last else None,
+        next=deps.cursors.make(ctx.app_id, "audit export", str(last)) if last else None,
     )
 
 

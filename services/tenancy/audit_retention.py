@@ -27,9 +27,9 @@ async def keeping(deps: Deps) -> None:
 async def once(deps: Deps, now: datetime | None = None) -> int:
     """Prune every application that asks for it, and what is left of one that is gone. Returns how
     many events went."""
-    async with deps.platform.everywhere() as db:
+    async with deps.upkeep_db.everywhere() as db:
         wanted = await audit.retentions(db)
-    async with deps.platform.everywhere() as db:
+    async with deps.upkeep_db.everywhere() as db:
         total = await audit.bereft(db)
     for each in wanted:
         before = (now or datetime.now(UTC)) - timedelta(days=each.days)
@@ -46,7 +46,7 @@ async def once(deps: Deps, now: datetime | None = None) -> int:
 async def _prune(deps: Deps, app_id: str, before: datetime) -> int:
     total = 0
     while True:
-        async with deps.platform.everywhere() as db:
+        async with deps.upkeep_db.everywhere() as db:
             gone = await audit.prune(db, app_id=app_id, before=before, limit=BATCH)
         total += gone
         if gone < BATCH:

@@ -9,7 +9,7 @@ import nats.errors
 from nats.js import JetStreamContext
 from nats.js.errors import APIError, NoStreamResponseError, NotFoundError
 
-from common.audit import STREAM
+from common.audit import STREAM, subjects_of
 from common.context import Context
 from common.db import Database
 from common.problems import Unavailable
@@ -26,14 +26,14 @@ class AuditStream:
     """The events that wait there for readers who will never come."""
 
     js: JetStreamContext
-    platform: Database
+    upkeep_db: Database
 
     async def forget(self, app_id: str) -> None:
-        async with self.platform.everywhere() as db:
+        async with self.upkeep_db.everywhere() as db:
             if await outbox.waiting(db, app_id=app_id):
                 raise Unavailable("the last events are still on their way", retry_after=1)
         try:
-            await self.js.purge_stream(STREAM, subject=f"audit.{app_id}.>")
+            await self.js.purge_stream(STREAM, subject=subjects_of(app_id))
         except NotFoundError:
             return  # nothing was ever sent
         except (nats.errors.Error, TimeoutError, APIError, NoStreamResponseError) as error:

@@ -30,7 +30,7 @@ class Streams(Protocol):
 @dataclass(frozen=True)
 class Deps:
     db: Database
-    platform: Database
+    upkeep_db: Database
     sealer: Sealer
     bus: Bus
     changes: Changes

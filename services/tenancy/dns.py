@@ -10,6 +10,7 @@ import dns.exception
 import dns.name
 import dns.resolver
 
+from common.addresses import host_key
 from common.problems import Unavailable
 
 WITHIN = 4.0
@@ -52,7 +53,7 @@ class Dns:
     async def cname(self, name: str) -> str | None:
         """The canonical name of an alias, in lower case, without the trailing dot."""
         for record in await self._ask(name, "CNAME"):
-            return str(record.target).rstrip(".").lower()
+            return host_key(str(record.target))
         return None
 
     async def addresses(self, name: str) -> set[str]:

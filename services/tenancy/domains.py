@@ -8,6 +8,7 @@ from typing import Final
 import asyncpg
 
 from common import audit, logs
+from common.addresses import host_key
 from common.context import Context
 from common.contracts.base import Done
 from common.contracts.domains import (
@@ -127,7 +128,7 @@ async def remove(deps: Deps, ctx: Context, asked: RemoveCustomDomain) -> Done:
 
 async def allow(deps: Deps, ctx: Context, asked: IsDomainAllowed) -> Done:
     """Asked before every new certificate: none before the proof, none for made-up names."""
-    name = asked.domain.lower().rstrip(".")
+    name = host_key(asked.domain)
     host = name + deps.hosts.port
     slug = deps.hosts.slug(host)
     if host == f"api.{deps.hosts.domain}":

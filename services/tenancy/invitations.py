@@ -85,7 +85,7 @@ async def list_(
     deps: Deps, ctx: Context, asked: ListOrganizationInvitations
 ) -> OrganizationInvitations:
     of = f"invitations {asked.org_id} {asked.status or ''}"
-    (before,) = deps.cursors.read(ctx.app_id, of, asked.cursor, 1)
+    created_at, id = deps.cursors.read(ctx.app_id, of, asked.cursor, 2)
     async with deps.db.reading(ctx) as db:
         await _for_admins(db, ctx, asked.org_id)
         rows = await invitations.page(
@@ -93,10 +93,12 @@ async def list_(
             app_id=ctx.app_id,
             org_id=asked.org_id,
             status=asked.status,
-            before=before,
+            before=(created_at, id),
             limit=asked.limit + 1,
         )
-    page, next = deps.cursors.page(ctx.app_id, of, rows, asked.limit, lambda row: (row.id,))
+    page, next = deps.cursors.page(
+        ctx.app_id, of, rows, asked.limit, lambda row: (row.created_at, row.id)
+    )
     return OrganizationInvitations(invitations=page, next=next)
 
 

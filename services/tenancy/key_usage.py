@@ -17,7 +17,7 @@ log = logs.get(__name__)
 class KeyUsage:
     """Remembers uses in memory and writes them in one statement every `every` seconds."""
 
-    platform: Database
+    upkeep_db: Database
     every: float = 60.0
     _used: dict[str, datetime] = field(default_factory=dict)
 
@@ -32,7 +32,7 @@ class KeyUsage:
         if not used:
             return
         try:
-            async with self.platform.everywhere() as db:
+            async with self.upkeep_db.everywhere() as db:
                 await api_keys.used(db, ids=list(used), times=list(used.values()))
         except FAULTS as error:
             self._used = used | self._used  # a later use stays the later one

@@ -33,7 +33,7 @@ from common.problems import Forbidden
 from tenancy import standing
 from tenancy.deps import Deps
 from tenancy.members import missing
-from tenancy.queries import org_domains
+from tenancy.queries import org_domains, organizations
 from tenancy.queries.org_domains import Row
 
 LABEL = "_aero2-challenge"
@@ -97,17 +97,18 @@ async def verify(deps: Deps, ctx: Context, asked: VerifyOrganizationDomain) -> O
 
 
 async def update(deps: Deps, ctx: Context, asked: UpdateOrganizationDomain) -> OrganizationDomain:
-    changes = asked.changes
+    changes, sent = asked.changes, asked.changes.model_fields_set
     try:
         async with deps.db.transaction(ctx) as tx:
+            await organizations.lock(tx, app_id=ctx.app_id, id=asked.org_id)
             org = await standing.managed(tx, ctx, asked.org_id)
             row = await _found(tx, ctx, org.id, asked.domain_id)
             await org_domains.update(
                 tx,
                 app_id=ctx.app_id,
                 id=row.id,
-                auto_join=row.auto_join if changes.auto_join is None else changes.auto_join,
-                role=changes.role or row.role,
+                auto_join=changes.auto_join if "auto_join" in sent else row.auto_join,
+                role=changes.role if "role" in sent else row.role,
             )
             event = OrgDomainUpdated(
                 org_id=org.id, domain=row.domain, fields=sorted(changes.model_fields_set)

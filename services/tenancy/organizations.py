@@ -135,6 +135,7 @@ async def update(deps: Deps, ctx: Context, asked: UpdateOrganization) -> Organiz
         raise Forbidden("requires organizations:write", needs="organizations:write")
     try:
         async with deps.db.transaction(ctx) as tx:
+            await organizations.lock(tx, app_id=ctx.app_id, id=asked.org_id)
             row = await standing.managed(tx, ctx, asked.org_id)
             await organizations.update(
                 tx,
@@ -143,8 +144,16 @@ async def update(deps: Deps, ctx: Context, asked: UpdateOrganization) -> Organiz
                 slug=changes.slug or row.slug,
                 name=changes.name or row.name,
                 logo_url=changes.logo_url if "logo_url" in sent else row.logo_url,
-                public_metadata=_either(changes.public_metadata, row.public_metadata),
-                private_metadata=_either(changes.private_metadata, row.private_metadata),
+                public_metadata=(
+                    changes.public_metadata or {}
+                    if "public_metadata" in sent
+                    else row.public_metadata
+                ),
+                private_metadata=(
+                    changes.private_metadata or {}
+                    if "private_metadata" in sent
+                    else row.private_metadata
+                ),
             )
             await audit.record(tx, ctx, OrgUpdated(org_id=row.id, fields=sorted(sent)))
             changed = await _row(tx, ctx, row.id)
@@ -242,10 +251,6 @@ def slugs(name: str, *, certain: bool = True) -> Iterator[str]:
         yield base
     for _ in range(8):
         yield f"{base}-{secrets.token_hex(3)}"
-
-
-def _either(changed: dict[str, Any] | None, kept: dict[str, Any]) -> dict[str, Any]:
-    return kept if changed is None else changed
 
 
 def shown(ctx: Context, row: Row) -> Organization:

@@ -9,6 +9,8 @@ from tenancy.hostnames import API, CloudflareHostnames, CustomHostnames
 
 
 class TenancySettings(DatabaseSettings):
+    sweep_database_url: SecretStr
+    upkeep_database_url: SecretStr
     bootstrap_keys_file: str | None = Field(
         default=None, description="Where the Dashboard's first API keys are written, once, 0600."
     )

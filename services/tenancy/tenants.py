@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from common import captcha_secret
+from common.addresses import host_key
 from common.context import Context
 from common.contracts.tenancy import (
     Application,
@@ -21,7 +22,7 @@ from tenancy.queries.applications import Row
 
 
 async def resolve(deps: Deps, ctx: Context, asked: ResolveHost) -> Tenant:
-    host = asked.host.lower()
+    host = host_key(asked.host)
     slug, domain = deps.hosts.slug(host), deps.hosts.custom(host)
     async with deps.db.reading(ctx) as db:
         if slug is not None:

@@ -9,6 +9,7 @@ from typing import get_args, get_type_hints
 import pytest
 from tests.architecture.open_contracts import OPEN
 from tests.architecture.source import (
+    COMMON,
     SERVICES,
     WITH_TABLES,
     contracts,
@@ -125,3 +126,16 @@ def test_nobody_asks_himself_over_the_bus(service: str) -> None:
                 found.append(f"{file.name}:{node.lineno}")
 
     assert found == []
+
+
+def test_contracts_bound_every_date() -> None:
+    """A contract's dates are `Timestamp`s: Postgres stores moments that Python cannot read."""
+    unbounded = [
+        f"{file.name}:{node.lineno}"
+        for file in modules(COMMON / "contracts")
+        if file.name != "fields.py"
+        for node in ast.walk(tree(file))
+        if isinstance(node, ast.Name) and node.id in ("datetime", "AwareDatetime", "NaiveDatetime")
+    ]
+
+    assert unbounded == []

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -100,7 +100,7 @@ async def test_a_statement_stays_in_one_partition(where: str, planner: Planner) 
 async def test_a_statement_is_allowed_to_its_service(
     where: str, module_database: dict[str, str]
 ) -> None:
-    """The grants of db/schema.sql suffice: with its own role, or the platform's for a sweep."""
+    """The grants of db/schema.sql suffice: with its own role, or that of one of its jobs."""
     roles = _roles(ALL[where])
     refused = []
     for role in roles:
@@ -115,16 +115,23 @@ async def test_a_statement_is_allowed_to_its_service(
     assert len(refused) < len(roles) if ALL[where].any_tenant else refused == [], where
 
 
+JOBS_OF = {
+    "identity": ["sweep", "mail"],
+    "oidc": ["sweep", "logout"],
+    "tenancy": ["sweep", "upkeep"],
+}
+
+
 def _roles(made: Statement) -> list[str]:
-    """`-- by-platform: why` marks what a service runs with the platform's role, `-- by-services:`
+    """`-- by-upkeep: why` marks what a service runs with the role of that job, `-- by-services:`
     what each of them runs with its own, though it belongs to no application."""
     if "-- by-services:" in made.sql:
         return ["tenancy", "identity", "oidc", "rbac"]
-    if "-- by-platform:" in made.sql:
-        return ["platform"]
+    if "-- by-upkeep:" in made.sql:
+        return ["upkeep"]
     if made.service is None:
-        return ["platform"] if made.any_tenant else ["tenancy", "identity", "oidc", "rbac"]
-    return [made.service, "platform"] if made.any_tenant else [made.service]
+        return ["relay"] if made.any_tenant else ["tenancy", "identity", "oidc", "rbac"]
+    return [made.service, *JOBS_OF.get(made.service, ())] if made.any_tenant else [made.service]
 
 
 FEW = {
@@ -252,6 +259,85 @@ async def test_a_statement_that_names_one_row_has_one_way_to_it(
         assert rivals(await Planner(db).plan(made.sql), indexes) == set(), where
     finally:
         await db.close()
+
+
+COMPARED = re.compile(r"\b(\w+)\)? (?:=|<=|>=|<|>) (?:ANY )?\(?(?:COALESCE\()?\$\d+")
+ROW_COMPARED = re.compile(r"ROW\((\w[^$]*)\) [<>]=? ROW\(\$\d+")
+
+
+A_FEW = (*OF_ONE, *SHORT, "idx_audit_logs_app_user", "organization_invitations_pending_key")
+"""Indexes that lead to one person's rows, or to what is pending: a filter on those is no harm."""
+
+
+def filtered(plan: dict[str, Any], indexes: dict[str, list[Index]], table: str = "") -> set[str]:
+    """Key columns of growing tables that a parameter is compared with as a filter only: the rows
+    that the condition refuses are read, however many they are. What one key or one person's index
+    leads to is a handful."""
+    table = plan.get("Relation Name", table)
+    name = table.rpartition("_p")[0]
+    found = set()
+    if name and name not in FEW and not _handful(plan, indexes.get(table, ())):
+        text = plan.get("Filter", "")
+        columns = set(COMPARED.findall(text))
+        columns.update(*(re.findall(r"\w+", row) for row in ROW_COMPARED.findall(text)))
+        columns -= set(re.findall(r"\w+", plan.get("Index Cond", "")))
+        keys = {column for index in indexes.get(table, ()) for column in index.columns}
+        found.update(f"{name}.{column}" for column in (columns & keys) - {"app_id"})
+    return found.union(*(filtered(below, indexes, table) for below in plan.get("Plans", ())))
+
+
+def _handful(plan: dict[str, Any], of_table: Collection[Index]) -> bool:
+    """Whether the scan finds a row by a whole key, or a few by an index that gives a few."""
+    parts = [plan, *plan.get("Plans", ())] if plan["Node Type"].startswith("Bitmap") else [plan]
+    if any(part.get("Index Name", "").startswith(A_FEW) for part in parts):
+        return True
+    exact = {
+        column for part in parts for column in re.findall(r"\b(\w+) = ", part.get("Index Cond", ""))
+    }
+    return any(index.unique and set(index.columns) <= exact for index in of_table)
+
+
+@pytest.mark.parametrize("where", ALL)
+async def test_a_parameter_leads_to_its_rows(
+    where: str, module_database: dict[str, str], indexes: dict[str, list[Index]]
+) -> None:
+    """`coalesce($2, …)`, `$2 IS NULL OR …` and LIKE around an indexed column are filters: the page
+    is right, and reads every row before it. Bind the end of the range instead (common.keyset)."""
+    made = ALL[where]
+    if made.any_tenant or "-- whole:" in made.sql or "-- by-platform:" in made.sql:
+        return
+    db = await connected(module_database[_roles(made)[0]])
+    try:
+        assert filtered(await Planner(db).plan(made.sql), indexes) == set(), where
+    finally:
+        await db.close()
+
+
+async def test_the_rule_finds_a_filter_on_a_key(
+    module_database: dict[str, str], indexes: dict[str, list[Index]]
+) -> None:
+    """A range that is optional in SQL, a keyset that is, and a look-up by a whole key beside it."""
+    db = await connected(module_database["identity"])
+    optional = "($2::timestamptz IS NULL OR (created_at, id) < ($2, $3::uuid))"
+    try:
+        page, span, bare, key = [
+            filtered(
+                await Planner(db).plan(f"SELECT id FROM users WHERE app_id = $1 AND {more}"),
+                indexes,
+            )
+            for more in (
+                f"{optional} ORDER BY created_at DESC, id DESC LIMIT 10",
+                "created_at >= coalesce($2, '-infinity'::timestamptz) ORDER BY created_at, id LIMIT 10",
+                "(created_at, id) < ($2::timestamptz, $3::uuid) ORDER BY created_at DESC, id DESC LIMIT 10",
+                "id = $2 AND ($3::timestamptz IS NULL OR created_at > $3)",
+            )
+        ]
+    finally:
+        await db.close()
+
+    assert page == {"users.created_at", "users.id"}
+    assert span == {"users.created_at"}
+    assert bare == key == set()
 
 
 async def test_the_rule_finds_a_look_up_without_its_index(module_database: dict[str, str]) -> None:

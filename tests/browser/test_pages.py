@@ -91,7 +91,13 @@ async def reset_code(look: Look) -> None:
     await look.send()
 
 
+async def link(look: Look) -> None:
+    await look.go("/login")
+    await look.go(f"/login/link?token={LINK}")
+
+
 async def spent(look: Look) -> None:
+    await look.go("/login")
     await look.go("/login/link?token=used")
     await look.send()
 
@@ -129,7 +135,8 @@ SCENES: dict[str, Callable[[Look], Awaitable[None]]] = {
     "password_locked": locked,
     "code": code,
     "code_wrong": wrong_code,
-    "link": at(f"/login/link?token={LINK}"),
+    "link": link,
+    "link_elsewhere": at(f"/login/link?token={LINK}"),
     "link_spent": spent,
     "sign_up": at("/signup"),
     "sign_up_wrong": two_mistakes,

@@ -39,9 +39,9 @@ async def published() -> None:
         die()
 
     outbox._done = instead
-    platform = await Database.connect(os.environ["PLATFORM"], name="dying", size=1)
+    relay_db = await Database.connect(os.environ["RELAY"], name="dying", size=1)
     nc = await nats.connect(os.environ["NATS"])
-    await Relay(platform, nc, nc.jetstream()).run()
+    await Relay(relay_db, nc, nc.jetstream(), "tenancy").run()
 
 
 if __name__ == "__main__":

@@ -43,7 +43,7 @@ class Stream:
             body, headers = f'{{"n":"{name}"}}'.encode(), {"Nats-Msg-Id": f"{app_id} {name}"}
             for _ in range(5):  # as the relay does: a server just restarted may lose the first
                 try:
-                    await self.js.publish(f"audit.{app_id}.login", body, headers=headers)
+                    await self.js.publish(f"audit.identity.{app_id}.login", body, headers=headers)
                     break
                 except (nats.errors.TimeoutError, NoStreamResponseError):
                     continue
@@ -115,7 +115,7 @@ async def test_activity_comes_in_one_message(stream: Stream) -> None:
     """Several lines are several events; the place stands at the last, so none is skipped."""
     async with stream.following() as got:
         body = b'{"n":"one"}\n{"n":"two"}'
-        await stream.js.publish(f"audit.{A}.client_token_issued", body)
+        await stream.js.publish(f"audit.oidc.{A}.client_token_issued", body)
         await until(lambda: names(got) == ["one", "two"])
 
     events = "".join(got).strip().split("\n\n")

@@ -74,7 +74,7 @@ async def oidc(server: NatsServer, dsns: dict[str, str], number: int) -> AsyncIt
         bus, changes = NatsBus(nc), NatsChanges(nc)
         deps = Deps(
             db=db,
-            platform=db,
+            logout_db=db,
             sealer=Sealer(Keys.parse(KEY)),
             bus=bus,
             changes=changes,
@@ -82,7 +82,11 @@ async def oidc(server: NatsServer, dsns: dict[str, str], number: int) -> AsyncIt
             activity=MemoryActivity(),
             keys=Keys.parse(KEY),
             settings=OidcSettings(
-                master_key=KEY, database_url=dsns["oidc"], platform_database_url=dsns["platform"]
+                master_key=KEY,
+                database_url=dsns["oidc"],
+                relay_database_url=dsns["relay"],
+                sweep_database_url=dsns["sweep"],
+                logout_database_url=dsns["logout"],
             ),
         )
         stack.callback(deps.pool.close)

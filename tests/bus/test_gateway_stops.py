@@ -42,6 +42,7 @@ def gateway(nats_url: str, port: int) -> Iterator[subprocess.Popen[bytes]]:
         "AERO2_NATS_URL": nats_url,
         "AERO2_MASTER_KEY": KEY,
         "AERO2_PORT": str(port),
+        "AERO2_METRICS_PORT": "0",
     }
     process = subprocess.Popen(
         [sys.executable, "-m", "gateway"], env=environment, stdout=subprocess.PIPE

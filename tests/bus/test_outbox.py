@@ -37,7 +37,7 @@ class Post:
     server: NatsServer
     dsns: dict[str, str]
     tenancy: Database
-    platform: Database
+    relay_db: Database
     nc: Client
     js: JetStreamContext
 
@@ -48,7 +48,7 @@ class Post:
                 await audit.record(tx, ctx, Logout(session_id=name))
 
     async def waiting(self) -> int:
-        async with self.platform.everywhere() as db:
+        async with self.relay_db.everywhere() as db:
             found: int = await db.fetchval("SELECT count(*) FROM audit_outbox")
         return found
 
@@ -64,7 +64,7 @@ class Post:
 
     @asynccontextmanager
     async def relay(self) -> AsyncIterator[Relay]:
-        relay = Relay(self.platform, self.nc, self.js)
+        relay = Relay(self.relay_db, self.nc, self.js, "tenancy")
         task = asyncio.create_task(relay.run())
         try:
             yield relay
@@ -76,7 +76,7 @@ class Post:
         """Run the process of dying_relay.py to its end by SIGKILL."""
         environment = os.environ | {
             "TENANCY": self.dsns["tenancy"],
-            "PLATFORM": self.dsns["platform"],
+            "RELAY": self.dsns["relay"],
             "NATS": self.server.url,
             "PYTHONPATH": os.pathsep.join(["libs", "services", "cli", "."]),
         }
@@ -95,18 +95,18 @@ def own_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[NatsServer]
 @pytest.fixture
 async def post(own_server: NatsServer, database: dict[str, str]) -> AsyncIterator[Post]:
     tenancy = await Database.connect(database["tenancy"], name="test", size=2)
-    platform = await Database.connect(database["platform"], name="test-platform", size=4)
+    relay_db = await Database.connect(database["relay"], name="test-relay", size=4)
     nc = await own_server.connect()
     js = nc.jetstream(timeout=2)
     await ensure_stream(js)
-    yield Post(own_server, database, tenancy, platform, nc, js)
+    yield Post(own_server, database, tenancy, relay_db, nc, js)
     if own_server.process is None:
         own_server.launch()
     await until(lambda: nc.is_connected)
     await js.delete_stream(audit.STREAM)
     await nc.close()
     await tenancy.close()
-    await platform.close()
+    await relay_db.close()
 
 
 async def test_a_committed_event_arrives_whole(post: Post) -> None:
@@ -122,7 +122,7 @@ async def test_a_committed_event_arrives_whole(post: Post) -> None:
     assert msg.data is not None
     event = AuditEvent.model_validate_json(msg.data)
 
-    assert msg.subject == f"audit.{DASHBOARD}.logout"
+    assert msg.subject == f"audit.tenancy.{DASHBOARD}.logout"
     assert msg.headers is not None
     assert msg.headers["Nats-Msg-Id"] == row["id"] == event.id
     assert event.event_data == row["event_data"] == {"session_id": "one"}
@@ -188,7 +188,7 @@ async def test_rows_wait_while_nats_is_down(post: Post) -> None:
 
 async def test_a_long_outage_does_not_wear_the_relay_out(post: Post) -> None:
     """However often it tried in vain, it holds no more of nats.py's places than before."""
-    relay = Relay(post.platform, post.nc, post.js)
+    relay = Relay(post.relay_db, post.nc, post.js, "tenancy")
     await post.record("one")
     post.server.stop()
     await until(lambda: not post.nc.is_connected)

@@ -136,6 +136,18 @@ async def test_nobody_reads_anothers_replies(user: str, sit: Sit) -> None:
     assert len(refused) == len(wanted), refused
 
 
+@pytest.mark.parametrize("user", USERS)
+async def test_a_service_publishes_events_under_its_own_name(user: str, sit: Sit) -> None:
+    """Readers know who vouches for an event; nobody publishes under the name of another."""
+    seat = await sit(user)
+    foreign = [f"audit.{name}.{DASHBOARD}.login" for name in USERS if name != user]
+    for subject in (*foreign, f"audit.{DASHBOARD}.login"):
+        await seat.nc.publish(subject, b"{}")
+    refused = await seat.settle()
+
+    assert len(refused) == len(foreign) + 1, refused
+
+
 @pytest.mark.parametrize("user", nats_access.SERVICES)
 async def test_nobody_takes_the_stream_away(user: str, sit: Sit) -> None:
     """A service writes to the stream; it deletes and changes nothing in it."""
@@ -173,9 +185,9 @@ async def test_an_answer_comes_through(sit: Sit) -> None:
     await settled(gateway.nc)
     await identity.nc.publish(f"changed.{DASHBOARD}.session.all", b"*")
     await until(heard.is_set)
-    ack = await identity.nc.jetstream().publish(f"audit.{DASHBOARD}.login", b"{}")
+    ack = await identity.nc.jetstream().publish(f"audit.identity.{DASHBOARD}.login", b"{}")
     found = await gateway.nc.jetstream().get_msg(
-        STREAM, seq=ack.seq, subject=f"audit.{DASHBOARD}.>", next=True
+        STREAM, seq=ack.seq, subject=f"audit.*.{DASHBOARD}.>", next=True
     )
 
     assert found.data == b"{}"

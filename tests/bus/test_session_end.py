@@ -93,7 +93,6 @@ async def stage(postgres: Postgres, server: NatsServer) -> AsyncIterator[Stage]:
     def deps(bus: NatsBus, changes: NatsChanges) -> Deps:
         return Deps(
             db=db,
-            platform=None,
             sealer=Sealer(KEYS),
             bus=bus,
             changes=changes,

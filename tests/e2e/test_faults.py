@@ -146,7 +146,7 @@ async def test_every_sign_in_is_in_the_log_once_whatever_died(fragile: System) -
         async with fragile.bus() as nc:
             js = nc.jetstream()
             sub = await js.subscribe(
-                f"audit.{fragile.demo['app_id']}.login", stream="AUDIT", ordered_consumer=True
+                f"audit.*.{fragile.demo['app_id']}.login", stream="AUDIT", ordered_consumer=True
             )
             info = await sub.consumer_info()
             found = [await sub.next_msg(timeout=3) for _ in range(info.num_pending or 0)]

@@ -74,7 +74,7 @@ async def created_on_stream(system: System, wanted: set[str]) -> Counter[str]:
     found: Counter[str] = Counter()
     until = time.monotonic() + RECOVERS
     async with system.bus() as nc:
-        subject = f"audit.{system.demo['app_id']}.user_created"
+        subject = f"audit.*.{system.demo['app_id']}.user_created"
         sub = await nc.jetstream().subscribe(subject, stream="AUDIT", ordered_consumer=True)
         while time.monotonic() < until:
             try:

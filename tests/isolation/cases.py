@@ -25,7 +25,7 @@ NEUTRAL: dict[str, Any] = {
     "current": PASSWORD,
     "identifier": "https://another.example.com",
     "SeedRoles.template": "application",
-    "PutTemplate.template": {"subject": "s", "text": "t", "html": "h"},
+    "PutTemplate.template": {"subject": "s", "text": "{{ code }}", "html": "{{ code }}"},
     "CreatePermission.name": "zoo:visit",
     "CreateScope.name": "visit",
     "EnsureApplication.slug": "a-slug-of-ours",

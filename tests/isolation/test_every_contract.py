@@ -33,6 +33,7 @@ QUIET = {
     "oidc.token.revoke": "RFC 7009 section 2.2: an unknown token is revoked",
     "rbac.access.check": "answers `no` to each question",
     "rbac.assignment.list": "a user it does not know has no roles",
+    "rbac.delegation.check": "a user it does not know holds nothing",
     "rbac.rights.get": "a user it does not know has no rights",
     "rbac.rights.mine": "an organization it does not know gives no rights",
     "rbac.rights.of_user": "a user it does not know has no rights",

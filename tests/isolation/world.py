@@ -154,7 +154,7 @@ async def built(dsns: dict[str, str]) -> AsyncIterator[World]:
     await owner.set_type_codec("uuid", schema="pg_catalog", encoder=str, decoder=str, format="text")
     pools = {
         role: await Database.connect(dsns[role], name=role, size=4)
-        for role in ("identity", "tenancy", "oidc", "rbac", "platform")
+        for role in ("identity", "tenancy", "oidc", "rbac", "upkeep", "logout")
     }
     bus, changes, activity = LocalBus(), MemoryChanges(), MemoryActivity()
     tenants, cursors = Tenants(bus), Cursors(KEYS)
@@ -163,7 +163,6 @@ async def built(dsns: dict[str, str]) -> AsyncIterator[World]:
         "changes": changes,
         "tenants": tenants,
         "keys": KEYS,
-        "platform": pools["platform"],
     }
     hashing = FairPool(per_app=200, total=1000)
     identity = IdentityDeps(
@@ -178,22 +177,26 @@ async def built(dsns: dict[str, str]) -> AsyncIterator[World]:
     )
     oidc = OidcDeps(
         db=pools["oidc"],
+        logout_db=pools["logout"],
         sealer=Sealer(KEYS),
         activity=activity,
         settings=OidcSettings(
             master_key=SecretStr(MASTER),
             database_url=SecretStr(dsns["oidc"]),
-            platform_database_url=SecretStr(dsns["platform"]),
+            relay_database_url=SecretStr(dsns["relay"]),
+            sweep_database_url=SecretStr(dsns["sweep"]),
+            logout_database_url=SecretStr(dsns["logout"]),
         ),
         **shared,
     )
     tenancy = TenancyDeps(
         db=pools["tenancy"],
+        upkeep_db=pools["upkeep"],
         sealer=Sealer(KEYS),
         activity=activity,
         cursors=cursors,
         hosts=Hosts("http", "localhost:8080"),
-        usage=KeyUsage(pools["platform"]),
+        usage=KeyUsage(pools["upkeep"]),
         **shared,
     )
     rbac = RbacDeps(db=pools["rbac"], bus=bus, changes=changes, cursors=cursors)
@@ -233,7 +236,8 @@ async def _side(world: World, word: str) -> Side:
     """A developer, his team and its application."""
     user, team = new_id(), new_id()
     await world.owner.execute(
-        "INSERT INTO users (app_id, id, email, email_verified) VALUES ($1, $2, $3, true)",
+        "INSERT INTO users (app_id, id, email, email_normalized, email_verified)"
+        " VALUES ($1, $2, $3, $3, true)",
         DASHBOARD,
         user,
         f"{word}@developers.example",

@@ -55,6 +55,7 @@ https://:{self.port} {{
 	tls internal {{
 		on_demand
 	}}
+	request_header -Upgrade
 	reverse_proxy 127.0.0.1:{self.gateway} {{
 		flush_interval -1
 		{self._no_memory}

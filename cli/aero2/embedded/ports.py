@@ -10,7 +10,14 @@ from typing import Final
 from aero2.embedded.folder import Folder
 
 FILE: Final = "ports.json"
-WANTED: Final = {"postgres": 0, "nats": 0, "gateway": 0, "smtp": 1025, "mail": 8025}
+WANTED: Final = {
+    "postgres": 0,
+    "nats": 0,
+    "gateway": 0,
+    "smtp": 1025,
+    "mail": 8025,
+    "metrics": 9464,
+}
 """Names and the port tried first; 0 is any."""
 HELD: Final = ("smtp", "mail")
 """Opened here and handed to the process that serves them: two instances that start at the same

@@ -7,14 +7,14 @@ import secrets
 from dataclasses import asdict, dataclass, fields
 from typing import Any, Final
 
-from aero2 import nats_access
+from aero2 import migrate, nats_access
 from aero2.embedded.folder import Folder
 from aero2.failures import Refused
 
 FILE: Final = "secrets.json"
 DATABASE: Final = "postgres"
 """The folder of the cluster that these secrets open."""
-DATABASE_ROLES: Final = ("tenancy", "identity", "oidc", "rbac", "platform")
+DATABASE_ROLES: Final = migrate.ROLES
 """The role of each is aero2_<name>."""
 NATS_USERS: Final = (*nats_access.SERVICES, nats_access.CLI)
 

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Annotated
-
-from pydantic import AwareDatetime, Field
+from pydantic import Field
 
 from common.contracts.base import Contract, Done, Id, Page, Request
+from common.contracts.fields import Timestamp, Title
 from common.contracts.tenancy import ApiKey, KeyType, NewApiKey
 from common.problems import Conflict, NotFound
 
-KeyName = Annotated[str, Field(min_length=1, max_length=100)]
+KeyName = Title
 
 
 class ApiKeyNotFound(NotFound):
@@ -43,7 +42,7 @@ class CreateApiKey(Request[NewApiKey], subject="tenancy.api_key.create", needs="
 
     key_type: KeyType = "secret"
     name: KeyName | None = None
-    expires_at: AwareDatetime | None = Field(default=None, description="In the future, or never.")
+    expires_at: Timestamp | None = Field(default=None, description="In the future, or never.")
 
 
 class RevokeApiKey(Request[Done], subject="tenancy.api_key.revoke", needs="api_keys:write"):

@@ -10,15 +10,24 @@ import re
 from typing import Annotated, Any, Final
 from urllib.parse import urlsplit
 
-from email_validator import EmailNotValidError, validate_email
-from pydantic import AfterValidator, BeforeValidator, ConfigDict, Field, field_validator
+from pydantic import (
+    AfterValidator,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    field_validator,
+    model_validator,
+)
 
+from common import schema_cost
 from common.contracts.base import Contract, Done, Id, Request
-from common.contracts.tenancy import Application, AppSettings, AuthMethod, EmailDomain, Origin
+from common.contracts.fields import Email, EmailDomain, Title
+from common.contracts.tenancy import Application, AppSettings, AuthMethod, Origin
 from common.problems import Conflict, Forbidden
 
 SCHEMA_BYTES: Final = 16_384
 SCHEMA_DEPTH: Final = 16
+DRAFT: Final = "https://json-schema.org/draft/2020-12/schema"
 UNSAFE: Final = re.compile(r"[\x00-\x20\x7f\"'<>\\`]")
 """Never in a URL that a page, a mail or a style sheet will carry."""
 DEFAULT_PORT: Final = {"https": ":443", "http": ":80"}
@@ -53,14 +62,6 @@ def _color(text: str) -> str:
     return "#" + (digits if len(digits) == 6 else "".join(digit * 2 for digit in digits))
 
 
-def _email(text: str) -> str:
-    try:
-        found = validate_email(text, check_deliverability=False)
-    except EmailNotValidError:
-        raise ValueError("this is not an e-mail address") from None
-    return found.normalized
-
-
 def _lower(value: Any) -> Any:
     return value.strip().lower() if isinstance(value, str) else value
 
@@ -77,18 +78,22 @@ def _origin(text: str) -> str:
 
 
 def _schema(schema: dict[str, Any]) -> dict[str, Any]:
-    from jsonschema import Draft202012Validator, SchemaError  # heavy, and only for who writes one
+    import jsonschema_rs  # only for who writes one
 
     if len(repr(schema)) > SCHEMA_BYTES:
         raise ValueError(f"a schema has at most {SCHEMA_BYTES} bytes")
     _small_and_local(schema, SCHEMA_DEPTH)
+    if schema.get("$schema", DRAFT) not in schema_cost.DRAFTS:
+        raise ValueError("not a JSON Schema (2020-12): see $schema")
     try:
-        Draft202012Validator.check_schema(schema)
-    except SchemaError as error:
-        place = "/".join(str(part) for part in error.absolute_path) or "the schema"
+        jsonschema_rs.meta.validate({**schema, "$schema": DRAFT})
+    except (jsonschema_rs.ValidationError, ValueError) as error:
+        path = getattr(error, "instance_path", [])
+        place = "/".join(str(part) for part in path) or "the schema"
         raise ValueError(f"not a JSON Schema (2020-12): see {place}") from None
     if schema.get("type", "object") != "object":
         raise ValueError("metadata are objects: the schema's type must be object")
+    schema_cost.evaluations(schema)
     return schema
 
 
@@ -97,31 +102,31 @@ NAMED: Final = frozenset({"properties", "$defs", "definitions", "dependentSchema
 DATA: Final = frozenset({"const", "default", "enum", "examples"})
 
 
-def _small_and_local(value: Any, depth: int, *, named: bool = False) -> None:
+def _small_and_local(value: Any, depth: int, *, named: bool = False, root: bool = True) -> None:
     """References are followed inside the schema only; expressions that could run for ever are
     not accepted, since users choose what is matched against them."""
     if depth == 0:
         raise ValueError("the schema is nested too deeply")
     if isinstance(value, list):
         for part in value:
-            _small_and_local(part, depth - 1)
+            _small_and_local(part, depth - 1, root=False)
     if not isinstance(value, dict):
         return
     for name, part in value.items():
         if named:
-            _small_and_local(part, depth - 1)
+            _small_and_local(part, depth - 1, root=False)
         elif name in ("$ref", "$dynamicRef") and not str(part).startswith("#"):
             raise ValueError("a $ref may only point inside the schema")
         elif name in ("pattern", "patternProperties"):
             raise ValueError(f"{name} is not accepted: use enum, format, minLength, maxLength")
+        elif name == "$id" and not root:
+            raise ValueError("$id is accepted at the top only")
         elif name not in DATA:
-            _small_and_local(part, depth - 1, named=name in NAMED)
+            _small_and_local(part, depth - 1, named=name in NAMED, root=False)
 
 
 HttpsUrl = Annotated[str, Field(max_length=2000), AfterValidator(_https)]
 Color = Annotated[str, Field(max_length=7), AfterValidator(_color)]
-SupportEmail = Annotated[str, Field(max_length=254), AfterValidator(_email)]
-NewDomain = Annotated[EmailDomain, BeforeValidator(_lower)]
 NewOrigin = Annotated[Origin, AfterValidator(_origin), BeforeValidator(_lower)]
 MetadataSchema = Annotated[dict[str, Any], AfterValidator(_schema)]
 
@@ -132,14 +137,26 @@ class SettingsChange(AppSettings):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    allowed_email_domains: list[NewDomain] = Field(default=[], max_length=1000)
-    blocked_email_domains: list[NewDomain] = Field(default=[], max_length=1000)
+    allowed_email_domains: list[EmailDomain] = Field(default=[], max_length=1000)
+    blocked_email_domains: list[EmailDomain] = Field(default=[], max_length=1000)
     allowed_origins: list[NewOrigin] = Field(
         default=[], max_length=100, description="Exact origins: scheme, host and port."
     )
     user_metadata_schema: MetadataSchema | None = None
     public_metadata_schema: MetadataSchema | None = None
     private_metadata_schema: MetadataSchema | None = None
+
+    @model_validator(mode="before")
+    @classmethod
+    def _null_is_the_default(cls, sent: Any) -> Any:
+        """`null` returns a setting to its default; where it is a value, it is the default too."""
+        if not isinstance(sent, dict):
+            return sent
+        defaults = {name: field.get_default() for name, field in cls.model_fields.items()}
+        return {
+            name: defaults[name] if value is None and name in defaults else value
+            for name, value in sent.items()
+        }
 
     @field_validator("auth_methods")
     @classmethod
@@ -163,11 +180,11 @@ class ApplicationPatch(Contract):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    name: str = Field(default="", min_length=1, max_length=100)
+    name: Title = ""
     logo_url: HttpsUrl | None = None
     favicon_url: HttpsUrl | None = None
     primary_color: Color | None = Field(default=None, examples=["#3355ff"])
-    support_email: SupportEmail | None = None
+    support_email: Email | None = None
     homepage_url: HttpsUrl | None = None
     privacy_policy_url: HttpsUrl | None = None
     terms_url: HttpsUrl | None = None

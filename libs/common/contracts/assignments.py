@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from datetime import datetime
-
 from pydantic import Field
 
 from common.contracts.base import SIGNED_IN, SYSTEM, Contract, Done, Id, Request
+from common.contracts.fields import Timestamp
 from common.contracts.roles import RoleId
 
 
@@ -51,7 +50,7 @@ class AssignedRole(Contract):
     permissions: list[str] = []
     org_id: Id | None = None
     granted_by: str | None = None
-    granted_at: datetime
+    granted_at: Timestamp
 
 
 class AssignedRoles(Contract):

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from datetime import datetime
 from typing import Any, Literal
 
-from pydantic import AwareDatetime, Field
+from pydantic import Field
 
 from common.contracts.base import Contract, Done, Id, Page, Request
+from common.contracts.fields import Timestamp
 from common.problems import NotFound
 
 
@@ -27,7 +27,7 @@ class AuditRecord(Contract):
     org_id: Id | None = None
     ip_address: str | None = None
     user_agent: str | None = None
-    created_at: datetime
+    created_at: Timestamp
 
 
 class AuditRecords(Contract):
@@ -41,8 +41,8 @@ class AuditFilter(Contract):
     event_type: str | None = Field(default=None, max_length=64, description="Like `login`.")
     user_id: Id | None = Field(default=None, description="Who did it or whom it is about.")
     ip_address: str | None = Field(default=None, max_length=45)
-    start_date: AwareDatetime | None = Field(default=None, description="From this moment on.")
-    end_date: AwareDatetime | None = Field(default=None, description="Before this moment.")
+    start_date: Timestamp | None = Field(default=None, description="From this moment on.")
+    end_date: Timestamp | None = Field(default=None, description="Before this moment.")
 
 
 class ListAudit(
@@ -84,8 +84,8 @@ class CountAudit(
 ):
     """How many events of each type there are."""
 
-    start_date: AwareDatetime | None = None
-    end_date: AwareDatetime | None = None
+    start_date: Timestamp | None = None
+    end_date: Timestamp | None = None
 
 
 class ChainPlace(Contract):
@@ -132,7 +132,7 @@ class SignedHead(Contract):
     hash: str
     kid: str
     signature: str
-    created_at: datetime
+    created_at: Timestamp
 
 
 class Checkpoints(Contract):

@@ -19,9 +19,12 @@ OPEN: Final = None
 
 Id: TypeAlias = Annotated[
     str,
-    StringConstraints(pattern=r"^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$"),
+    StringConstraints(
+        pattern=r"^[0-9a-fA-F]{8}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{12}$",
+        to_lower=True,
+    ),
 ]
-"""The canonical text of a UUID."""
+"""The text of a UUID; capitals are accepted and become small (RFC 9562 section 4)."""
 
 
 class Contract(BaseModel):
@@ -46,13 +49,15 @@ class Request(Contract, Generic[R]):
 
     `subject` is `<service>.<noun>.<verb>`; `needs` the permission the caller must hold, or
     SIGNED_IN, KNOWN, SYSTEM or OPEN; `within` the time limit in seconds; `safe` says that asking twice
-    does no harm, so the bus may retry on another replica.
+    does no harm, so the bus may retry on another replica. `teammates`: in the Dashboard a developer
+    may ask without `developers:read`, and the handler shows members of the caller's teams only.
     """
 
     subject: ClassVar[str] = ""
     needs: ClassVar[str | None] = SYSTEM
     within: ClassVar[float] = 2.0
     safe: ClassVar[bool] = False
+    teammates: ClassVar[bool] = False
     reply: ClassVar[type[Contract]]
 
     def __init_subclass__(
@@ -62,12 +67,14 @@ class Request(Contract, Generic[R]):
         needs: str | None = SYSTEM,
         within: float = 2.0,
         safe: bool = False,
+        teammates: bool = False,
         **_: Any,
     ) -> None:
         super().__init_subclass__()
         if not subject:  # the generic alias Request[Reply] itself, or a shared base
             return
         cls.subject, cls.needs, cls.within, cls.safe = subject, needs, within, safe
+        cls.teammates = teammates
         cls.reply = _reply_of(cls)
         if subject in CONTRACTS:
             raise TypeError(f"subject {subject!r} is already taken")

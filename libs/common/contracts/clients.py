@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from datetime import datetime
 from typing import Annotated, Any, Literal
 
 from pydantic import Field, JsonValue
 
 from common.contracts.base import SIGNED_IN, SYSTEM, Contract, Done, Id, Page, Request
+from common.contracts.fields import Timestamp, Title
 from common.problems import Conflict, NotFound
 
 ClientType = Literal["web", "spa", "native", "service"]
@@ -31,7 +31,7 @@ class ClientFields(Contract):
     """What can be said of a client, named as in OpenID Connect Dynamic Registration 1.0 section 2
     where it is said there. The defaults are the safe ones."""
 
-    name: str = Field(min_length=1, max_length=100)
+    name: Title
     type: ClientType = "web"
     redirect_uris: list[Uri] = Field(default=[], max_length=50, description="Matched exactly.")
     post_logout_redirect_uris: list[Uri] = Field(default=[], max_length=50)
@@ -99,8 +99,8 @@ class Client(ClientFields):
 
     id: Id
     client_id: str
-    created_at: datetime
-    updated_at: datetime
+    created_at: Timestamp
+    updated_at: Timestamp
 
 
 class NewClient(Client, omit_none=True):
@@ -158,8 +158,8 @@ class ClientSecret(Contract):
 
     id: Id
     hint: str | None = Field(default=None, description="Its last characters.")
-    expires_at: datetime | None = None
-    created_at: datetime
+    expires_at: Timestamp | None = None
+    created_at: Timestamp
 
 
 class NewSecret(ClientSecret):
@@ -202,8 +202,8 @@ class Grant(Contract):
     scopes: list[str]
     email: str | None = None
     name: str | None = None
-    created_at: datetime
-    updated_at: datetime
+    created_at: Timestamp
+    updated_at: Timestamp
 
 
 class Grants(Contract):
@@ -252,7 +252,7 @@ class ResourceTaken(Conflict):
 
 class ResourceFields(Contract):
     identifier: Uri = Field(description="The resource indicator: an absolute URI (RFC 8707).")
-    name: str = Field(min_length=1, max_length=100)
+    name: Title
     access_token_lifetime: int | None = Field(default=None, ge=60, le=86_400)
     access_token_alg: SigningAlg | None = None
 
@@ -261,8 +261,8 @@ class Resource(ResourceFields):
     """An API that access tokens are for."""
 
     id: Id
-    created_at: datetime
-    updated_at: datetime
+    created_at: Timestamp
+    updated_at: Timestamp
 
 
 class Resources(Contract):
@@ -282,7 +282,7 @@ class ListResources(
 
 
 class DeleteResource(Request[Done], subject="oidc.resource.delete", needs="clients:delete"):
-    """The resource and its scopes. Raises ResourceNotFound."""
+    """The resource and its scopes; clients lose them. Raises ResourceNotFound."""
 
     id: Id
 
@@ -315,7 +315,7 @@ class Scope(ScopeFields):
     """A scope of the application beside the standard ones."""
 
     id: Id
-    created_at: datetime
+    created_at: Timestamp
 
 
 class Scopes(Contract):
@@ -323,7 +323,8 @@ class Scopes(Contract):
 
 
 class CreateScope(ScopeFields, Request[Scope], subject="oidc.scope.create", needs="clients:write"):
-    """Raises ScopeTaken, ResourceNotFound, UnknownPermission."""
+    """A scope named like a permission stands for it. Raises ScopeTaken, ResourceNotFound,
+    UnknownPermission."""
 
 
 class ListScopes(Request[Scopes], subject="oidc.scope.list", needs="clients:read", safe=True):
@@ -331,6 +332,6 @@ class ListScopes(Request[Scopes], subject="oidc.scope.list", needs="clients:read
 
 
 class DeleteScope(Request[Done], subject="oidc.scope.delete", needs="clients:delete"):
-    """Raises ScopeNotFound."""
+    """The scope; clients lose it. Raises ScopeNotFound."""
 
     id: Id

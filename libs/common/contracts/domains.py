@@ -2,23 +2,19 @@
 
 from __future__ import annotations
 
-from datetime import datetime
 from typing import Annotated, Literal
 
 from pydantic import AfterValidator, Field
 
+from common.addresses import domain_key
 from common.contracts.base import SYSTEM, Contract, Done, Id, Request
+from common.contracts.fields import Timestamp
 from common.problems import Conflict, NotFound
 
 
 def canonical_domain(text: str) -> str:
     """Lower case A-labels without trailing dot. Raises ValueError for what is no host name."""
-    import idna  # the tables are large, and only whoever names a domain needs them
-
-    try:
-        name = idna.encode(text.strip().rstrip("."), uts46=True).decode().lower()
-    except (idna.IDNAError, UnicodeError):
-        raise ValueError("this is not a domain name") from None
+    name = domain_key(text)
     labels = name.split(".")
     if len(labels) < 2 or len(name) > 200 or labels[-1].isdigit():
         raise ValueError("a domain name with at least two labels is needed, like auth.example.com")
@@ -50,12 +46,12 @@ class CustomDomain(Contract):
     verified: bool
     primary: bool
     records: list[DnsRecord]
-    checked_at: datetime | None = None
+    checked_at: Timestamp | None = None
     problem: str | None = Field(default=None, description="What the last check missed.")
     certificate_status: str | None = Field(
         default=None, description="Of the certificate, where an edge network keeps it."
     )
-    created_at: datetime
+    created_at: Timestamp
 
 
 class CustomDomains(Contract):

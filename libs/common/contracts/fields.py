@@ -2,14 +2,27 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any
+import re
+from datetime import UTC, datetime
+from typing import Annotated, Any, Final
 
 import email_validator
 from email_validator import EmailNotValidError, validate_email
-from pydantic import AfterValidator, Field
+from pydantic import AfterValidator, AwareDatetime, BeforeValidator, Field
+
+from common.addresses import domain_key
 
 # A deployment may live on localhost, `.test` or `.internal`: reserved names are somebody's own.
 email_validator.SPECIAL_USE_DOMAIN_NAMES.clear()
+
+
+LONGEST_LOCAL: Final = 64
+"""Octets of a local part (RFC 5321 section 4.5.3.1.1)."""
+
+
+def _stripped(value: Any) -> Any:
+    """Blanks at the ends are pasted, never meant."""
+    return value.strip() if isinstance(value, str) else value
 
 
 def _address(text: str) -> str:
@@ -17,14 +30,87 @@ def _address(text: str) -> str:
         found = validate_email(text, check_deliverability=False, globally_deliverable=False)
     except EmailNotValidError:
         raise ValueError("this is not an e-mail address") from None
+    if len(found.local_part.encode()) > LONGEST_LOCAL:
+        raise ValueError("the part before the @ has more than 64 bytes")
+    if found.domain.rpartition(".")[2].isdigit():
+        raise ValueError("the domain is no host name")
     return found.normalized
 
 
-Email = Annotated[str, Field(max_length=254), AfterValidator(_address)]
-"""An address as its owner writes it; compared without regard to case."""
+def _domain(text: str) -> str:
+    name = domain_key(text)
+    if "." not in name or "_" in name or name.rpartition(".")[2].isdigit():
+        raise ValueError("a domain name with at least two labels is needed, like example.com")
+    return name
+
+
+Email = Annotated[str, BeforeValidator(_stripped), Field(max_length=254), AfterValidator(_address)]
+"""An address as its owner writes it; compared by its `address_key`."""
+EmailDomain = Annotated[
+    str, BeforeValidator(_stripped), Field(max_length=253), AfterValidator(_domain)
+]
+"""A domain of addresses, as its `domain_key`."""
 Secret = Annotated[str, Field(max_length=1024)]
-Token = Annotated[str, Field(min_length=1, max_length=200)]
-Name = Annotated[str, Field(max_length=200)]
-Url = Annotated[str, Field(max_length=2000, pattern=r"^https?://[^\s<>\"]+$")]
+Token = Annotated[str, BeforeValidator(_stripped), Field(min_length=1, max_length=200)]
+UNSEEN: Final = re.compile(
+    "[\x00-\x1f\x7f-\x9f\u00ad\u061c\u180e\u200b\u200e\u200f\u2028-\u202e\u2060-\u206f"
+    "\ufeff\ufff9-\ufffb\ud800-\udfff\U000e0000-\U000e007f]"
+)
+"""Controls, line breaks, and what has no width or turns the direction of the text around it. The
+joiners U+200C and U+200D are letters of some scripts and of emoji."""
+
+
+def _visible(text: str) -> str:
+    if UNSEEN.search(text):
+        raise ValueError("control and direction characters are not accepted")
+    return text
+
+
+def _not_blank(text: str) -> str:
+    if not text.strip():
+        raise ValueError("a name with at least one visible character is needed")
+    return text
+
+
+def _visible_lines(text: str) -> str:
+    _visible(text.replace("\r\n", " ").replace("\n", " "))
+    return text
+
+
+Visible = AfterValidator(_visible)
+VisibleLines = AfterValidator(_visible_lines)
+NotBlank = AfterValidator(_not_blank)
+Name = Annotated[str, BeforeValidator(_stripped), Field(max_length=200), Visible]
+"""A name on one line, of what people see."""
+Title = Annotated[
+    str, BeforeValidator(_stripped), Field(min_length=1, max_length=100), Visible, NotBlank
+]
+"""The name of a thing that an administrator makes."""
+Url = Annotated[
+    str,
+    BeforeValidator(_stripped),
+    Field(max_length=2000, pattern=r"^https?://[^\s<>\"\\]+$"),
+    Visible,
+]
 Locale = Annotated[str, Field(max_length=35, pattern=r"^[A-Za-z]{2,3}([-_][A-Za-z0-9]{2,8})*$")]
 Metadata = dict[str, Any]
+
+EARLIEST: Final = datetime(1900, 1, 1, tzinfo=UTC)
+LATEST: Final = datetime(9999, 12, 31, tzinfo=UTC)
+
+
+def _bounded(moment: datetime) -> datetime:
+    """Refuses what Postgres or Python could not read back, and zero dates of other systems."""
+    if not EARLIEST <= moment < LATEST:
+        raise ValueError("a date between the years 1900 and 9999 is needed")
+    return moment
+
+
+def _utc_if_naive(moment: datetime) -> datetime:
+    return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
+
+
+Timestamp = Annotated[AwareDatetime, AfterValidator(_bounded)]
+"""A moment with its time zone. Contracts use this type for every date and time."""
+LocalTimestamp = Annotated[datetime, AfterValidator(_utc_if_naive), AfterValidator(_bounded)]
+"""A moment from a file of another system, in UTC unless it names its time zone."""

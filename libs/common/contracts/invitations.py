@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from datetime import datetime
 from typing import Annotated, Literal
 
 from pydantic import Field
 
 from common.contracts.base import OPEN, Contract, Done, Id, Page, Request
-from common.contracts.fields import Email, Locale, Name, Secret, Token
+from common.contracts.fields import Email, Locale, Name, Secret, Timestamp, Token
 from common.contracts.profiles import Profile
 from common.contracts.sessions import SignedInSession
 from common.contracts.sign_in import Attempt
@@ -26,9 +25,9 @@ class Invitation(Contract):
     role_ids: list[str] = []
     status: Literal["pending", "accepted", "revoked", "expired"]
     invited_by: str | None = None
-    sent_at: datetime
-    expires_at: datetime
-    created_at: datetime
+    sent_at: Timestamp
+    expires_at: Timestamp
+    created_at: Timestamp
 
 
 class Invitations(Contract):
@@ -78,7 +77,7 @@ class InvitationOffer(Contract):
 
     email: str
     name: str | None = None
-    expires_at: datetime
+    expires_at: Timestamp
     password_offered: bool = True
 
 

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from datetime import datetime
 from typing import Any
 
 from pydantic import Field
 
 from common.contracts.base import OPEN, SIGNED_IN, Contract, Done, Id, Request
-from common.contracts.fields import Email, Secret, Token
+from common.contracts.fields import Email, Secret, Timestamp, Token
 from common.contracts.profiles import Me, MyChanges, User
 from common.contracts.sessions import SessionEntry
 from common.contracts.sign_in import Flow
@@ -51,7 +50,7 @@ class Export(Contract):
     sessions: list[SessionEntry]
     devices: list[dict[str, Any]]
     events: list[dict[str, Any]] = []
-    exported_at: datetime
+    exported_at: Timestamp
 
 
 class ExportMe(

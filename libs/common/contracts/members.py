@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from datetime import datetime
-
 from common.contracts.base import (
     KNOWN,
     SYSTEM,
@@ -13,6 +11,7 @@ from common.contracts.base import (
     Page,
     Request,
 )
+from common.contracts.fields import Timestamp
 from common.contracts.roles import RoleId
 from common.problems import Conflict, NotFound
 
@@ -37,7 +36,7 @@ class Member(Contract):
     name: str | None = None
     picture: str | None = None
     role: str
-    created_at: datetime
+    created_at: Timestamp
 
 
 class Members(Contract):

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from datetime import datetime
 from typing import Literal
 
 from pydantic import ConfigDict, Field
 
 from common.contracts.base import OPEN, SYSTEM, Contract, Done, Id, Request
+from common.contracts.fields import Timestamp
 from common.problems import Problem
 
 
@@ -129,10 +129,15 @@ class SignedIn(Contract):
 
     session_id: Id
     user_id: Id
-    auth_time: datetime
+    auth_time: Timestamp
     acr: str | None = None
     amr: list[str] = []
     org_id: Id | None = None
+    email: str | None = Field(default=None, repr=False)
+
+
+MOST_SESSIONS = 10
+"""Sessions of one browser on one host."""
 
 
 class Authorization(Contract):
@@ -150,6 +155,9 @@ class Authorization(Contract):
     location: str | None = Field(default=None, repr=False)
     fields: list[tuple[str, str]] = Field(default=[], repr=False)
     request: str | None = Field(default=None, repr=False)
+    session_id: Id | None = Field(
+        default=None, description="The browser's session that the request goes on with."
+    )
     client_name: str | None = None
     client_id: str | None = None
     client_uri: str | None = None
@@ -157,6 +165,7 @@ class Authorization(Contract):
     policy_uri: str | None = None
     tos_uri: str | None = None
     scopes: list[str] = []
+    resources: list[str] = Field(default=[], description="Names of the APIs that it is for.")
     login_hint: str | None = None
     ui_locales: str | None = None
     reauthenticate: bool = Field(default=False, description="Signing in again is asked for.")
@@ -172,6 +181,12 @@ class Authorize(Request[Authorization], subject="oidc.authorization.start", need
 
     params: Params = Field(repr=False)
     session: SignedIn | None = None
+    others: list[SignedIn] = Field(
+        default=[], max_length=MOST_SESSIONS, description="Further sessions of this browser."
+    )
+    choices: dict[str, Id] = Field(
+        default={}, max_length=100, description="By client: the session the person chose before."
+    )
     unseen: bool = Field(
         default=False,
         description="The browser may have kept its cookies to itself: who is signed in is not "
@@ -186,6 +201,12 @@ class ResumeAuthorization(
 
     request: str = Field(max_length=200, repr=False)
     session: SignedIn | None = None
+    others: list[SignedIn] = Field(
+        default=[], max_length=MOST_SESSIONS, description="Further sessions of this browser."
+    )
+    choices: dict[str, Id] = Field(
+        default={}, max_length=100, description="By client: the session the person chose before."
+    )
     consent: Literal["allow", "deny"] | None = None
     selected: bool = Field(
         default=False, description="The person has just chosen this session's account."
@@ -206,7 +227,7 @@ class AccessToken(Contract):
     audience: list[str] = []
     permissions: list[str] = Field(default=[], description="Rights it carries and its user holds.")
     org_id: Id | None = None
-    expires_at: datetime
+    expires_at: Timestamp
 
 
 class CheckAccessToken(
@@ -318,5 +339,8 @@ class EndSession(Request[EndedSession], subject="oidc.session.end", needs=OPEN, 
 
     params: Params = Field(repr=False)
     session: SignedIn | None = None
+    others: list[SignedIn] = Field(
+        default=[], max_length=MOST_SESSIONS, description="Further sessions of this browser."
+    )
     confirmed: bool = False
     request: str | None = Field(default=None, max_length=8000, repr=False)

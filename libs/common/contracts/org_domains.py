@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-from datetime import datetime
-from typing import Annotated, TypeAlias
-
 from pydantic import Field
 
 from common.contracts.base import (
@@ -15,17 +12,9 @@ from common.contracts.base import (
     Id,
     Request,
 )
+from common.contracts.fields import EmailDomain, Timestamp
 from common.contracts.roles import RoleId
 from common.problems import Conflict, NotFound
-
-Domain: TypeAlias = Annotated[
-    str,
-    Field(
-        max_length=253,
-        pattern=r"^(?:[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?\.)+[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?$",
-    ),
-]
-"""Lower case, A-labels, no trailing dot."""
 
 
 class DomainTaken(Conflict):
@@ -50,10 +39,10 @@ class OrganizationDomain(Contract):
     domain: str
     record_name: str
     record_value: str
-    verified_at: datetime | None = None
+    verified_at: Timestamp | None = None
     auto_join: bool = False
     role: str = "member"
-    created_at: datetime
+    created_at: Timestamp
 
 
 class OrganizationDomains(Contract):
@@ -61,7 +50,7 @@ class OrganizationDomains(Contract):
 
 
 class NewDomain(Contract):
-    domain: Domain
+    domain: EmailDomain
     auto_join: bool = Field(default=True, description="Whether verified addresses join.")
     role: RoleId = Field(default="member", description="As what.")
 
@@ -89,8 +78,10 @@ class ListOrganizationDomains(
 
 
 class OrganizationDomainChanges(Contract):
-    auto_join: bool | None = None
-    role: RoleId | None = None
+    """Absent fields stay; neither can be null."""
+
+    auto_join: bool = True
+    role: RoleId = "member"
 
 
 class UpdateOrganizationDomain(

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from datetime import datetime
 from typing import Final, Literal
 
 from pydantic import Field
@@ -17,7 +16,7 @@ from common.contracts.base import (
     Page,
     Request,
 )
-from common.contracts.fields import Email, Locale, Token
+from common.contracts.fields import Email, Locale, Timestamp, Token
 from common.contracts.organizations import Organization
 from common.contracts.roles import RoleId
 from common.problems import Conflict, Forbidden, NotFound
@@ -54,10 +53,10 @@ class OrganizationInvitation(Contract):
     role: str
     status: InvitationStatus
     invited_by: Id | None = None
-    accepted_at: datetime | None = None
-    sent_at: datetime
-    expires_at: datetime
-    created_at: datetime
+    accepted_at: Timestamp | None = None
+    sent_at: Timestamp
+    expires_at: Timestamp
+    created_at: Timestamp
 
 
 class OrganizationInvitations(Contract):
@@ -121,7 +120,7 @@ class OrganizationOffer(Contract):
     logo_url: str | None = None
     email: str
     role: str
-    expires_at: datetime
+    expires_at: Timestamp
 
 
 class GetOrganizationOffer(

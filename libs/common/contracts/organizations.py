@@ -8,7 +8,6 @@ is not found.
 
 from __future__ import annotations
 
-from datetime import datetime
 from typing import Annotated, Any, Final, TypeAlias
 
 import orjson
@@ -24,7 +23,7 @@ from common.contracts.base import (
     Page,
     Request,
 )
-from common.contracts.fields import Name, Url
+from common.contracts.fields import Name, Timestamp, Title, Url
 from common.contracts.sessions import SignedInSession
 from common.problems import Conflict, Forbidden, NotFound
 
@@ -80,8 +79,8 @@ class Organization(Contract):
     public_metadata: dict[str, Any] = {}
     private_metadata: dict[str, Any] | None = None
     role: str | None = None
-    created_at: datetime
-    updated_at: datetime
+    created_at: Timestamp
+    updated_at: Timestamp
 
 
 class Organizations(Contract):
@@ -94,7 +93,7 @@ class CreateOrganization(Request[Organization], subject="tenancy.organization.cr
     the Dashboard with `teams:write`). Others need `organizations:write`, and may name the admin.
     Raises OrgSlugTaken, NoOrganizationsHere."""
 
-    name: str = Field(min_length=1, max_length=100)
+    name: Title
     slug: OrgSlug | None = Field(default=None, description="Made from the name where absent.")
     logo_url: Url | None = None
     public_metadata: Metadata = Field(default={}, description="Members may read it.")
@@ -127,10 +126,10 @@ class GetOrganization(
 
 
 class OrganizationChanges(Contract):
-    """What is absent stays."""
+    """Absent fields stay; null clears, except a name and a slug, which are needed."""
 
-    name: str | None = Field(default=None, min_length=1, max_length=100)
-    slug: OrgSlug | None = None
+    name: Title = ""
+    slug: OrgSlug = ""
     logo_url: Url | None = Field(default=None, description="null takes it away.")
     public_metadata: Metadata | None = Field(default=None, description="Replaces it whole.")
     private_metadata: Metadata | None = Field(

@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-from datetime import datetime
-
 from pydantic import Field
 
 from common.contracts.base import OPEN, SYSTEM, Contract, Done, Request
-from common.contracts.fields import Email, Name, Secret, Token
+from common.contracts.fields import Email, Name, Secret, Timestamp, Token
 from common.contracts.sessions import SignedInSession
 from common.contracts.sign_in import Attempt
 
@@ -17,7 +15,7 @@ class OwnerLink(Contract):
 
     token: str = Field(repr=False)
     url: str = Field(repr=False)
-    expires_at: datetime
+    expires_at: Timestamp
 
 
 class CreateOwnerLink(Request[OwnerLink], subject="identity.owner.link", needs=SYSTEM):

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from datetime import datetime
 from typing import Annotated, TypeAlias
 
 from pydantic import Field
 
 from common.contracts.base import Contract, Done, Page, Request
+from common.contracts.fields import Timestamp
 from common.problems import Conflict, NotFound
 
 PermissionName: TypeAlias = Annotated[
@@ -44,7 +44,7 @@ class Permission(Contract):
     action: str
     description: str | None = None
     is_system: bool = False
-    created_at: datetime
+    created_at: Timestamp
 
 
 class Permissions(Contract):

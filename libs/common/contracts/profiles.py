@@ -2,26 +2,43 @@
 
 from __future__ import annotations
 
-from datetime import date, datetime
+from datetime import date
+from functools import cache
+from typing import Annotated
+from zoneinfo import available_timezones
 
 from pydantic import Field, field_validator
 
 from common.contracts.base import Contract, Id
-from common.contracts.fields import Email, Locale, Metadata, Name, Url
+from common.contracts.fields import (
+    Email,
+    Locale,
+    Metadata,
+    Name,
+    Timestamp,
+    Url,
+    Visible,
+    VisibleLines,
+)
 from common.problems import (
     Invalid,
 )
 
 
+@cache
+def _zones() -> frozenset[str]:
+    return frozenset(available_timezones())
+
+
 class Address(Contract):
     """OpenID Connect Core 5.1.1."""
 
-    formatted: str | None = Field(default=None, max_length=500)
-    street_address: str | None = Field(default=None, max_length=300)
-    locality: str | None = Field(default=None, max_length=200)
-    region: str | None = Field(default=None, max_length=200)
-    postal_code: str | None = Field(default=None, max_length=40)
-    country: str | None = Field(default=None, max_length=100)
+    formatted: Annotated[str, Field(max_length=500), VisibleLines] | None = None
+    street_address: Annotated[str, Field(max_length=300), VisibleLines] | None = None
+    locality: Name | None = None
+    region: Name | None = None
+    postal_code: Annotated[str, Field(max_length=40), Visible] | None = None
+    country: Annotated[str, Field(max_length=100), Visible] | None = None
 
 
 class Profile(Contract):
@@ -36,14 +53,23 @@ class Profile(Contract):
     profile: Url | None = None
     picture: Url | None = None
     website: Url | None = None
-    gender: str | None = Field(default=None, max_length=50)
+    gender: Annotated[str, Field(max_length=50), Visible] | None = None
     birthdate: str | None = Field(
-        default=None, pattern=r"^(\d{4}|\d{4}-\d{2}-\d{2})$", description="YYYY-MM-DD or YYYY."
+        default=None,
+        pattern=r"^([0-9]{4}|[0-9]{4}-[0-9]{2}-[0-9]{2})$",
+        description="YYYY-MM-DD or YYYY.",
     )
     zoneinfo: str | None = Field(default=None, max_length=64, pattern=r"^[A-Za-z0-9_+/-]+$")
     locale: Locale | None = None
     phone_number: str | None = Field(default=None, max_length=32, pattern=r"^\+?[0-9 ()-]{3,31}$")
     address: Address | None = None
+
+    @field_validator("zoneinfo")
+    @classmethod
+    def _zone(cls, name: str | None) -> str | None:
+        if name and _zones() and name not in _zones():
+            raise ValueError("this is no zone of the tz database, like Europe/Berlin")
+        return name
 
     @field_validator("birthdate")
     @classmethod
@@ -64,8 +90,8 @@ class Me(Profile):
     public_metadata: Metadata = {}
     user_metadata: Metadata = {}
     has_password: bool = False
-    created_at: datetime
-    updated_at: datetime
+    created_at: Timestamp
+    updated_at: Timestamp
 
 
 class User(Me):
@@ -73,7 +99,7 @@ class User(Me):
 
     private_metadata: Metadata = {}
     disabled: bool = False
-    last_sign_in_at: datetime | None = None
+    last_sign_in_at: Timestamp | None = None
 
 
 class MetadataInvalid(Invalid):

@@ -3,12 +3,12 @@ namespaces, each with an `admin`."""
 
 from __future__ import annotations
 
-from datetime import datetime
 from typing import Annotated, Literal, TypeAlias
 
 from pydantic import Field
 
 from common.contracts.base import SYSTEM, Contract, Done, Id, Page, Request
+from common.contracts.fields import Timestamp, Title
 from common.contracts.permissions import Description, PermissionName
 from common.problems import Conflict, Forbidden, NotFound
 
@@ -56,8 +56,8 @@ class Role(Contract):
     description: str | None = None
     is_system: bool = False
     permissions: list[str] = []
-    created_at: datetime
-    updated_at: datetime
+    created_at: Timestamp
+    updated_at: Timestamp
 
 
 class SeedRoles(Request[Done], subject="rbac.template.seed", needs=SYSTEM, within=5.0, safe=True):
@@ -85,7 +85,7 @@ class GetRole(Request[Role], subject="rbac.role.get", needs="roles:read", safe=T
 
 
 class NewRole(Contract):
-    name: str = Field(min_length=1, max_length=100)
+    name: Title
     id: RoleId | None = Field(default=None, description="Made from the name where absent.")
     description: Description | None = None
     permissions: list[PermissionName] = Field(default=[], max_length=500)
@@ -100,9 +100,9 @@ class CreateRole(NewRole, Request[Role], subject="rbac.role.create", needs="role
 class RoleChanges(Contract):
     """What is absent stays; `permissions` replaces the whole set."""
 
-    name: str | None = Field(default=None, min_length=1, max_length=100)
+    name: Title = ""
     description: Description | None = None
-    permissions: list[PermissionName] | None = Field(default=None, max_length=500)
+    permissions: list[PermissionName] = Field(default=[], max_length=500)
 
 
 class UpdateRole(Request[Role], subject="rbac.role.update", needs="roles:write"):
@@ -153,7 +153,7 @@ class Holder(Contract):
     user_id: Id
     org_id: Id | None = None
     granted_by: str | None = None
-    granted_at: datetime
+    granted_at: Timestamp
 
 
 class Holders(Contract):

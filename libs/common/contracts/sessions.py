@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from datetime import datetime
-
 from pydantic import Field
 
 from common.contracts.base import OPEN, SIGNED_IN, SYSTEM, Contract, Done, Id, Page, Request
+from common.contracts.fields import Timestamp
 from common.problems import (
     Conflict,
     Forbidden,
@@ -25,13 +24,16 @@ class Session(Contract):
     name: str | None = None
     picture: str | None = None
     locale: str | None = None
-    auth_time: datetime = Field(description="When the user last proved who he is.")
+    auth_time: Timestamp = Field(description="When the user last proved who he is.")
     acr: str | None = None
     amr: list[str] = []
     active_org_id: Id | None = None
-    created_at: datetime
-    expires_at: datetime
-    idle_expires_at: datetime | None = None
+    created_at: Timestamp
+    expires_at: Timestamp
+    idle_expires_at: Timestamp | None = None
+    remembered: bool = Field(
+        default=False, description="Whether the user chose to stay signed in in this browser."
+    )
 
 
 class NoSession(Unauthenticated):
@@ -74,9 +76,9 @@ class SessionEntry(Contract):
     ip_address: str | None = None
     user_agent: str | None = None
     amr: list[str] = []
-    created_at: datetime
-    expires_at: datetime
-    last_active_at: datetime
+    created_at: Timestamp
+    expires_at: Timestamp
+    last_active_at: Timestamp
     is_current: bool = False
 
 

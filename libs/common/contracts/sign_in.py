@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-from datetime import datetime
-
 from pydantic import Field
 
 from common.contracts.base import Contract, Id
-from common.contracts.fields import Locale
+from common.contracts.fields import Locale, Timestamp
 from common.problems import (
     Forbidden,
     Gone,
@@ -37,7 +35,7 @@ class Flow(Contract):
 
     flow: Id
     browser: str = Field(repr=False, description="Value for the browser's long-lived cookie.")
-    expires_at: datetime
+    expires_at: Timestamp
     resend_after: int = Field(default=30, description="Seconds.")
 
 

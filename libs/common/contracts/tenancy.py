@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-from datetime import datetime
 from typing import Annotated, Any, Literal
 
 from pydantic import Field
 
 from common.contracts.base import OPEN, SYSTEM, Contract, Id, Page, Request
+from common.contracts.fields import EmailDomain, Timestamp, Title
 from common.problems import Conflict, Misdirected, NotFound
 
 SignupMode = Literal["open", "invite_only", "restricted"]
 MfaPolicy = Literal["off", "optional", "required"]
 AuthMethod = Literal["password", "email_code", "magic_link", "oauth", "passkey"]
-EmailDomain = Annotated[str, Field(pattern=r"^[a-z0-9-]+(\.[a-z0-9-]+)+$", max_length=253)]
 Origin = Annotated[str, Field(pattern=r"^https?://[a-z0-9.-]+(:[0-9]{1,5})?$", max_length=300)]
 
 
@@ -41,6 +40,12 @@ class AppSettings(Contract):
     session_idle_ttl: int | None = Field(
         default=None, ge=60, le=31_536_000, description="Seconds without activity; null: no limit."
     )
+    session_ttl_remembered: int = Field(
+        default=2_592_000, ge=60, le=31_536_000, description="The same with `remember`. Seconds."
+    )
+    session_idle_ttl_remembered: int | None = Field(
+        default=1_209_600, ge=60, le=31_536_000, description="The same with `remember`. Seconds."
+    )
     allowed_email_domains: list[EmailDomain] = Field(
         default=[], max_length=1000, description="Empty: all. Binding in mode `restricted`."
     )
@@ -67,6 +72,10 @@ class AppSettings(Contract):
     captcha: Captcha | None = None
     proof_of_work_bits: int = Field(default=0, ge=0, le=24)
     audit_retention_days: int | None = Field(default=None, ge=1, le=36_500)
+    signup_by_organization_invitations: bool = Field(
+        default=False,
+        description="Whether an organization's invitation opens sign-up in mode `invite_only`.",
+    )
     organizations_by_users: bool = Field(
         default=True, description="Whether users may create organizations."
     )
@@ -134,7 +143,7 @@ class ApiKeyHolder(Contract):
     key_id: Id
     app_id: Id
     key_type: KeyType
-    expires_at: datetime | None = None
+    expires_at: Timestamp | None = None
 
 
 class VerifyApiKey(
@@ -184,8 +193,8 @@ class Application(Branding):
     custom_domain: str | None = None
     custom_domain_verified: bool = False
     settings: AppSettings
-    created_at: datetime
-    updated_at: datetime
+    created_at: Timestamp
+    updated_at: Timestamp
 
 
 class ApiKey(Contract):
@@ -196,10 +205,10 @@ class ApiKey(Contract):
     key_prefix: str
     name: str | None = None
     created_by: Id | None = None
-    last_used_at: datetime | None = None
-    expires_at: datetime | None = None
+    last_used_at: Timestamp | None = None
+    expires_at: Timestamp | None = None
     rotated_to: Id | None = Field(default=None, description="The key that takes its place.")
-    created_at: datetime
+    created_at: Timestamp
 
 
 class NewApiKey(ApiKey):
@@ -233,7 +242,7 @@ class CreateApplication(
 ):
     """A new application of one of the caller's teams, with a generated slug and its first keys."""
 
-    name: str = Field(min_length=1, max_length=100)
+    name: Title
     owner_org_id: Id | None = Field(
         default=None, description="The team that owns it; may be left out by whoever has only one."
     )
@@ -248,7 +257,7 @@ class EnsureApplication(
     """The application with this slug, made where it is missing. Keys are shown only when made."""
 
     slug: str = Field(pattern=SLUG)
-    name: str = Field(min_length=1, max_length=100)
+    name: Title
 
 
 class GetApplication(

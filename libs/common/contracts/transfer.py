@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from datetime import datetime
-from typing import Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import Field
+from pydantic import Field, PlainValidator
 
 from common.contracts.base import Contract, Id, Page, Request
-from common.contracts.fields import Email, Metadata, Secret
+from common.contracts.fields import Email, LocalTimestamp, Metadata, Secret
 from common.contracts.profiles import Profile
 
 
@@ -29,7 +28,13 @@ class TransferredUser(Profile):
     public_metadata: Metadata = {}
     private_metadata: Metadata = {}
     user_metadata: Metadata = {}
-    created_at: datetime | None = None
+    created_at: LocalTimestamp | None = None
+
+
+ImportLine = Annotated[
+    Any, PlainValidator(lambda line: line, json_schema_input_type=TransferredUser)
+]
+"""A `TransferredUser` that the handler validates, so that each line gets a verdict of its own."""
 
 
 class Arrival(Contract):
@@ -47,10 +52,11 @@ class Arrivals(Contract):
 class ImportUsers(
     Request[Arrivals], subject="identity.user.import", needs="users:write", within=30.0
 ):
-    """Make many users at once. Who is there already (by address or id) is left as he is, so the same
-    file may be sent again. No mail goes out."""
+    """Creates many users at once. Existing users (by address or id) stay as they are, so the same
+    file may be sent again. A line that is not valid does not affect the others. No mail goes out.
+    """
 
-    users: list[TransferredUser] = Field(min_length=1, max_length=500)
+    users: list[ImportLine] = Field(min_length=1, max_length=500, repr=False)
     dry_run: bool = False
 
 

@@ -31,6 +31,7 @@ class CreateUser(Request[User], subject="identity.user.create", needs="users:wri
 
     email: Email | None = None
     email_verified: bool = False
+    phone_number_verified: bool = False
     password: Secret | None = Field(default=None, repr=False)
     profile: Profile = Profile()
     public_metadata: Metadata = {}
@@ -38,21 +39,46 @@ class CreateUser(Request[User], subject="identity.user.create", needs="users:wri
     user_metadata: Metadata = {}
 
 
-class ListUsers(Page, Request[Users], subject="identity.user.list", needs="users:read", safe=True):
-    """Users of the application, the newest first."""
+class ListUsers(
+    Page,
+    Request[Users],
+    subject="identity.user.list",
+    needs="users:read",
+    safe=True,
+    teammates=True,
+):
+    """Users of the application, the newest first; with `search`, by the word that matches. In the
+    Dashboard a developer sees members of their own teams; everybody else takes `developers:read`."""
 
-    search: str | None = Field(default=None, max_length=200, description="Part of e-mail or name.")
+    search: str | None = Field(
+        default=None,
+        max_length=200,
+        description="One or more words. Finds users whose e-mail address, part of it, or a word of "
+        "whose names begins with each of them; case and accents are ignored.",
+    )
     disabled: bool | None = None
     email_verified: bool | None = None
 
 
-class GetUser(Request[User], subject="identity.user.get", needs="users:read", safe=True):
+class GetUser(
+    Request[User],
+    subject="identity.user.get",
+    needs="users:read",
+    safe=True,
+    teammates=True,
+):
     """Raises UserNotFound."""
 
     user_id: Id
 
 
-class FindUser(Request[User], subject="identity.user.find", needs="users:read", safe=True):
+class FindUser(
+    Request[User],
+    subject="identity.user.find",
+    needs="users:read",
+    safe=True,
+    teammates=True,
+):
     """The user with this address. Raises UserNotFound."""
 
     email: Email

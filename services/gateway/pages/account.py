@@ -31,8 +31,8 @@ NOTICES: Final = {
     "profile": N_("Your profile is saved."),
     "address": N_("Your e-mail address is changed."),
     "password": N_("Your password is changed. All other sessions have ended."),
-    "revoked": N_("The session is revoked."),
-    "others": N_("All other sessions are revoked."),
+    "revoked": N_("The session is signed out."),
+    "others": N_("All other sessions are signed out."),
 }
 
 
@@ -45,6 +45,8 @@ def notice(page: Page, fields: Fields) -> str | None:
 def opened(page: Page, template: str, here: str, fields: Fields, **more: Any) -> Response:
     """A page of the account."""
     done = notice(page, fields) if page.visit.method == "GET" else None
+    page.away = False
+    more.setdefault("address", here)
     return page.show(f"account/{template}", here=here, notice=done, **more)
 
 
@@ -87,7 +89,15 @@ async def email(visit: Visit, fields: Fields, signed: Signed) -> Response:
 def _email(page: Page, fields: Fields, flow: str | None = None, **more: Any) -> Response:
     address = trail.read(page.visit).email
     return opened(
-        page, "email.html", "/account", fields, flow=flow, email=address, carried={}, **more
+        page,
+        "email.html",
+        "/account",
+        fields,
+        flow=flow,
+        email=address,
+        carried={},
+        address="/account/email/code" if flow else "/account/email",
+        **more,
     )
 
 
@@ -145,7 +155,7 @@ async def change_password(visit: Visit, fields: Fields, signed: Signed) -> Respo
         )
         again = await visit.gateway.bus.call(visit.context(signed.caller), asked)
     except WrongCredentials:
-        errors = {"current": page.say("This is not your present password.")}
+        errors = {"current": page.say("This is not your current password.")}
         return await _password(page, fields, signed, errors=errors)
     except (Problem, ValidationError) as error:
         return await _password(page, fields, signed, errors=errors_of(page.language, error))

@@ -20,7 +20,7 @@ async def show(visit: Visit, fields: Fields) -> Response:
     people = [signed.session for signed in await browser.accounts(visit)]
     if not people:
         return go(at("/login", **carried(fields)))
-    page = open_page(visit, await session_of(visit), away="request" in fields)
+    page = open_page(visit, await session_of(visit))
     return page.show(
         "accounts.html",
         carried=carried(fields),

@@ -13,14 +13,14 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from common.contracts.oidc import Authorization, Authorize, ResumeAuthorization
+from common.contracts.oidc import Authorization, Authorize, ResumeAuthorization, SignedIn
 from common.problems import BadRequest, TooLarge
 from gateway import browser, csrf, forms
-from gateway.callers import session_of
+from gateway.callers import session_without_rights
 from gateway.languages import N_
 from gateway.limits import KEPT, network
-from gateway.pages import errors, trail
-from gateway.pages.forms import at
+from gateway.pages import errors, moved, trail
+from gateway.pages.forms import Fields, at
 from gateway.pages.render import Page, go, open_page, origin_of
 from gateway.state import Signed
 from gateway.visit import Visit
@@ -30,13 +30,16 @@ LONGEST: Final = 6000
 LARGEST: Final = 32_768
 """Bytes of parameters at all: they are kept while the person signs in, and anybody may send them."""
 
+DECIDED: Final = ("redirect", "form_post", "consent")
+"""What the request comes to once its session is chosen."""
+
 ASKS: Final = {
-    "openid": ("person", N_("Know who you are here")),
+    "openid": ("person", N_("Identify you")),
     "profile": ("person", N_("See your name, picture and language")),
     "email": ("mail", N_("See your e-mail address")),
     "phone": ("phone", N_("See your phone number")),
     "address": ("mail", N_("See your postal address")),
-    "offline_access": ("clock", N_("Keep this access while you are away")),
+    "offline_access": ("clock", N_("Stay connected when you're not using it")),
     "account": ("person", N_("Manage your account: profile, sessions and organizations")),
 }
 """What the scopes of OpenID Connect Core 5.4 and 11 mean to a person."""
@@ -47,9 +50,15 @@ async def authorize(request: Request) -> Response:
     visit: Visit = request.scope["visit"]
     if visit.method == "POST":
         return await _posted(visit)
-    signed = await session_of(visit)
-    asked = Authorize(params=forms.query(visit), session=browser.facts(signed))
-    return await _begin(visit, signed, asked)
+    signed = await session_without_rights(visit)
+    others = await browser.others(visit, signed)
+    asked = Authorize(
+        params=forms.query(visit),
+        session=browser.facts(signed),
+        others=_facts(others),
+        choices=browser.choices(visit),
+    )
+    return await _begin(visit, signed, asked, others)
 
 
 async def _posted(visit: Visit) -> Response:
@@ -61,10 +70,16 @@ async def _posted(visit: Visit) -> Response:
         raise TooLarge("the parameters are too large")
     if len(query) <= LONGEST:
         return go(f"/oauth2/authorize?{query}")
-    return await _begin(visit, None, Authorize(params=params, unseen=True))
+    return await _begin(visit, None, Authorize(params=params, unseen=True), [])
 
 
-async def _begin(visit: Visit, signed: Signed | None, asked: Authorize) -> Response:
+def _facts(others: list[Signed]) -> list[SignedIn]:
+    return [facts for one in others if (facts := browser.facts(one)) is not None]
+
+
+async def _begin(
+    visit: Visit, signed: Signed | None, asked: Authorize, others: list[Signed]
+) -> Response:
     """What waits at oidc is counted: anybody may make it wait."""
     limits = visit.gateway.limits
     whom = signed.session.user_id if signed else network(visit.ip)
@@ -76,29 +91,52 @@ async def _begin(visit: Visit, signed: Signed | None, asked: Authorize) -> Respo
     finally:
         if kept is None:
             limits.give(visit, KEPT, whom)
-    return follow(visit, signed, what)
+    return follow(visit, _session(what, signed, others), what)
+
+
+def _session(what: Authorization, signed: Signed | None, others: list[Signed]) -> Signed | None:
+    """The session that the request goes on with: a hint or a choice may name another one than the
+    active."""
+    for other in others:
+        if other.session.id == what.session_id:
+            return other
+    return signed
 
 
 async def resume(request: Request) -> Response:
     """GET /oauth2/authorize/resume: after signing in. POST: with the person's decision."""
     visit: Visit = request.scope["visit"]
     consent = None
+    signed = await session_without_rights(visit)
+    others = await browser.others(visit, signed)
     if visit.method == "POST":
         fields = forms.once(await forms.form(visit))
         csrf.check_form(visit, fields.get("csrf"))
         consent = fields.get("consent")
         if consent not in ("allow", "deny"):
             raise BadRequest("say whether you allow it")
+        token = fields.get("csrf")
+        shown = next((one for one in others if csrf.is_of_session(visit, token, one)), signed)
+        if shown is not None and shown is not signed:
+            others = [*([signed] if signed else []), *(one for one in others if one is not shown)]
+            signed = shown
+        if signed and not csrf.is_of_session(visit, token, signed):
+            again = at("/oauth2/authorize/resume", request=fields.get("request"))
+            return moved.changed_session(visit, Fields(), signed, again)
     else:
         fields = forms.once(forms.query(visit))
-    signed = await session_of(visit)
     asked = ResumeAuthorization(
         request=fields.get("request", ""),
         session=browser.facts(signed),
+        others=_facts(others),
+        choices=browser.choices(visit),
         consent=consent,
         selected=fields.get("selected") == "1",
     )
-    return follow(visit, signed, await visit.gateway.bus.call(visit.context(), asked))
+    what = await visit.gateway.bus.call(visit.context(), asked)
+    if others and what.kind in DECIDED and what.client_id and what.session_id:
+        browser.remember(visit, what.client_id, what.session_id)
+    return follow(visit, _session(what, signed, others), what)
 
 
 def follow(visit: Visit, signed: Signed | None, what: Authorization) -> Response:
@@ -132,12 +170,13 @@ def follow(visit: Visit, signed: Signed | None, what: Authorization) -> Response
 def _consent(page: Page, what: Authorization) -> Response:
     known = [ASKS[scope] for scope in what.scopes if scope in ASKS]
     other = [("key", scope) for scope in what.scopes if scope not in ASKS]
+    apis = [("key", page.say(N_("Use %(api)s for you")) % {"api": name}) for name in what.resources]
     site = urlsplit(what.client_uri).netloc if what.client_uri else None
     return page.show(
         "consent.html",
         carried={"request": what.request},
         client=what.client_name or what.client_id,
-        asks=[(sign, page.say(sentence)) for sign, sentence in known] + other,
+        asks=[(sign, page.say(sentence)) for sign, sentence in known] + other + apis,
         site=site,
         policy_uri=_web(what.policy_uri),
         tos_uri=_web(what.tos_uri),

@@ -12,6 +12,8 @@ from common.contracts.email_codes import SignInWithCode, SignInWithLink
 from common.contracts.me import VerifyEmail
 from common.contracts.sign_in import LinkSpent, OtherBrowser
 from common.problems import Problem
+from gateway import csrf
+from gateway.callers import caller_of
 from gateway.pages import trail
 from gateway.pages.endpoint import sent, shown
 from gateway.pages.forms import Fields, at
@@ -32,7 +34,7 @@ async def show(visit: Visit, fields: Fields) -> Response:
     known = trail.read(visit)
     if not known.flow:
         return go(at("/login", **carried(fields)))
-    return _ask(open_page(visit, away="request" in fields), fields)
+    return _ask(open_page(visit), fields)
 
 
 def _ask(page: Page, fields: Fields, errors: dict[str, str] | None = None) -> Response:
@@ -41,6 +43,7 @@ def _ask(page: Page, fields: Fields, errors: dict[str, str] | None = None) -> Re
     start = "/signup" if known.signing_up else "/login"
     return page.show(
         "code.html",
+        address=at("/login/code", **going),
         errors=errors,
         carried=going,
         email=known.email,
@@ -56,11 +59,12 @@ def _ask(page: Page, fields: Fields, errors: dict[str, str] | None = None) -> Re
 
 async def enter(visit: Visit, fields: Fields) -> Response:
     """POST /login/code"""
-    page = open_page(visit, away="request" in fields)
+    page = open_page(visit)
     try:
         asked = SignInWithCode(
             flow=trail.read(visit).flow,
             code=digits(fields.text("code")),
+            remember=trail.read(visit).remember,
             **attempt(visit, fields, page.language.code),
         )
         signed = await visit.gateway.bus.call(visit.context(), asked)
@@ -74,13 +78,35 @@ async def enter(visit: Visit, fields: Fields) -> Response:
 async def link(visit: Visit, fields: Fields) -> Response:
     """GET /login/link?token="""
     page = open_page(visit)
+    known = trail.read(visit)
+    if not csrf.known_browser(visit):
+        return _other_browser(page, fields, 200)
+    heading = page.say("Sign in to %(name)s", name=visit.app.name)
+    button = page.say("Sign in")
+    if known.signing_up:
+        heading = button = page.say("Create your account")
     return page.show(
         "link.html",
         carried={"token": fields.given("token")},
         action="/login/link",
-        heading=page.say("Sign in to %(name)s", name=visit.app.name),
+        heading=heading,
         says=page.say("One click and you are in."),
-        button=page.say("Sign in"),
+        button=button,
+    )
+
+
+def _other_browser(page: Page, fields: Fields, status: int) -> Response:
+    """Telephones open mailed links in a browser of their own: the code works anywhere."""
+    return page.close(
+        page.say("Another browser"),
+        page.say(
+            "This link works only in the browser where you asked for it. Go back there and enter "
+            "the code from the same mail, or start again in this browser."
+        ),
+        status,
+        link="/login",
+        button=page.say("Sign in here"),
+        address=at("/login/link", token=fields.text("token")),
     )
 
 
@@ -90,18 +116,12 @@ async def follow(visit: Visit, fields: Fields) -> Response:
     try:
         asked = SignInWithLink(
             token=fields.text("token"),
+            remember=trail.read(visit).remember,
             **attempt(visit, fields, page.language.code),
         )
         signed = await visit.gateway.bus.call(visit.context(), asked)
     except OtherBrowser:
-        return page.close(
-            page.say("Another browser"),
-            page.say(
-                "This link works in the browser where you asked for it. "
-                "Go back there and enter the code from the same mail."
-            ),
-            403,
-        )
+        return _other_browser(page, fields, 403)
     except (LinkSpent, ValidationError):
         return spent(page, at("/login"), page.say("Sign in"))
     return await begun(visit, trail.read(visit).going(), signed)
@@ -135,8 +155,10 @@ async def confirm_address(visit: Visit, fields: Fields) -> Response:
     """POST /verify-email"""
     page = open_page(visit)
     try:
-        await visit.gateway.bus.call(visit.context(), VerifyEmail(token=fields.text("token")))
-    except (LinkSpent, ValidationError):
+        await visit.gateway.bus.call(
+            visit.context(await caller_of(visit)), VerifyEmail(token=fields.text("token"))
+        )
+    except (LinkSpent, OtherBrowser, ValidationError):
         return spent(page, "/account", page.say("Your account"))
     return page.close(
         page.say("Your address is confirmed"),

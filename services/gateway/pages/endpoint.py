@@ -10,9 +10,9 @@ from starlette.routing import Route
 
 from common.contracts.sessions import FreshSignInNeeded
 from common.problems import Unauthenticated
-from gateway import csrf
+from gateway import browser, csrf
 from gateway.callers import session_of
-from gateway.pages import guard
+from gateway.pages import guard, moved
 from gateway.pages.forms import Fields, at, form, query
 from gateway.pages.render import go
 from gateway.state import Signed
@@ -22,6 +22,10 @@ Handler = Callable[[Visit, Fields], Awaitable[Response]]
 """Of a page anybody may see; the fields are the query's or the form's."""
 OwnHandler = Callable[[Visit, Fields, Signed], Awaitable[Response]]
 """Of a page for whoever is signed in."""
+SHOWN: set[str] = set()
+"""The paths that answer to GET."""
+OWN_FORMS: set[str] = set()
+"""The paths of forms that act on the session."""
 
 
 def shown(path: str, handler: Handler, *, guarded: bool = False) -> Route:
@@ -33,21 +37,36 @@ def shown(path: str, handler: Handler, *, guarded: bool = False) -> Route:
             await guard.prepare(visit)
         return await handler(visit, query(visit))
 
+    SHOWN.add(path)
     return Route(path, endpoint, methods=["GET"], name=path)
 
 
 def sent(path: str, handler: Handler, *, guarded: bool = False) -> Route:
-    """POST of a form of ours. Raises CrossSite for any other."""
+    """POST of a form of ours. Raises CrossSite for any other. What `own` handles is done only in
+    the session that the form was shown in."""
 
     async def endpoint(request: Request) -> Response:
         visit: Visit = request.scope["visit"]
         fields = await form(visit)
         csrf.check_form(visit, fields.get("csrf"))
+        if path in OWN_FORMS:
+            signed = await session_of(visit)
+            if signed and not csrf.is_of_session(visit, fields.get("csrf"), signed):
+                return moved.changed_session(visit, fields, signed, _page_of(path))
         if guarded:
             await guard.prepare(visit)
         return await handler(visit, fields)
 
+    if getattr(handler, "own", False):
+        OWN_FORMS.add(path)
     return Route(path, endpoint, methods=["POST"], name=path)
+
+
+def _page_of(path: str) -> str:
+    """The page that a form posted to `path` stands on."""
+    while path and path not in SHOWN:
+        path = path.rpartition("/")[0]
+    return path or "/account"
 
 
 def own(handler: OwnHandler) -> Handler:
@@ -59,7 +78,8 @@ def own(handler: OwnHandler) -> Handler:
             back += "?" + visit.scope["query_string"].decode("latin-1")
         signed = await session_of(visit)
         if signed is None:
-            return go(at("/login", return_to=back))
+            accounts = await browser.others(visit, None)
+            return go(at("/accounts" if accounts else "/login", return_to=back))
         try:
             return await handler(visit, fields, signed)
         except FreshSignInNeeded:
@@ -67,4 +87,5 @@ def own(handler: OwnHandler) -> Handler:
         except Unauthenticated:  # ended since the cache heard of it
             return go(at("/login", return_to=back))
 
+    guarded.own = True  # type: ignore[attr-defined]
     return guarded

@@ -11,6 +11,7 @@ from starlette.responses import HTMLResponse, Response
 
 from common.contracts.oidc import SignInOver
 from common.problems import Problem, RateLimited
+from gateway import csrf
 from gateway.languages import N_, OFFERED, first_of, language
 from gateway.pages.render import Page, open_page
 from gateway.visit import Visit
@@ -22,8 +23,8 @@ WORDS: Final[dict[int, tuple[str, str]]] = {
     ),
     401: (N_("You are not signed in"), N_("Sign in and try again.")),
     403: (N_("You may not do this"), N_("Go back and reload the page, then try again.")),
-    404: (N_("There is no such page"), N_("Check the address, or start at the beginning.")),
-    405: (N_("There is no such page"), N_("Check the address, or start at the beginning.")),
+    404: (N_("Page not found"), N_("Check the address, or start at the beginning.")),
+    405: (N_("Page not found"), N_("Check the address, or start at the beginning.")),
     410: (N_("This does not exist any more"), N_("It was used already or has expired.")),
     413: (N_("This is too large"), N_("Send less at once.")),
     422: (N_("This is not valid"), N_("Go back and check what you entered.")),
@@ -32,18 +33,28 @@ WORDS: Final[dict[int, tuple[str, str]]] = {
     504: (N_("This took too long"), N_("Nothing is lost. Try again in a moment.")),
 }
 OTHERWISE: Final = (
-    N_("Something went wrong on our side"),
-    N_("It is written down. Try again in a moment."),
+    N_("Something went wrong"),
+    N_("We've logged it. Try again in a moment."),
 )
+NO_COOKIES: Final = (
+    N_("Cookies are off"),
+    N_(
+        "Your browser sent no cookies, and signing in needs them. Allow cookies for this site, then start again."
+    ),
+)
+"""A form without our cookie is refused as another site's would be; reloading does not help."""
 
 
 def problem(visit: Visit, error: Problem) -> Response:
     """A problem for a person."""
+    had_cookies = csrf.known_browser(visit)
     if visit.tenant is None or "flood" in visit.facts:
         response = _bare(visit, error)
     else:
         page = open_page(visit)
         heading, says = WORDS.get(error.status, OTHERWISE)
+        if isinstance(error, csrf.CrossSite) and not had_cookies:
+            heading, says = NO_COOKIES
         response = _page(page, error.status, page.say(heading), page.say(says))
     if isinstance(error, RateLimited) or error.status == 503:
         response.headers["retry-after"] = str(max(1, int(error.extra.get("retry_after", 1))))
@@ -62,12 +73,39 @@ def told(page: Page, error: str | None, description: str | None) -> Response:
         page,
         400,
         page.say("This sign-in request is not valid"),
-        page.say("The application that sent you here has to mend this. Go back and tell it."),
+        page.say(
+            "There's a problem with the app that sent you here. Go back and try again, or contact "
+            "its developer:"
+        ),
         ": ".join(filter(None, [error, description])),
     )
 
 
-def _page(page: Page, status: int, heading: str, says: str, detail: str = "") -> Response:
+def logout_refused(page: Page, error: str | None, description: str | None) -> Response:
+    """What the logout endpoint tells only the person: nobody was signed out, and how they can be."""
+    return _page(
+        page,
+        400,
+        page.say("This sign-out request is not valid"),
+        page.say("The application that sent you here sent a wrong request. You can sign out here."),
+        ": ".join(filter(None, [error, description])),
+        way=("/logout", page.say("Sign out")),
+    )
+
+
+def _page(
+    page: Page,
+    status: int,
+    heading: str,
+    says: str,
+    detail: str = "",
+    *,
+    way: tuple[str, str] | None = None,
+) -> Response:
+    """Leads on to `way`, else to the account if the browser has a session cookie, else to signing in."""
+    signed_in = page.visit.gateway.settings.session_cookie in page.visit.cookies
+    account = ("/account", page.say("Your account"))
+    link, button = way or (account if signed_in else ("/login", page.say("Sign in")))
     return page.show(
         "error.html",
         status,
@@ -75,8 +113,8 @@ def _page(page: Page, status: int, heading: str, says: str, detail: str = "") ->
         says=says,
         detail=detail,
         reference=page.visit.trace[3:35],
-        link="/account",
-        button=page.say("Your account"),
+        link=link,
+        button=button,
     )
 
 

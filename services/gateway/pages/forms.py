@@ -9,9 +9,9 @@ from urllib.parse import urlencode
 from gateway import forms
 from gateway.visit import Visit
 
-PATH: Final = re.compile(r"/(?![/\\])[A-Za-z0-9\-._~!$&'()*+,;=:@%/?]*")
-"""A path on this very host (RFC 3986 section 3.3, with a query): no `//`, no backslash, nothing
-that a browser would strip or fold before it looks (WHATWG URL section 4.4)."""
+PATH: Final = re.compile(r"/(?![/\\]|%2[fF]|%5[cC])[A-Za-z0-9\-._~!$&'()*+,;=:@%/?]*")
+"""A path on this very host (RFC 3986 section 3.3, with a query): no `//`, no backslash, neither
+of them encoded, nothing that a browser would strip or fold before it looks (WHATWG URL section 4.4)."""
 
 
 class Fields(dict[str, str]):

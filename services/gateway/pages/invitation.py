@@ -79,6 +79,7 @@ async def accept(visit: Visit, fields: Fields, signed: Signed) -> Response:
             page.say("This invitation was sent to another address. Sign in with that one."),
             403,
             link=at("/login", add="1", return_to=back),
+            address=back,
             button=page.say("Use another account"),
         )
     except (OrganizationInvitationNotFound, ValidationError):

@@ -2,25 +2,33 @@
 
 from __future__ import annotations
 
+from typing import Final
+from urllib.parse import urlencode
+
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from common.contracts.oidc import EndedSession, EndSession
+from common.contracts.oidc import EndedSession, EndSession, Params
 from gateway import browser, csrf, forms
-from gateway.callers import session_of
-from gateway.pages import errors
+from gateway.callers import session_without_rights
+from gateway.pages import errors, moved
 from gateway.pages.endpoint import sent, shown
 from gateway.pages.forms import Fields
 from gateway.pages.render import Page, go, open_page
 from gateway.visit import Visit
 
+LONGEST: Final = 6000
+"""Bytes of parameters that fit into an address."""
+AGAIN: Final = "aero2_again"
+"""A field of a form that a page of ours posts on behalf of a relying party."""
+
 
 async def ask(visit: Visit, fields: Fields) -> Response:
     """GET /logout"""
-    signed = await session_of(visit)
+    signed = await session_without_rights(visit)
     if signed is None:
-        return _done(open_page(visit))
+        return await _done(open_page(visit))
     return _confirm(open_page(visit, signed), "/logout", {}, None)
 
 
@@ -31,7 +39,10 @@ def _confirm(
 
 
 async def leave(visit: Visit, fields: Fields) -> Response:
-    """POST /logout"""
+    """POST /logout: of the account that the page showed. Whoever is signed out already stays so."""
+    signed = await session_without_rights(visit)
+    if signed and not csrf.is_of_session(visit, fields.get("csrf"), signed):
+        return moved.changed_session(visit, fields, signed, "/logout")
     if fields.get("all"):
         await browser.end_all(visit)
     else:
@@ -41,15 +52,15 @@ async def leave(visit: Visit, fields: Fields) -> Response:
 
 async def done(visit: Visit, fields: Fields) -> Response:
     """GET /logout/done"""
-    return _done(open_page(visit, await session_of(visit)))
+    return await _done(open_page(visit, await session_without_rights(visit)))
 
 
-def _done(page: Page, frames: list[str] | None = None, onward: str | None = None) -> Response:
+async def _done(page: Page, frames: list[str] | None = None, onward: str | None = None) -> Response:
     says = page.say("You are signed out of %(name)s in this browser.", name=page.app.name)
     link, button = onward or "/login", page.say("Continue") if onward else page.say("Sign in")
-    if page.signed:
-        says = page.say("You are signed out. Another account of this browser is active now.")
-        link, button = onward or "/accounts", page.say("Switch account")
+    if await browser.others(page.visit, None):
+        says = page.say("You are signed out. Other accounts of this browser are still signed in.")
+        link, button = onward or "/accounts", page.say("Choose an account")
     return page.close(
         page.say("Signed out"), says, link=link, button=button, onward=onward, frames=frames
     )
@@ -64,30 +75,48 @@ async def relying_party(request: Request) -> Response:
     answered = visit.method == "POST" and "csrf" in fields
     if answered:
         csrf.check_form(visit, fields.get("csrf"))
-    signed = await session_of(visit)
+    elif visit.method == "POST" and not browser.shows_sessions(visit) and AGAIN not in fields:
+        return _come_back(visit, params)
+    signed = await session_without_rights(visit)
+    if answered and signed and not csrf.is_of_session(visit, fields.get("csrf"), signed):
+        return moved.changed_session(visit, Fields(), signed, "/logout")
+    others = await browser.others(visit, signed)
     asked = EndSession(
-        params=[] if answered else params,
+        params=[] if answered else [(name, value) for name, value in params if name != AGAIN],
         session=browser.facts(signed),
+        others=[facts for one in others if (facts := browser.facts(one)) is not None],
         confirmed=answered,
         request=fields.given("request") if answered else None,
     )
     ended = await visit.gateway.bus.call(visit.context(), asked)
     page = open_page(visit, signed, away=True)
     if ended.kind == "error":
-        return errors.told(page, ended.error, ended.error_description)
+        return errors.logout_refused(page, ended.error, ended.error_description)
     if ended.kind == "confirm" and signed is not None:
         return _confirm(page, "/oauth2/logout", {"request": ended.request}, ended.client_name)
     return await _ended(page, ended)
 
 
+def _come_back(visit: Visit, params: Params) -> Response:
+    """A form of another site comes without our cookies (SameSite=Lax). They come along when the
+    browser is sent here once more, or posts from a page of ours what is too long for an address."""
+    query = urlencode(params)
+    if len(query) <= LONGEST:
+        return go(f"/oauth2/logout?{query}")
+    page = open_page(visit, away=True)
+    fields = [*params, (AGAIN, "1")]
+    return page.show("post.html", action="/oauth2/logout", fields=fields, client=page.app.name)
+
+
 async def _ended(page: Page, ended: EndedSession) -> Response:
-    visit, signed = page.visit, page.signed
-    if signed is not None and ended.session_id == signed.session.id:
-        await browser.end(visit)
+    visit = page.visit
+    if ended.session_id is not None:
+        await browser.end_session(visit, ended.session_id)
     if ended.kind == "redirect" and ended.location and not ended.frontchannel:
         return go(ended.location)
     left = Page(visit, None, page.language, away=True)
-    return _done(left, ended.frontchannel, ended.location if ended.kind == "redirect" else None)
+    onward = ended.location if ended.kind == "redirect" else None
+    return await _done(left, ended.frontchannel, onward)
 
 
 ROUTES = [

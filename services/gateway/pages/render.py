@@ -10,7 +10,7 @@ from datetime import UTC, datetime
 from functools import cache, cached_property
 from pathlib import Path
 from typing import Any, Final
-from urllib.parse import urlencode, urlsplit
+from urllib.parse import parse_qsl, quote, urlencode, urlsplit
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup, escape
@@ -21,7 +21,7 @@ from common.contracts.tenancy import Branding, Tenant
 from gateway import assets, csrf
 from gateway.languages import OFFERED, Language, first_of, language
 from gateway.pages import guard
-from gateway.pages.forms import Fields, query
+from gateway.pages.forms import Fields, local, query
 from gateway.state import Signed
 from gateway.visit import Visit, set_cookie
 
@@ -52,9 +52,12 @@ class Page:
     visit: Visit
     signed: Signed | None
     language: Language
-    away: bool = False
-    """A form of this page may end at another site, where the authorization request goes on:
-    browsers hold the redirects after a form, too, against the policy's `form-action`."""
+    away: bool = True
+    """Whether a form of this page may end at another site. Browsers hold the redirects after a form
+    against the policy's `form-action`, too, and signing in leads on to any client: what decides is
+    known only once the form is sent. The pages of the account lead nowhere else."""
+    address: str | None = None
+    """Where a GET shows this page again; None where only a form leads to it."""
 
     def show(
         self,
@@ -64,10 +67,14 @@ class Page:
         errors: Mapping[str, str] | None = None,
         values: Mapping[str, str] | None = None,
         frames: list[str] | None = None,
+        address: str | None = None,
         **more: Any,
     ) -> Response:
         """`errors` are sentences by field, "" is for what belongs to none; `values` fill the
-        fields again, passwords never. Without a `status` it is 200, or what the errors say."""
+        fields again, passwords never. Without a `status` it is 200, or what the errors say.
+        `address` is where a GET shows this page again with all that it carries; the answer to a
+        GET knows it by itself."""
+        self.address = address or _address(self.visit)
         words = self.language.words
         text = (
             environment()
@@ -115,6 +122,7 @@ class Page:
         primary: bool = False,
         onward: str | None = None,
         frames: list[str] | None = None,
+        address: str | None = None,
     ) -> Response:
         """The last page of a way: what has happened, and where one may go on. `onward` is where
         the browser goes by itself once the `frames` are loaded."""
@@ -128,6 +136,7 @@ class Page:
             primary=primary,
             onward=onward,
             frames=frames,
+            address=address,
         )
 
     @property
@@ -143,7 +152,7 @@ class Page:
         return harmless(self.app.branding)
 
     def csrf_field(self) -> Markup:
-        token = escape(csrf.form_token(self.visit))
+        token = escape(csrf.form_token(self.visit, self.signed))
         return Markup('<input type="hidden" name="csrf" value="%s">') % token
 
     def may_show(self, picture: str) -> bool:
@@ -161,9 +170,10 @@ class Page:
         return origin_of(script) is not None
 
     def in_language(self, other: Language) -> str:
-        """This page in another language."""
-        wanted = {**_readable(self.visit), "ui_locales": other.code}
-        return f"{self.visit.path}?{urlencode(wanted)}"
+        """This page in another language; needs an `address`."""
+        path, _, asked = (self.address or "/").partition("?")
+        kept = [pair for pair in parse_qsl(asked) if pair[0] != "ui_locales"]
+        return f"{path}?{urlencode([*kept, ('ui_locales', other.code)])}"
 
     def policy(self, frames: list[str]) -> str:
         """Our own files, and pictures and frames from where they are known to be."""
@@ -188,7 +198,7 @@ class Page:
 
 
 def open_page(
-    visit: Visit, signed: Signed | None = None, *, away: bool = False, ui_locales: str | None = None
+    visit: Visit, signed: Signed | None = None, *, away: bool = True, ui_locales: str | None = None
 ) -> Page:
     """The page of this visit, in the language that was asked for, chosen before, set by the user,
     wanted by the browser, or the application's, in this order."""
@@ -203,6 +213,17 @@ def open_page(
         visit.app.settings.default_locale if visit.tenant else None,
     )
     return Page(visit, signed, language(chosen or OFFERED[0]), away)
+
+
+def _address(visit: Visit) -> str | None:
+    """Where this visit's GET stands, as the browser wrote it: decoded, the path of another host
+    could look like one of ours. A path that is none of ours becomes the first page."""
+    if visit.method not in ("GET", "HEAD"):
+        return None
+    raw = visit.scope.get("raw_path") or quote(visit.path).encode()
+    path = local(raw.decode("latin-1").partition("?")[0], "/")
+    asked = visit.scope["query_string"].decode("latin-1")
+    return f"{path}?{asked}" if asked else path
 
 
 def _readable(visit: Visit) -> Fields:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from pydantic import ValidationError
 from starlette.responses import Response
 
@@ -22,20 +24,26 @@ from gateway.visit import Visit
 
 async def show(visit: Visit, fields: Fields) -> Response:
     """GET /reset; from a mail with ?token="""
-    page = open_page(visit, away="request" in fields)
+    page = open_page(visit)
     if fields.given("token"):
         return _choose(page, fields)
     return _ask(page, fields, values={"email": trail.read(visit).email})
 
 
-def _ask(page: Page, fields: Fields, **more: dict[str, str]) -> Response:
+def _ask(page: Page, fields: Fields, **more: Any) -> Response:
     going = carried(fields)
-    return page.show("reset.html", carried=going, back=at("/login", **going), **more)  # type: ignore[arg-type]
+    return page.show(
+        "reset.html",
+        address=at("/reset", **going),
+        carried=going,
+        back=at("/login", **going),
+        **more,
+    )
 
 
 async def send(visit: Visit, fields: Fields) -> Response:
     """POST /reset: whatever is known of the address, a mail is on its way"""
-    page = open_page(visit, away="request" in fields)
+    page = open_page(visit)
     email = fields.text("email")
     try:
         asked = StartReset(
@@ -54,13 +62,14 @@ async def code(visit: Visit, fields: Fields) -> Response:
     """GET /reset/code"""
     if not trail.read(visit).flow:
         return go(at("/reset", **carried(fields)))
-    return _choose(open_page(visit, away="request" in fields), fields)
+    return _choose(open_page(visit), fields)
 
 
 def _choose(page: Page, fields: Fields, errors: dict[str, str] | None = None) -> Response:
     known, token = trail.read(page.visit), fields.given("token")
     return page.show(
         "new_password.html",
+        address=at("/reset" if token else "/reset/code", token=token, **carried(fields)),
         errors=errors,
         values={"code": ""},
         carried={**carried(fields), "token": token},
@@ -74,7 +83,7 @@ def _choose(page: Page, fields: Fields, errors: dict[str, str] | None = None) ->
 
 async def finish(visit: Visit, fields: Fields) -> Response:
     """POST /reset/code: with the code, or with the link's token"""
-    page = open_page(visit, away="request" in fields)
+    page = open_page(visit)
     token = fields.given("token")
     try:
         asked = ResetPassword(

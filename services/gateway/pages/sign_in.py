@@ -13,6 +13,7 @@ from starlette.responses import Response
 
 from common.contracts.email_codes import StartEmailCode
 from common.contracts.me import GetMe
+from common.contracts.org_invitations import INVITATION_PATH
 from common.contracts.passwords import Reauthenticate, SignInWithPassword
 from common.contracts.sessions import SignedInSession
 from common.contracts.sign_in import EmailUnverified
@@ -55,9 +56,12 @@ async def begun(visit: Visit, fields: Fields, signed: SignedInSession) -> Respon
 
 async def address(visit: Visit, fields: Fields) -> Response:
     """GET /login"""
-    page = open_page(visit, await session_of(visit), away="request" in fields)
+    page = open_page(visit, await session_of(visit))
     if page.signed and not {"request", "again", "add", "email"} & set(fields):
         return go(destination(fields))
+    asked_for = {"again", "add", "email", "login_hint"} & set(fields)
+    if not page.signed and not asked_for and await browser.others(visit, None):
+        return go(at("/accounts", **carried(fields)))
     hint = fields.given("email") or fields.given("login_hint") or trail.read(visit).email
     if not hint and page.signed and "again" in fields:
         hint = page.signed.session.email or ""
@@ -68,13 +72,15 @@ def _ask_address(page: Page, fields: Fields, **more: dict[str, str]) -> Response
     settings, going = page.app.settings, carried(fields)
     return page.show(
         "sign_in.html",
+        address=at("/login", **going, email=more.get("values", {}).get("email")),
         carried=going,
         client=trail.read(page.visit).client_of(fields),
         mails=_way(page.app, fields) in BY_MAIL,
         offered=bool({"password"} | BY_MAIL & set(settings.auth_methods)),
-        can_sign_up=settings.signup_mode != "invite_only",
-        sign_up=at("/signup", **going),
+        sign_up=_sign_up(page, fields),
         others=at("/accounts", **going) if page.signed else None,
+        may_stay=not page.app.is_dashboard,
+        stay="remember" in fields and page.visit.method == "POST",
         **more,  # type: ignore[arg-type]
     )
 
@@ -89,14 +95,14 @@ def _way(app: Tenant, fields: Fields) -> str:
 
 async def choose(visit: Visit, fields: Fields) -> Response:
     """POST /login: on to the password, or a code is sent, as the application prefers."""
-    page = open_page(visit, away="request" in fields)
+    page = open_page(visit)
     email = fields.text("email")
     try:
         email = StartEmailCode(email=email).email
     except ValidationError as error:
         errors = errors_of(page.language, error)
         return _ask_address(page, fields, errors=errors, values={"email": email})
-    trail.write(visit, email=email)
+    trail.write(visit, email=email, remember="remember" in fields)
     if _way(visit.app, fields) in BY_MAIL:
         return await send_code(visit, Fields(fields, email=email))
     return go(at("/login/password", **carried(fields)))
@@ -107,7 +113,7 @@ async def password(visit: Visit, fields: Fields) -> Response:
     email = trail.read(visit).email
     if not email:
         return go(at("/login", **carried(fields)))
-    return _ask_password(open_page(visit, away="request" in fields), fields, email)
+    return _ask_password(open_page(visit), fields, email)
 
 
 def _ask_password(
@@ -117,6 +123,7 @@ def _ask_password(
     forgot = Markup('<a href="%s">%s</a>') % (at("/reset", **going), page.say("Forgot password?"))
     return page.show(
         "password.html",
+        address=at("/login/password", **going),
         errors=errors,
         carried=going,
         email=email,
@@ -124,8 +131,18 @@ def _ask_password(
         change=at("/login", email=email, **going),
         forgot=forgot,
         by_mail=_by_mail(page),
+        sign_up=_sign_up(page, fields, email=email),
         button=page.say("Sign in"),
     )
+
+
+def _sign_up(page: Page, fields: Fields, **more: str) -> str | None:
+    """Where to create an account; the same whether the address has one, so it tells nothing. In a
+    closed application only people whom an organization has invited may."""
+    path = (fields.given("return_to") or "").partition("?")[0]
+    if page.app.settings.signup_mode == "invite_only" and path != INVITATION_PATH:
+        return None
+    return at("/signup", **more, **carried(fields))
 
 
 def _by_mail(page: Page) -> str | None:
@@ -138,13 +155,14 @@ def _by_mail(page: Page) -> str | None:
 
 async def try_password(visit: Visit, fields: Fields) -> Response:
     """POST /login/password"""
-    page = open_page(visit, away="request" in fields)
+    page = open_page(visit)
     email = fields.text("email") or trail.read(visit).email
     trail.write(visit, email=email)
     try:
         asked = SignInWithPassword(
             email=email,
             password=fields.get("password", ""),
+            remember=trail.read(visit).remember,
             **attempt(visit, fields, page.language.code),
         )
         return await begun(visit, fields, await visit.gateway.bus.call(visit.context(), asked))
@@ -156,7 +174,7 @@ async def try_password(visit: Visit, fields: Fields) -> Response:
 
 async def send_code(visit: Visit, fields: Fields) -> Response:
     """POST /login/code/send"""
-    page = open_page(visit, away="request" in fields)
+    page = open_page(visit)
     email = fields.text("email")
     try:
         asked = StartEmailCode(
@@ -185,6 +203,7 @@ def _ask_confirmation(
 ) -> Response:
     return page.show(
         "password.html",
+        address=at("/login/confirm", return_to=fields.given("return_to")),
         errors=errors,
         carried={"return_to": fields.given("return_to")},
         email=email,
@@ -192,6 +211,7 @@ def _ask_confirmation(
         change=at("/login", add="1"),
         forgot=None,
         by_mail=None,
+        sign_up=None,
         button=page.say("Confirm"),
     )
 

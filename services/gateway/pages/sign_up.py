@@ -38,7 +38,10 @@ def _ask(page: Page, action: str, errors: dict[str, str] | None = None, **more: 
         "sign_in": None,
         "button": page.say("Create account"),
     }
-    return page.show("sign_up.html", errors=errors, action=action, **{**choices, **more})
+    address = at(action, **more["carried"], email=more.get("values", {}).get("email"))
+    return page.show(
+        "sign_up.html", errors=errors, address=address, action=action, **{**choices, **more}
+    )
 
 
 def password_hint(page: Page) -> str:
@@ -52,7 +55,7 @@ def password_hint(page: Page) -> str:
 async def show(visit: Visit, fields: Fields) -> Response:
     """GET /signup"""
     hint = fields.given("email") or trail.read(visit).email
-    return _sign_up(open_page(visit, away="request" in fields), fields, values={"email": hint})
+    return _sign_up(open_page(visit), fields, values={"email": hint})
 
 
 def _sign_up(page: Page, fields: Fields, **more: Any) -> Response:
@@ -72,7 +75,7 @@ def _sign_up(page: Page, fields: Fields, **more: Any) -> Response:
 
 async def begin(visit: Visit, fields: Fields) -> Response:
     """POST /signup: whatever is known of the address, a mail is on its way"""
-    page = open_page(visit, away="request" in fields)
+    page = open_page(visit)
     email, name = fields.text("email"), fields.given("name")
     try:
         asked = SignUp(
@@ -159,7 +162,7 @@ async def _welcome(page: Page, fields: Fields, **more: Any) -> Response:
         page,
         "/welcome",
         heading=page.say("Welcome"),
-        says=page.say("Make the first account. It operates this whole deployment."),
+        says=page.say("Create your operator account. You'll manage this deployment with it."),
         carried={"token": fields.text("token")},
         **more,
     )

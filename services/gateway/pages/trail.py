@@ -21,13 +21,14 @@ LIFE: Final = 3600
 
 class Trail(BaseModel):
     """`flow` is that of the mail sent last; `ends` and `again` are when its code expires and when
-    another may be asked for, in epoch seconds. `client` is the name of who sent the visitor, as
+    another may be asked for, in epoch seconds. `remember`: the visitor chose to stay signed in. `client` is the name of who sent the visitor, as
     long as `request` is the one that is pending; `onward` is where the visitor was going when the
     mail was asked for, so that its link leads there too."""
 
     email: str = Field(default="", max_length=254)
     flow: str = Field(default="", max_length=40)
     signing_up: bool = False
+    remember: bool = False
     ends: int = 0
     again: int = 0
     client: str = Field(default="", max_length=200)

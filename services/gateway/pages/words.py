@@ -53,7 +53,7 @@ SENTENCES: Final[dict[type[Problem], tuple[str, str]]] = {
 FIELDS: Final = {
     "email": N_("Enter an e-mail address, like name@example.com."),
     "password": N_("Enter a password of at most 256 characters."),
-    "current": N_("Enter your present password."),
+    "current": N_("Enter your current password."),
     "code": N_("Enter the six digits from the mail."),
     "name": N_("Enter a name of at most 200 characters."),
     "locale": N_("Choose one of the languages."),

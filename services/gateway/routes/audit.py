@@ -114,8 +114,10 @@ async def follow(
     links, settings = visit.gateway.links, visit.gateway.settings
     if links is None:
         raise Unavailable("there is no stream here", retry_after=60)
+    caller = ctx.caller
+    credential = frozenset(filter(None, (caller.id, caller.session_id)))
     places, slots = Places(settings.keys), visit.gateway.tails
-    tail = Tail(links.nc, links.js, places, slots, ctx.app_id, allowed)
+    tail = Tail(links.nc, links.js, places, slots, ctx.app_id, allowed, credential)
     events = tail.events(await tail.start(last_event_id))
     headers = {"cache-control": "no-store", "x-accel-buffering": "no"}
     return StreamingResponse(events, media_type="text/event-stream", headers=headers)

@@ -142,8 +142,9 @@ async def check_password(asked: CheckPassword, ctx: Anyone, bus: TheBus) -> Resp
 
 
 @router.post("/verify-email", summary="Confirm an address by its mailed link")
-async def verify_email(asked: LinkToken, ctx: Anyone, bus: TheBus) -> Done:
-    """410 `link_spent` where it was used or has expired."""
+async def verify_email(asked: LinkToken, ctx: SignedIn, bus: TheBus) -> Done:
+    """For the signed-in user who wanted the change; 403 `other_browser` for anybody else. 410
+    `link_spent` where it was used or has expired."""
     return await bus.call(ctx, VerifyEmail(token=asked.token))
 
 
@@ -170,7 +171,8 @@ async def claim_owner(
 
 
 @router.post("/signout", summary="End this session")
-async def sign_out(visit: TheVisit, ctx: SignedIn) -> Done:
-    """The session behind the cookie ends everywhere, and the cookie goes."""
+async def sign_out(visit: TheVisit, ctx: Anyone) -> Done:
+    """The session behind the cookie ends everywhere, and the cookie goes. Other accounts of the
+    browser stay signed in. Without a session nothing happens."""
     await browser.end(visit)
     return Done()

@@ -7,6 +7,7 @@ import hashlib
 
 import orjson
 
+from common.contracts.clients import ClientFields
 from common.contracts.oidc import GetConfiguration, GetJwks
 from common.problems import NotFound
 from gateway import answers
@@ -24,14 +25,17 @@ async def configuration(visit: Visit) -> Answer:
 
 
 async def resource(visit: Visit) -> Answer:
-    """GET /.well-known/oauth-protected-resource: the API of this host takes this host's tokens."""
+    """GET /.well-known/oauth-protected-resource: the API of this host takes this host's tokens.
+
+    The listed scopes are those of a client with defaults: clients request all of them (RFC 9728).
+    """
     document = await _document(visit, GetConfiguration())
     told = orjson.loads(document.body)
     body = orjson.dumps(
         {
             "resource": told["issuer"],
             "authorization_servers": [told["issuer"]],
-            "scopes_supported": told["scopes_supported"],
+            "scopes_supported": ClientFields.model_fields["scopes"].default,
             "bearer_methods_supported": ["header"],
             "resource_name": visit.app.name,
             "resource_documentation": f"{told['issuer']}/docs",
@@ -71,9 +75,15 @@ async def _document(visit: Visit, asked: GetConfiguration | GetJwks) -> Document
 
 def _sent(visit: Visit, document: Document) -> Answer:
     headers = [JSON, (b"cache-control", AGE), (b"etag", document.etag)]
-    if visit.headers.get(b"if-none-match") == document.etag:
+    if _matches(visit.headers.get(b"if-none-match", b""), document.etag):
         return Answer(304, b"", headers[1:])
     return Answer(200, document.body, headers)
+
+
+def _matches(wanted: bytes, etag: bytes) -> bool:
+    """RFC 9110 section 13.1.2: a list, compared weakly, or any."""
+    tags = [tag.strip().removeprefix(b"W/") for tag in wanted.split(b",")]
+    return etag in tags or tags == [b"*"]
 
 
 HOT = {

@@ -66,9 +66,9 @@ async def _asked(visit: Visit, question: ResolveHost | GetJwks) -> str:
     return "ok"
 
 
-INTERNAL: dict[tuple[str, str], Hot] = {
+ANY_HOST: dict[tuple[str, str], Hot] = {
     ("GET", "/health"): health,
     ("GET", "/health/ready"): health,
     ("GET", "/health/live"): live,
-    ("GET", "/metrics"): metrics,
 }
+INTERNAL: dict[tuple[str, str], Hot] = {("GET", "/metrics"): metrics}

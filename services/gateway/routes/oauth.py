@@ -179,7 +179,7 @@ async def _presented(visit: Visit) -> str:
     """
     header = bearer_of(visit)
     found = header
-    if visit.method == "POST":
+    if visit.method == "POST" and (header is None or _is_form(visit)):
         fields = [value for name, value in await form(visit) if name == "access_token"]
         if len(fields) + (header is not None) > 1:
             raise OAuthError("send the access token once")
@@ -189,6 +189,11 @@ async def _presented(visit: Visit) -> str:
     if len(found) > MAX_TOKEN:
         raise InvalidToken("the access token is too long")
     return found
+
+
+def _is_form(visit: Visit) -> bool:
+    kind = (visit.header(b"content-type") or "").partition(";")[0].strip().lower()
+    return kind == "application/x-www-form-urlencoded"
 
 
 def _bearer_refusal(error: Problem, _: Visit) -> Answer:

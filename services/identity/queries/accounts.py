@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from datetime import datetime
 
+from common.addresses import address_key
 from common.db import Db, maybe, run, value
 
 
@@ -33,10 +34,10 @@ async def by_email(db: Db, *, app_id: str, email: str) -> Account | None:
                u.settled_at, p.phc, p.must_change
         FROM users u
         LEFT JOIN passwords p ON p.app_id = u.app_id AND p.user_id = u.id
-        WHERE u.app_id = $1 AND u.email_normalized = lower($2)
+        WHERE u.app_id = $1 AND u.email_normalized = $2
         """,
         app_id,
-        email,
+        address_key(email),
     )
 
 
@@ -64,14 +65,14 @@ async def signs_in(db: Db, *, app_id: str, id: str, proves_email: str | None) ->
         """
         WITH before AS (SELECT email_verified FROM users WHERE app_id = $1 AND id = $2)
         UPDATE users u SET last_sign_in_at = now(),
-            email_verified = u.email_verified OR u.email_normalized = lower($3)
+            email_verified = u.email_verified OR coalesce(u.email_normalized = $3, false)
         FROM before b
         WHERE u.app_id = $1 AND u.id = $2 AND NOT u.disabled
         RETURNING u.email_verified AND NOT b.email_verified
         """,
         app_id,
         id,
-        proves_email,
+        None if proves_email is None else address_key(proves_email),
     )
     return verified
 
@@ -90,8 +91,8 @@ async def insert(
     await run(
         db,
         """
-        INSERT INTO users (app_id, id, email, email_verified, name, locale)
-        VALUES ($1, $2, $3, $4, $5, $6)
+        INSERT INTO users (app_id, id, email, email_verified, name, locale, email_normalized)
+        VALUES ($1, $2, $3, $4, $5, $6, $7)
         """,
         app_id,
         id,
@@ -99,6 +100,7 @@ async def insert(
         email_verified,
         name,
         locale,
+        None if email is None else address_key(email),
     )
 
 

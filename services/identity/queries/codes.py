@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any
 
+from common.addresses import address_key
 from common.db import Db, maybe, run, value
 
 
@@ -14,6 +15,7 @@ class Taken:
 
     id: str
     email: str
+    """The key of the address."""
     user_id: str | None
     type: str
     payload: dict[str, Any] = field(repr=False)
@@ -38,11 +40,11 @@ async def insert(
         """
         INSERT INTO email_verification_codes (app_id, id, email, user_id, type, code_hash,
             link_hash, browser_hash, payload, expires_at)
-        VALUES ($1, $2, lower($3), $4, $5, $6, $7, $8, $9, now() + make_interval(secs => $10))
+        VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, now() + make_interval(secs => $10))
         """,
         app_id,
         id,
-        email,
+        address_key(email),
         user_id,
         type,
         code_hash,
@@ -145,11 +147,11 @@ async def end_older(
         db,
         """
         UPDATE email_verification_codes SET used_at = now()
-        WHERE app_id = $1 AND email = lower($2) AND type = ANY($3::text[]) AND used_at IS NULL
+        WHERE app_id = $1 AND email = $2 AND type = ANY($3::text[]) AND used_at IS NULL
           AND ($4::uuid IS NULL OR id <> $4)
         """,
         app_id,
-        email,
+        address_key(email),
         types,
         spare,
     )

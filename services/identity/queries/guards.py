@@ -53,7 +53,10 @@ async def reserve(db: Db, *, app_id: str, address_hash: str) -> Failed | None:
             END
         WHERE g.locked_until IS NULL OR g.locked_until <= now()
         RETURNING failed_attempts AS failures,
-            coalesce(least(extract(epoch FROM locked_until - now()), 86400), 0)::int AS seconds
+            -- least() ignores NULL, so it is never asked about an address that is not locked.
+            CASE WHEN locked_until IS NULL THEN 0
+                ELSE least(extract(epoch FROM locked_until - now()), 86400)
+            END::int AS seconds
         """,
         app_id,
         address_hash,

@@ -6,6 +6,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
+from common import keyset
+from common.addresses import address_key
 from common.contracts.invitations import Invitation
 from common.db import Db, many, maybe, one, run
 
@@ -28,8 +30,8 @@ async def insert(
         Invitation,
         """
         INSERT INTO user_invitations (app_id, id, email, token_hash, role_ids, profile, invited_by,
-                                      expires_at)
-        VALUES ($1, $2, lower($3), $4, $5, $6, $7, now() + make_interval(secs => $8))
+                                      expires_at, email_normalized)
+        VALUES ($1, $2, $3, $4, $5, $6, $7, now() + make_interval(secs => $8), $9)
         RETURNING id, email, role_ids, 'pending' AS status, invited_by, sent_at, expires_at,
                   created_at
         """,
@@ -41,6 +43,7 @@ async def insert(
         profile,
         invited_by,
         ttl,
+        address_key(email),
     )
 
 
@@ -50,11 +53,11 @@ async def end_expired(db: Db, *, app_id: str, email: str) -> None:
         db,
         """
         UPDATE user_invitations SET revoked_at = expires_at
-        WHERE app_id = $1 AND email = lower($2) AND accepted_at IS NULL AND revoked_at IS NULL
+        WHERE app_id = $1 AND email_normalized = $2 AND accepted_at IS NULL AND revoked_at IS NULL
           AND expires_at <= now()
         """,
         app_id,
-        email,
+        address_key(email),
     )
 
 
@@ -70,12 +73,11 @@ async def page(
                  WHEN expires_at <= now() THEN 'expired'
                  WHEN revoked_at IS NOT NULL THEN 'revoked' ELSE 'pending' END AS status
         FROM user_invitations
-        WHERE app_id = $1 AND ($2::timestamptz IS NULL OR (created_at, id) < ($2, $3::uuid))
+        WHERE app_id = $1 AND (created_at, id) < ($2::timestamptz, $3::uuid)
         ORDER BY created_at DESC, id DESC LIMIT $4
         """,
         app_id,
-        None if before is None else datetime.fromisoformat(before),
-        before_id,
+        *keyset.backward(before, before_id),
         limit,
     )
 

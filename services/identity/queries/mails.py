@@ -1,4 +1,4 @@
-"""Statements on mail_outbox, as aero2_platform: the mailer serves every application."""
+"""Statements on mail_outbox, as aero2_mail: the mailer serves every application."""
 
 from __future__ import annotations
 

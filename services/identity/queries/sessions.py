@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime
 
+from common import keyset
 from common.contracts.sessions import Session, SessionEntry
 from common.db import Db, many, maybe, run, value
 
@@ -27,6 +28,7 @@ class Live:
     created_at: datetime
     expires_at: datetime
     idle_expires_at: datetime | None
+    remembered: bool
     last_active_at: datetime
 
     def session(self) -> Session:
@@ -39,6 +41,7 @@ class Began:
     auth_time: datetime
     expires_at: datetime
     idle_expires_at: datetime | None
+    remembered: bool
     active_org_id: str | None
     new_device: bool
 
@@ -51,7 +54,7 @@ async def live(db: Db, *, app_id: str, token_hashes: list[str]) -> Live | None:
         """
         SELECT s.id, s.user_id, u.email, u.email_verified, u.name, u.picture, u.locale,
                s.auth_time, s.acr, s.amr, s.active_org_id, s.created_at, s.expires_at,
-               s.idle_expires_at, s.last_active_at
+               s.idle_expires_at, s.remembered, s.last_active_at
         FROM user_sessions s
         JOIN users u ON u.app_id = s.app_id AND u.id = s.user_id
         WHERE s.app_id = $1 AND s.token_hash = ANY($2::text[]) AND s.revoked_at IS NULL
@@ -82,17 +85,18 @@ async def insert(
     auth_time: datetime | None,
     ttl: int,
     idle_ttl: int | None,
+    idle_ttl_remembered: int | None,
     phc: str | None,
 ) -> Began | None:
     """Begin a session and remember the device. None where the password proven (`phc`) is not the
-    user's any more. A session that replaces another keeps its active organization and absolute
-    limit. The caller has locked the user's row in a statement before."""
+    user's any more. A session that replaces another keeps its active organization, its absolute
+    limit and whether it is remembered. The caller has locked the user's row in a statement before."""
     return await maybe(
         db,
         Began,
         """
         WITH before AS (
-            SELECT expires_at, active_org_id FROM user_sessions
+            SELECT expires_at, active_org_id, remembered FROM user_sessions
             WHERE app_id = $1 AND id = $9 AND user_id = $3
         ), others AS (
             SELECT count(*) AS number FROM known_devices WHERE app_id = $1 AND user_id = $3
@@ -105,16 +109,18 @@ async def insert(
             INSERT INTO user_sessions (app_id, id, user_id, token_hash, idp_name, amr, remembered,
                 previous_id, ip_address, user_agent, device_name, auth_time, expires_at,
                 idle_expires_at, active_org_id, acr)
-            SELECT $1, $2, $3, $4, $5, $6, $7, $9, $10, $11, $13,
-                coalesce($16, now()),
+            SELECT $1, $2, $3, $4, $5, $6, coalesce((SELECT remembered FROM before), $7),
+                $9, $10, $11, $13, coalesce($16, now()),
                 coalesce((SELECT expires_at FROM before), now() + make_interval(secs => $14)),
-                now() + make_interval(secs => $15),
+                now() + make_interval(secs =>
+                    CASE WHEN coalesce((SELECT remembered FROM before), $7) THEN $18::int ELSE $15::int END),
                 (SELECT active_org_id FROM before), $17
             WHERE $8::text IS NULL
                OR EXISTS (SELECT FROM passwords WHERE app_id = $1 AND user_id = $3 AND phc = $8)
-            RETURNING created_at, auth_time, expires_at, idle_expires_at, active_org_id
+            RETURNING created_at, auth_time, expires_at, idle_expires_at, remembered, active_org_id
         )
-        SELECT m.created_at, m.auth_time, m.expires_at, m.idle_expires_at, m.active_org_id,
+        SELECT m.created_at, m.auth_time, m.expires_at, m.idle_expires_at, m.remembered,
+               m.active_org_id,
                coalesce(d.fresh, false) AND o.number > 0 AS new_device
         FROM made m CROSS JOIN others o LEFT JOIN device d ON true
         """,
@@ -135,6 +141,7 @@ async def insert(
         idle_ttl,
         auth_time,
         acr,
+        idle_ttl_remembered,
     )
 
 
@@ -151,6 +158,22 @@ async def touch(db: Db, *, app_id: str, ids: list[str]) -> int:
         app_id,
         ids,
     )
+
+
+async def idle_for(db: Db, *, app_id: str, id: str, idle_ttl: int) -> datetime | None:
+    """Give a session another idle limit; its new end, or None where the session has ended."""
+    found: datetime | None = await value(
+        db,
+        """
+        UPDATE user_sessions SET idle_expires_at = last_active_at + make_interval(secs => $3)
+        WHERE app_id = $1 AND id = $2 AND revoked_at IS NULL
+        RETURNING idle_expires_at
+        """,
+        app_id,
+        id,
+        idle_ttl,
+    )
+    return found
 
 
 async def of_user(
@@ -172,15 +195,14 @@ async def of_user(
         FROM user_sessions
         WHERE app_id = $1 AND user_id = $2 AND revoked_at IS NULL AND expires_at > now()
           AND (idle_expires_at IS NULL OR idle_expires_at > now()) AND kind = 'full'
-          AND ($5::timestamptz IS NULL OR (created_at, id) < ($5, $6::uuid))
+          AND (created_at, id) < ($5::timestamptz, $6::uuid)
         ORDER BY created_at DESC, id DESC LIMIT $4
         """,
         app_id,
         user_id,
         current,
         limit,
-        None if before is None else datetime.fromisoformat(before),
-        before_id,
+        *keyset.backward(before, before_id),
     )
 
 

@@ -1,4 +1,4 @@
-"""Statements that delete what has expired, as aero2_platform."""
+"""Statements that delete what has expired, as aero2_sweep."""
 
 from __future__ import annotations
 

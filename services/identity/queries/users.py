@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from datetime import datetime
 from typing import Any
 
+from common.addresses import address_key
 from common.contracts.profiles import User
 from common.db import Db, many, maybe, run, value
 
 
-async def get(db: Db, *, app_id: str, id: str) -> User | None:
+async def get(db: Db, *, app_id: str, id: str, teams: list[str] | None = None) -> User | None:
+    """With `teams`, only a member of one of these organizations."""
     return await maybe(
         db,
         User,
@@ -22,13 +23,19 @@ async def get(db: Db, *, app_id: str, id: str) -> User | None:
                EXISTS (SELECT FROM passwords p WHERE p.app_id = $1 AND p.user_id = u.id)
                    AS has_password
         FROM users u WHERE u.app_id = $1 AND u.id = $2
+          AND ($3::uuid[] IS NULL OR u.id IN (
+              SELECT m.user_id FROM organization_members m
+              WHERE m.app_id = $1 AND m.org_id = ANY ($3)
+          ))
         """,
         app_id,
         id,
+        teams,
     )
 
 
-async def find(db: Db, *, app_id: str, email: str) -> User | None:
+async def find(db: Db, *, app_id: str, email: str, teams: list[str] | None = None) -> User | None:
+    """With `teams`, only a member of one of these organizations."""
     return await maybe(
         db,
         User,
@@ -40,25 +47,20 @@ async def find(db: Db, *, app_id: str, email: str) -> User | None:
                u.last_sign_in_at, u.created_at, u.updated_at,
                EXISTS (SELECT FROM passwords p WHERE p.app_id = $1 AND p.user_id = u.id)
                    AS has_password
-        FROM users u WHERE u.app_id = $1 AND u.email_normalized = lower($2)
+        FROM users u WHERE u.app_id = $1 AND u.email_normalized = $2
+          AND ($3::uuid[] IS NULL OR u.id IN (
+              SELECT m.user_id FROM organization_members m
+              WHERE m.app_id = $1 AND m.org_id = ANY ($3)
+          ))
         """,
         app_id,
-        email,
+        address_key(email),
+        teams,
     )
 
 
-async def page(
-    db: Db,
-    *,
-    app_id: str,
-    search: str | None,
-    disabled: bool | None,
-    email_verified: bool | None,
-    before: str | None,
-    before_id: str | None,
-    limit: int,
-) -> list[User]:
-    """The newest first. `search` is a pattern for LIKE, in lower case."""
+async def of_ids(db: Db, *, app_id: str, ids: list[str]) -> list[User]:
+    """Returns the users with these ids, in no order."""
     return await many(
         db,
         User,
@@ -70,21 +72,10 @@ async def page(
                u.last_sign_in_at, u.created_at, u.updated_at,
                EXISTS (SELECT FROM passwords p WHERE p.app_id = $1 AND p.user_id = u.id)
                    AS has_password
-        FROM users u
-        WHERE u.app_id = $1
-          AND ($2::text IS NULL OR u.email_normalized LIKE $2 OR lower(u.name) LIKE $2)
-          AND ($3::boolean IS NULL OR u.disabled = $3)
-          AND ($4::boolean IS NULL OR u.email_verified = $4)
-          AND ($5::timestamptz IS NULL OR (u.created_at, u.id) < ($5, $6::uuid))
-        ORDER BY u.created_at DESC, u.id DESC LIMIT $7
+        FROM users u WHERE u.app_id = $1 AND u.id = ANY($2::uuid[])
         """,
         app_id,
-        search,
-        disabled,
-        email_verified,
-        None if before is None else datetime.fromisoformat(before),
-        before_id,
-        limit,
+        ids,
     )
 
 
@@ -104,8 +95,8 @@ async def insert(
         db,
         """
         INSERT INTO users (app_id, id, email, email_verified, public_metadata, private_metadata,
-                           user_metadata)
-        VALUES ($1, $2, $3, $4, $5, $6, $7)
+                           user_metadata, email_normalized)
+        VALUES ($1, $2, $3, $4, $5, $6, $7, $8)
         """,
         app_id,
         id,
@@ -114,12 +105,16 @@ async def insert(
         public_metadata,
         private_metadata,
         user_metadata,
+        None if email is None else address_key(email),
     )
 
 
 async def change(db: Db, *, app_id: str, id: str, changes: dict[str, Any]) -> bool:
     """Set the columns that `changes` names; JSON null clears. Raises UniqueViolationError
     (users_app_id_email_key)."""
+    if "email" in changes:
+        email = changes["email"]
+        changes = {**changes, "email_normalized": None if email is None else address_key(email)}
     touched = await run(
         db,
         """
@@ -139,9 +134,10 @@ async def change(db: Db, *, app_id: str, id: str, changes: dict[str, Any]) -> bo
             locale = CASE WHEN $3 ? 'locale' THEN $3->>'locale' ELSE locale END,
             phone_number = CASE WHEN $3 ? 'phone_number' THEN $3->>'phone_number' ELSE phone_number END,
             email = CASE WHEN $3 ? 'email' THEN $3->>'email' ELSE email END,
+            email_normalized = CASE WHEN $3 ? 'email' THEN $3->>'email_normalized' ELSE email_normalized END,
             email_verified = CASE
                 WHEN $3 ? 'email_verified' THEN ($3->>'email_verified')::boolean
-                WHEN $3 ? 'email' AND lower($3->>'email') IS DISTINCT FROM email_normalized THEN false
+                WHEN $3 ? 'email' AND $3->>'email_normalized' IS DISTINCT FROM email_normalized THEN false
                 ELSE email_verified END,
             phone_number_verified = CASE
                 WHEN $3 ? 'phone_number_verified' THEN ($3->>'phone_number_verified')::boolean

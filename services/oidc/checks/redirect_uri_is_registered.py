@@ -13,6 +13,9 @@ from oidc.request import Asked
 
 LOOPBACK: Final = re.compile(r"(http://(?:127\.0\.0\.1|\[::1\]))(?::[0-9]{1,5})?(/.*)?")
 
+LONGEST: Final = 300
+"""Characters of an address that its developer is shown."""
+
 
 async def redirect_uri_is_registered(_: Deps, ctx: Context, asked: Asked) -> None:
     given = asked.given.listed("redirect_uri")
@@ -22,7 +25,7 @@ async def redirect_uri_is_registered(_: Deps, ctx: Context, asked: Asked) -> Non
         _take_the_only_one(asked)
         return
     if not matches(asked.client.redirect_uris, asked.client.type, given[0]):
-        raise OAuthError("redirect_uri is not registered for this client")
+        raise OAuthError(f"redirect_uri is not registered for this client: {given[0][:LONGEST]}")
     asked.redirect_uri = given[0]
 
 

@@ -1,5 +1,5 @@
 """OpenID Connect Core section 3.1.2.4: consent, remembered per client and scope; a first-party
-client's users are not asked."""
+client's users are not asked. Scopes, resources and the `claims` parameter are one decision."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from common import audit
 from common.context import Context
 from common.contracts.oidc import AccessDenied, Authorization, ConsentRequired
 from common.events.consents import ConsentGranted
-from oidc import interaction, scopes
+from oidc import claims, interaction, scopes
 from oidc.deps import Deps
 from oidc.queries import authorization_requests, consents
 from oidc.request import Asked
@@ -17,6 +17,8 @@ async def user_has_consented(deps: Deps, ctx: Context, asked: Asked) -> Authoriz
     assert asked.session is not None
     user_id = asked.session.user_id
     asked.scopes = await scopes.held(deps, ctx, asked.scopes, user_id, asked.session.org_id)
+    givers = await scopes.claim_givers(deps, ctx, asked.client, asked.scopes)
+    asked.claims, asked.claim_scopes = claims.within_scopes(asked.claims, asked.scopes, givers)
     if _decided_by_this_user(asked):
         if asked.consent == "deny":
             await _close(deps, ctx, asked)
@@ -48,7 +50,7 @@ async def _covered(deps: Deps, ctx: Context, asked: Asked) -> bool:
     user_id, client_id = asked.session.user_id, asked.client.client_id
     key = (ctx.app_id, "consent", user_id, client_id)
     known = deps.known.consents.get(key)
-    wanted = frozenset(asked.scopes) | {f"resource {uri}" for uri in asked.resource}
+    wanted = frozenset(asked.consent_scopes) | {f"resource {uri}" for uri in asked.resource}
     if known is not None and wanted <= known:
         return True
     async with deps.db.reading(ctx) as db:
@@ -70,10 +72,10 @@ async def _remember(deps: Deps, ctx: Context, asked: Asked) -> None:
             app_id=ctx.app_id,
             user_id=user_id,
             client_id=client_id,
-            scopes=asked.scopes,
+            scopes=asked.consent_scopes,
             resources=asked.resource,
         )
-        event = ConsentGranted(client_id=client_id, scopes=asked.scopes)
+        event = ConsentGranted(client_id=client_id, scopes=asked.consent_scopes)
         await audit.record(tx, ctx, event, user_id=user_id)
 
 

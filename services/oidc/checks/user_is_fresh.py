@@ -14,6 +14,8 @@ from oidc.request import Asked
 
 async def user_is_fresh(deps: Deps, ctx: Context, asked: Asked) -> Authorization | None:
     assert asked.session is not None
+    if _judged_before(asked):
+        return None
     since = asked.pending.authenticated_after if asked.pending else None
     if since is not None:
         fresh = asked.session.auth_time >= since
@@ -24,6 +26,14 @@ async def user_is_fresh(deps: Deps, ctx: Context, asked: Asked) -> Authorization
     if asked.silent:
         raise LoginRequired("the person has to sign in again")
     return await interaction.sign_in(deps, ctx, asked, afresh=since is None)
+
+
+def _judged_before(asked: Asked) -> bool:
+    """This session was new enough when its consent page was shown: reading it takes time."""
+    assert asked.session is not None
+    pending = asked.pending
+    same = pending is not None and pending.session_id == asked.session.session_id
+    return same and asked.prompted("consent")
 
 
 def _too_old(asked: Asked) -> bool:

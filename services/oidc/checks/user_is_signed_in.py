@@ -13,7 +13,8 @@ async def user_is_signed_in(deps: Deps, ctx: Context, asked: Asked) -> Authoriza
     if asked.session is None:
         if asked.silent:
             raise LoginRequired
-        return await interaction.sign_in(deps, ctx, asked)
+        # Whatever max_age says: the sign-in that this brings about is new enough.
+        return await interaction.sign_in(deps, ctx, asked, afresh=True)
     return None
 
 

@@ -14,18 +14,18 @@ from oidc.queries.clients import Registered
 async def handle(deps: Deps, ctx: Context, client: Registered, given: Given) -> Tokens:
     if client.public:
         raise UnauthorizedClient("a public client has no credentials of its own")
-    names = _scopes(client, given.get("scope"))
+    names = await _scopes(deps, ctx, client, given.get("scope"))
     resource = await scopes.check_resources(deps, ctx, given.listed("resource"))
     answer = await tokens.for_client(deps, ctx, client, names, resource)
     deps.activity.note(ctx, ClientTokenIssued(client_id=client.client_id, scopes=names))
     return answer
 
 
-def _scopes(client: Registered, asked: str | None) -> list[str]:
+async def _scopes(deps: Deps, ctx: Context, client: Registered, asked: str | None) -> list[str]:
     """Those asked for, or all that the client is registered for; none that speaks of a user."""
     if asked is None:
         return [name for name in client.scopes if name not in scopes.NEEDS_USER]
-    names = scopes.allowed(client, scopes.parsed(asked))
+    names = await scopes.allowed(deps, ctx, client, scopes.parsed(asked))
     if scopes.NEEDS_USER & set(names):
         raise InvalidScope("a scope speaks of a user, and there is none here")
     return names

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
+from common import keyset
 from common.contracts.clients import Client
 from common.db import Db, many, maybe, one, run
 
@@ -206,6 +207,22 @@ async def find(db: Db, *, app_id: str, client: str) -> Client | None:
     )
 
 
+async def lock(db: Db, *, app_id: str, client_id: str) -> bool:
+    """Until the transaction ends nobody else changes this client. False if missing.
+
+    Not FOR UPDATE: codes and tokens, whose rows refer to this one, need not wait.
+    """
+    return (
+        await run(
+            db,
+            "SELECT FROM oauth_clients WHERE app_id = $1 AND client_id = $2 FOR NO KEY UPDATE",
+            app_id,
+            client_id,
+        )
+        == 1
+    )
+
+
 async def page(
     db: Db, *, app_id: str, after: datetime | None, after_id: str | None, limit: int
 ) -> list[Client]:
@@ -224,12 +241,11 @@ async def page(
             default_acr_values, logo_uri, client_uri, policy_uri, tos_uri, contacts, enabled,
             created_at, updated_at
         FROM oauth_clients
-        WHERE app_id = $1 AND ($2::timestamptz IS NULL OR (created_at, id) > ($2, $3::uuid))
+        WHERE app_id = $1 AND (created_at, id) > ($2::timestamptz, $3::uuid)
         ORDER BY created_at, id LIMIT $4
         """,
         app_id,
-        after,
-        after_id,
+        *keyset.forward(after, after_id),
         limit,
     )
 

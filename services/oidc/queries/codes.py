@@ -57,6 +57,7 @@ class NewCode:
     redirect_uri: str
     redirect_uri_given: bool
     scopes: list[str]
+    consent_scopes: list[str]
     resource: list[str]
     claims: dict[str, Any] | None
     nonce: str | None
@@ -88,7 +89,7 @@ async def insert(db: Db, *, app_id: str, code: NewCode) -> Made:
         ), consented AS (
             SELECT 1 WHERE NOT $19 OR EXISTS (
                 SELECT FROM consents c WHERE c.app_id = $1 AND c.user_id = $4 AND c.client_id = $3
-                  AND c.scopes @> $9 AND c.resources @> $10)
+                  AND c.scopes @> $26 AND c.resources @> $10)
         ), pending AS (
             UPDATE authorization_requests SET used_at = now()
             WHERE app_id = $1 AND id_hash = $20 AND used_at IS NULL
@@ -139,6 +140,7 @@ async def insert(db: Db, *, app_id: str, code: NewCode) -> Made:
         code.subject,
         code.client_epoch,
         code.unmet,
+        code.consent_scopes,
     )
 
 

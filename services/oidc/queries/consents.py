@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime
 
+from common import keyset
 from common.db import Db, many, maybe, run
 
 
@@ -82,13 +83,12 @@ async def of_client(
         JOIN oauth_clients c ON c.app_id = $1 AND c.client_id = g.client_id
         JOIN users u ON u.app_id = $1 AND u.id = g.user_id
         WHERE g.app_id = $1 AND g.client_id = $2
-          AND ($3::timestamptz IS NULL OR (g.created_at, g.user_id) > ($3, $4::uuid))
+          AND (g.created_at, g.user_id) > ($3::timestamptz, $4::uuid)
         ORDER BY g.created_at, g.user_id LIMIT $5
         """,
         app_id,
         client_id,
-        after,
-        after_id,
+        *keyset.forward(after, after_id),
         limit,
     )
 
@@ -109,13 +109,14 @@ async def of_user(db: Db, *, app_id: str, user_id: str) -> list[GrantRow]:
 
 
 async def delete(db: Db, *, app_id: str, client_id: str, user_id: str | None) -> int:
-    """Of one user, or of all."""
+    """Deletes the consent of one user, or of all. Returns how many there were."""
+    if user_id is None:
+        return await run(
+            db, "DELETE FROM consents WHERE app_id = $1 AND client_id = $2", app_id, client_id
+        )
     return await run(
         db,
-        """
-        DELETE FROM consents
-        WHERE app_id = $1 AND client_id = $2 AND ($3::uuid IS NULL OR user_id = $3)
-        """,
+        "DELETE FROM consents WHERE app_id = $1 AND client_id = $2 AND user_id = $3",
         app_id,
         client_id,
         user_id,

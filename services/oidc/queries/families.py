@@ -88,14 +88,23 @@ async def end(db: Db, *, app_id: str, id: str, reason: str) -> bool:
 async def end_of_client(
     db: Db, *, app_id: str, client_id: str, user_id: str | None, reason: str
 ) -> list[str]:
-    """End the grants that users (or one of them) gave the client; their ids."""
-    return [
-        row["id"]
-        for row in await db.fetch(
+    """Ends the grants that all users, or one of them, gave the client. Returns their ids."""
+    if user_id is None:
+        rows = await db.fetch(
+            """
+            UPDATE token_families SET revoked_at = now(), revoked_reason = $3
+            WHERE app_id = $1 AND client_id = $2 AND revoked_at IS NULL
+            RETURNING id
+            """,
+            app_id,
+            client_id,
+            reason,
+        )
+    else:
+        rows = await db.fetch(
             """
             UPDATE token_families SET revoked_at = now(), revoked_reason = $4
-            WHERE app_id = $1 AND client_id = $2 AND revoked_at IS NULL
-              AND ($3::uuid IS NULL OR user_id = $3)
+            WHERE app_id = $1 AND client_id = $2 AND user_id = $3 AND revoked_at IS NULL
             RETURNING id
             """,
             app_id,
@@ -103,7 +112,7 @@ async def end_of_client(
             user_id,
             reason,
         )
-    ]
+    return [row["id"] for row in rows]
 
 
 async def end_online_of_session(db: Db, *, app_id: str, session_id: str) -> list[str]:

@@ -130,7 +130,7 @@ async def due(db: Db, *, limit: int) -> list[Delivery]:
         db,
         Delivery,
         """
-        -- any-tenant: one worker delivers for all applications, as aero2_platform
+        -- any-tenant: one worker delivers for all applications, as aero2_logout
         UPDATE logout_deliveries d
         SET attempts = d.attempts + 1,
             next_attempt_at = now() + make_interval(secs => 5 * 4 ^ least(d.attempts, 6)
@@ -165,7 +165,7 @@ async def untold(db: Db, *, within: float, limit: int) -> list[Untold]:
         db,
         Untold,
         """
-        -- any-tenant: the sweep looks at all applications, as aero2_platform
+        -- any-tenant: the sweep looks at all applications, as aero2_logout
         WITH RECURSIVE line AS (
             SELECT s.app_id, s.id FROM user_sessions s
             WHERE s.revoked_at < now() - interval '20 seconds'

@@ -115,5 +115,36 @@ async def insert_scope(
     )
 
 
-async def delete_scope(db: Db, *, app_id: str, id: str) -> bool:
-    return await run(db, "DELETE FROM scopes WHERE app_id = $1 AND id = $2", app_id, id) == 1
+async def delete_scope(db: Db, *, app_id: str, id: str) -> str | None:
+    """Returns the name of the deleted scope, or None if there is none."""
+    row = await db.fetchrow(
+        "DELETE FROM scopes WHERE app_id = $1 AND id = $2 RETURNING name", app_id, id
+    )
+    return None if row is None else str(row["name"])
+
+
+async def of_resource(db: Db, *, app_id: str, resource_id: str) -> list[str]:
+    rows = await db.fetch(
+        "SELECT name FROM scopes WHERE app_id = $1 AND resource_id = $2", app_id, resource_id
+    )
+    return [row["name"] for row in rows]
+
+
+async def take_from_clients(db: Db, *, app_id: str, names: list[str]) -> list[str]:
+    """Takes scopes that no longer exist from all clients. Returns the changed clients."""
+    rows = await db.fetch(
+        """
+        WITH gone AS (
+            SELECT n.name FROM unnest($2::text[]) n (name)
+            WHERE NOT EXISTS (SELECT FROM scopes s WHERE s.app_id = $1 AND s.name = n.name)
+        )
+        UPDATE oauth_clients c SET updated_at = now(), scopes = ARRAY(
+            SELECT held.name FROM unnest(c.scopes) WITH ORDINALITY held (name, place)
+            WHERE held.name NOT IN (SELECT name FROM gone) ORDER BY held.place)
+        WHERE c.app_id = $1 AND c.scopes && ARRAY(SELECT name FROM gone)
+        RETURNING c.client_id
+        """,
+        app_id,
+        names,
+    )
+    return [row["client_id"] for row in rows]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from common import keyset
 from common.contracts.roles import Holder, Role
 from common.db import Db, many, maybe, run
 
@@ -110,21 +111,26 @@ async def remove(db: Db, *, app_id: str, id: str, permissions: list[str]) -> Non
 
 
 async def holders(
-    db: Db, *, app_id: str, id: str, before: tuple[str | None, str | None], limit: int
+    db: Db, *, app_id: str, id: str, before: tuple[str | None, ...], limit: int
 ) -> list[Holder]:
+    """`before` is granted_at, user_id and org_id (LOWEST_ID for the application) of a row."""
+    granted_at, user_id, org_id = before
     return await many(
         db,
         Holder,
         """
         SELECT user_id, org_id, granted_by, granted_at FROM user_roles
         WHERE app_id = $1 AND role_id = $2
-          AND ($3::text IS NULL OR
-               (granted_at, user_id::text || coalesce(org_id::text, '')) < ($3::text::timestamptz, $4))
-        ORDER BY granted_at DESC, user_id::text || coalesce(org_id::text, '') DESC LIMIT $5
+          AND (granted_at, user_id) <= ($3::timestamptz, $4::uuid)
+          AND ((granted_at, user_id) < ($3, $4)
+               OR coalesce(org_id, '00000000-0000-0000-0000-000000000000') < $5::uuid)
+        ORDER BY granted_at DESC, user_id DESC,
+            coalesce(org_id, '00000000-0000-0000-0000-000000000000') DESC
+        LIMIT $6
         """,
         app_id,
         id,
-        before[0],
-        before[1],
+        *keyset.backward(granted_at, user_id),
+        org_id or keyset.HIGHEST_ID,
         limit,
     )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import datetime
 
+from common import keyset
 from common.contracts.tenancy import ApiKey, ApiKeyHolder, KeyType
 from common.db import Db, many, maybe, one, run, value
 
@@ -70,7 +71,7 @@ async def used(db: Db, *, ids: list[str], times: list[datetime]) -> None:
     await run(
         db,
         """
-        -- any-tenant: one batch for the keys of all applications, as aero2_platform
+        -- any-tenant: one batch for the keys of all applications, as aero2_upkeep
         UPDATE application_api_keys k SET last_used_at = greatest(k.last_used_at, u.at)
         FROM unnest($1::uuid[], $2::timestamptz[]) AS u (id, at)
         WHERE k.id = u.id
@@ -91,11 +92,11 @@ async def live(
                created_at
         FROM application_api_keys
         WHERE app_id = $1 AND revoked_at IS NULL AND (expires_at IS NULL OR expires_at > now())
-          AND ($2::text IS NULL OR (created_at, id) > ($2::text::timestamptz, $3::text::uuid))
+          AND (created_at, id) > ($2::timestamptz, $3::uuid)
         ORDER BY created_at, id LIMIT $4
         """,
         app_id,
-        *after,
+        *keyset.forward(*after),
         limit,
     )
 

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Literal
 
+from common import keyset
 from common.db import Db, Link, many, maybe, run
 
 
@@ -94,14 +95,33 @@ async def by_domain(db: Db, *, domain: str) -> Row | None:
     )
 
 
-async def page(
-    db: Db,
-    *,
-    teams: list[str] | None,
-    after: tuple[str | None, str | None],
-    limit: int,
+async def page(db: Db, *, after: tuple[str | None, str | None], limit: int) -> list[Row]:
+    """Returns all that come after (created_at, id)."""
+    return await many(
+        db,
+        Row,
+        """
+        -- any-tenant: an operator sees every application
+        SELECT a.id, a.slug, a.name, a.owner_org_id, a.logo_url, a.favicon_url, a.primary_color,
+               a.support_email, a.homepage_url, a.privacy_policy_url, a.terms_url, a.settings,
+               a.is_dashboard, a.custom_domain, a.custom_domain_verified, a.state, a.provisioned,
+               a.created_at, a.updated_at,
+               ARRAY(SELECT d.domain FROM custom_domains d
+                     WHERE d.app_id = a.id AND d.verified_at IS NOT NULL
+                     ORDER BY d.is_primary DESC, d.id) AS domains
+        FROM applications a
+        WHERE a.state <> 'deleting' AND (a.created_at, a.id) > ($1::timestamptz, $2::uuid)
+        ORDER BY a.created_at, a.id LIMIT $3
+        """,
+        *keyset.forward(*after),
+        limit,
+    )
+
+
+async def page_of_teams(
+    db: Db, *, teams: list[str], after: tuple[str | None, str | None], limit: int
 ) -> list[Row]:
-    """Those of the teams, or all where `teams` is None, after (created_at, id)."""
+    """Returns those that the teams own and that come after (created_at, id)."""
     return await many(
         db,
         Row,
@@ -115,12 +135,12 @@ async def page(
                      WHERE d.app_id = a.id AND d.verified_at IS NOT NULL
                      ORDER BY d.is_primary DESC, d.id) AS domains
         FROM applications a
-        WHERE a.state <> 'deleting' AND ($1::uuid[] IS NULL OR a.owner_org_id = ANY($1::uuid[]))
-          AND ($2::text IS NULL OR (a.created_at, a.id) > ($2::text::timestamptz, $3::text::uuid))
+        WHERE a.state <> 'deleting' AND a.owner_org_id = ANY($1::uuid[])
+          AND (a.created_at, a.id) > ($2::timestamptz, $3::uuid)
         ORDER BY a.created_at, a.id LIMIT $4
         """,
         teams,
-        *after,
+        *keyset.forward(*after),
         limit,
     )
 

@@ -5,24 +5,21 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime
 
+from common import keyset
 from common.contracts.audit_log import AuditRecord, EventCount
 from common.db import Db, many, maybe, run
-
-FIRST = "ffffffff-ffff-ffff-ffff-ffffffffffff"
-"""Sorts after every id: the cursor before the first page."""
 
 
 @dataclass(frozen=True)
 class Wanted:
-    """Filters and place of a page; the place is the created_at and id of the row before it."""
+    """Filters and place of a page. `before` is a created_at and id that sort after all its rows: two
+    upper bounds in SQL would make Postgres begin at the wrong one and read on."""
 
     event_type: str | None
     user_id: str | None
     ip_address: str | None
     since: datetime | None
-    until: datetime | None
-    before_time: datetime | None
-    before_id: str | None
+    before: tuple[datetime, str]
     limit: int
 
 
@@ -41,17 +38,14 @@ async def page(db: Db, *, app_id: str, wanted: Wanted) -> list[AuditRecord]:
                l.org_id, l.ip_address, l.user_agent, l.created_at
         FROM audit_logs l LEFT JOIN users u ON u.app_id = $1 AND u.id = l.user_id
         WHERE l.app_id = $1 AND ($2::text IS NULL OR l.ip_address = $2)
-          AND l.created_at >= coalesce($3, '-infinity'::timestamptz)
-          AND l.created_at < coalesce($4, 'infinity'::timestamptz)
-          AND (l.created_at, l.id) < (coalesce($5, 'infinity'::timestamptz), $6::uuid)
-        ORDER BY l.created_at DESC, l.id DESC LIMIT $7
+          AND l.created_at >= $3::timestamptz
+          AND (l.created_at, l.id) < ($4::timestamptz, $5::uuid)
+        ORDER BY l.created_at DESC, l.id DESC LIMIT $6
         """,
         app_id,
         wanted.ip_address,
-        wanted.since,
-        wanted.until,
-        wanted.before_time,
-        wanted.before_id or FIRST,
+        wanted.since or keyset.OLDEST,
+        *wanted.before,
         wanted.limit,
     )
 
@@ -65,19 +59,16 @@ async def _of_user(db: Db, *, app_id: str, wanted: Wanted) -> list[AuditRecord]:
                u.email AS user_email, u.name AS user_name, l.actor_kind, l.actor_id, l.session_id,
                l.org_id, l.ip_address, l.user_agent, l.created_at
         FROM audit_logs l LEFT JOIN users u ON u.app_id = $1 AND u.id = l.user_id
-        WHERE l.app_id = $1 AND l.user_id = $8 AND ($9::text IS NULL OR l.event_type = $9)
+        WHERE l.app_id = $1 AND l.user_id = $7 AND ($8::text IS NULL OR l.event_type = $8)
           AND ($2::text IS NULL OR l.ip_address = $2)
-          AND l.created_at >= coalesce($3, '-infinity'::timestamptz)
-          AND l.created_at < coalesce($4, 'infinity'::timestamptz)
-          AND (l.created_at, l.id) < (coalesce($5, 'infinity'::timestamptz), $6::uuid)
-        ORDER BY l.created_at DESC, l.id DESC LIMIT $7
+          AND l.created_at >= $3::timestamptz
+          AND (l.created_at, l.id) < ($4::timestamptz, $5::uuid)
+        ORDER BY l.created_at DESC, l.id DESC LIMIT $6
         """,
         app_id,
         wanted.ip_address,
-        wanted.since,
-        wanted.until,
-        wanted.before_time,
-        wanted.before_id or FIRST,
+        wanted.since or keyset.OLDEST,
+        *wanted.before,
         wanted.limit,
         wanted.user_id,
         wanted.event_type,
@@ -93,18 +84,15 @@ async def _of_type(db: Db, *, app_id: str, wanted: Wanted) -> list[AuditRecord]:
                u.email AS user_email, u.name AS user_name, l.actor_kind, l.actor_id, l.session_id,
                l.org_id, l.ip_address, l.user_agent, l.created_at
         FROM audit_logs l LEFT JOIN users u ON u.app_id = $1 AND u.id = l.user_id
-        WHERE l.app_id = $1 AND l.event_type = $8 AND ($2::text IS NULL OR l.ip_address = $2)
-          AND l.created_at >= coalesce($3, '-infinity'::timestamptz)
-          AND l.created_at < coalesce($4, 'infinity'::timestamptz)
-          AND (l.created_at, l.id) < (coalesce($5, 'infinity'::timestamptz), $6::uuid)
-        ORDER BY l.created_at DESC, l.id DESC LIMIT $7
+        WHERE l.app_id = $1 AND l.event_type = $7 AND ($2::text IS NULL OR l.ip_address = $2)
+          AND l.created_at >= $3::timestamptz
+          AND (l.created_at, l.id) < ($4::timestamptz, $5::uuid)
+        ORDER BY l.created_at DESC, l.id DESC LIMIT $6
         """,
         app_id,
         wanted.ip_address,
-        wanted.since,
-        wanted.until,
-        wanted.before_time,
-        wanted.before_id or FIRST,
+        wanted.since or keyset.OLDEST,
+        *wanted.before,
         wanted.limit,
         wanted.event_type,
     )
@@ -135,13 +123,13 @@ async def counts(
         """
         -- whole: it counts all events of a period
         SELECT event_type, count(*) AS count FROM audit_logs
-        WHERE app_id = $1 AND created_at >= coalesce($2, '-infinity'::timestamptz)
-          AND created_at < coalesce($3, 'infinity'::timestamptz)
+        WHERE app_id = $1 AND created_at >= $2::timestamptz
+          AND created_at < $3::timestamptz
         GROUP BY event_type ORDER BY count(*) DESC, event_type
         """,
         app_id,
-        since,
-        until,
+        since or keyset.OLDEST,
+        until or keyset.NEWEST,
     )
 
 
@@ -200,7 +188,7 @@ async def prune(db: Db, *, app_id: str, before: datetime, limit: int) -> int:
     return await run(
         db,
         """
-        -- by-platform: no service may delete what it wrote into the log
+        -- by-upkeep: no service may delete what it wrote into the log
         WITH kept AS (
             SELECT c.seq FROM audit_logs l
             JOIN audit_chain c ON c.app_id = $1 AND c.event_id = l.id

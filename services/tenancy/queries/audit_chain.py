@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
+from common import keyset
 from common.contracts.audit_log import SignedHead
 from common.crypto import b64url
 from common.db import Db, many, maybe, run, value
@@ -83,7 +84,8 @@ async def head(db: Db, *, app_id: str) -> Head | None:
     )
 
 
-async def unsealed(db: Db, *, app_id: str, since: datetime | None, limit: int) -> list[Unsealed]:
+async def unsealed_of(db: Db, *, app_id: str, ids: list[str]) -> list[Unsealed]:
+    """Returns those of the events that are committed and not in the chain, the oldest first."""
     return await many(
         db,
         Unsealed,
@@ -92,13 +94,34 @@ async def unsealed(db: Db, *, app_id: str, since: datetime | None, limit: int) -
                l.actor_kind, l.actor_id, l.session_id, l.org_id, l.ip_address, l.user_agent,
                l.created_at
         FROM audit_logs l
-        WHERE l.app_id = $1 AND l.created_at >= coalesce($2, '-infinity'::timestamptz)
+        WHERE l.app_id = $1 AND l.id = ANY($2::uuid[])
+          AND NOT EXISTS (
+              SELECT FROM audit_chain c WHERE c.app_id = $1 AND c.event_id = l.id)
+        ORDER BY l.created_at, l.id
+        """,
+        app_id,
+        ids,
+    )
+
+
+async def unsealed(db: Db, *, app_id: str, since: datetime | None, limit: int) -> list[Unsealed]:
+    """Returns events since then that are not in the chain, the oldest first. It looks each one up
+    again at every call: for what nobody heard of."""
+    return await many(
+        db,
+        Unsealed,
+        """
+        SELECT l.id, l.event_type, l.event_data, l.data_version AS version, l.user_id,
+               l.actor_kind, l.actor_id, l.session_id, l.org_id, l.ip_address, l.user_agent,
+               l.created_at
+        FROM audit_logs l
+        WHERE l.app_id = $1 AND l.created_at >= $2::timestamptz
           AND NOT EXISTS (
               SELECT FROM audit_chain c WHERE c.app_id = $1 AND c.event_id = l.id)
         ORDER BY l.created_at, l.id LIMIT $3
         """,
         app_id,
-        since,
+        since or keyset.OLDEST,
         limit,
     )
 
@@ -121,11 +144,37 @@ async def extend(db: Db, *, app_id: str, links: list[Link]) -> None:
     )
 
 
+@dataclass(frozen=True)
+class Piece:
+    """A stretch of the chain: the place of its last event, and how many it has."""
+
+    last: int | None
+    count: int
+
+
+async def piece(db: Db, *, app_id: str, after: int, limit: int) -> Piece:
+    """Returns the stretch of at most `limit` events after that place."""
+    rows = await many(
+        db,
+        Piece,
+        """
+        SELECT max(next.seq) AS last, count(*) AS count
+        FROM (SELECT seq FROM audit_chain WHERE app_id = $1 AND seq > $2 ORDER BY seq LIMIT $3)
+            AS next
+        """,
+        app_id,
+        after,
+        limit,
+    )
+    return rows[0]
+
+
 async def sealed(
     db: Db,
     *,
     app_id: str,
     after: int,
+    last: int,
     limit: int,
     event_type: str | None,
     user_id: str | None,
@@ -133,6 +182,8 @@ async def sealed(
     since: datetime | None,
     until: datetime | None,
 ) -> list[Sealed]:
+    """Returns the first of the events in (after, last] that match. Whoever looks for what is rare
+    reads that stretch and not the whole log."""
     return await many(
         db,
         Sealed,
@@ -142,13 +193,16 @@ async def sealed(
                l.created_at, u.email AS user_email, u.name AS user_name, c.seq, c.previous_hash,
                c.hash, c.user_ref
         FROM audit_chain c
-        JOIN audit_logs l ON l.app_id = $1 AND l.id = c.event_id
+        CROSS JOIN LATERAL (  -- by its key: with OFFSET 0 no other condition can lead to it
+            SELECT id, event_type, event_data, data_version, user_id, actor_kind, actor_id,
+                   session_id, org_id, ip_address, user_agent, created_at
+            FROM audit_logs WHERE app_id = $1 AND id = c.event_id OFFSET 0
+        ) AS l
         LEFT JOIN users u ON u.app_id = $1 AND u.id = l.user_id
-        WHERE c.app_id = $1 AND c.seq > $2
-          AND ($4::text IS NULL OR l.event_type = $4) AND ($5::uuid IS NULL OR l.user_id = $5)
+        WHERE c.app_id = $1 AND c.seq > $2 AND c.seq <= $9 AND ($4::text IS NULL OR l.event_type = $4) AND ($5::uuid IS NULL OR l.user_id = $5)
           AND ($6::text IS NULL OR l.ip_address = $6)
-          AND l.created_at >= coalesce($7, '-infinity'::timestamptz)
-          AND l.created_at < coalesce($8, 'infinity'::timestamptz)
+          AND l.created_at >= $7::timestamptz
+          AND l.created_at < $8::timestamptz
         ORDER BY c.seq LIMIT $3
         """,
         app_id,
@@ -157,8 +211,9 @@ async def sealed(
         event_type,
         user_id,
         ip_address,
-        since,
-        until,
+        since or keyset.OLDEST,
+        until or keyset.NEWEST,
+        last,
     )
 
 

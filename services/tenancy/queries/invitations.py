@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from common import keyset
+from common.addresses import address_key
 from common.contracts.org_invitations import OrganizationInvitation, OrganizationOffer
 from common.db import Db, many, maybe, run, value
 
@@ -14,12 +16,12 @@ async def make_room(db: Db, *, app_id: str, org_id: str, email: str) -> None:
         db,
         """
         UPDATE organization_invitations SET status = 'revoked'
-        WHERE app_id = $1 AND org_id = $2 AND email = lower($3)
+        WHERE app_id = $1 AND org_id = $2 AND email_normalized = $3
           AND status = 'pending' AND expires_at <= now()
         """,
         app_id,
         org_id,
-        email,
+        address_key(email),
     )
 
 
@@ -41,8 +43,9 @@ async def insert(
             db,
             """
         INSERT INTO organization_invitations
-            (app_id, id, org_id, email, role_id, token_hash, invited_by, expires_at)
-        VALUES ($1, $2, $3, lower($4), $5, $6, $7, now() + make_interval(secs => $8))
+            (app_id, id, org_id, email, role_id, token_hash, invited_by, expires_at,
+             email_normalized)
+        VALUES ($1, $2, $3, $4, $5, $6, $7, now() + make_interval(secs => $8), $9)
         ON CONFLICT DO NOTHING
         """,
             app_id,
@@ -53,6 +56,7 @@ async def insert(
             token_hash,
             invited_by,
             seconds,
+            address_key(email),
         )
         == 1
     )
@@ -76,9 +80,15 @@ async def by_id(db: Db, *, app_id: str, org_id: str, id: str) -> OrganizationInv
 
 
 async def page(
-    db: Db, *, app_id: str, org_id: str, status: str | None, before: str | None, limit: int
+    db: Db,
+    *,
+    app_id: str,
+    org_id: str,
+    status: str | None,
+    before: tuple[str | None, str | None],
+    limit: int,
 ) -> list[OrganizationInvitation]:
-    """Ids grow in time: the newest first."""
+    """Returns a page, the newest first."""
     return await many(
         db,
         OrganizationInvitation,
@@ -88,16 +98,16 @@ async def page(
                CASE WHEN status = 'pending' AND expires_at <= now() THEN 'expired'
                     ELSE status END AS status
         FROM organization_invitations
-        WHERE app_id = $1 AND org_id = $2 AND ($4::uuid IS NULL OR id < $4)
+        WHERE app_id = $1 AND org_id = $2 AND (created_at, id) < ($4::timestamptz, $5::uuid)
           AND ($3::text IS NULL
                OR CASE WHEN status = 'pending' AND expires_at <= now() THEN 'expired'
                        ELSE status END = $3)
-        ORDER BY id DESC LIMIT $5
+        ORDER BY created_at DESC, id DESC LIMIT $6
         """,
         app_id,
         org_id,
         status,
-        before,
+        *keyset.backward(*before),
         limit,
     )
 
@@ -195,7 +205,7 @@ async def take(db: Db, *, app_id: str, token_hashes: list[str], user_id: str) ->
         FROM users u
         WHERE i.app_id = $1 AND i.token_hash = ANY($2::text[])
           AND i.status = 'pending' AND i.expires_at > now()
-          AND u.app_id = $1 AND u.id = $3 AND u.email_normalized = i.email
+          AND u.app_id = $1 AND u.id = $3 AND u.email_normalized = i.email_normalized
         RETURNING i.id, i.org_id, i.role_id AS role
         """,
         app_id,

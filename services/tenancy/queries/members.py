@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from common import keyset
+from common.addresses import address_key
 from common.contracts.members import Member
 from common.db import Db, many, maybe, run, value
 
@@ -53,14 +55,12 @@ async def page(
         FROM organization_members m
         JOIN users u ON u.app_id = $1 AND u.id = m.user_id
         WHERE m.app_id = $1 AND m.org_id = $2
-          AND ($3::text IS NULL
-               OR (m.created_at, m.user_id) > ($3::text::timestamptz, $4::uuid))
+          AND (m.created_at, m.user_id) > ($3::timestamptz, $4::uuid)
         ORDER BY m.created_at, m.user_id LIMIT $5
         """,
         app_id,
         org_id,
-        after[0],
-        after[1],
+        *keyset.forward(*after),
         limit,
     )
 
@@ -74,12 +74,12 @@ async def has_address(db: Db, *, app_id: str, org_id: str, email: str) -> bool:
                 SELECT FROM users u
                 JOIN organization_members m
                     ON m.app_id = $1 AND m.org_id = $2 AND m.user_id = u.id
-                WHERE u.app_id = $1 AND u.email_normalized = lower($3)
+                WHERE u.app_id = $1 AND u.email_normalized = $3
             )
             """,
             app_id,
             org_id,
-            email,
+            address_key(email),
         )
     )
 
@@ -91,8 +91,9 @@ async def another_admin(db: Db, *, app_id: str, org_id: str, than: str) -> bool:
             db,
             """
             SELECT EXISTS (
-                SELECT FROM organization_members
-                WHERE app_id = $1 AND org_id = $2 AND role_id = 'admin' AND user_id <> $3
+                SELECT FROM organization_members m
+                JOIN users u ON u.app_id = $1 AND u.id = m.user_id AND NOT u.disabled
+                WHERE m.app_id = $1 AND m.org_id = $2 AND m.role_id = 'admin' AND m.user_id <> $3
             )
             """,
             app_id,
@@ -172,7 +173,9 @@ async def of_user(db: Db, *, app_id: str, user_id: str) -> list[Membership]:
         SELECT o.id AS org_id, o.slug, o.name, m.role_id AS role, o.is_personal,
                EXISTS (SELECT FROM organization_members x WHERE x.app_id = $1
                        AND x.org_id = o.id AND x.user_id <> $2) AS others,
-               EXISTS (SELECT FROM organization_members x WHERE x.app_id = $1
+               EXISTS (SELECT FROM organization_members x
+                       JOIN users u ON u.app_id = $1 AND u.id = x.user_id AND NOT u.disabled
+                       WHERE x.app_id = $1
                        AND x.org_id = o.id AND x.user_id <> $2 AND x.role_id = 'admin')
                    AS another_admin,
                EXISTS (SELECT FROM applications a WHERE a.owner_app_id = $1

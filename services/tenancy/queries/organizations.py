@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
+from common import keyset
 from common.db import Db, many, maybe, run
 
 
@@ -122,14 +123,14 @@ async def mine(
                o.private_metadata, m.role_id AS role, o.created_at, o.updated_at
         FROM organization_members m
         JOIN organizations o ON o.app_id = $1 AND o.id = m.org_id
-        WHERE m.app_id = $1 AND m.user_id = $2 AND ($4::uuid IS NULL OR m.org_id > $4)
+        WHERE m.app_id = $1 AND m.user_id = $2 AND m.org_id > $4::uuid
           AND ($3::text IS NULL OR starts_with(o.slug, lower($3)) OR starts_with(lower(o.name), lower($3)))
         ORDER BY m.org_id LIMIT $5
         """,
         app_id,
         user_id,
         search,
-        after,
+        after or keyset.LOWEST_ID,
         limit,
     )
 
@@ -146,14 +147,14 @@ async def page(
         FROM organizations o
         LEFT JOIN organization_members m
             ON m.app_id = $1 AND m.org_id = o.id AND m.user_id = $2
-        WHERE o.app_id = $1 AND ($4::uuid IS NULL OR o.id > $4)
+        WHERE o.app_id = $1 AND o.id > $4::uuid
           AND ($3::text IS NULL OR starts_with(o.slug, lower($3)) OR starts_with(lower(o.name), lower($3)))
         ORDER BY o.id LIMIT $5
         """,
         app_id,
         user_id,
         search,
-        after,
+        after or keyset.LOWEST_ID,
         limit,
     )
 

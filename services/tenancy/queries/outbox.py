@@ -11,7 +11,7 @@ async def waiting(db: Db, *, app_id: str) -> bool:
         await value(
             db,
             """
-            -- any-tenant: as aero2_platform, which alone may look into the queue
+            -- any-tenant: as aero2_upkeep, which alone may look into the queue
             SELECT EXISTS (SELECT FROM audit_outbox WHERE app_id = $1)
             """,
             app_id,

@@ -55,10 +55,10 @@ async def test_a_partition_is_no_way_round(database: dict[str, str]) -> None:
     await owner.close()
 
 
-async def test_retention_is_the_platforms(database: dict[str, str]) -> None:
-    """aero2_platform deletes what is too old, and changes nothing."""
+async def test_retention_is_upkeeps(database: dict[str, str]) -> None:
+    """aero2_upkeep deletes what is too old, and changes nothing."""
     owner = await full(database["owner"])
-    db = await asyncpg.connect(database["platform"])
+    db = await asyncpg.connect(database["upkeep"])
     with pytest.raises(asyncpg.InsufficientPrivilegeError):
         await db.execute(CHANGES[0])
     deleted = await db.execute("DELETE FROM audit_logs WHERE created_at <= now()")

@@ -118,10 +118,10 @@ async def test_deleting_a_client_takes_its_tokens(database: dict[str, str]) -> N
 async def test_a_sweep_of_grants_takes_the_tokens_of_every_application(
     database: dict[str, str],
 ) -> None:
-    """The platform's sweep binds itself to none of them; the trigger does, one after the other."""
+    """The sweep binds itself to none of them; the trigger does, one after the other."""
     db = await two_full_applications(database["owner"])
     await db.execute("UPDATE token_families SET absolute_expires_at = now() - interval '3 days'")
-    sweep = await asyncpg.connect(database["platform"])
+    sweep = await asyncpg.connect(database["sweep"])
     await sweep.execute(EXPIRED["token_families"])
     await sweep.close()
     left = [await counts(db, app_id) for app_id in (A, B)]

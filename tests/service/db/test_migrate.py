@@ -14,9 +14,9 @@ import asyncpg
 import pytest
 from tests.postgres import Postgres
 
-from aero2.migrate import SERVICES, Refused, folder, migrate
+from aero2.migrate import ROLES, Refused, folder, migrate
 
-PASSWORDS = {service: f"{service}-0123456789abcdef" for service in SERVICES}
+PASSWORDS = {service: f"{service}-0123456789abcdef" for service in ROLES}
 
 
 @pytest.fixture
@@ -69,7 +69,7 @@ async def test_runners_in_two_databases_share_the_clusters_roles(
     postgres: Postgres, empty: str
 ) -> None:
     """Roles belong to the cluster; a conflict over them is tried again, not reported."""
-    passwords = {service: postgres.passwords[service] for service in SERVICES}
+    passwords = {service: postgres.passwords[service] for service in ROLES}
     other = postgres.create(f"empty_{os.urandom(4).hex()}")
     dsns = [empty, postgres.dsn("owner", other)] * 3
     ran = await asyncio.gather(*(migrate(dsn, passwords) for dsn in dsns))
@@ -222,7 +222,7 @@ class TestOnAManagedServer:
 def test_the_command_says_what_it_did(postgres: Postgres, empty: str) -> None:
     """Applied, then up to date; exit codes 0, and 1 or 2 with a sentence where it cannot."""
     passwords = {
-        f"AERO2_{service.upper()}_PASSWORD": postgres.passwords[service] for service in SERVICES
+        f"AERO2_{service.upper()}_PASSWORD": postgres.passwords[service] for service in ROLES
     }
 
     def run(**environment: str) -> subprocess.CompletedProcess[str]:

@@ -25,7 +25,7 @@ A = Context("018f0000-0000-7000-8000-00000000000a")
 B = Context("018f0000-0000-7000-8000-00000000000b")
 BOUND = "SELECT current_setting('aero2.app_id', true)"
 SEEN = "SELECT count(*) FROM users WHERE app_id = $1"
-ADD = "INSERT INTO users (app_id, id, email) VALUES ($1, $2, $3)"
+ADD = "INSERT INTO users (app_id, id, email, email_normalized) VALUES ($1, $2, $3, $3)"
 
 
 async def settle(dsn: str) -> None:

@@ -45,7 +45,7 @@ DO $$ BEGIN
 END $$;
 ALTER TABLE favourites ENABLE ROW LEVEL SECURITY, FORCE ROW LEVEL SECURITY;
 CREATE POLICY tenant ON favourites USING (app_id = nullif(current_setting('aero2.app_id', true), '')::uuid);
-CREATE POLICY platform ON favourites TO aero2_platform USING (true);
+CREATE POLICY jobs ON favourites TO aero2_sweep, aero2_logout, aero2_upkeep USING (true);
 """
 
 

@@ -18,6 +18,7 @@ from common.context import Caller, Context
 from common.contracts.assignments import AssignDefaultRole, AssignRole
 from common.contracts.audit_log import AuditRecord, AuditRecords, ListAudit
 from common.contracts.base import Contract, Done, Request
+from common.contracts.delegation import CheckDelegation
 from common.contracts.members import LastAdmin, LeaveOrganizations
 from common.contracts.org_domains import JoinByDomain, Joined
 from common.contracts.org_invitations import (
@@ -28,6 +29,8 @@ from common.contracts.org_invitations import (
 from common.contracts.organizations import EnsurePersonalTeam, Organization
 from common.contracts.passwords import SignInWithPassword
 from common.contracts.profiles import User
+from common.contracts.rights import GetRights, Rights
+from common.contracts.roles import NotHeld
 from common.contracts.sessions import CheckSession, Session, SignedInSession
 from common.contracts.sign_in import Flow
 from common.contracts.tenancy import AppSettings, GetTenant, Tenant
@@ -81,6 +84,8 @@ class World:
     bus: LocalBus
     changes: MemoryChanges
     sql: asyncpg.Connection[asyncpg.Record]
+    mail_db: Database
+    sweep_db: Database
     a: str = ""
     b: str = ""
     settings: dict[str, AppSettings] = field(default_factory=dict)
@@ -93,7 +98,10 @@ class World:
     """Users that an organization would miss."""
     offers: dict[tuple[str, str], str] = field(default_factory=dict)
     """Addresses invited into an organization, by application and token."""
+    mighty: set[str] = field(default_factory=set)
+    """Users who hold more than any caller without every permission."""
     rbac_up: bool = True
+    operators: set[str] = field(default_factory=set)
     _mails_seen: int = 0
 
     async def application(self, **settings: Any) -> str:
@@ -184,11 +192,11 @@ async def stage(postgres: Postgres) -> AsyncIterator[World]:
     sql = await asyncpg.connect(dsns["owner"])
     await sql.set_type_codec("uuid", schema="pg_catalog", encoder=str, decoder=str, format="text")
     db = await Database.connect(dsns["identity"], name="identity", size=20)
-    platform = await Database.connect(dsns["platform"], name="platform", size=4)
+    mail_db = await Database.connect(dsns["mail"], name="mail", size=4)
+    sweep_db = await Database.connect(dsns["sweep"], name="sweep", size=2)
     bus, changes = LocalBus(), MemoryChanges()
     deps = Deps(
         db=db,
-        platform=platform,
         sealer=Sealer(KEYS),
         bus=bus,
         changes=changes,
@@ -201,7 +209,7 @@ async def stage(postgres: Postgres) -> AsyncIterator[World]:
         http=client(private=True),
         operator_email="boss@example.com",
     )
-    world = World(deps, bus, changes, sql)
+    world = World(deps, bus, changes, sql, mail_db, sweep_db)
 
     async def tenant(_: World, ctx: Context, asked: GetTenant) -> Tenant:
         slug = "dashboard" if ctx.app_id == DASHBOARD else "shop"
@@ -224,8 +232,18 @@ async def stage(postgres: Postgres) -> AsyncIterator[World]:
         world.roles.append((ctx.app_id, asked.user_id, asked.operator))
         return Done()
 
+    async def rights(_: World, ctx: Context, asked: GetRights) -> Rights:
+        if not world.rbac_up:
+            raise Unavailable("down")
+        return Rights(permissions=["platform:manage"] if asked.user_id in world.operators else [])
+
     async def role(_: World, ctx: Context, asked: AssignRole) -> Done:
         world.roles.append((ctx.app_id, asked.user_id, False))
+        return Done()
+
+    async def delegation(_: World, ctx: Context, request: CheckDelegation) -> Done:
+        if request.role_ids or request.everything or request.user_id in world.mighty:
+            raise NotHeld(missing=["roles:write"])
         return Done()
 
     async def team(_: World, ctx: Context, asked: EnsurePersonalTeam) -> Organization:
@@ -274,7 +292,9 @@ async def stage(postgres: Postgres) -> AsyncIterator[World]:
         {
             GetTenant: tenant,
             AssignDefaultRole: default,
+            GetRights: rights,
             AssignRole: role,
+            CheckDelegation: delegation,
             EnsurePersonalTeam: team,
             ListAudit: log,
             JoinByDomain: join,
@@ -284,7 +304,8 @@ async def stage(postgres: Postgres) -> AsyncIterator[World]:
     )
     yield world
     await db.close()
-    await platform.close()
+    await mail_db.close()
+    await sweep_db.close()
     await sql.close()
     postgres.drop(name)
 
@@ -299,6 +320,7 @@ async def world(stage: World) -> World:
     stage.joined.clear()
     stage.left.clear()
     stage.needed.clear()
+    stage.mighty.clear()
     stage.offers.clear()
     stage.changes.heard.clear()
     stage.bus.calls.clear()

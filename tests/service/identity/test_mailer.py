@@ -65,10 +65,9 @@ async def post(world: World) -> AsyncIterator[Post]:
     controller = Controller(inbox, hostname="127.0.0.1", port=port)
     controller.start()
     deps = world.deps
-    assert deps.platform is not None
     mailer = Mailer(
         deps.db,
-        deps.platform,
+        world.mail_db,
         deps.sealer,
         deps.tenants,
         Smtp.parse(f"smtp://127.0.0.1:{port}?tls=none"),
@@ -165,8 +164,7 @@ async def test_a_mailer_that_dies_leaves_the_mail(world: World, post: Post) -> N
     from identity.queries import mails
 
     await world.call(StartEmailCode(email="a@example.com"))
-    assert world.deps.platform is not None
-    async with world.deps.platform.everywhere() as db:
+    async with world.mail_db.everywhere() as db:
         (leased,) = await mails.lease(db, limit=10)
     assert await post.mailer.round() == 0
     await _due(world)
@@ -233,17 +231,40 @@ async def test_an_application_writes_its_own_mail(world: World, post: Post) -> N
         "{% if code %}",
         "{{ code['x'] }}",
         "{{ 'a' * 999999999 }}",
+        "{{ name" + "|upper" * 180 + " }}",
+        "{{ " + "(" * 3000 + "name" + ")" * 3000 + " }}",
+        "{{ " + "not " * 5000 + "name }}",
+        "{% if name %}" * 900 + "{% endif %}" * 900,
+        "{{ name }}" * 501,
+        "neither code nor link, so nobody could sign in",
     ],
 )
 async def test_templates_are_caged_h7(world: World, text: str) -> None:
     """H7: a template can say a value, decide, and nothing else."""
-    source = TemplateText(subject="x", text=text, html="x")
-    problem = await world.refused(
-        PutTemplate(kind="sign_in", locale="en", template=source), who=ADMIN
-    )
+    source = TemplateText(subject="x", text=text, html="{{ code }}")
+    for asked in (
+        PutTemplate(kind="sign_in", locale="en", template=source),
+        PreviewTemplate(kind="sign_in", locale="en", template=source),
+    ):
+        problem = await world.refused(asked, who=ADMIN)
 
-    assert isinstance(problem, TemplateInvalid)
-    assert problem.extra["errors"][0]["field"] == "text"
+        assert isinstance(problem, TemplateInvalid)
+        assert [error["field"] for error in problem.extra["errors"]] == ["text"]
+
+
+async def test_a_stored_template_over_the_bound_is_never_compiled(world: World, post: Post) -> None:
+    """A row that predates the bound does not hold up the mail: ours goes out, at the first try."""
+    deep = "{{ code" + "|upper" * 180 + " }}"
+    await world.sql.execute(
+        "INSERT INTO mail_templates (app_id, kind, locale, subject, text_body, html_body)"
+        " VALUES ($1, 'sign_in', 'en', 's', $2, $2)",
+        world.a,
+        deep,
+    )
+    await world.call(StartEmailCode(email="a@example.com"))
+    await post.mailer.round()
+
+    assert ["is your code" in str(message["Subject"]) for message in post.inbox.received] == [True]
 
 
 async def test_every_mail_renders_in_every_language(world: World) -> None:

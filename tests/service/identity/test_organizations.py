@@ -14,9 +14,13 @@ from common.problems import Invalid
 
 
 async def test_organization_invites_where_sign_up_is_by_invitation_only(world: World) -> None:
-    """Whoever an organization invited may sign up with that address, and with no other."""
+    """Where a setting says so, whoever an organization invited may sign up with that address, and
+    with no other. Without the setting nobody may."""
     world.set(world.a, signup_mode="invite_only")
     world.offers[world.a, "t"] = "new@example.com"
+    closed = SignUp(email="new@example.com", password=PASSWORD, invitation="t")
+    assert isinstance(await world.refused(closed), SignUpClosed)
+    world.set(world.a, signup_mode="invite_only", signup_by_organization_invitations=True)
     without = await world.refused(SignUp(email="new@example.com", password=PASSWORD))
     other = await world.refused(
         SignUp(email="other@example.com", password=PASSWORD, invitation="t")
@@ -35,7 +39,12 @@ async def test_organization_invites_where_sign_up_is_by_invitation_only(world: W
 
 async def test_rules_for_domains_hold_for_the_invited_too(world: World) -> None:
     """An organization cannot invite an address whose domain the application refuses."""
-    world.set(world.a, signup_mode="invite_only", blocked_email_domains=["example.net"])
+    world.set(
+        world.a,
+        signup_mode="invite_only",
+        signup_by_organization_invitations=True,
+        blocked_email_domains=["example.net"],
+    )
     world.offers[world.a, "t"] = "new@example.net"
     refused = await world.refused(
         SignUp(email="new@example.net", password=PASSWORD, invitation="t")

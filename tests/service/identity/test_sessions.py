@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
+
+import pytest
+
 from common.contracts.passwords import (
     ChangePassword,
     Reauthenticate,
@@ -21,11 +25,12 @@ from common.contracts.sessions import (
     RevokeUserSession,
     RevokeUserSessions,
     SessionNotFound,
+    SignedInSession,
     SignOut,
 )
 from common.contracts.sign_in import WrongCredentials
 from common.contracts.users import DeleteUser, DisableUser, EnableUser, ForceReset
-from common.ids import new_id
+from common.ids import DASHBOARD, new_id
 from common.problems import NotFound
 
 from .conftest import ADMIN, PASSWORD, SAFARI, World, as_user
@@ -124,6 +129,55 @@ async def test_absolute_and_idle_limit_s3(world: World) -> None:
         await world.deps.last_active.flush()
         await _age(world, 200)
     assert await world.live(used.token) is None
+
+
+async def test_who_stays_signed_in_has_the_longer_limits(world: World) -> None:
+    """Whether somebody chose to stay decides which two limits apply, and what takes the session's
+    place, with a new id, keeps the choice."""
+    world.set(world.a, session_ttl=3600, session_idle_ttl=600)
+    user = await world.user()
+    short, long = await world.sign_in(user), await world.sign_in(user, remember=True)
+    again = await world.call(Reauthenticate(password=PASSWORD), who=as_user(long))
+
+    assert [_limits(one) for one in (short, long, again)] == [
+        (False, 3600, 600),
+        (True, 2_592_000, 1_209_600),
+        (True, 2_592_000, 1_209_600),
+    ]
+    live = await world.live(again.token)
+    assert live is not None
+    assert live.remembered
+
+
+@pytest.mark.parametrize("remember", [True, False])
+async def test_the_dashboard_remembers_nobody(world: World, remember: bool) -> None:
+    """12 hours at most; 15 minutes without activity for operators, and for everybody of whom
+    nobody can say what they are, 8 hours for others. Shorter settings hold there, too."""
+    limits = []
+    for kind in ("developer", "operator", "unknown"):
+        user = await world.user(app_id=DASHBOARD)
+        world.operators = {user.id} if kind == "operator" else set()
+        world.rbac_up = kind != "unknown"
+        limits.append(_limits(await world.sign_in(user, DASHBOARD, remember=remember)))
+    world.rbac_up = True
+    world.set(DASHBOARD, session_ttl=1800, session_idle_ttl=120)
+    limits.append(_limits(await world.sign_in(user, DASHBOARD, remember=remember)))
+
+    assert limits == [
+        (False, 43_200, 28_800),
+        (False, 43_200, 900),
+        (False, 43_200, 900),
+        (False, 1800, 120),
+    ]
+
+
+def _limits(signed: SignedInSession) -> tuple[bool, int, int]:
+    session = signed.session
+    assert session.idle_expires_at is not None
+    absolute = session.expires_at - session.created_at
+    idle = session.idle_expires_at - session.created_at
+    minute = timedelta(minutes=1)
+    return session.remembered, round(absolute / minute) * 60, round(idle / minute) * 60
 
 
 async def _age(world: World, seconds: int) -> None:

@@ -414,6 +414,42 @@ async def test_unverified_address(world: World) -> None:
     assert (await world.call(GetUser(user_id=user.id), who=ADMIN)).email_verified
 
 
+async def test_an_unverified_address_signs_in_by_default(world: World) -> None:
+    """Where the application does not ask for verified addresses, the right password signs in,
+    confirms and changes, and the address stays unverified. A code then verifies it."""
+    user = await world.user(email_verified=False)
+    signed = await world.sign_in(user)
+    me = as_user(signed)
+    confirmed = await world.call(Reauthenticate(password=PASSWORD), who=me)
+    change = ChangePassword(current=PASSWORD, password="kV9-blue-harbour-kite")
+    changed = await world.call(change, who=as_user(confirmed))
+
+    assert not signed.session.email_verified
+    assert not changed.session.email_verified
+    assert not (await world.call(GetUser(user_id=user.id), who=ADMIN)).email_verified
+
+    flow = await world.call(StartEmailCode(email=user.email or ""))
+    await world.call(SignInWithCode(flow=flow.flow, code=(await world.mail()).code))
+    assert (await world.call(GetUser(user_id=user.id), who=ADMIN)).email_verified
+
+
+async def test_only_a_real_lock_is_recorded(world: World) -> None:
+    """`sign_in_locked` is recorded by the fifth wrong password and never before, for known and
+    unknown addresses alike."""
+    user = await world.user()
+    for email in (user.email or "", "nobody@example.com"):
+        before = len(await world.events())
+        kinds = []
+        for number in range(5):
+            await world.refused(SignInWithPassword(email=email, password=f"wrong {number}"))
+            kinds.append([kind for kind, _ in (await world.events())[before:]])
+        locked = [data for kind, data in (await world.events())[before:] if "locked" in kind]
+
+        assert kinds[3] == ["login_failed"] * 4
+        assert kinds[4] == ["login_failed"] * 5 + ["sign_in_locked"]
+        assert locked == [{"failures": 5, "seconds": 300}]
+
+
 async def test_new_device_is_told_by_mail(world: World) -> None:
     """The first device is nobody's news, the same one again neither; another one is told by mail."""
     user = await world.user()

@@ -32,8 +32,7 @@ async def test_sweeps(world: World) -> None:
         await world.refused(SignInWithPassword(email=user.email or "", password="x"), app)
     for table, ageing in TABLES.items():
         await world.sql.execute(f"UPDATE {table} SET {ageing} WHERE app_id = $1", world.a)
-    assert world.deps.platform is not None
-    gone = await sweep(world.deps.platform, EXPIRED)
+    gone = await sweep(world.sweep_db, EXPIRED)
 
     for table in TABLES:
         left = {

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import random
 from typing import Any
 
 import bcrypt
+import pytest
+from pydantic import ValidationError
 
 from common.context import Caller
+from common.contracts.audit_log import ListAudit
 from common.contracts.passwords import SignInWithPassword
 from common.contracts.transfer import ExportUsers, ImportUsers, TransferredUser
-from common.contracts.users import CreateUser, GetUser
+from common.contracts.users import CreateUser, DeleteUser, FindUser, GetUser, ListUsers
 from common.ids import new_id
 from common.problems import Forbidden
 
@@ -156,3 +160,149 @@ async def test_large_users_fit_into_an_answer(world: World) -> None:
             break
 
     assert seen == 30
+
+
+async def test_hashes_that_cost_too_much_are_refused(world: World) -> None:
+    """A hash that would take minutes or gigabytes, and one that can never verify, are refused with
+    the field and the reason; the others of the file arrive."""
+    key = "A" * 43
+    arrivals = await _import(
+        world,
+        *(
+            TransferredUser(email=f"u{number}@example.com", password_hash=hash)
+            for number, hash in enumerate([
+                f"$argon2id$v=19$m=64,t=4000000000,p=1$c29tZXNhbHRzb21lc2FsdA${key}",
+                f"$argon2id$v=19$m=4194304,t=1,p=1$c29tZXNhbHRzb21lc2FsdA${key}",
+                "$pbkdf2-sha1$5000000$c2FsdA$" + "A" * 171,
+                f"$scrypt$ln=18,r=8,p=16$c2FsdHNhbHQ${key}",
+                "$argon2id$junk",
+                HASH,
+            ])
+        ),
+    )  # fmt: skip
+
+    assert [arrival.status for arrival in arrivals] == ["invalid"] * 5 + ["created"]
+    errors = [arrival.errors[0] for arrival in arrivals if arrival.errors]
+    assert {error["field"] for error in errors} == {"password_hash"}
+    assert "takes too long" in errors[0]["message"]
+    assert "256 MiB" in errors[1]["message"]
+
+
+@pytest.mark.parametrize(
+    "moment",
+    [
+        "0001-01-01T00:00:00+01:00",
+        "0001-01-01T00:00:00Z",
+        "9999-12-31T23:59:59-14:00",
+        "1899-12-31",
+    ],
+)
+async def test_a_date_that_cannot_be_read_back_is_refused(moment: str) -> None:
+    """Zero dates of other systems and the ends of time never reach a column."""
+    with pytest.raises(ValidationError):
+        TransferredUser.model_validate({"email": "a@example.com", "created_at": moment})
+    with pytest.raises(ValidationError):
+        ListAudit.model_validate({"start_date": moment, "limit": 1})
+
+
+async def _raw(world: World, *lines: Any, **more: Any):  # type: ignore[no-untyped-def]
+    return (await world.call(ImportUsers(users=list(lines), **more), None, ADMIN)).arrivals
+
+
+async def test_one_bad_line_does_not_stop_the_others(world: World) -> None:
+    """Each line gets its verdict with the field, also one that is no user at all."""
+    arrivals = await _raw(
+        world,
+        {"email": "ok1@example.com"},
+        {"email": "not an address"},
+        17,
+        {"email": "x@example.com", "emial": "y"},
+        {"email": "ok2@example.com", "created_at": "0001-01-01T00:00:00+01:00"},
+        {"email": "ok3@example.com"},
+    )
+
+    assert [arrival.status for arrival in arrivals] == [
+        "created", "invalid", "invalid", "invalid", "invalid", "created"
+    ]  # fmt: skip
+    assert [arrival.errors[0]["field"] for arrival in arrivals if arrival.errors] == [
+        "email", "line", "emial", "created_at"
+    ]  # fmt: skip
+
+
+async def test_two_lines_with_one_id(world: World) -> None:
+    """The second exists; with hashes, too, and whichever of the two has an address that is taken."""
+    await world.user("taken@example.com")
+    id, other = new_id(), new_id()
+    arrivals = await _raw(
+        world,
+        {"id": id, "email": "a@example.com", "password_hash": HASH},
+        {"id": id, "email": "b@example.com", "password_hash": HASH},
+        {"id": id, "email": "a@example.com"},
+        {"id": other, "email": "Taken@example.com", "password_hash": HASH},
+        {"id": other, "email": "c@example.com", "password_hash": HASH},
+    )
+
+    assert [arrival.status for arrival in arrivals] == [
+        "created", "exists", "exists", "exists", "created"
+    ]  # fmt: skip
+    assert (await world.call(GetUser(user_id=id), who=ADMIN)).email == "a@example.com"
+    assert (await world.call(GetUser(user_id=other), who=ADMIN)).email == "c@example.com"
+
+
+@pytest.mark.parametrize(
+    ("line", "place"),
+    [
+        ({"created_at": "2099-01-01T00:00:00Z"}, "created_at"),
+        ({"password": PASSWORD, "password_hash": HASH}, "password_hash"),
+        ({"id": "00000000-0000-0000-0000-000000000000"}, "id"),
+        ({"id": "ffffffff-ffff-ffff-ffff-ffffffffffff"}, "id"),
+        ({"phone_number_verified": True}, "phone_number_verified"),
+    ],
+)
+async def test_nothing_is_changed_in_silence(
+    world: World, line: dict[str, Any], place: str
+) -> None:
+    """A line that could be kept only with a change is refused."""
+    (arrival,) = await _raw(world, {"email": "a@example.com", **line})
+
+    assert (arrival.status, arrival.errors[0]["field"]) == ("invalid", place)
+
+
+@pytest.mark.parametrize("seed", range(8))
+async def test_every_line_has_one_true_verdict(world: World, seed: int) -> None:
+    """For any list of lines, the verdicts add up, and each created user is there afterwards."""
+    draw = random.Random(seed)
+    ids = [new_id() for _ in range(3)]
+    lines: list[Any] = [
+        {
+            name: value
+            for name, value in {
+                "id": draw.choice([*ids, new_id()]),
+                "email": draw.choice(["a@x.example", "A@x.example", "b@x.example", "no", None]),
+                "name": draw.choice(["Ada", 7, None]),
+                "password_hash": draw.choice([HASH, None]),
+                "email_verified": draw.choice([True, False]),
+                "created_at": draw.choice(["2020-01-01T00:00:00", "0001-01-01T00:00:00+14:00"]),
+            }.items()
+            if draw.random() < 0.7
+        }
+        for _ in range(30)
+    ]
+    arrivals = await _raw(world, *lines)
+    created = [(arrival, line) for arrival, line in zip(arrivals, lines, strict=True)
+               if arrival.status == "created"]  # fmt: skip
+    users = (await world.call(ListUsers(limit=100), who=ADMIN)).users
+    exported = (await world.call(ExportUsers(limit=100), who=ADMIN)).users
+
+    assert len(arrivals) == len(lines)
+    assert {arrival.status for arrival in arrivals} <= {"created", "exists", "invalid"}
+    assert sorted(user.id for user in users) == sorted(str(one.user_id) for one, _ in created)
+    assert sorted(str(user.id) for user in exported) == sorted(user.id for user in users)
+    for arrival, line in created:
+        user = await world.call(GetUser(user_id=arrival.user_id), who=ADMIN)
+        assert (user.email, user.name) == (line.get("email"), line.get("name"))
+        assert user.has_password == bool(line.get("password_hash"))
+        if user.email:
+            assert (await world.call(FindUser(email=user.email), who=ADMIN)).id == user.id
+        await world.call(DeleteUser(user_id=user.id), who=ADMIN)
+    assert (await world.call(ListUsers(limit=100), who=ADMIN)).users == []

@@ -27,13 +27,15 @@ from common.contracts.me import (
     VerifyEmail,
 )
 from common.contracts.owner import ClaimOwner, CreateOwnerLink, GetOwnerLink
-from common.contracts.passwords import SignInWithPassword, WeakPassword
-from common.contracts.profiles import MetadataInvalid, MyChanges, Profile, UserChanges
+from common.contracts.passwords import ResetPassword, SignInWithPassword, StartReset, WeakPassword
+from common.contracts.profiles import MetadataInvalid, MyChanges, Profile, User, UserChanges
 from common.contracts.sessions import FreshSignInNeeded
-from common.contracts.sign_in import LinkSpent, WrongCode, WrongCredentials
+from common.contracts.sign_in import LinkSpent, OtherBrowser, WrongCode, WrongCredentials
 from common.contracts.sign_up import SignUp
 from common.contracts.users import (
     CreateUser,
+    DeleteUser,
+    DisableUser,
     EmailTaken,
     FindUser,
     GetUser,
@@ -43,7 +45,7 @@ from common.contracts.users import (
     UserNotFound,
 )
 from common.ids import DASHBOARD, new_id
-from common.problems import Forbidden, NotFound, Unauthenticated
+from common.problems import Forbidden, Invalid, NotFound, Unauthenticated
 
 from .conftest import ADMIN, PASSWORD, World, as_user
 
@@ -136,8 +138,95 @@ async def test_list_pages_and_search(world: World) -> None:
     assert seen == [user.id for user in reversed(made)]
     assert [user.id for user in by_mail.users] == [made[3].id]
     assert [user.id for user in by_name.users] == [made[4].id]
-    assert len(nothing.users) == 7  # the sign itself stands in every name
+    assert nothing.users == []  # no word begins with it
     assert foreign.code == other.code == "bad_cursor"
+
+
+async def found(world: World, search: str, **filters: bool) -> list[str | None]:
+    page = await world.call(ListUsers(search=search, **filters), who=ADMIN)
+    return sorted(user.email or "" for user in page.users)
+
+
+async def test_search_by_any_word(world: World) -> None:
+    """The beginning of each word of each name, in any order, whatever its case and accents; of the
+    address, of a part of it, and of its domain. What is inside of a word is not found."""
+    zoe = Profile(given_name="Zoë", family_name="O'Hara-Lindqvist", nickname="zed")
+    await world.call(CreateUser(email="z.ohara@north.example", profile=zoe), who=ADMIN)
+    await world.call(
+        CreateUser(email="ann@south.example", profile=Profile(name="Ann Lee")), who=ADMIN
+    )
+
+    for search in (
+        "zoe",
+        "ZOË",
+        "lind zo",
+        "o'hara",
+        "hara",
+        "zed",
+        "z.oh",
+        "ohara",
+        "z.ohara@north",
+    ):
+        assert await found(world, search) == ["z.ohara@north.example"], search
+    assert await found(world, "south.exa") == await found(world, "Lee ann") == ["ann@south.example"]
+    for search in ("qvist", "zoe lee", "a%", "_nn", "   ", "\u0301"):
+        expected = ["ann@south.example", "z.ohara@north.example"] if search == "   " else []
+        assert await found(world, search) == expected, search
+
+
+async def test_search_follows_a_change(world: World) -> None:
+    """A former name finds nobody, nor does the name of a deleted user; filters apply to a search."""
+    ann = await world.call(
+        CreateUser(email="ann@x.example", profile=Profile(name="Ann")), who=ADMIN
+    )
+    await world.call(UpdateUser(user_id=ann.id, changes=UserChanges(name="Berta")), who=ADMIN)
+
+    assert await found(world, "berta") == ["ann@x.example"]
+    assert await found(world, "berta", disabled=True) == []
+    assert await found(world, "berta", email_verified=False) == ["ann@x.example"]
+    await world.call(
+        UpdateUser(user_id=ann.id, changes=UserChanges(email="b@x.example")), who=ADMIN
+    )
+    assert await found(world, "ann") == []
+    await world.call(DeleteUser(user_id=ann.id), who=ADMIN)
+    assert await found(world, "berta") == []
+
+
+async def test_pages_of_a_search_show_each_user_once(world: World) -> None:
+    """Two words of one user may match: they stand in the list once, over all pages."""
+    for n in range(5):
+        profile = Profile(name=f"Anna Annika {n}")
+        await world.call(CreateUser(email=f"ann{n}@x.example", profile=profile), who=ADMIN)
+    seen: list[str | None] = []
+    cursor = None
+    while True:
+        page = await world.call(ListUsers(search="ann", limit=2, cursor=cursor), who=ADMIN)
+        seen += [user.email for user in page.users]
+        if (cursor := page.next) is None:
+            break
+
+    assert sorted(str(each) for each in seen) == [f"ann{n}@x.example" for n in range(5)]
+
+
+async def test_filters_of_the_list(world: World) -> None:
+    """Each filter alone, and both."""
+    users = [
+        await world.call(CreateUser(email=f"f{n}@x.example", email_verified=n > 1), who=ADMIN)
+        for n in range(4)
+    ]
+    for user in (users[1], users[2]):
+        await world.call(DisableUser(user_id=user.id), who=ADMIN)
+
+    async def of(**filters: bool) -> list[int]:
+        page = await world.call(ListUsers(**filters), who=ADMIN)
+        return sorted(users.index(next(u for u in users if u.id == each.id)) for each in page.users)
+
+    assert await of(disabled=True) == [1, 2]
+    assert await of(disabled=False) == [0, 3]
+    assert await of(email_verified=False) == [0, 1]
+    assert await of(email_verified=True) == [2, 3]
+    assert await of(disabled=True, email_verified=False) == [1]
+    assert await of(disabled=False, email_verified=False) == [0]
 
 
 async def test_nobody_reaches_into_another_application(world: World) -> None:
@@ -248,10 +337,30 @@ async def test_change_of_address_by_link(world: World) -> None:
     signed = await world.sign_in(user)
     await world.call(ChangeEmail(email="linked@example.com"), who=as_user(signed))
     token = (await world.mail()).token
-    await world.call(VerifyEmail(token=token))
+    elsewhere, stranger = await world.sign_in(user), await world.sign_in(await world.user())
+    assert isinstance(await world.refused(VerifyEmail(token=token)), OtherBrowser)
+    problem = await world.refused(VerifyEmail(token=token), who=as_user(stranger))
+    assert isinstance(problem, OtherBrowser)
+    assert (await world.call(GetMe(), who=as_user(signed))).email == user.email
+    await world.call(VerifyEmail(token=token), who=as_user(signed))
 
     assert (await world.call(GetMe(), who=as_user(signed))).email == "linked@example.com"
     assert isinstance(await world.refused(VerifyEmail(token=token)), LinkSpent)
+    assert await world.live(signed.token) is not None
+    assert await world.live(elsewhere.token) is None
+
+
+async def test_rules_for_domains_hold_for_a_new_address(world: World) -> None:
+    """An address that could not sign up cannot be taken later either, and no mail goes out."""
+    user = await world.user()
+    signed = await world.sign_in(user)
+    world.set(world.a, signup_mode="restricted", allowed_email_domains=["corp.example"])
+    mails = await world.mails()
+
+    problem = await world.refused(ChangeEmail(email="i@evil.example"), who=as_user(signed))
+
+    assert isinstance(problem, Invalid)
+    assert await world.mails() == mails
 
 
 async def test_code_of_another_user_confirms_nothing(world: World) -> None:
@@ -298,9 +407,9 @@ async def test_invitation(world: World) -> None:
 
     assert made.status == "pending"
     assert isinstance(twice, InvitationPending)
-    assert (offer.email, offer.name) == ("eve@example.com", "Eve")
+    assert (offer.email, offer.name) == ("Eve@example.com", "Eve")
     assert isinstance(weak, WeakPassword)
-    assert (signed.session.email, signed.session.email_verified) == ("eve@example.com", True)
+    assert (signed.session.email, signed.session.email_verified) == ("Eve@example.com", True)
     assert isinstance(again, LinkSpent)
     assert [entry.status for entry in listed.invitations] == ["accepted"]
     assert world.roles == [(world.a, signed.session.user_id, False)] * 2  # default and admin
@@ -400,3 +509,140 @@ async def test_links_of_a_profile_are_web_links(field: str) -> None:
 
     with pytest.raises(ValidationError):
         MyChanges(**{field: "javascript:alert(1)"})
+
+
+async def test_a_stored_schema_over_the_bound_is_never_applied(world: World) -> None:
+    """A schema that predates the bound is an error of the metadata, and costs nothing."""
+    defs: dict[str, Any] = {
+        f"d{level}": {"anyOf": [{"$ref": f"#/$defs/d{level + 1}"}] * 2} for level in range(40)
+    }
+    schema = {"$defs": {**defs, "d40": {"required": ["nope"]}}, "$ref": "#/$defs/d0"}
+    world.set(world.a, user_metadata_schema=schema)
+    new = CreateUser(email="u@example.com", user_metadata={"a": 1})
+    problem = await world.refused(new, who=ADMIN)
+
+    assert isinstance(problem, MetadataInvalid)
+    assert problem.extra["errors"][0]["field"] == "user_metadata"
+
+
+async def test_values_times_evaluations_are_bounded(world: World) -> None:
+    """A long enum for each of many values is refused before it is applied."""
+    schema = {"properties": {"a": {"items": {"enum": [[number] for number in range(2000)]}}}}
+    world.set(world.a, user_metadata_schema=schema)
+    many = CreateUser(email="u@example.com", user_metadata={"a": [[-1]] * 2000})
+    few = CreateUser(email="v@example.com", user_metadata={"a": [[3]]})
+    problem = await world.refused(many, who=ADMIN)
+
+    assert problem.extra["errors"][0]["message"] == "too many values for the application's schema"
+    assert (await world.call(few, who=ADMIN)).user_metadata == {"a": [[3]]}
+
+
+async def _change(world: World, user_id: str, **changes: Any) -> User:
+    asked = UpdateUser.model_validate({"user_id": user_id, "changes": changes})
+    return await world.call(asked, who=ADMIN)
+
+
+@pytest.mark.parametrize(
+    ("changes", "place"),
+    [
+        ({"email": None, "email_verified": True}, "email_verified"),
+        ({"phone_number": None, "phone_number_verified": True}, "phone_number_verified"),
+        ({"phone_number_verified": True}, "phone_number_verified"),
+    ],
+)
+async def test_nothing_is_verified_that_is_not_there(
+    world: World, changes: dict[str, Any], place: str
+) -> None:
+    """Neither an address nor a number; the user stays as they were."""
+    user = await world.user("ada@example.com")
+    asked = UpdateUser.model_validate({"user_id": user.id, "changes": changes})
+    refused = await world.refused(asked, who=ADMIN)
+
+    assert [error["field"] for error in refused.extra["errors"]] == [place]
+    assert (await world.call(GetUser(user_id=user.id), who=ADMIN)).email == "ada@example.com"
+
+
+async def test_null_clears_every_field(world: World) -> None:
+    """What is absent stays, null clears, and what is read back says so."""
+    full: dict[str, Any] = {
+        "name": "Ada", "given_name": "Ada", "family_name": "L", "middle_name": "K",
+        "nickname": "A", "preferred_username": "ada", "profile": "https://a.example/p",
+        "picture": "https://a.example/i", "website": "https://a.example/", "gender": "f",
+        "birthdate": "1815-12-10", "zoneinfo": "Europe/London", "locale": "en",
+        "phone_number": "+44 20 1234", "phone_number_verified": True,
+        "address": {"country": "UK"}, "public_metadata": {"a": 1}, "private_metadata": {"b": 1},
+        "user_metadata": {"c": 1}, "email_verified": True, "email": "ada@example.com",
+    }  # fmt: skip
+    assert set(full) == set(UserChanges.model_fields)
+    user = await world.user("first@example.com")
+    filled = (await _change(world, user.id, **full)).model_dump(mode="json")
+    for name in full:
+        before = (await _change(world, user.id, **full)).model_dump(mode="json")
+        after = (await _change(world, user.id, **{name: None})).model_dump(mode="json")
+        changed = {key for key in full if before[key] != after[key]}
+        also = {name, f"{name}_verified"} & set(full)
+
+        assert changed == also, name
+        assert not after[name], name
+    assert {key: filled[key] for key in full if key != "address"} == {
+        key: value for key, value in full.items() if key != "address"
+    }
+
+
+async def test_whoever_verifies_an_address_it_joins_by_its_domain(world: World) -> None:
+    """An administrator's word has the same effects as a mailed code."""
+    user = await world.user("ada@example.com", email_verified=False)
+    world.joined.clear()
+    await _change(world, user.id, name="Ada")
+    assert world.joined == []
+    await _change(world, user.id, email_verified=True)
+    assert world.joined == [user.id]
+    await _change(world, user.id, nickname="A")
+    assert world.joined == [user.id]
+
+
+async def test_what_is_updated_can_be_created(world: World) -> None:
+    """Every field that an administrator may change can be set on creation, or stands in the
+    profile."""
+    profile = set(Profile.model_fields)
+
+    assert set(UserChanges.model_fields) - profile <= set(CreateUser.model_fields)
+    made = await world.user(
+        "a@example.com", profile=Profile(phone_number="+1 555 1234"), phone_number_verified=True
+    )
+    assert made.phone_number_verified
+
+
+@pytest.mark.parametrize(
+    ("typed", "known"),
+    [
+        ("ΑΡΗΣ@example.com", "αρης@example.com"),
+        ("a@bücher.example", "A@xn--bcher-kva.example"),
+        ("\u212aim@example.com", "kim@example.com"),
+    ],
+)
+async def test_another_spelling_is_the_same_account(world: World, typed: str, known: str) -> None:
+    """Look-up, search, reset, lock and invitation agree on whose address it is."""
+    user = await world.user(typed)
+    found = await world.call(FindUser(email=known), who=ADMIN)
+    listed = await world.call(ListUsers(search=known), who=ADMIN)
+    taken = await world.refused(CreateUser(email=known), who=ADMIN)
+    pending = await world.refused(InviteUser(email=known), who=ADMIN)
+    flow = await world.call(StartReset(email=typed))
+    reset = ResetPassword(flow=flow.flow, code=(await world.mail()).code, password=PASSWORD + " 2")
+    signed = await world.call(reset)
+
+    assert found.id == user.id == signed.session.user_id
+    assert [one.id for one in listed.users] == [user.id]
+    assert isinstance(taken, EmailTaken)
+    assert isinstance(pending, EmailTaken)
+
+
+async def test_an_invitation_holds_in_every_spelling(world: World) -> None:
+    """Who was invited in capitals signs up in small letters, and is not invited twice."""
+    await world.call(InviteUser(email="ΑΡΗΣ@example.com"), who=ADMIN)
+    token = (await world.mail()).token
+    again = await world.refused(InviteUser(email="αρησ@example.com"), who=ADMIN)
+    await world.call(SignUp(email="αρης@example.com", password=PASSWORD, invitation=token))
+
+    assert isinstance(again, InvitationPending)

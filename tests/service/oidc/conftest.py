@@ -17,6 +17,7 @@ import pytest_asyncio
 from tests.postgres import Postgres
 
 from common.acr import PASSWORD
+from common.addresses import address_key
 from common.audit import Entry
 from common.context import Caller, Context
 from common.contracts.base import Request
@@ -69,6 +70,7 @@ class World:
     activity: MemoryActivity
     owner: asyncpg.Connection[asyncpg.Record]
     app_id: str
+    sweep_db: Database
     rights: dict[str, Rights] = field(default_factory=dict)
     settings: AppSettings = field(default_factory=AppSettings)
 
@@ -83,6 +85,16 @@ class World:
     async def admin(self, request: Request[Any]) -> Any:
         return await self.call(request, ADMIN)
 
+    async def permission(self, id: str) -> None:
+        """Makes sure that the application has this permission."""
+        await self.owner.execute(
+            """INSERT INTO permissions (app_id, id, name, resource, action)
+               VALUES ($1, $2, $2, split_part($2, ':', 1), split_part($2, ':', 2))
+               ON CONFLICT DO NOTHING""",
+            self.app_id,
+            id,
+        )
+
     async def client(self, **fields: Any) -> NewClient:
         defaults: dict[str, Any] = {"name": "RP", "redirect_uris": [CALLBACK], "first_party": True}
         made = await self.admin(CreateClient(**defaults | fields))
@@ -92,6 +104,8 @@ class World:
     async def person(self, *, app_id: str | None = None, **columns: Any) -> Person:
         user_id, app = new_id(), app_id or self.app_id
         fields = {"email": f"{user_id[-8:]}@example.com", "name": "Ann Example"} | columns
+        if fields["email"] is not None:
+            fields["email_normalized"] = address_key(fields["email"])
         names = ", ".join(fields)
         marks = ", ".join(f"${n + 3}" for n in range(len(fields)))
         await self.owner.execute(
@@ -245,7 +259,9 @@ async def new_world(database: dict[str, str], **settings: Any) -> World:
     read = OidcSettings(
         master_key=KEYS,
         database_url=database["oidc"],
-        platform_database_url=database["platform"],
+        relay_database_url=database["relay"],
+        sweep_database_url=database["sweep"],
+        logout_database_url=database["logout"],
         **settings,
     )
     bus, bus2, changes, activity = LocalBus(), LocalBus(), MemoryChanges(), MemoryActivity()
@@ -255,7 +271,7 @@ async def new_world(database: dict[str, str], **settings: Any) -> World:
     async def replica(on: LocalBus) -> Deps:
         return Deps(
             db=await Database.connect(database["oidc"], name="oidc", size=10),
-            platform=await Database.connect(database["platform"], name="platform", size=2),
+            logout_db=await Database.connect(database["logout"], name="logout", size=2),
             sealer=Sealer(Keys.parse(KEYS)),
             bus=on,
             changes=changes,
@@ -267,7 +283,8 @@ async def new_world(database: dict[str, str], **settings: Any) -> World:
 
     deps, deps2 = await replica(bus), await replica(bus2)
     app_id = await new_app(owner)
-    world = World(deps, deps2, bus, bus2, changes, activity, owner, app_id)
+    sweep_db = await Database.connect(database["sweep"], name="sweep", size=2)
+    world = World(deps, deps2, bus, bus2, changes, activity, owner, app_id, sweep_db)
 
     async def rights(_: Any, ctx: Context, asked: GetRights) -> Rights:
         return world.rights.get(asked.user_id, Rights())
@@ -315,8 +332,9 @@ async def new_app(owner: asyncpg.Connection[asyncpg.Record], slug: str | None = 
 async def close(world: World) -> None:
     for deps in (world.deps, world.deps2):
         await deps.db.close()
-        await deps.platform.close()
+        await deps.logout_db.close()
         deps.pool.close()
+    await world.sweep_db.close()
     await world.owner.close()
 
 

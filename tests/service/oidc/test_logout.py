@@ -341,10 +341,10 @@ async def test_a_session_taken_away_as_old_is_no_logout(world: World, listener: 
     await world.tokens(client, ann)
     await world.owner.execute("DELETE FROM user_sessions")
     await endings.sweep(world.deps)
-    await sweep(world.deps.platform, EXPIRED)
+    await sweep(world.sweep_db, EXPIRED)
     assert await world.owner.fetchval("SELECT count(*) FROM session_clients") == 1
     await world.owner.execute("UPDATE session_clients SET expires_at = now() - interval '3 days'")
-    await sweep(world.deps.platform, EXPIRED)
+    await sweep(world.sweep_db, EXPIRED)
 
     assert await told(world, listener) == []
     assert await world.owner.fetchval("SELECT count(*) FROM session_clients") == 0
@@ -420,9 +420,9 @@ async def test_the_clients_of_a_line_that_is_over_are_forgotten(world: World) ->
 
 async def swept(world: World) -> None:
     """Both services' sweeps, as the platform's role."""
-    await sweep(world.deps.platform, EXPIRED)
+    await sweep(world.sweep_db, EXPIRED)
     sessions = {"user_sessions": IDENTITY_EXPIRED["user_sessions"]}
-    assert (await sweep(world.deps.platform, sessions)).keys() == sessions.keys()
+    assert (await sweep(world.sweep_db, sessions)).keys() == sessions.keys()
 
 
 async def replaced(world: World, person: Person) -> Person:

@@ -31,7 +31,7 @@ async def test_sweeps(world: World) -> None:
         "UPDATE user_sessions SET expires_at = now() - interval '3 days' WHERE user_id = $1",
         ann.user_id,
     )
-    gone = await sweep(world.deps.platform, EXPIRED)
+    gone = await sweep(world.sweep_db, EXPIRED)
 
     assert set(gone) == set(EXPIRED), "one that fails is left out"
     assert {table: gone[table] for table in OWNED} == {

@@ -14,6 +14,7 @@ from tests.dns_server import Zone
 from tests.mails import waiting
 from tests.postgres import Postgres
 
+from common.addresses import address_key
 from common.context import SYSTEM_CALLER, Caller, Context
 from common.contracts.base import Contract, Request
 from common.contracts.organizations import CreateOrganization, Organization
@@ -68,6 +69,7 @@ class World:
     deps: Deps
     zone: Zone
     switched: Switched
+    sweep_db: Database
     a: str = ""
     b: str = ""
     dashboard: str = DASHBOARD
@@ -88,12 +90,13 @@ class World:
         """A user with a session, and what he may do as the gateway would find it."""
         id = new_id()
         await self.owner.execute(
-            "INSERT INTO users (app_id, id, email, email_verified, name)"
-            " VALUES ($1, $2, $3, $4, 'Ada')",
+            "INSERT INTO users (app_id, id, email, email_verified, name, email_normalized)"
+            " VALUES ($1, $2, $3, $4, 'Ada', $5)",
             app_id or self.a,
             id,
             email,
             email is not None,
+            None if email is None else address_key(email),
         )
         return Caller("user", id, session_id=new_id())
 
@@ -165,12 +168,13 @@ async def organizations_stage(postgres: Postgres) -> AsyncIterator[World]:
     await owner.set_type_codec("uuid", schema="pg_catalog", encoder=str, decoder=str, format="text")
     db = await Database.connect(dsns["tenancy"], name="tenancy", size=12)
     rbac_db = await Database.connect(dsns["rbac"], name="rbac", size=4)
-    platform = await Database.connect(dsns["platform"], name="platform", size=1)
+    sweep_db = await Database.connect(dsns["sweep"], name="sweep", size=1)
+    upkeep = await Database.connect(dsns["upkeep"], name="upkeep", size=1)
     zone = await Zone.start()
     bus, changes, switched = LocalBus(), MemoryChanges(), Switched()
     deps = Deps(
         db=db,
-        platform=platform,
+        upkeep_db=upkeep,
         sealer=Sealer(KEYS),
         bus=bus,
         changes=changes,
@@ -179,18 +183,18 @@ async def organizations_stage(postgres: Postgres) -> AsyncIterator[World]:
         keys=KEYS,
         cursors=Cursors(KEYS),
         hosts=Hosts("https", "id.example.com"),
-        usage=KeyUsage(platform),
+        usage=KeyUsage(upkeep),
         dns=Dns([zone.address]),
     )
     bus.serve(deps, HANDLERS)
     bus.serve(RbacDeps(db=rbac_db, bus=bus, changes=changes, cursors=Cursors(KEYS)), RBAC)
     bus.serve(None, {ActivateOrganization: switched})
-    made = World(bus, changes, owner, deps, zone, switched)
+    made = World(bus, changes, owner, deps, zone, switched, sweep_db)
     await made.call(SeedRoles(template="dashboard"), SYSTEM_CALLER, DASHBOARD)
     await owner.execute("UPDATE applications SET state = 'active' WHERE is_dashboard")
     yield made
     zone.stop()
-    for each in (db, rbac_db, platform):
+    for each in (db, rbac_db, upkeep, sweep_db):
         await each.close()
     await owner.close()
     postgres.drop(name)

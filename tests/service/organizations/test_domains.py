@@ -156,9 +156,9 @@ async def test_removed_domain_keeps_its_members(world: World) -> None:
     assert await join(world, await world.user("new@gone.test")) == []
 
 
-@pytest.mark.parametrize("domain", ["acme", "ACME.test", "a b.test", "-a.test", "a..test", "*.x"])
+@pytest.mark.parametrize("domain", ["acme", "acme.test..", "a b.test", "-a.test", "a..test", "*.x"])
 async def test_bad_domains_are_refused(world: World, domain: str) -> None:
-    """Only lower-case names of two labels or more."""
+    """Only names of two labels or more."""
     ada = await world.user()
     org = await world.organization(ada)
     with pytest.raises((Invalid, ValueError)):

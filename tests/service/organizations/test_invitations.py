@@ -244,8 +244,8 @@ async def test_invitations_of_a_day_are_limited(world: World) -> None:
     ada = await world.user("ada@example.com")
     org = await world.organization(ada)
     await world.owner.execute(
-        "INSERT INTO organization_invitations (app_id, id, org_id, email, token_hash, expires_at)"
-        " SELECT $1, gen_random_uuid(), $2, n || '@example.com', n::text, now() FROM"
+        "INSERT INTO organization_invitations (app_id, id, org_id, email, email_normalized, token_hash, expires_at)"
+        " SELECT $1, gen_random_uuid(), $2, n || '@example.com', n || '@example.com', n::text, now() FROM"
         " generate_series(1, 200) n",
         world.a,
         org.id,
@@ -260,8 +260,8 @@ async def test_nobody_goes_round_the_limit_by_more_organizations(world: World) -
     first, second = await world.organization(ada, "One"), await world.organization(ada, "Two")
     await world.owner.execute(
         "INSERT INTO organization_invitations"
-        " (app_id, id, org_id, email, token_hash, expires_at, invited_by)"
-        " SELECT $1, gen_random_uuid(), $2, n || '@example.com', n::text, now(), $3 FROM"
+        " (app_id, id, org_id, email, email_normalized, token_hash, expires_at, invited_by)"
+        " SELECT $1, gen_random_uuid(), $2, n || '@example.com', n || '@example.com', n::text, now(), $3 FROM"
         " generate_series(1, 200) n",
         world.a,
         first.id,
@@ -284,7 +284,7 @@ async def test_old_invitations_are_swept(world: World) -> None:
             days,
         )
 
-    gone = await sweep(world.deps.platform, EXPIRED)
+    gone = await sweep(world.sweep_db, EXPIRED)
     assert gone["organization_invitations"] >= 1
     listed = await world.call(ListOrganizationInvitations(org_id=org.id), ada)
     assert [(each.id, each.status) for each in listed.invitations] == [(late.id, "expired")]

@@ -74,6 +74,7 @@ class World:
     changes: MemoryChanges
     activity: MemoryActivity
     owner: asyncpg.Connection[asyncpg.Record]
+    relay_dsn: str
 
     def call(self, ctx: Context, request: Request[Any]) -> Any:
         return self.bus.call(ctx, request)
@@ -135,11 +136,11 @@ async def world(tenancy_database: dict[str, str]) -> AsyncIterator[World]:
     owner = await asyncpg.connect(database["owner"])
     await _sweep_clean(owner)
     db = await Database.connect(database["tenancy"], name="tenancy", size=8)
-    platform = await Database.connect(database["platform"], name="platform", size=2)
+    upkeep = await Database.connect(database["upkeep"], name="upkeep", size=2)
     bus, others, changes, activity = LocalBus(), Others(), MemoryChanges(), MemoryActivity()
     deps = Deps(
         db=db,
-        platform=platform,
+        upkeep_db=upkeep,
         sealer=Sealer(KEYS),
         bus=bus,
         changes=changes,
@@ -148,15 +149,15 @@ async def world(tenancy_database: dict[str, str]) -> AsyncIterator[World]:
         keys=KEYS,
         cursors=Cursors(KEYS),
         hosts=Hosts("http", "localhost:8080"),
-        usage=KeyUsage(platform),
+        usage=KeyUsage(upkeep),
         dns=Dns(["127.0.0.1:9"]),
     )
     bus.serve(deps, HANDLERS)
     bus.serve(None, {SeedRoles: others.seed, EnsureKeys: others.ensure_keys})
-    yield World(deps, bus, others, changes, activity, owner)
+    yield World(deps, bus, others, changes, activity, owner, database["relay"])
     await owner.close()
     await db.close()
-    await platform.close()
+    await upkeep.close()
 
 
 async def _sweep_clean(owner: asyncpg.Connection[asyncpg.Record]) -> None:

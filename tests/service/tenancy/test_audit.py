@@ -45,7 +45,11 @@ async def record(
 async def user(world: World, app_id: str, email: str = "ada@example.com") -> str:
     id = new_id()
     await world.owner.execute(
-        "INSERT INTO users (app_id, id, email, name) VALUES ($1, $2, $3, 'Ada')", app_id, id, email
+        "INSERT INTO users (app_id, id, email, email_normalized, name)"
+        " VALUES ($1, $2, $3, $3, 'Ada')",
+        app_id,
+        id,
+        email,
     )
     return id
 
@@ -170,7 +174,7 @@ async def test_an_export_is_whole_and_in_the_order_of_its_chain(world: World) ->
 
 
 async def test_the_log_cannot_be_changed(world: World, tenancy_database: dict[str, str]) -> None:
-    """Neither by the service's role, nor by the platform's, nor by the owner's slip."""
+    """Neither by the service's role, nor by upkeep's, nor by the owner's slip."""
     app = (await world.application()).id
     await record(world, app, Logout(session_id="kept"))
     await world.call(secret_key_of(app), ListCheckpoints())
@@ -183,10 +187,10 @@ async def test_the_log_cannot_be_changed(world: World, tenancy_database: dict[st
         "DELETE FROM audit_checkpoints WHERE app_id = '{app}'",
     )
     refused = (asyncpg.InsufficientPrivilegeError, asyncpg.IntegrityConstraintViolationError)
-    for role in ("owner", "tenancy", "identity", "oidc", "rbac", "platform"):
+    for role in ("owner", "tenancy", "identity", "oidc", "rbac", "upkeep"):
         db = await asyncpg.connect(tenancy_database[role], server_settings={"aero2.app_id": app})
         for change in changes:
-            if role == "platform" and change.startswith("DELETE FROM audit_logs"):
+            if role == "upkeep" and change.startswith("DELETE FROM audit_logs"):
                 continue  # retention, and nothing else, is its task
             with pytest.raises(refused):
                 await db.execute(change.format(app=app))
@@ -241,7 +245,7 @@ async def test_retention_leaves_no_hole_in_the_chain(world: World) -> None:
         now - timedelta(minutes=5),
     )
     await seal(world.deps, app, sign=True)
-    async with world.deps.platform.everywhere() as db:
+    async with world.deps.upkeep_db.everywhere() as db:
         gone = await rows.prune(db, app_id=app, before=now - timedelta(minutes=1), limit=100)
 
     assert gone == 0

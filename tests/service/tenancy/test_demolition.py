@@ -12,6 +12,7 @@ from tests.service.tenancy.conftest import World
 
 from common.audit import STREAM
 from common.contracts.applications import DeleteApplication
+from common.db import Database
 from common.outbox import Relay, ensure_stream
 from tenancy import provisioning
 from tenancy.demolition import AuditStream
@@ -24,8 +25,9 @@ async def test_its_events_go_from_the_stream(world: World, tmp_path: Path) -> No
     nc = await nats.connect()
     js = nc.jetstream()
     await ensure_stream(js)
-    relay = Relay(world.deps.platform, nc, js)
-    deps = replace(world.deps, streams=AuditStream(js, world.deps.platform))
+    relay_db = await Database.connect(world.relay_dsn, name="relay", size=2)
+    relay = Relay(relay_db, nc, js, "tenancy")
+    deps = replace(world.deps, streams=AuditStream(js, world.deps.upkeep_db))
     world.bus.serve(deps, HANDLERS)
     gone, kept = await world.application(), await world.application()
 
@@ -40,6 +42,7 @@ async def test_its_events_go_from_the_stream(world: World, tmp_path: Path) -> No
     await world.owner.execute("UPDATE applications SET updated_at = now() - interval '1 minute'")
     await provisioning.repair(deps)
     running.cancel()
+    await relay_db.close()
 
     assert before == "deleting"
     assert sent > 0
@@ -58,7 +61,7 @@ async def test_a_missing_stream_holds_nothing_up(world: World, tmp_path: Path) -
     nc = await nats.connect()
     await world.owner.execute("DELETE FROM audit_outbox")
 
-    await AuditStream(nc.jetstream(), world.deps.platform).forget(
+    await AuditStream(nc.jetstream(), world.deps.upkeep_db).forget(
         "00000000-0000-7000-8000-000000000001"
     )
 
@@ -68,7 +71,7 @@ async def test_a_missing_stream_holds_nothing_up(world: World, tmp_path: Path) -
 
 async def _kept(js: object, app_id: str) -> int:
     try:
-        info = await js.stream_info(STREAM, subjects_filter=f"audit.{app_id}.>")  # type: ignore[attr-defined]
+        info = await js.stream_info(STREAM, subjects_filter=f"audit.*.{app_id}.>")  # type: ignore[attr-defined]
     except NotFoundError:
         return 0
     return sum((info.state.subjects or {}).values())

@@ -25,7 +25,7 @@ from tests.service.tenancy.test_routes import Dropping
 
 from common.contracts.applications import DeleteApplication
 from common.contracts.domains import RemoveCustomDomain, VerifyCustomDomain
-from gateway.app import build
+from gateway.app import build, build_internal
 from gateway.settings import GatewaySettings
 from gateway.state import Gateway
 from tenancy import provisioning
@@ -72,12 +72,16 @@ def _free_port() -> int:
 
 
 @contextlib.asynccontextmanager
-async def serving(gateway: Gateway, port: int = 0) -> AsyncIterator[int]:
-    """The gateway over HTTP, on a port that is free unless one is given."""
+async def serving(app: object, port: int = 0) -> AsyncIterator[int]:
+    """The application over HTTP, on a port that is free unless one is given."""
     server = uvicorn.Server(
         uvicorn.Config(
-            build(gateway), port=port, lifespan="off", log_config=None, proxy_headers=False
-        )  # type: ignore[arg-type]
+            app,  # type: ignore[arg-type]
+            port=port,
+            lifespan="off",
+            log_config=None,
+            proxy_headers=False,
+        )
     )
     server.capture_signals = contextlib.nullcontext  # type: ignore[method-assign,assignment]
     running = asyncio.create_task(server.serve())
@@ -89,13 +93,16 @@ async def serving(gateway: Gateway, port: int = 0) -> AsyncIterator[int]:
 
 
 @contextlib.asynccontextmanager
-async def _caddy(folder: Path, gateway: int, port: int) -> AsyncIterator[ssl.SSLContext]:
+async def _caddy(
+    folder: Path, gateway: int, internal: int, port: int
+) -> AsyncIterator[ssl.SSLContext]:
     environment = {
         "PATH": os.environ["PATH"],
         "HOME": str(folder),
         "XDG_DATA_HOME": str(folder),
         "XDG_CONFIG_HOME": str(folder),
         "AERO2_GATEWAY": f"127.0.0.1:{gateway}",
+        "AERO2_INTERNAL": f"127.0.0.1:{internal}",
         "AERO2_HTTP_PORT": str(_free_port()),
         "AERO2_HTTPS_PORT": str(port),
         "AERO2_TLS_ISSUER": "internal",
@@ -138,7 +145,11 @@ async def front(world: World, tmp_path: Path) -> AsyncIterator[Front]:
     )
     world.bus.serve(world.deps, HANDLERS)
     await provisioning.repair(world.deps)
-    async with serving(gateway) as behind, _caddy(tmp_path, behind, port) as trust:
+    async with (
+        serving(build(gateway)) as behind,
+        serving(build_internal(gateway)) as internal,
+        _caddy(tmp_path, behind, internal, port) as trust,
+    ):
         yield Front(world, zone, port, trust)
     zone.stop()
 

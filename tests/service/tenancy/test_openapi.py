@@ -30,6 +30,7 @@ from tests.service.tenancy.test_on_demand_tls import serving
 from tests.service.tenancy.test_routes import Dropping
 
 from common.contracts.tenancy import NewApplication
+from gateway.app import build
 from gateway.settings import GatewaySettings
 from gateway.state import Gateway
 from tenancy import provisioning
@@ -85,7 +86,7 @@ async def served(world: World, tmp_path: Path) -> AsyncIterator[Served]:
     world.bus.serve(deps, HANDLERS)
     await provisioning.repair(deps)
     key = orjson.loads(file.read_bytes())["secret_key"]
-    async with serving(gateway, port):
+    async with serving(build(gateway), port):
         yield Served(port, key, await world.application())
     zone.stop()
 

@@ -195,3 +195,49 @@ def test_wrong_address_is_a_sentence(tmp_path: Path) -> None:
     """No traceback where nobody answers."""
     with pytest.raises(Refused, match="--url"):
         run_import(_ndjson(tmp_path, 1), "demo", "sk", quiet=True)
+
+
+@pytest.mark.parametrize(
+    ("name", "start", "bad"),
+    [
+        ("users.csv", b"email,name\n", b"zoe@example.com,Zo\xeb\n"),
+        ("users.ndjson", b"", b'{"email": "zoe@example.com", "name": "Zo\xeb"}\n'),
+    ],
+)
+def test_another_encoding_is_refused(
+    api: Api, tmp_path: Path, name: str, start: bytes, bad: bytes
+) -> None:
+    """A line that is not UTF-8 is refused by number; its neighbours are made, none is changed."""
+    good = b"ada@example.com,Ada\n" if start else b'{"email": "ada@example.com", "name": "Ada"}\n'
+    file = tmp_path / name
+    file.write_bytes(start + bad + good)
+    tally = run_import(file, api.url, "sk", quiet=True)
+    (error,) = (tmp_path / f"{name}.errors.ndjson").read_text().splitlines()
+
+    assert (tally.created, tally.invalid) == (1, 1)
+    assert list(api.users) == ["ada@example.com"]
+    assert json.loads(error)["line"] == 1
+    assert "UTF-8" in error
+
+
+def test_a_line_that_cannot_be_kept_exactly_is_refused(api: Api, tmp_path: Path) -> None:
+    """Names that stand twice and numbers that would be rounded refuse their line."""
+    file = tmp_path / "users.ndjson"
+    file.write_text(
+        '{"email": "a@example.com", "email": "b@example.com"}\n'
+        '{"email": "c@example.com", "user_metadata": {"n": 0.12345678901234567890123}}\n'
+        '{"email": "d@example.com", "user_metadata": {"n": 123456789012345678901234567890}}\n'
+        '{"email": "e@example.com", "user_metadata": {"n": 0.1}}\n'
+    )
+    tally = run_import(file, api.url, "sk", quiet=True)
+
+    assert (tally.created, tally.invalid) == (1, 3)
+    assert list(api.users) == ["e@example.com"]
+
+
+def test_a_column_that_stands_twice_is_refused(api: Api, tmp_path: Path) -> None:
+    """Which of the two was meant cannot be known."""
+    file = tmp_path / "users.csv"
+    file.write_text("email,name,name\na@example.com,A,B\n")
+
+    assert run_import(file, api.url, "sk", quiet=True).invalid == 1

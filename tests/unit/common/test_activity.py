@@ -34,7 +34,7 @@ def issued(client: str) -> ClientTokenIssued:
 async def test_one_message_holds_all_of_a_type() -> None:
     """A thousand tokens of one application are two messages, a line each, in order."""
     stream, ctx = Stream(), context(new_id())
-    activity = Activity(stream)  # type: ignore[arg-type]
+    activity = Activity(stream, "oidc")  # type: ignore[arg-type]
     for number in range(1000):
         activity.note(ctx, issued(f"c{number}"))
 
@@ -48,11 +48,11 @@ async def test_one_message_holds_all_of_a_type() -> None:
 async def test_what_the_bus_did_not_take_is_sent_later() -> None:
     """While publishing fails nothing is lost, whichever group it was that failed."""
     stream, one, two = Stream(), context(new_id()), context(new_id())
-    activity = Activity(stream)  # type: ignore[arg-type]
+    activity = Activity(stream, "oidc")  # type: ignore[arg-type]
     activity.note(one, issued("a"))
     activity.note(two, issued("b"))
     activity.note(one, LoginFailed(method="password", reason="x"))
-    stream.away = {f"audit.{two.app_id}.client_token_issued"}
+    stream.away = {f"audit.oidc.{two.app_id}.client_token_issued"}
     await activity.flush()
     assert len(stream.taken) == 1
 
@@ -60,8 +60,8 @@ async def test_what_the_bus_did_not_take_is_sent_later() -> None:
     await activity.flush()
 
     assert {
-        f"audit.{one.app_id}.client_token_issued",
-        f"audit.{two.app_id}.client_token_issued",
-        f"audit.{one.app_id}.login_failed",
+        f"audit.oidc.{one.app_id}.client_token_issued",
+        f"audit.oidc.{two.app_id}.client_token_issued",
+        f"audit.oidc.{one.app_id}.login_failed",
     } == {subject for subject, _, _ in stream.taken}
     assert len(stream.taken) == 3

@@ -74,3 +74,17 @@ async def test_errors_and_cancelled_waiters() -> None:
     pool.close()
 
     assert ran == ["next"]
+
+
+async def test_one_application_never_holds_every_worker() -> None:
+    """Blocking jobs of one application leave a thread to the others, which start at once."""
+    pool, gate = FairPool(threads=2), threading.Event()
+    blocking = [asyncio.create_task(pool.run("a", gate.wait)) for _ in range(2)]
+    await asyncio.sleep(0)
+
+    assert await pool.run("b", lambda: "served") == "served"
+    assert not any(task.done() for task in blocking)
+
+    gate.set()
+    assert await asyncio.gather(*blocking) == [True, True]
+    pool.close()

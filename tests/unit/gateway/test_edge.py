@@ -16,6 +16,7 @@ from common.context import Context
 from common.contracts.clients import ListOrigins, Origins
 from common.metrics import HTTP
 from common.problems import Conflict, Unavailable
+from gateway.app import build_internal
 from gateway.deps import Anyone
 from gateway.edge import Edge
 from gateway.routes import routers
@@ -106,7 +107,7 @@ async def test_a_page_fails_as_a_page(
     async def broken(_: object) -> None:
         raise RuntimeError("secret")
 
-    monkeypatch.setattr("gateway.pages.authorize.session_of", broken)
+    monkeypatch.setattr("gateway.pages.authorize.session_without_rights", broken)
     browser = {"accept": "text/html"}
     failed = await http.get("/oauth2/authorize", headers=browser)
     refused = await http.delete("/login", headers=browser)
@@ -255,16 +256,29 @@ async def test_two_hosts_are_refused(edge: Edge) -> None:
 
 
 async def test_metrics_are_for_our_own_networks(edge: Edge) -> None:
-    """A stranger, or anything that came through a proxy, finds nothing there."""
-    stranger = httpx.ASGITransport(app=edge, client=("203.0.113.5", 1))  # type: ignore[arg-type]
-    neighbour = httpx.ASGITransport(app=edge, client=("127.0.0.1", 1))  # type: ignore[arg-type]
-    async with httpx.AsyncClient(transport=stranger, base_url="http://x") as out:
-        assert (await out.get("/metrics")).status_code == 404
-    async with httpx.AsyncClient(transport=neighbour, base_url="http://x") as own:
-        assert (await own.get("/metrics")).status_code == 200
-        assert (
-            await own.get("/metrics", headers={"x-forwarded-for": "1.2.3.4"})
-        ).status_code == 404
+    """The internal listener answers neighbours only; the public port answers nobody."""
+    internal = build_internal(edge.gateway)
+    for app, peer, status in (
+        (internal, "127.0.0.1", 200),
+        (internal, "203.0.113.5", 404),
+        (edge, "127.0.0.1", 404),
+    ):
+        transport = httpx.ASGITransport(app=app, client=(peer, 1))  # type: ignore[arg-type]
+        host = "http://demo.localhost:8080"
+        async with httpx.AsyncClient(transport=transport, base_url=host) as http:
+            assert (await http.get("/metrics")).status_code == status
+            assert (await http.head("/metrics")).status_code == status
+            assert (await http.get("/internal/domains/allowed")).status_code == 404
+
+
+async def test_no_internal_path_is_public(edge: Edge) -> None:
+    """Whatever the internal listener answers, the public port has no route of that path."""
+    internal = {path for _, path in build_internal(edge.gateway).routes}
+    public = {path for table in (edge.any_host, edge.hot, edge.pages) for _, path in table}
+
+    assert internal
+    assert not internal & public
+    assert not [path for path in public if path.startswith(("/metrics", "/internal"))]
 
 
 @pytest.mark.parametrize(

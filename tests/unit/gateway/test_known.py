@@ -13,7 +13,7 @@ from tests.unit.gateway.conftest import World
 from common.context import Context
 from common.contracts.clients import Client, ClientFields, UpdateClient
 from common.contracts.profiles import MyChanges
-from common.contracts.transfer import ImportUsers
+from common.contracts.transfer import ImportUsers, TransferredUsers
 from common.contracts.users import CreateUser
 from common.ids import new_id
 from common.known import unknown
@@ -178,7 +178,8 @@ _CLIENT: dict[str, Any] = {
     [
         (CreateUser, {"profile": {"nam": "Ada"}}, ["profile.nam"]),
         (CreateUser, {"private_metadata": {"any": {"thing": 1}}}, []),
-        (ImportUsers, {"users": [{"email": "a@b.c"}, {"emial": "x"}]}, ["users.1.emial"]),
+        (ImportUsers, {"users": [{"emial": "x"}], "dry": True}, ["dry"]),
+        (TransferredUsers, {"users": [{"email": "a@b.c"}, {"emial": "x"}]}, ["users.1.emial"]),
         (MyChanges, {"address": {"country": "DE", "planet": "Earth"}}, ["address.planet"]),
         (ClientFields, {"jwks": {"keys": [{"kty": "EC"}]}, "claims_mapping": {"x": 1}}, []),
         (ClientFields, ["no", "object"], []),
@@ -206,3 +207,14 @@ def test_the_document_says_that_bodies_are_closed(dashboard: bool) -> None:
     assert {ref.rsplit("/", 1)[-1] for ref in bodies} <= closed
     assert "TransferredUserSent" in closed or dashboard
     assert not {name for name in closed if f"/{name}'" in answered}
+
+
+async def test_a_name_stands_once(http: httpx.AsyncClient) -> None:
+    """Of two values under one name none is chosen: neither in a body nor in the query."""
+    body = b'{"name": "A", "name": "B"}'
+    json = {**KEY, "content-type": "application/json"}
+    posted = await http.post("/api/organizations", content=body, headers=json)
+    listed = await http.get("/api/users?limit=1&limit=2", headers=KEY)
+
+    assert _errors(posted) == {"name": "stands here twice"}
+    assert _errors(listed) == {"limit": "send this parameter once"}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import html
 import re
 from typing import Any
 from urllib.parse import quote
@@ -24,8 +25,10 @@ from common.contracts.sessions import SignedInSession
 from common.contracts.tenancy import AppSettings, Branding, Tenant
 from common.ids import new_id
 from gateway.edge import Edge
+from gateway.pages import everywhere
 
 TOKEN = re.compile(r'name="csrf" value="([^"]+)"')
+LANGUAGE_LINK = re.compile(r'href="([^"]+)" hreflang="de"')
 
 
 @pytest.fixture
@@ -163,6 +166,7 @@ async def test_code_field(http: httpx.AsyncClient, people: People) -> None:
 
 async def test_links_need_a_click(http: httpx.AsyncClient, people: People) -> None:
     """Opening a mailed link uses nothing up: scanners open links too."""
+    await http.get("/login")
     for path in ("/login/link", "/verify-email", "/reset", "/invitation", "/welcome"):
         page = await http.get(path, params={"token": LINK})
         assert (page.status_code, "<form" in page.text) == (200, True)
@@ -176,6 +180,7 @@ async def test_links_need_a_click(http: httpx.AsyncClient, people: People) -> No
 async def test_link(http: httpx.AsyncClient, people: People) -> None:
     """The click signs in; a used link and another browser are told apart."""
     where = f"/login/link?token={LINK}"
+    await http.get("/login")
 
     other = await post(http, "/login/link", where, token="other-browser")
     used = await post(http, "/login/link", where, token="used")
@@ -439,6 +444,116 @@ async def test_proof_of_work(
     assert (robot.status_code, "Confirm that you are human" in robot.text) == (422, True)
 
 
+async def test_a_link_in_a_browser_that_never_asked(
+    http: httpx.AsyncClient, people: People
+) -> None:
+    """Says at once where the link works, and leads on; nothing is used up."""
+    page = await http.get(f"/login/link?token={LINK}")
+
+    assert ("Another browser" in page.text, 'href="/login"' in page.text) == (True, True)
+    assert not any(isinstance(call, SignInWithLink) for call in people.world.bus.calls)
+
+
+async def test_the_link_of_a_sign_up_says_so(http: httpx.AsyncClient, people: People) -> None:
+    """It creates an account; it does not sign in to one."""
+    await post(http, "/signup", email="new@example.com", password=PASSWORD)
+
+    page = (await http.get(f"/login/link?token={LINK}")).text
+
+    assert "<h1>Create your account</h1>" in page
+
+
+async def test_without_cookies(http: httpx.AsyncClient, people: People) -> None:
+    """A form without our cookie is told apart from a stranger's: reloading would not help."""
+    token = TOKEN.search((await http.get("/login")).text)
+    assert token
+    http.cookies.clear()
+
+    page = await http.post(
+        "/login", data={"email": EMAIL, "csrf": token[1]}, headers={"accept": "text/html"}
+    )
+
+    assert (page.status_code, "Cookies are off" in page.text) == (403, True)
+    assert 'href="/login"' in page.text
+
+
+async def test_the_password_page_leads_to_a_new_account(
+    http: httpx.AsyncClient, people: People
+) -> None:
+    """Always, so it tells nothing about the address."""
+    await post(http, "/login", email=EMAIL)
+    opened = (await http.get("/login/password?request=r1")).text
+
+    assert 'href="/signup?email=ada%40example.com&amp;request=r1"' in opened
+
+
+WAY_ON = re.compile(r'<form |<a class="button[^"]*" href="/|<p class="below"><a ')
+
+
+@pytest.mark.parametrize("path", ["/nothing-here", "/oauth2/authorize?redirect_uri=x"])
+async def test_an_error_leads_a_stranger_to_signing_in(
+    http: httpx.AsyncClient, people: People, path: str
+) -> None:
+    """Nobody is sent to an account that they cannot have yet."""
+    page = (await http.get(path, headers={"accept": "text/html"})).text
+
+    assert 'class="button" href="/login"' in page
+
+
+# Staying signed in
+
+
+async def test_the_cookie_ends_with_the_browser_unless_one_chose_to_stay(
+    http: httpx.AsyncClient, people: People
+) -> None:
+    """The box on the sign-in page is empty at first and holds for every way in."""
+    page = (await http.get("/login")).text
+    asked = []
+    for chosen in ({}, {"remember": "1"}):
+        await post(http, "/login", "/login?add=1", email=EMAIL, **chosen)
+        await post(http, "/login/password", email=EMAIL, password=PASSWORD)
+        await post(http, "/login", "/login?add=1", email=EMAIL, **chosen)
+        await post(http, "/login/code/send", "/login/password", email=EMAIL)
+        await post(http, "/login/code", code=CODE)
+        await post(http, "/login", "/login?add=1", email=EMAIL, **chosen)
+        await post(http, "/login/link", f"/login/link?token={LINK}", token=LINK)
+        asked += [one.remember for one in people.world.bus.calls if hasattr(one, "remember")]
+        people.world.bus.calls.clear()
+
+    assert re.search(r'<input type="checkbox" name="remember" value="1">', page)
+    assert asked == [False] * 3 + [True] * 3
+
+
+@pytest.mark.parametrize("remembered", [True, False])
+async def test_how_long_the_cookie_stays(
+    http: httpx.AsyncClient, people: People, remembered: bool
+) -> None:
+    """Without Max-Age a browser forgets it when it is closed (RFC 6265 section 5.3)."""
+    begin = people.begin
+
+    def begin_remembered(*args: Any) -> SignedInSession:
+        made = begin(*args)
+        session = made.session.model_copy(update={"remembered": remembered})
+        return made.model_copy(update={"session": session})
+
+    people.begin = begin_remembered  # type: ignore[method-assign]
+    await post(http, "/login", email=EMAIL)
+    done = await post(http, "/login/password", email=EMAIL, password=PASSWORD)
+
+    cookie = next(one for one in done.headers.get_list("set-cookie") if "aero2_session=" in one)
+    assert ("Max-Age=" in cookie) == remembered
+
+
+async def test_the_dashboard_offers_no_staying(http: httpx.AsyncClient, world: World) -> None:
+    """Nobody stays signed in where a deployment is run."""
+    world.add("dashboard")
+    People(world)
+
+    page = await http.get("http://dashboard.localhost:8080/login")
+
+    assert (page.status_code, "remember" in page.text) == (200, False)
+
+
 # Forms of others
 
 
@@ -622,7 +737,8 @@ async def test_an_account_that_others_need(
 async def test_several_accounts(
     http: httpx.AsyncClient, people: People, world: World, app: Tenant
 ) -> None:
-    """A second account joins the first; one switches; signing out leaves the other."""
+    """A second account joins the first; one switches; signing out of one leaves the other signed
+    in, but makes it active nowhere: the person chooses."""
     await signed_in(http, world, app, email="bob@example.com", name="Bob")
     await post(http, "/login", "/login?add=1", email=EMAIL)
     await post(http, "/login/password", email=EMAIL, password=PASSWORD)
@@ -637,7 +753,11 @@ async def test_several_accounts(
     assert ("bob@example.com" in page, EMAIL in page) == (True, True)
     assert switched.headers["location"] == "/account"
     assert active.index("active") < active.index(EMAIL)
-    assert "Another account of this browser is active now" in told
+    assert "Other accounts of this browser are still signed in" in told
+    assert people.revoked == ["t_ada"]
+    for path in ("/account", "/login"):
+        assert (await http.get(path)).headers["location"].startswith("/accounts"), path
+    assert EMAIL in (await http.get("/accounts")).text
 
 
 async def test_signing_in_again_ends_the_session_before(
@@ -744,7 +864,7 @@ async def test_every_page(
     assert "unsafe" not in policy
     assert "default-src 'none'" in policy
     assert "frame-ancestors 'none'" in policy
-    assert "form-action 'self'" in policy
+    assert ("form-action 'self'" in policy) == (path.startswith("/account") and path != "/accounts")
     assert answer.headers["referrer-policy"] == "no-referrer"
     assert answer.headers["cache-control"] == "no-store"
     assert not re.search(r"<style|\sstyle=|\son\w+=|javascript:", page)
@@ -752,8 +872,115 @@ async def test_every_page(
     for form in re.findall(r"<form.*?</form>", page, re.DOTALL):
         assert (form.count('name="csrf"'), 'method="post"' in form) == (1, True)
     assert len(re.findall(r"<h1", page)) == 1
+    assert WAY_ON.search(page), "a dead end"
     assert answer.headers["content-language"] == "en"
     assert 'lang="en" dir="ltr"' in page
+
+
+REFUSED: list[tuple[str, str, dict[str, str]]] = [
+    ("/login", "/login?request=r1", {"request": "r1", "email": "nope"}),
+    ("/login", "/login?return_to=/a%26b", {"return_to": "/a&b", "email": "nope"}),
+    ("/login/password", "/login/password?request=r1", {"request": "r1", "password": "x"}),
+    ("/login/code/send", "/login/password?request=r1", {"request": "r1", "email": "nope"}),
+    ("/login/code", "/login/code?request=r1", {"request": "r1", "code": "000000"}),
+    ("/login/link", f"/login/link?token={LINK}", {"token": "other-browser"}),
+    ("/login/confirm", "/login/confirm?return_to=/account", {"return_to": "/account"}),
+    ("/signup", "/signup?request=r1", {"request": "r1", "email": EMAIL, "password": "short"}),
+    ("/invitation", f"/invitation?token={LINK}", {"token": LINK, "password": "short"}),
+    ("/welcome", f"/welcome?token={LINK}", {"token": LINK, "email": "nope"}),
+    ("/reset", "/reset?request=r1", {"request": "r1", "email": "nope"}),
+    ("/reset/code", f"/reset?token={LINK}", {"token": LINK, "password": "short"}),
+    ("/reset/code", "/reset/code?request=r1", {"request": "r1", "code": CODE, "password": "short"}),
+    ("/accept-org-invite", f"/accept-org-invite?token={LINK}", {"token": LINK}),
+    ("/account", "/account", {"name": "n" * 300}),
+    ("/account/email", "/account/email", {"email": "nope"}),
+    ("/account/email/code", "/account/email/code", {"code": "000000"}),
+    ("/account/password", "/account/password", {"current": "x", "password": "y"}),
+    ("/account/delete", "/account/data", {"confirm": "no"}),
+]
+"""A form, the page it stands on, and what is refused there."""
+NEVER_REFUSED = {
+    "/account/export",
+    "/account/sessions",
+    "/account/sessions/others",
+    "/accounts",
+    "/logout",
+    "/verify-email",
+}
+
+
+@pytest.mark.parametrize(("path", "where", "fields"), REFUSED, ids=[one[1] for one in REFUSED])
+async def test_another_language_after_an_error_keeps_the_way(
+    http: httpx.AsyncClient,
+    people: People,
+    world: World,
+    app: Tenant,
+    path: str,
+    where: str,
+    fields: dict[str, str],
+) -> None:
+    """The link carries whatever the form carries: the request, the destination, the token."""
+    if path.startswith("/acc"):
+        await signed_in(http, world, app)
+    if path == "/login/confirm":
+        await signed_in(http, world, app)
+    await post(http, "/login", "/login?add=1", email=EMAIL)
+    await post(http, "/login/code/send", "/login/password", email=EMAIL)
+
+    refused = await post(http, path, where, **fields)
+    link = LANGUAGE_LINK.search(refused.text)
+    assert link
+    german = await http.get(html.unescape(link[1]))
+
+    assert (refused.status_code in (403, 422), german.status_code) == (True, 200)
+    assert german.headers["content-language"] == "de"
+    if path not in ("/login/link", "/accept-org-invite"):  # those end with the refusal
+        assert _carried(refused.text) == _carried(german.text)
+
+
+def test_every_form_is_among_them() -> None:
+    """A new form is refused here, too, or is listed as one that never is."""
+    forms = {route.path for route in everywhere() if route.methods and "POST" in route.methods} - {
+        "/oauth2/authorize",
+        "/oauth2/authorize/resume",
+        "/oauth2/logout",
+    }
+
+    assert forms == {path for path, _, _ in REFUSED} | NEVER_REFUSED
+
+
+def _carried(page: str) -> set[tuple[str, str]]:
+    hidden = set(re.findall(r'type="hidden" name="([^"]+)" value="([^"]*)"', page))
+    return {(name, value) for name, value in hidden if name not in ("csrf", "email")}
+
+
+@pytest.mark.parametrize("host", ["%2fevil.example", "%5cevil.example", "%2F%2Fevil.example"])
+async def test_an_error_page_links_nowhere_else(
+    http: httpx.AsyncClient, people: People, host: str
+) -> None:
+    """The path is written as it came, never decoded: `/%2f` would become another host's `//`."""
+    for url in (f"/{host}/x", f"//{host}/x"):
+        target = httpx.URL("http://demo.localhost:8080").copy_with(raw_path=url.encode())
+        page = await http.get(target, headers={"accept": "text/html"})
+        assert page.status_code == 404
+        for link in re.findall(r'href="([^"]*)"', page.text):
+            assert not re.match(r"[/\\\\]{2}|/%2f|/%5c", link, re.IGNORECASE)
+
+
+async def test_another_language_of_a_request_with_repeated_parameters(
+    http: httpx.AsyncClient, people: People, world: World, app: Tenant
+) -> None:
+    """RFC 8707 repeats `resource`: none of them is lost."""
+    await signed_in(http, world, app)
+    people.authorization = oidc.Authorization(kind="consent", request="r1", client_name="Notes")
+    page = await http.get("/oauth2/authorize?resource=urn:a&resource=urn:b&ui_locales=en")
+
+    link = LANGUAGE_LINK.search(page.text)
+
+    assert link
+    assert html.unescape(link[1]) == (
+        "/oauth2/authorize?resource=urn%3Aa&resource=urn%3Ab&ui_locales=de"
+    )
 
 
 @pytest.mark.parametrize("path", [*PAGES, *OWN])
@@ -770,7 +997,7 @@ async def test_every_page_in_german(
 
     assert 'lang="de"' in asked.text
     assert 'lang="de"' in after.text
-    assert "This page is run by" not in asked.text
+    assert "About this page" not in asked.text
 
 
 @pytest.mark.parametrize(
@@ -860,7 +1087,7 @@ async def test_an_error_is_a_page_for_people(http: httpx.AsyncClient, people: Pe
     document = await http.get("/nothing", headers={"accept": "application/json"})
     api = await http.get("/api/nothing", headers={"accept": "text/html"})
 
-    assert (page.status_code, "There is no such page" in page.text) == (404, True)
+    assert (page.status_code, "Page not found" in page.text) == (404, True)
     assert re.search(r"<code>[0-9a-f]{32}</code>", page.text)
     assert document.headers["content-type"] == "application/problem+json"
     assert api.headers["content-type"] == "application/problem+json"

@@ -51,6 +51,10 @@ MADE = {
     "ssha512": "{SSHA512}" + _b64(hashlib.sha512(RAW + SALT).digest() + SALT),
     "argon2i": argon2.PasswordHasher(1, 512, 1, type=argon2.Type.I).hash(PASSWORD),
     "argon2id": argon2.PasswordHasher(1, 512, 1).hash(PASSWORD),
+    "django argon2": "argon2" + argon2.PasswordHasher(1, 512, 1).hash(PASSWORD),
+    "django bcrypt": "bcrypt$" + bcrypt.hashpw(RAW, bcrypt.gensalt(4)).decode(),
+    "django bcrypt sha256": "bcrypt_sha256$"
+    + bcrypt.hashpw(hashlib.sha256(RAW).hexdigest().encode(), bcrypt.gensalt(4)).decode(),
 }
 
 
@@ -101,12 +105,99 @@ async def test_firebase(hashing: Hashing) -> None:
         "$firebase-scrypt$ln=40,r=8,ss=Bw==,sk=AAAA$AAAA$AAAA",
         "pbkdf2:sha256:10$salt$zz",
         "$2b$04$" + "€" * 53,
+        "$2b$04$" + "a" * 53,
+        "$argon2id$junk",
+        "$argon2id$v=19$m=64,t=1,p=1$c29tZXNhbHRzb21l$AAAA",
+        "$argon2id$v=19$m=64,t=1,p=1$c2FsdA$AAAAAAAAAAAAAAAAAAAAAA",
+        "$argon2id$v=19$m=64,t=1,p=1$c29tZXNhbHRzb21l$AAAAAAAAAAAAAAAAAAAAAB",
+        "$argon2id$v=19$m=7,t=1,p=1$c29tZXNhbHRzb21l$AAAAAAAAAAAAAAAAAAAAAA",
+        "$argon2id$v=19$m=064,t=1,p=1$c29tZXNhbHRzb21l$AAAAAAAAAAAAAAAAAAAAAA",
+        "$scrypt$ln=16,r=1,p=1$c2FsdA$aGFzaGhhc2hoYXNoaGFzaA",
     ],
 )
 async def test_hashes_that_cannot_be_are_refused(hashing: Hashing, stored: str) -> None:
     """What is no hash, or would cost us too much, is refused at import and never verifies."""
     assert not imported.supported(stored)
     assert not (await hashing.verify("app", "x", stored)).ok
+
+
+_KEY = "A" * 43
+_ARGON2 = "$argon2id$v=19$m={},t={},p={}$c29tZXNhbHRzb21l$" + _KEY
+_SHA1_BLOCK = _ab64(b"x" * 20)
+WORST = {
+    "argon2 one lane": (_ARGON2.format(8, 104_166, 1), _ARGON2.format(8, 104_167, 1)),
+    "argon2 memory": (_ARGON2.format(262_144, 3, 1), _ARGON2.format(262_145, 1, 1)),
+    "argon2 passes": (_ARGON2.format(262_144, 3, 1), _ARGON2.format(262_144, 4, 1)),
+    "argon2 lanes": (_ARGON2.format(128, 250, 16), _ARGON2.format(136, 1, 17)),
+    "argon2 threads": (_ARGON2.format(128, 250, 16), _ARGON2.format(128, 260, 16)),
+    "django argon2": (
+        "argon2" + _ARGON2.format(262_144, 3, 1),
+        "argon2" + _ARGON2.format(64, 4_000_000_000, 1),
+    ),
+    "bcrypt": ("$2b$13$" + "." * 53, "$2b$14$" + "." * 53),
+    "django bcrypt": ("bcrypt$$2b$13$" + "." * 53, "bcrypt$$2b$14$" + "." * 53),
+    "django bcrypt sha256": (
+        "bcrypt_sha256$$2b$13$" + "." * 53,
+        "bcrypt_sha256$$2b$14$" + "." * 53,
+    ),
+    "pbkdf2 rounds": (
+        f"$pbkdf2-sha1$2000000$c2FsdA${_SHA1_BLOCK}",
+        f"$pbkdf2-sha1$2000001$c2FsdA${_SHA1_BLOCK}",
+    ),
+    "pbkdf2 blocks": (
+        "$pbkdf2-sha1$285714$c2FsdA$" + "A" * 171,
+        "$pbkdf2-sha1$285715$c2FsdA$" + "A" * 171,
+    ),
+    "django pbkdf2": (
+        f"pbkdf2_sha512$1000000$salt${'A' * 86}",
+        f"pbkdf2_sha512$1100000$salt${'A' * 86}",
+    ),
+    "werkzeug pbkdf2": (
+        f"pbkdf2:sha256:1800000$salt${'00' * 32}",
+        f"pbkdf2:sha256:1000000$salt${'00' * 64}",
+    ),
+    "ldap pbkdf2": (
+        "{PBKDF2-SHA512}1000000$c2FsdA$" + "A" * 86,
+        "{PBKDF2-SHA512}1000000$c2FsdA$" + "A" * 171,
+    ),
+    "phc scrypt": (
+        f"$scrypt$ln=17,r=8,p=1$c2FsdA${_KEY}",
+        f"$scrypt$ln=17,r=8,p=2$c2FsdA${_KEY}",
+    ),
+    "django scrypt": (f"scrypt$salt$131072$8$1${_KEY}", f"scrypt$salt$131072$8$16${_KEY}"),
+    "werkzeug scrypt": (
+        f"scrypt:32768:8:7$salt${'00' * 64}",
+        f"scrypt:32768:8:8$salt${'00' * 64}",
+    ),
+    "firebase": (
+        "$firebase-scrypt$ln=17,r=8,ss=Bw==,sk=AAAA$AAAA$AAAA",
+        "$firebase-scrypt$ln=18,r=8,ss=Bw==,sk=AAAA$AAAA$AAAA",
+    ),
+}
+"""By format: the most expensive hash that is accepted, and the next one, which is not."""
+
+
+@pytest.mark.parametrize(("accepted", "refused"), WORST.values(), ids=WORST.keys())
+def test_cost_of_an_imported_hash_is_bounded(accepted: str, refused: str) -> None:
+    """One model in seconds and bytes holds for every format. Whatever costs more than a second of
+    one core, or more than 256 MiB, is refused with a reason and never computed."""
+    assert imported.refusal(accepted) is None
+    assert imported.refusal(refused)
+    with pytest.raises(imported.UnknownHash):
+        imported.checker(refused)
+
+
+async def test_a_stored_hash_over_the_bound_is_not_computed(
+    hashing: Hashing, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A row that predates the bound is a wrong password, without any work."""
+    computed: list[str] = []
+    monkeypatch.setattr(imported, "verify_secret", lambda *of: computed.append("argon2"))
+    monkeypatch.setattr(hashing.hasher.__class__, "verify", lambda *of: computed.append("own"))
+    phc = "$argon2id$v=19$m=64,t=4000000000,p=1$c29tZXNhbHRzb21lc2FsdA$" + "A" * 43
+
+    assert not (await hashing.verify("app", "x", phc)).ok
+    assert computed == []
 
 
 async def test_no_prefix_is_enough_p1(hashing: Hashing) -> None:

@@ -50,10 +50,12 @@ def test_updated_at_is_a_number() -> None:
 
 def test_a_mapping_reaches_records_and_json_only() -> None:
     """What is not there is left out; nothing is evaluated."""
-    facts = Facts(profile(public_metadata={"a": {"b": 1}}), None, Rights(roles=["admin"]))
+    stored = profile(public_metadata={"a": {"b": 1}}, user_metadata={"r": ["owner"]})
+    facts = Facts(stored, None, Rights(roles=["admin"]))
     mapping = {
         "deep": "user.public_metadata.a.b",
-        "roles": "rights.roles",
+        "groups": "rights.roles",
+        "roles": "user.user_metadata.r",
         "none": "org.slug",
         "beyond": "user.public_metadata.a.b.c",
         "made": "user.created_at",
@@ -62,7 +64,7 @@ def test_a_mapping_reaches_records_and_json_only() -> None:
     }
     found = claims.mapped(mapping, "id_token", facts)
 
-    assert found == {"deep": 1, "roles": ["admin"], "made": int(AT.timestamp())}
+    assert found == {"deep": 1, "groups": ["admin"], "made": int(AT.timestamp())}
     assert claims.mapped(mapping, "userinfo", facts)["inside"] == "u1"
 
 

@@ -100,6 +100,72 @@ def test_a_schema_that_could_do_harm_is_refused(schema: dict[str, Any]) -> None:
         SettingsChange(user_metadata_schema=schema)
 
 
+def _doubling(levels: int, leaf: dict[str, Any]) -> dict[str, Any]:
+    """Each level refers twice to the next, so the leaf is evaluated 2^levels times."""
+    defs: dict[str, Any] = {
+        f"d{level}": {"anyOf": [{"$ref": f"#/$defs/d{level + 1}"}] * 2} for level in range(levels)
+    }
+    return {"$defs": {**defs, f"d{levels}": leaf}, "$ref": "#/$defs/d0"}
+
+
+MULTIPLY = {
+    "in place": _doubling(40, {"required": ["nope"]}),
+    "in place, just too often": _doubling(12, {"required": ["nope"]}),
+    "by level of the data": {"properties": {"a": {"anyOf": [{"$ref": "#"}, {"$ref": "#"}]}}},
+    "through a circle": {
+        "$defs": {
+            "a": {"$ref": "#/$defs/b", "properties": {"x": {"anyOf": [{"$ref": "#/$defs/b"}] * 2}}},
+            "b": {"$ref": "#/$defs/a"},
+        },
+        "$ref": "#/$defs/b",
+    },
+    "by anchor": {
+        "$defs": {"x": {"$anchor": "x", "items": {"allOf": [{"$ref": "#x"}, {"$ref": "#x"}]}}},
+        "$ref": "#x",
+    },
+    "from where data stands": {
+        "const": {"properties": {"a": {"allOf": [{"$ref": "#/const"}, {"$ref": "#/const"}]}}},
+        "$ref": "#/const",
+    },
+}
+
+
+@pytest.mark.parametrize("schema", MULTIPLY.values(), ids=MULTIPLY.keys())
+def test_a_schema_that_multiplies_is_refused(schema: dict[str, Any]) -> None:
+    """Evaluations are counted with references unfolded, for all levels of the data."""
+    with pytest.raises(ValidationError, match="multiply"):
+        SettingsChange(user_metadata_schema=schema)
+
+
+@pytest.mark.parametrize(
+    "schema",
+    [
+        {"$ref": "#/nowhere"},
+        {"$schema": "http://json-schema.org/draft-07/schema#"},
+        {"properties": {"a": {"$id": "https://example.com/a", "$ref": "#"}}},
+    ],
+)
+def test_a_schema_whose_references_cannot_be_followed_is_refused(schema: dict[str, Any]) -> None:
+    """What cannot be counted is not accepted."""
+    with pytest.raises(ValidationError):
+        SettingsChange(user_metadata_schema=schema)
+
+
+@pytest.mark.parametrize(
+    "schema",
+    [
+        {"$ref": "#"},
+        {"anyOf": [{"$ref": "#"}, {"$ref": "#"}]},
+        {"properties": {"left": {"$ref": "#"}, "right": {"$ref": "#"}}},
+        _doubling(8, {"properties": {"a": {"type": "string"}}}),
+        {"properties": {"a": {"enum": ["x"] * 500}}},
+    ],
+)
+def test_schemas_that_refer_to_themselves_are_taken(schema: dict[str, Any]) -> None:
+    """Recursion that does not multiply is ordinary: trees, lists."""
+    assert SettingsChange(user_metadata_schema=schema).user_metadata_schema == schema
+
+
 def test_deep_schemas_are_refused() -> None:
     """Nesting has an end."""
     schema: dict[str, Any] = {}

@@ -1,0 +1,115 @@
+"""Finds what JSON text says that would not be kept as it was sent (RFC 8259 section 4, RFC 7493
+section 2): names that stand twice, numbers with more digits than a double holds, half characters."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterable, Iterator
+from decimal import Decimal, InvalidOperation
+from itertools import islice
+from math import isfinite
+from typing import Any, Final
+
+import orjson
+
+from common.known import printable
+
+AT_MOST: Final = 20
+"""So many faults are listed."""
+NO_NUMBER: Final = re.compile(rb"NaN|Infinity|[eE]\+?[0-9]{3}|[0-9]{300}")
+"""A text without any of these has finite numbers only."""
+
+
+class _Repeated(dict[str, Any]):
+    """An object in which names stand twice."""
+
+    names: list[str]
+
+
+class _Rounded:
+    """Stands for a number that a double does not hold."""
+
+
+def faults(text: bytes) -> list[dict[str, str]]:
+    """Lists field and message of what would be lost. Raises ValueError for what is no JSON, such
+    as UnicodeDecodeError for what is not UTF-8."""
+    suspicious = False
+
+    def object_of(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+        nonlocal suspicious
+        found = dict(pairs)
+        if len(found) == len(pairs):
+            return found
+        suspicious = True
+        repeated = _Repeated(found)
+        names = [name for name, _ in pairs]
+        repeated.names = [name for name in found if names.count(name) > 1]
+        return repeated
+
+    def number_of(text: str) -> float | _Rounded:
+        nonlocal suspicious
+        if _is_exact(text):
+            return float(text)
+        suspicious = True
+        return _Rounded()
+
+    try:
+        sent = json.loads(text, object_pairs_hook=object_of, parse_float=number_of)
+        if not suspicious and _carried(sent) and not NO_NUMBER.search(text):
+            return []
+        found = list(islice(_odd(sent), AT_MOST))
+    except RecursionError:
+        found = []
+    if not found and not NO_NUMBER.search(text):
+        return [{"field": "body", "message": "is nested too deeply"}]
+    return found
+
+
+def _carried(sent: Any) -> bool:
+    """False for what is beyond 64 bits, half a character, or too deep."""
+    try:
+        orjson.dumps(sent)
+    except TypeError:
+        return False
+    return True
+
+
+def _is_exact(text: str) -> bool:
+    number = float(text)
+    try:
+        return not isfinite(number) or Decimal(text) == Decimal(repr(number))
+    except InvalidOperation:
+        return False
+
+
+def _odd(value: Any, place: str = "") -> Iterator[dict[str, str]]:
+    """Yields what cannot be kept, and where it stands."""
+    inside: Iterable[tuple[Any, Any]] = ()
+    if isinstance(value, dict):
+        inside = value.items()
+    elif isinstance(value, list):
+        inside = enumerate(value)
+    if isinstance(value, _Repeated):
+        for name in value.names:
+            yield {"field": f"{place}{printable(name)}", "message": "stands here twice"}
+    for name, one in inside:
+        shown = printable(str(name))
+        if isinstance(name, str) and _oddity(name):
+            yield {"field": f"{place}{shown}", "message": "its name holds half a character"}
+        yield from _odd(one, f"{place}{shown}.")
+    message = _oddity(value)
+    if message:
+        yield {"field": place[:-1] or "body", "message": message}
+
+
+def _oddity(value: Any) -> str | None:
+    if isinstance(value, _Rounded):
+        return "is a number with more digits than can be kept"
+    if isinstance(value, float) and not isfinite(value):
+        return "is no number"
+    if isinstance(value, int) and not -(2**63) <= value < 2**64:
+        return "is a number beyond 64 bits"
+    if isinstance(value, str) and printable(value, len(value)) != value:
+        return "holds half a character"
+    return None

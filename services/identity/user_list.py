@@ -1,0 +1,102 @@
+"""The list of users: filters, search and pages."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from common.addresses import search_keys
+from common.context import Context
+from common.contracts.users import ListUsers, Users
+from common.db import Db
+from identity.deps import Deps
+from identity.queries import user_lists, users
+from identity.transfer import fitting
+from identity.users import visible_teams
+
+MOST_WORDS: Final = 6
+"""Words of a search that count besides the one that leads: each costs a look per row."""
+
+
+async def page(deps: Deps, ctx: Context, request: ListUsers) -> Users:
+    """Returns one page: the newest first, or for a search by the word that matched."""
+    kind = f"users:{request.search}:{request.disabled}:{request.email_verified}"
+    key, id = deps.cursors.read(ctx.app_id, kind, request.cursor, 2)
+    async with deps.db.reading(ctx) as db:
+        entries = await _entries(db, ctx, request, (key, id))
+        ids = [entry.id for entry in entries]
+        found = {user.id: user for user in await users.of_ids(db, app_id=ctx.app_id, ids=ids)}
+    keys = {entry.id: entry.key for entry in entries}
+    rows, next = deps.cursors.page(
+        ctx.app_id,
+        kind,
+        [found[id] for id in ids if id in found],
+        request.limit,
+        lambda user: (keys[user.id], user.id),
+        fitting,
+    )
+    return Users(users=rows, next=next)
+
+
+async def _entries(
+    db: Db, ctx: Context, request: ListUsers, place: user_lists.Place
+) -> list[user_lists.Entry]:
+    limit = request.limit + 1
+    teams = visible_teams(ctx)
+    if teams is not None:
+        return await user_lists.of_teams(
+            db,
+            app_id=ctx.app_id,
+            teams=teams,
+            words=await _words(db, request.search),
+            disabled=request.disabled,
+            email_verified=request.email_verified,
+            before=place,
+            limit=limit,
+        )
+    app_id = ctx.app_id
+    if request.search and request.search.strip():
+        return await _matching(db, app_id, request, place)
+    if request.disabled:
+        return await user_lists.disabled(
+            db, app_id=app_id, email_verified=request.email_verified, before=place, limit=limit
+        )
+    if request.email_verified is False:
+        return await user_lists.unverified(
+            db, app_id=app_id, disabled=request.disabled, before=place, limit=limit
+        )
+    return await user_lists.newest(
+        db,
+        app_id=app_id,
+        disabled=request.disabled,
+        email_verified=request.email_verified,
+        before=place,
+        limit=limit,
+    )
+
+
+async def _matching(
+    db: Db, app_id: str, request: ListUsers, place: user_lists.Place
+) -> list[user_lists.Entry]:
+    words = await _words(db, request.search)
+    if not words:
+        return []
+    # An address is the rarest word, then the longest: the others are only checked.
+    words.sort(key=lambda word: ("@" in word, len(word)))
+    return await user_lists.matching(
+        db,
+        app_id=app_id,
+        word=words[-1],
+        others=words[:-1][-MOST_WORDS:],
+        disabled=request.disabled,
+        email_verified=request.email_verified,
+        after=place,
+        limit=request.limit + 1,
+    )
+
+
+async def _words(db: Db, search: str | None) -> list[str]:
+    """Returns what a user's words must begin with: the key of an address, and words of names."""
+    words = (search or "").split()
+    addresses = {search_keys(word)[1] for word in words if "@" in word}
+    names = " ".join(word for word in words if "@" not in word)
+    return [*await user_lists.name_keys(db, text=names), *addresses]

@@ -1,0 +1,107 @@
+"""From no single permission does a way lead to more: every contract is tried with each of them."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from typing import Any
+
+import pytest
+from tests.architecture.source import contracts
+from tests.isolation.cases import NEUTRAL, case
+from tests.isolation.world import KEY_HOLDER, World, built, populate
+from tests.postgres import Postgres
+
+from common.context import Caller
+from common.contracts.assignments import AssignRole
+from common.contracts.base import OPEN, SYSTEM
+from common.contracts.rights import GetMyRights
+from common.contracts.roles import CreateRole
+from common.contracts.users import CreateUser
+from common.problems import Problem
+from rbac.templates import BEYOND, PER_APPLICATION
+
+PERMISSIONS = sorted(PER_APPLICATION | BEYOND)
+MIGHTY = {
+    "UpdateUser.changes": {"email": "mine@evil.example", "email_verified": True},
+    "InviteUser.role_ids": ["admin"],
+    "AssignRole.role_id": "admin",
+    "UnassignRole.role_id": "admin",
+    "ExportUsers.password_hashes": True,
+    "CreateRole.permissions": PERMISSIONS,
+}
+"""What somebody who wants more would ask for."""
+ONES_OWN = {"identity.me.delete"}
+"""What ends the caller."""
+OF_THE_ACCOUNT = {
+    "users": "SELECT email, email_verified, disabled, epoch FROM users WHERE app_id = $1 AND id = $2",
+    "passwords": "SELECT phc FROM passwords WHERE app_id = $1 AND user_id = $2",
+    "sessions": "SELECT id, revoked_at FROM user_sessions WHERE app_id = $1 AND user_id = $2"
+    " ORDER BY id",
+    "roles": "SELECT role_id, org_id FROM user_roles WHERE app_id = $1 AND user_id = $2"
+    " ORDER BY role_id",
+}
+"""What must stay as it is of somebody who holds more than the caller."""
+
+
+@pytest.fixture(scope="module")
+async def mountain(postgres: Postgres) -> AsyncIterator[World]:
+    """A world of its own, whose bob is an administrator."""
+    name = postgres.clone()
+    async with built(postgres.dsns(name)) as made:
+        await populate(made)
+        home = made.home
+        await made.ask(
+            home, KEY_HOLDER, AssignRole(user_id=home.things["user_id"], role_id="admin")
+        )
+        yield made
+    postgres.drop(name)
+
+
+async def account(world: World) -> dict[str, Any]:
+    home = world.home
+    return {
+        what: [
+            tuple(row) for row in await world.owner.fetch(sql, home.app_id, home.things["user_id"])
+        ]
+        for what, sql in OF_THE_ACCOUNT.items()
+    }
+
+
+async def climber(world: World, permission: str) -> Caller:
+    """A user whose only role holds the permission alone."""
+    word = permission.replace(":", "-")
+    user = await world.ask(world.home, KEY_HOLDER, CreateUser(email=f"{word}@example.com"))
+    role = await world.ask(
+        world.home, KEY_HOLDER, CreateRole(name=f"Only {word}", permissions=[permission])
+    )
+    await world.ask(world.home, KEY_HOLDER, AssignRole(user_id=user.id, role_id=role.id))
+    return Caller("user", user.id, frozenset({permission}))
+
+
+@pytest.mark.parametrize("permission", PERMISSIONS)
+async def test_a_permission_leads_nowhere_else(
+    permission: str, mountain: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Own rights stay, and so does the account of the administrator, who holds more."""
+    for name, value in MIGHTY.items():
+        monkeypatch.setitem(NEUTRAL, name, value)
+        monkeypatch.delitem(mountain.home.things, name, raising=False)
+    who = await climber(mountain, permission)
+    before = await account(mountain)
+    keys = "SELECT count(*) FROM application_api_keys WHERE app_id = $1 AND created_by = $2"
+
+    for contract in contracts().values():
+        if contract.needs not in (SYSTEM, OPEN) and contract.subject not in ONES_OWN:
+            for target in (mountain.home.things["user_id"], who.id):
+                request = case(contract, mountain.home).request
+                if "user_id" in contract.model_fields:
+                    request = request.model_copy(update={"user_id": target})
+                try:
+                    await mountain.ask(mountain.home, who, request)
+                except Problem:
+                    continue
+                assert await account(mountain) == before, contract.subject
+
+    rights = await mountain.ask(mountain.home, who, GetMyRights())
+    assert set(rights.permissions) <= {permission}
+    assert await mountain.owner.fetchval(keys, mountain.home.app_id, who.id) == 0

@@ -1,0 +1,20 @@
+"""What a fresh database says of the Dashboard."""
+
+from __future__ import annotations
+
+import asyncpg
+from tests.postgres import Postgres
+
+from common.contracts.tenancy import AppSettings
+from common.ids import DASHBOARD
+
+
+async def test_nobody_signs_up_on_a_fresh_dashboard(postgres: Postgres) -> None:
+    """Whoever signs up there may create applications, so it takes an invitation."""
+    name = postgres.clone()
+    owner = await asyncpg.connect(postgres.dsns(name)["owner"])
+    stored = await owner.fetchval("SELECT settings FROM applications WHERE id = $1", DASHBOARD)
+    await owner.close()
+    postgres.drop(name)
+
+    assert AppSettings.model_validate_json(stored).signup_mode == "invite_only"

@@ -1,0 +1,174 @@
+"""A page costs the same wherever it is and however many rows the application has.
+
+Counted in pages of memory that Postgres reads (buffers), with the plan that services keep: made
+while the tables were empty, for all parameters.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from datetime import UTC, datetime, timedelta
+
+import asyncpg
+import orjson
+import pytest
+from tests.architecture.source import SERVICES, statements
+
+from common.keyset import HIGHEST_ID, LOWEST_ID
+
+SMALL = "018f0000-0000-7000-8000-00000000000a"
+LARGE = "018f0000-0000-7000-8000-00000000000b"
+MANY = 20_000
+START = datetime(2026, 1, 1, tzinfo=UTC)
+FAR = START + timedelta(minutes=3)
+"""The row in the middle of the small application, and a page far from either end of the large."""
+DEEP = START + timedelta(minutes=MANY // 2)
+FIRST = ("infinity", HIGHEST_ID)
+ORGANIZATION = "018f0000-0000-7000-8000-00000000000c"
+
+FILL = """
+    INSERT INTO applications (id, slug, name) VALUES ($1::uuid, $3, 'A');
+    INSERT INTO users (app_id, id, email, name, created_at, email_verified, disabled)
+        SELECT $1, gen_random_uuid(), i || '.user@example.com', 'Anna N' || i,
+               $4::timestamptz + i * interval '1 minute', i % 200 <> 0, i % 200 = 0
+        FROM generate_series(1, $2) i;
+    INSERT INTO roles (app_id, id, name) VALUES ($1, 'user', 'User');
+    INSERT INTO user_roles (app_id, user_id, role_id, granted_at)
+        SELECT app_id, id, 'user', created_at FROM users WHERE app_id = $1;
+    INSERT INTO organizations (app_id, id, slug, name) VALUES ($1, $5::uuid, 'org', 'Org');
+    INSERT INTO organization_roles (app_id, id, name) VALUES ($1, 'member', 'Member');
+    INSERT INTO organization_members (app_id, org_id, user_id, role_id, created_at)
+        SELECT app_id, $5, id, 'member', created_at FROM users WHERE app_id = $1;
+    INSERT INTO audit_logs (app_id, id, event_type, event_data, created_at)
+        SELECT $1, gen_random_uuid(), CASE WHEN i % 200 = 0 THEN 'rare' ELSE 'login' END, '{}',
+               $4::timestamptz + i * interval '1 minute'
+        FROM generate_series(1, $2) i;
+    INSERT INTO audit_chain (app_id, seq, event_id, previous_hash, hash)
+        SELECT $1, row_number() OVER (ORDER BY created_at), id, 'x', 'x'
+        FROM audit_logs WHERE app_id = $1;
+    INSERT INTO oauth_clients (app_id, id, client_id, name) VALUES ($1, $5, 'client', 'C');
+    INSERT INTO consents (app_id, user_id, client_id, scopes, created_at)
+        SELECT app_id, id, 'client', '{}', created_at FROM users WHERE app_id = $1;
+    INSERT INTO token_families (app_id, id, client_id, user_id, absolute_expires_at)
+        SELECT app_id, id, 'client', id, now() FROM users WHERE app_id = $1;
+"""
+
+PAGES = {
+    "users": ("identity", "user_lists.py", "OR disabled = $4)\n          AND ($5", (*FIRST, None, None, 51), (DEEP, LOWEST_ID, None, None, 51)),
+    "disabled users": ("identity", "user_lists.py", "AND disabled AND", (*FIRST, None, 51), (DEEP, LOWEST_ID, None, 51)),
+    "unverified users": ("identity", "user_lists.py", "AND NOT email_verified", (*FIRST, None, 51), (DEEP, LOWEST_ID, None, 51)),
+    "search of a name": ("identity", "user_lists.py", "FROM user_words w", ("anna", LOWEST_ID, "anna", [], None, None, 51), ("anna", "7" * 8 + LOWEST_ID[8:], "anna", [], None, None, 51)),
+    "search of a domain": ("identity", "user_lists.py", "FROM user_words w", ("example.com", LOWEST_ID, "example", [], None, None, 51), ("example.com", "7" * 8 + LOWEST_ID[8:], "example", [], None, None, 51)),
+    "search of two words": ("identity", "user_lists.py", "FROM user_words w", ("user", LOWEST_ID, "user", ["anna"], None, None, 51), ("user", LOWEST_ID, "user", ["anna"], None, None, 51)),
+    "export of users": ("identity", "transfer.py", "p.phc AS password_hash", ("-infinity", LOWEST_ID, 51, True), (DEEP, LOWEST_ID, 51, True)),
+    "holders of a role": ("rbac", "roles.py", "granted_by, granted_at FROM user_roles", ("user", *FIRST, HIGHEST_ID, 51), ("user", DEEP, LOWEST_ID, LOWEST_ID, 51)),
+    "members": ("tenancy", "members.py", "AND (m.created_at, m.user_id) > ($3", (ORGANIZATION, "-infinity", LOWEST_ID, 51), (ORGANIZATION, DEEP, LOWEST_ID, 51)),
+    "audit log": ("tenancy", "audit.py", "WHERE l.app_id = $1 AND ($2::text IS NULL", (None, "-infinity", *FIRST, 51), (None, "-infinity", DEEP, LOWEST_ID, 51)),
+    "audit log of a type": ("tenancy", "audit.py", "l.event_type = $7", (None, "-infinity", *FIRST, 51, "rare"), (None, "-infinity", DEEP, LOWEST_ID, 51, "rare")),
+    "export of the log": ("tenancy", "audit_chain.py", "c.seq <= $9", (0, 50, None, None, None, "-infinity", "infinity", 50), (MANY // 2, 50, None, None, None, "-infinity", "infinity", MANY // 2 + 50)),
+    "grants of a client": ("oidc", "consents.py", "u.email, u.name,\n               g.created_at", ("client", "-infinity", LOWEST_ID, 51), ("client", DEEP, LOWEST_ID, 51)),
+}  # fmt: skip
+"""Service, file and a part of the statement; the parameters of its first page, and of one far on."""
+
+
+@pytest.fixture(scope="module")
+async def grown(module_database: dict[str, str]) -> AsyncIterator[dict[str, str]]:
+    owner = await asyncpg.connect(module_database["owner"])
+    for app, slug, many in ((SMALL, "small", 200), (LARGE, "large", MANY)):
+        for sql in FILL.split(";\n"):
+            if not sql.strip():
+                continue
+            given = (app, many, slug, START, ORGANIZATION)
+            used = [n for n in range(1, 6) if f"${n}" in sql]
+            for place, n in enumerate(used, 1):
+                sql = sql.replace(f"${n}", f"${place}")
+            await owner.execute(sql, *(given[n - 1] for n in used))
+    await owner.execute("ANALYZE")
+    await owner.close()
+    return module_database
+
+
+async def buffers(dsn: str, sql: str, app: str, values: tuple[object, ...]) -> int:
+    """Pages of memory that the statement reads."""
+    settings = {"plan_cache_mode": "force_generic_plan", "aero2.app_id": app}
+    db = await asyncpg.connect(dsn, server_settings=settings)
+    try:
+        await db.execute(f"PREPARE page AS {sql}")
+        call = f"EXECUTE page({', '.join(_literal(value) for value in (app, *values))})"
+        (found,) = orjson.loads(
+            await db.fetchval(f"EXPLAIN (ANALYZE, BUFFERS, FORMAT JSON) {call}")
+        )
+        plan = found["Plan"]
+        return int(plan["Shared Hit Blocks"] + plan["Shared Read Blocks"])
+    finally:
+        await db.close()
+
+
+def _literal(value: object) -> str:
+    match value:
+        case None:
+            return "NULL"
+        case bool() | int():
+            return str(value)
+        case list():
+            return f"ARRAY[{', '.join(_literal(each) for each in value)}]::text[]"
+    return f"'{value}'"
+
+
+def statement(service: str, file: str, part: str) -> str:
+    (found,) = [
+        made.sql
+        for made in statements(SERVICES / service / "queries")
+        if made.file.name == file and part in made.sql
+    ]
+    return found
+
+
+@pytest.mark.parametrize("name", PAGES)
+async def test_a_page_costs_the_same_everywhere(name: str, grown: dict[str, str]) -> None:
+    """The first page of 200 rows, the first of 20,000 and one far on read about as much."""
+    service, file, part, first, far = PAGES[name]
+    sql, dsn = statement(service, file, part), grown[service]
+
+    small = await buffers(dsn, sql, SMALL, first)
+    large = await buffers(dsn, sql, LARGE, first)
+    deep = await buffers(dsn, sql, LARGE, far)
+
+    assert max(large, deep) <= 2 * small + 60, (small, large, deep)
+
+
+async def test_one_users_grants_end_without_reading_the_others(grown: dict[str, str]) -> None:
+    """The client has 20,000 grants; ending one person's reads one person's."""
+    sql = statement("oidc", "families.py", "client_id = $2 AND user_id = $3 AND revoked_at IS NULL")
+
+    assert await buffers(grown["oidc"], sql, LARGE, ("client", LOWEST_ID, "user")) < 30
+
+
+async def test_an_event_is_sealed_by_its_id(grown: dict[str, str]) -> None:
+    """What the stream names is looked up, and nothing else of the log."""
+    sql = statement("tenancy", "audit_chain.py", "l.id = ANY($2::uuid[])")
+    small, large = [
+        await buffers(
+            grown["tenancy"],
+            sql.replace(
+                "$2::uuid[]",
+                f"ARRAY(SELECT id FROM audit_logs WHERE app_id = '{app}' ORDER BY created_at DESC LIMIT 50)",
+            ),
+            app,
+            (),
+        )
+        for app in (SMALL, LARGE)
+    ]
+
+    assert large <= 2 * small + 60, (small, large)
+
+
+async def test_the_count_finds_a_filter(grown: dict[str, str]) -> None:
+    """What these tests are for: the same page with its place around a NULL reads all before it."""
+    slow = """
+        SELECT id FROM users WHERE app_id = $1
+          AND ($2::timestamptz IS NULL OR (created_at, id) < ($2, $3::uuid))
+        ORDER BY created_at DESC, id DESC LIMIT 51
+    """
+
+    assert await buffers(grown["identity"], slow, LARGE, (DEEP, LOWEST_ID)) > 200

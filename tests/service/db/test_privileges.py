@@ -1,0 +1,135 @@
+"""What the roles of the platform may do in Postgres besides the grants on our tables: nothing."""
+
+from __future__ import annotations
+
+import asyncpg
+import pytest
+
+from aero2.migrate import ROLES as NAMES
+
+ROLES = [f"aero2_{name}" for name in NAMES]
+A = "018f0000-0000-7000-8000-00000000000a"
+DENIED = asyncpg.InsufficientPrivilegeError
+
+
+@pytest.mark.parametrize("role", ROLES)
+async def test_no_role_executes_a_function_of_ours(database: dict[str, str], role: str) -> None:
+    """A definer function runs as the owner; firing a trigger that exists needs no EXECUTE."""
+    db = await asyncpg.connect(database["owner"])
+    ours = await db.fetch(
+        """
+        SELECT p.oid::regprocedure::text AS name, p.prosecdef AS definer, p.proconfig AS config,
+               has_function_privilege($1, p.oid, 'EXECUTE') AS executes
+        FROM pg_proc p
+        WHERE p.pronamespace = 'public'::regnamespace OR p.prosecdef
+        """,
+        role,
+    )
+    await db.close()
+
+    assert sum(row["definer"] for row in ours) >= 4
+    assert [row["name"] for row in ours if row["executes"]] == []
+    for row in ours:
+        assert row["config"] == ["search_path=pg_catalog, public, pg_temp"], row["name"]
+
+
+@pytest.mark.parametrize("role", ROLES)
+async def test_no_role_makes_objects_or_sees_another_database(
+    database: dict[str, str], role: str
+) -> None:
+    """Not in a schema, not as temporary or large objects; only this database can be connected to."""
+    db = await asyncpg.connect(database["owner"])
+    schemas = await db.fetch(
+        "SELECT nspname FROM pg_namespace WHERE has_schema_privilege($1, oid, 'CREATE')", role
+    )
+    databases = await db.fetch(
+        """
+        SELECT datname FROM pg_database
+        WHERE datname IN ('postgres', 'template1', current_database())
+            AND has_database_privilege($1, oid, 'CONNECT') AND datname <> current_database()
+        """,
+        role,
+    )
+    here = await db.fetchrow(
+        """
+        SELECT has_database_privilege($1, current_database(), 'CONNECT') AS connects,
+               has_database_privilege($1, current_database(), 'TEMPORARY') AS temporary,
+               has_database_privilege($1, current_database(), 'CREATE') AS creates
+        """,
+        role,
+    )
+    large = await db.fetch(
+        """
+        SELECT proname FROM pg_proc
+        WHERE (proname LIKE 'lo\\_%' OR proname IN ('loread', 'lowrite'))
+            AND pronamespace = 'pg_catalog'::regnamespace AND has_function_privilege($1, oid, 'EXECUTE')
+        """,
+        role,
+    )
+    powers = await db.fetchrow(
+        """
+        SELECT rolsuper OR rolcreaterole OR rolcreatedb OR rolreplication OR rolbypassrls AS any,
+               (SELECT count(*) FROM pg_auth_members m WHERE m.member = r.oid) AS memberships
+        FROM pg_roles r WHERE rolname = $1
+        """,
+        role,
+    )
+    tables = await db.fetch(
+        """
+        SELECT relname FROM pg_class
+        WHERE relnamespace = 'public'::regnamespace AND relkind IN ('r', 'p')
+            AND has_table_privilege($1, oid, 'TRIGGER, TRUNCATE, REFERENCES')
+        """,
+        role,
+    )
+    await db.close()
+
+    assert [schemas, databases, large, tables] == [[], [], [], []]
+    assert tuple(here) == (True, False, False)
+    assert tuple(powers) == (False, 0)
+
+
+@pytest.mark.parametrize("service", NAMES)
+async def test_a_role_is_refused_what_it_tries(database: dict[str, str], service: str) -> None:
+    """The same, tried rather than read from the catalogue."""
+    db = await asyncpg.connect(database[service])
+    for attempt in (
+        "CREATE TEMP TABLE authorization_codes (app_id uuid)",
+        "CREATE TABLE mine (id uuid)",
+        "CREATE FUNCTION mine() RETURNS int LANGUAGE sql AS 'SELECT 1'",
+        "SELECT lo_create(0)",
+        "SELECT lo_from_bytea(0, 'x')",
+        "CREATE TRIGGER mine AFTER DELETE ON users EXECUTE FUNCTION applications_take_along()",
+    ):
+        with pytest.raises(DENIED):
+            await db.execute(attempt)
+    await db.close()
+    with pytest.raises(DENIED):
+        await asyncpg.connect(database[service].rpartition("/")[0] + "/postgres")
+
+
+async def test_depth_in_a_trigger_does_not_open_the_audit_log(database: dict[str, str]) -> None:
+    """Even a role that could call a trigger function on a table of its own deletes no record: the
+    guard asks who deletes, not only how deep in triggers it happens."""
+    owner = await asyncpg.connect(database["owner"])
+    await owner.execute(f"""
+        INSERT INTO applications (id, slug, name) VALUES ('{A}', 'swift-maple', 'A');
+        INSERT INTO audit_logs (app_id, id, event_type) VALUES ('{A}', gen_random_uuid(), 'x');
+        INSERT INTO audit_chain (app_id, seq, event_id, previous_hash, hash)
+        SELECT '{A}', 1, id, '\\x00', '\\x00' FROM audit_logs;
+        CREATE FUNCTION evil() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN
+            DELETE FROM audit_chain; DELETE FROM audit_logs; RETURN NULL; END $$;
+        CREATE TABLE mine (id int);
+        CREATE TRIGGER t AFTER INSERT ON mine FOR EACH ROW EXECUTE FUNCTION evil();
+        GRANT INSERT ON mine TO aero2_rbac;
+        GRANT SELECT, DELETE ON audit_logs, audit_chain TO aero2_rbac;
+    """)
+    db = await asyncpg.connect(database["rbac"])
+    await db.execute(f"SET aero2.app_id = '{A}'")
+    with pytest.raises(asyncpg.IntegrityConstraintViolationError, match="immutable"):
+        await db.execute("INSERT INTO mine VALUES (1)")
+    await db.close()
+    left = await owner.fetchval("SELECT count(*) FROM audit_logs")
+    await owner.close()
+
+    assert left == 1

@@ -1,0 +1,65 @@
+"""Nobody acts on a user who holds more than they do."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from tests.service.identity.conftest import ADMIN, World
+
+from common.context import Caller
+from common.contracts.delegation import CheckDelegation
+from common.contracts.invitations import InviteUser
+from common.contracts.roles import NotHeld
+from common.contracts.sessions import RevokeUserSession, RevokeUserSessions
+from common.contracts.transfer import ExportUsers
+from common.contracts.users import (
+    DeleteUser,
+    DisableUser,
+    EnableUser,
+    ForceReset,
+    UnlockUser,
+    UpdateUser,
+    UserChanges,
+)
+
+ACTS: list[Any] = [
+    lambda id, session: UpdateUser(user_id=id, changes=UserChanges(email="mine@evil.example")),
+    lambda id, session: DisableUser(user_id=id),
+    lambda id, session: EnableUser(user_id=id),
+    lambda id, session: ForceReset(user_id=id),
+    lambda id, session: UnlockUser(user_id=id),
+    lambda id, session: DeleteUser(user_id=id),
+    lambda id, session: RevokeUserSessions(user_id=id),
+    lambda id, session: RevokeUserSession(user_id=id, session_id=session),
+    lambda id, session: InviteUser(email="fresh@example.com", role_ids=["admin"]),
+    lambda id, session: ExportUsers(password_hashes=True),
+]
+
+
+@pytest.mark.parametrize("act", ACTS)
+async def test_a_helpdesk_does_not_reach_an_administrator(world: World, act: Any) -> None:
+    """Refused, and nothing happens: no event, no mail, no session ended."""
+    admin, helpdesk = await world.user(), await world.user()
+    signed = await world.sign_in(admin)
+    world.mighty.add(admin.id)
+    may = frozenset({"users:read", "users:write", "users:delete"})
+    events, mails = await world.events(), await world.mails()
+
+    problem = await world.refused(
+        act(admin.id, signed.session.id), world.a, Caller("user", helpdesk.id, may)
+    )
+
+    assert isinstance(problem, NotHeld)
+    assert await world.events() == events
+    assert await world.mails() == mails
+    assert await world.live(signed.token) is not None
+
+
+async def test_full_rights_cost_no_question(world: World) -> None:
+    """A secret key acts on anybody, and nobody is asked about it."""
+    user = await world.user()
+    world.mighty.add(user.id)
+
+    assert (await world.call(DisableUser(user_id=user.id), world.a, ADMIN)).disabled
+    assert not any(isinstance(call, CheckDelegation) for call in world.bus.calls)

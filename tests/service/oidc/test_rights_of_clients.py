@@ -1,0 +1,183 @@
+"""A client never gives its administrator, its user or its API more rights than were granted."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from tests.service.oidc.conftest import CALLBACK, ORIGIN, World
+
+from common.context import Caller
+from common.contracts.clients import (
+    CreateClient,
+    CreateResource,
+    CreateScope,
+    DeleteClient,
+    DeleteClientSecret,
+    DeleteResource,
+    DeleteScope,
+    GetClient,
+    ListClientSecrets,
+    RotateClientSecret,
+    UpdateClient,
+)
+from common.contracts.oidc import CheckAccessToken, InvalidTarget
+from common.contracts.rights import Rights
+from common.problems import Forbidden, Invalid
+
+MANAGER = Caller("client", "client_manager", frozenset({"clients:write", "clients:delete"}))
+
+
+@pytest.mark.parametrize("format", ["jwt", "opaque"])
+async def test_rights_that_inform_an_api_grant_nothing_here(shared: World, format: str) -> None:
+    """`include_rights` tells of every permission; ours counts only granted scopes."""
+    ann = await shared.person()
+    shared.rights[ann.user_id] = Rights(permissions=["*", "users:read", "users:write"])
+    client = await shared.client(
+        include_rights=True, access_token_format=format, scopes=["openid", "users:read"]
+    )
+
+    tokens = await shared.tokens(client, ann, scope="openid")
+    held = await shared.call(CheckAccessToken(token=tokens.access_token))
+    assert (held.scopes, held.permissions) == (["openid"], [])
+
+    tokens = await shared.tokens(client, ann, scope="openid users:read")
+    held = await shared.call(CheckAccessToken(token=tokens.access_token))
+    assert held.permissions == ["users:read"]
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"redirect_uris": [CALLBACK, "https://rp.evil.example/cb"]},
+        {"name": "Renamed"},
+        {"enabled": False},
+        {"scopes": ["openid"]},
+        {
+            "jwks_uri": "https://rp.evil.example/jwks",
+            "token_endpoint_auth_method": "private_key_jwt",
+        },
+    ],
+)
+async def test_a_client_with_more_rights_is_out_of_reach(
+    shared: World, changes: dict[str, Any]
+) -> None:
+    """Whoever changes where its answers go can act with its rights."""
+    client = await shared.client(scopes=["openid", "users:write"])
+    with pytest.raises(Forbidden):
+        await shared.call(UpdateClient(client=client.id, changes=changes), MANAGER)
+    holder = Caller("client", "client_holder", MANAGER.permissions | {"users:write"})
+    await shared.call(UpdateClient(client=client.id, changes=changes), holder)
+
+
+async def test_the_secrets_of_a_client_with_more_rights_are_out_of_reach(shared: World) -> None:
+    """A new secret is the client; ending one or deleting the client is no lesser thing."""
+    client = await shared.client(scopes=["openid", "users:write"])
+    await shared.admin(RotateClientSecret(client=client.id, overlap=60))
+    secrets = (await shared.admin(ListClientSecrets(client=client.id))).secrets
+    for request in (
+        RotateClientSecret(client=client.id),
+        DeleteClientSecret(client=client.id, secret_id=secrets[0].id),
+        DeleteClient(client=client.id),
+    ):
+        with pytest.raises(Forbidden):
+            await shared.call(request, MANAGER)
+    assert (await shared.admin(ListClientSecrets(client=client.id))).secrets == secrets
+
+
+async def test_acting_as_any_user_needs_every_permission(shared: World) -> None:
+    """`account` without consent would give its maker an administrator's own account."""
+    scopes = ["openid", "account"]
+    fields: dict[str, Any] = {"name": "x", "redirect_uris": [CALLBACK], "scopes": scopes}
+    with pytest.raises(Forbidden):
+        await shared.call(CreateClient(**fields, first_party=True), MANAGER)
+    made = await shared.call(CreateClient(**fields, first_party=False), MANAGER)
+    with pytest.raises(Forbidden):
+        await shared.call(UpdateClient(client=made.id, changes={"first_party": True}), MANAGER)
+    await shared.admin(UpdateClient(client=made.id, changes={"first_party": True}))
+
+
+async def test_a_scope_cannot_hide_the_permission_of_its_name(world: World) -> None:
+    """Its entry is bound to the permission, and only holders may create it."""
+    await world.permission("users:write")
+    with pytest.raises(Forbidden):
+        await world.call(CreateScope(name="users:write"), MANAGER)
+    with pytest.raises(Invalid):
+        await world.admin(CreateScope(name="users:write", permission_id="clients:write"))
+    made = await world.admin(CreateScope(name="users:write"))
+    assert made.permission_id == "users:write"
+    api = await world.admin(CreateResource(identifier="https://hiding.test", name="API"))
+    with pytest.raises(Forbidden):
+        await world.call(CreateScope(name="users:write", resource_id=api.id), MANAGER)
+    fields: dict[str, Any] = {"name": "x", "redirect_uris": [CALLBACK]}
+    with pytest.raises(Forbidden):
+        await world.call(CreateClient(**fields, scopes=["openid", "users:write"]), MANAGER)
+
+
+async def test_a_scope_of_one_name_at_two_apis_keeps_every_permission(world: World) -> None:
+    """An unbound one of an API does not unbind the application's."""
+    await world.permission("users:write")
+    await world.admin(CreateScope(name="staff", permission_id="users:write"))
+    api = await world.admin(CreateResource(identifier="https://second.test", name="API"))
+    await world.call(CreateScope(name="staff", resource_id=api.id), MANAGER)
+    fields: dict[str, Any] = {"name": "x", "redirect_uris": [CALLBACK]}
+    with pytest.raises(Forbidden):
+        await world.call(CreateClient(**fields, scopes=["openid", "staff"]), MANAGER)
+
+
+async def test_a_deleted_scope_is_taken_from_clients(world: World) -> None:
+    """Without its entry, the name could come to stand for a permission."""
+    scope = await world.call(CreateScope(name="reports:all"), MANAGER)
+    assert scope.permission_id is None
+    fields: dict[str, Any] = {"name": "x", "redirect_uris": [CALLBACK]}
+    made = await world.call(CreateClient(**fields, scopes=["openid", "reports:all"]), MANAGER)
+    await world.call(DeleteScope(id=scope.id), MANAGER)
+    assert (await world.admin(GetClient(client=made.id))).scopes == ["openid"]
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["permissions", "roles", "org_name", "email", "email_verified", "name", "userinfo_claims"],
+)
+async def test_no_mapping_writes_standard_or_authorization_claims(shared: World, name: str) -> None:
+    """Users write their own metadata; others would believe it."""
+    fields: dict[str, Any] = {"name": "m", "redirect_uris": [CALLBACK]}
+    with pytest.raises(Invalid) as error:
+        await shared.admin(
+            CreateClient(**fields, claims_mapping={name: "user.user_metadata.value"})
+        )
+    assert [one["field"] for one in error.value.extra["errors"]] == [f"claims_mapping.{name}"]
+
+
+async def test_a_scope_taken_from_a_client_is_gone_at_the_next_refresh(shared: World) -> None:
+    """What was granted is no claim to what the client may have now."""
+    ann = await shared.person()
+    shared.rights[ann.user_id] = Rights(permissions=["users:write"])
+    client = await shared.client(scopes=["openid", "offline_access", "users:write"])
+    tokens = await shared.tokens(client, ann, scope="openid offline_access users:write")
+    changes = {"scopes": ["openid", "offline_access"]}
+    await shared.admin(UpdateClient(client=client.id, changes=changes))
+    tokens = await shared.refresh(client, tokens.refresh_token)
+    assert tokens.scope == "openid offline_access"
+    held = await shared.call(CheckAccessToken(token=tokens.access_token))
+    assert held.permissions == []
+
+
+async def test_no_token_is_made_for_a_deleted_api(shared: World) -> None:
+    """RFC 8707 section 2.2."""
+    ann = await shared.person()
+    api = await shared.admin(CreateResource(identifier="https://gone.test", name="API"))
+    client = await shared.client()
+    tokens = await shared.tokens(client, ann, resource="https://gone.test", scope="offline_access")
+    await shared.admin(DeleteResource(id=api.id))
+    with pytest.raises(InvalidTarget):
+        await shared.refresh(client, tokens.refresh_token)
+
+
+async def test_unknown_scopes_are_ignored_and_the_answer_says_so(shared: World) -> None:
+    """And our own API is a resource by the name that its metadata publishes."""
+    ann = await shared.person()
+    client = await shared.client()
+    tokens = await shared.tokens(client, ann, scope="openid groups", resource=ORIGIN)
+    assert tokens.scope == "openid"
+    assert (await shared.call(CheckAccessToken(token=tokens.access_token))).audience == [ORIGIN]

@@ -1,0 +1,216 @@
+"""Several accounts in one browser, as authorization and logout see them."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import httpx
+import pytest
+from tests.unit.gateway.conftest import World
+from tests.unit.gateway.people import People, person
+from tests.unit.gateway.test_pages import TOKEN
+
+from common.context import Context
+from common.contracts import oidc
+from common.contracts.rights import GetRights, Rights
+from common.contracts.sessions import Session
+from common.contracts.tenancy import Tenant
+from common.problems import Unavailable
+
+AUTHORIZE = "/oauth2/authorize?client_id=client_x"
+RESUME = "/oauth2/authorize/resume?request=r1"
+
+
+class Oidc:
+    """Remembers what was asked, and answers as told."""
+
+    def __init__(self, world: World) -> None:
+        self.asked: list[Any] = []
+        self.answer = oidc.Authorization(kind="redirect", location="https://rp.example/cb")
+        self.ended = oidc.EndedSession(kind="done")
+        world.bus.serve(
+            self,
+            {
+                oidc.Authorize: authorized,
+                oidc.ResumeAuthorization: authorized,
+                oidc.EndSession: ended,
+            },
+        )
+
+
+async def authorized(told: Oidc, ctx: Context, asked: Any) -> oidc.Authorization:
+    told.asked.append(asked)
+    return told.answer
+
+
+async def ended(told: Oidc, ctx: Context, asked: oidc.EndSession) -> oidc.EndedSession:
+    told.asked.append(asked)
+    return told.ended
+
+
+@pytest.fixture
+def app(world: World) -> Tenant:
+    return world.add("demo")
+
+
+@pytest.fixture
+def people(world: World, app: Tenant) -> People:
+    return People(world)
+
+
+@pytest.fixture
+def told(world: World, people: People) -> Oidc:
+    return Oidc(world)
+
+
+def bring(http: httpx.AsyncClient, **cookies: str) -> None:
+    for name, value in cookies.items():
+        http.cookies.set(name, value, domain="demo.localhost")
+
+
+@pytest.fixture
+def ann(world: World, app: Tenant, http: httpx.AsyncClient, people: People) -> Session:
+    bring(http, aero2_session="t_ann")
+    return person(world, app, "t_ann", email="ann@example.com", name="Ann")
+
+
+@pytest.fixture
+def bob(world: World, app: Tenant, http: httpx.AsyncClient, people: People) -> Session:
+    bring(http, aero2_sessions="t_bob.t_dead")
+    return person(world, app, "t_bob", email="bob@example.com", name="Bob")
+
+
+async def test_authorization_hears_of_every_session(
+    http: httpx.AsyncClient, told: Oidc, ann: Session, bob: Session
+) -> None:
+    """The active one, and each other that lives."""
+    await http.get(AUTHORIZE)
+
+    [asked] = told.asked
+    assert asked.session.session_id == ann.id
+    assert [(one.session_id, one.email) for one in asked.others] == [(bob.id, "bob@example.com")]
+
+
+async def test_a_choice_is_remembered_for_its_client(
+    http: httpx.AsyncClient, told: Oidc, ann: Session, bob: Session
+) -> None:
+    """Once the request has come to something, and not while the person still chooses."""
+    told.answer = oidc.Authorization(
+        kind="select_account", request="r1", client_id="client_x", session_id=ann.id
+    )
+    await http.get(RESUME)
+    await http.get(AUTHORIZE)
+    assert told.asked[-1].choices == {}
+
+    told.answer = oidc.Authorization(
+        kind="redirect", location="https://rp.example/cb", client_id="client_x", session_id=bob.id
+    )
+    await http.get(RESUME + "&selected=1")
+    await http.get(AUTHORIZE)
+
+    assert told.asked[-1].choices == {"client_x": bob.id}
+
+
+async def test_consent_is_of_the_session_it_was_shown_to(
+    http: httpx.AsyncClient, told: Oidc, ann: Session, bob: Session
+) -> None:
+    """A hint or choice may name another session than the active one."""
+    told.answer = oidc.Authorization(
+        kind="consent", request="r1", client_name="Notes", client_id="client_x", session_id=bob.id
+    )
+    token = TOKEN.search((await http.get(RESUME)).text)
+    assert token
+
+    answer = await http.post(
+        "/oauth2/authorize/resume", data={"csrf": token[1], "request": "r1", "consent": "allow"}
+    )
+
+    assert answer.status_code == 200
+    assert told.asked[-1].session.session_id == bob.id
+    assert [one.session_id for one in told.asked[-1].others] == [ann.id]
+
+
+async def test_logout_ends_the_session_that_was_meant(
+    http: httpx.AsyncClient, told: Oidc, people: People, ann: Session, bob: Session
+) -> None:
+    """A hint of another account of this browser ends that one; the active one stays."""
+    told.ended = oidc.EndedSession(kind="done", session_id=bob.id)
+
+    await http.get("/oauth2/logout?id_token_hint=x")
+
+    assert people.revoked == ["t_bob"]
+    assert [one.session_id for one in told.asked[-1].others] == [bob.id]
+    assert (await http.get("/account")).status_code == 200
+
+
+async def test_logout_by_post_from_another_site_comes_back_once(
+    http: httpx.AsyncClient, told: Oidc, people: People, ann: Session
+) -> None:
+    """The browser keeps its cookies to itself; by GET it brings them along. What is too long for
+    an address is posted by a page of ours."""
+    http.cookies.clear()
+    form = {"id_token_hint": "x", "post_logout_redirect_uri": "https://rp.example/bye"}
+
+    there = await http.post("/oauth2/logout", data=form)
+    page = await http.post("/oauth2/logout", data={**form, "id_token_hint": "x" * 7000})
+    assert (told.asked, people.revoked) == ([], [])
+    bring(http, aero2_session="t_ann")
+    told.ended = oidc.EndedSession(
+        kind="redirect", location="https://rp.example/bye", session_id=ann.id
+    )
+    back = await http.get(there.headers["location"])
+
+    assert there.status_code == 303
+    assert back.headers["location"] == "https://rp.example/bye"
+    assert people.revoked == ["t_ann"]
+    assert 'action="/oauth2/logout"' in page.text
+    assert "x" * 7000 in page.text
+    assert 'name="aero2_again"' in page.text
+
+
+async def test_who_has_no_cookies_is_not_sent_round(http: httpx.AsyncClient, told: Oidc) -> None:
+    """The second time counts as it came."""
+    await http.post("/oauth2/logout", data={"aero2_again": "1", "state": "s"})
+
+    assert told.asked[0].params == [("state", "s")]
+
+
+async def test_a_refused_logout_offers_to_sign_out(
+    http: httpx.AsyncClient, told: Oidc, ann: Session
+) -> None:
+    """It speaks of signing out and says what was wrong."""
+    told.ended = oidc.EndedSession(
+        kind="error", error="invalid_request", error_description="it is not registered"
+    )
+
+    answer = await http.get("/oauth2/logout?post_logout_redirect_uri=https://x.example")
+
+    assert answer.status_code == 400
+    assert "sign-out request" in answer.text
+    assert "it is not registered" in answer.text
+    assert 'href="/logout"' in answer.text
+
+
+async def test_signing_out_needs_no_rights(
+    world: World, http: httpx.AsyncClient, told: Oidc, people: People, ann: Session
+) -> None:
+    """With rbac away, sign-out by page and by API succeeds, and authorization goes on."""
+
+    async def away(_: Any, ctx: Context, asked: GetRights) -> Rights:
+        raise Unavailable("nobody answers rbac.rights.get")
+
+    world.bus.serve(None, {GetRights: away})
+    authorized = await http.get(AUTHORIZE)
+    token = TOKEN.search((await http.get("/logout")).text)
+    assert token
+    page = await http.post("/logout", data={"csrf": token[1]})
+    bring(http, aero2_session="t_ann")
+    api = await http.post("/api/auth/signout", headers={"origin": "http://demo.localhost:8080"})
+
+    assert told.asked[0].session.session_id == ann.id
+    assert authorized.headers["location"] == "https://rp.example/cb"
+    assert page.headers["location"] == "/logout/done"
+    assert (api.status_code, people.revoked) == (200, ["t_ann", "t_ann"])
+    for answer in (page, api):
+        cleared = [one for one in answer.headers.get_list("set-cookie") if "aero2_session=" in one]
+        assert "Max-Age=0" in cleared[0]

@@ -1,0 +1,191 @@
+"""A form acts on the account it was shown to, and on no other."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+import httpx
+import pytest
+from tests.unit.gateway.conftest import World
+from tests.unit.gateway.people import People, person
+from tests.unit.gateway.test_pages import TOKEN
+
+from common.contracts.tenancy import Tenant
+from gateway.pages import endpoint
+
+SHOWN = [
+    "/account",
+    "/account/email",
+    "/account/password",
+    "/account/sessions",
+    "/account/data",
+    "/logout",
+    "/login/confirm",
+]
+"""Pages whose forms act on the session."""
+HIDDEN = re.compile(r'name="csrf" value="[^"]+"')
+
+
+@pytest.fixture
+def app(world: World) -> Tenant:
+    return world.add("demo")
+
+
+@pytest.fixture
+def calls(world: World, app: Tenant, monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """The names of the contracts that were called and are not mere questions."""
+    People(world)
+    person(world, app, "t_ada")
+    person(world, app, "t_ada_again")
+    person(world, app, "t_bob", email="bob@example.com", name="Bob Burns")
+    seen: list[str] = []
+    call = world.bus.call
+
+    async def watched(ctx: Any, asked: Any) -> Any:
+        if not asked.safe:
+            seen.append(type(asked).__name__)
+        return await call(ctx, asked)
+
+    monkeypatch.setattr(world.bus, "call", watched)
+    return seen
+
+
+def sign_in(http: httpx.AsyncClient, token: str) -> None:
+    http.cookies.set("aero2_session", token, domain="demo.localhost")
+
+
+def forms(page: str) -> list[tuple[str, dict[str, str]]]:
+    """Each form's address and fields, filled with something typed."""
+    found = []
+    for form in re.findall(r"<form.*?</form>", page, re.DOTALL):
+        action = re.search(r'action="([^"]+)"', form)
+        token = TOKEN.search(form)
+        if action and token and 'method="post"' in form:
+            names = set(re.findall(r'name="([^"]+)"', form)) - {"csrf"}
+            typed = {name: f"typed {name}" for name in names}
+            found.append((action[1], {"csrf": token[1], **typed}))
+    return found
+
+
+@pytest.mark.parametrize("now", ["t_bob", "t_ada_again"])
+@pytest.mark.parametrize("path", SHOWN)
+async def test_a_form_shown_in_another_session(
+    http: httpx.AsyncClient, calls: list[str], path: str, now: str
+) -> None:
+    """409 names the account of now, and nothing is done: to another person, or to the same one in
+    a new session."""
+    sign_in(http, "t_ada")
+    shown = forms((await http.get(path)).text)
+    assert shown, path
+    calls.clear()
+    http.cookies.delete("aero2_session")
+    sign_in(http, now)
+
+    for action, fields in shown:
+        answer = await http.post(action, data=fields)
+
+        assert answer.status_code == 409, (action, answer.text[:2000])
+        name = "Bob Burns" if now == "t_bob" else "Ada Lovelace"
+        assert f"You&#39;re signed in as {name} now" in answer.text or (
+            f"You're signed in as {name} now" in answer.text
+        )
+    assert calls == []
+
+
+async def test_what_was_typed_is_kept(http: httpx.AsyncClient, calls: list[str]) -> None:
+    """The input can be copied; passwords and tokens do not come back."""
+    sign_in(http, "t_ada")
+    action, fields = next(
+        form for form in forms((await http.get("/account")).text) if "name" in form[1]
+    )
+    http.cookies.delete("aero2_session")
+    sign_in(http, "t_bob")
+
+    answer = await http.post(
+        action, data={**fields, "name": "A long <story>", "password": "hunter2hunter2"}
+    )
+
+    assert answer.status_code == 409
+    assert "A long &lt;story&gt;" in answer.text
+    assert "hunter2" not in answer.text
+    assert fields["csrf"] not in answer.text
+    assert calls == []
+
+
+async def test_a_form_sent_twice_in_its_session(http: httpx.AsyncClient, calls: list[str]) -> None:
+    """The token holds as long as the session does."""
+    sign_in(http, "t_ada")
+    action, fields = next(
+        form for form in forms((await http.get("/account")).text) if "name" in form[1]
+    )
+    fields = {"csrf": fields["csrf"], "name": "Ada"}
+
+    answers = [await http.post(action, data=fields) for _ in range(2)]
+
+    assert [answer.status_code for answer in answers] == [303, 303]
+    assert calls == ["UpdateMe", "UpdateMe"]
+
+
+async def test_consent_is_given_by_whom_it_was_shown_to(
+    http: httpx.AsyncClient, calls: list[str]
+) -> None:
+    """A consent page of Ada's gives nothing of Bob's."""
+    sign_in(http, "t_ada")
+    token = TOKEN.search((await http.get("/logout")).text)
+    assert token
+    http.cookies.delete("aero2_session")
+    sign_in(http, "t_bob")
+
+    answer = await http.post(
+        "/oauth2/authorize/resume",
+        data={"csrf": token[1], "request": "r1", "consent": "allow"},
+    )
+
+    assert answer.status_code == 409
+    assert 'href="/oauth2/authorize/resume?request=r1"' in answer.text
+    assert calls == []
+
+
+async def test_the_token_differs_on_every_page(http: httpx.AsyncClient, calls: list[str]) -> None:
+    """A constant one could be guessed byte by byte from the size of compressed pages."""
+    found = [
+        token.removesuffix('"')
+        for _ in range(3)
+        for token in HIDDEN.findall((await http.get("/login")).text)
+    ]
+
+    assert len(found) == len(set(found)) > 2
+
+
+async def test_another_origin_of_the_application_sends_no_forms(
+    world: World, http: httpx.AsyncClient
+) -> None:
+    """`allowed_origins` may call the API; pages' forms stand on this host only. The Dashboard's
+    API, too, knows its own origin alone."""
+    for slug in ("demo", "dashboard"):
+        world.add(slug, allowed_origins=["https://spa.example.com"])
+    People(world)
+    token = TOKEN.search((await http.get("/login")).text)
+    assert token
+    there = {"origin": "https://spa.example.com"}
+    dashboard = world.tenants["dashboard.localhost:8080"]
+    person(world, dashboard, "t_dev")
+    http.cookies.set("aero2_session", "t_dev", domain="dashboard.localhost")
+
+    form = await http.post(
+        "/login", data={"csrf": token[1], "email": "a@example.com"}, headers=there
+    )
+    call = await http.put(
+        "http://dashboard.localhost:8080/api/users/me", json={"name": "X"}, headers=there
+    )
+
+    assert (form.status_code, call.status_code) == (403, 403)
+
+
+def test_every_form_that_acts_on_a_session_is_tried() -> None:
+    """A new page with a form of its own has to be named here."""
+    own = {path for path in endpoint.OWN_FORMS if not path.startswith("/accept-org")}
+    pages = {endpoint._page_of(path) for path in own}
+
+    assert pages <= {*SHOWN, "/account/email/code"}
