@@ -1138,6 +1138,18 @@ CREATE TABLE data_keys (
 ) PARTITION BY HASH (app_id);
 CREATE UNIQUE INDEX data_keys_active_key ON data_keys (app_id) WHERE retired_at IS NULL;
 
+-- owner: libs/common. The deployment's master keys, of no application; never the keys themselves.
+-- `wrapped` is what recognizes the hashes that a key has made, wrapped by the active key.
+CREATE TABLE master_keys (
+    id         text        NOT NULL,
+    age        bigint      NOT NULL GENERATED ALWAYS AS IDENTITY,  -- the eldest is the smallest
+    wrapped    text        NOT NULL,
+    audit_key  text        NOT NULL,  -- public: verifies the checkpoints that this key has signed
+    created_at timestamptz NOT NULL DEFAULT now(),
+    retired_at timestamptz,  -- wraps nothing any more, and need not be configured
+    CONSTRAINT master_keys_pkey PRIMARY KEY (id)
+);
+
 -- owner: every service inserts, tenancy reads, nobody changes. `user_id` is the acting user of this
 -- application; a developer from the dashboard is actor_kind 'developer' with actor_id alone.
 CREATE TABLE audit_logs (
@@ -1523,7 +1535,7 @@ GRANT INSERT ON audit_logs, mail_outbox
     TO aero2_tenancy, aero2_identity, aero2_oidc, aero2_rbac;
 GRANT INSERT (app_id, event_id, event_type, payload) ON audit_outbox
     TO aero2_tenancy, aero2_identity, aero2_oidc, aero2_rbac;
-GRANT SELECT, INSERT ON data_keys
+GRANT SELECT, INSERT ON data_keys, master_keys
     TO aero2_tenancy, aero2_identity, aero2_oidc, aero2_rbac;
 GRANT SELECT, INSERT, UPDATE, DELETE ON rate_limits
     TO aero2_tenancy, aero2_identity, aero2_oidc, aero2_rbac;

@@ -25,7 +25,9 @@ from common import logs
 from common.audit import Activity
 from common.bus import Handlers, NatsBus, Server, settled
 from common.changes import NatsChanges
+from common.crypto import Keys
 from common.db import FAILURES, Database
+from common.master_keys import MasterKeyMissing, recognize
 from common.outbox import Relay, ensure_stream
 from common.paced import PacedClient
 from common.rounds import stop
@@ -74,6 +76,7 @@ class Stores:
     db: Database
     sealer: Sealer
     relay: Relay
+    keys: Keys
 
 
 @dataclass
@@ -146,10 +149,11 @@ async def open_stores(settings: DatabaseSettings, links: Links) -> Stores:
         on_commit=relay.wake,
     )
     links.databases.append(db)
+    keys = await recognize(db, settings.keys)
     with contextlib.suppress(nats.errors.Error, TimeoutError):
         await ensure_stream(links.js)
     links.spawn(relay.run(), "relay")
-    return Stores(db, Sealer(settings.keys), relay)
+    return Stores(db, Sealer(keys), relay, keys)
 
 
 async def open_job(dsn: SecretStr, links: Links, job: str) -> Database:
@@ -171,7 +175,11 @@ def run(name: str, settings: type[S], start: Start[S]) -> None:
         explain(name, error)
         raise SystemExit(1) from None
     logs.configure(name, read.log_level)
-    uvloop.run(live(_serve(name, read, start)))
+    try:
+        uvloop.run(live(_serve(name, read, start)))
+    except MasterKeyMissing as error:
+        print(f"{name}: {error}", file=sys.stderr)  # noqa: T201
+        raise SystemExit(1) from None
 
 
 def explain(name: str, error: ValidationError) -> None:
