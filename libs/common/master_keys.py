@@ -2,7 +2,7 @@
 
 Each master key has a row from the first start that it was configured for. The row keeps its
 recognition key, wrapped by the active master key. So a key can be taken away: what it had hashed
-is still recognized, and what it could open was wrapped anew before (docs/adr/0008).
+is still recognized, and what it could open was wrapped anew before (docs/adr/0009).
 """
 
 from __future__ import annotations
