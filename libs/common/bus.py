@@ -245,13 +245,14 @@ class Server:
         subscriptions = [
             endpoint._subscription for endpoint in self.service._endpoints if endpoint._subscription
         ]
-        with contextlib.suppress(nats.errors.Error, OSError):
-            for sub in subscriptions:
-                await sub._conn._send_unsubscribe(sub._id)
-            # Only now has everything arrived that the server ever sent to these subscriptions;
-            # `drain` alone would forget a subscription whose last messages are still on the way.
-            await settled(self.service._client)
-        await asyncio.gather(*(sub.drain() for sub in subscriptions), return_exceptions=True)
+        if self.service._client.is_connected:  # else nothing comes, and every wait is in vain
+            with contextlib.suppress(nats.errors.Error, OSError):
+                for sub in subscriptions:
+                    await sub._conn._send_unsubscribe(sub._id)
+                # Only now has everything arrived that the server ever sent to these subscriptions;
+                # `drain` alone would forget one whose last messages are still on the way.
+                await settled(self.service._client)
+            await asyncio.gather(*(sub.drain() for sub in subscriptions), return_exceptions=True)
         if self._running:
             _, late = await asyncio.wait(set(self._running), timeout=within)
             for task in late:
