@@ -1210,7 +1210,8 @@ CREATE TABLE audit_outbox (
     payload    bytea       NOT NULL,  -- what goes to the stream, byte for byte
     created_at timestamptz NOT NULL DEFAULT now(),
     service    text        NOT NULL DEFAULT substr(current_user, 7),  -- `aero2_oidc` writes oidc's
-    CONSTRAINT audit_outbox_pkey PRIMARY KEY (service, seq)
+    CONSTRAINT audit_outbox_pkey PRIMARY KEY (service, seq),
+    CONSTRAINT audit_outbox_event_type_check CHECK (event_type ~ '^[a-z][a-z0-9_]*$')
 );
 
 -- owner: every service inserts; identity's mailer (aero2_mail) sends and deletes.
