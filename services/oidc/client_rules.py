@@ -48,7 +48,7 @@ async def around(deps: Deps, ctx: Context) -> Around:
 
 def with_defaults(new: CreateClient) -> CreateClient:
     """What the type of client, or its grants, imply where nothing else was said."""
-    said = new.model_fields_set
+    said = {name for name in new.model_fields_set if getattr(new, name) is not None}
     implied: dict[str, object] = {}
     if new.type in ("spa", "native"):
         implied = {"token_endpoint_auth_method": "none"}
@@ -151,7 +151,7 @@ def scopes_have_somebody(client: ClientFields, _: Around) -> Mistakes:
 
 def public_clients_are_guarded(client: ClientFields, _: Around) -> Mistakes:
     if client.token_endpoint_auth_method == "none":
-        if not client.require_pkce:
+        if client.require_pkce is False:
             yield "require_pkce", "a public client always needs PKCE"
     elif client.type == "spa":
         yield "token_endpoint_auth_method", "code in a browser cannot keep a secret: use none"
