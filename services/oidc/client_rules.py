@@ -136,6 +136,8 @@ def grants_fit(client: ClientFields, _: Around) -> Mistakes:
         yield "redirect_uris", "at least one is needed for authorization_code"
     if "refresh_token" in client.grant_types and "authorization_code" not in client.grant_types:
         yield "grant_types", "refresh_token needs authorization_code"
+    if client.type == "service" and "authorization_code" in client.grant_types:
+        yield "grant_types", "a service signs nobody in: use client_credentials, or type web"
     if public and "client_credentials" in client.grant_types:
         yield "grant_types", "a public client has no credentials"
 
