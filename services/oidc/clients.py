@@ -187,9 +187,15 @@ async def rotate_secret(deps: Deps, ctx: Context, asked: RotateClientSecret) -> 
     method = client.token_endpoint_auth_method
     if method not in WITH_SECRET:
         raise Conflict("this client authenticates without a secret")
+    async with deps.db.reading(ctx) as db:
+        known = await clients.secrets(db, app_id=ctx.app_id, client_id=client.client_id)
     secret = token("cs_")
     hash = await _hashed(deps, ctx, secret)
     async with deps.db.transaction(ctx) as tx:
+        await _locked(tx, ctx, client.client_id)
+        held = await clients.secrets(tx, app_id=ctx.app_id, client_id=client.client_id)
+        if {row.id for row in held} - {row.id for row in known}:
+            raise Conflict("another secret was created at the same time")
         row = await _insert_secret(deps, tx, ctx, client.client_id, secret, hash, method)
         await clients.end_other_secrets(
             tx, app_id=ctx.app_id, client_id=client.client_id, keep=row.id, overlap=asked.overlap
