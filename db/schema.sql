@@ -752,12 +752,12 @@ CREATE TABLE oauth_clients (
     grant_types                   text[]      NOT NULL DEFAULT '{authorization_code,refresh_token}',
     allowed_origins               text[]      NOT NULL DEFAULT '{}',
     default_resources             text[]      NOT NULL DEFAULT '{}',
-    token_endpoint_auth_method    text        NOT NULL DEFAULT 'client_secret_basic',
+    token_endpoint_auth_method    text,       -- NULL: a secret, by Basic or in the body
     token_endpoint_auth_alg       text,
-    require_pkce                  boolean     NOT NULL DEFAULT true,
+    require_pkce                  boolean,    -- NULL: PKCE, or openid with a nonce
     jwks                          jsonb,
     jwks_uri                      text,
-    first_party                   boolean     NOT NULL DEFAULT false,  -- consent is not asked
+    first_party                   boolean     NOT NULL DEFAULT true,  -- consent is not asked
     subject_type                  text        NOT NULL DEFAULT 'public',
     sector_identifier             text,
     id_token_alg                  text        NOT NULL DEFAULT 'RS256',
