@@ -454,6 +454,8 @@ CREATE TABLE sign_in_guards (
     failed_attempts integer     NOT NULL DEFAULT 0,
     last_failed_at  timestamptz,
     locked_until    timestamptz,
+    pending         integer     NOT NULL DEFAULT 0,  -- tries without a verdict yet
+    pending_until   timestamptz,
     expires_at      timestamptz NOT NULL,
     CONSTRAINT sign_in_guards_pkey PRIMARY KEY (app_id, address_hash)
 ) PARTITION BY HASH (app_id);
