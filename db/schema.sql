@@ -754,12 +754,12 @@ CREATE TABLE oauth_clients (
     grant_types                   text[]      NOT NULL DEFAULT '{authorization_code,refresh_token}',
     allowed_origins               text[]      NOT NULL DEFAULT '{}',
     default_resources             text[]      NOT NULL DEFAULT '{}',
-    token_endpoint_auth_method    text        NOT NULL DEFAULT 'client_secret_basic',
+    token_endpoint_auth_method    text,       -- NULL: a secret, by Basic or in the body
     token_endpoint_auth_alg       text,
-    require_pkce                  boolean     NOT NULL DEFAULT true,
+    require_pkce                  boolean,    -- NULL: PKCE, or openid with a nonce
     jwks                          jsonb,
     jwks_uri                      text,
-    first_party                   boolean     NOT NULL DEFAULT false,  -- consent is not asked
+    first_party                   boolean     NOT NULL DEFAULT true,  -- consent is not asked
     subject_type                  text        NOT NULL DEFAULT 'public',
     sector_identifier             text,
     id_token_alg                  text        NOT NULL DEFAULT 'RS256',
@@ -1140,6 +1140,18 @@ CREATE TABLE data_keys (
 ) PARTITION BY HASH (app_id);
 CREATE UNIQUE INDEX data_keys_active_key ON data_keys (app_id) WHERE retired_at IS NULL;
 
+-- owner: libs/common. The deployment's master keys, of no application; never the keys themselves.
+-- `wrapped` is what recognizes the hashes that a key has made, wrapped by the active key.
+CREATE TABLE master_keys (
+    id         text        NOT NULL,
+    age        bigint      NOT NULL GENERATED ALWAYS AS IDENTITY,  -- the eldest is the smallest
+    wrapped    text        NOT NULL,
+    audit_key  text        NOT NULL,  -- public: verifies the checkpoints that this key has signed
+    created_at timestamptz NOT NULL DEFAULT now(),
+    retired_at timestamptz,  -- wraps nothing any more, and need not be configured
+    CONSTRAINT master_keys_pkey PRIMARY KEY (id)
+);
+
 -- owner: every service inserts, tenancy reads, nobody changes. `user_id` is the acting user of this
 -- application; a developer from the dashboard is actor_kind 'developer' with actor_id alone.
 CREATE TABLE audit_logs (
@@ -1200,7 +1212,8 @@ CREATE TABLE audit_outbox (
     payload    bytea       NOT NULL,  -- what goes to the stream, byte for byte
     created_at timestamptz NOT NULL DEFAULT now(),
     service    text        NOT NULL DEFAULT substr(current_user, 7),  -- `aero2_oidc` writes oidc's
-    CONSTRAINT audit_outbox_pkey PRIMARY KEY (service, seq)
+    CONSTRAINT audit_outbox_pkey PRIMARY KEY (service, seq),
+    CONSTRAINT audit_outbox_event_type_check CHECK (event_type ~ '^[a-z][a-z0-9_]*$')
 );
 
 -- owner: every service inserts; identity's mailer (aero2_mail) sends and deletes.
@@ -1525,7 +1538,7 @@ GRANT INSERT ON audit_logs, mail_outbox
     TO aero2_tenancy, aero2_identity, aero2_oidc, aero2_rbac;
 GRANT INSERT (app_id, event_id, event_type, payload) ON audit_outbox
     TO aero2_tenancy, aero2_identity, aero2_oidc, aero2_rbac;
-GRANT SELECT, INSERT ON data_keys
+GRANT SELECT, INSERT ON data_keys, master_keys
     TO aero2_tenancy, aero2_identity, aero2_oidc, aero2_rbac;
 GRANT SELECT, INSERT, UPDATE, DELETE ON rate_limits
     TO aero2_tenancy, aero2_identity, aero2_oidc, aero2_rbac;

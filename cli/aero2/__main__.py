@@ -14,7 +14,7 @@ from typer.main import get_command
 from aero2 import migrate
 from common.addresses import host_key
 
-GROUPS = ("audit", "keys", "users")
+GROUPS = ("apps", "audit", "clients", "keys", "secrets", "users")
 """Modules of aero2 with an `app` of commands, imported when one of them is asked for: what they
 need would cost every `aero2 up` half a second."""
 
@@ -68,15 +68,24 @@ def up(
 app.command("migrate")(migrate.command)
 
 
+DataDir = Annotated[
+    Path | None,
+    typer.Option(
+        help="Data folder of a running `aero2 up`. Without it: AERO2_NATS_URL and "
+        "AERO2_NATS_PASSWORD, else .aero2."
+    ),
+]
+
+
 @app.command("owner-link")
-def owner_link() -> None:
+def owner_link(data_dir: DataDir = None) -> None:
     """Print a fresh one-time link that makes whoever opens it the operator."""
     from aero2.connection import from_environment
     from aero2.failures import told
     from aero2.owner import owner_link as made
 
     async def run() -> str:
-        async with from_environment() as bus:
+        async with from_environment(data_dir) as bus:
             return await made(bus)
 
     with told():
@@ -84,18 +93,34 @@ def owner_link() -> None:
 
 
 @app.command("demo")
-def demo() -> None:
+def demo(data_dir: DataDir = None) -> None:
     """Make the demo application of a running deployment; print its keys and secrets as JSON."""
     from aero2.connection import from_environment
     from aero2.demo import ensure
     from aero2.failures import told
 
     async def run() -> str:
-        async with from_environment() as bus:
+        async with from_environment(data_dir) as bus:
             return json.dumps(asdict(await ensure(bus, {}, lambda _: None)), indent=2)
 
     with told():
         typer.echo(asyncio.run(run()))
+
+
+@app.command("invite")
+def invite(
+    slug: Annotated[str, typer.Argument(help="The application, by its slug.")],
+    email: Annotated[str, typer.Argument(help="Whom to invite.")],
+    data_dir: DataDir = None,
+) -> None:
+    """Mail somebody an invitation into an application (`dashboard`: to manage applications)."""
+    from aero2.api import call
+    from aero2.dashboard import at, dashboard
+    from aero2.failures import told
+
+    with told(), dashboard(data_dir) as api:
+        call(api, "POST", at(slug, "users/invitations"), json={"email": email})
+    typer.echo(f"Invited {email}.")
 
 
 @app.command("compose-env")

@@ -9,6 +9,7 @@ import sys
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Final
+from urllib.parse import urlsplit
 
 from aero2 import nats_access
 from aero2.embedded.caddy import Caddy, reachable
@@ -28,6 +29,24 @@ JOBS: Final = {
     "rbac": ("relay",),
 }
 """The jobs of each service that has tables: it gets the password of no other."""
+
+SMTP: Final = "AERO2_SMTP_URL"
+_OWN: Final = "it runs a server of its own"
+UNUSED: Final = {
+    "AERO2_HOST": "use --host",
+    "AERO2_PORT": "use --port",
+    "AERO2_PUBLIC_URL": "use --domain, --port and --tls",
+    "AERO2_MASTER_KEY": "the master key is in secrets.json (aero2 secrets)",
+    "AERO2_HEARTBEAT": "it watches the processes itself",
+    "AERO2_REUSE_PORT": "it runs one gateway",
+    "AERO2_DATABASE_URL": _OWN,
+    **{f"AERO2_{job.upper()}_DATABASE_URL": _OWN for jobs in JOBS.values() for job in jobs},
+    "AERO2_OWNER_DATABASE_URL": _OWN,
+    "AERO2_NATS_URL": _OWN,
+    "AERO2_NATS_USER": _OWN,
+    "AERO2_NATS_PASSWORD": _OWN,
+}
+"""Variables that services take elsewhere, and why not here."""
 
 
 @dataclass(frozen=True)
@@ -49,15 +68,17 @@ class Platform:
     @property
     def authority(self) -> str:
         """The apex with its port, as it stands in an address."""
-        usual = 443 if self.tls else 80
-        return self.domain if self.port == usual else f"{self.domain}:{self.port}"
+        return urlsplit(self.public_url).netloc
 
     @property
     def public_url(self) -> str:
-        return f"{self.scheme}://{self.authority}"
+        return public_url(self.domain, self.port, tls=self.tls)
 
     @property
-    def mail_url(self) -> str:
+    def mail_url(self) -> str | None:
+        """Where mail can be read; None where it is sent through a server of the operator's."""
+        if os.environ.get(SMTP):
+            return None
         return f"http://localhost:{self.ports.number['mail']}"
 
     @cached_property
@@ -105,8 +126,9 @@ class Platform:
     def services(self) -> list[Program]:
         """Every service, the mail catcher they send through, and the proxy before them."""
         services = [self._service(name) for name in nats_access.SERVICES]
+        catchers = [] if os.environ.get(SMTP) else [self._mail()]
         proxies = [self._proxy(self.caddy)] if self.caddy else []
-        return [*services, self._mail(), *proxies]
+        return [*services, *catchers, *proxies]
 
     def _service(self, name: str) -> Program:
         heartbeat = self.folder.run / f"{name}.heartbeat"
@@ -119,16 +141,18 @@ class Platform:
                 "AERO2_METRICS_PORT", str(self.ports.number["metrics"])
             )
             if self.tls:
-                env["AERO2_TRUSTED_PROXIES"] = "127.0.0.1/32"
+                more = os.environ.get("AERO2_TRUSTED_PROXIES")
+                env["AERO2_TRUSTED_PROXIES"] = f"127.0.0.1/32,{more}" if more else "127.0.0.1/32"
             ready = self._both(ready, self._gateway_answers)
         if name in JOBS:
             env |= {"AERO2_DATABASE_URL": self._database(name)}
             env |= {f"AERO2_{job.upper()}_DATABASE_URL": self._database(job) for job in JOBS[name]}
         if name == "tenancy":
-            env |= {"AERO2_BOOTSTRAP_KEYS_FILE": str(self.folder.root / "dashboard-keys.json")}
+            keys = str(self.folder.root / "dashboard-keys.json")
+            env |= _unless_given({"AERO2_BOOTSTRAP_KEYS_FILE": keys})
         if self.domain == "localhost":
             # Clients under development listen on this very machine.
-            env |= {"AERO2_OUTGOING_PRIVATE": "true", "AERO2_PRIVATE_EGRESS": "true"}
+            env |= _unless_given({"AERO2_OUTGOING_PRIVATE": "true", "AERO2_PRIVATE_EGRESS": "true"})
         return Program(
             name,
             [sys.executable, "-m", name],
@@ -148,12 +172,15 @@ class Platform:
             "AERO2_NATS_PASSWORD": self.secrets.nats[user],
             "AERO2_MASTER_KEY": self.secrets.master_key,
             "AERO2_PUBLIC_URL": self.public_url,
-            "AERO2_SMTP_URL": f"smtp://127.0.0.1:{self.ports.number['smtp']}?tls=none",
-            "AERO2_MAIL_FROM": f"Aero2 <no-reply@{self.domain}>",
             "PYTHONUNBUFFERED": "1",
-            "AERO2_METRICS_HOST": "127.0.0.1",
             "AERO2_METRICS_PORT": "0",  # of this machine's processes only the gateway listens
-        }
+        } | _unless_given(
+            {
+                "AERO2_METRICS_HOST": "127.0.0.1",
+                SMTP: f"smtp://127.0.0.1:{self.ports.number['smtp']}?tls=none",
+                "AERO2_MAIL_FROM": f"Aero2 <no-reply@{self.domain}>",
+            }
+        )
 
     def _mail(self) -> Program:
         smtp, page = self.ports.held["smtp"], self.ports.held["mail"]
@@ -195,6 +222,26 @@ class Platform:
     async def _gateway_answers(self) -> bool:
         host, port = self._gateway
         return await answers(port, "/health/ready", self.authority, reachable(host))
+
+
+def public_url(domain: str, port: int, *, tls: bool) -> str:
+    """The apex as an address, with its port where that is not the usual one."""
+    scheme, usual = ("https", 443) if tls else ("http", 80)
+    return f"{scheme}://{domain}" if port == usual else f"{scheme}://{domain}:{port}"
+
+
+def _unless_given(defaults: dict[str, str]) -> dict[str, str]:
+    """What the operator's environment sets stays as it is."""
+    return {name: os.environ.get(name) or value for name, value in defaults.items()}
+
+
+def unused() -> list[str]:
+    """A sentence for each variable of the environment that has no effect here."""
+    return [
+        f"{name} has no effect on aero2 up: {why}."
+        for name, why in UNUSED.items()
+        if os.environ.get(name)
+    ]
 
 
 async def answers(port: int, path: str, authority: str, host: str = "127.0.0.1") -> bool:

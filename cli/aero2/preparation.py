@@ -1,16 +1,22 @@
-"""What a running platform is given at every start of `aero2 up`: demo application, owner link."""
+"""What a running platform is given at every start of `aero2 up`: the demo application, and an owner
+link while nobody operates it."""
 
 from __future__ import annotations
+
+from dataclasses import replace
+
+import asyncpg
 
 from aero2 import demo
 from aero2.connection import connected
 from aero2.owner import owner_link
 from aero2.platform import Platform
 from aero2.summary import Summary
+from common.ids import DASHBOARD
 
 
 async def prepare(platform: Platform) -> Summary:
-    """The demo application, the same as ever, and a fresh owner link."""
+    """The demo application, the same as ever, and a fresh owner link where there is no operator."""
     secrets = platform.secrets
 
     def keep(known: demo.Known) -> None:
@@ -20,7 +26,10 @@ async def prepare(platform: Platform) -> Summary:
 
     async with connected(platform.nats.url, secrets.nats["cli"]) as bus:
         made = await demo.ensure(bus, secrets.demo, keep)
-        link = await owner_link(bus)
+        operated, unchanged = await _state(platform, made)
+        link = None if operated else await owner_link(bus)
+    if not unchanged:
+        made = replace(made, user_password="")
     return Summary(
         dashboard_url=f"{platform.scheme}://dashboard.{platform.authority}",
         owner_link=link,
@@ -31,3 +40,27 @@ async def prepare(platform: Platform) -> Summary:
         folder=platform.folder.root,
         ca=platform.caddy.authority if platform.caddy else None,
     )
+
+
+async def _state(platform: Platform, made: demo.Demo) -> tuple[bool, bool]:
+    """Whether the deployment has an operator, and whether the demo user still has their first
+    password."""
+    dsn = platform.postgres.url("postgres", platform.secrets.superuser)
+    db = await asyncpg.connect(dsn, timeout=10)
+    try:
+        operated = await db.fetchval(
+            "SELECT EXISTS (SELECT FROM user_roles WHERE app_id = $1 AND role_id = 'operator')",
+            DASHBOARD,
+        )
+        unchanged = await db.fetchval(
+            """
+            SELECT p.changed_at = p.created_at
+            FROM users u JOIN passwords p ON p.app_id = u.app_id AND p.user_id = u.id
+            WHERE u.app_id = $1 AND u.email = $2
+            """,
+            made.app_id,
+            demo.USER,
+        )
+    finally:
+        await db.close()
+    return bool(operated), bool(unchanged)

@@ -20,8 +20,10 @@ class Summary:
     """`domain` is the apex with its port where that is not the default."""
 
     dashboard_url: str
-    owner_link: str
-    mail_url: str
+    owner_link: str | None
+    """None where the deployment has an operator."""
+    mail_url: str | None
+    """None where mail leaves through a server of the operator's."""
     domain: str
     demo: Demo
     port: int
@@ -91,10 +93,10 @@ async def _show(console: Console, summary: Summary, *, took: float) -> None:
     console.rule(f"[bold green]Aero2 is running[/] [dim]({took:.1f} s)[/]", align="left")
     for name, shown in {
         "Dashboard": summary.dashboard_url,
-        "Owner link": summary.owner_link,
-        "Mail": summary.mail_url,
+        "Owner link": summary.owner_link or "there is an operator; another: aero2 owner-link",
+        "Mail": summary.mail_url or "sent through AERO2_SMTP_URL",
         "Demo application": demo.url,
-        "Demo user": f"{demo.user}  password {demo.user_password}",
+        "Demo user": f"{demo.user}  password {demo.user_password or 'changed since'}",
         "Publishable key": demo.publishable_key,
         "Secret key": demo.secret_key,
         "Client id": demo.client_id,
@@ -102,11 +104,13 @@ async def _show(console: Console, summary: Summary, *, took: float) -> None:
     }.items():
         console.print(Text(f"{name:18}", style="dim") + Text(shown), soft_wrap=True)
     console.print()
-    console.print(
-        "The owner link works once and makes you this deployment's operator. "
-        "Every mail that Aero2 sends can be read at the mail address.\n",
-        style="dim",
-    )
+    if summary.owner_link:
+        console.print(
+            "The owner link works once and makes you this deployment's operator.", style="dim"
+        )
+    if summary.mail_url:
+        console.print("Every mail that Aero2 sends can be read at the mail address.", style="dim")
+    console.print()
     _copyable(console, "A token for the demo client:", curl(demo, ca))
     _copyable(console, "The demo's users, as your backend asks:", curl_api(demo, ca))
     _copyable(

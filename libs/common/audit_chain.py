@@ -120,11 +120,15 @@ def sign(keys: Keys, app_id: str, seq: int, head: bytes, at: datetime) -> Checkp
 
 
 def public_keys(keys: Keys) -> dict[str, str]:
-    """The keys that verify checkpoints, raw and base64url, by key id."""
-    return {
-        kid: b64url(_signer(keys, kid).public_key().public_bytes(Encoding.Raw, PublicFormat.Raw))
-        for kid, _ in keys.masters
-    }
+    """The keys that verify checkpoints, raw and base64url, by key id; retired ones, too."""
+    made = {kid: public_key(keys, kid) for kid, _ in keys.masters}
+    return dict(keys.retired_audit_keys) | made
+
+
+def public_key(keys: Keys, kid: str) -> str:
+    """The key that verifies what this master key signs, raw and base64url."""
+    raw = _signer(keys, kid).public_key().public_bytes(Encoding.Raw, PublicFormat.Raw)
+    return b64url(raw)
 
 
 def _signer(keys: Keys, kid: str) -> Ed25519PrivateKey:

@@ -15,6 +15,7 @@ from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 
 KEY_BYTES: Final = 32
+RECOGNITION: Final = "recognition"
 WEAK: Final = frozenset({b"\0" * KEY_BYTES, b"changeme".ljust(KEY_BYTES, b"\0")})
 
 
@@ -24,13 +25,21 @@ class BadKey(ValueError):
 
 @dataclass(frozen=True)
 class Keys:
-    """The master keys by id; the first is active, the others still verify.
+    """The master keys by id; the first is active, the others still verify and open.
 
     Everything is derived by HKDF-SHA-256 (RFC 5869) with the purpose as label, so that a digest
-    made for one purpose is never accepted for another.
+    made for one purpose is never accepted for another. Digests are made under a recognition key,
+    which is itself derived from the master key: it survives the master key (common/master_keys)
+    and opens nothing that was sealed.
     """
 
     masters: tuple[tuple[str, bytes], ...]
+    retired: tuple[tuple[str, bytes], ...] = ()
+    """Recognition keys of master keys that are configured no more, by id."""
+    eldest: str = ""
+    """The id of the deployment's first master key; empty: the last that is configured."""
+    retired_audit_keys: tuple[tuple[str, str], ...] = ()
+    """Public keys of audit checkpoints that retired master keys have signed, base64url."""
 
     @staticmethod
     def parse(text: str) -> Keys:
@@ -48,7 +57,7 @@ class Keys:
                 raise BadKey(f"master key {kid!r} is too weak: {KEY_BYTES} random bytes are needed")
             found.append((kid, key))
         if not found:
-            raise BadKey("AERO2_MASTER_KEY is empty: make one with `aero2 new-master-key`")
+            raise BadKey("AERO2_MASTER_KEY is empty: make one with `aero2 secrets add`")
         if len({kid for kid, _ in found}) != len(found):
             raise BadKey("two master keys have the same id")
         return Keys(tuple(found))
@@ -57,26 +66,37 @@ class Keys:
     def active(self) -> str:
         return self.masters[0][0]
 
+    @property
+    def first(self) -> str:
+        """The id of the key for names that must never change, however often the key does."""
+        return self.eldest or self.masters[-1][0]
+
     def derive(self, label: str, kid: str | None = None) -> bytes:
         """32 bytes for one purpose. Raises KeyError for an id that is not configured."""
         return _derive(dict(self.masters)[kid or self.active], label)
 
+    def recognition(self, kid: str | None = None) -> bytes:
+        """The recognition key of a master key. Raises KeyError for an id that is unknown."""
+        kid = kid or self.active
+        for id, key in self.retired:
+            if id == kid:
+                return key
+        return self.derive(RECOGNITION, kid)
+
     def digest(self, label: str, value: bytes, kid: str | None = None) -> bytes:
-        return hmac.digest(self.derive(label, kid), value, "sha256")
+        return hmac.digest(_derive(self.recognition(kid), label), value, "sha256")
 
     def hash(self, label: str, secret: str) -> str:
         """What is stored in place of a secret: `<key id>.<base64url HMAC-SHA-256>`."""
-        return self._hash(self.masters[0], label, secret)
+        return self._hash(self.active, label, secret)
 
     def hashes(self, label: str, secret: str) -> list[str]:
-        """All the values it may be stored under, while two master keys are in use."""
-        return [self._hash(master, label, secret) for master in self.masters]
+        """All the values it may be stored under: one for each key that is or was in use."""
+        known = [kid for kid, _ in (*self.masters, *self.retired)]
+        return [self._hash(kid, label, secret) for kid in known]
 
-    @staticmethod
-    def _hash(master: tuple[str, bytes], label: str, secret: str) -> str:
-        kid, key = master
-        mac = hmac.digest(_derive(key, label), secret.encode(), "sha256")
-        return f"{kid}.{b64url(mac)}"
+    def _hash(self, kid: str, label: str, secret: str) -> str:
+        return f"{kid}.{b64url(self.digest(label, secret.encode(), kid))}"
 
 
 @lru_cache(maxsize=256)

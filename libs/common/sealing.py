@@ -97,28 +97,41 @@ class Sealer:
         self._active[app_id] = row.id
 
     def _wrap(self, app_id: str, dek: str, key: bytes) -> str:
-        nonce = secrets.token_bytes(NONCE)
-        aad = f"data_keys|{app_id}|{dek}".encode()
-        sealed = AESGCM(self.keys.derive("kek")).encrypt(nonce, key, aad)
-        return ".".join((self.keys.active, b64url(nonce), b64url(sealed)))
+        return wrap(self.keys, data_key_place(app_id, dek), key)
 
     def _unwrap(self, app_id: str, row: DataKey) -> AESGCM:
-        kek, nonce, sealed = row.wrapped.split(".")
-        try:
-            cipher = AESGCM(self.keys.derive("kek", kek))
-        except KeyError:
-            raise Unsealable(f"master key {kek!r} is not configured any more") from None
-        aad = f"data_keys|{app_id}|{row.id}".encode()
-        try:
-            return AESGCM(cipher.decrypt(unb64(nonce), unb64(sealed), aad))
-        except InvalidTag:
-            raise Unsealable("the data key does not open under this master key") from None
+        return AESGCM(unwrap(self.keys, data_key_place(app_id, row.id), row.wrapped))
 
     def forget(self, app_id: str) -> None:
         """The application is gone, or its key was replaced."""
         self._active.pop(app_id, None)
         for place in [place for place in self._known if place[0] == app_id]:
             del self._known[place]
+
+
+def data_key_place(app_id: str, id: str) -> bytes:
+    """Additional data that binds a wrapped data key to its row."""
+    return f"data_keys|{app_id}|{id}".encode()
+
+
+def wrap(keys: Keys, place: bytes, key: bytes) -> str:
+    """`<master key id>.<nonce>.<ciphertext>`, under the active master key."""
+    nonce = secrets.token_bytes(NONCE)
+    sealed = AESGCM(keys.derive("kek")).encrypt(nonce, key, place)
+    return ".".join((keys.active, b64url(nonce), b64url(sealed)))
+
+
+def unwrap(keys: Keys, place: bytes, wrapped: str) -> bytes:
+    """Raises Unsealable, naming the master key."""
+    kek, nonce, sealed = wrapped.split(".")
+    try:
+        cipher = AESGCM(keys.derive("kek", kek))
+    except KeyError:
+        raise Unsealable(f"master key {kek!r} is not configured") from None
+    try:
+        return cipher.decrypt(unb64(nonce), unb64(sealed), place)
+    except InvalidTag:
+        raise Unsealable(f"master key {kek!r} is not the one that wrapped it") from None
 
 
 def _aad(app_id: str, place: tuple[str, str, str], dek: str) -> bytes:

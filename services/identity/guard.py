@@ -104,8 +104,9 @@ async def _fail(
             await audit.record(tx, ctx, locked, user_id=user_id)
 
 
-async def forget(deps: Deps, ctx: Context, tx: Db, email: str) -> None:
-    """The owner of the address has proven himself: the count starts anew."""
-    await guards.forget(
+async def forget(deps: Deps, ctx: Context, tx: Db, email: str) -> bool:
+    """The owner of the address has proven himself: the count starts anew. False where nothing was
+    counted."""
+    return await guards.forget(
         tx, app_id=ctx.app_id, address_hashes=deps.keys.hashes("guard", address_key(email))
     )

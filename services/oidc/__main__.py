@@ -26,7 +26,7 @@ async def start(settings: OidcSettings, links: Links) -> tuple[Deps, Handlers]:
         changes=links.changes,
         tenants=links.tenants,
         activity=links.activity,
-        keys=settings.keys,
+        keys=stores.keys,
         settings=settings,
     )
     links.changes.listeners.append(deps.known.heard)

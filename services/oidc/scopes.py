@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Final
@@ -41,6 +42,8 @@ CLAIMS: Final[dict[str, tuple[str, ...]]] = {
 }
 """OpenID Connect Core sections 5.4 and 11; `account` is ours: a token with it may do over the API
 what its user may do to his own account."""
+SCOPE_TOKEN: Final = re.compile(r"[\x21\x23-\x5B\x5D-\x7E]+")
+"""RFC 6749 section 3.3."""
 NEEDS_USER: Final = frozenset(CLAIMS)
 """Standard scopes speak of a user; a client acting for itself has none."""
 
@@ -86,6 +89,8 @@ async def allowed(deps: Deps, ctx: Context, client: Registered, asked: list[str]
     """Returns the known ones of the requested scopes; what is no scope of the application is
     ignored (OpenID Connect Core section 3.1.2.1). Raises InvalidScope for a known one that the
     client is not registered for, and if nothing remains."""
+    if not all(SCOPE_TOKEN.fullmatch(name) for name in asked if name):
+        raise InvalidScope("a scope has a character that no scope may have")
     known = (await catalogue(deps, ctx)).scopes
     wanted: list[str] = []
     for name in asked:

@@ -11,13 +11,13 @@ from oidc.queries.clients import Registered
 def subject(keys: Keys, client: Registered, user_id: str) -> str:
     """`sub` (OpenID Connect Core section 8): the user's id, or a pseudonym per sector.
 
-    The pseudonym must outlive every change of the active master key, so it is made with the
-    oldest one.
+    The pseudonym must outlive every master key, so it is made with the recognition key of the
+    first one, which stays when the master key itself is retired.
     """
     if client.subject_type != "pairwise":
         return user_id
     message = f"{client.app_id}|{sector(client)}|{user_id}".encode()
-    return b64url(keys.digest("pairwise", message, keys.masters[-1][0]))
+    return b64url(keys.digest("pairwise", message, keys.first))
 
 
 def sector(client: Registered) -> str:
@@ -32,4 +32,4 @@ def sid(keys: Keys, app_id: str, client_id: str, session_id: str) -> str:
     """The session as this client knows it (Front-Channel Logout 1.0 section 3): two clients
     cannot tell by it that they serve the same browser."""
     message = f"{app_id}|{client_id}|{session_id}".encode()
-    return b64url(keys.digest("sid", message, keys.masters[-1][0])[:16])
+    return b64url(keys.digest("sid", message, keys.first)[:16])

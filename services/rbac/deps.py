@@ -30,5 +30,5 @@ async def make(settings: Settings, links: Links) -> Deps:
         db=stores.db,
         bus=links.bus,
         changes=links.changes,
-        cursors=Cursors(settings.keys),
+        cursors=Cursors(stores.keys),
     )

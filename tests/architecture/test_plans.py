@@ -123,7 +123,10 @@ JOBS_OF = {
 
 
 def _roles(made: Statement) -> list[str]:
-    """`-- by-upkeep: why` marks what a service runs with the role of that job."""
+    """`-- by-upkeep: why` marks what a service runs with the role of that job, `-- by-services:`
+    what each of them runs with its own, though it belongs to no application."""
+    if "-- by-services:" in made.sql:
+        return ["tenancy", "identity", "oidc", "rbac"]
     if "-- by-upkeep:" in made.sql:
         return ["upkeep"]
     if made.service is None:

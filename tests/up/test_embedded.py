@@ -167,11 +167,12 @@ async def test_an_interrupted_first_start_does_not_block(folder: Folder) -> None
 
 async def test_a_cluster_of_another_version_is_refused(folder: Folder) -> None:
     """An old data folder is named, not touched."""
+    platform = platform_of(folder)
     (folder.inside("postgres") / "PG_VERSION").write_text("16\n")
     supervisor = Supervisor(folder, lambda *_: None)
 
     with pytest.raises(Refused, match=r"made by PostgreSQL 16, this is 18"):
-        await supervisor.start(*platform_of(folder).servers())
+        await supervisor.start(*platform.servers())
     await supervisor.stop()
 
 

@@ -12,6 +12,8 @@ from aero2.embedded.folder import Folder
 from aero2.failures import Refused
 
 FILE: Final = "secrets.json"
+DATABASE: Final = "postgres"
+"""The folder of the cluster that these secrets open."""
 DATABASE_ROLES: Final = migrate.ROLES
 """The role of each is aero2_<name>."""
 NATS_USERS: Final = (*nats_access.SERVICES, nats_access.CLI)
@@ -49,8 +51,16 @@ class Secrets:
 
     @classmethod
     def of(cls, folder: Folder) -> Secrets:
-        """The folder's secrets. New roles of a newer version get theirs; nothing is replaced."""
+        """The folder's secrets. New roles of a newer version get theirs; nothing is replaced.
+
+        Raises Refused for a database whose secrets are lost."""
         found = folder.read(FILE)
+        if not found and (folder.root / DATABASE).exists():
+            raise Refused(
+                f"{folder.root / DATABASE} is there, and {folder.root / FILE}, which opens it, is "
+                "not. Restore that file from your backup; new secrets would not fit. To start "
+                "with nothing, pick another --data-dir or move this one away."
+            )
         made = cls.fresh()
         if found:
             missing = {each.name for each in fields(cls)} - found.keys()

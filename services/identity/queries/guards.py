@@ -104,11 +104,12 @@ async def fail(db: Db, *, app_id: str, address_hash: str) -> Failed:
     )
 
 
-async def forget(db: Db, *, app_id: str, address_hashes: list[str]) -> None:
-    """Somebody proved to be the owner: the count starts anew."""
-    await run(
+async def forget(db: Db, *, app_id: str, address_hashes: list[str]) -> bool:
+    """Somebody proved to be the owner: the count starts anew. False where nothing was counted."""
+    deleted = await run(
         db,
         "DELETE FROM sign_in_guards WHERE app_id = $1 AND address_hash = ANY($2::text[])",
         app_id,
         address_hashes,
     )
+    return deleted > 0

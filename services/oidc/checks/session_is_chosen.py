@@ -3,6 +3,7 @@ client before, or the one that they choose now (OpenID Connect Core section 3.1.
 
 from __future__ import annotations
 
+from common.addresses import address_key
 from common.context import Context
 from common.contracts.oidc import AccountSelectionRequired, Authorization, SignedIn
 from oidc import interaction
@@ -39,12 +40,12 @@ def _chosen_now(asked: Asked) -> bool:
 
 def _hinted(deps: Deps, asked: Asked) -> SignedIn | None:
     """The session of the user that `id_token_hint` or `login_hint` names."""
-    login = asked.given.get("login_hint", "").strip().casefold()
+    login = asked.given.get("login_hint", "")
     for session in _all(asked):
         if asked.hinted_sub is not None:
             if subject(deps.keys, asked.client, session.user_id) == asked.hinted_sub:
                 return session
-        elif login and login == (session.email or "").casefold():
+        elif login and session.email and address_key(login) == address_key(session.email):
             return session
     return None
 

@@ -16,7 +16,8 @@ from aero2.migrate import JOBS
 SERVICES = ("tenancy", "identity", "oidc", "rbac")
 REGISTRY = {"applications", "deleted_slugs", "application_api_keys", "custom_domains"}
 QUEUES = {"audit_outbox", "mail_outbox"}
-UNBOUND = "schema_migrations"
+UNBOUND = {"schema_migrations", "master_keys"}
+"""Of the deployment, of no application."""
 ROLES_BY_COLUMN = ["aero2_identity", "aero2_oidc", "aero2_rbac", "aero2_tenancy"]
 JOB_ROLES = {f"aero2_{job}" for job in JOBS}
 
@@ -75,7 +76,7 @@ async def test_every_table_is_partitioned_by_application_or_known_not_to_be(two)
             WHERE p.relkind = 'p' AND p.relnamespace = 'public'::regnamespace GROUP BY p.oid, p.relname
         """)
 
-    assert flat == REGISTRY | QUEUES | {UNBOUND}
+    assert flat == REGISTRY | QUEUES | UNBOUND
     assert len(counts) > 40
     assert {(row["key"], row["partitions"]) for row in counts} == {("HASH (app_id)", 16)}
 
@@ -89,7 +90,7 @@ async def test_row_level_security_is_forced_with_a_policy_on_every_table(two) ->
             if not (row["relrowsecurity"] and row["relforcerowsecurity"])
         }
         policies = await db.fetch("SELECT * FROM pg_policies WHERE schemaname = 'public'")
-        names = set(await tables(db)) - {UNBOUND}
+        names = set(await tables(db)) - UNBOUND
 
     open_to_all = {
         (p["tablename"], p["policyname"], tuple(p["roles"]))
@@ -98,7 +99,7 @@ async def test_row_level_security_is_forced_with_a_policy_on_every_table(two) ->
     }
     tenant = {p["tablename"] for p in policies if "aero2.app_id" in p["qual"]}
 
-    assert bare == {UNBOUND}
+    assert bare == UNBOUND
     assert tenant == names - {"deleted_slugs"}
     assert open_to_all == {(name, "registry", ("aero2_tenancy",)) for name in REGISTRY}
 
@@ -220,7 +221,14 @@ async def test_nothing_runs_with_the_owners_rights(two) -> None:
 
 async def test_each_table_has_one_writing_service(two) -> None:
     """Besides what every service shares, no two services may change the same table."""
-    shared = {"audit_logs", "audit_outbox", "mail_outbox", "data_keys", "rate_limits"}
+    shared = {
+        "audit_logs",
+        "audit_outbox",
+        "mail_outbox",
+        "data_keys",
+        "master_keys",
+        "rate_limits",
+    }
     async with connected(two["owner"]) as db:
         rows = await db.fetch("""
             SELECT c.relname, array_agg(DISTINCT a.grantee::regrole::text ORDER BY a.grantee::regrole::text)
@@ -236,7 +244,7 @@ async def test_each_table_has_one_writing_service(two) -> None:
     writers["audit_outbox"] = ROLES_BY_COLUMN  # granted by column: nobody may name the service
 
     assert {name for name, by in writers.items() if len(by) > 1} == shared
-    assert names - set(writers) == {UNBOUND}
+    assert names - set(writers) == {"schema_migrations"}
 
 
 async def test_oidc_reads_what_it_needs_and_no_more(two) -> None:

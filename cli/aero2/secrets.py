@@ -1,0 +1,148 @@
+"""`aero2 secrets`: the master keys of a deployment, from the first to the one that replaces it."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Annotated
+
+import asyncpg
+import typer
+from rich.console import Console
+from rich.table import Table
+
+from aero2 import rewrapping
+from aero2.embedded.folder import Folder
+from aero2.embedded.postgres import Postgres
+from aero2.embedded.secrets import FILE, master_key
+from aero2.failures import Refused, told
+from common.crypto import BadKey, Keys
+
+app = typer.Typer(no_args_is_help=True, help="Master keys.")
+
+DataDir = Annotated[
+    Path | None,
+    typer.Option(
+        help="Data folder of a running `aero2 up`. Without it: AERO2_OWNER_DATABASE_URL and "
+        "AERO2_MASTER_KEY, else .aero2."
+    ),
+]
+
+
+@app.callback()
+def main() -> None:
+    """Master keys: which are in use, and how one replaces another (docs/operating.md)."""
+
+
+@app.command("add")
+def add(data_dir: DataDir = None) -> None:
+    """Make a new master key: in the data folder, for the next start; else print the new value."""
+    with told():
+        folder = _folder(data_dir)
+        made = master_key()
+        if folder is None:
+            typer.echo(
+                f"AERO2_MASTER_KEY={made},{os.environ.get('AERO2_MASTER_KEY', '')}".rstrip(",")
+            )
+            return
+        content = folder.read(FILE)
+        folder.write(FILE, content | {"master_key": f"{made},{content['master_key']}"})
+        typer.echo(
+            f"Added {made.partition(':')[0]}. Restart `aero2 up`, then: aero2 secrets rewrap"
+        )
+
+
+@app.command("status")
+def status(data_dir: DataDir = None) -> None:
+    """Show each master key, the data keys it wraps, and the hashes that need its recognition key."""
+    with told():
+        rows = asyncio.run(_status(data_dir))
+    table = Table("key", "state", "data keys", "hashes")
+    for row in rows:
+        hashes = ", ".join(f"{name} {n}" for name, n in row.hashes.items()) or "0"
+        table.add_row(row.id, row.state, str(row.data_keys), hashes)
+    Console().print(table)
+
+
+@app.command("rewrap")
+def rewrap(data_dir: DataDir = None) -> None:
+    """Wrap every data key under the active master key. Can be run again at any time."""
+
+    async def run() -> int:
+        async with _database(data_dir) as db:
+            return await rewrapping.rewrap(db, _keys(data_dir))
+
+    with told():
+        typer.echo(f"Wrapped {asyncio.run(run())} keys under the active master key.")
+
+
+@app.command("retire")
+def retire(
+    key: Annotated[str, typer.Argument(help="The id of the master key.")],
+    data_dir: DataDir = None,
+) -> None:
+    """Take a master key out of use. Refused while a data key still needs it."""
+
+    async def run() -> None:
+        async with _database(data_dir) as db:
+            await rewrapping.retire(db, _keys(data_dir), key)
+
+    with told():
+        asyncio.run(run())
+        folder = _folder(data_dir)
+        if folder is None:
+            typer.echo(f"Retired {key}. Take it out of AERO2_MASTER_KEY and restart the services.")
+            return
+        content = folder.read(FILE)
+        left = [part for part in content["master_key"].split(",") if not part.startswith(f"{key}:")]
+        folder.write(FILE, content | {"master_key": ",".join(left)})
+        typer.echo(f"Retired {key} and took it out of {folder.root / FILE}. Restart `aero2 up`.")
+
+
+async def _status(data_dir: Path | None) -> list[rewrapping.Standing]:
+    async with _database(data_dir) as db:
+        return await rewrapping.status(db, _keys(data_dir))
+
+
+def _folder(path: Path | None) -> Folder | None:
+    """The data folder that is meant; None where the environment says which deployment."""
+    if path is None and os.environ.get("AERO2_OWNER_DATABASE_URL"):
+        return None
+    path = path or Path(".aero2")
+    if not (path / FILE).is_file():
+        raise Refused(
+            f"AERO2_OWNER_DATABASE_URL is not set, and {path} is no data folder of `aero2 up`."
+        )
+    return Folder.at(path)
+
+
+def _keys(data_dir: Path | None) -> Keys:
+    folder = _folder(data_dir)
+    text = folder.read(FILE)["master_key"] if folder else os.environ.get("AERO2_MASTER_KEY", "")
+    try:
+        return Keys.parse(text)
+    except BadKey as error:
+        raise Refused(f"{folder.root / FILE if folder else 'AERO2_MASTER_KEY'}: {error}.") from None
+
+
+@asynccontextmanager
+async def _database(data_dir: Path | None) -> AsyncIterator[rewrapping.Connection]:
+    folder = _folder(data_dir)
+    if folder is None:
+        dsn = os.environ["AERO2_OWNER_DATABASE_URL"]
+    else:
+        superuser = folder.read(FILE)["superuser"]
+        dsn = Postgres(folder, folder.read("ports.json")["postgres"], superuser).url(
+            "postgres", superuser
+        )
+    try:
+        db = await asyncpg.connect(dsn, timeout=10)
+    except (OSError, asyncpg.PostgresError, TimeoutError) as error:
+        raise Refused(f"The database cannot be reached: {error}. Is Aero2 running?") from None
+    try:
+        yield db
+    finally:
+        await db.close()

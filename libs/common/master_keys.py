@@ -1,0 +1,116 @@
+"""The deployment's master keys, as its database remembers them.
+
+Each master key has a row from the first start that it was configured for. The row keeps its
+recognition key, wrapped by the active master key. So a key can be taken away: what it had hashed
+is still recognized, and what it could open was wrapped anew before (docs/adr/0009).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from datetime import datetime
+
+from common.audit_chain import public_key
+from common.crypto import Keys
+from common.db import Database, Db, many, run
+from common.sealing import Unsealable, unwrap, wrap
+
+
+class MasterKeyMissing(Exception):
+    """The configured master keys are not those of this database; a sentence for the operator."""
+
+
+@dataclass(frozen=True)
+class MasterKey:
+    id: str
+    wrapped: str
+    audit_key: str
+    retired_at: datetime | None
+
+
+def place(id: str) -> bytes:
+    """Additional data that binds a wrapped recognition key to its row."""
+    return f"master_keys|{id}".encode()
+
+
+async def recognize(db: Database, keys: Keys) -> Keys:
+    """The configured keys with what the database remembers of others. Notes a key that is new.
+
+    Raises MasterKeyMissing.
+    """
+    async with db.everywhere() as tx:
+        known = {row.id for row in await stored(tx)}
+        for kid, _ in reversed(keys.masters):
+            if kid not in known:
+                wrapped = wrap(keys, place(kid), keys.recognition(kid))
+                await insert(tx, id=kid, wrapped=wrapped, audit_key=public_key(keys, kid))
+        return remember(keys, await stored(tx))
+
+
+def remember(keys: Keys, rows: list[MasterKey]) -> Keys:
+    """`keys` with the retired ones of `rows`, which are ordered by age. Raises MasterKeyMissing."""
+    configured = {kid for kid, _ in keys.masters}
+    for row in rows:
+        if row.id in configured:
+            _same(keys, row)
+        elif row.retired_at is None:
+            raise MasterKeyMissing(
+                f"AERO2_MASTER_KEY lacks the key {row.id!r}, which this database still needs. "
+                "Add it again after the others, and take it away with `aero2 secrets rewrap` and "
+                "`aero2 secrets retire` (docs/operating.md)."
+            )
+    retired = [row for row in rows if row.id not in configured]
+    return replace(
+        keys,
+        retired=tuple((row.id, _opened(keys, row)) for row in retired),
+        eldest=rows[0].id if rows else "",
+        retired_audit_keys=tuple((row.id, row.audit_key) for row in rows),
+    )
+
+
+def _same(keys: Keys, row: MasterKey) -> None:
+    """The key with this id is the one that the database was made with."""
+    if public_key(keys, row.id) != row.audit_key:
+        raise MasterKeyMissing(
+            f"The key {row.id!r} in AERO2_MASTER_KEY is not the one that this database knows by "
+            "this id. Restore the right one; a new key needs an id of its own."
+        )
+
+
+def _opened(keys: Keys, row: MasterKey) -> bytes:
+    try:
+        return unwrap(keys, place(row.id), row.wrapped)
+    except Unsealable as error:
+        raise MasterKeyMissing(
+            f"What the retired master key {row.id!r} has left cannot be read: {error}. "
+            "Add that key to AERO2_MASTER_KEY again."
+        ) from None
+
+
+async def stored(db: Db) -> list[MasterKey]:
+    """All of the deployment's master keys, the eldest first."""
+    return await many(
+        db,
+        MasterKey,
+        """
+        -- any-tenant: master keys belong to the deployment
+        -- by-services: each recognizes what was hashed under a former key
+        SELECT id, wrapped, audit_key, retired_at FROM master_keys ORDER BY age
+        """,
+    )
+
+
+async def insert(db: Db, *, id: str, wrapped: str, audit_key: str) -> None:
+    """Several processes note the same key at once."""
+    await run(
+        db,
+        """
+        -- any-tenant: master keys belong to the deployment
+        -- by-services: each recognizes what was hashed under a former key
+        INSERT INTO master_keys (id, wrapped, audit_key) VALUES ($1, $2, $3)
+        ON CONFLICT (id) DO NOTHING
+        """,
+        id,
+        wrapped,
+        audit_key,
+    )

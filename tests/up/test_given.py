@@ -1,0 +1,106 @@
+"""What an operator gives `aero2 up` is used, or the start says that it is not."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from aero2.embedded.folder import Folder
+from aero2.embedded.ports import Ports
+from aero2.embedded.secrets import Secrets
+from aero2.failures import Refused
+from aero2.nats_access import SERVICES
+from aero2.platform import UNUSED, Platform, unused
+
+NUMBERS = {
+    name: number
+    for number, name in enumerate(("postgres", "nats", "gateway", "smtp", "mail", "metrics"), 4000)
+}
+
+ONE_READER: dict[str, list[str]] = {
+    "AERO2_METRICS_PORT": ["gateway"],
+    "AERO2_BOOTSTRAP_KEYS_FILE": ["tenancy"],
+    "AERO2_OWNER_DATABASE_URL": [],
+}
+"""What one process reads here, or none."""
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Folder:
+    return Folder.at(tmp_path / "data")
+
+
+def environments(folder: Folder, **more: object) -> dict[str, dict[str, str]]:
+    """The environment of each service, by its name."""
+    import socket
+
+    with socket.socket() as smtp, socket.socket() as mail:
+        held = Ports(NUMBERS, {"smtp": smtp, "mail": mail})
+        platform = Platform(
+            folder, Secrets.of(folder), held, 8080, "127.0.0.1", "id.example.com", **more
+        )
+        return {program.name: program.env for program in platform.services()}
+
+
+def test_mail_goes_through_the_given_server(
+    folder: Folder, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """AERO2_SMTP_URL and AERO2_MAIL_FROM reach identity, and no catcher runs."""
+    monkeypatch.setenv("AERO2_SMTP_URL", "smtp://u:p@smtp.example.com")
+    monkeypatch.setenv("AERO2_MAIL_FROM", "Id <id@example.com>")
+    given = environments(folder)
+
+    assert given["identity"]["AERO2_SMTP_URL"] == "smtp://u:p@smtp.example.com"
+    assert given["identity"]["AERO2_MAIL_FROM"] == "Id <id@example.com>"
+    assert "mail" not in given
+
+
+def test_mail_is_caught_where_no_server_is_given(
+    folder: Folder, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Without a server nothing leaves the machine."""
+    monkeypatch.delenv("AERO2_SMTP_URL", raising=False)
+    monkeypatch.delenv("AERO2_MAIL_FROM", raising=False)
+    given = environments(folder)
+
+    assert given["identity"]["AERO2_SMTP_URL"] == f"smtp://127.0.0.1:{NUMBERS['smtp']}?tls=none"
+    assert given["identity"]["AERO2_MAIL_FROM"] == "Aero2 <no-reply@id.example.com>"
+    assert "mail" in given
+
+
+def documented() -> list[str]:
+    """The variables of the table in docs/operating.md."""
+    import re
+
+    text = (Path(__file__).parents[2] / "docs" / "operating.md").read_text()
+    rows = [line for line in text.splitlines() if line.startswith("| `AERO2_")]
+    names = [name for row in rows for name in re.findall(r"`(AERO2_[A-Z_]+)`", row.split("|")[1])]
+    assert len(names) > 20
+    return names
+
+
+@pytest.mark.parametrize("name", documented())
+def test_each_documented_variable_is_used_or_named(
+    name: str, folder: Folder, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It reaches a service with its value, or the start says that it has no effect."""
+    value = "smtp://given.example.com" if name == "AERO2_SMTP_URL" else "192.0.2.1"
+    monkeypatch.setenv(name, value)
+
+    given = environments(folder, tls=True)
+    readers = ONE_READER.get(name, SERVICES)
+    used = bool(readers) and all(value in given[service].get(name, "") for service in readers)
+
+    assert used != bool(unused())
+    assert bool(unused()) == (name in UNUSED)
+
+
+def test_lost_secrets_are_not_made_again(folder: Folder) -> None:
+    """Next to a database new ones would look right and open nothing. No file is written."""
+    (folder.root / "postgres").mkdir()
+
+    with pytest.raises(Refused, match="Restore that file from your backup"):
+        Secrets.of(folder)
+
+    assert not (folder.root / "secrets.json").exists()
