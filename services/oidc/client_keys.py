@@ -4,11 +4,15 @@ from __future__ import annotations
 
 from typing import Any
 
+from common import logs
 from common.context import Context
-from oidc import jose, outgoing
+from common.outgoing_http import Unreachable
+from oidc import jose
 from oidc.deps import Deps
 from oidc.jose import PublicKey
 from oidc.queries.clients import Registered
+
+log = logs.get(__name__)
 
 
 async def keys_of(
@@ -28,9 +32,19 @@ async def keys_of(
             return found
     if not deps.known.may_fetch(key):
         return []
-    fetched = await outgoing.get_json(client.jwks_uri, private=deps.settings.outgoing_private)
+    fetched = await _fetched(deps, client.jwks_uri)
     deps.known.client_keys.put(key, fetched, [("client", client.client_id)])
     return fitting(fetched, kid, alg)
+
+
+async def _fetched(deps: Deps, uri: str) -> dict[str, Any]:
+    """An object from there; an empty one where there is none to be had."""
+    try:
+        found = (await deps.http.request("GET", uri)).json()
+    except (Unreachable, ValueError) as error:
+        log.info("fetch failed", error=str(error))
+        return {}
+    return found if isinstance(found, dict) else {}
 
 
 def fitting(jwks: dict[str, Any], kid: str | None, alg: str) -> list[PublicKey]:
