@@ -8,9 +8,9 @@ help:            ## list the targets
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 18
 
 $(READY): requirements.lock pyproject.toml
-	@test -x $(UV) || { python3 -m venv .venv/tools && .venv/tools/bin/pip -q install uv==0.13.9; }
+	@test -x $(UV) || { python3 -m venv .venv/tools && .venv/tools/bin/pip -q install --only-binary :all: uv==0.13.9; }
 	@test -x $(PY) || $(UV) venv -q --allow-existing --python python3 .venv
-	@$(UV) pip sync -q --require-hashes --python $(PY) requirements.lock && $(UV) pip install -q --no-deps --python $(PY) -e . && touch $@
+	@$(UV) pip sync -q --only-binary :all: --require-hashes --python $(PY) requirements.lock && $(UV) pip install -q --no-deps --python $(PY) -e . && touch $@
 
 setup: $(READY)  ## make .venv with everything in it
 
@@ -50,7 +50,7 @@ words: $(READY)  ## bring the pages' catalogues up to date with their texts
 	&& sed -i -E '/^"(Report-Msgid|POT-Creation|PO-Revision|Last-Translator|Language-Team|Generated)/d' services/gateway/locales/*/LC_MESSAGES/messages.po; rm -f $$pot
 
 lock:            ## compile requirements.lock from pyproject.toml
-	@$(UV) pip compile -q --universal --python-version 3.11 --generate-hashes --no-header --no-annotate --group test pyproject.toml -o requirements.lock
+	@$(UV) pip compile -q --only-binary :all: --universal --python-version 3.11 --generate-hashes --no-header --no-annotate --group test pyproject.toml -o requirements.lock
 
 clean:           ## remove the environment and embedded data
 	@rm -rf .venv .aero2

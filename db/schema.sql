@@ -454,6 +454,8 @@ CREATE TABLE sign_in_guards (
     failed_attempts integer     NOT NULL DEFAULT 0,
     last_failed_at  timestamptz,
     locked_until    timestamptz,
+    pending         integer     NOT NULL DEFAULT 0,  -- tries without a verdict yet
+    pending_until   timestamptz,
     expires_at      timestamptz NOT NULL,
     CONSTRAINT sign_in_guards_pkey PRIMARY KEY (app_id, address_hash)
 ) PARTITION BY HASH (app_id);
@@ -752,12 +754,12 @@ CREATE TABLE oauth_clients (
     grant_types                   text[]      NOT NULL DEFAULT '{authorization_code,refresh_token}',
     allowed_origins               text[]      NOT NULL DEFAULT '{}',
     default_resources             text[]      NOT NULL DEFAULT '{}',
-    token_endpoint_auth_method    text        NOT NULL DEFAULT 'client_secret_basic',
+    token_endpoint_auth_method    text,       -- NULL: a secret, by Basic or in the body
     token_endpoint_auth_alg       text,
-    require_pkce                  boolean     NOT NULL DEFAULT true,
+    require_pkce                  boolean,    -- NULL: PKCE, or openid with a nonce
     jwks                          jsonb,
     jwks_uri                      text,
-    first_party                   boolean     NOT NULL DEFAULT false,  -- consent is not asked
+    first_party                   boolean     NOT NULL DEFAULT true,  -- consent is not asked
     subject_type                  text        NOT NULL DEFAULT 'public',
     sector_identifier             text,
     id_token_alg                  text        NOT NULL DEFAULT 'RS256',
@@ -1210,7 +1212,8 @@ CREATE TABLE audit_outbox (
     payload    bytea       NOT NULL,  -- what goes to the stream, byte for byte
     created_at timestamptz NOT NULL DEFAULT now(),
     service    text        NOT NULL DEFAULT substr(current_user, 7),  -- `aero2_oidc` writes oidc's
-    CONSTRAINT audit_outbox_pkey PRIMARY KEY (service, seq)
+    CONSTRAINT audit_outbox_pkey PRIMARY KEY (service, seq),
+    CONSTRAINT audit_outbox_event_type_check CHECK (event_type ~ '^[a-z][a-z0-9_]*$')
 );
 
 -- owner: every service inserts; identity's mailer (aero2_mail) sends and deletes.

@@ -14,7 +14,7 @@ from typer.main import get_command
 from aero2 import migrate
 from common.addresses import host_key
 
-GROUPS = ("audit", "keys", "secrets", "users")
+GROUPS = ("apps", "audit", "clients", "keys", "secrets", "users")
 """Modules of aero2 with an `app` of commands, imported when one of them is asked for: what they
 need would cost every `aero2 up` half a second."""
 
@@ -105,6 +105,22 @@ def demo(data_dir: DataDir = None) -> None:
 
     with told():
         typer.echo(asyncio.run(run()))
+
+
+@app.command("invite")
+def invite(
+    slug: Annotated[str, typer.Argument(help="The application, by its slug.")],
+    email: Annotated[str, typer.Argument(help="Whom to invite.")],
+    data_dir: DataDir = None,
+) -> None:
+    """Mail somebody an invitation into an application (`dashboard`: to manage applications)."""
+    from aero2.api import call
+    from aero2.dashboard import at, dashboard
+    from aero2.failures import told
+
+    with told(), dashboard(data_dir) as api:
+        call(api, "POST", at(slug, "users/invitations"), json={"email": email})
+    typer.echo(f"Invited {email}.")
 
 
 @app.command("compose-env")

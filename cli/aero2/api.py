@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import ssl
 import time
+from pathlib import Path
 from typing import Any, Final
 from urllib.parse import urlsplit
 
@@ -42,8 +44,9 @@ def _reason(answer: httpx.Response) -> str:
         return f"That is no Aero2, or something before it answered {answer.status_code}."
 
 
-def client(url: str, key: str) -> httpx.Client:
-    """`<slug>.localhost` is this machine, whether or not the resolver knows it."""
+def client(url: str, key: str, *, ca: Path | None = None) -> httpx.Client:
+    """`<slug>.localhost` is this machine, whether or not the resolver knows it. `ca` is the
+    authority to trust where it is not one of the system's."""
     parts = urlsplit(url)
     if parts.scheme not in ("http", "https") or not parts.hostname:
         raise Refused("--url is the application's origin, like http://demo.localhost:8080.")
@@ -54,5 +57,9 @@ def client(url: str, key: str) -> httpx.Client:
         host = "127.0.0.1"
     port = f":{parts.port}" if parts.port else ""
     return httpx.Client(
-        base_url=f"{parts.scheme}://{host}{port}", headers=headers, timeout=60, trust_env=False
+        base_url=f"{parts.scheme}://{host}{port}",
+        headers=headers,
+        timeout=60,
+        trust_env=False,
+        verify=ssl.create_default_context(cafile=str(ca)) if ca else True,
     )

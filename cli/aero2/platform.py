@@ -9,6 +9,7 @@ import sys
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Final
+from urllib.parse import urlsplit
 
 from aero2 import nats_access
 from aero2.embedded.caddy import Caddy, reachable
@@ -67,12 +68,11 @@ class Platform:
     @property
     def authority(self) -> str:
         """The apex with its port, as it stands in an address."""
-        usual = 443 if self.tls else 80
-        return self.domain if self.port == usual else f"{self.domain}:{self.port}"
+        return urlsplit(self.public_url).netloc
 
     @property
     def public_url(self) -> str:
-        return f"{self.scheme}://{self.authority}"
+        return public_url(self.domain, self.port, tls=self.tls)
 
     @property
     def mail_url(self) -> str | None:
@@ -222,6 +222,12 @@ class Platform:
     async def _gateway_answers(self) -> bool:
         host, port = self._gateway
         return await answers(port, "/health/ready", self.authority, reachable(host))
+
+
+def public_url(domain: str, port: int, *, tls: bool) -> str:
+    """The apex as an address, with its port where that is not the usual one."""
+    scheme, usual = ("https", 443) if tls else ("http", 80)
+    return f"{scheme}://{domain}" if port == usual else f"{scheme}://{domain}:{port}"
 
 
 def _unless_given(defaults: dict[str, str]) -> dict[str, str]:

@@ -173,7 +173,10 @@ class Supervisor:
             stop_with=program.stop_with,
             sockets=program.sockets,
         )
-        Register(self.folder).note(program.name, each.process.pid)
+        try:
+            Register(self.folder).note(program.name, each.process.pid)
+        except OSError as error:  # a full disk: it runs, and we have it; only a successor does not
+            self.report(f"{program.name} is not in the register ({error}).", "")
 
     async def _ended(self, each: _Running) -> str:
         """How it ended. A process whose heartbeat stands still is ended by us."""

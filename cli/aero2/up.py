@@ -25,7 +25,7 @@ from aero2.embedded.secrets import Secrets
 from aero2.failures import Refused, told
 from aero2.migrate import Refused as MigrationRefused
 from aero2.migrate import migrate
-from aero2.platform import Platform, unused
+from aero2.platform import Platform, public_url, unused
 from aero2.supervisor import Supervisor
 
 DOMAIN: Final = re.compile(
@@ -89,7 +89,7 @@ def _taken(options: Options) -> Folder:
     if not DOMAIN.fullmatch(options.domain):
         raise Refused(f"{options.domain!r} is not a domain name.")
     folder = Folder.at(options.data_dir)
-    folder.hold({"url": f"port {options.port}"})
+    folder.hold({"url": public_url(options.domain, options.port, tls=options.tls)})
     Register(folder).stop_orphans()
     try:
         ports.listener(options.host, options.port).close()

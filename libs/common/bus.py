@@ -24,7 +24,8 @@ from pydantic_core import PydanticSerializationError
 from common import logs, metrics
 from common.context import HEADER, Context
 from common.contracts.base import Contract, Request
-from common.problems import Busy, Invalid, Problem, TooLate, Unavailable, field_errors
+from common.db import committed
+from common.problems import Busy, Invalid, Outdated, Problem, TooLate, Unavailable, field_errors
 
 log = logs.get(__name__)
 
@@ -90,14 +91,15 @@ class NatsBus:
             # A replica that was full or just leaving did nothing: a read may ask another one.
             if not request.safe or ctx.remaining() < SLOW_RETRY:
                 raise
-            log.info("retry", subject=request.subject, code=problem.code)
+            log.info("retry", subject=request.subject, code=problem.code, trace=ctx.trace)
             await asyncio.sleep(0.01)
             return await self._ask(ctx, request.subject, body)
 
     async def _ask(self, ctx: Context, subject: str, body: bytes) -> bytes:
         left = ctx.remaining()
         if left <= 0:
-            raise TooLate(f"no time left to ask {subject}")
+            log.info("no time left", subject=subject, trace=ctx.trace)
+            raise TooLate
         if not self._nc.is_connected:  # nats.py would keep it for later, past its deadline
             raise Unavailable("the message bus is not reachable", retry_after=1)
         try:
@@ -105,9 +107,11 @@ class NatsBus:
                 subject, body, timeout=left, headers={HEADER: ctx.encode()}
             )
         except nats.errors.NoRespondersError:
-            raise Unavailable(f"nobody answers {subject}", retry_after=1) from None
+            log.warning("nobody answers", subject=subject, trace=ctx.trace)
+            raise Unavailable(retry_after=1) from None
         except (nats.errors.TimeoutError, TimeoutError):
-            raise TooLate(f"{subject} took too long") from None
+            log.warning("no answer in time", subject=subject, trace=ctx.trace)
+            raise TooLate from None
         except nats.errors.MaxPayloadError:
             raise Invalid("the request is too large") from None
         except (nats.errors.Error, OSError) as error:
@@ -141,9 +145,21 @@ async def answer(
     ctx = ctx.for_reply()
     try:
         async with asyncio.timeout(ctx.remaining()):
-            return await handler(deps, ctx, request)
+            return await _handled(handler, deps, ctx, request)
     except TimeoutError:
-        raise TooLate(f"{contract.subject} ran out of time") from None
+        raise TooLate from None
+
+
+async def _handled(handler: Handler, deps: Any, ctx: Context, request: Request[Any]) -> Contract:
+    """Run the handler, and once more where a changed table rolled back all that it did."""
+    committed.set(False)
+    try:
+        return await handler(deps, ctx, request)
+    except Outdated:
+        if committed.get():
+            raise
+        log.info("once more", subject=request.subject)
+        return await handler(deps, ctx, request)
 
 
 def encoded(reply: Contract) -> bytes:
@@ -229,13 +245,14 @@ class Server:
         subscriptions = [
             endpoint._subscription for endpoint in self.service._endpoints if endpoint._subscription
         ]
-        with contextlib.suppress(nats.errors.Error, OSError):
-            for sub in subscriptions:
-                await sub._conn._send_unsubscribe(sub._id)
-            # Only now has everything arrived that the server ever sent to these subscriptions;
-            # `drain` alone would forget a subscription whose last messages are still on the way.
-            await settled(self.service._client)
-        await asyncio.gather(*(sub.drain() for sub in subscriptions), return_exceptions=True)
+        if self.service._client.is_connected:  # else nothing comes, and every wait is in vain
+            with contextlib.suppress(nats.errors.Error, OSError):
+                for sub in subscriptions:
+                    await sub._conn._send_unsubscribe(sub._id)
+                # Only now has everything arrived that the server ever sent to these subscriptions;
+                # `drain` alone would forget one whose last messages are still on the way.
+                await settled(self.service._client)
+            await asyncio.gather(*(sub.drain() for sub in subscriptions), return_exceptions=True)
         if self._running:
             _, late = await asyncio.wait(set(self._running), timeout=within)
             for task in late:

@@ -8,6 +8,7 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass
+from types import TracebackType
 from typing import Any, Final, LiteralString, TypeAlias, TypeVar
 
 import asyncpg
@@ -18,7 +19,7 @@ from common import logs
 from common.context import Context
 from common.ids import is_id
 from common.one_trip import Connection
-from common.problems import Busy, Unavailable
+from common.problems import Busy, Outdated, Unavailable
 
 log = logs.get(__name__)
 
@@ -39,6 +40,9 @@ ACQUIRE: Final = 2.0
 
 inside_transaction: ContextVar[bool] = ContextVar("inside_transaction", default=False)
 """Tests refuse bus calls while this is set: a call to another service never holds our locks."""
+
+committed: ContextVar[bool] = ContextVar("committed", default=False)
+"""Whether the handler of a request has committed a write: it must not run once more then."""
 
 
 async def maybe(db: Db, row: type[Row], sql: LiteralString, *args: Any) -> Row | None:
@@ -153,14 +157,14 @@ class Database:
         """Read and write the application's rows; commits on leaving, rolls back on any error."""
         async with self._begun(f"BEGIN; SET LOCAL aero2.app_id = '{_id(ctx.app_id)}'") as db:
             yield db
-        self.on_commit()
+        self._committed()
 
     @asynccontextmanager
     async def single(self, ctx: Context) -> AsyncIterator[Db]:
         """Write with one statement: each that is executed commits by itself, in one round trip."""
         async with self.reading(ctx) as db:
             yield db
-        self.on_commit()
+        self._committed()
 
     @asynccontextmanager
     async def reading(self, ctx: Context) -> AsyncIterator[Db]:
@@ -175,7 +179,7 @@ class Database:
         role's sweeps, have anything to see here."""
         async with self._begun("BEGIN") as db:
             yield db
-        self.on_commit()
+        self._committed()
 
     @asynccontextmanager
     async def _begun(self, begin: str) -> AsyncIterator[Link]:
@@ -214,6 +218,10 @@ class Database:
         except FAILURES as error:  # the pool has dropped it, and makes another when it is needed
             log.info("connection dropped", error=type(error).__name__)
 
+    def _committed(self) -> None:
+        committed.set(True)
+        self.on_commit()
+
     async def close(self) -> None:
         try:
             async with asyncio.timeout(3):
@@ -250,9 +258,26 @@ def _translated(error: Exception, db: Link) -> Exception:
     """The Problem for a database that is away or overloaded; other errors as they are."""
     if isinstance(error, _OVERLOADED):
         return Busy("the database is busy", retry_after=1)
+    if isinstance(error, asyncpg.InvalidCachedStatementError):  # asyncpg has forgotten them by now
+        return Outdated("the database is being changed", retry_after=1)
+    if isinstance(error, asyncpg.ReadOnlySQLTransactionError):  # a standby since a failover
+        db.terminate()
+        return _lost(error)
+    if isinstance(error, OSError) and not _of_driver(error.__traceback__):
+        return error  # a file, the bus: whoever holds a transaction may do other things, too
     if isinstance(error, _GONE) or (isinstance(error, asyncpg.InterfaceError) and _closed(db)):
         return _lost(error)
     return error
+
+
+def _of_driver(trace: TracebackType | None) -> bool:
+    """Whether the error passed through asyncpg, or through our part of its protocol."""
+    while trace is not None:
+        module = str(trace.tb_frame.f_globals.get("__name__", ""))
+        if module.partition(".")[0] == "asyncpg" or module == Connection.__module__:
+            return True
+        trace = trace.tb_next
+    return False
 
 
 def _closed(db: Link) -> bool:

@@ -9,7 +9,7 @@ import asyncio
 import logging
 import sys
 import time
-from typing import Any
+from typing import Any, BinaryIO, cast
 
 import orjson
 
@@ -24,6 +24,45 @@ _RESERVED = frozenset(logging.LogRecord("", 0, "", 0, "", None, None).__dict__) 
 }
 
 
+class Output:
+    """Standard output that never raises: a full disk costs lines, not requests.
+
+    Nothing is buffered, so what could not be written is lost and counted, and takes no memory.
+    """
+
+    def __init__(self) -> None:
+        self.lost = 0
+        """Writes that failed since the last one that succeeded."""
+
+    def write(self, data: bytes) -> int:
+        if self.lost:  # the write that failed may have ended within a line
+            data = b'\n{"event":"log lines lost","writes":%d}\n' % self.lost + data
+        try:
+            _write_all(data)
+        except (OSError, ValueError):  # ValueError: the stream is closed
+            self.lost += 1
+        else:
+            self.lost = 0
+        return len(data)
+
+    def flush(self) -> None:
+        """Do nothing: `write` keeps nothing back."""
+
+
+def _write_all(data: bytes) -> None:
+    buffer = sys.stdout.buffer
+    raw = getattr(buffer, "raw", buffer)
+    rest = memoryview(data)
+    while rest:
+        written = raw.write(rest)
+        if not written:  # a pipe that does not block is full
+            raise BlockingIOError
+        rest = rest[written:]
+
+
+output = Output()
+
+
 def configure(service: str, level: str = "info") -> None:
     """Everything this process logs, through structlog or logging, becomes JSON on stdout."""
     number = logging.getLevelNamesMapping()[level.upper()]
@@ -36,7 +75,7 @@ def configure(service: str, level: str = "info") -> None:
             structlog.processors.JSONRenderer(serializer=_dumps),
         ],
         wrapper_class=structlog.make_filtering_bound_logger(number),
-        logger_factory=structlog.BytesLoggerFactory(file=sys.stdout.buffer),
+        logger_factory=structlog.BytesLoggerFactory(file=cast(BinaryIO, output)),
         cache_logger_on_first_use=True,
     )
     structlog.contextvars.bind_contextvars(service=service)
@@ -86,11 +125,9 @@ class Lines:
         self._waiting.append(orjson.dumps(fields, default=str))
 
     def flush(self) -> None:
-        if self._waiting:
-            self._waiting.append(b"")
-            sys.stdout.buffer.write(b"\n".join(self._waiting))
-            sys.stdout.buffer.flush()
-            self._waiting.clear()
+        waiting, self._waiting = self._waiting, []
+        if waiting:
+            output.write(b"\n".join([*waiting, b""]))
 
 
 lines = Lines()

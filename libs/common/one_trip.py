@@ -126,7 +126,13 @@ class Connection(asyncpg.Connection):
         return rows or [], tag.decode() if tag else ""
 
     async def _begin(self) -> Sieve:
-        await self.execute(BINDING)
+        try:
+            await self.execute(BINDING)
+        except BaseException:
+            # The server may have prepared it all the same; a second attempt would be refused for
+            # as long as the connection lives.
+            self.terminate()
+            raise
         self._sieve = Sieve(cast(asyncio.Protocol, self._transport.get_protocol()))
         self._transport.set_protocol(self._sieve)
         return self._sieve

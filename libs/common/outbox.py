@@ -9,6 +9,7 @@ rows; two at once may interleave, so a reader orders by the event's own time and
 from __future__ import annotations
 
 import asyncio
+import re
 from dataclasses import dataclass, field
 from typing import Final
 
@@ -35,6 +36,16 @@ BUSY: Final = 0.025
 """The same while work comes in streams: a round costs a transaction however many rows it sends."""
 IDLE: Final = 2.0
 """Seconds between looks when nobody woke us: another process may have died with rows waiting."""
+
+
+AWAY: Final = (nats.errors.Error, OSError, TimeoutError, APIError, NoStreamResponseError)
+"""What nats.py raises where the stream or the server is not there."""
+SENDABLE: Final = re.compile(r"[a-z][a-z0-9_]*")
+"""An event type as the last part of a subject: a blank in it would end the connection."""
+
+
+class StreamAway(Exception):
+    """The stream did not take what was sent; the reason in a word."""
 
 
 @dataclass(frozen=True)
@@ -70,10 +81,10 @@ class Relay:
                 sent, pause = 0, min(pause * 2 or 0.1, 5.0)
                 metrics.OUTBOX_FAILED.inc()
                 log.warning("outbox waits", error=type(error).__name__)
-            except (nats.errors.Error, TimeoutError, APIError, NoStreamResponseError) as error:
+            except StreamAway as error:
                 sent, pause = 0, min(pause * 2 or 0.1, 5.0)
                 metrics.OUTBOX_FAILED.inc()
-                log.warning("outbox waits for the stream", error=type(error).__name__)
+                log.warning("outbox waits for the stream", stream=STREAM, error=str(error))
                 await self._ensure_stream_quietly()
             if sent == BATCH:
                 continue
@@ -93,7 +104,10 @@ class Relay:
             rows = await _take(db, service=self.service, limit=BATCH)
             if not rows:
                 return 0
-            await self._send([row for row in rows if self._fits(row)])
+            try:
+                await self._send([row for row in rows if self._fits(row)])
+            except AWAY as error:
+                raise StreamAway(type(error).__name__) from error
             await _done(db, service=self.service, seqs=[row.seq for row in rows])
         metrics.OUTBOX_SENT.inc(len(rows))
         return len(rows)
@@ -116,6 +130,10 @@ class Relay:
 
     def _fits(self, row: Waiting) -> bool:
         """One message the server can never take must not hold up all others; audit_logs has it."""
+        if not SENDABLE.fullmatch(row.event_type):
+            metrics.OUTBOX_FAILED.inc()
+            log.error("event type is no part of a subject", id=row.event_id, type=row.event_type)
+            return False
         if len(row.payload) + 1024 <= self.nc.max_payload:
             return True
         metrics.OUTBOX_FAILED.inc()
@@ -125,8 +143,8 @@ class Relay:
     async def _ensure_stream_quietly(self) -> None:
         try:
             await ensure_stream(self.js)
-        except (nats.errors.Error, TimeoutError, APIError, NoStreamResponseError):
-            log.debug("stream not ready")
+        except AWAY as error:
+            log.warning("stream is missing or unreachable", stream=STREAM, error=repr(error)[:200])
 
 
 async def ensure_stream(js: JetStreamContext) -> None:

@@ -119,6 +119,12 @@ class Busy(Unavailable):
     code, title = "busy", "The service is busy. Try again in a moment."
 
 
+class Outdated(Unavailable):
+    """Rolled back because a table has changed meanwhile: the same once more succeeds."""
+
+    code, title = "outdated", "The service is being updated. Try again in a moment."
+
+
 class TooLate(Problem):
     """It took longer than the caller would wait."""
 

@@ -40,6 +40,8 @@ log = logs.get(__name__)
 VERSION = "0.1.0"
 BEAT = 2.0
 """Seconds between touches of the heartbeat file."""
+STOPS = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.SIGUSR1, signal.SIGUSR2)
+"""Signals that would end a process by default: each drains it first."""
 GENERATIONS = (25_000, 20, 50)
 """For the garbage collector: objects made between two looks at the youngest, and of its rounds between
 two at each older generation."""
@@ -102,6 +104,14 @@ async def connect(settings: Settings, name: str) -> Links:
         for drop in dropped:
             drop()
 
+    closed = asyncio.Event()
+
+    async def ended() -> None:
+        closed.set()
+
+    async def leaving() -> None:
+        log.warning("nats.lame_duck")
+
     password = settings.nats_password
     nc = PacedClient()
     await nc.connect(
@@ -118,6 +128,8 @@ async def connect(settings: Settings, name: str) -> Links:
         allow_reconnect=True,
         disconnected_cb=lost,
         reconnected_cb=back,
+        closed_cb=ended,
+        lame_duck_mode_cb=leaving,
         error_cb=_nats_error,
         pending_size=4 * 1024 * 1024,
         skip_subject_validation=True,  # all are made of contracts' names and ids
@@ -130,7 +142,15 @@ async def connect(settings: Settings, name: str) -> Links:
     js = nc.jetstream(timeout=3)
     links = Links(name, nc, js, bus, changes, tenants, Activity(nc, name), on_reconnect=dropped)
     links.spawn(links.activity.run(), "activity")
+    links.spawn(_end_with(closed), "nats")
     return links
+
+
+async def _end_with(closed: asyncio.Event) -> None:
+    """End the process once nats.py has given up (a password that has changed, say): a new process
+    reads its settings anew and tries again."""
+    await closed.wait()
+    raise ConnectionError("the connection to NATS was closed for good")
 
 
 async def _nats_error(error: Exception) -> None:
@@ -192,13 +212,13 @@ def explain(name: str, error: ValidationError) -> None:
 async def _stop_signal(loop: asyncio.AbstractEventLoop) -> None:
     """Returns once the process is told to stop."""
     stop = asyncio.Event()
-    for number in (signal.SIGTERM, signal.SIGINT):
+    for number in STOPS:
         loop.add_signal_handler(number, stop.set)
     await stop.wait()
 
 
 async def live(start: Coroutine[Any, Any, Serving]) -> None:
-    """The life of a process: until SIGTERM, SIGINT or the death of one of its tasks. A second
+    """The life of a process: until one of `STOPS` or the death of one of its tasks. A second
     signal changes nothing, for draining has limits of its own. Exits 1 where a task died."""
     stopping = asyncio.create_task(_stop_signal(asyncio.get_running_loop()))
     starting = asyncio.create_task(start)
@@ -275,11 +295,11 @@ async def _wait_for_end(stopping: asyncio.Task[Any], links: Links) -> asyncio.Ta
 async def _end(links: Links) -> None:
     """Close everything, in the order that loses nothing."""
     await stop(links.tasks)
-    for database in links.databases:
-        await database.close()
+    await asyncio.gather(*(database.close() for database in links.databases))
     with contextlib.suppress(nats.errors.Error, TimeoutError, OSError):
         async with asyncio.timeout(2):
-            await settled(links.nc, within=1)
+            if links.nc.is_connected:
+                await settled(links.nc, within=1)
             await links.nc.close()
 
 
@@ -299,8 +319,7 @@ async def healthy(links: Links, database: Database | None) -> bool:
         return True
     try:
         async with asyncio.timeout(2), database.pool.acquire() as db:
-            async with db.transaction(readonly=True):
-                pass  # it answered; asyncpg trips over an empty statement
+            # A standby answers, and yet nobody can sign in there.
+            return bool(await db.fetchval("SHOW transaction_read_only") == "off")
     except FAILURES:
         return False
-    return True

@@ -20,6 +20,7 @@ from common import exact_json
 from common.exact_json import AT_MOST
 from common.known import LONGEST, Unknown, is_model, unknown
 from common.problems import Invalid, field_errors
+from gateway.present import present_value
 
 _PARAMETERS: Final[dict[Callable[..., Any], list[str]]] = {}
 """The parameters of each endpoint, once somebody sent one."""
@@ -64,8 +65,8 @@ async def _fields(route: APIRoute, request: Request) -> list[dict[str, str]]:
     sent = await request.json()
     if lost := exact_json.faults(await request.body()):
         return lost
+    read_only = await _read_only(route, request, sent)
     found = unknown(route.body_field.field_info.annotation, sent)
-    read_only = _names(route.response_model)
     wrong = [
         {"field": one.name, "message": "can be read here, not set"}
         if not one.place and one.name in read_only
@@ -76,6 +77,28 @@ async def _fields(route: APIRoute, request: Request) -> list[dict[str, str]]:
         _, others = route.body_field.validate(sent, loc=("body",))
         wrong += field_errors([one for one in others if one["type"] != "extra_forbidden"])
     return wrong
+
+
+async def _read_only(route: APIRoute, request: Request, sent: Any) -> list[str]:
+    """The names that can be read here and not set. A change may carry them with their present
+    value, as whoever sends back what GET answered does: those are taken out of the body."""
+    read_only = _names(route.response_model)
+    settable = _names(route.body_field.field_info.annotation) if route.body_field else []
+    if request.method not in ("PUT", "PATCH") or not isinstance(sent, dict):
+        return read_only
+    carried = sent.keys() & set(read_only) - set(settable)
+    if carried:
+        present = await present_value(route, request)
+        for name in carried & present.keys():
+            if _same(sent[name], present[name]):
+                del sent[name]  # the body is validated from this same object
+    return read_only
+
+
+def _same(one: Any, other: Any) -> bool:
+    """As JSON: true is not 1 there."""
+    written = [orjson.dumps(value, option=orjson.OPT_SORT_KEYS) for value in (one, other)]
+    return written[0] == written[1]
 
 
 def _of_none(body: bytes) -> list[dict[str, str]]:

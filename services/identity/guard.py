@@ -1,41 +1,68 @@
-"""Wrong passwords, counted by address whether it is known or not, before they are tried."""
+"""Wrong passwords, counted by address whether it is known or not. A try is reserved before the
+password is verified, and counts only once it is wrong."""
 
 from __future__ import annotations
 
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 
-from common import audit
+from common import audit, logs
 from common.addresses import address_key
 from common.context import Context
 from common.contracts.sign_in import Locked, WrongCredentials
 from common.db import Db
 from common.events.sessions import LoginFailed, SignInLocked
+from common.problems import Problem
 from identity.deps import Deps
 from identity.hashing import Verdict
 from identity.queries import guards
 
+log = logs.get(__name__)
 
-@dataclass(frozen=True)
+
+@dataclass
 class Admission:
-    """A try that is counted already, or the seconds to wait until one is admitted."""
+    """A reserved try of an address, or the seconds to wait until one is admitted."""
 
-    failures: int = 0
-    seconds: int = 0
+    address_hash: str = ""
+    pending: bool = False
     wait: int = 0
 
 
 async def admit(deps: Deps, ctx: Context, tx: Db, email: str) -> Admission:
-    """Count a try of this address, in a transaction that commits whatever follows."""
+    """Reserve a try of this address, in a transaction that commits whatever follows."""
     address = address_key(email)
-    reserved = await guards.reserve(
-        tx, app_id=ctx.app_id, address_hash=deps.keys.hash("guard", address)
-    )
-    if reserved is not None:
-        return Admission(reserved.failures, reserved.seconds)
+    address_hash = deps.keys.hash("guard", address)
+    if await guards.reserve(tx, app_id=ctx.app_id, address_hash=address_hash):
+        return Admission(address_hash, pending=True)
     wait = await guards.locked_for(
         tx, app_id=ctx.app_id, address_hashes=deps.keys.hashes("guard", address)
     )
-    return Admission(wait=max(1, wait))
+    return Admission(address_hash, wait=max(1, wait))
+
+
+@asynccontextmanager
+async def releasing(deps: Deps, ctx: Context, admission: Admission) -> AsyncIterator[None]:
+    """Release the reservation where the body ends in an error other than a wrong password."""
+    try:
+        yield
+    except BaseException:
+        await asyncio.shield(release(deps, ctx, admission))
+        raise
+
+
+async def release(deps: Deps, ctx: Context, admission: Admission) -> None:
+    """What cannot be written lapses by itself."""
+    if not admission.pending:
+        return
+    admission.pending = False
+    try:
+        async with deps.db.single(ctx) as db:
+            await guards.release(db, app_id=ctx.app_id, address_hash=admission.address_hash)
+    except Problem as problem:
+        log.warning("reservation not released", code=problem.code)
 
 
 async def tried(
@@ -54,18 +81,32 @@ async def tried(
         raise Locked(retry_after=admission.wait)
     verdict = await deps.hashing.verify(ctx.app_id, password, phc)
     if not verdict.ok:
-        async with deps.db.transaction(ctx) as tx:
-            failed = LoginFailed(method=method, reason="wrong_credentials")
-            await audit.record(tx, ctx, failed, user_id=user_id)
-            if admission.seconds:
-                locked = SignInLocked(failures=admission.failures, seconds=admission.seconds)
-                await audit.record(tx, ctx, locked, user_id=user_id)
+        await _fail(deps, ctx, admission, user_id=user_id, method=method)
         raise WrongCredentials
     return verdict
 
 
-async def forget(deps: Deps, ctx: Context, tx: Db, email: str) -> None:
-    """The owner of the address has proven himself: the count starts anew."""
-    await guards.forget(
+async def _fail(
+    deps: Deps, ctx: Context, admission: Admission, *, user_id: str | None, method: str
+) -> None:
+    admission.pending = False  # a wrong password is never released, written or not
+    address = admission.address_hash
+    async with deps.db.transaction(ctx) as tx:
+        count = await guards.fail(tx, app_id=ctx.app_id, address_hash=address)
+        failed = LoginFailed(
+            method=method,
+            reason="wrong_credentials",
+            address_hash=None if user_id else address,
+        )
+        await audit.record(tx, ctx, failed, user_id=user_id)
+        if count.seconds:
+            locked = SignInLocked(failures=count.failures, seconds=count.seconds)
+            await audit.record(tx, ctx, locked, user_id=user_id)
+
+
+async def forget(deps: Deps, ctx: Context, tx: Db, email: str) -> bool:
+    """The owner of the address has proven himself: the count starts anew. False where nothing was
+    counted."""
+    return await guards.forget(
         tx, app_id=ctx.app_id, address_hashes=deps.keys.hashes("guard", address_key(email))
     )

@@ -72,7 +72,8 @@ async def change_email(deps: Deps, ctx: Context, asked: ChangeEmail) -> Flow:
         if account is None:
             raise UserNotFound
         other = await accounts.by_email(tx, app_id=ctx.app_id, email=asked.email)
-        taken = other is not None and other.id != user_id
+        owner = other if other is not None and other.id != user_id else None
+        taken, receiver = owner is not None, owner or account
         letter = flows.Letter(
             to=asked.email,
             type="email_change",
@@ -80,8 +81,8 @@ async def change_email(deps: Deps, ctx: Context, asked: ChangeEmail) -> Flow:
             purpose="email_change",
             link="" if taken else "verify_email",
             user_id=user_id,
-            name=account.name,
-            locale=account.locale,
+            name=receiver.name,
+            locale=receiver.locale,
             real=not taken,
             code=not taken,
             bound=False,

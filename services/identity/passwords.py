@@ -60,31 +60,32 @@ async def sign_in(deps: Deps, ctx: Context, asked: SignInWithPassword) -> Signed
             account = await accounts.by_email(tx, app_id=ctx.app_id, email=asked.email)
             admission = await guard.admit(deps, ctx, tx, asked.email)
     exceeded(wait)
-    verdict = await guard.tried(
-        deps,
-        ctx,
-        admission,
-        asked.password,
-        phc=account.phc if account else None,
-        user_id=account.id if account else None,
-    )
-    if account is None or account.phc is None:  # never: a dummy hash does not match
-        raise WrongCredentials
-    if tenant.settings.require_verified_email and not account.email_verified:
-        raise EmailUnverified
-    if account.must_change and account.email:
-        raise ResetNeeded
-    async with deps.db.transaction(ctx) as tx:
-        await guard.forget(deps, ctx, tx, asked.email)
-        phc = await _rehashed(ctx, tx, account, verdict.rehashed)
-        proof = signing.Proof(
-            method="password",
-            amr=["pwd"],
-            phc=phc,
-            browser=asked.browser,
-            remember=asked.remember,
+    async with guard.releasing(deps, ctx, admission):
+        verdict = await guard.tried(
+            deps,
+            ctx,
+            admission,
+            asked.password,
+            phc=account.phc if account else None,
+            user_id=account.id if account else None,
         )
-        begun = await signing.begin(deps, ctx, tx, tenant, account, proof)
+        if account is None or account.phc is None:  # never: a dummy hash does not match
+            raise WrongCredentials
+        if tenant.settings.require_verified_email and not account.email_verified:
+            raise EmailUnverified
+        if account.must_change and account.email:
+            raise ResetNeeded
+        async with deps.db.transaction(ctx) as tx:
+            await guard.forget(deps, ctx, tx, asked.email)
+            phc = await _rehashed(ctx, tx, account, verdict.rehashed)
+            proof = signing.Proof(
+                method="password",
+                amr=["pwd"],
+                phc=phc,
+                browser=asked.browser,
+                remember=asked.remember,
+            )
+            begun = await signing.begin(deps, ctx, tx, tenant, account, proof)
     return await signing.finish(deps, ctx, begun)
 
 
@@ -236,15 +237,17 @@ async def prove(
         if not wait:
             admission = await guard.admit(deps, ctx, tx, account.email or account.id)
     exceeded(wait)
-    verdict = await guard.tried(
-        deps,
-        ctx,
-        admission,
-        password,
-        phc=account.phc,
-        user_id=account.id,
-        method=method,
-    )
+    async with guard.releasing(deps, ctx, admission):
+        verdict = await guard.tried(
+            deps,
+            ctx,
+            admission,
+            password,
+            phc=account.phc,
+            user_id=account.id,
+            method=method,
+        )
+    await guard.release(deps, ctx, admission)
     return verdict.rehashed
 
 

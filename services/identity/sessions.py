@@ -172,7 +172,8 @@ async def _end_all(
         if not await accounts.lock(tx, app_id=ctx.app_id, id=user_id):
             raise UserNotFound
         ended = await signing.end_all(ctx, tx, user_id, reason=reason, spare=spare)
-        event = SessionsRevoked(count=len(ended), reason=reason)
-        await audit.record(tx, ctx, event, user_id=user_id)
+        if ended:
+            event = SessionsRevoked(count=len(ended), reason=reason)
+            await audit.record(tx, ctx, event, user_id=user_id)
     await signing.announce(deps, ctx, user_id, ended)
     return Revoked(revoked_count=len(ended))

@@ -251,7 +251,7 @@ async def unlock(deps: Deps, ctx: Context, asked: UnlockUser) -> Done:
         account = await accounts.by_id(tx, app_id=ctx.app_id, id=asked.user_id)
         if account is None:
             raise UserNotFound
-        await guard.forget(deps, ctx, tx, account.email or account.id)
-        event = UserUnlocked(user_id=account.id)
-        await audit.record(tx, ctx, event, user_id=account.id)
+        if await guard.forget(deps, ctx, tx, account.email or account.id):
+            event = UserUnlocked(user_id=account.id)
+            await audit.record(tx, ctx, event, user_id=account.id)
     return Done()

@@ -22,6 +22,8 @@ SKEW: Final = 30
 """Seconds by which a client's clock may differ."""
 LONGEST: Final = 300
 """Seconds that an assertion may be valid from now on."""
+TYPES: Final = ("jwt", "client-authentication+jwt")
+"""A JWT of another explicit type was not signed for this (RFC 8725 section 3.11)."""
 ENDPOINTS: Final = ("", "/oauth2/token", "/oauth2/introspect", "/oauth2/revoke")
 
 
@@ -44,6 +46,8 @@ async def check(deps: Deps, ctx: Context, client: Registered, assertion: str) ->
         header, body, message, signature = jose.split(assertion)
     except jose.BadToken as error:
         raise InvalidClient(f"the assertion does not hold: {error}") from None
+    if header.get("typ", "jwt").lower().removeprefix("application/") not in TYPES:
+        raise InvalidClient("a JWT of this type is no client assertion")
     if client.token_endpoint_auth_method == "client_secret_jwt":
         proven = await _by_secret(deps, ctx, client, header, message, signature)
     else:
@@ -110,7 +114,7 @@ def _claims(client: Registered, ctx: Context, body: bytes) -> tuple[float, str]:
     if expires + SKEW < now:
         raise InvalidClient("the assertion has expired")
     if expires > now + LONGEST + SKEW:
-        raise InvalidClient("the assertion is valid for too long")
+        raise InvalidClient(f"the assertion is valid for more than {LONGEST} seconds")
     if begins > now + SKEW or issued > now + SKEW:
         raise InvalidClient("the assertion is not valid yet")
     jti = claims.get("jti")

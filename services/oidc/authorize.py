@@ -20,10 +20,9 @@ from common.contracts.oidc import (
     ResumeAuthorization,
     SignInOver,
 )
-from common.crypto import token
 from common.events.tokens import CodeIssued
 from common.ids import new_id
-from oidc import interaction, responses
+from oidc import interaction, repeated, responses
 from oidc.checks.browser_is_seen import browser_is_seen
 from oidc.checks.claims_are_well_formed import claims_are_well_formed
 from oidc.checks.client_is_known import client_is_known
@@ -97,7 +96,7 @@ async def resume(deps: Deps, ctx: Context, back: ResumeAuthorization) -> Authori
     async with deps.db.reading(ctx) as db:
         pending = await authorization_requests.find(db, app_id=ctx.app_id, id_hashes=hashes)
     if pending is None:
-        return responses.shown(SignInOver())
+        return await repeated.answer(deps, ctx, back)
     asked = Asked.of([(name, value) for name, value in pending.params], back.session)
     asked.pending, asked.name = pending, back.request
     asked.consent, asked.selected = back.consent, back.selected
@@ -132,7 +131,7 @@ async def issue(deps: Deps, ctx: Context, asked: Asked) -> Authorization:
     only if user, session and consent hold at that moment."""
     session, client, given = asked.session, asked.client, asked.given
     assert session is not None
-    made = token("ac_")
+    made = repeated.new_code(deps, asked)
     new = NewCode(
         code_hash=deps.keys.hash("code", made),
         client_id=client.client_id,
@@ -181,4 +180,7 @@ async def issue(deps: Deps, ctx: Context, asked: Asked) -> Authorization:
         if asked.silent:
             raise ConsentRequired
         return await interaction.consent(deps, ctx, asked)
+    async with deps.db.reading(ctx) as db:
+        if await codes.is_unredeemed(db, app_id=ctx.app_id, code_hash=new.code_hash):
+            return responses.code(ctx, asked, made)
     return responses.shown(SignInOver())

@@ -38,11 +38,18 @@ async def authenticate(deps: Deps, ctx: Context, given: Given, basic: str | None
         if client.token_endpoint_auth_method not in ("private_key_jwt", "client_secret_jwt"):
             raise InvalidClient("this client does not authenticate by assertion")
         await assertions.check(deps, ctx, client, shown.secret)
-    elif shown.method != client.token_endpoint_auth_method:
-        raise InvalidClient(f"this client authenticates by {client.token_endpoint_auth_method}")
+    elif shown.method not in _methods(client):
+        raise InvalidClient(f"this client authenticates by {' or '.join(_methods(client))}")
     elif not client.public:
         await client_secrets.check(deps, ctx, client, shown.secret)
     return client
+
+
+def _methods(client: Registered) -> tuple[str, ...]:
+    """How this client may authenticate. Basic and body carry the same secret over the same
+    connection, so either will do for a client that was registered without a method."""
+    method = client.token_endpoint_auth_method
+    return ("client_secret_basic", "client_secret_post") if method is None else (method,)
 
 
 def presented(given: Given, basic: str | None) -> Presented:

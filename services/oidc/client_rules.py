@@ -49,7 +49,7 @@ async def around(deps: Deps, ctx: Context) -> Around:
 
 def with_defaults(new: CreateClient) -> CreateClient:
     """What the type of client, or its grants, imply where nothing else was said."""
-    said = new.model_fields_set
+    said = {name for name in new.model_fields_set if getattr(new, name) is not None}
     implied: dict[str, object] = {}
     if new.type in ("spa", "native"):
         implied = {"token_endpoint_auth_method": "none"}
@@ -137,6 +137,8 @@ def grants_fit(client: ClientFields, _: Around) -> Mistakes:
         yield "redirect_uris", "at least one is needed for authorization_code"
     if "refresh_token" in client.grant_types and "authorization_code" not in client.grant_types:
         yield "grant_types", "refresh_token needs authorization_code"
+    if client.type == "service" and "authorization_code" in client.grant_types:
+        yield "grant_types", "a service signs nobody in: use client_credentials, or type web"
     if public and "client_credentials" in client.grant_types:
         yield "grant_types", "a public client has no credentials"
 
@@ -152,7 +154,7 @@ def scopes_have_somebody(client: ClientFields, _: Around) -> Mistakes:
 
 def public_clients_are_guarded(client: ClientFields, _: Around) -> Mistakes:
     if client.token_endpoint_auth_method == "none":
-        if not client.require_pkce:
+        if client.require_pkce is False:
             yield "require_pkce", "a public client always needs PKCE"
     elif client.type == "spa":
         yield "token_endpoint_auth_method", "code in a browser cannot keep a secret: use none"

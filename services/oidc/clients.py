@@ -50,7 +50,7 @@ from oidc.queries import clients
 from oidc.queries.clients import SecretRow
 from oidc.scopes import permission_scopes
 
-WITH_SECRET = ("client_secret_basic", "client_secret_post", "client_secret_jwt")
+WITH_SECRET = (None, "client_secret_basic", "client_secret_post", "client_secret_jwt")
 
 
 async def create(deps: Deps, ctx: Context, new: CreateClient) -> NewClient:
@@ -187,9 +187,15 @@ async def rotate_secret(deps: Deps, ctx: Context, asked: RotateClientSecret) -> 
     method = client.token_endpoint_auth_method
     if method not in WITH_SECRET:
         raise Conflict("this client authenticates without a secret")
+    async with deps.db.reading(ctx) as db:
+        known = await clients.secrets(db, app_id=ctx.app_id, client_id=client.client_id)
     secret = token("cs_")
     hash = await _hashed(deps, ctx, secret)
     async with deps.db.transaction(ctx) as tx:
+        await _locked(tx, ctx, client.client_id)
+        held = await clients.secrets(tx, app_id=ctx.app_id, client_id=client.client_id)
+        if {row.id for row in held} - {row.id for row in known}:
+            raise Conflict("another secret was created at the same time")
         row = await _insert_secret(deps, tx, ctx, client.client_id, secret, hash, method)
         await clients.end_other_secrets(
             tx, app_id=ctx.app_id, client_id=client.client_id, keep=row.id, overlap=asked.overlap
@@ -231,7 +237,8 @@ async def _within_reach(deps: Deps, ctx: Context, *clients: ClientFields) -> Non
     for client in clients:
         if client.first_party and "account" in client.scopes and not ctx.caller.may("*"):
             message = "a first-party client with the scope account may act as any user"
-            raise Forbidden(f"{message}: that needs every permission", needs="*")
+            hint = "that needs every permission, unless first_party is false"
+            raise Forbidden(f"{message}: {hint}", needs="*")
         for permission in await permission_scopes(deps, ctx, client.scopes):
             if not ctx.caller.may(permission):
                 raise Forbidden(f"you do not hold {permission} yourself", needs=permission)
@@ -251,7 +258,7 @@ async def _hashed(deps: Deps, ctx: Context, secret: str | None) -> str:
 
 
 async def _insert_secret(
-    deps: Deps, tx: Db, ctx: Context, client_id: str, secret: str, hash: str, method: str
+    deps: Deps, tx: Db, ctx: Context, client_id: str, secret: str, hash: str, method: str | None
 ) -> SecretRow:
     """Sealed besides only where an HMAC assertion is checked with the secret itself."""
     id, sealed = new_id(), None

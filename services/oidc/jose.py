@@ -112,6 +112,8 @@ def thumbprint(jwk: dict[str, Any]) -> str:
 def load_public(jwk: dict[str, Any], alg: str | None = None) -> PublicKey:
     """Raises BadToken for a key that is not public, too weak or not of the algorithm."""
     kty, chosen = jwk.get("kty"), alg or jwk.get("alg")
+    if not isinstance(kty, str) or not isinstance(chosen, str):
+        raise BadToken("key type or algorithm is not a string")
     if kty not in _PUBLIC or chosen not in ALGORITHMS:
         raise BadToken("key type or algorithm not supported")
     if any(jwk.get(name) is None for name in _PUBLIC[kty]) or jwk.get("use", "sig") != "sig":
@@ -146,10 +148,22 @@ def split(token: str) -> tuple[dict[str, Any], bytes, bytes, bytes]:
         raise BadToken("the header is not JSON") from None
     if not isinstance(header, dict) or not header.keys() <= {"alg", "typ", "kid", "cty"}:
         raise BadToken("the header holds what it must not")
+    if not all(isinstance(value, str) for value in header.values()):
+        raise BadToken("a member of the header is not a string")
+    if not all(_is_canonical(part) for part in found.groups()):
+        raise BadToken("not base64url")
     try:
         return header, unb64(body), f"{head}.{body}".encode(), unb64(signature)
     except ValueError:
         raise BadToken("not base64url") from None
+
+
+def _is_canonical(part: str) -> bool:
+    """Whether no spare bit is set in the last character: a token has one spelling (RFC 4648 3.5)."""
+    try:
+        return b64url(unb64(part)) == part
+    except ValueError:
+        return False
 
 
 def verify(

@@ -124,7 +124,7 @@ async def test_work_that_cannot_finish_is_not_begun(bus: NatsBus, serve: Serve) 
     await serve({Write: write})
     with pytest.raises(TooLate):
         await bus.call(context(APP, within=0.06), Write())
-    with pytest.raises(TooLate, match="no time left"):
+    with pytest.raises(TooLate):
         await bus.call(context(APP, within=-1), Write())
 
     assert begun == []
@@ -142,7 +142,7 @@ async def test_a_callee_reports_its_own_timeout(bus: NatsBus, serve: Serve) -> N
         return Answer()
 
     await serve({Write: write})
-    with pytest.raises(TooLate, match=r"probe\.thing\.write ran out of time"):
+    with pytest.raises(TooLate, match="took too long"):
         await bus.call(context(APP, within=1.0), Write())
 
     assert stopped.is_set()

@@ -263,3 +263,14 @@ async def test_a_missing_stream_is_made(post: Post) -> None:
         await until(lambda: _none_waiting(post), within=10)
 
     assert await post.streamed() == ["one"]
+
+
+async def test_a_stream_that_is_missing_is_made_again(post: Post) -> None:
+    """Deleted while the relay runs: what is committed afterwards arrives all the same."""
+    async with post.relay() as relay:
+        await post.js.delete_stream(audit.STREAM)
+        await post.record("one")
+        relay.wake()
+        await until(lambda: _none_waiting(post))
+
+    assert await post.streamed() == ["one"]

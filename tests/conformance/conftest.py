@@ -328,6 +328,7 @@ async def registered(system: System) -> dict[str, Any]:
                     "post_logout_redirect_uris": [POST_LOGOUT],
                     "scopes": SCOPES,
                     "require_pkce": False,
+                    "first_party": False,
                     "token_endpoint_auth_method": method,
                     "id_token_claims": "asked",
                     "frontchannel_logout_uri": frames,

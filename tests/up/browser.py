@@ -37,8 +37,11 @@ class _Forms(HTMLParser):
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
         given = dict(attrs)
         if tag == "form":
-            self.forms.append({"action": given.get("action") or "", "fields": {}})
+            self.forms.append({"action": given.get("action") or "", "fields": {}, "names": set()})
+        elif tag == "button" and self.forms and given.get("name"):
+            self.forms[-1]["names"].add(given["name"])
         elif tag == "input" and self.forms and given.get("name"):
+            self.forms[-1]["names"].add(given["name"])
             self.forms[-1]["fields"][given["name"]] = given.get("value") or ""
 
 
@@ -46,7 +49,7 @@ def submit(client: httpx.Client, page: httpx.Response, **filled: str) -> httpx.R
     """Send the page's form that has these fields, with its hidden ones."""
     parser = _Forms()
     parser.feed(page.text)
-    fitting = [form for form in parser.forms if filled.keys() <= form["fields"].keys()]
+    fitting = [form for form in parser.forms if filled.keys() <= form["names"]]
     assert fitting, f"{page.url} has no form with {sorted(filled)}: {page.text[:2000]}"
     target = page.url.join(fitting[0]["action"])
     origin = f"{page.url.scheme}://{page.url.netloc.decode()}"

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 from typer.testing import CliRunner
 
@@ -20,3 +22,39 @@ def test_no_deployment_is_a_sentence(command: str, url: str | None, said: str) -
     assert ran.exit_code == 1
     assert said in ran.stderr
     assert len(ran.stderr.strip().splitlines()) == 1
+
+
+APPLICATION_COMMANDS = [
+    ["apps", "list"],
+    ["apps", "create", "Shop"],
+    ["clients", "create", "shop", "Website"],
+    ["invite", "shop", "ada@example.com"],
+]
+
+
+@pytest.mark.parametrize("command", APPLICATION_COMMANDS)
+@pytest.mark.parametrize(
+    ("url", "key", "said"),
+    [
+        (None, None, "AERO2_URL is not set"),
+        ("http://127.0.0.1:1", None, "AERO2_SECRET_KEY is not set"),
+        (None, "sk_live_x", "AERO2_URL is not set"),
+    ],
+)
+def test_no_dashboard_is_a_sentence(
+    command: list[str],
+    url: str | None,
+    key: str | None,
+    said: str,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Exit 1 and one sentence; no folder is made."""
+    monkeypatch.chdir(tmp_path)
+    env = {"AERO2_URL": url, "AERO2_SECRET_KEY": key}
+    ran = CliRunner().invoke(app, command, env=env)
+
+    assert ran.exit_code == 1
+    assert said in ran.stderr
+    assert len(ran.stderr.strip().splitlines()) == 1
+    assert list(tmp_path.iterdir()) == []

@@ -49,6 +49,15 @@ class Folder:
         file.flush()
         self._lock = file
 
+    @property
+    def url(self) -> str | None:
+        """Public address of the platform that ran on the folder last; None where none ever did."""
+        try:
+            found: str = json.loads((self.root / "lock").read_text())["url"]
+        except (OSError, ValueError, KeyError):
+            return None
+        return found
+
     def release(self) -> None:
         if self._lock is not None:
             self._lock.close()

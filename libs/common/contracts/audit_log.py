@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import Field
+from pydantic import AfterValidator, Field
 
+from common.client_addresses import canonical_ip
 from common.contracts.base import Contract, Done, Id, Page, Request
 from common.contracts.fields import Timestamp
 from common.problems import NotFound
@@ -35,12 +36,25 @@ class AuditRecords(Contract):
     next: str | None = None
 
 
+def _client_address(text: str) -> str:
+    found = canonical_ip(text)
+    if found is None:
+        raise ValueError("this is no IP address, like 192.0.2.1 or 2001:db8::1")
+    return found
+
+
+ClientAddress = Annotated[str, Field(max_length=60), AfterValidator(_client_address)]
+"""In the form in which events have it."""
+
+
 class AuditFilter(Contract):
     """Which events; all that are given must hold."""
 
     event_type: str | None = Field(default=None, max_length=64, description="Like `login`.")
     user_id: Id | None = Field(default=None, description="Who did it or whom it is about.")
-    ip_address: str | None = Field(default=None, max_length=45)
+    ip_address: ClientAddress | None = Field(
+        default=None, description="In any spelling, like `192.0.2.1` or `2001:db8::1`."
+    )
     start_date: Timestamp | None = Field(default=None, description="From this moment on.")
     end_date: Timestamp | None = Field(default=None, description="Before this moment.")
 

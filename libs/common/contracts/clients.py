@@ -45,12 +45,25 @@ class ClientFields(Contract):
         description="Browser origins that may call the token, UserInfo and revocation endpoints.",
     )
     default_resources: list[Uri] = Field(default=[], max_length=20)
-    token_endpoint_auth_method: AuthMethod = "client_secret_basic"
+    token_endpoint_auth_method: AuthMethod | None = Field(
+        default=None,
+        description="Null: its secret by `client_secret_basic` or `client_secret_post`. Otherwise "
+        "exactly this method. Clients of type `spa` and `native` have `none` by default.",
+    )
     token_endpoint_auth_alg: str | None = Field(default=None, max_length=10)
-    require_pkce: bool = True
+    require_pkce: bool | None = Field(
+        default=None,
+        description="Null: PKCE, or the scope `openid` with a `nonce` from a confidential client "
+        "(RFC 9700 section 2.1.1). True: PKCE always. False: neither. Public clients always need "
+        "PKCE.",
+    )
     jwks: dict[str, JsonValue] | None = Field(default=None, description="Its public keys.")
     jwks_uri: Uri | None = None
-    first_party: bool = Field(default=False, description="Consent is not asked.")
+    first_party: bool = Field(
+        default=True,
+        description="An application of your own: its users are not asked for consent. Set it to "
+        "false for a client of somebody else.",
+    )
     subject_type: Literal["public", "pairwise"] = "public"
     sector_identifier: str | None = Field(default=None, max_length=255)
     id_token_alg: SigningAlg = "RS256"

@@ -85,7 +85,7 @@ class UnmetAuthenticationRequirements(OAuthError):
 class AccessDenied(OAuthError):
     """RFC 6749 section 4.1.2.1."""
 
-    code, title = "access_denied", "The person refused."
+    code, title = "access_denied", "The user denied the request."
 
 
 class UnsupportedResponseType(OAuthError):

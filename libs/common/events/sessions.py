@@ -15,10 +15,12 @@ class Login(Event, type="login"):
 
 
 class LoginFailed(Event, type="login_failed"):
-    """Somebody failed to sign in. `reason` never tells the person who failed."""
+    """Somebody failed to sign in. `reason` never tells the person who failed. Where the address
+    belongs to nobody, `address_hash` is a keyed hash of it: equal hashes are the same address."""
 
     method: str
     reason: str
+    address_hash: str | None = None
 
 
 class SignInLocked(Event, type="sign_in_locked"):

@@ -15,7 +15,7 @@ from common.contracts.sign_in import LinkSpent
 from common.contracts.sign_up import SignUp
 from common.contracts.users import EmailTaken
 from common.problems import Problem
-from gateway.pages import trail
+from gateway.pages import first_steps, trail
 from gateway.pages.code import spent
 from gateway.pages.endpoint import sent, shown
 from gateway.pages.forms import Fields, at
@@ -186,7 +186,8 @@ async def claim(visit: Visit, fields: Fields) -> Response:
     except (Problem, ValidationError) as error:
         values = {"email": email, "name": name or ""}
         return await _welcome(page, fields, errors=errors_of(page.language, error), values=values)
-    return await begun(visit, fields, signed)
+    await begun(visit, fields, signed)
+    return go(first_steps.PATH)
 
 
 ROUTES = [

@@ -5,21 +5,30 @@ from __future__ import annotations
 import asyncio
 import time
 from datetime import UTC, datetime
+from http import HTTPStatus
+from typing import Any
 
 import prometheus_client
+from nats.js.errors import NotFoundError
 
 from common.context import Context, new_trace
+from common.contracts.base import SYSTEM, Request
 from common.contracts.oidc import GetJwks
+from common.contracts.rights import GetRights
+from common.contracts.sessions import CheckSession
 from common.contracts.tenancy import ResolveHost
 from common.ids import DASHBOARD
 from common.problems import Problem
 from gateway import answers
 from gateway.answers import NO_STORE, Answer
+from gateway.audit_tail import AWAY, STREAM
 from gateway.edge import Hot
 from gateway.limits import SHOWN, network
 from gateway.proxies import within
 from gateway.visit import Visit
 
+NOBODY = "00000000-0000-7000-8000-000000000000"
+"""A user that does not exist."""
 PATIENCE = 2.0
 """Seconds."""
 
@@ -30,23 +39,26 @@ async def live(visit: Visit) -> Answer:
 
 
 async def health(visit: Visit) -> Answer:
-    """GET /health and /health/ready: bus, database and keys, each asked now, strangers limited"""
+    """GET /health and /health/ready: can a person sign in? Outsiders, who are limited, see the status
+    only; internal networks see the parts."""
     settings = visit.gateway.settings
-    if not within(visit.ip or "", tuple(settings.internal_networks)):
+    inside = within(visit.ip or "", tuple(settings.internal_networks))
+    if not inside:
         visit.gateway.limits.spend(visit, SHOWN, network(visit.ip))
-    domain = settings.domain
-    database, jwks = await asyncio.gather(
-        _asked(visit, ResolveHost(host=f"dashboard.{domain}")), _asked(visit, GetJwks())
+    tenancy, identity, oidc, rbac, stream = await asyncio.gather(
+        _state(visit, ResolveHost(host=f"dashboard.{settings.domain}")),
+        _state(visit, CheckSession(token="health")),  # noqa: S106 - nobody's
+        _state(visit, GetJwks()),
+        _state(visit, GetRights(user_id=NOBODY)),
+        _stream(visit),
     )
     links = visit.gateway.links
     bus = "ok" if links is None or links.nc.is_connected else "unreachable"
-    checks = {"bus": bus, "database": database, "jwks": jwks}
+    checks = {"bus": bus, "tenancy": tenancy, "identity": identity, "oidc": oidc, "rbac": rbac}
     healthy = set(checks.values()) == {"ok"}
-    body = {
-        "status": "healthy" if healthy else "unhealthy",
-        "checks": checks,
-        "timestamp": datetime.now(UTC).isoformat(),
-    }
+    body: dict[str, object] = {"status": "healthy" if healthy else "unhealthy"}
+    if inside:  # without the stream people sign in all the same: their events wait in the database
+        body |= {"checks": checks | {"stream": stream}, "timestamp": datetime.now(UTC).isoformat()}
     return answers.json(200 if healthy else 503, body, NO_STORE)
 
 
@@ -56,13 +68,30 @@ async def metrics(visit: Visit) -> Answer:
     return Answer(200, prometheus_client.generate_latest(), [kind, NO_STORE])
 
 
-async def _asked(visit: Visit, question: ResolveHost | GetJwks) -> str:
+async def _state(visit: Visit, question: Request[Any]) -> str:
+    """Ask a service something that needs its database. A refusal is an answer, too."""
     origin = visit.gateway.settings.public_url
     ctx = Context(DASHBOARD, deadline=time.time() + PATIENCE, trace=new_trace(), origin=origin)
+    if question.needs == SYSTEM:
+        ctx = ctx.as_system()
     try:
         await visit.gateway.bus.raw(ctx, question)
     except Problem as problem:
-        return problem.code
+        return problem.code if problem.status >= HTTPStatus.INTERNAL_SERVER_ERROR else "ok"
+    return "ok"
+
+
+async def _stream(visit: Visit) -> str:
+    links = visit.gateway.links
+    if links is None:
+        return "ok"
+    try:
+        async with asyncio.timeout(PATIENCE):
+            await links.js.stream_info(STREAM)
+    except NotFoundError:
+        return "missing"
+    except AWAY:
+        return "unreachable"
     return "ok"
 
 

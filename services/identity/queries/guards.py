@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from common.db import Db, maybe, run, value
+from common.db import Db, one, run, value
 
 
 @dataclass(frozen=True)
@@ -18,9 +18,12 @@ async def locked_for(db: Db, *, app_id: str, address_hashes: list[str]) -> int:
     left: int | None = await value(
         db,
         """
-        SELECT max(least(ceil(extract(epoch FROM locked_until - now())), 86400))::int
+        SELECT max(least(ceil(extract(epoch FROM
+            CASE WHEN locked_until > now() THEN locked_until ELSE pending_until END - now()
+        )), 86400))::int
         FROM sign_in_guards
-        WHERE app_id = $1 AND address_hash = ANY($2::text[]) AND locked_until > now()
+        WHERE app_id = $1 AND address_hash = ANY($2::text[])
+          AND (locked_until > now() OR pending_until > now())
         """,
         app_id,
         address_hashes,
@@ -28,12 +31,50 @@ async def locked_for(db: Db, *, app_id: str, address_hashes: list[str]) -> int:
     return left or 0
 
 
-async def reserve(db: Db, *, app_id: str, address_hash: str) -> Failed | None:
-    """Count a try as failed before it is made, so that many at once stay within the limit; `forget`
-    takes it back. None where the address is locked. From the fifth on the address is locked, each
-    time for longer, and after a hundred until the password is chosen anew (NIST SP 800-63B-4
-    section 3.2.2)."""
-    return await maybe(
+async def reserve(db: Db, *, app_id: str, address_hash: str) -> bool:
+    """Count a try as pending before it is made, so that many at once stay within the limit; False
+    where the address is locked. `fail` and `release` end it, and without either it lapses: an
+    outage never counts as a wrong password."""
+    return bool(
+        await value(
+            db,
+            """
+            INSERT INTO sign_in_guards AS g
+                (app_id, address_hash, pending, pending_until, expires_at)
+            VALUES ($1, $2, 1, now() + interval '15 seconds', now() + interval '90 days')
+            ON CONFLICT (app_id, address_hash) DO UPDATE SET
+                pending = CASE WHEN g.pending_until > now() THEN g.pending ELSE 0 END + 1,
+                pending_until = excluded.pending_until,
+                expires_at = excluded.expires_at
+            WHERE (g.locked_until IS NULL OR g.locked_until <= now())
+              AND g.failed_attempts + CASE WHEN g.pending_until > now() THEN g.pending ELSE 0 END
+                < greatest(5, g.failed_attempts + 1)
+            RETURNING true
+            """,
+            app_id,
+            address_hash,
+        )
+    )
+
+
+async def release(db: Db, *, app_id: str, address_hash: str) -> None:
+    """End a pending try that reached no verdict, or the right one."""
+    await run(
+        db,
+        """
+        UPDATE sign_in_guards SET pending = greatest(pending - 1, 0)
+        WHERE app_id = $1 AND address_hash = $2
+        """,
+        app_id,
+        address_hash,
+    )
+
+
+async def fail(db: Db, *, app_id: str, address_hash: str) -> Failed:
+    """Turn a pending try into a failed one. From the fifth on the address is locked, each time for
+    longer, and after a hundred until the password is chosen anew (NIST SP 800-63B-4 section
+    3.2.2)."""
+    return await one(
         db,
         Failed,
         """
@@ -42,6 +83,7 @@ async def reserve(db: Db, *, app_id: str, address_hash: str) -> Failed | None:
         VALUES ($1, $2, 1, now(), now() + interval '90 days')
         ON CONFLICT (app_id, address_hash) DO UPDATE SET
             failed_attempts = g.failed_attempts + 1,
+            pending = greatest(g.pending - 1, 0),
             last_failed_at = now(),
             expires_at = now() + interval '90 days',
             locked_until = CASE
@@ -51,7 +93,6 @@ async def reserve(db: Db, *, app_id: str, address_hash: str) -> Failed | None:
                 WHEN g.failed_attempts + 1 >= 10 THEN now() + interval '15 minutes'
                 WHEN g.failed_attempts + 1 >= 5 THEN now() + interval '5 minutes'
             END
-        WHERE g.locked_until IS NULL OR g.locked_until <= now()
         RETURNING failed_attempts AS failures,
             -- least() ignores NULL, so it is never asked about an address that is not locked.
             CASE WHEN locked_until IS NULL THEN 0
@@ -63,11 +104,12 @@ async def reserve(db: Db, *, app_id: str, address_hash: str) -> Failed | None:
     )
 
 
-async def forget(db: Db, *, app_id: str, address_hashes: list[str]) -> None:
-    """Somebody proved to be the owner: the count starts anew."""
-    await run(
+async def forget(db: Db, *, app_id: str, address_hashes: list[str]) -> bool:
+    """Somebody proved to be the owner: the count starts anew. False where nothing was counted."""
+    deleted = await run(
         db,
         "DELETE FROM sign_in_guards WHERE app_id = $1 AND address_hash = ANY($2::text[])",
         app_id,
         address_hashes,
     )
+    return deleted > 0

@@ -1,15 +1,48 @@
-"""OpenID Connect Core section 3.1.2.6: we take no request objects, and say so."""
+"""OpenID Connect Core section 3.1.2.6: we take no request objects, and say so.
+
+The refusal goes out as the object asks: with its `response_mode` and its `state`, or the client
+could not tell what was refused. Nothing else is read from it, and nothing in it is proven.
+"""
 
 from __future__ import annotations
 
+from typing import Any
+
+import orjson
+
 from common.context import Context
 from common.contracts.oidc import RequestNotSupported, RequestUriNotSupported
+from common.sealing import unb64
+from oidc.checks.response_mode_is_known import MODES
 from oidc.deps import Deps
+from oidc.jose import MAX_LENGTH
 from oidc.request import Asked
 
 
 async def no_request_object(_: Deps, ctx: Context, asked: Asked) -> None:
     if "request" in asked.given:
+        _answer_as_it_asks(asked)
         raise RequestNotSupported
     if "request_uri" in asked.given:
         raise RequestUriNotSupported
+
+
+def _answer_as_it_asks(asked: Asked) -> None:
+    parameters = _parameters(asked.given["request"])
+    mode, state = parameters.get("response_mode"), parameters.get("state")
+    if mode in MODES:
+        asked.response_mode = mode
+    if isinstance(state, str) and state:
+        asked.given["state"] = state
+
+
+def _parameters(request: str) -> dict[str, Any]:
+    """The parameters in a request object, signed or not; empty if it cannot be read."""
+    parts = request.split(".", 3) if len(request) <= MAX_LENGTH else []
+    if len(parts) != 3:
+        return {}
+    try:
+        parameters = orjson.loads(unb64(parts[1]))
+    except ValueError:
+        return {}
+    return parameters if isinstance(parameters, dict) else {}

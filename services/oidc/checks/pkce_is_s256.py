@@ -1,10 +1,14 @@
-"""RFC 7636 section 4.4.1, RFC 9700 section 2.1.1. Without a method a challenge is `plain`."""
+"""RFC 7636 section 4.4.1, RFC 9700 section 2.1.1. Without a method a challenge is `plain`.
+
+A confidential client of OpenID Connect may rely on its nonce instead, unless it is registered with
+`require_pkce`: the nonce binds the code to the browser, and the secret to the client.
+"""
 
 from __future__ import annotations
 
 from common.context import Context
 from common.contracts.oidc import OAuthError
-from oidc import pkce
+from oidc import pkce, scopes
 from oidc.deps import Deps
 from oidc.request import Asked
 
@@ -14,10 +18,16 @@ async def pkce_is_s256(_: Deps, ctx: Context, asked: Asked) -> None:
     if challenge is None:
         if method is not None:
             raise OAuthError("code_challenge is missing")
-        if asked.client.require_pkce:
+        if asked.client.needs_pkce:
             raise OAuthError("code_challenge is missing: this client must use PKCE")
+        if asked.client.require_pkce is None and not _has_nonce(asked):
+            raise OAuthError("code_challenge is missing: use PKCE, or the scope openid and a nonce")
         return
     if method != "S256":
         raise OAuthError("code_challenge_method must be S256")
     if not pkce.is_challenge(challenge):
         raise OAuthError("code_challenge is not a base64url SHA-256")
+
+
+def _has_nonce(asked: Asked) -> bool:
+    return "nonce" in asked.given and "openid" in scopes.parsed(asked.given.get("scope"))

@@ -11,7 +11,7 @@ from common.contracts.oidc import OAuthError
 from oidc.deps import Deps
 from oidc.request import Asked
 
-LOOPBACK: Final = re.compile(r"(http://(?:127\.0\.0\.1|\[::1\]))(?::[0-9]{1,5})?(/.*)?")
+LOOPBACK: Final = re.compile(r"(http://(?:127\.0\.0\.1|\[::1\]))(?::([0-9]{1,5}))?(/.*)?")
 
 LONGEST: Final = 300
 """Characters of an address that its developer is shown."""
@@ -25,7 +25,10 @@ async def redirect_uri_is_registered(_: Deps, ctx: Context, asked: Asked) -> Non
         _take_the_only_one(asked)
         return
     if not matches(asked.client.redirect_uris, asked.client.type, given[0]):
-        raise OAuthError(f"redirect_uri is not registered for this client: {given[0][:LONGEST]}")
+        message = f"redirect_uri is not registered for this client: {given[0][:LONGEST]}"
+        if asked.client.type == "native" and given[0].startswith("http://localhost"):
+            message += " (any port is accepted for 127.0.0.1 and [::1] alone)"
+        raise OAuthError(message)
     asked.redirect_uri = given[0]
 
 
@@ -41,7 +44,9 @@ def matches(registered: list[str], type: str, uri: str) -> bool:
 
 def _without_port(uri: str) -> tuple[str, str] | None:
     found = LOOPBACK.fullmatch(uri)
-    return None if found is None else (found[1], found[2] or "")
+    if found is None or not 1 <= int(found[2] or 80) <= 65_535:
+        return None
+    return found[1], found[3] or ""
 
 
 def _take_the_only_one(asked: Asked) -> None:

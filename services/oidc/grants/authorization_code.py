@@ -23,7 +23,7 @@ async def handle(deps: Deps, ctx: Context, client: Registered, given: Given) -> 
     challenge = pkce.challenge_of(verifier)
     if verifier is not None and challenge is None:
         raise InvalidGrant("code_verifier is malformed")
-    if client.require_pkce and verifier is None:
+    if client.needs_pkce and verifier is None:
         raise OAuthError("code_verifier is missing")
     hashes = deps.keys.hashes("code", code)
     refresh = token("rt_") if "refresh_token" in client.grant_types else None

@@ -93,6 +93,21 @@ async def find(db: Db, *, app_id: str, id_hashes: list[str]) -> Pending | None:
     )
 
 
+async def find_answered(db: Db, *, app_id: str, id_hashes: list[str]) -> Pending | None:
+    """A request that was answered within its life."""
+    return await maybe(
+        db,
+        Pending,
+        """
+        SELECT id_hash, params, user_id, session_id, prompted, authenticated_after
+        FROM authorization_requests
+        WHERE app_id = $1 AND id_hash = ANY ($2) AND used_at IS NOT NULL AND expires_at > now()
+        """,
+        app_id,
+        id_hashes,
+    )
+
+
 async def use(db: Db, *, app_id: str, id_hash: str) -> bool:
     """It is answered; False where it was already."""
     return (

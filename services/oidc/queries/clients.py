@@ -24,9 +24,9 @@ class Registered:
     scopes: list[str]
     grant_types: list[str]
     default_resources: list[str]
-    token_endpoint_auth_method: str
+    token_endpoint_auth_method: str | None
     token_endpoint_auth_alg: str | None
-    require_pkce: bool
+    require_pkce: bool | None
     jwks: dict[str, Any] | None
     jwks_uri: str | None
     first_party: bool
@@ -61,6 +61,11 @@ class Registered:
     @property
     def public(self) -> bool:
         return self.token_endpoint_auth_method == "none"
+
+    @property
+    def needs_pkce(self) -> bool:
+        """Whether nothing can stand in for PKCE."""
+        return self.public or self.require_pkce is True
 
 
 async def registered(db: Db, *, app_id: str, client_id: str) -> Registered | None:

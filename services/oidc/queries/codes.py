@@ -7,7 +7,7 @@ from datetime import datetime
 from typing import Any
 
 from common.audit import Entry
-from common.db import Db, maybe, one, run
+from common.db import Db, maybe, one, run, value
 
 
 @dataclass(frozen=True, slots=True)
@@ -284,6 +284,20 @@ async def used(db: Db, *, app_id: str, code_hashes: list[str], client_id: str) -
         code_hashes,
         client_id,
     )
+
+
+async def is_unredeemed(db: Db, *, app_id: str, code_hash: str) -> bool | None:
+    """None where there is no such code."""
+    unredeemed: bool | None = await value(
+        db,
+        """
+        SELECT (SELECT used_at IS NULL AND expires_at > now() FROM authorization_codes
+                WHERE app_id = $1 AND code_hash = $2)
+        """,
+        app_id,
+        code_hash,
+    )
+    return unredeemed
 
 
 async def spend(db: Db, *, app_id: str, client_id: str, user_id: str | None) -> int:

@@ -18,7 +18,7 @@ from tests.service.db.tls import in_front_of
 
 from common.context import Context
 from common.db import Database, maybe, run, value
-from common.one_trip import Sieve
+from common.one_trip import Connection, Sieve
 from common.problems import Unavailable
 
 A = Context("018f0000-0000-7000-8000-00000000000a")
@@ -254,3 +254,20 @@ def test_the_sieve_takes_out_the_bindings_answer_however_it_arrives(
     assert sieve.owed == 0
     sieve.data_received(ANSWER)
     assert heard.data == expected + ANSWER
+
+
+async def test_a_connection_cut_off_in_its_first_exchange_is_closed(
+    db: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The server has prepared the binding, we do not know it: preparing again would fail for ever."""
+
+    async def cut(self: Connection, sql: str, *args: Any, **options: Any) -> str:
+        await asyncpg.Connection.execute(self, sql, *args, **options)
+        raise asyncio.CancelledError
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Connection, "execute", cut)
+        with pytest.raises(asyncio.CancelledError):
+            await seen(db, A, A.app_id)
+
+    assert await seen(db, A, A.app_id) == 1

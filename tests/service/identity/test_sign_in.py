@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 
 import pytest
 
@@ -31,9 +32,10 @@ from common.contracts.sign_in import (
 from common.contracts.sign_up import SignUp, SignUpClosed
 from common.contracts.users import DisableUser, GetUser
 from common.ids import DASHBOARD
-from common.problems import Invalid, RateLimited
-from identity import passwords
+from common.problems import Busy, Invalid, RateLimited, Unavailable
+from identity import passwords, signing
 from identity.limits import Limit
+from identity.queries import guards
 
 from .conftest import ADMIN, PASSWORD, SAFARI, World, as_user, wrong
 
@@ -192,6 +194,110 @@ async def test_many_guesses_at_once_stay_within_the_limit_p5(world: World) -> No
 
     assert sum(isinstance(outcome, WrongCredentials) for outcome in outcomes) == 5
     assert sum(isinstance(outcome, Locked) for outcome in outcomes) == 45
+
+
+async def guard_of(world: World) -> list[tuple[int, int, bool]]:
+    """Failed tries, pending tries and whether it is locked, of each address."""
+    rows = await world.sql.fetch(
+        "SELECT failed_attempts, pending, locked_until IS NOT NULL FROM sign_in_guards"
+        " WHERE app_id = $1",
+        world.a,
+    )
+    return [tuple(row) for row in rows]
+
+
+async def test_a_full_queue_is_no_wrong_password(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Six tries that find the hash queue full leave no failure, no lock and no event, and the
+    right password signs in at once. The same holds for confirming."""
+    user = await world.user()
+    signed = await world.sign_in(user)
+    before = len(await world.events())
+
+    async def full(*_: object) -> None:
+        raise Busy("too much hashing", retry_after=1)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(type(world.deps.hashing), "verify", full)
+        for _ in range(6):
+            refused = await world.refused(
+                SignInWithPassword(email=user.email or "", password=PASSWORD)
+            )
+            assert isinstance(refused, Busy)
+            refused = await world.refused(Reauthenticate(password=PASSWORD), who=as_user(signed))
+            assert isinstance(refused, Busy)
+
+    assert await guard_of(world) == [(0, 0, False)]
+    assert len(await world.events()) == before
+    assert (await world.sign_in(user)).session.user_id == user.id
+
+
+@pytest.mark.parametrize("writable", [True, False])
+async def test_a_database_that_stops_is_no_wrong_password(
+    world: World, monkeypatch: pytest.MonkeyPatch, writable: bool
+) -> None:
+    """Where the session cannot be written after the right password, no failure is counted. Where
+    the reservation cannot be released either, it lapses."""
+    user = await world.user()
+
+    async def away(*_: object, **__: object) -> None:
+        raise Unavailable("the database does not answer", retry_after=1)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(signing, "begin", away)
+        if not writable:
+            patch.setattr(guards, "release", away)
+        for _ in range(5):
+            refused = await world.refused(
+                SignInWithPassword(email=user.email or "", password=PASSWORD)
+            )
+            assert isinstance(refused, Unavailable)
+
+    assert await guard_of(world) == [(0, 0 if writable else 5, False)]
+    if not writable:
+        await world.sql.execute(
+            "UPDATE sign_in_guards SET pending_until = now() WHERE app_id = $1", world.a
+        )
+    assert (await world.sign_in(user)).session.user_id == user.id
+    assert "sign_in_locked" not in [kind for kind, _ in await world.events()]
+
+
+async def test_a_service_that_is_away_is_no_wrong_password(world: World) -> None:
+    """While the service of roles is away, the right password signs in or fails without a count."""
+    user = await world.user(app_id=DASHBOARD)
+    world.rbac_up = False
+    for _ in range(6):
+        with contextlib.suppress(Unavailable):
+            await world.sign_in(user, DASHBOARD)
+    world.rbac_up = True
+
+    assert (await world.sign_in(user, DASHBOARD)).session.user_id == user.id
+
+
+async def test_the_right_password_of_a_refused_user_is_no_wrong_one(world: World) -> None:
+    """An address that has to be proven first is refused again and again, and never locked."""
+    user = await world.user(email_verified=False)
+    world.set(world.a, require_verified_email=True)
+    for _ in range(6):
+        refused = await world.refused(SignInWithPassword(email=user.email or "", password=PASSWORD))
+        assert isinstance(refused, EmailUnverified)
+
+    assert await guard_of(world) == [(0, 0, False)]
+
+
+async def test_an_unknown_address_leaves_a_keyed_hash(world: World) -> None:
+    """A failed sign-in of an unknown address names a keyed hash, the same for every spelling; that
+    of a known one names the user and no hash. The address itself is in neither."""
+    user = await world.user()
+    for email in ("nobody@example.com", "Nobody@Example.com", user.email or ""):
+        await world.refused(SignInWithPassword(email=email, password="wrong"))
+    failed = [data for kind, data in await world.events() if kind == "login_failed"]
+
+    hashes = [data.get("address_hash") for data in failed]
+    assert hashes[0]
+    assert hashes == [hashes[0], hashes[0], None]
+    assert "nobody" not in str(failed).lower()
 
 
 async def test_disabled_user(world: World) -> None:

@@ -646,3 +646,16 @@ async def test_an_invitation_holds_in_every_spelling(world: World) -> None:
     await world.call(SignUp(email="αρης@example.com", password=PASSWORD, invitation=token))
 
     assert isinstance(again, InvitationPending)
+
+
+async def test_mail_about_a_taken_address_greets_its_owner(world: World) -> None:
+    """Whoever asks for a taken address cannot put a name or a language into its owner's mail."""
+    owner = await world.user(profile=Profile(name="Olga Owner", locale="de"))
+    stranger = await world.user(profile=Profile(name="Sam Stranger", locale="en"))
+    signed = await world.sign_in(stranger)
+    assert owner.email
+
+    await world.call(ChangeEmail(email=owner.email), who=as_user(signed))
+
+    mail = await world.mail()
+    assert (mail.kind, mail.to, mail.data["name"]) == ("sign_up_known", owner.email, "Olga Owner")

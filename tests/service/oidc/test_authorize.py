@@ -55,6 +55,11 @@ async def test_a_native_app_chooses_its_loopback_port(shared: World) -> None:
 
     for wrong in ("http://127.0.0.1:51004/other", "http://127.0.0.2:1/cb", "http://localhost:1/cb"):
         assert (await shared.authorize(client, ann, redirect_uri=wrong)).kind == "error"
+    for port in ("0", "00000", "65536", "99999"):
+        wrong = f"http://127.0.0.1:{port}/cb"
+        assert (await shared.authorize(client, ann, redirect_uri=wrong)).kind == "error"
+    told = await shared.authorize(client, ann, redirect_uri="http://localhost:5000/cb")
+    assert "127.0.0.1" in (told.error_description or "")
 
 
 async def test_a_web_client_has_no_choice_of_port(shared: World) -> None:

@@ -87,6 +87,7 @@ async def test_a_client_is_made_with_a_secret_shown_once(shared: World) -> None:
         ({"redirect_uris": []}, "redirect_uris"),
         ({"type": "native", "redirect_uris": ["app:/cb"]}, "redirect_uris.0"),
         ({"type": "spa", "require_pkce": False}, "require_pkce"),
+        ({"type": "service", "grant_types": ["authorization_code"]}, "grant_types"),
         (
             {"type": "spa", "token_endpoint_auth_method": "client_secret_basic"},
             "token_endpoint_auth_method",

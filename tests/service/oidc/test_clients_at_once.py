@@ -6,7 +6,13 @@ import asyncio
 
 from tests.service.oidc.conftest import World
 
-from common.contracts.clients import GetClient, UpdateClient
+from common.contracts.clients import (
+    GetClient,
+    ListClientSecrets,
+    RotateClientSecret,
+    UpdateClient,
+)
+from common.problems import Conflict
 
 
 async def test_two_changes_of_different_fields_are_both_kept(shared: World) -> None:
@@ -20,3 +26,18 @@ async def test_two_changes_of_different_fields_are_both_kept(shared: World) -> N
         after = await shared.admin(GetClient(client=client.id))
         assert (after.enabled, after.scopes) == (False, ["openid"])
         assert after.name == f"R{number}"
+
+
+async def test_of_rotations_at_once_one_wins(world: World) -> None:
+    """A secret that was shown is alive; who came too late is told so."""
+    client = await world.client()
+    answers = await asyncio.gather(
+        *(world.admin(RotateClientSecret(client=client.id)) for _ in range(3)),
+        return_exceptions=True,
+    )
+    won = [answer for answer in answers if not isinstance(answer, BaseException)]
+    assert all(isinstance(answer, Conflict) for answer in answers if answer not in won)
+    held = (await world.admin(ListClientSecrets(client=client.id))).secrets
+
+    assert [one.id for one in held] == [won[-1].id]
+    assert len(won) == 1

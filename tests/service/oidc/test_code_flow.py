@@ -250,7 +250,7 @@ async def test_a_wrong_secret_is_invalid_client(shared: World) -> None:
 
 async def test_two_ways_of_authentication_are_refused(shared: World) -> None:
     """T9: and a way that is not the registered one is invalid_client."""
-    client = await shared.client()
+    client = await shared.client(token_endpoint_auth_method="client_secret_basic")
     with pytest.raises(OAuthError, match="more than one"):
         await shared.token(
             client, grant_type="authorization_code", code="x", client_secret=client.client_secret

@@ -291,6 +291,36 @@ async def test_forged_assertions_are_refused(asserting: tuple[World, NewClient, 
             await exchanged(world, token)
 
 
+@pytest.mark.parametrize(
+    "header",
+    [
+        {"alg": ["ES256"]},
+        {"alg": {}},
+        {"alg": None},
+        {"kid": ["k1"]},
+        {"typ": ["JWT"]},
+        {"typ": "logout+jwt"},
+        {"typ": "dpop+jwt"},
+        {"typ": "secevent+jwt"},
+        {"typ": "at+jwt"},
+    ],
+)
+async def test_an_assertion_with_an_odd_header_is_refused(
+    asserting: tuple[World, NewClient, Any], header: dict[str, Any]
+) -> None:
+    """RFC 8725 section 3.11; signed by the client all the same."""
+    world, client, key = asserting
+    head = encoded({"alg": "ES256", "kid": "k1", "typ": "JWT"} | header)
+    message = f"{head}.{encoded(assertion(client))}"
+    signature = jwt.algorithms.ECAlgorithm(jwt.algorithms.ECAlgorithm.SHA256).sign(
+        message.encode(), key
+    )
+    with pytest.raises(InvalidClient):
+        await exchanged(
+            world, f"{message}.{base64.urlsafe_b64encode(signature).rstrip(b'=').decode()}"
+        )
+
+
 async def test_an_hmac_assertion(attacks: Attacks) -> None:
     """client_secret_jwt: under the secret itself; the secret posted plainly is refused."""
     world = attacks.world

@@ -8,10 +8,10 @@ from fastapi.routing import APIRoute, iter_route_contexts
 from tests.unit.gateway.conftest import World
 from tests.unit.gateway.people import People, person
 
+from common.client_addresses import canonical_ip
 from common.contracts.oidc import Authorization
 from gateway.audit_tail import Follower, Slots
 from gateway.edge import Edge
-from gateway.proxies import canonical_ip
 from gateway.visit import trace_of
 
 HOST = "http://demo.localhost:8080"

@@ -11,12 +11,13 @@ from fastapi.routing import APIRoute
 from tests.unit.gateway.conftest import World
 
 from common.context import Context
-from common.contracts.clients import Client, ClientFields, UpdateClient
+from common.contracts.clients import Client, ClientFields, GetClient, UpdateClient
 from common.contracts.profiles import MyChanges
 from common.contracts.transfer import ImportUsers, TransferredUsers
 from common.contracts.users import CreateUser
 from common.ids import new_id
 from common.known import unknown
+from common.problems import Forbidden
 from gateway import routes
 from gateway.app import api
 
@@ -72,9 +73,14 @@ async def test_no_operation_takes_a_parameter_that_it_does_not_know(
     assert "hunter2" not in answer.text
 
 
-async def test_the_name_that_was_meant_is_told(http: httpx.AsyncClient) -> None:
+async def test_the_name_that_was_meant_is_told(http: httpx.AsyncClient, world: World) -> None:
     """A name that is near is proposed; what can only be read is said to be so; the other mistakes
     come in the same answer."""
+
+    async def get(_: World, ctx: Context, one: GetClient) -> Client:
+        return Client(**_CLIENT)
+
+    world.bus.serve(world, {GetClient: get})
     answer = await http.patch(
         "/api/clients/x", json={"disabled": True, "id": "x", "type": "robot"}, headers=KEY
     )
@@ -171,6 +177,47 @@ _CLIENT: dict[str, Any] = {
     "created_at": "2026-01-01T00:00:00Z",
     "updated_at": "2026-01-01T00:00:00Z",
 }
+
+
+async def test_what_can_only_be_read_may_come_back_unchanged(
+    http: httpx.AsyncClient, world: World
+) -> None:
+    """Whoever sends back what GET answered changes nothing: what can only be read is left out. With
+    another value each is refused by name, and nothing is changed."""
+    asked: list[UpdateClient] = []
+
+    async def get(_: World, ctx: Context, one: GetClient) -> Client:
+        return Client(**_CLIENT)
+
+    async def update(_: World, ctx: Context, one: UpdateClient) -> Client:
+        asked.append(one)
+        return Client(**_CLIENT)
+
+    world.bus.serve(world, {GetClient: get, UpdateClient: update})
+    present = (await http.get("/api/clients/x", headers=KEY)).json()
+    answer = await http.put("/api/clients/x", json=present, headers=KEY)
+    other = {**present, "id": new_id(), "created_at": None}
+    refused = await http.patch("/api/clients/x", json=other, headers=KEY)
+
+    assert answer.status_code == 200, answer.text
+    assert not {"id", "client_id", "created_at", "updated_at"} & asked[0].changes.keys()
+    assert asked[0].changes["name"] == "X"
+    assert _errors(refused) == dict.fromkeys(["id", "created_at"], "can be read here, not set")
+    assert len(asked) == 1
+
+
+async def test_what_the_caller_cannot_read_is_not_compared(
+    http: httpx.AsyncClient, world: World
+) -> None:
+    """A change would tell whether a guess was right."""
+
+    async def forbidden(_: World, ctx: Context, one: GetClient) -> Client:
+        raise Forbidden
+
+    world.bus.serve(world, {GetClient: forbidden})
+    answer = await http.put("/api/clients/x", json={"id": _CLIENT["id"]}, headers=KEY)
+
+    assert _errors(answer) == {"id": "can be read here, not set"}
 
 
 @pytest.mark.parametrize(

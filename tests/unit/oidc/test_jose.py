@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import jwt
+import orjson
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from common.crypto import b64url
+from common.sealing import unb64
 from oidc import jose
 
 
@@ -87,3 +90,29 @@ def test_a_key_fits_its_algorithm_only() -> None:
     for alg in ("RS256", "EdDSA"):
         with pytest.raises(jose.BadToken):
             jose.load_public(jwk, alg)
+
+
+def test_a_token_has_one_spelling() -> None:
+    """RFC 4648 section 3.5: spare bits in a last character are refused."""
+    head, body = b64url(b'{"alg":"ES256"}'), b64url(b"{}!!")
+    signature = b64url(b"s" * 64)
+    jose.split(f"{head}.{body}.{signature}")
+    for part in (body, signature):
+        other = part[:-1] + chr(ord(part[-1]) + 1)
+        assert unb64(other) == unb64(part)
+        with pytest.raises(jose.BadToken):
+            jose.split(f"{head}.{body}.{signature}".replace(part, other))
+
+
+@pytest.mark.parametrize("member", ["alg", "kid", "typ", "cty"])
+@pytest.mark.parametrize("value", [["x"], {}, None, 5])
+def test_a_header_holds_strings(member: str, value: object) -> None:
+    head = b64url(orjson.dumps({member: value}))
+    with pytest.raises(jose.BadToken):
+        jose.split(f"{head}.e30.c2ln")
+
+
+@pytest.mark.parametrize("jwk", [{"kty": []}, {"kty": "EC", "alg": ["ES256"]}, {"kty": {}}])
+def test_a_key_of_odd_types_is_refused(jwk: dict[str, object]) -> None:
+    with pytest.raises(jose.BadToken):
+        jose.load_public(jwk)

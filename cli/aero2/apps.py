@@ -1,0 +1,85 @@
+"""`aero2 apps create` and `list`: the applications of a deployment."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from typing import Annotated, Any
+
+import httpx
+import typer
+from rich.console import Console
+from rich.table import Table
+
+from aero2.api import call
+from aero2.dashboard import DataDir, dashboard
+from aero2.failures import Refused, told
+
+app = typer.Typer(no_args_is_help=True, help="Applications.")
+
+
+@app.command("create")
+def create(
+    name: Annotated[str, typer.Argument(help="What users see, like Shop.")],
+    slug: Annotated[
+        str | None, typer.Option(help="First label of its host; generated where left out.")
+    ] = None,
+    team: Annotated[
+        str | None,
+        typer.Option(
+            help="Id or slug of the team that owns it; may be left out where there is one."
+        ),
+    ] = None,
+    data_dir: DataDir = None,
+) -> None:
+    """Create an application; print it with its first two API keys, shown this once, as JSON."""
+    with told(), dashboard(data_dir) as api:
+        owner = _team(api, team)
+        fields = {"name": name, "slug": slug, "owner_org_id": owner["id"] if owner else None}
+        sent = {field: value for field, value in fields.items() if value is not None}
+        new = call(api, "POST", "/api/applications", json=sent)
+    typer.echo(json.dumps(new, indent=2))
+
+
+@app.command("list")
+def list_(
+    as_json: Annotated[bool, typer.Option("--json", help="One JSON object a line.")] = False,
+    data_dir: DataDir = None,
+) -> None:
+    """List the applications, oldest first."""
+    with told(), dashboard(data_dir) as api:
+        found = list(_pages(api, "applications"))
+    if as_json:
+        for each in found:
+            typer.echo(json.dumps(each))
+        return
+    table = Table("slug", "name", "address", "state")
+    for each in found:
+        table.add_row(each["slug"], each["name"], each["url"], each["state"])
+    Console().print(table)
+
+
+def _team(api: httpx.Client, wanted: str | None) -> dict[str, Any] | None:
+    """The team that is meant; None where there is none yet. Raises Refused where it is unclear."""
+    teams = list(_pages(api, "organizations"))
+    if wanted is None and len(teams) <= 1:
+        return teams[0] if teams else None
+    for team in teams:
+        if wanted in (team["id"], team["slug"]):
+            return team
+    known = ", ".join(team["slug"] for team in teams[:20]) or "none yet"
+    raise Refused(
+        f"Which team owns it? Name it with --team. Teams: {known}."
+        if wanted is None
+        else f"There is no team {wanted}. Teams: {known}."
+    )
+
+
+def _pages(api: httpx.Client, noun: str) -> Iterator[dict[str, Any]]:
+    query = {"limit": "100"}
+    while True:
+        page = call(api, "GET", f"/api/{noun}", params=query)
+        yield from page[noun]
+        if page.get("next") is None:
+            return
+        query["cursor"] = page["next"]

@@ -1,0 +1,50 @@
+"""`aero2 clients create`: an OAuth client of an application."""
+
+from __future__ import annotations
+
+import json
+from typing import Annotated, Any, Literal
+
+import typer
+
+from aero2.api import call
+from aero2.dashboard import DataDir, at, dashboard
+from aero2.failures import told
+
+app = typer.Typer(no_args_is_help=True, help="OAuth clients.")
+
+
+@app.callback()
+def main() -> None:
+    """OAuth clients: the programs that sign the users of an application in."""
+
+
+@app.command("create")
+def create(
+    slug: Annotated[str, typer.Argument(help="The application, by its slug.")],
+    name: Annotated[str, typer.Argument(help="What users see when they are asked for consent.")],
+    redirect_uri: Annotated[
+        list[str] | None, typer.Option(help="Where users come back to; may be repeated.")
+    ] = None,
+    post_logout_redirect_uri: Annotated[
+        list[str] | None, typer.Option(help="Where they go after signing out; may be repeated.")
+    ] = None,
+    type_: Annotated[
+        Literal["web", "spa", "native", "service"], typer.Option("--type", help="Kind of client.")
+    ] = "web",
+    first_party: Annotated[
+        bool, typer.Option("--first-party", help="Ask nobody for consent.")
+    ] = False,
+    data_dir: DataDir = None,
+) -> None:
+    """Register a client; print it with its secret, shown this once, as JSON."""
+    fields: dict[str, Any] = {
+        "name": name,
+        "type": type_,
+        "redirect_uris": redirect_uri or [],
+        "post_logout_redirect_uris": post_logout_redirect_uri or [],
+        "first_party": first_party,
+    }
+    with told(), dashboard(data_dir) as api:
+        new = call(api, "POST", at(slug, "clients"), json=fields)
+    typer.echo(json.dumps(new, indent=2))

@@ -1,0 +1,60 @@
+"""The Dashboard's API for the commands that manage applications: its address and its secret key."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Annotated, Final
+from urllib.parse import quote, urlsplit
+
+import httpx
+import typer
+
+from aero2.api import client
+from aero2.embedded.folder import Folder
+from aero2.failures import Refused
+
+KEYS: Final = "dashboard-keys.json"
+DataDir = Annotated[
+    Path | None,
+    typer.Option(
+        help="Data folder of a running `aero2 up`. Without it: the Dashboard at AERO2_URL with "
+        "its key AERO2_SECRET_KEY, else .aero2."
+    ),
+]
+
+
+def dashboard(folder: Path | None = None) -> httpx.Client:
+    """The Dashboard at AERO2_URL; else, or with `folder`, the one of that data folder."""
+    url, key = os.environ.get("AERO2_URL"), os.environ.get("AERO2_SECRET_KEY")
+    if folder is not None or (url is None and key is None):
+        return _of_folder(folder or Path(".aero2"))
+    if not url or not key:
+        missing = "AERO2_SECRET_KEY" if url else "AERO2_URL"
+        raise Refused(f"{missing} is not set: AERO2_URL and AERO2_SECRET_KEY belong together.")
+    return client(url, key)
+
+
+def at(slug: str, noun: str) -> str:
+    """The path of an application's `noun`."""
+    return f"/api/applications/{quote(slug, safe='')}/{noun}"
+
+
+def _of_folder(path: Path) -> httpx.Client:
+    """Raises Refused where `aero2 up` has never run on the folder."""
+    if not (path / "lock").is_file():
+        raise Refused(
+            f"AERO2_URL is not set, and {path} is no data folder of `aero2 up`: which deployment "
+            "is meant?"
+        )
+    folder = Folder.at(path)
+    url, key = folder.url, folder.read(KEYS).get("secret_key")
+    if url is None or key is None:
+        raise Refused(f"{folder.root} has no {KEYS} yet: wait until `aero2 up` is ready.")
+    parts = urlsplit(url)
+    ca = folder.root / "caddy" / "pki" / "authorities" / "local" / "root.crt"
+    return client(
+        f"{parts.scheme}://dashboard.{parts.netloc}",
+        key,
+        ca=ca if parts.scheme == "https" else None,
+    )

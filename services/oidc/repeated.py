@@ -1,0 +1,84 @@
+"""The same answer for a form that was sent twice.
+
+The code of a pending request follows from the request's name and the session, so the second click
+leads to the code of the first. A code that the client has redeemed is never answered again: a
+client that presents it twice loses its tokens.
+"""
+
+from __future__ import annotations
+
+from common.context import Context
+from common.contracts.oidc import (
+    AccessDenied,
+    Authorization,
+    OAuthError,
+    ResumeAuthorization,
+    SignInOver,
+)
+from common.crypto import b64url, token
+from oidc import responses
+from oidc.checks.client_is_known import client_is_known
+from oidc.checks.redirect_uri_is_registered import redirect_uri_is_registered
+from oidc.checks.response_mode_is_known import response_mode_is_known
+from oidc.deps import Deps
+from oidc.queries import authorization_requests, codes
+from oidc.request import Asked
+
+
+def new_code(deps: Deps, asked: Asked) -> str:
+    """Random, or of a pending request and its session. The request was stored under one master
+    key, and its code comes of the same while keys change."""
+    if asked.pending is None:
+        return token("ac_")
+    assert asked.session is not None
+    kid, _, _ = asked.pending.id_hash.partition(".")
+    name = f"{asked.name} {asked.session.session_id}".encode()
+    return "ac_" + b64url(deps.keys.digest("code-of-request", name, kid))
+
+
+async def answer(deps: Deps, ctx: Context, back: ResumeAuthorization) -> Authorization:
+    """What the request was answered in one of the browser's sessions, while it holds."""
+    hashes = deps.keys.hashes("authorization-request", back.request)
+    async with deps.db.reading(ctx) as db:
+        pending = await authorization_requests.find_answered(
+            db, app_id=ctx.app_id, id_hashes=hashes
+        )
+    if pending is None:
+        return responses.shown(SignInOver())
+    sessions = [back.session, *back.others] if back.session else back.others
+    for session in sessions:
+        asked = Asked.of([(name, value) for name, value in pending.params], session)
+        asked.pending, asked.name, asked.consent = pending, back.request, back.consent
+        known = await _of_session(deps, ctx, asked)
+        if known is not None:
+            return known
+    return responses.shown(SignInOver())
+
+
+async def _of_session(deps: Deps, ctx: Context, asked: Asked) -> Authorization | None:
+    assert asked.session is not None
+    assert asked.pending is not None
+    made = new_code(deps, asked)
+    async with deps.db.reading(ctx) as db:
+        unredeemed = await codes.is_unredeemed(
+            db, app_id=ctx.app_id, code_hash=deps.keys.hash("code", made)
+        )
+    denied = (
+        unredeemed is None
+        and asked.consent == "deny"
+        and asked.prompted("consent")
+        and asked.pending.session_id == asked.session.session_id
+    )
+    if not (unredeemed or denied):
+        return None
+    try:
+        await client_is_known(deps, ctx, asked)
+        await redirect_uri_is_registered(deps, ctx, asked)
+        await response_mode_is_known(deps, ctx, asked)
+    except OAuthError:
+        return None
+    if denied:
+        return responses.error(ctx, asked, AccessDenied())
+    return responses.code(ctx, asked, made).model_copy(
+        update={"session_id": asked.session.session_id, "client_id": asked.client.client_id}
+    )

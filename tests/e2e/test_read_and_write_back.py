@@ -1,0 +1,63 @@
+"""What GET answers can be sent back with PUT and PATCH: tools that read, change and write rely on it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import httpx
+import pytest
+from tests.system import System, fresh_email
+
+pytestmark = pytest.mark.timeout(120)
+MADE: dict[str, tuple[str, dict[str, Any]]] = {
+    "/api/users/{id}": ("/api/users", {"profile": {"name": "Ada"}}),
+    "/api/clients/{id}": (
+        "/api/clients",
+        {"name": "Shop", "redirect_uris": ["https://shop.example/cb"]},
+    ),
+    "/api/roles/{role_id}": ("/api/roles", {"name": "Reader", "permissions": ["users:read"]}),
+    "/api/organization-roles/{role_id}": ("/api/organization-roles", {"name": "Buyer"}),
+    "/api/permissions/{permission_id}": ("/api/permissions", {"name": "shelves:dust"}),
+    "/api/organizations/{org_id}": ("/api/organizations", {"name": "Acme"}),
+    "/api/resources/{id}": ("/api/resources", {"identifier": "https://api.example", "name": "A"}),
+}
+"""Where one of each is made, by where it is read."""
+OF_A_USER = {"/api/users/me"}
+"""Tried with a session, not with a key."""
+
+
+async def test_what_was_read_can_be_written_back(system: System) -> None:
+    """For every place of the OpenAPI document with GET and PUT or PATCH."""
+    async with system.backend() as api:
+        document = (await api.get("/openapi.json")).json()
+        for path, operations in document["paths"].items():
+            if "get" not in operations or path in OF_A_USER:
+                continue
+            methods = sorted(operations.keys() & {"put", "patch"})
+            place = await _place(api, path) if methods else path
+            for method in methods:
+                await _write_back(api, method, place)
+
+
+async def _place(api: httpx.AsyncClient, path: str) -> str:
+    if "{" not in path:
+        return path
+    where, body = MADE[path]  # a new resource needs its line there
+    if path == "/api/users/{id}":
+        body = body | {"email": fresh_email()}
+    made = await api.post(where, json=body)
+    assert made.status_code == 201, (path, made.text)
+    return f"{path.rpartition('/')[0]}/{made.json()['id']}"
+
+
+async def _write_back(api: httpx.AsyncClient, method: str, place: str) -> None:
+    present = (await api.get(place)).json()
+    answer = await api.request(method, place, json=present)
+    assert answer.status_code == 200, (method, place, answer.text)
+    after = (await api.get(place)).json()
+    present.pop("updated_at", None)
+    after.pop("updated_at", None)
+    assert after == present, (method, place)
+    if "id" in present:
+        refused = await api.request(method, place, json={**after, "id": "another"})
+        assert [one["field"] for one in refused.json()["errors"]] == ["id"], (method, place)

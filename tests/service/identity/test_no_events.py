@@ -1,0 +1,87 @@
+"""Where nothing happened, nothing is recorded, mailed or made known."""
+
+from __future__ import annotations
+
+from contextlib import suppress
+from typing import Any
+
+import pytest
+
+from common.contracts.base import Request
+from common.contracts.me import UpdateMe
+from common.contracts.passwords import ChangePassword, SignInWithPassword
+from common.contracts.profiles import MyChanges, UserChanges
+from common.contracts.sessions import RevokeUserSessions
+from common.contracts.transfer import ImportUsers
+from common.contracts.users import (
+    CreateUser,
+    DeleteUser,
+    DisableUser,
+    EnableUser,
+    ForceReset,
+    UnlockUser,
+    UpdateUser,
+)
+from common.ids import new_id
+from common.problems import Problem
+
+from .conftest import ADMIN, World, as_user
+
+
+async def _quiet(world: World, request: Request[Any], **more: Any) -> None:
+    """Neither events nor mails come of it, whether it answers or refuses."""
+    events, mails = await world.events(), len(await world.mails())
+    with suppress(Problem):
+        await world.call(request, **more)
+    assert (await world.events())[len(events) :] == [], request
+    assert len(await world.mails()) == mails, request
+
+
+async def test_a_change_that_was_refused_is_no_event(world: World) -> None:
+    """A taken address, nobody there, a date that is none, no right to do it."""
+    user, other = await world.user(), await world.user()
+    taken = UserChanges(email=other.email)
+    await _quiet(world, UpdateUser(user_id=user.id, changes=taken), who=ADMIN)
+    await _quiet(world, CreateUser(email=other.email), who=ADMIN)
+    await _quiet(world, UpdateUser(user_id=user.id, changes=UserChanges(name="Eve")))
+    for request in (DisableUser, EnableUser, DeleteUser, ForceReset, UnlockUser):
+        await _quiet(world, request(user_id=new_id()), who=ADMIN)
+        await _quiet(world, request(user_id=user.id))
+
+
+async def test_what_is_already_so_is_no_event(world: World) -> None:
+    """Disabled and enabled twice, sessions ended where there are none, an import of who is there."""
+    user = await world.user()
+    await _quiet(world, EnableUser(user_id=user.id), who=ADMIN)
+    await world.call(DisableUser(user_id=user.id), who=ADMIN)
+    await _quiet(world, DisableUser(user_id=user.id), who=ADMIN)
+    await _quiet(world, RevokeUserSessions(user_id=user.id), who=ADMIN)
+    await _quiet(world, UnlockUser(user_id=user.id), who=ADMIN)
+    await _quiet(world, ImportUsers(users=[{"email": user.email}]), who=ADMIN)
+    await _quiet(world, ImportUsers(users=[{"email": "new@example.com"}], dry_run=True), who=ADMIN)
+    await _quiet(world, ImportUsers(users=[{"email": "none"}]), who=ADMIN)
+
+
+async def test_an_empty_change_is_no_event(world: World) -> None:
+    """Nothing sent is nothing changed."""
+    user = await world.user()
+    signed = await world.sign_in(user)
+    await _quiet(world, UpdateUser(user_id=user.id, changes=UserChanges()), who=ADMIN)
+    await _quiet(world, UpdateMe(changes=MyChanges()), who=as_user(signed))
+
+
+async def test_one_wrong_password_locks_nobody(world: World) -> None:
+    """It is recorded as a failure and nothing else; no mail goes out."""
+    user = await world.user()
+    signed = await world.sign_in(user)
+    before, mails = len(await world.events()), len(await world.mails())
+    with pytest.raises(Problem):
+        await world.call(SignInWithPassword(email=user.email or "", password="wrong"))
+    assert [kind for kind, _ in (await world.events())[before:]] == ["login_failed"]
+    before = len(await world.events())
+    wrong = ChangePassword(current="wrong", password="a new and better phrase")
+    with pytest.raises(Problem):
+        await world.call(wrong, who=as_user(signed))
+    kinds = [kind for kind, _ in (await world.events())[before:]]
+    assert not {"password_changed", "sign_in_locked"} & set(kinds)
+    assert len(await world.mails()) == mails

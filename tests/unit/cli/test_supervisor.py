@@ -1,0 +1,39 @@
+"""The supervisor has one process of a program, whatever the disk says."""
+
+from __future__ import annotations
+
+import asyncio
+import errno
+import sys
+from pathlib import Path
+
+import psutil
+import pytest
+
+from aero2.embedded.folder import Folder
+from aero2.embedded.process import Register
+from aero2.supervisor import FIRST_PAUSE, Program, Supervisor
+
+
+async def test_a_full_disk_leaks_no_process(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A register that cannot be written is no death of the process that runs."""
+
+    def full(self: Register, name: str, pid: int) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(Register, "note", full)
+    said: list[str] = []
+    supervisor = Supervisor(Folder(tmp_path), lambda sentence, _: said.append(sentence))
+    supervisor.log("sleeper").parent.mkdir(parents=True, exist_ok=True)
+    sleeper = [sys.executable, "-c", "import time; time.sleep(60)"]
+    before = {child.pid for child in psutil.Process().children()}
+    try:
+        await supervisor.start(Program("sleeper", sleeper, env={}))
+        await asyncio.sleep(2 * FIRST_PAUSE)
+        children = {child.pid for child in psutil.Process().children()} - before
+        assert children == set(supervisor.pids().values())
+        assert said == ["sleeper is not in the register ([Errno 28] No space left on device)."]
+    finally:
+        await supervisor.stop()

@@ -1,0 +1,62 @@
+"""Logs never raise and never grow: a full disk costs lines, not requests."""
+
+from __future__ import annotations
+
+import errno
+from types import SimpleNamespace
+from typing import Any
+
+import orjson
+import pytest
+import structlog
+
+from common import logs
+from common.logs import Lines, Output, output
+
+
+class Disk:
+    """A raw stream on a disk that can be full; it takes four bytes of what does not fit."""
+
+    def __init__(self) -> None:
+        self.full = False
+        self.content = b""
+
+    def write(self, data: Any) -> int:
+        if self.full:
+            raise OSError(errno.ENOSPC, "No space left on device")
+        self.content += bytes(data[:4])
+        return len(data[:4])
+
+
+@pytest.fixture
+def disk(monkeypatch: pytest.MonkeyPatch) -> Disk:
+    found = Disk()
+    stdout = SimpleNamespace(buffer=SimpleNamespace(raw=found))
+    monkeypatch.setattr(logs, "sys", SimpleNamespace(stdout=stdout))  # pytest replaces sys.stdout
+    monkeypatch.setattr(output, "lost", 0)
+    return found
+
+
+async def test_lines_come_back_after_a_full_disk(disk: Disk) -> None:
+    """What could not be written is dropped and counted; nothing waits in memory."""
+    lines = Lines()
+    disk.full = True
+    for _ in range(3):
+        lines.write({"event": "http"})
+        lines.flush()
+    held = len(lines._waiting)
+    disk.full = False
+    lines.write({"event": "served"})
+    lines.flush()
+
+    written = [orjson.loads(line) for line in disk.content.splitlines() if line]
+    assert held == 0
+    assert [line["event"] for line in written] == ["log lines lost", "served"]
+    assert written[0]["writes"] == 3
+
+
+def test_a_log_line_on_a_full_disk_does_not_raise(disk: Disk) -> None:
+    """A raised ENOSPC would turn every call into a 500 and every start into an exit."""
+    disk.full = True
+    logger = structlog.BytesLogger(Output())  # type: ignore[arg-type]
+    logger.msg(b"{}")

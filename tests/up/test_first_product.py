@@ -1,0 +1,101 @@
+"""README's "Your first product", run as it is written there."""
+
+from __future__ import annotations
+
+import json
+import re
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import httpx
+import pytest
+from tests.up.browser import browser, submit
+from tests.up.instance import Instance, environment, free_port
+
+README = Path(__file__).parents[2] / "README.md"
+PASSWORD = "six unusual otters juggle"
+EMAIL = "ada@example.com"
+RESOLVER = """
+import socket
+real = socket.getaddrinfo
+def getaddrinfo(host, *more, **named):
+    name = host.decode() if isinstance(host, bytes) else host
+    return real("127.0.0.1" if name and name.endswith(".localhost") else host, *more, **named)
+socket.getaddrinfo = getaddrinfo
+"""
+"""What the line in /etc/hosts does."""
+
+
+def blocks(kind: str, ports: dict[str, str]) -> list[str]:
+    """The section's fenced blocks, on free ports."""
+    text = README.read_text().split("## Your first product")[1].split("\n## ")[0]
+    for usual, free in ports.items():
+        text = text.replace(usual, free)
+    return re.findall(rf"```{kind}\n(.*?)```", text, re.DOTALL)
+
+
+@contextmanager
+def running(folder: Path, command: str, port: int) -> Iterator[str]:
+    """The program's address, while it runs."""
+    (folder / "sitecustomize.py").write_text(RESOLVER)
+    env = environment() | {"UVICORN_LOOP": "asyncio"}  # uvloop has a resolver of its own
+    env["PYTHONPATH"] = f"{folder}:{env['PYTHONPATH']}"
+    words = command.split()
+    with (folder / "shop.log").open("w") as log:
+        argv = [sys.executable, "-m", *words]
+        program = subprocess.Popen(argv, cwd=folder, env=env, stdout=log, stderr=log)
+        try:
+            with httpx.Client(transport=httpx.HTTPTransport(retries=8)) as http:
+                assert http.get(f"http://127.0.0.1:{port}/").status_code == 200
+            yield f"http://localhost:{port}"
+        finally:
+            program.terminate()
+            program.wait(10)
+
+
+@pytest.fixture
+def instance(tmp_path: Path) -> Iterator[Instance]:
+    found = Instance(tmp_path / ".aero2").start()
+    try:
+        found.ready()
+        yield found
+    finally:
+        found.stop()
+
+
+def test_your_first_product(instance: Instance, tmp_path: Path) -> None:
+    """Every command and the program: sign-in, a declined consent, sign-out, and in no more."""
+    port = free_port()
+    ports = {"8080": str(instance.port), "8000": str(port)}
+    (program,) = blocks("python", ports)
+    made, run = blocks("sh", ports)
+    path = made.replace(".venv/bin/aero2", f"{sys.executable} -m aero2")
+    subprocess.run(["sh", "-ec", path], cwd=tmp_path, env=environment(), check=True)
+    (tmp_path / "shop.py").write_text(program)
+    shop = json.loads((tmp_path / "shop.json").read_text())
+    key = next(each["key"] for each in shop["api_keys"] if each["key_type"] == "secret")
+
+    with (
+        running(tmp_path, run.strip().splitlines()[-1].removeprefix(".shop/bin/"), port) as url,
+        browser(follow_redirects=True) as ada,
+    ):
+        user = {"email": EMAIL, "email_verified": True, "password": PASSWORD}
+        headers = {"Authorization": f"Bearer {key}"}
+        assert ada.post(f"{shop['url']}/api/users", json=user, headers=headers).is_success
+
+        page = submit(ada, ada.get(f"{url}/login"), email=EMAIL)
+        consent = submit(ada, page, password=PASSWORD)
+        declined = submit(ada, consent, consent="deny")
+        assert (declined.status_code, "Not signed in" in declined.text) == (400, True)
+        assert "Sign in" in ada.get(url).text
+
+        signed = submit(ada, ada.get(f"{url}/login"), consent="allow")
+        assert f"Signed in as {EMAIL}" in signed.text
+
+        out = ada.post(f"{url}/logout")
+        assert str(out.url) == f"{url}/", out.text
+        assert "Sign in" in out.text
+        assert "password" in submit(ada, ada.get(f"{url}/login"), email=EMAIL).text
