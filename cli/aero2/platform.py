@@ -152,7 +152,7 @@ class Platform:
             env |= _unless_given({"AERO2_BOOTSTRAP_KEYS_FILE": keys})
         if self.domain == "localhost":
             # Clients under development listen on this very machine.
-            env |= _unless_given({"AERO2_OUTGOING_PRIVATE": "true", "AERO2_PRIVATE_EGRESS": "true"})
+            env |= _unless_given({"AERO2_EGRESS_PRIVATE": "true"})
         return Program(
             name,
             [sys.executable, "-m", name],

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from functools import cached_property
+from ipaddress import ip_network
+from typing import Annotated
 from urllib.parse import urlsplit
 
 from pydantic import Field, SecretStr, field_validator
-from pydantic_settings import BaseSettings, SettingsConfigDict
+from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from common.crypto import BadKey, Keys
+from common.egress import Egress, Network
 
 
 class Settings(BaseSettings):
@@ -70,3 +73,26 @@ class DatabaseSettings(Settings):
     database_url: SecretStr
     relay_database_url: SecretStr
     pool_size: int = Field(default=10, ge=1, le=200)
+
+
+class EgressSettings(Settings):
+    """Of a service that calls servers outside."""
+
+    egress_private: bool = Field(
+        default=False,
+        description="Let outgoing calls reach private addresses and plain http: development only.",
+    )
+    egress_deny: Annotated[tuple[Network, ...], NoDecode] = Field(
+        default=(), description="Networks that outgoing calls never reach, comma separated."
+    )
+
+    @field_validator("egress_deny", mode="before")
+    @classmethod
+    def _networks(cls, text: object) -> object:
+        if not isinstance(text, str):
+            return text
+        return [ip_network(part.strip()) for part in text.split(",") if part.strip()]
+
+    @property
+    def egress(self) -> Egress:
+        return Egress(self.egress_private, self.egress_deny)

@@ -10,14 +10,13 @@ from common.changes import Changes
 from common.crypto import Keys
 from common.cursors import Cursors
 from common.db import Database
-from common.http import httpx
+from common.outgoing_http import OutgoingHttp
 from common.pool import FairPool
 from common.sealing import Sealer
 from common.service import Links, Stores, open_job, open_stores
 from common.sweeps import sweeping
 from common.tenants import Tenants
 from common.worker_processes import WorkerProcesses
-from identity.egress import client
 from identity.hashing import Hashing
 from identity.last_active import LastActive
 from identity.limits import Limits
@@ -41,7 +40,7 @@ class Deps:
     hashing: Hashing
     last_active: LastActive
     limits: Limits
-    http: httpx.AsyncClient = field(repr=False)
+    http: OutgoingHttp = field(default_factory=OutgoingHttp)
     breach_url: str = ""
     operator_email: str | None = None
     """The address that becomes operator of the dashboard, in lower case."""
@@ -72,7 +71,7 @@ async def make(settings: Settings, links: Links) -> Deps:
         hashing=hashing,
         last_active=last_active,
         limits=Limits(db, stores.keys, settings.limit_scale),
-        http=client(private=settings.private_egress),
+        http=OutgoingHttp(settings.egress),
         breach_url=settings.breach_url,
         operator_email=settings.bootstrap_admin_email,
     )

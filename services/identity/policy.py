@@ -13,8 +13,7 @@ from common import logs
 from common.context import Context
 from common.contracts.passwords import WeakPassword
 from common.contracts.tenancy import Tenant
-from common.http import httpx
-from identity import egress
+from common.outgoing_http import Unreachable
 from identity.deps import Deps
 from identity.hashing import MAX_BYTES, normalized, too_long
 
@@ -72,18 +71,16 @@ async def breached(deps: Deps, password: str) -> bool:
     """k-anonymity: only five hexadecimal digits of its SHA-1 leave this machine. An endpoint that
     does not answer is no reason to keep somebody from choosing a password."""
     digest = hashlib.sha1(password.encode(), usedforsecurity=False).hexdigest().upper()
-    request = deps.http.build_request(
-        "GET", deps.breach_url.rstrip("/") + "/" + digest[:5], headers={"Add-Padding": "true"}
-    )
+    url = deps.breach_url.rstrip("/") + "/" + digest[:5]
     try:
-        answer = await egress.read(deps.http, request)
-    except (httpx.HTTPError, httpx.InvalidURL) as error:
-        log.warning("breach check failed", error=type(error).__name__)
+        answer = await deps.http.request("GET", url, headers={"Add-Padding": "true"})
+    except Unreachable as error:
+        log.warning("breach check failed", error=str(error))
         return False
-    if answer.status_code != 200:
-        log.warning("breach check failed", status=answer.status_code)
+    if answer.status != 200:
+        log.warning("breach check failed", status=answer.status)
         return False
-    for line in answer.text.splitlines():
+    for line in answer.body.decode("ascii", "replace").splitlines():
         suffix, _, count = line.strip().partition(":")
         if suffix.upper() == digest[5:]:
             return count.strip() not in ("", "0")  # padding lines have the count 0

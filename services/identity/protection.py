@@ -12,10 +12,9 @@ from common.context import Context
 from common.contracts.protection import CaptchaFailed, GetProtection, Protection
 from common.contracts.sign_in import Attempt
 from common.contracts.tenancy import Captcha, Tenant
-from common.http import httpx
+from common.outgoing_http import Unreachable
 from common.problems import RateLimited, Unavailable
 from common.sealing import Unsealable
-from identity import egress
 from identity.deps import Deps
 from identity.limits import PROTECTION_BY_IP, Limit
 
@@ -87,11 +86,10 @@ async def _check_captcha(deps: Deps, ctx: Context, captcha: Captcha, response: s
     if ctx.ip:
         form["remoteip"] = ctx.ip
     try:
-        request = deps.http.build_request("POST", captcha.verify_url, data=form)
-        answer = await egress.read(deps.http, request)
-        passed = answer.status_code == 200 and answer.json().get("success") is True
-    except (httpx.HTTPError, httpx.InvalidURL, ValueError, AttributeError) as error:
-        log.warning("captcha not verified", error=type(error).__name__)
+        answer = await deps.http.request("POST", captcha.verify_url, data=form)
+        passed = answer.status == 200 and answer.json().get("success") is True
+    except (Unreachable, ValueError, AttributeError) as error:
+        log.warning("captcha not verified", error=str(error))
         raise Unavailable("the captcha service does not answer", retry_after=5) from None
     if not passed:
         raise CaptchaFailed

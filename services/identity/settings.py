@@ -7,11 +7,11 @@ from email.utils import parseaddr
 from pydantic import Field, SecretStr, field_validator
 
 from common.addresses import address_key
-from common.settings import DatabaseSettings
+from common.settings import DatabaseSettings, EgressSettings
 from identity.smtp import BadSmtpUrl, Smtp
 
 
-class Settings(DatabaseSettings):
+class Settings(DatabaseSettings, EgressSettings):
     sweep_database_url: SecretStr
     mail_database_url: SecretStr
     smtp_url: SecretStr | None = Field(
@@ -31,9 +31,6 @@ class Settings(DatabaseSettings):
     )
     hash_threads: int | None = Field(
         default=None, ge=1, le=64, description="Default: one more than cores."
-    )
-    private_egress: bool = Field(
-        default=False, description="Let captcha and breach checks call private addresses."
     )
 
     @field_validator("smtp_url")

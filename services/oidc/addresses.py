@@ -7,7 +7,7 @@ import re
 from typing import Final
 from urllib.parse import SplitResult, urlsplit
 
-from oidc.outgoing import is_public
+from common.egress import Egress
 
 ORIGIN: Final = re.compile(r"https?://[a-z0-9.-]+(:[0-9]{1,5})?")
 OWN_SCHEME: Final = re.compile(r"[a-z][a-z0-9+-]*(\.[a-z0-9+-]+)+")
@@ -64,18 +64,18 @@ def origin_mistake(origin: str) -> str | None:
     return None
 
 
-def call_mistake(uri: str, *, private: bool) -> str | None:
-    """Of an address that we call ourselves: outgoing.py would refuse to, every time."""
+def call_mistake(uri: str, egress: Egress) -> str | None:
+    """Of a URL that we call ourselves: `OutgoingHttp` would refuse to, every time."""
     parts = _parts(uri)
-    if private or not parts.hostname:
+    if not parts.hostname:
         return None
     try:
-        local = not is_public(parts.hostname)
+        permitted = egress.permits(parts.hostname)
     except ValueError:
-        local = is_local(parts.hostname)
-    if parts.scheme == "https" and not local:
+        permitted = egress.private or not is_local(parts.hostname)
+    if permitted and (parts.scheme == "https" or egress.private):
         return None
-    return "only public https addresses are called (AERO2_OUTGOING_PRIVATE)"
+    return "only public https addresses are called (AERO2_EGRESS_PRIVATE, AERO2_EGRESS_DENY)"
 
 
 def is_web(uri: str) -> bool:

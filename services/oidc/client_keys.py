@@ -2,20 +2,30 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Final
 
+from common import logs
 from common.context import Context
-from oidc import jose, outgoing
+from common.contracts.oidc import InvalidClient
+from common.outgoing_http import Unreachable
+from oidc import jose
 from oidc.deps import Deps
 from oidc.jose import PublicKey
 from oidc.queries.clients import Registered
+
+log = logs.get(__name__)
+
+DEADLINE: Final = 2.0
+"""Seconds: less than the gateway waits for us, so that the client gets an answer of ours."""
+UNFETCHED: Final = "the keys at the client's jwks_uri could not be fetched"
 
 
 async def keys_of(
     deps: Deps, ctx: Context, client: Registered, kid: str | None, alg: str
 ) -> list[PublicKey]:
     """Those that may have signed: of this algorithm, and of this kid where one is named. A kid
-    that the remembered set lacks makes us fetch it again: the client may have rotated."""
+    that the remembered set lacks makes us fetch it again: the client may have rotated. Raises InvalidClient where no set can be
+    fetched."""
     if client.jwks is not None:
         return fitting(client.jwks, kid, alg)
     if client.jwks_uri is None:
@@ -26,11 +36,26 @@ async def keys_of(
         found = fitting(remembered, kid, alg)
         if found:
             return found
-    if not deps.known.may_fetch(key):
-        return []
-    fetched = await outgoing.get_json(client.jwks_uri, private=deps.settings.outgoing_private)
-    deps.known.client_keys.put(key, fetched, [("client", client.client_id)])
-    return fitting(fetched, kid, alg)
+    if deps.known.may_fetch(key):
+        remembered = await _fetch(deps, client.jwks_uri)
+        deps.known.client_keys.put(key, remembered, [("client", client.client_id)])
+    elif remembered is None:
+        raise InvalidClient(UNFETCHED)
+    return fitting(remembered, kid, alg)
+
+
+async def _fetch(deps: Deps, uri: str) -> dict[str, Any]:
+    """The JWK Set at the address. Raises InvalidClient, so that what is remembered stays."""
+    try:
+        answer = await deps.http.request("GET", uri, deadline=DEADLINE)
+        jwks = answer.json() if answer.status == 200 else None
+    except (Unreachable, ValueError) as error:
+        log.info("jwks_uri not fetched", why=str(error))
+        raise InvalidClient(UNFETCHED) from None
+    if not isinstance(jwks, dict):
+        log.info("jwks_uri not fetched", why=f"status {answer.status}, or not an object")
+        raise InvalidClient(UNFETCHED)
+    return jwks
 
 
 def fitting(jwks: dict[str, Any], kid: str | None, alg: str) -> list[PublicKey]:

@@ -15,6 +15,7 @@ from email_validator import EmailNotValidError, validate_email
 from common import acr
 from common.context import Context
 from common.contracts.clients import ClientFields, CreateClient
+from common.egress import Egress
 from common.problems import Invalid
 from oidc import addresses, claims, client_keys, contexts, jose, scopes
 from oidc.deps import Deps
@@ -33,8 +34,8 @@ class Around:
     contexts: Collection[str]
     """The classes of sign-in that the application's pages can bring about."""
     resources: Collection[str]
-    private: bool
-    """Whether we call private addresses."""
+    egress: Egress
+    """Which addresses are called."""
 
 
 async def around(deps: Deps, ctx: Context) -> Around:
@@ -42,7 +43,7 @@ async def around(deps: Deps, ctx: Context) -> Around:
     return Around(
         contexts=contexts.offered(settings.auth_methods),
         resources=(await scopes.catalogue(deps, ctx)).resources,
-        private=deps.settings.outgoing_private,
+        egress=deps.settings.egress,
     )
 
 
@@ -106,7 +107,7 @@ def addresses_are_absolute(client: ClientFields, _: Around) -> Mistakes:
 def we_can_call_it(client: ClientFields, place: Around) -> Mistakes:
     for name in ("backchannel_logout_uri", "jwks_uri"):
         uri = getattr(client, name)
-        message = uri and addresses.call_mistake(uri, private=place.private)
+        message = uri and addresses.call_mistake(uri, place.egress)
         if message:
             yield name, message
 

@@ -10,11 +10,11 @@ from typing import Final
 from common import logs
 from common.context import Context, system_context
 from common.crypto import token
+from common.outgoing_http import Unreachable
 from common.problems import Problem
 from common.rounds import FAULTS
-from oidc import keys, outgoing
+from oidc import keys
 from oidc.deps import Deps
-from oidc.outgoing import Unreachable
 from oidc.queries import logouts
 from oidc.queries.logouts import Delivery
 from oidc.registry import registered
@@ -45,13 +45,8 @@ async def _deliver(deps: Deps, one: Delivery) -> None:
     ctx = system_context(one.app_id, within=20)
     try:
         sent = await _token(deps, ctx, one)
-        status, _ = await outgoing.request(
-            "POST",
-            one.uri,
-            private=deps.settings.outgoing_private,
-            data={"logout_token": sent},
-        )
-        problem = None if status in (200, 204) else f"status {status}"
+        answer = await deps.http.request("POST", one.uri, data={"logout_token": sent})
+        problem = None if answer.status in (200, 204) else f"status {answer.status}"
     except (Unreachable, Problem) as error:
         problem = str(error)[:100]
     except FAULTS:

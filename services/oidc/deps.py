@@ -14,6 +14,7 @@ from common.contracts.rights import Rights
 from common.crypto import Keys
 from common.cursors import Cursors
 from common.db import Database
+from common.outgoing_http import OutgoingHttp
 from common.pool import FairPool
 from common.sealing import Sealer
 from common.wakeful import Wakeful
@@ -95,6 +96,10 @@ class Deps:
     known: Known = field(default_factory=Known)
     pool: FairPool = field(default_factory=FairPool)
     deliveries: Wakeful = field(default_factory=Wakeful)
+
+    @property
+    def http(self) -> OutgoingHttp:
+        return OutgoingHttp(self.settings.egress)
 
     @property
     def cursors(self) -> Cursors:

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from pydantic import Field, SecretStr
 
-from common.settings import DatabaseSettings
+from common.settings import DatabaseSettings, EgressSettings
 
 
-class OidcSettings(DatabaseSettings):
+class OidcSettings(DatabaseSettings, EgressSettings):
     """Lifetimes here are the platform's; those of tokens are the client's."""
 
     sweep_database_url: SecretStr
@@ -22,8 +22,4 @@ class OidcSettings(DatabaseSettings):
     )
     key_keep_hours: float = Field(
         default=48, ge=25, le=8760, description="A replaced key verifies this long."
-    )
-    outgoing_private: bool = Field(
-        default=False,
-        description="Let logout tokens and key fetches reach private addresses: development only.",
     )

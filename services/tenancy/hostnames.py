@@ -9,14 +9,12 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any, Final, Protocol
 
-from common.http import httpx
+from common.outgoing_http import OutgoingHttp, Unreachable
 from common.problems import Unavailable
 
 API: Final = "https://api.cloudflare.com/client/v4"
 DUPLICATE: Final = 1406
 """Cloudflare's error code: the hostname is there already."""
-PATIENCE: Final = 5.0
-"""Seconds."""
 
 
 @dataclass(frozen=True)
@@ -49,7 +47,7 @@ class CloudflareHostnames:
     zone: str
     token: str = field(repr=False)
     url: str = API
-    transport: httpx.AsyncBaseTransport | None = None
+    http: OutgoingHttp = field(default_factory=OutgoingHttp)
 
     async def create(self, domain: str) -> Hostname:
         wanted = {"hostname": domain, "ssl": {"method": "http", "type": "dv"}}
@@ -80,16 +78,13 @@ class CloudflareHostnames:
         url = f"{self.url}/zones/{self.zone}/custom_hostnames{path}"
         headers = {"authorization": f"Bearer {self.token}"}
         try:
-            async with httpx.AsyncClient(
-                timeout=PATIENCE, follow_redirects=False, transport=self.transport
-            ) as http:
-                answer = await http.request(method, url, headers=headers, **more)
-                body = answer.json()
-        except (httpx.HTTPError, ValueError) as error:
+            answer = await self.http.request(method, url, headers=headers, **more)
+            body = answer.json()
+        except (Unreachable, ValueError) as error:
             raise Unavailable(
                 f"the edge network does not answer ({type(error).__name__})", retry_after=30
             ) from None
-        return answer.status_code, body if isinstance(body, dict) else {}
+        return answer.status, body if isinstance(body, dict) else {}
 
 
 def _result(status: int, body: dict[str, Any]) -> Any:

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from pydantic import Field, SecretStr
 
-from common.settings import DatabaseSettings
+from common.outgoing_http import OutgoingHttp
+from common.settings import DatabaseSettings, EgressSettings
 from tenancy.hostnames import API, CloudflareHostnames, CustomHostnames
 
 
-class TenancySettings(DatabaseSettings):
+class TenancySettings(DatabaseSettings, EgressSettings):
     sweep_database_url: SecretStr
     upkeep_database_url: SecretStr
     bootstrap_keys_file: str | None = Field(
@@ -35,4 +36,5 @@ class TenancySettings(DatabaseSettings):
         if self.cloudflare_zone is None or self.cloudflare_token is None:
             return None
         token = self.cloudflare_token.get_secret_value()
-        return CloudflareHostnames(self.cloudflare_zone, token, self.cloudflare_url)
+        http = OutgoingHttp(self.egress)
+        return CloudflareHostnames(self.cloudflare_zone, token, self.cloudflare_url, http)

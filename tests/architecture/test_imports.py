@@ -83,3 +83,16 @@ def test_relative_imports_are_not_used() -> None:
     ]
 
     assert relative == []
+
+
+def test_requests_go_out_through_one_client() -> None:
+    """Only `common.outgoing_http` uses an HTTP client: each other one would need the guard too."""
+    clients = {"httpx", "httpcore", "aiohttp", "requests", "urllib3"}
+    others = [
+        str(file.relative_to(file.parents[1]))
+        for file in modules(SERVICES, COMMON)
+        if file.name not in ("outgoing_http.py", "http.py")
+        and (imported(file) & clients or "common.http import" in file.read_text())
+    ]
+
+    assert others == []

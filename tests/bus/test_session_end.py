@@ -28,7 +28,6 @@ from common.sealing import Sealer
 from common.tenants import Tenants
 from common.testing import context
 from identity.deps import Deps
-from identity.egress import client
 from identity.handlers import HANDLERS
 from identity.hashing import Hashing
 from identity.last_active import LastActive
@@ -102,7 +101,6 @@ async def stage(postgres: Postgres, server: NatsServer) -> AsyncIterator[Stage]:
             hashing=Hashing(FairPool(threads=1)),
             last_active=LastActive(db),
             limits=Limits(db, KEYS),
-            http=client(),
         )
 
     async with (

@@ -43,13 +43,14 @@ from common.contracts.users import CreateUser
 from common.crypto import Keys
 from common.cursors import Cursors
 from common.db import Database
+from common.egress import Egress
 from common.ids import DASHBOARD, new_id
+from common.outgoing_http import OutgoingHttp
 from common.pool import FairPool
 from common.sealing import Sealer
 from common.tenants import Tenants
 from common.testing import LocalBus, MemoryActivity, MemoryChanges, context
 from identity.deps import Deps as IdentityDeps
-from identity.egress import client as http_client
 from identity.handlers import HANDLERS as IDENTITY
 from identity.hashing import Hashing
 from identity.last_active import LastActive
@@ -172,7 +173,7 @@ async def built(dsns: dict[str, str]) -> AsyncIterator[World]:
         hashing=Hashing(hashing),
         last_active=LastActive(pools["identity"]),
         limits=Limits(pools["identity"], KEYS, 1000.0),
-        http=http_client(private=True),
+        http=OutgoingHttp(Egress(private=True)),
         **shared,
     )
     oidc = OidcDeps(

@@ -38,14 +38,15 @@ from common.contracts.users import CreateUser
 from common.crypto import Keys
 from common.cursors import Cursors
 from common.db import Database
+from common.egress import Egress
 from common.ids import DASHBOARD, new_id
+from common.outgoing_http import OutgoingHttp
 from common.pool import FairPool
 from common.problems import Problem, Unavailable
 from common.sealing import Sealer
 from common.tenants import Tenants
 from common.testing import LocalBus, MemoryChanges, context
 from identity.deps import Deps
-from identity.egress import client
 from identity.handlers import HANDLERS
 from identity.hashing import Hashing
 from identity.last_active import LastActive
@@ -206,7 +207,7 @@ async def stage(postgres: Postgres) -> AsyncIterator[World]:
         hashing=Hashing(FairPool(per_app=200, total=1000)),
         last_active=LastActive(db),
         limits=Limits(db, KEYS),
-        http=client(private=True),
+        http=OutgoingHttp(Egress(private=True)),
         operator_email="boss@example.com",
     )
     world = World(deps, bus, changes, sql, mail_db, sweep_db)

@@ -27,6 +27,8 @@ from common.contracts.domains import (
     RemoveCustomDomain,
     VerifyCustomDomain,
 )
+from common.egress import Egress
+from common.outgoing_http import OutgoingHttp
 from common.problems import Unavailable
 from tenancy import domain_watch
 from tenancy.handlers import HANDLERS
@@ -135,7 +137,8 @@ async def fake() -> AsyncIterator[Fake]:
 
 
 def network(fake: Fake, token: str = TOKEN) -> CloudflareHostnames:
-    return CloudflareHostnames(ZONE_ID, token, fake.url)
+    http = OutgoingHttp(Egress(private=True))
+    return CloudflareHostnames(ZONE_ID, token, fake.url, http)
 
 
 async def test_created_polled_deleted(fake: Fake) -> None:

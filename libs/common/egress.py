@@ -1,0 +1,70 @@
+"""Which addresses the platform may connect to on behalf of what others typed in."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from ipaddress import (
+    IPv4Address,
+    IPv4Network,
+    IPv6Address,
+    IPv6Network,
+    ip_address,
+    ip_network,
+)
+from typing import Final
+
+Network = IPv4Network | IPv6Network
+
+DENIED: Final[tuple[Network, ...]] = (ip_network("168.63.129.16/32"),)
+"""Never called, whatever the settings are: the platform channel of Azure, inside public space."""
+
+GLOBAL_UNICAST: Final = IPv6Network("2000::/3")
+NOT_UNICAST: Final = tuple(
+    IPv6Network(net)
+    for net in (
+        "2001::/23",  # IETF protocol assignments; Teredo (2001::/32) holds an IPv4 address
+        "2002::/16",  # 6to4 holds an IPv4 address
+        "3fff::/20",  # documentation (RFC 9637)
+    )
+)
+ISATAP: Final = 0x00005EFE
+"""The upper half of an interface identifier that ends in an IPv4 address (RFC 5214 section 6.1)."""
+ISATAP_MASK: Final = 0xFCFFFFFF
+
+
+@dataclass(frozen=True)
+class Egress:
+    """The guard of outgoing calls."""
+
+    private: bool = False
+    """Private addresses and plain http may be called: development only."""
+    denied: tuple[Network, ...] = ()
+    """Further networks that are never called."""
+
+    def permits(self, address: str) -> bool:
+        """Raises ValueError where the text is not an IP address."""
+        ip = _unmapped(ip_address(address)) if self.private else ip_address(address)
+        if _inside(ip, DENIED) or _inside(ip, self.denied):
+            return False
+        return self.private or is_public(ip)
+
+
+def is_public(ip: IPv4Address | IPv6Address) -> bool:
+    """Whether the address belongs to a host on the Internet. An IPv6 address that carries an IPv4
+    address (mapped, translated, tunnelled) does not, since another machine unwraps it."""
+    if not ip.is_global or ip.is_multicast:
+        return False
+    if isinstance(ip, IPv4Address):
+        return True
+    if ip.scope_id is not None or ip not in GLOBAL_UNICAST or _inside(ip, NOT_UNICAST):
+        return False
+    return (int(ip) >> 32) & ISATAP_MASK != ISATAP
+
+
+def _inside(ip: IPv4Address | IPv6Address, networks: Iterable[Network]) -> bool:
+    return any(ip in network for network in networks)
+
+
+def _unmapped(ip: IPv4Address | IPv6Address) -> IPv4Address | IPv6Address:
+    return (isinstance(ip, IPv6Address) and ip.ipv4_mapped) or ip
