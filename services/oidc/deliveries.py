@@ -13,7 +13,7 @@ from common.crypto import token
 from common.outgoing_http import Unreachable
 from common.problems import Problem
 from common.rounds import FAULTS
-from oidc import keys
+from oidc import addresses, keys
 from oidc.deps import Deps
 from oidc.queries import logouts
 from oidc.queries.logouts import Delivery
@@ -48,7 +48,7 @@ async def _deliver(deps: Deps, one: Delivery) -> None:
         answer = await deps.http.request("POST", one.uri, data={"logout_token": sent})
         problem = None if answer.status in (200, 204) else f"status {answer.status}"
     except (Unreachable, Problem) as error:
-        problem = str(error)[:100]
+        problem = str(error)
     except FAULTS:
         raise
     except Exception as error:
@@ -59,8 +59,22 @@ async def _deliver(deps: Deps, one: Delivery) -> None:
         async with deps.db.transaction(ctx) as tx:
             await logouts.forget(tx, app_id=one.app_id, id=one.id)
     if problem is not None:
-        given_up = one.attempts >= ATTEMPTS
-        log.info("logout not delivered", client=one.client_id, why=problem, given_up=given_up)
+        _log(one, problem)
+
+
+def _log(one: Delivery, problem: str) -> None:
+    """Say what an operator, asked by the client's developer, needs to know."""
+    final = one.attempts >= ATTEMPTS
+    log.info(
+        "logout not delivered",
+        app_id=one.app_id,
+        client=one.client_id,
+        host=addresses.host(one.uri),
+        why=problem,
+        attempt=one.attempts,
+        of=ATTEMPTS,
+        next_attempt=None if final else one.next_attempt_at.isoformat(timespec="seconds"),
+    )
 
 
 async def _token(deps: Deps, ctx: Context, one: Delivery) -> str:

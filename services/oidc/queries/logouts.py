@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import datetime
 
 from common.db import Db, many, run, value
 
@@ -122,6 +123,7 @@ class Delivery:
     sid: str | None
     uri: str
     attempts: int
+    next_attempt_at: datetime
 
 
 async def due(db: Db, *, limit: int) -> list[Delivery]:
@@ -141,7 +143,8 @@ async def due(db: Db, *, limit: int) -> list[Delivery]:
             ORDER BY next_attempt_at LIMIT $1 FOR UPDATE SKIP LOCKED
         ) taken
         WHERE d.app_id = taken.app_id AND d.id = taken.id
-        RETURNING d.app_id, d.id, d.client_id, d.issuer, d.subject, d.sid, d.uri, d.attempts
+        RETURNING d.app_id, d.id, d.client_id, d.issuer, d.subject, d.sid, d.uri, d.attempts,
+            d.next_attempt_at
         """,
         limit,
     )

@@ -5,12 +5,16 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import AsyncIterator
+from datetime import UTC, datetime
+from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 from urllib.parse import parse_qs, parse_qsl, urlsplit
 
 import jwt
 import pytest
 import pytest_asyncio
+from tests.certificates import certified
 from tests.postgres import Postgres
 from tests.service.oidc.conftest import CALLBACK, ORIGIN, Person, World, close, new_world
 
@@ -476,6 +480,33 @@ async def test_a_failing_client_is_tried_again_and_given_up(world: World, listen
 
     assert listener.requests == deliveries.ATTEMPTS
     assert await world.owner.fetchval("SELECT count(*) FROM logout_deliveries") == 0
+
+
+async def test_the_log_says_why_a_delivery_failed(
+    world: World, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The host, what is wrong with its certificate, which attempt it was, and when the next is."""
+    lines: list[dict[str, Any]] = []
+    log = SimpleNamespace(info=lambda event, **fields: lines.append({"event": event} | fields))
+    monkeypatch.setattr(deliveries, "log", log)
+    _, tls = certified(tmp_path)
+    ann = await world.person()
+    async with await asyncio.start_server(lambda *_: None, "127.0.0.1", 0, ssl=tls) as server:
+        uri = f"https://localhost:{server.sockets[0].getsockname()[1]}/out"
+        client = await rp(world, backchannel_logout_uri=uri)
+        tokens = await world.tokens(client, ann)
+        await end(world, ann, id_token_hint=tokens.id_token)
+        for _ in range(deliveries.ATTEMPTS):
+            await world.owner.execute("UPDATE logout_deliveries SET next_attempt_at = now()")
+            await deliveries.round_(world.deps)
+
+    assert [line["attempt"] for line in lines] == [1, 2, 3, 4, 5, 6]
+    assert {line["host"] for line in lines} == {"localhost"}
+    assert {line["client"] for line in lines} == {client.client_id}
+    assert all("CERTIFICATE_VERIFY_FAILED" in line["why"] for line in lines)
+    moments = [line["next_attempt"] for line in lines]
+    assert all(datetime.fromisoformat(moment) > datetime.now(UTC) for moment in moments[:-1])
+    assert moments[-1] is None
 
 
 async def test_a_slow_client_does_not_hold_the_person_up(world: World, listener: Any) -> None:
