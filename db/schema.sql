@@ -1175,6 +1175,19 @@ CREATE INDEX idx_audit_logs_app_created ON audit_logs (app_id, created_at DESC, 
 CREATE INDEX idx_audit_logs_app_user ON audit_logs (user_id, app_id, created_at DESC, id DESC);
 CREATE INDEX idx_audit_logs_app_type ON audit_logs (event_type, app_id, created_at DESC, id DESC);
 
+-- owner: tenancy. How many events of a type were sealed: by hour (UTC), and by day once they are older
+-- than 90 days. Counting the log itself would read all of a period.
+CREATE TABLE audit_counts (
+    app_id     uuid        NOT NULL,
+    since      timestamptz NOT NULL,  -- when the hour or day begins
+    event_type text        NOT NULL,
+    count      bigint      NOT NULL,
+    daily      boolean     NOT NULL DEFAULT false,
+    CONSTRAINT audit_counts_pkey PRIMARY KEY (app_id, since, event_type),
+    CONSTRAINT audit_counts_app_id_fkey FOREIGN KEY (app_id) REFERENCES applications (id) ON DELETE CASCADE
+) PARTITION BY HASH (app_id);
+CREATE INDEX idx_audit_counts_hours ON audit_counts (app_id, since) WHERE NOT daily;
+
 -- owner: tenancy. The chain over audit_logs of one application; it outlives the rows that retention
 -- takes, so that what is left can still be verified.
 CREATE TABLE audit_chain (
@@ -1498,6 +1511,7 @@ GRANT SELECT (app_id, id, email, email_normalized, email_verified, name, picture
     ON users TO aero2_tenancy;
 GRANT SELECT ON audit_logs TO aero2_tenancy;
 GRANT SELECT, INSERT ON audit_chain, audit_checkpoints TO aero2_tenancy;
+GRANT SELECT, INSERT, UPDATE, DELETE ON audit_counts TO aero2_tenancy;
 GRANT SELECT (app_id, id, email, name) ON users TO aero2_tenancy;  -- whom a record names (ADR 0003)
 
 GRANT SELECT, INSERT, UPDATE, DELETE ON

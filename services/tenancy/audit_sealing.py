@@ -27,6 +27,7 @@ from common.db import Db
 from common.ids import is_id
 from common.outbox import ID
 from common.rounds import FAULTS
+from tenancy import audit_counts
 from tenancy.deps import Deps
 from tenancy.queries import audit, audit_chain
 
@@ -68,6 +69,7 @@ async def seal(deps: Deps, app_id: str, *, sign: bool = False) -> Outcome:
             events = await audit_chain.unsealed(tx, app_id=app_id, since=since, limit=BATCH)
             head = await _extend(deps, tx, app_id, head, events)
             if len(events) < BATCH:
+                await audit_counts.merge_days(tx, app_id, datetime.now(UTC))
                 return await _sign(deps, tx, ctx, head, sign)
 
 
@@ -105,6 +107,7 @@ async def _extend(
         links.append(audit_chain.Link(seq, event.id, previous, made, ref))
         previous = made
     await audit_chain.extend(tx, app_id=app_id, links=links)
+    await audit_counts.add(tx, app_id, events)
     return audit_chain.Head(seq, previous, datetime.now(UTC))
 
 

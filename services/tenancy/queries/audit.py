@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from common import keyset
-from common.contracts.audit_log import AuditRecord, EventCount
+from common.contracts.audit_log import AuditRecord
 from common.db import Db, many, maybe, run
 
 
@@ -111,25 +111,6 @@ async def by_id(db: Db, *, app_id: str, id: str) -> AuditRecord | None:
         """,
         app_id,
         id,
-    )
-
-
-async def counts(
-    db: Db, *, app_id: str, since: datetime | None, until: datetime | None
-) -> list[EventCount]:
-    return await many(
-        db,
-        EventCount,
-        """
-        -- whole: it counts all events of a period
-        SELECT event_type, count(*) AS count FROM audit_logs
-        WHERE app_id = $1 AND created_at >= $2::timestamptz
-          AND created_at < $3::timestamptz
-        GROUP BY event_type ORDER BY count(*) DESC, event_type
-        """,
-        app_id,
-        since or keyset.OLDEST,
-        until or keyset.NEWEST,
     )
 
 

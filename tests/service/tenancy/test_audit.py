@@ -125,6 +125,7 @@ async def test_counts_by_type(world: World) -> None:
     """The most frequent type comes first."""
     app = (await world.application()).id
     await record(world, app, *[Logout(session_id=str(n)) for n in range(5)])
+    await seal(world.deps, app)
     counts = await world.call(secret_key_of(app), CountAudit())
     later = datetime.now(UTC) + timedelta(hours=1)
 

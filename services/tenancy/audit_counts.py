@@ -1,0 +1,91 @@
+"""How many events of each type a period has, from a roll-up that grows with time and not with events.
+
+Hours (UTC) are kept for 90 days and become days after that. What stands at the ends of a period
+and is no whole hour is counted in the log itself.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from datetime import UTC, datetime, timedelta
+from typing import Final
+
+from common.contracts.audit_log import EventCount
+from common.db import Db
+from tenancy.queries import audit_counts
+from tenancy.queries.audit_chain import Unsealed
+from tenancy.queries.audit_counts import Count
+
+HOURS_KEPT: Final = timedelta(days=90)
+
+
+async def add(db: Db, app_id: str, events: Sequence[Unsealed]) -> None:
+    """Counts events that are being sealed, in the same transaction."""
+    counted = Counter((_hour(event.created_at), event.event_type) for event in events)
+    await audit_counts.add(db, app_id=app_id, counts=_rows(counted))
+
+
+async def merge_days(db: Db, app_id: str, now: datetime) -> None:
+    """Turns hours that are old enough into days. The chain's lock is held: nobody else does it."""
+    hours = await audit_counts.take_hours(db, app_id=app_id, before=_oldest_hour(now))
+    if hours:
+        days: Counter[tuple[datetime, str]] = Counter()
+        for hour in hours:
+            days[_day(hour.since), hour.event_type] += hour.count
+        await audit_counts.add(db, app_id=app_id, counts=_rows(days), daily=True)
+
+
+def _rows(counted: Counter[tuple[datetime, str]]) -> list[Count]:
+    return [Count(since, type, count) for (since, type), count in sorted(counted.items())]
+
+
+async def between(
+    db: Db, app_id: str, since: datetime | None, until: datetime | None, now: datetime
+) -> list[EventCount]:
+    """Returns the counts by type in [since, until), the most frequent first."""
+    first = _next_whole(since, now) if since else None
+    last = _whole(until, now) if until else None
+    if since is not None and until is not None and (first is None or last is None or first >= last):
+        parts = await audit_counts.logged(db, app_id=app_id, since=since, until=until)
+        return _sorted(parts)
+    parts = await audit_counts.sealed(db, app_id=app_id, since=first, until=last)
+    if since is not None and first is not None and since < first:
+        parts += await audit_counts.logged(db, app_id=app_id, since=since, until=first)
+    if until is not None and last is not None and last < until:
+        parts += await audit_counts.logged(db, app_id=app_id, since=last, until=until)
+    return _sorted(parts)
+
+
+def _sorted(parts: list[EventCount]) -> list[EventCount]:
+    total: Counter[str] = Counter()
+    for part in parts:
+        total[part.event_type] += part.count
+    ranked = sorted(total.items(), key=lambda item: (-item[1], item[0]))
+    return [EventCount(event_type=name, count=count) for name, count in ranked]
+
+
+def _hour(moment: datetime) -> datetime:
+    return moment.astimezone(UTC).replace(minute=0, second=0, microsecond=0)
+
+
+def _day(moment: datetime) -> datetime:
+    return _hour(moment).replace(hour=0)
+
+
+def _oldest_hour(now: datetime) -> datetime:
+    """The beginning of the oldest day whose hours are kept."""
+    return _day(now - HOURS_KEPT)
+
+
+def _whole(moment: datetime, now: datetime) -> datetime:
+    """The last beginning of an hour, or of an old day, that is not later."""
+    return _day(moment) if moment < _oldest_hour(now) else _hour(moment)
+
+
+def _next_whole(moment: datetime, now: datetime) -> datetime:
+    """The first beginning of an hour, or of an old day, that is not earlier."""
+    begun = _whole(moment, now)
+    if begun == moment:
+        return begun
+    return begun + (timedelta(days=1) if moment < _oldest_hour(now) else timedelta(hours=1))

@@ -1,0 +1,85 @@
+"""The roll-up of the audit log agrees with the log, whatever the ends of the period."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from tests.service.tenancy.conftest import World, secret_key_of
+
+from common.contracts.audit_log import CountAudit
+from common.ids import new_id
+from tenancy.audit_sealing import seal, seal_events
+
+HOUR = datetime.now(UTC).replace(minute=0, second=0, microsecond=0) - timedelta(hours=5)
+OLD = HOUR.replace(hour=0) - timedelta(days=120)
+
+
+async def logged(
+    world: World, app: str, moments: list[datetime], event_type: str = "logout"
+) -> None:
+    ids = [new_id() for _ in moments]
+    await world.owner.executemany(
+        "INSERT INTO audit_logs (app_id, id, event_type, event_data, created_at)"
+        " VALUES ($1, $2, $3, '{}', $4)",
+        [(app, id, event_type, moment) for id, moment in zip(ids, moments, strict=True)],
+    )
+    await seal_events(world.deps, app, ids)  # as the stream names them, however old they are
+
+
+async def counted(
+    world: World, app: str, since: datetime | None = None, until: datetime | None = None
+) -> dict[str, int]:
+    """Events that these tests wrote, by type."""
+    found = await world.call(secret_key_of(app), CountAudit(start_date=since, end_date=until))
+    return {each.event_type: each.count for each in found.event_types if each.event_type in TYPES}
+
+
+TYPES = ("logout", "login")
+MINUTES = [0, 1, 59, 60, 61, 119, 120, 180]
+
+
+@pytest.mark.parametrize("begin", [HOUR, OLD], ids=["hours", "days"])
+async def test_any_period_is_counted_exactly(world: World, begin: datetime) -> None:
+    """Whole hours and days, parts of them at either end, and nothing at all."""
+    app = (await world.application()).id
+    moments = [begin + timedelta(minutes=minute) for minute in MINUTES]
+    await logged(world, app, moments)
+
+    ends = [begin + timedelta(minutes=minute) for minute in (-1, 0, 1, 30, 60, 90, 120, 181, 1441)]
+    for since in [None, *ends]:
+        for until in [None, *ends]:
+            expected = sum(
+                (since is None or since <= moment) and (until is None or moment < until)
+                for moment in moments
+            )
+            found = await counted(world, app, since, until)
+            assert found == ({"logout": expected} if expected else {}), (since, until)
+
+
+async def test_each_event_counts_once(world: World) -> None:
+    """However often the log is sealed; by type, the most frequent first; apart by application."""
+    app, other = (await world.application()).id, (await world.application()).id
+    await logged(world, app, [HOUR, HOUR])
+    await logged(world, app, [HOUR] * 3, "login")
+    await seal(world.deps, app)
+
+    assert list((await counted(world, app)).items()) == [("login", 3), ("logout", 2)]
+    assert await counted(world, other) == {}
+
+
+async def test_old_hours_become_days(world: World) -> None:
+    """What is older than 90 days is one row a day and type; an event that is sealed late still
+    counts."""
+    app = (await world.application()).id
+    await logged(world, app, [OLD + timedelta(hours=hour) for hour in range(24)])
+    await seal(world.deps, app)
+    rows = (
+        "SELECT since, count, daily FROM audit_counts WHERE app_id = $1 AND event_type = 'logout'"
+    )
+    days = [tuple(row) for row in await world.owner.fetch(rows, app)]
+    await logged(world, app, [OLD + timedelta(hours=7)])
+    await seal(world.deps, app)
+
+    assert days == [(OLD, 24, True)]
+    assert [tuple(row) for row in await world.owner.fetch(rows, app)] == [(OLD, 25, True)]
