@@ -1,4 +1,4 @@
-"""A connection that writes at most once in a while, and loses nothing by it."""
+"""A connection that writes once per turn of the event loop, and loses nothing by it."""
 
 from __future__ import annotations
 
@@ -28,7 +28,8 @@ async def paced(server: NatsServer) -> PacedClient:
 async def test_messages_close_together_go_out_in_few_writes(
     server: NatsServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """In order and each once; a hundred tasks that publish at once need no hundred system calls."""
+    """Each once; a hundred tasks that publish in seven turns of the loop need no hundred system calls,
+    however busy the machine is."""
     nc, other = await paced(server), await server.connect()
     got: list[bytes] = []
 
@@ -58,7 +59,7 @@ async def test_messages_close_together_go_out_in_few_writes(
     await until(lambda: len(got) == 100)
 
     assert sorted(got) == sorted(str(number).encode() for number in range(100))
-    assert writes <= 4
+    assert writes <= 9
     await nc.close()
     await other.close()
 
