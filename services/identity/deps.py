@@ -14,14 +14,12 @@ from common.outgoing_http import OutgoingHttp
 from common.pool import FairPool
 from common.sealing import Sealer
 from common.service import Links, Stores, open_job, open_stores
-from common.sweeps import sweeping
 from common.tenants import Tenants
 from common.worker_processes import WorkerProcesses
 from identity.hashing import Hashing
 from identity.last_active import LastActive
 from identity.limits import Limits
 from identity.mailer import Mailer
-from identity.queries.sweeps import EXPIRED
 from identity.settings import Settings
 from identity.smtp import Smtp
 
@@ -56,10 +54,8 @@ async def make(settings: Settings, links: Links) -> Deps:
     pool = FairPool(settings.hash_threads) if settings.hash_threads else FairPool()
     hashing = Hashing(pool)
     db = await _with_mailer(settings, links, stores, hashing.workers)
-    sweep_db = await open_job(settings.sweep_database_url, links, "sweep")
     last_active = LastActive(db)
     links.spawn(last_active.run(), "last_active")
-    links.spawn(sweeping(sweep_db, EXPIRED), "sweeps")
     return Deps(
         db=db,
         sealer=stores.sealer,

@@ -122,8 +122,7 @@ async def take_code(deps: Deps, ctx: Context, flow: str, code: str, types: list[
     """Take the code, in a transaction of its own: a wrong try counts whatever follows.
     Raises WrongCode, CodeSpent, RateLimited."""
     await deps.limits.count(ctx, (CODE_BY_IP, ctx.ip))
-    digits = re.sub(r"[\s-]", "", code)
-    hashes = deps.keys.hashes("otp", f"{flow}:{digits}")
+    hashes = _code_hashes(deps, flow, code)
     async with deps.db.transaction(ctx) as tx:
         taken = await codes.take_code(
             tx, app_id=ctx.app_id, id=flow, types=types, code_hashes=hashes
@@ -132,6 +131,30 @@ async def take_code(deps: Deps, ctx: Context, flow: str, code: str, types: list[
     if taken is None:
         raise WrongCode if may_try else CodeSpent
     return taken
+
+
+async def holder_of_code(
+    deps: Deps, ctx: Context, db: Db, flow: str, code: str, types: list[str]
+) -> str | None:
+    """Returns whose code it is, and leaves it good; None where `take_code` would not take it. A
+    wrong code must still be tried there, since only that counts it."""
+    hashes = _code_hashes(deps, flow, code)
+    return await codes.holder_of_code(
+        db, app_id=ctx.app_id, id=flow, types=types, code_hashes=hashes
+    )
+
+
+async def holder_of_link(
+    deps: Deps, ctx: Context, db: Db, token: str, browser: str | None, types: list[str]
+) -> str | None:
+    """Returns whose link it is, and leaves it good; None where `take_link` would not take it."""
+    return await codes.holder_of_link(
+        db,
+        app_id=ctx.app_id,
+        types=types,
+        link_hashes=deps.keys.hashes("link", token),
+        browser_hashes=deps.keys.hashes("browser", browser) if browser else None,
+    )
 
 
 async def take_link(
@@ -151,6 +174,11 @@ async def take_link(
             raise OtherBrowser
         raise LinkSpent
     return taken
+
+
+def _code_hashes(deps: Deps, flow: str, code: str) -> list[str]:
+    digits = re.sub(r"[\s-]", "", code)
+    return deps.keys.hashes("otp", f"{flow}:{digits}")
 
 
 def _code_hash(deps: Deps, flow: str, code: str) -> str:

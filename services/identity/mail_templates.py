@@ -17,10 +17,11 @@ from typing import Any, Final
 from jinja2 import StrictUndefined, TemplateError, nodes
 from jinja2.sandbox import ImmutableSandboxedEnvironment
 
+from common.contracts.fields import LINK
 from common.contracts.templates import RenderedMail, TemplateInvalid, TemplateNotFound, TemplateText
 from common.contracts.tenancy import Branding, Tenant
 from common.worker_processes import WorkerProcesses
-from identity.mail_texts import COMMON, DATA, HELLO, LOCALES, WORDS, Locale
+from identity.mail_texts import COMMON, DATA, HELLO, LOCALES, UNNAMED_ORGANIZATION, WORDS, Locale
 
 ALLOWED: Final = (
     nodes.Template,
@@ -49,6 +50,8 @@ PROVING: Final = frozenset(
     {"sign_in", "sign_up", "reset", "email_change", "invitation", "org_invitation"}
 )
 """Kinds of mail that are of no use without a code or a link."""
+ADVERTISEMENT: Final = re.compile(r"[/:@<>\[\]{}|\\#%$]|\.\w{2,}|www|http|\d{4}", re.I)
+"""In a name: markup, what could be a link, and what could be a telephone number."""
 BRAND: Final = "#3358d4"
 
 _plain = ImmutableSandboxedEnvironment(undefined=StrictUndefined, autoescape=False)
@@ -215,6 +218,8 @@ def render(
         **data,
         "name": harmless(str(data.get("name") or "")),
         "inviter": harmless(str(data.get("inviter") or "")),
+        "device": harmless(str(data.get("device") or "")),
+        "org_name": harmless(str(data.get("org_name") or "")) or UNNAMED_ORGANIZATION[locale],
         "app_name": tenant.name,
         "app_url": tenant.origin,
         "support_email": looks.support_email or "",
@@ -256,7 +261,7 @@ def _tidy(text: str) -> str:
 def harmless(name: str) -> str:
     """A name as a greeting, or nothing: what strangers type must not become an advertisement in a
     mail that looks like ours."""
-    if len(name) > 60 or re.search(r"[/:@<>\[\]{}|\\#%$]|\.\w{2,}|www|http|\d{4}", name, re.I):
+    if len(name) > 60 or LINK.search(name) or ADVERTISEMENT.search(name):
         return ""
     return " ".join(name.split())
 

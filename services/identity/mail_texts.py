@@ -302,6 +302,12 @@ WORDS: Final[dict[str, dict[Locale, Words]]] = {
     },
 }
 
+UNNAMED_ORGANIZATION: Final[dict[Locale, str]] = {
+    "en": "an organization",
+    "de": "einer Organisation",
+}
+"""In place of a name that could be an advertisement."""
+
 DATA: Final[dict[str, dict[str, object]]] = {
     "sign_in": {"code": "123 456", "link": "…", "minutes": 10, "device": "Firefox on Linux"},
     "sign_up": {"code": "123 456", "link": "…", "minutes": 10, "device": "Firefox on Linux"},

@@ -117,6 +117,7 @@ async def _changed(deps: Deps, ctx: Context, taken: Taken) -> Me:
     try:
         async with deps.db.transaction(ctx) as tx:
             me = await _set_email(deps, ctx, tx, tenant, taken)
+            await accounts.unsettle(tx, app_id=ctx.app_id, id=me.id)
             ended = await signing.end_all(
                 ctx, tx, me.id, reason="email_changed", spare=ctx.caller.session_id
             )

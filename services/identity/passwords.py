@@ -34,6 +34,7 @@ from common.problems import Invalid
 from identity import flows, guard, notices, policy, protection, signing
 from identity.callers import fresh, the_user
 from identity.deps import Deps
+from identity.hashing import normalized
 from identity.limits import (
     CHECK_BY_IP,
     PASSWORD_BY_USER,
@@ -118,6 +119,8 @@ async def change(deps: Deps, ctx: Context, asked: ChangePassword) -> SignedInSes
         if asked.current is None:
             raise Invalid(errors=[{"field": "current", "message": "Your password is needed."}])
         await prove(deps, ctx, account, asked.current, method="change")
+        if normalized(asked.password) == normalized(asked.current):
+            raise policy.present()
     else:
         async with deps.db.reading(ctx) as db:
             await fresh(db, ctx)
@@ -170,11 +173,12 @@ def reset_letter(account: Account | None, email: str, locale: str | None) -> flo
 
 
 async def reset(deps: Deps, ctx: Context, asked: ResetPassword) -> SignedInSession:
-    """The policy is looked at before the link or code is taken, so that a weak password leaves
-    both good; the account, only after it is proven."""
+    """A password is refused before the link or code is taken, which leaves both good. Raises
+    WeakPassword, LinkSpent, OtherBrowser, WrongCode, CodeSpent."""
     tenant = await deps.tenants.get(ctx)
     await deps.limits.count(ctx, (SIGN_IN_BY_IP, ctx.ip))
     await policy.check(deps, ctx, tenant, asked.password, email=None, name=None)
+    await _refuse_present(deps, ctx, asked)
     phc = await deps.hashing.hash(ctx.app_id, asked.password)
     if asked.token is not None:
         async with deps.db.transaction(ctx) as tx:
@@ -186,6 +190,24 @@ async def reset(deps: Deps, ctx: Context, asked: ResetPassword) -> SignedInSessi
     if taken.user_id is None:
         raise LinkSpent if asked.token else CodeSpent
     return await _reset(deps, ctx, tenant, taken, phc, asked.browser)
+
+
+async def _refuse_present(deps: Deps, ctx: Context, asked: ResetPassword) -> None:
+    """Where an administrator has ended a password it must not be chosen again. Says so only to
+    whoever has a good link or code. Raises WeakPassword."""
+    holder = account = None
+    async with deps.db.reading(ctx) as db:
+        if asked.token is not None:
+            holder = await flows.holder_of_link(deps, ctx, db, asked.token, asked.browser, RESET)
+        elif asked.flow is not None and asked.code is not None:
+            holder = await flows.holder_of_code(deps, ctx, db, asked.flow, asked.code, RESET)
+        if holder is not None:
+            account = await accounts.by_id(db, app_id=ctx.app_id, id=holder)
+    if account is None or account.phc is None or not account.must_change:
+        return
+    verdict = await deps.hashing.verify(ctx.app_id, asked.password, account.phc)
+    if verdict.ok:
+        raise policy.present()
 
 
 async def _reset(

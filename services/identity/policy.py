@@ -20,6 +20,7 @@ from identity.hashing import MAX_BYTES, normalized, too_long
 log = logs.get(__name__)
 
 COMMON: Final = frozenset(FREQUENCY_LISTS["passwords"])
+PRESENT: Final = "This is your present password. Choose another one."
 SCORED: Final = 72
 """Characters that zxcvbn looks at."""
 SHORTEST_TOLD: Final = 4
@@ -45,6 +46,11 @@ async def check(
     if faults:
         errors = [{"field": "password", "message": fault} for fault in faults]
         raise WeakPassword(faults[0], errors=errors)
+
+
+def present() -> WeakPassword:
+    """The refusal of a new password that is the one it is to replace."""
+    return WeakPassword(PRESENT, errors=[{"field": "password", "message": PRESENT}])
 
 
 def told_of(tenant: Tenant, email: str | None, name: str | None) -> list[str]:

@@ -74,6 +74,7 @@ async def begin(
     if proven is None:
         raise AccountDisabled
     if proven:
+        await accounts.unsettle(tx, app_id=ctx.app_id, id=account.id)
         await audit.record(tx, ctx, UserVerified(user_id=account.id), user_id=account.id)
     token, id, device = crypto.token(), new_id(), device_name(ctx.agent)
     began = await _insert(deps, ctx, tx, tenant, account, proof, id=id, token=token, device=device)
@@ -203,10 +204,10 @@ async def finish(deps: Deps, ctx: Context, begun: Begun) -> SignedInSession:
 
 async def settle(
     deps: Deps, ctx: Context, user_id: str, *, email: str | None, verified: bool, name: str | None
-) -> None:
-    """Give a new user the role users start with, a developer his personal team, and a verified
-    address its place where an organization has proven the domain. Idempotent; what fails is done
-    at the next sign-in."""
+) -> bool:
+    """Give a new user the role users start with, a developer a personal team, and a verified
+    address its place where an organization has proven the domain. Idempotent. Returns whether all
+    was given; what fails is done at the next sign-in or by the sweep, whichever is first."""
     asked = ctx.as_system()
     try:
         operator = await _is_operator(deps, ctx, user_id, email if verified else None)
@@ -219,6 +220,8 @@ async def settle(
             await accounts.settled(db, app_id=ctx.app_id, id=user_id)
     except Problem as problem:
         log.warning("user not settled", code=problem.code, user_id=user_id)
+        return False
+    return True
 
 
 async def _is_operator(deps: Deps, ctx: Context, user_id: str, proven: str | None) -> bool:

@@ -164,11 +164,14 @@ async def apply(deps: Deps, ctx: Context, user_id: str, changes: dict[str, Any])
                 await notices.tell(
                     deps, ctx, tx, tenant, before, "email_changed", email=after.email
                 )
+            proven_before = before.email_verified and before.email == after.email
+            proven = after.email_verified and not proven_before
+            if proven:
+                await accounts.unsettle(tx, app_id=ctx.app_id, id=user_id)
     except asyncpg.UniqueViolationError:
         raise EmailTaken from None
     await deps.changes.publish(ctx, "user", user_id)
-    proven_before = before.email_verified and before.email == after.email
-    if after.email_verified and not proven_before:
+    if proven:
         await signing.settle(deps, ctx, user_id, email=after.email, verified=True, name=after.name)
     return after
 

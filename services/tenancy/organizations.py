@@ -13,6 +13,7 @@ import asyncpg
 from common import audit
 from common.context import Context
 from common.contracts.base import Done
+from common.contracts.fields import LINK
 from common.contracts.organizations import (
     CreateOrganization,
     DeleteOrganization,
@@ -75,6 +76,8 @@ async def personal(deps: Deps, ctx: Context, asked: EnsurePersonalTeam) -> Organ
         if person is None:
             raise UserNotFound
         name = (asked.name or person.name or PERSONAL)[:100]
+        if LINK.search(name):
+            name = PERSONAL
         id = new_id()
         for slug in slugs(name, certain=False):
             if await organizations.insert(

@@ -7,7 +7,7 @@ stricter types here, and every flaw is named at once.
 from __future__ import annotations
 
 import re
-from typing import Annotated, Any, Final
+from typing import Annotated, Any, Final, Literal
 from urllib.parse import urlsplit
 
 from pydantic import (
@@ -22,11 +22,13 @@ from pydantic import (
 from common import schema_cost
 from common.contracts.base import Contract, Done, Id, Request
 from common.contracts.fields import Email, EmailDomain, Title
-from common.contracts.tenancy import Application, AppSettings, AuthMethod, Origin
+from common.contracts.tenancy import Application, AppSettings, Origin
 from common.problems import Conflict, Forbidden
 
 SCHEMA_BYTES: Final = 16_384
 SCHEMA_DEPTH: Final = 16
+OfferedMethod = Literal["password", "email_code", "magic_link"]
+"""Ways of signing in that are there. A setting must not name one that is not."""
 DRAFT: Final = "https://json-schema.org/draft/2020-12/schema"
 UNSAFE: Final = re.compile(r"[\x00-\x20\x7f\"'<>\\`]")
 """Never in a URL that a page, a mail or a style sheet will carry."""
@@ -137,6 +139,10 @@ class SettingsChange(AppSettings):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
+    mfa_policy: Literal["off"] = Field(default="off", description="There is no second factor yet.")
+    auth_methods: list[OfferedMethod] = Field(  # type: ignore[assignment]  # fewer than are known
+        default=["password", "email_code", "magic_link"], min_length=1, max_length=5
+    )
     allowed_email_domains: list[EmailDomain] = Field(default=[], max_length=1000)
     blocked_email_domains: list[EmailDomain] = Field(default=[], max_length=1000)
     allowed_origins: list[NewOrigin] = Field(
@@ -160,7 +166,7 @@ class SettingsChange(AppSettings):
 
     @field_validator("auth_methods")
     @classmethod
-    def _once(cls, methods: list[AuthMethod]) -> list[AuthMethod]:
+    def _once(cls, methods: list[OfferedMethod]) -> list[OfferedMethod]:
         if len(set(methods)) != len(methods):
             raise ValueError("each method once")
         return methods

@@ -86,6 +86,20 @@ Title = Annotated[
     str, BeforeValidator(_stripped), Field(min_length=1, max_length=100), Visible, NotBlank
 ]
 """The name of a thing that an administrator makes."""
+LINK: Final = re.compile(
+    r"://|\bwww\b|\b(?:mailto|tel):|@|\w[.\u3002\uff0e\uff61][^\W\d_]{2,}|\d+(?:\.\d+){3}", re.I
+)
+"""What mail programs turn into a link: also a bare domain, and dots that browsers take for one."""
+
+
+def _no_link(text: str) -> str:
+    if LINK.search(text):
+        raise ValueError("a name without a link or an address is needed")
+    return text
+
+
+PublicTitle = Annotated[Title, AfterValidator(_no_link)]
+"""A title that any user may choose and that strangers read in mail."""
 Url = Annotated[
     str,
     BeforeValidator(_stripped),

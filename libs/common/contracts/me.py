@@ -17,7 +17,7 @@ class GetMe(Request[Me], subject="identity.me.get", needs=SIGNED_IN, safe=True):
     """The caller's own profile."""
 
 
-class UpdateMe(Request[Me], subject="identity.me.update", needs=SIGNED_IN):
+class UpdateMe(Request[Me], subject="identity.me.update", needs=SIGNED_IN, within=10.0):
     """Change the caller's own profile. Raises MetadataInvalid."""
 
     changes: MyChanges

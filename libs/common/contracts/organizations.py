@@ -23,7 +23,7 @@ from common.contracts.base import (
     Page,
     Request,
 )
-from common.contracts.fields import Name, Timestamp, Title, Url
+from common.contracts.fields import Name, PublicTitle, Timestamp, Url
 from common.contracts.sessions import SignedInSession
 from common.problems import Conflict, Forbidden, NotFound
 
@@ -93,7 +93,7 @@ class CreateOrganization(Request[Organization], subject="tenancy.organization.cr
     the Dashboard with `teams:write`). Others need `organizations:write`, and may name the admin.
     Raises OrgSlugTaken, NoOrganizationsHere."""
 
-    name: Title
+    name: PublicTitle
     slug: OrgSlug | None = Field(default=None, description="Made from the name where absent.")
     logo_url: Url | None = None
     public_metadata: Metadata = Field(default={}, description="Members may read it.")
@@ -128,7 +128,7 @@ class GetOrganization(
 class OrganizationChanges(Contract):
     """Absent fields stay; null clears, except a name and a slug, which are needed."""
 
-    name: Title = ""
+    name: PublicTitle = ""
     slug: OrgSlug = ""
     logo_url: Url | None = Field(default=None, description="null takes it away.")
     public_metadata: Metadata | None = Field(default=None, description="Replaces it whole.")

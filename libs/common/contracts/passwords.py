@@ -52,7 +52,8 @@ class ChangePassword(
     Request[SignedInSession], subject="identity.password.change", needs=SIGNED_IN, within=10.0
 ):
     """Set the caller's password; every other session ends and this one gets a new id and token.
-    `current` is needed where there is a password, else a fresh sign-in (FreshSignInNeeded)."""
+    `current` is needed where there is a password, else a fresh sign-in (FreshSignInNeeded). Raises
+    WeakPassword, also where nothing would change."""
 
     current: Secret | None = Field(default=None, repr=False)
     password: Secret = Field(repr=False)

@@ -52,7 +52,9 @@ class ListTemplates(
     """Every kind of mail in every language."""
 
 
-class PutTemplate(Request[Template], subject="identity.template.put", needs="apps:write"):
+class PutTemplate(
+    Request[Template], subject="identity.template.put", needs="apps:write", within=10.0
+):
     """Replace the built-in text. Raises TemplateNotFound, TemplateInvalid."""
 
     kind: str = Field(max_length=50)
@@ -74,7 +76,11 @@ class RenderedMail(Contract):
 
 
 class PreviewTemplate(
-    Request[RenderedMail], subject="identity.template.preview", needs="apps:read", safe=True
+    Request[RenderedMail],
+    subject="identity.template.preview",
+    needs="apps:read",
+    within=10.0,
+    safe=True,
 ):
     """How a mail would look, with sample values. Raises TemplateInvalid."""
 

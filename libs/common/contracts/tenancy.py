@@ -35,7 +35,6 @@ class AppSettings(Contract):
 
     signup_mode: SignupMode = Field(default="open", description="Who may sign up.")
     mfa_policy: MfaPolicy = Field(default="off", description="Whether a second factor is asked.")
-    mfa_remember_device_days: int = Field(default=30, ge=0, le=365)
     session_ttl: int = Field(default=86_400, ge=60, le=31_536_000, description="Seconds.")
     session_idle_ttl: int | None = Field(
         default=None, ge=60, le=31_536_000, description="Seconds without activity; null: no limit."

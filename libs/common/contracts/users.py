@@ -84,7 +84,7 @@ class FindUser(
     email: Email
 
 
-class UpdateUser(Request[User], subject="identity.user.update", needs="users:write"):
+class UpdateUser(Request[User], subject="identity.user.update", needs="users:write", within=10.0):
     """Raises UserNotFound, EmailTaken, MetadataInvalid."""
 
     user_id: Id

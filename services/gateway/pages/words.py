@@ -67,6 +67,7 @@ TOLD: Final = frozenset(
         N_("It is easy to guess. Use more words, or words that do not belong together."),
         N_("It is in a published list of stolen passwords. Choose another one."),
         N_("It is too common or too close to your name, address or this application."),
+        N_("This is your present password. Choose another one."),
         N_("Addresses of this domain cannot sign up here."),
         N_("Use an address that lasts: disposable ones cannot sign up here."),
         N_("Your password is needed."),

@@ -108,6 +108,12 @@ async def settled(db: Db, *, app_id: str, id: str) -> None:
     await run(db, "UPDATE users SET settled_at = now() WHERE app_id = $1 AND id = $2", app_id, id)
 
 
+async def unsettle(db: Db, *, app_id: str, id: str) -> None:
+    """A newly verified address may have a place in an organization: the record that it is not
+    given yet is committed together with the address."""
+    await run(db, "UPDATE users SET settled_at = NULL WHERE app_id = $1 AND id = $2", app_id, id)
+
+
 async def lock(db: Db, *, app_id: str, id: str) -> bool:
     """Hold the user's row against sign-ins and changes until the transaction ends."""
     return bool(

@@ -80,6 +80,50 @@ async def take_code(
     )
 
 
+async def holder_of_code(
+    db: Db, *, app_id: str, id: str, types: list[str], code_hashes: list[str]
+) -> str | None:
+    """Whose code it is, where `take_code` would take it now."""
+    holder: str | None = await value(
+        db,
+        """
+        SELECT user_id::text FROM email_verification_codes
+        WHERE app_id = $1 AND id = $2 AND type = ANY($3::text[]) AND used_at IS NULL
+          AND expires_at > now() AND attempts < max_attempts AND code_hash = ANY($4::text[])
+        """,
+        app_id,
+        id,
+        types,
+        code_hashes,
+    )
+    return holder
+
+
+async def holder_of_link(
+    db: Db,
+    *,
+    app_id: str,
+    types: list[str],
+    link_hashes: list[str],
+    browser_hashes: list[str] | None,
+) -> str | None:
+    """Whose link it is, where `take_link` would take it now."""
+    holder: str | None = await value(
+        db,
+        """
+        SELECT user_id::text FROM email_verification_codes
+        WHERE app_id = $1 AND type = ANY($2::text[]) AND link_hash = ANY($3::text[])
+          AND used_at IS NULL AND expires_at > now()
+          AND (browser_hash IS NULL OR browser_hash = ANY($4::text[]))
+        """,
+        app_id,
+        types,
+        link_hashes,
+        browser_hashes or [],
+    )
+    return holder
+
+
 async def may_try(db: Db, *, app_id: str, id: str) -> bool:
     """Whether this flow has tries left."""
     return bool(

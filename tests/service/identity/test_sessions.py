@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import timedelta
+from typing import Any
 
 import pytest
 
@@ -34,6 +35,8 @@ from common.ids import DASHBOARD, new_id
 from common.problems import NotFound
 
 from .conftest import ADMIN, PASSWORD, SAFARI, World, as_user
+
+PRESENT = [{"field": "password", "message": "This is your present password. Choose another one."}]
 
 
 async def test_token_is_stored_hashed_s1(world: World) -> None:
@@ -258,6 +261,25 @@ async def test_password_change_needs_the_old_one(world: World) -> None:
     assert (await world.sign_in(user)).session.user_id == user.id
 
 
+async def test_the_present_password_is_no_new_one(world: World) -> None:
+    """Refused after it is proven, naming the field; no session ends, and nobody is told."""
+    user = await world.user()
+    here = await world.sign_in(user)
+    before = [mail.kind for mail in await world.mails()]
+    same = await world.refused(
+        ChangePassword(current=PASSWORD, password=PASSWORD), who=as_user(here)
+    )
+    guessed = await world.refused(
+        ChangePassword(current="wrong", password=PASSWORD), who=as_user(here)
+    )
+
+    assert same.code == "weak_password"
+    assert (same.status, same.extra["errors"]) == (422, PRESENT)
+    assert isinstance(guessed, WrongCredentials)
+    assert await world.live(here.token) is not None
+    assert [mail.kind for mail in await world.mails()] == before
+
+
 async def test_reset_ends_all_sessions_p6(world: World) -> None:
     """P6: a reset ends every session and sets the password; the link works once, in the browser
     that asked; the owner is told."""
@@ -345,6 +367,26 @@ async def test_forced_reset(world: World) -> None:
     assert (await world.call(again)).session.user_id == user.id
     assert await world.live(signed.token) is None
     assert letter.kind == "reset"
+
+
+@pytest.mark.parametrize("way", ["link", "code"])
+async def test_forced_reset_refuses_the_same_password(world: World, way: str) -> None:
+    """The link and the code stay good for another one. A wrong code learns nothing."""
+    user = await world.user()
+    await world.call(ForceReset(user_id=user.id), who=ADMIN)
+    proof: dict[str, Any] = {"token": (await world.mail()).token}
+    if way == "code":
+        flow = await world.call(StartReset(email=user.email or ""))
+        proof = {"flow": flow.flow, "code": (await world.mail()).code}
+        wrong = ResetPassword(flow=flow.flow, code="000 000", password=PASSWORD)
+        assert (await world.refused(wrong)).code == "wrong_code"
+    same = await world.refused(ResetPassword(**proof, password=PASSWORD))
+
+    assert same.code == "weak_password"
+    assert (same.status, same.extra["errors"]) == (422, PRESENT)
+    assert (await world.refused(_with_old(user.email or ""))).code == "reset_needed"
+    signed = await world.call(ResetPassword(**proof, password="a new and better phrase"))
+    assert signed.session.user_id == user.id
 
 
 async def test_administrator_ends_sessions(world: World) -> None:

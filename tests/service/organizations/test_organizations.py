@@ -189,6 +189,14 @@ async def test_personal_team_is_made_once(world: World) -> None:
     assert (await world.rights(dev, world.dashboard)).teams == [made[0].id]
 
 
+async def test_personal_team_is_not_named_by_a_link(world: World) -> None:
+    """A developer whose name holds one signs in all the same; the team has a plain name."""
+    dev = await world.developer()
+    asked = EnsurePersonalTeam(user_id=dev.id or "", name="See evil.example")
+
+    assert (await world.call(asked, SYSTEM_CALLER, world.dashboard)).name == "Personal team"
+
+
 async def test_personal_team_stays(world: World) -> None:
     """A personal team cannot be deleted."""
     dev = await world.developer()

@@ -53,14 +53,14 @@ async def test_only_what_is_given_changes(world: World) -> None:
     await world.call(ctx, patch(made.slug, settings={"session_ttl": 3600}))
 
     found = await world.call(
-        ctx, patch(made.slug, logo_url=None, name="New", settings={"mfa_policy": "optional"})
+        ctx, patch(made.slug, logo_url=None, name="New", settings={"password_min_length": 12})
     )
 
     assert (found.name, found.logo_url, found.primary_color) == ("New", None, "#aabbcc")
-    assert (found.settings.session_ttl, found.settings.mfa_policy) == (3600, "optional")
+    assert (found.settings.session_ttl, found.settings.password_min_length) == (3600, 12)
     assert found.updated_at > made.updated_at
     stored = await world.owner.fetchval("SELECT settings FROM applications WHERE id = $1", made.id)
-    assert "password_min_length" not in stored  # never chosen: a better default will reach it
+    assert "password_min_score" not in stored  # never chosen: a better default will reach it
 
 
 async def test_a_change_is_announced_and_audited(world: World) -> None:
@@ -177,7 +177,7 @@ async def test_racing_changes_lose_nothing(world: World) -> None:
     ctx = secret_key_of(made.id)
     changes = [
         {"session_ttl": 3600},
-        {"mfa_policy": "required"},
+        {"password_min_score": 3},
         {"password_min_length": 12},
         {"default_locale": "de"},
     ]

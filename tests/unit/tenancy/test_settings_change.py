@@ -195,3 +195,22 @@ def test_a_method_stands_once() -> None:
     """The order of the methods is the order on the page, so each can stand in it once."""
     with pytest.raises(ValidationError):
         SettingsChange(auth_methods=["password", "password"])
+
+
+@pytest.mark.parametrize(
+    ("change", "field"),
+    [
+        ({"mfa_policy": "required"}, "mfa_policy"),
+        ({"mfa_policy": "optional"}, "mfa_policy"),
+        ({"mfa_remember_device_days": 30}, "mfa_remember_device_days"),
+        ({"auth_methods": ["passkey"]}, "auth_methods"),
+        ({"auth_methods": ["password", "oauth"]}, "auth_methods"),
+    ],
+)
+def test_what_is_not_there_yet_is_refused(change: dict[str, object], field: str) -> None:
+    """A policy that nothing enforces, and ways of signing in that no page offers."""
+    with pytest.raises(ValidationError) as refused:
+        SettingsChange.model_validate(change)
+
+    assert {error["loc"][0] for error in refused.value.errors()} == {field}
+    assert SettingsChange.model_validate({"mfa_policy": "off"}).mfa_policy == "off"

@@ -1,0 +1,124 @@
+"""Every new user gets what new users get, also where rbac was away when they came."""
+
+from __future__ import annotations
+
+import asyncpg
+import pytest
+
+from common.contracts.email_codes import SignInWithCode, StartEmailCode
+from common.contracts.transfer import ImportUsers
+from common.contracts.users import CreateUser, UpdateUser, UserChanges
+from identity import signing, unsettled
+from identity.unsettled import Sweep
+
+from .conftest import ADMIN, World
+
+OLDER = "UPDATE users SET created_at = created_at - interval '2 minutes' WHERE app_id = $1"
+WAITING = "SELECT count(*) FROM users WHERE app_id = ANY($1) AND settled_at IS NULL"
+
+
+@pytest.fixture(autouse=True)
+async def nobody_waits(world: World) -> None:
+    """The sweep sees every application; those of other tests are of no concern here."""
+    await world.sql.execute("UPDATE users SET settled_at = now() WHERE settled_at IS NULL")
+
+
+def sweep_of(world: World) -> Sweep:
+    return Sweep(world.deps, world.sweep_db)
+
+
+async def waiting(world: World) -> int:
+    count: int = await world.sql.fetchval(WAITING, [world.a, world.b])
+    return count
+
+
+async def test_users_made_while_rbac_was_away_get_their_role(world: World) -> None:
+    """In every application, once, and without a sign-in; not while rbac is still away."""
+    world.rbac_up = False
+    made = [
+        (app, (await world.call(CreateUser(email=f"new@{app}.example"), app, ADMIN)).id)
+        for app in sorted((world.a, world.b))
+    ]
+    for app in (world.a, world.b):
+        await world.sql.execute(OLDER, app)
+    sweep = sweep_of(world)
+
+    assert (await sweep.round(), world.roles, await waiting(world)) == (0, [], 2)
+    world.rbac_up = True
+    assert (await sweep.round(), await waiting(world)) == (2, 0)
+    assert await sweep.round() == 0
+    assert world.roles == [(app, id, False) for app, id in made]
+
+
+async def test_imported_users_get_their_role(world: World) -> None:
+    """They have never signed in, and authorization is checked for them all the same."""
+    lines = [{"email": f"moved{n}@example.com", "email_verified": n == 0} for n in range(3)]
+    await world.call(ImportUsers(users=lines), who=ADMIN)
+    await world.sql.execute(OLDER, world.a)
+
+    assert world.roles == []
+    assert await sweep_of(world).round() == 3
+    assert len(world.roles) == 3
+    assert len(world.joined) == 1
+
+
+async def test_a_user_who_is_being_made_is_left_alone(world: World) -> None:
+    """Whoever makes a user settles them in the same request."""
+    world.rbac_up = False
+    await world.call(CreateUser(email="fresh@example.com"), who=ADMIN)
+    world.rbac_up = True
+
+    assert (await sweep_of(world).round(), world.roles) == (0, [])
+
+
+async def test_those_who_cannot_be_settled_hold_up_nobody(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A round gives up after some failures; the next one goes on behind them."""
+    monkeypatch.setattr(unsettled, "MOST_FAILURES", 2)
+    lines = [{"email": f"many{n}@example.com"} for n in range(3)]
+    await world.call(ImportUsers(users=lines), who=ADMIN)
+    await world.sql.execute(OLDER, world.a)
+    ids = [
+        str(row["id"])
+        for row in await world.sql.fetch(
+            "SELECT id FROM users WHERE app_id = $1 ORDER BY id", world.a
+        )
+    ]
+    settle = signing.settle
+
+    async def fails(deps: object, ctx: object, user_id: str, **of_user: object) -> bool:
+        return user_id not in ids[:2] and await settle(deps, ctx, user_id, **of_user)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(signing, "settle", fails)
+    sweep = sweep_of(world)
+
+    assert (await sweep.round(), await sweep.round()) == (0, 1)
+    assert world.roles == [(world.a, ids[2], False)]
+
+
+async def test_a_verified_address_gets_its_place_later(world: World) -> None:
+    """Verified by a code or by an administrator while others were away: the record of what is
+    still due is there."""
+    by_code = await world.call(CreateUser(email="code@example.com"), who=ADMIN)
+    by_admin = await world.call(CreateUser(email="admin@example.com"), who=ADMIN)
+    await world.sql.execute(OLDER, world.a)
+    assert await waiting(world) == 0
+    world.rbac_up = False
+    flow = await world.call(StartEmailCode(email="code@example.com"))
+    await world.call(SignInWithCode(flow=flow.flow, code=(await world.mail()).code))
+    changes = UserChanges(email_verified=True)
+    await world.call(UpdateUser(user_id=by_admin.id, changes=changes), who=ADMIN)
+    world.rbac_up = True
+
+    assert (await waiting(world), world.joined) == (2, [])
+    assert await sweep_of(world).round() == 2
+    assert set(world.joined) == {by_code.id, by_admin.id}
+
+
+async def test_the_sweep_sees_nothing_else_of_a_user(world: World) -> None:
+    """Not the address, and it changes nothing."""
+    for statement in ("SELECT email FROM users", "UPDATE users SET settled_at = now()"):
+        async with world.sweep_db.everywhere() as db:
+            with pytest.raises(asyncpg.InsufficientPrivilegeError):
+                await db.execute(statement)

@@ -1,0 +1,86 @@
+"""What strangers may choose is no link and no advertisement in mail that looks like ours."""
+
+from __future__ import annotations
+
+import pytest
+from pydantic import ValidationError
+
+from common.contracts.organizations import CreateOrganization, OrganizationChanges
+from common.contracts.tenancy import Tenant
+from common.ids import new_id
+from identity import mail_templates
+from identity.mail_texts import LOCALES, WORDS, Locale
+
+TENANT = Tenant(
+    app_id=new_id(),
+    slug="shop",
+    name="Shop",
+    state="active",
+    host="shop.example",
+    hosts=["shop.example"],
+    origin="https://shop.example",
+)
+LINKS = [
+    "Urgent: verify at https://evil.example/login",
+    "Urgent: verify at evil.example",
+    "www evil",
+    "mailto:x",
+    "x@evil.example",
+    "evil\u3002example",
+    "evil\uff0eexample",
+    "call 127.0.0.1",
+    "ftp://x",
+]
+CHOSEN = ("name", "inviter", "device", "org_name")
+"""Variables of mail that hold what anybody typed."""
+
+
+@pytest.mark.parametrize("name", LINKS)
+def test_an_organization_is_not_named_by_a_link(name: str) -> None:
+    """Refused where it is made and where it is changed, naming the field."""
+    for contract in (CreateOrganization, OrganizationChanges):
+        with pytest.raises(ValidationError) as refused:
+            contract.model_validate({"name": name})
+        assert [error["loc"] for error in refused.value.errors()] == [("name",)]
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "Acme",
+        "Example Ltd.",
+        "St. John's",
+        "A.B.C. GmbH",
+        "Müller & Söhne GmbH & Co. KG",
+        "v1.25",
+        "李",
+    ],
+)
+def test_names_of_organizations(name: str) -> None:
+    """Dots of abbreviations and numbers are no links."""
+    assert CreateOrganization(name=name).name == name
+
+
+@pytest.mark.parametrize("locale", LOCALES)
+@pytest.mark.parametrize("kind", list(WORDS))
+def test_no_mail_carries_a_link_that_somebody_chose(kind: str, locale: Locale) -> None:
+    """Whatever was stored before: in the subject, the text and the page."""
+    data = {**mail_templates.sample(kind, TENANT), **dict.fromkeys(CHOSEN, "see evil.example now")}
+
+    mail = mail_templates.render(kind, locale, TENANT, data, mail_templates.built_in(kind, locale))
+
+    assert "evil" not in mail.subject + mail.text + mail.html
+
+
+def test_an_invitation_without_the_name_is_a_sentence() -> None:
+    """Words stand in place of a name that is not shown; other names are."""
+    data = mail_templates.sample("org_invitation", TENANT)
+    source = mail_templates.built_in("org_invitation", "en")
+
+    shown = mail_templates.render("org_invitation", "en", TENANT, data, source)
+    hidden = mail_templates.render(
+        "org_invitation", "en", TENANT, {**data, "org_name": "evil.example"}, source
+    )
+
+    assert shown.subject == "You are invited to Example Ltd at Shop"
+    assert hidden.subject == "You are invited to an organization at Shop"
