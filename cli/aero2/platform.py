@@ -11,7 +11,7 @@ from functools import cached_property
 from typing import Final
 from urllib.parse import urlsplit
 
-from aero2 import nats_access
+from aero2 import nats_access, stuck_stream
 from aero2.embedded.caddy import Caddy, reachable
 from aero2.embedded.folder import Folder
 from aero2.embedded.nats import Nats
@@ -218,6 +218,13 @@ class Platform:
             return await ours() and await answers()
 
         return ready
+
+    async def relay_state(self) -> str | None:
+        """What the gateway's health says of the relays; None where it does not answer."""
+        host, port = self._gateway
+        address = reachable(host)
+        origin = f"http://[{address}]:{port}" if ":" in address else f"http://{address}:{port}"
+        return await stuck_stream.relay_state(origin, self.authority)
 
     async def _gateway_answers(self) -> bool:
         host, port = self._gateway
