@@ -183,6 +183,7 @@ class Server:
 
     def __post_init__(self) -> None:
         self._limit = asyncio.Semaphore(self.concurrency)
+        metrics.maintain(metrics.SERVED, metrics.RUNNING, metrics.REFUSED)
         metrics.RUNNING.set_function(lambda: len(self._running))
 
     @classmethod

@@ -20,12 +20,14 @@ from common.contracts.rights import GetRights
 from common.contracts.sessions import CheckSession
 from common.contracts.tenancy import ResolveHost
 from common.ids import DASHBOARD
+from common.metrics_server import authorized
 from common.networks import network
 from common.problems import Problem
 from gateway import answers
 from gateway.answers import NO_STORE, Answer
 from gateway.audit_tail import AWAY, STREAM
 from gateway.edge import Hot
+from gateway.joined_metrics import joined, siblings
 from gateway.limits import SHOWN
 from gateway.proxies import within
 from gateway.visit import Visit
@@ -82,9 +84,16 @@ async def health(visit: Visit) -> Answer:
 
 
 async def metrics(visit: Visit) -> Answer:
-    """GET /metrics: Prometheus"""
+    """GET /metrics: Prometheus; of all processes of the machine where they share a folder"""
+    settings = visit.gateway.settings
+    if not authorized(settings, visit.headers.get(b"authorization", b"")):
+        return Answer(401, b"", [(b"www-authenticate", b"Bearer"), NO_STORE])
+    body = prometheus_client.generate_latest()
+    if settings.metrics_folder is not None:
+        exports = {("gateway", settings.replica): body.decode()}
+        body = joined(exports | await siblings(settings.metrics_folder)).encode()
     kind = (b"content-type", prometheus_client.CONTENT_TYPE_LATEST.encode())
-    return Answer(200, prometheus_client.generate_latest(), [kind, NO_STORE])
+    return Answer(200, body, [kind, NO_STORE])
 
 
 async def _report(visit: Visit) -> Report:
