@@ -11,7 +11,7 @@ from functools import cached_property
 from typing import Final
 from urllib.parse import urlsplit
 
-from aero2 import nats_access
+from aero2 import nats_access, stuck_stream
 from aero2.embedded.caddy import Caddy, reachable
 from aero2.embedded.folder import Folder
 from aero2.embedded.nats import Nats
@@ -38,6 +38,8 @@ UNUSED: Final = {
     "AERO2_PUBLIC_URL": "use --domain, --port and --tls",
     "AERO2_MASTER_KEY": "the master key is in secrets.json (aero2 secrets)",
     "AERO2_HEARTBEAT": "it watches the processes itself",
+    "AERO2_METRICS_FOLDER": "its gateway joins the metrics of all processes",
+    "AERO2_REPLICA": "it runs one process of each service",
     "AERO2_REUSE_PORT": "it runs one gateway",
     "AERO2_DATABASE_URL": _OWN,
     **{f"AERO2_{job.upper()}_DATABASE_URL": _OWN for jobs in JOBS.values() for job in jobs},
@@ -174,6 +176,8 @@ class Platform:
             "AERO2_PUBLIC_URL": self.public_url,
             "PYTHONUNBUFFERED": "1",
             "AERO2_METRICS_PORT": "0",  # of this machine's processes only the gateway listens
+            "AERO2_METRICS_FOLDER": str(self.folder.run),
+            "AERO2_REPLICA": "0",
         } | _unless_given(
             {
                 "AERO2_METRICS_HOST": "127.0.0.1",
@@ -218,6 +222,13 @@ class Platform:
             return await ours() and await answers()
 
         return ready
+
+    async def relay_state(self) -> str | None:
+        """What the gateway's health says of the relays; None where it does not answer."""
+        host, port = self._gateway
+        address = reachable(host)
+        origin = f"http://[{address}]:{port}" if ":" in address else f"http://{address}:{port}"
+        return await stuck_stream.relay_state(origin, self.authority)
 
     async def _gateway_answers(self) -> bool:
         host, port = self._gateway

@@ -123,6 +123,10 @@ class Supervisor:
             await asyncio.gather(*(self._end(each, ends) for each in now))
         Register(self.folder).clear()
 
+    async def restart(self, name: str, within: float = 5.0) -> None:
+        """End one process; its keeper starts it again."""
+        await self._end(self._all[name], time.monotonic() + within)
+
     def kill(self) -> None:
         """At once, for a second Ctrl-C. The data survives, as it would a power cut."""
         for each in self._all.values():

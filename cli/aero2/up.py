@@ -26,6 +26,7 @@ from aero2.failures import Refused, told
 from aero2.migrate import Refused as MigrationRefused
 from aero2.migrate import migrate
 from aero2.platform import Platform, public_url, unused
+from aero2.stuck_stream import StuckStream, free_bytes
 from aero2.supervisor import Supervisor
 
 DOMAIN: Final = re.compile(
@@ -72,7 +73,9 @@ async def _up(options: Options, console: Console) -> None:
         try:
             if await stop.before(_start(platform, supervisor, options, console)):
                 written = asyncio.create_task(platform.postgres.checkpoint())
+                watching = asyncio.create_task(_stuck_stream(platform, supervisor).watch())
                 await stop.asked.wait()
+                watching.cancel()
                 written.cancel()
         finally:
             console.print("Stopping …", style="dim")
@@ -121,6 +124,11 @@ async def _start(
     await summary.show(Console(), took=time.monotonic() - began)
     if options.summary_file is not None:
         _write(options.summary_file, summary.as_json())
+
+
+def _stuck_stream(platform: Platform, supervisor: Supervisor) -> StuckStream:
+    root = platform.folder.root
+    return StuckStream(supervisor, platform.relay_state, lambda: free_bytes(root))
 
 
 def _imported(name: str) -> Any:

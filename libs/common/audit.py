@@ -8,6 +8,7 @@ a record stands alone, activity comes in batches.
 
 from __future__ import annotations
 
+import asyncio
 from collections import deque
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -22,7 +23,6 @@ from common.context import Context
 from common.db import Db, run
 from common.events.base import Event
 from common.ids import new_id
-from common.rounds import flushing
 
 log = logs.get(__name__)
 
@@ -150,15 +150,27 @@ class Activity:
     every: float = 0.05
     _waiting: deque[Entry] = field(default_factory=deque)
     _lost: int = 0
+    _noted: asyncio.Event = field(default_factory=asyncio.Event)
 
     def note(self, ctx: Context, event: Event, **about: Unpack[About]) -> None:
         if len(self._waiting) >= self.size:
             self._waiting.popleft()
             self._lost += 1
         self._waiting.append(entry(ctx, event, **about))
+        self._noted.set()
 
     async def run(self) -> None:
-        await flushing(self.flush, every=self.every)
+        """Sleep until the first note, then send what gathered within `every` seconds."""
+        try:
+            while True:
+                await self._noted.wait()
+                await asyncio.sleep(self.every)
+                self._noted.clear()
+                await self.flush()
+                if self._waiting:  # the bus did not take it: try again
+                    self._noted.set()
+        finally:
+            await self.flush()
 
     async def flush(self) -> None:
         """One message for all that happened of one type in one application: a line for each

@@ -8,6 +8,7 @@ import re
 import time
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
+from http import HTTPStatus
 from typing import Any, Final, Protocol, TypeVar
 
 import nats.errors
@@ -183,6 +184,7 @@ class Server:
 
     def __post_init__(self) -> None:
         self._limit = asyncio.Semaphore(self.concurrency)
+        metrics.maintain(metrics.SERVED, metrics.RUNNING, metrics.REFUSED)
         metrics.RUNNING.set_function(lambda: len(self._running))
 
     @classmethod
@@ -218,7 +220,7 @@ class Server:
 
     async def _serve(self, contract: type[Request[Any]], handler: Handler, msg: Message) -> None:
         started = time.perf_counter()
-        outcome, trace = "ok", ""
+        outcome, level, trace = "ok", "info", ""
         try:
             async with self._limit:
                 ctx = Context.decode((msg.headers or {}).get(HEADER))
@@ -227,17 +229,18 @@ class Server:
                 await msg.respond(encoded(reply))
         except Problem as problem:
             outcome = problem.code
+            level = "error" if problem.status >= HTTPStatus.INTERNAL_SERVER_ERROR else "info"
             await _refuse(msg, problem)
         except asyncio.CancelledError:  # drained, in the handler or still waiting for its turn
-            outcome = "stopping"
+            outcome, level = "stopping", "error"
             await _refuse(msg, Unavailable("this replica is stopping", retry_after=1))
             raise
         except Exception:
-            outcome = "internal"
+            outcome, level = "internal", "error"
             log.exception("unhandled", subject=contract.subject, trace=trace)
             await _refuse(msg, Problem())
         finally:
-            _observe(contract.subject, outcome, time.perf_counter() - started, trace)
+            _observe(contract.subject, outcome, time.perf_counter() - started, trace, level)
 
     async def drain(self, within: float = 3.0) -> None:
         """Take no more, finish what was taken. Pending messages are answered, not dropped."""
@@ -263,7 +266,7 @@ class Server:
 _timers: dict[tuple[str, str], Histogram] = {}
 
 
-def _observe(subject: str, outcome: str, took: float, trace: str) -> None:
+def _observe(subject: str, outcome: str, took: float, trace: str, level: str) -> None:
     timer = _timers.get((subject, outcome))
     if timer is None:
         timer = _timers[subject, outcome] = metrics.SERVED.labels(subject, outcome)
@@ -275,7 +278,8 @@ def _observe(subject: str, outcome: str, took: float, trace: str) -> None:
             "outcome": outcome,
             "ms": round(took * 1000, 2),
             "trace": trace,
-        }
+        },
+        level=level,
     )
 
 

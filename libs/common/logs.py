@@ -8,7 +8,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import sys
-import time
+from datetime import UTC, datetime
 from typing import Any, BinaryIO, cast
 
 import orjson
@@ -36,7 +36,9 @@ class Output:
 
     def write(self, data: bytes) -> int:
         if self.lost:  # the write that failed may have ended within a line
-            data = b'\n{"event":"log lines lost","writes":%d}\n' % self.lost + data
+            fields = {"event": "log lines lost", "writes": self.lost}
+            fields |= {"level": "warning", "at": _now()}
+            data = b"\n" + orjson.dumps(fields) + b"\n" + data
         try:
             _write_all(data)
         except (OSError, ValueError):  # ValueError: the stream is closed
@@ -47,6 +49,11 @@ class Output:
 
     def flush(self) -> None:
         """Do nothing: `write` keeps nothing back."""
+
+
+def _now() -> str:
+    """As structlog's TimeStamper writes it, so that all lines sort and filter alike."""
+    return datetime.now(UTC).isoformat().replace("+00:00", "Z")
 
 
 def _write_all(data: bytes) -> None:
@@ -115,11 +122,12 @@ class Lines:
     def configure(self, service: str, on: bool) -> None:
         self._service, self._on = service, on
 
-    def write(self, fields: dict[str, Any]) -> None:
+    def write(self, fields: dict[str, Any], *, level: str = "info") -> None:
         if not self._on:
             return
         fields["service"] = self._service
-        fields["at"] = time.time()
+        fields["level"] = level
+        fields["at"] = _now()
         if not self._waiting:
             asyncio.get_running_loop().call_later(self.EVERY, self.flush)
         self._waiting.append(orjson.dumps(fields, default=str))

@@ -1,4 +1,5 @@
-"""Prometheus metrics that every process has."""
+"""Prometheus metrics. A process exports those that it maintains: a counter of another's work would
+stand at 0 for ever and look like good news."""
 
 from __future__ import annotations
 
@@ -13,16 +14,43 @@ from prometheus_client.registry import Collector
 _FINE = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0)
 
 SERVED = Histogram(
-    "aero2_contract_seconds", "Time to answer a contract.", ["subject", "outcome"], buckets=_FINE
+    "aero2_contract_seconds",
+    "Time to answer a contract.",
+    ["subject", "outcome"],
+    buckets=_FINE,
+    registry=None,
 )
-RUNNING = Gauge("aero2_contracts_running", "Contracts being answered now.")
-REFUSED = Counter("aero2_contracts_refused_total", "Answered `busy` because the queue was full.")
-HTTP = Histogram("aero2_http_seconds", "Time to answer HTTP.", ["route", "status"], buckets=_FINE)
-OUTBOX_SENT = Counter("aero2_outbox_sent_total", "Audit events handed to the stream.")
-OUTBOX_FAILED = Counter("aero2_outbox_failed_total", "Rounds of the relay that failed.")
-MAIL = Counter("aero2_mail_total", "Mails by outcome.", ["outcome"])
-LIMITED = Counter("aero2_http_limited_total", "Refused by the gateway.", ["limit"])
-HASHING = Gauge("aero2_hash_queue", "Password hashes waiting or running.")
+RUNNING = Gauge("aero2_contracts_running", "Contracts being answered now.", registry=None)
+REFUSED = Counter(
+    "aero2_contracts_refused_total", "Answered `busy` because the queue was full.", registry=None
+)
+HTTP = Histogram(
+    "aero2_http_seconds",
+    "Time to answer HTTP.",
+    ["route", "status"],
+    buckets=_FINE,
+    registry=None,
+)
+OUTBOX_SENT = Counter(
+    "aero2_outbox_sent_total", "Audit events handed to the stream.", registry=None
+)
+OUTBOX_FAILED = Counter(
+    "aero2_outbox_failed_total", "Rounds of the relay that failed.", registry=None
+)
+MAIL = Counter("aero2_mail_total", "Mails by outcome.", ["outcome"], registry=None)
+LIMITED = Counter("aero2_http_limited_total", "Refused by the gateway.", ["limit"], registry=None)
+HASHING = Gauge("aero2_hash_queue", "Password hashes waiting or running.", registry=None)
+
+
+def maintain(*metrics: Collector) -> None:
+    """Export these from now on: called by whoever keeps them up to date."""
+    for metric in metrics:
+        if metric not in _maintained:
+            _maintained.add(metric)
+            REGISTRY.register(metric)
+
+
+_maintained: set[Collector] = set()
 
 
 class Counted(Protocol):

@@ -72,6 +72,7 @@ class Relay:
         self._woken.set()
 
     async def run(self) -> None:
+        metrics.maintain(metrics.OUTBOX_SENT, metrics.OUTBOX_FAILED)
         pause = 0.0
         while True:
             try:

@@ -100,6 +100,7 @@ class FairPool:
 
     def __post_init__(self) -> None:
         self._executor = ThreadPoolExecutor(self.threads, thread_name_prefix="hash")
+        metrics.maintain(metrics.HASHING)
         self._share = FairShare(self.threads, self.per_app, self.total, metrics.HASHING.set)
 
     async def run(self, app_id: str, work: Callable[[], T]) -> T:

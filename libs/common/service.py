@@ -15,7 +15,6 @@ from typing import Any, TypeVar
 import asyncpg
 import nats
 import nats.errors
-import prometheus_client
 import uvloop
 from nats.aio.client import Client
 from nats.js import JetStreamContext
@@ -28,6 +27,7 @@ from common.changes import NatsChanges
 from common.crypto import Keys
 from common.db import FAILURES, Database
 from common.master_keys import MasterKeyMissing, recognize
+from common.metrics_server import serve_metrics
 from common.outbox import Relay, ensure_stream
 from common.paced import PacedClient
 from common.rounds import stop
@@ -253,21 +253,11 @@ async def _serve(name: str, settings: S, start: Start[S]) -> Serving:
     for contract, handler in handlers.items():
         await server.add(contract, handler)
     await settled(links.nc)  # "ready" is said once the server knows of every subscription
-    _serve_metrics(settings)
+    await serve_metrics(settings, name)
     if settings.heartbeat:
         links.spawn(beat(Path(settings.heartbeat), links, deps), "heartbeat")
     log.info("ready", contracts=len(handlers))
     return Serving(links, server.drain, deps)
-
-
-def _serve_metrics(settings: Settings) -> None:
-    """A port that is taken leaves the service without metrics, never down."""
-    if not settings.metrics_port:
-        return
-    try:
-        prometheus_client.start_http_server(settings.metrics_port, settings.metrics_host)
-    except OSError as error:
-        log.warning("no metrics", port=settings.metrics_port, error=str(error))
 
 
 T = TypeVar("T")

@@ -33,6 +33,18 @@ class Settings(BaseSettings):
     metrics_port: int = Field(
         default=9464, ge=0, le=65535, description="Serve Prometheus metrics here; 0: nowhere."
     )
+    metrics_token: SecretStr | None = Field(
+        default=None, description="If set, `/metrics` asks for it: `Authorization: Bearer …`."
+    )
+    metrics_folder: str | None = Field(
+        default=None,
+        description="Services leave their metrics on sockets here, for the gateway to join.",
+    )
+    replica: str = Field(
+        default="0",
+        pattern=r"^[A-Za-z0-9_-]{1,40}$",
+        description="Tells processes of one service apart in joined metrics.",
+    )
     concurrency: int = Field(default=100, ge=1, le=10_000)
     queue: int = Field(default=1000, ge=0, le=100_000)
 

@@ -12,6 +12,7 @@ from starlette.exceptions import HTTPException
 from starlette.responses import Response
 from starlette.routing import Route
 
+from common import metrics
 from common.contracts.base import CONTRACTS
 from common.problems import Invalid, NotFound, Problem, field_errors
 from gateway import answers, pages, routes
@@ -58,6 +59,7 @@ def build(
     for page in pages.everywhere():
         at_once = HotRoute(_at_once(page), _refusal)
         edge.pages.update({(method, page.path): at_once for method in page.methods or ()})
+    metrics.maintain(metrics.HTTP, metrics.LIMITED)
     edge.know(
         frozenset(
             route.path or ""

@@ -9,6 +9,7 @@ from __future__ import annotations
 import time
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
+from http import HTTPStatus
 from typing import Any, Final
 
 from prometheus_client import Histogram
@@ -228,7 +229,8 @@ class Edge:
                 "ip": visit.ip,
                 "trace": visit.trace,
                 **visit.facts,
-            }
+            },
+            level="error" if status >= HTTPStatus.INTERNAL_SERVER_ERROR else "info",
         )
 
     def know(self, paths: frozenset[str]) -> None:

@@ -29,6 +29,8 @@ log = logs.get(__name__)
 @dataclass(frozen=True)
 class Deps:
     db: Database
+    relay_db: Database
+    mail_db: Database
     sealer: Sealer
     bus: Bus
     changes: Changes
@@ -53,11 +55,14 @@ async def make(settings: Settings, links: Links) -> Deps:
     stores = await open_stores(settings, links)
     pool = FairPool(settings.hash_threads) if settings.hash_threads else FairPool()
     hashing = Hashing(pool)
-    db = await _with_mailer(settings, links, stores, hashing.workers)
+    mail_db = await open_job(settings.mail_database_url, links, "mail")
+    db = await _with_mailer(settings, links, stores, mail_db, hashing.workers)
     last_active = LastActive(db)
     links.spawn(last_active.run(), "last_active")
     return Deps(
         db=db,
+        relay_db=stores.relay.database,
+        mail_db=mail_db,
         sealer=stores.sealer,
         bus=links.bus,
         changes=links.changes,
@@ -74,7 +79,11 @@ async def make(settings: Settings, links: Links) -> Deps:
 
 
 async def _with_mailer(
-    settings: Settings, links: Links, stores: Stores, workers: WorkerProcesses
+    settings: Settings,
+    links: Links,
+    stores: Stores,
+    mail_db: Database,
+    workers: WorkerProcesses,
 ) -> Database:
     """Deliver mail from here on; the service's own commits wake the mailer at once."""
     if settings.smtp_url is None:
@@ -82,7 +91,7 @@ async def _with_mailer(
         return stores.db
     mailer = Mailer(
         stores.db,
-        await open_job(settings.mail_database_url, links, "mail"),
+        mail_db,
         stores.sealer,
         links.tenants,
         Smtp.parse(settings.smtp_url.get_secret_value()),

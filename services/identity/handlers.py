@@ -34,6 +34,7 @@ from common.contracts.passwords import (
     StartReset,
 )
 from common.contracts.protection import GetProtection
+from common.contracts.queues import GetQueues
 from common.contracts.sessions import (
     ActivateOrganization,
     CheckSession,
@@ -75,6 +76,7 @@ from identity import (
     owner,
     passwords,
     protection,
+    queues,
     sessions,
     sign_up,
     templates,
@@ -134,6 +136,7 @@ HANDLERS: dict[type[Request[Any]], Handler] = {
     CreateOwnerLink: owner.create,
     GetOwnerLink: owner.get,
     ClaimOwner: owner.claim,
+    GetQueues: queues.get,
     ListTemplates: templates.listed,
     PutTemplate: templates.put,
     ResetTemplate: templates.reset,

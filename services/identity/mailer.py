@@ -80,6 +80,7 @@ class Mailer:
         return both
 
     async def run(self) -> None:
+        metrics.maintain(metrics.MAIL)
         await self.wakeful.run(self._work, name="mail")
 
     async def _work(self) -> bool:

@@ -116,7 +116,7 @@ async def test_a_statement_is_allowed_to_its_service(
 
 
 JOBS_OF = {
-    "identity": ["sweep", "mail"],
+    "identity": ["sweep", "mail", "relay"],
     "oidc": ["sweep", "logout"],
     "tenancy": ["sweep", "upkeep"],
 }

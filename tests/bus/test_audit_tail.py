@@ -165,7 +165,7 @@ async def test_it_survives_a_restart_of_nats(stream: Stream) -> None:
 
 
 async def test_a_stream_made_anew_is_followed_from_its_beginning(stream: Stream) -> None:
-    """A place beyond its end is of the stream before."""
+    """A place in the stream before says nothing, be it beyond the new one's end or within it."""
     async with stream.following() as got:
         await stream.log(A, *map(str, range(5)))
         await until(lambda: len(names(got)) == 5)
@@ -173,7 +173,28 @@ async def test_a_stream_made_anew_is_followed_from_its_beginning(stream: Stream)
     await ensure_stream(stream.js)
     await stream.log(A, "new")
 
-    assert await stream.tail().start(place(got[-1])) == 0
+    assert (await stream.tail().start(place(got[0]))).seq == 0
+    assert (await stream.tail().start(place(got[-1]))).seq == 0
+
+
+@pytest.mark.parametrize("logged", [3, 8])
+async def test_a_follower_notices_that_the_stream_was_made_again(
+    stream: Stream, monkeypatch: pytest.MonkeyPatch, logged: int
+) -> None:
+    """It misses none of the new events, whether the new stream is shorter than the one before or
+    has outgrown it; what it gets twice has the same id."""
+    monkeypatch.setattr(audit_tail, "LOOK", 0.2)
+    fresh = [f"new {number}" for number in range(logged)]
+    async with stream.following() as got:
+        await stream.log(A, *map(str, range(5)))
+        await until(lambda: len(names(got)) == 5)
+        await stream.js.delete_stream(audit.STREAM)
+        await ensure_stream(stream.js)
+        await stream.log(A, *fresh)
+        await until(lambda: names(got)[-logged:] == fresh, within=10)
+        after = await stream.tail().start(place(got[-1]))
+
+    assert after.seq == logged
 
 
 async def test_it_ends_with_the_right_to_follow(

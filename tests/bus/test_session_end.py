@@ -92,6 +92,8 @@ async def stage(postgres: Postgres, server: NatsServer) -> AsyncIterator[Stage]:
     def deps(bus: NatsBus, changes: NatsChanges) -> Deps:
         return Deps(
             db=db,
+            relay_db=db,
+            mail_db=db,
             sealer=Sealer(KEYS),
             bus=bus,
             changes=changes,

@@ -155,7 +155,7 @@ async def built(dsns: dict[str, str]) -> AsyncIterator[World]:
     await owner.set_type_codec("uuid", schema="pg_catalog", encoder=str, decoder=str, format="text")
     pools = {
         role: await Database.connect(dsns[role], name=role, size=4)
-        for role in ("identity", "tenancy", "oidc", "rbac", "upkeep", "logout")
+        for role in ("identity", "tenancy", "oidc", "rbac", "upkeep", "logout", "relay", "mail")
     }
     bus, changes, activity = LocalBus(), MemoryChanges(), MemoryActivity()
     tenants, cursors = Tenants(bus), Cursors(KEYS)
@@ -168,6 +168,8 @@ async def built(dsns: dict[str, str]) -> AsyncIterator[World]:
     hashing = FairPool(per_app=200, total=1000)
     identity = IdentityDeps(
         db=pools["identity"],
+        relay_db=pools["relay"],
+        mail_db=pools["mail"],
         sealer=Sealer(KEYS),
         cursors=cursors,
         hashing=Hashing(hashing),

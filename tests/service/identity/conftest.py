@@ -195,9 +195,12 @@ async def stage(postgres: Postgres) -> AsyncIterator[World]:
     db = await Database.connect(dsns["identity"], name="identity", size=20)
     mail_db = await Database.connect(dsns["mail"], name="mail", size=4)
     sweep_db = await Database.connect(dsns["sweep"], name="sweep", size=2)
+    relay_db = await Database.connect(dsns["relay"], name="relay", size=2)
     bus, changes = LocalBus(), MemoryChanges()
     deps = Deps(
         db=db,
+        relay_db=relay_db,
+        mail_db=mail_db,
         sealer=Sealer(KEYS),
         bus=bus,
         changes=changes,
@@ -307,6 +310,7 @@ async def stage(postgres: Postgres) -> AsyncIterator[World]:
     await db.close()
     await mail_db.close()
     await sweep_db.close()
+    await relay_db.close()
     await sql.close()
     postgres.drop(name)
 

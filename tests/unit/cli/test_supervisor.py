@@ -37,3 +37,19 @@ async def test_a_full_disk_leaks_no_process(
         assert said == ["sleeper is not in the register ([Errno 28] No space left on device)."]
     finally:
         await supervisor.stop()
+
+
+async def test_a_restart_ends_one_process_and_its_keeper_starts_another(tmp_path: Path) -> None:
+    supervisor = Supervisor(Folder(tmp_path), lambda sentence, _: None)
+    supervisor.log("sleeper").parent.mkdir(parents=True, exist_ok=True)
+    sleeper = [sys.executable, "-c", "import time; time.sleep(60)"]
+    try:
+        await supervisor.start(Program("sleeper", sleeper, env={}), Program("other", sleeper, {}))
+        before = supervisor.pids()
+        await supervisor.restart("sleeper")
+        async with asyncio.timeout(20):
+            while supervisor.pids().get("sleeper") in (None, before["sleeper"]):
+                await asyncio.sleep(0.05)
+        assert supervisor.pids()["other"] == before["other"]
+    finally:
+        await supervisor.stop()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from dataclasses import dataclass, field
 
 import nats.errors
@@ -11,6 +12,7 @@ from common.audit import Activity
 from common.events.sessions import LoginFailed
 from common.events.tokens import ClientTokenIssued
 from common.ids import new_id
+from common.rounds import stop
 from common.testing import context
 
 
@@ -65,3 +67,45 @@ async def test_what_the_bus_did_not_take_is_sent_later() -> None:
         f"audit.oidc.{one.app_id}.login_failed",
     } == {subject for subject, _, _ in stream.taken}
     assert len(stream.taken) == 3
+
+
+async def test_it_wakes_on_the_first_note_only() -> None:
+    """An idle service looks at nothing; what is noted goes out, also while the process ends."""
+    stream, ctx, looks = Stream(), context(new_id()), 0
+
+    class Counting(Activity):
+        async def flush(self) -> None:
+            nonlocal looks
+            looks += 1
+            await super().flush()
+
+    activity = Counting(stream, "oidc", every=0.001)  # type: ignore[arg-type]
+    task = asyncio.create_task(activity.run())
+    await asyncio.sleep(0.1)
+    assert looks == 0
+
+    activity.note(ctx, issued("one"))
+    async with asyncio.timeout(20):
+        while not stream.taken:
+            await asyncio.sleep(0.005)
+    await asyncio.sleep(0.05)
+    assert looks == 1
+
+    activity.note(ctx, issued("two"))
+    await stop([task])
+    assert len(stream.taken) == 2
+
+
+async def test_it_tries_again_without_another_note() -> None:
+    """What the bus did not take is not left until somebody notes more."""
+    stream, ctx = Stream(), context(new_id())
+    activity = Activity(stream, "oidc", every=0.001)  # type: ignore[arg-type]
+    stream.away.add(f"audit.oidc.{ctx.app_id}.{issued('one').type}")
+    task = asyncio.create_task(activity.run())
+    activity.note(ctx, issued("one"))
+    await asyncio.sleep(0.02)
+    stream.away.clear()
+    async with asyncio.timeout(20):
+        while not stream.taken:
+            await asyncio.sleep(0.005)
+    await stop([task])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+from datetime import datetime
 from types import SimpleNamespace
 from typing import Any
 
@@ -60,3 +61,20 @@ def test_a_log_line_on_a_full_disk_does_not_raise(disk: Disk) -> None:
     disk.full = True
     logger = structlog.BytesLogger(Output())  # type: ignore[arg-type]
     logger.msg(b"{}")
+
+
+async def test_every_line_has_a_level_and_a_time(disk: Disk) -> None:
+    """One filter finds all failures, whoever wrote the line, and one format sorts them."""
+    lines = Lines()
+    disk.full = True
+    lines.write({"event": "lost"})
+    lines.flush()
+    disk.full = False
+    lines.write({"event": "http", "status": 503}, level="error")
+    lines.write({"event": "served"})
+    lines.flush()
+
+    written = [orjson.loads(line) for line in disk.content.splitlines() if line]
+    levels = {line["event"]: line["level"] for line in written}
+    assert levels == {"log lines lost": "warning", "http": "error", "served": "info"}
+    assert all(datetime.fromisoformat(line["at"]).tzinfo for line in written)

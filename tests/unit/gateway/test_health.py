@@ -10,21 +10,36 @@ from tests.unit.gateway.conftest import World
 
 from common.context import Context
 from common.contracts.base import Request
+from common.contracts.queues import GetQueues, Queue, Queues
 from common.problems import NotFound, TooLate
 from gateway.edge import Edge
 
 SERVICES = ("tenancy", "identity", "oidc", "rbac")
+EMPTY = Queues(relay=dict.fromkeys(SERVICES, Queue()), mail=Queue())
 
 
 async def seen(
-    edge: Edge, world: World, monkeypatch: pytest.MonkeyPatch, away: str, ip: str
+    edge: Edge,
+    world: World,
+    monkeypatch: pytest.MonkeyPatch,
+    away: str,
+    ip: str,
+    queues: Queues = EMPTY,
 ) -> tuple[int, dict[str, Any]]:
     """Status and body of /health while one service gives no answer and the others refuse."""
 
     async def raw(ctx: Context, request: Request[Any]) -> bytes:
         raise TooLate if request.subject.partition(".")[0] == away else NotFound
 
+    async def call(ctx: Context, request: Request[Any]) -> Queues:
+        assert isinstance(request, GetQueues)
+        assert ctx.caller.kind == "system"
+        if away == "identity":
+            raise TooLate
+        return queues
+
     monkeypatch.setattr(world.bus, "raw", raw)
+    monkeypatch.setattr(world.bus, "call", call)
     transport = httpx.ASGITransport(app=edge, client=(ip, 1))
     async with httpx.AsyncClient(transport=transport, base_url="http://localhost:8080") as http:
         answer = await http.get("/health")
@@ -57,3 +72,35 @@ async def test_outsiders_see_the_status_only(
     _, body = await seen(edge, world, monkeypatch, "rbac", "203.0.113.7")
 
     assert body == {"status": "unhealthy"}
+
+
+async def test_a_relay_that_is_stuck_is_unhealthy(
+    edge: Edge, world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Every service answers, but a stream that refuses to store would go unnoticed for days."""
+    stuck = EMPTY.model_copy(update={"relay": EMPTY.relay | {"oidc": Queue(waiting=128, age=240)}})
+
+    status, body = await seen(edge, world, monkeypatch, "nobody", "127.0.0.1", stuck)
+
+    assert (status, body["status"], body["checks"]["relay"]) == (503, "unhealthy", "late")
+    assert body["queues"]["relay"]["oidc"] == {"waiting": 128, "age": 240.0}
+
+
+async def test_late_mail_is_shown_and_people_sign_in(
+    edge: Edge, world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    late = EMPTY.model_copy(update={"mail": Queue(waiting=3, age=4000)})
+
+    status, body = await seen(edge, world, monkeypatch, "nobody", "127.0.0.1", late)
+
+    assert (status, body["checks"]["mail"]) == (200, "late")
+    assert body["queues"]["mail"] == {"waiting": 3, "age": 4000.0}
+
+
+async def test_unknown_queues_are_not_called_empty(
+    edge: Edge, world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    _, body = await seen(edge, world, monkeypatch, "identity", "127.0.0.1")
+
+    assert body["queues"] is None
+    assert (body["checks"]["relay"], body["checks"]["mail"]) == ("unknown", "unknown")

@@ -1,0 +1,30 @@
+"""What waits in the database to be sent: audit events and mails, of all applications."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from pydantic import Field
+
+from common.contracts.base import SYSTEM, Contract, Request
+
+MOST_COUNTED: Final = 10_000
+"""Rows counted in one queue: a longer queue shows this number."""
+
+
+class Queue(Contract):
+    """The length of a queue and the age of its oldest row."""
+
+    waiting: int = Field(default=0, description=f"Rows, {MOST_COUNTED} at most.")
+    age: float = Field(default=0.0, description="Seconds since the oldest row was written.")
+
+
+class Queues(Contract):
+    """The audit outbox of each service, and the mail outbox without what was given up."""
+
+    relay: dict[str, Queue]
+    mail: Queue
+
+
+class GetQueues(Request[Queues], subject="identity.queue.get", needs=SYSTEM, safe=True):
+    """Get how much waits to be sent and since when: numbers only, no row of any application."""

@@ -1,0 +1,58 @@
+"""What waits to be sent is counted over all applications, for the platform's own eyes only."""
+
+from __future__ import annotations
+
+from common.context import SYSTEM_CALLER
+from common.contracts.queues import GetQueues, Queues
+from common.ids import DASHBOARD, new_id
+from common.problems import Forbidden
+
+from .conftest import ADMIN, World
+
+
+async def counted(world: World) -> Queues:
+    return await world.call(GetQueues(), DASHBOARD, SYSTEM_CALLER)
+
+
+async def event(world: World, service: str, seconds: int) -> None:
+    await world.sql.execute(
+        "INSERT INTO audit_outbox (app_id, event_id, event_type, payload, service, created_at)"
+        " VALUES ($1, $2, 'login', '', $3, now() - make_interval(secs => $4))",
+        world.b,
+        new_id(),
+        service,
+        seconds,
+    )
+
+
+async def mail(world: World, seconds: int, *, given_up: bool = False) -> None:
+    await world.sql.execute(
+        "INSERT INTO mail_outbox (app_id, id, kind, locale, sealed, created_at, failed_at)"
+        " VALUES ($1, $2, 'test', 'en', '', now() - make_interval(secs => $3),"
+        "         CASE WHEN $4 THEN now() END)",
+        world.a,
+        new_id(),
+        seconds,
+        given_up,
+    )
+
+
+async def test_each_queue_has_its_length_and_age(world: World) -> None:
+    await world.sql.execute("DELETE FROM audit_outbox; DELETE FROM mail_outbox")
+    await event(world, "oidc", 500)
+    await event(world, "oidc", 5)
+    await mail(world, 70)
+    await mail(world, 9000, given_up=True)
+
+    queues = await counted(world)
+
+    lengths = {service: queue.waiting for service, queue in queues.relay.items()}
+    assert lengths == {"identity": 0, "oidc": 2, "rbac": 0, "tenancy": 0}
+    assert 500 <= queues.relay["oidc"].age < 560
+    assert queues.relay["rbac"].age == 0
+    assert queues.mail.waiting == 1
+    assert 70 <= queues.mail.age < 130
+
+
+async def test_nobody_from_outside_may_count(world: World) -> None:
+    assert isinstance(await world.refused(GetQueues(), DASHBOARD, ADMIN), Forbidden)

@@ -1,0 +1,70 @@
+"""A service drains on every signal, ends with a bus that is gone for good, and waits for none."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+
+from common.bus import Server
+from common.outbox import Relay, Waiting
+from common.service import STOPS, _end_with, _stop_signal
+
+
+@pytest.mark.parametrize(
+    "number",
+    [signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.SIGUSR1, signal.SIGUSR2],
+)
+async def test_each_signal_asks_for_a_stop(number: signal.Signals) -> None:
+    """By default SIGHUP and the two of users end a process without a word."""
+    loop = asyncio.get_running_loop()
+    stopping = asyncio.create_task(_stop_signal(loop))
+    await asyncio.sleep(0)
+    try:
+        os.kill(os.getpid(), number)
+        async with asyncio.timeout(20):
+            await stopping
+    finally:
+        for each in STOPS:
+            loop.remove_signal_handler(each)
+
+
+async def test_a_connection_closed_for_good_ends_the_process() -> None:
+    """A password that was changed, say: only a new process reads the new one."""
+    closed = asyncio.Event()
+    task = asyncio.create_task(_end_with(closed))
+    await asyncio.sleep(0)
+    assert not task.done()
+
+    closed.set()
+    with pytest.raises(ConnectionError):
+        await task
+
+
+async def test_a_drain_does_not_wait_for_a_bus_that_is_gone() -> None:
+    """Each subscription would wait for its own time limit."""
+
+    def never() -> None:
+        raise AssertionError("the bus was used")
+
+    gone = SimpleNamespace(_subscription=SimpleNamespace(drain=never))
+    service: Any = SimpleNamespace(
+        _client=SimpleNamespace(is_connected=False), _endpoints=[gone], drain=never
+    )
+
+    await Server(service, None).drain()
+
+
+@pytest.mark.parametrize("event_type", ["two words", "", "a.b", "*", ">", "Login", "x\n"])
+def test_an_event_type_that_is_no_subject_is_skipped(event_type: str) -> None:
+    """Sent, it would end the connection at every round and hold up all other events."""
+    anything: Any = SimpleNamespace(max_payload=1 << 20)
+    relay = Relay(anything, anything, anything, "identity")
+    row = Waiting(1, "app", "id", event_type, b"{}")
+
+    assert not relay._fits(row)
+    assert relay._fits(Waiting(2, "app", "id", "login", b"{}"))
