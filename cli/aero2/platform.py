@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 import signal
+import socket
 import sys
 from dataclasses import dataclass
 from functools import cached_property
@@ -38,6 +39,7 @@ UNUSED: Final = {
     "AERO2_PUBLIC_URL": "use --domain, --port and --tls",
     "AERO2_MASTER_KEY": "the master key is in secrets.json (aero2 secrets)",
     "AERO2_HEARTBEAT": "it watches the processes itself",
+    "AERO2_LISTEN_FD": "it opens the port itself",
     "AERO2_REUSE_PORT": "it runs one gateway",
     "AERO2_DATABASE_URL": _OWN,
     **{f"AERO2_{job.upper()}_DATABASE_URL": _OWN for jobs in JOBS.values() for job in jobs},
@@ -60,6 +62,8 @@ class Platform:
     host: str
     domain: str
     tls: bool = False
+    public: socket.socket | None = None
+    """The open public port. It stays open when the gateway restarts, so connections wait."""
 
     @property
     def scheme(self) -> str:
@@ -100,6 +104,12 @@ class Platform:
         """Where the gateway listens: in the open, or on loopback behind Caddy."""
         return ("127.0.0.1", self.ports.number["gateway"]) if self.tls else (self.host, self.port)
 
+    @property
+    def _gateway_sockets(self) -> tuple[socket.socket, ...]:
+        if self.tls:
+            return (self.ports.held["gateway"],)
+        return (self.public,) if self.public else ()
+
     def servers(self) -> list[Program]:
         env = dict(os.environ)
         return [
@@ -133,10 +143,14 @@ class Platform:
     def _service(self, name: str) -> Program:
         heartbeat = self.folder.run / f"{name}.heartbeat"
         env = os.environ | self._common(name) | {"AERO2_HEARTBEAT": str(heartbeat)}
+        env.pop("AERO2_LISTEN_FD", None)
         ready = beats(heartbeat)
+        sockets = self._gateway_sockets if name == "gateway" else ()
         if name == "gateway":
             host, port = self._gateway
             env |= {"AERO2_HOST": host, "AERO2_PORT": str(port)}
+            if sockets:
+                env["AERO2_LISTEN_FD"] = str(sockets[0].fileno())
             env["AERO2_METRICS_PORT"] = os.environ.get(
                 "AERO2_METRICS_PORT", str(self.ports.number["metrics"])
             )
@@ -159,6 +173,7 @@ class Platform:
             env,
             ready=ready,
             heartbeat=heartbeat,
+            sockets=sockets,
             stage=GATEWAY if name == "gateway" else SERVICES,
         )
 

@@ -7,6 +7,7 @@ import json
 import os
 import re
 import signal
+import socket
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -55,7 +56,7 @@ async def _up(options: Options, console: Console) -> None:
     stop = _Stop()
     for sentence in unused():
         console.print(sentence, style="yellow", markup=False, highlight=False)
-    folder = _taken(options)
+    folder, public = _taken(options)
     try:
         secrets = Secrets.of(folder)
         platform = Platform(
@@ -66,6 +67,7 @@ async def _up(options: Options, console: Console) -> None:
             options.host,
             options.domain,
             options.tls,
+            None if options.tls else public,
         )
         supervisor = Supervisor(folder, _reporter(console))
         stop.supervisor = supervisor
@@ -76,6 +78,7 @@ async def _up(options: Options, console: Console) -> None:
                 written.cancel()
         finally:
             console.print("Stopping …", style="dim")
+            public.close()  # the gateway still has it, and closes it when it drains
             written = asyncio.create_task(platform.postgres.checkpoint())
             await supervisor.stop()
             written.cancel()
@@ -84,15 +87,16 @@ async def _up(options: Options, console: Console) -> None:
     console.print(f"Stopped. The data is in {folder.root}.", style="dim", highlight=False)
 
 
-def _taken(options: Options) -> Folder:
-    """The data folder, ours alone, with nothing of a predecessor running. Raises Refused."""
+def _taken(options: Options) -> tuple[Folder, socket.socket]:
+    """The data folder, ours alone, with nothing of a predecessor running, and the open public
+    port (closed again with --tls, since the proxy opens it). Raises Refused."""
     if not DOMAIN.fullmatch(options.domain):
         raise Refused(f"{options.domain!r} is not a domain name.")
     folder = Folder.at(options.data_dir)
     folder.hold({"url": public_url(options.domain, options.port, tls=options.tls)})
     Register(folder).stop_orphans()
     try:
-        ports.listener(options.host, options.port).close()
+        public = ports.listener(options.host, options.port)
     except PermissionError:
         raise Refused(f"Port {options.port} needs root; pick another with --port.") from None
     except OSError as error:
@@ -100,7 +104,9 @@ def _taken(options: Options) -> Folder:
             f"Port {options.port} on {options.host} cannot be used ({error.strerror}); "
             "pick another with --port."
         ) from None
-    return folder
+    if options.tls:
+        public.close()
+    return folder, public
 
 
 async def _start(

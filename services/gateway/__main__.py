@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import socket
-import sys
 from collections.abc import Generator
 from pathlib import Path
 
@@ -15,6 +14,7 @@ from pydantic import ValidationError
 
 from common import logs
 from common.service import Serving, beat, connect, explain, live, patiently
+from gateway import listening
 from gateway.app import build, build_internal
 from gateway.connections import Connection, room
 from gateway.settings import GatewaySettings
@@ -41,29 +41,13 @@ def main() -> None:
         explain("gateway", error)
         raise SystemExit(1) from None
     logs.configure("gateway", settings.log_level)
-    public = bind(settings.host, settings.port, "AERO2_PORT", reuse=settings.reuse_port)
+    public = listening.public(settings)
     internal = None
     if settings.metrics_port:
-        internal = bind(settings.metrics_host, settings.metrics_port, "AERO2_METRICS_PORT")
-    uvloop.run(live(serve(settings, public, internal)))
-
-
-def bind(host: str, port: int, setting: str, *, reuse: bool = False) -> socket.socket:
-    """The listening socket; the port's owner is the first thing to know about."""
-    family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    listening = socket.socket(family, socket.SOCK_STREAM)
-    listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-    if reuse:
-        listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
-    try:
-        listening.bind((host, port))
-    except OSError as error:
-        sys.exit(
-            f"gateway: cannot listen on {host}:{port} ({setting}): {error.strerror}. "
-            "Is another one running?"
+        internal = listening.bind(
+            settings.metrics_host, settings.metrics_port, "AERO2_METRICS_PORT"
         )
-    listening.set_inheritable(True)
-    return listening
+    uvloop.run(live(serve(settings, public, internal)))
 
 
 async def serve(

@@ -19,7 +19,7 @@ WANTED: Final = {
     "metrics": 9464,
 }
 """Names and the port tried first; 0 is any."""
-HELD: Final = ("smtp", "mail")
+HELD: Final = ("gateway", "smtp", "mail")
 """Opened here and handed to the process that serves them: two instances that start at the same
 moment never take the same one, and a restart of the process never loses it."""
 
