@@ -44,6 +44,8 @@ class Options:
     domain: str
     summary_file: Path | None
     tls: bool = False
+    start_limit: float = 60.0
+    """Seconds without progress after which the start of a process fails."""
 
 
 def up(options: Options) -> None:
@@ -116,12 +118,12 @@ async def _start(
     with _step(console, "PostgreSQL and NATS"):
         # What the demo needs is imported while the servers start: half a second of every start.
         preparing = asyncio.create_task(asyncio.to_thread(_imported, "aero2.preparation"))
-        await supervisor.start(*platform.servers(), within=60)
+        await supervisor.start(*platform.servers(), within=options.start_limit)
         prepare = (await preparing).prepare
     with _step(console, "Database schema"):
         await _migrate(platform)
     with _step(console, "Services"):
-        await supervisor.start(*platform.services(), within=60)
+        await supervisor.start(*platform.services(), within=options.start_limit)
     with _step(console, "Demo application"):
         summary = await prepare(platform)
     await summary.show(Console(), took=time.monotonic() - began)

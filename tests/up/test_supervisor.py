@@ -122,6 +122,15 @@ async def test_what_never_starts_is_refused_with_its_log(folder: Folder) -> None
     assert "one | AERO2_X: Field required" in refused.value.detail
 
 
+async def test_what_stands_still_is_refused(folder: Folder) -> None:
+    """A process that neither works nor logs is waited for no longer than the limit."""
+    supervisor = Supervisor(folder, lambda *_: None)
+
+    with pytest.raises(Refused, match=r"one made no progress for 2 s \(--start-limit\)"):
+        await supervisor.start(program(folder, "import time; time.sleep(60)"), within=2)
+    await supervisor.stop(within=1.0)
+
+
 async def test_stop_ends_even_what_ignores_sigterm(folder: Folder) -> None:
     """All are gone within the time that stop was given, front first."""
     supervisor = Supervisor(folder, lambda *_: None)
