@@ -143,7 +143,8 @@ class Platform:
     def _service(self, name: str) -> Program:
         heartbeat = self.folder.run / f"{name}.heartbeat"
         env = os.environ | self._common(name) | {"AERO2_HEARTBEAT": str(heartbeat)}
-        env.pop("AERO2_LISTEN_FD", None)
+        for unused_here in ("AERO2_LISTEN_FD", "AERO2_REUSE_PORT"):
+            env.pop(unused_here, None)
         ready = beats(heartbeat)
         sockets = self._gateway_sockets if name == "gateway" else ()
         if name == "gateway":
