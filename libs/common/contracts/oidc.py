@@ -112,7 +112,7 @@ class Tokens(Contract, omit_none=True):
     access_token: str = Field(repr=False)
     token_type: str = "Bearer"  # noqa: S105
     expires_in: int
-    scope: str
+    scope: str | None = Field(default=None, description="Left out where there is none.")
     id_token: str | None = Field(default=None, repr=False)
     refresh_token: str | None = Field(default=None, repr=False)
 
