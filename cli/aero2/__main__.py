@@ -57,12 +57,18 @@ def up(
     tls: Annotated[
         bool, typer.Option("--tls", help="Serve https, with an authority of our own.")
     ] = False,
+    start_limit: Annotated[
+        float,
+        typer.Option(
+            min=1, help="Seconds without progress after which the start of a process fails."
+        ),
+    ] = 60,
 ) -> None:
     """Run the whole platform here, on embedded PostgreSQL and NATS, until Ctrl-C."""
     from aero2.up import Options
     from aero2.up import up as run
 
-    run(Options(port, host, data_dir, host_key(domain), summary_file, tls))
+    run(Options(port, host, data_dir, host_key(domain), summary_file, tls, start_limit))
 
 
 app.command("migrate")(migrate.command)

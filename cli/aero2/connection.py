@@ -11,6 +11,7 @@ import nats
 import nats.errors
 
 from aero2 import nats_access
+from aero2.embedded import ports, secrets
 from aero2.embedded.folder import Folder
 from aero2.failures import Refused
 from common.bus import NatsBus
@@ -57,8 +58,8 @@ def _embedded(path: Path) -> tuple[str, str]:
             "deployment is meant?"
         )
     folder = Folder.at(path)
-    port, kept = folder.read("ports.json")["nats"], folder.read("secrets.json")
-    return f"nats://127.0.0.1:{port}", kept["nats"][nats_access.CLI]
+    port, kept = ports.of(folder, "nats"), secrets.stored(folder)
+    return f"nats://127.0.0.1:{port}", kept.get("nats", {}).get(nats_access.CLI, "")
 
 
 async def _quiet(_: Exception) -> None:

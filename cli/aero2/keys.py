@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Final
 
 import typer
 from rich.console import Console
@@ -14,9 +14,12 @@ from aero2.connection import from_environment
 from aero2.failures import told
 from common.bus import Bus
 from common.context import system_context
-from common.contracts.oidc import Jwks, RotateKeys
+from common.contracts.oidc import RotatedKeys, RotateKeys
 from common.contracts.tenancy import GetApplication
 from common.ids import DASHBOARD
+
+STILL_WAITING: Final = 3
+"""Exit status where nothing was published, because the keys of before do not sign yet."""
 
 app = typer.Typer(no_args_is_help=True, help="Signing keys.")
 
@@ -44,21 +47,32 @@ def rotate(
     ] = None,
 ) -> None:
     """Publish new signing keys. They sign a day later, when relying parties have fetched them, or
-    at once with --now; the old ones verify until the last token that they signed is gone."""
+    at once with --now; the old ones verify until the last token that they signed is gone.
+
+    Exits with status 3 and publishes nothing while the keys of the last run still wait."""
     with told():
         keys = asyncio.run(_rotated(slug, alg, now, data_dir))
-    table = Table("key", "algorithm")
+    table = Table("key", "algorithm", "")
+    state = dict.fromkeys(keys.published, "new") | {key.kid: "waits" for key in keys.waiting}
     for key in keys.keys:
-        table.add_row(key["kid"], key["alg"])
+        table.add_row(key["kid"], key["alg"], state.get(key["kid"], ""))
     Console().print(table)
+    for waiting in keys.waiting:
+        typer.echo(
+            f"No new key for {waiting.alg}: {waiting.kid} was published before and signs from "
+            f"{waiting.signs_at:%Y-%m-%d %H:%M} UTC. --now lets it sign at once.",
+            err=True,
+        )
+    if keys.waiting and not keys.published:
+        raise typer.Exit(STILL_WAITING)
 
 
-async def _rotated(slug: str, alg: str | None, now: bool, folder: Path | None) -> Jwks:
+async def _rotated(slug: str, alg: str | None, now: bool, folder: Path | None) -> RotatedKeys:
     async with from_environment(folder) as bus:
         return await rotated(bus, slug, alg, now=now)
 
 
-async def rotated(bus: Bus, slug: str, alg: str | None, *, now: bool) -> Jwks:
+async def rotated(bus: Bus, slug: str, alg: str | None, *, now: bool) -> RotatedKeys:
     """The application's keys afterwards. Raises ApplicationNotFound."""
     found = await bus.call(system_context(DASHBOARD), GetApplication(slug=slug))
     ctx = system_context(found.id, within=15)

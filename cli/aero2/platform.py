@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 import signal
+import socket
 import sys
 from dataclasses import dataclass
 from functools import cached_property
@@ -40,6 +41,7 @@ UNUSED: Final = {
     "AERO2_HEARTBEAT": "it watches the processes itself",
     "AERO2_METRICS_FOLDER": "its gateway joins the metrics of all processes",
     "AERO2_REPLICA": "it runs one process of each service",
+    "AERO2_LISTEN_FD": "it opens the port itself",
     "AERO2_REUSE_PORT": "it runs one gateway",
     "AERO2_DATABASE_URL": _OWN,
     **{f"AERO2_{job.upper()}_DATABASE_URL": _OWN for jobs in JOBS.values() for job in jobs},
@@ -62,6 +64,8 @@ class Platform:
     host: str
     domain: str
     tls: bool = False
+    public: socket.socket | None = None
+    """The open public port. It stays open when the gateway restarts, so connections wait."""
 
     @property
     def scheme(self) -> str:
@@ -102,6 +106,12 @@ class Platform:
         """Where the gateway listens: in the open, or on loopback behind Caddy."""
         return ("127.0.0.1", self.ports.number["gateway"]) if self.tls else (self.host, self.port)
 
+    @property
+    def _gateway_sockets(self) -> tuple[socket.socket, ...]:
+        if self.tls:
+            return (self.ports.held["gateway"],)
+        return (self.public,) if self.public else ()
+
     def servers(self) -> list[Program]:
         env = dict(os.environ)
         return [
@@ -135,10 +145,15 @@ class Platform:
     def _service(self, name: str) -> Program:
         heartbeat = self.folder.run / f"{name}.heartbeat"
         env = os.environ | self._common(name) | {"AERO2_HEARTBEAT": str(heartbeat)}
+        for unused_here in ("AERO2_LISTEN_FD", "AERO2_REUSE_PORT"):
+            env.pop(unused_here, None)
         ready = beats(heartbeat)
+        sockets = self._gateway_sockets if name == "gateway" else ()
         if name == "gateway":
             host, port = self._gateway
             env |= {"AERO2_HOST": host, "AERO2_PORT": str(port)}
+            if sockets:
+                env["AERO2_LISTEN_FD"] = str(sockets[0].fileno())
             env["AERO2_METRICS_PORT"] = os.environ.get(
                 "AERO2_METRICS_PORT", str(self.ports.number["metrics"])
             )
@@ -161,6 +176,7 @@ class Platform:
             env,
             ready=ready,
             heartbeat=heartbeat,
+            sockets=sockets,
             stage=GATEWAY if name == "gateway" else SERVICES,
         )
 

@@ -15,9 +15,10 @@ from rich.console import Console
 from rich.table import Table
 
 from aero2 import rewrapping
+from aero2.embedded import ports
 from aero2.embedded.folder import Folder
 from aero2.embedded.postgres import Postgres
-from aero2.embedded.secrets import FILE, master_key
+from aero2.embedded.secrets import FILE, master_key, stored
 from aero2.failures import Refused, told
 from common.crypto import BadKey, Keys
 
@@ -48,7 +49,7 @@ def add(data_dir: DataDir = None) -> None:
                 f"AERO2_MASTER_KEY={made},{os.environ.get('AERO2_MASTER_KEY', '')}".rstrip(",")
             )
             return
-        content = folder.read(FILE)
+        content = stored(folder)
         folder.write(FILE, content | {"master_key": f"{made},{content['master_key']}"})
         typer.echo(
             f"Added {made.partition(':')[0]}. Restart `aero2 up`, then: aero2 secrets rewrap"
@@ -96,7 +97,7 @@ def retire(
         if folder is None:
             typer.echo(f"Retired {key}. Take it out of AERO2_MASTER_KEY and restart the services.")
             return
-        content = folder.read(FILE)
+        content = stored(folder)
         left = [part for part in content["master_key"].split(",") if not part.startswith(f"{key}:")]
         folder.write(FILE, content | {"master_key": ",".join(left)})
         typer.echo(f"Retired {key} and took it out of {folder.root / FILE}. Restart `aero2 up`.")
@@ -121,7 +122,7 @@ def _folder(path: Path | None) -> Folder | None:
 
 def _keys(data_dir: Path | None) -> Keys:
     folder = _folder(data_dir)
-    text = folder.read(FILE)["master_key"] if folder else os.environ.get("AERO2_MASTER_KEY", "")
+    text = stored(folder)["master_key"] if folder else os.environ.get("AERO2_MASTER_KEY", "")
     try:
         return Keys.parse(text)
     except BadKey as error:
@@ -134,10 +135,8 @@ async def _database(data_dir: Path | None) -> AsyncIterator[rewrapping.Connectio
     if folder is None:
         dsn = os.environ["AERO2_OWNER_DATABASE_URL"]
     else:
-        superuser = folder.read(FILE)["superuser"]
-        dsn = Postgres(folder, folder.read("ports.json")["postgres"], superuser).url(
-            "postgres", superuser
-        )
+        superuser = stored(folder)["superuser"]
+        dsn = Postgres(folder, ports.of(folder, "postgres"), superuser).url("postgres", superuser)
     try:
         db = await asyncpg.connect(dsn, timeout=10)
     except (OSError, asyncpg.PostgresError, TimeoutError) as error:

@@ -16,6 +16,7 @@ from typing import Final
 from aero2.embedded.folder import Folder
 from aero2.embedded.process import Register, spawn
 from aero2.failures import Refused
+from aero2.patience import Patience, progress
 
 POLL: Final = 0.05
 FIRST_PAUSE: Final = 0.25
@@ -84,7 +85,8 @@ class Supervisor:
     async def start(self, *programs: Program, within: float = 30.0) -> None:
         """Start them side by side; returns when all are ready.
 
-        Raises Refused, with the end of its log, for the first that is not ready in time.
+        Raises Refused, with the end of its log, for the first that makes no progress for `within`
+        seconds before it is ready.
         """
         fresh = [_Running(program) for program in programs]
         for each in fresh:
@@ -201,19 +203,27 @@ class Supervisor:
 
     async def _until_ready(self, each: _Running, within: float) -> None:
         name = each.program.name
-        ends = time.monotonic() + within
-        while time.monotonic() < ends:
+        patience = Patience(within, time.monotonic())
+        while (reason := patience.over(time.monotonic())) is None:
             if each.refused is not None:
                 raise each.refused
             alive = each.process is not None and each.process.returncode is None
             if alive and await each.program.ready():
                 each.was_ready = True
                 return
+            if patience.due(now := time.monotonic()):
+                patience.note(now, self._progress(each, now))
             await asyncio.sleep(POLL)
         raise Refused(
-            f"{name} was not ready within {within:g} s; its log is {self.log(name)}.",
+            f"{name} {reason} (--start-limit); its log is {self.log(name)}.",
             detail=self.tail(name),
         )
+
+    def _progress(self, each: _Running, now: float) -> object:
+        """Preparing a start is progress; how long that may take, it knows itself."""
+        if each.process is None:
+            return now
+        return progress(each.process.pid, self.log(each.program.name))
 
     async def _end(self, each: _Running, ends: float) -> None:
         process = each.process

@@ -7,6 +7,7 @@ import json
 import os
 import re
 import signal
+import socket
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -44,6 +45,8 @@ class Options:
     domain: str
     summary_file: Path | None
     tls: bool = False
+    start_limit: float = 60.0
+    """Seconds without progress after which the start of a process fails."""
 
 
 def up(options: Options) -> None:
@@ -56,7 +59,7 @@ async def _up(options: Options, console: Console) -> None:
     stop = _Stop()
     for sentence in unused():
         console.print(sentence, style="yellow", markup=False, highlight=False)
-    folder = _taken(options)
+    folder, public = _taken(options)
     try:
         secrets = Secrets.of(folder)
         platform = Platform(
@@ -67,6 +70,7 @@ async def _up(options: Options, console: Console) -> None:
             options.host,
             options.domain,
             options.tls,
+            None if options.tls else public,
         )
         supervisor = Supervisor(folder, _reporter(console))
         stop.supervisor = supervisor
@@ -79,6 +83,7 @@ async def _up(options: Options, console: Console) -> None:
                 written.cancel()
         finally:
             console.print("Stopping …", style="dim")
+            public.close()  # the gateway still has it, and closes it when it drains
             written = asyncio.create_task(platform.postgres.checkpoint())
             await supervisor.stop()
             written.cancel()
@@ -87,15 +92,16 @@ async def _up(options: Options, console: Console) -> None:
     console.print(f"Stopped. The data is in {folder.root}.", style="dim", highlight=False)
 
 
-def _taken(options: Options) -> Folder:
-    """The data folder, ours alone, with nothing of a predecessor running. Raises Refused."""
+def _taken(options: Options) -> tuple[Folder, socket.socket]:
+    """The data folder, ours alone, with nothing of a predecessor running, and the open public
+    port (closed again with --tls, since the proxy opens it). Raises Refused."""
     if not DOMAIN.fullmatch(options.domain):
         raise Refused(f"{options.domain!r} is not a domain name.")
     folder = Folder.at(options.data_dir)
     folder.hold({"url": public_url(options.domain, options.port, tls=options.tls)})
     Register(folder).stop_orphans()
     try:
-        ports.listener(options.host, options.port).close()
+        public = ports.listener(options.host, options.port)
     except PermissionError:
         raise Refused(f"Port {options.port} needs root; pick another with --port.") from None
     except OSError as error:
@@ -103,7 +109,9 @@ def _taken(options: Options) -> Folder:
             f"Port {options.port} on {options.host} cannot be used ({error.strerror}); "
             "pick another with --port."
         ) from None
-    return folder
+    if options.tls:
+        public.close()
+    return folder, public
 
 
 async def _start(
@@ -113,12 +121,12 @@ async def _start(
     with _step(console, "PostgreSQL and NATS"):
         # What the demo needs is imported while the servers start: half a second of every start.
         preparing = asyncio.create_task(asyncio.to_thread(_imported, "aero2.preparation"))
-        await supervisor.start(*platform.servers(), within=60)
+        await supervisor.start(*platform.servers(), within=options.start_limit)
         prepare = (await preparing).prepare
     with _step(console, "Database schema"):
         await _migrate(platform)
     with _step(console, "Services"):
-        await supervisor.start(*platform.services(), within=60)
+        await supervisor.start(*platform.services(), within=options.start_limit)
     with _step(console, "Demo application"):
         summary = await prepare(platform)
     await summary.show(Console(), took=time.monotonic() - began)

@@ -3,34 +3,22 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import socket
-import sys
-from collections.abc import Generator
 from pathlib import Path
 
-import uvicorn
 import uvloop
 from pydantic import ValidationError
 
 from common import logs
 from common.service import Serving, beat, connect, explain, live, patiently
+from gateway import listening
 from gateway.app import build, build_internal
 from gateway.connections import Connection, room
+from gateway.server import server_of
 from gateway.settings import GatewaySettings
 from gateway.state import Gateway
 
 log = logs.get(__name__)
-
-
-class Server(uvicorn.Server):
-    """uvicorn without handlers of its own for signals: the process's life is `live`."""
-
-    @contextlib.contextmanager
-    def capture_signals(self) -> Generator[None, None, None]:
-        """uvicorn's own would put the default back before the bus is closed: a second SIGTERM
-        would then kill."""
-        yield
 
 
 def main() -> None:
@@ -41,29 +29,13 @@ def main() -> None:
         explain("gateway", error)
         raise SystemExit(1) from None
     logs.configure("gateway", settings.log_level)
-    public = bind(settings.host, settings.port, "AERO2_PORT", reuse=settings.reuse_port)
+    public = listening.public(settings)
     internal = None
     if settings.metrics_port:
-        internal = bind(settings.metrics_host, settings.metrics_port, "AERO2_METRICS_PORT")
-    uvloop.run(live(serve(settings, public, internal)))
-
-
-def bind(host: str, port: int, setting: str, *, reuse: bool = False) -> socket.socket:
-    """The listening socket; the port's owner is the first thing to know about."""
-    family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    listening = socket.socket(family, socket.SOCK_STREAM)
-    listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-    if reuse:
-        listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
-    try:
-        listening.bind((host, port))
-    except OSError as error:
-        sys.exit(
-            f"gateway: cannot listen on {host}:{port} ({setting}): {error.strerror}. "
-            "Is another one running?"
+        internal = listening.bind(
+            settings.metrics_host, settings.metrics_port, "AERO2_METRICS_PORT"
         )
-    listening.set_inheritable(True)
-    return listening
+    uvloop.run(live(serve(settings, public, internal)))
 
 
 async def serve(
@@ -77,9 +49,9 @@ async def serve(
     if settings.heartbeat:
         links.spawn(beat(Path(settings.heartbeat), links, None), "heartbeat")
     Connection.most = room()
-    listeners = [(_server(build(gateway)), public, "http")]
+    listeners = [(server_of(build(gateway)), public, "http")]
     if internal is not None:
-        listeners.append((_server(build_internal(gateway)), internal, "internal http"))
+        listeners.append((server_of(build_internal(gateway)), internal, "internal http"))
     tasks = {links.spawn(server.serve(sockets=[at]), name) for server, at, name in listeners}
 
     async def drain() -> None:
@@ -89,26 +61,6 @@ async def serve(
 
     log.info("ready", host=settings.host, port=settings.port)
     return Serving(links, drain)
-
-
-def _server(app: object) -> Server:
-    return Server(
-        uvicorn.Config(
-            app,  # type: ignore[arg-type]  # uvicorn spells ASGI out as TypedDicts
-            http=Connection,
-            ws="none",
-            log_config=None,
-            access_log=False,
-            server_header=False,
-            proxy_headers=False,
-            lifespan="off",
-            timeout_keep_alive=30,
-            timeout_graceful_shutdown=3,
-            h11_max_incomplete_event_size=65_536,
-            limit_concurrency=5_000,
-            backlog=1024,
-        )
-    )
 
 
 if __name__ == "__main__":

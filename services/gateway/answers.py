@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import orjson
 
-from common.contracts.oidc import InsufficientScope, InvalidClient, InvalidToken, OAuthError
+from common.contracts.oidc import InsufficientScope, InvalidToken, OAuthError
 from common.problems import Problem, RateLimited, Unavailable
 
 if TYPE_CHECKING:
@@ -61,8 +61,9 @@ def problem(error: Problem, visit: Visit) -> Answer:
     return Answer(error.status, orjson.dumps(body, default=str), headers)
 
 
-def oauth(error: Problem, *, basic: bool = False) -> Answer:
-    """RFC 6749 section 5.2. Problems of ours become the nearest OAuth error."""
+def oauth(error: Problem) -> Answer:
+    """RFC 6749 section 5.2. Problems of ours become the nearest OAuth error. Each 401 has a
+    challenge (RFC 9110 section 15.5.2), however the client tried."""
     status, code = error.status, error.code
     if not isinstance(error, OAuthError):
         if error.status in (503, 504):
@@ -74,7 +75,7 @@ def oauth(error: Problem, *, basic: bool = False) -> Answer:
         else:
             code = "server_error"
     headers = [JSON, NO_STORE, (b"pragma", b"no-cache"), *_retry(error)]
-    if isinstance(error, InvalidClient) and basic:
+    if status == 401:
         headers.append((b"www-authenticate", b'Basic realm="token"'))
     body = {"error": code, "error_description": error.detail}
     return Answer(status, orjson.dumps(body), headers)

@@ -32,6 +32,8 @@ WHOLE: Final = 60.0
 """Seconds in which a request, once begun, arrives with its whole body."""
 TAKEN: Final = 120.0
 """Seconds in which somebody takes what was sent to him: the system holds no more for him."""
+LAST: Final = 1.0
+"""Seconds in which a request that is on its way arrives, once the process drains."""
 MOST: Final = 4_000
 """Connections; beyond, those that wait make room."""
 AT_A_TIME: Final = 64
@@ -58,6 +60,8 @@ class Connection(HttpToolsProtocol):
     since: float = 0.0
     """When it began to wait for what it waits for."""
     network: str = "-"
+    _last: bool = False
+    """Whether the process drains: one more request, if it is on its way."""
     _offered: bool = False
     """Whether the request that is being read offers to change the protocol."""
     _method: bytes = b""
@@ -89,6 +93,17 @@ class Connection(HttpToolsProtocol):
         if asked is not None and not asked.response_complete:
             asked.disconnected = True
             asked.message_event.set()
+
+    def shutdown(self) -> None:
+        """Begin to drain. Who has just connected, or has sent half a request, is still answered;
+        uvicorn would close the connection under the request."""
+        answering = self.cycle is not None and not self.cycle.response_complete
+        if self._arrives is None or answering:
+            super().shutdown()
+            return
+        self._last = True
+        self._arrived()
+        self._arrives = self.loop.call_later(LAST, self.transport.close)
 
     def data_received(self, data: bytes) -> None:
         """Feeds the parser. An offer to change the protocol is declined (RFC 9110 section 7.8).
@@ -128,6 +143,8 @@ class Connection(HttpToolsProtocol):
         self._offered = self.parser.should_upgrade()
         if not self._offered:
             super().on_headers_complete()
+            if self._last:
+                self.cycle.keep_alive = False
             return
         self._method = self.parser.get_method()
         self._version = self.parser.get_http_version().encode()

@@ -21,6 +21,9 @@ class GatewaySettings(Settings):
 
     host: str = "127.0.0.1"
     port: int = Field(default=8080, ge=1, le=65535)
+    listen_fd: int | None = Field(
+        default=None, ge=0, description="An open listening socket, instead of host and port."
+    )
     reuse_port: bool = Field(default=False, description="Several gateways share one port.")
     trusted_proxies: Annotated[list[Network], NoDecode] = Field(
         default=[], description="Peers whose X-Forwarded-For and -Proto are believed; none."

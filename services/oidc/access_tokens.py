@@ -33,7 +33,7 @@ class Speaking:
 
     @property
     def scopes(self) -> list[str]:
-        return str(self.claims["scope"]).split()
+        return str(self.claims.get("scope", "")).split()
 
 
 async def check(deps: Deps, ctx: Context, asked: CheckAccessToken) -> AccessToken:

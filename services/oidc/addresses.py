@@ -49,9 +49,34 @@ def is_local(host: str) -> bool:
         return False
 
 
-def is_uri(uri: str) -> bool:
-    """RFC 8707 section 2: absolute, without fragment."""
-    return bool(_parts(uri).scheme) and "#" not in uri and uri.isprintable()
+def identifier_mistake(uri: str) -> str | None:
+    """Of a resource's identifier (RFC 8707 section 2): each API has one spelling."""
+    parts = _parts(uri)
+    if not parts.scheme or "#" in uri:
+        return "is not an absolute URI without fragment (RFC 8707 section 2)"
+    if not uri.isascii() or not uri.isprintable() or any(c in ' "<>\\^`{|}' for c in uri):
+        return "holds a character that a URI does not (RFC 3986 section 2)"
+    if parts.scheme == "urn":
+        return None if len(parts.path) > 2 else "is no URN"
+    if parts.scheme not in ("https", "http"):
+        return "needs https, http or urn"
+    if not parts.hostname or "@" in parts.netloc:
+        return "has no plain host"
+    if f"{parts.scheme}://{parts.netloc}" != _origin(parts):
+        return f"is normally written with {_origin(parts)} (RFC 3986 section 6.2.3)"
+    return None
+
+
+def same_identifier(uri: str) -> str:
+    """The spelling to compare with: an empty path and `/` are one (RFC 3986 section 6.2.3)."""
+    parts = _parts(uri)
+    return f"{uri}/" if parts.netloc and not parts.path and not parts.query else uri
+
+
+def _origin(parts: SplitResult) -> str:
+    host = f"[{parts.hostname}]" if ":" in (parts.hostname or "") else parts.hostname
+    usual = parts.port in (None, DEFAULT_PORT.get(parts.scheme))
+    return f"{parts.scheme}://{host}" if usual else f"{parts.scheme}://{host}:{parts.port}"
 
 
 def origin_mistake(origin: str) -> str | None:

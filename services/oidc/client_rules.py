@@ -115,8 +115,9 @@ def we_can_call_it(client: ClientFields, place: Around) -> Mistakes:
 def resources_are_known(client: ClientFields, place: Around) -> Mistakes:
     """As they must be where a request names one (RFC 8707 section 2)."""
     for index, uri in enumerate(client.default_resources):
-        if not addresses.is_uri(uri):
-            yield f"default_resources.{index}", "is not an absolute URI without fragment"
+        message = addresses.identifier_mistake(uri)
+        if message:
+            yield f"default_resources.{index}", message
         elif uri not in place.resources:
             yield f"default_resources.{index}", "is no resource of this application"
 

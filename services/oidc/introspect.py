@@ -14,7 +14,7 @@ from common.contracts.oidc import (
     RevokeToken,
 )
 from common.events.tokens import TokenRevoked
-from oidc import access_tokens, client_auth, params
+from oidc import access_tokens, client_auth, params, scopes
 from oidc.access_tokens import Speaking
 from oidc.deps import Deps
 from oidc.moments import at, seconds
@@ -70,7 +70,7 @@ async def _refresh(deps: Deps, ctx: Context, client: Registered, token: str) -> 
     if row is None or row.client_id != client.client_id:
         return INACTIVE
     told: dict[str, Any] = {
-        "scope": " ".join(row.scopes),
+        **scopes.claim(row.scopes),
         "client_id": row.client_id,
         "exp": seconds(row.expires_at),
         "iat": seconds(row.created_at),

@@ -11,7 +11,14 @@ from typing import Final
 from common import audit
 from common.context import Context
 from common.contracts.base import Done
-from common.contracts.oidc import EnsureKeys, GetJwks, Jwks, RotateKeys
+from common.contracts.oidc import (
+    EnsureKeys,
+    GetJwks,
+    Jwks,
+    RotatedKeys,
+    RotateKeys,
+    WaitingKey,
+)
 from common.db import Db
 from common.events.keys import KeysRotated
 from common.problems import BadRequest
@@ -49,8 +56,10 @@ async def jwks(deps: Deps, ctx: Context, _: GetJwks) -> Jwks:
     return Jwks(keys=found.jwks)
 
 
-async def rotate(deps: Deps, ctx: Context, asked: RotateKeys) -> Jwks:
-    """RotateKeys: the next keys, published at once, signing after `key_publish_hours` or now."""
+async def rotate(deps: Deps, ctx: Context, asked: RotateKeys) -> RotatedKeys:
+    """RotateKeys: the next keys, published at once, signing after `key_publish_hours` or now.
+
+    An algorithm whose next key still waits gets no other; with `now` that one signs."""
     current = await key_set(deps, ctx)
     algs = [asked.alg] if asked.alg else list(current.signing) or list(FIRST)
     if not set(algs) <= set(jose.ALGORITHMS):
@@ -61,15 +70,23 @@ async def rotate(deps: Deps, ctx: Context, asked: RotateKeys) -> Jwks:
         ders[alg] = await deps.pool.run(ctx.app_id, partial(jose.generate, alg))
     made: list[str] = []
     async with deps.db.transaction(ctx) as tx:
-        waiting = {r.alg for r in await keys.lock(tx, app_id=ctx.app_id) if r.state == "next"}
+        rows = await keys.lock(tx, app_id=ctx.app_id)
+        waiting = {row.alg: row for row in rows if row.state == "next" and row.alg in ders}
         for alg, der in ders.items():
             if alg not in waiting:
                 made.append(await _insert(deps, tx, ctx, alg, der, state="next"))
             if asked.now:
                 await keys.replace(tx, app_id=ctx.app_id, alg=alg, keep=_keep(deps))
-        await audit.record(tx, ctx, KeysRotated(kids=made, at_once=asked.now))
+        kids = [*made, *(row.kid for row in waiting.values())] if asked.now else made
+        if kids:
+            await audit.record(tx, ctx, KeysRotated(kids=kids, at_once=asked.now))
     await deps.changed(ctx, "key")
-    return await jwks(deps, ctx, GetJwks())
+    left = [] if asked.now else sorted(waiting.values(), key=lambda row: row.alg)
+    return RotatedKeys(
+        keys=(await jwks(deps, ctx, GetJwks())).keys,
+        published=made,
+        waiting=[WaitingKey(kid=row.kid, alg=row.alg, signs_at=row.not_before) for row in left],
+    )
 
 
 async def signing(deps: Deps, ctx: Context, alg: str) -> SigningKey:

@@ -39,13 +39,19 @@ from oidc.scopes import CLAIMS
 
 
 async def create_resource(deps: Deps, ctx: Context, new: CreateResource) -> Resource:
-    if not addresses.is_uri(new.identifier):
-        message = "is not an absolute URI without fragment (RFC 8707 section 2)"
+    message = addresses.identifier_mistake(new.identifier)
+    own = addresses.same_identifier(new.identifier)
+    if message is None and own == addresses.same_identifier(ctx.origin):
+        message = "is the issuer, which names Aero2's own API"
+    if message is not None:
         raise Invalid(errors=[{"field": "identifier", "message": message}])
     if new.access_token_alg is not None:
         await keys.signing(deps, ctx, new.access_token_alg)
     try:
         async with deps.db.transaction(ctx) as tx:
+            others = await scopes.resources(tx, app_id=ctx.app_id)
+            if own in {addresses.same_identifier(other.identifier) for other in others}:
+                raise ResourceTaken
             made = await scopes.insert_resource(
                 tx,
                 app_id=ctx.app_id,

@@ -48,6 +48,12 @@ NEEDS_USER: Final = frozenset(CLAIMS)
 """Standard scopes speak of a user; a client acting for itself has none."""
 
 
+def claim(names: Iterable[str]) -> dict[str, str]:
+    """`scope` of a token and its response; nothing without scopes, since the grammar has no empty
+    value (RFC 6749 appendix A.4)."""
+    return {"scope": found} if (found := " ".join(names)) else {}
+
+
 @dataclass(frozen=True)
 class Catalogue:
     """What the application added: scopes by name, APIs by identifier."""

@@ -63,7 +63,7 @@ async def answer(
         "iat": issued,
         "exp": issued + lifetime,
         "jti": jti(deps.keys, seed),
-        "scope": " ".join(names),
+        **scopes.claim(names),
         "app_id": ctx.app_id,
         "token_use": "access",
         "grant_id": granted.family_id,
@@ -83,7 +83,7 @@ async def answer(
     return Tokens(
         access_token=access_token,
         expires_in=lifetime,
-        scope=payload["scope"],
+        scope=payload.get("scope"),
         id_token=id_token,
         refresh_token=refresh_token,
     )
@@ -104,7 +104,7 @@ async def for_client(
         "iat": issued,
         "exp": issued + lifetime,
         "jti": random_token("", 16),
-        "scope": " ".join(names),
+        **scopes.claim(names),
         "app_id": ctx.app_id,
         "token_use": "access",
         "epoch": client.epoch,
@@ -116,7 +116,7 @@ async def for_client(
         access_token = await _opaque(deps, ctx, client, None, payload)
     else:
         access_token = (await keys.signing(deps, ctx, alg)).sign(ACCESS, payload)
-    return Tokens(access_token=access_token, expires_in=lifetime, scope=payload["scope"])
+    return Tokens(access_token=access_token, expires_in=lifetime, scope=payload.get("scope"))
 
 
 def jti(keys: Keys, seed: str) -> str:
@@ -281,7 +281,7 @@ async def _opaque(
             client_id=client.client_id,
             user_id=granted.user_id if granted else None,
             sid=payload.get("sid"),
-            scopes=payload["scope"].split(),
+            scopes=payload.get("scope", "").split(),
             audience=[audience] if isinstance(audience, str) else audience,
             claims=payload,
             user_epoch=payload.get("epoch", 0),

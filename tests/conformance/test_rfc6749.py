@@ -9,6 +9,17 @@ import pytest
 from tests.conformance.conftest import Suite, basic
 
 
+@pytest.mark.parametrize("given", [{}, {"client_id": "x", "client_secret": "wrong"}])
+@pytest.mark.parametrize("path", ["token", "introspect", "revoke"])
+async def test_each_401_has_a_challenge(fresh: Suite, path: str, given: dict[str, str]) -> None:
+    """RFC 9110 section 15.5.2: also without credentials, and with credentials in the body."""
+    form = {"grant_type": "client_credentials", "token": "x", **given}
+    answer = await fresh.http.post(f"/oauth2/{path}", data=form)
+
+    assert (answer.status_code, answer.json()["error"]) == (401, "invalid_client")
+    assert answer.headers["www-authenticate"] == 'Basic realm="token"'
+
+
 async def test_a_wrong_secret_is_401_with_a_challenge(fresh: Suite) -> None:
     """T8: JSON, no-store, WWW-Authenticate where Basic was tried."""
     answer = await fresh.http.post(

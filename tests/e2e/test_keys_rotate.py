@@ -44,6 +44,11 @@ async def test_the_next_keys_are_published_at_once(system: System) -> None:
     assert len(after - before) == 1
     assert (after - before).pop() in done.stdout
 
+    again = rotate(system, system.demo["slug"], "--alg", "ES256")
+    assert again.returncode == 3
+    assert "No new key for ES256" in again.stderr
+    assert await kids(system) == after
+
 
 def test_an_unknown_application_is_a_sentence(system: System) -> None:
     """No traceback."""

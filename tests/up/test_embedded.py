@@ -11,6 +11,7 @@ import stat
 import subprocess
 import sys
 from collections.abc import AsyncIterator
+from dataclasses import asdict
 from pathlib import Path
 
 import asyncpg
@@ -19,6 +20,7 @@ import nats.errors
 import pytest
 
 from aero2 import nats_access
+from aero2.connection import from_environment
 from aero2.embedded import ports
 from aero2.embedded.folder import Folder
 from aero2.embedded.process import Register
@@ -240,12 +242,71 @@ def test_two_that_start_at_once_never_share_a_port(folder: Folder, tmp_path: Pat
     theirs.release()
 
 
+DAMAGED = ["", "{", "[]", "5", "null", '{"postgres": "abc"}', '{"postgres": [1]}', '{"nats": -1}']
+
+
+@pytest.mark.parametrize("content", DAMAGED)
+def test_damaged_ports_are_chosen_anew(folder: Folder, content: str) -> None:
+    """The file is only a memory of ports: the start writes it anew."""
+    (folder.root / ports.FILE).write_text(content)
+
+    chosen = ports.choose(folder, taken=1)
+    chosen.release()
+
+    assert chosen.number == ports.kept(folder)
+    assert set(chosen.number) == set(ports.WANTED)
+
+
+def test_a_good_part_of_damaged_ports_is_kept(folder: Folder) -> None:
+    """One bad number does not move the other servers."""
+    with ports.listener("127.0.0.1", 0) as free:
+        port = free.getsockname()[1]
+    folder.write(ports.FILE, {"postgres": "abc", "nats": port})
+
+    chosen = ports.choose(folder, taken=1)
+    chosen.release()
+
+    assert chosen.number["nats"] == port
+
+
+@pytest.mark.parametrize("content", [*DAMAGED, None])
+async def test_commands_say_what_to_do_about_damaged_ports(
+    folder: Folder, content: str | None
+) -> None:
+    """A command that needs a port names the file and the way out."""
+    Secrets.of(folder)
+    if content is not None:
+        (folder.root / ports.FILE).write_text(content)
+
+    with pytest.raises(Refused, match=r"ports\.json has no port of nats.*delete the file"):
+        async with from_environment(folder.root):
+            pass
+
+
+@pytest.mark.parametrize("content", [*DAMAGED, '{"one": {"pid": "x", "started": 1}}', '{"one": 5}'])
+def test_a_damaged_register_stops_no_start(folder: Folder, content: str) -> None:
+    """The register of processes is a memory, too."""
+    (folder.run / "children.json").write_text(content)
+
+    assert Register(folder).stop_orphans() == []
+
+
 def test_damaged_secrets_are_refused(folder: Folder) -> None:
     """Secrets that would silently be replaced would lose the data they open."""
+    whole = asdict(Secrets.fresh())
     folder.write("secrets.json", {"master_key": "k:x"})
-
     with pytest.raises(Refused, match="damaged"):
         Secrets.of(folder)
+
+    for damage in ({"master_key": 5}, {"nats": []}, {"database": {"oidc": None}}):
+        folder.write("secrets.json", whole | damage)
+        with pytest.raises(Refused, match=f"damaged: {next(iter(damage))}"):
+            Secrets.of(folder)
+
+    for content in ("", "[]", "{"):
+        (folder.root / "secrets.json").write_text(content)
+        with pytest.raises(Refused, match=r"secrets\.json"):
+            Secrets.of(folder)
 
 
 async def test_each_user_says_only_what_is_its_own(running: tuple[Platform, Supervisor]) -> None:

@@ -35,8 +35,8 @@ def environments(folder: Folder, **more: object) -> dict[str, dict[str, str]]:
     """The environment of each service, by its name."""
     import socket
 
-    with socket.socket() as smtp, socket.socket() as mail:
-        held = Ports(NUMBERS, {"smtp": smtp, "mail": mail})
+    with socket.socket() as smtp, socket.socket() as mail, socket.socket() as gateway:
+        held = Ports(NUMBERS, {"smtp": smtp, "mail": mail, "gateway": gateway})
         platform = Platform(
             folder, Secrets.of(folder), held, 8080, "127.0.0.1", "id.example.com", **more
         )
@@ -94,6 +94,24 @@ def test_each_documented_variable_is_used_or_named(
 
     assert used != bool(unused())
     assert bool(unused()) == (name in UNUSED)
+
+
+@pytest.mark.parametrize("tls", [False, True], ids=["plain", "behind-the-proxy"])
+def test_the_gateway_inherits_its_port(folder: Folder, tls: bool) -> None:
+    """The gateway and no other service gets the open socket, so its restart refuses nobody."""
+    import socket
+
+    with socket.socket() as public, socket.socket() as inner, socket.socket() as mail:
+        held = Ports(NUMBERS, {"smtp": mail, "mail": mail, "gateway": inner})
+        platform = Platform(
+            folder, Secrets.of(folder), held, 8080, "127.0.0.1", "localhost", tls, public
+        )
+        programs = {program.name: program for program in platform.services()}
+
+        expected = inner if tls else public
+        assert programs["gateway"].sockets == (expected,)
+        assert programs["gateway"].env["AERO2_LISTEN_FD"] == str(expected.fileno())
+        assert "AERO2_LISTEN_FD" not in programs["oidc"].env
 
 
 def test_lost_secrets_are_not_made_again(folder: Folder) -> None:

@@ -14,6 +14,7 @@ import psutil
 import pytest
 
 from aero2.embedded.folder import Folder
+from aero2.embedded.ports import listener
 from aero2.embedded.process import Register
 from aero2.failures import Refused
 from aero2.supervisor import Program, Supervisor, _rotate, beats
@@ -30,6 +31,15 @@ import pathlib, signal, sys, time
 signal.signal(signal.SIGTERM, signal.SIG_IGN)
 pathlib.Path(sys.argv[1]).touch()
 time.sleep(60)
+"""
+ANSWERING = """
+import os, pathlib, socket, sys
+listening = socket.socket(fileno=int(os.environ["FD"]))
+pathlib.Path(sys.argv[1]).touch()
+while True:
+    connection, _ = listening.accept()
+    connection.sendall(str(os.getpid()).encode())
+    connection.close()
 """
 OWNER = """
 import asyncio, sys
@@ -81,6 +91,24 @@ async def test_what_dies_is_started_again(folder: Folder) -> None:
     assert told == ["one ended (killed by SIGKILL); starting it again in 0.25 s."]
 
 
+async def test_a_restart_refuses_no_connection(folder: Folder) -> None:
+    """A port that the supervisor holds stays open: the next process answers who came meanwhile."""
+    with listener("127.0.0.1", 0) as held:
+        one = program(folder, ANSWERING, sockets=(held,))
+        one.env["FD"] = str(held.fileno())
+        supervisor = Supervisor(folder, lambda *_: None)
+        await supervisor.start(one)
+        first = supervisor.pids()["one"]
+        os.kill(first, signal.SIGKILL)
+        await until(lambda: not runs(first))
+
+        reader, writer = await asyncio.open_connection(*held.getsockname())
+        answer = await asyncio.wait_for(reader.read(), 20)
+        writer.close()
+        assert int(answer) == supervisor.pids()["one"] != first
+        await supervisor.stop(within=1.0)
+
+
 async def test_what_never_starts_is_refused_with_its_log(folder: Folder) -> None:
     """Three deaths before it was ever ready end the start with the end of the log."""
     code = "import sys; print('AERO2_X: Field required'); sys.exit(1)"
@@ -92,6 +120,15 @@ async def test_what_never_starts_is_refused_with_its_log(folder: Folder) -> None
 
     assert "one does not start" in str(refused.value)
     assert "one | AERO2_X: Field required" in refused.value.detail
+
+
+async def test_what_stands_still_is_refused(folder: Folder) -> None:
+    """A process that neither works nor logs is waited for no longer than the limit."""
+    supervisor = Supervisor(folder, lambda *_: None)
+
+    with pytest.raises(Refused, match=r"one made no progress for 2 s \(--start-limit\)"):
+        await supervisor.start(program(folder, "import time; time.sleep(60)"), within=2)
+    await supervisor.stop(within=1.0)
 
 
 async def test_stop_ends_even_what_ignores_sigterm(folder: Folder) -> None:

@@ -299,6 +299,8 @@ def test_whatever_is_killed_comes_back(wounded: Instance, name: str) -> None:
         try:
             answer = token(summary)
             whole = get(f"{summary['dashboard_url']}/health/ready").status_code == 200
+        except httpx.ConnectError as error:
+            raise AssertionError("a restart refuses connections") from error
         except httpx.TransportError:
             assert name == "gateway"
         else:

@@ -53,10 +53,10 @@ class Folder:
     def url(self) -> str | None:
         """Public address of the platform that ran on the folder last; None where none ever did."""
         try:
-            found: str = json.loads((self.root / "lock").read_text())["url"]
-        except (OSError, ValueError, KeyError):
+            found = json.loads((self.root / "lock").read_text())["url"]
+        except (OSError, ValueError, KeyError, TypeError):
             return None
-        return found
+        return found if isinstance(found, str) else None
 
     def release(self) -> None:
         if self._lock is not None:
@@ -80,11 +80,13 @@ class Folder:
     def read(self, name: str) -> dict[str, Any]:
         """A JSON file in the folder; empty where there is none."""
         try:
-            found: dict[str, Any] = json.loads((self.root / name).read_text())
+            found = json.loads((self.root / name).read_text())
         except FileNotFoundError:
             return {}
         except (OSError, ValueError) as error:
             raise Refused(f"{self.root / name} cannot be read: {error}.") from None
+        if not isinstance(found, dict):
+            raise Refused(f"{self.root / name} is damaged: it is no JSON object.")
         return found
 
     def write(self, name: str, content: dict[str, Any]) -> None:
@@ -104,6 +106,6 @@ def _held_by(root: Path, text: str) -> str:
     try:
         holder = json.loads(text)
         where = f" as process {holder['pid']}, {holder['url']}"
-    except (ValueError, KeyError):
+    except (ValueError, KeyError, TypeError):
         where = ""
     return f"Aero2 is already running on the data folder {root}{where}."

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from aero2.embedded.folder import Folder
+from aero2.failures import Refused
 
 FILE: Final = "ports.json"
 WANTED: Final = {
@@ -19,7 +20,7 @@ WANTED: Final = {
     "metrics": 9464,
 }
 """Names and the port tried first; 0 is any."""
-HELD: Final = ("smtp", "mail")
+HELD: Final = ("gateway", "smtp", "mail")
 """Opened here and handed to the process that serves them: two instances that start at the same
 moment never take the same one, and a restart of the process never loses it."""
 
@@ -49,14 +50,39 @@ class Ports:
             each.close()
 
 
+def kept(folder: Folder) -> dict[str, int]:
+    """Last time's ports. The file is only a memory of them: whatever is damaged is left out, and
+    the next start writes it anew."""
+    try:
+        found = folder.read(FILE)
+    except Refused:
+        return {}
+    return {
+        name: port
+        for name, port in found.items()
+        if name in WANTED and type(port) is int and 0 < port < 65536
+    }
+
+
+def of(folder: Folder, name: str) -> int:
+    """The port of a server of the running platform. Raises Refused where the file has none."""
+    port = kept(folder).get(name)
+    if port is None:
+        raise Refused(
+            f"{folder.root / FILE} has no port of {name}. Stop `aero2 up`, delete the file (it only "
+            "remembers ports) and start again."
+        )
+    return port
+
+
 def choose(folder: Folder, *, taken: int) -> Ports:
     """For each server last time's port, the usual one, or any that is free. Never `taken`, the
     gateway's own."""
-    last = folder.read(FILE)
+    last = kept(folder)
     chosen = Ports({})
     for name, usual in WANTED.items():
         used = {taken, *chosen.number.values()}
-        wanted = [port for port in (int(last.get(name, 0)), usual) if port not in used]
+        wanted = [port for port in (last.get(name, 0), usual) if port not in used]
         listening = _first(wanted, used)
         chosen.number[name] = listening.getsockname()[1]
         if name in HELD:

@@ -122,12 +122,20 @@ class Register:
 
     def note(self, name: str, pid: int) -> None:
         self.folder.inside("run")
-        known: dict[str, Any] = self.folder.read(REGISTER)
+        known = self._known()
         try:
             started = psutil.Process(pid).create_time()
         except psutil.NoSuchProcess:
             return
         self.folder.write(REGISTER, known | {name: {"pid": pid, "started": started}})
+
+    def _known(self) -> dict[str, Any]:
+        """What is written down; nothing where the file is damaged, as a power cut may leave it:
+        the servers are found by their working folder, too."""
+        try:
+            return self.folder.read(REGISTER)
+        except Refused:
+            return {}
 
     def clear(self) -> None:
         (self.folder.root / REGISTER).unlink(missing_ok=True)
@@ -136,13 +144,13 @@ class Register:
         """The folder's processes that still run: those written down, and any server whose
         working folder lies in ours."""
         left: dict[int, psutil.Process] = {}
-        for entry in self.folder.read(REGISTER).values():
+        for entry in self._known().values():
             try:
                 process = psutil.Process(entry["pid"])
                 if abs(process.create_time() - entry["started"]) < 0.5:
                     left[process.pid] = process
-            except psutil.NoSuchProcess:
-                continue
+            except (psutil.NoSuchProcess, KeyError, TypeError, ValueError):
+                continue  # it has ended, or the entry is damaged
         for process in psutil.process_iter(["name", "cwd"]):
             here = process.info["cwd"]
             if (

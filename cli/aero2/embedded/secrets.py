@@ -29,6 +29,25 @@ def master_key() -> str:
     return f"k{secrets.token_hex(4)}:{base64.b64encode(secrets.token_bytes(32)).decode()}"
 
 
+def stored(folder: Folder) -> dict[str, Any]:
+    """The content of the file; empty where there is none. Raises Refused where it is damaged."""
+    found = folder.read(FILE)
+    if not found:
+        return {}
+    for each in fields(Secrets):
+        if each.name not in found:
+            raise Refused(f"{folder.root / FILE} is damaged: {each.name} missing.")
+        if not _is(found[each.name], text=each.type == "str"):
+            raise Refused(f"{folder.root / FILE} is damaged: {each.name} is not what it was.")
+    return found
+
+
+def _is(value: object, *, text: bool) -> bool:
+    if text:
+        return isinstance(value, str)
+    return isinstance(value, dict) and all(isinstance(each, str) for each in value.values())
+
+
 @dataclass
 class Secrets:
     """`demo` holds the demo application's credentials, which the platform shows only once."""
@@ -54,7 +73,7 @@ class Secrets:
         """The folder's secrets. New roles of a newer version get theirs; nothing is replaced.
 
         Raises Refused for a database whose secrets are lost."""
-        found = folder.read(FILE)
+        found = stored(folder)
         if not found and (folder.root / DATABASE).exists():
             raise Refused(
                 f"{folder.root / DATABASE} is there, and {folder.root / FILE}, which opens it, is "
@@ -63,11 +82,6 @@ class Secrets:
             )
         made = cls.fresh()
         if found:
-            missing = {each.name for each in fields(cls)} - found.keys()
-            if missing:
-                raise Refused(
-                    f"{folder.root / FILE} is damaged: {', '.join(sorted(missing))} missing."
-                )
             made = cls(
                 master_key=found["master_key"],
                 superuser=found["superuser"],

@@ -112,7 +112,7 @@ class Tokens(Contract, omit_none=True):
     access_token: str = Field(repr=False)
     token_type: str = "Bearer"  # noqa: S105
     expires_in: int
-    scope: str
+    scope: str | None = Field(default=None, description="Left out where there is none.")
     id_token: str | None = Field(default=None, repr=False)
     refresh_token: str | None = Field(default=None, repr=False)
 
@@ -252,9 +252,26 @@ class GetJwks(Request[Jwks], subject="oidc.key.list", needs=OPEN, within=2.0, sa
     """GET /oauth2/jwks.json."""
 
 
-class RotateKeys(Request[Jwks], subject="oidc.key.rotate", needs=SYSTEM, within=10.0):
+class WaitingKey(Contract):
+    """A key that was published before and does not sign yet."""
+
+    kid: str
+    alg: str
+    signs_at: Timestamp
+
+
+class RotatedKeys(Contract):
+    """All published keys, those that this call published, and those that kept it from more."""
+
+    keys: list[dict[str, str]]
+    published: list[str] = Field(description="Ids of the keys that are new.")
+    waiting: list[WaitingKey] = Field(description="For their algorithms nothing was published.")
+
+
+class RotateKeys(Request[RotatedKeys], subject="oidc.key.rotate", needs=SYSTEM, within=10.0):
     """Replace the signing keys. The next keys are published first and sign once relying parties
-    had time to fetch them; `now` lets them sign at once, for a key that leaked."""
+    had time to fetch them; `now` lets them sign at once, for a key that leaked. While the next key
+    of an algorithm still waits, none is made."""
 
     alg: str | None = Field(default=None, description="Only this algorithm; by default all.")
     now: bool = False

@@ -137,7 +137,7 @@ async def _as_client(visit: Visit, asked: ExchangeToken | IntrospectToken | Revo
             limits.fails(visit, secret)
         elif secret is not None and isinstance(error, AUTHENTICATED):
             limits.holds(visit)
-        return answers.oauth(error, basic=asked.basic is not None)
+        return answers.oauth(error)
     limits.holds(visit)
     return Answer(200, body, FRESH)
 

@@ -5,12 +5,13 @@ from __future__ import annotations
 import asyncio
 
 import pytest
-from tests.service.oidc.conftest import CALLBACK, ORIGIN, World, fields
+from tests.service.oidc.conftest import CALLBACK, ORIGIN, World, basic_of, fields
 
 from common.contracts.clients import CreateResource
 from common.contracts.oidc import (
     CheckAccessToken,
     GetUserinfo,
+    IntrospectToken,
     InvalidClient,
     InvalidGrant,
     InvalidTarget,
@@ -281,3 +282,29 @@ async def test_the_response_names_its_issuer_and_state(shared: World) -> None:
 
     assert answer["iss"] == ORIGIN
     assert answer["state"] == state
+
+
+@pytest.mark.parametrize("kind", ["jwt", "opaque"])
+async def test_no_scope_is_left_out(shared: World, kind: str) -> None:
+    """RFC 6749 appendix A.4 has no empty scope: not in the answer, the token or introspection."""
+    client = await shared.client(
+        grant_types=["client_credentials"],
+        redirect_uris=[],
+        scopes=[],
+        access_token_format=kind,
+    )
+    tokens = await shared.token(client, grant_type="client_credentials")
+    assert tokens.scope is None
+
+    if kind == "jwt":
+        assert "scope" not in await shared.claims(tokens.access_token)
+    assert client.client_secret is not None
+    told = await shared.call(
+        IntrospectToken(
+            params=[("token", tokens.access_token)],
+            basic=basic_of(client.client_id, client.client_secret),
+        )
+    )
+    assert told.active
+    assert "scope" not in told.model_dump()
+    assert (await shared.call(CheckAccessToken(token=tokens.access_token))).scopes == []

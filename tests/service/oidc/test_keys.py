@@ -94,6 +94,39 @@ async def test_a_leaked_key_is_replaced_at_once(world: World) -> None:
     assert await world.events("signing_keys_rotated") == ["signing_keys_rotated"]
 
 
+async def test_a_second_rotation_says_that_the_first_still_waits(world: World) -> None:
+    """It publishes nothing, names the keys that wait, and records no event."""
+    first = await world.call(RotateKeys(), SYSTEM_CALLER)
+    second = await world.call(RotateKeys(), SYSTEM_CALLER)
+
+    assert len(first.published) == 2
+    assert first.waiting == []
+    assert second.published == []
+    assert sorted(key.kid for key in second.waiting) == sorted(first.published)
+    assert second.keys == first.keys
+    assert await world.events("signing_keys_rotated") == ["signing_keys_rotated"]
+
+
+async def test_only_the_algorithm_that_waits_is_left_out(world: World) -> None:
+    """The others get their next key."""
+    await world.call(RotateKeys(alg="ES256"), SYSTEM_CALLER)
+    both = await world.call(RotateKeys(), SYSTEM_CALLER)
+
+    assert [key.alg for key in both.waiting] == ["ES256"]
+    assert len(both.published) == 1
+
+
+async def test_a_key_that_waits_signs_at_once_where_it_must(world: World) -> None:
+    """`now` after a rotation: the published key signs, and the event names it."""
+    client, ann = await world.client(), await world.person()
+    waiting = await world.call(RotateKeys(alg="ES256"), SYSTEM_CALLER)
+    now = await world.call(RotateKeys(alg="ES256", now=True), SYSTEM_CALLER)
+
+    assert now.published == now.waiting == []
+    assert kid_of((await world.tokens(client, ann)).access_token) == waiting.published[0]
+    assert await world.events("signing_keys_rotated") == ["signing_keys_rotated"] * 2
+
+
 async def test_rotation_is_not_for_strangers(world: World) -> None:
     """Only the system and the command line."""
     with pytest.raises(Unauthenticated):

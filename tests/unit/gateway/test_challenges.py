@@ -1,0 +1,22 @@
+"""Each 401 of an OAuth endpoint tells how to authenticate (RFC 9110 section 15.5.2)."""
+
+from __future__ import annotations
+
+from common.contracts.oidc import InvalidClient, InvalidGrant
+from gateway import answers
+
+
+def test_a_refused_client_is_challenged() -> None:
+    """However the client tried: by header, in the body or not at all."""
+    refused = answers.oauth(InvalidClient("no"))
+
+    assert refused.status == 401
+    assert (b"www-authenticate", b'Basic realm="token"') in refused.headers
+
+
+def test_no_other_error_is_a_challenge() -> None:
+    """A browser asks its user for a password wherever it sees one."""
+    refused = answers.oauth(InvalidGrant("no"))
+
+    assert refused.status == 400
+    assert b"www-authenticate" not in dict(refused.headers)
