@@ -23,6 +23,7 @@ from pathlib import Path
 import nats
 from rich.progress import track
 
+from aero2 import nats_access
 from bench.deployment import Deployment, free_port, fresh
 from bench.http import Connection
 from bench.load import CONNECTIONS, Shot, wrk
@@ -31,7 +32,7 @@ from common.bus import NatsBus
 from common.context import Context, system_context
 from common.contracts.passwords import SignInWithPassword
 from common.contracts.sessions import CheckSession
-from common.contracts.tenancy import CreateApplication, NewApplication, ResolveHost
+from common.contracts.tenancy import EnsureApplication, NewApplication, ResolveHost
 from common.contracts.users import CreateUser
 from common.ids import DASHBOARD
 
@@ -49,6 +50,9 @@ class Side:
 
     deployment: Deployment
     bus: NatsBus
+    """As the gateway, for callers."""
+    system: NatsBus
+    """As the command line, for the system."""
     apps: list[NewApplication] = field(default_factory=list)
     sessions: list[tuple[str, str, str]] = field(default_factory=list)
     """(app_id, host, session token)"""
@@ -63,14 +67,17 @@ async def side(stack: contextlib.AsyncExitStack, size: int) -> Side:
     assert deployment.data is not None
     known = json.loads((deployment.data / "secrets.json").read_text())
     port = json.loads((deployment.data / "ports.json").read_text())["nats"]
-    nc = await nats.connect(
-        f"nats://127.0.0.1:{port}",
-        user="gateway",
-        password=known["nats"]["gateway"],
-        inbox_prefix=b"_INBOX_gateway",
-    )
-    stack.push_async_callback(nc.close)
-    made = Side(deployment, NatsBus(nc))
+    buses: list[NatsBus] = []
+    for user in ("gateway", nats_access.CLI):
+        nc = await nats.connect(
+            f"nats://127.0.0.1:{port}",
+            user=user,
+            password=known["nats"][user],
+            inbox_prefix=nats_access.inbox(user).encode(),
+        )
+        stack.push_async_callback(nc.close)
+        buses.append(NatsBus(nc))
+    made = Side(deployment, *buses)
     for _ in track(range(size), description=f"{size} applications"):
         made.apps.append(await create(made))
     for app in random.sample(made.apps, min(size, SIGNED_IN)):
@@ -81,14 +88,16 @@ async def side(stack: contextlib.AsyncExitStack, size: int) -> Side:
 async def create(one: Side) -> NewApplication:
     """One application, complete: roles, signing keys, API keys."""
     ctx = system_context(DASHBOARD, within=30)
-    return await one.bus.call(ctx, CreateApplication(name=f"Bench {secrets.token_hex(4)}"))
+    slug = f"bench-{secrets.token_hex(4)}"
+    return await one.system.call(ctx, EnsureApplication(slug=slug, name="Bench"))
 
 
 async def sign_in(one: Side, app: NewApplication) -> tuple[str, str, str]:
     email, password = f"{secrets.token_hex(6)}@example.com", f"correct horse {secrets.token_hex(8)}"
     ctx = system_context(app.id, within=30)
-    await one.bus.call(ctx, CreateUser(email=email, password=password, email_verified=True))
-    signed = await one.bus.call(ctx, SignInWithPassword(email=email, password=password))
+    await one.system.call(ctx, CreateUser(email=email, password=password, email_verified=True))
+    asked = SignInWithPassword(email=email, password=password)
+    signed = await one.bus.call(context(app.id), asked)
     return app.id, app.host, signed.token
 
 

@@ -1,26 +1,29 @@
 """Who may say what on the bus: the one source of deploy/nats.conf and of the embedded server.
 
-A service may call the contracts that its code imports, and no others; it may answer its own. So
-the rights follow the code, and a test keeps deploy/nats.conf equal to what stands here.
+A service may call the contracts that its code names, and no others; as the system it may make the
+calls that its code makes as the system. It may answer its own. So the rights follow the code, and
+a test keeps deploy/nats.conf equal to what stands here.
 """
 
 from __future__ import annotations
 
-import ast
 import importlib
 import threading
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
 import common
+from aero2.code_calls import PACKAGE, named
+from common.bus import SYSTEM_SUBJECT
+from common.contracts.base import CONTRACTS, SYSTEM
 
 IMPORTING: Final = threading.Lock()
 """Held by a thread that imports much: two at once could see each other's modules half made."""
 SERVICES: Final = ("gateway", "identity", "oidc", "rbac", "tenancy")
 CLI: Final = "cli"
 STREAM: Final = "AUDIT"
-PACKAGE: Final = "common.contracts"
 AUDIT: Final = "audit.>"
 CHANGED: Final = "changed.>"
 DISCOVERY: Final = "$SRV.>"
@@ -42,7 +45,7 @@ def inbox(user: str) -> str:
 
 def rights(user: str) -> Rights:
     """What `user` (a service or the command line) needs and no more."""
-    calls = sorted(subject for subject in _called_by(user) if not subject.startswith(f"{user}."))
+    calls = sorted(_called_by(user))
     stream = ("$JS.API.INFO", f"$JS.API.STREAM.INFO.{STREAM}", f"$JS.API.STREAM.CREATE.{STREAM}")
     if user == CLI:
         consumer = (f"$JS.API.CONSUMER.*.{STREAM}", f"$JS.API.CONSUMER.*.{STREAM}.>")
@@ -59,7 +62,14 @@ def rights(user: str) -> Rights:
         publish.append(f"$JS.API.STREAM.MSG.GET.{STREAM}")
     return Rights(
         publish=tuple(publish),
-        subscribe=(f"{user}.>", DISCOVERY, CHANGED, *hears, f"{inbox(user)}.>"),
+        subscribe=(
+            f"{user}.>",
+            f"{SYSTEM_SUBJECT}{user}.>",
+            DISCOVERY,
+            CHANGED,
+            *hears,
+            f"{inbox(user)}.>",
+        ),
     )
 
 
@@ -70,18 +80,23 @@ def fingerprint() -> list[tuple[str, int, int]]:
     return [(str(file), stat.st_mtime_ns, stat.st_size) for file, stat in found]
 
 
-def _called_by(user: str) -> set[str]:
-    """Subjects of every contract that the user's code names."""
-    used = {pair for file in _sources(user) for pair in _used(file)}
+def _called_by(user: str) -> Iterator[str]:
+    """Subjects of the contracts that the user's code names, and the system's of those that it
+    sends as the system. Whatever needs SYSTEM is sent in no other way."""
+    found = [named(file) for file in _sources(user)]
+    as_system = {pair for each in found for pair in each.as_system}
+    otherwise = {pair for each in found for pair in each.otherwise}
     with IMPORTING:
         for file in _contracts():
             importlib.import_module(f"{PACKAGE}.{file.stem}")
-        known = importlib.import_module(f"{PACKAGE}.base").CONTRACTS
-    return {
-        subject
-        for subject, contract in known.items()
-        if (contract.__module__.rpartition(".")[2], contract.__name__) in used
-    }
+    for subject, contract in CONTRACTS.items():
+        pair = (contract.__module__.rpartition(".")[2], contract.__name__)
+        if subject.startswith(f"{user}."):
+            continue
+        if pair in as_system or (pair in otherwise and contract.needs == SYSTEM):
+            yield SYSTEM_SUBJECT + subject
+        if pair in otherwise and contract.needs != SYSTEM:
+            yield subject
 
 
 def _contracts() -> list[Path]:
@@ -100,24 +115,6 @@ def _sources(user: str) -> list[Path]:
         for file in sorted(root.rglob("*.py"))
         if "contracts" not in file.relative_to(root).parts and file.name != "testing.py"
     ]
-
-
-def _used(file: Path) -> set[tuple[str, str]]:
-    """What the file takes from the modules of contracts, as (module, name): two services may each
-    have a contract of one name."""
-    tree = ast.parse(file.read_bytes())
-    imports = [node for node in ast.walk(tree) if isinstance(node, ast.ImportFrom) and node.module]
-    found: set[tuple[str, str]] = set()
-    modules: dict[str, str] = {}
-    for node in imports:
-        if node.module == PACKAGE:
-            modules |= {alias.asname or alias.name: alias.name for alias in node.names}
-        elif node.module and node.module.startswith(f"{PACKAGE}."):
-            found |= {(node.module.rpartition(".")[2], alias.name) for alias in node.names}
-    for made in ast.walk(tree):
-        if isinstance(made, ast.Attribute) and isinstance(made.value, ast.Name):
-            found.add((modules.get(made.value.id, ""), made.attr))
-    return found
 
 
 def configuration(passwords: dict[str, str], *, server: str) -> str:
@@ -157,8 +154,9 @@ def _listed(subjects: tuple[str, ...]) -> str:
 COMPOSE: Final = """\
 # Who may say what on the bus. Written by `make nats-conf` from the contracts that each service's
 # code names; a test keeps it so. One user per service: it may call what its code calls, answer its
-# own subjects, and read only its own replies (`_INBOX_<user>`). The caller in a message's Context is
-# believed because of these rules, so keep them when you change the rest.
+# own subjects, and read only its own replies (`_INBOX_<user>`). `system.…` are the calls that it
+# makes as the system and not for a caller. The caller in a message's Context is believed because
+# of these rules, so keep them when you change the rest.
 server_name: aero2
 listen: "0.0.0.0:4222"
 http: "127.0.0.1:8222"

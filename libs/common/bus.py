@@ -24,9 +24,18 @@ from pydantic_core import PydanticSerializationError
 
 from common import logs, metrics
 from common.context import HEADER, Context
-from common.contracts.base import Contract, Request
+from common.contracts.base import SYSTEM, Contract, Request
 from common.db import committed
-from common.problems import Busy, Invalid, Outdated, Problem, TooLate, Unavailable, field_errors
+from common.problems import (
+    Busy,
+    Forbidden,
+    Invalid,
+    Outdated,
+    Problem,
+    TooLate,
+    Unavailable,
+    field_errors,
+)
 
 log = logs.get(__name__)
 
@@ -36,6 +45,8 @@ Handlers = Mapping[type[Request[Any]], Handler]
 
 NUL: Final = re.compile(rb"(?<!\\)(?:\\\\)*\\u0000")
 """The character as JSON writes it; after an odd number of backslashes it is mere text."""
+SYSTEM_SUBJECT: Final = "system."
+"""What precedes a contract's subject in a call made as the system."""
 SLOW_RETRY = 0.1
 """Seconds that must be left for a read to be tried once more."""
 
@@ -72,6 +83,14 @@ def asked(request: Request[Any]) -> bytes:
         raise Invalid("a text is not Unicode") from None
 
 
+def subject_of(ctx: Context, contract: type[Request[Any]]) -> str:
+    """The subject that the call travels on. A call made as the system has one of its own, so that
+    the server's permissions say who may make it (ADR 11)."""
+    if ctx.caller.kind == "system":
+        return SYSTEM_SUBJECT + contract.subject
+    return contract.subject
+
+
 class NatsBus:
     """The bus between processes."""
 
@@ -85,16 +104,16 @@ class NatsBus:
 
     async def raw(self, ctx: Context, request: Request[Any]) -> bytes:
         ctx = ctx.tightened(request.within)
-        body = asked(request)
+        body, subject = asked(request), subject_of(ctx, type(request))
         try:
-            return await self._ask(ctx, request.subject, body)
+            return await self._ask(ctx, subject, body)
         except Unavailable as problem:
             # A replica that was full or just leaving did nothing: a read may ask another one.
             if not request.safe or ctx.remaining() < SLOW_RETRY:
                 raise
-            log.info("retry", subject=request.subject, code=problem.code, trace=ctx.trace)
+            log.info("retry", subject=subject, code=problem.code, trace=ctx.trace)
             await asyncio.sleep(0.01)
-            return await self._ask(ctx, request.subject, body)
+            return await self._ask(ctx, subject, body)
 
     async def _ask(self, ctx: Context, subject: str, body: bytes) -> bytes:
         left = ctx.remaining()
@@ -132,9 +151,19 @@ def _problem(wire: bytes) -> Problem:
 
 
 async def answer(
-    handler: Handler, deps: Any, contract: type[Request[Any]], ctx: Context, data: bytes
+    handler: Handler,
+    deps: Any,
+    contract: type[Request[Any]],
+    ctx: Context,
+    data: bytes,
+    *,
+    subject: str,
 ) -> Contract:
-    """The one path of every request on the serving side, over NATS or in memory."""
+    """The one path of every request on the serving side, over NATS or in memory. Raises Forbidden
+    where the subject it came on is not that of its caller's kind."""
+    if subject != subject_of(ctx, contract):
+        log.warning("caller on another's subject", subject=subject, kind=ctx.caller.kind)
+        raise Forbidden("calls of this caller have another subject")
     ctx.allow(contract.needs, teammates=contract.teammates)
     if b"\\u0000" in data and NUL.search(data):  # Postgres text cannot hold it
         raise Invalid("a text contains a NUL character")
@@ -202,30 +231,39 @@ class Server:
         return cls(service, deps, concurrency, queue)
 
     async def add(self, contract: type[Request[Any]], handler: Handler) -> None:
+        """Serve the contract on its two subjects: callers' and the system's."""
+        await self._listen(contract, handler, contract.subject, contract.needs or "")
+        await self._listen(contract, handler, SYSTEM_SUBJECT + contract.subject, SYSTEM)
+
+    async def _listen(
+        self, contract: type[Request[Any]], handler: Handler, subject: str, needs: str
+    ) -> None:
         async def on_message(msg: Message) -> None:
             if len(self._running) >= self.concurrency + self.queue:
                 metrics.REFUSED.inc()
                 await _refuse(msg, Busy(retry_after=1))
                 return
-            task = asyncio.create_task(self._serve(contract, handler, msg))
+            task = asyncio.create_task(self._serve(contract, handler, msg, subject))
             self._running.add(task)
             task.add_done_callback(self._running.discard)
 
         await self.service.add_endpoint(
-            name=contract.subject.replace(".", "-"),
-            subject=contract.subject,
+            name=subject.replace(".", "-"),
+            subject=subject,
             handler=on_message,
-            metadata={"needs": contract.needs or "", "reply": contract.reply.__name__},
+            metadata={"needs": needs, "reply": contract.reply.__name__},
         )
 
-    async def _serve(self, contract: type[Request[Any]], handler: Handler, msg: Message) -> None:
+    async def _serve(
+        self, contract: type[Request[Any]], handler: Handler, msg: Message, subject: str
+    ) -> None:
         started = time.perf_counter()
         outcome, level, trace = "ok", "info", ""
         try:
             async with self._limit:
                 ctx = Context.decode((msg.headers or {}).get(HEADER))
                 trace = ctx.trace
-                reply = await answer(handler, self.deps, contract, ctx, msg.data)
+                reply = await answer(handler, self.deps, contract, ctx, msg.data, subject=subject)
                 await msg.respond(encoded(reply))
         except Problem as problem:
             outcome = problem.code

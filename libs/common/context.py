@@ -158,7 +158,7 @@ class Context:
     @staticmethod
     def decode(text: str | None) -> Context:
         """Raises BadRequest where the header is missing or not ours: nothing in it is taken on
-        trust but who signed for it, the sender's NATS user."""
+        trust but who signed for it, the sender's NATS user and its subject."""
         try:
             wire = orjson.loads(text or "")
             app_id, deadline, trace, who = wire["a"], wire["d"], wire["t"], wire.get("c")

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any, TypeVar, Unpack
 
 from common.audit import About, Entry, entry
-from common.bus import Handler, answer, asked, encoded
+from common.bus import Handler, answer, asked, encoded, subject_of
 from common.context import Caller, Context, new_trace
 from common.contracts.base import Contract, Request
 from common.db import inside_transaction
@@ -38,11 +38,16 @@ class LocalBus:
         self.calls.append(request)
         if type(request) not in self.handlers:
             raise Unavailable(f"nobody answers {request.subject}")
-        handler, deps = self.handlers[type(request)]
         sent = Context.decode(ctx.tightened(request.within).encode())
+        return await self.deliver(subject_of(ctx, type(request)), sent, request)
+
+    async def deliver(self, subject: str, ctx: Context, request: Request[Any]) -> bytes:
+        """What the serving side answers to a message on `subject`, whoever the context names."""
+        handler, deps = self.handlers[type(request)]
         body = asked(request)
         try:
-            return encoded(await answer(handler, deps, type(request), sent, body))
+            done = await answer(handler, deps, type(request), ctx, body, subject=subject)
+            return encoded(done)
         except Problem as problem:
             raise Problem.from_wire(problem.to_wire()) from None
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
+from collections.abc import Awaitable, Callable
 from typing import Any
 
 import orjson
@@ -14,8 +15,17 @@ from tests.bus.conftest import Serve
 from tests.bus.probe import Answer, Guarded, NameTaken, Read, Write
 from tests.nats_server import start, until
 
-from common.bus import NatsBus, Server, settled
-from common.context import HEADER, RETURN_OVERHEAD, Caller, Context
+from common.bus import SYSTEM_SUBJECT, NatsBus, Server, settled
+from common.context import (
+    EVERYTHING,
+    HEADER,
+    KINDS,
+    RETURN_OVERHEAD,
+    SYSTEM_CALLER,
+    Caller,
+    Context,
+    Kind,
+)
 from common.problems import (
     BadRequest,
     Busy,
@@ -27,7 +37,7 @@ from common.problems import (
     Unauthenticated,
     Unavailable,
 )
-from common.testing import context
+from common.testing import LocalBus, context
 
 APP = "01900000-0000-7000-8000-00000000000a"
 SECRET = "hunter2-and-some-more"
@@ -538,5 +548,54 @@ async def test_discovery_prints_who_may_what(near: Client, serve: Serve) -> None
             "subject": "probe.thing.guarded",
             "queue_group": "probe",
             "metadata": {"needs": "things:write", "reply": "Answer"},
-        }
+        },
+        {
+            "name": "system-probe-thing-guarded",
+            "subject": "system.probe.thing.guarded",
+            "queue_group": "probe",
+            "metadata": {"needs": "@system", "reply": "Answer"},
+        },
     ]
+
+
+async def served_on(nc: Client, subject: str, caller: Caller) -> str:
+    """What the server answers: the code of a problem, or `ok`."""
+    answer = await ask(nc, subject, b"{}", context(APP, caller).encode())
+    return str(orjson.loads(answer.data).get("code", "ok"))
+
+
+async def in_memory(_: Client, subject: str, caller: Caller) -> str:
+    """What the bus of the service tests answers."""
+    bus = LocalBus()
+    bus.serve(None, {Read: nothing})
+    try:
+        await bus.deliver(subject, context(APP, caller), Read())
+    except Problem as problem:
+        return problem.code
+    return "ok"
+
+
+async def nothing(_: Any, ctx: Context, asked: Read) -> Answer:
+    return Answer()
+
+
+@pytest.mark.parametrize("ask_on", [served_on, in_memory])
+@pytest.mark.parametrize("kind", sorted(KINDS))
+async def test_each_kind_of_caller_has_its_subject(
+    kind: Kind, ask_on: Callable[..., Awaitable[str]], near: Client, serve: Serve
+) -> None:
+    """A context of the system counts on the system's subject only, and no other context there."""
+    await serve({Read: nothing})
+    caller = Caller(kind, None, EVERYTHING)
+    subjects = {False: Read.subject, True: SYSTEM_SUBJECT + Read.subject}
+
+    for is_system, subject in subjects.items():
+        expected = "ok" if is_system == (kind == "system") else "forbidden"
+        assert await ask_on(near, subject, caller) == expected, subject
+
+
+async def test_the_bus_chooses_the_subject(bus: NatsBus, serve: Serve) -> None:
+    """Whoever calls names a contract and a context, never a subject."""
+    await serve({Read: nothing})
+    for caller in (Caller(), SYSTEM_CALLER):
+        assert await bus.call(context(APP, caller), Read()) == Answer()

@@ -9,8 +9,10 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from dataclasses import dataclass, field
+from typing import Any
 
 import nats.errors
+import orjson
 import pytest
 from nats.aio.client import Client
 from tests.architecture.source import contracts
@@ -18,11 +20,14 @@ from tests.nats_server import NatsServer, free_port, until
 
 from aero2 import nats_access
 from common.audit import STREAM
-from common.bus import NatsBus, Server, settled
-from common.context import SYSTEM_CALLER
+from common.bus import SYSTEM_SUBJECT, NatsBus, Server, settled
+from common.context import EVERYTHING, HEADER, SYSTEM_CALLER, Caller
+from common.contracts.assignments import AssignRole
+from common.contracts.base import Done, Request
 from common.contracts.rights import GetRights, Rights
 from common.contracts.roles import SeedRoles
 from common.contracts.sessions import CheckSession, EndSession, Session
+from common.contracts.users import CreateUser
 from common.ids import DASHBOARD, new_id
 from common.outbox import ensure_stream
 from common.problems import TooLate
@@ -99,15 +104,68 @@ async def test_nobody_comes_in_without_a_password(guarded: NatsServer) -> None:
 
 @pytest.mark.parametrize("user", USERS)
 async def test_a_service_asks_what_its_code_asks(user: str, sit: Sit) -> None:
-    """Of every contract exactly those that `rights` names may be sent; the server says so."""
+    """Of every contract exactly those that `rights` names may be sent, for a caller and as the
+    system; the server says so."""
     seat = await sit(user)
     may = set(nats_access.rights(user).publish)
-    for subject in contracts():
+    every = {*contracts(), *(SYSTEM_SUBJECT + subject for subject in contracts())}
+    for subject in every:
         await seat.nc.publish(subject, b"")
     refused = await seat.settle()
-    denied = {s for s in contracts() if any(f'"{s}"' in text.lower() for text in refused)}
+    denied = {s for s in every if any(f'"{s}"' in text.lower() for text in refused)}
 
-    assert denied == set(contracts()) - may
+    assert denied == every - may
+
+
+def test_the_gateway_as_the_system_only_looks_things_up() -> None:
+    """Whoever takes the gateway over has no call of the system that changes anything."""
+    calls = {s for s in nats_access.rights("gateway").publish if s.startswith(SYSTEM_SUBJECT)}
+
+    assert calls == {
+        "system.oidc.origin.list",
+        "system.rbac.rights.get",
+        "system.tenancy.application.tenant",
+        "system.tenancy.domain.allow",
+    }
+
+
+SECRET_KEY = Caller("secret_key", new_id(), EVERYTHING)
+
+
+@pytest.mark.parametrize(
+    ("user", "asked", "caller", "subject"),
+    [
+        ("gateway", CreateUser(email="eve@example.com"), SYSTEM_CALLER, CreateUser.subject),
+        (
+            "identity",
+            AssignRole(user_id=new_id(), role_id="admin"),
+            SECRET_KEY,
+            SYSTEM_SUBJECT + AssignRole.subject,
+        ),
+    ],
+)
+async def test_a_caller_has_the_subject_of_its_kind(
+    user: str, asked: Request[Any], caller: Caller, subject: str, sit: Sit
+) -> None:
+    """The gateway may ask for a new user, but not as the system; identity may give a role as the
+    system, but not in the name of a secret key. The handler never runs."""
+    owner = subject.removeprefix(SYSTEM_SUBJECT).partition(".")[0]
+    sender, serving = await sit(user), await sit(owner)
+    served: list[object] = []
+
+    async def handle(*of: object) -> Done:
+        served.append(of)
+        return Done()
+
+    server = await Server.start(serving.nc, owner, "0.1.0", None)
+    await server.add(type(asked), handle)
+    await settled(serving.nc)
+    header = {HEADER: context(DASHBOARD, caller).encode()}
+    answer = await sender.nc.request(subject, b"{}", timeout=3, headers=header)
+
+    assert orjson.loads(answer.data)["code"] == "forbidden"
+    assert served == []
+    assert await sender.settle() == []
 
 
 @pytest.mark.parametrize("user", nats_access.SERVICES)
@@ -118,9 +176,10 @@ async def test_a_service_answers_only_its_own(user: str, sit: Sit) -> None:
     for other in others:
         await seat.nc.subscribe(f"{other}.>", queue=other)
         await seat.nc.subscribe(f"{other}.session.check", queue=other)
+        await seat.nc.subscribe(f"{SYSTEM_SUBJECT}{other}.>", queue=other)
     refused = await seat.settle()
 
-    assert len(refused) == 2 * len(others), refused
+    assert len(refused) == 3 * len(others), refused
 
 
 @pytest.mark.parametrize("user", USERS)
@@ -207,7 +266,7 @@ async def test_what_is_refused_does_not_arrive(sit: Sit) -> None:
     server = await Server.start(identity.nc, "identity", "0.1.0", None)
     await server.add(EndSession, end)
     await settled(identity.nc)
-    assert EndSession.subject not in nats_access.rights("rbac").publish
+    assert SYSTEM_SUBJECT + EndSession.subject not in nats_access.rights("rbac").publish
     with pytest.raises(TooLate):
         await NatsBus(rbac.nc).call(
             context(DASHBOARD, SYSTEM_CALLER, within=0.5), EndSession(session_id=new_id())
@@ -226,7 +285,7 @@ async def test_an_answer_goes_to_who_asked_and_once(sit: Sit) -> None:
         await rbac.nc.publish(reply, b"once more")
         await rbac.nc.publish(f"{nats_access.inbox('gateway')}.x", b"unasked")
 
-    await rbac.nc.subscribe("rbac.rights.get", queue="rbac", cb=chatty)
+    await rbac.nc.subscribe("system.rbac.rights.get", queue="rbac", cb=chatty)
     await settled(rbac.nc)
     asked = GetRights(user_id=new_id())
     answer = await NatsBus(gateway.nc).call(context(DASHBOARD, SYSTEM_CALLER), asked)
@@ -234,4 +293,4 @@ async def test_an_answer_goes_to_who_asked_and_once(sit: Sit) -> None:
 
     assert answer == Rights()
     assert len(refused) == 2, refused
-    assert SeedRoles.subject not in nats_access.rights("gateway").publish
+    assert SYSTEM_SUBJECT + SeedRoles.subject not in nats_access.rights("gateway").publish

@@ -325,7 +325,7 @@ async def test_each_user_says_only_what_is_its_own(running: tuple[Platform, Supe
         inbox_prefix=nats_access.inbox("rbac").encode(),
         error_cb=refused,
     )
-    await nc.subscribe("rbac.rights.get", queue="rbac")
+    await nc.subscribe("system.rbac.rights.get", queue="rbac")
     await settled(nc)
     assert refusals == []
     for subject in ("identity.session.check", "_INBOX_gateway.>", "_INBOX.>", ">"):
