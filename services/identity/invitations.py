@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from typing import Final
 
 import asyncpg
@@ -24,6 +25,7 @@ from common.contracts.invitations import (
     RevokeInvitation,
 )
 from common.contracts.links import LINKS
+from common.contracts.roles import RoleNotFound
 from common.contracts.sessions import SignedInSession
 from common.contracts.sign_in import LinkSpent, MethodOff
 from common.contracts.tenancy import Tenant
@@ -89,6 +91,7 @@ async def page(deps: Deps, ctx: Context, asked: ListInvitations) -> Invitations:
 
 
 async def resend(deps: Deps, ctx: Context, asked: ResendInvitation) -> Invitation:
+    await _over(deps, ctx, asked.invitation_id)
     tenant = await deps.tenants.get(ctx)
     await deps.limits.count(ctx, (INVITE_BY_APP, ctx.app_id))
     token = crypto.token()
@@ -108,11 +111,21 @@ async def resend(deps: Deps, ctx: Context, asked: ResendInvitation) -> Invitatio
 
 
 async def revoke(deps: Deps, ctx: Context, asked: RevokeInvitation) -> Done:
+    await _over(deps, ctx, asked.invitation_id)
     async with deps.db.transaction(ctx) as tx:
         if not await invitations.revoke(tx, app_id=ctx.app_id, id=asked.invitation_id):
             raise InvitationNotFound
         await audit.record(tx, ctx, InvitationRevoked(invitation_id=asked.invitation_id))
     return Done()
+
+
+async def _over(deps: Deps, ctx: Context, id: str) -> None:
+    """Raises NotHeld. A role that was deleted since gives nothing, and holds nobody up."""
+    async with deps.db.reading(ctx) as db:
+        role_ids = await invitations.role_ids(db, app_id=ctx.app_id, id=id)
+    for role_id in role_ids:
+        with suppress(RoleNotFound):
+            await delegation.over_roles(deps, ctx, [role_id])
 
 
 async def get(deps: Deps, ctx: Context, asked: GetInvitation) -> InvitationOffer:

@@ -16,18 +16,22 @@ from common.contracts.assignments import (
 )
 from common.contracts.base import Done
 from common.contracts.roles import LastHolder, RoleNotFound
+from common.contracts.users import UserNotFound
 from common.db import Db, violated
 from common.events.roles import RoleAssigned, RoleUnassigned
 from common.ids import DASHBOARD
 from common.problems import NotFound
 from rbac import grants, templates
 from rbac.deps import Deps
-from rbac.queries import assignments, roles
+from rbac.queries import assignments, roles, users
 
 UNKNOWN_USER = "there is no such user, or he does not belong to the organization"
 
 
 async def list_(deps: Deps, ctx: Context, asked: ListUserRoles) -> AssignedRoles:
+    async with deps.db.reading(ctx) as db:
+        if not await users.exists(db, app_id=ctx.app_id, user_id=asked.user_id):
+            raise UserNotFound
     return await _of(deps, ctx, asked.user_id)
 
 

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from common.context import Context
 from common.contracts.rights import GetMyRights, GetRights, GetUserRights, Rights
+from common.contracts.users import UserNotFound
 from common.ids import DASHBOARD
 from rbac.deps import Deps
-from rbac.queries import rights
+from rbac.queries import rights, users
 
 
 async def get(deps: Deps, ctx: Context, asked: GetRights) -> Rights:
@@ -14,6 +15,10 @@ async def get(deps: Deps, ctx: Context, asked: GetRights) -> Rights:
 
 
 async def of_user(deps: Deps, ctx: Context, asked: GetUserRights) -> Rights:
+    """Raises UserNotFound."""
+    async with deps.db.reading(ctx) as db:
+        if not await users.exists(db, app_id=ctx.app_id, user_id=asked.user_id):
+            raise UserNotFound
     return await of(deps, ctx, asked.user_id, asked.org_id)
 
 

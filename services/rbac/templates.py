@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Final, Literal
 
 from common.context import Context
@@ -71,11 +71,9 @@ class Template:
     roles: tuple[Role, ...]
     initial: str
     chief: str
-    organization_roles: tuple[Role, ...] = field(
-        default=(
-            Role("admin", "Manages the organization and its members"),
-            Role("member", "Belongs to the organization"),
-        )
+    organization_roles: tuple[Role, ...] = (
+        Role("admin", "Manages the organization and its members"),
+        Role("member", "Belongs to the organization"),
     )
 
 
@@ -93,6 +91,11 @@ TEMPLATES: Final[dict[Literal["dashboard", "application"], Template]] = {
         ),
         initial="developer",
         chief="operator",
+        organization_roles=(
+            Role("admin", "Manages the team, its members and its applications"),
+            Role("developer", "Manages the team's applications"),
+            Role("member", "Sees the team and its applications"),
+        ),
     ),
     "application": Template(
         permissions=PER_APPLICATION | BEYOND,

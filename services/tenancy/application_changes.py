@@ -77,8 +77,11 @@ async def _handed_over(tx: Db, ctx: Context, asked: TransferApplication) -> Row:
     row = await _held(tx, ctx, asked.slug)
     if row.is_dashboard:
         raise DashboardStays
-    if asked.owner_org_id not in ctx.caller.teams and not ctx.caller.may("apps:write:all"):
-        raise Invalid(errors=[_owner_flaw("this is not one of your teams")])
+    if not ctx.caller.may("apps:write:all"):
+        if asked.owner_org_id not in ctx.caller.teams:
+            raise Invalid(errors=[_owner_flaw("this is not one of your teams")])
+        if asked.owner_org_id not in await ownership.writable_teams(tx, ctx):
+            raise ownership.reads_only()
     await applications.hand_over(tx, id=row.id, owner_org_id=asked.owner_org_id)
     handed = ApplicationTransferred(
         application_id=row.id, from_org_id=row.owner_org_id, to_org_id=asked.owner_org_id
@@ -111,10 +114,7 @@ async def delete(deps: Deps, ctx: Context, asked: DeleteApplication) -> Done:
 
 
 async def _held(tx: Db, ctx: Context, slug: str) -> Row:
-    row = await applications.locked(tx, slug=slug)
-    if row is None or not ownership.owns(ctx, row, "write"):
-        raise ApplicationNotFound
-    return row
+    return await ownership.check(tx, ctx, await applications.locked(tx, slug=slug), "write")
 
 
 async def _as_it_is(deps: Deps, ctx: Context, slug: str) -> Application:

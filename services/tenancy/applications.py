@@ -51,7 +51,8 @@ READING: Final = [
 
 async def create(deps: Deps, ctx: Context, new: CreateApplication) -> NewApplication:
     ownership.from_dashboard(ctx)
-    owner = _owner(ctx, new.owner_org_id)
+    async with deps.db.reading(ctx) as db:
+        owner = _owner(ctx, new.owner_org_id, await ownership.writable_teams(db, ctx))
     wanted = _chosen_slug(ctx, new.slug)
     app_id = new_id()
     try:
@@ -111,9 +112,9 @@ async def manage(deps: Deps, ctx: Context, asked: ManageApplication) -> Managed:
     ownership.from_dashboard(ctx)
     async with deps.db.reading(ctx) as db:
         row = await ownership.find(db, ctx, asked.slug, "read")
+        writes = ctx.caller.may("apps:write") and await ownership.writes(db, ctx, row)
     if ownership.bypasses(ctx, row):
         deps.activity.note(ctx, OperatorEntered(application_id=row.id, slug=row.slug))
-    writes = ctx.caller.may("apps:write") and ownership.owns(ctx, row, "write")
     return Managed(tenant=tenant(deps.hosts, row), permissions=["*"] if writes else READING)
 
 
@@ -153,15 +154,17 @@ async def _finished(deps: Deps, ctx: Context, keys: list[NewApiKey]) -> NewAppli
     return NewApplication(**application(deps.hosts, row).model_dump(), api_keys=keys)
 
 
-def _owner(ctx: Context, asked: str | None) -> str | None:
+def _owner(ctx: Context, asked: str | None, writable: frozenset[str]) -> str | None:
     """The team that shall own it. Only the system and operators may name another, or none."""
     who = ctx.caller
-    if who.kind == "system" or asked in who.teams:
+    if who.kind == "system" or asked in writable:
         return asked
-    if asked is None and len(who.teams) == 1:
-        return next(iter(who.teams))
+    if asked is None and len(writable) == 1:
+        return next(iter(writable))
     if who.may("apps:write:all") and (asked is not None or not who.teams):
         return asked
+    if asked in who.teams or (asked is None and who.teams and not writable):
+        raise ownership.reads_only()
     message = "choose one of your teams" if asked is None else "this is not one of your teams"
     raise Invalid(errors=[{"field": "owner_org_id", "message": message}])
 

@@ -23,12 +23,14 @@ from common.contracts.audit_log import (
     GetAuditRecord,
     ListAudit,
     ListCheckpoints,
+    ListUserAudit,
 )
 from common.contracts.base import Done
+from common.contracts.users import UserNotFound
 from common.crypto import b64url
 from tenancy import audit_counts, audit_sealing
 from tenancy.deps import Deps
-from tenancy.queries import audit, audit_chain
+from tenancy.queries import audit, audit_chain, members
 
 BATCH: Final = 500
 """Rows of an export that are read at once."""
@@ -54,6 +56,13 @@ async def list_(deps: Deps, ctx: Context, asked: ListAudit) -> AuditRecords:
         ctx.app_id, "audit", found, asked.limit, lambda row: (row.created_at, row.id)
     )
     return AuditRecords(audit_logs=rows, next=next)
+
+
+async def of_user(deps: Deps, ctx: Context, asked: ListUserAudit) -> AuditRecords:
+    async with deps.db.reading(ctx) as db:
+        if await members.person(db, app_id=ctx.app_id, user_id=asked.user_id) is None:
+            raise UserNotFound
+    return await list_(deps, ctx, ListAudit(**dict(asked)))
 
 
 def _upper_bound(until: datetime | None, time: str | None, id: str | None) -> tuple[datetime, str]:

@@ -101,6 +101,7 @@ HANDLERS: dict[type[Request[Any]], Handler] = {
     keys.RevokeApiKey: api_keys.revoke,
     keys.RotateApiKey: api_keys.rotate,
     audit_log.ListAudit: audit.list_,
+    audit_log.ListUserAudit: audit.of_user,
     audit_log.GetAuditRecord: audit.get,
     audit_log.CountAudit: audit.count,
     audit_log.ExportAudit: audit.export,

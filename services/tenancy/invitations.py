@@ -53,6 +53,7 @@ DAILY = 200
 async def invite(deps: Deps, ctx: Context, new: InviteMember) -> OrganizationInvitation:
     tenant = await tenants.get(deps, ctx, GetTenant())
     id, token = new_id(), secrets.token_hex(32)
+    role = new.role or standing.invited_as(ctx)
     try:
         async with deps.db.transaction(ctx) as tx:
             org = await standing.managed(tx, ctx, new.org_id)
@@ -66,7 +67,7 @@ async def invite(deps: Deps, ctx: Context, new: InviteMember) -> OrganizationInv
                 id=id,
                 org_id=org.id,
                 email=new.email,
-                role=new.role,
+                role=role,
                 token_hash=deps.keys.hash(PURPOSE, token),
                 invited_by=ctx.caller.user_id,
                 seconds=new.expires_in,
@@ -74,7 +75,7 @@ async def invite(deps: Deps, ctx: Context, new: InviteMember) -> OrganizationInv
                 raise OrganizationInvitationPending
             made = await _invitation(tx, ctx, org.id, id)
             await _send(deps, tx, ctx, tenant, org, made, token, new.locale)
-            event = OrgInvitationSent(org_id=org.id, invitation_id=id, role=new.role)
+            event = OrgInvitationSent(org_id=org.id, invitation_id=id, role=role)
             await audit.record(tx, ctx, event)
     except asyncpg.ForeignKeyViolationError as error:
         raise missing(error) from None

@@ -1,7 +1,8 @@
 """Which application a caller may manage: the second of the two layers of authorization.
 
 The first, the kind of action, is the contract's `needs`. From the Dashboard it holds for the
-applications of the caller's teams, and for any where he has `apps:read:all` or `apps:write:all`.
+applications of the caller's teams, and for any with `apps:read:all` or `apps:write:all`. Changes
+ask for a role in the team besides: the lesser of Dashboard role and team role counts.
 On an application's own behalf (its secret key, a developer already acting in it) only for itself.
 Missing and forbidden look alike.
 """
@@ -16,19 +17,51 @@ from common.contracts.tenancy import ApplicationNotFound
 from common.db import Db
 from common.ids import DASHBOARD
 from common.problems import Forbidden
-from tenancy.queries import applications
+from tenancy import standing
+from tenancy.queries import applications, members
 from tenancy.queries.applications import Row
 
 BYPASS: Final = {"read": "apps:read:all", "write": "apps:write:all"}
 Access = Literal["read", "write"]
+WRITERS: Final = frozenset({standing.ADMIN, standing.DEVELOPER})
+"""Team roles that change applications. Every other role reads."""
 
 
 async def find(db: Db, ctx: Context, slug: str, access: Access) -> Row:
-    """The application, if it is the caller's. Raises ApplicationNotFound."""
-    row = await applications.by_slug(db, slug=slug)
+    """The application, if it is the caller's. Raises ApplicationNotFound, Forbidden."""
+    return await check(db, ctx, await applications.by_slug(db, slug=slug), access)
+
+
+async def check(db: Db, ctx: Context, row: Row | None, access: Access) -> Row:
+    """Raises ApplicationNotFound; Forbidden where the caller's role in the team reads only."""
     if row is None or not owns(ctx, row, access):
         raise ApplicationNotFound
+    if access == "write" and not await writes(db, ctx, row):
+        raise reads_only()
     return row
+
+
+async def writes(db: Db, ctx: Context, row: Row) -> bool:
+    """Whether the caller may change the application, as far as team and team role decide."""
+    who = ctx.caller
+    if not owns(ctx, row, "write"):
+        return False
+    if ctx.app_id != DASHBOARD or who.kind == "system" or who.may(BYPASS["write"]):
+        return True
+    return row.owner_org_id in await writable_teams(db, ctx)
+
+
+async def writable_teams(db: Db, ctx: Context) -> frozenset[str]:
+    """Teams whose applications the caller may change. A role counts as it is now."""
+    who = ctx.caller
+    if ctx.app_id != DASHBOARD or who.id is None or not who.teams:
+        return frozenset()
+    roles = await members.roles_of(db, app_id=ctx.app_id, user_id=who.id)
+    return who.teams & {each.org_id for each in roles if each.role in WRITERS}
+
+
+def reads_only() -> Forbidden:
+    return Forbidden("requires the role admin or developer in the team")
 
 
 def owns(ctx: Context, row: Row, access: Access) -> bool:

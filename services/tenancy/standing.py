@@ -19,10 +19,18 @@ from tenancy.queries import organizations
 from tenancy.queries.organizations import Row
 
 ADMIN = "admin"
+DEVELOPER = "developer"
+"""In a team: changes its applications, not its members."""
+MEMBER = "member"
 
 
 def oversees(ctx: Context, access: Literal["read", "write"]) -> bool:
     return ctx.caller.may(f"organizations:{access}")
+
+
+def invited_as(ctx: Context) -> str:
+    """The role of whoever is invited without one."""
+    return DEVELOPER if ctx.app_id == DASHBOARD else MEMBER
 
 
 def kind_allowed(ctx: Context, access: Literal["read", "write"]) -> None:

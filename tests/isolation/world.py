@@ -252,6 +252,13 @@ async def _side(world: World, word: str) -> Side:
         f"team-{word}",
         f"Team {word}",
     )
+    await world.owner.execute(
+        "INSERT INTO organization_members (app_id, org_id, user_id, role_id)"
+        " VALUES ($1, $2, $3, 'admin')",
+        DASHBOARD,
+        team,
+        user,
+    )
     may = ("create", "read", "write", "delete", "transfer")
     developer = Caller("user", user, frozenset({f"apps:{verb}" for verb in may}), frozenset({team}))
     made = await world.bus.call(

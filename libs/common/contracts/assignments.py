@@ -60,7 +60,7 @@ class AssignedRoles(Contract):
 class ListUserRoles(
     Request[AssignedRoles], subject="rbac.assignment.list", needs="roles:read", safe=True
 ):
-    """The roles given to a user."""
+    """The roles given to a user. Raises UserNotFound."""
 
     user_id: Id
 

@@ -70,6 +70,14 @@ class ListAudit(
     """Events, newest first."""
 
 
+class ListUserAudit(
+    Page, Request[AuditRecords], subject="tenancy.audit.of_user", needs="audit:read", safe=True
+):
+    """Events of one user, newest first. Raises UserNotFound."""
+
+    user_id: Id
+
+
 class AuditRecordNotFound(NotFound):
     """There is no such event in this application's log."""
 

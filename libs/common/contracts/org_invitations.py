@@ -66,7 +66,9 @@ class OrganizationInvitations(Contract):
 
 class Invite(Contract):
     email: Email
-    role: RoleId = "member"
+    role: RoleId | None = Field(
+        default=None, description="As what; else `member`, and `developer` in a developer team."
+    )
     expires_in: int = Field(default=7 * 86_400, ge=3600, le=90 * 86_400, description="Seconds.")
     locale: Locale | None = Field(default=None, description="Of the mail.")
 

@@ -27,7 +27,7 @@ class GetRights(Request[Rights], subject="rbac.rights.get", needs=SYSTEM, within
 
 
 class GetUserRights(Request[Rights], subject="rbac.rights.of_user", needs="roles:read", safe=True):
-    """Effective rights of any user of the application, as GetRights."""
+    """Effective rights of any user of the application, as GetRights. Raises UserNotFound."""
 
     user_id: Id
     org_id: Id | None = None

@@ -164,8 +164,9 @@ class ManageApplication(
     Request[Managed], subject="tenancy.application.manage", needs="apps:read", within=1.0, safe=True
 ):
     """A developer steps into an application of his team (operators: of any). In the dashboard's
-    context. `apps:write` gives every permission there, `apps:read` the reading ones. Raises
-    ApplicationNotFound where it is not his."""
+    context. `apps:write` gives every permission there to the team's admins and developers;
+    otherwise `apps:read` gives the reading ones. Raises ApplicationNotFound where it belongs to
+    another team."""
 
     slug: str = Field(max_length=63)
 

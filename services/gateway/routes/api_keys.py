@@ -32,17 +32,20 @@ async def list_(
 
 @router.post("", status_code=201, summary="Create an API key")
 async def create(slug: str, new: CreateApiKey, ctx: Acting, bus: TheBus) -> NewApiKey:
-    """The key is in the answer, this once. Needs `apps:write` and its team."""
+    """The key is in the answer, this once. Needs `apps:write` and the team
+    role `admin` or `developer`."""
     return await bus.call(ctx, new)
 
 
 @router.delete("/{id}", summary="Revoke an API key at once")
 async def revoke(slug: str, id: Id, ctx: Acting, bus: TheBus) -> Done:
-    """Dead everywhere when the answer arrives. Needs `apps:write` and its team."""
+    """Dead everywhere when the answer arrives. Needs `apps:write` and the team
+    role `admin` or `developer`."""
     return await bus.call(ctx, RevokeApiKey(id=id))
 
 
 @router.post("/{id}/rotate", status_code=201, summary="Replace an API key")
 async def rotate(slug: str, id: Id, ctx: Acting, bus: TheBus) -> NewApiKey:
-    """The new key works now, the old one for 24 hours more. Needs `apps:write` and its team."""
+    """The new key works now, the old one for 24 hours more. Needs `apps:write` and the team
+    role `admin` or `developer`."""
     return await bus.call(ctx, RotateApiKey(id=id))

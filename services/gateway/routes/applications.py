@@ -58,13 +58,15 @@ async def get(slug: str, ctx: SignedIn, bus: TheBus) -> Application:
 @router.patch("/applications/{slug}", summary="Change an application")
 async def update(slug: str, changes: ApplicationPatch, ctx: SignedIn, bus: TheBus) -> Application:
     """Only what is sent changes; null clears; settings are merged. Effective everywhere when the
-    answer arrives. Needs `apps:write` and its team."""
+    answer arrives. Needs `apps:write` and the team
+    role `admin` or `developer`."""
     return await bus.call(ctx, UpdateApplication(slug=slug, changes=changes))
 
 
 @router.put("/applications/{slug}", summary="Change an application (the same as PATCH)")
 async def put(slug: str, changes: ApplicationPatch, ctx: SignedIn, bus: TheBus) -> Application:
-    """Kept for clients of the original API, whose PUT merges. Needs `apps:write` and its team."""
+    """Kept for clients of the original API, whose PUT merges. Needs `apps:write` and the team
+    role `admin` or `developer`."""
     return await bus.call(ctx, UpdateApplication(slug=slug, changes=changes))
 
 
@@ -75,11 +77,13 @@ async def delete(
     ctx: SignedIn,
     bus: TheBus,
 ) -> Done:
-    """For good: users, sessions, keys, logs. Needs `apps:delete` and its team."""
+    """For good: users, sessions, keys, logs. Needs `apps:delete` and the team
+    role `admin` or `developer`."""
     return await bus.call(ctx, DeleteApplication(slug=slug, confirm=confirm))
 
 
 @router.post("/applications/{slug}/transfer", summary="Hand an application to another team")
 async def transfer(slug: str, to: NewOwner, ctx: SignedIn, bus: TheBus) -> Application:
-    """To a team that you are in too; operators to any. Needs `apps:transfer` and its team."""
+    """To a team that you are in too; operators to any. Needs `apps:transfer` and the team
+    role `admin` or `developer`."""
     return await bus.call(ctx, TransferApplication(slug=slug, owner_org_id=to.owner_org_id))

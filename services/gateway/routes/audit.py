@@ -22,6 +22,7 @@ from common.contracts.audit_log import (
     GetAuditRecord,
     ListAudit,
     ListCheckpoints,
+    ListUserAudit,
 )
 from common.contracts.base import Id, Page
 from common.problems import Unavailable
@@ -132,4 +133,4 @@ async def get(id: Id, ctx: Acting, bus: TheBus) -> AuditRecord:
 @router.get("/users/{id}/audit", summary="List a user's events, newest first")
 async def of_user(id: Id, page: Annotated[Page, Query()], ctx: Acting, bus: TheBus) -> AuditRecords:
     """What he did and what was done to him. Needs `audit:read`."""
-    return await bus.call(ctx, ListAudit(user_id=id, **page.model_dump(exclude_unset=True)))
+    return await bus.call(ctx, ListUserAudit(user_id=id, **dict(page)))

@@ -44,7 +44,8 @@ async def list_(slug: str, ctx: Acting, bus: TheBus) -> CustomDomains:
 
 @router.post("", status_code=201, summary="Claim a domain")
 async def add(slug: str, new: AddCustomDomain, ctx: Acting, bus: TheBus) -> CustomDomain:
-    """The answer holds the records to set. Needs `apps:write` and its team."""
+    """The answer holds the records to set. Needs `apps:write` and the team
+    role `admin` or `developer`."""
     return await bus.call(ctx, new)
 
 
@@ -58,13 +59,15 @@ async def promote(slug: str, chosen: Primary, ctx: Acting, bus: TheBus) -> Custo
 @router.post("/{id}/verify", summary="Look for a domain's records now")
 async def verify(slug: str, id: Id, ctx: Acting, bus: TheBus) -> CustomDomain:
     """With both records in place the application answers on the domain at once. Needs
-    `apps:write` and its team."""
+    `apps:write` and the team
+    role `admin` or `developer`."""
     return await bus.call(ctx, VerifyCustomDomain(id=id))
 
 
 @router.delete("/{id}", summary="Give a domain up")
 async def remove(slug: str, id: Id, ctx: Acting, bus: TheBus) -> Done:
-    """The application answers there no more. Needs `apps:write` and its team."""
+    """The application answers there no more. Needs `apps:write` and the team
+    role `admin` or `developer`."""
     return await bus.call(ctx, RemoveCustomDomain(id=id))
 
 

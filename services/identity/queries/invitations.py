@@ -9,7 +9,7 @@ from typing import Any
 from common import keyset
 from common.addresses import address_key
 from common.contracts.invitations import Invitation
-from common.db import Db, many, maybe, one, run
+from common.db import Db, many, maybe, one, run, value
 
 
 async def insert(
@@ -44,6 +44,16 @@ async def insert(
         invited_by,
         ttl,
         address_key(email),
+    )
+
+
+async def role_ids(db: Db, *, app_id: str, id: str) -> list[str]:
+    """Roles that the invitation gives; none where there is no such invitation."""
+    return (
+        await value(
+            db, "SELECT role_ids FROM user_invitations WHERE app_id = $1 AND id = $2", app_id, id
+        )
+        or []
     )
 
 

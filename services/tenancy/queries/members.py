@@ -196,6 +196,20 @@ class Joined:
     role: str
 
 
+async def roles_of(db: Db, *, app_id: str, user_id: str) -> list[Joined]:
+    """Each organization of the user, and the role there."""
+    return await many(
+        db,
+        Joined,
+        """
+        SELECT org_id, role_id AS role FROM organization_members
+        WHERE app_id = $1 AND user_id = $2 ORDER BY org_id
+        """,
+        app_id,
+        user_id,
+    )
+
+
 async def join_by_domain(db: Db, *, app_id: str, user_id: str) -> list[Joined]:
     """Only by an address that is verified, and where the domain is proven and open."""
     return await many(

@@ -9,7 +9,7 @@ from tests.service.identity.conftest import ADMIN, World
 
 from common.context import Caller
 from common.contracts.delegation import CheckDelegation
-from common.contracts.invitations import InviteUser
+from common.contracts.invitations import InviteUser, ResendInvitation, RevokeInvitation
 from common.contracts.roles import NotHeld
 from common.contracts.sessions import RevokeUserSession, RevokeUserSessions
 from common.contracts.transfer import ExportUsers
@@ -63,3 +63,23 @@ async def test_full_rights_cost_no_question(world: World) -> None:
 
     assert (await world.call(DisableUser(user_id=user.id), world.a, ADMIN)).disabled
     assert not any(isinstance(call, CheckDelegation) for call in world.bus.calls)
+
+
+@pytest.mark.parametrize("act", [ResendInvitation, RevokeInvitation])
+async def test_an_invitation_with_roles_is_theirs_who_hold_them(world: World, act: Any) -> None:
+    """Neither sent again nor withdrawn by somebody who holds less: no event, no mail, and the link
+    stays as it is. One without roles is everybody's who may write users."""
+    helpdesk = Caller("user", (await world.user()).id, frozenset({"users:read", "users:write"}))
+    mighty = await world.call(
+        InviteUser(email="boss@example.com", role_ids=["admin"]), world.a, ADMIN
+    )
+    plain = await world.call(InviteUser(email="plain@example.com"), world.a, ADMIN)
+    events, mails = await world.events(), await world.mails()
+
+    problem = await world.refused(act(invitation_id=mighty.id), world.a, helpdesk)
+
+    assert isinstance(problem, NotHeld)
+    assert (await world.events(), await world.mails()) == (events, mails)
+    await world.call(act(invitation_id=plain.id), world.a, helpdesk)
+    assert len(await world.events()) == len(events) + 1
+    await world.call(act(invitation_id=mighty.id), world.a, ADMIN)

@@ -142,11 +142,10 @@ class World:
             role,
         )
 
-    async def mails(self) -> list[dict[str, Any]]:
+    async def mails(self, app_id: str | None = None) -> list[dict[str, Any]]:
         """Every mail waiting for the application, opened."""
-        return [
-            vars(mail) for mail in await waiting(self.owner, self.deps.db, self.deps.sealer, self.a)
-        ]
+        found = await waiting(self.owner, self.deps.db, self.deps.sealer, app_id or self.a)
+        return [vars(mail) for mail in found]
 
     async def token(self) -> str:
         """The token in the link of the latest mail."""

@@ -138,3 +138,17 @@ async def test_two_admins_who_go_at_once_leave_one(world: World) -> None:
 
         assert sorted(isinstance(each, Problem) for each in outcomes) == [False, True]
         assert all(isinstance(each, LastAdmin) for each in outcomes if isinstance(each, Problem))
+
+
+async def test_a_disabled_admin_holds_nobody_up_and_lets_nobody_go(world: World) -> None:
+    """Whoever deletes the own account while the only other admin is disabled is refused."""
+    ada, bob = await world.user(), await world.user()
+    org = await world.organization(ada)
+    await world.join(org.id, bob, "admin")
+    await world.owner.execute("UPDATE users SET disabled = true WHERE id = $1", bob.id)
+
+    with pytest.raises(LastAdmin):
+        await leave(world, ada)
+
+    await world.owner.execute("UPDATE users SET disabled = false WHERE id = $1", bob.id)
+    await leave(world, ada)

@@ -9,7 +9,7 @@ import pytest
 from tests.service.organizations.conftest import World
 
 from common.context import Caller
-from common.contracts.members import AlreadyMember
+from common.contracts.members import AlreadyMember, ChangeMemberRole, RemoveMember
 from common.contracts.org_invitations import (
     AcceptOrganizationInvitation,
     GetOrganizationOffer,
@@ -22,7 +22,7 @@ from common.contracts.org_invitations import (
     ResendOrganizationInvitation,
     RevokeOrganizationInvitation,
 )
-from common.contracts.organizations import Organization, OrganizationNotFound
+from common.contracts.organizations import CreateOrganization, Organization, OrganizationNotFound
 from common.contracts.roles import RoleNotFound
 from common.problems import Forbidden, Problem, RateLimited
 from common.sweeps import sweep
@@ -288,3 +288,32 @@ async def test_old_invitations_are_swept(world: World) -> None:
     assert gone["organization_invitations"] >= 1
     listed = await world.call(ListOrganizationInvitations(org_id=org.id), ada)
     assert [(each.id, each.status) for each in listed.invitations] == [(late.id, "expired")]
+
+
+async def test_an_invitation_into_a_team_makes_a_developer(world: World) -> None:
+    """Where no role is named: `developer` in the Dashboard, `member` in an application. A developer
+    of the team invites and changes nobody."""
+    lead = await world.developer(email=f"lead-{world.a}@example.com")
+    newcomer = await world.developer(email=f"new-{world.a}@example.com")
+    team = await world.call(CreateOrganization(name="Team"), lead, world.dashboard)
+    asked = InviteMember(org_id=team.id, email=f"new-{world.a}@example.com")
+
+    made = await world.call(asked, lead, world.dashboard)
+    link = (await world.mails(world.dashboard))[-1]["data"]["link"]
+    joined = await world.call(
+        AcceptOrganizationInvitation(token=link.partition("token=")[2]), newcomer, world.dashboard
+    )
+
+    assert (made.role, joined.role) == ("developer", "developer")
+    ada = await world.user("ada@example.com")
+    org = await world.organization(ada)
+    plain = await world.call(InviteMember(org_id=org.id, email="x@example.com"), ada)
+    assert plain.role == "member"
+    newcomer = await world.refreshed(newcomer, world.dashboard)
+    for request in (
+        InviteMember(org_id=team.id, email="y@example.com"),
+        ChangeMemberRole(org_id=team.id, user_id=newcomer.id or "", role="admin"),
+        RemoveMember(org_id=team.id, user_id=lead.id or ""),
+    ):
+        with pytest.raises(Forbidden):
+            await world.call(request, newcomer, world.dashboard)

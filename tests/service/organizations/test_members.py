@@ -198,3 +198,25 @@ async def test_joining_by_domain_without_one_does_nothing(world: World) -> None:
     ada = await world.user("ada@nowhere.example")
 
     assert (await world.call(JoinByDomain(user_id=ada.id or ""), SYSTEM_CALLER)).org_ids == []
+
+
+async def test_a_disabled_admin_does_not_count(world: World) -> None:
+    """Whoever is disabled manages nothing: the other admin can neither leave nor be demoted, and
+    may as soon as the first is enabled again."""
+    ada, bob = await world.user(), await world.user()
+    org = await world.organization(ada)
+    await world.join(org.id, bob, "admin")
+    await world.owner.execute("UPDATE users SET disabled = true WHERE id = $1", bob.id)
+    events = await world.events()
+    leaving = RemoveMember(org_id=org.id, user_id=ada.id or "")
+
+    for request in (
+        leaving,
+        ChangeMemberRole(org_id=org.id, user_id=ada.id or "", role="member"),
+    ):
+        with pytest.raises(LastAdmin):
+            await world.call(request, ada)
+    assert await world.events() == events
+
+    await world.owner.execute("UPDATE users SET disabled = false WHERE id = $1", bob.id)
+    await world.call(leaving, ada)

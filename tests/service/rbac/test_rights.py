@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 from tests.service.rbac.conftest import World
 
-from common.contracts.assignments import AssignRole, UnassignRole
+from common.contracts.assignments import AssignRole, ListUserRoles, UnassignRole
+from common.contracts.rights import GetUserRights
 from common.contracts.roles import RoleNotFound
+from common.contracts.users import UserNotFound
+from common.ids import new_id
 from common.problems import NotFound
 
 
@@ -82,3 +87,13 @@ async def test_unknown_role_or_user_is_not_found(world: World) -> None:
         await world.call(AssignRole(user_id=other, role_id="admin"))
     with pytest.raises(RoleNotFound):
         await world.call(UnassignRole(user_id=user, role_id="admin"))
+
+
+@pytest.mark.parametrize("ask", [ListUserRoles, GetUserRights])
+async def test_unknown_users_are_not_found(world: World, ask: Any) -> None:
+    """Nor are those of another application; a user without roles is there."""
+    for user in (new_id(), await world.user(world.b)):
+        with pytest.raises(UserNotFound):
+            await world.call(ask(user_id=user))
+
+    assert (await world.call(ask(user_id=await world.user(world.a)))).roles == []

@@ -79,15 +79,35 @@ class World:
     def call(self, ctx: Context, request: Request[Any]) -> Any:
         return self.bus.call(ctx, request)
 
-    async def developer(self, *teams: str, may: frozenset[str] = DEVELOPER) -> Context:
-        """A developer signed in on the Dashboard, member of the teams."""
+    async def developer(
+        self, *teams: str, may: frozenset[str] = DEVELOPER, role: str = "developer"
+    ) -> Context:
+        """A developer signed in on the Dashboard, in each of the teams with the role."""
         user = new_id()
         await self.owner.execute("INSERT INTO users (app_id, id) VALUES ($1, $2)", DASHBOARD, user)
+        for team in teams:
+            await self.join(user, team, role)
         caller = Caller("user", user, may, frozenset(teams))
         return context(DASHBOARD, caller, ip="203.0.113.9")
 
     async def operator(self) -> Context:
         return await self.developer(may=OPERATOR)
+
+    async def join(self, user: str, team: str, role: str) -> None:
+        await self.owner.execute(
+            "INSERT INTO organization_roles (app_id, id, name) VALUES ($1, $2, $2)"
+            " ON CONFLICT DO NOTHING",
+            DASHBOARD,
+            role,
+        )
+        await self.owner.execute(
+            "INSERT INTO organization_members (app_id, org_id, user_id, role_id)"
+            " VALUES ($1, $2, $3, $4)",
+            DASHBOARD,
+            team,
+            user,
+            role,
+        )
 
     async def team(self) -> str:
         """A developer team: an organization of the Dashboard."""

@@ -94,13 +94,11 @@ async def test_an_operator_may_leave_an_application_without_team(world: World) -
 
 
 async def test_a_team_that_does_not_exist_is_named(world: World) -> None:
-    """A stale membership ends in a sentence, not in a 500."""
+    """It ends in a sentence, not in a 500."""
     gone = new_id()
 
     with pytest.raises(Invalid):
-        await world.call(
-            await world.developer(gone), CreateApplication(name="Shop", owner_org_id=gone)
-        )
+        await world.call(await world.operator(), CreateApplication(name="Shop", owner_org_id=gone))
 
 
 async def test_only_operators_choose_a_slug(world: World) -> None:

@@ -20,7 +20,9 @@ from common.contracts.audit_log import (
     GetAuditRecord,
     ListAudit,
     ListCheckpoints,
+    ListUserAudit,
 )
+from common.contracts.users import UserNotFound
 from common.cursors import BadCursor
 from common.events.base import Event
 from common.events.sessions import Login, Logout
@@ -269,3 +271,18 @@ async def test_retention_takes_events_of_an_application_that_is_gone(world: Worl
 
     assert taken == 2
     assert [str(row["app_id"]) for row in left] == [app]
+
+
+async def test_events_of_an_unknown_user_are_not_found(world: World) -> None:
+    """Nor are those of another application's user; a user without events has an empty list."""
+    a, b = (await world.application()).id, (await world.application()).id
+    ada, stranger = await user(world, a), await user(world, b)
+
+    for unknown in (stranger, new_id()):
+        with pytest.raises(UserNotFound):
+            await world.call(secret_key_of(a), ListUserAudit(user_id=unknown))
+
+    assert (await world.call(secret_key_of(a), ListUserAudit(user_id=ada))).audit_logs == []
+    await record(world, a, Logout(session_id="x"), user_id=ada)
+    (row,) = (await world.call(secret_key_of(a), ListUserAudit(user_id=ada))).audit_logs
+    assert row.user_id == ada

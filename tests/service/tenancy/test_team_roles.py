@@ -1,0 +1,139 @@
+"""What a developer may do with a team's applications: the lesser of Dashboard role and team role."""
+
+from __future__ import annotations
+
+import pytest
+from tests.service.tenancy.conftest import MEMBER, OPERATOR, World
+
+from common.context import Context
+from common.contracts.applications import (
+    ApplicationPatch,
+    DeleteApplication,
+    TransferApplication,
+    UpdateApplication,
+)
+from common.contracts.tenancy import (
+    CreateApplication,
+    GetApplication,
+    ListApplications,
+    ManageApplication,
+)
+from common.ids import DASHBOARD
+from common.problems import Forbidden
+from tenancy.applications import READING
+
+
+async def only_reads(world: World, ctx: Context, team: str) -> None:
+    """Replace the developer's membership in the team by that of a mere member."""
+    await world.owner.execute(
+        "DELETE FROM organization_members WHERE app_id = $1 AND org_id = $2 AND user_id = $3",
+        DASHBOARD,
+        team,
+        ctx.caller.id,
+    )
+    await world.join(ctx.caller.id or "", team, "member")
+
+
+@pytest.mark.parametrize("role", ["admin", "developer"])
+async def test_admins_and_developers_change_applications(world: World, role: str) -> None:
+    """Both make, change, hand over and delete them, and have every permission inside."""
+    here, there = await world.team(), await world.team()
+    ctx = await world.developer(here, there, role=role)
+
+    made = await world.call(ctx, CreateApplication(name="Shop", owner_org_id=here))
+    managed = await world.call(ctx, ManageApplication(slug=made.slug))
+    changed = await world.call(
+        ctx, UpdateApplication(slug=made.slug, changes=ApplicationPatch(name="X"))
+    )
+    moved = await world.call(ctx, TransferApplication(slug=made.slug, owner_org_id=there))
+
+    assert managed.permissions == ["*"]
+    assert (changed.name, moved.owner_org_id) == ("X", there)
+    await world.call(ctx, DeleteApplication(slug=made.slug, confirm=made.slug))
+
+
+@pytest.mark.parametrize("role", ["member", "guest"])
+async def test_members_read_only(world: World, role: str) -> None:
+    """So does every role that somebody added; what is refused leaves no trace."""
+    team = await world.team()
+    made = await world.application(team)
+    ctx = await world.developer(team, role=role)
+    world.changes.heard.clear()
+    before = await world.events(made.id)
+
+    for request in (
+        CreateApplication(name="Shop"),
+        CreateApplication(name="Shop", owner_org_id=team),
+        UpdateApplication(slug=made.slug, changes=ApplicationPatch(name="X")),
+        TransferApplication(slug=made.slug, owner_org_id=team),
+        DeleteApplication(slug=made.slug, confirm=made.slug),
+    ):
+        with pytest.raises(Forbidden):
+            await world.call(ctx, request)
+
+    assert (await world.call(ctx, ManageApplication(slug=made.slug))).permissions == READING
+    assert (await world.call(ctx, GetApplication(slug=made.slug))).name == made.name
+    assert len((await world.call(ctx, ListApplications())).applications) == 1
+    assert await world.events(made.id) == before
+    assert world.changes.heard == []
+
+
+async def test_the_dashboard_role_bounds_the_team_role(world: World) -> None:
+    """The admin of a team whose Dashboard role only reads changes nothing."""
+    team = await world.team()
+    made = await world.application(team)
+    ctx = await world.developer(team, may=MEMBER, role="admin")
+
+    assert (await world.call(ctx, ManageApplication(slug=made.slug))).permissions == READING
+    with pytest.raises(Forbidden):
+        await world.call(ctx, UpdateApplication(slug=made.slug, changes=ApplicationPatch(name="X")))
+
+
+async def test_nothing_is_handed_to_a_team_that_one_only_reads(world: World) -> None:
+    """The role counts in both teams."""
+    here, there = await world.team(), await world.team()
+    made = await world.application(here)
+    ctx = await world.developer(here, there)
+    await only_reads(world, ctx, there)
+
+    with pytest.raises(Forbidden):
+        await world.call(ctx, TransferApplication(slug=made.slug, owner_org_id=there))
+
+    assert (await world.call(ctx, GetApplication(slug=made.slug))).owner_org_id == here
+
+
+async def test_a_new_application_goes_to_the_only_team_that_one_may_change(world: World) -> None:
+    """A team that one only reads is no choice."""
+    mine, other = await world.team(), await world.team()
+    ctx = await world.developer(mine, other)
+    await only_reads(world, ctx, other)
+
+    assert (await world.call(ctx, CreateApplication(name="Shop"))).owner_org_id == mine
+
+
+async def test_operators_need_no_team_role(world: World) -> None:
+    """Also where they are in the team, and only read there."""
+    team = await world.team()
+    made = await world.application(team)
+    ctx = await world.developer(team, may=OPERATOR, role="member")
+
+    assert (await world.call(ctx, ManageApplication(slug=made.slug))).permissions == ["*"]
+    changed = UpdateApplication(slug=made.slug, changes=ApplicationPatch(name="X"))
+    assert (await world.call(ctx, changed)).name == "X"
+
+
+async def test_a_role_that_is_gone_counts_no_more(world: World) -> None:
+    """What the gateway knows of the teams may be older than a change; the database decides."""
+    team = await world.team()
+    made = await world.application(team)
+    ctx = await world.developer(team)
+    await world.owner.execute("DELETE FROM organization_members WHERE user_id = $1", ctx.caller.id)
+
+    for request in (
+        CreateApplication(name="Shop", owner_org_id=team),
+        UpdateApplication(slug=made.slug, changes=ApplicationPatch(name="X")),
+    ):
+        with pytest.raises(Forbidden):
+            await world.call(ctx, request)
+
+    assert (await world.call(ctx, ManageApplication(slug=made.slug))).permissions == READING
