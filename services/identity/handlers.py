@@ -47,7 +47,7 @@ from common.contracts.sessions import (
     RevokeUserSessions,
     SignOut,
 )
-from common.contracts.sign_up import SignUp
+from common.contracts.sign_up import ResendSignUp, SignUp
 from common.contracts.templates import (
     ListTemplates,
     PreviewTemplate,
@@ -97,6 +97,7 @@ HANDLERS: dict[type[Request[Any]], Handler] = {
     ActivateOrganization: sessions.activate_organization,
     GetProtection: protection.get,
     SignUp: sign_up.sign_up,
+    ResendSignUp: sign_up.resend,
     SignInWithPassword: passwords.sign_in,
     StartEmailCode: email_codes.start,
     SignInWithCode: email_codes.with_code,

@@ -16,6 +16,7 @@ OPEN = {
     "identity.reset.start": "the limits per address and IP; it answers alike for everybody",
     "identity.session.check": "the session's secret",
     "identity.session.sign_out": "the session's secret",
+    "identity.user.resend_sign_up": "the flow's id and its browser, and the limits of a sign-up",
     "identity.user.sign_up": "the sign-up mode and limits; it answers alike for everybody",
     "oidc.access_token.check": "the token itself",
     "oidc.authorization.resume": "the pending request's secret and the session",

@@ -56,6 +56,7 @@ from common.contracts.sessions import (
 )
 from common.contracts.sign_in import (
     Attempt,
+    CodeSpent,
     Flow,
     LinkSpent,
     Locked,
@@ -63,7 +64,7 @@ from common.contracts.sign_in import (
     WrongCode,
     WrongCredentials,
 )
-from common.contracts.sign_up import SignUp
+from common.contracts.sign_up import ResendSignUp, SignUp
 from common.contracts.tenancy import Tenant
 from common.ids import new_id
 from common.problems import Problem
@@ -83,6 +84,8 @@ class People:
         self.flow = new_id()
         self.authorization = oidc.Authorization(kind="error", error="invalid_request")
         self.ended = oidc.EndedSession(kind="done")
+        self.signing_up = False
+        """A sign-up waits for its code."""
         self.has_password = True
         self.name: str | None = "Ada Lovelace"
         self.locale: str | None = None
@@ -145,7 +148,14 @@ async def change_email(people: People, ctx: Context, asked: ChangeEmail) -> Flow
 async def sign_up(people: People, ctx: Context, asked: SignUp) -> Flow:
     if asked.password is not None and len(asked.password) < 8:
         raise weak()
+    people.signing_up = True
     return await flow(people, ctx, asked)
+
+
+async def resend_sign_up(people: People, ctx: Context, request: ResendSignUp) -> Flow:
+    if request.flow != people.flow or not people.signing_up:
+        raise CodeSpent
+    return await flow(people, ctx, request)
 
 
 def weak() -> WeakPassword:
@@ -320,6 +330,7 @@ HANDLERS: dict[Any, Any] = {
     StartReset: flow,
     ChangeEmail: change_email,
     SignUp: sign_up,
+    ResendSignUp: resend_sign_up,
     SignInWithPassword: by_password,
     SignInWithCode: by_code,
     SignInWithLink: by_link,

@@ -305,6 +305,28 @@ async def test_a_pending_request_is_carried(http: httpx.AsyncClient, people: Peo
     assert last.headers["location"] == "/oauth2/authorize/resume?request=r1"
 
 
+async def test_a_sign_up_is_sent_again(http: httpx.AsyncClient, people: People) -> None:
+    """The code page of a sign-up has the button, which asks for the same sign-up once more."""
+    await post(http, "/signup", email=EMAIL, password=PASSWORD, request="r1")
+    again = await post(http, "/signup/code/send", "/login/code?request=r1", request="r1")
+
+    assert 'action="/signup/code/send"' in (await http.get("/login/code?request=r1")).text
+    assert (again.status_code, again.headers["location"]) == (303, "/login/code?request=r1")
+
+
+async def test_a_finished_sign_up_is_not_sent_again(
+    http: httpx.AsyncClient, people: People
+) -> None:
+    """The page says so, and shows the form of the sign-up with the address in it."""
+    await post(http, "/signup", email=EMAIL, password=PASSWORD)
+    people.signing_up = False
+    refused = await post(http, "/signup/code/send", "/login/code")
+
+    assert refused.status_code == 422
+    assert "This sign-up is finished or too old" in refused.text
+    assert ('action="/signup"' in refused.text, f'value="{EMAIL}"' in refused.text) == (True, True)
+
+
 async def test_a_link_goes_on_with_the_pending_request(
     http: httpx.AsyncClient, people: People
 ) -> None:
@@ -905,6 +927,7 @@ REFUSED: list[tuple[str, str, dict[str, str]]] = [
     ("/login/link", f"/login/link?token={LINK}", {"token": "other-browser"}),
     ("/login/confirm", "/login/confirm?return_to=/account", {"return_to": "/account"}),
     ("/signup", "/signup?request=r1", {"request": "r1", "email": EMAIL, "password": "short"}),
+    ("/signup/code/send", "/login/code?request=r1", {"request": "r1"}),
     ("/invitation", f"/invitation?token={LINK}", {"token": LINK, "password": "short"}),
     ("/welcome", f"/welcome?token={LINK}", {"token": LINK, "email": "nope"}),
     ("/reset", "/reset?request=r1", {"request": "r1", "email": "nope"}),
