@@ -20,6 +20,7 @@ OPEN = {
     "identity.user.sign_up": "the sign-up mode and limits; it answers alike for everybody",
     "oidc.access_token.check": "the token itself",
     "oidc.authorization.resume": "the pending request's secret and the session",
+    "oidc.authorization.state": "the pending request's secret",
     "oidc.authorization.start": "RFC 6749 section 3.1: the client and its redirect URI",
     "oidc.configuration.get": "public: OpenID Connect Discovery 1.0 section 4",
     "oidc.key.list": "public keys",

@@ -15,6 +15,7 @@ from common.contracts.sign_in import CodeSpent, LinkSpent
 from common.contracts.sign_up import ResendSignUp, SignUp
 from common.contracts.users import EmailTaken
 from common.problems import Problem
+from gateway.pages import errors as error_pages
 from gateway.pages import first_steps, trail
 from gateway.pages.code import ask_code, spent
 from gateway.pages.endpoint import sent, shown
@@ -54,6 +55,8 @@ def password_hint(page: Page) -> str:
 
 async def show(visit: Visit, fields: Fields) -> Response:
     """GET /signup"""
+    if (over := await error_pages.sign_in_over(visit, fields.given("request"))) is not None:
+        return over
     hint = fields.given("email") or trail.read(visit).email
     return _sign_up(open_page(visit), fields, values={"email": hint})
 

@@ -83,6 +83,7 @@ class People:
         self.world = world
         self.flow = new_id()
         self.authorization = oidc.Authorization(kind="error", error="invalid_request")
+        self.authorization_state = oidc.AuthorizationState(pending=True)
         self.ended = oidc.EndedSession(kind="done")
         self.signing_up = False
         """A sign-up waits for its code."""
@@ -317,6 +318,12 @@ async def authorization(people: People, ctx: Context, asked: Any) -> oidc.Author
     return people.authorization
 
 
+async def authorization_state(
+    people: People, ctx: Context, request: Any
+) -> oidc.AuthorizationState:
+    return people.authorization_state
+
+
 async def end_session(people: People, ctx: Context, asked: oidc.EndSession) -> oidc.EndedSession:
     if asked.confirmed:
         session = asked.session.session_id if asked.session else None
@@ -355,5 +362,6 @@ HANDLERS: dict[Any, Any] = {
     DeleteMe: delete,
     oidc.Authorize: authorization,
     oidc.ResumeAuthorization: authorization,
+    oidc.GetAuthorizationState: authorization_state,
     oidc.EndSession: end_session,
 }

@@ -340,6 +340,36 @@ async def test_a_link_goes_on_with_the_pending_request(
     assert done.headers["location"] == "/oauth2/authorize/resume?request=r1"
 
 
+@pytest.mark.parametrize("path", ["/login", "/login/password", "/signup", "/accounts"])
+async def test_a_dead_request_is_noticed_before_anything_is_typed(
+    http: httpx.AsyncClient, people: People, path: str
+) -> None:
+    """The page leads on to the application, if that has a web address."""
+    await post(http, "/login", email=EMAIL)
+    for link, way in (("https://notes.example/login?iss=x", True), ("javascript:x", False)):
+        people.authorization_state = oidc.AuthorizationState(
+            pending=False, client_name="Notes", client_link=link
+        )
+        page = await http.get(f"{path}?request=r1")
+
+        assert (page.status_code, "This sign-in is over" in page.text) == (400, True)
+        assert (f'href="{link}"' in page.text, "Continue to Notes" in page.text) == (way, way)
+        assert 'name="email"' not in page.text
+
+
+async def test_a_request_that_ends_meanwhile_leads_to_the_application(
+    http: httpx.AsyncClient, people: People
+) -> None:
+    people.authorization = oidc.Authorization(kind="error", error="sign_in_over")
+    people.authorization_state = oidc.AuthorizationState(
+        pending=False, client_name="Notes", client_link="https://notes.example/"
+    )
+
+    page = await http.get("/oauth2/authorize/resume?request=r1")
+
+    assert (page.status_code, 'href="https://notes.example/"' in page.text) == (400, True)
+
+
 async def test_the_name_of_a_client_is_not_taken_from_the_address(
     http: httpx.AsyncClient, people: People
 ) -> None:
