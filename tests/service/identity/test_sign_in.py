@@ -690,6 +690,17 @@ async def test_weak_passwords_are_refused_at_sign_up(world: World) -> None:
         assert password not in str(problem.to_wire())
 
 
+async def test_everything_wrong_with_a_password_is_said_at_once(world: World) -> None:
+    """Too short and easy to guess: both, so the next try is the last."""
+    problem = await world.refused(SignUp(email="someone@example.com", password="abcabc"))
+
+    said = [error["message"] for error in problem.extra["errors"]]
+    assert [("at least 8" in one, "easy to guess" in one) for one in said] == [
+        (True, False),
+        (False, True),
+    ]
+
+
 async def test_settling_is_repaired_at_the_next_sign_in(world: World) -> None:
     """Where rbac was down at the first sign-in, the role is given at the next, and only then."""
     world.rbac_up = False

@@ -161,7 +161,13 @@ async def resend_sign_up(people: People, ctx: Context, request: ResendSignUp) ->
 
 def weak() -> WeakPassword:
     return WeakPassword(
-        errors=[{"field": "password", "message": "It has to be at least 8 characters long."}]
+        errors=[
+            {"field": "password", "message": "It has to be at least 8 characters long."},
+            {
+                "field": "password",
+                "message": "It is easy to guess. Use more words, or words that do not belong together.",
+            },
+        ]
     )
 
 
