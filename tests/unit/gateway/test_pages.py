@@ -341,6 +341,15 @@ async def test_a_link_goes_on_with_the_pending_request(
     assert done.headers["location"] == "/oauth2/authorize/resume?request=r1"
 
 
+async def test_a_name_keeps_its_direction_to_itself(
+    http: httpx.AsyncClient, people: People
+) -> None:
+    """An Arabic or Hebrew name does not reorder the words around it."""
+    page = await http.get("/login")
+
+    assert page.text.count("<bdi>Demo</bdi>") == 2  # beside the mark, in the footer
+
+
 @pytest.mark.parametrize("path", ["/login", "/login/password", "/signup", "/accounts"])
 async def test_a_dead_request_is_noticed_before_anything_is_typed(
     http: httpx.AsyncClient, people: People, path: str
