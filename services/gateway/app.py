@@ -85,7 +85,7 @@ def api(*, dashboard: bool) -> FastAPI:
         version="1",
         docs_url=None,
         redoc_url=None,
-        openapi_url="/openapi.json",
+        openapi_url=None,  # served packed, by `describe`
         redirect_slashes=False,
         generate_unique_id_function=_named,
     )

@@ -48,7 +48,7 @@ from common.contracts.sessions import (
     RevokeUserSessions,
     SignOut,
 )
-from common.contracts.sign_up import SignUp
+from common.contracts.sign_up import ResendSignUp, SignUp
 from common.contracts.templates import (
     ListTemplates,
     PreviewTemplate,
@@ -99,6 +99,7 @@ HANDLERS: dict[type[Request[Any]], Handler] = {
     ActivateOrganization: sessions.activate_organization,
     GetProtection: protection.get,
     SignUp: sign_up.sign_up,
+    ResendSignUp: sign_up.resend,
     SignInWithPassword: passwords.sign_in,
     StartEmailCode: email_codes.start,
     SignInWithCode: email_codes.with_code,

@@ -23,6 +23,8 @@ class Words:
     button: str = ""
     note: str = ""
     code: bool = False
+    small: str = ""
+    """What to know about the link."""
 
     def source(self, hello: str) -> TemplateText:
         """As Jinja2."""
@@ -34,6 +36,8 @@ class Words:
             parts.append("{% if code %}    {{ code }}{% endif %}")
         if self.button:
             parts.append("{% if link %}" + self.button + ":\n{{ link }}{% endif %}")
+        if self.small:
+            parts.append("{% if link %}" + self.small + "{% endif %}")
         if self.note:
             parts.append(self.note)
         return "\n\n".join(parts)
@@ -49,6 +53,9 @@ class Words:
                 + label
                 + "</a></p>{% endif %}"
             )
+        if self.small:
+            small = _html(self.small)
+            parts.append('{% if link %}<p class="note">' + small + "</p>{% endif %}")
         if self.note:
             parts.append(f'<p class="note">{_html(self.note)}</p>')
         return "\n".join(parts)
@@ -66,12 +73,15 @@ HELLO: Final[dict[Locale, str]] = {
 
 ASKED_EN = (
     "If you did not ask for this, do nothing: without the code nobody gets in."
-    "{% if device %} It was asked for from {{ device }}{% if ip %} ({{ ip }}){% endif %}.{% endif %}"
+    "{% if device %} Requested from {{ device }}{% if ip %} ({{ ip }}){% endif %}.{% endif %}"
 )
 ASKED_DE = (
     "Wenn Sie das nicht waren, tun Sie nichts: Ohne den Code kommt niemand hinein."
     "{% if device %} Angefragt wurde von {{ device }}{% if ip %} ({{ ip }}){% endif %}.{% endif %}"
 )
+
+BROWSER_EN = "The link works only in the browser where you requested it."
+BROWSER_DE = "Der Link funktioniert nur in dem Browser, in dem Sie ihn angefordert haben."
 
 WORDS: Final[dict[str, dict[Locale, Words]]] = {
     "sign_in": {
@@ -79,11 +89,12 @@ WORDS: Final[dict[str, dict[Locale, Words]]] = {
             "{% if code %}{{ code }} is your code for {{ app_name }}"
             "{% else %}Sign in to {{ app_name }}{% endif %}",
             (
-                "{% if code %}With this code you sign in to {{ app_name }}. It holds for "
-                "{{ minutes }} minutes.{% else %}With this link you sign in to {{ app_name }}. It "
-                "holds for {{ minutes }} minutes.{% endif %}",
+                "{% if code %}Enter this code to sign in to {{ app_name }}. It expires in "
+                "{{ minutes }} minutes.{% else %}Use this link to sign in to {{ app_name }}. It "
+                "expires in {{ minutes }} minutes.{% endif %}",
             ),
-            button="Sign in with one click, in the browser where you asked",
+            button="Sign in",
+            small=BROWSER_EN,
             note=ASKED_EN,
             code=True,
         ),
@@ -95,19 +106,21 @@ WORDS: Final[dict[str, dict[Locale, Words]]] = {
                 "{{ minutes }} Minuten.{% else %}Mit diesem Link melden Sie sich bei {{ app_name }} "
                 "an. Er gilt {{ minutes }} Minuten.{% endif %}",
             ),
-            button="Mit einem Klick anmelden, in dem Browser, in dem Sie angefragt haben",
+            button="Anmelden",
+            small=BROWSER_DE,
             note=ASKED_DE,
             code=True,
         ),
     },
     "sign_up": {
         "en": Words(
-            "{{ code }} confirms your address for {{ app_name }}",
+            "{{ code }} is your {{ app_name }} confirmation code",
             (
-                "Welcome to {{ app_name }}. With this code you confirm your address, and your "
-                "account is ready. It holds for {{ minutes }} minutes.",
+                "Welcome to {{ app_name }}. Enter this code to confirm your e-mail address. It "
+                "expires in {{ minutes }} minutes.",
             ),
-            button="Confirm with one click, in the browser where you signed up",
+            button="Confirm e-mail address",
+            small=BROWSER_EN,
             note=ASKED_EN,
             code=True,
         ),
@@ -117,7 +130,8 @@ WORDS: Final[dict[str, dict[Locale, Words]]] = {
                 "Willkommen bei {{ app_name }}. Mit diesem Code bestätigen Sie Ihre Adresse, dann "
                 "ist Ihr Konto bereit. Er gilt {{ minutes }} Minuten.",
             ),
-            button="Mit einem Klick bestätigen, in dem Browser, in dem Sie sich registriert haben",
+            button="E-Mail-Adresse bestätigen",
+            small=BROWSER_DE,
             note=ASKED_DE,
             code=True,
         ),
@@ -128,11 +142,12 @@ WORDS: Final[dict[str, dict[Locale, Words]]] = {
             (
                 "Somebody gave this address at {{ app_name }}, where it belongs to an account "
                 "already. Nothing was changed.",
-                "{% if code or link %}If it was you, this signs you in. It holds for {{ minutes }} "
+                "{% if code or link %}If it was you, this signs you in. It expires in {{ minutes }} "
                 "minutes.{% else %}If it was you, sign in with your password, or choose a new one."
                 "{% endif %}",
             ),
-            button="Sign in, in the browser where you asked",
+            button="Sign in",
+            small=BROWSER_EN,
             note="If it was not you, do nothing.",
             code=True,
         ),
@@ -145,7 +160,8 @@ WORDS: Final[dict[str, dict[Locale, Words]]] = {
                 "{{ minutes }} Minuten.{% else %}Wenn Sie das waren, melden Sie sich mit Ihrem "
                 "Passwort an oder wählen Sie ein neues.{% endif %}",
             ),
-            button="Anmelden, in dem Browser, in dem Sie angefragt haben",
+            button="Anmelden",
+            small=BROWSER_DE,
             note="Wenn Sie das nicht waren, tun Sie nichts.",
             code=True,
         ),
@@ -173,8 +189,8 @@ WORDS: Final[dict[str, dict[Locale, Words]]] = {
         "en": Words(
             "Choose a new password for {{ app_name }}",
             (
-                "With this link or code you choose a new password for {{ app_name }}. It holds for "
-                "{{ minutes }} minutes. All your sessions end when you do.",
+                "Use this link or code to choose a new password for {{ app_name }}. It expires in "
+                "{{ minutes }} minutes. Resetting your password ends all your sessions.",
             ),
             button="Choose a new password",
             note=ASKED_EN,
@@ -211,10 +227,10 @@ WORDS: Final[dict[str, dict[Locale, Words]]] = {
     },
     "email_change": {
         "en": Words(
-            "{{ code }} confirms your new address for {{ app_name }}",
+            "{{ code }} is your {{ app_name }} confirmation code",
             (
-                "With this code you confirm that this is your new address at {{ app_name }}. It "
-                "holds for {{ minutes }} minutes.",
+                "Enter this code to confirm your new e-mail address at {{ app_name }}. It "
+                "expires in {{ minutes }} minutes.",
             ),
             button="Confirm the address",
             note="If you did not ask for this, do nothing: the address is not used then.",
@@ -266,9 +282,9 @@ WORDS: Final[dict[str, dict[Locale, Words]]] = {
     },
     "invitation": {
         "en": Words(
-            "You are invited to {{ app_name }}",
+            "You've been invited to {{ app_name }}",
             (
-                "You are invited to have an account at {{ app_name }}. The link holds for "
+                "You've been invited to create an account at {{ app_name }}. The link expires in "
                 "{{ days }} days.",
             ),
             button="Accept the invitation",

@@ -23,6 +23,7 @@ COMMON: Final = frozenset(FREQUENCY_LISTS["passwords"])
 PRESENT: Final = "This is your present password. Choose another one."
 SCORED: Final = 72
 """Characters that zxcvbn looks at."""
+COMMONPLACE: Final = "It is too common or too close to your name, address or this application."
 SHORTEST_TOLD: Final = 4
 """A shorter name inside a password is chance."""
 
@@ -35,12 +36,14 @@ async def check(
     settings = tenant.settings
     told = told_of(tenant, email, name)
     faults = faults_of(password, settings.password_min_length, told)
-    if not faults:
+    if COMMONPLACE not in faults and not too_long(password):
         score = await deps.hashing.run(
             ctx.app_id, lambda: int(zxcvbn(password[:SCORED], user_inputs=told)["score"])
         )
         if score < settings.password_min_score:
-            faults = ["It is easy to guess. Use more words, or words that do not belong together."]
+            faults.append(
+                "It is easy to guess. Use more words, or words that do not belong together."
+            )
     if not faults and settings.password_breach_check and await breached(deps, password):
         faults = ["It is in a published list of stolen passwords. Choose another one."]
     if faults:
@@ -69,7 +72,7 @@ def faults_of(password: str, least: int, told: list[str]) -> list[str]:
         faults.append(f"It may be at most {MAX_BYTES} bytes long.")
     lower = password.lower()
     if lower in COMMON or lower.strip("0123456789!?.*-_ ") in told:
-        faults.append("It is too common or too close to your name, address or this application.")
+        faults.append(COMMONPLACE)
     return faults
 
 

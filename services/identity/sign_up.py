@@ -3,13 +3,15 @@ a stranger's address, and the answer is the same whether the address is known or
 
 from __future__ import annotations
 
+from typing import Any
+
 from common import audit
 from common.addresses import address_key
 from common.context import Context
 from common.contracts.invitations import InvitationNotFound
 from common.contracts.org_invitations import GetOrganizationOffer, OrganizationInvitationNotFound
-from common.contracts.sign_in import Flow, MethodOff
-from common.contracts.sign_up import SignUp
+from common.contracts.sign_in import CodeSpent, Flow, MethodOff
+from common.contracts.sign_up import ResendSignUp, SignUp
 from common.contracts.tenancy import Tenant
 from common.db import Db
 from common.events.invitations import InvitationAccepted
@@ -18,7 +20,7 @@ from common.ids import new_id
 from identity import addresses, flows, policy, protection
 from identity.deps import Deps
 from identity.limits import SIGN_UP_BY_IP
-from identity.queries import accounts, invitations
+from identity.queries import accounts, codes, invitations
 from identity.queries.accounts import Account
 from identity.queries.codes import Taken
 
@@ -42,7 +44,6 @@ async def sign_up(deps: Deps, ctx: Context, asked: SignUp) -> Flow:
         phc = await deps.hashing.hash(ctx.app_id, asked.password)
     await flows.count(deps, ctx, asked.email, asked.browser, purpose="sign_in")
     async with deps.db.transaction(ctx) as tx:
-        account = await accounts.by_email(tx, app_id=ctx.app_id, email=asked.email)
         payload = {
             "email": asked.email,
             "name": asked.name,
@@ -52,36 +53,60 @@ async def sign_up(deps: Deps, ctx: Context, asked: SignUp) -> Flow:
             "into_organization": into_organization,
             "sign_up": True,
         }
-        if account is None:
-            letter = flows.Letter(
-                to=asked.email,
-                type="email_verification",
-                kind="sign_up",
-                purpose="sign_up",
-                name=asked.name,
-                locale=asked.locale,
-                payload=payload,
-            )
-        else:
-            letter = known(tenant, account, asked.email, asked.locale)
+        letter = await _letter(ctx, tx, tenant, payload)
         return await flows.start(deps, ctx, tx, tenant, letter, asked.browser)
 
 
-def known(tenant: Tenant, account: Account, email: str, locale: str | None) -> flows.Letter:
+async def resend(deps: Deps, ctx: Context, request: ResendSignUp) -> Flow:
+    """Sends another mail for a pending sign-up. The earlier codes stay valid until one is used."""
+    tenant = await deps.tenants.get(ctx)
+    await deps.limits.count(ctx, (SIGN_UP_BY_IP, ctx.ip))
+    await protection.check(deps, ctx, tenant, request)
+    browser_hashes = deps.keys.hashes("browser", request.browser) if request.browser else []
+    async with deps.db.reading(ctx) as db:
+        payload = await codes.pending_sign_up(
+            db, app_id=ctx.app_id, id=request.flow, browser_hashes=browser_hashes
+        )
+    if payload is None:
+        raise CodeSpent
+    await flows.count(deps, ctx, payload["email"], request.browser, purpose="sign_in")
+    async with deps.db.transaction(ctx) as tx:
+        letter = await _letter(ctx, tx, tenant, payload)
+        return await flows.start(deps, ctx, tx, tenant, letter, request.browser)
+
+
+async def _letter(ctx: Context, tx: Db, tenant: Tenant, payload: dict[str, Any]) -> flows.Letter:
+    """The mail of a sign-up. The stored payload is the same whether the address has an account."""
+    account = await accounts.by_email(tx, app_id=ctx.app_id, email=payload["email"])
+    if account is not None:
+        return _known(tenant, account, payload)
+    return flows.Letter(
+        to=payload["email"],
+        type="email_verification",
+        kind="sign_up",
+        purpose="sign_up",
+        name=payload["name"],
+        locale=payload["locale"],
+        payload=payload,
+    )
+
+
+def _known(tenant: Tenant, account: Account, payload: dict[str, Any]) -> flows.Letter:
     """The mail to somebody who signs up again: the code signs in, where codes do."""
     by_code = "email_code" in tenant.settings.auth_methods
     by_link = "magic_link" in tenant.settings.auth_methods
     return flows.Letter(
-        to=account.email or email,
+        to=account.email or payload["email"],
         type="email_code",
         kind="sign_up_known",
         purpose="sign_up",
         link="sign_in" if by_link else "",
         user_id=account.id,
         name=account.name,
-        locale=account.locale or locale,
+        locale=account.locale or payload["locale"],
         real=by_code or by_link,
         code=by_code,
+        payload=payload,
     )
 
 

@@ -9,12 +9,15 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
 from typing import Final
+from urllib.parse import urlencode
 
 from common.context import Context
 from common.contracts.oidc import (
     Authorization,
+    AuthorizationState,
     Authorize,
     ConsentRequired,
+    GetAuthorizationState,
     LoginRequired,
     OAuthError,
     ResumeAuthorization,
@@ -102,6 +105,21 @@ async def resume(deps: Deps, ctx: Context, back: ResumeAuthorization) -> Authori
     asked.consent, asked.selected = back.consent, back.selected
     asked.others, asked.choices = back.others, back.choices
     return await _walk(deps, ctx, asked)
+
+
+async def state(deps: Deps, ctx: Context, request: GetAuthorizationState) -> AuthorizationState:
+    """Looks at a request without taking it up. The link begins a new sign-in (OpenID Connect Core
+    section 4), or leads to the client's home page."""
+    hashes = deps.keys.hashes("authorization-request", request.request)
+    async with deps.db.reading(ctx) as db:
+        row = await authorization_requests.state(db, app_id=ctx.app_id, id_hashes=hashes)
+    if row is None:
+        return AuthorizationState(pending=False)
+    link = row.client_uri
+    if row.initiate_login_uri:
+        joint = "&" if "?" in row.initiate_login_uri else "?"
+        link = f"{row.initiate_login_uri}{joint}{urlencode({'iss': ctx.origin})}"
+    return AuthorizationState(pending=row.pending, client_name=row.client_name, client_link=link)
 
 
 async def _walk(deps: Deps, ctx: Context, asked: Asked) -> Authorization:

@@ -33,6 +33,7 @@ from common.contracts.oidc import (
     EndSession,
     EnsureKeys,
     ExchangeToken,
+    GetAuthorizationState,
     GetConfiguration,
     GetJwks,
     GetUserinfo,
@@ -59,6 +60,7 @@ HANDLERS: Final[dict[type[Request[Any]], Handler]] = {
     # the protocol
     Authorize: authorize.start,
     ResumeAuthorization: authorize.resume,
+    GetAuthorizationState: authorize.state,
     ExchangeToken: token.exchange,
     GetUserinfo: userinfo.get,
     CheckAccessToken: access_tokens.check,

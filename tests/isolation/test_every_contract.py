@@ -29,6 +29,7 @@ QUIET = {
     "identity.user.import": "makes a user of its own, who may have any id",
     "oidc.authorization.resume": "answers an error to show, never a redirect",
     "oidc.authorization.start": "answers an error to show, never a redirect",
+    "oidc.authorization.state": "a request it does not know is over, without a client",
     "oidc.session.end": "an ID token of another issuer is no hint",
     "oidc.token.revoke": "RFC 7009 section 2.2: an unknown token is revoked",
     "rbac.access.check": "answers `no` to each question",

@@ -38,6 +38,7 @@ from common.contracts.passwords import SignInWithPassword, StartReset
 from common.contracts.permissions import CreatePermission
 from common.contracts.profiles import Profile
 from common.contracts.roles import CreateRole, SeedRoles
+from common.contracts.sign_up import SignUp
 from common.contracts.tenancy import CreateApplication, ListApplications
 from common.contracts.users import CreateUser
 from common.crypto import Keys
@@ -439,6 +440,10 @@ async def _secrets_by_mail(world: World, side: Side) -> None:
         "ConfirmEmail.flow": flow.flow,
         "ConfirmEmail.code": letter["data"]["code"],
     }
+    pending = await world.ask(
+        side, None, SignUp(email=f"new-{side.word}@example.com", password=PASSWORD, browser=BROWSER)
+    )
+    side.things["ResendSignUp.flow"] = pending.flow
     await world.ask(side, None, StartReset(email="bob@example.com", browser=BROWSER))
     side.things["ResetPassword.token"] = _token((await world.mails(side))[0])
     invited = await world.ask(side, KEY_HOLDER, InviteUser(email=f"guest-{side.word}@example.com"))

@@ -213,6 +213,28 @@ class ResumeAuthorization(
     )
 
 
+class AuthorizationState(Contract):
+    """Whether an authorization request still waits for its user, and the way back to its client."""
+
+    pending: bool
+    client_name: str | None = None
+    client_link: str | None = Field(
+        default=None, description="Where a new sign-in begins, or the client's home page."
+    )
+
+
+class GetAuthorizationState(
+    Request[AuthorizationState],
+    subject="oidc.authorization.state",
+    needs=OPEN,
+    within=2.0,
+    safe=True,
+):
+    """Tells the sign-in pages early that a request was answered or has expired."""
+
+    request: str = Field(max_length=200, repr=False)
+
+
 class AccessToken(Contract):
     """A valid access token, checked against everything that can end it."""
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pydantic import Field
 
-from common.contracts.base import OPEN, Request
+from common.contracts.base import OPEN, Id, Request
 from common.contracts.fields import Email, Name, Secret, Token
 from common.contracts.sign_in import Attempt, Flow
 from common.problems import (
@@ -27,3 +27,12 @@ class SignUp(Attempt, Request[Flow], subject="identity.user.sign_up", needs=OPEN
     password: Secret | None = Field(default=None, repr=False)
     name: Name | None = None
     invitation: Token | None = Field(default=None, repr=False)
+
+
+class ResendSignUp(
+    Attempt, Request[Flow], subject="identity.user.resend_sign_up", needs=OPEN, within=5.0
+):
+    """Mails a new code and link for a sign-up that this browser began within the last hour, with
+    everything that was entered. Raises CodeSpent if there is none, or it is finished."""
+
+    flow: Id

@@ -7,7 +7,7 @@ from starlette.responses import Response
 from common.problems import BadRequest
 from gateway import browser
 from gateway.callers import session_of
-from gateway.pages import trail
+from gateway.pages import errors, trail
 from gateway.pages.endpoint import sent, shown
 from gateway.pages.forms import Fields, at
 from gateway.pages.render import go, open_page
@@ -17,6 +17,8 @@ from gateway.visit import Visit
 
 async def show(visit: Visit, fields: Fields) -> Response:
     """GET /accounts"""
+    if (over := await errors.sign_in_over(visit, fields.given("request"))) is not None:
+        return over
     people = [signed.session for signed in await browser.accounts(visit)]
     if not people:
         return go(at("/login", **carried(fields)))

@@ -13,7 +13,13 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from common.contracts.oidc import Authorization, Authorize, ResumeAuthorization, SignedIn
+from common.contracts.oidc import (
+    Authorization,
+    Authorize,
+    ResumeAuthorization,
+    SignedIn,
+    SignInOver,
+)
 from common.networks import network
 from common.problems import BadRequest, TooLarge
 from gateway import browser, csrf, forms
@@ -135,6 +141,10 @@ async def resume(request: Request) -> Response:
         selected=fields.get("selected") == "1",
     )
     what = await visit.gateway.bus.call(visit.context(), asked)
+    if what.error == SignInOver.code:
+        over = await errors.sign_in_over(visit, asked.request)
+        if over is not None:
+            return over
     if others and what.kind in DECIDED and what.client_id and what.session_id:
         browser.remember(visit, what.client_id, what.session_id)
     return follow(visit, _session(what, signed, others), what)

@@ -34,10 +34,11 @@ async def show(visit: Visit, fields: Fields) -> Response:
     known = trail.read(visit)
     if not known.flow:
         return go(at("/login", **carried(fields)))
-    return _ask(open_page(visit), fields)
+    return ask_code(open_page(visit), fields)
 
 
-def _ask(page: Page, fields: Fields, errors: dict[str, str] | None = None) -> Response:
+def ask_code(page: Page, fields: Fields, errors: dict[str, str] | None = None) -> Response:
+    """Shows the form for the code of the mail sent last."""
     known, going = trail.read(page.visit), carried(fields)
     methods = page.app.settings.auth_methods
     start = "/signup" if known.signing_up else "/login"
@@ -49,7 +50,7 @@ def _ask(page: Page, fields: Fields, errors: dict[str, str] | None = None) -> Re
         email=known.email,
         action="/login/code",
         change=at(start, email=known.email, **going),
-        resend=None if known.signing_up else "/login/code/send",
+        resend="/signup/code/send" if known.signing_up else "/login/code/send",
         with_link="magic_link" in methods,
         with_code="email_code" in methods or known.signing_up,
         button=page.say("Create account") if known.signing_up else page.say("Sign in"),
@@ -71,7 +72,7 @@ async def enter(visit: Visit, fields: Fields) -> Response:
     except ValidationError:
         return go(at("/login", **carried(fields)))
     except Problem as error:
-        return _ask(page, fields, errors_of(page.language, error))
+        return ask_code(page, fields, errors_of(page.language, error))
     return await begun(visit, fields, signed)
 
 

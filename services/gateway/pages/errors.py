@@ -9,11 +9,11 @@ from typing import Final
 from markupsafe import escape
 from starlette.responses import HTMLResponse, Response
 
-from common.contracts.oidc import SignInOver
+from common.contracts.oidc import AuthorizationState, GetAuthorizationState, SignInOver
 from common.problems import Problem, RateLimited
 from gateway import csrf
 from gateway.languages import N_, OFFERED, first_of, language
-from gateway.pages.render import Page, open_page
+from gateway.pages.render import Page, open_page, origin_of
 from gateway.visit import Visit
 
 WORDS: Final[dict[int, tuple[str, str]]] = {
@@ -45,6 +45,10 @@ NO_COOKIES: Final = (
 """A form without our cookie is refused as another site's would be; reloading does not help."""
 
 
+LONGEST_NAME: Final = 200
+"""Characters of a pending request's name, as its contract has it."""
+
+
 def problem(visit: Visit, error: Problem) -> Response:
     """A problem for a person."""
     had_cookies = csrf.known_browser(visit)
@@ -61,14 +65,39 @@ def problem(visit: Visit, error: Problem) -> Response:
     return response
 
 
-def told(page: Page, error: str | None, description: str | None) -> Response:
+async def sign_in_over(visit: Visit, request: str | None) -> Response | None:
+    """The page that says a pending request is over, with the way back to the application; None
+    while it waits, or without a request."""
+    if not request:
+        return None
+    state = AuthorizationState(pending=False)
+    if len(request) <= LONGEST_NAME:
+        call = GetAuthorizationState(request=request)
+        state = await visit.gateway.bus.call(visit.context(), call)
+    if state.pending:
+        return None
+    page, link = open_page(visit), state.client_link
+    way = None
+    if link and origin_of(link):
+        name = state.client_name or visit.app.name
+        way = (link, page.say("Continue to %(client)s", client=name))
+    return told(page, SignInOver.code, None, way=way)
+
+
+def told(
+    page: Page,
+    error: str | None,
+    description: str | None,
+    *,
+    way: tuple[str, str] | None = None,
+) -> Response:
     """What the authorization endpoint may tell only the person (RFC 6749 section 4.1.2.1)."""
     if error == SignInOver.code:
         says = page.say(
             "It was finished already, or took too long. Go back to the application and sign in there "
             "again if it asks you to."
         )
-        return _page(page, 400, page.say("This sign-in is over"), says)
+        return _page(page, 400, page.say("This sign-in is over"), says, way=way)
     return _page(
         page,
         400,

@@ -21,6 +21,7 @@ from common.contracts.tenancy import Tenant
 from common.problems import Problem
 from gateway import browser
 from gateway.callers import session_of
+from gateway.pages import errors as error_pages
 from gateway.pages import trail
 from gateway.pages.endpoint import own, sent, shown
 from gateway.pages.forms import Fields, at, local
@@ -56,6 +57,8 @@ async def begun(visit: Visit, fields: Fields, signed: SignedInSession) -> Respon
 
 async def address(visit: Visit, fields: Fields) -> Response:
     """GET /login"""
+    if (over := await error_pages.sign_in_over(visit, fields.given("request"))) is not None:
+        return over
     page = open_page(visit, await session_of(visit))
     if page.signed and not {"request", "again", "add", "email"} & set(fields):
         return go(destination(fields))
@@ -110,6 +113,8 @@ async def choose(visit: Visit, fields: Fields) -> Response:
 
 async def password(visit: Visit, fields: Fields) -> Response:
     """GET /login/password"""
+    if (over := await error_pages.sign_in_over(visit, fields.given("request"))) is not None:
+        return over
     email = trail.read(visit).email
     if not email:
         return go(at("/login", **carried(fields)))

@@ -11,12 +11,13 @@ from starlette.responses import Response
 from common.contracts.invitations import AcceptInvitation, GetInvitation
 from common.contracts.org_invitations import INVITATION_PATH
 from common.contracts.owner import ClaimOwner, GetOwnerLink
-from common.contracts.sign_in import LinkSpent
-from common.contracts.sign_up import SignUp
+from common.contracts.sign_in import CodeSpent, LinkSpent
+from common.contracts.sign_up import ResendSignUp, SignUp
 from common.contracts.users import EmailTaken
 from common.problems import Problem
+from gateway.pages import errors as error_pages
 from gateway.pages import first_steps, trail
-from gateway.pages.code import spent
+from gateway.pages.code import ask_code, spent
 from gateway.pages.endpoint import sent, shown
 from gateway.pages.forms import Fields, at
 from gateway.pages.guard import attempt
@@ -54,6 +55,8 @@ def password_hint(page: Page) -> str:
 
 async def show(visit: Visit, fields: Fields) -> Response:
     """GET /signup"""
+    if (over := await error_pages.sign_in_over(visit, fields.given("request"))) is not None:
+        return over
     hint = fields.given("email") or trail.read(visit).email
     return _sign_up(open_page(visit), fields, values={"email": hint})
 
@@ -91,6 +94,21 @@ async def begin(visit: Visit, fields: Fields) -> Response:
         errors = errors_of(page.language, error)
         return _sign_up(page, fields, errors=errors, values=values)
     trail.mailed(visit, email, flow, carried(fields), signing_up=True)
+    return go(at("/login/code", **carried(fields)))
+
+
+async def send_again(visit: Visit, fields: Fields) -> Response:
+    """POST /signup/code/send: another mail, with everything that was entered"""
+    page, known = open_page(visit), trail.read(visit)
+    try:
+        request = ResendSignUp(flow=known.flow, **attempt(visit, fields, page.language.code))
+        flow = await visit.gateway.bus.call(visit.context(), request)
+    except (CodeSpent, ValidationError):
+        says = page.say("This sign-up is finished or too old. Enter your details again.")
+        return _sign_up(page, fields, errors={"": says}, values={"email": known.email})
+    except Problem as error:
+        return ask_code(page, fields, errors_of(page.language, error))
+    trail.mailed(visit, known.email, flow, carried(fields), signing_up=True)
     return go(at("/login/code", **carried(fields)))
 
 
@@ -193,6 +211,7 @@ async def claim(visit: Visit, fields: Fields) -> Response:
 ROUTES = [
     shown("/signup", show, guarded=True),
     sent("/signup", begin, guarded=True),
+    sent("/signup/code/send", send_again, guarded=True),
     shown("/invitation", invitation),
     sent("/invitation", accept),
     shown("/welcome", welcome),

@@ -110,14 +110,15 @@ def _sentences(language: Language, error: Problem | ValidationError) -> dict[str
 
 
 def _named(language: Language, error: Invalid) -> dict[str, str]:
-    """The service's own sentence where we know it, else ours for the field."""
+    """The service's own sentences where we know them, else ours for the field."""
     found: dict[str, str] = {}
     for entry in error.extra["errors"]:
         name, message = entry["field"].split(".")[-1], entry["message"]
         number, sentence = NUMBER.search(message), NUMBER.sub("%(num)s", message, count=1)
         if sentence in TOLD:
             values = {"num": number[0]} if number else {}
-            found.setdefault(name, language.say(sentence, **values))
+            said = language.say(sentence, **values)
+            found[name] = f"{found[name]} {said}" if name in found else said
         else:
             found.setdefault(name, language.say(FIELDS.get(name, OTHERWISE)))
     return found

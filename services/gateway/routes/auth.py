@@ -23,7 +23,7 @@ from common.contracts.passwords import (
 from common.contracts.protection import GetProtection, Protection
 from common.contracts.sessions import SignedInSession
 from common.contracts.sign_in import Attempt, Flow
-from common.contracts.sign_up import SignUp
+from common.contracts.sign_up import ResendSignUp, SignUp
 from gateway import browser, csrf
 from gateway.deps import Anyone, SignedIn, TheBus, TheVisit
 from gateway.routes.router import NounRouter
@@ -59,6 +59,18 @@ async def protection(ctx: Anyone, bus: TheBus) -> Protection:
 async def sign_up(asked: SignUp, visit: TheVisit, ctx: Anyone, bus: TheBus) -> Flow:
     """A mail with a code and a link goes out; the account is there once one of them is used. The
     answer is the same for an address that has an account already."""
+    return await bus.call(ctx, asked.model_copy(update=_of(visit, asked)))
+
+
+@router.post(
+    "/signup/resend",
+    status_code=202,
+    response_model_exclude={"browser"},
+    summary="Send another mail for a sign-up",
+)
+async def resend_sign_up(asked: ResendSignUp, visit: TheVisit, ctx: Anyone, bus: TheBus) -> Flow:
+    """For the browser that signed up within the last hour: everything entered is kept. The answer
+    has a new `flow`. 410 `code_spent` if the sign-up is finished or older."""
     return await bus.call(ctx, asked.model_copy(update=_of(visit, asked)))
 
 

@@ -140,6 +140,25 @@ async def may_try(db: Db, *, app_id: str, id: str) -> bool:
     )
 
 
+async def pending_sign_up(
+    db: Db, *, app_id: str, id: str, browser_hashes: list[str]
+) -> dict[str, Any] | None:
+    """What was entered in a sign-up of this browser that nobody has finished. Its code may have
+    expired."""
+    payload: dict[str, Any] | None = await value(
+        db,
+        """
+        SELECT payload FROM email_verification_codes
+        WHERE app_id = $1 AND id = $2 AND browser_hash = ANY($3::text[]) AND used_at IS NULL
+          AND payload @> '{"sign_up": true}' AND created_at > now() - interval '1 hour'
+        """,
+        app_id,
+        id,
+        browser_hashes,
+    )
+    return payload
+
+
 async def take_link(
     db: Db,
     *,

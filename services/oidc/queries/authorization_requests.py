@@ -108,6 +108,32 @@ async def find_answered(db: Db, *, app_id: str, id_hashes: list[str]) -> Pending
     )
 
 
+@dataclass(frozen=True, slots=True)
+class State:
+    pending: bool
+    client_name: str | None
+    initiate_login_uri: str | None
+    client_uri: str | None
+
+
+async def state(db: Db, *, app_id: str, id_hashes: list[str]) -> State | None:
+    """Also of a request that was answered or has expired. A deleted client has no name."""
+    return await maybe(
+        db,
+        State,
+        """
+        SELECT r.used_at IS NULL AND r.expires_at > now() AS pending, c.name AS client_name,
+               c.initiate_login_uri, c.client_uri
+        FROM authorization_requests r
+        LEFT JOIN oauth_clients c
+            ON c.app_id = r.app_id AND c.client_id = r.client_id AND c.enabled
+        WHERE r.app_id = $1 AND r.id_hash = ANY ($2)
+        """,
+        app_id,
+        id_hashes,
+    )
+
+
 async def use(db: Db, *, app_id: str, id_hash: str) -> bool:
     """It is answered; False where it was already."""
     return (

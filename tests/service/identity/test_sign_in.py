@@ -30,7 +30,7 @@ from common.contracts.sign_in import (
     WrongCode,
     WrongCredentials,
 )
-from common.contracts.sign_up import SignUp, SignUpClosed
+from common.contracts.sign_up import ResendSignUp, SignUp, SignUpClosed
 from common.contracts.users import DisableUser, GetUser
 from common.ids import DASHBOARD
 from common.problems import Busy, Invalid, RateLimited, Unavailable
@@ -348,6 +348,70 @@ async def test_sign_up_with_a_known_address_looks_alike_p4(world: World) -> None
     assert (signed.session.user_id, signed.new_user) == (user.id, False)
 
 
+async def test_a_sign_up_is_sent_again_with_all_that_was_entered(world: World) -> None:
+    """Even if the first code has expired. Both codes lead to one user with the password entered."""
+    first = await world.call(SignUp(email="New@example.com", password=PASSWORD, name="New"))
+    await world.sql.execute("UPDATE email_verification_codes SET expires_at = now()")
+    again = await world.call(ResendSignUp(flow=first.flow, browser=first.browser))
+    third = await world.call(ResendSignUp(flow=again.flow, browser=first.browser))
+    letter = await world.mail()
+    signed = await world.call(SignInWithCode(flow=third.flow, code=letter.code))
+    by_password = await world.call(SignInWithPassword(email="new@example.com", password=PASSWORD))
+
+    assert (letter.kind, letter.to, len(await world.mails())) == ("sign_up", "New@example.com", 3)
+    assert len({first.flow, again.flow, third.flow}) == 3
+    assert (signed.new_user, signed.session.name) == (True, "New")
+    assert by_password.session.user_id == signed.session.user_id
+
+
+async def test_only_a_pending_sign_up_of_this_browser_is_sent_again(world: World) -> None:
+    """No mail leaves for another browser, a finished or an old sign-up, or a flow that is none."""
+    user = await world.user()
+    done = await world.call(SignUp(email="new@example.com", password=PASSWORD))
+    await world.call(SignInWithCode(flow=done.flow, code=(await world.mail()).code))
+    old = await world.call(SignUp(email="old@example.com", password=PASSWORD))
+    await world.sql.execute(
+        "UPDATE email_verification_codes SET created_at = now() - interval '61 minutes'"
+        " WHERE id = $1",
+        old.flow,
+    )
+    pending = await world.call(SignUp(email="other@example.com", password=PASSWORD))
+    sign_in = await world.call(StartEmailCode(email=user.email or ""))
+    sent = len(await world.mails())
+
+    for flow, browser in (
+        (pending.flow, "another"),
+        (pending.flow, None),
+        (done.flow, done.browser),
+        (old.flow, old.browser),
+        (sign_in.flow, sign_in.browser),
+    ):
+        refused = await world.refused(ResendSignUp(flow=flow, browser=browser))
+        assert isinstance(refused, CodeSpent)
+    assert len(await world.mails()) == sent
+
+
+async def test_sending_again_tells_nothing_of_an_address_p4(world: World) -> None:
+    """P4: the same for an address that has an account, whose password stays; mails are limited."""
+    user = await world.user()
+    flows = {}
+    for email in (user.email or "", "other@example.com"):
+        first = await world.call(SignUp(email=email, password="entirely different words"))
+        flows[email] = await world.call(ResendSignUp(flow=first.flow, browser=first.browser))
+    kinds = [letter.kind for letter in await world.mails()]
+    stolen = await world.refused(
+        SignInWithPassword(email=user.email or "", password="entirely different words")
+    )
+    known, unknown = flows.values()
+    await world.call(ResendSignUp(flow=known.flow, browser=known.browser))
+    too_many = await world.refused(ResendSignUp(flow=known.flow, browser=known.browser))
+
+    assert set(known.model_dump()) == set(unknown.model_dump())
+    assert sorted(kinds) == ["sign_up", "sign_up", "sign_up_known", "sign_up_known"]
+    assert isinstance(stolen, WrongCredentials)
+    assert isinstance(too_many, MailsSent)
+
+
 async def test_sign_up_modes(world: World) -> None:
     """invite_only refuses strangers; restricted takes its domains only; blocked and disposable
     domains are refused with a sentence beside the field."""
@@ -624,6 +688,17 @@ async def test_weak_passwords_are_refused_at_sign_up(world: World) -> None:
         assert isinstance(problem, WeakPassword), password
         assert problem.extra["errors"][0]["field"] == "password"
         assert password not in str(problem.to_wire())
+
+
+async def test_everything_wrong_with_a_password_is_said_at_once(world: World) -> None:
+    """Too short and easy to guess: both, so the next try is the last."""
+    problem = await world.refused(SignUp(email="someone@example.com", password="abcabc"))
+
+    said = [error["message"] for error in problem.extra["errors"]]
+    assert [("at least 8" in one, "easy to guess" in one) for one in said] == [
+        (True, False),
+        (False, True),
+    ]
 
 
 async def test_settling_is_repaired_at_the_next_sign_in(world: World) -> None:

@@ -56,6 +56,7 @@ from common.contracts.sessions import (
 )
 from common.contracts.sign_in import (
     Attempt,
+    CodeSpent,
     Flow,
     LinkSpent,
     Locked,
@@ -63,7 +64,7 @@ from common.contracts.sign_in import (
     WrongCode,
     WrongCredentials,
 )
-from common.contracts.sign_up import SignUp
+from common.contracts.sign_up import ResendSignUp, SignUp
 from common.contracts.tenancy import Tenant
 from common.ids import new_id
 from common.problems import Problem
@@ -82,7 +83,10 @@ class People:
         self.world = world
         self.flow = new_id()
         self.authorization = oidc.Authorization(kind="error", error="invalid_request")
+        self.authorization_state = oidc.AuthorizationState(pending=True)
         self.ended = oidc.EndedSession(kind="done")
+        self.signing_up = False
+        """A sign-up waits for its code."""
         self.has_password = True
         self.name: str | None = "Ada Lovelace"
         self.locale: str | None = None
@@ -145,12 +149,25 @@ async def change_email(people: People, ctx: Context, asked: ChangeEmail) -> Flow
 async def sign_up(people: People, ctx: Context, asked: SignUp) -> Flow:
     if asked.password is not None and len(asked.password) < 8:
         raise weak()
+    people.signing_up = True
     return await flow(people, ctx, asked)
+
+
+async def resend_sign_up(people: People, ctx: Context, request: ResendSignUp) -> Flow:
+    if request.flow != people.flow or not people.signing_up:
+        raise CodeSpent
+    return await flow(people, ctx, request)
 
 
 def weak() -> WeakPassword:
     return WeakPassword(
-        errors=[{"field": "password", "message": "It has to be at least 8 characters long."}]
+        errors=[
+            {"field": "password", "message": "It has to be at least 8 characters long."},
+            {
+                "field": "password",
+                "message": "It is easy to guess. Use more words, or words that do not belong together.",
+            },
+        ]
     )
 
 
@@ -307,6 +324,12 @@ async def authorization(people: People, ctx: Context, asked: Any) -> oidc.Author
     return people.authorization
 
 
+async def authorization_state(
+    people: People, ctx: Context, request: Any
+) -> oidc.AuthorizationState:
+    return people.authorization_state
+
+
 async def end_session(people: People, ctx: Context, asked: oidc.EndSession) -> oidc.EndedSession:
     if asked.confirmed:
         session = asked.session.session_id if asked.session else None
@@ -320,6 +343,7 @@ HANDLERS: dict[Any, Any] = {
     StartReset: flow,
     ChangeEmail: change_email,
     SignUp: sign_up,
+    ResendSignUp: resend_sign_up,
     SignInWithPassword: by_password,
     SignInWithCode: by_code,
     SignInWithLink: by_link,
@@ -344,5 +368,6 @@ HANDLERS: dict[Any, Any] = {
     DeleteMe: delete,
     oidc.Authorize: authorization,
     oidc.ResumeAuthorization: authorization,
+    oidc.GetAuthorizationState: authorization_state,
     oidc.EndSession: end_session,
 }

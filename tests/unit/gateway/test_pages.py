@@ -195,6 +195,7 @@ async def test_sign_up(http: httpx.AsyncClient, people: People) -> None:
     good = await post(http, "/signup", email="new@example.com", name="N", password=PASSWORD)
 
     assert (weak.status_code, "at least 8 characters long" in weak.text) == (422, True)
+    assert "It is easy to guess" in weak.text
     assert good.headers["location"] == "/login/code"
     assert "Create account" in (await http.get("/login/code")).text
 
@@ -305,6 +306,28 @@ async def test_a_pending_request_is_carried(http: httpx.AsyncClient, people: Peo
     assert last.headers["location"] == "/oauth2/authorize/resume?request=r1"
 
 
+async def test_a_sign_up_is_sent_again(http: httpx.AsyncClient, people: People) -> None:
+    """The code page of a sign-up has the button, which asks for the same sign-up once more."""
+    await post(http, "/signup", email=EMAIL, password=PASSWORD, request="r1")
+    again = await post(http, "/signup/code/send", "/login/code?request=r1", request="r1")
+
+    assert 'action="/signup/code/send"' in (await http.get("/login/code?request=r1")).text
+    assert (again.status_code, again.headers["location"]) == (303, "/login/code?request=r1")
+
+
+async def test_a_finished_sign_up_is_not_sent_again(
+    http: httpx.AsyncClient, people: People
+) -> None:
+    """The page says so, and shows the form of the sign-up with the address in it."""
+    await post(http, "/signup", email=EMAIL, password=PASSWORD)
+    people.signing_up = False
+    refused = await post(http, "/signup/code/send", "/login/code")
+
+    assert refused.status_code == 422
+    assert "This sign-up is finished or too old" in refused.text
+    assert ('action="/signup"' in refused.text, f'value="{EMAIL}"' in refused.text) == (True, True)
+
+
 async def test_a_link_goes_on_with_the_pending_request(
     http: httpx.AsyncClient, people: People
 ) -> None:
@@ -316,6 +339,45 @@ async def test_a_link_goes_on_with_the_pending_request(
     done = await post(http, "/login/link", where, token=LINK)
 
     assert done.headers["location"] == "/oauth2/authorize/resume?request=r1"
+
+
+async def test_a_name_keeps_its_direction_to_itself(
+    http: httpx.AsyncClient, people: People
+) -> None:
+    """An Arabic or Hebrew name does not reorder the words around it."""
+    page = await http.get("/login")
+
+    assert page.text.count("<bdi>Demo</bdi>") == 2  # beside the mark, in the footer
+
+
+@pytest.mark.parametrize("path", ["/login", "/login/password", "/signup", "/accounts"])
+async def test_a_dead_request_is_noticed_before_anything_is_typed(
+    http: httpx.AsyncClient, people: People, path: str
+) -> None:
+    """The page leads on to the application, if that has a web address."""
+    await post(http, "/login", email=EMAIL)
+    for link, way in (("https://notes.example/login?iss=x", True), ("javascript:x", False)):
+        people.authorization_state = oidc.AuthorizationState(
+            pending=False, client_name="Notes", client_link=link
+        )
+        page = await http.get(f"{path}?request=r1")
+
+        assert (page.status_code, "This sign-in is over" in page.text) == (400, True)
+        assert (f'href="{link}"' in page.text, "Continue to Notes" in page.text) == (way, way)
+        assert 'name="email"' not in page.text
+
+
+async def test_a_request_that_ends_meanwhile_leads_to_the_application(
+    http: httpx.AsyncClient, people: People
+) -> None:
+    people.authorization = oidc.Authorization(kind="error", error="sign_in_over")
+    people.authorization_state = oidc.AuthorizationState(
+        pending=False, client_name="Notes", client_link="https://notes.example/"
+    )
+
+    page = await http.get("/oauth2/authorize/resume?request=r1")
+
+    assert (page.status_code, 'href="https://notes.example/"' in page.text) == (400, True)
 
 
 async def test_the_name_of_a_client_is_not_taken_from_the_address(
@@ -905,6 +967,7 @@ REFUSED: list[tuple[str, str, dict[str, str]]] = [
     ("/login/link", f"/login/link?token={LINK}", {"token": "other-browser"}),
     ("/login/confirm", "/login/confirm?return_to=/account", {"return_to": "/account"}),
     ("/signup", "/signup?request=r1", {"request": "r1", "email": EMAIL, "password": "short"}),
+    ("/signup/code/send", "/login/code?request=r1", {"request": "r1"}),
     ("/invitation", f"/invitation?token={LINK}", {"token": LINK, "password": "short"}),
     ("/welcome", f"/welcome?token={LINK}", {"token": LINK, "email": "nope"}),
     ("/reset", "/reset?request=r1", {"request": "r1", "email": "nope"}),
