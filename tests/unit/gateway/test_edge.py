@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from inspect import iscoroutinefunction
 from typing import Any
 
@@ -10,7 +11,7 @@ import pytest
 from fastapi import APIRouter, FastAPI
 from fastapi.routing import APIRoute, iter_route_contexts
 from pydantic import BaseModel, Field
-from tests.unit.gateway.conftest import World
+from tests.unit.gateway.conftest import World, also
 
 from common.context import Context
 from common.contracts.clients import ListOrigins, Origins
@@ -45,12 +46,11 @@ async def boom(kind: str, ctx: Anyone) -> dict[str, str]:
 
 
 @pytest.fixture(autouse=True)
-def probe(edge: Edge, world: World) -> None:
+def probe(edge: Edge, world: World) -> Iterator[None]:
     world.add("demo", allowed_origins=["https://spa.example.com"])
     world.add("dashboard")
-    for app in (edge.application, edge.dashboard):
-        assert isinstance(app, FastAPI)
-        app.include_router(router)
+    with also(edge, router):
+        yield
 
 
 async def test_a_wrong_body_names_fields_and_echoes_nothing(http: httpx.AsyncClient) -> None:
