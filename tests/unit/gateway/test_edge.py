@@ -20,6 +20,7 @@ from common.problems import Conflict, Unavailable
 from gateway.app import build_internal
 from gateway.deps import Anyone
 from gateway.edge import Edge
+from gateway.forms import LONGEST
 from gateway.routes import routers
 from gateway.routes.router import NounRouter
 
@@ -395,3 +396,15 @@ async def test_every_operation_has_its_own_id(http: httpx.AsyncClient, host: str
         if "operationId" in operation
     ]
     assert len(set(ids)) == len(ids)
+
+
+@pytest.mark.parametrize(
+    ("path", "status"), [("/login/password", 413), ("/oauth2/token", 400), ("/oauth2/logout", 413)]
+)
+async def test_a_form_has_a_largest_size(http: httpx.AsyncClient, path: str, status: int) -> None:
+    """Beyond it nothing is decoded, which would take longer than anything else of the request."""
+    kind = {"content-type": "application/x-www-form-urlencoded"}
+    answer = await http.post(path, content=b"a=" + b"%" * LONGEST, headers=kind)
+
+    assert answer.status_code == status
+    assert str(LONGEST) in answer.text
