@@ -1,5 +1,6 @@
-"""Tests that need Chromium or Docker are skipped where there is none, except where AERO2_REQUIRE
-names their marker (`AERO2_REQUIRE=browser,docker`): there a skipped one fails the run."""
+"""Tests that need a program which is missing here are skipped: Chromium (`browser`), Docker
+(`docker`), Node.js (`node`), Debian's packages of two stock clients (`apache`, `ruby`). If
+AERO2_REQUIRE names their marker (`AERO2_REQUIRE=browser,docker`), a skipped one fails the run."""
 
 from __future__ import annotations
 

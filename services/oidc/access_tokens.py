@@ -77,10 +77,26 @@ async def _signed(deps: Deps, ctx: Context, token: str) -> dict[str, Any] | None
             claims = jose.verify(token, found.verifying.get, types=TYPES)
         except jose.BadToken:
             return None
-        if claims.get("app_id") != ctx.app_id or claims.get("token_use") != "access":
+        if not await _is_ours(deps, ctx, claims):
             return None
         deps.known.signed.put(key, claims, [("key", "all")])
     return claims if claims["exp"] > now() else None
+
+
+async def _is_ours(deps: Deps, ctx: Context, claims: dict[str, Any]) -> bool:
+    """Whether this application issued it as an access token (RFC 9068 section 2.2), at one of the
+    hosts that it answers on."""
+    if claims.get("app_id") != ctx.app_id or claims.get("token_use") != "access":
+        return False
+    if not all(isinstance(claims.get(name), str) for name in ("client_id", "jti")):
+        return False
+    if not isinstance(claims.get("grant_id", ""), str) or not isinstance(claims.get("epoch"), int):
+        return False
+    if claims["iss"] == ctx.origin:
+        return True
+    tenant = await deps.tenants.get(ctx)
+    scheme = tenant.origin.partition("://")[0]
+    return claims["iss"] in [f"{scheme}://{host}" for host in tenant.hosts]
 
 
 async def _live(deps: Deps, ctx: Context, claims: dict[str, Any]) -> Live | None:
@@ -111,7 +127,7 @@ async def _ask(deps: Deps, ctx: Context, claims: dict[str, Any]) -> Live | None:
         async with deps.db.reading(ctx) as db:
             if await families.revoked(db, app_id=ctx.app_id, jti=jti):
                 return None
-        return Live(None, claims["client_id"], claims.get("epoch", 0), None, None)
+        return Live(None, claims["client_id"], claims["epoch"], None, None)
     asked = {"app_id": ctx.app_id, "id": grant_id, "jti": jti, "epoch": claims["epoch"]}
     async with deps.db.reading(ctx) as db:
         found = await families.live(db, **asked)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import base64
 import json
+import secrets
 import time
 from urllib.parse import urlencode
 
@@ -287,7 +288,7 @@ async def test_oidcc_codereuse(suite: Suite) -> None:
         ({"request_uri": f"{ALIAS}/requesturi"}, "request_uri_not_supported"),
     ],
     ids=[
-        "oidcc-unsigned-request-object-supported-correctly-or-rejected-as-unsupported",
+        "oidcc-unsigned-request-object, with parameters beside it",
         "oidcc-request-uri-unsigned-supported-correctly-or-rejected-as-unsupported",
     ],
 )
@@ -298,6 +299,26 @@ async def test_oidcc_request_objects(suite: Suite, params: dict[str, str], error
     assert result.fields["error"] == error
     assert suite.provider["request_parameter_supported"] is False
     assert suite.provider["request_uri_parameter_supported"] is False
+
+
+@pytest.mark.parametrize("mode", ["query", "fragment", "form_post"])
+async def test_oidcc_unsigned_request_object_supported_correctly_or_rejected_as_unsupported(
+    suite: Suite, mode: str
+) -> None:
+    """As the suite sends it: response mode, state and nonce stand in the object alone, and the
+    refusal goes out by them."""
+    state = secrets.token_urlsafe(24)
+    inside = {"response_mode": mode, "state": state, "nonce": "n-0S6", "response_type": "code"}
+    payload = base64.urlsafe_b64encode(json.dumps(inside).encode()).decode().rstrip("=")
+    sent = suite.request(
+        request=f"eyJhbGciOiJub25lIn0.{payload}.", state=None, nonce=None, response_mode=None
+    )
+    page = await suite.browser.get(f"{suite.provider['authorization_endpoint']}?{urlencode(sent)}")
+    result = await suite.finished(page, state, act=False)
+
+    assert result.fields["error"] == "request_not_supported"
+    sent_by = "form_post" if not page.away else "fragment" if "#" in page.url else "query"
+    assert sent_by == mode
 
 
 async def test_oidcc_ensure_request_object_with_redirect_uri(suite: Suite) -> None:

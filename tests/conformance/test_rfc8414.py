@@ -12,5 +12,10 @@ async def test_both_well_known_addresses_agree(fresh: Suite) -> None:
     assert answer.json() == fresh.provider
     assert "max-age" in answer.headers["cache-control"]
 
-    again = await fresh.http.get(address, headers={"if-none-match": answer.headers["etag"]})
-    assert again.status_code == 304
+    etag = answer.headers["etag"]
+    for wanted in (etag, f"W/{etag}", f'"old", {etag}', "*"):  # RFC 9110 section 13.1.2
+        again = await fresh.http.get(address, headers={"if-none-match": wanted})
+        assert again.status_code == 304, wanted
+    for wanted in ('"old"', f'W/"old", "x{etag[1:]}'):
+        again = await fresh.http.get(address, headers={"if-none-match": wanted})
+        assert again.status_code == 200, wanted

@@ -13,7 +13,13 @@ MODES: Final = ("query", "fragment", "form_post")
 
 
 async def response_mode_is_known(_: Deps, ctx: Context, asked: Asked) -> None:
-    mode = asked.given.get("response_mode", "query")
+    mode = asked.given.get("response_mode") or _default(asked.given.get("response_type", ""))
     if mode not in MODES:
         raise OAuthError("response_mode is not supported")
     asked.response_mode = mode
+
+
+def _default(response_type: str) -> str:
+    """Answers to types with a token belong into the fragment (sections 3 and 5, RFC 6749 section
+    4.2.2.1). We refuse these types, and the client must be able to read the refusal."""
+    return "fragment" if {"token", "id_token"} & set(response_type.split()) else "query"

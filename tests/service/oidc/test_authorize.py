@@ -71,6 +71,27 @@ async def test_a_web_client_has_no_choice_of_port(shared: World) -> None:
 
 
 @pytest.mark.parametrize(
+    ("changed", "fragment"),
+    [
+        ({"response_type": "token"}, True),
+        ({"response_type": "id_token"}, True),
+        ({"response_type": "code id_token"}, True),
+        ({"response_type": "token", "response_mode": "query"}, False),
+        ({"response_type": "none"}, False),
+        ({"response_type": None}, False),
+    ],
+)
+async def test_a_refused_response_type_is_answered_where_its_client_looks(
+    shared: World, changed: dict[str, Any], fragment: bool
+) -> None:
+    """RFC 6749 section 4.2.2.1: in the fragment, unless the request names another mode."""
+    answer = await shared.authorize(await shared.client(), None, **changed)
+
+    assert fields(answer)["state"] == "st"
+    assert fragment == ("#" in (answer.location or ""))
+
+
+@pytest.mark.parametrize(
     ("changed", "error"),
     [
         ({"response_type": "token"}, "unsupported_response_type"),

@@ -202,6 +202,55 @@ async def test_introspection_calls_forged_tokens_inactive(attacks: Attacks) -> N
     assert active == []
 
 
+ODD: list[dict[str, Any]] = [
+    *({name: None} for name in ("iss", "aud", "sub", "exp", "iat")),
+    *({"exp": value} for value in ("soon", [], {}, True, 10**15, -1)),
+    *({"aud": value} for value in ([], [7], "", {})),
+    *({"iss": value} for value in (7, "", [])),
+    {"nbf": FAR_AHEAD},
+    {"nbf": "soon"},
+    {"iat": FAR_AHEAD},
+]
+"""Claims that no token of ours has; None leaves the claim out."""
+ODD_ACCESS: list[dict[str, Any]] = [
+    {"iss": "https://elsewhere.test"},
+    {"iss": "https://elsewhere.test", "aud": "https://elsewhere.test"},
+    *({name: None} for name in ("client_id", "jti", "epoch", "app_id", "token_use")),
+    {"grant_id": 7},
+    {"jti": []},
+]
+
+
+def changed(claims: dict[str, Any], changes: dict[str, Any]) -> dict[str, Any]:
+    return {name: value for name, value in (claims | changes).items() if value is not None}
+
+
+async def test_an_access_token_with_odd_claims_is_refused(attacks: Attacks) -> None:
+    """Signed by our own key all the same: a refusal, `active: false`, and never an error."""
+    from tests.service.oidc.test_tokens_ended import introspected
+
+    world, claims = attacks.world, decoded(attacks.valid["access"].split(".")[1])
+    valid = await attacks.resigned(claims, "at+jwt")
+    assert (await introspected(world, attacks.client, valid)).active
+    for changes in ODD + ODD_ACCESS:
+        token = await attacks.resigned(changed(claims, changes), "at+jwt")
+        for request in (CheckAccessToken(token=token), GetUserinfo(token=token)):
+            with pytest.raises(InvalidToken):
+                await world.call(request)
+        assert not (await introspected(world, attacks.client, token)).active, changes
+
+
+async def test_a_hint_with_odd_claims_is_refused(attacks: Attacks) -> None:
+    """At both endpoints that take one."""
+    claims = decoded(attacks.valid["id"].split(".")[1])
+    for changes in ODD:
+        token = await attacks.resigned(changed(claims, changes), "JWT")
+        answer = await attacks.world.authorize(attacks.client, None, id_token_hint=token)
+        assert fields(answer).get("error") == "invalid_request", changes
+        ended = await attacks.world.call(EndSession(params=[("id_token_hint", token)]))
+        assert ended.kind == "error", changes
+
+
 @pytest_asyncio.fixture
 async def asserting(attacks: Attacks) -> tuple[World, NewClient, Any]:
     """A client that authenticates by private_key_jwt."""
@@ -244,6 +293,23 @@ async def test_an_assertion_authenticates_once(asserting: tuple[World, NewClient
 
     with pytest.raises(InvalidClient):
         await exchanged(world, token)
+
+
+async def test_other_members_of_a_header_are_ignored(
+    asserting: tuple[World, NewClient, Any],
+) -> None:
+    """RFC 7515 section 4, unless `crit` names them; a key among them is not used."""
+    world, client, key = asserting
+    more = {"kid": "k1", "x5t": "abc", "x5c": ["MIIB"], "jku": "https://evil.test", "iat": 5}
+    token = jwt.encode(assertion(client), key, "ES256", headers=more)
+    assert (await exchanged(world, token)).access_token
+
+    critical = {"kid": "k1", "crit": ["iat"], "iat": 5}
+    head = encoded({"alg": "ES256", "typ": "JWT"} | critical)
+    message = f"{head}.{encoded(assertion(client))}"
+    signer = jwt.algorithms.ECAlgorithm(jwt.algorithms.ECAlgorithm.SHA256)
+    with pytest.raises(InvalidClient):
+        await exchanged(world, f"{message}.{encoded(signer.sign(message.encode(), key))}")
 
 
 @pytest.mark.parametrize(

@@ -208,6 +208,22 @@ async def test_a_clients_origin_reaches_what_clients_call(
         assert "access-control-allow-credentials" not in answer.headers
 
 
+async def test_a_preflight_allows_what_clients_and_their_tracing_send(
+    http: httpx.AsyncClient,
+) -> None:
+    """Fetch standard, section 4.8: a header that is not listed stops the call in the browser."""
+    headers = {"origin": "https://spa.example.com", "access-control-request-method": "PATCH"}
+    answer = await http.options("/api/wish", headers=headers)
+    allowed = set(answer.headers["access-control-allow-headers"].split(", "))
+    assert allowed >= {"authorization", "content-type", "if-none-match", "x-requested-with"}
+    assert allowed >= {"traceparent", "tracestate", "baggage", "sentry-trace"}
+    assert not allowed & {"*", "cookie", "x-forwarded-for", "x-forwarded-host"}
+    assert "PATCH" in answer.headers["access-control-allow-methods"].split(", ")
+
+    answer = await http.options("/api/wish", headers=headers | {"origin": "https://evil.test"})
+    assert "access-control-allow-headers" not in answer.headers
+
+
 async def test_cors_never_on_the_authorization_endpoint(http: httpx.AsyncClient) -> None:
     """Pages and /oauth2/authorize are not for scripts of other origins."""
     headers = {"origin": "https://spa.example.com", "access-control-request-method": "GET"}
