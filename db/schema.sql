@@ -310,12 +310,17 @@ CREATE INDEX idx_organization_role_permissions_permission
 -- tenancy: organizations (developer teams are organizations of the dashboard application)
 -- ============================================================================================
 
+-- How the name of an organization is stored and searched: like a slug, in any script.
+CREATE FUNCTION organization_key(text) RETURNS text LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE
+RETURN btrim(regexp_replace(search_key($1), '[-\s.,;:_&''’"/()+]+', '-', 'g'), '-');
+
 -- owner: tenancy
 CREATE TABLE organizations (
     app_id           uuid        NOT NULL,
     id               uuid        NOT NULL,
     slug             text        NOT NULL,
     name             text        NOT NULL,
+    name_key         text COLLATE "C" NOT NULL GENERATED ALWAYS AS (organization_key(name)) STORED,
     logo_url         text,
     is_personal      boolean     NOT NULL DEFAULT false,
     created_by       uuid,
@@ -331,6 +336,11 @@ CREATE INDEX idx_organizations_app_created ON organizations (app_id, created_at,
 ALTER TABLE organizations ADD CONSTRAINT organizations_pkey PRIMARY KEY (app_id, id);
 ALTER TABLE organizations ADD CONSTRAINT organizations_app_id_slug_key UNIQUE (slug, app_id);
 CREATE INDEX idx_organizations_created_by ON organizations (created_by, app_id);
+-- What a search finds an organization by: the beginning of its slug, or of its name where the slug
+-- was not made of it.
+CREATE INDEX idx_organizations_slug ON organizations (slug COLLATE "C", app_id, id);
+CREATE INDEX idx_organizations_name ON organizations (name_key, app_id, id)
+    WHERE NOT starts_with(slug COLLATE "C", name_key);
 CREATE UNIQUE INDEX organizations_personal_key ON organizations (created_by, app_id) WHERE is_personal;
 
 -- A team that owns applications cannot be deleted: the violated constraint says so.
@@ -1176,6 +1186,8 @@ CREATE TABLE audit_logs (
 CREATE INDEX idx_audit_logs_app_created ON audit_logs (app_id, created_at DESC, id DESC);
 CREATE INDEX idx_audit_logs_app_user ON audit_logs (user_id, app_id, created_at DESC, id DESC);
 CREATE INDEX idx_audit_logs_app_type ON audit_logs (event_type, app_id, created_at DESC, id DESC);
+CREATE INDEX idx_audit_logs_app_ip ON audit_logs (ip_address, app_id, created_at DESC, id DESC)
+    WHERE ip_address IS NOT NULL;
 
 -- owner: tenancy. How many events of a type were sealed: by hour (UTC), and by day once they are older
 -- than 90 days. Counting the log itself would read all of a period.
@@ -1503,6 +1515,7 @@ CREATE POLICY jobs ON mail_outbox TO aero2_mail, aero2_sweep USING (true);
 REVOKE EXECUTE ON ALL FUNCTIONS IN SCHEMA public FROM PUBLIC;
 -- Words of a user, stored by a trigger with identity's own rights, and searched.
 GRANT EXECUTE ON FUNCTION search_key(text), words_of_user(text, text[]) TO aero2_identity;
+GRANT EXECUTE ON FUNCTION search_key(text), organization_key(text) TO aero2_tenancy;
 
 GRANT SELECT, INSERT, UPDATE, DELETE ON
     applications, deleted_slugs, application_api_keys, custom_domains, organizations,

@@ -6,7 +6,6 @@ from __future__ import annotations
 import hashlib
 from typing import Final
 
-from zxcvbn import zxcvbn
 from zxcvbn.frequency_lists import FREQUENCY_LISTS
 
 from common import logs
@@ -16,13 +15,12 @@ from common.contracts.tenancy import Tenant
 from common.outgoing_http import Unreachable
 from identity.deps import Deps
 from identity.hashing import MAX_BYTES, normalized, too_long
+from identity.password_score import score
 
 log = logs.get(__name__)
 
 COMMON: Final = frozenset(FREQUENCY_LISTS["passwords"])
 PRESENT: Final = "This is your present password. Choose another one."
-SCORED: Final = 72
-"""Characters that zxcvbn looks at."""
 COMMONPLACE: Final = "It is too common or too close to your name, address or this application."
 SHORTEST_TOLD: Final = 4
 """A shorter name inside a password is chance."""
@@ -37,10 +35,8 @@ async def check(
     told = told_of(tenant, email, name)
     faults = faults_of(password, settings.password_min_length, told)
     if COMMONPLACE not in faults and not too_long(password):
-        score = await deps.hashing.run(
-            ctx.app_id, lambda: int(zxcvbn(password[:SCORED], user_inputs=told)["score"])
-        )
-        if score < settings.password_min_score:
+        points = await deps.hashing.run(ctx.app_id, lambda: score(password, told))
+        if points < settings.password_min_score:
             faults.append(
                 "It is easy to guess. Use more words, or words that do not belong together."
             )

@@ -81,10 +81,16 @@ async def get(deps: Deps, ctx: Context, asked: GetAuditRecord) -> AuditRecord:
 
 
 async def count(deps: Deps, ctx: Context, asked: CountAudit) -> EventCounts:
-    """Events of the last second may be missing: they count as they are sealed."""
+    """Every event that is committed counts, sealed or not."""
     async with deps.db.reading(ctx) as db:
+        head = await audit_chain.head(db, app_id=ctx.app_id)
         counts = await audit_counts.between(
-            db, ctx.app_id, asked.start_date, asked.end_date, datetime.now(UTC)
+            db,
+            ctx.app_id,
+            asked.start_date,
+            asked.end_date,
+            now=datetime.now(UTC),
+            complete=audit_counts.complete_until(head, audit_sealing.LATEST),
         )
     return EventCounts(event_types=counts)
 

@@ -1,7 +1,7 @@
 """How many events of each type a period has, from a roll-up that grows with time and not with events.
 
-Hours (UTC) are kept for 90 days and become days after that. What stands at the ends of a period
-and is no whole hour is counted in the log itself.
+Hours (UTC) are kept for 90 days and become days after that. Events at the ends of a period that
+fill no whole hour are counted in the log itself, and so are those that may not be sealed yet.
 """
 
 from __future__ import annotations
@@ -11,13 +11,16 @@ from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Final
 
+from common import keyset
 from common.contracts.audit_log import EventCount
 from common.db import Db
 from tenancy.queries import audit_counts
-from tenancy.queries.audit_chain import Unsealed
+from tenancy.queries.audit_chain import Head, Unsealed
 from tenancy.queries.audit_counts import Count
 
 HOURS_KEPT: Final = timedelta(days=90)
+START: Final = datetime(1, 1, 2, tzinfo=UTC)
+"""Before all events, in every time zone."""
 
 
 async def add(db: Db, app_id: str, events: Sequence[Unsealed]) -> None:
@@ -40,21 +43,49 @@ def _rows(counted: Counter[tuple[datetime, str]]) -> list[Count]:
     return [Count(since, type, count) for (since, type), count in sorted(counted.items())]
 
 
+def complete_until(head: Head | None, latest: timedelta) -> datetime:
+    """Returns the beginning of the first hour that may hold events which are not sealed: they are
+    at most `latest` older than the head of the chain."""
+    return _hour(head.created_at - latest) if head else START
+
+
 async def between(
-    db: Db, app_id: str, since: datetime | None, until: datetime | None, now: datetime
+    db: Db,
+    app_id: str,
+    since: datetime | None,
+    until: datetime | None,
+    *,
+    now: datetime,
+    complete: datetime,
 ) -> list[EventCount]:
-    """Returns the counts by type in [since, until), the most frequent first."""
+    """Returns the counts by type in [since, until), the most frequent first. The roll-up holds all
+    events before `complete`; later ones are counted in the log."""
+    parts: list[EventCount] = []
+    if until is None or complete < until:
+        begin = max(since, complete) if since else complete
+        parts += await audit_counts.logged(
+            db, app_id=app_id, since=begin, until=until or keyset.NEWEST
+        )
+        until = complete
+    if since is None or since < until:
+        parts += await _rolled_up(db, app_id, since, until, now)
+    return _sorted(parts)
+
+
+async def _rolled_up(
+    db: Db, app_id: str, since: datetime | None, until: datetime, now: datetime
+) -> list[EventCount]:
+    """Whole hours and days from the roll-up, and what is left at either end from the log."""
     first = _next_whole(since, now) if since else None
-    last = _whole(until, now) if until else None
-    if since is not None and until is not None and (first is None or last is None or first >= last):
-        parts = await audit_counts.logged(db, app_id=app_id, since=since, until=until)
-        return _sorted(parts)
+    last = _whole(until, now)
+    if since is not None and first is not None and first >= last:
+        return await audit_counts.logged(db, app_id=app_id, since=since, until=until)
     parts = await audit_counts.sealed(db, app_id=app_id, since=first, until=last)
     if since is not None and first is not None and since < first:
         parts += await audit_counts.logged(db, app_id=app_id, since=since, until=first)
-    if until is not None and last is not None and last < until:
+    if last < until:
         parts += await audit_counts.logged(db, app_id=app_id, since=last, until=until)
-    return _sorted(parts)
+    return parts
 
 
 def _sorted(parts: list[EventCount]) -> list[EventCount]:

@@ -6,7 +6,6 @@ import re
 import secrets
 import unicodedata
 from collections.abc import Iterator
-from typing import Any
 
 import asyncpg
 
@@ -112,18 +111,47 @@ async def list_(deps: Deps, ctx: Context, asked: ListOrganizations) -> Organizat
     everyone = asked.all or user_id is None
     if everyone and not standing.oversees(ctx, "read"):
         raise Forbidden("requires organizations:read", needs="organizations:read")
+    if everyone and asked.search and asked.search.strip():
+        return await _matching(deps, ctx, asked)
     of = f"organizations {everyone} {asked.search or ''}"
     (after,) = deps.cursors.read(ctx.app_id, of, asked.cursor, 1)
-    about: dict[str, Any] = {
-        "app_id": ctx.app_id,
-        "user_id": user_id,
-        "search": asked.search,
-        "after": after,
-        "limit": asked.limit + 1,
-    }
+    limit = asked.limit + 1
     async with deps.db.reading(ctx) as db:
-        rows = await (organizations.page if everyone else organizations.mine)(db, **about)
+        if everyone:
+            rows = await organizations.page(
+                db, app_id=ctx.app_id, user_id=user_id, after=after, limit=limit
+            )
+        else:
+            assert user_id is not None
+            text = (asked.search or "").strip()
+            prefix = await organizations.name_key(db, text=text) if text else ""
+            rows = await organizations.mine(
+                db, app_id=ctx.app_id, user_id=user_id, prefix=prefix, after=after, limit=limit
+            )
     page, next = deps.cursors.page(ctx.app_id, of, rows, asked.limit, lambda row: (row.id,))
+    return Organizations(organizations=[shown(ctx, row) for row in page], next=next)
+
+
+async def _matching(deps: Deps, ctx: Context, request: ListOrganizations) -> Organizations:
+    """Returns a page of all organizations whose slug or name begins with the search."""
+    text = (request.search or "").strip()
+    kind = f"organizations by name {text}"
+    key, id = deps.cursors.read(ctx.app_id, kind, request.cursor, 2)
+    async with deps.db.reading(ctx) as db:
+        prefix = await organizations.name_key(db, text=text)
+        if not prefix:  # punctuation only
+            return Organizations(organizations=[])
+        rows = await organizations.matching(
+            db,
+            app_id=ctx.app_id,
+            user_id=ctx.caller.user_id,
+            prefix=prefix,
+            after=(key, id),
+            limit=request.limit + 1,
+        )
+    page, next = deps.cursors.page(
+        ctx.app_id, kind, rows, request.limit, lambda row: (row.key, row.id)
+    )
     return Organizations(organizations=[shown(ctx, row) for row in page], next=next)
 
 

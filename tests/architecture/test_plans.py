@@ -265,8 +265,15 @@ COMPARED = re.compile(r"\b(\w+)\)? (?:=|<=|>=|<|>) (?:ANY )?\(?(?:COALESCE\()?\$
 ROW_COMPARED = re.compile(r"ROW\((\w[^$]*)\) [<>]=? ROW\(\$\d+")
 
 
-A_FEW = (*OF_ONE, *SHORT, "idx_audit_logs_app_user", "organization_invitations_pending_key")
-"""Indexes that lead to one person's rows, or to what is pending: a filter on those is no harm."""
+A_FEW = (
+    *OF_ONE,
+    *SHORT,
+    "idx_audit_logs_app_user",
+    "idx_audit_logs_app_ip",
+    "organization_invitations_pending_key",
+)
+"""Indexes that lead to one person's or one address's rows, or to what is pending: a filter on those
+is no harm."""
 
 
 def filtered(plan: dict[str, Any], indexes: dict[str, list[Index]], table: str = "") -> set[str]:

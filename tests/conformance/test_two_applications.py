@@ -210,11 +210,17 @@ async def test_what_is_taken_away_between_two_steps(fresh: Suite) -> None:
             shown = Client(made["client_id"], made["client_secret"], "client_secret_basic")
             return made["id"], shown
 
-        id, short = await client()
         at = fresh.provider["authorization_endpoint"]
+        id, short = await client()
         page = await fresh.browser.get(f"{at}?{urlencode(fresh.request(short))}")
         await api.delete(f"/api/clients/{id}")
         page = await fresh.browser.submit(page, page.form("email"), email=fresh.email)
+        assert (page.away, page.response.status_code) == (False, 400)
+
+        id, short = await client()
+        page = await fresh.browser.get(f"{at}?{urlencode(fresh.request(short))}")
+        page = await fresh.browser.submit(page, page.form("email"), email=fresh.email)
+        await api.delete(f"/api/clients/{id}")
         page = await fresh.browser.submit(page, page.form("password"), password=PASSWORD)
         assert (page.away, page.response.status_code) == (False, 400)
 

@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 from typing import Annotated, Any, Final
 
 import email_validator
+import orjson
 from email_validator import EmailNotValidError, validate_email
 from pydantic import AfterValidator, AwareDatetime, BeforeValidator, Field
 
@@ -107,7 +108,17 @@ Url = Annotated[
     Visible,
 ]
 Locale = Annotated[str, Field(max_length=35, pattern=r"^[A-Za-z]{2,3}([-_][A-Za-z0-9]{2,8})*$")]
-Metadata = dict[str, Any]
+
+
+def _storable(value: dict[str, Any]) -> dict[str, Any]:
+    try:
+        orjson.dumps(value)
+    except TypeError:
+        raise ValueError("numbers beyond 64 bits are not accepted") from None
+    return value
+
+
+Metadata = Annotated[dict[str, Any], AfterValidator(_storable)]
 
 EARLIEST: Final = datetime(1900, 1, 1, tzinfo=UTC)
 LATEST: Final = datetime(9999, 12, 31, tzinfo=UTC)

@@ -113,7 +113,9 @@ class ListOrganizations(
 
     all: bool = False
     search: str | None = Field(
-        default=None, max_length=100, description="In name or slug, from the beginning."
+        default=None,
+        max_length=100,
+        description="The beginning of a name or slug; case and accents make no difference.",
     )
 
 

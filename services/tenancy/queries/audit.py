@@ -24,9 +24,11 @@ class Wanted:
 
 
 async def page(db: Db, *, app_id: str, wanted: Wanted) -> list[AuditRecord]:
-    """Each of the three statements walks the index that leads to what is wanted."""
+    """Each of the four statements walks the index that leads to what is wanted."""
     if wanted.user_id is not None:
         return await _of_user(db, app_id=app_id, wanted=wanted)
+    if wanted.ip_address is not None:
+        return await _of_address(db, app_id=app_id, wanted=wanted)
     if wanted.event_type is not None:
         return await _of_type(db, app_id=app_id, wanted=wanted)
     return await many(
@@ -37,13 +39,11 @@ async def page(db: Db, *, app_id: str, wanted: Wanted) -> list[AuditRecord]:
                u.email AS user_email, u.name AS user_name, l.actor_kind, l.actor_id, l.session_id,
                l.org_id, l.ip_address, l.user_agent, l.created_at
         FROM audit_logs l LEFT JOIN users u ON u.app_id = $1 AND u.id = l.user_id
-        WHERE l.app_id = $1 AND ($2::text IS NULL OR l.ip_address = $2)
-          AND l.created_at >= $3::timestamptz
-          AND (l.created_at, l.id) < ($4::timestamptz, $5::uuid)
-        ORDER BY l.created_at DESC, l.id DESC LIMIT $6
+        WHERE l.app_id = $1 AND l.created_at >= $2::timestamptz
+          AND (l.created_at, l.id) < ($3::timestamptz, $4::uuid)
+        ORDER BY l.created_at DESC, l.id DESC LIMIT $5
         """,
         app_id,
-        wanted.ip_address,
         wanted.since or keyset.OLDEST,
         *wanted.before,
         wanted.limit,
@@ -75,6 +75,30 @@ async def _of_user(db: Db, *, app_id: str, wanted: Wanted) -> list[AuditRecord]:
     )
 
 
+async def _of_address(db: Db, *, app_id: str, wanted: Wanted) -> list[AuditRecord]:
+    return await many(
+        db,
+        AuditRecord,
+        """
+        SELECT l.id, l.event_type, l.event_data, l.data_version AS version, l.user_id,
+               u.email AS user_email, u.name AS user_name, l.actor_kind, l.actor_id, l.session_id,
+               l.org_id, l.ip_address, l.user_agent, l.created_at
+        FROM audit_logs l LEFT JOIN users u ON u.app_id = $1 AND u.id = l.user_id
+        WHERE l.app_id = $1 AND l.ip_address = $6
+          AND ($7::text IS NULL OR l.event_type = $7)
+          AND l.created_at >= $2::timestamptz
+          AND (l.created_at, l.id) < ($3::timestamptz, $4::uuid)
+        ORDER BY l.created_at DESC, l.id DESC LIMIT $5
+        """,
+        app_id,
+        wanted.since or keyset.OLDEST,
+        *wanted.before,
+        wanted.limit,
+        wanted.ip_address,
+        wanted.event_type,
+    )
+
+
 async def _of_type(db: Db, *, app_id: str, wanted: Wanted) -> list[AuditRecord]:
     return await many(
         db,
@@ -84,13 +108,11 @@ async def _of_type(db: Db, *, app_id: str, wanted: Wanted) -> list[AuditRecord]:
                u.email AS user_email, u.name AS user_name, l.actor_kind, l.actor_id, l.session_id,
                l.org_id, l.ip_address, l.user_agent, l.created_at
         FROM audit_logs l LEFT JOIN users u ON u.app_id = $1 AND u.id = l.user_id
-        WHERE l.app_id = $1 AND l.event_type = $7 AND ($2::text IS NULL OR l.ip_address = $2)
-          AND l.created_at >= $3::timestamptz
-          AND (l.created_at, l.id) < ($4::timestamptz, $5::uuid)
-        ORDER BY l.created_at DESC, l.id DESC LIMIT $6
+        WHERE l.app_id = $1 AND l.event_type = $6 AND l.created_at >= $2::timestamptz
+          AND (l.created_at, l.id) < ($3::timestamptz, $4::uuid)
+        ORDER BY l.created_at DESC, l.id DESC LIMIT $5
         """,
         app_id,
-        wanted.ip_address,
         wanted.since or keyset.OLDEST,
         *wanted.before,
         wanted.limit,

@@ -73,12 +73,13 @@ async def sealed(
 
 
 async def logged(db: Db, *, app_id: str, since: datetime, until: datetime) -> list[EventCount]:
-    """Returns the counts of a part of an hour, or of an old day, event by event."""
+    """Returns the counts of a part of an hour, or of an old day, or of the time since the hour that
+    was last sealed, event by event."""
     return await many(
         db,
         EventCount,
         """
-        -- whole: counts the events of less than an hour, or day
+        -- whole: counts the events of about an hour, or less than a day
         SELECT l.event_type, count(*) AS count FROM audit_logs l
         WHERE l.app_id = $1 AND l.created_at >= $2::timestamptz AND l.created_at < $3::timestamptz
         GROUP BY l.event_type

@@ -7,7 +7,7 @@ from datetime import datetime
 from typing import Any
 
 from common import keyset
-from common.db import Db, many, maybe, run
+from common.db import Db, many, maybe, run, value
 
 
 @dataclass(frozen=True)
@@ -112,9 +112,23 @@ async def personal(db: Db, *, app_id: str, user_id: str) -> Row | None:
     )
 
 
+async def name_key(db: Db, *, text: str) -> str:
+    """Returns the text as names are stored for searches: like a slug, in any script."""
+    found: str = await value(
+        db,
+        """
+        -- any-tenant: computes, reads no table
+        SELECT organization_key($1::text)
+        """,
+        text,
+    )
+    return found
+
+
 async def mine(
-    db: Db, *, app_id: str, user_id: str, search: str | None, after: str | None, limit: int
+    db: Db, *, app_id: str, user_id: str, prefix: str, after: str | None, limit: int
 ) -> list[Row]:
+    """Returns the user's organizations whose slug or name begins with `prefix`, which may be empty."""
     return await many(
         db,
         Row,
@@ -124,19 +138,19 @@ async def mine(
         FROM organization_members m
         JOIN organizations o ON o.app_id = $1 AND o.id = m.org_id
         WHERE m.app_id = $1 AND m.user_id = $2 AND m.org_id > $4::uuid
-          AND ($3::text IS NULL OR starts_with(o.slug, lower($3)) OR starts_with(lower(o.name), lower($3)))
+          AND (starts_with(o.slug, $3) OR starts_with(o.name_key, $3))
         ORDER BY m.org_id LIMIT $5
         """,
         app_id,
         user_id,
-        search,
+        prefix,
         after or keyset.LOWEST_ID,
         limit,
     )
 
 
 async def page(
-    db: Db, *, app_id: str, user_id: str | None, search: str | None, after: str | None, limit: int
+    db: Db, *, app_id: str, user_id: str | None, after: str | None, limit: int
 ) -> list[Row]:
     return await many(
         db,
@@ -147,14 +161,61 @@ async def page(
         FROM organizations o
         LEFT JOIN organization_members m
             ON m.app_id = $1 AND m.org_id = o.id AND m.user_id = $2
-        WHERE o.app_id = $1 AND o.id > $4::uuid
-          AND ($3::text IS NULL OR starts_with(o.slug, lower($3)) OR starts_with(lower(o.name), lower($3)))
-        ORDER BY o.id LIMIT $5
+        WHERE o.app_id = $1 AND o.id > $3::uuid
+        ORDER BY o.id LIMIT $4
         """,
         app_id,
         user_id,
-        search,
         after or keyset.LOWEST_ID,
+        limit,
+    )
+
+
+@dataclass(frozen=True)
+class Match(Row):
+    """An organization and what a search found it by: its slug, or the key of its name."""
+
+    key: str
+
+
+Place = tuple[str | None, str | None]
+"""Key and id of the last organization of the page before; (None, None) before the first."""
+
+
+async def matching(
+    db: Db, *, app_id: str, user_id: str | None, prefix: str, after: Place, limit: int
+) -> list[Match]:
+    """Returns organizations whose slug begins with `prefix`, or else their name, sorted by that.
+    Each of the two is the range of an index; names that became the slug are not in the second."""
+    place = (prefix, keyset.LOWEST_ID) if after[0] is None else after
+    return await many(
+        db,
+        Match,
+        """
+        SELECT o.id, o.slug, o.name, o.logo_url, o.is_personal, o.public_metadata,
+               o.private_metadata, m.role_id AS role, o.created_at, o.updated_at, found.key
+        FROM (
+            (SELECT s.id, s.slug COLLATE "C" AS key FROM organizations s
+             WHERE s.app_id = $1 AND (s.slug COLLATE "C", s.id) > ($3, $4::uuid)
+               AND s.slug COLLATE "C" < $5 || chr(1114111)
+             ORDER BY s.slug COLLATE "C", s.id LIMIT $6)
+            UNION ALL
+            (SELECT n.id, n.name_key AS key FROM organizations n
+             WHERE n.app_id = $1 AND (n.name_key, n.id) > ($3, $4::uuid)
+               AND n.name_key < $5 || chr(1114111)
+               AND NOT starts_with(n.slug COLLATE "C", n.name_key)
+               AND NOT starts_with(n.slug COLLATE "C", $5)
+             ORDER BY n.name_key, n.id LIMIT $6)
+        ) AS found
+        JOIN organizations o ON o.app_id = $1 AND o.id = found.id
+        LEFT JOIN organization_members m
+            ON m.app_id = $1 AND m.org_id = o.id AND m.user_id = $2
+        ORDER BY found.key, found.id LIMIT $6
+        """,
+        app_id,
+        user_id,
+        *place,
+        prefix,
         limit,
     )
 

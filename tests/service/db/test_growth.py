@@ -39,8 +39,12 @@ FILL = """
     INSERT INTO organization_roles (app_id, id, name) VALUES ($1, 'member', 'Member');
     INSERT INTO organization_members (app_id, org_id, user_id, role_id, created_at)
         SELECT app_id, $5, id, 'member', created_at FROM users WHERE app_id = $1;
-    INSERT INTO audit_logs (app_id, id, event_type, event_data, created_at)
+    INSERT INTO organizations (app_id, id, slug, name)
+        SELECT $1, gen_random_uuid(), 'team-' || i,
+               CASE WHEN i % 3 = 0 THEN 'Rare ' ELSE 'Team ' END || i FROM generate_series(1, $2) i;
+    INSERT INTO audit_logs (app_id, id, event_type, event_data, ip_address, created_at)
         SELECT $1, gen_random_uuid(), CASE WHEN i % 200 = 0 THEN 'rare' ELSE 'login' END, '{}',
+               CASE WHEN i % 200 = 0 THEN '192.0.2.1' ELSE '192.0.2.2' END,
                $4::timestamptz + i * interval '1 minute'
         FROM generate_series(1, $2) i;
     INSERT INTO audit_chain (app_id, seq, event_id, previous_hash, hash)
@@ -63,8 +67,12 @@ PAGES = {
     "export of users": ("identity", "transfer.py", "p.phc AS password_hash", ("-infinity", LOWEST_ID, 51, True), (DEEP, LOWEST_ID, 51, True)),
     "holders of a role": ("rbac", "roles.py", "granted_by, granted_at FROM user_roles", ("user", *FIRST, HIGHEST_ID, 51), ("user", DEEP, LOWEST_ID, LOWEST_ID, 51)),
     "members": ("tenancy", "members.py", "AND (m.created_at, m.user_id) > ($3", (ORGANIZATION, "-infinity", LOWEST_ID, 51), (ORGANIZATION, DEEP, LOWEST_ID, 51)),
-    "audit log": ("tenancy", "audit.py", "WHERE l.app_id = $1 AND ($2::text IS NULL", (None, "-infinity", *FIRST, 51), (None, "-infinity", DEEP, LOWEST_ID, 51)),
-    "audit log of a type": ("tenancy", "audit.py", "l.event_type = $7", (None, "-infinity", *FIRST, 51, "rare"), (None, "-infinity", DEEP, LOWEST_ID, 51, "rare")),
+    "audit log": ("tenancy", "audit.py", "WHERE l.app_id = $1 AND l.created_at >= $2::timestamptz", ("-infinity", *FIRST, 51), ("-infinity", DEEP, LOWEST_ID, 51)),
+    "audit log of a type": ("tenancy", "audit.py", "l.event_type = $6", ("-infinity", *FIRST, 51, "rare"), ("-infinity", DEEP, LOWEST_ID, 51, "rare")),
+    "audit log of an address": ("tenancy", "audit.py", "l.ip_address = $6", ("-infinity", *FIRST, 51, "192.0.2.1", None), ("-infinity", DEEP, LOWEST_ID, 51, "192.0.2.1", None)),
+    "organizations": ("tenancy", "organizations.py", "o.app_id = $1 AND o.id > $3", (None, LOWEST_ID, 51), (None, "7" * 8 + LOWEST_ID[8:], 51)),
+    "search of an organization": ("tenancy", "organizations.py", "name_key < $5", (None, "team", LOWEST_ID, "team", 51), (None, "team-5", LOWEST_ID, "team", 51)),
+    "search of an organization by its name alone": ("tenancy", "organizations.py", "name_key < $5", (None, "rare", LOWEST_ID, "rare", 51), (None, "rare-5", LOWEST_ID, "rare", 51)),
     "export of the log": ("tenancy", "audit_chain.py", "c.seq <= $9", (0, 50, None, None, None, "-infinity", "infinity", 50), (MANY // 2, 50, None, None, None, "-infinity", "infinity", MANY // 2 + 50)),
     "grants of a client": ("oidc", "consents.py", "u.email, u.name,\n               g.created_at", ("client", "-infinity", LOWEST_ID, 51), ("client", DEEP, LOWEST_ID, 51)),
 }  # fmt: skip
@@ -166,7 +174,7 @@ async def test_an_event_is_sealed_by_its_id(grown: dict[str, str]) -> None:
 async def test_the_count_finds_a_filter(grown: dict[str, str]) -> None:
     """What these tests are for: the same page with its place around a NULL reads all before it."""
     slow = """
-        SELECT id FROM users WHERE app_id = $1
+        SELECT id, name FROM users WHERE app_id = $1
           AND ($2::timestamptz IS NULL OR (created_at, id) < ($2, $3::uuid))
         ORDER BY created_at DESC, id DESC LIMIT 51
     """

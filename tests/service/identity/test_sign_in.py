@@ -11,6 +11,7 @@ from common import acr
 from common.contracts.email_codes import SignInWithCode, SignInWithLink, StartEmailCode
 from common.contracts.passwords import (
     ChangePassword,
+    CheckPassword,
     Reauthenticate,
     ResetPassword,
     SignInWithPassword,
@@ -699,6 +700,20 @@ async def test_everything_wrong_with_a_password_is_said_at_once(world: World) ->
         (True, False),
         (False, True),
     ]
+
+
+async def test_an_empty_password_is_refused_like_any_weak_one(world: World) -> None:
+    """At every place where one is chosen or tried, whether a link comes with it or not."""
+    signed = await world.sign_in(await world.user())
+    for request in (
+        ResetPassword(password=""),
+        CheckPassword(password=""),
+        SignUp(email="someone@example.com", password=""),
+        ChangePassword(current=PASSWORD, password=""),
+    ):
+        problem = await world.refused(request, who=as_user(signed))
+
+        assert isinstance(problem, WeakPassword), request.subject
 
 
 async def test_settling_is_repaired_at_the_next_sign_in(world: World) -> None:

@@ -138,6 +138,35 @@ async def test_lists_show_ones_own_or_all(world: World) -> None:
     assert [o.name for o in found.organizations] == ["Bob"]
 
 
+async def test_search_finds_the_beginning_of_slug_or_name(world: World) -> None:
+    """Upper and lower case and accents make no difference; each organization once, on one page or
+    on several; among one's own and among all."""
+    ada = await world.user()
+    names = ("Zoë Bakery", "Bäckerei", "Backofen", "Zoo", "A backdrop", "100%")
+    for name in names:
+        await world.organization(ada, name)
+    await world.call(CreateOrganization(name="Quite other", slug="back-office"), SECRET_KEY)
+
+    async def found(search: str, limit: int = 50, who: Caller = SECRET_KEY) -> list[str]:
+        listed, cursor = [], None
+        while True:
+            page = await world.call(
+                ListOrganizations(search=search, limit=limit, cursor=cursor), who
+            )
+            listed += [o.name for o in page.organizations]
+            cursor = page.next
+            if cursor is None:
+                return listed
+
+    for limit in (1, 2, 50):
+        assert await found("BÁCK", limit) == ["Quite other", "Bäckerei", "Backofen"]
+    assert sorted(await found(" zoe ", who=ada)) == ["Zoë Bakery"]
+    assert sorted(await found("back", who=ada)) == ["Backofen", "Bäckerei"]
+    assert await found("%") == await found("_") == await found("\uffff") == []
+    assert await found("100%") == ["100%"]
+    assert len(await found(" ")) == len(await found("", who=ada)) + 1 == len(names) + 1
+
+
 async def test_application_may_keep_creation_to_itself(world: World) -> None:
     """With organizations_by_users off only holders of organizations:write make one."""
     world.a = await world.application(organizations_by_users=False)

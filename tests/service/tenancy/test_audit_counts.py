@@ -16,7 +16,12 @@ OLD = HOUR.replace(hour=0) - timedelta(days=120)
 
 
 async def logged(
-    world: World, app: str, moments: list[datetime], event_type: str = "logout"
+    world: World,
+    app: str,
+    moments: list[datetime],
+    event_type: str = "logout",
+    *,
+    sealed: bool = True,
 ) -> None:
     ids = [new_id() for _ in moments]
     await world.owner.executemany(
@@ -24,7 +29,8 @@ async def logged(
         " VALUES ($1, $2, $3, '{}', $4)",
         [(app, id, event_type, moment) for id, moment in zip(ids, moments, strict=True)],
     )
-    await seal_events(world.deps, app, ids)  # as the stream names them, however old they are
+    if sealed:
+        await seal_events(world.deps, app, ids)  # as the stream names them, however old they are
 
 
 async def counted(
@@ -66,6 +72,25 @@ async def test_each_event_counts_once(world: World) -> None:
 
     assert list((await counted(world, app)).items()) == [("login", 3), ("logout", 2)]
     assert await counted(world, other) == {}
+
+
+async def test_events_count_before_they_are_sealed(world: World) -> None:
+    """From the moment they are committed, and once only when they are sealed later; before the
+    first sealing, too."""
+    app = (await world.application()).id
+    now = datetime.now(UTC)
+    recent = [now - timedelta(minutes=minute) for minute in (0, 1, 9)]
+    await logged(world, app, recent, "login", sealed=False)
+    assert await counted(world, app) == {"login": 3}
+
+    await logged(world, app, [HOUR, *recent])
+    assert await counted(world, app) == {"login": 3, "logout": 4}
+    period = now - timedelta(minutes=5), now
+    assert await counted(world, app, *period) == {"login": 1, "logout": 1}
+
+    await seal(world.deps, app)
+    assert await counted(world, app) == {"login": 3, "logout": 4}
+    assert await counted(world, app, *period) == {"login": 1, "logout": 1}
 
 
 async def test_old_hours_become_days(world: World) -> None:

@@ -5,12 +5,19 @@ from __future__ import annotations
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from zxcvbn.matching import (
+    L33T_TABLE,
+    RANKED_DICTIONARIES,
+    enumerate_l33t_subs,
+    relevant_l33t_subtable,
+)
 
 from common.contracts.sign_up import SignUpClosed
 from common.contracts.tenancy import AppSettings
 from common.problems import Invalid
 from identity import addresses
 from identity.mail_templates import harmless, readable_on
+from identity.password_score import BUDGET, affordable, score
 from identity.policy import COMMON, faults_of, told_of
 
 TOLD = ["blue shop", "blueshop", "ada.lovelace"]
@@ -116,3 +123,29 @@ def test_text_on_any_brand_can_be_read(color: int) -> None:
 
     light, dark = sorted((luminance(brand), luminance(readable_on(brand))), reverse=True)
     assert (light + 0.05) / (dark + 0.05) >= 4.5
+
+
+SYMBOLS = "4@8({[<69&#!1/|7+5$%30x2z"
+"""Hundreds of ways to read them as letters."""
+
+
+@pytest.mark.parametrize(
+    "password",
+    ["", SYMBOLS * 3, "1!|i7+" * 12, "a" * 13 + SYMBOLS * 3, "a" * 400, "\x00", "İ" * 80],
+)
+def test_the_cost_of_a_score_is_bounded(password: str) -> None:
+    """Any text has a score, and its readings times its parts stay in the budget."""
+    scored = affordable(password)
+    readings = enumerate_l33t_subs(relevant_l33t_subtable(scored, L33T_TABLE))
+
+    assert len(readings) * len(scored) ** 2 <= BUDGET
+    assert password.startswith(scored)
+    assert len(scored) >= min(len(password), 12)
+    assert 0 <= score(password, TOLD) <= 4
+
+
+def test_known_words_count_in_one_password_only() -> None:
+    """What is known of one person weakens nobody else's password, in whichever thread."""
+    assert score("zyxomma-quandary", ["zyxomma-quandary"]) == 0
+    assert "user_inputs" not in RANKED_DICTIONARIES
+    assert score("zyxomma-quandary", []) == 4
