@@ -5,7 +5,8 @@ from __future__ import annotations
 import asyncio
 import itertools
 import uuid
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Coroutine, Generator
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -271,3 +272,81 @@ async def test_a_connection_cut_off_in_its_first_exchange_is_closed(
             await seen(db, A, A.app_id)
 
     assert await seen(db, A, A.app_id) == 1
+
+
+async def cancelled_at(number: int, work: Coroutine[Any, Any, Any]) -> bool:
+    """Cancel the work at its await of this number; whether it had so many."""
+    awaits = 0
+
+    class Counted:
+        def __await__(self) -> Generator[Any, Any, Any]:
+            nonlocal awaits
+            inner = work.__await__()
+            step = partial(inner.send, None)
+            while True:
+                try:
+                    waiting = step()
+                except StopIteration as end:
+                    return end.value
+                awaits += 1
+                if awaits == number:
+                    asyncio.get_running_loop().call_soon(task.cancel)
+                step = partial(inner.send, None)
+                try:
+                    yield waiting
+                except asyncio.CancelledError as cut:
+                    step = partial(inner.throw, cut)
+
+    async def run_counted() -> None:
+        await Counted()
+
+    task = asyncio.create_task(run_counted())
+    await asyncio.wait({task})
+    assert task.cancelled() or awaits < number or task.exception() is None
+    return awaits >= number
+
+
+@pytest.mark.parametrize("fresh", [True, False], ids=["connecting", "connected"])
+async def test_a_statement_cut_off_anywhere_leaves_a_good_connection(
+    db: Database, fresh: bool
+) -> None:
+    """Whichever await of connecting, of the first exchange, of preparing or of running is the last:
+    the next statements see their own application."""
+    texts = itertools.count()
+    reached = True
+    number = 0
+    while reached:
+        number += 1
+        if fresh:
+            await db.pool.expire_connections()
+        reached = await cancelled_at(number, prepared(db, next(texts)))
+        for _ in range(2):
+            assert await seen(db, B, B.app_id) == 1
+            assert await seen(db, A, B.app_id) == 0
+            assert await unbound(db) == ""
+    assert number > 2
+
+
+async def prepared(db: Database, text: int) -> Any:
+    """A statement that the connection does not know yet."""
+    async with db.reading(A) as one:
+        return await one.fetchval(f"SELECT {text}::int")  # type: ignore[arg-type]
+
+
+async def test_a_statement_after_one_that_is_being_cancelled_waits_before_it_binds(
+    db: Database,
+) -> None:
+    """Cut off in that wait, nothing of it is on its way: the next is bound once."""
+    async with db.reading(A) as one:
+        assert await value(one, SEEN, A.app_id) == 1
+    for _ in range(5):
+        async with db.reading(A) as one:
+            with pytest.raises(TimeoutError):
+                async with asyncio.timeout(0.05):
+                    await value(one, "SELECT pg_sleep($1::float8)", 5.0)
+            with pytest.raises(TimeoutError):
+                async with asyncio.timeout(0):
+                    await value(one, SEEN, A.app_id)
+            assert await value(one, SEEN, A.app_id) == 1
+            assert await value(one, SEEN, B.app_id) == 0
+        assert await unbound(db) == ""
