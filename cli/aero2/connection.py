@@ -15,6 +15,7 @@ from aero2.embedded import ports, secrets
 from aero2.embedded.folder import Folder
 from aero2.failures import Refused
 from common.bus import NatsBus
+from common.settings import servers
 
 
 @asynccontextmanager
@@ -22,7 +23,7 @@ async def connected(url: str, password: str | None) -> AsyncIterator[NatsBus]:
     """Raises Refused where NATS is not there or does not know us."""
     try:
         nc = await nats.connect(
-            url,
+            servers(url),
             name="aero2-cli",
             user=nats_access.CLI,
             password=password,

@@ -17,6 +17,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from tests.service.db.tls import in_front_of
 
+from common import metrics
 from common.context import Context
 from common.db import Database, maybe, run, value
 from common.one_trip import Connection, Sieve
@@ -95,7 +96,7 @@ async def test_each_statement_is_one_transaction_in_one_round_trip(
 async def test_a_write_is_committed_when_it_returns(db: Database, database: dict[str, str]) -> None:
     """Another connection sees it at once, and the relay is woken."""
     woken = []
-    waking = Database(db.pool, lambda: woken.append(1))
+    waking = Database(db.pool, on_commit=lambda: woken.append(1))
     async with waking.single(A) as one:
         assert await run(one, ADD, A.app_id, str(uuid.uuid4()), "new@example.com") == 1
     owner = await asyncpg.connect(database["owner"])
@@ -350,3 +351,14 @@ async def test_a_statement_after_one_that_is_being_cancelled_waits_before_it_bin
             assert await value(one, SEEN, A.app_id) == 1
             assert await value(one, SEEN, B.app_id) == 0
         assert await unbound(db) == ""
+
+
+async def test_the_pools_connections_are_counted(db: Database) -> None:
+    """In use while a statement's block lasts, idle afterwards; gone with the pool."""
+    async with db.reading(A) as one:
+        await value(one, SEEN, A.app_id)
+        assert db.connections() == (1, 0, 1)
+    assert db.connections() == (0, 1, 1)
+    assert db in metrics.POOLS.known
+    await db.close()
+    assert db not in metrics.POOLS.known
