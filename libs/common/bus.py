@@ -279,6 +279,7 @@ class Server:
             async with self._limit:
                 ctx = Context.decode((msg.headers or {}).get(HEADER))
                 trace = ctx.trace
+                logs.trace.set(trace)
                 reply = await answer(handler, self.deps, contract, ctx, msg.data, subject=subject)
                 await msg.respond(encoded(reply))
         except Problem as problem:

@@ -22,7 +22,7 @@ from nats.aio.msg import Msg
 
 from common import audit_chain as chain
 from common import logs, metrics
-from common.context import Context, system_context
+from common.context import Context, system_context, traced
 from common.db import Db
 from common.ids import is_id
 from common.outbox import ID
@@ -165,9 +165,11 @@ class Sealing:
             now = time.monotonic()
             if now - looked > LOOK or looked == 0.0:
                 looked = now
-                await self._all()
+                with traced():
+                    await self._all()
             for app_id, waiting in list(self._waiting.items()):
-                await self._one(app_id, waiting, now)
+                with traced():
+                    await self._one(app_id, waiting, now)
             await asyncio.sleep(GATHER / 2)
 
     def lag(self) -> float:
