@@ -1180,6 +1180,7 @@ CREATE TABLE audit_logs (
     data_version integer     NOT NULL DEFAULT 1,
     ip_address   text,
     user_agent   text,
+    trace        text,       -- W3C traceparent of the work, as in the log lines
     created_at   timestamptz NOT NULL DEFAULT now(),
     CONSTRAINT audit_logs_pkey PRIMARY KEY (app_id, id)
 ) PARTITION BY HASH (app_id);

@@ -15,6 +15,7 @@ from pathlib import Path
 
 from nats.aio.client import Client
 
+from aero2.embedded.ports import bound
 from common.paced import PacedClient
 
 
@@ -40,6 +41,8 @@ class NatsServer:
     folder: Path
     port: int
     config: Path
+    reserved: socket.socket | None = field(default=None, repr=False)
+    """Keeps the port, which nobody else is given between two runs."""
     process: subprocess.Popen[bytes] | None = field(default=None, repr=False)
 
     @property
@@ -77,12 +80,13 @@ class NatsServer:
     async def connect(self, **options: object) -> Client:
         """A client as the product has it: reconnects for ever, quickly."""
         settings: dict[str, object] = {
+            "servers": self.url,
             "max_reconnect_attempts": -1,
             "reconnect_time_wait": 0.05,
             "error_cb": _quiet,
         }
         nc = PacedClient()
-        await nc.connect(self.url, **(settings | options))  # type: ignore[arg-type]
+        await nc.connect(**(settings | options))  # type: ignore[arg-type]
         return nc
 
 
@@ -90,17 +94,16 @@ async def _quiet(_: Exception) -> None:
     """Lost connections are what some tests are about."""
 
 
-def start(folder: Path, conf: str = "") -> NatsServer:
+def start(folder: Path, conf: str = "", *, jetstream: bool = True) -> NatsServer:
     """A running server; `conf` is added to (users, limits) listen address and JetStream."""
     folder.mkdir(parents=True, exist_ok=True)
-    port = free_port()
+    reserved = bound("127.0.0.1", 0)
+    port = reserved.getsockname()[1]
     config = folder / "nats.conf"
-    config.write_text(
-        f'listen: "127.0.0.1:{port}"\n'
-        f'jetstream {{ store_dir: "{folder / "jetstream"}", max_file_store: 1GB, sync_interval: always }}\n'
-        f"{conf}\n"
-    )
-    server = NatsServer(folder, port, config)
+    store = f'store_dir: "{folder / "jetstream"}", max_file_store: 1GB, sync_interval: always'
+    stored = f"jetstream {{ {store} }}\n" if jetstream else ""
+    config.write_text(f'listen: "127.0.0.1:{port}"\n{stored}{conf}\n')
+    server = NatsServer(folder, port, config, reserved)
     server.launch()
     return server
 

@@ -11,29 +11,46 @@ import typer
 from typer.core import TyperGroup
 from typer.main import get_command
 
-from aero2 import migrate
-from common.addresses import host_key
+from aero2.plain_typer import new_typer
 
-GROUPS = ("apps", "audit", "clients", "keys", "secrets", "users")
-"""Modules of aero2 with an `app` of commands, imported when one of them is asked for: what they
-need would cost every `aero2 up` half a second."""
+GROUPS = {
+    "apps": "Applications.",
+    "audit": "The audit log: verify an export, list the events.",
+    "clients": "OAuth clients.",
+    "keys": "Signing keys.",
+    "secrets": "Master keys.",
+    "users": "Users in bulk.",
+}
+"""Modules of aero2 with an `app` of commands, and their help. They are imported when one of their
+commands runs: what they need would cost every `aero2 up` half a second, and every help more."""
 
 
-class Lazily(TyperGroup):
+class LazyGroup(TyperGroup):
+    """Imports the module of a group for its commands, and not to list it."""
+
+    _running = False
+
     def list_commands(self, ctx: Any) -> list[str]:
         return [*super().list_commands(ctx), *GROUPS]
+
+    def resolve_command(self, ctx: Any, args: list[str]) -> Any:
+        self._running = True
+        try:
+            return super().resolve_command(ctx, args)
+        finally:
+            self._running = False
 
     def get_command(self, ctx: Any, cmd_name: str) -> Any:
         if cmd_name not in GROUPS:
             return super().get_command(ctx, cmd_name)
+        if not self._running:
+            return TyperGroup(name=cmd_name, help=GROUPS[cmd_name], rich_markup_mode=None)
         group = get_command(import_module(f"aero2.{cmd_name}").app)
         group.name = cmd_name
         return group
 
 
-app = typer.Typer(
-    cls=Lazily, no_args_is_help=True, add_completion=False, pretty_exceptions_show_locals=False
-)
+app = new_typer(cls=LazyGroup)
 
 
 @app.callback()
@@ -67,11 +84,18 @@ def up(
     """Run the whole platform here, on embedded PostgreSQL and NATS, until Ctrl-C."""
     from aero2.up import Options
     from aero2.up import up as run
+    from common.addresses import host_key
 
     run(Options(port, host, data_dir, host_key(domain), summary_file, tls, start_limit))
 
 
-app.command("migrate")(migrate.command)
+@app.command("migrate")
+def migrate() -> None:
+    """Make or update the database: AERO2_OWNER_DATABASE_URL, and AERO2_<ROLE>_PASSWORD for each
+    of tenancy, identity, oidc, rbac, relay, sweep, mail, logout and upkeep."""
+    from aero2.migrate import command
+
+    command()
 
 
 DataDir = Annotated[

@@ -11,11 +11,13 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
+from aero2 import local_names
 from aero2.api import call
 from aero2.dashboard import DataDir, dashboard
 from aero2.failures import Refused, told
+from aero2.plain_typer import new_typer
 
-app = typer.Typer(no_args_is_help=True, help="Applications.")
+app = new_typer("Applications.")
 
 
 @app.command("create")
@@ -39,6 +41,9 @@ def create(
         sent = {field: value for field, value in fields.items() if value is not None}
         new = call(api, "POST", "/api/applications", json=sent)
     typer.echo(json.dumps(new, indent=2))
+    if names := local_names.unknown([new["host"]]):
+        help = local_names.HELP.format(names=names[0])
+        typer.echo(f"{help}\n{local_names.command(names)}", err=True)
 
 
 @app.command("list")

@@ -10,9 +10,10 @@ from typing import Annotated, Any
 import typer
 
 from aero2.failures import Refused, told
+from aero2.plain_typer import new_typer
 from common.audit_chain import Checkpoint, Verifier
 
-app = typer.Typer(no_args_is_help=True, help="The audit log: verify an export, list the events.")
+app = new_typer("The audit log: verify an export, list the events.")
 
 
 @app.command()

@@ -10,8 +10,9 @@ import typer
 from aero2.api import call
 from aero2.dashboard import DataDir, at, dashboard
 from aero2.failures import told
+from aero2.plain_typer import new_typer
 
-app = typer.Typer(no_args_is_help=True, help="OAuth clients.")
+app = new_typer("OAuth clients.")
 
 
 @app.callback()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 from typing import Final, TypeGuard
 
@@ -30,7 +31,15 @@ class Named:
 
 def named(file: Path) -> Named:
     """What the file takes from the modules of contracts."""
-    tree = ast.parse(file.read_bytes())
+    return _named(file.read_bytes())
+
+
+@lru_cache(maxsize=1024)
+def _named(source: bytes) -> Named:
+    """The same for the file's content: what all services share is asked for by each of them."""
+    if PACKAGE.encode() not in source:
+        return Named(frozenset(), frozenset())
+    tree = ast.parse(source)
     imported, modules = _imports(tree)
     sent = {id(node) for node in _sent_as_system(tree)}
     as_system: set[Pair] = set()

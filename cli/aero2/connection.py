@@ -15,6 +15,7 @@ from aero2.embedded import ports, secrets
 from aero2.embedded.folder import Folder
 from aero2.failures import Refused
 from common.bus import NatsBus
+from common.settings import servers
 
 
 @asynccontextmanager
@@ -22,12 +23,13 @@ async def connected(url: str, password: str | None) -> AsyncIterator[NatsBus]:
     """Raises Refused where NATS is not there or does not know us."""
     try:
         nc = await nats.connect(
-            url,
+            servers(url),
             name="aero2-cli",
             user=nats_access.CLI,
             password=password,
             inbox_prefix=nats_access.inbox(nats_access.CLI).encode(),
             max_reconnect_attempts=2,
+            reconnect_time_wait=0.2,
             connect_timeout=3,
             error_cb=_quiet,
         )

@@ -11,6 +11,8 @@ class Refused(Exception):
     def __init__(self, message: str, *, detail: str = "") -> None:
         super().__init__(message)
         self.detail = detail
+        if detail:
+            self.add_note(detail)  # a traceback shows it, too
 
 
 @contextmanager

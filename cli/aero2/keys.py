@@ -12,6 +12,7 @@ from rich.table import Table
 
 from aero2.connection import from_environment
 from aero2.failures import told
+from aero2.plain_typer import new_typer
 from common.bus import Bus
 from common.context import system_context
 from common.contracts.oidc import RotatedKeys, RotateKeys
@@ -21,7 +22,7 @@ from common.ids import DASHBOARD
 STILL_WAITING: Final = 3
 """Exit status where nothing was published, because the keys of before do not sign yet."""
 
-app = typer.Typer(no_args_is_help=True, help="Signing keys.")
+app = new_typer("Signing keys.")
 
 
 @app.callback()

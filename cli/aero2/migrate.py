@@ -260,8 +260,7 @@ async def _record(db: Connection, script: Script) -> None:
 
 
 def command() -> None:
-    """Make or update the database: AERO2_OWNER_DATABASE_URL, and AERO2_<ROLE>_PASSWORD for each
-    of tenancy, identity, oidc, rbac, relay, sweep, mail, logout and upkeep."""
+    """Run `aero2 migrate`: what it needs is in the environment."""
     console = Console()
     dsn = os.environ.get("AERO2_OWNER_DATABASE_URL")
     if not dsn:

@@ -20,9 +20,10 @@ from aero2.embedded.folder import Folder
 from aero2.embedded.postgres import Postgres
 from aero2.embedded.secrets import FILE, master_key, stored
 from aero2.failures import Refused, told
+from aero2.plain_typer import new_typer
 from common.crypto import BadKey, Keys
 
-app = typer.Typer(no_args_is_help=True, help="Master keys.")
+app = new_typer("Master keys.")
 
 DataDir = Annotated[
     Path | None,

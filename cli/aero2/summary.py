@@ -7,11 +7,12 @@ import shlex
 import socket
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 from rich.console import Console
 from rich.text import Text
 
+from aero2 import local_names
 from aero2.demo import Demo
 
 
@@ -58,6 +59,9 @@ def curl(demo: Demo, ca: Path | None = None) -> str:
 def curl_api(demo: Demo, ca: Path | None = None) -> str:
     """The demo's users, as its backend would ask."""
     return f'curl {_trusting(ca)}-H "Authorization: Bearer {demo.secret_key}" {demo.url}/api/users'
+
+
+RUN_FASTAPI: Final = "pip install fastapi uvicorn 'pyjwt[crypto]' && uvicorn main:app --port 8001"
 
 
 def _trusting(ca: Path | None) -> str:
@@ -115,9 +119,18 @@ async def _show(console: Console, summary: Summary, *, took: float) -> None:
     _copyable(console, "The demo's users, as your backend asks:", curl_api(demo, ca))
     _copyable(
         console,
-        "An API that takes the demo's tokens (main.py):",
+        "An API that takes the demo's tokens (main.py; it needs the packages of the next line):",
         fastapi(demo, *await reachable(demo, summary.port)),
     )
+    _copyable(console, "Its packages, and a start:", RUN_FASTAPI)
+    apex = summary.domain.partition(":")[0]
+    hosts = [demo.host, f"dashboard.{apex}"]
+    if names := await asyncio.to_thread(local_names.unknown, hosts):
+        _copyable(
+            console,
+            local_names.HELP.format(names=" and ".join(names)),
+            local_names.command(names),
+        )
     if ca is not None:
         _copyable(
             console,

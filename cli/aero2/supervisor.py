@@ -153,7 +153,8 @@ class Supervisor:
             each.deaths = 1 if ran > STEADY else each.deaths + 1
             if not each.was_ready and each.deaths >= GIVE_UP_STARTING:
                 each.refused = Refused(
-                    f"{name} does not start; its log is {self.log(name)}.", detail=self.tail(name)
+                    f"{name} does not start ({code}); its log is {self.log(name)}.",
+                    detail=self.tail(name),
                 )
                 return
             pause = min(FIRST_PAUSE * 2 ** (each.deaths - 1), LONGEST_PAUSE)

@@ -13,10 +13,11 @@ import typer
 
 from aero2.api import call, client
 from aero2.failures import told
+from aero2.plain_typer import new_typer
 from aero2.user_files import format_of, write_users
 from aero2.user_import import console, errors_file, run_import
 
-app = typer.Typer(no_args_is_help=True, help="Users in bulk.")
+app = new_typer("Users in bulk.")
 
 Url = Annotated[
     str,

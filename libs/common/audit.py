@@ -110,8 +110,8 @@ async def record(db: Db, ctx: Context, event: Event, *, user_id: str | None = No
         WITH logged AS (
             INSERT INTO audit_logs (app_id, id, user_id, event_type, event_data, data_version,
                                     actor_kind, actor_id, session_id, org_id, ip_address,
-                                    user_agent, created_at)
-            VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13)
+                                    user_agent, created_at, trace)
+            VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $15)
         )
         INSERT INTO audit_outbox (app_id, event_id, event_type, payload)
         VALUES ($1, $2, $4, $14)
@@ -130,6 +130,7 @@ async def record(db: Db, ctx: Context, event: Event, *, user_id: str | None = No
         made.user_agent,
         made.created_at,
         made.payload(),
+        made.trace,
     )
 
 

@@ -37,6 +37,7 @@ COVERED: Final = (
     "org_id",
     "ip_address",
     "user_agent",
+    "trace",
 )
 
 

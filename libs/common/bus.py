@@ -23,9 +23,11 @@ from pydantic import ValidationError
 from pydantic_core import PydanticSerializationError
 
 from common import logs, metrics
+from common.circuit_breaker import CircuitBreaker, service_of
 from common.context import HEADER, Context
 from common.contracts.base import SYSTEM, Contract, Request
 from common.db import committed
+from common.lame_duck import LameDuck
 from common.problems import (
     Busy,
     Forbidden,
@@ -49,6 +51,8 @@ SYSTEM_SUBJECT: Final = "system."
 """What precedes a contract's subject in a call made as the system."""
 SLOW_RETRY = 0.1
 """Seconds that must be left for a read to be tried once more."""
+LONG_WAIT: Final = 1.0
+"""Seconds: a service that gave no answer for so long may hang."""
 
 
 class Bus(Protocol):
@@ -96,6 +100,8 @@ class NatsBus:
 
     def __init__(self, nc: Client) -> None:
         self._nc = nc
+        self.lame_duck = LameDuck(nc)
+        self._breaker = CircuitBreaker()
 
     async def call(self, ctx: Context, request: Request[R]) -> R:
         ctx = ctx.tightened(request.within)
@@ -105,6 +111,9 @@ class NatsBus:
     async def raw(self, ctx: Context, request: Request[Any]) -> bytes:
         ctx = ctx.tightened(request.within)
         body, subject = asked(request), subject_of(ctx, type(request))
+        if not self._breaker.admit(service_of(request.subject)):
+            log.warning("service does not answer", subject=subject, trace=ctx.trace)
+            raise Unavailable(retry_after=1)
         try:
             return await self._ask(ctx, subject, body)
         except Unavailable as problem:
@@ -120,8 +129,12 @@ class NatsBus:
         if left <= 0:
             log.info("no time left", subject=subject, trace=ctx.trace)
             raise TooLate
-        if not self._nc.is_connected:  # nats.py would keep it for later, past its deadline
-            raise Unavailable("the message bus is not reachable", retry_after=1)
+        if self.lame_duck.paused or not self._nc.is_connected:
+            # nats.py would keep it for later, past its deadline.
+            if not await self.lame_duck.connected(left - SLOW_RETRY):
+                raise Unavailable("the message bus is not reachable", retry_after=1)
+            left = ctx.remaining()
+        service = service_of(subject.removeprefix(SYSTEM_SUBJECT))
         try:
             msg = await self._nc.request(
                 subject, body, timeout=left, headers={HEADER: ctx.encode()}
@@ -131,12 +144,15 @@ class NatsBus:
             raise Unavailable(retry_after=1) from None
         except (nats.errors.TimeoutError, TimeoutError):
             log.warning("no answer in time", subject=subject, trace=ctx.trace)
+            if left >= LONG_WAIT:
+                self._breaker.timed_out(service)
             raise TooLate from None
         except nats.errors.MaxPayloadError:
             raise Invalid("the request is too large") from None
         except (nats.errors.Error, OSError) as error:
-            log.warning("bus.lost", subject=subject, error=type(error).__name__)
+            log.warning("bus.lost", subject=subject, error=type(error).__name__, trace=ctx.trace)
             raise Unavailable("the message bus is not reachable", retry_after=1) from None
+        self._breaker.answered(service)
         if msg.headers and ERROR_CODE_HEADER in msg.headers:
             raise _problem(msg.data)
         return msg.data
@@ -188,7 +204,7 @@ async def _handled(handler: Handler, deps: Any, ctx: Context, request: Request[A
     except Outdated:
         if committed.get():
             raise
-        log.info("once more", subject=request.subject)
+        log.info("once more", subject=request.subject, trace=ctx.trace)
         return await handler(deps, ctx, request)
 
 
@@ -263,6 +279,7 @@ class Server:
             async with self._limit:
                 ctx = Context.decode((msg.headers or {}).get(HEADER))
                 trace = ctx.trace
+                logs.trace.set(trace)
                 reply = await answer(handler, self.deps, contract, ctx, msg.data, subject=subject)
                 await msg.respond(encoded(reply))
         except Problem as problem:

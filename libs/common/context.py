@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import os
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from typing import Any, Final, Literal, get_args
 
 import orjson
 
+from common import logs
 from common.contracts.base import KNOWN, SIGNED_IN, SYSTEM
 from common.ids import DASHBOARD, is_id
 from common.problems import BadRequest, Forbidden, TooLate, Unauthenticated
@@ -201,6 +204,19 @@ def new_trace() -> str:
     return f"00-{noise[:32]}-{noise[32:]}-01"
 
 
+@contextmanager
+def traced() -> Iterator[None]:
+    """Give one piece of work outside of requests a trace: its log lines, its calls and its events
+    have it."""
+    token = logs.trace.set(new_trace())
+    try:
+        yield
+    finally:
+        logs.trace.reset(token)
+
+
 def system_context(app_id: str, *, within: float = 5.0) -> Context:
-    """The context of work that nobody asked for: a sweep, a start, the command line."""
-    return Context(app_id, SYSTEM_CALLER, time.time() + within, new_trace())
+    """The context of work that nobody asked for: a sweep, a start, the command line. Its trace is
+    that of the work it belongs to, if there is one."""
+    trace = logs.trace.get() or new_trace()
+    return Context(app_id, SYSTEM_CALLER, time.time() + within, trace)

@@ -15,7 +15,7 @@ import asyncpg
 import orjson
 from asyncpg.pool import PoolConnectionProxy
 
-from common import logs
+from common import logs, metrics
 from common.context import Context
 from common.ids import is_id
 from common.one_trip import Connection
@@ -124,6 +124,7 @@ class Database:
     """
 
     pool: Pool
+    name: str = ""
     on_commit: Callable[[], None] = lambda: None
     """Called after every committed write: it wakes the relay."""
 
@@ -150,7 +151,14 @@ class Database:
                 "jit": "off",
             },
         )
-        return cls(pool, on_commit)
+        made = cls(pool, name, on_commit)
+        metrics.POOLS.known.add(made)
+        return made
+
+    def connections(self) -> tuple[int, int, int]:
+        """In use, idle, and the most there may be."""
+        idle = self.pool.get_idle_size()
+        return self.pool.get_size() - idle, idle, self.pool.get_max_size()
 
     @asynccontextmanager
     async def transaction(self, ctx: Context) -> AsyncIterator[Link]:
@@ -223,6 +231,7 @@ class Database:
         self.on_commit()
 
     async def close(self) -> None:
+        metrics.POOLS.known.discard(self)
         try:
             async with asyncio.timeout(3):
                 await self.pool.close()

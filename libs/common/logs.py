@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import sys
+from contextvars import ContextVar
 from datetime import UTC, datetime
 from typing import Any, BinaryIO, cast
 
@@ -17,6 +18,9 @@ from common.lean import without
 
 with without("rich"):
     import structlog
+
+trace: ContextVar[str] = ContextVar("trace", default="")
+"""The traceparent of the work that this task does: each of its lines has it."""
 
 _RESERVED = frozenset(logging.LogRecord("", 0, "", 0, "", None, None).__dict__) | {
     "message",
@@ -76,6 +80,7 @@ def configure(service: str, level: str = "info") -> None:
     structlog.configure(
         processors=[
             structlog.contextvars.merge_contextvars,
+            _add_trace,
             structlog.processors.add_log_level,
             structlog.processors.TimeStamper(fmt="iso", utc=True, key="at"),
             structlog.processors.format_exc_info,
@@ -91,6 +96,12 @@ def configure(service: str, level: str = "info") -> None:
     logging.basicConfig(handlers=[handler], level=max(number, logging.INFO), force=True)
     for noisy in ("uvicorn.access", "httpx", "asyncio", "nats"):
         logging.getLogger(noisy).setLevel(logging.WARNING)
+
+
+def _add_trace(_: Any, __: str, event: Any) -> Any:
+    if (current := trace.get()) and "trace" not in event:
+        event["trace"] = current
+    return event
 
 
 def _dumps(event: Any, **_: Any) -> bytes:

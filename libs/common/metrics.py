@@ -37,6 +37,25 @@ OUTBOX_SENT = Counter(
 OUTBOX_FAILED = Counter(
     "aero2_outbox_failed_total", "Rounds of the relay that failed.", registry=None
 )
+OUTBOX_WAITING = Gauge(
+    "aero2_outbox_waiting",
+    "Audit events that wait for the stream, 10,000 at most.",
+    ["writer"],
+    registry=None,
+)
+OUTBOX_AGE = Gauge(
+    "aero2_outbox_age_seconds", "Since the oldest of them was written.", ["writer"], registry=None
+)
+MAIL_WAITING = Gauge(
+    "aero2_mail_waiting", "Mails that wait for delivery, 10,000 at most.", registry=None
+)
+MAIL_AGE = Gauge("aero2_mail_age_seconds", "Since the oldest of them was written.", registry=None)
+SEALING_LAG = Gauge(
+    "aero2_sealing_lag_seconds",
+    "Since this process heard of the oldest audit event that it has not sealed.",
+    registry=None,
+)
+NATS = Gauge("aero2_nats_connected", "1 while connected to NATS.", registry=None)
 MAIL = Counter("aero2_mail_total", "Mails by outcome.", ["outcome"], registry=None)
 LIMITED = Counter("aero2_http_limited_total", "Refused by the gateway.", ["limit"], registry=None)
 HASHING = Gauge("aero2_hash_queue", "Password hashes waiting or running.", registry=None)
@@ -87,3 +106,41 @@ class Caches(Collector):
 
 CACHES = Caches()
 REGISTRY.register(CACHES)
+
+
+class Pooled(Protocol):
+    """A pool of database connections as its metrics see it."""
+
+    @property
+    def name(self) -> str: ...
+
+    def connections(self) -> tuple[int, int, int]:
+        """In use, idle, and the most there may be."""
+        ...
+
+
+class Pools(Collector):
+    """Reads the pools' own counts when asked."""
+
+    def __init__(self) -> None:
+        self.known: WeakSet[Pooled] = WeakSet()
+
+    def collect(self) -> Iterable[Metric]:
+        counts = GaugeMetricFamily(
+            "aero2_pool_connections", "Database connections.", labels=["pool", "state"]
+        )
+        limits = GaugeMetricFamily(
+            "aero2_pool_size", "Database connections at most.", labels=["pool"]
+        )
+        if not self.known:
+            return []
+        for pool in list(self.known):
+            used, idle, most = pool.connections()
+            counts.add_metric([pool.name, "used"], used)
+            counts.add_metric([pool.name, "idle"], idle)
+            limits.add_metric([pool.name], most)
+        return [counts, limits]
+
+
+POOLS = Pools()
+REGISTRY.register(POOLS)

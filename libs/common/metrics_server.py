@@ -30,18 +30,22 @@ def socket_in(folder: str, service: str, replica: str) -> Path:
     return Path(folder) / f"{service}.{replica}.metrics"
 
 
-async def serve_metrics(settings: Settings, service: str) -> None:
-    """Start to listen. A port that is taken leaves the process without metrics, never down."""
+async def serve_metrics(settings: Settings, service: str) -> asyncio.Server | None:
+    """Start to listen, for as long as the server that comes back is kept: with uvloop, a server that
+    nobody refers to closes. A port that is taken leaves the process without metrics, never down."""
     try:
         if settings.metrics_folder is not None:
             path = socket_in(settings.metrics_folder, service, settings.replica)
             path.unlink(missing_ok=True)
-            await asyncio.start_unix_server(_Server(None).answer, path)
-        elif settings.metrics_port:
+            return await asyncio.start_unix_server(_Server(None).answer, path)
+        if settings.metrics_port:
             server = _Server(settings)
-            await asyncio.start_server(server.answer, settings.metrics_host, settings.metrics_port)
+            return await asyncio.start_server(
+                server.answer, settings.metrics_host, settings.metrics_port
+            )
     except OSError as error:
         log.warning("no metrics", port=settings.metrics_port, error=str(error))
+    return None
 
 
 class _Server:

@@ -111,6 +111,10 @@ class Connection(asyncpg.Connection):
         sieve = self._sieve or await self._begin()
         # Prepared beforehand: the Sync of preparing would end the transaction.
         statement = await self._get_statement(sql, None)
+        if self._protocol._is_cancelling():
+            # asyncpg would wait for the end of the statement before inside `bind_execute`: cut off
+            # there, the binding would be on its way without the statement.
+            await self._protocol._wait_for_cancellation()
         sieve.owed = 1
         self._transport.write(_PREFIX + app_id.encode("ascii") + _EXECUTE)
         try:

@@ -21,6 +21,7 @@ from nats.js.errors import APIError, NoStreamResponseError, NotFoundError
 
 from common import logs, metrics
 from common.audit import STREAM, SUBJECTS, subject_of
+from common.context import traced
 from common.db import Database, Db, many, run
 from common.rounds import FAULTS
 
@@ -75,21 +76,25 @@ class Relay:
         metrics.maintain(metrics.OUTBOX_SENT, metrics.OUTBOX_FAILED)
         pause = 0.0
         while True:
-            try:
-                sent = await self._round()
-                pause = 0.0
-            except FAULTS as error:
-                sent, pause = 0, min(pause * 2 or 0.1, 5.0)
-                metrics.OUTBOX_FAILED.inc()
-                log.warning("outbox waits", error=type(error).__name__)
-            except StreamAway as error:
-                sent, pause = 0, min(pause * 2 or 0.1, 5.0)
-                metrics.OUTBOX_FAILED.inc()
-                log.warning("outbox waits for the stream", stream=STREAM, error=str(error))
-                await self._ensure_stream_quietly()
+            with traced():
+                sent = await self._try_round()
+            pause = 0.0 if sent is not None else min(pause * 2 or 0.1, 5.0)
+            sent = sent or 0
             if sent == BATCH:
                 continue
             await self._rest(pause or IDLE, gather=BUSY if sent > 1 else GATHER)
+
+    async def _try_round(self) -> int | None:
+        """How many events were sent; None where the database or the stream did not take part."""
+        try:
+            return await self._round()
+        except FAULTS as error:
+            log.warning("outbox waits", error=type(error).__name__)
+        except StreamAway as error:
+            log.warning("outbox waits for the stream", stream=STREAM, error=str(error))
+            await self._ensure_stream_quietly()
+        metrics.OUTBOX_FAILED.inc()
+        return None
 
     async def _rest(self, seconds: float, gather: float) -> None:
         try:

@@ -8,6 +8,7 @@ from collections.abc import Awaitable, Callable, Iterable
 from typing import Any, Final
 
 from common import logs
+from common.context import traced
 from common.db import FAILURES
 from common.problems import Problem
 
@@ -24,10 +25,11 @@ async def again(
     if not at_once:
         await _pause(every)
     while True:
-        try:
-            await work()
-        except FAULTS as error:
-            log.warning("round failed", work=name, error=type(error).__name__)
+        with traced():
+            try:
+                await work()
+            except FAULTS as error:
+                log.warning("round failed", work=name, error=type(error).__name__)
         await _pause(every)
 
 
@@ -36,7 +38,8 @@ async def flushing(flush: Callable[[], Awaitable[None]], *, every: float) -> Non
     try:
         while True:
             await asyncio.sleep(every)
-            await flush()
+            with traced():
+                await flush()
     finally:
         await flush()
 

@@ -20,7 +20,7 @@ from nats.aio.client import Client
 from nats.js import JetStreamContext
 from pydantic import SecretStr, ValidationError
 
-from common import logs
+from common import logs, metrics
 from common.audit import Activity
 from common.bus import Handlers, NatsBus, Server, settled
 from common.changes import NatsChanges
@@ -63,6 +63,7 @@ class Links:
     tasks: list[asyncio.Task[None]] = field(default_factory=list)
     databases: list[Database] = field(default_factory=list)
     on_reconnect: list[Callable[[], None]] = field(default_factory=list)
+    metrics: asyncio.Server | None = None
 
     def spawn(self, work: Coroutine[Any, Any, None], name: str) -> asyncio.Task[None]:
         """A task for the life of the process; if it dies, so does the process."""
@@ -109,13 +110,19 @@ async def connect(settings: Settings, name: str) -> Links:
     async def ended() -> None:
         closed.set()
 
-    async def leaving() -> None:
-        log.warning("nats.lame_duck")
-
     password = settings.nats_password
     nc = PacedClient()
+    bus = NatsBus(nc)
+    metrics.maintain(metrics.NATS)
+    metrics.NATS.set_function(lambda: nc.is_connected)
+
+    async def leaving() -> None:
+        # Not awaited: nats.py calls this where it reads, and the answers must be read meanwhile.
+        leave.append(asyncio.create_task(bus.lame_duck.announced(), name="lame duck"))
+
+    leave: list[asyncio.Task[None]] = []
     await nc.connect(
-        settings.nats_url,
+        settings.nats_servers,
         name=f"aero2-{name}",
         user=settings.nats_user,
         password=password.get_secret_value() if password else None,
@@ -134,7 +141,7 @@ async def connect(settings: Settings, name: str) -> Links:
         pending_size=4 * 1024 * 1024,
         skip_subject_validation=True,  # all are made of contracts' names and ids
     )
-    bus, changes = NatsBus(nc), NatsChanges(nc)
+    changes = NatsChanges(nc)
     tenants = Tenants(bus)
     changes.listeners.append(tenants.heard)
     dropped.append(tenants.cache.clear)
@@ -253,7 +260,7 @@ async def _serve(name: str, settings: S, start: Start[S]) -> Serving:
     for contract, handler in handlers.items():
         await server.add(contract, handler)
     await settled(links.nc)  # "ready" is said once the server knows of every subscription
-    await serve_metrics(settings, name)
+    links.metrics = await serve_metrics(settings, name)
     if settings.heartbeat:
         links.spawn(beat(Path(settings.heartbeat), links, deps), "heartbeat")
     log.info("ready", contracts=len(handlers))

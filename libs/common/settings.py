@@ -19,7 +19,9 @@ class Settings(BaseSettings):
 
     model_config = SettingsConfigDict(env_prefix="AERO2_", frozen=True, hide_input_in_errors=True)
 
-    nats_url: str = "nats://127.0.0.1:4222"
+    nats_url: str = Field(
+        default="nats://127.0.0.1:4222", description="One server, or several by comma."
+    )
     nats_user: str | None = None
     nats_password: SecretStr | None = None
     master_key: SecretStr
@@ -57,6 +59,13 @@ class Settings(BaseSettings):
             raise ValueError(str(error)) from None
         return key
 
+    @field_validator("nats_url")
+    @classmethod
+    def _any_server(cls, url: str) -> str:
+        if not servers(url):
+            raise ValueError("an address is needed, like nats://127.0.0.1:4222")
+        return url
+
     @field_validator("public_url")
     @classmethod
     def _origin(cls, url: str) -> str:
@@ -64,6 +73,10 @@ class Settings(BaseSettings):
         if parts.scheme not in ("http", "https") or not parts.hostname or parts.path.strip("/"):
             raise ValueError("an origin is needed, like https://id.example.com")
         return f"{parts.scheme}://{parts.netloc.lower()}"
+
+    @property
+    def nats_servers(self) -> list[str]:
+        return servers(self.nats_url)
 
     @cached_property
     def keys(self) -> Keys:
@@ -77,6 +90,11 @@ class Settings(BaseSettings):
     def domain(self) -> str:
         """The platform's host with its port where that is not the scheme's default."""
         return urlsplit(self.public_url).netloc
+
+
+def servers(url: str) -> list[str]:
+    """The addresses in a list by comma."""
+    return [part.strip() for part in url.split(",") if part.strip()]
 
 
 class DatabaseSettings(Settings):

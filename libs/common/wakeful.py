@@ -7,6 +7,7 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 
 from common import logs
+from common.context import traced
 from common.rounds import FAULTS
 
 log = logs.get(__name__)
@@ -41,11 +42,12 @@ class Wakeful:
         while True:
             self._woken.clear()
             self._running = True
-            try:
-                more = await work()
-            except FAULTS as error:
-                log.warning("round failed", work=name, error=type(error).__name__)
-                more = False
+            with traced():
+                try:
+                    more = await work()
+                except FAULTS as error:
+                    log.warning("round failed", work=name, error=type(error).__name__)
+                    more = False
             self._running = False
             async with self._done:
                 self._rounds += 1

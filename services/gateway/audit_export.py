@@ -28,6 +28,7 @@ COLUMNS: Final = (
     "org_id",
     "ip_address",
     "user_agent",
+    "trace",
 )
 FORMULA: Final = ("=", "+", "-", "@", "\t", "\r")
 """A cell that begins like this is a formula to a spreadsheet (OWASP CSV injection)."""

@@ -19,7 +19,7 @@ from typing import Any, Final, Protocol
 import orjson
 
 from common import logs, mail, metrics
-from common.context import Context, system_context
+from common.context import Context, system_context, traced
 from common.contracts.templates import RenderedMail, TemplateInvalid, TemplateNotFound, TemplateText
 from common.contracts.tenancy import Tenant
 from common.db import Database
@@ -91,8 +91,13 @@ class Mailer:
         """Deliver what is due, at most BATCH at once. How many were taken."""
         async with self.mail_db.everywhere() as db:
             leased = await mails.lease(db, limit=BATCH)
-        await asyncio.gather(*(self._deliver(one) for one in leased))
+        await asyncio.gather(*(self._traced(one) for one in leased))
         return len(leased)
+
+    async def _traced(self, leased: Leased) -> None:
+        """Deliver one mail under a trace of its own."""
+        with traced():
+            await self._deliver(leased)
 
     async def _deliver(self, leased: Leased) -> None:
         try:

@@ -1,20 +1,62 @@
-"""How much waits to be sent: what an operator sees of it in `GET /health`."""
+"""How much waits to be sent: what an operator sees of it in `GET /health` and in the metrics."""
 
 from __future__ import annotations
 
+import math
+from functools import partial
 from typing import Final
 
+from common import metrics
 from common.context import Context
 from common.contracts.queues import GetQueues, Queue, Queues
+from common.rounds import FAULTS, again
 from identity.deps import Deps
 from identity.queries import queues
 
 SERVICES: Final = ["identity", "oidc", "rbac", "tenancy"]
 """Those with an audit outbox."""
+MEASURED_EVERY: Final = 15.0
+"""Seconds."""
 
 
 async def get(deps: Deps, ctx: Context, request: GetQueues) -> Queues:
     """Answer from the database, since a relay or mailer that hangs cannot say so itself."""
+    return await measure(deps)
+
+
+async def measuring(deps: Deps) -> None:
+    """Keep the metrics of the queues up to date."""
+    gauges = (metrics.OUTBOX_WAITING, metrics.OUTBOX_AGE, metrics.MAIL_WAITING, metrics.MAIL_AGE)
+    metrics.maintain(*gauges)
+    await again(partial(export, deps), every=MEASURED_EVERY, name="queues", at_once=True)
+
+
+async def export(deps: Deps) -> None:
+    """Set the metrics; NaN where the database gives no answer, since old numbers would mislead."""
+    try:
+        found = await measure(deps)
+    except FAULTS:
+        for writer in SERVICES:
+            _set(writer, math.nan, math.nan)
+        _set_mail(math.nan, math.nan)
+        raise
+    for writer, queue in found.relay.items():
+        _set(writer, queue.waiting, queue.age)
+    _set_mail(found.mail.waiting, found.mail.age)
+
+
+def _set(writer: str, waiting: float, age: float) -> None:
+    metrics.OUTBOX_WAITING.labels(writer).set(waiting)
+    metrics.OUTBOX_AGE.labels(writer).set(age)
+
+
+def _set_mail(waiting: float, age: float) -> None:
+    metrics.MAIL_WAITING.set(waiting)
+    metrics.MAIL_AGE.set(age)
+
+
+async def measure(deps: Deps) -> Queues:
+    """Lengths and ages of all queues."""
     async with deps.relay_db.everywhere() as db:
         relay = await queues.outbox(db, services=SERVICES)
     async with deps.mail_db.everywhere() as db:

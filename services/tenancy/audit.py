@@ -150,6 +150,7 @@ def _exported(deps: Deps, app_id: str, row: audit_chain.Sealed) -> ExportedRecor
         org_id=row.org_id,
         ip_address=row.ip_address,
         user_agent=row.user_agent,
+        trace=row.trace,
         created_at=row.created_at,
         chain=ChainPlace(
             seq=row.seq,

@@ -21,8 +21,8 @@ from nats.aio.client import Client
 from nats.aio.msg import Msg
 
 from common import audit_chain as chain
-from common import logs
-from common.context import Context, system_context
+from common import logs, metrics
+from common.context import Context, system_context, traced
 from common.db import Db
 from common.ids import is_id
 from common.outbox import ID
@@ -144,6 +144,8 @@ class Waiting:
     """When the events in `ids` are sealed, and a due signature made."""
     sweep_at: float = math.inf
     """When everything of the last ten minutes is looked at."""
+    since: float = math.inf
+    """When the oldest event in `ids` was heard of."""
 
 
 @dataclass
@@ -155,16 +157,25 @@ class Sealing:
     _waiting: dict[str, Waiting] = field(default_factory=dict)
 
     async def run(self) -> None:
+        metrics.maintain(metrics.SEALING_LAG)
+        metrics.SEALING_LAG.set_function(self.lag)
         await self.nc.subscribe("audit.>", queue="tenancy-sealing", cb=self._heard)
         looked = 0.0
         while True:
             now = time.monotonic()
             if now - looked > LOOK or looked == 0.0:
                 looked = now
-                await self._all()
+                with traced():
+                    await self._all()
             for app_id, waiting in list(self._waiting.items()):
-                await self._one(app_id, waiting, now)
+                with traced():
+                    await self._one(app_id, waiting, now)
             await asyncio.sleep(GATHER / 2)
+
+    def lag(self) -> float:
+        """Seconds since the oldest event was heard of that is not sealed; 0 where there is none."""
+        oldest = min((waiting.since for waiting in self._waiting.values()), default=math.inf)
+        return max(0.0, time.monotonic() - oldest) if oldest < math.inf else 0.0
 
     async def _heard(self, msg: Msg) -> None:
         """Records go to the stream one by one, under their id; activity is not in the log."""
@@ -175,6 +186,7 @@ class Sealing:
         waiting = self._of(msg.subject.split(".")[2])
         if len(waiting.ids) < MOST:
             waiting.ids.add(id)
+            waiting.since = min(waiting.since, now)
         waiting.seal_at = min(waiting.seal_at, now + GATHER)
         waiting.sweep_at = min(waiting.sweep_at, now + SWEEP_EVERY)
 
@@ -196,8 +208,9 @@ class Sealing:
         sweeps, seals = waiting.sweep_at <= now, waiting.seal_at <= now
         if not sweeps and not seals:
             return
-        ids = sorted(waiting.ids)
+        ids, since = sorted(waiting.ids), waiting.since
         waiting.ids.clear()
+        waiting.since = math.inf
         waiting.seal_at = math.inf
         if sweeps:
             waiting.sweep_at = math.inf
@@ -212,6 +225,8 @@ class Sealing:
                 self._waiting.pop(app_id, None)
                 return
             outcome = Outcome.LOCKED
+        if outcome is Outcome.LOCKED:
+            waiting.since = min(waiting.since, since)
         self._settle(app_id, waiting, ids, sweeps, outcome)
 
     def _settle(

@@ -15,7 +15,7 @@ from typing import Any, Final
 import orjson
 
 from common import logs
-from common.context import Context, system_context
+from common.context import Context, system_context, traced
 from common.contracts.base import Request
 from common.contracts.oidc import EnsureKeys
 from common.contracts.roles import SeedRoles
@@ -96,11 +96,12 @@ def _hand_over(file: str | None, made: list[NewApiKey]) -> None:
 async def sweep(deps: Deps, every: float) -> None:
     """For the life of the process: complete what was left half made or half deleted."""
     while True:
-        try:
-            finished = await repair(deps)
-        except FAULTS as error:
-            log.warning("sweep waits", error=type(error).__name__)
-            finished = False
+        with traced():
+            try:
+                finished = await repair(deps)
+            except FAULTS as error:
+                log.warning("sweep waits", error=type(error).__name__)
+                finished = False
         await asyncio.sleep(every if finished else min(every, 0.5))
 
 

@@ -78,14 +78,12 @@ class Instance:
         summary: dict[str, Any] = json.loads(self.summary_file.read_text())
         return summary
 
-    def stop(self, how: int = signal.SIGINT) -> float:
-        """The seconds it took to end."""
+    def stop(self, how: int = signal.SIGINT) -> None:
+        """End it and wait for its end."""
         assert self.process is not None
-        began = time.monotonic()
         if self.process.poll() is None:
             self.process.send_signal(how)
         self.process.wait(30)
-        return time.monotonic() - began
 
     def children(self) -> dict[str, int]:
         found = json.loads((self.folder / "run" / "children.json").read_text())

@@ -7,6 +7,7 @@ import os
 import pwd
 import shutil
 import signal
+import socket
 import stat
 import subprocess
 import sys
@@ -17,6 +18,7 @@ from pathlib import Path
 import asyncpg
 import nats
 import nats.errors
+import psutil
 import pytest
 
 from aero2 import nats_access
@@ -43,9 +45,14 @@ def platform_of(folder: Folder) -> Platform:
     return Platform(folder, Secrets.of(folder), chosen, 1, "127.0.0.1", "localhost")
 
 
-@pytest.fixture
-async def running(folder: Folder) -> AsyncIterator[tuple[Platform, Supervisor]]:
-    """Both servers, started."""
+@pytest.fixture(scope="module")
+async def running(
+    tmp_path_factory: pytest.TempPathFactory,
+) -> AsyncIterator[tuple[Platform, Supervisor]]:
+    """Both servers, started after a first start that was interrupted."""
+    folder = Folder.at(tmp_path_factory.mktemp("running") / "data")
+    folder.hold({"url": "http://localhost:1"})
+    (folder.inside("postgres.new") / "PG_VERSION").write_text("18\n")
     platform = platform_of(folder)
     supervisor = Supervisor(folder, lambda *_: None)
     await supervisor.start(*platform.servers())
@@ -58,7 +65,9 @@ def superuser(platform: Platform) -> str:
 
 
 async def test_data_is_there_after_a_restart(folder: Folder) -> None:
-    """What was committed is there at the second start, with the same secrets and ports."""
+    """What was committed is there at the second start, with the same secrets and ports. A
+    postmaster.pid that names a living process of somebody else's (its number was given again) is
+    in nobody's way."""
     for start in (1, 2):
         platform = platform_of(folder)
         supervisor = Supervisor(folder, lambda *_: None)
@@ -71,10 +80,19 @@ async def test_data_is_there_after_a_restart(folder: Folder) -> None:
         await db.close()
         await supervisor.stop()
         platform.ports.release()
+        if start == 1:
+            leave_stale_pid(platform)
 
     assert answer == 42
     assert platform.secrets == first.secrets
     assert platform.ports.number == first.ports.number
+
+
+def leave_stale_pid(platform: Platform) -> None:
+    stale = platform.postgres.data / "postmaster.pid"
+    stale.write_text(f"{os.getpid()}\n{platform.postgres.data}\n")
+    owner = platform.postgres.data.stat()
+    os.chown(stale, owner.st_uid, owner.st_gid)
 
 
 async def test_the_socket_and_the_port_want_the_password(
@@ -127,6 +145,8 @@ async def test_a_killed_server_comes_back(running: tuple[Platform, Supervisor]) 
     await db.execute("CREATE TABLE kept AS SELECT 1 AS answer")
     await db.close()
     killed = supervisor.pids()["postgres"]
+    children = psutil.Process(killed).children()
+    children[0].suspend()  # one that does not notice, as in the middle of a long write
     os.kill(killed, signal.SIGKILL)
     async with asyncio.timeout(20):
         while supervisor.pids().get("postgres", killed) == killed:
@@ -139,32 +159,12 @@ async def test_a_killed_server_comes_back(running: tuple[Platform, Supervisor]) 
     await db.close()
 
 
-async def test_a_stale_pid_file_does_not_block(folder: Folder) -> None:
-    """postmaster.pid naming a living process that is not ours (the number was given again)."""
-    platform = platform_of(folder)
-    supervisor = Supervisor(folder, lambda *_: None)
-    await supervisor.start(*platform.servers())
-    await supervisor.stop()
-    stale = platform.postgres.data / "postmaster.pid"
-    stale.write_text(f"{os.getpid()}\n{platform.postgres.data}\n")
-    owner = platform.postgres.data.stat()
-    os.chown(stale, owner.st_uid, owner.st_gid)
-
-    again = Supervisor(folder, lambda *_: None)
-    await again.start(*platform_of(folder).servers(), within=10)
-    await again.stop()
-
-
-async def test_an_interrupted_first_start_does_not_block(folder: Folder) -> None:
+async def test_an_interrupted_first_start_does_not_block(
+    running: tuple[Platform, Supervisor],
+) -> None:
     """A half-made cluster is thrown away and made again."""
-    half = folder.inside("postgres.new")
-    (half / "PG_VERSION").write_text("18\n")
-
-    supervisor = Supervisor(folder, lambda *_: None)
-    await supervisor.start(*platform_of(folder).servers())
-    await supervisor.stop()
-
-    assert not half.exists()
+    assert not (running[0].folder.root / "postgres.new").exists()
+    assert await running[0].postgres.ready()
 
 
 async def test_a_cluster_of_another_version_is_refused(folder: Folder) -> None:
@@ -184,7 +184,7 @@ async def test_a_folder_whose_path_is_too_long_for_a_socket(tmp_path: Path) -> N
     folder.hold({"url": "x"})
     platform = platform_of(folder)
     supervisor = Supervisor(folder, lambda *_: None)
-    await supervisor.start(*platform.servers())
+    await supervisor.start(platform.servers()[0])
 
     assert "127.0.0.1" in superuser(platform)
     await (await asyncpg.connect(superuser(platform))).close()
@@ -200,7 +200,7 @@ async def test_root_behind_a_closed_folder(tmp_path: Path) -> None:
     folder.hold({"url": "x"})
     platform = platform_of(folder)
     supervisor = Supervisor(folder, lambda *_: None)
-    await supervisor.start(*platform.servers())
+    await supervisor.start(platform.servers()[0])
     pid = supervisor.pids()["postgres"]
     status = dict(
         line.split(":\t", 1)
@@ -232,14 +232,26 @@ def test_ports_that_are_taken_are_left(folder: Folder) -> None:
 
 
 def test_two_that_start_at_once_never_share_a_port(folder: Folder, tmp_path: Path) -> None:
-    """The mail catcher's ports are open from the moment they are chosen."""
+    """All ports but that of the metrics are taken from the moment they are chosen."""
     other = Folder.at(tmp_path / "other")
     mine, theirs = ports.choose(folder, taken=1), ports.choose(other, taken=1)
 
-    for name in ports.HELD:
+    for name in (*ports.HELD, *ports.RESERVED):
         assert mine.number[name] != theirs.number[name]
     mine.release()
     theirs.release()
+
+
+def test_a_reserved_port_is_the_servers_alone(folder: Folder) -> None:
+    """Whoever wants any port is not given it before the server opens it, nor between two of its
+    runs; the server itself may."""
+    chosen = ports.choose(folder, taken=1)
+    for name in ports.RESERVED:
+        with socket.socket() as stranger, pytest.raises(OSError, match="in use"):
+            stranger.bind(("127.0.0.1", chosen.number[name]))
+        for _ in range(2):
+            ports.listener("127.0.0.1", chosen.number[name]).close()
+    chosen.release()
 
 
 DAMAGED = ["", "{", "[]", "5", "null", '{"postgres": "abc"}', '{"postgres": [1]}', '{"nats": -1}']

@@ -15,6 +15,8 @@ import pytest
 from tests.up.browser import browser, submit
 from tests.up.instance import Instance, environment, free_port
 
+pytestmark = pytest.mark.timeout(240)
+
 README = Path(__file__).parents[2] / "README.md"
 PASSWORD = "six unusual otters juggle"
 EMAIL = "ada@example.com"
@@ -56,30 +58,20 @@ def running(folder: Path, command: str, port: int) -> Iterator[str]:
             program.wait(10)
 
 
-@pytest.fixture
-def instance(tmp_path: Path) -> Iterator[Instance]:
-    found = Instance(tmp_path / ".aero2").start()
-    try:
-        found.ready()
-        yield found
-    finally:
-        found.stop()
-
-
-def test_your_first_product(instance: Instance, tmp_path: Path) -> None:
+def test_your_first_product(shared: Instance) -> None:
     """Every command and the program: sign-in, a declined consent, sign-out, and in no more."""
-    port = free_port()
-    ports = {"8080": str(instance.port), "8000": str(port)}
+    port, folder = free_port(), shared.folder.parent
+    ports = {"8080": str(shared.port), "8000": str(port)}
     (program,) = blocks("python", ports)
     made, run = blocks("sh", ports)
     path = made.replace(".venv/bin/aero2", f"{sys.executable} -m aero2")
-    subprocess.run(["sh", "-ec", path], cwd=tmp_path, env=environment(), check=True)
-    (tmp_path / "shop.py").write_text(program)
-    shop = json.loads((tmp_path / "shop.json").read_text())
+    subprocess.run(["sh", "-ec", path], cwd=folder, env=environment(), check=True)
+    (folder / "shop.py").write_text(program)
+    shop = json.loads((folder / "shop.json").read_text())
     key = next(each["key"] for each in shop["api_keys"] if each["key_type"] == "secret")
 
     with (
-        running(tmp_path, run.strip().splitlines()[-1].removeprefix(".shop/bin/"), port) as url,
+        running(folder, run.strip().splitlines()[-1].removeprefix(".shop/bin/"), port) as url,
         browser(follow_redirects=True) as ada,
     ):
         user = {"email": EMAIL, "email_verified": True, "password": PASSWORD}

@@ -12,8 +12,11 @@ from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
 import httpx
+import pytest
 from tests.up.browser import browser, sign_in, submit
 from tests.up.instance import Instance, environment
+
+pytestmark = pytest.mark.timeout(400)
 
 PASSWORD = "six unusual otters juggle"
 VERIFIER = "v" * 43
@@ -62,21 +65,21 @@ def tokens(client: httpx.Client, demo: dict[str, Any], **form: str) -> str:
     return str(answer.json()["refresh_token"])
 
 
-def test_everything_works_under_the_new_key_alone(tmp_path: Path) -> None:
+def test_everything_works_under_the_new_key_alone(shared: Instance) -> None:
     """Session, API key, refresh token and signing key of before, after add, rewrap, retire and two
     restarts. A key that was taken away too early is named. Where an operator is, a start makes no
     owner link."""
-    instance = Instance(tmp_path / "data").start()
+    instance, folder = shared, shared.folder
     try:
         demo = instance.ready()["demo"]
         with browser() as client, browser(follow_redirects=True) as owner:
             page = owner.get(instance.ready()["owner_link"])
             submit(owner, page, email="op@example.com", name="Op", password=PASSWORD)
-            known = json.loads((tmp_path / "data" / "secrets.json").read_text())["demo"]
+            known = json.loads((folder / "secrets.json").read_text())["demo"]
             sign_in(client, demo["url"], "demo@example.com", known["user_password"])
             refresh = refresh_token(client, demo)
             jwks = client.get(f"{demo['url']}/oauth2/jwks.json").json()
-            old = master_keys(tmp_path)[0]
+            old = master_keys(folder)[0]
 
             aero2(instance, "secrets", "add")
             instance.stop()
@@ -84,7 +87,7 @@ def test_everything_works_under_the_new_key_alone(tmp_path: Path) -> None:
             aero2(instance, "secrets", "rewrap")
             aero2(instance, "secrets", "retire", old)
             instance.stop()
-            assert old not in master_keys(tmp_path)
+            assert old not in master_keys(folder)
             summary = instance.start().ready()
 
             assert summary["owner_link"] is None
@@ -95,7 +98,7 @@ def test_everything_works_under_the_new_key_alone(tmp_path: Path) -> None:
             assert client.get(f"{demo['url']}/api/users", headers=bearer).status_code == 200
             assert client.get(f"{demo['url']}/oauth2/jwks.json").json() == jwks
         instance.stop()
-        replace_master_key(tmp_path)
+        replace_master_key(folder)
         instance.start()
         assert instance.process is not None
         assert instance.process.wait(120) == 1
@@ -105,11 +108,11 @@ def test_everything_works_under_the_new_key_alone(tmp_path: Path) -> None:
 
 
 def master_keys(folder: Path) -> list[str]:
-    text = json.loads((folder / "data" / "secrets.json").read_text())["master_key"]
+    text = json.loads((folder / "secrets.json").read_text())["master_key"]
     return [part.partition(":")[0] for part in text.split(",")]
 
 
 def replace_master_key(folder: Path) -> None:
-    file = folder / "data" / "secrets.json"
+    file = folder / "secrets.json"
     fresh = "other:" + base64.b64encode(hashlib.sha256(b"another").digest()).decode()
     file.write_text(json.dumps(json.loads(file.read_text()) | {"master_key": fresh}))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import socket
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Final
 
@@ -23,15 +24,31 @@ WANTED: Final = {
 HELD: Final = ("gateway", "smtp", "mail")
 """Opened here and handed to the process that serves them: two instances that start at the same
 moment never take the same one, and a restart of the process never loses it."""
+RESERVED: Final = ("postgres", "nats")
+"""Opened by the servers themselves, at every start. A socket of ours that is bound and does not
+listen keeps the port for them: the system gives it to nobody who wants any port, and lets a server
+bind it that sets SO_REUSEADDR, as both do."""
+
+Take = Callable[[str, int], socket.socket]
 
 
 def listener(host: str, port: int) -> socket.socket:
+    made = bound(host, port)
+    try:
+        made.listen(100)
+    except OSError:
+        made.close()
+        raise
+    return made
+
+
+def bound(host: str, port: int) -> socket.socket:
+    """A socket that has the port and does not listen."""
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     made = socket.socket(family, socket.SOCK_STREAM)
     try:
         made.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         made.bind((host, port))
-        made.listen(100)
     except OSError:
         made.close()
         raise
@@ -40,7 +57,8 @@ def listener(host: str, port: int) -> socket.socket:
 
 @dataclass(frozen=True)
 class Ports:
-    """A port for each server by name; `held` are the listening sockets of those in HELD."""
+    """A port for each server by name; `held` are the listening sockets of those in HELD, and the
+    bound ones of those in RESERVED."""
 
     number: dict[str, int]
     held: dict[str, socket.socket] = field(default_factory=dict)
@@ -83,25 +101,26 @@ def choose(folder: Folder, *, taken: int) -> Ports:
     for name, usual in WANTED.items():
         used = {taken, *chosen.number.values()}
         wanted = [port for port in (last.get(name, 0), usual) if port not in used]
-        listening = _first(wanted, used)
-        chosen.number[name] = listening.getsockname()[1]
-        if name in HELD:
-            chosen.held[name] = listening
+        held = _first(wanted, used, bound if name in RESERVED else listener)
+        chosen.number[name] = held.getsockname()[1]
+        if name in HELD or name in RESERVED:
+            chosen.held[name] = held
         else:
-            listening.close()
+            held.close()
     if chosen.number != last:
         folder.write(FILE, dict(chosen.number))
     return chosen
 
 
-def _first(wanted: list[int], used: set[int]) -> socket.socket:
-    """Listening on the first that is free; after those wanted, on whatever the system gives."""
+def _first(wanted: list[int], used: set[int], take: Take) -> socket.socket:
+    """A socket on the first that is free; after those wanted, on whatever the system gives."""
     for port in wanted:
         if port:
             with contextlib.suppress(OSError):
-                return listener("127.0.0.1", port)
+                listener("127.0.0.1", port).close()  # a bound port could be somebody's, too
+                return take("127.0.0.1", port)
     while True:
-        found = listener("127.0.0.1", 0)
+        found = take("127.0.0.1", 0)
         if found.getsockname()[1] not in used:
             return found
         found.close()

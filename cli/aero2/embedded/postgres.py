@@ -24,6 +24,8 @@ from aero2.failures import Refused
 
 MAJOR: Final = "18"
 DATABASE: Final = "aero2"
+ENDING: Final = 10.0
+"""Seconds for killed processes to be gone; one in the middle of a write may take a moment."""
 LONGEST_SOCKET: Final = 103
 """Bytes of a socket's path that every system takes."""
 
@@ -111,6 +113,7 @@ class Postgres:
                 f"{self.data} was made by PostgreSQL {version}, this is {MAJOR}: "
                 "dump it with the old version and restore it here (docs/operating.md)."
             )
+        self._end_left_over()
         self._drop_stale_pid()
 
     def command(self) -> list[str]:
@@ -194,6 +197,16 @@ class Postgres:
             raise Refused("PostgreSQL could not make its data folder.", detail=made.stderr)
         fresh.rename(self.data)
 
+    def _end_left_over(self) -> None:
+        """Kill the children of a server that was killed. They end by themselves, but one that writes
+        a checkpoint takes until its end, and PostgreSQL refuses to start beside it. The data is safe:
+        recovery begins at the log, as after a power cut."""
+        left = [process for process in psutil.process_iter(["name"]) if _serves(process, self.data)]
+        for process in left:
+            with contextlib.suppress(psutil.Error):
+                process.kill()
+        psutil.wait_procs(left, timeout=ENDING)
+
     def _drop_stale_pid(self) -> None:
         """PostgreSQL refuses to start while postmaster.pid names a living process of its account,
         also one that merely was given the number of the dead one. (A dead number it judges itself,
@@ -203,12 +216,12 @@ class Postgres:
             psutil.Process(int(file.read_text().split("\n", 1)[0]))
         except (FileNotFoundError, ValueError, psutil.NoSuchProcess):
             return
-        if not any(_works_in(process, self.data) for process in psutil.process_iter()):
-            file.unlink(missing_ok=True)
+        file.unlink(missing_ok=True)
 
 
-def _works_in(process: psutil.Process, folder: Path) -> bool:
+def _serves(process: psutil.Process, folder: Path) -> bool:
+    """Whether it is one of the server's, and not a shell that somebody opened there."""
     try:
-        return process.cwd() == str(folder)
+        return process.info["name"] == "postgres" and process.cwd() == str(folder)
     except psutil.Error:
         return False

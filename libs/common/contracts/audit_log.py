@@ -28,6 +28,9 @@ class AuditRecord(Contract):
     org_id: Id | None = None
     ip_address: str | None = None
     user_agent: str | None = None
+    trace: str | None = Field(
+        default=None, description="W3C traceparent, as in the log lines of the same work."
+    )
     created_at: Timestamp
 
 

@@ -227,9 +227,9 @@ async def exchange(
             FROM fitting WHERE $6::text IS NOT NULL
         ), logged AS (
             INSERT INTO audit_logs (app_id, id, user_id, event_type, event_data, data_version,
-                actor_kind, actor_id, session_id, org_id, ip_address, user_agent, created_at)
+                actor_kind, actor_id, session_id, org_id, ip_address, user_agent, created_at, trace)
             SELECT $1, $9, user_id, $10, $11::jsonb || jsonb_build_object('scopes', scopes), $12,
-                   $13, $14, session_id, org_id, $15, $16, $17 FROM fitting
+                   $13, $14, session_id, org_id, $15, $16, $17, $20 FROM fitting
         ), queued AS (
             INSERT INTO audit_outbox (app_id, event_id, event_type, payload)
             SELECT $1, $9, $10, convert_to(($18::jsonb || jsonb_build_object(
@@ -262,6 +262,7 @@ async def exchange(
         entry.created_at,
         entry.members(),
         client_epoch,
+        entry.trace,
     )
 
 

@@ -37,7 +37,7 @@ async def page(db: Db, *, app_id: str, wanted: Wanted) -> list[AuditRecord]:
         """
         SELECT l.id, l.event_type, l.event_data, l.data_version AS version, l.user_id,
                u.email AS user_email, u.name AS user_name, l.actor_kind, l.actor_id, l.session_id,
-               l.org_id, l.ip_address, l.user_agent, l.created_at
+               l.org_id, l.ip_address, l.user_agent, l.trace, l.created_at
         FROM audit_logs l LEFT JOIN users u ON u.app_id = $1 AND u.id = l.user_id
         WHERE l.app_id = $1 AND l.created_at >= $2::timestamptz
           AND (l.created_at, l.id) < ($3::timestamptz, $4::uuid)
@@ -57,7 +57,7 @@ async def _of_user(db: Db, *, app_id: str, wanted: Wanted) -> list[AuditRecord]:
         """
         SELECT l.id, l.event_type, l.event_data, l.data_version AS version, l.user_id,
                u.email AS user_email, u.name AS user_name, l.actor_kind, l.actor_id, l.session_id,
-               l.org_id, l.ip_address, l.user_agent, l.created_at
+               l.org_id, l.ip_address, l.user_agent, l.trace, l.created_at
         FROM audit_logs l LEFT JOIN users u ON u.app_id = $1 AND u.id = l.user_id
         WHERE l.app_id = $1 AND l.user_id = $7 AND ($8::text IS NULL OR l.event_type = $8)
           AND ($2::text IS NULL OR l.ip_address = $2)
@@ -106,7 +106,7 @@ async def _of_type(db: Db, *, app_id: str, wanted: Wanted) -> list[AuditRecord]:
         """
         SELECT l.id, l.event_type, l.event_data, l.data_version AS version, l.user_id,
                u.email AS user_email, u.name AS user_name, l.actor_kind, l.actor_id, l.session_id,
-               l.org_id, l.ip_address, l.user_agent, l.created_at
+               l.org_id, l.ip_address, l.user_agent, l.trace, l.created_at
         FROM audit_logs l LEFT JOIN users u ON u.app_id = $1 AND u.id = l.user_id
         WHERE l.app_id = $1 AND l.event_type = $6 AND l.created_at >= $2::timestamptz
           AND (l.created_at, l.id) < ($3::timestamptz, $4::uuid)
@@ -127,7 +127,7 @@ async def by_id(db: Db, *, app_id: str, id: str) -> AuditRecord | None:
         """
         SELECT l.id, l.event_type, l.event_data, l.data_version AS version, l.user_id,
                u.email AS user_email, u.name AS user_name, l.actor_kind, l.actor_id, l.session_id,
-               l.org_id, l.ip_address, l.user_agent, l.created_at
+               l.org_id, l.ip_address, l.user_agent, l.trace, l.created_at
         FROM audit_logs l LEFT JOIN users u ON u.app_id = $1 AND u.id = l.user_id
         WHERE l.app_id = $1 AND l.id = $2
         """,

@@ -34,6 +34,7 @@ class Unsealed:
     org_id: str | None
     ip_address: str | None
     user_agent: str | None
+    trace: str | None
     created_at: datetime
 
 
@@ -92,7 +93,7 @@ async def unsealed_of(db: Db, *, app_id: str, ids: list[str]) -> list[Unsealed]:
         """
         SELECT l.id, l.event_type, l.event_data, l.data_version AS version, l.user_id,
                l.actor_kind, l.actor_id, l.session_id, l.org_id, l.ip_address, l.user_agent,
-               l.created_at
+               l.trace, l.created_at
         FROM audit_logs l
         WHERE l.app_id = $1 AND l.id = ANY($2::uuid[])
           AND NOT EXISTS (
@@ -113,7 +114,7 @@ async def unsealed(db: Db, *, app_id: str, since: datetime | None, limit: int) -
         """
         SELECT l.id, l.event_type, l.event_data, l.data_version AS version, l.user_id,
                l.actor_kind, l.actor_id, l.session_id, l.org_id, l.ip_address, l.user_agent,
-               l.created_at
+               l.trace, l.created_at
         FROM audit_logs l
         WHERE l.app_id = $1 AND l.created_at >= $2::timestamptz
           AND NOT EXISTS (
@@ -190,12 +191,12 @@ async def sealed(
         """
         SELECT l.id, l.event_type, l.event_data, l.data_version AS version, l.user_id,
                l.actor_kind, l.actor_id, l.session_id, l.org_id, l.ip_address, l.user_agent,
-               l.created_at, u.email AS user_email, u.name AS user_name, c.seq, c.previous_hash,
+               l.trace, l.created_at, u.email AS user_email, u.name AS user_name, c.seq, c.previous_hash,
                c.hash, c.user_ref
         FROM audit_chain c
         CROSS JOIN LATERAL (  -- by its key: with OFFSET 0 no other condition can lead to it
             SELECT id, event_type, event_data, data_version, user_id, actor_kind, actor_id,
-                   session_id, org_id, ip_address, user_agent, created_at
+                   session_id, org_id, ip_address, user_agent, trace, created_at
             FROM audit_logs WHERE app_id = $1 AND id = c.event_id OFFSET 0
         ) AS l
         LEFT JOIN users u ON u.app_id = $1 AND u.id = l.user_id

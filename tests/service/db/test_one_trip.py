@@ -5,7 +5,8 @@ from __future__ import annotations
 import asyncio
 import itertools
 import uuid
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Coroutine, Generator
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +17,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from tests.service.db.tls import in_front_of
 
+from common import metrics
 from common.context import Context
 from common.db import Database, maybe, run, value
 from common.one_trip import Connection, Sieve
@@ -94,7 +96,7 @@ async def test_each_statement_is_one_transaction_in_one_round_trip(
 async def test_a_write_is_committed_when_it_returns(db: Database, database: dict[str, str]) -> None:
     """Another connection sees it at once, and the relay is woken."""
     woken = []
-    waking = Database(db.pool, lambda: woken.append(1))
+    waking = Database(db.pool, on_commit=lambda: woken.append(1))
     async with waking.single(A) as one:
         assert await run(one, ADD, A.app_id, str(uuid.uuid4()), "new@example.com") == 1
     owner = await asyncpg.connect(database["owner"])
@@ -271,3 +273,92 @@ async def test_a_connection_cut_off_in_its_first_exchange_is_closed(
             await seen(db, A, A.app_id)
 
     assert await seen(db, A, A.app_id) == 1
+
+
+async def cancelled_at(number: int, work: Coroutine[Any, Any, Any]) -> bool:
+    """Cancel the work at its await of this number; whether it had so many."""
+    awaits = 0
+
+    class Counted:
+        def __await__(self) -> Generator[Any, Any, Any]:
+            nonlocal awaits
+            inner = work.__await__()
+            step = partial(inner.send, None)
+            while True:
+                try:
+                    waiting = step()
+                except StopIteration as end:
+                    return end.value
+                awaits += 1
+                if awaits == number:
+                    asyncio.get_running_loop().call_soon(task.cancel)
+                step = partial(inner.send, None)
+                try:
+                    yield waiting
+                except asyncio.CancelledError as cut:
+                    step = partial(inner.throw, cut)
+
+    async def run_counted() -> None:
+        await Counted()
+
+    task = asyncio.create_task(run_counted())
+    await asyncio.wait({task})
+    assert task.cancelled() or awaits < number or task.exception() is None
+    return awaits >= number
+
+
+@pytest.mark.parametrize("fresh", [True, False], ids=["connecting", "connected"])
+async def test_a_statement_cut_off_anywhere_leaves_a_good_connection(
+    db: Database, fresh: bool
+) -> None:
+    """Whichever await of connecting, of the first exchange, of preparing or of running is the last:
+    the next statements see their own application."""
+    texts = itertools.count()
+    reached = True
+    number = 0
+    while reached:
+        number += 1
+        if fresh:
+            await db.pool.expire_connections()
+        reached = await cancelled_at(number, prepared(db, next(texts)))
+        for _ in range(2):
+            assert await seen(db, B, B.app_id) == 1
+            assert await seen(db, A, B.app_id) == 0
+            assert await unbound(db) == ""
+    assert number > 2
+
+
+async def prepared(db: Database, text: int) -> Any:
+    """A statement that the connection does not know yet."""
+    async with db.reading(A) as one:
+        return await one.fetchval(f"SELECT {text}::int")  # type: ignore[arg-type]
+
+
+async def test_a_statement_after_one_that_is_being_cancelled_waits_before_it_binds(
+    db: Database,
+) -> None:
+    """Cut off in that wait, nothing of it is on its way: the next is bound once."""
+    async with db.reading(A) as one:
+        assert await value(one, SEEN, A.app_id) == 1
+    for _ in range(5):
+        async with db.reading(A) as one:
+            with pytest.raises(TimeoutError):
+                async with asyncio.timeout(0.05):
+                    await value(one, "SELECT pg_sleep($1::float8)", 5.0)
+            with pytest.raises(TimeoutError):
+                async with asyncio.timeout(0):
+                    await value(one, SEEN, A.app_id)
+            assert await value(one, SEEN, A.app_id) == 1
+            assert await value(one, SEEN, B.app_id) == 0
+        assert await unbound(db) == ""
+
+
+async def test_the_pools_connections_are_counted(db: Database) -> None:
+    """In use while a statement's block lasts, idle afterwards; gone with the pool."""
+    async with db.reading(A) as one:
+        await value(one, SEEN, A.app_id)
+        assert db.connections() == (1, 0, 1)
+    assert db.connections() == (0, 1, 1)
+    assert db in metrics.POOLS.known
+    await db.close()
+    assert db not in metrics.POOLS.known

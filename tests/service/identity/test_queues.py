@@ -2,10 +2,16 @@
 
 from __future__ import annotations
 
+import math
+
+import pytest
+
+from common import metrics
 from common.context import SYSTEM_CALLER
 from common.contracts.queues import GetQueues, Queues
 from common.ids import DASHBOARD, new_id
-from common.problems import Forbidden
+from common.problems import Forbidden, Unavailable
+from identity import queues
 
 from .conftest import ADMIN, World
 
@@ -44,14 +50,37 @@ async def test_each_queue_has_its_length_and_age(world: World) -> None:
     await mail(world, 70)
     await mail(world, 9000, given_up=True)
 
-    queues = await counted(world)
+    found = await counted(world)
 
-    lengths = {service: queue.waiting for service, queue in queues.relay.items()}
+    lengths = {service: queue.waiting for service, queue in found.relay.items()}
     assert lengths == {"identity": 0, "oidc": 2, "rbac": 0, "tenancy": 0}
-    assert 500 <= queues.relay["oidc"].age < 560
-    assert queues.relay["rbac"].age == 0
-    assert queues.mail.waiting == 1
-    assert 70 <= queues.mail.age < 130
+    assert 500 <= found.relay["oidc"].age < 560
+    assert found.relay["rbac"].age == 0
+    assert found.mail.waiting == 1
+    assert 70 <= found.mail.age < 130
+
+
+async def test_the_metrics_follow_the_queues(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Lengths and ages change with the rows, and are unknown while the database is away."""
+    await world.sql.execute("DELETE FROM audit_outbox; DELETE FROM mail_outbox")
+    await event(world, "rbac", 50)
+    await mail(world, 70)
+
+    await queues.export(world.deps)
+    assert metrics.OUTBOX_WAITING.labels("rbac")._value.get() == 1
+    assert 50 <= metrics.OUTBOX_AGE.labels("rbac")._value.get() < 110
+    assert metrics.OUTBOX_WAITING.labels("oidc")._value.get() == 0
+    assert metrics.MAIL_WAITING._value.get() == 1
+    assert 70 <= metrics.MAIL_AGE._value.get() < 130
+
+    async def away(_: object) -> Queues:
+        raise Unavailable
+
+    monkeypatch.setattr(queues, "measure", away)
+    with pytest.raises(Unavailable):
+        await queues.export(world.deps)
+    assert math.isnan(metrics.OUTBOX_WAITING.labels("rbac")._value.get())
+    assert math.isnan(metrics.MAIL_AGE._value.get())
 
 
 async def test_nobody_from_outside_may_count(world: World) -> None:

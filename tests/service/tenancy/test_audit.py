@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from datetime import UTC, datetime, timedelta
 
 import asyncpg
@@ -121,6 +122,11 @@ async def test_a_record_names_whom_it_concerns(world: World) -> None:
     assert one == row
     assert (row.user_email, row.user_name) == ("ada@example.com", "Ada")
     assert (row.ip_address, row.user_agent, row.actor_kind) == ("192.0.2.1", "curl/8", "anonymous")
+    sent = await world.owner.fetchval(
+        "SELECT payload FROM audit_outbox WHERE app_id = $1 AND event_id = $2", app, row.id
+    )
+    assert row.trace == json.loads(sent)["trace"]
+    assert len(row.trace) == 55
 
 
 async def test_counts_by_type(world: World) -> None:

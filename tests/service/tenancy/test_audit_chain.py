@@ -72,6 +72,7 @@ async def test_an_honest_log_verifies(log: Log) -> None:
         ("actor_kind", "user"),
         ("ip_address", "198.51.100.1"),
         ("user_agent", None),
+        ("trace", None),
         ("created_at", "2020-01-01T00:00:00Z"),
         ("session_id", "01900000-0000-7000-8000-00000000000b"),
         ("org_id", "01900000-0000-7000-8000-00000000000b"),

@@ -59,7 +59,7 @@ async def test_a_socket_serves_and_a_successor_takes_it_over(tmp_path: Path) -> 
     shared = settings(metrics_folder=str(tmp_path), replica="7")
     path = socket_in(str(tmp_path), "oidc", "7")
     path.touch()
-    await serve_metrics(shared, "oidc")
+    server = await serve_metrics(shared, "oidc")
 
     transport = httpx.AsyncHTTPTransport(uds=str(path))
     async with httpx.AsyncClient(transport=transport, base_url="http://x") as http:
@@ -67,6 +67,8 @@ async def test_a_socket_serves_and_a_successor_takes_it_over(tmp_path: Path) -> 
 
     assert got.status_code == 200
     assert "python_info" in got.text
+    assert server is not None
+    server.close()
 
 
 @pytest.mark.parametrize("module", ["gateway.app", "identity.deps", "common.service"])

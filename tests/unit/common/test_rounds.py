@@ -6,6 +6,8 @@ import asyncio
 
 import pytest
 
+from common import logs
+from common.context import system_context, traced
 from common.problems import Unavailable
 from common.rounds import again, flushing, stop
 
@@ -74,3 +76,32 @@ async def test_a_lost_cancellation_is_said_again() -> None:
     await asyncio.wait_for(stop([task], patience=0.01), 5)
 
     assert (swallowed, task.cancelled()) == (2, True)
+
+
+async def test_each_round_has_a_trace_of_its_own() -> None:
+    """Its calls and events have the trace of its log lines; outside of it there is none."""
+    traces: list[str] = []
+    enough = asyncio.Event()
+
+    async def work() -> None:
+        traces.append(logs.trace.get())
+        assert system_context("app").trace == traces[-1]
+        if len(traces) == 2:
+            enough.set()
+
+    running = asyncio.create_task(again(work, every=0.001, name="test", at_once=True))
+    await enough.wait()
+    await stop([running])
+
+    assert len(set(traces)) == 2
+    assert all(len(trace) == 55 for trace in traces)
+    assert logs.trace.get() == ""
+
+
+def test_a_line_has_the_trace_of_its_work() -> None:
+    """One that names another trace keeps it."""
+    with traced():
+        trace = logs.trace.get()
+        assert logs._add_trace(None, "info", {"event": "x"})["trace"] == trace
+        assert logs._add_trace(None, "info", {"event": "x", "trace": "t"})["trace"] == "t"
+    assert "trace" not in logs._add_trace(None, "info", {"event": "x"})

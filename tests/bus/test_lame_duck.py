@@ -1,0 +1,117 @@
+"""A NATS server that says it will stop is left before it does."""
+
+from __future__ import annotations
+
+import asyncio
+import signal
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from tests.bus.probe import Answer, Read, Write
+from tests.nats_server import NatsServer, free_port, start, until
+
+from common.bus import NatsBus, Server, settled
+from common.context import Context
+from common.problems import Unavailable
+from common.testing import context
+
+APP = "01900000-0000-7000-8000-00000000000a"
+
+
+@pytest.fixture
+def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[list[NatsServer]]:
+    """Two servers that forward to each other; no JetStream, which would need a majority."""
+    ports = [free_port(), free_port()]
+    running = []
+    for name, port in zip(("one", "two"), ports, strict=True):
+        routes = ", ".join(f'"nats://127.0.0.1:{each}"' for each in ports if each != port)
+        cluster = f'cluster {{ name: c, listen: "127.0.0.1:{port}", routes: [{routes}] }}'
+        folder = tmp_path_factory.mktemp(name)
+        running.append(start(folder, f"server_name: {name}\n{cluster}", jetstream=False))
+    yield running
+    for each in running:
+        each.stop(signal.SIGKILL)
+
+
+async def test_both_sides_change_servers_and_no_call_fails(cluster: list[NatsServer]) -> None:
+    """Calls go on throughout, each is handled once, and both ends are on the other server."""
+    old, new = cluster
+    urls = {"servers": [old.url, new.url], "dont_randomize": True}
+    buses: list[NatsBus] = []
+
+    async def connect() -> Any:
+        async def leaving() -> None:
+            tasks.append(asyncio.create_task(bus.lame_duck.announced()))
+
+        nc = await old.connect(**urls, lame_duck_mode_cb=leaving)
+        buses.append(bus := NatsBus(nc))
+        return nc
+
+    tasks: list[asyncio.Task[None]] = []
+    near, far, other = await connect(), await connect(), await connect()
+    handled: list[str] = []
+
+    async def write(_: Any, ctx: Context, request: Write) -> Answer:
+        handled.append(request.name)
+        await asyncio.sleep(0.01)
+        return Answer(text=request.name)
+
+    for nc in (far, other):  # two replicas: one serves while the other changes
+        server = await Server.start(nc, "probe", "0.1.0", None)
+        await server.add(Write, write)
+        await settled(nc)
+    done, going = [], True
+
+    async def call_on(caller: int) -> None:
+        while going:
+            name = f"{caller}-{len(done)}"
+            done.append((await buses[0].call(context(APP), Write(name=name))).text)
+
+    callers = [asyncio.create_task(call_on(number)) for number in range(4)]
+    await until(lambda: len(done) > 20)
+    assert old.process is not None
+    old.process.send_signal(signal.SIGUSR2)
+    await until(lambda: len(tasks) == 3)
+    await asyncio.gather(*tasks)
+    await until(lambda: all(nc.is_connected for nc in (near, far, other)))
+    before = len(done)
+    await until(lambda: len(done) > before + 20)
+    going = False
+    await asyncio.gather(*callers)
+
+    ports = {nc.connected_url.port for nc in (near, far, other)}
+    assert ports == {new.port}
+    assert sorted(handled) == sorted(done)
+    for nc in (near, far, other):
+        await nc.close()
+
+
+class Link:
+    """A connection that is lost, to a server that is the only one."""
+
+    is_connected = False
+    _server_pool = (object(),)
+
+    async def request(self, *_: Any, **__: Any) -> Any:
+        class Reply:
+            headers = None
+            data = b'{"text": "here"}'
+
+        return Reply()
+
+
+async def test_calls_wait_for_the_only_server_to_come_back() -> None:
+    """After the announcement a call waits within its time limit; without one it fails at once."""
+    link: Any = Link()
+    bus = NatsBus(link)
+    with pytest.raises(Unavailable):
+        await bus.call(context(APP), Read())
+
+    await bus.lame_duck.announced()
+    call = asyncio.create_task(bus.call(context(APP), Read()))
+    await asyncio.sleep(0.05)
+    assert not call.done()
+    link.is_connected = True
+
+    assert (await call).text == "here"
