@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final
 
 import orjson
+from starlette.responses import Response
 
 from common.contracts.oidc import InsufficientScope, InvalidToken, OAuthError
 from common.problems import Problem, RateLimited, Unavailable
@@ -40,6 +41,13 @@ class Answer:
 
 def json(status: int, value: Any, *headers: tuple[bytes, bytes]) -> Answer:
     return Answer(status, orjson.dumps(value), [JSON, *headers])
+
+
+def response(answer: Answer) -> Response:
+    """The same for Starlette."""
+    made = Response(answer.body, answer.status)
+    made.raw_headers.extend(answer.headers)
+    return made
 
 
 def problem(error: Problem, visit: Visit) -> Answer:

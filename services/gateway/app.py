@@ -151,10 +151,7 @@ async def _problem(request: Request, error: Exception) -> Response:
     visit: Visit = request.scope["visit"]
     if error.status >= 500:
         visit.facts["problem"], visit.facts["detail"] = error.code, error.detail
-    made = _refusal(error, visit)
-    response = Response(made.body, made.status)
-    response.raw_headers.extend(made.headers)
-    return response
+    return answers.response(_refusal(error, visit))
 
 
 async def _internal(request: Request, error: Exception) -> Response:
