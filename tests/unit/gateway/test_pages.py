@@ -234,6 +234,20 @@ async def test_sign_up_by_invitation_only(
     assert ("by invitation only" in page, 'name="email"' in page) == (True, False)
 
 
+async def test_a_code_is_kept_beside_a_weak_password(
+    http: httpx.AsyncClient, people: People
+) -> None:
+    """What was not wrong need not be typed again; a wrong code and a password are never shown."""
+    await post(http, "/reset", email=EMAIL)
+    weak = await post(http, "/reset/code", code=CODE, password="short")
+    wrong = await post(http, "/reset/code", code="999999", password=PASSWORD)
+
+    assert f'value="{CODE}"' in weak.text
+    assert "short" not in re.sub(r"<p class=.*?</p>", "", weak.text)
+    assert "999999" not in wrong.text
+    assert PASSWORD not in wrong.text
+
+
 async def test_reset(http: httpx.AsyncClient, people: People) -> None:
     """By code or by link; a weak password leaves the way open."""
     await post(http, "/reset", email=EMAIL)
