@@ -788,6 +788,7 @@ CREATE TABLE oauth_clients (
     claims_mapping                jsonb       NOT NULL DEFAULT '{}',
     backchannel_logout_uri        text,
     backchannel_session_required  boolean     NOT NULL DEFAULT false,
+    backchannel_logout_failure    jsonb,      -- the last delivery, if it failed
     frontchannel_logout_uri       text,
     frontchannel_session_required boolean     NOT NULL DEFAULT false,
     initiate_login_uri            text,
@@ -1099,14 +1100,12 @@ CREATE TABLE logout_deliveries (
     uri             text        NOT NULL,
     attempts        integer     NOT NULL DEFAULT 0,
     next_attempt_at timestamptz NOT NULL DEFAULT now(),
-    delivered_at    timestamptz,
-    last_error      text,
     created_at      timestamptz NOT NULL DEFAULT now(),
     CONSTRAINT logout_deliveries_pkey PRIMARY KEY (app_id, id),
     CONSTRAINT logout_deliveries_client_id_fkey FOREIGN KEY (app_id, client_id)
         REFERENCES oauth_clients (app_id, client_id) ON DELETE CASCADE
 ) PARTITION BY HASH (app_id);
-CREATE INDEX idx_logout_deliveries_due ON logout_deliveries (next_attempt_at) WHERE delivered_at IS NULL;
+CREATE INDEX idx_logout_deliveries_due ON logout_deliveries (next_attempt_at);
 CREATE INDEX idx_logout_deliveries_client ON logout_deliveries (client_id, app_id);
 
 -- Clients seen in a session, so that logout knows whom to tell, and as which issuer. owner: oidc. It
@@ -1577,7 +1576,7 @@ GRANT SELECT, INSERT, UPDATE, DELETE ON rate_limits
 -- account. An UPDATE of one column is what SELECT … FOR UPDATE asks for.
 GRANT SELECT, UPDATE (created_at), DELETE ON audit_outbox TO aero2_relay;
 GRANT SELECT, UPDATE (attempts, next_attempt_at, failed_at, last_error), DELETE ON mail_outbox TO aero2_mail;
-GRANT SELECT, UPDATE (attempts, next_attempt_at, delivered_at, last_error), DELETE
+GRANT SELECT, UPDATE (attempts, next_attempt_at), DELETE
     ON logout_deliveries TO aero2_logout;
 GRANT SELECT (app_id, session_id, user_id, subject) ON session_clients TO aero2_logout;
 GRANT SELECT (app_id, id, previous_id, revoked_at) ON user_sessions TO aero2_logout;

@@ -20,8 +20,8 @@ from aero2.api import call, client
 from aero2.failures import Refused
 from aero2.user_files import format_of, records
 from common.contracts.transfer import TransferredUser
+from common.field_errors import field_errors
 from common.known import unknown
-from common.problems import field_errors
 
 console = Console(stderr=True)
 
@@ -134,7 +134,7 @@ def _lines(
         try:
             user = TransferredUser.model_validate(record)
         except ValidationError as error:
-            listed = error.errors(include_url=False, include_context=False, include_input=False)
+            listed = error.errors(include_url=False, include_input=False)
             yield number, None, field_errors(listed)
             continue
         body = user.model_dump_json(exclude_unset=True).encode()

@@ -27,6 +27,7 @@ from common.circuit_breaker import CircuitBreaker, service_of
 from common.context import HEADER, Context
 from common.contracts.base import SYSTEM, Contract, Request
 from common.db import committed
+from common.field_errors import field_errors
 from common.lame_duck import LameDuck
 from common.problems import (
     Busy,
@@ -36,7 +37,6 @@ from common.problems import (
     Problem,
     TooLate,
     Unavailable,
-    field_errors,
 )
 
 log = logs.get(__name__)
@@ -186,7 +186,7 @@ async def answer(
     try:
         request = contract.model_validate_json(data or b"{}")
     except ValidationError as error:
-        listed = error.errors(include_url=False, include_context=False, include_input=False)
+        listed = error.errors(include_url=False, include_input=False)
         raise Invalid(errors=field_errors(listed)) from None
     ctx = ctx.for_reply()
     try:

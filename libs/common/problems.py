@@ -129,14 +129,3 @@ class TooLate(Problem):
     """It took longer than the caller would wait."""
 
     status, code, title = 504, "deadline_exceeded", "This took too long."
-
-
-def field_errors(errors: list[Any]) -> list[dict[str, str]]:
-    """pydantic's errors as field and message, without the input that caused them."""
-    return [
-        {
-            "field": ".".join(str(part) for part in error["loc"] if part != "body") or "body",
-            "message": str(error["msg"]).removeprefix("Value error, "),
-        }
-        for error in errors
-    ]

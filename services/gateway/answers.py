@@ -6,9 +6,10 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final
 
 import orjson
+from starlette.responses import Response
 
 from common.contracts.oidc import InsufficientScope, InvalidToken, OAuthError
-from common.problems import Problem, RateLimited, Unavailable
+from common.problems import Problem, RateLimited, Unauthenticated, Unavailable
 
 if TYPE_CHECKING:
     from gateway.visit import Visit
@@ -42,14 +43,27 @@ def json(status: int, value: Any, *headers: tuple[bytes, bytes]) -> Answer:
     return Answer(status, orjson.dumps(value), [JSON, *headers])
 
 
+AUTHENTICATE: Final = (
+    "Send a secret key or an access token as `Authorization: Bearer …`, or the cookie of a signed-in "
+    "browser. See {docs}."
+)
+
+
+def response(answer: Answer) -> Response:
+    """The same for Starlette."""
+    made = Response(answer.body, answer.status)
+    made.raw_headers.extend(answer.headers)
+    return made
+
+
 def problem(error: Problem, visit: Visit) -> Answer:
     """RFC 9457. Whatever is not a Problem was made a bare one before it came here."""
     body = {
         "type": f"urn:problem:{error.code}",
-        "title": error.title,
+        "title": summary(error.code),
         "status": error.status,
         "code": error.code,
-        "detail": error.detail,
+        "detail": _detail(error, visit),
         "instance": f"urn:trace:{visit.trace[3:35]}",
         **{name: value for name, value in error.extra.items() if name not in IN_HEADERS},
     }
@@ -59,6 +73,18 @@ def problem(error: Problem, visit: Visit) -> Answer:
     if error.status == 401:
         headers.append((b"www-authenticate", b'Bearer realm="api"'))
     return Answer(error.status, orjson.dumps(body, default=str), headers)
+
+
+def summary(code: str) -> str:
+    """The title of a kind of problem: the same words as its code, for people."""
+    return code.replace("_", " ").capitalize()
+
+
+def _detail(error: Problem, visit: Visit) -> str:
+    """Who brought no credential learns how to."""
+    if error.code == Unauthenticated.code and error.detail == Unauthenticated.title:
+        return AUTHENTICATE.format(docs=f"{visit.origin}/docs")
+    return error.detail
 
 
 def oauth(error: Problem) -> Answer:

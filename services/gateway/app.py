@@ -15,7 +15,8 @@ from starlette.routing import Route
 
 from common import metrics
 from common.contracts.base import CONTRACTS
-from common.problems import Invalid, NotFound, Problem, field_errors
+from common.field_errors import field_errors
+from common.problems import Invalid, NotFound, Problem
 from gateway import answers, pages, routes
 from gateway.answers import Answer, MethodNotAllowed
 from gateway.edge import Asgi, Edge, Hot
@@ -157,10 +158,7 @@ async def _problem(request: Request, error: Exception) -> Response:
     visit: Visit = request.scope["visit"]
     if error.status >= 500:
         visit.facts["problem"], visit.facts["detail"] = error.code, error.detail
-    made = _refusal(error, visit)
-    response = Response(made.body, made.status)
-    response.raw_headers.extend(made.headers)
-    return response
+    return answers.response(_refusal(error, visit))
 
 
 async def _internal(request: Request, error: Exception) -> Response:
@@ -171,7 +169,12 @@ async def _internal(request: Request, error: Exception) -> Response:
 async def _malformed(request: Request, error: Exception) -> Response:
     """FastAPI's own answer echoes the input, passwords included: ours names the fields."""
     assert isinstance(error, RequestValidationError)
-    return await _problem(request, Invalid(errors=field_errors(list(error.errors()))))
+    places = ("query", "path", "header", "cookie")
+    listed = [
+        {**one, "loc": one["loc"][1:] if one["loc"][0] in places else one["loc"]}
+        for one in error.errors()
+    ]
+    return await _problem(request, Invalid(errors=field_errors(listed)))
 
 
 async def _mistaken(request: Request, error: Exception) -> Response:
@@ -184,7 +187,7 @@ def _mistake(error: ValidationError) -> Problem:
     its model, an answer above all, is a fault of ours and raised again."""
     if error.title not in {contract.__name__ for contract in CONTRACTS.values()}:
         raise error
-    listed = error.errors(include_url=False, include_context=False, include_input=False)
+    listed = error.errors(include_url=False, include_input=False)
     return Invalid(errors=field_errors(listed))
 
 
@@ -194,7 +197,8 @@ async def _http(request: Request, error: Exception) -> Response:
     if isinstance(error.__cause__, Problem):  # FastAPI wraps what reading the body raised
         return await _problem(request, error.__cause__)
     if error.status_code == 404:
-        return await _problem(request, NotFound())
+        where = f"{request.scope['visit'].origin}/docs"
+        return await _problem(request, NotFound(f"There is no such path. See {where}."))
     if error.status_code == 405:
         return await _problem(
             request, MethodNotAllowed(allow=(error.headers or {}).get("Allow", ""))

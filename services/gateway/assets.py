@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-import gzip
 import hashlib
 import re
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, lru_cache
 from pathlib import Path
 from typing import Final
 
 from common.problems import NotFound
-from gateway import brand
+from gateway import brand, compression
 from gateway.answers import Answer
+from gateway.compression import PackedText
 from gateway.visit import Visit
 
 FOLDER: Final = Path(__file__).parent / "static"
@@ -24,13 +24,13 @@ KINDS: Final = {
 FOR_EVER: Final = (b"cache-control", b"public, max-age=31536000, immutable")
 FOR_NOW: Final = (b"cache-control", b"public, max-age=300")
 COLOR_PATH: Final = re.compile(r"/brand/([0-9a-f]{6})\.css")
-VARY: Final = (b"vary", b"Accept-Encoding")
+COLORS: Final = 512
+"""Stylesheets of colours that are remembered."""
 
 
 @dataclass(frozen=True)
 class Asset:
-    body: bytes
-    packed: bytes
+    text: PackedText
     kind: bytes
     version: str
 
@@ -43,9 +43,7 @@ def assets() -> dict[str, Asset]:
         if path.suffix in KINDS:
             body = path.read_bytes()
             version = hashlib.sha256(body).hexdigest()[:12]
-            found[path.name] = Asset(
-                body, gzip.compress(body, 9, mtime=0), KINDS[path.suffix], version
-            )
+            found[path.name] = Asset(compression.pack(body), KINDS[path.suffix], version)
     return found
 
 
@@ -65,10 +63,8 @@ async def serve(visit: Visit) -> Answer:
     if asset is None:
         raise NotFound
     current = visit.scope["query_string"] == f"v={asset.version}".encode()
-    headers = [(b"content-type", asset.kind), FOR_EVER if current else FOR_NOW, VARY]
-    if b"gzip" in visit.headers.get(b"accept-encoding", b""):
-        return Answer(200, asset.packed, [*headers, (b"content-encoding", b"gzip")])
-    return Answer(200, asset.body, headers)
+    headers = [(b"content-type", asset.kind), FOR_EVER if current else FOR_NOW]
+    return compression.answer(visit, asset.text, headers)
 
 
 async def serve_brand(visit: Visit) -> Answer:
@@ -76,5 +72,10 @@ async def serve_brand(visit: Visit) -> Answer:
     asked = COLOR_PATH.fullmatch(visit.path)
     if asked is None:
         raise NotFound
-    body = brand.palette(asked[1]).css().encode()
-    return Answer(200, body, [(b"content-type", KINDS[".css"]), FOR_EVER])
+    headers = [(b"content-type", KINDS[".css"]), FOR_EVER]
+    return compression.answer(visit, _palette(asked[1]), headers)
+
+
+@lru_cache(COLORS)
+def _palette(color: str) -> PackedText:
+    return compression.pack(brand.palette(color).css().encode())

@@ -2,68 +2,28 @@
 
 from __future__ import annotations
 
-import gzip
+from copy import deepcopy
 from functools import cache
 from typing import Any, Final
 
 import orjson
 from fastapi import FastAPI
+from fastapi.dependencies.models import Dependant
 from fastapi.openapi.utils import get_openapi
+from fastapi.routing import APIRoute, iter_route_contexts
 from starlette.requests import Request as HttpRequest
 from starlette.responses import Response
 
-PROBLEM = {
-    "type": "object",
-    "description": "RFC 9457 problem details.",
-    "required": ["type", "title", "status", "code", "detail"],
-    "properties": {
-        "type": {"type": "string", "examples": ["urn:problem:invalid"]},
-        "title": {"type": "string"},
-        "status": {"type": "integer"},
-        "code": {"type": "string", "description": "Machine-readable name."},
-        "detail": {"type": "string"},
-        "instance": {"type": "string", "description": "The trace of the request."},
-        "errors": {
-            "type": "array",
-            "items": {
-                "type": "object",
-                "properties": {"field": {"type": "string"}, "message": {"type": "string"}},
-            },
-        },
-    },
-}
+from gateway import answers, compression, deps
+from gateway.compression import PackedText
+from gateway.openapi_oauth import OAUTH, OAUTH_SCHEMAS
+from gateway.openapi_problems import LIMITED, PROBLEM, USUAL
+from gateway.openapi_texts import ANSWERS, BEARER, DESCRIPTION, EXAMPLES, SESSION, TAGS
+
 REF: Final = "#/components/schemas/"
-USUAL = {
-    "400": "It cannot be understood.",
-    "401": "Nobody is signed in, or the credential does not hold.",
-    "403": "The caller lacks the permission, or the call came from another site.",
-    "404": "There is no such thing, or it is not yours.",
-    "409": "It contradicts what is there already.",
-    "410": "It was used already or has expired.",
-    "413": "The request is too large.",
-    "422": "Some fields are not valid; `errors` names each.",
-    "429": "Too often; see Retry-After.",
-    "503": "A part of the service is not available, or busy; see Retry-After.",
-    "504": "It took too long.",
-}
-
-
-LEFT = {
-    "X-RateLimit-Limit": "How many there are at once.",
-    "X-RateLimit-Remaining": "How many of them are left.",
-    "X-RateLimit-Reset": "When all are there again, in Unix time.",
-}
-"""Where a limit of the caller's network applies: to whom shows no credential that holds."""
-LIMITED: dict[str, Any] = {
-    "description": USUAL["429"],
-    "headers": {
-        "Retry-After": {"description": "Seconds.", "schema": {"type": "integer"}},
-        **{
-            name: {"description": says, "schema": {"type": "integer"}}
-            for name, says in LEFT.items()
-        },
-    },
-}
+CACHE: Final = (b"cache-control", b"public, max-age=300")
+CREDENTIALS: Final[list[dict[str, list[str]]]] = [{"bearer": []}, {"session": []}]
+METHODS: Final = ("get", "post", "put", "patch", "delete")
 
 
 def describe(app: FastAPI) -> None:
@@ -77,29 +37,20 @@ def describe(app: FastAPI) -> None:
     app.openapi = openapi  # type: ignore[method-assign]
 
     @cache
-    def bodies() -> tuple[bytes, bytes]:
-        """The document as it is and packed, written once: it is several hundred kilobytes."""
-        body = orjson.dumps(openapi())
-        return body, gzip.compress(body, 6, mtime=0)
+    def text() -> PackedText:
+        """Written and packed once: it is several hundred kilobytes."""
+        return compression.pack(orjson.dumps(openapi()), 6)
 
     async def document(request: HttpRequest) -> Response:
-        headers = {"vary": "Accept-Encoding"}
-        body, packed = bodies()
-        if "gzip" in request.headers.get("accept-encoding", ""):
-            headers["content-encoding"] = "gzip"
-            body = packed
-        return Response(body, media_type="application/json", headers=headers)
+        visit = request.scope["visit"]
+        return answers.response(compression.answer(visit, text(), [answers.JSON, CACHE]))
 
     app.add_route("/openapi.json", document, methods=["GET"], include_in_schema=False)
 
 
 def _document(app: FastAPI) -> dict[str, Any]:
     schema = get_openapi(
-        title=app.title,
-        version=app.version,
-        routes=app.routes,
-        description="Errors are RFC 9457 problem documents with a `code`; OAuth endpoints answer "
-        "as RFC 6749 says. Lists take `limit` and `cursor` and answer with `next`.",
+        title=app.title, version=app.version, routes=app.routes, description=DESCRIPTION
     )
     parts = schema.setdefault("components", {})
     schemas = parts.setdefault("schemas", {})
@@ -107,25 +58,86 @@ def _document(app: FastAPI) -> dict[str, Any]:
     schemas.pop("ValidationError", None)
     schemas["Problem"] = PROBLEM
     parts["securitySchemes"] = {
-        "session": {"type": "apiKey", "in": "cookie", "name": "__Host-aero2_session"},
-        "bearer": {
+        "bearer": {"type": "http", "scheme": "bearer", "description": BEARER},
+        "session": {
+            "type": "apiKey",
+            "in": "cookie",
+            "name": "__Host-aero2_session",
+            "description": SESSION,
+        },
+        "client": {
             "type": "http",
-            "scheme": "bearer",
-            "description": "Access token or sk_live_ key.",
+            "scheme": "basic",
+            "description": "The id and the secret of a client (RFC 6749 section 2.3.1).",
         },
     }
-    schema["security"] = [{"session": []}, {"bearer": []}, {}]
-    problem = {"application/problem+json": {"schema": {"$ref": "#/components/schemas/Problem"}}}
-    for path in schema.get("paths", {}).values():
-        for operation in path.values():
-            for status, why in USUAL.items():
-                about = LIMITED if status == "429" else {"description": why}
-                operation["responses"].setdefault(status, {**about, "content": problem})
-                if status == "422":
-                    operation["responses"][status] = {"description": why, "content": problem}
+    schema["security"] = CREDENTIALS
+    needs_none = _without_credential(app)
+    for path, operations in schema.get("paths", {}).items():
+        for method, operation in operations.items():
+            _complete(operation, schemas, public=(method, path) in needs_none)
     _close_bodies(schema)
-    schema["paths"].update(OAUTH)
+    schema["paths"].update(deepcopy(OAUTH))
+    schemas.update(OAUTH_SCHEMAS)
+    _name_groups(schema)
     return schema
+
+
+def _without_credential(app: FastAPI) -> set[tuple[str, str]]:
+    """The operations that look at nobody's credentials."""
+    return {
+        (method.lower(), context.path or "")
+        for context in iter_route_contexts(app.routes)
+        if isinstance(context.original_route, APIRoute) and not _asks(context.dependant)
+        for method in context.methods or ()
+    }
+
+
+def _asks(dependant: Dependant) -> bool:
+    return dependant.call in (deps.signed_in, deps.acting) or any(
+        _asks(each) for each in dependant.dependencies
+    )
+
+
+def _complete(operation: dict[str, Any], schemas: dict[str, Any], *, public: bool) -> None:
+    """Adds what FastAPI does not know: problems, credentials, an example, what is answered."""
+    problem = {"application/problem+json": {"schema": {"$ref": f"{REF}Problem"}}}
+    responses = operation["responses"]
+    for status, why in USUAL.items():
+        about = LIMITED if status == "429" else {"description": why}
+        responses.setdefault(status, {**about, "content": problem})
+        if status == "422":
+            responses[status] = {"description": why, "content": problem}
+    if public:
+        operation["security"] = []
+    for status, answer in responses.items():
+        if answer["description"] == "Successful Response":
+            answer["description"] = _summary(answer, schemas) or ANSWERS[status]
+    example = EXAMPLES.get(operation["operationId"].removeprefix("application_"))
+    if example is not None:
+        operation["requestBody"]["content"]["application/json"]["example"] = example
+
+
+def _summary(answer: dict[str, Any], schemas: dict[str, Any]) -> str:
+    """The first sentence about the schema that is answered."""
+    content = answer.get("content", {}).get("application/json", {}).get("schema", {})
+    schema = schemas.get(str(content.get("$ref", "")).removeprefix(REF), {})
+    says = " ".join(str(schema.get("description", "")).split())
+    first, dot, _ = says.partition(". ")
+    return first + dot.strip()
+
+
+def _name_groups(schema: dict[str, Any]) -> None:
+    """Tags are titles, each described once, in the order of TAGS."""
+    used = set()
+    for operations in schema["paths"].values():
+        for method, operation in operations.items():
+            if method in METHODS and "tags" in operation:
+                used.update(operation["tags"])
+                operation["tags"] = [TAGS[tag][0] for tag in operation["tags"]]
+    schema["tags"] = [
+        {"name": title, "description": says} for tag, (title, says) in TAGS.items() if tag in used
+    ]
 
 
 def _close_bodies(schema: dict[str, Any]) -> None:
@@ -174,130 +186,3 @@ def _renamed(part: Any, names: dict[str, str]) -> Any:
         name = part["$ref"].removeprefix(REF)
         made["$ref"] = REF + names.get(name, name)
     return made
-
-
-def _form(summary: str, required: list[str], fields: list[str]) -> dict[str, Any]:
-    properties = {name: {"type": "string"} for name in fields}
-    body = {"schema": {"type": "object", "properties": properties, "required": required}}
-    ok = {"description": "Done.", "content": {"application/json": {"schema": {"type": "object"}}}}
-    return {
-        "tags": ["oauth"],
-        "summary": summary,
-        "security": [],
-        "requestBody": {"content": {"application/x-www-form-urlencoded": body}},
-        "responses": {
-            "200": ok,
-            "400": {"description": "RFC 6749 section 5.2."},
-            "401": {"description": "Client authentication or the token failed."},
-            "413": {"description": "The request is too large."},
-            "429": LIMITED,
-            "503": {"description": "Not available, or busy; see Retry-After."},
-        },
-    }
-
-
-def _get(summary: str, *more: str) -> dict[str, Any]:
-    responses: dict[str, Any] = {"200": {"description": "The document."}}
-    responses |= {status: {"description": USUAL.get(status, "See there.")} for status in more}
-    if "429" in more:
-        responses["429"] = LIMITED
-    return {"tags": ["oauth"], "summary": summary, "security": [], "responses": responses}
-
-
-def _browser(summary: str, fields: list[str]) -> dict[str, Any]:
-    """What a browser is sent to, by GET or POST: it shows a page or sends the person on."""
-    texts = {name: {"type": "string"} for name in fields}
-    responses: dict[str, Any] = {
-        "200": {"description": "A page: a question, or what has happened."},
-        "303": {"description": "To the client, to our own pages, or onward."},
-        "400": {"description": "A page or a problem: nobody can safely be sent anywhere."},
-        "403": {"description": USUAL["403"]},
-        "413": {"description": USUAL["413"]},
-        "429": {**LIMITED, "description": "A page or a problem: too often; see Retry-After."},
-        "503": {"description": USUAL["503"]},
-    }
-    common = {"tags": ["oauth"], "summary": summary, "security": [{"session": []}, {}]}
-    query = [{"name": name, "in": "query", "schema": kind} for name, kind in texts.items()]
-    body = {"schema": {"type": "object", "properties": texts}}
-    return {
-        "get": {**common, "parameters": query, "responses": responses},
-        "post": {
-            **common,
-            "requestBody": {"content": {"application/x-www-form-urlencoded": body}},
-            "responses": responses,
-        },
-    }
-
-
-CLIENT = ["client_id", "client_secret", "client_assertion", "client_assertion_type"]
-OAUTH: dict[str, Any] = {
-    "/api/auth/session": {
-        "get": {
-            **_get("The session of the cookie", "401", "429", "503"),
-            "tags": ["auth"],
-            "security": [{"session": []}],
-        }
-    },
-    "/.well-known/openid-configuration": {"get": _get("OpenID Connect discovery")},
-    "/.well-known/oauth-authorization-server": {
-        "get": _get("Authorization server metadata, RFC 8414")
-    },
-    "/.well-known/oauth-protected-resource": {
-        "get": _get("What this API is as a protected resource, RFC 9728")
-    },
-    "/oauth2/jwks.json": {"get": _get("Public signing keys, RFC 7517")},
-    "/oauth2/jwks/{kid}": {
-        "get": {
-            **_get("One of them, not wrapped", "404"),
-            "parameters": [
-                {"name": "kid", "in": "path", "required": True, "schema": {"type": "string"}}
-            ],
-        }
-    },
-    "/oauth2/authorize": _browser(
-        "Ask a person for authorization, RFC 6749 section 3.1, OpenID Connect Core 3.1.2",
-        [
-            *("client_id", "redirect_uri", "response_type", "response_mode", "scope", "state"),
-            *("nonce", "code_challenge", "code_challenge_method", "prompt", "max_age"),
-            *("login_hint", "id_token_hint", "acr_values", "claims", "ui_locales", "resource"),
-        ],
-    ),
-    "/oauth2/logout": _browser(
-        "Sign out at the wish of a client, OpenID Connect RP-Initiated Logout 1.0",
-        ["id_token_hint", "client_id", "post_logout_redirect_uri", "state", "ui_locales"],
-    ),
-    "/oauth2/token": {
-        "post": _form(
-            "Get tokens, RFC 6749 section 3.2",
-            ["grant_type"],
-            [
-                "grant_type",
-                "code",
-                "redirect_uri",
-                "code_verifier",
-                "refresh_token",
-                "scope",
-                "resource",
-                *CLIENT,
-            ],
-        )
-    },
-    "/oauth2/introspect": {
-        "post": _form(
-            "Ask about a token, RFC 7662", ["token"], ["token", "token_type_hint", *CLIENT]
-        )
-    },
-    "/oauth2/revoke": {
-        "post": _form("Revoke a token, RFC 7009", ["token"], ["token", "token_type_hint", *CLIENT])
-    },
-    "/oauth2/userinfo": {
-        "get": {
-            **_get("Claims about the user", "401", "403", "429", "503"),
-            "security": [{"bearer": []}],
-        },
-        "post": {
-            **_get("Claims about the user", "400", "401", "403", "429", "503"),
-            "security": [{"bearer": []}],
-        },
-    },
-}

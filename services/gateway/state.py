@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from common.bus import Bus
 from common.caches import Cache
 from gateway.audit_tail import Slots
+from gateway.compression import PackedText
 from gateway.limits import UNKNOWN, Limits
 from gateway.shares import Lanes
 
@@ -42,7 +43,6 @@ class Document:
     """A cached answer, ready to be sent."""
 
     body: bytes
-    etag: bytes
 
 
 @dataclass
@@ -56,7 +56,7 @@ class Gateway:
     sessions: Cache[Signed] = field(default_factory=lambda: Cache("session", 50_000, ttl=10))
     bearers: Cache[Bearer] = field(default_factory=lambda: Cache("bearer", 50_000, ttl=10))
     api_keys: Cache[ApiKeyHolder] = field(default_factory=lambda: Cache("api_key", 20_000, ttl=10))
-    documents: Cache[Document] = field(default_factory=lambda: Cache("document", 20_000, ttl=60))
+    documents: Cache[PackedText] = field(default_factory=lambda: Cache("document", 20_000, ttl=60))
     origins: Cache[frozenset[str]] = field(default_factory=lambda: Cache("origins", 20_000, ttl=60))
     ended: Cache[bool] = field(default_factory=lambda: Cache("ended", 20_000, ttl=60))
     """Session cookies that were found not to hold: none of them ever will, as their values are

@@ -85,6 +85,7 @@ async def sign_in(deps: Deps, ctx: Context, asked: SignInWithPassword) -> Signed
                 phc=phc,
                 browser=asked.browser,
                 remember=asked.remember,
+                idempotency_key=asked.idempotency_key,
             )
             begun = await signing.begin(deps, ctx, tx, tenant, account, proof)
     return await signing.finish(deps, ctx, begun)

@@ -10,7 +10,7 @@ import dataclasses
 from dataclasses import dataclass, field
 from datetime import datetime
 
-from common import acr, audit, crypto, logs
+from common import acr, audit, logs
 from common.context import Context
 from common.contracts.assignments import AssignDefaultRole
 from common.contracts.org_domains import JoinByDomain
@@ -23,7 +23,7 @@ from common.events.sessions import Login
 from common.events.users import UserVerified
 from common.ids import DASHBOARD, new_id
 from common.problems import Problem
-from identity import addresses, notices, session_limits
+from identity import addresses, idempotency, notices, session_limits
 from identity.deps import Deps
 from identity.devices import device_hash, device_name
 from identity.queries import accounts, codes, sessions
@@ -44,6 +44,7 @@ class Proof:
     phc: str | None = field(default=None, repr=False)
     browser: str | None = field(default=None, repr=False)
     remember: bool = False
+    idempotency_key: str | None = field(default=None, repr=False)
     idp_name: str | None = None
     previous: str | None = None
     new_user: bool = False
@@ -76,7 +77,20 @@ async def begin(
     if proven:
         await accounts.unsettle(tx, app_id=ctx.app_id, id=account.id)
         await audit.record(tx, ctx, UserVerified(user_id=account.id), user_id=account.id)
-    token, id, device = crypto.token(), new_id(), device_name(ctx.agent)
+    token, earlier = await idempotency.session_token(
+        deps,
+        ctx,
+        tx,
+        user_id=account.id,
+        browser=proof.browser,
+        remember=proof.remember,
+        key=proof.idempotency_key,
+    )
+    must_change = bool(account.must_change and proof.phc)
+    if earlier is not None:
+        repeated = SignedInSession(token=token, session=earlier, must_change_password=must_change)
+        return Begun(repeated, verified=False, settled=account.settled_at is not None)
+    id, device = new_id(), device_name(ctx.agent)
     began = await _insert(deps, ctx, tx, tenant, account, proof, id=id, token=token, device=device)
     if proof.previous is not None:
         await sessions.revoke(
@@ -93,7 +107,7 @@ async def begin(
         session=_session(id, account, proof, began, verified=account.email_verified or proven),
         new_user=proof.new_user,
         new_device=new_device,
-        must_change_password=bool(account.must_change and proof.phc),
+        must_change_password=must_change,
     )
     return Begun(reply, bool(proven), account.settled_at is not None, proof.previous)
 

@@ -22,9 +22,9 @@ from common.contracts.transfer import (
     TransferredUsers,
 )
 from common.events.users import UsersImported
+from common.field_errors import field_errors
 from common.ids import new_id
 from common.known import unknown
-from common.problems import field_errors
 from identity import delegation, imported, metadata
 from identity.deps import Deps
 from identity.hashing import too_long
@@ -81,7 +81,7 @@ def _line(sent: Any) -> Line:
     try:
         user = TransferredUser.model_validate(sent)
     except ValidationError as error:
-        listed = error.errors(include_url=False, include_context=False, include_input=False)
+        listed = error.errors(include_url=False, include_input=False)
         faults = field_errors([{**one, "loc": one["loc"] or ("line",)} for one in listed])
         return Line(None, (strangers + faults)[:MOST_ERRORS])
     errors = strangers + _faults(user)

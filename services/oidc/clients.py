@@ -41,8 +41,9 @@ from common.events.clients import (
     ClientSecretDeleted,
     ClientUpdated,
 )
+from common.field_errors import field_errors
 from common.ids import new_id
-from common.problems import Conflict, Forbidden, Invalid, field_errors
+from common.problems import Conflict, Forbidden, Invalid
 from oidc import client_rules, client_secrets, keys
 from oidc.deps import Deps
 from oidc.moments import moment
@@ -148,7 +149,7 @@ def _changed_fields(before: Client, changes: dict[str, Any]) -> ClientFields:
     try:
         return ClientFields.model_validate(before.model_dump() | changes)
     except ValidationError as error:
-        listed = error.errors(include_url=False, include_context=False, include_input=False)
+        listed = error.errors(include_url=False, include_input=False)
         raise Invalid(errors=field_errors(listed)) from None
 
 

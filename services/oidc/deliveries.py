@@ -5,17 +5,21 @@ from __future__ import annotations
 
 import asyncio
 import time
+from datetime import UTC, datetime
 from typing import Final
+
+from pydantic import JsonValue
 
 from common import logs
 from common.context import Context, system_context
+from common.contracts.clients import LogoutFailure
 from common.crypto import token
 from common.outgoing_http import Unreachable
 from common.problems import Problem
 from common.rounds import FAULTS
 from oidc import addresses, keys
 from oidc.deps import Deps
-from oidc.queries import logouts
+from oidc.queries import clients, logouts
 from oidc.queries.logouts import Delivery
 from oidc.registry import registered
 
@@ -55,15 +59,37 @@ async def _deliver(deps: Deps, one: Delivery) -> None:
         # One client's delivery must never be the end of everybody's.
         log.exception("logout delivery", client=one.client_id)
         problem = type(error).__name__
-    if problem is None or one.attempts >= ATTEMPTS:
-        async with deps.db.transaction(ctx) as tx:
-            await logouts.forget(tx, app_id=one.app_id, id=one.id)
+    failure = None if problem is None else _failure(one, problem)
+    await _settle(deps, ctx, one, failure)
     if problem is not None:
         _log(one, problem)
 
 
+async def _settle(
+    deps: Deps, ctx: Context, one: Delivery, failure: dict[str, JsonValue] | None
+) -> None:
+    """Forgets what was delivered or given up, and writes to the client how it went."""
+    async with deps.db.transaction(ctx) as tx:
+        if failure is None or one.attempts >= ATTEMPTS:
+            await logouts.forget(tx, app_id=one.app_id, id=one.id)
+        await clients.record_logout_failure(
+            tx, app_id=one.app_id, client_id=one.client_id, failure=failure
+        )
+
+
+def _failure(one: Delivery, problem: str) -> dict[str, JsonValue]:
+    """For the client's developer, who has no access to our log."""
+    return LogoutFailure(
+        error=problem,
+        attempt=one.attempts,
+        max_attempts=ATTEMPTS,
+        failed_at=datetime.now(UTC),
+        next_attempt_at=None if one.attempts >= ATTEMPTS else one.next_attempt_at,
+    ).model_dump(mode="json")
+
+
 def _log(one: Delivery, problem: str) -> None:
-    """Say what an operator, asked by the client's developer, needs to know."""
+    """Says the same to the operator."""
     final = one.attempts >= ATTEMPTS
     log.info(
         "logout not delivered",

@@ -73,8 +73,7 @@ async def code(look: Look) -> None:
 
 async def wrong_code(look: Look) -> None:
     await code(look)
-    await look.fill(code="111111")
-    await look.send()
+    await look.enter_code("111111")
 
 
 async def two_mistakes(look: Look) -> None:

@@ -11,7 +11,7 @@ from tests.browser.test_pages import code, consent, password
 from tests.unit.gateway.people import CODE, EMAIL, LINK, PASSWORD
 
 from common.contracts import oidc
-from common.contracts.email_codes import StartEmailCode
+from common.contracts.email_codes import SignInWithCode, StartEmailCode
 from common.contracts.protection import Protection
 from common.contracts.sign_up import SignUp
 from common.contracts.tenancy import AppSettings
@@ -39,8 +39,7 @@ async def test_by_code(site: Site, js: bool) -> None:
     """A pasted code with spaces signs in."""
     async with site.visit(js=js) as look:
         await code(look)
-        await look.fill(code=f" {CODE[:3]} {CODE[3:]} ")
-        await look.send()
+        await look.enter_code(f" {CODE[:3]} {CODE[3:]} ")
 
         assert look.path == "/account"
 
@@ -64,8 +63,7 @@ async def test_sign_up(site: Site, js: bool) -> None:
         await look.page.click("text=Create an account")
         await look.fill(email="new@example.com", name="New", password=PASSWORD)
         await look.send()
-        await look.fill(code=CODE)
-        await look.send()
+        await look.enter_code(CODE)
 
         assert look.path == "/account"
         assert any(isinstance(call, SignUp) for call in site.world.bus.calls)
@@ -141,14 +139,36 @@ async def test_from_a_client_and_back(site: Site, js: bool, way: str) -> None:
             await look.go(
                 f"/reset?token={LINK}" if way == "reset link" else f"/login/link?token={LINK}"
             )
-        else:
+        site.people.authorization = oidc.Authorization(kind="redirect", location=back)
+        if way == "reset":
             await look.fill(code=CODE)
         if way.startswith("reset"):
             await look.fill(password=PASSWORD + "!")
-
-        site.people.authorization = oidc.Authorization(kind="redirect", location=back)
         async with look.page.expect_request(back):
-            await look.page.locator("main form button.primary").first.click(no_wait_after=True)
+            if way in ("code", "sign up"):
+                await look.fill(code=CODE)
+            if not js or way not in ("code", "sign up"):
+                button = look.page.locator("main form button.primary")
+                await button.first.click(no_wait_after=True)
+
+
+async def test_a_code_is_sent_once_and_corrected_by_hand(site: Site) -> None:
+    """The sixth digit sends the form. After an error the person corrects the code and presses the
+    button; five digits and letters send nothing."""
+    async with site.visit() as look:
+        await code(look)
+        await look.fill(code="11111")
+        await look.fill(code="abcdef")
+        await look.enter_code("111111")
+        tries = [call for call in site.world.bus.calls if isinstance(call, SignInWithCode)]
+        assert [call.code for call in tries] == ["111111"]
+        assert "This code is wrong" in await look.text()
+
+        await look.fill(code="222222")
+        assert await look.page.input_value("#code") == "222222"
+        await look.fill(code=CODE)
+        await look.send()
+        assert look.path == "/account"
 
 
 @JS

@@ -53,14 +53,20 @@ class Person:
 
     page: Page
     system: System
+    js: bool
 
     async def go(self, path: str) -> None:
         await self.page.goto(self.system.origin("demo") + path)
 
     async def enter(self, **fields: str) -> None:
-        for name, value in fields.items():
-            await self.page.locator(f"[name={name}]:visible").first.fill(value)
-        await self.press("main form button.primary")
+        """A code alone is sent by its sixth digit, where scripts run; not in the account."""
+        alone = self.js and set(fields) == {"code"} and not self.path.startswith("/account")
+        async with self.page.expect_navigation():
+            for name, value in fields.items():
+                await self.page.locator(f"[name={name}]:visible").first.fill(value)
+            if not alone:
+                await self.page.locator("main form button.primary").first.click()
+        await self.page.wait_for_load_state()
 
     async def press(self, button: str) -> None:
         await self.page.locator(button).first.click()
@@ -94,7 +100,7 @@ class Person:
 @asynccontextmanager
 async def person(chromium: Browser, system: System, js: bool) -> AsyncIterator[Person]:
     context = await chromium.new_context(java_script_enabled=js, locale="en-GB")
-    yield Person(await context.new_page(), system)
+    yield Person(await context.new_page(), system, js)
     await context.close()
 
 

@@ -107,11 +107,26 @@ class ClientFields(Contract):
     enabled: bool = True
 
 
+class LogoutFailure(Contract):
+    """Why the client did not take its last logout token."""
+
+    error: str = Field(description="The host and the cause.")
+    attempt: int
+    max_attempts: int
+    failed_at: Timestamp
+    next_attempt_at: Timestamp | None = Field(
+        default=None, description="Null: this was the last attempt."
+    )
+
+
 class Client(ClientFields):
     """A registered client; its secrets are never shown again."""
 
     id: Id
     client_id: str
+    backchannel_logout_failure: LogoutFailure | None = Field(
+        default=None, description="Null: the last logout token was delivered, or none was sent yet."
+    )
     created_at: Timestamp
     updated_at: Timestamp
 

@@ -22,6 +22,14 @@ class SignInWithPassword(
     email: Email
     password: Secret = Field(repr=False)
     remember: bool = False
+    idempotency_key: str | None = Field(
+        default=None,
+        min_length=1,
+        max_length=200,
+        repr=False,
+        description="Names this attempt: repeated in the same browser within a minute, it leads to "
+        "the same session.",
+    )
 
 
 class Reauthenticate(

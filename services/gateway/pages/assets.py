@@ -6,24 +6,17 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from gateway import assets
-from gateway.answers import Answer
-
-
-def _response(answer: Answer) -> Response:
-    made = Response(answer.body, answer.status)
-    made.raw_headers.extend(answer.headers)
-    return made
+from gateway import answers, assets
 
 
 async def file(request: Request) -> Response:
     """GET /static/<name>"""
-    return _response(await assets.serve(request.scope["visit"]))
+    return answers.response(await assets.serve(request.scope["visit"]))
 
 
 async def colors(request: Request) -> Response:
     """GET /brand/<six hex digits>.css"""
-    return _response(await assets.serve_brand(request.scope["visit"]))
+    return answers.response(await assets.serve_brand(request.scope["visit"]))
 
 
 ROUTES = [Route("/static/{name}", file), Route("/brand/{name}", colors)]

@@ -2,31 +2,42 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import asyncio
+import gzip
+from dataclasses import dataclass, field
+from functools import cache
 from itertools import groupby
 from typing import Any, Final
 
+import orjson
+from fastapi import FastAPI
+from markupsafe import Markup, escape
 from starlette.requests import Request
-from starlette.responses import Response
+from starlette.responses import HTMLResponse, Response
 from starlette.routing import Route
 
-from gateway.pages.render import open_page
+from gateway import compression
+from gateway.languages import Language, language
+from gateway.pages.render import environment, open_page
+from gateway.visit import Visit
 
 METHODS: Final = ("get", "post", "put", "patch", "delete")
 IN_APPLICATION: Final = "/api/applications/{slug}/"
+REF: Final = "#/components/schemas/"
 
 
 @dataclass(frozen=True)
 class Field:
     name: str
-    kind: str
+    kind: Markup
     required: bool
     says: str
 
 
-@dataclass(frozen=True)
+@dataclass
 class Operation:
-    """One method of one path, as the page shows it."""
+    """One method of one path, as the page shows it. `also` is the same operation for another
+    application, on the Dashboard."""
 
     tag: str
     method: str
@@ -34,53 +45,126 @@ class Operation:
     id: str
     summary: str
     says: str
+    credentials: list[str]
     fields: list[Field]
-    answers: list[tuple[str, str]]
+    example: str | None
+    answers: list[tuple[str, str, Markup]]
+    also: str | None = None
+
+
+@dataclass(frozen=True)
+class Schema:
+    """An object that operations take or answer."""
+
+    name: str
+    says: str
+    fields: list[Field] = field(default_factory=list)
 
 
 async def reference(request: Request) -> Response:
-    """GET /docs"""
-    document = request.app.openapi()
-    groups = [
-        (tag, list(operations))
-        for tag, operations in groupby(_operations(document), key=lambda operation: operation.tag)
-    ]
-    return open_page(request.scope["visit"]).show("reference.html", groups=groups)
+    """GET /docs. Packed although it is made for each visit: it holds no form and no secret."""
+    visit: Visit = request.scope["visit"]
+    page = open_page(visit)
+    response = page.show(
+        "reference.html", api=_rendered(request.app, page.language.code), origin=visit.origin
+    )
+    assert isinstance(response, HTMLResponse)
+    response.headers["vary"] = "Accept-Encoding"
+    if compression.accepts_gzip(visit):
+        response.body = await asyncio.to_thread(gzip.compress, response.body, 4, mtime=0)
+        response.headers["content-encoding"] = "gzip"
+        response.headers["content-length"] = str(len(response.body))
+    return response
+
+
+@cache
+def _rendered(app: FastAPI, code: str) -> Markup:
+    """All that depends on the API and the language alone."""
+    document, words = app.openapi(), language(code)
+    return Markup(  # noqa: S704 - the template escapes
+        environment()
+        .get_template("reference_api.html")
+        .render(
+            groups=_groups(document),
+            schemas=_schemas(document),
+            paragraphs=document["info"]["description"].strip().split("\n\n"),
+            **_texts(words),
+        )
+    )
+
+
+def _texts(words: Language) -> dict[str, Any]:
+    return {"_": words.say, "gettext": words.words.gettext, "ngettext": words.words.ngettext}
+
+
+def _groups(document: dict[str, Any]) -> list[tuple[str, str, list[Operation]]]:
+    """Title, description and operations of each group, once."""
+    order = {tag["name"]: place for place, tag in enumerate(document["tags"])}
+    says = {tag["name"]: tag["description"] for tag in document["tags"]}
+    found = sorted(
+        _operations(document),
+        key=lambda one: (
+            order.get(one.tag, len(order)),
+            one.path,
+            METHODS.index(one.method.lower()),
+        ),
+    )
+    grouped = groupby(found, key=lambda one: one.tag)
+    return [(tag, says.get(tag, ""), list(operations)) for tag, operations in grouped]
 
 
 def _operations(document: dict[str, Any]) -> list[Operation]:
-    found = [
-        _operation(document, path, method, operation)
-        for path, operations in document["paths"].items()
-        for method, operation in operations.items()
-        if method in METHODS
-    ]
-    return sorted(found, key=lambda one: (one.tag, one.path, METHODS.index(one.method.lower())))
+    """Those that exist for this host and for other applications are shown once."""
+    found: dict[tuple[str, str], Operation] = {}
+    for path, operations in document["paths"].items():
+        for method, operation in operations.items():
+            if method in METHODS:
+                made = _operation(document, path, method, operation)
+                found[method, path] = made
+    for (method, path), operation in list(found.items()):
+        own = found.get((method, path.replace(IN_APPLICATION, "/api/", 1)))
+        if own is not None and own is not operation:
+            own.also = path
+            del found[method, path]
+    return list(found.values())
 
 
 def _operation(document: dict[str, Any], path: str, method: str, told: dict[str, Any]) -> Operation:
-    tag = (told.get("tags") or ["api"])[0]
-    if path.startswith(IN_APPLICATION) and tag not in ("applications", "api keys", "domains"):
-        tag = f"{tag} of an application"
     fields = [
         Field(each["name"], _kind(each.get("schema", {})), each.get("required", False), each["in"])
         for each in told.get("parameters", ())
     ]
+    content = told.get("requestBody", {}).get("content", {})
+    example = next((each["example"] for each in content.values() if "example" in each), None)
     return Operation(
-        tag=tag,
+        tag=(told.get("tags") or ["Other"])[0],
         method=method.upper(),
         path=path,
         id=f"{method}{path}".replace("/", "-").replace("{", "").replace("}", ""),
         summary=told.get("summary", ""),
         says=told.get("description", ""),
-        fields=fields + _body(document, told),
-        answers=[(status, str(each["description"])) for status, each in told["responses"].items()],
+        credentials=[name for each in told.get("security", document["security"]) for name in each],
+        fields=fields + _body(document, content),
+        example=None
+        if example is None
+        else orjson.dumps(example, option=orjson.OPT_INDENT_2).decode(),
+        answers=[_answer(status, each) for status, each in sorted(told["responses"].items())],
     )
 
 
-def _body(document: dict[str, Any], told: dict[str, Any]) -> list[Field]:
-    content = told.get("requestBody", {}).get("content", {})
-    schema = _resolved(document, next((each.get("schema", {}) for each in content.values()), {}))
+def _answer(status: str, told: dict[str, Any]) -> tuple[str, str, Markup]:
+    content = told.get("content", {})
+    kinds = {_kind(each["schema"]) for each in content.values() if "schema" in each}
+    return status, str(told["description"]), Markup(", ").join(sorted(kinds))
+
+
+def _body(document: dict[str, Any], content: dict[str, Any]) -> list[Field]:
+    schema: dict[str, Any] = next((each.get("schema", {}) for each in content.values()), {})
+    name = str(schema.get("$ref", "")).removeprefix(REF)
+    return _fields(document["components"]["schemas"].get(name, schema))
+
+
+def _fields(schema: dict[str, Any]) -> list[Field]:
     required = set(schema.get("required", ()))
     return [
         Field(name, _kind(each), name in required, str(each.get("description", "")))
@@ -88,24 +172,26 @@ def _body(document: dict[str, Any], told: dict[str, Any]) -> list[Field]:
     ]
 
 
-def _resolved(document: dict[str, Any], schema: dict[str, Any]) -> dict[str, Any]:
-    reference = schema.get("$ref")
-    if not reference:
-        return schema
-    name = reference.rsplit("/", 1)[-1]
-    return dict(document["components"]["schemas"].get(name, {}))
+def _schemas(document: dict[str, Any]) -> list[Schema]:
+    return [
+        Schema(name, str(schema.get("description", "")), _fields(schema))
+        for name, schema in sorted(document["components"]["schemas"].items())
+    ]
 
 
-def _kind(schema: dict[str, Any]) -> str:
+def _kind(schema: dict[str, Any]) -> Markup:
     if "$ref" in schema:
-        return str(schema["$ref"]).rsplit("/", 1)[-1]
+        name = str(schema["$ref"]).removeprefix(REF)
+        return Markup('<a href="#schema-{0}">{0}</a>').format(name)
     if "anyOf" in schema:
         kinds = [_kind(each) for each in schema["anyOf"]]
-        return " or ".join(dict.fromkeys(kinds))
+        return Markup(" or ").join(dict.fromkeys(kinds))
     if "enum" in schema:
-        return " | ".join(str(each) for each in schema["enum"])
+        return escape(" | ".join(str(each) for each in schema["enum"]))
     kind = str(schema.get("type", "any"))
-    return f"list of {_kind(schema['items'])}" if kind == "array" and "items" in schema else kind
+    if kind == "array" and "items" in schema:
+        return Markup("list of ") + _kind(schema["items"])
+    return escape(kind)
 
 
 OF_THE_APP = True

@@ -27,6 +27,8 @@ from gateway.visit import Visit, set_cookie
 
 TEMPLATES: Final = Path(__file__).parent.parent / "templates"
 WEB: Final = re.compile(r"https?://[a-z0-9.-]+(:\d{1,5})?", re.IGNORECASE)
+CODE: Final = re.compile(r"`([^`]+)`")
+BOLD: Final = re.compile(r"\*\*([^*]+)\*\*")
 LANGUAGE_COOKIE: Final = "aero2_locale"
 
 
@@ -41,8 +43,15 @@ def environment() -> Environment:
         extensions=["jinja2.ext.i18n"],
         auto_reload=False,
     )
+    made.filters["code"] = _with_code
     made.filters["bold"] = lambda text: Markup("<strong><bdi>%s</bdi></strong>") % text
     return made
+
+
+def _with_code(text: str) -> Markup:
+    """The text with what stands between backticks as code, and between double asterisks as bold."""
+    escaped = CODE.sub(r"<code>\1</code>", str(escape(text)))
+    return Markup(BOLD.sub(r"<strong>\1</strong>", escaped))  # noqa: S704
 
 
 @dataclass

@@ -71,7 +71,7 @@ def _choose(page: Page, fields: Fields, errors: dict[str, str] | None = None) ->
         "new_password.html",
         address=at("/reset" if token else "/reset/code", token=token, **carried(fields)),
         errors=errors,
-        values={"code": ""},
+        values={"code": "" if "code" in (errors or {}) else fields.text("code")},
         carried={**carried(fields), "token": token},
         action="/reset/code",
         flow=None if token else known.flow,

@@ -168,6 +168,7 @@ async def try_password(visit: Visit, fields: Fields) -> Response:
             email=email,
             password=fields.get("password", ""),
             remember=trail.read(visit).remember,
+            idempotency_key=_form_key(fields),
             **attempt(visit, fields, page.language.code),
         )
         return await begun(visit, fields, await visit.gateway.bus.call(visit.context(), asked))
@@ -175,6 +176,11 @@ async def try_password(visit: Visit, fields: Fields) -> Response:
         return await send_code(visit, Fields(fields, email=email))
     except (Problem, ValidationError) as error:
         return _ask_password(page, fields, email, errors_of(page.language, error))
+
+
+def _form_key(fields: Fields) -> str | None:
+    """The same for two posts of one form: its pending request, or else its own token."""
+    return (fields.given("request") or fields.given("csrf") or "")[:200] or None
 
 
 async def send_code(visit: Visit, fields: Fields) -> Response:

@@ -21,7 +21,8 @@ from common.contracts.sign_in import (
 )
 from common.contracts.sign_up import SignUpClosed
 from common.contracts.users import EmailTaken
-from common.problems import Busy, Invalid, Problem, RateLimited, Unavailable, field_errors
+from common.field_errors import field_errors
+from common.problems import Busy, Invalid, Problem, RateLimited, Unavailable
 from gateway.languages import N_, Language
 
 SENTENCES: Final[dict[type[Problem], tuple[str, str]]] = {

@@ -21,11 +21,13 @@ from common.contracts.tenancy import (
     ListApplications,
     NewApplication,
 )
+from common.problems import Invalid
 from gateway.deps import SignedIn, TheBus
 from gateway.routes.router import NounRouter
 
 DASHBOARD_ONLY = True
 router = NounRouter(tags=["applications"])
+UNCONFIRMED = "type the slug of the application: deleting it cannot be undone"
 
 
 class NewOwner(Contract):
@@ -73,12 +75,16 @@ async def put(slug: str, changes: ApplicationPatch, ctx: SignedIn, bus: TheBus) 
 @router.delete("/applications/{slug}", summary="Delete an application and everything in it")
 async def delete(
     slug: str,
-    confirm: Annotated[str, Query(max_length=63, description="The slug, typed again.")],
     ctx: SignedIn,
     bus: TheBus,
+    confirm: Annotated[
+        str | None, Query(max_length=63, description="Required: the slug, typed again.")
+    ] = None,
 ) -> Done:
     """For good: users, sessions, keys, logs. Needs `apps:delete` and the team
     role `admin` or `developer`."""
+    if confirm is None:
+        raise Invalid(errors=[{"field": "confirm", "message": UNCONFIRMED}])
     return await bus.call(ctx, DeleteApplication(slug=slug, confirm=confirm))
 
 

@@ -3,17 +3,15 @@ resource (RFC 9728), and keys (RFC 7517)."""
 
 from __future__ import annotations
 
-import hashlib
-
 import orjson
 
 from common.contracts.clients import ClientFields
 from common.contracts.oidc import GetConfiguration, GetJwks
 from common.problems import NotFound
-from gateway import answers
+from gateway import answers, compression
 from gateway.answers import JSON, Answer
+from gateway.compression import PackedText
 from gateway.edge import RESOURCE_METADATA, Route
-from gateway.state import Document
 from gateway.visit import Visit
 
 AGE = b"public, max-age=300"
@@ -59,12 +57,11 @@ async def jwk(visit: Visit) -> Answer:
     raise NotFound("there is no such key")
 
 
-async def _document(visit: Visit, asked: GetConfiguration | GetJwks) -> Document:
+async def _document(visit: Visit, asked: GetConfiguration | GetJwks) -> PackedText:
     app_id, gateway = visit.app.app_id, visit.gateway
 
-    async def load() -> Document:
-        body = await gateway.bus.raw(visit.context(), asked)
-        return Document(body, b'"' + hashlib.sha256(body).hexdigest()[:32].encode() + b'"')
+    async def load() -> PackedText:
+        return compression.pack(await gateway.bus.raw(visit.context(), asked))
 
     return await gateway.documents.fetch(
         (app_id, asked.subject, visit.host),
@@ -73,17 +70,8 @@ async def _document(visit: Visit, asked: GetConfiguration | GetJwks) -> Document
     )
 
 
-def _sent(visit: Visit, document: Document) -> Answer:
-    headers = [JSON, (b"cache-control", AGE), (b"etag", document.etag)]
-    if _matches(visit.headers.get(b"if-none-match", b""), document.etag):
-        return Answer(304, b"", headers[1:])
-    return Answer(200, document.body, headers)
-
-
-def _matches(wanted: bytes, etag: bytes) -> bool:
-    """RFC 9110 section 13.1.2: a list, compared weakly, or any."""
-    tags = [tag.strip().removeprefix(b"W/") for tag in wanted.split(b",")]
-    return etag in tags or tags == [b"*"]
+def _sent(visit: Visit, document: PackedText) -> Answer:
+    return compression.answer(visit, document, [JSON, (b"cache-control", AGE)])
 
 
 HOT = {

@@ -80,7 +80,7 @@ async def introspect(visit: Visit) -> Answer:
     if answer.status == 200 and (ctx.app_id, "bearer", digest(presented)) in gateway.bearers:
         left = checked.expires_at.timestamp() - time.time()
         tags = [*token_tags(checked), ("client", asker)]
-        gateway.answers.put(key, Document(answer.body, b""), tags, ttl=left)
+        gateway.answers.put(key, Document(answer.body), tags, ttl=left)
     return answer
 
 
@@ -154,7 +154,7 @@ async def userinfo(visit: Visit) -> Answer:
         # The token is checked first: the answer is filed under the same drop messages, and kept
         # only while the check itself is, so that it cannot outlive a revocation in between.
         checked = (await by_token(visit, presented)).token
-        known = Document(_userinfo(await gateway.bus.raw(ctx, GetUserinfo(token=presented))), b"")
+        known = Document(_userinfo(await gateway.bus.raw(ctx, GetUserinfo(token=presented))))
         if (ctx.app_id, "bearer", digest(presented)) in gateway.bearers:
             left = checked.expires_at.timestamp() - time.time()
             gateway.answers.put(key, known, token_tags(checked), ttl=left)

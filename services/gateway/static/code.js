@@ -1,3 +1,17 @@
+// The sixth digit sends the form, once, if nothing else is to be filled in. After an error people
+// correct the code and press the button.
+const input = document.querySelector("#code");
+const alone = input?.form.querySelectorAll("input:not([type=hidden])").length === 1;
+if (alone && !input.hasAttribute("aria-invalid")) {
+  let sent = false;
+  input.addEventListener("input", () => {
+    const digits = input.value.replace(/[\s\-\u2010-\u2015]/g, "");
+    if (sent || !/^\d{6}$/.test(digits)) return;
+    sent = true;
+    input.form.requestSubmit();
+  });
+}
+
 // How long a code holds, and when another may be sent. The server decides both anyway.
 const box = document.querySelector("[data-code]");
 if (box) {

@@ -37,6 +37,13 @@ class Live:
 
 
 @dataclass(frozen=True)
+class WithToken(Live):
+    """`recent`: the session lives and began within the last minute."""
+
+    recent: bool
+
+
+@dataclass(frozen=True)
 class Began:
     created_at: datetime
     auth_time: datetime
@@ -61,6 +68,27 @@ async def live(db: Db, *, app_id: str, token_hashes: list[str]) -> Live | None:
         WHERE s.app_id = $1 AND s.token_hash = ANY($2::text[]) AND s.revoked_at IS NULL
           AND s.kind = 'full' AND s.expires_at > now()
           AND (s.idle_expires_at IS NULL OR s.idle_expires_at > now()) AND NOT u.disabled
+        """,
+        app_id,
+        token_hashes,
+    )
+
+
+async def by_token(db: Db, *, app_id: str, token_hashes: list[str]) -> WithToken | None:
+    """The session that has this token, live or not."""
+    return await maybe(
+        db,
+        WithToken,
+        """
+        SELECT s.id, s.user_id, u.email, u.email_verified, u.name, u.picture, u.locale,
+               s.auth_time, s.acr, s.amr, s.active_org_id, s.created_at, s.expires_at,
+               s.idle_expires_at, s.remembered, s.last_active_at,
+               s.revoked_at IS NULL AND s.kind = 'full' AND s.expires_at > now()
+               AND (s.idle_expires_at IS NULL OR s.idle_expires_at > now())
+               AND s.created_at > now() - interval '1 minute' AS recent
+        FROM user_sessions s
+        JOIN users u ON u.app_id = s.app_id AND u.id = s.user_id
+        WHERE s.app_id = $1 AND s.token_hash = ANY($2::text[])
         """,
         app_id,
         token_hashes,

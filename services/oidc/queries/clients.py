@@ -168,6 +168,9 @@ async def update(db: Db, *, app_id: str, client_id: str, fields: dict[str, Any])
             require_auth_time = f.require_auth_time, default_acr_values = f.default_acr_values,
             logo_uri = f.logo_uri, client_uri = f.client_uri, policy_uri = f.policy_uri,
             tos_uri = f.tos_uri, contacts = f.contacts, enabled = f.enabled, updated_at = now(),
+            backchannel_logout_failure = CASE
+                WHEN c.backchannel_logout_uri IS NOT DISTINCT FROM f.backchannel_logout_uri
+                THEN c.backchannel_logout_failure END,
             epoch = c.epoch + CASE WHEN c.enabled AND NOT f.enabled THEN 1 ELSE 0 END
         FROM jsonb_populate_record(NULL::oauth_clients, $3) f
         WHERE c.app_id = $1 AND c.client_id = $2
@@ -181,7 +184,8 @@ async def update(db: Db, *, app_id: str, client_id: str, fields: dict[str, Any])
             c.backchannel_session_required, c.frontchannel_logout_uri,
             c.frontchannel_session_required, c.initiate_login_uri, c.default_max_age,
             c.require_auth_time, c.default_acr_values, c.logo_uri, c.client_uri, c.policy_uri,
-            c.tos_uri, c.contacts, c.enabled, c.created_at, c.updated_at
+            c.tos_uri, c.contacts, c.enabled, c.created_at, c.updated_at,
+            c.backchannel_logout_failure
         """,
         app_id,
         client_id,
@@ -204,11 +208,28 @@ async def find(db: Db, *, app_id: str, client: str) -> Client | None:
             backchannel_logout_uri, backchannel_session_required, frontchannel_logout_uri,
             frontchannel_session_required, initiate_login_uri, default_max_age, require_auth_time,
             default_acr_values, logo_uri, client_uri, policy_uri, tos_uri, contacts, enabled,
-            created_at, updated_at
+            created_at, updated_at, backchannel_logout_failure
         FROM oauth_clients WHERE app_id = $1 AND (client_id = $2 OR id::text = $2)
         """,
         app_id,
         client,
+    )
+
+
+async def record_logout_failure(
+    db: Db, *, app_id: str, client_id: str, failure: dict[str, Any] | None
+) -> None:
+    """Writes why the client's last logout token was not delivered; None after a delivery."""
+    await run(
+        db,
+        """
+        UPDATE oauth_clients SET backchannel_logout_failure = $3
+        WHERE app_id = $1 AND client_id = $2
+          AND backchannel_logout_failure IS DISTINCT FROM $3
+        """,
+        app_id,
+        client_id,
+        failure,
     )
 
 
@@ -244,7 +265,7 @@ async def page(
             backchannel_logout_uri, backchannel_session_required, frontchannel_logout_uri,
             frontchannel_session_required, initiate_login_uri, default_max_age, require_auth_time,
             default_acr_values, logo_uri, client_uri, policy_uri, tos_uri, contacts, enabled,
-            created_at, updated_at
+            created_at, updated_at, backchannel_logout_failure
         FROM oauth_clients
         WHERE app_id = $1 AND (created_at, id) > ($2::timestamptz, $3::uuid)
         ORDER BY created_at, id LIMIT $4

@@ -139,7 +139,7 @@ async def due(db: Db, *, limit: int) -> list[Delivery]:
                                                             * (0.8 + random() * 0.4))
         FROM (
             SELECT app_id, id FROM logout_deliveries
-            WHERE delivered_at IS NULL AND next_attempt_at <= now()
+            WHERE next_attempt_at <= now()
             ORDER BY next_attempt_at LIMIT $1 FOR UPDATE SKIP LOCKED
         ) taken
         WHERE d.app_id = taken.app_id AND d.id = taken.id

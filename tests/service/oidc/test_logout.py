@@ -18,7 +18,14 @@ from tests.certificates import certified
 from tests.postgres import Postgres
 from tests.service.oidc.conftest import CALLBACK, ORIGIN, Person, World, close, new_world
 
-from common.contracts.clients import DeleteClient, NewClient
+from common.contracts.clients import (
+    Client,
+    DeleteClient,
+    GetClient,
+    LogoutFailure,
+    NewClient,
+    UpdateClient,
+)
 from common.contracts.oidc import Authorize, EndedSession, EndSession, InvalidGrant
 from common.outgoing_http import OutgoingHttp
 from common.sweeps import sweep
@@ -500,6 +507,8 @@ async def test_the_log_says_why_a_delivery_failed(
             await world.owner.execute("UPDATE logout_deliveries SET next_attempt_at = now()")
             await deliveries.round_(world.deps)
 
+        failure = await failure_of(world, client)
+
     assert [line["attempt"] for line in lines] == [1, 2, 3, 4, 5, 6]
     assert {line["host"] for line in lines} == {"localhost"}
     assert {line["client"] for line in lines} == {client.client_id}
@@ -507,6 +516,58 @@ async def test_the_log_says_why_a_delivery_failed(
     moments = [line["next_attempt"] for line in lines]
     assert all(datetime.fromisoformat(moment) > datetime.now(UTC) for moment in moments[:-1])
     assert moments[-1] is None
+    assert failure is not None
+    assert (failure.attempt, failure.max_attempts, failure.next_attempt_at) == (6, 6, None)
+    assert failure.error == lines[-1]["why"]
+    assert failure.error.startswith("localhost: ")
+
+
+async def failure_of(world: World, client: NewClient) -> LogoutFailure | None:
+    """What the client's developer sees."""
+    found = await world.admin(GetClient(client=client.client_id))
+    assert isinstance(found, Client)
+    return found.backchannel_logout_failure
+
+
+async def test_the_client_shows_a_failed_delivery_until_one_arrives(
+    world: World, listener: Any
+) -> None:
+    """Deliveries to other clients change nothing, and neither does a change of the client, unless
+    it names another address."""
+    listener.status = 500
+    client, ann = await rp(world, backchannel_logout_uri=listener.uri), await world.person()
+    other = await rp(world, backchannel_logout_uri=listener.uri)
+    assert await failure_of(world, client) is None
+    tokens = await world.tokens(client, ann)
+    await end(world, ann, id_token_hint=tokens.id_token)
+    await deliveries.round_(world.deps)
+
+    failure = await failure_of(world, client)
+    assert failure is not None
+    assert (failure.error, failure.attempt) == ("status 500", 1)
+    assert failure.next_attempt_at is not None
+    assert failure.next_attempt_at > failure.failed_at
+    assert await failure_of(world, other) is None
+
+    changes = {"name": "Renamed"}
+    changed = await world.admin(UpdateClient(client=client.client_id, changes=changes))
+    assert changed.backchannel_logout_failure == failure
+    listener.status = 200
+    await world.owner.execute("UPDATE logout_deliveries SET next_attempt_at = now()")
+    await deliveries.round_(world.deps)
+    assert await failure_of(world, client) is None
+
+
+async def test_another_address_forgets_the_failure(world: World, listener: Any) -> None:
+    listener.status = 500
+    client, ann = await rp(world, backchannel_logout_uri=listener.uri), await world.person()
+    tokens = await world.tokens(client, ann)
+    await end(world, ann, id_token_hint=tokens.id_token)
+    await deliveries.round_(world.deps)
+    changes = {"backchannel_logout_uri": listener.uri + "?new=1"}
+    await world.admin(UpdateClient(client=client.client_id, changes=changes))
+
+    assert await failure_of(world, client) is None
 
 
 async def test_a_slow_client_does_not_hold_the_person_up(world: World, listener: Any) -> None:

@@ -13,10 +13,12 @@ from fastapi.routing import APIRoute, iter_route_contexts
 from pydantic import BaseModel, Field
 from tests.unit.gateway.conftest import World, also
 
+from common import problems
 from common.context import Context
 from common.contracts.clients import ListOrigins, Origins
 from common.metrics import HTTP
 from common.problems import Conflict, Unavailable
+from gateway import answers
 from gateway.app import build_internal
 from gateway.deps import Anyone
 from gateway.edge import Edge
@@ -62,6 +64,51 @@ async def test_a_wrong_body_names_fields_and_echoes_nothing(http: httpx.AsyncCli
     assert {"password", "age"} == {error["field"] for error in answer.json()["errors"]}
     assert "hunter2" not in answer.text
     assert "old" not in answer.text
+
+
+async def test_broken_json_is_the_fault_of_the_body(http: httpx.AsyncClient) -> None:
+    """Named as such, not by the position where it broke."""
+    headers = {"content-type": "application/json"}
+    for text in ('{"password": x}', "{", '{"age": 1,}'):
+        answer = await http.post("/api/wish", content=text, headers=headers)
+        (error,) = answer.json()["errors"]
+        assert (answer.status_code, error["field"]) == (422, "body")
+        assert error["message"].startswith("this is not valid JSON: ")
+
+
+async def test_a_caller_of_the_api_learns_the_next_step(http: httpx.AsyncClient) -> None:
+    """How to authenticate, where the paths are listed, and why a deletion wants to be confirmed."""
+    docs = "http://demo.localhost:8080/docs"
+    nobody = (await http.get("/api/users")).json()
+    unknown = (await http.get("/api/usres")).json()
+
+    assert (nobody["title"], unknown["title"]) == ("Unauthenticated", "Not found")
+    assert "`Authorization: Bearer" in nobody["detail"]
+    assert docs in nobody["detail"]
+    assert unknown["detail"] == f"There is no such path. See {docs}."
+
+
+async def test_a_deletion_says_what_confirms_it(http: httpx.AsyncClient, world: World) -> None:
+    dashboard = next(one for one in world.tenants.values() if one.is_dashboard)
+    world.session(dashboard, "t_dev")
+    answer = await http.delete(
+        "http://dashboard.localhost:8080/api/applications/some-app",
+        headers={
+            "cookie": "aero2_session=t_dev",
+            "origin": dashboard.origin,
+        },
+    )
+
+    (error,) = answer.json()["errors"]
+    assert (answer.status_code, error["field"]) == (422, "confirm")
+    assert "cannot be undone" in error["message"]
+
+
+def test_title_and_detail_are_two_things() -> None:
+    """The title names the kind, the detail is a sentence, for every kind of problem."""
+    for code, kind in problems._BY_CODE.items():
+        assert answers.summary(code) != kind().detail
+        assert kind().detail.endswith("."), code
 
 
 @pytest.mark.parametrize(

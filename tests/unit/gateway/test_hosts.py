@@ -115,15 +115,3 @@ TRUSTED = tuple(settings(trusted_proxies="10.0.0.0/8, fd00::/8").trusted_proxies
 def test_only_trusted_proxies_name_the_client(peer: str, forwarded: str, expected: str) -> None:
     """The last address that is not a trusted proxy's is the client; nonsense is not believed (H2)."""
     assert expected == client_ip(peer, forwarded, TRUSTED)
-
-
-async def test_the_api_document_is_sent_packed(http: httpx.AsyncClient, world: World) -> None:
-    """To whoever can read it so; the content is the same."""
-    world.add("demo")
-    packed = await http.get("/openapi.json", headers={"accept-encoding": "gzip"})
-    plain = await http.get("/openapi.json", headers={"accept-encoding": "identity"})
-
-    assert packed.headers["content-encoding"] == "gzip"
-    assert "content-encoding" not in plain.headers
-    assert "Accept-Encoding" in packed.headers["vary"]
-    assert packed.json() == plain.json()

@@ -76,6 +76,29 @@ async def test_password(http: httpx.AsyncClient, people: People) -> None:
     assert (await http.get("/account")).status_code == 200
 
 
+@pytest.mark.parametrize("pending", [{}, {"request": "ar_pending"}])
+async def test_a_password_form_posted_twice_is_one_attempt(
+    http: httpx.AsyncClient, people: People, pending: dict[str, str]
+) -> None:
+    """Both posts carry the same key, and a form that is shown anew another, unless the same request
+    is pending."""
+    await post(http, "/login", email=EMAIL)
+    for _ in range(2):
+        shown = TOKEN.search((await http.get("/login/password")).text)
+        assert shown
+        for _ in range(2):
+            form = {"csrf": shown[1], "email": EMAIL, "password": "wrong wrong", **pending}
+            await http.post("/login/password", data=form)
+
+    calls = [call for call in people.world.bus.calls if isinstance(call, SignInWithPassword)]
+    keys = [call.idempotency_key for call in calls]
+    assert len(keys) == 4
+    assert None not in keys
+    assert keys[0] == keys[1]
+    assert keys[2] == keys[3]
+    assert (keys[0] == keys[2] == "ar_pending") == bool(pending)
+
+
 async def test_the_address_is_typed_once(http: httpx.AsyncClient, people: People) -> None:
     """Password, reset and sign-up pages know it."""
     await post(http, "/login", email=EMAIL)
@@ -209,6 +232,20 @@ async def test_sign_up_by_invitation_only(
     page = (await http.get("/signup")).text
 
     assert ("by invitation only" in page, 'name="email"' in page) == (True, False)
+
+
+async def test_a_code_is_kept_beside_a_weak_password(
+    http: httpx.AsyncClient, people: People
+) -> None:
+    """What was not wrong need not be typed again; a wrong code and a password are never shown."""
+    await post(http, "/reset", email=EMAIL)
+    weak = await post(http, "/reset/code", code=CODE, password="short")
+    wrong = await post(http, "/reset/code", code="999999", password=PASSWORD)
+
+    assert f'value="{CODE}"' in weak.text
+    assert "short" not in re.sub(r"<p class=.*?</p>", "", weak.text)
+    assert "999999" not in wrong.text
+    assert PASSWORD not in wrong.text
 
 
 async def test_reset(http: httpx.AsyncClient, people: People) -> None:

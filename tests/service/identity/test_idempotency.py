@@ -1,0 +1,90 @@
+"""A password form that is posted twice begins one session."""
+
+from __future__ import annotations
+
+import asyncio
+
+import pytest
+
+from common.contracts.sessions import SignOut
+from common.contracts.sign_in import WrongCredentials
+
+from .conftest import World
+
+FORM = {"browser": "b" * 32, "idempotency_key": "ar_request"}
+
+
+async def counted(world: World) -> tuple[int, int, int]:
+    """Sessions, login events and mails of the application."""
+    sessions = await world.sql.fetchval(
+        "SELECT count(*) FROM user_sessions WHERE app_id = $1", world.a
+    )
+    logins = [kind for kind, _ in await world.events() if kind == "login"]
+    return sessions, len(logins), len(await world.mails())
+
+
+async def test_two_posts_at_once_begin_one_session(world: World) -> None:
+    """Both posts answer with the same token: one session row, one login event, no mail."""
+    user = await world.user()
+
+    first, *others = await asyncio.gather(*(world.sign_in(user, **FORM) for _ in range(3)))
+
+    assert [(one.token, one.session) for one in others] == 2 * [(first.token, first.session)]
+    assert await world.live(first.token) == first.session
+    assert await counted(world) == (1, 1, 0)
+
+
+@pytest.mark.parametrize(
+    "other",
+    [
+        {"browser": "c" * 32},
+        {"idempotency_key": "ar_other"},
+        {"idempotency_key": None},
+        {"remember": True},
+    ],
+)
+async def test_another_form_begins_another_session(
+    world: World, other: dict[str, str | bool | None]
+) -> None:
+    user = await world.user()
+
+    first, second = await world.sign_in(user, **FORM), await world.sign_in(user, **FORM | other)
+
+    assert first.token != second.token
+    assert (await counted(world))[:2] == (2, 2)
+
+
+async def test_another_user_of_the_form_begins_a_session_of_their_own(world: World) -> None:
+    ann, bob = await world.user(), await world.user()
+
+    first, second = await world.sign_in(ann, **FORM), await world.sign_in(bob, **FORM)
+
+    assert (first.session.user_id, second.session.user_id) == (ann.id, bob.id)
+
+
+async def test_the_password_is_asked_every_time(world: World) -> None:
+    """The key of a form that has begun a session opens nothing by itself."""
+    user = await world.user()
+    await world.sign_in(user, **FORM)
+
+    with pytest.raises(WrongCredentials):
+        await world.sign_in(user, password="a wrong password", **FORM)
+
+
+async def test_a_form_begins_a_new_session_once_the_first_is_over_or_old(world: World) -> None:
+    """A session that ended is not revived, and an old one is no answer to a new proof."""
+    user = await world.user()
+    first = await world.sign_in(user, **FORM)
+    await world.call(SignOut(token=first.token))
+    second = await world.sign_in(user, **FORM)
+    assert await world.live(second.token) is not None
+    assert await world.live(first.token) is None
+
+    other = FORM | {"idempotency_key": "ar_other"}
+    third = await world.sign_in(user, **other)
+    await world.sql.execute(
+        "UPDATE user_sessions SET created_at = now() - interval '61 seconds' WHERE id = $1",
+        third.session.id,
+    )
+    fourth = await world.sign_in(user, **other)
+    assert len({one.token for one in (first, second, third, fourth)}) == 4

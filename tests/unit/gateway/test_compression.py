@@ -1,0 +1,92 @@
+"""Which answers are packed, and how a client chooses."""
+
+from __future__ import annotations
+
+import httpx
+import pytest
+from tests.unit.gateway.conftest import World
+from tests.unit.gateway.people import People
+
+from gateway import assets
+
+PUBLIC = [f"/static/{name}" for name in assets.assets()] + ["/brand/0055aa.css", "/openapi.json"]
+
+
+ACCEPTED = {
+    "gzip": True,
+    "GZIP;q=0.5, identity": True,
+    "x-gzip": True,
+    "*": True,
+    "br;q=1, *;q=0.1": True,
+    "gzip;q=0": False,
+    "gzip; q=0.000": False,
+    "*, gzip;q=0": False,
+    "*;q=0": False,
+    "br": False,
+    "gzipped": False,
+    "": False,
+}
+SECRET = (
+    *("/login", "/signup", "/reset", "/nowhere"),
+    *("/api/users/me", "/api/auth/session", "/oauth2/token"),
+)
+
+
+@pytest.fixture(autouse=True)
+def app(world: World) -> None:
+    world.add("demo")
+
+
+async def test_public_texts_are_packed(http: httpx.AsyncClient) -> None:
+    """For clients that can read it so; the content is the same, and caches keep the two apart. HEAD
+    tells the length of what GET would send."""
+    for path in (*PUBLIC, "/docs"):
+        packed = await http.get(path, headers={"accept-encoding": "br, gzip"})
+        head = await http.head(path, headers={"accept-encoding": "gzip"})
+        plain = await http.get(path, headers={"accept-encoding": "identity"})
+
+        assert packed.headers["content-encoding"] == "gzip", path
+        assert "content-encoding" not in plain.headers
+        assert {packed.headers["vary"], plain.headers["vary"]} == {"Accept-Encoding"}
+        assert packed.content == plain.content
+        assert head.headers["content-length"] == packed.headers["content-length"]
+        assert int(packed.headers["content-length"]) < len(plain.content)
+
+
+async def test_each_encoding_has_its_own_entity_tag(http: httpx.AsyncClient) -> None:
+    """A client that has the answer gets 304, by the tag of the encoding that it accepts."""
+    for path in PUBLIC:
+        packed = await http.get(path, headers={"accept-encoding": "gzip"})
+        plain = await http.get(path, headers={"accept-encoding": "identity"})
+        assert packed.headers["etag"] != plain.headers["etag"]
+
+        wanted = f'"x", W/{packed.headers["etag"]}'
+        again = await http.get(path, headers={"accept-encoding": "gzip", "if-none-match": wanted})
+        other = await http.get(
+            path, headers={"accept-encoding": "identity", "if-none-match": wanted}
+        )
+        assert (again.status_code, again.content, other.status_code) == (304, b"", 200)
+        for name in ("etag", "cache-control", "vary"):
+            assert again.headers[name] == packed.headers[name]
+
+
+async def test_the_client_chooses(http: httpx.AsyncClient) -> None:
+    """RFC 9110 section 12.5.3."""
+    for accepted, packed in ACCEPTED.items():
+        answer = await http.get("/static/base.css", headers={"accept-encoding": accepted})
+        assert ("content-encoding" in answer.headers) == packed, accepted
+
+
+async def test_what_holds_secrets_is_never_packed(http: httpx.AsyncClient, world: World) -> None:
+    """Pages with forms, answers that depend on a credential, tokens: packed, their length would
+    tell of a secret beside what the request brought (BREACH). /docs has no form."""
+    People(world)
+    for path in SECRET:
+        for method in ("GET", "POST"):
+            for accept in ("text/html", "application/json"):
+                headers = {"accept-encoding": "gzip", "accept": accept}
+                answer = await http.request(method, path, headers=headers)
+                assert "content-encoding" not in answer.headers, path
+
+    docs = (await http.get("/docs?return_to=/x")).text
+    assert ("<form" in docs, 'name="csrf"' in docs) == (False, False)
