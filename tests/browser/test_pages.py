@@ -14,7 +14,7 @@ import pytest
 from axe_core_python.async_playwright import Axe
 from playwright.async_api import Page
 from tests.browser.conftest import Look, Site
-from tests.unit.gateway.people import EMAIL, LINK, PASSWORD
+from tests.unit.gateway.people import EMAIL, LINK, ORGANIZATION, PASSWORD
 
 from common.contracts import oidc
 
@@ -157,6 +157,9 @@ OWN: dict[str, Callable[[Look], Awaitable[None]]] = {
     "change_password": at("/account/password"),
     "sessions": at("/account/sessions"),
     "data": at("/account/data"),
+    "apps": at("/account/apps"),
+    "organizations": at("/account/organizations"),
+    "members": at(f"/account/organization?org_id={ORGANIZATION}"),
     "accounts": at("/accounts"),
     "logout": at("/logout"),
     "consent": consent,

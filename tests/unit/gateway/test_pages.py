@@ -10,7 +10,16 @@ from urllib.parse import quote
 import httpx
 import pytest
 from tests.unit.gateway.conftest import World
-from tests.unit.gateway.people import CODE, EMAIL, LINK, PASSWORD, People, person
+from tests.unit.gateway.people import (
+    CODE,
+    EMAIL,
+    LINK,
+    MATE,
+    ORGANIZATION,
+    PASSWORD,
+    People,
+    person,
+)
 
 from common.contracts import oidc
 from common.contracts.email_codes import SignInWithLink
@@ -913,6 +922,7 @@ async def test_logout_goes_back_after_the_frames(
 # What every page is
 
 
+ORGANIZATION_PAGE = f"/account/organization?org_id={ORGANIZATION}"
 PAGES = [
     "/login",
     "/signup",
@@ -927,6 +937,7 @@ PAGES = [
     "/nothing-here",
 ]
 OWN = ["/account", "/account/email", "/account/password", "/account/sessions", "/account/data"]
+OWN += ["/account/apps", "/account/organizations", ORGANIZATION_PAGE]
 OWN += ["/accounts", "/logout"]
 
 
@@ -979,12 +990,25 @@ REFUSED: list[tuple[str, str, dict[str, str]]] = [
     ("/account/email/code", "/account/email/code", {"code": "000000"}),
     ("/account/password", "/account/password", {"current": "x", "password": "y"}),
     ("/account/delete", "/account/data", {"confirm": "no"}),
+    ("/account/apps", "/account/apps", {"client_id": "unknown"}),
+    ("/account/organizations", "/account/organizations", {"org_id": new_id()}),
+    *(
+        (f"/account/organization/{act}", ORGANIZATION_PAGE, {"org_id": ORGANIZATION, **fields})
+        for act, fields in (
+            ("role", {"user_id": MATE, "role": ""}),
+            ("remove", {"user_id": new_id()}),
+            ("invite", {"email": "nope"}),
+            ("resend", {"invitation_id": new_id()}),
+            ("revoke", {"invitation_id": new_id()}),
+        )
+    ),
 ]
 """A form, the page it stands on, and what is refused there."""
 NEVER_REFUSED = {
     "/account/export",
     "/account/sessions",
     "/account/sessions/others",
+    "/account/organization/leave",
     "/accounts",
     "/logout",
     "/verify-email",
