@@ -279,8 +279,10 @@ async def test_invitation_into_an_organization(
     stranger = (await http.get(where)).text
     await signed_in(http, world, app)
 
+    own = (await http.get(where)).text
     other = await post(http, "/accept-org-invite", where, token=LINK)
 
+    assert ("You join as" in own, "you are signed in as" in own) == (True, False)
     assert "return_to=%2Faccept-org-invite%3Ftoken%3D" in stranger
     assert (other.status_code, "another address" in other.text) == (403, True)
 

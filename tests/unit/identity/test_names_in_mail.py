@@ -82,5 +82,21 @@ def test_an_invitation_without_the_name_is_a_sentence() -> None:
         "org_invitation", "en", TENANT, {**data, "org_name": "evil.example"}, source
     )
 
-    assert shown.subject == "You are invited to Example Ltd at Shop"
-    assert hidden.subject == "You are invited to an organization at Shop"
+    assert shown.subject == "You've been invited to Example Ltd at Shop"
+    assert hidden.subject == "You've been invited to an organization at Shop"
+
+
+@pytest.mark.parametrize("kind", ["invitation", "org_invitation"])
+def test_an_invitation_says_who_and_how_long(kind: str) -> None:
+    """And that nobody has to do anything; without a user behind it, it is a sentence too."""
+    source, data = mail_templates.built_in(kind, "en"), mail_templates.sample(kind, TENANT)
+
+    mail = mail_templates.render(kind, "en", TENANT, data, source)
+    by_key = mail_templates.render(kind, "en", TENANT, {**data, "inviter": None, "days": 1}, source)
+
+    for text in (mail.text, mail.html):
+        assert "Grace Hopper invited you to" in text
+        assert "works once and expires in 7 days." in text
+        assert "If you did not expect this invitation" in text
+    assert "You've been invited to" in by_key.text
+    assert "expires within a day." in by_key.text
