@@ -10,8 +10,8 @@ from functools import cache
 from pathlib import Path
 from typing import Final
 
+from common import brand_colors
 from common.problems import NotFound
-from gateway import brand
 from gateway.answers import Answer
 from gateway.visit import Visit
 
@@ -56,7 +56,7 @@ def address(name: str) -> str:
 
 
 def brand_address(color: str | None) -> str:
-    return f"/brand/{brand.color_of(color)}.css"
+    return f"/brand/{brand_colors.color_of(color)}.css"
 
 
 async def serve(visit: Visit) -> Answer:
@@ -76,5 +76,5 @@ async def serve_brand(visit: Visit) -> Answer:
     asked = COLOR_PATH.fullmatch(visit.path)
     if asked is None:
         raise NotFound
-    body = brand.palette(asked[1]).css().encode()
+    body = brand_colors.palette(asked[1]).css().encode()
     return Answer(200, body, [(b"content-type", KINDS[".css"]), FOR_EVER])

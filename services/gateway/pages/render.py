@@ -18,7 +18,7 @@ from starlette.responses import HTMLResponse, RedirectResponse, Response
 
 from common.contracts.oidc import OAuthError
 from common.contracts.tenancy import Branding, Tenant
-from gateway import assets, csrf
+from gateway import app_icon, assets, csrf
 from gateway.languages import OFFERED, Language, first_of, language
 from gateway.pages import guard
 from gateway.pages.forms import Fields, local, query
@@ -93,6 +93,7 @@ class Page:
                 csrf_field=self.csrf_field,
                 asset=assets.address,
                 brand=assets.brand_address(self.branding.primary_color),
+                icon=app_icon.address(self.branding.primary_color, self.app.name),
                 gettext=lambda text, **values: _filled(words.gettext(text), values),
                 ngettext=words.ngettext,
                 _=self.say,

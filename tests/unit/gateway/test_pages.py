@@ -1168,6 +1168,20 @@ async def test_branding_is_harmless(
     assert "evil.example" not in policy
 
 
+async def test_the_icon_of_an_application(http: httpx.AsyncClient, people: People) -> None:
+    """Its letter in its colour where it has none; nothing but a letter gets into it."""
+    page = (await http.get("/login")).text
+    icon = await http.get("/brand/e11d48.svg?letter=%C3%84")
+    markup = [await http.get("/brand/e11d48.svg", params={"letter": x}) for x in ("<", "ab", "")]
+    none = await http.get("/brand/red.svg?letter=A")
+
+    assert '<link rel="icon" href="/brand/1f5fd6.svg?letter=D">' in page
+    assert (icon.headers["content-type"], ">Ä</text>" in icon.text) == ("image/svg+xml", True)
+    assert "immutable" in icon.headers["cache-control"]
+    assert all("></text>" in answer.text for answer in markup)
+    assert none.status_code == 404
+
+
 async def test_assets(http: httpx.AsyncClient, people: People) -> None:
     """Named by content and kept for a year; any other version only shortly; no way out."""
     page = (await http.get("/login")).text

@@ -5,8 +5,9 @@ from __future__ import annotations
 import pytest
 from pydantic import ValidationError
 
+from common.brand_colors import color_of, palette
 from common.contracts.organizations import CreateOrganization, OrganizationChanges
-from common.contracts.tenancy import Tenant
+from common.contracts.tenancy import Branding, Tenant
 from common.ids import new_id
 from identity import mail_templates
 from identity.mail_texts import LOCALES, WORDS, Locale
@@ -100,3 +101,16 @@ def test_an_invitation_says_who_and_how_long(kind: str) -> None:
         assert "If you did not expect this invitation" in text
     assert "You've been invited to" in by_key.text
     assert "expires within a day." in by_key.text
+
+
+@pytest.mark.parametrize("color", ["#f59e0b", "#0ea5e9", "#202227", None])
+def test_a_button_has_the_colours_of_the_pages(color: str | None) -> None:
+    """One maker of colours: what is white on the page is white in the mail, in both schemes."""
+    tenant = TENANT.model_copy(update={"branding": Branding(primary_color=color)})
+    source, data = mail_templates.built_in("reset", "en"), mail_templates.sample("reset", tenant)
+
+    mail = mail_templates.render("reset", "en", tenant, data, source)
+
+    made = palette(color_of(color))
+    for shades in (made.light, made.dark):
+        assert f"background: {shades.fill}; color: {shades.on_fill}; }}" in mail.html
