@@ -27,6 +27,8 @@ from gateway.visit import Visit, set_cookie
 
 TEMPLATES: Final = Path(__file__).parent.parent / "templates"
 WEB: Final = re.compile(r"https?://[a-z0-9.-]+(:\d{1,5})?", re.IGNORECASE)
+LONGEST_TEXT: Final = 300
+"""Characters of a text that an application wrote."""
 LANGUAGE_COOKIE: Final = "aero2_locale"
 
 
@@ -151,6 +153,14 @@ class Page:
     @cached_property
     def branding(self) -> Branding:
         return harmless(self.app.branding)
+
+    def own_text(self, name: str, otherwise: str = "") -> str:
+        """The application's own text in the language of the page, else `otherwise`. It is plain:
+        templates escape it. Bounded again: what is stored may be older than the bound."""
+        by_language = self.app.settings.page_texts.items()
+        texts = next((texts for code, texts in by_language if code == self.language.code), None)
+        own = getattr(texts, name, None)
+        return own[:LONGEST_TEXT] if own else otherwise
 
     def csrf_field(self) -> Markup:
         token = escape(csrf.form_token(self.visit, self.signed))

@@ -1168,6 +1168,39 @@ async def test_branding_is_harmless(
     assert "evil.example" not in policy
 
 
+HOSTILE = '</p><a href="https://evil.example">Sign in</a><script>x</script>{{ app }}'
+
+
+async def test_own_texts(
+    http: httpx.AsyncClient, people: People, world: World, app: Tenant
+) -> None:
+    """On the named pages, in their language, escaped and cut; nothing that a page has to say goes,
+    and no other application shows them."""
+    other = world.add("other")
+    texts = {
+        "sign_in_heading": "Club entrance",
+        "sign_in_text": HOSTILE + "x" * 1000,
+        "sign_up_heading": "Join the club",
+        "signed_out_text": "See you soon.",
+        "footer_text": "Open all day",
+    }
+    settle(world, app, page_texts={"en": texts})
+    sign_in = (await http.get("/login")).text
+    sign_up = (await http.get("/signup")).text
+    signed_out = (await http.get("/logout/done")).text
+    german = (await http.get("/login?ui_locales=de")).text
+    elsewhere = (await http.get(f"http://{other.host}/login?ui_locales=en")).text
+
+    assert ("<h1>Club entrance</h1>" in sign_in, "to continue to" in sign_in) == (True, True)
+    assert html.escape(HOSTILE, quote=False).replace('"', "&#34;") in sign_in
+    assert ("x" * 301 in sign_in, "<script>x" in sign_in) == (False, False)
+    assert ("<h1>Join the club</h1>" in sign_up, "Open all day" in sign_up) == (True, True)
+    assert "You are signed out of" in signed_out
+    assert "See you soon." in signed_out
+    for page in (german, elsewhere):
+        assert not any(text in page for text in ("Club", "evil", "Open all day"))
+
+
 async def test_the_icon_of_an_application(http: httpx.AsyncClient, people: People) -> None:
     """Its letter in its colour where it has none; nothing but a letter gets into it."""
     page = (await http.get("/login")).text
