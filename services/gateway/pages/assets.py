@@ -6,9 +6,8 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from gateway import app_icon, assets
+from gateway import assets
 from gateway.answers import Answer
-from gateway.visit import Visit
 
 
 def _response(answer: Answer) -> Response:
@@ -23,11 +22,8 @@ async def file(request: Request) -> Response:
 
 
 async def colors(request: Request) -> Response:
-    """GET /brand/<six hex digits>.css, or .svg: the icon"""
-    visit: Visit = request.scope["visit"]
-    if visit.path.endswith(".svg"):
-        return _response(await app_icon.serve(visit))
-    return _response(await assets.serve_brand(visit))
+    """GET /brand/<six hex digits>.css"""
+    return _response(await assets.serve_brand(request.scope["visit"]))
 
 
 ROUTES = [Route("/static/{name}", file), Route("/brand/{name}", colors)]

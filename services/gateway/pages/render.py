@@ -27,9 +27,9 @@ from gateway.visit import Visit, set_cookie
 
 TEMPLATES: Final = Path(__file__).parent.parent / "templates"
 WEB: Final = re.compile(r"https?://[a-z0-9.-]+(:\d{1,5})?", re.IGNORECASE)
+LANGUAGE_COOKIE: Final = "aero2_locale"
 LONGEST_TEXT: Final = 300
 """Characters of a text that an application wrote."""
-LANGUAGE_COOKIE: Final = "aero2_locale"
 
 
 @cache
