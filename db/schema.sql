@@ -1411,10 +1411,11 @@ CREATE TRIGGER token_families_take_along AFTER DELETE ON token_families REFERENC
 -- the built-in application; tenancy provisions it at start like any other
 -- ============================================================================================
 
--- Whoever can sign up there can create applications, so nobody does without an invitation.
+-- Whoever can sign up there can create applications, so nobody does without an invitation: of an
+-- operator, or into a team.
 INSERT INTO applications (id, slug, name, is_dashboard, settings)
 VALUES ('00000000-0000-0000-0000-000000000000', 'dashboard', 'Dashboard', true,
-        '{"signup_mode": "invite_only"}');
+        '{"signup_mode": "invite_only", "signup_by_organization_invitations": true}');
 
 -- ============================================================================================
 -- partitions and row level security

@@ -9,8 +9,9 @@ from functools import cache, lru_cache
 from pathlib import Path
 from typing import Final
 
+from common import brand_colors
 from common.problems import NotFound
-from gateway import brand, compression
+from gateway import compression
 from gateway.answers import Answer
 from gateway.compression import PackedText
 from gateway.visit import Visit
@@ -54,7 +55,7 @@ def address(name: str) -> str:
 
 
 def brand_address(color: str | None) -> str:
-    return f"/brand/{brand.color_of(color)}.css"
+    return f"/brand/{brand_colors.color_of(color)}.css"
 
 
 async def serve(visit: Visit) -> Answer:
@@ -78,4 +79,4 @@ async def serve_brand(visit: Visit) -> Answer:
 
 @lru_cache(COLORS)
 def _palette(color: str) -> PackedText:
-    return compression.pack(brand.palette(color).css().encode())
+    return compression.pack(brand_colors.palette(color).css().encode())

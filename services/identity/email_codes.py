@@ -108,4 +108,6 @@ async def _begin(
     account, fresh = await sign_up.come_to_be(deps, ctx, tx, tenant, taken)
     await forget(deps, ctx, tx, taken.email)
     await codes.end_older(tx, app_id=ctx.app_id, email=taken.email, types=TYPES)
-    return await signing.begin(deps, ctx, tx, tenant, account, signing.with_new_user(proof, fresh))
+    joins_team = fresh and bool(taken.payload.get("into_organization"))
+    proof = signing.with_new_user(proof, fresh, joins_team=joins_team)
+    return await signing.begin(deps, ctx, tx, tenant, account, proof)

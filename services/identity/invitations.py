@@ -221,6 +221,14 @@ async def _open(deps: Deps, ctx: Context, token: str) -> Open:
     return found
 
 
+async def _inviter(ctx: Context, tx: Db) -> str | None:
+    """Returns the name of the calling user; None for a key, or a developer of the application."""
+    if ctx.caller.user_id is None:
+        return None
+    account = await accounts.by_id(tx, app_id=ctx.app_id, id=ctx.caller.user_id)
+    return (account.name or account.email) if account is not None else None
+
+
 async def _send(
     deps: Deps,
     ctx: Context,
@@ -235,6 +243,7 @@ async def _send(
         "link": f"{tenant.origin}{LINKS['invitation']}?token={token}",
         "days": TTL // 86_400,
         "name": name or "",
+        "inviter": await _inviter(ctx, tx),
     }
     letter = mail.Mail(made.email, "invitation", locale or tenant.settings.default_locale, data)
     await mail.enqueue(tx, ctx, deps.sealer, letter)

@@ -17,9 +17,10 @@ from typing import Any, Final
 from jinja2 import StrictUndefined, TemplateError, nodes
 from jinja2.sandbox import ImmutableSandboxedEnvironment
 
+from common.brand_colors import color_of, palette
 from common.contracts.fields import LINK
 from common.contracts.templates import RenderedMail, TemplateInvalid, TemplateNotFound, TemplateText
-from common.contracts.tenancy import Branding, Tenant
+from common.contracts.tenancy import Tenant
 from common.worker_processes import WorkerProcesses
 from identity.mail_texts import COMMON, DATA, HELLO, LOCALES, UNNAMED_ORGANIZATION, WORDS, Locale
 
@@ -52,7 +53,6 @@ PROVING: Final = frozenset(
 """Kinds of mail that are of no use without a code or a link."""
 ADVERTISEMENT: Final = re.compile(r"[/:@<>\[\]{}|\\#%$]|\.\w{2,}|www|http|\d{4}", re.I)
 """In a name: markup, what could be a link, and what could be a telephone number."""
-BRAND: Final = "#3358d4"
 
 _plain = ImmutableSandboxedEnvironment(undefined=StrictUndefined, autoescape=False)
 _html = ImmutableSandboxedEnvironment(undefined=StrictUndefined, autoescape=True)
@@ -73,12 +73,13 @@ header { font-size: 20px; font-weight: 600; margin-bottom: 16px; }
 img { max-height: 40px; border: 0; }
 .code { font: 600 26px/1 ui-monospace, monospace; letter-spacing: 4px; padding: 16px 0; }
 .button { display: inline-block; padding: 12px 16px; border-radius: 8px; text-decoration: none;
-  background: {{ color }}; color: {{ on_color }}; }
+  background: {{ light.fill }}; color: {{ light.on_fill }}; }
 .note, footer { font-size: 13px; color: #60646c; }
 footer { max-width: 480px; margin: 16px auto 0; text-align: center; }
 @media (prefers-color-scheme: dark) {
   body { background: #111113; color: #edeef0; } main { background: #18191b; }
   .note, footer { color: #b0b4ba; }
+  .button { background: {{ dark.fill }}; color: {{ dark.on_fill }}; }
 }
 </style>
 </head>
@@ -230,14 +231,14 @@ def render(
         subject = " ".join(_compiled(source.subject, False).render(values).split())[:200]
         text = _compiled(source.text, False).render(values)
         body = _compiled(source.html, True).render(values)
-        color = brand(looks)
+        colors = palette(color_of(looks.primary_color))
         page = LAYOUT.render(
             {
                 **values,
                 "subject": subject,
                 "locale": locale,
-                "color": color,
-                "on_color": readable_on(color),
+                "light": colors.light,
+                "dark": colors.dark,
                 "body": _html.filters["safe"](body),
             }
         )
@@ -264,17 +265,3 @@ def harmless(name: str) -> str:
     if len(name) > 60 or LINK.search(name) or ADVERTISEMENT.search(name):
         return ""
     return " ".join(name.split())
-
-
-def brand(looks: Branding) -> str:
-    """The application's colour where it is one, else ours."""
-    color = looks.primary_color or ""
-    return color.lower() if re.fullmatch(r"#[0-9a-fA-F]{6}", color) else BRAND
-
-
-def readable_on(color: str) -> str:
-    """Black or white, whichever contrasts more (WCAG relative luminance)."""
-    channels = [int(color[at : at + 2], 16) / 255 for at in (1, 3, 5)]
-    linear = [c / 12.92 if c <= 0.04045 else ((c + 0.055) / 1.055) ** 2.4 for c in channels]
-    luminance = 0.2126 * linear[0] + 0.7152 * linear[1] + 0.0722 * linear[2]
-    return "#000000" if luminance > 0.179 else "#ffffff"

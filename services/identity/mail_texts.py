@@ -83,6 +83,17 @@ ASKED_DE = (
 BROWSER_EN = "The link works only in the browser where you requested it."
 BROWSER_DE = "Der Link funktioniert nur in dem Browser, in dem Sie ihn angefordert haben."
 
+EXPIRY: Final[dict[Locale, str]] = {
+    "en": "The link works once and expires "
+    "{% if days == 1 %}within a day{% else %}in {{ days }} days{% endif %}.",
+    "de": "Der Link funktioniert einmal und läuft "
+    "{% if days == 1 %}innerhalb eines Tages{% else %}in {{ days }} Tagen{% endif %} ab.",
+}
+UNEXPECTED: Final[dict[Locale, str]] = {
+    "en": "If you did not expect this invitation, you can ignore this mail.",
+    "de": "Wenn Sie diese Einladung nicht erwartet haben, können Sie diese Mail ignorieren.",
+}
+
 WORDS: Final[dict[str, dict[Locale, Words]]] = {
     "sign_in": {
         "en": Words(
@@ -284,28 +295,34 @@ WORDS: Final[dict[str, dict[Locale, Words]]] = {
         "en": Words(
             "You've been invited to {{ app_name }}",
             (
-                "You've been invited to create an account at {{ app_name }}. The link expires in "
-                "{{ days }} days.",
+                "{% if inviter %}{{ inviter }} invited you{% else %}You've been invited{% endif %} "
+                "to create an account at {{ app_name }}.",
             ),
-            button="Accept the invitation",
+            button="Accept invitation",
+            small=EXPIRY["en"],
+            note=UNEXPECTED["en"],
         ),
         "de": Words(
             "Sie sind zu {{ app_name }} eingeladen",
             (
-                "Sie sind eingeladen, ein Konto bei {{ app_name }} zu haben. Der Link gilt "
-                "{{ days }} Tage.",
+                "{% if inviter %}{{ inviter }} lädt Sie ein,{% else %}Sie sind eingeladen,{% endif %} "
+                "ein Konto bei {{ app_name }} anzulegen.",
             ),
             button="Einladung annehmen",
+            small=EXPIRY["de"],
+            note=UNEXPECTED["de"],
         ),
     },
     "org_invitation": {
         "en": Words(
-            "You are invited to {{ org_name }} at {{ app_name }}",
+            "You've been invited to {{ org_name }} at {{ app_name }}",
             (
-                "{% if inviter %}{{ inviter }} invites you{% else %}You are invited{% endif %} to "
-                "join {{ org_name }} at {{ app_name }}.",
+                "{% if inviter %}{{ inviter }} invited you{% else %}You've been invited{% endif %} "
+                "to join {{ org_name }} at {{ app_name }}.",
             ),
-            button="Accept the invitation",
+            button="Accept invitation",
+            small=EXPIRY["en"],
+            note=UNEXPECTED["en"],
         ),
         "de": Words(
             "Sie sind zu {{ org_name }} bei {{ app_name }} eingeladen",
@@ -314,6 +331,8 @@ WORDS: Final[dict[str, dict[Locale, Words]]] = {
                 "{{ org_name }} bei {{ app_name }} beizutreten.",
             ),
             button="Einladung annehmen",
+            small=EXPIRY["de"],
+            note=UNEXPECTED["de"],
         ),
     },
 }
@@ -334,13 +353,14 @@ DATA: Final[dict[str, dict[str, object]]] = {
     "email_change": {"code": "123 456", "link": "…", "minutes": 10, "device": ""},
     "email_changed": {"email": "new@example.com"},
     "new_device": {"device": "Firefox on Linux"},
-    "invitation": {"link": "…", "days": 7},
+    "invitation": {"link": "…", "days": 7, "inviter": "Grace Hopper"},
     "org_invitation": {
         "link": "…",
         "org_name": "Example Ltd",
         "inviter": "Grace Hopper",
         "role": "member",
         "expires_at": "2030-01-01",
+        "days": 7,
     },
 }
 """Sample values of what is special to each kind: for previews, and the names a template may use."""

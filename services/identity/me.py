@@ -124,7 +124,15 @@ async def _changed(deps: Deps, ctx: Context, taken: Taken) -> Me:
     except asyncpg.UniqueViolationError:
         raise EmailTaken from None
     await signing.announce(deps, ctx, me.id, ended)
-    await signing.settle(deps, ctx, me.id, email=me.email, verified=me.email_verified, name=me.name)
+    await signing.settle(
+        deps,
+        ctx,
+        me.id,
+        email=me.email,
+        verified=me.email_verified,
+        name=me.name,
+        personal_team=False,
+    )
     return me
 
 

@@ -48,6 +48,8 @@ class Proof:
     idp_name: str | None = None
     previous: str | None = None
     new_user: bool = False
+    joins_team: bool = False
+    """Whether a new user signed up by an invitation into an organization."""
     auth_time: datetime | None = None
     acr: str | None = None
     """Both of the session that is replaced, where nothing was proven anew."""
@@ -65,6 +67,7 @@ class Begun:
     verified: bool
     settled: bool
     replaced: str | None = None
+    personal_team: bool = False
 
 
 async def begin(
@@ -109,7 +112,8 @@ async def begin(
         new_device=new_device,
         must_change_password=must_change,
     )
-    return Begun(reply, bool(proven), account.settled_at is not None, proof.previous)
+    settled = account.settled_at is not None
+    return Begun(reply, bool(proven), settled, proof.previous, not settled and not proof.joins_team)
 
 
 async def _insert(
@@ -171,8 +175,8 @@ def _session(id: str, account: Account, proof: Proof, began: Began, *, verified:
     )
 
 
-def with_new_user(proof: Proof, fresh: bool) -> Proof:
-    return dataclasses.replace(proof, new_user=fresh)
+def with_new_user(proof: Proof, fresh: bool, *, joins_team: bool = False) -> Proof:
+    return dataclasses.replace(proof, new_user=fresh, joins_team=joins_team)
 
 
 async def replace(
@@ -210,6 +214,7 @@ async def finish(deps: Deps, ctx: Context, begun: Begun) -> SignedInSession:
             email=session.email,
             verified=session.email_verified,
             name=session.name,
+            personal_team=begun.personal_team,
         )
     if ctx.app_id == DASHBOARD:
         session = await session_limits.of_dashboard(deps, ctx, session)
@@ -217,16 +222,23 @@ async def finish(deps: Deps, ctx: Context, begun: Begun) -> SignedInSession:
 
 
 async def settle(
-    deps: Deps, ctx: Context, user_id: str, *, email: str | None, verified: bool, name: str | None
+    deps: Deps,
+    ctx: Context,
+    user_id: str,
+    *,
+    email: str | None,
+    verified: bool,
+    name: str | None,
+    personal_team: bool = True,
 ) -> bool:
-    """Give a new user the role users start with, a developer a personal team, and a verified
+    """Give a new user the role users start with, a developer a `personal_team`, and a verified
     address its place where an organization has proven the domain. Idempotent. Returns whether all
     was given; what fails is done at the next sign-in or by the sweep, whichever is first."""
     asked = ctx.as_system()
     try:
         operator = await _is_operator(deps, ctx, user_id, email if verified else None)
         await deps.bus.call(asked, AssignDefaultRole(user_id=user_id, operator=operator))
-        if ctx.app_id == DASHBOARD:
+        if ctx.app_id == DASHBOARD and personal_team:
             await deps.bus.call(asked, EnsurePersonalTeam(user_id=user_id, name=name))
         if verified:
             await deps.bus.call(asked, JoinByDomain(user_id=user_id))

@@ -172,7 +172,15 @@ async def apply(deps: Deps, ctx: Context, user_id: str, changes: dict[str, Any])
         raise EmailTaken from None
     await deps.changes.publish(ctx, "user", user_id)
     if proven:
-        await signing.settle(deps, ctx, user_id, email=after.email, verified=True, name=after.name)
+        await signing.settle(
+            deps,
+            ctx,
+            user_id,
+            email=after.email,
+            verified=True,
+            name=after.name,
+            personal_team=False,
+        )
     return after
 
 

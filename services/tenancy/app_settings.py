@@ -45,10 +45,12 @@ def merged(stored: dict[str, Any], change: SettingsChange) -> tuple[dict[str, An
     given = change.model_dump(mode="json", exclude_unset=True)
     before = AppSettings.model_validate(stored).model_dump(mode="json")
     settings = {**stored, **given}
-    flaws = _disagreements(AppSettings.model_validate(settings), set(given))
+    after = AppSettings.model_validate(settings)
+    flaws = _disagreements(after, set(given))
     if flaws:
         raise Invalid(errors=flaws)
-    return settings, [name for name, value in given.items() if before[name] != value]
+    dumped = after.model_dump(mode="json")
+    return settings, [name for name in given if before[name] != dumped[name]]
 
 
 def _disagreements(settings: AppSettings, given: set[str]) -> list[dict[str, str]]:

@@ -161,11 +161,19 @@ def _owner(ctx: Context, asked: str | None, writable: frozenset[str]) -> str | N
         return asked
     if asked is None and len(writable) == 1:
         return next(iter(writable))
+    if asked is None and who.org_id in writable:
+        return who.org_id
     if who.may("apps:write:all") and (asked is not None or not who.teams):
         return asked
     if asked in who.teams or (asked is None and who.teams and not writable):
         raise ownership.reads_only()
-    message = "choose one of your teams" if asked is None else "this is not one of your teams"
+    message = "this is not one of your teams"
+    if asked is None:
+        message = (
+            "choose one of your teams, or activate it"
+            if writable
+            else "you belong to no team: create one with POST /api/organizations"
+        )
     raise Invalid(errors=[{"field": "owner_org_id", "message": message}])
 
 

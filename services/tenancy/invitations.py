@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import math
 import secrets
+from datetime import UTC, datetime, timedelta
+from typing import Final
 
 import asyncpg
 
@@ -46,6 +49,7 @@ from tenancy.queries.organizations import Row
 
 PURPOSE = "org_invitation"
 """Label of the tokens' hashes, and the kind of mail."""
+DAY: Final = timedelta(days=1)
 DAILY = 200
 """Mails an organization, or one person for all his organizations, may cause in a day."""
 
@@ -204,6 +208,7 @@ async def _send(
         "inviter": (inviter.name or inviter.email) if inviter is not None else None,
         "role": invitation.role,
         "expires_at": invitation.expires_at.isoformat(),
+        "days": math.ceil((invitation.expires_at - datetime.now(UTC)) / DAY),
     }
     letter = Mail(
         to=invitation.email,

@@ -74,9 +74,8 @@ async def personal(deps: Deps, ctx: Context, asked: EnsurePersonalTeam) -> Organ
         person = await members.person(tx, app_id=ctx.app_id, user_id=asked.user_id)
         if person is None:
             raise UserNotFound
-        name = (asked.name or person.name or PERSONAL)[:100]
-        if LINK.search(name):
-            name = PERSONAL
+        name = asked.name or person.name
+        name = f"{name[:93]}'s team" if name and not LINK.search(name) else PERSONAL
         id = new_id()
         for slug in slugs(name, certain=False):
             if await organizations.insert(

@@ -75,6 +75,13 @@ class Site:
         await context.close()
         assert look.said == []
 
+    def brand(self, **branding: str) -> None:
+        """Change the application's looks."""
+        self.world.tenants = {
+            host: app.model_copy(update={"branding": app.branding.model_copy(update=branding)})
+            for host, app in self.world.tenants.items()
+        }
+
     def sign_in(self) -> None:
         for token, email, name in PERSONS:
             if (self.app.app_id, token) not in self.world.sessions:

@@ -14,7 +14,7 @@ import pytest
 from axe_core_python.async_playwright import Axe
 from playwright.async_api import Page
 from tests.browser.conftest import Look, Site
-from tests.unit.gateway.people import EMAIL, LINK, PASSWORD
+from tests.unit.gateway.people import EMAIL, LINK, ORGANIZATION, PASSWORD
 
 from common.contracts import oidc
 
@@ -156,6 +156,9 @@ OWN: dict[str, Callable[[Look], Awaitable[None]]] = {
     "change_password": at("/account/password"),
     "sessions": at("/account/sessions"),
     "data": at("/account/data"),
+    "apps": at("/account/apps"),
+    "organizations": at("/account/organizations"),
+    "members": at(f"/account/organization?org_id={ORGANIZATION}"),
     "accounts": at("/accounts"),
     "logout": at("/logout"),
     "consent": consent,
@@ -272,6 +275,35 @@ async def test_only_ours_is_loaded(site: Site) -> None:
 
     assert asked
     assert [url for url in asked if not url.startswith(site.base + "/")] == []
+
+
+LOGO = b'<svg xmlns="http://www.w3.org/2000/svg" width="60" height="20"><rect width="60" height="20"/></svg>'
+
+
+async def test_a_logo_that_does_not_load(site: Site) -> None:
+    """The letter stands in its place; a logo, however small it is, leaves no letter to be seen.
+    Neither needs a script."""
+    for loads, name in ((True, "logo.svg"), (False, "gone.svg")):
+        site.brand(logo_url=f"{site.base}/{name}")
+        async with site.visit(js=False) as look:
+            await look.page.route(
+                f"**/{name}",
+                lambda route, loads=loads: (
+                    route.fulfill(body=LOGO, content_type="image/svg+xml")
+                    if loads
+                    else route.abort()
+                ),
+            )
+            await look.go("/login")
+            await picture(look.page, name)
+            box, mark = [
+                await look.page.locator(part).bounding_box() for part in (".logo", ".mark")
+            ]
+
+            assert box
+            assert mark
+            assert (mark["y"] >= box["y"] + box["height"]) == loads
+            assert (box["width"], box["height"]) == (120 if loads else 40, 40)
 
 
 async def test_zoomed_twice(site: Site) -> None:

@@ -21,8 +21,8 @@ from pydantic import (
 
 from common import schema_cost
 from common.contracts.base import Contract, Done, Id, Request
-from common.contracts.fields import Email, EmailDomain, Title
-from common.contracts.tenancy import Application, AppSettings, Origin
+from common.contracts.fields import Email, EmailDomain, PublicText, PublicTitle, Title
+from common.contracts.tenancy import Application, AppSettings, Origin, PageTexts
 from common.problems import Conflict, Forbidden
 
 SCHEMA_BYTES: Final = 16_384
@@ -133,6 +133,23 @@ NewOrigin = Annotated[Origin, AfterValidator(_origin), BeforeValidator(_lower)]
 MetadataSchema = Annotated[dict[str, Any], AfterValidator(_schema)]
 
 
+class NewPageTexts(PageTexts):
+    """Own texts on the pages in one language. What is left out has the built-in text."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    sign_in_heading: PublicTitle | None = Field(default=None, description="Instead of `Sign in`.")
+    sign_in_text: PublicText | None = Field(default=None, description="Below the heading.")
+    sign_up_heading: PublicTitle | None = Field(
+        default=None, description="Instead of `Create an account`."
+    )
+    sign_up_text: PublicText | None = Field(default=None, description="Below the heading.")
+    signed_out_text: PublicText | None = Field(
+        default=None, description="After what the page says of the sign-out."
+    )
+    footer_text: PublicText | None = Field(default=None, description="At the foot of every page.")
+
+
 class SettingsChange(AppSettings):
     """Settings to change; what is left out stays. A name we do not know is refused: a setting
     that was misspelt must not silently do nothing."""
@@ -151,6 +168,9 @@ class SettingsChange(AppSettings):
     user_metadata_schema: MetadataSchema | None = None
     public_metadata_schema: MetadataSchema | None = None
     private_metadata_schema: MetadataSchema | None = None
+    page_texts: dict[Literal["en", "de"], NewPageTexts] = Field(  # type: ignore[assignment]  # stricter
+        default={}, description="Own texts on the pages, by language: plain, without links."
+    )
 
     @model_validator(mode="before")
     @classmethod

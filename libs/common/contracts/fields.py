@@ -99,6 +99,21 @@ def _no_link(text: str) -> str:
     return text
 
 
+def _no_link_in_text(text: str) -> str:
+    if LINK.search(text):
+        raise ValueError("a text without a link or an address is needed")
+    return text
+
+
+PublicText = Annotated[
+    str,
+    BeforeValidator(_stripped),
+    Field(min_length=1, max_length=300),
+    Visible,
+    NotBlank,
+    AfterValidator(_no_link_in_text),
+]
+"""A plain sentence or two, without a link, that strangers read on a page of ours."""
 PublicTitle = Annotated[Title, AfterValidator(_no_link)]
 """A title that any user may choose and that strangers read in mail."""
 Url = Annotated[

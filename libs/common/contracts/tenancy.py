@@ -30,6 +30,17 @@ class Captcha(Contract):
     script_url: str | None = Field(default=None, max_length=500)
 
 
+class PageTexts(Contract):
+    """An application's own plain texts on its pages, in one language."""
+
+    sign_in_heading: str | None = None
+    sign_in_text: str | None = None
+    sign_up_heading: str | None = None
+    sign_up_text: str | None = None
+    signed_out_text: str | None = None
+    footer_text: str | None = None
+
+
 class AppSettings(Contract):
     """How an application lets people in. Every field has a default that is safe to run with."""
 
@@ -77,6 +88,9 @@ class AppSettings(Contract):
     )
     organizations_by_users: bool = Field(
         default=True, description="Whether users may create organizations."
+    )
+    page_texts: dict[Literal["en", "de"], PageTexts] = Field(
+        default={}, description="Own texts on the pages, by language: plain, without links."
     )
 
 

@@ -33,7 +33,17 @@ NOTICES: Final = {
     "password": N_("Your password is changed. All other sessions have ended."),
     "revoked": N_("The session is signed out."),
     "others": N_("All other sessions are signed out."),
+    "withdrawn": N_("The app has no access any more."),
+    "active": N_("The active organization is changed."),
+    "inactive": N_("No organization is active now."),
+    "left": N_("You left the organization."),
+    "role": N_("The role is changed."),
+    "removed": N_("The member is removed."),
+    "invited": N_("The invitation is on its way."),
+    "uninvited": N_("The invitation is withdrawn."),
 }
+PROFILE: Final = ("name", "given_name", "family_name", "nickname", "picture", "locale")
+"""The claims that the profile page changes."""
 
 
 def notice(page: Page, fields: Fields) -> str | None:
@@ -69,12 +79,12 @@ async def save(visit: Visit, fields: Fields, signed: Signed) -> Response:
     """POST /account"""
     page = open_page(visit, signed)
     try:
-        changes = MyChanges(name=fields.given("name"), locale=fields.given("locale"))
+        changes = MyChanges(**{name: fields.given(name) for name in PROFILE if name in fields})
         await visit.gateway.bus.call(visit.context(signed.caller), UpdateMe(changes=changes))
     except (Problem, ValidationError) as error:
         me = await me_of(visit, signed)
         errors = errors_of(page.language, error)
-        values = {"name": fields.text("name")}
+        values = {name: fields.text(name) for name in PROFILE}
         return opened(page, "profile.html", "/account", fields, me=me, errors=errors, values=values)
     secure = visit.gateway.settings.secure  # the user's own language counts from now on
     visit.cookies_out.append(set_cookie(LANGUAGE_COOKIE, "", secure=secure, max_age=0))

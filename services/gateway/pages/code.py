@@ -146,7 +146,7 @@ async def address_link(visit: Visit, fields: Fields) -> Response:
         "link.html",
         carried={"token": fields.given("token")},
         action="/verify-email",
-        heading=page.say("Confirm your e-mail address"),
+        heading=page.say("Confirm your address"),
         says=page.say("One click and %(name)s knows that it is yours.", name=visit.app.name),
         button=page.say("Confirm address"),
     )

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pydantic import ValidationError
 from starlette.responses import Response
 
+from common.addresses import address_key
 from common.contracts.org_invitations import (
     AcceptOrganizationInvitation,
     GetOrganizationOffer,
@@ -43,12 +44,22 @@ async def show(visit: Visit, fields: Fields) -> Response:
         carried={"token": token},
         action="/accept-org-invite",
         heading=page.say("Join %(name)s", name=offer.org_name),
-        says=page.say(
+        says=_for_whom(page, offer, page.signed),
+        button=page.say("Accept invitation"),
+    )
+
+
+def _for_whom(page: Page, offer: OrganizationOffer, signed: Signed) -> str:
+    """The two addresses only where they differ."""
+    me = signed.session.email
+    if me is not None and address_key(me) == address_key(offer.email):
+        return str(page.say("You join as %(me)s.", me=me))
+    return str(
+        page.say(
             "The invitation is for %(email)s; you are signed in as %(me)s.",
             email=offer.email,
-            me=page.signed.session.email or page.signed.session.name or "",
-        ),
-        button=page.say("Accept invitation"),
+            me=me or signed.session.name or "",
+        )
     )
 
 

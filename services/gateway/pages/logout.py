@@ -61,6 +61,7 @@ async def _done(page: Page, frames: list[str] | None = None, onward: str | None 
     if await browser.others(page.visit, None):
         says = page.say("You are signed out. Other accounts of this browser are still signed in.")
         link, button = onward or "/accounts", page.say("Choose an account")
+    says = f"{says} {page.own_text('signed_out_text')}".strip()
     return page.close(
         page.say("Signed out"), says, link=link, button=button, onward=onward, frames=frames
     )

@@ -18,7 +18,7 @@ from starlette.responses import HTMLResponse, RedirectResponse, Response
 
 from common.contracts.oidc import OAuthError
 from common.contracts.tenancy import Branding, Tenant
-from gateway import assets, csrf
+from gateway import app_icon, assets, csrf
 from gateway.languages import OFFERED, Language, first_of, language
 from gateway.pages import guard
 from gateway.pages.forms import Fields, local, query
@@ -30,6 +30,8 @@ WEB: Final = re.compile(r"https?://[a-z0-9.-]+(:\d{1,5})?", re.IGNORECASE)
 CODE: Final = re.compile(r"`([^`]+)`")
 BOLD: Final = re.compile(r"\*\*([^*]+)\*\*")
 LANGUAGE_COOKIE: Final = "aero2_locale"
+LONGEST_TEXT: Final = 300
+"""Characters of a text that an application wrote."""
 
 
 @cache
@@ -102,6 +104,7 @@ class Page:
                 csrf_field=self.csrf_field,
                 asset=assets.address,
                 brand=assets.brand_address(self.branding.primary_color),
+                icon=app_icon.address(self.branding.primary_color, self.app.name),
                 gettext=lambda text, **values: _filled(words.gettext(text), values),
                 ngettext=words.ngettext,
                 _=self.say,
@@ -159,6 +162,14 @@ class Page:
     @cached_property
     def branding(self) -> Branding:
         return harmless(self.app.branding)
+
+    def own_text(self, name: str, otherwise: str = "") -> str:
+        """The application's own text in the language of the page, else `otherwise`. It is plain:
+        templates escape it. Bounded again: what is stored may be older than the bound."""
+        by_language = self.app.settings.page_texts.items()
+        texts = next((texts for code, texts in by_language if code == self.language.code), None)
+        own = getattr(texts, name, None)
+        return own[:LONGEST_TEXT] if own else otherwise
 
     def csrf_field(self) -> Markup:
         token = escape(csrf.form_token(self.visit, self.signed))

@@ -68,7 +68,8 @@ def _sign_up(page: Page, fields: Fields, **more: Any) -> Response:
     return _ask(
         page,
         "/signup",
-        heading=page.say("Create an account"),
+        heading=page.own_text("sign_up_heading", page.say("Create an account")),
+        says=page.own_text("sign_up_text"),
         carried=carried(fields),
         closed=closed,
         sign_in=at("/login", **carried(fields)),

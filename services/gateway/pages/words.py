@@ -7,7 +7,14 @@ from typing import Final
 
 from pydantic import ValidationError
 
-from common.contracts.org_invitations import OtherAddress
+from common.contracts.clients import ClientNotFound
+from common.contracts.members import AlreadyMember, LastAdmin, MemberNotFound
+from common.contracts.org_invitations import (
+    OrganizationInvitationNotFound,
+    OrganizationInvitationPending,
+    OtherAddress,
+)
+from common.contracts.organizations import OrganizationNotFound
 from common.contracts.protection import CaptchaFailed
 from common.contracts.sessions import CurrentSession, SessionNotFound
 from common.contracts.sign_in import (
@@ -50,6 +57,16 @@ SENTENCES: Final[dict[type[Problem], tuple[str, str]]] = {
         "",
         N_("This invitation was sent to another address. Sign in with that one."),
     ),
+    ClientNotFound: ("", N_("This app has no access any more.")),
+    OrganizationNotFound: ("", N_("You do not belong to this organization any more.")),
+    LastAdmin: ("", N_("An organization needs an admin. Make somebody else an admin first.")),
+    MemberNotFound: ("", N_("This person is not a member any more.")),
+    AlreadyMember: ("email", N_("This person is a member already.")),
+    OrganizationInvitationPending: (
+        "email",
+        N_("This address has an invitation already. You can send it again below."),
+    ),
+    OrganizationInvitationNotFound: ("", N_("This invitation is not open any more.")),
     Busy: ("", N_("We are busy just now. Nothing was changed: try again in a moment.")),
 }
 FIELDS: Final = {
@@ -58,7 +75,12 @@ FIELDS: Final = {
     "current": N_("Enter your current password."),
     "code": N_("Enter the six digits from the mail."),
     "name": N_("Enter a name of at most 200 characters."),
+    "given_name": N_("Enter a name of at most 200 characters."),
+    "family_name": N_("Enter a name of at most 200 characters."),
+    "nickname": N_("Enter a name of at most 200 characters."),
+    "picture": N_("Enter a web address, like https://example.com/picture.jpg."),
     "locale": N_("Choose one of the languages."),
+    "role": N_("Choose one of the roles."),
 }
 OTHERWISE: Final = N_("This is not valid.")
 TOLD: Final = frozenset(

@@ -10,11 +10,16 @@ from common.ids import DASHBOARD
 
 
 async def test_nobody_signs_up_on_a_fresh_dashboard(postgres: Postgres) -> None:
-    """Whoever signs up there may create applications, so it takes an invitation."""
+    """Whoever signs up there may create applications, so it takes an invitation. One into a team
+    is enough: a colleague gets one mail, not two."""
     name = postgres.clone()
     owner = await asyncpg.connect(postgres.dsns(name)["owner"])
     stored = await owner.fetchval("SELECT settings FROM applications WHERE id = $1", DASHBOARD)
     await owner.close()
     postgres.drop(name)
 
-    assert AppSettings.model_validate_json(stored).signup_mode == "invite_only"
+    settings = AppSettings.model_validate_json(stored)
+    assert (settings.signup_mode, settings.signup_by_organization_invitations) == (
+        "invite_only",
+        True,
+    )

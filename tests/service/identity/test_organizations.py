@@ -10,6 +10,7 @@ from common.contracts.me import DeleteMe
 from common.contracts.members import LastAdmin
 from common.contracts.sign_up import SignUp, SignUpClosed
 from common.contracts.users import DeleteUser, GetUser, UserNotFound
+from common.ids import DASHBOARD
 from common.problems import Invalid
 
 
@@ -35,6 +36,20 @@ async def test_organization_invites_where_sign_up_is_by_invitation_only(world: W
     assert isinstance(other, InvitationNotFound)
     assert isinstance(unknown, InvitationNotFound)
     assert signed.new_user
+
+
+async def test_a_developer_invited_into_a_team_gets_no_other(world: World) -> None:
+    """One invitation, one mail: the team's invitation opens sign-up on the Dashboard, and there is
+    no personal team to choose between. Everybody else has one."""
+    world.set(DASHBOARD, signup_mode="invite_only", signup_by_organization_invitations=True)
+    world.offers[DASHBOARD, "t"] = "mate@example.com"
+    flow = await world.call(
+        SignUp(email="mate@example.com", password=PASSWORD, invitation="t"), DASHBOARD
+    )
+    code = (await world.mail(DASHBOARD)).code
+    signed = await world.call(SignInWithCode(flow=flow.flow, code=code), DASHBOARD)
+
+    assert (signed.new_user, world.teams) == (True, [])
 
 
 async def test_rules_for_domains_hold_for_the_invited_too(world: World) -> None:

@@ -52,6 +52,7 @@ async def test_mail_carries_a_link_of_the_stored_origin(world: World) -> None:
     assert re.fullmatch(r"[0-9a-f]{64}", token)
     assert mail["to"].lower() == BOB.lower()
     assert (mail["kind"], mail["data"]["org_name"]) == ("org_invitation", org.name)
+    assert (mail["data"]["inviter"], mail["data"]["days"]) == ("Ada", 7)
     link = mail["data"]["link"]
     assert link.startswith(f"https://app-{world.a}.id.example.com/accept-org-invite?token=")
     assert token not in str(dict(row))

@@ -214,7 +214,7 @@ async def test_personal_team_is_made_once(world: World) -> None:
 
     assert len({team.id for team in made}) == 1
     assert made[0].is_personal
-    assert made[0].name == "Ada Lovelace"
+    assert made[0].name == "Ada Lovelace's team"
     assert (await world.rights(dev, world.dashboard)).teams == [made[0].id]
 
 

@@ -171,6 +171,45 @@ async def test_settings_come_back_whole(world: World) -> None:
             await world.call(nobody, GetSettings())
 
 
+@pytest.mark.filterwarnings("ignore:Pydantic serializer warnings")
+@pytest.mark.parametrize(
+    ("texts", "field"),
+    [
+        ({"en": {"sign_in_text": "See https://evil.example"}}, "en.sign_in_text"),
+        ({"en": {"footer_text": "Go to evil.example"}}, "en.footer_text"),
+        ({"de": {"sign_in_heading": "x" * 101}}, "de.sign_in_heading"),
+        ({"en": {"sign_up_text": "x" * 301}}, "en.sign_up_text"),
+        ({"en": {"sign_up_text": "a\u202eb"}}, "en.sign_up_text"),
+        ({"en": {"consent_text": "Trust us"}}, "en.consent_text"),
+    ],
+)
+async def test_texts_of_pages_are_plain_and_short(
+    world: World, texts: dict[str, dict[str, str]], field: str
+) -> None:
+    """No link, no direction characters, no page that has none; the error names the text."""
+    made = await world.application()
+    raw = SettingsChange.model_construct(page_texts=texts)  # type: ignore[arg-type]
+
+    with pytest.raises(Invalid) as refused:
+        await world.call(secret_key_of(made.id), UpdateSettings.model_construct(changes=raw))
+
+    names = [error["field"] for error in refused.value.extra["errors"]]
+    assert names == [f"changes.page_texts.{field}"]
+
+
+async def test_texts_of_pages_reach_the_pages(world: World) -> None:
+    """Stored with the application, read with its tenant; sent again they change nothing."""
+    team = await world.team()
+    made, ctx = await world.application(team), await world.developer(team)
+    texts = {"en": {"sign_in_text": "Members <only>"}}
+    await world.call(ctx, patch(made.slug, settings={"page_texts": texts}))
+    await world.call(ctx, patch(made.slug, settings={"page_texts": texts}))
+    tenant = await world.call(context(made.id, SYSTEM_CALLER), GetTenant())
+
+    assert tenant.settings.page_texts["en"].sign_in_text == "Members <only>"
+    assert (await world.events(made.id)).count("application_updated") == 1
+
+
 async def test_racing_changes_lose_nothing(world: World) -> None:
     """Two changes of different settings at the same time both stand."""
     made = await world.application()

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 from tests.service.tenancy.conftest import (
     MEMBER,
@@ -83,6 +85,18 @@ async def test_the_only_team_is_taken_where_none_is_named(world: World) -> None:
     for teams in ((), (mine, other)):
         with pytest.raises(Invalid):
             await world.call(await world.developer(*teams), CreateApplication(name="Shop"))
+
+
+async def test_of_several_teams_the_active_one_owns_it(world: World) -> None:
+    """Without one the caller chooses; one where they only read does not count."""
+    mine, other = await world.team(), await world.team()
+    dev = await world.developer(mine, other)
+    active = replace(dev, caller=replace(dev.caller, org_id=other))
+    with pytest.raises(Invalid):
+        await world.call(dev, CreateApplication(name="Shop"))
+    made = await world.call(active, CreateApplication(name="Shop"))
+
+    assert made.owner_org_id == other
 
 
 async def test_an_operator_may_leave_an_application_without_team(world: World) -> None:

@@ -12,6 +12,7 @@ from tests.unit.gateway.conftest import World
 from common.context import Context
 from common.contracts import oidc
 from common.contracts.base import Done
+from common.contracts.clients import ClientNotFound, Grant, Grants, ListMyGrants, RevokeMyGrant
 from common.contracts.email_codes import SignInWithCode, SignInWithLink, StartEmailCode
 from common.contracts.invitations import AcceptInvitation, GetInvitation, InvitationOffer
 from common.contracts.me import (
@@ -24,12 +25,36 @@ from common.contracts.me import (
     UpdateMe,
     VerifyEmail,
 )
+from common.contracts.members import (
+    AlreadyMember,
+    ChangeMemberRole,
+    LastAdmin,
+    ListMembers,
+    Member,
+    MemberNotFound,
+    Members,
+    RemoveMember,
+)
 from common.contracts.org_invitations import (
     AcceptOrganizationInvitation,
     GetOrganizationOffer,
+    InviteMember,
+    ListOrganizationInvitations,
+    OrganizationInvitation,
     OrganizationInvitationNotFound,
+    OrganizationInvitations,
     OrganizationOffer,
     OtherAddress,
+    ResendOrganizationInvitation,
+    RevokeOrganizationInvitation,
+)
+from common.contracts.organizations import (
+    GetOrganization,
+    ListOrganizations,
+    Organization,
+    OrganizationNotFound,
+    Organizations,
+    SwitchOrganization,
 )
 from common.contracts.owner import ClaimOwner, GetOwnerLink
 from common.contracts.passwords import (
@@ -74,6 +99,9 @@ PASSWORD = "correct horse battery"
 CODE = "123456"
 LINK = "good-link"
 SOON = timedelta(minutes=10)
+ORGANIZATION = new_id()
+MATE = new_id()
+INVITATION = new_id()
 
 
 class People:
@@ -88,8 +116,10 @@ class People:
         self.signing_up = False
         """A sign-up waits for its code."""
         self.has_password = True
-        self.name: str | None = "Ada Lovelace"
-        self.locale: str | None = None
+        self.profile: dict[str, str | None] = {"name": "Ada Lovelace"}
+        self.apps = {"notes": "Acme Notes"}
+        """The connected apps: names by client id."""
+        self.org_role = "admin"
         self.fresh = True
         self.needed: Problem | None = None
         """Why the account may not be deleted."""
@@ -242,18 +272,122 @@ async def org_accept(people: People, ctx: Context, asked: AcceptOrganizationInvi
     raise OtherAddress
 
 
+async def grants(people: People, ctx: Context, request: ListMyGrants) -> Grants:
+    now = datetime.now(UTC)
+    return Grants(
+        grants=[
+            Grant(
+                user_id=ctx.caller.id or new_id(),
+                client_id=client_id,
+                client_name=name,
+                scopes=["openid", "email", "notes:write"],
+                created_at=now,
+                updated_at=now - timedelta(days=40),
+            )
+            for client_id, name in people.apps.items()
+        ]
+    )
+
+
+async def withdraw(people: People, ctx: Context, request: RevokeMyGrant) -> Done:
+    if people.apps.pop(request.client_id, None) is None:
+        raise ClientNotFound
+    return Done()
+
+
+def organization(people: People) -> Organization:
+    now = datetime.now(UTC)
+    return Organization(
+        id=ORGANIZATION,
+        slug="engines",
+        name="Analytical Engines",
+        role=people.org_role,
+        created_at=now,
+        updated_at=now,
+    )
+
+
+async def organizations(people: People, ctx: Context, request: Any) -> Organizations:
+    return Organizations(organizations=[organization(people)])
+
+
+async def get_organization(people: People, ctx: Context, request: Any) -> Organization:
+    if request.org_id != ORGANIZATION:
+        raise OrganizationNotFound
+    return organization(people)
+
+
+async def switch(people: People, ctx: Context, request: SwitchOrganization) -> SignedInSession:
+    if request.org_id not in (None, ORGANIZATION):
+        raise OrganizationNotFound
+    signed = people.begin(ctx)
+    tenant = next(one for one in people.world.tenants.values() if one.app_id == ctx.app_id)
+    session = signed.session.model_copy(update={"active_org_id": request.org_id})
+    people.world.sessions[tenant.app_id, signed.token] = session
+    return SignedInSession(token=signed.token, session=session)
+
+
+async def members(people: People, ctx: Context, request: ListMembers) -> Members:
+    now = datetime.now(UTC)
+    me, mate = ctx.caller.user_id or new_id(), MATE
+    return Members(
+        members=[
+            Member(user_id=me, email=EMAIL, name="Ada Lovelace", role="admin", created_at=now),
+            Member(user_id=mate, email="bob@example.com", role="member", created_at=now),
+        ]
+    )
+
+
+async def change_member(people: People, ctx: Context, request: Any) -> Any:
+    if request.user_id == ctx.caller.user_id:
+        raise LastAdmin
+    if request.user_id != MATE:
+        raise MemberNotFound
+    if isinstance(request, RemoveMember):
+        return Done()
+    return Member(user_id=MATE, role=request.role, created_at=datetime.now(UTC))
+
+
+async def invite(people: People, ctx: Context, request: InviteMember) -> OrganizationInvitation:
+    if request.email == EMAIL:
+        raise AlreadyMember
+    return invitation()
+
+
+def invitation() -> OrganizationInvitation:
+    now = datetime.now(UTC)
+    return OrganizationInvitation(
+        id=INVITATION,
+        org_id=ORGANIZATION,
+        email="mate@example.com",
+        role="member",
+        status="pending",
+        sent_at=now,
+        expires_at=now + timedelta(days=7),
+        created_at=now,
+    )
+
+
+async def invitations(people: People, ctx: Context, request: Any) -> OrganizationInvitations:
+    return OrganizationInvitations(invitations=[invitation()])
+
+
+async def change_invitation(people: People, ctx: Context, request: Any) -> Any:
+    if request.invitation_id != INVITATION:
+        raise OrganizationInvitationNotFound
+    return invitation() if isinstance(request, ResendOrganizationInvitation) else Done()
+
+
 async def me(people: People, ctx: Context, asked: Any) -> Me:
     if isinstance(asked, UpdateMe):
         changes = asked.changes.model_dump(exclude_unset=True)
-        people.name = changes.get("name", people.name)
-        people.locale = changes.get("locale", people.locale)
+        people.profile.update(changes)
     now = datetime.now(UTC)
     return Me(
         id=ctx.caller.id or new_id(),
         email=EMAIL,
         email_verified=True,
-        name=people.name,
-        locale=people.locale,
+        **people.profile,
         has_password=people.has_password,
         created_at=now,
         updated_at=now,
@@ -275,6 +409,7 @@ async def sessions(people: People, ctx: Context, asked: ListSessions) -> Session
             device_name=device,
             place=place,
             user_agent=agent,
+            ip_address="203.0.113.7",
             created_at=now - timedelta(hours=hours + 20),
             expires_at=now + timedelta(days=1),
             last_active_at=now - timedelta(hours=hours),
@@ -357,6 +492,18 @@ HANDLERS: dict[Any, Any] = {
     GetInvitation: offer,
     GetOrganizationOffer: org_offer,
     AcceptOrganizationInvitation: org_accept,
+    ListMyGrants: grants,
+    RevokeMyGrant: withdraw,
+    ListOrganizations: organizations,
+    GetOrganization: get_organization,
+    SwitchOrganization: switch,
+    ListMembers: members,
+    ChangeMemberRole: change_member,
+    RemoveMember: change_member,
+    InviteMember: invite,
+    ListOrganizationInvitations: invitations,
+    ResendOrganizationInvitation: change_invitation,
+    RevokeOrganizationInvitation: change_invitation,
     GetMe: me,
     UpdateMe: me,
     ListSessions: sessions,

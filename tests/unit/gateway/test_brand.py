@@ -9,8 +9,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gateway import assets, brand
-from gateway.brand import PRESETS, SURFACES, Oklch, contrast, parse, to_hex, to_oklch
+from common import brand_colors as brand
+from common.brand_colors import PRESETS, SURFACES, Oklch, contrast, parse, to_hex, to_oklch
+from gateway import assets
 
 BASE = (Path(assets.FOLDER) / "base.css").read_text()
 PAIR = re.compile(

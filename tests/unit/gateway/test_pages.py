@@ -10,7 +10,16 @@ from urllib.parse import quote
 import httpx
 import pytest
 from tests.unit.gateway.conftest import World
-from tests.unit.gateway.people import CODE, EMAIL, LINK, PASSWORD, People, person
+from tests.unit.gateway.people import (
+    CODE,
+    EMAIL,
+    LINK,
+    MATE,
+    ORGANIZATION,
+    PASSWORD,
+    People,
+    person,
+)
 
 from common.contracts import oidc
 from common.contracts.email_codes import SignInWithLink
@@ -307,8 +316,10 @@ async def test_invitation_into_an_organization(
     stranger = (await http.get(where)).text
     await signed_in(http, world, app)
 
+    own = (await http.get(where)).text
     other = await post(http, "/accept-org-invite", where, token=LINK)
 
+    assert ("You join as" in own, "you are signed in as" in own) == (True, False)
     assert "return_to=%2Faccept-org-invite%3Ftoken%3D" in stranger
     assert (other.status_code, "another address" in other.text) == (403, True)
 
@@ -950,6 +961,7 @@ async def test_logout_goes_back_after_the_frames(
 # What every page is
 
 
+ORGANIZATION_PAGE = f"/account/organization?org_id={ORGANIZATION}"
 PAGES = [
     "/login",
     "/signup",
@@ -964,6 +976,7 @@ PAGES = [
     "/nothing-here",
 ]
 OWN = ["/account", "/account/email", "/account/password", "/account/sessions", "/account/data"]
+OWN += ["/account/apps", "/account/organizations", ORGANIZATION_PAGE]
 OWN += ["/accounts", "/logout"]
 
 
@@ -1016,12 +1029,25 @@ REFUSED: list[tuple[str, str, dict[str, str]]] = [
     ("/account/email/code", "/account/email/code", {"code": "000000"}),
     ("/account/password", "/account/password", {"current": "x", "password": "y"}),
     ("/account/delete", "/account/data", {"confirm": "no"}),
+    ("/account/apps", "/account/apps", {"client_id": "unknown"}),
+    ("/account/organizations", "/account/organizations", {"org_id": new_id()}),
+    *(
+        (f"/account/organization/{act}", ORGANIZATION_PAGE, {"org_id": ORGANIZATION, **fields})
+        for act, fields in (
+            ("role", {"user_id": MATE, "role": ""}),
+            ("remove", {"user_id": new_id()}),
+            ("invite", {"email": "nope"}),
+            ("resend", {"invitation_id": new_id()}),
+            ("revoke", {"invitation_id": new_id()}),
+        )
+    ),
 ]
 """A form, the page it stands on, and what is refused there."""
 NEVER_REFUSED = {
     "/account/export",
     "/account/sessions",
     "/account/sessions/others",
+    "/account/organization/leave",
     "/accounts",
     "/logout",
     "/verify-email",
@@ -1177,6 +1203,53 @@ async def test_branding_is_harmless(
     policy = answer.headers["content-security-policy"]
     assert "img-src 'self' https://cdn.example;" in policy
     assert "evil.example" not in policy
+
+
+HOSTILE = '</p><a href="https://evil.example">Sign in</a><script>x</script>{{ app }}'
+
+
+async def test_own_texts(
+    http: httpx.AsyncClient, people: People, world: World, app: Tenant
+) -> None:
+    """On the named pages, in their language, escaped and cut; nothing that a page has to say goes,
+    and no other application shows them."""
+    other = world.add("other")
+    texts = {
+        "sign_in_heading": "Club entrance",
+        "sign_in_text": HOSTILE + "x" * 1000,
+        "sign_up_heading": "Join the club",
+        "signed_out_text": "See you soon.",
+        "footer_text": "Open all day",
+    }
+    settle(world, app, page_texts={"en": texts})
+    sign_in = (await http.get("/login")).text
+    sign_up = (await http.get("/signup")).text
+    signed_out = (await http.get("/logout/done")).text
+    german = (await http.get("/login?ui_locales=de")).text
+    elsewhere = (await http.get(f"http://{other.host}/login?ui_locales=en")).text
+
+    assert ("<h1>Club entrance</h1>" in sign_in, "to continue to" in sign_in) == (True, True)
+    assert html.escape(HOSTILE, quote=False).replace('"', "&#34;") in sign_in
+    assert ("x" * 301 in sign_in, "<script>x" in sign_in) == (False, False)
+    assert ("<h1>Join the club</h1>" in sign_up, "Open all day" in sign_up) == (True, True)
+    assert "You are signed out of" in signed_out
+    assert "See you soon." in signed_out
+    for page in (german, elsewhere):
+        assert not any(text in page for text in ("Club", "evil", "Open all day"))
+
+
+async def test_the_icon_of_an_application(http: httpx.AsyncClient, people: People) -> None:
+    """Its letter in its colour where it has none; nothing but a letter gets into it."""
+    page = (await http.get("/login")).text
+    icon = await http.get("/brand/e11d48.svg?letter=%C3%84")
+    markup = [await http.get("/brand/e11d48.svg", params={"letter": x}) for x in ("<", "ab", "")]
+    none = await http.get("/brand/red.svg?letter=A")
+
+    assert '<link rel="icon" href="/brand/1f5fd6.svg?letter=D">' in page
+    assert (icon.headers["content-type"], ">Ä</text>" in icon.text) == ("image/svg+xml", True)
+    assert "immutable" in icon.headers["cache-control"]
+    assert all("></text>" in answer.text for answer in markup)
+    assert none.status_code == 404
 
 
 async def test_assets(http: httpx.AsyncClient, people: People) -> None:

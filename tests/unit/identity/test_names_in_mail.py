@@ -5,8 +5,9 @@ from __future__ import annotations
 import pytest
 from pydantic import ValidationError
 
+from common.brand_colors import color_of, palette
 from common.contracts.organizations import CreateOrganization, OrganizationChanges
-from common.contracts.tenancy import Tenant
+from common.contracts.tenancy import Branding, Tenant
 from common.ids import new_id
 from identity import mail_templates
 from identity.mail_texts import LOCALES, WORDS, Locale
@@ -82,5 +83,34 @@ def test_an_invitation_without_the_name_is_a_sentence() -> None:
         "org_invitation", "en", TENANT, {**data, "org_name": "evil.example"}, source
     )
 
-    assert shown.subject == "You are invited to Example Ltd at Shop"
-    assert hidden.subject == "You are invited to an organization at Shop"
+    assert shown.subject == "You've been invited to Example Ltd at Shop"
+    assert hidden.subject == "You've been invited to an organization at Shop"
+
+
+@pytest.mark.parametrize("kind", ["invitation", "org_invitation"])
+def test_an_invitation_says_who_and_how_long(kind: str) -> None:
+    """And that nobody has to do anything; without a user behind it, it is a sentence too."""
+    source, data = mail_templates.built_in(kind, "en"), mail_templates.sample(kind, TENANT)
+
+    mail = mail_templates.render(kind, "en", TENANT, data, source)
+    by_key = mail_templates.render(kind, "en", TENANT, {**data, "inviter": None, "days": 1}, source)
+
+    for text in (mail.text, mail.html):
+        assert "Grace Hopper invited you to" in text
+        assert "works once and expires in 7 days." in text
+        assert "If you did not expect this invitation" in text
+    assert "You've been invited to" in by_key.text
+    assert "expires within a day." in by_key.text
+
+
+@pytest.mark.parametrize("color", ["#f59e0b", "#0ea5e9", "#202227", None])
+def test_a_button_has_the_colours_of_the_pages(color: str | None) -> None:
+    """One maker of colours: what is white on the page is white in the mail, in both schemes."""
+    tenant = TENANT.model_copy(update={"branding": Branding(primary_color=color)})
+    source, data = mail_templates.built_in("reset", "en"), mail_templates.sample("reset", tenant)
+
+    mail = mail_templates.render("reset", "en", tenant, data, source)
+
+    made = palette(color_of(color))
+    for shades in (made.light, made.dark):
+        assert f"background: {shades.fill}; color: {shades.on_fill}; }}" in mail.html

@@ -16,7 +16,7 @@ from common.contracts.sign_up import SignUpClosed
 from common.contracts.tenancy import AppSettings
 from common.problems import Invalid
 from identity import addresses
-from identity.mail_templates import harmless, readable_on
+from identity.mail_templates import harmless
 from identity.password_score import BUDGET, affordable, score
 from identity.policy import COMMON, faults_of, told_of
 
@@ -109,20 +109,6 @@ def test_names_that_are_names(name: str) -> None:
 def test_names_that_are_advertisements(name: str) -> None:
     """What could be a link, a number or markup greets nobody."""
     assert harmless(name) == ""
-
-
-@given(st.integers(0, 0xFFFFFF))
-def test_text_on_any_brand_can_be_read(color: int) -> None:
-    """The button's label has a contrast of at least 4.5 on any brand colour (WCAG 1.4.3)."""
-    brand = f"#{color:06x}"
-
-    def luminance(text: str) -> float:
-        parts = [int(text[at : at + 2], 16) / 255 for at in (1, 3, 5)]
-        line = [p / 12.92 if p <= 0.04045 else ((p + 0.055) / 1.055) ** 2.4 for p in parts]
-        return 0.2126 * line[0] + 0.7152 * line[1] + 0.0722 * line[2]
-
-    light, dark = sorted((luminance(brand), luminance(readable_on(brand))), reverse=True)
-    assert (light + 0.05) / (dark + 0.05) >= 4.5
 
 
 SYMBOLS = "4@8({[<69&#!1/|7+5$%30x2z"
