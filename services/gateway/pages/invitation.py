@@ -12,6 +12,7 @@ from common.contracts.org_invitations import (
     OrganizationOffer,
     OtherAddress,
 )
+from common.contracts.sessions import Session
 from gateway.callers import session_of
 from gateway.pages.code import spent
 from gateway.pages.endpoint import own, sent, shown
@@ -43,12 +44,20 @@ async def show(visit: Visit, fields: Fields) -> Response:
         carried={"token": token},
         action="/accept-org-invite",
         heading=page.say("Join %(name)s", name=offer.org_name),
-        says=page.say(
+        says=_says_who_joins(page, offer, page.signed.session),
+        button=page.say("Accept invitation"),
+    )
+
+
+def _says_who_joins(page: Page, offer: OrganizationOffer, session: Session) -> str:
+    if session.email == offer.email:
+        return str(page.say("You join as %(email)s.", email=offer.email))
+    return str(
+        page.say(
             "The invitation is for %(email)s; you are signed in as %(me)s.",
             email=offer.email,
-            me=page.signed.session.email or page.signed.session.name or "",
-        ),
-        button=page.say("Accept invitation"),
+            me=session.email or session.name or "",
+        )
     )
 
 
@@ -83,7 +92,8 @@ async def accept(visit: Visit, fields: Fields, signed: Signed) -> Response:
             button=page.say("Use another account"),
         )
     except (OrganizationInvitationNotFound, ValidationError):
-        return spent(page, "/account", page.say("Your account"))
+        address = at("/accept-org-invite", token=token)
+        return spent(page, "/account", page.say("Your account"), address=address)
     return page.close(
         page.say("You are a member of %(name)s", name=joined.name),
         page.say("You can close this page or go on."),

@@ -61,6 +61,7 @@ from common.contracts.sign_in import (
     LinkSpent,
     Locked,
     OtherBrowser,
+    ResetNeeded,
     WrongCode,
     WrongCredentials,
 )
@@ -88,6 +89,8 @@ class People:
         self.signing_up = False
         """A sign-up waits for its code."""
         self.has_password = True
+        self.must_reset = False
+        """An administrator has ended the password."""
         self.name: str | None = "Ada Lovelace"
         self.locale: str | None = None
         self.fresh = True
@@ -174,6 +177,8 @@ def weak() -> WeakPassword:
 async def by_password(people: People, ctx: Context, asked: SignInWithPassword) -> SignedInSession:
     if asked.email == "locked@example.com":
         raise Locked(retry_after=300)
+    if people.must_reset and asked.password == PASSWORD:
+        raise ResetNeeded
     if (asked.email, asked.password) != (EMAIL, PASSWORD):
         raise WrongCredentials
     return people.begin(ctx)
