@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
+import socket
 from collections.abc import Iterator
 from typing import Annotated, Any
+from urllib.parse import urlsplit
 
 import httpx
 import typer
@@ -15,7 +17,7 @@ from aero2.api import call
 from aero2.dashboard import DataDir, dashboard
 from aero2.failures import Refused, told
 
-app = typer.Typer(no_args_is_help=True, help="Applications.")
+app = typer.Typer(no_args_is_help=True, add_completion=False, help="Applications.")
 
 
 @app.command("create")
@@ -39,6 +41,8 @@ def create(
         sent = {field: value for field, value in fields.items() if value is not None}
         new = call(api, "POST", "/api/applications", json=sent)
     typer.echo(json.dumps(new, indent=2))
+    if (line := hosts_line(new["url"])) is not None:
+        typer.echo(f"Programs here cannot find this address. Add to /etc/hosts:\n{line}", err=True)
 
 
 @app.command("list")
@@ -57,6 +61,19 @@ def list_(
     for each in found:
         table.add_row(each["slug"], each["name"], each["url"], each["state"])
     Console().print(table)
+
+
+def hosts_line(url: str) -> str | None:
+    """The line of /etc/hosts that `*.localhost` needs on this machine; None where it needs none.
+    Browsers and curl need it nowhere."""
+    host = urlsplit(url).hostname or ""
+    if not host.endswith(".localhost"):
+        return None
+    try:
+        socket.getaddrinfo(host, None)
+    except socket.gaierror:
+        return f"127.0.0.1 {host}"
+    return None
 
 
 def _team(api: httpx.Client, wanted: str | None) -> dict[str, Any] | None:

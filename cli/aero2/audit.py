@@ -12,7 +12,11 @@ import typer
 from aero2.failures import Refused, told
 from common.audit_chain import Checkpoint, Verifier
 
-app = typer.Typer(no_args_is_help=True, help="The audit log: verify an export, list the events.")
+app = typer.Typer(
+    no_args_is_help=True,
+    add_completion=False,
+    help="The audit log: verify an export, list the events.",
+)
 
 
 @app.command()

@@ -11,7 +11,7 @@ from aero2.api import call
 from aero2.dashboard import DataDir, at, dashboard
 from aero2.failures import told
 
-app = typer.Typer(no_args_is_help=True, help="OAuth clients.")
+app = typer.Typer(no_args_is_help=True, add_completion=False, help="OAuth clients.")
 
 
 @app.callback()
@@ -32,8 +32,8 @@ def create(
     type_: Annotated[
         Literal["web", "spa", "native", "service"], typer.Option("--type", help="Kind of client.")
     ] = "web",
-    first_party: Annotated[
-        bool, typer.Option("--first-party", help="Ask nobody for consent.")
+    third_party: Annotated[
+        bool, typer.Option("--third-party", help="A client of somebody else: ask for consent.")
     ] = False,
     data_dir: DataDir = None,
 ) -> None:
@@ -43,7 +43,7 @@ def create(
         "type": type_,
         "redirect_uris": redirect_uri or [],
         "post_logout_redirect_uris": post_logout_redirect_uri or [],
-        "first_party": first_party,
+        "first_party": not third_party,
     }
     with told(), dashboard(data_dir) as api:
         new = call(api, "POST", at(slug, "clients"), json=fields)

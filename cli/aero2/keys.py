@@ -21,7 +21,7 @@ from common.ids import DASHBOARD
 STILL_WAITING: Final = 3
 """Exit status where nothing was published, because the keys of before do not sign yet."""
 
-app = typer.Typer(no_args_is_help=True, help="Signing keys.")
+app = typer.Typer(no_args_is_help=True, add_completion=False, help="Signing keys.")
 
 
 @app.callback()

@@ -22,7 +22,7 @@ from aero2.embedded.secrets import FILE, master_key, stored
 from aero2.failures import Refused, told
 from common.crypto import BadKey, Keys
 
-app = typer.Typer(no_args_is_help=True, help="Master keys.")
+app = typer.Typer(no_args_is_help=True, add_completion=False, help="Master keys.")
 
 DataDir = Annotated[
     Path | None,

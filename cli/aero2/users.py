@@ -16,7 +16,7 @@ from aero2.failures import told
 from aero2.user_files import format_of, write_users
 from aero2.user_import import console, errors_file, run_import
 
-app = typer.Typer(no_args_is_help=True, help="Users in bulk.")
+app = typer.Typer(no_args_is_help=True, add_completion=False, help="Users in bulk.")
 
 Url = Annotated[
     str,

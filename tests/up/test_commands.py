@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import socket
 from pathlib import Path
 
+import httpx
 import pytest
 from typer.testing import CliRunner
 
 from aero2.__main__ import app
+from aero2.api import call
+from aero2.apps import hosts_line
+from aero2.failures import Refused
 
 
 @pytest.mark.parametrize("command", ["owner-link", "demo"])
@@ -58,3 +63,39 @@ def test_no_dashboard_is_a_sentence(
     assert said in ran.stderr
     assert len(ran.stderr.strip().splitlines()) == 1
     assert list(tmp_path.iterdir()) == []
+
+
+def test_a_refusal_names_the_field() -> None:
+    """And says what is wrong with it."""
+    problem = {
+        "detail": "Some fields are not valid.",
+        "errors": [{"field": "slug", "message": "Use letters, digits and hyphens."}],
+    }
+    transport = httpx.MockTransport(lambda request: httpx.Response(422, json=problem))
+    api = httpx.Client(transport=transport, base_url="http://dashboard.test")
+
+    with pytest.raises(Refused, match=r"not valid\. slug: Use letters, digits and hyphens\.$"):
+        call(api, "POST", "/api/applications", json={})
+
+
+@pytest.mark.parametrize(
+    ("url", "known", "line"),
+    [
+        ("http://shop.localhost:8080", False, "127.0.0.1 shop.localhost"),
+        ("http://shop.localhost:8080", True, None),
+        ("https://shop.example.com", False, None),
+    ],
+)
+def test_the_line_for_the_hosts_file(
+    url: str, known: bool, line: str | None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Only where the machine does not find the address by itself, and only for `*.localhost`."""
+
+    def resolve(host: str, port: None) -> list[str]:
+        if not known:
+            raise socket.gaierror
+        return [host]
+
+    monkeypatch.setattr(socket, "getaddrinfo", resolve)
+
+    assert hosts_line(url) == line
