@@ -23,8 +23,11 @@ check: $(READY)  ## format, lint, types
 format: $(READY) ## rewrite formatting and what lint can fix
 	@.venv/bin/ruff format . && .venv/bin/ruff check --fix .
 
-test: check      ## everything that can be tested on this machine
+test: check      ## the everyday suite
 	@$(PY) -m pytest $(ARGS)
+
+test-long: $(READY)  ## what the everyday suite leaves out: make test-long ARGS="tests/e2e -k floods"
+	@$(PY) -m pytest -m long $(ARGS)
 
 bench: $(READY)  ## measure a running deployment: make bench ARGS="W1 W3"
 	@$(PY) -m bench $(ARGS)
@@ -55,4 +58,4 @@ lock:            ## compile requirements.lock from pyproject.toml
 clean:           ## remove the environment and embedded data
 	@rm -rf .venv .aero2
 
-.PHONY: help setup up check format test bench bench-tenants compose-env nats-conf events contracts lock clean
+.PHONY: help setup up check format test test-long bench bench-tenants compose-env nats-conf events contracts lock clean

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import json
 import re
+from collections import Counter
 from collections.abc import Iterable, Iterator
 from decimal import Decimal, InvalidOperation
 from itertools import islice
@@ -17,6 +18,8 @@ from common.known import printable
 
 AT_MOST: Final = 20
 """So many faults are listed."""
+DEEPEST: Final = 100
+"""Levels that are searched: naming a place costs time at each level."""
 NO_NUMBER: Final = re.compile(rb"NaN|Infinity|[eE]\+?[0-9]{3}|[0-9]{300}")
 """A text without any of these has finite numbers only."""
 
@@ -43,8 +46,8 @@ def faults(text: bytes) -> list[dict[str, str]]:
             return found
         suspicious = True
         repeated = _Repeated(found)
-        names = [name for name, _ in pairs]
-        repeated.names = [name for name in found if names.count(name) > 1]
+        times = Counter(name for name, _ in pairs)
+        repeated.names = [name for name, count in times.items() if count > 1]
         return repeated
 
     def number_of(text: str) -> float | _Rounded:
@@ -58,7 +61,8 @@ def faults(text: bytes) -> list[dict[str, str]]:
         sent = json.loads(text, object_pairs_hook=object_of, parse_float=number_of)
         if not suspicious and _carried(sent) and not NO_NUMBER.search(text):
             return []
-        found = list(islice(_odd(sent), AT_MOST))
+        listed = islice(_odd(sent), AT_MOST)
+        found = list({tuple(one.values()): one for one in listed}.values())
     except RecursionError:
         found = []
     if not found and not NO_NUMBER.search(text):
@@ -83,8 +87,11 @@ def _is_exact(text: str) -> bool:
         return False
 
 
-def _odd(value: Any, place: str = "") -> Iterator[dict[str, str]]:
+def _odd(value: Any, place: str = "", depth: int = 0) -> Iterator[dict[str, str]]:
     """Yields what cannot be kept, and where it stands."""
+    if depth > DEEPEST:
+        yield {"field": "body", "message": "is nested too deeply"}
+        return
     inside: Iterable[tuple[Any, Any]] = ()
     if isinstance(value, dict):
         inside = value.items()
@@ -97,7 +104,7 @@ def _odd(value: Any, place: str = "") -> Iterator[dict[str, str]]:
         shown = printable(str(name))
         if isinstance(name, str) and _oddity(name):
             yield {"field": f"{place}{shown}", "message": "its name holds half a character"}
-        yield from _odd(one, f"{place}{shown}.")
+        yield from _odd(one, f"{place}{shown}.", depth + 1)
     message = _oddity(value)
     if message:
         yield {"field": place[:-1] or "body", "message": message}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
+from functools import cache
 
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
@@ -60,13 +61,7 @@ def build(
         at_once = HotRoute(_at_once(page), _refusal)
         edge.pages.update({(method, page.path): at_once for method in page.methods or ()})
     metrics.maintain(metrics.HTTP, metrics.LIMITED)
-    edge.know(
-        frozenset(
-            route.path or ""
-            for app in (application, dashboard)
-            for route in iter_route_contexts(app.routes)
-        )
-    )
+    edge.know(_paths())
     return edge
 
 
@@ -78,8 +73,12 @@ def build_internal(gateway: Gateway) -> Internal:
     return internal
 
 
+@cache
 def api(*, dashboard: bool) -> FastAPI:
-    """The routes of one kind of host, with its own OpenAPI document."""
+    """The routes of one kind of host, with its own OpenAPI document.
+
+    It holds no state of a gateway: each request brings its own in its Visit. Built once in a
+    process, because FastAPI analyses 380 functions for it."""
     app = FastAPI(
         title="Aero2 Dashboard" if dashboard else "Aero2",
         version="1",
@@ -103,6 +102,13 @@ def api(*, dashboard: bool) -> FastAPI:
     app.add_exception_handler(Exception, _internal)
     describe(app)
     return app
+
+
+@cache
+def _paths() -> frozenset[str]:
+    """The paths of all routes, as templates."""
+    apps = api(dashboard=False), api(dashboard=True)
+    return frozenset(route.path or "" for app in apps for route in iter_route_contexts(app.routes))
 
 
 def _at_once(page: Route) -> Hot:

@@ -5,11 +5,13 @@ from __future__ import annotations
 from urllib.parse import parse_qsl
 
 from common.contracts.oidc import OAuthError, Params
-from common.problems import Invalid
+from common.problems import Invalid, TooLarge
 from gateway.visit import Visit
 
 MOST = 100
 """Fields; more is an attack or a mistake."""
+LONGEST = 131_072
+"""Bytes of a form; decoding a megabyte of percent signs takes more than half a second."""
 
 
 def query(visit: Visit) -> Params:
@@ -17,13 +19,16 @@ def query(visit: Visit) -> Params:
 
 
 async def form(visit: Visit) -> Params:
-    """Raises OAuthError where the body is not application/x-www-form-urlencoded."""
+    """Raises OAuthError where the body is not application/x-www-form-urlencoded, TooLarge where it
+    is longer than a form may be."""
     kind = (visit.header(b"content-type") or "").partition(";")[0].strip().lower()
     body = await visit.body()
     if not body:
         return []
     if kind != "application/x-www-form-urlencoded":
         raise OAuthError("send the parameters as application/x-www-form-urlencoded")
+    if len(body) > LONGEST:
+        raise TooLarge(f"a form has at most {LONGEST} bytes")
     try:
         return _parsed(body.decode("utf-8"))
     except UnicodeDecodeError:

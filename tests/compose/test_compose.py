@@ -19,7 +19,7 @@ from tests.up.instance import free_port
 ROOT = Path(__file__).parents[2]
 OURS = ("gateway", "identity", "oidc", "rbac", "tenancy", "mail", "proxy")
 
-pytestmark = [pytest.mark.docker, pytest.mark.slow, pytest.mark.timeout(600)]
+pytestmark = [pytest.mark.docker, pytest.mark.timeout(600)]
 
 
 def docker(*arguments: str, check: bool = True, **more: Any) -> str:

@@ -15,7 +15,7 @@ from tests.conformance.conftest import Early, Suite
 LATER = 30.0
 
 
-@pytest.mark.slow
+@pytest.mark.long
 async def test_oidcc_codereuse_30seconds(fresh: Suite, early: Early) -> None:
     """The second use of the code is refused, and the access token, good until then, is dead."""
     await asyncio.sleep(max(0.0, early.redeemed + LATER - time.monotonic()))

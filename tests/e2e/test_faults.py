@@ -18,7 +18,7 @@ from tests.system import PASSWORD, System, fresh_email
 
 from common.events.base import AuditEvent
 
-pytestmark = [pytest.mark.slow, pytest.mark.timeout(300)]
+pytestmark = [pytest.mark.long, pytest.mark.timeout(300)]
 
 CLEAN = {200, 429, 503, 504}
 """What a request may end in while something is away."""

@@ -87,7 +87,7 @@ async def created_on_stream(system: System, wanted: set[str]) -> Counter[str]:
     return found
 
 
-@pytest.mark.slow
+@pytest.mark.long
 @pytest.mark.timeout(300)
 @pytest.mark.parametrize(
     ("victim", "number"),

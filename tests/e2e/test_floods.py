@@ -18,7 +18,7 @@ from aero2.embedded.folder import Folder
 from aero2.embedded.postgres import Postgres
 from gateway.limits import GUESSED, KEPT, Limit
 
-pytestmark = [pytest.mark.slow, pytest.mark.timeout(300)]
+pytestmark = [pytest.mark.long, pytest.mark.timeout(300)]
 
 
 @pytest.fixture(scope="module")

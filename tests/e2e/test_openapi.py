@@ -30,7 +30,7 @@ def _paths(system: System) -> tuple[schemathesis.BaseSchema, Iterator[str]]:
     return schema, iter(path for path in found["paths"] if path not in ENDLESS)
 
 
-@pytest.mark.slow
+@pytest.mark.long
 @pytest.mark.timeout(600)
 @pytest.mark.filterwarnings("ignore")
 def test_the_document_is_true(fragile: System) -> None:

@@ -23,7 +23,7 @@ from tests.system import PASSWORD, Browser, System, fresh_email
 GRACE = 10.0
 """Seconds in which a rotated token's immediate parent gets the same answer again."""
 CALLBACK = "https://rp.example.com/cb"
-pytestmark = [pytest.mark.slow, pytest.mark.timeout(240)]
+pytestmark = [pytest.mark.long, pytest.mark.timeout(240)]
 
 
 def stopped(system: System) -> None:

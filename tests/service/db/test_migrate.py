@@ -56,6 +56,7 @@ async def test_a_new_database_is_made_from_the_schema_and_then_left_alone(
     assert names == ["0001_first.sql", "schema.sql"]
 
 
+@pytest.mark.long
 async def test_two_at_once_make_it_once(empty: str) -> None:
     """The advisory lock lets one work and the others find it done."""
     said: list[str] = []
@@ -65,6 +66,7 @@ async def test_two_at_once_make_it_once(empty: str) -> None:
     assert said.count("waiting for another migration to end") == 3
 
 
+@pytest.mark.long
 async def test_runners_in_two_databases_share_the_clusters_roles(
     postgres: Postgres, empty: str
 ) -> None:
@@ -106,6 +108,7 @@ async def test_a_failed_migration_changes_nothing(empty: str, source: Path) -> N
     assert await migrate(empty, {}, source=source) == ["0002_bad.sql"]
 
 
+@pytest.mark.long
 async def test_a_migration_gives_way_to_traffic_and_tries_again(empty: str, source: Path) -> None:
     """It waits two seconds for a lock, lets the queue behind it go, and comes back."""
     await migrate(empty, {}, source=source)
@@ -122,6 +125,7 @@ async def test_a_migration_gives_way_to_traffic_and_tries_again(empty: str, sour
     assert await asyncio.wait_for(running, 10) == ["0002_wide.sql"]
 
 
+@pytest.mark.long
 async def test_a_changed_migration_is_refused(empty: str, source: Path) -> None:
     """An applied file is history; a comment in it is not."""
     await migrate(empty, {}, source=source)
@@ -134,6 +138,7 @@ async def test_a_changed_migration_is_refused(empty: str, source: Path) -> None:
         await migrate(empty, {}, source=source)
 
 
+@pytest.mark.long
 async def test_a_newer_database_is_refused(empty: str, source: Path) -> None:
     """An older version never touches what a newer one made."""
     await migrate(empty, {}, source=source)
@@ -182,6 +187,7 @@ def managed() -> Iterator[Postgres]:
     server.stop()
 
 
+@pytest.mark.long
 class TestOnAManagedServer:
     """Its own cluster, where whoever migrates is no superuser: CREATEROLE and a database to own."""
 
@@ -219,6 +225,7 @@ class TestOnAManagedServer:
             )
 
 
+@pytest.mark.long
 def test_the_command_says_what_it_did(postgres: Postgres, empty: str) -> None:
     """Applied, then up to date; exit codes 0, and 1 or 2 with a sentence where it cannot."""
     passwords = {

@@ -81,7 +81,7 @@ async def test_every_release_leads_here(postgres: Postgres, tmp_path: Path) -> N
         assert await describe(dsn) == new, release.name
 
 
-@pytest.mark.parametrize("careless", [False, True])
+@pytest.mark.parametrize("careless", [False, pytest.param(True, marks=pytest.mark.long)])
 async def test_the_comparison_finds_what_a_migration_forgot(
     empty: tuple[str, str], tmp_path: Path, careless: bool
 ) -> None:

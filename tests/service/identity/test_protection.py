@@ -228,7 +228,7 @@ async def test_one_attacked_application_does_not_starve_the_others() -> None:
     pool.close()
 
 
-@pytest.mark.slow
+@pytest.mark.long
 async def test_known_and_unknown_take_equally_long_p4(world: World) -> None:
     """P4: the times of a wrong password for a known and for an unknown address overlap: their
     medians differ by less than the spread of either."""

@@ -96,7 +96,9 @@ async def _signed_in(world: World, email: str) -> list[Any]:
 
 
 @pytest.mark.parametrize("way", ["import", "create"])
-@pytest.mark.parametrize("part", range(6))
+@pytest.mark.parametrize(
+    "part", [0, *(pytest.param(part, marks=pytest.mark.long) for part in range(1, 6))]
+)
 async def test_every_call_answers_for_a_user_in_every_state(
     world: World, way: str, part: int
 ) -> None:

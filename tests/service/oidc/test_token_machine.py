@@ -229,7 +229,7 @@ def running(postgres: Postgres) -> Iterator[None]:
     postgres.drop(name)
 
 
-@pytest.mark.slow
+@pytest.mark.long
 @pytest.mark.timeout(400)
 def test_tokens_under_concurrency(running: None) -> None:
     """Random orders of everything that can happen to codes and refresh tokens."""

@@ -91,7 +91,7 @@ async def served(world: World, tmp_path: Path) -> AsyncIterator[Served]:
     zone.stop()
 
 
-@pytest.mark.slow
+@pytest.mark.long
 @pytest.mark.timeout(600)
 async def test_the_document_is_true(served: Served) -> None:
     """Each operation, with valid and with broken input, on a real and on made-up applications."""

@@ -244,7 +244,7 @@ async def play(world: World) -> Play:
     return Play(world, teams, people, apps)
 
 
-@pytest.mark.slow
+@pytest.mark.long
 @pytest.mark.timeout(600)
 @settings(
     max_examples=25,

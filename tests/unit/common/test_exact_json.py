@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import time
+
 import pytest
 
 from common.exact_json import faults
@@ -25,3 +27,22 @@ from common.exact_json import faults
 def test_what_would_be_changed_is_named(text: bytes, fields: list[str]) -> None:
     """Each place is named; what survives a round trip is no fault."""
     assert [fault["field"] for fault in faults(text)] == fields
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        b'{"a": 1, "a": 1, ' + b", ".join(b'"%x": 1' % number for number in range(60_000)) + b"}",
+        b"[" + b", ".join([b"[" * 400 + b"]" * 400] * 1000) + b"]",
+        b'{"n": ' + b"1" * 800_000 + b".1}",
+        b"[" + b", ".join([b'"\\ud800"'] * 80_000) + b"]",
+    ],
+    ids=["many names and one twice", "many deep lists", "a long number", "many half characters"],
+)
+def test_the_cost_grows_with_the_length_alone(text: bytes) -> None:
+    """A body of the largest size takes a fraction of a second; comparing each name with each other
+    took minutes."""
+    begun = time.process_time()
+    assert faults(text)
+
+    assert time.process_time() - begun < 5

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import base64
 import os
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import httpx
 import pytest
+from fastapi import APIRouter, FastAPI
 
 from common.context import Context
 from common.contracts.oidc import AccessToken, CheckAccessToken, InvalidToken
@@ -157,3 +159,17 @@ async def http(edge: Edge) -> AsyncIterator[httpx.AsyncClient]:
         transport=transport, base_url="http://demo.localhost:8080"
     ) as client:
         yield client
+
+
+@contextmanager
+def also(edge: Edge, router: APIRouter) -> Iterator[None]:
+    """Both kinds of host answer `router`, too. The applications are the process's own, so the
+    routes go again."""
+    apps = [app for app in (edge.application, edge.dashboard) if isinstance(app, FastAPI)]
+    lengths = [len(app.router.routes) for app in apps]
+    for app in apps:
+        app.include_router(router)
+    yield
+    for app, length in zip(apps, lengths, strict=True):
+        del app.router.routes[length:]
+        app.openapi_schema = None

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 import httpx
 import pytest
-from fastapi import APIRouter, FastAPI
-from tests.unit.gateway.conftest import World
+from fastapi import APIRouter
+from tests.unit.gateway.conftest import World, also
 
 from gateway.deps import SignedIn
 from gateway.edge import Edge
@@ -31,10 +33,9 @@ async def change(ctx: SignedIn) -> dict[str, str | None]:
 
 
 @pytest.fixture(autouse=True)
-def probe(edge: Edge) -> None:
-    for app in (edge.application, edge.dashboard):
-        assert isinstance(app, FastAPI)
-        app.include_router(router)
+def probe(edge: Edge) -> Iterator[None]:
+    with also(edge, router):
+        yield
 
 
 def cookie(token: str) -> dict[str, str]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from inspect import iscoroutinefunction
 from typing import Any
 
@@ -10,7 +11,7 @@ import pytest
 from fastapi import APIRouter, FastAPI
 from fastapi.routing import APIRoute, iter_route_contexts
 from pydantic import BaseModel, Field
-from tests.unit.gateway.conftest import World
+from tests.unit.gateway.conftest import World, also
 
 from common.context import Context
 from common.contracts.clients import ListOrigins, Origins
@@ -19,6 +20,7 @@ from common.problems import Conflict, Unavailable
 from gateway.app import build_internal
 from gateway.deps import Anyone
 from gateway.edge import Edge
+from gateway.forms import LONGEST
 from gateway.routes import routers
 from gateway.routes.router import NounRouter
 
@@ -45,12 +47,11 @@ async def boom(kind: str, ctx: Anyone) -> dict[str, str]:
 
 
 @pytest.fixture(autouse=True)
-def probe(edge: Edge, world: World) -> None:
+def probe(edge: Edge, world: World) -> Iterator[None]:
     world.add("demo", allowed_origins=["https://spa.example.com"])
     world.add("dashboard")
-    for app in (edge.application, edge.dashboard):
-        assert isinstance(app, FastAPI)
-        app.include_router(router)
+    with also(edge, router):
+        yield
 
 
 async def test_a_wrong_body_names_fields_and_echoes_nothing(http: httpx.AsyncClient) -> None:
@@ -395,3 +396,15 @@ async def test_every_operation_has_its_own_id(http: httpx.AsyncClient, host: str
         if "operationId" in operation
     ]
     assert len(set(ids)) == len(ids)
+
+
+@pytest.mark.parametrize(
+    ("path", "status"), [("/login/password", 413), ("/oauth2/token", 400), ("/oauth2/logout", 413)]
+)
+async def test_a_form_has_a_largest_size(http: httpx.AsyncClient, path: str, status: int) -> None:
+    """Beyond it nothing is decoded, which would take longer than anything else of the request."""
+    kind = {"content-type": "application/x-www-form-urlencoded"}
+    answer = await http.post(path, content=b"a=" + b"%" * LONGEST, headers=kind)
+
+    assert answer.status_code == status
+    assert str(LONGEST) in answer.text
