@@ -39,7 +39,9 @@ def call(api: httpx.Client, method: str, path: str, **more: Any) -> Any:
 def _reason(answer: httpx.Response) -> str:
     try:
         problem = answer.json()
-        return f"Aero2 answered {answer.status_code}: {problem['detail']}"
+        said = f"Aero2 answered {answer.status_code}: {problem['detail']}"
+        fields = [f"{each['field']}: {each['message']}" for each in problem.get("errors") or []]
+        return " ".join([said, *fields])
     except (ValueError, KeyError, TypeError):
         return f"That is no Aero2, or something before it answered {answer.status_code}."
 

@@ -33,8 +33,8 @@ def create(
     type_: Annotated[
         Literal["web", "spa", "native", "service"], typer.Option("--type", help="Kind of client.")
     ] = "web",
-    first_party: Annotated[
-        bool, typer.Option("--first-party", help="Ask nobody for consent.")
+    third_party: Annotated[
+        bool, typer.Option("--third-party", help="A client of somebody else: ask for consent.")
     ] = False,
     data_dir: DataDir = None,
 ) -> None:
@@ -44,7 +44,7 @@ def create(
         "type": type_,
         "redirect_uris": redirect_uri or [],
         "post_logout_redirect_uris": post_logout_redirect_uri or [],
-        "first_party": first_party,
+        "first_party": not third_party,
     }
     with told(), dashboard(data_dir) as api:
         new = call(api, "POST", at(slug, "clients"), json=fields)

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import httpx
 import pytest
 from typer.testing import CliRunner
 
 from aero2.__main__ import app
+from aero2.api import call
+from aero2.failures import Refused
 
 
 @pytest.mark.parametrize("command", ["owner-link", "demo"])
@@ -58,3 +61,16 @@ def test_no_dashboard_is_a_sentence(
     assert said in ran.stderr
     assert len(ran.stderr.strip().splitlines()) == 1
     assert list(tmp_path.iterdir()) == []
+
+
+def test_a_refusal_names_the_field() -> None:
+    """And says what is wrong with it."""
+    problem = {
+        "detail": "Some fields are not valid.",
+        "errors": [{"field": "slug", "message": "Use letters, digits and hyphens."}],
+    }
+    transport = httpx.MockTransport(lambda request: httpx.Response(422, json=problem))
+    api = httpx.Client(transport=transport, base_url="http://dashboard.test")
+
+    with pytest.raises(Refused, match=r"not valid\. slug: Use letters, digits and hyphens\.$"):
+        call(api, "POST", "/api/applications", json={})

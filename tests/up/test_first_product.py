@@ -59,7 +59,7 @@ def running(folder: Path, command: str, port: int) -> Iterator[str]:
 
 
 def test_your_first_product(shared: Instance) -> None:
-    """Every command and the program: sign-in, a declined consent, sign-out, and in no more."""
+    """Every command and the program: sign-in, Back, sign-out, and a declined consent."""
     port, folder = free_port(), shared.folder.parent
     ports = {"8080": str(shared.port), "8000": str(port)}
     (program,) = blocks("python", ports)
@@ -68,6 +68,7 @@ def test_your_first_product(shared: Instance) -> None:
     subprocess.run(["sh", "-ec", path], cwd=folder, env=environment(), check=True)
     (folder / "shop.py").write_text(program)
     shop = json.loads((folder / "shop.json").read_text())
+    client = json.loads((folder / "client.json").read_text())
     key = next(each["key"] for each in shop["api_keys"] if each["key_type"] == "secret")
 
     with (
@@ -79,15 +80,18 @@ def test_your_first_product(shared: Instance) -> None:
         assert ada.post(f"{shop['url']}/api/users", json=user, headers=headers).is_success
 
         page = submit(ada, ada.get(f"{url}/login"), email=EMAIL)
-        consent = submit(ada, page, password=PASSWORD)
-        declined = submit(ada, consent, consent="deny")
-        assert (declined.status_code, "Not signed in" in declined.text) == (400, True)
-        assert "Sign in" in ada.get(url).text
-
-        signed = submit(ada, ada.get(f"{url}/login"), consent="allow")
+        signed = submit(ada, page, password=PASSWORD)
         assert f"Signed in as {EMAIL}" in signed.text
+        assert f"Signed in as {EMAIL}" in ada.get(f"{url}/callback?code=old&state=old").text
 
         out = ada.post(f"{url}/logout")
         assert str(out.url) == f"{url}/", out.text
         assert "Sign in" in out.text
-        assert "password" in submit(ada, ada.get(f"{url}/login"), email=EMAIL).text
+
+        where = f"{shop['url']}/api/clients/{client['id']}"
+        assert ada.patch(where, json={"first_party": False}, headers=headers).is_success
+        page = submit(ada, ada.get(f"{url}/login"), email=EMAIL)
+        consent = submit(ada, page, password=PASSWORD)
+        declined = submit(ada, consent, consent="deny")
+        assert (declined.status_code, "Not signed in" in declined.text) == (400, True)
+        assert "Sign in" in ada.get(url).text

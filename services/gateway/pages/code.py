@@ -48,6 +48,7 @@ def ask_code(page: Page, fields: Fields, errors: dict[str, str] | None = None) -
         errors=errors,
         carried=going,
         email=known.email,
+        signing_up=known.signing_up,
         action="/login/code",
         change=at(start, email=known.email, **going),
         resend="/signup/code/send" if known.signing_up else "/login/code/send",
@@ -80,6 +81,8 @@ async def link(visit: Visit, fields: Fields) -> Response:
     """GET /login/link?token="""
     page = open_page(visit)
     known = trail.read(visit)
+    if not fields.given("token"):
+        return spent(page, at("/login"), page.say("Sign in"))
     if not csrf.known_browser(visit):
         return _other_browser(page, fields, 200)
     heading = page.say("Sign in to %(name)s", name=visit.app.name)
@@ -124,24 +127,27 @@ async def follow(visit: Visit, fields: Fields) -> Response:
     except OtherBrowser:
         return _other_browser(page, fields, 403)
     except (LinkSpent, ValidationError):
-        return spent(page, at("/login"), page.say("Sign in"))
+        return spent(page, at("/login"), page.say("Sign in"), address="/login/link")
     return await begun(visit, trail.read(visit).going(), signed)
 
 
-def spent(page: Page, link: str, button: str) -> Response:
-    """A link that does not work any more."""
+def spent(page: Page, link: str, button: str, *, address: str | None = None) -> Response:
+    """A link that does not work any more. `address` is where a GET says so, or leads on, too."""
     return page.close(
         page.say("This link does not work any more"),
         page.say("It was used already or has expired. Ask for a new one."),
         410,
         link=link,
         button=button,
+        address=address,
     )
 
 
 async def address_link(visit: Visit, fields: Fields) -> Response:
     """GET /verify-email?token="""
     page = open_page(visit)
+    if not fields.given("token"):
+        return spent(page, "/account", page.say("Your account"))
     return page.show(
         "link.html",
         carried={"token": fields.given("token")},
@@ -160,7 +166,7 @@ async def confirm_address(visit: Visit, fields: Fields) -> Response:
             visit.context(await caller_of(visit)), VerifyEmail(token=fields.text("token"))
         )
     except (LinkSpent, OtherBrowser, ValidationError):
-        return spent(page, "/account", page.say("Your account"))
+        return spent(page, "/account", page.say("Your account"), address="/verify-email")
     return page.close(
         page.say("Your address is confirmed"),
         page.say("You can close this page."),

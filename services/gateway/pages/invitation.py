@@ -94,7 +94,8 @@ async def accept(visit: Visit, fields: Fields, signed: Signed) -> Response:
             button=page.say("Use another account"),
         )
     except (OrganizationInvitationNotFound, ValidationError):
-        return spent(page, "/account", page.say("Your account"))
+        address = at("/accept-org-invite", token=token)
+        return spent(page, "/account", page.say("Your account"), address=address)
     return page.close(
         page.say("You are a member of %(name)s", name=joined.name),
         page.say("You can close this page or go on."),

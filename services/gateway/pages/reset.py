@@ -31,11 +31,12 @@ async def show(visit: Visit, fields: Fields) -> Response:
 
 
 def _ask(page: Page, fields: Fields, **more: Any) -> Response:
-    going = carried(fields)
+    going, needed = carried(fields), fields.given("needed")
     return page.show(
         "reset.html",
-        address=at("/reset", **going),
-        carried=going,
+        address=at("/reset", needed=needed, **going),
+        carried={**going, "needed": needed},
+        needed=needed,
         back=at("/login", **going),
         **more,
     )
@@ -95,7 +96,7 @@ async def finish(visit: Visit, fields: Fields) -> Response:
         )
         signed = await visit.gateway.bus.call(visit.context(), asked)
     except LinkSpent:
-        return spent(page, "/reset", page.say("Send a new link"))
+        return spent(page, "/reset", page.say("Send a new link"), address="/reset")
     except (Problem, ValidationError) as error:
         return _choose(page, fields, errors_of(page.language, error))
     return await begun(visit, trail.read(visit).going() if token else fields, signed)

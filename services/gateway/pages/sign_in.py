@@ -16,7 +16,7 @@ from common.contracts.me import GetMe
 from common.contracts.org_invitations import INVITATION_PATH
 from common.contracts.passwords import Reauthenticate, SignInWithPassword
 from common.contracts.sessions import SignedInSession
-from common.contracts.sign_in import EmailUnverified
+from common.contracts.sign_in import EmailUnverified, ResetNeeded
 from common.contracts.tenancy import Tenant
 from common.problems import Problem
 from gateway import browser
@@ -174,6 +174,8 @@ async def try_password(visit: Visit, fields: Fields) -> Response:
         return await begun(visit, fields, await visit.gateway.bus.call(visit.context(), asked))
     except EmailUnverified:
         return await send_code(visit, Fields(fields, email=email))
+    except ResetNeeded:
+        return go(at("/reset", needed="1", **carried(fields)))
     except (Problem, ValidationError) as error:
         return _ask_password(page, fields, email, errors_of(page.language, error))
 

@@ -131,7 +131,8 @@ async def _invitation(page: Page, fields: Fields, **more: Any) -> Response:
         asked = GetInvitation(token=fields.text("token"))
         offer = await visit.gateway.bus.call(visit.context(), asked)
     except (LinkSpent, ValidationError):
-        return spent(page, "/login", page.say("Sign in"))
+        address = at("/invitation", token=fields.text("token"))
+        return spent(page, "/login", page.say("Sign in"), address=address)
     values = {"name": offer.name or "", **more.pop("values", {})}
     return _ask(
         page,
@@ -158,7 +159,8 @@ async def accept(visit: Visit, fields: Fields) -> Response:
         )
         signed = await visit.gateway.bus.call(visit.context(), asked)
     except (LinkSpent, EmailTaken):
-        return spent(page, "/login", page.say("Sign in"))
+        address = at("/invitation", token=fields.text("token"))
+        return spent(page, "/login", page.say("Sign in"), address=address)
     except (Problem, ValidationError) as error:
         errors = errors_of(page.language, error)
         return await _invitation(page, fields, errors=errors, values={"name": name or ""})
@@ -176,7 +178,8 @@ async def _welcome(page: Page, fields: Fields, **more: Any) -> Response:
         asked = GetOwnerLink(token=fields.text("token"))
         await visit.gateway.bus.call(visit.context(), asked)
     except (LinkSpent, ValidationError):
-        return spent(page, "/login", page.say("Sign in"))
+        address = at("/welcome", token=fields.text("token"))
+        return spent(page, "/login", page.say("Sign in"), address=address)
     return _ask(
         page,
         "/welcome",
@@ -201,7 +204,8 @@ async def claim(visit: Visit, fields: Fields) -> Response:
         )
         signed = await visit.gateway.bus.call(visit.context(), asked)
     except LinkSpent:
-        return spent(page, "/login", page.say("Sign in"))
+        address = at("/welcome", token=fields.text("token"))
+        return spent(page, "/login", page.say("Sign in"), address=address)
     except (Problem, ValidationError) as error:
         values = {"email": email, "name": name or ""}
         return await _welcome(page, fields, errors=errors_of(page.language, error), values=values)

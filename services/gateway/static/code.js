@@ -21,14 +21,21 @@ if (box) {
   const again = box.querySelector("[data-again]");
   const words = again?.textContent;
   const clock = (seconds) => `${Math.floor(seconds / 60)}:${String(seconds % 60).padStart(2, "0")}`;
-  const say = (text) => { if (said.textContent !== text) said.textContent = text; };
+  const minutes = new Intl.NumberFormat(document.documentElement.lang, {
+    style: "unit", unit: "minute", unitDisplay: "long",
+  });
+  const within = (time) => box.dataset.left.replace("{time}", time);
+  let spoken = Math.ceil(Number(box.dataset.ends) / 60);
 
   const tick = () => {
     const passed = Math.floor((performance.now() - began) / 1000);
     const left = Math.max(0, Number(box.dataset.ends) - passed);
     const wait = Math.max(0, Number(box.dataset.resend) - passed);
-    timer.textContent = left ? box.dataset.left.replace("{time}", clock(left)) : box.dataset.over;
-    if (!left || (left < Number(box.dataset.ends) && left % 60 === 0)) say(timer.textContent);
+    timer.textContent = left ? within(clock(left)) : box.dataset.over;
+    if (Math.ceil(left / 60) < spoken) {
+      spoken = Math.ceil(left / 60);
+      said.textContent = left ? within(minutes.format(spoken)) : box.dataset.over;
+    }
     if (again) {
       again.disabled = wait > 0;
       again.textContent = wait ? box.dataset.wait.replace("{time}", clock(wait)) : words;

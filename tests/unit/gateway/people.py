@@ -86,6 +86,7 @@ from common.contracts.sign_in import (
     LinkSpent,
     Locked,
     OtherBrowser,
+    ResetNeeded,
     WrongCode,
     WrongCredentials,
 )
@@ -120,6 +121,8 @@ class People:
         self.apps = {"notes": "Acme Notes"}
         """The connected apps: names by client id."""
         self.org_role = "admin"
+        self.must_reset = False
+        """An administrator has ended the password."""
         self.fresh = True
         self.needed: Problem | None = None
         """Why the account may not be deleted."""
@@ -204,6 +207,8 @@ def weak() -> WeakPassword:
 async def by_password(people: People, ctx: Context, asked: SignInWithPassword) -> SignedInSession:
     if asked.email == "locked@example.com":
         raise Locked(retry_after=300)
+    if people.must_reset and asked.password == PASSWORD:
+        raise ResetNeeded
     if (asked.email, asked.password) != (EMAIL, PASSWORD):
         raise WrongCredentials
     return people.begin(ctx)

@@ -265,6 +265,22 @@ async def test_reset(http: httpx.AsyncClient, people: People) -> None:
     by_link = await post(http, "/reset/code", f"/reset?token={LINK}", token=LINK, password=PASSWORD)
 
     assert (weak.status_code, by_code.status_code, by_link.status_code) == (422, 303, 303)
+    assert f'name="code" type="text" value="{CODE}"' in weak.text
+
+
+async def test_a_password_that_was_ended(http: httpx.AsyncClient, people: People) -> None:
+    """Leads to a new one and says why; the address and the pending request come along."""
+    people.must_reset = True
+    await post(http, "/login", "/login?request=r1", email=EMAIL, request="r1")
+    page = "/login/password?request=r1"
+
+    refused = await post(http, "/login/password", page, password=PASSWORD, request="r1")
+    reset = await http.get(refused.headers["location"])
+
+    assert (refused.status_code, reset.status_code) == (303, 200)
+    assert "You need to choose a new password" in reset.text
+    assert f'value="{EMAIL}"' in reset.text
+    assert 'name="request" value="r1"' in reset.text
 
 
 async def test_owner_link(http: httpx.AsyncClient, people: People) -> None:
@@ -1081,6 +1097,31 @@ async def test_another_language_after_an_error_keeps_the_way(
     assert german.headers["content-language"] == "de"
     if path not in ("/login/link", "/accept-org-invite"):  # those end with the refusal
         assert _carried(refused.text) == _carried(german.text)
+
+
+@pytest.mark.parametrize(
+    ("path", "where", "token"),
+    [
+        ("/login/link", f"/login/link?token={LINK}", "used"),
+        ("/verify-email", f"/verify-email?token={LINK}", "used"),
+        ("/reset/code", f"/reset?token={LINK}", "used"),
+        ("/invitation", f"/invitation?token={LINK}", "used"),
+        ("/welcome", f"/welcome?token={LINK}", "used"),
+    ],
+)
+async def test_a_spent_link_in_another_language(
+    http: httpx.AsyncClient, people: People, path: str, where: str, token: str
+) -> None:
+    """Says so in that language, or asks there for a new one: never "one click" again."""
+    await http.get("/login")
+    spent = await post(http, path, where, token=token, password=PASSWORD, email=EMAIL)
+    link = LANGUAGE_LINK.search(spent.text)
+    assert link
+    german = await http.get(html.unescape(link[1]))
+
+    assert spent.status_code == 410
+    assert ("Dieser Link gilt nicht mehr" in german.text) == (path != "/reset/code")
+    assert german.status_code == (200 if path == "/reset/code" else 410)
 
 
 def test_every_form_is_among_them() -> None:
