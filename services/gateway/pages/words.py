@@ -16,6 +16,7 @@ from common.contracts.org_invitations import (
 )
 from common.contracts.organizations import OrganizationNotFound
 from common.contracts.protection import CaptchaFailed
+from common.contracts.roles import RoleNotFound
 from common.contracts.sessions import CurrentSession, SessionNotFound
 from common.contracts.sign_in import (
     AccountDisabled,
@@ -62,6 +63,7 @@ SENTENCES: Final[dict[type[Problem], tuple[str, str]]] = {
     LastAdmin: ("", N_("An organization needs an admin. Make somebody else an admin first.")),
     MemberNotFound: ("", N_("This person is not a member any more.")),
     AlreadyMember: ("email", N_("This person is a member already.")),
+    RoleNotFound: ("role", N_("This role does not exist any more. Choose another one.")),
     OrganizationInvitationPending: (
         "email",
         N_("This address has an invitation already. You can send it again below."),
