@@ -58,12 +58,13 @@ async def end(deps: Deps, ctx: Context, asked: EndSession) -> EndedSession:
 
 
 async def _wish(deps: Deps, ctx: Context, given: Given) -> Wish:
-    """Section 2. Raises OAuthError for a hint that is not ours and for a redirection that is not
-    registered: then nothing is ended and nobody sent anywhere."""
+    """Section 2. A hint that is not ours counts as none: the user is asked. Raises OAuthError for a
+    redirection that is not registered: then nothing is ended and nobody sent anywhere."""
     hint, client_id = given.get("id_token_hint"), given.get("client_id")
     claims: dict[str, Any] = {}
     if hint is not None:
         claims = await _hinted(deps, ctx, hint)
+    if claims:
         if client_id is not None and client_id != claims["aud"]:
             raise OAuthError("client_id is not the one that id_token_hint was issued to")
         client_id = claims["aud"]
@@ -76,14 +77,15 @@ async def _wish(deps: Deps, ctx: Context, given: Given) -> Wish:
 
 
 async def _hinted(deps: Deps, ctx: Context, hint: str) -> dict[str, Any]:
-    """An ID token of ours, expired or not."""
+    """The claims of an ID token of ours, expired or not; empty if it is none. Its key may have been
+    retired since: that must not keep anybody from signing out."""
     found = await keys.key_set(deps, ctx)
     try:
         claims = jose.verify(hint, found.verifying.get, types=frozenset({tokens.ID}))
     except jose.BadToken:
-        raise OAuthError("id_token_hint is not an ID token of ours") from None
-    if claims.get("token_use", "id") != "id" or not isinstance(claims.get("aud"), str):
-        raise OAuthError("id_token_hint is not an ID token of ours")
+        return {}
+    if claims.get("token_use", "id") != "id" or not isinstance(claims["aud"], str):
+        return {}
     return claims
 
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any
 
+import orjson
+
 from common.context import Context
 from common.contracts.oidc import Tokens
 from common.crypto import Keys, b64url
@@ -45,7 +47,7 @@ async def answer(
     refresh_token: str | None,
     nonce: str | None = None,
 ) -> Tokens:
-    """The token response. `seed` makes the jti: the same exchange answered again has the same."""
+    """The token response. `seed` goes into the jti: the same exchange answered again has the same."""
     names = granted.scopes if asked_scopes is None else asked_scopes
     # What the client lost since the user agreed is not given, whatever was granted.
     names = [name for name in names if name in client.scopes]
@@ -62,7 +64,6 @@ async def answer(
         "client_id": client.client_id,
         "iat": issued,
         "exp": issued + lifetime,
-        "jti": jti(deps.keys, seed),
         **scopes.claim(names),
         "app_id": ctx.app_id,
         "token_use": "access",
@@ -73,6 +74,7 @@ async def answer(
         **_organization(granted),
         **extra.access,
     }
+    payload["jti"] = jti(deps.keys, seed, payload)
     if client.access_token_format == "opaque":
         access_token = await _opaque(deps, ctx, client, granted, payload)
     else:
@@ -119,8 +121,11 @@ async def for_client(
     return Tokens(access_token=access_token, expires_in=lifetime, scope=payload.get("scope"))
 
 
-def jti(keys: Keys, seed: str) -> str:
-    return b64url(keys.digest("jti", seed.encode())[:16])
+def jti(keys: Keys, seed: str, claims: dict[str, Any]) -> str:
+    """The identifier of the token with these claims. Tokens that differ in any of them have two
+    (RFC 7519 section 4.1.7), even if one exchange made both: by a narrower scope or resource."""
+    content = orjson.dumps([seed, claims], option=orjson.OPT_SORT_KEYS)
+    return b64url(keys.digest("jti", content)[:16])
 
 
 async def _id_token(

@@ -197,6 +197,8 @@ JUST_SIGN_IN = {
     "what is not known": "&claims[]=1&%zz=%&a;b=c",
     "a long nonce": "&nonce=" + "n" * 5_000,
     "a long state": "&state=" + "s" * 9_000,
+    "a hint that is no JWT": "&id_token_hint=a.b.c",
+    "a huge hint": "&id_token_hint=" + "a" * 20_000,
     "deep claims": "&claims=" + quote('{"id_token":{"a":' + '{"b":' * 300 + "1" + "}" * 302),
 }
 TOLD_TO_THE_CLIENT = {
@@ -209,8 +211,6 @@ TOLD_TO_THE_CLIENT = {
     "another alphabet in scope": "&scope=openid%20%F0%9F%98%80",
     "digits of another alphabet": "&max_age=%D9%A1",
     "a negative age": "&max_age=-1",
-    "no JWT": "&id_token_hint=a.b.c",
-    "a huge hint": "&id_token_hint=" + "a" * 20_000,
     "an unknown API": "&resource=a&resource=b",
 }
 SHOWN = {

@@ -1,9 +1,13 @@
-"""OpenID Connect Core section 3.1.2.1: `id_token_hint`. That it has expired does not matter."""
+"""OpenID Connect Core section 3.1.2.1: `id_token_hint`. That it has expired does not matter.
+
+A hint that we cannot verify, such as one whose key has been retired, names nobody. Then the user
+chooses the account, and prompt=none fails.
+"""
 
 from __future__ import annotations
 
 from common.context import Context
-from common.contracts.oidc import OAuthError
+from common.contracts.oidc import LoginRequired
 from oidc import jose, keys, tokens
 from oidc.deps import Deps
 from oidc.request import Asked
@@ -12,12 +16,19 @@ from oidc.request import Asked
 async def hint_is_ours(deps: Deps, ctx: Context, asked: Asked) -> None:
     hint = asked.given.get("id_token_hint")
     if hint is None:
-        return
+        return None
     found = await keys.key_set(deps, ctx)
     try:
         claims = jose.verify(hint, found.verifying.get, types=frozenset({tokens.ID}))
     except jose.BadToken:
-        raise OAuthError("id_token_hint is not an ID token of ours") from None
-    if claims.get("token_use", "id") != "id" or claims.get("aud") != asked.client.client_id:
-        raise OAuthError("id_token_hint was not issued to this client")
-    asked.hinted_sub = str(claims.get("sub"))
+        return _ask(asked, "id_token_hint is not an ID token of ours")
+    if claims.get("token_use", "id") != "id" or claims["aud"] != asked.client.client_id:
+        return _ask(asked, "id_token_hint was not issued to this client")
+    asked.hinted_sub = claims["sub"]
+    return None
+
+
+def _ask(asked: Asked, reason: str) -> None:
+    if asked.silent:
+        raise LoginRequired(reason)
+    asked.prompts |= {"select_account"}

@@ -115,7 +115,7 @@ async def test_a_refused_response_type_is_answered_where_its_client_looks(
         ({"claims": '{"id_token": 5}'}, "invalid_request"),
         ({"claims": '{"id_token": {"name": {"value": "\\u0000"}}}'}, "invalid_request"),
         ({"claims": '{"userinfo": {"\\ud800": null}}'}, "invalid_request"),
-        ({"id_token_hint": "e30.e30.e30"}, "invalid_request"),
+        ({"id_token_hint": "e30.e30.e30", "prompt": "none"}, "login_required"),
         ({"response_mode": "web_message"}, "invalid_request"),
     ],
 )
@@ -264,13 +264,26 @@ async def test_the_hinted_user_must_be_the_one(shared: World) -> None:
 
 
 async def test_an_access_token_is_no_hint(shared: World) -> None:
-    """Nor is an ID token of another client."""
+    """Nor is an ID token of another client. It names nobody, so the user chooses the account."""
     client, other, ann = await shared.client(), await shared.client(), await shared.person()
     tokens = await shared.tokens(client, ann)
 
     for asker, hint in ((client, tokens.access_token), (other, tokens.id_token)):
-        answer = await shared.authorize(asker, ann, id_token_hint=hint)
-        assert fields(answer)["error"] == "invalid_request"
+        asked = await shared.authorize(asker, ann, id_token_hint=hint)
+        assert asked.kind == "select_account"
+        assert "code" in fields(await shared.resume(asked.request, ann, selected=True))
+        silent = await shared.authorize(asker, ann, id_token_hint=hint, prompt="none")
+        assert fields(silent)["error"] == "login_required"
+
+
+async def test_a_hint_that_cannot_be_verified_leads_to_one_sign_in(shared: World) -> None:
+    """Signed out, with a hint whose key is gone: a sign-in, and no further question."""
+    client, ann = await shared.client(), await shared.person()
+    asked = await shared.authorize(client, None, id_token_hint="e30.e30.e30")
+
+    assert asked.kind == "sign_in"
+    since = Person(ann.user_id, await shared.session(ann.user_id))
+    assert "code" in fields(await shared.resume(asked.request, since))
 
 
 async def test_consent_is_asked_once_and_again_for_more(shared: World) -> None:

@@ -480,7 +480,7 @@ async def test_a_signed_userinfo_is_no_hint(shared: World) -> None:
     told = await shared.call(GetUserinfo(token=tokens.access_token))
 
     answer = await shared.authorize(client, ann, prompt="none", id_token_hint=told.jwt)
-    assert fields(answer)["error"] == "invalid_request"
+    assert fields(answer)["error"] == "login_required"
 
 
 async def test_the_active_organization_is_in_the_tokens_while_its_user_is_a_member(

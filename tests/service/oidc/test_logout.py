@@ -132,6 +132,20 @@ async def test_a_hint_for_somebody_else_asks(world: World) -> None:
     assert (await end(world, bob, id_token_hint=hint)).kind == "confirm"
 
 
+async def test_a_hint_that_cannot_be_verified_asks(world: World) -> None:
+    """Its key may have been retired. The user is asked, and comes back by the client's name."""
+    client, ann = await rp(world), await world.person()
+    params = {"id_token_hint": "e30.e30.e30", "post_logout_redirect_uri": OUT}
+    asked = await end(world, ann, client_id=client.client_id, **params)
+    assert (asked.kind, asked.session_id) == ("confirm", None)
+    done = await end(world, ann, request=asked.request, confirmed=True)
+    assert (done.kind, done.location) == ("redirect", OUT)
+
+    unnamed = await end(world, ann, **params)
+    done = await end(world, ann, request=unnamed.request, confirmed=True)
+    assert (done.kind, done.location) == ("done", None)
+
+
 @pytest.mark.parametrize(
     "params",
     [

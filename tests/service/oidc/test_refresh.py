@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 
 import pytest
-from tests.service.oidc.conftest import Person, World
+from tests.service.oidc.conftest import Person, World, basic_of
 
 from common.contracts.clients import CreateResource
 from common.contracts.oidc import (
@@ -15,6 +15,7 @@ from common.contracts.oidc import (
     InvalidTarget,
     InvalidToken,
     OAuthError,
+    RevokeToken,
     Tokens,
 )
 from common.ids import new_id
@@ -57,6 +58,26 @@ async def test_the_parent_gets_the_same_child_again(world: World) -> None:
     assert again.refresh_token == once.refresh_token
     hers, same = await world.claims(once.access_token), await world.claims(again.access_token)
     assert (hers["jti"], hers["exp"]) == (same["jti"], same["exp"])
+
+
+@pytest.mark.parametrize("rotates", [True, False])
+async def test_tokens_that_differ_have_two_identifiers(world: World, rotates: bool) -> None:
+    """RFC 7519 section 4.1.7: one refresh token gives a narrower token, and then a wider one. The
+    revocation of one does not end the other."""
+    client = await world.client(rotate_refresh_tokens=rotates)
+    tokens = await world.tokens(client, await world.person(), scope="openid email")
+    narrow = await world.refresh(client, tokens.refresh_token, scope="openid")
+    wide = await world.refresh(client, tokens.refresh_token)
+    assert narrow.refresh_token == wide.refresh_token
+    found = [await world.claims(one.access_token) for one in (tokens, narrow, wide)]
+    assert len({claims["jti"] for claims in found}) == 3
+
+    credentials = basic_of(client.client_id, client.client_secret or "")
+    revoked = RevokeToken(params=[("token", narrow.access_token)], basic=credentials)
+    await world.call(revoked)
+    with pytest.raises(InvalidToken):
+        await world.call(CheckAccessToken(token=narrow.access_token))
+    await world.call(CheckAccessToken(token=wide.access_token))
 
 
 async def test_the_parent_outside_the_grace_ends_the_family(world: World) -> None:
