@@ -29,7 +29,7 @@ COLUMNS: Final = (
     "ip_address",
     "user_agent",
 )
-FORMULA: Final = ("=", "+", "-", "@", "\t", "\r")
+FORMULA: Final = ("=", "+", "-", "@", "\t", "\r", "\n", "＝", "＋", "－", "＠")
 """A cell that begins like this is a formula to a spreadsheet (OWASP CSV injection)."""
 
 
