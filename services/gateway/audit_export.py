@@ -30,7 +30,7 @@ COLUMNS: Final = (
     "user_agent",
     "trace",
 )
-FORMULA: Final = ("=", "+", "-", "@", "\t", "\r")
+FORMULA: Final = ("=", "+", "-", "@", "\t", "\r", "\n", "＝", "＋", "－", "＠")
 """A cell that begins like this is a formula to a spreadsheet (OWASP CSV injection)."""
 
 

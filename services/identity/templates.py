@@ -44,6 +44,9 @@ async def put(deps: Deps, ctx: Context, asked: PutTemplate) -> Template:
     source = asked.template
     await mail_templates.checked(deps.workers, ctx.app_id, asked.kind, source)
     async with deps.db.transaction(ctx) as tx:
+        before = await templates.get(tx, app_id=ctx.app_id, kind=asked.kind, locale=asked.locale)
+        if before == source:
+            return _template(asked.kind, asked.locale, source)
         await templates.put(
             tx,
             app_id=ctx.app_id,

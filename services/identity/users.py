@@ -36,6 +36,7 @@ from common.events.users import (
 )
 from common.ids import DASHBOARD, new_id
 from common.problems import Invalid
+from common.same_json import same_json
 from identity import delegation, flows, guard, metadata, notices, passwords, policy, signing
 from identity.deps import Deps
 from identity.queries import accounts, users
@@ -154,7 +155,8 @@ async def apply(deps: Deps, ctx: Context, user_id: str, changes: dict[str, Any])
                 raise UserNotFound
             before = _there(await users.get(tx, app_id=ctx.app_id, id=user_id))
             _verifies_nothing(before, changes)
-            if changes:
+            now = before.model_dump(include=set(changes))
+            if not same_json(now, changes):
                 await users.change(tx, app_id=ctx.app_id, id=user_id, changes=changes)
                 event = UserUpdated(user_id=user_id, fields=sorted(changes))
                 await audit.record(tx, ctx, event, user_id=user_id)

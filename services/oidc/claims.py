@@ -6,6 +6,8 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
+import orjson
+
 from common.contracts.rights import Rights
 from oidc.queries.families import Organization, Profile
 from oidc.scopes import CLAIMS
@@ -62,6 +64,10 @@ SOURCES: Final = {
 OPEN: Final = frozenset({"address", "public_metadata", "user_metadata"})
 """Of these fields, those that are JSON: a path may lead on into them."""
 MAX_PATH: Final = 200
+MOST: Final = 50
+"""Claims of a mapping."""
+ROOM: Final = 8_192
+"""Bytes that mapped claims may add to one token or answer: our own limit for a token is 16 KiB."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,14 +143,20 @@ def within_scopes(
 
 
 def mapped(mapping: dict[str, Any], place: str, facts: Facts) -> dict[str, Any]:
-    """The client's further claims for this place; what is not there is left out."""
+    """The client's further claims for this place, in the order of the mapping. Left out is what is
+    not there, and what finds no room any more."""
     found: dict[str, Any] = {}
+    room = ROOM
     for name, source in mapping.items():
         path, places = _source(source)
         if reserved(name) or place not in places:
             continue
         value = _follow(facts, path.split("."))
-        if value is not None:
+        if value is None:
+            continue
+        size = len(name) + len(orjson.dumps(value))
+        if size <= room:
+            room -= size
             found[name] = value
     return found
 

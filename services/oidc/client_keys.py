@@ -17,6 +17,8 @@ log = logs.get(__name__)
 
 DEADLINE: Final = 2.0
 """Seconds: less than the gateway waits for us, so that the client gets an answer of ours."""
+MAX_BYTES: Final = 65_536
+"""Of a JWK Set, as registered or fetched: it is remembered as it is."""
 UNFETCHED: Final = "the keys at the client's jwks_uri could not be fetched"
 
 
@@ -48,12 +50,13 @@ async def _fetch(deps: Deps, uri: str) -> dict[str, Any]:
     """The JWK Set at the address. Raises InvalidClient, so that what is remembered stays."""
     try:
         answer = await deps.http.request("GET", uri, deadline=DEADLINE)
-        jwks = answer.json() if answer.status == 200 else None
+        good = answer.status == 200 and len(answer.body) <= MAX_BYTES
+        jwks = answer.json() if good else None
     except (Unreachable, ValueError) as error:
         log.info("jwks_uri not fetched", why=str(error))
         raise InvalidClient(UNFETCHED) from None
     if not isinstance(jwks, dict):
-        log.info("jwks_uri not fetched", why=f"status {answer.status}, or not an object")
+        log.info("jwks_uri not fetched", why=f"status {answer.status}, too long, or no object")
         raise InvalidClient(UNFETCHED)
     return jwks
 

@@ -6,6 +6,7 @@ it is said, not found out when somebody wants to sign in.
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass
 from typing import Any, Final
@@ -208,6 +209,9 @@ def contacts_can_be_written_to(client: ClientFields, _: Around) -> Mistakes:
 
 
 def claims_have_a_source(client: ClientFields, _: Around) -> Mistakes:
+    if len(client.claims_mapping) > claims.MOST:
+        yield "claims_mapping", f"has more than {claims.MOST} claims"
+        return
     for name, source in client.claims_mapping.items():
         message = claims.mapping_mistake(name, source)
         if message:
@@ -234,6 +238,8 @@ RULES: Final[tuple[Callable[[ClientFields, Around], Mistakes], ...]] = (
 
 
 def _jwks_mistake(jwks: dict[str, Any]) -> str | None:
+    if len(json.dumps(jwks)) > client_keys.MAX_BYTES:
+        return f"has more than {client_keys.MAX_BYTES} bytes"
     listed = jwks.get("keys")
     if not isinstance(listed, list) or not 1 <= len(listed) <= 20:
         return "is not a JWK Set of 1 to 20 keys"

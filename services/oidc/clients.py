@@ -44,6 +44,7 @@ from common.events.clients import (
 from common.field_errors import field_errors
 from common.ids import new_id
 from common.problems import Conflict, Forbidden, Invalid
+from common.same_json import same_json
 from oidc import client_rules, client_secrets, keys
 from oidc.deps import Deps
 from oidc.moments import moment
@@ -120,7 +121,10 @@ async def update(deps: Deps, ctx: Context, asked: UpdateClient) -> Client:
         wanted = _changed_fields(before, asked.changes)
         client_rules.check(wanted, place, before)
         await _within_reach(deps, ctx, before, wanted)
-        fields = wanted.model_dump(mode="json", include=set(ClientFields.model_fields))
+        names = set(ClientFields.model_fields)
+        fields = wanted.model_dump(mode="json", include=names)
+        if same_json(fields, before.model_dump(mode="json", include=names)):
+            return before
         after = await clients.update(tx, app_id=ctx.app_id, client_id=client_id, fields=fields)
         if after is None:
             raise ClientNotFound

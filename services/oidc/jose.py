@@ -29,6 +29,11 @@ ALGORITHMS: Final[dict[str, Algorithm]] = {
 }
 """What we sign with and what clients may sign with. No `none`, and no HMAC."""
 MAX_LENGTH: Final = 16_384
+RSA_BITS: Final = range(2048, 4097)
+RSA_EXPONENTS: Final = range(3, 2**32, 2)
+"""Which RSA keys of others are used: each verification costs the length times the exponent's."""
+LONGEST_MEMBER: Final = 700
+"""Characters of a number in a JWK: 4096 bits have 683."""
 _PARTS: Final = re.compile(r"([A-Za-z0-9_-]+)\.([A-Za-z0-9_-]+)\.([A-Za-z0-9_-]+)")
 _STRINGS: Final = ("alg", "typ", "kid", "cty")
 SKEW: Final = 30
@@ -125,12 +130,16 @@ def load_public(jwk: dict[str, Any], alg: str | None = None) -> PublicKey:
     if any(jwk.get(name) is None for name in _PUBLIC[kty]) or jwk.get("use", "sig") != "sig":
         raise BadToken("not a public signature key")
     members = {"kty": kty, **{name: str(jwk[name]) for name in _PUBLIC[kty]}}
+    if any(len(text) > LONGEST_MEMBER for text in members.values()):
+        raise BadToken("the key is too long")
     try:
         key: Any = ALGORITHMS[chosen].from_jwk(members)
     except (PyJWTError, ValueError, TypeError, KeyError, UnsupportedAlgorithm):
         raise BadToken("the key does not fit the algorithm") from None
-    if isinstance(key, rsa.RSAPublicKey) and key.key_size < 2048:
-        raise BadToken("RSA keys need at least 2048 bits")
+    if isinstance(key, rsa.RSAPublicKey) and (
+        key.key_size not in RSA_BITS or key.public_numbers().e not in RSA_EXPONENTS
+    ):
+        raise BadToken("RSA keys have 2048 to 4096 bits and an exponent below 2^32")
     if chosen == "ES256" and not isinstance(getattr(key, "curve", None), ec.SECP256R1):
         raise BadToken("ES256 needs a P-256 key")
     if chosen == "EdDSA" and not isinstance(key, ed25519.Ed25519PublicKey):

@@ -61,7 +61,9 @@ async def create(deps: Deps, ctx: Context, new: CreatePermission) -> Permission:
 
 async def update(deps: Deps, ctx: Context, asked: UpdatePermission) -> Permission:
     async with deps.db.transaction(ctx) as tx:
-        await _own(tx, ctx, asked.permission_id)
+        before = await _own(tx, ctx, asked.permission_id)
+        if before.description == asked.description:
+            return before
         changed = await permissions.describe(
             tx, app_id=ctx.app_id, id=asked.permission_id, description=asked.description
         )
@@ -82,10 +84,11 @@ async def delete(deps: Deps, ctx: Context, asked: DeletePermission) -> Done:
     return Done()
 
 
-async def _own(tx: Db, ctx: Context, id: str) -> None:
-    """Raises PermissionNotFound, or SystemRole for a built-in one."""
+async def _own(tx: Db, ctx: Context, id: str) -> Permission:
+    """Returns the application's own permission. Raises PermissionNotFound, or SystemRole for a built-in one."""
     found = await permissions.by_id(tx, app_id=ctx.app_id, id=id)
     if found is None:
         raise PermissionNotFound
     if found.is_system:
         raise SystemRole(f"{id} is built in")
+    return found

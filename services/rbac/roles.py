@@ -165,6 +165,8 @@ async def _change(
         await grants.must_hold(tx, ctx, removed)
         name = changes.name if "name" in sent else role.name
         description = changes.description if "description" in sent else role.description
+        if (name, description, before) == (role.name, role.description, after):
+            return role
         await store.update(tx, app_id=ctx.app_id, id=id, name=name, description=description)
         await store.add(tx, app_id=ctx.app_id, id=id, permissions=added)
         await store.remove(tx, app_id=ctx.app_id, id=id, permissions=removed)

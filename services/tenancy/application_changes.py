@@ -82,6 +82,8 @@ async def _handed_over(tx: Db, ctx: Context, asked: TransferApplication) -> Row:
             raise Invalid(errors=[_owner_flaw("this is not one of your teams")])
         if asked.owner_org_id not in await ownership.writable_teams(tx, ctx):
             raise ownership.reads_only()
+    if asked.owner_org_id == row.owner_org_id:
+        return row
     await applications.hand_over(tx, id=row.id, owner_org_id=asked.owner_org_id)
     handed = ApplicationTransferred(
         application_id=row.id, from_org_id=row.owner_org_id, to_org_id=asked.owner_org_id

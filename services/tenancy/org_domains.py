@@ -103,12 +103,12 @@ async def update(deps: Deps, ctx: Context, asked: UpdateOrganizationDomain) -> O
             await organizations.lock(tx, app_id=ctx.app_id, id=asked.org_id)
             org = await standing.managed(tx, ctx, asked.org_id)
             row = await _found(tx, ctx, org.id, asked.domain_id)
+            auto_join = changes.auto_join if "auto_join" in sent else row.auto_join
+            role = changes.role if "role" in sent else row.role
+            if (auto_join, role) == (row.auto_join, row.role):
+                return _shown(row)
             await org_domains.update(
-                tx,
-                app_id=ctx.app_id,
-                id=row.id,
-                auto_join=changes.auto_join if "auto_join" in sent else row.auto_join,
-                role=changes.role if "role" in sent else row.role,
+                tx, app_id=ctx.app_id, id=row.id, auto_join=auto_join, role=role
             )
             event = OrgDomainUpdated(
                 org_id=org.id, domain=row.domain, fields=sorted(changes.model_fields_set)

@@ -6,6 +6,7 @@ import re
 import secrets
 import unicodedata
 from collections.abc import Iterator
+from typing import Any
 
 import asyncpg
 
@@ -42,6 +43,7 @@ from common.events.organizations import (
 )
 from common.ids import DASHBOARD, new_id
 from common.problems import Conflict, Forbidden, Unauthenticated
+from common.same_json import same_json
 from tenancy import standing, tenants
 from tenancy.deps import Deps
 from tenancy.queries import members, organizations
@@ -167,24 +169,24 @@ async def update(deps: Deps, ctx: Context, asked: UpdateOrganization) -> Organiz
         async with deps.db.transaction(ctx) as tx:
             await organizations.lock(tx, app_id=ctx.app_id, id=asked.org_id)
             row = await standing.managed(tx, ctx, asked.org_id)
-            await organizations.update(
-                tx,
-                app_id=ctx.app_id,
-                id=row.id,
-                slug=changes.slug or row.slug,
-                name=changes.name or row.name,
-                logo_url=changes.logo_url if "logo_url" in sent else row.logo_url,
-                public_metadata=(
+            wanted: dict[str, Any] = {
+                "slug": changes.slug or row.slug,
+                "name": changes.name or row.name,
+                "logo_url": changes.logo_url if "logo_url" in sent else row.logo_url,
+                "public_metadata": (
                     changes.public_metadata or {}
                     if "public_metadata" in sent
                     else row.public_metadata
                 ),
-                private_metadata=(
+                "private_metadata": (
                     changes.private_metadata or {}
                     if "private_metadata" in sent
                     else row.private_metadata
                 ),
-            )
+            }
+            if same_json(wanted, {name: getattr(row, name) for name in wanted}):
+                return shown(ctx, row)
+            await organizations.update(tx, app_id=ctx.app_id, id=row.id, **wanted)
             await audit.record(tx, ctx, OrgUpdated(org_id=row.id, fields=sorted(sent)))
             changed = await _row(tx, ctx, row.id)
     except asyncpg.UniqueViolationError:

@@ -1,4 +1,5 @@
-"""One world for the folder: its tests are refused, so they do not disturb each other."""
+"""Worlds for the folder: one whose tests are refused, so they do not disturb each other, and one that
+tests change."""
 
 from __future__ import annotations
 
@@ -11,6 +12,16 @@ from tests.postgres import Postgres
 
 @pytest.fixture(scope="session")
 async def world(postgres: Postgres) -> AsyncIterator[World]:
+    name = postgres.clone()
+    async with built(postgres.dsns(name)) as made:
+        await populate(made)
+        yield made
+    postgres.drop(name)
+
+
+@pytest.fixture(scope="session")
+async def changing_world(postgres: Postgres) -> AsyncIterator[World]:
+    """`away` is for test_repeats, `home` for test_odd_requests: neither is as it was afterwards."""
     name = postgres.clone()
     async with built(postgres.dsns(name)) as made:
         await populate(made)

@@ -95,6 +95,8 @@ async def test_a_client_is_made_with_a_secret_shown_once(shared: World) -> None:
         ({"token_endpoint_auth_method": "private_key_jwt"}, "jwks"),
         ({"jwks": {"keys": [{"kty": "RSA", "n": "x", "e": "AQAB", "d": "x"}]}}, "jwks"),
         ({"jwks": {"keys": [{"kty": "oct", "k": "x"}]}}, "jwks"),
+        ({"jwks": {"keys": [{"kty": "RSA", "x5c": ["x" * 70_000]}]}}, "jwks"),
+        ({"claims_mapping": {f"c{n}": "user.id" for n in range(51)}}, "claims_mapping"),
         ({"token_endpoint_auth_alg": "HS256"}, "token_endpoint_auth_alg"),
         ({"claims_mapping": {"sub": "user.email"}}, "claims_mapping.sub"),
         ({"claims_mapping": {"x": "user.password"}}, "claims_mapping.x"),

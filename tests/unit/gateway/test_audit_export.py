@@ -44,7 +44,7 @@ async def test_csv_reads_back() -> None:
 
 async def test_a_formula_is_text() -> None:
     """A user agent is what a stranger typed; a spreadsheet must not run it."""
-    for begin in "=+-@\t":
+    for begin in "=+-@\t\n＝＋－＠":
         made = record(user_agent=f'{begin}HYPERLINK("http://evil")')
         text = b"".join([c async for c in audit_export.as_csv(pieces(made))]).decode()
         row = list(csv.reader(io.StringIO(text, newline="")))[1]

@@ -68,6 +68,16 @@ def test_a_mapping_reaches_records_and_json_only() -> None:
     assert claims.mapped(mapping, "userinfo", facts)["inside"] == "u1"
 
 
+def test_mapped_claims_have_bounded_room() -> None:
+    """The largest metadata in every claim of the longest mapping: what fits is there, in order."""
+    stored = profile(public_metadata={"big": "x" * 5_000, "small": "y"})
+    mapping = {f"big{n}": "user.public_metadata" for n in range(claims.MOST - 1)}
+    found = claims.mapped(mapping | {"small": "user.public_metadata.small"}, "id_token",
+                          Facts(stored, None, Rights()))  # fmt: skip
+
+    assert list(found) == ["big0", "small"]
+
+
 @pytest.mark.parametrize(
     "path",
     [

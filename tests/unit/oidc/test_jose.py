@@ -51,6 +51,18 @@ def test_one_key_has_one_name_per_algorithm() -> None:
     assert jose.public_jwk("RS256", der)["kid"] != jose.public_jwk("PS256", der)["kid"]
 
 
+def number(value: int) -> str:
+    """As a JWK has it (RFC 7518 section 2)."""
+    return b64url(value.to_bytes((value.bit_length() + 7) // 8))
+
+
+def test_the_largest_key_verifies() -> None:
+    """4096 bits, with the largest exponent."""
+    jwk = {"kty": "RSA", "n": number(2**4095 + 1), "e": number(2**32 - 1)}
+
+    assert not jose.load_public(jwk, "RS256").verifies(b"message", b"s" * 512)
+
+
 @given(st.text(max_size=200))
 def test_no_text_breaks_the_parser(text: str) -> None:
     """Whatever comes is a token or refused as one."""
@@ -76,10 +88,16 @@ def test_no_bytes_break_the_parser(head: bytes, body: bytes) -> None:
         ({"kty": "OKP", "crv": "Ed25519", "x": "AA"}, "EdDSA"),
         ({"kty": "RSA", "n": 5, "e": None}, "RS256"),
         ({}, "ES256"),
+        ({"kty": "RSA", "n": number(2**8191 + 1), "e": "AQAB"}, "RS256"),
+        ({"kty": "RSA", "n": number(2**4096 + 1), "e": "AQAB"}, "RS256"),
+        ({"kty": "RSA", "n": number(2**2047 + 1), "e": number(2**32 + 1)}, "RS256"),
+        ({"kty": "RSA", "n": number(2**2047 + 1), "e": number(2**2046 + 1)}, "PS256"),
+        ({"kty": "RSA", "n": number(2**2047 + 1), "e": "AQ"}, "RS256"),
+        ({"kty": "RSA", "n": "A" * 1_000_000 + number(2**2047 + 1), "e": "AQAB"}, "RS256"),
     ],
 )
 def test_a_weak_or_wrong_key_is_refused(jwk: dict[str, str], alg: str) -> None:
-    """Symmetric, short, not on its curve, incomplete."""
+    """Symmetric, short, not on its curve, incomplete; dear to verify with."""
     with pytest.raises(jose.BadToken):
         jose.load_public(jwk, alg)
 

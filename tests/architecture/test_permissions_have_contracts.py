@@ -1,0 +1,82 @@
+"""A permission that no call needs is refused here: whoever gives it would believe that it does
+something."""
+
+from __future__ import annotations
+
+import ast
+import re
+from collections.abc import Iterator
+
+from tests.architecture.source import COMMON, SERVICES, contracts, modules, tree
+
+from rbac.templates import BEYOND, DEVELOPER, PER_APPLICATION, PLATFORM, PROFILE
+
+DECLARED = {
+    SERVICES / "rbac" / "templates.py",
+    SERVICES / "tenancy" / "applications.py",  # what developers hold in their applications
+    COMMON / "contracts",
+}
+"""What declares and lists permissions does not check them."""
+RESERVED = {
+    *(f"idps:{verb}" for verb in ("read", "write", "delete")),
+    *(f"webhooks:{verb}" for verb in ("read", "write")),
+    *(f"profile:{verb}" for verb in ("read", "write")),
+}
+"""Permissions that came with the first data and whose calls are still to come. An entry leaves this
+list with its first call; none may be added."""
+
+MANAGED = {
+    "api_keys:write",
+    "api_keys:read",
+    "domains:read",
+    "domains:write",
+    "settings:read",
+    "settings:write",
+}
+"""What developers hold in the applications of their teams, and secret keys."""
+
+
+def checked() -> set[str]:
+    """Patterns of the permissions that code asks for: as constants, or as `f"teams:{access}"`."""
+    found: set[str] = set()
+    for file in modules(SERVICES, COMMON):
+        if not DECLARED & {file, *file.parents}:
+            found |= set(_patterns(tree(file)))
+    # `may(...)` in what lists permissions as well.
+    for node in ast.walk(tree(SERVICES / "tenancy" / "applications.py")):
+        if isinstance(node, ast.Call) and ast.unparse(node.func).endswith(".may"):
+            found |= set(_patterns(node))
+    return found
+
+
+def _patterns(node: ast.AST) -> Iterator[str]:
+    for part in ast.walk(node):
+        if isinstance(part, ast.Constant) and isinstance(part.value, str):
+            if re.fullmatch(r"[a-z_]+:[a-z_:]+", part.value):
+                yield re.escape(part.value)
+        elif isinstance(part, ast.JoinedStr) and len(part.values) == 2:
+            begin = part.values[0]
+            if isinstance(begin, ast.Constant) and re.fullmatch(r"[a-z_]+:", str(begin.value)):
+                yield re.escape(str(begin.value)) + r"\w+"
+
+
+def test_every_permission_is_needed_somewhere() -> None:
+    """By a contract, or by the code that answers one."""
+    permissions = {*PER_APPLICATION, *BEYOND, *PLATFORM, *DEVELOPER, *PROFILE}
+    needs = {contract.needs for contract in contracts().values()}
+    patterns = checked()
+    idle = {
+        name
+        for name in permissions - needs
+        if not any(re.fullmatch(pattern, name) for pattern in patterns)
+    }
+
+    assert idle == RESERVED
+
+
+def test_every_contract_needs_a_permission_that_there_is() -> None:
+    """Nobody could ever be given another one."""
+    permissions = {*PER_APPLICATION, *BEYOND, *PLATFORM, *DEVELOPER, *PROFILE}
+    named = {name for c in contracts().values() if (name := c.needs) and not name.startswith("@")}
+
+    assert named - permissions == MANAGED

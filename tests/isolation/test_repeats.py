@@ -1,0 +1,106 @@
+"""Where nothing changes, nothing is recorded and nobody gets mail: every contract, asked twice."""
+
+from __future__ import annotations
+
+from contextlib import suppress
+from dataclasses import replace
+from typing import Any, Final
+
+import pytest
+from tests.architecture.source import contracts
+from tests.isolation.cases import NEUTRAL, askers, case
+from tests.isolation.test_every_contract import in_dashboard
+from tests.isolation.world import Side, World
+
+from common.context import Caller, Context
+from common.contracts.base import KNOWN, SIGNED_IN, Request
+from common.ids import DASHBOARD, new_id
+from common.problems import Problem
+from common.testing import context
+
+CONTRACTS: Final = contracts()
+ENDS: Final = ("delete", "revoke", "remove", "end", "sign_out", "leave", "disable", "unassign")
+AGAIN: Final = {
+    "identity.email_code.start": "mails another code",
+    "identity.me.change_email": "mails another link",
+    "identity.password.confirm": "the session goes on under another id",
+    "identity.password.sign_in": "another session",
+    "identity.reset.start": "mails another code",
+    "identity.template.test": "mails the sample again",
+    "identity.user.force_reset": "mails another link",
+    "identity.user.resend_sign_up": "mails another code",
+    "identity.user.sign_up": "mails another code",
+    "oidc.client.create": "another client",
+    "oidc.client_secret.rotate": "another secret",
+    "tenancy.api_key.create": "another key",
+    "tenancy.organization.create": "another organization",
+}
+"""Contracts that do something each time."""
+CHANGES: Final[dict[str, Any]] = {
+    "UpdateClient.changes": {"name": "changed", "redirect_uris": ["https://changed.example.com/cb"],
+                             "scopes": ["openid", "email"], "require_pkce": True},
+    "UpdateOrganization.changes": {"name": "changed", "slug": "changed",
+                                   "public_metadata": {"a": [1, {"b": None}]}},
+    "UpdateRole.changes": {"name": "changed", "description": "changed", "permissions": []},
+    "UpdateSettings.changes": {"session_ttl": 7200, "blocked_email_domains": ["a.example"]},
+    "UpdateApplication.changes": {"name": "changed"},
+    "UpdateMember.role": "admin",
+}  # fmt: skip
+"""More than tests/isolation/cases.py has."""
+
+
+async def trace(world: World, side: Side) -> tuple[int, int]:
+    """How many events and mails there are."""
+    apps = [side.app_id, DASHBOARD]
+    return (
+        await world.owner.fetchval(
+            "SELECT count(*) FROM audit_logs WHERE app_id = ANY($1::uuid[])", apps
+        ),
+        await world.owner.fetchval(
+            "SELECT count(*) FROM mail_outbox WHERE app_id = ANY($1::uuid[])", apps
+        ),
+    )
+
+
+def contexts(contract: type[Request[Any]], world: World) -> list[Context]:
+    if in_dashboard(contract):
+        return [context(DASHBOARD, world.away.developer, within=20)]
+    return [world.ctx(world.away, who) for who in askers(contract, world.away)]
+
+
+async def test_the_second_time_leaves_no_trace(
+    changing_world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whether it is answered again or refused."""
+    world = changing_world
+    for name, value in CHANGES.items():
+        monkeypatch.setitem(NEUTRAL, name, value)
+    traces: set[str] = set()
+    for subject in sorted(CONTRACTS, key=lambda name: (name.endswith(ENDS), name)):
+        contract = CONTRACTS[subject]
+        request = case(contract, world.away).request
+        for ctx in contexts(contract, world):
+            with suppress(Problem):
+                await world.bus.call(ctx, request)
+            before = await trace(world, world.away)
+            with suppress(Problem):
+                await world.bus.call(replace(ctx, deadline=ctx.deadline + 20), request)
+            if await trace(world, world.away) != before:
+                traces.add(subject)
+
+    assert traces == set(AGAIN)
+
+
+@pytest.mark.parametrize("subject", [s for s in CONTRACTS if CONTRACTS[s].needs is not None])
+async def test_a_refusal_leaves_no_trace(subject: str, world: World) -> None:
+    """Of somebody who has no right, or no place in the organization."""
+    contract = CONTRACTS[subject]
+    request = case(contract, world.home).request
+    stranger = Caller("user", new_id(), session_id=new_id())
+    before = await trace(world, world.home)
+    for who in (Caller(), stranger):
+        if who.kind == "user" and contract.needs in (SIGNED_IN, KNOWN) and contract.safe:
+            continue
+        with suppress(Problem):
+            await world.ask(world.home, who, request)
+        assert await trace(world, world.home) == before
