@@ -236,5 +236,6 @@ async def _send(
         "days": TTL // 86_400,
         "name": name or "",
     }
-    letter = mail.Mail(made.email, "invitation", locale or tenant.settings.default_locale, data)
+    locale = locale or tenant.settings.default_locale
+    letter = mail.Mail(made.email, "invitation", locale, data, lifetime=TTL)
     await mail.enqueue(tx, ctx, deps.sealer, letter)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import secrets
+from datetime import UTC, datetime
 
 import asyncpg
 
@@ -210,6 +211,7 @@ async def _send(
         kind=PURPOSE,
         locale=locale or tenant.settings.default_locale,
         data=data,
+        lifetime=(invitation.expires_at - datetime.now(UTC)).total_seconds(),
     )
     await mail.enqueue(tx, ctx, deps.sealer, letter)
 
