@@ -648,7 +648,7 @@ async def test_a_refusal_is_one_fact_and_one_number(
         return REGISTRY.get_sample_value(name, {"limit": SHOWN.name}) or 0.0
 
     lines: list[dict[str, Any]] = []
-    monkeypatch.setattr("gateway.edge.logs.lines.write", lines.append)
+    monkeypatch.setattr("gateway.edge.logs.lines.write", lambda fields, **_: lines.append(fields))
     http, before = at(), counted()
     await exhausted(http, SHOWN, "GET", "/api/users/me")
 
