@@ -1256,6 +1256,7 @@ CREATE TABLE mail_outbox (
     failed_at       timestamptz,  -- given up; kept for a while to be looked at
     last_error      text,
     created_at      timestamptz NOT NULL DEFAULT now(),
+    expires_at      timestamptz,  -- when its code or link ends: not sent after that
     CONSTRAINT mail_outbox_pkey PRIMARY KEY (seq),
     CONSTRAINT mail_outbox_id_key UNIQUE (id),
     CONSTRAINT mail_outbox_app_id_fkey FOREIGN KEY (app_id) REFERENCES applications (id) ON DELETE CASCADE

@@ -14,7 +14,7 @@ PROBE_EVERY: Final = 1.0
 
 
 @dataclass
-class _Unanswered:
+class _Silence:
     timeouts: int = 0
     probed: float = 0.0
 
@@ -25,7 +25,7 @@ class CircuitBreaker:
     replicas at work, or with slow requests of one application only, the breaker stays closed."""
 
     clock: Callable[[], float] = time.monotonic
-    _services: dict[str, _Unanswered] = field(default_factory=dict)
+    _services: dict[str, _Silence] = field(default_factory=dict)
 
     def admit(self, service: str) -> bool:
         """Whether a call may be sent: always while closed, one each PROBE_EVERY while open."""
@@ -44,7 +44,7 @@ class CircuitBreaker:
 
     def timed_out(self, service: str) -> None:
         """Count a call that had no answer in time."""
-        self._services.setdefault(service, _Unanswered()).timeouts += 1
+        self._services.setdefault(service, _Silence()).timeouts += 1
 
 
 def service_of(subject: str) -> str:

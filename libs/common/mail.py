@@ -35,6 +35,8 @@ class Mail:
     kind: str
     locale: str
     data: dict[str, Any]
+    lifetime: float | None = None
+    """Seconds that its code or link is valid: it is not delivered after that."""
 
 
 async def enqueue(db: Db, ctx: Context, sealer: Sealer, mail: Mail) -> str:
@@ -46,13 +48,14 @@ async def enqueue(db: Db, ctx: Context, sealer: Sealer, mail: Mail) -> str:
     await run(
         db,
         """
-        INSERT INTO mail_outbox (app_id, id, kind, locale, sealed)
-        VALUES ($1, $2, $3, $4, $5)
+        INSERT INTO mail_outbox (app_id, id, kind, locale, sealed, expires_at)
+        VALUES ($1, $2, $3, $4, $5, now() + make_interval(secs => $6))
         """,
         ctx.app_id,
         id,
         mail.kind,
         mail.locale,
         sealed,
+        mail.lifetime,
     )
     return id

@@ -67,6 +67,8 @@ class Relay:
     nc: Client
     js: JetStreamContext
     service: str
+    replicas: int = 1
+    """NATS servers that keep a copy of the stream, where this process makes it."""
     _woken: asyncio.Event = field(default_factory=asyncio.Event)
 
     def wake(self) -> None:
@@ -148,12 +150,12 @@ class Relay:
 
     async def _ensure_stream_quietly(self) -> None:
         try:
-            await ensure_stream(self.js)
+            await ensure_stream(self.js, replicas=self.replicas)
         except AWAY as error:
             log.warning("stream is missing or unreachable", stream=STREAM, error=repr(error)[:200])
 
 
-async def ensure_stream(js: JetStreamContext) -> None:
+async def ensure_stream(js: JetStreamContext, *, replicas: int = 1) -> None:
     """Make the stream where it is missing; leave an operator's changes to it alone."""
     try:
         await js.stream_info(STREAM)
@@ -164,6 +166,7 @@ async def ensure_stream(js: JetStreamContext) -> None:
             duplicate_window=3600,
             max_age=KEPT,
             discard=DiscardPolicy.NEW,
+            num_replicas=replicas,
         )
 
 

@@ -166,9 +166,9 @@ async def _nats_error(error: Exception) -> None:
 
 async def open_stores(settings: DatabaseSettings, links: Links) -> Stores:
     """Connect to Postgres with the service's own role and with the relay's."""
-    relay = Relay(
-        await open_job(settings.relay_database_url, links, "relay"), links.nc, links.js, links.name
-    )
+    replicas = settings.stream_replicas
+    relay_db = await open_job(settings.relay_database_url, links, "relay")
+    relay = Relay(relay_db, links.nc, links.js, links.name, replicas)
     db = await Database.connect(
         settings.database_url.get_secret_value(),
         name=links.name,
@@ -178,7 +178,7 @@ async def open_stores(settings: DatabaseSettings, links: Links) -> Stores:
     links.databases.append(db)
     keys = await recognize(db, settings.keys)
     with contextlib.suppress(nats.errors.Error, TimeoutError):
-        await ensure_stream(links.js)
+        await ensure_stream(links.js, replicas=replicas)
     links.spawn(relay.run(), "relay")
     return Stores(db, Sealer(keys), relay, keys)
 

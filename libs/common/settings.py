@@ -103,6 +103,9 @@ class DatabaseSettings(Settings):
     database_url: SecretStr
     relay_database_url: SecretStr
     pool_size: int = Field(default=10, ge=1, le=200)
+    stream_replicas: int = Field(
+        default=1, ge=1, le=5, description="NATS servers that keep a copy of the audit stream."
+    )
 
 
 class EgressSettings(Settings):

@@ -14,6 +14,7 @@ from common.service import Serving, beat, connect, explain, live, patiently
 from gateway import listening
 from gateway.app import build, build_internal
 from gateway.connections import Connection, room
+from gateway.replicas import Replicas
 from gateway.server import server_of
 from gateway.settings import GatewaySettings
 from gateway.state import Gateway
@@ -48,6 +49,7 @@ async def serve(
     links.on_reconnect.append(gateway.forget_all)
     if settings.heartbeat:
         links.spawn(beat(Path(settings.heartbeat), links, None), "heartbeat")
+    links.spawn(Replicas(links.nc, gateway.limits.divide).run(), "replicas")
     Connection.most = room()
     listeners = [(server_of(build(gateway)), public, "http")]
     if internal is not None:

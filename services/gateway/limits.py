@@ -1,5 +1,8 @@
 """How often strangers may ask, counted in the memory of this process: a guard against floods.
 
+Each of several gateways lets through its share (gateway/replicas.py), so that no request waits for a
+count in another place.
+
 Every network is counted by itself in every application. Who shows nothing is counted as he comes,
 who shows what does not hold once that is known, and who shows what holds not at all. What has held
 here before is let in whatever its network does: a flood from behind the same address does not shut
@@ -89,6 +92,8 @@ class Buckets:
     full. Beyond `size`, the one that was asked for least recently is forgotten."""
 
     scale: float = 1.0
+    share: float = 1.0
+    """This gateway's part of each limit: clients come to all gateways alike."""
     size: int = NETWORKS
     clock: Callable[[], float] = time.monotonic
     _full: OrderedDict[Key, float] = field(default_factory=OrderedDict)
@@ -129,8 +134,9 @@ class Buckets:
 
     def _measures(self, limit: Limit) -> tuple[float, float, float]:
         """Now, the seconds that one takes to come back, and those that all take."""
-        step = 1 / (limit.rate * self.scale)
-        return self.clock(), step, max(1.0, limit.burst * self.scale) * step
+        scale = self.scale * self.share
+        step = 1 / (limit.rate * scale)
+        return self.clock(), step, max(1.0, limit.burst * scale) * step
 
     def _owe(self, limit: Limit, key: Key, count: int) -> None:
         now, step, depth = self._measures(limit)
@@ -195,6 +201,10 @@ class Limits:
 
     def __post_init__(self) -> None:
         self.buckets = Buckets(self.scale)
+
+    def divide(self, gateways: int) -> None:
+        """So many gateways are alive: together they let through what one alone would."""
+        self.buckets.share = 1 / gateways
 
     def admit(self, visit: Visit) -> None:
         """By what the headers show. Raises RateLimited."""

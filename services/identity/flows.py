@@ -112,7 +112,8 @@ async def start(
         "ip": ctx.ip or "",
     }
     locale = letter.locale or tenant.settings.default_locale
-    await mail.enqueue(tx, ctx, deps.sealer, mail.Mail(letter.to, letter.kind, locale, data))
+    queued = mail.Mail(letter.to, letter.kind, locale, data, lifetime=TTL)
+    await mail.enqueue(tx, ctx, deps.sealer, queued)
     event = EmailCodeSent(purpose=letter.purpose)
     await audit.record(tx, ctx, event, user_id=letter.user_id)
     return Flow(flow=flow, browser=browser, expires_at=datetime.now(UTC) + timedelta(seconds=TTL))

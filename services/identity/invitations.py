@@ -245,5 +245,6 @@ async def _send(
         "name": name or "",
         "inviter": await _inviter(ctx, tx),
     }
-    letter = mail.Mail(made.email, "invitation", locale or tenant.settings.default_locale, data)
+    locale = locale or tenant.settings.default_locale
+    letter = mail.Mail(made.email, "invitation", locale, data, lifetime=TTL)
     await mail.enqueue(tx, ctx, deps.sealer, letter)

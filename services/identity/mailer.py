@@ -2,7 +2,8 @@
 
 A mail is leased for a minute (several replicas may deliver at once), rendered, sent, and only then
 deleted; whoever dies in between leaves it for the next. The Message-ID stays the same, so a
-receiver recognises the rare duplicate. What the server refuses for good is kept, marked.
+receiver recognises the rare duplicate. What the server refuses for good is kept, marked, and so is a
+mail whose code or link has expired before it could be delivered.
 """
 
 from __future__ import annotations
@@ -100,6 +101,9 @@ class Mailer:
             await self._deliver(leased)
 
     async def _deliver(self, leased: Leased) -> None:
+        if leased.expired:
+            await self._failed(leased, "its code or link has expired")
+            return
         try:
             message = await self.message(leased)
             await self.sender.send(message)

@@ -215,6 +215,7 @@ async def _send(
         kind=PURPOSE,
         locale=locale or tenant.settings.default_locale,
         data=data,
+        lifetime=(invitation.expires_at - datetime.now(UTC)).total_seconds(),
     )
     await mail.enqueue(tx, ctx, deps.sealer, letter)
 

@@ -82,7 +82,7 @@ async def test_a_request_is_finished_and_further_signals_change_nothing(own: Nat
     await serving.add(ResolveHost, slow)
     await settled(nc)
     with gateway(own.url, port) as process:
-        await until(lambda: listens(port), within=20)
+        await until(lambda: listens(port), within=60)
         async with httpx.AsyncClient(base_url=f"http://127.0.0.1:{port}") as browser:
             begun = asyncio.create_task(browser.get("/", headers={"Host": "slow.localhost"}))
             await asyncio.wait_for(asked.wait(), 5)

@@ -31,7 +31,7 @@ class SignInLocked(Event, type="sign_in_locked"):
 
 
 class EmailCodeSent(Event, type="email_code_sent"):
-    """Somebody asked for a mail with a code. `purpose` is sign_in, sign_up, reset or the like."""
+    """A mail with a code was queued for delivery. `purpose` is sign_in, sign_up, reset or the like."""
 
     purpose: str
 

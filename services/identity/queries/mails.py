@@ -16,6 +16,7 @@ class Leased:
     locale: str
     sealed: str = field(repr=False)
     attempts: int
+    expired: bool
 
 
 async def lease(db: Db, *, limit: int) -> list[Leased]:
@@ -31,7 +32,8 @@ async def lease(db: Db, *, limit: int) -> list[Leased]:
             SELECT seq FROM mail_outbox WHERE failed_at IS NULL AND next_attempt_at <= now()
             ORDER BY next_attempt_at LIMIT $1 FOR UPDATE SKIP LOCKED
         )
-        RETURNING seq, app_id, id, kind, locale, sealed, attempts
+        RETURNING seq, app_id, id, kind, locale, sealed, attempts,
+            coalesce(expires_at <= now(), false) AS expired
         """,
         limit,
     )

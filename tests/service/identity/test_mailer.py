@@ -5,6 +5,7 @@ from __future__ import annotations
 import socket
 from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
+from datetime import timedelta
 from email import message_from_bytes, policy
 from email.message import EmailMessage
 
@@ -156,6 +157,23 @@ async def test_a_mail_refused_for_good_is_kept_and_marked(world: World, post: Po
     assert row is not None
     assert row["failed_at"] is not None
     assert "550" in row["last_error"]
+
+
+async def test_a_mail_whose_code_has_expired_is_not_sent(world: World, post: Post) -> None:
+    """The server was away for longer than the code is valid: the person asks again, and a late mail
+    would only confuse. It is kept and marked."""
+    await world.call(StartEmailCode(email="ada@example.com"))
+    left = await world.sql.fetchval("SELECT expires_at - created_at FROM mail_outbox")
+    assert left == timedelta(minutes=10)
+    await world.sql.execute("UPDATE mail_outbox SET expires_at = now()")
+
+    assert await post.mailer.round() == 1
+    assert await post.mailer.round() == 0
+
+    assert post.inbox.received == []
+    row = await world.sql.fetchrow("SELECT failed_at, last_error FROM mail_outbox")
+    assert row["failed_at"] is not None
+    assert row["last_error"] == "its code or link has expired"
 
 
 async def test_a_mailer_that_dies_leaves_the_mail(world: World, post: Post) -> None:

@@ -1,0 +1,88 @@
+"""How many gateways are alive: each takes its share of the flood limits (gateway/limits.py).
+
+Gateways tell each other that they are there. No request waits for that, and nothing is stored.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Final
+
+import nats.errors
+from nats.aio.client import Client
+from nats.aio.msg import Msg
+
+from common import logs
+from common.ids import new_id
+
+log = logs.get(__name__)
+
+SUBJECT: Final = "changed.gateway"
+"""Followed by the id of a gateway. Other processes hear it as they hear all changes, and ignore it."""
+EVERY: Final = 5.0
+"""Seconds between two announcements."""
+GONE_AFTER: Final = 16.0
+"""Seconds without an announcement after which a gateway counts no more."""
+HERE, NEW, LEAVING = b"here", b"new", b"leaving"
+"""A new gateway is answered at once, so that it knows the others before its first flood."""
+
+
+@dataclass
+class Replicas:
+    """`changed` gets the number of gateways, this one included, whenever it changes."""
+
+    nc: Client
+    changed: Callable[[int], None]
+    clock: Callable[[], float] = time.monotonic
+    id: str = field(default_factory=new_id)
+    _others: dict[str, float] = field(default_factory=dict)
+    _count: int = 1
+
+    async def run(self) -> None:
+        """Announce and listen until cancelled; say good-bye then."""
+        await self.nc.subscribe(f"{SUBJECT}.*", cb=self._heard)
+        await self._say(NEW)
+        try:
+            while True:
+                await asyncio.sleep(EVERY)
+                await self.round()
+        finally:
+            await self._say(LEAVING)
+
+    async def round(self) -> None:
+        """Announce this gateway and forget those that are silent, unless nobody can be heard."""
+        if not self.nc.is_connected:
+            self._others = dict.fromkeys(self._others, self.clock())
+            return
+        await self._say(HERE)
+        oldest = self.clock() - GONE_AFTER
+        self._others = {id: heard for id, heard in self._others.items() if heard >= oldest}
+        self._recount()
+
+    async def _heard(self, msg: Msg) -> None:
+        id = msg.subject.removeprefix(f"{SUBJECT}.")
+        if id == self.id:
+            return
+        if msg.data == LEAVING:
+            self._others.pop(id, None)
+        else:
+            self._others[id] = self.clock()
+        self._recount()
+        if msg.data == NEW:
+            await self._say(HERE)
+
+    async def _say(self, what: bytes) -> None:
+        with contextlib.suppress(nats.errors.Error, OSError):
+            if self.nc.is_connected:
+                await self.nc.publish(f"{SUBJECT}.{self.id}", what)
+
+    def _recount(self) -> None:
+        count = 1 + len(self._others)
+        if count != self._count:
+            self._count = count
+            log.info("gateways", count=count)
+            self.changed(count)
