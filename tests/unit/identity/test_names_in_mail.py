@@ -84,3 +84,18 @@ def test_an_invitation_without_the_name_is_a_sentence() -> None:
 
     assert shown.subject == "You are invited to Example Ltd at Shop"
     assert hidden.subject == "You are invited to an organization at Shop"
+
+
+@pytest.mark.parametrize("locale", LOCALES)
+@pytest.mark.parametrize("kind", list(WORDS))
+def test_names_of_another_direction_are_isolated(kind: str, locale: Locale) -> None:
+    """Wherever such a name stands, it moves no number or punctuation beside it."""
+    name = "\u05d7\u05e0\u05d5\u05ea 7"
+    tenant = TENANT.model_copy(update={"name": name})
+    data = {**mail_templates.sample(kind, tenant), **dict.fromkeys(CHOSEN, name)}
+
+    mail = mail_templates.render(kind, locale, tenant, data, mail_templates.built_in(kind, locale))
+
+    for part in (mail.subject, mail.text, mail.html):
+        assert part.count(name) == part.count(f"\u2068{name}\u2069")
+    assert name in mail.subject + mail.text
