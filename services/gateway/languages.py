@@ -19,6 +19,8 @@ from babel.messages.mofile import write_mo
 from babel.messages.pofile import read_po
 from babel.support import NullTranslations, Translations
 
+from common.bidi import isolated
+
 FOLDER: Final = Path(__file__).parent / "locales"
 SOURCE: Final = "en"
 OFFERED: Final = ("en", "de")
@@ -50,7 +52,17 @@ class Language:
         return self.locale.language_name or self.code
 
     def say(self, text: str, **values: object) -> str:
-        return self.words.gettext(text) % values if values else self.words.gettext(text)
+        """The text with its values, each of which is isolated if it has another direction."""
+        said = self.words.gettext(text)
+        return (
+            said % {name: self.isolated(value) for name, value in values.items()}
+            if values
+            else said
+        )
+
+    def isolated(self, value: object) -> object:
+        """Markup isolates itself."""
+        return isolated(value, self.direction) if type(value) is str else value
 
     def count(self, one: str, many: str, number: int) -> str:
         return self.words.ngettext(one, many, number) % {"num": number}

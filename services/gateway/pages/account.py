@@ -226,7 +226,8 @@ async def delete(visit: Visit, fields: Fields, signed: Signed) -> Response:
 
 def _held_by(page: Page, error: LastAdmin | TeamOwnsApplications) -> str:
     """Why the account cannot go yet."""
-    names = ", ".join(each["name"] for each in error.extra.get("organizations", []))
+    held = error.extra.get("organizations", [])
+    names = ", ".join(str(page.language.isolated(each["name"])) for each in held)
     sentence = N_("%(names)s owns applications. Transfer or delete them first.")
     if isinstance(error, LastAdmin):
         sentence = N_("You are the only admin of %(names)s. Make somebody else admin first.")

@@ -53,7 +53,7 @@ class Operation:
 
 
 @dataclass(frozen=True)
-class SchemaFields:
+class DocumentedObject:
     """An object that operations take or answer."""
 
     name: str
@@ -172,9 +172,9 @@ def _fields(schema: dict[str, Any]) -> list[Field]:
     ]
 
 
-def _schemas(document: dict[str, Any]) -> list[SchemaFields]:
+def _schemas(document: dict[str, Any]) -> list[DocumentedObject]:
     return [
-        SchemaFields(name, str(schema.get("description", "")), _fields(schema))
+        DocumentedObject(name, str(schema.get("description", "")), _fields(schema))
         for name, schema in sorted(document["components"]["schemas"].items())
     ]
 

@@ -12,7 +12,8 @@ from pathlib import Path
 from typing import Any, Final
 from urllib.parse import parse_qsl, quote, urlencode, urlsplit
 
-from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from jinja2 import Environment, FileSystemLoader, StrictUndefined, pass_context
+from jinja2.runtime import Context
 from markupsafe import Markup, escape
 from starlette.responses import HTMLResponse, RedirectResponse, Response
 
@@ -46,8 +47,15 @@ def environment() -> Environment:
         auto_reload=False,
     )
     made.filters["code"] = _with_code
+    made.filters["isolate"] = _isolate
     made.filters["bold"] = lambda text: Markup("<strong><bdi>%s</bdi></strong>") % text
     return made
+
+
+@pass_context
+def _isolate(context: Context, name: str) -> object:
+    """The name for a sentence of this page."""
+    return context["language"].isolated(name)
 
 
 def _with_code(text: str) -> Markup:

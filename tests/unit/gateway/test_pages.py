@@ -35,6 +35,7 @@ from common.contracts.tenancy import AppSettings, Branding, Tenant
 from common.ids import new_id
 from gateway.edge import Edge
 from gateway.pages import everywhere
+from gateway.pages.render import TEMPLATES
 
 TOKEN = re.compile(r'name="csrf" value="([^"]+)"')
 LANGUAGE_LINK = re.compile(r'href="([^"]+)" hreflang="de"')
@@ -1347,3 +1348,39 @@ async def test_a_trail_that_is_not_ours(http: httpx.AsyncClient, people: People,
 
     assert (await http.get("/login")).status_code == 200
     assert (await http.get("/login/code")).status_code == 303
+
+
+# Names of another writing direction
+
+HEBREW = "\u05d7\u05e0\u05d5\u05ea 7"
+ISOLATED = f"\u2068{HEBREW}\u2069"
+ASSIGNED = re.compile(r"{% trans ([^%]*=[^%]*)%}")
+
+
+async def test_a_name_of_another_direction_is_isolated(
+    http: httpx.AsyncClient, people: People, world: World, app: Tenant
+) -> None:
+    """In titles, headings and sentences, so that it moves no number or punctuation beside it."""
+    world.tenants[app.host] = app.model_copy(update={"name": HEBREW})
+    sign_in = (await http.get("/login")).text
+    assert f"to continue to {ISOLATED}" in sign_in
+    assert f"· {ISOLATED}</title>" in sign_in
+    link = (await http.get(f"/login/link?token={LINK}")).text
+    assert f"<h1>Sign in to {ISOLATED}</h1>" in link
+
+    await signed_in(http, world, world.tenants[app.host])
+    people.authorization = oidc.Authorization(
+        kind="consent", request="r", client_id="c", client_name=HEBREW, scopes=["openid"]
+    )
+    consent = (await http.get("/oauth2/authorize?client_id=c")).text
+    assert f"<h1>Allow {ISOLATED}?</h1>" in consent
+    assert f"<bdi>{HEBREW}</bdi>" in consent
+
+
+def test_every_name_in_a_sentence_is_isolated() -> None:
+    """What a template puts into a sentence goes through a filter that isolates it."""
+    for path in TEMPLATES.rglob("*.html"):
+        for listed in ASSIGNED.findall(path.read_text()):
+            for one in listed.split(", "):
+                safe = one.strip().endswith(("|isolate", "|bold")) or "parts.time(" in one
+                assert safe, f"{path.name}: {one}"

@@ -114,3 +114,18 @@ def test_a_button_has_the_colours_of_the_pages(color: str | None) -> None:
     made = palette(color_of(color))
     for shades in (made.light, made.dark):
         assert f"background: {shades.fill}; color: {shades.on_fill}; }}" in mail.html
+
+
+@pytest.mark.parametrize("locale", LOCALES)
+@pytest.mark.parametrize("kind", list(WORDS))
+def test_names_of_another_direction_are_isolated(kind: str, locale: Locale) -> None:
+    """Wherever such a name stands, it moves no number or punctuation beside it."""
+    name = "\u05d7\u05e0\u05d5\u05ea 7"
+    tenant = TENANT.model_copy(update={"name": name})
+    data = {**mail_templates.sample(kind, tenant), **dict.fromkeys(CHOSEN, name)}
+
+    mail = mail_templates.render(kind, locale, tenant, data, mail_templates.built_in(kind, locale))
+
+    for part in (mail.subject, mail.text, mail.html):
+        assert part.count(name) == part.count(f"\u2068{name}\u2069")
+    assert name in mail.subject + mail.text
