@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
+import asyncio
 import base64
 import hashlib
 import re
 import threading
+import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from urllib.parse import parse_qs, urlencode, urlsplit
 
+import httpx
 import pytest
 from playwright.async_api import Browser, Page
-from tests.system import PASSWORD, System, fresh_email
+from tests.system import PASSWORD, Loopback, System, fresh_email
 
 VERIFIER = "v" * 64
 JS = pytest.mark.parametrize("js", [True, False], ids=["script", "no script"])
@@ -90,11 +93,15 @@ class Person:
         await self.press("button[name=confirm]")
 
     async def mailed_link(self, email: str, path: str) -> str:
-        await self.system.mailed_code(email)
-        newest = (await self.system.mails(email))[0]
-        found = re.search(rf"https?://[^\s]+{path}\?token=[^\s]+", newest["text"])
-        assert found, newest["text"]
-        return found[0]
+        """The link to `path` in the newest mail that has one, as soon as there is one."""
+        ends = time.monotonic() + 15
+        while time.monotonic() < ends:
+            for mail in await self.system.mails(email):
+                found = re.search(rf"https?://[^\s]+{path}\?token=[^\s]+", mail["text"])
+                if found:
+                    return found[0]
+            await asyncio.sleep(0.05)
+        raise AssertionError(f"no mail with a link to {path} for {email}")
 
 
 @asynccontextmanager
@@ -205,7 +212,7 @@ async def test_reset(chromium: Browser, system: System, js: bool) -> None:
 @JS
 async def test_consent(chromium: Browser, system: System, client: Client, js: bool) -> None:
     """A stranger's client: signed up on the way, Cancel tells it, Allow gives a code, and it is not
-    asked again; by form_post too."""
+    asked again; by form_post too. Once the access is removed it is."""
     email = fresh_email()
     async with person(chromium, system, js) as ada:
         await ada.go(client.authorize())
@@ -221,11 +228,53 @@ async def test_consent(chromium: Browser, system: System, client: Client, js: bo
         if not js:
             await ada.press("button.primary")
         await ada.page.wait_for_url(client.callback)
+        await ada.go("/account/apps")
+        assert "Notes" in await ada.text()
+        await ada.press("main form button")
+        assert "The app has no access any more." in await ada.text()
+        await ada.go(client.authorize())
+        assert "Notes asks for access" in await ada.text()
 
     answers = client.sent
     assert [answer.get("error") for answer in answers] == [["access_denied"], None, None, None]
     assert all(answer["state"] == ["st"] for answer in answers)
     assert all("code" in answer for answer in answers[1:])
+
+
+@JS
+async def test_an_organization(chromium: Browser, system: System, js: bool) -> None:
+    """Made active, a colleague invited by mail who joins and leaves; its only admin stays."""
+    email = fresh_email()
+    async with person(chromium, system, js) as ada, person(chromium, system, js) as eve:
+        await ada.sign_up(fresh_email())
+        cookies = {one["name"]: one["value"] for one in await ada.page.context.cookies()}
+        origin = system.origin("demo")
+        async with httpx.AsyncClient(
+            base_url=origin, cookies=cookies, transport=Loopback()
+        ) as http:
+            made = await http.post(
+                "/api/organizations", json={"name": "Engines"}, headers={"origin": origin}
+            )
+        assert made.status_code == 201, made.text
+        await ada.go("/account/organizations")
+        await ada.press("main form button")
+        assert "The active organization is changed." in await ada.text()
+        await ada.page.click("main a:has-text('Engines')")
+        await ada.enter(email=email)
+        assert "The invitation is on its way." in await ada.text()
+        await ada.press("form[action$=leave] button")
+        assert "An organization needs an admin." in await ada.text()
+
+        link = await eve.mailed_link(email, "/accept-org-invite")
+        await eve.sign_up(email)
+        await eve.page.goto(link)
+        await eve.press("main form button.primary")
+        assert "You are a member of Engines" in await eve.text()
+        await eve.go("/account/organizations")
+        await eve.page.click("main a:has-text('Engines')")
+        assert email in await eve.text()
+        await eve.press("form[action$=leave] button")
+        assert "You left the organization." in await eve.text()
 
 
 @pytest.mark.parametrize("length", [10, 7_000])
