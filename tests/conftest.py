@@ -7,6 +7,7 @@ from collections.abc import Iterator
 import hypothesis
 import pytest
 from tests.postgres import Postgres
+from tests.system import System
 
 from common import logs
 
@@ -23,6 +24,14 @@ def postgres() -> Iterator[Postgres]:
     server = Postgres.start()
     yield server
     server.stop()
+
+
+@pytest.fixture(scope="session")
+def system(tmp_path_factory: pytest.TempPathFactory) -> Iterator[System]:
+    """The running platform that every end-to-end and journey test shares."""
+    running = System.start(tmp_path_factory.mktemp("system") / "data")
+    yield running
+    running.stop()
 
 
 @pytest.fixture

@@ -42,6 +42,7 @@ UNUSED: Final = {
     "AERO2_METRICS_FOLDER": "its gateway joins the metrics of all processes",
     "AERO2_REPLICA": "it runs one process of each service",
     "AERO2_LISTEN_FD": "it opens the port itself",
+    "AERO2_METRICS_LISTEN_FD": "use AERO2_METRICS_PORT",
     "AERO2_REUSE_PORT": "it runs one gateway",
     "AERO2_DATABASE_URL": _OWN,
     **{f"AERO2_{job.upper()}_DATABASE_URL": _OWN for jobs in JOBS.values() for job in jobs},
@@ -145,7 +146,7 @@ class Platform:
     def _service(self, name: str) -> Program:
         heartbeat = self.folder.run / f"{name}.heartbeat"
         env = os.environ | self._common(name) | {"AERO2_HEARTBEAT": str(heartbeat)}
-        for unused_here in ("AERO2_LISTEN_FD", "AERO2_REUSE_PORT"):
+        for unused_here in ("AERO2_LISTEN_FD", "AERO2_METRICS_LISTEN_FD", "AERO2_REUSE_PORT"):
             env.pop(unused_here, None)
         ready = beats(heartbeat)
         sockets = self._gateway_sockets if name == "gateway" else ()
@@ -157,6 +158,9 @@ class Platform:
             env["AERO2_METRICS_PORT"] = os.environ.get(
                 "AERO2_METRICS_PORT", str(self.ports.number["metrics"])
             )
+            if metrics := self.ports.held.get("metrics"):
+                env["AERO2_METRICS_LISTEN_FD"] = str(metrics.fileno())
+                sockets = (*sockets, metrics)
             if self.tls:
                 more = os.environ.get("AERO2_TRUSTED_PROXIES")
                 env["AERO2_TRUSTED_PROXIES"] = f"127.0.0.1/32,{more}" if more else "127.0.0.1/32"

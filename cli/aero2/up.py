@@ -30,6 +30,9 @@ from aero2.platform import Platform, public_url, unused
 from aero2.stuck_stream import StuckStream, free_bytes
 from aero2.supervisor import Supervisor
 
+METRICS: Final = frozenset({"AERO2_METRICS_HOST", "AERO2_METRICS_PORT"})
+"""With one of these the operator says where metrics are served."""
+
 DOMAIN: Final = re.compile(
     r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?(\.[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?)*"
 )
@@ -65,7 +68,7 @@ async def _up(options: Options, console: Console) -> None:
         platform = Platform(
             folder,
             secrets,
-            ports.choose(folder, taken=options.port),
+            ports.choose(folder, taken=options.port, metrics=METRICS.isdisjoint(os.environ)),
             options.port,
             options.host,
             options.domain,

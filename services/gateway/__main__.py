@@ -31,11 +31,7 @@ def main() -> None:
         raise SystemExit(1) from None
     logs.configure("gateway", settings.log_level)
     public = listening.public(settings)
-    internal = None
-    if settings.metrics_port:
-        internal = listening.bind(
-            settings.metrics_host, settings.metrics_port, "AERO2_METRICS_PORT"
-        )
+    internal = listening.internal(settings)
     uvloop.run(live(serve(settings, public, internal)))
 
 

@@ -15,12 +15,23 @@ def public(settings: GatewaySettings) -> socket.socket:
     """
     if settings.listen_fd is None:
         return bind(settings.host, settings.port, "AERO2_PORT", reuse=settings.reuse_port)
+    return _inherited(settings.listen_fd, "AERO2_LISTEN_FD")
+
+
+def internal(settings: GatewaySettings) -> socket.socket | None:
+    """The socket for metrics, inherited or new; None if metrics are off."""
+    if settings.metrics_listen_fd is not None:
+        return _inherited(settings.metrics_listen_fd, "AERO2_METRICS_LISTEN_FD")
+    if not settings.metrics_port:
+        return None
+    return bind(settings.metrics_host, settings.metrics_port, "AERO2_METRICS_PORT")
+
+
+def _inherited(number: int, setting: str) -> socket.socket:
     try:
-        return socket.socket(fileno=settings.listen_fd)
+        return socket.socket(fileno=number)
     except OSError as error:
-        sys.exit(
-            f"gateway: AERO2_LISTEN_FD={settings.listen_fd} is no open socket: {error.strerror}."
-        )
+        sys.exit(f"gateway: {setting}={number} is no open socket: {error.strerror}.")
 
 
 def bind(host: str, port: int, setting: str, *, reuse: bool = False) -> socket.socket:

@@ -24,6 +24,7 @@ class GatewaySettings(Settings):
     listen_fd: int | None = Field(
         default=None, ge=0, description="An open listening socket, instead of host and port."
     )
+    metrics_listen_fd: int | None = Field(default=None, ge=0, description="The same for metrics.")
     reuse_port: bool = Field(default=False, description="Several gateways share one port.")
     trusted_proxies: Annotated[list[Network], NoDecode] = Field(
         default=[], description="Peers whose X-Forwarded-For and -Proto are believed; none."

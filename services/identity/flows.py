@@ -39,7 +39,7 @@ Purpose = Literal["sign_in", "reset", "email_change"]
 class Letter:
     """What the mail of a flow is and for whom. `real` false: the mail says there is no account,
     and the code in the database is known to nobody. `bound` false: somebody else asked, so the link
-    works in whichever browser its reader has."""
+    works in whichever browser its reader has, and the mail does not name the other's device."""
 
     to: str
     type: Type
@@ -108,8 +108,8 @@ async def start(
         "link": f"{tenant.origin}{LINKS[letter.link]}?token={link}" if letter.link else "",
         "minutes": TTL // 60,
         "name": letter.name or "",
-        "device": device_name(ctx.agent) or "",
-        "ip": ctx.ip or "",
+        "device": device_name(ctx.agent) or "" if letter.bound else "",
+        "ip": ctx.ip or "" if letter.bound else "",
     }
     locale = letter.locale or tenant.settings.default_locale
     queued = mail.Mail(letter.to, letter.kind, locale, data, lifetime=TTL)

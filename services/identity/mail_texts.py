@@ -82,6 +82,9 @@ ASKED_DE = (
 
 BROWSER_EN = "The link works only in the browser where you requested it."
 BROWSER_DE = "Der Link funktioniert nur in dem Browser, in dem Sie ihn angefordert haben."
+ASKED_HERE_EN = f"{{% if device %}}{BROWSER_EN}{{% endif %}}"
+ASKED_HERE_DE = f"{{% if device %}}{BROWSER_DE}{{% endif %}}"
+"""For links that work anywhere if somebody else requested the mail: it names no device then."""
 
 EXPIRY: Final[dict[Locale, str]] = {
     "en": "The link works once and expires "
@@ -204,6 +207,7 @@ WORDS: Final[dict[str, dict[Locale, Words]]] = {
                 "{{ minutes }} minutes. Resetting your password ends all your sessions.",
             ),
             button="Choose a new password",
+            small=ASKED_HERE_EN,
             note=ASKED_EN,
             code=True,
         ),
@@ -214,6 +218,7 @@ WORDS: Final[dict[str, dict[Locale, Words]]] = {
                 "gilt {{ minutes }} Minuten. Danach sind Sie überall sonst abgemeldet.",
             ),
             button="Neues Passwort wählen",
+            small=ASKED_HERE_DE,
             note=ASKED_DE,
             code=True,
         ),

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
 from typing import Final
-from urllib.parse import urlencode
+from urllib.parse import urlencode, urlsplit
 
 from common.context import Context
 from common.contracts.oidc import (
@@ -109,17 +109,26 @@ async def resume(deps: Deps, ctx: Context, back: ResumeAuthorization) -> Authori
 
 async def state(deps: Deps, ctx: Context, request: GetAuthorizationState) -> AuthorizationState:
     """Looks at a request without taking it up. The link begins a new sign-in (OpenID Connect Core
-    section 4), or leads to the client's home page."""
+    section 4), or leads to the client's home page: where it names none, to the origin that this
+    request's user would have come back to."""
     hashes = deps.keys.hashes("authorization-request", request.request)
     async with deps.db.reading(ctx) as db:
         row = await authorization_requests.state(db, app_id=ctx.app_id, id_hashes=hashes)
     if row is None:
         return AuthorizationState(pending=False)
-    link = row.client_uri
+    link = row.client_uri or _origin_to_return_to(row)
     if row.initiate_login_uri:
         joint = "&" if "?" in row.initiate_login_uri else "?"
         link = f"{row.initiate_login_uri}{joint}{urlencode({'iss': ctx.origin})}"
     return AuthorizationState(pending=row.pending, client_name=row.client_name, client_link=link)
+
+
+def _origin_to_return_to(row: authorization_requests.State) -> str | None:
+    """None for clients that are no website, and for clients that are gone."""
+    if row.client_type not in ("web", "spa"):
+        return None
+    parts = urlsplit(dict(row.params).get("redirect_uri", ""))
+    return f"{parts.scheme}://{parts.netloc}/" if parts.scheme in ("http", "https") else None
 
 
 async def _walk(deps: Deps, ctx: Context, asked: Asked) -> Authorization:

@@ -1,4 +1,4 @@
-"""One running platform for every end-to-end test."""
+"""A platform of its own for tests that kill; what they share is in tests/conftest.py."""
 
 from __future__ import annotations
 
@@ -6,13 +6,6 @@ from collections.abc import Iterator
 
 import pytest
 from tests.system import System
-
-
-@pytest.fixture(scope="session")
-def system(tmp_path_factory: pytest.TempPathFactory) -> Iterator[System]:
-    running = System.start(tmp_path_factory.mktemp("system") / "data")
-    yield running
-    running.stop()
 
 
 @pytest.fixture(scope="session")

@@ -101,15 +101,22 @@ def test_the_gateway_inherits_its_port(folder: Folder, tls: bool) -> None:
     """The gateway and no other service gets the open socket, so its restart refuses nobody."""
     import socket
 
-    with socket.socket() as public, socket.socket() as inner, socket.socket() as mail:
-        held = Ports(NUMBERS, {"smtp": mail, "mail": mail, "gateway": inner})
+    with (
+        socket.socket() as public,
+        socket.socket() as inner,
+        socket.socket() as mail,
+        socket.socket() as metrics,
+    ):
+        sockets = {"smtp": mail, "mail": mail, "gateway": inner, "metrics": metrics}
+        held = Ports(NUMBERS, sockets)
         platform = Platform(
             folder, Secrets.of(folder), held, 8080, "127.0.0.1", "localhost", tls, public
         )
         programs = {program.name: program for program in platform.services()}
 
         expected = inner if tls else public
-        assert programs["gateway"].sockets == (expected,)
+        assert programs["gateway"].sockets == (expected, metrics)
+        assert programs["gateway"].env["AERO2_METRICS_LISTEN_FD"] == str(metrics.fileno())
         assert programs["gateway"].env["AERO2_LISTEN_FD"] == str(expected.fileno())
         assert "AERO2_LISTEN_FD" not in programs["oidc"].env
 

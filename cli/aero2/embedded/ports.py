@@ -21,7 +21,7 @@ WANTED: Final = {
     "metrics": 9464,
 }
 """Names and the port tried first; 0 is any."""
-HELD: Final = ("gateway", "smtp", "mail")
+HELD: Final = ("gateway", "smtp", "mail", "metrics")
 """Opened here and handed to the process that serves them: two instances that start at the same
 moment never take the same one, and a restart of the process never loses it."""
 RESERVED: Final = ("postgres", "nats")
@@ -93,9 +93,10 @@ def of(folder: Folder, name: str) -> int:
     return port
 
 
-def choose(folder: Folder, *, taken: int) -> Ports:
+def choose(folder: Folder, *, taken: int, metrics: bool = True) -> Ports:
     """For each server last time's port, the usual one, or any that is free. Never `taken`, the
-    gateway's own."""
+    gateway's own. `metrics` false: where metrics are served is decided elsewhere, and their port is
+    not held."""
     last = kept(folder)
     chosen = Ports({})
     for name, usual in WANTED.items():
@@ -103,7 +104,7 @@ def choose(folder: Folder, *, taken: int) -> Ports:
         wanted = [port for port in (last.get(name, 0), usual) if port not in used]
         held = _first(wanted, used, bound if name in RESERVED else listener)
         chosen.number[name] = held.getsockname()[1]
-        if name in HELD or name in RESERVED:
+        if name in RESERVED or (name in HELD and (metrics or name != "metrics")):
             chosen.held[name] = held
         else:
             held.close()

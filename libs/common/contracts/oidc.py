@@ -64,22 +64,22 @@ class InsufficientScope(OAuthError):
 class LoginRequired(OAuthError):
     """OpenID Connect Core section 3.1.2.6."""
 
-    code, title = "login_required", "The person has to sign in."
+    code, title = "login_required", "The user must sign in."
 
 
 class ConsentRequired(OAuthError):
-    code, title = "consent_required", "The person has to consent."
+    code, title = "consent_required", "The user must consent."
 
 
 class AccountSelectionRequired(OAuthError):
-    code, title = "account_selection_required", "The person has to choose an account."
+    code, title = "account_selection_required", "The user must choose an account."
 
 
 class UnmetAuthenticationRequirements(OAuthError):
     """OpenID Connect Core Error Code unmet_authentication_requirements 1.0."""
 
     code = "unmet_authentication_requirements"
-    title = "The person cannot be signed in the way this is asked for."
+    title = "The user cannot be signed in the way this is asked for."
 
 
 class AccessDenied(OAuthError):
@@ -219,7 +219,8 @@ class AuthorizationState(Contract):
     pending: bool
     client_name: str | None = None
     client_link: str | None = Field(
-        default=None, description="Where a new sign-in begins, or the client's home page."
+        default=None,
+        description="Where a new sign-in begins, or the client's home page, or its origin.",
     )
 
 

@@ -84,7 +84,8 @@ async def link(visit: Visit, fields: Fields) -> Response:
     if not fields.given("token"):
         return spent(page, at("/login"), page.say("Sign in"))
     if not csrf.known_browser(visit):
-        return _other_browser(page, fields, 200)
+        address = at("/login/link", token=fields.text("token"))
+        return other_browser(page, 200, address, link="/login", button=page.say("Sign in here"))
     heading = page.say("Sign in to %(name)s", name=visit.app.name)
     button = page.say("Sign in")
     if known.signing_up:
@@ -99,8 +100,9 @@ async def link(visit: Visit, fields: Fields) -> Response:
     )
 
 
-def _other_browser(page: Page, fields: Fields, status: int) -> Response:
-    """Telephones open mailed links in a browser of their own: the code works anywhere."""
+def other_browser(page: Page, status: int, address: str, *, link: str, button: str) -> Response:
+    """Telephones open mailed links in a browser of their own: the code works anywhere. `address` is
+    the page of the mailed link; `link` leads to a new mail for this browser."""
     return page.close(
         page.say("Another browser"),
         page.say(
@@ -108,9 +110,9 @@ def _other_browser(page: Page, fields: Fields, status: int) -> Response:
             "the code from the same mail, or start again in this browser."
         ),
         status,
-        link="/login",
-        button=page.say("Sign in here"),
-        address=at("/login/link", token=fields.text("token")),
+        link=link,
+        button=button,
+        address=address,
     )
 
 
@@ -125,7 +127,8 @@ async def follow(visit: Visit, fields: Fields) -> Response:
         )
         signed = await visit.gateway.bus.call(visit.context(), asked)
     except OtherBrowser:
-        return _other_browser(page, fields, 403)
+        address = at("/login/link", token=fields.text("token"))
+        return other_browser(page, 403, address, link="/login", button=page.say("Sign in here"))
     except (LinkSpent, ValidationError):
         return spent(page, at("/login"), page.say("Sign in"), address="/login/link")
     return await begun(visit, trail.read(visit).going(), signed)

@@ -8,10 +8,10 @@ from pydantic import ValidationError
 from starlette.responses import Response
 
 from common.contracts.passwords import ResetPassword, StartReset
-from common.contracts.sign_in import LinkSpent
+from common.contracts.sign_in import LinkSpent, OtherBrowser
 from common.problems import Problem
 from gateway.pages import trail
-from gateway.pages.code import digits, spent
+from gateway.pages.code import digits, other_browser, spent
 from gateway.pages.endpoint import sent, shown
 from gateway.pages.forms import Fields, at
 from gateway.pages.guard import attempt
@@ -95,6 +95,9 @@ async def finish(visit: Visit, fields: Fields) -> Response:
             **attempt(visit, fields, page.language.code),
         )
         signed = await visit.gateway.bus.call(visit.context(), asked)
+    except OtherBrowser:
+        address = at("/reset", token=token)
+        return other_browser(page, 403, address, link="/reset", button=page.say("Send a new link"))
     except LinkSpent:
         return spent(page, "/reset", page.say("Send a new link"), address="/reset")
     except (Problem, ValidationError) as error:

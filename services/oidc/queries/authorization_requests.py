@@ -111,7 +111,9 @@ async def find_answered(db: Db, *, app_id: str, id_hashes: list[str]) -> Pending
 @dataclass(frozen=True, slots=True)
 class State:
     pending: bool
+    params: list[list[str]]
     client_name: str | None
+    client_type: str | None
     initiate_login_uri: str | None
     client_uri: str | None
 
@@ -122,8 +124,8 @@ async def state(db: Db, *, app_id: str, id_hashes: list[str]) -> State | None:
         db,
         State,
         """
-        SELECT r.used_at IS NULL AND r.expires_at > now() AS pending, c.name AS client_name,
-               c.initiate_login_uri, c.client_uri
+        SELECT r.used_at IS NULL AND r.expires_at > now() AS pending, r.params,
+               c.name AS client_name, c.type AS client_type, c.initiate_login_uri, c.client_uri
         FROM authorization_requests r
         LEFT JOIN oauth_clients c
             ON c.app_id = r.app_id AND c.client_id = r.client_id AND c.enabled

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pytest
 from tests.service.oidc.conftest import World
 
 from common.contracts.oidc import GetAuthorizationState
@@ -30,3 +31,23 @@ async def test_an_unknown_request_names_no_client(shared: World) -> None:
     state = await shared.call(GetAuthorizationState(request="ar_" + "x" * 32))
 
     assert (state.pending, state.client_name, state.client_link) == (False, None, None)
+
+
+@pytest.mark.parametrize(
+    ("type_", "redirect", "link"),
+    [
+        ("web", "https://shop.example:8443/callback", "https://shop.example:8443/"),
+        ("native", "http://127.0.0.1/callback", None),
+        ("native", "com.example.app:/callback", None),
+    ],
+)
+async def test_a_website_without_a_home_page(
+    shared: World, type_: str, redirect: str, link: str | None
+) -> None:
+    """The way back is the origin of its redirect URI; an app on a device has none."""
+    client = await shared.client(type=type_, redirect_uris=[redirect])
+    waiting = await shared.authorize(client, None, redirect_uri=redirect)
+
+    state = await shared.call(GetAuthorizationState(request=waiting.request or ""))
+
+    assert (state.pending, state.client_link) == (True, link)

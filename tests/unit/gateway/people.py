@@ -231,6 +231,8 @@ async def by_link(people: People, ctx: Context, asked: Any) -> SignedInSession:
 
 
 async def reset(people: People, ctx: Context, asked: ResetPassword) -> SignedInSession:
+    if asked.token == "other-browser":
+        raise OtherBrowser
     if asked.token is not None and asked.token != LINK:
         raise LinkSpent
     if asked.token is None and (asked.flow, asked.code) != (people.flow, CODE):

@@ -269,6 +269,16 @@ async def test_reset(http: httpx.AsyncClient, people: People) -> None:
     assert re.search(rf'<input id="code" [^>]*value="{CODE}"', weak.text)
 
 
+async def test_a_reset_link_of_another_browser(http: httpx.AsyncClient, people: People) -> None:
+    """Says so, in both languages, and leads to a new one for this browser."""
+    where = f"/reset?token={LINK}"
+    refused = await post(http, "/reset/code", where, token="other-browser", password=PASSWORD)
+
+    assert (refused.status_code, "Another browser" in refused.text) == (403, True)
+    assert 'href="/reset"' in refused.text
+    assert LANGUAGE_LINK.search(refused.text)
+
+
 async def test_a_password_that_was_ended(http: httpx.AsyncClient, people: People) -> None:
     """Leads to a new one and says why; the address and the pending request come along."""
     people.must_reset = True

@@ -1,0 +1,471 @@
+"""What people do from the first click at a website of another origin to being back there, in
+Chromium against the running platform. Anything on the console but a refused form fails the test."""
+
+from __future__ import annotations
+
+import asyncio
+import re
+import time
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from typing import Any
+
+import httpx
+import pytest
+from playwright.async_api import Browser, Page, TimeoutError
+from tests.browser.relying_party import Website, website
+from tests.system import PASSWORD, System, fresh_email
+
+from aero2.connection import from_environment
+from aero2.owner import owner_link
+
+PRIMARY = "main form button.primary"
+BY_CODE = "form[action='/login/code/send'] button"
+LINK = re.compile(r"https?://\S+\?token=\S+")
+CODE = re.compile(r"\b(\d{3}) (\d{3})\b")
+PHONE = {"viewport": {"width": 390, "height": 844}, "color_scheme": "dark"}
+JS = pytest.mark.parametrize("js", [True, False], ids=["script", "no script"])
+
+
+@dataclass
+class Person:
+    """Somebody at a browser of their own, in one of its tabs."""
+
+    page: Page
+    system: System
+    complaints: list[str] = field(default_factory=list)
+
+    async def tab(self) -> Person:
+        other = Person(await self.page.context.new_page(), self.system, self.complaints)
+        other.listen()
+        return other
+
+    def listen(self) -> None:
+        def note(kind: str, text: str) -> None:
+            # A form sent back with 422 is a page like any other; Chromium calls it a failed resource.
+            if kind in ("error", "warning") and "Failed to load resource" not in text:
+                self.complaints.append(text)
+
+        self.page.on("pageerror", lambda error: self.complaints.append(str(error)))
+        self.page.on("console", lambda message: note(message.type, message.text))
+
+    async def go(self, url: str) -> None:
+        base = self.system.origin("demo") if url.startswith("/") else ""
+        await self.page.goto(base + url)
+
+    async def fill(self, **fields: str) -> None:
+        for name, value in fields.items():
+            await self.page.locator(f"[name={name}]:visible").first.fill(value)
+
+    async def click(self, what: str) -> None:
+        await self.page.locator(what).first.click()
+        await self.page.wait_for_load_state()
+
+    async def double_click(self, what: str = PRIMARY) -> None:
+        await self.page.locator(what).first.dblclick()
+        await self.page.wait_for_load_state()
+
+    async def enter(self, **fields: str) -> None:
+        await self.fill(**fields)
+        await self.click(PRIMARY)
+
+    async def sees(self, text: str) -> None:
+        """Waits for it."""
+        try:
+            await self.page.get_by_text(text).first.wait_for()
+        except TimeoutError:
+            shown = await self.page.inner_text("body")
+            raise AssertionError(f"{self.page.url} shows no {text!r} but: {shown}") from None
+
+    async def language(self, name: str) -> None:
+        await self.click(f"footer >> text={name}")
+
+    async def sign_up(self, site: Website, email: str, password: str = PASSWORD) -> None:
+        await self.go(site.login)
+        if not await self.page.locator("text=Create an account").count():
+            await self.click("text=Use another account")
+        await self.click("text=Create an account")
+        mails = await self.count(email)
+        await self.enter(email=email, name="Ada Lovelace", password=password)
+        await self.enter(code=await self.code(email, mails + 1))
+        await self.sees(f"Signed in as {email}")
+
+    async def sign_in(self, site: Website, email: str, password: str = PASSWORD) -> None:
+        await self.go(site.login)
+        await self.enter(email=email)
+        await self.enter(password=password)
+
+    async def count(self, email: str) -> int:
+        return len(await self.system.mails(email))
+
+    async def mail(self, email: str, number: int) -> str:
+        """The text of the `number`th mail to an address, counted from the first."""
+        ends = time.monotonic() + 15
+        while time.monotonic() < ends:
+            mails = await self.system.mails(email)
+            if len(mails) >= number:
+                return str(mails[-number]["text"])
+            await asyncio.sleep(0.05)
+        raise AssertionError(f"no mail number {number} to {email}")
+
+    async def code(self, email: str, number: int) -> str:
+        found = CODE.search(await self.mail(email, number))
+        assert found
+        return found[1] + found[2]
+
+    async def link(self, email: str, number: int) -> str:
+        found = LINK.search(await self.mail(email, number))
+        assert found
+        return found[0]
+
+
+@dataclass
+class People:
+    chromium: Browser
+    system: System
+    shop: Website
+    """Of the application's own team: nobody is asked for consent."""
+    notes: Website
+    """Somebody else's."""
+
+    @asynccontextmanager
+    async def person(self, *, js: bool = True, **more: Any) -> AsyncIterator[Person]:
+        context = await self.chromium.new_context(
+            java_script_enabled=js, **{"locale": "en-GB", **more}
+        )
+        context.set_default_timeout(15_000)
+        somebody = Person(await context.new_page(), self.system)
+        somebody.listen()
+        yield somebody
+        await context.close()
+        assert somebody.complaints == []
+
+
+@pytest.fixture
+async def people(chromium: Browser, system: System) -> AsyncIterator[People]:
+    async with (
+        website(system, "Shop", first_party=True) as shop,
+        website(system, "Notes", first_party=False) as notes,
+    ):
+        yield People(chromium, system, shop, notes)
+
+
+async def test_sign_up_by_link_and_consent(people: People) -> None:
+    """The mailed link goes on to the website. Cancel is told there, Allow signs in, Back stays
+    signed in, and after signing out nobody is."""
+    email = fresh_email()
+    async with people.person() as ada:
+        await ada.go(people.notes.login)
+        await ada.click("text=Create an account")
+        await ada.enter(email=email, password=PASSWORD)
+        await ada.sees(f"We've sent a code to {email}.")
+        await ada.go(await ada.link(email, 1))
+        await ada.click(PRIMARY)
+        await ada.click("button:text-is('Cancel')")
+        await ada.sees("Not signed in: access_denied.")
+        await ada.click("text=Try again")
+        await ada.click("button:text-is('Allow')")
+        await ada.sees(f"Signed in as {email}")
+        await ada.page.go_back()
+        await ada.sees(f"Signed in as {email}")
+
+        await ada.click("text=Sign out")
+        await ada.click("text=Sign in")
+        await ada.sees("to continue to Notes")
+
+
+async def test_an_ended_password(people: People) -> None:
+    """An administrator ended it: the page says so, a code brings a new one, and it goes on to the
+    website."""
+    email = fresh_email()
+    async with people.person() as ada:
+        await ada.sign_up(people.shop, email)
+        await ada.click("text=Sign out")
+        async with people.system.backend() as http:
+            await _force_reset(http, email)
+        await ada.mail(email, 2)
+        await ada.sign_in(people.shop, email)
+        await ada.sees("You need to choose a new password before you can sign in.")
+        await ada.click(PRIMARY)
+        code = await ada.code(email, 3)
+        await ada.enter(code=code, password=PASSWORD)
+        await ada.sees("This is your present password.")
+        await ada.enter(password=PASSWORD + " anew")
+        await ada.sees(f"Signed in as {email}")
+
+
+async def _force_reset(http: httpx.AsyncClient, email: str) -> None:
+    found = await http.get("/api/users", params={"limit": "100"})
+    user = next(each for each in found.json()["users"] if each["email"] == email)
+    assert (await http.post(f"/api/users/{user['id']}/force-reset")).status_code == 200
+
+
+@pytest.mark.long
+@JS
+async def test_sign_in_by_link(people: People, js: bool) -> None:
+    """Here it goes on to the website, elsewhere it says what to do, used up it says so; Back ends
+    nowhere."""
+    email = fresh_email()
+    async with people.person(js=js) as ada, people.person(js=js, **PHONE) as phone:
+        await ada.sign_up(people.shop, email)
+        await ada.click("text=Sign out")
+        await ada.click("text=Sign in")
+        await ada.enter(email=email)
+        await ada.click(BY_CODE)
+        link = await ada.link(email, 2)
+        await phone.go(link)
+        await phone.sees("Another browser")
+        await phone.language("Deutsch")
+        await phone.sees("Anderer Browser")
+
+        await ada.go(link)
+        await ada.click(PRIMARY)
+        await ada.sees(f"Signed in as {email}")
+        await ada.page.go_back()
+        await ada.page.go_back()
+        await ada.sees("This sign-in is over")
+        await ada.go(link)
+        await ada.click(PRIMARY)
+        await ada.sees("This link does not work any more")
+        await ada.language("Deutsch")
+        await ada.sees("Dieser Link gilt nicht mehr")
+
+
+@pytest.mark.long
+@JS
+async def test_reset(people: People, js: bool) -> None:
+    """By code with the language changed after every error, then by the link in another browser."""
+    email = fresh_email()
+    async with people.person(js=js) as ada, people.person(js=js, **PHONE) as phone:
+        await ada.sign_up(people.shop, email)
+        await ada.click("text=Sign out")
+        await ada.click("text=Sign in")
+        await ada.enter(email="nobody")
+        await ada.language("Deutsch")
+        await ada.enter(email=email)
+        await ada.enter(password="wrong")
+        await ada.language("English")
+        await ada.click("text=Forgot password?")
+        await ada.enter(email="nobody")
+        await ada.language("Deutsch")
+        await ada.enter(email=email)
+        code = await ada.code(email, 2)
+        await ada.enter(code=code, password="kurz")
+        await ada.sees("Es muss mindestens 8 Zeichen lang sein.")
+        await ada.enter(password="six unusual otters juggle again")
+        await ada.sees(f"Signed in as {email}")
+
+        await ada.click("text=Sign out")
+        await ada.click("text=Sign in")
+        await ada.enter(email=email)
+        await ada.click("text=Passwort vergessen?")
+        await ada.click(PRIMARY)
+        link = await ada.link(email, 4)  # the third says that the password was changed
+        await phone.go(link)
+        await phone.enter(password="seven unusual otters juggle")
+        await phone.sees("Another browser")
+        await ada.go(link)
+        await ada.enter(password="eight unusual otters juggle")
+        await ada.sees(f"Signed in as {email}")
+        await ada.go(link)
+        await ada.enter(password="nine unusual otters juggle")
+        await ada.sees("Dieser Link gilt nicht mehr")
+
+
+@pytest.mark.long
+async def test_two_tabs(people: People) -> None:
+    """A sign-in that waits in one tab goes on after the other's; signed out in one, the other asks
+    to sign in, and a sign-out of a session that is gone ends at the website."""
+    email = fresh_email()
+    async with people.person() as ada:
+        await ada.sign_up(people.shop, email)
+        await ada.click("text=Sign out")
+        await ada.click("text=Sign in")
+        waiting = await ada.tab()
+        await waiting.go(people.notes.login)
+        await ada.enter(email=email)
+        await ada.enter(password=PASSWORD)
+        await ada.sees(f"Signed in as {email}")
+        await waiting.enter(email=email)
+        await waiting.enter(password=PASSWORD)
+        await waiting.click("button:text-is('Allow')")
+        await waiting.sees(f"Signed in as {email}")
+
+        account = await ada.tab()
+        await account.go("/account")
+        await waiting.click("text=Sign out")
+        await account.enter(name="Ada King")
+        await account.sees("E-mail address")
+        await ada.click("text=Sign out")
+        await ada.click("text=Sign in")
+        await ada.sees("to continue to Shop")
+
+
+@pytest.mark.long
+async def test_double_clicks(people: People) -> None:
+    """On every button: one mail for each, and never an error. A page's script sends a form once."""
+    email = fresh_email()
+    async with people.person() as ada:
+        await ada.go(people.notes.login)
+        await ada.click("text=Create an account")
+        await ada.fill(email=email, name="Ada", password=PASSWORD)
+        await ada.double_click()
+        await ada.fill(code=await ada.code(email, 1))
+        await ada.double_click()
+        await ada.double_click("button:text-is('Allow')")
+        await ada.sees(f"Signed in as {email}")
+
+        await ada.click("text=Sign out")
+        await ada.click("text=Sign in")
+        await ada.fill(email=email)
+        await ada.double_click()
+        await ada.fill(password=PASSWORD)
+        await ada.double_click()
+        await ada.sees(f"Signed in as {email}")
+
+        await ada.click("text=Sign out")
+        await ada.click("text=Sign in")
+        await ada.enter(email=email)
+        await ada.double_click(BY_CODE)
+        await ada.go(await ada.link(email, await ada.count(email)))
+        await ada.double_click()
+        await ada.sees(f"Signed in as {email}")
+
+        await ada.go("/account")
+        await ada.fill(name="Ada King")
+        await ada.double_click()
+        await ada.sees("Your profile is saved.")
+        await ada.go(f"{people.notes.url}/leave")
+        await ada.click("text=Leave")
+        await ada.double_click("button[name=confirm]")
+        await ada.page.wait_for_url(f"{people.notes.url}/*")
+        assert await ada.count(email) == 2
+
+
+@pytest.mark.long
+async def test_cookies_off(people: People) -> None:
+    """The page says that cookies are needed."""
+    async with people.person() as ada:
+        for path in ("/login", "/signup", "/reset"):
+            await ada.go(path)
+            await ada.page.context.clear_cookies()
+            await ada.enter(email="ada@example.com")
+            await ada.sees("Cookies are off")
+
+
+@pytest.mark.long
+@JS
+async def test_several_accounts(people: People, js: bool) -> None:
+    """The choice is made once per website; without one nothing is decided silently; signing out of
+    one account never goes on as the other."""
+    one, other = fresh_email("one"), fresh_email("other")
+    shop, notes = people.shop, people.notes
+    async with people.person(js=js) as ada:
+        await ada.sign_up(shop, one)
+        await ada.go("/login?add=1")
+        await ada.click("text=Create an account")
+        await ada.enter(email=other, password=PASSWORD)
+        await ada.enter(code=await ada.code(other, 1))
+        await ada.go(f"{notes.login}?prompt=none")
+        await ada.sees("Not signed in: account_selection_required.")
+        await ada.go(notes.login)
+        await ada.language("Deutsch")
+        await ada.click(f"button:has-text('{other}')")
+        await ada.click("button:text-is('Erlauben')")
+        await ada.sees(f"Signed in as {other}")
+        for more in ("", "?prompt=none"):
+            await ada.go(notes.login + more)
+            await ada.sees(f"Signed in as {other}")
+        await ada.go(f"{notes.login}?login_hint={one}")
+        await ada.click("button:text-is('Erlauben')")
+        await ada.sees(f"Signed in as {one}")
+        await ada.go(f"{notes.login}?prompt=select_account")
+        await ada.click(f"button:has-text('{other}')")
+        await ada.sees(f"Signed in as {other}")
+
+        await ada.click("text=Sign out")
+        await ada.go(f"{notes.login}?prompt=none")
+        await ada.sees("Not signed in: ")
+        await ada.go(notes.login)
+        await ada.click(f"button:has-text('{one}')")
+        await ada.sees(f"Signed in as {one}")
+
+
+@pytest.mark.long
+@JS
+async def test_signing_out_from_another_site(people: People, js: bool) -> None:
+    """By GET and by POST: asked first, "Stay signed in" stays, "Sign out" goes back to the website,
+    and Back does not sign in."""
+    email = fresh_email()
+    async with people.person(js=js) as ada:
+        await ada.sign_up(people.shop, email)
+        await ada.go("/oauth2/logout")
+        await ada.language("Deutsch")
+        await ada.sees("Abmelden?")
+        await ada.language("English")
+        await ada.click("text=Stay signed in")
+        await ada.sees("Your account")
+        await ada.go(f"{people.shop.url}/leave")
+        await ada.click("text=Leave")
+        await ada.sees("Shop asks to sign you out.")
+        await ada.click("button[name=confirm]")
+        await ada.page.wait_for_url(f"{people.shop.url}/*")
+        await ada.page.go_back()
+        await ada.go("/account")
+        await ada.sees("Sign in")
+
+
+@pytest.mark.long
+@JS
+async def test_the_account_on_a_phone(people: People, js: bool) -> None:
+    """Address, password and sessions; wrong input first, and the language changed after it."""
+    email, new = fresh_email(), fresh_email("new")
+    async with people.person(js=js, **PHONE) as ada, people.person(js=js) as desk:
+        await ada.sign_up(people.shop, email)
+        await ada.go("/account/email")
+        await ada.enter(email="x")
+        await ada.language("Deutsch")
+        await ada.language("English")
+        await ada.enter(email=new)
+        await ada.enter(code="000000")
+        await ada.language("Deutsch")
+        await ada.language("English")
+        await ada.enter(code=await ada.code(new, 1))
+        await ada.sees("Your e-mail address is changed.")
+
+        await desk.sign_in(people.shop, new)
+        await desk.sees(f"Signed in as {new}")
+        await ada.go("/account/sessions")
+        await ada.click("button[name=session_id]")
+        await ada.sees("The session is signed out.")
+        await desk.go("/account")
+        await desk.sees("E-mail address")
+        await ada.go("/account/password")
+        await ada.enter(current="x", password=PASSWORD + " two")
+        await ada.sees("This is not your current password.")
+        await ada.enter(current=PASSWORD, password=PASSWORD + " two")
+        await ada.sees("Your password is changed.")
+        assert await ada.page.evaluate("document.documentElement.scrollWidth") == 390
+
+
+@pytest.mark.long
+async def test_the_owner_link(people: People) -> None:
+    """Wrong input, another language and a double click; then the first steps, and a used link
+    says so."""
+    link = await _owner_link(people.system)
+    async with people.person() as ada, people.person(**PHONE) as late:
+        await ada.go(link)
+        await ada.enter(email="x")
+        await ada.language("Deutsch")
+        await ada.fill(email=fresh_email("owner"), password=PASSWORD)
+        await ada.double_click()
+        await ada.sees("Erste Schritte")
+        await late.go(link)
+        await late.sees("This link does not work any more")
+
+
+async def _owner_link(system: System) -> str:
+    """A fresh one, as an operator asks for it where there is one already."""
+    async with from_environment(system.instance.folder) as bus:
+        return await owner_link(bus)
