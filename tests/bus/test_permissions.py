@@ -122,6 +122,7 @@ def test_the_gateway_as_the_system_only_looks_things_up() -> None:
     calls = {s for s in nats_access.rights("gateway").publish if s.startswith(SYSTEM_SUBJECT)}
 
     assert calls == {
+        "system.identity.queue.get",
         "system.oidc.origin.list",
         "system.rbac.rights.get",
         "system.tenancy.application.tenant",
