@@ -9,12 +9,12 @@ import asyncpg
 from common.context import Context
 from common.contracts.email_codes import SignInWithCode, SignInWithLink, StartEmailCode
 from common.contracts.sessions import SignedInSession
-from common.contracts.sign_in import Flow, MethodOff
+from common.contracts.sign_in import CodeSpent, Flow, LinkSpent, MethodOff
 from common.contracts.sign_up import SignUpClosed
 from common.contracts.tenancy import Tenant
 from common.db import Db
 from common.problems import Conflict, Invalid
-from identity import addresses, flows, protection, sign_up, signing
+from identity import addresses, flows, idempotency, protection, sign_up, signing
 from identity.deps import Deps
 from identity.guard import forget
 from identity.queries import accounts, codes
@@ -68,22 +68,54 @@ def may_sign_up(deps: Deps, ctx: Context, tenant: Tenant, email: str) -> bool:
 
 async def with_code(deps: Deps, ctx: Context, asked: SignInWithCode) -> SignedInSession:
     tenant = await deps.tenants.get(ctx)
-    taken = await flows.take_code(deps, ctx, asked.flow, asked.code, TYPES)
-    proof = _proof("email_code", taken, asked.browser, asked.remember)
+    key = f"code:{asked.flow}:{flows.digits(asked.code)}"
+    try:
+        taken = await flows.take_code(deps, ctx, asked.flow, asked.code, TYPES)
+    except CodeSpent as spent:
+        return await _again(deps, ctx, asked, key, spent)
+    proof = _proof("email_code", taken, asked, key)
     return await _signed_in(deps, ctx, tenant, taken, proof)
 
 
 async def with_link(deps: Deps, ctx: Context, asked: SignInWithLink) -> SignedInSession:
     tenant = await deps.tenants.get(ctx)
-    async with deps.db.transaction(ctx) as tx:
-        taken = await flows.take_link(deps, ctx, tx, asked.token, asked.browser, TYPES)
-    proof = _proof("magic_link", taken, asked.browser, asked.remember)
+    key = f"link:{asked.token}"
+    try:
+        async with deps.db.transaction(ctx) as tx:
+            taken = await flows.take_link(deps, ctx, tx, asked.token, asked.browser, TYPES)
+    except LinkSpent as spent:
+        return await _again(deps, ctx, asked, key, spent)
+    proof = _proof("magic_link", taken, asked, key)
     return await _signed_in(deps, ctx, tenant, taken, proof)
 
 
-def _proof(method: str, taken: Taken, browser: str | None, remember: bool) -> signing.Proof:
+async def _again(
+    deps: Deps,
+    ctx: Context,
+    asked: SignInWithCode | SignInWithLink,
+    key: str,
+    spent: CodeSpent | LinkSpent,
+) -> SignedInSession:
+    """Answer the second click of a double click. Raises `spent` where the code or link began no
+    session in this browser within the last minute."""
+    session = await idempotency.repeated(
+        deps, ctx, browser=asked.browser, remember=asked.remember, key=key
+    )
+    if session is None:
+        raise spent
+    return session
+
+
+def _proof(
+    method: str, taken: Taken, asked: SignInWithCode | SignInWithLink, key: str
+) -> signing.Proof:
     return signing.Proof(
-        method=method, amr=["otp"], email=taken.email, browser=browser, remember=remember
+        method=method,
+        amr=["otp"],
+        email=taken.email,
+        browser=asked.browser,
+        remember=asked.remember,
+        idempotency_key=key,
     )
 
 

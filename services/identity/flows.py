@@ -178,8 +178,12 @@ async def take_link(
 
 
 def _code_hashes(deps: Deps, flow: str, code: str) -> list[str]:
-    digits = re.sub(r"[\s-]", "", code)
-    return deps.keys.hashes("otp", f"{flow}:{digits}")
+    return deps.keys.hashes("otp", f"{flow}:{digits(code)}")
+
+
+def digits(code: str) -> str:
+    """A code as it was mailed, whatever spaces and hyphens were typed."""
+    return re.sub(r"[\s-]", "", code)
 
 
 def _code_hash(deps: Deps, flow: str, code: str) -> str:

@@ -1,17 +1,25 @@
-"""A password form that was posted twice begins one session.
+"""A form that was posted twice begins one session.
 
-The session's token follows from the form's key, the browser and the user, so that the second post
-finds the session of the first and answers with the same token. The database still has its hash only.
+The session's token follows from the browser and a key: the form's own for a password, the code or
+the link where one was mailed. The second post finds the session of the first and answers with the
+same token. The database still has its hash only.
 """
 
 from __future__ import annotations
 
+import asyncio
+from typing import Final
+
 from common.context import Context
-from common.contracts.sessions import Session
+from common.contracts.sessions import Session, SignedInSession
 from common.crypto import b64url, token
 from common.db import Db
 from identity.deps import Deps
 from identity.queries import sessions
+
+LOOKS: Final = 5
+PAUSE: Final = 0.1
+"""Seconds between two looks."""
 
 
 async def session_token(
@@ -29,13 +37,40 @@ async def session_token(
     caller has locked the user's row, so that two posts come one after the other."""
     if key is None or browser is None:
         return token(), None
-    facts = "\n".join((ctx.app_id, user_id, browser, str(remember), key))
-    repeatable = b64url(deps.keys.digest("session-of-form", facts.encode()))
-    earlier = await sessions.by_token(
-        tx, app_id=ctx.app_id, token_hashes=deps.keys.hashes("session", repeatable)
-    )
+    repeatable = _token(deps, ctx, browser, remember, key)
+    earlier = await _by_token(deps, ctx, tx, repeatable)
     if earlier is None:
         return repeatable, None
-    if earlier.recent:
+    if earlier.recent and earlier.user_id == user_id:
         return repeatable, earlier.session()
     return token(), None
+
+
+async def repeated(
+    deps: Deps, ctx: Context, *, browser: str | None, remember: bool, key: str
+) -> SignedInSession | None:
+    """Returns the session that this code or link began in this browser within the last minute. The
+    post that took it may be about to commit, so a missing session is looked for again."""
+    if browser is None:
+        return None
+    repeatable = _token(deps, ctx, browser, remember, key)
+    for attempt in range(LOOKS):
+        async with deps.db.transaction(ctx) as tx:
+            earlier = await _by_token(deps, ctx, tx, repeatable)
+        if earlier is not None:
+            found = SignedInSession(token=repeatable, session=earlier.session())
+            return found if earlier.recent else None
+        if attempt < LOOKS - 1:
+            await asyncio.sleep(PAUSE)
+    return None
+
+
+def _token(deps: Deps, ctx: Context, browser: str, remember: bool, key: str) -> str:
+    facts = "\n".join((ctx.app_id, browser, str(remember), key))
+    return b64url(deps.keys.digest("session-of-form", facts.encode()))
+
+
+async def _by_token(deps: Deps, ctx: Context, db: Db, value: str) -> sessions.WithToken | None:
+    return await sessions.by_token(
+        db, app_id=ctx.app_id, token_hashes=deps.keys.hashes("session", value)
+    )

@@ -1,4 +1,4 @@
-"""A password form that is posted twice begins one session."""
+"""A form that is posted twice begins one session."""
 
 from __future__ import annotations
 
@@ -6,8 +6,10 @@ import asyncio
 
 import pytest
 
-from common.contracts.sessions import SignOut
-from common.contracts.sign_in import WrongCredentials
+from common.contracts.base import Request
+from common.contracts.email_codes import SignInWithCode, SignInWithLink, StartEmailCode
+from common.contracts.sessions import SignedInSession, SignOut
+from common.contracts.sign_in import CodeSpent, LinkSpent, WrongCredentials
 
 from .conftest import World
 
@@ -88,3 +90,28 @@ async def test_a_form_begins_a_new_session_once_the_first_is_over_or_old(world: 
     )
     fourth = await world.sign_in(user, **other)
     assert len({one.token for one in (first, second, third, fourth)}) == 4
+
+
+@pytest.mark.parametrize("by", ["code", "link"])
+async def test_a_mailed_code_or_link_posted_twice_begins_one_session(world: World, by: str) -> None:
+    """At once or one after the other, in the browser that asked for it; nowhere else, and not once
+    the session has ended."""
+    user = await world.user()
+    flow = await world.call(StartEmailCode(email=user.email or "", browser="b" * 32))
+    (mail,) = await world.mails()
+    proof: Request[SignedInSession]
+    if by == "code":
+        proof = SignInWithCode(flow=flow.flow, code=mail.code, browser="b" * 32)
+    else:
+        proof = SignInWithLink(token=mail.token, browser="b" * 32)
+
+    first, second = await asyncio.gather(world.call(proof), world.call(proof))
+    third = await world.call(proof)
+
+    assert {first.token, second.token} == {third.token}
+    assert (await counted(world))[:2] == (1, 1)
+    for other in ({"browser": "c" * 32}, {"browser": None}, {"remember": True}):
+        refused = await world.refused(proof.model_copy(update=other))
+        assert isinstance(refused, (CodeSpent, LinkSpent))
+    await world.call(SignOut(token=first.token))
+    assert isinstance(await world.refused(proof), (CodeSpent, LinkSpent))
