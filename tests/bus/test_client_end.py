@@ -34,6 +34,7 @@ from oidc.deps import Deps
 from oidc.handlers import HANDLERS
 from oidc.settings import OidcSettings
 
+ORIGIN = "https://a.test"
 KEY = "k1:AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8="
 LIMIT = 0.1
 """Seconds that the end of a client may take to every gateway."""
@@ -45,7 +46,7 @@ class Gateway(Listening[AccessToken]):
     async def check(self, app_id: str, token: str) -> AccessToken:
         return await self.cache.fetch(
             (app_id, "bearer", token),
-            lambda: self.bus.call(context(app_id), CheckAccessToken(token=token)),
+            lambda: self.bus.call(context(app_id, origin=ORIGIN), CheckAccessToken(token=token)),
             tags=token_tags,
         )
 
@@ -59,7 +60,7 @@ class Gateway(Listening[AccessToken]):
 
 
 async def tenant(_: Any, ctx: Context, asked: GetTenant) -> Tenant:
-    where = {"host": "a.test", "hosts": ["a.test"], "origin": "https://a.test"}
+    where = {"host": "a.test", "hosts": ["a.test"], "origin": ORIGIN}
     return Tenant(app_id=ctx.app_id, slug="a", name="A", state="active", **where)
 
 
@@ -124,7 +125,8 @@ async def test_the_end_of_a_client_reaches_every_gateway_in_time(
     """Within 100 ms of the answer, though every gateway and every replica had the token in its
     memory; enabling the client again revives it in none of them."""
     app_id, listening = stage
-    ctx, bus = context(app_id, SYSTEM_CALLER, within=60), listening[0].bus
+    ctx = context(app_id, SYSTEM_CALLER, within=60, origin=ORIGIN)
+    bus = listening[0].bus
     made = await bus.call(
         ctx, CreateClient(name="Robot", type="service", access_token_format=format)
     )
