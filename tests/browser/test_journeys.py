@@ -210,8 +210,8 @@ async def _force_reset(http: httpx.AsyncClient, email: str) -> None:
 @pytest.mark.long
 @JS
 async def test_sign_in_by_link(people: People, js: bool) -> None:
-    """Here it goes on to the website, elsewhere it says what to do, used up it says so; Back ends
-    nowhere."""
+    """Here it goes on to the website, elsewhere it says what to do, used up it says so once its
+    session has ended; Back ends nowhere."""
     email = fresh_email()
     async with people.person(js=js) as ada, people.person(js=js, **PHONE) as phone:
         await ada.sign_up(people.shop, email)
@@ -231,6 +231,8 @@ async def test_sign_in_by_link(people: People, js: bool) -> None:
         await ada.page.go_back()
         await ada.page.go_back()
         await ada.sees("This sign-in is over")
+        await ada.go("/account")
+        await ada.click("button:text-is('Sign out')")
         await ada.go(link)
         await ada.click(PRIMARY)
         await ada.sees("This link does not work any more")
@@ -317,8 +319,7 @@ async def test_double_clicks(people: People) -> None:
         await ada.click("text=Create an account")
         await ada.fill(email=email, name="Ada", password=PASSWORD)
         await ada.double_click()
-        await ada.fill(code=await ada.code(email, 1))
-        await ada.double_click()
+        await ada.enter(code=await ada.code(email, 1))
         await ada.double_click("button:text-is('Allow')")
         await ada.sees(f"Signed in as {email}")
 
