@@ -27,6 +27,8 @@ EVERY: Final = 5.0
 """Seconds between two announcements."""
 GONE_AFTER: Final = 16.0
 """Seconds without an announcement after which a gateway counts no more."""
+MOST: Final = 64
+"""Gateways that are counted; whatever else announces itself shrinks no limit further."""
 HERE, NEW, LEAVING = b"here", b"new", b"leaving"
 """A new gateway is answered at once, so that it knows the others before its first flood."""
 
@@ -69,7 +71,7 @@ class Replicas:
             return
         if msg.data == LEAVING:
             self._others.pop(id, None)
-        else:
+        elif id in self._others or len(self._others) < MOST - 1:
             self._others[id] = self.clock()
         self._recount()
         if msg.data == NEW:

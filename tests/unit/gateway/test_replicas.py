@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from gateway.limits import ALL, Buckets, Limit, Limits
-from gateway.replicas import GONE_AFTER, Replicas
+from gateway.replicas import GONE_AFTER, MOST, Replicas
 
 NETWORK = "192.0.2.0/24"
 
@@ -111,3 +111,14 @@ async def test_without_the_bus_the_number_stays() -> None:
     await fleet.replicas[0].round()
 
     assert fleet.shares == [1 / 2] * 2
+
+
+async def test_no_number_of_announcements_closes_a_gateway() -> None:
+    """Whoever can announce gateways on the bus shrinks the limits to a floor, and fills no memory."""
+    fleet = Fleet(1)
+    await fleet.start()
+    for number in range(10 * MOST):
+        await fleet.hub.publish(f"changed.gateway.{number}", b"here")
+
+    assert fleet.shares == [1 / MOST]
+    assert len(fleet.replicas[0]._others) == MOST - 1
