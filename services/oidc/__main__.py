@@ -7,11 +7,11 @@ from functools import partial
 from common.bus import Handlers
 from common.service import Links, open_job, open_stores, run
 from common.sweeps import sweeping
-from oidc import deliveries
+from oidc import backchannel_delivery
 from oidc.deps import Deps
-from oidc.endings import Endings
 from oidc.handlers import HANDLERS
 from oidc.queries.sweeps import EXPIRED
+from oidc.session_end_listener import Endings
 from oidc.settings import OidcSettings
 
 
@@ -35,7 +35,8 @@ async def start(settings: OidcSettings, links: Links) -> tuple[Deps, Handlers]:
     links.changes.listeners.append(endings.heard)
     links.spawn(endings.run(), "endings")
     links.spawn(
-        deps.deliveries.run(partial(deliveries.work, deps), name="deliveries"), "deliveries"
+        deps.deliveries.run(partial(backchannel_delivery.work, deps), name="deliveries"),
+        "deliveries",
     )
     links.spawn(sweeping(sweep_db, EXPIRED), "sweeps")
     return deps, HANDLERS

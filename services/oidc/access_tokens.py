@@ -9,11 +9,11 @@ from typing import Any
 from common.context import Context
 from common.contracts.oidc import AccessToken, CheckAccessToken, InvalidToken
 from oidc import jose, keys, scopes, tokens
+from oidc.client_cache import registered
 from oidc.deps import Deps
-from oidc.moments import at, now
-from oidc.queries import families, logouts
-from oidc.queries.families import Live
-from oidc.registry import registered
+from oidc.queries import logouts, token_families
+from oidc.queries.token_families import Live
+from oidc.timestamps import at, now
 
 TYPES = frozenset({tokens.ACCESS})
 
@@ -125,19 +125,19 @@ async def _ask(deps: Deps, ctx: Context, claims: dict[str, Any]) -> Live | None:
     grant_id, jti = claims.get("grant_id"), claims["jti"]
     if grant_id is None:
         async with deps.db.reading(ctx) as db:
-            if await families.revoked(db, app_id=ctx.app_id, jti=jti):
+            if await token_families.revoked(db, app_id=ctx.app_id, jti=jti):
                 return None
         return Live(None, claims["client_id"], claims["epoch"], None, None)
     asked = {"app_id": ctx.app_id, "id": grant_id, "jti": jti, "epoch": claims["epoch"]}
     async with deps.db.reading(ctx) as db:
-        found = await families.live(db, **asked)
+        found = await token_families.live(db, **asked)
     if found is not None:
         return found
     async with deps.db.transaction(ctx) as tx:
         # Perhaps its session was only replaced by another.
         if not await logouts.follow(tx, app_id=ctx.app_id, family_id=grant_id):
             return None
-        return await families.live(tx, **asked)
+        return await token_families.live(tx, **asked)
 
 
 def _tags(jti: str, live: Live) -> list[tuple[str, str]]:
@@ -156,7 +156,7 @@ async def _opaque(deps: Deps, ctx: Context, token: str) -> Speaking | None:
     if len(token) > 200:
         return None
     async with deps.db.reading(ctx) as db:
-        row = await families.opaque(
+        row = await token_families.opaque(
             db, app_id=ctx.app_id, token_hashes=deps.keys.hashes("access", token)
         )
     if row is None:

@@ -14,9 +14,9 @@ from common.contracts.oidc import InvalidClient
 from oidc import jose
 from oidc.client_keys import keys_of
 from oidc.deps import Deps
-from oidc.moments import at
 from oidc.queries import assertions
 from oidc.queries.clients import Registered
+from oidc.timestamps import at
 
 SKEW: Final = 30
 """Seconds by which a client's clock may differ."""

@@ -25,7 +25,7 @@ from common.contracts.oidc import (
 )
 from common.events.tokens import CodeIssued
 from common.ids import new_id
-from oidc import interaction, repeated, responses
+from oidc import prompts, repeated, responses
 from oidc.checks.browser_is_seen import browser_is_seen
 from oidc.checks.claims_are_well_formed import claims_are_well_formed
 from oidc.checks.client_is_known import client_is_known
@@ -201,12 +201,12 @@ async def issue(deps: Deps, ctx: Context, asked: Asked) -> Authorization:
         if asked.silent:
             raise LoginRequired
         asked.session = None
-        return await interaction.sign_in(deps, ctx, asked)
+        return await prompts.sign_in(deps, ctx, asked)
     if not outcome.consented:
         deps.known.consents.drop(ctx.app_id, "consent", session.user_id)
         if asked.silent:
             raise ConsentRequired
-        return await interaction.consent(deps, ctx, asked)
+        return await prompts.consent(deps, ctx, asked)
     async with deps.db.reading(ctx) as db:
         if await codes.is_unredeemed(db, app_id=ctx.app_id, code_hash=new.code_hash):
             return responses.code(ctx, asked, made)

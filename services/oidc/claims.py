@@ -9,7 +9,7 @@ from typing import Any, Final
 import orjson
 
 from common.contracts.rights import Rights
-from oidc.queries.families import Organization, Profile
+from oidc.queries.token_families import Organization, Profile
 from oidc.scopes import CLAIMS
 
 PLACES: Final = frozenset({"id_token", "access_token", "userinfo"})

@@ -13,10 +13,10 @@ from urllib.parse import unquote_plus
 from common.context import Context
 from common.contracts.oidc import InvalidClient, OAuthError
 from oidc import assertions, client_secrets
+from oidc.client_cache import registered
 from oidc.deps import Deps
 from oidc.params import Given
 from oidc.queries.clients import Registered
-from oidc.registry import registered
 
 
 @dataclass(frozen=True, slots=True)

@@ -18,7 +18,7 @@ from common.context import Context
 from common.contracts.clients import ClientFields, CreateClient
 from common.egress import Egress
 from common.problems import Invalid
-from oidc import addresses, claims, client_keys, contexts, jose, scopes
+from oidc import acr_values, claims, client_keys, jose, redirect_uris, scopes
 from oidc.deps import Deps
 
 PRIVATE: Final = frozenset({"d", "p", "q", "dp", "dq", "qi", "k", "oth"})
@@ -32,7 +32,7 @@ Mistakes = Iterator[tuple[str, str]]
 class Around:
     """What rules look at besides the client: its application and this deployment."""
 
-    contexts: Collection[str]
+    acr_values: Collection[str]
     """The classes of sign-in that the application's pages can bring about."""
     resources: Collection[str]
     egress: Egress
@@ -42,7 +42,7 @@ class Around:
 async def around(deps: Deps, ctx: Context) -> Around:
     settings = (await deps.tenants.get(ctx)).settings
     return Around(
-        contexts=contexts.offered(settings.auth_methods),
+        contexts=acr_values.offered(settings.auth_methods),
         resources=(await scopes.catalogue(deps, ctx)).resources,
         egress=deps.settings.egress,
     )
@@ -82,14 +82,14 @@ def _mistakes(client: ClientFields, place: Around) -> Mistakes:
 def redirects_are_exact(client: ClientFields, _: Around) -> Mistakes:
     for name in ("redirect_uris", "post_logout_redirect_uris"):
         for index, uri in enumerate(getattr(client, name)):
-            message = addresses.redirect_uri_mistake(uri, native=client.type == "native")
+            message = redirect_uris.redirect_uri_mistake(uri, native=client.type == "native")
             if message:
                 yield f"{name}.{index}", message
 
 
 def origins_are_what_browsers_send(client: ClientFields, _: Around) -> Mistakes:
     for index, origin in enumerate(client.allowed_origins):
-        message = addresses.origin_mistake(origin)
+        message = redirect_uris.origin_mistake(origin)
         if message:
             yield f"allowed_origins.{index}", message
 
@@ -97,18 +97,18 @@ def origins_are_what_browsers_send(client: ClientFields, _: Around) -> Mistakes:
 def addresses_are_absolute(client: ClientFields, _: Around) -> Mistakes:
     for name in ("backchannel_logout_uri", "frontchannel_logout_uri", "initiate_login_uri"):
         uri = getattr(client, name)
-        if uri is not None and addresses.redirect_uri_mistake(uri, native=False):
+        if uri is not None and redirect_uris.redirect_uri_mistake(uri, native=False):
             yield name, "is not an absolute https address without fragment"
     for name in ("logo_uri", "client_uri", "policy_uri", "tos_uri", "jwks_uri"):
         uri = getattr(client, name)
-        if uri is not None and not addresses.is_web(uri):
+        if uri is not None and not redirect_uris.is_web(uri):
             yield name, "is not an absolute http address"
 
 
 def we_can_call_it(client: ClientFields, place: Around) -> Mistakes:
     for name in ("backchannel_logout_uri", "jwks_uri"):
         uri = getattr(client, name)
-        message = uri and addresses.call_mistake(uri, place.egress)
+        message = uri and redirect_uris.call_mistake(uri, place.egress)
         if message:
             yield name, message
 
@@ -116,7 +116,7 @@ def we_can_call_it(client: ClientFields, place: Around) -> Mistakes:
 def resources_are_known(client: ClientFields, place: Around) -> Mistakes:
     """As they must be where a request names one (RFC 8707 section 2)."""
     for index, uri in enumerate(client.default_resources):
-        message = addresses.identifier_mistake(uri)
+        message = redirect_uris.identifier_mistake(uri)
         if message:
             yield f"default_resources.{index}", message
         elif uri not in place.resources:
@@ -168,7 +168,7 @@ def lifetimes_fit(client: ClientFields, _: Around) -> Mistakes:
 
 
 def pseudonyms_have_a_sector(client: ClientFields, _: Around) -> Mistakes:
-    hosts = {addresses.host(uri) for uri in client.redirect_uris}
+    hosts = {redirect_uris.host(uri) for uri in client.redirect_uris}
     if client.subject_type == "pairwise" and len(hosts) > 1 and not client.sector_identifier:
         yield "sector_identifier", "is needed where redirect URIs have several hosts"
 

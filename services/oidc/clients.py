@@ -47,10 +47,10 @@ from common.problems import Conflict, Forbidden, Invalid
 from common.same_json import same_json
 from oidc import client_rules, client_secrets, keys
 from oidc.deps import Deps
-from oidc.moments import moment
 from oidc.queries import clients
 from oidc.queries.clients import SecretRow
 from oidc.scopes import permission_scopes
+from oidc.timestamps import moment
 
 WITH_SECRET = (None, "client_secret_basic", "client_secret_post", "client_secret_jwt")
 

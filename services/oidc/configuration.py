@@ -9,7 +9,7 @@ from typing import Final
 
 from common.context import Context
 from common.contracts.oidc import Configuration, GetConfiguration
-from oidc import contexts, jose, scopes
+from oidc import acr_values, jose, scopes
 from oidc.checks.prompts_are_consistent import PROMPTS
 from oidc.checks.response_mode_is_known import MODES
 from oidc.claims import STANDARD
@@ -45,7 +45,7 @@ async def get(deps: Deps, ctx: Context, _: GetConfiguration) -> Configuration:
         response_types_supported=["code"],
         response_modes_supported=list(MODES),
         grant_types_supported=list(GRANTS),
-        acr_values_supported=contexts.offered(methods),
+        acr_values_supported=acr_values.offered(methods),
         subject_types_supported=["public", "pairwise"],
         id_token_signing_alg_values_supported=SIGNING,
         userinfo_signing_alg_values_supported=SIGNING,

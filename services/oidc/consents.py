@@ -19,9 +19,9 @@ from common.events.consents import GrantRevoked
 from common.problems import Forbidden
 from oidc.clients import find
 from oidc.deps import Deps
-from oidc.moments import moment
-from oidc.queries import codes, consents, families
+from oidc.queries import codes, consents, token_families
 from oidc.queries.consents import GrantRow
+from oidc.timestamps import moment
 
 
 async def of_client(deps: Deps, ctx: Context, page: ListClientGrants) -> Grants:
@@ -72,7 +72,7 @@ async def _revoke(
             tx, app_id=ctx.app_id, client_id=client_id, user_id=user_id
         )
         await codes.spend(tx, app_id=ctx.app_id, client_id=client_id, user_id=user_id)
-        ended = await families.end_of_client(
+        ended = await token_families.end_of_client(
             tx, app_id=ctx.app_id, client_id=client_id, user_id=user_id, reason=reason
         )
         count = max(consented, len(ended))

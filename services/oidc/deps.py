@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from common.tenants import Tenants
     from oidc.keys import KeySet
     from oidc.queries.clients import Registered
-    from oidc.queries.families import Live
+    from oidc.queries.token_families import Live
 
 
 @dataclass

@@ -17,10 +17,10 @@ from common.events.tokens import TokenRevoked
 from oidc import access_tokens, client_auth, params, scopes
 from oidc.access_tokens import Speaking
 from oidc.deps import Deps
-from oidc.moments import at, seconds
-from oidc.queries import families, refresh_tokens
+from oidc.queries import refresh_tokens, token_families
 from oidc.queries.clients import Registered
 from oidc.subjects import subject
+from oidc.timestamps import at, seconds
 
 INACTIVE: Final = Introspection(active=False)
 TOLD: Final = (
@@ -106,7 +106,7 @@ async def _revoke_refresh(deps: Deps, ctx: Context, client: Registered, token: s
         )
         if known is None or known.client_id != client.client_id:
             return
-        if await families.end(tx, app_id=ctx.app_id, id=known.family_id, reason="revoked"):
+        if await token_families.end(tx, app_id=ctx.app_id, id=known.family_id, reason="revoked"):
             event = TokenRevoked(client_id=client.client_id, kind="refresh_token")
             await audit.record(tx, ctx, event, user_id=known.user_id)
     await deps.changed(ctx, "token", known.family_id)
@@ -118,7 +118,9 @@ async def _revoke_access(deps: Deps, ctx: Context, client: Registered, token: st
         return
     jti = held.claims["jti"]
     async with deps.db.transaction(ctx) as tx:
-        await families.revoke_jti(tx, app_id=ctx.app_id, jti=jti, expires_at=at(held.claims["exp"]))
+        await token_families.revoke_jti(
+            tx, app_id=ctx.app_id, jti=jti, expires_at=at(held.claims["exp"])
+        )
         event = TokenRevoked(client_id=client.client_id, kind="access_token")
         await audit.record(tx, ctx, event, user_id=held.live.user_id)
     await deps.changed(ctx, "token", jti)

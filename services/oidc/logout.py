@@ -16,14 +16,14 @@ from common.crypto import b64url
 from common.db import Db
 from common.ids import new_id
 from common.sealing import unb64
-from oidc import jose, keys, params, registry, tokens
+from oidc import client_cache, jose, keys, params, tokens
 from oidc.checks.redirect_uri_is_registered import matches
+from oidc.client_cache import registered
 from oidc.deps import Deps
 from oidc.params import Given
-from oidc.queries import families, logouts
+from oidc.queries import logouts, token_families
 from oidc.queries.clients import Registered
 from oidc.queries.logouts import Told
-from oidc.registry import registered
 from oidc.subjects import sid, subject
 
 QUESTION_LIFETIME: Final = 600
@@ -151,11 +151,13 @@ async def tell(deps: Deps, ctx: Context, session_id: str) -> list[str]:
     async with deps.db.transaction(ctx) as tx:
         told = await logouts.take_clients(tx, app_id=ctx.app_id, session_id=session_id)
         for one in told:
-            client = await registry.read(deps, tx, ctx, one.client_id)
+            client = await client_cache.read(deps, tx, ctx, one.client_id)
             if client is not None:
                 wanted.append((client, one))
                 await _enqueue(deps, tx, ctx, client, one)
-        ended = await families.end_online_of_session(tx, app_id=ctx.app_id, session_id=session_id)
+        ended = await token_families.end_online_of_session(
+            tx, app_id=ctx.app_id, session_id=session_id
+        )
     for family_id in ended:
         await deps.changed(ctx, "token", family_id)
     if told:

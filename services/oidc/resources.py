@@ -31,7 +31,7 @@ from common.db import violated
 from common.events.resources import ScopeChanged
 from common.ids import new_id
 from common.problems import Forbidden, Invalid
-from oidc import addresses, keys
+from oidc import keys, redirect_uris
 from oidc.claims import STANDARD
 from oidc.deps import Deps
 from oidc.queries import scopes
@@ -39,9 +39,9 @@ from oidc.scopes import CLAIMS
 
 
 async def create_resource(deps: Deps, ctx: Context, new: CreateResource) -> Resource:
-    message = addresses.identifier_mistake(new.identifier)
-    own = addresses.same_identifier(new.identifier)
-    if message is None and own == addresses.same_identifier(ctx.origin):
+    message = redirect_uris.identifier_mistake(new.identifier)
+    own = redirect_uris.same_identifier(new.identifier)
+    if message is None and own == redirect_uris.same_identifier(ctx.origin):
         message = "is the issuer, which names Aero2's own API"
     if message is not None:
         raise Invalid(errors=[{"field": "identifier", "message": message}])
@@ -50,7 +50,7 @@ async def create_resource(deps: Deps, ctx: Context, new: CreateResource) -> Reso
     try:
         async with deps.db.transaction(ctx) as tx:
             others = await scopes.resources(tx, app_id=ctx.app_id)
-            if own in {addresses.same_identifier(other.identifier) for other in others}:
+            if own in {redirect_uris.same_identifier(other.identifier) for other in others}:
                 raise ResourceTaken
             made = await scopes.insert_resource(
                 tx,

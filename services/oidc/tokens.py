@@ -14,11 +14,11 @@ from common.crypto import token as random_token
 from oidc import claims, jose, keys, scopes
 from oidc.claims import Facts
 from oidc.deps import Deps
-from oidc.moments import at, now, seconds
-from oidc.queries import families, refresh_tokens
+from oidc.queries import refresh_tokens, token_families
 from oidc.queries.clients import Registered
 from oidc.queries.codes import Granted
 from oidc.subjects import subject
+from oidc.timestamps import at, now, seconds
 
 ACCESS = "at+jwt"
 """RFC 9068 section 2.1."""
@@ -263,10 +263,12 @@ def draws(client: Registered) -> set[str]:
 
 async def _facts(deps: Deps, ctx: Context, user_id: str, org_id: str | None) -> Facts | None:
     async with deps.db.reading(ctx) as db:
-        user = await families.profile(db, app_id=ctx.app_id, user_id=user_id)
+        user = await token_families.profile(db, app_id=ctx.app_id, user_id=user_id)
         org = None
         if org_id is not None:
-            org = await families.organization(db, app_id=ctx.app_id, org_id=org_id, user_id=user_id)
+            org = await token_families.organization(
+                db, app_id=ctx.app_id, org_id=org_id, user_id=user_id
+            )
     return None if user is None else Facts(user, org)
 
 

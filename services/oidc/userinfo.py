@@ -8,10 +8,10 @@ from common.context import Context
 from common.contracts.oidc import GetUserinfo, InsufficientScope, InvalidToken, Userinfo
 from oidc import access_tokens, claims, keys, scopes, tokens
 from oidc.claims import Facts
+from oidc.client_cache import registered
 from oidc.deps import Deps
-from oidc.queries import families
+from oidc.queries import token_families
 from oidc.queries.clients import Registered
-from oidc.registry import registered
 from oidc.subjects import subject
 
 
@@ -27,10 +27,12 @@ async def get(deps: Deps, ctx: Context, asked: GetUserinfo) -> Userinfo:
         raise InvalidToken
     draws = tokens.draws(client)
     async with deps.db.reading(ctx) as db:
-        user = await families.profile(db, app_id=ctx.app_id, user_id=user_id)
+        user = await token_families.profile(db, app_id=ctx.app_id, user_id=user_id)
         org, org_id = None, held.claims.get("org_id")
         if org_id is not None and "org" in draws:
-            org = await families.organization(db, app_id=ctx.app_id, org_id=org_id, user_id=user_id)
+            org = await token_families.organization(
+                db, app_id=ctx.app_id, org_id=org_id, user_id=user_id
+            )
     if user is None:
         raise InvalidToken
     rights = None

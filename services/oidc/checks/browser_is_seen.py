@@ -5,10 +5,10 @@ from __future__ import annotations
 
 from common.context import Context
 from common.contracts.oidc import Authorization
-from oidc import interaction
+from oidc import prompts
 from oidc.deps import Deps
 from oidc.request import Asked
 
 
 async def browser_is_seen(deps: Deps, ctx: Context, asked: Asked) -> Authorization | None:
-    return await interaction.come_back(deps, ctx, asked) if asked.unseen else None
+    return await prompts.come_back(deps, ctx, asked) if asked.unseen else None

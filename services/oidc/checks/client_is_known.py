@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from common.context import Context
 from common.contracts.oidc import OAuthError
+from oidc.client_cache import registered
 from oidc.deps import Deps
-from oidc.registry import registered
 from oidc.request import Asked
 
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 from common import acr
 from common.context import Context
 from common.contracts.oidc import Authorization, UnmetAuthenticationRequirements
-from oidc import contexts, interaction
+from oidc import acr_values, prompts
 from oidc.deps import Deps
 from oidc.queries import authorization_requests
 from oidc.request import Asked
@@ -26,7 +26,7 @@ async def context_is_met(deps: Deps, ctx: Context, asked: Asked) -> Authorizatio
     if asked.prompted("signed_in"):
         asked.unmet = asked.contexts
     elif not asked.silent and await _can_be_tried(deps, ctx, asked):
-        return await interaction.sign_in(deps, ctx, asked, afresh=True)
+        return await prompts.sign_in(deps, ctx, asked, afresh=True)
     if asked.context_essential:
         raise UnmetAuthenticationRequirements
     return None
@@ -34,7 +34,7 @@ async def context_is_met(deps: Deps, ctx: Context, asked: Asked) -> Authorizatio
 
 async def _can_be_tried(deps: Deps, ctx: Context, asked: Asked) -> bool:
     assert asked.session is not None
-    wanted = await contexts.reachable(deps, ctx, asked)
+    wanted = await acr_values.reachable(deps, ctx, asked)
     if not wanted or asked.context_essential:
         return bool(wanted)
     async with deps.db.reading(ctx) as db:

@@ -6,7 +6,7 @@ from __future__ import annotations
 from common.addresses import address_key
 from common.context import Context
 from common.contracts.oidc import AccountSelectionRequired, Authorization, SignedIn
-from oidc import interaction
+from oidc import prompts
 from oidc.deps import Deps
 from oidc.request import Asked
 from oidc.subjects import subject
@@ -24,7 +24,7 @@ async def session_is_chosen(deps: Deps, ctx: Context, asked: Asked) -> Authoriza
         return None  # the person signs in as whoever is meant
     if asked.silent:
         raise AccountSelectionRequired
-    return await interaction.select_account(deps, ctx, asked)
+    return await prompts.select_account(deps, ctx, asked)
 
 
 def _chosen_now(asked: Asked) -> bool:

@@ -7,7 +7,7 @@ from common import audit
 from common.context import Context
 from common.contracts.oidc import AccessDenied, Authorization, ConsentRequired
 from common.events.consents import ConsentGranted
-from oidc import claims, interaction, scopes
+from oidc import claims, prompts, scopes
 from oidc.deps import Deps
 from oidc.queries import authorization_requests, consents
 from oidc.request import Asked
@@ -30,7 +30,7 @@ async def user_has_consented(deps: Deps, ctx: Context, asked: Asked) -> Authoriz
         return None
     if asked.silent:
         raise ConsentRequired
-    return await interaction.consent(deps, ctx, asked)
+    return await prompts.consent(deps, ctx, asked)
 
 
 def _decided_by_this_user(asked: Asked) -> bool:

@@ -7,7 +7,7 @@ import time
 
 from common.context import Context
 from common.contracts.oidc import Authorization, LoginRequired
-from oidc import interaction
+from oidc import prompts
 from oidc.deps import Deps
 from oidc.request import Asked
 
@@ -25,7 +25,7 @@ async def user_is_fresh(deps: Deps, ctx: Context, asked: Asked) -> Authorization
         return None
     if asked.silent:
         raise LoginRequired("the person has to sign in again")
-    return await interaction.sign_in(deps, ctx, asked, afresh=since is None)
+    return await prompts.sign_in(deps, ctx, asked, afresh=since is None)
 
 
 def _judged_before(asked: Asked) -> bool:

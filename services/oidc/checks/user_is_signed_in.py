@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from common.context import Context
 from common.contracts.oidc import AccountSelectionRequired, Authorization, LoginRequired
-from oidc import interaction
+from oidc import prompts
 from oidc.deps import Deps
 from oidc.request import Asked
 
@@ -14,7 +14,7 @@ async def user_is_signed_in(deps: Deps, ctx: Context, asked: Asked) -> Authoriza
         if asked.silent:
             raise LoginRequired
         # Whatever max_age says: the sign-in that this brings about is new enough.
-        return await interaction.sign_in(deps, ctx, asked, afresh=True)
+        return await prompts.sign_in(deps, ctx, asked, afresh=True)
     return None
 
 
@@ -25,7 +25,7 @@ async def account_is_selected(deps: Deps, ctx: Context, asked: Asked) -> Authori
         return None
     if asked.silent:
         raise AccountSelectionRequired
-    return await interaction.select_account(deps, ctx, asked)
+    return await prompts.select_account(deps, ctx, asked)
 
 
 def _another_account(asked: Asked) -> bool:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from common.context import Context
 from common.contracts.oidc import Authorization, LoginRequired
-from oidc import interaction
+from oidc import prompts
 from oidc.deps import Deps
 from oidc.request import Asked
 from oidc.subjects import subject
@@ -18,4 +18,4 @@ async def user_is_the_hinted_one(deps: Deps, ctx: Context, asked: Asked) -> Auth
         return None
     if asked.silent or asked.prompted("signed_in"):
         raise LoginRequired("somebody else is signed in than was asked for")
-    return await interaction.sign_in(deps, ctx, asked, afresh=True)
+    return await prompts.sign_in(deps, ctx, asked, afresh=True)

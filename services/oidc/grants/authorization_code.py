@@ -12,7 +12,7 @@ from common.events.tokens import CodeReused, TokenIssued
 from oidc import pkce, tokens
 from oidc.deps import Deps
 from oidc.params import Given
-from oidc.queries import codes, families
+from oidc.queries import codes, token_families
 from oidc.queries.clients import Registered
 from oidc.queries.codes import Granted, Taken
 
@@ -97,7 +97,9 @@ async def _end_replayed(deps: Deps, ctx: Context, client: Registered, hashes: li
         )
         if used is None:
             return
-        ended = await families.end(tx, app_id=ctx.app_id, id=used.family_id, reason="code_reused")
+        ended = await token_families.end(
+            tx, app_id=ctx.app_id, id=used.family_id, reason="code_reused"
+        )
         if ended:
             event = CodeReused(client_id=client.client_id)
             await audit.record(tx, ctx, event, user_id=used.user_id)

@@ -18,7 +18,7 @@ from common.events.tokens import TokenRefreshed, TokenReused
 from oidc import scopes, tokens
 from oidc.deps import Deps
 from oidc.params import Given
-from oidc.queries import families, logouts, refresh_tokens
+from oidc.queries import logouts, refresh_tokens, token_families
 from oidc.queries.clients import Registered
 from oidc.queries.codes import Granted
 
@@ -122,7 +122,7 @@ async def _end_reused(deps: Deps, ctx: Context, client: Registered, hashes: list
         known = await refresh_tokens.find(tx, app_id=ctx.app_id, token_hashes=hashes)
         if known is None or known.used_at is None or known.client_id != client.client_id:
             return
-        ended = await families.end(
+        ended = await token_families.end(
             tx, app_id=ctx.app_id, id=known.family_id, reason="refresh_token_reused"
         )
         if ended:

@@ -30,7 +30,7 @@ from common.contracts.oidc import Authorize, EndedSession, EndSession, InvalidGr
 from common.outgoing_http import OutgoingHttp
 from common.sweeps import sweep
 from identity.queries.sweeps import EXPIRED as IDENTITY_EXPIRED
-from oidc import deliveries, endings, logout
+from oidc import backchannel_delivery, logout, session_end_listener
 from oidc.queries.sweeps import EXPIRED
 
 OUT = "https://rp.example.com/out"
@@ -192,7 +192,7 @@ async def test_a_logout_token_reaches_the_client(world: World, listener: Any) ->
     tokens = await world.tokens(client, ann)
     id_token = await world.claims(tokens.id_token, client.client_id)
     worker = asyncio.create_task(
-        world.deps.deliveries.run(lambda: deliveries.work(world.deps), name="test")
+        world.deps.deliveries.run(lambda: backchannel_delivery.work(world.deps), name="test")
     )
     await end(world, ann, id_token_hint=tokens.id_token)
     worker.cancel()
@@ -215,10 +215,10 @@ async def test_every_client_of_the_session_hears_of_it(world: World, listener: A
         await world.tokens(client, ann)
     await world.owner.execute("UPDATE user_sessions SET revoked_at = now()")
     for _ in range(2):
-        for ended in await endings.over(world.deps, world.app_id, "user", ann.user_id):
+        for ended in await session_end_listener.over(world.deps, world.app_id, "user", ann.user_id):
             await logout.tell(world.deps, world.ctx(), ended)
-    await deliveries.round_(world.deps)
-    await deliveries.round_(world.deps)
+    await backchannel_delivery.round_(world.deps)
+    await backchannel_delivery.round_(world.deps)
 
     told = [jwt.decode(token, options={"verify_signature": False}) for token in listener.received]
     assert sorted(one["aud"] for one in told) == sorted(client.client_id for client in clients)
@@ -227,7 +227,7 @@ async def test_every_client_of_the_session_hears_of_it(world: World, listener: A
 
 async def told(world: World, listener: Any) -> list[dict[str, Any]]:
     """The claims of what was delivered by now, in the order of its clients."""
-    await deliveries.round_(world.deps)
+    await backchannel_delivery.round_(world.deps)
     claims = [jwt.decode(token, options={"verify_signature": False}) for token in listener.received]
     return sorted(claims, key=lambda one: str(one["aud"]))
 
@@ -283,10 +283,12 @@ async def test_a_deleted_user_is_told_of(world: World, listener: Any, heard: boo
         await world.owner.execute("DELETE FROM users WHERE id = $1", ann.user_id)
     for deps in (world.deps, world.deps2):
         if heard:
-            for session_id in await endings.over(deps, world.app_id, "user", ann.user_id):
+            for session_id in await session_end_listener.over(
+                deps, world.app_id, "user", ann.user_id
+            ):
                 await logout.tell(deps, world.ctx(), session_id)
         else:
-            await endings.sweep(deps)
+            await session_end_listener.sweep(deps)
 
     found = {(c["aud"], c["sub"], c["sid"], c["iss"]) for c in await told(world, listener)}
     assert found == {(c["aud"], c["sub"], c["sid"], ORIGIN) for c in ids}
@@ -309,20 +311,23 @@ async def test_a_look_goes_back_to_the_last_that_left_nothing(
         seen.append(within)
         return await looking(deps, within)
 
-    looking = endings.sweep
-    monkeypatch.setattr(endings, "sweep", sweep_)
+    looking = session_end_listener.sweep
+    monkeypatch.setattr(session_end_listener, "sweep", sweep_)
     monkeypatch.setattr(logout, "tell", failing)
     client, ann = await rp(world, backchannel_logout_uri=listener.uri), await world.person()
     await world.tokens(client, ann)
     await world.owner.execute("UPDATE user_sessions SET revoked_at = now() - interval '2 hours'")
-    watch = endings.Endings(world.deps)
+    watch = session_end_listener.Endings(world.deps)
     await watch.look_back()
     monkeypatch.setattr(logout, "tell", tell)
     for _ in range(3):
         await watch.look_back()
 
-    assert seen[:2] == [endings.WHOLE, endings.WHOLE]
-    assert all(endings.OVERLAP <= within < endings.OVERLAP + 60 for within in seen[2:])
+    assert seen[:2] == [session_end_listener.WHOLE, session_end_listener.WHOLE]
+    assert all(
+        session_end_listener.OVERLAP <= within < session_end_listener.OVERLAP + 60
+        for within in seen[2:]
+    )
     assert len(await told(world, listener)) == 1
 
 
@@ -333,9 +338,9 @@ async def test_a_deletion_that_fails_is_not_told_of(world: World, listener: Any)
     transaction = world.owner.transaction()
     await transaction.start()
     await world.owner.execute("DELETE FROM users WHERE id = $1", ann.user_id)
-    await endings.sweep(world.deps)
+    await session_end_listener.sweep(world.deps)
     await transaction.rollback()
-    await endings.sweep(world.deps)
+    await session_end_listener.sweep(world.deps)
 
     assert await told(world, listener) == []
 
@@ -359,7 +364,7 @@ async def test_a_session_taken_away_as_old_is_no_logout(world: World, listener: 
     client, ann = await rp(world, backchannel_logout_uri=listener.uri), await world.person()
     await world.tokens(client, ann)
     await world.owner.execute("DELETE FROM user_sessions")
-    await endings.sweep(world.deps)
+    await session_end_listener.sweep(world.deps)
     await sweep(world.sweep_db, EXPIRED)
     assert await world.owner.fetchval("SELECT count(*) FROM session_clients") == 1
     await world.owner.execute("UPDATE session_clients SET expires_at = now() - interval '3 days'")
@@ -376,15 +381,17 @@ async def test_clients_follow_a_session_to_its_end(world: World, listener: Any, 
     client, ann = await rp(world, backchannel_logout_uri=listener.uri), await world.person()
     sid = (await world.claims((await world.tokens(client, ann)).id_token, client.client_id))["sid"]
     last = (await replaced(world, await replaced(world, ann))).session.session_id
-    assert await endings.over(world.deps, world.app_id, "user", ann.user_id) == []
+    assert await session_end_listener.over(world.deps, world.app_id, "user", ann.user_id) == []
     if how == "signing out":
         await logout.tell(world.deps, world.ctx(), last)
     ended = "UPDATE user_sessions SET revoked_at = now() - interval '1 minute' WHERE id = $1"
     await world.owner.execute(ended, last)
     if how == "the message":
-        for session_id in await endings.over(world.deps, world.app_id, "session", last):
+        for session_id in await session_end_listener.over(
+            world.deps, world.app_id, "session", last
+        ):
             await logout.tell(world.deps, world.ctx(), session_id)
-    await endings.sweep(world.deps)
+    await session_end_listener.sweep(world.deps)
 
     (claims,) = await told(world, listener)
     assert (claims["sid"], claims["sub"]) == (sid, ann.user_id)
@@ -410,9 +417,11 @@ async def test_the_line_lasts_as_long_as_the_session(world: World, listener: Any
     ended = "UPDATE user_sessions SET revoked_at = now() - interval '1 minute' WHERE id = $1"
     await world.owner.execute(ended, last)
     if how == "the message":
-        for session_id in await endings.over(world.deps, world.app_id, "session", last):
+        for session_id in await session_end_listener.over(
+            world.deps, world.app_id, "session", last
+        ):
             await logout.tell(world.deps, world.ctx(), session_id)
-    await endings.sweep(world.deps)
+    await session_end_listener.sweep(world.deps)
     (claims,) = await told(world, listener)
     assert (claims["sid"], claims["sub"]) == (sid, ann.user_id)
 
@@ -463,8 +472,8 @@ async def test_an_ended_session_is_found_by_the_sweep(world: World, listener: An
     client, ann = await rp(world, backchannel_logout_uri=listener.uri), await world.person()
     await world.tokens(client, ann)
     await world.owner.execute("UPDATE user_sessions SET revoked_at = now() - interval '1 minute'")
-    await endings.sweep(world.deps)
-    await deliveries.round_(world.deps)
+    await session_end_listener.sweep(world.deps)
+    await backchannel_delivery.round_(world.deps)
 
     assert len(listener.received) == 1
 
@@ -483,8 +492,11 @@ async def test_a_replaced_session_is_no_logout(world: World, listener: Any) -> N
         "UPDATE user_sessions SET revoked_at = now() - interval '1 minute' WHERE id = $1",
         ann.session.session_id,
     )
-    assert await endings.over(world.deps, world.app_id, "session", ann.session.session_id) == []
-    await endings.sweep(world.deps)
+    assert (
+        await session_end_listener.over(world.deps, world.app_id, "session", ann.session.session_id)
+        == []
+    )
+    await session_end_listener.sweep(world.deps)
 
     assert await world.owner.fetchval("SELECT count(*) FROM logout_deliveries") == 0
 
@@ -497,9 +509,9 @@ async def test_a_failing_client_is_tried_again_and_given_up(world: World, listen
     await end(world, ann, id_token_hint=tokens.id_token)
     for _ in range(10):
         await world.owner.execute("UPDATE logout_deliveries SET next_attempt_at = now()")
-        await deliveries.round_(world.deps)
+        await backchannel_delivery.round_(world.deps)
 
-    assert listener.requests == deliveries.ATTEMPTS
+    assert listener.requests == backchannel_delivery.ATTEMPTS
     assert await world.owner.fetchval("SELECT count(*) FROM logout_deliveries") == 0
 
 
@@ -509,7 +521,7 @@ async def test_the_log_says_why_a_delivery_failed(
     """The host, what is wrong with its certificate, which attempt it was, and when the next is."""
     lines: list[dict[str, Any]] = []
     log = SimpleNamespace(info=lambda event, **fields: lines.append({"event": event} | fields))
-    monkeypatch.setattr(deliveries, "log", log)
+    monkeypatch.setattr(backchannel_delivery, "log", log)
     _, tls = certified(tmp_path)
     ann = await world.person()
     async with await asyncio.start_server(lambda *_: None, "127.0.0.1", 0, ssl=tls) as server:
@@ -517,9 +529,9 @@ async def test_the_log_says_why_a_delivery_failed(
         client = await rp(world, backchannel_logout_uri=uri)
         tokens = await world.tokens(client, ann)
         await end(world, ann, id_token_hint=tokens.id_token)
-        for _ in range(deliveries.ATTEMPTS):
+        for _ in range(backchannel_delivery.ATTEMPTS):
             await world.owner.execute("UPDATE logout_deliveries SET next_attempt_at = now()")
-            await deliveries.round_(world.deps)
+            await backchannel_delivery.round_(world.deps)
 
         failure = await failure_of(world, client)
 
@@ -554,7 +566,7 @@ async def test_the_client_shows_a_failed_delivery_until_one_arrives(
     assert await failure_of(world, client) is None
     tokens = await world.tokens(client, ann)
     await end(world, ann, id_token_hint=tokens.id_token)
-    await deliveries.round_(world.deps)
+    await backchannel_delivery.round_(world.deps)
 
     failure = await failure_of(world, client)
     assert failure is not None
@@ -568,7 +580,7 @@ async def test_the_client_shows_a_failed_delivery_until_one_arrives(
     assert changed.backchannel_logout_failure == failure
     listener.status = 200
     await world.owner.execute("UPDATE logout_deliveries SET next_attempt_at = now()")
-    await deliveries.round_(world.deps)
+    await backchannel_delivery.round_(world.deps)
     assert await failure_of(world, client) is None
 
 
@@ -577,7 +589,7 @@ async def test_another_address_forgets_the_failure(world: World, listener: Any) 
     client, ann = await rp(world, backchannel_logout_uri=listener.uri), await world.person()
     tokens = await world.tokens(client, ann)
     await end(world, ann, id_token_hint=tokens.id_token)
-    await deliveries.round_(world.deps)
+    await backchannel_delivery.round_(world.deps)
     changes = {"backchannel_logout_uri": listener.uri + "?new=1"}
     await world.admin(UpdateClient(client=client.client_id, changes=changes))
 
@@ -590,7 +602,7 @@ async def test_a_slow_client_does_not_hold_the_person_up(world: World, listener:
     client, ann = await rp(world, backchannel_logout_uri=listener.uri), await world.person()
     tokens = await world.tokens(client, ann)
     worker = asyncio.create_task(
-        world.deps.deliveries.run(lambda: deliveries.work(world.deps), name="test")
+        world.deps.deliveries.run(lambda: backchannel_delivery.work(world.deps), name="test")
     )
     before = time.monotonic()
     await end(world, ann, id_token_hint=tokens.id_token)
@@ -625,7 +637,7 @@ async def test_one_clients_address_does_not_hold_up_the_others(world: World, lis
     good = await rp(world, backchannel_logout_uri=listener.uri)
     tokens = await world.tokens(good, ann)
     await end(world, ann, id_token_hint=tokens.id_token)
-    while await deliveries.round_(world.deps):
+    while await backchannel_delivery.round_(world.deps):
         pass
 
     assert [claims["aud"] for claims in await told(world, listener)] == [good.client_id]
@@ -644,9 +656,9 @@ async def test_a_surprise_in_one_delivery_is_one_that_failed(
     with monkeypatch.context() as patch:
         patch.setattr(OutgoingHttp, "request", fall)
         await end(world, ann, id_token_hint=tokens.id_token)
-        assert await deliveries.round_(world.deps) == 1
+        assert await backchannel_delivery.round_(world.deps) == 1
     await world.owner.execute("UPDATE logout_deliveries SET next_attempt_at = now()")
-    await deliveries.round_(world.deps)
+    await backchannel_delivery.round_(world.deps)
 
     assert len(listener.received) == 1
 
@@ -657,7 +669,7 @@ async def test_private_addresses_are_not_called(world: World, listener: Any) -> 
     client, ann = await rp(world, backchannel_logout_uri=listener.uri), await world.person()
     tokens = await world.tokens(client, ann)
     await end(world, ann, id_token_hint=tokens.id_token)
-    await deliveries.round_(strict)
+    await backchannel_delivery.round_(strict)
 
     assert listener.requests == 0
 

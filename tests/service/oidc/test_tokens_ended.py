@@ -19,7 +19,7 @@ from common.contracts.oidc import (
     RevokeToken,
 )
 from common.contracts.rights import Rights
-from oidc.registry import registered
+from oidc.client_cache import registered
 
 
 def told(client: NewClient, token: str | None, **more: str) -> dict[str, Any]:

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from common.contracts.rights import Rights
 from oidc import claims
 from oidc.claims import Facts
-from oidc.queries.families import Profile
+from oidc.queries.token_families import Profile
 
 AT = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
 NOTHING: dict[str, Any] = dict.fromkeys(Profile.__dataclass_fields__)

@@ -17,11 +17,11 @@ from common.crypto import token
 from common.outgoing_http import Unreachable
 from common.problems import Problem
 from common.rounds import FAULTS
-from oidc import addresses, keys
+from oidc import keys, redirect_uris
+from oidc.client_cache import registered
 from oidc.deps import Deps
 from oidc.queries import clients, logouts
 from oidc.queries.logouts import Delivery
-from oidc.registry import registered
 
 log = logs.get(__name__)
 
@@ -95,7 +95,7 @@ def _log(one: Delivery, problem: str) -> None:
         "logout not delivered",
         app_id=one.app_id,
         client=one.client_id,
-        host=addresses.host(one.uri),
+        host=redirect_uris.host(one.uri),
         why=problem,
         attempt=one.attempts,
         of=ATTEMPTS,

@@ -7,8 +7,8 @@ from typing import Final, Literal
 from common.context import Context
 from common.contracts.oidc import Authorization
 from common.crypto import token
-from oidc import contexts, scopes
-from oidc.contexts import Way
+from oidc import acr_values, scopes
+from oidc.acr_values import Way
 from oidc.deps import Deps
 from oidc.queries import authorization_requests
 from oidc.request import Asked
@@ -21,7 +21,7 @@ async def sign_in(deps: Deps, ctx: Context, asked: Asked, *, afresh: bool = Fals
     """`afresh`: from now on only a new sign-in counts."""
     afresh = afresh or ("login" in asked.prompts and not asked.prompted("signed_in"))
     name = await _wait(deps, ctx, asked, "signed_in", afresh=afresh)
-    way = await contexts.way(deps, ctx, asked)
+    way = await acr_values.way(deps, ctx, asked)
     return _shown(asked, "sign_in", name, reauthenticate=asked.session is not None, way=way)
 
 
