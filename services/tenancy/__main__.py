@@ -8,7 +8,7 @@ from common.service import Links, open_job, open_stores, run
 from common.sweeps import sweeping
 from tenancy import audit_retention, domain_watch, provisioning
 from tenancy.audit_sealing import Sealing
-from tenancy.demolition import AuditStream
+from tenancy.deletion import AuditStream
 from tenancy.deps import Deps
 from tenancy.dns import Dns
 from tenancy.handlers import HANDLERS

@@ -27,7 +27,7 @@ from common.events.applications import (
     ApplicationUpdated,
 )
 from common.problems import Invalid, Problem
-from tenancy import app_settings, demolition, ownership
+from tenancy import app_settings, application_access, deletion
 from tenancy.applications import OWNER_CONSTRAINT
 from tenancy.deps import Deps
 from tenancy.queries import applications, deleted_slugs
@@ -44,7 +44,7 @@ async def update(deps: Deps, ctx: Context, asked: UpdateApplication) -> Applicat
     async with deps.db.transaction(ctx) as tx:
         row = await _held(tx, ctx, asked.slug)
         changed, fields = _patched(row, asked.changes)
-        inside = ownership.inside(ctx, row.id)
+        inside = application_access.inside(ctx, row.id)
         if fields:
             await rebind(tx, row.id)
             settings = await captcha_secret.sealed(
@@ -57,7 +57,7 @@ async def update(deps: Deps, ctx: Context, asked: UpdateApplication) -> Applicat
 
 
 async def transfer(deps: Deps, ctx: Context, asked: TransferApplication) -> Application:
-    ownership.from_dashboard(ctx)
+    application_access.from_dashboard(ctx)
     try:
         async with deps.db.transaction(ctx) as tx:
             row = await _handed_over(tx, ctx, asked)
@@ -80,8 +80,8 @@ async def _handed_over(tx: Db, ctx: Context, asked: TransferApplication) -> Row:
     if not ctx.caller.may("apps:write:all"):
         if asked.owner_org_id not in ctx.caller.teams:
             raise Invalid(errors=[_owner_flaw("this is not one of your teams")])
-        if asked.owner_org_id not in await ownership.writable_teams(tx, ctx):
-            raise ownership.reads_only()
+        if asked.owner_org_id not in await application_access.writable_teams(tx, ctx):
+            raise application_access.reads_only()
     if asked.owner_org_id == row.owner_org_id:
         return row
     await applications.hand_over(tx, id=row.id, owner_org_id=asked.owner_org_id)
@@ -96,7 +96,7 @@ async def delete(deps: Deps, ctx: Context, asked: DeleteApplication) -> Done:
     """With the first commit it is gone for everybody: no host, no key, no team finds it. Its rows
     go in one transaction of their own, now or, where they are too many for one request, in the
     sweep. The Dashboard's log keeps that it was, and who deleted it."""
-    ownership.from_dashboard(ctx)
+    application_access.from_dashboard(ctx)
     async with deps.db.transaction(ctx) as tx:
         row = await _held(tx, ctx, asked.slug)
         if row.is_dashboard:
@@ -109,19 +109,21 @@ async def delete(deps: Deps, ctx: Context, asked: DeleteApplication) -> Done:
     await deps.changes.publish(ctx.of(row.id), "application", row.id)
     try:
         async with asyncio.timeout(ctx.remaining() - REPLY):
-            await demolition.raze(deps, ctx.of(row.id))
+            await deletion.raze(deps, ctx.of(row.id))
     except (TimeoutError, Problem) as error:
         log.info("demolition goes on later", app_id=row.id, error=type(error).__name__)
     return Done()
 
 
 async def _held(tx: Db, ctx: Context, slug: str) -> Row:
-    return await ownership.check(tx, ctx, await applications.locked(tx, slug=slug), "write")
+    return await application_access.check(
+        tx, ctx, await applications.locked(tx, slug=slug), "write"
+    )
 
 
 async def _as_it_is(deps: Deps, ctx: Context, slug: str) -> Application:
     async with deps.db.reading(ctx) as db:
-        row = await ownership.find(db, ctx, slug, "write")
+        row = await application_access.find(db, ctx, slug, "write")
     return application(deps.hosts, row)
 
 

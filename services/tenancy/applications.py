@@ -25,7 +25,7 @@ from common.db import Db, rebind, violated
 from common.events.applications import ApplicationCreated, OperatorEntered
 from common.ids import DASHBOARD, new_id
 from common.problems import Invalid, Problem, Unavailable
-from tenancy import ownership, provisioning, slugs
+from tenancy import application_access, provisioning, slugs
 from tenancy.deps import Deps
 from tenancy.queries import applications, deleted_slugs
 from tenancy.tenants import application, tenant
@@ -50,9 +50,9 @@ READING: Final = [
 
 
 async def create(deps: Deps, ctx: Context, new: CreateApplication) -> NewApplication:
-    ownership.from_dashboard(ctx)
+    application_access.from_dashboard(ctx)
     async with deps.db.reading(ctx) as db:
-        owner = _owner(ctx, new.owner_org_id, await ownership.writable_teams(db, ctx))
+        owner = _owner(ctx, new.owner_org_id, await application_access.writable_teams(db, ctx))
     wanted = _chosen_slug(ctx, new.slug)
     app_id = new_id()
     try:
@@ -84,12 +84,12 @@ async def ensure(deps: Deps, ctx: Context, wanted: EnsureApplication) -> NewAppl
 
 async def get(deps: Deps, ctx: Context, asked: GetApplication) -> Application:
     async with deps.db.reading(ctx) as db:
-        row = await ownership.find(db, ctx, asked.slug, "read")
+        row = await application_access.find(db, ctx, asked.slug, "read")
     return application(deps.hosts, row)
 
 
 async def list_(deps: Deps, ctx: Context, asked: ListApplications) -> Applications:
-    ownership.from_dashboard(ctx)
+    application_access.from_dashboard(ctx)
     teams: list[str] | None = None if ctx.caller.may("apps:read:all") else list(ctx.caller.teams)
     if asked.owner_org_id is not None:
         mine = teams is None or asked.owner_org_id in teams
@@ -109,11 +109,11 @@ async def list_(deps: Deps, ctx: Context, asked: ListApplications) -> Applicatio
 
 
 async def manage(deps: Deps, ctx: Context, asked: ManageApplication) -> Managed:
-    ownership.from_dashboard(ctx)
+    application_access.from_dashboard(ctx)
     async with deps.db.reading(ctx) as db:
-        row = await ownership.find(db, ctx, asked.slug, "read")
-        writes = ctx.caller.may("apps:write") and await ownership.writes(db, ctx, row)
-    if ownership.bypasses(ctx, row):
+        row = await application_access.find(db, ctx, asked.slug, "read")
+        writes = ctx.caller.may("apps:write") and await application_access.writes(db, ctx, row)
+    if application_access.bypasses(ctx, row):
         deps.activity.note(ctx, OperatorEntered(application_id=row.id, slug=row.slug))
     return Managed(tenant=tenant(deps.hosts, row), permissions=["*"] if writes else READING)
 
@@ -138,7 +138,7 @@ async def _insert(
         raise SlugTaken(f"{wanted} is in use or was not long ago" if wanted else "")
     await audit.record(tx, ctx, ApplicationCreated(application_id=app_id, slug=slug))
     await rebind(tx, app_id)
-    return await provisioning.first_keys(deps, tx, ownership.inside(ctx, app_id))
+    return await provisioning.first_keys(deps, tx, application_access.inside(ctx, app_id))
 
 
 async def _finished(deps: Deps, ctx: Context, keys: list[NewApiKey]) -> NewApplication:
@@ -166,7 +166,7 @@ def _owner(ctx: Context, asked: str | None, writable: frozenset[str]) -> str | N
     if who.may("apps:write:all") and (asked is not None or not who.teams):
         return asked
     if asked in who.teams or (asked is None and who.teams and not writable):
-        raise ownership.reads_only()
+        raise application_access.reads_only()
     message = "this is not one of your teams"
     if asked is None:
         message = (

@@ -7,8 +7,8 @@ from typing import Final
 from common import logs
 from common.context import Context
 from common.problems import Problem
+from tenancy.cloudflare import HostnameRefused
 from tenancy.deps import Deps
-from tenancy.hostnames import HostnameRefused
 from tenancy.queries import domains
 from tenancy.queries.domains import Row
 

@@ -13,8 +13,8 @@ from common.cursors import Cursors
 from common.db import Database
 from common.sealing import Sealer
 from common.tenants import Tenants
+from tenancy.cloudflare import CustomHostnames
 from tenancy.dns import Dns
-from tenancy.hostnames import CustomHostnames
 from tenancy.hosts import Hosts
 from tenancy.key_usage import KeyUsage
 

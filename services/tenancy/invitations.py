@@ -40,7 +40,7 @@ from common.events.organizations import (
 from common.ids import new_id
 from common.mail import Mail
 from common.problems import Forbidden, RateLimited
-from tenancy import standing, tenants
+from tenancy import organization_access, tenants
 from tenancy.deps import Deps
 from tenancy.members import missing
 from tenancy.organizations import shown
@@ -57,10 +57,10 @@ DAILY = 200
 async def invite(deps: Deps, ctx: Context, new: InviteMember) -> OrganizationInvitation:
     tenant = await tenants.get(deps, ctx, GetTenant())
     id, token = new_id(), secrets.token_hex(32)
-    role = new.role or standing.invited_as(ctx)
+    role = new.role or organization_access.invited_as(ctx)
     try:
         async with deps.db.transaction(ctx) as tx:
-            org = await standing.managed(tx, ctx, new.org_id)
+            org = await organization_access.managed(tx, ctx, new.org_id)
             await _not_too_many(tx, ctx, org)
             if await members.has_address(tx, app_id=ctx.app_id, org_id=org.id, email=new.email):
                 raise AlreadyMember
@@ -113,7 +113,7 @@ async def resend(
     tenant = await tenants.get(deps, ctx, GetTenant())
     token = secrets.token_hex(32)
     async with deps.db.transaction(ctx) as tx:
-        org = await standing.managed(tx, ctx, asked.org_id)
+        org = await organization_access.managed(tx, ctx, asked.org_id)
         found = await _invitation(tx, ctx, org.id, asked.invitation_id)
         if found.status not in ("pending", "expired"):
             raise OrganizationInvitationNotFound
@@ -137,7 +137,7 @@ async def resend(
 
 async def revoke(deps: Deps, ctx: Context, asked: RevokeOrganizationInvitation) -> Done:
     async with deps.db.transaction(ctx) as tx:
-        org = await standing.managed(tx, ctx, asked.org_id)
+        org = await organization_access.managed(tx, ctx, asked.org_id)
         if not await invitations.revoke(
             tx, app_id=ctx.app_id, org_id=org.id, id=asked.invitation_id
         ):
@@ -238,6 +238,6 @@ async def _invitation(tx: Db, ctx: Context, org_id: str, id: str) -> Organizatio
 
 async def _for_admins(db: Db, ctx: Context, org_id: str) -> None:
     """Addresses of people who are no members yet are for admins alone."""
-    row = await standing.seen(db, ctx, org_id)
-    if row.role != standing.ADMIN and not standing.oversees(ctx, "read"):
+    row = await organization_access.seen(db, ctx, org_id)
+    if row.role != organization_access.ADMIN and not organization_access.oversees(ctx, "read"):
         raise Forbidden("only an admin of the organization may do this")

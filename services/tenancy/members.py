@@ -25,7 +25,7 @@ from common.contracts.users import UserNotFound
 from common.db import Db, violated
 from common.events.organizations import MemberAdded, MemberRemoved, MemberRoleChanged
 from common.problems import Problem
-from tenancy import standing
+from tenancy import organization_access
 from tenancy.deps import Deps
 from tenancy.queries import members, organizations
 
@@ -34,7 +34,7 @@ async def list_(deps: Deps, ctx: Context, asked: ListMembers) -> Members:
     of = f"members {asked.org_id}"
     created_at, user_id = deps.cursors.read(ctx.app_id, of, asked.cursor, 2)
     async with deps.db.reading(ctx) as db:
-        await standing.seen(db, ctx, asked.org_id)
+        await organization_access.seen(db, ctx, asked.org_id)
         rows = await members.page(
             db,
             app_id=ctx.app_id,
@@ -51,7 +51,7 @@ async def list_(deps: Deps, ctx: Context, asked: ListMembers) -> Members:
 async def add(deps: Deps, ctx: Context, new: AddMember) -> Member:
     try:
         async with deps.db.transaction(ctx) as tx:
-            org = await standing.managed(tx, ctx, new.org_id)
+            org = await organization_access.managed(tx, ctx, new.org_id)
             if not await members.insert(
                 tx, app_id=ctx.app_id, org_id=org.id, user_id=new.user_id, role=new.role
             ):
@@ -70,10 +70,10 @@ async def add(deps: Deps, ctx: Context, new: AddMember) -> Member:
 async def change_role(deps: Deps, ctx: Context, asked: ChangeMemberRole) -> Member:
     try:
         async with deps.db.transaction(ctx) as tx:
-            org = await standing.managed(tx, ctx, asked.org_id)
+            org = await organization_access.managed(tx, ctx, asked.org_id)
             member = await _member(tx, ctx, org.id, asked.user_id)
             if asked.role != member.role:
-                if asked.role != standing.ADMIN:
+                if asked.role != organization_access.ADMIN:
                     await _keep_an_admin(tx, ctx, org.id, member)
                 await members.change_role(
                     tx, app_id=ctx.app_id, org_id=org.id, user_id=member.user_id, role=asked.role
@@ -92,9 +92,9 @@ async def remove(deps: Deps, ctx: Context, asked: RemoveMember) -> Done:
     async with deps.db.transaction(ctx) as tx:
         if asked.user_id == ctx.caller.user_id:  # he leaves: his own business
             await organizations.lock(tx, app_id=ctx.app_id, id=asked.org_id)
-            org = await standing.seen(tx, ctx, asked.org_id)
+            org = await organization_access.seen(tx, ctx, asked.org_id)
         else:
-            org = await standing.managed(tx, ctx, asked.org_id)
+            org = await organization_access.managed(tx, ctx, asked.org_id)
         member = await _member(tx, ctx, org.id, asked.user_id)
         await _keep_an_admin(tx, ctx, org.id, member)
         await members.delete(tx, app_id=ctx.app_id, org_id=org.id, user_id=member.user_id)
@@ -126,7 +126,7 @@ async def _member(tx: Db, ctx: Context, org_id: str, user_id: str) -> Member:
 
 async def _keep_an_admin(tx: Db, ctx: Context, org_id: str, member: Member) -> None:
     """Raises LastAdmin where nobody but him manages the organization, whose row is locked."""
-    if member.role == standing.ADMIN and not await members.another_admin(
+    if member.role == organization_access.ADMIN and not await members.another_admin(
         tx, app_id=ctx.app_id, org_id=org_id, than=member.user_id
     ):
         raise LastAdmin

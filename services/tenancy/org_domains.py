@@ -30,7 +30,7 @@ from common.events.organizations import (
 )
 from common.ids import new_id
 from common.problems import Forbidden
-from tenancy import standing
+from tenancy import organization_access
 from tenancy.deps import Deps
 from tenancy.members import missing
 from tenancy.queries import org_domains, organizations
@@ -45,7 +45,7 @@ async def add(deps: Deps, ctx: Context, new: AddOrganizationDomain) -> Organizat
     id = new_id()
     try:
         async with deps.db.transaction(ctx) as tx:
-            org = await standing.managed(tx, ctx, new.org_id)
+            org = await organization_access.managed(tx, ctx, new.org_id)
             if len(await org_domains.of(tx, app_id=ctx.app_id, org_id=org.id)) >= MOST:
                 raise Forbidden(f"an organization has at most {MOST} domains")
             if not await org_domains.insert(
@@ -67,8 +67,8 @@ async def add(deps: Deps, ctx: Context, new: AddOrganizationDomain) -> Organizat
 
 async def list_(deps: Deps, ctx: Context, asked: ListOrganizationDomains) -> OrganizationDomains:
     async with deps.db.reading(ctx) as db:
-        org = await standing.seen(db, ctx, asked.org_id)
-        if org.role != standing.ADMIN and not standing.oversees(ctx, "read"):
+        org = await organization_access.seen(db, ctx, asked.org_id)
+        if org.role != organization_access.ADMIN and not organization_access.oversees(ctx, "read"):
             raise Forbidden("only an admin of the organization may do this")
         rows = await org_domains.of(db, app_id=ctx.app_id, org_id=org.id)
     return OrganizationDomains(domains=[_shown(row) for row in rows])
@@ -77,7 +77,7 @@ async def list_(deps: Deps, ctx: Context, asked: ListOrganizationDomains) -> Org
 async def verify(deps: Deps, ctx: Context, asked: VerifyOrganizationDomain) -> OrganizationDomain:
     """The question to the name servers is asked outside any transaction."""
     async with deps.db.transaction(ctx) as tx:
-        org = await standing.managed(tx, ctx, asked.org_id)
+        org = await organization_access.managed(tx, ctx, asked.org_id)
         row = await _found(tx, ctx, org.id, asked.domain_id)
     if row.verified_at is not None:
         return _shown(row)
@@ -86,7 +86,7 @@ async def verify(deps: Deps, ctx: Context, asked: VerifyOrganizationDomain) -> O
         raise DomainNotProven(expected=wanted.record_value, at=wanted.record_name)
     try:
         async with deps.db.transaction(ctx) as tx:
-            org = await standing.managed(tx, ctx, asked.org_id)
+            org = await organization_access.managed(tx, ctx, asked.org_id)
             row = await _found(tx, ctx, org.id, asked.domain_id)
             if row.verified_at is None:
                 await org_domains.prove(tx, app_id=ctx.app_id, id=row.id)
@@ -101,7 +101,7 @@ async def update(deps: Deps, ctx: Context, asked: UpdateOrganizationDomain) -> O
     try:
         async with deps.db.transaction(ctx) as tx:
             await organizations.lock(tx, app_id=ctx.app_id, id=asked.org_id)
-            org = await standing.managed(tx, ctx, asked.org_id)
+            org = await organization_access.managed(tx, ctx, asked.org_id)
             row = await _found(tx, ctx, org.id, asked.domain_id)
             auto_join = changes.auto_join if "auto_join" in sent else row.auto_join
             role = changes.role if "role" in sent else row.role
@@ -121,7 +121,7 @@ async def update(deps: Deps, ctx: Context, asked: UpdateOrganizationDomain) -> O
 
 async def delete(deps: Deps, ctx: Context, asked: DeleteOrganizationDomain) -> Done:
     async with deps.db.transaction(ctx) as tx:
-        org = await standing.managed(tx, ctx, asked.org_id)
+        org = await organization_access.managed(tx, ctx, asked.org_id)
         row = await _found(tx, ctx, org.id, asked.domain_id)
         await org_domains.delete(tx, app_id=ctx.app_id, id=row.id)
         await audit.record(tx, ctx, OrgDomainRemoved(org_id=org.id, domain=row.domain))

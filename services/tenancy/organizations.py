@@ -44,7 +44,7 @@ from common.events.organizations import (
 from common.ids import DASHBOARD, new_id
 from common.problems import Conflict, Forbidden, Unauthenticated
 from common.same_json import same_json
-from tenancy import standing, tenants
+from tenancy import organization_access, tenants
 from tenancy.deps import Deps
 from tenancy.queries import members, organizations
 from tenancy.queries.organizations import Row
@@ -107,10 +107,10 @@ async def personal(deps: Deps, ctx: Context, asked: EnsurePersonalTeam) -> Organ
 
 
 async def list_(deps: Deps, ctx: Context, asked: ListOrganizations) -> Organizations:
-    standing.kind_allowed(ctx, "read")
+    organization_access.kind_allowed(ctx, "read")
     user_id = ctx.caller.user_id
     everyone = asked.all or user_id is None
-    if everyone and not standing.oversees(ctx, "read"):
+    if everyone and not organization_access.oversees(ctx, "read"):
         raise Forbidden("requires organizations:read", needs="organizations:read")
     if everyone and asked.search and asked.search.strip():
         return await _matching(deps, ctx, asked)
@@ -158,17 +158,17 @@ async def _matching(deps: Deps, ctx: Context, request: ListOrganizations) -> Org
 
 async def get(deps: Deps, ctx: Context, asked: GetOrganization) -> Organization:
     async with deps.db.reading(ctx) as db:
-        return shown(ctx, await standing.seen(db, ctx, asked.org_id))
+        return shown(ctx, await organization_access.seen(db, ctx, asked.org_id))
 
 
 async def update(deps: Deps, ctx: Context, asked: UpdateOrganization) -> Organization:
     changes, sent = asked.changes, asked.changes.model_fields_set
-    if "private_metadata" in sent and not standing.oversees(ctx, "write"):
+    if "private_metadata" in sent and not organization_access.oversees(ctx, "write"):
         raise Forbidden("requires organizations:write", needs="organizations:write")
     try:
         async with deps.db.transaction(ctx) as tx:
             await organizations.lock(tx, app_id=ctx.app_id, id=asked.org_id)
-            row = await standing.managed(tx, ctx, asked.org_id)
+            row = await organization_access.managed(tx, ctx, asked.org_id)
             wanted: dict[str, Any] = {
                 "slug": changes.slug or row.slug,
                 "name": changes.name or row.name,
@@ -198,7 +198,7 @@ async def update(deps: Deps, ctx: Context, asked: UpdateOrganization) -> Organiz
 async def delete(deps: Deps, ctx: Context, asked: DeleteOrganization) -> Done:
     try:
         async with deps.db.transaction(ctx) as tx:
-            row = await standing.managed(tx, ctx, asked.org_id)
+            row = await organization_access.managed(tx, ctx, asked.org_id)
             if row.is_personal:
                 raise PersonalTeam
             await organizations.delete(tx, app_id=ctx.app_id, id=row.id)
@@ -232,12 +232,12 @@ async def switch(deps: Deps, ctx: Context, asked: SwitchOrganization) -> SignedI
 
 async def _first_admin(deps: Deps, ctx: Context, new: CreateOrganization) -> str | None:
     """Who becomes admin. Raises Forbidden, NoOrganizationsHere."""
-    if standing.oversees(ctx, "write"):
+    if organization_access.oversees(ctx, "write"):
         return new.admin_user_id or ctx.caller.user_id
     user_id = ctx.caller.user_id
     if user_id is None or new.admin_user_id not in (None, user_id) or new.private_metadata:
         raise Forbidden("requires organizations:write", needs="organizations:write")
-    standing.kind_allowed(ctx, "write")
+    organization_access.kind_allowed(ctx, "write")
     if ctx.app_id != DASHBOARD:
         tenant = await tenants.get(deps, ctx, GetTenant())
         if not tenant.settings.organizations_by_users:
@@ -263,8 +263,12 @@ async def _insert(tx: Db, ctx: Context, id: str, new: CreateOrganization) -> str
 
 
 async def _join_first(tx: Db, ctx: Context, org_id: str, user_id: str) -> None:
-    await members.insert(tx, app_id=ctx.app_id, org_id=org_id, user_id=user_id, role=standing.ADMIN)
-    event = MemberAdded(org_id=org_id, user_id=user_id, role=standing.ADMIN, by="creation")
+    await members.insert(
+        tx, app_id=ctx.app_id, org_id=org_id, user_id=user_id, role=organization_access.ADMIN
+    )
+    event = MemberAdded(
+        org_id=org_id, user_id=user_id, role=organization_access.ADMIN, by="creation"
+    )
     await audit.record(tx, ctx, event, user_id=user_id)
 
 
@@ -293,7 +297,9 @@ def shown(ctx: Context, row: Row) -> Organization:
         logo_url=row.logo_url,
         is_personal=row.is_personal,
         public_metadata=row.public_metadata,
-        private_metadata=row.private_metadata if standing.oversees(ctx, "read") else None,
+        private_metadata=row.private_metadata
+        if organization_access.oversees(ctx, "read")
+        else None,
         role=row.role,
         created_at=row.created_at,
         updated_at=row.updated_at,

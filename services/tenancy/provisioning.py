@@ -24,7 +24,7 @@ from common.db import Db
 from common.ids import DASHBOARD
 from common.problems import Problem
 from common.rounds import FAULTS
-from tenancy import api_keys, demolition
+from tenancy import api_keys, deletion
 from tenancy.deps import Deps
 from tenancy.queries import api_keys as key_rows
 from tenancy.queries import applications
@@ -114,7 +114,7 @@ async def repair(deps: Deps) -> bool:
         ctx = system_context(app.id, within=15)
         try:
             if app.state == "deleting":
-                await demolition.raze(deps, ctx)
+                await deletion.raze(deps, ctx)
             else:
                 finished &= await complete(deps, ctx)
         except Problem as problem:

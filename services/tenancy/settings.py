@@ -6,7 +6,7 @@ from pydantic import Field, SecretStr
 
 from common.outgoing_http import OutgoingHttp
 from common.settings import DatabaseSettings, EgressSettings
-from tenancy.hostnames import API, CloudflareHostnames, CustomHostnames
+from tenancy.cloudflare import API, CloudflareHostnames, CustomHostnames
 
 
 class TenancySettings(DatabaseSettings, EgressSettings):

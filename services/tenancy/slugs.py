@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from typing import Final
 
 from common.contracts.tenancy import SLUG
-from tenancy.words import ADJECTIVES, NOUNS
+from tenancy.slug_words import ADJECTIVES, NOUNS
 
 _SEEDS = "dashboard api www admin auth login app static assets health"
 _TAKEN_FOR_OURS = """

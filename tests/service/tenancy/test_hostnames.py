@@ -31,8 +31,8 @@ from common.egress import Egress
 from common.outgoing_http import OutgoingHttp
 from common.problems import Unavailable
 from tenancy import domain_watch
+from tenancy.cloudflare import CloudflareHostnames, HostnameRefused
 from tenancy.handlers import HANDLERS
-from tenancy.hostnames import CloudflareHostnames, HostnameRefused
 
 __all__ = ["zone"]
 

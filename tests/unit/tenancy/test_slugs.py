@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from tenancy import slugs
-from tenancy.words import ADJECTIVES, NOUNS
+from tenancy.slug_words import ADJECTIVES, NOUNS
 
 
 @pytest.mark.parametrize("slug", ["abc", "swift-maple", "a1b", "0ok", "x" * 63])

@@ -13,7 +13,7 @@ from common.contracts.members import LastAdmin, LeaveOrganizations
 from common.contracts.organizations import TeamOwnsApplications
 from common.db import Db
 from common.events.organizations import MemberRemoved, OrgAdminLost, OrgDeleted
-from tenancy import standing
+from tenancy import organization_access
 from tenancy.deps import Deps
 from tenancy.queries import members, organizations
 from tenancy.queries.members import Membership
@@ -67,7 +67,7 @@ async def _left(tx: Db, ctx: Context, user_id: str, each: Membership) -> bool:
 
 
 def _leads_alone(each: Membership) -> bool:
-    return each.role == standing.ADMIN and not each.another_admin
+    return each.role == organization_access.ADMIN and not each.another_admin
 
 
 def _names(found: list[Membership]) -> str:

@@ -17,13 +17,13 @@ from common.contracts.tenancy import ApplicationNotFound
 from common.db import Db
 from common.ids import DASHBOARD
 from common.problems import Forbidden
-from tenancy import standing
+from tenancy import organization_access
 from tenancy.queries import applications, members
 from tenancy.queries.applications import Row
 
 BYPASS: Final = {"read": "apps:read:all", "write": "apps:write:all"}
 Access = Literal["read", "write"]
-WRITERS: Final = frozenset({standing.ADMIN, standing.DEVELOPER})
+WRITERS: Final = frozenset({organization_access.ADMIN, organization_access.DEVELOPER})
 """Team roles that change applications. Every other role reads."""
 
 
