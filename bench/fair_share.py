@@ -12,7 +12,7 @@ import os
 from rich.console import Console
 from rich.table import Table
 
-from common.pool import FairPool
+from common.hash_pool import FairPool
 from common.problems import Busy
 from identity.hashing import Hashing
 

@@ -16,7 +16,7 @@ from pathlib import Path
 from nats.aio.client import Client
 
 from aero2.embedded.ports import bound
-from common.paced import PacedClient
+from common.batched_nats import PacedClient
 
 
 def binary() -> str:

@@ -21,7 +21,7 @@ from aero2.failures import Refused
 from aero2.user_files import format_of, records
 from common.contracts.transfer import TransferredUser
 from common.field_errors import field_errors
-from common.known import unknown
+from common.unknown_fields import unknown
 
 console = Console(stderr=True)
 

@@ -18,7 +18,7 @@ from asyncpg.pool import PoolConnectionProxy
 from common import logs, metrics
 from common.context import Context
 from common.ids import is_id
-from common.one_trip import Connection
+from common.pipelined_connection import Connection
 from common.problems import Busy, Outdated, Unavailable
 
 log = logs.get(__name__)

@@ -14,7 +14,7 @@ from typing import Any, Final
 
 import orjson
 
-from common.known import printable
+from common.unknown_fields import printable
 
 AT_MOST: Final = 20
 """So many faults are listed."""

@@ -23,7 +23,7 @@ from common import logs, metrics
 from common.audit import STREAM, SUBJECTS, subject_of
 from common.context import traced
 from common.db import Database, Db, many, run
-from common.rounds import FAULTS
+from common.periodic import FAULTS
 
 log = logs.get(__name__)
 

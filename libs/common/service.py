@@ -22,15 +22,15 @@ from pydantic import SecretStr, ValidationError
 
 from common import logs, metrics
 from common.audit import Activity
+from common.batched_nats import PacedClient
 from common.bus import Handlers, NatsBus, Server, settled
-from common.changes import NatsChanges
 from common.crypto import Keys
 from common.db import FAILURES, Database
+from common.invalidation import NatsChanges
 from common.master_keys import MasterKeyMissing, recognize
 from common.metrics_server import serve_metrics
 from common.outbox import Relay, ensure_stream
-from common.paced import PacedClient
-from common.rounds import stop
+from common.periodic import stop
 from common.sealing import Sealer
 from common.settings import DatabaseSettings, Settings
 from common.tenants import Tenants

@@ -8,7 +8,7 @@ from typing import Final, LiteralString, TypeAlias
 
 from common import logs
 from common.db import Database, run
-from common.rounds import FAULTS, again
+from common.periodic import FAULTS, again
 
 log = logs.get(__name__)
 

@@ -1,66 +1,63 @@
-"""`python -m common.worker <module>`: a process that runs jobs for `WorkerProcesses`.
-
-Requests and answers are JSON with their length before them, on stdin and stdout. The process ends
-with its parent, and by an alarm of the system if a job outlives even its parent.
-"""
+"""Work that is done when somebody wakes it, and now and then anyway."""
 
 from __future__ import annotations
 
-import contextlib
-import os
-import resource
-import signal
-import sys
-from importlib import import_module
-from pathlib import Path
-from typing import Any, BinaryIO, Final
+import asyncio
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, field
 
-import orjson
+from common import logs
+from common.context import traced
+from common.periodic import FAULTS
 
-from common.worker_processes import HEADER
-
-MEMORY: Final = 1024 * 1024 * 1024
-"""Bytes of address space that a job may add."""
-GRACE: Final = 2
+log = logs.get(__name__)
 
 
-def main(module: str) -> None:
-    jobs: dict[str, Any] = import_module(module).JOBS
-    requests, answers = sys.stdin.buffer, os.fdopen(os.dup(1), "wb")
-    os.dup2(2, 1)  # what a library prints must not get between the answers
-    _limit_memory()
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
-    while (message := _read(requests)) is not None:
-        job, arguments, seconds = orjson.loads(message)
-        signal.alarm(int(seconds) + GRACE)  # its default action ends the process, even inside C
-        answer = _answer(jobs, job, arguments)
-        signal.alarm(0)
-        answers.write(HEADER.pack(len(answer)) + answer)
-        answers.flush()
+@dataclass
+class Wakeful:
+    idle: float = 5.0
+    """Seconds between rounds when nobody woke us: another process may have left work behind."""
+    _woken: asyncio.Event = field(default_factory=asyncio.Event)
+    _rounds: int = 0
+    _running: bool = False
+    _done: asyncio.Condition = field(default_factory=asyncio.Condition)
 
+    def wake(self) -> None:
+        self._woken.set()
 
-def _answer(jobs: dict[str, Any], job: str, arguments: list[Any]) -> bytes:
-    if job == "ready":
-        return orjson.dumps({"result": True})
-    try:
-        return orjson.dumps({"result": jobs[job](*arguments)})
-    except Exception as error:
-        return orjson.dumps({"error": type(error).__name__})
+    async def hurry(self, within: float) -> bool:
+        """Wake it and wait, for `within` seconds at most, until a whole round has begun and ended.
+        False where that took longer."""
+        wanted = self._rounds + (2 if self._running else 1)
+        self.wake()
+        try:
+            async with asyncio.timeout(within), self._done:
+                await self._done.wait_for(lambda: self._rounds >= wanted)
+        except TimeoutError:
+            return False
+        return True
 
+    async def run(self, work: Callable[[], Awaitable[bool]], *, name: str) -> None:
+        """`work` says whether there is more to do at once."""
+        while True:
+            self._woken.clear()
+            self._running = True
+            with traced():
+                try:
+                    more = await work()
+                except FAULTS as error:
+                    log.warning("round failed", work=name, error=type(error).__name__)
+                    more = False
+            self._running = False
+            async with self._done:
+                self._rounds += 1
+                self._done.notify_all()
+            if not more:
+                await self._rest()
 
-def _read(requests: BinaryIO) -> bytes | None:
-    header = requests.read(HEADER.size)
-    if len(header) < HEADER.size:
-        return None
-    return requests.read(HEADER.unpack(header)[0])
-
-
-def _limit_memory() -> None:
-    with contextlib.suppress(OSError, ValueError, IndexError):
-        pages = int(Path("/proc/self/statm").read_text().split()[0])
-        now = pages * resource.getpagesize()
-        resource.setrlimit(resource.RLIMIT_AS, (now + MEMORY, now + MEMORY))
-
-
-if __name__ == "__main__":
-    main(sys.argv[1])
+    async def _rest(self) -> None:
+        try:
+            async with asyncio.timeout(self.idle):
+                await self._woken.wait()
+        except TimeoutError:
+            return

@@ -20,7 +20,7 @@ from typing import Any, Final
 import orjson
 
 from common import logs
-from common.pool import FairShare
+from common.hash_pool import FairShare
 from common.problems import Busy
 
 log = logs.get(__name__)
@@ -120,7 +120,7 @@ class WorkerProcesses:
     async def _start(self) -> _Worker:
         env = {name: os.environ[name] for name in PASSED_ON if name in os.environ}
         process = await asyncio.create_subprocess_exec(
-            sys.executable, "-m", "common.worker", self.module, env=env,
+            sys.executable, "-m", "common.worker_main", self.module, env=env,
             stdin=asyncio.subprocess.PIPE, stdout=asyncio.subprocess.PIPE,
         )  # fmt: skip
         worker = _Worker(process)

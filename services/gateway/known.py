@@ -19,8 +19,8 @@ from fastapi.routing import APIRoute
 from common import exact_json
 from common.exact_json import AT_MOST
 from common.field_errors import field_errors
-from common.known import LONGEST, Unknown, is_model, unknown
 from common.problems import Invalid
+from common.unknown_fields import LONGEST, Unknown, is_model, unknown
 from gateway.present import present_value
 
 _PARAMETERS: Final[dict[Callable[..., Any], list[str]]] = {}

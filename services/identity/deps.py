@@ -6,12 +6,12 @@ from dataclasses import dataclass, field, replace
 
 from common import logs
 from common.bus import Bus
-from common.changes import Changes
 from common.crypto import Keys
 from common.cursors import Cursors
 from common.db import Database
+from common.hash_pool import FairPool
+from common.invalidation import Changes
 from common.outgoing_http import OutgoingHttp
-from common.pool import FairPool
 from common.sealing import Sealer
 from common.service import Links, Stores, open_job, open_stores
 from common.tenants import Tenants

@@ -11,7 +11,7 @@ from typing import Final, TypeVar
 import argon2
 from argon2.exceptions import InvalidHashError, VerificationError
 
-from common.pool import FairPool
+from common.hash_pool import FairPool
 from common.worker_processes import WorkerProcesses
 from identity import imported
 

@@ -9,7 +9,7 @@ from typing import Final
 from common import logs
 from common.context import system_context
 from common.db import Database
-from common.rounds import FAULTS, flushing
+from common.periodic import FAULTS, flushing
 from identity.queries import sessions
 
 log = logs.get(__name__)

@@ -24,11 +24,11 @@ from common.context import Context, system_context, traced
 from common.contracts.templates import RenderedMail, TemplateInvalid, TemplateNotFound, TemplateText
 from common.contracts.tenancy import Tenant
 from common.db import Database
+from common.periodic import FAULTS
 from common.problems import NotFound
-from common.rounds import FAULTS
 from common.sealing import Sealer, Unsealable
 from common.tenants import Tenants
-from common.wakeful import Wakeful
+from common.worker import Wakeful
 from common.worker_processes import TookTooLong, WorkerFailed, WorkerProcesses
 from identity import mail_templates
 from identity.mail_texts import Locale

@@ -9,7 +9,7 @@ from typing import Final
 from common import metrics
 from common.context import Context
 from common.contracts.queues import GetQueues, Queue, Queues
-from common.rounds import FAULTS, again
+from common.periodic import FAULTS, again
 from identity.deps import Deps
 from identity.queries import queues
 

@@ -24,7 +24,7 @@ from common.contracts.transfer import (
 from common.events.users import UsersImported
 from common.field_errors import field_errors
 from common.ids import new_id
-from common.known import unknown
+from common.unknown_fields import unknown
 from identity import delegation, imported, metadata
 from identity.deps import Deps
 from identity.hashing import too_long

@@ -11,7 +11,7 @@ from typing import Final
 
 from common.context import system_context
 from common.db import Database
-from common.rounds import again
+from common.periodic import again
 from identity import signing
 from identity.deps import Deps
 from identity.queries import accounts, unsettled

@@ -15,8 +15,8 @@ from common.context import Context, system_context
 from common.contracts.clients import LogoutFailure
 from common.crypto import token
 from common.outgoing_http import Unreachable
+from common.periodic import FAULTS
 from common.problems import Problem
-from common.rounds import FAULTS
 from oidc import keys, redirect_uris
 from oidc.client_cache import registered
 from oidc.deps import Deps

@@ -8,16 +8,16 @@ from typing import TYPE_CHECKING
 from common.audit import Notes
 from common.bus import Bus
 from common.caches import Cache
-from common.changes import Changes
 from common.context import Context
 from common.contracts.rights import Rights
 from common.crypto import Keys
 from common.cursors import Cursors
 from common.db import Database
+from common.hash_pool import FairPool
+from common.invalidation import Changes
 from common.outgoing_http import OutgoingHttp
-from common.pool import FairPool
 from common.sealing import Sealer
-from common.wakeful import Wakeful
+from common.worker import Wakeful
 from oidc.settings import OidcSettings
 
 if TYPE_CHECKING:

@@ -9,7 +9,7 @@ from typing import Final
 
 from common import logs
 from common.context import system_context
-from common.rounds import FAULTS, again
+from common.periodic import FAULTS, again
 from oidc import logout
 from oidc.deps import Deps
 from oidc.queries import logouts

@@ -6,9 +6,9 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from common.bus import Bus
-from common.changes import Changes
 from common.cursors import Cursors
 from common.db import Database
+from common.invalidation import Changes
 
 if TYPE_CHECKING:
     from rbac.settings import Settings

@@ -9,7 +9,7 @@ from typing import Final
 from common import audit as log_book
 from common.context import system_context
 from common.events.audit import AuditPruned
-from common.rounds import again
+from common.periodic import again
 from tenancy import audit_sealing
 from tenancy.deps import Deps
 from tenancy.queries import audit

@@ -26,7 +26,7 @@ from common.context import Context, system_context, traced
 from common.db import Db
 from common.ids import is_id
 from common.outbox import ID
-from common.rounds import FAULTS
+from common.periodic import FAULTS
 from tenancy import audit_counts
 from tenancy.deps import Deps
 from tenancy.queries import audit, audit_chain

@@ -7,10 +7,10 @@ from typing import Protocol
 
 from common.audit import Notes
 from common.bus import Bus
-from common.changes import Changes
 from common.crypto import Keys
 from common.cursors import Cursors
 from common.db import Database
+from common.invalidation import Changes
 from common.sealing import Sealer
 from common.tenants import Tenants
 from tenancy.cloudflare import CustomHostnames

@@ -9,8 +9,8 @@ from typing import Final
 
 from common import logs
 from common.context import system_context
+from common.periodic import FAULTS, again
 from common.problems import Unavailable
-from common.rounds import FAULTS, again
 from tenancy import certificates, dns_proof, domains
 from tenancy.deps import Deps
 from tenancy.queries import applications

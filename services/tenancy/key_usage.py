@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 
 from common import logs
 from common.db import Database
-from common.rounds import FAULTS, flushing
+from common.periodic import FAULTS, flushing
 from tenancy.queries import api_keys
 
 log = logs.get(__name__)

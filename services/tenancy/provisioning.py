@@ -22,8 +22,8 @@ from common.contracts.roles import SeedRoles
 from common.contracts.tenancy import NewApiKey
 from common.db import Db
 from common.ids import DASHBOARD
+from common.periodic import FAULTS
 from common.problems import Problem
-from common.rounds import FAULTS
 from tenancy import api_keys, deletion
 from tenancy.deps import Deps
 from tenancy.queries import api_keys as key_rows

@@ -12,7 +12,7 @@ from tests.nats_server import NatsServer
 
 from common.bus import Handlers, NatsBus, Server, settled
 from common.caches import Cache
-from common.changes import NatsChanges
+from common.invalidation import NatsChanges
 
 T = TypeVar("T")
 G = TypeVar("G", bound="Listening[Any]")

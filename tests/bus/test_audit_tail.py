@@ -20,8 +20,8 @@ from tests.nats_server import NatsServer, start, until
 from common import audit
 from common.crypto import Keys
 from common.outbox import ensure_stream
+from common.periodic import stop
 from common.problems import BadRequest, Busy, Forbidden
-from common.rounds import stop
 from gateway import audit_tail
 from gateway.audit_tail import Places, Slots, Tail
 

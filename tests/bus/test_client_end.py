@@ -18,7 +18,6 @@ from tests.nats_server import NatsServer
 from tests.postgres import Postgres
 
 from common.bus import NatsBus, Server, settled
-from common.changes import NatsChanges
 from common.context import SYSTEM_CALLER, Context
 from common.contracts.clients import CreateClient, UpdateClient
 from common.contracts.oidc import AccessToken, CheckAccessToken, ExchangeToken, InvalidToken
@@ -26,6 +25,7 @@ from common.contracts.tenancy import GetTenant, Tenant
 from common.crypto import Keys
 from common.db import Database
 from common.ids import new_id
+from common.invalidation import NatsChanges
 from common.sealing import Sealer
 from common.tenants import Tenants
 from common.testing import MemoryActivity, context

@@ -8,8 +8,8 @@ from collections.abc import AsyncIterator
 import pytest
 from tests.nats_server import NatsServer, start, until
 
+from common.batched_nats import PacedClient
 from common.bus import settled
-from common.paced import PacedClient
 
 
 @pytest.fixture

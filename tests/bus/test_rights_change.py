@@ -15,7 +15,6 @@ from tests.nats_server import NatsServer
 from tests.postgres import Postgres
 
 from common.bus import NatsBus
-from common.changes import NatsChanges
 from common.context import SYSTEM_CALLER
 from common.contracts.assignments import AssignRole, UnassignRole
 from common.contracts.rights import GetRights, Rights
@@ -24,6 +23,7 @@ from common.crypto import Keys
 from common.cursors import Cursors
 from common.db import Database
 from common.ids import new_id
+from common.invalidation import NatsChanges
 from common.testing import context
 from rbac.deps import Deps
 from rbac.handlers import HANDLERS

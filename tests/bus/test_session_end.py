@@ -15,15 +15,15 @@ from tests.nats_server import NatsServer
 from tests.postgres import Postgres
 
 from common.bus import NatsBus
-from common.changes import NatsChanges
 from common.context import SYSTEM_CALLER
 from common.contracts.sessions import CheckSession, NoSession, RevokeUserSessions, Session
 from common.contracts.users import DisableUser, EnableUser
 from common.crypto import Keys, token
 from common.cursors import Cursors
 from common.db import Database
+from common.hash_pool import FairPool
 from common.ids import new_id
-from common.pool import FairPool
+from common.invalidation import NatsChanges
 from common.sealing import Sealer
 from common.tenants import Tenants
 from common.testing import context

@@ -20,7 +20,7 @@ from tests.service.db.tls import in_front_of
 from common import metrics
 from common.context import Context
 from common.db import Database, maybe, run, value
-from common.one_trip import Connection, Sieve
+from common.pipelined_connection import BindReplyFilter, Connection
 from common.problems import Unavailable
 
 A = Context("018f0000-0000-7000-8000-00000000000a")
@@ -81,13 +81,13 @@ async def test_each_statement_is_one_transaction_in_one_round_trip(
     """The server says once that it is ready; begin, statement and commit would be three times."""
     await seen(db, A, A.app_id)  # prepares it
     answers: list[bytes] = []
-    received = Sieve.data_received
+    received = BindReplyFilter.data_received
 
-    def listen(sieve: Sieve, data: bytes) -> None:
+    def listen(sieve: BindReplyFilter, data: bytes) -> None:
         answers.append(data)
         received(sieve, data)
 
-    monkeypatch.setattr(Sieve, "data_received", listen)
+    monkeypatch.setattr(BindReplyFilter, "data_received", listen)
     assert await seen(db, A, A.app_id) == 1
 
     assert b"".join(answers).count(b"Z\x00\x00\x00\x05I") == 1
@@ -245,7 +245,7 @@ def test_the_sieve_takes_out_the_bindings_answer_however_it_arrives(
     """Cut anywhere, with notices between, or with an error in its place."""
     sent, expected = case
     heard = Heard()
-    sieve = Sieve(heard)
+    sieve = BindReplyFilter(heard)
     sieve.owed = 1
     edges = [0, *sorted(cut for cut in cuts if cut < len(sent)), len(sent)]
     for start, end in itertools.pairwise(edges):

@@ -39,9 +39,9 @@ from common.crypto import Keys
 from common.cursors import Cursors
 from common.db import Database
 from common.egress import Egress
+from common.hash_pool import FairPool
 from common.ids import DASHBOARD, new_id
 from common.outgoing_http import OutgoingHttp
-from common.pool import FairPool
 from common.problems import Problem, Unavailable
 from common.sealing import Sealer
 from common.tenants import Tenants

@@ -21,8 +21,8 @@ from common.contracts.passwords import CheckPassword, SignInWithPassword, WeakPa
 from common.contracts.protection import CaptchaFailed, GetProtection
 from common.contracts.sign_in import WrongCredentials
 from common.contracts.tenancy import Captcha
+from common.hash_pool import FairPool
 from common.outgoing_http import OutgoingHttp
-from common.pool import FairPool
 from common.problems import Busy, RateLimited, Unavailable
 from common.testing import context
 from identity.hashing import Hashing

@@ -17,7 +17,6 @@ from tests.nats_server import start
 from tests.service.tenancy.conftest import World, secret_key_of
 
 from common.bus import NatsBus, Server, settled
-from common.changes import NatsChanges
 from common.contracts.api_keys import RevokeApiKey
 from common.contracts.applications import (
     ApplicationPatch,
@@ -26,6 +25,7 @@ from common.contracts.applications import (
     UpdateApplication,
     UpdateSettings,
 )
+from common.invalidation import NatsChanges
 from gateway.app import build
 from gateway.settings import GatewaySettings
 from gateway.state import Gateway

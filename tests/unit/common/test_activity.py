@@ -12,7 +12,7 @@ from common.audit import Activity
 from common.events.sessions import LoginFailed
 from common.events.tokens import ClientTokenIssued
 from common.ids import new_id
-from common.rounds import stop
+from common.periodic import stop
 from common.testing import context
 
 

@@ -7,7 +7,7 @@ import threading
 
 import pytest
 
-from common.pool import FairPool
+from common.hash_pool import FairPool
 from common.problems import Busy
 
 

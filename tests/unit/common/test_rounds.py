@@ -8,8 +8,8 @@ import pytest
 
 from common import logs
 from common.context import system_context, traced
+from common.periodic import again, flushing, stop
 from common.problems import Unavailable
-from common.rounds import again, flushing, stop
 
 
 async def test_a_round_that_fails_does_not_end_the_work() -> None:

@@ -16,8 +16,8 @@ from common.contracts.profiles import MyChanges
 from common.contracts.transfer import ImportUsers, TransferredUsers
 from common.contracts.users import CreateUser
 from common.ids import new_id
-from common.known import unknown
 from common.problems import Forbidden
+from common.unknown_fields import unknown
 from gateway import routes
 from gateway.app import api
 

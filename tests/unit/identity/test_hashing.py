@@ -9,7 +9,7 @@ import argon2
 import bcrypt
 import pytest
 
-from common.pool import FairPool
+from common.hash_pool import FairPool
 from identity import imported
 from identity.hashing import Hashing, normalized
 

@@ -30,7 +30,7 @@ _HEAD: Final = 5
 """Bytes of a message before its content: type and length."""
 
 
-class Sieve(asyncio.Protocol):
+class BindReplyFilter(asyncio.Protocol):
     """Stands between the transport and asyncpg, and keeps the answers to bindings from it."""
 
     def __init__(self, inner: asyncio.Protocol) -> None:
@@ -83,7 +83,7 @@ class Sieve(asyncio.Protocol):
 class Connection(asyncpg.Connection):
     """asyncpg's, which can also run a statement as a transaction of its own, bound to one application."""
 
-    _sieve: Sieve | None = None
+    _sieve: BindReplyFilter | None = None
     if TYPE_CHECKING:  # what asyncpg has and its stubs leave out
         _transport: asyncio.Transport
         _protocol: Any
@@ -129,7 +129,7 @@ class Connection(asyncpg.Connection):
             raise
         return rows or [], tag.decode() if tag else ""
 
-    async def _begin(self) -> Sieve:
+    async def _begin(self) -> BindReplyFilter:
         try:
             await self.execute(BINDING)
         except BaseException:
@@ -137,6 +137,6 @@ class Connection(asyncpg.Connection):
             # as long as the connection lives.
             self.terminate()
             raise
-        self._sieve = Sieve(cast(asyncio.Protocol, self._transport.get_protocol()))
+        self._sieve = BindReplyFilter(cast(asyncio.Protocol, self._transport.get_protocol()))
         self._transport.set_protocol(self._sieve)
         return self._sieve
