@@ -14,9 +14,9 @@ from common.contracts.sign_up import SignUpClosed
 from common.contracts.tenancy import Tenant
 from common.db import Db
 from common.problems import Conflict, Invalid
-from identity import addresses, flows, idempotency, protection, sign_up, signing
+from identity import challenge, email_rules, flows, idempotency, session_start, sign_up
 from identity.deps import Deps
-from identity.guard import forget
+from identity.lockout import forget
 from identity.queries import accounts, codes
 from identity.queries.accounts import Account
 from identity.queries.codes import Taken
@@ -28,7 +28,7 @@ async def start(deps: Deps, ctx: Context, asked: StartEmailCode) -> Flow:
     tenant = await deps.tenants.get(ctx)
     if not {"email_code", "magic_link"} & set(tenant.settings.auth_methods):
         raise MethodOff
-    await protection.check(deps, ctx, tenant, asked)
+    await challenge.check(deps, ctx, tenant, asked)
     await flows.count(deps, ctx, asked.email, asked.browser, purpose="sign_in")
     async with deps.db.transaction(ctx) as tx:
         account = await accounts.by_email(tx, app_id=ctx.app_id, email=asked.email)
@@ -57,10 +57,10 @@ def _letter(
 
 
 def may_sign_up(deps: Deps, ctx: Context, tenant: Tenant, email: str) -> bool:
-    if addresses.names_operator(deps.operator_email, ctx.app_id, email):
+    if email_rules.names_operator(deps.operator_email, ctx.app_id, email):
         return True
     try:
-        addresses.allow(tenant.settings, email)
+        email_rules.allow(tenant.settings, email)
     except (SignUpClosed, Invalid):
         return False
     return True
@@ -108,8 +108,8 @@ async def _again(
 
 def _proof(
     method: str, taken: Taken, asked: SignInWithCode | SignInWithLink, key: str
-) -> signing.Proof:
-    return signing.Proof(
+) -> session_start.Proof:
+    return session_start.Proof(
         method=method,
         amr=["otp"],
         email=taken.email,
@@ -120,7 +120,7 @@ def _proof(
 
 
 async def _signed_in(
-    deps: Deps, ctx: Context, tenant: Tenant, taken: Taken, proof: signing.Proof
+    deps: Deps, ctx: Context, tenant: Tenant, taken: Taken, proof: session_start.Proof
 ) -> SignedInSession:
     for attempt in (1, 2):
         try:
@@ -131,15 +131,15 @@ async def _signed_in(
             # Somebody made the user of this address at the same moment: sign in as him.
             if attempt == 2:
                 raise Conflict("the address was taken at the same moment") from None
-    return await signing.finish(deps, ctx, begun)
+    return await session_start.finish(deps, ctx, begun)
 
 
 async def _begin(
-    deps: Deps, ctx: Context, tx: Db, tenant: Tenant, taken: Taken, proof: signing.Proof
-) -> signing.Begun:
+    deps: Deps, ctx: Context, tx: Db, tenant: Tenant, taken: Taken, proof: session_start.Proof
+) -> session_start.Begun:
     account, fresh = await sign_up.come_to_be(deps, ctx, tx, tenant, taken)
     await forget(deps, ctx, tx, taken.email)
     await codes.end_older(tx, app_id=ctx.app_id, email=taken.email, types=TYPES)
     joins_team = fresh and bool(taken.payload.get("into_organization"))
-    proof = signing.with_new_user(proof, fresh, joins_team=joins_team)
-    return await signing.begin(deps, ctx, tx, tenant, account, proof)
+    proof = session_start.with_new_user(proof, fresh, joins_team=joins_team)
+    return await session_start.begin(deps, ctx, tx, tenant, account, proof)

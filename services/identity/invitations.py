@@ -35,7 +35,7 @@ from common.events.invitations import InvitationRevoked, UserInvited
 from common.events.users import UserCreated
 from common.ids import new_id
 from common.problems import Problem
-from identity import delegation, policy, sign_up, signing
+from identity import delegation, policy, session_start, sign_up
 from identity.deps import Deps
 from identity.limits import INVITE_BY_APP, SIGN_UP_BY_IP
 from identity.queries import accounts, invitations, users
@@ -156,7 +156,7 @@ async def accept(deps: Deps, ctx: Context, asked: AcceptInvitation) -> SignedInS
         raise EmailTaken from None
     except InvitationNotFound:
         raise LinkSpent from None
-    reply = await signing.finish(deps, ctx, begun)
+    reply = await session_start.finish(deps, ctx, begun)
     await _give_roles(deps, ctx, reply.session.user_id, found.role_ids)
     return reply
 
@@ -169,7 +169,7 @@ async def _accepted(
     asked: AcceptInvitation,
     found: Open,
     phc: str | None,
-) -> signing.Begun:
+) -> session_start.Begun:
     id = new_id()
     profile = dict(found.profile)
     if asked.name:
@@ -193,14 +193,14 @@ async def _accepted(
     await sign_up.accept(ctx, tx, found.id, id)
     account = await accounts.by_id(tx, app_id=ctx.app_id, id=id)
     assert account is not None
-    proof = signing.Proof(
+    proof = session_start.Proof(
         method="invitation",
         amr=["otp"],
         email=found.email,
         browser=asked.browser,
         new_user=True,
     )
-    return await signing.begin(deps, ctx, tx, tenant, account, proof)
+    return await session_start.begin(deps, ctx, tx, tenant, account, proof)
 
 
 async def _give_roles(deps: Deps, ctx: Context, user_id: str, role_ids: list[str]) -> None:

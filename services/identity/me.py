@@ -29,7 +29,7 @@ from common.contracts.tenancy import Tenant
 from common.contracts.users import EmailTaken, UserNotFound
 from common.db import Db
 from common.events.users import EmailChanged, UserVerified
-from identity import addresses, flows, guard, metadata, notices, passwords, signing
+from identity import email_rules, flows, lockout, metadata, notices, passwords, session_start
 from identity import users as administration
 from identity.callers import fresh, the_user
 from identity.deps import Deps
@@ -65,7 +65,7 @@ async def change_email(deps: Deps, ctx: Context, asked: ChangeEmail) -> Flow:
     user_id = the_user(ctx)
     async with deps.db.reading(ctx) as db:
         await fresh(db, ctx)
-    addresses.allow_domain(tenant.settings, asked.email)
+    email_rules.allow_domain(tenant.settings, asked.email)
     await flows.count(deps, ctx, asked.email, None, purpose="email_change")
     async with deps.db.transaction(ctx) as tx:
         account = await accounts.by_id(tx, app_id=ctx.app_id, id=user_id)
@@ -118,13 +118,13 @@ async def _changed(deps: Deps, ctx: Context, taken: Taken) -> Me:
         async with deps.db.transaction(ctx) as tx:
             me = await _set_email(deps, ctx, tx, tenant, taken)
             await accounts.unsettle(tx, app_id=ctx.app_id, id=me.id)
-            ended = await signing.end_all(
+            ended = await session_start.end_all(
                 ctx, tx, me.id, reason="email_changed", spare=ctx.caller.session_id
             )
     except asyncpg.UniqueViolationError:
         raise EmailTaken from None
-    await signing.announce(deps, ctx, me.id, ended)
-    await signing.settle(
+    await session_start.announce(deps, ctx, me.id, ended)
+    await session_start.settle(
         deps,
         ctx,
         me.id,
@@ -143,7 +143,7 @@ async def _set_email(deps: Deps, ctx: Context, tx: Db, tenant: Tenant, taken: Ta
     email = taken.payload.get("email") or taken.email
     changes = {"email": email, "email_verified": True}
     await users.change(tx, app_id=ctx.app_id, id=before.id, changes=changes)
-    await signing.end_codes(ctx, tx, before.id)
+    await session_start.end_codes(ctx, tx, before.id)
     same = before.email is not None and address_key(before.email) == taken.email
     event = UserVerified(user_id=before.id) if same else EmailChanged(user_id=before.id)
     await audit.record(tx, ctx, event, user_id=before.id)
@@ -198,6 +198,6 @@ async def delete(deps: Deps, ctx: Context, asked: DeleteMe) -> Done:
     if asked.password is not None:
         await passwords.prove(deps, ctx, account, asked.password, method="delete")
         async with deps.db.transaction(ctx) as tx:
-            await guard.forget(deps, ctx, tx, account.email or account.id)
+            await lockout.forget(deps, ctx, tx, account.email or account.id)
     await administration.remove(deps, ctx, account.id, forced=False)
     return Done()

@@ -20,7 +20,7 @@ from common.db import Db
 from common.events.users import OwnerClaimed, UserCreated
 from common.ids import DASHBOARD, new_id
 from common.problems import NotFound
-from identity import policy, signing
+from identity import policy, session_start
 from identity.deps import Deps
 from identity.limits import CODE_BY_IP
 from identity.queries import accounts, codes
@@ -84,12 +84,12 @@ async def claim(deps: Deps, ctx: Context, asked: ClaimOwner) -> SignedInSession:
             begun = await _claimed(deps, ctx, tx, tenant, asked, phc)
     except asyncpg.UniqueViolationError:
         raise EmailTaken from None
-    return await signing.finish(deps, ctx, begun)
+    return await session_start.finish(deps, ctx, begun)
 
 
 async def _claimed(
     deps: Deps, ctx: Context, tx: Db, tenant: Tenant, asked: ClaimOwner, phc: str | None
-) -> signing.Begun:
+) -> session_start.Begun:
     taken = await codes.take_link(
         tx,
         app_id=ctx.app_id,
@@ -116,13 +116,13 @@ async def _claimed(
     await audit.record(tx, ctx, OwnerClaimed(user_id=id), user_id=id)
     account = await accounts.by_id(tx, app_id=ctx.app_id, id=id)
     assert account is not None
-    proof = signing.Proof(
+    proof = session_start.Proof(
         method="owner_link",
         amr=["pwd"] if phc else ["otp"],
         browser=asked.browser,
         new_user=True,
     )
-    return await signing.begin(deps, ctx, tx, tenant, account, proof)
+    return await session_start.begin(deps, ctx, tx, tenant, account, proof)
 
 
 def _in_dashboard(ctx: Context) -> None:

@@ -31,7 +31,7 @@ from common.contracts.users import UserNotFound
 from common.db import Db
 from common.events.passwords import PasswordChanged, PasswordReset
 from common.problems import Invalid
-from identity import flows, guard, notices, policy, protection, signing
+from identity import challenge, flows, lockout, notices, policy, session_start
 from identity.callers import fresh, the_user
 from identity.deps import Deps
 from identity.hashing import normalized
@@ -53,16 +53,16 @@ async def sign_in(deps: Deps, ctx: Context, asked: SignInWithPassword) -> Signed
     tenant = await deps.tenants.get(ctx)
     if "password" not in tenant.settings.auth_methods:
         raise MethodOff
-    await protection.check(deps, ctx, tenant, asked)
+    await challenge.check(deps, ctx, tenant, asked)
     async with deps.db.transaction(ctx) as tx:  # one, and short: the hash comes after it
-        account, admission = None, guard.Admission()
+        account, admission = None, lockout.Admission()
         wait = await deps.limits.hit(tx, ctx, (SIGN_IN_BY_IP, ctx.ip), (SIGN_IN_BY_APP, ctx.app_id))
         if not wait:
             account = await accounts.by_email(tx, app_id=ctx.app_id, email=asked.email)
-            admission = await guard.admit(deps, ctx, tx, asked.email)
+            admission = await lockout.admit(deps, ctx, tx, asked.email)
     exceeded(wait)
-    async with guard.releasing(deps, ctx, admission):
-        verdict = await guard.tried(
+    async with lockout.releasing(deps, ctx, admission):
+        verdict = await lockout.tried(
             deps,
             ctx,
             admission,
@@ -77,9 +77,9 @@ async def sign_in(deps: Deps, ctx: Context, asked: SignInWithPassword) -> Signed
         if account.must_change and account.email:
             raise ResetNeeded
         async with deps.db.transaction(ctx) as tx:
-            await guard.forget(deps, ctx, tx, asked.email)
+            await lockout.forget(deps, ctx, tx, asked.email)
             phc = await _rehashed(ctx, tx, account, verdict.rehashed)
-            proof = signing.Proof(
+            proof = session_start.Proof(
                 method="password",
                 amr=["pwd"],
                 phc=phc,
@@ -87,21 +87,21 @@ async def sign_in(deps: Deps, ctx: Context, asked: SignInWithPassword) -> Signed
                 remember=asked.remember,
                 idempotency_key=asked.idempotency_key,
             )
-            begun = await signing.begin(deps, ctx, tx, tenant, account, proof)
-    return await signing.finish(deps, ctx, begun)
+            begun = await session_start.begin(deps, ctx, tx, tenant, account, proof)
+    return await session_start.finish(deps, ctx, begun)
 
 
 async def confirm(deps: Deps, ctx: Context, asked: Reauthenticate) -> SignedInSession:
     tenant, account = await _me(deps, ctx)
     verdict = await prove(deps, ctx, account, asked.password, method="confirm")
     async with deps.db.transaction(ctx) as tx:
-        await guard.forget(deps, ctx, tx, account.email or account.id)
+        await lockout.forget(deps, ctx, tx, account.email or account.id)
         phc = await _rehashed(ctx, tx, account, verdict)
-        proof = signing.Proof(
+        proof = session_start.Proof(
             method="confirm", amr=["pwd"], phc=phc, previous=ctx.caller.session_id
         )
-        begun = await signing.begin(deps, ctx, tx, tenant, account, proof)
-    return await signing.finish(deps, ctx, begun)
+        begun = await session_start.begin(deps, ctx, tx, tenant, account, proof)
+    return await session_start.finish(deps, ctx, begun)
 
 
 async def check(deps: Deps, ctx: Context, asked: CheckPassword) -> Done:
@@ -130,26 +130,28 @@ async def change(deps: Deps, ctx: Context, asked: ChangePassword) -> SignedInSes
         await accounts.lock(tx, app_id=ctx.app_id, id=account.id)
         if not await accounts.still_has(tx, app_id=ctx.app_id, id=account.id, phc=account.phc):
             raise WrongCredentials
-        await guard.forget(deps, ctx, tx, account.email or account.id)
+        await lockout.forget(deps, ctx, tx, account.email or account.id)
         ended = await put(
             deps, ctx, tx, tenant, account, phc, PasswordChanged(user_id=account.id),
             spare=ctx.caller.session_id,
         )  # fmt: skip
         if ctx.caller.session_id is None:
-            begun = await signing.begin(
-                deps, ctx, tx, tenant, account, signing.Proof("password", ["pwd"])
+            begun = await session_start.begin(
+                deps, ctx, tx, tenant, account, session_start.Proof("password", ["pwd"])
             )
         else:
-            begun = await signing.replace(deps, ctx, tx, tenant, account, ctx.caller.session_id)
-    await signing.announce(deps, ctx, account.id, ended)
-    return await signing.finish(deps, ctx, begun)
+            begun = await session_start.replace(
+                deps, ctx, tx, tenant, account, ctx.caller.session_id
+            )
+    await session_start.announce(deps, ctx, account.id, ended)
+    return await session_start.finish(deps, ctx, begun)
 
 
 async def start_reset(deps: Deps, ctx: Context, asked: StartReset) -> Flow:
     tenant = await deps.tenants.get(ctx)
     if "password" not in tenant.settings.auth_methods:
         raise MethodOff
-    await protection.check(deps, ctx, tenant, asked)
+    await challenge.check(deps, ctx, tenant, asked)
     await flows.count(deps, ctx, asked.email, asked.browser, purpose="reset")
     async with deps.db.transaction(ctx) as tx:
         account = await accounts.by_email(tx, app_id=ctx.app_id, email=asked.email)
@@ -220,13 +222,13 @@ async def _reset(
         account = await accounts.by_id(tx, app_id=ctx.app_id, id=taken.user_id)
         if account is None or not account.email or address_key(account.email) != taken.email:
             raise LinkSpent  # the address was changed since: the mail went to another one
-        await guard.forget(deps, ctx, tx, taken.email)
+        await lockout.forget(deps, ctx, tx, taken.email)
         event = PasswordReset(user_id=account.id)
         ended = await put(deps, ctx, tx, tenant, account, phc, event)
-        proof = signing.Proof("reset", ["otp"], email=taken.email, browser=browser)
-        begun = await signing.begin(deps, ctx, tx, tenant, account, proof)
-    await signing.announce(deps, ctx, account.id, ended)
-    return await signing.finish(deps, ctx, begun)
+        proof = session_start.Proof("reset", ["otp"], email=taken.email, browser=browser)
+        begun = await session_start.begin(deps, ctx, tx, tenant, account, proof)
+    await session_start.announce(deps, ctx, account.id, ended)
+    return await session_start.finish(deps, ctx, begun)
 
 
 async def put(
@@ -243,7 +245,7 @@ async def put(
     """Set the password, end sessions and open codes, tell the owner. The caller has locked the
     user; the ids of the sessions ended are for `announce`."""
     await accounts.set_password(tx, app_id=ctx.app_id, user_id=account.id, phc=phc)
-    ended = await signing.end_all(ctx, tx, account.id, reason=event.type, spare=spare)
+    ended = await session_start.end_all(ctx, tx, account.id, reason=event.type, spare=spare)
     await audit.record(tx, ctx, event, user_id=account.id)
     await notices.tell(deps, ctx, tx, tenant, account, "password_changed", ip=ctx.ip)
     return ended
@@ -255,13 +257,13 @@ async def prove(
     """The caller's own password once more; the new hash where the stored one is not ours. Raises
     WrongCredentials, Locked, RateLimited."""
     async with deps.db.transaction(ctx) as tx:
-        admission = guard.Admission()
+        admission = lockout.Admission()
         wait = await deps.limits.hit(tx, ctx, (PASSWORD_BY_USER, account.id))
         if not wait:
-            admission = await guard.admit(deps, ctx, tx, account.email or account.id)
+            admission = await lockout.admit(deps, ctx, tx, account.email or account.id)
     exceeded(wait)
-    async with guard.releasing(deps, ctx, admission):
-        verdict = await guard.tried(
+    async with lockout.releasing(deps, ctx, admission):
+        verdict = await lockout.tried(
             deps,
             ctx,
             admission,
@@ -270,7 +272,7 @@ async def prove(
             user_id=account.id,
             method=method,
         )
-    await guard.release(deps, ctx, admission)
+    await lockout.release(deps, ctx, admission)
     return verdict.rehashed
 
 

@@ -30,7 +30,7 @@ from common.contracts.sessions import (
 from common.contracts.users import UserNotFound
 from common.events.sessions import Logout, SessionRevoked, SessionsRevoked
 from common.problems import NotFound
-from identity import delegation, last_active, signing
+from identity import delegation, last_active, session_start
 from identity.callers import the_user
 from identity.deps import Deps
 from identity.queries import accounts, sessions
@@ -146,10 +146,10 @@ async def activate_organization(
             account = user_id and await accounts.by_id(tx, app_id=ctx.app_id, id=user_id)
             if not account:
                 raise SessionNotFound
-            begun = await signing.replace(deps, ctx, tx, tenant, account, asked.session_id)
+            begun = await session_start.replace(deps, ctx, tx, tenant, account, asked.session_id)
     except asyncpg.ForeignKeyViolationError:
         raise NotFound("the user is no member of this organization") from None
-    return await signing.finish(deps, ctx, begun)
+    return await session_start.finish(deps, ctx, begun)
 
 
 async def _end_one(deps: Deps, ctx: Context, session_id: str, user_id: str, reason: str) -> Done:
@@ -171,9 +171,9 @@ async def _end_all(
     async with deps.db.transaction(ctx) as tx:
         if not await accounts.lock(tx, app_id=ctx.app_id, id=user_id):
             raise UserNotFound
-        ended = await signing.end_all(ctx, tx, user_id, reason=reason, spare=spare)
+        ended = await session_start.end_all(ctx, tx, user_id, reason=reason, spare=spare)
         if ended:
             event = SessionsRevoked(count=len(ended), reason=reason)
             await audit.record(tx, ctx, event, user_id=user_id)
-    await signing.announce(deps, ctx, user_id, ended)
+    await session_start.announce(deps, ctx, user_id, ended)
     return Revoked(revoked_count=len(ended))

@@ -17,7 +17,7 @@ from common.db import Db
 from common.events.invitations import InvitationAccepted
 from common.events.users import UserCreated
 from common.ids import new_id
-from identity import addresses, flows, policy, protection
+from identity import challenge, email_rules, flows, policy
 from identity.deps import Deps
 from identity.limits import SIGN_UP_BY_IP
 from identity.queries import accounts, codes, invitations
@@ -33,11 +33,11 @@ async def sign_up(deps: Deps, ctx: Context, asked: SignUp) -> Flow:
     if asked.password is None and not {"email_code", "magic_link"} & set(methods):
         raise MethodOff("choose a password")
     await deps.limits.count(ctx, (SIGN_UP_BY_IP, ctx.ip))
-    await protection.check(deps, ctx, tenant, asked)
+    await challenge.check(deps, ctx, tenant, asked)
     invitation = await _invitation(deps, ctx, asked)
     into_organization = invitation is None and await _into_organization(deps, ctx, asked)
     if invitation is None and not _operator(deps, ctx, asked.email):
-        addresses.allow(tenant.settings, asked.email, invited=_opens(tenant, into_organization))
+        email_rules.allow(tenant.settings, asked.email, invited=_opens(tenant, into_organization))
     phc = None
     if asked.password is not None:
         await policy.check(deps, ctx, tenant, asked.password, email=asked.email, name=asked.name)
@@ -61,7 +61,7 @@ async def resend(deps: Deps, ctx: Context, request: ResendSignUp) -> Flow:
     """Sends another mail for a pending sign-up. The earlier codes stay valid until one is used."""
     tenant = await deps.tenants.get(ctx)
     await deps.limits.count(ctx, (SIGN_UP_BY_IP, ctx.ip))
-    await protection.check(deps, ctx, tenant, request)
+    await challenge.check(deps, ctx, tenant, request)
     browser_hashes = deps.keys.hashes("browser", request.browser) if request.browser else []
     async with deps.db.reading(ctx) as db:
         payload = await codes.pending_sign_up(
@@ -125,7 +125,7 @@ async def come_to_be(
     email = wanted.get("email") or taken.email
     if not wanted.get("invitation") and not _operator(deps, ctx, email):
         invited = _opens(tenant, bool(wanted.get("into_organization")))
-        addresses.allow(tenant.settings, email, invited=invited)
+        email_rules.allow(tenant.settings, email, invited=invited)
     id = new_id()
     await accounts.insert(
         tx,
@@ -151,7 +151,7 @@ def _opens(tenant: Tenant, into_organization: bool) -> bool:
 
 
 def _operator(deps: Deps, ctx: Context, email: str) -> bool:
-    return addresses.names_operator(deps.operator_email, ctx.app_id, email)
+    return email_rules.names_operator(deps.operator_email, ctx.app_id, email)
 
 
 async def accept(ctx: Context, tx: Db, invitation_id: str, user_id: str) -> None:

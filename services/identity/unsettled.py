@@ -12,7 +12,7 @@ from typing import Final
 from common.context import system_context
 from common.db import Database
 from common.periodic import again
-from identity import signing
+from identity import session_start
 from identity.deps import Deps
 from identity.queries import accounts, unsettled
 
@@ -63,7 +63,7 @@ async def _settle(deps: Deps, user: unsettled.Unsettled) -> bool:
         account = await accounts.by_id(db, app_id=ctx.app_id, id=user.id)
     if account is None or account.settled_at is not None:
         return True
-    return await signing.settle(
+    return await session_start.settle(
         deps,
         ctx,
         account.id,

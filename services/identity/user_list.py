@@ -10,7 +10,7 @@ from common.contracts.users import ListUsers, Users
 from common.db import Db
 from identity.deps import Deps
 from identity.queries import user_lists, users
-from identity.transfer import fitting
+from identity.user_import import fitting
 from identity.users import visible_teams
 
 MOST_WORDS: Final = 6

@@ -37,7 +37,7 @@ from common.events.users import (
 from common.ids import DASHBOARD, new_id
 from common.problems import Invalid
 from common.same_json import same_json
-from identity import delegation, flows, guard, metadata, notices, passwords, policy, signing
+from identity import delegation, flows, lockout, metadata, notices, passwords, policy, session_start
 from identity.deps import Deps
 from identity.queries import accounts, users
 
@@ -85,7 +85,7 @@ async def create(deps: Deps, ctx: Context, asked: CreateUser) -> User:
     except asyncpg.UniqueViolationError:
         raise EmailTaken from None
     assert made is not None
-    await signing.settle(
+    await session_start.settle(
         deps, ctx, id, email=made.email, verified=made.email_verified, name=made.name
     )
     return made
@@ -162,7 +162,7 @@ async def apply(deps: Deps, ctx: Context, user_id: str, changes: dict[str, Any])
                 await audit.record(tx, ctx, event, user_id=user_id)
             after = _there(await users.get(tx, app_id=ctx.app_id, id=user_id))
             if "email" in changes and after.email != before.email:
-                await signing.end_codes(ctx, tx, user_id)
+                await session_start.end_codes(ctx, tx, user_id)
                 await notices.tell(
                     deps, ctx, tx, tenant, before, "email_changed", email=after.email
                 )
@@ -174,7 +174,7 @@ async def apply(deps: Deps, ctx: Context, user_id: str, changes: dict[str, Any])
         raise EmailTaken from None
     await deps.changes.publish(ctx, "user", user_id)
     if proven:
-        await signing.settle(
+        await session_start.settle(
             deps,
             ctx,
             user_id,
@@ -202,10 +202,10 @@ async def remove(deps: Deps, ctx: Context, user_id: str, *, forced: bool) -> Non
     async with deps.db.transaction(ctx) as tx:
         if not await accounts.lock(tx, app_id=ctx.app_id, id=user_id):
             raise UserNotFound
-        ended = await signing.end_all(ctx, tx, user_id, reason="user_deleted")
+        ended = await session_start.end_all(ctx, tx, user_id, reason="user_deleted")
         await audit.record(tx, ctx, UserDeleted(user_id=user_id), user_id=user_id)
         await users.delete(tx, app_id=ctx.app_id, id=user_id)
-    await signing.announce(deps, ctx, user_id, ended)
+    await session_start.announce(deps, ctx, user_id, ended)
 
 
 async def disable(deps: Deps, ctx: Context, asked: DisableUser) -> User:
@@ -214,12 +214,12 @@ async def disable(deps: Deps, ctx: Context, asked: DisableUser) -> User:
         was = await users.set_disabled(tx, app_id=ctx.app_id, id=asked.user_id, disabled=True)
         if was is None:
             raise UserNotFound
-        ended = await signing.end_all(ctx, tx, asked.user_id, reason="user_disabled")
+        ended = await session_start.end_all(ctx, tx, asked.user_id, reason="user_disabled")
         if not was:
             event = UserDisabled(user_id=asked.user_id)
             await audit.record(tx, ctx, event, user_id=asked.user_id)
         user = _there(await users.get(tx, app_id=ctx.app_id, id=asked.user_id))
-    await signing.announce(deps, ctx, asked.user_id, ended)
+    await session_start.announce(deps, ctx, asked.user_id, ended)
     return user
 
 
@@ -248,13 +248,13 @@ async def force_reset(deps: Deps, ctx: Context, asked: ForceReset) -> Done:
         account = await accounts.by_id(tx, app_id=ctx.app_id, id=asked.user_id)
         assert account is not None
         await accounts.must_change_password(tx, app_id=ctx.app_id, user_id=account.id)
-        ended = await signing.end_all(ctx, tx, account.id, reason="password_reset_forced")
+        ended = await session_start.end_all(ctx, tx, account.id, reason="password_reset_forced")
         event = PasswordResetForced(user_id=account.id)
         await audit.record(tx, ctx, event, user_id=account.id)
         if account.email:
             letter = passwords.reset_letter(account, account.email, account.locale)
             await flows.start(deps, ctx, tx, tenant, replace(letter, bound=False), None)
-    await signing.announce(deps, ctx, asked.user_id, ended)
+    await session_start.announce(deps, ctx, asked.user_id, ended)
     return Done()
 
 
@@ -264,7 +264,7 @@ async def unlock(deps: Deps, ctx: Context, asked: UnlockUser) -> Done:
         account = await accounts.by_id(tx, app_id=ctx.app_id, id=asked.user_id)
         if account is None:
             raise UserNotFound
-        if await guard.forget(deps, ctx, tx, account.email or account.id):
+        if await lockout.forget(deps, ctx, tx, account.email or account.id):
             event = UserUnlocked(user_id=account.id)
             await audit.record(tx, ctx, event, user_id=account.id)
     return Done()

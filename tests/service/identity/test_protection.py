@@ -25,9 +25,9 @@ from common.hash_pool import FairPool
 from common.outgoing_http import OutgoingHttp
 from common.problems import Busy, RateLimited, Unavailable
 from common.testing import context
+from identity.challenge import leading_zero_bits
 from identity.hashing import Hashing
 from identity.limits import Limit, Limits
-from identity.protection import leading_zero_bits
 
 from .conftest import KEYS, PASSWORD, World
 

@@ -35,9 +35,9 @@ from common.contracts.sign_up import ResendSignUp, SignUp, SignUpClosed
 from common.contracts.users import DisableUser, GetUser
 from common.ids import DASHBOARD
 from common.problems import Busy, Invalid, RateLimited, Unavailable
-from identity import passwords, signing
+from identity import passwords, session_start
 from identity.limits import Limit
-from identity.queries import guards
+from identity.queries import lockouts
 
 from .conftest import ADMIN, PASSWORD, SAFARI, World, as_user, wrong
 
@@ -247,9 +247,9 @@ async def test_a_database_that_stops_is_no_wrong_password(
         raise Unavailable("the database does not answer", retry_after=1)
 
     with monkeypatch.context() as patch:
-        patch.setattr(signing, "begin", away)
+        patch.setattr(session_start, "begin", away)
         if not writable:
-            patch.setattr(guards, "release", away)
+            patch.setattr(lockouts, "release", away)
         for _ in range(5):
             refused = await world.refused(
                 SignInWithPassword(email=user.email or "", password=PASSWORD)

@@ -8,7 +8,7 @@ import pytest
 from common.contracts.email_codes import SignInWithCode, StartEmailCode
 from common.contracts.transfer import ImportUsers
 from common.contracts.users import CreateUser, UpdateUser, UserChanges
-from identity import signing, unsettled
+from identity import session_start, unsettled
 from identity.unsettled import Sweep
 
 from .conftest import ADMIN, World
@@ -85,12 +85,12 @@ async def test_those_who_cannot_be_settled_hold_up_nobody(
             "SELECT id FROM users WHERE app_id = $1 ORDER BY id", world.a
         )
     ]
-    settle = signing.settle
+    settle = session_start.settle
 
     async def fails(deps: object, ctx: object, user_id: str, **of_user: object) -> bool:
         return user_id not in ids[:2] and await settle(deps, ctx, user_id, **of_user)  # type: ignore[arg-type]
 
-    monkeypatch.setattr(signing, "settle", fails)
+    monkeypatch.setattr(session_start, "settle", fails)
     sweep = sweep_of(world)
 
     assert (await sweep.round(), await sweep.round()) == (0, 1)

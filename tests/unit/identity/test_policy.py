@@ -15,7 +15,7 @@ from zxcvbn.matching import (
 from common.contracts.sign_up import SignUpClosed
 from common.contracts.tenancy import AppSettings
 from common.problems import Invalid
-from identity import addresses
+from identity import email_rules
 from identity.mail_templates import harmless
 from identity.password_score import BUDGET, affordable, score
 from identity.policy import COMMON, faults_of, told_of
@@ -91,10 +91,10 @@ def test_what_is_told_leaves_short_words_out() -> None:
 def test_addresses(email: str, settings: dict[str, object], problem: type | None) -> None:
     """Domains match whole labels, upper and lower case alike, in A-labels."""
     if problem is None:
-        addresses.allow(AppSettings(**settings), email)  # type: ignore[arg-type]
+        email_rules.allow(AppSettings(**settings), email)  # type: ignore[arg-type]
     else:
         with pytest.raises(problem):
-            addresses.allow(AppSettings(**settings), email)  # type: ignore[arg-type]
+            email_rules.allow(AppSettings(**settings), email)  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize("name", ["Ada", "Zoë O'Neil-Smith", "李小龍", "Dr. Grace Hopper"])

@@ -23,7 +23,7 @@ from common.events.sessions import Login
 from common.events.users import UserVerified
 from common.ids import DASHBOARD, new_id
 from common.problems import Problem
-from identity import addresses, idempotency, notices, session_limits
+from identity import email_rules, idempotency, notices, session_limits
 from identity.deps import Deps
 from identity.devices import device_hash, device_name
 from identity.queries import accounts, codes, sessions
@@ -254,7 +254,7 @@ async def _is_operator(deps: Deps, ctx: Context, user_id: str, proven: str | Non
     """Who used the owner link, or proved the address that the deployment names."""
     if ctx.app_id != DASHBOARD:
         return False
-    if proven is not None and addresses.names_operator(deps.operator_email, ctx.app_id, proven):
+    if proven is not None and email_rules.names_operator(deps.operator_email, ctx.app_id, proven):
         return True
     async with deps.db.reading(ctx) as db:
         return await codes.is_owner(db, app_id=ctx.app_id, user_id=user_id)

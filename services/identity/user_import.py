@@ -28,7 +28,7 @@ from common.unknown_fields import unknown
 from identity import delegation, imported, metadata
 from identity.deps import Deps
 from identity.hashing import too_long
-from identity.queries import transfer
+from identity.queries import user_import
 
 ROOM: Final = 600_000
 """Bytes of one answer on the bus, which carries a megabyte at most."""
@@ -57,7 +57,7 @@ async def take(deps: Deps, ctx: Context, asked: ImportUsers) -> Arrivals:
         async with deps.db.transaction(ctx) as tx:
             made: set[int] = set()
             if rows:
-                made = await transfer.insert(tx, app_id=ctx.app_id, rows=list(rows.values()))
+                made = await user_import.insert(tx, app_id=ctx.app_id, rows=list(rows.values()))
             if made:
                 await audit.record(tx, ctx, UsersImported(count=len(made)))
             if asked.dry_run:
@@ -163,7 +163,7 @@ async def give(deps: Deps, ctx: Context, asked: ExportUsers) -> TransferredUsers
         await delegation.over_everybody(deps, ctx)
     at, id = deps.cursors.read(ctx.app_id, "export", asked.cursor, 2)
     async with deps.db.reading(ctx) as db:
-        found = await transfer.page(
+        found = await user_import.page(
             db,
             app_id=ctx.app_id,
             after=at,

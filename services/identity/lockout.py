@@ -17,7 +17,7 @@ from common.events.sessions import LoginFailed, SignInLocked
 from common.problems import Problem
 from identity.deps import Deps
 from identity.hashing import Verdict
-from identity.queries import guards
+from identity.queries import lockouts
 
 log = logs.get(__name__)
 
@@ -35,9 +35,9 @@ async def admit(deps: Deps, ctx: Context, tx: Db, email: str) -> Admission:
     """Reserve a try of this address, in a transaction that commits whatever follows."""
     address = address_key(email)
     address_hash = deps.keys.hash("guard", address)
-    if await guards.reserve(tx, app_id=ctx.app_id, address_hash=address_hash):
+    if await lockouts.reserve(tx, app_id=ctx.app_id, address_hash=address_hash):
         return Admission(address_hash, pending=True)
-    wait = await guards.locked_for(
+    wait = await lockouts.locked_for(
         tx, app_id=ctx.app_id, address_hashes=deps.keys.hashes("guard", address)
     )
     return Admission(address_hash, wait=max(1, wait))
@@ -60,7 +60,7 @@ async def release(deps: Deps, ctx: Context, admission: Admission) -> None:
     admission.pending = False
     try:
         async with deps.db.single(ctx) as db:
-            await guards.release(db, app_id=ctx.app_id, address_hash=admission.address_hash)
+            await lockouts.release(db, app_id=ctx.app_id, address_hash=admission.address_hash)
     except Problem as problem:
         log.warning("reservation not released", code=problem.code)
 
@@ -92,7 +92,7 @@ async def _fail(
     admission.pending = False  # a wrong password is never released, written or not
     address = admission.address_hash
     async with deps.db.transaction(ctx) as tx:
-        count = await guards.fail(tx, app_id=ctx.app_id, address_hash=address)
+        count = await lockouts.fail(tx, app_id=ctx.app_id, address_hash=address)
         failed = LoginFailed(
             method=method,
             reason="wrong_credentials",
@@ -107,6 +107,6 @@ async def _fail(
 async def forget(deps: Deps, ctx: Context, tx: Db, email: str) -> bool:
     """The owner of the address has proven himself: the count starts anew. False where nothing was
     counted."""
-    return await guards.forget(
+    return await lockouts.forget(
         tx, app_id=ctx.app_id, address_hashes=deps.keys.hashes("guard", address_key(email))
     )
