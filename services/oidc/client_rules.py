@@ -42,7 +42,7 @@ class Around:
 async def around(deps: Deps, ctx: Context) -> Around:
     settings = (await deps.tenants.get(ctx)).settings
     return Around(
-        contexts=acr_values.offered(settings.auth_methods),
+        acr_values=acr_values.offered(settings.auth_methods),
         resources=(await scopes.catalogue(deps, ctx)).resources,
         egress=deps.settings.egress,
     )
@@ -123,10 +123,10 @@ def resources_are_known(client: ClientFields, place: Around) -> Mistakes:
             yield f"default_resources.{index}", "is no resource of this application"
 
 
-def contexts_can_be_given(client: ClientFields, place: Around) -> Mistakes:
-    offered = ", ".join(place.contexts)
+def acr_values_can_be_given(client: ClientFields, place: Around) -> Mistakes:
+    offered = ", ".join(place.acr_values)
     for index, name in enumerate(client.default_acr_values):
-        if name not in place.contexts:
+        if name not in place.acr_values:
             what = "no sign-in of this application gives it" if name in acr.SATISFIES else "unknown"
             yield f"default_acr_values.{index}", f"{what}: there is {offered}"
 
@@ -226,7 +226,7 @@ RULES: Final[tuple[Callable[[ClientFields, Around], Mistakes], ...]] = (
     grants_fit,
     scopes_have_somebody,
     resources_are_known,
-    contexts_can_be_given,
+    acr_values_can_be_given,
     public_clients_are_guarded,
     the_algorithm_is_of_the_method,
     keys_verify,
