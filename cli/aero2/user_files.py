@@ -13,7 +13,7 @@ from typing import IO, Any, Final
 import orjson
 
 from common import exact_json
-from common.contracts.transfer import TransferredUser
+from common.contracts.user_import import TransferredUser
 
 JSON_COLUMNS: Final = {"address", "public_metadata", "private_metadata", "user_metadata"}
 FLAGS: Final = {"email_verified", "phone_number_verified", "disabled"}

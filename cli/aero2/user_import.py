@@ -19,7 +19,7 @@ from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeR
 from aero2.api import call, client
 from aero2.failures import Refused
 from aero2.user_files import format_of, records
-from common.contracts.transfer import TransferredUser
+from common.contracts.user_import import TransferredUser
 from common.field_errors import field_errors
 from common.unknown_fields import unknown
 

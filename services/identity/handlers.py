@@ -15,6 +15,13 @@ from common.contracts.invitations import (
     ResendInvitation,
     RevokeInvitation,
 )
+from common.contracts.mail_templates import (
+    ListTemplates,
+    PreviewTemplate,
+    PutTemplate,
+    ResetTemplate,
+    SendTestMail,
+)
 from common.contracts.me import (
     ChangeEmail,
     ConfirmEmail,
@@ -49,14 +56,7 @@ from common.contracts.sessions import (
     SignOut,
 )
 from common.contracts.sign_up import ResendSignUp, SignUp
-from common.contracts.templates import (
-    ListTemplates,
-    PreviewTemplate,
-    PutTemplate,
-    ResetTemplate,
-    SendTestMail,
-)
-from common.contracts.transfer import ExportUsers, ImportUsers
+from common.contracts.user_import import ExportUsers, ImportUsers
 from common.contracts.users import (
     CreateUser,
     DeleteUser,
@@ -73,13 +73,13 @@ from identity import (
     challenge,
     email_codes,
     invitations,
+    mail_templates,
     me,
     owner,
     passwords,
     queues,
     sessions,
     sign_up,
-    templates,
     user_import,
     user_list,
     users,
@@ -138,9 +138,9 @@ HANDLERS: dict[type[Request[Any]], Handler] = {
     GetOwnerLink: owner.get,
     ClaimOwner: owner.claim,
     GetQueues: queues.get,
-    ListTemplates: templates.listed,
-    PutTemplate: templates.put,
-    ResetTemplate: templates.reset,
-    PreviewTemplate: templates.preview,
-    SendTestMail: templates.test,
+    ListTemplates: mail_templates.listed,
+    PutTemplate: mail_templates.put,
+    ResetTemplate: mail_templates.reset,
+    PreviewTemplate: mail_templates.preview,
+    SendTestMail: mail_templates.test,
 }

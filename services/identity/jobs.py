@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import Any, Final
 
-from common.contracts.templates import TemplateInvalid, TemplateNotFound, TemplateText
+from common.contracts.mail_templates import TemplateInvalid, TemplateNotFound, TemplateText
 from common.contracts.tenancy import Tenant
-from identity import imported, mail_templates, metadata
+from identity import imported, mail_rendering, metadata
 from identity.mail_texts import Locale
 
 
@@ -22,7 +22,7 @@ def metadata_errors(checks: list[list[Any]]) -> list[list[dict[str, str]]]:
 def template_errors(kind: str, source: Any) -> list[dict[str, str]] | None:
     """Returns what is wrong with the parts of a template; None for an unknown kind of mail."""
     try:
-        mail_templates.check(kind, TemplateText.model_validate(source))
+        mail_rendering.check(kind, TemplateText.model_validate(source))
     except TemplateNotFound:
         return None
     except TemplateInvalid as problem:
@@ -36,7 +36,7 @@ def render_mail(
 ) -> dict[str, Any]:
     """Returns the mail, or why it does not render."""
     try:
-        mail = mail_templates.render(
+        mail = mail_rendering.render(
             kind, locale, Tenant.model_validate(tenant), data, TemplateText.model_validate(source)
         )
     except TemplateInvalid as problem:

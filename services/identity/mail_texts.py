@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from html import escape
 from typing import Final, Literal
 
-from common.contracts.templates import TemplateText
+from common.contracts.mail_templates import TemplateText
 
 Locale = Literal["en", "de"]
 LOCALES: Final[tuple[Locale, ...]] = ("en", "de")

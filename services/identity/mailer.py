@@ -21,7 +21,12 @@ import orjson
 
 from common import logs, mail, metrics
 from common.context import Context, system_context, traced
-from common.contracts.templates import RenderedMail, TemplateInvalid, TemplateNotFound, TemplateText
+from common.contracts.mail_templates import (
+    RenderedMail,
+    TemplateInvalid,
+    TemplateNotFound,
+    TemplateText,
+)
 from common.contracts.tenancy import Tenant
 from common.db import Database
 from common.periodic import FAULTS
@@ -30,9 +35,9 @@ from common.sealing import Sealer, Unsealable
 from common.tenants import Tenants
 from common.worker import Wakeful
 from common.worker_processes import TookTooLong, WorkerFailed, WorkerProcesses
-from identity import mail_templates
+from identity import mail_rendering
 from identity.mail_texts import Locale
-from identity.queries import mails, templates
+from identity.queries import mail_templates, mails
 from identity.queries.mails import Leased
 from identity.smtp import TryLater, Undeliverable
 
@@ -143,19 +148,21 @@ class Mailer:
         """Open, render, compose."""
         ctx = system_context(leased.app_id)
         tenant = await self.tenants.get(ctx)
-        locale = mail_templates.closest(leased.locale)
+        locale = mail_rendering.closest(leased.locale)
         place = ("mail_outbox", "sealed", leased.id)
         async with self.db.reading(ctx) as db:
             sealed = await self.sealer.open(db, leased.app_id, place, leased.sealed)
-            custom = await templates.get(db, app_id=leased.app_id, kind=leased.kind, locale=locale)
+            custom = await mail_templates.get(
+                db, app_id=leased.app_id, kind=leased.kind, locale=locale
+            )
         letter = orjson.loads(sealed)
         data = letter["data"]
         rendered = None
         if custom is not None:
             rendered = await self._custom(ctx, tenant, leased.kind, locale, data, custom)
         if rendered is None:
-            ours = mail_templates.built_in(leased.kind, locale)
-            rendered = mail_templates.render(leased.kind, locale, tenant, data, ours)
+            ours = mail_rendering.built_in(leased.kind, locale)
+            rendered = mail_rendering.render(leased.kind, locale, tenant, data, ours)
         return compose(self.mail_from, tenant, letter["to"], leased.id, locale, rendered)
 
     async def _custom(
@@ -170,7 +177,7 @@ class Mailer:
         """The application's own text, or None where it does not render, or not in time: the mail
         then goes out with ours, and no retry meets the same text again."""
         try:
-            return await mail_templates.rendered(
+            return await mail_rendering.rendered(
                 self.workers, ctx.app_id, kind, locale, tenant, data, source
             )
         except (TemplateInvalid, TookTooLong, WorkerFailed):

@@ -13,7 +13,7 @@ from common import audit
 from common.addresses import address_key
 from common.context import Context
 from common.contracts.tenancy import AppSettings
-from common.contracts.transfer import (
+from common.contracts.user_import import (
     Arrival,
     Arrivals,
     ExportUsers,

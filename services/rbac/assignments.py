@@ -21,7 +21,7 @@ from common.db import Db, violated
 from common.events.roles import RoleAssigned, RoleUnassigned
 from common.ids import DASHBOARD
 from common.problems import NotFound
-from rbac import grants, templates
+from rbac import grants, role_templates
 from rbac.deps import Deps
 from rbac.queries import assignments, roles, users
 
@@ -48,7 +48,7 @@ async def _of(deps: Deps, ctx: Context, user_id: str) -> AssignedRoles:
 
 async def assign_default(deps: Deps, ctx: Context, asked: AssignDefaultRole) -> Done:
     """Only a user without any role gets the initial one: what was taken from him stays taken."""
-    template = templates.of(ctx.app_id)
+    template = role_templates.of(ctx.app_id)
     role_id, by = (template.chief, "bootstrap") if asked.operator else (template.initial, "system")
     try:
         async with deps.db.transaction(ctx) as tx:
@@ -112,7 +112,7 @@ async def unassign(deps: Deps, ctx: Context, asked: UnassignRole) -> Done:
             tx, app_id=ctx.app_id, user_id=asked.user_id, role_id=role.id, org_id=asked.org_id
         ):
             raise RoleNotFound("he does not have this role")
-        if ctx.app_id == DASHBOARD and role.id == templates.of(ctx.app_id).chief:
+        if ctx.app_id == DASHBOARD and role.id == role_templates.of(ctx.app_id).chief:
             await _someone_else_has(tx, ctx, role.id)
         await audit.record(
             tx,

@@ -7,7 +7,7 @@ from common.contracts.base import Done
 from common.contracts.delegation import CheckDelegation
 from common.contracts.roles import RoleNotFound
 from common.db import Db
-from rbac import grants, templates
+from rbac import grants, role_templates
 from rbac.deps import Deps
 from rbac.queries import rights, roles
 
@@ -25,7 +25,7 @@ async def check(deps: Deps, ctx: Context, request: CheckDelegation) -> Done:
 
 def _role_ids(ctx: Context, request: CheckDelegation) -> list[str]:
     if request.everything:
-        return [*request.role_ids, templates.of(ctx.app_id).chief]
+        return [*request.role_ids, role_templates.of(ctx.app_id).chief]
     return request.role_ids
 
 

@@ -34,11 +34,11 @@ from common.contracts.roles import (
     SeedRoles,
     UpdateRole,
 )
-from rbac import access, assignments, delegation, permissions, rights, roles, templates
+from rbac import access, assignments, delegation, permissions, rights, role_templates, roles
 
 HANDLERS: Final[dict[type[Request[Any]], Handler]] = {
     GetRights: rights.get,
-    SeedRoles: templates.seed,
+    SeedRoles: role_templates.seed,
     AssignDefaultRole: assignments.assign_default,
     AssignRole: assignments.assign,
     UnassignRole: assignments.unassign,

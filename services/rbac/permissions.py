@@ -21,7 +21,7 @@ from common.contracts.permissions import (
 from common.contracts.roles import SystemRole
 from common.db import Db
 from common.events.roles import PermissionCreated, PermissionDeleted, PermissionUpdated
-from rbac import grants, templates
+from rbac import grants, role_templates
 from rbac.deps import Deps
 from rbac.queries import permissions, roles
 
@@ -45,7 +45,7 @@ async def get(deps: Deps, ctx: Context, asked: GetPermission) -> Permission:
 
 
 async def create(deps: Deps, ctx: Context, new: CreatePermission) -> Permission:
-    chief = templates.of(ctx.app_id).chief
+    chief = role_templates.of(ctx.app_id).chief
     try:
         async with deps.db.transaction(ctx) as tx:
             made = await permissions.insert(

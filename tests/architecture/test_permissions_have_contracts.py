@@ -9,7 +9,7 @@ from collections.abc import Iterator
 
 from tests.architecture.source import COMMON, SERVICES, contracts, modules, tree
 
-from rbac.templates import BEYOND, DEVELOPER, PER_APPLICATION, PLATFORM, PROFILE
+from rbac.role_templates import BEYOND, DEVELOPER, PER_APPLICATION, PLATFORM, PROFILE
 
 DECLARED = {
     SERVICES / "rbac" / "templates.py",

@@ -16,8 +16,8 @@ from tests.system import PASSWORD, System, fresh_email
 from tests.unit.identity.test_hashing import WORST
 
 from common.contracts.applications import SettingsChange
-from common.contracts.templates import TemplateInvalid, TemplateText
-from identity import mail_templates
+from common.contracts.mail_templates import TemplateInvalid, TemplateText
+from identity import mail_rendering
 
 pytestmark = pytest.mark.timeout(300)
 
@@ -62,7 +62,7 @@ def worst_schema() -> dict[str, Any]:
 def worst_template() -> TemplateText:
     def accepts(parts: int) -> bool:
         try:
-            mail_templates.check("sign_in", template_of(parts))
+            mail_rendering.check("sign_in", template_of(parts))
         except TemplateInvalid:
             return False
         return True

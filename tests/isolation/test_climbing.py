@@ -18,7 +18,7 @@ from common.contracts.rights import GetMyRights
 from common.contracts.roles import CreateRole
 from common.contracts.users import CreateUser
 from common.problems import Problem
-from rbac.templates import BEYOND, PER_APPLICATION
+from rbac.role_templates import BEYOND, PER_APPLICATION
 
 PERMISSIONS = sorted(PER_APPLICATION | BEYOND)
 MIGHTY = {

@@ -6,7 +6,7 @@ from typing import Literal
 
 from common.contracts.base import Contract, Done
 from common.contracts.fields import Email
-from common.contracts.templates import (
+from common.contracts.mail_templates import (
     ListTemplates,
     PreviewTemplate,
     PutTemplate,

@@ -24,7 +24,7 @@ from common.contracts.sessions import (
     RevokeUserSessions,
     Sessions,
 )
-from common.contracts.transfer import Arrivals, ExportUsers, ImportUsers, TransferredUsers
+from common.contracts.user_import import Arrivals, ExportUsers, ImportUsers, TransferredUsers
 from common.contracts.users import (
     CreateUser,
     DeleteUser,

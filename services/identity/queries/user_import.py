@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from common import keyset
-from common.contracts.transfer import TransferredUser
+from common.contracts.user_import import TransferredUser
 from common.db import Db, many
 
 

@@ -15,7 +15,7 @@ from common.contracts.invitations import InviteUser
 from common.contracts.passwords import SignInWithPassword, StartReset
 from common.contracts.profiles import UserChanges
 from common.contracts.sign_up import SignUp
-from common.contracts.transfer import ImportUsers
+from common.contracts.user_import import ImportUsers
 from common.contracts.users import CreateUser, FindUser, UpdateUser
 from common.problems import Problem
 

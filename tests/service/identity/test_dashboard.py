@@ -13,7 +13,7 @@ from common.contracts.email_codes import SignInWithCode, StartEmailCode
 from common.contracts.invitations import InviteUser, ListInvitations
 from common.contracts.sessions import ListUserSessions, RevokeUserSessions
 from common.contracts.sign_up import SignUp, SignUpClosed
-from common.contracts.transfer import ExportUsers, ImportUsers, TransferredUser
+from common.contracts.user_import import ExportUsers, ImportUsers, TransferredUser
 from common.contracts.users import (
     CreateUser,
     DeleteUser,

@@ -12,7 +12,7 @@ from common.contracts.delegation import CheckDelegation
 from common.contracts.invitations import InviteUser, ResendInvitation, RevokeInvitation
 from common.contracts.roles import NotHeld
 from common.contracts.sessions import RevokeUserSession, RevokeUserSessions
-from common.contracts.transfer import ExportUsers
+from common.contracts.user_import import ExportUsers
 from common.contracts.users import (
     DeleteUser,
     DisableUser,

@@ -15,7 +15,7 @@ from aiosmtpd.smtp import SMTP, Envelope, Session
 
 from common import mail
 from common.contracts.email_codes import SignInWithCode, StartEmailCode
-from common.contracts.templates import (
+from common.contracts.mail_templates import (
     ListTemplates,
     PreviewTemplate,
     PutTemplate,

@@ -12,7 +12,7 @@ from common.contracts.me import UpdateMe
 from common.contracts.passwords import ChangePassword, SignInWithPassword
 from common.contracts.profiles import MyChanges, UserChanges
 from common.contracts.sessions import RevokeUserSessions
-from common.contracts.transfer import ImportUsers
+from common.contracts.user_import import ImportUsers
 from common.contracts.users import (
     CreateUser,
     DeleteUser,

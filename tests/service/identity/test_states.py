@@ -13,7 +13,7 @@ from common.contracts.email_codes import SignInWithCode, StartEmailCode
 from common.contracts.passwords import Reauthenticate, SignInWithPassword, StartReset
 from common.contracts.profiles import UserChanges
 from common.contracts.sessions import ListSessions, ListUserSessions
-from common.contracts.transfer import ExportUsers, ImportUsers
+from common.contracts.user_import import ExportUsers, ImportUsers
 from common.contracts.users import (
     CreateUser,
     DisableUser,

@@ -12,7 +12,7 @@ from pydantic import ValidationError
 from common.context import Caller
 from common.contracts.audit_log import ListAudit
 from common.contracts.passwords import SignInWithPassword
-from common.contracts.transfer import ExportUsers, ImportUsers, TransferredUser
+from common.contracts.user_import import ExportUsers, ImportUsers, TransferredUser
 from common.contracts.users import CreateUser, DeleteUser, FindUser, GetUser, ListUsers
 from common.ids import new_id
 from common.problems import Forbidden

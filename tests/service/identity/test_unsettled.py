@@ -6,7 +6,7 @@ import asyncpg
 import pytest
 
 from common.contracts.email_codes import SignInWithCode, StartEmailCode
-from common.contracts.transfer import ImportUsers
+from common.contracts.user_import import ImportUsers
 from common.contracts.users import CreateUser, UpdateUser, UserChanges
 from identity import session_start, unsettled
 from identity.unsettled import Sweep

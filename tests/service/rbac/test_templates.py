@@ -8,7 +8,7 @@ from tests.service.rbac.conftest import World
 from common.contracts.assignments import AssignDefaultRole
 from common.contracts.roles import SeedRoles
 from common.problems import Conflict
-from rbac import templates
+from rbac import role_templates
 
 LEGACY = {
     "clients:read", "clients:write", "clients:delete",
@@ -119,6 +119,6 @@ async def test_default_role_does_not_undo_a_demotion(world: World) -> None:
 
 def test_every_mapping_names_a_permission_of_its_template() -> None:
     """No role of a template holds a permission that the template does not make."""
-    for template in templates.TEMPLATES.values():
+    for template in role_templates.TEMPLATES.values():
         for role in template.roles:
             assert set(role.permissions) <= set(template.permissions)

@@ -13,7 +13,7 @@ from tests.unit.gateway.conftest import World
 from common.context import Context
 from common.contracts.clients import Client, ClientFields, GetClient, UpdateClient
 from common.contracts.profiles import MyChanges
-from common.contracts.transfer import ImportUsers, TransferredUsers
+from common.contracts.user_import import ImportUsers, TransferredUsers
 from common.contracts.users import CreateUser
 from common.ids import new_id
 from common.problems import Forbidden

@@ -9,7 +9,7 @@ from common.brand_colors import color_of, palette
 from common.contracts.organizations import CreateOrganization, OrganizationChanges
 from common.contracts.tenancy import Branding, Tenant
 from common.ids import new_id
-from identity import mail_templates
+from identity import mail_rendering
 from identity.mail_texts import LOCALES, WORDS, Locale
 
 TENANT = Tenant(
@@ -66,20 +66,20 @@ def test_names_of_organizations(name: str) -> None:
 @pytest.mark.parametrize("kind", list(WORDS))
 def test_no_mail_carries_a_link_that_somebody_chose(kind: str, locale: Locale) -> None:
     """Whatever was stored before: in the subject, the text and the page."""
-    data = {**mail_templates.sample(kind, TENANT), **dict.fromkeys(CHOSEN, "see evil.example now")}
+    data = {**mail_rendering.sample(kind, TENANT), **dict.fromkeys(CHOSEN, "see evil.example now")}
 
-    mail = mail_templates.render(kind, locale, TENANT, data, mail_templates.built_in(kind, locale))
+    mail = mail_rendering.render(kind, locale, TENANT, data, mail_rendering.built_in(kind, locale))
 
     assert "evil" not in mail.subject + mail.text + mail.html
 
 
 def test_an_invitation_without_the_name_is_a_sentence() -> None:
     """Words stand in place of a name that is not shown; other names are."""
-    data = mail_templates.sample("org_invitation", TENANT)
-    source = mail_templates.built_in("org_invitation", "en")
+    data = mail_rendering.sample("org_invitation", TENANT)
+    source = mail_rendering.built_in("org_invitation", "en")
 
-    shown = mail_templates.render("org_invitation", "en", TENANT, data, source)
-    hidden = mail_templates.render(
+    shown = mail_rendering.render("org_invitation", "en", TENANT, data, source)
+    hidden = mail_rendering.render(
         "org_invitation", "en", TENANT, {**data, "org_name": "evil.example"}, source
     )
 
@@ -90,10 +90,10 @@ def test_an_invitation_without_the_name_is_a_sentence() -> None:
 @pytest.mark.parametrize("kind", ["invitation", "org_invitation"])
 def test_an_invitation_says_who_and_how_long(kind: str) -> None:
     """And that nobody has to do anything; without a user behind it, it is a sentence too."""
-    source, data = mail_templates.built_in(kind, "en"), mail_templates.sample(kind, TENANT)
+    source, data = mail_rendering.built_in(kind, "en"), mail_rendering.sample(kind, TENANT)
 
-    mail = mail_templates.render(kind, "en", TENANT, data, source)
-    by_key = mail_templates.render(kind, "en", TENANT, {**data, "inviter": None, "days": 1}, source)
+    mail = mail_rendering.render(kind, "en", TENANT, data, source)
+    by_key = mail_rendering.render(kind, "en", TENANT, {**data, "inviter": None, "days": 1}, source)
 
     for text in (mail.text, mail.html):
         assert "Grace Hopper invited you to" in text
@@ -107,9 +107,9 @@ def test_an_invitation_says_who_and_how_long(kind: str) -> None:
 def test_a_button_has_the_colours_of_the_pages(color: str | None) -> None:
     """One maker of colours: what is white on the page is white in the mail, in both schemes."""
     tenant = TENANT.model_copy(update={"branding": Branding(primary_color=color)})
-    source, data = mail_templates.built_in("reset", "en"), mail_templates.sample("reset", tenant)
+    source, data = mail_rendering.built_in("reset", "en"), mail_rendering.sample("reset", tenant)
 
-    mail = mail_templates.render("reset", "en", tenant, data, source)
+    mail = mail_rendering.render("reset", "en", tenant, data, source)
 
     made = palette(color_of(color))
     for shades in (made.light, made.dark):
@@ -122,9 +122,9 @@ def test_names_of_another_direction_are_isolated(kind: str, locale: Locale) -> N
     """Wherever such a name stands, it moves no number or punctuation beside it."""
     name = "\u05d7\u05e0\u05d5\u05ea 7"
     tenant = TENANT.model_copy(update={"name": name})
-    data = {**mail_templates.sample(kind, tenant), **dict.fromkeys(CHOSEN, name)}
+    data = {**mail_rendering.sample(kind, tenant), **dict.fromkeys(CHOSEN, name)}
 
-    mail = mail_templates.render(kind, locale, tenant, data, mail_templates.built_in(kind, locale))
+    mail = mail_rendering.render(kind, locale, tenant, data, mail_rendering.built_in(kind, locale))
 
     for part in (mail.subject, mail.text, mail.html):
         assert part.count(name) == part.count(f"\u2068{name}\u2069")

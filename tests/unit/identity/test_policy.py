@@ -16,7 +16,7 @@ from common.contracts.sign_up import SignUpClosed
 from common.contracts.tenancy import AppSettings
 from common.problems import Invalid
 from identity import email_rules
-from identity.mail_templates import harmless
+from identity.mail_rendering import harmless
 from identity.password_score import BUDGET, affordable, score
 from identity.policy import COMMON, faults_of, told_of
 

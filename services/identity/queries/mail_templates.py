@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from common.contracts.templates import TemplateText
+from common.contracts.mail_templates import TemplateText
 from common.db import Db, many, maybe, run
 
 

@@ -11,7 +11,7 @@ from common.contracts.roles import SeedRoles
 from common.ids import DASHBOARD
 from common.problems import Conflict
 from rbac.deps import Deps
-from rbac.queries import templates
+from rbac.queries import role_templates
 
 PER_APPLICATION: Final = {
     "users:read": "See users, their sessions and identities",
@@ -120,14 +120,14 @@ async def seed(deps: Deps, ctx: Context, asked: SeedRoles) -> Done:
         raise Conflict("the dashboard's template is for the dashboard alone")
     template = TEMPLATES[asked.template]
     async with deps.db.transaction(ctx) as tx:
-        await templates.permissions(tx, app_id=ctx.app_id, described=template.permissions)
-        await templates.roles(
+        await role_templates.permissions(tx, app_id=ctx.app_id, described=template.permissions)
+        await role_templates.roles(
             tx, app_id=ctx.app_id, described={role.id: role.description for role in template.roles}
         )
         for role in template.roles:
             held = list(template.permissions) if role.everything else list(role.permissions)
-            await templates.mappings(tx, app_id=ctx.app_id, role_id=role.id, permissions=held)
-        await templates.organization_roles(
+            await role_templates.mappings(tx, app_id=ctx.app_id, role_id=role.id, permissions=held)
+        await role_templates.organization_roles(
             tx,
             app_id=ctx.app_id,
             described={role.id: role.description for role in template.organization_roles},
