@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any, Final
 
 from common.bus import Handler
-from common.contracts.access import CheckAccess
+from common.contracts.access_check import CheckAccess
 from common.contracts.assignments import (
     AssignDefaultRole,
     AssignRole,
@@ -34,7 +34,7 @@ from common.contracts.roles import (
     SeedRoles,
     UpdateRole,
 )
-from rbac import access, assignments, delegation, permissions, rights, role_templates, roles
+from rbac import access_check, assignments, delegation, permissions, rights, role_templates, roles
 
 HANDLERS: Final[dict[type[Request[Any]], Handler]] = {
     GetRights: rights.get,
@@ -59,6 +59,6 @@ HANDLERS: Final[dict[type[Request[Any]], Handler]] = {
     CreatePermission: permissions.create,
     UpdatePermission: permissions.update,
     DeletePermission: permissions.delete,
-    CheckAccess: access.check,
+    CheckAccess: access_check.check,
     CheckDelegation: delegation.check,
 }

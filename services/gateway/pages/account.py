@@ -17,7 +17,7 @@ from common.contracts.sign_in import WrongCredentials
 from common.problems import Problem
 from gateway import browser
 from gateway.languages import N_
-from gateway.pages import trail
+from gateway.pages import flow_cookie
 from gateway.pages.code import digits
 from gateway.pages.endpoint import own, sent, shown
 from gateway.pages.forms import Fields, at
@@ -97,7 +97,7 @@ async def email(visit: Visit, fields: Fields, signed: Signed) -> Response:
 
 
 def _email(page: Page, fields: Fields, flow: str | None = None, **more: Any) -> Response:
-    address = trail.read(page.visit).email
+    address = flow_cookie.read(page.visit).email
     return opened(
         page,
         "email.html",
@@ -121,26 +121,26 @@ async def change_email(visit: Visit, fields: Fields, signed: Signed) -> Response
     except ValidationError as error:
         errors = errors_of(page.language, error)
         return _email(page, fields, errors=errors, values={"email": wanted})
-    trail.mailed(visit, asked.email, flow)
+    flow_cookie.mailed(visit, asked.email, flow)
     return go("/account/email/code")
 
 
 async def email_code(visit: Visit, fields: Fields, signed: Signed) -> Response:
     """GET /account/email/code"""
-    flow = trail.read(visit).flow
+    flow = flow_cookie.read(visit).flow
     return _email(open_page(visit, signed), fields, flow) if flow else go("/account/email")
 
 
 async def confirm_email(visit: Visit, fields: Fields, signed: Signed) -> Response:
     """POST /account/email/code"""
     page = open_page(visit, signed)
-    flow = trail.read(visit).flow
+    flow = flow_cookie.read(visit).flow
     try:
         asked = ConfirmEmail(flow=flow, code=digits(fields.text("code")))
         await visit.gateway.bus.call(visit.context(signed.caller), asked)
     except (Problem, ValidationError) as error:
         return _email(page, fields, flow, errors=errors_of(page.language, error))
-    trail.forget(visit)
+    flow_cookie.forget(visit)
     return go(at("/account", done="address"))
 
 

@@ -7,7 +7,7 @@ from starlette.responses import Response
 from common.problems import BadRequest
 from gateway import browser
 from gateway.callers import session_of
-from gateway.pages import errors, trail
+from gateway.pages import errors, flow_cookie
 from gateway.pages.endpoint import sent, shown
 from gateway.pages.forms import Fields, at
 from gateway.pages.render import go, open_page
@@ -27,7 +27,7 @@ async def show(visit: Visit, fields: Fields) -> Response:
         "accounts.html",
         carried=carried(fields),
         people=people,
-        client=trail.read(visit).client_of(fields),
+        client=flow_cookie.read(visit).client_of(fields),
         add=at("/login", add="1", **carried(fields)),
     )
 

@@ -14,10 +14,10 @@ from common.contracts.sign_in import LinkSpent, OtherBrowser
 from common.problems import Problem
 from gateway import csrf
 from gateway.callers import caller_of
-from gateway.pages import trail
+from gateway.pages import flow_cookie
+from gateway.pages.challenge import attempt
 from gateway.pages.endpoint import sent, shown
 from gateway.pages.forms import Fields, at
-from gateway.pages.guard import attempt
 from gateway.pages.render import Page, go, open_page
 from gateway.pages.sign_in import begun, carried
 from gateway.pages.words import errors_of
@@ -31,7 +31,7 @@ def digits(text: str) -> str:
 
 async def show(visit: Visit, fields: Fields) -> Response:
     """GET /login/code"""
-    known = trail.read(visit)
+    known = flow_cookie.read(visit)
     if not known.flow:
         return go(at("/login", **carried(fields)))
     return ask_code(open_page(visit), fields)
@@ -39,7 +39,7 @@ async def show(visit: Visit, fields: Fields) -> Response:
 
 def ask_code(page: Page, fields: Fields, errors: dict[str, str] | None = None) -> Response:
     """Shows the form for the code of the mail sent last."""
-    known, going = trail.read(page.visit), carried(fields)
+    known, going = flow_cookie.read(page.visit), carried(fields)
     methods = page.app.settings.auth_methods
     start = "/signup" if known.signing_up else "/login"
     return page.show(
@@ -64,9 +64,9 @@ async def enter(visit: Visit, fields: Fields) -> Response:
     page = open_page(visit)
     try:
         asked = SignInWithCode(
-            flow=trail.read(visit).flow,
+            flow=flow_cookie.read(visit).flow,
             code=digits(fields.text("code")),
-            remember=trail.read(visit).remember,
+            remember=flow_cookie.read(visit).remember,
             **attempt(visit, fields, page.language.code),
         )
         signed = await visit.gateway.bus.call(visit.context(), asked)
@@ -80,7 +80,7 @@ async def enter(visit: Visit, fields: Fields) -> Response:
 async def link(visit: Visit, fields: Fields) -> Response:
     """GET /login/link?token="""
     page = open_page(visit)
-    known = trail.read(visit)
+    known = flow_cookie.read(visit)
     if not fields.given("token"):
         return spent(page, at("/login"), page.say("Sign in"))
     if not csrf.known_browser(visit):
@@ -122,7 +122,7 @@ async def follow(visit: Visit, fields: Fields) -> Response:
     try:
         asked = SignInWithLink(
             token=fields.text("token"),
-            remember=trail.read(visit).remember,
+            remember=flow_cookie.read(visit).remember,
             **attempt(visit, fields, page.language.code),
         )
         signed = await visit.gateway.bus.call(visit.context(), asked)
@@ -131,7 +131,7 @@ async def follow(visit: Visit, fields: Fields) -> Response:
         return other_browser(page, 403, address, link="/login", button=page.say("Sign in here"))
     except (LinkSpent, ValidationError):
         return spent(page, at("/login"), page.say("Sign in"), address="/login/link")
-    return await begun(visit, trail.read(visit).going(), signed)
+    return await begun(visit, flow_cookie.read(visit).going(), signed)
 
 
 def spent(page: Page, link: str, button: str, *, address: str | None = None) -> Response:

@@ -6,9 +6,9 @@ from starlette.responses import Response
 
 from common.contracts.clients import ClientNotFound, Grant, ListMyGrants, RevokeMyGrant
 from gateway.pages.account import opened
-from gateway.pages.authorize import ASKS
 from gateway.pages.endpoint import own, sent, shown
 from gateway.pages.forms import Fields, at
+from gateway.pages.oauth_authorize import ASKS
 from gateway.pages.render import Page, go, open_page
 from gateway.pages.words import errors_of
 from gateway.state import Signed

@@ -12,7 +12,7 @@ from common.contracts.sessions import FreshSignInNeeded
 from common.problems import Unauthenticated
 from gateway import browser, csrf
 from gateway.callers import session_of
-from gateway.pages import guard, moved
+from gateway.pages import challenge, moved
 from gateway.pages.forms import Fields, at, form, query
 from gateway.pages.render import go
 from gateway.state import Signed
@@ -34,7 +34,7 @@ def shown(path: str, handler: Handler, *, guarded: bool = False) -> Route:
     async def endpoint(request: Request) -> Response:
         visit: Visit = request.scope["visit"]
         if guarded:
-            await guard.prepare(visit)
+            await challenge.prepare(visit)
         return await handler(visit, query(visit))
 
     SHOWN.add(path)
@@ -54,7 +54,7 @@ def sent(path: str, handler: Handler, *, guarded: bool = False) -> Route:
             if signed and not csrf.is_of_session(visit, fields.get("csrf"), signed):
                 return moved.changed_session(visit, fields, signed, _page_of(path))
         if guarded:
-            await guard.prepare(visit)
+            await challenge.prepare(visit)
         return await handler(visit, fields)
 
     if getattr(handler, "own", False):

@@ -21,7 +21,7 @@ from common.contracts.oidc import OAuthError
 from common.contracts.tenancy import Branding, Tenant
 from gateway import app_icon, assets, csrf
 from gateway.languages import OFFERED, Language, first_of, language
-from gateway.pages import guard
+from gateway.pages import challenge
 from gateway.pages.forms import Fields, local, query
 from gateway.state import Signed
 from gateway.visit import Visit, set_cookie
@@ -108,7 +108,7 @@ class Page:
                 errors=dict(errors or {}),
                 values=dict(values or {}),
                 frames=frames or [],
-                protection=guard.asked(self.visit),
+                protection=challenge.asked(self.visit),
                 csrf_field=self.csrf_field,
                 asset=assets.address,
                 brand=assets.brand_address(self.branding.primary_color),
@@ -206,7 +206,7 @@ class Page:
     def policy(self, frames: list[str]) -> str:
         """Our own files, and pictures and frames from where they are known to be."""
         pictures = sorted({origin_of(url) or "" for url in self._pictures})
-        captcha = guard.asked(self.visit).captcha_script_url or ""
+        captcha = challenge.asked(self.visit).captcha_script_url or ""
         scripts = [origin] if (origin := origin_of(captcha)) else []
         framed = sorted({*scripts, *(origin_of(url) or "" for url in frames)})
         parts = [

@@ -10,11 +10,11 @@ from starlette.responses import Response
 from common.contracts.passwords import ResetPassword, StartReset
 from common.contracts.sign_in import LinkSpent, OtherBrowser
 from common.problems import Problem
-from gateway.pages import trail
+from gateway.pages import flow_cookie
+from gateway.pages.challenge import attempt
 from gateway.pages.code import digits, other_browser, spent
 from gateway.pages.endpoint import sent, shown
 from gateway.pages.forms import Fields, at
-from gateway.pages.guard import attempt
 from gateway.pages.render import Page, go, open_page
 from gateway.pages.sign_in import begun, carried
 from gateway.pages.sign_up import password_hint
@@ -27,7 +27,7 @@ async def show(visit: Visit, fields: Fields) -> Response:
     page = open_page(visit)
     if fields.given("token"):
         return _choose(page, fields)
-    return _ask(page, fields, values={"email": trail.read(visit).email})
+    return _ask(page, fields, values={"email": flow_cookie.read(visit).email})
 
 
 def _ask(page: Page, fields: Fields, **more: Any) -> Response:
@@ -55,19 +55,19 @@ async def send(visit: Visit, fields: Fields) -> Response:
     except (Problem, ValidationError) as error:
         errors = errors_of(page.language, error)
         return _ask(page, fields, errors=errors, values={"email": email})
-    trail.mailed(visit, email, flow, carried(fields))
+    flow_cookie.mailed(visit, email, flow, carried(fields))
     return go(at("/reset/code", **carried(fields)))
 
 
 async def code(visit: Visit, fields: Fields) -> Response:
     """GET /reset/code"""
-    if not trail.read(visit).flow:
+    if not flow_cookie.read(visit).flow:
         return go(at("/reset", **carried(fields)))
     return _choose(open_page(visit), fields)
 
 
 def _choose(page: Page, fields: Fields, errors: dict[str, str] | None = None) -> Response:
-    known, token = trail.read(page.visit), fields.given("token")
+    known, token = flow_cookie.read(page.visit), fields.given("token")
     return page.show(
         "new_password.html",
         address=at("/reset" if token else "/reset/code", token=token, **carried(fields)),
@@ -89,7 +89,7 @@ async def finish(visit: Visit, fields: Fields) -> Response:
     try:
         asked = ResetPassword(
             token=token,
-            flow=None if token else trail.read(visit).flow,
+            flow=None if token else flow_cookie.read(visit).flow,
             code=None if token else digits(fields.text("code")),
             password=fields.get("password", ""),
             **attempt(visit, fields, page.language.code),
@@ -102,7 +102,7 @@ async def finish(visit: Visit, fields: Fields) -> Response:
         return spent(page, "/reset", page.say("Send a new link"), address="/reset")
     except (Problem, ValidationError) as error:
         return _choose(page, fields, errors_of(page.language, error))
-    return await begun(visit, trail.read(visit).going() if token else fields, signed)
+    return await begun(visit, flow_cookie.read(visit).going() if token else fields, signed)
 
 
 ROUTES = [

@@ -22,10 +22,10 @@ from common.problems import Problem
 from gateway import browser
 from gateway.callers import session_of
 from gateway.pages import errors as error_pages
-from gateway.pages import trail
+from gateway.pages import flow_cookie
+from gateway.pages.challenge import attempt
 from gateway.pages.endpoint import own, sent, shown
 from gateway.pages.forms import Fields, at, local
-from gateway.pages.guard import attempt
 from gateway.pages.render import Page, go, open_page
 from gateway.pages.words import errors_of
 from gateway.state import Signed
@@ -49,7 +49,7 @@ def destination(fields: Fields) -> str:
 async def begun(visit: Visit, fields: Fields, signed: SignedInSession) -> Response:
     """A session has begun."""
     await browser.begin(visit, signed)
-    trail.forget(visit)
+    flow_cookie.forget(visit)
     if signed.must_change_password:
         return go("/account/password")
     return go(destination(fields))
@@ -65,7 +65,7 @@ async def address(visit: Visit, fields: Fields) -> Response:
     asked_for = {"again", "add", "email", "login_hint"} & set(fields)
     if not page.signed and not asked_for and await browser.others(visit, None):
         return go(at("/accounts", **carried(fields)))
-    hint = fields.given("email") or fields.given("login_hint") or trail.read(visit).email
+    hint = fields.given("email") or fields.given("login_hint") or flow_cookie.read(visit).email
     if not hint and page.signed and "again" in fields:
         hint = page.signed.session.email or ""
     return _ask_address(page, fields, values={"email": hint})
@@ -77,7 +77,7 @@ def _ask_address(page: Page, fields: Fields, **more: dict[str, str]) -> Response
         "sign_in.html",
         address=at("/login", **going, email=more.get("values", {}).get("email")),
         carried=going,
-        client=trail.read(page.visit).client_of(fields),
+        client=flow_cookie.read(page.visit).client_of(fields),
         mails=_way(page.app, fields) in BY_MAIL,
         offered=bool({"password"} | BY_MAIL & set(settings.auth_methods)),
         sign_up=_sign_up(page, fields),
@@ -105,7 +105,7 @@ async def choose(visit: Visit, fields: Fields) -> Response:
     except ValidationError as error:
         errors = errors_of(page.language, error)
         return _ask_address(page, fields, errors=errors, values={"email": email})
-    trail.write(visit, email=email, remember="remember" in fields)
+    flow_cookie.write(visit, email=email, remember="remember" in fields)
     if _way(visit.app, fields) in BY_MAIL:
         return await send_code(visit, Fields(fields, email=email))
     return go(at("/login/password", **carried(fields)))
@@ -115,7 +115,7 @@ async def password(visit: Visit, fields: Fields) -> Response:
     """GET /login/password"""
     if (over := await error_pages.sign_in_over(visit, fields.given("request"))) is not None:
         return over
-    email = trail.read(visit).email
+    email = flow_cookie.read(visit).email
     if not email:
         return go(at("/login", **carried(fields)))
     return _ask_password(open_page(visit), fields, email)
@@ -161,13 +161,13 @@ def _by_mail(page: Page) -> str | None:
 async def try_password(visit: Visit, fields: Fields) -> Response:
     """POST /login/password"""
     page = open_page(visit)
-    email = fields.text("email") or trail.read(visit).email
-    trail.write(visit, email=email)
+    email = fields.text("email") or flow_cookie.read(visit).email
+    flow_cookie.write(visit, email=email)
     try:
         asked = SignInWithPassword(
             email=email,
             password=fields.get("password", ""),
-            remember=trail.read(visit).remember,
+            remember=flow_cookie.read(visit).remember,
             idempotency_key=_form_key(fields),
             **attempt(visit, fields, page.language.code),
         )
@@ -198,7 +198,7 @@ async def send_code(visit: Visit, fields: Fields) -> Response:
     except (Problem, ValidationError) as error:
         errors = errors_of(page.language, error)
         return _ask_address(page, fields, errors=errors, values={"email": email})
-    trail.mailed(visit, email, flow, carried(fields))
+    flow_cookie.mailed(visit, email, flow, carried(fields))
     return go(at("/login/code", **carried(fields)))
 
 

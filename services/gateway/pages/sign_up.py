@@ -16,11 +16,11 @@ from common.contracts.sign_up import ResendSignUp, SignUp
 from common.contracts.users import EmailTaken
 from common.problems import Problem
 from gateway.pages import errors as error_pages
-from gateway.pages import first_steps, trail
+from gateway.pages import first_steps, flow_cookie
+from gateway.pages.challenge import attempt
 from gateway.pages.code import ask_code, spent
 from gateway.pages.endpoint import sent, shown
 from gateway.pages.forms import Fields, at
-from gateway.pages.guard import attempt
 from gateway.pages.render import Page, go, open_page
 from gateway.pages.sign_in import BY_MAIL, begun, carried
 from gateway.pages.words import errors_of
@@ -57,7 +57,7 @@ async def show(visit: Visit, fields: Fields) -> Response:
     """GET /signup"""
     if (over := await error_pages.sign_in_over(visit, fields.given("request"))) is not None:
         return over
-    hint = fields.given("email") or trail.read(visit).email
+    hint = fields.given("email") or flow_cookie.read(visit).email
     return _sign_up(open_page(visit), fields, values={"email": hint})
 
 
@@ -94,13 +94,13 @@ async def begin(visit: Visit, fields: Fields) -> Response:
         values = {"email": email, "name": name or ""}
         errors = errors_of(page.language, error)
         return _sign_up(page, fields, errors=errors, values=values)
-    trail.mailed(visit, email, flow, carried(fields), signing_up=True)
+    flow_cookie.mailed(visit, email, flow, carried(fields), signing_up=True)
     return go(at("/login/code", **carried(fields)))
 
 
 async def send_again(visit: Visit, fields: Fields) -> Response:
     """POST /signup/code/send: another mail, with everything that was entered"""
-    page, known = open_page(visit), trail.read(visit)
+    page, known = open_page(visit), flow_cookie.read(visit)
     try:
         request = ResendSignUp(flow=known.flow, **attempt(visit, fields, page.language.code))
         flow = await visit.gateway.bus.call(visit.context(), request)
@@ -109,7 +109,7 @@ async def send_again(visit: Visit, fields: Fields) -> Response:
         return _sign_up(page, fields, errors={"": says}, values={"email": known.email})
     except Problem as error:
         return ask_code(page, fields, errors_of(page.language, error))
-    trail.mailed(visit, known.email, flow, carried(fields), signing_up=True)
+    flow_cookie.mailed(visit, known.email, flow, carried(fields), signing_up=True)
     return go(at("/login/code", **carried(fields)))
 
 

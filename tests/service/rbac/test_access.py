@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from tests.service.rbac.conftest import SECRET_KEY, World
 
-from common.contracts.access import CheckAccess, Question
+from common.contracts.access_check import CheckAccess, Question
 from common.contracts.assignments import AssignRole
 from common.contracts.permissions import CreatePermission
 from common.contracts.roles import CreateRole, RoleChanges, UpdateRole

@@ -155,7 +155,7 @@ async def test_a_page_fails_as_a_page(
     async def broken(_: object) -> None:
         raise RuntimeError("secret")
 
-    monkeypatch.setattr("gateway.pages.authorize.session_without_rights", broken)
+    monkeypatch.setattr("gateway.pages.oauth_authorize.session_without_rights", broken)
     browser = {"accept": "text/html"}
     failed = await http.get("/oauth2/authorize", headers=browser)
     refused = await http.delete("/login", headers=browser)

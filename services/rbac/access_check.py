@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from common.context import Context
-from common.contracts.access import CheckAccess, Question, Reason, Verdict, Verdicts
+from common.contracts.access_check import CheckAccess, Question, Reason, Verdict, Verdicts
 from common.problems import Forbidden, Invalid
 from rbac.deps import Deps
-from rbac.queries import access
-from rbac.queries.access import Facts, Grant
+from rbac.queries import access_check
+from rbac.queries.access_check import Facts, Grant
 
 READS = "roles:read"
 
@@ -16,8 +16,8 @@ async def check(deps: Deps, ctx: Context, asked: CheckAccess) -> Verdicts:
     """Raises Forbidden where the caller asks about others without `roles:read`."""
     users = [_about(ctx, question, n) for n, question in enumerate(asked.checks)]
     async with deps.db.reading(ctx) as db:
-        facts = await access.facts(db, app_id=ctx.app_id, asked=asked.checks, users=users)
-        grants = await access.grants(db, app_id=ctx.app_id, asked=asked.checks, users=users)
+        facts = await access_check.facts(db, app_id=ctx.app_id, asked=asked.checks, users=users)
+        grants = await access_check.grants(db, app_id=ctx.app_id, asked=asked.checks, users=users)
     return Verdicts(
         results=[
             _verdict(question, user_id, fact, [grant for grant in grants if grant.n == fact.n])

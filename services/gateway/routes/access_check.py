@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from common.contracts.access import CheckAccess, Verdicts
+from common.contracts.access_check import CheckAccess, Verdicts
 from gateway.deps import Acting, TheBus
 from gateway.routes.router import NounRouter
 

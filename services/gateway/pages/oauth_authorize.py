@@ -26,7 +26,7 @@ from gateway import browser, csrf, forms
 from gateway.callers import session_without_rights
 from gateway.languages import N_
 from gateway.limits import KEPT
-from gateway.pages import errors, moved, trail
+from gateway.pages import errors, flow_cookie, moved
 from gateway.pages.forms import Fields, at
 from gateway.pages.render import Page, go, open_page, origin_of
 from gateway.state import Signed
@@ -166,7 +166,7 @@ def follow(visit: Visit, signed: Signed | None, what: Authorization) -> Response
         return errors.told(page, what.error, what.error_description)
     if what.kind == "consent" and signed is not None:
         return _consent(page, what)
-    trail.write(visit, client=what.client_name or "", request=what.request or "")
+    flow_cookie.write(visit, client=what.client_name or "", request=what.request or "")
     return go(
         at(
             "/accounts" if what.kind == "select_account" else "/login",

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
-from common.contracts.access import Question
+from common.contracts.access_check import Question
 from common.db import Db, many
 
 
