@@ -30,7 +30,6 @@ from common.contracts.clients import (
 from common.contracts.oidc import (
     Authorize,
     CheckAccessToken,
-    EndSession,
     EnsureKeys,
     ExchangeToken,
     GetAuthorizationState,
@@ -38,6 +37,7 @@ from common.contracts.oidc import (
     GetJwks,
     GetUserinfo,
     IntrospectToken,
+    LogOut,
     ResumeAuthorization,
     RevokeToken,
     RotateKeys,
@@ -66,7 +66,7 @@ HANDLERS: Final[dict[type[Request[Any]], Handler]] = {
     CheckAccessToken: access_tokens.check,
     IntrospectToken: introspect.introspect,
     RevokeToken: introspect.revoke,
-    EndSession: logout.end,
+    LogOut: logout.end,
     GetConfiguration: configuration.get,
     # keys
     EnsureKeys: keys.ensure,

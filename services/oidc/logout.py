@@ -11,7 +11,7 @@ from urllib.parse import quote, urlencode
 import orjson
 
 from common.context import Context
-from common.contracts.oidc import EndedSession, EndSession, OAuthError, SignedIn
+from common.contracts.oidc import LoggedOut, LogOut, OAuthError, SignedIn
 from common.crypto import b64url
 from common.db import Db
 from common.ids import new_id
@@ -40,17 +40,17 @@ class Wish:
     hinted_sid: str | None = None
 
 
-async def end(deps: Deps, ctx: Context, asked: EndSession) -> EndedSession:
+async def end(deps: Deps, ctx: Context, asked: LogOut) -> LoggedOut:
     try:
         if asked.request is not None:
             return await _answered(deps, ctx, asked)
         wish = await _wish(deps, ctx, params.single(asked.params))
     except OAuthError as problem:
-        return EndedSession(kind="error", error=problem.code, error_description=problem.detail)
+        return LoggedOut(kind="error", error=problem.code, error_description=problem.detail)
     meant = _meant(deps, ctx, wish, asked)
     if meant is not None or asked.session is None:
         return await _ended(deps, ctx, meant, wish.location)
-    return EndedSession(
+    return LoggedOut(
         kind="confirm",
         request=_question(deps, ctx, wish, asked),
         client_name=wish.client.name if wish.client else None,
@@ -103,7 +103,7 @@ def _location(client: Registered | None, given: Given) -> str | None:
     return uri + joint + urlencode({"state": state}, quote_via=quote, safe="")
 
 
-def _meant(deps: Deps, ctx: Context, wish: Wish, asked: EndSession) -> SignedIn | None:
+def _meant(deps: Deps, ctx: Context, wish: Wish, asked: LogOut) -> SignedIn | None:
     """The browser's session that the hint was issued in, else one of the same user: the person
     need not be asked again."""
     if wish.hinted_sub is None or wish.client is None:
@@ -116,7 +116,7 @@ def _meant(deps: Deps, ctx: Context, wish: Wish, asked: EndSession) -> SignedIn 
     return next(iter(theirs), None)
 
 
-async def _answered(deps: Deps, ctx: Context, asked: EndSession) -> EndedSession:
+async def _answered(deps: Deps, ctx: Context, asked: LogOut) -> LoggedOut:
     """The person answered our question."""
     known = _read(deps, ctx, asked.request or "")
     if not asked.confirmed:
@@ -128,14 +128,14 @@ async def _answered(deps: Deps, ctx: Context, asked: EndSession) -> EndedSession
 
 async def _ended(
     deps: Deps, ctx: Context, session: SignedIn | None, location: str | None
-) -> EndedSession:
+) -> LoggedOut:
     frontchannel: list[str] = []
     session_id = None
     if session is not None:
         session_id = session.session_id
         frontchannel = await tell(deps, ctx, session_id)
         await deps.deliveries.hurry(within=1.0)
-    return EndedSession(
+    return LoggedOut(
         kind="redirect" if location else "done",
         location=location,
         session_id=session_id,
@@ -192,7 +192,7 @@ def _frontchannel(client: Registered, issuer: str, sid: str) -> str:
     return uri + joint + urlencode({"iss": issuer, "sid": sid})
 
 
-def _question(deps: Deps, ctx: Context, wish: Wish, asked: EndSession) -> str:
+def _question(deps: Deps, ctx: Context, wish: Wish, asked: LogOut) -> str:
     """What was asked, authenticated, to come back with the answer: nothing is stored for it."""
     assert asked.session is not None
     body = orjson.dumps(

@@ -21,7 +21,7 @@ from common.db import Db, violated
 from common.events.roles import RoleAssigned, RoleUnassigned
 from common.ids import DASHBOARD
 from common.problems import NotFound
-from rbac import grants, role_templates
+from rbac import delegation, role_templates
 from rbac.deps import Deps
 from rbac.queries import assignments, roles, users
 
@@ -78,7 +78,7 @@ async def assign(deps: Deps, ctx: Context, asked: AssignRole) -> Done:
             role = await roles.by_id(tx, app_id=ctx.app_id, id=asked.role_id)
             if role is None:
                 raise RoleNotFound
-            await grants.must_hold(tx, ctx, role.permissions, org_id=asked.org_id)
+            await delegation.must_hold(tx, ctx, role.permissions, org_id=asked.org_id)
             given = await assignments.insert(
                 tx,
                 app_id=ctx.app_id,
@@ -107,7 +107,7 @@ async def unassign(deps: Deps, ctx: Context, asked: UnassignRole) -> Done:
         role = await roles.by_id(tx, app_id=ctx.app_id, id=asked.role_id)
         if role is None:
             raise RoleNotFound
-        await grants.must_hold(tx, ctx, role.permissions, org_id=asked.org_id)
+        await delegation.must_hold(tx, ctx, role.permissions, org_id=asked.org_id)
         if not await assignments.delete(
             tx, app_id=ctx.app_id, user_id=asked.user_id, role_id=role.id, org_id=asked.org_id
         ):

@@ -1,15 +1,39 @@
-"""Answers other services that act on users, invitations and keys for a caller."""
+"""Nobody gives or takes a permission that they do not hold themselves: here, and for services that
+act on users, invitations and keys for a caller."""
 
 from __future__ import annotations
+
+from collections.abc import Collection
 
 from common.context import Context
 from common.contracts.base import Done
 from common.contracts.delegation import CheckDelegation
-from common.contracts.roles import RoleNotFound
+from common.contracts.roles import NotHeld, RoleNotFound
 from common.db import Db
-from rbac import grants, role_templates
+from rbac import role_templates
 from rbac.deps import Deps
 from rbac.queries import rights, roles
+
+
+async def must_hold(
+    tx: Db, ctx: Context, permissions: Collection[str], *, org_id: str | None = None
+) -> None:
+    """Checks that the caller holds what they give or take. Raises NotHeld naming what they lack.
+
+    The application's secret key, an operator or developer with full rights, and the system hold
+    everything. A user holds what their credential carries and they still have at this moment: the
+    credential may be narrower than their rights, and their rights may have shrunk since.
+    """
+    who = ctx.caller
+    if "*" in who.permissions:
+        return
+    held = who.permissions
+    if who.user_id is not None:
+        now = await rights.of(tx, app_id=ctx.app_id, user_id=who.user_id, org_id=org_id)
+        held = held.intersection((*now.permissions, *now.org_permissions))
+    missing = sorted(set(permissions) - held)
+    if missing:
+        raise NotHeld(f"you do not hold {', '.join(missing)}", missing=missing)
 
 
 async def check(deps: Deps, ctx: Context, request: CheckDelegation) -> Done:
@@ -19,7 +43,7 @@ async def check(deps: Deps, ctx: Context, request: CheckDelegation) -> Done:
             held = await rights.of(db, app_id=ctx.app_id, user_id=request.user_id)
             permissions.update(held.permissions)
         permissions |= await _of_roles(db, ctx, _role_ids(ctx, request))
-        await grants.must_hold(db, ctx, permissions)
+        await must_hold(db, ctx, permissions)
     return Done()
 
 

@@ -21,7 +21,7 @@ from common.contracts.permissions import (
 from common.contracts.roles import SystemRole
 from common.db import Db
 from common.events.roles import PermissionCreated, PermissionDeleted, PermissionUpdated
-from rbac import grants, role_templates
+from rbac import delegation, role_templates
 from rbac.deps import Deps
 from rbac.queries import permissions, roles
 
@@ -76,7 +76,7 @@ async def update(deps: Deps, ctx: Context, asked: UpdatePermission) -> Permissio
 async def delete(deps: Deps, ctx: Context, asked: DeletePermission) -> Done:
     async with deps.db.transaction(ctx) as tx:
         await _own(tx, ctx, asked.permission_id)
-        await grants.must_hold(tx, ctx, [asked.permission_id])
+        await delegation.must_hold(tx, ctx, [asked.permission_id])
         if not await permissions.delete(tx, app_id=ctx.app_id, id=asked.permission_id):
             raise PermissionNotFound
         await audit.record(tx, ctx, PermissionDeleted(permission_id=asked.permission_id))

@@ -36,7 +36,7 @@ from common.contracts.roles import (
 )
 from common.db import Db, violated
 from common.events.roles import RoleCreated, RoleDeleted, RoleUpdated
-from rbac import grants
+from rbac import delegation
 from rbac.deps import Deps
 from rbac.queries import organization_roles, permissions, roles
 
@@ -135,7 +135,7 @@ async def delete(deps: Deps, ctx: Context, asked: DeleteRole) -> Done:
         role = await _locked(tx, ctx, asked.kind, asked.role_id)
         if role.is_system:
             raise SystemRole(f"{role.id} came with the application")
-        await grants.must_hold(tx, ctx, role.permissions)
+        await delegation.must_hold(tx, ctx, role.permissions)
         await store.delete(tx, app_id=ctx.app_id, id=role.id)
         await audit.record(tx, ctx, RoleDeleted(role_id=role.id, kind=asked.kind))
     await deps.changes.publish(ctx, "rights")
@@ -162,7 +162,7 @@ async def _change(
         )
         added, removed = sorted(after - before), sorted(before - after)
         await _may_give(tx, ctx, kind, added)
-        await grants.must_hold(tx, ctx, removed)
+        await delegation.must_hold(tx, ctx, removed)
         name = changes.name if "name" in sent else role.name
         description = changes.description if "description" in sent else role.description
         if (name, description, before) == (role.name, role.description, after):
@@ -188,7 +188,7 @@ def _may_change(kind: Kind, role: Role, sent: set[str]) -> None:
 
 
 async def _may_give(tx: Db, ctx: Context, kind: Kind, given: list[str]) -> None:
-    await grants.must_hold(tx, ctx, given)
+    await delegation.must_hold(tx, ctx, given)
     if kind == "organization":
         builtin = await permissions.builtin(tx, app_id=ctx.app_id, among=given)
         if builtin:

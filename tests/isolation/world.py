@@ -397,7 +397,7 @@ async def _clients(world: World, side: Side) -> None:
         "ExchangeToken.params": _redeem(await _code(world, side, params)),
         "IntrospectToken.params": [("token", tokens.access_token)],
         "RevokeToken.params": [("token", tokens.refresh_token)],
-        "EndSession.params": [("id_token_hint", tokens.id_token)],
+        "LogOut.params": [("id_token_hint", tokens.id_token)],
         "CheckAccessToken.token": tokens.access_token,
         "GetUserinfo.token": tokens.access_token,
         "session": side.session,

@@ -355,7 +355,7 @@ class RevokeToken(Request[Done], subject="oidc.token.revoke", needs=OPEN, within
     basic: str | None = Field(default=None, repr=False)
 
 
-class EndedSession(Contract):
+class LoggedOut(Contract):
     """What the browser has to do at logout.
 
     `confirm`: ask the person first (`request` names the pending logout). `done`: the session
@@ -373,7 +373,7 @@ class EndedSession(Contract):
     error_description: str | None = None
 
 
-class EndSession(Request[EndedSession], subject="oidc.session.end", needs=OPEN, within=8.0):
+class LogOut(Request[LoggedOut], subject="oidc.session.end", needs=OPEN, within=8.0):
     """GET or POST /oauth2/logout (OpenID Connect RP-Initiated Logout 1.0). The gateway ends the
     browser's session with identity when this says so; logout tokens are queued here."""
 

@@ -9,7 +9,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from common.contracts.oidc import EndedSession, EndSession, Params
+from common.contracts.oidc import LoggedOut, LogOut, Params
 from gateway import browser, csrf, forms
 from gateway.callers import session_without_rights
 from gateway.pages import errors, moved
@@ -82,7 +82,7 @@ async def relying_party(request: Request) -> Response:
     if answered and signed and not csrf.is_of_session(visit, fields.get("csrf"), signed):
         return moved.changed_session(visit, Fields(), signed, "/logout")
     others = await browser.others(visit, signed)
-    asked = EndSession(
+    asked = LogOut(
         params=[] if answered else [(name, value) for name, value in params if name != AGAIN],
         session=browser.facts(signed),
         others=[facts for one in others if (facts := browser.facts(one)) is not None],
@@ -109,7 +109,7 @@ def _come_back(visit: Visit, params: Params) -> Response:
     return page.show("post.html", action="/oauth2/logout", fields=fields, client=page.app.name)
 
 
-async def _ended(page: Page, ended: EndedSession) -> Response:
+async def _ended(page: Page, ended: LoggedOut) -> Response:
     visit = page.visit
     if ended.session_id is not None:
         await browser.end_session(visit, ended.session_id)

@@ -21,12 +21,12 @@ from tests.service.oidc.conftest import ORIGIN, Person, World, close, fields, ne
 from common.contracts.clients import NewClient, RotateClientSecret
 from common.contracts.oidc import (
     CheckAccessToken,
-    EndSession,
     EnsureKeys,
     GetJwks,
     GetUserinfo,
     InvalidClient,
     InvalidToken,
+    LogOut,
 )
 from common.ids import new_id
 from oidc import keys
@@ -174,7 +174,7 @@ async def refused(attacks: Attacks, hint: str) -> bool:
 
 async def asked_to_sign_out(attacks: Attacks, hint: str) -> bool:
     """Whether the hint ends nothing by itself, not even its own session."""
-    request = EndSession(params=[("id_token_hint", hint)], session=attacks.user.session)
+    request = LogOut(params=[("id_token_hint", hint)], session=attacks.user.session)
     ended = await attacks.world.call(request)
     return (ended.kind, ended.session_id, ended.location) == ("confirm", None, None)
 

@@ -26,7 +26,7 @@ from common.contracts.clients import (
     NewClient,
     UpdateClient,
 )
-from common.contracts.oidc import Authorize, EndedSession, EndSession, InvalidGrant
+from common.contracts.oidc import Authorize, InvalidGrant, LoggedOut, LogOut
 from common.outgoing_http import OutgoingHttp
 from common.sweeps import sweep
 from identity.queries.sweeps import EXPIRED as IDENTITY_EXPIRED
@@ -88,12 +88,12 @@ async def rp(world: World, **fields: Any) -> NewClient:
     return await world.client(post_logout_redirect_uris=[OUT], **fields)
 
 
-async def end(world: World, person: Person | None, **params: Any) -> EndedSession:
+async def end(world: World, person: Person | None, **params: Any) -> LoggedOut:
     more = {name: params.pop(name) for name in ("confirmed", "request") if name in params}
     given = [(name, value) for name, value in params.items() if value is not None]
     session = person.session if person else None
-    answer = await world.call(EndSession(params=given, session=session, **more))
-    assert isinstance(answer, EndedSession)
+    answer = await world.call(LogOut(params=given, session=session, **more))
+    assert isinstance(answer, LoggedOut)
     return answer
 
 
@@ -241,9 +241,9 @@ async def test_each_client_hears_from_its_own_issuer(world: World, listener: Any
     for client, origin in ((one, CUSTOM), (front, CUSTOM), (two, CUSTOM), (two, ORIGIN)):
         asked = Authorize(params=list(world.request(client).items()), session=ann.session)
         await world.bus.call(world.ctx(origin=origin), asked)
-    wished = EndSession(params=[], session=ann.session)
+    wished = LogOut(params=[], session=ann.session)
     asked = await world.bus.call(world.ctx(), wished)
-    wished = EndSession(params=[], session=ann.session, request=asked.request, confirmed=True)
+    wished = LogOut(params=[], session=ann.session, request=asked.request, confirmed=True)
     done = await world.bus.call(world.ctx(), wished)
 
     (address,) = done.frontchannel

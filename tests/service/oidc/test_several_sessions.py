@@ -7,7 +7,7 @@ from tests.service.oidc.conftest import Person, World, fields
 from tests.service.oidc.test_logout import rp
 
 from common.contracts.clients import NewClient
-from common.contracts.oidc import Authorization, Authorize, EndSession, SignedIn
+from common.contracts.oidc import Authorization, Authorize, LogOut, SignedIn
 
 
 async def authorize(
@@ -96,7 +96,7 @@ async def test_logout_ends_the_session_of_the_hint(shared: World) -> None:
     strange = (await shared.tokens(client, await shared.person())).id_token
     ended = [
         await shared.call(
-            EndSession(
+            LogOut(
                 params=[("id_token_hint", hint)],
                 session=ann.session,
                 others=[again.session, bob.session],

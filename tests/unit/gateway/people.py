@@ -113,7 +113,7 @@ class People:
         self.flow = new_id()
         self.authorization = oidc.Authorization(kind="error", error="invalid_request")
         self.authorization_state = oidc.AuthorizationState(pending=True)
-        self.ended = oidc.EndedSession(kind="done")
+        self.ended = oidc.LoggedOut(kind="done")
         self.signing_up = False
         """A sign-up waits for its code."""
         self.has_password = True
@@ -472,10 +472,10 @@ async def authorization_state(
     return people.authorization_state
 
 
-async def end_session(people: People, ctx: Context, asked: oidc.EndSession) -> oidc.EndedSession:
+async def end_session(people: People, ctx: Context, asked: oidc.LogOut) -> oidc.LoggedOut:
     if asked.confirmed:
         session = asked.session.session_id if asked.session else None
-        return oidc.EndedSession(kind="done", session_id=session)
+        return oidc.LoggedOut(kind="done", session_id=session)
     return people.ended
 
 
@@ -523,5 +523,5 @@ HANDLERS: dict[Any, Any] = {
     oidc.Authorize: authorization,
     oidc.ResumeAuthorization: authorization,
     oidc.GetAuthorizationState: authorization_state,
-    oidc.EndSession: end_session,
+    oidc.LogOut: end_session,
 }

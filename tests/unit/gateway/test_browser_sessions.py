@@ -27,13 +27,13 @@ class Oidc:
     def __init__(self, world: World) -> None:
         self.asked: list[Any] = []
         self.answer = oidc.Authorization(kind="redirect", location="https://rp.example/cb")
-        self.ended = oidc.EndedSession(kind="done")
+        self.ended = oidc.LoggedOut(kind="done")
         world.bus.serve(
             self,
             {
                 oidc.Authorize: authorized,
                 oidc.ResumeAuthorization: authorized,
-                oidc.EndSession: ended,
+                oidc.LogOut: ended,
             },
         )
 
@@ -43,7 +43,7 @@ async def authorized(told: Oidc, ctx: Context, asked: Any) -> oidc.Authorization
     return told.answer
 
 
-async def ended(told: Oidc, ctx: Context, asked: oidc.EndSession) -> oidc.EndedSession:
+async def ended(told: Oidc, ctx: Context, asked: oidc.LogOut) -> oidc.LoggedOut:
     told.asked.append(asked)
     return told.ended
 
@@ -134,7 +134,7 @@ async def test_logout_ends_the_session_that_was_meant(
     http: httpx.AsyncClient, told: Oidc, people: People, ann: Session, bob: Session
 ) -> None:
     """A hint of another account of this browser ends that one; the active one stays."""
-    told.ended = oidc.EndedSession(kind="done", session_id=bob.id)
+    told.ended = oidc.LoggedOut(kind="done", session_id=bob.id)
 
     await http.get("/oauth2/logout?id_token_hint=x")
 
@@ -155,7 +155,7 @@ async def test_logout_by_post_from_another_site_comes_back_once(
     page = await http.post("/oauth2/logout", data={**form, "id_token_hint": "x" * 7000})
     assert (told.asked, people.revoked) == ([], [])
     bring(http, aero2_session="t_ann")
-    told.ended = oidc.EndedSession(
+    told.ended = oidc.LoggedOut(
         kind="redirect", location="https://rp.example/bye", session_id=ann.id
     )
     back = await http.get(there.headers["location"])
@@ -179,7 +179,7 @@ async def test_a_refused_logout_offers_to_sign_out(
     http: httpx.AsyncClient, told: Oidc, ann: Session
 ) -> None:
     """It speaks of signing out and says what was wrong."""
-    told.ended = oidc.EndedSession(
+    told.ended = oidc.LoggedOut(
         kind="error", error="invalid_request", error_description="it is not registered"
     )
 

@@ -955,7 +955,7 @@ async def test_logout_by_a_relying_party(
 ) -> None:
     """It asks, the person confirms, the session ends."""
     await signed_in(http, world, app)
-    people.ended = oidc.EndedSession(kind="confirm", request="r1", client_name="Notes")
+    people.ended = oidc.LoggedOut(kind="confirm", request="r1", client_name="Notes")
 
     page = await http.get("/oauth2/logout?client_id=x")
     done = await post(http, "/oauth2/logout", "/oauth2/logout", request="r1")
@@ -970,7 +970,7 @@ async def test_logout_goes_back_after_the_frames(
     """Front-channel pages are framed, from their origin only; then the way leads on."""
     await signed_in(http, world, app)
     session = world.sessions[app.app_id, "t_ada"]
-    people.ended = oidc.EndedSession(
+    people.ended = oidc.LoggedOut(
         kind="redirect",
         session_id=session.id,
         location="https://rp.example/bye?state=x",
