@@ -12,7 +12,7 @@ from common.contracts.oidc import InsufficientScope, InvalidToken, OAuthError
 from common.problems import Problem, RateLimited, Unauthenticated, Unavailable
 
 if TYPE_CHECKING:
-    from gateway.visit import Visit
+    from gateway.visit import GatewayRequest
 
 Headers = list[tuple[bytes, bytes]]
 
@@ -56,7 +56,7 @@ def response(answer: Answer) -> Response:
     return made
 
 
-def problem(error: Problem, visit: Visit) -> Answer:
+def problem(error: Problem, visit: GatewayRequest) -> Answer:
     """RFC 9457. Whatever is not a Problem was made a bare one before it came here."""
     body = {
         "type": f"urn:problem:{error.code}",
@@ -80,7 +80,7 @@ def summary(code: str) -> str:
     return code.replace("_", " ").capitalize()
 
 
-def _detail(error: Problem, visit: Visit) -> str:
+def _detail(error: Problem, visit: GatewayRequest) -> str:
     """Who brought no credential learns how to."""
     if error.code == Unauthenticated.code and error.detail == Unauthenticated.title:
         return AUTHENTICATE.format(docs=f"{visit.origin}/docs")

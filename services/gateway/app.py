@@ -19,12 +19,12 @@ from common.field_errors import field_errors
 from common.problems import Invalid, NotFound, Problem
 from gateway import answers, pages, routes
 from gateway.answers import Answer, MethodNotAllowed
-from gateway.edge import Asgi, Edge, Hot
+from gateway.edge import Asgi, GatewayApp, Hot
 from gateway.edge import Route as HotRoute
 from gateway.internal import Internal
 from gateway.openapi import describe
 from gateway.state import Gateway
-from gateway.visit import Visit
+from gateway.visit import GatewayRequest
 
 SLUG = "/api/applications/{slug}"
 LENGTH = b"content-length"
@@ -39,10 +39,10 @@ def build(
     gateway: Gateway,
     start: Callable[[], Awaitable[None]] = nothing,
     stop: Callable[[], Awaitable[None]] = nothing,
-) -> Edge:
+) -> GatewayApp:
     """The whole gateway as one ASGI application."""
     application, dashboard = api(dashboard=False), api(dashboard=True)
-    edge = Edge(
+    edge = GatewayApp(
         gateway=gateway,
         application=_asgi(application),
         dashboard=_asgi(dashboard),
@@ -59,10 +59,10 @@ def build(
         edge.hot.update(getattr(module, "HOT", {}))
         edge.prefixes.update(getattr(module, "PREFIXES", {}))
     for page in pages.everywhere():
-        at_once = HotRoute(_at_once(page), _refusal)
+        at_once = HotRoute(direct_page(page), _refusal)
         edge.pages.update({(method, page.path): at_once for method in page.methods or ()})
     metrics.maintain(metrics.HTTP, metrics.LIMITED)
-    edge.know(_paths())
+    edge.register_metric_paths(_paths())
     return edge
 
 
@@ -78,7 +78,7 @@ def build_internal(gateway: Gateway) -> Internal:
 def api(*, dashboard: bool) -> FastAPI:
     """The routes of one kind of host, with its own OpenAPI document.
 
-    It holds no state of a gateway: each request brings its own in its Visit. Built once in a
+    It holds no state of a gateway: each request brings its own in its GatewayRequest. Built once in a
     process, because FastAPI analyses 380 functions for it."""
     app = FastAPI(
         title="Aero2 Dashboard" if dashboard else "Aero2",
@@ -112,11 +112,11 @@ def _paths() -> frozenset[str]:
     return frozenset(route.path or "" for app in apps for route in iter_route_contexts(app.routes))
 
 
-def _at_once(page: Route) -> Hot:
+def direct_page(page: Route) -> Hot:
     """The page without the framework's way to it, past two hundred patterns and five layers, which
     took longer than making a code."""
 
-    async def answer(visit: Visit) -> Answer:
+    async def answer(visit: GatewayRequest) -> Answer:
         visit.scope |= {"visit": visit, "route": page}
         request = Request(visit.scope, visit.receive)
         try:
@@ -141,7 +141,7 @@ def _asgi(app: FastAPI) -> Asgi:
     return app  # type: ignore[return-value]
 
 
-def _refusal(error: Problem, visit: Visit) -> Answer:
+def _refusal(error: Problem, visit: GatewayRequest) -> Answer:
     """A page for a person, else a problem document."""
     if pages.wanted(visit):
         return _answered(pages.problem(visit, error))
@@ -155,7 +155,7 @@ def _answered(response: Response) -> Answer:
 
 async def _problem(request: Request, error: Exception) -> Response:
     assert isinstance(error, Problem)
-    visit: Visit = request.scope["visit"]
+    visit: GatewayRequest = request.scope["visit"]
     if error.status >= 500:
         visit.facts["problem"], visit.facts["detail"] = error.code, error.detail
     return answers.response(_refusal(error, visit))

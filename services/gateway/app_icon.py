@@ -10,7 +10,7 @@ from common import brand_colors
 from common.problems import NotFound
 from gateway import assets, forms
 from gateway.answers import Answer
-from gateway.visit import Visit
+from gateway.visit import GatewayRequest
 
 PATH: Final = re.compile(r"/brand/([0-9a-f]{6})\.svg")
 ICON: Final = (
@@ -27,7 +27,7 @@ def address(color: str | None, name: str) -> str:
     return f"/brand/{brand_colors.color_of(color)}.svg?{query}"
 
 
-async def serve(visit: Visit) -> Answer:
+async def serve(visit: GatewayRequest) -> Answer:
     """GET /brand/<six hex digits>.svg?letter=: anything but one letter or digit is left out, so
     that nothing that somebody typed becomes markup."""
     match = PATH.fullmatch(visit.path)

@@ -14,7 +14,7 @@ from common.problems import NotFound
 from gateway import compression
 from gateway.answers import Answer
 from gateway.compression import PackedText
-from gateway.visit import Visit
+from gateway.visit import GatewayRequest
 
 FOLDER: Final = Path(__file__).parent / "static"
 KINDS: Final = {
@@ -58,7 +58,7 @@ def brand_address(color: str | None) -> str:
     return f"/brand/{brand_colors.color_of(color)}.css"
 
 
-async def serve(visit: Visit) -> Answer:
+async def serve(visit: GatewayRequest) -> Answer:
     """GET /static/<name>. Whoever asks for a version that is not ours may not keep the answer."""
     asset = assets().get(visit.path.removeprefix("/static/"))
     if asset is None:
@@ -68,7 +68,7 @@ async def serve(visit: Visit) -> Answer:
     return compression.answer(visit, asset.text, headers)
 
 
-async def serve_brand(visit: Visit) -> Answer:
+async def serve_brand(visit: GatewayRequest) -> Answer:
     """GET /brand/<six hex digits>.css: the colours made from one, and nothing else."""
     asked = COLOR_PATH.fullmatch(visit.path)
     if asked is None:

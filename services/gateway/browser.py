@@ -16,7 +16,7 @@ from common.contracts.oidc import SignedIn
 from common.contracts.sessions import NoSession, Session, SignedInSession, SignOut
 from gateway.callers import bare_by_token
 from gateway.state import Signed
-from gateway.visit import Visit, set_cookie
+from gateway.visit import GatewayRequest, set_cookie
 
 MOST: Final = 5
 TOKEN: Final = 200
@@ -28,7 +28,7 @@ CHOICE: Final = re.compile(r"[A-Za-z0-9_-]{1,64}")
 """A client's or a session's id."""
 
 
-async def begin(visit: Visit, signed: SignedInSession) -> None:
+async def begin(visit: GatewayRequest, signed: SignedInSession) -> None:
     """Set the cookie of a new session; those before stay accounts of this browser, except those of
     the same user, which end: a cookie from before signing in is worth nothing afterwards. The apps
     that were signed in by them stay so, by the new one."""
@@ -42,7 +42,7 @@ async def begin(visit: Visit, signed: SignedInSession) -> None:
     await _write(visit, signed.token, others, _left(signed.session))
 
 
-async def end(visit: Visit) -> None:
+async def end(visit: GatewayRequest) -> None:
     """Sign the active account out. Others stay signed in, but none of them becomes active by
     itself: the person chooses."""
     token = _active(visit)
@@ -51,7 +51,7 @@ async def end(visit: Visit) -> None:
     await _deactivate(visit)
 
 
-async def end_session(visit: Visit, session_id: str) -> None:
+async def end_session(visit: GatewayRequest, session_id: str) -> None:
     """Sign that account of this browser out, active or not."""
     live = [(token, signed) async for token, signed in _live(visit, _all(visit))]
     token = next((token for token, signed in live if signed.session.id == session_id), None)
@@ -66,19 +66,19 @@ async def end_session(visit: Visit, session_id: str) -> None:
     await _write(visit, active, [other for other in _others(visit) if other != token], left)
 
 
-async def end_all(visit: Visit) -> None:
+async def end_all(visit: GatewayRequest) -> None:
     """Sign every account of this browser out."""
     for token in _all(visit):
         await visit.gateway.bus.call(visit.context(), SignOut(token=token))
     await _write(visit, None, [], 0)
 
 
-async def _deactivate(visit: Visit) -> None:
+async def _deactivate(visit: GatewayRequest) -> None:
     rest = [token async for token, _ in _live(visit, _others(visit))]
     await _write(visit, None, rest, 0)
 
 
-async def accounts(visit: Visit) -> list[Signed]:
+async def accounts(visit: GatewayRequest) -> list[Signed]:
     """Every live account of this browser, the active one first."""
     found: list[Signed] = []
     async for _, signed in _live(visit, _all(visit)):
@@ -87,7 +87,7 @@ async def accounts(visit: Visit) -> list[Signed]:
     return found
 
 
-async def others(visit: Visit, signed: Signed | None) -> list[Signed]:
+async def others(visit: GatewayRequest, signed: Signed | None) -> list[Signed]:
     """The live accounts of this browser besides `signed`."""
     if not _others(visit):
         return []
@@ -95,7 +95,7 @@ async def others(visit: Visit, signed: Signed | None) -> list[Signed]:
     return [one for one in await accounts(visit) if one.session.user_id != mine]
 
 
-def choices(visit: Visit) -> dict[str, str]:
+def choices(visit: GatewayRequest) -> dict[str, str]:
     """By client: the session that the person chose for it in this browser."""
     found = {}
     for pair in visit.cookies.get(visit.gateway.settings.choices_cookie, "").split("."):
@@ -105,7 +105,7 @@ def choices(visit: Visit) -> dict[str, str]:
     return dict(list(found.items())[-MOST_CHOICES:])
 
 
-def remember(visit: Visit, client_id: str, session_id: str) -> None:
+def remember(visit: GatewayRequest, client_id: str, session_id: str) -> None:
     """From now on this client goes on with this session, until it ends."""
     found = choices(visit)
     if found.pop(client_id, None) == session_id or not CHOICE.fullmatch(client_id):
@@ -118,7 +118,7 @@ def remember(visit: Visit, client_id: str, session_id: str) -> None:
     )
 
 
-async def switch(visit: Visit, session_id: str) -> bool:
+async def switch(visit: GatewayRequest, session_id: str) -> bool:
     """Make another account of this browser the active one; False where it has none such."""
     tokens = _all(visit)
     async for token, signed in _live(visit, tokens):
@@ -129,7 +129,7 @@ async def switch(visit: Visit, session_id: str) -> bool:
     return False
 
 
-def shows_sessions(visit: Visit) -> bool:
+def shows_sessions(visit: GatewayRequest) -> bool:
     """Whether the browser sent any cookie of a session."""
     return bool(_all(visit))
 
@@ -150,7 +150,7 @@ def facts(signed: Signed | None) -> SignedIn | None:
     )
 
 
-async def _live(visit: Visit, tokens: list[str]) -> AsyncIterator[tuple[str, Signed]]:
+async def _live(visit: GatewayRequest, tokens: list[str]) -> AsyncIterator[tuple[str, Signed]]:
     """Those tokens that still name a session, with it."""
     for token in tokens:
         try:
@@ -160,16 +160,16 @@ async def _live(visit: Visit, tokens: list[str]) -> AsyncIterator[tuple[str, Sig
         yield token, signed
 
 
-def _all(visit: Visit) -> list[str]:
+def _all(visit: GatewayRequest) -> list[str]:
     return [token for token in (_active(visit), *_others(visit)) if token]
 
 
-def _active(visit: Visit) -> str | None:
+def _active(visit: GatewayRequest) -> str | None:
     token = visit.cookies.get(visit.gateway.settings.session_cookie)
     return token if token and len(token) <= TOKEN else None
 
 
-def _others(visit: Visit) -> list[str]:
+def _others(visit: GatewayRequest) -> list[str]:
     listed = visit.cookies.get(visit.gateway.settings.accounts_cookie, "")
     return [token for token in listed.split(".") if token and len(token) <= TOKEN][:MOST]
 
@@ -182,14 +182,16 @@ def _left(session: Session) -> int | None:
     return max(1, int(session.expires_at.timestamp() - time.time()))
 
 
-async def _longest(visit: Visit, others: list[str]) -> int | None:
+async def _longest(visit: GatewayRequest, others: list[str]) -> int | None:
     """For the cookie of several accounts: it outlives the browser only if all of them may."""
     lives = [_left(signed.session) async for _, signed in _live(visit, others)]
     kept = [life for life in lives if life is not None]
     return max(kept) if kept and len(kept) == len(lives) else None
 
 
-async def _write(visit: Visit, active: str | None, others: list[str], max_age: int | None) -> None:
+async def _write(
+    visit: GatewayRequest, active: str | None, others: list[str], max_age: int | None
+) -> None:
     settings = visit.gateway.settings
     had = visit.cookies.get(settings.accounts_cookie)
     visit.cookies_out.append(

@@ -21,7 +21,7 @@ from common.ids import DASHBOARD
 from common.problems import NotFound, Problem, Unauthenticated
 from gateway.limits import UNKNOWN
 from gateway.state import Bearer, Gateway, Signed
-from gateway.visit import WITHIN, Visit
+from gateway.visit import WITHIN, GatewayRequest
 
 MAX_TOKEN = 20_000
 UNANSWERED = 500
@@ -32,7 +32,7 @@ def digest(secret: str) -> str:
     return hashlib.sha256(secret.encode("latin-1", "replace")).hexdigest()
 
 
-def bearer_of(visit: Visit) -> str | None:
+def bearer_of(visit: GatewayRequest) -> str | None:
     """RFC 6750 section 2.1. Never from the query (section 2.3 is not offered)."""
     header = visit.header(b"authorization")
     if header is None:
@@ -41,7 +41,7 @@ def bearer_of(visit: Visit) -> str | None:
     return token.strip() or None if scheme.lower() == "bearer" else None
 
 
-async def caller_of(visit: Visit) -> Caller:
+async def caller_of(visit: GatewayRequest) -> Caller:
     """The caller of this request in the application of this host; found once.
 
     Raises Unauthenticated for a bearer token or key that does not hold, NotFound for a key of
@@ -53,7 +53,7 @@ async def caller_of(visit: Visit) -> Caller:
     return visit.caller
 
 
-async def _find(visit: Visit) -> Caller:
+async def _find(visit: GatewayRequest) -> Caller:
     token = bearer_of(visit)
     if token is not None:
         if token.startswith(("sk_live_", "pk_live_")):
@@ -81,7 +81,7 @@ def _left(ends: datetime) -> float:
     return ends.timestamp() - time.time()
 
 
-async def named_by_key(visit: Visit) -> Tenant:
+async def named_by_key(visit: GatewayRequest) -> Tenant:
     """On `api.<domain>` the API key names the application. Raises Unauthenticated."""
     key, gateway, limits = bearer_of(visit), visit.gateway, visit.gateway.limits
     if key is None or not key.startswith(("sk_live_", "pk_live_")):
@@ -102,7 +102,7 @@ async def named_by_key(visit: Visit) -> Tenant:
     )
 
 
-async def _by_key(visit: Visit, key: str) -> Caller:
+async def _by_key(visit: GatewayRequest, key: str) -> Caller:
     limits = visit.gateway.limits
     try:
         holder = await key_holder(visit.gateway, visit.context(), key)
@@ -117,7 +117,7 @@ async def _by_key(visit: Visit, key: str) -> Caller:
     return Caller(kind="secret_key", id=holder.key_id, permissions=EVERYTHING)
 
 
-async def by_token(visit: Visit, token: str) -> Bearer:
+async def by_token(visit: GatewayRequest, token: str) -> Bearer:
     """Who came with an access token. Raises InvalidToken."""
     try:
         found = await access_token(visit, token)
@@ -128,7 +128,7 @@ async def by_token(visit: Visit, token: str) -> Bearer:
     return found
 
 
-async def access_token(visit: Visit, token: str) -> Bearer:
+async def access_token(visit: GatewayRequest, token: str) -> Bearer:
     """A bearer token that holds here. Raises InvalidToken."""
     if len(token) > MAX_TOKEN:
         raise Unauthenticated("the access token is too long")
@@ -171,7 +171,7 @@ def _speaker(token: AccessToken) -> Caller:
     )
 
 
-async def session_of(visit: Visit) -> Signed | None:
+async def session_of(visit: GatewayRequest) -> Signed | None:
     """The browser's session on this host, or None."""
     token = visit.cookies.get(visit.gateway.settings.session_cookie)
     if not token or len(token) > 200:
@@ -189,7 +189,7 @@ async def session_of(visit: Visit) -> Signed | None:
     return found
 
 
-async def session_without_rights(visit: Visit) -> Signed | None:
+async def session_without_rights(visit: GatewayRequest) -> Signed | None:
     """The browser's session where rights do not matter: rbac may be away, and the caller then has
     none."""
     try:
@@ -200,7 +200,7 @@ async def session_without_rights(visit: Visit) -> Signed | None:
     return await _bare_session(visit, visit.cookies[visit.gateway.settings.session_cookie])
 
 
-async def bare_by_token(visit: Visit, token: str) -> Signed:
+async def bare_by_token(visit: GatewayRequest, token: str) -> Signed:
     """As `session_by_token`, but rbac may be away. Raises NoSession."""
     try:
         return await session_by_token(visit, token)
@@ -213,7 +213,7 @@ async def bare_by_token(visit: Visit, token: str) -> Signed:
     return found
 
 
-async def _bare_session(visit: Visit, token: str) -> Signed | None:
+async def _bare_session(visit: GatewayRequest, token: str) -> Signed | None:
     try:
         session = await visit.gateway.bus.call(visit.context(), CheckSession(token=token))
     except NoSession:
@@ -222,7 +222,7 @@ async def _bare_session(visit: Visit, token: str) -> Signed | None:
     return Signed(session, caller, session.model_dump_json().encode())
 
 
-async def session_by_token(visit: Visit, token: str) -> Signed:
+async def session_by_token(visit: GatewayRequest, token: str) -> Signed:
     """The live session behind a cookie's value, with its rights. Raises NoSession."""
     gateway, ctx = visit.gateway, visit.context()
 

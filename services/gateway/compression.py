@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Final
 from gateway.answers import Answer, Headers
 
 if TYPE_CHECKING:
-    from gateway.visit import Visit
+    from gateway.visit import GatewayRequest
 
 VARY: Final = (b"vary", b"Accept-Encoding")
 GZIP: Final = (b"content-encoding", b"gzip")
@@ -41,7 +41,7 @@ def pack(body: bytes, level: int = 9) -> PackedText:
     return PackedText(body, packed, b'"%s"' % name, b'"%s-gzip"' % name)
 
 
-def answer(visit: Visit, text: PackedText, headers: Headers) -> Answer:
+def answer(visit: GatewayRequest, text: PackedText, headers: Headers) -> Answer:
     """Returns the text in an encoding that the client accepts, or 304 if the client has it.
     `headers` are for both."""
     as_gzip = bool(text.packed) and accepts_gzip(visit)
@@ -54,7 +54,7 @@ def answer(visit: Visit, text: PackedText, headers: Headers) -> Answer:
     return Answer(200, text.body, headers)
 
 
-def accepts_gzip(visit: Visit) -> bool:
+def accepts_gzip(visit: GatewayRequest) -> bool:
     """RFC 9110 section 12.5.3: by name, else by `*`, unless its weight is 0."""
     accepted: dict[str, bool] = {}
     for part in (visit.header(b"accept-encoding") or "").lower().split(","):

@@ -7,7 +7,7 @@ from __future__ import annotations
 from common.context import SYSTEM_CALLER
 from common.contracts.clients import ListOrigins
 from gateway.answers import Answer, Headers
-from gateway.visit import Visit
+from gateway.visit import GatewayRequest
 
 PUBLIC = ("/.well-known/", "/oauth2/jwks")
 CALLABLE = ("/api/", "/oauth2/token", "/oauth2/userinfo", "/oauth2/revoke", "/oauth2/introspect")
@@ -26,7 +26,7 @@ EXPOSED = (
 )
 
 
-def headers(visit: Visit) -> Headers:
+def headers(visit: GatewayRequest) -> Headers:
     """What a response to this request says about cross-origin reading."""
     if visit.path.startswith(PUBLIC):
         return ANYBODY
@@ -50,7 +50,7 @@ def headers(visit: Visit) -> Headers:
     return found
 
 
-async def recognise(visit: Visit) -> None:
+async def recognise(visit: GatewayRequest) -> None:
     """Whether this comes from a page of one of the application's OAuth clients."""
     origin, app = visit.header(b"origin"), visit.app
     if visit.path not in FOR_CLIENTS or origin in (visit.origin, *app.settings.allowed_origins):
@@ -68,7 +68,7 @@ async def recognise(visit: Visit) -> None:
     visit.client_origin = origin in known
 
 
-def preflight(visit: Visit) -> Answer | None:
+def preflight(visit: GatewayRequest) -> Answer | None:
     """The answer to a preflight request, or None where it is not one."""
     if visit.method != "OPTIONS" or b"access-control-request-method" not in visit.headers:
         return None

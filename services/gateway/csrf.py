@@ -21,7 +21,7 @@ from common.audit_chain import unb64
 from common.crypto import b64url
 from common.problems import Forbidden
 from gateway.callers import bearer_of
-from gateway.visit import Visit, parse_cookies, set_cookie
+from gateway.visit import GatewayRequest, parse_cookies, set_cookie
 
 if TYPE_CHECKING:
     from gateway.state import Signed
@@ -39,7 +39,7 @@ class CrossSite(Forbidden):
     code, title = "cross_site", "This request came from another site. Go back and try again."
 
 
-def browser_id(visit: Visit) -> str:
+def browser_id(visit: GatewayRequest) -> str:
     """The browser's own random name; made, and set as a cookie, on first sight."""
     settings = visit.gateway.settings
     known = visit.cookies.get(settings.browser_cookie, "")
@@ -53,13 +53,13 @@ def browser_id(visit: Visit) -> str:
     return made
 
 
-def known_browser(visit: Visit) -> bool:
+def known_browser(visit: GatewayRequest) -> bool:
     """Whether this browser came with the name that it was given before."""
     sent = parse_cookies(visit.headers.get(b"cookie", b"").decode("latin-1"))
     return 20 <= len(sent.get(visit.gateway.settings.browser_cookie, "")) <= 64
 
 
-def form_token(visit: Visit, signed: Signed | None) -> str:
+def form_token(visit: GatewayRequest, signed: Signed | None) -> str:
     """What a page's form carries in its hidden field `csrf`. `signed` is the session that the page
     shows, if any."""
     session = _session_digest(visit, signed)
@@ -68,7 +68,7 @@ def form_token(visit: Visit, signed: Signed | None) -> str:
     return b64url(mask + _xor(mask, plain))
 
 
-def check_form(visit: Visit, token: str | None) -> None:
+def check_form(visit: GatewayRequest, token: str | None) -> None:
     """Raises CrossSite unless the form is one that this application gave to this browser."""
     _check_source(visit, required=False, form=True)
     session, mac = _unmasked(token or "")
@@ -76,14 +76,14 @@ def check_form(visit: Visit, token: str | None) -> None:
         raise CrossSite
 
 
-def is_of_session(visit: Visit, token: str | None, signed: Signed | None) -> bool:
+def is_of_session(visit: GatewayRequest, token: str | None, signed: Signed | None) -> bool:
     """Whether a form that `check_form` accepts was shown in this very session, at the same level
     of authentication."""
     session, _ = _unmasked(token or "")
     return compare_digest(session, _session_digest(visit, signed))
 
 
-def _session_digest(visit: Visit, signed: Signed | None) -> bytes:
+def _session_digest(visit: GatewayRequest, signed: Signed | None) -> bytes:
     facts = "-"
     if signed is not None:
         shown = signed.session
@@ -92,11 +92,11 @@ def _session_digest(visit: Visit, signed: Signed | None) -> bytes:
     return _digest(visit, "session", facts)
 
 
-def _mac(visit: Visit, session: bytes) -> bytes:
+def _mac(visit: GatewayRequest, session: bytes) -> bytes:
     return _digest(visit, "form", f"{visit.app.app_id}|{browser_id(visit)}|{session.hex()}")
 
 
-def _digest(visit: Visit, kind: str, message: str) -> bytes:
+def _digest(visit: GatewayRequest, kind: str, message: str) -> bytes:
     key = visit.gateway.settings.keys.derive("csrf")
     return hmac.digest(key, f"{kind}|{message}".encode(), "sha256")
 
@@ -117,7 +117,7 @@ def _xor(one: bytes, other: bytes) -> bytes:
     return bytes(a ^ b for a, b in zip(one, other, strict=True))
 
 
-def check_call(visit: Visit, *, by_bearer: bool) -> None:
+def check_call(visit: GatewayRequest, *, by_bearer: bool) -> None:
     """For JSON calls: raises CrossSite where a cookie speaks and its source is not ours.
     `by_bearer`: a bearer token or key is the credential where there is one."""
     if visit.method in SAFE or (by_bearer and bearer_of(visit) is not None):
@@ -128,7 +128,7 @@ def check_call(visit: Visit, *, by_bearer: bool) -> None:
         _check_source(visit, required=False)  # signing in: nobody may be signed in by a stranger
 
 
-def _check_source(visit: Visit, *, required: bool, form: bool = False) -> None:
+def _check_source(visit: GatewayRequest, *, required: bool, form: bool = False) -> None:
     """`form`: of a page of ours, which stands on this very host."""
     origin = visit.header(b"origin")
     if origin is not None and origin != "null":
@@ -148,7 +148,7 @@ def _check_source(visit: Visit, *, required: bool, form: bool = False) -> None:
         raise CrossSite
 
 
-def _ours(visit: Visit, origin: str, *, form: bool) -> bool:
+def _ours(visit: GatewayRequest, origin: str, *, form: bool) -> bool:
     """The Dashboard and forms know their own origin only."""
     origin = origin.lower()
     if form or visit.app.is_dashboard:

@@ -12,17 +12,17 @@ from common.contracts.tenancy import ManageApplication
 from common.problems import Invalid, Unauthenticated
 from gateway import csrf, known
 from gateway.callers import caller_of
-from gateway.visit import Visit
+from gateway.visit import GatewayRequest
 
 # All of them are coroutines: FastAPI sends a plain function to a thread, which takes longer than the
 # whole of what these do.
 
 
-async def the_visit(request: Request) -> Visit:
-    return cast(Visit, request.scope["visit"])
+async def the_visit(request: Request) -> GatewayRequest:
+    return cast(GatewayRequest, request.scope["visit"])
 
 
-TheVisit = Annotated[Visit, Depends(the_visit)]
+TheVisit = Annotated[GatewayRequest, Depends(the_visit)]
 
 
 async def the_bus(visit: TheVisit) -> Bus:
@@ -57,7 +57,7 @@ async def acting(request: Request, visit: TheVisit) -> Context:
     return ctx
 
 
-async def _signed_in(visit: Visit) -> Context:
+async def _signed_in(visit: GatewayRequest) -> Context:
     _check(visit)
     ctx = visit.context(await caller_of(visit))
     if ctx.caller.kind == "anonymous":
@@ -65,7 +65,7 @@ async def _signed_in(visit: Visit) -> Context:
     return ctx
 
 
-async def _managing(visit: Visit, ctx: Context, slug: str) -> Context:
+async def _managing(visit: GatewayRequest, ctx: Context, slug: str) -> Context:
     managed = await visit.gateway.bus.call(ctx, ManageApplication(slug=slug))
     visit.facts["managed"] = managed.tenant.app_id
     developer = Caller(
@@ -78,7 +78,7 @@ async def _managing(visit: Visit, ctx: Context, slug: str) -> Context:
     return visit.context(developer, app_id=managed.tenant.app_id)
 
 
-def _check(visit: Visit, *, by_bearer: bool = True) -> None:
+def _check(visit: GatewayRequest, *, by_bearer: bool = True) -> None:
     """What holds for every JSON call that changes something."""
     csrf.check_call(visit, by_bearer=by_bearer)
     if visit.method in ("POST", "PUT", "PATCH") and visit.headers.get(b"content-length") not in (

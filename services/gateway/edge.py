@@ -24,7 +24,7 @@ from gateway.limits import costly
 from gateway.proxies import client_ip
 from gateway.state import Gateway
 from gateway.tenant import canonical, resolve
-from gateway.visit import Visit, trace_of
+from gateway.visit import GatewayRequest, trace_of
 
 log = logs.get(__name__)
 
@@ -32,9 +32,9 @@ Scope = dict[str, Any]
 Receive = Callable[[], Awaitable[dict[str, Any]]]
 Send = Callable[[dict[str, Any]], Awaitable[None]]
 Asgi = Callable[[Scope, Receive, Send], Awaitable[None]]
-Hot = Callable[[Visit], Awaitable[Answer]]
+Hot = Callable[[GatewayRequest], Awaitable[Answer]]
 """An endpoint that the edge answers itself."""
-Refuse = Callable[[Problem, Visit], Answer]
+Refuse = Callable[[Problem, GatewayRequest], Answer]
 
 API_POLICY: Final = (b"content-security-policy", b"default-src 'none'; frame-ancestors 'none'")
 RESOURCE_METADATA: Final = "/.well-known/oauth-protected-resource"
@@ -54,7 +54,7 @@ class Route:
 
 
 @dataclass
-class Edge:
+class GatewayApp:
     """The ASGI application. `any_host` answers on any host;
     `hot` by method and path; `pages` too, of which the apps know the other methods; `prefixes` by the start of the path; `apps` all else;
     `refuse` renders what goes wrong before any of them is found."""
@@ -107,7 +107,7 @@ class Edge:
 
     async def _http(self, scope: Scope, receive: Receive, send: Send) -> None:
         visit = self._visit(scope, receive)
-        sent = Sent(self, visit, send)
+        sent = ResponseSender(self, visit, send)
         refuse = self.refuse
         try:
             route = self.any_host.get((_read_method(visit), visit.path))
@@ -142,13 +142,13 @@ class Edge:
             self.gateway.lanes.end(visit)
             self._log(visit, sent.status)
 
-    def _visit(self, scope: Scope, receive: Receive) -> Visit:
+    def _visit(self, scope: Scope, receive: Receive) -> GatewayRequest:
         headers = dict(scope["headers"])
         peer = scope["client"][0] if scope.get("client") else None
         trusted = self.gateway.settings.trusted_proxies
         forwarded = headers.get(b"x-forwarded-for")
         ip = client_ip(peer, forwarded and forwarded.decode("latin-1"), tuple(trusted))
-        return Visit(
+        return GatewayRequest(
             scope=scope,
             receive=receive,
             headers=headers,
@@ -161,7 +161,7 @@ class Edge:
             started=time.perf_counter(),
         )
 
-    async def _tenant(self, visit: Visit) -> Tenant:
+    async def _tenant(self, visit: GatewayRequest) -> Tenant:
         raw: Headers = visit.scope["headers"]
         size = hosts = 0
         for name, value in raw:
@@ -179,10 +179,10 @@ class Edge:
             return tenant
         return await resolve(visit)
 
-    async def _admitted(self, visit: Visit) -> Bounded:
+    async def _admitted(self, visit: GatewayRequest) -> LimitedBody:
         """The body, where there may be one more of these. A place among those worked on is taken
         once all of it is there: who sends slowly takes up none."""
-        body = Bounded(visit.receive, self._limit(visit))
+        body = LimitedBody(visit.receive, self._limit(visit))
         if costly(visit.path):
             self.gateway.limits.admit(visit)
             if visit.headers.get(b"content-length", b"0") != b"0" or CHUNKED in visit.headers:
@@ -191,7 +191,7 @@ class Edge:
                 await self.gateway.lanes.begin(visit)
         return body
 
-    def _found(self, visit: Visit) -> Route | None:
+    def _found(self, visit: GatewayRequest) -> Route | None:
         named = _read_method(visit), visit.path
         if (found := self.hot.get(named) or self.pages.get(named)) is not None:
             return found
@@ -200,7 +200,7 @@ class Edge:
                 return route
         return None
 
-    def _limit(self, visit: Visit) -> int:
+    def _limit(self, visit: GatewayRequest) -> int:
         limit = self.gateway.settings.max_body
         length = visit.headers.get(b"content-length", b"0")
         if not length.isdigit():
@@ -209,7 +209,7 @@ class Edge:
             raise TooLarge(f"at most {limit} bytes are read")
         return limit
 
-    def _log(self, visit: Visit, status: int) -> None:
+    def _log(self, visit: GatewayRequest, status: int) -> None:
         took = time.perf_counter() - visit.started
         path = _pattern(visit.scope) or visit.path
         timer = self._timers.get((path, status))
@@ -233,7 +233,7 @@ class Edge:
             level="error" if status >= HTTPStatus.INTERNAL_SERVER_ERROR else "info",
         )
 
-    def know(self, paths: frozenset[str]) -> None:
+    def register_metric_paths(self, paths: frozenset[str]) -> None:
         """The paths that may label a metric: never what a stranger typed."""
         self._known = paths | {path for _, path in (*self.hot, *self.any_host)}
         for method, path in sorted(self.hot):
@@ -241,12 +241,12 @@ class Edge:
             self._methods[path] = method if known is None else f"{known}, {method}"
 
 
-def _read_method(visit: Visit) -> str:
+def _read_method(visit: GatewayRequest) -> str:
     """RFC 9110 section 9.3.2: HEAD is answered as GET, without the body."""
     return "GET" if visit.method == "HEAD" else visit.method
 
 
-def _unwatched(visit: Visit) -> Answer | None:
+def _unwatched(visit: GatewayRequest) -> Answer | None:
     """The answer to HEAD and to a prefetch of what acts when it is read: nobody looks at it, so
     nothing is done."""
     if visit.path.endswith(ENDLESS) and visit.method == "HEAD":
@@ -267,12 +267,12 @@ def _pattern(scope: Scope) -> str | None:
 
 
 @dataclass
-class Bounded:
+class LimitedBody:
     """A body that ends in TooLarge when more comes than was announced or allowed."""
 
     receive: Receive
     limit: int
-    begins: Visit | None = None
+    begins: GatewayRequest | None = None
     """What is worked on from the end of the body on."""
     seen: int = 0
 
@@ -289,11 +289,11 @@ class Bounded:
 
 
 @dataclass
-class Sent:
+class ResponseSender:
     """Sends, adding what every answer carries, and remembers the status."""
 
-    edge: Edge
-    visit: Visit
+    edge: GatewayApp
+    visit: GatewayRequest
     send: Send
     status: int = 0
 

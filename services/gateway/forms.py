@@ -6,7 +6,7 @@ from urllib.parse import parse_qsl
 
 from common.contracts.oidc import OAuthError, Params
 from common.problems import Invalid, TooLarge
-from gateway.visit import Visit
+from gateway.visit import GatewayRequest
 
 MOST = 100
 """Fields; more is an attack or a mistake."""
@@ -14,11 +14,11 @@ LONGEST = 131_072
 """Bytes of a form; decoding a megabyte of percent signs takes more than half a second."""
 
 
-def query(visit: Visit) -> Params:
+def query(visit: GatewayRequest) -> Params:
     return _parsed(visit.scope["query_string"].decode("latin-1"))
 
 
-async def form(visit: Visit) -> Params:
+async def form(visit: GatewayRequest) -> Params:
     """Raises OAuthError where the body is not application/x-www-form-urlencoded, TooLarge where it
     is longer than a form may be."""
     kind = (visit.header(b"content-type") or "").partition(";")[0].strip().lower()
@@ -35,7 +35,7 @@ async def form(visit: Visit) -> Params:
         raise OAuthError("the body is not UTF-8") from None
 
 
-def basic(visit: Visit) -> str | None:
+def basic(visit: GatewayRequest) -> str | None:
     """The value of a Basic Authorization header (RFC 7617), still encoded."""
     header = visit.header(b"authorization")
     if header is None:

@@ -15,7 +15,7 @@ from common.context import new_trace
 from common.problems import NotFound, Problem
 from gateway import answers
 from gateway.proxies import within
-from gateway.visit import Visit
+from gateway.visit import GatewayRequest
 
 if TYPE_CHECKING:
     from gateway.edge import Hot, Receive, Scope, Send
@@ -46,7 +46,7 @@ class Internal:
         body = b"" if scope["method"] == "HEAD" else answer.body
         await send({"type": "http.response.body", "body": body})
 
-    def _handler(self, visit: Visit) -> Hot:
+    def _handler(self, visit: GatewayRequest) -> Hot:
         """Raises NotFound for an unknown path and for a peer from elsewhere."""
         peer = visit.ip or ""
         method = "GET" if visit.method == "HEAD" else visit.method
@@ -55,8 +55,8 @@ class Internal:
             raise NotFound
         return handler
 
-    def _visit(self, scope: dict[str, Any], receive: Receive) -> Visit:
-        return Visit(
+    def _visit(self, scope: dict[str, Any], receive: Receive) -> GatewayRequest:
+        return GatewayRequest(
             scope=scope,
             receive=receive,
             headers=dict(scope["headers"]),

@@ -24,7 +24,7 @@ from common.problems import RateLimited
 
 if TYPE_CHECKING:
     from gateway.answers import Headers
-    from gateway.visit import Visit
+    from gateway.visit import GatewayRequest
 
 
 log = logs.get(__name__)
@@ -206,7 +206,7 @@ class Limits:
         """So many gateways are alive: together they let through what one alone would."""
         self.buckets.share = 1 / gateways
 
-    def admit(self, visit: Visit) -> None:
+    def admit(self, visit: GatewayRequest) -> None:
         """By what the headers show. Raises RateLimited."""
         if not self.scale or (visit.path in BY_FORM and visit.method == "POST"):
             return
@@ -219,7 +219,7 @@ class Limits:
         elif (visit.method, visit.path) != POLLED:
             self.spend(visit, SHOWN if visit.method in SAFE else POSTED, network(visit.ip))
 
-    def claim(self, visit: Visit, shown: bytes, limit: Limit = UNPROVEN) -> None:
+    def claim(self, visit: GatewayRequest, shown: bytes, limit: Limit = UNPROVEN) -> None:
         """Somebody shows a credential. Raises RateLimited where it is not known and its network
         has shown too many that did not hold."""
         app_id = visit.app.app_id
@@ -229,7 +229,7 @@ class Limits:
             self._claim(visit, Claim(credential, [counted]))
 
     def claim_client(
-        self, visit: Visit, secret: Shown | None, client_id: Callable[[], str | None]
+        self, visit: GatewayRequest, secret: Shown | None, client_id: Callable[[], str | None]
     ) -> None:
         """The same for an OAuth client, with a secret that costs a PBKDF2 or, where that is None,
         with what comes once only: an assertion, a code. A client that is one of ours is counted by
@@ -246,7 +246,7 @@ class Limits:
             counted.append((GUESSED, (app_id, GUESSED.name, pair)))
         self._claim(visit, Claim(credential, counted, client))
 
-    def holds(self, visit: Visit, shown: Shown | None = None) -> None:
+    def holds(self, visit: GatewayRequest, shown: Shown | None = None) -> None:
         """What was shown is true: it counts for nothing, now and later. Whoever came with two
         credentials tells which one."""
         claim = visit.claim
@@ -258,11 +258,11 @@ class Limits:
         if claim.client is not None:
             self.known.add(claim.client)
 
-    def fails(self, visit: Visit, shown: Shown) -> None:
+    def fails(self, visit: GatewayRequest, shown: Shown) -> None:
         """What was shown is not true, or not any more."""
         self.known.forget(_mark(visit, shown))
 
-    def spend(self, visit: Visit, limit: Limit, whom: str) -> None:
+    def spend(self, visit: GatewayRequest, limit: Limit, whom: str) -> None:
         """Raises RateLimited where there is none left."""
         if self.scale:
             key = visit.tenant.app_id if visit.tenant else UNKNOWN, limit.name, whom
@@ -270,12 +270,12 @@ class Limits:
             if wait := self.buckets.take(limit, key):
                 self._refuse(visit, limit, wait)
 
-    def give(self, visit: Visit, limit: Limit, whom: str) -> None:
+    def give(self, visit: GatewayRequest, limit: Limit, whom: str) -> None:
         """Back what was spent for nothing."""
         if self.scale:
             self.buckets.give(limit, (visit.app.app_id, limit.name, whom))
 
-    def look_up(self, visit: Visit, what: str) -> None:
+    def look_up(self, visit: GatewayRequest, what: str) -> None:
         """It is about to be asked which application this host or key names. Raises RateLimited
         where that is not known and this network has asked for too many that there are not."""
         if self.scale and hash((UNKNOWN, what)) not in self.known:
@@ -284,7 +284,7 @@ class Limits:
                 visit.quota = limit, key
                 self._refuse(visit, limit, wait)
 
-    def looked_up(self, visit: Visit, what: str, *, there: bool) -> None:
+    def looked_up(self, visit: GatewayRequest, what: str, *, there: bool) -> None:
         """Whether it names one."""
         if not self.scale:
             return
@@ -293,7 +293,7 @@ class Limits:
         elif not self.known.forget(hash((UNKNOWN, what))):
             self.buckets.owe(*_strange(visit))
 
-    def settle(self, visit: Visit, status: int) -> None:
+    def settle(self, visit: GatewayRequest, status: int) -> None:
         """The answer is about to go out: what was shown and not found to hold is counted, unless
         nobody could say."""
         claim, visit.claim = visit.claim, None
@@ -301,7 +301,7 @@ class Limits:
             for limit, key in claim.counted:
                 self.buckets.owe(limit, key)
 
-    def headers(self, visit: Visit, status: int) -> Headers:
+    def headers(self, visit: GatewayRequest, status: int) -> Headers:
         """What is left to whom a limit applies: on the API, and wherever it is exceeded."""
         if visit.quota is None or not (status == 429 or visit.path.startswith("/api/")):
             return []
@@ -312,14 +312,14 @@ class Limits:
             (b"x-ratelimit-reset", b"%d" % math.ceil(time.time() + fills)),
         ]
 
-    def _claim(self, visit: Visit, claim: Claim) -> None:
+    def _claim(self, visit: GatewayRequest, claim: Claim) -> None:
         for limit, key in claim.counted:
             if wait := self.buckets.wait(limit, key):
                 visit.quota = limit, key
                 self._refuse(visit, limit, wait)
         visit.claim, visit.quota = claim, claim.counted[0]
 
-    def _refuse(self, visit: Visit, limit: Limit, wait: float) -> None:
+    def _refuse(self, visit: GatewayRequest, limit: Limit, wait: float) -> None:
         visit.facts["limited"] = limit.name
         if (
             not self.warned
@@ -334,16 +334,16 @@ class Limits:
         metrics.LIMITED.labels(limit.name).inc()
         raise RateLimited("too many requests from your network", retry_after=math.ceil(wait))
 
-    def _cookie(self, visit: Visit) -> str | None:
+    def _cookie(self, visit: GatewayRequest) -> str | None:
         """None, too, where it was found a moment ago to hold no more: then it says nothing."""
         token = visit.cookies.get(visit.gateway.settings.session_cookie)
         return None if token and visit.gateway.ended.get(visit.ended(token)) else token
 
 
-def _mark(visit: Visit, shown: Shown) -> int:
+def _mark(visit: GatewayRequest, shown: Shown) -> int:
     as_sent = shown.encode("latin-1", "replace") if isinstance(shown, str) else shown
     return hash((visit.app.app_id, as_sent))
 
 
-def _strange(visit: Visit) -> Counted:
+def _strange(visit: GatewayRequest) -> Counted:
     return UNPROVEN, (UNKNOWN, UNPROVEN.name, network(visit.ip))

@@ -11,7 +11,7 @@ from common import metrics
 from common.problems import Busy
 
 if TYPE_CHECKING:
-    from gateway.visit import Visit
+    from gateway.visit import GatewayRequest
 
 PATIENCE: Final = 5.0
 """Seconds: who has waited longer for his turn has most likely gone."""
@@ -107,7 +107,7 @@ class Lanes:
     def __post_init__(self) -> None:
         self.work, self.hashing = Shares(self.at_once), Shares(self.at_once)
 
-    async def begin(self, visit: Visit) -> None:
+    async def begin(self, visit: GatewayRequest) -> None:
         """Raises Busy."""
         lane = self.work
         if visit.method == "POST" and visit.path.startswith(HASHED):
@@ -118,7 +118,7 @@ class Lanes:
             await lane.turn(app_id)
         visit.lane = lane
 
-    def end(self, visit: Visit) -> None:
+    def end(self, visit: GatewayRequest) -> None:
         """The answer begins. Said twice, it is heard once."""
         lane, visit.lane = visit.lane, None
         if lane is not None:

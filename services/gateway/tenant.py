@@ -11,7 +11,7 @@ from common.context import Context, new_trace
 from common.contracts.tenancy import ResolveHost, Tenant, UnknownHost
 from common.ids import DASHBOARD
 from gateway.limits import UNKNOWN
-from gateway.visit import WITHIN, Visit
+from gateway.visit import WITHIN, GatewayRequest
 
 HOST: Final = re.compile(r"^[a-z0-9]([a-z0-9.-]{0,251}[a-z0-9])?(:[0-9]{1,5})?$")
 DEFAULT_PORT: Final = {"http": ":80", "https": ":443"}
@@ -26,7 +26,7 @@ def canonical(host: str, scheme: str) -> str:
     return host
 
 
-async def resolve(visit: Visit) -> Tenant:
+async def resolve(visit: GatewayRequest) -> Tenant:
     """The application that answers on a canonical host. Raises UnknownHost."""
     gateway, host = visit.gateway, visit.host
     key = (UNKNOWN, "host", host)

@@ -23,7 +23,7 @@ AGENT: Final = 300
 
 
 @dataclass(slots=True)
-class Visit:
+class GatewayRequest:
     """`host` is canonical: lower case, no trailing dot, port only where not the scheme's default."""
 
     scope: dict[str, Any]

@@ -1,7 +1,7 @@
 """Hosted pages: what people see. Page handlers make the same bus calls as the JSON API.
 
 Each module of this package has `ROUTES`, Starlette routes whose endpoints take a Request; the
-Visit is in `request.scope["visit"]`. `DASHBOARD_ONLY` restricts a module to the dashboard's host;
+GatewayRequest is in `request.scope["visit"]`. `DASHBOARD_ONLY` restricts a module to the dashboard's host;
 `OF_THE_APP` says that its pages need the framework's app.
 """
 
@@ -17,7 +17,7 @@ from starlette.routing import Route
 
 from common.problems import Problem
 from gateway.pages import errors
-from gateway.visit import Visit
+from gateway.visit import GatewayRequest
 
 
 def mount(app: FastAPI, *, dashboard: bool) -> None:
@@ -36,7 +36,7 @@ def everywhere() -> Iterator[Route]:
             yield from (page for page in getattr(module, "ROUTES", ()) if "{" not in page.path)
 
 
-def wanted(visit: Visit) -> bool:
+def wanted(visit: GatewayRequest) -> bool:
     """Whether a person is looking: a browser asked for HTML, and not of the API."""
     accept = visit.header(b"accept") or ""
     if visit.path.startswith("/api/") or visit.host == f"api.{visit.gateway.settings.domain}":
@@ -44,6 +44,6 @@ def wanted(visit: Visit) -> bool:
     return "text/html" in accept
 
 
-def problem(visit: Visit, error: Problem) -> Response:
+def problem(visit: GatewayRequest, error: Problem) -> Response:
     """An error as a page."""
     return errors.problem(visit, error)

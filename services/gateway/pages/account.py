@@ -25,7 +25,7 @@ from gateway.pages.render import LANGUAGE_COOKIE, Page, go, open_page
 from gateway.pages.sign_up import password_hint
 from gateway.pages.words import errors_of
 from gateway.state import Signed
-from gateway.visit import Visit, set_cookie
+from gateway.visit import GatewayRequest, set_cookie
 
 NOTICES: Final = {
     "profile": N_("Your profile is saved."),
@@ -60,22 +60,22 @@ def opened(page: Page, template: str, here: str, fields: Fields, **more: Any) ->
     return page.show(f"account/{template}", here=here, notice=done, **more)
 
 
-async def me_of(visit: Visit, signed: Signed) -> Me:
+async def me_of(visit: GatewayRequest, signed: Signed) -> Me:
     return await visit.gateway.bus.call(visit.context(signed.caller), GetMe())
 
 
-async def home(visit: Visit, fields: Fields) -> Response:
+async def home(visit: GatewayRequest, fields: Fields) -> Response:
     """GET /"""
     return go("/account")
 
 
-async def profile(visit: Visit, fields: Fields, signed: Signed) -> Response:
+async def profile(visit: GatewayRequest, fields: Fields, signed: Signed) -> Response:
     """GET /account"""
     page = open_page(visit, signed)
     return opened(page, "profile.html", "/account", fields, me=await me_of(visit, signed))
 
 
-async def save(visit: Visit, fields: Fields, signed: Signed) -> Response:
+async def save(visit: GatewayRequest, fields: Fields, signed: Signed) -> Response:
     """POST /account"""
     page = open_page(visit, signed)
     try:
@@ -91,7 +91,7 @@ async def save(visit: Visit, fields: Fields, signed: Signed) -> Response:
     return go(at("/account", done="profile"))
 
 
-async def email(visit: Visit, fields: Fields, signed: Signed) -> Response:
+async def email(visit: GatewayRequest, fields: Fields, signed: Signed) -> Response:
     """GET /account/email"""
     return _email(open_page(visit, signed), fields)
 
@@ -111,7 +111,7 @@ def _email(page: Page, fields: Fields, flow: str | None = None, **more: Any) -> 
     )
 
 
-async def change_email(visit: Visit, fields: Fields, signed: Signed) -> Response:
+async def change_email(visit: GatewayRequest, fields: Fields, signed: Signed) -> Response:
     """POST /account/email"""
     page = open_page(visit, signed)
     wanted = fields.text("email")
@@ -125,13 +125,13 @@ async def change_email(visit: Visit, fields: Fields, signed: Signed) -> Response
     return go("/account/email/code")
 
 
-async def email_code(visit: Visit, fields: Fields, signed: Signed) -> Response:
+async def email_code(visit: GatewayRequest, fields: Fields, signed: Signed) -> Response:
     """GET /account/email/code"""
     flow = flow_cookie.read(visit).flow
     return _email(open_page(visit, signed), fields, flow) if flow else go("/account/email")
 
 
-async def confirm_email(visit: Visit, fields: Fields, signed: Signed) -> Response:
+async def confirm_email(visit: GatewayRequest, fields: Fields, signed: Signed) -> Response:
     """POST /account/email/code"""
     page = open_page(visit, signed)
     flow = flow_cookie.read(visit).flow
@@ -144,7 +144,7 @@ async def confirm_email(visit: Visit, fields: Fields, signed: Signed) -> Respons
     return go(at("/account", done="address"))
 
 
-async def password(visit: Visit, fields: Fields, signed: Signed) -> Response:
+async def password(visit: GatewayRequest, fields: Fields, signed: Signed) -> Response:
     """GET /account/password"""
     return await _password(open_page(visit, signed), fields, signed)
 
@@ -156,7 +156,7 @@ async def _password(page: Page, fields: Fields, signed: Signed, **more: Any) -> 
     return opened(page, "password.html", here, fields, me=me, password_hint=hint, **more)
 
 
-async def change_password(visit: Visit, fields: Fields, signed: Signed) -> Response:
+async def change_password(visit: GatewayRequest, fields: Fields, signed: Signed) -> Response:
     """POST /account/password"""
     page = open_page(visit, signed)
     try:
@@ -173,7 +173,7 @@ async def change_password(visit: Visit, fields: Fields, signed: Signed) -> Respo
     return go(at("/account/password", done="password"))
 
 
-async def data(visit: Visit, fields: Fields, signed: Signed) -> Response:
+async def data(visit: GatewayRequest, fields: Fields, signed: Signed) -> Response:
     """GET /account/data"""
     return await _data(open_page(visit, signed), fields, signed)
 
@@ -188,7 +188,7 @@ def _word(me: Me) -> str:
     return me.email or me.id
 
 
-async def export(visit: Visit, fields: Fields, signed: Signed) -> Response:
+async def export(visit: GatewayRequest, fields: Fields, signed: Signed) -> Response:
     """POST /account/export"""
     found = await visit.gateway.bus.call(visit.context(signed.caller), ExportMe())
     body = orjson.dumps(found.model_dump(mode="json"), option=orjson.OPT_INDENT_2)
@@ -200,7 +200,7 @@ async def export(visit: Visit, fields: Fields, signed: Signed) -> Response:
     return Response(body, media_type="application/json", headers=headers)
 
 
-async def delete(visit: Visit, fields: Fields, signed: Signed) -> Response:
+async def delete(visit: GatewayRequest, fields: Fields, signed: Signed) -> Response:
     """POST /account/delete"""
     page = open_page(visit, signed)
     word = _word(await me_of(visit, signed))

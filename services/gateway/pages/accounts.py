@@ -12,10 +12,10 @@ from gateway.pages.endpoint import sent, shown
 from gateway.pages.forms import Fields, at
 from gateway.pages.render import go, open_page
 from gateway.pages.sign_in import carried, destination
-from gateway.visit import Visit
+from gateway.visit import GatewayRequest
 
 
-async def show(visit: Visit, fields: Fields) -> Response:
+async def show(visit: GatewayRequest, fields: Fields) -> Response:
     """GET /accounts"""
     if (over := await errors.sign_in_over(visit, fields.given("request"))) is not None:
         return over
@@ -32,7 +32,7 @@ async def show(visit: Visit, fields: Fields) -> Response:
     )
 
 
-async def choose(visit: Visit, fields: Fields) -> Response:
+async def choose(visit: GatewayRequest, fields: Fields) -> Response:
     """POST /accounts"""
     if not await browser.switch(visit, fields.text("session")):
         raise BadRequest("this browser has no such account")

@@ -21,7 +21,7 @@ from gateway.pages.forms import Fields, at
 from gateway.pages.render import Page, go, open_page
 from gateway.pages.sign_in import begun, carried
 from gateway.pages.words import errors_of
-from gateway.visit import Visit
+from gateway.visit import GatewayRequest
 
 
 def digits(text: str) -> str:
@@ -29,7 +29,7 @@ def digits(text: str) -> str:
     return re.sub(r"[\s\-\u2010-\u2015]", "", text)[:20]
 
 
-async def show(visit: Visit, fields: Fields) -> Response:
+async def show(visit: GatewayRequest, fields: Fields) -> Response:
     """GET /login/code"""
     known = flow_cookie.read(visit)
     if not known.flow:
@@ -59,7 +59,7 @@ def ask_code(page: Page, fields: Fields, errors: dict[str, str] | None = None) -
     )
 
 
-async def enter(visit: Visit, fields: Fields) -> Response:
+async def enter(visit: GatewayRequest, fields: Fields) -> Response:
     """POST /login/code"""
     page = open_page(visit)
     try:
@@ -77,7 +77,7 @@ async def enter(visit: Visit, fields: Fields) -> Response:
     return await begun(visit, fields, signed)
 
 
-async def link(visit: Visit, fields: Fields) -> Response:
+async def link(visit: GatewayRequest, fields: Fields) -> Response:
     """GET /login/link?token="""
     page = open_page(visit)
     known = flow_cookie.read(visit)
@@ -116,7 +116,7 @@ def other_browser(page: Page, status: int, address: str, *, link: str, button: s
     )
 
 
-async def follow(visit: Visit, fields: Fields) -> Response:
+async def follow(visit: GatewayRequest, fields: Fields) -> Response:
     """POST /login/link: on to where the visitor was going when he asked for it"""
     page = open_page(visit)
     try:
@@ -146,7 +146,7 @@ def spent(page: Page, link: str, button: str, *, address: str | None = None) -> 
     )
 
 
-async def address_link(visit: Visit, fields: Fields) -> Response:
+async def address_link(visit: GatewayRequest, fields: Fields) -> Response:
     """GET /verify-email?token="""
     page = open_page(visit)
     if not fields.given("token"):
@@ -161,7 +161,7 @@ async def address_link(visit: Visit, fields: Fields) -> Response:
     )
 
 
-async def confirm_address(visit: Visit, fields: Fields) -> Response:
+async def confirm_address(visit: GatewayRequest, fields: Fields) -> Response:
     """POST /verify-email"""
     page = open_page(visit)
     try:

@@ -12,12 +12,12 @@ from gateway.pages.oauth_authorize import ASKS
 from gateway.pages.render import Page, go, open_page
 from gateway.pages.words import errors_of
 from gateway.state import Signed
-from gateway.visit import Visit
+from gateway.visit import GatewayRequest
 
 HERE = "/account/apps"
 
 
-async def show(visit: Visit, fields: Fields, signed: Signed) -> Response:
+async def show(visit: GatewayRequest, fields: Fields, signed: Signed) -> Response:
     """GET /account/apps"""
     return await _list(open_page(visit, signed), fields, signed)
 
@@ -43,7 +43,7 @@ def access(page: Page, grant: Grant) -> list[str]:
     return [page.say(ASKS[scope][1]) if scope in ASKS else scope for scope in grant.scopes]
 
 
-async def withdraw(visit: Visit, fields: Fields, signed: Signed) -> Response:
+async def withdraw(visit: GatewayRequest, fields: Fields, signed: Signed) -> Response:
     """POST /account/apps: takes the consent back; the client's tokens end at once."""
     page = open_page(visit, signed)
     try:

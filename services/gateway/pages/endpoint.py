@@ -16,11 +16,11 @@ from gateway.pages import challenge, moved
 from gateway.pages.forms import Fields, at, form, query
 from gateway.pages.render import go
 from gateway.state import Signed
-from gateway.visit import Visit
+from gateway.visit import GatewayRequest
 
-Handler = Callable[[Visit, Fields], Awaitable[Response]]
+Handler = Callable[[GatewayRequest, Fields], Awaitable[Response]]
 """Of a page anybody may see; the fields are the query's or the form's."""
-OwnHandler = Callable[[Visit, Fields, Signed], Awaitable[Response]]
+OwnHandler = Callable[[GatewayRequest, Fields, Signed], Awaitable[Response]]
 """Of a page for whoever is signed in."""
 SHOWN: set[str] = set()
 """The paths that answer to GET."""
@@ -32,7 +32,7 @@ def shown(path: str, handler: Handler, *, guarded: bool = False) -> Route:
     """GET. Changes nothing. `guarded`: its forms may have to bring a captcha or a proof of work."""
 
     async def endpoint(request: Request) -> Response:
-        visit: Visit = request.scope["visit"]
+        visit: GatewayRequest = request.scope["visit"]
         if guarded:
             await challenge.prepare(visit)
         return await handler(visit, query(visit))
@@ -46,7 +46,7 @@ def sent(path: str, handler: Handler, *, guarded: bool = False) -> Route:
     the session that the form was shown in."""
 
     async def endpoint(request: Request) -> Response:
-        visit: Visit = request.scope["visit"]
+        visit: GatewayRequest = request.scope["visit"]
         fields = await form(visit)
         csrf.check_form(visit, fields.get("csrf"))
         if path in OWN_FORMS:
@@ -72,7 +72,7 @@ def _page_of(path: str) -> str:
 def own(handler: OwnHandler) -> Handler:
     """Sends to the sign-in page whoever is not signed in, or not freshly enough for this."""
 
-    async def guarded(visit: Visit, fields: Fields) -> Response:
+    async def guarded(visit: GatewayRequest, fields: Fields) -> Response:
         back = visit.path
         if visit.method == "GET" and visit.scope["query_string"]:
             back += "?" + visit.scope["query_string"].decode("latin-1")

@@ -14,7 +14,7 @@ from common.problems import Problem, RateLimited
 from gateway import csrf
 from gateway.languages import N_, OFFERED, first_of, language
 from gateway.pages.render import Page, open_page, origin_of
-from gateway.visit import Visit
+from gateway.visit import GatewayRequest
 
 WORDS: Final[dict[int, tuple[str, str]]] = {
     400: (
@@ -49,7 +49,7 @@ LONGEST_NAME: Final = 200
 """Characters of a pending request's name, as its contract has it."""
 
 
-def problem(visit: Visit, error: Problem) -> Response:
+def problem(visit: GatewayRequest, error: Problem) -> Response:
     """A problem for a person."""
     had_cookies = csrf.known_browser(visit)
     if visit.tenant is None or "flood" in visit.facts:
@@ -65,7 +65,7 @@ def problem(visit: Visit, error: Problem) -> Response:
     return response
 
 
-async def sign_in_over(visit: Visit, request: str | None) -> Response | None:
+async def sign_in_over(visit: GatewayRequest, request: str | None) -> Response | None:
     """The page that says a pending request is over, with the way back to the application; None
     while it waits, or without a request."""
     if not request:
@@ -163,7 +163,7 @@ NOBODY: Final = (
 )
 
 
-def _bare(visit: Visit, error: Problem) -> Response:
+def _bare(visit: GatewayRequest, error: Problem) -> Response:
     """No application answers on this host, or it is flooded: nobody's name, colours or words."""
     spoken = language(first_of(visit.header(b"accept-language")) or OFFERED[0])
     heading, says = NOBODY if error.status == 404 else WORDS.get(error.status, OTHERWISE)

@@ -9,12 +9,12 @@ from gateway.pages.endpoint import own, shown
 from gateway.pages.forms import Fields
 from gateway.pages.render import open_page
 from gateway.state import Signed
-from gateway.visit import Visit
+from gateway.visit import GatewayRequest
 
 PATH = "/first-steps"
 
 
-async def first_steps(visit: Visit, fields: Fields, signed: Signed) -> Response:
+async def first_steps(visit: GatewayRequest, fields: Fields, signed: Signed) -> Response:
     """GET /first-steps, on the Dashboard's host only"""
     if not visit.app.is_dashboard:
         raise NotFound

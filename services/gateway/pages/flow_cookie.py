@@ -13,7 +13,7 @@ from pydantic import BaseModel, Field
 from common.contracts.sign_in import Flow
 from common.crypto import b64url
 from gateway.pages.forms import Fields
-from gateway.visit import Visit, set_cookie
+from gateway.visit import GatewayRequest, set_cookie
 
 LIFE: Final = 3600
 """Seconds."""
@@ -47,11 +47,11 @@ class Trail(BaseModel):
         return self.client if self.client and self.request == fields.get("request") else None
 
 
-def name(visit: Visit) -> str:
+def name(visit: GatewayRequest) -> str:
     return "__Host-aero2_trail" if visit.gateway.settings.secure else "aero2_trail"
 
 
-def read(visit: Visit) -> Trail:
+def read(visit: GatewayRequest) -> Trail:
     """What the browser brought, or nothing where it is not ours."""
     packed = visit.cookies.get(name(visit), "")
     try:
@@ -60,7 +60,7 @@ def read(visit: Visit) -> Trail:
         return Trail()
 
 
-def write(visit: Visit, **changes: Any) -> Trail:
+def write(visit: GatewayRequest, **changes: Any) -> Trail:
     trail = read(visit).model_copy(update=changes)
     packed = b64url(orjson.dumps(trail.model_dump(exclude_defaults=True)))
     secure = visit.gateway.settings.secure
@@ -70,7 +70,7 @@ def write(visit: Visit, **changes: Any) -> Trail:
 
 
 def mailed(
-    visit: Visit,
+    visit: GatewayRequest,
     email: str,
     flow: Flow,
     onward: dict[str, str | None] | None = None,
@@ -89,7 +89,7 @@ def mailed(
     )
 
 
-def forget(visit: Visit) -> None:
+def forget(visit: GatewayRequest) -> None:
     """Signed in: nothing is left of it."""
     if name(visit) in visit.cookies:
         secure = visit.gateway.settings.secure

@@ -7,7 +7,7 @@ from typing import Final
 from urllib.parse import urlencode
 
 from gateway import forms
-from gateway.visit import Visit
+from gateway.visit import GatewayRequest
 
 PATH: Final = re.compile(r"/(?![/\\]|%2[fF]|%5[cC])[A-Za-z0-9\-._~!$&'()*+,;=:@%/?]*")
 """A path on this very host (RFC 3986 section 3.3, with a query): no `//`, no backslash, neither
@@ -25,11 +25,11 @@ class Fields(dict[str, str]):
         return self.text(name) or None
 
 
-def query(visit: Visit) -> Fields:
+def query(visit: GatewayRequest) -> Fields:
     return _named(forms.query(visit))
 
 
-async def form(visit: Visit) -> Fields:
+async def form(visit: GatewayRequest) -> Fields:
     """The posted form. Raises OAuthError for any other kind of body."""
     return _named(await forms.form(visit))
 

@@ -19,10 +19,10 @@ from gateway.pages.endpoint import own, sent, shown
 from gateway.pages.forms import Fields, at
 from gateway.pages.render import Page, open_page
 from gateway.state import Signed
-from gateway.visit import Visit
+from gateway.visit import GatewayRequest
 
 
-async def _offer(visit: Visit, token: str) -> OrganizationOffer | None:
+async def _offer(visit: GatewayRequest, token: str) -> OrganizationOffer | None:
     try:
         asked = GetOrganizationOffer(token=token)
         return await visit.gateway.bus.call(visit.context(), asked)
@@ -30,7 +30,7 @@ async def _offer(visit: Visit, token: str) -> OrganizationOffer | None:
         return None
 
 
-async def show(visit: Visit, fields: Fields) -> Response:
+async def show(visit: GatewayRequest, fields: Fields) -> Response:
     """GET /accept-org-invite?token="""
     page = open_page(visit, await session_of(visit))
     token = fields.text("token")
@@ -76,7 +76,7 @@ def _sign_in_first(page: Page, offer: OrganizationOffer, token: str) -> Response
     )
 
 
-async def accept(visit: Visit, fields: Fields, signed: Signed) -> Response:
+async def accept(visit: GatewayRequest, fields: Fields, signed: Signed) -> Response:
     """POST /accept-org-invite"""
     page = open_page(visit, signed)
     token = fields.text("token")

@@ -16,7 +16,7 @@ from gateway.pages import errors, moved
 from gateway.pages.endpoint import sent, shown
 from gateway.pages.forms import Fields
 from gateway.pages.render import Page, go, open_page
-from gateway.visit import Visit
+from gateway.visit import GatewayRequest
 
 LONGEST: Final = 6000
 """Bytes of parameters that fit into an address."""
@@ -24,7 +24,7 @@ AGAIN: Final = "aero2_again"
 """A field of a form that a page of ours posts on behalf of a relying party."""
 
 
-async def ask(visit: Visit, fields: Fields) -> Response:
+async def ask(visit: GatewayRequest, fields: Fields) -> Response:
     """GET /logout"""
     signed = await session_without_rights(visit)
     if signed is None:
@@ -38,7 +38,7 @@ def _confirm(
     return page.show("logout.html", action=action, carried=carried, client=client)
 
 
-async def leave(visit: Visit, fields: Fields) -> Response:
+async def leave(visit: GatewayRequest, fields: Fields) -> Response:
     """POST /logout: of the account that the page showed. Whoever is signed out already stays so."""
     signed = await session_without_rights(visit)
     if signed and not csrf.is_of_session(visit, fields.get("csrf"), signed):
@@ -50,7 +50,7 @@ async def leave(visit: Visit, fields: Fields) -> Response:
     return go("/logout/done")
 
 
-async def done(visit: Visit, fields: Fields) -> Response:
+async def done(visit: GatewayRequest, fields: Fields) -> Response:
     """GET /logout/done"""
     return await _done(open_page(visit, await session_without_rights(visit)))
 
@@ -70,7 +70,7 @@ async def _done(page: Page, frames: list[str] | None = None, onward: str | None 
 async def relying_party(request: Request) -> Response:
     """GET or POST /oauth2/logout (OpenID Connect RP-Initiated Logout 1.0, section 2). The person's
     own answer to our question comes with a form token; what a relying party sends has none."""
-    visit: Visit = request.scope["visit"]
+    visit: GatewayRequest = request.scope["visit"]
     params = forms.query(visit) if visit.method == "GET" else await forms.form(visit)
     fields = Fields(reversed(params))
     answered = visit.method == "POST" and "csrf" in fields
@@ -98,7 +98,7 @@ async def relying_party(request: Request) -> Response:
     return await _ended(page, ended)
 
 
-def _come_back(visit: Visit, params: Params) -> Response:
+def _come_back(visit: GatewayRequest, params: Params) -> Response:
     """A form of another site comes without our cookies (SameSite=Lax). They come along when the
     browser is sent here once more, or posts from a page of ours what is too long for an address."""
     query = urlencode(params)

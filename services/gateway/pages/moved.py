@@ -9,7 +9,7 @@ from starlette.responses import Response
 from gateway.pages.forms import Fields
 from gateway.pages.render import open_page
 from gateway.state import Signed
-from gateway.visit import Visit
+from gateway.visit import GatewayRequest
 
 STATUS: Final = 409
 HIDDEN: Final = ("csrf", "password", "proof", "captcha", "token", "code", "request", "session")
@@ -18,7 +18,9 @@ LONGEST: Final = 5_000
 """Characters of a value that are shown again."""
 
 
-def changed_session(visit: Visit, fields: Fields, signed: Signed, page_of: str) -> Response:
+def changed_session(
+    visit: GatewayRequest, fields: Fields, signed: Signed, page_of: str
+) -> Response:
     """Names the account that is signed in now and shows the input again, to copy. `page_of` is
     the address of the page with the same form for that account."""
     page = open_page(visit, signed)

@@ -30,7 +30,7 @@ from gateway.pages import errors, flow_cookie, moved
 from gateway.pages.forms import Fields, at
 from gateway.pages.render import Page, go, open_page, origin_of
 from gateway.state import Signed
-from gateway.visit import Visit
+from gateway.visit import GatewayRequest
 
 LONGEST: Final = 6000
 """Bytes of parameters that fit into an address; what is longer waits at oidc."""
@@ -54,7 +54,7 @@ ASKS: Final = {
 
 async def authorize(request: Request) -> Response:
     """GET or POST /oauth2/authorize (RFC 6749 section 3.1, OpenID Connect Core 3.1.2.1)"""
-    visit: Visit = request.scope["visit"]
+    visit: GatewayRequest = request.scope["visit"]
     if visit.method == "POST":
         return await _posted(visit)
     signed = await session_without_rights(visit)
@@ -68,7 +68,7 @@ async def authorize(request: Request) -> Response:
     return await _begin(visit, signed, asked, others)
 
 
-async def _posted(visit: Visit) -> Response:
+async def _posted(visit: GatewayRequest) -> Response:
     """Posted from another site, the browser kept its cookies (SameSite=Lax) to itself; it brings
     them along to where it is sent."""
     params = await forms.form(visit)
@@ -85,7 +85,7 @@ def _facts(others: list[Signed]) -> list[SignedIn]:
 
 
 async def _begin(
-    visit: Visit, signed: Signed | None, asked: Authorize, others: list[Signed]
+    visit: GatewayRequest, signed: Signed | None, asked: Authorize, others: list[Signed]
 ) -> Response:
     """What waits at oidc is counted: anybody may make it wait."""
     limits = visit.gateway.limits
@@ -112,7 +112,7 @@ def _session(what: Authorization, signed: Signed | None, others: list[Signed]) -
 
 async def resume(request: Request) -> Response:
     """GET /oauth2/authorize/resume: after signing in. POST: with the person's decision."""
-    visit: Visit = request.scope["visit"]
+    visit: GatewayRequest = request.scope["visit"]
     consent = None
     signed = await session_without_rights(visit)
     others = await browser.others(visit, signed)
@@ -150,7 +150,7 @@ async def resume(request: Request) -> Response:
     return follow(visit, _session(what, signed, others), what)
 
 
-def follow(visit: Visit, signed: Signed | None, what: Authorization) -> Response:
+def follow(visit: GatewayRequest, signed: Signed | None, what: Authorization) -> Response:
     """Do what the authorization endpoint decided."""
     if what.kind == "redirect":
         assert what.location is not None

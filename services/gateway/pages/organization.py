@@ -26,7 +26,7 @@ from gateway.pages.forms import Fields, at
 from gateway.pages.render import Page, go, open_page
 from gateway.pages.words import errors_of
 from gateway.state import Signed
-from gateway.visit import Visit
+from gateway.visit import GatewayRequest
 
 LIST: Final = "/account/organizations"
 HERE: Final = "/account/organization"
@@ -44,7 +44,7 @@ def roles_of(page: Page) -> list[str]:
     return [role for role in ROLES if role != "developer" or page.app.is_dashboard]
 
 
-async def show(visit: Visit, fields: Fields, signed: Signed) -> Response:
+async def show(visit: GatewayRequest, fields: Fields, signed: Signed) -> Response:
     """GET /account/organization?org_id="""
     return await organization_page(open_page(visit, signed), fields, signed)
 
@@ -85,7 +85,7 @@ async def organization_page(page: Page, fields: Fields, signed: Signed, **more: 
 def _change(done: str, request_of: Callable[[Page, Fields], Request[Any]]) -> OwnHandler:
     """A form of this page: sends the request made of the fields, then shows the page again."""
 
-    async def handler(visit: Visit, fields: Fields, signed: Signed) -> Response:
+    async def handler(visit: GatewayRequest, fields: Fields, signed: Signed) -> Response:
         page = open_page(visit, signed)
         try:
             await visit.gateway.bus.call(visit.context(signed.caller), request_of(page, fields))

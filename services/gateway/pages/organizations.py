@@ -21,10 +21,10 @@ from gateway.pages.organization import HERE, LIST, organization_page, role_name
 from gateway.pages.render import Page, go, open_page
 from gateway.pages.words import errors_of
 from gateway.state import Signed
-from gateway.visit import Visit
+from gateway.visit import GatewayRequest
 
 
-async def show(visit: Visit, fields: Fields, signed: Signed) -> Response:
+async def show(visit: GatewayRequest, fields: Fields, signed: Signed) -> Response:
     """GET /account/organizations"""
     return await _list(open_page(visit, signed), fields, signed)
 
@@ -54,7 +54,7 @@ async def _list(
     )
 
 
-async def switch(visit: Visit, fields: Fields, signed: Signed) -> Response:
+async def switch(visit: GatewayRequest, fields: Fields, signed: Signed) -> Response:
     """POST /account/organizations: without `org_id` no organization is active any more."""
     page = open_page(visit, signed)
     org_id = fields.given("org_id")
@@ -70,7 +70,7 @@ async def switch(visit: Visit, fields: Fields, signed: Signed) -> Response:
     return go(at(LIST, done="active" if org_id else "inactive"))
 
 
-async def leave(visit: Visit, fields: Fields, signed: Signed) -> Response:
+async def leave(visit: GatewayRequest, fields: Fields, signed: Signed) -> Response:
     """POST /account/organization/leave"""
     page = open_page(visit, signed)
     try:

@@ -19,7 +19,7 @@ from starlette.routing import Route
 from gateway import compression
 from gateway.languages import Language, language
 from gateway.pages.render import environment, open_page
-from gateway.visit import Visit
+from gateway.visit import GatewayRequest
 
 METHODS: Final = ("get", "post", "put", "patch", "delete")
 IN_APPLICATION: Final = "/api/applications/{slug}/"
@@ -63,7 +63,7 @@ class DocumentedObject:
 
 async def reference(request: Request) -> Response:
     """GET /docs. Packed although it is made for each visit: it holds no form and no secret."""
-    visit: Visit = request.scope["visit"]
+    visit: GatewayRequest = request.scope["visit"]
     page = open_page(visit)
     response = page.show(
         "reference.html", api=_rendered(request.app, page.language.code), origin=visit.origin

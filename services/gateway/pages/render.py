@@ -24,7 +24,7 @@ from gateway.languages import OFFERED, Language, first_of, language
 from gateway.pages import challenge
 from gateway.pages.forms import Fields, local, query
 from gateway.state import Signed
-from gateway.visit import Visit, set_cookie
+from gateway.visit import GatewayRequest, set_cookie
 
 TEMPLATES: Final = Path(__file__).parent.parent / "templates"
 WEB: Final = re.compile(r"https?://[a-z0-9.-]+(:\d{1,5})?", re.IGNORECASE)
@@ -68,7 +68,7 @@ def _with_code(text: str) -> Markup:
 class Page:
     """What templates know of this visit."""
 
-    visit: Visit
+    visit: GatewayRequest
     signed: Signed | None
     language: Language
     away: bool = True
@@ -226,7 +226,11 @@ class Page:
 
 
 def open_page(
-    visit: Visit, signed: Signed | None = None, *, away: bool = True, ui_locales: str | None = None
+    visit: GatewayRequest,
+    signed: Signed | None = None,
+    *,
+    away: bool = True,
+    ui_locales: str | None = None,
 ) -> Page:
     """The page of this visit, in the language that was asked for, chosen before, set by the user,
     wanted by the browser, or the application's, in this order."""
@@ -243,7 +247,7 @@ def open_page(
     return Page(visit, signed, language(chosen or OFFERED[0]), away)
 
 
-def _address(visit: Visit) -> str | None:
+def _address(visit: GatewayRequest) -> str | None:
     """Where this visit's GET stands, as the browser wrote it: decoded, the path of another host
     could look like one of ours. A path that is none of ours becomes the first page."""
     if visit.method not in ("GET", "HEAD"):
@@ -254,7 +258,7 @@ def _address(visit: Visit) -> str | None:
     return f"{path}?{asked}" if asked else path
 
 
-def _readable(visit: Visit) -> Fields:
+def _readable(visit: GatewayRequest) -> Fields:
     """The address's parameters; none where they cannot be read, for the page that says so is made
     here as well."""
     try:

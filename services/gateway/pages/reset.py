@@ -19,10 +19,10 @@ from gateway.pages.render import Page, go, open_page
 from gateway.pages.sign_in import begun, carried
 from gateway.pages.sign_up import password_hint
 from gateway.pages.words import errors_of
-from gateway.visit import Visit
+from gateway.visit import GatewayRequest
 
 
-async def show(visit: Visit, fields: Fields) -> Response:
+async def show(visit: GatewayRequest, fields: Fields) -> Response:
     """GET /reset; from a mail with ?token="""
     page = open_page(visit)
     if fields.given("token"):
@@ -42,7 +42,7 @@ def _ask(page: Page, fields: Fields, **more: Any) -> Response:
     )
 
 
-async def send(visit: Visit, fields: Fields) -> Response:
+async def send(visit: GatewayRequest, fields: Fields) -> Response:
     """POST /reset: whatever is known of the address, a mail is on its way"""
     page = open_page(visit)
     email = fields.text("email")
@@ -59,7 +59,7 @@ async def send(visit: Visit, fields: Fields) -> Response:
     return go(at("/reset/code", **carried(fields)))
 
 
-async def code(visit: Visit, fields: Fields) -> Response:
+async def code(visit: GatewayRequest, fields: Fields) -> Response:
     """GET /reset/code"""
     if not flow_cookie.read(visit).flow:
         return go(at("/reset", **carried(fields)))
@@ -82,7 +82,7 @@ def _choose(page: Page, fields: Fields, errors: dict[str, str] | None = None) ->
     )
 
 
-async def finish(visit: Visit, fields: Fields) -> Response:
+async def finish(visit: GatewayRequest, fields: Fields) -> Response:
     """POST /reset/code: with the code, or with the link's token"""
     page = open_page(visit)
     token = fields.given("token")

@@ -20,12 +20,12 @@ from gateway.pages.forms import Fields, at
 from gateway.pages.render import Page, go, open_page
 from gateway.pages.words import errors_of
 from gateway.state import Signed
-from gateway.visit import Visit
+from gateway.visit import GatewayRequest
 
 PHONE: Final = re.compile(r"\b(iPhone|iPad|Android|Mobile)\b")
 
 
-async def show(visit: Visit, fields: Fields, signed: Signed) -> Response:
+async def show(visit: GatewayRequest, fields: Fields, signed: Signed) -> Response:
     """GET /account/sessions"""
     return await _list(open_page(visit, signed), fields, signed)
 
@@ -47,7 +47,7 @@ async def _list(
     )
 
 
-async def revoke(visit: Visit, fields: Fields, signed: Signed) -> Response:
+async def revoke(visit: GatewayRequest, fields: Fields, signed: Signed) -> Response:
     """POST /account/sessions"""
     page = open_page(visit, signed)
     try:
@@ -58,7 +58,7 @@ async def revoke(visit: Visit, fields: Fields, signed: Signed) -> Response:
     return go(at("/account/sessions", done="revoked"))
 
 
-async def revoke_others(visit: Visit, fields: Fields, signed: Signed) -> Response:
+async def revoke_others(visit: GatewayRequest, fields: Fields, signed: Signed) -> Response:
     """POST /account/sessions/others"""
     await visit.gateway.bus.call(visit.context(signed.caller), RevokeOtherSessions())
     return go(at("/account/sessions", done="others"))

@@ -29,7 +29,7 @@ from gateway.pages.forms import Fields, at, local
 from gateway.pages.render import Page, go, open_page
 from gateway.pages.words import errors_of
 from gateway.state import Signed
-from gateway.visit import Visit
+from gateway.visit import GatewayRequest
 
 BY_MAIL: Final = {"email_code", "magic_link"}
 
@@ -46,7 +46,7 @@ def destination(fields: Fields) -> str:
     return local(fields.given("return_to"), "/account")
 
 
-async def begun(visit: Visit, fields: Fields, signed: SignedInSession) -> Response:
+async def begun(visit: GatewayRequest, fields: Fields, signed: SignedInSession) -> Response:
     """A session has begun."""
     await browser.begin(visit, signed)
     flow_cookie.forget(visit)
@@ -55,7 +55,7 @@ async def begun(visit: Visit, fields: Fields, signed: SignedInSession) -> Respon
     return go(destination(fields))
 
 
-async def address(visit: Visit, fields: Fields) -> Response:
+async def address(visit: GatewayRequest, fields: Fields) -> Response:
     """GET /login"""
     if (over := await error_pages.sign_in_over(visit, fields.given("request"))) is not None:
         return over
@@ -96,7 +96,7 @@ def _way(app: Tenant, fields: Fields) -> str:
     return next((way for way in ways if way in wanted), ways[0] if ways else "password")
 
 
-async def choose(visit: Visit, fields: Fields) -> Response:
+async def choose(visit: GatewayRequest, fields: Fields) -> Response:
     """POST /login: on to the password, or a code is sent, as the application prefers."""
     page = open_page(visit)
     email = fields.text("email")
@@ -111,7 +111,7 @@ async def choose(visit: Visit, fields: Fields) -> Response:
     return go(at("/login/password", **carried(fields)))
 
 
-async def password(visit: Visit, fields: Fields) -> Response:
+async def password(visit: GatewayRequest, fields: Fields) -> Response:
     """GET /login/password"""
     if (over := await error_pages.sign_in_over(visit, fields.given("request"))) is not None:
         return over
@@ -158,7 +158,7 @@ def _by_mail(page: Page) -> str | None:
     return str(page.say("E-mail me a link instead")) if "magic_link" in methods else None
 
 
-async def try_password(visit: Visit, fields: Fields) -> Response:
+async def try_password(visit: GatewayRequest, fields: Fields) -> Response:
     """POST /login/password"""
     page = open_page(visit)
     email = fields.text("email") or flow_cookie.read(visit).email
@@ -185,7 +185,7 @@ def _form_key(fields: Fields) -> str | None:
     return (fields.given("request") or fields.given("csrf") or "")[:200] or None
 
 
-async def send_code(visit: Visit, fields: Fields) -> Response:
+async def send_code(visit: GatewayRequest, fields: Fields) -> Response:
     """POST /login/code/send"""
     page = open_page(visit)
     email = fields.text("email")
@@ -202,7 +202,7 @@ async def send_code(visit: Visit, fields: Fields) -> Response:
     return go(at("/login/code", **carried(fields)))
 
 
-async def confirm(visit: Visit, fields: Fields, signed: Signed) -> Response:
+async def confirm(visit: GatewayRequest, fields: Fields, signed: Signed) -> Response:
     """GET /login/confirm: that it is really you, before what matters"""
     ctx = visit.context(signed.caller)
     me = await visit.gateway.bus.call(ctx, GetMe())
@@ -229,7 +229,7 @@ def _ask_confirmation(
     )
 
 
-async def try_confirmation(visit: Visit, fields: Fields, signed: Signed) -> Response:
+async def try_confirmation(visit: GatewayRequest, fields: Fields, signed: Signed) -> Response:
     """POST /login/confirm"""
     page = open_page(visit, signed)
     try:

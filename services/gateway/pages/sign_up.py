@@ -24,7 +24,7 @@ from gateway.pages.forms import Fields, at
 from gateway.pages.render import Page, go, open_page
 from gateway.pages.sign_in import BY_MAIL, begun, carried
 from gateway.pages.words import errors_of
-from gateway.visit import Visit
+from gateway.visit import GatewayRequest
 
 
 def _ask(page: Page, action: str, errors: dict[str, str] | None = None, **more: Any) -> Response:
@@ -53,7 +53,7 @@ def password_hint(page: Page) -> str:
     )
 
 
-async def show(visit: Visit, fields: Fields) -> Response:
+async def show(visit: GatewayRequest, fields: Fields) -> Response:
     """GET /signup"""
     if (over := await error_pages.sign_in_over(visit, fields.given("request"))) is not None:
         return over
@@ -77,7 +77,7 @@ def _sign_up(page: Page, fields: Fields, **more: Any) -> Response:
     )
 
 
-async def begin(visit: Visit, fields: Fields) -> Response:
+async def begin(visit: GatewayRequest, fields: Fields) -> Response:
     """POST /signup: whatever is known of the address, a mail is on its way"""
     page = open_page(visit)
     email, name = fields.text("email"), fields.given("name")
@@ -98,7 +98,7 @@ async def begin(visit: Visit, fields: Fields) -> Response:
     return go(at("/login/code", **carried(fields)))
 
 
-async def send_again(visit: Visit, fields: Fields) -> Response:
+async def send_again(visit: GatewayRequest, fields: Fields) -> Response:
     """POST /signup/code/send: another mail, with everything that was entered"""
     page, known = open_page(visit), flow_cookie.read(visit)
     try:
@@ -120,7 +120,7 @@ def _invited(fields: Fields) -> str | None:
     return tokens[0] if path == INVITATION_PATH and tokens else None
 
 
-async def invitation(visit: Visit, fields: Fields) -> Response:
+async def invitation(visit: GatewayRequest, fields: Fields) -> Response:
     """GET /invitation?token="""
     return await _invitation(open_page(visit), fields)
 
@@ -146,7 +146,7 @@ async def _invitation(page: Page, fields: Fields, **more: Any) -> Response:
     )
 
 
-async def accept(visit: Visit, fields: Fields) -> Response:
+async def accept(visit: GatewayRequest, fields: Fields) -> Response:
     """POST /invitation"""
     page = open_page(visit)
     name = fields.given("name")
@@ -167,7 +167,7 @@ async def accept(visit: Visit, fields: Fields) -> Response:
     return await begun(visit, fields, signed)
 
 
-async def welcome(visit: Visit, fields: Fields) -> Response:
+async def welcome(visit: GatewayRequest, fields: Fields) -> Response:
     """GET /welcome?token=: the owner link that `aero2 up` prints"""
     return await _welcome(open_page(visit), fields)
 
@@ -190,7 +190,7 @@ async def _welcome(page: Page, fields: Fields, **more: Any) -> Response:
     )
 
 
-async def claim(visit: Visit, fields: Fields) -> Response:
+async def claim(visit: GatewayRequest, fields: Fields) -> Response:
     """POST /welcome"""
     page = open_page(visit)
     email, name = fields.text("email"), fields.given("name")

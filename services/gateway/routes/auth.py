@@ -27,7 +27,7 @@ from common.contracts.sign_up import ResendSignUp, SignUp
 from gateway import browser, csrf
 from gateway.deps import Anyone, SignedIn, TheBus, TheVisit
 from gateway.routes.router import NounRouter
-from gateway.visit import Visit
+from gateway.visit import GatewayRequest
 
 OWN_HOST_ONLY = True
 router = NounRouter(prefix="/auth", tags=["auth"])
@@ -37,12 +37,12 @@ class LinkToken(Contract):
     token: Annotated[Token, Field(repr=False)]
 
 
-async def _begin(visit: Visit, signed: SignedInSession) -> SignedInSession:
+async def _begin(visit: GatewayRequest, signed: SignedInSession) -> SignedInSession:
     await browser.begin(visit, signed)
     return signed
 
 
-def _of(visit: Visit, asked: Attempt) -> dict[str, str]:
+def _of(visit: GatewayRequest, asked: Attempt) -> dict[str, str]:
     """What every attempt carries besides its body: this browser's own cookie."""
     return {"browser": asked.browser or csrf.browser_id(visit)}
 

@@ -12,17 +12,17 @@ from gateway import answers, compression
 from gateway.answers import JSON, Answer
 from gateway.compression import PackedText
 from gateway.edge import RESOURCE_METADATA, Route
-from gateway.visit import Visit
+from gateway.visit import GatewayRequest
 
 AGE = b"public, max-age=300"
 
 
-async def configuration(visit: Visit) -> Answer:
+async def configuration(visit: GatewayRequest) -> Answer:
     """GET /.well-known/openid-configuration and /.well-known/oauth-authorization-server"""
     return _sent(visit, await _document(visit, GetConfiguration()))
 
 
-async def resource(visit: Visit) -> Answer:
+async def resource(visit: GatewayRequest) -> Answer:
     """GET /.well-known/oauth-protected-resource: the API of this host takes this host's tokens.
 
     The listed scopes are those of a client with defaults: clients request all of them (RFC 9728).
@@ -42,12 +42,12 @@ async def resource(visit: Visit) -> Answer:
     return Answer(200, body, [JSON, (b"cache-control", AGE)])
 
 
-async def jwks(visit: Visit) -> Answer:
+async def jwks(visit: GatewayRequest) -> Answer:
     """GET /oauth2/jwks.json"""
     return _sent(visit, await _document(visit, GetJwks()))
 
 
-async def jwk(visit: Visit) -> Answer:
+async def jwk(visit: GatewayRequest) -> Answer:
     """GET /oauth2/jwks/{kid}: one key, not wrapped."""
     document = await _document(visit, GetJwks())
     kid = visit.path.rsplit("/", 1)[-1]
@@ -57,7 +57,7 @@ async def jwk(visit: Visit) -> Answer:
     raise NotFound("there is no such key")
 
 
-async def _document(visit: Visit, asked: GetConfiguration | GetJwks) -> PackedText:
+async def _document(visit: GatewayRequest, asked: GetConfiguration | GetJwks) -> PackedText:
     app_id, gateway = visit.app.app_id, visit.gateway
 
     async def load() -> PackedText:
@@ -70,7 +70,7 @@ async def _document(visit: Visit, asked: GetConfiguration | GetJwks) -> PackedTe
     )
 
 
-def _sent(visit: Visit, document: PackedText) -> Answer:
+def _sent(visit: GatewayRequest, document: PackedText) -> Answer:
     return compression.answer(visit, document, [JSON, (b"cache-control", AGE)])
 
 

@@ -23,7 +23,7 @@ from gateway.answers import NO_STORE, Answer
 from gateway.deps import Acting, TheBus
 from gateway.edge import Hot
 from gateway.routes.router import NounRouter
-from gateway.visit import Visit
+from gateway.visit import GatewayRequest
 
 DASHBOARD_ONLY = True
 router = NounRouter(prefix="/applications/{slug}/domains", tags=["domains"])
@@ -71,7 +71,7 @@ async def remove(slug: str, id: Id, ctx: Acting, bus: TheBus) -> Done:
     return await bus.call(ctx, RemoveCustomDomain(id=id))
 
 
-async def allowed(visit: Visit) -> Answer:
+async def allowed(visit: GatewayRequest) -> Answer:
     """GET /internal/domains/allowed?domain=…: may a certificate be got for this name?"""
     query = parse_qs(visit.scope["query_string"].decode("latin-1"))
     name = query.get("domain", [""])[0]

@@ -30,7 +30,7 @@ from gateway.edge import Hot
 from gateway.joined_metrics import joined, siblings
 from gateway.limits import SHOWN
 from gateway.proxies import within
-from gateway.visit import Visit
+from gateway.visit import GatewayRequest
 
 NOBODY = "00000000-0000-7000-8000-000000000000"
 """A user that does not exist."""
@@ -65,12 +65,12 @@ class Report:
         return {"checks": self.services | states, "queues": queues}
 
 
-async def live(visit: Visit) -> Answer:
+async def live(visit: GatewayRequest) -> Answer:
     """GET /health/live: touches nothing else"""
     return answers.json(200, {"status": "ok"}, NO_STORE)
 
 
-async def health(visit: Visit) -> Answer:
+async def health(visit: GatewayRequest) -> Answer:
     """GET /health and /health/ready: can a person sign in? Outsiders, who are limited, see the status
     only; internal networks see the parts."""
     inside = within(visit.ip or "", tuple(visit.gateway.settings.internal_networks))
@@ -83,7 +83,7 @@ async def health(visit: Visit) -> Answer:
     return answers.json(200 if report.healthy else 503, body, NO_STORE)
 
 
-async def metrics(visit: Visit) -> Answer:
+async def metrics(visit: GatewayRequest) -> Answer:
     """GET /metrics: Prometheus; of all processes of the machine where they share a folder"""
     settings = visit.gateway.settings
     if not authorized(settings, visit.headers.get(b"authorization", b"")):
@@ -96,7 +96,7 @@ async def metrics(visit: Visit) -> Answer:
     return Answer(200, body, [kind, NO_STORE])
 
 
-async def _report(visit: Visit) -> Report:
+async def _report(visit: GatewayRequest) -> Report:
     """Ask all parts at once: the whole takes no longer than the slowest, PATIENCE at most."""
     dashboard = f"dashboard.{visit.gateway.settings.domain}"
     tenancy, identity, oidc, rbac, queues, stream = await asyncio.gather(
@@ -119,7 +119,7 @@ def _punctual(queues: list[Queue], most: float) -> str:
     return "late" if any(queue.age > most for queue in queues) else "ok"
 
 
-async def _state(visit: Visit, question: Request[Any]) -> str:
+async def _state(visit: GatewayRequest, question: Request[Any]) -> str:
     """Ask a service something that needs its database. A refusal is an answer, too."""
     try:
         await visit.gateway.bus.raw(_context(visit, question), question)
@@ -128,7 +128,7 @@ async def _state(visit: Visit, question: Request[Any]) -> str:
     return "ok"
 
 
-async def _queues(visit: Visit) -> Queues | None:
+async def _queues(visit: GatewayRequest) -> Queues | None:
     """None where identity gives no answer; its own state then says why."""
     try:
         return await visit.gateway.bus.call(_context(visit, GetQueues()), GetQueues())
@@ -136,13 +136,13 @@ async def _queues(visit: Visit) -> Queues | None:
         return None
 
 
-def _context(visit: Visit, question: Request[Any]) -> Context:
+def _context(visit: GatewayRequest, question: Request[Any]) -> Context:
     origin = visit.gateway.settings.public_url
     ctx = Context(DASHBOARD, deadline=time.time() + PATIENCE, trace=new_trace(), origin=origin)
     return ctx.as_system() if question.needs == SYSTEM else ctx
 
 
-async def _stream(visit: Visit) -> str:
+async def _stream(visit: GatewayRequest) -> str:
     links = visit.gateway.links
     if links is None:
         return "ok"

@@ -19,7 +19,7 @@ from gateway import browser
 from gateway.callers import session_of
 from gateway.deps import Anyone, SignedIn, TheBus, TheVisit
 from gateway.routes.router import NounRouter
-from gateway.visit import Visit
+from gateway.visit import GatewayRequest
 
 OWN_HOST_ONLY = True
 router = NounRouter(prefix="/organizations", tags=["organizations"])
@@ -59,7 +59,7 @@ async def deactivate(visit: TheVisit, ctx: SignedIn, bus: TheBus) -> Session:
     return begun.session
 
 
-async def _browser_only(visit: Visit) -> None:
+async def _browser_only(visit: GatewayRequest) -> None:
     """Whoever holds an access token must not get a session's cookie for it."""
     if visit.header(b"authorization") is not None or await session_of(visit) is None:
         raise Unauthenticated("only the browser's own session has an active organization")

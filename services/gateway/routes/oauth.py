@@ -33,7 +33,7 @@ from gateway.callers import MAX_TOKEN, access_token, bearer_of, by_token, digest
 from gateway.edge import Route
 from gateway.forms import basic, form
 from gateway.state import Document
-from gateway.visit import Visit
+from gateway.visit import GatewayRequest
 
 JWT = (b"content-type", b"application/jwt")
 FRESH = [JSON, NO_STORE, (b"pragma", b"no-cache")]
@@ -49,14 +49,14 @@ class NoToken(InvalidToken):
     code, title = "missing_token", "An access token is needed."
 
 
-async def token(visit: Visit) -> Answer:
+async def token(visit: GatewayRequest) -> Answer:
     """POST /oauth2/token (RFC 6749 section 3.2)"""
     asked = ExchangeToken(params=await form(visit), basic=basic(visit))
     _claim(visit, dict(asked.params), asked.basic)
     return await _as_client(visit, asked)
 
 
-async def introspect(visit: Visit) -> Answer:
+async def introspect(visit: GatewayRequest) -> Answer:
     """POST /oauth2/introspect (RFC 7662). What an API asks over and over about one token is
     remembered while the check of that token is, under the same drop messages."""
     params, header = await form(visit), basic(visit)
@@ -96,14 +96,14 @@ def _asker(given: dict[str, str], header: str | None) -> str | None:
         return None
 
 
-async def revoke(visit: Visit) -> Answer:
+async def revoke(visit: GatewayRequest) -> Answer:
     """POST /oauth2/revoke (RFC 7009): 200 with an empty object, for unknown tokens too"""
     asked = RevokeToken(params=await form(visit), basic=basic(visit))
     _claim(visit, dict(asked.params), asked.basic)
     return await _as_client(visit, asked)
 
 
-def _claim(visit: Visit, given: dict[str, str], header: str | None) -> None:
+def _claim(visit: GatewayRequest, given: dict[str, str], header: str | None) -> None:
     """Which client somebody says he is, before it costs anything. Raises RateLimited."""
     visit.gateway.limits.claim_client(
         visit, _secret(given, header), lambda: _asker(given, header) or _subject(given)
@@ -127,7 +127,9 @@ def _subject(given: dict[str, str]) -> str | None:
     return named if isinstance(named, str) else None
 
 
-async def _as_client(visit: Visit, asked: ExchangeToken | IntrospectToken | RevokeToken) -> Answer:
+async def _as_client(
+    visit: GatewayRequest, asked: ExchangeToken | IntrospectToken | RevokeToken
+) -> Answer:
     limits = visit.gateway.limits
     try:
         body = await visit.gateway.bus.raw(visit.context(), asked)
@@ -142,7 +144,7 @@ async def _as_client(visit: Visit, asked: ExchangeToken | IntrospectToken | Revo
     return Answer(200, body, FRESH)
 
 
-async def userinfo(visit: Visit) -> Answer:
+async def userinfo(visit: GatewayRequest) -> Answer:
     """GET or POST /oauth2/userinfo (OpenID Connect Core 5.3.1)"""
     presented = await _presented(visit)
     if visit.method == "POST":
@@ -172,7 +174,7 @@ def _userinfo(raw: bytes) -> bytes:
     return jwt.encode() if isinstance(jwt, str) else raw
 
 
-async def _presented(visit: Visit) -> str:
+async def _presented(visit: GatewayRequest) -> str:
     """The access token, from the header or a form body (RFC 6750 sections 2.1 and 2.2).
 
     Raises NoToken where there is none, OAuthError where there are two.
@@ -191,19 +193,19 @@ async def _presented(visit: Visit) -> str:
     return found
 
 
-def _is_form(visit: Visit) -> bool:
+def _is_form(visit: GatewayRequest) -> bool:
     kind = (visit.header(b"content-type") or "").partition(";")[0].strip().lower()
     return kind == "application/x-www-form-urlencoded"
 
 
-def _bearer_refusal(error: Problem, _: Visit) -> Answer:
+def _bearer_refusal(error: Problem, _: GatewayRequest) -> Answer:
     if isinstance(error, NoToken):
         body = {"error": "invalid_token", "error_description": error.detail}
         return answers.json(401, body, NO_STORE, (b"www-authenticate", b"Bearer"))
     return answers.bearer_error(error)
 
 
-def _oauth_refusal(error: Problem, _: Visit) -> Answer:
+def _oauth_refusal(error: Problem, _: GatewayRequest) -> Answer:
     return answers.oauth(error)
 
 

@@ -7,10 +7,10 @@ from gateway import answers
 from gateway.answers import JSON, NO_STORE, Answer
 from gateway.callers import session_of
 from gateway.edge import Route
-from gateway.visit import Visit
+from gateway.visit import GatewayRequest
 
 
-async def session(visit: Visit) -> Answer:
+async def session(visit: GatewayRequest) -> Answer:
     """GET /api/auth/session: the live session of the cookie. 401 where there is none."""
     signed = await session_of(visit)
     if signed is None:

@@ -30,7 +30,7 @@ from common.ids import DASHBOARD, new_id
 from common.problems import Unauthenticated
 from common.testing import LocalBus
 from gateway.app import build
-from gateway.edge import Edge
+from gateway.edge import GatewayApp
 from gateway.settings import GatewaySettings
 from gateway.state import Gateway
 
@@ -148,12 +148,12 @@ def settings(**more: Any) -> GatewaySettings:
 
 
 @pytest.fixture
-def edge(world: World) -> Edge:
+def edge(world: World) -> GatewayApp:
     return build(Gateway(settings(), world.bus))
 
 
 @pytest.fixture
-async def http(edge: Edge) -> AsyncIterator[httpx.AsyncClient]:
+async def http(edge: GatewayApp) -> AsyncIterator[httpx.AsyncClient]:
     transport = httpx.ASGITransport(app=edge)  # type: ignore[arg-type]
     async with httpx.AsyncClient(
         transport=transport, base_url="http://demo.localhost:8080"
@@ -162,7 +162,7 @@ async def http(edge: Edge) -> AsyncIterator[httpx.AsyncClient]:
 
 
 @contextmanager
-def also(edge: Edge, router: APIRouter) -> Iterator[None]:
+def also(edge: GatewayApp, router: APIRouter) -> Iterator[None]:
     """Both kinds of host answer `router`, too. The applications are the process's own, so the
     routes go again."""
     apps = [app for app in (edge.application, edge.dashboard) if isinstance(app, FastAPI)]

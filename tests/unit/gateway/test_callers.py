@@ -10,7 +10,7 @@ from fastapi import APIRouter
 from tests.unit.gateway.conftest import World, also
 
 from gateway.deps import SignedIn
-from gateway.edge import Edge
+from gateway.edge import GatewayApp
 
 router = APIRouter(prefix="/api")
 
@@ -33,7 +33,7 @@ async def change(ctx: SignedIn) -> dict[str, str | None]:
 
 
 @pytest.fixture(autouse=True)
-def probe(edge: Edge) -> Iterator[None]:
+def probe(edge: GatewayApp) -> Iterator[None]:
     with also(edge, router):
         yield
 
@@ -131,7 +131,7 @@ async def test_a_token_in_the_query_is_nobody(http: httpx.AsyncClient, world: Wo
 
 
 async def test_an_ended_session_is_dropped_at_once(
-    http: httpx.AsyncClient, world: World, edge: Edge
+    http: httpx.AsyncClient, world: World, edge: GatewayApp
 ) -> None:
     """After the drop message of its session, a cached cookie is checked anew."""
     tenant = world.add("demo")
@@ -196,7 +196,7 @@ async def test_bodies_are_json_only(http: httpx.AsyncClient, world: World) -> No
     ("scopes", "delegated"), [(["openid"], True), (["openid", "account"], False)]
 )
 async def test_a_client_reaches_an_account_by_scope_only(
-    http: httpx.AsyncClient, world: World, edge: Edge, scopes: list[str], delegated: bool
+    http: httpx.AsyncClient, world: World, edge: GatewayApp, scopes: list[str], delegated: bool
 ) -> None:
     """A token without the scope `account` speaks for its user, but not to his account."""
     tenant = world.add("demo")

@@ -16,7 +16,7 @@ import uvicorn
 from common.problems import BadRequest
 from gateway import connections
 from gateway.connections import Connection, room
-from gateway.visit import Visit
+from gateway.visit import GatewayRequest
 
 GET = b"GET / HTTP/1.1\r\nhost: x\r\n\r\n"
 HALF = b"POST / HTTP/1.1\r\nhost: x\r\ncontent-length: 10\r\n\r\n12345"
@@ -185,7 +185,7 @@ async def test_half_a_body_is_none() -> None:
     async def receive() -> dict[str, Any]:
         return next(sent)
 
-    visit = Visit.__new__(Visit)
+    visit = GatewayRequest.__new__(GatewayRequest)
     visit.receive = receive
     with pytest.raises(BadRequest):
         await visit.body()

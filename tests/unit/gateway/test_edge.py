@@ -21,7 +21,7 @@ from common.problems import Conflict, Unavailable
 from gateway import answers
 from gateway.app import build_internal
 from gateway.deps import Anyone
-from gateway.edge import Edge
+from gateway.edge import GatewayApp
 from gateway.forms import LONGEST
 from gateway.routes import routers
 from gateway.routes.router import NounRouter
@@ -49,7 +49,7 @@ async def boom(kind: str, ctx: Anyone) -> dict[str, str]:
 
 
 @pytest.fixture(autouse=True)
-def probe(edge: Edge, world: World) -> Iterator[None]:
+def probe(edge: GatewayApp, world: World) -> Iterator[None]:
     world.add("demo", allowed_origins=["https://spa.example.com"])
     world.add("dashboard")
     with also(edge, router):
@@ -296,7 +296,7 @@ async def test_a_large_body_is_refused(http: httpx.AsyncClient) -> None:
     assert (announced.status_code, streamed.status_code) == (413, 413)
 
 
-async def test_two_hosts_are_refused(edge: Edge) -> None:
+async def test_two_hosts_are_refused(edge: GatewayApp) -> None:
     """Request smuggling starts with two Host headers."""
     sent: list[dict[str, object]] = []
 
@@ -319,7 +319,7 @@ async def test_two_hosts_are_refused(edge: Edge) -> None:
     assert sent[0]["status"] == 400
 
 
-async def test_metrics_are_for_our_own_networks(edge: Edge) -> None:
+async def test_metrics_are_for_our_own_networks(edge: GatewayApp) -> None:
     """The internal listener answers neighbours only; the public port answers nobody."""
     internal = build_internal(edge.gateway)
     for app, peer, status in (
@@ -335,7 +335,7 @@ async def test_metrics_are_for_our_own_networks(edge: Edge) -> None:
             assert (await http.get("/internal/domains/allowed")).status_code == 404
 
 
-async def test_no_internal_path_is_public(edge: Edge) -> None:
+async def test_no_internal_path_is_public(edge: GatewayApp) -> None:
     """Whatever the internal listener answers, the public port has no route of that path."""
     internal = {path for _, path in build_internal(edge.gateway).routes}
     public = {path for table in (edge.any_host, edge.hot, edge.pages) for _, path in table}
@@ -388,7 +388,7 @@ async def test_openapi_tells_what_this_host_serves(http: httpx.AsyncClient) -> N
 
 
 async def test_what_the_edge_answers_itself_is_told_as_well(
-    http: httpx.AsyncClient, edge: Edge
+    http: httpx.AsyncClient, edge: GatewayApp
 ) -> None:
     """The protocol endpoints and public documents, those of the browser too."""
     told = {
@@ -408,7 +408,7 @@ async def test_what_the_edge_answers_itself_is_told_as_well(
     assert missing == set()
 
 
-def test_nothing_of_the_api_waits_for_a_thread(edge: Edge) -> None:
+def test_nothing_of_the_api_waits_for_a_thread(edge: GatewayApp) -> None:
     """FastAPI runs a plain function in its pool of threads: endpoints and what they depend on are
     coroutines."""
     found = []

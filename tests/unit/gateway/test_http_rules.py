@@ -11,7 +11,7 @@ from tests.unit.gateway.people import People, person
 from common.client_addresses import canonical_ip
 from common.contracts.oidc import Authorization
 from gateway.audit_tail import Follower, Slots
-from gateway.edge import Edge
+from gateway.edge import GatewayApp
 from gateway.visit import trace_of
 
 HOST = "http://demo.localhost:8080"
@@ -30,7 +30,7 @@ def sign_in(http: httpx.AsyncClient, world: World) -> None:
 
 
 async def test_no_answer_of_the_api_is_stored(
-    edge: Edge, http: httpx.AsyncClient, world: World, people: People
+    edge: GatewayApp, http: httpx.AsyncClient, world: World, people: People
 ) -> None:
     """Every read of the API, by cookie, and by HEAD as well."""
     sign_in(http, world)

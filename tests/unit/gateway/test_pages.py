@@ -33,7 +33,7 @@ from common.contracts.protection import Protection
 from common.contracts.sessions import SignedInSession
 from common.contracts.tenancy import AppSettings, Branding, Tenant
 from common.ids import new_id
-from gateway.edge import Edge
+from gateway.edge import GatewayApp
 from gateway.pages import everywhere
 from gateway.pages.render import TEMPLATES
 
@@ -1337,7 +1337,7 @@ async def test_an_error_is_a_page_for_people(http: httpx.AsyncClient, people: Pe
     assert api.headers["content-type"] == "application/problem+json"
 
 
-async def test_a_service_away(http: httpx.AsyncClient, people: People, edge: Edge) -> None:
+async def test_a_service_away(http: httpx.AsyncClient, people: People, edge: GatewayApp) -> None:
     """The form says so and keeps what was typed; a page says so and when to come back."""
     await post(http, "/login", email=EMAIL)
     del people.world.bus.handlers[SignInWithPassword]

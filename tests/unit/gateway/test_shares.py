@@ -18,7 +18,7 @@ from common.contracts.passwords import SignInWithPassword
 from common.contracts.sessions import SignedInSession
 from common.problems import Busy
 from gateway.app import build
-from gateway.edge import Edge
+from gateway.edge import GatewayApp
 from gateway.shares import PATIENCE, Shares
 from gateway.state import Gateway
 
@@ -69,7 +69,7 @@ def work(world: World) -> Work:
 
 
 @pytest.fixture
-async def edge(world: World, work: Work) -> AsyncIterator[Edge]:
+async def edge(world: World, work: Work) -> AsyncIterator[GatewayApp]:
     for slug in ("noisy", "quiet", "third"):
         world.add(slug)
     yield build(Gateway(settings(at_once=AT_ONCE), world.bus))
@@ -85,7 +85,7 @@ def app_id(world: World, slug: str) -> str:
 class Visitors:
     """Requests of one application that are under way."""
 
-    def __init__(self, edge: Edge, slug: str) -> None:
+    def __init__(self, edge: GatewayApp, slug: str) -> None:
         transport = httpx.ASGITransport(app=edge)  # type: ignore[arg-type]
         self.http = httpx.AsyncClient(transport=transport, base_url=f"http://{slug}.localhost:8080")
         self.tasks: list[asyncio.Task[httpx.Response]] = []
@@ -103,7 +103,7 @@ class Visitors:
 
 
 async def test_a_noisy_application_does_not_shut_out_a_quiet_one(
-    edge: Edge, world: World, work: Work
+    edge: GatewayApp, world: World, work: Work
 ) -> None:
     """Five hundred of one are under way and none gets done: each of the other's is begun at once,
     up to its share; of the noisy one's, those that find no place in its queue are told so."""
@@ -123,7 +123,7 @@ async def test_a_noisy_application_does_not_shut_out_a_quiet_one(
     assert answer.headers["retry-after"] == "1"
 
 
-async def test_while_there_is_room_nobody_waits(edge: Edge, world: World, work: Work) -> None:
+async def test_while_there_is_room_nobody_waits(edge: GatewayApp, world: World, work: Work) -> None:
     """An application may have it all as long as nobody else wants any; nothing is refused."""
     noisy = Visitors(edge, "noisy")
     await noisy.ask(AT_ONCE)
@@ -137,7 +137,7 @@ async def test_while_there_is_room_nobody_waits(edge: Edge, world: World, work: 
     assert noisy.statuses() == [200] * (20 + AT_ONCE)
 
 
-async def test_queues_are_served_in_turn(edge: Edge, world: World, work: Work) -> None:
+async def test_queues_are_served_in_turn(edge: GatewayApp, world: World, work: Work) -> None:
     """Of three that all ask for more than there is, each gets a third of what gets done."""
     slugs = ("noisy", "quiet", "third")
     visitors = [Visitors(edge, slug) for slug in slugs]
@@ -153,7 +153,9 @@ async def test_queues_are_served_in_turn(edge: Edge, world: World, work: Work) -
     assert sum(done.values()) == 90
 
 
-async def test_documents_and_health_wait_for_nobody(edge: Edge, world: World, work: Work) -> None:
+async def test_documents_and_health_wait_for_nobody(
+    edge: GatewayApp, world: World, work: Work
+) -> None:
     """What comes from memory is no work."""
     noisy = Visitors(edge, "noisy")
     await noisy.ask(500)
@@ -165,7 +167,7 @@ async def test_documents_and_health_wait_for_nobody(edge: Edge, world: World, wo
 
 
 async def test_signing_in_does_not_hold_up_who_is_signed_in(
-    edge: Edge, world: World, work: Work
+    edge: GatewayApp, world: World, work: Work
 ) -> None:
     """Sign-ins that wait for a thread to hash have places of their own."""
     noisy, noisy_id = Visitors(edge, "noisy"), app_id(world, "noisy")
@@ -183,7 +185,9 @@ async def test_signing_in_does_not_hold_up_who_is_signed_in(
     assert {(await task).status_code for task in herd} == {503}
 
 
-async def test_a_full_queue_is_told_on_the_api_too(edge: Edge, world: World, work: Work) -> None:
+async def test_a_full_queue_is_told_on_the_api_too(
+    edge: GatewayApp, world: World, work: Work
+) -> None:
     """There the body is read by the framework, which must not make a 400 of it."""
     noisy = Visitors(edge, "noisy")
     edge.gateway.lanes.hashing.per_app = 2
@@ -198,7 +202,7 @@ async def test_a_full_queue_is_told_on_the_api_too(edge: Edge, world: World, wor
     assert {answer.headers["retry-after"] for answer in told} == {"1"}
 
 
-async def test_who_sends_slowly_takes_no_place(edge: Edge, world: World, work: Work) -> None:
+async def test_who_sends_slowly_takes_no_place(edge: GatewayApp, world: World, work: Work) -> None:
     """A body that never ends keeps nobody from being served."""
     slow = Visitors(edge, "noisy")
     never = asyncio.Event()
@@ -219,7 +223,7 @@ async def test_who_sends_slowly_takes_no_place(edge: Edge, world: World, work: W
 class Streaming:
     """httpx's own transport reads the whole body before it begins; this one does not."""
 
-    def __init__(self, edge: Edge) -> None:
+    def __init__(self, edge: GatewayApp) -> None:
         self.edge = edge
 
     async def post(self, body: AsyncIterator[bytes]) -> None:
@@ -244,7 +248,7 @@ class Streaming:
         await self.edge(scope, receive, send)
 
 
-async def test_every_place_is_given_back(edge: Edge, world: World, work: Work) -> None:
+async def test_every_place_is_given_back(edge: GatewayApp, world: World, work: Work) -> None:
     """Whatever a request ends in: an answer, a refusal, a bug, a visitor that has gone."""
     work.hold = False
     noisy = Visitors(edge, "noisy")
