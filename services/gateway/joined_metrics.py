@@ -6,7 +6,7 @@ import asyncio
 from pathlib import Path
 from typing import Final
 
-PATIENCE: Final = 2.0
+LONGEST_WAIT: Final = 2.0
 """Seconds that one process may take: one that hangs must not hide the others."""
 
 
@@ -25,7 +25,7 @@ async def siblings(folder: str) -> dict[tuple[str, str], str]:
 
 async def _fetch(path: Path) -> str | None:
     try:
-        async with asyncio.timeout(PATIENCE):
+        async with asyncio.timeout(LONGEST_WAIT):
             reader, writer = await asyncio.open_unix_connection(path)
             try:
                 writer.write(b"GET /metrics HTTP/1.1\r\nhost: metrics\r\n\r\n")

@@ -9,8 +9,8 @@ from common.bus import Bus
 from common.caches import Cache
 from gateway.audit_tail import Slots
 from gateway.compression import PackedText
+from gateway.fair_queue import AdmissionQueues
 from gateway.limits import UNKNOWN, Limits
-from gateway.shares import Lanes
 
 if TYPE_CHECKING:
     from common.context import Caller
@@ -65,11 +65,11 @@ class Gateway:
 
     tails: Slots = field(default_factory=Slots)
     limits: Limits = field(init=False)
-    lanes: Lanes = field(init=False)
+    lanes: AdmissionQueues = field(init=False)
 
     def __post_init__(self) -> None:
         self.limits = Limits(self.settings.limit_scale)
-        self.lanes = Lanes(self.settings.at_once)
+        self.lanes = AdmissionQueues(self.settings.at_once)
 
     def caches(self) -> list[Cache[object]]:
         return [

@@ -12,8 +12,8 @@ from common.problems import BadRequest
 
 if TYPE_CHECKING:
     from common.contracts.tenancy import Tenant
+    from gateway.fair_queue import FairQueue
     from gateway.limits import Claim, Counted
-    from gateway.shares import Shares
     from gateway.state import Gateway
 
 WITHIN: Final = 10.0
@@ -49,7 +49,7 @@ class GatewayRequest:
     """The same until it is found to hold; it is counted otherwise."""
     quota: Counted | None = None
     """The limit that this request counts against."""
-    lane: Shares | None = None
+    lane: FairQueue | None = None
     """Where it takes up a place."""
     _cookies: dict[str, str] | None = None
 

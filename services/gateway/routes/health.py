@@ -34,7 +34,7 @@ from gateway.visit import GatewayRequest
 
 NOBODY = "00000000-0000-7000-8000-000000000000"
 """A user that does not exist."""
-PATIENCE = 2.0
+LONGEST_WAIT = 2.0
 """Seconds."""
 RELAY_LATE: Final = 30.0
 """Seconds that an audit event may wait for the stream: normally it waits for milliseconds."""
@@ -138,7 +138,7 @@ async def _queues(visit: GatewayRequest) -> Queues | None:
 
 def _context(visit: GatewayRequest, question: Request[Any]) -> Context:
     origin = visit.gateway.settings.public_url
-    ctx = Context(DASHBOARD, deadline=time.time() + PATIENCE, trace=new_trace(), origin=origin)
+    ctx = Context(DASHBOARD, deadline=time.time() + LONGEST_WAIT, trace=new_trace(), origin=origin)
     return ctx.as_system() if question.needs == SYSTEM else ctx
 
 
@@ -147,7 +147,7 @@ async def _stream(visit: GatewayRequest) -> str:
     if links is None:
         return "ok"
     try:
-        async with asyncio.timeout(PATIENCE):
+        async with asyncio.timeout(LONGEST_WAIT):
             await links.js.stream_info(STREAM)
     except NotFoundError:
         return "missing"

@@ -13,14 +13,14 @@ from common.problems import Busy
 if TYPE_CHECKING:
     from gateway.visit import GatewayRequest
 
-PATIENCE: Final = 5.0
+LONGEST_WAIT: Final = 5.0
 """Seconds: who has waited longer for his turn has most likely gone."""
 HASHED: Final = ("/login", "/signup", "/reset", "/invitation", "/account/password", "/api/auth/")
 """Posted there, a password may be hashed."""
 
 
 @dataclass
-class Shares:
+class FairQueue:
     """While fewer than `at_once` are worked on, nobody waits. From then on an application that has
     its share of them waits in a queue of its own, and the queues are served in turn, so one that is
     flooded cannot starve the others; a full queue answers Busy at once.
@@ -57,7 +57,7 @@ class Shares:
             if mine.done() and not mine.cancelled():
                 self.leave(app_id)
             raise
-        if loop.time() - came > PATIENCE:
+        if loop.time() - came > LONGEST_WAIT:
             self.leave(app_id)
             raise _busy()
 
@@ -97,15 +97,15 @@ class Shares:
 
 
 @dataclass
-class Lanes:
+class AdmissionQueues:
     """Signing in waits for threads that hash; nobody who has signed in waits behind it."""
 
     at_once: int = 32
-    work: Shares = field(init=False)
-    hashing: Shares = field(init=False)
+    work: FairQueue = field(init=False)
+    hashing: FairQueue = field(init=False)
 
     def __post_init__(self) -> None:
-        self.work, self.hashing = Shares(self.at_once), Shares(self.at_once)
+        self.work, self.hashing = FairQueue(self.at_once), FairQueue(self.at_once)
 
     async def begin(self, visit: GatewayRequest) -> None:
         """Raises Busy."""

@@ -19,7 +19,7 @@ from common.contracts.sessions import SignedInSession
 from common.problems import Busy
 from gateway.app import build
 from gateway.edge import GatewayApp
-from gateway.shares import PATIENCE, Shares
+from gateway.fair_queue import LONGEST_WAIT, FairQueue
 from gateway.state import Gateway
 
 AT_ONCE = 8
@@ -273,12 +273,12 @@ async def test_every_place_is_given_back(edge: GatewayApp, world: World, work: W
 
 async def test_a_turn_that_comes_too_late_is_none(monkeypatch: pytest.MonkeyPatch) -> None:
     """Whoever waited longer than people do is told, and his place goes to the next."""
-    shares, loop = Shares(at_once=1), asyncio.get_running_loop()
+    shares, loop = FairQueue(at_once=1), asyncio.get_running_loop()
     assert shares.enter("a")
     late = asyncio.create_task(shares.turn("a"))
     await settled()
     began = loop.time()
-    monkeypatch.setattr(loop, "time", lambda: began + PATIENCE + 1)
+    monkeypatch.setattr(loop, "time", lambda: began + LONGEST_WAIT + 1)
     on_time = asyncio.create_task(shares.turn("a"))
     await settled()
     shares.leave("a")
@@ -293,7 +293,7 @@ def test_no_place_is_lost_and_none_is_made_up(steps: list[tuple[str, bool]]) -> 
     """Whoever comes and goes: with room nobody waits, and below its share no application does."""
 
     async def run() -> None:
-        shares = Shares(at_once=6, per_app=10)
+        shares = FairQueue(at_once=6, per_app=10)
         working: dict[str, int] = dict.fromkeys("abcd", 0)
         waiting: dict[str, list[asyncio.Task[None]]] = {app: [] for app in "abcd"}
 
