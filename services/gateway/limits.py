@@ -39,14 +39,34 @@ class Limit:
     rate: float
 
 
-SHOWN: Final = Limit("shown", 2000, 50)  # pages and answers for whoever shows no credential
-POSTED: Final = Limit("posted", 1000, 10)  # the same where something is sent: forms, sign-in
-STALE: Final = Limit("stale", 2000, 50)  # session cookies that do not hold: most have expired
-KEPT: Final = Limit("kept", 300, 5)  # authorization requests that wait: a row each, half an hour
-UNPROVEN: Final = Limit("unproven", 300, 10)  # tokens, keys, codes, hosts that do not hold
-GUESSED: Final = Limit("guessed", 20, 1)  # wrong secrets of one client: a PBKDF2 each
-TOLD: Final = Limit("told", 60, 1)  # refusals as a page in its colours, then bare ones
-ALL: Final = (SHOWN, POSTED, STALE, KEPT, UNPROVEN, GUESSED, TOLD)
+ANONYMOUS_READ: Final = Limit(
+    "anonymous_read", 2000, 50
+)  # pages and answers for whoever shows no credential
+ANONYMOUS_WRITE: Final = Limit(
+    "anonymous_write", 1000, 10
+)  # the same where something is sent: forms, sign-in
+INVALID_SESSION: Final = Limit(
+    "invalid_session", 2000, 50
+)  # session cookies that do not hold: most have expired
+PENDING_AUTHORIZATION: Final = Limit(
+    "pending_authorization", 300, 5
+)  # authorization requests that wait: a row each, half an hour
+INVALID_CREDENTIAL: Final = Limit(
+    "invalid_credential", 300, 10
+)  # tokens, keys, codes, hosts that do not hold
+CLIENT_SECRET_FAILURE: Final = Limit(
+    "client_secret_failure", 20, 1
+)  # wrong secrets of one client: a PBKDF2 each
+ERROR_PAGE: Final = Limit("error_page", 60, 1)  # refusals as a page in its colours, then bare ones
+ALL: Final = (
+    ANONYMOUS_READ,
+    ANONYMOUS_WRITE,
+    INVALID_SESSION,
+    PENDING_AUTHORIZATION,
+    INVALID_CREDENTIAL,
+    CLIENT_SECRET_FAILURE,
+    ERROR_PAGE,
+)
 
 UNKNOWN: Final = "-"
 """Stands for the application in keys of what is looked up to find out the application."""
@@ -215,11 +235,15 @@ class Limits:
         if header[:7].lower().startswith(BEARER) and not shown.startswith(PUBLISHABLE):
             self.claim(visit, shown)
         elif b"cookie" in visit.headers and (token := self._cookie(visit)):
-            self.claim(visit, token.encode("latin-1", "replace"), STALE)
+            self.claim(visit, token.encode("latin-1", "replace"), INVALID_SESSION)
         elif (visit.method, visit.path) != POLLED:
-            self.spend(visit, SHOWN if visit.method in SAFE else POSTED, network(visit.ip))
+            self.spend(
+                visit,
+                ANONYMOUS_READ if visit.method in SAFE else ANONYMOUS_WRITE,
+                network(visit.ip),
+            )
 
-    def claim(self, visit: GatewayRequest, shown: bytes, limit: Limit = UNPROVEN) -> None:
+    def claim(self, visit: GatewayRequest, shown: bytes, limit: Limit = INVALID_CREDENTIAL) -> None:
         """Somebody shows a credential. Raises RateLimited where it is not known and its network
         has shown too many that did not hold."""
         app_id = visit.app.app_id
@@ -241,9 +265,9 @@ class Limits:
         name, where = client_id(), network(visit.ip)
         client, pair = hash((app_id, "client", name)), hash((where, name))
         whom: str | int = pair if client in self.known else where
-        counted: list[Counted] = [(UNPROVEN, (app_id, UNPROVEN.name, whom))]
+        counted: list[Counted] = [(INVALID_CREDENTIAL, (app_id, INVALID_CREDENTIAL.name, whom))]
         if secret is not None:
-            counted.append((GUESSED, (app_id, GUESSED.name, pair)))
+            counted.append((CLIENT_SECRET_FAILURE, (app_id, CLIENT_SECRET_FAILURE.name, pair)))
         self._claim(visit, Claim(credential, counted, client))
 
     def holds(self, visit: GatewayRequest, shown: Shown | None = None) -> None:
@@ -329,7 +353,7 @@ class Limits:
             self.warned = True
             log.warning("limited behind a proxy that is not trusted: is AERO2_TRUSTED_PROXIES set?")
         app_id = visit.tenant.app_id if visit.tenant else UNKNOWN
-        if self.buckets.take(TOLD, (app_id, TOLD.name, network(visit.ip))):
+        if self.buckets.take(ERROR_PAGE, (app_id, ERROR_PAGE.name, network(visit.ip))):
             visit.facts["flood"] = True
         metrics.LIMITED.labels(limit.name).inc()
         raise RateLimited("too many requests from your network", retry_after=math.ceil(wait))
@@ -346,4 +370,4 @@ def _mark(visit: GatewayRequest, shown: Shown) -> int:
 
 
 def _strange(visit: GatewayRequest) -> Counted:
-    return UNPROVEN, (UNKNOWN, UNPROVEN.name, network(visit.ip))
+    return INVALID_CREDENTIAL, (UNKNOWN, INVALID_CREDENTIAL.name, network(visit.ip))

@@ -16,7 +16,7 @@ from tests.system import System
 from aero2.demo import CALLBACKS
 from aero2.embedded.folder import Folder
 from aero2.embedded.postgres import Postgres
-from gateway.limits import GUESSED, KEPT, Limit
+from gateway.limits import CLIENT_SECRET_FAILURE, PENDING_AUTHORIZATION, Limit
 
 pytestmark = [pytest.mark.long, pytest.mark.timeout(300)]
 
@@ -66,11 +66,11 @@ async def test_a_flood_of_authorization_requests_stops_making_rows(limited: Syst
             for _ in range(count):
                 answers[(await http.get("/oauth2/authorize", params=asked)).status_code] += 1
 
-    await asyncio.gather(*(flood(KEPT.burst // 2) for _ in range(8)))
+    await asyncio.gather(*(flood(PENDING_AUTHORIZATION.burst // 2) for _ in range(8)))
     made = await rows(limited)
 
     assert answers.keys() == {303, 429}
-    assert KEPT.burst <= made <= most(KEPT, began)
+    assert PENDING_AUTHORIZATION.burst <= made <= most(PENDING_AUTHORIZATION, began)
     assert made == answers[303]
     async with limited.backend() as backend:
         assert (await backend.get("/api/users")).status_code == 200
@@ -99,7 +99,9 @@ async def test_guessed_secrets_do_not_shut_the_client_out(limited: System) -> No
 
         assert worked == [[200] * 200] * 3
         assert answers.keys() <= {401, 429, 503}
-        assert 0 < answers[401] <= most(GUESSED, began) + 1  # those two that were under way
+        assert (
+            0 < answers[401] <= most(CLIENT_SECRET_FAILURE, began) + 1
+        )  # those two that were under way
         refused = await ask(http, "cs_again")
         if refused.status_code == 429:
             assert refused.json()["error"] == "slow_down"

@@ -25,7 +25,7 @@ from common.problems import BadRequest, TooLarge
 from gateway import browser, csrf, forms
 from gateway.callers import session_without_rights
 from gateway.languages import N_
-from gateway.limits import KEPT
+from gateway.limits import PENDING_AUTHORIZATION
 from gateway.pages import errors, flow_cookie, moved
 from gateway.pages.forms import Fields, at
 from gateway.pages.render import Page, go, open_page, origin_of
@@ -90,14 +90,14 @@ async def _begin(
     """What waits at oidc is counted: anybody may make it wait."""
     limits = visit.gateway.limits
     whom = signed.session.user_id if signed else network(visit.ip)
-    limits.spend(visit, KEPT, whom)
+    limits.spend(visit, PENDING_AUTHORIZATION, whom)
     kept = None
     try:
         what = await visit.gateway.bus.call(visit.context(), asked)
         kept = what.request
     finally:
         if kept is None:
-            limits.give(visit, KEPT, whom)
+            limits.give(visit, PENDING_AUTHORIZATION, whom)
     return follow(visit, _session(what, signed, others), what)
 
 

@@ -28,7 +28,7 @@ from gateway.answers import NO_STORE, Answer
 from gateway.audit_tail import AWAY, STREAM
 from gateway.edge import Hot
 from gateway.joined_metrics import joined, siblings
-from gateway.limits import SHOWN
+from gateway.limits import ANONYMOUS_READ
 from gateway.proxies import within
 from gateway.visit import GatewayRequest
 
@@ -75,7 +75,7 @@ async def health(visit: GatewayRequest) -> Answer:
     only; internal networks see the parts."""
     inside = within(visit.ip or "", tuple(visit.gateway.settings.internal_networks))
     if not inside:
-        visit.gateway.limits.spend(visit, SHOWN, network(visit.ip))
+        visit.gateway.limits.spend(visit, ANONYMOUS_READ, network(visit.ip))
     report = await _report(visit)
     body: dict[str, object] = {"status": "healthy" if report.healthy else "unhealthy"}
     if inside:

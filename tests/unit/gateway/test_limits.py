@@ -39,16 +39,16 @@ from common.problems import Unavailable
 from gateway.app import build
 from gateway.limits import (
     ALL,
+    ANONYMOUS_READ,
+    ANONYMOUS_WRITE,
+    CLIENT_SECRET_FAILURE,
     CREDENTIALS,
-    GUESSED,
-    KEPT,
+    ERROR_PAGE,
+    INVALID_CREDENTIAL,
+    INVALID_SESSION,
     LONGEST,
     NETWORKS,
-    POSTED,
-    SHOWN,
-    STALE,
-    TOLD,
-    UNPROVEN,
+    PENDING_AUTHORIZATION,
     Buckets,
     Known,
     Limit,
@@ -59,13 +59,13 @@ from gateway.state import Gateway
 BROWSER = {"accept": "text/html"}
 ADA, EVE = "203.0.113.1", "203.0.113.2"
 SMALL = {
-    "shown": 120,
-    "posted": 60,
-    "stale": 120,
-    "kept": 40,
-    "unproven": 40,
-    "guessed": 10,
-    "told": 20,
+    "anonymous_read": 120,
+    "anonymous_write": 60,
+    "invalid_session": 120,
+    "pending_authorization": 40,
+    "invalid_credential": 40,
+    "client_secret_failure": 10,
+    "error_page": 20,
 }
 MANY = 130
 """Requests that pass, where more than any burst would."""
@@ -148,16 +148,16 @@ def test_many_addresses_are_no_memory() -> None:
     """The table has a hard size, and who goes on asking stays in it."""
     clock, buckets = Clock(), Buckets()
     buckets.clock = clock
-    eve = ("app", SHOWN.name, EVE)
-    for _ in range(SHOWN.burst):
-        buckets.take(SHOWN, eve)
+    eve = ("app", ANONYMOUS_READ.name, EVE)
+    for _ in range(ANONYMOUS_READ.burst):
+        buckets.take(ANONYMOUS_READ, eve)
     for number in range(4 * NETWORKS):
-        buckets.take(SHOWN, ("app", SHOWN.name, str(number)))
+        buckets.take(ANONYMOUS_READ, ("app", ANONYMOUS_READ.name, str(number)))
         if number % 10_000 == 0:
-            assert buckets.take(SHOWN, eve)
+            assert buckets.take(ANONYMOUS_READ, eve)
 
     assert len(buckets) == NETWORKS
-    assert buckets.take(SHOWN, eve)
+    assert buckets.take(ANONYMOUS_READ, eve)
 
 
 def test_what_is_known_is_bounded_too() -> None:
@@ -320,7 +320,12 @@ def test_the_table_is_in_order() -> None:
     """Each has a name of its own, which labels a metric; none is a wall."""
     assert len({limit.name for limit in ALL}) == len(ALL)
     assert all(limit.burst >= 1 and limit.rate > 0 for limit in ALL)
-    assert SHOWN.burst > POSTED.burst > KEPT.burst > GUESSED.burst
+    assert (
+        ANONYMOUS_READ.burst
+        > ANONYMOUS_WRITE.burst
+        > PENDING_AUTHORIZATION.burst
+        > CLIENT_SECRET_FAILURE.burst
+    )
 
 
 async def test_authorization_requests_stop_making_rows(
@@ -328,18 +333,23 @@ async def test_authorization_requests_stop_making_rows(
 ) -> None:
     """One stranger keeps no more than his share; what keeps nothing does not count; time heals."""
     http = at()
-    for _ in range(KEPT.burst + 20):
+    for _ in range(PENDING_AUTHORIZATION.burst + 20):
         answer = await http.get("/oauth2/authorize?prompt=none")
         assert answer.status_code == 303
-    passed = await exhausted(http, KEPT, "GET", "/oauth2/authorize", headers=BROWSER)
-    assert (passed, oidc.asked["rows"]) == (KEPT.burst, KEPT.burst)
+    passed = await exhausted(
+        http, PENDING_AUTHORIZATION, "GET", "/oauth2/authorize", headers=BROWSER
+    )
+    assert (passed, oidc.asked["rows"]) == (
+        PENDING_AUTHORIZATION.burst,
+        PENDING_AUTHORIZATION.burst,
+    )
     asked = oidc.asked["authorize"]
 
     page = await http.get("/oauth2/authorize", headers=BROWSER)
     assert (page.status_code, page.headers["retry-after"]) == (429, "1")
     assert page.headers["content-type"].startswith("text/html")
     assert "Too many attempts" in page.text
-    assert page.headers["x-ratelimit-limit"] == str(KEPT.burst)
+    assert page.headers["x-ratelimit-limit"] == str(PENDING_AUTHORIZATION.burst)
     assert page.headers["x-ratelimit-remaining"] == "0"
     assert int(page.headers["x-ratelimit-reset"]) >= time.time()
     assert (await http.get("/oauth2/authorize?prompt=none")).status_code == 429
@@ -349,7 +359,7 @@ async def test_authorization_requests_stop_making_rows(
     assert (await other.get("/oauth2/authorize")).status_code == 303
     assert (await neighbour.get("/oauth2/authorize")).status_code == 303
     clock_of(gateway).now += 1
-    for _ in range(int(KEPT.rate)):
+    for _ in range(int(PENDING_AUTHORIZATION.rate)):
         assert (await http.get("/oauth2/authorize")).status_code == 303
     assert (await http.get("/oauth2/authorize")).status_code == 429
 
@@ -361,9 +371,12 @@ async def test_who_is_signed_in_keeps_his_own_share(
     eve, ada = at(), at()
     world.session(demo, "t_ada")
     ada.cookies.set("aero2_session", "t_ada", domain="demo.localhost")
-    await exhausted(eve, KEPT, "GET", "/oauth2/authorize")
+    await exhausted(eve, PENDING_AUTHORIZATION, "GET", "/oauth2/authorize")
 
-    assert await exhausted(ada, KEPT, "GET", "/oauth2/authorize") == KEPT.burst
+    assert (
+        await exhausted(ada, PENDING_AUTHORIZATION, "GET", "/oauth2/authorize")
+        == PENDING_AUTHORIZATION.burst
+    )
 
 
 async def test_an_authorization_that_fails_keeps_nothing(
@@ -371,9 +384,14 @@ async def test_an_authorization_that_fails_keeps_nothing(
 ) -> None:
     """While oidc is away nobody's share is used up."""
     http = at()
-    for _ in range(KEPT.burst + 5):
+    for _ in range(PENDING_AUTHORIZATION.burst + 5):
         assert (await http.get("/oauth2/authorize")).status_code == 503
-    assert gateway.limits.buckets.left(KEPT, (demo.app_id, KEPT.name, EVE))[1] == KEPT.burst
+    assert (
+        gateway.limits.buckets.left(
+            PENDING_AUTHORIZATION, (demo.app_id, PENDING_AUTHORIZATION.name, EVE)
+        )[1]
+        == PENDING_AUTHORIZATION.burst
+    )
 
 
 @pytest.mark.parametrize("path", ["/oauth2/token", "/oauth2/introspect", "/oauth2/revoke"])
@@ -383,7 +401,10 @@ async def test_wrong_secrets_are_not_compared_for_ever(
     """RFC 6749's JSON with slow_down; the service is not asked any more."""
     http = at()
     form = WRONG | {"token": "x"}
-    assert await exhausted(http, GUESSED, "POST", path, data=form) == GUESSED.burst
+    assert (
+        await exhausted(http, CLIENT_SECRET_FAILURE, "POST", path, data=form)
+        == CLIENT_SECRET_FAILURE.burst
+    )
     asked = oidc.asked.total()
     answer = await http.post(path, data=form)
 
@@ -391,7 +412,7 @@ async def test_wrong_secrets_are_not_compared_for_ever(
     assert set(answer.json()) == {"error", "error_description"}
     assert answer.headers["cache-control"] == "no-store"
     assert answer.headers["retry-after"] == "1"
-    assert answer.headers["x-ratelimit-limit"] == str(GUESSED.burst)
+    assert answer.headers["x-ratelimit-limit"] == str(CLIENT_SECRET_FAILURE.burst)
     assert oidc.asked.total() == asked
     clock_of(gateway).now += 1
     assert (await http.post(path, data=form)).status_code == 401
@@ -405,12 +426,12 @@ async def test_a_client_is_not_shut_out_by_a_stranger_behind_its_address(
     http = at()
     for _ in range(MANY):
         assert (await http.post("/oauth2/token", data=RIGHT)).status_code == 200
-    await exhausted(http, GUESSED, "POST", "/oauth2/token", data=WRONG)
-    for number in range(UNPROVEN.burst + 50):
+    await exhausted(http, CLIENT_SECRET_FAILURE, "POST", "/oauth2/token", data=WRONG)
+    for number in range(INVALID_CREDENTIAL.burst + 50):
         await http.post("/oauth2/token", data=WRONG | {"client_id": f"made up {number}"})
     strange = WRONG | {"client_id": "another"}
     assert (await http.post("/oauth2/token", data=strange)).status_code == 429
-    await exhausted(http, SHOWN, "GET", "/login")
+    await exhausted(http, ANONYMOUS_READ, "GET", "/login")
 
     for _ in range(MANY):
         assert (await http.post("/oauth2/token", data=RIGHT)).status_code == 200
@@ -432,14 +453,14 @@ async def test_a_client_seen_before_is_not_counted_with_made_up_ones(
 
     http = at()
     assert (await http.post("/oauth2/token", data=assertion("c", "good"))).status_code == 200
-    for number in range(UNPROVEN.burst):
+    for number in range(INVALID_CREDENTIAL.burst):
         bad = assertion(f"made up {number}", "bad")
         assert (await http.post("/oauth2/token", data=bad)).status_code == 401
     assert (await http.post("/oauth2/token", data=assertion("new", "bad"))).status_code == 429
 
     for _ in range(MANY):
         assert (await http.post("/oauth2/token", data=assertion("c", "good"))).status_code == 200
-    for _ in range(UNPROVEN.burst):
+    for _ in range(INVALID_CREDENTIAL.burst):
         await http.post("/oauth2/token", data=assertion("c", "bad"))
     assert (await http.post("/oauth2/token", data=assertion("c", "bad"))).status_code == 429
 
@@ -452,8 +473,8 @@ async def test_a_secret_that_held_once_is_no_pass_for_ever(
     assert (await http.post("/oauth2/token", data=RIGHT)).status_code == 200
     oidc.secret = "new"
 
-    passed = await exhausted(http, GUESSED, "POST", "/oauth2/token", data=RIGHT)
-    assert passed == GUESSED.burst + 1  # the one that it was found out by
+    passed = await exhausted(http, CLIENT_SECRET_FAILURE, "POST", "/oauth2/token", data=RIGHT)
+    assert passed == CLIENT_SECRET_FAILURE.burst + 1  # the one that it was found out by
 
 
 async def test_an_outage_is_nobodys_failure(at: From, world: World, demo: Tenant) -> None:
@@ -464,7 +485,7 @@ async def test_an_outage_is_nobodys_failure(at: From, world: World, demo: Tenant
         raise Unavailable
 
     world.bus.serve(None, {CheckAccessToken: away})
-    for _ in range(UNPROVEN.burst + 10):
+    for _ in range(INVALID_CREDENTIAL.burst + 10):
         assert (await http.get("/oauth2/userinfo", headers=bearer)).status_code == 503
         assert (await http.post("/oauth2/token", data=RIGHT)).status_code == 503
 
@@ -473,11 +494,14 @@ async def test_a_client_may_fail_at_its_grants(at: From, oidc: Service, demo: Te
     """Expired codes of its users prove that its secret was right; a public client's do not."""
     http = at()
     late = {"grant_type": "authorization_code", "code": "wrong", "client_id": "c"}
-    for _ in range(GUESSED.burst * 3):
+    for _ in range(CLIENT_SECRET_FAILURE.burst * 3):
         answer = await http.post("/oauth2/token", data=late | {"client_secret": "right"})
         assert answer.json()["error"] == "invalid_grant"
 
-    assert await exhausted(http, UNPROVEN, "POST", "/oauth2/token", data=late) == UNPROVEN.burst
+    assert (
+        await exhausted(http, INVALID_CREDENTIAL, "POST", "/oauth2/token", data=late)
+        == INVALID_CREDENTIAL.burst
+    )
 
 
 @pytest.mark.parametrize(
@@ -488,7 +512,7 @@ async def test_keys_and_tokens_that_do_not_hold(
     at: From, demo: Tenant, world: World, header: str, code: str
 ) -> None:
     """problem+json with what is left; those that hold pass, unless nobody has seen them yet."""
-    http, limit = at(), UNPROVEN.burst
+    http, limit = at(), INVALID_CREDENTIAL.burst
     world.key(demo, "sk_live_good")
     good = {"authorization": "Bearer sk_live_good"}
     bad = {"authorization": header}
@@ -496,7 +520,7 @@ async def test_keys_and_tokens_that_do_not_hold(
     first = await http.get("/api/users", headers=bad)
     assert first.status_code == 401
     assert first.headers["x-ratelimit-remaining"] == str(limit - 1)
-    assert await exhausted(http, UNPROVEN, "GET", "/api/users", headers=bad) == limit - 1
+    assert await exhausted(http, INVALID_CREDENTIAL, "GET", "/api/users", headers=bad) == limit - 1
     answer = await http.get("/api/users", headers=bad)
 
     assert (answer.status_code, answer.json()["code"]) == (429, code)
@@ -525,12 +549,12 @@ async def test_userinfo_and_sessions_pass_however_often(
             assert (await http.get("/api/auth/session", headers=cookie)).status_code == 200
 
     await all_pass(MANY)
-    await exhausted(http, SHOWN, "GET", "/login")
-    await exhausted(http, POSTED, "POST", "/api/auth/signout")
+    await exhausted(http, ANONYMOUS_READ, "GET", "/login")
+    await exhausted(http, ANONYMOUS_WRITE, "POST", "/api/auth/signout")
     await exhausted(
-        http, UNPROVEN, "GET", "/oauth2/userinfo", headers={"authorization": "Bearer x"}
+        http, INVALID_CREDENTIAL, "GET", "/oauth2/userinfo", headers={"authorization": "Bearer x"}
     )
-    for number in range(STALE.burst):
+    for number in range(INVALID_SESSION.burst):
         assert (await http.get("/api/auth/session", headers=stale(number))).status_code == 401
     assert (await http.get("/api/auth/session", headers=stale(-1))).status_code == 429
     refused = await http.get("/oauth2/userinfo", headers={"authorization": "Bearer x"})
@@ -548,8 +572,8 @@ async def test_a_credential_that_ended_is_counted_again(
     world.sessions.clear()
     gateway.heard(demo.app_id, "session", session.id)
 
-    passed = await exhausted(http, SHOWN, "GET", "/login", headers=cookie)
-    assert passed == SHOWN.burst + 1  # the one that it was found out by
+    passed = await exhausted(http, ANONYMOUS_READ, "GET", "/login", headers=cookie)
+    assert passed == ANONYMOUS_READ.burst + 1  # the one that it was found out by
 
 
 async def test_an_office_whose_sessions_have_ended_signs_in_again(
@@ -557,7 +581,7 @@ async def test_an_office_whose_sessions_have_ended_signs_in_again(
 ) -> None:
     """Its open pages ask on and on who is signed in, with cookies that hold no more or none: each
     costs one look in a minute, and keeps nobody from the sign-in page."""
-    http, looked, pages = at(), len(world.contexts), STALE.burst // 4
+    http, looked, pages = at(), len(world.contexts), INVALID_SESSION.burst // 4
     for _ in range(5):
         for number in range(pages):
             assert (await http.get("/api/auth/session", headers=stale(number))).status_code == 401
@@ -584,7 +608,9 @@ async def test_one_credential_does_not_vouch_for_another(
 async def test_what_merely_looks_publishable_is_a_token_like_any(at: From, demo: Tenant) -> None:
     """A made-up token with `pk_live_` somewhere in it is counted among those that do not hold."""
     made_up = {"authorization": "Bearer x.pk_live_.y"}
-    assert UNPROVEN.burst == await exhausted(at(), UNPROVEN, "GET", "/api/users", headers=made_up)
+    assert INVALID_CREDENTIAL.burst == await exhausted(
+        at(), INVALID_CREDENTIAL, "GET", "/api/users", headers=made_up
+    )
 
 
 async def test_publishable_keys_and_other_schemes_show_nothing(
@@ -595,7 +621,7 @@ async def test_publishable_keys_and_other_schemes_show_nothing(
     world.key(demo, "pk_live_x")
     for header in ("Bearer pk_live_x", "Basic eDp5", "Bearer"):
         answer = await http.get("/api/users/me", headers={"authorization": header})
-        assert answer.headers["x-ratelimit-limit"] == str(SHOWN.burst)
+        assert answer.headers["x-ratelimit-limit"] == str(ANONYMOUS_READ.burst)
 
 
 async def test_headers_count_down(at: From, demo: Tenant) -> None:
@@ -604,9 +630,9 @@ async def test_headers_count_down(at: From, demo: Tenant) -> None:
     left = [
         int((await http.get("/api/users/me")).headers["x-ratelimit-remaining"]) for _ in range(3)
     ]
-    assert left == [SHOWN.burst - 1, SHOWN.burst - 2, SHOWN.burst - 3]
+    assert left == [ANONYMOUS_READ.burst - 1, ANONYMOUS_READ.burst - 2, ANONYMOUS_READ.burst - 3]
     posted = await http.post("/api/auth/signout")
-    assert posted.headers["x-ratelimit-limit"] == str(POSTED.burst)
+    assert posted.headers["x-ratelimit-limit"] == str(ANONYMOUS_WRITE.burst)
     for path in ("/login", "/static/nothing.css", "/health/live"):
         assert "x-ratelimit-limit" not in (await http.get(path)).headers
 
@@ -616,7 +642,7 @@ async def test_documents_and_files_are_not_counted(
 ) -> None:
     """To refuse one costs as much as to send it."""
     http = at()
-    await exhausted(http, SHOWN, "GET", "/api/users/me")
+    await exhausted(http, ANONYMOUS_READ, "GET", "/api/users/me")
     for path in ("/static/nothing.css", "/.well-known/openid-configuration", "/oauth2/jwks.json"):
         assert (await http.get(path)).status_code != 429
     assert (await http.get("/openapi.json")).status_code == 429
@@ -624,7 +650,7 @@ async def test_documents_and_files_are_not_counted(
 
 async def test_a_neighbour_in_the_same_64_counts_too(at: From, demo: Tenant) -> None:
     one, neighbour, stranger = at("2001:db8::1"), at("2001:db8::2"), at("2001:db8:0:1::1")
-    await exhausted(one, SHOWN, "GET", "/api/users/me")
+    await exhausted(one, ANONYMOUS_READ, "GET", "/api/users/me")
 
     assert (await neighbour.get("/api/users/me")).status_code == 429
     assert (await stranger.get("/api/users/me")).status_code == 401
@@ -637,7 +663,10 @@ async def test_unknown_hosts_are_not_looked_up_for_ever(
     http = at()
     assert (await http.get("/api/users/me")).status_code == 401
     nowhere = {"host": "nowhere.localhost:8080"}
-    assert await exhausted(http, UNPROVEN, "GET", "/", headers=nowhere) == UNPROVEN.burst
+    assert (
+        await exhausted(http, INVALID_CREDENTIAL, "GET", "/", headers=nowhere)
+        == INVALID_CREDENTIAL.burst
+    )
     bad = {"host": "api.localhost:8080", "authorization": "Bearer sk_live_x"}
     assert (await http.get("/api/users", headers=bad)).status_code == 429
 
@@ -647,7 +676,7 @@ async def test_unknown_hosts_are_not_looked_up_for_ever(
 
 
 async def test_the_scale_multiplies_and_turns_off(world: World, demo: Tenant) -> None:
-    for scale, expected in ((0.0, None), (0.01, SHOWN.burst // 100)):
+    for scale, expected in ((0.0, None), (0.01, ANONYMOUS_READ.burst // 100)):
         gateway = Gateway(settings(limit_scale=scale), world.bus)
         gateway.limits.buckets.clock = Clock()
         transport = httpx.ASGITransport(app=build(gateway))  # type: ignore[arg-type]
@@ -655,9 +684,10 @@ async def test_the_scale_multiplies_and_turns_off(world: World, demo: Tenant) ->
             transport=transport, base_url="http://demo.localhost:8080"
         ) as http:
             answers = [
-                (await http.get("/api/users/me")).status_code for _ in range(SHOWN.burst + 1)
+                (await http.get("/api/users/me")).status_code
+                for _ in range(ANONYMOUS_READ.burst + 1)
             ]
-        assert answers.count(401) == (SHOWN.burst + 1 if expected is None else expected)
+        assert answers.count(401) == (ANONYMOUS_READ.burst + 1 if expected is None else expected)
 
 
 async def test_a_refusal_is_one_fact_and_one_number(
@@ -667,16 +697,16 @@ async def test_a_refusal_is_one_fact_and_one_number(
 
     def counted() -> float:
         name = "aero2_http_limited_total"
-        return REGISTRY.get_sample_value(name, {"limit": SHOWN.name}) or 0.0
+        return REGISTRY.get_sample_value(name, {"limit": ANONYMOUS_READ.name}) or 0.0
 
     lines: list[dict[str, Any]] = []
     monkeypatch.setattr("gateway.edge.logs.lines.write", lambda line, **_: lines.append(line))
     http, before = at(), counted()
-    await exhausted(http, SHOWN, "GET", "/api/users/me")
+    await exhausted(http, ANONYMOUS_READ, "GET", "/api/users/me")
 
     assert counted() == before + 1
     assert [line["status"] for line in lines if "limited" in line] == [429]
-    assert lines[-1]["limited"] == SHOWN.name
+    assert lines[-1]["limited"] == ANONYMOUS_READ.name
 
 
 async def test_an_operator_hears_of_a_proxy_that_is_not_trusted(
@@ -686,7 +716,7 @@ async def test_an_operator_hears_of_a_proxy_that_is_not_trusted(
     said: list[str] = []
     monkeypatch.setattr("gateway.limits.log", SimpleNamespace(warning=said.append))
     http, forwarded = at(), {"x-forwarded-for": "198.51.100.7"}
-    await exhausted(http, SHOWN, "GET", "/api/users/me", headers=forwarded)
+    await exhausted(http, ANONYMOUS_READ, "GET", "/api/users/me", headers=forwarded)
     await http.get("/api/users/me", headers=forwarded)
 
     assert ["AERO2_TRUSTED_PROXIES" in line for line in said] == [True]
@@ -695,16 +725,16 @@ async def test_an_operator_hears_of_a_proxy_that_is_not_trusted(
 async def test_strangers_do_not_ask_for_health_for_ever(at: From, demo: Tenant) -> None:
     """It asks a database each time. Balancers of our own networks ask as often as they like."""
     balancer = at("10.0.0.7")
-    assert await exhausted(at(), SHOWN, "GET", "/health") == SHOWN.burst
-    for _ in range(SHOWN.burst + 10):
+    assert await exhausted(at(), ANONYMOUS_READ, "GET", "/health") == ANONYMOUS_READ.burst
+    for _ in range(ANONYMOUS_READ.burst + 10):
         assert (await balancer.get("/health/ready")).status_code != 429
 
 
 async def test_a_flood_is_not_told_in_colours(at: From, demo: Tenant) -> None:
     """People are told on a page; whoever goes on as no person would gets a bare one."""
     http = at()
-    await exhausted(http, SHOWN, "GET", "/api/users/me")
-    pages = [await http.get("/login", headers=BROWSER) for _ in range(TOLD.burst + 10)]
+    await exhausted(http, ANONYMOUS_READ, "GET", "/api/users/me")
+    pages = [await http.get("/login", headers=BROWSER) for _ in range(ERROR_PAGE.burst + 10)]
     assert {page.status_code for page in pages} == {429}
     assert {page.headers["retry-after"] for page in pages} == {"1"}
     assert ["Demo" in page.text for page in (pages[0], pages[-1])] == [True, False]
