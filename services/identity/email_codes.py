@@ -108,8 +108,8 @@ async def _again(
 
 def _proof(
     method: str, taken: Taken, asked: SignInWithCode | SignInWithLink, key: str
-) -> session_start.Proof:
-    return session_start.Proof(
+) -> session_start.AuthenticationResult:
+    return session_start.AuthenticationResult(
         method=method,
         amr=["otp"],
         email=taken.email,
@@ -120,7 +120,11 @@ def _proof(
 
 
 async def _signed_in(
-    deps: Deps, ctx: Context, tenant: Tenant, taken: Taken, proof: session_start.Proof
+    deps: Deps,
+    ctx: Context,
+    tenant: Tenant,
+    taken: Taken,
+    proof: session_start.AuthenticationResult,
 ) -> SignedInSession:
     for attempt in (1, 2):
         try:
@@ -135,8 +139,13 @@ async def _signed_in(
 
 
 async def _begin(
-    deps: Deps, ctx: Context, tx: Db, tenant: Tenant, taken: Taken, proof: session_start.Proof
-) -> session_start.Begun:
+    deps: Deps,
+    ctx: Context,
+    tx: Db,
+    tenant: Tenant,
+    taken: Taken,
+    proof: session_start.AuthenticationResult,
+) -> session_start.StartedSession:
     account, fresh = await sign_up.come_to_be(deps, ctx, tx, tenant, taken)
     await forget(deps, ctx, tx, taken.email)
     await codes.end_older(tx, app_id=ctx.app_id, email=taken.email, types=TYPES)

@@ -169,7 +169,7 @@ async def _accepted(
     asked: AcceptInvitation,
     found: Open,
     phc: str | None,
-) -> session_start.Begun:
+) -> session_start.StartedSession:
     id = new_id()
     profile = dict(found.profile)
     if asked.name:
@@ -193,7 +193,7 @@ async def _accepted(
     await sign_up.accept(ctx, tx, found.id, id)
     account = await accounts.by_id(tx, app_id=ctx.app_id, id=id)
     assert account is not None
-    proof = session_start.Proof(
+    proof = session_start.AuthenticationResult(
         method="invitation",
         amr=["otp"],
         email=found.email,

@@ -89,7 +89,7 @@ async def claim(deps: Deps, ctx: Context, asked: ClaimOwner) -> SignedInSession:
 
 async def _claimed(
     deps: Deps, ctx: Context, tx: Db, tenant: Tenant, asked: ClaimOwner, phc: str | None
-) -> session_start.Begun:
+) -> session_start.StartedSession:
     taken = await codes.take_link(
         tx,
         app_id=ctx.app_id,
@@ -116,7 +116,7 @@ async def _claimed(
     await audit.record(tx, ctx, OwnerClaimed(user_id=id), user_id=id)
     account = await accounts.by_id(tx, app_id=ctx.app_id, id=id)
     assert account is not None
-    proof = session_start.Proof(
+    proof = session_start.AuthenticationResult(
         method="owner_link",
         amr=["pwd"] if phc else ["otp"],
         browser=asked.browser,

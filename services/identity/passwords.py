@@ -79,7 +79,7 @@ async def sign_in(deps: Deps, ctx: Context, asked: SignInWithPassword) -> Signed
         async with deps.db.transaction(ctx) as tx:
             await lockout.forget(deps, ctx, tx, asked.email)
             phc = await _rehashed(ctx, tx, account, verdict.rehashed)
-            proof = session_start.Proof(
+            proof = session_start.AuthenticationResult(
                 method="password",
                 amr=["pwd"],
                 phc=phc,
@@ -97,7 +97,7 @@ async def confirm(deps: Deps, ctx: Context, asked: Reauthenticate) -> SignedInSe
     async with deps.db.transaction(ctx) as tx:
         await lockout.forget(deps, ctx, tx, account.email or account.id)
         phc = await _rehashed(ctx, tx, account, verdict)
-        proof = session_start.Proof(
+        proof = session_start.AuthenticationResult(
             method="confirm", amr=["pwd"], phc=phc, previous=ctx.caller.session_id
         )
         begun = await session_start.begin(deps, ctx, tx, tenant, account, proof)
@@ -137,7 +137,12 @@ async def change(deps: Deps, ctx: Context, asked: ChangePassword) -> SignedInSes
         )  # fmt: skip
         if ctx.caller.session_id is None:
             begun = await session_start.begin(
-                deps, ctx, tx, tenant, account, session_start.Proof("password", ["pwd"])
+                deps,
+                ctx,
+                tx,
+                tenant,
+                account,
+                session_start.AuthenticationResult("password", ["pwd"]),
             )
         else:
             begun = await session_start.replace(
@@ -225,7 +230,9 @@ async def _reset(
         await lockout.forget(deps, ctx, tx, taken.email)
         event = PasswordReset(user_id=account.id)
         ended = await put(deps, ctx, tx, tenant, account, phc, event)
-        proof = session_start.Proof("reset", ["otp"], email=taken.email, browser=browser)
+        proof = session_start.AuthenticationResult(
+            "reset", ["otp"], email=taken.email, browser=browser
+        )
         begun = await session_start.begin(deps, ctx, tx, tenant, account, proof)
     await session_start.announce(deps, ctx, account.id, ended)
     return await session_start.finish(deps, ctx, begun)

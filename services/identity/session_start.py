@@ -28,13 +28,13 @@ from identity.deps import Deps
 from identity.devices import device_hash, device_name
 from identity.queries import accounts, codes, sessions
 from identity.queries.accounts import Account
-from identity.queries.sessions import Began
+from identity.queries.sessions import InsertedSession
 
 log = logs.get(__name__)
 
 
 @dataclass(frozen=True)
-class Proof:
+class AuthenticationResult:
     """What somebody has shown. `email` is the address proven just now, `phc` the hash that the
     password matched, `previous` the session that the new one replaces."""
 
@@ -60,7 +60,7 @@ class Proof:
 
 
 @dataclass(frozen=True)
-class Begun:
+class StartedSession:
     """A session that is committed with the transaction; `finish` does what follows."""
 
     reply: SignedInSession = field(repr=False)
@@ -71,8 +71,8 @@ class Begun:
 
 
 async def begin(
-    deps: Deps, ctx: Context, tx: Db, tenant: Tenant, account: Account, proof: Proof
-) -> Begun:
+    deps: Deps, ctx: Context, tx: Db, tenant: Tenant, account: Account, proof: AuthenticationResult
+) -> StartedSession:
     """Raises AccountDisabled; WrongCredentials where the password was changed meanwhile."""
     proven = await accounts.signs_in(tx, app_id=ctx.app_id, id=account.id, proves_email=proof.email)
     if proven is None:
@@ -92,7 +92,7 @@ async def begin(
     must_change = bool(account.must_change and proof.phc)
     if earlier is not None:
         repeated = SignedInSession(token=token, session=earlier, must_change_password=must_change)
-        return Begun(repeated, verified=False, settled=account.settled_at is not None)
+        return StartedSession(repeated, verified=False, settled=account.settled_at is not None)
     id, device = new_id(), device_name(ctx.agent)
     began = await _insert(deps, ctx, tx, tenant, account, proof, id=id, token=token, device=device)
     if proof.previous is not None:
@@ -113,7 +113,9 @@ async def begin(
         must_change_password=must_change,
     )
     settled = account.settled_at is not None
-    return Begun(reply, bool(proven), settled, proof.previous, not settled and not proof.joins_team)
+    return StartedSession(
+        reply, bool(proven), settled, proof.previous, not settled and not proof.joins_team
+    )
 
 
 async def _insert(
@@ -122,12 +124,12 @@ async def _insert(
     tx: Db,
     tenant: Tenant,
     account: Account,
-    proof: Proof,
+    proof: AuthenticationResult,
     *,
     id: str,
     token: str,
     device: str | None,
-) -> Began:
+) -> InsertedSession:
     known = None if proof.previous else device_hash(deps.keys, proof.browser, ctx.agent)
     began = await sessions.insert(
         tx,
@@ -155,7 +157,14 @@ async def _insert(
     return began
 
 
-def _session(id: str, account: Account, proof: Proof, began: Began, *, verified: bool) -> Session:
+def _session(
+    id: str,
+    account: Account,
+    proof: AuthenticationResult,
+    began: InsertedSession,
+    *,
+    verified: bool,
+) -> Session:
     return Session(
         id=id,
         user_id=account.id,
@@ -175,19 +184,21 @@ def _session(id: str, account: Account, proof: Proof, began: Began, *, verified:
     )
 
 
-def with_new_user(proof: Proof, fresh: bool, *, joins_team: bool = False) -> Proof:
+def with_new_user(
+    proof: AuthenticationResult, fresh: bool, *, joins_team: bool = False
+) -> AuthenticationResult:
     return dataclasses.replace(proof, new_user=fresh, joins_team=joins_team)
 
 
 async def replace(
     deps: Deps, ctx: Context, tx: Db, tenant: Tenant, account: Account, session_id: str
-) -> Begun:
+) -> StartedSession:
     """The same session under a new id and token, because its rights change (S2). Raises NoSession
     where it has ended."""
     kept = await sessions.kept(tx, app_id=ctx.app_id, id=session_id, user_id=account.id)
     if kept is None:
         raise NoSession
-    proof = Proof(
+    proof = AuthenticationResult(
         method="replaced",
         amr=kept.amr,
         acr=kept.acr,
@@ -199,7 +210,7 @@ async def replace(
     return await begin(deps, ctx, tx, tenant, account, proof)
 
 
-async def finish(deps: Deps, ctx: Context, begun: Begun) -> SignedInSession:
+async def finish(deps: Deps, ctx: Context, begun: StartedSession) -> SignedInSession:
     """After the commit: caches forget the session that was replaced, and a new user is settled."""
     session = begun.reply.session
     if begun.replaced is not None:

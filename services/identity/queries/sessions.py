@@ -44,7 +44,7 @@ class WithToken(Live):
 
 
 @dataclass(frozen=True)
-class Began:
+class InsertedSession:
     created_at: datetime
     auth_time: datetime
     expires_at: datetime
@@ -116,13 +116,13 @@ async def insert(
     idle_ttl: int | None,
     idle_ttl_remembered: int | None,
     phc: str | None,
-) -> Began | None:
+) -> InsertedSession | None:
     """Begin a session and remember the device. None where the password proven (`phc`) is not the
     user's any more. A session that replaces another keeps its active organization, its absolute
     limit and whether it is remembered. The caller has locked the user's row in a statement before."""
     return await maybe(
         db,
-        Began,
+        InsertedSession,
         """
         WITH before AS (
             SELECT expires_at, active_org_id, remembered FROM user_sessions
