@@ -123,8 +123,8 @@ async def _changed(deps: Deps, ctx: Context, taken: Taken) -> Me:
             )
     except asyncpg.UniqueViolationError:
         raise EmailTaken from None
-    await session_start.announce(deps, ctx, me.id, ended)
-    await session_start.settle(
+    await session_start.publish_revocations(deps, ctx, me.id, ended)
+    await session_start.provision_new_user(
         deps,
         ctx,
         me.id,

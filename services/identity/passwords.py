@@ -148,7 +148,7 @@ async def change(deps: Deps, ctx: Context, asked: ChangePassword) -> SignedInSes
             begun = await session_start.replace(
                 deps, ctx, tx, tenant, account, ctx.caller.session_id
             )
-    await session_start.announce(deps, ctx, account.id, ended)
+    await session_start.publish_revocations(deps, ctx, account.id, ended)
     return await session_start.finish(deps, ctx, begun)
 
 
@@ -234,7 +234,7 @@ async def _reset(
             "reset", ["otp"], email=taken.email, browser=browser
         )
         begun = await session_start.begin(deps, ctx, tx, tenant, account, proof)
-    await session_start.announce(deps, ctx, account.id, ended)
+    await session_start.publish_revocations(deps, ctx, account.id, ended)
     return await session_start.finish(deps, ctx, begun)
 
 

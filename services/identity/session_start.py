@@ -218,7 +218,7 @@ async def finish(deps: Deps, ctx: Context, begun: StartedSession) -> SignedInSes
     if begun.verified:
         await deps.changes.publish(ctx, "user", session.user_id)
     if not begun.settled or begun.verified:
-        await settle(
+        await provision_new_user(
             deps,
             ctx,
             session.user_id,
@@ -232,7 +232,7 @@ async def finish(deps: Deps, ctx: Context, begun: StartedSession) -> SignedInSes
     return begun.reply.model_copy(update={"session": session})
 
 
-async def settle(
+async def provision_new_user(
     deps: Deps,
     ctx: Context,
     user_id: str,
@@ -288,7 +288,7 @@ async def end_all(
     return [session.id for session in ended]
 
 
-async def announce(deps: Deps, ctx: Context, user_id: str, ended: list[str]) -> None:
+async def publish_revocations(deps: Deps, ctx: Context, user_id: str, ended: list[str]) -> None:
     """After the commit and before the reply: every cache forgets the user and these sessions."""
     for session_id in ended:
         await deps.changes.publish(ctx, "session", session_id)

@@ -175,5 +175,5 @@ async def _end_all(
         if ended:
             event = SessionsRevoked(count=len(ended), reason=reason)
             await audit.record(tx, ctx, event, user_id=user_id)
-    await session_start.announce(deps, ctx, user_id, ended)
+    await session_start.publish_revocations(deps, ctx, user_id, ended)
     return Revoked(revoked_count=len(ended))

@@ -63,7 +63,7 @@ async def _settle(deps: Deps, user: unsettled.Unsettled) -> bool:
         account = await accounts.by_id(db, app_id=ctx.app_id, id=user.id)
     if account is None or account.settled_at is not None:
         return True
-    return await session_start.settle(
+    return await session_start.provision_new_user(
         deps,
         ctx,
         account.id,

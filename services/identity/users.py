@@ -85,7 +85,7 @@ async def create(deps: Deps, ctx: Context, asked: CreateUser) -> User:
     except asyncpg.UniqueViolationError:
         raise EmailTaken from None
     assert made is not None
-    await session_start.settle(
+    await session_start.provision_new_user(
         deps, ctx, id, email=made.email, verified=made.email_verified, name=made.name
     )
     return made
@@ -174,7 +174,7 @@ async def apply(deps: Deps, ctx: Context, user_id: str, changes: dict[str, Any])
         raise EmailTaken from None
     await deps.changes.publish(ctx, "user", user_id)
     if proven:
-        await session_start.settle(
+        await session_start.provision_new_user(
             deps,
             ctx,
             user_id,
@@ -205,7 +205,7 @@ async def remove(deps: Deps, ctx: Context, user_id: str, *, forced: bool) -> Non
         ended = await session_start.end_all(ctx, tx, user_id, reason="user_deleted")
         await audit.record(tx, ctx, UserDeleted(user_id=user_id), user_id=user_id)
         await users.delete(tx, app_id=ctx.app_id, id=user_id)
-    await session_start.announce(deps, ctx, user_id, ended)
+    await session_start.publish_revocations(deps, ctx, user_id, ended)
 
 
 async def disable(deps: Deps, ctx: Context, asked: DisableUser) -> User:
@@ -219,7 +219,7 @@ async def disable(deps: Deps, ctx: Context, asked: DisableUser) -> User:
             event = UserDisabled(user_id=asked.user_id)
             await audit.record(tx, ctx, event, user_id=asked.user_id)
         user = _there(await users.get(tx, app_id=ctx.app_id, id=asked.user_id))
-    await session_start.announce(deps, ctx, asked.user_id, ended)
+    await session_start.publish_revocations(deps, ctx, asked.user_id, ended)
     return user
 
 
@@ -254,7 +254,7 @@ async def force_reset(deps: Deps, ctx: Context, asked: ForceReset) -> Done:
         if account.email:
             letter = passwords.reset_letter(account, account.email, account.locale)
             await flows.start(deps, ctx, tx, tenant, replace(letter, bound=False), None)
-    await session_start.announce(deps, ctx, asked.user_id, ended)
+    await session_start.publish_revocations(deps, ctx, asked.user_id, ended)
     return Done()
 
 

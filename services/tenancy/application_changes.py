@@ -103,13 +103,13 @@ async def delete(deps: Deps, ctx: Context, asked: DeleteApplication) -> Done:
             raise DashboardStays
         if asked.confirm != row.slug:
             raise DeletionNotConfirmed
-        await applications.doom(tx, id=row.id)
+        await applications.mark_deleting(tx, id=row.id)
         await deleted_slugs.quarantine(tx, slug=row.slug, days=deps.slug_quarantine_days)
         await audit.record(tx, ctx, ApplicationDeleted(application_id=row.id, slug=row.slug))
     await deps.changes.publish(ctx.of(row.id), "application", row.id)
     try:
         async with asyncio.timeout(ctx.remaining() - REPLY):
-            await deletion.raze(deps, ctx.of(row.id))
+            await deletion.delete_application(deps, ctx.of(row.id))
     except (TimeoutError, Problem) as error:
         log.info("demolition goes on later", app_id=row.id, error=type(error).__name__)
     return Done()

@@ -133,7 +133,7 @@ async def _insert(
         ):
             if not await deleted_slugs.quarantined(tx, slug=slug):
                 break
-            await applications.discard(tx, id=app_id)
+            await applications.undo_insert(tx, id=app_id)
     else:
         raise SlugTaken(f"{wanted} is in use or was not long ago" if wanted else "")
     await audit.record(tx, ctx, ApplicationCreated(application_id=app_id, slug=slug))

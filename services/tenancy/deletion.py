@@ -40,7 +40,7 @@ class AuditStream:
             raise Unavailable(f"the stream does not answer ({type(error).__name__})") from None
 
 
-async def raze(deps: Deps, ctx: Context) -> None:
+async def delete_application(deps: Deps, ctx: Context) -> None:
     """Safe to do again: it takes up where it was cut off. The rows go last, because they say what
     is left elsewhere."""
     async with deps.db.reading(ctx) as db:
@@ -50,6 +50,6 @@ async def raze(deps: Deps, ctx: Context) -> None:
     if deps.streams is not None:
         await deps.streams.forget(ctx.app_id)
     async with deps.db.transaction(ctx) as tx:
-        await applications.raze(tx, id=ctx.app_id, within=PATIENCE)
+        await applications.delete_all_rows(tx, id=ctx.app_id, within=PATIENCE)
     deps.sealer.forget(ctx.app_id)
     await deps.changes.publish(ctx, "application", ctx.app_id)

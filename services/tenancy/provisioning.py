@@ -114,7 +114,7 @@ async def repair(deps: Deps) -> bool:
         ctx = system_context(app.id, within=15)
         try:
             if app.state == "deleting":
-                await deletion.raze(deps, ctx)
+                await deletion.delete_application(deps, ctx)
             else:
                 finished &= await complete(deps, ctx)
         except Problem as problem:

@@ -244,7 +244,7 @@ async def hand_over(db: Db, *, id: str, owner_org_id: str) -> None:
     )
 
 
-async def doom(db: Db, *, id: str) -> None:
+async def mark_deleting(db: Db, *, id: str) -> None:
     """From here on it answers nowhere."""
     await run(
         db,
@@ -256,7 +256,7 @@ async def doom(db: Db, *, id: str) -> None:
     )
 
 
-async def raze(db: Link, *, id: str, within: float) -> None:
+async def delete_all_rows(db: Link, *, id: str, within: float) -> None:
     """With everything in it, by foreign key; a large application may take its time."""
     await db.execute("SET LOCAL statement_timeout = 0")
     await db.execute(
@@ -269,7 +269,7 @@ async def raze(db: Link, *, id: str, within: float) -> None:
     )
 
 
-async def discard(db: Db, *, id: str) -> None:
+async def undo_insert(db: Db, *, id: str) -> None:
     """Take back an insert of this transaction."""
     await run(
         db,

@@ -85,7 +85,7 @@ async def test_those_who_cannot_be_settled_hold_up_nobody(
             "SELECT id FROM users WHERE app_id = $1 ORDER BY id", world.a
         )
     ]
-    settle = session_start.settle
+    settle = session_start.provision_new_user
 
     async def fails(deps: object, ctx: object, user_id: str, **of_user: object) -> bool:
         return user_id not in ids[:2] and await settle(deps, ctx, user_id, **of_user)  # type: ignore[arg-type]

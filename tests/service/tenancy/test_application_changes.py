@@ -374,7 +374,7 @@ async def test_a_deletion_that_was_cut_off_is_finished(
         raise Crash
 
     with monkeypatch.context() as patched:
-        patched.setattr("tenancy.queries.applications.raze", dies)
+        patched.setattr("tenancy.queries.applications.delete_all_rows", dies)
         with pytest.raises(Crash):
             await world.call(ctx, DeleteApplication(slug=made.slug, confirm=made.slug))
 
