@@ -101,21 +101,24 @@ def main() -> int:
 
 
 def rounds(
-    stack: contextlib.ExitStack, deployment: Deployment, names: list[str], asked: argparse.Namespace
+    stack: contextlib.ExitStack,
+    deployment: Deployment,
+    names: list[str],
+    request: argparse.Namespace,
 ) -> list[Row]:
     """Every workload `rounds` times, our side and the peer's in turn."""
     ours = prepare(deployment, names)
-    theirs = stack.enter_context(peer.started(deployment, names)) if asked.peer else None
+    theirs = stack.enter_context(peer.started(deployment, names)) if request.peer else None
     rows: list[Row] = []
-    for number in range(asked.rounds):
+    for number in range(request.rounds):
         for name, workload in ours.items():
-            rows.append(measured("aero2", workload, lambda: cpu(deployment.pid), asked.seconds))
-            print(f"  {number + 1}/{asked.rounds} {rows[-1]}", file=sys.stderr)
+            rows.append(measured("aero2", workload, lambda: cpu(deployment.pid), request.seconds))
+            print(f"  {number + 1}/{request.rounds} {rows[-1]}", file=sys.stderr)
             if theirs is not None and name in theirs.workloads:
                 usage = partial(_peer_cpu, theirs.pid, deployment.pid)
-                other = measured("oidc-provider", theirs.workloads[name], usage, asked.seconds)
+                other = measured("oidc-provider", theirs.workloads[name], usage, request.seconds)
                 rows.append(other)
-                print(f"  {number + 1}/{asked.rounds} {other}", file=sys.stderr)
+                print(f"  {number + 1}/{request.rounds} {other}", file=sys.stderr)
     return rows
 
 

@@ -96,8 +96,8 @@ def _workloads(port: int) -> dict[str, Callable[[], Workload]]:
 
         return asyncio.run(mint())
 
-    def with_tokens(name: str, asked: Shot) -> Workload:
-        return fixed(name, replace(asked, pool=[found["access_token"] for found in tokens(64)]))
+    def with_tokens(name: str, request: Shot) -> Workload:
+        return fixed(name, replace(request, pool=[found["access_token"] for found in tokens(64)]))
 
     def machine(alg: str) -> Workload:
         wanted = {"grant_type": "client_credentials", "scope": "api"}

@@ -35,7 +35,7 @@ FORMULA: Final = ("=", "+", "-", "@", "\t", "\r", "\n", "＝", "＋", "－", "�
 
 
 async def pieces(
-    bus: Bus, ctx: Context, asked: ExportAudit, first: AuditExport
+    bus: Bus, ctx: Context, request: ExportAudit, first: AuditExport
 ) -> AsyncIterator[list[ExportedRecord]]:
     """The pieces after `first`, each asked for with a time limit of its own."""
     piece = first
@@ -43,8 +43,8 @@ async def pieces(
         yield piece.records
         if piece.next is None:
             return
-        fresh = replace(ctx, deadline=time.time() + asked.within)
-        piece = await bus.call(fresh, asked.model_copy(update={"cursor": piece.next}))
+        fresh = replace(ctx, deadline=time.time() + request.within)
+        piece = await bus.call(fresh, request.model_copy(update={"cursor": piece.next}))
 
 
 async def ndjson(found: AsyncIterator[list[ExportedRecord]]) -> AsyncIterator[bytes]:

@@ -25,7 +25,7 @@ PROOF_LASTS: Final = 300
 ONCE: Final = Limit("proof", 1, PROOF_LASTS)
 
 
-async def get(deps: Deps, ctx: Context, asked: GetProtection) -> Protection:
+async def get(deps: Deps, ctx: Context, request: GetProtection) -> Protection:
     settings = (await deps.tenants.get(ctx)).settings
     captcha = settings.captcha
     bits = settings.proof_of_work_bits

@@ -24,35 +24,35 @@ from identity.queries.codes import Taken
 TYPES: Final = ["email_code", "email_verification"]
 
 
-async def start(deps: Deps, ctx: Context, asked: StartEmailCode) -> Flow:
+async def start(deps: Deps, ctx: Context, request: StartEmailCode) -> Flow:
     tenant = await deps.tenants.get(ctx)
     if not {"email_code", "magic_link"} & set(tenant.settings.auth_methods):
         raise MethodOff
-    await challenge.check(deps, ctx, tenant, asked)
-    await flows.count(deps, ctx, asked.email, asked.browser, purpose="sign_in")
+    await challenge.check(deps, ctx, tenant, request)
+    await flows.count(deps, ctx, request.email, request.browser, purpose="sign_in")
     async with deps.db.transaction(ctx) as tx:
-        account = await accounts.by_email(tx, app_id=ctx.app_id, email=asked.email)
-        letter = _letter(deps, ctx, tenant, account, asked)
-        return await flows.start(deps, ctx, tx, tenant, letter, asked.browser)
+        account = await accounts.by_email(tx, app_id=ctx.app_id, email=request.email)
+        letter = _letter(deps, ctx, tenant, account, request)
+        return await flows.start(deps, ctx, tx, tenant, letter, request.browser)
 
 
 def _letter(
-    deps: Deps, ctx: Context, tenant: Tenant, account: Account | None, asked: StartEmailCode
+    deps: Deps, ctx: Context, tenant: Tenant, account: Account | None, request: StartEmailCode
 ) -> flows.Letter:
     methods = tenant.settings.auth_methods
-    real = account is not None or may_sign_up(deps, ctx, tenant, asked.email)
+    real = account is not None or may_sign_up(deps, ctx, tenant, request.email)
     return flows.Letter(
-        to=account.email or asked.email if account else asked.email,
+        to=account.email or request.email if account else request.email,
         type="email_code",
         kind="sign_in" if real else "no_account",
         purpose="sign_in",
         link="sign_in" if real and "magic_link" in methods else "",
         user_id=account.id if account else None,
         name=account.name if account else None,
-        locale=(account.locale if account else None) or asked.locale,
+        locale=(account.locale if account else None) or request.locale,
         real=real,
         code=real and "email_code" in methods,
-        payload={} if account else {"email": asked.email, "locale": asked.locale},
+        payload={} if account else {"email": request.email, "locale": request.locale},
     )
 
 
@@ -66,40 +66,40 @@ def may_sign_up(deps: Deps, ctx: Context, tenant: Tenant, email: str) -> bool:
     return True
 
 
-async def with_code(deps: Deps, ctx: Context, asked: SignInWithCode) -> SignedInSession:
+async def with_code(deps: Deps, ctx: Context, request: SignInWithCode) -> SignedInSession:
     tenant = await deps.tenants.get(ctx)
-    key = f"code:{asked.flow}:{flows.digits(asked.code)}"
+    key = f"code:{request.flow}:{flows.digits(request.code)}"
     try:
-        taken = await flows.take_code(deps, ctx, asked.flow, asked.code, TYPES)
+        taken = await flows.take_code(deps, ctx, request.flow, request.code, TYPES)
     except CodeSpent as spent:
-        return await _again(deps, ctx, asked, key, spent)
-    proof = _proof("email_code", taken, asked, key)
+        return await _again(deps, ctx, request, key, spent)
+    proof = _proof("email_code", taken, request, key)
     return await _signed_in(deps, ctx, tenant, taken, proof)
 
 
-async def with_link(deps: Deps, ctx: Context, asked: SignInWithLink) -> SignedInSession:
+async def with_link(deps: Deps, ctx: Context, request: SignInWithLink) -> SignedInSession:
     tenant = await deps.tenants.get(ctx)
-    key = f"link:{asked.token}"
+    key = f"link:{request.token}"
     try:
         async with deps.db.transaction(ctx) as tx:
-            taken = await flows.take_link(deps, ctx, tx, asked.token, asked.browser, TYPES)
+            taken = await flows.take_link(deps, ctx, tx, request.token, request.browser, TYPES)
     except LinkSpent as spent:
-        return await _again(deps, ctx, asked, key, spent)
-    proof = _proof("magic_link", taken, asked, key)
+        return await _again(deps, ctx, request, key, spent)
+    proof = _proof("magic_link", taken, request, key)
     return await _signed_in(deps, ctx, tenant, taken, proof)
 
 
 async def _again(
     deps: Deps,
     ctx: Context,
-    asked: SignInWithCode | SignInWithLink,
+    request: SignInWithCode | SignInWithLink,
     key: str,
     spent: CodeSpent | LinkSpent,
 ) -> SignedInSession:
     """Answer the second click of a double click. Raises `spent` where the code or link began no
     session in this browser within the last minute."""
     session = await idempotency.repeated(
-        deps, ctx, browser=asked.browser, remember=asked.remember, key=key
+        deps, ctx, browser=request.browser, remember=request.remember, key=key
     )
     if session is None:
         raise spent
@@ -107,14 +107,14 @@ async def _again(
 
 
 def _proof(
-    method: str, taken: Taken, asked: SignInWithCode | SignInWithLink, key: str
+    method: str, taken: Taken, request: SignInWithCode | SignInWithLink, key: str
 ) -> session_start.AuthenticationResult:
     return session_start.AuthenticationResult(
         method=method,
         amr=["otp"],
         email=taken.email,
-        browser=asked.browser,
-        remember=asked.remember,
+        browser=request.browser,
+        remember=request.remember,
         idempotency_key=key,
     )
 

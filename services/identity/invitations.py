@@ -47,51 +47,51 @@ TTL: Final = 7 * 86_400
 """Seconds."""
 
 
-async def invite(deps: Deps, ctx: Context, asked: InviteUser) -> Invitation:
-    await delegation.over_roles(deps, ctx, asked.role_ids)
+async def invite(deps: Deps, ctx: Context, request: InviteUser) -> Invitation:
+    await delegation.over_roles(deps, ctx, request.role_ids)
     tenant = await deps.tenants.get(ctx)
     await deps.limits.count(ctx, (INVITE_BY_APP, ctx.app_id))
     token = crypto.token()
     try:
         async with deps.db.transaction(ctx) as tx:
-            if await accounts.by_email(tx, app_id=ctx.app_id, email=asked.email):
+            if await accounts.by_email(tx, app_id=ctx.app_id, email=request.email):
                 raise EmailTaken
-            await invitations.end_expired(tx, app_id=ctx.app_id, email=asked.email)
+            await invitations.end_expired(tx, app_id=ctx.app_id, email=request.email)
             made = await invitations.insert(
                 tx,
                 app_id=ctx.app_id,
                 id=new_id(),
-                email=asked.email,
+                email=request.email,
                 token_hash=deps.keys.hash("invitation", token),
-                role_ids=asked.role_ids,
+                role_ids=request.role_ids,
                 profile={
-                    **asked.profile.model_dump(exclude_none=True),
-                    **({"locale": asked.locale} if asked.locale else {}),
+                    **request.profile.model_dump(exclude_none=True),
+                    **({"locale": request.locale} if request.locale else {}),
                 },
                 invited_by=ctx.caller.id,
                 ttl=TTL,
             )
-            await _send(deps, ctx, tx, tenant, made, token, asked.profile.name, asked.locale)
+            await _send(deps, ctx, tx, tenant, made, token, request.profile.name, request.locale)
             await audit.record(tx, ctx, UserInvited(invitation_id=made.id))
     except asyncpg.UniqueViolationError:
         raise InvitationPending from None
     return made
 
 
-async def page(deps: Deps, ctx: Context, asked: ListInvitations) -> Invitations:
-    at, id = deps.cursors.read(ctx.app_id, "invitations", asked.cursor, 2)
+async def page(deps: Deps, ctx: Context, request: ListInvitations) -> Invitations:
+    at, id = deps.cursors.read(ctx.app_id, "invitations", request.cursor, 2)
     async with deps.db.reading(ctx) as db:
         found = await invitations.page(
-            db, app_id=ctx.app_id, before=at, before_id=id, limit=asked.limit + 1
+            db, app_id=ctx.app_id, before=at, before_id=id, limit=request.limit + 1
         )
     rows, next = deps.cursors.page(
-        ctx.app_id, "invitations", found, asked.limit, lambda row: (row.created_at, row.id)
+        ctx.app_id, "invitations", found, request.limit, lambda row: (row.created_at, row.id)
     )
     return Invitations(invitations=rows, next=next)
 
 
-async def resend(deps: Deps, ctx: Context, asked: ResendInvitation) -> Invitation:
-    await _over(deps, ctx, asked.invitation_id)
+async def resend(deps: Deps, ctx: Context, request: ResendInvitation) -> Invitation:
+    await _over(deps, ctx, request.invitation_id)
     tenant = await deps.tenants.get(ctx)
     await deps.limits.count(ctx, (INVITE_BY_APP, ctx.app_id))
     token = crypto.token()
@@ -99,7 +99,7 @@ async def resend(deps: Deps, ctx: Context, asked: ResendInvitation) -> Invitatio
         made = await invitations.renew(
             tx,
             app_id=ctx.app_id,
-            id=asked.invitation_id,
+            id=request.invitation_id,
             token_hash=deps.keys.hash("invitation", token),
             ttl=TTL,
         )
@@ -110,12 +110,12 @@ async def resend(deps: Deps, ctx: Context, asked: ResendInvitation) -> Invitatio
     return made
 
 
-async def revoke(deps: Deps, ctx: Context, asked: RevokeInvitation) -> Done:
-    await _over(deps, ctx, asked.invitation_id)
+async def revoke(deps: Deps, ctx: Context, request: RevokeInvitation) -> Done:
+    await _over(deps, ctx, request.invitation_id)
     async with deps.db.transaction(ctx) as tx:
-        if not await invitations.revoke(tx, app_id=ctx.app_id, id=asked.invitation_id):
+        if not await invitations.revoke(tx, app_id=ctx.app_id, id=request.invitation_id):
             raise InvitationNotFound
-        await audit.record(tx, ctx, InvitationRevoked(invitation_id=asked.invitation_id))
+        await audit.record(tx, ctx, InvitationRevoked(invitation_id=request.invitation_id))
     return Done()
 
 
@@ -128,9 +128,9 @@ async def _over(deps: Deps, ctx: Context, id: str) -> None:
             await delegation.over_roles(deps, ctx, [role_id])
 
 
-async def get(deps: Deps, ctx: Context, asked: GetInvitation) -> InvitationOffer:
+async def get(deps: Deps, ctx: Context, request: GetInvitation) -> InvitationOffer:
     tenant = await deps.tenants.get(ctx)
-    found = await _open(deps, ctx, asked.token)
+    found = await _open(deps, ctx, request.token)
     return InvitationOffer(
         email=found.email,
         name=found.profile.get("name"),
@@ -139,19 +139,21 @@ async def get(deps: Deps, ctx: Context, asked: GetInvitation) -> InvitationOffer
     )
 
 
-async def accept(deps: Deps, ctx: Context, asked: AcceptInvitation) -> SignedInSession:
+async def accept(deps: Deps, ctx: Context, request: AcceptInvitation) -> SignedInSession:
     tenant = await deps.tenants.get(ctx)
     await deps.limits.count(ctx, (SIGN_UP_BY_IP, ctx.ip))
-    found = await _open(deps, ctx, asked.token)
+    found = await _open(deps, ctx, request.token)
     phc = None
-    if asked.password is not None:
+    if request.password is not None:
         if "password" not in tenant.settings.auth_methods:
             raise MethodOff
-        await policy.check(deps, ctx, tenant, asked.password, email=found.email, name=asked.name)
-        phc = await deps.hashing.hash(ctx.app_id, asked.password)
+        await policy.check(
+            deps, ctx, tenant, request.password, email=found.email, name=request.name
+        )
+        phc = await deps.hashing.hash(ctx.app_id, request.password)
     try:
         async with deps.db.transaction(ctx) as tx:
-            begun = await _accepted(deps, ctx, tx, tenant, asked, found, phc)
+            begun = await _accepted(deps, ctx, tx, tenant, request, found, phc)
     except asyncpg.UniqueViolationError:
         raise EmailTaken from None
     except InvitationNotFound:
@@ -166,16 +168,16 @@ async def _accepted(
     ctx: Context,
     tx: Db,
     tenant: Tenant,
-    asked: AcceptInvitation,
+    request: AcceptInvitation,
     found: Open,
     phc: str | None,
 ) -> session_start.StartedSession:
     id = new_id()
     profile = dict(found.profile)
-    if asked.name:
-        profile["name"] = asked.name
-    if asked.locale:
-        profile.setdefault("locale", asked.locale)
+    if request.name:
+        profile["name"] = request.name
+    if request.locale:
+        profile.setdefault("locale", request.locale)
     await accounts.insert(
         tx,
         app_id=ctx.app_id,
@@ -197,7 +199,7 @@ async def _accepted(
         method="invitation",
         amr=["otp"],
         email=found.email,
-        browser=asked.browser,
+        browser=request.browser,
         new_user=True,
     )
     return await session_start.begin(deps, ctx, tx, tenant, account, proof)

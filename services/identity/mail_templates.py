@@ -25,7 +25,7 @@ from identity.mail_texts import LOCALES, Locale
 from identity.queries import mail_templates
 
 
-async def listed(deps: Deps, ctx: Context, asked: ListTemplates) -> Templates:
+async def listed(deps: Deps, ctx: Context, request: ListTemplates) -> Templates:
     async with deps.db.reading(ctx) as db:
         stored = {
             (found.kind, found.locale): found.source()
@@ -40,64 +40,66 @@ async def listed(deps: Deps, ctx: Context, asked: ListTemplates) -> Templates:
     )
 
 
-async def put(deps: Deps, ctx: Context, asked: PutTemplate) -> Template:
-    source = asked.template
-    await mail_rendering.checked(deps.workers, ctx.app_id, asked.kind, source)
+async def put(deps: Deps, ctx: Context, request: PutTemplate) -> Template:
+    source = request.template
+    await mail_rendering.checked(deps.workers, ctx.app_id, request.kind, source)
     async with deps.db.transaction(ctx) as tx:
         before = await mail_templates.get(
-            tx, app_id=ctx.app_id, kind=asked.kind, locale=asked.locale
+            tx, app_id=ctx.app_id, kind=request.kind, locale=request.locale
         )
         if before == source:
-            return _template(asked.kind, asked.locale, source)
+            return _template(request.kind, request.locale, source)
         await mail_templates.put(
             tx,
             app_id=ctx.app_id,
-            kind=asked.kind,
-            locale=asked.locale,
+            kind=request.kind,
+            locale=request.locale,
             subject=source.subject,
             text=source.text,
             html=source.html,
         )
-        await audit.record(tx, ctx, MailTemplateChanged(kind=asked.kind, locale=asked.locale))
-    return _template(asked.kind, asked.locale, source)
+        await audit.record(tx, ctx, MailTemplateChanged(kind=request.kind, locale=request.locale))
+    return _template(request.kind, request.locale, source)
 
 
-async def reset(deps: Deps, ctx: Context, asked: ResetTemplate) -> Template:
-    ours = _template(asked.kind, asked.locale, None)
+async def reset(deps: Deps, ctx: Context, request: ResetTemplate) -> Template:
+    ours = _template(request.kind, request.locale, None)
     async with deps.db.transaction(ctx) as tx:
-        if await mail_templates.delete(tx, app_id=ctx.app_id, kind=asked.kind, locale=asked.locale):
-            event = MailTemplateChanged(kind=asked.kind, locale=asked.locale)
+        if await mail_templates.delete(
+            tx, app_id=ctx.app_id, kind=request.kind, locale=request.locale
+        ):
+            event = MailTemplateChanged(kind=request.kind, locale=request.locale)
             await audit.record(tx, ctx, event)
     return ours
 
 
-async def preview(deps: Deps, ctx: Context, asked: PreviewTemplate) -> RenderedMail:
+async def preview(deps: Deps, ctx: Context, request: PreviewTemplate) -> RenderedMail:
     tenant = await deps.tenants.get(ctx)
-    source = asked.template
+    source = request.template
     if source is None:
         async with deps.db.reading(ctx) as db:
             source = await mail_templates.get(
-                db, app_id=ctx.app_id, kind=asked.kind, locale=asked.locale
+                db, app_id=ctx.app_id, kind=request.kind, locale=request.locale
             )
     else:
-        await mail_rendering.checked(deps.workers, ctx.app_id, asked.kind, source)
-    data = mail_rendering.sample(asked.kind, tenant)
+        await mail_rendering.checked(deps.workers, ctx.app_id, request.kind, source)
+    data = mail_rendering.sample(request.kind, tenant)
     if source is None:
-        ours = mail_rendering.built_in(asked.kind, asked.locale)
-        return mail_rendering.render(asked.kind, asked.locale, tenant, data, ours)
+        ours = mail_rendering.built_in(request.kind, request.locale)
+        return mail_rendering.render(request.kind, request.locale, tenant, data, ours)
     return await mail_rendering.rendered(
-        deps.workers, ctx.app_id, asked.kind, asked.locale, tenant, data, source
+        deps.workers, ctx.app_id, request.kind, request.locale, tenant, data, source
     )
 
 
-async def test(deps: Deps, ctx: Context, asked: SendTestMail) -> Done:
+async def test(deps: Deps, ctx: Context, request: SendTestMail) -> Done:
     tenant = await deps.tenants.get(ctx)
-    data = mail_rendering.sample(asked.kind, tenant)
+    data = mail_rendering.sample(request.kind, tenant)
     await deps.limits.count(
-        ctx, (TEST_MAIL_BY_APP, ctx.app_id), (MAIL_BY_ADDRESS, address_key(asked.to))
+        ctx, (TEST_MAIL_BY_APP, ctx.app_id), (MAIL_BY_ADDRESS, address_key(request.to))
     )
     async with deps.db.transaction(ctx) as tx:
-        letter = mail.Mail(asked.to, asked.kind, asked.locale, data)
+        letter = mail.Mail(request.to, request.kind, request.locale, data)
         await mail.enqueue(tx, ctx, deps.sealer, letter)
     return Done()
 

@@ -47,35 +47,35 @@ def _mine(user: User | None) -> Me:
     return Me(**user.model_dump(include=set(Me.model_fields)))
 
 
-async def get(deps: Deps, ctx: Context, asked: GetMe) -> Me:
+async def get(deps: Deps, ctx: Context, request: GetMe) -> Me:
     async with deps.db.reading(ctx) as db:
         return _mine(await users.get(db, app_id=ctx.app_id, id=the_user(ctx)))
 
 
-async def update(deps: Deps, ctx: Context, asked: UpdateMe) -> Me:
+async def update(deps: Deps, ctx: Context, request: UpdateMe) -> Me:
     tenant = await deps.tenants.get(ctx)
-    changes = administration.given(asked.changes)
+    changes = administration.given(request.changes)
     await metadata.check(deps.workers, ctx.app_id, tenant.settings, changes)
     return _mine(await administration.apply(deps, ctx, the_user(ctx), changes))
 
 
-async def change_email(deps: Deps, ctx: Context, asked: ChangeEmail) -> Flow:
+async def change_email(deps: Deps, ctx: Context, request: ChangeEmail) -> Flow:
     """The answer does not tell whether somebody else has the address: he gets a mail then."""
     tenant = await deps.tenants.get(ctx)
     user_id = the_user(ctx)
     async with deps.db.reading(ctx) as db:
         await fresh(db, ctx)
-    email_rules.allow_domain(tenant.settings, asked.email)
-    await flows.count(deps, ctx, asked.email, None, purpose="email_change")
+    email_rules.allow_domain(tenant.settings, request.email)
+    await flows.count(deps, ctx, request.email, None, purpose="email_change")
     async with deps.db.transaction(ctx) as tx:
         account = await accounts.by_id(tx, app_id=ctx.app_id, id=user_id)
         if account is None:
             raise UserNotFound
-        other = await accounts.by_email(tx, app_id=ctx.app_id, email=asked.email)
+        other = await accounts.by_email(tx, app_id=ctx.app_id, email=request.email)
         owner = other if other is not None and other.id != user_id else None
         taken, receiver = owner is not None, owner or account
         letter = flows.Letter(
-            to=asked.email,
+            to=request.email,
             type="email_change",
             kind="sign_up_known" if taken else "email_change",
             purpose="email_change",
@@ -86,24 +86,24 @@ async def change_email(deps: Deps, ctx: Context, asked: ChangeEmail) -> Flow:
             real=not taken,
             code=not taken,
             bound=False,
-            payload={"email": asked.email},
+            payload={"email": request.email},
         )
         return await flows.start(deps, ctx, tx, tenant, letter, None)
 
 
-async def confirm_email(deps: Deps, ctx: Context, asked: ConfirmEmail) -> Me:
+async def confirm_email(deps: Deps, ctx: Context, request: ConfirmEmail) -> Me:
     user_id = the_user(ctx)
-    taken = await flows.take_code(deps, ctx, asked.flow, asked.code, CHANGE)
+    taken = await flows.take_code(deps, ctx, request.flow, request.code, CHANGE)
     if taken.user_id != user_id:
         raise WrongCode
     return await _changed(deps, ctx, taken)
 
 
-async def verify_email(deps: Deps, ctx: Context, asked: VerifyEmail) -> Done:
+async def verify_email(deps: Deps, ctx: Context, request: VerifyEmail) -> Done:
     """The link of the mail to the new address. It holds only for the user who wanted the change:
     a stranger who follows the link must not give their address to that account."""
     async with deps.db.transaction(ctx) as tx:
-        taken = await flows.take_link(deps, ctx, tx, asked.token, None, CHANGE)
+        taken = await flows.take_link(deps, ctx, tx, request.token, None, CHANGE)
         if taken.user_id != ctx.caller.user_id:
             raise OtherBrowser
     await _changed(deps, ctx, taken)
@@ -152,7 +152,7 @@ async def _set_email(deps: Deps, ctx: Context, tx: Db, tenant: Tenant, taken: Ta
     return _mine(await users.get(tx, app_id=ctx.app_id, id=before.id))
 
 
-async def export(deps: Deps, ctx: Context, asked: ExportMe) -> Export:
+async def export(deps: Deps, ctx: Context, request: ExportMe) -> Export:
     user_id = the_user(ctx)
     async with deps.db.reading(ctx) as db:
         user = await users.get(db, app_id=ctx.app_id, id=user_id)
@@ -188,15 +188,15 @@ async def _events(deps: Deps, ctx: Context, user_id: str) -> list[dict[str, Any]
     return found
 
 
-async def delete(deps: Deps, ctx: Context, asked: DeleteMe) -> Done:
+async def delete(deps: Deps, ctx: Context, request: DeleteMe) -> Done:
     async with deps.db.reading(ctx) as db:
         account = await accounts.by_id(db, app_id=ctx.app_id, id=the_user(ctx))
         if account is None:
             raise UserNotFound
-        if asked.password is None:
+        if request.password is None:
             await fresh(db, ctx)
-    if asked.password is not None:
-        await passwords.prove(deps, ctx, account, asked.password, method="delete")
+    if request.password is not None:
+        await passwords.prove(deps, ctx, account, request.password, method="delete")
         async with deps.db.transaction(ctx) as tx:
             await lockout.forget(deps, ctx, tx, account.email or account.id)
     await administration.remove(deps, ctx, account.id, forced=False)

@@ -30,7 +30,7 @@ NOBODY: Final = "owner"
 """In place of an address: whoever holds the link brings his own."""
 
 
-async def create(deps: Deps, ctx: Context, asked: CreateOwnerLink) -> OwnerLink:
+async def create(deps: Deps, ctx: Context, request: CreateOwnerLink) -> OwnerLink:
     _in_dashboard(ctx)
     tenant = await deps.tenants.get(ctx)
     token = crypto.token("own_")
@@ -47,54 +47,56 @@ async def create(deps: Deps, ctx: Context, asked: CreateOwnerLink) -> OwnerLink:
             link_hash=deps.keys.hash("link", token),
             browser_hash=None,
             payload={},
-            ttl=asked.ttl,
+            ttl=request.ttl,
         )
     return OwnerLink(
         token=token,
         url=f"{tenant.origin}{LINKS['owner']}?token={token}",
-        expires_at=datetime.now(UTC) + timedelta(seconds=asked.ttl),
+        expires_at=datetime.now(UTC) + timedelta(seconds=request.ttl),
     )
 
 
-async def get(deps: Deps, ctx: Context, asked: GetOwnerLink) -> Done:
+async def get(deps: Deps, ctx: Context, request: GetOwnerLink) -> Done:
     _in_dashboard(ctx)
     async with deps.db.reading(ctx) as db:
         holds = await codes.link_holds(
             db,
             app_id=ctx.app_id,
             types=[TYPE],
-            link_hashes=deps.keys.hashes("link", asked.token),
+            link_hashes=deps.keys.hashes("link", request.token),
         )
     if not holds:
         raise LinkSpent
     return Done()
 
 
-async def claim(deps: Deps, ctx: Context, asked: ClaimOwner) -> SignedInSession:
+async def claim(deps: Deps, ctx: Context, request: ClaimOwner) -> SignedInSession:
     _in_dashboard(ctx)
     tenant = await deps.tenants.get(ctx)
     await deps.limits.count(ctx, (CODE_BY_IP, ctx.ip))
-    await get(deps, ctx, GetOwnerLink(token=asked.token))  # before anything costly
+    await get(deps, ctx, GetOwnerLink(token=request.token))  # before anything costly
     phc = None
-    if asked.password is not None:
-        await policy.check(deps, ctx, tenant, asked.password, email=asked.email, name=asked.name)
-        phc = await deps.hashing.hash(ctx.app_id, asked.password)
+    if request.password is not None:
+        await policy.check(
+            deps, ctx, tenant, request.password, email=request.email, name=request.name
+        )
+        phc = await deps.hashing.hash(ctx.app_id, request.password)
     try:
         async with deps.db.transaction(ctx) as tx:
-            begun = await _claimed(deps, ctx, tx, tenant, asked, phc)
+            begun = await _claimed(deps, ctx, tx, tenant, request, phc)
     except asyncpg.UniqueViolationError:
         raise EmailTaken from None
     return await session_start.finish(deps, ctx, begun)
 
 
 async def _claimed(
-    deps: Deps, ctx: Context, tx: Db, tenant: Tenant, asked: ClaimOwner, phc: str | None
+    deps: Deps, ctx: Context, tx: Db, tenant: Tenant, request: ClaimOwner, phc: str | None
 ) -> session_start.StartedSession:
     taken = await codes.take_link(
         tx,
         app_id=ctx.app_id,
         types=[TYPE],
-        link_hashes=deps.keys.hashes("link", asked.token),
+        link_hashes=deps.keys.hashes("link", request.token),
         browser_hashes=None,
     )
     if taken is None:
@@ -104,10 +106,10 @@ async def _claimed(
         tx,
         app_id=ctx.app_id,
         id=id,
-        email=asked.email,
+        email=request.email,
         email_verified=True,  # the deployment is his
-        name=asked.name,
-        locale=asked.locale,
+        name=request.name,
+        locale=request.locale,
     )
     await codes.owned(tx, app_id=ctx.app_id, id=taken.id, user_id=id)
     if phc is not None:
@@ -119,7 +121,7 @@ async def _claimed(
     proof = session_start.AuthenticationResult(
         method="owner_link",
         amr=["pwd"] if phc else ["otp"],
-        browser=asked.browser,
+        browser=request.browser,
         new_user=True,
     )
     return await session_start.begin(deps, ctx, tx, tenant, account, proof)

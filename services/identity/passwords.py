@@ -49,24 +49,24 @@ from identity.queries.codes import Taken
 RESET: Final = ["password_reset"]
 
 
-async def sign_in(deps: Deps, ctx: Context, asked: SignInWithPassword) -> SignedInSession:
+async def sign_in(deps: Deps, ctx: Context, request: SignInWithPassword) -> SignedInSession:
     tenant = await deps.tenants.get(ctx)
     if "password" not in tenant.settings.auth_methods:
         raise MethodOff
-    await challenge.check(deps, ctx, tenant, asked)
+    await challenge.check(deps, ctx, tenant, request)
     async with deps.db.transaction(ctx) as tx:  # one, and short: the hash comes after it
         account, admission = None, lockout.Admission()
         wait = await deps.limits.hit(tx, ctx, (SIGN_IN_BY_IP, ctx.ip), (SIGN_IN_BY_APP, ctx.app_id))
         if not wait:
-            account = await accounts.by_email(tx, app_id=ctx.app_id, email=asked.email)
-            admission = await lockout.admit(deps, ctx, tx, asked.email)
+            account = await accounts.by_email(tx, app_id=ctx.app_id, email=request.email)
+            admission = await lockout.admit(deps, ctx, tx, request.email)
     exceeded(wait)
     async with lockout.releasing(deps, ctx, admission):
         verdict = await lockout.tried(
             deps,
             ctx,
             admission,
-            asked.password,
+            request.password,
             phc=account.phc if account else None,
             user_id=account.id if account else None,
         )
@@ -77,23 +77,23 @@ async def sign_in(deps: Deps, ctx: Context, asked: SignInWithPassword) -> Signed
         if account.must_change and account.email:
             raise ResetNeeded
         async with deps.db.transaction(ctx) as tx:
-            await lockout.forget(deps, ctx, tx, asked.email)
+            await lockout.forget(deps, ctx, tx, request.email)
             phc = await _rehashed(ctx, tx, account, verdict.rehashed)
             proof = session_start.AuthenticationResult(
                 method="password",
                 amr=["pwd"],
                 phc=phc,
-                browser=asked.browser,
-                remember=asked.remember,
-                idempotency_key=asked.idempotency_key,
+                browser=request.browser,
+                remember=request.remember,
+                idempotency_key=request.idempotency_key,
             )
             begun = await session_start.begin(deps, ctx, tx, tenant, account, proof)
     return await session_start.finish(deps, ctx, begun)
 
 
-async def confirm(deps: Deps, ctx: Context, asked: Reauthenticate) -> SignedInSession:
+async def confirm(deps: Deps, ctx: Context, request: Reauthenticate) -> SignedInSession:
     tenant, account = await _me(deps, ctx)
-    verdict = await prove(deps, ctx, account, asked.password, method="confirm")
+    verdict = await prove(deps, ctx, account, request.password, method="confirm")
     async with deps.db.transaction(ctx) as tx:
         await lockout.forget(deps, ctx, tx, account.email or account.id)
         phc = await _rehashed(ctx, tx, account, verdict)
@@ -104,28 +104,28 @@ async def confirm(deps: Deps, ctx: Context, asked: Reauthenticate) -> SignedInSe
     return await session_start.finish(deps, ctx, begun)
 
 
-async def check(deps: Deps, ctx: Context, asked: CheckPassword) -> Done:
+async def check(deps: Deps, ctx: Context, request: CheckPassword) -> Done:
     await deps.limits.count(ctx, (CHECK_BY_IP, ctx.ip or "?"))
     tenant = await deps.tenants.get(ctx)
-    await policy.check(deps, ctx, tenant, asked.password, email=asked.email, name=None)
+    await policy.check(deps, ctx, tenant, request.password, email=request.email, name=None)
     return Done()
 
 
-async def change(deps: Deps, ctx: Context, asked: ChangePassword) -> SignedInSession:
+async def change(deps: Deps, ctx: Context, request: ChangePassword) -> SignedInSession:
     tenant, account = await _me(deps, ctx)
     if "password" not in tenant.settings.auth_methods:
         raise MethodOff
-    await policy.check(deps, ctx, tenant, asked.password, email=account.email, name=account.name)
+    await policy.check(deps, ctx, tenant, request.password, email=account.email, name=account.name)
     if account.phc is not None:
-        if asked.current is None:
+        if request.current is None:
             raise Invalid(errors=[{"field": "current", "message": "Your password is needed."}])
-        await prove(deps, ctx, account, asked.current, method="change")
-        if normalized(asked.password) == normalized(asked.current):
+        await prove(deps, ctx, account, request.current, method="change")
+        if normalized(request.password) == normalized(request.current):
             raise policy.present()
     else:
         async with deps.db.reading(ctx) as db:
             await fresh(db, ctx)
-    phc = await deps.hashing.hash(ctx.app_id, asked.password)
+    phc = await deps.hashing.hash(ctx.app_id, request.password)
     async with deps.db.transaction(ctx) as tx:
         await accounts.lock(tx, app_id=ctx.app_id, id=account.id)
         if not await accounts.still_has(tx, app_id=ctx.app_id, id=account.id, phc=account.phc):
@@ -152,16 +152,21 @@ async def change(deps: Deps, ctx: Context, asked: ChangePassword) -> SignedInSes
     return await session_start.finish(deps, ctx, begun)
 
 
-async def start_reset(deps: Deps, ctx: Context, asked: StartReset) -> Flow:
+async def start_reset(deps: Deps, ctx: Context, request: StartReset) -> Flow:
     tenant = await deps.tenants.get(ctx)
     if "password" not in tenant.settings.auth_methods:
         raise MethodOff
-    await challenge.check(deps, ctx, tenant, asked)
-    await flows.count(deps, ctx, asked.email, asked.browser, purpose="reset")
+    await challenge.check(deps, ctx, tenant, request)
+    await flows.count(deps, ctx, request.email, request.browser, purpose="reset")
     async with deps.db.transaction(ctx) as tx:
-        account = await accounts.by_email(tx, app_id=ctx.app_id, email=asked.email)
+        account = await accounts.by_email(tx, app_id=ctx.app_id, email=request.email)
         return await flows.start(
-            deps, ctx, tx, tenant, reset_letter(account, asked.email, asked.locale), asked.browser
+            deps,
+            ctx,
+            tx,
+            tenant,
+            reset_letter(account, request.email, request.locale),
+            request.browser,
         )
 
 
@@ -180,40 +185,42 @@ def reset_letter(account: Account | None, email: str, locale: str | None) -> flo
     )
 
 
-async def reset(deps: Deps, ctx: Context, asked: ResetPassword) -> SignedInSession:
+async def reset(deps: Deps, ctx: Context, request: ResetPassword) -> SignedInSession:
     """A password is refused before the link or code is taken, which leaves both good. Raises
     WeakPassword, LinkSpent, OtherBrowser, WrongCode, CodeSpent."""
     tenant = await deps.tenants.get(ctx)
     await deps.limits.count(ctx, (SIGN_IN_BY_IP, ctx.ip))
-    await policy.check(deps, ctx, tenant, asked.password, email=None, name=None)
-    await _refuse_present(deps, ctx, asked)
-    phc = await deps.hashing.hash(ctx.app_id, asked.password)
-    if asked.token is not None:
+    await policy.check(deps, ctx, tenant, request.password, email=None, name=None)
+    await _refuse_present(deps, ctx, request)
+    phc = await deps.hashing.hash(ctx.app_id, request.password)
+    if request.token is not None:
         async with deps.db.transaction(ctx) as tx:
-            taken = await flows.take_link(deps, ctx, tx, asked.token, asked.browser, RESET)
-    elif asked.flow is not None and asked.code is not None:
-        taken = await flows.take_code(deps, ctx, asked.flow, asked.code, RESET)
+            taken = await flows.take_link(deps, ctx, tx, request.token, request.browser, RESET)
+    elif request.flow is not None and request.code is not None:
+        taken = await flows.take_code(deps, ctx, request.flow, request.code, RESET)
     else:
         raise Invalid(errors=[{"field": "token", "message": "A link or a code is needed."}])
     if taken.user_id is None:
-        raise LinkSpent if asked.token else CodeSpent
-    return await _reset(deps, ctx, tenant, taken, phc, asked.browser)
+        raise LinkSpent if request.token else CodeSpent
+    return await _reset(deps, ctx, tenant, taken, phc, request.browser)
 
 
-async def _refuse_present(deps: Deps, ctx: Context, asked: ResetPassword) -> None:
+async def _refuse_present(deps: Deps, ctx: Context, request: ResetPassword) -> None:
     """Where an administrator has ended a password it must not be chosen again. Says so only to
     whoever has a good link or code. Raises WeakPassword."""
     holder = account = None
     async with deps.db.reading(ctx) as db:
-        if asked.token is not None:
-            holder = await flows.holder_of_link(deps, ctx, db, asked.token, asked.browser, RESET)
-        elif asked.flow is not None and asked.code is not None:
-            holder = await flows.holder_of_code(deps, ctx, db, asked.flow, asked.code, RESET)
+        if request.token is not None:
+            holder = await flows.holder_of_link(
+                deps, ctx, db, request.token, request.browser, RESET
+            )
+        elif request.flow is not None and request.code is not None:
+            holder = await flows.holder_of_code(deps, ctx, db, request.flow, request.code, RESET)
         if holder is not None:
             account = await accounts.by_id(db, app_id=ctx.app_id, id=holder)
     if account is None or account.phc is None or not account.must_change:
         return
-    verdict = await deps.hashing.verify(ctx.app_id, asked.password, account.phc)
+    verdict = await deps.hashing.verify(ctx.app_id, request.password, account.phc)
     if verdict.ok:
         raise policy.present()
 

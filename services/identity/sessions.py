@@ -39,10 +39,10 @@ MOST = 200
 """Sessions in a user's own list."""
 
 
-async def check(deps: Deps, ctx: Context, asked: CheckSession) -> Session:
+async def check(deps: Deps, ctx: Context, request: CheckSession) -> Session:
     async with deps.db.reading(ctx) as db:
         live = await sessions.live(
-            db, app_id=ctx.app_id, token_hashes=deps.keys.hashes("session", asked.token)
+            db, app_id=ctx.app_id, token_hashes=deps.keys.hashes("session", request.token)
         )
     if live is None:
         raise NoSession
@@ -51,7 +51,7 @@ async def check(deps: Deps, ctx: Context, asked: CheckSession) -> Session:
     return live.session()
 
 
-async def mine(deps: Deps, ctx: Context, asked: ListSessions) -> Sessions:
+async def mine(deps: Deps, ctx: Context, request: ListSessions) -> Sessions:
     user_id = the_user(ctx)
     async with deps.db.reading(ctx) as db:
         found = await sessions.of_user(
@@ -60,60 +60,60 @@ async def mine(deps: Deps, ctx: Context, asked: ListSessions) -> Sessions:
     return Sessions(sessions=found)
 
 
-async def of_user(deps: Deps, ctx: Context, asked: ListUserSessions) -> Sessions:
-    kind = f"sessions:{asked.user_id}"
-    at, id = deps.cursors.read(ctx.app_id, kind, asked.cursor, 2)
+async def of_user(deps: Deps, ctx: Context, request: ListUserSessions) -> Sessions:
+    kind = f"sessions:{request.user_id}"
+    at, id = deps.cursors.read(ctx.app_id, kind, request.cursor, 2)
     async with deps.db.reading(ctx) as db:
-        if await accounts.by_id(db, app_id=ctx.app_id, id=asked.user_id) is None:
+        if await accounts.by_id(db, app_id=ctx.app_id, id=request.user_id) is None:
             raise UserNotFound
         found = await sessions.of_user(
             db,
             app_id=ctx.app_id,
-            user_id=asked.user_id,
+            user_id=request.user_id,
             current=None,
-            limit=asked.limit + 1,
+            limit=request.limit + 1,
             before=at,
             before_id=id,
         )
     page, next = deps.cursors.page(
-        ctx.app_id, kind, found, asked.limit, lambda session: (session.created_at, session.id)
+        ctx.app_id, kind, found, request.limit, lambda session: (session.created_at, session.id)
     )
     return Sessions(sessions=page, next=next)
 
 
-async def revoke(deps: Deps, ctx: Context, asked: RevokeSession) -> Done:
-    if asked.session_id == ctx.caller.session_id:
+async def revoke(deps: Deps, ctx: Context, request: RevokeSession) -> Done:
+    if request.session_id == ctx.caller.session_id:
         raise CurrentSession
-    return await _end_one(deps, ctx, asked.session_id, the_user(ctx), "user")
+    return await _end_one(deps, ctx, request.session_id, the_user(ctx), "user")
 
 
-async def revoke_of_user(deps: Deps, ctx: Context, asked: RevokeUserSession) -> Done:
-    await delegation.over_user(deps, ctx, asked.user_id)
-    return await _end_one(deps, ctx, asked.session_id, asked.user_id, "administrator")
+async def revoke_of_user(deps: Deps, ctx: Context, request: RevokeUserSession) -> Done:
+    await delegation.over_user(deps, ctx, request.user_id)
+    return await _end_one(deps, ctx, request.session_id, request.user_id, "administrator")
 
 
-async def revoke_others(deps: Deps, ctx: Context, asked: RevokeOtherSessions) -> Revoked:
+async def revoke_others(deps: Deps, ctx: Context, request: RevokeOtherSessions) -> Revoked:
     return await _end_all(deps, ctx, the_user(ctx), "user", spare=ctx.caller.session_id)
 
 
-async def revoke_all(deps: Deps, ctx: Context, asked: RevokeAllSessions) -> Revoked:
+async def revoke_all(deps: Deps, ctx: Context, request: RevokeAllSessions) -> Revoked:
     return await _end_all(deps, ctx, the_user(ctx), "user")
 
 
-async def revoke_all_of_user(deps: Deps, ctx: Context, asked: RevokeUserSessions) -> Revoked:
-    await delegation.over_user(deps, ctx, asked.user_id)
-    return await _end_all(deps, ctx, asked.user_id, "administrator")
+async def revoke_all_of_user(deps: Deps, ctx: Context, request: RevokeUserSessions) -> Revoked:
+    await delegation.over_user(deps, ctx, request.user_id)
+    return await _end_all(deps, ctx, request.user_id, "administrator")
 
 
-async def sign_out(deps: Deps, ctx: Context, asked: SignOut) -> Done:
+async def sign_out(deps: Deps, ctx: Context, request: SignOut) -> Done:
     async with deps.db.transaction(ctx) as tx:
         ended = await sessions.revoke_by_token(
-            tx, app_id=ctx.app_id, token_hashes=deps.keys.hashes("session", asked.token)
+            tx, app_id=ctx.app_id, token_hashes=deps.keys.hashes("session", request.token)
         )
         if ended is not None:
             event: Logout | SessionRevoked = Logout(session_id=ended.id)
-            if asked.successor is not None and await sessions.succeed(
-                tx, app_id=ctx.app_id, id=ended.id, successor=asked.successor
+            if request.successor is not None and await sessions.succeed(
+                tx, app_id=ctx.app_id, id=ended.id, successor=request.successor
             ):
                 event = SessionRevoked(session_id=ended.id, reason="replaced")
             await audit.record(tx, ctx, event, user_id=ended.user_id)
@@ -122,10 +122,10 @@ async def sign_out(deps: Deps, ctx: Context, asked: SignOut) -> Done:
     return Done()
 
 
-async def end(deps: Deps, ctx: Context, asked: EndSession) -> Done:
+async def end(deps: Deps, ctx: Context, request: EndSession) -> Done:
     async with deps.db.transaction(ctx) as tx:
         ended = await sessions.revoke(
-            tx, app_id=ctx.app_id, id=asked.session_id, user_id=None, reason=asked.reason
+            tx, app_id=ctx.app_id, id=request.session_id, user_id=None, reason=request.reason
         )
         if ended is not None:
             await audit.record(tx, ctx, Logout(session_id=ended.id), user_id=ended.user_id)
@@ -135,18 +135,18 @@ async def end(deps: Deps, ctx: Context, asked: EndSession) -> Done:
 
 
 async def activate_organization(
-    deps: Deps, ctx: Context, asked: ActivateOrganization
+    deps: Deps, ctx: Context, request: ActivateOrganization
 ) -> SignedInSession:
     tenant = await deps.tenants.get(ctx)
     try:
         async with deps.db.transaction(ctx) as tx:
             user_id = await sessions.activate_organization(
-                tx, app_id=ctx.app_id, id=asked.session_id, org_id=asked.org_id
+                tx, app_id=ctx.app_id, id=request.session_id, org_id=request.org_id
             )
             account = user_id and await accounts.by_id(tx, app_id=ctx.app_id, id=user_id)
             if not account:
                 raise SessionNotFound
-            begun = await session_start.replace(deps, ctx, tx, tenant, account, asked.session_id)
+            begun = await session_start.replace(deps, ctx, tx, tenant, account, request.session_id)
     except asyncpg.ForeignKeyViolationError:
         raise NotFound("the user is no member of this organization") from None
     return await session_start.finish(deps, ctx, begun)

@@ -25,36 +25,38 @@ from identity.queries.accounts import Account
 from identity.queries.codes import Taken
 
 
-async def sign_up(deps: Deps, ctx: Context, asked: SignUp) -> Flow:
+async def sign_up(deps: Deps, ctx: Context, request: SignUp) -> Flow:
     tenant = await deps.tenants.get(ctx)
     methods = tenant.settings.auth_methods
-    if asked.password is not None and "password" not in methods:
+    if request.password is not None and "password" not in methods:
         raise MethodOff("this application does not use passwords")
-    if asked.password is None and not {"email_code", "magic_link"} & set(methods):
+    if request.password is None and not {"email_code", "magic_link"} & set(methods):
         raise MethodOff("choose a password")
     await deps.limits.count(ctx, (SIGN_UP_BY_IP, ctx.ip))
-    await challenge.check(deps, ctx, tenant, asked)
-    invitation = await _invitation(deps, ctx, asked)
-    into_organization = invitation is None and await _into_organization(deps, ctx, asked)
-    if invitation is None and not _operator(deps, ctx, asked.email):
-        email_rules.allow(tenant.settings, asked.email, invited=_opens(tenant, into_organization))
+    await challenge.check(deps, ctx, tenant, request)
+    invitation = await _invitation(deps, ctx, request)
+    into_organization = invitation is None and await _into_organization(deps, ctx, request)
+    if invitation is None and not _operator(deps, ctx, request.email):
+        email_rules.allow(tenant.settings, request.email, invited=_opens(tenant, into_organization))
     phc = None
-    if asked.password is not None:
-        await policy.check(deps, ctx, tenant, asked.password, email=asked.email, name=asked.name)
-        phc = await deps.hashing.hash(ctx.app_id, asked.password)
-    await flows.count(deps, ctx, asked.email, asked.browser, purpose="sign_in")
+    if request.password is not None:
+        await policy.check(
+            deps, ctx, tenant, request.password, email=request.email, name=request.name
+        )
+        phc = await deps.hashing.hash(ctx.app_id, request.password)
+    await flows.count(deps, ctx, request.email, request.browser, purpose="sign_in")
     async with deps.db.transaction(ctx) as tx:
         payload = {
-            "email": asked.email,
-            "name": asked.name,
-            "locale": asked.locale,
+            "email": request.email,
+            "name": request.name,
+            "locale": request.locale,
             "phc": phc,
             "invitation": invitation,
             "into_organization": into_organization,
             "sign_up": True,
         }
         letter = await _letter(ctx, tx, tenant, payload)
-        return await flows.start(deps, ctx, tx, tenant, letter, asked.browser)
+        return await flows.start(deps, ctx, tx, tenant, letter, request.browser)
 
 
 async def resend(deps: Deps, ctx: Context, request: ResendSignUp) -> Flow:
@@ -162,31 +164,31 @@ async def accept(ctx: Context, tx: Db, invitation_id: str, user_id: str) -> None
     await audit.record(tx, ctx, event, user_id=user_id)
 
 
-async def _invitation(deps: Deps, ctx: Context, asked: SignUp) -> str | None:
+async def _invitation(deps: Deps, ctx: Context, request: SignUp) -> str | None:
     """The pending invitation of this very address, into the application. Raises InvitationNotFound
     where the token is one, but not of this address."""
-    if asked.invitation is None:
+    if request.invitation is None:
         return None
     async with deps.db.reading(ctx) as db:
         found = await invitations.by_token(
-            db, app_id=ctx.app_id, token_hashes=deps.keys.hashes("invitation", asked.invitation)
+            db, app_id=ctx.app_id, token_hashes=deps.keys.hashes("invitation", request.invitation)
         )
     if found is None:
         return None
-    if address_key(found.email) != address_key(asked.email):
+    if address_key(found.email) != address_key(request.email):
         raise InvitationNotFound
     return found.id
 
 
-async def _into_organization(deps: Deps, ctx: Context, asked: SignUp) -> bool:
+async def _into_organization(deps: Deps, ctx: Context, request: SignUp) -> bool:
     """Whether the token is an organization's invitation of this very address; he accepts it once
     he has signed in. Raises InvitationNotFound for any other token."""
-    if asked.invitation is None:
+    if request.invitation is None:
         return False
     try:
-        offer = await deps.bus.call(ctx, GetOrganizationOffer(token=asked.invitation))
+        offer = await deps.bus.call(ctx, GetOrganizationOffer(token=request.invitation))
     except OrganizationInvitationNotFound:
         raise InvitationNotFound from None
-    if address_key(offer.email) != address_key(asked.email):
+    if address_key(offer.email) != address_key(request.email):
         raise InvitationNotFound
     return True

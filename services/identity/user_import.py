@@ -49,10 +49,10 @@ class Line:
     errors: list[dict[str, str]]
 
 
-async def take(deps: Deps, ctx: Context, asked: ImportUsers) -> Arrivals:
+async def take(deps: Deps, ctx: Context, request: ImportUsers) -> Arrivals:
     settings = (await deps.tenants.get(ctx)).settings
-    lines = await _with_metadata(deps, ctx, settings, [_line(line) for line in asked.users])
-    rows = await _rows(deps, ctx, lines, dry=asked.dry_run)
+    lines = await _with_metadata(deps, ctx, settings, [_line(line) for line in request.users])
+    rows = await _rows(deps, ctx, lines, dry=request.dry_run)
     try:
         async with deps.db.transaction(ctx) as tx:
             made: set[int] = set()
@@ -60,7 +60,7 @@ async def take(deps: Deps, ctx: Context, asked: ImportUsers) -> Arrivals:
                 made = await user_import.insert(tx, app_id=ctx.app_id, rows=list(rows.values()))
             if made:
                 await audit.record(tx, ctx, UsersImported(count=len(made)))
-            if asked.dry_run:
+            if request.dry_run:
                 raise _DryRun
     except _DryRun:
         pass
@@ -158,21 +158,21 @@ async def _phc(deps: Deps, ctx: Context, user: TransferredUser, *, dry: bool) ->
     return user.password_hash
 
 
-async def give(deps: Deps, ctx: Context, asked: ExportUsers) -> TransferredUsers:
-    if asked.password_hashes:
+async def give(deps: Deps, ctx: Context, request: ExportUsers) -> TransferredUsers:
+    if request.password_hashes:
         await delegation.over_everybody(deps, ctx)
-    at, id = deps.cursors.read(ctx.app_id, "export", asked.cursor, 2)
+    at, id = deps.cursors.read(ctx.app_id, "export", request.cursor, 2)
     async with deps.db.reading(ctx) as db:
         found = await user_import.page(
             db,
             app_id=ctx.app_id,
             after=at,
             after_id=id,
-            limit=asked.limit + 1,
-            hashes=asked.password_hashes,
+            limit=request.limit + 1,
+            hashes=request.password_hashes,
         )
     rows, next = deps.cursors.page(
-        ctx.app_id, "export", found, asked.limit, lambda user: (user.created_at, user.id), fitting
+        ctx.app_id, "export", found, request.limit, lambda user: (user.created_at, user.id), fitting
     )
     return TransferredUsers(users=rows, next=next)
 

@@ -42,24 +42,24 @@ from identity.deps import Deps
 from identity.queries import accounts, users
 
 
-async def create(deps: Deps, ctx: Context, asked: CreateUser) -> User:
+async def create(deps: Deps, ctx: Context, request: CreateUser) -> User:
     tenant = await deps.tenants.get(ctx)
-    given_metadata = asked.model_dump(include=set(metadata.KINDS), exclude_unset=True)
+    given_metadata = request.model_dump(include=set(metadata.KINDS), exclude_unset=True)
     await metadata.check(deps.workers, ctx.app_id, tenant.settings, given_metadata)
-    if asked.phone_number_verified and asked.profile.phone_number is None:
+    if request.phone_number_verified and request.profile.phone_number is None:
         raise Invalid(
             errors=[{"field": "phone_number_verified", "message": "there is no number to verify"}]
         )
-    if asked.email_verified and asked.email is None:
+    if request.email_verified and request.email is None:
         raise Invalid(
             errors=[{"field": "email_verified", "message": "there is no address to verify"}]
         )
     phc = None
-    if asked.password is not None:
+    if request.password is not None:
         await policy.check(
-            deps, ctx, tenant, asked.password, email=asked.email, name=asked.profile.name
+            deps, ctx, tenant, request.password, email=request.email, name=request.profile.name
         )
-        phc = await deps.hashing.hash(ctx.app_id, asked.password)
+        phc = await deps.hashing.hash(ctx.app_id, request.password)
     id = new_id()
     try:
         async with deps.db.transaction(ctx) as tx:
@@ -67,14 +67,14 @@ async def create(deps: Deps, ctx: Context, asked: CreateUser) -> User:
                 tx,
                 app_id=ctx.app_id,
                 id=id,
-                email=asked.email,
-                email_verified=asked.email_verified,
-                public_metadata=asked.public_metadata,
-                private_metadata=asked.private_metadata,
-                user_metadata=asked.user_metadata,
+                email=request.email,
+                email_verified=request.email_verified,
+                public_metadata=request.public_metadata,
+                private_metadata=request.private_metadata,
+                user_metadata=request.user_metadata,
             )
-            profile = asked.profile.model_dump(exclude_unset=True)
-            if asked.phone_number_verified:
+            profile = request.profile.model_dump(exclude_unset=True)
+            if request.phone_number_verified:
                 profile["phone_number_verified"] = True
             if profile:
                 await users.change(tx, app_id=ctx.app_id, id=id, changes=profile)
@@ -98,17 +98,17 @@ def visible_teams(ctx: Context) -> list[str] | None:
     return sorted(ctx.caller.teams)
 
 
-async def get(deps: Deps, ctx: Context, asked: GetUser) -> User:
+async def get(deps: Deps, ctx: Context, request: GetUser) -> User:
     async with deps.db.reading(ctx) as db:
         return _there(
-            await users.get(db, app_id=ctx.app_id, id=asked.user_id, teams=visible_teams(ctx))
+            await users.get(db, app_id=ctx.app_id, id=request.user_id, teams=visible_teams(ctx))
         )
 
 
-async def find(deps: Deps, ctx: Context, asked: FindUser) -> User:
+async def find(deps: Deps, ctx: Context, request: FindUser) -> User:
     async with deps.db.reading(ctx) as db:
         return _there(
-            await users.find(db, app_id=ctx.app_id, email=asked.email, teams=visible_teams(ctx))
+            await users.find(db, app_id=ctx.app_id, email=request.email, teams=visible_teams(ctx))
         )
 
 
@@ -118,12 +118,12 @@ def _there(user: User | None) -> User:
     return user
 
 
-async def update(deps: Deps, ctx: Context, asked: UpdateUser) -> User:
-    await delegation.over_user(deps, ctx, asked.user_id)
+async def update(deps: Deps, ctx: Context, request: UpdateUser) -> User:
+    await delegation.over_user(deps, ctx, request.user_id)
     tenant = await deps.tenants.get(ctx)
-    changes = given(asked.changes)
+    changes = given(request.changes)
     await metadata.check(deps.workers, ctx.app_id, tenant.settings, changes)
-    return await apply(deps, ctx, asked.user_id, changes)
+    return await apply(deps, ctx, request.user_id, changes)
 
 
 def given(changes: MyChanges) -> dict[str, Any]:
@@ -186,10 +186,10 @@ async def apply(deps: Deps, ctx: Context, user_id: str, changes: dict[str, Any])
     return after
 
 
-async def delete(deps: Deps, ctx: Context, asked: DeleteUser) -> Done:
+async def delete(deps: Deps, ctx: Context, request: DeleteUser) -> Done:
     """An administrator is not held up by organizations: what they lose stands in the log."""
-    await delegation.over_user(deps, ctx, asked.user_id)
-    await remove(deps, ctx, asked.user_id, forced=True)
+    await delegation.over_user(deps, ctx, request.user_id)
+    await remove(deps, ctx, request.user_id, forced=True)
     return Done()
 
 
@@ -208,44 +208,44 @@ async def remove(deps: Deps, ctx: Context, user_id: str, *, forced: bool) -> Non
     await session_start.publish_revocations(deps, ctx, user_id, ended)
 
 
-async def disable(deps: Deps, ctx: Context, asked: DisableUser) -> User:
-    await delegation.over_user(deps, ctx, asked.user_id)
+async def disable(deps: Deps, ctx: Context, request: DisableUser) -> User:
+    await delegation.over_user(deps, ctx, request.user_id)
     async with deps.db.transaction(ctx) as tx:
-        was = await users.set_disabled(tx, app_id=ctx.app_id, id=asked.user_id, disabled=True)
+        was = await users.set_disabled(tx, app_id=ctx.app_id, id=request.user_id, disabled=True)
         if was is None:
             raise UserNotFound
-        ended = await session_start.end_all(ctx, tx, asked.user_id, reason="user_disabled")
+        ended = await session_start.end_all(ctx, tx, request.user_id, reason="user_disabled")
         if not was:
-            event = UserDisabled(user_id=asked.user_id)
-            await audit.record(tx, ctx, event, user_id=asked.user_id)
-        user = _there(await users.get(tx, app_id=ctx.app_id, id=asked.user_id))
-    await session_start.publish_revocations(deps, ctx, asked.user_id, ended)
+            event = UserDisabled(user_id=request.user_id)
+            await audit.record(tx, ctx, event, user_id=request.user_id)
+        user = _there(await users.get(tx, app_id=ctx.app_id, id=request.user_id))
+    await session_start.publish_revocations(deps, ctx, request.user_id, ended)
     return user
 
 
-async def enable(deps: Deps, ctx: Context, asked: EnableUser) -> User:
-    await delegation.over_user(deps, ctx, asked.user_id)
+async def enable(deps: Deps, ctx: Context, request: EnableUser) -> User:
+    await delegation.over_user(deps, ctx, request.user_id)
     async with deps.db.transaction(ctx) as tx:
-        was = await users.set_disabled(tx, app_id=ctx.app_id, id=asked.user_id, disabled=False)
+        was = await users.set_disabled(tx, app_id=ctx.app_id, id=request.user_id, disabled=False)
         if was is None:
             raise UserNotFound
         if was:
-            event = UserEnabled(user_id=asked.user_id)
-            await audit.record(tx, ctx, event, user_id=asked.user_id)
-        user = _there(await users.get(tx, app_id=ctx.app_id, id=asked.user_id))
-    await deps.changes.publish(ctx, "user", asked.user_id)
+            event = UserEnabled(user_id=request.user_id)
+            await audit.record(tx, ctx, event, user_id=request.user_id)
+        user = _there(await users.get(tx, app_id=ctx.app_id, id=request.user_id))
+    await deps.changes.publish(ctx, "user", request.user_id)
     return user
 
 
-async def force_reset(deps: Deps, ctx: Context, asked: ForceReset) -> Done:
+async def force_reset(deps: Deps, ctx: Context, request: ForceReset) -> Done:
     """The password works no more until it is chosen anew by mail; where there is no address, at
     the next sign-in."""
-    await delegation.over_user(deps, ctx, asked.user_id)
+    await delegation.over_user(deps, ctx, request.user_id)
     tenant = await deps.tenants.get(ctx)
     async with deps.db.transaction(ctx) as tx:
-        if not await accounts.lock(tx, app_id=ctx.app_id, id=asked.user_id):
+        if not await accounts.lock(tx, app_id=ctx.app_id, id=request.user_id):
             raise UserNotFound
-        account = await accounts.by_id(tx, app_id=ctx.app_id, id=asked.user_id)
+        account = await accounts.by_id(tx, app_id=ctx.app_id, id=request.user_id)
         assert account is not None
         await accounts.must_change_password(tx, app_id=ctx.app_id, user_id=account.id)
         ended = await session_start.end_all(ctx, tx, account.id, reason="password_reset_forced")
@@ -254,14 +254,14 @@ async def force_reset(deps: Deps, ctx: Context, asked: ForceReset) -> Done:
         if account.email:
             letter = passwords.reset_letter(account, account.email, account.locale)
             await flows.start(deps, ctx, tx, tenant, replace(letter, bound=False), None)
-    await session_start.publish_revocations(deps, ctx, asked.user_id, ended)
+    await session_start.publish_revocations(deps, ctx, request.user_id, ended)
     return Done()
 
 
-async def unlock(deps: Deps, ctx: Context, asked: UnlockUser) -> Done:
-    await delegation.over_user(deps, ctx, asked.user_id)
+async def unlock(deps: Deps, ctx: Context, request: UnlockUser) -> Done:
+    await delegation.over_user(deps, ctx, request.user_id)
     async with deps.db.transaction(ctx) as tx:
-        account = await accounts.by_id(tx, app_id=ctx.app_id, id=asked.user_id)
+        account = await accounts.by_id(tx, app_id=ctx.app_id, id=request.user_id)
         if account is None:
             raise UserNotFound
         if await lockout.forget(deps, ctx, tx, account.email or account.id):

@@ -36,9 +36,9 @@ class Speaking:
         return str(self.claims.get("scope", "")).split()
 
 
-async def check(deps: Deps, ctx: Context, asked: CheckAccessToken) -> AccessToken:
+async def check(deps: Deps, ctx: Context, request: CheckAccessToken) -> AccessToken:
     """A token for us: one whose audience is another API is none of ours (RFC 9068 section 4)."""
-    held = await holding(deps, ctx, asked.token)
+    held = await holding(deps, ctx, request.token)
     if held is None or held.claims["iss"] not in held.audience:
         raise InvalidToken
     claims, live = held.claims, held.live

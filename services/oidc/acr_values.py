@@ -25,15 +25,15 @@ def offered(methods: Iterable[str]) -> list[str]:
     return [acr.ONE_FACTOR, *(name for name, way in WAYS.items() if METHODS[way] & has)]
 
 
-async def reachable(deps: Deps, ctx: Context, asked: Asked) -> list[str]:
+async def reachable(deps: Deps, ctx: Context, request: Asked) -> list[str]:
     """Of the wanted classes those that a new sign-in can earn, in the client's order."""
-    if not asked.contexts:
+    if not request.contexts:
         return []
     possible = offered((await deps.tenants.get(ctx)).settings.auth_methods)
-    return [name for name in asked.contexts if name in possible]
+    return [name for name in request.contexts if name in possible]
 
 
-async def way(deps: Deps, ctx: Context, asked: Asked) -> Way | None:
+async def way(deps: Deps, ctx: Context, request: Asked) -> Way | None:
     """How the person has to sign in for what the client wants most; None: as he likes."""
-    wanted = await reachable(deps, ctx, asked)
+    wanted = await reachable(deps, ctx, request)
     return WAYS.get(wanted[0]) if wanted else None

@@ -131,34 +131,36 @@ def _origin_to_return_to(row: authorization_requests.State) -> str | None:
     return f"{parts.scheme}://{parts.netloc}/" if parts.scheme in ("http", "https") else None
 
 
-async def _walk(deps: Deps, ctx: Context, asked: Asked) -> Authorization:
+async def _walk(deps: Deps, ctx: Context, request: Asked) -> Authorization:
     try:
         for step in UNPROVEN:
-            await step(deps, ctx, asked)
+            await step(deps, ctx, request)
     except OAuthError as problem:
         return responses.shown(problem)
     try:
         for step in PROTOCOL + PERSON:
-            needed = await step(deps, ctx, asked)
+            needed = await step(deps, ctx, request)
             if needed is not None:
-                return _of_session(asked, needed)
-        return _of_session(asked, await issue(deps, ctx, asked))
+                return _of_session(request, needed)
+        return _of_session(request, await issue(deps, ctx, request))
     except OAuthError as problem:
-        return responses.error(ctx, asked, problem)
+        return responses.error(ctx, request, problem)
 
 
-def _of_session(asked: Asked, answer: Authorization) -> Authorization:
+def _of_session(request: Asked, answer: Authorization) -> Authorization:
     """The gateway shows the page to this session, and remembers it for the client."""
-    session_id = asked.session.session_id if asked.session else None
-    return answer.model_copy(update={"session_id": session_id, "client_id": asked.client.client_id})
+    session_id = request.session.session_id if request.session else None
+    return answer.model_copy(
+        update={"session_id": session_id, "client_id": request.client.client_id}
+    )
 
 
-async def issue(deps: Deps, ctx: Context, asked: Asked) -> Authorization:
+async def issue(deps: Deps, ctx: Context, request: Asked) -> Authorization:
     """A code, bound to client, redirect URI, challenge, user and session. The statement makes it
     only if user, session and consent hold at that moment."""
-    session, client, given = asked.session, asked.client, asked.given
+    session, client, given = request.session, request.client, request.given
     assert session is not None
-    made = repeated.new_code(deps, asked)
+    made = repeated.new_code(deps, request)
     new = NewCode(
         code_hash=deps.keys.hash("code", made),
         client_id=client.client_id,
@@ -167,47 +169,47 @@ async def issue(deps: Deps, ctx: Context, asked: Asked) -> Authorization:
         sid=sid(deps.keys, ctx.app_id, client.client_id, session.session_id),
         issuer=ctx.origin,
         subject=subject(deps.keys, client, session.user_id),
-        redirect_uri=asked.redirect_uri,
-        redirect_uri_given=asked.redirect_uri_given,
-        scopes=asked.scopes,
-        consent_scopes=asked.consent_scopes,
-        resource=asked.resource,
-        claims=asked.claims,
+        redirect_uri=request.redirect_uri,
+        redirect_uri_given=request.redirect_uri_given,
+        scopes=request.scopes,
+        consent_scopes=request.consent_scopes,
+        resource=request.resource,
+        claims=request.claims,
         nonce=given.get("nonce"),
         code_challenge=given.get("code_challenge"),
         auth_time=session.auth_time,
-        acr=asked.acr,
+        acr=request.acr,
         amr=session.amr,
         org_id=session.org_id,
         family_id=new_id(),
         lifetime=deps.settings.code_lifetime,
         client_epoch=client.epoch,
-        unmet=asked.unmet,
+        unmet=request.unmet,
         consent_needed=not client.first_party,
-        request_hash=asked.pending.id_hash if asked.pending else None,
+        request_hash=request.pending.id_hash if request.pending else None,
     )
     async with deps.db.single(ctx) as db:
         outcome = await codes.insert(db, app_id=ctx.app_id, code=new)
     if outcome.made:
         deps.activity.note(
             ctx,
-            CodeIssued(client_id=client.client_id, scopes=asked.scopes),
+            CodeIssued(client_id=client.client_id, scopes=request.scopes),
             user_id=session.user_id,
             session_id=session.session_id,
             org_id=session.org_id,
         )
-        return responses.code(ctx, asked, made)
+        return responses.code(ctx, request, made)
     if not outcome.live:
-        if asked.silent:
+        if request.silent:
             raise LoginRequired
-        asked.session = None
-        return await prompts.sign_in(deps, ctx, asked)
+        request.session = None
+        return await prompts.sign_in(deps, ctx, request)
     if not outcome.consented:
         deps.known.consents.drop(ctx.app_id, "consent", session.user_id)
-        if asked.silent:
+        if request.silent:
             raise ConsentRequired
-        return await prompts.consent(deps, ctx, asked)
+        return await prompts.consent(deps, ctx, request)
     async with deps.db.reading(ctx) as db:
         if await codes.is_unredeemed(db, app_id=ctx.app_id, code_hash=new.code_hash):
-            return responses.code(ctx, asked, made)
+            return responses.code(ctx, request, made)
     return responses.shown(SignInOver())

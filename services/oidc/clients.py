@@ -78,8 +78,8 @@ async def create(deps: Deps, ctx: Context, new: CreateClient) -> NewClient:
     )
 
 
-async def get(deps: Deps, ctx: Context, asked: GetClient) -> Client:
-    return await find(deps, ctx, asked.client)
+async def get(deps: Deps, ctx: Context, request: GetClient) -> Client:
+    return await find(deps, ctx, request.client)
 
 
 async def find(deps: Deps, ctx: Context, client: str) -> Client:
@@ -107,18 +107,18 @@ async def list_(deps: Deps, ctx: Context, page: ListClients) -> Clients:
     return Clients(clients=shown, next=following)
 
 
-async def update(deps: Deps, ctx: Context, asked: UpdateClient) -> Client:
+async def update(deps: Deps, ctx: Context, request: UpdateClient) -> Client:
     """Changes the sent fields of the client as it is in this transaction: of two changes at once,
     neither undoes the other, and each is judged with the result of the one before."""
-    client_id = (await find(deps, ctx, asked.client)).client_id
-    unknown = asked.changes.keys() - ClientFields.model_fields.keys()
+    client_id = (await find(deps, ctx, request.client)).client_id
+    unknown = request.changes.keys() - ClientFields.model_fields.keys()
     if unknown:
         errors = [{"field": name[:60], "message": "cannot be changed"} for name in sorted(unknown)]
         raise Invalid(errors=errors)
     place = await client_rules.around(deps, ctx)
     async with deps.db.transaction(ctx) as tx:
         before = await _locked(tx, ctx, client_id)
-        wanted = _changed_fields(before, asked.changes)
+        wanted = _changed_fields(before, request.changes)
         client_rules.check(wanted, place, before)
         await _within_reach(deps, ctx, before, wanted)
         names = set(ClientFields.model_fields)
@@ -128,7 +128,7 @@ async def update(deps: Deps, ctx: Context, asked: UpdateClient) -> Client:
         after = await clients.update(tx, app_id=ctx.app_id, client_id=client_id, fields=fields)
         if after is None:
             raise ClientNotFound
-        event = ClientUpdated(client_id=client_id, fields=sorted(asked.changes))
+        event = ClientUpdated(client_id=client_id, fields=sorted(request.changes))
         await audit.record(tx, ctx, event)
         if before.enabled != after.enabled:
             switched = ClientEnabled if after.enabled else ClientDisabled
@@ -157,8 +157,8 @@ def _changed_fields(before: Client, changes: dict[str, Any]) -> ClientFields:
         raise Invalid(errors=field_errors(listed)) from None
 
 
-async def delete(deps: Deps, ctx: Context, asked: DeleteClient) -> Done:
-    client = await find(deps, ctx, asked.client)
+async def delete(deps: Deps, ctx: Context, request: DeleteClient) -> Done:
+    client = await find(deps, ctx, request.client)
     await _within_reach(deps, ctx, client)
     async with deps.db.transaction(ctx) as tx:
         if not await clients.delete(tx, app_id=ctx.app_id, client_id=client.client_id):
@@ -179,15 +179,15 @@ async def _changed(deps: Deps, ctx: Context, client_id: str, origins: list[str])
         await deps.changes.publish(ctx, "origin")
 
 
-async def list_secrets(deps: Deps, ctx: Context, asked: ListClientSecrets) -> ClientSecrets:
-    client = await find(deps, ctx, asked.client)
+async def list_secrets(deps: Deps, ctx: Context, request: ListClientSecrets) -> ClientSecrets:
+    client = await find(deps, ctx, request.client)
     async with deps.db.reading(ctx) as db:
         rows = await clients.secrets(db, app_id=ctx.app_id, client_id=client.client_id)
     return ClientSecrets(secrets=[_shown(row) for row in rows])
 
 
-async def rotate_secret(deps: Deps, ctx: Context, asked: RotateClientSecret) -> NewSecret:
-    client = await find(deps, ctx, asked.client)
+async def rotate_secret(deps: Deps, ctx: Context, request: RotateClientSecret) -> NewSecret:
+    client = await find(deps, ctx, request.client)
     await _within_reach(deps, ctx, client)
     method = client.token_endpoint_auth_method
     if method not in WITH_SECRET:
@@ -203,7 +203,7 @@ async def rotate_secret(deps: Deps, ctx: Context, asked: RotateClientSecret) -> 
             raise Conflict("another secret was created at the same time")
         row = await _insert_secret(deps, tx, ctx, client.client_id, secret, hash, method)
         await clients.end_other_secrets(
-            tx, app_id=ctx.app_id, client_id=client.client_id, keep=row.id, overlap=asked.overlap
+            tx, app_id=ctx.app_id, client_id=client.client_id, keep=row.id, overlap=request.overlap
         )
         event = ClientSecretCreated(client_id=client.client_id, secret_id=row.id)
         await audit.record(tx, ctx, event)
@@ -212,18 +212,18 @@ async def rotate_secret(deps: Deps, ctx: Context, asked: RotateClientSecret) -> 
     return NewSecret(**shown, client_id=client.client_id, client_secret=secret)
 
 
-async def delete_secret(deps: Deps, ctx: Context, asked: DeleteClientSecret) -> Done:
-    client = await find(deps, ctx, asked.client)
+async def delete_secret(deps: Deps, ctx: Context, request: DeleteClientSecret) -> Done:
+    client = await find(deps, ctx, request.client)
     await _within_reach(deps, ctx, client)
     async with deps.db.transaction(ctx) as tx:
         held = await clients.secrets(tx, app_id=ctx.app_id, client_id=client.client_id)
-        if [row.id for row in held] == [asked.secret_id]:
+        if [row.id for row in held] == [request.secret_id]:
             raise Conflict("a client keeps at least one secret: make another one first")
         if not await clients.delete_secret(
-            tx, app_id=ctx.app_id, client_id=client.client_id, id=asked.secret_id
+            tx, app_id=ctx.app_id, client_id=client.client_id, id=request.secret_id
         ):
             raise ClientNotFound("the client has no such secret")
-        event = ClientSecretDeleted(client_id=client.client_id, secret_id=asked.secret_id)
+        event = ClientSecretDeleted(client_id=client.client_id, secret_id=request.secret_id)
         await audit.record(tx, ctx, event)
     await deps.changed(ctx, "client", client.client_id)
     return Done()

@@ -43,9 +43,9 @@ async def of_client(deps: Deps, ctx: Context, page: ListClientGrants) -> Grants:
     return Grants(grants=[_grant(row) for row in shown], next=following)
 
 
-async def revoke_of_client(deps: Deps, ctx: Context, asked: RevokeClientGrants) -> RevokedGrants:
-    client = await find(deps, ctx, asked.client)
-    return await _revoke(deps, ctx, client.client_id, asked.user_id, "administrator")
+async def revoke_of_client(deps: Deps, ctx: Context, request: RevokeClientGrants) -> RevokedGrants:
+    client = await find(deps, ctx, request.client)
+    return await _revoke(deps, ctx, client.client_id, request.user_id, "administrator")
 
 
 async def mine(deps: Deps, ctx: Context, _: ListMyGrants) -> Grants:
@@ -54,8 +54,8 @@ async def mine(deps: Deps, ctx: Context, _: ListMyGrants) -> Grants:
     return Grants(grants=[_grant(row) for row in rows])
 
 
-async def revoke_mine(deps: Deps, ctx: Context, asked: RevokeMyGrant) -> Done:
-    revoked = await _revoke(deps, ctx, asked.client_id, _the_user(ctx), "user")
+async def revoke_mine(deps: Deps, ctx: Context, request: RevokeMyGrant) -> Done:
+    revoked = await _revoke(deps, ctx, request.client_id, _the_user(ctx), "user")
     if not revoked.revoked_count:
         raise ClientNotFound
     return Done()

@@ -31,9 +31,9 @@ TOLD: Final = (
 LONGEST: Final = 20_000
 
 
-async def introspect(deps: Deps, ctx: Context, asked: IntrospectToken) -> Introspection:
-    given = params.single(asked.params)
-    client = await client_auth.authenticate(deps, ctx, given, asked.basic)
+async def introspect(deps: Deps, ctx: Context, request: IntrospectToken) -> Introspection:
+    given = params.single(request.params)
+    client = await client_auth.authenticate(deps, ctx, given, request.basic)
     if client.public:
         raise InvalidClient("a public client may not introspect")
     token = given.required("token")
@@ -83,11 +83,11 @@ async def _refresh(deps: Deps, ctx: Context, client: Registered, token: str) -> 
     return Introspection(active=True, **told)
 
 
-async def revoke(deps: Deps, ctx: Context, asked: RevokeToken) -> Done:
+async def revoke(deps: Deps, ctx: Context, request: RevokeToken) -> Done:
     """Whatever the hint says, a token is recognised by its form. Unknown tokens and other
     clients' are passed over in silence (RFC 7009 section 2.2)."""
-    given = params.single(asked.params)
-    client = await client_auth.authenticate(deps, ctx, given, asked.basic)
+    given = params.single(request.params)
+    client = await client_auth.authenticate(deps, ctx, given, request.basic)
     token = given.required("token")
     if len(token) > LONGEST:
         return Done()

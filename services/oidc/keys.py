@@ -56,14 +56,14 @@ async def jwks(deps: Deps, ctx: Context, _: GetJwks) -> Jwks:
     return Jwks(keys=found.jwks)
 
 
-async def rotate(deps: Deps, ctx: Context, asked: RotateKeys) -> RotatedKeys:
+async def rotate(deps: Deps, ctx: Context, request: RotateKeys) -> RotatedKeys:
     """RotateKeys: the next keys, published at once, signing after `key_publish_hours` or now.
 
     An algorithm whose next key still waits gets no other; with `now` that one signs."""
     current = await key_set(deps, ctx)
-    algs = [asked.alg] if asked.alg else list(current.signing) or list(FIRST)
+    algs = [request.alg] if request.alg else list(current.signing) or list(FIRST)
     if not set(algs) <= set(jose.ALGORITHMS):
-        raise BadRequest(f"there are no keys for {asked.alg}")
+        raise BadRequest(f"there are no keys for {request.alg}")
     ders = {}
     for alg in algs:
         await signing(deps, ctx, alg)
@@ -75,13 +75,13 @@ async def rotate(deps: Deps, ctx: Context, asked: RotateKeys) -> RotatedKeys:
         for alg, der in ders.items():
             if alg not in waiting:
                 made.append(await _insert(deps, tx, ctx, alg, der, state="next"))
-            if asked.now:
+            if request.now:
                 await keys.replace(tx, app_id=ctx.app_id, alg=alg, keep=_keep(deps))
-        kids = [*made, *(row.kid for row in waiting.values())] if asked.now else made
+        kids = [*made, *(row.kid for row in waiting.values())] if request.now else made
         if kids:
-            await audit.record(tx, ctx, KeysRotated(kids=kids, at_once=asked.now))
+            await audit.record(tx, ctx, KeysRotated(kids=kids, at_once=request.now))
     await deps.changed(ctx, "key")
-    left = [] if asked.now else sorted(waiting.values(), key=lambda row: row.alg)
+    left = [] if request.now else sorted(waiting.values(), key=lambda row: row.alg)
     return RotatedKeys(
         keys=(await jwks(deps, ctx, GetJwks())).keys,
         published=made,

@@ -40,19 +40,19 @@ class Wish:
     hinted_sid: str | None = None
 
 
-async def end(deps: Deps, ctx: Context, asked: LogOut) -> LoggedOut:
+async def end(deps: Deps, ctx: Context, request: LogOut) -> LoggedOut:
     try:
-        if asked.request is not None:
-            return await _answered(deps, ctx, asked)
-        wish = await _wish(deps, ctx, params.single(asked.params))
+        if request.request is not None:
+            return await _answered(deps, ctx, request)
+        wish = await _wish(deps, ctx, params.single(request.params))
     except OAuthError as problem:
         return LoggedOut(kind="error", error=problem.code, error_description=problem.detail)
-    meant = _meant(deps, ctx, wish, asked)
-    if meant is not None or asked.session is None:
+    meant = _meant(deps, ctx, wish, request)
+    if meant is not None or request.session is None:
         return await _ended(deps, ctx, meant, wish.location)
     return LoggedOut(
         kind="confirm",
-        request=_question(deps, ctx, wish, asked),
+        request=_question(deps, ctx, wish, request),
         client_name=wish.client.name if wish.client else None,
     )
 
@@ -103,12 +103,12 @@ def _location(client: Registered | None, given: Given) -> str | None:
     return uri + joint + urlencode({"state": state}, quote_via=quote, safe="")
 
 
-def _meant(deps: Deps, ctx: Context, wish: Wish, asked: LogOut) -> SignedIn | None:
+def _meant(deps: Deps, ctx: Context, wish: Wish, request: LogOut) -> SignedIn | None:
     """The browser's session that the hint was issued in, else one of the same user: the person
     need not be asked again."""
     if wish.hinted_sub is None or wish.client is None:
         return None
-    client, own = wish.client, [*([asked.session] if asked.session else []), *asked.others]
+    client, own = wish.client, [*([request.session] if request.session else []), *request.others]
     theirs = [one for one in own if subject(deps.keys, client, one.user_id) == wish.hinted_sub]
     for one in theirs:
         if sid(deps.keys, ctx.app_id, client.client_id, one.session_id) == wish.hinted_sid:
@@ -116,14 +116,14 @@ def _meant(deps: Deps, ctx: Context, wish: Wish, asked: LogOut) -> SignedIn | No
     return next(iter(theirs), None)
 
 
-async def _answered(deps: Deps, ctx: Context, asked: LogOut) -> LoggedOut:
+async def _answered(deps: Deps, ctx: Context, request: LogOut) -> LoggedOut:
     """The person answered our question."""
-    known = _read(deps, ctx, asked.request or "")
-    if not asked.confirmed:
+    known = _read(deps, ctx, request.request or "")
+    if not request.confirmed:
         raise OAuthError("the question was not answered")
-    if asked.session is not None and known["session"] != asked.session.session_id:
+    if request.session is not None and known["session"] != request.session.session_id:
         raise OAuthError("somebody else is signed in now than was asked")
-    return await _ended(deps, ctx, asked.session, known["location"])
+    return await _ended(deps, ctx, request.session, known["location"])
 
 
 async def _ended(
@@ -192,13 +192,13 @@ def _frontchannel(client: Registered, issuer: str, sid: str) -> str:
     return uri + joint + urlencode({"iss": issuer, "sid": sid})
 
 
-def _question(deps: Deps, ctx: Context, wish: Wish, asked: LogOut) -> str:
+def _question(deps: Deps, ctx: Context, wish: Wish, request: LogOut) -> str:
     """What was asked, authenticated, to come back with the answer: nothing is stored for it."""
-    assert asked.session is not None
+    assert request.session is not None
     body = orjson.dumps(
         {
             "app": ctx.app_id,
-            "session": asked.session.session_id,
+            "session": request.session.session_id,
             "location": wish.location,
             "until": int(time.time()) + QUESTION_LIFETIME,
         }

@@ -17,59 +17,61 @@ LIFETIME: Final = 1800
 """Seconds: time to read mail for a code, and to set up a second factor."""
 
 
-async def sign_in(deps: Deps, ctx: Context, asked: Asked, *, afresh: bool = False) -> Authorization:
+async def sign_in(
+    deps: Deps, ctx: Context, request: Asked, *, afresh: bool = False
+) -> Authorization:
     """`afresh`: from now on only a new sign-in counts."""
-    afresh = afresh or ("login" in asked.prompts and not asked.prompted("signed_in"))
-    name = await _wait(deps, ctx, asked, "signed_in", afresh=afresh)
-    way = await acr_values.way(deps, ctx, asked)
-    return _shown(asked, "sign_in", name, reauthenticate=asked.session is not None, way=way)
+    afresh = afresh or ("login" in request.prompts and not request.prompted("signed_in"))
+    name = await _wait(deps, ctx, request, "signed_in", afresh=afresh)
+    way = await acr_values.way(deps, ctx, request)
+    return _shown(request, "sign_in", name, reauthenticate=request.session is not None, way=way)
 
 
-async def select_account(deps: Deps, ctx: Context, asked: Asked) -> Authorization:
-    return _shown(asked, "select_account", await _wait(deps, ctx, asked, "select_account"))
+async def select_account(deps: Deps, ctx: Context, request: Asked) -> Authorization:
+    return _shown(request, "select_account", await _wait(deps, ctx, request, "select_account"))
 
 
-async def consent(deps: Deps, ctx: Context, asked: Asked) -> Authorization:
-    shown = _shown(asked, "consent", await _wait(deps, ctx, asked, "consent"))
-    if not asked.resource:
+async def consent(deps: Deps, ctx: Context, request: Asked) -> Authorization:
+    shown = _shown(request, "consent", await _wait(deps, ctx, request, "consent"))
+    if not request.resource:
         return shown
     known = (await scopes.catalogue(deps, ctx)).resources
-    names = [known[uri].name if uri in known else uri for uri in asked.resource]
+    names = [known[uri].name if uri in known else uri for uri in request.resource]
     return shown.model_copy(update={"resources": names})
 
 
-async def come_back(deps: Deps, ctx: Context, asked: Asked) -> Authorization:
+async def come_back(deps: Deps, ctx: Context, request: Asked) -> Authorization:
     """Nobody is shown anything: the browser is sent round once."""
-    return Authorization(kind="resume", request=await _wait(deps, ctx, asked))
+    return Authorization(kind="resume", request=await _wait(deps, ctx, request))
 
 
 async def _wait(
-    deps: Deps, ctx: Context, asked: Asked, doing: str | None = None, *, afresh: bool = False
+    deps: Deps, ctx: Context, request: Asked, doing: str | None = None, *, afresh: bool = False
 ) -> str:
     """The name under which it waits: a new one, or the one under which it waited before."""
-    session = asked.session
-    before = asked.pending.prompted if asked.pending else []
+    session = request.session
+    before = request.pending.prompted if request.pending else []
     prompted = sorted({*before, doing} if doing else before)
     user_id, session_id = (session.user_id, session.session_id) if session else (None, None)
     async with deps.db.transaction(ctx) as tx:
-        if asked.pending is not None:
+        if request.pending is not None:
             await authorization_requests.update(
                 tx,
                 app_id=ctx.app_id,
-                id_hash=asked.pending.id_hash,
+                id_hash=request.pending.id_hash,
                 user_id=user_id,
                 session_id=session_id,
                 prompted=prompted,
                 afresh=afresh,
             )
-            return asked.name
+            return request.name
         name = token("ar_", 24)
         await authorization_requests.insert(
             tx,
             app_id=ctx.app_id,
             id_hash=deps.keys.hash("authorization-request", name),
-            client_id=asked.client.client_id,
-            params=asked.params,
+            client_id=request.client.client_id,
+            params=request.params,
             user_id=user_id,
             session_id=session_id,
             prompted=prompted,
@@ -80,14 +82,14 @@ async def _wait(
 
 
 def _shown(
-    asked: Asked,
+    request: Asked,
     kind: Literal["sign_in", "select_account", "consent"],
     name: str,
     *,
     reauthenticate: bool = False,
     way: Way | None = None,
 ) -> Authorization:
-    client = asked.client
+    client = request.client
     return Authorization(
         kind=kind,
         request=name,
@@ -97,9 +99,9 @@ def _shown(
         logo_uri=client.logo_uri,
         policy_uri=client.policy_uri,
         tos_uri=client.tos_uri,
-        scopes=asked.consent_scopes,
-        login_hint=asked.given.get("login_hint"),
-        ui_locales=asked.given.get("ui_locales"),
+        scopes=request.consent_scopes,
+        login_hint=request.given.get("login_hint"),
+        ui_locales=request.given.get("ui_locales"),
         reauthenticate=reauthenticate,
         way=way,
     )

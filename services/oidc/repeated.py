@@ -25,14 +25,14 @@ from oidc.queries import authorization_requests, codes
 from oidc.request import Asked
 
 
-def new_code(deps: Deps, asked: Asked) -> str:
+def new_code(deps: Deps, request: Asked) -> str:
     """Random, or of a pending request and its session. The request was stored under one master
     key, and its code comes of the same while keys change."""
-    if asked.pending is None:
+    if request.pending is None:
         return token("ac_")
-    assert asked.session is not None
-    kid, _, _ = asked.pending.id_hash.partition(".")
-    name = f"{asked.name} {asked.session.session_id}".encode()
+    assert request.session is not None
+    kid, _, _ = request.pending.id_hash.partition(".")
+    name = f"{request.name} {request.session.session_id}".encode()
     return "ac_" + b64url(deps.keys.digest("code-of-request", name, kid))
 
 
@@ -55,30 +55,30 @@ async def answer(deps: Deps, ctx: Context, back: ResumeAuthorization) -> Authori
     return responses.shown(SignInOver())
 
 
-async def _of_session(deps: Deps, ctx: Context, asked: Asked) -> Authorization | None:
-    assert asked.session is not None
-    assert asked.pending is not None
-    made = new_code(deps, asked)
+async def _of_session(deps: Deps, ctx: Context, request: Asked) -> Authorization | None:
+    assert request.session is not None
+    assert request.pending is not None
+    made = new_code(deps, request)
     async with deps.db.reading(ctx) as db:
         unredeemed = await codes.is_unredeemed(
             db, app_id=ctx.app_id, code_hash=deps.keys.hash("code", made)
         )
     denied = (
         unredeemed is None
-        and asked.consent == "deny"
-        and asked.prompted("consent")
-        and asked.pending.session_id == asked.session.session_id
+        and request.consent == "deny"
+        and request.prompted("consent")
+        and request.pending.session_id == request.session.session_id
     )
     if not (unredeemed or denied):
         return None
     try:
-        await client_is_known(deps, ctx, asked)
-        await redirect_uri_is_registered(deps, ctx, asked)
-        await response_mode_is_known(deps, ctx, asked)
+        await client_is_known(deps, ctx, request)
+        await redirect_uri_is_registered(deps, ctx, request)
+        await response_mode_is_known(deps, ctx, request)
     except OAuthError:
         return None
     if denied:
-        return responses.error(ctx, asked, AccessDenied())
-    return responses.code(ctx, asked, made).model_copy(
-        update={"session_id": asked.session.session_id, "client_id": asked.client.client_id}
+        return responses.error(ctx, request, AccessDenied())
+    return responses.code(ctx, request, made).model_copy(
+        update={"session_id": request.session.session_id, "client_id": request.client.client_id}
     )

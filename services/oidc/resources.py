@@ -73,13 +73,13 @@ async def list_resources(deps: Deps, ctx: Context, _: ListResources) -> Resource
         return Resources(resources=await scopes.resources(db, app_id=ctx.app_id))
 
 
-async def delete_resource(deps: Deps, ctx: Context, asked: DeleteResource) -> Done:
+async def delete_resource(deps: Deps, ctx: Context, request: DeleteResource) -> Done:
     async with deps.db.transaction(ctx) as tx:
-        names = await scopes.of_resource(tx, app_id=ctx.app_id, resource_id=asked.id)
-        if not await scopes.delete_resource(tx, app_id=ctx.app_id, id=asked.id):
+        names = await scopes.of_resource(tx, app_id=ctx.app_id, resource_id=request.id)
+        if not await scopes.delete_resource(tx, app_id=ctx.app_id, id=request.id):
             raise ResourceNotFound
         changed = await scopes.take_from_clients(tx, app_id=ctx.app_id, names=names)
-        await audit.record(tx, ctx, ScopeChanged(name=asked.id, change="deleted"))
+        await audit.record(tx, ctx, ScopeChanged(name=request.id, change="deleted"))
     await _changed(deps, ctx, changed)
     return Done()
 
@@ -144,13 +144,13 @@ async def list_scopes(deps: Deps, ctx: Context, _: ListScopes) -> Scopes:
         return Scopes(scopes=await scopes.scopes(db, app_id=ctx.app_id))
 
 
-async def delete_scope(deps: Deps, ctx: Context, asked: DeleteScope) -> Done:
+async def delete_scope(deps: Deps, ctx: Context, request: DeleteScope) -> Done:
     async with deps.db.transaction(ctx) as tx:
-        name = await scopes.delete_scope(tx, app_id=ctx.app_id, id=asked.id)
+        name = await scopes.delete_scope(tx, app_id=ctx.app_id, id=request.id)
         if name is None:
             raise ScopeNotFound
         changed = await scopes.take_from_clients(tx, app_id=ctx.app_id, names=[name])
-        await audit.record(tx, ctx, ScopeChanged(name=asked.id, change="deleted"))
+        await audit.record(tx, ctx, ScopeChanged(name=request.id, change="deleted"))
     await _changed(deps, ctx, changed)
     return Done()
 

@@ -91,22 +91,22 @@ def parsed(text: str | None) -> list[str]:
     return list(dict.fromkeys((text or "").split(" "))) if text else []
 
 
-async def allowed(deps: Deps, ctx: Context, client: Registered, asked: list[str]) -> list[str]:
+async def allowed(deps: Deps, ctx: Context, client: Registered, request: list[str]) -> list[str]:
     """Returns the known ones of the requested scopes; what is no scope of the application is
     ignored (OpenID Connect Core section 3.1.2.1). Raises InvalidScope for a known one that the
     client is not registered for, and if nothing remains."""
-    if not all(SCOPE_TOKEN.fullmatch(name) for name in asked if name):
+    if not all(SCOPE_TOKEN.fullmatch(name) for name in request if name):
         raise InvalidScope("a scope has a character that no scope may have")
     known = (await catalogue(deps, ctx)).scopes
     wanted: list[str] = []
-    for name in asked:
+    for name in request:
         if name in client.scopes:
             wanted.append(name)
         elif name in CLAIMS or name in known or (":" in name and "/" not in name):
             # Without a slash it is named like a permission.
             raise InvalidScope(f"the scope {name} is not allowed for this client")
-    if not wanted and any(asked):
-        raise InvalidScope(f"the scope {asked[0][:200]} is unknown")
+    if not wanted and any(request):
+        raise InvalidScope(f"the scope {request[0][:200]} is unknown")
     return wanted
 
 
@@ -172,13 +172,13 @@ async def claim_givers(
     }
 
 
-async def check_resources(deps: Deps, ctx: Context, asked: list[str]) -> list[str]:
+async def check_resources(deps: Deps, ctx: Context, request: list[str]) -> list[str]:
     """RFC 8707 section 2. Our own API goes by the issuer, as its metadata says (RFC 9728).
     Raises InvalidTarget."""
-    if not asked:
+    if not request:
         return []
     known = (await catalogue(deps, ctx)).resources
-    for identifier in asked:
+    for identifier in request:
         if identifier not in known and identifier != ctx.origin:
             raise InvalidTarget(f"the resource {identifier[:200]} is unknown")
-    return list(dict.fromkeys(asked))
+    return list(dict.fromkeys(request))

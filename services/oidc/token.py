@@ -9,13 +9,13 @@ from oidc.deps import Deps
 from oidc.grants import GRANTS
 
 
-async def exchange(deps: Deps, ctx: Context, asked: ExchangeToken) -> Tokens:
-    given = params.single(asked.params)
+async def exchange(deps: Deps, ctx: Context, request: ExchangeToken) -> Tokens:
+    given = params.single(request.params)
     name = given.required("grant_type")
     grant = GRANTS.get(name)
     if grant is None:
         raise UnsupportedGrantType
-    client = await client_auth.authenticate(deps, ctx, given, asked.basic)
+    client = await client_auth.authenticate(deps, ctx, given, request.basic)
     if name not in client.grant_types:
         raise UnauthorizedClient("this client may not use this grant type")
     return await grant(deps, ctx, client, given)

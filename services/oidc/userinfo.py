@@ -15,8 +15,8 @@ from oidc.queries.clients import Registered
 from oidc.subjects import subject
 
 
-async def get(deps: Deps, ctx: Context, asked: GetUserinfo) -> Userinfo:
-    held = await access_tokens.holding(deps, ctx, asked.token)
+async def get(deps: Deps, ctx: Context, request: GetUserinfo) -> Userinfo:
+    held = await access_tokens.holding(deps, ctx, request.token)
     if held is None or held.claims["iss"] not in held.audience:
         raise InvalidToken
     user_id = held.live.user_id

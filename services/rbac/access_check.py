@@ -12,16 +12,20 @@ from rbac.queries.access_check import Facts, Grant
 READS = "roles:read"
 
 
-async def check(deps: Deps, ctx: Context, asked: CheckAccess) -> Verdicts:
+async def check(deps: Deps, ctx: Context, request: CheckAccess) -> Verdicts:
     """Raises Forbidden where the caller asks about others without `roles:read`."""
-    users = [_about(ctx, question, n) for n, question in enumerate(asked.checks)]
+    users = [_about(ctx, question, n) for n, question in enumerate(request.checks)]
     async with deps.db.reading(ctx) as db:
-        facts = await access_check.facts(db, app_id=ctx.app_id, asked=asked.checks, users=users)
-        grants = await access_check.grants(db, app_id=ctx.app_id, asked=asked.checks, users=users)
+        facts = await access_check.facts(
+            db, app_id=ctx.app_id, questions=request.checks, users=users
+        )
+        grants = await access_check.grants(
+            db, app_id=ctx.app_id, questions=request.checks, users=users
+        )
     return Verdicts(
         results=[
             _verdict(question, user_id, fact, [grant for grant in grants if grant.n == fact.n])
-            for question, user_id, fact in zip(asked.checks, users, facts, strict=True)
+            for question, user_id, fact in zip(request.checks, users, facts, strict=True)
         ]
     )
 

@@ -28,11 +28,11 @@ from rbac.queries import assignments, roles, users
 UNKNOWN_USER = "there is no such user, or he does not belong to the organization"
 
 
-async def list_(deps: Deps, ctx: Context, asked: ListUserRoles) -> AssignedRoles:
+async def list_(deps: Deps, ctx: Context, request: ListUserRoles) -> AssignedRoles:
     async with deps.db.reading(ctx) as db:
-        if not await users.exists(db, app_id=ctx.app_id, user_id=asked.user_id):
+        if not await users.exists(db, app_id=ctx.app_id, user_id=request.user_id):
             raise UserNotFound
-    return await _of(deps, ctx, asked.user_id)
+    return await _of(deps, ctx, request.user_id)
 
 
 async def mine(deps: Deps, ctx: Context, _: ListMyRoles) -> AssignedRoles:
@@ -46,70 +46,72 @@ async def _of(deps: Deps, ctx: Context, user_id: str) -> AssignedRoles:
     return AssignedRoles(roles=found)
 
 
-async def assign_default(deps: Deps, ctx: Context, asked: AssignDefaultRole) -> Done:
+async def assign_default(deps: Deps, ctx: Context, request: AssignDefaultRole) -> Done:
     """Only a user without any role gets the initial one: what was taken from him stays taken."""
     template = role_templates.of(ctx.app_id)
-    role_id, by = (template.chief, "bootstrap") if asked.operator else (template.initial, "system")
+    role_id, by = (
+        (template.chief, "bootstrap") if request.operator else (template.initial, "system")
+    )
     try:
         async with deps.db.transaction(ctx) as tx:
             given = await assignments.insert(
                 tx,
                 app_id=ctx.app_id,
-                user_id=asked.user_id,
+                user_id=request.user_id,
                 role_id=role_id,
                 org_id=None,
                 granted_by=by,
-                only_first=not asked.operator,
+                only_first=not request.operator,
             )
             if given:
-                event = RoleAssigned(user_id=asked.user_id, role_id=role_id)
-                await audit.record(tx, ctx, event, user_id=asked.user_id)
+                event = RoleAssigned(user_id=request.user_id, role_id=role_id)
+                await audit.record(tx, ctx, event, user_id=request.user_id)
     except asyncpg.ForeignKeyViolationError as error:
         raise _missing(error) from None
     if given:
-        await deps.changes.publish(ctx, "rights", asked.user_id)
+        await deps.changes.publish(ctx, "rights", request.user_id)
     return Done()
 
 
-async def assign(deps: Deps, ctx: Context, asked: AssignRole) -> Done:
+async def assign(deps: Deps, ctx: Context, request: AssignRole) -> Done:
     """Giving a role twice changes nothing. Raises RoleNotFound, NotFound, NotHeld."""
     try:
         async with deps.db.transaction(ctx) as tx:
-            role = await roles.by_id(tx, app_id=ctx.app_id, id=asked.role_id)
+            role = await roles.by_id(tx, app_id=ctx.app_id, id=request.role_id)
             if role is None:
                 raise RoleNotFound
-            await delegation.must_hold(tx, ctx, role.permissions, org_id=asked.org_id)
+            await delegation.must_hold(tx, ctx, role.permissions, org_id=request.org_id)
             given = await assignments.insert(
                 tx,
                 app_id=ctx.app_id,
-                user_id=asked.user_id,
+                user_id=request.user_id,
                 role_id=role.id,
-                org_id=asked.org_id,
+                org_id=request.org_id,
                 granted_by=ctx.caller.id or ctx.caller.kind,
             )
             if given:
                 await audit.record(
                     tx,
                     ctx,
-                    RoleAssigned(user_id=asked.user_id, role_id=role.id, org_id=asked.org_id),
-                    user_id=asked.user_id,
+                    RoleAssigned(user_id=request.user_id, role_id=role.id, org_id=request.org_id),
+                    user_id=request.user_id,
                 )
     except asyncpg.ForeignKeyViolationError as error:
         raise _missing(error) from None
-    await deps.changes.publish(ctx, "rights", asked.user_id)
+    await deps.changes.publish(ctx, "rights", request.user_id)
     return Done()
 
 
-async def unassign(deps: Deps, ctx: Context, asked: UnassignRole) -> Done:
+async def unassign(deps: Deps, ctx: Context, request: UnassignRole) -> Done:
     """Raises RoleNotFound where he does not have it, NotHeld, LastHolder."""
     async with deps.db.transaction(ctx) as tx:
-        await roles.lock(tx, app_id=ctx.app_id, id=asked.role_id)
-        role = await roles.by_id(tx, app_id=ctx.app_id, id=asked.role_id)
+        await roles.lock(tx, app_id=ctx.app_id, id=request.role_id)
+        role = await roles.by_id(tx, app_id=ctx.app_id, id=request.role_id)
         if role is None:
             raise RoleNotFound
-        await delegation.must_hold(tx, ctx, role.permissions, org_id=asked.org_id)
+        await delegation.must_hold(tx, ctx, role.permissions, org_id=request.org_id)
         if not await assignments.delete(
-            tx, app_id=ctx.app_id, user_id=asked.user_id, role_id=role.id, org_id=asked.org_id
+            tx, app_id=ctx.app_id, user_id=request.user_id, role_id=role.id, org_id=request.org_id
         ):
             raise RoleNotFound("he does not have this role")
         if ctx.app_id == DASHBOARD and role.id == role_templates.of(ctx.app_id).chief:
@@ -117,10 +119,10 @@ async def unassign(deps: Deps, ctx: Context, asked: UnassignRole) -> Done:
         await audit.record(
             tx,
             ctx,
-            RoleUnassigned(user_id=asked.user_id, role_id=role.id, org_id=asked.org_id),
-            user_id=asked.user_id,
+            RoleUnassigned(user_id=request.user_id, role_id=role.id, org_id=request.org_id),
+            user_id=request.user_id,
         )
-    await deps.changes.publish(ctx, "rights", asked.user_id)
+    await deps.changes.publish(ctx, "rights", request.user_id)
     return Done()
 
 

@@ -28,17 +28,17 @@ from rbac.queries import permissions, roles
 LIST = "permissions"
 
 
-async def list_(deps: Deps, ctx: Context, asked: ListPermissions) -> Permissions:
-    (after,) = deps.cursors.read(ctx.app_id, LIST, asked.cursor, 1)
+async def list_(deps: Deps, ctx: Context, request: ListPermissions) -> Permissions:
+    (after,) = deps.cursors.read(ctx.app_id, LIST, request.cursor, 1)
     async with deps.db.reading(ctx) as db:
-        found = await permissions.page(db, app_id=ctx.app_id, after=after, limit=asked.limit + 1)
-    shown, next = deps.cursors.page(ctx.app_id, LIST, found, asked.limit, lambda row: (row.id,))
+        found = await permissions.page(db, app_id=ctx.app_id, after=after, limit=request.limit + 1)
+    shown, next = deps.cursors.page(ctx.app_id, LIST, found, request.limit, lambda row: (row.id,))
     return Permissions(permissions=shown, next=next)
 
 
-async def get(deps: Deps, ctx: Context, asked: GetPermission) -> Permission:
+async def get(deps: Deps, ctx: Context, request: GetPermission) -> Permission:
     async with deps.db.reading(ctx) as db:
-        found = await permissions.by_id(db, app_id=ctx.app_id, id=asked.permission_id)
+        found = await permissions.by_id(db, app_id=ctx.app_id, id=request.permission_id)
     if found is None:
         raise PermissionNotFound
     return found
@@ -59,13 +59,13 @@ async def create(deps: Deps, ctx: Context, new: CreatePermission) -> Permission:
     return made
 
 
-async def update(deps: Deps, ctx: Context, asked: UpdatePermission) -> Permission:
+async def update(deps: Deps, ctx: Context, request: UpdatePermission) -> Permission:
     async with deps.db.transaction(ctx) as tx:
-        before = await _own(tx, ctx, asked.permission_id)
-        if before.description == asked.description:
+        before = await _own(tx, ctx, request.permission_id)
+        if before.description == request.description:
             return before
         changed = await permissions.describe(
-            tx, app_id=ctx.app_id, id=asked.permission_id, description=asked.description
+            tx, app_id=ctx.app_id, id=request.permission_id, description=request.description
         )
         if changed is None:
             raise PermissionNotFound
@@ -73,13 +73,13 @@ async def update(deps: Deps, ctx: Context, asked: UpdatePermission) -> Permissio
     return changed
 
 
-async def delete(deps: Deps, ctx: Context, asked: DeletePermission) -> Done:
+async def delete(deps: Deps, ctx: Context, request: DeletePermission) -> Done:
     async with deps.db.transaction(ctx) as tx:
-        await _own(tx, ctx, asked.permission_id)
-        await delegation.must_hold(tx, ctx, [asked.permission_id])
-        if not await permissions.delete(tx, app_id=ctx.app_id, id=asked.permission_id):
+        await _own(tx, ctx, request.permission_id)
+        await delegation.must_hold(tx, ctx, [request.permission_id])
+        if not await permissions.delete(tx, app_id=ctx.app_id, id=request.permission_id):
             raise PermissionNotFound
-        await audit.record(tx, ctx, PermissionDeleted(permission_id=asked.permission_id))
+        await audit.record(tx, ctx, PermissionDeleted(permission_id=request.permission_id))
     await deps.changes.publish(ctx, "rights")
     return Done()
 

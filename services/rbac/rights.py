@@ -10,23 +10,23 @@ from rbac.deps import Deps
 from rbac.queries import rights, users
 
 
-async def get(deps: Deps, ctx: Context, asked: GetRights) -> Rights:
-    return await of(deps, ctx, asked.user_id, asked.org_id)
+async def get(deps: Deps, ctx: Context, request: GetRights) -> Rights:
+    return await of(deps, ctx, request.user_id, request.org_id)
 
 
-async def of_user(deps: Deps, ctx: Context, asked: GetUserRights) -> Rights:
+async def of_user(deps: Deps, ctx: Context, request: GetUserRights) -> Rights:
     """Raises UserNotFound."""
     async with deps.db.reading(ctx) as db:
-        if not await users.exists(db, app_id=ctx.app_id, user_id=asked.user_id):
+        if not await users.exists(db, app_id=ctx.app_id, user_id=request.user_id):
             raise UserNotFound
-    return await of(deps, ctx, asked.user_id, asked.org_id)
+    return await of(deps, ctx, request.user_id, request.org_id)
 
 
-async def mine(deps: Deps, ctx: Context, asked: GetMyRights) -> Rights:
+async def mine(deps: Deps, ctx: Context, request: GetMyRights) -> Rights:
     who = ctx.caller
     if who.user_id is None:  # a developer: no user here, and his rights come from the Dashboard
         return Rights(permissions=sorted(who.permissions))
-    return await of(deps, ctx, who.user_id, asked.org_id or who.org_id)
+    return await of(deps, ctx, who.user_id, request.org_id or who.org_id)
 
 
 async def of(deps: Deps, ctx: Context, user_id: str, org_id: str | None) -> Rights:

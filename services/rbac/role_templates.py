@@ -114,11 +114,11 @@ def of(app_id: str) -> Template:
     return TEMPLATES["dashboard" if app_id == DASHBOARD else "application"]
 
 
-async def seed(deps: Deps, ctx: Context, asked: SeedRoles) -> Done:
+async def seed(deps: Deps, ctx: Context, request: SeedRoles) -> Done:
     """What is there already stays as it is, so this may run any number of times."""
-    if (asked.template == "dashboard") != (ctx.app_id == DASHBOARD):
+    if (request.template == "dashboard") != (ctx.app_id == DASHBOARD):
         raise Conflict("the dashboard's template is for the dashboard alone")
-    template = TEMPLATES[asked.template]
+    template = TEMPLATES[request.template]
     async with deps.db.transaction(ctx) as tx:
         await role_templates.permissions(tx, app_id=ctx.app_id, described=template.permissions)
         await role_templates.roles(

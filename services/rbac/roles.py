@@ -61,39 +61,39 @@ class Store(Protocol):
 STORES: Final[dict[Kind, Store]] = {"application": roles, "organization": organization_roles}
 
 
-async def list_(deps: Deps, ctx: Context, asked: ListRoles) -> Roles:
-    of = f"roles {asked.kind}"
-    (after,) = deps.cursors.read(ctx.app_id, of, asked.cursor, 1)
+async def list_(deps: Deps, ctx: Context, request: ListRoles) -> Roles:
+    of = f"roles {request.kind}"
+    (after,) = deps.cursors.read(ctx.app_id, of, request.cursor, 1)
     async with deps.db.reading(ctx) as db:
-        found = await STORES[asked.kind].page(
-            db, app_id=ctx.app_id, after=after, limit=asked.limit + 1
+        found = await STORES[request.kind].page(
+            db, app_id=ctx.app_id, after=after, limit=request.limit + 1
         )
-    shown, next = deps.cursors.page(ctx.app_id, of, found, asked.limit, lambda role: (role.id,))
+    shown, next = deps.cursors.page(ctx.app_id, of, found, request.limit, lambda role: (role.id,))
     return Roles(roles=shown, next=next)
 
 
-async def get(deps: Deps, ctx: Context, asked: GetRole) -> Role:
+async def get(deps: Deps, ctx: Context, request: GetRole) -> Role:
     async with deps.db.reading(ctx) as db:
-        return await _found(db, ctx, asked.kind, asked.role_id)
+        return await _found(db, ctx, request.kind, request.role_id)
 
 
-async def holders(deps: Deps, ctx: Context, asked: ListHolders) -> Holders:
-    of = f"holders {asked.role_id}"
-    before = deps.cursors.read(ctx.app_id, of, asked.cursor, 3)
+async def holders(deps: Deps, ctx: Context, request: ListHolders) -> Holders:
+    of = f"holders {request.role_id}"
+    before = deps.cursors.read(ctx.app_id, of, request.cursor, 3)
     async with deps.db.reading(ctx) as db:
-        await _found(db, ctx, "application", asked.role_id)
+        await _found(db, ctx, "application", request.role_id)
         found = await roles.holders(
             db,
             app_id=ctx.app_id,
-            id=asked.role_id,
+            id=request.role_id,
             before=before,
-            limit=asked.limit + 1,
+            limit=request.limit + 1,
         )
     shown, next = deps.cursors.page(
         ctx.app_id,
         of,
         found,
-        asked.limit,
+        request.limit,
         lambda held: (held.granted_at, held.user_id, held.org_id or keyset.LOWEST_ID),
     )
     return Holders(users=shown, next=next)
@@ -111,33 +111,33 @@ async def create(deps: Deps, ctx: Context, new: CreateRole) -> Role:
         return await _found(tx, ctx, new.kind, id)
 
 
-async def update(deps: Deps, ctx: Context, asked: UpdateRole) -> Role:
-    return await _change(deps, ctx, asked.kind, asked.role_id, asked.changes)
+async def update(deps: Deps, ctx: Context, request: UpdateRole) -> Role:
+    return await _change(deps, ctx, request.kind, request.role_id, request.changes)
 
 
-async def add_permission(deps: Deps, ctx: Context, asked: AddPermission) -> Role:
+async def add_permission(deps: Deps, ctx: Context, request: AddPermission) -> Role:
     """Adding what it holds already changes nothing."""
     return await _change(
-        deps, ctx, asked.kind, asked.role_id, RoleChanges(), add={asked.permission_id}
+        deps, ctx, request.kind, request.role_id, RoleChanges(), add={request.permission_id}
     )
 
 
-async def remove_permission(deps: Deps, ctx: Context, asked: RemovePermission) -> Role:
+async def remove_permission(deps: Deps, ctx: Context, request: RemovePermission) -> Role:
     """Removing what it does not hold changes nothing."""
     return await _change(
-        deps, ctx, asked.kind, asked.role_id, RoleChanges(), remove={asked.permission_id}
+        deps, ctx, request.kind, request.role_id, RoleChanges(), remove={request.permission_id}
     )
 
 
-async def delete(deps: Deps, ctx: Context, asked: DeleteRole) -> Done:
-    store = STORES[asked.kind]
+async def delete(deps: Deps, ctx: Context, request: DeleteRole) -> Done:
+    store = STORES[request.kind]
     async with _writing(deps, ctx) as tx:
-        role = await _locked(tx, ctx, asked.kind, asked.role_id)
+        role = await _locked(tx, ctx, request.kind, request.role_id)
         if role.is_system:
             raise SystemRole(f"{role.id} came with the application")
         await delegation.must_hold(tx, ctx, role.permissions)
         await store.delete(tx, app_id=ctx.app_id, id=role.id)
-        await audit.record(tx, ctx, RoleDeleted(role_id=role.id, kind=asked.kind))
+        await audit.record(tx, ctx, RoleDeleted(role_id=role.id, kind=request.kind))
     await deps.changes.publish(ctx, "rights")
     return Done()
 

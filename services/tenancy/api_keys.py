@@ -37,14 +37,14 @@ LIMIT: Final = 100
 """Live keys of one application."""
 
 
-async def verify(deps: Deps, ctx: Context, asked: VerifyApiKey) -> ApiKeyHolder:
-    if key_format.kind_of(asked.key) is None:
+async def verify(deps: Deps, ctx: Context, request: VerifyApiKey) -> ApiKeyHolder:
+    if key_format.kind_of(request.key) is None:
         raise Unauthenticated("the API key is malformed")
     async with deps.db.reading(ctx) as db:
         holder = await api_keys.holder(
             db,
-            key_prefix=asked.key[: key_format.PREFIX],
-            key_hashes=deps.keys.hashes(LABEL, asked.key),
+            key_prefix=request.key[: key_format.PREFIX],
+            key_hashes=deps.keys.hashes(LABEL, request.key),
         )
     if holder is None:
         raise Unauthenticated("the API key is unknown, revoked or expired")
@@ -52,14 +52,14 @@ async def verify(deps: Deps, ctx: Context, asked: VerifyApiKey) -> ApiKeyHolder:
     return holder
 
 
-async def list_(deps: Deps, ctx: Context, asked: ListApiKeys) -> ApiKeys:
-    created_at, id = deps.cursors.read(ctx.app_id, "api_keys", asked.cursor, 2)
+async def list_(deps: Deps, ctx: Context, request: ListApiKeys) -> ApiKeys:
+    created_at, id = deps.cursors.read(ctx.app_id, "api_keys", request.cursor, 2)
     async with deps.db.reading(ctx) as db:
         rows = await api_keys.live(
-            db, app_id=ctx.app_id, after=(created_at, id), limit=asked.limit + 1
+            db, app_id=ctx.app_id, after=(created_at, id), limit=request.limit + 1
         )
     shown, next = deps.cursors.page(
-        ctx.app_id, "api_keys", rows, asked.limit, lambda key: (key.created_at, key.id)
+        ctx.app_id, "api_keys", rows, request.limit, lambda key: (key.created_at, key.id)
     )
     return ApiKeys(api_keys=shown, next=next)
 
@@ -86,22 +86,22 @@ async def _must_hold_everything(deps: Deps, ctx: Context) -> None:
         await deps.bus.call(ctx, CheckDelegation(everything=True))
 
 
-async def revoke(deps: Deps, ctx: Context, asked: RevokeApiKey) -> Done:
+async def revoke(deps: Deps, ctx: Context, request: RevokeApiKey) -> Done:
     await _must_hold_everything(deps, ctx)
     async with deps.db.transaction(ctx) as tx:
-        if not await api_keys.revoke(tx, app_id=ctx.app_id, id=asked.id):
+        if not await api_keys.revoke(tx, app_id=ctx.app_id, id=request.id):
             raise ApiKeyNotFound
-        await audit.record(tx, ctx, ApiKeyRevoked(key_id=asked.id))
-    await deps.changes.publish(ctx, "api_key", asked.id)
+        await audit.record(tx, ctx, ApiKeyRevoked(key_id=request.id))
+    await deps.changes.publish(ctx, "api_key", request.id)
     return Done()
 
 
-async def rotate(deps: Deps, ctx: Context, asked: RotateApiKey) -> NewApiKey:
+async def rotate(deps: Deps, ctx: Context, request: RotateApiKey) -> NewApiKey:
     """The old key has GRACE left, so that every server can be given the new one in time."""
     await _must_hold_everything(deps, ctx)
     ends = datetime.now(UTC) + GRACE
     async with deps.db.transaction(ctx) as tx:
-        old = await api_keys.locked(tx, app_id=ctx.app_id, id=asked.id)
+        old = await api_keys.locked(tx, app_id=ctx.app_id, id=request.id)
         if old is None:
             raise ApiKeyNotFound
         if old.rotated_to is not None:

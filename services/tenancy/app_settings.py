@@ -23,12 +23,12 @@ async def get(deps: Deps, ctx: Context, _: GetSettings) -> AppSettings:
     return captcha_secret.hidden(AppSettings.model_validate(row.settings))
 
 
-async def update(deps: Deps, ctx: Context, asked: UpdateSettings) -> AppSettings:
+async def update(deps: Deps, ctx: Context, request: UpdateSettings) -> AppSettings:
     async with deps.db.transaction(ctx) as tx:
         row = await applications.locked_by_id(tx, id=ctx.app_id)
         if row is None:
             raise ApplicationNotFound
-        settings, changed = merged(row.settings, asked.changes)
+        settings, changed = merged(row.settings, request.changes)
         settings = await captcha_secret.sealed(deps.sealer, tx, ctx.app_id, row.settings, settings)
         if changed:
             await applications.update(tx, replace(row, settings=settings))

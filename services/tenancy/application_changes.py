@@ -40,10 +40,10 @@ REPLY: Final = 0.5
 """Seconds kept to answer in."""
 
 
-async def update(deps: Deps, ctx: Context, asked: UpdateApplication) -> Application:
+async def update(deps: Deps, ctx: Context, request: UpdateApplication) -> Application:
     async with deps.db.transaction(ctx) as tx:
-        row = await _held(tx, ctx, asked.slug)
-        changed, fields = _patched(row, asked.changes)
+        row = await _held(tx, ctx, request.slug)
+        changed, fields = _patched(row, request.changes)
         inside = application_access.inside(ctx, row.id)
         if fields:
             await rebind(tx, row.id)
@@ -53,14 +53,14 @@ async def update(deps: Deps, ctx: Context, asked: UpdateApplication) -> Applicat
             await applications.update(tx, replace(changed, settings=settings))
             await audit.record(tx, inside, ApplicationUpdated(fields=fields))
     await deps.changes.publish(inside, "application", row.id)
-    return await _as_it_is(deps, ctx, asked.slug)
+    return await _as_it_is(deps, ctx, request.slug)
 
 
-async def transfer(deps: Deps, ctx: Context, asked: TransferApplication) -> Application:
+async def transfer(deps: Deps, ctx: Context, request: TransferApplication) -> Application:
     application_access.from_dashboard(ctx)
     try:
         async with deps.db.transaction(ctx) as tx:
-            row = await _handed_over(tx, ctx, asked)
+            row = await _handed_over(tx, ctx, request)
     except asyncpg.ForeignKeyViolationError as error:
         if violated(error) != OWNER_CONSTRAINT:
             raise
@@ -73,35 +73,35 @@ async def transfer(deps: Deps, ctx: Context, asked: TransferApplication) -> Appl
     return application(deps.hosts, moved)
 
 
-async def _handed_over(tx: Db, ctx: Context, asked: TransferApplication) -> Row:
-    row = await _held(tx, ctx, asked.slug)
+async def _handed_over(tx: Db, ctx: Context, request: TransferApplication) -> Row:
+    row = await _held(tx, ctx, request.slug)
     if row.is_dashboard:
         raise DashboardStays
     if not ctx.caller.may("apps:write:all"):
-        if asked.owner_org_id not in ctx.caller.teams:
+        if request.owner_org_id not in ctx.caller.teams:
             raise Invalid(errors=[_owner_flaw("this is not one of your teams")])
-        if asked.owner_org_id not in await application_access.writable_teams(tx, ctx):
+        if request.owner_org_id not in await application_access.writable_teams(tx, ctx):
             raise application_access.reads_only()
-    if asked.owner_org_id == row.owner_org_id:
+    if request.owner_org_id == row.owner_org_id:
         return row
-    await applications.hand_over(tx, id=row.id, owner_org_id=asked.owner_org_id)
+    await applications.hand_over(tx, id=row.id, owner_org_id=request.owner_org_id)
     handed = ApplicationTransferred(
-        application_id=row.id, from_org_id=row.owner_org_id, to_org_id=asked.owner_org_id
+        application_id=row.id, from_org_id=row.owner_org_id, to_org_id=request.owner_org_id
     )
     await audit.record(tx, ctx, handed)
     return row
 
 
-async def delete(deps: Deps, ctx: Context, asked: DeleteApplication) -> Done:
+async def delete(deps: Deps, ctx: Context, request: DeleteApplication) -> Done:
     """With the first commit it is gone for everybody: no host, no key, no team finds it. Its rows
     go in one transaction of their own, now or, where they are too many for one request, in the
     sweep. The Dashboard's log keeps that it was, and who deleted it."""
     application_access.from_dashboard(ctx)
     async with deps.db.transaction(ctx) as tx:
-        row = await _held(tx, ctx, asked.slug)
+        row = await _held(tx, ctx, request.slug)
         if row.is_dashboard:
             raise DashboardStays
-        if asked.confirm != row.slug:
+        if request.confirm != row.slug:
             raise DeletionNotConfirmed
         await applications.mark_deleting(tx, id=row.id)
         await deleted_slugs.quarantine(tx, slug=row.slug, days=deps.slug_quarantine_days)

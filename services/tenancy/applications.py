@@ -82,36 +82,36 @@ async def ensure(deps: Deps, ctx: Context, wanted: EnsureApplication) -> NewAppl
         return await _finished(deps, ctx.of(found.id), [])
 
 
-async def get(deps: Deps, ctx: Context, asked: GetApplication) -> Application:
+async def get(deps: Deps, ctx: Context, request: GetApplication) -> Application:
     async with deps.db.reading(ctx) as db:
-        row = await application_access.find(db, ctx, asked.slug, "read")
+        row = await application_access.find(db, ctx, request.slug, "read")
     return application(deps.hosts, row)
 
 
-async def list_(deps: Deps, ctx: Context, asked: ListApplications) -> Applications:
+async def list_(deps: Deps, ctx: Context, request: ListApplications) -> Applications:
     application_access.from_dashboard(ctx)
     teams: list[str] | None = None if ctx.caller.may("apps:read:all") else list(ctx.caller.teams)
-    if asked.owner_org_id is not None:
-        mine = teams is None or asked.owner_org_id in teams
-        teams = [asked.owner_org_id] if mine else []
-    of = f"applications {asked.owner_org_id or ''}"
-    created_at, id = deps.cursors.read(ctx.app_id, of, asked.cursor, 2)
+    if request.owner_org_id is not None:
+        mine = teams is None or request.owner_org_id in teams
+        teams = [request.owner_org_id] if mine else []
+    of = f"applications {request.owner_org_id or ''}"
+    created_at, id = deps.cursors.read(ctx.app_id, of, request.cursor, 2)
     async with deps.db.reading(ctx) as db:
-        after, limit = (created_at, id), asked.limit + 1
+        after, limit = (created_at, id), request.limit + 1
         if teams is None:
             rows = await applications.page(db, after=after, limit=limit)
         else:
             rows = await applications.page_of_teams(db, teams=teams, after=after, limit=limit)
     shown, next = deps.cursors.page(
-        ctx.app_id, of, rows, asked.limit, lambda row: (row.created_at, row.id)
+        ctx.app_id, of, rows, request.limit, lambda row: (row.created_at, row.id)
     )
     return Applications(applications=[application(deps.hosts, row) for row in shown], next=next)
 
 
-async def manage(deps: Deps, ctx: Context, asked: ManageApplication) -> Managed:
+async def manage(deps: Deps, ctx: Context, request: ManageApplication) -> Managed:
     application_access.from_dashboard(ctx)
     async with deps.db.reading(ctx) as db:
-        row = await application_access.find(db, ctx, asked.slug, "read")
+        row = await application_access.find(db, ctx, request.slug, "read")
         writes = ctx.caller.may("apps:write") and await application_access.writes(db, ctx, row)
     if application_access.bypasses(ctx, row):
         deps.activity.note(ctx, OperatorEntered(application_id=row.id, slug=row.slug))
@@ -154,21 +154,21 @@ async def _finished(deps: Deps, ctx: Context, keys: list[NewApiKey]) -> NewAppli
     return NewApplication(**application(deps.hosts, row).model_dump(), api_keys=keys)
 
 
-def _owner(ctx: Context, asked: str | None, writable: frozenset[str]) -> str | None:
+def _owner(ctx: Context, request: str | None, writable: frozenset[str]) -> str | None:
     """The team that shall own it. Only the system and operators may name another, or none."""
     who = ctx.caller
-    if who.kind == "system" or asked in writable:
-        return asked
-    if asked is None and len(writable) == 1:
+    if who.kind == "system" or request in writable:
+        return request
+    if request is None and len(writable) == 1:
         return next(iter(writable))
-    if asked is None and who.org_id in writable:
+    if request is None and who.org_id in writable:
         return who.org_id
-    if who.may("apps:write:all") and (asked is not None or not who.teams):
-        return asked
-    if asked in who.teams or (asked is None and who.teams and not writable):
+    if who.may("apps:write:all") and (request is not None or not who.teams):
+        return request
+    if request in who.teams or (request is None and who.teams and not writable):
         raise application_access.reads_only()
     message = "this is not one of your teams"
-    if asked is None:
+    if request is None:
         message = (
             "choose one of your teams, or activate it"
             if writable
@@ -177,13 +177,13 @@ def _owner(ctx: Context, asked: str | None, writable: frozenset[str]) -> str | N
     raise Invalid(errors=[{"field": "owner_org_id", "message": message}])
 
 
-def _chosen_slug(ctx: Context, asked: str | None) -> str | None:
-    if asked is None:
+def _chosen_slug(ctx: Context, request: str | None) -> str | None:
+    if request is None:
         return None
     if ctx.caller.kind != "system" and not ctx.caller.may("platform:manage"):
         message = "slugs are assigned; only an operator may choose one"
         raise Invalid(errors=[{"field": "slug", "message": message}])
-    flaw = slugs.flaw(asked)
+    flaw = slugs.flaw(request)
     if flaw is not None:
         raise Invalid(errors=[{"field": "slug", "message": flaw}])
-    return asked
+    return request

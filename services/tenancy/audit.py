@@ -40,29 +40,29 @@ ROOM: Final = 600_000
 """Bytes of an export that go into one message; the bus takes a megabyte."""
 
 
-async def list_(deps: Deps, ctx: Context, asked: ListAudit) -> AuditRecords:
-    time, id = deps.cursors.read(ctx.app_id, "audit", asked.cursor, 2)
+async def list_(deps: Deps, ctx: Context, request: ListAudit) -> AuditRecords:
+    time, id = deps.cursors.read(ctx.app_id, "audit", request.cursor, 2)
     wanted = audit.Wanted(
-        event_type=asked.event_type,
-        user_id=asked.user_id,
-        ip_address=asked.ip_address,
-        since=asked.start_date,
-        before=_upper_bound(asked.end_date, time, id),
-        limit=asked.limit + 1,
+        event_type=request.event_type,
+        user_id=request.user_id,
+        ip_address=request.ip_address,
+        since=request.start_date,
+        before=_upper_bound(request.end_date, time, id),
+        limit=request.limit + 1,
     )
     async with deps.db.reading(ctx) as db:
         found = await audit.page(db, app_id=ctx.app_id, wanted=wanted)
     rows, next = deps.cursors.page(
-        ctx.app_id, "audit", found, asked.limit, lambda row: (row.created_at, row.id)
+        ctx.app_id, "audit", found, request.limit, lambda row: (row.created_at, row.id)
     )
     return AuditRecords(audit_logs=rows, next=next)
 
 
-async def of_user(deps: Deps, ctx: Context, asked: ListUserAudit) -> AuditRecords:
+async def of_user(deps: Deps, ctx: Context, request: ListUserAudit) -> AuditRecords:
     async with deps.db.reading(ctx) as db:
-        if await members.person(db, app_id=ctx.app_id, user_id=asked.user_id) is None:
+        if await members.person(db, app_id=ctx.app_id, user_id=request.user_id) is None:
             raise UserNotFound
-    return await list_(deps, ctx, ListAudit(**dict(asked)))
+    return await list_(deps, ctx, ListAudit(**dict(request)))
 
 
 def _upper_bound(until: datetime | None, time: str | None, id: str | None) -> tuple[datetime, str]:
@@ -72,31 +72,31 @@ def _upper_bound(until: datetime | None, time: str | None, id: str | None) -> tu
     return keyset.backward(until, keyset.LOWEST_ID if until else None)
 
 
-async def get(deps: Deps, ctx: Context, asked: GetAuditRecord) -> AuditRecord:
+async def get(deps: Deps, ctx: Context, request: GetAuditRecord) -> AuditRecord:
     async with deps.db.reading(ctx) as db:
-        found = await audit.by_id(db, app_id=ctx.app_id, id=asked.id)
+        found = await audit.by_id(db, app_id=ctx.app_id, id=request.id)
     if found is None:
         raise AuditRecordNotFound
     return found
 
 
-async def count(deps: Deps, ctx: Context, asked: CountAudit) -> EventCounts:
+async def count(deps: Deps, ctx: Context, request: CountAudit) -> EventCounts:
     """Every event that is committed counts, sealed or not."""
     async with deps.db.reading(ctx) as db:
         head = await audit_chain.head(db, app_id=ctx.app_id)
         counts = await audit_counts.between(
             db,
             ctx.app_id,
-            asked.start_date,
-            asked.end_date,
+            request.start_date,
+            request.end_date,
             now=datetime.now(UTC),
             complete=audit_counts.complete_until(head, audit_sealing.LATEST),
         )
     return EventCounts(event_types=counts)
 
 
-async def export(deps: Deps, ctx: Context, asked: ExportAudit) -> AuditExport:
-    (after,) = deps.cursors.read(ctx.app_id, "audit export", asked.cursor, 1)
+async def export(deps: Deps, ctx: Context, request: ExportAudit) -> AuditExport:
+    (after,) = deps.cursors.read(ctx.app_id, "audit export", request.cursor, 1)
     if after is None:  # the first piece: what was committed before now belongs to it
         await audit_sealing.seal(deps, ctx.app_id)
     place = int(after or 0)
@@ -108,11 +108,11 @@ async def export(deps: Deps, ctx: Context, asked: ExportAudit) -> AuditExport:
             after=place,
             last=piece.last or place,
             limit=BATCH,
-            event_type=asked.event_type,
-            user_id=asked.user_id,
-            ip_address=asked.ip_address,
-            since=asked.start_date,
-            until=asked.end_date,
+            event_type=request.event_type,
+            user_id=request.user_id,
+            ip_address=request.ip_address,
+            since=request.start_date,
+            until=request.end_date,
         )
     records: list[ExportedRecord] = []
     size = 0
@@ -162,14 +162,14 @@ def _exported(deps: Deps, app_id: str, row: audit_chain.Sealed) -> ExportedRecor
     )
 
 
-async def checkpoints(deps: Deps, ctx: Context, asked: ListCheckpoints) -> Checkpoints:
-    (after,) = deps.cursors.read(ctx.app_id, "audit checkpoints", asked.cursor, 1)
+async def checkpoints(deps: Deps, ctx: Context, request: ListCheckpoints) -> Checkpoints:
+    (after,) = deps.cursors.read(ctx.app_id, "audit checkpoints", request.cursor, 1)
     async with deps.db.reading(ctx) as db:
         rows = await audit_chain.checkpoints(
-            db, app_id=ctx.app_id, after=int(after or 0), limit=asked.limit + 1
+            db, app_id=ctx.app_id, after=int(after or 0), limit=request.limit + 1
         )
     shown, next = deps.cursors.page(
-        ctx.app_id, "audit checkpoints", rows, asked.limit, lambda row: (str(row.seq),)
+        ctx.app_id, "audit checkpoints", rows, request.limit, lambda row: (str(row.seq),)
     )
     return Checkpoints(
         keys=public_keys(deps.keys),
@@ -178,6 +178,6 @@ async def checkpoints(deps: Deps, ctx: Context, asked: ListCheckpoints) -> Check
     )
 
 
-async def follow(deps: Deps, ctx: Context, asked: FollowAudit) -> Done:
+async def follow(deps: Deps, ctx: Context, request: FollowAudit) -> Done:
     """The contract's `needs` is the whole answer."""
     return Done()

@@ -57,15 +57,15 @@ async def list_(deps: Deps, ctx: Context, _: ListCustomDomains) -> CustomDomains
     return CustomDomains(domains=[_shown(row, target) for row in rows])
 
 
-async def add(deps: Deps, ctx: Context, asked: AddCustomDomain) -> CustomDomain:
-    if deps.hosts.is_ours(asked.domain):
+async def add(deps: Deps, ctx: Context, request: AddCustomDomain) -> CustomDomain:
+    if deps.hosts.is_ours(request.domain):
         message = "this name lies in the platform's own domain"
         raise Invalid(errors=[{"field": "domain", "message": message}])
     made = new_id()
     async with deps.db.transaction(ctx) as tx:
         target = await _target(deps, tx, ctx)
         row = await domains.insert(
-            tx, app_id=ctx.app_id, id=made, domain=asked.domain, verification_token=_token()
+            tx, app_id=ctx.app_id, id=made, domain=request.domain, verification_token=_token()
         )
         if row.id == made:
             if await domains.count(tx, app_id=ctx.app_id) > LIMIT:
@@ -74,10 +74,10 @@ async def add(deps: Deps, ctx: Context, asked: AddCustomDomain) -> CustomDomain:
     return _shown(row, target)
 
 
-async def verify(deps: Deps, ctx: Context, asked: VerifyCustomDomain) -> CustomDomain:
+async def verify(deps: Deps, ctx: Context, request: VerifyCustomDomain) -> CustomDomain:
     async with deps.db.reading(ctx) as db:
         target = await _target(deps, db, ctx)
-        row = await _row(db, ctx, asked.id)
+        row = await _row(db, ctx, request.id)
     proof = await dns_proof.look(deps.dns, row.domain, row.verification_token, target)
     if proof.complete and row.verified_at is None:
         await _dispossess(deps, ctx, row.domain)
@@ -100,22 +100,22 @@ async def verify(deps: Deps, ctx: Context, asked: VerifyCustomDomain) -> CustomD
         return _shown(await _row(db, ctx, row.id), target)
 
 
-async def promote(deps: Deps, ctx: Context, asked: SetPrimaryDomain) -> CustomDomains:
+async def promote(deps: Deps, ctx: Context, request: SetPrimaryDomain) -> CustomDomains:
     async with deps.db.transaction(ctx) as tx:
-        row = None if asked.id is None else await _row(tx, ctx, asked.id)
+        row = None if request.id is None else await _row(tx, ctx, request.id)
         if row is not None and row.verified_at is None:
             raise CustomDomainNotVerified
-        await domains.set_primary(tx, app_id=ctx.app_id, id=asked.id)
+        await domains.set_primary(tx, app_id=ctx.app_id, id=request.id)
         await domains.follow_primary(tx, app_id=ctx.app_id)
         await audit.record(tx, ctx, CustomDomainMadePrimary(domain=row.domain if row else None))
     await deps.changes.publish(ctx, "application", ctx.app_id)
     return await list_(deps, ctx, ListCustomDomains())
 
 
-async def remove(deps: Deps, ctx: Context, asked: RemoveCustomDomain) -> Done:
+async def remove(deps: Deps, ctx: Context, request: RemoveCustomDomain) -> Done:
     """The edge network first: a row that is gone could not tell what is left there."""
     async with deps.db.reading(ctx) as db:
-        row = await _row(db, ctx, asked.id)
+        row = await _row(db, ctx, request.id)
     await certificates.cancel(deps, row)
     async with deps.db.transaction(ctx) as tx:
         if await domains.delete(tx, app_id=ctx.app_id, id=row.id) is None:
@@ -126,9 +126,9 @@ async def remove(deps: Deps, ctx: Context, asked: RemoveCustomDomain) -> Done:
     return Done()
 
 
-async def allow(deps: Deps, ctx: Context, asked: IsDomainAllowed) -> Done:
+async def allow(deps: Deps, ctx: Context, request: IsDomainAllowed) -> Done:
     """Asked before every new certificate: none before the proof, none for made-up names."""
-    name = host_key(asked.domain)
+    name = host_key(request.domain)
     host = name + deps.hosts.port
     slug = deps.hosts.slug(host)
     if host == f"api.{deps.hosts.domain}":

@@ -87,34 +87,34 @@ async def invite(deps: Deps, ctx: Context, new: InviteMember) -> OrganizationInv
 
 
 async def list_(
-    deps: Deps, ctx: Context, asked: ListOrganizationInvitations
+    deps: Deps, ctx: Context, request: ListOrganizationInvitations
 ) -> OrganizationInvitations:
-    of = f"invitations {asked.org_id} {asked.status or ''}"
-    created_at, id = deps.cursors.read(ctx.app_id, of, asked.cursor, 2)
+    of = f"invitations {request.org_id} {request.status or ''}"
+    created_at, id = deps.cursors.read(ctx.app_id, of, request.cursor, 2)
     async with deps.db.reading(ctx) as db:
-        await _for_admins(db, ctx, asked.org_id)
+        await _for_admins(db, ctx, request.org_id)
         rows = await invitations.page(
             db,
             app_id=ctx.app_id,
-            org_id=asked.org_id,
-            status=asked.status,
+            org_id=request.org_id,
+            status=request.status,
             before=(created_at, id),
-            limit=asked.limit + 1,
+            limit=request.limit + 1,
         )
     page, next = deps.cursors.page(
-        ctx.app_id, of, rows, asked.limit, lambda row: (row.created_at, row.id)
+        ctx.app_id, of, rows, request.limit, lambda row: (row.created_at, row.id)
     )
     return OrganizationInvitations(invitations=page, next=next)
 
 
 async def resend(
-    deps: Deps, ctx: Context, asked: ResendOrganizationInvitation
+    deps: Deps, ctx: Context, request: ResendOrganizationInvitation
 ) -> OrganizationInvitation:
     tenant = await tenants.get(deps, ctx, GetTenant())
     token = secrets.token_hex(32)
     async with deps.db.transaction(ctx) as tx:
-        org = await organization_access.managed(tx, ctx, asked.org_id)
-        found = await _invitation(tx, ctx, org.id, asked.invitation_id)
+        org = await organization_access.managed(tx, ctx, request.org_id)
+        found = await _invitation(tx, ctx, org.id, request.invitation_id)
         if found.status not in ("pending", "expired"):
             raise OrganizationInvitationNotFound
         await _not_too_many(tx, ctx, org)
@@ -127,7 +127,7 @@ async def resend(
         ):
             raise RateLimited("the last mail is not a minute old", retry_after=60)
         renewed = await _invitation(tx, ctx, org.id, found.id)
-        await _send(deps, tx, ctx, tenant, org, renewed, token, asked.locale)
+        await _send(deps, tx, ctx, tenant, org, renewed, token, request.locale)
         event = OrgInvitationSent(
             org_id=org.id, invitation_id=found.id, role=found.role, again=True
         )
@@ -135,34 +135,34 @@ async def resend(
     return renewed
 
 
-async def revoke(deps: Deps, ctx: Context, asked: RevokeOrganizationInvitation) -> Done:
+async def revoke(deps: Deps, ctx: Context, request: RevokeOrganizationInvitation) -> Done:
     async with deps.db.transaction(ctx) as tx:
-        org = await organization_access.managed(tx, ctx, asked.org_id)
+        org = await organization_access.managed(tx, ctx, request.org_id)
         if not await invitations.revoke(
-            tx, app_id=ctx.app_id, org_id=org.id, id=asked.invitation_id
+            tx, app_id=ctx.app_id, org_id=org.id, id=request.invitation_id
         ):
             raise OrganizationInvitationNotFound
-        event = OrgInvitationRevoked(org_id=org.id, invitation_id=asked.invitation_id)
+        event = OrgInvitationRevoked(org_id=org.id, invitation_id=request.invitation_id)
         await audit.record(tx, ctx, event)
     return Done()
 
 
-async def offer(deps: Deps, ctx: Context, asked: GetOrganizationOffer) -> OrganizationOffer:
+async def offer(deps: Deps, ctx: Context, request: GetOrganizationOffer) -> OrganizationOffer:
     async with deps.db.reading(ctx) as db:
         found = await invitations.offer(
-            db, app_id=ctx.app_id, token_hashes=deps.keys.hashes(PURPOSE, asked.token)
+            db, app_id=ctx.app_id, token_hashes=deps.keys.hashes(PURPOSE, request.token)
         )
     if found is None:
         raise OrganizationInvitationNotFound
     return found
 
 
-async def accept(deps: Deps, ctx: Context, asked: AcceptOrganizationInvitation) -> Organization:
+async def accept(deps: Deps, ctx: Context, request: AcceptOrganizationInvitation) -> Organization:
     """Who is a member already keeps the role he has."""
     user_id = ctx.caller.user_id
     if user_id is None:
         raise Forbidden("only a user of this application may accept an invitation")
-    hashes = deps.keys.hashes(PURPOSE, asked.token)
+    hashes = deps.keys.hashes(PURPOSE, request.token)
     async with deps.db.transaction(ctx) as tx:
         taken = await invitations.take(tx, app_id=ctx.app_id, token_hashes=hashes, user_id=user_id)
         if taken is None:

@@ -19,21 +19,21 @@ from tenancy.queries import members, organizations
 from tenancy.queries.members import Membership
 
 
-async def leave_all(deps: Deps, ctx: Context, asked: LeaveOrganizations) -> Done:
+async def leave_all(deps: Deps, ctx: Context, request: LeaveOrganizations) -> Done:
     try:
         async with deps.db.transaction(ctx) as tx:
-            await members.lock_all(tx, app_id=ctx.app_id, user_id=asked.user_id)
-            held = await members.of_user(tx, app_id=ctx.app_id, user_id=asked.user_id)
-            if not asked.forced:
+            await members.lock_all(tx, app_id=ctx.app_id, user_id=request.user_id)
+            held = await members.of_user(tx, app_id=ctx.app_id, user_id=request.user_id)
+            if not request.forced:
                 _in_order(held)
-            await members.delete_all(tx, app_id=ctx.app_id, user_id=asked.user_id)
-            gone = [each for each in held if await _left(tx, ctx, asked.user_id, each)]
+            await members.delete_all(tx, app_id=ctx.app_id, user_id=request.user_id)
+            gone = [each for each in held if await _left(tx, ctx, request.user_id, each)]
     except asyncpg.ForeignKeyViolationError:  # the personal team got an application just now
         raise TeamOwnsApplications from None
     for each in gone:
         await deps.changes.publish(ctx, "organization", each.org_id)
     if held:
-        await deps.changes.publish(ctx, "rights", asked.user_id)
+        await deps.changes.publish(ctx, "rights", request.user_id)
     return Done()
 
 

@@ -30,20 +30,20 @@ from tenancy.deps import Deps
 from tenancy.queries import members, organizations
 
 
-async def list_(deps: Deps, ctx: Context, asked: ListMembers) -> Members:
-    of = f"members {asked.org_id}"
-    created_at, user_id = deps.cursors.read(ctx.app_id, of, asked.cursor, 2)
+async def list_(deps: Deps, ctx: Context, request: ListMembers) -> Members:
+    of = f"members {request.org_id}"
+    created_at, user_id = deps.cursors.read(ctx.app_id, of, request.cursor, 2)
     async with deps.db.reading(ctx) as db:
-        await organization_access.seen(db, ctx, asked.org_id)
+        await organization_access.seen(db, ctx, request.org_id)
         rows = await members.page(
             db,
             app_id=ctx.app_id,
-            org_id=asked.org_id,
+            org_id=request.org_id,
             after=(created_at, user_id),
-            limit=asked.limit + 1,
+            limit=request.limit + 1,
         )
     page, next = deps.cursors.page(
-        ctx.app_id, of, rows, asked.limit, lambda member: (member.created_at, member.user_id)
+        ctx.app_id, of, rows, request.limit, lambda member: (member.created_at, member.user_id)
     )
     return Members(members=page, next=next)
 
@@ -67,53 +67,53 @@ async def add(deps: Deps, ctx: Context, new: AddMember) -> Member:
     return added
 
 
-async def change_role(deps: Deps, ctx: Context, asked: ChangeMemberRole) -> Member:
+async def change_role(deps: Deps, ctx: Context, request: ChangeMemberRole) -> Member:
     try:
         async with deps.db.transaction(ctx) as tx:
-            org = await organization_access.managed(tx, ctx, asked.org_id)
-            member = await _member(tx, ctx, org.id, asked.user_id)
-            if asked.role != member.role:
-                if asked.role != organization_access.ADMIN:
+            org = await organization_access.managed(tx, ctx, request.org_id)
+            member = await _member(tx, ctx, org.id, request.user_id)
+            if request.role != member.role:
+                if request.role != organization_access.ADMIN:
                     await _keep_an_admin(tx, ctx, org.id, member)
                 await members.change_role(
-                    tx, app_id=ctx.app_id, org_id=org.id, user_id=member.user_id, role=asked.role
+                    tx, app_id=ctx.app_id, org_id=org.id, user_id=member.user_id, role=request.role
                 )
                 event = MemberRoleChanged(
-                    org_id=org.id, user_id=member.user_id, role=asked.role, before=member.role
+                    org_id=org.id, user_id=member.user_id, role=request.role, before=member.role
                 )
                 await audit.record(tx, ctx, event, user_id=member.user_id)
     except asyncpg.ForeignKeyViolationError as error:
         raise missing(error) from None
-    await deps.changes.publish(ctx, "rights", asked.user_id)
-    return member.model_copy(update={"role": asked.role})
+    await deps.changes.publish(ctx, "rights", request.user_id)
+    return member.model_copy(update={"role": request.role})
 
 
-async def remove(deps: Deps, ctx: Context, asked: RemoveMember) -> Done:
+async def remove(deps: Deps, ctx: Context, request: RemoveMember) -> Done:
     async with deps.db.transaction(ctx) as tx:
-        if asked.user_id == ctx.caller.user_id:  # he leaves: his own business
-            await organizations.lock(tx, app_id=ctx.app_id, id=asked.org_id)
-            org = await organization_access.seen(tx, ctx, asked.org_id)
+        if request.user_id == ctx.caller.user_id:  # he leaves: his own business
+            await organizations.lock(tx, app_id=ctx.app_id, id=request.org_id)
+            org = await organization_access.seen(tx, ctx, request.org_id)
         else:
-            org = await organization_access.managed(tx, ctx, asked.org_id)
-        member = await _member(tx, ctx, org.id, asked.user_id)
+            org = await organization_access.managed(tx, ctx, request.org_id)
+        member = await _member(tx, ctx, org.id, request.user_id)
         await _keep_an_admin(tx, ctx, org.id, member)
         await members.delete(tx, app_id=ctx.app_id, org_id=org.id, user_id=member.user_id)
         event = MemberRemoved(org_id=org.id, user_id=member.user_id)
         await audit.record(tx, ctx, event, user_id=member.user_id)
-    await deps.changes.publish(ctx, "rights", asked.user_id)
+    await deps.changes.publish(ctx, "rights", request.user_id)
     return Done()
 
 
-async def join_by_domain(deps: Deps, ctx: Context, asked: JoinByDomain) -> Joined:
+async def join_by_domain(deps: Deps, ctx: Context, request: JoinByDomain) -> Joined:
     async with deps.db.transaction(ctx) as tx:
-        joined = await members.join_by_domain(tx, app_id=ctx.app_id, user_id=asked.user_id)
+        joined = await members.join_by_domain(tx, app_id=ctx.app_id, user_id=request.user_id)
         for each in joined:
             event = MemberAdded(
-                org_id=each.org_id, user_id=asked.user_id, role=each.role, by="domain"
+                org_id=each.org_id, user_id=request.user_id, role=each.role, by="domain"
             )
-            await audit.record(tx, ctx, event, user_id=asked.user_id)
+            await audit.record(tx, ctx, event, user_id=request.user_id)
     if joined:
-        await deps.changes.publish(ctx, "rights", asked.user_id)
+        await deps.changes.publish(ctx, "rights", request.user_id)
     return Joined(org_ids=[each.org_id for each in joined])
 
 

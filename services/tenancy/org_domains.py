@@ -65,20 +65,20 @@ async def add(deps: Deps, ctx: Context, new: AddOrganizationDomain) -> Organizat
         raise missing(error) from None
 
 
-async def list_(deps: Deps, ctx: Context, asked: ListOrganizationDomains) -> OrganizationDomains:
+async def list_(deps: Deps, ctx: Context, request: ListOrganizationDomains) -> OrganizationDomains:
     async with deps.db.reading(ctx) as db:
-        org = await organization_access.seen(db, ctx, asked.org_id)
+        org = await organization_access.seen(db, ctx, request.org_id)
         if org.role != organization_access.ADMIN and not organization_access.oversees(ctx, "read"):
             raise Forbidden("only an admin of the organization may do this")
         rows = await org_domains.of(db, app_id=ctx.app_id, org_id=org.id)
     return OrganizationDomains(domains=[_shown(row) for row in rows])
 
 
-async def verify(deps: Deps, ctx: Context, asked: VerifyOrganizationDomain) -> OrganizationDomain:
+async def verify(deps: Deps, ctx: Context, request: VerifyOrganizationDomain) -> OrganizationDomain:
     """The question to the name servers is asked outside any transaction."""
     async with deps.db.transaction(ctx) as tx:
-        org = await organization_access.managed(tx, ctx, asked.org_id)
-        row = await _found(tx, ctx, org.id, asked.domain_id)
+        org = await organization_access.managed(tx, ctx, request.org_id)
+        row = await _found(tx, ctx, org.id, request.domain_id)
     if row.verified_at is not None:
         return _shown(row)
     wanted = _shown(row)
@@ -86,8 +86,8 @@ async def verify(deps: Deps, ctx: Context, asked: VerifyOrganizationDomain) -> O
         raise DomainNotProven(expected=wanted.record_value, at=wanted.record_name)
     try:
         async with deps.db.transaction(ctx) as tx:
-            org = await organization_access.managed(tx, ctx, asked.org_id)
-            row = await _found(tx, ctx, org.id, asked.domain_id)
+            org = await organization_access.managed(tx, ctx, request.org_id)
+            row = await _found(tx, ctx, org.id, request.domain_id)
             if row.verified_at is None:
                 await org_domains.prove(tx, app_id=ctx.app_id, id=row.id)
                 await audit.record(tx, ctx, OrgDomainVerified(org_id=org.id, domain=row.domain))
@@ -96,13 +96,13 @@ async def verify(deps: Deps, ctx: Context, asked: VerifyOrganizationDomain) -> O
         raise DomainTaken from None
 
 
-async def update(deps: Deps, ctx: Context, asked: UpdateOrganizationDomain) -> OrganizationDomain:
-    changes, sent = asked.changes, asked.changes.model_fields_set
+async def update(deps: Deps, ctx: Context, request: UpdateOrganizationDomain) -> OrganizationDomain:
+    changes, sent = request.changes, request.changes.model_fields_set
     try:
         async with deps.db.transaction(ctx) as tx:
-            await organizations.lock(tx, app_id=ctx.app_id, id=asked.org_id)
-            org = await organization_access.managed(tx, ctx, asked.org_id)
-            row = await _found(tx, ctx, org.id, asked.domain_id)
+            await organizations.lock(tx, app_id=ctx.app_id, id=request.org_id)
+            org = await organization_access.managed(tx, ctx, request.org_id)
+            row = await _found(tx, ctx, org.id, request.domain_id)
             auto_join = changes.auto_join if "auto_join" in sent else row.auto_join
             role = changes.role if "role" in sent else row.role
             if (auto_join, role) == (row.auto_join, row.role):
@@ -119,10 +119,10 @@ async def update(deps: Deps, ctx: Context, asked: UpdateOrganizationDomain) -> O
         raise missing(error) from None
 
 
-async def delete(deps: Deps, ctx: Context, asked: DeleteOrganizationDomain) -> Done:
+async def delete(deps: Deps, ctx: Context, request: DeleteOrganizationDomain) -> Done:
     async with deps.db.transaction(ctx) as tx:
-        org = await organization_access.managed(tx, ctx, asked.org_id)
-        row = await _found(tx, ctx, org.id, asked.domain_id)
+        org = await organization_access.managed(tx, ctx, request.org_id)
+        row = await _found(tx, ctx, org.id, request.domain_id)
         await org_domains.delete(tx, app_id=ctx.app_id, id=row.id)
         await audit.record(tx, ctx, OrgDomainRemoved(org_id=org.id, domain=row.domain))
     return Done()

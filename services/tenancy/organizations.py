@@ -69,14 +69,14 @@ async def create(deps: Deps, ctx: Context, new: CreateOrganization) -> Organizat
     return shown(ctx, made)
 
 
-async def personal(deps: Deps, ctx: Context, asked: EnsurePersonalTeam) -> Organization:
+async def personal(deps: Deps, ctx: Context, request: EnsurePersonalTeam) -> Organization:
     if ctx.app_id != DASHBOARD:
         raise Conflict("personal teams are for developers, in the Dashboard")
     async with deps.db.transaction(ctx) as tx:
-        person = await members.person(tx, app_id=ctx.app_id, user_id=asked.user_id)
+        person = await members.person(tx, app_id=ctx.app_id, user_id=request.user_id)
         if person is None:
             raise UserNotFound
-        name = asked.name or person.name
+        name = request.name or person.name
         name = f"{name[:93]}'s team" if name and not LINK.search(name) else PERSONAL
         id = new_id()
         for slug in slugs(name, certain=False):
@@ -87,36 +87,36 @@ async def personal(deps: Deps, ctx: Context, asked: EnsurePersonalTeam) -> Organ
                 slug=slug,
                 name=name,
                 is_personal=True,
-                created_by=asked.user_id,
+                created_by=request.user_id,
             ):
                 await audit.record(
                     tx,
                     ctx,
                     OrgCreated(org_id=id, slug=slug, is_personal=True),
-                    user_id=asked.user_id,
+                    user_id=request.user_id,
                 )
-                await _join_first(tx, ctx, id, asked.user_id)
-            found = await organizations.personal(tx, app_id=ctx.app_id, user_id=asked.user_id)
+                await _join_first(tx, ctx, id, request.user_id)
+            found = await organizations.personal(tx, app_id=ctx.app_id, user_id=request.user_id)
             if found is not None:
                 break
         else:
             raise OrgSlugTaken
     if found.id == id:
-        await deps.changes.publish(ctx, "rights", asked.user_id)
+        await deps.changes.publish(ctx, "rights", request.user_id)
     return shown(ctx, found)
 
 
-async def list_(deps: Deps, ctx: Context, asked: ListOrganizations) -> Organizations:
+async def list_(deps: Deps, ctx: Context, request: ListOrganizations) -> Organizations:
     organization_access.kind_allowed(ctx, "read")
     user_id = ctx.caller.user_id
-    everyone = asked.all or user_id is None
+    everyone = request.all or user_id is None
     if everyone and not organization_access.oversees(ctx, "read"):
         raise Forbidden("requires organizations:read", needs="organizations:read")
-    if everyone and asked.search and asked.search.strip():
-        return await _matching(deps, ctx, asked)
-    of = f"organizations {everyone} {asked.search or ''}"
-    (after,) = deps.cursors.read(ctx.app_id, of, asked.cursor, 1)
-    limit = asked.limit + 1
+    if everyone and request.search and request.search.strip():
+        return await _matching(deps, ctx, request)
+    of = f"organizations {everyone} {request.search or ''}"
+    (after,) = deps.cursors.read(ctx.app_id, of, request.cursor, 1)
+    limit = request.limit + 1
     async with deps.db.reading(ctx) as db:
         if everyone:
             rows = await organizations.page(
@@ -124,12 +124,12 @@ async def list_(deps: Deps, ctx: Context, asked: ListOrganizations) -> Organizat
             )
         else:
             assert user_id is not None
-            text = (asked.search or "").strip()
+            text = (request.search or "").strip()
             prefix = await organizations.name_key(db, text=text) if text else ""
             rows = await organizations.mine(
                 db, app_id=ctx.app_id, user_id=user_id, prefix=prefix, after=after, limit=limit
             )
-    page, next = deps.cursors.page(ctx.app_id, of, rows, asked.limit, lambda row: (row.id,))
+    page, next = deps.cursors.page(ctx.app_id, of, rows, request.limit, lambda row: (row.id,))
     return Organizations(organizations=[shown(ctx, row) for row in page], next=next)
 
 
@@ -156,19 +156,19 @@ async def _matching(deps: Deps, ctx: Context, request: ListOrganizations) -> Org
     return Organizations(organizations=[shown(ctx, row) for row in page], next=next)
 
 
-async def get(deps: Deps, ctx: Context, asked: GetOrganization) -> Organization:
+async def get(deps: Deps, ctx: Context, request: GetOrganization) -> Organization:
     async with deps.db.reading(ctx) as db:
-        return shown(ctx, await organization_access.seen(db, ctx, asked.org_id))
+        return shown(ctx, await organization_access.seen(db, ctx, request.org_id))
 
 
-async def update(deps: Deps, ctx: Context, asked: UpdateOrganization) -> Organization:
-    changes, sent = asked.changes, asked.changes.model_fields_set
+async def update(deps: Deps, ctx: Context, request: UpdateOrganization) -> Organization:
+    changes, sent = request.changes, request.changes.model_fields_set
     if "private_metadata" in sent and not organization_access.oversees(ctx, "write"):
         raise Forbidden("requires organizations:write", needs="organizations:write")
     try:
         async with deps.db.transaction(ctx) as tx:
-            await organizations.lock(tx, app_id=ctx.app_id, id=asked.org_id)
-            row = await organization_access.managed(tx, ctx, asked.org_id)
+            await organizations.lock(tx, app_id=ctx.app_id, id=request.org_id)
+            row = await organization_access.managed(tx, ctx, request.org_id)
             wanted: dict[str, Any] = {
                 "slug": changes.slug or row.slug,
                 "name": changes.name or row.name,
@@ -191,42 +191,42 @@ async def update(deps: Deps, ctx: Context, asked: UpdateOrganization) -> Organiz
             changed = await _row(tx, ctx, row.id)
     except asyncpg.UniqueViolationError:
         raise OrgSlugTaken(f"{changes.slug} is already in use") from None
-    await deps.changes.publish(ctx, "organization", asked.org_id)
+    await deps.changes.publish(ctx, "organization", request.org_id)
     return shown(ctx, changed)
 
 
-async def delete(deps: Deps, ctx: Context, asked: DeleteOrganization) -> Done:
+async def delete(deps: Deps, ctx: Context, request: DeleteOrganization) -> Done:
     try:
         async with deps.db.transaction(ctx) as tx:
-            row = await organization_access.managed(tx, ctx, asked.org_id)
+            row = await organization_access.managed(tx, ctx, request.org_id)
             if row.is_personal:
                 raise PersonalTeam
             await organizations.delete(tx, app_id=ctx.app_id, id=row.id)
             await audit.record(tx, ctx, OrgDeleted(org_id=row.id, slug=row.slug))
     except asyncpg.ForeignKeyViolationError:
         raise TeamOwnsApplications from None
-    await deps.changes.publish(ctx, "organization", asked.org_id)
+    await deps.changes.publish(ctx, "organization", request.org_id)
     await deps.changes.publish(ctx, "rights")  # every member's
     return Done()
 
 
-async def switch(deps: Deps, ctx: Context, asked: SwitchOrganization) -> SignedInSession:
+async def switch(deps: Deps, ctx: Context, request: SwitchOrganization) -> SignedInSession:
     """identity changes the session, and asks the membership again in its own statement."""
     who = ctx.caller
     if who.user_id is None or who.session_id is None:
         raise Unauthenticated("only a session of this application has an active organization")
-    if asked.org_id is not None:
+    if request.org_id is not None:
         async with deps.db.reading(ctx) as db:
             row = await organizations.by_id(
-                db, app_id=ctx.app_id, id=asked.org_id, user_id=who.user_id
+                db, app_id=ctx.app_id, id=request.org_id, user_id=who.user_id
             )
         if row is None or row.role is None:
             raise OrganizationNotFound
     begun = await deps.bus.call(
-        ctx.as_system(), ActivateOrganization(session_id=who.session_id, org_id=asked.org_id)
+        ctx.as_system(), ActivateOrganization(session_id=who.session_id, org_id=request.org_id)
     )
     async with deps.db.transaction(ctx) as tx:
-        await audit.record(tx, ctx, OrgActivated(org_id=asked.org_id))
+        await audit.record(tx, ctx, OrgActivated(org_id=request.org_id))
     return begun
 
 

@@ -21,8 +21,8 @@ from tenancy.queries import applications
 from tenancy.queries.applications import Row
 
 
-async def resolve(deps: Deps, ctx: Context, asked: ResolveHost) -> Tenant:
-    host = host_key(asked.host)
+async def resolve(deps: Deps, ctx: Context, request: ResolveHost) -> Tenant:
+    host = host_key(request.host)
     slug, domain = deps.hosts.slug(host), deps.hosts.custom(host)
     async with deps.db.reading(ctx) as db:
         if slug is not None:

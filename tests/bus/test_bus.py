@@ -53,9 +53,9 @@ async def test_handlers_of_one_contract_run_side_by_side(bus: NatsBus, serve: Se
     """Eight requests are in their handlers at the same time: nobody waits for his neighbour."""
     meeting = asyncio.Barrier(8)
 
-    async def read(_: Any, ctx: Context, asked: Read) -> Answer:
+    async def read(_: Any, ctx: Context, request: Read) -> Answer:
         await meeting.wait()  # passes only once all eight are here
-        return Answer(text=asked.name)
+        return Answer(text=request.name)
 
     await serve({Read: read})
     asked = [bus.call(context(APP), Read(name=str(n))) for n in range(8)]
@@ -67,7 +67,7 @@ async def test_no_more_handlers_run_than_allowed(bus: NatsBus, serve: Serve) -> 
     """`concurrency` bounds the handlers; the rest wait their turn and are all answered."""
     running, most = 0, 0
 
-    async def read(_: Any, ctx: Context, asked: Read) -> Answer:
+    async def read(_: Any, ctx: Context, request: Read) -> Answer:
         nonlocal running, most
         running += 1
         most = max(most, running)
@@ -85,10 +85,10 @@ async def test_a_full_queue_answers_busy_at_once(bus: NatsBus, serve: Serve) -> 
     """What does not fit into the queue is refused while the first is still running."""
     go, begun = asyncio.Event(), asyncio.Event()
 
-    async def write(_: Any, ctx: Context, asked: Write) -> Answer:
+    async def write(_: Any, ctx: Context, request: Write) -> Answer:
         begun.set()
         await go.wait()
-        return Answer(text=asked.name)
+        return Answer(text=request.name)
 
     await serve({Write: write}, concurrency=1, queue=1)
     first = asyncio.create_task(bus.call(context(APP), Write(name="first")))
@@ -109,10 +109,10 @@ async def test_a_full_queue_answers_busy_at_once(bus: NatsBus, serve: Serve) -> 
 async def test_each_hop_has_less_time_than_the_one_before(bus: NatsBus, serve: Serve) -> None:
     """The callee keeps RETURN_OVERHEAD to report its own timeout, at every hop."""
 
-    async def read(_: Any, ctx: Context, asked: Read) -> Answer:
+    async def read(_: Any, ctx: Context, request: Read) -> Answer:
         return Answer(number=ctx.deadline)
 
-    async def write(_: Any, ctx: Context, asked: Write) -> Answer:
+    async def write(_: Any, ctx: Context, request: Write) -> Answer:
         below = await bus.call(ctx, Read())
         assert below.number <= ctx.deadline - RETURN_OVERHEAD
         return Answer(number=ctx.deadline)
@@ -127,8 +127,8 @@ async def test_work_that_cannot_finish_is_not_begun(bus: NatsBus, serve: Serve) 
     """With 60 ms left a handler does not start."""
     begun = []
 
-    async def write(_: Any, ctx: Context, asked: Write) -> Answer:
-        begun.append(asked)
+    async def write(_: Any, ctx: Context, request: Write) -> Answer:
+        begun.append(request)
         return Answer()
 
     await serve({Write: write})
@@ -144,7 +144,7 @@ async def test_a_callee_reports_its_own_timeout(bus: NatsBus, serve: Serve) -> N
     """A handler that runs out of time is stopped, and says so before the caller gives up."""
     stopped = asyncio.Event()
 
-    async def write(_: Any, ctx: Context, asked: Write) -> Answer:
+    async def write(_: Any, ctx: Context, request: Write) -> Answer:
         try:
             await asyncio.sleep(30)
         finally:
@@ -162,8 +162,8 @@ async def test_what_waited_too_long_is_not_begun(bus: NatsBus, serve: Serve) -> 
     """A write that spent its time in the queue is refused: its caller has long gone."""
     begun = []
 
-    async def write(_: Any, ctx: Context, asked: Write) -> Answer:
-        begun.append(asked.name)
+    async def write(_: Any, ctx: Context, request: Write) -> Answer:
+        begun.append(request.name)
         await asyncio.sleep(0.4)
         return Answer()
 
@@ -181,7 +181,7 @@ async def test_what_waited_too_long_is_not_begun(bus: NatsBus, serve: Serve) -> 
 async def test_problems_cross_whole(bus: NatsBus, serve: Serve) -> None:
     """Class, detail and further members arrive as they were raised."""
 
-    async def write(_: Any, ctx: Context, asked: Write) -> Answer:
+    async def write(_: Any, ctx: Context, request: Write) -> Answer:
         raise NameTaken("ada is taken", name="ada", tries=3)
 
     await serve({Write: write})
@@ -195,7 +195,7 @@ async def test_problems_cross_whole(bus: NatsBus, serve: Serve) -> None:
 async def test_a_code_of_a_newer_peer_keeps_its_kind(bus: NatsBus, serve: Serve) -> None:
     """An unknown code becomes the class of its status, so handlers of kinds still work."""
 
-    async def write(_: Any, ctx: Context, asked: Write) -> Answer:
+    async def write(_: Any, ctx: Context, request: Write) -> Answer:
         newer = Conflict("from the future")
         newer.to_wire = lambda: {"status": 409, "code": "from_2030", "detail": "x"}  # type: ignore[method-assign]
         raise newer
@@ -210,7 +210,7 @@ async def test_an_unknown_error_crosses_bare(
 ) -> None:
     """Whatever an exception holds stays on the serving side: no repr in body or headers."""
 
-    async def write(_: Any, ctx: Context, asked: Write) -> Answer:
+    async def write(_: Any, ctx: Context, request: Write) -> Answer:
         raise RuntimeError(f"dsn=postgres://aero2:{SECRET}@db")
 
     await serve({Write: write})
@@ -229,8 +229,8 @@ async def test_a_reply_that_is_too_large_is_an_error_and_no_hang(
 ) -> None:
     """An answer over the server's limit becomes `internal`; the connection lives on."""
 
-    async def read(_: Any, ctx: Context, asked: Read) -> Answer:
-        return Answer(text="x" * (2 * 1024 * 1024 if asked.name == "big" else 1))
+    async def read(_: Any, ctx: Context, request: Read) -> Answer:
+        return Answer(text="x" * (2 * 1024 * 1024 if request.name == "big" else 1))
 
     await serve({Read: read})
     with pytest.raises(Problem) as caught:
@@ -299,8 +299,8 @@ async def test_poison_is_answered_and_forgotten(
     body, header, problem = POISON[case]
     begun = []
 
-    async def write(_: Any, ctx: Context, asked: Write) -> Answer:
-        begun.append(asked)
+    async def write(_: Any, ctx: Context, request: Write) -> Answer:
+        begun.append(request)
         return Answer(text="still here")
 
     await serve({Write: write})
@@ -320,8 +320,8 @@ async def test_a_text_that_only_looks_like_a_nul_is_a_text(
 ) -> None:
     """A backslash, u and four noughts, as a `state` or a password may hold them."""
 
-    async def write(_: Any, ctx: Context, asked: Write) -> Answer:
-        return Answer(text=asked.name)
+    async def write(_: Any, ctx: Context, request: Write) -> Answer:
+        return Answer(text=request.name)
 
     await serve({Write: write})
 
@@ -333,7 +333,7 @@ async def test_a_message_without_reply_subject_is_no_harm(
 ) -> None:
     """Somebody publishes where he should ask: nothing is sent, the next one is served."""
 
-    async def read(_: Any, ctx: Context, asked: Read) -> Answer:
+    async def read(_: Any, ctx: Context, request: Read) -> Answer:
         return Answer(text="ok")
 
     await serve({Read: read})
@@ -346,7 +346,7 @@ async def test_a_message_without_reply_subject_is_no_harm(
 async def test_needs_is_enforced_where_it_is_served(bus: NatsBus, serve: Serve) -> None:
     """The serving process refuses before the handler, whatever the gateway forgot."""
 
-    async def guarded(_: Any, ctx: Context, asked: Guarded) -> Answer:
+    async def guarded(_: Any, ctx: Context, request: Guarded) -> Answer:
         return Answer(text=ctx.caller.kind)
 
     await serve({Guarded: guarded})
@@ -408,7 +408,7 @@ async def test_replicas_share_the_work(bus: NatsBus, serve: Serve) -> None:
     served: list[str] = []
 
     def named(name: str) -> Any:
-        async def write(_: Any, ctx: Context, asked: Write) -> Answer:
+        async def write(_: Any, ctx: Context, request: Write) -> Answer:
             served.append(name)
             return Answer(text=name)
 
@@ -427,11 +427,11 @@ async def test_drain_finishes_what_was_taken(bus: NatsBus, serve: Serve) -> None
     go = asyncio.Event()
     begun = 0
 
-    async def write(_: Any, ctx: Context, asked: Write) -> Answer:
+    async def write(_: Any, ctx: Context, request: Write) -> Answer:
         nonlocal begun
         begun += 1
         await go.wait()
-        return Answer(text=asked.name)
+        return Answer(text=request.name)
 
     server = await serve({Write: write}, concurrency=3)
     taken = [asyncio.create_task(bus.call(context(APP), Write(name=str(n)))) for n in range(6)]
@@ -451,8 +451,8 @@ async def test_drain_gives_up_on_what_hangs_and_says_so(bus: NatsBus, serve: Ser
     """After its time the rest is stopped, and every caller hears it, queued ones too."""
     begun = []
 
-    async def write(_: Any, ctx: Context, asked: Write) -> Answer:
-        begun.append(asked.name)
+    async def write(_: Any, ctx: Context, request: Write) -> Answer:
+        begun.append(request.name)
         await asyncio.Event().wait()
         return Answer()
 
@@ -475,7 +475,7 @@ async def test_a_lost_server_fails_cleanly_and_comes_back(
     try:
         bus = NatsBus(near)
 
-        async def read(_: Any, ctx: Context, asked: Read) -> Answer:
+        async def read(_: Any, ctx: Context, request: Read) -> Answer:
             return Answer(text="here")
 
         serving = await Server.start(far, "probe", "0.1.0", None)
@@ -536,7 +536,7 @@ async def test_replies_go_to_an_inbox_of_our_own(bus: NatsBus, far: Client) -> N
 async def test_discovery_prints_who_may_what(near: Client, serve: Serve) -> None:
     """`$SRV.INFO` of ADR-32 is the permission map of the running system."""
 
-    async def guarded(_: Any, ctx: Context, asked: Guarded) -> Answer:
+    async def guarded(_: Any, ctx: Context, request: Guarded) -> Answer:
         return Answer()
 
     await serve({Guarded: guarded})
@@ -575,7 +575,7 @@ async def in_memory(_: Client, subject: str, caller: Caller) -> str:
     return "ok"
 
 
-async def nothing(_: Any, ctx: Context, asked: Read) -> Answer:
+async def nothing(_: Any, ctx: Context, request: Read) -> Answer:
     return Answer()
 
 

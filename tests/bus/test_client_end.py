@@ -59,7 +59,7 @@ class Gateway(Listening[AccessToken]):
             await asyncio.sleep(0.001)
 
 
-async def tenant(_: Any, ctx: Context, asked: GetTenant) -> Tenant:
+async def tenant(_: Any, ctx: Context, request: GetTenant) -> Tenant:
     where = {"host": "a.test", "hosts": ["a.test"], "origin": ORIGIN}
     return Tenant(app_id=ctx.app_id, slug="a", name="A", state="active", **where)
 

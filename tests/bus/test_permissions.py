@@ -146,7 +146,7 @@ SECRET_KEY = Caller("secret_key", new_id(), EVERYTHING)
     ],
 )
 async def test_a_caller_has_the_subject_of_its_kind(
-    user: str, asked: Request[Any], caller: Caller, subject: str, sit: Sit
+    user: str, request: Request[Any], caller: Caller, subject: str, sit: Sit
 ) -> None:
     """The gateway may ask for a new user, but not as the system; identity may give a role as the
     system, but not in the name of a secret key. The handler never runs."""
@@ -159,7 +159,7 @@ async def test_a_caller_has_the_subject_of_its_kind(
         return Done()
 
     server = await Server.start(serving.nc, owner, "0.1.0", None)
-    await server.add(type(asked), handle)
+    await server.add(type(request), handle)
     await settled(serving.nc)
     header = {HEADER: context(DASHBOARD, caller).encode()}
     answer = await sender.nc.request(subject, b"{}", timeout=3, headers=header)
@@ -260,8 +260,8 @@ async def test_what_is_refused_does_not_arrive(sit: Sit) -> None:
     rbac, identity = await sit("rbac"), await sit("identity")
     served: list[object] = []
 
-    async def end(_: object, __: object, asked: object) -> object:
-        served.append(asked)
+    async def end(_: object, __: object, request: object) -> object:
+        served.append(request)
         raise AssertionError("never")
 
     server = await Server.start(identity.nc, "identity", "0.1.0", None)

@@ -85,7 +85,7 @@ def _facts(others: list[Signed]) -> list[SignedIn]:
 
 
 async def _begin(
-    visit: GatewayRequest, signed: Signed | None, asked: Authorize, others: list[Signed]
+    visit: GatewayRequest, signed: Signed | None, request: Authorize, others: list[Signed]
 ) -> Response:
     """What waits at oidc is counted: anybody may make it wait."""
     limits = visit.gateway.limits
@@ -93,7 +93,7 @@ async def _begin(
     limits.spend(visit, PENDING_AUTHORIZATION, whom)
     kept = None
     try:
-        what = await visit.gateway.bus.call(visit.context(), asked)
+        what = await visit.gateway.bus.call(visit.context(), request)
         kept = what.request
     finally:
         if kept is None:

@@ -10,7 +10,7 @@ router = NounRouter(prefix="/authorize", tags=["authorize"])
 
 
 @router.post("/check", summary="May these users do these things?")
-async def check(asked: CheckAccess, ctx: Acting, bus: TheBus) -> Verdicts:
+async def check(request: CheckAccess, ctx: Acting, bus: TheBus) -> Verdicts:
     """Up to a hundred questions; each answer names the roles that grant it, or why not. About
     others than yourself only with `roles:read`, which a secret key has."""
-    return await bus.call(ctx, asked)
+    return await bus.call(ctx, request)

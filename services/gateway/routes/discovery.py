@@ -57,14 +57,14 @@ async def jwk(visit: GatewayRequest) -> Answer:
     raise NotFound("there is no such key")
 
 
-async def _document(visit: GatewayRequest, asked: GetConfiguration | GetJwks) -> PackedText:
+async def _document(visit: GatewayRequest, request: GetConfiguration | GetJwks) -> PackedText:
     app_id, gateway = visit.app.app_id, visit.gateway
 
     async def load() -> PackedText:
-        return compression.pack(await gateway.bus.raw(visit.context(), asked))
+        return compression.pack(await gateway.bus.raw(visit.context(), request))
 
     return await gateway.documents.fetch(
-        (app_id, asked.subject, visit.host),
+        (app_id, request.subject, visit.host),
         load,
         tags=lambda _: [("key", "any"), ("application", app_id), ("resource", "any")],
     )

@@ -54,13 +54,13 @@ async def reset(kind: str, locale: Locale, ctx: Acting, bus: TheBus) -> Template
 
 @router.post("/{kind}/{locale}/preview", summary="Look at a mail")
 async def preview(
-    kind: str, locale: Locale, asked: Preview, ctx: Acting, bus: TheBus
+    kind: str, locale: Locale, request: Preview, ctx: Acting, bus: TheBus
 ) -> RenderedMail:
     """With sample values; of a text that is not stored yet, too. Needs `apps:read`."""
-    return await bus.call(ctx, PreviewTemplate(kind=kind, locale=locale, template=asked.template))
+    return await bus.call(ctx, PreviewTemplate(kind=kind, locale=locale, template=request.template))
 
 
 @router.post("/{kind}/{locale}/test", status_code=202, summary="Send a mail as a test")
-async def test(kind: str, locale: Locale, asked: Recipient, ctx: Acting, bus: TheBus) -> Done:
+async def test(kind: str, locale: Locale, request: Recipient, ctx: Acting, bus: TheBus) -> Done:
     """With sample values; ten in ten minutes at most. Needs `apps:write`."""
-    return await bus.call(ctx, SendTestMail(kind=kind, locale=locale, to=asked.to))
+    return await bus.call(ctx, SendTestMail(kind=kind, locale=locale, to=request.to))

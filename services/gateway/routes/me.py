@@ -43,23 +43,23 @@ async def update(changes: MyChanges, ctx: SignedIn, bus: TheBus) -> Me:
     response_model_exclude={"browser"},
     summary="Mail a code to my new address",
 )
-async def change_email(asked: ChangeEmail, ctx: SignedIn, bus: TheBus) -> Flow:
+async def change_email(request: ChangeEmail, ctx: SignedIn, bus: TheBus) -> Flow:
     """Needs a sign-in of the last 15 minutes: 403 `fresh_sign_in_needed`."""
-    return await bus.call(ctx, asked)
+    return await bus.call(ctx, request)
 
 
 @router.post("/email/verify", summary="Confirm my new address")
-async def confirm_email(asked: ConfirmEmail, ctx: SignedIn, bus: TheBus) -> Me:
+async def confirm_email(request: ConfirmEmail, ctx: SignedIn, bus: TheBus) -> Me:
     """The old address is told."""
-    return await bus.call(ctx, asked)
+    return await bus.call(ctx, request)
 
 
 @router.put("/password", response_model_exclude={"token"}, summary="Change my password")
 async def change_password(
-    asked: ChangePassword, visit: TheVisit, ctx: SignedIn, bus: TheBus
+    request: ChangePassword, visit: TheVisit, ctx: SignedIn, bus: TheBus
 ) -> SignedInSession:
     """Every other session ends; this one goes on under a new id."""
-    signed = await bus.call(ctx, asked)
+    signed = await bus.call(ctx, request)
     await browser.begin(visit, signed)
     return signed
 
@@ -71,9 +71,9 @@ async def export(ctx: SignedIn, bus: TheBus) -> Export:
 
 
 @router.post("/delete", summary="Delete my account")
-async def delete(asked: DeleteMe, visit: TheVisit, ctx: SignedIn, bus: TheBus) -> Done:
+async def delete(request: DeleteMe, visit: TheVisit, ctx: SignedIn, bus: TheBus) -> Done:
     """With the password, or a sign-in of the last 15 minutes where there is none. 409 `last_admin`
     where an organization of others would stay behind without an admin."""
-    done = await bus.call(ctx, asked)
+    done = await bus.call(ctx, request)
     await browser.end(visit)
     return done

@@ -22,6 +22,6 @@ async def roles(ctx: SignedIn, bus: TheBus) -> AssignedRoles:
 
 
 @router.get("/permissions", summary="My effective rights")
-async def rights(asked: Annotated[GetMyRights, Query()], ctx: SignedIn, bus: TheBus) -> Rights:
+async def rights(request: Annotated[GetMyRights, Query()], ctx: SignedIn, bus: TheBus) -> Rights:
     """In the active organization, or in the one asked for."""
-    return await bus.call(ctx, asked)
+    return await bus.call(ctx, request)

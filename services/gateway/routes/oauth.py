@@ -128,13 +128,13 @@ def _subject(given: dict[str, str]) -> str | None:
 
 
 async def _as_client(
-    visit: GatewayRequest, asked: ExchangeToken | IntrospectToken | RevokeToken
+    visit: GatewayRequest, request: ExchangeToken | IntrospectToken | RevokeToken
 ) -> Answer:
     limits = visit.gateway.limits
     try:
-        body = await visit.gateway.bus.raw(visit.context(), asked)
+        body = await visit.gateway.bus.raw(visit.context(), request)
     except OAuthError as error:
-        secret = _secret(dict(asked.params), asked.basic)
+        secret = _secret(dict(request.params), request.basic)
         if secret is not None and isinstance(error, InvalidClient):
             limits.fails(visit, secret)
         elif secret is not None and isinstance(error, AUTHENTICATED):

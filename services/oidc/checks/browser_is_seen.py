@@ -10,5 +10,5 @@ from oidc.deps import Deps
 from oidc.request import Asked
 
 
-async def browser_is_seen(deps: Deps, ctx: Context, asked: Asked) -> Authorization | None:
-    return await prompts.come_back(deps, ctx, asked) if asked.unseen else None
+async def browser_is_seen(deps: Deps, ctx: Context, request: Asked) -> Authorization | None:
+    return await prompts.come_back(deps, ctx, request) if request.unseen else None

@@ -36,8 +36,8 @@ async def claims_are_well_formed(_: Deps, ctx: Context, asked: Asked) -> None:
     _take_sub(asked, parsed.get("id_token", {}).get("sub"))
 
 
-def _take_sub(asked: Asked, wanted: dict[str, Any] | None) -> None:
+def _take_sub(request: Asked, wanted: dict[str, Any] | None) -> None:
     """Section 5.5.1: a wanted `sub` must be the one that signs in."""
     value = (wanted or {}).get("value")
     if isinstance(value, str):
-        asked.hinted_sub = value
+        request.hinted_sub = value

@@ -9,10 +9,10 @@ from oidc.deps import Deps
 from oidc.request import Asked
 
 
-async def client_is_known(deps: Deps, ctx: Context, asked: Asked) -> None:
-    if len(asked.given.listed("client_id")) > 1:
+async def client_is_known(deps: Deps, ctx: Context, request: Asked) -> None:
+    if len(request.given.listed("client_id")) > 1:
         raise OAuthError("client_id is given more than once")
-    client = await registered(deps, ctx, asked.given.required("client_id"))
+    client = await registered(deps, ctx, request.given.required("client_id"))
     if client is None or not client.enabled:
         raise OAuthError("the client is unknown")
-    asked.client = client
+    request.client = client

@@ -16,29 +16,29 @@ from oidc.queries import authorization_requests
 from oidc.request import Asked
 
 
-async def context_is_met(deps: Deps, ctx: Context, asked: Asked) -> Authorization | None:
-    assert asked.session is not None
-    held = asked.session.acr or acr.ONE_FACTOR
-    met = acr.satisfied(held, asked.contexts)
-    asked.acr = met or held
-    if met or not asked.contexts:
+async def context_is_met(deps: Deps, ctx: Context, request: Asked) -> Authorization | None:
+    assert request.session is not None
+    held = request.session.acr or acr.ONE_FACTOR
+    met = acr.satisfied(held, request.contexts)
+    request.acr = met or held
+    if met or not request.contexts:
         return None
-    if asked.prompted("signed_in"):
-        asked.unmet = asked.contexts
-    elif not asked.silent and await _can_be_tried(deps, ctx, asked):
-        return await prompts.sign_in(deps, ctx, asked, afresh=True)
-    if asked.context_essential:
+    if request.prompted("signed_in"):
+        request.unmet = request.contexts
+    elif not request.silent and await _can_be_tried(deps, ctx, request):
+        return await prompts.sign_in(deps, ctx, request, afresh=True)
+    if request.context_essential:
         raise UnmetAuthenticationRequirements
     return None
 
 
-async def _can_be_tried(deps: Deps, ctx: Context, asked: Asked) -> bool:
-    assert asked.session is not None
-    wanted = await acr_values.reachable(deps, ctx, asked)
-    if not wanted or asked.context_essential:
+async def _can_be_tried(deps: Deps, ctx: Context, request: Asked) -> bool:
+    assert request.session is not None
+    wanted = await acr_values.reachable(deps, ctx, request)
+    if not wanted or request.context_essential:
         return bool(wanted)
     async with deps.db.reading(ctx) as db:
         tried = await authorization_requests.wished_in_vain(
-            db, app_id=ctx.app_id, session_id=asked.session.session_id
+            db, app_id=ctx.app_id, session_id=request.session.session_id
         )
     return not set(wanted) <= set(tried)

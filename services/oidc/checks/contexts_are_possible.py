@@ -11,13 +11,13 @@ from oidc.deps import Deps
 from oidc.request import Asked
 
 
-async def contexts_are_possible(_: Deps, ctx: Context, asked: Asked) -> None:
+async def contexts_are_possible(_: Deps, ctx: Context, request: Asked) -> None:
     """What is essential and no class of ours is refused before anybody signs in for nothing."""
-    values, asked.context_essential = _claimed(asked)
-    asked.contexts = (
-        values or asked.given.get("acr_values", "").split() or asked.client.default_acr_values
+    values, request.context_essential = _claimed(request)
+    request.contexts = (
+        values or request.given.get("acr_values", "").split() or request.client.default_acr_values
     )
-    if asked.context_essential and not acr.SATISFIES.keys() & set(asked.contexts):
+    if request.context_essential and not acr.SATISFIES.keys() & set(request.contexts):
         raise UnmetAuthenticationRequirements
 
 

@@ -13,22 +13,22 @@ from oidc.deps import Deps
 from oidc.request import Asked
 
 
-async def hint_is_ours(deps: Deps, ctx: Context, asked: Asked) -> None:
-    hint = asked.given.get("id_token_hint")
+async def hint_is_ours(deps: Deps, ctx: Context, request: Asked) -> None:
+    hint = request.given.get("id_token_hint")
     if hint is None:
         return None
     found = await keys.key_set(deps, ctx)
     try:
         claims = jose.verify(hint, found.verifying.get, types=frozenset({tokens.ID}))
     except jose.BadToken:
-        return _ask(asked, "id_token_hint is not an ID token of ours")
-    if claims.get("token_use", "id") != "id" or claims["aud"] != asked.client.client_id:
-        return _ask(asked, "id_token_hint was not issued to this client")
-    asked.hinted_sub = claims["sub"]
+        return _ask(request, "id_token_hint is not an ID token of ours")
+    if claims.get("token_use", "id") != "id" or claims["aud"] != request.client.client_id:
+        return _ask(request, "id_token_hint was not issued to this client")
+    request.hinted_sub = claims["sub"]
     return None
 
 
-def _ask(asked: Asked, reason: str) -> None:
-    if asked.silent:
+def _ask(request: Asked, reason: str) -> None:
+    if request.silent:
         raise LoginRequired(reason)
-    asked.prompts |= {"select_account"}
+    request.prompts |= {"select_account"}

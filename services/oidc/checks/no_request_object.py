@@ -19,21 +19,21 @@ from oidc.jose import MAX_LENGTH
 from oidc.request import Asked
 
 
-async def no_request_object(_: Deps, ctx: Context, asked: Asked) -> None:
-    if "request" in asked.given:
-        _answer_as_it_asks(asked)
+async def no_request_object(_: Deps, ctx: Context, request: Asked) -> None:
+    if "request" in request.given:
+        _answer_as_it_asks(request)
         raise RequestNotSupported
-    if "request_uri" in asked.given:
+    if "request_uri" in request.given:
         raise RequestUriNotSupported
 
 
-def _answer_as_it_asks(asked: Asked) -> None:
-    parameters = _parameters(asked.given["request"])
+def _answer_as_it_asks(request: Asked) -> None:
+    parameters = _parameters(request.given["request"])
     mode, state = parameters.get("response_mode"), parameters.get("state")
     if mode in MODES:
-        asked.response_mode = mode
+        request.response_mode = mode
     if isinstance(state, str) and state:
-        asked.given["state"] = state
+        request.given["state"] = state
 
 
 def _parameters(request: str) -> dict[str, Any]:

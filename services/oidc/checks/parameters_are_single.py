@@ -8,5 +8,5 @@ from oidc.params import single
 from oidc.request import Asked
 
 
-async def parameters_are_single(_: Deps, ctx: Context, asked: Asked) -> None:
-    single(asked.params)
+async def parameters_are_single(_: Deps, ctx: Context, request: Asked) -> None:
+    single(request.params)

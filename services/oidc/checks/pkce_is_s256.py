@@ -13,14 +13,17 @@ from oidc.deps import Deps
 from oidc.request import Asked
 
 
-async def pkce_is_s256(_: Deps, ctx: Context, asked: Asked) -> None:
-    challenge, method = asked.given.get("code_challenge"), asked.given.get("code_challenge_method")
+async def pkce_is_s256(_: Deps, ctx: Context, request: Asked) -> None:
+    challenge, method = (
+        request.given.get("code_challenge"),
+        request.given.get("code_challenge_method"),
+    )
     if challenge is None:
         if method is not None:
             raise OAuthError("code_challenge is missing")
-        if asked.client.needs_pkce:
+        if request.client.needs_pkce:
             raise OAuthError("code_challenge is missing: this client must use PKCE")
-        if asked.client.require_pkce is None and not _has_nonce(asked):
+        if request.client.require_pkce is None and not _has_nonce(request):
             raise OAuthError("code_challenge is missing: use PKCE, or the scope openid and a nonce")
         return
     if method != "S256":
@@ -29,5 +32,5 @@ async def pkce_is_s256(_: Deps, ctx: Context, asked: Asked) -> None:
         raise OAuthError("code_challenge is not a base64url SHA-256")
 
 
-def _has_nonce(asked: Asked) -> bool:
-    return "nonce" in asked.given and "openid" in scopes.parsed(asked.given.get("scope"))
+def _has_nonce(request: Asked) -> bool:
+    return "nonce" in request.given and "openid" in scopes.parsed(request.given.get("scope"))

@@ -13,17 +13,17 @@ PROMPTS: Final = frozenset({"none", "login", "consent", "select_account"})
 LONGEST: Final = 10
 
 
-async def prompts_are_consistent(_: Deps, ctx: Context, asked: Asked) -> None:
-    prompts = frozenset(asked.given.get("prompt", "").split())
+async def prompts_are_consistent(_: Deps, ctx: Context, request: Asked) -> None:
+    prompts = frozenset(request.given.get("prompt", "").split())
     if not prompts <= PROMPTS:
         raise OAuthError("prompt is not supported")
     if "none" in prompts and len(prompts) > 1:
         raise OAuthError("prompt=none cannot be combined")
-    asked.prompts = prompts
-    given = asked.given.get("max_age")
+    request.prompts = prompts
+    given = request.given.get("max_age")
     if given is None:
-        asked.max_age = asked.client.default_max_age
+        request.max_age = request.client.default_max_age
         return
     if not (given.isascii() and given.isdigit()) or len(given) > LONGEST:
         raise OAuthError("max_age is not a number of seconds")
-    asked.max_age = int(given)
+    request.max_age = int(given)

@@ -17,19 +17,19 @@ LONGEST: Final = 300
 """Characters of an address that its developer is shown."""
 
 
-async def redirect_uri_is_registered(_: Deps, ctx: Context, asked: Asked) -> None:
-    given = asked.given.listed("redirect_uri")
+async def redirect_uri_is_registered(_: Deps, ctx: Context, request: Asked) -> None:
+    given = request.given.listed("redirect_uri")
     if len(given) > 1:
         raise OAuthError("redirect_uri is given more than once")
     if not given:
-        _take_the_only_one(asked)
+        _take_the_only_one(request)
         return
-    if not matches(asked.client.redirect_uris, asked.client.type, given[0]):
+    if not matches(request.client.redirect_uris, request.client.type, given[0]):
         message = f"redirect_uri is not registered for this client: {given[0][:LONGEST]}"
-        if asked.client.type == "native" and given[0].startswith("http://localhost"):
+        if request.client.type == "native" and given[0].startswith("http://localhost"):
             message += " (any port is accepted for 127.0.0.1 and [::1] alone)"
         raise OAuthError(message)
-    asked.redirect_uri = given[0]
+    request.redirect_uri = given[0]
 
 
 def matches(registered: list[str], type: str, uri: str) -> bool:
@@ -49,8 +49,10 @@ def _without_port(uri: str) -> tuple[str, str] | None:
     return found[1], found[3] or ""
 
 
-def _take_the_only_one(asked: Asked) -> None:
+def _take_the_only_one(request: Asked) -> None:
     """OAuth lets it be left out where one is registered; OpenID Connect Core 3.1.2.1 does not."""
-    if len(asked.client.redirect_uris) != 1 or "openid" in asked.given.get("scope", "").split(" "):
+    if len(request.client.redirect_uris) != 1 or "openid" in request.given.get("scope", "").split(
+        " "
+    ):
         raise OAuthError("redirect_uri is missing")
-    asked.redirect_uri, asked.redirect_uri_given = asked.client.redirect_uris[0], False
+    request.redirect_uri, request.redirect_uri_given = request.client.redirect_uris[0], False

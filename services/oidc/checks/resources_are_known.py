@@ -8,5 +8,5 @@ from oidc.deps import Deps
 from oidc.request import Asked
 
 
-async def resources_are_known(deps: Deps, ctx: Context, asked: Asked) -> None:
-    asked.resource = await scopes.check_resources(deps, ctx, asked.given.listed("resource"))
+async def resources_are_known(deps: Deps, ctx: Context, request: Asked) -> None:
+    request.resource = await scopes.check_resources(deps, ctx, request.given.listed("resource"))

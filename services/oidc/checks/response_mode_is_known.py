@@ -12,11 +12,11 @@ from oidc.request import Asked
 MODES: Final = ("query", "fragment", "form_post")
 
 
-async def response_mode_is_known(_: Deps, ctx: Context, asked: Asked) -> None:
-    mode = asked.given.get("response_mode") or _default(asked.given.get("response_type", ""))
+async def response_mode_is_known(_: Deps, ctx: Context, request: Asked) -> None:
+    mode = request.given.get("response_mode") or _default(request.given.get("response_type", ""))
     if mode not in MODES:
         raise OAuthError("response_mode is not supported")
-    asked.response_mode = mode
+    request.response_mode = mode
 
 
 def _default(response_type: str) -> str:

@@ -8,8 +8,8 @@ from oidc.deps import Deps
 from oidc.request import Asked
 
 
-async def response_type_is_code(_: Deps, ctx: Context, asked: Asked) -> None:
-    if asked.given.required("response_type") != "code":
+async def response_type_is_code(_: Deps, ctx: Context, request: Asked) -> None:
+    if request.given.required("response_type") != "code":
         raise UnsupportedResponseType
-    if "authorization_code" not in asked.client.grant_types:
+    if "authorization_code" not in request.client.grant_types:
         raise UnauthorizedClient("this client may not use the code flow")

@@ -8,9 +8,11 @@ from oidc.deps import Deps
 from oidc.request import Asked
 
 
-async def scopes_are_allowed(deps: Deps, ctx: Context, asked: Asked) -> None:
+async def scopes_are_allowed(deps: Deps, ctx: Context, request: Asked) -> None:
     """offline_access is dropped, not refused, where the client has no refresh tokens."""
-    wanted = await scopes.allowed(deps, ctx, asked.client, scopes.parsed(asked.given.get("scope")))
-    if "refresh_token" not in asked.client.grant_types:
+    wanted = await scopes.allowed(
+        deps, ctx, request.client, scopes.parsed(request.given.get("scope"))
+    )
+    if "refresh_token" not in request.client.grant_types:
         wanted = [name for name in wanted if name != "offline_access"]
-    asked.scopes = wanted
+    request.scopes = wanted

@@ -13,44 +13,46 @@ from oidc.queries import authorization_requests, consents
 from oidc.request import Asked
 
 
-async def user_has_consented(deps: Deps, ctx: Context, asked: Asked) -> Authorization | None:
-    assert asked.session is not None
-    user_id = asked.session.user_id
-    asked.scopes = await scopes.held(deps, ctx, asked.scopes, user_id, asked.session.org_id)
-    givers = await scopes.claim_givers(deps, ctx, asked.client, asked.scopes)
-    asked.claims, asked.claim_scopes = claims.within_scopes(asked.claims, asked.scopes, givers)
-    if _decided_by_this_user(asked):
-        if asked.consent == "deny":
-            await _close(deps, ctx, asked)
+async def user_has_consented(deps: Deps, ctx: Context, request: Asked) -> Authorization | None:
+    assert request.session is not None
+    user_id = request.session.user_id
+    request.scopes = await scopes.held(deps, ctx, request.scopes, user_id, request.session.org_id)
+    givers = await scopes.claim_givers(deps, ctx, request.client, request.scopes)
+    request.claims, request.claim_scopes = claims.within_scopes(
+        request.claims, request.scopes, givers
+    )
+    if _decided_by_this_user(request):
+        if request.consent == "deny":
+            await _close(deps, ctx, request)
             raise AccessDenied
-        if asked.consent == "allow":
-            await _remember(deps, ctx, asked)
+        if request.consent == "allow":
+            await _remember(deps, ctx, request)
             return None
-    if "consent" not in asked.prompts and await _covered(deps, ctx, asked):
+    if "consent" not in request.prompts and await _covered(deps, ctx, request):
         return None
-    if asked.silent:
+    if request.silent:
         raise ConsentRequired
-    return await prompts.consent(deps, ctx, asked)
+    return await prompts.consent(deps, ctx, request)
 
 
-def _decided_by_this_user(asked: Asked) -> bool:
+def _decided_by_this_user(request: Asked) -> bool:
     """Only he who was shown the question can answer it."""
     return (
-        asked.pending is not None
-        and asked.session is not None
-        and asked.pending.user_id == asked.session.user_id
-        and asked.prompted("consent")
+        request.pending is not None
+        and request.session is not None
+        and request.pending.user_id == request.session.user_id
+        and request.prompted("consent")
     )
 
 
-async def _covered(deps: Deps, ctx: Context, asked: Asked) -> bool:
-    if asked.client.first_party:
+async def _covered(deps: Deps, ctx: Context, request: Asked) -> bool:
+    if request.client.first_party:
         return True
-    assert asked.session is not None
-    user_id, client_id = asked.session.user_id, asked.client.client_id
+    assert request.session is not None
+    user_id, client_id = request.session.user_id, request.client.client_id
     key = (ctx.app_id, "consent", user_id, client_id)
     known = deps.known.consents.get(key)
-    wanted = frozenset(asked.consent_scopes) | {f"resource {uri}" for uri in asked.resource}
+    wanted = frozenset(request.consent_scopes) | {f"resource {uri}" for uri in request.resource}
     if known is not None and wanted <= known:
         return True
     async with deps.db.reading(ctx) as db:
@@ -63,23 +65,23 @@ async def _covered(deps: Deps, ctx: Context, asked: Asked) -> bool:
     return wanted <= known
 
 
-async def _remember(deps: Deps, ctx: Context, asked: Asked) -> None:
-    assert asked.session is not None
-    user_id, client_id = asked.session.user_id, asked.client.client_id
+async def _remember(deps: Deps, ctx: Context, request: Asked) -> None:
+    assert request.session is not None
+    user_id, client_id = request.session.user_id, request.client.client_id
     async with deps.db.transaction(ctx) as tx:
         await consents.add(
             tx,
             app_id=ctx.app_id,
             user_id=user_id,
             client_id=client_id,
-            scopes=asked.consent_scopes,
-            resources=asked.resource,
+            scopes=request.consent_scopes,
+            resources=request.resource,
         )
-        event = ConsentGranted(client_id=client_id, scopes=asked.consent_scopes)
+        event = ConsentGranted(client_id=client_id, scopes=request.consent_scopes)
         await audit.record(tx, ctx, event, user_id=user_id)
 
 
-async def _close(deps: Deps, ctx: Context, asked: Asked) -> None:
-    assert asked.pending is not None
+async def _close(deps: Deps, ctx: Context, request: Asked) -> None:
+    assert request.pending is not None
     async with deps.db.single(ctx) as db:
-        await authorization_requests.use(db, app_id=ctx.app_id, id_hash=asked.pending.id_hash)
+        await authorization_requests.use(db, app_id=ctx.app_id, id_hash=request.pending.id_hash)

@@ -12,32 +12,35 @@ from oidc.deps import Deps
 from oidc.request import Asked
 
 
-async def user_is_fresh(deps: Deps, ctx: Context, asked: Asked) -> Authorization | None:
-    assert asked.session is not None
-    if _judged_before(asked):
+async def user_is_fresh(deps: Deps, ctx: Context, request: Asked) -> Authorization | None:
+    assert request.session is not None
+    if _judged_before(request):
         return None
-    since = asked.pending.authenticated_after if asked.pending else None
+    since = request.pending.authenticated_after if request.pending else None
     if since is not None:
-        fresh = asked.session.auth_time >= since
+        fresh = request.session.auth_time >= since
     else:
-        fresh = "login" not in asked.prompts and not _too_old(asked)
+        fresh = "login" not in request.prompts and not _too_old(request)
     if fresh:
         return None
-    if asked.silent:
+    if request.silent:
         raise LoginRequired("the person has to sign in again")
-    return await prompts.sign_in(deps, ctx, asked, afresh=since is None)
+    return await prompts.sign_in(deps, ctx, request, afresh=since is None)
 
 
-def _judged_before(asked: Asked) -> bool:
+def _judged_before(request: Asked) -> bool:
     """This session was new enough when its consent page was shown: reading it takes time."""
-    assert asked.session is not None
-    pending = asked.pending
-    same = pending is not None and pending.session_id == asked.session.session_id
-    return same and asked.prompted("consent")
+    assert request.session is not None
+    pending = request.pending
+    same = pending is not None and pending.session_id == request.session.session_id
+    return same and request.prompted("consent")
 
 
-def _too_old(asked: Asked) -> bool:
-    assert asked.session is not None
-    if asked.max_age is None:
+def _too_old(request: Asked) -> bool:
+    assert request.session is not None
+    if request.max_age is None:
         return False
-    return asked.max_age == 0 or asked.session.auth_time.timestamp() + asked.max_age < time.time()
+    return (
+        request.max_age == 0
+        or request.session.auth_time.timestamp() + request.max_age < time.time()
+    )

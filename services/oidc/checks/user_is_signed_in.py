@@ -9,27 +9,27 @@ from oidc.deps import Deps
 from oidc.request import Asked
 
 
-async def user_is_signed_in(deps: Deps, ctx: Context, asked: Asked) -> Authorization | None:
-    if asked.session is None:
-        if asked.silent:
+async def user_is_signed_in(deps: Deps, ctx: Context, request: Asked) -> Authorization | None:
+    if request.session is None:
+        if request.silent:
             raise LoginRequired
         # Whatever max_age says: the sign-in that this brings about is new enough.
-        return await prompts.sign_in(deps, ctx, asked, afresh=True)
+        return await prompts.sign_in(deps, ctx, request, afresh=True)
     return None
 
 
-async def account_is_selected(deps: Deps, ctx: Context, asked: Asked) -> Authorization | None:
-    if "select_account" not in asked.prompts or asked.selected or asked.prompted("signed_in"):
+async def account_is_selected(deps: Deps, ctx: Context, request: Asked) -> Authorization | None:
+    if "select_account" not in request.prompts or request.selected or request.prompted("signed_in"):
         return None
-    if asked.prompted("select_account") and _another_account(asked):
+    if request.prompted("select_account") and _another_account(request):
         return None
-    if asked.silent:
+    if request.silent:
         raise AccountSelectionRequired
-    return await prompts.select_account(deps, ctx, asked)
+    return await prompts.select_account(deps, ctx, request)
 
 
-def _another_account(asked: Asked) -> bool:
+def _another_account(request: Asked) -> bool:
     """Since the page was shown, the person has signed in to another account."""
-    assert asked.pending is not None
-    assert asked.session is not None
-    return asked.pending.session_id != asked.session.session_id
+    assert request.pending is not None
+    assert request.session is not None
+    return request.pending.session_id != request.session.session_id

@@ -10,12 +10,12 @@ from oidc.request import Asked
 from oidc.subjects import subject
 
 
-async def user_is_the_hinted_one(deps: Deps, ctx: Context, asked: Asked) -> Authorization | None:
-    assert asked.session is not None
-    if asked.hinted_sub is None:
+async def user_is_the_hinted_one(deps: Deps, ctx: Context, request: Asked) -> Authorization | None:
+    assert request.session is not None
+    if request.hinted_sub is None:
         return None
-    if subject(deps.keys, asked.client, asked.session.user_id) == asked.hinted_sub:
+    if subject(deps.keys, request.client, request.session.user_id) == request.hinted_sub:
         return None
-    if asked.silent or asked.prompted("signed_in"):
+    if request.silent or request.prompted("signed_in"):
         raise LoginRequired("somebody else is signed in than was asked for")
-    return await prompts.sign_in(deps, ctx, asked, afresh=True)
+    return await prompts.sign_in(deps, ctx, request, afresh=True)

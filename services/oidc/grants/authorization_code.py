@@ -60,13 +60,13 @@ async def handle(deps: Deps, ctx: Context, client: Registered, given: Given) -> 
     )
 
 
-def _narrowed(asked: list[str], granted: list[str] | None) -> list[str] | None:
+def _narrowed(request: list[str], granted: list[str] | None) -> list[str] | None:
     """RFC 8707 section 2.2: any of the resources of the authorization, none beyond them."""
-    if not asked or granted is None:
+    if not request or granted is None:
         return None
-    if not set(asked) <= set(granted):
+    if not set(request) <= set(granted):
         raise InvalidTarget("the resource was not part of the authorization")
-    return asked
+    return request
 
 
 async def _refuse(

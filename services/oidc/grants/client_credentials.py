@@ -21,11 +21,11 @@ async def handle(deps: Deps, ctx: Context, client: Registered, given: Given) -> 
     return answer
 
 
-async def _scopes(deps: Deps, ctx: Context, client: Registered, asked: str | None) -> list[str]:
+async def _scopes(deps: Deps, ctx: Context, client: Registered, request: str | None) -> list[str]:
     """Those asked for, or all that the client is registered for; none that speaks of a user."""
-    if asked is None:
+    if request is None:
         return [name for name in client.scopes if name not in scopes.NEEDS_USER]
-    names = await scopes.allowed(deps, ctx, client, scopes.parsed(asked))
+    names = await scopes.allowed(deps, ctx, client, scopes.parsed(request))
     if scopes.NEEDS_USER & set(names):
         raise InvalidScope("a scope speaks of a user, and there is none here")
     return names

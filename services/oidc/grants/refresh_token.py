@@ -132,16 +132,16 @@ async def _end_reused(deps: Deps, ctx: Context, client: Registered, hashes: list
         await deps.changed(ctx, "token", known.family_id)
 
 
-def _narrowed_scopes(asked: str | None, granted: Granted) -> list[str]:
+def _narrowed_scopes(request: str | None, granted: Granted) -> list[str]:
     """RFC 6749 section 6: fewer than were granted, never more."""
-    wanted = scopes.parsed(asked)
+    wanted = scopes.parsed(request)
     if not set(wanted) <= set(granted.scopes):
         raise InvalidScope("a scope was not granted")
     return wanted or granted.scopes
 
 
-def _narrowed(asked: list[str], granted: Granted) -> list[str] | None:
+def _narrowed(request: list[str], granted: Granted) -> list[str] | None:
     """RFC 8707 section 2.2."""
-    if asked and not set(asked) <= set(granted.resource):
+    if request and not set(request) <= set(granted.resource):
         raise InvalidTarget("the resource was not part of the authorization")
-    return asked or None
+    return request or None

@@ -31,7 +31,7 @@ class Grant:
     org_id: str | None
 
 
-async def facts(db: Db, *, app_id: str, asked: list[Question], users: list[str]) -> list[Facts]:
+async def facts(db: Db, *, app_id: str, questions: list[Question], users: list[str]) -> list[Facts]:
     return await many(
         db,
         Facts,
@@ -53,12 +53,14 @@ async def facts(db: Db, *, app_id: str, asked: list[Question], users: list[str])
         """,
         app_id,
         users,
-        [question.permission for question in asked],
-        [question.org_id for question in asked],
+        [question.permission for question in questions],
+        [question.org_id for question in questions],
     )
 
 
-async def grants(db: Db, *, app_id: str, asked: list[Question], users: list[str]) -> list[Grant]:
+async def grants(
+    db: Db, *, app_id: str, questions: list[Question], users: list[str]
+) -> list[Grant]:
     """The same rules as effective rights (queries/rights.py), each with its role."""
     return await many(
         db,
@@ -89,6 +91,6 @@ async def grants(db: Db, *, app_id: str, asked: list[Question], users: list[str]
         """,
         app_id,
         users,
-        [question.permission for question in asked],
-        [question.org_id for question in asked],
+        [question.permission for question in questions],
+        [question.org_id for question in questions],
     )

@@ -215,7 +215,7 @@ async def stage(postgres: Postgres) -> AsyncIterator[World]:
     )
     world = World(deps, bus, changes, sql, mail_db, sweep_db)
 
-    async def tenant(_: World, ctx: Context, asked: GetTenant) -> Tenant:
+    async def tenant(_: World, ctx: Context, request: GetTenant) -> Tenant:
         slug = "dashboard" if ctx.app_id == DASHBOARD else "shop"
         host = f"{slug}.id.example.org"
         return Tenant(
@@ -230,19 +230,19 @@ async def stage(postgres: Postgres) -> AsyncIterator[World]:
             settings=world.settings.get(ctx.app_id, AppSettings()),
         )
 
-    async def default(_: World, ctx: Context, asked: AssignDefaultRole) -> Done:
+    async def default(_: World, ctx: Context, request: AssignDefaultRole) -> Done:
         if not world.rbac_up:
             raise Unavailable("down")
-        world.roles.append((ctx.app_id, asked.user_id, asked.operator))
+        world.roles.append((ctx.app_id, request.user_id, request.operator))
         return Done()
 
-    async def rights(_: World, ctx: Context, asked: GetRights) -> Rights:
+    async def rights(_: World, ctx: Context, request: GetRights) -> Rights:
         if not world.rbac_up:
             raise Unavailable("down")
-        return Rights(permissions=["platform:manage"] if asked.user_id in world.operators else [])
+        return Rights(permissions=["platform:manage"] if request.user_id in world.operators else [])
 
-    async def role(_: World, ctx: Context, asked: AssignRole) -> Done:
-        world.roles.append((ctx.app_id, asked.user_id, False))
+    async def role(_: World, ctx: Context, request: AssignRole) -> Done:
+        world.roles.append((ctx.app_id, request.user_id, False))
         return Done()
 
     async def delegation(_: World, ctx: Context, request: CheckDelegation) -> Done:
@@ -250,39 +250,39 @@ async def stage(postgres: Postgres) -> AsyncIterator[World]:
             raise NotHeld(missing=["roles:write"])
         return Done()
 
-    async def team(_: World, ctx: Context, asked: EnsurePersonalTeam) -> Organization:
-        world.teams.append(asked.user_id)
+    async def team(_: World, ctx: Context, request: EnsurePersonalTeam) -> Organization:
+        world.teams.append(request.user_id)
         now = datetime.now(UTC)
         return Organization(id=new_id(), slug="team", name="Team", created_at=now, updated_at=now)
 
-    async def join(_: World, ctx: Context, asked: JoinByDomain) -> Joined:
-        world.joined.append(asked.user_id)
+    async def join(_: World, ctx: Context, request: JoinByDomain) -> Joined:
+        world.joined.append(request.user_id)
         return Joined(org_ids=[])
 
-    async def leave(_: World, ctx: Context, asked: LeaveOrganizations) -> Done:
-        if asked.user_id in world.needed and not asked.forced:
+    async def leave(_: World, ctx: Context, request: LeaveOrganizations) -> Done:
+        if request.user_id in world.needed and not request.forced:
             raise LastAdmin("Acme", organizations=[{"id": new_id(), "name": "Acme"}])
-        world.left.append((ctx.app_id, asked.user_id, asked.forced))
+        world.left.append((ctx.app_id, request.user_id, request.forced))
         return Done()
 
-    async def offer(_: World, ctx: Context, asked: GetOrganizationOffer) -> OrganizationOffer:
-        if (ctx.app_id, asked.token) not in world.offers:
+    async def offer(_: World, ctx: Context, request: GetOrganizationOffer) -> OrganizationOffer:
+        if (ctx.app_id, request.token) not in world.offers:
             raise OrganizationInvitationNotFound
         return OrganizationOffer(
             org_id=new_id(),
             org_name="Acme",
             org_slug="acme",
-            email=world.offers[ctx.app_id, asked.token],
+            email=world.offers[ctx.app_id, request.token],
             role="member",
             expires_at=datetime.now(UTC),
         )
 
-    async def log(_: World, ctx: Context, asked: ListAudit) -> AuditRecords:
+    async def log(_: World, ctx: Context, request: ListAudit) -> AuditRecords:
         rows = await sql.fetch(
             "SELECT id, event_type, event_data::text AS event_data, created_at FROM audit_logs"
             " WHERE app_id = $1 AND user_id = $2 ORDER BY id DESC",
             ctx.app_id,
-            asked.user_id,
+            request.user_id,
         )
         found = [
             AuditRecord(**{**dict(row), "event_data": json.loads(row["event_data"])})

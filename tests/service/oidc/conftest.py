@@ -286,10 +286,10 @@ async def new_world(database: dict[str, str], **settings: Any) -> World:
     sweep_db = await Database.connect(database["sweep"], name="sweep", size=2)
     world = World(deps, deps2, bus, bus2, changes, activity, owner, app_id, sweep_db)
 
-    async def rights(_: Any, ctx: Context, asked: GetRights) -> Rights:
-        return world.rights.get(asked.user_id, Rights())
+    async def rights(_: Any, ctx: Context, request: GetRights) -> Rights:
+        return world.rights.get(request.user_id, Rights())
 
-    async def tenant(_: Any, ctx: Context, asked: GetTenant) -> Tenant:
+    async def tenant(_: Any, ctx: Context, request: GetTenant) -> Tenant:
         return Tenant(
             app_id=ctx.app_id,
             slug="a",

@@ -47,14 +47,16 @@ class Switched:
 
     asked: list[tuple[str, ActivateOrganization]] = field(default_factory=list)
 
-    async def __call__(self, _: Any, ctx: Context, asked: ActivateOrganization) -> SignedInSession:
-        self.asked.append((ctx.app_id, asked))
+    async def __call__(
+        self, _: Any, ctx: Context, request: ActivateOrganization
+    ) -> SignedInSession:
+        self.asked.append((ctx.app_id, request))
         now = datetime.now(UTC)
         session = Session(
             id=new_id(),
             user_id=ctx.caller.id or "",
             auth_time=now,
-            active_org_id=asked.org_id,
+            active_org_id=request.org_id,
             created_at=now,
             expires_at=now + timedelta(days=1),
         )

@@ -40,19 +40,21 @@ class Sessions:
     live: dict[tuple[str, str], Session]
     changes: MemoryChanges
 
-    async def check(self, _: Any, ctx: Context, asked: CheckSession) -> Session:
-        if (ctx.app_id, asked.token) not in self.live:
+    async def check(self, _: Any, ctx: Context, request: CheckSession) -> Session:
+        if (ctx.app_id, request.token) not in self.live:
             raise NoSession
-        return self.live[ctx.app_id, asked.token]
+        return self.live[ctx.app_id, request.token]
 
-    async def sign_out(self, _: Any, ctx: Context, asked: SignOut) -> Done:
-        self.live.pop((ctx.app_id, asked.token), None)
+    async def sign_out(self, _: Any, ctx: Context, request: SignOut) -> Done:
+        self.live.pop((ctx.app_id, request.token), None)
         return Done()
 
-    async def activate(self, _: Any, ctx: Context, asked: ActivateOrganization) -> SignedInSession:
-        [(key, old)] = [(k, s) for k, s in self.live.items() if s.id == asked.session_id]
+    async def activate(
+        self, _: Any, ctx: Context, request: ActivateOrganization
+    ) -> SignedInSession:
+        [(key, old)] = [(k, s) for k, s in self.live.items() if s.id == request.session_id]
         del self.live[key]
-        session = old.model_copy(update={"id": new_id(), "active_org_id": asked.org_id})
+        session = old.model_copy(update={"id": new_id(), "active_org_id": request.org_id})
         token = new_id()
         self.live[ctx.app_id, token] = session
         await self.changes.publish(ctx, "session", old.id)
@@ -243,7 +245,7 @@ async def test_token_gets_no_session(site: Site) -> None:
     """A client that holds a user's access token never gets a session's cookie for it."""
     ada = await site.world.user()
 
-    async def token(_: object, ctx: Context, asked: CheckAccessToken) -> AccessToken:
+    async def token(_: object, ctx: Context, request: CheckAccessToken) -> AccessToken:
         return AccessToken(
             jti=new_id(),
             client_id="client_x",

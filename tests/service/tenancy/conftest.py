@@ -49,10 +49,10 @@ class Others:
     before: dict[str, BaseException] = field(default_factory=dict)
     after: dict[str, BaseException] = field(default_factory=dict)
 
-    async def seed(self, _: Any, ctx: Context, asked: SeedRoles) -> Done:
-        return self._part("rbac", ctx.app_id, asked.template)
+    async def seed(self, _: Any, ctx: Context, request: SeedRoles) -> Done:
+        return self._part("rbac", ctx.app_id, request.template)
 
-    async def ensure_keys(self, _: Any, ctx: Context, asked: EnsureKeys) -> Done:
+    async def ensure_keys(self, _: Any, ctx: Context, request: EnsureKeys) -> Done:
         return self._part("oidc", ctx.app_id, "keys")
 
     def _part(self, name: str, app_id: str, what: str) -> Done:

@@ -56,8 +56,8 @@ class Front:
         headers = {"origin": DASHBOARD_HOST, "cookie": f"aero2_session={token}"}
         return await self.http.request(method, DASHBOARD_HOST + path, headers=headers, **more)
 
-    async def check(self, _: Any, ctx: Context, asked: CheckSession) -> Session:
-        who = self.people.get(asked.token)
+    async def check(self, _: Any, ctx: Context, request: CheckSession) -> Session:
+        who = self.people.get(request.token)
         if who is None or ctx.app_id != DASHBOARD:
             raise NoSession
         now = datetime.now(UTC)
@@ -69,8 +69,8 @@ class Front:
             expires_at=now + timedelta(hours=1),
         )
 
-    async def rights(self, _: Any, ctx: Context, asked: GetRights) -> Rights:
-        who = self.people[f"session-{asked.user_id}"].caller
+    async def rights(self, _: Any, ctx: Context, request: GetRights) -> Rights:
+        who = self.people[f"session-{request.user_id}"].caller
         return Rights(permissions=list(who.permissions), teams=list(who.teams))
 
 

@@ -94,32 +94,32 @@ class World:
         return self.keys[key]
 
 
-async def _resolve(world: World, ctx: Context, asked: ResolveHost) -> Tenant:
-    if asked.host not in world.tenants:
+async def _resolve(world: World, ctx: Context, request: ResolveHost) -> Tenant:
+    if request.host not in world.tenants:
         raise UnknownHost
-    return world.tenants[asked.host]
+    return world.tenants[request.host]
 
 
-async def _session(world: World, ctx: Context, asked: CheckSession) -> Session:
-    if (ctx.app_id, asked.token) not in world.sessions:
+async def _session(world: World, ctx: Context, request: CheckSession) -> Session:
+    if (ctx.app_id, request.token) not in world.sessions:
         raise NoSession
-    return world.sessions[ctx.app_id, asked.token]
+    return world.sessions[ctx.app_id, request.token]
 
 
-async def _rights(world: World, ctx: Context, asked: GetRights) -> Rights:
-    return Rights(permissions=world.rights.get(asked.user_id, []))
+async def _rights(world: World, ctx: Context, request: GetRights) -> Rights:
+    return Rights(permissions=world.rights.get(request.user_id, []))
 
 
-async def _key(world: World, ctx: Context, asked: VerifyApiKey) -> ApiKeyHolder:
-    if asked.key not in world.keys:
+async def _key(world: World, ctx: Context, request: VerifyApiKey) -> ApiKeyHolder:
+    if request.key not in world.keys:
         raise Unauthenticated("no such key")
-    return world.keys[asked.key]
+    return world.keys[request.key]
 
 
-async def _token(world: World, ctx: Context, asked: CheckAccessToken) -> AccessToken:
-    if (ctx.app_id, asked.token) not in world.tokens:
+async def _token(world: World, ctx: Context, request: CheckAccessToken) -> AccessToken:
+    if (ctx.app_id, request.token) not in world.tokens:
         raise InvalidToken
-    return world.tokens[ctx.app_id, asked.token]
+    return world.tokens[ctx.app_id, request.token]
 
 
 @pytest.fixture

@@ -152,38 +152,38 @@ def person(
     return made
 
 
-async def protection(people: People, ctx: Context, asked: Any) -> Protection:
+async def protection(people: People, ctx: Context, request: Any) -> Protection:
     return people.protection
 
 
-def check_proof(people: People, asked: Attempt) -> None:
+def check_proof(people: People, request: Attempt) -> None:
     bits = people.protection.proof_bits
     if bits:
-        challenge, _, _ = (asked.proof or "").rpartition(":")
-        number = int.from_bytes(hashlib.sha256((asked.proof or "").encode()).digest(), "big")
+        challenge, _, _ = (request.proof or "").rpartition(":")
+        number = int.from_bytes(hashlib.sha256((request.proof or "").encode()).digest(), "big")
         if challenge != people.protection.proof_challenge or number.bit_length() > 256 - bits:
             raise CaptchaFailed
-    if people.protection.captcha_site_key and asked.captcha != "human":
+    if people.protection.captcha_site_key and request.captcha != "human":
         raise CaptchaFailed
 
 
-async def flow(people: People, ctx: Context, asked: Any) -> Flow:
-    check_proof(people, asked)
+async def flow(people: People, ctx: Context, request: Any) -> Flow:
+    check_proof(people, request)
     now = datetime.now(UTC)
-    return Flow(flow=people.flow, browser=asked.browser or "b" * 32, expires_at=now + SOON)
+    return Flow(flow=people.flow, browser=request.browser or "b" * 32, expires_at=now + SOON)
 
 
-async def change_email(people: People, ctx: Context, asked: ChangeEmail) -> Flow:
+async def change_email(people: People, ctx: Context, request: ChangeEmail) -> Flow:
     if not people.fresh:
         raise FreshSignInNeeded
     return Flow(flow=people.flow, browser="b" * 32, expires_at=datetime.now(UTC) + SOON)
 
 
-async def sign_up(people: People, ctx: Context, asked: SignUp) -> Flow:
-    if asked.password is not None and len(asked.password) < 8:
+async def sign_up(people: People, ctx: Context, request: SignUp) -> Flow:
+    if request.password is not None and len(request.password) < 8:
         raise weak()
     people.signing_up = True
-    return await flow(people, ctx, asked)
+    return await flow(people, ctx, request)
 
 
 async def resend_sign_up(people: People, ctx: Context, request: ResendSignUp) -> Flow:
@@ -204,66 +204,68 @@ def weak() -> WeakPassword:
     )
 
 
-async def by_password(people: People, ctx: Context, asked: SignInWithPassword) -> SignedInSession:
-    if asked.email == "locked@example.com":
+async def by_password(people: People, ctx: Context, request: SignInWithPassword) -> SignedInSession:
+    if request.email == "locked@example.com":
         raise Locked(retry_after=300)
-    if people.must_reset and asked.password == PASSWORD:
+    if people.must_reset and request.password == PASSWORD:
         raise ResetNeeded
-    if (asked.email, asked.password) != (EMAIL, PASSWORD):
+    if (request.email, request.password) != (EMAIL, PASSWORD):
         raise WrongCredentials
     return people.begin(ctx)
 
 
-async def by_code(people: People, ctx: Context, asked: SignInWithCode) -> SignedInSession:
-    if (asked.flow, asked.code) != (people.flow, CODE):
+async def by_code(people: People, ctx: Context, request: SignInWithCode) -> SignedInSession:
+    if (request.flow, request.code) != (people.flow, CODE):
         raise WrongCode
     return people.begin(ctx)
 
 
-async def by_link(people: People, ctx: Context, asked: Any) -> SignedInSession:
-    if asked.token == "other-browser":
+async def by_link(people: People, ctx: Context, request: Any) -> SignedInSession:
+    if request.token == "other-browser":
         raise OtherBrowser
-    if asked.token != LINK:
+    if request.token != LINK:
         raise LinkSpent
-    if getattr(asked, "password", None) and len(asked.password) < 8:
+    if getattr(request, "password", None) and len(request.password) < 8:
         raise weak()
-    return people.begin(ctx, getattr(asked, "email", EMAIL))
+    return people.begin(ctx, getattr(request, "email", EMAIL))
 
 
-async def reset(people: People, ctx: Context, asked: ResetPassword) -> SignedInSession:
-    if asked.token == "other-browser":
+async def reset(people: People, ctx: Context, request: ResetPassword) -> SignedInSession:
+    if request.token == "other-browser":
         raise OtherBrowser
-    if asked.token is not None and asked.token != LINK:
+    if request.token is not None and request.token != LINK:
         raise LinkSpent
-    if asked.token is None and (asked.flow, asked.code) != (people.flow, CODE):
+    if request.token is None and (request.flow, request.code) != (people.flow, CODE):
         raise WrongCode
-    if len(asked.password) < 8:
+    if len(request.password) < 8:
         raise weak()
     return people.begin(ctx)
 
 
-async def with_password(people: People, ctx: Context, asked: Any) -> SignedInSession:
-    given = asked.password if isinstance(asked, Reauthenticate) else asked.current
+async def with_password(people: People, ctx: Context, request: Any) -> SignedInSession:
+    given = request.password if isinstance(request, Reauthenticate) else request.current
     if given != PASSWORD:
         raise WrongCredentials
     people.fresh = True
     return people.begin(ctx)
 
 
-async def check_link(people: People, ctx: Context, asked: Any) -> Done:
-    if asked.token != LINK:
+async def check_link(people: People, ctx: Context, request: Any) -> Done:
+    if request.token != LINK:
         raise LinkSpent
     return Done()
 
 
-async def offer(people: People, ctx: Context, asked: GetInvitation) -> InvitationOffer:
-    if asked.token != LINK:
+async def offer(people: People, ctx: Context, request: GetInvitation) -> InvitationOffer:
+    if request.token != LINK:
         raise LinkSpent
     return InvitationOffer(email=EMAIL, expires_at=datetime.now(UTC) + SOON)
 
 
-async def org_offer(people: People, ctx: Context, asked: GetOrganizationOffer) -> OrganizationOffer:
-    if asked.token != LINK:
+async def org_offer(
+    people: People, ctx: Context, request: GetOrganizationOffer
+) -> OrganizationOffer:
+    if request.token != LINK:
         raise OrganizationInvitationNotFound
     return OrganizationOffer(
         org_id=new_id(),
@@ -275,7 +277,7 @@ async def org_offer(people: People, ctx: Context, asked: GetOrganizationOffer) -
     )
 
 
-async def org_accept(people: People, ctx: Context, asked: AcceptOrganizationInvitation) -> Any:
+async def org_accept(people: People, ctx: Context, request: AcceptOrganizationInvitation) -> Any:
     raise OtherAddress
 
 
@@ -385,9 +387,9 @@ async def change_invitation(people: People, ctx: Context, request: Any) -> Any:
     return invitation() if isinstance(request, ResendOrganizationInvitation) else Done()
 
 
-async def me(people: People, ctx: Context, asked: Any) -> Me:
-    if isinstance(asked, UpdateMe):
-        changes = asked.changes.model_dump(exclude_unset=True)
+async def me(people: People, ctx: Context, request: Any) -> Me:
+    if isinstance(request, UpdateMe):
+        changes = request.changes.model_dump(exclude_unset=True)
         people.profile.update(changes)
     now = datetime.now(UTC)
     return Me(
@@ -408,7 +410,7 @@ DEVICES = (
 )
 
 
-async def sessions(people: People, ctx: Context, asked: ListSessions) -> Sessions:
+async def sessions(people: People, ctx: Context, request: ListSessions) -> Sessions:
     now = datetime.now(UTC)
     listed = [
         SessionEntry(
@@ -427,42 +429,42 @@ async def sessions(people: People, ctx: Context, asked: ListSessions) -> Session
     return Sessions(sessions=listed)
 
 
-async def revoke(people: People, ctx: Context, asked: RevokeSession) -> Done:
-    people.revoked.append(asked.session_id)
+async def revoke(people: People, ctx: Context, request: RevokeSession) -> Done:
+    people.revoked.append(request.session_id)
     return Done()
 
 
-async def revoke_others(people: People, ctx: Context, asked: Any) -> Revoked:
+async def revoke_others(people: People, ctx: Context, request: Any) -> Revoked:
     return Revoked(revoked_count=2)
 
 
-async def sign_out(people: People, ctx: Context, asked: SignOut) -> Done:
-    people.world.sessions.pop((ctx.app_id, asked.token), None)
-    people.revoked.append(asked.token)
+async def sign_out(people: People, ctx: Context, request: SignOut) -> Done:
+    people.world.sessions.pop((ctx.app_id, request.token), None)
+    people.revoked.append(request.token)
     return Done()
 
 
-async def export(people: People, ctx: Context, asked: ExportMe) -> Export:
+async def export(people: People, ctx: Context, request: ExportMe) -> Export:
     now = datetime.now(UTC)
     user = User(id=ctx.caller.id or new_id(), email=EMAIL, created_at=now, updated_at=now)
     return Export(user=user, sessions=[], devices=[], exported_at=now)
 
 
-async def confirm_email(people: People, ctx: Context, asked: ConfirmEmail) -> Me:
-    if (asked.flow, asked.code) != (people.flow, CODE):
+async def confirm_email(people: People, ctx: Context, request: ConfirmEmail) -> Me:
+    if (request.flow, request.code) != (people.flow, CODE):
         raise WrongCode
-    return await me(people, ctx, asked)
+    return await me(people, ctx, request)
 
 
-async def delete(people: People, ctx: Context, asked: DeleteMe) -> Done:
-    if asked.password != PASSWORD:
+async def delete(people: People, ctx: Context, request: DeleteMe) -> Done:
+    if request.password != PASSWORD:
         raise WrongCredentials
     if people.needed:
         raise people.needed
     return Done()
 
 
-async def authorization(people: People, ctx: Context, asked: Any) -> oidc.Authorization:
+async def authorization(people: People, ctx: Context, request: Any) -> oidc.Authorization:
     return people.authorization
 
 
@@ -472,9 +474,9 @@ async def authorization_state(
     return people.authorization_state
 
 
-async def end_session(people: People, ctx: Context, asked: oidc.LogOut) -> oidc.LoggedOut:
-    if asked.confirmed:
-        session = asked.session.session_id if asked.session else None
+async def end_session(people: People, ctx: Context, request: oidc.LogOut) -> oidc.LoggedOut:
+    if request.confirmed:
+        session = request.session.session_id if request.session else None
         return oidc.LoggedOut(kind="done", session_id=session)
     return people.ended
 

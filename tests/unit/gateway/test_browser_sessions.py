@@ -38,13 +38,13 @@ class Oidc:
         )
 
 
-async def authorized(told: Oidc, ctx: Context, asked: Any) -> oidc.Authorization:
-    told.asked.append(asked)
+async def authorized(told: Oidc, ctx: Context, request: Any) -> oidc.Authorization:
+    told.asked.append(request)
     return told.answer
 
 
-async def ended(told: Oidc, ctx: Context, asked: oidc.LogOut) -> oidc.LoggedOut:
-    told.asked.append(asked)
+async def ended(told: Oidc, ctx: Context, request: oidc.LogOut) -> oidc.LoggedOut:
+    told.asked.append(request)
     return told.ended
 
 
@@ -196,7 +196,7 @@ async def test_signing_out_needs_no_rights(
 ) -> None:
     """With rbac away, sign-out by page and by API succeeds, and authorization goes on."""
 
-    async def away(_: Any, ctx: Context, asked: GetRights) -> Rights:
+    async def away(_: Any, ctx: Context, request: GetRights) -> Rights:
         raise Unavailable("nobody answers rbac.rights.get")
 
     world.bus.serve(None, {GetRights: away})

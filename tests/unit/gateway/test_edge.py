@@ -243,7 +243,7 @@ async def test_a_clients_origin_reaches_what_clients_call(
 ) -> None:
     """S6: exactly, nowhere else, and never with cookies."""
 
-    async def origins(_: Any, ctx: Context, asked: ListOrigins) -> Origins:
+    async def origins(_: Any, ctx: Context, request: ListOrigins) -> Origins:
         return Origins(origins=["https://board.example.com"])
 
     world.bus.serve(None, {ListOrigins: origins})

@@ -39,11 +39,11 @@ class Work:
             self.begun.append((ctx.app_id, mine))
             await mine
 
-    async def exchange(self, _: Any, ctx: Context, asked: ExchangeToken) -> Tokens:
+    async def exchange(self, _: Any, ctx: Context, request: ExchangeToken) -> Tokens:
         await self._do(ctx)
         return Tokens(access_token="t", token_type="Bearer", expires_in=900, scope="")
 
-    async def sign_in(self, _: Any, ctx: Context, asked: SignInWithPassword) -> SignedInSession:
+    async def sign_in(self, _: Any, ctx: Context, request: SignInWithPassword) -> SignedInSession:
         await self._do(ctx)
         raise Busy
 

@@ -45,10 +45,10 @@ def calls(world: World, app: Tenant, monkeypatch: pytest.MonkeyPatch) -> list[st
     seen: list[str] = []
     call = world.bus.call
 
-    async def watched(ctx: Any, asked: Any) -> Any:
-        if not asked.safe:
-            seen.append(type(asked).__name__)
-        return await call(ctx, asked)
+    async def watched(ctx: Any, request: Any) -> Any:
+        if not request.safe:
+            seen.append(type(request).__name__)
+        return await call(ctx, request)
 
     monkeypatch.setattr(world.bus, "call", watched)
     return seen

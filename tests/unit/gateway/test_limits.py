@@ -198,12 +198,12 @@ class Service:
         self.asked: Counter[str] = Counter()
         self.secret = "right"
 
-    async def exchange(self, _: Any, ctx: Context, asked: ExchangeToken) -> Tokens:
+    async def exchange(self, _: Any, ctx: Context, request: ExchangeToken) -> Tokens:
         self.asked["token"] += 1
-        given = dict(asked.params)
+        given = dict(request.params)
         secret = given.get("client_secret")
-        if asked.basic is not None:
-            secret = base64.b64decode(asked.basic).decode().partition(":")[2]
+        if request.basic is not None:
+            secret = base64.b64decode(request.basic).decode().partition(":")[2]
         if "client_assertion" in given:
             if not given["client_assertion"].endswith(".good"):
                 raise InvalidClient
@@ -213,26 +213,26 @@ class Service:
             raise InvalidGrant
         return Tokens(access_token="t", token_type="Bearer", expires_in=900, scope="")
 
-    async def introspect(self, _: Any, ctx: Context, asked: IntrospectToken) -> Introspection:
+    async def introspect(self, _: Any, ctx: Context, request: IntrospectToken) -> Introspection:
         self.asked["introspect"] += 1
-        if dict(asked.params).get("client_secret") != self.secret:
+        if dict(request.params).get("client_secret") != self.secret:
             raise InvalidClient
         return Introspection(active=False)
 
-    async def revoke(self, _: Any, ctx: Context, asked: RevokeToken) -> Done:
+    async def revoke(self, _: Any, ctx: Context, request: RevokeToken) -> Done:
         self.asked["revoke"] += 1
-        if dict(asked.params).get("client_secret") != self.secret:
+        if dict(request.params).get("client_secret") != self.secret:
             raise InvalidClient
         return Done()
 
-    async def authorize(self, _: Any, ctx: Context, asked: Authorize) -> Authorization:
+    async def authorize(self, _: Any, ctx: Context, request: Authorize) -> Authorization:
         self.asked["authorize"] += 1
-        if ("prompt", "none") in asked.params:
+        if ("prompt", "none") in request.params:
             return Authorization(kind="redirect", location="https://app.example.com/?error=x")
         self.asked["rows"] += 1
         return Authorization(kind="sign_in", request=f"ar_{self.asked['rows']}")
 
-    async def userinfo(self, _: Any, ctx: Context, asked: GetUserinfo) -> Userinfo:
+    async def userinfo(self, _: Any, ctx: Context, request: GetUserinfo) -> Userinfo:
         return Userinfo(sub="ada")
 
 
@@ -481,7 +481,7 @@ async def test_an_outage_is_nobodys_failure(at: From, world: World, demo: Tenant
     """While nobody can say whether a credential holds, showing it counts for nothing."""
     http, bearer = at(), {"authorization": "Bearer t_good"}
 
-    async def away(_: Any, ctx: Context, asked: CheckAccessToken) -> AccessToken:
+    async def away(_: Any, ctx: Context, request: CheckAccessToken) -> AccessToken:
         raise Unavailable
 
     world.bus.serve(None, {CheckAccessToken: away})
