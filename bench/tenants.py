@@ -96,8 +96,8 @@ async def sign_in(one: Side, app: NewApplication) -> tuple[str, str, str]:
     email, password = f"{secrets.token_hex(6)}@example.com", f"correct horse {secrets.token_hex(8)}"
     ctx = system_context(app.id, within=30)
     await one.system.call(ctx, CreateUser(email=email, password=password, email_verified=True))
-    asked = SignInWithPassword(email=email, password=password)
-    signed = await one.bus.call(context(app.id), asked)
+    request = SignInWithPassword(email=email, password=password)
+    signed = await one.bus.call(context(app.id), request)
     return app.id, app.host, signed.token
 
 

@@ -82,8 +82,8 @@ async def _application(bus: Bus) -> NewApplication:
         if time.monotonic() > ends:
             raise Refused("The demo application is not complete; see the logs of the services.")
         try:
-            asked = EnsureApplication(slug=SLUG, name="Demo")
-            found = await bus.call(_system(DASHBOARD), asked)
+            request = EnsureApplication(slug=SLUG, name="Demo")
+            found = await bus.call(_system(DASHBOARD), request)
         except Unavailable:  # tenancy is up before the services it asks
             await asyncio.sleep(0.2)
             continue
@@ -100,8 +100,8 @@ async def _keys(bus: Bus, app_id: str, known: Known) -> Known:
     kinds: tuple[KeyType, ...] = ("publishable", "secret")
     for kind in kinds:
         if f"{kind}_key" not in known:
-            asked = CreateApiKey(key_type=kind, name="Demo")
-            made[f"{kind}_key"] = (await bus.call(_system(app_id), asked)).key
+            request = CreateApiKey(key_type=kind, name="Demo")
+            made[f"{kind}_key"] = (await bus.call(_system(app_id), request)).key
     return made
 
 
@@ -123,8 +123,8 @@ async def _client(bus: Bus, app_id: str, known: Known) -> Known:
         return {"client_id": made.client_id, "client_secret": made.client_secret or ""}
     if known.get("client_id") == found and "client_secret" in known:
         return {}
-    asked = RotateClientSecret(client=found, overlap=DAY)
-    fresh = await bus.call(_system(app_id), asked)
+    request = RotateClientSecret(client=found, overlap=DAY)
+    fresh = await bus.call(_system(app_id), request)
     return {"client_id": found, "client_secret": fresh.client_secret}
 
 
@@ -143,11 +143,11 @@ async def _user(bus: Bus, app_id: str, known: Known) -> Known:
     if "user_password" in known:
         return {}
     chosen = password()[:20]
-    asked = CreateUser(
+    request = CreateUser(
         email=USER, email_verified=True, password=chosen, profile=Profile(name="Demo User")
     )
     try:
-        await bus.call(_system(app_id), asked)
+        await bus.call(_system(app_id), request)
     except EmailTaken:
         return {"user_password": ""}
     return {"user_password": chosen}

@@ -19,10 +19,10 @@ class Tenants:
 
     async def get(self, ctx: Context) -> Tenant:
         """The application of the context. Raises ApplicationNotFound."""
-        asked = replace(ctx, caller=SYSTEM_CALLER)
+        system_ctx = replace(ctx, caller=SYSTEM_CALLER)
         return await self.cache.fetch(
             (ctx.app_id, "tenant"),
-            lambda: self.bus.call(asked, GetTenant()),
+            lambda: self.bus.call(system_ctx, GetTenant()),
             tags=lambda tenant: [("application", tenant.app_id)],
         )
 

@@ -94,10 +94,10 @@ async def named_by_key(visit: GatewayRequest) -> Tenant:
         limits.looked_up(visit, key, there=False)
         raise
     limits.looked_up(visit, key, there=True)
-    asked = replace(ctx, app_id=holder.app_id, caller=SYSTEM_CALLER)
+    system_ctx = replace(ctx, app_id=holder.app_id, caller=SYSTEM_CALLER)
     return await gateway.tenants.fetch(
         (holder.app_id, "tenant"),
-        lambda: gateway.bus.call(asked, GetTenant()),
+        lambda: gateway.bus.call(system_ctx, GetTenant()),
         tags=lambda tenant: [("application", tenant.app_id)],
     )
 
@@ -228,8 +228,8 @@ async def session_by_token(visit: GatewayRequest, token: str) -> Signed:
 
     async def load() -> Signed:
         session = await gateway.bus.call(ctx, CheckSession(token=token))
-        asked = GetRights(user_id=session.user_id, org_id=session.active_org_id)
-        rights = await gateway.bus.call(replace(ctx, caller=SYSTEM_CALLER), asked)
+        request = GetRights(user_id=session.user_id, org_id=session.active_org_id)
+        rights = await gateway.bus.call(replace(ctx, caller=SYSTEM_CALLER), request)
         return Signed(session, _person(session, rights), session.model_dump_json().encode())
 
     return await gateway.sessions.fetch(

@@ -57,8 +57,8 @@ async def recognise(visit: GatewayRequest) -> None:
         return
 
     async def load() -> frozenset[str]:
-        asked = visit.context(SYSTEM_CALLER)
-        return frozenset((await visit.gateway.bus.call(asked, ListOrigins())).origins)
+        system_ctx = visit.context(SYSTEM_CALLER)
+        return frozenset((await visit.gateway.bus.call(system_ctx, ListOrigins())).origins)
 
     known = await visit.gateway.origins.fetch(
         (app.app_id, "origins"),

@@ -179,8 +179,8 @@ async def _events(deps: Deps, ctx: Context, user_id: str) -> list[dict[str, Any]
     found: list[dict[str, Any]] = []
     cursor: str | None = None
     while len(found) < MOST_EVENTS:
-        asked = ListAudit(user_id=user_id, limit=100, cursor=cursor)
-        page = await deps.bus.call(ctx.as_system(), asked)
+        request = ListAudit(user_id=user_id, limit=100, cursor=cursor)
+        page = await deps.bus.call(ctx.as_system(), request)
         found += [record.model_dump(mode="json", include=told) for record in page.audit_logs]
         cursor = page.next
         if cursor is None:

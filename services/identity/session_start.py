@@ -245,14 +245,14 @@ async def provision_new_user(
     """Give a new user the role users start with, a developer a `personal_team`, and a verified
     address its place where an organization has proven the domain. Idempotent. Returns whether all
     was given; what fails is done at the next sign-in or by the sweep, whichever is first."""
-    asked = ctx.as_system()
+    system_ctx = ctx.as_system()
     try:
         operator = await _is_operator(deps, ctx, user_id, email if verified else None)
-        await deps.bus.call(asked, AssignDefaultRole(user_id=user_id, operator=operator))
+        await deps.bus.call(system_ctx, AssignDefaultRole(user_id=user_id, operator=operator))
         if ctx.app_id == DASHBOARD and personal_team:
-            await deps.bus.call(asked, EnsurePersonalTeam(user_id=user_id, name=name))
+            await deps.bus.call(system_ctx, EnsurePersonalTeam(user_id=user_id, name=name))
         if verified:
-            await deps.bus.call(asked, JoinByDomain(user_id=user_id))
+            await deps.bus.call(system_ctx, JoinByDomain(user_id=user_id))
         async with deps.db.single(ctx) as db:
             await accounts.settled(db, app_id=ctx.app_id, id=user_id)
     except Problem as problem:

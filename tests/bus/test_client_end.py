@@ -131,10 +131,10 @@ async def test_the_end_of_a_client_reaches_every_gateway_in_time(
         ctx, CreateClient(name="Robot", type="service", access_token_format=format)
     )
     basic = base64.b64encode(f"{made.client_id}:{made.client_secret}".encode()).decode()
-    asked = ExchangeToken(params=[("grant_type", "client_credentials")], basic=basic)
+    request = ExchangeToken(params=[("grant_type", "client_credentials")], basic=basic)
     worst = 0.0
     for _ in range(5):
-        token = (await bus.call(ctx, asked)).access_token
+        token = (await bus.call(ctx, request)).access_token
         for gateway in listening * 4:
             gateway.cache.clear()
             assert (await gateway.check(app_id, token)).client_id == made.client_id

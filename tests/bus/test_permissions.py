@@ -288,8 +288,8 @@ async def test_an_answer_goes_to_who_asked_and_once(sit: Sit) -> None:
 
     await rbac.nc.subscribe("system.rbac.rights.get", queue="rbac", cb=chatty)
     await settled(rbac.nc)
-    asked = GetRights(user_id=new_id())
-    answer = await NatsBus(gateway.nc).call(context(DASHBOARD, SYSTEM_CALLER), asked)
+    request = GetRights(user_id=new_id())
+    answer = await NatsBus(gateway.nc).call(context(DASHBOARD, SYSTEM_CALLER), request)
     refused = await rbac.settle()
 
     assert answer == Rights()

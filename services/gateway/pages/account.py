@@ -116,12 +116,12 @@ async def change_email(visit: GatewayRequest, fields: Fields, signed: Signed) ->
     page = open_page(visit, signed)
     wanted = fields.text("email")
     try:
-        asked = ChangeEmail(email=wanted)
-        flow = await visit.gateway.bus.call(visit.context(signed.caller), asked)
+        request = ChangeEmail(email=wanted)
+        flow = await visit.gateway.bus.call(visit.context(signed.caller), request)
     except ValidationError as error:
         errors = errors_of(page.language, error)
         return _email(page, fields, errors=errors, values={"email": wanted})
-    flow_cookie.mailed(visit, asked.email, flow)
+    flow_cookie.mailed(visit, request.email, flow)
     return go("/account/email/code")
 
 
@@ -136,8 +136,8 @@ async def confirm_email(visit: GatewayRequest, fields: Fields, signed: Signed) -
     page = open_page(visit, signed)
     flow = flow_cookie.read(visit).flow
     try:
-        asked = ConfirmEmail(flow=flow, code=digits(fields.text("code")))
-        await visit.gateway.bus.call(visit.context(signed.caller), asked)
+        request = ConfirmEmail(flow=flow, code=digits(fields.text("code")))
+        await visit.gateway.bus.call(visit.context(signed.caller), request)
     except (Problem, ValidationError) as error:
         return _email(page, fields, flow, errors=errors_of(page.language, error))
     flow_cookie.forget(visit)
@@ -160,10 +160,10 @@ async def change_password(visit: GatewayRequest, fields: Fields, signed: Signed)
     """POST /account/password"""
     page = open_page(visit, signed)
     try:
-        asked = ChangePassword(
+        request = ChangePassword(
             current=fields.get("current") or None, password=fields.get("password", "")
         )
-        again = await visit.gateway.bus.call(visit.context(signed.caller), asked)
+        again = await visit.gateway.bus.call(visit.context(signed.caller), request)
     except WrongCredentials:
         errors = {"current": page.say("This is not your current password.")}
         return await _password(page, fields, signed, errors=errors)
@@ -208,8 +208,8 @@ async def delete(visit: GatewayRequest, fields: Fields, signed: Signed) -> Respo
         errors = {"confirm": page.say("Type %(word)s exactly.", word=word)}
         return await _data(page, fields, signed, errors=errors)
     try:
-        asked = DeleteMe(password=fields.get("password") or None)
-        await visit.gateway.bus.call(visit.context(signed.caller), asked)
+        request = DeleteMe(password=fields.get("password") or None)
+        await visit.gateway.bus.call(visit.context(signed.caller), request)
     except WrongCredentials:
         errors = {"password": page.say("This is not your password.")}
         values = {"confirm": fields.text("confirm")}

@@ -63,13 +63,13 @@ async def enter(visit: GatewayRequest, fields: Fields) -> Response:
     """POST /login/code"""
     page = open_page(visit)
     try:
-        asked = SignInWithCode(
+        request = SignInWithCode(
             flow=flow_cookie.read(visit).flow,
             code=digits(fields.text("code")),
             remember=flow_cookie.read(visit).remember,
             **attempt(visit, fields, page.language.code),
         )
-        signed = await visit.gateway.bus.call(visit.context(), asked)
+        signed = await visit.gateway.bus.call(visit.context(), request)
     except ValidationError:
         return go(at("/login", **carried(fields)))
     except Problem as error:
@@ -120,12 +120,12 @@ async def follow(visit: GatewayRequest, fields: Fields) -> Response:
     """POST /login/link: on to where the visitor was going when he asked for it"""
     page = open_page(visit)
     try:
-        asked = SignInWithLink(
+        request = SignInWithLink(
             token=fields.text("token"),
             remember=flow_cookie.read(visit).remember,
             **attempt(visit, fields, page.language.code),
         )
-        signed = await visit.gateway.bus.call(visit.context(), asked)
+        signed = await visit.gateway.bus.call(visit.context(), request)
     except OtherBrowser:
         address = at("/login/link", token=fields.text("token"))
         return other_browser(page, 403, address, link="/login", button=page.say("Sign in here"))

@@ -24,8 +24,8 @@ from gateway.visit import GatewayRequest
 
 async def _offer(visit: GatewayRequest, token: str) -> OrganizationOffer | None:
     try:
-        asked = GetOrganizationOffer(token=token)
-        return await visit.gateway.bus.call(visit.context(), asked)
+        request = GetOrganizationOffer(token=token)
+        return await visit.gateway.bus.call(visit.context(), request)
     except (OrganizationInvitationNotFound, ValidationError):
         return None
 
@@ -81,8 +81,8 @@ async def accept(visit: GatewayRequest, fields: Fields, signed: Signed) -> Respo
     page = open_page(visit, signed)
     token = fields.text("token")
     try:
-        asked = AcceptOrganizationInvitation(token=token)
-        joined = await visit.gateway.bus.call(visit.context(signed.caller), asked)
+        request = AcceptOrganizationInvitation(token=token)
+        joined = await visit.gateway.bus.call(visit.context(signed.caller), request)
     except OtherAddress:
         back = at("/accept-org-invite", token=token)
         return page.close(

@@ -47,11 +47,11 @@ async def send(visit: GatewayRequest, fields: Fields) -> Response:
     page = open_page(visit)
     email = fields.text("email")
     try:
-        asked = StartReset(
+        request = StartReset(
             email=email,
             **attempt(visit, fields, page.language.code),
         )
-        flow = await visit.gateway.bus.call(visit.context(), asked)
+        flow = await visit.gateway.bus.call(visit.context(), request)
     except (Problem, ValidationError) as error:
         errors = errors_of(page.language, error)
         return _ask(page, fields, errors=errors, values={"email": email})
@@ -87,14 +87,14 @@ async def finish(visit: GatewayRequest, fields: Fields) -> Response:
     page = open_page(visit)
     token = fields.given("token")
     try:
-        asked = ResetPassword(
+        request = ResetPassword(
             token=token,
             flow=None if token else flow_cookie.read(visit).flow,
             code=None if token else digits(fields.text("code")),
             password=fields.get("password", ""),
             **attempt(visit, fields, page.language.code),
         )
-        signed = await visit.gateway.bus.call(visit.context(), asked)
+        signed = await visit.gateway.bus.call(visit.context(), request)
     except OtherBrowser:
         address = at("/reset", token=token)
         return other_browser(page, 403, address, link="/reset", button=page.say("Send a new link"))

@@ -51,8 +51,8 @@ async def revoke(visit: GatewayRequest, fields: Fields, signed: Signed) -> Respo
     """POST /account/sessions"""
     page = open_page(visit, signed)
     try:
-        asked = RevokeSession(session_id=fields.text("session_id"))
-        await visit.gateway.bus.call(visit.context(signed.caller), asked)
+        request = RevokeSession(session_id=fields.text("session_id"))
+        await visit.gateway.bus.call(visit.context(signed.caller), request)
     except (SessionNotFound, CurrentSession) as error:
         return await _list(page, fields, signed, errors_of(page.language, error))
     return go(at("/account/sessions", done="revoked"))

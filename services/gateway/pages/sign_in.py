@@ -164,14 +164,14 @@ async def try_password(visit: GatewayRequest, fields: Fields) -> Response:
     email = fields.text("email") or flow_cookie.read(visit).email
     flow_cookie.write(visit, email=email)
     try:
-        asked = SignInWithPassword(
+        request = SignInWithPassword(
             email=email,
             password=fields.get("password", ""),
             remember=flow_cookie.read(visit).remember,
             idempotency_key=_form_key(fields),
             **attempt(visit, fields, page.language.code),
         )
-        return await begun(visit, fields, await visit.gateway.bus.call(visit.context(), asked))
+        return await begun(visit, fields, await visit.gateway.bus.call(visit.context(), request))
     except EmailUnverified:
         return await send_code(visit, Fields(fields, email=email))
     except ResetNeeded:
@@ -190,11 +190,11 @@ async def send_code(visit: GatewayRequest, fields: Fields) -> Response:
     page = open_page(visit)
     email = fields.text("email")
     try:
-        asked = StartEmailCode(
+        request = StartEmailCode(
             email=email,
             **attempt(visit, fields, page.language.code),
         )
-        flow = await visit.gateway.bus.call(visit.context(), asked)
+        flow = await visit.gateway.bus.call(visit.context(), request)
     except (Problem, ValidationError) as error:
         errors = errors_of(page.language, error)
         return _ask_address(page, fields, errors=errors, values={"email": email})
@@ -233,8 +233,8 @@ async def try_confirmation(visit: GatewayRequest, fields: Fields, signed: Signed
     """POST /login/confirm"""
     page = open_page(visit, signed)
     try:
-        asked = Reauthenticate(password=fields.get("password", ""))
-        again = await visit.gateway.bus.call(visit.context(signed.caller), asked)
+        request = Reauthenticate(password=fields.get("password", ""))
+        again = await visit.gateway.bus.call(visit.context(signed.caller), request)
     except (Problem, ValidationError) as error:
         errors = errors_of(page.language, error)
         return _ask_confirmation(page, fields, signed.session.email or "", errors)

@@ -82,14 +82,14 @@ async def begin(visit: GatewayRequest, fields: Fields) -> Response:
     page = open_page(visit)
     email, name = fields.text("email"), fields.given("name")
     try:
-        asked = SignUp(
+        request = SignUp(
             email=email,
             password=fields.get("password") or None,
             name=name,
             **attempt(visit, fields, page.language.code),
             invitation=_invited(fields) if page.app.settings.signup_mode != "open" else None,
         )
-        flow = await visit.gateway.bus.call(visit.context(), asked)
+        flow = await visit.gateway.bus.call(visit.context(), request)
     except (Problem, ValidationError) as error:
         values = {"email": email, "name": name or ""}
         errors = errors_of(page.language, error)
@@ -128,8 +128,8 @@ async def invitation(visit: GatewayRequest, fields: Fields) -> Response:
 async def _invitation(page: Page, fields: Fields, **more: Any) -> Response:
     visit = page.visit
     try:
-        asked = GetInvitation(token=fields.text("token"))
-        offer = await visit.gateway.bus.call(visit.context(), asked)
+        request = GetInvitation(token=fields.text("token"))
+        offer = await visit.gateway.bus.call(visit.context(), request)
     except (LinkSpent, ValidationError):
         address = at("/invitation", token=fields.text("token"))
         return spent(page, "/login", page.say("Sign in"), address=address)
@@ -151,13 +151,13 @@ async def accept(visit: GatewayRequest, fields: Fields) -> Response:
     page = open_page(visit)
     name = fields.given("name")
     try:
-        asked = AcceptInvitation(
+        request = AcceptInvitation(
             token=fields.text("token"),
             password=fields.get("password") or None,
             name=name,
             **attempt(visit, fields, page.language.code),
         )
-        signed = await visit.gateway.bus.call(visit.context(), asked)
+        signed = await visit.gateway.bus.call(visit.context(), request)
     except (LinkSpent, EmailTaken):
         address = at("/invitation", token=fields.text("token"))
         return spent(page, "/login", page.say("Sign in"), address=address)
@@ -175,8 +175,8 @@ async def welcome(visit: GatewayRequest, fields: Fields) -> Response:
 async def _welcome(page: Page, fields: Fields, **more: Any) -> Response:
     visit = page.visit
     try:
-        asked = GetOwnerLink(token=fields.text("token"))
-        await visit.gateway.bus.call(visit.context(), asked)
+        request = GetOwnerLink(token=fields.text("token"))
+        await visit.gateway.bus.call(visit.context(), request)
     except (LinkSpent, ValidationError):
         address = at("/welcome", token=fields.text("token"))
         return spent(page, "/login", page.say("Sign in"), address=address)
@@ -195,14 +195,14 @@ async def claim(visit: GatewayRequest, fields: Fields) -> Response:
     page = open_page(visit)
     email, name = fields.text("email"), fields.given("name")
     try:
-        asked = ClaimOwner(
+        request = ClaimOwner(
             token=fields.text("token"),
             email=email,
             password=fields.get("password") or None,
             name=name,
             **attempt(visit, fields, page.language.code),
         )
-        signed = await visit.gateway.bus.call(visit.context(), asked)
+        signed = await visit.gateway.bus.call(visit.context(), request)
     except LinkSpent:
         address = at("/welcome", token=fields.text("token"))
         return spent(page, "/login", page.say("Sign in"), address=address)

@@ -74,9 +74,9 @@ async def export(
 ) -> StreamingResponse:
     """As NDJSON and without filters it can be verified (`aero2 audit verify`). Needs
     `audit:read`."""
-    asked = ExportAudit(**wanted.model_dump(exclude_unset=True))
-    first = await bus.call(replace(ctx, deadline=time.time() + asked.within), asked)
-    found = audit_export.pieces(bus, ctx, asked, first)
+    request = ExportAudit(**wanted.model_dump(exclude_unset=True))
+    first = await bus.call(replace(ctx, deadline=time.time() + request.within), request)
+    found = audit_export.pieces(bus, ctx, request, first)
     lines = audit_export.ndjson(found) if format == "ndjson" else audit_export.as_csv(found)
     kind = "application/x-ndjson" if format == "ndjson" else "text/csv; charset=utf-8"
     headers = {

@@ -51,21 +51,21 @@ class NoToken(InvalidToken):
 
 async def token(visit: GatewayRequest) -> Answer:
     """POST /oauth2/token (RFC 6749 section 3.2)"""
-    asked = ExchangeToken(params=await form(visit), basic=basic(visit))
-    _claim(visit, dict(asked.params), asked.basic)
-    return await _as_client(visit, asked)
+    request = ExchangeToken(params=await form(visit), basic=basic(visit))
+    _claim(visit, dict(request.params), request.basic)
+    return await _as_client(visit, request)
 
 
 async def introspect(visit: GatewayRequest) -> Answer:
     """POST /oauth2/introspect (RFC 7662). What an API asks over and over about one token is
     remembered while the check of that token is, under the same drop messages."""
     params, header = await form(visit), basic(visit)
-    asked = IntrospectToken(params=params, basic=header)
+    request = IntrospectToken(params=params, basic=header)
     given = dict(params)
     asker, presented = _asker(given, header), given.get("token", "")
     _claim(visit, given, header)
     if asker is None or not 0 < len(presented) <= MAX_TOKEN:
-        return await _as_client(visit, asked)
+        return await _as_client(visit, request)
     gateway, ctx = visit.gateway, visit.context()
     key = (ctx.app_id, "introspect", digest(f"{header}\n{params}"))
     known = gateway.answers.get(key)
@@ -75,8 +75,8 @@ async def introspect(visit: GatewayRequest) -> Answer:
     try:
         checked = (await access_token(visit, presented)).token
     except Problem:  # not an access token for us: oidc knows what it is
-        return await _as_client(visit, asked)
-    answer = await _as_client(visit, asked)
+        return await _as_client(visit, request)
+    answer = await _as_client(visit, request)
     if answer.status == 200 and (ctx.app_id, "bearer", digest(presented)) in gateway.bearers:
         left = checked.expires_at.timestamp() - time.time()
         tags = [*token_tags(checked), ("client", asker)]
@@ -98,9 +98,9 @@ def _asker(given: dict[str, str], header: str | None) -> str | None:
 
 async def revoke(visit: GatewayRequest) -> Answer:
     """POST /oauth2/revoke (RFC 7009): 200 with an empty object, for unknown tokens too"""
-    asked = RevokeToken(params=await form(visit), basic=basic(visit))
-    _claim(visit, dict(asked.params), asked.basic)
-    return await _as_client(visit, asked)
+    request = RevokeToken(params=await form(visit), basic=basic(visit))
+    _claim(visit, dict(request.params), request.basic)
+    return await _as_client(visit, request)
 
 
 def _claim(visit: GatewayRequest, given: dict[str, str], header: str | None) -> None:

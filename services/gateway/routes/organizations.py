@@ -140,22 +140,22 @@ async def invitations(
     status: InvitationStatus | None = None,
 ) -> OrganizationInvitations:
     """The newest first, for its admins. Never with tokens."""
-    asked = ListOrganizationInvitations(org_id=org_id, status=status, **dict(page))
-    return await bus.call(ctx, asked)
+    request = ListOrganizationInvitations(org_id=org_id, status=status, **dict(page))
+    return await bus.call(ctx, request)
 
 
 @router.post("/{org_id}/invitations/{invitation_id}/resend", summary="Mail an invitation again")
 async def resend(org_id: Id, invitation_id: Id, ctx: Acting, bus: TheBus) -> OrganizationInvitation:
     """With a new link and its full time; the old link is dead. Once a minute at most."""
-    asked = ResendOrganizationInvitation(org_id=org_id, invitation_id=invitation_id)
-    return await bus.call(ctx, asked)
+    request = ResendOrganizationInvitation(org_id=org_id, invitation_id=invitation_id)
+    return await bus.call(ctx, request)
 
 
 @router.delete("/{org_id}/invitations/{invitation_id}", summary="Withdraw an invitation")
 async def revoke(org_id: Id, invitation_id: Id, ctx: Acting, bus: TheBus) -> Done:
     """The link is dead at once."""
-    asked = RevokeOrganizationInvitation(org_id=org_id, invitation_id=invitation_id)
-    return await bus.call(ctx, asked)
+    request = RevokeOrganizationInvitation(org_id=org_id, invitation_id=invitation_id)
+    return await bus.call(ctx, request)
 
 
 @router.post("/{org_id}/domains", status_code=201, summary="Claim an e-mail domain")
@@ -175,8 +175,8 @@ async def update_domain(
     org_id: Id, domain_id: Id, changes: OrganizationDomainChanges, ctx: Acting, bus: TheBus
 ) -> OrganizationDomain:
     """Whether verified addresses join by themselves, and as what."""
-    asked = UpdateOrganizationDomain(org_id=org_id, domain_id=domain_id, changes=changes)
-    return await bus.call(ctx, asked)
+    request = UpdateOrganizationDomain(org_id=org_id, domain_id=domain_id, changes=changes)
+    return await bus.call(ctx, request)
 
 
 @router.post("/{org_id}/domains/{domain_id}/verify", summary="Prove an e-mail domain")

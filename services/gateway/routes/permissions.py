@@ -48,8 +48,8 @@ async def update(
     permission_id: PermissionName, changes: PermissionChanges, ctx: Acting, bus: TheBus
 ) -> Permission:
     """Not a built-in one. Needs `roles:write`."""
-    asked = UpdatePermission(permission_id=permission_id, description=changes.description)
-    return await bus.call(ctx, asked)
+    request = UpdatePermission(permission_id=permission_id, description=changes.description)
+    return await bus.call(ctx, request)
 
 
 @router.delete("/{permission_id}", summary="Delete a permission")

@@ -76,8 +76,8 @@ async def delete(role_id: RoleId, ctx: Acting, bus: TheBus) -> Done:
 @router.post("/roles/{role_id}/permissions", summary="Give a role a permission")
 async def add(role_id: RoleId, given: PermissionGiven, ctx: Acting, bus: TheBus) -> Role:
     """Effective everywhere when the answer arrives. Needs `roles:write` and the permission."""
-    asked = AddPermission(role_id=role_id, permission_id=given.permission_id)
-    return await bus.call(ctx, asked)
+    request = AddPermission(role_id=role_id, permission_id=given.permission_id)
+    return await bus.call(ctx, request)
 
 
 @router.delete("/roles/{role_id}/permissions/{permission_id}", summary="Take a permission")
@@ -104,8 +104,8 @@ async def of_user(user_id: Id, ctx: Acting, bus: TheBus) -> AssignedRoles:
 async def assign(user_id: Id, given: Assignment, ctx: Acting, bus: TheBus) -> Done:
     """In the whole application or inside one organization he belongs to. Effective everywhere when
     the answer arrives. Needs `roles:write`, and what the role holds."""
-    asked = AssignRole(user_id=user_id, role_id=given.role_id, org_id=given.org_id)
-    return await bus.call(ctx, asked)
+    request = AssignRole(user_id=user_id, role_id=given.role_id, org_id=given.org_id)
+    return await bus.call(ctx, request)
 
 
 @router.delete("/users/{user_id}/roles/{role_id}", summary="Take a role from a user")
@@ -149,8 +149,8 @@ async def update_organization_role(
     role_id: RoleId, changes: RoleChanges, ctx: Acting, bus: TheBus
 ) -> Role:
     """Of `admin` and `member` only the permissions. Needs `roles:write`."""
-    asked = UpdateRole(role_id=role_id, changes=changes, kind="organization")
-    return await bus.call(ctx, asked)
+    request = UpdateRole(role_id=role_id, changes=changes, kind="organization")
+    return await bus.call(ctx, request)
 
 
 @router.delete("/organization-roles/{role_id}", summary="Delete a role of members")

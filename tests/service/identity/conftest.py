@@ -147,8 +147,8 @@ class World:
         self, user: User, app_id: str | None = None, *, agent: str = FIREFOX, **more: Any
     ) -> SignedInSession:
         assert user.email
-        asked = SignInWithPassword(email=user.email, **{"password": PASSWORD, **more})
-        return await self.call(asked, app_id, agent=agent)
+        request = SignInWithPassword(email=user.email, **{"password": PASSWORD, **more})
+        return await self.call(request, app_id, agent=agent)
 
     async def live(self, token: str, app_id: str | None = None) -> Session | None:
         try:

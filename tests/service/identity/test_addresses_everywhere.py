@@ -102,8 +102,8 @@ async def test_rules_for_domains_know_every_spelling(world: World, other: str) -
     domain = other.strip().partition("@")[2]
     for spelling in {domain, domain_key(domain), domain.upper()}:
         app = await world.application(blocked_email_domains=[spelling])
-        asked = SignUp(email=other, password="six unusual otters juggle")
-        assert await refusal(world, asked, app_id=app) == "invalid"
+        request = SignUp(email=other, password="six unusual otters juggle")
+        assert await refusal(world, request, app_id=app) == "invalid"
 
 
 @pytest.mark.parametrize("address", REFUSED)

@@ -289,8 +289,8 @@ async def test_every_mail_renders_in_every_language(world: World) -> None:
     """Every kind in every language has a subject of one line, both parts, and no open braces."""
     listed = await world.call(ListTemplates(), who=ADMIN)
     for template in listed.templates:
-        asked = PreviewTemplate(kind=template.kind, locale=template.locale)
-        shown = await world.call(asked, who=ADMIN)
+        request = PreviewTemplate(kind=template.kind, locale=template.locale)
+        shown = await world.call(request, who=ADMIN)
 
         assert 0 < len(shown.subject) < 120
         assert "Blue Shop" in shown.text

@@ -67,18 +67,20 @@ async def test_proof_of_work(world: World) -> None:
     """Without the work nothing is mailed; the work counts once, here, for a while."""
     world.set(world.a, proof_of_work_bits=8)
     world.set(world.b, proof_of_work_bits=8)
-    asked = StartEmailCode(email="eve@example.com")
-    assert isinstance(await world.refused(asked), CaptchaFailed)
+    request = StartEmailCode(email="eve@example.com")
+    assert isinstance(await world.refused(request), CaptchaFailed)
     challenge = (await world.call(GetProtection())).proof_challenge or ""
     proof = _work(challenge, 8)
     assert isinstance(
-        await world.refused(asked.model_copy(update={"proof": proof}), world.b), CaptchaFailed
+        await world.refused(request.model_copy(update={"proof": proof}), world.b), CaptchaFailed
     )
-    await world.call(asked.model_copy(update={"proof": proof}))
+    await world.call(request.model_copy(update={"proof": proof}))
 
-    assert isinstance(await world.refused(asked.model_copy(update={"proof": proof})), CaptchaFailed)
+    assert isinstance(
+        await world.refused(request.model_copy(update={"proof": proof})), CaptchaFailed
+    )
     for bad in (f"{challenge}:x", "a.b.c:1", f"9999999999.x.y:{1}", ":", "é.é.é:1"):
-        problem = await world.refused(asked.model_copy(update={"proof": bad}))
+        problem = await world.refused(request.model_copy(update={"proof": bad}))
         assert isinstance(problem, CaptchaFailed), bad
     assert len(await world.mails()) == 1
 
@@ -145,16 +147,16 @@ async def test_captcha(world: World, outside: Outside) -> None:
         )
     captcha = Captcha(**stored["captcha"])
     world.set(world.a, captcha=captcha)
-    asked = StartEmailCode(email="eve@example.com")
-    assert isinstance(await world.refused(asked), CaptchaFailed)
+    request = StartEmailCode(email="eve@example.com")
+    assert isinstance(await world.refused(request), CaptchaFailed)
     assert outside.forms == []
     assert isinstance(
-        await world.refused(asked.model_copy(update={"captcha": "robot"})), CaptchaFailed
+        await world.refused(request.model_copy(update={"captcha": "robot"})), CaptchaFailed
     )
-    await world.call(asked.model_copy(update={"captcha": "human"}))
+    await world.call(request.model_copy(update={"captcha": "human"}))
     away = captcha.model_copy(update={"verify_url": "http://127.0.0.1:9/verify"})
     world.set(world.a, captcha=away)
-    problem = await world.refused(asked.model_copy(update={"captcha": "human"}))
+    problem = await world.refused(request.model_copy(update={"captcha": "human"}))
 
     assert outside.forms[-1] == {
         "secret": "s3cret", "response": "human", "remoteip": "203.0.113.7"

@@ -241,8 +241,8 @@ async def test_password_change_ends_the_others(world: World) -> None:
     """Changing the password ends every other session, replaces this one, and tells the owner."""
     user = await world.user()
     here, there = await world.sign_in(user), await world.sign_in(user)
-    asked = ChangePassword(current=PASSWORD, password="a new and better phrase")
-    after = await world.call(asked, who=as_user(here))
+    request = ChangePassword(current=PASSWORD, password="a new and better phrase")
+    after = await world.call(request, who=as_user(here))
 
     assert await world.live(here.token) is None
     assert await world.live(there.token) is None
@@ -255,9 +255,9 @@ async def test_password_change_needs_the_old_one(world: World) -> None:
     """A wrong current password changes nothing, and counts towards the lock."""
     user = await world.user()
     here = await world.sign_in(user)
-    asked = ChangePassword(current="wrong", password="a new and better phrase")
+    request = ChangePassword(current="wrong", password="a new and better phrase")
 
-    assert isinstance(await world.refused(asked, who=as_user(here)), WrongCredentials)
+    assert isinstance(await world.refused(request, who=as_user(here)), WrongCredentials)
     assert (await world.sign_in(user)).session.user_id == user.id
 
 
@@ -287,16 +287,16 @@ async def test_reset_ends_all_sessions_p6(world: World) -> None:
     there = await world.sign_in(user)
     flow = await world.call(StartReset(email=user.email or ""))
     letter = await world.mail()
-    asked = ResetPassword(
+    request = ResetPassword(
         token=letter.token, browser=flow.browser, password="a new and better phrase"
     )
-    signed = await world.call(asked)
+    signed = await world.call(request)
 
     assert (letter.kind, letter.data["device"]) == ("reset", "Firefox on Linux")
     assert await world.live(there.token) is None
     assert await world.live(signed.token) is not None
     assert "password_changed" in [mail.kind for mail in await world.mails()]
-    assert (await world.refused(asked)).code == "link_spent"
+    assert (await world.refused(request)).code == "link_spent"
     assert isinstance(await world.refused(_with_old(user.email or "")), WrongCredentials)
 
 
@@ -419,10 +419,10 @@ async def test_switching_the_organization_s2(world: World) -> None:
         org,
         f"o{org}",
     )
-    asked = ActivateOrganization(session_id=signed.session.id, org_id=org)
+    request = ActivateOrganization(session_id=signed.session.id, org_id=org)
     from common.context import SYSTEM_CALLER
 
-    assert isinstance(await world.refused(asked, who=SYSTEM_CALLER), NotFound)
+    assert isinstance(await world.refused(request, who=SYSTEM_CALLER), NotFound)
     await world.sql.execute(
         "INSERT INTO organization_roles (app_id, id, name) VALUES ($1, 'member', 'member')",
         world.a,
@@ -433,7 +433,7 @@ async def test_switching_the_organization_s2(world: World) -> None:
         org,
         user.id,
     )
-    switched = await world.call(asked, who=SYSTEM_CALLER)
+    switched = await world.call(request, who=SYSTEM_CALLER)
 
     assert switched.session.active_org_id == org
     assert switched.session.auth_time == signed.session.auth_time

@@ -67,8 +67,8 @@ async def test_a_session_tells_the_class_of_its_sign_in(world: World) -> None:
     letter = await world.mail()
     mailed = await world.call(SignInWithCode(flow=flow.flow, code=letter.code))
     assert (await told(world, mailed)) == acr.MAIL
-    asked = ChangePassword(current=PASSWORD, password="a new and better phrase")
-    replaced = await world.call(asked, who=as_user(mailed))
+    request = ChangePassword(current=PASSWORD, password="a new and better phrase")
+    replaced = await world.call(request, who=as_user(mailed))
     assert (await told(world, replaced)) == acr.MAIL
     confirm = Reauthenticate(password="a new and better phrase")
     confirmed = await world.call(confirm, who=as_user(replaced))
@@ -78,10 +78,10 @@ async def test_a_session_tells_the_class_of_its_sign_in(world: World) -> None:
     link = SignInWithLink(token=(await world.mail()).token, browser=flow.browser)
     assert (await told(world, await world.call(link))) == acr.MAIL
     flow = await world.call(StartReset(email=user.email or ""))
-    asked = ResetPassword(
+    request = ResetPassword(
         token=(await world.mail()).token, browser=flow.browser, password="yet another good phrase"
     )
-    assert (await told(world, await world.call(asked))) == acr.MAIL
+    assert (await told(world, await world.call(request))) == acr.MAIL
 
 
 async def told(world: World, signed: SignedInSession) -> str | None:

@@ -23,8 +23,8 @@ HASH = bcrypt.hashpw(PASSWORD.encode(), bcrypt.gensalt(4)).decode()
 
 
 async def _import(world: World, *users: TransferredUser, app_id: str | None = None, **more: Any):  # type: ignore[no-untyped-def]
-    asked = ImportUsers(users=list(users), **more)
-    return (await world.call(asked, app_id, ADMIN)).arrivals
+    request = ImportUsers(users=list(users), **more)
+    return (await world.call(request, app_id, ADMIN)).arrivals
 
 
 async def test_import(world: World) -> None:
@@ -110,8 +110,8 @@ async def test_export_can_be_imported(world: World) -> None:
     moved: list[TransferredUser] = []
     cursor = None
     while True:
-        asked = ExportUsers(limit=2, cursor=cursor, password_hashes=True)
-        page = await world.call(asked, who=ADMIN)
+        request = ExportUsers(limit=2, cursor=cursor, password_hashes=True)
+        page = await world.call(request, who=ADMIN)
         moved += page.users
         cursor = page.next
         if cursor is None:

@@ -435,9 +435,9 @@ async def test_invitation_taken_back_or_renewed(world: World) -> None:
 async def test_inviting_with_roles_takes_all_permissions(world: World) -> None:
     """Nobody gives away by invitation what he may not give."""
     limited = Caller(kind="user", id=new_id(), permissions=frozenset({"users:write"}))
-    asked = InviteUser(email="eve@example.com", role_ids=["admin"])
+    request = InviteUser(email="eve@example.com", role_ids=["admin"])
 
-    assert isinstance(await world.refused(asked, who=limited), Forbidden)
+    assert isinstance(await world.refused(request, who=limited), Forbidden)
 
 
 async def test_sign_up_with_an_invitation(world: World) -> None:
@@ -469,8 +469,8 @@ async def test_owner_link(world: World) -> None:
     assert isinstance(await world.refused(claim, DASHBOARD), LinkSpent)
     assert world.roles == []
     world.rbac_up = True
-    asked = SignInWithPassword(email="owner@example.com", password=PASSWORD)
-    await world.call(asked, DASHBOARD)
+    request = SignInWithPassword(email="owner@example.com", password=PASSWORD)
+    await world.call(request, DASHBOARD)
 
     assert world.roles == [(DASHBOARD, signed.session.user_id, True)]
     assert signed.session.acr == acr.PASSWORD

@@ -187,8 +187,8 @@ class World:
             basic = basic_of(client.client_id, client.client_secret)
         elif client is not None:
             given.setdefault("client_id", client.client_id)
-        asked = ExchangeToken(params=list(given.items()), basic=basic)
-        answer = await (bus or self.bus).call(self.ctx(), asked)
+        request = ExchangeToken(params=list(given.items()), basic=basic)
+        answer = await (bus or self.bus).call(self.ctx(), request)
         assert isinstance(answer, Tokens)
         return answer
 

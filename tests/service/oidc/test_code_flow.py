@@ -92,8 +92,8 @@ async def test_a_code_is_for_the_apis_it_was_asked_for(shared: World) -> None:
     """RFC 8707 section 2.2: any of them and no other; whoever asks for another has used up
     nothing."""
     for name in ("a", "b", "c"):
-        asked = CreateResource(identifier=f"https://{name}.code.test", name=name)
-        await shared.admin(asked)
+        request = CreateResource(identifier=f"https://{name}.code.test", name=name)
+        await shared.admin(request)
     client, ann = await shared.client(), await shared.person()
     both = ("resource", "https://b.code.test")
     answer = await shared.authorize(client, ann, both, resource="https://a.code.test")

@@ -162,8 +162,8 @@ async def test_who_asks_for_more_keeps_his_token(
     """Nothing is rotated for nothing: long after, the same token still refreshes, and nobody is
     logged out for a mistake."""
     for name in ("a", "b"):
-        asked = CreateResource(identifier=f"https://{name}.refresh.test", name=name)
-        await world.admin(asked)
+        request = CreateResource(identifier=f"https://{name}.refresh.test", name=name)
+        await world.admin(request)
     client, ann = await world.client(), await world.person()
     tokens = await world.tokens(client, ann, resource="https://a.refresh.test")
     for _ in range(2):

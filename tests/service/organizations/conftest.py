@@ -125,8 +125,8 @@ class World:
     async def rights(
         self, who: Caller, app_id: str | None = None, org_id: str | None = None
     ) -> Rights:
-        asked = GetRights(user_id=who.id or "", org_id=org_id)
-        return await self.call(asked, SYSTEM_CALLER, app_id)
+        request = GetRights(user_id=who.id or "", org_id=org_id)
+        return await self.call(request, SYSTEM_CALLER, app_id)
 
     async def call(self, request: Request[R], who: Caller, app_id: str | None = None) -> R:
         return await self.bus.call(context(app_id or self.a, who), request)

@@ -227,8 +227,8 @@ async def test_lists_by_status_without_tokens(world: World) -> None:
     await world.call(RevokeOrganizationInvitation(org_id=org.id, invitation_id=made[1].id), ada)
 
     async def ids(status: str | None, **more: object) -> list[str]:
-        asked = ListOrganizationInvitations(org_id=org.id, status=status, **more)  # type: ignore[arg-type]
-        page = await world.call(asked, ada)
+        request = ListOrganizationInvitations(org_id=org.id, status=status, **more)  # type: ignore[arg-type]
+        page = await world.call(request, ada)
         assert "token" not in page.model_dump_json().replace("next", "")
         return [each.id for each in page.invitations]
 

@@ -22,8 +22,8 @@ from common.problems import Problem
 async def leave(
     world: World, who: Caller, *, app_id: str | None = None, forced: bool = False
 ) -> None:
-    asked = LeaveOrganizations(user_id=who.id or "", forced=forced)
-    await world.call(asked, SYSTEM_CALLER, app_id)
+    request = LeaveOrganizations(user_id=who.id or "", forced=forced)
+    await world.call(request, SYSTEM_CALLER, app_id)
 
 
 async def memberships(world: World, who: Caller) -> int:
@@ -108,8 +108,8 @@ async def test_applications_are_not_left_to_nobody(world: World) -> None:
     """Who is alone in a team that owns an application hands it over first; forced, the team stays
     with it."""
     dev = await world.developer()
-    asked = EnsurePersonalTeam(user_id=dev.id or "", name="Ada")
-    team = await world.call(asked, SYSTEM_CALLER, world.dashboard)
+    request = EnsurePersonalTeam(user_id=dev.id or "", name="Ada")
+    team = await world.call(request, SYSTEM_CALLER, world.dashboard)
     own = "UPDATE applications SET owner_org_id = $1 WHERE id = $2"
     await world.owner.execute(own, team.id, world.a)
     try:

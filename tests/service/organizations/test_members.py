@@ -73,14 +73,14 @@ async def test_roles_of_the_application_can_be_given(world: World) -> None:
     await world.join(org.id, bob)
     await world.call(CreateRole(name="Guest", kind="organization"), SECRET_KEY)
     world.changes.heard.clear()
-    asked = ChangeMemberRole(org_id=org.id, user_id=bob.id or "", role="guest")
+    request = ChangeMemberRole(org_id=org.id, user_id=bob.id or "", role="guest")
 
-    assert (await world.call(asked, ada)).role == "guest"
+    assert (await world.call(request, ada)).role == "guest"
     assert (await world.rights(bob, org_id=org.id)).org_role == "guest"
     assert world.changes.heard == [(world.a, "rights", bob.id)]
     assert (await world.events())[-1] == "member_role_changed"
     with pytest.raises(RoleNotFound):
-        await world.call(asked.model_copy(update={"role": "user"}), ada)
+        await world.call(request.model_copy(update={"role": "user"}), ada)
 
 
 async def test_members_change_nobody(world: World) -> None:

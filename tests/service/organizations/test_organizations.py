@@ -207,9 +207,9 @@ async def test_switching_gives_a_new_session(world: World) -> None:
 async def test_personal_team_is_made_once(world: World) -> None:
     """However often and at once it is asked for, a developer has one personal team."""
     dev = await world.developer()
-    asked = EnsurePersonalTeam(user_id=dev.id or "", name="Ada Lovelace")
+    request = EnsurePersonalTeam(user_id=dev.id or "", name="Ada Lovelace")
     made = await asyncio.gather(
-        *(world.call(asked, SYSTEM_CALLER, world.dashboard) for _ in range(6))
+        *(world.call(request, SYSTEM_CALLER, world.dashboard) for _ in range(6))
     )
 
     assert len({team.id for team in made}) == 1
@@ -221,9 +221,9 @@ async def test_personal_team_is_made_once(world: World) -> None:
 async def test_personal_team_is_not_named_by_a_link(world: World) -> None:
     """A developer whose name holds one signs in all the same; the team has a plain name."""
     dev = await world.developer()
-    asked = EnsurePersonalTeam(user_id=dev.id or "", name="See evil.example")
+    request = EnsurePersonalTeam(user_id=dev.id or "", name="See evil.example")
 
-    assert (await world.call(asked, SYSTEM_CALLER, world.dashboard)).name == "Personal team"
+    assert (await world.call(request, SYSTEM_CALLER, world.dashboard)).name == "Personal team"
 
 
 async def test_personal_team_stays(world: World) -> None:

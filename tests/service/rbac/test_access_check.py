@@ -21,14 +21,14 @@ async def test_answers_name_the_role_that_grants(world: World) -> None:
     user = await world.user(world.a)
     org = await world.organization(world.a, **{user: "member"})
     await world.call(AssignRole(user_id=user, role_id="auditor", org_id=org))
-    asked = CheckAccess(
+    request = CheckAccess(
         checks=[
             Question(user_id=user, permission="invoice:read"),
             Question(user_id=user, permission="invoice:read", org_id=org),
             Question(user_id=user, permission="users:read", org_id=org),
         ]
     )
-    everywhere, inside, other = (await world.call(asked, who=SECRET_KEY)).results
+    everywhere, inside, other = (await world.call(request, who=SECRET_KEY)).results
 
     assert (everywhere.allowed, everywhere.why_not) == (False, "not_granted")
     assert inside.allowed
