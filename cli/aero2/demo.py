@@ -59,18 +59,18 @@ class Demo:
     user_password: str
 
 
-async def ensure(bus: Bus, known: Known, keep: Keep) -> Demo:
+async def ensure(bus: Bus, credentials: Known, keep: Keep) -> Demo:
     """The demo application with a client and a user. `known` is what `keep` was given at the last
     start: the platform shows a secret once, so each is kept before the next is asked for."""
     app = await _application(bus)
-    known = dict(known) if known.get("app_id") == app.id else {"app_id": app.id}
-    known |= {f"{key.key_type}_key": key.key for key in app.api_keys}
-    keep(known)
+    credentials = dict(credentials) if credentials.get("app_id") == app.id else {"app_id": app.id}
+    credentials |= {f"{key.key_type}_key": key.key for key in app.api_keys}
+    keep(credentials)
     for step in (_keys, _client, _user):
-        known |= await step(bus, app.id, known)
-        keep(known)
+        credentials |= await step(bus, app.id, credentials)
+        keep(credentials)
     names = ("publishable_key", "secret_key", "client_id", "client_secret", "user_password")
-    mine = {name: known[name] for name in names}
+    mine = {name: credentials[name] for name in names}
     return Demo(slug=app.slug, host=app.host, url=app.url, app_id=app.id, user=USER, **mine)
 
 
@@ -94,20 +94,20 @@ async def _application(bus: Bus) -> NewApplication:
     return made
 
 
-async def _keys(bus: Bus, app_id: str, known: Known) -> Known:
+async def _keys(bus: Bus, app_id: str, credentials: Known) -> Known:
     """Keys that we do not know are shown to nobody any more: new ones are made beside them."""
     made: Known = {}
     kinds: tuple[KeyType, ...] = ("publishable", "secret")
     for kind in kinds:
-        if f"{kind}_key" not in known:
+        if f"{kind}_key" not in credentials:
             request = CreateApiKey(key_type=kind, name="Demo")
             made[f"{kind}_key"] = (await bus.call(_system(app_id), request)).key
     return made
 
 
-async def _client(bus: Bus, app_id: str, known: Known) -> Known:
+async def _client(bus: Bus, app_id: str, credentials: Known) -> Known:
     """The demo client; one whose secret we do not know gets a new one beside it."""
-    found = await _client_of(bus, app_id, known.get("client_id"))
+    found = await _client_of(bus, app_id, credentials.get("client_id"))
     if found is None:
         made = await bus.call(
             _system(app_id),
@@ -121,7 +121,7 @@ async def _client(bus: Bus, app_id: str, known: Known) -> Known:
             ),
         )
         return {"client_id": made.client_id, "client_secret": made.client_secret or ""}
-    if known.get("client_id") == found and "client_secret" in known:
+    if credentials.get("client_id") == found and "client_secret" in credentials:
         return {}
     request = RotateClientSecret(client=found, overlap=DAY)
     fresh = await bus.call(_system(app_id), request)
@@ -139,8 +139,8 @@ async def _client_of(bus: Bus, app_id: str, client_id: str | None) -> str | None
     return next((one.client_id for one in listed.clients if one.name == CLIENT), None)
 
 
-async def _user(bus: Bus, app_id: str, known: Known) -> Known:
-    if "user_password" in known:
+async def _user(bus: Bus, app_id: str, credentials: Known) -> Known:
+    if "user_password" in credentials:
         return {}
     chosen = password()[:20]
     request = CreateUser(

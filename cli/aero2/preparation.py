@@ -19,9 +19,9 @@ async def prepare(platform: Platform) -> Summary:
     """The demo application, the same as ever, and a fresh owner link where there is no operator."""
     secrets = platform.secrets
 
-    def keep(known: demo.Known) -> None:
-        if known != secrets.demo:
-            secrets.demo = dict(known)
+    def keep(credentials: demo.Known) -> None:
+        if credentials != secrets.demo:
+            secrets.demo = dict(credentials)
             secrets.keep(platform.folder)
 
     async with connected(platform.nats.url, secrets.nats["cli"]) as bus:
@@ -42,7 +42,7 @@ async def prepare(platform: Platform) -> Summary:
     )
 
 
-async def _state(platform: Platform, made: demo.Demo) -> tuple[bool, bool]:
+async def _state(platform: Platform, demo_data: demo.Demo) -> tuple[bool, bool]:
     """Whether the deployment has an operator, and whether the demo user still has their first
     password."""
     dsn = platform.postgres.url("postgres", platform.secrets.superuser)
@@ -58,7 +58,7 @@ async def _state(platform: Platform, made: demo.Demo) -> tuple[bool, bool]:
             FROM users u JOIN passwords p ON p.app_id = u.app_id AND p.user_id = u.id
             WHERE u.app_id = $1 AND u.email = $2
             """,
-            made.app_id,
+            demo_data.app_id,
             demo.USER,
         )
     finally:

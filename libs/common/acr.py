@@ -30,8 +30,8 @@ def earned(amr: Iterable[str], *, by_mail: bool) -> str:
     return PASSWORD if "pwd" in amr else ONE_FACTOR
 
 
-def satisfied(held: str | None, wanted: Iterable[str]) -> str | None:
+def satisfied(earned: str | None, wanted: Iterable[str]) -> str | None:
     """The first of the wanted classes that a session satisfies. A session from before classes
     were kept has none; that somebody showed something is true of every session."""
-    known = SATISFIES.get(held or ONE_FACTOR, frozenset())
+    known = SATISFIES.get(earned or ONE_FACTOR, frozenset())
     return next((name for name in wanted if name in known), None)

@@ -160,17 +160,17 @@ class Verifier:
                 self._due[made.seq] = made.hash
                 self._last_signed = max(self._last_signed, made.seq)
 
-    def _genuine(self, made: Checkpoint) -> bool:
-        self._app = self._app or made.app_id
-        key = self.trusted.get(made.kid)
+    def _genuine(self, checkpoint: Checkpoint) -> bool:
+        self._app = self._app or checkpoint.app_id
+        key = self.trusted.get(checkpoint.kid)
         if key is None:
-            self._fault(f"checkpoint {made.seq}: no trusted key {made.kid!r}")
+            self._fault(f"checkpoint {checkpoint.seq}: no trusted key {checkpoint.kid!r}")
             return False
         try:
             verifier = Ed25519PublicKey.from_public_bytes(unb64(key))
-            verifier.verify(unb64(made.signature), made.message())
+            verifier.verify(unb64(checkpoint.signature), checkpoint.message())
         except (InvalidSignature, ValueError):
-            self._fault(f"checkpoint {made.seq}: the signature is not ours")
+            self._fault(f"checkpoint {checkpoint.seq}: the signature is not ours")
             return False
         return True
 

@@ -47,15 +47,15 @@ async def pieces(
         piece = await bus.call(fresh, request.model_copy(update={"cursor": piece.next}))
 
 
-async def ndjson(found: AsyncIterator[list[ExportedRecord]]) -> AsyncIterator[bytes]:
-    async for records in found:
+async def ndjson(pages: AsyncIterator[list[ExportedRecord]]) -> AsyncIterator[bytes]:
+    async for records in pages:
         yield b"".join(record.model_dump_json().encode() + b"\n" for record in records)
 
 
-async def as_csv(found: AsyncIterator[list[ExportedRecord]]) -> AsyncIterator[bytes]:
+async def as_csv(pages: AsyncIterator[list[ExportedRecord]]) -> AsyncIterator[bytes]:
     """RFC 4180. For people and spreadsheets: the chain is in the NDJSON only."""
     yield _lines([[*COLUMNS, "event_data"]])
-    async for records in found:
+    async for records in pages:
         yield _lines(_row(record) for record in records)
 
 

@@ -270,21 +270,23 @@ class Limits:
             counted.append((CLIENT_SECRET_FAILURE, (app_id, CLIENT_SECRET_FAILURE.name, pair)))
         self._claim(visit, Claim(credential, counted, client))
 
-    def holds(self, visit: GatewayRequest, shown: Shown | None = None) -> None:
+    def holds(self, visit: GatewayRequest, credential: Shown | None = None) -> None:
         """What was shown is true: it counts for nothing, now and later. Whoever came with two
         credentials tells which one."""
         claim = visit.claim
         if claim is None:
             return
         visit.claim = visit.quota = None
-        if claim.shown is not None and (shown is None or claim.shown == _mark(visit, shown)):
+        if claim.shown is not None and (
+            credential is None or claim.shown == _mark(visit, credential)
+        ):
             self.known.add(claim.shown)
         if claim.client is not None:
             self.known.add(claim.client)
 
-    def fails(self, visit: GatewayRequest, shown: Shown) -> None:
+    def fails(self, visit: GatewayRequest, credential: Shown) -> None:
         """What was shown is not true, or not any more."""
-        self.known.forget(_mark(visit, shown))
+        self.known.forget(_mark(visit, credential))
 
     def spend(self, visit: GatewayRequest, limit: Limit, whom: str) -> None:
         """Raises RateLimited where there is none left."""
@@ -364,8 +366,8 @@ class Limits:
         return None if token and visit.gateway.ended.get(visit.ended(token)) else token
 
 
-def _mark(visit: GatewayRequest, shown: Shown) -> int:
-    as_sent = shown.encode("latin-1", "replace") if isinstance(shown, str) else shown
+def _mark(visit: GatewayRequest, credential: Shown) -> int:
+    as_sent = credential.encode("latin-1", "replace") if isinstance(credential, str) else credential
     return hash((visit.app.app_id, as_sent))
 
 

@@ -162,18 +162,18 @@ def _close_bodies(schema: dict[str, Any]) -> None:
             body["application/json"] = _renamed(body["application/json"], names)
 
 
-def _reach(part: Any, schemas: dict[str, Any], found: set[str]) -> None:
+def _reach(part: Any, schemas: dict[str, Any], reached: set[str]) -> None:
     """The names of the schemas that this part of the document refers to."""
     if isinstance(part, list):
         for one in part:
-            _reach(one, schemas, found)
+            _reach(one, schemas, reached)
     elif isinstance(part, dict):
         name = str(part.get("$ref", "")).removeprefix(REF)
-        if name in schemas and name not in found:
-            found.add(name)
-            _reach(schemas[name], schemas, found)
+        if name in schemas and name not in reached:
+            reached.add(name)
+            _reach(schemas[name], schemas, reached)
         for one in part.values():
-            _reach(one, schemas, found)
+            _reach(one, schemas, reached)
 
 
 def _renamed(part: Any, names: dict[str, str]) -> Any:

@@ -37,15 +37,15 @@ async def get(deps: Deps, ctx: Context, request: GetProtection) -> Protection:
     )
 
 
-async def check(deps: Deps, ctx: Context, tenant: Tenant, shown: Attempt) -> None:
+async def check(deps: Deps, ctx: Context, tenant: Tenant, attempt: Attempt) -> None:
     """Raises CaptchaFailed, RateLimited; Unavailable where the captcha's own service does not answer."""
     settings = tenant.settings
     if settings.proof_of_work_bits or settings.captcha:
         await deps.limits.count(ctx, (PROTECTION_BY_IP, ctx.ip))
     if settings.proof_of_work_bits:
-        await _check_proof(deps, ctx, shown.proof or "", settings.proof_of_work_bits)
+        await _check_proof(deps, ctx, attempt.proof or "", settings.proof_of_work_bits)
     if settings.captcha is not None:
-        await _check_captcha(deps, ctx, settings.captcha, shown.captcha)
+        await _check_captcha(deps, ctx, settings.captcha, attempt.captcha)
 
 
 def _challenge(deps: Deps, app_id: str) -> str:

@@ -169,11 +169,11 @@ async def _accepted(
     tx: Db,
     tenant: Tenant,
     request: AcceptInvitation,
-    found: Open,
+    invitation: Open,
     phc: str | None,
 ) -> session_start.StartedSession:
     id = new_id()
-    profile = dict(found.profile)
+    profile = dict(invitation.profile)
     if request.name:
         profile["name"] = request.name
     if request.locale:
@@ -182,7 +182,7 @@ async def _accepted(
         tx,
         app_id=ctx.app_id,
         id=id,
-        email=found.email,
+        email=invitation.email,
         email_verified=True,
         name=None,
         locale=None,
@@ -192,13 +192,13 @@ async def _accepted(
     if phc is not None:
         await accounts.set_password(tx, app_id=ctx.app_id, user_id=id, phc=phc)
     await audit.record(tx, ctx, UserCreated(user_id=id, by="invitation"), user_id=id)
-    await sign_up.accept(ctx, tx, found.id, id)
+    await sign_up.accept(ctx, tx, invitation.id, id)
     account = await accounts.by_id(tx, app_id=ctx.app_id, id=id)
     assert account is not None
     proof = session_start.AuthenticationResult(
         method="invitation",
         amr=["otp"],
-        email=found.email,
+        email=invitation.email,
         browser=request.browser,
         new_user=True,
     )
@@ -236,7 +236,7 @@ async def _send(
     ctx: Context,
     tx: Db,
     tenant: Tenant,
-    made: Invitation,
+    invitation: Invitation,
     token: str,
     name: str | None,
     locale: str | None,
@@ -248,5 +248,5 @@ async def _send(
         "inviter": await _inviter(ctx, tx),
     }
     locale = locale or tenant.settings.default_locale
-    letter = mail.Mail(made.email, "invitation", locale, data, lifetime=TTL)
+    letter = mail.Mail(invitation.email, "invitation", locale, data, lifetime=TTL)
     await mail.enqueue(tx, ctx, deps.sealer, letter)

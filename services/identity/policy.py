@@ -59,7 +59,7 @@ def told_of(tenant: Tenant, email: str | None, name: str | None) -> list[str]:
     return [text.lower() for text in found if len(text) >= SHORTEST_TOLD]
 
 
-def faults_of(password: str, least: int, told: list[str]) -> list[str]:
+def faults_of(password: str, least: int, known_words: list[str]) -> list[str]:
     """What is wrong at first sight, each in a sentence."""
     faults: list[str] = []
     if len(password) < least:
@@ -67,7 +67,7 @@ def faults_of(password: str, least: int, told: list[str]) -> list[str]:
     if too_long(password):
         faults.append(f"It may be at most {MAX_BYTES} bytes long.")
     lower = password.lower()
-    if lower in COMMON or lower.strip("0123456789!?.*-_ ") in told:
+    if lower in COMMON or lower.strip("0123456789!?.*-_ ") in known_words:
         faults.append(COMMONPLACE)
     return faults
 

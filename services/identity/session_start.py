@@ -210,14 +210,14 @@ async def replace(
     return await begin(deps, ctx, tx, tenant, account, proof)
 
 
-async def finish(deps: Deps, ctx: Context, begun: StartedSession) -> SignedInSession:
+async def finish(deps: Deps, ctx: Context, started: StartedSession) -> SignedInSession:
     """After the commit: caches forget the session that was replaced, and a new user is settled."""
-    session = begun.reply.session
-    if begun.replaced is not None:
-        await deps.changes.publish(ctx, "session", begun.replaced)
-    if begun.verified:
+    session = started.reply.session
+    if started.replaced is not None:
+        await deps.changes.publish(ctx, "session", started.replaced)
+    if started.verified:
         await deps.changes.publish(ctx, "user", session.user_id)
-    if not begun.settled or begun.verified:
+    if not started.settled or started.verified:
         await provision_new_user(
             deps,
             ctx,
@@ -225,11 +225,11 @@ async def finish(deps: Deps, ctx: Context, begun: StartedSession) -> SignedInSes
             email=session.email,
             verified=session.email_verified,
             name=session.name,
-            personal_team=begun.personal_team,
+            personal_team=started.personal_team,
         )
     if ctx.app_id == DASHBOARD:
         session = await session_limits.of_dashboard(deps, ctx, session)
-    return begun.reply.model_copy(update={"session": session})
+    return started.reply.model_copy(update={"session": session})
 
 
 async def provision_new_user(

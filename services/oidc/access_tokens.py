@@ -170,19 +170,19 @@ async def _opaque(deps: Deps, ctx: Context, token: str) -> Speaking | None:
     return Speaking(row.claims, live, opaque=True)
 
 
-async def _permissions(deps: Deps, ctx: Context, held: Speaking) -> list[str]:
+async def _permissions(deps: Deps, ctx: Context, token: Speaking) -> list[str]:
     """Returns the permissions that count at our own API.
 
     These are the ones bound to the token's granted scopes (RFC 6749 section 3.3) and, if the token
     speaks for a user, held by that user now. `include_rights` and claim mappings inform other
     resource servers; they grant nothing here.
     """
-    carried = frozenset(held.claims.get("permissions") or ())
-    bound = await scopes.permission_scopes(deps, ctx, held.scopes)
+    carried = frozenset(token.claims.get("permissions") or ())
+    bound = await scopes.permission_scopes(deps, ctx, token.scopes)
     granted = sorted(carried & bound.keys())
-    if not granted or held.live.user_id is None:
+    if not granted or token.live.user_id is None:
         return granted
-    rights = await scopes.rights(deps, ctx, held.live.user_id, held.claims.get("org_id"))
+    rights = await scopes.rights(deps, ctx, token.live.user_id, token.claims.get("org_id"))
     if "*" in rights.permissions:
         return granted
     return [name for name in granted if name in rights.permissions]

@@ -8,7 +8,7 @@ from typing import Final, Literal
 from common import acr
 from common.context import Context
 from oidc.deps import Deps
-from oidc.request import Asked
+from oidc.request import AuthorizationRequest
 
 Way = Literal["password", "mail"]
 
@@ -25,7 +25,7 @@ def offered(methods: Iterable[str]) -> list[str]:
     return [acr.ONE_FACTOR, *(name for name, way in WAYS.items() if METHODS[way] & has)]
 
 
-async def reachable(deps: Deps, ctx: Context, request: Asked) -> list[str]:
+async def reachable(deps: Deps, ctx: Context, request: AuthorizationRequest) -> list[str]:
     """Of the wanted classes those that a new sign-in can earn, in the client's order."""
     if not request.contexts:
         return []
@@ -33,7 +33,7 @@ async def reachable(deps: Deps, ctx: Context, request: Asked) -> list[str]:
     return [name for name in request.contexts if name in possible]
 
 
-async def way(deps: Deps, ctx: Context, request: Asked) -> Way | None:
+async def way(deps: Deps, ctx: Context, request: AuthorizationRequest) -> Way | None:
     """How the person has to sign in for what the client wants most; None: as he likes."""
     wanted = await reachable(deps, ctx, request)
     return WAYS.get(wanted[0]) if wanted else None

@@ -49,10 +49,10 @@ from oidc.checks.user_is_the_hinted_one import user_is_the_hinted_one
 from oidc.deps import Deps
 from oidc.queries import authorization_requests, codes
 from oidc.queries.codes import NewCode
-from oidc.request import Asked
+from oidc.request import AuthorizationRequest
 from oidc.subjects import sid, subject
 
-Step = Callable[[Deps, Context, Asked], Awaitable[Authorization | None]]
+Step = Callable[[Deps, Context, AuthorizationRequest], Awaitable[Authorization | None]]
 
 UNPROVEN: Final[tuple[Step, ...]] = (
     client_is_known,
@@ -89,9 +89,9 @@ PERSON: Final[tuple[Step, ...]] = (
 
 
 async def start(deps: Deps, ctx: Context, new: Authorize) -> Authorization:
-    asked = Asked.of(new.params, new.session)
-    asked.unseen, asked.others, asked.choices = new.unseen, new.others, new.choices
-    return await _walk(deps, ctx, asked)
+    request = AuthorizationRequest.of(new.params, new.session)
+    request.unseen, request.others, request.choices = new.unseen, new.others, new.choices
+    return await _walk(deps, ctx, request)
 
 
 async def resume(deps: Deps, ctx: Context, back: ResumeAuthorization) -> Authorization:
@@ -100,11 +100,13 @@ async def resume(deps: Deps, ctx: Context, back: ResumeAuthorization) -> Authori
         pending = await authorization_requests.find(db, app_id=ctx.app_id, id_hashes=hashes)
     if pending is None:
         return await repeated.answer(deps, ctx, back)
-    asked = Asked.of([(name, value) for name, value in pending.params], back.session)
-    asked.pending, asked.name = pending, back.request
-    asked.consent, asked.selected = back.consent, back.selected
-    asked.others, asked.choices = back.others, back.choices
-    return await _walk(deps, ctx, asked)
+    request = AuthorizationRequest.of(
+        [(name, value) for name, value in pending.params], back.session
+    )
+    request.pending, request.name = pending, back.request
+    request.consent, request.selected = back.consent, back.selected
+    request.others, request.choices = back.others, back.choices
+    return await _walk(deps, ctx, request)
 
 
 async def state(deps: Deps, ctx: Context, request: GetAuthorizationState) -> AuthorizationState:
@@ -131,7 +133,7 @@ def _origin_to_return_to(row: authorization_requests.State) -> str | None:
     return f"{parts.scheme}://{parts.netloc}/" if parts.scheme in ("http", "https") else None
 
 
-async def _walk(deps: Deps, ctx: Context, request: Asked) -> Authorization:
+async def _walk(deps: Deps, ctx: Context, request: AuthorizationRequest) -> Authorization:
     try:
         for step in UNPROVEN:
             await step(deps, ctx, request)
@@ -147,7 +149,7 @@ async def _walk(deps: Deps, ctx: Context, request: Asked) -> Authorization:
         return responses.error(ctx, request, problem)
 
 
-def _of_session(request: Asked, answer: Authorization) -> Authorization:
+def _of_session(request: AuthorizationRequest, answer: Authorization) -> Authorization:
     """The gateway shows the page to this session, and remembers it for the client."""
     session_id = request.session.session_id if request.session else None
     return answer.model_copy(
@@ -155,7 +157,7 @@ def _of_session(request: Asked, answer: Authorization) -> Authorization:
     )
 
 
-async def issue(deps: Deps, ctx: Context, request: Asked) -> Authorization:
+async def issue(deps: Deps, ctx: Context, request: AuthorizationRequest) -> Authorization:
     """A code, bound to client, redirect URI, challenge, user and session. The statement makes it
     only if user, session and consent hold at that moment."""
     session, client, given = request.session, request.client, request.given

@@ -28,9 +28,9 @@ class Presented:
     secret: str = field(default="", repr=False)
 
 
-async def authenticate(deps: Deps, ctx: Context, given: Given, basic: str | None) -> Registered:
+async def authenticate(deps: Deps, ctx: Context, params: Given, basic: str | None) -> Registered:
     """The client that sent this. Raises InvalidClient, or invalid_request for two methods."""
-    shown = presented(given, basic)
+    shown = presented(params, basic)
     client = await registered(deps, ctx, shown.client_id)
     if client is None or not client.enabled:
         raise InvalidClient("the client is unknown")
@@ -52,12 +52,12 @@ def _methods(client: Registered) -> tuple[str, ...]:
     return ("client_secret_basic", "client_secret_post") if method is None else (method,)
 
 
-def presented(given: Given, basic: str | None) -> Presented:
+def presented(params: Given, basic: str | None) -> Presented:
     """Exactly one way (RFC 6749 section 2.3)."""
     client_id, secret, assertion = (
-        given.get("client_id"),
-        given.get("client_secret"),
-        given.get("client_assertion"),
+        params.get("client_id"),
+        params.get("client_secret"),
+        params.get("client_assertion"),
     )
     if sum((basic is not None, secret is not None, assertion is not None)) > 1:
         raise OAuthError("more than one way of client authentication")
@@ -67,7 +67,7 @@ def presented(given: Given, basic: str | None) -> Presented:
             raise OAuthError("client_id differs from the Authorization header")
         return shown
     if assertion is not None:
-        kind = given.get("client_assertion_type")
+        kind = params.get("client_assertion_type")
         if kind != "urn:ietf:params:oauth:client-assertion-type:jwt-bearer":
             raise OAuthError("client_assertion_type is not supported")
         named = assertions.issuer(assertion)

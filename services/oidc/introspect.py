@@ -48,12 +48,12 @@ async def introspect(deps: Deps, ctx: Context, request: IntrospectToken) -> Intr
     return Introspection(active=True, token_type="Bearer", **told)
 
 
-def _concerns(held: Speaking, client: Registered) -> bool:
+def _concerns(token: Speaking, client: Registered) -> bool:
     """Its own token, or one whose audience it is: an API asks as the client of its identifier, or
     as one that has the API among its default resources."""
-    audience = set(held.audience)
+    audience = set(token.audience)
     return (
-        held.live.client_id == client.client_id
+        token.live.client_id == client.client_id
         or client.client_id in audience
         or bool(audience & set(client.default_resources))
     )

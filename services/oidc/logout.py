@@ -57,10 +57,10 @@ async def end(deps: Deps, ctx: Context, request: LogOut) -> LoggedOut:
     )
 
 
-async def _wish(deps: Deps, ctx: Context, given: Given) -> Wish:
+async def _wish(deps: Deps, ctx: Context, params: Given) -> Wish:
     """Section 2. A hint that is not ours counts as none: the user is asked. Raises OAuthError for a
     redirection that is not registered: then nothing is ended and nobody sent anywhere."""
-    hint, client_id = given.get("id_token_hint"), given.get("client_id")
+    hint, client_id = params.get("id_token_hint"), params.get("client_id")
     claims: dict[str, Any] = {}
     if hint is not None:
         claims = await _hinted(deps, ctx, hint)
@@ -73,7 +73,7 @@ async def _wish(deps: Deps, ctx: Context, given: Given) -> Wish:
         client = await registered(deps, ctx, client_id)
         if client is None:
             raise OAuthError("the client is unknown")
-    return Wish(client, _location(client, given), claims.get("sub"), claims.get("sid"))
+    return Wish(client, _location(client, params), claims.get("sub"), claims.get("sid"))
 
 
 async def _hinted(deps: Deps, ctx: Context, hint: str) -> dict[str, Any]:
@@ -89,14 +89,14 @@ async def _hinted(deps: Deps, ctx: Context, hint: str) -> dict[str, Any]:
     return claims
 
 
-def _location(client: Registered | None, given: Given) -> str | None:
+def _location(client: Registered | None, params: Given) -> str | None:
     """Section 3: exactly as registered; without a known client nobody is redirected."""
-    uri = given.get("post_logout_redirect_uri")
+    uri = params.get("post_logout_redirect_uri")
     if uri is None or client is None:
         return None
     if not matches(client.post_logout_redirect_uris, client.type, uri):
         raise OAuthError(f"post_logout_redirect_uri is not registered for this client: {uri[:300]}")
-    state = given.get("state")
+    state = params.get("state")
     if state is None:
         return uri
     joint = "&" if "?" in uri else "?"

@@ -11,14 +11,14 @@ from oidc import acr_values, scopes
 from oidc.acr_values import Way
 from oidc.deps import Deps
 from oidc.queries import authorization_requests
-from oidc.request import Asked
+from oidc.request import AuthorizationRequest
 
 LIFETIME: Final = 1800
 """Seconds: time to read mail for a code, and to set up a second factor."""
 
 
 async def sign_in(
-    deps: Deps, ctx: Context, request: Asked, *, afresh: bool = False
+    deps: Deps, ctx: Context, request: AuthorizationRequest, *, afresh: bool = False
 ) -> Authorization:
     """`afresh`: from now on only a new sign-in counts."""
     afresh = afresh or ("login" in request.prompts and not request.prompted("signed_in"))
@@ -27,11 +27,11 @@ async def sign_in(
     return _shown(request, "sign_in", name, reauthenticate=request.session is not None, way=way)
 
 
-async def select_account(deps: Deps, ctx: Context, request: Asked) -> Authorization:
+async def select_account(deps: Deps, ctx: Context, request: AuthorizationRequest) -> Authorization:
     return _shown(request, "select_account", await _wait(deps, ctx, request, "select_account"))
 
 
-async def consent(deps: Deps, ctx: Context, request: Asked) -> Authorization:
+async def consent(deps: Deps, ctx: Context, request: AuthorizationRequest) -> Authorization:
     shown = _shown(request, "consent", await _wait(deps, ctx, request, "consent"))
     if not request.resource:
         return shown
@@ -40,13 +40,18 @@ async def consent(deps: Deps, ctx: Context, request: Asked) -> Authorization:
     return shown.model_copy(update={"resources": names})
 
 
-async def come_back(deps: Deps, ctx: Context, request: Asked) -> Authorization:
+async def come_back(deps: Deps, ctx: Context, request: AuthorizationRequest) -> Authorization:
     """Nobody is shown anything: the browser is sent round once."""
     return Authorization(kind="resume", request=await _wait(deps, ctx, request))
 
 
 async def _wait(
-    deps: Deps, ctx: Context, request: Asked, doing: str | None = None, *, afresh: bool = False
+    deps: Deps,
+    ctx: Context,
+    request: AuthorizationRequest,
+    doing: str | None = None,
+    *,
+    afresh: bool = False,
 ) -> str:
     """The name under which it waits: a new one, or the one under which it waited before."""
     session = request.session
@@ -82,7 +87,7 @@ async def _wait(
 
 
 def _shown(
-    request: Asked,
+    request: AuthorizationRequest,
     kind: Literal["sign_in", "select_account", "consent"],
     name: str,
     *,

@@ -22,10 +22,10 @@ from oidc.checks.redirect_uri_is_registered import redirect_uri_is_registered
 from oidc.checks.response_mode_is_known import response_mode_is_known
 from oidc.deps import Deps
 from oidc.queries import authorization_requests, codes
-from oidc.request import Asked
+from oidc.request import AuthorizationRequest
 
 
-def new_code(deps: Deps, request: Asked) -> str:
+def new_code(deps: Deps, request: AuthorizationRequest) -> str:
     """Random, or of a pending request and its session. The request was stored under one master
     key, and its code comes of the same while keys change."""
     if request.pending is None:
@@ -47,15 +47,19 @@ async def answer(deps: Deps, ctx: Context, back: ResumeAuthorization) -> Authori
         return responses.shown(SignInOver())
     sessions = [back.session, *back.others] if back.session else back.others
     for session in sessions:
-        asked = Asked.of([(name, value) for name, value in pending.params], session)
-        asked.pending, asked.name, asked.consent = pending, back.request, back.consent
-        known = await _of_session(deps, ctx, asked)
+        request = AuthorizationRequest.of(
+            [(name, value) for name, value in pending.params], session
+        )
+        request.pending, request.name, request.consent = pending, back.request, back.consent
+        known = await _of_session(deps, ctx, request)
         if known is not None:
             return known
     return responses.shown(SignInOver())
 
 
-async def _of_session(deps: Deps, ctx: Context, request: Asked) -> Authorization | None:
+async def _of_session(
+    deps: Deps, ctx: Context, request: AuthorizationRequest
+) -> Authorization | None:
     assert request.session is not None
     assert request.pending is not None
     made = new_code(deps, request)

@@ -12,7 +12,7 @@ from oidc.queries.clients import Registered
 
 
 @dataclass(slots=True)
-class Asked:
+class AuthorizationRequest:
     """`pending` is set when a request is taken up again after an interaction. `contexts` are the
     wanted classes of sign-in, `acr` is the one that the tokens will tell of, `unmet` the wished
     ones that the person was asked for just now and has not given."""
@@ -45,7 +45,7 @@ class Asked:
     _client: Registered | None = None
 
     @classmethod
-    def of(cls, params: Params, session: SignedIn | None) -> Asked:
+    def of(cls, params: Params, session: SignedIn | None) -> AuthorizationRequest:
         return cls(params, gathered(params), session)
 
     @property

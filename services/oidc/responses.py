@@ -6,22 +6,24 @@ from urllib.parse import quote, urlencode
 
 from common.context import Context
 from common.contracts.oidc import Authorization, OAuthError
-from oidc.request import Asked
+from oidc.request import AuthorizationRequest
 
 
-def code(ctx: Context, request: Asked, made: str) -> Authorization:
+def code(ctx: Context, request: AuthorizationRequest, value: str) -> Authorization:
     """RFC 6749 section 4.1.2."""
-    return _answer(ctx, request, [("code", made)])
+    return _answer(ctx, request, [("code", value)])
 
 
-def error(ctx: Context, request: Asked, problem: OAuthError) -> Authorization:
+def error(ctx: Context, request: AuthorizationRequest, problem: OAuthError) -> Authorization:
     """RFC 6749 section 4.1.2.1. Only steps after the redirect URI was proven come here."""
     return _answer(
         ctx, request, [("error", problem.code), ("error_description", problem.detail[:300])]
     )
 
 
-def _answer(ctx: Context, request: Asked, fields: list[tuple[str, str]]) -> Authorization:
+def _answer(
+    ctx: Context, request: AuthorizationRequest, fields: list[tuple[str, str]]
+) -> Authorization:
     state = request.given.get("state")
     if state is not None:
         fields.append(("state", state))

@@ -55,10 +55,10 @@ async def _custom(deps: Deps, ctx: Context, names: list[str]) -> list[str]:
     return [claim for name in names if name in known for claim in known[name].claims]
 
 
-async def _signed(deps: Deps, ctx: Context, client: Registered, told: dict[str, Any]) -> Userinfo:
+async def _signed(deps: Deps, ctx: Context, client: Registered, claims: dict[str, Any]) -> Userinfo:
     """Section 5.3.2: as a JWT where the client asked for one. It travels as the member `jwt`."""
     if client.userinfo_alg is None:
-        return Userinfo(**told)
+        return Userinfo(**claims)
     key = await keys.signing(deps, ctx, client.userinfo_alg)
-    payload = {"iss": ctx.origin, "aud": client.client_id, "token_use": "userinfo", **told}
-    return Userinfo(sub=told["sub"], jwt=key.sign("JWT", payload))
+    payload = {"iss": ctx.origin, "aud": client.client_id, "token_use": "userinfo", **claims}
+    return Userinfo(sub=claims["sub"], jwt=key.sign("JWT", payload))

@@ -53,21 +53,21 @@ def merged(stored: dict[str, Any], change: SettingsChange) -> tuple[dict[str, An
     return settings, [name for name in given if before[name] != dumped[name]]
 
 
-def _disagreements(settings: AppSettings, given: set[str]) -> list[dict[str, str]]:
+def _disagreements(settings: AppSettings, changed: set[str]) -> list[dict[str, str]]:
     """Only where one of the two was just given: what stood before must not hinder other changes."""
     flaws = []
     for kind in ("", "_remembered"):
         absolute, idle = f"session_ttl{kind}", f"session_idle_ttl{kind}"
         limit = getattr(settings, idle)
-        if {absolute, idle} & given and limit and limit > getattr(settings, absolute):
+        if {absolute, idle} & changed and limit and limit > getattr(settings, absolute):
             message = f"longer than {absolute}, so it would never take effect"
             flaws.append({"field": idle, "message": message})
-    restricted = {"signup_mode", "allowed_email_domains"} & given
+    restricted = {"signup_mode", "allowed_email_domains"} & changed
     if restricted and settings.signup_mode == "restricted" and not settings.allowed_email_domains:
         message = "signup_mode `restricted` needs at least one domain"
         flaws.append({"field": "allowed_email_domains", "message": message})
     both = set(settings.allowed_email_domains) & set(settings.blocked_email_domains)
-    if both and {"allowed_email_domains", "blocked_email_domains"} & given:
+    if both and {"allowed_email_domains", "blocked_email_domains"} & changed:
         message = "a domain is allowed and blocked at once"
         flaws.append({"field": "blocked_email_domains", "message": message})
     return flaws

@@ -37,14 +37,14 @@ async def leave_all(deps: Deps, ctx: Context, request: LeaveOrganizations) -> Do
     return Done()
 
 
-def _in_order(held: list[Membership]) -> None:
+def _in_order(memberships: list[Membership]) -> None:
     """Raises LastAdmin, TeamOwnsApplications."""
-    bereft = [each for each in held if _leads_alone(each) and each.others]
+    bereft = [each for each in memberships if _leads_alone(each) and each.others]
     if bereft:
         raise LastAdmin(
             f"{_names(bereft)}: make somebody else admin first", organizations=_named(bereft)
         )
-    orphaned = [each for each in held if each.owns_applications and not each.others]
+    orphaned = [each for each in memberships if each.owns_applications and not each.others]
     if orphaned:
         raise TeamOwnsApplications(
             f"{_names(orphaned)}: transfer or delete the applications first",
@@ -70,9 +70,9 @@ def _leads_alone(each: Membership) -> bool:
     return each.role == organization_access.ADMIN and not each.another_admin
 
 
-def _names(found: list[Membership]) -> str:
-    return ", ".join(each.name for each in found)
+def _names(memberships: list[Membership]) -> str:
+    return ", ".join(each.name for each in memberships)
 
 
-def _named(found: list[Membership]) -> list[dict[str, Any]]:
-    return [{"id": each.org_id, "name": each.name} for each in found]
+def _named(memberships: list[Membership]) -> list[dict[str, Any]]:
+    return [{"id": each.org_id, "name": each.name} for each in memberships]

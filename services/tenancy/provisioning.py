@@ -78,12 +78,12 @@ async def _own_part(deps: Deps, ctx: Context) -> None:
             await asyncio.to_thread(_hand_over, deps.bootstrap_keys_file, made)
 
 
-def _hand_over(file: str | None, made: list[NewApiKey]) -> None:
+def _hand_over(file: str | None, new_keys: list[NewApiKey]) -> None:
     """The Dashboard's first keys are shown once, in a file that only its owner can read."""
     if file is None:
         log.warning("the Dashboard's first keys are shown nowhere: AERO2_BOOTSTRAP_KEYS_FILE")
         return
-    text = orjson.dumps({f"{key.key_type}_key": key.key for key in made})
+    text = orjson.dumps({f"{key.key_type}_key": key.key for key in new_keys})
     fresh = Path(f"{file}.{os.getpid()}.new")
     descriptor = os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
     with os.fdopen(descriptor, "wb") as out:

@@ -129,33 +129,39 @@ def _operations(document: dict[str, Any]) -> list[Operation]:
     return list(found.values())
 
 
-def _operation(document: dict[str, Any], path: str, method: str, told: dict[str, Any]) -> Operation:
+def _operation(
+    document: dict[str, Any], path: str, method: str, description: dict[str, Any]
+) -> Operation:
     fields = [
         Field(each["name"], _kind(each.get("schema", {})), each.get("required", False), each["in"])
-        for each in told.get("parameters", ())
+        for each in description.get("parameters", ())
     ]
-    content = told.get("requestBody", {}).get("content", {})
+    content = description.get("requestBody", {}).get("content", {})
     example = next((each["example"] for each in content.values() if "example" in each), None)
     return Operation(
-        tag=(told.get("tags") or ["Other"])[0],
+        tag=(description.get("tags") or ["Other"])[0],
         method=method.upper(),
         path=path,
         id=f"{method}{path}".replace("/", "-").replace("{", "").replace("}", ""),
-        summary=told.get("summary", ""),
-        says=told.get("description", ""),
-        credentials=[name for each in told.get("security", document["security"]) for name in each],
+        summary=description.get("summary", ""),
+        says=description.get("description", ""),
+        credentials=[
+            name for each in description.get("security", document["security"]) for name in each
+        ],
         fields=fields + _body(document, content),
         example=None
         if example is None
         else orjson.dumps(example, option=orjson.OPT_INDENT_2).decode(),
-        answers=[_answer(status, each) for status, each in sorted(told["responses"].items())],
+        answers=[
+            _answer(status, each) for status, each in sorted(description["responses"].items())
+        ],
     )
 
 
-def _answer(status: str, told: dict[str, Any]) -> tuple[str, str, Markup]:
-    content = told.get("content", {})
+def _answer(status: str, description: dict[str, Any]) -> tuple[str, str, Markup]:
+    content = description.get("content", {})
     kinds = {_kind(each["schema"]) for each in content.values() if "schema" in each}
-    return status, str(told["description"]), Markup(", ").join(sorted(kinds))
+    return status, str(description["description"]), Markup(", ").join(sorted(kinds))
 
 
 def _body(document: dict[str, Any], content: dict[str, Any]) -> list[Field]:

@@ -84,12 +84,12 @@ async def introspect(visit: GatewayRequest) -> Answer:
     return answer
 
 
-def _asker(given: dict[str, str], header: str | None) -> str | None:
+def _asker(params: dict[str, str], header: str | None) -> str | None:
     """The client that shows its secret; None for one that proves itself anew each time."""
-    if "client_assertion" in given:
+    if "client_assertion" in params:
         return None
     if header is None:
-        return given.get("client_id")
+        return params.get("client_id")
     try:
         return unquote_plus(b64decode(header, validate=True).decode().partition(":")[0])
     except ValueError:
@@ -103,27 +103,27 @@ async def revoke(visit: GatewayRequest) -> Answer:
     return await _as_client(visit, request)
 
 
-def _claim(visit: GatewayRequest, given: dict[str, str], header: str | None) -> None:
+def _claim(visit: GatewayRequest, params: dict[str, str], header: str | None) -> None:
     """Which client somebody says he is, before it costs anything. Raises RateLimited."""
     visit.gateway.limits.claim_client(
-        visit, _secret(given, header), lambda: _asker(given, header) or _subject(given)
+        visit, _secret(params, header), lambda: _asker(params, header) or _subject(params)
     )
 
 
-def _secret(given: dict[str, str], header: str | None) -> tuple[str | None, ...] | None:
+def _secret(params: dict[str, str], header: str | None) -> tuple[str | None, ...] | None:
     """What a client shows each time alike, and what is slow to compare."""
-    secret = given.get("client_secret")
-    if "client_assertion" in given or (header is None and secret is None):
+    secret = params.get("client_secret")
+    if "client_assertion" in params or (header is None and secret is None):
         return None
-    return header, given.get("client_id"), secret
+    return header, params.get("client_id"), secret
 
 
-def _subject(given: dict[str, str]) -> str | None:
+def _subject(params: dict[str, str]) -> str | None:
     """Whom an assertion is said to come from."""
     try:
-        named = orjson.loads(unb64(given["client_assertion"].split(".")[1]))["sub"]
+        named = orjson.loads(unb64(params["client_assertion"].split(".")[1]))["sub"]
     except (ValueError, LookupError, TypeError):
-        return given.get("client_id")
+        return params.get("client_id")
     return named if isinstance(named, str) else None
 
 

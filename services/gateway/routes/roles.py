@@ -74,9 +74,9 @@ async def delete(role_id: RoleId, ctx: Acting, bus: TheBus) -> Done:
 
 
 @router.post("/roles/{role_id}/permissions", summary="Give a role a permission")
-async def add(role_id: RoleId, given: PermissionGiven, ctx: Acting, bus: TheBus) -> Role:
+async def add(role_id: RoleId, body: PermissionGiven, ctx: Acting, bus: TheBus) -> Role:
     """Effective everywhere when the answer arrives. Needs `roles:write` and the permission."""
-    request = AddPermission(role_id=role_id, permission_id=given.permission_id)
+    request = AddPermission(role_id=role_id, permission_id=body.permission_id)
     return await bus.call(ctx, request)
 
 
@@ -101,10 +101,10 @@ async def of_user(user_id: Id, ctx: Acting, bus: TheBus) -> AssignedRoles:
 
 
 @router.post("/users/{user_id}/roles", summary="Give a user a role")
-async def assign(user_id: Id, given: Assignment, ctx: Acting, bus: TheBus) -> Done:
+async def assign(user_id: Id, body: Assignment, ctx: Acting, bus: TheBus) -> Done:
     """In the whole application or inside one organization he belongs to. Effective everywhere when
     the answer arrives. Needs `roles:write`, and what the role holds."""
-    request = AssignRole(user_id=user_id, role_id=given.role_id, org_id=given.org_id)
+    request = AssignRole(user_id=user_id, role_id=body.role_id, org_id=body.org_id)
     return await bus.call(ctx, request)
 
 

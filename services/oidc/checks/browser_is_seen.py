@@ -7,8 +7,10 @@ from common.context import Context
 from common.contracts.oidc import Authorization
 from oidc import prompts
 from oidc.deps import Deps
-from oidc.request import Asked
+from oidc.request import AuthorizationRequest
 
 
-async def browser_is_seen(deps: Deps, ctx: Context, request: Asked) -> Authorization | None:
+async def browser_is_seen(
+    deps: Deps, ctx: Context, request: AuthorizationRequest
+) -> Authorization | None:
     return await prompts.come_back(deps, ctx, request) if request.unseen else None

@@ -9,14 +9,14 @@ import orjson
 from common.context import Context
 from common.contracts.oidc import OAuthError
 from oidc.deps import Deps
-from oidc.request import Asked
+from oidc.request import AuthorizationRequest
 
 MAX_LENGTH: Final = 8_000
 NUL: Final = "\\u0000"
 """A character that no text of ours holds, as JSON writes it."""
 
 
-async def claims_are_well_formed(_: Deps, ctx: Context, asked: Asked) -> None:
+async def claims_are_well_formed(_: Deps, ctx: Context, asked: AuthorizationRequest) -> None:
     text = asked.given.get("claims")
     if text is None:
         return
@@ -36,7 +36,7 @@ async def claims_are_well_formed(_: Deps, ctx: Context, asked: Asked) -> None:
     _take_sub(asked, parsed.get("id_token", {}).get("sub"))
 
 
-def _take_sub(request: Asked, wanted: dict[str, Any] | None) -> None:
+def _take_sub(request: AuthorizationRequest, wanted: dict[str, Any] | None) -> None:
     """Section 5.5.1: a wanted `sub` must be the one that signs in."""
     value = (wanted or {}).get("value")
     if isinstance(value, str):

@@ -6,10 +6,10 @@ from common.context import Context
 from common.contracts.oidc import OAuthError
 from oidc.client_cache import registered
 from oidc.deps import Deps
-from oidc.request import Asked
+from oidc.request import AuthorizationRequest
 
 
-async def client_is_known(deps: Deps, ctx: Context, request: Asked) -> None:
+async def client_is_known(deps: Deps, ctx: Context, request: AuthorizationRequest) -> None:
     if len(request.given.listed("client_id")) > 1:
         raise OAuthError("client_id is given more than once")
     client = await registered(deps, ctx, request.given.required("client_id"))

@@ -13,10 +13,12 @@ from common.contracts.oidc import Authorization, UnmetAuthenticationRequirements
 from oidc import acr_values, prompts
 from oidc.deps import Deps
 from oidc.queries import authorization_requests
-from oidc.request import Asked
+from oidc.request import AuthorizationRequest
 
 
-async def context_is_met(deps: Deps, ctx: Context, request: Asked) -> Authorization | None:
+async def context_is_met(
+    deps: Deps, ctx: Context, request: AuthorizationRequest
+) -> Authorization | None:
     assert request.session is not None
     held = request.session.acr or acr.ONE_FACTOR
     met = acr.satisfied(held, request.contexts)
@@ -32,7 +34,7 @@ async def context_is_met(deps: Deps, ctx: Context, request: Asked) -> Authorizat
     return None
 
 
-async def _can_be_tried(deps: Deps, ctx: Context, request: Asked) -> bool:
+async def _can_be_tried(deps: Deps, ctx: Context, request: AuthorizationRequest) -> bool:
     assert request.session is not None
     wanted = await acr_values.reachable(deps, ctx, request)
     if not wanted or request.context_essential:

@@ -8,10 +8,10 @@ from common import acr
 from common.context import Context
 from common.contracts.oidc import OAuthError, UnmetAuthenticationRequirements
 from oidc.deps import Deps
-from oidc.request import Asked
+from oidc.request import AuthorizationRequest
 
 
-async def contexts_are_possible(_: Deps, ctx: Context, request: Asked) -> None:
+async def contexts_are_possible(_: Deps, ctx: Context, request: AuthorizationRequest) -> None:
     """What is essential and no class of ours is refused before anybody signs in for nothing."""
     values, request.context_essential = _claimed(request)
     request.contexts = (
@@ -21,7 +21,7 @@ async def contexts_are_possible(_: Deps, ctx: Context, request: Asked) -> None:
         raise UnmetAuthenticationRequirements
 
 
-def _claimed(asked: Asked) -> tuple[list[str], bool]:
+def _claimed(asked: AuthorizationRequest) -> tuple[list[str], bool]:
     """The values of the `acr` claim, and whether one of them must be met. Essential without any
     value is met by every sign-in."""
     request: dict[str, Any] = (asked.claims or {}).get("id_token", {}).get("acr") or {}

@@ -10,10 +10,10 @@ from common.context import Context
 from common.contracts.oidc import LoginRequired
 from oidc import jose, keys, tokens
 from oidc.deps import Deps
-from oidc.request import Asked
+from oidc.request import AuthorizationRequest
 
 
-async def hint_is_ours(deps: Deps, ctx: Context, request: Asked) -> None:
+async def hint_is_ours(deps: Deps, ctx: Context, request: AuthorizationRequest) -> None:
     hint = request.given.get("id_token_hint")
     if hint is None:
         return None
@@ -28,7 +28,7 @@ async def hint_is_ours(deps: Deps, ctx: Context, request: Asked) -> None:
     return None
 
 
-def _ask(request: Asked, reason: str) -> None:
+def _ask(request: AuthorizationRequest, reason: str) -> None:
     if request.silent:
         raise LoginRequired(reason)
     request.prompts |= {"select_account"}

@@ -16,10 +16,10 @@ from common.sealing import unb64
 from oidc.checks.response_mode_is_known import MODES
 from oidc.deps import Deps
 from oidc.jose import MAX_LENGTH
-from oidc.request import Asked
+from oidc.request import AuthorizationRequest
 
 
-async def no_request_object(_: Deps, ctx: Context, request: Asked) -> None:
+async def no_request_object(_: Deps, ctx: Context, request: AuthorizationRequest) -> None:
     if "request" in request.given:
         _answer_as_it_asks(request)
         raise RequestNotSupported
@@ -27,7 +27,7 @@ async def no_request_object(_: Deps, ctx: Context, request: Asked) -> None:
         raise RequestUriNotSupported
 
 
-def _answer_as_it_asks(request: Asked) -> None:
+def _answer_as_it_asks(request: AuthorizationRequest) -> None:
     parameters = _parameters(request.given["request"])
     mode, state = parameters.get("response_mode"), parameters.get("state")
     if mode in MODES:

@@ -5,8 +5,8 @@ from __future__ import annotations
 from common.context import Context
 from oidc.deps import Deps
 from oidc.params import single
-from oidc.request import Asked
+from oidc.request import AuthorizationRequest
 
 
-async def parameters_are_single(_: Deps, ctx: Context, request: Asked) -> None:
+async def parameters_are_single(_: Deps, ctx: Context, request: AuthorizationRequest) -> None:
     single(request.params)

@@ -10,10 +10,10 @@ from common.context import Context
 from common.contracts.oidc import OAuthError
 from oidc import pkce, scopes
 from oidc.deps import Deps
-from oidc.request import Asked
+from oidc.request import AuthorizationRequest
 
 
-async def pkce_is_s256(_: Deps, ctx: Context, request: Asked) -> None:
+async def pkce_is_s256(_: Deps, ctx: Context, request: AuthorizationRequest) -> None:
     challenge, method = (
         request.given.get("code_challenge"),
         request.given.get("code_challenge_method"),
@@ -32,5 +32,5 @@ async def pkce_is_s256(_: Deps, ctx: Context, request: Asked) -> None:
         raise OAuthError("code_challenge is not a base64url SHA-256")
 
 
-def _has_nonce(request: Asked) -> bool:
+def _has_nonce(request: AuthorizationRequest) -> bool:
     return "nonce" in request.given and "openid" in scopes.parsed(request.given.get("scope"))

@@ -7,13 +7,13 @@ from typing import Final
 from common.context import Context
 from common.contracts.oidc import OAuthError
 from oidc.deps import Deps
-from oidc.request import Asked
+from oidc.request import AuthorizationRequest
 
 PROMPTS: Final = frozenset({"none", "login", "consent", "select_account"})
 LONGEST: Final = 10
 
 
-async def prompts_are_consistent(_: Deps, ctx: Context, request: Asked) -> None:
+async def prompts_are_consistent(_: Deps, ctx: Context, request: AuthorizationRequest) -> None:
     prompts = frozenset(request.given.get("prompt", "").split())
     if not prompts <= PROMPTS:
         raise OAuthError("prompt is not supported")

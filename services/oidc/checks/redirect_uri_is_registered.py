@@ -9,7 +9,7 @@ from typing import Final
 from common.context import Context
 from common.contracts.oidc import OAuthError
 from oidc.deps import Deps
-from oidc.request import Asked
+from oidc.request import AuthorizationRequest
 
 LOOPBACK: Final = re.compile(r"(http://(?:127\.0\.0\.1|\[::1\]))(?::([0-9]{1,5}))?(/.*)?")
 
@@ -17,7 +17,7 @@ LONGEST: Final = 300
 """Characters of an address that its developer is shown."""
 
 
-async def redirect_uri_is_registered(_: Deps, ctx: Context, request: Asked) -> None:
+async def redirect_uri_is_registered(_: Deps, ctx: Context, request: AuthorizationRequest) -> None:
     given = request.given.listed("redirect_uri")
     if len(given) > 1:
         raise OAuthError("redirect_uri is given more than once")
@@ -49,7 +49,7 @@ def _without_port(uri: str) -> tuple[str, str] | None:
     return found[1], found[3] or ""
 
 
-def _take_the_only_one(request: Asked) -> None:
+def _take_the_only_one(request: AuthorizationRequest) -> None:
     """OAuth lets it be left out where one is registered; OpenID Connect Core 3.1.2.1 does not."""
     if len(request.client.redirect_uris) != 1 or "openid" in request.given.get("scope", "").split(
         " "

@@ -7,12 +7,12 @@ from typing import Final
 from common.context import Context
 from common.contracts.oidc import OAuthError
 from oidc.deps import Deps
-from oidc.request import Asked
+from oidc.request import AuthorizationRequest
 
 MODES: Final = ("query", "fragment", "form_post")
 
 
-async def response_mode_is_known(_: Deps, ctx: Context, request: Asked) -> None:
+async def response_mode_is_known(_: Deps, ctx: Context, request: AuthorizationRequest) -> None:
     mode = request.given.get("response_mode") or _default(request.given.get("response_type", ""))
     if mode not in MODES:
         raise OAuthError("response_mode is not supported")

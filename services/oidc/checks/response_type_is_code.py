@@ -5,10 +5,10 @@ from __future__ import annotations
 from common.context import Context
 from common.contracts.oidc import UnauthorizedClient, UnsupportedResponseType
 from oidc.deps import Deps
-from oidc.request import Asked
+from oidc.request import AuthorizationRequest
 
 
-async def response_type_is_code(_: Deps, ctx: Context, request: Asked) -> None:
+async def response_type_is_code(_: Deps, ctx: Context, request: AuthorizationRequest) -> None:
     if request.given.required("response_type") != "code":
         raise UnsupportedResponseType
     if "authorization_code" not in request.client.grant_types:

@@ -5,10 +5,10 @@ from __future__ import annotations
 from common.context import Context
 from oidc import scopes
 from oidc.deps import Deps
-from oidc.request import Asked
+from oidc.request import AuthorizationRequest
 
 
-async def scopes_are_allowed(deps: Deps, ctx: Context, request: Asked) -> None:
+async def scopes_are_allowed(deps: Deps, ctx: Context, request: AuthorizationRequest) -> None:
     """offline_access is dropped, not refused, where the client has no refresh tokens."""
     wanted = await scopes.allowed(
         deps, ctx, request.client, scopes.parsed(request.given.get("scope"))

@@ -8,11 +8,13 @@ from common.context import Context
 from common.contracts.oidc import AccountSelectionRequired, Authorization, SignedIn
 from oidc import prompts
 from oidc.deps import Deps
-from oidc.request import Asked
+from oidc.request import AuthorizationRequest
 from oidc.subjects import subject
 
 
-async def session_is_chosen(deps: Deps, ctx: Context, request: Asked) -> Authorization | None:
+async def session_is_chosen(
+    deps: Deps, ctx: Context, request: AuthorizationRequest
+) -> Authorization | None:
     if not request.others or _chosen_now(request):
         return None
     hinted = _hinted(deps, request)
@@ -27,7 +29,7 @@ async def session_is_chosen(deps: Deps, ctx: Context, request: Asked) -> Authori
     return await prompts.select_account(deps, ctx, request)
 
 
-def _chosen_now(request: Asked) -> bool:
+def _chosen_now(request: AuthorizationRequest) -> bool:
     """The person has chosen the session, signed in with it, or decided on the consent it was
     shown to."""
     if request.session is None or request.pending is None:
@@ -40,7 +42,7 @@ def _chosen_now(request: Asked) -> bool:
     )
 
 
-def _hinted(deps: Deps, request: Asked) -> SignedIn | None:
+def _hinted(deps: Deps, request: AuthorizationRequest) -> SignedIn | None:
     """The session of the user that `id_token_hint` or `login_hint` names."""
     login = request.given.get("login_hint", "")
     for session in _all(request):
@@ -52,9 +54,9 @@ def _hinted(deps: Deps, request: Asked) -> SignedIn | None:
     return None
 
 
-def _by_id(request: Asked, session_id: str | None) -> SignedIn | None:
+def _by_id(request: AuthorizationRequest, session_id: str | None) -> SignedIn | None:
     return next((one for one in _all(request) if one.session_id == session_id), None)
 
 
-def _all(request: Asked) -> list[SignedIn]:
+def _all(request: AuthorizationRequest) -> list[SignedIn]:
     return [*([request.session] if request.session else []), *request.others]

@@ -10,10 +10,12 @@ from common.events.consents import ConsentGranted
 from oidc import claims, prompts, scopes
 from oidc.deps import Deps
 from oidc.queries import authorization_requests, consents
-from oidc.request import Asked
+from oidc.request import AuthorizationRequest
 
 
-async def user_has_consented(deps: Deps, ctx: Context, request: Asked) -> Authorization | None:
+async def user_has_consented(
+    deps: Deps, ctx: Context, request: AuthorizationRequest
+) -> Authorization | None:
     assert request.session is not None
     user_id = request.session.user_id
     request.scopes = await scopes.held(deps, ctx, request.scopes, user_id, request.session.org_id)
@@ -35,7 +37,7 @@ async def user_has_consented(deps: Deps, ctx: Context, request: Asked) -> Author
     return await prompts.consent(deps, ctx, request)
 
 
-def _decided_by_this_user(request: Asked) -> bool:
+def _decided_by_this_user(request: AuthorizationRequest) -> bool:
     """Only he who was shown the question can answer it."""
     return (
         request.pending is not None
@@ -45,7 +47,7 @@ def _decided_by_this_user(request: Asked) -> bool:
     )
 
 
-async def _covered(deps: Deps, ctx: Context, request: Asked) -> bool:
+async def _covered(deps: Deps, ctx: Context, request: AuthorizationRequest) -> bool:
     if request.client.first_party:
         return True
     assert request.session is not None
@@ -65,7 +67,7 @@ async def _covered(deps: Deps, ctx: Context, request: Asked) -> bool:
     return wanted <= known
 
 
-async def _remember(deps: Deps, ctx: Context, request: Asked) -> None:
+async def _remember(deps: Deps, ctx: Context, request: AuthorizationRequest) -> None:
     assert request.session is not None
     user_id, client_id = request.session.user_id, request.client.client_id
     async with deps.db.transaction(ctx) as tx:
@@ -81,7 +83,7 @@ async def _remember(deps: Deps, ctx: Context, request: Asked) -> None:
         await audit.record(tx, ctx, event, user_id=user_id)
 
 
-async def _close(deps: Deps, ctx: Context, request: Asked) -> None:
+async def _close(deps: Deps, ctx: Context, request: AuthorizationRequest) -> None:
     assert request.pending is not None
     async with deps.db.single(ctx) as db:
         await authorization_requests.use(db, app_id=ctx.app_id, id_hash=request.pending.id_hash)

@@ -9,10 +9,12 @@ from common.context import Context
 from common.contracts.oidc import Authorization, LoginRequired
 from oidc import prompts
 from oidc.deps import Deps
-from oidc.request import Asked
+from oidc.request import AuthorizationRequest
 
 
-async def user_is_fresh(deps: Deps, ctx: Context, request: Asked) -> Authorization | None:
+async def user_is_fresh(
+    deps: Deps, ctx: Context, request: AuthorizationRequest
+) -> Authorization | None:
     assert request.session is not None
     if _judged_before(request):
         return None
@@ -28,7 +30,7 @@ async def user_is_fresh(deps: Deps, ctx: Context, request: Asked) -> Authorizati
     return await prompts.sign_in(deps, ctx, request, afresh=since is None)
 
 
-def _judged_before(request: Asked) -> bool:
+def _judged_before(request: AuthorizationRequest) -> bool:
     """This session was new enough when its consent page was shown: reading it takes time."""
     assert request.session is not None
     pending = request.pending
@@ -36,7 +38,7 @@ def _judged_before(request: Asked) -> bool:
     return same and request.prompted("consent")
 
 
-def _too_old(request: Asked) -> bool:
+def _too_old(request: AuthorizationRequest) -> bool:
     assert request.session is not None
     if request.max_age is None:
         return False

@@ -6,10 +6,12 @@ from common.context import Context
 from common.contracts.oidc import AccountSelectionRequired, Authorization, LoginRequired
 from oidc import prompts
 from oidc.deps import Deps
-from oidc.request import Asked
+from oidc.request import AuthorizationRequest
 
 
-async def user_is_signed_in(deps: Deps, ctx: Context, request: Asked) -> Authorization | None:
+async def user_is_signed_in(
+    deps: Deps, ctx: Context, request: AuthorizationRequest
+) -> Authorization | None:
     if request.session is None:
         if request.silent:
             raise LoginRequired
@@ -18,7 +20,9 @@ async def user_is_signed_in(deps: Deps, ctx: Context, request: Asked) -> Authori
     return None
 
 
-async def account_is_selected(deps: Deps, ctx: Context, request: Asked) -> Authorization | None:
+async def account_is_selected(
+    deps: Deps, ctx: Context, request: AuthorizationRequest
+) -> Authorization | None:
     if "select_account" not in request.prompts or request.selected or request.prompted("signed_in"):
         return None
     if request.prompted("select_account") and _another_account(request):
@@ -28,7 +32,7 @@ async def account_is_selected(deps: Deps, ctx: Context, request: Asked) -> Autho
     return await prompts.select_account(deps, ctx, request)
 
 
-def _another_account(request: Asked) -> bool:
+def _another_account(request: AuthorizationRequest) -> bool:
     """Since the page was shown, the person has signed in to another account."""
     assert request.pending is not None
     assert request.session is not None

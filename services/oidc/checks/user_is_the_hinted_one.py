@@ -6,11 +6,13 @@ from common.context import Context
 from common.contracts.oidc import Authorization, LoginRequired
 from oidc import prompts
 from oidc.deps import Deps
-from oidc.request import Asked
+from oidc.request import AuthorizationRequest
 from oidc.subjects import subject
 
 
-async def user_is_the_hinted_one(deps: Deps, ctx: Context, request: Asked) -> Authorization | None:
+async def user_is_the_hinted_one(
+    deps: Deps, ctx: Context, request: AuthorizationRequest
+) -> Authorization | None:
     assert request.session is not None
     if request.hinted_sub is None:
         return None

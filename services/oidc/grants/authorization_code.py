@@ -17,9 +17,9 @@ from oidc.queries.clients import Registered
 from oidc.queries.codes import Granted, Taken
 
 
-async def handle(deps: Deps, ctx: Context, client: Registered, given: Given) -> Tokens:
-    code, redirect_uri = given.required("code"), given.get("redirect_uri")
-    verifier = given.get("code_verifier")
+async def handle(deps: Deps, ctx: Context, client: Registered, params: Given) -> Tokens:
+    code, redirect_uri = params.required("code"), params.get("redirect_uri")
+    verifier = params.get("code_verifier")
     challenge = pkce.challenge_of(verifier)
     if verifier is not None and challenge is None:
         raise InvalidGrant("code_verifier is malformed")
@@ -28,7 +28,7 @@ async def handle(deps: Deps, ctx: Context, client: Registered, given: Given) -> 
     hashes = deps.keys.hashes("code", code)
     refresh = token("rt_") if "refresh_token" in client.grant_types else None
     entry = audit.entry(ctx, TokenIssued(client_id=client.client_id, scopes=[]))
-    wanted = given.listed("resource")
+    wanted = params.listed("resource")
     async with deps.db.transaction(ctx) if wanted else deps.db.single(ctx) as db:
         taken = await codes.exchange(
             db,

@@ -11,11 +11,11 @@ from oidc.params import Given
 from oidc.queries.clients import Registered
 
 
-async def handle(deps: Deps, ctx: Context, client: Registered, given: Given) -> Tokens:
+async def handle(deps: Deps, ctx: Context, client: Registered, params: Given) -> Tokens:
     if client.public:
         raise UnauthorizedClient("a public client has no credentials of its own")
-    names = await _scopes(deps, ctx, client, given.get("scope"))
-    resource = await scopes.check_resources(deps, ctx, given.listed("resource"))
+    names = await _scopes(deps, ctx, client, params.get("scope"))
+    resource = await scopes.check_resources(deps, ctx, params.listed("resource"))
     answer = await tokens.for_client(deps, ctx, client, names, resource)
     deps.activity.note(ctx, ClientTokenIssued(client_id=client.client_id, scopes=names))
     return answer

@@ -25,20 +25,20 @@ from oidc.queries.codes import Granted
 MAX_LENGTH = 200
 
 
-async def handle(deps: Deps, ctx: Context, client: Registered, given: Given) -> Tokens:
-    presented = given.required("refresh_token")
+async def handle(deps: Deps, ctx: Context, client: Registered, params: Given) -> Tokens:
+    presented = params.required("refresh_token")
     if len(presented) > MAX_LENGTH:
         raise InvalidGrant("the refresh token is not one of ours")
     child = child_of(deps.keys, presented) if client.rotate_refresh_tokens else presented
-    granted = await _take(deps, ctx, client, given, child)
+    granted = await _take(deps, ctx, client, params, child)
     return await tokens.answer(
         deps,
         ctx,
         client,
         granted,
         seed=child if client.rotate_refresh_tokens else f"{child}{granted.issued_at}",
-        asked_scopes=_narrowed_scopes(given.get("scope"), granted),
-        resource=_narrowed(given.listed("resource"), granted),
+        asked_scopes=_narrowed_scopes(params.get("scope"), granted),
+        resource=_narrowed(params.listed("resource"), granted),
         refresh_token=child,
     )
 
@@ -48,11 +48,11 @@ def child_of(keys: Keys, parent: str) -> str:
     return "rt_" + b64url(keys.digest("refresh-child", parent.encode()))
 
 
-async def _take(deps: Deps, ctx: Context, client: Registered, given: Given, child: str) -> Granted:
+async def _take(deps: Deps, ctx: Context, client: Registered, params: Given, child: str) -> Granted:
     """Whoever asks for more than was granted gets nothing, and keeps the token: to have rotated it
     would turn his next refresh into a reuse."""
-    hashes = deps.keys.hashes("refresh", given["refresh_token"])
-    narrowing = given.get("scope") is not None or given.listed("resource")
+    hashes = deps.keys.hashes("refresh", params["refresh_token"])
+    narrowing = params.get("scope") is not None or params.listed("resource")
     async with deps.db.transaction(ctx) if narrowing else deps.db.single(ctx) as db:
         granted = taken = await _next(deps, db, ctx, client, hashes, child)
         if granted is None:
@@ -68,8 +68,8 @@ async def _take(deps: Deps, ctx: Context, client: Registered, given: Given, chil
         if granted is None and await _followed(db, ctx, client, hashes):
             granted = taken = await _next(deps, db, ctx, client, hashes, child)
         if granted is not None:
-            _narrowed_scopes(given.get("scope"), granted)
-            _narrowed(given.listed("resource"), granted)
+            _narrowed_scopes(params.get("scope"), granted)
+            _narrowed(params.listed("resource"), granted)
     if granted is None:
         await _end_reused(deps, ctx, client, hashes)
         raise InvalidGrant("the refresh token is unknown, used, expired or revoked")
