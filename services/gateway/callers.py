@@ -19,7 +19,7 @@ from common.contracts.sessions import CheckSession, NoSession, Session
 from common.contracts.tenancy import ApiKeyHolder, GetTenant, Tenant, VerifyApiKey
 from common.ids import DASHBOARD
 from common.problems import NotFound, Problem, Unauthenticated
-from gateway.limits import UNKNOWN
+from gateway.admission.flood_limits import NO_TENANT
 from gateway.state import Bearer, Gateway, Signed
 from gateway.visit import WITHIN, GatewayRequest
 
@@ -69,7 +69,7 @@ async def _find(visit: GatewayRequest) -> Caller:
 async def key_holder(gateway: Gateway, ctx: Context, key: str) -> ApiKeyHolder:
     """Which application a key belongs to. Raises Unauthenticated."""
     return await gateway.api_keys.fetch(
-        (UNKNOWN, "api_key", digest(key)),
+        (NO_TENANT, "api_key", digest(key)),
         lambda: gateway.bus.call(ctx, VerifyApiKey(key=key)),
         tags=lambda held: [("api_key", held.key_id), ("application", held.app_id)],
         ttl=lambda held: None if held.expires_at is None else _left(held.expires_at),
@@ -87,13 +87,13 @@ async def named_by_key(visit: GatewayRequest) -> Tenant:
     if key is None or not key.startswith(("sk_live_", "pk_live_")):
         raise Unauthenticated("on this host an API key as bearer token names the application")
     ctx = Context(DASHBOARD, deadline=time.time() + WITHIN, trace=visit.trace)
-    limits.look_up(visit, key)
+    limits.before_lookup(visit, key)
     try:
         holder = await key_holder(gateway, ctx, key)
     except Unauthenticated:
-        limits.looked_up(visit, key, there=False)
+        limits.after_lookup(visit, key, found=False)
         raise
-    limits.looked_up(visit, key, there=True)
+    limits.after_lookup(visit, key, found=True)
     system_ctx = replace(ctx, app_id=holder.app_id, caller=SYSTEM_CALLER)
     return await gateway.tenants.fetch(
         (holder.app_id, "tenant"),
@@ -107,13 +107,13 @@ async def _by_key(visit: GatewayRequest, key: str) -> Caller:
     try:
         holder = await key_holder(visit.gateway, visit.context(), key)
     except Unauthenticated:
-        limits.fails(visit, key)
+        limits.reject(visit, key)
         raise
     if holder.app_id != visit.app.app_id:
         raise NotFound
     if holder.key_type == "publishable":
         return ANONYMOUS  # it identifies the application and grants nothing
-    limits.holds(visit, key)
+    limits.accept(visit, key)
     return Caller(kind="secret_key", id=holder.key_id, permissions=EVERYTHING)
 
 
@@ -122,9 +122,9 @@ async def by_token(visit: GatewayRequest, token: str) -> Bearer:
     try:
         found = await access_token(visit, token)
     except InvalidToken:
-        visit.gateway.limits.fails(visit, token)
+        visit.gateway.limits.reject(visit, token)
         raise
-    visit.gateway.limits.holds(visit, token)
+    visit.gateway.limits.accept(visit, token)
     return found
 
 
@@ -182,10 +182,10 @@ async def session_of(visit: GatewayRequest) -> Signed | None:
     try:
         found = await session_by_token(visit, token)
     except NoSession:
-        limits.fails(visit, token)
+        limits.reject(visit, token)
         ended.put(visit.ended(token), True)
         return None
-    limits.holds(visit, token)
+    limits.accept(visit, token)
     return found
 
 

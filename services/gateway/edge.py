@@ -18,9 +18,9 @@ from common import logs, metrics
 from common.contracts.tenancy import Tenant
 from common.problems import BadRequest, Problem, TooLarge
 from gateway import answers, cors
+from gateway.admission.flood_limits import costly
 from gateway.answers import Answer, Headers, MethodNotAllowed
 from gateway.callers import named_by_key
-from gateway.limits import costly
 from gateway.proxies import client_ip
 from gateway.state import Gateway
 from gateway.tenant import canonical, resolve
@@ -346,7 +346,7 @@ class ResponseSender:
 
     def _complete(self, headers: Headers) -> Headers:
         visit, gateway = self.visit, self.edge.gateway
-        gateway.limits.settle(visit, self.status)
+        gateway.limits.finish(visit, self.status)
         gateway.lanes.end(visit)
         found = [*headers, *self.edge.common_headers, *cors.headers(visit)]
         if not any(name == b"cache-control" for name, _ in headers):

@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING
 
 from common.bus import Bus
 from common.caches import Cache
+from gateway.admission.fair_queue import AdmissionQueues
+from gateway.admission.flood_limits import NO_TENANT, FloodLimits
 from gateway.audit_tail import Slots
 from gateway.compression import PackedText
-from gateway.fair_queue import AdmissionQueues
-from gateway.limits import UNKNOWN, Limits
 
 if TYPE_CHECKING:
     from common.context import Caller
@@ -64,11 +64,11 @@ class Gateway:
     answers: Cache[Document] = field(default_factory=lambda: Cache("answer", 50_000, ttl=10))
 
     tails: Slots = field(default_factory=Slots)
-    limits: Limits = field(init=False)
+    limits: FloodLimits = field(init=False)
     lanes: AdmissionQueues = field(init=False)
 
     def __post_init__(self) -> None:
-        self.limits = Limits(self.settings.limit_scale)
+        self.limits = FloodLimits(self.settings.limit_scale)
         self.lanes = AdmissionQueues(self.settings.at_once)
 
     def caches(self) -> list[Cache[object]]:
@@ -89,7 +89,7 @@ class Gateway:
         for cache in self.caches():
             if len(cache):
                 cache.drop(app_id, noun, id)
-                cache.drop(UNKNOWN, noun, id)
+                cache.drop(NO_TENANT, noun, id)
         self.tails.changed(noun, id)
 
     def forget_all(self) -> None:

@@ -10,7 +10,7 @@ from common.addresses import host_key
 from common.context import Context, new_trace
 from common.contracts.tenancy import ResolveHost, Tenant, UnknownHost
 from common.ids import DASHBOARD
-from gateway.limits import UNKNOWN
+from gateway.admission.flood_limits import NO_TENANT
 from gateway.visit import WITHIN, GatewayRequest
 
 HOST: Final = re.compile(r"^[a-z0-9]([a-z0-9.-]{0,251}[a-z0-9])?(:[0-9]{1,5})?$")
@@ -29,10 +29,10 @@ def canonical(host: str, scheme: str) -> str:
 async def resolve(visit: GatewayRequest) -> Tenant:
     """The application that answers on a canonical host. Raises UnknownHost."""
     gateway, host = visit.gateway, visit.host
-    key = (UNKNOWN, "host", host)
+    key = (NO_TENANT, "host", host)
     if (known := gateway.tenants.get(key)) is not None:
         return known
-    gateway.limits.look_up(visit, host)
+    gateway.limits.before_lookup(visit, host)
     ctx = Context(DASHBOARD, deadline=time.time() + WITHIN, trace=new_trace())
     try:
         found = await gateway.tenants.fetch(
@@ -41,7 +41,7 @@ async def resolve(visit: GatewayRequest) -> Tenant:
             tags=lambda tenant: [("application", tenant.app_id)],
         )
     except UnknownHost:
-        gateway.limits.looked_up(visit, host, there=False)
+        gateway.limits.after_lookup(visit, host, found=False)
         raise
-    gateway.limits.looked_up(visit, host, there=True)
+    gateway.limits.after_lookup(visit, host, found=True)
     return found

@@ -12,8 +12,8 @@ from common.problems import BadRequest
 
 if TYPE_CHECKING:
     from common.contracts.tenancy import Tenant
-    from gateway.fair_queue import FairQueue
-    from gateway.limits import Claim, Counted
+    from gateway.admission.fair_queue import FairQueue
+    from gateway.admission.flood_limits import Charge, PresentedCredential
     from gateway.state import Gateway
 
 WITHIN: Final = 10.0
@@ -43,11 +43,11 @@ class GatewayRequest:
     facts: dict[str, Any] = field(default_factory=dict)
     """What the handler adds to the log line."""
     cookies_out: list[bytes] = field(default_factory=list)
-    shown: Claim | None = None
+    shown: PresentedCredential | None = None
     """The credential that came along."""
-    claim: Claim | None = None
+    claim: PresentedCredential | None = None
     """The same until it is found to hold; it is counted otherwise."""
-    quota: Counted | None = None
+    quota: Charge | None = None
     """The limit that this request counts against."""
     lane: FairQueue | None = None
     """Where it takes up a place."""

@@ -16,7 +16,8 @@ from tests.system import System
 from aero2.demo import CALLBACKS
 from aero2.embedded.folder import Folder
 from aero2.embedded.postgres import Postgres
-from gateway.limits import CLIENT_SECRET_FAILURE, PENDING_AUTHORIZATION, Limit
+from gateway.admission.flood_limits import CLIENT_SECRET_FAILURE, PENDING_AUTHORIZATION
+from gateway.admission.token_bucket import Limit
 
 pytestmark = [pytest.mark.long, pytest.mark.timeout(300)]
 

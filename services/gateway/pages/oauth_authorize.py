@@ -23,9 +23,9 @@ from common.contracts.oidc import (
 from common.networks import network
 from common.problems import BadRequest, TooLarge
 from gateway import browser, csrf, forms
+from gateway.admission.flood_limits import PENDING_AUTHORIZATION
 from gateway.callers import session_without_rights
 from gateway.languages import N_
-from gateway.limits import PENDING_AUTHORIZATION
 from gateway.pages import errors, flow_cookie, moved
 from gateway.pages.forms import Fields, at
 from gateway.pages.render import Page, go, open_page, origin_of
@@ -97,7 +97,7 @@ async def _begin(
         kept = what.request
     finally:
         if kept is None:
-            limits.give(visit, PENDING_AUTHORIZATION, whom)
+            limits.refund(visit, PENDING_AUTHORIZATION, whom)
     return follow(visit, _session(what, signed, others), what)
 
 

@@ -24,11 +24,11 @@ from common.metrics_server import authorized
 from common.networks import network
 from common.problems import Problem
 from gateway import answers
+from gateway.admission.flood_limits import ANONYMOUS_READ
 from gateway.answers import NO_STORE, Answer
 from gateway.audit_tail import AWAY, STREAM
 from gateway.edge import Hot
 from gateway.joined_metrics import joined, siblings
-from gateway.limits import ANONYMOUS_READ
 from gateway.proxies import within
 from gateway.visit import GatewayRequest
 

@@ -70,7 +70,7 @@ async def introspect(visit: GatewayRequest) -> Answer:
     key = (ctx.app_id, "introspect", digest(f"{header}\n{params}"))
     known = gateway.answers.get(key)
     if known is not None:
-        gateway.limits.holds(visit)
+        gateway.limits.accept(visit)
         return Answer(200, known.body, FRESH)
     try:
         checked = (await access_token(visit, presented)).token
@@ -105,7 +105,7 @@ async def revoke(visit: GatewayRequest) -> Answer:
 
 def _claim(visit: GatewayRequest, params: dict[str, str], header: str | None) -> None:
     """Which client somebody says he is, before it costs anything. Raises RateLimited."""
-    visit.gateway.limits.claim_client(
+    visit.gateway.limits.present_client(
         visit, _secret(params, header), lambda: _asker(params, header) or _subject(params)
     )
 
@@ -136,11 +136,11 @@ async def _as_client(
     except OAuthError as error:
         secret = _secret(dict(request.params), request.basic)
         if secret is not None and isinstance(error, InvalidClient):
-            limits.fails(visit, secret)
+            limits.reject(visit, secret)
         elif secret is not None and isinstance(error, AUTHENTICATED):
-            limits.holds(visit)
+            limits.accept(visit)
         return answers.oauth(error)
-    limits.holds(visit)
+    limits.accept(visit)
     return Answer(200, body, FRESH)
 
 
@@ -148,7 +148,7 @@ async def userinfo(visit: GatewayRequest) -> Answer:
     """GET or POST /oauth2/userinfo (OpenID Connect Core 5.3.1)"""
     presented = await _presented(visit)
     if visit.method == "POST":
-        visit.gateway.limits.claim(visit, presented.encode("latin-1", "replace"))
+        visit.gateway.limits.present(visit, presented.encode("latin-1", "replace"))
     gateway, ctx = visit.gateway, visit.context()
     key = (ctx.app_id, "userinfo", digest(presented))
     known = gateway.answers.get(key)
@@ -160,7 +160,7 @@ async def userinfo(visit: GatewayRequest) -> Answer:
         if (ctx.app_id, "bearer", digest(presented)) in gateway.bearers:
             left = checked.expires_at.timestamp() - time.time()
             gateway.answers.put(key, known, token_tags(checked), ttl=left)
-    gateway.limits.holds(visit, presented)
+    gateway.limits.accept(visit, presented)
     kind = JSON if known.body.startswith(b"{") else JWT
     return Answer(200, known.body, [kind, *FRESH[1:]])
 

@@ -17,9 +17,9 @@ from common.contracts.oidc import ExchangeToken, Tokens
 from common.contracts.passwords import SignInWithPassword
 from common.contracts.sessions import SignedInSession
 from common.problems import Busy
+from gateway.admission.fair_queue import LONGEST_WAIT, FairQueue
 from gateway.app import build
 from gateway.edge import GatewayApp
-from gateway.fair_queue import LONGEST_WAIT, FairQueue
 from gateway.state import Gateway
 
 AT_ONCE = 8

@@ -8,7 +8,8 @@ from typing import Any
 
 import pytest
 
-from gateway.limits import ALL, Buckets, Limit, Limits
+from gateway.admission.flood_limits import ALL, FloodLimits
+from gateway.admission.token_bucket import Limit, TokenBuckets
 from gateway.replicas import GONE_AFTER, MOST, Replicas
 
 NETWORK = "192.0.2.0/24"
@@ -35,7 +36,7 @@ class Fleet:
     def __init__(self, count: int) -> None:
         self.now = 1000.0
         self.hub: Any = Hub()
-        self.limits = [Limits() for _ in range(count)]
+        self.limits = [FloodLimits() for _ in range(count)]
         self.replicas = [
             Replicas(self.hub, limits.divide, clock=lambda: self.now) for limits in self.limits
         ]
@@ -52,7 +53,7 @@ class Fleet:
         return [limits.buckets.share for limits in self.limits]
 
 
-def passed(buckets: list[Buckets], limit: Limit, seconds: int, clock: Any) -> int:
+def passed(buckets: list[TokenBuckets], limit: Limit, seconds: int, clock: Any) -> int:
     """How many of a flood get through a balancer that takes turns."""
     turns, through = itertools.cycle(buckets), 0
     for _ in range(seconds):

@@ -35,25 +35,22 @@ from common.contracts.oidc import (
     Userinfo,
 )
 from common.contracts.tenancy import Tenant
+from common.networks import network
 from common.problems import Unavailable
-from gateway.app import build
-from gateway.limits import (
+from gateway.admission.flood_limits import (
     ALL,
     ANONYMOUS_READ,
     ANONYMOUS_WRITE,
     CLIENT_SECRET_FAILURE,
-    CREDENTIALS,
     ERROR_PAGE,
     INVALID_CREDENTIAL,
     INVALID_SESSION,
-    LONGEST,
-    NETWORKS,
+    MOST_CREDENTIALS,
     PENDING_AUTHORIZATION,
-    Buckets,
-    Known,
-    Limit,
-    network,
+    ValidCredentials,
 )
+from gateway.admission.token_bucket import LONGEST_WAIT, MOST_BUCKETS, Limit, TokenBuckets
+from gateway.app import build
 from gateway.state import Gateway
 
 BROWSER = {"accept": "text/html"}
@@ -93,13 +90,13 @@ def test_never_more_than_burst_and_rate_allow(
 ) -> None:
     """In any stretch of time no more pass than the burst and what came back meanwhile."""
     clock, limit, key = Clock(), Limit("x", burst, rate), ("app", "x", "net")
-    buckets, passed = Buckets(clock=clock), list[float]()
+    buckets, passed = TokenBuckets(clock=clock), list[float]()
     for after, what in steps:
         clock.now += after
         if what == "take" and not buckets.take(limit, key):
             passed.append(clock.now)
         elif what == "owe":
-            buckets.owe(limit, key)
+            buckets.charge(limit, key)
         else:
             buckets.wait(limit, key)
 
@@ -112,7 +109,7 @@ def test_never_more_than_burst_and_rate_allow(
 def test_the_wait_that_is_told_is_the_wait(burst: int, rate: float) -> None:
     """One who comes back when he was told to is let in, and not long before."""
     clock, limit, key = Clock(), Limit("x", burst, rate), ("app", "x", "net")
-    buckets = Buckets(clock=clock)
+    buckets = TokenBuckets(clock=clock)
     for _ in range(burst):
         assert not buckets.take(limit, key)
     wait = buckets.take(limit, key)
@@ -126,50 +123,50 @@ def test_the_wait_that_is_told_is_the_wait(burst: int, rate: float) -> None:
 def test_what_is_owed_is_paid_back_and_what_is_given_back_is_there() -> None:
     """Debt waits, but nobody for longer than a minute; what was given back can be taken again."""
     clock, limit, key = Clock(), Limit("x", 10, 1), ("app", "x", "net")
-    buckets = Buckets(clock=clock)
+    buckets = TokenBuckets(clock=clock)
     for _ in range(10):
         assert not buckets.take(limit, key)
-    buckets.give(limit, key)
+    buckets.refund(limit, key)
     assert not buckets.take(limit, key)
     for _ in range(5):
-        buckets.owe(limit, key)
+        buckets.charge(limit, key)
     assert buckets.wait(limit, key) == pytest.approx(6)
     for _ in range(10_000):
-        buckets.owe(limit, key)
-    assert buckets.wait(limit, key) == pytest.approx(LONGEST)
-    assert buckets.left(limit, key)[:2] == (10, 0)
+        buckets.charge(limit, key)
+    assert buckets.wait(limit, key) == pytest.approx(LONGEST_WAIT)
+    assert buckets.remaining(limit, key)[:2] == (10, 0)
     for _ in range(20_000):
-        buckets.give(limit, key)
+        buckets.refund(limit, key)
     assert len(buckets) == 0
-    assert buckets.left(limit, key) == (10, 10, 0)
+    assert buckets.remaining(limit, key) == (10, 10, 0)
 
 
 def test_many_addresses_are_no_memory() -> None:
     """The table has a hard size, and who goes on asking stays in it."""
-    clock, buckets = Clock(), Buckets()
+    clock, buckets = Clock(), TokenBuckets()
     buckets.clock = clock
     eve = ("app", ANONYMOUS_READ.name, EVE)
     for _ in range(ANONYMOUS_READ.burst):
         buckets.take(ANONYMOUS_READ, eve)
-    for number in range(4 * NETWORKS):
+    for number in range(4 * MOST_BUCKETS):
         buckets.take(ANONYMOUS_READ, ("app", ANONYMOUS_READ.name, str(number)))
         if number % 10_000 == 0:
             assert buckets.take(ANONYMOUS_READ, eve)
 
-    assert len(buckets) == NETWORKS
+    assert len(buckets) == MOST_BUCKETS
     assert buckets.take(ANONYMOUS_READ, eve)
 
 
 def test_what_is_known_is_bounded_too() -> None:
-    known = Known()
-    for number in range(CREDENTIALS + 1000):
+    known = ValidCredentials()
+    for number in range(MOST_CREDENTIALS + 1000):
         known.add(number)
 
-    assert len(known) == CREDENTIALS
+    assert len(known) == MOST_CREDENTIALS
     assert 0 not in known
-    assert CREDENTIALS + 999 in known
-    assert known.forget(CREDENTIALS)
-    assert not known.forget(CREDENTIALS)
+    assert MOST_CREDENTIALS + 999 in known
+    assert known.forget(MOST_CREDENTIALS)
+    assert not known.forget(MOST_CREDENTIALS)
 
 
 @pytest.mark.parametrize(
@@ -387,7 +384,7 @@ async def test_an_authorization_that_fails_keeps_nothing(
     for _ in range(PENDING_AUTHORIZATION.burst + 5):
         assert (await http.get("/oauth2/authorize")).status_code == 503
     assert (
-        gateway.limits.buckets.left(
+        gateway.limits.buckets.remaining(
             PENDING_AUTHORIZATION, (demo.app_id, PENDING_AUTHORIZATION.name, EVE)
         )[1]
         == PENDING_AUTHORIZATION.burst
@@ -602,7 +599,7 @@ async def test_one_credential_does_not_vouch_for_another(
     for number in range(50):
         made_up = {"cookie": cookie, "authorization": f"Bearer {number}"}
         assert (await http.get("/login", headers=made_up)).status_code == 303
-    assert len(gateway.limits.known) == 1  # the host
+    assert len(gateway.limits.valid) == 1  # the host
 
 
 async def test_what_merely_looks_publishable_is_a_token_like_any(at: From, demo: Tenant) -> None:
@@ -714,7 +711,7 @@ async def test_an_operator_hears_of_a_proxy_that_is_not_trusted(
 ) -> None:
     """Behind it everybody has one address and shares its limits. Said once."""
     said: list[str] = []
-    monkeypatch.setattr("gateway.limits.log", SimpleNamespace(warning=said.append))
+    monkeypatch.setattr("gateway.admission.flood_limits.log", SimpleNamespace(warning=said.append))
     http, forwarded = at(), {"x-forwarded-for": "198.51.100.7"}
     await exhausted(http, ANONYMOUS_READ, "GET", "/api/users/me", headers=forwarded)
     await http.get("/api/users/me", headers=forwarded)
