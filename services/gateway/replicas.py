@@ -1,4 +1,4 @@
-"""How many gateways are alive: each takes its share of the flood limits (gateway/limits.py).
+"""How many gateways are alive: each takes its share of the flood limits (gateway/admission/flood_limits.py).
 
 Gateways tell each other that they are there. No request waits for that, and nothing is stored.
 """
