@@ -11,7 +11,7 @@ _BY_STATUS: dict[int, type[Problem]] = {}
 class Problem(Exception):
     """The root. `status` is the HTTP status, `code` the machine-readable name, unique.
 
-    `detail` is a sentence for whoever called; `extra` further members of the problem document
+    `detail` is a sentence for the caller; `extra` further members of the problem document
     (RFC 9457 section 3.2). Neither ever holds a secret.
     """
 

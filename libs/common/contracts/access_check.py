@@ -19,7 +19,7 @@ class Question(Contract):
 
 
 class Reason(Contract):
-    """The role that grants it, and where he has that role."""
+    """The role that grants it, and where the user has that role."""
 
     role_id: str
     role: str

@@ -162,7 +162,7 @@ class SignedHead(Contract):
 
 class Checkpoints(Contract):
     """`keys` are the deployment's public keys by id. To verify, take them once over a way you
-    trust and keep them; a forger would hand out his own here."""
+    trust and keep them; a forger would hand out their own here."""
 
     keys: dict[str, str]
     checkpoints: list[SignedHead]

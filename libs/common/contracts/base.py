@@ -7,10 +7,10 @@ from typing import Annotated, Any, ClassVar, Final, Generic, TypeAlias, TypeVar
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 
 SIGNED_IN: Final = "@signed-in"
-"""Any user or developer acting for himself."""
+"""Any user or developer acting for themselves."""
 KNOWN: Final = "@known"
 """Anybody but a stranger; the handler decides by resource: an organization's own admins and
-whoever holds a right over all organizations do the same things."""
+holders of a right over all organizations do the same things."""
 SYSTEM: Final = "@system"
 """Another service or the command line, never somebody from outside."""
 OPEN: Final = None

@@ -265,7 +265,7 @@ class ListMyGrants(Request[Grants], subject="oidc.grant.list_own", needs=SIGNED_
 
 
 class RevokeMyGrant(Request[Done], subject="oidc.grant.revoke_own", needs=SIGNED_IN):
-    """The calling user withdraws what he allowed a client; its tokens for him are dead."""
+    """Take back what the calling user allowed a client. Its tokens for them end."""
 
     client_id: str = Field(max_length=200)
 

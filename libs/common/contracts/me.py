@@ -56,7 +56,7 @@ class Export(Contract):
 class ExportMe(
     Request[Export], subject="identity.me.export", needs=SIGNED_IN, within=10.0, safe=True
 ):
-    """The caller's data (GDPR article 20), with what the log says of him, a thousand events at
+    """The caller's data (GDPR article 20), with what the log says of them, a thousand events at
     most."""
 
 

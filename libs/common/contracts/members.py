@@ -58,7 +58,7 @@ class NewMember(Contract):
 class AddMember(
     NewMember, Request[Member], subject="tenancy.member.create", needs="organizations:write"
 ):
-    """Put a user into an organization without asking him. Raises OrganizationNotFound,
+    """Put a user into an organization without asking them. Raises OrganizationNotFound,
     UserNotFound, RoleNotFound, AlreadyMember."""
 
     org_id: Id
@@ -76,7 +76,7 @@ class ChangeMemberRole(MemberRole, Request[Member], subject="tenancy.member.upda
 
 
 class RemoveMember(Request[Done], subject="tenancy.member.delete", needs=KNOWN):
-    """By its admins, or by the member himself: he leaves. Raises OrganizationNotFound,
+    """Remove a member. Admins remove anybody; a member removes themselves to leave. Raises OrganizationNotFound,
     MemberNotFound, LastAdmin."""
 
     org_id: Id
@@ -86,8 +86,8 @@ class RemoveMember(Request[Done], subject="tenancy.member.delete", needs=KNOWN):
 class LeaveOrganizations(
     Request[Done], subject="tenancy.member.leave_all", needs=SYSTEM, within=5.0
 ):
-    """All memberships of a user end, because he is about to be deleted; a personal team that is his
-    alone goes with him. Idempotent. Unless `forced`, raises LastAdmin where others would stay
+    """End all memberships of a user who is about to be deleted. A personal team of theirs alone is
+    deleted, too. Idempotent. Unless `forced`, raises LastAdmin where others would stay
     behind without an admin, and TeamOwnsApplications where applications would without anybody;
     both name the `organizations`."""
 

@@ -18,7 +18,7 @@ class OAuthError(Problem):
 
 
 class SignInOver(OAuthError):
-    """Told to the person alone: there is nothing to mend."""
+    """Shown to the person alone, because the client has nothing to correct."""
 
     code, title = "sign_in_over", "This sign-in was finished already, or took too long."
 

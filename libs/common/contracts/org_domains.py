@@ -1,4 +1,4 @@
-"""E-mail domains of organizations: who proves an address of one joins by himself."""
+"""E-mail domains of organizations: a user who verifies an address there joins without an invitation."""
 
 from __future__ import annotations
 
@@ -120,7 +120,7 @@ class Joined(Contract):
 class JoinByDomain(
     Request[Joined], subject="tenancy.member.join_by_domain", needs=SYSTEM, safe=True
 ):
-    """After a user's address has been verified: make him a member where its domain is proven and
+    """After a user's address has been verified: make them a member where its domain is proven and
     lets its users join. Reads the address itself, and joins only a verified one. Idempotent."""
 
     user_id: Id

@@ -1,8 +1,8 @@
 """Organizations: developer teams in the Dashboard, customers' teams in every other application.
 
-Two sorts of people manage an organization: its own admins, and whoever holds
+Two sorts of people manage an organization: its own admins, and callers who hold
 `organizations:read` / `organizations:write` in the application (its secret key, its
-administrators, its developers). Everybody else sees only organizations he belongs to; any other
+administrators, its developers). Everybody else sees only organizations they belong to; any other
 is not found.
 """
 
@@ -68,7 +68,7 @@ class NoOrganizationsHere(Forbidden):
 
 
 class Organization(Contract):
-    """`role` is the caller's own, null where he manages it from outside. `private_metadata` is
+    """`role` is the caller's own, null if they manage it from outside. `private_metadata` is
     shown only to holders of `organizations:read`."""
 
     id: Id
@@ -122,7 +122,7 @@ class ListOrganizations(
 class GetOrganization(
     Request[Organization], subject="tenancy.organization.get", needs=KNOWN, safe=True
 ):
-    """Raises OrganizationNotFound, also for whoever does not belong to it."""
+    """Get an organization. Raises OrganizationNotFound, also if the caller does not belong to it."""
 
     org_id: Id
 
@@ -165,7 +165,7 @@ class SwitchOrganization(
 class EnsurePersonalTeam(
     Request[Organization], subject="tenancy.organization.personal", needs=SYSTEM, safe=True
 ):
-    """The personal team of a developer, made where he has none. Idempotent; Dashboard only."""
+    """Make the personal team of a developer who has none. Idempotent; Dashboard only."""
 
     user_id: Id
     name: Name | None = Field(default=None, description="The developer's name, for the team's.")

@@ -1,4 +1,4 @@
-"""What is known of a user, as he and as an administrator sees and changes it."""
+"""A user's profile, as the user and as an administrator sees and changes it."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ class Address(Contract):
 
 
 class Profile(Contract):
-    """The standard claims of OpenID Connect Core 5.1 that a user may set himself."""
+    """The standard claims of OpenID Connect Core 5.1 that users may set themselves."""
 
     name: Name | None = None
     given_name: Name | None = None
@@ -81,7 +81,7 @@ class Profile(Contract):
 
 
 class Me(Profile):
-    """A user as he sees himself."""
+    """A user as they see themselves."""
 
     id: Id
     email: str | None = None
@@ -95,7 +95,7 @@ class Me(Profile):
 
 
 class User(Me):
-    """A user as an administrator sees him."""
+    """A user as an administrator sees them."""
 
     private_metadata: Metadata = {}
     disabled: bool = False

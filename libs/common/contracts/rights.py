@@ -1,4 +1,4 @@
-"""What somebody may do, all of his roles together."""
+"""The rights of a user, from all their roles."""
 
 from __future__ import annotations
 
@@ -6,8 +6,8 @@ from common.contracts.base import SIGNED_IN, SYSTEM, Contract, Id, Request
 
 
 class Rights(Contract):
-    """What a user holds in the context's application: ids of his global roles, permissions, and
-    those of one organization where one was asked for and he belongs to it (the organization's are
+    """What a user holds in the context's application: ids of their global roles, permissions, and
+    those of one organization if one was asked for and they belong to it (the organization's are
     in `permissions` too). Built-in permissions act on the whole application, so an organization
     never gives them."""
 
@@ -34,6 +34,6 @@ class GetUserRights(Request[Rights], subject="rbac.rights.of_user", needs="roles
 
 
 class GetMyRights(Request[Rights], subject="rbac.rights.mine", needs=SIGNED_IN, safe=True):
-    """Effective rights of the caller; without `org_id`, with his active organization."""
+    """Effective rights of the caller; without `org_id`, with their active organization."""
 
     org_id: Id | None = None

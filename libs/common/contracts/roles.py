@@ -25,7 +25,7 @@ class RoleNotFound(NotFound):
 
 
 class NotHeld(Forbidden):
-    """Nobody gives or takes what he does not hold. `missing` names the permissions."""
+    """Nobody gives or takes a permission that they do not hold. `missing` names the permissions."""
 
     code, title = "not_held", "You can only give and take what you hold yourself."
 

@@ -24,7 +24,9 @@ class Session(Contract):
     name: str | None = None
     picture: str | None = None
     locale: str | None = None
-    auth_time: Timestamp = Field(description="When the user last proved who he is.")
+    auth_time: Timestamp = Field(
+        description="When the user last authenticated (OpenID Connect Core 2)."
+    )
     acr: str | None = None
     amr: list[str] = []
     active_org_id: Id | None = None

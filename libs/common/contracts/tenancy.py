@@ -177,7 +177,7 @@ class Managed(Contract):
 class ManageApplication(
     Request[Managed], subject="tenancy.application.manage", needs="apps:read", within=1.0, safe=True
 ):
-    """A developer steps into an application of his team (operators: of any). In the dashboard's
+    """A developer steps into an application of their team (operators: of any). In the dashboard's
     context. `apps:write` gives every permission there to the team's admins and developers;
     otherwise `apps:read` gives the reading ones. Raises ApplicationNotFound where it belongs to
     another team."""
@@ -258,7 +258,8 @@ class CreateApplication(
 
     name: Title
     owner_org_id: Id | None = Field(
-        default=None, description="The team that owns it; may be left out by whoever has only one."
+        default=None,
+        description="The team that owns it. You may leave it out if you have only one.",
     )
     slug: str | None = Field(
         default=None, pattern=SLUG, description="Only operators may choose; else it is generated."

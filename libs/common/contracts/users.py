@@ -92,7 +92,7 @@ class UpdateUser(Request[User], subject="identity.user.update", needs="users:wri
 
 
 class DeleteUser(Request[Done], subject="identity.user.delete", needs="users:delete"):
-    """Delete a user and all that is his, the last admin of an organization too. Raises
+    """Delete a user and all their data, also if they are the last admin of an organization. Raises
     UserNotFound."""
 
     user_id: Id
@@ -111,7 +111,7 @@ class EnableUser(Request[User], subject="identity.user.enable", needs="users:wri
 
 
 class ForceReset(Request[Done], subject="identity.user.force_reset", needs="users:write"):
-    """The password must be chosen anew: sessions end and a reset mail goes out.
+    """Require a new password: sessions end and a reset mail goes out.
     Raises UserNotFound."""
 
     user_id: Id

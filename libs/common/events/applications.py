@@ -34,7 +34,7 @@ class ApplicationDeleted(Event, type="application_deleted"):
 
 
 class OperatorEntered(Event, type="operator_entered", activity=True):
-    """An operator looked into an application that no team of his owns."""
+    """An operator opened an application that none of their teams owns."""
 
     application_id: str
     slug: str

@@ -28,7 +28,7 @@ class OrgDeleted(Event, type="org_deleted"):
 
 
 class OrgActivated(Event, type="org_activated"):
-    """A user made an organization the active one of his session; null: none."""
+    """A user changed the active organization of their session; null: none."""
 
     org_id: str | None = None
 
@@ -43,7 +43,7 @@ class MemberAdded(Event, type="member_added"):
 
 
 class MemberRoleChanged(Event, type="member_role_changed"):
-    """A member has another role in his organization."""
+    """A member's role in an organization changed."""
 
     org_id: str
     user_id: str

@@ -37,7 +37,7 @@ class EmailCodeSent(Event, type="email_code_sent"):
 
 
 class Logout(Event, type="logout"):
-    """A user ended his session."""
+    """A user signed out."""
 
     session_id: str
 

@@ -20,7 +20,7 @@ class UserUpdated(Event, type="user_updated"):
 
 
 class UserDisabled(Event, type="user_disabled"):
-    """A user may not sign in any more; his sessions ended."""
+    """A user was disabled, and their sessions ended."""
 
     user_id: str
 
@@ -38,7 +38,7 @@ class UserUnlocked(Event, type="user_unlocked"):
 
 
 class UserDeleted(Event, type="user_deleted"):
-    """A user and all that was his is gone."""
+    """A user and all their data was deleted."""
 
     user_id: str
 
@@ -56,7 +56,7 @@ class UsersImported(Event, type="users_imported"):
 
 
 class EmailChanged(Event, type="email_changed"):
-    """A user's address was replaced by one he proved to own."""
+    """A user's address was replaced by one they proved to own."""
 
     user_id: str
 

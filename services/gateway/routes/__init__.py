@@ -2,7 +2,7 @@
 
 A module's `router` has paths relative to `/api`. It is mounted at `/api` on every application's
 host and at `/api/applications/{slug}` on the dashboard's, where a developer acts in an application
-of his team; `DASHBOARD_ONLY` and `OWN_HOST_ONLY` restrict that.
+of their team; `DASHBOARD_ONLY` and `OWN_HOST_ONLY` restrict that.
 """
 
 from __future__ import annotations

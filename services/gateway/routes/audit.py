@@ -108,7 +108,7 @@ async def follow(
     when the right to read the log does. Needs `audit:read`."""
 
     async def allowed() -> None:
-        visit.caller = None  # asked anew: the session may have ended, the role been taken
+        visit.caller = None  # resolved again: the session may have ended, or the role been taken
         await bus.call(await acting(request, visit), FollowAudit())
 
     await bus.call(ctx, FollowAudit())
@@ -132,5 +132,5 @@ async def get(id: Id, ctx: Acting, bus: TheBus) -> AuditRecord:
 
 @router.get("/users/{id}/audit", summary="List a user's events, newest first")
 async def of_user(id: Id, page: Annotated[Page, Query()], ctx: Acting, bus: TheBus) -> AuditRecords:
-    """What he did and what was done to him. Needs `audit:read`."""
+    """Lists what the user did and what was done to them. Needs `audit:read`."""
     return await bus.call(ctx, ListUserAudit(user_id=id, **dict(page)))

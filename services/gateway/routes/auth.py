@@ -43,7 +43,7 @@ async def _begin(visit: GatewayRequest, signed: SignedInSession) -> SignedInSess
 
 
 def _of(visit: GatewayRequest, request: Attempt) -> dict[str, str]:
-    """What every attempt carries besides its body: this browser's own cookie."""
+    """What every attempt carries beside its body: this browser's own cookie."""
     return {"browser": request.browser or csrf.browser_id(visit)}
 
 
@@ -172,7 +172,7 @@ async def invitation(request: LinkToken, ctx: Anyone, bus: TheBus) -> Invitation
 async def accept_invitation(
     request: AcceptInvitation, visit: TheVisit, ctx: Anyone, bus: TheBus
 ) -> SignedInSession:
-    """Makes the user, with the roles that the invitation names, and signs him in."""
+    """Creates the user with the roles that the invitation names, and signs them in."""
     return await _begin(visit, await bus.call(ctx, request.model_copy(update=_of(visit, request))))
 
 
@@ -180,7 +180,7 @@ async def accept_invitation(
 async def claim_owner(
     request: ClaimOwner, visit: TheVisit, ctx: Anyone, bus: TheBus
 ) -> SignedInSession:
-    """Once, in the Dashboard: whoever holds the link becomes the operator."""
+    """Creates the operator's account. Works once, in the Dashboard, for the holder of the owner link."""
     return await _begin(visit, await bus.call(ctx, request.model_copy(update=_of(visit, request))))
 
 

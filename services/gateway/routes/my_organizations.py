@@ -31,7 +31,8 @@ class Link(Contract):
 
 @router.post("/invitation", summary="What an invitation's link offers")
 async def offer(link: Link, ctx: Anyone, bus: TheBus) -> OrganizationOffer:
-    """For whoever holds the link. Unknown, used, revoked and expired ones look alike (404)."""
+    """Shows the invitation to the holder of its link. Unknown, used, revoked and expired links answer
+    404 alike."""
     return await bus.call(ctx, GetOrganizationOffer(token=link.token))
 
 

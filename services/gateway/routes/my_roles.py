@@ -1,4 +1,4 @@
-"""What the signed-in user himself may do."""
+"""What the signed-in user may do."""
 
 from __future__ import annotations
 

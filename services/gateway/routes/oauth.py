@@ -85,7 +85,7 @@ async def introspect(visit: GatewayRequest) -> Answer:
 
 
 def _asker(params: dict[str, str], header: str | None) -> str | None:
-    """The client that shows its secret; None for one that proves itself anew each time."""
+    """The client that shows its secret; None if it proves itself afresh each time."""
     if "client_assertion" in params:
         return None
     if header is None:
@@ -104,7 +104,7 @@ async def revoke(visit: GatewayRequest) -> Answer:
 
 
 def _claim(visit: GatewayRequest, params: dict[str, str], header: str | None) -> None:
-    """Which client somebody says he is, before it costs anything. Raises RateLimited."""
+    """The client that the request names, before it costs anything. Raises RateLimited."""
     visit.gateway.limits.present_client(
         visit, _secret(params, header), lambda: _asker(params, header) or _subject(params)
     )

@@ -101,7 +101,8 @@ async def members(org_id: Id, page: Pages, ctx: Acting, bus: TheBus) -> Members:
 
 @router.post("/{org_id}/members", status_code=201, summary="Add a member")
 async def add_member(org_id: Id, new: NewMember, ctx: Acting, bus: TheBus) -> Member:
-    """Without asking him, for backends. Needs `organizations:write`; admins invite instead."""
+    """Adds a member without asking them, for backends. Needs `organizations:write`; admins invite
+    instead."""
     return await bus.call(ctx, AddMember(org_id=org_id, **dict(new)))
 
 
@@ -120,13 +121,14 @@ async def change_member(
 
 @router.delete("/{org_id}/members/{user_id}", summary="Remove a member, or leave")
 async def remove_member(org_id: Id, user_id: Id, ctx: Acting, bus: TheBus) -> Done:
-    """By its admins, or by himself. One admin always remains (409 `last_admin`)."""
+    """Removes a member: admins remove anybody, and members themselves. One admin always remains (409
+    `last_admin`)."""
     return await bus.call(ctx, RemoveMember(org_id=org_id, user_id=user_id))
 
 
 @router.post("/{org_id}/invitations", status_code=201, summary="Invite somebody by mail")
 async def invite(org_id: Id, new: Invite, ctx: Acting, bus: TheBus) -> OrganizationInvitation:
-    """By its admins. The link works once, for whoever has that address. 409 where one is pending or
+    """Mails an invitation; for the organization's admins. The link works once, for that address. 409 where one is pending or
     the person is a member."""
     return await bus.call(ctx, InviteMember(org_id=org_id, **dict(new)))
 

@@ -102,7 +102,7 @@ async def of_user(user_id: Id, ctx: Acting, bus: TheBus) -> AssignedRoles:
 
 @router.post("/users/{user_id}/roles", summary="Give a user a role")
 async def assign(user_id: Id, body: Assignment, ctx: Acting, bus: TheBus) -> Done:
-    """In the whole application or inside one organization he belongs to. Effective everywhere when
+    """Gives a role in the whole application, or in one organization that the user belongs to. Effective everywhere when
     the answer arrives. Needs `roles:write`, and what the role holds."""
     request = AssignRole(user_id=user_id, role_id=body.role_id, org_id=body.org_id)
     return await bus.call(ctx, request)

@@ -1,4 +1,4 @@
-"""The sessions of whoever asks."""
+"""The sessions of the caller."""
 
 from __future__ import annotations
 

@@ -118,7 +118,7 @@ async def update(id: Id, changes: UserChanges, ctx: Acting, bus: TheBus) -> User
 
 @router.delete("/{id}", summary="Delete a user")
 async def delete(id: Id, ctx: Acting, bus: TheBus) -> Done:
-    """With all that is his; cannot be undone. Needs `users:delete`."""
+    """Deletes the user and all their data. This cannot be undone. Needs `users:delete`."""
     return await bus.call(ctx, DeleteUser(user_id=id))
 
 
