@@ -68,7 +68,7 @@ def may_sign_up(deps: Deps, ctx: Context, tenant: Tenant, email: str) -> bool:
 
 async def with_code(deps: Deps, ctx: Context, asked: SignInWithCode) -> SignedInSession:
     tenant = await deps.tenants.get(ctx)
-    key = f"code:{asked.flow}:{flows.digits(asked.code)}"
+    key = _key(asked, f"{asked.flow}:{flows.digits(asked.code)}")
     try:
         taken = await flows.take_code(deps, ctx, asked.flow, asked.code, TYPES)
     except CodeSpent as spent:
@@ -79,7 +79,7 @@ async def with_code(deps: Deps, ctx: Context, asked: SignInWithCode) -> SignedIn
 
 async def with_link(deps: Deps, ctx: Context, asked: SignInWithLink) -> SignedInSession:
     tenant = await deps.tenants.get(ctx)
-    key = f"link:{asked.token}"
+    key = _key(asked, asked.token)
     try:
         async with deps.db.transaction(ctx) as tx:
             taken = await flows.take_link(deps, ctx, tx, asked.token, asked.browser, TYPES)
@@ -89,15 +89,22 @@ async def with_link(deps: Deps, ctx: Context, asked: SignInWithLink) -> SignedIn
     return await _signed_in(deps, ctx, tenant, taken, proof)
 
 
+def _key(asked: SignInWithCode | SignInWithLink, secret: str) -> str | None:
+    """Names the attempt by the caller's key and by what it proves: neither alone is enough."""
+    return f"{asked.idempotency_key}:{secret}" if asked.idempotency_key else None
+
+
 async def _again(
     deps: Deps,
     ctx: Context,
     asked: SignInWithCode | SignInWithLink,
-    key: str,
+    key: str | None,
     spent: CodeSpent | LinkSpent,
 ) -> SignedInSession:
     """Answer the second click of a double click. Raises `spent` where the code or link began no
     session in this browser within the last minute."""
+    if key is None:
+        raise spent
     session = await idempotency.repeated(
         deps, ctx, browser=asked.browser, remember=asked.remember, key=key
     )
@@ -107,7 +114,7 @@ async def _again(
 
 
 def _proof(
-    method: str, taken: Taken, asked: SignInWithCode | SignInWithLink, key: str
+    method: str, taken: Taken, asked: SignInWithCode | SignInWithLink, key: str | None
 ) -> signing.Proof:
     return signing.Proof(
         method=method,

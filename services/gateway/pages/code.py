@@ -16,7 +16,7 @@ from gateway import csrf
 from gateway.callers import caller_of
 from gateway.pages import trail
 from gateway.pages.endpoint import sent, shown
-from gateway.pages.forms import Fields, at
+from gateway.pages.forms import Fields, at, form_key
 from gateway.pages.guard import attempt
 from gateway.pages.render import Page, go, open_page
 from gateway.pages.sign_in import begun, carried
@@ -67,6 +67,7 @@ async def enter(visit: Visit, fields: Fields) -> Response:
             flow=trail.read(visit).flow,
             code=digits(fields.text("code")),
             remember=trail.read(visit).remember,
+            idempotency_key=form_key(fields),
             **attempt(visit, fields, page.language.code),
         )
         signed = await visit.gateway.bus.call(visit.context(), asked)
@@ -123,6 +124,7 @@ async def follow(visit: Visit, fields: Fields) -> Response:
         asked = SignInWithLink(
             token=fields.text("token"),
             remember=trail.read(visit).remember,
+            idempotency_key=form_key(fields),
             **attempt(visit, fields, page.language.code),
         )
         signed = await visit.gateway.bus.call(visit.context(), asked)

@@ -24,7 +24,7 @@ from gateway.callers import session_of
 from gateway.pages import errors as error_pages
 from gateway.pages import trail
 from gateway.pages.endpoint import own, sent, shown
-from gateway.pages.forms import Fields, at, local
+from gateway.pages.forms import Fields, at, form_key, local
 from gateway.pages.guard import attempt
 from gateway.pages.render import Page, go, open_page
 from gateway.pages.words import errors_of
@@ -168,7 +168,7 @@ async def try_password(visit: Visit, fields: Fields) -> Response:
             email=email,
             password=fields.get("password", ""),
             remember=trail.read(visit).remember,
-            idempotency_key=_form_key(fields),
+            idempotency_key=form_key(fields),
             **attempt(visit, fields, page.language.code),
         )
         return await begun(visit, fields, await visit.gateway.bus.call(visit.context(), asked))
@@ -178,11 +178,6 @@ async def try_password(visit: Visit, fields: Fields) -> Response:
         return go(at("/reset", needed="1", **carried(fields)))
     except (Problem, ValidationError) as error:
         return _ask_password(page, fields, email, errors_of(page.language, error))
-
-
-def _form_key(fields: Fields) -> str | None:
-    """The same for two posts of one form: its pending request, or else its own token."""
-    return (fields.given("request") or fields.given("csrf") or "")[:200] or None
 
 
 async def send_code(visit: Visit, fields: Fields) -> Response:
