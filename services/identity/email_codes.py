@@ -68,7 +68,7 @@ def may_sign_up(deps: Deps, ctx: Context, tenant: Tenant, email: str) -> bool:
 
 async def with_code(deps: Deps, ctx: Context, request: SignInWithCode) -> SignedInSession:
     tenant = await deps.tenants.get(ctx)
-    key = f"code:{request.flow}:{flows.digits(request.code)}"
+    key = _key(request, f"{request.flow}:{flows.digits(request.code)}")
     try:
         taken = await flows.take_code(deps, ctx, request.flow, request.code, TYPES)
     except CodeSpent as spent:
@@ -79,7 +79,7 @@ async def with_code(deps: Deps, ctx: Context, request: SignInWithCode) -> Signed
 
 async def with_link(deps: Deps, ctx: Context, request: SignInWithLink) -> SignedInSession:
     tenant = await deps.tenants.get(ctx)
-    key = f"link:{request.token}"
+    key = _key(request, request.token)
     try:
         async with deps.db.transaction(ctx) as tx:
             taken = await flows.take_link(deps, ctx, tx, request.token, request.browser, TYPES)
@@ -89,15 +89,22 @@ async def with_link(deps: Deps, ctx: Context, request: SignInWithLink) -> Signed
     return await _signed_in(deps, ctx, tenant, taken, proof)
 
 
+def _key(request: SignInWithCode | SignInWithLink, secret: str) -> str | None:
+    """Names the attempt by the caller's key and by what it proves: neither alone is enough."""
+    return f"{request.idempotency_key}:{secret}" if request.idempotency_key else None
+
+
 async def _again(
     deps: Deps,
     ctx: Context,
     request: SignInWithCode | SignInWithLink,
-    key: str,
+    key: str | None,
     spent: CodeSpent | LinkSpent,
 ) -> SignedInSession:
     """Answer the second click of a double click. Raises `spent` where the code or link began no
     session in this browser within the last minute."""
+    if key is None:
+        raise spent
     session = await idempotency.repeated(
         deps, ctx, browser=request.browser, remember=request.remember, key=key
     )
@@ -107,7 +114,7 @@ async def _again(
 
 
 def _proof(
-    method: str, taken: Taken, request: SignInWithCode | SignInWithLink, key: str
+    method: str, taken: Taken, request: SignInWithCode | SignInWithLink, key: str | None
 ) -> session_start.AuthenticationResult:
     return session_start.AuthenticationResult(
         method=method,

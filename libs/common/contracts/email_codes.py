@@ -7,7 +7,7 @@ from pydantic import Field
 from common.contracts.base import OPEN, Id, Request
 from common.contracts.fields import Email, Token
 from common.contracts.sessions import SignedInSession
-from common.contracts.sign_in import Attempt, Flow
+from common.contracts.sign_in import Attempt, Flow, SignInAttempt
 
 
 class StartEmailCode(
@@ -19,19 +19,17 @@ class StartEmailCode(
 
 
 class SignInWithCode(
-    Attempt, Request[SignedInSession], subject="identity.email_code.sign_in", needs=OPEN
+    SignInAttempt, Request[SignedInSession], subject="identity.email_code.sign_in", needs=OPEN
 ):
     """Raises WrongCode, CodeSpent, AccountDisabled."""
 
     flow: Id
     code: str = Field(max_length=20, repr=False)
-    remember: bool = False
 
 
 class SignInWithLink(
-    Attempt, Request[SignedInSession], subject="identity.email_link.sign_in", needs=OPEN
+    SignInAttempt, Request[SignedInSession], subject="identity.email_link.sign_in", needs=OPEN
 ):
     """`token` from the link, `browser` from the cookie. Raises LinkSpent, OtherBrowser."""
 
     token: Token = Field(repr=False)
-    remember: bool = False

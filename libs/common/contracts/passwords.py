@@ -7,29 +7,24 @@ from pydantic import Field
 from common.contracts.base import OPEN, SIGNED_IN, Done, Id, Request
 from common.contracts.fields import Email, Secret, Token
 from common.contracts.sessions import SignedInSession
-from common.contracts.sign_in import Attempt, Flow
+from common.contracts.sign_in import Attempt, Flow, SignInAttempt
 from common.problems import (
     Invalid,
 )
 
 
 class SignInWithPassword(
-    Attempt, Request[SignedInSession], subject="identity.password.sign_in", needs=OPEN, within=10.0
+    SignInAttempt,
+    Request[SignedInSession],
+    subject="identity.password.sign_in",
+    needs=OPEN,
+    within=10.0,
 ):
     """Raises WrongCredentials, Locked, RateLimited, AccountDisabled, EmailUnverified, ResetNeeded,
     Busy."""
 
     email: Email
     password: Secret = Field(repr=False)
-    remember: bool = False
-    idempotency_key: str | None = Field(
-        default=None,
-        min_length=1,
-        max_length=200,
-        repr=False,
-        description="Names this attempt: repeated in the same browser within a minute, it leads to "
-        "the same session.",
-    )
 
 
 class Reauthenticate(

@@ -29,6 +29,20 @@ class Attempt(Contract):
     locale: Locale | None = Field(default=None, description="For the mail, where one is sent.")
 
 
+class SignInAttempt(Attempt):
+    """An attempt that begins a session."""
+
+    remember: bool = False
+    idempotency_key: str | None = Field(
+        default=None,
+        min_length=1,
+        max_length=200,
+        repr=False,
+        description="Names this attempt: repeated in the same browser within a minute, it leads to "
+        "the same session.",
+    )
+
+
 class Flow(Contract):
     """A mail with a code and a link is on its way, or looks as if it were: the answer is the same
     whether the address is known or not. The code belongs to `flow`, the link to `browser`."""

@@ -17,7 +17,7 @@ from gateway.callers import caller_of
 from gateway.pages import flow_cookie
 from gateway.pages.challenge import attempt
 from gateway.pages.endpoint import sent, shown
-from gateway.pages.forms import Fields, at
+from gateway.pages.forms import Fields, at, form_key
 from gateway.pages.render import Page, go, open_page
 from gateway.pages.sign_in import begun, carried
 from gateway.pages.words import errors_of
@@ -67,6 +67,7 @@ async def enter(visit: GatewayRequest, fields: Fields) -> Response:
             flow=flow_cookie.read(visit).flow,
             code=digits(fields.text("code")),
             remember=flow_cookie.read(visit).remember,
+            idempotency_key=form_key(fields),
             **attempt(visit, fields, page.language.code),
         )
         signed = await visit.gateway.bus.call(visit.context(), request)
@@ -123,6 +124,7 @@ async def follow(visit: GatewayRequest, fields: Fields) -> Response:
         request = SignInWithLink(
             token=fields.text("token"),
             remember=flow_cookie.read(visit).remember,
+            idempotency_key=form_key(fields),
             **attempt(visit, fields, page.language.code),
         )
         signed = await visit.gateway.bus.call(visit.context(), request)

@@ -52,3 +52,8 @@ def at(path: str, **parameters: str | None) -> str:
     """A local address with those parameters that are given."""
     given = {name: value for name, value in parameters.items() if value}
     return f"{path}?{urlencode(given)}" if given else path
+
+
+def form_key(fields: Fields) -> str | None:
+    """The same for two posts of one form: its pending request, or else its own token."""
+    return (fields.given("request") or fields.given("csrf") or "")[:200] or None

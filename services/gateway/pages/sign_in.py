@@ -25,7 +25,7 @@ from gateway.pages import errors as error_pages
 from gateway.pages import flow_cookie
 from gateway.pages.challenge import attempt
 from gateway.pages.endpoint import own, sent, shown
-from gateway.pages.forms import Fields, at, local
+from gateway.pages.forms import Fields, at, form_key, local
 from gateway.pages.render import Page, go, open_page
 from gateway.pages.words import errors_of
 from gateway.state import Signed
@@ -168,7 +168,7 @@ async def try_password(visit: GatewayRequest, fields: Fields) -> Response:
             email=email,
             password=fields.get("password", ""),
             remember=flow_cookie.read(visit).remember,
-            idempotency_key=_form_key(fields),
+            idempotency_key=form_key(fields),
             **attempt(visit, fields, page.language.code),
         )
         return await begun(visit, fields, await visit.gateway.bus.call(visit.context(), request))
@@ -178,11 +178,6 @@ async def try_password(visit: GatewayRequest, fields: Fields) -> Response:
         return go(at("/reset", needed="1", **carried(fields)))
     except (Problem, ValidationError) as error:
         return _ask_password(page, fields, email, errors_of(page.language, error))
-
-
-def _form_key(fields: Fields) -> str | None:
-    """The same for two posts of one form: its pending request, or else its own token."""
-    return (fields.given("request") or fields.given("csrf") or "")[:200] or None
 
 
 async def send_code(visit: GatewayRequest, fields: Fields) -> Response:

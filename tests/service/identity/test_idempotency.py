@@ -101,16 +101,23 @@ async def test_a_mailed_code_or_link_posted_twice_begins_one_session(world: Worl
     (mail,) = await world.mails()
     proof: Request[SignedInSession]
     if by == "code":
-        proof = SignInWithCode(flow=flow.flow, code=mail.code, browser="b" * 32)
+        proof = SignInWithCode(flow=flow.flow, code=mail.code, **FORM)
     else:
-        proof = SignInWithLink(token=mail.token, browser="b" * 32)
+        proof = SignInWithLink(token=mail.token, **FORM)
 
     first, second = await asyncio.gather(world.call(proof), world.call(proof))
     third = await world.call(proof)
 
     assert {first.token, second.token} == {third.token}
     assert (await counted(world))[:2] == (1, 1)
-    for other in ({"browser": "c" * 32}, {"browser": None}, {"remember": True}):
+    others: list[dict[str, str | bool | None]] = [
+        {"browser": "c" * 32},
+        {"browser": None},
+        {"remember": True},
+        {"idempotency_key": "ar_other"},
+        {"idempotency_key": None},
+    ]
+    for other in others:
         refused = await world.refused(proof.model_copy(update=other))
         assert isinstance(refused, (CodeSpent, LinkSpent))
     await world.call(SignOut(token=first.token))
