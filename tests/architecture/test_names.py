@@ -23,8 +23,9 @@ EMPTY_FILES = {
 EMPTY_CLASSES = re.compile(
     r"(?:Request|Response|Dto|DTO|Schema|Manager|Helper|Util|Utils|Impl|Repository|Service|Base)$"
 )
-ALLOWED = {"Request", "BadRequest"}
-"""The word itself, and the name of HTTP status 400."""
+ALLOWED = {"Request", "BadRequest", "GatewayRequest", "AuthorizationRequest"}
+"""The word itself, the name of HTTP status 400, the gateway's HTTP request, and OAuth's term
+(RFC 6749 section 4.1.1)."""
 
 
 def ours() -> list:  # type: ignore[type-arg]

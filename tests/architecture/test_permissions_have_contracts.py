@@ -12,7 +12,7 @@ from tests.architecture.source import COMMON, SERVICES, contracts, modules, tree
 from rbac.role_templates import BEYOND, DEVELOPER, PER_APPLICATION, PLATFORM, PROFILE
 
 DECLARED = {
-    SERVICES / "rbac" / "templates.py",
+    SERVICES / "rbac" / "role_templates.py",
     SERVICES / "tenancy" / "applications.py",  # what developers hold in their applications
     COMMON / "contracts",
 }

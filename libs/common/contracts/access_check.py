@@ -43,7 +43,7 @@ class Verdicts(Contract):
 
 
 class CheckAccess(
-    Request[Verdicts], subject="rbac.access_check.check", needs=KNOWN, within=2.0, safe=True
+    Request[Verdicts], subject="rbac.access.check", needs=KNOWN, within=2.0, safe=True
 ):
     """Answers in the order of the questions. About others only with `roles:read`."""
 

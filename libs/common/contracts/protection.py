@@ -26,6 +26,6 @@ class Protection(Contract):
 
 
 class GetProtection(
-    Request[Protection], subject="identity.challenge.get", needs=OPEN, within=1.0, safe=True
+    Request[Protection], subject="identity.protection.get", needs=OPEN, within=1.0, safe=True
 ):
     """Captcha and proof of work to answer; `proof` is then `<challenge>:<n>`, once."""
