@@ -134,7 +134,7 @@ SECRET_KEY = Caller("secret_key", new_id(), EVERYTHING)
 
 
 @pytest.mark.parametrize(
-    ("user", "asked", "caller", "subject"),
+    ("user", "contract", "caller", "subject"),
     [
         ("gateway", CreateUser(email="eve@example.com"), SYSTEM_CALLER, CreateUser.subject),
         (
@@ -146,7 +146,7 @@ SECRET_KEY = Caller("secret_key", new_id(), EVERYTHING)
     ],
 )
 async def test_a_caller_has_the_subject_of_its_kind(
-    user: str, request: Request[Any], caller: Caller, subject: str, sit: Sit
+    user: str, contract: Request[Any], caller: Caller, subject: str, sit: Sit
 ) -> None:
     """The gateway may ask for a new user, but not as the system; identity may give a role as the
     system, but not in the name of a secret key. The handler never runs."""
@@ -159,7 +159,7 @@ async def test_a_caller_has_the_subject_of_its_kind(
         return Done()
 
     server = await Server.start(serving.nc, owner, "0.1.0", None)
-    await server.add(type(request), handle)
+    await server.add(type(contract), handle)
     await settled(serving.nc)
     header = {HEADER: context(DASHBOARD, caller).encode()}
     answer = await sender.nc.request(subject, b"{}", timeout=3, headers=header)

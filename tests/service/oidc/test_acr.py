@@ -41,7 +41,7 @@ async def acr_of(world: World, client: NewClient, code: str) -> Any:
 
 
 @pytest.mark.parametrize(
-    ("asked", "told"),
+    ("params", "told"),
     [
         ({}, PASSWORD),
         ({"acr_values": PASSWORD}, PASSWORD),
@@ -56,11 +56,11 @@ async def acr_of(world: World, client: NewClient, code: str) -> Any:
     ],
 )
 async def test_a_session_that_satisfies_it_is_enough(
-    shared: World, request: dict[str, str], told: str
+    shared: World, params: dict[str, str], told: str
 ) -> None:
     """The first wanted value that is true; the most exact one where none is or none was wanted."""
     client, ann = await shared.client(), await shared.person()
-    code = fields(await shared.authorize(client, ann, **request))["code"]
+    code = fields(await shared.authorize(client, ann, **params))["code"]
 
     assert await acr_of(shared, client, code) == told
 
@@ -94,12 +94,12 @@ async def test_a_refreshed_token_keeps_it(shared: World) -> None:
 
 
 @pytest.mark.parametrize(
-    "asked", [{"acr_values": f"phr {PASSWORD}"}, {"claims": essential(PASSWORD)}]
+    "params", [{"acr_values": f"phr {PASSWORD}"}, {"claims": essential(PASSWORD)}]
 )
-async def test_another_sign_in_is_asked_for(shared: World, request: dict[str, str]) -> None:
+async def test_another_sign_in_is_asked_for(shared: World, params: dict[str, str]) -> None:
     """RFC 9470 section 5: in the way that earns it, and the old session does not count."""
     client, ann = await shared.client(), await by_mail(shared)
-    first = await shared.authorize(client, ann, **request)
+    first = await shared.authorize(client, ann, **params)
     assert (first.kind, first.way, first.reauthenticate) == ("sign_in", "password", True)
     assert (await shared.resume(first.request, ann)).kind == "sign_in"
 
