@@ -64,7 +64,7 @@ PAGES = {
     "search of a name": ("identity", "user_lists.py", "FROM user_words w", ("anna", LOWEST_ID, "anna", [], None, None, 51), ("anna", "7" * 8 + LOWEST_ID[8:], "anna", [], None, None, 51)),
     "search of a domain": ("identity", "user_lists.py", "FROM user_words w", ("example.com", LOWEST_ID, "example", [], None, None, 51), ("example.com", "7" * 8 + LOWEST_ID[8:], "example", [], None, None, 51)),
     "search of two words": ("identity", "user_lists.py", "FROM user_words w", ("user", LOWEST_ID, "user", ["anna"], None, None, 51), ("user", LOWEST_ID, "user", ["anna"], None, None, 51)),
-    "export of users": ("identity", "transfer.py", "p.phc AS password_hash", ("-infinity", LOWEST_ID, 51, True), (DEEP, LOWEST_ID, 51, True)),
+    "export of users": ("identity", "user_import.py", "p.phc AS password_hash", ("-infinity", LOWEST_ID, 51, True), (DEEP, LOWEST_ID, 51, True)),
     "holders of a role": ("rbac", "roles.py", "granted_by, granted_at FROM user_roles", ("user", *FIRST, HIGHEST_ID, 51), ("user", DEEP, LOWEST_ID, LOWEST_ID, 51)),
     "members": ("tenancy", "members.py", "AND (m.created_at, m.user_id) > ($3", (ORGANIZATION, "-infinity", LOWEST_ID, 51), (ORGANIZATION, DEEP, LOWEST_ID, 51)),
     "audit log": ("tenancy", "audit.py", "WHERE l.app_id = $1 AND l.created_at >= $2::timestamptz", ("-infinity", *FIRST, 51), ("-infinity", DEEP, LOWEST_ID, 51)),
@@ -147,7 +147,7 @@ async def test_a_page_costs_the_same_everywhere(name: str, grown: dict[str, str]
 
 async def test_one_users_grants_end_without_reading_the_others(grown: dict[str, str]) -> None:
     """The client has 20,000 grants; ending one person's reads one person's."""
-    sql = statement("oidc", "families.py", "client_id = $2 AND user_id = $3 AND revoked_at IS NULL")
+    sql = statement("oidc", "token_families.py", "client_id = $2 AND user_id = $3 AND revoked_at IS NULL")
 
     assert await buffers(grown["oidc"], sql, LARGE, ("client", LOWEST_ID, "user")) < 30
 

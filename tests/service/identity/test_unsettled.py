@@ -90,7 +90,7 @@ async def test_those_who_cannot_be_settled_hold_up_nobody(
     async def fails(deps: object, ctx: object, user_id: str, **of_user: object) -> bool:
         return user_id not in ids[:2] and await settle(deps, ctx, user_id, **of_user)  # type: ignore[arg-type]
 
-    monkeypatch.setattr(session_start, "settle", fails)
+    monkeypatch.setattr(session_start, "provision_new_user", fails)
     sweep = sweep_of(world)
 
     assert (await sweep.round(), await sweep.round()) == (0, 1)
