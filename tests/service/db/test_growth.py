@@ -147,7 +147,9 @@ async def test_a_page_costs_the_same_everywhere(name: str, grown: dict[str, str]
 
 async def test_one_users_grants_end_without_reading_the_others(grown: dict[str, str]) -> None:
     """The client has 20,000 grants; ending one person's reads one person's."""
-    sql = statement("oidc", "token_families.py", "client_id = $2 AND user_id = $3 AND revoked_at IS NULL")
+    sql = statement(
+        "oidc", "token_families.py", "client_id = $2 AND user_id = $3 AND revoked_at IS NULL"
+    )
 
     assert await buffers(grown["oidc"], sql, LARGE, ("client", LOWEST_ID, "user")) < 30
 
