@@ -6,7 +6,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from gateway import answers, assets
+from gateway import answers, app_icon, assets
 
 
 async def file(request: Request) -> Response:
@@ -19,4 +19,13 @@ async def colors(request: Request) -> Response:
     return answers.response(await assets.serve_brand(request.scope["visit"]))
 
 
-ROUTES = [Route("/static/{name}", file), Route("/brand/{name}", colors)]
+async def icon(request: Request) -> Response:
+    """GET /brand/<six hex digits>.svg"""
+    return answers.response(await app_icon.serve(request.scope["visit"]))
+
+
+ROUTES = [
+    Route("/static/{name}", file),
+    Route("/brand/{color}.svg", icon),
+    Route("/brand/{name}", colors),
+]
