@@ -20,6 +20,7 @@ from common import exact_json
 from common.exact_json import AT_MOST
 from common.field_errors import field_errors
 from common.problems import Invalid
+from common.same_json import same_json
 from common.unknown_fields import LONGEST, Unknown, is_model, unknown
 from gateway.present import present_value
 
@@ -91,15 +92,9 @@ async def _read_only(route: APIRoute, request: Request, sent: Any) -> list[str]:
     if carried:
         present = await present_value(route, request)
         for name in carried & present.keys():
-            if _same(sent[name], present[name]):
+            if same_json(sent[name], present[name]):
                 del sent[name]  # the body is validated from this same object
     return read_only
-
-
-def _same(one: Any, other: Any) -> bool:
-    """As JSON: true is not 1 there."""
-    written = [orjson.dumps(value, option=orjson.OPT_SORT_KEYS) for value in (one, other)]
-    return written[0] == written[1]
 
 
 def _of_none(body: bytes) -> list[dict[str, str]]:

@@ -43,10 +43,8 @@ class GatewayRequest:
     facts: dict[str, Any] = field(default_factory=dict)
     """What the handler adds to the log line."""
     cookies_out: list[bytes] = field(default_factory=list)
-    shown: PresentedCredential | None = None
-    """The credential that came along."""
     claim: PresentedCredential | None = None
-    """The same until it is found to hold; it is counted otherwise."""
+    """The credential that came along, until it is accepted; it is charged otherwise."""
     quota: Charge | None = None
     """The limit that this request counts against."""
     lane: FairQueue | None = None
