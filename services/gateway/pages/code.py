@@ -85,8 +85,7 @@ async def link(visit: GatewayRequest, fields: Fields) -> Response:
     if not fields.given("token"):
         return spent(page, at("/login"), page.say("Sign in"))
     if not csrf.known_browser(visit):
-        address = at("/login/link", token=fields.text("token"))
-        return other_browser(page, 200, address, link="/login", button=page.say("Sign in here"))
+        return _elsewhere(page, fields, 200)
     heading = page.say("Sign in to %(name)s", name=visit.app.name)
     button = page.say("Sign in")
     if known.signing_up:
@@ -99,6 +98,12 @@ async def link(visit: GatewayRequest, fields: Fields) -> Response:
         says=page.say("One click and you are in."),
         button=button,
     )
+
+
+def _elsewhere(page: Page, fields: Fields, status: int) -> Response:
+    """The link of a sign-in was opened in another browser than the one that requested it."""
+    address = at("/login/link", token=fields.text("token"))
+    return other_browser(page, status, address, link="/login", button=page.say("Sign in here"))
 
 
 def other_browser(page: Page, status: int, address: str, *, link: str, button: str) -> Response:
@@ -129,8 +134,7 @@ async def follow(visit: GatewayRequest, fields: Fields) -> Response:
         )
         signed = await visit.gateway.bus.call(visit.context(), request)
     except OtherBrowser:
-        address = at("/login/link", token=fields.text("token"))
-        return other_browser(page, 403, address, link="/login", button=page.say("Sign in here"))
+        return _elsewhere(page, fields, 403)
     except (LinkSpent, ValidationError):
         return spent(page, at("/login"), page.say("Sign in"), address="/login/link")
     return await begun(visit, flow_cookie.read(visit).going(), signed)

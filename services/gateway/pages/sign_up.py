@@ -120,6 +120,12 @@ def _invited(fields: Fields) -> str | None:
     return tokens[0] if path == INVITATION_PATH and tokens else None
 
 
+def _spent(page: Page, fields: Fields, path: str) -> Response:
+    """The link of the mail, or of `aero2 up`, does not work any more."""
+    address = at(path, token=fields.text("token"))
+    return spent(page, "/login", page.say("Sign in"), address=address)
+
+
 async def invitation(visit: GatewayRequest, fields: Fields) -> Response:
     """GET /invitation?token="""
     return await _invitation(open_page(visit), fields)
@@ -131,8 +137,7 @@ async def _invitation(page: Page, fields: Fields, **more: Any) -> Response:
         request = GetInvitation(token=fields.text("token"))
         offer = await visit.gateway.bus.call(visit.context(), request)
     except (LinkSpent, ValidationError):
-        address = at("/invitation", token=fields.text("token"))
-        return spent(page, "/login", page.say("Sign in"), address=address)
+        return _spent(page, fields, "/invitation")
     values = {"name": offer.name or "", **more.pop("values", {})}
     return _ask(
         page,
@@ -159,8 +164,7 @@ async def accept(visit: GatewayRequest, fields: Fields) -> Response:
         )
         signed = await visit.gateway.bus.call(visit.context(), request)
     except (LinkSpent, EmailTaken):
-        address = at("/invitation", token=fields.text("token"))
-        return spent(page, "/login", page.say("Sign in"), address=address)
+        return _spent(page, fields, "/invitation")
     except (Problem, ValidationError) as error:
         errors = errors_of(page.language, error)
         return await _invitation(page, fields, errors=errors, values={"name": name or ""})
@@ -178,8 +182,7 @@ async def _welcome(page: Page, fields: Fields, **more: Any) -> Response:
         request = GetOwnerLink(token=fields.text("token"))
         await visit.gateway.bus.call(visit.context(), request)
     except (LinkSpent, ValidationError):
-        address = at("/welcome", token=fields.text("token"))
-        return spent(page, "/login", page.say("Sign in"), address=address)
+        return _spent(page, fields, "/welcome")
     return _ask(
         page,
         "/welcome",
@@ -204,8 +207,7 @@ async def claim(visit: GatewayRequest, fields: Fields) -> Response:
         )
         signed = await visit.gateway.bus.call(visit.context(), request)
     except LinkSpent:
-        address = at("/welcome", token=fields.text("token"))
-        return spent(page, "/login", page.say("Sign in"), address=address)
+        return _spent(page, fields, "/welcome")
     except (Problem, ValidationError) as error:
         values = {"email": email, "name": name or ""}
         return await _welcome(page, fields, errors=errors_of(page.language, error), values=values)
