@@ -111,20 +111,21 @@ class NatsBus:
     async def raw(self, ctx: Context, request: Request[Any]) -> bytes:
         ctx = ctx.tightened(request.within)
         body, subject = asked(request), subject_of(ctx, type(request))
-        if not self._breaker.admit(service_of(request.subject)):
+        service = service_of(request.subject)
+        if not self._breaker.admit(service):
             log.warning("service does not answer", subject=subject, trace=ctx.trace)
             raise Unavailable(retry_after=1)
         try:
-            return await self._ask(ctx, subject, body)
+            return await self._ask(ctx, service, subject, body)
         except Unavailable as problem:
             # A replica that was full or just leaving did nothing: a read may ask another one.
             if not request.safe or ctx.remaining() < SLOW_RETRY:
                 raise
             log.info("retry", subject=subject, code=problem.code, trace=ctx.trace)
             await asyncio.sleep(0.01)
-            return await self._ask(ctx, subject, body)
+            return await self._ask(ctx, service, subject, body)
 
-    async def _ask(self, ctx: Context, subject: str, body: bytes) -> bytes:
+    async def _ask(self, ctx: Context, service: str, subject: str, body: bytes) -> bytes:
         left = ctx.remaining()
         if left <= 0:
             log.info("no time left", subject=subject, trace=ctx.trace)
@@ -134,7 +135,6 @@ class NatsBus:
             if not await self.lame_duck.connected(left - SLOW_RETRY):
                 raise Unavailable("the message bus is not reachable", retry_after=1)
             left = ctx.remaining()
-        service = service_of(subject.removeprefix(SYSTEM_SUBJECT))
         try:
             msg = await self._nc.request(
                 subject, body, timeout=left, headers={HEADER: ctx.encode()}
