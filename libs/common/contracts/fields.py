@@ -93,16 +93,15 @@ LINK: Final = re.compile(
 """What mail programs turn into a link: also a bare domain, and dots that browsers take for one."""
 
 
-def _no_link(text: str) -> str:
-    if LINK.search(text):
-        raise ValueError("a name without a link or an address is needed")
-    return text
+def _without_link(noun: str) -> AfterValidator:
+    """Refuses text that would become a link; `noun` is what the message calls it."""
 
+    def check(text: str) -> str:
+        if LINK.search(text):
+            raise ValueError(f"a {noun} without a link or an address is needed")
+        return text
 
-def _no_link_in_text(text: str) -> str:
-    if LINK.search(text):
-        raise ValueError("a text without a link or an address is needed")
-    return text
+    return AfterValidator(check)
 
 
 PublicText = Annotated[
@@ -111,10 +110,10 @@ PublicText = Annotated[
     Field(min_length=1, max_length=300),
     Visible,
     NotBlank,
-    AfterValidator(_no_link_in_text),
+    _without_link("text"),
 ]
 """A plain sentence or two, without a link, that strangers read on a page of ours."""
-PublicTitle = Annotated[Title, AfterValidator(_no_link)]
+PublicTitle = Annotated[Title, _without_link("name")]
 """A title that any user may choose and that strangers read in mail."""
 Url = Annotated[
     str,
