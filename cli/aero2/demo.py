@@ -60,8 +60,8 @@ class Demo:
 
 
 async def ensure(bus: Bus, credentials: Known, keep: Keep) -> Demo:
-    """The demo application with a client and a user. `known` is what `keep` was given at the last
-    start: the platform shows a secret once, so each is kept before the next is asked for."""
+    """The demo application with a client and a user. `credentials` are what `keep` was
+    given at the last start: the platform shows a secret once, so each is kept before the next is asked for."""
     app = await _application(bus)
     credentials = dict(credentials) if credentials.get("app_id") == app.id else {"app_id": app.id}
     credentials |= {f"{key.key_type}_key": key.key for key in app.api_keys}

@@ -62,7 +62,7 @@ HASHING = Gauge("aero2_hash_queue", "Password hashes waiting or running.", regis
 
 
 def maintain(*metrics: Collector) -> None:
-    """Export these from now on: called by whoever keeps them up to date."""
+    """Exports these from now on. Called by the code that keeps them up to date."""
     for metric in metrics:
         if metric not in _maintained:
             _maintained.add(metric)

@@ -70,7 +70,7 @@ class Ports:
 
 def kept(folder: Folder) -> dict[str, int]:
     """Last time's ports. The file is only a memory of them: whatever is damaged is left out, and
-    the next start writes it anew."""
+    the next start writes it again."""
     try:
         found = folder.read(FILE)
     except Refused:

@@ -28,7 +28,7 @@ class AssignRole(
     Assignment, Request[Done], subject="rbac.assignment.create", needs="roles:write", safe=True
 ):
     """Give a user a role, in the whole application or, with `org_id`, in one organization they
-    belongs to. Raises RoleNotFound, NotFound, NotHeld."""
+    belong to. Raises RoleNotFound, NotFound, NotHeld."""
 
     user_id: Id
 

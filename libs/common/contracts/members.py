@@ -76,8 +76,8 @@ class ChangeMemberRole(MemberRole, Request[Member], subject="tenancy.member.upda
 
 
 class RemoveMember(Request[Done], subject="tenancy.member.delete", needs=KNOWN):
-    """Remove a member. Admins remove anybody; a member removes themselves to leave. Raises OrganizationNotFound,
-    MemberNotFound, LastAdmin."""
+    """Remove a member. Admins remove anybody; a member removes themselves to leave. Raises
+    OrganizationNotFound, MemberNotFound, LastAdmin."""
 
     org_id: Id
     user_id: Id

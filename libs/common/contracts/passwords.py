@@ -72,7 +72,8 @@ class ResetPassword(
     Attempt, Request[SignedInSession], subject="identity.reset.finish", needs=OPEN, within=10.0
 ):
     """Choose a new password by link (`token`) or by `flow` and `code`. All sessions end, a new one
-    begins. Raises LinkSpent, OtherBrowser, WrongCode, CodeSpent, WeakPassword (the link stays good then)."""
+    begins. Raises LinkSpent, OtherBrowser, WrongCode, CodeSpent, WeakPassword (the link stays good
+    then)."""
 
     token: Token | None = Field(default=None, repr=False)
     flow: Id | None = None
