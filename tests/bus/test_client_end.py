@@ -17,7 +17,8 @@ from tests.bus.gateways import Listening, answering, gateways
 from tests.nats_server import NatsServer
 from tests.postgres import Postgres
 
-from common.bus import NatsBus, Server, settled
+from common.bus import NatsBus
+from common.bus_server import BusServer
 from common.context import SYSTEM_CALLER, Context
 from common.contracts.clients import CreateClient, UpdateClient
 from common.contracts.oidc import AccessToken, CheckAccessToken, ExchangeToken, InvalidToken
@@ -26,6 +27,7 @@ from common.crypto import Keys
 from common.db import Database
 from common.ids import new_id
 from common.invalidation import NatsChanges
+from common.nats_private import flush_all
 from common.sealing import Sealer
 from common.tenants import Tenants
 from common.testing import MemoryActivity, context
@@ -93,10 +95,10 @@ async def oidc(server: NatsServer, dsns: dict[str, str], number: int) -> AsyncIt
         stack.callback(deps.pool.close)
         changes.listeners.append(deps.known.heard)
         await changes.listen()
-        serving = await Server.start(nc, "oidc", "0.1.0", deps)
+        serving = await BusServer.start(nc, "oidc", "0.1.0", deps)
         for contract, handler in HANDLERS.items():
             await serving.add(contract, handler)
-        await settled(nc)
+        await flush_all(nc)
         yield
         await serving.drain()
 
