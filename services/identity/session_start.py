@@ -17,7 +17,7 @@ from common.contracts.org_domains import JoinByDomain
 from common.contracts.organizations import EnsurePersonalTeam
 from common.contracts.sessions import NoSession, Session, SignedInSession
 from common.contracts.sign_in import AccountDisabled, WrongCredentials
-from common.contracts.tenancy import Tenant
+from common.contracts.tenants import Tenant
 from common.db import Db
 from common.events.sessions import Login
 from common.events.users import UserVerified

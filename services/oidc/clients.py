@@ -10,24 +10,26 @@ from pydantic import ValidationError
 from common import audit
 from common.context import Context
 from common.contracts.base import Done
+from common.contracts.client_secrets import (
+    ClientSecret,
+    ClientSecrets,
+    DeleteClientSecret,
+    ListClientSecrets,
+    NewSecret,
+    RotateClientSecret,
+)
 from common.contracts.clients import (
     Client,
     ClientFields,
     ClientNotFound,
     Clients,
-    ClientSecret,
-    ClientSecrets,
     CreateClient,
     DeleteClient,
-    DeleteClientSecret,
     GetClient,
     ListClients,
-    ListClientSecrets,
     ListOrigins,
     NewClient,
-    NewSecret,
     Origins,
-    RotateClientSecret,
     UpdateClient,
 )
 from common.crypto import token

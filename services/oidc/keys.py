@@ -11,14 +11,7 @@ from typing import Final
 from common import audit
 from common.context import Context
 from common.contracts.base import Done
-from common.contracts.oidc import (
-    EnsureKeys,
-    GetJwks,
-    Jwks,
-    RotatedKeys,
-    RotateKeys,
-    WaitingKey,
-)
+from common.contracts.keys import EnsureKeys, GetJwks, Jwks, RotatedKeys, RotateKeys, WaitingKey
 from common.db import Db
 from common.events.keys import KeysRotated
 from common.problems import BadRequest

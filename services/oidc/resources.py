@@ -10,17 +10,19 @@ import asyncpg
 from common import audit
 from common.context import Context
 from common.contracts.base import Done
-from common.contracts.clients import (
+from common.contracts.resources import (
     CreateResource,
-    CreateScope,
     DeleteResource,
-    DeleteScope,
     ListResources,
-    ListScopes,
     Resource,
     ResourceNotFound,
     Resources,
     ResourceTaken,
+)
+from common.contracts.scopes import (
+    CreateScope,
+    DeleteScope,
+    ListScopes,
     Scope,
     ScopeNotFound,
     Scopes,

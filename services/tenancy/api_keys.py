@@ -9,17 +9,21 @@ from common import audit
 from common.context import Context
 from common.contracts.api_keys import (
     AlreadyRotated,
+    ApiKey,
+    ApiKeyHolder,
     ApiKeyNotFound,
     ApiKeys,
     CreateApiKey,
+    KeyType,
     ListApiKeys,
+    NewApiKey,
     RevokeApiKey,
     RotateApiKey,
     TooManyApiKeys,
+    VerifyApiKey,
 )
 from common.contracts.base import Done
 from common.contracts.delegation import CheckDelegation
-from common.contracts.tenancy import ApiKey, ApiKeyHolder, KeyType, NewApiKey, VerifyApiKey
 from common.db import Db
 from common.events.api_keys import ApiKeyCreated, ApiKeyRevoked, ApiKeyRotated
 from common.ids import new_id

@@ -7,8 +7,9 @@ from typing import Any
 
 from common import audit, captcha_secret
 from common.context import Context
-from common.contracts.applications import GetSettings, SettingsChange, UpdateSettings
-from common.contracts.tenancy import ApplicationNotFound, AppSettings
+from common.contracts.app_settings import AppSettings
+from common.contracts.applications import ApplicationNotFound
+from common.contracts.settings_change import GetSettings, SettingsChange, UpdateSettings
 from common.events.applications import ApplicationUpdated
 from common.problems import Invalid
 from tenancy.deps import Deps

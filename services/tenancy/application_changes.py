@@ -11,6 +11,8 @@ import asyncpg
 from common import audit, captcha_secret, logs
 from common.context import Context
 from common.contracts.applications import (
+    Application,
+    ApplicationNotFound,
     ApplicationPatch,
     DashboardStays,
     DeleteApplication,
@@ -19,7 +21,6 @@ from common.contracts.applications import (
     UpdateApplication,
 )
 from common.contracts.base import Done
-from common.contracts.tenancy import Application, ApplicationNotFound
 from common.db import Db, rebind, violated
 from common.events.applications import (
     ApplicationDeleted,

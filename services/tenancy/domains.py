@@ -10,6 +10,7 @@ import asyncpg
 from common import audit, logs
 from common.addresses import host_key
 from common.context import Context
+from common.contracts.applications import ApplicationNotFound
 from common.contracts.base import Done
 from common.contracts.domains import (
     AddCustomDomain,
@@ -26,7 +27,7 @@ from common.contracts.domains import (
     TooManyCustomDomains,
     VerifyCustomDomain,
 )
-from common.contracts.tenancy import ApplicationNotFound, UnknownHost
+from common.contracts.tenants import UnknownHost
 from common.db import Db, violated
 from common.events.domains import (
     CustomDomainAdded,

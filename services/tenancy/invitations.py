@@ -29,7 +29,7 @@ from common.contracts.org_invitations import (
     RevokeOrganizationInvitation,
 )
 from common.contracts.organizations import Organization, OrganizationNotFound
-from common.contracts.tenancy import GetTenant, Tenant
+from common.contracts.tenants import GetTenant, Tenant
 from common.db import Db
 from common.events.organizations import (
     MemberAdded,

@@ -31,7 +31,7 @@ from common.contracts.organizations import (
     UpdateOrganization,
 )
 from common.contracts.sessions import ActivateOrganization, SignedInSession
-from common.contracts.tenancy import GetTenant
+from common.contracts.tenants import GetTenant
 from common.contracts.users import UserNotFound
 from common.db import Db
 from common.events.organizations import (

@@ -16,10 +16,10 @@ import orjson
 
 from common import logs
 from common.context import Context, system_context, traced
+from common.contracts.api_keys import NewApiKey
 from common.contracts.base import Request
-from common.contracts.oidc import EnsureKeys
+from common.contracts.keys import EnsureKeys
 from common.contracts.roles import SeedRoles
-from common.contracts.tenancy import NewApiKey
 from common.db import Db
 from common.ids import DASHBOARD
 from common.periodic import FAULTS

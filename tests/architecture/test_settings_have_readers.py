@@ -11,7 +11,7 @@ import pytest
 from pydantic_settings import BaseSettings
 from tests.architecture.source import COMMON, SERVICES, modules, tree
 
-from common.contracts.applications import SettingsChange
+from common.contracts.settings_change import SettingsChange
 from gateway.settings import GatewaySettings
 from identity.settings import Settings as IdentitySettings
 from oidc.settings import OidcSettings

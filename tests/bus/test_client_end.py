@@ -20,8 +20,9 @@ from tests.postgres import Postgres
 from common.bus import NatsBus, Server, settled
 from common.context import SYSTEM_CALLER, Context
 from common.contracts.clients import CreateClient, UpdateClient
-from common.contracts.oidc import AccessToken, CheckAccessToken, ExchangeToken, InvalidToken
-from common.contracts.tenancy import GetTenant, Tenant
+from common.contracts.oauth_errors import InvalidToken
+from common.contracts.tenants import GetTenant, Tenant
+from common.contracts.tokens import AccessToken, CheckAccessToken, ExchangeToken
 from common.crypto import Keys
 from common.db import Database
 from common.ids import new_id

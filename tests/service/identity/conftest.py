@@ -15,6 +15,7 @@ from tests.mails import Waiting, waiting
 from tests.postgres import Postgres
 
 from common.context import Caller, Context
+from common.contracts.app_settings import AppSettings
 from common.contracts.assignments import AssignDefaultRole, AssignRole
 from common.contracts.audit_log import AuditRecord, AuditRecords, ListAudit
 from common.contracts.base import Contract, Done, Request
@@ -33,7 +34,7 @@ from common.contracts.rights import GetRights, Rights
 from common.contracts.roles import NotHeld
 from common.contracts.sessions import CheckSession, Session, SignedInSession
 from common.contracts.sign_in import Flow
-from common.contracts.tenancy import AppSettings, GetTenant, Tenant
+from common.contracts.tenants import GetTenant, Tenant
 from common.contracts.users import CreateUser
 from common.crypto import Keys
 from common.cursors import Cursors

@@ -20,20 +20,14 @@ from common.acr import PASSWORD
 from common.addresses import address_key
 from common.audit import Entry
 from common.context import Caller, Context
+from common.contracts.app_settings import AppSettings
+from common.contracts.authorization import Authorization, Authorize, ResumeAuthorization, SignedIn
 from common.contracts.base import Request
 from common.contracts.clients import CreateClient, NewClient
-from common.contracts.oidc import (
-    Authorization,
-    Authorize,
-    EnsureKeys,
-    ExchangeToken,
-    GetJwks,
-    ResumeAuthorization,
-    SignedIn,
-    Tokens,
-)
+from common.contracts.keys import EnsureKeys, GetJwks
 from common.contracts.rights import GetRights, Rights
-from common.contracts.tenancy import AppSettings, GetTenant, Tenant
+from common.contracts.tenants import GetTenant, Tenant
+from common.contracts.tokens import ExchangeToken, Tokens
 from common.crypto import Keys
 from common.db import Database
 from common.ids import new_id

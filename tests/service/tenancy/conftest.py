@@ -11,10 +11,10 @@ import pytest_asyncio
 from tests.postgres import Postgres
 
 from common.context import Caller, Context
+from common.contracts.applications import CreateApplication, NewApplication
 from common.contracts.base import Done, Request
-from common.contracts.oidc import EnsureKeys
+from common.contracts.keys import EnsureKeys
 from common.contracts.roles import SeedRoles
-from common.contracts.tenancy import CreateApplication, NewApplication
 from common.crypto import Keys
 from common.cursors import Cursors
 from common.db import Database

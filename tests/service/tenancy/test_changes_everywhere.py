@@ -18,13 +18,8 @@ from tests.service.tenancy.conftest import World, secret_key_of
 
 from common.bus import NatsBus, Server, settled
 from common.contracts.api_keys import RevokeApiKey
-from common.contracts.applications import (
-    ApplicationPatch,
-    DeleteApplication,
-    SettingsChange,
-    UpdateApplication,
-    UpdateSettings,
-)
+from common.contracts.applications import ApplicationPatch, DeleteApplication, UpdateApplication
+from common.contracts.settings_change import SettingsChange, UpdateSettings
 from common.invalidation import NatsChanges
 from gateway.app import build
 from gateway.settings import GatewaySettings

@@ -29,7 +29,7 @@ from tests.service.tenancy.conftest import World
 from tests.service.tenancy.test_on_demand_tls import serving
 from tests.service.tenancy.test_routes import Dropping
 
-from common.contracts.tenancy import NewApplication
+from common.contracts.applications import NewApplication
 from gateway.app import build
 from gateway.settings import GatewaySettings
 from gateway.state import Gateway

@@ -15,9 +15,9 @@ from tests.dns_server import Zone
 from tests.service.tenancy.conftest import MEMBER, OPERATOR, World
 
 from common.context import Context
+from common.contracts.applications import NewApplication
 from common.contracts.rights import GetRights, Rights
 from common.contracts.sessions import CheckSession, NoSession, Session
-from common.contracts.tenancy import NewApplication
 from common.ids import DASHBOARD, new_id
 from gateway.app import build, build_internal
 from gateway.settings import GatewaySettings
