@@ -178,7 +178,7 @@ async def origins(deps: Deps, ctx: Context, _: ListOrigins) -> Origins:
 async def _changed(deps: Deps, ctx: Context, client_id: str, origins: list[str]) -> None:
     await deps.changed(ctx, "client", client_id)
     if origins:
-        await deps.changes.publish(ctx, "origin")
+        await deps.invalidation.publish(ctx, "origin")
 
 
 async def list_secrets(deps: Deps, ctx: Context, request: ListClientSecrets) -> ClientSecrets:

@@ -161,7 +161,7 @@ async def _advance(deps: Deps, ctx: Context) -> None:
                 made.append(await _insert(deps, tx, ctx, row.alg, der, state="next"))
         if made:
             await audit.record(tx, ctx, KeysRotated(kids=made))
-    await deps.changes.publish(ctx, "key")
+    await deps.invalidation.publish(ctx, "key")
 
 
 async def _insert(deps: Deps, tx: Db, ctx: Context, alg: str, der: bytes, *, state: str) -> str:

@@ -162,4 +162,4 @@ async def _changed(deps: Deps, ctx: Context, clients: Iterable[str] = ()) -> Non
     for client_id in clients:
         await deps.changed(ctx, "client", client_id)
     await deps.changed(ctx, "scope")
-    await deps.changes.publish(ctx, "resource")
+    await deps.invalidation.publish(ctx, "resource")

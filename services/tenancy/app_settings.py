@@ -35,7 +35,7 @@ async def update(deps: Deps, ctx: Context, request: UpdateSettings) -> AppSettin
             await applications.update(tx, replace(row, settings=settings))
             fields = [f"settings.{name}" for name in changed]
             await audit.record(tx, ctx, ApplicationUpdated(fields=fields))
-    await deps.changes.publish(ctx, "application", ctx.app_id)
+    await deps.invalidation.publish(ctx, "application", ctx.app_id)
     return captcha_secret.hidden(AppSettings.model_validate(settings))
 
 

@@ -179,7 +179,7 @@ async def accept(deps: Deps, ctx: Context, request: AcceptOrganizationInvitation
         event = OrgInvitationAccepted(org_id=taken.org_id, invitation_id=taken.id, user_id=user_id)
         await audit.record(tx, ctx, event)
         row = await organizations.by_id(tx, app_id=ctx.app_id, id=taken.org_id, user_id=user_id)
-    await deps.changes.publish(ctx, "rights", user_id)
+    await deps.invalidation.publish(ctx, "rights", user_id)
     if row is None:
         raise OrganizationNotFound
     return shown(ctx, row)

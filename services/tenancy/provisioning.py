@@ -54,7 +54,7 @@ async def complete(deps: Deps, ctx: Context) -> bool:
                 await steps.mark(tx, id=ctx.app_id, part=part)
     async with deps.db.transaction(ctx) as tx:
         await steps.activate(tx, id=ctx.app_id, parts=PARTS)
-    await deps.changes.publish(ctx, "application", ctx.app_id)
+    await deps.invalidation.publish(ctx, "application", ctx.app_id)
     return True
 
 

@@ -31,12 +31,10 @@ from common.contracts.tokens import ExchangeToken, Tokens
 from common.crypto import Keys
 from common.db import Database
 from common.ids import new_id
-from common.sealing import Sealer
-from common.tenants import Tenants
-from common.testing import LocalBus, MemoryActivity, MemoryChanges, context
+from common.testing import LocalBus, MemoryActivity, MemoryChanges, context, service_deps
 from oidc.deps import Deps
 from oidc.handlers import HANDLERS
-from oidc.settings import OidcSettings
+from oidc.settings import Settings as OidcSettings
 
 KEYS = "k1:" + "q83vEjRWeJCrze8SNFZ4kKvN7xI0VniQq83vEjRWeJA="
 ORIGIN = "https://acme.example.test"
@@ -262,22 +260,21 @@ async def new_world(database: dict[str, str], **settings: Any) -> World:
     owner = await asyncpg.connect(database["owner"])
     await owner.set_type_codec("uuid", schema="pg_catalog", encoder=str, decoder=str, format="text")
 
+    sweep_db = await Database.connect(database["sweep"], name="sweep", size=2)
+
     async def replica(on: LocalBus) -> Deps:
+        db = await Database.connect(database["oidc"], name="oidc", size=10)
+        keys = Keys.parse(KEYS)
+        common = service_deps(db, on, keys, invalidation=changes, activity=activity)
         return Deps(
-            db=await Database.connect(database["oidc"], name="oidc", size=10),
+            **common.shared(),
             logout_db=await Database.connect(database["logout"], name="logout", size=2),
-            sealer=Sealer(Keys.parse(KEYS)),
-            bus=on,
-            changes=changes,
-            tenants=Tenants(on),
-            activity=activity,
-            keys=Keys.parse(KEYS),
+            sweep_db=sweep_db,
             settings=read,
         )
 
     deps, deps2 = await replica(bus), await replica(bus2)
     app_id = await new_app(owner)
-    sweep_db = await Database.connect(database["sweep"], name="sweep", size=2)
     world = World(deps, deps2, bus, bus2, changes, activity, owner, app_id, sweep_db)
 
     async def rights(_: Any, ctx: Context, request: GetRights) -> Rights:

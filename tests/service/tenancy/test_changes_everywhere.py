@@ -62,7 +62,7 @@ class Fleet:
 async def fleet(world: World, tmp_path: Path) -> AsyncIterator[Fleet]:
     nats = start(tmp_path)
     serving = await nats.connect(inbox_prefix="_INBOX_tenancy")
-    world.deps = replace(world.deps, changes=NatsChanges(serving))
+    world.deps = replace(world.deps, invalidation=NatsChanges(serving))
     world.bus.serve(world.deps, HANDLERS)
     server = await Server.start(serving, "tenancy", "0.1.0", world.deps)
     for contract, handler in HANDLERS.items():

@@ -80,7 +80,7 @@ async def served(world: World, tmp_path: Path) -> AsyncIterator[Served]:
         world.deps,
         dns=Dns([zone.address]),
         hosts=replace(world.deps.hosts, domain=f"localhost:{port}"),
-        changes=Dropping(gateway),
+        invalidation=Dropping(gateway),
         bootstrap_keys_file=str(file),
     )
     world.bus.serve(deps, HANDLERS)

@@ -78,7 +78,7 @@ class Front:
 async def front(world: World) -> AsyncIterator[Front]:
     key = "k1:" + base64.b64encode(os.urandom(32)).decode()
     gateway = Gateway(GatewaySettings(master_key=key), world.bus)
-    deps = replace(world.deps, changes=Dropping(gateway))
+    deps = replace(world.deps, invalidation=Dropping(gateway))
     world.bus.serve(deps, HANDLERS)
     await provisioning.repair(world.deps)
     transport = httpx.ASGITransport(app=build(gateway))  # type: ignore[arg-type]
