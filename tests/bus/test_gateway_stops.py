@@ -20,7 +20,7 @@ from tests.nats_server import NatsServer, free_port, start, until
 
 from common.bus_server import BusServer
 from common.context import Context
-from common.contracts.tenancy import ResolveHost, Tenant, UnknownHost
+from common.contracts.tenants import ResolveHost, Tenant, UnknownHost
 from common.nats_private import flush_all
 
 ROOT = Path(__file__).parents[2]
