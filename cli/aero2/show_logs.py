@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Final
 
 from aero2.failures import Refused
-from aero2.log_lines import LogFollower, LogLine, read_lines
+from aero2.log_files import LogFollower, LogLine, read_lines
 
 POLL: Final = 0.2
 """Seconds between two looks at the files of `--follow`."""

@@ -10,7 +10,7 @@ from typer.testing import CliRunner
 
 from aero2.__main__ import app
 from aero2.failures import Refused
-from aero2.log_lines import LineParser, LogFollower
+from aero2.log_files import LineParser, LogFollower
 from aero2.show_logs import Options, show_logs
 
 TRACE = "4ba94d6b8eaf052ccf1809c98d6b2053"

@@ -1,8 +1,13 @@
-"""Reads the log files of a data folder: JSON lines of services, text lines of PostgreSQL and NATS."""
+"""The log files of a data folder: JSON lines of services, text lines of PostgreSQL and NATS.
+
+One file for each process, bounded: what grows beyond LOG_LIMIT moves aside and replaces what moved before.
+"""
 
 from __future__ import annotations
 
+import contextlib
 import re
+import shutil
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -11,6 +16,8 @@ from typing import Any, Final
 
 import orjson
 
+LOG_LIMIT: Final = 32 * 1024 * 1024
+"""Bytes of a log file."""
 TEXT_TIMES: Final = (
     (re.compile(r"(\d{4}-\d\d-\d\d \d\d:\d\d:\d\d\.\d{3}) UTC "), "%Y-%m-%d %H:%M:%S.%f", UTC),
     (re.compile(r"\[\d+\] (\d{4}/\d\d/\d\d \d\d:\d\d:\d\d\.\d{6}) "), "%Y/%m/%d %H:%M:%S.%f", None),
@@ -101,6 +108,26 @@ def _time(fields: dict[str, Any], text: str) -> str | None:
 def _utc(time: datetime) -> str:
     """Returns a time as the services write it. A time without a zone is local."""
     return time.astimezone(UTC).isoformat(timespec="microseconds").replace("+00:00", "Z")
+
+
+def rotate(log: Path) -> None:
+    """Moves the content of a log aside if it has reached LOG_LIMIT. The process appends to the file, so it
+    can be emptied under the process."""
+    with contextlib.suppress(FileNotFoundError):
+        if log.stat().st_size > LOG_LIMIT:
+            shutil.copyfile(log, log.with_suffix(".log.1"))
+            with log.open("r+b") as file:
+                file.truncate(0)
+
+
+def last_lines(log: Path, count: int) -> list[str]:
+    """Returns the last lines of a log as text, or nothing if there is no log."""
+    try:
+        with log.open("rb") as file:
+            file.seek(max(file.seek(0, 2) - 8192, 0))
+            return file.read().decode(errors="replace").splitlines()[-count:]
+    except FileNotFoundError:
+        return []
 
 
 def log_files(folder: Path, service: str) -> list[Path]:
