@@ -19,6 +19,12 @@ ROOT = Path(__file__).parents[2]
 SERVICES = ROOT / "services"
 COMMON = ROOT / "libs" / "common"
 CLI = ROOT / "cli" / "aero2"
+AREAS = [
+    *sorted(path for path in SERVICES.iterdir() if (path / "__init__.py").exists()),
+    COMMON,
+    CLI,
+]
+"""The packages of the product: rules about style are checked one by one."""
 
 WITH_TABLES = ("identity", "oidc", "rbac", "tenancy")
 """Services that answer contracts; the gateway only asks."""
@@ -56,6 +62,11 @@ class Statement:
 @cache
 def tree(file: Path) -> ast.Module:
     return ast.parse(file.read_bytes(), filename=str(file))
+
+
+def where(file: Path) -> str:
+    """The path from the root of the repository."""
+    return str(file.relative_to(ROOT))
 
 
 def modules(*roots: Path) -> list[Path]:
