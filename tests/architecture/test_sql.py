@@ -16,9 +16,9 @@ from tests.architecture.source import (
     AREAS,
     CLI,
     COMMON,
-    ROOT,
     SERVICES,
     STATEMENT,
+    Statement,
     constants,
     literal,
     modules,
@@ -39,11 +39,11 @@ def test_there_are_statements() -> None:
 def test_sql_stands_in_queries_only() -> None:
     """One function per statement, under `queries/`; in libs/common only where a table is owned."""
     outside = [
-        made.where
-        for made in statements(SERVICES, COMMON)
+        statement.where
+        for statement in statements(SERVICES, COMMON)
         if not (
-            "queries" in made.file.parts
-            or (made.file.parent == COMMON and made.file.name in IN_COMMON)
+            "queries" in statement.file.parts
+            or (statement.file.parent == COMMON and statement.file.name in IN_COMMON)
         )
     ]
 
@@ -52,13 +52,21 @@ def test_sql_stands_in_queries_only() -> None:
 
 def test_every_statement_names_its_application() -> None:
     """`app_id` stands in it, or the reason why it does not."""
-    loose = [
-        made.where
-        for made in statements(SERVICES, COMMON)
-        if "app_id" not in made.sql and not made.any_tenant
-    ]
+    assert [s.where for s in statements(SERVICES, COMMON) if nameless(s)] == []
 
-    assert loose == []
+
+def nameless(statement: Statement) -> bool:
+    """Whether it names neither its application nor a reason."""
+    return "app_id" not in statement.sql and not statement.any_tenant
+
+
+def test_the_rule_sees_a_statement_without_application() -> None:
+    """A statement over all applications is found, unless it says why."""
+    everywhere = "SELECT id FROM users WHERE id = $1"
+
+    assert nameless(Statement(Path("a.py"), 1, everywhere))
+    assert not nameless(Statement(Path("a.py"), 1, f"-- any-tenant: a sweep\n{everywhere}"))
+    assert not nameless(Statement(Path("a.py"), 1, f"{everywhere} AND app_id = $2"))
 
 
 def built(module: ast.Module, names: Mapping[str, str]) -> Iterator[int]:
@@ -104,30 +112,41 @@ def test_the_rule_sees_a_built_statement(source: str, refused: bool) -> None:
     assert bool(list(built(ast.parse(source), {"COLUMNS": "id, name"}))) is refused
 
 
+STARRED = re.compile(r"(SELECT|RETURNING)\s+\*(?!\s+FROM\s+jsonb_to_recordset)")
+
+
 def test_columns_are_named() -> None:
     """`SELECT *` breaks when a column is added while two versions run; a record set names its own."""
-    starred = [
-        made.where
-        for made in statements(SERVICES, COMMON, CLI)
-        if re.search(r"(SELECT|RETURNING)\s+\*(?!\s+FROM\s+jsonb_to_recordset)", made.sql)
-    ]
+    assert [s.where for s in statements(SERVICES, COMMON, CLI) if STARRED.search(s.sql)] == []
 
-    assert starred == []
+
+def lasting_settings(module: ast.Module) -> Iterator[int]:
+    """Lines that set the application of a connection for longer than a transaction."""
+    for node in ast.walk(module):
+        if isinstance(node, ast.Constant) and isinstance(node.value, str):
+            text = node.value
+            sets = "aero2.app_id" in text and ("SET " in text or "set_config" in text)
+            local = "SET LOCAL" in text or re.search(r"set_config\([^()]*, true\)", text)
+            if sets and not local and text != ast.get_docstring(module, clean=False):
+                yield node.lineno
 
 
 def test_settings_are_local() -> None:
-    """The application of a connection is set for one transaction and never outlives it (X3)."""
-    loose = []
-    for file in modules(SERVICES, COMMON):
-        for node in ast.walk(tree(file)):
-            if isinstance(node, ast.Constant) and isinstance(node.value, str):
-                text = node.value
-                names = "aero2.app_id" in text and ("SET " in text or "set_config" in text)
-                local = "SET LOCAL" in text or re.search(r"set_config\([^()]*, true\)", text)
-                if names and not local and node.value != ast.get_docstring(tree(file)):
-                    loose.append(f"{file.relative_to(ROOT)}:{node.lineno}")
+    """The application of a connection is set for one transaction and never outlives it."""
+    assert [
+        f"{where(file)}:{line}"
+        for file in modules(SERVICES, COMMON)
+        for line in lasting_settings(tree(file))
+    ] == []
 
-    assert loose == []
+
+def test_the_rules_see_stars_and_lasting_settings() -> None:
+    """`SELECT *`, `SET` and `set_config(…, false)` are found."""
+    assert STARRED.search("DELETE FROM users RETURNING *")
+    assert not STARRED.search("SELECT * FROM jsonb_to_recordset($1) AS r(a text)")
+    for text in ("SET aero2.app_id = 'x'", "SELECT set_config('aero2.app_id', $1, false)"):
+        assert list(lasting_settings(ast.parse(f"x = {text!r}"))) == [1]
+    assert list(lasting_settings(ast.parse("x = \"SET LOCAL aero2.app_id = 'x'\""))) == []
 
 
 # Said once
