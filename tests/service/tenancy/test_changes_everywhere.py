@@ -26,7 +26,7 @@ from common.contracts.applications import (
     UpdateSettings,
 )
 from common.invalidation import NatsChanges
-from gateway.app import build
+from gateway.api.fastapi_app import build
 from gateway.settings import GatewaySettings
 from gateway.state import Gateway
 from tenancy.handlers import HANDLERS
