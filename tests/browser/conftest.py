@@ -21,7 +21,7 @@ from tests.unit.gateway.conftest import World, serve, settings
 from tests.unit.gateway.people import People, person
 
 from common.contracts.tenants import Branding, Tenant
-from gateway.app import build
+from gateway.api.fastapi_app import build
 from gateway.state import Gateway
 
 BRANDING = Branding(

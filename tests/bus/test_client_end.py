@@ -28,7 +28,7 @@ from common.db import Database
 from common.ids import new_id
 from common.invalidation import NatsChanges
 from common.testing import context, service_deps
-from gateway.callers import token_tags
+from gateway.auth.caller import token_tags
 from oidc.deps import Deps
 from oidc.handlers import HANDLERS
 from oidc.settings import Settings as OidcSettings

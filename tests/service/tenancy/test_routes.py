@@ -19,7 +19,7 @@ from common.contracts.applications import NewApplication
 from common.contracts.rights import GetRights, Rights
 from common.contracts.sessions import CheckSession, NoSession, Session
 from common.ids import DASHBOARD, new_id
-from gateway.app import build, build_internal
+from gateway.api.fastapi_app import build, build_internal
 from gateway.settings import GatewaySettings
 from gateway.state import Gateway
 from tenancy import provisioning

@@ -36,7 +36,7 @@ from common.contracts.protection import Protection
 from common.contracts.sessions import SignedInSession
 from common.contracts.tenants import Branding, Tenant
 from common.ids import new_id
-from gateway.edge import GatewayApp
+from gateway.app import GatewayApp
 from gateway.pages import everywhere
 from gateway.pages.render import TEMPLATES
 
