@@ -13,7 +13,7 @@ import time
 
 import httpx
 from tests.unit.gateway.conftest import World, serve, settings
-from tests.unit.gateway.people import LINK, People, person
+from tests.kit.people import LINK, People, person
 
 from common import logs
 from gateway.api.fastapi_app import build

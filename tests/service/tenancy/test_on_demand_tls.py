@@ -18,7 +18,7 @@ from pathlib import Path
 import httpx
 import pytest_asyncio
 import uvicorn
-from tests.dns_server import Zone
+from tests.kit.dns_server import Zone
 from tests.service.tenancy.conftest import World, secret_key_of
 from tests.service.tenancy.test_domains import NAME, claimed, publish
 from tests.service.tenancy.test_routes import Dropping

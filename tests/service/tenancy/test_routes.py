@@ -11,7 +11,7 @@ from typing import Any
 
 import httpx
 import pytest_asyncio
-from tests.dns_server import Zone
+from tests.kit.dns_server import Zone
 from tests.service.tenancy.conftest import MEMBER, OPERATOR, World
 
 from common.context import Context
