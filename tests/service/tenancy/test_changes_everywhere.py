@@ -13,7 +13,7 @@ from pathlib import Path
 
 import httpx
 import pytest_asyncio
-from tests.nats_server import start
+from tests.kit.nats_server import start
 from tests.service.tenancy.conftest import World, secret_key_of
 
 from common.bus import NatsBus
@@ -23,7 +23,7 @@ from common.contracts.applications import ApplicationPatch, DeleteApplication, U
 from common.contracts.settings_change import SettingsChange, UpdateSettings
 from common.invalidation import NatsChanges
 from common.nats_private import flush_all
-from gateway.app import build
+from gateway.api.fastapi_app import build
 from gateway.settings import GatewaySettings
 from gateway.state import Gateway
 from tenancy.handlers import HANDLERS
