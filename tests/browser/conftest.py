@@ -20,8 +20,8 @@ from playwright.async_api import Browser, Page
 from tests.kit.fake_services import FakeServices, serve, settings
 from tests.kit.people import People, person
 
-from common.contracts.tenancy import Branding, Tenant
-from gateway.app import build
+from common.contracts.tenants import Branding, Tenant
+from gateway.api.fastapi_app import build
 from gateway.state import Gateway
 
 BRANDING = Branding(

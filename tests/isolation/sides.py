@@ -21,24 +21,28 @@ from tests.kit.oauth import VERIFIER, basic_of, challenge
 from tests.kit.world import World
 
 from common.context import SYSTEM_CALLER, Caller, Context
+from common.contracts.applications import CreateApplication, ListApplications
 from common.contracts.assignments import AssignRole
 from common.contracts.audit_log import ListAudit
+from common.contracts.authorization import Authorize, SignedIn
 from common.contracts.base import Request
-from common.contracts.clients import CreateClient, CreateResource, CreateScope, ListClientSecrets
+from common.contracts.client_secrets import ListClientSecrets
+from common.contracts.clients import CreateClient
 from common.contracts.domains import AddCustomDomain
 from common.contracts.email_codes import StartEmailCode
 from common.contracts.invitations import InviteUser
 from common.contracts.members import AddMember
-from common.contracts.oidc import Authorize, ExchangeToken, SignedIn
 from common.contracts.org_domains import AddOrganizationDomain
 from common.contracts.org_invitations import InviteMember
 from common.contracts.organizations import CreateOrganization
 from common.contracts.passwords import SignInWithPassword, StartReset
 from common.contracts.permissions import CreatePermission
 from common.contracts.profiles import Profile
+from common.contracts.resources import CreateResource
 from common.contracts.roles import CreateRole, SeedRoles
+from common.contracts.scopes import CreateScope
 from common.contracts.sign_up import SignUp
-from common.contracts.tenancy import CreateApplication, ListApplications
+from common.contracts.tokens import ExchangeToken
 from common.contracts.users import CreateUser
 from common.ids import DASHBOARD, new_id
 from common.testing import LocalBus, context

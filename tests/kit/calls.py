@@ -14,8 +14,8 @@ from tests.kit.stand_ins import StandIns
 
 from common.audit import Entry
 from common.context import Caller, Context
+from common.contracts.app_settings import AppSettings
 from common.contracts.base import Contract, Request
-from common.contracts.tenancy import AppSettings
 from common.db import Database
 from common.ids import DASHBOARD
 from common.problems import Problem

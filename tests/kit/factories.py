@@ -16,16 +16,16 @@ from tests.kit.calls import Calls
 from common import acr as acr_values
 from common.addresses import address_key
 from common.context import SYSTEM_CALLER, Caller, Context
+from common.contracts.applications import CreateApplication, NewApplication
 from common.contracts.assignments import AssignRole
+from common.contracts.authorization import SignedIn
 from common.contracts.clients import CreateClient, NewClient
-from common.contracts.oidc import SignedIn
 from common.contracts.organizations import CreateOrganization, Organization
 from common.contracts.passwords import SignInWithPassword
 from common.contracts.profiles import User
 from common.contracts.rights import GetRights, Rights
 from common.contracts.roles import SeedRoles
 from common.contracts.sessions import CheckSession, Session, SignedInSession
-from common.contracts.tenancy import CreateApplication, NewApplication
 from common.contracts.users import CreateUser
 from common.ids import DASHBOARD, new_id
 from common.problems import Problem

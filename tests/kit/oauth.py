@@ -11,16 +11,11 @@ import jwt
 from tests.kit.callers import ADMIN
 from tests.kit.factories import CALLBACK, Factories, Person
 
+from common.contracts.authorization import Authorization, Authorize, ResumeAuthorization
 from common.contracts.base import Request
 from common.contracts.clients import NewClient
-from common.contracts.oidc import (
-    Authorization,
-    Authorize,
-    ExchangeToken,
-    GetJwks,
-    ResumeAuthorization,
-    Tokens,
-)
+from common.contracts.keys import GetJwks
+from common.contracts.tokens import ExchangeToken, Tokens
 from common.testing import LocalBus
 
 ORIGIN = "https://acme.example.test"

@@ -11,12 +11,13 @@ import asyncpg
 
 from common.bus import Handler
 from common.context import Context
+from common.contracts.app_settings import AppSettings
 from common.contracts.assignments import AssignDefaultRole, AssignRole
 from common.contracts.audit_log import AuditRecord, AuditRecords, ListAudit
 from common.contracts.base import Done, Request
 from common.contracts.delegation import CheckDelegation
+from common.contracts.keys import EnsureKeys
 from common.contracts.members import LastAdmin, LeaveOrganizations
-from common.contracts.oidc import EnsureKeys
 from common.contracts.org_domains import JoinByDomain, Joined
 from common.contracts.org_invitations import (
     GetOrganizationOffer,
@@ -27,7 +28,7 @@ from common.contracts.organizations import EnsurePersonalTeam, Organization
 from common.contracts.rights import GetRights, Rights
 from common.contracts.roles import NotHeld, SeedRoles
 from common.contracts.sessions import ActivateOrganization, Session, SignedInSession
-from common.contracts.tenancy import AppSettings, GetTenant, Tenant
+from common.contracts.tenants import GetTenant, Tenant
 from common.ids import DASHBOARD, new_id
 from common.problems import Unavailable
 

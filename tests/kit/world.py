@@ -20,14 +20,13 @@ from common.bus import Handler
 from common.context import Context
 from common.contracts.base import Request
 from common.crypto import Keys
-from common.cursors import Cursors
 from common.db import Database
 from common.egress import Egress
 from common.hash_pool import FairPool
 from common.outgoing_http import OutgoingHttp
 from common.sealing import Sealer
 from common.tenants import Tenants
-from common.testing import LocalBus, MemoryActivity, MemoryChanges
+from common.testing import LocalBus, MemoryActivity, MemoryChanges, service_deps
 from identity.deps import Deps as IdentityDeps
 from identity.handlers import HANDLERS as IDENTITY
 from identity.hashing import Hashing
@@ -35,7 +34,7 @@ from identity.last_active import LastActive
 from identity.limits import Limits
 from oidc.deps import Deps as OidcDeps
 from oidc.handlers import HANDLERS as OIDC
-from oidc.settings import OidcSettings
+from oidc.settings import Settings as OidcSettings
 from rbac.deps import Deps as RbacDeps
 from rbac.handlers import HANDLERS as RBAC
 from tenancy.deps import Deps as TenancyDeps
@@ -127,6 +126,18 @@ class World(OAuthSteps):
             bus.serve(made, HANDLERS[name])
         return world
 
+    def _shared(self, service: str, bus: LocalBus, tenants: Tenants) -> dict[str, Any]:
+        """Returns the fields that all services share."""
+        common = service_deps(
+            self.databases[service],
+            bus,
+            KEYS,
+            invalidation=self.changes,
+            activity=self.activity,
+        )
+        relay = self.databases.get("relay", common.relay_db)
+        return replace(common, relay_db=relay, tenants=tenants, sealer=self.sealer).shared()
+
     def _make(self, service: str, oidc_settings: dict[str, Any], **options: Any) -> Any:
         if service == "identity":
             return self._make_identity(**options)
@@ -134,57 +145,38 @@ class World(OAuthSteps):
             return self._make_tenancy(**options)
         if service == "oidc":
             return self._make_oidc(self.bus, self.tenants, **oidc_settings)
-        return RbacDeps(
-            db=self.databases["rbac"], bus=self.bus, changes=self.changes, cursors=Cursors(KEYS)
-        )
+        return RbacDeps(**self._shared("rbac", self.bus, self.tenants))
 
     def _make_identity(self, **options: Any) -> IdentityDeps:
         db, pool = self.databases["identity"], FairPool(per_app=200, total=1000)
         self._hash_pools.append(pool)
         fields: dict[str, Any] = {
-            "db": db,
-            "relay_db": self.databases["relay"],
             "mail_db": self.databases["mail"],
-            "sealer": self.sealer,
-            "bus": self.bus,
-            "changes": self.changes,
-            "tenants": self.tenants,
-            "keys": KEYS,
-            "cursors": Cursors(KEYS),
+            "sweep_db": self.sweep_db,
             "hashing": Hashing(pool),
             "last_active": LastActive(db),
             "limits": Limits(db, KEYS, self.limit_scale),
             "http": OutgoingHttp(Egress(private=True)),
         }
-        return IdentityDeps(**fields | options)
+        shared = self._shared("identity", self.bus, self.tenants)
+        return IdentityDeps(**shared | fields | options)
 
     def _make_tenancy(self, **options: Any) -> TenancyDeps:
         fields: dict[str, Any] = {
-            "db": self.databases["tenancy"],
             "upkeep_db": self.databases["upkeep"],
-            "sealer": self.sealer,
-            "bus": self.bus,
-            "changes": self.changes,
-            "tenants": self.tenants,
-            "activity": self.activity,
-            "keys": KEYS,
-            "cursors": Cursors(KEYS),
+            "sweep_db": self.sweep_db,
             "hosts": Hosts("http", "localhost:8080"),
             "usage": KeyUsage(self.databases["upkeep"]),
             "dns": Dns(["127.0.0.1:9"]),
         }
-        return TenancyDeps(**fields | options)
+        shared = self._shared("tenancy", self.bus, self.tenants)
+        return TenancyDeps(**shared | fields | options)
 
     def _make_oidc(self, bus: LocalBus, tenants: Tenants, **settings: Any) -> OidcDeps:
         return OidcDeps(
-            db=self.databases["oidc"],
+            **self._shared("oidc", bus, tenants),
             logout_db=self.databases["logout"],
-            sealer=Sealer(KEYS),
-            bus=bus,
-            changes=self.changes,
-            tenants=tenants,
-            activity=self.activity,
-            keys=KEYS,
+            sweep_db=self.sweep_db,
             settings=OidcSettings(
                 master_key=SecretStr(MASTER_KEY),
                 database_url=SecretStr(self.dsns["oidc"]),

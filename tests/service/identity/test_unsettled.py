@@ -25,7 +25,7 @@ async def nobody_waits(world: World) -> None:
 
 
 def sweep_of(world: World) -> Sweep:
-    return Sweep(world.identity, world.sweep_db)
+    return Sweep(world.identity)
 
 
 async def waiting(world: World) -> int:

@@ -12,7 +12,7 @@ from tests.kit.postgres import Postgres
 from tests.kit.world import World
 
 from common.context import SYSTEM_CALLER
-from common.contracts.oidc import EnsureKeys
+from common.contracts.keys import EnsureKeys
 
 
 async def start_world(dsns: dict[str, str], **settings: Any) -> World:

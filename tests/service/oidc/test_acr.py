@@ -14,7 +14,8 @@ from tests.kit.world import World
 
 from common.acr import MAIL, ONE_FACTOR, PASSWORD
 from common.contracts.clients import NewClient
-from common.contracts.oidc import GetConfiguration, IntrospectToken
+from common.contracts.discovery import GetConfiguration
+from common.contracts.tokens import IntrospectToken
 
 
 def claim(request: Any) -> str:

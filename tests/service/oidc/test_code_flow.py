@@ -10,19 +10,17 @@ from tests.kit.factories import CALLBACK
 from tests.kit.oauth import ORIGIN, basic_of, fields
 from tests.kit.world import World
 
-from common.contracts.clients import CreateResource
-from common.contracts.oidc import (
-    CheckAccessToken,
-    GetUserinfo,
-    IntrospectToken,
+from common.contracts.oauth_errors import (
     InvalidClient,
     InvalidGrant,
     InvalidTarget,
     InvalidToken,
     OAuthError,
-    Tokens,
     UnsupportedGrantType,
 )
+from common.contracts.resources import CreateResource
+from common.contracts.tokens import CheckAccessToken, IntrospectToken, Tokens
+from common.contracts.userinfo import GetUserinfo
 from oidc.jose import half_hash
 
 

@@ -13,7 +13,8 @@ from tests.kit.oauth import basic_of, fields
 from tests.kit.world import World
 
 from common.contracts.clients import CreateClient, NewClient, UpdateClient
-from common.contracts.oidc import ExchangeToken, InvalidClient, InvalidGrant, OAuthError
+from common.contracts.oauth_errors import InvalidClient, InvalidGrant, OAuthError
+from common.contracts.tokens import ExchangeToken
 from common.problems import Invalid
 
 BARE: dict[str, Any] = {"code_challenge": None, "code_challenge_method": None}

@@ -21,16 +21,13 @@ from tests.kit.postgres import Postgres
 from tests.kit.world import World
 from tests.service.oidc.conftest import start_world
 
-from common.contracts.clients import NewClient, RotateClientSecret
-from common.contracts.oidc import (
-    CheckAccessToken,
-    EnsureKeys,
-    GetJwks,
-    GetUserinfo,
-    InvalidClient,
-    InvalidToken,
-    LogOut,
-)
+from common.contracts.client_secrets import RotateClientSecret
+from common.contracts.clients import NewClient
+from common.contracts.keys import EnsureKeys, GetJwks
+from common.contracts.logout import LogOut
+from common.contracts.oauth_errors import InvalidClient, InvalidToken
+from common.contracts.tokens import CheckAccessToken
+from common.contracts.userinfo import GetUserinfo
 from common.ids import new_id
 from oidc import keys
 

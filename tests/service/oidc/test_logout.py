@@ -22,6 +22,7 @@ from tests.kit.postgres import Postgres
 from tests.kit.world import World
 from tests.service.oidc.conftest import fresh_world
 
+from common.contracts.authorization import Authorize
 from common.contracts.clients import (
     Client,
     DeleteClient,
@@ -30,7 +31,8 @@ from common.contracts.clients import (
     NewClient,
     UpdateClient,
 )
-from common.contracts.oidc import Authorize, InvalidGrant, LoggedOut, LogOut
+from common.contracts.logout import LoggedOut, LogOut
+from common.contracts.oauth_errors import InvalidGrant
 from common.outgoing_http import OutgoingHttp
 from common.sweeps import sweep
 from identity.queries.sweeps import EXPIRED as IDENTITY_EXPIRED

@@ -9,17 +9,15 @@ from tests.kit.factories import Person
 from tests.kit.oauth import basic_of
 from tests.kit.world import World
 
-from common.contracts.clients import CreateResource
-from common.contracts.oidc import (
-    CheckAccessToken,
+from common.contracts.oauth_errors import (
     InvalidGrant,
     InvalidScope,
     InvalidTarget,
     InvalidToken,
     OAuthError,
-    RevokeToken,
-    Tokens,
 )
+from common.contracts.resources import CreateResource
+from common.contracts.tokens import CheckAccessToken, RevokeToken, Tokens
 from common.ids import new_id
 
 

@@ -8,7 +8,7 @@ import pytest
 from tests.kit.oauth import fields
 from tests.kit.world import World
 
-from common.contracts.oidc import SignInOver
+from common.contracts.oauth_errors import SignInOver
 
 
 @pytest.mark.parametrize("mode", ["query", "fragment", "form_post"])

@@ -6,7 +6,7 @@ import pytest
 from tests.kit.oauth import ORIGIN
 from tests.kit.world import World
 
-from common.contracts.clients import CreateResource, ListResources, ResourceTaken
+from common.contracts.resources import CreateResource, ListResources, ResourceTaken
 from common.problems import Invalid
 
 MISTAKES = [

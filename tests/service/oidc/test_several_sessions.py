@@ -8,8 +8,9 @@ from tests.kit.oauth import fields
 from tests.kit.world import World
 from tests.service.oidc.test_logout import rp
 
+from common.contracts.authorization import Authorization, Authorize, SignedIn
 from common.contracts.clients import NewClient
-from common.contracts.oidc import Authorization, Authorize, LogOut, SignedIn
+from common.contracts.logout import LogOut
 
 
 async def authorize(

@@ -29,13 +29,8 @@ from tests.kit.world import World
 from tests.service.oidc.conftest import start_world
 
 from common.contracts.clients import NewClient
-from common.contracts.oidc import (
-    CheckAccessToken,
-    InvalidGrant,
-    InvalidToken,
-    RevokeToken,
-    Tokens,
-)
+from common.contracts.oauth_errors import InvalidGrant, InvalidToken
+from common.contracts.tokens import CheckAccessToken, RevokeToken, Tokens
 from common.problems import Problem
 from common.testing import LocalBus
 

@@ -9,19 +9,16 @@ from tests.kit.callers import MEMBER, secret_key_of
 from tests.kit.world import World
 
 from common.context import SYSTEM_CALLER, Caller
-from common.contracts.tenancy import (
+from common.contracts.api_keys import VerifyApiKey
+from common.contracts.applications import (
     ApplicationNotFound,
     CreateApplication,
     EnsureApplication,
     GetApplication,
-    GetTenant,
     ListApplications,
-    ManageApplication,
-    ResolveHost,
     SlugTaken,
-    UnknownHost,
-    VerifyApiKey,
 )
+from common.contracts.tenants import GetTenant, ManageApplication, ResolveHost, UnknownHost
 from common.cursors import BadCursor
 from common.ids import DASHBOARD, new_id
 from common.problems import Forbidden, Invalid, Unauthenticated

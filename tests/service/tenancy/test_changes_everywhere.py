@@ -19,15 +19,10 @@ from tests.kit.world import World
 
 from common.bus import NatsBus, Server, settled
 from common.contracts.api_keys import RevokeApiKey
-from common.contracts.applications import (
-    ApplicationPatch,
-    DeleteApplication,
-    SettingsChange,
-    UpdateApplication,
-    UpdateSettings,
-)
+from common.contracts.applications import ApplicationPatch, DeleteApplication, UpdateApplication
+from common.contracts.settings_change import SettingsChange, UpdateSettings
 from common.invalidation import NatsChanges
-from gateway.app import build
+from gateway.api.fastapi_app import build
 from gateway.settings import GatewaySettings
 from gateway.state import Gateway
 from tenancy.handlers import HANDLERS
@@ -68,7 +63,7 @@ class Fleet:
 async def fleet(world: World, tmp_path: Path) -> AsyncIterator[Fleet]:
     nats = start(tmp_path)
     serving = await nats.connect(inbox_prefix="_INBOX_tenancy")
-    world.replace_deps("tenancy", changes=NatsChanges(serving))
+    world.replace_deps("tenancy", invalidation=NatsChanges(serving))
     server = await Server.start(serving, "tenancy", "0.1.0", world.tenancy)
     for contract, handler in HANDLERS.items():
         await server.add(contract, handler)

@@ -26,7 +26,7 @@ from tests.service.tenancy.test_routes import Dropping
 
 from common.contracts.applications import DeleteApplication
 from common.contracts.domains import RemoveCustomDomain, VerifyCustomDomain
-from gateway.app import build, build_internal
+from gateway.api.fastapi_app import build, build_internal
 from gateway.settings import GatewaySettings
 from gateway.state import Gateway
 from tenancy import provisioning
@@ -141,7 +141,7 @@ async def front(world: World, tmp_path: Path) -> AsyncIterator[Front]:
         "tenancy",
         dns=Dns([zone.address]),
         hosts=Hosts("https", f"{DOMAIN}:{port}"),
-        changes=Dropping(gateway),
+        invalidation=Dropping(gateway),
     )
     await provisioning.repair(world.tenancy)
     async with (

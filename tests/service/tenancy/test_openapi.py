@@ -30,8 +30,8 @@ from tests.kit.world import World
 from tests.service.tenancy.test_on_demand_tls import serving
 from tests.service.tenancy.test_routes import Dropping
 
-from common.contracts.tenancy import NewApplication
-from gateway.app import build
+from common.contracts.applications import NewApplication
+from gateway.api.fastapi_app import build
 from gateway.settings import GatewaySettings
 from gateway.state import Gateway
 from tenancy import provisioning
@@ -81,7 +81,7 @@ async def served(world: World, tmp_path: Path) -> AsyncIterator[Served]:
         world.tenancy,
         dns=Dns([zone.address]),
         hosts=replace(world.tenancy.hosts, domain=f"localhost:{port}"),
-        changes=Dropping(gateway),
+        invalidation=Dropping(gateway),
         bootstrap_keys_file=str(file),
     )
     world.bus.serve(deps, HANDLERS)

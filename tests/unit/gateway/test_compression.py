@@ -7,7 +7,7 @@ import pytest
 from tests.kit.fake_services import FakeServices
 from tests.kit.people import People
 
-from gateway import assets
+from gateway.pages import assets
 
 PUBLIC = [f"/static/{name}" for name in assets.assets()] + ["/brand/0055aa.css", "/openapi.json"]
 

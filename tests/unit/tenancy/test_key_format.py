@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from common.contracts.tenancy import KeyType
+from common.contracts.api_keys import KeyType
 from tenancy import key_format
 
 
