@@ -63,16 +63,52 @@ def modules(*roots: Path) -> list[Path]:
 
 
 def statements(*roots: Path) -> Iterator[Statement]:
-    """Every literal that is a statement. Built ones (f-strings) are refused by a rule of their own."""
+    """Every statement: literals, and constants that a module makes of literals when it is imported.
+
+    A constant is built from an f-string or by `numbered`. Its text is read from the imported
+    module. A rule in test_sql.py says what such a constant may be built from.
+    """
     for file in modules(*roots):
         parts = {
             id(v) for n in ast.walk(tree(file)) if isinstance(n, ast.JoinedStr) for v in n.values
         }
+        for name, value in built_constants(tree(file)):
+            parts |= {id(node) for node in ast.walk(value)}
+            text = getattr(importlib.import_module(module_name(file)), name)
+            if isinstance(text, str) and STATEMENT.match(text):
+                yield Statement(file, value.lineno, text)
         for node in ast.walk(tree(file)):
             if not isinstance(node, ast.Constant) or not isinstance(node.value, str):
                 continue
             if STATEMENT.match(node.value) and id(node) not in parts:
                 yield Statement(file, node.lineno, node.value)
+
+
+def built_constants(module: ast.Module) -> Iterator[tuple[str, ast.expr]]:
+    """The module's constants that are an f-string or a call of `numbered`, with their values."""
+    for node in module.body:
+        if isinstance(node, ast.AnnAssign) and isinstance(node.target, ast.Name):
+            name, value = node.target.id, node.value
+        elif isinstance(node, ast.Assign) and isinstance(node.targets[0], ast.Name):
+            name, value = node.targets[0].id, node.value
+        else:
+            continue
+        if isinstance(value, ast.JoinedStr) or calls(value, "numbered"):
+            assert value is not None
+            yield name, value
+
+
+def calls(node: ast.AST | None, function: str) -> bool:
+    """Whether the expression is a call of a function of this name."""
+    return (
+        isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id == function
+    )
+
+
+def module_name(file: Path) -> str:
+    """The name by which the file is imported."""
+    root = next(root for root in (SERVICES, COMMON.parent, CLI.parent) if root in file.parents)
+    return ".".join(file.relative_to(root).with_suffix("").parts)
 
 
 def contracts() -> dict[str, type[Request[Any]]]:
