@@ -11,7 +11,7 @@ from oidc import backchannel_delivery
 from oidc.deps import Deps
 from oidc.handlers import HANDLERS
 from oidc.queries.sweeps import EXPIRED
-from oidc.session_end_listener import Endings
+from oidc.session_end_listener import SessionEndListener
 from oidc.settings import OidcSettings
 
 
@@ -31,7 +31,7 @@ async def start(settings: OidcSettings, links: Links) -> tuple[Deps, Handlers]:
     )
     links.changes.listeners.append(deps.known.heard)
     links.on_reconnect.append(deps.known.clear)
-    endings = Endings(deps)
+    endings = SessionEndListener(deps)
     links.changes.listeners.append(endings.heard)
     links.spawn(endings.run(), "endings")
     links.spawn(

@@ -127,13 +127,13 @@ class Attacks:
     async def resigned(self, claims: Any, typ: str) -> str:
         """By our own key, as a token that we once made would be."""
         alg = "ES256" if typ == "at+jwt" else "RS256"
-        return (await keys.signing(self.world.deps, self.world.ctx(), alg)).sign(typ, claims)
+        return (await keys.signing_key(self.world.deps, self.world.ctx(), alg)).sign(typ, claims)
 
     async def elsewhere(self, claims: Any, typ: str) -> str:
         """The same claims, signed by the key of another application."""
         app_id = await new_app(self.world.owner)
         alg = "ES256" if typ == "at+jwt" else "RS256"
-        return (await keys.signing(self.world.deps, self.world.ctx(app_id=app_id), alg)).sign(
+        return (await keys.signing_key(self.world.deps, self.world.ctx(app_id=app_id), alg)).sign(
             typ, claims
         )
 

@@ -30,7 +30,7 @@ from common.contracts.oidc import Authorize, InvalidGrant, LoggedOut, LogOut
 from common.outgoing_http import OutgoingHttp
 from common.sweeps import sweep
 from identity.queries.sweeps import EXPIRED as IDENTITY_EXPIRED
-from oidc import backchannel_delivery, logout, session_end_listener
+from oidc import backchannel_delivery, logout_notification, session_end_listener
 from oidc.queries.sweeps import EXPIRED
 
 OUT = "https://rp.example.com/out"
@@ -215,10 +215,12 @@ async def test_every_client_of_the_session_hears_of_it(world: World, listener: A
         await world.tokens(client, ann)
     await world.owner.execute("UPDATE user_sessions SET revoked_at = now()")
     for _ in range(2):
-        for ended in await session_end_listener.over(world.deps, world.app_id, "user", ann.user_id):
-            await logout.tell(world.deps, world.ctx(), ended)
-    await backchannel_delivery.round_(world.deps)
-    await backchannel_delivery.round_(world.deps)
+        for ended in await session_end_listener.find_ended(
+            world.deps, world.app_id, "user", ann.user_id
+        ):
+            await logout_notification.notify_clients(world.deps, world.ctx(), ended)
+    await backchannel_delivery.deliver_due(world.deps)
+    await backchannel_delivery.deliver_due(world.deps)
 
     told = [jwt.decode(token, options={"verify_signature": False}) for token in listener.received]
     assert sorted(one["aud"] for one in told) == sorted(client.client_id for client in clients)
@@ -227,7 +229,7 @@ async def test_every_client_of_the_session_hears_of_it(world: World, listener: A
 
 async def told(world: World, listener: Any) -> list[dict[str, Any]]:
     """The claims of what was delivered by now, in the order of its clients."""
-    await backchannel_delivery.round_(world.deps)
+    await backchannel_delivery.deliver_due(world.deps)
     claims = [jwt.decode(token, options={"verify_signature": False}) for token in listener.received]
     return sorted(claims, key=lambda one: str(one["aud"]))
 
@@ -258,7 +260,7 @@ async def test_a_row_from_before_issuers_were_kept(world: World, listener: Any) 
     client, ann = await rp(world, backchannel_logout_uri=listener.uri), await world.person()
     await world.tokens(client, ann)
     await world.owner.execute("UPDATE session_clients SET issuer = '', subject = NULL")
-    await logout.tell(world.deps, world.ctx(), ann.session.session_id)
+    await logout_notification.notify_clients(world.deps, world.ctx(), ann.session.session_id)
 
     (claims,) = await told(world, listener)
     assert (claims["iss"], claims["sub"]) == (ORIGIN, ann.user_id)
@@ -283,12 +285,12 @@ async def test_a_deleted_user_is_told_of(world: World, listener: Any, heard: boo
         await world.owner.execute("DELETE FROM users WHERE id = $1", ann.user_id)
     for deps in (world.deps, world.deps2):
         if heard:
-            for session_id in await session_end_listener.over(
+            for session_id in await session_end_listener.find_ended(
                 deps, world.app_id, "user", ann.user_id
             ):
-                await logout.tell(deps, world.ctx(), session_id)
+                await logout_notification.notify_clients(deps, world.ctx(), session_id)
         else:
-            await session_end_listener.sweep(deps)
+            await session_end_listener.notify_missed(deps)
 
     found = {(c["aud"], c["sub"], c["sid"], c["iss"]) for c in await told(world, listener)}
     assert found == {(c["aud"], c["sub"], c["sid"], ORIGIN) for c in ids}
@@ -302,26 +304,26 @@ async def test_a_look_goes_back_to_the_last_that_left_nothing(
 ) -> None:
     """A day at first; then no further than it must, and again further after one that failed."""
     seen: list[float] = []
-    tell = logout.tell
+    notify_clients = logout_notification.notify_clients
+    notify_missed = session_end_listener.notify_missed
 
     async def failing(deps: Any, ctx: Any, session_id: str) -> list[str]:
         raise OSError("the database is away")
 
-    async def sweep_(deps: Any, within: float) -> bool:
+    async def recorded(deps: Any, within: float) -> bool:
         seen.append(within)
-        return await looking(deps, within)
+        return await notify_missed(deps, within)
 
-    looking = session_end_listener.sweep
-    monkeypatch.setattr(session_end_listener, "sweep", sweep_)
-    monkeypatch.setattr(logout, "tell", failing)
+    monkeypatch.setattr(session_end_listener, "notify_missed", recorded)
+    monkeypatch.setattr(logout_notification, "notify_clients", failing)
     client, ann = await rp(world, backchannel_logout_uri=listener.uri), await world.person()
     await world.tokens(client, ann)
     await world.owner.execute("UPDATE user_sessions SET revoked_at = now() - interval '2 hours'")
-    watch = session_end_listener.Endings(world.deps)
-    await watch.look_back()
-    monkeypatch.setattr(logout, "tell", tell)
+    listening = session_end_listener.SessionEndListener(world.deps)
+    await listening.search()
+    monkeypatch.setattr(logout_notification, "notify_clients", notify_clients)
     for _ in range(3):
-        await watch.look_back()
+        await listening.search()
 
     assert seen[:2] == [session_end_listener.WHOLE, session_end_listener.WHOLE]
     assert all(
@@ -338,9 +340,9 @@ async def test_a_deletion_that_fails_is_not_told_of(world: World, listener: Any)
     transaction = world.owner.transaction()
     await transaction.start()
     await world.owner.execute("DELETE FROM users WHERE id = $1", ann.user_id)
-    await session_end_listener.sweep(world.deps)
+    await session_end_listener.notify_missed(world.deps)
     await transaction.rollback()
-    await session_end_listener.sweep(world.deps)
+    await session_end_listener.notify_missed(world.deps)
 
     assert await told(world, listener) == []
 
@@ -351,9 +353,9 @@ async def test_a_deleted_client_is_not_told_any_more(world: World, listener: Any
     await world.tokens(client, ann)
     other = await world.person()
     await world.tokens(client, other)
-    await logout.tell(world.deps, world.ctx(), other.session.session_id)
+    await logout_notification.notify_clients(world.deps, world.ctx(), other.session.session_id)
     await world.admin(DeleteClient(client=client.client_id))
-    await logout.tell(world.deps, world.ctx(), ann.session.session_id)
+    await logout_notification.notify_clients(world.deps, world.ctx(), ann.session.session_id)
 
     assert await told(world, listener) == []
     assert await world.owner.fetchval("SELECT count(*) FROM logout_deliveries") == 0
@@ -364,7 +366,7 @@ async def test_a_session_taken_away_as_old_is_no_logout(world: World, listener: 
     client, ann = await rp(world, backchannel_logout_uri=listener.uri), await world.person()
     await world.tokens(client, ann)
     await world.owner.execute("DELETE FROM user_sessions")
-    await session_end_listener.sweep(world.deps)
+    await session_end_listener.notify_missed(world.deps)
     await sweep(world.sweep_db, EXPIRED)
     assert await world.owner.fetchval("SELECT count(*) FROM session_clients") == 1
     await world.owner.execute("UPDATE session_clients SET expires_at = now() - interval '3 days'")
@@ -381,17 +383,19 @@ async def test_clients_follow_a_session_to_its_end(world: World, listener: Any, 
     client, ann = await rp(world, backchannel_logout_uri=listener.uri), await world.person()
     sid = (await world.claims((await world.tokens(client, ann)).id_token, client.client_id))["sid"]
     last = (await replaced(world, await replaced(world, ann))).session.session_id
-    assert await session_end_listener.over(world.deps, world.app_id, "user", ann.user_id) == []
+    assert (
+        await session_end_listener.find_ended(world.deps, world.app_id, "user", ann.user_id) == []
+    )
     if how == "signing out":
-        await logout.tell(world.deps, world.ctx(), last)
+        await logout_notification.notify_clients(world.deps, world.ctx(), last)
     ended = "UPDATE user_sessions SET revoked_at = now() - interval '1 minute' WHERE id = $1"
     await world.owner.execute(ended, last)
     if how == "the message":
-        for session_id in await session_end_listener.over(
+        for session_id in await session_end_listener.find_ended(
             world.deps, world.app_id, "session", last
         ):
-            await logout.tell(world.deps, world.ctx(), session_id)
-    await session_end_listener.sweep(world.deps)
+            await logout_notification.notify_clients(world.deps, world.ctx(), session_id)
+    await session_end_listener.notify_missed(world.deps)
 
     (claims,) = await told(world, listener)
     assert (claims["sid"], claims["sub"]) == (sid, ann.user_id)
@@ -413,15 +417,15 @@ async def test_the_line_lasts_as_long_as_the_session(world: World, listener: Any
         await swept(world)
 
     if how == "signing out":
-        await logout.tell(world.deps, world.ctx(), last)
+        await logout_notification.notify_clients(world.deps, world.ctx(), last)
     ended = "UPDATE user_sessions SET revoked_at = now() - interval '1 minute' WHERE id = $1"
     await world.owner.execute(ended, last)
     if how == "the message":
-        for session_id in await session_end_listener.over(
+        for session_id in await session_end_listener.find_ended(
             world.deps, world.app_id, "session", last
         ):
-            await logout.tell(world.deps, world.ctx(), session_id)
-    await session_end_listener.sweep(world.deps)
+            await logout_notification.notify_clients(world.deps, world.ctx(), session_id)
+    await session_end_listener.notify_missed(world.deps)
     (claims,) = await told(world, listener)
     assert (claims["sid"], claims["sub"]) == (sid, ann.user_id)
 
@@ -472,8 +476,8 @@ async def test_an_ended_session_is_found_by_the_sweep(world: World, listener: An
     client, ann = await rp(world, backchannel_logout_uri=listener.uri), await world.person()
     await world.tokens(client, ann)
     await world.owner.execute("UPDATE user_sessions SET revoked_at = now() - interval '1 minute'")
-    await session_end_listener.sweep(world.deps)
-    await backchannel_delivery.round_(world.deps)
+    await session_end_listener.notify_missed(world.deps)
+    await backchannel_delivery.deliver_due(world.deps)
 
     assert len(listener.received) == 1
 
@@ -493,10 +497,12 @@ async def test_a_replaced_session_is_no_logout(world: World, listener: Any) -> N
         ann.session.session_id,
     )
     assert (
-        await session_end_listener.over(world.deps, world.app_id, "session", ann.session.session_id)
+        await session_end_listener.find_ended(
+            world.deps, world.app_id, "session", ann.session.session_id
+        )
         == []
     )
-    await session_end_listener.sweep(world.deps)
+    await session_end_listener.notify_missed(world.deps)
 
     assert await world.owner.fetchval("SELECT count(*) FROM logout_deliveries") == 0
 
@@ -509,7 +515,7 @@ async def test_a_failing_client_is_tried_again_and_given_up(world: World, listen
     await end(world, ann, id_token_hint=tokens.id_token)
     for _ in range(10):
         await world.owner.execute("UPDATE logout_deliveries SET next_attempt_at = now()")
-        await backchannel_delivery.round_(world.deps)
+        await backchannel_delivery.deliver_due(world.deps)
 
     assert listener.requests == backchannel_delivery.ATTEMPTS
     assert await world.owner.fetchval("SELECT count(*) FROM logout_deliveries") == 0
@@ -531,7 +537,7 @@ async def test_the_log_says_why_a_delivery_failed(
         await end(world, ann, id_token_hint=tokens.id_token)
         for _ in range(backchannel_delivery.ATTEMPTS):
             await world.owner.execute("UPDATE logout_deliveries SET next_attempt_at = now()")
-            await backchannel_delivery.round_(world.deps)
+            await backchannel_delivery.deliver_due(world.deps)
 
         failure = await failure_of(world, client)
 
@@ -566,7 +572,7 @@ async def test_the_client_shows_a_failed_delivery_until_one_arrives(
     assert await failure_of(world, client) is None
     tokens = await world.tokens(client, ann)
     await end(world, ann, id_token_hint=tokens.id_token)
-    await backchannel_delivery.round_(world.deps)
+    await backchannel_delivery.deliver_due(world.deps)
 
     failure = await failure_of(world, client)
     assert failure is not None
@@ -580,7 +586,7 @@ async def test_the_client_shows_a_failed_delivery_until_one_arrives(
     assert changed.backchannel_logout_failure == failure
     listener.status = 200
     await world.owner.execute("UPDATE logout_deliveries SET next_attempt_at = now()")
-    await backchannel_delivery.round_(world.deps)
+    await backchannel_delivery.deliver_due(world.deps)
     assert await failure_of(world, client) is None
 
 
@@ -589,7 +595,7 @@ async def test_another_address_forgets_the_failure(world: World, listener: Any) 
     client, ann = await rp(world, backchannel_logout_uri=listener.uri), await world.person()
     tokens = await world.tokens(client, ann)
     await end(world, ann, id_token_hint=tokens.id_token)
-    await backchannel_delivery.round_(world.deps)
+    await backchannel_delivery.deliver_due(world.deps)
     changes = {"backchannel_logout_uri": listener.uri + "?new=1"}
     await world.admin(UpdateClient(client=client.client_id, changes=changes))
 
@@ -637,7 +643,7 @@ async def test_one_clients_address_does_not_hold_up_the_others(world: World, lis
     good = await rp(world, backchannel_logout_uri=listener.uri)
     tokens = await world.tokens(good, ann)
     await end(world, ann, id_token_hint=tokens.id_token)
-    while await backchannel_delivery.round_(world.deps):
+    while await backchannel_delivery.deliver_due(world.deps):
         pass
 
     assert [claims["aud"] for claims in await told(world, listener)] == [good.client_id]
@@ -656,9 +662,9 @@ async def test_a_surprise_in_one_delivery_is_one_that_failed(
     with monkeypatch.context() as patch:
         patch.setattr(OutgoingHttp, "request", fall)
         await end(world, ann, id_token_hint=tokens.id_token)
-        assert await backchannel_delivery.round_(world.deps) == 1
+        assert await backchannel_delivery.deliver_due(world.deps) == 1
     await world.owner.execute("UPDATE logout_deliveries SET next_attempt_at = now()")
-    await backchannel_delivery.round_(world.deps)
+    await backchannel_delivery.deliver_due(world.deps)
 
     assert len(listener.received) == 1
 
@@ -669,7 +675,7 @@ async def test_private_addresses_are_not_called(world: World, listener: Any) -> 
     client, ann = await rp(world, backchannel_logout_uri=listener.uri), await world.person()
     tokens = await world.tokens(client, ann)
     await end(world, ann, id_token_hint=tokens.id_token)
-    await backchannel_delivery.round_(strict)
+    await backchannel_delivery.deliver_due(strict)
 
     assert listener.requests == 0
 
