@@ -8,7 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
-from common.contracts.oidc import Params, SignedIn
+from common.contracts.authorization import Params, SignedIn
 from oidc.oauth_parameters import OAuthParameters, by_name
 from oidc.queries.authorization_requests import PendingRequest
 from oidc.queries.clients import RegisteredClient

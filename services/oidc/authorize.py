@@ -12,14 +12,14 @@ from typing import Final
 from urllib.parse import urlencode, urlsplit
 
 from common.context import Context
-from common.contracts.oidc import (
+from common.contracts.authorization import (
     Authorization,
     AuthorizationState,
     Authorize,
     GetAuthorizationState,
-    OAuthError,
     ResumeAuthorization,
 )
+from common.contracts.oauth_errors import OAuthError
 from oidc import authorization_response, code_issue, repeated_submission
 from oidc.authorization_request import AuthorizationRequest
 from oidc.checks.browser_is_seen import browser_is_seen

@@ -5,8 +5,7 @@ from __future__ import annotations
 from common import audit
 from common.context import Context
 from common.contracts.base import Done
-from common.contracts.clients import (
-    ClientNotFound,
+from common.contracts.client_secrets import (
     ClientSecret,
     ClientSecrets,
     DeleteClientSecret,
@@ -14,6 +13,7 @@ from common.contracts.clients import (
     NewSecret,
     RotateClientSecret,
 )
+from common.contracts.clients import ClientNotFound
 from common.events.clients import ClientSecretCreated, ClientSecretDeleted
 from common.problems import Conflict
 from oidc import new_client_secret

@@ -181,7 +181,7 @@ async def _publish_change(deps: Deps, ctx: Context, client_id: str, origins: lis
     """Makes caches forget the client, and its origins if it has any."""
     await deps.changed(ctx, "client", client_id)
     if origins:
-        await deps.changes.publish(ctx, "origin")
+        await deps.invalidation.publish(ctx, "origin")
 
 
 async def _ensure_keys(deps: Deps, ctx: Context, client: ClientFields) -> None:

@@ -3,13 +3,8 @@
 from __future__ import annotations
 
 from common.context import Context
-from common.contracts.oidc import (
-    Authorization,
-    ConsentRequired,
-    LoginRequired,
-    SignedIn,
-    SignInOver,
-)
+from common.contracts.authorization import Authorization, SignedIn
+from common.contracts.oauth_errors import ConsentRequired, LoginRequired, SignInOver
 from common.events.tokens import CodeIssued
 from common.ids import new_id
 from oidc import authorization_response, prompts, repeated_submission

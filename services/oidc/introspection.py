@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import Any, Final
 
 from common.context import Context
-from common.contracts.oidc import Introspection, IntrospectToken, InvalidClient
+from common.contracts.oauth_errors import InvalidClient
+from common.contracts.tokens import Introspection, IntrospectToken
 from oidc import access_tokens, client_auth, oauth_parameters, scope_catalogue
 from oidc.access_tokens import ValidAccessToken
 from oidc.deps import Deps

@@ -8,13 +8,8 @@ client that presents a code twice loses its tokens (RFC 6749 section 4.1.2).
 from __future__ import annotations
 
 from common.context import Context
-from common.contracts.oidc import (
-    AccessDenied,
-    Authorization,
-    OAuthError,
-    ResumeAuthorization,
-    SignInOver,
-)
+from common.contracts.authorization import Authorization, ResumeAuthorization
+from common.contracts.oauth_errors import AccessDenied, OAuthError, SignInOver
 from common.crypto import b64url, token
 from oidc import authorization_response
 from oidc.authorization_request import AuthorizationRequest

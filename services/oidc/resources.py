@@ -7,7 +7,7 @@ import asyncpg
 from common import audit
 from common.context import Context
 from common.contracts.base import Done
-from common.contracts.clients import (
+from common.contracts.resources import (
     CreateResource,
     DeleteResource,
     ListResources,

@@ -5,7 +5,7 @@ from __future__ import annotations
 from common import audit
 from common.context import Context
 from common.contracts.base import Done
-from common.contracts.oidc import RevokeToken
+from common.contracts.tokens import RevokeToken
 from common.events.tokens import TokenRevoked
 from oidc import client_auth, oauth_parameters
 from oidc.access_tokens import find_valid

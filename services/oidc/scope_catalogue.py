@@ -11,8 +11,8 @@ from dataclasses import dataclass
 from typing import Final
 
 from common.context import Context
-from common.contracts.clients import Resource
-from common.contracts.oidc import InvalidScope, InvalidTarget
+from common.contracts.oauth_errors import InvalidScope, InvalidTarget
+from common.contracts.resources import Resource
 from common.contracts.rights import GetRights, Rights
 from oidc.deps import Deps
 from oidc.queries import resources, scopes
@@ -105,7 +105,7 @@ async def publish_change(deps: Deps, ctx: Context, client_ids: Iterable[str] = (
     for client_id in client_ids:
         await deps.changed(ctx, "client", client_id)
     await deps.changed(ctx, "scope")
-    await deps.changes.publish(ctx, "resource")
+    await deps.invalidation.publish(ctx, "resource")
 
 
 async def select_allowed(

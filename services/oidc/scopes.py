@@ -9,11 +9,11 @@ import asyncpg
 from common import audit
 from common.context import Context
 from common.contracts.base import Done
-from common.contracts.clients import (
+from common.contracts.resources import ResourceNotFound
+from common.contracts.scopes import (
     CreateScope,
     DeleteScope,
     ListScopes,
-    ResourceNotFound,
     Scope,
     ScopeNotFound,
     Scopes,

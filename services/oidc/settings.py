@@ -7,7 +7,7 @@ from pydantic import Field, SecretStr
 from common.settings import DatabaseSettings, EgressSettings
 
 
-class OidcSettings(DatabaseSettings, EgressSettings):
+class Settings(DatabaseSettings, EgressSettings):
     """Settings of the whole deployment. Lifetimes of tokens are settings of each client."""
 
     sweep_database_url: SecretStr

@@ -6,7 +6,7 @@ import ast
 import importlib
 import pkgutil
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -14,11 +14,18 @@ from typing import Any
 
 import common.contracts
 from common.contracts.base import CONTRACTS, Request
+from common.sql import numbered, qualified
 
 ROOT = Path(__file__).parents[2]
 SERVICES = ROOT / "services"
 COMMON = ROOT / "libs" / "common"
 CLI = ROOT / "cli" / "aero2"
+AREAS = [
+    *sorted(path for path in SERVICES.iterdir() if (path / "__init__.py").exists()),
+    COMMON,
+    CLI,
+]
+"""The packages of the product: rules about style are checked one by one."""
 
 WITH_TABLES = ("identity", "oidc", "rbac", "tenancy")
 """Services that answer contracts; the gateway only asks."""
@@ -58,57 +65,115 @@ def tree(file: Path) -> ast.Module:
     return ast.parse(file.read_bytes(), filename=str(file))
 
 
+def where(file: Path) -> str:
+    """The path from the root of the repository."""
+    return str(file.relative_to(ROOT))
+
+
 def modules(*roots: Path) -> list[Path]:
     return sorted(file for root in roots for file in root.rglob("*.py"))
 
 
 def statements(*roots: Path) -> Iterator[Statement]:
-    """Every statement: literals, and constants that a module makes of literals when it is imported.
+    """Every literal that is a statement, with the constants that it names filled in and its named
+    parameters numbered.
 
-    A constant is built from an f-string or by `numbered`. Its text is read from the imported
-    module. A rule in test_sql.py says what such a constant may be built from.
-    """
+    A statement built from anything else is refused by a rule of its own."""
     for file in modules(*roots):
-        parts = {
-            id(v) for n in ast.walk(tree(file)) if isinstance(n, ast.JoinedStr) for v in n.values
-        }
-        for name, value in built_constants(tree(file)):
-            parts |= {id(node) for node in ast.walk(value)}
-            text = getattr(importlib.import_module(module_name(file)), name)
-            if isinstance(text, str) and STATEMENT.match(text):
-                yield Statement(file, value.lineno, text)
         for node in ast.walk(tree(file)):
-            if not isinstance(node, ast.Constant) or not isinstance(node.value, str):
-                continue
-            if STATEMENT.match(node.value) and id(node) not in parts:
-                yield Statement(file, node.lineno, node.value)
+            text = literal(node, constants(file))
+            if text is not None and STATEMENT.match(text) and id(node) not in parts(file):
+                classes = parameter_classes(file).get(id(node))
+                if classes:
+                    text = numbered(text, *classes)  # type: ignore[arg-type]
+                yield Statement(file, node.lineno, text)  # type: ignore[attr-defined]
 
 
-def built_constants(module: ast.Module) -> Iterator[tuple[str, ast.expr]]:
-    """The module's constants that are an f-string or a call of `numbered`, with their values."""
-    for node in module.body:
-        if isinstance(node, ast.AnnAssign) and isinstance(node.target, ast.Name):
-            name, value = node.target.id, node.value
-        elif isinstance(node, ast.Assign) and isinstance(node.targets[0], ast.Name):
-            name, value = node.targets[0].id, node.value
-        else:
-            continue
-        if isinstance(value, ast.JoinedStr) or calls(value, "numbered"):
-            assert value is not None
-            yield name, value
-
-
-def calls(node: ast.AST | None, function: str) -> bool:
-    """Whether the expression is a call of a function of this name."""
-    return (
-        isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id == function
-    )
+@cache
+def parameter_classes(file: Path) -> dict[int, list[type[tuple[Any, ...]]]]:
+    """Of each statement in a call of `numbered`: the classes that name its parameters."""
+    found: dict[int, list[type[tuple[Any, ...]]]] = {}
+    for node in ast.walk(tree(file)):
+        if isinstance(node, ast.Call) and _called(node) == "numbered":
+            statement, *names = node.args
+            module = importlib.import_module(module_name(file))
+            found[id(statement)] = [getattr(module, ast.unparse(name)) for name in names]
+    return found
 
 
 def module_name(file: Path) -> str:
-    """The name by which the file is imported."""
+    """The name by which a file of the product is imported."""
     root = next(root for root in (SERVICES, COMMON.parent, CLI.parent) if root in file.parents)
     return ".".join(file.relative_to(root).with_suffix("").parts)
+
+
+def _called(node: ast.Call) -> str:
+    return node.func.id if isinstance(node.func, ast.Name) else ""
+
+
+@cache
+def parts(file: Path) -> frozenset[int]:
+    """The pieces of f-strings, which are no statements of their own."""
+    return frozenset(
+        id(v) for n in ast.walk(tree(file)) if isinstance(n, ast.JoinedStr) for v in n.values
+    )
+
+
+def literal(node: ast.AST, names: Mapping[str, str]) -> str | None:
+    """The text of a string literal, or of an f-string that names constants only; else None."""
+    if isinstance(node, ast.Constant) and isinstance(node.value, str):
+        return node.value
+    if not isinstance(node, ast.JoinedStr):
+        return None
+    texts = [_piece(piece, names) for piece in node.values]
+    return None if None in texts else "".join(text for text in texts if text is not None)
+
+
+def _piece(piece: ast.expr, names: Mapping[str, str]) -> str | None:
+    if isinstance(piece, ast.Constant):
+        return str(piece.value)
+    if not isinstance(piece, ast.FormattedValue) or piece.format_spec or piece.conversion != -1:
+        return None
+    value = piece.value
+    if isinstance(value, ast.Call) and _called(value) == "qualified":
+        alias, columns = literal(value.args[0], names), names.get(ast.unparse(value.args[1]))
+        return None if alias is None or columns is None else _qualified(alias, columns)
+    return names.get(ast.unparse(value))
+
+
+def _qualified(alias: str, columns: str) -> str:
+    return qualified(alias, columns)  # type: ignore[arg-type]
+
+
+@cache
+def constants(file: Path) -> dict[str, str]:
+    """Column lists and predicates: constants of the module in capitals, and imported ones."""
+    names: dict[str, str] = {}
+    for node in tree(file).body:
+        if isinstance(node, ast.ImportFrom) and (source := _module_file(node.module or "")):
+            theirs = constants(source)
+            names |= {a.asname or a.name: theirs[a.name] for a in node.names if a.name in theirs}
+        target, value = _assignment(node)
+        if target and target.isupper() and (text := literal(value, names)) is not None:
+            names[target] = text
+    return names
+
+
+def _assignment(node: ast.stmt) -> tuple[str, ast.AST]:
+    if isinstance(node, ast.AnnAssign) and isinstance(node.target, ast.Name) and node.value:
+        return node.target.id, node.value
+    if isinstance(node, ast.Assign) and isinstance(node.targets[0], ast.Name):
+        return node.targets[0].id, node.value
+    return "", node
+
+
+def _module_file(name: str) -> Path | None:
+    """The source of one of our modules."""
+    for root in (SERVICES, COMMON.parent):
+        file = root / (name.replace(".", "/") + ".py")
+        if file.is_file():
+            return file
+    return None
 
 
 def contracts() -> dict[str, type[Request[Any]]]:

@@ -7,7 +7,7 @@ after a redirect to ourselves. Until then it is not known whether a user is sign
 from __future__ import annotations
 
 from common.context import Context
-from common.contracts.oidc import Authorization
+from common.contracts.authorization import Authorization
 from oidc import prompts
 from oidc.authorization_request import AuthorizationRequest
 from oidc.deps import Deps

@@ -7,7 +7,7 @@ account. `prompt=none` fails then.
 from __future__ import annotations
 
 from common.context import Context
-from common.contracts.oidc import LoginRequired
+from common.contracts.oauth_errors import LoginRequired
 from oidc import jose, keys
 from oidc.authorization_request import AuthorizationRequest
 from oidc.deps import Deps

@@ -8,7 +8,7 @@ the browser, and the secret binds it to the client.
 from __future__ import annotations
 
 from common.context import Context
-from common.contracts.oidc import OAuthError
+from common.contracts.oauth_errors import OAuthError
 from oidc import pkce, scope_catalogue
 from oidc.authorization_request import AuthorizationRequest
 from oidc.deps import Deps

@@ -6,7 +6,7 @@ Only `code`: the implicit and hybrid flows are not supported (RFC 9700 section 2
 from __future__ import annotations
 
 from common.context import Context
-from common.contracts.oidc import UnauthorizedClient, UnsupportedResponseType
+from common.contracts.oauth_errors import UnauthorizedClient, UnsupportedResponseType
 from oidc.authorization_request import AuthorizationRequest
 from oidc.deps import Deps
 

@@ -8,7 +8,8 @@ from __future__ import annotations
 import time
 
 from common.context import Context
-from common.contracts.oidc import Authorization, LoginRequired
+from common.contracts.authorization import Authorization
+from common.contracts.oauth_errors import LoginRequired
 from oidc import prompts
 from oidc.authorization_request import AuthorizationRequest
 from oidc.deps import Deps

@@ -6,7 +6,8 @@ OpenID Connect Core sections 3.1.2.1 and 3.1.2.3.
 from __future__ import annotations
 
 from common.context import Context
-from common.contracts.oidc import AccountSelectionRequired, Authorization, LoginRequired
+from common.contracts.authorization import Authorization
+from common.contracts.oauth_errors import AccountSelectionRequired, LoginRequired
 from oidc import prompts
 from oidc.authorization_request import AuthorizationRequest
 from oidc.deps import Deps

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from common.contracts.clients import Resource
+from common.contracts.resources import Resource
 from common.db import Db, many, one, run
 
 

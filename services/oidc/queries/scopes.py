@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from common.contracts.clients import Scope
+from common.contracts.scopes import Scope
 from common.db import Db, many, one
 
 
