@@ -1,4 +1,4 @@
-"""client_assertion_jtis."""
+"""client_assertion_jtis: the assertions that clients have used."""
 
 from __future__ import annotations
 
@@ -7,10 +7,10 @@ from datetime import datetime
 from common.db import Db, run
 
 
-async def remember(
+async def insert(
     db: Db, *, app_id: str, client_id: str, jti_hash: str, expires_at: datetime
 ) -> bool:
-    """False where it was seen before."""
+    """Stores a used assertion. Returns False if it was used before."""
     return (
         await run(
             db,

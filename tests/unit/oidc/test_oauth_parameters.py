@@ -5,30 +5,32 @@ from __future__ import annotations
 import pytest
 
 from common.contracts.oauth_errors import OAuthError
-from oidc import params
+from oidc import oauth_parameters
 
 
 def test_a_parameter_given_twice_is_refused_by_name() -> None:
     """RFC 6749 section 3.1; the name is shown in ASCII only."""
     with pytest.raises(OAuthError, match="scope is given more than once"):
-        params.single([("scope", "a"), ("scope", "b")])
+        oauth_parameters.without_repeats([("scope", "a"), ("scope", "b")])
     with pytest.raises(OAuthError) as refused:
-        params.single([('sc"<öpe', "a"), ('sc"<öpe', "b")])
+        oauth_parameters.without_repeats([('sc"<öpe', "a"), ('sc"<öpe', "b")])
 
     assert refused.value.detail == "scpe is given more than once"
 
 
 def test_resource_may_repeat() -> None:
     """RFC 8707 section 2."""
-    given = params.single([("resource", "https://a"), ("resource", "https://b")])
+    parameters = oauth_parameters.without_repeats(
+        [("resource", "https://a"), ("resource", "https://b")]
+    )
 
-    assert given.listed("resource") == ["https://a", "https://b"]
+    assert parameters.values_of("resource") == ["https://a", "https://b"]
 
 
 def test_an_empty_parameter_is_one_left_out() -> None:
     """RFC 6749 section 3.1."""
-    given = params.single([("state", ""), ("scope", "openid")])
+    parameters = oauth_parameters.without_repeats([("state", ""), ("scope", "openid")])
 
-    assert "state" not in given
+    assert "state" not in parameters
     with pytest.raises(OAuthError, match="state is missing"):
-        given.required("state")
+        parameters.required("state")

@@ -1,4 +1,4 @@
-"""The answer to an authorization request, in the response mode it asked for."""
+"""The response to an authorization request, in the response mode that the client chose."""
 
 from __future__ import annotations
 
@@ -7,25 +7,28 @@ from urllib.parse import quote, urlencode
 from common.context import Context
 from common.contracts.authorization import Authorization
 from common.contracts.oauth_errors import OAuthError
-from oidc.request import AuthorizationRequest
+from oidc.authorization_request import AuthorizationRequest
 
 
 def code(ctx: Context, request: AuthorizationRequest, value: str) -> Authorization:
-    """RFC 6749 section 4.1.2."""
-    return _answer(ctx, request, [("code", value)])
+    """Returns the response with an authorization code (RFC 6749 section 4.1.2)."""
+    return _response(ctx, request, [("code", value)])
 
 
 def error(ctx: Context, request: AuthorizationRequest, problem: OAuthError) -> Authorization:
-    """RFC 6749 section 4.1.2.1. Only steps after the redirect URI was proven come here."""
-    return _answer(
+    """Returns an error response to the client (RFC 6749 section 4.1.2.1).
+
+    Call it only after the redirect URI was checked.
+    """
+    return _response(
         ctx, request, [("error", problem.code), ("error_description", problem.detail[:300])]
     )
 
 
-def _answer(
+def _response(
     ctx: Context, request: AuthorizationRequest, fields: list[tuple[str, str]]
 ) -> Authorization:
-    state = request.given.get("state")
+    state = request.parameters.get("state")
     if state is not None:
         fields.append(("state", state))
     fields.append(("iss", ctx.origin))  # RFC 9207
@@ -38,6 +41,6 @@ def _answer(
     return Authorization(kind="redirect", location=f"{request.redirect_uri}{joint}{encoded}")
 
 
-def shown(problem: OAuthError) -> Authorization:
-    """To the person: nothing is known that could safely be redirected to."""
+def error_page(problem: OAuthError) -> Authorization:
+    """Returns an error for the user. Use it while no redirect URI has been checked."""
     return Authorization(kind="error", error=problem.code, error_description=problem.detail)
