@@ -44,6 +44,9 @@ nats-conf: $(READY)  ## write deploy/nats.conf: what each service may say on the
 events: $(READY)  ## write docs/events.md: the catalogue of audit events
 	@.venv/bin/aero2 audit events docs/events.md
 
+errors: $(READY)  ## write docs/errors.md: the codes of problems and field errors
+	@.venv/bin/aero2 errors docs/errors.md
+
 contracts: $(READY)  ## write the shapes of all contracts that a test compares with
 	@AERO2_WRITE_SNAPSHOT=1 $(PY) -m pytest tests/architecture/test_contract_shapes.py
 
@@ -58,4 +61,4 @@ lock:            ## compile requirements.lock from pyproject.toml
 clean:           ## remove the environment and embedded data
 	@rm -rf .venv .aero2
 
-.PHONY: help setup up check format test test-long bench bench-tenants compose-env nats-conf events contracts lock clean
+.PHONY: help setup up check format test test-long bench bench-tenants compose-env nats-conf events errors contracts lock clean

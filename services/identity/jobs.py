@@ -6,6 +6,7 @@ from typing import Any, Final
 
 from common.contracts.mail_templates import TemplateInvalid, TemplateNotFound, TemplateText
 from common.contracts.tenancy import Tenant
+from common.field_errors import FieldError
 from identity import imported, mail_rendering, metadata
 from identity.mail_texts import Locale
 
@@ -14,19 +15,19 @@ def verify_hash(password: str, stored: str) -> bool:
     return imported.verify(password, stored)
 
 
-def metadata_errors(checks: list[list[Any]]) -> list[list[dict[str, str]]]:
+def metadata_errors(checks: list[list[Any]]) -> list[list[FieldError]]:
     """`checks` has a name, a schema and data each; returns what is wrong with each."""
     return [metadata.errors(name, schema, data) for name, schema, data in checks]
 
 
-def template_errors(kind: str, source: Any) -> list[dict[str, str]] | None:
+def template_errors(kind: str, source: Any) -> list[FieldError] | None:
     """Returns what is wrong with the parts of a template; None for an unknown kind of mail."""
     try:
         mail_rendering.check(kind, TemplateText.model_validate(source))
     except TemplateNotFound:
         return None
     except TemplateInvalid as problem:
-        errors: list[dict[str, str]] = problem.extra["errors"]
+        errors: list[FieldError] = problem.extra["errors"]
         return errors
     return []
 

@@ -27,6 +27,7 @@ from common.contracts.mail_templates import (
     TemplateText,
 )
 from common.contracts.tenancy import Tenant
+from common.field_errors import FieldError, field_error
 from common.worker_processes import WorkerProcesses
 from identity.mail_texts import COMMON, DATA, HELLO, LOCALES, UNNAMED_ORGANIZATION, WORDS, Locale
 
@@ -141,31 +142,32 @@ def check(kind: str, source: TemplateText) -> None:
     for part in PARTS:
         fault = _fault(part, getattr(source, part), set(variables(kind)), proofs)
         if fault:
-            errors.append({"field": part, "message": fault})
+            errors.append(fault)
     if "\n" in source.subject.strip():
-        errors.append({"field": "subject", "message": "one line only"})
+        errors.append(field_error("subject", "template_subject_has_lines"))
     if errors:
         raise TemplateInvalid(errors=errors)
 
 
-def _fault(part: str, source: str, known: set[str], proofs: Set[str]) -> str | None:
+def _fault(part: str, source: str, known: set[str], proofs: Set[str]) -> FieldError | None:
     try:
         tree = _parsed(source)
     except TemplateError as error:
-        return str(error)[:200]
+        return field_error(part, "template_unreadable", reason=str(error)[:200])
     names = set()
     for node in tree.find_all(nodes.Node):
         if not isinstance(node, ALLOWED):
-            return f"{type(node).__name__.lower()} is not allowed in a mail"
+            element = type(node).__name__.lower()
+            return field_error(part, "template_element_refused", element=element)
         if isinstance(node, nodes.Filter) and node.name not in FILTERS:
-            return f"there is no filter {node.name}"
+            return field_error(part, "template_filter_unknown", name=node.name)
         if isinstance(node, nodes.Name):
             if node.name not in known:
-                return f"there is no variable {node.name}"
+                return field_error(part, "template_variable_unknown", name=node.name)
             names.add(node.name)
     if proofs and part != "subject" and not proofs & names:
         needed = " or ".join(f"{{{{ {name} }}}}" for name in sorted(proofs))
-        return f"{needed} is missing, so nobody could use the mail"
+        return field_error(part, "template_without_code", variables=needed)
     return None
 
 
