@@ -66,8 +66,12 @@ def error_catalogue() -> str:
 def _problems() -> Iterator[str]:
     for module in pkgutil.walk_packages(common.__path__, "common."):
         import_module(module.name)  # a class registers itself
-    types = [kind for kind in problem_types() if kind.__module__.startswith("common.")]
-    rows = [(kind.status, kind.code, kind.title) for kind in (Problem, *types)]
+    types: list[type[Problem]] = [Problem, *problem_types()]
+    rows = [
+        (kind.status, kind.code, kind.title)
+        for kind in types
+        if kind.__module__.startswith("common.")
+    ]
     for status, code, title in sorted(rows):
         yield f"| {status} | `{code}` | {title} |"
 
