@@ -50,10 +50,13 @@ errors: $(READY)  ## write docs/errors.md: the codes of problems and field error
 contracts: $(READY)  ## write the shapes of all contracts that a test compares with
 	@AERO2_WRITE_SNAPSHOT=1 $(PY) -m pytest tests/architecture/test_contract_shapes.py
 
-words: $(READY)  ## bring the pages' catalogues up to date with their texts
-	@pot=$$(mktemp) && .venv/bin/pybabel -q extract -F babel.cfg -k say -k N_ -k count:1,2 --no-location --sort-output -o $$pot . \
-	&& .venv/bin/pybabel -q update -i $$pot -d services/gateway/locales --no-fuzzy-matching --ignore-obsolete \
-	&& sed -i -E '/^"(Report-Msgid|POT-Creation|PO-Revision|Last-Translator|Language-Team|Generated)/d' services/gateway/locales/*/LC_MESSAGES/messages.po; rm -f $$pot
+words: $(READY)  ## bring the catalogues of pages and mails up to date with their texts
+	@for words in "babel.cfg . services/gateway/locales" "services/identity/locales/babel.cfg services/identity services/identity/locales"; do \
+		set -- $$words; pot=$$(mktemp); \
+		.venv/bin/pybabel -q extract -F $$1 -k say -k N_ -k count:1,2 --no-location --sort-output -o $$pot $$2 \
+		&& .venv/bin/pybabel -q update -i $$pot -d $$3 --no-fuzzy-matching --ignore-obsolete \
+		&& sed -i -E '/^"(Report-Msgid|POT-Creation|PO-Revision|Last-Translator|Language-Team|Generated)/d' $$3/*/LC_MESSAGES/messages.po \
+		|| exit 1; rm -f $$pot; done
 
 lock:            ## compile requirements.lock from pyproject.toml
 	@$(UV) pip compile -q --only-binary :all: --universal --python-version 3.11 --generate-hashes --no-header --no-annotate --group test pyproject.toml -o requirements.lock

@@ -64,7 +64,9 @@ USER_ERRORS: Final = {
     "template_element_refused": N_("A template of a mail must not contain {element}."),
     "template_filter_unknown": N_("There is no filter {name}."),
     "template_variable_unknown": N_("There is no variable {name}."),
-    "template_without_code": N_("{variables} is missing. Without it, nobody can use the mail."),
+    "template_without_code": N_(
+        "One of {variables} is required. Without it, nobody can use the mail."
+    ),
     "template_subject_has_lines": N_("The subject must be a single line."),
 }
 APPLICATION_ERRORS: Final = {

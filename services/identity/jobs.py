@@ -7,8 +7,8 @@ from typing import Any, Final
 from common.contracts.mail_templates import TemplateInvalid, TemplateNotFound, TemplateText
 from common.contracts.tenancy import Tenant
 from common.field_errors import FieldError
-from identity import imported, mail_rendering, metadata
-from identity.mail_texts import Locale
+from identity import imported, mail_rendering, mail_template_check, metadata
+from identity.mail_languages import Locale
 
 
 def verify_hash(password: str, stored: str) -> bool:
@@ -23,7 +23,7 @@ def metadata_errors(checks: list[list[Any]]) -> list[list[FieldError]]:
 def template_errors(kind: str, source: Any) -> list[FieldError] | None:
     """Returns what is wrong with the parts of a template; None for an unknown kind of mail."""
     try:
-        mail_rendering.check(kind, TemplateText.model_validate(source))
+        mail_template_check.check(kind, TemplateText.model_validate(source))
     except TemplateNotFound:
         return None
     except TemplateInvalid as problem:
@@ -38,7 +38,11 @@ def render_mail(
     """Returns the mail, or why it does not render."""
     try:
         mail = mail_rendering.render(
-            kind, locale, Tenant.model_validate(tenant), data, TemplateText.model_validate(source)
+            kind,
+            locale,
+            Tenant.model_validate(tenant),
+            data=data,
+            source=TemplateText.model_validate(source),
         )
     except TemplateInvalid as problem:
         return {"invalid": str(problem)}

@@ -250,7 +250,9 @@ async def force_reset(deps: Deps, ctx: Context, request: ForceReset) -> Done:
         await audit.record(tx, ctx, event, user_id=account.id)
         if account.email:
             letter = passwords.reset_letter(account, account.email, account.locale)
-            await flows.start(deps, ctx, tx, tenant, replace(letter, bound=False), None)
+            await flows.start(
+                deps, ctx, tx, tenant, replace(letter, bound=False, required=True), None
+            )
     await session_start.publish_revocations(deps, ctx, request.user_id, ended)
     return Done()
 
