@@ -9,14 +9,15 @@ from common.bus import Bus
 from common.caches import Cache
 from gateway.admission.fair_queue import AdmissionQueues
 from gateway.admission.flood_limits import NO_TENANT, FloodLimits
-from gateway.audit_tail import Slots
-from gateway.compression import PackedText
+from gateway.api.audit_tail import Slots
+from gateway.http.compression import PackedText
 
 if TYPE_CHECKING:
     from common.context import Caller
-    from common.contracts.oidc import AccessToken
+    from common.contracts.api_keys import ApiKeyHolder
     from common.contracts.sessions import Session
-    from common.contracts.tenancy import ApiKeyHolder, Tenant
+    from common.contracts.tenants import Tenant
+    from common.contracts.tokens import AccessToken
     from common.service import Links
     from gateway.settings import GatewaySettings
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any, Final
 
 from common.contracts.mail_templates import TemplateInvalid, TemplateNotFound, TemplateText
-from common.contracts.tenancy import Tenant
+from common.contracts.tenants import Tenant
 from common.field_errors import FieldError
 from identity import imported, mail_rendering, mail_template_check, metadata
 from identity.mail_languages import Locale

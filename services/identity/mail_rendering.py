@@ -17,7 +17,7 @@ from common.bidi import isolated
 from common.brand_colors import color_of, palette
 from common.contracts.fields import LINK
 from common.contracts.mail_templates import RenderedMail, TemplateInvalid, TemplateText
-from common.contracts.tenancy import Tenant
+from common.contracts.tenants import Tenant
 from common.worker_processes import WorkerProcesses
 from identity.mail_languages import Locale
 from identity.mail_layout import PAGE

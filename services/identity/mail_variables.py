@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any, Final
 
 from common.contracts.mail_templates import TemplateNotFound
-from common.contracts.tenancy import Tenant
+from common.contracts.tenants import Tenant
 
 KIND_SAMPLES: Final[dict[str, dict[str, object]]] = {
     "sign_in": {"code": "123 456", "link": "…", "minutes": 10, "device": "Firefox on Linux"},

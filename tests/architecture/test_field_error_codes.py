@@ -14,7 +14,7 @@ from aero2.error_catalogue import error_catalogue
 from common.field_errors import MESSAGES
 from common.rule_error_codes import RULE_ERRORS
 from common.value_error_codes import PATTERNS, PYDANTIC_ERRORS, VALUE_ERRORS
-from gateway.languages import OFFERED, SOURCE, language
+from gateway.pages.languages import OFFERED, SOURCE, language
 
 MAKERS = {"field_error": 1, "value_error": 0, "UnknownHash": 0}
 """What makes a field error, with the place of the code among its arguments."""

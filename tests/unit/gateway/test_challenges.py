@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from common.contracts.oidc import InvalidClient, InvalidGrant
-from gateway import answers
+from common.contracts.oauth_errors import InvalidClient, InvalidGrant
+from gateway.http import response as answers
 
 
 def test_a_refused_client_is_challenged() -> None:

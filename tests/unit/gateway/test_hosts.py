@@ -10,9 +10,9 @@ import httpx
 import pytest
 from tests.unit.gateway.conftest import World, settings
 
-from common.contracts.tenancy import UnknownHost
-from gateway.proxies import client_ip
-from gateway.tenant import canonical
+from common.contracts.tenants import UnknownHost
+from gateway.auth.tenant import canonical
+from gateway.http.proxies import client_ip
 
 
 @pytest.mark.parametrize(

@@ -11,7 +11,7 @@ import pytest
 from babel.messages.pofile import read_po
 
 from common.contracts.mail_templates import TemplateNotFound
-from common.contracts.tenancy import Tenant
+from common.contracts.tenants import Tenant
 from common.ids import new_id
 from identity.mail_languages import FOLDER, LOCALES, Locale, closest
 from identity.mail_rendering import render
