@@ -13,7 +13,7 @@ from argon2.exceptions import InvalidHashError, VerificationError
 
 from common.hash_pool import FairPool
 from common.worker_processes import WorkerProcesses
-from identity import imported
+from identity import imported_hashes
 
 MAX_BYTES: Final = 256
 PASSES: Final = 2
@@ -72,7 +72,7 @@ class Hashing:
             return Verdict(False)
         if OWN.fullmatch(phc):
             return Verdict(await self.pool.run(app_id, lambda: self._own(password, phc)))
-        if not imported.supported(phc):
+        if not imported_hashes.supported(phc):
             return Verdict(False)
         if not await self.workers.run(app_id, "verify_hash", password, phc):
             return Verdict(False)

@@ -35,7 +35,7 @@ from common.events.invitations import InvitationRevoked, UserInvited
 from common.events.users import UserCreated
 from common.ids import new_id
 from common.problems import Problem
-from identity import delegation, policy, session_start, sign_up
+from identity import delegation_checks, password_policy, session_start, sign_up
 from identity.deps import Deps
 from identity.limits import INVITE_BY_APP, SIGN_UP_BY_IP
 from identity.queries import accounts, invitations, users
@@ -48,7 +48,7 @@ TTL: Final = 7 * 86_400
 
 
 async def invite(deps: Deps, ctx: Context, request: InviteUser) -> Invitation:
-    await delegation.over_roles(deps, ctx, request.role_ids)
+    await delegation_checks.over_roles(deps, ctx, request.role_ids)
     tenant = await deps.tenants.get(ctx)
     await deps.limits.count(ctx, (INVITE_BY_APP, ctx.app_id))
     token = crypto.token()
@@ -125,7 +125,7 @@ async def _over(deps: Deps, ctx: Context, id: str) -> None:
         role_ids = await invitations.role_ids(db, app_id=ctx.app_id, id=id)
     for role_id in role_ids:
         with suppress(RoleNotFound):
-            await delegation.over_roles(deps, ctx, [role_id])
+            await delegation_checks.over_roles(deps, ctx, [role_id])
 
 
 async def get(deps: Deps, ctx: Context, request: GetInvitation) -> InvitationOffer:
@@ -147,7 +147,7 @@ async def accept(deps: Deps, ctx: Context, request: AcceptInvitation) -> SignedI
     if request.password is not None:
         if "password" not in tenant.settings.auth_methods:
             raise MethodOff
-        await policy.check(
+        await password_policy.check(
             deps, ctx, tenant, request.password, email=found.email, name=request.name
         )
         phc = await deps.hashing.hash(ctx.app_id, request.password)

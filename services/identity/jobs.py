@@ -7,12 +7,12 @@ from typing import Any, Final
 from common.contracts.mail_templates import TemplateInvalid, TemplateNotFound, TemplateText
 from common.contracts.tenants import Tenant
 from common.field_errors import FieldError
-from identity import imported, mail_rendering, mail_template_check, metadata
+from identity import imported_hashes, mail_rendering, mail_template_check, metadata
 from identity.mail_languages import Locale
 
 
 def verify_hash(password: str, stored: str) -> bool:
-    return imported.verify(password, stored)
+    return imported_hashes.verify(password, stored)
 
 
 def metadata_errors(checks: list[list[Any]]) -> list[list[FieldError]]:

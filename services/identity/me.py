@@ -31,7 +31,7 @@ from common.db import Db
 from common.events.users import EmailChanged, UserVerified
 from identity import email_rules, flows, lockout, metadata, notices, passwords, session_start
 from identity import users as administration
-from identity.callers import fresh, the_user
+from identity.caller_checks import fresh, the_user
 from identity.deps import Deps
 from identity.queries import accounts, sessions, users
 from identity.queries.codes import Taken

@@ -32,8 +32,8 @@ from common.db import Db
 from common.events.passwords import PasswordChanged, PasswordReset
 from common.field_errors import field_error
 from common.problems import Invalid
-from identity import challenge, flows, lockout, notices, policy, session_start
-from identity.callers import fresh, the_user
+from identity import challenge, flows, lockout, notices, password_policy, session_start
+from identity.caller_checks import fresh, the_user
 from identity.deps import Deps
 from identity.hashing import normalized
 from identity.limits import (
@@ -108,7 +108,7 @@ async def confirm(deps: Deps, ctx: Context, request: Reauthenticate) -> SignedIn
 async def check(deps: Deps, ctx: Context, request: CheckPassword) -> Done:
     await deps.limits.count(ctx, (CHECK_BY_IP, ctx.ip or "?"))
     tenant = await deps.tenants.get(ctx)
-    await policy.check(deps, ctx, tenant, request.password, email=request.email, name=None)
+    await password_policy.check(deps, ctx, tenant, request.password, email=request.email, name=None)
     return Done()
 
 
@@ -116,13 +116,15 @@ async def change(deps: Deps, ctx: Context, request: ChangePassword) -> SignedInS
     tenant, account = await _me(deps, ctx)
     if "password" not in tenant.settings.auth_methods:
         raise MethodOff
-    await policy.check(deps, ctx, tenant, request.password, email=account.email, name=account.name)
+    await password_policy.check(
+        deps, ctx, tenant, request.password, email=account.email, name=account.name
+    )
     if account.phc is not None:
         if request.current is None:
             raise Invalid(errors=[field_error("current", "current_password_required")])
         await prove(deps, ctx, account, request.current, method="change")
         if normalized(request.password) == normalized(request.current):
-            raise policy.present()
+            raise password_policy.present()
     else:
         async with deps.db.reading(ctx) as db:
             await fresh(db, ctx)
@@ -191,7 +193,7 @@ async def reset(deps: Deps, ctx: Context, request: ResetPassword) -> SignedInSes
     WeakPassword, LinkSpent, OtherBrowser, WrongCode, CodeSpent."""
     tenant = await deps.tenants.get(ctx)
     await deps.limits.count(ctx, (SIGN_IN_BY_IP, ctx.ip))
-    await policy.check(deps, ctx, tenant, request.password, email=None, name=None)
+    await password_policy.check(deps, ctx, tenant, request.password, email=None, name=None)
     await _refuse_present(deps, ctx, request)
     phc = await deps.hashing.hash(ctx.app_id, request.password)
     if request.token is not None:
@@ -223,7 +225,7 @@ async def _refuse_present(deps: Deps, ctx: Context, request: ResetPassword) -> N
         return
     verdict = await deps.hashing.verify(ctx.app_id, request.password, account.phc)
     if verdict.ok:
-        raise policy.present()
+        raise password_policy.present()
 
 
 async def _reset(

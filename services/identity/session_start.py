@@ -23,7 +23,7 @@ from common.events.sessions import Login
 from common.events.users import UserVerified
 from common.ids import DASHBOARD, new_id
 from common.problems import Problem
-from identity import email_rules, idempotency, notices, session_limits
+from identity import email_rules, idempotency, notices, session_lifetimes
 from identity.deps import Deps
 from identity.devices import device_hash, device_name
 from identity.queries import accounts, codes, sessions
@@ -147,9 +147,9 @@ async def _insert(
         device_name=device,
         device_hash=known,
         auth_time=proof.auth_time,
-        ttl=session_limits.absolute(tenant, remember=proof.remember),
-        idle_ttl=session_limits.idle(tenant, remember=False),
-        idle_ttl_remembered=session_limits.idle(tenant, remember=True),
+        ttl=session_lifetimes.absolute(tenant, remember=proof.remember),
+        idle_ttl=session_lifetimes.idle(tenant, remember=False),
+        idle_ttl_remembered=session_lifetimes.idle(tenant, remember=True),
         phc=proof.phc,
     )
     if began is None:
@@ -228,7 +228,7 @@ async def finish(deps: Deps, ctx: Context, started: StartedSession) -> SignedInS
             personal_team=started.personal_team,
         )
     if ctx.app_id == DASHBOARD:
-        session = await session_limits.of_dashboard(deps, ctx, session)
+        session = await session_lifetimes.of_dashboard(deps, ctx, session)
     return started.reply.model_copy(update={"session": session})
 
 

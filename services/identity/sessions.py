@@ -30,8 +30,8 @@ from common.contracts.sessions import (
 from common.contracts.users import UserNotFound
 from common.events.sessions import Logout, SessionRevoked, SessionsRevoked
 from common.problems import NotFound
-from identity import delegation, last_active, session_start
-from identity.callers import the_user
+from identity import delegation_checks, last_active, session_start
+from identity.caller_checks import the_user
 from identity.deps import Deps
 from identity.queries import accounts, sessions
 
@@ -88,7 +88,7 @@ async def revoke(deps: Deps, ctx: Context, request: RevokeSession) -> Done:
 
 
 async def revoke_of_user(deps: Deps, ctx: Context, request: RevokeUserSession) -> Done:
-    await delegation.over_user(deps, ctx, request.user_id)
+    await delegation_checks.over_user(deps, ctx, request.user_id)
     return await _end_one(deps, ctx, request.session_id, request.user_id, "administrator")
 
 
@@ -101,7 +101,7 @@ async def revoke_all(deps: Deps, ctx: Context, request: RevokeAllSessions) -> Re
 
 
 async def revoke_all_of_user(deps: Deps, ctx: Context, request: RevokeUserSessions) -> Revoked:
-    await delegation.over_user(deps, ctx, request.user_id)
+    await delegation_checks.over_user(deps, ctx, request.user_id)
     return await _end_all(deps, ctx, request.user_id, "administrator")
 
 

@@ -17,7 +17,7 @@ from common.db import Db
 from common.events.invitations import InvitationAccepted
 from common.events.users import UserCreated
 from common.ids import new_id
-from identity import challenge, email_rules, flows, policy
+from identity import challenge, email_rules, flows, password_policy
 from identity.deps import Deps
 from identity.limits import SIGN_UP_BY_IP
 from identity.queries import accounts, codes, invitations
@@ -40,7 +40,7 @@ async def sign_up(deps: Deps, ctx: Context, request: SignUp) -> Flow:
         email_rules.allow(tenant.settings, request.email, invited=_opens(tenant, into_organization))
     phc = None
     if request.password is not None:
-        await policy.check(
+        await password_policy.check(
             deps, ctx, tenant, request.password, email=request.email, name=request.name
         )
         phc = await deps.hashing.hash(ctx.app_id, request.password)

@@ -25,7 +25,7 @@ from common.events.users import UsersImported
 from common.field_errors import FieldError, field_error, field_errors
 from common.ids import new_id
 from common.unknown_fields import unknown
-from identity import delegation, imported, metadata
+from identity import delegation_checks, imported_hashes, metadata
 from identity.deps import Deps
 from identity.hashing import MAX_BYTES, too_long
 from identity.queries import user_import
@@ -138,7 +138,7 @@ def _faults(user: TransferredUser) -> list[FieldError]:
     if user.email is None and user.email_verified:
         faults.append(field_error("email_verified", "no_email_to_verify"))
     if user.password_hash is not None:
-        unknown_hash = imported.refusal(user.password_hash)
+        unknown_hash = imported_hashes.refusal(user.password_hash)
         if unknown_hash is not None:
             faults.append(field_error("password_hash", unknown_hash.code, **unknown_hash.params))
     if user.phone_number is None and user.phone_number_verified:
@@ -162,7 +162,7 @@ async def _phc(deps: Deps, ctx: Context, user: TransferredUser, *, dry: bool) ->
 
 async def give(deps: Deps, ctx: Context, request: ExportUsers) -> TransferredUsers:
     if request.password_hashes:
-        await delegation.over_everybody(deps, ctx)
+        await delegation_checks.over_everybody(deps, ctx)
     at, id = deps.cursors.read(ctx.app_id, "export", request.cursor, 2)
     async with deps.db.reading(ctx) as db:
         found = await user_import.page(

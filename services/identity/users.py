@@ -38,7 +38,16 @@ from common.field_errors import field_error
 from common.ids import DASHBOARD, new_id
 from common.problems import Invalid
 from common.same_json import same_json
-from identity import delegation, flows, lockout, metadata, notices, passwords, policy, session_start
+from identity import (
+    delegation_checks,
+    flows,
+    lockout,
+    metadata,
+    notices,
+    password_policy,
+    passwords,
+    session_start,
+)
 from identity.deps import Deps
 from identity.queries import accounts, users
 
@@ -53,7 +62,7 @@ async def create(deps: Deps, ctx: Context, request: CreateUser) -> User:
         raise Invalid(errors=[field_error("email_verified", "no_email_to_verify")])
     phc = None
     if request.password is not None:
-        await policy.check(
+        await password_policy.check(
             deps, ctx, tenant, request.password, email=request.email, name=request.profile.name
         )
         phc = await deps.hashing.hash(ctx.app_id, request.password)
@@ -116,7 +125,7 @@ def _there(user: User | None) -> User:
 
 
 async def update(deps: Deps, ctx: Context, request: UpdateUser) -> User:
-    await delegation.over_user(deps, ctx, request.user_id)
+    await delegation_checks.over_user(deps, ctx, request.user_id)
     tenant = await deps.tenants.get(ctx)
     changes = given(request.changes)
     await metadata.check(deps.workers, ctx.app_id, tenant.settings, changes)
@@ -185,7 +194,7 @@ async def apply(deps: Deps, ctx: Context, user_id: str, changes: dict[str, Any])
 
 async def delete(deps: Deps, ctx: Context, request: DeleteUser) -> Done:
     """An administrator is not held up by organizations: what they lose stands in the log."""
-    await delegation.over_user(deps, ctx, request.user_id)
+    await delegation_checks.over_user(deps, ctx, request.user_id)
     await remove(deps, ctx, request.user_id, forced=True)
     return Done()
 
@@ -206,7 +215,7 @@ async def remove(deps: Deps, ctx: Context, user_id: str, *, forced: bool) -> Non
 
 
 async def disable(deps: Deps, ctx: Context, request: DisableUser) -> User:
-    await delegation.over_user(deps, ctx, request.user_id)
+    await delegation_checks.over_user(deps, ctx, request.user_id)
     async with deps.db.transaction(ctx) as tx:
         was = await users.set_disabled(tx, app_id=ctx.app_id, id=request.user_id, disabled=True)
         if was is None:
@@ -221,7 +230,7 @@ async def disable(deps: Deps, ctx: Context, request: DisableUser) -> User:
 
 
 async def enable(deps: Deps, ctx: Context, request: EnableUser) -> User:
-    await delegation.over_user(deps, ctx, request.user_id)
+    await delegation_checks.over_user(deps, ctx, request.user_id)
     async with deps.db.transaction(ctx) as tx:
         was = await users.set_disabled(tx, app_id=ctx.app_id, id=request.user_id, disabled=False)
         if was is None:
@@ -237,7 +246,7 @@ async def enable(deps: Deps, ctx: Context, request: EnableUser) -> User:
 async def force_reset(deps: Deps, ctx: Context, request: ForceReset) -> Done:
     """The password works no more until it is chosen anew by mail; where there is no address, at
     the next sign-in."""
-    await delegation.over_user(deps, ctx, request.user_id)
+    await delegation_checks.over_user(deps, ctx, request.user_id)
     tenant = await deps.tenants.get(ctx)
     async with deps.db.transaction(ctx) as tx:
         if not await accounts.lock(tx, app_id=ctx.app_id, id=request.user_id):
@@ -258,7 +267,7 @@ async def force_reset(deps: Deps, ctx: Context, request: ForceReset) -> Done:
 
 
 async def unlock(deps: Deps, ctx: Context, request: UnlockUser) -> Done:
-    await delegation.over_user(deps, ctx, request.user_id)
+    await delegation_checks.over_user(deps, ctx, request.user_id)
     async with deps.db.transaction(ctx) as tx:
         account = await accounts.by_id(tx, app_id=ctx.app_id, id=request.user_id)
         if account is None:

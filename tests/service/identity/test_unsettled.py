@@ -8,8 +8,8 @@ import pytest
 from common.contracts.email_codes import SignInWithCode, StartEmailCode
 from common.contracts.user_import import ImportUsers
 from common.contracts.users import CreateUser, UpdateUser, UserChanges
-from identity import session_start, unsettled
-from identity.unsettled import Sweep
+from identity import session_start, unprovisioned_users
+from identity.unprovisioned_users import Sweep
 
 from .conftest import ADMIN, World
 
@@ -75,7 +75,7 @@ async def test_those_who_cannot_be_settled_hold_up_nobody(
     world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A round gives up after some failures; the next one goes on behind them."""
-    monkeypatch.setattr(unsettled, "MOST_FAILURES", 2)
+    monkeypatch.setattr(unprovisioned_users, "MOST_FAILURES", 2)
     lines = [{"email": f"many{n}@example.com"} for n in range(3)]
     await world.call(ImportUsers(users=lines), who=ADMIN)
     await world.sql.execute(OLDER, world.a)

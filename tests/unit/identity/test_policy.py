@@ -17,8 +17,8 @@ from common.contracts.sign_up import SignUpClosed
 from common.problems import Invalid
 from identity import email_rules
 from identity.mail_rendering import harmless
+from identity.password_policy import COMMON, faults_of, told_of
 from identity.password_score import BUDGET, affordable, score
-from identity.policy import COMMON, faults_of, told_of
 
 TOLD = ["blue shop", "blueshop", "ada.lovelace"]
 

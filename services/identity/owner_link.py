@@ -20,7 +20,7 @@ from common.db import Db
 from common.events.users import OwnerClaimed, UserCreated
 from common.ids import DASHBOARD, new_id
 from common.problems import NotFound
-from identity import policy, session_start
+from identity import password_policy, session_start
 from identity.deps import Deps
 from identity.limits import CODE_BY_IP
 from identity.queries import accounts, codes
@@ -77,7 +77,7 @@ async def claim(deps: Deps, ctx: Context, request: ClaimOwner) -> SignedInSessio
     await get(deps, ctx, GetOwnerLink(token=request.token))  # before anything costly
     phc = None
     if request.password is not None:
-        await policy.check(
+        await password_policy.check(
             deps, ctx, tenant, request.password, email=request.email, name=request.name
         )
         phc = await deps.hashing.hash(ctx.app_id, request.password)

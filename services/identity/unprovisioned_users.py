@@ -13,7 +13,7 @@ from common.context import system_context
 from common.periodic import again
 from identity import session_start
 from identity.deps import Deps
-from identity.queries import accounts, unsettled
+from identity.queries import accounts, unprovisioned_users
 
 EVERY: Final = 60.0
 """Seconds."""
@@ -28,7 +28,7 @@ class Sweep:
     """Goes on where the last round ended, so that users who can't be settled hold up nobody."""
 
     deps: Deps
-    last: unsettled.Unsettled | None = None
+    last: unprovisioned_users.Unsettled | None = None
 
     async def round(self) -> int:
         """Returns how many were settled, over all applications. Ends where all were seen, or
@@ -36,7 +36,7 @@ class Sweep:
         count = failures = 0
         while failures < MOST_FAILURES:
             async with self.deps.sweep_db.everywhere() as db:
-                users = await unsettled.page(db, after=self.last)
+                users = await unprovisioned_users.page(db, after=self.last)
             for user in users:
                 self.last = user
                 if await _settle(self.deps, user):
@@ -45,7 +45,7 @@ class Sweep:
                     failures += 1
                 if failures >= MOST_FAILURES:
                     return count
-            if len(users) < unsettled.PAGE:
+            if len(users) < unprovisioned_users.PAGE:
                 self.last = None
                 return count
         return count
@@ -55,7 +55,7 @@ async def settling(deps: Deps) -> None:
     await again(Sweep(deps).round, every=EVERY, name="unsettled users")
 
 
-async def _settle(deps: Deps, user: unsettled.Unsettled) -> bool:
+async def _settle(deps: Deps, user: unprovisioned_users.Unsettled) -> bool:
     ctx = system_context(user.app_id, within=WITHIN)
     async with deps.db.reading(ctx) as db:
         account = await accounts.by_id(db, app_id=ctx.app_id, id=user.id)
