@@ -1,4 +1,4 @@
-"""Hashes made elsewhere. They verify once, at the next sign-in, and are then replaced by ours.
+"""Hashes of other systems. One is verified at the next sign-in, and then replaced by ours.
 
 Formats: bcrypt `$2a$ $2b$ $2y$`; PBKDF2 as PHC and passlib `$pbkdf2-sha256$…`, Django
 `pbkdf2_sha256$…`, Werkzeug `pbkdf2:sha256:…`; scrypt as PHC and passlib `$scrypt$…`, Django
@@ -46,8 +46,8 @@ PBKDF2_ROUND: Final = {"sha1": 0.5e-6, "sha256": 0.55e-6, "sha384": 0.95e-6, "sh
 
 
 class UnknownHash(ValueError):
-    """No format that we can verify, or one that costs too much: a code of field errors says which,
-    with its parameters."""
+    """A hash that we cannot verify, or that costs too much. `code` and `params` are those of a
+    field error."""
 
     def __init__(self, code: str, **params: Param) -> None:
         super().__init__(message(code, params))
@@ -55,9 +55,9 @@ class UnknownHash(ValueError):
 
 
 def verify(password: str, stored: str) -> bool:
-    """False for a wrong password and for a hash we cannot read."""
+    """Returns whether the password matches. Returns False for a hash that cannot be read."""
     try:
-        return checker(stored)(password.encode())
+        return verifier(stored)(password.encode())
     except (UnknownHash, ValueError, KeyError, Base64Error, OverflowError, MemoryError):
         return False
 
@@ -65,7 +65,7 @@ def verify(password: str, stored: str) -> bool:
 def refusal(stored: str) -> UnknownHash | None:
     """Returns why a hash of an import file can never be verified here, or None if it can."""
     try:
-        checker(stored)
+        verifier(stored)
     except UnknownHash as error:
         return error
     except (ValueError, KeyError, Base64Error, OverflowError):
@@ -74,15 +74,15 @@ def refusal(stored: str) -> UnknownHash | None:
 
 
 def supported(stored: str) -> bool:
-    """Whether a hash of an import file can be verified, within the bounds."""
+    """Returns whether a hash of an import file can be verified, within the limits."""
     return refusal(stored) is None
 
 
 Check = Callable[[bytes], bool]
 
 
-def checker(stored: str) -> Check:
-    """How to verify this hash. Raises UnknownHash."""
+def verifier(stored: str) -> Check:
+    """Returns the function that verifies passwords against this hash. Raises UnknownHash."""
     if len(stored) > MOST_LENGTH:
         raise UnknownHash("hash_too_long", maximum=MOST_LENGTH)
     for pattern, parse in FORMATS:
@@ -93,7 +93,7 @@ def checker(stored: str) -> Check:
 
 
 def _affordable(seconds: float, memory: int = 0) -> None:
-    """Raises UnknownHash."""
+    """Checks the estimated cost of a hash. Raises UnknownHash."""
     if memory > MOST_MEMORY:
         raise UnknownHash("hash_needs_memory", maximum=MOST_MEMORY >> 20)
     if seconds > MOST_SECONDS:
@@ -176,7 +176,7 @@ def _scrypt(n: int, r: int, p: int, salt: bytes, expected: bytes) -> Check:
 
 
 def _bounded(n: int, r: int, p: int) -> None:
-    """RFC 7914 section 2. Raises UnknownHash."""
+    """Checks the parameters of scrypt (RFC 7914 section 2). Raises UnknownHash."""
     if n < 2 or n & (n - 1) or not 0 < r <= 64 or not 0 < p <= MOST_LANES or n >= 1 << (16 * r):
         raise UnknownHash("hash_parameters_out_of_range", algorithm="scrypt")
     _affordable(128 * n * r * p * SCRYPT_BYTE, 128 * n * r + 128 * r * p)

@@ -1,4 +1,4 @@
-"""Which passwords are good enough (NIST SP 800-63B-4 section 3.1.1.2): length and guessability, never
+"""Rules for passwords (NIST SP 800-63B-4 section 3.1.1.2): length and guessability, never
 composition."""
 
 from __future__ import annotations
@@ -21,42 +21,44 @@ from identity.password_score import score
 log = logs.get(__name__)
 
 COMMON: Final = frozenset(FREQUENCY_LISTS["passwords"])
-SHORTEST_TOLD: Final = 4
+SHORTEST_KNOWN: Final = 4
 """A shorter name inside a password is chance."""
 
 
 async def check(
     deps: Deps, ctx: Context, tenant: Tenant, password: str, *, email: str | None, name: str | None
 ) -> None:
-    """Raises WeakPassword, with a sentence for each thing that is wrong; Busy."""
+    """Checks a new password. Raises WeakPassword with a field error for each rule that it breaks,
+    and Busy."""
     password = normalized(password)
     settings = tenant.settings
-    told = told_of(tenant, email, name)
-    faults = faults_of(password, settings.password_min_length, told)
+    told = known_words(tenant, email, name)
+    faults = first_faults(password, settings.password_min_length, told)
     if not too_long(password) and all(fault["code"] != "password_common" for fault in faults):
         points = await deps.hashing.run(ctx.app_id, lambda: score(password, told))
         if points < settings.password_min_score:
             faults.append(field_error("password", "password_guessable"))
-    if not faults and settings.password_breach_check and await breached(deps, password):
+    if not faults and settings.password_breach_check and await is_breached(deps, password):
         faults = [field_error("password", "password_breached")]
     if faults:
         raise WeakPassword(faults[0]["message"], errors=faults)
 
 
-def present() -> WeakPassword:
-    """The refusal of a new password that is the one it is to replace."""
+def unchanged_password() -> WeakPassword:
+    """Returns the error for a new password that is the same as the old one."""
     fault = field_error("password", "password_unchanged")
     return WeakPassword(fault["message"], errors=[fault])
 
 
-def told_of(tenant: Tenant, email: str | None, name: str | None) -> list[str]:
-    """What is known of the person and the place: no part of a password."""
+def known_words(tenant: Tenant, email: str | None, name: str | None) -> list[str]:
+    """Returns words that are known about the person and the application: a password must not
+    consist of one."""
     local, _, domain = (email or "").partition("@")
     found = [tenant.name, tenant.slug, local, email or "", domain.split(".")[0], name or ""]
-    return [text.lower() for text in found if len(text) >= SHORTEST_TOLD]
+    return [text.lower() for text in found if len(text) >= SHORTEST_KNOWN]
 
 
-def faults_of(password: str, least: int, known_words: list[str]) -> list[FieldError]:
+def first_faults(password: str, least: int, known_words: list[str]) -> list[FieldError]:
     """Returns what is wrong with a password before its strength is measured."""
     faults: list[FieldError] = []
     if len(password) < least:
@@ -69,9 +71,10 @@ def faults_of(password: str, least: int, known_words: list[str]) -> list[FieldEr
     return faults
 
 
-async def breached(deps: Deps, password: str) -> bool:
-    """k-anonymity: only five hexadecimal digits of its SHA-1 leave this machine. An endpoint that
-    does not answer is no reason to keep somebody from choosing a password."""
+async def is_breached(deps: Deps, password: str) -> bool:
+    """Returns whether the password is in a list of breached passwords. Only five hexadecimal digits
+    of its SHA-1 leave this machine (k-anonymity). If the endpoint does not answer, the password is
+    accepted."""
     digest = hashlib.sha1(password.encode(), usedforsecurity=False).hexdigest().upper()
     url = deps.breach_url.rstrip("/") + "/" + digest[:5]
     try:

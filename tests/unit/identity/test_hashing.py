@@ -184,7 +184,7 @@ def test_cost_of_an_imported_hash_is_bounded(accepted: str, refused: str) -> Non
     assert imported_hashes.refusal(accepted) is None
     assert imported_hashes.refusal(refused)
     with pytest.raises(imported_hashes.UnknownHash):
-        imported_hashes.checker(refused)
+        imported_hashes.verifier(refused)
 
 
 async def test_a_stored_hash_over_the_bound_is_not_computed(
