@@ -69,7 +69,7 @@ async def _posted(visit: GatewayRequest) -> Response:
     params = await forms.form(visit)
     query = urlencode(params)
     if len(query) > LARGEST:
-        raise TooLarge("the parameters are too large")
+        raise TooLarge(f"the parameters can have at most {LARGEST} bytes")
     if len(query) <= LONGEST:
         return go(f"/oauth2/authorize?{query}")
     return await _begin(visit, None, Authorize(params=params, unseen=True), [])
@@ -116,7 +116,7 @@ async def resume(request: Request) -> Response:
         csrf.check_form(visit, fields.get("csrf"))
         consent = fields.get("consent")
         if consent not in ("allow", "deny"):
-            raise BadRequest("say whether you allow it")
+            raise BadRequest("consent must be allow or deny")
         token = fields.get("csrf")
         shown = next((one for one in others if csrf.is_of_session(visit, token, one)), signed)
         if shown is not None and shown is not signed:
