@@ -47,6 +47,11 @@ class Problem(Exception):
         return kind(detail, **extra)
 
 
+def problem_types() -> list[type[Problem]]:
+    """Returns every kind of problem with a code of its own that has been imported."""
+    return list(_BY_CODE.values())
+
+
 class BadRequest(Problem):
     """What was sent cannot be understood."""
 
@@ -96,7 +101,7 @@ class Misdirected(Problem):
 
 
 class Invalid(Problem):
-    """Well-formed but wrong. `errors` lists each field: {"field", "message"}; never its value."""
+    """Well-formed but wrong. `errors` lists a `FieldError` for each field."""
 
     status, code, title = 422, "invalid", "Some fields are not valid."
 

@@ -5,9 +5,11 @@ from __future__ import annotations
 from collections.abc import Collection, Iterator
 from difflib import get_close_matches
 from types import UnionType
-from typing import Annotated, Any, Final, NamedTuple, Union, get_args, get_origin
+from typing import Annotated, Any, Final, Literal, NamedTuple, Union, get_args, get_origin
 
 from pydantic import BaseModel
+
+from common.field_errors import FieldError, field_error
 
 LONGEST: Final = 60
 """Characters of a name that are repeated."""
@@ -20,12 +22,13 @@ class Unknown(NamedTuple):
     name: str
     known: Collection[str]
 
-    def told(self, what: str = "field") -> dict[str, str]:
-        """As an entry of a problem's `errors`: what was sent with the name is not in it."""
+    def field_error(self, what: Literal["field", "parameter"] = "field") -> FieldError:
+        """Returns an entry of a problem's `errors`, without the value that was sent."""
         shown = printable(self.name)
-        near = get_close_matches(shown, self.known, n=1)
-        hint = f": did you mean {near[0]}?" if near else ""
-        return {"field": f"{self.place}{shown}", "message": f"there is no such {what}{hint}"}
+        field, near = f"{self.place}{shown}", get_close_matches(shown, self.known, n=1)
+        if near:
+            return field_error(field, f"misspelled_{what}", suggestion=near[0])
+        return field_error(field, f"unknown_{what}")
 
 
 def printable(name: str, longest: int = LONGEST) -> str:

@@ -9,6 +9,7 @@ from disposable_email_domains import blocklist
 from common.addresses import address_key
 from common.contracts.app_settings import AppSettings
 from common.contracts.sign_up import SignUpClosed
+from common.field_errors import FieldError, field_error
 from common.ids import DASHBOARD
 from common.problems import Invalid
 
@@ -18,15 +19,15 @@ def domain_of(email: str) -> str:
     return address_key(email).rpartition("@")[2]
 
 
-def refusal(settings: AppSettings, email: str) -> str | None:
-    """Why this address cannot sign up, in a sentence; None where it can."""
+def refusal(settings: AppSettings, email: str) -> FieldError | None:
+    """Returns why this address cannot sign up, or None if it can."""
     domain = domain_of(email)
     if settings.signup_mode == "restricted" and not _among(domain, settings.allowed_email_domains):
-        return "Addresses of this domain cannot sign up here."
+        return field_error("email", "email_domain_refused")
     if _among(domain, settings.blocked_email_domains):
-        return "Addresses of this domain cannot sign up here."
+        return field_error("email", "email_domain_refused")
     if settings.block_disposable_email and _among(domain, blocklist):
-        return "Use an address that lasts: disposable ones cannot sign up here."
+        return field_error("email", "email_disposable")
     return None
 
 
@@ -50,7 +51,7 @@ def allow_domain(settings: AppSettings, email: str) -> None:
     """Raises Invalid naming the field. A change of address obeys the rules for domains too."""
     reason = refusal(settings, email)
     if reason is not None:
-        raise Invalid(reason, errors=[{"field": "email", "message": reason}])
+        raise Invalid(reason["message"], errors=[reason])
 
 
 def _among(domain: str, listed: Iterable[str]) -> bool:

@@ -52,6 +52,8 @@ class Letter:
     real: bool = True
     code: bool = True
     bound: bool = True
+    required: bool = False
+    """An administrator requires this reset."""
     payload: dict[str, Any] = field(default_factory=dict, repr=False)
 
 
@@ -110,6 +112,7 @@ async def start(
         "name": letter.name or "",
         "device": device_name(ctx.agent) or "" if letter.bound else "",
         "ip": ctx.ip or "" if letter.bound else "",
+        "required": "yes" if letter.required else "",
     }
     locale = letter.locale or tenant.settings.default_locale
     queued = mail.Mail(letter.to, letter.kind, locale, data, lifetime=TTL)

@@ -138,9 +138,9 @@ HANDLERS: dict[type[Request[Any]], Handler] = {
     GetOwnerLink: owner.get,
     ClaimOwner: owner.claim,
     GetQueues: queues.get,
-    ListTemplates: mail_templates.listed,
-    PutTemplate: mail_templates.put,
+    ListTemplates: mail_templates.list_,
+    PutTemplate: mail_templates.update,
     ResetTemplate: mail_templates.reset,
     PreviewTemplate: mail_templates.preview,
-    SendTestMail: mail_templates.test,
+    SendTestMail: mail_templates.send_test,
 }

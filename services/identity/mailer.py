@@ -36,7 +36,8 @@ from common.tenants import Tenants
 from common.worker import Wakeful
 from common.worker_processes import TookTooLong, WorkerFailed, WorkerProcesses
 from identity import mail_rendering
-from identity.mail_texts import Locale
+from identity.mail_languages import Locale, closest
+from identity.mail_texts import built_in_source
 from identity.queries import mail_templates, mails
 from identity.queries.mails import Leased
 from identity.smtp import TryLater, Undeliverable
@@ -148,7 +149,7 @@ class Mailer:
         """Open, render, compose."""
         ctx = system_context(leased.app_id)
         tenant = await self.tenants.get(ctx)
-        locale = mail_rendering.closest(leased.locale)
+        locale = closest(leased.locale)
         place = ("mail_outbox", "sealed", leased.id)
         async with self.db.reading(ctx) as db:
             sealed = await self.sealer.open(db, leased.app_id, place, leased.sealed)
@@ -161,8 +162,8 @@ class Mailer:
         if custom is not None:
             rendered = await self._custom(ctx, tenant, leased.kind, locale, data, custom)
         if rendered is None:
-            ours = mail_rendering.built_in(leased.kind, locale)
-            rendered = mail_rendering.render(leased.kind, locale, tenant, data, ours)
+            source = built_in_source(leased.kind, locale)
+            rendered = mail_rendering.render(leased.kind, locale, tenant, data=data, source=source)
         return compose(self.mail_from, tenant, letter["to"], leased.id, locale, rendered)
 
     async def _custom(
@@ -174,11 +175,11 @@ class Mailer:
         data: dict[str, Any],
         source: TemplateText,
     ) -> RenderedMail | None:
-        """The application's own text, or None where it does not render, or not in time: the mail
-        then goes out with ours, and no retry meets the same text again."""
+        """Returns the mail from the application's own template, or None if that does not render in
+        time. The built-in template is used then, so no retry meets the same fault again."""
         try:
-            return await mail_rendering.rendered(
-                self.workers, ctx.app_id, kind, locale, tenant, data, source
+            return await mail_rendering.render_in_worker(
+                self.workers, ctx.app_id, kind, locale, tenant=tenant, data=data, source=source
             )
         except (TemplateInvalid, TookTooLong, WorkerFailed):
             log.warning("custom mail does not render", app_id=ctx.app_id, kind=kind)

@@ -11,6 +11,7 @@ import orjson
 from common import schema_cost
 from common.contracts.app_settings import AppSettings
 from common.contracts.profiles import MetadataInvalid
+from common.field_errors import FieldError, field_error
 from common.worker_processes import TookTooLong, WorkerFailed, WorkerProcesses
 
 MOST: Final = 16_384
@@ -31,10 +32,10 @@ async def check(
 
 async def faults_of(
     workers: WorkerProcesses, app_id: str, settings: AppSettings, given: list[dict[str, Any]]
-) -> list[list[dict[str, str]]]:
+) -> list[list[FieldError]]:
     """Returns what is wrong with each of several users' metadata. Schemas are applied in a process
     that can be killed."""
-    faults: list[list[dict[str, str]]] = [[] for _ in given]
+    faults: list[list[FieldError]] = [[] for _ in given]
     checks: list[list[Any]] = []
     whose: list[int] = []
     for number, one in enumerate(given):
@@ -43,7 +44,7 @@ async def faults_of(
             if data is None:
                 continue
             if len(orjson.dumps(data)) > MOST:
-                faults[number].append({"field": kind, "message": f"at most {MOST} bytes"})
+                faults[number].append(field_error(kind, "metadata_too_large", maximum=MOST))
                 continue
             schema = getattr(settings, f"{kind}_schema")
             if schema is not None:
@@ -53,30 +54,28 @@ async def faults_of(
         try:
             found = await workers.run(app_id, "metadata_errors", checks)
         except (TookTooLong, WorkerFailed):
-            unusable = "the application's schema cannot be applied in time"
-            found = [[{"field": kind, "message": unusable}] for kind, _, _ in checks]
+            found = [[field_error(kind, "metadata_schema_too_slow")] for kind, _, _ in checks]
         for number, errors in zip(whose, found, strict=True):
             faults[number] += errors
     return faults
 
 
-def errors(kind: str, schema: dict[str, Any], data: dict[str, Any]) -> list[dict[str, str]]:
+def errors(kind: str, schema: dict[str, Any], data: dict[str, Any]) -> list[FieldError]:
     """Returns what is wrong with data, at most 20 places. The cost of the schema is bounded again:
     what is stored may be older than the bound."""
     source = orjson.dumps(schema, option=orjson.OPT_SORT_KEYS)
     validator, levels = _validator(source), _levels(source)
     if validator is None or levels is None:
-        return [{"field": kind, "message": "the application's schema cannot be used"}]
+        return [field_error(kind, "metadata_schema_unusable")]
     values = _values(data)
     if len(values) > schema_cost.DEPTH:
-        message = f"nested more than {schema_cost.DEPTH} levels deep"
-        return [{"field": kind, "message": message}]
+        return [field_error(kind, "metadata_too_deep", maximum=schema_cost.DEPTH)]
     if sum(one * many for one, many in zip(levels, values, strict=False)) > MOST_EVALUATIONS:
-        return [{"field": kind, "message": "too many values for the application's schema"}]
+        return [field_error(kind, "metadata_has_too_many_values")]
     found = []
     for error in validator.iter_errors(data):
         place = ".".join([kind, *(str(part) for part in error.instance_path)])
-        found.append({"field": place, "message": _reason(error)})
+        found.append(field_error(place, "metadata_breaks_schema", rule=_rule(error)))
         if len(found) == 20:
             break
     return found
@@ -97,10 +96,9 @@ def _values(data: Any) -> list[int]:
     return counts
 
 
-def _reason(error: jsonschema_rs.ValidationError) -> str:
-    """Which rule, not which value: what was sent is never echoed."""
-    rule = str(error.schema_path[-1]) if error.schema_path else "schema"
-    return f"does not follow `{rule}` of the application's schema"
+def _rule(error: jsonschema_rs.ValidationError) -> str:
+    """Returns which rule the value breaks. The value itself is never echoed."""
+    return str(error.schema_path[-1]) if error.schema_path else "schema"
 
 
 @lru_cache(maxsize=512)

@@ -30,6 +30,7 @@ from common.contracts.tenants import Tenant
 from common.contracts.users import UserNotFound
 from common.db import Db
 from common.events.passwords import PasswordChanged, PasswordReset
+from common.field_errors import field_error
 from common.problems import Invalid
 from identity import challenge, flows, lockout, notices, policy, session_start
 from identity.callers import fresh, the_user
@@ -118,7 +119,7 @@ async def change(deps: Deps, ctx: Context, request: ChangePassword) -> SignedInS
     await policy.check(deps, ctx, tenant, request.password, email=account.email, name=account.name)
     if account.phc is not None:
         if request.current is None:
-            raise Invalid(errors=[{"field": "current", "message": "Your password is needed."}])
+            raise Invalid(errors=[field_error("current", "current_password_required")])
         await prove(deps, ctx, account, request.current, method="change")
         if normalized(request.password) == normalized(request.current):
             raise policy.present()
@@ -199,7 +200,7 @@ async def reset(deps: Deps, ctx: Context, request: ResetPassword) -> SignedInSes
     elif request.flow is not None and request.code is not None:
         taken = await flows.take_code(deps, ctx, request.flow, request.code, RESET)
     else:
-        raise Invalid(errors=[{"field": "token", "message": "A link or a code is needed."}])
+        raise Invalid(errors=[field_error("token", "link_or_code_required")])
     if taken.user_id is None:
         raise LinkSpent if request.token else CodeSpent
     return await _reset(deps, ctx, tenant, taken, phc, request.browser)

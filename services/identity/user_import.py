@@ -22,12 +22,12 @@ from common.contracts.user_import import (
     TransferredUsers,
 )
 from common.events.users import UsersImported
-from common.field_errors import field_errors
+from common.field_errors import FieldError, field_error, field_errors
 from common.ids import new_id
 from common.unknown_fields import unknown
 from identity import delegation, imported, metadata
 from identity.deps import Deps
-from identity.hashing import too_long
+from identity.hashing import MAX_BYTES, too_long
 from identity.queries import user_import
 
 ROOM: Final = 600_000
@@ -46,7 +46,7 @@ class Line:
     """A line of an import: the user it describes, or why it is refused."""
 
     user: TransferredUser | None
-    errors: list[dict[str, str]]
+    errors: list[FieldError]
 
 
 async def take(deps: Deps, ctx: Context, request: ImportUsers) -> Arrivals:
@@ -77,7 +77,7 @@ async def take(deps: Deps, ctx: Context, request: ImportUsers) -> Arrivals:
 
 
 def _line(sent: Any) -> Line:
-    strangers = [one.told() for one in islice(unknown(TransferredUser, sent), MOST_ERRORS)]
+    strangers = [one.field_error() for one in islice(unknown(TransferredUser, sent), MOST_ERRORS)]
     try:
         user = TransferredUser.model_validate(sent)
     except ValidationError as error:
@@ -129,26 +129,28 @@ async def _rows(
     return rows
 
 
-def _faults(user: TransferredUser) -> list[dict[str, str]]:
+def _faults(user: TransferredUser) -> list[FieldError]:
     faults = []
     if user.email is None and user.id is None:
-        faults.append({"field": "email", "message": "an address or an id is needed"})
+        faults.append(field_error("email", "email_or_id_required"))
     if user.id is not None and len(set(user.id) - {"-"}) == 1:
-        faults.append({"field": "id", "message": "this UUID stands for no id"})
+        faults.append(field_error("id", "id_is_constant"))
     if user.email is None and user.email_verified:
-        faults.append({"field": "email_verified", "message": "there is no address to verify"})
+        faults.append(field_error("email_verified", "no_email_to_verify"))
     if user.password_hash is not None:
-        refusal = imported.refusal(user.password_hash)
-        if refusal is not None:
-            faults.append({"field": "password_hash", "message": refusal})
+        unknown_hash = imported.refusal(user.password_hash)
+        if unknown_hash is not None:
+            faults.append(field_error("password_hash", unknown_hash.code, **unknown_hash.params))
     if user.phone_number is None and user.phone_number_verified:
-        faults.append({"field": "phone_number_verified", "message": "there is no number to verify"})
+        faults.append(field_error("phone_number_verified", "no_phone_number_to_verify"))
     if user.created_at is not None and user.created_at > datetime.now(UTC):
-        faults.append({"field": "created_at", "message": "it lies in the future"})
-    if user.password is not None and (too_long(user.password) or not user.password):
-        faults.append({"field": "password", "message": "between 1 and 256 bytes"})
+        faults.append(field_error("created_at", "time_in_future"))
+    if user.password is not None and too_long(user.password):
+        faults.append(field_error("password", "password_too_long", maximum=MAX_BYTES))
+    if user.password == "":
+        faults.append(field_error("password", "password_empty"))
     if user.password is not None and user.password_hash is not None:
-        faults.append({"field": "password_hash", "message": "send a password or a hash, not both"})
+        faults.append(field_error("password_hash", "password_and_hash"))
     return faults
 
 

@@ -34,6 +34,7 @@ from common.events.users import (
     UserUnlocked,
     UserUpdated,
 )
+from common.field_errors import field_error
 from common.ids import DASHBOARD, new_id
 from common.problems import Invalid
 from common.same_json import same_json
@@ -47,13 +48,9 @@ async def create(deps: Deps, ctx: Context, request: CreateUser) -> User:
     given_metadata = request.model_dump(include=set(metadata.KINDS), exclude_unset=True)
     await metadata.check(deps.workers, ctx.app_id, tenant.settings, given_metadata)
     if request.phone_number_verified and request.profile.phone_number is None:
-        raise Invalid(
-            errors=[{"field": "phone_number_verified", "message": "there is no number to verify"}]
-        )
+        raise Invalid(errors=[field_error("phone_number_verified", "no_phone_number_to_verify")])
     if request.email_verified and request.email is None:
-        raise Invalid(
-            errors=[{"field": "email_verified", "message": "there is no address to verify"}]
-        )
+        raise Invalid(errors=[field_error("email_verified", "no_email_to_verify")])
     phc = None
     if request.password is not None:
         await policy.check(
@@ -137,8 +134,8 @@ def given(changes: MyChanges) -> dict[str, Any]:
 def _verifies_nothing(before: User, changes: dict[str, Any]) -> None:
     """Raises Invalid for a verified address or number that is not there."""
     errors = [
-        {"field": f"{name}_verified", "message": f"there is no {what} to verify"}
-        for name, what in (("email", "address"), ("phone_number", "number"))
+        field_error(f"{name}_verified", f"no_{name}_to_verify")
+        for name in ("email", "phone_number")
         if changes.get(f"{name}_verified") and changes.get(name, getattr(before, name)) is None
     ]
     if errors:
@@ -253,7 +250,9 @@ async def force_reset(deps: Deps, ctx: Context, request: ForceReset) -> Done:
         await audit.record(tx, ctx, event, user_id=account.id)
         if account.email:
             letter = passwords.reset_letter(account, account.email, account.locale)
-            await flows.start(deps, ctx, tx, tenant, replace(letter, bound=False), None)
+            await flows.start(
+                deps, ctx, tx, tenant, replace(letter, bound=False, required=True), None
+            )
     await session_start.publish_revocations(deps, ctx, request.user_id, ended)
     return Done()
 

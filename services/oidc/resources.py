@@ -31,6 +31,7 @@ from common.contracts.scopes import (
 )
 from common.db import violated
 from common.events.resources import ScopeChanged
+from common.field_errors import field_error
 from common.ids import new_id
 from common.problems import Forbidden, Invalid
 from oidc import keys, redirect_uris
@@ -41,12 +42,12 @@ from oidc.scopes import CLAIMS
 
 
 async def create_resource(deps: Deps, ctx: Context, new: CreateResource) -> Resource:
-    message = redirect_uris.identifier_mistake(new.identifier)
+    mistake = redirect_uris.identifier_mistake("identifier", new.identifier)
     own = redirect_uris.same_identifier(new.identifier)
-    if message is None and own == redirect_uris.same_identifier(ctx.origin):
-        message = "is the issuer, which names Aero2's own API"
-    if message is not None:
-        raise Invalid(errors=[{"field": "identifier", "message": message}])
+    if mistake is None and own == redirect_uris.same_identifier(ctx.origin):
+        mistake = field_error("identifier", "resource_is_issuer")
+    if mistake is not None:
+        raise Invalid(errors=[mistake])
     if new.access_token_alg is not None:
         await keys.signing(deps, ctx, new.access_token_alg)
     try:
@@ -92,13 +93,11 @@ async def create_scope(deps: Deps, ctx: Context, new: CreateScope) -> Scope:
         raise ScopeTaken("this scope has its meaning in OpenID Connect")
     unknown = sorted(set(new.claims) - STANDARD)
     if unknown:
-        message = f"{unknown[0][:60]} is no standard claim"
-        raise Invalid(errors=[{"field": "claims", "message": message}])
+        raise Invalid(errors=[field_error("claims", "claim_not_standard", claim=unknown[0][:60])])
     if new.permission_id is not None:
         _must_hold(ctx, new.permission_id)
         if ":" in new.name and new.name != new.permission_id:
-            message = "a scope named like a permission stands for that permission"
-            raise Invalid(errors=[{"field": "permission_id", "message": message}])
+            raise Invalid(errors=[field_error("permission_id", "scope_named_like_permission")])
     try:
         made = await _insert(deps, ctx, new)
     except asyncpg.UniqueViolationError:
