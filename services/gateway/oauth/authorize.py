@@ -178,7 +178,9 @@ def follow(visit: GatewayRequest, signed: Signed | None, what: Authorization) ->
 def _consent(page: Page, what: Authorization) -> Response:
     known = [ASKS[scope] for scope in what.scopes if scope in ASKS]
     other = [("key", scope) for scope in what.scopes if scope not in ASKS]
-    apis = [("key", page.say(N_("Use %(api)s for you"), api=name)) for name in what.resources]
+    apis = [
+        ("key", page.say(N_("Use %(api)s on your behalf"), api=name)) for name in what.resources
+    ]
     site = urlsplit(what.client_uri).netloc if what.client_uri else None
     return page.show(
         "consent.html",
