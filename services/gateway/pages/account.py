@@ -97,16 +97,17 @@ async def email(visit: GatewayRequest, fields: Fields, signed: Signed) -> Respon
 
 
 def _email(page: Page, fields: Fields, flow: str | None = None, **more: Any) -> Response:
-    address = flow_cookie.read(page.visit).email
+    mailed = flow_cookie.read(page.visit)
     return opened(
         page,
         "email.html",
         "/account",
         fields,
         flow=flow,
-        email=address,
+        email=mailed.email,
         carried={},
         address="/account/email/code" if flow else "/account/email",
+        **mailed.code_times(),
         **more,
     )
 
@@ -118,7 +119,7 @@ async def change_email(visit: GatewayRequest, fields: Fields, signed: Signed) ->
     try:
         request = ChangeEmail(email=wanted)
         flow = await visit.gateway.bus.call(visit.context(signed.caller), request)
-    except ValidationError as error:
+    except (Problem, ValidationError) as error:
         errors = errors_of(page.language, error)
         return _email(page, fields, errors=errors, values={"email": wanted})
     flow_cookie.mailed(visit, request.email, flow)

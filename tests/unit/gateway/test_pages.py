@@ -832,6 +832,18 @@ async def test_address_change_needs_a_fresh_proof(
     assert done.headers["location"] == "/account?done=address"
 
 
+async def test_the_code_to_a_new_address_can_be_sent_again(
+    http: httpx.AsyncClient, people: People, world: World, app: Tenant
+) -> None:
+    """The page of the code has a button that sends the form with the new address again."""
+    await signed_in(http, world, app)
+    await post(http, "/account/email", email="new@example.com")
+    page = await http.get("/account/email/code")
+
+    assert '<form method="post" action="/account/email">' in page.text
+    assert '<input type="hidden" name="email" value="new@example.com">' in page.text
+
+
 async def test_sessions(http: httpx.AsyncClient, people: People, world: World, app: Tenant) -> None:
     """Devices as people know them; each but this one can be ended."""
     await signed_in(http, world, app)
