@@ -1401,7 +1401,7 @@ async def test_a_name_of_another_direction_is_isolated(
         kind="consent", request="r", client_id="c", client_name=HEBREW, scopes=["openid"]
     )
     consent = (await http.get("/oauth2/authorize?client_id=c")).text
-    assert f"<h1>Allow {ISOLATED}?</h1>" in consent
+    assert f"<h1>Give {ISOLATED} access?</h1>" in consent
     assert f"<bdi>{HEBREW}</bdi>" in consent
 
 
