@@ -178,5 +178,13 @@ def nats_conf(file: Annotated[Path, typer.Argument()] = Path("deploy/nats.conf")
     file.write_text(compose_configuration())
 
 
+@app.command("reference", hidden=True)
+def reference(folder: Annotated[Path, typer.Argument()] = Path("docs/reference")) -> None:
+    """Write the generated pages of the documentation."""
+    from aero2.reference import write
+
+    write(folder)
+
+
 if __name__ == "__main__":
     app()
