@@ -21,6 +21,9 @@ setup: $(READY)  ## make .venv with everything in it
 up: $(READY)     ## run the whole product here, on embedded Postgres and NATS: make up ARGS="--port 9000"
 	@exec .venv/bin/aero2 up $(ARGS)
 
+dev: $(READY)    ## the same, and a service starts again when a file of its code changes
+	@exec .venv/bin/aero2 up --reload $(ARGS)
+
 check: $(READY)  ## format, lint, spelling, types
 	@.venv/bin/ruff format --check . && .venv/bin/ruff check . && .venv/bin/typos && .venv/bin/mypy
 
@@ -76,4 +79,4 @@ lock: $(UV)      ## compile requirements.lock and requirements-docs.lock from py
 clean:           ## remove the environment and embedded data
 	@rm -rf .venv .aero2 .site .cache
 
-.PHONY: help setup up check format test test-long bench bench-tenants compose-env nats-conf events contracts reference docs docs-serve lock clean
+.PHONY: help setup up dev check format test test-long bench bench-tenants compose-env nats-conf events contracts reference docs docs-serve lock clean

@@ -80,13 +80,17 @@ def up(
             min=1, help="Seconds without progress after which the start of a process fails."
         ),
     ] = 60,
+    reload: Annotated[
+        bool,
+        typer.Option("--reload", help="Start a service again when a file of its code changes."),
+    ] = False,
 ) -> None:
     """Run the whole platform here, on embedded PostgreSQL and NATS, until Ctrl-C."""
     from aero2.up import Options
     from aero2.up import up as run
     from common.addresses import host_key
 
-    run(Options(port, host, data_dir, host_key(domain), summary_file, tls, start_limit))
+    run(Options(port, host, data_dir, host_key(domain), summary_file, tls, start_limit, reload))
 
 
 @app.command("migrate")

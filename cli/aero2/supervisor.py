@@ -73,6 +73,8 @@ class _Running:
     refused: Refused | None = None
     """Why it will not be started again."""
     watcher: asyncio.Task[None] | None = None
+    reload: asyncio.Event = field(default_factory=asyncio.Event)
+    """Set: its next end is meant, and it is started again at once."""
 
 
 @dataclass
@@ -129,6 +131,13 @@ class Supervisor:
         """End one process; its keeper starts it again."""
         await self._end(self._all[name], time.monotonic() + within)
 
+    async def reload(self, name: str, within: float = 5.0) -> None:
+        """Ends one process because its code changed; its keeper starts it again at once. A process
+        that has died and waits for its next start does not wait any longer."""
+        each = self._all[name]
+        each.reload.set()
+        await self._end(each, time.monotonic() + within)
+
     def kill(self) -> None:
         """At once, for a second Ctrl-C. The data survives, as it would a power cut."""
         for each in self._all.values():
@@ -149,6 +158,10 @@ class Supervisor:
                 code = await self._ended(each)
             if self.stopping:
                 return
+            if each.reload.is_set():
+                each.reload.clear()
+                each.deaths = 0
+                continue
             ran = time.monotonic() - each.started
             each.deaths = 1 if ran > STEADY else each.deaths + 1
             if not each.was_ready and each.deaths >= GIVE_UP_STARTING:
@@ -161,7 +174,10 @@ class Supervisor:
             self.report(
                 f"{name} ended ({code}); starting it again in {pause:g} s.", self.tail(name)
             )
-            await asyncio.sleep(pause)
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(pause):
+                    await each.reload.wait()
+            each.reload.clear()
 
     async def _spawn(self, each: _Running) -> None:
         program = each.program
