@@ -53,8 +53,23 @@ class LazyGroup(TyperGroup):
 app = new_typer(cls=LazyGroup)
 
 
+def _show_version(wanted: bool) -> None:
+    if wanted:
+        from common.version import VERSION
+
+        typer.echo(f"aero2 {VERSION}")
+        raise typer.Exit
+
+
 @app.callback()
-def main() -> None:
+def main(
+    version: Annotated[
+        bool,
+        typer.Option(
+            "--version", callback=_show_version, is_eager=True, help="Show the version and exit."
+        ),
+    ] = False,
+) -> None:
     """Aero2: sign-in for many applications from one deployment."""
 
 

@@ -34,10 +34,10 @@ from common.periodic import stop
 from common.sealing import Sealer
 from common.settings import DatabaseSettings, Settings
 from common.tenants import Tenants
+from common.version import VERSION
 
 log = logs.get(__name__)
 
-VERSION = "0.1.0"
 BEAT = 2.0
 """Seconds between touches of the heartbeat file."""
 STOPS = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.SIGUSR1, signal.SIGUSR2)
