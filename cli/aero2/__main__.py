@@ -53,8 +53,8 @@ class LazyGroup(TyperGroup):
 app = new_typer(cls=LazyGroup)
 
 
-def _show_version(wanted: bool) -> None:
-    if wanted:
+def _show_version(value: bool) -> None:
+    if value:
         from common.version import VERSION
 
         typer.echo(f"aero2 {VERSION}")

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Final
 import orjson
 from starlette.responses import Response
 
-from common.contracts.oidc import InsufficientScope, InvalidToken, OAuthError
+from common.contracts.oauth_errors import InsufficientScope, InvalidToken, OAuthError
 from common.problems import Problem, RateLimited, Unauthenticated, Unavailable
 
 if TYPE_CHECKING:

@@ -12,7 +12,7 @@ import time
 from collections.abc import AsyncIterator
 from typing import Final
 
-from common.contracts.oidc import SignedIn
+from common.contracts.authorization import SignedIn
 from common.contracts.sessions import NoSession, Session, SignedInSession, SignOut
 from gateway.callers import bare_by_token
 from gateway.state import Signed

@@ -13,10 +13,12 @@ from dataclasses import replace
 from datetime import datetime
 
 from common.context import ANONYMOUS, EVERYTHING, SYSTEM_CALLER, Caller, Context
-from common.contracts.oidc import AccessToken, CheckAccessToken, InvalidToken
+from common.contracts.api_keys import ApiKeyHolder, VerifyApiKey
+from common.contracts.oauth_errors import InvalidToken
 from common.contracts.rights import GetRights, Rights
 from common.contracts.sessions import CheckSession, NoSession, Session
-from common.contracts.tenancy import ApiKeyHolder, GetTenant, Tenant, VerifyApiKey
+from common.contracts.tenants import GetTenant, Tenant
+from common.contracts.tokens import AccessToken, CheckAccessToken
 from common.ids import DASHBOARD
 from common.problems import NotFound, Problem, Unauthenticated
 from gateway.admission.flood_limits import NO_TENANT

@@ -8,7 +8,7 @@ from fastapi import Depends, Request
 
 from common.bus import Bus
 from common.context import Caller, Context
-from common.contracts.tenancy import ManageApplication
+from common.contracts.tenants import ManageApplication
 from common.problems import Invalid, Unauthenticated
 from gateway import csrf, known
 from gateway.callers import caller_of

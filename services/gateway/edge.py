@@ -15,7 +15,7 @@ from typing import Any, Final
 from prometheus_client import Histogram
 
 from common import logs, metrics
-from common.contracts.tenancy import Tenant
+from common.contracts.tenants import Tenant
 from common.problems import BadRequest, Problem, TooLarge
 from gateway import answers, cors
 from gateway.admission.flood_limits import costly

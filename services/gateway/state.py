@@ -14,9 +14,10 @@ from gateway.compression import PackedText
 
 if TYPE_CHECKING:
     from common.context import Caller
-    from common.contracts.oidc import AccessToken
+    from common.contracts.api_keys import ApiKeyHolder
     from common.contracts.sessions import Session
-    from common.contracts.tenancy import ApiKeyHolder, Tenant
+    from common.contracts.tenants import Tenant
+    from common.contracts.tokens import AccessToken
     from common.service import Links
     from gateway.settings import GatewaySettings
 

@@ -11,7 +11,7 @@ from common.context import ANONYMOUS, Caller, Context, new_trace
 from common.problems import BadRequest
 
 if TYPE_CHECKING:
-    from common.contracts.tenancy import Tenant
+    from common.contracts.tenants import Tenant
     from gateway.admission.fair_queue import FairQueue
     from gateway.admission.flood_limits import Charge, PresentedCredential
     from gateway.state import Gateway

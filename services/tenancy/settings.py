@@ -9,7 +9,7 @@ from common.settings import DatabaseSettings, EgressSettings
 from tenancy.cloudflare import API, CloudflareHostnames, CustomHostnames
 
 
-class TenancySettings(DatabaseSettings, EgressSettings):
+class Settings(DatabaseSettings, EgressSettings):
     sweep_database_url: SecretStr = Field(
         description="DSN with the role `aero2_sweep`: deletes what has expired."
     )

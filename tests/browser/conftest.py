@@ -20,7 +20,7 @@ from playwright.async_api import Browser, Page
 from tests.unit.gateway.conftest import World, serve, settings
 from tests.unit.gateway.people import People, person
 
-from common.contracts.tenancy import Branding, Tenant
+from common.contracts.tenants import Branding, Tenant
 from gateway.app import build
 from gateway.state import Gateway
 

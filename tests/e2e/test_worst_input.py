@@ -15,8 +15,8 @@ from pydantic import ValidationError
 from tests.system import PASSWORD, System, fresh_email
 from tests.unit.identity.test_hashing import WORST
 
-from common.contracts.applications import SettingsChange
 from common.contracts.mail_templates import TemplateInvalid, TemplateText
+from common.contracts.settings_change import SettingsChange
 from identity import mail_rendering
 
 pytestmark = pytest.mark.timeout(300)

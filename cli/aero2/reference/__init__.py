@@ -24,12 +24,12 @@ def pages() -> dict[str, str]:
 
 def write(folder: Path) -> None:
     """Writes every page, and removes generated pages that have no source any more."""
-    wanted = pages()
-    for name, text in wanted.items():
+    texts = pages()
+    for name, text in texts.items():
         file = folder / name
         file.parent.mkdir(parents=True, exist_ok=True)
         file.write_text(text)
     for file in folder.rglob("*.md"):
         generated = file.read_text().startswith(MARK)
-        if generated and file.relative_to(folder).as_posix() not in wanted:
+        if generated and file.relative_to(folder).as_posix() not in texts:
             file.unlink()

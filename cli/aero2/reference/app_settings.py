@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from aero2.reference.markdown import bounds_of, object_heading, table, type_of, value
-from common.contracts.tenancy import AppSettings
+from common.contracts.app_settings import AppSettings
 
 HEAD = """\
 # Settings of an application

@@ -120,12 +120,12 @@ def variables() -> dict[str, dict[str, Any]]:
         schema = settings_of(service).model_json_schema()
         for field, one in schema["properties"].items():
             name = PREFIX + field.upper()
-            known = every.setdefault(
+            variable = every.setdefault(
                 name, {**one, "services": [], "required": field in schema.get("required", [])}
             )
-            if known.get("description") != one.get("description"):
+            if variable.get("description") != one.get("description"):
                 raise ValueError(f"{name} has two descriptions")
-            known["services"].append(service)
+            variable["services"].append(service)
     return every
 
 

@@ -48,7 +48,11 @@ def pages() -> dict[str, str]:
     groups = {each["name"]: each["description"] for each in dashboard["tags"]}
     parts = {
         f"{anchor(title)}.md": _group(
-            title, says, [each for each in operations if each.tag == title], schemas, usual
+            title,
+            says,
+            operations=[each for each in operations if each.tag == title],
+            schemas=schemas,
+            usual=usual,
         )
         for title, says in groups.items()
     }
@@ -108,20 +112,23 @@ def _index(document: dict[str, Any], groups: dict[str, str], usual: dict[str, st
 def _group(
     title: str,
     says: str,
+    *,
     operations: list[Operation],
     schemas: dict[str, Any],
     usual: dict[str, str],
 ) -> str:
     used = _used([each.schema for each in operations], schemas)
-    known = {name: schemas[name] for name in sorted(used) if name in schemas and name != "Problem"}
+    objects = {
+        name: schemas[name] for name in sorted(used) if name in schemas and name != "Problem"
+    }
     rows = [
         (f"`{each.line}`", f"[{_summary(each)}](#{anchor(_heading(each))})") for each in operations
     ]
     parts = [f"# {title}\n", f"{says}\n", table(("operation", ""), rows) + "\n"]
-    parts += [_operation(each, known, usual) for each in operations]
-    if known:
+    parts += [_operation(each, objects, usual) for each in operations]
+    if objects:
         parts.append("## Objects\n")
-        parts += [_object(name, schema, known) for name, schema in known.items()]
+        parts += [_object(name, schema, objects) for name, schema in objects.items()]
     return "\n".join(parts)
 
 
@@ -134,7 +141,7 @@ def _heading(operation: Operation) -> str:
     return f"{_summary(operation)} · {operation.line}"
 
 
-def _operation(operation: Operation, known: dict[str, Any], usual: dict[str, str]) -> str:
+def _operation(operation: Operation, objects: dict[str, Any], usual: dict[str, str]) -> str:
     schema = operation.schema
     parts = [f"## {_heading(operation)}\n"]
     if operation.managed:
@@ -146,7 +153,7 @@ def _operation(operation: Operation, known: dict[str, Any], usual: dict[str, str
         (
             f"`{each['name']}`",
             each["in"],
-            _words(type_of(each["schema"], known), bounds_of(each["schema"])),
+            _words(type_of(each["schema"], objects), bounds_of(each["schema"])),
             _required(each.get("required", False), each["schema"]),
             each.get("description", ""),
         )
@@ -155,11 +162,11 @@ def _operation(operation: Operation, known: dict[str, Any], usual: dict[str, str
     if rows:
         parts.append(table(("parameter", "in", "type", "default", "meaning"), rows) + "\n")
     for kind, content in schema.get("requestBody", {}).get("content", {}).items():
-        parts.append(f"Body (`{kind}`): {type_of(content.get('schema', {}), known)}\n")
+        parts.append(f"Body (`{kind}`): {type_of(content.get('schema', {}), objects)}\n")
         if properties := content.get("schema", {}).get("properties"):
-            parts.append(_fields(content["schema"], properties, known))
+            parts.append(_fields(content["schema"], properties, objects))
     answers = [
-        (f"`{status}`", answer["description"], _answer(answer, known))
+        (f"`{status}`", answer["description"], _answer(answer, objects))
         for status, answer in sorted(schema["responses"].items())
         if usual.get(status) != answer["description"]
     ]
@@ -177,31 +184,31 @@ def _credentials(schema: dict[str, Any]) -> str:
     return f"{', '.join(others)} or {last}" if others else last
 
 
-def _answer(answer: dict[str, Any], known: dict[str, Any]) -> str:
+def _answer(answer: dict[str, Any], objects: dict[str, Any]) -> str:
     kinds = answer.get("content", {})
     return ", ".join(
-        type_of(content["schema"], known) if content.get("schema") else f"`{kind}`"
+        type_of(content["schema"], objects) if content.get("schema") else f"`{kind}`"
         for kind, content in kinds.items()
     )
 
 
-def _object(name: str, schema: dict[str, Any], known: dict[str, Any]) -> str:
+def _object(name: str, schema: dict[str, Any], objects: dict[str, Any]) -> str:
     parts = [f"### {object_heading(name)}\n"]
     if says := schema.get("description"):
         parts.append(" ".join(str(says).split()) + "\n")
     if properties := schema.get("properties"):
-        parts.append(_fields(schema, properties, known))
+        parts.append(_fields(schema, properties, objects))
     else:
-        parts.append(_words(type_of(schema, known), bounds_of(schema)) + "\n")
+        parts.append(_words(type_of(schema, objects), bounds_of(schema)) + "\n")
     return "\n".join(parts)
 
 
-def _fields(schema: dict[str, Any], properties: dict[str, Any], known: dict[str, Any]) -> str:
+def _fields(schema: dict[str, Any], properties: dict[str, Any], objects: dict[str, Any]) -> str:
     required = schema.get("required", [])
     rows = (
         (
             f"`{name}`",
-            _words(type_of(field, known), bounds_of(field)),
+            _words(type_of(field, objects), bounds_of(field)),
             _required(name in required, field),
             str(field.get("description", "")),
         )

@@ -72,19 +72,19 @@ def value(default: Any) -> str:
     return f"`{json.dumps(default, ensure_ascii=False)}`"
 
 
-def type_of(schema: Mapping[str, Any], known: Mapping[str, Any] = {}) -> str:
-    """Says the type of a JSON schema in words. Schemas in `known` become links to their heading."""
+def type_of(schema: Mapping[str, Any], objects: Mapping[str, Any] = {}) -> str:
+    """Says the type of a JSON schema in words. Schemas in `objects` become links to their heading."""
     if "$ref" in schema:
         name = str(schema["$ref"]).rpartition("/")[2]
-        return f"[{name}](#{anchor(object_heading(name))})" if name in known else f"`{name}`"
+        return f"[{name}](#{anchor(object_heading(name))})" if name in objects else f"`{name}`"
     if options := schema.get("anyOf") or schema.get("oneOf"):
-        return " or ".join(dict.fromkeys(type_of(each, known) for each in options))
+        return " or ".join(dict.fromkeys(type_of(each, objects) for each in options))
     if "const" in schema:
         return value(schema["const"])
     if "enum" in schema:
         return " or ".join(f"`{each}`" for each in schema["enum"])
     if schema.get("type") == "array":
-        return f"list of {type_of(schema.get('items', {}), known)}"
+        return f"list of {type_of(schema.get('items', {}), objects)}"
     if "format" in schema and schema["format"] in FORMATS:
         return FORMATS[schema["format"]]
     return TYPES.get(str(schema.get("type")), "anything")

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from starlette.responses import Response
 
-from common.contracts.clients import ClientNotFound, Grant, ListMyGrants, RevokeMyGrant
+from common.contracts.clients import ClientNotFound
+from common.contracts.consents import Grant, ListMyGrants, RevokeMyGrant
 from gateway.pages.account import opened
 from gateway.pages.endpoint import own, sent, shown
 from gateway.pages.forms import Fields, at

@@ -9,7 +9,8 @@ from typing import Final
 from markupsafe import escape
 from starlette.responses import HTMLResponse, Response
 
-from common.contracts.oidc import AuthorizationState, GetAuthorizationState, SignInOver
+from common.contracts.authorization import AuthorizationState, GetAuthorizationState
+from common.contracts.oauth_errors import SignInOver
 from common.problems import Problem, RateLimited
 from gateway import csrf
 from gateway.languages import N_, OFFERED, first_of, language

@@ -9,7 +9,8 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from common.contracts.oidc import LoggedOut, LogOut, Params
+from common.contracts.authorization import Params
+from common.contracts.logout import LoggedOut, LogOut
 from gateway import browser, csrf, forms
 from gateway.callers import session_without_rights
 from gateway.pages import errors, moved

@@ -13,13 +13,8 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from common.contracts.oidc import (
-    Authorization,
-    Authorize,
-    ResumeAuthorization,
-    SignedIn,
-    SignInOver,
-)
+from common.contracts.authorization import Authorization, Authorize, ResumeAuthorization, SignedIn
+from common.contracts.oauth_errors import SignInOver
 from common.networks import network
 from common.problems import BadRequest, TooLarge
 from gateway import browser, csrf, forms

@@ -17,8 +17,8 @@ from jinja2.runtime import Context
 from markupsafe import Markup, escape
 from starlette.responses import HTMLResponse, RedirectResponse, Response
 
-from common.contracts.oidc import OAuthError
-from common.contracts.tenancy import Branding, Tenant
+from common.contracts.oauth_errors import OAuthError
+from common.contracts.tenants import Branding, Tenant
 from gateway import app_icon, assets, csrf
 from gateway.languages import OFFERED, Language, first_of, language
 from gateway.pages import challenge

@@ -6,7 +6,8 @@ from __future__ import annotations
 import orjson
 
 from common.contracts.clients import ClientFields
-from common.contracts.oidc import GetConfiguration, GetJwks
+from common.contracts.discovery import GetConfiguration
+from common.contracts.keys import GetJwks
 from common.problems import NotFound
 from gateway import answers, compression
 from gateway.answers import JSON, Answer

@@ -16,7 +16,7 @@ from common.contracts.domains import (
     SetPrimaryDomain,
     VerifyCustomDomain,
 )
-from common.contracts.tenancy import UnknownHost
+from common.contracts.tenants import UnknownHost
 from common.ids import DASHBOARD
 from gateway import answers
 from gateway.answers import NO_STORE, Answer

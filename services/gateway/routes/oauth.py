@@ -12,20 +12,18 @@ from urllib.parse import unquote_plus
 import orjson
 
 from common.audit_chain import unb64
-from common.contracts.oidc import (
+from common.contracts.oauth_errors import (
     AccessDenied,
-    ExchangeToken,
-    GetUserinfo,
-    IntrospectToken,
     InvalidClient,
     InvalidGrant,
     InvalidScope,
     InvalidTarget,
     InvalidToken,
     OAuthError,
-    RevokeToken,
     UnauthorizedClient,
 )
+from common.contracts.tokens import ExchangeToken, IntrospectToken, RevokeToken
+from common.contracts.userinfo import GetUserinfo
 from common.problems import Problem
 from gateway import answers
 from gateway.answers import JSON, NO_STORE, Answer

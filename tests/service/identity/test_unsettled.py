@@ -24,7 +24,7 @@ async def nobody_waits(world: World) -> None:
 
 
 def sweep_of(world: World) -> Sweep:
-    return Sweep(world.deps, world.sweep_db)
+    return Sweep(world.deps)
 
 
 async def waiting(world: World) -> int:

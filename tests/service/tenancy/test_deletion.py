@@ -15,7 +15,7 @@ from common.contracts.applications import DeleteApplication
 from common.db import Database
 from common.outbox import Relay, ensure_stream
 from tenancy import provisioning
-from tenancy.deletion import AuditStream
+from tenancy.audit_stream import AuditStream
 from tenancy.handlers import HANDLERS
 
 

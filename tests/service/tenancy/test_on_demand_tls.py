@@ -141,7 +141,7 @@ async def front(world: World, tmp_path: Path) -> AsyncIterator[Front]:
         world.deps,
         dns=Dns([zone.address]),
         hosts=Hosts("https", f"{DOMAIN}:{port}"),
-        changes=Dropping(gateway),
+        invalidation=Dropping(gateway),
     )
     world.bus.serve(world.deps, HANDLERS)
     await provisioning.repair(world.deps)

@@ -11,7 +11,7 @@ from tests.unit.gateway.conftest import World
 from tests.unit.gateway.people import ORGANIZATION, People, person
 from tests.unit.gateway.test_pages import TOKEN
 
-from common.contracts.tenancy import Tenant
+from common.contracts.tenants import Tenant
 from gateway.pages import endpoint
 
 SHOWN = [

@@ -9,7 +9,7 @@ from tests.unit.gateway.conftest import World
 from tests.unit.gateway.people import People, person
 
 from common.client_addresses import canonical_ip
-from common.contracts.oidc import Authorization
+from common.contracts.authorization import Authorization
 from gateway.audit_tail import Follower, Slots
 from gateway.edge import GatewayApp
 from gateway.visit import trace_of
