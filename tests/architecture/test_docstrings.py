@@ -17,7 +17,8 @@ NOT_VERBS = {"This", "Its", "Theirs", "Yes", "Always", "Perhaps", "Besides"}
 
 def public_functions(module: ast.Module) -> Iterator[ast.FunctionDef | ast.AsyncFunctionDef]:
     """Functions of the module and methods of its classes whose names have no underscore."""
-    owners = [module, *(node for node in module.body if isinstance(node, ast.ClassDef))]
+    owners: list[ast.Module | ast.ClassDef] = [module]
+    owners += [node for node in module.body if isinstance(node, ast.ClassDef)]
     for owner in owners:
         if isinstance(owner, ast.ClassDef) and owner.name.startswith("_"):
             continue

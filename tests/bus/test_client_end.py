@@ -14,8 +14,8 @@ from typing import Any
 import asyncpg
 import pytest
 from tests.bus.gateways import Listening, answering, gateways
-from tests.nats_server import NatsServer
-from tests.postgres import Postgres
+from tests.kit.nats_server import NatsServer
+from tests.kit.postgres import Postgres
 
 from common.bus import NatsBus, Server, settled
 from common.context import SYSTEM_CALLER, Context
@@ -28,7 +28,7 @@ from common.db import Database
 from common.ids import new_id
 from common.invalidation import NatsChanges
 from common.testing import context, service_deps
-from gateway.callers import token_tags
+from gateway.auth.caller import token_tags
 from oidc.deps import Deps
 from oidc.handlers import HANDLERS
 from oidc.settings import Settings as OidcSettings

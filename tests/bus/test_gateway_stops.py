@@ -16,7 +16,7 @@ from typing import Any
 import httpx
 import pytest
 from nats.aio.client import Client
-from tests.nats_server import NatsServer, free_port, start, until
+from tests.kit.nats_server import NatsServer, free_port, start, until
 
 from common.bus import Server, settled
 from common.context import Context

@@ -60,7 +60,7 @@ def pages() -> dict[str, str]:
 
 
 def _documents() -> tuple[dict[str, Any], dict[str, Any]]:
-    from gateway.app import api
+    from gateway.api.fastapi_app import api
 
     return api(dashboard=False).openapi(), api(dashboard=True).openapi()
 

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import httpx
 import pytest_asyncio
-from tests.nats_server import start
+from tests.kit.nats_server import start
 from tests.service.tenancy.conftest import World, secret_key_of
 
 from common.bus import NatsBus, Server, settled
@@ -21,7 +21,7 @@ from common.contracts.api_keys import RevokeApiKey
 from common.contracts.applications import ApplicationPatch, DeleteApplication, UpdateApplication
 from common.contracts.settings_change import SettingsChange, UpdateSettings
 from common.invalidation import NatsChanges
-from gateway.app import build
+from gateway.api.fastapi_app import build
 from gateway.settings import GatewaySettings
 from gateway.state import Gateway
 from tenancy.handlers import HANDLERS

@@ -18,8 +18,8 @@ from common.contracts.users import CreateUser
 from common.ids import new_id
 from common.problems import Forbidden
 from common.unknown_fields import unknown
-from gateway import routes
-from gateway.app import api
+from gateway.api import routes
+from gateway.api.fastapi_app import api
 
 KEY = {"authorization": "Bearer sk_live_1"}
 
