@@ -21,7 +21,7 @@ from common.exact_json import AT_MOST
 from common.field_errors import field_errors
 from common.problems import Invalid
 from common.same_json import same_json
-from common.unknown_fields import LONGEST, Unknown, is_model, unknown
+from common.unknown_fields import MAX_NAME_LENGTH, UnknownField, is_model, unknown_fields
 from gateway.api.current_value import present_value
 
 _PARAMETERS: Final[dict[Callable[..., Any], list[str]]] = {}
@@ -47,7 +47,7 @@ def _parameters(route: APIRoute, request: Request) -> Iterator[dict[str, str]]:
     names = [name for name, _ in request.query_params.multi_items()]
     for name in islice(dict.fromkeys(names), AT_MOST):
         if name not in known:
-            yield Unknown("", name, known).told("parameter")
+            yield UnknownField("", name, known).error("parameter")
         elif names.count(name) > 1:
             yield {"field": name, "message": "send this parameter once"}
 
@@ -68,11 +68,11 @@ async def _fields(route: APIRoute, request: Request) -> list[dict[str, str]]:
     if lost := exact_json.faults(await request.body()):
         return lost
     read_only = await _read_only(route, request, sent)
-    found = unknown(route.body_field.field_info.annotation, sent)
+    found = unknown_fields(route.body_field.field_info.annotation, sent)
     wrong = [
         {"field": one.name, "message": "can be read here, not set"}
         if not one.place and one.name in read_only
-        else one.told()
+        else one.error()
         for one in islice(found, AT_MOST)
     ]
     if wrong:  # the other mistakes come along, so that one answer names them all
@@ -106,7 +106,9 @@ def _of_none(body: bytes) -> list[dict[str, str]]:
     if not sent:
         return []
     names = list(islice(sent, AT_MOST)) if isinstance(sent, dict) else ["body"]
-    return [{"field": name[:LONGEST], "message": "this call takes no body"} for name in names]
+    return [
+        {"field": name[:MAX_NAME_LENGTH], "message": "this call takes no body"} for name in names
+    ]
 
 
 def _names(kind: Any) -> list[str]:
