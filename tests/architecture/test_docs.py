@@ -57,6 +57,14 @@ def broken(file: Path, root: Path = ROOT) -> Iterator[str]:
             yield f"{file.name}: {target} has no such heading"
 
 
+PLACE = re.compile(r"`((?:tests|services|libs|cli|db|bench|deploy|docs)/[\w./-]+)`")
+
+
+def lost_places(text: str, root: Path = ROOT) -> list[str]:
+    """Files and folders of the repository that a text names and that are not there."""
+    return [place for place in PLACE.findall(text) if not (root / place).exists()]
+
+
 def in_navigation(part: Any) -> Iterator[str]:
     """Every page that a part of mkdocs.yml's `nav` names."""
     if isinstance(part, str):
@@ -109,6 +117,15 @@ def test_every_link_leads_somewhere() -> None:
     pages of the site only: the site holds nothing else."""
     roots = {file: DOCS if DOCS in file.parents else ROOT for file in written()}
     assert [each for file, root in roots.items() for each in broken(file, root)] == []
+
+
+def test_every_named_file_exists() -> None:
+    """A document names tests and modules where they are now. Decisions may name what was."""
+    files = [
+        file for file in written() if file.parent.name != "adr" and file.name != "CHANGELOG.md"
+    ]
+    lost = {file.name: lost_places(file.read_text()) for file in files}
+    assert {name: places for name, places in lost.items() if places} == {}
 
 
 def test_every_page_is_in_the_navigation() -> None:
@@ -174,6 +191,12 @@ def test_the_link_check_catches(tmp_path: Path, text: str, count: int) -> None:
     page = tmp_path / "page.md"
     page.write_text(text)
     assert len(list(broken(page, tmp_path))) == count
+
+
+def test_the_check_of_named_files_catches() -> None:
+    """A file that is gone is named; patterns and files that are there are not."""
+    text = "`tests/gone.py`, `db/schema.sql`, `tests/<folder>/a.py`, `services/*/deps.py`"
+    assert lost_places(text) == ["tests/gone.py"]
 
 
 def test_the_navigation_check_catches(tmp_path: Path) -> None:
