@@ -300,8 +300,8 @@ async def new_world(database: dict[str, str], **settings: Any) -> World:
 
     async def publish(ctx: Context, noun: str, id: str = "*") -> None:
         await heard(ctx, noun, id)
-        deps.known.heard(ctx.app_id, noun, id)
-        deps2.known.heard(ctx.app_id, noun, id)
+        deps.caches.drop(ctx.app_id, noun, id)
+        deps2.caches.drop(ctx.app_id, noun, id)
 
     changes.publish = publish  # type: ignore[method-assign]
     await bus.call(

@@ -166,7 +166,7 @@ class Machine(RuleBasedStateMachine):
             family.person.user_id,
         )
         for deps in (self.world.deps, self.world.deps2):
-            deps.known.heard(self.world.app_id, "session", family.person.session.session_id)
+            deps.caches.drop(self.world.app_id, "session", family.person.session.session_id)
         family.live = False
 
     @invariant()

@@ -203,7 +203,7 @@ async def test_a_replica_that_has_not_heard_yet_revives_nothing(shared: World) -
     stale = await find_registered(shared.deps2, shared.ctx(), client.client_id)
     assert stale is not None
     await shared.admin(UpdateClient(client=client.id, changes={"enabled": False}))
-    shared.deps2.known.clients.put(key, stale, [("client", client.client_id)])
+    shared.deps2.caches.clients.put(key, stale, [("client", client.client_id)])
     late = await shared.redeem(client, code, bus=shared.bus2)
     await shared.admin(UpdateClient(client=client.id, changes={"enabled": True}))
 
@@ -247,16 +247,15 @@ async def test_a_lost_permission_is_lost_in_tokens_too(shared: World) -> None:
     assert held.permissions == ["users:read"]
 
     shared.rights[ann.user_id] = Rights()
-    shared.deps.known.heard(shared.app_id, "rights", ann.user_id)
+    shared.deps.caches.drop(shared.app_id, "rights", ann.user_id)
     held = await shared.call(CheckAccessToken(token=tokens.access_token))
     assert held.permissions == []
 
 
 async def test_a_token_for_an_api_is_not_one_for_us(shared: World) -> None:
     """T16: its audience is that API alone; our own endpoints do not take it."""
-    from common.contracts.userinfo import GetUserinfo
-
     from common.contracts.resources import CreateResource
+    from common.contracts.userinfo import GetUserinfo
 
     identifier = "https://api.example.test"
     await shared.admin(CreateResource(identifier=identifier, name="API", access_token_lifetime=120))
