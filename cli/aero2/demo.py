@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from aero2.embedded.secrets import password
-from aero2.failures import Refused
+from aero2.failures import CommandError
 from common.bus import Bus
 from common.context import Context, system_context
 from common.contracts.api_keys import CreateApiKey, KeyType
@@ -75,7 +75,9 @@ async def _application(bus: Bus) -> NewApplication:
     made = None
     while made is None or made.state != "active":
         if time.monotonic() > ends:
-            raise Refused("The demo application is not complete; see the logs of the services.")
+            raise CommandError(
+                "The demo application is not complete; see the logs of the services."
+            )
         try:
             request = EnsureApplication(slug=SLUG, name="Demo")
             found = await bus.call(_system(DASHBOARD), request)

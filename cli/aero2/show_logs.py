@@ -12,7 +12,7 @@ from operator import attrgetter
 from pathlib import Path
 from typing import Final
 
-from aero2.failures import Refused
+from aero2.failures import CommandError
 from aero2.log_files import LogFollower, LogLine, read_lines
 
 POLL: Final = 0.2
@@ -37,7 +37,7 @@ class Options:
 
 def show_logs(options: Options, show: Show) -> None:
     """Shows the last lines, or all lines of one trace; with `follow` also what comes, until Ctrl-C.
-    Raises Refused if there are no logs."""
+    Raises CommandError if there are no logs."""
     followers = [LogFollower(_logs(options.folder), name) for name in _services(options)]
     wanted = _matcher(options.trace)
     form = LogLine.as_json if options.json else LogLine.as_text
@@ -57,14 +57,14 @@ def _logs(folder: Path) -> Path:
 def _services(options: Options) -> list[str]:
     found = sorted(file.stem for file in _logs(options.folder).glob("*.log"))
     if not found:
-        raise Refused(
+        raise CommandError(
             f"There are no logs in {_logs(options.folder)}. `aero2 up` writes them into its data "
             "folder (--data-dir); with Docker Compose, use `docker compose logs`."
         )
     if options.service is None:
         return found
     if options.service not in found:
-        raise Refused(f"There is no log of {options.service}. There are: {', '.join(found)}.")
+        raise CommandError(f"There is no log of {options.service}. There are: {', '.join(found)}.")
     return [options.service]
 
 
@@ -73,7 +73,7 @@ def _matcher(trace: str | None) -> Callable[[LogLine], bool]:
         return lambda line: True
     match = TRACE.fullmatch(trace.strip().lower())
     if match is None:
-        raise Refused(
+        raise CommandError(
             "--trace needs the 32 hex digits of a trace id: the reference on an error page, or "
             "`trace` of a log line."
         )

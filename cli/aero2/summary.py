@@ -12,7 +12,7 @@ from typing import Any, Final
 from rich.console import Console
 from rich.text import Text
 
-from aero2 import local_names
+from aero2 import localhost_names
 from aero2.demo import Demo
 
 
@@ -125,11 +125,11 @@ async def _show(console: Console, summary: Summary, *, took: float) -> None:
     _copyable(console, "Its packages, and a start:", RUN_FASTAPI)
     apex = summary.domain.partition(":")[0]
     hosts = [demo.host, f"dashboard.{apex}"]
-    if names := await asyncio.to_thread(local_names.unknown, hosts):
+    if names := await asyncio.to_thread(localhost_names.unresolved_names, hosts):
         _copyable(
             console,
-            local_names.HELP.format(names=" and ".join(names)),
-            local_names.command(names),
+            localhost_names.HELP.format(names=" and ".join(names)),
+            localhost_names.hosts_file_command(names),
         )
     if ca is not None:
         _copyable(

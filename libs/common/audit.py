@@ -134,7 +134,7 @@ async def record(db: Db, ctx: Context, event: Event, *, user_id: str | None = No
     )
 
 
-class Notes(Protocol):
+class ActivityRecorder(Protocol):
     """Takes activity: events that go to the stream without a transaction of their own."""
 
     def note(self, ctx: Context, event: Event, **about: Unpack[About]) -> None: ...

@@ -11,7 +11,7 @@ FIRST_STRONG_ISOLATE: Final = "\u2068"
 POP_DIRECTIONAL_ISOLATE: Final = "\u2069"
 
 
-def isolated(text: str, direction: str = "ltr") -> str:
+def isolate(text: str, direction: str = "ltr") -> str:
     """Returns the name for a sentence of that direction. A name with letters of the other direction
     is isolated, so that it moves no number or punctuation beside it. Unlike `<bdi>`, this holds in
     titles, attributes and subjects, too."""

@@ -109,7 +109,7 @@ class Single:
         return (await self.connection.bound(self.app_id, sql, args))[1]
 
 
-def violated(error: asyncpg.IntegrityConstraintViolationError) -> str:
+def violated_constraint(error: asyncpg.IntegrityConstraintViolationError) -> str:
     """The name of the violated constraint as db/schema.sql has it. Postgres names a partition's own
     key (`users_app_id_email_key_p07`) and numbers a foreign key's partitions (`…_fkey_4`)."""
     return re.sub(r"_p?\d+$", "", error.constraint_name or "")

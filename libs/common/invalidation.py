@@ -20,12 +20,12 @@ Listener = Callable[[str, str, str], Awaitable[None] | None]
 """Called with app_id, noun and id (`*` for every one)."""
 
 
-class Changes(Protocol):
+class Invalidation(Protocol):
     async def publish(self, ctx: Context, noun: str, id: str = "*") -> None: ...
 
 
 @dataclass
-class NatsChanges:
+class NatsInvalidation:
     """`changed.<app_id>.<noun>.<id>`, plain NATS. Lost while disconnected: the caches are emptied
     then, and each entry has a time limit besides."""
 

@@ -18,7 +18,7 @@ FAULTS: Final = (*FAILURES, Problem)
 """The database or another service does not answer as it should; the next round may fare better."""
 
 
-async def again(
+async def run_periodically(
     work: Callable[[], Awaitable[object]], *, every: float, name: str, at_once: bool = False
 ) -> None:
     """A round within `every` seconds of the last, at times that replicas do not share."""
@@ -33,7 +33,7 @@ async def again(
         await _pause(every)
 
 
-async def flushing(flush: Callable[[], Awaitable[None]], *, every: float) -> None:
+async def flush_periodically(flush: Callable[[], Awaitable[None]], *, every: float) -> None:
     """Write what was gathered, every so often and when the process ends."""
     try:
         while True:

@@ -8,7 +8,7 @@ from typing import Final, LiteralString, TypeAlias
 
 from common import logs
 from common.db import Database, run
-from common.periodic import FAULTS, again
+from common.periodic import FAULTS, run_periodically
 
 log = logs.get(__name__)
 
@@ -21,8 +21,8 @@ Expired: TypeAlias = Mapping[str, LiteralString]
 """The statement that deletes what has expired, by table; run as aero2_sweep."""
 
 
-async def sweeping(sweep_db: Database, expired: Expired) -> None:
-    await again(partial(sweep, sweep_db, expired), every=EVERY, name="sweep")
+async def run_sweeps(sweep_db: Database, expired: Expired) -> None:
+    await run_periodically(partial(sweep, sweep_db, expired), every=EVERY, name="sweep")
 
 
 async def sweep(sweep_db: Database, expired: Expired) -> dict[str, int]:

@@ -6,7 +6,7 @@ import time
 from dataclasses import dataclass, field
 from typing import Any, TypeVar, Unpack
 
-from common.audit import About, Entry, Notes, entry
+from common.audit import About, ActivityRecorder, Entry, entry
 from common.bus import Bus, Handler, encode_request, subject_of
 from common.bus_server import answer, encode_reply
 from common.context import Caller, Context, new_trace
@@ -15,7 +15,7 @@ from common.crypto import Keys
 from common.cursors import Cursors
 from common.db import Database, inside_transaction
 from common.events.base import Event
-from common.invalidation import Changes
+from common.invalidation import Invalidation
 from common.problems import Problem, Unavailable
 from common.sealing import Sealer
 from common.service_deps import ServiceDeps
@@ -84,8 +84,8 @@ def service_deps(
     bus: Bus,
     keys: Keys,
     *,
-    invalidation: Changes | None = None,
-    activity: Notes | None = None,
+    invalidation: Invalidation | None = None,
+    activity: ActivityRecorder | None = None,
 ) -> ServiceDeps:
     """Returns what all services share; without a relay of its own, and with memory for NATS."""
     return ServiceDeps(

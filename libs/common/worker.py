@@ -14,7 +14,7 @@ log = logs.get(__name__)
 
 
 @dataclass
-class Wakeful:
+class WakeableWorker:
     idle: float = 5.0
     """Seconds between rounds when nobody woke us: another process may have left work behind."""
     _woken: asyncio.Event = field(default_factory=asyncio.Event)

@@ -9,7 +9,7 @@ from typing import Final
 from common import logs
 from common.context import system_context
 from common.db import Database
-from common.periodic import FAULTS, flushing
+from common.periodic import FAULTS, flush_periodically
 from identity.queries import sessions
 
 log = logs.get(__name__)
@@ -45,7 +45,7 @@ class LastActive:
             self._count += 1
 
     async def run(self) -> None:
-        await flushing(self.flush, every=self.every)
+        await flush_periodically(self.flush, every=self.every)
 
     async def flush(self) -> None:
         seen, self._seen, self._count = self._seen, {}, 0

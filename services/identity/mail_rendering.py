@@ -17,7 +17,7 @@ from typing import Any, Final
 from jinja2 import StrictUndefined, TemplateError, nodes
 from jinja2.sandbox import ImmutableSandboxedEnvironment
 
-from common.bidi import isolated
+from common.bidi import isolate
 from common.brand_colors import color_of, palette
 from common.contracts.fields import LINK
 from common.contracts.mail_templates import (
@@ -223,12 +223,12 @@ def render(
     values: dict[str, Any] = {
         **dict.fromkeys({*COMMON, *DATA[kind]}, ""),
         **data,
-        "name": isolated(harmless(str(data.get("name") or ""))),
-        "inviter": isolated(harmless(str(data.get("inviter") or ""))),
-        "device": isolated(harmless(str(data.get("device") or ""))),
-        "org_name": isolated(harmless(str(data.get("org_name") or "")))
+        "name": isolate(harmless(str(data.get("name") or ""))),
+        "inviter": isolate(harmless(str(data.get("inviter") or ""))),
+        "device": isolate(harmless(str(data.get("device") or ""))),
+        "org_name": isolate(harmless(str(data.get("org_name") or "")))
         or UNNAMED_ORGANIZATION[locale],
-        "app_name": isolated(tenant.name),
+        "app_name": isolate(tenant.name),
         "app_url": tenant.origin,
         "support_email": looks.support_email or "",
         "homepage_url": looks.homepage_url or "",

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from common.context import system_context
-from common.periodic import again
+from common.periodic import run_periodically
 from identity import session_start
 from identity.deps import Deps
 from identity.queries import accounts, unsettled
@@ -52,7 +52,7 @@ class Sweep:
 
 
 async def settling(deps: Deps) -> None:
-    await again(Sweep(deps).round, every=EVERY, name="unsettled users")
+    await run_periodically(Sweep(deps).round, every=EVERY, name="unsettled users")
 
 
 async def _settle(deps: Deps, user: unsettled.Unsettled) -> bool:

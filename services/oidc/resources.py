@@ -29,7 +29,7 @@ from common.contracts.scopes import (
     ScopeTaken,
     UnknownPermission,
 )
-from common.db import violated
+from common.db import violated_constraint
 from common.events.resources import ScopeChanged
 from common.ids import new_id
 from common.problems import Forbidden, Invalid
@@ -104,7 +104,7 @@ async def create_scope(deps: Deps, ctx: Context, new: CreateScope) -> Scope:
     except asyncpg.UniqueViolationError:
         raise ScopeTaken from None
     except asyncpg.ForeignKeyViolationError as error:
-        if violated(error) == "scopes_resource_id_fkey":
+        if violated_constraint(error) == "scopes_resource_id_fkey":
             raise ResourceNotFound from None
         raise UnknownPermission from None
     await _changed(deps, ctx)
@@ -119,7 +119,7 @@ async def _insert(deps: Deps, ctx: Context, new: CreateScope) -> Scope:
     try:
         return await _insert_as(deps, ctx, new, new.name)
     except asyncpg.ForeignKeyViolationError as error:
-        if violated(error) != "scopes_permission_id_fkey":
+        if violated_constraint(error) != "scopes_permission_id_fkey":
             raise
     return await _insert_as(deps, ctx, new, None)
 

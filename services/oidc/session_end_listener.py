@@ -9,7 +9,7 @@ from typing import Final
 
 from common import logs
 from common.context import system_context
-from common.periodic import FAULTS, again
+from common.periodic import FAULTS, run_periodically
 from oidc import logout
 from oidc.deps import Deps
 from oidc.queries import logouts
@@ -50,7 +50,7 @@ class Endings:
             log.warning("logout not queued yet", error=type(error).__name__)
 
     async def run(self) -> None:
-        await again(self.look_back, every=EVERY, name="endings", at_once=True)
+        await run_periodically(self.look_back, every=EVERY, name="endings", at_once=True)
 
     async def look_back(self) -> None:
         """At everything since the last look that left nothing behind."""

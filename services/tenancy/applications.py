@@ -20,7 +20,7 @@ from common.contracts.applications import (
     SlugTaken,
 )
 from common.contracts.tenants import ManageApplication, Managed
-from common.db import Db, rebind, violated
+from common.db import Db, rebind, violated_constraint
 from common.events.applications import ApplicationCreated, OperatorEntered
 from common.ids import DASHBOARD, new_id
 from common.problems import Invalid, Problem, Unavailable
@@ -58,7 +58,7 @@ async def create(deps: Deps, ctx: Context, new: CreateApplication) -> NewApplica
         async with deps.db.transaction(ctx) as tx:
             keys = await _insert(deps, tx, ctx, app_id, wanted, new.name, owner)
     except asyncpg.ForeignKeyViolationError as error:
-        if violated(error) != OWNER_CONSTRAINT:
+        if violated_constraint(error) != OWNER_CONSTRAINT:
             raise
         missing = {"field": "owner_org_id", "message": "there is no such team"}
         raise Invalid(errors=[missing]) from None

@@ -17,7 +17,7 @@ from typing import Any, Final
 import psutil
 
 from aero2.embedded.folder import Folder
-from aero2.failures import Refused
+from aero2.failures import CommandError
 
 REGISTER: Final = "run/children.json"
 SERVERS: Final = ("postgres", "initdb", "nats-server")
@@ -43,7 +43,7 @@ class Account:
                 return cls._of(pwd.getpwnam(name))
             except KeyError:
                 continue
-        raise Refused(
+        raise CommandError(
             "PostgreSQL refuses to run as root, and this system has neither an account postgres "
             "nor nobody. Run this as an ordinary user."
         )
@@ -57,7 +57,7 @@ class Account:
         behind a folder that the account may not enter (a root's home), it may look in there, and
         nothing more."""
         if shutil.which("setpriv") is None:
-            raise Refused(
+            raise CommandError(
                 "PostgreSQL refuses to run as root, and changing accounts needs setpriv "
                 "(package util-linux). Install it, or run this as an ordinary user."
             )
@@ -134,7 +134,7 @@ class Register:
         the servers are found by their working folder, too."""
         try:
             return self.folder.read(REGISTER)
-        except Refused:
+        except CommandError:
             return {}
 
     def clear(self) -> None:

@@ -9,7 +9,7 @@ from typing import Any, Final
 
 from aero2 import migrate, nats_access
 from aero2.embedded.folder import Folder
-from aero2.failures import Refused
+from aero2.failures import CommandError
 
 FILE: Final = "secrets.json"
 DATABASE: Final = "postgres"
@@ -30,15 +30,15 @@ def master_key() -> str:
 
 
 def stored(folder: Folder) -> dict[str, Any]:
-    """The content of the file; empty where there is none. Raises Refused where it is damaged."""
+    """The content of the file; empty where there is none. Raises CommandError where it is damaged."""
     found = folder.read(FILE)
     if not found:
         return {}
     for each in fields(Secrets):
         if each.name not in found:
-            raise Refused(f"{folder.root / FILE} is damaged: {each.name} missing.")
+            raise CommandError(f"{folder.root / FILE} is damaged: {each.name} missing.")
         if not _is(found[each.name], text=each.type == "str"):
-            raise Refused(f"{folder.root / FILE} is damaged: {each.name} is not what it was.")
+            raise CommandError(f"{folder.root / FILE} is damaged: {each.name} is not what it was.")
     return found
 
 
@@ -72,10 +72,10 @@ class Secrets:
     def of(cls, folder: Folder) -> Secrets:
         """The folder's secrets. New roles of a newer version get theirs; nothing is replaced.
 
-        Raises Refused for a database whose secrets are lost."""
+        Raises CommandError for a database whose secrets are lost."""
         found = stored(folder)
         if not found and (folder.root / DATABASE).exists():
-            raise Refused(
+            raise CommandError(
                 f"{folder.root / DATABASE} is there, and {folder.root / FILE}, which opens it, is "
                 "not. Restore that file from your backup; new secrets would not fit. To start "
                 "with nothing, pick another --data-dir or move this one away."

@@ -11,7 +11,7 @@ import orjson
 from email_validator import EmailNotValidError, validate_email
 from pydantic import AfterValidator, AwareDatetime, BeforeValidator, Field
 
-from common.addresses import domain_key
+from common.address_keys import domain_key
 
 # A deployment may live on localhost, `.test` or `.internal`: reserved names are somebody's own.
 email_validator.SPECIAL_USE_DOMAIN_NAMES.clear()

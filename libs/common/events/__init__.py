@@ -1,4 +1,4 @@
-"""The catalogue of audit events, by noun. Types are the seeds' names, then `<noun>_<past>`."""
+"""The catalogue of audit events, by noun. Most types are named `<noun>_<past participle>`."""
 
 from typing import Final
 

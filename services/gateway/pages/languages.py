@@ -19,7 +19,7 @@ from babel.messages.mofile import write_mo
 from babel.messages.pofile import read_po
 from babel.support import NullTranslations, Translations
 
-from common.bidi import isolated
+from common.bidi import isolate
 
 FOLDER: Final = Path(__file__).parent.parent / "locales"
 SOURCE: Final = "en"
@@ -62,7 +62,7 @@ class Language:
 
     def isolated(self, value: object) -> object:
         """Markup isolates itself."""
-        return isolated(value, self.direction) if type(value) is str else value
+        return isolate(value, self.direction) if type(value) is str else value
 
     def count(self, one: str, many: str, number: int) -> str:
         return self.words.ngettext(one, many, number) % {"num": number}

@@ -3,7 +3,7 @@ client before, or the one that they choose now (OpenID Connect Core section 3.1.
 
 from __future__ import annotations
 
-from common.addresses import address_key
+from common.address_keys import address_key
 from common.context import Context
 from common.contracts.authorization import Authorization, SignedIn
 from common.contracts.oauth_errors import AccountSelectionRequired

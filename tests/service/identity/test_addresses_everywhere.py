@@ -8,7 +8,7 @@ import pytest
 from pydantic import TypeAdapter, ValidationError
 from tests.architecture.source import contracts
 
-from common.addresses import domain_key
+from common.address_keys import domain_key
 from common.contracts.email_codes import StartEmailCode
 from common.contracts.fields import Email
 from common.contracts.invitations import InviteUser

@@ -17,7 +17,7 @@ import pytest_asyncio
 from tests.kit.postgres import Postgres
 
 from common.acr import PASSWORD
-from common.addresses import address_key
+from common.address_keys import address_key
 from common.audit import Entry
 from common.context import Caller, Context
 from common.contracts.app_settings import AppSettings

@@ -14,7 +14,7 @@ from tests.kit.dns_server import Zone
 from tests.kit.mails import waiting
 from tests.kit.postgres import Postgres
 
-from common.addresses import address_key
+from common.address_keys import address_key
 from common.context import SYSTEM_CALLER, Caller, Context
 from common.contracts.base import Contract, Request
 from common.contracts.organizations import CreateOrganization, Organization
