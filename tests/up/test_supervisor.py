@@ -9,6 +9,7 @@ import subprocess
 import sys
 import time
 from pathlib import Path
+from typing import Any
 
 import psutil
 import pytest
@@ -62,12 +63,12 @@ asyncio.run(main())
 """
 
 
-def program(folder: Folder, code: str, name: str = "one", **more: object) -> Program:
+def program(folder: Folder, code: str, name: str = "one", **more: Any) -> Program:
     beat = folder.run / f"{name}.heartbeat"
     command = [sys.executable, "-c", code, str(beat)]
     return Program(
         name, command, dict(os.environ), ready=heartbeat_ready(beat), heartbeat=beat, **more
-    )  # type: ignore[arg-type]
+    )
 
 
 @pytest.fixture
