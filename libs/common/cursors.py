@@ -1,4 +1,4 @@
-"""Keyset cursors: opaque, authenticated, bound to the list they came from."""
+"""Keyset cursors: opaque, authenticated, and bound to the list that they come from."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ class Cursors:
     keys: Keys
 
     def make(self, app_id: str, of: str, *values: str | datetime | None) -> str:
-        """`of` names the list; `values` are the sort key of its last row."""
+        """Returns a cursor. `of` names the list; `values` are the sort key of its last row."""
         body = orjson.dumps(values)
         return urlsafe_b64encode(self._mac(app_id, of, body) + body).rstrip(b"=").decode()
 
@@ -54,7 +54,8 @@ class Cursors:
         return shown, self.make(app_id, of, *key(shown[-1]))
 
     def read(self, app_id: str, of: str, cursor: str | None, count: int) -> tuple[str | None, ...]:
-        """The values again, as text; `count` times None for the first page. Raises BadCursor."""
+        """Returns the values of a cursor as text, or `count` times None for the first page. Raises
+        BadCursor."""
         if cursor is None:
             return (None,) * count
         try:

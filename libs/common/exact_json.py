@@ -1,5 +1,5 @@
 """Finds what JSON text says that would not be kept as it was sent (RFC 8259 section 4, RFC 7493
-section 2): names that stand twice, numbers with more digits than a double holds, half characters."""
+section 2): repeated names, numbers with more digits than a double holds, half characters."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ import orjson
 from common.unknown_fields import printable
 
 AT_MOST: Final = 20
-"""So many faults are listed."""
+"""The number of faults that are listed."""
 DEEPEST: Final = 100
 """Levels that are searched: naming a place costs time at each level."""
 NO_NUMBER: Final = re.compile(rb"NaN|Infinity|[eE]\+?[0-9]{3}|[0-9]{300}")
@@ -35,8 +35,8 @@ class _Rounded:
 
 
 def faults(text: bytes) -> list[dict[str, str]]:
-    """Lists field and message of what would be lost. Raises ValueError for what is no JSON, such
-    as UnicodeDecodeError for what is not UTF-8."""
+    """Returns field and message of all that would be lost. Raises ValueError for text that is not
+    JSON, such as UnicodeDecodeError for text that is not UTF-8."""
     suspicious = False
 
     def object_of(pairs: list[tuple[str, Any]]) -> dict[str, Any]:

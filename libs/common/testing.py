@@ -1,4 +1,4 @@
-"""What tests use in place of NATS: the same checks, the same JSON, no server."""
+"""Replacements for NATS in tests: the same checks and the same JSON, without a server."""
 
 from __future__ import annotations
 
@@ -32,14 +32,17 @@ class LocalBus:
     calls: list[Request[Any]] = field(default_factory=list)
 
     def serve(self, deps: Any, handlers: dict[type[Request[Any]], Handler]) -> None:
+        """Registers handlers with their dependencies."""
         for contract, handler in handlers.items():
             self.handlers[contract] = (handler, deps)
 
     async def call(self, ctx: Context, request: Request[R]) -> R:
+        """Returns the typed reply, as NatsBus does."""
         reply: type[R] = request.reply  # type: ignore[assignment]
         return reply.model_validate_json(await self.raw(ctx, request))
 
     async def raw(self, ctx: Context, request: Request[Any]) -> bytes:
+        """Returns the reply as JSON. Raises AssertionError for a call inside a transaction."""
         if inside_transaction.get():
             raise AssertionError(f"{request.subject} called inside a transaction: move it outside")
         self.calls.append(request)
@@ -49,7 +52,8 @@ class LocalBus:
         return await self.deliver(subject_of(ctx, type(request)), sent, request)
 
     async def deliver(self, subject: str, ctx: Context, request: Request[Any]) -> bytes:
-        """What the serving side answers to a message on `subject`, whoever the context names."""
+        """Returns the reply of the serving side to a message on `subject`, for any caller in the
+        context."""
         handler, deps = self.handlers[type(request)]
         body = encode_request(request)
         try:
@@ -66,6 +70,7 @@ class MemoryChanges:
     heard: list[tuple[str, str, str]] = field(default_factory=list)
 
     async def publish(self, ctx: Context, noun: str, id: str = "*") -> None:
+        """Remembers a message."""
         self.heard.append((ctx.app_id, noun, id))
 
 
@@ -76,6 +81,7 @@ class MemoryActivity:
     noted: list[Entry] = field(default_factory=list)
 
     def note(self, ctx: Context, event: Event, **about: Unpack[About]) -> None:
+        """Remembers an event."""
         self.noted.append(entry(ctx, event, **about))
 
 

@@ -13,7 +13,8 @@ from common.problems import Conflict, NotFound
 
 
 def canonical_domain(text: str) -> str:
-    """Lower case A-labels without trailing dot. Raises ValueError for what is no host name."""
+    """Returns a domain as lower-case A-labels without a trailing dot. Raises ValueError if it is
+    not a host name."""
     name = domain_key(text)
     labels = name.split(".")
     if len(labels) < 2 or len(name) > 200 or labels[-1].isdigit():

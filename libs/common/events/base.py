@@ -1,7 +1,4 @@
-"""What every audit event has, and how it stands in the log.
-
-A payload is versioned: a field may be added within a version, anything else makes a new one.
-"""
+"""The fields of every audit event, and its form in the log."""
 
 from __future__ import annotations
 
