@@ -53,30 +53,30 @@ def list_(
 ) -> None:
     """List the applications, oldest first."""
     with report_failures(), dashboard(data_dir) as api:
-        found = list(_pages(api, "applications"))
+        applications = list(_pages(api, "applications"))
     if as_json:
-        for each in found:
+        for each in applications:
             typer.echo(json.dumps(each))
         return
     table = Table("slug", "name", "address", "state")
-    for each in found:
+    for each in applications:
         table.add_row(each["slug"], each["name"], each["url"], each["state"])
     Console().print(table)
 
 
-def _team(api: httpx.Client, wanted: str | None) -> dict[str, Any] | None:
+def _team(api: httpx.Client, team_name: str | None) -> dict[str, Any] | None:
     """The team that is meant; None where there is none yet. Raises CommandError where it is unclear."""
     teams = list(_pages(api, "organizations"))
-    if wanted is None and len(teams) <= 1:
+    if team_name is None and len(teams) <= 1:
         return teams[0] if teams else None
     for team in teams:
-        if wanted in (team["id"], team["slug"]):
+        if team_name in (team["id"], team["slug"]):
             return team
     known = ", ".join(team["slug"] for team in teams[:20]) or "none yet"
     raise CommandError(
         f"Which team owns it? Name it with --team. Teams: {known}."
-        if wanted is None
-        else f"There is no team {wanted}. Teams: {known}."
+        if team_name is None
+        else f"There is no team {team_name}. Teams: {known}."
     )
 
 

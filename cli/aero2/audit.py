@@ -76,7 +76,7 @@ def _checkpoints(file: Path | None) -> tuple[list[Checkpoint], dict[str, str]]:
     """Every page in the file: one JSON document after the other, or one a line."""
     if file is None:
         return [], {}
-    made: list[Checkpoint] = []
+    checkpoints: list[Checkpoint] = []
     keys: dict[str, str] = {}
     decoder = json.JSONDecoder()
     text = _text(file).strip()
@@ -84,11 +84,11 @@ def _checkpoints(file: Path | None) -> tuple[list[Checkpoint], dict[str, str]]:
         while text:
             page, end = decoder.raw_decode(text)
             keys |= page["keys"]
-            made += [Checkpoint(**head) for head in page["checkpoints"]]
+            checkpoints += [Checkpoint(**head) for head in page["checkpoints"]]
             text = text[end:].strip()
     except (ValueError, KeyError, TypeError):
         raise CommandError(f"{file} holds no checkpoints.") from None
-    return made, keys
+    return checkpoints, keys
 
 
 def _lines(file: Path) -> Iterator[dict[str, Any]]:

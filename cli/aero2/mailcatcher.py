@@ -70,13 +70,13 @@ def _page(title: str, body: str) -> HTMLResponse:
 
 def _linked(text: str) -> str:
     """The text as HTML, with links that open in a tab of their own."""
-    shown, at = [], 0
+    parts, at = [], 0
     for found in LINK.finditer(text):
         address = html.escape(found.group())
-        shown.append(html.escape(text[at : found.start()]))
-        shown.append(f'<a href="{address}" target="_blank" rel="noopener noreferrer">{address}</a>')
+        parts.append(html.escape(text[at : found.start()]))
+        parts.append(f'<a href="{address}" target="_blank" rel="noopener noreferrer">{address}</a>')
         at = found.end()
-    return "".join(shown) + html.escape(text[at:])
+    return "".join(parts) + html.escape(text[at:])
 
 
 def _box(request: Request) -> Mailbox:

@@ -44,16 +44,16 @@ def add(data_dir: DataDir = None) -> None:
     """Make a new master key: in the data folder, for the next start; else print the new value."""
     with report_failures():
         folder = _folder(data_dir)
-        made = master_key()
+        new_key = master_key()
         if folder is None:
             typer.echo(
-                f"AERO2_MASTER_KEY={made},{os.environ.get('AERO2_MASTER_KEY', '')}".rstrip(",")
+                f"AERO2_MASTER_KEY={new_key},{os.environ.get('AERO2_MASTER_KEY', '')}".rstrip(",")
             )
             return
         content = stored(folder)
-        folder.write(FILE, content | {"master_key": f"{made},{content['master_key']}"})
+        folder.write(FILE, content | {"master_key": f"{new_key},{content['master_key']}"})
         typer.echo(
-            f"Added {made.partition(':')[0]}. Restart `aero2 up`, then: aero2 secrets rewrap"
+            f"Added {new_key.partition(':')[0]}. Restart `aero2 up`, then: aero2 secrets rewrap"
         )
 
 

@@ -33,15 +33,15 @@ class Summary:
     """The authority to trust, where there is TLS."""
 
     def as_json(self) -> dict[str, Any]:
-        shown = asdict(self.demo)
+        demo = asdict(self.demo)
         for own in ("user", "user_password"):
-            del shown[own]
+            del demo[own]
         return {
             "dashboard_url": self.dashboard_url,
             "owner_link": self.owner_link,
             "mail_url": self.mail_url,
             "domain": self.domain,
-            "demo": shown,
+            "demo": demo,
         }
 
     async def show(self, console: Console, *, took: float) -> None:

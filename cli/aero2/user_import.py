@@ -167,12 +167,12 @@ def _fingerprint(file: Path) -> str:
 
 def _resumed(state: Path, fresh: Tally) -> Tally:
     try:
-        found = Tally(**json.loads(state.read_text()))
+        tally = Tally(**json.loads(state.read_text()))
     except (ValueError, TypeError):
         return fresh
-    if found.fingerprint != fresh.fingerprint or found.url != fresh.url:
+    if tally.fingerprint != fresh.fingerprint or tally.url != fresh.url:
         raise CommandError(f"{state} belongs to another import: finish that one, or use --restart.")
-    return found
+    return tally
 
 
 def _keep(state: Path, tally: Tally) -> None:

@@ -106,7 +106,7 @@ def entry(ctx: Context, event: Event, **about: Unpack[About]) -> Entry:
 
 async def record(db: Db, ctx: Context, event: Event, *, user_id: str | None = None) -> None:
     """Writes an event and its outbox row. `db` is the transaction of the work itself."""
-    made = entry(ctx, event, user_id=user_id)
+    row = entry(ctx, event, user_id=user_id)
     await run(
         db,
         """
@@ -119,21 +119,21 @@ async def record(db: Db, ctx: Context, event: Event, *, user_id: str | None = No
         INSERT INTO audit_outbox (app_id, event_id, event_type, payload)
         VALUES ($1, $2, $4, $14)
         """,
-        made.app_id,
-        made.id,
-        made.user_id,
-        made.event_type,
-        made.event_data,
-        made.version,
-        made.actor_kind,
-        made.actor_id,
-        made.session_id,
-        made.org_id,
-        made.ip_address,
-        made.user_agent,
-        made.created_at,
-        made.payload(),
-        made.trace,
+        row.app_id,
+        row.id,
+        row.user_id,
+        row.event_type,
+        row.event_data,
+        row.version,
+        row.actor_kind,
+        row.actor_id,
+        row.session_id,
+        row.org_id,
+        row.ip_address,
+        row.user_agent,
+        row.created_at,
+        row.payload(),
+        row.trace,
     )
 
 
@@ -186,16 +186,16 @@ class Activity:
         while self._waiting:
             batch = [self._waiting.popleft() for _ in range(min(BATCH, len(self._waiting)))]
             groups: dict[str, list[Entry]] = {}
-            for made in batch:
-                subject = subject_of(self.service, made.app_id, made.event_type)
-                groups.setdefault(subject, []).append(made)
+            for event in batch:
+                subject = subject_of(self.service, event.app_id, event.event_type)
+                groups.setdefault(subject, []).append(event)
             while groups:
                 subject, group = next(iter(groups.items()))
-                body = b"\n".join(made.payload() for made in group)
+                body = b"\n".join(event.payload() for event in group)
                 try:
                     await self.nc.publish(subject, body, headers={"Nats-Msg-Id": group[0].id})
                 except (nats.errors.Error, OSError):  # kept, and tried again
-                    self._waiting.extendleft(made for kept in groups.values() for made in kept)
+                    self._waiting.extendleft(event for kept in groups.values() for event in kept)
                     return
                 del groups[subject]
         if self._lost:

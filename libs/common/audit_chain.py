@@ -219,7 +219,7 @@ class Verifier:
             self._fault(f"event {seq}: another user")
 
     def end(self) -> None:
-        """After the last line."""
+        """Checks, after the last line, that no signed checkpoint is later than the log."""
         if self._last_signed > self.last:
             self._fault(
                 f"events {self.last + 1} to {self._last_signed} are missing: a signed checkpoint "

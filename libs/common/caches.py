@@ -40,16 +40,16 @@ class Cache(Generic[V]):
 
     def get(self, key: Key) -> V | None:
         """Returns the cached value, or None if there is none or it has expired."""
-        found = self._entries.get(key)
-        if found is None:
+        cached = self._entries.get(key)
+        if cached is None:
             self.misses += 1
             return None
-        if found[0] < self.clock():
+        if cached[0] < self.clock():
             self._forget(key)
             self.misses += 1
             return None
         self.hits += 1
-        return found[1]
+        return cached[1]
 
     def put(
         self, key: Key, value: V, tags: Iterable[tuple[str, str]] = (), ttl: float | None = None

@@ -44,7 +44,7 @@ class Keys:
     @staticmethod
     def parse(text: str) -> Keys:
         """Reads `id:base64-of-32-bytes[,id:base64…]`. Raises BadKey, which names the fault."""
-        found: list[tuple[str, bytes]] = []
+        masters: list[tuple[str, bytes]] = []
         for part in filter(None, (p.strip() for p in text.split(","))):
             kid, colon, encoded = part.partition(":")
             if not colon or not kid.isalnum() or len(kid) > 16:
@@ -55,12 +55,12 @@ class Keys:
                 raise BadKey(f"master key {kid!r} is not base64") from None
             if len(key) < KEY_BYTES or key in WEAK or len(set(key)) < 8:
                 raise BadKey(f"master key {kid!r} is too weak: {KEY_BYTES} random bytes are needed")
-            found.append((kid, key))
-        if not found:
+            masters.append((kid, key))
+        if not masters:
             raise BadKey("AERO2_MASTER_KEY is empty: make one with `aero2 secrets add`")
-        if len({kid for kid, _ in found}) != len(found):
+        if len({kid for kid, _ in masters}) != len(masters):
             raise BadKey("two master keys have the same id")
-        return Keys(tuple(found))
+        return Keys(tuple(masters))
 
     @property
     def active(self) -> str:

@@ -41,17 +41,18 @@ class Cursors:
         self,
         app_id: str,
         of: str,
-        found: list[Row],
+        rows: list[Row],
         limit: int,
         key: Callable[[Row], tuple[str | datetime | None, ...]],
         fit: Callable[[list[Row]], list[Row]] = list,
     ) -> tuple[list[Row], str | None]:
-        """Of the rows found, where one more than `limit` was asked for, those to show; and the
-        cursor where there are more. `fit` may leave out what would be too much at once."""
-        shown = fit(found[:limit])
-        if len(shown) == len(found):
-            return shown, None
-        return shown, self.make(app_id, of, *key(shown[-1]))
+        """Returns the rows to show and, if there are more, the cursor of the next page. `rows` are the
+        result of a statement with the limit `limit + 1`; `fit` may leave out what is too much at
+        once."""
+        page = fit(rows[:limit])
+        if len(page) == len(rows):
+            return page, None
+        return page, self.make(app_id, of, *key(page[-1]))
 
     def read(self, app_id: str, of: str, cursor: str | None, count: int) -> tuple[str | None, ...]:
         """Returns the values of a cursor as text, or `count` times None for the first page. Raises

@@ -3,23 +3,22 @@
 from __future__ import annotations
 
 import asyncio
-import re
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass
-from types import TracebackType
 from typing import Any, Final, LiteralString, TypeAlias, TypeVar
 
 import asyncpg
-import orjson
 from asyncpg.pool import PoolConnectionProxy
 
 from common import logs, metrics
+from common.connection_setup import check_no_transaction, set_codecs
 from common.context import Context
+from common.db_errors import FAILURES, connection_lost, translated
 from common.ids import is_id
 from common.pipelined_connection import PipelinedConnection
-from common.problems import Busy, Outdated, Unavailable
+from common.problems import Busy
 
 log = logs.get(__name__)
 
@@ -28,13 +27,6 @@ Link: TypeAlias = "PoolConnectionProxy[asyncpg.Record] | asyncpg.Connection[asyn
 Db: TypeAlias = "Link | Single"
 Row = TypeVar("Row")
 
-FAILURES: Final = (
-    OSError,
-    asyncpg.PostgresError,
-    asyncpg.InterfaceError,
-    asyncpg.InternalClientError,
-)
-"""All that asyncpg raises."""
 ACQUIRE: Final = 2.0
 """Seconds to wait for a free connection before the answer is `busy`."""
 
@@ -117,13 +109,6 @@ class Single:
         return (await self.connection.bound(self.app_id, sql, args))[1]
 
 
-def violated_constraint(error: asyncpg.IntegrityConstraintViolationError) -> str:
-    """Returns the name of the violated constraint as db/schema.sql has it. Postgres names a
-    partition's own key (`users_app_id_email_key_p07`) and numbers the foreign keys of partitions
-    (`…_fkey_4`)."""
-    return re.sub(r"_p?\d+$", "", error.constraint_name or "")
-
-
 @dataclass(frozen=True)
 class Database:
     """A pool of connections that see the rows of one application only, and only inside a
@@ -152,8 +137,8 @@ class Database:
             statement_cache_size=1024,
             max_cached_statement_lifetime=0,
             connection_class=PipelinedConnection,
-            init=_codecs,
-            reset=_nothing_to_reset,
+            init=set_codecs,
+            reset=check_no_transaction,
             server_settings={
                 "application_name": f"aero2-{name}",
                 "plan_cache_mode": "force_generic_plan",
@@ -222,12 +207,12 @@ class Database:
         except TimeoutError:
             raise Busy("no database connection is free", retry_after=1) from None
         except FAILURES as error:
-            raise _lost(error) from None
+            raise connection_lost(error) from None
         marker = inside_transaction.set(True)
         try:
             yield db
         except FAILURES as error:
-            raise _translated(error, db) from None
+            raise translated(error, db) from None
         finally:
             inside_transaction.reset(marker)
             await self._release(db)
@@ -257,76 +242,3 @@ async def _rollback(db: Link) -> None:
         await db.execute("ROLLBACK")
     except FAILURES:
         db.terminate()
-
-
-_GONE = (
-    OSError,
-    asyncpg.PostgresConnectionError,
-    asyncpg.CannotConnectNowError,
-    asyncpg.AdminShutdownError,
-    asyncpg.CrashShutdownError,
-    asyncpg.InternalClientError,  # what asyncpg says when the server's last word came unasked
-)
-_OVERLOADED = (
-    asyncpg.LockNotAvailableError,
-    asyncpg.QueryCanceledError,
-    asyncpg.TooManyConnectionsError,
-    asyncpg.DeadlockDetectedError,
-    asyncpg.DiskFullError,
-)
-
-
-def _translated(error: Exception, db: Link) -> Exception:
-    """The Problem for a database that is away or overloaded; other errors as they are."""
-    if isinstance(error, _OVERLOADED):
-        return Busy("the database is busy", retry_after=1)
-    if isinstance(error, asyncpg.InvalidCachedStatementError):  # asyncpg has forgotten them by now
-        return Outdated("the database is being changed", retry_after=1)
-    if isinstance(error, asyncpg.ReadOnlySQLTransactionError):  # a standby since a failover
-        db.terminate()
-        return _lost(error)
-    if isinstance(error, OSError) and not _of_driver(error.__traceback__):
-        return error  # a file, the bus: whoever holds a transaction may do other things, too
-    if isinstance(error, _GONE) or (isinstance(error, asyncpg.InterfaceError) and _closed(db)):
-        return _lost(error)
-    return error
-
-
-def _of_driver(trace: TracebackType | None) -> bool:
-    """Whether the error passed through asyncpg, or through our part of its protocol."""
-    while trace is not None:
-        module = str(trace.tb_frame.f_globals.get("__name__", ""))
-        if module.partition(".")[0] == "asyncpg" or module == PipelinedConnection.__module__:
-            return True
-        trace = trace.tb_next
-    return False
-
-
-def _closed(db: Link) -> bool:
-    try:
-        return db.is_closed()
-    except asyncpg.InterfaceError:  # so much so that the pool has taken it back already
-        return True
-
-
-def _lost(error: BaseException) -> Unavailable:
-    return Unavailable(f"the database is not reachable ({type(error).__name__})", retry_after=1)
-
-
-async def _nothing_to_reset(db: Link) -> None:
-    """asyncpg would spend a round trip on RESET ALL. Nothing but SET LOCAL is ever set, so it is
-    enough that no transaction is open."""
-    if db.is_in_transaction():
-        raise asyncpg.InterfaceError("connection returned inside a transaction")
-
-
-async def _codecs(db: Link) -> None:
-    await db.set_type_codec("uuid", schema="pg_catalog", encoder=str, decoder=str, format="text")
-    for kind in ("jsonb", "json"):
-        await db.set_type_codec(
-            kind,
-            schema="pg_catalog",
-            encoder=lambda value: orjson.dumps(value).decode(),
-            decoder=orjson.loads,
-            format="text",
-        )

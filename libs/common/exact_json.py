@@ -41,11 +41,11 @@ def faults(text: bytes) -> list[dict[str, str]]:
 
     def object_of(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
         nonlocal suspicious
-        found = dict(pairs)
-        if len(found) == len(pairs):
-            return found
+        listed_faults = dict(pairs)
+        if len(listed_faults) == len(pairs):
+            return listed_faults
         suspicious = True
-        repeated = _Repeated(found)
+        repeated = _Repeated(listed_faults)
         times = Counter(name for name, _ in pairs)
         repeated.names = [name for name, count in times.items() if count > 1]
         return repeated
@@ -62,12 +62,12 @@ def faults(text: bytes) -> list[dict[str, str]]:
         if not suspicious and _carried(sent) and not NO_NUMBER.search(text):
             return []
         listed = islice(_odd(sent), AT_MOST)
-        found = list({tuple(one.values()): one for one in listed}.values())
+        listed_faults = list({tuple(one.values()): one for one in listed}.values())
     except RecursionError:
-        found = []
-    if not found and not NO_NUMBER.search(text):
+        listed_faults = []
+    if not listed_faults and not NO_NUMBER.search(text):
         return [{"field": "body", "message": "is nested too deeply"}]
-    return found
+    return listed_faults
 
 
 def _carried(sent: Any) -> bool:

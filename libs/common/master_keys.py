@@ -1,8 +1,8 @@
 """The deployment's master keys, as its database remembers them.
 
 Each master key has a row from the first start that it was configured for. The row keeps its
-recognition key, wrapped by the active master key. So a key can be taken away: what it had hashed
-is still recognized, and what it could open was wrapped anew before (docs/adr/0009).
+recognition key, wrapped by the active master key. So a key can be removed: hashes
+made under it are still recognized, and what it could open was wrapped again before (docs/adr/0009).
 """
 
 from __future__ import annotations
@@ -82,7 +82,7 @@ def _opened(keys: Keys, row: MasterKey) -> bytes:
         return unwrap(keys, place(row.id), row.wrapped)
     except Unsealable as error:
         raise MasterKeyMissing(
-            f"What the retired master key {row.id!r} has left cannot be read: {error}. "
+            f"The recognition key of the retired master key {row.id!r} cannot be read: {error}. "
             "Add that key to AERO2_MASTER_KEY again."
         ) from None
 

@@ -9,7 +9,7 @@ from typing import Any, Final
 
 from common import logs
 from common.context import traced
-from common.db import FAILURES
+from common.db_errors import FAILURES
 from common.problems import Problem
 
 log = logs.get(__name__)

@@ -61,12 +61,12 @@ class _Unfolding:
         _find_anchors(schema, self.anchors)
 
     def levels(self) -> list[int]:
-        found: list[int] = []
+        weights: list[int] = []
         applied = self._unfold_all(Counter([self._number(self.schema)]))
         for _ in range(DEPTH):
             weight = sum(times * self._weight(number) for number, times in applied.items())
-            found.append(weight)
-            if sum(found) > MOST_EVALUATIONS:
+            weights.append(weight)
+            if sum(weights) > MOST_EVALUATIONS:
                 raise ValueError(
                     f"the schema takes more than {MOST_EVALUATIONS} evaluations: references and"
                     " alternatives multiply"
@@ -74,7 +74,7 @@ class _Unfolding:
             applied = self._below(applied)
             if not applied:
                 break
-        return found
+        return weights
 
     def _step(self, steps: int = 1) -> None:
         self.steps += steps

@@ -71,9 +71,9 @@ class Sealer:
         if dek is None:
             row = await _newest(db, app_id=app_id)
             if row is None:
-                made = new_id()
-                wrapped = self._wrap(app_id, made, AESGCM.generate_key(256))
-                await _insert(db, app_id=app_id, id=made, wrapped=wrapped)
+                key_id = new_id()
+                wrapped = self._wrap(app_id, key_id, AESGCM.generate_key(256))
+                await _insert(db, app_id=app_id, id=key_id, wrapped=wrapped)
                 row = await _newest(db, app_id=app_id)
                 # The key may still roll back with the caller's transaction: do not remember it.
                 assert row is not None

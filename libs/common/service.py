@@ -24,7 +24,8 @@ from common import logs, metrics
 from common.audit import Activity
 from common.bus import Handlers, NatsBus
 from common.bus_server import BusServer
-from common.db import FAILURES, Database
+from common.db import Database
+from common.db_errors import FAILURES
 from common.invalidation import NatsInvalidation
 from common.master_keys import MasterKeyMissing
 from common.metrics_server import serve_metrics

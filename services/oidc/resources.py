@@ -29,7 +29,7 @@ from common.contracts.scopes import (
     ScopeTaken,
     UnknownPermission,
 )
-from common.db import violated_constraint
+from common.db_errors import violated_constraint
 from common.events.resources import ScopeChanged
 from common.ids import new_id
 from common.problems import Forbidden, Invalid

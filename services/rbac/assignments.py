@@ -17,7 +17,8 @@ from common.contracts.assignments import (
 from common.contracts.base import Done
 from common.contracts.roles import LastHolder, RoleNotFound
 from common.contracts.users import UserNotFound
-from common.db import Db, violated_constraint
+from common.db import Db
+from common.db_errors import violated_constraint
 from common.events.roles import RoleAssigned, RoleUnassigned
 from common.ids import DASHBOARD
 from common.problems import NotFound

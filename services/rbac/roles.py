@@ -34,7 +34,8 @@ from common.contracts.roles import (
     SystemRole,
     UpdateRole,
 )
-from common.db import Db, violated_constraint
+from common.db import Db
+from common.db_errors import violated_constraint
 from common.events.roles import RoleCreated, RoleDeleted, RoleUpdated
 from rbac import delegation
 from rbac.deps import Deps

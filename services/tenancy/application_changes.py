@@ -21,7 +21,8 @@ from common.contracts.applications import (
     UpdateApplication,
 )
 from common.contracts.base import Done
-from common.db import Db, rebind, violated_constraint
+from common.db import Db, rebind
+from common.db_errors import violated_constraint
 from common.events.applications import (
     ApplicationDeleted,
     ApplicationTransferred,

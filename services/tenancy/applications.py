@@ -20,7 +20,8 @@ from common.contracts.applications import (
     SlugTaken,
 )
 from common.contracts.tenants import ManageApplication, Managed
-from common.db import Db, rebind, violated_constraint
+from common.db import Db, rebind
+from common.db_errors import violated_constraint
 from common.events.applications import ApplicationCreated, OperatorEntered
 from common.ids import DASHBOARD, new_id
 from common.problems import Invalid, Problem, Unavailable

@@ -28,7 +28,8 @@ from common.contracts.domains import (
     VerifyCustomDomain,
 )
 from common.contracts.tenants import UnknownHost
-from common.db import Db, violated_constraint
+from common.db import Db
+from common.db_errors import violated_constraint
 from common.events.domains import (
     CustomDomainAdded,
     CustomDomainLost,

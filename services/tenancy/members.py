@@ -22,7 +22,8 @@ from common.contracts.members import (
 from common.contracts.org_domains import JoinByDomain, Joined
 from common.contracts.roles import RoleNotFound
 from common.contracts.users import UserNotFound
-from common.db import Db, violated_constraint
+from common.db import Db
+from common.db_errors import violated_constraint
 from common.events.organizations import MemberAdded, MemberRemoved, MemberRoleChanged
 from common.problems import Problem
 from tenancy import organization_access

@@ -82,14 +82,14 @@ class Folder:
     def read(self, name: str) -> dict[str, Any]:
         """A JSON file in the folder; empty where there is none."""
         try:
-            found = json.loads((self.root / name).read_text())
+            content = json.loads((self.root / name).read_text())
         except FileNotFoundError:
             return {}
         except (OSError, ValueError) as error:
             raise CommandError(f"{self.root / name} cannot be read: {error}.") from None
-        if not isinstance(found, dict):
+        if not isinstance(content, dict):
             raise CommandError(f"{self.root / name} is damaged: it is no JSON object.")
-        return found
+        return content
 
     def write(self, name: str, content: dict[str, Any]) -> None:
         """All or nothing, on the disk before this returns, readable by nobody else."""

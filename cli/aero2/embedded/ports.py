@@ -33,26 +33,26 @@ Take = Callable[[str, int], socket.socket]
 
 
 def listener(host: str, port: int) -> socket.socket:
-    made = bound(host, port)
+    sock = bound(host, port)
     try:
-        made.listen(100)
+        sock.listen(100)
     except OSError:
-        made.close()
+        sock.close()
         raise
-    return made
+    return sock
 
 
 def bound(host: str, port: int) -> socket.socket:
     """A socket that has the port and does not listen."""
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    made = socket.socket(family, socket.SOCK_STREAM)
+    sock = socket.socket(family, socket.SOCK_STREAM)
     try:
-        made.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        made.bind((host, port))
+        sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        sock.bind((host, port))
     except OSError:
-        made.close()
+        sock.close()
         raise
-    return made
+    return sock
 
 
 @dataclass(frozen=True)
@@ -72,12 +72,12 @@ def remembered_ports(folder: Folder) -> dict[str, int]:
     """Last time's ports. The file is only a memory of them: whatever is damaged is left out, and
     the next start writes it again."""
     try:
-        found = folder.read(FILE)
+        stored = folder.read(FILE)
     except CommandError:
         return {}
     return {
         name: port
-        for name, port in found.items()
+        for name, port in stored.items()
         if name in WANTED and type(port) is int and 0 < port < 65536
     }
 
@@ -101,21 +101,21 @@ def choose(folder: Folder, *, public_port: int, metrics: bool = True) -> Ports:
     chosen = Ports({})
     for name, usual in WANTED.items():
         used = {public_port, *chosen.number.values()}
-        wanted = [port for port in (last.get(name, 0), usual) if port not in used]
-        held = _first(wanted, used, bound if name in RESERVED else listener)
-        chosen.number[name] = held.getsockname()[1]
+        preferred = [port for port in (last.get(name, 0), usual) if port not in used]
+        sock = _first(preferred, used, bound if name in RESERVED else listener)
+        chosen.number[name] = sock.getsockname()[1]
         if name in RESERVED or (name in HELD and (metrics or name != "metrics")):
-            chosen.sockets[name] = held
+            chosen.sockets[name] = sock
         else:
-            held.close()
+            sock.close()
     if chosen.number != last:
         folder.write(FILE, dict(chosen.number))
     return chosen
 
 
-def _first(wanted: list[int], used: set[int], take: Take) -> socket.socket:
+def _first(preferred: list[int], used: set[int], take: Take) -> socket.socket:
     """A socket on the first that is free; after those wanted, on whatever the system gives."""
-    for port in wanted:
+    for port in preferred:
         if port:
             with contextlib.suppress(OSError):
                 listener("127.0.0.1", port).close()  # a bound port could be somebody's, too

@@ -183,7 +183,7 @@ class Postgres:
             command = [str(binaries() / "initdb"), "-D", str(fresh), "--username=postgres"]
             command += [f"--pwfile={secret}", "--auth=scram-sha-256", "--encoding=UTF8"]
             command += ["--locale-provider=builtin", "--builtin-locale=C.UTF-8", "--locale=C"]
-            made = subprocess.run(
+            result = subprocess.run(
                 [*self.under_account(), *dies_with_us(signal.SIGTERM), *command],
                 check=False,
                 capture_output=True,
@@ -193,8 +193,8 @@ class Postgres:
         finally:
             os.close(handle)
             secret.unlink(missing_ok=True)
-        if made.returncode != 0:
-            raise CommandError("PostgreSQL could not make its data folder.", detail=made.stderr)
+        if result.returncode != 0:
+            raise CommandError("PostgreSQL could not make its data folder.", detail=result.stderr)
         fresh.rename(self.data)
 
     def _end_left_over(self) -> None:

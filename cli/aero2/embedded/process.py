@@ -122,12 +122,12 @@ class Register:
 
     def note(self, name: str, pid: int) -> None:
         self.folder.inside("run")
-        known = self._known()
+        register = self._known()
         try:
             started = psutil.Process(pid).create_time()
         except psutil.NoSuchProcess:
             return
-        self.folder.write(REGISTER, known | {name: {"pid": pid, "started": started}})
+        self.folder.write(REGISTER, register | {name: {"pid": pid, "started": started}})
 
     def _known(self) -> dict[str, Any]:
         """What is written down; nothing where the file is damaged, as a power cut may leave it:
@@ -163,12 +163,12 @@ class Register:
 
     def stop_orphans(self, within: float = 10.0) -> list[str]:
         """End what a killed predecessor left behind; the names of what was found."""
-        found = self.orphans()
-        names = sorted({_name(process) for process in found})
-        for process in found:
+        orphans = self.orphans()
+        names = sorted({_name(process) for process in orphans})
+        for process in orphans:
             # SIGINT is PostgreSQL's fast shutdown; SIGTERM would wait for its clients.
             _send(process, signal.SIGINT if _name(process) == "postgres" else signal.SIGTERM)
-        _, left = psutil.wait_procs(found, timeout=within / 2)
+        _, left = psutil.wait_procs(orphans, timeout=within / 2)
         for process in left:
             _send(process, signal.SIGQUIT if _name(process) == "postgres" else signal.SIGKILL)
         _, left = psutil.wait_procs(left, timeout=within / 2)

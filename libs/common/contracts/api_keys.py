@@ -14,7 +14,7 @@ KeyType = Literal["publishable", "secret"]
 
 
 class ApiKeyHolder(Contract):
-    """What a valid API key stands for."""
+    """The application and the rights of a valid API key."""
 
     key_id: Id
     app_id: Id

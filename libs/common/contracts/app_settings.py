@@ -49,7 +49,7 @@ class PageTexts(Contract):
 class AppSettings(Contract):
     """How an application lets people in. Every field has a default that is safe to run with."""
 
-    signup_mode: SignupMode = Field(default="open", description="Who may sign up.")
+    signup_mode: SignupMode = Field(default="open", description="The people who may sign up.")
     mfa_policy: MfaPolicy = Field(default="off", description="Whether a second factor is asked.")
     session_ttl: int = Field(default=86_400, ge=60, le=31_536_000, description="Seconds.")
     session_idle_ttl: int | None = Field(

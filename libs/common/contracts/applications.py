@@ -105,7 +105,7 @@ class ListApplications(
 
 
 class ApplicationPatch(Contract):
-    """What to change; what is left out stays, null clears."""
+    """The fields to change. Omitted fields stay as they are; null clears a field."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 

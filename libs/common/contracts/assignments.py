@@ -1,4 +1,4 @@
-"""Who has which role."""
+"""Assignments of roles to users."""
 
 from __future__ import annotations
 

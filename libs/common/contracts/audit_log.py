@@ -1,4 +1,4 @@
-"""What is asked of the audit log: reading, counting, exporting, following, proving."""
+"""The audit log: reading, counting, exporting, following, and proving."""
 
 from __future__ import annotations
 
@@ -54,7 +54,7 @@ class AuditFilter(Contract):
     """Which events; all that are given must hold."""
 
     event_type: str | None = Field(default=None, max_length=64, description="Like `login`.")
-    user_id: Id | None = Field(default=None, description="Who did it or whom it is about.")
+    user_id: Id | None = Field(default=None, description="The user who did it or whom it is about.")
     ip_address: ClientAddress | None = Field(
         default=None, description="In any spelling, like `192.0.2.1` or `2001:db8::1`."
     )

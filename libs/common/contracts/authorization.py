@@ -30,7 +30,7 @@ MOST_SESSIONS = 10
 
 
 class Authorization(Contract):
-    """What the browser has to do next.
+    """The next step of the browser.
 
     `redirect`: go to `location`. `form_post`: post `fields` to `location` (OAuth 2.0 Form Post
     Response Mode). `sign_in`, `select_account` and `consent`: show that page; the pending request

@@ -30,8 +30,8 @@ class ClientNotFound(NotFound):
 
 
 class ClientFields(Contract):
-    """What can be said of a client, named as in OpenID Connect Dynamic Registration 1.0 section 2
-    where it is said there. The defaults are the safe ones."""
+    """The settings of a client, with the names of OpenID Connect Dynamic Registration 1.0 section 2
+    for those that are defined there. The defaults are safe."""
 
     name: Title
     type: ClientType = "web"
@@ -76,7 +76,7 @@ class ClientFields(Contract):
     id_token_lifetime: int = Field(default=3600, ge=60, le=86_400)
     id_token_claims: Literal["scopes", "asked"] = Field(
         default="scopes",
-        description="What ID tokens tell of the user: what the scopes allow, or only what the "
+        description="The claims in ID tokens: all that the scopes allow, or only those that the "
         "`claims` parameter asks for (OpenID Connect Core 5.4).",
     )
     refresh_token_lifetime: int = Field(default=604_800, ge=60, le=31_536_000)

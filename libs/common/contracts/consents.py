@@ -9,7 +9,7 @@ from common.contracts.fields import Timestamp
 
 
 class Grant(Contract):
-    """What a user allowed a client."""
+    """The scopes that a user allowed a client."""
 
     user_id: Id
     client_id: str

@@ -1,4 +1,4 @@
-"""What the tenancy service answers about an application's own domains, in its context."""
+"""Custom domains of an application."""
 
 from __future__ import annotations
 
@@ -48,7 +48,9 @@ class CustomDomain(Contract):
     primary: bool
     records: list[DnsRecord]
     checked_at: Timestamp | None = None
-    problem: str | None = Field(default=None, description="What the last check missed.")
+    problem: str | None = Field(
+        default=None, description="The DNS record that the last check did not find."
+    )
     certificate_status: str | None = Field(
         default=None, description="Of the certificate, where an edge network keeps it."
     )

@@ -28,14 +28,14 @@ def _stripped(value: Any) -> Any:
 
 def _address(text: str) -> str:
     try:
-        found = validate_email(text, check_deliverability=False, globally_deliverable=False)
+        address = validate_email(text, check_deliverability=False, globally_deliverable=False)
     except EmailNotValidError:
         raise ValueError("this is not an e-mail address") from None
-    if len(found.local_part.encode()) > LONGEST_LOCAL:
+    if len(address.local_part.encode()) > LONGEST_LOCAL:
         raise ValueError("the part before the @ has more than 64 bytes")
-    if found.domain.rpartition(".")[2].isdigit():
+    if address.domain.rpartition(".")[2].isdigit():
         raise ValueError("the domain is no host name")
-    return found.normalized
+    return address.normalized
 
 
 def _domain(text: str) -> str:
@@ -90,7 +90,8 @@ Title = Annotated[
 LINK: Final = re.compile(
     r"://|\bwww\b|\b(?:mailto|tel):|@|\w[.\u3002\uff0e\uff61][^\W\d_]{2,}|\d+(?:\.\d+){3}", re.I
 )
-"""What mail programs turn into a link: also a bare domain, and dots that browsers take for one."""
+"""Text that mail programs turn into a link: also a bare domain, and characters that browsers read
+as a dot."""
 
 
 def _without_link(noun: str) -> AfterValidator:

@@ -73,7 +73,7 @@ class RevokeInvitation(Request[Done], subject="identity.invitation.revoke", need
 
 
 class InvitationOffer(Contract):
-    """What the holder of an invitation's link may know before accepting."""
+    """The invitation, as the holder of its link may see it before accepting."""
 
     email: str
     name: str | None = None

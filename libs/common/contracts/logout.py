@@ -11,7 +11,7 @@ from common.contracts.base import OPEN, Contract, Id, Request
 
 
 class LoggedOut(Contract):
-    """What the browser has to do at logout.
+    """The next step of the browser at logout.
 
     `confirm`: ask the person first (`request` names the pending logout). `done`: the session
     `session_id` is to be ended and the page says so; `redirect`: the same, then go to `location`.

@@ -1,4 +1,4 @@
-"""Who belongs to an organization."""
+"""Members of an organization."""
 
 from __future__ import annotations
 

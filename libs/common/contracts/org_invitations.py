@@ -114,7 +114,7 @@ class RevokeOrganizationInvitation(Request[Done], subject="tenancy.invitation.re
 
 
 class OrganizationOffer(Contract):
-    """What the holder of an invitation's link may know before accepting."""
+    """The invitation, as the holder of its link may see it before accepting."""
 
     org_id: Id
     org_name: str

@@ -156,8 +156,8 @@ class DeleteOrganization(Request[Done], subject="tenancy.organization.delete", n
 class SwitchOrganization(
     Request[SignedInSession], subject="tenancy.organization.activate", needs=SIGNED_IN, within=3.0
 ):
-    """Make an organization the active one of the caller's session, or none. His rights change, so
-    the session gets a new id and a new token. Raises OrganizationNotFound."""
+    """Make an organization the active one of the caller's session, or none. Their rights change,
+    so the session gets a new id and a new token. Raises OrganizationNotFound."""
 
     org_id: Id | None = None
 

@@ -115,7 +115,7 @@ class MyChanges(Profile):
 
 
 class UserChanges(MyChanges):
-    """What an administrator may change."""
+    """The fields of a user that an administrator may change."""
 
     email: Email | None = None
     email_verified: bool | None = None

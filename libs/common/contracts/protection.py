@@ -1,4 +1,4 @@
-"""What strangers are asked before anything costly is done for them."""
+"""Challenges that anonymous clients solve before costly work."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ class CaptchaFailed(Invalid):
 
 
 class Protection(Contract):
-    """What the application asks of strangers before it does costly work."""
+    """The challenge that anonymous clients solve before the application does costly work."""
 
     captcha_site_key: str | None = None
     captcha_script_url: str | None = None

@@ -1,4 +1,4 @@
-"""What waits in the database to be sent: audit events and mails, of all applications."""
+"""Queues in the database: audit events and mails of all applications that wait to be sent."""
 
 from __future__ import annotations
 

@@ -6,10 +6,10 @@ from common.contracts.base import SIGNED_IN, SYSTEM, Contract, Id, Request
 
 
 class Rights(Contract):
-    """What a user holds in the context's application: ids of their global roles, permissions, and
-    those of one organization if one was asked for and they belong to it (the organization's are
-    in `permissions` too). Built-in permissions act on the whole application, so an organization
-    never gives them."""
+    """The rights of a user in the context's application: the ids of their global roles, their
+    permissions, and those of one organization, if the request names one and they belong to it
+    (these are in `permissions`, too). Built-in permissions act on the whole application, so an
+    organization never gives them."""
 
     roles: list[str] = []
     permissions: list[str] = []

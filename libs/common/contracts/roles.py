@@ -98,7 +98,7 @@ class CreateRole(NewRole, Request[Role], subject="rbac.role.create", needs="role
 
 
 class RoleChanges(Contract):
-    """What is absent stays; `permissions` replaces the whole set."""
+    """The fields to change. Omitted fields stay as they are; `permissions` replaces the whole set."""
 
     name: Title = ""
     description: Description | None = None
@@ -115,8 +115,8 @@ class UpdateRole(Request[Role], subject="rbac.role.update", needs="roles:write")
 
 
 class DeleteRole(Request[Done], subject="rbac.role.delete", needs="roles:write"):
-    """Whoever had it loses it; a role of organizations must have no members. Raises RoleNotFound,
-    SystemRole, NotHeld, RoleInUse."""
+    """Deletes a role. Its users lose it; a role of organizations must have no members. Raises
+    RoleNotFound, SystemRole, NotHeld, RoleInUse."""
 
     role_id: RoleId
     kind: Kind = "application"
@@ -164,6 +164,6 @@ class Holders(Contract):
 class ListHolders(
     Page, Request[Holders], subject="rbac.role.holders", needs="roles:read", safe=True
 ):
-    """Who has a role, the latest first. Raises RoleNotFound."""
+    """Lists the users who have a role, the latest first. Raises RoleNotFound."""
 
     role_id: RoleId

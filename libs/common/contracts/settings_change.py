@@ -148,7 +148,7 @@ MetadataSchema = Annotated[dict[str, Any], AfterValidator(_schema)]
 
 
 class NewPageTexts(PageTexts):
-    """Own texts on the pages in one language. What is left out has the built-in text."""
+    """Own texts on the pages in one language. Omitted texts are the built-in ones."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 

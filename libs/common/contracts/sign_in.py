@@ -1,4 +1,4 @@
-"""What every way to sign in has in common: what an attempt brings along, and how it fails."""
+"""Parts that all ways to sign in share: the fields of an attempt, and its errors."""
 
 from __future__ import annotations
 
@@ -16,10 +16,10 @@ from common.problems import (
 
 
 class Attempt(Contract):
-    """What comes along with every attempt of a stranger.
+    """The fields of every attempt to sign in.
 
     `browser` is the value of the browser's own long-lived cookie: a link in a mail works only in
-    the browser that asked for it, and a sign-in from one not seen before is told by mail.
+    the browser that asked for it, and a sign-in from a new browser is reported by mail.
     `captcha` and `proof` answer what the application asks (see GetProtection).
     """
 

@@ -22,7 +22,7 @@ class Branding(Contract):
 
 
 class Tenant(Contract):
-    """What every process needs to know of an application to serve it."""
+    """The data of an application that every process needs to serve it."""
 
     app_id: Id
     slug: str

@@ -47,7 +47,7 @@ class AccessToken(Contract):
 class CheckAccessToken(
     Request[AccessToken], subject="oidc.access_token.check", needs=OPEN, within=1.0, safe=True
 ):
-    """Who a bearer token speaks for. Raises InvalidToken."""
+    """Checks a bearer token and returns its caller. Raises InvalidToken."""
 
     token: str = Field(max_length=20_000, repr=False)
 

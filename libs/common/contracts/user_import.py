@@ -38,7 +38,7 @@ ImportLine = Annotated[
 
 
 class Arrival(Contract):
-    """What became of one line, in the order of the lines."""
+    """The result of one line, in the order of the lines."""
 
     status: Literal["created", "exists", "invalid"]
     user_id: Id | None = None

@@ -14,7 +14,7 @@ EVENTS: dict[str, type[Event]] = {}
 
 
 class Event(BaseModel):
-    """What happened, in its own words. The docstring of each class is its documentation."""
+    """An event, in its own words. The docstring of each class is its documentation."""
 
     model_config = ConfigDict(frozen=True, extra="ignore")
 

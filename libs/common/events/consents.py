@@ -13,7 +13,7 @@ class ConsentGranted(Event, type="consent_granted"):
 
 
 class GrantRevoked(Event, type="grant_revoked"):
-    """What users had allowed a client was withdrawn, and its tokens are dead."""
+    """The consents of all users for a client were withdrawn, and its tokens have ended."""
 
     client_id: str
     reason: str

@@ -105,7 +105,7 @@ class OrgDomainVerified(Event, type="org_domain_verified"):
 
 
 class OrgDomainUpdated(Event, type="org_domain_updated"):
-    """Who may join by an organization's domain, or as what, changed."""
+    """The rule by which people join through an organization's domain, or their role, changed."""
 
     org_id: str
     domain: str

@@ -9,7 +9,7 @@ import asyncpg
 import pytest
 from tests.service.db.rows import fill
 
-from common.db import violated_constraint
+from common.db_errors import violated_constraint
 
 A = "018f0000-0000-7000-8000-00000000000a"
 LOOKUPS = {
