@@ -63,16 +63,54 @@ def modules(*roots: Path) -> list[Path]:
 
 
 def statements(*roots: Path) -> Iterator[Statement]:
-    """Every literal that is a statement. Built ones (f-strings) are refused by a rule of their own."""
+    """Every statement: a literal in a function, or a constant of a module as its import leaves it.
+
+    A constant may be composed, of a list of columns or with named parameters: it says the same at
+    every call. A statement composed in a function is refused by a rule of its own.
+    """
     for file in modules(*roots):
-        parts = {
-            id(v) for n in ast.walk(tree(file)) if isinstance(n, ast.JoinedStr) for v in n.values
-        }
+        inside = set(map(id, composed(tree(file))))
         for node in ast.walk(tree(file)):
             if not isinstance(node, ast.Constant) or not isinstance(node.value, str):
                 continue
-            if STATEMENT.match(node.value) and id(node) not in parts:
+            if STATEMENT.match(node.value) and id(node) not in inside:
                 yield Statement(file, node.lineno, node.value)
+        yield from _constants(file)
+
+
+def composed(module: ast.Module) -> Iterator[ast.AST]:
+    """Everything that a call, an operator or an f-string makes a module's constant of, and the
+    parts of any other f-string."""
+    for node in module.body:
+        if isinstance(node, ast.Assign | ast.AnnAssign) and _composes(node.value):
+            yield from ast.walk(node)
+    for below in ast.walk(module):
+        if isinstance(below, ast.JoinedStr):
+            yield from below.values
+
+
+def _composes(value: ast.expr | None) -> bool:
+    return isinstance(value, ast.Call | ast.BinOp | ast.JoinedStr)
+
+
+def _constants(file: Path) -> Iterator[Statement]:
+    """Statements that an import of the module composes."""
+    named = {
+        target.id: node.lineno
+        for node in tree(file).body
+        if isinstance(node, ast.Assign | ast.AnnAssign) and _composes(node.value)
+        for target in (node.targets if isinstance(node, ast.Assign) else [node.target])
+        if isinstance(target, ast.Name)
+    }
+    if not named or "queries" not in file.parts:
+        return
+    root = file.relative_to(ROOT).parts[:1]
+    name = ".".join(file.relative_to(ROOT / root[0]).with_suffix("").parts)
+    module = importlib.import_module(name)
+    for constant, line in named.items():
+        value = getattr(module, constant)
+        if isinstance(value, str) and STATEMENT.match(value):
+            yield Statement(file, line, value)
 
 
 def contracts() -> dict[str, type[Request[Any]]]:

@@ -14,6 +14,7 @@ from tests.architecture.source import (
     ROOT,
     SERVICES,
     STATEMENT,
+    composed,
     modules,
     statements,
     tree,
@@ -54,10 +55,14 @@ def test_every_statement_names_its_application() -> None:
 
 
 def test_statements_are_literals() -> None:
-    """A statement is never built: what varies is a parameter."""
+    """A statement never differs from call to call: what varies is a parameter. What an import
+    composes stands in a constant of a module of queries."""
     built = []
     for file in modules(SERVICES, COMMON):
+        constant = set(map(id, composed(tree(file)))) if "queries" in file.parts else set()
         for node in ast.walk(tree(file)):
+            if id(node) in constant:
+                continue
             if isinstance(node, ast.JoinedStr):
                 first = node.values[0] if node.values else None
                 text = first.value if isinstance(first, ast.Constant) else ""
