@@ -5,7 +5,7 @@ from __future__ import annotations
 from common.bus import Handlers
 from common.service import Links, run
 from common.sweeps import sweeping
-from tenancy import audit_retention, domain_watch, provisioning
+from tenancy import audit_retention, domain_recheck, provisioning
 from tenancy.audit_sealing import Sealing
 from tenancy.deps import Deps, open_deps
 from tenancy.handlers import HANDLERS
@@ -20,7 +20,7 @@ async def start(settings: Settings, links: Links) -> tuple[Deps, Handlers]:
     links.spawn(Sealing(deps, links.nc).run(), "audit sealing")
     links.spawn(audit_retention.keeping(deps), "audit retention")
     links.spawn(sweeping(deps.sweep_db, EXPIRED), "sweeps")
-    links.spawn(domain_watch.watch(deps), "domains")
+    links.spawn(domain_recheck.watch(deps), "domains")
     return deps, HANDLERS
 
 

@@ -28,7 +28,7 @@ from common.db import Db
 from common.events.api_keys import ApiKeyCreated, ApiKeyRevoked, ApiKeyRotated
 from common.ids import new_id
 from common.problems import Invalid, Unauthenticated
-from tenancy import key_format
+from tenancy import api_key_format
 from tenancy.deps import Deps
 from tenancy.queries import api_keys
 
@@ -42,12 +42,12 @@ LIMIT: Final = 100
 
 
 async def verify(deps: Deps, ctx: Context, request: VerifyApiKey) -> ApiKeyHolder:
-    if key_format.kind_of(request.key) is None:
+    if api_key_format.kind_of(request.key) is None:
         raise Unauthenticated("the API key is malformed")
     async with deps.db.reading(ctx) as db:
         holder = await api_keys.holder(
             db,
-            key_prefix=request.key[: key_format.PREFIX],
+            key_prefix=request.key[: api_key_format.PREFIX],
             key_hashes=deps.keys.hashes(LABEL, request.key),
         )
     if holder is None:
@@ -137,13 +137,13 @@ async def insert(
     expires_at: datetime | None = None,
 ) -> NewApiKey:
     """Make a key of the context's application, in `tx`, with its audit record."""
-    key, who = key_format.make(kind), ctx.caller
+    key, who = api_key_format.make(kind), ctx.caller
     row = await api_keys.insert(
         tx,
         app_id=ctx.app_id,
         id=new_id(),
         key_type=kind,
-        key_prefix=key[: key_format.PREFIX],
+        key_prefix=key[: api_key_format.PREFIX],
         key_hash=deps.keys.hash(LABEL, key),
         name=name,
         created_by=who.id if who.kind in ("developer", "user") else None,

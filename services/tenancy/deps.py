@@ -7,11 +7,11 @@ from dataclasses import dataclass, field
 from common.db import Database
 from common.service import Links
 from common.service_deps import ServiceDeps, open_job, open_service_deps
+from tenancy.api_key_usage import KeyUsage
 from tenancy.audit_stream import AuditStream
 from tenancy.cloudflare import CustomHostnames
-from tenancy.dns import Dns
+from tenancy.dns_lookup import Dns
 from tenancy.hosts import Hosts
-from tenancy.key_usage import KeyUsage
 from tenancy.settings import Settings
 
 

@@ -38,9 +38,9 @@ from common.events.domains import (
 )
 from common.ids import new_id
 from common.problems import Invalid, Problem, Unavailable
-from tenancy import certificates, dns_proof
+from tenancy import certificates, domain_proof
 from tenancy.deps import Deps
-from tenancy.dns_proof import MARK, PREFIX, Proof
+from tenancy.domain_proof import MARK, PREFIX, Proof
 from tenancy.queries import applications, domains
 from tenancy.queries.domains import Row
 
@@ -79,7 +79,7 @@ async def verify(deps: Deps, ctx: Context, request: VerifyCustomDomain) -> Custo
     async with deps.db.reading(ctx) as db:
         target = await _target(deps, db, ctx)
         row = await _row(db, ctx, request.id)
-    proof = await dns_proof.look(deps.dns, row.domain, row.verification_token, target)
+    proof = await domain_proof.look(deps.dns, row.domain, row.verification_token, target)
     if proof.complete and row.verified_at is None:
         await _dispossess(deps, ctx, row.domain)
     try:
@@ -186,7 +186,7 @@ async def _dispossess(deps: Deps, ctx: Context, domain: str) -> None:
         return
     try:
         target = deps.hosts.name_of(other.slug)
-        proof = await dns_proof.look(deps.dns, domain, held.verification_token, target)
+        proof = await domain_proof.look(deps.dns, domain, held.verification_token, target)
     except Unavailable:
         raise CustomDomainTaken from None
     if proof.txt:

@@ -63,10 +63,10 @@ from oidc.handlers import HANDLERS as OIDC
 from oidc.settings import Settings as OidcSettings
 from rbac.deps import Deps as RbacDeps
 from rbac.handlers import HANDLERS as RBAC
+from tenancy.api_key_usage import KeyUsage
 from tenancy.deps import Deps as TenancyDeps
 from tenancy.handlers import HANDLERS as TENANCY
 from tenancy.hosts import Hosts
-from tenancy.key_usage import KeyUsage
 
 MASTER = "k1:AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8="
 KEYS = Keys.parse(MASTER)

@@ -27,11 +27,11 @@ from common.ids import DASHBOARD, new_id
 from common.testing import LocalBus, MemoryChanges, context, service_deps
 from rbac.deps import Deps as RbacDeps
 from rbac.handlers import HANDLERS as RBAC
+from tenancy.api_key_usage import KeyUsage
 from tenancy.deps import Deps
-from tenancy.dns import Dns
+from tenancy.dns_lookup import Dns
 from tenancy.handlers import HANDLERS
 from tenancy.hosts import Hosts
-from tenancy.key_usage import KeyUsage
 
 R = TypeVar("R", bound=Contract)
 KEYS = Keys.parse("k1:AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8=")

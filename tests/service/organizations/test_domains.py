@@ -21,7 +21,7 @@ from common.contracts.org_domains import (
 )
 from common.contracts.organizations import OrganizationNotFound
 from common.problems import Forbidden, Invalid, Unavailable
-from tenancy.dns import Dns
+from tenancy.dns_lookup import Dns
 
 
 def texts(*values: str) -> list[str]:

@@ -19,11 +19,11 @@ from common.crypto import Keys
 from common.db import Database
 from common.ids import DASHBOARD, new_id
 from common.testing import LocalBus, MemoryActivity, MemoryChanges, context, service_deps
+from tenancy.api_key_usage import KeyUsage
 from tenancy.deps import Deps
-from tenancy.dns import Dns
+from tenancy.dns_lookup import Dns
 from tenancy.handlers import HANDLERS
 from tenancy.hosts import Hosts
-from tenancy.key_usage import KeyUsage
 
 KEYS = Keys.parse("k1:" + "q83vEjRWeJCrze8SNFZ4kKvN7xI0VniQq83vEjRWeJA=")
 

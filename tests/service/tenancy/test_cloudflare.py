@@ -30,7 +30,7 @@ from common.contracts.domains import (
 from common.egress import Egress
 from common.outgoing_http import OutgoingHttp
 from common.problems import Unavailable
-from tenancy import domain_watch
+from tenancy import domain_recheck
 from tenancy.cloudflare import CloudflareHostnames, HostnameRefused
 from tenancy.handlers import HANDLERS
 
@@ -219,9 +219,9 @@ async def test_a_proven_domain_is_announced(world: World, zone: Zone, fake: Fake
     for made in fake.hostnames.values():
         made["status"] = made["ssl"]["status"] = "active"
 
-    await domain_watch.look_around(world.deps)
+    await domain_recheck.look_around(world.deps)
     after, asked = await _status(world, app_id), len(fake.asked)
-    await domain_watch.look_around(world.deps)
+    await domain_recheck.look_around(world.deps)
 
     assert (before, after) == ("initializing", "active")
     assert asked == len(fake.asked)
@@ -234,7 +234,7 @@ async def test_a_network_that_was_away_is_told_later(world: World, zone: Zone, f
     fake.down = False
     fake.hostnames.clear()
 
-    await domain_watch.look_around(world.deps)
+    await domain_recheck.look_around(world.deps)
 
     assert await _status(world, app_id) == "initializing"
     assert len(fake.hostnames) == 1

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Final
 
-from tenancy.dns import Dns
+from tenancy.dns_lookup import Dns
 
 PREFIX: Final = "_aero2."
 MARK: Final = "aero2-verify="

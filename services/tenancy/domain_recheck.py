@@ -11,7 +11,7 @@ from common import logs
 from common.context import system_context
 from common.periodic import FAULTS, again
 from common.problems import Unavailable
-from tenancy import certificates, dns_proof, domains
+from tenancy import certificates, domain_proof, domains
 from tenancy.deps import Deps
 from tenancy.queries import applications
 from tenancy.queries import domains as rows
@@ -55,7 +55,7 @@ async def recheck(deps: Deps, row: Row) -> None:
         return
     target = deps.hosts.name_of(app.slug)
     try:
-        proof = await dns_proof.look(deps.dns, row.domain, row.verification_token, target)
+        proof = await domain_proof.look(deps.dns, row.domain, row.verification_token, target)
     except Unavailable as error:
         async with deps.db.transaction(ctx) as tx:
             await rows.unsure(tx, app_id=row.app_id, id=row.id, last_error=str(error))

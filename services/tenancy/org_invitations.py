@@ -44,7 +44,7 @@ from tenancy import organization_access, tenants
 from tenancy.deps import Deps
 from tenancy.members import missing
 from tenancy.organizations import shown
-from tenancy.queries import invitations, members, organizations
+from tenancy.queries import members, org_invitations, organizations
 from tenancy.queries.organizations import Row
 
 PURPOSE = "org_invitation"
@@ -64,8 +64,8 @@ async def invite(deps: Deps, ctx: Context, new: InviteMember) -> OrganizationInv
             await _not_too_many(tx, ctx, org)
             if await members.has_address(tx, app_id=ctx.app_id, org_id=org.id, email=new.email):
                 raise AlreadyMember
-            await invitations.make_room(tx, app_id=ctx.app_id, org_id=org.id, email=new.email)
-            if not await invitations.insert(
+            await org_invitations.make_room(tx, app_id=ctx.app_id, org_id=org.id, email=new.email)
+            if not await org_invitations.insert(
                 tx,
                 app_id=ctx.app_id,
                 id=id,
@@ -93,7 +93,7 @@ async def list_(
     created_at, id = deps.cursors.read(ctx.app_id, of, request.cursor, 2)
     async with deps.db.reading(ctx) as db:
         await _for_admins(db, ctx, request.org_id)
-        rows = await invitations.page(
+        rows = await org_invitations.page(
             db,
             app_id=ctx.app_id,
             org_id=request.org_id,
@@ -118,7 +118,7 @@ async def resend(
         if found.status not in ("pending", "expired"):
             raise OrganizationInvitationNotFound
         await _not_too_many(tx, ctx, org)
-        if not await invitations.renew(
+        if not await org_invitations.renew(
             tx,
             app_id=ctx.app_id,
             org_id=org.id,
@@ -138,7 +138,7 @@ async def resend(
 async def revoke(deps: Deps, ctx: Context, request: RevokeOrganizationInvitation) -> Done:
     async with deps.db.transaction(ctx) as tx:
         org = await organization_access.managed(tx, ctx, request.org_id)
-        if not await invitations.revoke(
+        if not await org_invitations.revoke(
             tx, app_id=ctx.app_id, org_id=org.id, id=request.invitation_id
         ):
             raise OrganizationInvitationNotFound
@@ -149,7 +149,7 @@ async def revoke(deps: Deps, ctx: Context, request: RevokeOrganizationInvitation
 
 async def offer(deps: Deps, ctx: Context, request: GetOrganizationOffer) -> OrganizationOffer:
     async with deps.db.reading(ctx) as db:
-        found = await invitations.offer(
+        found = await org_invitations.offer(
             db, app_id=ctx.app_id, token_hashes=deps.keys.hashes(PURPOSE, request.token)
         )
     if found is None:
@@ -164,9 +164,11 @@ async def accept(deps: Deps, ctx: Context, request: AcceptOrganizationInvitation
         raise Forbidden("only a user of this application may accept an invitation")
     hashes = deps.keys.hashes(PURPOSE, request.token)
     async with deps.db.transaction(ctx) as tx:
-        taken = await invitations.take(tx, app_id=ctx.app_id, token_hashes=hashes, user_id=user_id)
+        taken = await org_invitations.take(
+            tx, app_id=ctx.app_id, token_hashes=hashes, user_id=user_id
+        )
         if taken is None:
-            if await invitations.offer(tx, app_id=ctx.app_id, token_hashes=hashes) is None:
+            if await org_invitations.offer(tx, app_id=ctx.app_id, token_hashes=hashes) is None:
                 raise OrganizationInvitationNotFound
             raise OtherAddress
         if await members.insert(
@@ -222,7 +224,7 @@ async def _send(
 
 async def _not_too_many(tx: Db, ctx: Context, org: Row) -> None:
     """The organization's row is locked, so the count holds."""
-    sent = await invitations.sent_lately(
+    sent = await org_invitations.sent_lately(
         tx, app_id=ctx.app_id, org_id=org.id, invited_by=ctx.caller.user_id
     )
     if sent >= DAILY:
@@ -230,7 +232,7 @@ async def _not_too_many(tx: Db, ctx: Context, org: Row) -> None:
 
 
 async def _invitation(tx: Db, ctx: Context, org_id: str, id: str) -> OrganizationInvitation:
-    found = await invitations.by_id(tx, app_id=ctx.app_id, org_id=org_id, id=id)
+    found = await org_invitations.by_id(tx, app_id=ctx.app_id, org_id=org_id, id=id)
     if found is None:
         raise OrganizationInvitationNotFound
     return found
