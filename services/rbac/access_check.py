@@ -1,4 +1,4 @@
-"""POST /api/authorize/check: may he? And by which role."""
+"""Answers access checks: whether a user has a permission, and from which role."""
 
 from __future__ import annotations
 
@@ -13,8 +13,12 @@ READS = "roles:read"
 
 
 async def check(deps: Deps, ctx: Context, request: CheckAccess) -> Verdicts:
-    """Raises Forbidden where the caller asks about others without `roles:read`."""
-    users = [_about(ctx, question, n) for n, question in enumerate(request.checks)]
+    """Returns a verdict for each question, in order.
+
+    Raises Forbidden if the caller asks about others without `roles:read`, and Invalid if a question
+    names no user and the caller is none.
+    """
+    users = [_user_of(ctx, question, n) for n, question in enumerate(request.checks)]
     async with deps.db.reading(ctx) as db:
         facts = await access_check.facts(
             db, app_id=ctx.app_id, questions=request.checks, users=users
@@ -30,15 +34,16 @@ async def check(deps: Deps, ctx: Context, request: CheckAccess) -> Verdicts:
     )
 
 
-def _about(ctx: Context, question: Question, n: int) -> str:
-    me = ctx.caller.user_id
+def _user_of(ctx: Context, question: Question, n: int) -> str:
+    """Returns the user of the n-th question: the caller if it names nobody."""
+    caller_id = ctx.caller.user_id
     if question.user_id is None:
-        if me is None:
-            message = "say which user: the caller is none of this application"
+        if caller_id is None:
+            message = "name a user: you are not a user of this application"
             raise Invalid(errors=[{"field": f"checks.{n}.user_id", "message": message}])
-        return me
-    if question.user_id != me and not ctx.caller.may(READS):
-        raise Forbidden(f"requires {READS} to ask about others", needs=READS)
+        return caller_id
+    if question.user_id != caller_id and not ctx.caller.may(READS):
+        raise Forbidden(f"requires {READS} to ask about other users", needs=READS)
     return question.user_id
 
 
@@ -60,6 +65,7 @@ def _verdict(question: Question, user_id: str, fact: Facts, grants: list[Grant])
 
 
 def _why_not(question: Question, fact: Facts, grants: list[Grant]) -> str | None:
+    """Returns why access is denied, or None if it is allowed."""
     if not fact.permission:
         return "unknown_permission"
     if not fact.user:

@@ -7,7 +7,7 @@ import importlib
 import pkgutil
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, fields, is_dataclass
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -37,10 +37,12 @@ class Statement:
     file: Path
     line: int
     sql: str
+    name: str = ""
+    """Of the constant that holds it."""
 
     @property
     def where(self) -> str:
-        return f"{self.file.relative_to(ROOT)}:{self.line}"
+        return " ".join((f"{self.file.relative_to(ROOT)}:{self.line}", self.name)).strip()
 
     @property
     def service(self) -> str | None:
@@ -90,27 +92,37 @@ def composed(module: ast.Module) -> Iterator[ast.AST]:
 
 
 def _composes(value: ast.expr | None) -> bool:
-    return isinstance(value, ast.Call | ast.BinOp | ast.JoinedStr)
+    return isinstance(value, ast.Call | ast.BinOp | ast.JoinedStr | ast.DictComp)
 
 
 def _constants(file: Path) -> Iterator[Statement]:
-    """Statements that an import of the module composes."""
-    named = {
+    """Statements that an import of the module composes, also in a dictionary of dataclasses."""
+    lines = {
         target.id: node.lineno
         for node in tree(file).body
         if isinstance(node, ast.Assign | ast.AnnAssign) and _composes(node.value)
         for target in (node.targets if isinstance(node, ast.Assign) else [node.target])
         if isinstance(target, ast.Name)
     }
-    if not named or "queries" not in file.parts:
+    if not lines or "queries" not in file.parts:
         return
-    root = file.relative_to(ROOT).parts[:1]
-    name = ".".join(file.relative_to(ROOT / root[0]).with_suffix("").parts)
-    module = importlib.import_module(name)
-    for constant, line in named.items():
-        value = getattr(module, constant)
-        if isinstance(value, str) and STATEMENT.match(value):
-            yield Statement(file, line, value)
+    top = ROOT / file.relative_to(ROOT).parts[0]
+    module = importlib.import_module(".".join(file.relative_to(top).with_suffix("").parts))
+    for name, line in lines.items():
+        for path, text in _texts(getattr(module, name), name):
+            if STATEMENT.match(text):
+                yield Statement(file, line, text, path)
+
+
+def _texts(value: object, path: str) -> Iterator[tuple[str, str]]:
+    if isinstance(value, str):
+        yield path, value
+    elif isinstance(value, dict):
+        for key, below in value.items():
+            yield from _texts(below, f"{path}.{key}")
+    elif is_dataclass(value):
+        for field in fields(value):
+            yield from _texts(getattr(value, field.name), f"{path}.{field.name}")
 
 
 def contracts() -> dict[str, type[Request[Any]]]:

@@ -29,6 +29,14 @@ def test_there_are_statements() -> None:
     assert len(list(statements(SERVICES, COMMON))) >= 200
 
 
+def test_composed_statements_are_seen() -> None:
+    """The two kinds of role have statements of their own, composed from one text."""
+    seen = {made.name: made.sql for made in statements(SERVICES / "rbac" / "queries")}
+
+    assert "DELETE FROM roles " in seen["STATEMENTS.application.delete"]
+    assert "DELETE FROM organization_roles " in seen["STATEMENTS.organization.delete"]
+
+
 def test_sql_stands_in_queries_only() -> None:
     """One function per statement, under `queries/`; in libs/common only where a table is owned."""
     outside = [

@@ -1,4 +1,7 @@
-"""Who may do what, many questions in one statement. Every join says app_id in all its tables."""
+"""Reads what access checks need, for many questions in one statement.
+
+Every join compares the `app_id` of each table.
+"""
 
 from __future__ import annotations
 
@@ -11,7 +14,7 @@ from common.db import Db, many
 
 @dataclass(frozen=True)
 class Facts:
-    """Of the n-th question: what there is to ask about."""
+    """What exists of the n-th question: its permission, its user, their membership."""
 
     n: int
     permission: bool
@@ -22,7 +25,7 @@ class Facts:
 
 @dataclass(frozen=True)
 class Grant:
-    """A role that grants what the n-th question asks."""
+    """A role that gives the user the permission of the n-th question."""
 
     n: int
     role_id: str
@@ -32,6 +35,7 @@ class Grant:
 
 
 async def facts(db: Db, *, app_id: str, questions: list[Question], users: list[str]) -> list[Facts]:
+    """Returns the facts of each question, in order. `users` has the user of each question."""
     return await many(
         db,
         Facts,
@@ -61,7 +65,10 @@ async def facts(db: Db, *, app_id: str, questions: list[Question], users: list[s
 async def grants(
     db: Db, *, app_id: str, questions: list[Question], users: list[str]
 ) -> list[Grant]:
-    """The same rules as effective rights (queries/rights.py), each with its role."""
+    """Returns the roles that answer each question with yes.
+
+    The rules are those of effective rights (queries/rights.py).
+    """
     return await many(
         db,
         Grant,

@@ -283,7 +283,7 @@ async def test_a_surprise_stays_with_its_own_domain(
     """What the DNS says is a tenant's to choose: an error nobody foresaw ends neither the round nor
     the watch, and is not met again at once."""
     await proven(world, zone, await world.application())
-    look, asked = domain_recheck.dns_proof.look, []
+    look, asked = domain_recheck.domain_proof.look, []
 
     async def odd(*of: object) -> object:
         asked.append(of)
@@ -291,7 +291,7 @@ async def test_a_surprise_stays_with_its_own_domain(
             raise ValueError("label of nothing")
         return await look(*of)  # type: ignore[arg-type]
 
-    monkeypatch.setattr(domain_recheck.dns_proof, "look", odd)
+    monkeypatch.setattr(domain_recheck.domain_proof, "look", odd)
     await _age(world, "checked_at")
     await domain_recheck.look_around(world.deps)
     await domain_recheck.look_around(world.deps)
