@@ -7,7 +7,7 @@ from common.contracts.access_check import CheckAccess, Question, Reason, Verdict
 from common.problems import Forbidden, Invalid
 from rbac.deps import Deps
 from rbac.queries import access_check
-from rbac.queries.access_check import Facts, Grant
+from rbac.queries.access_check import QuestionFacts, RoleGrant
 
 READS = "roles:read"
 
@@ -47,7 +47,9 @@ def _user_of(ctx: Context, question: Question, n: int) -> str:
     return question.user_id
 
 
-def _verdict(question: Question, user_id: str, fact: Facts, grants: list[Grant]) -> Verdict:
+def _verdict(
+    question: Question, user_id: str, fact: QuestionFacts, grants: list[RoleGrant]
+) -> Verdict:
     why_not = _why_not(question, fact, grants)
     return Verdict(
         user_id=user_id,
@@ -64,7 +66,7 @@ def _verdict(question: Question, user_id: str, fact: Facts, grants: list[Grant])
     )
 
 
-def _why_not(question: Question, fact: Facts, grants: list[Grant]) -> str | None:
+def _why_not(question: Question, fact: QuestionFacts, grants: list[RoleGrant]) -> str | None:
     """Returns why access is denied, or None if it is allowed."""
     if not fact.permission:
         return "unknown_permission"

@@ -1,4 +1,4 @@
-"""When each key was last used, without a write per request."""
+"""Stores when each API key was last used, without a write for each request."""
 
 from __future__ import annotations
 
@@ -15,25 +15,30 @@ log = logs.get(__name__)
 
 @dataclass
 class KeyUsage:
-    """Remembers uses in memory and writes them in one statement every `every` seconds."""
+    """Collects uses in memory, and writes them in one statement every `every` seconds."""
 
     upkeep_db: Database
     every: float = 60.0
-    _used: dict[str, datetime] = field(default_factory=dict)
+    _last_used: dict[str, datetime] = field(default_factory=dict)
 
     def note(self, key_id: str) -> None:
-        self._used[key_id] = datetime.now(UTC)
+        """Note that the key was used now."""
+        self._last_used[key_id] = datetime.now(UTC)
 
     async def run(self) -> None:
+        """Write for the life of the process, and once more when it stops."""
         await flushing(self.flush, every=self.every)
 
     async def flush(self) -> None:
-        used, self._used = self._used, {}
-        if not used:
+        """Write what was noted. If the database is away, it is written later."""
+        last_used, self._last_used = self._last_used, {}
+        if not last_used:
             return
         try:
             async with self.upkeep_db.everywhere() as db:
-                await api_keys.used(db, ids=list(used), times=list(used.values()))
+                await api_keys.set_last_used(
+                    db, ids=list(last_used), times=list(last_used.values())
+                )
         except FAULTS as error:
-            self._used = used | self._used  # a later use stays the later one
+            self._last_used = last_used | self._last_used  # the later time of a key stays
             log.warning("key usage waits", error=type(error).__name__)

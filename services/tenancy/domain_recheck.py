@@ -1,5 +1,7 @@
-"""Looks after proven domains: a proof that is gone for days is no proof any more, and a
-certificate that was not ready gets asked about again."""
+"""Looks verified domains up again, and asks again for certificates that are not ready.
+
+A domain whose TXT record is missing for three days is not verified any more.
+"""
 
 from __future__ import annotations
 
@@ -11,56 +13,60 @@ from common import logs
 from common.context import system_context
 from common.periodic import FAULTS, again
 from common.problems import Unavailable
-from tenancy import certificates, domain_proof, domains
+from tenancy import certificates, domain_loss, domain_proof
 from tenancy.deps import Deps
-from tenancy.queries import applications
-from tenancy.queries import domains as rows
-from tenancy.queries.domains import Row
+from tenancy.queries import applications, domain_checks
+from tenancy.queries.domains import CustomDomainRow
 
 log = logs.get(__name__)
 
 EVERY: Final = timedelta(hours=12)
 GRACE: Final = timedelta(hours=72)
-"""A record lost by mistake can be set again in this time; nothing happens then."""
+"""How long a record may be missing. Its owner can set it again in this time."""
 
 
-async def watch(deps: Deps, every: float = 60.0) -> None:
-    """For the life of the process."""
-    await again(partial(look_around, deps), every=every, name="domain watch")
+async def run(deps: Deps, every: float = 60.0) -> None:
+    """Recheck what is due every `every` seconds, for the life of the process."""
+    await again(partial(recheck_due, deps), every=every, name="domain recheck")
 
 
-async def look_around(deps: Deps) -> None:
-    """One round."""
+async def recheck_due(deps: Deps) -> None:
+    """Recheck all domains that are due, and order the certificates that are missing."""
     async with deps.db.everywhere() as db:
-        due = await rows.due(db, every=EVERY.total_seconds())
-        uncertified = await rows.uncertified(db) if deps.hostnames is not None else []
+        due = await domain_checks.due(db, every=EVERY.total_seconds())
+        uncertified = (
+            await domain_checks.without_certificate(db) if deps.hostnames is not None else []
+        )
     for row in due:
         try:
             await recheck(deps, row)
         except FAULTS:
             raise
-        except Exception:  # what one tenant's DNS says must never be the end of everybody's watch
-            log.exception("domain watch", domain=row.domain)
+        except Exception:  # an odd answer for one tenant's domain must not stop the others' recheck
+            log.exception("domain recheck", domain=row.domain)
             async with deps.db.single(system_context(row.app_id)) as db:
-                await rows.unsure(db, app_id=row.app_id, id=row.id, last_error="not understood")
+                await domain_checks.set_error(
+                    db, app_id=row.app_id, id=row.id, last_error="the DNS answer is not understood"
+                )
     for row in uncertified:
-        await certificates.order_quietly(deps, system_context(row.app_id, within=30), row.id)
+        await certificates.try_order(deps, system_context(row.app_id, within=30), row.id)
 
 
-async def recheck(deps: Deps, row: Row) -> None:
+async def recheck(deps: Deps, row: CustomDomainRow) -> None:
+    """Look one domain up, and take it from its application if the proof was missing too long."""
     ctx = system_context(row.app_id, within=30)
     async with deps.db.reading(ctx) as db:
-        app = await applications.by_id(db, id=row.app_id)
-    if app is None:
+        application = await applications.by_id(db, id=row.app_id)
+    if application is None:
         return
-    target = deps.hosts.name_of(app.slug)
+    target = deps.hosts.name_of(application.slug)
     try:
-        proof = await domain_proof.look(deps.dns, row.domain, row.verification_token, target)
+        proof = await domain_proof.look_up(deps.dns, row.domain, row.verification_token, target)
     except Unavailable as error:
         async with deps.db.transaction(ctx) as tx:
-            await rows.unsure(tx, app_id=row.app_id, id=row.id, last_error=str(error))
+            await domain_checks.set_error(tx, app_id=row.app_id, id=row.id, last_error=str(error))
         return
     async with deps.db.transaction(ctx) as tx:
-        await domains.saw(tx, row, proof, target)
+        await domain_proof.store(tx, row, proof, target)
     if not proof.txt and not row.txt_ok and row.updated_at < datetime.now(UTC) - GRACE:
-        await domains.lose(deps, ctx, row)
+        await domain_loss.release(deps, ctx, row)

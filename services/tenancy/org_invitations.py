@@ -1,11 +1,8 @@
-"""Invitations into an organization: a link that works once, for one address."""
+"""Handles invitations to organizations: a mailed link that works once, for one address."""
 
 from __future__ import annotations
 
-import math
 import secrets
-from datetime import UTC, datetime, timedelta
-from typing import Final
 
 import asyncpg
 
@@ -14,7 +11,6 @@ from common.context import Context
 from common.contracts.base import Done
 from common.contracts.members import AlreadyMember
 from common.contracts.org_invitations import (
-    INVITATION_PATH,
     AcceptOrganizationInvitation,
     GetOrganizationOffer,
     InviteMember,
@@ -29,7 +25,7 @@ from common.contracts.org_invitations import (
     RevokeOrganizationInvitation,
 )
 from common.contracts.organizations import Organization, OrganizationNotFound
-from common.contracts.tenants import GetTenant, Tenant
+from common.contracts.tenants import GetTenant
 from common.db import Db
 from common.events.organizations import (
     MemberAdded,
@@ -38,61 +34,55 @@ from common.events.organizations import (
     OrgInvitationSent,
 )
 from common.ids import new_id
-from common.mail import Mail
 from common.problems import Forbidden, RateLimited
-from tenancy import organization_access, tenants
+from tenancy import invitation_mail, organization_access, tenants
 from tenancy.deps import Deps
-from tenancy.members import missing
-from tenancy.organizations import shown
+from tenancy.invitation_mail import PURPOSE
+from tenancy.members import unknown_reference
+from tenancy.organization_access import to_organization
 from tenancy.queries import members, org_invitations, organizations
-from tenancy.queries.organizations import Row
+from tenancy.queries.organizations import OrganizationRow
 
-PURPOSE = "org_invitation"
-"""Label of the tokens' hashes, and the kind of mail."""
-DAY: Final = timedelta(days=1)
-DAILY = 200
-"""Mails an organization, or one person for all his organizations, may cause in a day."""
+DAILY_LIMIT = 200
+"""Mails that an organization, or one user for all their organizations, may send in a day."""
 
 
-async def invite(deps: Deps, ctx: Context, new: InviteMember) -> OrganizationInvitation:
+async def create(deps: Deps, ctx: Context, request: InviteMember) -> OrganizationInvitation:
+    """Invite an address and send the mail.
+
+    Raises OrganizationNotFound, Forbidden, RateLimited, AlreadyMember,
+    OrganizationInvitationPending, RoleNotFound.
+    """
     tenant = await tenants.get(deps, ctx, GetTenant())
-    id, token = new_id(), secrets.token_hex(32)
-    role = new.role or organization_access.invited_as(ctx)
+    token = secrets.token_hex(32)
     try:
         async with deps.db.transaction(ctx) as tx:
-            org = await organization_access.managed(tx, ctx, new.org_id)
-            await _not_too_many(tx, ctx, org)
-            if await members.has_address(tx, app_id=ctx.app_id, org_id=org.id, email=new.email):
+            org = await organization_access.managed(tx, ctx, request.org_id)
+            await _check_daily_limit(tx, ctx, org)
+            if await members.has_address(tx, app_id=ctx.app_id, org_id=org.id, email=request.email):
                 raise AlreadyMember
-            await org_invitations.make_room(tx, app_id=ctx.app_id, org_id=org.id, email=new.email)
-            if not await org_invitations.insert(
-                tx,
-                app_id=ctx.app_id,
-                id=id,
-                org_id=org.id,
-                email=new.email,
-                role=role,
-                token_hash=deps.keys.hash(PURPOSE, token),
-                invited_by=ctx.caller.user_id,
-                seconds=new.expires_in,
-            ):
-                raise OrganizationInvitationPending
-            made = await _invitation(tx, ctx, org.id, id)
-            await _send(deps, tx, ctx, tenant, org, made, token, new.locale)
-            event = OrgInvitationSent(org_id=org.id, invitation_id=id, role=role)
+            invitation = await _insert(tx, ctx, request, token_hash=deps.keys.hash(PURPOSE, token))
+            letter = await invitation_mail.compose(
+                tx, ctx, tenant, invitation, org_name=org.name, token=token, locale=request.locale
+            )
+            await mail.enqueue(tx, ctx, deps.sealer, letter)
+            event = OrgInvitationSent(
+                org_id=org.id, invitation_id=invitation.id, role=invitation.role
+            )
             await audit.record(tx, ctx, event)
     except asyncpg.ForeignKeyViolationError as error:
-        raise missing(error) from None
-    return made
+        raise unknown_reference(error) from None
+    return invitation
 
 
 async def list_(
     deps: Deps, ctx: Context, request: ListOrganizationInvitations
 ) -> OrganizationInvitations:
+    """Returns a page of invitations, the newest first. Raises OrganizationNotFound, Forbidden."""
     of = f"invitations {request.org_id} {request.status or ''}"
     created_at, id = deps.cursors.read(ctx.app_id, of, request.cursor, 2)
     async with deps.db.reading(ctx) as db:
-        await _for_admins(db, ctx, request.org_id)
+        await organization_access.visible_to_admin(db, ctx, request.org_id)
         rows = await org_invitations.page(
             db,
             app_id=ctx.app_id,
@@ -110,32 +100,43 @@ async def list_(
 async def resend(
     deps: Deps, ctx: Context, request: ResendOrganizationInvitation
 ) -> OrganizationInvitation:
+    """Send the mail again with a new link; the old link stops working.
+
+    Raises OrganizationNotFound, Forbidden, OrganizationInvitationNotFound, RateLimited.
+    """
     tenant = await tenants.get(deps, ctx, GetTenant())
     token = secrets.token_hex(32)
     async with deps.db.transaction(ctx) as tx:
         org = await organization_access.managed(tx, ctx, request.org_id)
-        found = await _invitation(tx, ctx, org.id, request.invitation_id)
-        if found.status not in ("pending", "expired"):
+        before = await _invitation(tx, ctx, org.id, request.invitation_id)
+        if before.status not in ("pending", "expired"):
             raise OrganizationInvitationNotFound
-        await _not_too_many(tx, ctx, org)
+        await _check_daily_limit(tx, ctx, org)
         if not await org_invitations.renew(
             tx,
             app_id=ctx.app_id,
             org_id=org.id,
-            id=found.id,
+            id=before.id,
             token_hash=deps.keys.hash(PURPOSE, token),
         ):
-            raise RateLimited("the last mail is not a minute old", retry_after=60)
-        renewed = await _invitation(tx, ctx, org.id, found.id)
-        await _send(deps, tx, ctx, tenant, org, renewed, token, request.locale)
+            raise RateLimited("the last mail was sent less than a minute ago", retry_after=60)
+        renewed = await _invitation(tx, ctx, org.id, before.id)
+        letter = await invitation_mail.compose(
+            tx, ctx, tenant, renewed, org_name=org.name, token=token, locale=request.locale
+        )
+        await mail.enqueue(tx, ctx, deps.sealer, letter)
         event = OrgInvitationSent(
-            org_id=org.id, invitation_id=found.id, role=found.role, again=True
+            org_id=org.id, invitation_id=before.id, role=before.role, again=True
         )
         await audit.record(tx, ctx, event)
     return renewed
 
 
 async def revoke(deps: Deps, ctx: Context, request: RevokeOrganizationInvitation) -> Done:
+    """Make the link stop working.
+
+    Raises OrganizationNotFound, Forbidden, OrganizationInvitationNotFound.
+    """
     async with deps.db.transaction(ctx) as tx:
         org = await organization_access.managed(tx, ctx, request.org_id)
         if not await org_invitations.revoke(
@@ -147,99 +148,79 @@ async def revoke(deps: Deps, ctx: Context, request: RevokeOrganizationInvitation
     return Done()
 
 
-async def offer(deps: Deps, ctx: Context, request: GetOrganizationOffer) -> OrganizationOffer:
+async def get_offer(deps: Deps, ctx: Context, request: GetOrganizationOffer) -> OrganizationOffer:
+    """Returns what a link offers. Raises OrganizationInvitationNotFound."""
     async with deps.db.reading(ctx) as db:
-        found = await org_invitations.offer(
+        offer = await org_invitations.offer(
             db, app_id=ctx.app_id, token_hashes=deps.keys.hashes(PURPOSE, request.token)
         )
-    if found is None:
+    if offer is None:
         raise OrganizationInvitationNotFound
-    return found
+    return offer
 
 
 async def accept(deps: Deps, ctx: Context, request: AcceptOrganizationInvitation) -> Organization:
-    """Who is a member already keeps the role he has."""
+    """Make the caller a member. A caller who is a member already keeps their role.
+
+    Raises Forbidden, OrganizationInvitationNotFound, OtherAddress.
+    """
     user_id = ctx.caller.user_id
     if user_id is None:
         raise Forbidden("only a user of this application may accept an invitation")
     hashes = deps.keys.hashes(PURPOSE, request.token)
     async with deps.db.transaction(ctx) as tx:
-        taken = await org_invitations.take(
+        accepted = await org_invitations.accept(
             tx, app_id=ctx.app_id, token_hashes=hashes, user_id=user_id
         )
-        if taken is None:
+        if accepted is None:
             if await org_invitations.offer(tx, app_id=ctx.app_id, token_hashes=hashes) is None:
                 raise OrganizationInvitationNotFound
             raise OtherAddress
-        if await members.insert(
-            tx, app_id=ctx.app_id, org_id=taken.org_id, user_id=user_id, role=taken.role
-        ):
-            joined = MemberAdded(
-                org_id=taken.org_id, user_id=user_id, role=taken.role, by="invitation"
-            )
+        org_id, role = accepted.org_id, accepted.role
+        if await members.insert(tx, app_id=ctx.app_id, org_id=org_id, user_id=user_id, role=role):
+            joined = MemberAdded(org_id=org_id, user_id=user_id, role=role, by="invitation")
             await audit.record(tx, ctx, joined)
-        event = OrgInvitationAccepted(org_id=taken.org_id, invitation_id=taken.id, user_id=user_id)
+        event = OrgInvitationAccepted(org_id=org_id, invitation_id=accepted.id, user_id=user_id)
         await audit.record(tx, ctx, event)
-        row = await organizations.by_id(tx, app_id=ctx.app_id, id=taken.org_id, user_id=user_id)
+        row = await organizations.by_id(tx, app_id=ctx.app_id, id=org_id, user_id=user_id)
     await deps.invalidation.publish(ctx, "rights", user_id)
     if row is None:
         raise OrganizationNotFound
-    return shown(ctx, row)
+    return to_organization(ctx, row)
 
 
-async def _send(
-    deps: Deps,
-    tx: Db,
-    ctx: Context,
-    tenant: Tenant,
-    org: Row,
-    invitation: OrganizationInvitation,
-    token: str,
-    locale: str | None,
-) -> None:
-    """The link leads to the application's own stored origin, whatever host was asked."""
-    inviter = (
-        await members.person(tx, app_id=ctx.app_id, user_id=ctx.caller.user_id)
-        if ctx.caller.user_id is not None
-        else None
-    )
-    data = {
-        "link": f"{tenant.origin}{INVITATION_PATH}?token={token}",
-        "app_name": tenant.name,
-        "org_name": org.name,
-        "inviter": (inviter.name or inviter.email) if inviter is not None else None,
-        "role": invitation.role,
-        "expires_at": invitation.expires_at.isoformat(),
-        "days": math.ceil((invitation.expires_at - datetime.now(UTC)) / DAY),
-    }
-    letter = Mail(
-        to=invitation.email,
-        kind=PURPOSE,
-        locale=locale or tenant.settings.default_locale,
-        data=data,
-        lifetime=(invitation.expires_at - datetime.now(UTC)).total_seconds(),
-    )
-    await mail.enqueue(tx, ctx, deps.sealer, letter)
+async def _insert(
+    tx: Db, ctx: Context, request: InviteMember, *, token_hash: str
+) -> OrganizationInvitation:
+    """Insert an invitation for the address. Raises OrganizationInvitationPending."""
+    id, org_id = new_id(), request.org_id
+    await org_invitations.revoke_expired(tx, app_id=ctx.app_id, org_id=org_id, email=request.email)
+    if not await org_invitations.insert(
+        tx,
+        app_id=ctx.app_id,
+        id=id,
+        org_id=org_id,
+        email=request.email,
+        role=request.role or organization_access.default_role(ctx),
+        token_hash=token_hash,
+        invited_by=ctx.caller.user_id,
+        seconds=request.expires_in,
+    ):
+        raise OrganizationInvitationPending
+    return await _invitation(tx, ctx, org_id, id)
 
 
-async def _not_too_many(tx: Db, ctx: Context, org: Row) -> None:
-    """The organization's row is locked, so the count holds."""
-    sent = await org_invitations.sent_lately(
+async def _check_daily_limit(tx: Db, ctx: Context, org: OrganizationRow) -> None:
+    """Raises RateLimited. The organization's row is locked, so the count stays true."""
+    count = await org_invitations.count_last_day(
         tx, app_id=ctx.app_id, org_id=org.id, invited_by=ctx.caller.user_id
     )
-    if sent >= DAILY:
+    if count >= DAILY_LIMIT:
         raise RateLimited("too many invitations today", retry_after=3600)
 
 
 async def _invitation(tx: Db, ctx: Context, org_id: str, id: str) -> OrganizationInvitation:
-    found = await org_invitations.by_id(tx, app_id=ctx.app_id, org_id=org_id, id=id)
-    if found is None:
+    invitation = await org_invitations.by_id(tx, app_id=ctx.app_id, org_id=org_id, id=id)
+    if invitation is None:
         raise OrganizationInvitationNotFound
-    return found
-
-
-async def _for_admins(db: Db, ctx: Context, org_id: str) -> None:
-    """Addresses of people who are no members yet are for admins alone."""
-    row = await organization_access.seen(db, ctx, org_id)
-    if row.role != organization_access.ADMIN and not organization_access.oversees(ctx, "read"):
-        raise Forbidden("only an admin of the organization may do this")
+    return invitation

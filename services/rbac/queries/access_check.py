@@ -13,7 +13,7 @@ from common.db import Db, many
 
 
 @dataclass(frozen=True)
-class Facts:
+class QuestionFacts:
     """What exists of the n-th question: its permission, its user, their membership."""
 
     n: int
@@ -24,7 +24,7 @@ class Facts:
 
 
 @dataclass(frozen=True)
-class Grant:
+class RoleGrant:
     """A role that gives the user the permission of the n-th question."""
 
     n: int
@@ -34,11 +34,13 @@ class Grant:
     org_id: str | None
 
 
-async def facts(db: Db, *, app_id: str, questions: list[Question], users: list[str]) -> list[Facts]:
+async def facts(
+    db: Db, *, app_id: str, questions: list[Question], users: list[str]
+) -> list[QuestionFacts]:
     """Returns the facts of each question, in order. `users` has the user of each question."""
     return await many(
         db,
-        Facts,
+        QuestionFacts,
         """
         SELECT q.n,
             EXISTS (
@@ -64,14 +66,14 @@ async def facts(db: Db, *, app_id: str, questions: list[Question], users: list[s
 
 async def grants(
     db: Db, *, app_id: str, questions: list[Question], users: list[str]
-) -> list[Grant]:
+) -> list[RoleGrant]:
     """Returns the roles that answer each question with yes.
 
     The rules are those of effective rights (queries/rights.py).
     """
     return await many(
         db,
-        Grant,
+        RoleGrant,
         """
         SELECT q.n, r.id AS role_id, r.name AS role,
             CASE WHEN ur.org_id IS NULL THEN 'application' ELSE 'role_in_organization' END AS via,

@@ -1,27 +1,57 @@
-"""Invitations into organizations. `expired` is pending and past its time."""
+"""Reads and writes invitations to organizations.
+
+A pending invitation whose time is over reads as `expired`.
+"""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Final
 
 from common import keyset
 from common.addresses import address_key
 from common.contracts.org_invitations import OrganizationInvitation, OrganizationOffer
 from common.db import Db, many, maybe, run, value
 
+STATUS: Final = (
+    "CASE WHEN status = 'pending' AND expires_at <= now() THEN 'expired' ELSE status END"
+)
+INVITATIONS: Final = f"""
+    SELECT id, org_id, email, role_id AS role, invited_by, accepted_at, sent_at, expires_at,
+           created_at, {STATUS} AS status
+    FROM organization_invitations WHERE app_id = $1 AND org_id = $2"""
+BY_ID: Final = f"{INVITATIONS} AND id = $3"
+PAGE: Final = f"""{INVITATIONS}
+      AND (created_at, id) < ($4::timestamptz, $5::uuid)
+      AND ($3::text IS NULL OR {STATUS} = $3)
+    ORDER BY created_at DESC, id DESC LIMIT $6
+    """
 
-async def make_room(db: Db, *, app_id: str, org_id: str, email: str) -> None:
-    """An invitation that expired does not stand in the way of a new one."""
-    await run(
+
+async def by_id(db: Db, *, app_id: str, org_id: str, id: str) -> OrganizationInvitation | None:
+    """Returns the invitation, or None."""
+    return await maybe(db, OrganizationInvitation, BY_ID, app_id, org_id, id)
+
+
+async def page(
+    db: Db,
+    *,
+    app_id: str,
+    org_id: str,
+    status: str | None,
+    before: tuple[str | None, str | None],
+    limit: int,
+) -> list[OrganizationInvitation]:
+    """Returns the invitations before (created_at, id), the newest first."""
+    return await many(
         db,
-        """
-        UPDATE organization_invitations SET status = 'revoked'
-        WHERE app_id = $1 AND org_id = $2 AND email_normalized = $3
-          AND status = 'pending' AND expires_at <= now()
-        """,
+        OrganizationInvitation,
+        PAGE,
         app_id,
         org_id,
-        address_key(email),
+        status,
+        *keyset.backward(*before),
+        limit,
     )
 
 
@@ -37,17 +67,21 @@ async def insert(
     invited_by: str | None,
     seconds: int,
 ) -> bool:
-    """False where this address has a pending invitation."""
+    """Add an invitation for that many seconds.
+
+    Returns False if the address has a pending invitation. Raises ForeignKeyViolationError for an
+    unknown role.
+    """
     return (
         await run(
             db,
             """
-        INSERT INTO organization_invitations
-            (app_id, id, org_id, email, role_id, token_hash, invited_by, expires_at,
-             email_normalized)
-        VALUES ($1, $2, $3, $4, $5, $6, $7, now() + make_interval(secs => $8), $9)
-        ON CONFLICT DO NOTHING
-        """,
+            INSERT INTO organization_invitations
+                (app_id, id, org_id, email, role_id, token_hash, invited_by, expires_at,
+                 email_normalized)
+            VALUES ($1, $2, $3, $4, $5, $6, $7, now() + make_interval(secs => $8), $9)
+            ON CONFLICT DO NOTHING
+            """,
             app_id,
             id,
             org_id,
@@ -62,59 +96,66 @@ async def insert(
     )
 
 
-async def by_id(db: Db, *, app_id: str, org_id: str, id: str) -> OrganizationInvitation | None:
-    return await maybe(
-        db,
-        OrganizationInvitation,
-        """
-        SELECT id, org_id, email, role_id AS role, invited_by, accepted_at, sent_at, expires_at,
-               created_at,
-               CASE WHEN status = 'pending' AND expires_at <= now() THEN 'expired'
-                    ELSE status END AS status
-        FROM organization_invitations WHERE app_id = $1 AND org_id = $2 AND id = $3
-        """,
-        app_id,
-        org_id,
-        id,
+async def renew(db: Db, *, app_id: str, org_id: str, id: str, token_hash: str) -> bool:
+    """Give the invitation a new token, with the lifetime of the old one.
+
+    Returns False unless it is pending and its last mail is older than a minute.
+    """
+    return (
+        await run(
+            db,
+            """
+            UPDATE organization_invitations
+            SET token_hash = $4, expires_at = now() + (expires_at - sent_at), sent_at = now()
+            WHERE app_id = $1 AND org_id = $2 AND id = $3 AND status = 'pending'
+              AND sent_at < now() - interval '1 minute'
+            """,
+            app_id,
+            org_id,
+            id,
+            token_hash,
+        )
+        == 1
     )
 
 
-async def page(
-    db: Db,
-    *,
-    app_id: str,
-    org_id: str,
-    status: str | None,
-    before: tuple[str | None, str | None],
-    limit: int,
-) -> list[OrganizationInvitation]:
-    """Returns a page, the newest first."""
-    return await many(
-        db,
-        OrganizationInvitation,
-        """
-        SELECT id, org_id, email, role_id AS role, invited_by, accepted_at, sent_at, expires_at,
-               created_at,
-               CASE WHEN status = 'pending' AND expires_at <= now() THEN 'expired'
-                    ELSE status END AS status
-        FROM organization_invitations
-        WHERE app_id = $1 AND org_id = $2 AND (created_at, id) < ($4::timestamptz, $5::uuid)
-          AND ($3::text IS NULL
-               OR CASE WHEN status = 'pending' AND expires_at <= now() THEN 'expired'
-                       ELSE status END = $3)
-        ORDER BY created_at DESC, id DESC LIMIT $6
-        """,
-        app_id,
-        org_id,
-        status,
-        *keyset.backward(*before),
-        limit,
+async def revoke(db: Db, *, app_id: str, org_id: str, id: str) -> bool:
+    """Revoke the invitation. Returns False if it is not pending."""
+    return (
+        await run(
+            db,
+            """
+            UPDATE organization_invitations SET status = 'revoked'
+            WHERE app_id = $1 AND org_id = $2 AND id = $3 AND status = 'pending'
+            """,
+            app_id,
+            org_id,
+            id,
+        )
+        == 1
     )
 
 
-async def sent_lately(db: Db, *, app_id: str, org_id: str, invited_by: str | None) -> int:
-    """Mails of the last day, for this organization or by this person, whichever are more: an
-    invitation goes to an address whose owner never asked."""
+async def revoke_expired(db: Db, *, app_id: str, org_id: str, email: str) -> None:
+    """Revoke an expired invitation for the address, so that it does not prevent a new one."""
+    await run(
+        db,
+        """
+        UPDATE organization_invitations SET status = 'revoked'
+        WHERE app_id = $1 AND org_id = $2 AND email_normalized = $3
+          AND status = 'pending' AND expires_at <= now()
+        """,
+        app_id,
+        org_id,
+        address_key(email),
+    )
+
+
+async def count_last_day(db: Db, *, app_id: str, org_id: str, invited_by: str | None) -> int:
+    """Returns the mails of the last day for this organization or by this user, whichever is more.
+
+    The limit protects the people who get these mails: they did not ask for them.
+    """
     return int(
         await value(
             db,
@@ -133,44 +174,8 @@ async def sent_lately(db: Db, *, app_id: str, org_id: str, invited_by: str | Non
     )
 
 
-async def renew(db: Db, *, app_id: str, org_id: str, id: str, token_hash: str) -> bool:
-    """A new token with the time the old one had. False unless it waits, and the last mail is
-    older than a minute."""
-    return (
-        await run(
-            db,
-            """
-        UPDATE organization_invitations
-        SET token_hash = $4, expires_at = now() + (expires_at - sent_at), sent_at = now()
-        WHERE app_id = $1 AND org_id = $2 AND id = $3 AND status = 'pending'
-          AND sent_at < now() - interval '1 minute'
-        """,
-            app_id,
-            org_id,
-            id,
-            token_hash,
-        )
-        == 1
-    )
-
-
-async def revoke(db: Db, *, app_id: str, org_id: str, id: str) -> bool:
-    return (
-        await run(
-            db,
-            """
-        UPDATE organization_invitations SET status = 'revoked'
-        WHERE app_id = $1 AND org_id = $2 AND id = $3 AND status = 'pending'
-        """,
-            app_id,
-            org_id,
-            id,
-        )
-        == 1
-    )
-
-
 async def offer(db: Db, *, app_id: str, token_hashes: list[str]) -> OrganizationOffer | None:
+    """Returns what the pending invitation with this token offers, or None."""
     return await maybe(
         db,
         OrganizationOffer,
@@ -188,17 +193,25 @@ async def offer(db: Db, *, app_id: str, token_hashes: list[str]) -> Organization
 
 
 @dataclass(frozen=True)
-class Taken:
+class AcceptedInvitation:
+    """What an invitation leads to once it is accepted."""
+
     id: str
     org_id: str
     role: str
 
 
-async def take(db: Db, *, app_id: str, token_hashes: list[str], user_id: str) -> Taken | None:
-    """Use it up: once, in time, and by whoever has the invited address."""
+async def accept(
+    db: Db, *, app_id: str, token_hashes: list[str], user_id: str
+) -> AcceptedInvitation | None:
+    """Accept the pending invitation with this token, once.
+
+    Returns None if it is not pending, has expired, or is for an address that the user does not
+    have.
+    """
     return await maybe(
         db,
-        Taken,
+        AcceptedInvitation,
         """
         UPDATE organization_invitations i
         SET status = 'accepted', accepted_by = $3, accepted_at = now()

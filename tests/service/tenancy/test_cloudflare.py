@@ -219,9 +219,9 @@ async def test_a_proven_domain_is_announced(world: World, zone: Zone, fake: Fake
     for made in fake.hostnames.values():
         made["status"] = made["ssl"]["status"] = "active"
 
-    await domain_recheck.look_around(world.deps)
+    await domain_recheck.recheck_due(world.deps)
     after, asked = await _status(world, app_id), len(fake.asked)
-    await domain_recheck.look_around(world.deps)
+    await domain_recheck.recheck_due(world.deps)
 
     assert (before, after) == ("initializing", "active")
     assert asked == len(fake.asked)
@@ -234,7 +234,7 @@ async def test_a_network_that_was_away_is_told_later(world: World, zone: Zone, f
     fake.down = False
     fake.hostnames.clear()
 
-    await domain_recheck.look_around(world.deps)
+    await domain_recheck.recheck_due(world.deps)
 
     assert await _status(world, app_id) == "initializing"
     assert len(fake.hostnames) == 1
@@ -245,7 +245,7 @@ async def test_a_refused_name_is_shown_and_not_tried_for_ever(
 ) -> None:
     """The developer sees the network's code."""
     from tenancy import certificates
-    from tenancy.queries import domains
+    from tenancy.queries import domain_checks
 
     app_id, domain = await _proven(world, zone, fake)
     fake.hostnames.clear()
@@ -256,7 +256,7 @@ async def test_a_refused_name_is_shown_and_not_tried_for_ever(
 
     assert await _status(world, app_id) == "refused: 1409"
     async with world.deps.db.everywhere() as db:
-        assert await domains.uncertified(db) == []
+        assert await domain_checks.without_certificate(db) == []
 
 
 async def test_a_removed_domain_is_withdrawn(world: World, zone: Zone, fake: Fake) -> None:

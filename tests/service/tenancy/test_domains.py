@@ -155,7 +155,7 @@ async def test_a_silent_dns_proves_nothing_either_way(world: World, zone: Zone) 
 
     with pytest.raises(Unavailable):
         await world.call(secret_key_of(app.id), VerifyCustomDomain(id=domain.id))
-    await domain_recheck.look_around(world.deps)
+    await domain_recheck.recheck_due(world.deps)
 
     assert (await world.call(anyone(), ResolveHost(host=NAME))).app_id == app.id
 
@@ -255,12 +255,12 @@ async def test_a_lost_proof_counts_after_days(world: World, zone: Zone) -> None:
     zone.records[f"_aero2.{NAME}", "A"] = ["192.0.2.1"]
 
     await _age(world, "checked_at")
-    await domain_recheck.look_around(world.deps)
+    await domain_recheck.recheck_due(world.deps)
     shown = (await world.call(secret_key_of(app.id), ListCustomDomains())).domains[0]
     assert (shown.verified, shown.records[0].ok) == (True, False)
     zone.records[f"_aero2.{NAME}", "TXT"] = record
     await _age(world, "checked_at")
-    await domain_recheck.look_around(world.deps)
+    await domain_recheck.recheck_due(world.deps)
     shown = (await world.call(secret_key_of(app.id), ListCustomDomains())).domains[0]
     assert (shown.verified, shown.records[0].ok) == (True, True)
 
@@ -268,7 +268,7 @@ async def test_a_lost_proof_counts_after_days(world: World, zone: Zone) -> None:
     for _ in range(2):
         await _age(world, "checked_at")
         await _age(world, "updated_at")
-        await domain_recheck.look_around(world.deps)
+        await domain_recheck.recheck_due(world.deps)
 
     with pytest.raises(UnknownHost):
         await world.call(anyone(), ResolveHost(host=NAME))
@@ -283,7 +283,7 @@ async def test_a_surprise_stays_with_its_own_domain(
     """What the DNS says is a tenant's to choose: an error nobody foresaw ends neither the round nor
     the watch, and is not met again at once."""
     await proven(world, zone, await world.application())
-    look, asked = domain_recheck.domain_proof.look, []
+    look, asked = domain_recheck.domain_proof.look_up, []
 
     async def odd(*of: object) -> object:
         asked.append(of)
@@ -291,10 +291,10 @@ async def test_a_surprise_stays_with_its_own_domain(
             raise ValueError("label of nothing")
         return await look(*of)  # type: ignore[arg-type]
 
-    monkeypatch.setattr(domain_recheck.domain_proof, "look", odd)
+    monkeypatch.setattr(domain_recheck.domain_proof, "look_up", odd)
     await _age(world, "checked_at")
-    await domain_recheck.look_around(world.deps)
-    await domain_recheck.look_around(world.deps)
+    await domain_recheck.recheck_due(world.deps)
+    await domain_recheck.recheck_due(world.deps)
 
     assert len(asked) == 1
 
@@ -304,7 +304,7 @@ async def test_a_fresh_check_is_not_repeated(world: World, zone: Zone) -> None:
     await proven(world, zone, await world.application())
     asked = len(zone.asked)
 
-    await domain_recheck.look_around(world.deps)
+    await domain_recheck.recheck_due(world.deps)
 
     assert asked == len(zone.asked)
 

@@ -18,7 +18,7 @@ from common.contracts.applications import (
 from common.contracts.tenants import ManageApplication
 from common.ids import DASHBOARD
 from common.problems import Forbidden
-from tenancy.applications import READING
+from tenancy.applications import READ_PERMISSIONS
 
 
 async def only_reads(world: World, ctx: Context, team: str) -> None:
@@ -69,7 +69,9 @@ async def test_members_read_only(world: World, role: str) -> None:
         with pytest.raises(Forbidden):
             await world.call(ctx, request)
 
-    assert (await world.call(ctx, ManageApplication(slug=made.slug))).permissions == READING
+    assert (
+        await world.call(ctx, ManageApplication(slug=made.slug))
+    ).permissions == READ_PERMISSIONS
     assert (await world.call(ctx, GetApplication(slug=made.slug))).name == made.name
     assert len((await world.call(ctx, ListApplications())).applications) == 1
     assert await world.events(made.id) == before
@@ -82,7 +84,9 @@ async def test_the_dashboard_role_bounds_the_team_role(world: World) -> None:
     made = await world.application(team)
     ctx = await world.developer(team, may=MEMBER, role="admin")
 
-    assert (await world.call(ctx, ManageApplication(slug=made.slug))).permissions == READING
+    assert (
+        await world.call(ctx, ManageApplication(slug=made.slug))
+    ).permissions == READ_PERMISSIONS
     with pytest.raises(Forbidden):
         await world.call(ctx, UpdateApplication(slug=made.slug, changes=ApplicationPatch(name="X")))
 
@@ -134,4 +138,6 @@ async def test_a_role_that_is_gone_counts_no_more(world: World) -> None:
         with pytest.raises(Forbidden):
             await world.call(ctx, request)
 
-    assert (await world.call(ctx, ManageApplication(slug=made.slug))).permissions == READING
+    assert (
+        await world.call(ctx, ManageApplication(slug=made.slug))
+    ).permissions == READ_PERMISSIONS
