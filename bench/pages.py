@@ -12,11 +12,11 @@ import re
 import time
 
 import httpx
+from tests.kit.people import LINK, People, person
 from tests.unit.gateway.conftest import World, serve, settings
-from tests.unit.gateway.people import LINK, People, person
 
 from common import logs
-from gateway.app import build
+from gateway.api.fastapi_app import build
 from gateway.state import Gateway
 
 ROUNDS = 300

@@ -21,7 +21,7 @@ from aero2.failures import Refused
 from aero2.user_files import format_of, records
 from common.contracts.user_import import TransferredUser
 from common.field_errors import field_errors
-from common.unknown_fields import unknown
+from common.unknown_fields import unknown_fields
 
 console = Console(stderr=True)
 
@@ -127,7 +127,7 @@ def _lines(
         if isinstance(record, str):
             yield number, None, [{"field": "line", "message": record}]
             continue
-        strangers = [one.told() for one in unknown(TransferredUser, record)]
+        strangers = [one.error() for one in unknown_fields(TransferredUser, record)]
         if strangers:  # nothing of a user is lost in silence
             yield number, None, strangers
             continue

@@ -1,4 +1,4 @@
-"""What every service with tables gives its handlers, and how it is opened."""
+"""The dependencies that the handlers of every service with tables share."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ class ServiceDeps:
 
 
 async def open_service_deps(settings: DatabaseSettings, links: Links) -> ServiceDeps:
-    """Connect to Postgres, make sure of the stream and start the relay.
+    """Connects to Postgres, makes sure of the stream and starts the relay.
 
     The databases close when the process ends, after its tasks have stopped and before NATS.
     Raises MasterKeyMissing if the database was written under a master key that the settings lack.
@@ -78,7 +78,7 @@ async def open_service_deps(settings: DatabaseSettings, links: Links) -> Service
 
 
 async def open_job(dsn: SecretStr, links: Links, job: str) -> Database:
-    """Connect with the role of a job that speaks of all applications."""
+    """Connects with the role of a job that speaks of all applications."""
     database = await Database.connect(dsn.get_secret_value(), name=f"{links.name}-{job}", size=2)
     links.databases.append(database)
     return database

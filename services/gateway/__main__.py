@@ -11,10 +11,10 @@ from pydantic import ValidationError
 
 from common import logs
 from common.service import Serving, beat, connect, explain, live, patiently
-from gateway import listening
-from gateway.app import build, build_internal
-from gateway.connections import Connection, room
-from gateway.replicas import Replicas
+from gateway.admission.replicas import Replicas
+from gateway.api.fastapi_app import build, build_internal
+from gateway.http import sockets as listening
+from gateway.http.slow_clients import Connection, room
 from gateway.server import server_of
 from gateway.settings import GatewaySettings
 from gateway.state import Gateway

@@ -9,7 +9,7 @@ from collections.abc import Generator
 
 import uvicorn
 
-from gateway.connections import Connection
+from gateway.http.slow_clients import Connection
 
 
 class Server(uvicorn.Server):

@@ -9,8 +9,8 @@ from common.bus import Bus
 from common.caches import Cache
 from gateway.admission.fair_queue import AdmissionQueues
 from gateway.admission.flood_limits import NO_TENANT, FloodLimits
-from gateway.audit_tail import Slots
-from gateway.compression import PackedText
+from gateway.api.audit_tail import Slots
+from gateway.http.compression import PackedText
 
 if TYPE_CHECKING:
     from common.context import Caller

@@ -13,7 +13,7 @@ from identity.settings import Settings
 
 
 async def start(settings: Settings, links: Links) -> tuple[Deps, Handlers]:
-    """Open what the handlers need and start the service's own jobs."""
+    """Opens what the handlers need and starts the service's own jobs."""
     deps = await open_deps(settings, links)
     links.spawn(sweeping(deps.sweep_db, EXPIRED), "sweeps")
     links.spawn(queues.measuring(deps), "queues")

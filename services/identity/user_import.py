@@ -24,7 +24,7 @@ from common.contracts.user_import import (
 from common.events.users import UsersImported
 from common.field_errors import field_errors
 from common.ids import new_id
-from common.unknown_fields import unknown
+from common.unknown_fields import unknown_fields
 from identity import delegation, imported, metadata
 from identity.deps import Deps
 from identity.hashing import too_long
@@ -77,7 +77,7 @@ async def take(deps: Deps, ctx: Context, request: ImportUsers) -> Arrivals:
 
 
 def _line(sent: Any) -> Line:
-    strangers = [one.told() for one in islice(unknown(TransferredUser, sent), MOST_ERRORS)]
+    strangers = [one.error() for one in islice(unknown_fields(TransferredUser, sent), MOST_ERRORS)]
     try:
         user = TransferredUser.model_validate(sent)
     except ValidationError as error:

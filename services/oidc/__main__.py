@@ -16,7 +16,7 @@ from oidc.settings import Settings
 
 
 async def start(settings: Settings, links: Links) -> tuple[Deps, Handlers]:
-    """Open what the handlers need and start the service's own jobs."""
+    """Opens what the handlers need and starts the service's own jobs."""
     deps = await open_deps(settings, links)
     endings = Endings(deps)
     links.changes.listeners.append(endings.heard)

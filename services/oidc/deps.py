@@ -1,4 +1,4 @@
-"""What the handlers of the oidc service work with."""
+"""The dependencies of the handlers of the oidc service."""
 
 from __future__ import annotations
 
@@ -98,7 +98,7 @@ class Deps(ServiceDeps):
 
 
 async def open_deps(settings: Settings, links: Links) -> Deps:
-    """Open the databases, and let the caches hear what other processes change."""
+    """Opens the databases, and lets the caches hear what other processes change."""
     common = await open_service_deps(settings, links)
     deps = Deps(
         **common.shared(),

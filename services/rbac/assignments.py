@@ -49,7 +49,7 @@ async def _roles_of(deps: Deps, ctx: Context, user_id: str) -> AssignedRoles:
 
 
 async def create_default(deps: Deps, ctx: Context, request: AssignDefaultRole) -> Done:
-    """Give a new user the default role, or the role of an operator.
+    """Gives a new user the default role, or the role of an operator.
 
     A user with any role does not get the default role again: a role that somebody took from them
     stays taken. Raises RoleNotFound, NotFound.
@@ -80,7 +80,7 @@ async def create_default(deps: Deps, ctx: Context, request: AssignDefaultRole) -
 
 
 async def create(deps: Deps, ctx: Context, request: AssignRole) -> Done:
-    """Give a user a role. A role that they have already changes nothing.
+    """Gives a user a role. A role that they have already changes nothing.
 
     Raises RoleNotFound, NotFound, NotHeld.
     """
@@ -107,7 +107,7 @@ async def create(deps: Deps, ctx: Context, request: AssignRole) -> Done:
 
 
 async def delete(deps: Deps, ctx: Context, request: UnassignRole) -> Done:
-    """Take a role from a user.
+    """Takes a role from a user.
 
     Raises RoleNotFound if they do not have it, NotHeld, and LastHolder for the last operator.
     """

@@ -21,7 +21,7 @@ from rbac.queries import rights, roles
 async def must_hold(
     tx: Db, ctx: Context, permissions: Collection[str], *, org_id: str | None = None
 ) -> None:
-    """Check that the caller holds what they give or take. Raises NotHeld naming what they lack.
+    """Checks that the caller holds what they give or take. Raises NotHeld naming what they lack.
 
     The application's secret key, an operator or developer with full rights, and the system hold
     everything. A user holds what their credential carries and they still have at this moment: the
@@ -40,7 +40,7 @@ async def must_hold(
 
 
 async def check(deps: Deps, ctx: Context, request: CheckDelegation) -> Done:
-    """Check the rule for permissions, for roles, and for all that a user has.
+    """Checks the rule for permissions, for roles, and for all that a user has.
 
     Raises NotHeld, RoleNotFound.
     """

@@ -47,7 +47,7 @@ async def get(deps: Deps, ctx: Context, request: GetPermission) -> Permission:
 
 
 async def create(deps: Deps, ctx: Context, request: CreatePermission) -> Permission:
-    """Create a permission and add it to the role that holds everything.
+    """Creates a permission and adds it to the role that holds everything.
 
     Raises PermissionTaken.
     """
@@ -68,7 +68,7 @@ async def create(deps: Deps, ctx: Context, request: CreatePermission) -> Permiss
 
 
 async def update(deps: Deps, ctx: Context, request: UpdatePermission) -> Permission:
-    """Change the description. Raises PermissionNotFound, SystemRole for a built-in permission."""
+    """Changes the description. Raises PermissionNotFound, SystemRole for a built-in permission."""
     async with deps.db.transaction(ctx) as tx:
         before = await _own(tx, ctx, request.permission_id)
         if before.description == request.description:
@@ -83,7 +83,7 @@ async def update(deps: Deps, ctx: Context, request: UpdatePermission) -> Permiss
 
 
 async def delete(deps: Deps, ctx: Context, request: DeletePermission) -> Done:
-    """Delete the permission and take it from all roles.
+    """Deletes the permission and takes it from all roles.
 
     Raises PermissionNotFound, SystemRole for a built-in permission, NotHeld.
     """

@@ -116,7 +116,7 @@ def template_of(app_id: str) -> ApplicationTemplate:
 
 
 async def seed(deps: Deps, ctx: Context, request: SeedRoles) -> Done:
-    """Create the template's roles and permissions; those that exist stay as they are.
+    """Creates the template's roles and permissions; those that exist stay as they are.
 
     Raises Conflict if the template is not the application's.
     """

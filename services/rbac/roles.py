@@ -82,7 +82,7 @@ async def list_holders(deps: Deps, ctx: Context, request: ListHolders) -> Holder
 
 
 async def create(deps: Deps, ctx: Context, request: CreateRole) -> Role:
-    """Create a role with the permissions of the request.
+    """Creates a role with the permissions of the request.
 
     Without an id in the request, the role's id follows from its name. Raises RoleTaken, NotHeld,
     PermissionNotFound, NotForOrganizations.
@@ -101,7 +101,7 @@ async def create(deps: Deps, ctx: Context, request: CreateRole) -> Role:
 
 
 async def update(deps: Deps, ctx: Context, request: UpdateRole) -> Role:
-    """Change the fields that the request contains.
+    """Changes the fields that the request contains.
 
     Raises RoleNotFound, SystemRole, NotHeld, PermissionNotFound, NotForOrganizations.
     """
@@ -109,17 +109,17 @@ async def update(deps: Deps, ctx: Context, request: UpdateRole) -> Role:
 
 
 async def add_permission(deps: Deps, ctx: Context, request: AddPermission) -> Role:
-    """Add a permission. If the role has it already, nothing changes. Raises as `update`."""
+    """Adds a permission. If the role has it already, nothing changes. Raises as `update`."""
     return await _change(deps, ctx, request, RoleChanges(), add={request.permission_id})
 
 
 async def remove_permission(deps: Deps, ctx: Context, request: RemovePermission) -> Role:
-    """Remove a permission. If the role does not have it, nothing changes. Raises as `update`."""
+    """Removes a permission. If the role does not have it, nothing changes. Raises as `update`."""
     return await _change(deps, ctx, request, RoleChanges(), remove={request.permission_id})
 
 
 async def delete(deps: Deps, ctx: Context, request: DeleteRole) -> Done:
-    """Delete a role that nobody has. Raises RoleNotFound, SystemRole, NotHeld, RoleInUse."""
+    """Deletes a role that nobody has. Raises RoleNotFound, SystemRole, NotHeld, RoleInUse."""
     async with _transaction(deps, ctx) as tx:
         role = await _locked_role(tx, ctx, request.kind, request.role_id)
         if role.is_system:

@@ -14,7 +14,7 @@ from tenancy.settings import Settings
 
 
 async def start(settings: Settings, links: Links) -> tuple[Deps, Handlers]:
-    """Open what the handlers need and start the service's own jobs."""
+    """Opens what the handlers need and starts the service's own jobs."""
     deps = await open_deps(settings, links)
     links.spawn(provisioning.sweep(deps, settings.sweep_every), "provisioning")
     links.spawn(SealingJob(deps, links.nc).run(), "audit sealing")

@@ -22,15 +22,15 @@ class KeyUsage:
     _last_used: dict[str, datetime] = field(default_factory=dict)
 
     def note(self, key_id: str) -> None:
-        """Note that the key was used now."""
+        """Notes that the key was used now."""
         self._last_used[key_id] = datetime.now(UTC)
 
     async def run(self) -> None:
-        """Write for the life of the process, and once more when it stops."""
+        """Writes for the life of the process, and once more when it stops."""
         await flushing(self.flush, every=self.every)
 
     async def flush(self) -> None:
-        """Write what was noted. If the database is away, it is written later."""
+        """Writes what was noted. If the database is away, it is written later."""
         last_used, self._last_used = self._last_used, {}
         if not last_used:
             return

@@ -72,7 +72,7 @@ async def list_(deps: Deps, ctx: Context, request: ListApiKeys) -> ApiKeys:
 
 
 async def create(deps: Deps, ctx: Context, request: CreateApiKey) -> NewApiKey:
-    """Create a key. Only this reply contains it. Raises Invalid, NotHeld, TooManyApiKeys."""
+    """Creates a key. Only this reply contains it. Raises Invalid, NotHeld, TooManyApiKeys."""
     _check_expiry(request.expires_at)
     await _must_hold_everything(deps, ctx)
     async with deps.db.transaction(ctx) as tx:
@@ -101,7 +101,7 @@ async def _must_hold_everything(deps: Deps, ctx: Context) -> None:
 
 
 async def revoke(deps: Deps, ctx: Context, request: RevokeApiKey) -> Done:
-    """Revoke the key in all processes. Raises NotHeld, ApiKeyNotFound."""
+    """Revokes the key in all processes. Raises NotHeld, ApiKeyNotFound."""
     await _must_hold_everything(deps, ctx)
     async with deps.db.transaction(ctx) as tx:
         if not await api_keys.revoke(tx, app_id=ctx.app_id, id=request.id):
@@ -112,7 +112,7 @@ async def revoke(deps: Deps, ctx: Context, request: RevokeApiKey) -> Done:
 
 
 async def rotate(deps: Deps, ctx: Context, request: RotateApiKey) -> NewApiKey:
-    """Create a successor with the same type, name and lifetime.
+    """Creates a successor with the same type, name and lifetime.
 
     The old key works for GRACE, so that every server can get the new one in time. Raises NotHeld,
     ApiKeyNotFound, AlreadyRotated.
@@ -154,7 +154,7 @@ async def insert(
     name: str | None,
     expires_at: datetime | None = None,
 ) -> NewApiKey:
-    """Create a key of the context's application in `tx`, with its audit record."""
+    """Creates a key of the context's application in `tx`, with its audit record."""
     key, caller = api_key_format.make(key_type), ctx.caller
     row = await api_keys.insert(
         tx,

@@ -26,7 +26,7 @@ async def get(deps: Deps, ctx: Context, _: GetSettings) -> AppSettings:
 
 
 async def update(deps: Deps, ctx: Context, request: UpdateSettings) -> AppSettings:
-    """Change the settings that the request contains. Raises ApplicationNotFound, Invalid."""
+    """Changes the settings that the request contains. Raises ApplicationNotFound, Invalid."""
     async with deps.db.transaction(ctx) as tx:
         row = await applications.by_id_for_update(tx, id=ctx.app_id)
         if row is None:

@@ -27,7 +27,7 @@ log = logs.get(__name__)
 
 
 async def create(deps: Deps, ctx: Context, request: CreateApplication) -> NewApplication:
-    """Create an application with its first two API keys, and complete it if possible.
+    """Creates an application with its first two API keys, and completes it if possible.
 
     Raises Forbidden outside the Dashboard, Invalid, SlugTaken.
     """
@@ -76,7 +76,7 @@ async def ensure(deps: Deps, ctx: Context, request: EnsureApplication) -> NewApp
 async def _insert(
     tx: Db, chosen_slug: str | None, *, app_id: str, name: str, owner: str | None
 ) -> str:
-    """Insert the application. Returns its slug. Raises SlugTaken."""
+    """Inserts the application. Returns its slug. Raises SlugTaken."""
     for slug in slugs.candidates() if chosen_slug is None else (chosen_slug,):
         if await applications.insert(
             tx, id=app_id, slug=slug, name=name, owner_org_id=owner, settings={}
@@ -88,7 +88,7 @@ async def _insert(
 
 
 async def _complete(deps: Deps, ctx: Context, keys: list[NewApiKey]) -> NewApplication:
-    """Create the application's other parts. If a service is away, the sweep does it later."""
+    """Creates the application's other parts. If a service is away, the sweep does it later."""
     try:
         await provisioning.complete(deps, ctx)
     except Problem as problem:

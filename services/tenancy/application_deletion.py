@@ -28,7 +28,7 @@ ROWS_TIMEOUT: Final = 3600.0
 
 
 async def delete(deps: Deps, ctx: Context, request: DeleteApplication) -> Done:
-    """Delete an application.
+    """Deletes an application.
 
     After the first commit the application is gone for everybody: no host, key or team finds it.
     Its rows are deleted in one transaction of their own, in this call or later by the sweep. The
@@ -55,7 +55,7 @@ async def delete(deps: Deps, ctx: Context, request: DeleteApplication) -> Done:
 
 
 async def finish(deps: Deps, ctx: Context) -> None:
-    """Delete what the context's application has outside the database, and then all its rows.
+    """Deletes what the context's application has outside the database, and then all its rows.
 
     Safe to repeat: the rows go last, because they say what is left elsewhere. Raises Unavailable.
     """

@@ -23,7 +23,7 @@ from tenancy.tenants import to_application
 
 
 async def transfer(deps: Deps, ctx: Context, request: TransferApplication) -> Application:
-    """Give the application to another team.
+    """Gives the application to another team.
 
     Raises Forbidden, ApplicationNotFound, DashboardStays, Invalid for a team that the caller may
     not choose.

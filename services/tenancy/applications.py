@@ -87,7 +87,7 @@ async def manage(deps: Deps, ctx: Context, request: ManageApplication) -> Manage
 
 
 async def update(deps: Deps, ctx: Context, request: UpdateApplication) -> Application:
-    """Change the fields that the request contains.
+    """Changes the fields that the request contains.
 
     Raises ApplicationNotFound, Forbidden, Invalid.
     """

@@ -105,5 +105,5 @@ async def list_checkpoints(deps: Deps, ctx: Context, request: ListCheckpoints) -
 
 
 async def follow(deps: Deps, ctx: Context, request: FollowAudit) -> Done:
-    """Allow the caller to follow the log: the contract's `needs` has checked the right."""
+    """Allows the caller to follow the log: the contract's `needs` has checked the right."""
     return Done()

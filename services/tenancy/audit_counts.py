@@ -25,13 +25,13 @@ START: Final = datetime(1, 1, 2, tzinfo=UTC)
 
 
 async def add(db: Db, app_id: str, events: Sequence[LoggedEvent]) -> None:
-    """Add these events to the roll-up, in the transaction that seals them."""
+    """Adds these events to the roll-up, in the transaction that seals them."""
     counts = Counter((_hour(event.created_at), event.event_type) for event in events)
     await audit_counts.add(db, app_id=app_id, counts=_rows(counts))
 
 
 async def merge_days(db: Db, app_id: str, now: datetime) -> None:
-    """Turn hours that are old enough into days. The caller holds the chain's lock."""
+    """Turns hours that are old enough into days. The caller holds the chain's lock."""
     hours = await audit_counts.delete_hours(db, app_id=app_id, before=_oldest_hour(now))
     if hours:
         days: Counter[tuple[datetime, str]] = Counter()

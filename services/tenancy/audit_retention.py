@@ -23,12 +23,12 @@ BATCH: Final = 2000
 
 
 async def run(deps: Deps) -> None:
-    """Delete old events every `EVERY` seconds, for the life of the process."""
+    """Deletes old events every `EVERY` seconds, for the life of the process."""
     await again(partial(delete_old_events, deps), every=EVERY, name="audit retention", at_once=True)
 
 
 async def delete_old_events(deps: Deps, now: datetime | None = None) -> int:
-    """Delete the old events of each application with a retention, and those of deleted ones.
+    """Deletes the old events of each application with a retention, and those of deleted ones.
 
     Returns how many were deleted.
     """

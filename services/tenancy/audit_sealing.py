@@ -35,7 +35,7 @@ class Outcome(Enum):
 
 
 async def seal(deps: Deps, app_id: str, *, sign: bool = False) -> Outcome:
-    """Chain all unsealed events, and sign the head if `sign` or if a signature is due."""
+    """Chains all unsealed events, and signs the head if `sign` or if a signature is due."""
     ctx = system_context(app_id, within=30)
     while True:
         async with deps.db.transaction(ctx) as tx:
@@ -51,7 +51,7 @@ async def seal(deps: Deps, app_id: str, *, sign: bool = False) -> Outcome:
 
 
 async def seal_events(deps: Deps, app_id: str, ids: Sequence[str]) -> Outcome:
-    """Chain these events, each looked up once, and sign the head if a signature is due."""
+    """Chains these events, each looked up once, and signs the head if a signature is due."""
     ctx = system_context(app_id, within=30)
     async with deps.db.transaction(ctx) as tx:
         if not await audit_chain.lock(tx, app_id=app_id):
@@ -67,7 +67,7 @@ async def seal_events(deps: Deps, app_id: str, ids: Sequence[str]) -> Outcome:
 async def _extend(
     deps: Deps, tx: Db, ctx: Context, head: Head | None, events: list[LoggedEvent]
 ) -> Head | None:
-    """Append the events to the chain. Returns its new head."""
+    """Appends the events to the chain. Returns its new head."""
     if not events:
         return head
     app_id = ctx.app_id
@@ -86,7 +86,7 @@ async def _extend(
 
 
 async def _sign(deps: Deps, tx: Db, ctx: Context, head: Head | None, *, at_once: bool) -> Outcome:
-    """Sign the head if that is due, or with `at_once` if it is not signed yet."""
+    """Signs the head if that is due, or with `at_once` if it is not signed yet."""
     if head is None:
         return Outcome.DONE
     signed = await audit_checkpoints.last(tx, app_id=ctx.app_id)

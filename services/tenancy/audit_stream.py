@@ -22,7 +22,7 @@ class AuditStream:
     upkeep_db: Database
 
     async def purge(self, app_id: str) -> None:
-        """Purge the application's subjects.
+        """Purges the application's subjects.
 
         Raises Unavailable while its events wait in the outbox, or if JetStream does not answer.
         """

@@ -18,7 +18,7 @@ REFUSED: Final = "refused"
 
 
 async def order(deps: Deps, ctx: Context, id: str) -> None:
-    """Announce a verified domain, or store how far its certificate is. Safe to repeat.
+    """Announces a verified domain, or stores how far its certificate is. Safe to repeat.
 
     Raises Unavailable.
     """
@@ -48,7 +48,7 @@ async def order(deps: Deps, ctx: Context, id: str) -> None:
 
 
 async def try_order(deps: Deps, ctx: Context, id: str) -> None:
-    """Order the certificate. If Cloudflare does not answer, the recheck tries again."""
+    """Orders the certificate. If Cloudflare does not answer, the recheck tries again."""
     try:
         await order(deps, ctx, id)
     except Problem as problem:
@@ -56,6 +56,6 @@ async def try_order(deps: Deps, ctx: Context, id: str) -> None:
 
 
 async def cancel(deps: Deps, row: CustomDomainRow) -> None:
-    """Withdraw the domain, if it was announced. Raises Unavailable."""
+    """Withdraws the domain, if it was announced. Raises Unavailable."""
     if deps.hostnames is not None and row.cf_custom_hostname_id is not None:
         await deps.hostnames.delete(row.cf_custom_hostname_id)

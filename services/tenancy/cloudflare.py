@@ -33,7 +33,7 @@ class CustomHostnames(Protocol):
     """Where domains are announced. Each call is safe to repeat, and raises Unavailable."""
 
     async def create(self, domain: str) -> Hostname:
-        """Announce the domain. Raises HostnameRefused."""
+        """Announces the domain. Raises HostnameRefused."""
         ...
 
     async def poll(self, id: str) -> Hostname | None:
@@ -41,7 +41,7 @@ class CustomHostnames(Protocol):
         ...
 
     async def delete(self, id: str) -> None:
-        """Withdraw the hostname."""
+        """Withdraws the hostname."""
         ...
 
 

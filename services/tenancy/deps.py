@@ -1,4 +1,4 @@
-"""What the handlers of the tenancy service work with."""
+"""The dependencies of the handlers of the tenancy service."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ class Deps(ServiceDeps):
 
 
 async def open_deps(settings: Settings, links: Links) -> Deps:
-    """Open the databases and start to write when API keys were last used."""
+    """Opens the databases and starts to write when API keys were last used."""
     common = await open_service_deps(settings, links)
     upkeep_db = await open_job(settings.upkeep_database_url, links, "upkeep")
     usage = KeyUsage(upkeep_db)

@@ -16,7 +16,7 @@ log = logs.get(__name__)
 
 
 async def release(deps: Deps, ctx: Context, row: CustomDomainRow) -> None:
-    """Make the domain unverified: the context's application does not answer there any more."""
+    """Makes the domain unverified: the context's application does not answer there any more."""
     async with deps.db.transaction(ctx) as tx:
         if not await domains.set_unverified(
             tx, app_id=row.app_id, id=row.id, verification_token=domain_proof.new_token()
@@ -36,7 +36,7 @@ async def release(deps: Deps, ctx: Context, row: CustomDomainRow) -> None:
 
 
 async def release_if_unproven(deps: Deps, ctx: Context, domain: str) -> None:
-    """Take the domain from another application, if that one's TXT record is gone.
+    """Takes the domain from another application, if that one's TXT record is gone.
 
     Raises CustomDomainTaken if the record is there, or the DNS does not answer.
     """

@@ -54,7 +54,7 @@ async def look_up(dns: Dns, domain: str, token: str, target: str) -> Proof:
 
 
 async def store(tx: Db, row: CustomDomainRow, proof: Proof, target: str) -> None:
-    """Store the result in the domain's row."""
+    """Stores the result in the domain's row."""
     await domain_checks.set_result(
         tx,
         app_id=row.app_id,

@@ -26,12 +26,12 @@ GRACE: Final = timedelta(hours=72)
 
 
 async def run(deps: Deps, every: float = 60.0) -> None:
-    """Recheck what is due every `every` seconds, for the life of the process."""
+    """Rechecks what is due every `every` seconds, for the life of the process."""
     await again(partial(recheck_due, deps), every=every, name="domain recheck")
 
 
 async def recheck_due(deps: Deps) -> None:
-    """Recheck all domains that are due, and order the certificates that are missing."""
+    """Rechecks all domains that are due, and orders the certificates that are missing."""
     async with deps.db.everywhere() as db:
         due = await domain_checks.due(db, every=EVERY.total_seconds())
         uncertified = (
@@ -53,7 +53,7 @@ async def recheck_due(deps: Deps) -> None:
 
 
 async def recheck(deps: Deps, row: CustomDomainRow) -> None:
-    """Look one domain up, and take it from its application if the proof was missing too long."""
+    """Looks one domain up, and takes it from its application if the proof was missing too long."""
     ctx = system_context(row.app_id, within=30)
     async with deps.db.reading(ctx) as db:
         application = await applications.by_id(db, id=row.app_id)

@@ -59,7 +59,7 @@ async def list_(deps: Deps, ctx: Context, _: ListCustomDomains) -> CustomDomains
 
 
 async def create(deps: Deps, ctx: Context, request: AddCustomDomain) -> CustomDomain:
-    """Add a domain that is to be verified; a domain that is there already is returned.
+    """Adds a domain that is to be verified; a domain that is there already is returned.
 
     Raises Invalid for the platform's own domain, TooManyCustomDomains, ApplicationNotFound.
     """
@@ -84,7 +84,7 @@ async def create(deps: Deps, ctx: Context, request: AddCustomDomain) -> CustomDo
 
 
 async def verify(deps: Deps, ctx: Context, request: VerifyCustomDomain) -> CustomDomain:
-    """Look the DNS records up, and make the application answer at the domain once both are there.
+    """Looks the DNS records up, and makes the application answer at the domain once both are there.
 
     Raises CustomDomainNotFound, CustomDomainTaken, Unavailable if the DNS does not answer.
     """
@@ -113,7 +113,7 @@ async def verify(deps: Deps, ctx: Context, request: VerifyCustomDomain) -> Custo
 
 
 async def set_primary(deps: Deps, ctx: Context, request: SetPrimaryDomain) -> CustomDomains:
-    """Make a verified domain the primary one, or with null the host of the slug.
+    """Makes a verified domain the primary one, or with null the host of the slug.
 
     Raises CustomDomainNotFound, CustomDomainNotVerified.
     """
@@ -129,7 +129,7 @@ async def set_primary(deps: Deps, ctx: Context, request: SetPrimaryDomain) -> Cu
 
 
 async def delete(deps: Deps, ctx: Context, request: RemoveCustomDomain) -> Done:
-    """Delete the domain, at Cloudflare first: only the row says what is left there.
+    """Deletes the domain, at Cloudflare first: only the row says what is left there.
 
     Raises CustomDomainNotFound, Unavailable.
     """
@@ -146,7 +146,7 @@ async def delete(deps: Deps, ctx: Context, request: RemoveCustomDomain) -> Done:
 
 
 async def check_allowed(deps: Deps, ctx: Context, request: IsDomainAllowed) -> Done:
-    """Check that an active application answers at this name. Raises UnknownHost.
+    """Checks that an active application answers at this name. Raises UnknownHost.
 
     The proxy asks this before it gets a certificate: there is none before the proof, and none for
     made-up names.

@@ -20,7 +20,7 @@ from tenancy.queries.memberships import Membership
 
 
 async def leave_all(deps: Deps, ctx: Context, request: LeaveOrganizations) -> Done:
-    """Remove the user from all organizations, and delete the personal team if it is empty.
+    """Removes the user from all organizations, and deletes the personal team if it is empty.
 
     Raises LastAdmin and TeamOwnsApplications, each with the organizations; with `forced`, only
     TeamOwnsApplications.
@@ -60,7 +60,7 @@ def _check(memberships: list[Membership]) -> None:
 
 
 async def _after_leaving(tx: Db, ctx: Context, user_id: str, each: Membership) -> bool:
-    """Record what became of the organization. Returns whether it was deleted with the user."""
+    """Records what became of the organization. Returns whether it was deleted with the user."""
     event = MemberRemoved(org_id=each.org_id, user_id=user_id)
     await audit.record(tx, ctx, event, user_id=user_id)
     if each.is_personal and not each.others and not each.owns_applications:

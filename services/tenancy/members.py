@@ -56,7 +56,7 @@ async def list_(deps: Deps, ctx: Context, request: ListMembers) -> Members:
 
 
 async def create(deps: Deps, ctx: Context, request: AddMember) -> Member:
-    """Add a user to the organization.
+    """Adds a user to the organization.
 
     Raises OrganizationNotFound, Forbidden, AlreadyMember, UserNotFound, RoleNotFound.
     """
@@ -78,7 +78,7 @@ async def create(deps: Deps, ctx: Context, request: AddMember) -> Member:
 
 
 async def update(deps: Deps, ctx: Context, request: ChangeMemberRole) -> Member:
-    """Change a member's role.
+    """Changes a member's role.
 
     Raises OrganizationNotFound, Forbidden, MemberNotFound, LastAdmin, RoleNotFound.
     """
@@ -103,7 +103,7 @@ async def update(deps: Deps, ctx: Context, request: ChangeMemberRole) -> Member:
 
 
 async def delete(deps: Deps, ctx: Context, request: RemoveMember) -> Done:
-    """Remove a member. Members may leave by themselves; for others it takes an admin.
+    """Removes a member. Members may leave by themselves; for others it takes an admin.
 
     Raises OrganizationNotFound, Forbidden, MemberNotFound, LastAdmin.
     """
@@ -123,7 +123,7 @@ async def delete(deps: Deps, ctx: Context, request: RemoveMember) -> Done:
 
 
 async def create_by_domain(deps: Deps, ctx: Context, request: JoinByDomain) -> Joined:
-    """Add a user to the organizations that their verified address opens to them."""
+    """Adds a user to the organizations that their verified address opens to them."""
     async with deps.db.transaction(ctx) as tx:
         joined = await memberships.insert_by_domain(tx, app_id=ctx.app_id, user_id=request.user_id)
         for each in joined:

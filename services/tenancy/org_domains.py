@@ -45,7 +45,7 @@ LIMIT = 50
 
 
 async def create(deps: Deps, ctx: Context, request: AddOrganizationDomain) -> OrganizationDomain:
-    """Add a domain that is to be proven.
+    """Adds a domain that is to be proven.
 
     Raises OrganizationNotFound, Forbidden, DomainTaken, RoleNotFound.
     """
@@ -82,7 +82,7 @@ async def list_(deps: Deps, ctx: Context, request: ListOrganizationDomains) -> O
 
 
 async def verify(deps: Deps, ctx: Context, request: VerifyOrganizationDomain) -> OrganizationDomain:
-    """Look the proof up in the DNS, outside any transaction.
+    """Looks the proof up in the DNS, outside any transaction.
 
     Raises OrganizationNotFound, Forbidden, DomainNotFound, DomainNotProven, DomainTaken,
     Unavailable.
@@ -108,7 +108,7 @@ async def verify(deps: Deps, ctx: Context, request: VerifyOrganizationDomain) ->
 
 
 async def update(deps: Deps, ctx: Context, request: UpdateOrganizationDomain) -> OrganizationDomain:
-    """Change the fields that the request contains.
+    """Changes the fields that the request contains.
 
     Raises OrganizationNotFound, Forbidden, DomainNotFound, RoleNotFound.
     """
@@ -133,7 +133,7 @@ async def update(deps: Deps, ctx: Context, request: UpdateOrganizationDomain) ->
 
 
 async def delete(deps: Deps, ctx: Context, request: DeleteOrganizationDomain) -> Done:
-    """Delete the domain. Raises OrganizationNotFound, Forbidden, DomainNotFound."""
+    """Deletes the domain. Raises OrganizationNotFound, Forbidden, DomainNotFound."""
     async with deps.db.transaction(ctx) as tx:
         org = await organization_access.managed(tx, ctx, request.org_id)
         row = await _row(tx, ctx, org.id, request.domain_id)

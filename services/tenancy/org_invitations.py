@@ -48,7 +48,7 @@ DAILY_LIMIT = 200
 
 
 async def create(deps: Deps, ctx: Context, request: InviteMember) -> OrganizationInvitation:
-    """Invite an address and send the mail.
+    """Invites an address and sends the mail.
 
     Raises OrganizationNotFound, Forbidden, RateLimited, AlreadyMember,
     OrganizationInvitationPending, RoleNotFound.
@@ -100,7 +100,7 @@ async def list_(
 async def resend(
     deps: Deps, ctx: Context, request: ResendOrganizationInvitation
 ) -> OrganizationInvitation:
-    """Send the mail again with a new link; the old link stops working.
+    """Sends the mail again with a new link; the old link stops working.
 
     Raises OrganizationNotFound, Forbidden, OrganizationInvitationNotFound, RateLimited.
     """
@@ -133,7 +133,7 @@ async def resend(
 
 
 async def revoke(deps: Deps, ctx: Context, request: RevokeOrganizationInvitation) -> Done:
-    """Make the link stop working.
+    """Makes the link stop working.
 
     Raises OrganizationNotFound, Forbidden, OrganizationInvitationNotFound.
     """
@@ -160,7 +160,7 @@ async def get_offer(deps: Deps, ctx: Context, request: GetOrganizationOffer) -> 
 
 
 async def accept(deps: Deps, ctx: Context, request: AcceptOrganizationInvitation) -> Organization:
-    """Make the caller a member. A caller who is a member already keeps their role.
+    """Makes the caller a member. A caller who is a member already keeps their role.
 
     Raises Forbidden, OrganizationInvitationNotFound, OtherAddress.
     """
@@ -192,7 +192,7 @@ async def accept(deps: Deps, ctx: Context, request: AcceptOrganizationInvitation
 async def _insert(
     tx: Db, ctx: Context, request: InviteMember, *, token_hash: str
 ) -> OrganizationInvitation:
-    """Insert an invitation for the address. Raises OrganizationInvitationPending."""
+    """Inserts an invitation for the address. Raises OrganizationInvitationPending."""
     id, org_id = new_id(), request.org_id
     await org_invitations.revoke_expired(tx, app_id=ctx.app_id, org_id=org_id, email=request.email)
     if not await org_invitations.insert(

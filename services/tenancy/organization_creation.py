@@ -37,7 +37,7 @@ PERSONAL_TEAM = "Personal team"
 
 
 async def create(deps: Deps, ctx: Context, request: CreateOrganization) -> Organization:
-    """Create an organization and make its first admin a member.
+    """Creates an organization and makes its first admin a member.
 
     Raises Forbidden, NoOrganizationsHere, OrgSlugTaken, UserNotFound.
     """
@@ -122,7 +122,7 @@ async def _first_admin(deps: Deps, ctx: Context, request: CreateOrganization) ->
 
 
 async def _insert(tx: Db, ctx: Context, id: str, request: CreateOrganization) -> str:
-    """Insert the organization. Returns its slug. Raises OrgSlugTaken."""
+    """Inserts the organization. Returns its slug. Raises OrgSlugTaken."""
     for slug in slugs(request.name) if request.slug is None else (request.slug,):
         if await organizations.insert(
             tx,

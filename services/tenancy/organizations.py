@@ -107,7 +107,7 @@ async def get(deps: Deps, ctx: Context, request: GetOrganization) -> Organizatio
 
 
 async def update(deps: Deps, ctx: Context, request: UpdateOrganization) -> Organization:
-    """Change the fields that the request contains.
+    """Changes the fields that the request contains.
 
     Raises OrganizationNotFound, Forbidden, OrgSlugTaken.
     """
@@ -150,7 +150,7 @@ def _fields_after(row: OrganizationRow, request: UpdateOrganization) -> dict[str
 
 
 async def delete(deps: Deps, ctx: Context, request: DeleteOrganization) -> Done:
-    """Delete the organization.
+    """Deletes the organization.
 
     Raises OrganizationNotFound, Forbidden, PersonalTeam, TeamOwnsApplications.
     """
@@ -169,7 +169,7 @@ async def delete(deps: Deps, ctx: Context, request: DeleteOrganization) -> Done:
 
 
 async def switch(deps: Deps, ctx: Context, request: SwitchOrganization) -> SignedInSession:
-    """Make an organization, or none, the active one of the caller's session.
+    """Makes an organization, or none, the active one of the caller's session.
 
     identity changes the session, and checks the membership once more in its own statement. Raises
     Unauthenticated, OrganizationNotFound.

@@ -36,7 +36,7 @@ PARTS: Final = ["tenancy", "rbac", "oidc"]
 
 
 async def complete(deps: Deps, ctx: Context) -> bool:
-    """Create the parts that the context's application lacks. Returns whether it is active.
+    """Creates the parts that the context's application lacks. Returns whether it is active.
 
     Raises the Problem of a service that is away.
     """
@@ -62,7 +62,7 @@ async def complete(deps: Deps, ctx: Context) -> bool:
 
 
 async def create_first_keys(deps: Deps, tx: Db, ctx: Context) -> list[NewApiKey]:
-    """Create one publishable and one secret key in `tx`. Returns them."""
+    """Creates one publishable and one secret key in `tx`. Returns them."""
     keys = [await api_keys.insert(deps, tx, ctx, type_, name=None) for type_ in api_keys.TYPES]
     await steps.add_part(tx, id=ctx.app_id, part="tenancy")
     return keys
@@ -82,7 +82,7 @@ async def _create_own_part(deps: Deps, ctx: Context) -> None:
 
 
 def _write_keys(file: str | None, keys: list[NewApiKey]) -> None:
-    """Write the Dashboard's first keys to a file that only its owner can read."""
+    """Writes the Dashboard's first keys to a file that only its owner can read."""
     if file is None:
         log.warning("AERO2_BOOTSTRAP_KEYS_FILE is not set: nobody gets the Dashboard's first keys")
         return
@@ -97,7 +97,7 @@ def _write_keys(file: str | None, keys: list[NewApiKey]) -> None:
 
 
 async def sweep(deps: Deps, every: float) -> None:
-    """Repair unfinished applications every `every` seconds, for the life of the process."""
+    """Repairs unfinished applications every `every` seconds, for the life of the process."""
     while True:
         with traced():
             try:
@@ -109,7 +109,7 @@ async def sweep(deps: Deps, every: float) -> None:
 
 
 async def repair(deps: Deps) -> bool:
-    """Finish interrupted creations and deletions. Returns False if some are still unfinished."""
+    """Finishes interrupted creations and deletions. Returns False if some are still unfinished."""
     async with deps.db.everywhere() as db:
         unfinished = await steps.unfinished(db)
     finished = True

@@ -58,7 +58,7 @@ class SealingJob:
     _waiting: dict[str, PendingSeals] = field(default_factory=dict)
 
     async def run(self) -> None:
-        """Seal for the life of the process."""
+        """Seals for the life of the process."""
         metrics.maintain(metrics.SEALING_LAG)
         metrics.SEALING_LAG.set_function(self.lag)
         await self.nc.subscribe("audit.>", queue="tenancy-sealing", cb=self._heard)
@@ -80,7 +80,7 @@ class SealingJob:
         return max(0.0, time.monotonic() - oldest) if oldest < math.inf else 0.0
 
     async def _heard(self, msg: Msg) -> None:
-        """Plan the sealing of a record. Activity has no id in its header, and is not in the log."""
+        """Plans the sealing of a record. Activity has no id in its header, and is not in the log."""
         id = (msg.headers or {}).get(ID)
         if id is None or not is_id(id):
             return
@@ -96,7 +96,7 @@ class SealingJob:
         return self._waiting.setdefault(app_id, PendingSeals())
 
     async def _plan_all(self) -> None:
-        """Plan a sweep of every application."""
+        """Plans a sweep of every application."""
         try:
             async with self.deps.upkeep_db.everywhere() as db:
                 app_ids = await applications.ids(db)
@@ -107,7 +107,7 @@ class SealingJob:
             self._of(app_id).sweep_at = 0.0
 
     async def _seal_due(self, app_id: str, waiting: PendingSeals, now: float) -> None:
-        """Sweep the application, or seal the events that wait, if that is due."""
+        """Sweeps the application, or seals the events that wait, if that is due."""
         sweeps, seals = waiting.sweep_at <= now, waiting.seal_at <= now
         if not sweeps and not seals:
             return
@@ -135,7 +135,7 @@ class SealingJob:
     def _plan_next(
         self, app_id: str, waiting: PendingSeals, ids: list[str], *, sweeps: bool, outcome: Outcome
     ) -> None:
-        """Plan what is left to do, and forget an application with nothing to do."""
+        """Plans what is left to do, and forgets an application with nothing to do."""
         now = time.monotonic()
         if outcome is Outcome.LOCKED:
             waiting.ids.update(ids[: MAX_IDS - len(waiting.ids)])

@@ -6,7 +6,7 @@ import ast
 import importlib
 import pkgutil
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, fields, is_dataclass
 from functools import cache
 from pathlib import Path
@@ -19,6 +19,12 @@ ROOT = Path(__file__).parents[2]
 SERVICES = ROOT / "services"
 COMMON = ROOT / "libs" / "common"
 CLI = ROOT / "cli" / "aero2"
+AREAS = [
+    *sorted(path for path in SERVICES.iterdir() if (path / "__init__.py").exists()),
+    COMMON,
+    CLI,
+]
+"""The packages of the product: rules about style are checked one by one."""
 
 WITH_TABLES = ("identity", "oidc", "rbac", "tenancy")
 """Services that answer contracts; the gateway only asks."""
@@ -38,11 +44,11 @@ class Statement:
     line: int
     sql: str
     name: str = ""
-    """Of the constant that holds it."""
+    """Of the constant that an import of the module computes."""
 
     @property
     def where(self) -> str:
-        return " ".join((f"{self.file.relative_to(ROOT)}:{self.line}", self.name)).strip()
+        return f"{self.file.relative_to(ROOT)}:{self.line} {self.name}".strip()
 
     @property
     def service(self) -> str | None:
@@ -60,61 +66,59 @@ def tree(file: Path) -> ast.Module:
     return ast.parse(file.read_bytes(), filename=str(file))
 
 
+def where(file: Path) -> str:
+    """The path from the root of the repository."""
+    return str(file.relative_to(ROOT))
+
+
 def modules(*roots: Path) -> list[Path]:
     return sorted(file for root in roots for file in root.rglob("*.py"))
 
 
 def statements(*roots: Path) -> Iterator[Statement]:
-    """Every statement: a literal in a function, or a constant of a module as its import leaves it.
+    """Every literal that is a statement, with the constants that it names filled in, and every
+    statement that a module of queries computes when it is imported.
 
-    A constant may be composed, of a list of columns or with named parameters: it says the same at
-    every call. A statement composed in a function is refused by a rule of its own.
-    """
+    A statement built from anything else is refused by a rule of its own."""
     for file in modules(*roots):
-        inside = set(map(id, composed(tree(file))))
+        inside = computed(file)
         for node in ast.walk(tree(file)):
-            if not isinstance(node, ast.Constant) or not isinstance(node.value, str):
+            text = literal(node, constants(file))
+            if text is None or not STATEMENT.match(text):
                 continue
-            if STATEMENT.match(node.value) and id(node) not in inside:
-                yield Statement(file, node.lineno, node.value)
-        yield from _constants(file)
+            if id(node) not in parts(file) and id(node) not in inside:
+                yield Statement(file, node.lineno, text)  # type: ignore[attr-defined]
+        yield from _computed_statements(file)
 
 
-def composed(module: ast.Module) -> Iterator[ast.AST]:
-    """Everything that a call, an operator or an f-string makes a module's constant of, and the
-    parts of any other f-string."""
-    for node in module.body:
-        if isinstance(node, ast.Assign | ast.AnnAssign) and _composes(node.value):
-            yield from ast.walk(node)
-    for below in ast.walk(module):
-        if isinstance(below, ast.JoinedStr):
-            yield from below.values
+def computed(file: Path) -> frozenset[int]:
+    """The nodes of which a module of queries computes its constants: by a call, such as one for
+    named parameters, or for each key of a dictionary."""
+    return frozenset(id(below) for node in _computations(file) for below in ast.walk(node))
 
 
-def _composes(value: ast.expr | None) -> bool:
-    return isinstance(value, ast.Call | ast.BinOp | ast.JoinedStr | ast.DictComp)
-
-
-def _constants(file: Path) -> Iterator[Statement]:
-    """Statements that an import of the module composes, also in a dictionary of dataclasses."""
-    lines = {
-        target.id: node.lineno
+def _computations(file: Path) -> list[ast.stmt]:
+    if "queries" not in file.parts:
+        return []
+    return [
+        node
         for node in tree(file).body
-        if isinstance(node, ast.Assign | ast.AnnAssign) and _composes(node.value)
-        for target in (node.targets if isinstance(node, ast.Assign) else [node.target])
-        if isinstance(target, ast.Name)
-    }
-    if not lines or "queries" not in file.parts:
-        return
-    top = ROOT / file.relative_to(ROOT).parts[0]
-    module = importlib.import_module(".".join(file.relative_to(top).with_suffix("").parts))
-    for name, line in lines.items():
-        for path, text in _texts(getattr(module, name), name):
+        if isinstance(_assignment(node)[1], ast.Call | ast.DictComp)
+    ]
+
+
+def _computed_statements(file: Path) -> Iterator[Statement]:
+    for node in _computations(file):
+        top = ROOT / file.relative_to(ROOT).parts[0]
+        module = importlib.import_module(".".join(file.relative_to(top).with_suffix("").parts))
+        name = _assignment(node)[0]
+        for path, text in _texts(getattr(module, name, None), name):
             if STATEMENT.match(text):
-                yield Statement(file, line, text, path)
+                yield Statement(file, node.lineno, text, path)
 
 
 def _texts(value: object, path: str) -> Iterator[tuple[str, str]]:
+    """The texts in a string, a dictionary or a dataclass, each with its path."""
     if isinstance(value, str):
         yield path, value
     elif isinstance(value, dict):
@@ -123,6 +127,63 @@ def _texts(value: object, path: str) -> Iterator[tuple[str, str]]:
     elif is_dataclass(value):
         for field in fields(value):
             yield from _texts(getattr(value, field.name), f"{path}.{field.name}")
+
+
+@cache
+def parts(file: Path) -> frozenset[int]:
+    """The pieces of f-strings, which are no statements of their own."""
+    return frozenset(
+        id(v) for n in ast.walk(tree(file)) if isinstance(n, ast.JoinedStr) for v in n.values
+    )
+
+
+def literal(node: ast.AST, names: Mapping[str, str]) -> str | None:
+    """The text of a string literal, or of an f-string that names constants only; else None."""
+    if isinstance(node, ast.Constant) and isinstance(node.value, str):
+        return node.value
+    if not isinstance(node, ast.JoinedStr):
+        return None
+    texts = [_piece(piece, names) for piece in node.values]
+    return None if None in texts else "".join(text for text in texts if text is not None)
+
+
+def _piece(piece: ast.expr, names: Mapping[str, str]) -> str | None:
+    if isinstance(piece, ast.Constant):
+        return str(piece.value)
+    plain = isinstance(piece, ast.FormattedValue) and piece.format_spec is None
+    name = ast.unparse(piece.value) if isinstance(piece, ast.FormattedValue) and plain else ""
+    return names.get(name)
+
+
+@cache
+def constants(file: Path) -> dict[str, str]:
+    """Column lists and predicates: constants of the module in capitals, and imported ones."""
+    names: dict[str, str] = {}
+    for node in tree(file).body:
+        if isinstance(node, ast.ImportFrom) and (source := _module_file(node.module or "")):
+            theirs = constants(source)
+            names |= {a.asname or a.name: theirs[a.name] for a in node.names if a.name in theirs}
+        target, value = _assignment(node)
+        if target and target.isupper() and (text := literal(value, names)) is not None:
+            names[target] = text
+    return names
+
+
+def _assignment(node: ast.stmt) -> tuple[str, ast.AST]:
+    if isinstance(node, ast.AnnAssign) and isinstance(node.target, ast.Name) and node.value:
+        return node.target.id, node.value
+    if isinstance(node, ast.Assign) and isinstance(node.targets[0], ast.Name):
+        return node.targets[0].id, node.value
+    return "", node
+
+
+def _module_file(name: str) -> Path | None:
+    """The source of one of our modules."""
+    for root in (SERVICES, COMMON.parent):
+        file = root / (name.replace(".", "/") + ".py")
+        if file.is_file():
+            return file
+    return None
 
 
 def contracts() -> dict[str, type[Request[Any]]]:

@@ -17,11 +17,11 @@ from typing import Any
 import pytest
 import uvicorn
 from playwright.async_api import Browser, Page
+from tests.kit.people import People, person
 from tests.unit.gateway.conftest import World, serve, settings
-from tests.unit.gateway.people import People, person
 
 from common.contracts.tenants import Branding, Tenant
-from gateway.app import build
+from gateway.api.fastapi_app import build
 from gateway.state import Gateway
 
 BRANDING = Branding(

@@ -14,7 +14,7 @@ import pytest
 from axe_core_python.async_playwright import Axe
 from playwright.async_api import Page
 from tests.browser.conftest import Look, Site
-from tests.unit.gateway.people import EMAIL, LINK, ORGANIZATION, PASSWORD
+from tests.kit.people import EMAIL, LINK, ORGANIZATION, PASSWORD
 
 from common.contracts.authorization import Authorization
 

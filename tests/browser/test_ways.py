@@ -8,7 +8,7 @@ import re
 import pytest
 from tests.browser.conftest import Site
 from tests.browser.test_pages import code, consent, password
-from tests.unit.gateway.people import CODE, EMAIL, LINK, PASSWORD
+from tests.kit.people import CODE, EMAIL, LINK, PASSWORD
 
 from common.contracts.app_settings import AppSettings
 from common.contracts.authorization import Authorization, ResumeAuthorization

@@ -15,15 +15,15 @@ import pytest
 from nats.aio.client import Client
 from nats.js import JetStreamContext
 from nats.js.errors import NoStreamResponseError
-from tests.nats_server import NatsServer, start, until
+from tests.kit.nats_server import NatsServer, start, until
 
 from common import audit
 from common.crypto import Keys
 from common.outbox import ensure_stream
 from common.periodic import stop
 from common.problems import BadRequest, Busy, Forbidden
-from gateway import audit_tail
-from gateway.audit_tail import Places, Slots, Tail
+from gateway.api import audit_tail
+from gateway.api.audit_tail import Places, Slots, Tail
 
 A = "01900000-0000-7000-8000-00000000000a"
 B = "01900000-0000-7000-8000-00000000000b"

@@ -11,8 +11,8 @@ from dataclasses import dataclass
 import asyncpg
 import pytest
 from tests.bus.gateways import Listening, answering, gateways
-from tests.nats_server import NatsServer
-from tests.postgres import Postgres
+from tests.kit.nats_server import NatsServer
+from tests.kit.postgres import Postgres
 
 from common.bus import NatsBus
 from common.context import SYSTEM_CALLER

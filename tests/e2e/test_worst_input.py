@@ -12,7 +12,7 @@ from typing import Any
 import httpx
 import pytest
 from pydantic import ValidationError
-from tests.system import PASSWORD, System, fresh_email
+from tests.kit.system import PASSWORD, System, fresh_email
 from tests.unit.identity.test_hashing import WORST
 
 from common.contracts.mail_templates import TemplateInvalid, TemplateText

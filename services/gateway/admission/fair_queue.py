@@ -11,7 +11,7 @@ from common import metrics
 from common.problems import Busy
 
 if TYPE_CHECKING:
-    from gateway.visit import GatewayRequest
+    from gateway.http.request import GatewayRequest
 
 LONGEST_WAIT: Final = 5.0
 """Seconds: who has waited longer for his turn has most likely gone."""

@@ -5,7 +5,7 @@ Invalid credentials are charged when they are rejected. Valid credentials are ne
 credential that was valid here before is admitted whatever its network does: a flood from the same
 address does not shut out the backend that lives there.
 
-Each of several gateways admits its share (gateway/replicas.py), so no request waits for a counter
+Each of several gateways admits its share (gateway/admission/replicas.py), so no request waits for a counter
 elsewhere.
 """
 
@@ -24,8 +24,8 @@ from common.problems import RateLimited
 from gateway.admission.token_bucket import BucketKey, Limit, TokenBuckets
 
 if TYPE_CHECKING:
-    from gateway.answers import Headers
-    from gateway.visit import GatewayRequest
+    from gateway.http.request import GatewayRequest
+    from gateway.http.response import Headers
 
 log = logs.get(__name__)
 

@@ -10,28 +10,33 @@ from __future__ import annotations
 import importlib
 import pkgutil
 from collections.abc import Iterator
+from types import ModuleType
 
 from fastapi import FastAPI
 from starlette.responses import Response
 from starlette.routing import Route
 
 from common.problems import Problem
+from gateway.http.request import GatewayRequest
 from gateway.pages import errors
-from gateway.visit import GatewayRequest
+
+
+def _modules() -> list[ModuleType]:
+    names = [f"{__name__}.{info.name}" for info in pkgutil.iter_modules(__path__)]
+    names += ["gateway.api.reference", "gateway.oauth.authorize"]
+    return [importlib.import_module(name) for name in sorted(names)]
 
 
 def mount(app: FastAPI, *, dashboard: bool) -> None:
     """Add every page that this kind of host serves."""
-    for info in sorted(pkgutil.iter_modules(__path__), key=lambda info: info.name):
-        module = importlib.import_module(f"{__name__}.{info.name}")
+    for module in _modules():
         if dashboard or not getattr(module, "DASHBOARD_ONLY", False):
             app.router.routes.extend(getattr(module, "ROUTES", ()))
 
 
 def everywhere() -> Iterator[Route]:
     """The pages of every host that have nothing in their path to take apart: the edge calls them."""
-    for info in pkgutil.iter_modules(__path__):
-        module = importlib.import_module(f"{__name__}.{info.name}")
+    for module in _modules():
         if not (getattr(module, "DASHBOARD_ONLY", False) or getattr(module, "OF_THE_APP", False)):
             yield from (page for page in getattr(module, "ROUTES", ()) if "{" not in page.path)
 

@@ -15,17 +15,17 @@ from common.contracts.passwords import ChangePassword
 from common.contracts.profiles import Me, MyChanges
 from common.contracts.sign_in import WrongCredentials
 from common.problems import Problem
-from gateway import browser
-from gateway.languages import N_
+from gateway.auth import browser_sessions as browser
+from gateway.http.request import GatewayRequest, set_cookie
 from gateway.pages import flow_cookie
 from gateway.pages.code import digits
 from gateway.pages.endpoint import own, sent, shown
-from gateway.pages.forms import Fields, at
+from gateway.pages.fields import Fields, at
+from gateway.pages.form_errors import errors_of
+from gateway.pages.languages import N_
 from gateway.pages.render import LANGUAGE_COOKIE, Page, go, open_page
 from gateway.pages.sign_up import password_hint
-from gateway.pages.words import errors_of
 from gateway.state import Signed
-from gateway.visit import GatewayRequest, set_cookie
 
 NOTICES: Final = {
     "profile": N_("Your profile is saved."),

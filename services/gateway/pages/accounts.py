@@ -5,14 +5,14 @@ from __future__ import annotations
 from starlette.responses import Response
 
 from common.problems import BadRequest
-from gateway import browser
-from gateway.callers import session_of
+from gateway.auth import browser_sessions as browser
+from gateway.auth.caller import session_of
+from gateway.http.request import GatewayRequest
 from gateway.pages import errors, flow_cookie
 from gateway.pages.endpoint import sent, shown
-from gateway.pages.forms import Fields, at
+from gateway.pages.fields import Fields, at
 from gateway.pages.render import go, open_page
 from gateway.pages.sign_in import carried, destination
-from gateway.visit import GatewayRequest
 
 
 async def show(visit: GatewayRequest, fields: Fields) -> Response:

@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import Any, Final
 
 from common.contracts.protection import GetProtection, Protection
-from gateway import csrf
-from gateway.pages.forms import Fields
-from gateway.visit import GatewayRequest
+from gateway.http import csrf
+from gateway.http.request import GatewayRequest
+from gateway.pages.fields import Fields
 
 KEY: Final = "protection"
 ANSWERS: Final = ("cf-turnstile-response", "h-captcha-response", "g-recaptcha-response")

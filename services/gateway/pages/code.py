@@ -12,16 +12,16 @@ from common.contracts.email_codes import SignInWithCode, SignInWithLink
 from common.contracts.me import VerifyEmail
 from common.contracts.sign_in import LinkSpent, OtherBrowser
 from common.problems import Problem
-from gateway import csrf
-from gateway.callers import caller_of
+from gateway.auth.caller import caller_of
+from gateway.http import csrf
+from gateway.http.request import GatewayRequest
 from gateway.pages import flow_cookie
 from gateway.pages.challenge import attempt
 from gateway.pages.endpoint import sent, shown
-from gateway.pages.forms import Fields, at, form_key
+from gateway.pages.fields import Fields, at, form_key
+from gateway.pages.form_errors import errors_of
 from gateway.pages.render import Page, go, open_page
 from gateway.pages.sign_in import begun, carried
-from gateway.pages.words import errors_of
-from gateway.visit import GatewayRequest
 
 
 def digits(text: str) -> str:

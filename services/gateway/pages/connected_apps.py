@@ -6,14 +6,14 @@ from starlette.responses import Response
 
 from common.contracts.clients import ClientNotFound
 from common.contracts.consents import Grant, ListMyGrants, RevokeMyGrant
+from gateway.http.request import GatewayRequest
+from gateway.oauth.authorize import ASKS
 from gateway.pages.account import opened
 from gateway.pages.endpoint import own, sent, shown
-from gateway.pages.forms import Fields, at
-from gateway.pages.oauth_authorize import ASKS
+from gateway.pages.fields import Fields, at
+from gateway.pages.form_errors import errors_of
 from gateway.pages.render import Page, go, open_page
-from gateway.pages.words import errors_of
 from gateway.state import Signed
-from gateway.visit import GatewayRequest
 
 HERE = "/account/apps"
 

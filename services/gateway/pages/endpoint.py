@@ -10,13 +10,15 @@ from starlette.routing import Route
 
 from common.contracts.sessions import FreshSignInNeeded
 from common.problems import Unauthenticated
-from gateway import browser, csrf
-from gateway.callers import session_of
-from gateway.pages import challenge, moved
-from gateway.pages.forms import Fields, at, form, query
+from gateway.auth import browser_sessions as browser
+from gateway.auth.caller import session_of
+from gateway.http import csrf
+from gateway.http.request import GatewayRequest
+from gateway.pages import challenge
+from gateway.pages import changed_session as moved
+from gateway.pages.fields import Fields, at, form, query
 from gateway.pages.render import go
 from gateway.state import Signed
-from gateway.visit import GatewayRequest
 
 Handler = Callable[[GatewayRequest, Fields], Awaitable[Response]]
 """Of a page anybody may see; the fields are the query's or the form's."""

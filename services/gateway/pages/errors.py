@@ -12,10 +12,10 @@ from starlette.responses import HTMLResponse, Response
 from common.contracts.authorization import AuthorizationState, GetAuthorizationState
 from common.contracts.oauth_errors import SignInOver
 from common.problems import Problem, RateLimited
-from gateway import csrf
-from gateway.languages import N_, OFFERED, first_of, language
+from gateway.http import csrf
+from gateway.http.request import GatewayRequest
+from gateway.pages.languages import N_, OFFERED, first_of, language
 from gateway.pages.render import Page, open_page, origin_of
-from gateway.visit import GatewayRequest
 
 WORDS: Final[dict[int, tuple[str, str]]] = {
     400: (

@@ -5,11 +5,11 @@ from __future__ import annotations
 from starlette.responses import Response
 
 from common.problems import NotFound
+from gateway.http.request import GatewayRequest
 from gateway.pages.endpoint import own, shown
-from gateway.pages.forms import Fields
+from gateway.pages.fields import Fields
 from gateway.pages.render import open_page
 from gateway.state import Signed
-from gateway.visit import GatewayRequest
 
 PATH = "/first-steps"
 

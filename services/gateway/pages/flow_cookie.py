@@ -12,8 +12,8 @@ from pydantic import BaseModel, Field
 
 from common.contracts.sign_in import Flow
 from common.crypto import b64url
-from gateway.pages.forms import Fields
-from gateway.visit import GatewayRequest, set_cookie
+from gateway.http.request import GatewayRequest, set_cookie
+from gateway.pages.fields import Fields
 
 LIFE: Final = 3600
 """Seconds."""

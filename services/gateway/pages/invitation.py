@@ -13,13 +13,13 @@ from common.contracts.org_invitations import (
     OrganizationOffer,
     OtherAddress,
 )
-from gateway.callers import session_of
+from gateway.auth.caller import session_of
+from gateway.http.request import GatewayRequest
 from gateway.pages.code import spent
 from gateway.pages.endpoint import own, sent, shown
-from gateway.pages.forms import Fields, at
+from gateway.pages.fields import Fields, at
 from gateway.pages.render import Page, open_page
 from gateway.state import Signed
-from gateway.visit import GatewayRequest
 
 
 async def _offer(visit: GatewayRequest, token: str) -> OrganizationOffer | None:

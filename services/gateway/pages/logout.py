@@ -11,13 +11,15 @@ from starlette.routing import Route
 
 from common.contracts.authorization import Params
 from common.contracts.logout import LoggedOut, LogOut
-from gateway import browser, csrf, forms
-from gateway.callers import session_without_rights
-from gateway.pages import errors, moved
+from gateway.auth import browser_sessions as browser
+from gateway.auth.caller import session_without_rights
+from gateway.http import csrf, forms
+from gateway.http.request import GatewayRequest
+from gateway.pages import changed_session as moved
+from gateway.pages import errors
 from gateway.pages.endpoint import sent, shown
-from gateway.pages.forms import Fields
+from gateway.pages.fields import Fields
 from gateway.pages.render import Page, go, open_page
-from gateway.visit import GatewayRequest
 
 LONGEST: Final = 6000
 """Bytes of parameters that fit into an address."""

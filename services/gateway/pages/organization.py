@@ -19,14 +19,14 @@ from common.contracts.org_invitations import (
 )
 from common.contracts.organizations import GetOrganization, OrganizationNotFound
 from common.problems import Problem
-from gateway.languages import N_
+from gateway.http.request import GatewayRequest
 from gateway.pages.account import opened
 from gateway.pages.endpoint import OwnHandler, own, sent, shown
-from gateway.pages.forms import Fields, at
+from gateway.pages.fields import Fields, at
+from gateway.pages.form_errors import errors_of
+from gateway.pages.languages import N_
 from gateway.pages.render import Page, go, open_page
-from gateway.pages.words import errors_of
 from gateway.state import Signed
-from gateway.visit import GatewayRequest
 
 LIST: Final = "/account/organizations"
 HERE: Final = "/account/organization"

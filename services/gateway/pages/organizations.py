@@ -13,15 +13,15 @@ from common.contracts.organizations import (
     SwitchOrganization,
 )
 from common.problems import Forbidden, Problem
-from gateway import browser
+from gateway.auth import browser_sessions as browser
+from gateway.http.request import GatewayRequest
 from gateway.pages.account import opened
 from gateway.pages.endpoint import own, sent, shown
-from gateway.pages.forms import Fields, at
+from gateway.pages.fields import Fields, at
+from gateway.pages.form_errors import errors_of
 from gateway.pages.organization import HERE, LIST, organization_page, role_name
 from gateway.pages.render import Page, go, open_page
-from gateway.pages.words import errors_of
 from gateway.state import Signed
-from gateway.visit import GatewayRequest
 
 
 async def show(visit: GatewayRequest, fields: Fields, signed: Signed) -> Response:

@@ -19,12 +19,12 @@ from starlette.responses import HTMLResponse, RedirectResponse, Response
 
 from common.contracts.oauth_errors import OAuthError
 from common.contracts.tenants import Branding, Tenant
-from gateway import app_icon, assets, csrf
-from gateway.languages import OFFERED, Language, first_of, language
-from gateway.pages import challenge
-from gateway.pages.forms import Fields, local, query
+from gateway.http import csrf
+from gateway.http.request import GatewayRequest, set_cookie
+from gateway.pages import app_icon, assets, challenge
+from gateway.pages.fields import Fields, local, query
+from gateway.pages.languages import OFFERED, Language, first_of, language
 from gateway.state import Signed
-from gateway.visit import GatewayRequest, set_cookie
 
 TEMPLATES: Final = Path(__file__).parent.parent / "templates"
 WEB: Final = re.compile(r"https?://[a-z0-9.-]+(:\d{1,5})?", re.IGNORECASE)

@@ -10,16 +10,16 @@ from starlette.responses import Response
 from common.contracts.passwords import ResetPassword, StartReset
 from common.contracts.sign_in import LinkSpent, OtherBrowser
 from common.problems import Problem
+from gateway.http.request import GatewayRequest
 from gateway.pages import flow_cookie
 from gateway.pages.challenge import attempt
 from gateway.pages.code import digits, other_browser, spent
 from gateway.pages.endpoint import sent, shown
-from gateway.pages.forms import Fields, at
+from gateway.pages.fields import Fields, at
+from gateway.pages.form_errors import errors_of
 from gateway.pages.render import Page, go, open_page
 from gateway.pages.sign_in import begun, carried
 from gateway.pages.sign_up import password_hint
-from gateway.pages.words import errors_of
-from gateway.visit import GatewayRequest
 
 
 async def show(visit: GatewayRequest, fields: Fields) -> Response:

@@ -14,13 +14,13 @@ from common.contracts.sessions import (
     RevokeSession,
     SessionNotFound,
 )
+from gateway.http.request import GatewayRequest
 from gateway.pages.account import opened
 from gateway.pages.endpoint import own, sent, shown
-from gateway.pages.forms import Fields, at
+from gateway.pages.fields import Fields, at
+from gateway.pages.form_errors import errors_of
 from gateway.pages.render import Page, go, open_page
-from gateway.pages.words import errors_of
 from gateway.state import Signed
-from gateway.visit import GatewayRequest
 
 PHONE: Final = re.compile(r"\b(iPhone|iPad|Android|Mobile)\b")
 

@@ -19,17 +19,17 @@ from common.contracts.sessions import SignedInSession
 from common.contracts.sign_in import EmailUnverified, ResetNeeded
 from common.contracts.tenants import Tenant
 from common.problems import Problem
-from gateway import browser
-from gateway.callers import session_of
+from gateway.auth import browser_sessions as browser
+from gateway.auth.caller import session_of
+from gateway.http.request import GatewayRequest
 from gateway.pages import errors as error_pages
 from gateway.pages import flow_cookie
 from gateway.pages.challenge import attempt
 from gateway.pages.endpoint import own, sent, shown
-from gateway.pages.forms import Fields, at, form_key, local
+from gateway.pages.fields import Fields, at, form_key, local
+from gateway.pages.form_errors import errors_of
 from gateway.pages.render import Page, go, open_page
-from gateway.pages.words import errors_of
 from gateway.state import Signed
-from gateway.visit import GatewayRequest
 
 BY_MAIL: Final = {"email_code", "magic_link"}
 

@@ -15,16 +15,16 @@ from common.contracts.sign_in import CodeSpent, LinkSpent
 from common.contracts.sign_up import ResendSignUp, SignUp
 from common.contracts.users import EmailTaken
 from common.problems import Problem
+from gateway.http.request import GatewayRequest
 from gateway.pages import errors as error_pages
 from gateway.pages import first_steps, flow_cookie
 from gateway.pages.challenge import attempt
 from gateway.pages.code import ask_code, spent
 from gateway.pages.endpoint import sent, shown
-from gateway.pages.forms import Fields, at
+from gateway.pages.fields import Fields, at
+from gateway.pages.form_errors import errors_of
 from gateway.pages.render import Page, go, open_page
 from gateway.pages.sign_in import BY_MAIL, begun, carried
-from gateway.pages.words import errors_of
-from gateway.visit import GatewayRequest
 
 
 def _ask(page: Page, action: str, errors: dict[str, str] | None = None, **more: Any) -> Response:

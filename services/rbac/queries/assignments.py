@@ -39,7 +39,7 @@ async def insert(
     granted_by: str,
     only_first: bool = False,
 ) -> bool:
-    """Give the user a role, in the application or in one organization.
+    """Gives the user a role, in the application or in one organization.
 
     Returns False if they have it already, or, with `only_first`, if they have any role of the
     application. Raises ForeignKeyViolationError for an unknown user, role or member.
@@ -68,7 +68,7 @@ async def insert(
 
 
 async def delete(db: Db, *, app_id: str, user_id: str, role_id: str, org_id: str | None) -> bool:
-    """Take the role from the user. Returns False if they do not have it."""
+    """Takes the role from the user. Returns False if they do not have it."""
     return (
         await run(
             db,

@@ -50,17 +50,17 @@ async def built_in(db: Db, *, app_id: str, ids: list[str]) -> list[str]:
 
 
 async def insert(db: Db, *, app_id: str, name: str, description: str | None) -> Permission:
-    """Add a permission; its name is its id. Raises UniqueViolationError if the name is in use."""
+    """Adds a permission; its name is its id. Raises UniqueViolationError if the name is in use."""
     return await one(db, Permission, INSERT, app_id, name, description)
 
 
 async def update(db: Db, *, app_id: str, id: str, description: str | None) -> Permission | None:
-    """Set the description. Returns None if the permission is missing or built in."""
+    """Sets the description. Returns None if the permission is missing or built in."""
     return await maybe(db, Permission, UPDATE, app_id, id, description)
 
 
 async def delete(db: Db, *, app_id: str, id: str) -> bool:
-    """Delete the permission. Returns False if it is missing or built in."""
+    """Deletes the permission. Returns False if it is missing or built in."""
     return (
         await run(
             db,

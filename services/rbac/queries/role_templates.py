@@ -6,7 +6,7 @@ from common.db import Db, run
 
 
 async def insert_permissions(db: Db, *, app_id: str, descriptions: dict[str, str]) -> None:
-    """Insert built-in permissions: their ids and descriptions."""
+    """Inserts built-in permissions: their ids and descriptions."""
     await run(
         db,
         """
@@ -23,7 +23,7 @@ async def insert_permissions(db: Db, *, app_id: str, descriptions: dict[str, str
 
 
 async def insert_roles(db: Db, *, app_id: str, descriptions: dict[str, str]) -> None:
-    """Insert built-in roles of the application: their ids and descriptions."""
+    """Inserts built-in roles of the application: their ids and descriptions."""
     await run(
         db,
         """
@@ -39,7 +39,7 @@ async def insert_roles(db: Db, *, app_id: str, descriptions: dict[str, str]) -> 
 
 
 async def insert_organization_roles(db: Db, *, app_id: str, descriptions: dict[str, str]) -> None:
-    """Insert built-in organization roles: their ids and descriptions."""
+    """Inserts built-in organization roles: their ids and descriptions."""
     await run(
         db,
         """

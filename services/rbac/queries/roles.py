@@ -88,7 +88,7 @@ async def page(db: Db, kind: Kind, *, app_id: str, after: str | None, limit: int
 
 
 async def lock(db: Db, kind: Kind, *, app_id: str, id: str) -> bool:
-    """Lock the role, and so the list of its holders, until the transaction ends.
+    """Locks the role, and so the list of its holders, until the transaction ends.
 
     Returns False if the role is missing.
     """
@@ -98,26 +98,26 @@ async def lock(db: Db, kind: Kind, *, app_id: str, id: str) -> bool:
 async def insert(
     db: Db, kind: Kind, *, app_id: str, id: str, name: str, description: str | None
 ) -> None:
-    """Add a role without permissions. Raises UniqueViolationError if the id is in use."""
+    """Adds a role without permissions. Raises UniqueViolationError if the id is in use."""
     await run(db, STATEMENTS[kind].insert, app_id, id, name, description)
 
 
 async def update(
     db: Db, kind: Kind, *, app_id: str, id: str, name: str, description: str | None
 ) -> None:
-    """Set the name and the description."""
+    """Sets the name and the description."""
     await run(db, STATEMENTS[kind].update, app_id, id, name, description)
 
 
 async def delete(db: Db, kind: Kind, *, app_id: str, id: str) -> None:
-    """Delete the role. Raises ForeignKeyViolationError while somebody has it."""
+    """Deletes the role. Raises ForeignKeyViolationError while somebody has it."""
     await run(db, STATEMENTS[kind].delete, app_id, id)
 
 
 async def add_permissions(
     db: Db, kind: Kind, *, app_id: str, id: str, permissions: list[str]
 ) -> None:
-    """Add permissions to the role; those it has already stay.
+    """Adds permissions to the role; those it has already stay.
 
     Raises ForeignKeyViolationError for an unknown permission.
     """
@@ -127,7 +127,7 @@ async def add_permissions(
 async def remove_permissions(
     db: Db, kind: Kind, *, app_id: str, id: str, permissions: list[str]
 ) -> None:
-    """Remove permissions from the role; unknown ones are ignored."""
+    """Removes permissions from the role; unknown ones are ignored."""
     await run(db, STATEMENTS[kind].remove_permissions, app_id, id, permissions)
 
 

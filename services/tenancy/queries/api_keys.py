@@ -52,7 +52,7 @@ async def insert(
     created_by: str | None,
     expires_at: datetime | None,
 ) -> ApiKey:
-    """Add a key, of which only the prefix and a keyed hash are stored."""
+    """Adds a key, of which only the prefix and a keyed hash are stored."""
     return await one(
         db,
         ApiKey,
@@ -116,7 +116,7 @@ async def by_hash(db: Db, *, key_prefix: str, key_hashes: list[str]) -> ApiKeyHo
 
 
 async def set_last_used(db: Db, *, ids: list[str], times: list[datetime]) -> None:
-    """Store when each of these keys was last used; a later time stays."""
+    """Stores when each of these keys was last used; a later time stays."""
     await run(
         db,
         """
@@ -131,12 +131,12 @@ async def set_last_used(db: Db, *, ids: list[str], times: list[datetime]) -> Non
 
 
 async def revoke(db: Db, *, app_id: str, id: str) -> bool:
-    """Revoke the key. Returns False if there is no such live key."""
+    """Revokes the key. Returns False if there is no such live key."""
     return await run(db, REVOKE, app_id, id) == 1
 
 
 async def set_successor(db: Db, *, app_id: str, id: str, successor_id: str, ends: datetime) -> None:
-    """Name the key's successor. The key expires at `ends`, or earlier if it would have anyway."""
+    """Names the key's successor. The key expires at `ends`, or earlier if it would have anyway."""
     await run(
         db,
         """

@@ -144,7 +144,7 @@ async def ids(db: Db) -> list[str]:
 async def insert(
     db: Db, *, id: str, slug: str, name: str, owner_org_id: str | None, settings: dict[str, Any]
 ) -> bool:
-    """Add an application in state `creating`. Returns False if the slug is in use.
+    """Adds an application in state `creating`. Returns False if the slug is in use.
 
     Raises ForeignKeyViolationError for an unknown owner.
     """
@@ -167,7 +167,7 @@ async def insert(
 
 
 async def update(db: Db, row: ApplicationRow) -> None:
-    """Write name, branding and settings as they are in `row`."""
+    """Writes name, branding and settings as they are in `row`."""
     await run(
         db,
         """
@@ -192,7 +192,7 @@ async def update(db: Db, row: ApplicationRow) -> None:
 
 
 async def set_owner(db: Db, *, id: str, owner_org_id: str) -> None:
-    """Give the application to another team. Raises ForeignKeyViolationError for an unknown one."""
+    """Gives the application to another team. Raises ForeignKeyViolationError for an unknown one."""
     await run(
         db,
         """
@@ -205,7 +205,7 @@ async def set_owner(db: Db, *, id: str, owner_org_id: str) -> None:
 
 
 async def mark_deleting(db: Db, *, id: str) -> None:
-    """Set the state to `deleting`. The application does not answer any more."""
+    """Sets the state to `deleting`. The application does not answer any more."""
     await run(
         db,
         """
@@ -217,7 +217,7 @@ async def mark_deleting(db: Db, *, id: str) -> None:
 
 
 async def delete_all_rows(db: Link, *, id: str, within: float) -> None:
-    """Delete the application and, by foreign key, everything in it.
+    """Deletes the application and, by foreign key, everything in it.
 
     A large application takes long: `within` is the limit in seconds.
     """
@@ -233,7 +233,7 @@ async def delete_all_rows(db: Link, *, id: str, within: float) -> None:
 
 
 async def delete_new(db: Db, *, id: str) -> None:
-    """Delete an application that this transaction inserted."""
+    """Deletes an application that this transaction inserted."""
     await run(
         db,
         """

@@ -28,31 +28,36 @@ class Filters:
 
 
 RECORDS: Final = """
-    SELECT l.id, l.event_type, l.event_data, l.data_version AS version, l.user_id,
+    l.id, l.event_type, l.event_data, l.data_version AS version, l.user_id,
            u.email AS user_email, u.name AS user_name, l.actor_kind, l.actor_id, l.session_id,
            l.org_id, l.ip_address, l.user_agent, l.trace, l.created_at
     FROM audit_logs l LEFT JOIN users u ON u.app_id = $1 AND u.id = l.user_id"""
-BY_ID: Final = f"""{RECORDS}
+BY_ID: Final = f"""
+    SELECT {RECORDS}
     WHERE l.app_id = $1 AND l.id = $2
     """
-PAGE: Final = f"""{RECORDS}
+PAGE: Final = f"""
+    SELECT {RECORDS}
     WHERE l.app_id = $1 AND l.created_at >= $2::timestamptz
       AND (l.created_at, l.id) < ($3::timestamptz, $4::uuid)
     ORDER BY l.created_at DESC, l.id DESC LIMIT $5
     """
-PAGE_OF_TYPE: Final = f"""{RECORDS}
+PAGE_OF_TYPE: Final = f"""
+    SELECT {RECORDS}
     WHERE l.app_id = $1 AND l.event_type = $6 AND l.created_at >= $2::timestamptz
       AND (l.created_at, l.id) < ($3::timestamptz, $4::uuid)
     ORDER BY l.created_at DESC, l.id DESC LIMIT $5
     """
-PAGE_OF_ADDRESS: Final = f"""{RECORDS}
+PAGE_OF_ADDRESS: Final = f"""
+    SELECT {RECORDS}
     WHERE l.app_id = $1 AND l.ip_address = $6
       AND ($7::text IS NULL OR l.event_type = $7)
       AND l.created_at >= $2::timestamptz
       AND (l.created_at, l.id) < ($3::timestamptz, $4::uuid)
     ORDER BY l.created_at DESC, l.id DESC LIMIT $5
     """
-PAGE_OF_USER: Final = f"""{RECORDS}
+PAGE_OF_USER: Final = f"""
+    SELECT {RECORDS}
     WHERE l.app_id = $1 AND l.user_id = $6
       AND ($7::text IS NULL OR l.event_type = $7)
       AND ($8::text IS NULL OR l.ip_address = $8)

@@ -81,7 +81,7 @@ UNSEALED_BY_IDS: Final = f"""
 
 
 async def lock(db: Db, *, app_id: str) -> bool:
-    """Lock the application's chain. Returns False if another transaction extends it."""
+    """Locks the application's chain. Returns False if another transaction extends it."""
     locked: bool = await value(
         db,
         """
@@ -121,7 +121,7 @@ async def unsealed_by_ids(db: Db, *, app_id: str, ids: list[str]) -> list[Logged
 
 
 async def insert(db: Db, *, app_id: str, links: list[ChainLink]) -> None:
-    """Append these links to the chain."""
+    """Appends these links to the chain."""
     await run(
         db,
         """

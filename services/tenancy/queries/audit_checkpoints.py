@@ -65,7 +65,7 @@ async def page(db: Db, *, app_id: str, after: int, limit: int) -> list[Checkpoin
 async def insert(
     db: Db, *, app_id: str, seq: int, hash: bytes, kid: str, signature: str, created_at: datetime
 ) -> None:
-    """Add a checkpoint."""
+    """Adds a checkpoint."""
     await run(
         db,
         """

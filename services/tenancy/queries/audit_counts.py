@@ -20,7 +20,7 @@ class Count:
 
 
 async def add(db: Db, *, app_id: str, counts: list[Count], daily: bool = False) -> None:
-    """Add to the counts of hours, or with `daily` to those of days.
+    """Adds to the counts of hours, or with `daily` to those of days.
 
     Call it in the transaction that extends the chain, so that each event counts once.
     """
@@ -42,7 +42,7 @@ async def add(db: Db, *, app_id: str, counts: list[Count], daily: bool = False) 
 
 
 async def delete_hours(db: Db, *, app_id: str, before: datetime) -> list[Count]:
-    """Delete the hours before that moment. Returns them."""
+    """Deletes the hours before that moment. Returns them."""
     return await many(
         db,
         Count,

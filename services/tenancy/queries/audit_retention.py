@@ -31,7 +31,7 @@ async def retentions(db: Db) -> list[Retention]:
 
 
 async def delete_orphans(db: Db) -> int:
-    """Delete events that were written while their application was deleted.
+    """Deletes events that were written while their application was deleted.
 
     Returns how many were deleted.
     """
@@ -54,7 +54,7 @@ async def delete_orphans(db: Db) -> int:
 
 
 async def delete_oldest(db: Db, *, app_id: str, before: datetime, limit: int) -> int:
-    """Delete the oldest events of the chain, up to the first one that is younger than `before`.
+    """Deletes the oldest events of the chain, up to the first one that is younger than `before`.
 
     The rest of the chain has no holes. Returns how many were deleted.
     """

@@ -6,7 +6,7 @@ from common.db import Db, run, value
 
 
 async def insert(db: Db, *, slug: str, days: int) -> None:
-    """Keep the slug from use for some days: cookies, links and tokens that name it still exist."""
+    """Keeps the slug from use for some days: cookies, links and tokens that name it still exist."""
     await run(
         db,
         """

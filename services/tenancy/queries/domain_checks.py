@@ -36,7 +36,7 @@ async def without_certificate(db: Db) -> list[CustomDomainRow]:
 async def set_result(
     db: Db, *, app_id: str, id: str, txt_ok: bool, cname_ok: bool, last_error: str | None
 ) -> None:
-    """Store what the DNS answered. `updated_at` is when the TXT record last came or went."""
+    """Stores what the DNS answered. `updated_at` is when the TXT record last came or went."""
     await run(
         db,
         """
@@ -54,7 +54,7 @@ async def set_result(
 
 
 async def set_error(db: Db, *, app_id: str, id: str, last_error: str) -> None:
-    """Store that the DNS did not answer. That says nothing about the proof."""
+    """Stores that the DNS did not answer. That says nothing about the proof."""
     await run(
         db,
         """

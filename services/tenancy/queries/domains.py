@@ -70,12 +70,12 @@ async def count(db: Db, *, app_id: str) -> int:
 async def insert(
     db: Db, *, app_id: str, id: str, domain: str, verification_token: str
 ) -> CustomDomainRow:
-    """Add a domain that is to be verified. Returns the existing row if there is one."""
+    """Adds a domain that is to be verified. Returns the existing row if there is one."""
     return await one(db, CustomDomainRow, INSERT, app_id, id, domain, verification_token)
 
 
 async def set_verified(db: Db, *, app_id: str, id: str) -> bool:
-    """Mark the domain as verified. Returns False if it is verified already.
+    """Marks the domain as verified. Returns False if it is verified already.
 
     Raises UniqueViolationError if another application has it.
     """
@@ -94,7 +94,7 @@ async def set_verified(db: Db, *, app_id: str, id: str) -> bool:
 
 
 async def set_unverified(db: Db, *, app_id: str, id: str, verification_token: str) -> bool:
-    """Mark the domain as not verified; a new proof needs the new token.
+    """Marks the domain as not verified; a new proof needs the new token.
 
     Returns False if it is not verified.
     """
@@ -116,7 +116,7 @@ async def set_unverified(db: Db, *, app_id: str, id: str, verification_token: st
 
 
 async def set_primary(db: Db, *, app_id: str, id: str | None) -> None:
-    """Make this the primary domain, or none if `id` is None.
+    """Makes this the primary domain, or none if `id` is None.
 
     Two statements: within one, the unique index would see two primary domains.
     """
@@ -131,7 +131,7 @@ async def set_primary(db: Db, *, app_id: str, id: str | None) -> None:
 
 
 async def copy_primary(db: Db, *, app_id: str) -> None:
-    """Copy the primary domain into `applications`, from which hosts are made without a join."""
+    """Copies the primary domain into `applications`, from which hosts are made without a join."""
     await run(
         db,
         """
@@ -150,7 +150,7 @@ async def copy_primary(db: Db, *, app_id: str) -> None:
 async def set_certificate(
     db: Db, *, app_id: str, id: str, hostname_id: str | None, status: str | None
 ) -> None:
-    """Store the domain's id at Cloudflare and the state of its certificate there."""
+    """Stores the domain's id at Cloudflare and the state of its certificate there."""
     await run(
         db,
         """
@@ -165,5 +165,5 @@ async def set_certificate(
 
 
 async def delete(db: Db, *, app_id: str, id: str) -> CustomDomainRow | None:
-    """Delete the domain. Returns the deleted row, or None."""
+    """Deletes the domain. Returns the deleted row, or None."""
     return await maybe(db, CustomDomainRow, DELETE, app_id, id)

@@ -11,12 +11,13 @@ from common.contracts.members import Member
 from common.db import Db, many, maybe, run, value
 
 MEMBERS: Final = """
-    SELECT m.user_id, u.email, u.name, u.picture, m.role_id AS role, m.created_at
+    m.user_id, u.email, u.name, u.picture, m.role_id AS role, m.created_at
     FROM organization_members m
     JOIN users u ON u.app_id = $1 AND u.id = m.user_id
     WHERE m.app_id = $1 AND m.org_id = $2"""
-BY_ID: Final = f"{MEMBERS} AND m.user_id = $3"
-PAGE: Final = f"""{MEMBERS}
+BY_ID: Final = f"SELECT {MEMBERS} AND m.user_id = $3"
+PAGE: Final = f"""
+    SELECT {MEMBERS}
       AND (m.created_at, m.user_id) > ($3::timestamptz, $4::uuid)
     ORDER BY m.created_at, m.user_id LIMIT $5
     """
@@ -35,7 +36,7 @@ async def page(
 
 
 async def insert(db: Db, *, app_id: str, org_id: str, user_id: str, role: str) -> bool:
-    """Add a member. Returns False if the user is a member already, with any role.
+    """Adds a member. Returns False if the user is a member already, with any role.
 
     Raises ForeignKeyViolationError for an unknown user or role.
     """
@@ -56,7 +57,7 @@ async def insert(db: Db, *, app_id: str, org_id: str, user_id: str, role: str) -
 
 
 async def update(db: Db, *, app_id: str, org_id: str, user_id: str, role: str) -> None:
-    """Set the member's role. Raises ForeignKeyViolationError for an unknown role."""
+    """Sets the member's role. Raises ForeignKeyViolationError for an unknown role."""
     await run(
         db,
         """
@@ -71,7 +72,7 @@ async def update(db: Db, *, app_id: str, org_id: str, user_id: str, role: str) -
 
 
 async def delete(db: Db, *, app_id: str, org_id: str, user_id: str) -> None:
-    """Remove the member."""
+    """Removes the member."""
     await run(
         db,
         "DELETE FROM organization_members WHERE app_id = $1 AND org_id = $2 AND user_id = $3",

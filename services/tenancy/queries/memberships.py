@@ -73,7 +73,7 @@ async def roles_of_user(db: Db, *, app_id: str, user_id: str) -> list[Organizati
 
 
 async def insert_by_domain(db: Db, *, app_id: str, user_id: str) -> list[OrganizationRole]:
-    """Add the user to the organizations that their address opens to them.
+    """Adds the user to the organizations that their address opens to them.
 
     The user's address must be verified, and the organization must have proven its domain and
     allow people to join by it. Returns the new memberships.
@@ -103,7 +103,7 @@ async def insert_by_domain(db: Db, *, app_id: str, user_id: str) -> list[Organiz
 
 
 async def lock_of_user(db: Db, *, app_id: str, user_id: str) -> None:
-    """Lock all organizations of the user, and with them the roles of their members."""
+    """Locks all organizations of the user, and with them the roles of their members."""
     await run(
         db,
         """
@@ -118,7 +118,7 @@ async def lock_of_user(db: Db, *, app_id: str, user_id: str) -> None:
 
 
 async def delete_of_user(db: Db, *, app_id: str, user_id: str) -> None:
-    """Remove the user from all organizations."""
+    """Removes the user from all organizations."""
     await run(
         db,
         "DELETE FROM organization_members WHERE app_id = $1 AND user_id = $2",

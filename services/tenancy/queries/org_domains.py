@@ -24,11 +24,11 @@ class OrgDomainRow:
 
 
 DOMAINS: Final = """
-    SELECT id, org_id, domain, verification_token, verified_at, auto_join, role_id AS role,
+    id, org_id, domain, verification_token, verified_at, auto_join, role_id AS role,
            created_at
     FROM organization_domains WHERE app_id = $1 AND org_id = $2"""
-BY_ID: Final = f"{DOMAINS} AND id = $3"
-OF_ORGANIZATION: Final = f"{DOMAINS} ORDER BY domain"
+BY_ID: Final = f"SELECT {DOMAINS} AND id = $3"
+OF_ORGANIZATION: Final = f"SELECT {DOMAINS} ORDER BY domain"
 
 
 async def by_id(db: Db, *, app_id: str, org_id: str, id: str) -> OrgDomainRow | None:
@@ -52,7 +52,7 @@ async def insert(
     auto_join: bool,
     role: str,
 ) -> bool:
-    """Add a domain that is to be proven.
+    """Adds a domain that is to be proven.
 
     Returns False if the organization has it already, or another has proven it. Raises
     ForeignKeyViolationError for an unknown role.
@@ -83,7 +83,7 @@ async def insert(
 
 
 async def set_verified(db: Db, *, app_id: str, id: str) -> None:
-    """Mark the domain as proven. Raises UniqueViolationError if another organization has it."""
+    """Marks the domain as proven. Raises UniqueViolationError if another organization has it."""
     await run(
         db,
         """
@@ -96,7 +96,7 @@ async def set_verified(db: Db, *, app_id: str, id: str) -> None:
 
 
 async def update(db: Db, *, app_id: str, id: str, auto_join: bool, role: str) -> None:
-    """Set how people join. Raises ForeignKeyViolationError for an unknown role."""
+    """Sets how people join. Raises ForeignKeyViolationError for an unknown role."""
     await run(
         db,
         """
@@ -111,5 +111,5 @@ async def update(db: Db, *, app_id: str, id: str, auto_join: bool, role: str) ->
 
 
 async def delete(db: Db, *, app_id: str, id: str) -> None:
-    """Delete the domain."""
+    """Deletes the domain."""
     await run(db, "DELETE FROM organization_domains WHERE app_id = $1 AND id = $2", app_id, id)

@@ -17,11 +17,12 @@ STATUS: Final = (
     "CASE WHEN status = 'pending' AND expires_at <= now() THEN 'expired' ELSE status END"
 )
 INVITATIONS: Final = f"""
-    SELECT id, org_id, email, role_id AS role, invited_by, accepted_at, sent_at, expires_at,
+    id, org_id, email, role_id AS role, invited_by, accepted_at, sent_at, expires_at,
            created_at, {STATUS} AS status
     FROM organization_invitations WHERE app_id = $1 AND org_id = $2"""
-BY_ID: Final = f"{INVITATIONS} AND id = $3"
-PAGE: Final = f"""{INVITATIONS}
+BY_ID: Final = f"SELECT {INVITATIONS} AND id = $3"
+PAGE: Final = f"""
+    SELECT {INVITATIONS}
       AND (created_at, id) < ($4::timestamptz, $5::uuid)
       AND ($3::text IS NULL OR {STATUS} = $3)
     ORDER BY created_at DESC, id DESC LIMIT $6
@@ -67,7 +68,7 @@ async def insert(
     invited_by: str | None,
     seconds: int,
 ) -> bool:
-    """Add an invitation for that many seconds.
+    """Adds an invitation for that many seconds.
 
     Returns False if the address has a pending invitation. Raises ForeignKeyViolationError for an
     unknown role.
@@ -97,7 +98,7 @@ async def insert(
 
 
 async def renew(db: Db, *, app_id: str, org_id: str, id: str, token_hash: str) -> bool:
-    """Give the invitation a new token, with the lifetime of the old one.
+    """Gives the invitation a new token, with the lifetime of the old one.
 
     Returns False unless it is pending and its last mail is older than a minute.
     """
@@ -120,7 +121,7 @@ async def renew(db: Db, *, app_id: str, org_id: str, id: str, token_hash: str) -
 
 
 async def revoke(db: Db, *, app_id: str, org_id: str, id: str) -> bool:
-    """Revoke the invitation. Returns False if it is not pending."""
+    """Revokes the invitation. Returns False if it is not pending."""
     return (
         await run(
             db,
@@ -137,7 +138,7 @@ async def revoke(db: Db, *, app_id: str, org_id: str, id: str) -> bool:
 
 
 async def revoke_expired(db: Db, *, app_id: str, org_id: str, email: str) -> None:
-    """Revoke an expired invitation for the address, so that it does not prevent a new one."""
+    """Revokes an expired invitation for the address, so that it does not prevent a new one."""
     await run(
         db,
         """
@@ -204,7 +205,7 @@ class AcceptedInvitation:
 async def accept(
     db: Db, *, app_id: str, token_hashes: list[str], user_id: str
 ) -> AcceptedInvitation | None:
-    """Accept the pending invitation with this token, once.
+    """Accepts the pending invitation with this token, once.
 
     Returns None if it is not pending, has expired, or is for an address that the user does not
     have.

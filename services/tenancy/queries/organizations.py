@@ -154,7 +154,7 @@ async def insert(
     public_metadata: dict[str, Any] | None = None,
     private_metadata: dict[str, Any] | None = None,
 ) -> bool:
-    """Add an organization. Returns False if the slug is in use, or the user has a personal team.
+    """Adds an organization. Returns False if the slug is in use, or the user has a personal team.
 
     Raises ForeignKeyViolationError for an unknown creator.
     """
@@ -182,7 +182,7 @@ async def insert(
 
 
 async def lock(db: Db, *, app_id: str, id: str) -> bool:
-    """Lock the organization's row, and with it the roles of its members.
+    """Locks the organization's row, and with it the roles of its members.
 
     Returns False if it is missing. The lock is not FOR UPDATE: a new member, whose row refers to
     this one, need not wait.
@@ -209,7 +209,7 @@ async def update(
     public_metadata: dict[str, Any],
     private_metadata: dict[str, Any],
 ) -> None:
-    """Set all fields that can change. Raises UniqueViolationError if the slug is in use."""
+    """Sets all fields that can change. Raises UniqueViolationError if the slug is in use."""
     await run(
         db,
         """
@@ -229,5 +229,5 @@ async def update(
 
 
 async def delete(db: Db, *, app_id: str, id: str) -> None:
-    """Delete the organization. Raises ForeignKeyViolationError if it owns applications."""
+    """Deletes the organization. Raises ForeignKeyViolationError if it owns applications."""
     await run(db, "DELETE FROM organizations WHERE app_id = $1 AND id = $2", app_id, id)

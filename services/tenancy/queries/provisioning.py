@@ -34,7 +34,7 @@ async def unfinished(db: Db) -> list[Unfinished]:
 
 
 async def lock(db: Db, *, id: str) -> bool:
-    """Lock the row, so that one process at a time creates a part.
+    """Locks the row, so that one process at a time creates a part.
 
     Returns False if the application is not being created.
     """
@@ -50,7 +50,7 @@ async def lock(db: Db, *, id: str) -> bool:
 
 
 async def add_part(db: Db, *, id: str, part: str) -> None:
-    """Record that this part of the application is complete."""
+    """Records that this part of the application is complete."""
     await run(
         db,
         """
@@ -64,7 +64,7 @@ async def add_part(db: Db, *, id: str, part: str) -> None:
 
 
 async def activate(db: Db, *, id: str, parts: list[str]) -> bool:
-    """Make the application active if it has all these parts. Returns whether this call did it."""
+    """Makes the application active if it has all these parts. Returns whether this call did it."""
     return (
         await run(
             db,

@@ -11,8 +11,8 @@ from typing import Any, TypeVar
 
 import asyncpg
 import pytest
-from tests.mails import Waiting, waiting
-from tests.postgres import Postgres
+from tests.kit.mails import Waiting, waiting
+from tests.kit.postgres import Postgres
 
 from common.context import Caller, Context
 from common.contracts.app_settings import AppSettings

@@ -14,7 +14,7 @@ from urllib.parse import parse_qsl, urlsplit
 import asyncpg
 import jwt
 import pytest_asyncio
-from tests.postgres import Postgres
+from tests.kit.postgres import Postgres
 
 from common.acr import PASSWORD
 from common.addresses import address_key

@@ -15,7 +15,7 @@ import pytest
 import pytest_asyncio
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
-from tests.postgres import Postgres
+from tests.kit.postgres import Postgres
 from tests.service.oidc.conftest import ORIGIN, Person, World, close, fields, new_app, new_world
 
 from common.contracts.client_secrets import RotateClientSecret

@@ -14,8 +14,8 @@ from urllib.parse import parse_qs, parse_qsl, urlsplit
 import jwt
 import pytest
 import pytest_asyncio
-from tests.certificates import certified
-from tests.postgres import Postgres
+from tests.kit.certificates import certified
+from tests.kit.postgres import Postgres
 from tests.service.oidc.conftest import CALLBACK, ORIGIN, Person, World, close, new_world
 
 from common.contracts.authorization import Authorize

@@ -23,7 +23,7 @@ from hypothesis.stateful import (
     rule,
     run_state_machine_as_test,
 )
-from tests.postgres import Postgres
+from tests.kit.postgres import Postgres
 from tests.service.oidc.conftest import Person, World, close, new_world
 
 from common.contracts.clients import NewClient

@@ -10,9 +10,9 @@ from typing import Any, TypeVar
 
 import asyncpg
 import pytest
-from tests.dns_server import Zone
-from tests.mails import waiting
-from tests.postgres import Postgres
+from tests.kit.dns_server import Zone
+from tests.kit.mails import waiting
+from tests.kit.postgres import Postgres
 
 from common.addresses import address_key
 from common.context import SYSTEM_CALLER, Caller, Context

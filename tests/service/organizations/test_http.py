@@ -26,7 +26,7 @@ from common.contracts.sessions import (
 from common.contracts.tokens import AccessToken, CheckAccessToken
 from common.ids import DASHBOARD, new_id
 from common.testing import MemoryChanges
-from gateway.app import build
+from gateway.api.fastapi_app import build
 from gateway.settings import GatewaySettings
 from gateway.state import Gateway
 

@@ -9,7 +9,7 @@ from typing import TypeVar
 
 import asyncpg
 import pytest
-from tests.postgres import Postgres
+from tests.kit.postgres import Postgres
 
 from common.context import SYSTEM_CALLER, Caller
 from common.contracts.assignments import AssignRole

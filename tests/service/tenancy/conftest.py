@@ -8,7 +8,7 @@ from typing import Any
 
 import asyncpg
 import pytest_asyncio
-from tests.postgres import Postgres
+from tests.kit.postgres import Postgres
 
 from common.context import Caller, Context
 from common.contracts.applications import CreateApplication, NewApplication

@@ -13,15 +13,17 @@ from pathlib import Path
 
 import httpx
 import pytest_asyncio
-from tests.nats_server import start
+from tests.kit.nats_server import start
 from tests.service.tenancy.conftest import World, secret_key_of
 
-from common.bus import NatsBus, Server, settled
+from common.bus import NatsBus
+from common.bus_server import BusServer
 from common.contracts.api_keys import RevokeApiKey
 from common.contracts.applications import ApplicationPatch, DeleteApplication, UpdateApplication
 from common.contracts.settings_change import SettingsChange, UpdateSettings
 from common.invalidation import NatsChanges
-from gateway.app import build
+from common.nats_private import flush_all
+from gateway.api.fastapi_app import build
 from gateway.settings import GatewaySettings
 from gateway.state import Gateway
 from tenancy.handlers import HANDLERS
@@ -64,10 +66,10 @@ async def fleet(world: World, tmp_path: Path) -> AsyncIterator[Fleet]:
     serving = await nats.connect(inbox_prefix="_INBOX_tenancy")
     world.deps = replace(world.deps, invalidation=NatsChanges(serving))
     world.bus.serve(world.deps, HANDLERS)
-    server = await Server.start(serving, "tenancy", "0.1.0", world.deps)
+    server = await BusServer.start(serving, "tenancy", "0.1.0", world.deps)
     for contract, handler in HANDLERS.items():
         await server.add(contract, handler)
-    await settled(serving)
+    await flush_all(serving)
     links, clients = [], []
     for number in range(2):
         link = await nats.connect(inbox_prefix=f"_INBOX_gateway{number}")
@@ -75,7 +77,7 @@ async def fleet(world: World, tmp_path: Path) -> AsyncIterator[Fleet]:
         gateway, changes = Gateway(settings, NatsBus(link)), NatsChanges(link)
         changes.listeners.append(gateway.heard)
         await changes.listen()
-        await settled(link)
+        await flush_all(link)
         transport = httpx.ASGITransport(app=build(gateway))  # type: ignore[arg-type]
         links.append(link)
         clients.append(httpx.AsyncClient(transport=transport))

@@ -7,7 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from nats.js.errors import NotFoundError
-from tests.nats_server import start
+from tests.kit.nats_server import start
 from tests.service.tenancy.conftest import World
 
 from common.audit import STREAM

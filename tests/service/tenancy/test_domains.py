@@ -7,7 +7,7 @@ from dataclasses import replace
 
 import pytest
 import pytest_asyncio
-from tests.dns_server import Zone
+from tests.kit.dns_server import Zone
 from tests.service.tenancy.conftest import World, secret_key_of
 
 from common.context import SYSTEM_CALLER, Context

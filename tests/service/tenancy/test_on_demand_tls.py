@@ -18,14 +18,14 @@ from pathlib import Path
 import httpx
 import pytest_asyncio
 import uvicorn
-from tests.dns_server import Zone
+from tests.kit.dns_server import Zone
 from tests.service.tenancy.conftest import World, secret_key_of
 from tests.service.tenancy.test_domains import NAME, claimed, publish
 from tests.service.tenancy.test_routes import Dropping
 
 from common.contracts.applications import DeleteApplication
 from common.contracts.domains import RemoveCustomDomain, VerifyCustomDomain
-from gateway.app import build, build_internal
+from gateway.api.fastapi_app import build, build_internal
 from gateway.settings import GatewaySettings
 from gateway.state import Gateway
 from tenancy import provisioning

@@ -23,14 +23,14 @@ from schemathesis.specs.openapi.checks import (
     response_schema_conformance,
     status_code_conformance,
 )
-from tests.dns_server import Zone
-from tests.nats_server import free_port
+from tests.kit.dns_server import Zone
+from tests.kit.nats_server import free_port
 from tests.service.tenancy.conftest import World
 from tests.service.tenancy.test_on_demand_tls import serving
 from tests.service.tenancy.test_routes import Dropping
 
 from common.contracts.applications import NewApplication
-from gateway.app import build
+from gateway.api.fastapi_app import build
 from gateway.settings import GatewaySettings
 from gateway.state import Gateway
 from tenancy import provisioning

@@ -11,7 +11,7 @@ from typing import Any
 
 import httpx
 import pytest_asyncio
-from tests.dns_server import Zone
+from tests.kit.dns_server import Zone
 from tests.service.tenancy.conftest import MEMBER, OPERATOR, World
 
 from common.context import Context
@@ -19,7 +19,7 @@ from common.contracts.applications import NewApplication
 from common.contracts.rights import GetRights, Rights
 from common.contracts.sessions import CheckSession, NoSession, Session
 from common.ids import DASHBOARD, new_id
-from gateway.app import build, build_internal
+from gateway.api.fastapi_app import build, build_internal
 from gateway.settings import GatewaySettings
 from gateway.state import Gateway
 from tenancy import provisioning

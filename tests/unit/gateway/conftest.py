@@ -25,8 +25,8 @@ from common.contracts.tokens import AccessToken, CheckAccessToken
 from common.ids import DASHBOARD, new_id
 from common.problems import Unauthenticated
 from common.testing import LocalBus
-from gateway.app import build
-from gateway.edge import GatewayApp
+from gateway.api.fastapi_app import build
+from gateway.app import GatewayApp
 from gateway.settings import GatewaySettings
 from gateway.state import Gateway
 

@@ -7,8 +7,8 @@ from typing import Any
 
 import httpx
 import pytest
+from tests.kit.people import INVITATION, MATE, ORGANIZATION, People
 from tests.unit.gateway.conftest import World
-from tests.unit.gateway.people import INVITATION, MATE, ORGANIZATION, People
 from tests.unit.gateway.test_pages import post, signed_in
 
 from common.contracts.consents import RevokeMyGrant

@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 
 from common.contracts.audit_log import ChainPlace, ExportedRecord
 from common.ids import DASHBOARD, new_id
-from gateway import audit_export
+from gateway.api import audit_export
 
 
 def record(**more: object) -> ExportedRecord:

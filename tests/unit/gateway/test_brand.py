@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from common import brand_colors as brand
 from common.brand_colors import PRESETS, SURFACES, Oklch, contrast, parse, to_hex, to_oklch
-from gateway import assets
+from gateway.pages import assets
 
 BASE = (Path(assets.FOLDER) / "base.css").read_text()
 PAIR = re.compile(

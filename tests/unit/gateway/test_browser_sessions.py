@@ -6,8 +6,8 @@ from typing import Any
 
 import httpx
 import pytest
+from tests.kit.people import People, person
 from tests.unit.gateway.conftest import World
-from tests.unit.gateway.people import People, person
 from tests.unit.gateway.test_pages import TOKEN
 
 from common.context import Context

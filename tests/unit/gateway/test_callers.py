@@ -9,8 +9,8 @@ import pytest
 from fastapi import APIRouter
 from tests.unit.gateway.conftest import World, also
 
-from gateway.deps import SignedIn
-from gateway.edge import GatewayApp
+from gateway.api.deps import SignedIn
+from gateway.app import GatewayApp
 
 router = APIRouter(prefix="/api")
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from common.contracts.oauth_errors import InvalidClient, InvalidGrant
-from gateway import answers
+from gateway.http import response as answers
 
 
 def test_a_refused_client_is_challenged() -> None:

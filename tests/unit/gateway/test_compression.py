@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import httpx
 import pytest
+from tests.kit.people import People
 from tests.unit.gateway.conftest import World
-from tests.unit.gateway.people import People
 
-from gateway import assets
+from gateway.pages import assets
 
 PUBLIC = [f"/static/{name}" for name in assets.assets()] + ["/brand/0055aa.css", "/openapi.json"]
 

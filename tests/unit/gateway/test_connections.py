@@ -14,9 +14,9 @@ import pytest
 import uvicorn
 
 from common.problems import BadRequest
-from gateway import connections
-from gateway.connections import Connection, room
-from gateway.visit import GatewayRequest
+from gateway.http import slow_clients as connections
+from gateway.http.request import GatewayRequest
+from gateway.http.slow_clients import Connection, room
 
 GET = b"GET / HTTP/1.1\r\nhost: x\r\n\r\n"
 HALF = b"POST / HTTP/1.1\r\nhost: x\r\ncontent-length: 10\r\n\r\n12345"

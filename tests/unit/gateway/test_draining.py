@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from gateway import connections
+from gateway.http import slow_clients as connections
 from gateway.server import Server, server_of
 
 GET = b"GET / HTTP/1.1\r\nhost: x\r\n\r\n"

@@ -18,13 +18,13 @@ from common.context import Context
 from common.contracts.clients import ListOrigins, Origins
 from common.metrics import HTTP
 from common.problems import Conflict, Unavailable
-from gateway import answers
-from gateway.app import build_internal
-from gateway.deps import Anyone
-from gateway.edge import GatewayApp
-from gateway.forms import LONGEST
-from gateway.routes import routers
-from gateway.routes.router import NounRouter
+from gateway.api.deps import Anyone
+from gateway.api.fastapi_app import build_internal
+from gateway.api.noun_router import NounRouter
+from gateway.api.routes import routers
+from gateway.app import GatewayApp
+from gateway.http import response as answers
+from gateway.http.forms import LONGEST
 
 router = APIRouter(prefix="/api")
 
@@ -155,7 +155,7 @@ async def test_a_page_fails_as_a_page(
     async def broken(_: object) -> None:
         raise RuntimeError("secret")
 
-    monkeypatch.setattr("gateway.pages.oauth_authorize.session_without_rights", broken)
+    monkeypatch.setattr("gateway.oauth.authorize.session_without_rights", broken)
     browser = {"accept": "text/html"}
     failed = await http.get("/oauth2/authorize", headers=browser)
     refused = await http.delete("/login", headers=browser)

@@ -18,8 +18,8 @@ from common.contracts.sessions import SignedInSession
 from common.contracts.tokens import ExchangeToken, Tokens
 from common.problems import Busy
 from gateway.admission.fair_queue import LONGEST_WAIT, FairQueue
-from gateway.app import build
-from gateway.edge import GatewayApp
+from gateway.api.fastapi_app import build
+from gateway.app import GatewayApp
 from gateway.state import Gateway
 
 AT_ONCE = 8

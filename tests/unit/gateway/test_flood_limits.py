@@ -47,7 +47,7 @@ from gateway.admission.flood_limits import (
     ValidCredentials,
 )
 from gateway.admission.token_bucket import LONGEST_WAIT, MOST_BUCKETS, Limit, TokenBuckets
-from gateway.app import build
+from gateway.api.fastapi_app import build
 from gateway.state import Gateway
 
 BROWSER = {"accept": "text/html"}
@@ -694,7 +694,7 @@ async def test_a_refusal_is_one_fact_and_one_number(
         return REGISTRY.get_sample_value(name, {"limit": ANONYMOUS_READ.name}) or 0.0
 
     lines: list[dict[str, Any]] = []
-    monkeypatch.setattr("gateway.edge.logs.lines.write", lambda line, **_: lines.append(line))
+    monkeypatch.setattr("gateway.app.logs.lines.write", lambda line, **_: lines.append(line))
     http, before = at(), counted()
     await exhausted(http, ANONYMOUS_READ, "GET", "/api/users/me")
 

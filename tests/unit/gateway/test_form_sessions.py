@@ -7,8 +7,8 @@ from typing import Any
 
 import httpx
 import pytest
+from tests.kit.people import ORGANIZATION, People, person
 from tests.unit.gateway.conftest import World
-from tests.unit.gateway.people import ORGANIZATION, People, person
 from tests.unit.gateway.test_pages import TOKEN
 
 from common.contracts.tenants import Tenant

@@ -12,7 +12,7 @@ from common.context import Context
 from common.contracts.base import Request
 from common.contracts.queues import GetQueues, Queue, Queues
 from common.problems import NotFound, TooLate
-from gateway.edge import GatewayApp
+from gateway.app import GatewayApp
 
 SERVICES = ("tenancy", "identity", "oidc", "rbac")
 EMPTY = Queues(relay=dict.fromkeys(SERVICES, Queue()), mail=Queue())

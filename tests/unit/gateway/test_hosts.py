@@ -11,8 +11,8 @@ import pytest
 from tests.unit.gateway.conftest import World, settings
 
 from common.contracts.tenants import UnknownHost
-from gateway.proxies import client_ip
-from gateway.tenant import canonical
+from gateway.auth.tenant import canonical
+from gateway.http.proxies import client_ip
 
 
 @pytest.mark.parametrize(

@@ -5,14 +5,14 @@ from __future__ import annotations
 import httpx
 import pytest
 from fastapi.routing import APIRoute, iter_route_contexts
+from tests.kit.people import People, person
 from tests.unit.gateway.conftest import World
-from tests.unit.gateway.people import People, person
 
 from common.client_addresses import canonical_ip
 from common.contracts.authorization import Authorization
-from gateway.audit_tail import Follower, Slots
-from gateway.edge import GatewayApp
-from gateway.visit import trace_of
+from gateway.api.audit_tail import Follower, Slots
+from gateway.app import GatewayApp
+from gateway.http.request import trace_of
 
 HOST = "http://demo.localhost:8080"
 TRACE = b"00-" + b"1" * 32 + b"-" + b"2" * 16 + b"-01"

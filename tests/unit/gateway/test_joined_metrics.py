@@ -8,7 +8,7 @@ from pathlib import Path
 from prometheus_client import CollectorRegistry, Counter, Histogram, generate_latest
 from prometheus_client.parser import text_string_to_metric_families
 
-from gateway.joined_metrics import joined, siblings
+from gateway.monitoring.joined_metrics import joined, siblings
 
 
 def export(count: int) -> str:

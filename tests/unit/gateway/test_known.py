@@ -17,9 +17,9 @@ from common.contracts.user_import import ImportUsers, TransferredUsers
 from common.contracts.users import CreateUser
 from common.ids import new_id
 from common.problems import Forbidden
-from common.unknown_fields import unknown
-from gateway import routes
-from gateway.app import api
+from common.unknown_fields import unknown_fields
+from gateway.api import routes
+from gateway.api.fastapi_app import api
 
 KEY = {"authorization": "Bearer sk_live_1"}
 
@@ -234,7 +234,7 @@ async def test_what_the_caller_cannot_read_is_not_compared(
 )
 def test_unknown_names_are_found_at_any_depth(kind: Any, sent: Any, places: list[str]) -> None:
     """In models inside models and in lists; never in what is open by its type."""
-    assert [one.place + one.name for one in unknown(kind, sent)] == places
+    assert [one.place + one.name for one in unknown_fields(kind, sent)] == places
 
 
 @pytest.mark.parametrize("dashboard", [False, True])

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from babel.messages.pofile import read_po
 
-from gateway.languages import FOLDER, OFFERED, first_of, language
+from gateway.pages.languages import FOLDER, OFFERED, first_of, language
 
 ROOT = Path(__file__).parents[3]
 PLACE = re.compile(r"%\((\w+)\)[sd]|\{(\w+)\}")

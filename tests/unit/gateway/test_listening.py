@@ -8,7 +8,7 @@ import socket
 
 import pytest
 
-from gateway import listening
+from gateway.http import sockets as listening
 from gateway.settings import GatewaySettings
 
 

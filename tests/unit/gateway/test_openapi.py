@@ -10,9 +10,9 @@ import pytest
 from pydantic import BaseModel
 
 from common.contracts.base import CONTRACTS
-from gateway.app import api
-from gateway.openapi_texts import EXAMPLES, TAGS
-from gateway.pages import reference
+from gateway.api import reference
+from gateway.api.fastapi_app import api
+from gateway.api.openapi_texts import EXAMPLES, TAGS
 
 METHODS = {"get", "post", "put", "patch", "delete"}
 

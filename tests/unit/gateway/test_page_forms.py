@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gateway.pages.forms import at, local
+from gateway.pages.fields import at, local
 
 EVIL = [
     "//evil.example",

@@ -16,7 +16,7 @@ from common.contracts.base import Request
 from common.contracts.sessions import FreshSignInNeeded
 from common.problems import Invalid, Problem, RateLimited, Unauthenticated, Unavailable
 from gateway import pages
-from gateway.pages.words import SENTENCES
+from gateway.pages.form_errors import SENTENCES
 
 SAID = (*SENTENCES, Invalid, RateLimited, Unavailable)
 """What `errors_of` has a sentence for."""

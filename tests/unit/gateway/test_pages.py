@@ -9,8 +9,7 @@ from urllib.parse import quote
 
 import httpx
 import pytest
-from tests.unit.gateway.conftest import World
-from tests.unit.gateway.people import (
+from tests.kit.people import (
     CODE,
     EMAIL,
     LINK,
@@ -20,6 +19,7 @@ from tests.unit.gateway.people import (
     People,
     person,
 )
+from tests.unit.gateway.conftest import World
 
 from common.contracts.app_settings import AppSettings
 from common.contracts.authorization import Authorization, AuthorizationState, Authorize
@@ -36,7 +36,7 @@ from common.contracts.protection import Protection
 from common.contracts.sessions import SignedInSession
 from common.contracts.tenants import Branding, Tenant
 from common.ids import new_id
-from gateway.edge import GatewayApp
+from gateway.app import GatewayApp
 from gateway.pages import everywhere
 from gateway.pages.render import TEMPLATES
 

@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 
 from gateway.admission.flood_limits import ALL, FloodLimits
+from gateway.admission.replicas import GONE_AFTER, MOST, Replicas
 from gateway.admission.token_bucket import Limit, TokenBuckets
-from gateway.replicas import GONE_AFTER, MOST, Replicas
 
 NETWORK = "192.0.2.0/24"
 

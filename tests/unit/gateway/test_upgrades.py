@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 import uvicorn
 
-from gateway.connections import Connection
+from gateway.http.slow_clients import Connection
 
 HIDDEN = b"GET /hidden HTTP/1.1\r\nHost: x\r\n\r\n"
 OFFERS = [b"h2c", b"websocket", b"TLS/1.0", b"h2c, websocket", b""]

@@ -1,0 +1,16 @@
+"""Who may do what, for backends that would rather ask than read a token."""
+
+from __future__ import annotations
+
+from common.contracts.access_check import CheckAccess, Verdicts
+from gateway.api.deps import Acting, TheBus
+from gateway.api.noun_router import NounRouter
+
+router = NounRouter(prefix="/authorize", tags=["authorize"])
+
+
+@router.post("/check", summary="May these users do these things?")
+async def check(request: CheckAccess, ctx: Acting, bus: TheBus) -> Verdicts:
+    """Up to a hundred questions; each answer names the roles that grant it, or why not. About
+    others than yourself only with `roles:read`, which a secret key has."""
+    return await bus.call(ctx, request)

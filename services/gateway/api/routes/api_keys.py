@@ -1,0 +1,51 @@
+"""An application's API keys. Only in the Dashboard, under its slug: no key makes further keys."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from fastapi import Query
+
+from common.contracts.api_keys import (
+    ApiKeys,
+    CreateApiKey,
+    ListApiKeys,
+    NewApiKey,
+    RevokeApiKey,
+    RotateApiKey,
+)
+from common.contracts.base import Done, Id
+from gateway.api.deps import Acting, TheBus
+from gateway.api.noun_router import NounRouter
+
+DASHBOARD_ONLY = True
+router = NounRouter(prefix="/applications/{slug}/api-keys", tags=["api_keys"])
+
+
+@router.get("", summary="List the live API keys")
+async def list_(
+    slug: str, page: Annotated[ListApiKeys, Query()], ctx: Acting, bus: TheBus
+) -> ApiKeys:
+    """Of each only the first twelve characters are known. Needs `apps:read` and its team."""
+    return await bus.call(ctx, page)
+
+
+@router.post("", status_code=201, summary="Create an API key")
+async def create(slug: str, new: CreateApiKey, ctx: Acting, bus: TheBus) -> NewApiKey:
+    """The key is in the answer, this once. Needs `apps:write` and the team
+    role `admin` or `developer`."""
+    return await bus.call(ctx, new)
+
+
+@router.delete("/{id}", summary="Revoke an API key at once")
+async def revoke(slug: str, id: Id, ctx: Acting, bus: TheBus) -> Done:
+    """Dead everywhere when the answer arrives. Needs `apps:write` and the team
+    role `admin` or `developer`."""
+    return await bus.call(ctx, RevokeApiKey(id=id))
+
+
+@router.post("/{id}/rotate", status_code=201, summary="Replace an API key")
+async def rotate(slug: str, id: Id, ctx: Acting, bus: TheBus) -> NewApiKey:
+    """The new key works now, the old one for 24 hours more. Needs `apps:write` and the team
+    role `admin` or `developer`."""
+    return await bus.call(ctx, RotateApiKey(id=id))

@@ -1,0 +1,136 @@
+"""The audit log over HTTP: read, counted, exported, followed, proven."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import replace
+from typing import Annotated
+
+from fastapi import Header, Query, Request
+from fastapi.responses import StreamingResponse
+
+from common.contracts.audit_log import (
+    AuditFilter,
+    AuditRecord,
+    AuditRecords,
+    Checkpoints,
+    CountAudit,
+    EventCounts,
+    ExportAudit,
+    ExportFormat,
+    FollowAudit,
+    GetAuditRecord,
+    ListAudit,
+    ListCheckpoints,
+    ListUserAudit,
+)
+from common.contracts.base import Id, Page
+from common.problems import Unavailable
+from gateway.api import audit_export
+from gateway.api.audit_tail import Places, Tail
+from gateway.api.deps import Acting, TheBus, TheVisit, acting
+from gateway.api.noun_router import NounRouter
+
+router = NounRouter(tags=["audit"])
+
+
+@router.get("/audit", summary="List events, newest first")
+async def list_(page: Annotated[ListAudit, Query()], ctx: Acting, bus: TheBus) -> AuditRecords:
+    """Filters combine. Needs `audit:read`."""
+    return await bus.call(ctx, page)
+
+
+@router.get("/audit/events", summary="Count events by type")
+async def count(period: Annotated[CountAudit, Query()], ctx: Acting, bus: TheBus) -> EventCounts:
+    """The most frequent type first. Needs `audit:read`."""
+    return await bus.call(ctx, period)
+
+
+@router.get("/audit/checkpoints", summary="List signed heads of the log's chain")
+async def checkpoints(
+    page: Annotated[ListCheckpoints, Query()], ctx: Acting, bus: TheBus
+) -> Checkpoints:
+    """Keep them somewhere else than the log: they show when its end was cut off. Needs
+    `audit:read`."""
+    return await bus.call(ctx, page)
+
+
+@router.get(
+    "/audit/export",
+    summary="Export the log",
+    response_class=StreamingResponse,
+    responses={
+        200: {
+            "content": {"application/x-ndjson": {}, "text/csv": {}},
+            "description": "A file, oldest event first.",
+        }
+    },
+)
+async def export(
+    wanted: Annotated[AuditFilter, Query()],
+    ctx: Acting,
+    bus: TheBus,
+    format: Annotated[ExportFormat, Query()] = "ndjson",
+) -> StreamingResponse:
+    """As NDJSON and without filters it can be verified (`aero2 audit verify`). Needs
+    `audit:read`."""
+    request = ExportAudit(**wanted.model_dump(exclude_unset=True))
+    first = await bus.call(replace(ctx, deadline=time.time() + request.within), request)
+    found = audit_export.pieces(bus, ctx, request, first)
+    lines = audit_export.ndjson(found) if format == "ndjson" else audit_export.as_csv(found)
+    kind = "application/x-ndjson" if format == "ndjson" else "text/csv; charset=utf-8"
+    headers = {
+        "cache-control": "no-store",
+        "content-disposition": f'attachment; filename="audit.{format}"',
+    }
+    return StreamingResponse(lines, media_type=kind, headers=headers)
+
+
+@router.get(
+    "/audit/stream",
+    summary="Follow the log as it is written",
+    response_class=StreamingResponse,
+    responses={
+        200: {
+            "content": {"text/event-stream": {}},
+            "description": "Server-sent events, each named after its type.",
+        }
+    },
+)
+async def follow(
+    request: Request,
+    visit: TheVisit,
+    ctx: Acting,
+    bus: TheBus,
+    last_event_id: Annotated[str | None, Header(max_length=100)] = None,
+) -> StreamingResponse:
+    """With `Last-Event-ID` it goes on after that event (for a week). Ends with an event `end`
+    when the right to read the log does. Needs `audit:read`."""
+
+    async def allowed() -> None:
+        visit.caller = None  # resolved again: the session may have ended, or the role been taken
+        await bus.call(await acting(request, visit), FollowAudit())
+
+    await bus.call(ctx, FollowAudit())
+    links, settings = visit.gateway.links, visit.gateway.settings
+    if links is None:
+        raise Unavailable("there is no stream here", retry_after=60)
+    caller = ctx.caller
+    credential = frozenset(filter(None, (caller.id, caller.session_id)))
+    places, slots = Places(settings.keys), visit.gateway.tails
+    tail = Tail(links.nc, links.js, places, slots, ctx.app_id, allowed, credential)
+    events = tail.events(await tail.start(last_event_id))
+    headers = {"cache-control": "no-store", "x-accel-buffering": "no"}
+    return StreamingResponse(events, media_type="text/event-stream", headers=headers)
+
+
+@router.get("/audit/{id}", summary="Get an event")
+async def get(id: Id, ctx: Acting, bus: TheBus) -> AuditRecord:
+    """Needs `audit:read`."""
+    return await bus.call(ctx, GetAuditRecord(id=id))
+
+
+@router.get("/users/{id}/audit", summary="List a user's events, newest first")
+async def of_user(id: Id, page: Annotated[Page, Query()], ctx: Acting, bus: TheBus) -> AuditRecords:
+    """Lists what the user did and what was done to them. Needs `audit:read`."""
+    return await bus.call(ctx, ListUserAudit(user_id=id, **dict(page)))

@@ -1,0 +1,85 @@
+"""An application's own domains: in the Dashboard, under its slug. And what a TLS front asks."""
+
+from __future__ import annotations
+
+from urllib.parse import parse_qs
+
+from common.context import SYSTEM_CALLER
+from common.contracts.base import Contract, Done, Id
+from common.contracts.domains import (
+    AddCustomDomain,
+    CustomDomain,
+    CustomDomains,
+    IsDomainAllowed,
+    ListCustomDomains,
+    RemoveCustomDomain,
+    SetPrimaryDomain,
+    VerifyCustomDomain,
+)
+from common.contracts.tenants import UnknownHost
+from common.ids import DASHBOARD
+from gateway.api.deps import Acting, TheBus
+from gateway.api.noun_router import NounRouter
+from gateway.app import Hot
+from gateway.http import response as answers
+from gateway.http.request import GatewayRequest
+from gateway.http.response import NO_STORE, Answer
+
+DASHBOARD_ONLY = True
+router = NounRouter(prefix="/applications/{slug}/domains", tags=["domains"])
+
+
+class Primary(Contract):
+    """The domain that links and the issuer follow; null: the slug's host."""
+
+    domain_id: Id | None
+
+
+@router.get("", summary="List the application's domains")
+async def list_(slug: str, ctx: Acting, bus: TheBus) -> CustomDomains:
+    """With the DNS records each needs and which of them were seen. Needs `apps:read` and its
+    team."""
+    return await bus.call(ctx, ListCustomDomains())
+
+
+@router.post("", status_code=201, summary="Claim a domain")
+async def add(slug: str, new: AddCustomDomain, ctx: Acting, bus: TheBus) -> CustomDomain:
+    """The answer holds the records to set. Needs `apps:write` and the team
+    role `admin` or `developer`."""
+    return await bus.call(ctx, new)
+
+
+@router.put("/primary", summary="Choose the primary domain")
+async def promote(slug: str, chosen: Primary, ctx: Acting, bus: TheBus) -> CustomDomains:
+    """Links and the issuer change; every host goes on answering. Needs `apps:write` and its
+    team."""
+    return await bus.call(ctx, SetPrimaryDomain(id=chosen.domain_id))
+
+
+@router.post("/{id}/verify", summary="Look for a domain's records now")
+async def verify(slug: str, id: Id, ctx: Acting, bus: TheBus) -> CustomDomain:
+    """With both records in place the application answers on the domain at once. Needs
+    `apps:write` and the team
+    role `admin` or `developer`."""
+    return await bus.call(ctx, VerifyCustomDomain(id=id))
+
+
+@router.delete("/{id}", summary="Give a domain up")
+async def remove(slug: str, id: Id, ctx: Acting, bus: TheBus) -> Done:
+    """The application answers there no more. Needs `apps:write` and the team
+    role `admin` or `developer`."""
+    return await bus.call(ctx, RemoveCustomDomain(id=id))
+
+
+async def allowed(visit: GatewayRequest) -> Answer:
+    """GET /internal/domains/allowed?domain=…: may a certificate be got for this name?"""
+    query = parse_qs(visit.scope["query_string"].decode("latin-1"))
+    name = query.get("domain", [""])[0]
+    if not 0 < len(name) <= 253:
+        raise UnknownHost
+    ctx = visit.context(SYSTEM_CALLER, app_id=DASHBOARD)
+    await visit.gateway.bus.call(ctx, IsDomainAllowed(domain=name))
+    return answers.json(200, {"allowed": True}, NO_STORE)
+
+
+INTERNAL: dict[tuple[str, str], Hot] = {("GET", "/internal/domains/allowed"): allowed}

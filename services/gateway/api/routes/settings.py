@@ -1,0 +1,22 @@
+"""An application's settings: on its own host, or in the Dashboard under its slug."""
+
+from __future__ import annotations
+
+from common.contracts.app_settings import AppSettings
+from common.contracts.settings_change import GetSettings, SettingsChange, UpdateSettings
+from gateway.api.deps import Acting, TheBus
+from gateway.api.noun_router import NounRouter
+
+router = NounRouter(tags=["settings"])
+
+
+@router.get("/settings", summary="Get the application's settings")
+async def get(ctx: Acting, bus: TheBus) -> AppSettings:
+    """The whole object, defaults included. Needs `settings:read`."""
+    return await bus.call(ctx, GetSettings())
+
+
+@router.put("/settings", summary="Merge into the application's settings")
+async def update(changes: SettingsChange, ctx: Acting, bus: TheBus) -> AppSettings:
+    """What is left out stays; the whole object comes back. Needs `settings:write`."""
+    return await bus.call(ctx, UpdateSettings(changes=changes))

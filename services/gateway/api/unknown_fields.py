@@ -1,0 +1,115 @@
+"""What a call of the API may send, by name. What nobody would read is refused with its name: a field
+that was misspelt must not silently do nothing.
+
+This is the gateway's alone. Between services unknown fields are ignored (contracts/base.py), so that
+they may be deployed in any order; OAuth endpoints ignore unknown parameters (RFC 6749 section 3.1),
+and so do pages, to which people bring other sites' tracking parameters.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from itertools import islice
+from typing import Any, Final
+
+import orjson
+from fastapi import Request
+from fastapi.routing import APIRoute
+
+from common import exact_json
+from common.exact_json import AT_MOST
+from common.field_errors import field_errors
+from common.problems import Invalid
+from common.same_json import same_json
+from common.unknown_fields import MAX_NAME_LENGTH, UnknownField, is_model, unknown_fields
+from gateway.api.current_value import present_value
+
+_PARAMETERS: Final[dict[Callable[..., Any], list[str]]] = {}
+"""The parameters of each endpoint, once somebody sent one."""
+
+
+async def check(request: Request) -> None:
+    """Raises Invalid that names each unknown parameter and field, and whatever else is wrong with
+    the body."""
+    route = request.scope["route"]
+    assert isinstance(route, APIRoute)
+    wrong = list(_parameters(route, request)) if request.scope["query_string"] else []
+    if request.method != "GET" and await request.body():
+        wrong += await _fields(route, request)
+    if wrong:
+        raise Invalid(errors=wrong)
+
+
+def _parameters(route: APIRoute, request: Request) -> Iterator[dict[str, str]]:
+    known = _PARAMETERS.get(route.endpoint)
+    if known is None:
+        known = _PARAMETERS[route.endpoint] = _query(route)
+    names = [name for name, _ in request.query_params.multi_items()]
+    for name in islice(dict.fromkeys(names), AT_MOST):
+        if name not in known:
+            yield UnknownField("", name, known).error("parameter")
+        elif names.count(name) > 1:
+            yield {"field": name, "message": "send this parameter once"}
+
+
+def _query(route: APIRoute) -> list[str]:
+    names, asked = [], [route.dependant]
+    for one in asked:
+        asked.extend(one.dependencies)
+        for field in one.query_params:
+            names += _names(field.field_info.annotation) or [field.alias]
+    return names
+
+
+async def _fields(route: APIRoute, request: Request) -> list[dict[str, str]]:
+    if route.body_field is None:
+        return _of_none(await request.body())
+    sent = await request.json()
+    if lost := exact_json.faults(await request.body()):
+        return lost
+    read_only = await _read_only(route, request, sent)
+    found = unknown_fields(route.body_field.field_info.annotation, sent)
+    wrong = [
+        {"field": one.name, "message": "can be read here, not set"}
+        if not one.place and one.name in read_only
+        else one.error()
+        for one in islice(found, AT_MOST)
+    ]
+    if wrong:  # the other mistakes come along, so that one answer names them all
+        _, others = route.body_field.validate(sent, loc=("body",))
+        wrong += field_errors([one for one in others if one["type"] != "extra_forbidden"])
+    return wrong
+
+
+async def _read_only(route: APIRoute, request: Request, sent: Any) -> list[str]:
+    """The names that can be read here and not set. A change may carry them with their present
+    value, as whoever sends back what GET answered does: those are taken out of the body."""
+    read_only = _names(route.response_model)
+    settable = _names(route.body_field.field_info.annotation) if route.body_field else []
+    if request.method not in ("PUT", "PATCH") or not isinstance(sent, dict):
+        return read_only
+    carried = sent.keys() & set(read_only) - set(settable)
+    if carried:
+        present = await present_value(route, request)
+        for name in carried & present.keys():
+            if same_json(sent[name], present[name]):
+                del sent[name]  # the body is validated from this same object
+    return read_only
+
+
+def _of_none(body: bytes) -> list[dict[str, str]]:
+    """A call that takes no body; many libraries send an empty object all the same."""
+    try:
+        sent = orjson.loads(body)
+    except orjson.JSONDecodeError:
+        sent = body
+    if not sent:
+        return []
+    names = list(islice(sent, AT_MOST)) if isinstance(sent, dict) else ["body"]
+    return [
+        {"field": name[:MAX_NAME_LENGTH], "message": "this call takes no body"} for name in names
+    ]
+
+
+def _names(kind: Any) -> list[str]:
+    return list(kind.model_fields) if is_model(kind) else []

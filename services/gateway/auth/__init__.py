@@ -1,0 +1,1 @@
+"""Who calls: the application of a host, and the caller behind a credential."""

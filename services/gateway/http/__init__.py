@@ -1,0 +1,1 @@
+"""HTTP itself: the request, the response, forms, cookies and connections."""

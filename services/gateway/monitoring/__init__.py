@@ -1,0 +1,1 @@
+"""What load balancers, operators and TLS fronts ask."""

@@ -1,0 +1,174 @@
+"""What went wrong, beside the field it concerns, in a sentence that says what to do."""
+
+from __future__ import annotations
+
+import re
+from typing import Final
+
+from pydantic import ValidationError
+
+from common.contracts.clients import ClientNotFound
+from common.contracts.members import AlreadyMember, LastAdmin, MemberNotFound
+from common.contracts.org_invitations import (
+    OrganizationInvitationNotFound,
+    OrganizationInvitationPending,
+    OtherAddress,
+)
+from common.contracts.organizations import OrganizationNotFound
+from common.contracts.protection import CaptchaFailed
+from common.contracts.roles import RoleNotFound
+from common.contracts.sessions import CurrentSession, SessionNotFound
+from common.contracts.sign_in import (
+    AccountDisabled,
+    CodeSpent,
+    EmailUnverified,
+    MailsSent,
+    MethodOff,
+    WrongCode,
+    WrongCredentials,
+)
+from common.contracts.sign_up import SignUpClosed
+from common.contracts.users import EmailTaken
+from common.field_errors import field_errors
+from common.problems import Busy, Invalid, Problem, RateLimited, Unavailable
+from gateway.pages.languages import N_, Language
+
+SENTENCES: Final[dict[type[Problem], tuple[str, str]]] = {
+    WrongCredentials: (
+        "password",
+        N_("The address or the password is wrong. Check both and try again."),
+    ),
+    WrongCode: (
+        "code",
+        N_("This code is wrong or has expired. Check it, or have a new one sent."),
+    ),
+    CodeSpent: ("code", N_("This code cannot be used any more. Have a new one sent.")),
+    MethodOff: ("", N_("This application does not offer this way to sign in.")),
+    SignUpClosed: ("", N_("New accounts are by invitation only.")),
+    AccountDisabled: ("", N_("This account is disabled.")),
+    EmailUnverified: (
+        "",
+        N_("Confirm your e-mail address first: sign in with a code sent to it."),
+    ),
+    EmailTaken: ("email", N_("Another account uses this address already.")),
+    CaptchaFailed: ("", N_("Confirm that you are human and try again.")),
+    CurrentSession: ("", N_("This is the session of this browser. Sign out instead.")),
+    SessionNotFound: ("", N_("That session has ended already.")),
+    OtherAddress: (
+        "",
+        N_("This invitation was sent to another address. Sign in with that one."),
+    ),
+    ClientNotFound: ("", N_("This app has no access any more.")),
+    OrganizationNotFound: ("", N_("You do not belong to this organization any more.")),
+    LastAdmin: ("", N_("An organization needs an admin. Make somebody else an admin first.")),
+    MemberNotFound: ("", N_("This person is not a member any more.")),
+    AlreadyMember: ("email", N_("This person is a member already.")),
+    RoleNotFound: ("role", N_("This role does not exist any more. Choose another one.")),
+    OrganizationInvitationPending: (
+        "email",
+        N_("This address has an invitation already. You can send it again below."),
+    ),
+    OrganizationInvitationNotFound: ("", N_("This invitation is not open any more.")),
+    Busy: ("", N_("We are busy just now. Nothing was changed: try again in a moment.")),
+}
+FIELDS: Final = {
+    "email": N_("Enter an e-mail address, like name@example.com."),
+    "password": N_("Enter a password of at most 256 characters."),
+    "current": N_("Enter your current password."),
+    "code": N_("Enter the six digits from the mail."),
+    "name": N_("Enter a name of at most 200 characters."),
+    "given_name": N_("Enter a name of at most 200 characters."),
+    "family_name": N_("Enter a name of at most 200 characters."),
+    "nickname": N_("Enter a name of at most 200 characters."),
+    "picture": N_("Enter a web address, like https://example.com/picture.jpg."),
+    "locale": N_("Choose one of the languages."),
+    "role": N_("Choose one of the roles."),
+}
+OTHERWISE: Final = N_("This is not valid.")
+TOLD: Final = frozenset(
+    {
+        N_("It has to be at least %(num)s characters long."),
+        N_("It may be at most %(num)s bytes long."),
+        N_("It is easy to guess. Use more words, or words that do not belong together."),
+        N_("It is in a published list of stolen passwords. Choose another one."),
+        N_("It is too common or too close to your name, address or this application."),
+        N_("This is your present password. Choose another one."),
+        N_("Addresses of this domain cannot sign up here."),
+        N_("Use an address that lasts: disposable ones cannot sign up here."),
+        N_("Your password is needed."),
+    }
+)
+"""What identity says of a field, with its one number taken out."""
+NUMBER: Final = re.compile(r"\d+")
+
+
+class Errors(dict[str, str]):
+    """Sentences by field, "" for what belongs to none; and the status of the page that says them."""
+
+    status = 422
+    retry_after: int | None = None
+
+
+def errors_of(language: Language, error: Problem | ValidationError) -> Errors:
+    """Raises `error` again where it is nothing a visitor could mend here."""
+    found = Errors(_sentences(language, error))
+    if isinstance(error, RateLimited | Unavailable):
+        found.status, found.retry_after = error.status, int(error.extra.get("retry_after", 1))
+    return found
+
+
+def _sentences(language: Language, error: Problem | ValidationError) -> dict[str, str]:
+    if isinstance(error, ValidationError):
+        listed = field_errors(list(error.errors(include_input=False, include_url=False)))
+        return {name: language.say(FIELDS.get(name, OTHERWISE)) for name in _names(listed)}
+    if isinstance(error, RateLimited):
+        return {"": _wait(language, error)}
+    for kind in type(error).__mro__:
+        if kind in SENTENCES:
+            field, sentence = SENTENCES[kind]
+            return {field: language.say(sentence)}
+    if isinstance(error, Invalid) and error.extra.get("errors"):
+        return _named(language, error)
+    if isinstance(error, Unavailable):
+        return {"": language.say(SENTENCES[Busy][1])}
+    raise error
+
+
+def _named(language: Language, error: Invalid) -> dict[str, str]:
+    """The service's own sentences where we know them, else ours for the field."""
+    found: dict[str, str] = {}
+    for entry in error.extra["errors"]:
+        name, message = entry["field"].split(".")[-1], entry["message"]
+        number, sentence = NUMBER.search(message), NUMBER.sub("%(num)s", message, count=1)
+        if sentence in TOLD:
+            values = {"num": number[0]} if number else {}
+            said = language.say(sentence, **values)
+            found[name] = f"{found[name]} {said}" if name in found else said
+        else:
+            found.setdefault(name, language.say(FIELDS.get(name, OTHERWISE)))
+    return found
+
+
+def _names(listed: list[dict[str, str]]) -> list[str]:
+    return [entry["field"].split(".")[-1] for entry in listed]
+
+
+def _wait(language: Language, error: RateLimited) -> str:
+    seconds = max(1, round(float(error.extra.get("retry_after", 60))))
+    if isinstance(error, MailsSent):
+        return language.count(
+            "We sent mails to this address just now. Look for them, or wait %(num)d minute.",
+            "We sent mails to this address just now. Look for them, or wait %(num)d minutes.",
+            -(-seconds // 60),
+        )
+    if seconds < 90:
+        return language.count(
+            "Too many attempts. Wait %(num)d second and try again.",
+            "Too many attempts. Wait %(num)d seconds and try again.",
+            seconds,
+        )
+    return language.count(
+        "Too many attempts. Wait %(num)d minute and try again.",
+        "Too many attempts. Wait %(num)d minutes and try again.",
+        -(-seconds // 60),
+    )
