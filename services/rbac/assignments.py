@@ -21,7 +21,7 @@ from common.db import Db, violated
 from common.events.roles import RoleAssigned, RoleUnassigned
 from common.ids import DASHBOARD
 from common.problems import NotFound
-from rbac import delegation, role_templates
+from rbac import delegation_check, role_templates
 from rbac.deps import Deps
 from rbac.queries import assignments, roles, users
 
@@ -88,7 +88,7 @@ async def create(deps: Deps, ctx: Context, request: AssignRole) -> Done:
     try:
         async with deps.db.transaction(ctx) as tx:
             role = await _role(tx, ctx, request.role_id)
-            await delegation.must_hold(tx, ctx, role.permissions, org_id=org_id)
+            await delegation_check.must_hold(tx, ctx, role.permissions, org_id=org_id)
             is_new = await assignments.insert(
                 tx,
                 app_id=ctx.app_id,
@@ -114,7 +114,7 @@ async def delete(deps: Deps, ctx: Context, request: UnassignRole) -> Done:
     async with deps.db.transaction(ctx) as tx:
         await roles.lock(tx, "application", app_id=ctx.app_id, id=request.role_id)
         role = await _role(tx, ctx, request.role_id)
-        await delegation.must_hold(tx, ctx, role.permissions, org_id=request.org_id)
+        await delegation_check.must_hold(tx, ctx, role.permissions, org_id=request.org_id)
         if not await assignments.delete(
             tx, app_id=ctx.app_id, user_id=request.user_id, role_id=role.id, org_id=request.org_id
         ):

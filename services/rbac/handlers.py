@@ -34,7 +34,15 @@ from common.contracts.roles import (
     SeedRoles,
     UpdateRole,
 )
-from rbac import access_check, assignments, delegation, permissions, rights, role_templates, roles
+from rbac import (
+    access_check,
+    assignments,
+    delegation_check,
+    permissions,
+    rights,
+    role_templates,
+    roles,
+)
 
 HANDLERS: Final[dict[type[Request[Any]], Handler]] = {
     GetRights: rights.get,
@@ -60,5 +68,5 @@ HANDLERS: Final[dict[type[Request[Any]], Handler]] = {
     UpdatePermission: permissions.update,
     DeletePermission: permissions.delete,
     CheckAccess: access_check.check,
-    CheckDelegation: delegation.check,
+    CheckDelegation: delegation_check.check,
 }

@@ -21,7 +21,7 @@ from common.contracts.permissions import (
 from common.contracts.roles import SystemRole
 from common.db import Db
 from common.events.roles import PermissionCreated, PermissionDeleted, PermissionUpdated
-from rbac import delegation, role_templates
+from rbac import delegation_check, role_templates
 from rbac.deps import Deps
 from rbac.queries import permissions, roles
 
@@ -89,7 +89,7 @@ async def delete(deps: Deps, ctx: Context, request: DeletePermission) -> Done:
     """
     async with deps.db.transaction(ctx) as tx:
         await _own(tx, ctx, request.permission_id)
-        await delegation.must_hold(tx, ctx, [request.permission_id])
+        await delegation_check.must_hold(tx, ctx, [request.permission_id])
         if not await permissions.delete(tx, app_id=ctx.app_id, id=request.permission_id):
             raise PermissionNotFound
         await audit.record(tx, ctx, PermissionDeleted(permission_id=request.permission_id))

@@ -63,7 +63,7 @@ class RoleTemplate:
 
 @dataclass(frozen=True)
 class ApplicationTemplate:
-    """What an application starts with.
+    """The roles and permissions that an application starts with.
 
     `default_role` is the role of a new user. `full_role` is the role that holds everything.
     """

@@ -35,7 +35,7 @@ from common.contracts.roles import (
 )
 from common.db import Db, violated
 from common.events.roles import RoleCreated, RoleDeleted, RoleUpdated
-from rbac import delegation
+from rbac import delegation_check
 from rbac.deps import Deps
 from rbac.queries import permissions, roles
 
@@ -124,7 +124,7 @@ async def delete(deps: Deps, ctx: Context, request: DeleteRole) -> Done:
         role = await _locked_role(tx, ctx, request.kind, request.role_id)
         if role.is_system:
             raise SystemRole(f"{role.id} came with the application")
-        await delegation.must_hold(tx, ctx, role.permissions)
+        await delegation_check.must_hold(tx, ctx, role.permissions)
         await roles.delete(tx, request.kind, app_id=ctx.app_id, id=role.id)
         await audit.record(tx, ctx, RoleDeleted(role_id=role.id, kind=request.kind))
     await deps.invalidation.publish(ctx, "rights")
@@ -149,7 +149,7 @@ async def _change(
         after -= set(remove)
         added, removed = sorted(after - before), sorted(before - after)
         await _may_add(tx, ctx, kind, added)
-        await delegation.must_hold(tx, ctx, removed)
+        await delegation_check.must_hold(tx, ctx, removed)
         name = changes.name if "name" in fields else role.name
         description = changes.description if "description" in fields else role.description
         if (name, description, before) == (role.name, role.description, after):
@@ -180,7 +180,7 @@ def _may_change(kind: Kind, role: Role, fields: set[str]) -> None:
 
 async def _may_add(tx: Db, ctx: Context, kind: Kind, added: list[str]) -> None:
     """Raises NotHeld, and NotForOrganizations for built-in permissions in organization roles."""
-    await delegation.must_hold(tx, ctx, added)
+    await delegation_check.must_hold(tx, ctx, added)
     if kind == "organization":
         built_in = await permissions.built_in(tx, app_id=ctx.app_id, ids=added)
         if built_in:

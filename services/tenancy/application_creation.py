@@ -21,7 +21,7 @@ from tenancy import application_access, provisioning, slugs
 from tenancy.deps import Deps
 from tenancy.queries import applications, deleted_slugs
 from tenancy.queries.applications import OWNER_CONSTRAINT
-from tenancy.tenants import to_application
+from tenancy.tenant_lookup import to_application
 
 log = logs.get(__name__)
 

@@ -19,7 +19,7 @@ from tenancy import application_access
 from tenancy.deps import Deps
 from tenancy.queries import applications
 from tenancy.queries.applications import OWNER_CONSTRAINT, ApplicationRow
-from tenancy.tenants import to_application
+from tenancy.tenant_lookup import to_application
 
 
 async def transfer(deps: Deps, ctx: Context, request: TransferApplication) -> Application:

@@ -22,7 +22,7 @@ from tenancy import app_settings, application_access
 from tenancy.deps import Deps
 from tenancy.queries import applications
 from tenancy.queries.applications import ApplicationRow
-from tenancy.tenants import to_application, to_tenant
+from tenancy.tenant_lookup import to_application, to_tenant
 
 READ_PERMISSIONS: Final = [
     "api_keys:read",
@@ -36,7 +36,7 @@ READ_PERMISSIONS: Final = [
     "users:read",
     "webhooks:read",
 ]
-"""What a developer with `apps:read` alone may do inside the application."""
+"""The permissions inside the application of a developer with `apps:read` alone."""
 
 
 async def get(deps: Deps, ctx: Context, request: GetApplication) -> Application:

@@ -73,12 +73,12 @@ async def between(
         )
         until = complete
     if since is None or since < until:
-        parts += await _rolled_up(db, app_id, since, until, now)
+        parts += await _rolled_up(db, app_id, since, until, now=now)
     return _sorted(parts)
 
 
 async def _rolled_up(
-    db: Db, app_id: str, since: datetime | None, until: datetime, now: datetime
+    db: Db, app_id: str, since: datetime | None, until: datetime, *, now: datetime
 ) -> list[EventCount]:
     """Returns whole hours and days from the roll-up, and the rest at both ends from the log."""
     first = _next_whole(since, now) if since else None

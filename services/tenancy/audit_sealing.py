@@ -27,7 +27,7 @@ SIGN_EVERY: Final = 60.0
 
 
 class Outcome(Enum):
-    """What is left to do after sealing."""
+    """The result of sealing: what is left to do."""
 
     DONE = "everything is sealed and signed"
     SIGNATURE_DUE = "a signature is due later"
@@ -44,7 +44,7 @@ async def seal(deps: Deps, app_id: str, *, sign: bool = False) -> Outcome:
             head = await audit_chain.head(tx, app_id=app_id)
             since = head.created_at - LATEST if head else None
             events = await audit_chain.unsealed(tx, app_id=app_id, since=since, limit=BATCH)
-            head = await _extend(deps, tx, ctx, head, events)
+            head = await _extend(deps, tx, ctx, events, head=head)
             if len(events) < BATCH:
                 await audit_counts.merge_days(tx, app_id, datetime.now(UTC))
                 return await _sign(deps, tx, ctx, head, at_once=sign)
@@ -60,12 +60,12 @@ async def seal_events(deps: Deps, app_id: str, ids: Sequence[str]) -> Outcome:
         for start in range(0, len(ids), BATCH):
             part = list(ids[start : start + BATCH])
             events = await audit_chain.unsealed_by_ids(tx, app_id=app_id, ids=part)
-            head = await _extend(deps, tx, ctx, head, events)
+            head = await _extend(deps, tx, ctx, events, head=head)
         return await _sign(deps, tx, ctx, head, at_once=False)
 
 
 async def _extend(
-    deps: Deps, tx: Db, ctx: Context, head: Head | None, events: list[LoggedEvent]
+    deps: Deps, tx: Db, ctx: Context, events: list[LoggedEvent], *, head: Head | None
 ) -> Head | None:
     """Appends the events to the chain. Returns its new head."""
     if not events:

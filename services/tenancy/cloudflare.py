@@ -55,6 +55,7 @@ class CloudflareHostnames:
     http: OutgoingHttp = field(default_factory=OutgoingHttp)
 
     async def create(self, domain: str) -> Hostname:
+        """Announces the domain, or finds it announced. Raises HostnameRefused, Unavailable."""
         hostname = {"hostname": domain, "ssl": {"method": "http", "type": "dv"}}
         status, body = await self._ask("POST", "", json=hostname)
         if any(error.get("code") == DUPLICATE for error in body.get("errors", [])):
@@ -62,10 +63,12 @@ class CloudflareHostnames:
         return _hostname(_result(status, body))
 
     async def poll(self, id: str) -> Hostname | None:
+        """Returns the hostname, or None if it is gone. Raises Unavailable."""
         status, body = await self._ask("GET", f"/{id}")
         return None if status == 404 else _hostname(_result(status, body))
 
     async def delete(self, id: str) -> None:
+        """Withdraws the hostname. Raises Unavailable."""
         status, body = await self._ask("DELETE", f"/{id}")
         if status != 404 and status >= 300:
             _result(status, body)

@@ -89,12 +89,12 @@ from tenancy import (
     org_invitations,
     organization_creation,
     organizations,
-    tenants,
+    tenant_lookup,
 )
 
 HANDLERS: dict[type[Request[Any]], Handler] = {
-    ResolveHost: tenants.resolve,
-    GetTenant: tenants.get,
+    ResolveHost: tenant_lookup.resolve,
+    GetTenant: tenant_lookup.get,
     CreateApplication: application_creation.create,
     EnsureApplication: application_creation.ensure,
     GetApplication: applications.get,

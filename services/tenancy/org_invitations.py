@@ -35,7 +35,7 @@ from common.events.organizations import (
 )
 from common.ids import new_id
 from common.problems import Forbidden, RateLimited
-from tenancy import invitation_mail, organization_access, tenants
+from tenancy import invitation_mail, organization_access, tenant_lookup
 from tenancy.deps import Deps
 from tenancy.invitation_mail import PURPOSE
 from tenancy.members import unknown_reference
@@ -53,7 +53,7 @@ async def create(deps: Deps, ctx: Context, request: InviteMember) -> Organizatio
     Raises OrganizationNotFound, Forbidden, RateLimited, AlreadyMember,
     OrganizationInvitationPending, RoleNotFound.
     """
-    tenant = await tenants.get(deps, ctx, GetTenant())
+    tenant = await tenant_lookup.get(deps, ctx, GetTenant())
     token = secrets.token_hex(32)
     try:
         async with deps.db.transaction(ctx) as tx:
@@ -104,7 +104,7 @@ async def resend(
 
     Raises OrganizationNotFound, Forbidden, OrganizationInvitationNotFound, RateLimited.
     """
-    tenant = await tenants.get(deps, ctx, GetTenant())
+    tenant = await tenant_lookup.get(deps, ctx, GetTenant())
     token = secrets.token_hex(32)
     async with deps.db.transaction(ctx) as tx:
         org = await organization_access.managed(tx, ctx, request.org_id)

@@ -26,7 +26,7 @@ from common.db import Db
 from common.events.organizations import MemberAdded, OrgCreated
 from common.ids import DASHBOARD, new_id
 from common.problems import Conflict, Forbidden
-from tenancy import organization_access, tenants
+from tenancy import organization_access, tenant_lookup
 from tenancy.deps import Deps
 from tenancy.organization_access import to_organization
 from tenancy.queries import members, organizations
@@ -115,7 +115,7 @@ async def _first_admin(deps: Deps, ctx: Context, request: CreateOrganization) ->
         raise Forbidden("requires organizations:write", needs="organizations:write")
     organization_access.check_teams(ctx, "write")
     if ctx.app_id != DASHBOARD:
-        tenant = await tenants.get(deps, ctx, GetTenant())
+        tenant = await tenant_lookup.get(deps, ctx, GetTenant())
         if not tenant.settings.organizations_by_users:
             raise NoOrganizationsHere
     return user_id

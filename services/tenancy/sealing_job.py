@@ -38,7 +38,7 @@ MAX_IDS: Final = 5_000
 
 @dataclass
 class PendingSeals:
-    """What is to be done for one application, in seconds of the monotonic clock."""
+    """The work that waits for one application. Times are seconds of the monotonic clock."""
 
     ids: set[str] = field(default_factory=set)
     seal_at: float = math.inf

@@ -8,7 +8,7 @@ from common.contracts.base import OPEN, Done, Id, Request
 from common.contracts.roles import RoleId
 
 
-class CheckDelegation(Request[Done], subject="rbac.delegation.check", needs=OPEN, safe=True):
+class CheckDelegation(Request[Done], subject="rbac.delegation_check.check", needs=OPEN, safe=True):
     """Checks that the caller of the context holds every right of the user, of the roles, and every
     permission named here. Raises NotHeld naming what is missing, RoleNotFound. Only our own
     services ask, for the caller they answer; never inside a transaction."""

@@ -14,7 +14,7 @@ from common.db import Db, many
 
 @dataclass(frozen=True)
 class QuestionFacts:
-    """What exists of the n-th question: its permission, its user, their membership."""
+    """The existing part of the n-th question: permission, user, membership."""
 
     n: int
     permission: bool

@@ -10,7 +10,7 @@ from common import keyset
 from common.db import Db, Link, many, maybe, run
 
 OWNER_CONSTRAINT: Final = "applications_owner_org_id_fkey"
-"""What an unknown owner violates."""
+"""The constraint that an unknown owner violates."""
 
 
 @dataclass(frozen=True)

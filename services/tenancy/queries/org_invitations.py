@@ -195,7 +195,7 @@ async def offer(db: Db, *, app_id: str, token_hashes: list[str]) -> Organization
 
 @dataclass(frozen=True)
 class AcceptedInvitation:
-    """What an invitation leads to once it is accepted."""
+    """The organization and role of an invitation that was accepted."""
 
     id: str
     org_id: str
