@@ -86,7 +86,7 @@ class World:
         return id
 
     async def user(self, email: str | None = None, app_id: str | None = None) -> Caller:
-        """A user with a session, and what he may do as the gateway would find it."""
+        """A user with a session, and the rights that the gateway would find."""
         id = new_id()
         await self.owner.execute(
             "INSERT INTO users (app_id, id, email, email_verified, name, email_normalized)"

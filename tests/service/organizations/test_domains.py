@@ -1,4 +1,4 @@
-"""E-mail domains: proven by a TXT record, then open to whoever has a verified address there."""
+"""E-mail domains: proven by a TXT record, then open to people with a verified address there."""
 
 from __future__ import annotations
 

@@ -99,7 +99,7 @@ class World:
     async def events(
         self, app_id: str | None = None, user_id: str | None = None
     ) -> list[tuple[str, dict[str, object]]]:
-        """The audit log, in order; with `user_id` what concerns him."""
+        """The audit log, in order; with `user_id` the events about that user."""
         rows = await self.owner.fetch(
             "SELECT event_type, event_data::text AS data FROM audit_logs WHERE app_id = $1"
             " AND ($2::uuid IS NULL OR user_id = $2) ORDER BY id",

@@ -1,4 +1,4 @@
-"""Custom domains: claimed by anybody, held by whoever proves them; a real DNS answers."""
+"""Custom domains: any application may add one, and the one that proves it has it; a real DNS answers."""
 
 from __future__ import annotations
 
