@@ -37,7 +37,7 @@ class Deps(ServiceDeps):
 
     @property
     def workers(self) -> WorkerProcesses:
-        """For what applications stored: hashes, schemas, templates."""
+        """The worker processes for what applications stored: hashes, schemas, templates."""
         return self.hashing.workers
 
 
@@ -70,7 +70,7 @@ def _deliver_mail(
     mail_db: Database,
     workers: WorkerProcesses,
 ) -> ServiceDeps:
-    """Starts the mailer; the service's own commits wake it at once."""
+    """Starts the mailer, which each commit of this service wakes at once."""
     if settings.smtp_url is None:
         log.warning("AERO2_SMTP_URL is not set: mail waits in the outbox")
         return common

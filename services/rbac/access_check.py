@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from common.context import Context
 from common.contracts.access_check import CheckAccess, Question, Reason, Verdict, Verdicts
+from common.field_errors import field_error
 from common.problems import Forbidden, Invalid
 from rbac.deps import Deps
 from rbac.queries import access_check
@@ -39,8 +40,7 @@ def _user_of(ctx: Context, question: Question, n: int) -> str:
     caller_id = ctx.caller.user_id
     if question.user_id is None:
         if caller_id is None:
-            message = "name a user: you are not a user of this application"
-            raise Invalid(errors=[{"field": f"checks.{n}.user_id", "message": message}])
+            raise Invalid(errors=[field_error(f"checks.{n}.user_id", "user_required")])
         return caller_id
     if question.user_id != caller_id and not ctx.caller.may(READS):
         raise Forbidden(f"requires {READS} to ask about other users", needs=READS)

@@ -26,6 +26,7 @@ from common.contracts.base import Done
 from common.contracts.delegation import CheckDelegation
 from common.db import Db
 from common.events.api_keys import ApiKeyCreated, ApiKeyRevoked, ApiKeyRotated
+from common.field_errors import field_error
 from common.ids import new_id
 from common.problems import Invalid, Unauthenticated
 from tenancy import api_key_format
@@ -87,8 +88,7 @@ def _check_expiry(expires_at: datetime | None) -> None:
     """Raises Invalid."""
     now = datetime.now(UTC)
     if expires_at is not None and not now < expires_at <= now + MAX_LIFETIME:
-        message = "this must be in the future, and at most ten years from now"
-        raise Invalid(errors=[{"field": "expires_at", "message": message}])
+        raise Invalid(errors=[field_error("expires_at", "expiry_out_of_range")])
 
 
 async def _must_hold_everything(deps: Deps, ctx: Context) -> None:

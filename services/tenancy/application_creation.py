@@ -15,6 +15,7 @@ from common.contracts.applications import (
 )
 from common.db import Db, rebind, violated
 from common.events.applications import ApplicationCreated
+from common.field_errors import field_error
 from common.ids import DASHBOARD, new_id
 from common.problems import Invalid, Problem, Unavailable
 from tenancy import application_access, provisioning, slugs
@@ -48,8 +49,7 @@ async def create(deps: Deps, ctx: Context, request: CreateApplication) -> NewApp
     except asyncpg.ForeignKeyViolationError as error:
         if violated(error) != OWNER_CONSTRAINT:
             raise
-        unknown = {"field": "owner_org_id", "message": "there is no such team"}
-        raise Invalid(errors=[unknown]) from None
+        raise Invalid(errors=[field_error("owner_org_id", "team_unknown")]) from None
     return await _complete(deps, ctx.of(app_id), keys)
 
 
@@ -117,14 +117,10 @@ def _owner(ctx: Context, org_id: str | None, writable: frozenset[str]) -> str | 
         return org_id
     if org_id in caller.teams or (org_id is None and caller.teams and not writable):
         raise application_access.read_only_role()
-    message = "this is not one of your teams"
+    code = "team_foreign"
     if org_id is None:
-        message = (
-            "choose one of your teams, or activate it"
-            if writable
-            else "you belong to no team: create one with POST /api/organizations"
-        )
-    raise Invalid(errors=[{"field": "owner_org_id", "message": message}])
+        code = "team_unchosen" if writable else "team_required"
+    raise Invalid(errors=[field_error("owner_org_id", code)])
 
 
 def _chosen_slug(ctx: Context, slug: str | None) -> str | None:
@@ -132,9 +128,8 @@ def _chosen_slug(ctx: Context, slug: str | None) -> str | None:
     if slug is None:
         return None
     if ctx.caller.kind != "system" and not ctx.caller.may("platform:manage"):
-        message = "slugs are assigned; only an operator may choose one"
-        raise Invalid(errors=[{"field": "slug", "message": message}])
+        raise Invalid(errors=[field_error("slug", "slug_not_selectable")])
     flaw = slugs.flaw(slug)
     if flaw is not None:
-        raise Invalid(errors=[{"field": "slug", "message": flaw}])
+        raise Invalid(errors=[field_error("slug", flaw)])
     return slug

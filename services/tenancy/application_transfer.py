@@ -14,6 +14,7 @@ from common.contracts.applications import (
 )
 from common.db import Db, violated
 from common.events.applications import ApplicationTransferred
+from common.field_errors import field_error
 from common.problems import Invalid
 from tenancy import application_access
 from tenancy.deps import Deps
@@ -36,7 +37,7 @@ async def transfer(deps: Deps, ctx: Context, request: TransferApplication) -> Ap
     except asyncpg.ForeignKeyViolationError as error:
         if violated(error) != OWNER_CONSTRAINT:
             raise
-        raise _invalid_owner("there is no such team") from None
+        raise Invalid(errors=[field_error("owner_org_id", "team_unknown")]) from None
     await deps.invalidation.publish(ctx.of(row.id), "application", row.id)
     async with deps.db.reading(ctx) as db:
         # By id: the caller may not see the application any more.
@@ -51,7 +52,7 @@ async def _set_owner(tx: Db, ctx: Context, row: ApplicationRow, org_id: str) -> 
         raise DashboardStays
     if not ctx.caller.may("apps:write:all"):
         if org_id not in ctx.caller.teams:
-            raise _invalid_owner("this is not one of your teams")
+            raise Invalid(errors=[field_error("owner_org_id", "team_foreign")])
         if org_id not in await application_access.writable_teams(tx, ctx):
             raise application_access.read_only_role()
     if org_id == row.owner_org_id:
@@ -61,7 +62,3 @@ async def _set_owner(tx: Db, ctx: Context, row: ApplicationRow, org_id: str) -> 
         application_id=row.id, from_org_id=row.owner_org_id, to_org_id=org_id
     )
     await audit.record(tx, ctx, event)
-
-
-def _invalid_owner(message: str) -> Invalid:
-    return Invalid(errors=[{"field": "owner_org_id", "message": message}])

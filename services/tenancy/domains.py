@@ -37,6 +37,7 @@ from common.events.domains import (
     CustomDomainRemoved,
     CustomDomainVerified,
 )
+from common.field_errors import field_error
 from common.ids import new_id
 from common.problems import Invalid
 from tenancy import certificates, domain_loss, domain_proof
@@ -64,8 +65,7 @@ async def create(deps: Deps, ctx: Context, request: AddCustomDomain) -> CustomDo
     Raises Invalid for the platform's own domain, TooManyCustomDomains, ApplicationNotFound.
     """
     if deps.hosts.is_ours(request.domain):
-        message = "this name is part of the platform's own domain"
-        raise Invalid(errors=[{"field": "domain", "message": message}])
+        raise Invalid(errors=[field_error("domain", "domain_of_the_platform")])
     id = new_id()
     async with deps.db.transaction(ctx) as tx:
         target = await _target(deps, tx, ctx)

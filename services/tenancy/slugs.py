@@ -24,13 +24,13 @@ TRIES: Final = 20
 
 
 def flaw(slug: str) -> str | None:
-    """Returns why the slug cannot be used, or None if it can."""
+    """Returns the code of the field error for the slug, or None if it can be used."""
     if re.fullmatch(SLUG, slug) is None:
-        return "3 to 63 lowercase letters, digits and hyphens, no hyphen at either end"
+        return "not_a_slug"
     if slug[2:4] == "--":
-        return "hyphens in third and fourth place are reserved for internationalised names"
+        return "slug_internationalized"
     if slug in RESERVED:
-        return "this word is reserved"
+        return "slug_reserved"
     return None
 
 

@@ -29,7 +29,7 @@ OPEN = {
     "oidc.token.introspect": "RFC 7662 section 2.1: client authentication",
     "oidc.token.revoke": "RFC 7009 section 2.1: client authentication",
     "oidc.userinfo.get": "the access token",
-    "rbac.delegation_check.check": "our services alone ask it, for the caller they answer",
+    "rbac.delegation.check": "our services alone ask it, for the caller they answer",
     "tenancy.api_key.verify": "the key's secret",
     "tenancy.application.resolve": "public: which application a host is",
     "tenancy.invitation.offer": "the link's secret",

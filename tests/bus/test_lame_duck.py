@@ -63,7 +63,8 @@ async def test_both_sides_change_servers_and_no_call_fails(cluster: list[NatsSer
         server = await BusServer.start(nc, "probe", "0.1.0", None)
         await server.add(Write, write)
         await flush_all(nc)
-    done, going = [], True
+    done: list[Any] = []
+    going = True
 
     async def call_on(caller: int) -> None:
         while going:

@@ -22,7 +22,7 @@ from aero2 import nats_access
 from common.audit import STREAM
 from common.bus import SYSTEM_SUBJECT, NatsBus
 from common.bus_server import BusServer
-from common.context import EVERYTHING, HEADER, SYSTEM_CALLER, Caller
+from common.context import EVERYTHING, HEADER, SYSTEM_CALLER, Caller, Context
 from common.contracts.assignments import AssignRole
 from common.contracts.base import Done, Request
 from common.contracts.rights import GetRights, Rights
@@ -262,7 +262,7 @@ async def test_what_is_refused_does_not_arrive(sit: Sit) -> None:
     rbac, identity = await sit("rbac"), await sit("identity")
     served: list[object] = []
 
-    async def end(_: object, __: object, request: object) -> object:
+    async def end(_: Any, __: Context, request: Any) -> Any:
         served.append(request)
         raise AssertionError("never")
 

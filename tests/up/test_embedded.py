@@ -14,6 +14,7 @@ import sys
 from collections.abc import AsyncIterator
 from dataclasses import asdict
 from pathlib import Path
+from typing import Any
 
 import asyncpg
 import nats
@@ -310,6 +311,7 @@ def test_damaged_secrets_are_refused(folder: Folder) -> None:
     with pytest.raises(Refused, match="damaged"):
         Secrets.of(folder)
 
+    damage: dict[str, Any]
     for damage in ({"master_key": 5}, {"nats": []}, {"database": {"oidc": None}}):
         folder.write("secrets.json", whole | damage)
         with pytest.raises(Refused, match=f"damaged: {next(iter(damage))}"):

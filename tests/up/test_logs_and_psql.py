@@ -7,8 +7,8 @@ import subprocess
 import sys
 
 import pytest
-from tests.up.browser import browser
-from tests.up.instance import Instance, environment
+from tests.kit.form_browser import browser
+from tests.kit.instance import Instance, environment
 
 pytestmark = pytest.mark.timeout(240)
 

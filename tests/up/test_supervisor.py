@@ -9,6 +9,7 @@ import subprocess
 import sys
 import time
 from pathlib import Path
+from typing import Any
 
 import psutil
 import pytest
@@ -62,12 +63,12 @@ asyncio.run(main())
 """
 
 
-def program(folder: Folder, code: str, name: str = "one", **more: object) -> Program:
+def program(folder: Folder, code: str, name: str = "one", **more: Any) -> Program:
     beat = folder.run / f"{name}.heartbeat"
     command = [sys.executable, "-c", code, str(beat)]
     return Program(
         name, command, dict(os.environ), ready=heartbeat_ready(beat), heartbeat=beat, **more
-    )  # type: ignore[arg-type]
+    )
 
 
 @pytest.fixture
@@ -112,6 +113,38 @@ async def test_a_restart_refuses_no_connection(folder: Folder) -> None:
         writer.close()
         assert int(answer) == supervisor.pids()["one"] != first
         await supervisor.stop(within=1.0)
+
+
+async def test_a_reload_is_no_death(folder: Folder) -> None:
+    """The process runs again under another pid at once, and nothing is reported."""
+    reports: list[str] = []
+    supervisor = Supervisor(folder, lambda sentence, log: reports.append(sentence))
+    await supervisor.start(program(folder, BEATING))
+    first = supervisor.pids()["one"]
+
+    await supervisor.reload("one")
+    await until(lambda: supervisor.pids().get("one", first) != first)
+    await supervisor.stop()
+
+    assert reports == []
+
+
+async def test_a_reload_ends_the_pause_after_a_death(
+    folder: Folder, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Broken code that was repaired runs at once, however often it has died."""
+    monkeypatch.setattr("aero2.supervisor.FIRST_PAUSE", 1000.0)
+    monkeypatch.setattr("aero2.supervisor.LONGEST_PAUSE", 1000.0)
+    reports: list[str] = []
+    supervisor = Supervisor(folder, lambda sentence, log: reports.append(sentence))
+    await supervisor.start(program(folder, BEATING))
+    first = supervisor.pids()["one"]
+    os.kill(first, signal.SIGKILL)
+    await until(lambda: reports)
+
+    await supervisor.reload("one")
+    await until(lambda: supervisor.pids().get("one", first) != first)
+    await supervisor.stop()
 
 
 async def test_what_never_starts_is_refused_with_its_log(folder: Folder) -> None:

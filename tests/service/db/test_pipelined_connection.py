@@ -331,7 +331,7 @@ async def test_a_statement_cut_off_anywhere_leaves_a_good_connection(
 async def prepared(db: Database, text: int) -> Any:
     """A statement that the connection does not know yet."""
     async with db.reading(A) as one:
-        return await one.fetchval(f"SELECT {text}::int")  # type: ignore[arg-type]
+        return await one.fetchval(f"SELECT {text}::int")
 
 
 async def test_a_statement_after_one_that_is_being_cancelled_waits_before_it_binds(
