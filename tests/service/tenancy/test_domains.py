@@ -292,7 +292,7 @@ async def test_a_surprise_stays_with_its_own_domain(
             raise ValueError("label of nothing")
         return await look(*of)
 
-    monkeypatch.setattr(domain_proof, "look", odd)
+    monkeypatch.setattr(domain_proof, "look_up", odd)
     await _age(world, "checked_at")
     await domain_recheck.recheck_due(world.tenancy)
     await domain_recheck.recheck_due(world.tenancy)
