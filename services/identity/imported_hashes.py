@@ -100,7 +100,7 @@ def _affordable(seconds: float, memory: int = 0) -> None:
         raise UnknownHash("hash_needs_time")
 
 
-def _argon2(stored: str, type: str, m: str, t: str, p: str, salt: str, key: str) -> Check:
+def _argon2(stored: str, type: str, m: str, t: str, *, p: str, salt: str, key: str) -> Check:
     """Argon2 in the PHC format. RFC 9106 section 3.1 has the limits."""
     kib, passes, lanes = int(m), int(t), int(p)
     if lanes > MOST_LANES or kib < 8 * lanes:
@@ -161,7 +161,7 @@ def _pbkdf2(name: str, iterations: int, salt: bytes, expected: bytes) -> Check:
     return check
 
 
-def _scrypt(n: int, r: int, p: int, salt: bytes, expected: bytes) -> Check:
+def _scrypt(n: int, r: int, p: int, salt: bytes, *, expected: bytes) -> Check:
     _bounded(n, r, p)
     if not 16 <= len(expected) <= 128:
         raise UnknownHash("hash_parameters_out_of_range", algorithm="scrypt")
@@ -182,7 +182,7 @@ def _bounded(n: int, r: int, p: int) -> None:
     _affordable(128 * n * r * p * SCRYPT_BYTE, 128 * n * r + 128 * r * p)
 
 
-def _firebase(ln: str, r: str, ss: str, sk: str, salt: str, key: str) -> Check:
+def _firebase(ln: str, r: str, ss: str, sk: str, *, salt: str, key: str) -> Check:
     """Firebase: AES-256-CTR of the signer key under scrypt(password, salt + separator)."""
     n, rounds = 1 << int(ln), int(r)
     _bounded(n, rounds, 1)
@@ -242,15 +242,17 @@ FORMATS: Final[list[tuple[str, Callable[..., Check]]]] = [
     ),
     (
         rf"\$scrypt\$ln=(?P<n>\d{{1,2}}),r=(?P<r>\d{{1,3}}),p=(?P<p>\d{{1,3}})\$(?P<s>{_B}*)\$(?P<h>{_B}+)",
-        lambda n, r, p, s, h: _scrypt(1 << int(n), int(r), int(p), _b64(s), _b64(h)),
+        lambda n, r, p, s, h: _scrypt(1 << int(n), int(r), int(p), _b64(s), expected=_b64(h)),
     ),
     (
         rf"scrypt\$(?P<s>[^$]*)\$(?P<n>\d{{1,8}})\$(?P<r>\d{{1,3}})\$(?P<p>\d{{1,3}})\$(?P<h>{_B}+)",
-        lambda n, r, p, s, h: _scrypt(int(n), int(r), int(p), s.encode(), _b64(h)),
+        lambda n, r, p, s, h: _scrypt(int(n), int(r), int(p), s.encode(), expected=_b64(h)),
     ),
     (
         r"scrypt:(?P<n>\d{1,8}):(?P<r>\d{1,3}):(?P<p>\d{1,3})\$(?P<s>[^$]*)\$(?P<h>[0-9a-f]+)",
-        lambda n, r, p, s, h: _scrypt(int(n), int(r), int(p), s.encode(), bytes.fromhex(h)),
+        lambda n, r, p, s, h: _scrypt(
+            int(n), int(r), int(p), s.encode(), expected=bytes.fromhex(h)
+        ),
     ),
     (
         rf"\$firebase-scrypt\$ln=(?P<ln>\d{{1,2}}),r=(?P<r>\d{{1,3}}),ss=(?P<ss>{_B}*),sk=(?P<sk>{_B}+)"

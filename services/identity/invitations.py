@@ -74,7 +74,14 @@ async def create(deps: Deps, ctx: Context, request: InviteUser) -> Invitation:
                 ttl=TTL,
             )
             await _send(
-                deps, ctx, tx, tenant, invitation, token, request.profile.name, request.locale
+                deps,
+                ctx,
+                tx,
+                tenant,
+                invitation=invitation,
+                token=token,
+                name=request.profile.name,
+                locale=request.locale,
             )
             await audit.record(tx, ctx, UserInvited(invitation_id=invitation.id))
     except asyncpg.UniqueViolationError:
@@ -112,7 +119,9 @@ async def resend(deps: Deps, ctx: Context, request: ResendInvitation) -> Invitat
         )
         if invitation is None:
             raise InvitationNotFound
-        await _send(deps, ctx, tx, tenant, invitation, token, None, None)
+        await _send(
+            deps, ctx, tx, tenant, invitation=invitation, token=token, name=None, locale=None
+        )
         await audit.record(tx, ctx, UserInvited(invitation_id=invitation.id))
     return invitation
 
@@ -165,7 +174,9 @@ async def accept(deps: Deps, ctx: Context, request: AcceptInvitation) -> SignedI
         phc = await deps.hashing.hash(ctx.app_id, request.password)
     try:
         async with deps.db.transaction(ctx) as tx:
-            started_session = await _create_user(deps, ctx, tx, tenant, request, invitation, phc)
+            started_session = await _create_user(
+                deps, ctx, tx, tenant, request=request, invitation=invitation, phc=phc
+            )
     except asyncpg.UniqueViolationError:
         raise EmailTaken from None
     except InvitationNotFound:
@@ -180,6 +191,7 @@ async def _create_user(
     ctx: Context,
     tx: Db,
     tenant: Tenant,
+    *,
     request: AcceptInvitation,
     invitation: OpenInvitation,
     phc: str | None,
@@ -214,7 +226,7 @@ async def _create_user(
         browser=request.browser,
         new_user=True,
     )
-    return await session_start.begin(deps, ctx, tx, tenant, account, proof)
+    return await session_start.begin(deps, ctx, tx, tenant, account=account, proof=proof)
 
 
 async def _assign_roles(deps: Deps, ctx: Context, user_id: str, role_ids: list[str]) -> None:
@@ -248,6 +260,7 @@ async def _send(
     ctx: Context,
     tx: Db,
     tenant: Tenant,
+    *,
     invitation: Invitation,
     token: str,
     name: str | None,

@@ -91,13 +91,13 @@ async def change_email(deps: Deps, ctx: Context, request: ChangeEmail) -> Flow:
             bound=False,
             payload={"email": request.email},
         )
-        return await flows.start(deps, ctx, tx, tenant, letter, None)
+        return await flows.start(deps, ctx, tx, tenant, letter=letter, browser=None)
 
 
 async def confirm_email(deps: Deps, ctx: Context, request: ConfirmEmail) -> Me:
     """Changes the address by the code in the mail. Raises WrongCode, CodeSpent, EmailTaken."""
     user_id = the_user(ctx)
-    consumed_code = await flows.consume_code(deps, ctx, request.flow, request.code, CHANGE)
+    consumed_code = await flows.consume_code(deps, ctx, request.flow, request.code, types=CHANGE)
     if consumed_code.user_id != user_id:
         raise WrongCode
     return await _change_email(deps, ctx, consumed_code)
@@ -108,7 +108,9 @@ async def verify_email(deps: Deps, ctx: Context, request: VerifyEmail) -> Done:
     requested the change: a stranger who follows it must not give their address to that account.
     Raises LinkSpent, OtherBrowser, EmailTaken."""
     async with deps.db.transaction(ctx) as tx:
-        consumed_code = await flows.consume_link(deps, ctx, tx, request.token, None, CHANGE)
+        consumed_code = await flows.consume_link(
+            deps, ctx, tx, request.token, browser=None, types=CHANGE
+        )
         if consumed_code.user_id != ctx.caller.user_id:
             raise OtherBrowser
     await _change_email(deps, ctx, consumed_code)
@@ -121,7 +123,7 @@ async def _change_email(deps: Deps, ctx: Context, consumed_code: ConsumedCode) -
         raise LinkSpent
     try:
         async with deps.db.transaction(ctx) as tx:
-            me = await _set_email(deps, ctx, tx, tenant, consumed_code)
+            me = await _set_email(deps, ctx, tx, tenant, consumed_code=consumed_code)
             await accounts.unsettle(tx, app_id=ctx.app_id, id=me.id)
             ended = await session_start.end_all(
                 ctx, tx, me.id, reason="email_changed", spare=ctx.caller.session_id
@@ -142,7 +144,7 @@ async def _change_email(deps: Deps, ctx: Context, consumed_code: ConsumedCode) -
 
 
 async def _set_email(
-    deps: Deps, ctx: Context, tx: Db, tenant: Tenant, consumed_code: ConsumedCode
+    deps: Deps, ctx: Context, tx: Db, tenant: Tenant, *, consumed_code: ConsumedCode
 ) -> Me:
     assert consumed_code.user_id is not None
     await accounts.lock(tx, app_id=ctx.app_id, id=consumed_code.user_id)
@@ -155,7 +157,7 @@ async def _set_email(
     event = UserVerified(user_id=before.id) if same else EmailChanged(user_id=before.id)
     await audit.record(tx, ctx, event, user_id=before.id)
     if not same:
-        await notices.send(deps, ctx, tx, tenant, before, "email_changed", email=email)
+        await notices.send(deps, ctx, tx, tenant, owner=before, kind="email_changed", email=email)
     return _me(await users.get(tx, app_id=ctx.app_id, id=before.id))
 
 

@@ -87,14 +87,14 @@ async def claim(deps: Deps, ctx: Context, request: ClaimOwner) -> SignedInSessio
         phc = await deps.hashing.hash(ctx.app_id, request.password)
     try:
         async with deps.db.transaction(ctx) as tx:
-            started_session = await _create_owner(deps, ctx, tx, tenant, request, phc)
+            started_session = await _create_owner(deps, ctx, tx, tenant, request=request, phc=phc)
     except asyncpg.UniqueViolationError:
         raise EmailTaken from None
     return await session_start.finish(deps, ctx, started_session)
 
 
 async def _create_owner(
-    deps: Deps, ctx: Context, tx: Db, tenant: Tenant, request: ClaimOwner, phc: str | None
+    deps: Deps, ctx: Context, tx: Db, tenant: Tenant, *, request: ClaimOwner, phc: str | None
 ) -> session_start.StartedSession:
     consumed_code = await codes.consume_link(
         tx,
@@ -128,7 +128,7 @@ async def _create_owner(
         browser=request.browser,
         new_user=True,
     )
-    return await session_start.begin(deps, ctx, tx, tenant, account, proof)
+    return await session_start.begin(deps, ctx, tx, tenant, account=account, proof=proof)
 
 
 def _in_dashboard(ctx: Context) -> None:

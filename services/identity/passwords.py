@@ -90,7 +90,9 @@ async def sign_in(deps: Deps, ctx: Context, request: SignInWithPassword) -> Sign
                 remember=request.remember,
                 idempotency_key=request.idempotency_key,
             )
-            started_session = await session_start.begin(deps, ctx, tx, tenant, account, proof)
+            started_session = await session_start.begin(
+                deps, ctx, tx, tenant, account=account, proof=proof
+            )
     return await session_start.finish(deps, ctx, started_session)
 
 
@@ -105,7 +107,9 @@ async def confirm(deps: Deps, ctx: Context, request: Reauthenticate) -> SignedIn
         proof = session_start.AuthenticationResult(
             method="confirm", amr=["pwd"], phc=phc, previous=ctx.caller.session_id
         )
-        started_session = await session_start.begin(deps, ctx, tx, tenant, account, proof)
+        started_session = await session_start.begin(
+            deps, ctx, tx, tenant, account=account, proof=proof
+        )
     return await session_start.finish(deps, ctx, started_session)
 
 
@@ -145,7 +149,7 @@ async def change(deps: Deps, ctx: Context, request: ChangePassword) -> SignedInS
             raise WrongCredentials
         await lockout.forget(deps, ctx, tx, account.email or account.id)
         ended = await store_password(
-            deps, ctx, tx, tenant, account, phc, PasswordChanged(user_id=account.id),
+            deps, ctx, tx, tenant, account=account, phc=phc, event=PasswordChanged(user_id=account.id),
             spare=ctx.caller.session_id,
         )  # fmt: skip
         if ctx.caller.session_id is None:
@@ -154,12 +158,12 @@ async def change(deps: Deps, ctx: Context, request: ChangePassword) -> SignedInS
                 ctx,
                 tx,
                 tenant,
-                account,
-                session_start.AuthenticationResult("password", ["pwd"]),
+                account=account,
+                proof=session_start.AuthenticationResult("password", ["pwd"]),
             )
         else:
             started_session = await session_start.replace(
-                deps, ctx, tx, tenant, account, ctx.caller.session_id
+                deps, ctx, tx, tenant, account=account, session_id=ctx.caller.session_id
             )
     await session_start.publish_revocations(deps, ctx, account.id, ended)
     return await session_start.finish(deps, ctx, started_session)
@@ -180,8 +184,8 @@ async def start_reset(deps: Deps, ctx: Context, request: StartReset) -> Flow:
             ctx,
             tx,
             tenant,
-            reset_letter(account, request.email, request.locale),
-            request.browser,
+            letter=reset_letter(account, request.email, request.locale),
+            browser=request.browser,
         )
 
 
@@ -213,15 +217,15 @@ async def reset(deps: Deps, ctx: Context, request: ResetPassword) -> SignedInSes
     if request.token is not None:
         async with deps.db.transaction(ctx) as tx:
             consumed_code = await flows.consume_link(
-                deps, ctx, tx, request.token, request.browser, RESET
+                deps, ctx, tx, request.token, browser=request.browser, types=RESET
             )
     elif request.flow is not None and request.code is not None:
-        consumed_code = await flows.consume_code(deps, ctx, request.flow, request.code, RESET)
+        consumed_code = await flows.consume_code(deps, ctx, request.flow, request.code, types=RESET)
     else:
         raise Invalid(errors=[field_error("token", "link_or_code_required")])
     if consumed_code.user_id is None:
         raise LinkSpent if request.token else CodeSpent
-    return await _reset(deps, ctx, tenant, consumed_code, phc, request.browser)
+    return await _reset(deps, ctx, tenant, consumed_code, phc=phc, browser=request.browser)
 
 
 async def _refuse_unchanged(deps: Deps, ctx: Context, request: ResetPassword) -> None:
@@ -231,10 +235,12 @@ async def _refuse_unchanged(deps: Deps, ctx: Context, request: ResetPassword) ->
     async with deps.db.reading(ctx) as db:
         if request.token is not None:
             holder = await flows.holder_of_link(
-                deps, ctx, db, request.token, request.browser, RESET
+                deps, ctx, db, request.token, browser=request.browser, types=RESET
             )
         elif request.flow is not None and request.code is not None:
-            holder = await flows.holder_of_code(deps, ctx, db, request.flow, request.code, RESET)
+            holder = await flows.holder_of_code(
+                deps, ctx, db, request.flow, code=request.code, types=RESET
+            )
         if holder is not None:
             account = await accounts.by_id(db, app_id=ctx.app_id, id=holder)
     if account is None or account.phc is None or not account.must_change:
@@ -249,6 +255,7 @@ async def _reset(
     ctx: Context,
     tenant: Tenant,
     consumed_code: ConsumedCode,
+    *,
     phc: str,
     browser: str | None,
 ) -> SignedInSession:
@@ -264,11 +271,13 @@ async def _reset(
             raise LinkSpent  # the address was changed since: the mail went to another one
         await lockout.forget(deps, ctx, tx, consumed_code.email)
         event = PasswordReset(user_id=account.id)
-        ended = await store_password(deps, ctx, tx, tenant, account, phc, event)
+        ended = await store_password(deps, ctx, tx, tenant, account=account, phc=phc, event=event)
         proof = session_start.AuthenticationResult(
             "reset", ["otp"], email=consumed_code.email, browser=browser
         )
-        started_session = await session_start.begin(deps, ctx, tx, tenant, account, proof)
+        started_session = await session_start.begin(
+            deps, ctx, tx, tenant, account=account, proof=proof
+        )
     await session_start.publish_revocations(deps, ctx, account.id, ended)
     return await session_start.finish(deps, ctx, started_session)
 
@@ -278,10 +287,10 @@ async def store_password(
     ctx: Context,
     tx: Db,
     tenant: Tenant,
+    *,
     account: Account,
     phc: str,
     event: PasswordChanged | PasswordReset,
-    *,
     spare: str | None = None,
 ) -> list[str]:
     """Sets the password, ends sessions and open codes, and notifies the owner. The caller has
@@ -289,7 +298,7 @@ async def store_password(
     await accounts.set_password(tx, app_id=ctx.app_id, user_id=account.id, phc=phc)
     ended = await session_start.end_all(ctx, tx, account.id, reason=event.type, spare=spare)
     await audit.record(tx, ctx, event, user_id=account.id)
-    await notices.send(deps, ctx, tx, tenant, account, "password_changed", ip=ctx.ip)
+    await notices.send(deps, ctx, tx, tenant, owner=account, kind="password_changed", ip=ctx.ip)
     return ended
 
 

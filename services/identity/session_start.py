@@ -72,7 +72,13 @@ class StartedSession:
 
 
 async def begin(
-    deps: Deps, ctx: Context, tx: Db, tenant: Tenant, account: Account, proof: AuthenticationResult
+    deps: Deps,
+    ctx: Context,
+    tx: Db,
+    tenant: Tenant,
+    *,
+    account: Account,
+    proof: AuthenticationResult,
 ) -> StartedSession:
     """Starts a session in the transaction. Raises AccountDisabled; WrongCredentials if the password
     was changed in the meantime."""
@@ -99,7 +105,7 @@ async def begin(
         return StartedSession(repeated, verified=False, settled=account.settled_at is not None)
     id, device = new_id(), device_name(ctx.agent)
     inserted = await _insert(
-        deps, ctx, tx, tenant, account, proof, id=id, token=token, device=device
+        deps, ctx, tx, tenant, account=account, proof=proof, id=id, token=token, device=device
     )
     if proof.previous is not None:
         await sessions.revoke(
@@ -110,7 +116,9 @@ async def begin(
         event = Login(method=proof.method, session_id=id, amr=proof.amr, new_device=new_device)
         await audit.record(tx, ctx, event, user_id=account.id)
     if new_device:
-        await notices.send(deps, ctx, tx, tenant, account, "new_device", device=device, ip=ctx.ip)
+        await notices.send(
+            deps, ctx, tx, tenant, owner=account, kind="new_device", device=device, ip=ctx.ip
+        )
     reply = SignedInSession(
         token=token,
         session=_session(id, account, proof, inserted, verified=account.email_verified or proven),
@@ -129,9 +137,9 @@ async def _insert(
     ctx: Context,
     tx: Db,
     tenant: Tenant,
+    *,
     account: Account,
     proof: AuthenticationResult,
-    *,
     id: str,
     token: str,
     device: str | None,
@@ -198,7 +206,7 @@ def with_new_user(
 
 
 async def replace(
-    deps: Deps, ctx: Context, tx: Db, tenant: Tenant, account: Account, session_id: str
+    deps: Deps, ctx: Context, tx: Db, tenant: Tenant, *, account: Account, session_id: str
 ) -> StartedSession:
     """Gives the session a new id and token, because its rights change (OWASP ASVS, session
     management). Raises NoSession if it has ended."""
@@ -214,7 +222,7 @@ async def replace(
         previous=session_id,
         auth_time=kept.auth_time,
     )
-    return await begin(deps, ctx, tx, tenant, account, proof)
+    return await begin(deps, ctx, tx, tenant, account=account, proof=proof)
 
 
 async def finish(deps: Deps, ctx: Context, started: StartedSession) -> SignedInSession:

@@ -88,13 +88,13 @@ async def revoke(deps: Deps, ctx: Context, request: RevokeSession) -> Done:
     """Ends one of the caller's other sessions. Raises CurrentSession, SessionNotFound."""
     if request.session_id == ctx.caller.session_id:
         raise CurrentSession
-    return await _end_one(deps, ctx, request.session_id, the_user(ctx), "user")
+    return await _end_one(deps, ctx, request.session_id, the_user(ctx), reason="user")
 
 
 async def revoke_of_user(deps: Deps, ctx: Context, request: RevokeUserSession) -> Done:
     """Ends one session of a user. Raises NotHeld, SessionNotFound."""
     await delegation_checks.over_user(deps, ctx, request.user_id)
-    return await _end_one(deps, ctx, request.session_id, request.user_id, "administrator")
+    return await _end_one(deps, ctx, request.session_id, request.user_id, reason="administrator")
 
 
 async def revoke_others(deps: Deps, ctx: Context, request: RevokeOtherSessions) -> Revoked:
@@ -158,13 +158,15 @@ async def activate_organization(
             account = user_id and await accounts.by_id(tx, app_id=ctx.app_id, id=user_id)
             if not account:
                 raise SessionNotFound
-            begun = await session_start.replace(deps, ctx, tx, tenant, account, request.session_id)
+            begun = await session_start.replace(
+                deps, ctx, tx, tenant, account=account, session_id=request.session_id
+            )
     except asyncpg.ForeignKeyViolationError:
         raise NotFound("the user is no member of this organization") from None
     return await session_start.finish(deps, ctx, begun)
 
 
-async def _end_one(deps: Deps, ctx: Context, session_id: str, user_id: str, reason: str) -> Done:
+async def _end_one(deps: Deps, ctx: Context, session_id: str, user_id: str, *, reason: str) -> Done:
     async with deps.db.transaction(ctx) as tx:
         ended = await sessions.revoke(
             tx, app_id=ctx.app_id, id=session_id, user_id=user_id, reason=reason

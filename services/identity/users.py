@@ -178,7 +178,7 @@ async def apply_changes(deps: Deps, ctx: Context, user_id: str, changes: dict[st
             if "email" in changes and after.email != before.email:
                 await session_start.end_codes(ctx, tx, user_id)
                 await notices.send(
-                    deps, ctx, tx, tenant, before, "email_changed", email=after.email
+                    deps, ctx, tx, tenant, owner=before, kind="email_changed", email=after.email
                 )
             proven_before = before.email_verified and before.email == after.email
             proven = after.email_verified and not proven_before
@@ -270,7 +270,12 @@ async def force_reset(deps: Deps, ctx: Context, request: ForceReset) -> Done:
         if account.email:
             letter = passwords.reset_letter(account, account.email, account.locale)
             await flows.start(
-                deps, ctx, tx, tenant, replace(letter, bound=False, required=True), None
+                deps,
+                ctx,
+                tx,
+                tenant,
+                letter=replace(letter, bound=False, required=True),
+                browser=None,
             )
     await session_start.publish_revocations(deps, ctx, request.user_id, ended)
     return Done()
