@@ -14,7 +14,15 @@ from common.contracts.sign_up import SignUpClosed
 from common.contracts.tenants import Tenant
 from common.db import Db
 from common.problems import Conflict, Invalid
-from identity import challenge, email_rules, flows, idempotency, session_start, sign_up
+from identity import (
+    authentication_result,
+    challenge,
+    email_rules,
+    flows,
+    idempotency,
+    session_start,
+    sign_up,
+)
 from identity.deps import Deps
 from identity.lockout import forget
 from identity.queries import accounts, codes
@@ -127,8 +135,8 @@ def _proof(
     consumed_code: ConsumedCode,
     request: SignInWithCode | SignInWithLink,
     key: str | None,
-) -> session_start.AuthenticationResult:
-    return session_start.AuthenticationResult(
+) -> authentication_result.AuthenticationResult:
+    return authentication_result.AuthenticationResult(
         method=method,
         amr=["otp"],
         email=consumed_code.email,
@@ -144,7 +152,7 @@ async def _sign_in(
     tenant: Tenant,
     consumed_code: ConsumedCode,
     *,
-    proof: session_start.AuthenticationResult,
+    proof: authentication_result.AuthenticationResult,
 ) -> SignedInSession:
     for attempt in (1, 2):
         try:
@@ -167,7 +175,7 @@ async def _start_session(
     tenant: Tenant,
     *,
     consumed_code: ConsumedCode,
-    proof: session_start.AuthenticationResult,
+    proof: authentication_result.AuthenticationResult,
 ) -> session_start.StartedSession:
     account, fresh = await sign_up.get_or_create_account(
         deps, ctx, tx, tenant, consumed_code=consumed_code
@@ -175,5 +183,5 @@ async def _start_session(
     await forget(deps, ctx, tx, consumed_code.email)
     await codes.end_older(tx, app_id=ctx.app_id, email=consumed_code.email, types=TYPES)
     joins_team = fresh and bool(consumed_code.payload.get("into_organization"))
-    proof = session_start.with_new_user(proof, fresh, joins_team=joins_team)
+    proof = authentication_result.with_new_user(proof, fresh, joins_team=joins_team)
     return await session_start.begin(deps, ctx, tx, tenant, account=account, proof=proof)

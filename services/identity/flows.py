@@ -25,7 +25,7 @@ from common.networks import network
 from identity.deps import Deps
 from identity.devices import browser_hashes, device_name
 from identity.limits import CODE_BY_IP, MAIL_BY_ADDRESS, MAIL_BY_APP, MAIL_BY_IP, MAIL_TO_ADDRESS
-from identity.queries import codes, sessions
+from identity.queries import codes, devices
 from identity.queries.codes import ConsumedCode
 
 TTL: Final = 600
@@ -66,7 +66,7 @@ async def count_mail(
     await deps.limits.count(ctx, (MAIL_BY_IP, ctx.ip), (MAIL_BY_APP, ctx.app_id))
     address = f"{purpose}:{address_key(email)}"
     async with deps.db.reading(ctx) as db:
-        is_known_browser = await sessions.knows_browser(
+        is_known_browser = await devices.knows_browser(
             db,
             app_id=ctx.app_id,
             email=email,

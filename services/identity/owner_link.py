@@ -20,10 +20,10 @@ from common.db import Db
 from common.events.users import OwnerClaimed, UserCreated
 from common.ids import DASHBOARD, new_id
 from common.problems import NotFound
-from identity import password_policy, session_start
+from identity import authentication_result, password_policy, session_start
 from identity.deps import Deps
 from identity.limits import CODE_BY_IP
-from identity.queries import accounts, codes
+from identity.queries import accounts, codes, owner_links
 
 TYPE: Final = "owner_link"
 NOBODY: Final = "owner"
@@ -115,14 +115,14 @@ async def _create_owner(
         name=request.name,
         locale=request.locale,
     )
-    await codes.set_owner(tx, app_id=ctx.app_id, id=consumed_code.id, user_id=id)
+    await owner_links.set_owner(tx, app_id=ctx.app_id, id=consumed_code.id, user_id=id)
     if phc is not None:
         await accounts.set_password(tx, app_id=ctx.app_id, user_id=id, phc=phc)
     await audit.record(tx, ctx, UserCreated(user_id=id, by="owner_link"), user_id=id)
     await audit.record(tx, ctx, OwnerClaimed(user_id=id), user_id=id)
     account = await accounts.by_id(tx, app_id=ctx.app_id, id=id)
     assert account is not None
-    proof = session_start.AuthenticationResult(
+    proof = authentication_result.AuthenticationResult(
         method="owner_link",
         amr=["pwd"] if phc else ["otp"],
         browser=request.browser,
