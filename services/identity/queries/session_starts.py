@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 
 from common.db import Db, maybe
+from identity.queries.sessions import LIVE
 
 
 @dataclass(frozen=True)
@@ -118,10 +119,9 @@ async def get_replaced(db: Db, *, app_id: str, id: str, user_id: str) -> Replace
     return await maybe(
         db,
         ReplacedSession,
-        """
-        SELECT acr, amr, idp_name, remembered, auth_time FROM user_sessions
-        WHERE app_id = $1 AND id = $2 AND user_id = $3 AND revoked_at IS NULL
-          AND expires_at > now() AND (idle_expires_at IS NULL OR idle_expires_at > now())
+        f"""
+        SELECT acr, amr, idp_name, remembered, auth_time FROM user_sessions s
+        WHERE s.app_id = $1 AND s.id = $2 AND s.user_id = $3 AND {LIVE}
         FOR UPDATE
         """,
         app_id,

@@ -4,10 +4,19 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Final
 
 from common import keyset
 from common.contracts.sessions import Session, SessionEntry
 from common.db import Db, many, maybe, run, value
+
+SESSION_COLUMNS: Final = """s.id, s.user_id, u.email, u.email_verified, u.name, u.picture, u.locale,
+               s.auth_time, s.acr, s.amr, s.active_org_id, s.created_at, s.expires_at,
+               s.idle_expires_at, s.remembered, s.last_active_at"""
+"""Of a session `s` and its user `u`: the columns of `LiveSession`."""
+LIVE: Final = """s.revoked_at IS NULL AND s.expires_at > now()
+          AND (s.idle_expires_at IS NULL OR s.idle_expires_at > now())"""
+"""Whether a session `s` has neither ended nor reached one of its limits."""
 
 
 @dataclass(frozen=True)
@@ -48,15 +57,12 @@ async def get_live(db: Db, *, app_id: str, token_hashes: list[str]) -> LiveSessi
     return await maybe(
         db,
         LiveSession,
-        """
-        SELECT s.id, s.user_id, u.email, u.email_verified, u.name, u.picture, u.locale,
-               s.auth_time, s.acr, s.amr, s.active_org_id, s.created_at, s.expires_at,
-               s.idle_expires_at, s.remembered, s.last_active_at
+        f"""
+        SELECT {SESSION_COLUMNS}
         FROM user_sessions s
         JOIN users u ON u.app_id = s.app_id AND u.id = s.user_id
-        WHERE s.app_id = $1 AND s.token_hash = ANY($2::text[]) AND s.revoked_at IS NULL
-          AND s.kind = 'full' AND s.expires_at > now()
-          AND (s.idle_expires_at IS NULL OR s.idle_expires_at > now()) AND NOT u.disabled
+        WHERE s.app_id = $1 AND s.token_hash = ANY($2::text[]) AND {LIVE}
+          AND s.kind = 'full' AND NOT u.disabled
         """,
         app_id,
         token_hashes,
@@ -68,12 +74,9 @@ async def get_by_token(db: Db, *, app_id: str, token_hashes: list[str]) -> Sessi
     return await maybe(
         db,
         SessionWithToken,
-        """
-        SELECT s.id, s.user_id, u.email, u.email_verified, u.name, u.picture, u.locale,
-               s.auth_time, s.acr, s.amr, s.active_org_id, s.created_at, s.expires_at,
-               s.idle_expires_at, s.remembered, s.last_active_at,
-               s.revoked_at IS NULL AND s.kind = 'full' AND s.expires_at > now()
-               AND (s.idle_expires_at IS NULL OR s.idle_expires_at > now())
+        f"""
+        SELECT {SESSION_COLUMNS},
+               {LIVE} AND s.kind = 'full'
                AND s.created_at > now() - interval '1 minute' AS recent
         FROM user_sessions s
         JOIN users u ON u.app_id = s.app_id AND u.id = s.user_id
@@ -88,11 +91,10 @@ async def touch(db: Db, *, app_id: str, ids: list[str]) -> int:
     """Writes the last activity and moves the idle limit, for sessions that are still live."""
     return await run(
         db,
-        """
-        UPDATE user_sessions
+        f"""
+        UPDATE user_sessions s
         SET idle_expires_at = idle_expires_at + (now() - last_active_at), last_active_at = now()
-        WHERE app_id = $1 AND id = ANY($2::uuid[]) AND revoked_at IS NULL AND expires_at > now()
-          AND (idle_expires_at IS NULL OR idle_expires_at > now())
+        WHERE s.app_id = $1 AND s.id = ANY($2::uuid[]) AND {LIVE}
         """,
         app_id,
         ids,
@@ -129,12 +131,11 @@ async def list_of_user(
     return await many(
         db,
         SessionEntry,
-        """
+        f"""
         SELECT id, idp_name, device_name, place, ip_address, user_agent, amr, created_at,
                expires_at, last_active_at, id IS NOT DISTINCT FROM $3::uuid AS is_current
-        FROM user_sessions
-        WHERE app_id = $1 AND user_id = $2 AND revoked_at IS NULL AND expires_at > now()
-          AND (idle_expires_at IS NULL OR idle_expires_at > now()) AND kind = 'full'
+        FROM user_sessions s
+        WHERE s.app_id = $1 AND s.user_id = $2 AND {LIVE} AND s.kind = 'full'
           AND (created_at, id) < ($5::timestamptz, $6::uuid)
         ORDER BY created_at DESC, id DESC LIMIT $4
         """,
