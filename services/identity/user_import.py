@@ -24,7 +24,7 @@ from common.contracts.user_import import (
 from common.events.users import UsersImported
 from common.field_errors import FieldError, field_error, field_errors
 from common.ids import new_id
-from common.unknown_fields import unknown
+from common.unknown_fields import unknown_fields
 from identity import delegation_checks, imported_hashes, metadata
 from identity.deps import Deps
 from identity.hashing import MAX_BYTES, too_long
@@ -80,7 +80,9 @@ async def import_users(deps: Deps, ctx: Context, request: ImportUsers) -> Arriva
 
 
 def _line(sent: Any) -> ImportLine:
-    strangers = [one.field_error() for one in islice(unknown(TransferredUser, sent), MOST_ERRORS)]
+    strangers = [
+        one.field_error() for one in islice(unknown_fields(TransferredUser, sent), MOST_ERRORS)
+    ]
     try:
         user = TransferredUser.model_validate(sent)
     except ValidationError as error:
