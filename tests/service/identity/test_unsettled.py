@@ -89,7 +89,7 @@ async def test_those_who_cannot_be_settled_hold_up_nobody(
     settle = user_provisioning.provision_new_user
 
     async def fails(deps: object, ctx: object, user_id: str, **of_user: object) -> bool:
-        return user_id not in ids[:2] and await settle(deps, ctx, user_id, **of_user)
+        return user_id not in ids[:2] and await settle(deps, ctx, user_id, **of_user)  # type: ignore[arg-type]
 
     monkeypatch.setattr(user_provisioning, "provision_new_user", fails)
     sweep = sweep_of(world)
