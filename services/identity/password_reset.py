@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from common.addresses import address_key
+from common.address_keys import address_key
 from common.context import Context
 from common.contracts.passwords import (
     ResetPassword,

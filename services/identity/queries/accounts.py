@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Final
 
-from common.addresses import address_key
+from common.address_keys import address_key
 from common.db import Db, maybe, run, value
 
 ACCOUNT_COLUMNS: Final = """u.id, u.email, u.email_verified, u.name, u.picture, u.locale, u.disabled,
