@@ -51,7 +51,10 @@ nats-conf: $(READY)  ## write deploy/nats.conf: what each service may say on the
 events: $(READY)  ## write docs/events.md: the catalogue of audit events
 	@.venv/bin/aero2 audit events docs/events.md
 
-reference: events  ## write docs/reference: HTTP API, settings, environment variables, commands
+errors: $(READY)  ## write docs/errors.md: the codes of problems and field errors
+	@.venv/bin/aero2 errors docs/errors.md
+
+reference: events errors  ## write docs/reference: HTTP API, settings, environment variables, commands
 	@.venv/bin/aero2 reference
 
 $(ZENSICAL): requirements-docs.lock | $(UV)
@@ -67,10 +70,13 @@ docs-serve: $(ZENSICAL)  ## show the documentation while you write it: http://lo
 contracts: $(READY)  ## write the shapes of all contracts that a test compares with
 	@AERO2_WRITE_SNAPSHOT=1 $(PY) -m pytest tests/architecture/test_contract_shapes.py
 
-words: $(READY)  ## bring the pages' catalogues up to date with their texts
-	@pot=$$(mktemp) && .venv/bin/pybabel -q extract -F babel.cfg -k say -k N_ -k count:1,2 --no-location --sort-output -o $$pot . \
-	&& .venv/bin/pybabel -q update -i $$pot -d services/gateway/locales --no-fuzzy-matching --ignore-obsolete \
-	&& sed -i -E '/^"(Report-Msgid|POT-Creation|PO-Revision|Last-Translator|Language-Team|Generated)/d' services/gateway/locales/*/LC_MESSAGES/messages.po; rm -f $$pot
+words: $(READY)  ## bring the catalogues of pages and mails up to date with their texts
+	@for words in "babel.cfg . services/gateway/locales" "services/identity/locales/babel.cfg services/identity services/identity/locales"; do \
+		set -- $$words; pot=$$(mktemp); \
+		.venv/bin/pybabel -q extract -F $$1 -k say -k N_ -k count:1,2 --no-location --sort-output -o $$pot $$2 \
+		&& .venv/bin/pybabel -q update -i $$pot -d $$3 --no-fuzzy-matching --ignore-obsolete \
+		&& sed -i -E '/^"(Report-Msgid|POT-Creation|PO-Revision|Last-Translator|Language-Team|Generated)/d' $$3/*/LC_MESSAGES/messages.po \
+		|| exit 1; rm -f $$pot; done
 
 lock: $(UV)      ## compile requirements.lock and requirements-docs.lock from pyproject.toml
 	@$(COMPILE) --group test pyproject.toml -o requirements.lock
@@ -79,4 +85,4 @@ lock: $(UV)      ## compile requirements.lock and requirements-docs.lock from py
 clean:           ## remove the environment and embedded data
 	@rm -rf .venv .aero2 .site .cache
 
-.PHONY: help setup up dev check format test test-long bench bench-tenants compose-env nats-conf events contracts reference docs docs-serve lock clean
+.PHONY: help setup up dev check format test test-long bench bench-tenants compose-env nats-conf events errors contracts reference docs docs-serve lock clean

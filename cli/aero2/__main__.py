@@ -257,5 +257,13 @@ def reference(folder: Annotated[Path, typer.Argument()] = Path("docs/reference")
     write(folder)
 
 
+@app.command("errors", hidden=True)
+def errors(file: Annotated[Path, typer.Argument()] = Path("docs/errors.md")) -> None:
+    """Write docs/errors.md: the codes of problems and field errors."""
+    from aero2.error_catalogue import error_catalogue
+
+    file.write_text(error_catalogue(), encoding="utf-8")
+
+
 if __name__ == "__main__":
     app()

@@ -8,7 +8,7 @@ from common.settings import DatabaseSettings, EgressSettings
 
 
 class Settings(DatabaseSettings, EgressSettings):
-    """Lifetimes here are the platform's; those of tokens are the client's."""
+    """Settings of the whole deployment. Lifetimes of tokens are settings of each client."""
 
     sweep_database_url: SecretStr = Field(
         description="DSN with the role `aero2_sweep`: deletes what has expired."

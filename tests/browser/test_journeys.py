@@ -193,7 +193,7 @@ async def test_an_ended_password(people: People) -> None:
         await ada.click(PRIMARY)
         code = await ada.code(email, 3)
         await ada.enter(code=code, password=PASSWORD)
-        await ada.sees("This is your present password.")
+        await ada.sees("This is your current password.")
         await ada.enter(password=PASSWORD + " anew")
         await ada.sees(f"Signed in as {email}")
 
