@@ -249,20 +249,20 @@ def nats_conf(file: Annotated[Path, typer.Argument()] = Path("deploy/nats.conf")
     file.write_text(compose_configuration())
 
 
-@app.command("reference", hidden=True)
-def reference(folder: Annotated[Path, typer.Argument()] = Path("docs/reference")) -> None:
-    """Write the generated pages of the documentation."""
-    from aero2.reference import write
-
-    write(folder)
-
-
 @app.command("errors", hidden=True)
 def errors(file: Annotated[Path, typer.Argument()] = Path("docs/errors.md")) -> None:
     """Write docs/errors.md: the codes of problems and field errors."""
     from aero2.error_catalogue import error_catalogue
 
     file.write_text(error_catalogue(), encoding="utf-8")
+
+
+@app.command("reference", hidden=True)
+def reference(folder: Annotated[Path, typer.Argument()] = Path("docs/reference")) -> None:
+    """Write the generated pages of the documentation."""
+    from aero2.reference import write
+
+    write(folder)
 
 
 if __name__ == "__main__":
