@@ -30,8 +30,14 @@ check: $(READY)  ## format, lint, spelling, types
 format: $(READY) ## rewrite formatting and what lint can fix
 	@.venv/bin/ruff format . && .venv/bin/ruff check --fix .
 
-test: check      ## the everyday suite
-	@$(PY) -m pytest $(ARGS)
+test: check      ## the everyday suite; make test K=refresh: the tests whose name matches
+	@$(PY) -m pytest $(if $(K),-k "$(K)") $(ARGS)
+
+test-fast: $(READY)  ## tests that need no server: about a minute
+	@$(PY) -m pytest tests/unit --ignore tests/unit/cli/test_imports_of_help.py $(ARGS)
+
+cov: $(READY)    ## which lines no test reaches: make cov ARGS=tests/service/rbac
+	@$(PY) -m pytest --cov --cov-report=term --cov-report=html:.coverage-html $(ARGS)
 
 test-long: $(READY)  ## what the everyday suite leaves out: make test-long ARGS="tests/e2e -k floods"
 	@$(PY) -m pytest -m long $(ARGS)
@@ -83,6 +89,6 @@ lock: $(UV)      ## compile requirements.lock and requirements-docs.lock from py
 	@$(COMPILE) --group docs -o requirements-docs.lock
 
 clean:           ## remove the environment and embedded data
-	@rm -rf .venv .aero2 .site .cache
+	@rm -rf .venv .aero2 .site .cache .coverage .coverage-html
 
-.PHONY: help setup up dev check format test test-long bench bench-tenants compose-env nats-conf events errors contracts reference docs docs-serve lock clean
+.PHONY: help setup up dev check format test test-fast cov test-long bench bench-tenants compose-env nats-conf events errors contracts reference docs docs-serve lock clean
