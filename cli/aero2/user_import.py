@@ -21,7 +21,7 @@ from aero2.failures import Refused
 from aero2.user_files import format_of, records
 from common.contracts.user_import import TransferredUser
 from common.field_errors import FieldError, field_error, field_errors
-from common.unknown_fields import unknown
+from common.unknown_fields import unknown_fields
 
 console = Console(stderr=True)
 
@@ -125,7 +125,7 @@ def _lines(source: IO[bytes], format: str) -> Iterator[tuple[int, bytes | None, 
         if isinstance(record, str):
             yield number, None, [field_error("line", "record_unreadable", reason=record)]
             continue
-        strangers = [one.field_error() for one in unknown(TransferredUser, record)]
+        strangers = [one.field_error() for one in unknown_fields(TransferredUser, record)]
         if strangers:  # nothing of a user is lost in silence
             yield number, None, strangers
             continue

@@ -48,7 +48,7 @@ footer { max-width: 480px; margin: 16px auto 0; text-align: center; }
 
 @dataclass(frozen=True)
 class MailParts:
-    """What a built-in mail consists of. Each text is Jinja2 source in the language of the mail."""
+    """The parts of a built-in mail. Each text is Jinja2 source in the language of the mail."""
 
     subject: str
     paragraphs: tuple[str, ...]
@@ -57,7 +57,7 @@ class MailParts:
     """The last paragraph, in small print."""
     has_code: bool = False
     link_note: str = ""
-    """What to know about the link, below the button."""
+    """A note about the link, below the button."""
 
     def source(self, greeting: str) -> TemplateText:
         """Returns the mail as a template, such as an application may replace."""

@@ -82,7 +82,7 @@ def render(
 
 
 def _values(kind: str, locale: Locale, tenant: Tenant, data: Mapping[str, Any]) -> dict[str, Any]:
-    """Returns a value for every variable. What strangers typed is left out if it could be an
+    """Returns a value for every variable. Text that strangers typed is left out if it could be an
     advertisement."""
     branding = tenant.branding
     typed = {

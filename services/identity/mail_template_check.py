@@ -1,4 +1,4 @@
-"""What a template of an application may contain, and what is wrong with one.
+"""The check of templates that applications write for their mails.
 
 Templates run in a sandbox. They may output variables, test and compare them, and use a few filters.
 They may not loop, call, compute or read attributes. Size and depth are limited, because compiling
@@ -69,7 +69,7 @@ def check(kind: str, source: TemplateText) -> None:
         raise TemplateInvalid(errors=errors)
 
 
-def _fault(part: str, source: str, known: set[str], proofs: Set[str]) -> FieldError | None:
+def _fault(part: str, source: str, allowed_names: set[str], proofs: Set[str]) -> FieldError | None:
     """Returns the first thing that is wrong with a part, or None. A part must use one of `proofs`
     if there are any."""
     try:
@@ -84,7 +84,7 @@ def _fault(part: str, source: str, known: set[str], proofs: Set[str]) -> FieldEr
         if isinstance(node, nodes.Filter) and node.name not in FILTERS:
             return field_error(part, "template_filter_unknown", name=node.name)
         if isinstance(node, nodes.Name):
-            if node.name not in known:
+            if node.name not in allowed_names:
                 return field_error(part, "template_variable_unknown", name=node.name)
             names.add(node.name)
     if proofs and part != "subject" and not proofs & names:

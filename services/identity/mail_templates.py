@@ -32,7 +32,7 @@ async def list_(deps: Deps, ctx: Context, _: ListTemplates) -> Templates:
     async with deps.db.reading(ctx) as db:
         stored = {
             (row.kind, row.locale): row.source()
-            for row in await mail_templates.all_of(db, app_id=ctx.app_id)
+            for row in await mail_templates.list_(db, app_id=ctx.app_id)
         }
     return Templates(
         templates=[
@@ -53,7 +53,7 @@ async def update(deps: Deps, ctx: Context, request: PutTemplate) -> Template:
         )
         if before == source:
             return _template(request.kind, request.locale, source)
-        await mail_templates.put(
+        await mail_templates.upsert(
             tx,
             app_id=ctx.app_id,
             kind=request.kind,

@@ -1,9 +1,9 @@
-"""Delivers the mail outbox over SMTP: no request waits for it, no mail is lost.
+"""Delivers the mail outbox over SMTP. No request waits for it, and no mail is lost.
 
-A mail is leased for a minute (several replicas may deliver at once), rendered, sent, and only then
-deleted; whoever dies in between leaves it for the next. The Message-ID stays the same, so a
-receiver recognises the rare duplicate. What the server refuses for good is kept, marked, and so is a
-mail whose code or link has expired before it could be delivered.
+A mail is leased for a minute, because several replicas may deliver at once. It is rendered, sent,
+and only then deleted; if a mailer dies in between, the next one sends the mail. The Message-ID
+stays the same, so a receiver recognises the rare duplicate. A mail is kept and marked as failed if
+the server refuses it for good, or if its code or link expires before it is delivered.
 """
 
 from __future__ import annotations
@@ -55,7 +55,7 @@ GIVE_UP: Final = 72
 
 class Sender(Protocol):
     async def send(self, message: EmailMessage) -> None:
-        """Raises Undeliverable or TryLater."""
+        """Sends the message. Raises Undeliverable or TryLater."""
         ...
 
 
@@ -73,8 +73,9 @@ class Mailer:
     wakeful: Wakeful = field(default_factory=lambda: Wakeful(IDLE))
 
     def waking(self, also: Callable[[], None]) -> Callable[[], None]:
-        """For every commit: `also`, and a look into the outbox where mail went into it. One that
-        is committed a moment after that look waits for the next, a second at most."""
+        """Returns a function to call after every commit. It calls `also`, and wakes the mailer if
+        the commit queued mail. A mail that is committed a moment after the mailer looked waits a
+        second at most."""
         seen = mail.ENQUEUED.count
 
         def both() -> None:
@@ -87,22 +88,23 @@ class Mailer:
         return both
 
     async def run(self) -> None:
+        """Delivers mail for as long as the service runs."""
         metrics.maintain(metrics.MAIL)
         await self.wakeful.run(self._work, name="mail")
 
     async def _work(self) -> bool:
-        """Whether there is more."""
+        """Returns whether there is more."""
         return await self.round() == BATCH
 
     async def round(self) -> int:
-        """Deliver what is due, at most BATCH at once. How many were taken."""
+        """Delivers the mails that are due, at most BATCH at once. Returns how many were leased."""
         async with self.mail_db.everywhere() as db:
             leased = await mails.lease(db, limit=BATCH)
         await asyncio.gather(*(self._traced(one) for one in leased))
         return len(leased)
 
     async def _traced(self, leased: Leased) -> None:
-        """Deliver one mail under a trace of its own."""
+        """Delivers one mail under a trace of its own."""
         with traced():
             await self._deliver(leased)
 
@@ -146,7 +148,7 @@ class Mailer:
             await mails.postpone(db, seq=leased.seq, seconds=pause, reason=reason[:300])
 
     async def message(self, leased: Leased) -> EmailMessage:
-        """Open, render, compose."""
+        """Opens a mail, renders it, and returns the message."""
         ctx = system_context(leased.app_id)
         tenant = await self.tenants.get(ctx)
         locale = closest(leased.locale)
@@ -189,7 +191,7 @@ class Mailer:
 def compose(
     mail_from: str, tenant: Tenant, to: str, id: str, locale: str, rendered: RenderedMail
 ) -> EmailMessage:
-    """Both parts under headers that no text from outside can add to."""
+    """Returns a message with both parts. No text from outside can add a header."""
     _, address = parseaddr(mail_from)
     user, _, domain = address.rpartition("@")
     message = EmailMessage()

@@ -1,6 +1,6 @@
-"""The provider's metadata: OpenID Connect Discovery 1.0 section 3, RFC 8414 section 2.
+"""The discovery document (OpenID Connect Discovery 1.0 section 3, RFC 8414 section 2).
 
-Every value is true of this very application: scopes and ways of signing in are its own.
+Every value is that of this application: its own scopes, and its own sign-in methods.
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ from typing import Final
 
 from common.context import Context
 from common.contracts.discovery import Configuration, GetConfiguration
-from oidc import acr_values, jose, scopes
+from oidc import acr_values, jose, scope_catalogue
 from oidc.checks.prompts_are_consistent import PROMPTS
 from oidc.checks.response_mode_is_known import MODES
 from oidc.claims import STANDARD
@@ -28,7 +28,8 @@ AUTH_ALGS: Final = [*SIGNING, "HS256"]
 
 
 async def get(deps: Deps, ctx: Context, _: GetConfiguration) -> Configuration:
-    known = await scopes.catalogue(deps, ctx)
+    """Returns the application's discovery document."""
+    catalogue = await scope_catalogue.get_catalogue(deps, ctx)
     origin = ctx.origin
     methods = (await deps.tenants.get(ctx)).settings.auth_methods
     confidential = [method for method in AUTH_METHODS if method != "none"]
@@ -41,11 +42,11 @@ async def get(deps: Deps, ctx: Context, _: GetConfiguration) -> Configuration:
         revocation_endpoint=f"{origin}/oauth2/revoke",
         introspection_endpoint=f"{origin}/oauth2/introspect",
         end_session_endpoint=f"{origin}/oauth2/logout",
-        scopes_supported=[*scopes.CLAIMS, *known.scopes],
+        scopes_supported=[*scope_catalogue.CLAIMS, *catalogue.scopes],
         response_types_supported=["code"],
         response_modes_supported=list(MODES),
         grant_types_supported=list(GRANTS),
-        acr_values_supported=acr_values.offered(methods),
+        acr_values_supported=acr_values.supported(methods),
         subject_types_supported=["public", "pairwise"],
         id_token_signing_alg_values_supported=SIGNING,
         userinfo_signing_alg_values_supported=SIGNING,

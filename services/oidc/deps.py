@@ -18,8 +18,8 @@ from oidc.settings import Settings
 
 if TYPE_CHECKING:
     from oidc.keys import KeySet
-    from oidc.queries.clients import Registered
-    from oidc.queries.token_families import Live
+    from oidc.queries.clients import RegisteredClient
+    from oidc.queries.token_families import LiveGrant
 
 
 @dataclass
@@ -27,7 +27,9 @@ class Known:
     """What a process remembers. Everything has a time limit and hears what changed."""
 
     keys: Cache[KeySet] = field(default_factory=lambda: Cache("keys", 5_000, ttl=60))
-    clients: Cache[Registered] = field(default_factory=lambda: Cache("clients", 20_000, ttl=60))
+    clients: Cache[RegisteredClient] = field(
+        default_factory=lambda: Cache("clients", 20_000, ttl=60)
+    )
     secrets: Cache[str] = field(default_factory=lambda: Cache("secrets", 20_000, ttl=600))
     scopes: Cache[Any] = field(default_factory=lambda: Cache("scopes", 5_000, ttl=60))
     consents: Cache[frozenset[str]] = field(
@@ -35,7 +37,7 @@ class Known:
     )
     rights: Cache[Rights] = field(default_factory=lambda: Cache("rights", 20_000, ttl=10))
     signed: Cache[dict[str, Any]] = field(default_factory=lambda: Cache("signed", 20_000, ttl=60))
-    live: Cache[Live] = field(default_factory=lambda: Cache("live", 50_000, ttl=10))
+    live: Cache[LiveGrant] = field(default_factory=lambda: Cache("live", 50_000, ttl=10))
 
     client_keys: Cache[dict[str, Any]] = field(
         default_factory=lambda: Cache("client_keys", 5_000, ttl=300)

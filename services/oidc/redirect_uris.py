@@ -1,4 +1,7 @@
-"""Which addresses may stand in a registration: exact, absolute, and of the kind that is called."""
+"""Checks URLs that developers register: redirect URIs, origins, resource identifiers.
+
+A function named `…_mistake` returns what is wrong, or None.
+"""
 
 from __future__ import annotations
 
@@ -11,7 +14,7 @@ from common.egress import Egress
 from common.field_errors import FieldError, field_error
 
 ORIGIN: Final = re.compile(r"https?://[a-z0-9.-]+(:[0-9]{1,5})?")
-OWN_SCHEME: Final = re.compile(r"[a-z][a-z0-9+-]*(\.[a-z0-9+-]+)+")
+PRIVATE_SCHEME: Final = re.compile(r"[a-z][a-z0-9+-]*(\.[a-z0-9+-]+)+")
 """RFC 8252 section 7.1: a private-use scheme is a reversed domain name, so it has a dot."""
 DEFAULT_PORT: Final = {"https": 443, "http": 80}
 
@@ -36,13 +39,13 @@ def redirect_uri_mistake(uri: str, *, native: bool) -> str | None:
         if parts.hostname and is_local(parts.hostname) and "@" not in parts.netloc:
             return None
         return "uri_http_not_local"
-    if native and OWN_SCHEME.fullmatch(parts.scheme):
+    if native and PRIVATE_SCHEME.fullmatch(parts.scheme):
         return None
     return "uri_scheme_refused"
 
 
 def is_local(host: str) -> bool:
-    """Loopback by name or number; browsers send nothing of it over a network."""
+    """Tells whether the host is this machine, by name or loopback address."""
     if host == "localhost" or host.endswith(".localhost"):
         return True
     try:
@@ -71,15 +74,15 @@ def identifier_mistake(field: str, uri: str) -> FieldError | None:
 
 
 def same_identifier(uri: str) -> str:
-    """The spelling to compare with: an empty path and `/` are one (RFC 3986 section 6.2.3)."""
+    """Returns the identifier to compare: an empty path equals `/` (RFC 3986 section 6.2.3)."""
     parts = _parts(uri)
     return f"{uri}/" if parts.netloc and not parts.path and not parts.query else uri
 
 
 def _origin(parts: SplitResult) -> str:
     host = f"[{parts.hostname}]" if ":" in (parts.hostname or "") else parts.hostname
-    usual = parts.port in (None, DEFAULT_PORT.get(parts.scheme))
-    return f"{parts.scheme}://{host}" if usual else f"{parts.scheme}://{host}:{parts.port}"
+    default = parts.port in (None, DEFAULT_PORT.get(parts.scheme))
+    return f"{parts.scheme}://{host}" if default else f"{parts.scheme}://{host}:{parts.port}"
 
 
 def origin_mistake(origin: str) -> str | None:
@@ -108,20 +111,22 @@ def call_mistake(uri: str, egress: Egress) -> str | None:
 
 
 def is_web(uri: str) -> bool:
+    """Tells whether this is an absolute http or https URL."""
     parts = _parts(uri)
     printable = uri.isprintable() and not any(c.isspace() for c in uri)
     return parts.scheme in ("https", "http") and bool(parts.hostname) and printable
 
 
 def host(uri: str) -> str | None:
+    """Returns the host of a URL, or None if it has none."""
     return _parts(uri).hostname
 
 
 def _parts(uri: str) -> SplitResult:
-    """Empty where it cannot be read: an address in brackets that is none, a port beyond all."""
+    """Returns the parts of a URL. They are empty if it has an invalid address or port."""
     try:
         parts = urlsplit(uri)
-        parts.port  # noqa: B018 - read to see whether it can be
+        parts.port  # noqa: B018 - raises ValueError if it is invalid
     except ValueError:
         return SplitResult("", "", "", "", "")
     return parts

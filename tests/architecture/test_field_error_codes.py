@@ -39,13 +39,14 @@ def mistakes(module: ast.Module) -> Iterator[str]:
         place = MAKERS.get(node.func.id)
         if place is None or len(node.args) <= place:
             continue
-        code = node.args[place]
-        if isinstance(code, ast.Constant):
+        argument = node.args[place]
+        if isinstance(argument, ast.Constant):
+            code = str(argument.value)
             sent = {keyword.arg for keyword in node.keywords}
-            if code.value not in MESSAGES:
-                yield f"{node.lineno}: there is no code {code.value}"
-            elif sent != names(MESSAGES[code.value]):
-                yield f"{node.lineno}: {code.value} has other parameters than {sorted(map(str, sent))}"
+            if code not in MESSAGES:
+                yield f"{node.lineno}: there is no code {code}"
+            elif sent != names(MESSAGES[code]):
+                yield f"{node.lineno}: {code} has other parameters than {sorted(map(str, sent))}"
 
 
 def unused(codes: Iterable[str], modules: Iterable[ast.Module]) -> set[str]:
@@ -56,7 +57,7 @@ def unused(codes: Iterable[str], modules: Iterable[ast.Module]) -> set[str]:
             texts.add(node.value)
         elif isinstance(node, ast.JoinedStr):
             parts = [
-                re.escape(part.value) if isinstance(part, ast.Constant) else "[a-z_]+"
+                re.escape(str(part.value)) if isinstance(part, ast.Constant) else "[a-z_]+"
                 for part in node.values
             ]
             patterns.append(re.compile("".join(map(str, parts))))

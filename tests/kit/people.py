@@ -7,7 +7,7 @@ import hashlib
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from tests.unit.gateway.conftest import World
+from tests.kit.fake_services import FakeServices
 
 from common.context import Context
 from common.contracts.authorization import (
@@ -117,7 +117,7 @@ INVITATION = new_id()
 class People:
     """Who there is, and what was asked."""
 
-    def __init__(self, world: World) -> None:
+    def __init__(self, world: FakeServices) -> None:
         self.world = world
         self.flow = new_id()
         self.authorization = Authorization(kind="error", error="invalid_request")
@@ -147,7 +147,7 @@ class People:
 
 
 def person(
-    world: World,
+    world: FakeServices,
     tenant: Tenant,
     token: str,
     email: str = EMAIL,

@@ -21,7 +21,7 @@ from common.exact_json import AT_MOST
 from common.field_errors import FieldError, field_error, field_errors
 from common.problems import Invalid
 from common.same_json import same_json
-from common.unknown_fields import LONGEST, Unknown, is_model, unknown
+from common.unknown_fields import MAX_NAME_LENGTH, UnknownField, is_model, unknown_fields
 from gateway.api.current_value import present_value
 
 _PARAMETERS: Final[dict[Callable[..., Any], list[str]]] = {}
@@ -47,7 +47,7 @@ def _parameters(route: APIRoute, request: Request) -> Iterator[FieldError]:
     names = [name for name, _ in request.query_params.multi_items()]
     for name in islice(dict.fromkeys(names), AT_MOST):
         if name not in known:
-            yield Unknown("", name, known).field_error("parameter")
+            yield UnknownField("", name, known).field_error("parameter")
         elif names.count(name) > 1:
             yield field_error(name, "repeated_parameter")
 
@@ -68,7 +68,7 @@ async def _fields(route: APIRoute, request: Request) -> list[FieldError]:
     if lost := exact_json.faults(await request.body()):
         return lost
     read_only = await _read_only(route, request, sent)
-    found = unknown(route.body_field.field_info.annotation, sent)
+    found = unknown_fields(route.body_field.field_info.annotation, sent)
     wrong = [
         field_error(one.name, "read_only")
         if not one.place and one.name in read_only
@@ -106,7 +106,7 @@ def _of_none(body: bytes) -> list[FieldError]:
     if not sent:
         return []
     names = list(islice(sent, AT_MOST)) if isinstance(sent, dict) else ["body"]
-    return [field_error(name[:LONGEST], "unexpected_body") for name in names]
+    return [field_error(name[:MAX_NAME_LENGTH], "unexpected_body") for name in names]
 
 
 def _names(kind: Any) -> list[str]:

@@ -8,7 +8,7 @@ from typing import Any
 import httpx
 import pytest
 from fastapi.routing import APIRoute
-from tests.unit.gateway.conftest import World
+from tests.kit.fake_services import FakeServices
 
 from common.context import Context
 from common.contracts.clients import Client, ClientFields, GetClient, UpdateClient
@@ -17,7 +17,7 @@ from common.contracts.user_import import ImportUsers, TransferredUsers
 from common.contracts.users import CreateUser
 from common.ids import new_id
 from common.problems import Forbidden
-from common.unknown_fields import unknown
+from common.unknown_fields import unknown_fields
 from gateway.api import routes
 from gateway.api.fastapi_app import api
 
@@ -32,12 +32,12 @@ def _operations() -> list[tuple[str, str]]:
         if not getattr(module, "DASHBOARD_ONLY", False)
         for route in router.routes
         if isinstance(route, APIRoute)
-        for method in route.methods
+        for method in route.methods or ()
     )
 
 
 @pytest.fixture(autouse=True)
-def key(world: World) -> None:
+def key(world: FakeServices) -> None:
     world.key(world.add("demo"), "sk_live_1")
 
 
@@ -73,11 +73,13 @@ async def test_no_operation_takes_a_parameter_that_it_does_not_know(
     assert "hunter2" not in answer.text
 
 
-async def test_the_name_that_was_meant_is_told(http: httpx.AsyncClient, world: World) -> None:
+async def test_the_name_that_was_meant_is_told(
+    http: httpx.AsyncClient, world: FakeServices
+) -> None:
     """A name that is near is proposed; what can only be read is said to be so; the other mistakes
     come in the same answer."""
 
-    async def get(_: World, ctx: Context, one: GetClient) -> Client:
+    async def get(_: FakeServices, ctx: Context, one: GetClient) -> Client:
         return Client(**_CLIENT)
 
     world.bus.serve(world, {GetClient: get})
@@ -153,13 +155,13 @@ async def test_a_name_that_is_no_text_is_refused_like_any_other(http: httpx.Asyn
 
 
 async def test_changes_of_a_client_arrive_as_they_were_sent(
-    http: httpx.AsyncClient, world: World
+    http: httpx.AsyncClient, world: FakeServices
 ) -> None:
     """What is left out is left out, null is null, and objects that are open stay open."""
     sent = {"jwks": None, "claims_mapping": {"anything": "user.name"}, "enabled": False}
     asked: list[UpdateClient] = []
 
-    async def update(_: World, ctx: Context, one: UpdateClient) -> Client:
+    async def update(_: FakeServices, ctx: Context, one: UpdateClient) -> Client:
         asked.append(one)
         return Client(**_CLIENT)
 
@@ -180,16 +182,16 @@ _CLIENT: dict[str, Any] = {
 
 
 async def test_what_can_only_be_read_may_come_back_unchanged(
-    http: httpx.AsyncClient, world: World
+    http: httpx.AsyncClient, world: FakeServices
 ) -> None:
     """Whoever sends back what GET answered changes nothing: what can only be read is left out. With
     another value each is refused by name, and nothing is changed."""
     asked: list[UpdateClient] = []
 
-    async def get(_: World, ctx: Context, one: GetClient) -> Client:
+    async def get(_: FakeServices, ctx: Context, one: GetClient) -> Client:
         return Client(**_CLIENT)
 
-    async def update(_: World, ctx: Context, one: UpdateClient) -> Client:
+    async def update(_: FakeServices, ctx: Context, one: UpdateClient) -> Client:
         asked.append(one)
         return Client(**_CLIENT)
 
@@ -209,11 +211,11 @@ async def test_what_can_only_be_read_may_come_back_unchanged(
 
 
 async def test_what_the_caller_cannot_read_is_not_compared(
-    http: httpx.AsyncClient, world: World
+    http: httpx.AsyncClient, world: FakeServices
 ) -> None:
     """A change would tell whether a guess was right."""
 
-    async def forbidden(_: World, ctx: Context, one: GetClient) -> Client:
+    async def forbidden(_: FakeServices, ctx: Context, one: GetClient) -> Client:
         raise Forbidden
 
     world.bus.serve(world, {GetClient: forbidden})
@@ -236,7 +238,7 @@ async def test_what_the_caller_cannot_read_is_not_compared(
 )
 def test_unknown_names_are_found_at_any_depth(kind: Any, sent: Any, places: list[str]) -> None:
     """In models inside models and in lists; never in what is open by its type."""
-    assert [one.place + one.name for one in unknown(kind, sent)] == places
+    assert [one.place + one.name for one in unknown_fields(kind, sent)] == places
 
 
 @pytest.mark.parametrize("dashboard", [False, True])

@@ -18,7 +18,7 @@ from common.egress import Egress
 from common.outgoing_http import OutgoingHttp
 from common.testing import context
 from oidc import client_keys
-from oidc.client_keys import keys_of
+from oidc.client_keys import verification_keys
 from oidc.deps import Known
 
 APP = "0198b2f0-0000-7000-8000-000000000001"
@@ -56,7 +56,7 @@ def asking(server: Server) -> Any:
     """Look keys up as the token endpoint of one process does."""
     deps: Any = SimpleNamespace(known=Known(), http=OutgoingHttp(Egress(private=True)))
     client: Any = SimpleNamespace(client_id="c", jwks=None, jwks_uri=server.uri)
-    return lambda kid="k1": keys_of(deps, context(APP), client, kid, "ES256")
+    return lambda kid="k1": verification_keys(deps, context(APP), client, kid=kid, alg="ES256")
 
 
 async def test_keys_are_fetched_once(server: Server) -> None:
