@@ -16,7 +16,7 @@ from tests.unit.gateway.conftest import World, serve, settings
 from tests.unit.gateway.people import LINK, People, person
 
 from common import logs
-from gateway.api.fastapi_app import build
+from gateway.build import build
 from gateway.state import Gateway
 
 ROUNDS = 300

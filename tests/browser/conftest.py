@@ -21,7 +21,7 @@ from tests.unit.gateway.conftest import World, serve, settings
 from tests.unit.gateway.people import People, person
 
 from common.contracts.tenancy import Branding, Tenant
-from gateway.api.fastapi_app import build
+from gateway.build import build
 from gateway.state import Gateway
 
 BRANDING = Branding(

@@ -29,7 +29,7 @@ from common.invalidation import NatsChanges
 from common.sealing import Sealer
 from common.tenants import Tenants
 from common.testing import MemoryActivity, context
-from gateway.auth.caller import token_tags
+from gateway.auth.cache import token_tags
 from oidc.deps import Deps
 from oidc.handlers import HANDLERS
 from oidc.settings import OidcSettings

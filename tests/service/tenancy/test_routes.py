@@ -19,7 +19,7 @@ from common.contracts.rights import GetRights, Rights
 from common.contracts.sessions import CheckSession, NoSession, Session
 from common.contracts.tenancy import NewApplication
 from common.ids import DASHBOARD, new_id
-from gateway.api.fastapi_app import build, build_internal
+from gateway.build import build, build_internal
 from gateway.settings import GatewaySettings
 from gateway.state import Gateway
 from tenancy import provisioning
@@ -37,7 +37,7 @@ class Dropping:
     gateway: Gateway
 
     async def publish(self, ctx: Context, noun: str, id: str = "*") -> None:
-        self.gateway.heard(ctx.app_id, noun, id)
+        self.gateway.invalidate(ctx.app_id, noun, id)
 
 
 @dataclass

@@ -29,8 +29,8 @@ from common.contracts.tenancy import (
 from common.ids import DASHBOARD, new_id
 from common.problems import Unauthenticated
 from common.testing import LocalBus
-from gateway.api.fastapi_app import build
 from gateway.app import GatewayApp
+from gateway.build import build
 from gateway.settings import GatewaySettings
 from gateway.state import Gateway
 

@@ -17,8 +17,8 @@ from common.contracts.base import Done, Id
 from common.contracts.tenancy import NewApiKey
 from gateway.api.deps import Acting, TheBus
 from gateway.api.noun_router import NounRouter
+from gateway.routing import HostKind, RouteSet
 
-DASHBOARD_ONLY = True
 router = NounRouter(prefix="/applications/{slug}/api-keys", tags=["api_keys"])
 
 
@@ -49,3 +49,6 @@ async def rotate(slug: str, id: Id, ctx: Acting, bus: TheBus) -> NewApiKey:
     """The new key works now, the old one for 24 hours more. Needs `apps:write` and the team
     role `admin` or `developer`."""
     return await bus.call(ctx, RotateApiKey(id=id))
+
+
+routes = RouteSet(router=router, host=HostKind.DASHBOARD)

@@ -24,8 +24,8 @@ from common.contracts.tenancy import (
 from common.problems import Invalid
 from gateway.api.deps import SignedIn, TheBus
 from gateway.api.noun_router import NounRouter
+from gateway.routing import HostKind, RouteSet
 
-DASHBOARD_ONLY = True
 router = NounRouter(tags=["applications"])
 UNCONFIRMED = "type the slug of the application: deleting it cannot be undone"
 
@@ -93,3 +93,6 @@ async def transfer(slug: str, to: NewOwner, ctx: SignedIn, bus: TheBus) -> Appli
     """To a team that you are in too; operators to any. Needs `apps:transfer` and the team
     role `admin` or `developer`."""
     return await bus.call(ctx, TransferApplication(slug=slug, owner_org_id=to.owner_org_id))
+
+
+routes = RouteSet(router=router, host=HostKind.DASHBOARD)

@@ -30,6 +30,7 @@ from common.contracts.clients import (
 )
 from gateway.api.deps import Acting, TheBus
 from gateway.api.noun_router import NounRouter
+from gateway.routing import RouteSet
 
 router = NounRouter(prefix="/clients", tags=["clients"])
 
@@ -126,3 +127,6 @@ async def revoke_grants(
 ) -> RevokedGrants:
     """Of all users or of one; the tokens are dead at once. Needs `clients:write`."""
     return await bus.call(ctx, RevokeClientGrants(client=id, user_id=user_id))
+
+
+routes = RouteSet(router=router, in_applications=True)

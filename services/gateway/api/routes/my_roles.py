@@ -10,8 +10,8 @@ from common.contracts.assignments import AssignedRoles, ListMyRoles
 from common.contracts.rights import GetMyRights, Rights
 from gateway.api.deps import SignedIn, TheBus
 from gateway.api.noun_router import NounRouter
+from gateway.routing import RouteSet
 
-OWN_HOST_ONLY = True
 router = NounRouter(prefix="/users/me", tags=["me"])
 
 
@@ -25,3 +25,6 @@ async def roles(ctx: SignedIn, bus: TheBus) -> AssignedRoles:
 async def rights(request: Annotated[GetMyRights, Query()], ctx: SignedIn, bus: TheBus) -> Rights:
     """In the active organization, or in the one asked for."""
     return await bus.call(ctx, request)
+
+
+routes = RouteSet(router=router)

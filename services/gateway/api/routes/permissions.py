@@ -20,6 +20,7 @@ from common.contracts.permissions import (
 )
 from gateway.api.deps import Acting, TheBus
 from gateway.api.noun_router import NounRouter
+from gateway.routing import RouteSet
 
 router = NounRouter(prefix="/permissions", tags=["permissions"])
 
@@ -56,3 +57,6 @@ async def update(
 async def delete(permission_id: PermissionName, ctx: Acting, bus: TheBus) -> Done:
     """Every role loses it at once; a built-in one stays. Needs `roles:write` and the permission."""
     return await bus.call(ctx, DeletePermission(permission_id=permission_id))
+
+
+routes = RouteSet(router=router, in_applications=True)

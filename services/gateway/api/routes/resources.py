@@ -17,6 +17,7 @@ from common.contracts.clients import (
 )
 from gateway.api.deps import Acting, TheBus
 from gateway.api.noun_router import NounRouter
+from gateway.routing import RouteSet
 
 router = NounRouter(tags=["resources"])
 
@@ -56,3 +57,6 @@ async def create_scope(new: CreateScope, ctx: Acting, bus: TheBus) -> Scope:
 async def delete_scope(id: Id, ctx: Acting, bus: TheBus) -> Done:
     """Needs `clients:delete`."""
     return await bus.call(ctx, DeleteScope(id=id))
+
+
+routes = RouteSet(router=router, in_applications=True)

@@ -6,6 +6,7 @@ from common.contracts.applications import GetSettings, SettingsChange, UpdateSet
 from common.contracts.tenancy import AppSettings
 from gateway.api.deps import Acting, TheBus
 from gateway.api.noun_router import NounRouter
+from gateway.routing import RouteSet
 
 router = NounRouter(tags=["settings"])
 
@@ -20,3 +21,6 @@ async def get(ctx: Acting, bus: TheBus) -> AppSettings:
 async def update(changes: SettingsChange, ctx: Acting, bus: TheBus) -> AppSettings:
     """What is left out stays; the whole object comes back. Needs `settings:write`."""
     return await bus.call(ctx, UpdateSettings(changes=changes))
+
+
+routes = RouteSet(router=router, in_applications=True)
