@@ -27,7 +27,7 @@ from bench.load import CONNECTIONS, Shot, wrk
 from bench.processes import cpu
 from bench.tenants import Side, side
 from bench.workloads import FORM, basic
-from common.contracts.tenancy import NewApplication
+from common.contracts.applications import NewApplication
 
 QUIET = 4
 """Applications."""

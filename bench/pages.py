@@ -12,8 +12,8 @@ import re
 import time
 
 import httpx
+from tests.kit.people import LINK, People, person
 from tests.unit.gateway.conftest import World, serve, settings
-from tests.unit.gateway.people import LINK, People, person
 
 from common import logs
 from gateway.build import build

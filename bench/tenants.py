@@ -30,9 +30,10 @@ from bench.load import CONNECTIONS, Shot, wrk
 from bench.processes import cpu, speed
 from common.bus import NatsBus
 from common.context import Context, system_context
+from common.contracts.applications import EnsureApplication, NewApplication
 from common.contracts.passwords import SignInWithPassword
 from common.contracts.sessions import CheckSession
-from common.contracts.tenancy import EnsureApplication, NewApplication, ResolveHost
+from common.contracts.tenants import ResolveHost
 from common.contracts.users import CreateUser
 from common.ids import DASHBOARD
 

@@ -6,8 +6,8 @@ from collections.abc import Iterator
 
 import hypothesis
 import pytest
-from tests.postgres import Postgres
-from tests.system import System
+from tests.kit.postgres import Postgres
+from tests.kit.system import System
 
 from common import logs
 
@@ -16,7 +16,7 @@ logs.configure("test", "warning")
 hypothesis.settings.register_profile("aero2", deadline=None)
 hypothesis.settings.load_profile("aero2")
 
-pytest_plugins = ["tests.chromium", "tests.required"]
+pytest_plugins = ["tests.kit.chromium", "tests.kit.required"]
 
 
 @pytest.fixture(scope="session")

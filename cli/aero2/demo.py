@@ -12,16 +12,11 @@ from aero2.embedded.secrets import password
 from aero2.failures import Refused
 from common.bus import Bus
 from common.context import Context, system_context
-from common.contracts.api_keys import CreateApiKey
-from common.contracts.clients import (
-    ClientNotFound,
-    CreateClient,
-    GetClient,
-    ListClients,
-    RotateClientSecret,
-)
+from common.contracts.api_keys import CreateApiKey, KeyType
+from common.contracts.applications import EnsureApplication, NewApplication
+from common.contracts.client_secrets import RotateClientSecret
+from common.contracts.clients import ClientNotFound, CreateClient, GetClient, ListClients
 from common.contracts.profiles import Profile
-from common.contracts.tenancy import EnsureApplication, KeyType, NewApplication
 from common.contracts.users import CreateUser, EmailTaken
 from common.ids import DASHBOARD
 from common.problems import Unavailable

@@ -15,8 +15,8 @@ from aero2.failures import told
 from aero2.plain_typer import new_typer
 from common.bus import Bus
 from common.context import system_context
-from common.contracts.oidc import RotatedKeys, RotateKeys
-from common.contracts.tenancy import GetApplication
+from common.contracts.applications import GetApplication
+from common.contracts.keys import RotatedKeys, RotateKeys
 from common.ids import DASHBOARD
 
 STILL_WAITING: Final = 3

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any, Final
 
-from common.contracts.tenancy import AppSettings
+from common.contracts.app_settings import AppSettings
 from common.db import Db
 from common.sealing import Sealer
 

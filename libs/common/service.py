@@ -18,21 +18,18 @@ import nats.errors
 import uvloop
 from nats.aio.client import Client
 from nats.js import JetStreamContext
-from pydantic import SecretStr, ValidationError
+from pydantic import ValidationError
 
 from common import logs, metrics
 from common.audit import Activity
 from common.batched_nats import PacedClient
 from common.bus import Handlers, NatsBus, Server, settled
-from common.crypto import Keys
 from common.db import FAILURES, Database
 from common.invalidation import NatsChanges
-from common.master_keys import MasterKeyMissing, recognize
+from common.master_keys import MasterKeyMissing
 from common.metrics_server import serve_metrics
-from common.outbox import Relay, ensure_stream
 from common.periodic import stop
-from common.sealing import Sealer
-from common.settings import DatabaseSettings, Settings
+from common.settings import Settings
 from common.tenants import Tenants
 
 log = logs.get(__name__)
@@ -70,16 +67,6 @@ class Links:
         task = asyncio.create_task(work, name=name)
         self.tasks.append(task)
         return task
-
-
-@dataclass
-class Stores:
-    """What a service with tables has besides."""
-
-    db: Database
-    sealer: Sealer
-    relay: Relay
-    keys: Keys
 
 
 @dataclass
@@ -162,32 +149,6 @@ async def _end_with(closed: asyncio.Event) -> None:
 
 async def _nats_error(error: Exception) -> None:
     log.warning("nats.error", error=type(error).__name__, detail=str(error)[:200])
-
-
-async def open_stores(settings: DatabaseSettings, links: Links) -> Stores:
-    """Connect to Postgres with the service's own role and with the relay's."""
-    replicas = settings.stream_replicas
-    relay_db = await open_job(settings.relay_database_url, links, "relay")
-    relay = Relay(relay_db, links.nc, links.js, links.name, replicas)
-    db = await Database.connect(
-        settings.database_url.get_secret_value(),
-        name=links.name,
-        size=settings.pool_size,
-        on_commit=relay.wake,
-    )
-    links.databases.append(db)
-    keys = await recognize(db, settings.keys)
-    with contextlib.suppress(nats.errors.Error, TimeoutError):
-        await ensure_stream(links.js, replicas=replicas)
-    links.spawn(relay.run(), "relay")
-    return Stores(db, Sealer(keys), relay, keys)
-
-
-async def open_job(dsn: SecretStr, links: Links, job: str) -> Database:
-    """Connect with the role of a job that speaks of all applications."""
-    database = await Database.connect(dsn.get_secret_value(), name=f"{links.name}-{job}", size=2)
-    links.databases.append(database)
-    return database
 
 
 Start = Callable[[S, Links], Awaitable[tuple[Any, Handlers]]]

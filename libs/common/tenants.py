@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, replace
 from common.bus import Bus
 from common.caches import Cache
 from common.context import SYSTEM_CALLER, Context
-from common.contracts.tenancy import GetTenant, Tenant
+from common.contracts.tenants import GetTenant, Tenant
 
 
 @dataclass

@@ -6,13 +6,19 @@ import time
 from dataclasses import dataclass, field
 from typing import Any, TypeVar, Unpack
 
-from common.audit import About, Entry, entry
-from common.bus import Handler, answer, asked, encoded, subject_of
+from common.audit import About, Entry, Notes, entry
+from common.bus import Bus, Handler, answer, asked, encoded, subject_of
 from common.context import Caller, Context, new_trace
 from common.contracts.base import Contract, Request
-from common.db import inside_transaction
+from common.crypto import Keys
+from common.cursors import Cursors
+from common.db import Database, inside_transaction
 from common.events.base import Event
+from common.invalidation import Changes
 from common.problems import Problem, Unavailable
+from common.sealing import Sealer
+from common.service_deps import ServiceDeps
+from common.tenants import Tenants
 
 R = TypeVar("R", bound=Contract)
 
@@ -70,6 +76,28 @@ class MemoryActivity:
 
     def note(self, ctx: Context, event: Event, **about: Unpack[About]) -> None:
         self.noted.append(entry(ctx, event, **about))
+
+
+def service_deps(
+    db: Database,
+    bus: Bus,
+    keys: Keys,
+    *,
+    invalidation: Changes | None = None,
+    activity: Notes | None = None,
+) -> ServiceDeps:
+    """Returns what all services share; without a relay of its own, and with memory for NATS."""
+    return ServiceDeps(
+        db=db,
+        relay_db=db,
+        bus=bus,
+        invalidation=invalidation or MemoryChanges(),
+        tenants=Tenants(bus),
+        activity=activity or MemoryActivity(),
+        keys=keys,
+        cursors=Cursors(keys),
+        sealer=Sealer(keys),
+    )
 
 
 def context(

@@ -11,7 +11,7 @@ import time
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from http import HTTPStatus
-from typing import Any, Final
+from typing import Final
 
 from prometheus_client import Histogram
 from pydantic import ValidationError
@@ -25,19 +25,17 @@ from gateway.auth.caller import tenant_of_key
 from gateway.auth.client_origins import is_client_origin
 from gateway.auth.tenant import canonical, resolve_host
 from gateway.http import cors
-from gateway.http.body import LimitedBody, Receive, check_length
+from gateway.http.asgi import AsgiApp, Receive, Scope, Send
+from gateway.http.body import LimitedBody, check_length
 from gateway.http.contract_errors import problem_of
 from gateway.http.proxies import client_ip
 from gateway.http.request import GatewayRequest, RequestState, read_method, trace_of
 from gateway.http.response import HTML, GatewayResponse, MethodNotAllowed
-from gateway.response_sender import ResponseSender, Send
+from gateway.response_sender import ResponseSender
 from gateway.routing import HostKind, Route, RouteTable
 from gateway.state import Gateway
 
 log = logs.get(__name__)
-
-Scope = dict[str, Any]
-AsgiApp = Callable[[Scope, Receive, Send], Awaitable[None]]
 
 CHUNKED: Final = b"transfer-encoding"
 ACTS_ON_READ: Final = ("/oauth2/authorize", "/oauth2/authorize/resume", "/oauth2/logout")

@@ -12,7 +12,8 @@ from common import metrics
 from gateway.api import reference
 from gateway.api.fastapi_app import json_api
 from gateway.api.route_sets import ROUTE_SETS as API_ROUTE_SETS
-from gateway.app import AsgiApp, GatewayApp
+from gateway.app import GatewayApp
+from gateway.http.asgi import AsgiApp
 from gateway.monitoring import certificates, health
 from gateway.monitoring.internal_listener import InternalListener
 from gateway.oauth import authorize, discovery, introspect, logout, revoke, token, userinfo

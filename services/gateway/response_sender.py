@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -11,6 +10,7 @@ from common.problems import Problem
 from gateway.admission.admission import Admission
 from gateway.error_styles import RENDERERS
 from gateway.http import cors
+from gateway.http.asgi import Send
 from gateway.http.request import GatewayRequest
 from gateway.http.response import (
     NO_SCRIPTS,
@@ -25,7 +25,6 @@ from gateway.state import Gateway
 
 log = logs.get(__name__)
 
-Send = Callable[[dict[str, Any]], Awaitable[None]]
 ALWAYS: Final[Headers] = [
     (b"x-content-type-options", b"nosniff"),
     (b"x-frame-options", b"DENY"),

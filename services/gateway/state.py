@@ -7,9 +7,10 @@ from dataclasses import dataclass, field
 from common.bus import Bus
 from common.caches import Cache
 from common.context import Caller
-from common.contracts.oidc import AccessToken
+from common.contracts.api_keys import ApiKeyHolder
 from common.contracts.sessions import Session
-from common.contracts.tenancy import ApiKeyHolder, Tenant
+from common.contracts.tenants import Tenant
+from common.contracts.tokens import AccessToken
 from common.service import Links
 from gateway.admission.fair_queue import AdmissionQueues
 from gateway.admission.flood_limits import NO_TENANT, FloodLimits

@@ -3,21 +3,22 @@
 from __future__ import annotations
 
 from common.bus import Handlers
-from common.service import Links, open_job, run
+from common.service import Links, run
 from common.sweeps import sweeping
-from identity import deps, queues, unsettled
+from identity import queues, unsettled
+from identity.deps import Deps, open_deps
 from identity.handlers import HANDLERS
 from identity.queries.sweeps import EXPIRED
 from identity.settings import Settings
 
 
-async def start(settings: Settings, links: Links) -> tuple[deps.Deps, Handlers]:
-    made = await deps.make(settings, links)
-    sweep_db = await open_job(settings.sweep_database_url, links, "sweep")
-    links.spawn(sweeping(sweep_db, EXPIRED), "sweeps")
-    links.spawn(queues.measuring(made), "queues")
-    links.spawn(unsettled.settling(made, sweep_db), "unsettled users")
-    return made, HANDLERS
+async def start(settings: Settings, links: Links) -> tuple[Deps, Handlers]:
+    """Open what the handlers need and start the service's own jobs."""
+    deps = await open_deps(settings, links)
+    links.spawn(sweeping(deps.sweep_db, EXPIRED), "sweeps")
+    links.spawn(queues.measuring(deps), "queues")
+    links.spawn(unsettled.settling(deps), "unsettled users")
+    return deps, HANDLERS
 
 
 if __name__ == "__main__":

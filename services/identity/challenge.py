@@ -9,9 +9,10 @@ from typing import Final
 
 from common import captcha_secret, crypto, logs
 from common.context import Context
+from common.contracts.app_settings import Captcha
 from common.contracts.protection import CaptchaFailed, GetProtection, Protection
 from common.contracts.sign_in import Attempt
-from common.contracts.tenancy import Captcha, Tenant
+from common.contracts.tenants import Tenant
 from common.outgoing_http import Unreachable
 from common.problems import RateLimited, Unavailable
 from common.sealing import Unsealable

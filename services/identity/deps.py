@@ -1,20 +1,15 @@
-"""What every handler of the identity service is given."""
+"""What the handlers of the identity service work with."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
 
 from common import logs
-from common.bus import Bus
-from common.crypto import Keys
-from common.cursors import Cursors
 from common.db import Database
 from common.hash_pool import FairPool
-from common.invalidation import Changes
 from common.outgoing_http import OutgoingHttp
-from common.sealing import Sealer
-from common.service import Links, Stores, open_job, open_stores
-from common.tenants import Tenants
+from common.service import Links
+from common.service_deps import ServiceDeps, open_job, open_service_deps
 from common.worker_processes import WorkerProcesses
 from identity.hashing import Hashing
 from identity.last_active import LastActive
@@ -26,17 +21,12 @@ from identity.smtp import Smtp
 log = logs.get(__name__)
 
 
-@dataclass(frozen=True)
-class Deps:
-    db: Database
-    relay_db: Database
+@dataclass(frozen=True, kw_only=True)
+class Deps(ServiceDeps):
+    """The shared fields, and what identity needs beyond them."""
+
     mail_db: Database
-    sealer: Sealer
-    bus: Bus
-    changes: Changes
-    tenants: Tenants
-    keys: Keys
-    cursors: Cursors
+    sweep_db: Database
     hashing: Hashing
     last_active: LastActive
     limits: Limits
@@ -51,52 +41,47 @@ class Deps:
         return self.hashing.workers
 
 
-async def make(settings: Settings, links: Links) -> Deps:
-    stores = await open_stores(settings, links)
+async def open_deps(settings: Settings, links: Links) -> Deps:
+    """Open the databases, and start to deliver mail and to write when users were last active."""
+    common = await open_service_deps(settings, links)
     pool = FairPool(settings.hash_threads) if settings.hash_threads else FairPool()
     hashing = Hashing(pool)
     mail_db = await open_job(settings.mail_database_url, links, "mail")
-    db = await _with_mailer(settings, links, stores, mail_db, hashing.workers)
-    last_active = LastActive(db)
+    common = _deliver_mail(settings, links, common, mail_db, hashing.workers)
+    last_active = LastActive(common.db)
     links.spawn(last_active.run(), "last_active")
     return Deps(
-        db=db,
-        relay_db=stores.relay.database,
+        **common.shared(),
         mail_db=mail_db,
-        sealer=stores.sealer,
-        bus=links.bus,
-        changes=links.changes,
-        tenants=links.tenants,
-        keys=stores.keys,
-        cursors=Cursors(stores.keys),
+        sweep_db=await open_job(settings.sweep_database_url, links, "sweep"),
         hashing=hashing,
         last_active=last_active,
-        limits=Limits(db, stores.keys, settings.limit_scale),
+        limits=Limits(common.db, common.keys, settings.limit_scale),
         http=OutgoingHttp(settings.egress),
         breach_url=settings.breach_url,
         operator_email=settings.bootstrap_admin_email,
     )
 
 
-async def _with_mailer(
+def _deliver_mail(
     settings: Settings,
     links: Links,
-    stores: Stores,
+    common: ServiceDeps,
     mail_db: Database,
     workers: WorkerProcesses,
-) -> Database:
-    """Deliver mail from here on; the service's own commits wake the mailer at once."""
+) -> ServiceDeps:
+    """Start the mailer; the service's own commits wake it at once."""
     if settings.smtp_url is None:
         log.warning("AERO2_SMTP_URL is not set: mail waits in the outbox")
-        return stores.db
+        return common
     mailer = Mailer(
-        stores.db,
+        common.db,
         mail_db,
-        stores.sealer,
-        links.tenants,
+        common.sealer,
+        common.tenants,
         Smtp.parse(settings.smtp_url.get_secret_value()),
         settings.mail_from,
         workers,
     )
     links.spawn(mailer.run(), "mailer")
-    return replace(stores.db, on_commit=mailer.waking(stores.db.on_commit))
+    return replace(common, db=replace(common.db, on_commit=mailer.waking(common.db.on_commit)))

@@ -11,7 +11,7 @@ from common.contracts.email_codes import SignInWithCode, SignInWithLink, StartEm
 from common.contracts.sessions import SignedInSession
 from common.contracts.sign_in import CodeSpent, Flow, LinkSpent, MethodOff
 from common.contracts.sign_up import SignUpClosed
-from common.contracts.tenancy import Tenant
+from common.contracts.tenants import Tenant
 from common.db import Db
 from common.problems import Conflict, Invalid
 from identity import challenge, email_rules, flows, idempotency, session_start, sign_up

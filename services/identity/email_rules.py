@@ -7,8 +7,8 @@ from collections.abc import Iterable
 from disposable_email_domains import blocklist
 
 from common.addresses import address_key
+from common.contracts.app_settings import AppSettings
 from common.contracts.sign_up import SignUpClosed
-from common.contracts.tenancy import AppSettings
 from common.ids import DASHBOARD
 from common.problems import Invalid
 

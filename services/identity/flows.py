@@ -17,7 +17,7 @@ from common.addresses import address_key
 from common.context import Context
 from common.contracts.links import LINKS
 from common.contracts.sign_in import CodeSpent, Flow, LinkSpent, MailsSent, OtherBrowser, WrongCode
-from common.contracts.tenancy import Tenant
+from common.contracts.tenants import Tenant
 from common.db import Db
 from common.events.sessions import EmailCodeSent
 from common.ids import new_id

@@ -28,7 +28,7 @@ from common.contracts.links import LINKS
 from common.contracts.roles import RoleNotFound
 from common.contracts.sessions import SignedInSession
 from common.contracts.sign_in import LinkSpent, MethodOff
-from common.contracts.tenancy import Tenant
+from common.contracts.tenants import Tenant
 from common.contracts.users import EmailTaken
 from common.db import Db
 from common.events.invitations import InvitationRevoked, UserInvited

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any, Final
 
 from common.contracts.mail_templates import TemplateInvalid, TemplateNotFound, TemplateText
-from common.contracts.tenancy import Tenant
+from common.contracts.tenants import Tenant
 from identity import imported, mail_rendering, metadata
 from identity.mail_texts import Locale
 

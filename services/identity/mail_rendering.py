@@ -26,7 +26,7 @@ from common.contracts.mail_templates import (
     TemplateNotFound,
     TemplateText,
 )
-from common.contracts.tenancy import Tenant
+from common.contracts.tenants import Tenant
 from common.worker_processes import WorkerProcesses
 from identity.mail_texts import COMMON, DATA, HELLO, LOCALES, UNNAMED_ORGANIZATION, WORDS, Locale
 

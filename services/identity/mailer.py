@@ -27,7 +27,7 @@ from common.contracts.mail_templates import (
     TemplateNotFound,
     TemplateText,
 )
-from common.contracts.tenancy import Tenant
+from common.contracts.tenants import Tenant
 from common.db import Database
 from common.periodic import FAULTS
 from common.problems import NotFound

@@ -25,7 +25,7 @@ from common.contracts.me import (
 )
 from common.contracts.profiles import Me, User
 from common.contracts.sign_in import Flow, LinkSpent, OtherBrowser, WrongCode
-from common.contracts.tenancy import Tenant
+from common.contracts.tenants import Tenant
 from common.contracts.users import EmailTaken, UserNotFound
 from common.db import Db
 from common.events.users import EmailChanged, UserVerified

@@ -9,8 +9,8 @@ import jsonschema_rs
 import orjson
 
 from common import schema_cost
+from common.contracts.app_settings import AppSettings
 from common.contracts.profiles import MetadataInvalid
-from common.contracts.tenancy import AppSettings
 from common.worker_processes import TookTooLong, WorkerFailed, WorkerProcesses
 
 MOST: Final = 16_384

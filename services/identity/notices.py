@@ -6,7 +6,7 @@ from typing import Protocol
 
 from common import mail
 from common.context import Context
-from common.contracts.tenancy import Tenant
+from common.contracts.tenants import Tenant
 from common.db import Db
 from identity.deps import Deps
 

@@ -14,7 +14,7 @@ from common.contracts.links import LINKS
 from common.contracts.owner import ClaimOwner, CreateOwnerLink, GetOwnerLink, OwnerLink
 from common.contracts.sessions import SignedInSession
 from common.contracts.sign_in import LinkSpent
-from common.contracts.tenancy import Tenant
+from common.contracts.tenants import Tenant
 from common.contracts.users import EmailTaken
 from common.db import Db
 from common.events.users import OwnerClaimed, UserCreated

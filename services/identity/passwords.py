@@ -26,7 +26,7 @@ from common.contracts.sign_in import (
     ResetNeeded,
     WrongCredentials,
 )
-from common.contracts.tenancy import Tenant
+from common.contracts.tenants import Tenant
 from common.contracts.users import UserNotFound
 from common.db import Db
 from common.events.passwords import PasswordChanged, PasswordReset

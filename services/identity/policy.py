@@ -11,7 +11,7 @@ from zxcvbn.frequency_lists import FREQUENCY_LISTS
 from common import logs
 from common.context import Context
 from common.contracts.passwords import WeakPassword
-from common.contracts.tenancy import Tenant
+from common.contracts.tenants import Tenant
 from common.outgoing_http import Unreachable
 from identity.deps import Deps
 from identity.hashing import MAX_BYTES, normalized, too_long

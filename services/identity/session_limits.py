@@ -8,7 +8,7 @@ from common import logs
 from common.context import Context
 from common.contracts.rights import GetRights
 from common.contracts.sessions import Session
-from common.contracts.tenancy import Tenant
+from common.contracts.tenants import Tenant
 from common.problems import Problem
 from identity.deps import Deps
 from identity.queries import sessions

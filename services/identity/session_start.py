@@ -17,7 +17,7 @@ from common.contracts.org_domains import JoinByDomain
 from common.contracts.organizations import EnsurePersonalTeam
 from common.contracts.sessions import NoSession, Session, SignedInSession
 from common.contracts.sign_in import AccountDisabled, WrongCredentials
-from common.contracts.tenancy import Tenant
+from common.contracts.tenants import Tenant
 from common.db import Db
 from common.events.sessions import Login
 from common.events.users import UserVerified
@@ -214,9 +214,9 @@ async def finish(deps: Deps, ctx: Context, started: StartedSession) -> SignedInS
     """After the commit: caches forget the session that was replaced, and a new user is settled."""
     session = started.reply.session
     if started.replaced is not None:
-        await deps.changes.publish(ctx, "session", started.replaced)
+        await deps.invalidation.publish(ctx, "session", started.replaced)
     if started.verified:
-        await deps.changes.publish(ctx, "user", session.user_id)
+        await deps.invalidation.publish(ctx, "user", session.user_id)
     if not started.settled or started.verified:
         await provision_new_user(
             deps,
@@ -291,5 +291,5 @@ async def end_all(
 async def publish_revocations(deps: Deps, ctx: Context, user_id: str, ended: list[str]) -> None:
     """After the commit and before the reply: every cache forgets the user and these sessions."""
     for session_id in ended:
-        await deps.changes.publish(ctx, "session", session_id)
-    await deps.changes.publish(ctx, "user", user_id)
+        await deps.invalidation.publish(ctx, "session", session_id)
+    await deps.invalidation.publish(ctx, "user", user_id)

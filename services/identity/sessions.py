@@ -118,7 +118,7 @@ async def sign_out(deps: Deps, ctx: Context, request: SignOut) -> Done:
                 event = SessionRevoked(session_id=ended.id, reason="replaced")
             await audit.record(tx, ctx, event, user_id=ended.user_id)
     if ended is not None:
-        await deps.changes.publish(ctx, "session", ended.id)
+        await deps.invalidation.publish(ctx, "session", ended.id)
     return Done()
 
 
@@ -130,7 +130,7 @@ async def end(deps: Deps, ctx: Context, request: EndSession) -> Done:
         if ended is not None:
             await audit.record(tx, ctx, Logout(session_id=ended.id), user_id=ended.user_id)
     if ended is not None:
-        await deps.changes.publish(ctx, "session", ended.id)
+        await deps.invalidation.publish(ctx, "session", ended.id)
     return Done()
 
 
@@ -161,7 +161,7 @@ async def _end_one(deps: Deps, ctx: Context, session_id: str, user_id: str, reas
             raise SessionNotFound
         event = SessionRevoked(session_id=ended.id, reason=reason)
         await audit.record(tx, ctx, event, user_id=user_id)
-    await deps.changes.publish(ctx, "session", ended.id)
+    await deps.invalidation.publish(ctx, "session", ended.id)
     return Done()
 
 

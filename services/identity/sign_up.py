@@ -12,7 +12,7 @@ from common.contracts.invitations import InvitationNotFound
 from common.contracts.org_invitations import GetOrganizationOffer, OrganizationInvitationNotFound
 from common.contracts.sign_in import CodeSpent, Flow, MethodOff
 from common.contracts.sign_up import ResendSignUp, SignUp
-from common.contracts.tenancy import Tenant
+from common.contracts.tenants import Tenant
 from common.db import Db
 from common.events.invitations import InvitationAccepted
 from common.events.users import UserCreated

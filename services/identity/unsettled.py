@@ -10,7 +10,6 @@ from dataclasses import dataclass
 from typing import Final
 
 from common.context import system_context
-from common.db import Database
 from common.periodic import again
 from identity import session_start
 from identity.deps import Deps
@@ -29,7 +28,6 @@ class Sweep:
     """Goes on where the last round ended, so that users who can't be settled hold up nobody."""
 
     deps: Deps
-    sweep_db: Database
     last: unsettled.Unsettled | None = None
 
     async def round(self) -> int:
@@ -37,7 +35,7 @@ class Sweep:
         nobody can be settled."""
         count = failures = 0
         while failures < MOST_FAILURES:
-            async with self.sweep_db.everywhere() as db:
+            async with self.deps.sweep_db.everywhere() as db:
                 users = await unsettled.page(db, after=self.last)
             for user in users:
                 self.last = user
@@ -53,8 +51,8 @@ class Sweep:
         return count
 
 
-async def settling(deps: Deps, sweep_db: Database) -> None:
-    await again(Sweep(deps, sweep_db).round, every=EVERY, name="unsettled users")
+async def settling(deps: Deps) -> None:
+    await again(Sweep(deps).round, every=EVERY, name="unsettled users")
 
 
 async def _settle(deps: Deps, user: unsettled.Unsettled) -> bool:

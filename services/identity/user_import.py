@@ -12,7 +12,7 @@ from pydantic import BaseModel, ValidationError
 from common import audit
 from common.addresses import address_key
 from common.context import Context
-from common.contracts.tenancy import AppSettings
+from common.contracts.app_settings import AppSettings
 from common.contracts.user_import import (
     Arrival,
     Arrivals,

@@ -172,7 +172,7 @@ async def apply(deps: Deps, ctx: Context, user_id: str, changes: dict[str, Any])
                 await accounts.unsettle(tx, app_id=ctx.app_id, id=user_id)
     except asyncpg.UniqueViolationError:
         raise EmailTaken from None
-    await deps.changes.publish(ctx, "user", user_id)
+    await deps.invalidation.publish(ctx, "user", user_id)
     if proven:
         await session_start.provision_new_user(
             deps,
@@ -233,7 +233,7 @@ async def enable(deps: Deps, ctx: Context, request: EnableUser) -> User:
             event = UserEnabled(user_id=request.user_id)
             await audit.record(tx, ctx, event, user_id=request.user_id)
         user = _there(await users.get(tx, app_id=ctx.app_id, id=request.user_id))
-    await deps.changes.publish(ctx, "user", request.user_id)
+    await deps.invalidation.publish(ctx, "user", request.user_id)
     return user
 
 

@@ -1,36 +1,23 @@
-"""The oidc service: clients, authorization, tokens, keys."""
+"""`python -m oidc`: clients, authorization, tokens, keys."""
 
 from __future__ import annotations
 
 from functools import partial
 
 from common.bus import Handlers
-from common.service import Links, open_job, open_stores, run
+from common.service import Links, run
 from common.sweeps import sweeping
 from oidc import backchannel_delivery
-from oidc.deps import Deps
+from oidc.deps import Deps, open_deps
 from oidc.handlers import HANDLERS
 from oidc.queries.sweeps import EXPIRED
 from oidc.session_end_listener import Endings
-from oidc.settings import OidcSettings
+from oidc.settings import Settings
 
 
-async def start(settings: OidcSettings, links: Links) -> tuple[Deps, Handlers]:
-    stores = await open_stores(settings, links)
-    sweep_db = await open_job(settings.sweep_database_url, links, "sweep")
-    deps = Deps(
-        db=stores.db,
-        logout_db=await open_job(settings.logout_database_url, links, "logout"),
-        sealer=stores.sealer,
-        bus=links.bus,
-        changes=links.changes,
-        tenants=links.tenants,
-        activity=links.activity,
-        keys=stores.keys,
-        settings=settings,
-    )
-    links.changes.listeners.append(deps.known.heard)
-    links.on_reconnect.append(deps.known.clear)
+async def start(settings: Settings, links: Links) -> tuple[Deps, Handlers]:
+    """Open what the handlers need and start the service's own jobs."""
+    deps = await open_deps(settings, links)
     endings = Endings(deps)
     links.changes.listeners.append(endings.heard)
     links.spawn(endings.run(), "endings")
@@ -38,9 +25,9 @@ async def start(settings: OidcSettings, links: Links) -> tuple[Deps, Handlers]:
         deps.deliveries.run(partial(backchannel_delivery.work, deps), name="deliveries"),
         "deliveries",
     )
-    links.spawn(sweeping(sweep_db, EXPIRED), "sweeps")
+    links.spawn(sweeping(deps.sweep_db, EXPIRED), "sweeps")
     return deps, HANDLERS
 
 
 if __name__ == "__main__":
-    run("oidc", OidcSettings, start)
+    run("oidc", Settings, start)

@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from common.context import Context
-from common.contracts.oidc import AccessToken, CheckAccessToken, InvalidToken
+from common.contracts.oauth_errors import InvalidToken
+from common.contracts.tokens import AccessToken, CheckAccessToken
 from oidc import jose, keys, scopes, tokens
 from oidc.client_cache import registered
 from oidc.deps import Deps

@@ -10,7 +10,7 @@ import orjson
 from jwt.algorithms import HMACAlgorithm
 
 from common.context import Context
-from common.contracts.oidc import InvalidClient
+from common.contracts.oauth_errors import InvalidClient
 from oidc import jose
 from oidc.client_keys import keys_of
 from oidc.deps import Deps

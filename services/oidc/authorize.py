@@ -12,17 +12,14 @@ from typing import Final
 from urllib.parse import urlencode, urlsplit
 
 from common.context import Context
-from common.contracts.oidc import (
+from common.contracts.authorization import (
     Authorization,
     AuthorizationState,
     Authorize,
-    ConsentRequired,
     GetAuthorizationState,
-    LoginRequired,
-    OAuthError,
     ResumeAuthorization,
-    SignInOver,
 )
+from common.contracts.oauth_errors import ConsentRequired, LoginRequired, OAuthError, SignInOver
 from common.events.tokens import CodeIssued
 from common.ids import new_id
 from oidc import prompts, repeated, responses

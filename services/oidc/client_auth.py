@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from urllib.parse import unquote_plus
 
 from common.context import Context
-from common.contracts.oidc import InvalidClient, OAuthError
+from common.contracts.oauth_errors import InvalidClient, OAuthError
 from oidc import assertions, client_secrets
 from oidc.client_cache import registered
 from oidc.deps import Deps

@@ -6,7 +6,7 @@ from typing import Any, Final
 
 from common import logs
 from common.context import Context
-from common.contracts.oidc import InvalidClient
+from common.contracts.oauth_errors import InvalidClient
 from common.outgoing_http import Unreachable
 from oidc import jose
 from oidc.deps import Deps

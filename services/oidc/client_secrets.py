@@ -10,7 +10,7 @@ from functools import partial
 from typing import Final
 
 from common.context import Context
-from common.contracts.oidc import InvalidClient
+from common.contracts.oauth_errors import InvalidClient
 from common.crypto import b64url
 from common.sealing import unb64
 from oidc.deps import Deps

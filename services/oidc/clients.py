@@ -10,24 +10,26 @@ from pydantic import ValidationError
 from common import audit
 from common.context import Context
 from common.contracts.base import Done
+from common.contracts.client_secrets import (
+    ClientSecret,
+    ClientSecrets,
+    DeleteClientSecret,
+    ListClientSecrets,
+    NewSecret,
+    RotateClientSecret,
+)
 from common.contracts.clients import (
     Client,
     ClientFields,
     ClientNotFound,
     Clients,
-    ClientSecret,
-    ClientSecrets,
     CreateClient,
     DeleteClient,
-    DeleteClientSecret,
     GetClient,
     ListClients,
-    ListClientSecrets,
     ListOrigins,
     NewClient,
-    NewSecret,
     Origins,
-    RotateClientSecret,
     UpdateClient,
 )
 from common.crypto import token
@@ -176,7 +178,7 @@ async def origins(deps: Deps, ctx: Context, _: ListOrigins) -> Origins:
 async def _changed(deps: Deps, ctx: Context, client_id: str, origins: list[str]) -> None:
     await deps.changed(ctx, "client", client_id)
     if origins:
-        await deps.changes.publish(ctx, "origin")
+        await deps.invalidation.publish(ctx, "origin")
 
 
 async def list_secrets(deps: Deps, ctx: Context, request: ListClientSecrets) -> ClientSecrets:

@@ -8,7 +8,7 @@ from __future__ import annotations
 from typing import Final
 
 from common.context import Context
-from common.contracts.oidc import Configuration, GetConfiguration
+from common.contracts.discovery import Configuration, GetConfiguration
 from oidc import acr_values, jose, scopes
 from oidc.checks.prompts_are_consistent import PROMPTS
 from oidc.checks.response_mode_is_known import MODES

@@ -5,8 +5,8 @@ from __future__ import annotations
 from common import audit
 from common.context import Context
 from common.contracts.base import Done
-from common.contracts.clients import (
-    ClientNotFound,
+from common.contracts.clients import ClientNotFound
+from common.contracts.consents import (
     Grant,
     Grants,
     ListClientGrants,

@@ -1,29 +1,22 @@
-"""What a handler of this service may use."""
+"""What the handlers of the oidc service work with."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-from common.audit import Notes
-from common.bus import Bus
 from common.caches import Cache
 from common.context import Context
 from common.contracts.rights import Rights
-from common.crypto import Keys
-from common.cursors import Cursors
 from common.db import Database
 from common.hash_pool import FairPool
-from common.invalidation import Changes
 from common.outgoing_http import OutgoingHttp
-from common.sealing import Sealer
+from common.service import Links
+from common.service_deps import ServiceDeps, open_job, open_service_deps
 from common.worker import Wakeful
-from oidc.settings import OidcSettings
+from oidc.settings import Settings
 
 if TYPE_CHECKING:
-    from typing import Any
-
-    from common.tenants import Tenants
     from oidc.keys import KeySet
     from oidc.queries.clients import Registered
     from oidc.queries.token_families import Live
@@ -82,30 +75,37 @@ class Known:
         ]
 
 
-@dataclass(frozen=True)
-class Deps:
-    db: Database
+@dataclass(frozen=True, kw_only=True)
+class Deps(ServiceDeps):
+    """The shared fields, and what oidc needs beyond them."""
+
     logout_db: Database
-    sealer: Sealer
-    bus: Bus
-    changes: Changes
-    tenants: Tenants
-    activity: Notes
-    keys: Keys
-    settings: OidcSettings
+    sweep_db: Database
+    settings: Settings
     known: Known = field(default_factory=Known)
     pool: FairPool = field(default_factory=FairPool)
     deliveries: Wakeful = field(default_factory=Wakeful)
 
     @property
     def http(self) -> OutgoingHttp:
+        """For calls to clients' own servers."""
         return OutgoingHttp(self.settings.egress)
-
-    @property
-    def cursors(self) -> Cursors:
-        return Cursors(self.keys)
 
     async def changed(self, ctx: Context, noun: str, id: str = "*") -> None:
         """After a commit, before the reply: this process forgets, and so does every other."""
         self.known.heard(ctx.app_id, noun, id)
-        await self.changes.publish(ctx, noun, id)
+        await self.invalidation.publish(ctx, noun, id)
+
+
+async def open_deps(settings: Settings, links: Links) -> Deps:
+    """Open the databases, and let the caches hear what other processes change."""
+    common = await open_service_deps(settings, links)
+    deps = Deps(
+        **common.shared(),
+        logout_db=await open_job(settings.logout_database_url, links, "logout"),
+        sweep_db=await open_job(settings.sweep_database_url, links, "sweep"),
+        settings=settings,
+    )
+    links.changes.listeners.append(deps.known.heard)
+    links.on_reconnect.append(deps.known.clear)
+    return deps

@@ -5,43 +5,34 @@ from __future__ import annotations
 from typing import Any, Final
 
 from common.bus import Handler
+from common.contracts.authorization import Authorize, GetAuthorizationState, ResumeAuthorization
 from common.contracts.base import Request
+from common.contracts.client_secrets import (
+    DeleteClientSecret,
+    ListClientSecrets,
+    RotateClientSecret,
+)
 from common.contracts.clients import (
     CreateClient,
-    CreateResource,
-    CreateScope,
     DeleteClient,
-    DeleteClientSecret,
-    DeleteResource,
-    DeleteScope,
     GetClient,
-    ListClientGrants,
     ListClients,
-    ListClientSecrets,
-    ListMyGrants,
     ListOrigins,
-    ListResources,
-    ListScopes,
-    RevokeClientGrants,
-    RevokeMyGrant,
-    RotateClientSecret,
     UpdateClient,
 )
-from common.contracts.oidc import (
-    Authorize,
-    CheckAccessToken,
-    EnsureKeys,
-    ExchangeToken,
-    GetAuthorizationState,
-    GetConfiguration,
-    GetJwks,
-    GetUserinfo,
-    IntrospectToken,
-    LogOut,
-    ResumeAuthorization,
-    RevokeToken,
-    RotateKeys,
+from common.contracts.consents import (
+    ListClientGrants,
+    ListMyGrants,
+    RevokeClientGrants,
+    RevokeMyGrant,
 )
+from common.contracts.discovery import GetConfiguration
+from common.contracts.keys import EnsureKeys, GetJwks, RotateKeys
+from common.contracts.logout import LogOut
+from common.contracts.resources import CreateResource, DeleteResource, ListResources
+from common.contracts.scopes import CreateScope, DeleteScope, ListScopes
+from common.contracts.tokens import CheckAccessToken, ExchangeToken, IntrospectToken, RevokeToken
+from common.contracts.userinfo import GetUserinfo
 from oidc import (
     access_tokens,
     authorize,

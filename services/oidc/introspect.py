@@ -7,12 +7,8 @@ from typing import Any, Final
 from common import audit
 from common.context import Context
 from common.contracts.base import Done
-from common.contracts.oidc import (
-    Introspection,
-    IntrospectToken,
-    InvalidClient,
-    RevokeToken,
-)
+from common.contracts.oauth_errors import InvalidClient
+from common.contracts.tokens import Introspection, IntrospectToken, RevokeToken
 from common.events.tokens import TokenRevoked
 from oidc import access_tokens, client_auth, params, scopes
 from oidc.access_tokens import Speaking

@@ -11,14 +11,7 @@ from typing import Final
 from common import audit
 from common.context import Context
 from common.contracts.base import Done
-from common.contracts.oidc import (
-    EnsureKeys,
-    GetJwks,
-    Jwks,
-    RotatedKeys,
-    RotateKeys,
-    WaitingKey,
-)
+from common.contracts.keys import EnsureKeys, GetJwks, Jwks, RotatedKeys, RotateKeys, WaitingKey
 from common.db import Db
 from common.events.keys import KeysRotated
 from common.problems import BadRequest
@@ -168,7 +161,7 @@ async def _advance(deps: Deps, ctx: Context) -> None:
                 made.append(await _insert(deps, tx, ctx, row.alg, der, state="next"))
         if made:
             await audit.record(tx, ctx, KeysRotated(kids=made))
-    await deps.changes.publish(ctx, "key")
+    await deps.invalidation.publish(ctx, "key")
 
 
 async def _insert(deps: Deps, tx: Db, ctx: Context, alg: str, der: bytes, *, state: str) -> str:

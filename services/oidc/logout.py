@@ -11,7 +11,9 @@ from urllib.parse import quote, urlencode
 import orjson
 
 from common.context import Context
-from common.contracts.oidc import LoggedOut, LogOut, OAuthError, SignedIn
+from common.contracts.authorization import SignedIn
+from common.contracts.logout import LoggedOut, LogOut
+from common.contracts.oauth_errors import OAuthError
 from common.crypto import b64url
 from common.db import Db
 from common.ids import new_id

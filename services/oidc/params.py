@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from common.contracts.oidc import OAuthError, Params
+from common.contracts.authorization import Params
+from common.contracts.oauth_errors import OAuthError
 
 REPEATABLE = frozenset({"resource", "audience"})
 """RFC 8707 section 2 lets `resource` be given more than once."""

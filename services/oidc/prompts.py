@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Final, Literal
 
 from common.context import Context
-from common.contracts.oidc import Authorization
+from common.contracts.authorization import Authorization
 from common.crypto import token
 from oidc import acr_values, scopes
 from oidc.acr_values import Way

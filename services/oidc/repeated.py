@@ -8,13 +8,8 @@ client that presents it twice loses its tokens.
 from __future__ import annotations
 
 from common.context import Context
-from common.contracts.oidc import (
-    AccessDenied,
-    Authorization,
-    OAuthError,
-    ResumeAuthorization,
-    SignInOver,
-)
+from common.contracts.authorization import Authorization, ResumeAuthorization
+from common.contracts.oauth_errors import AccessDenied, OAuthError, SignInOver
 from common.crypto import b64url, token
 from oidc import responses
 from oidc.checks.client_is_known import client_is_known

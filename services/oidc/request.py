@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
-from common.contracts.oidc import Params, SignedIn
+from common.contracts.authorization import Params, SignedIn
 from oidc.params import Given, gathered
 from oidc.queries.authorization_requests import Pending
 from oidc.queries.clients import Registered

@@ -10,17 +10,19 @@ import asyncpg
 from common import audit
 from common.context import Context
 from common.contracts.base import Done
-from common.contracts.clients import (
+from common.contracts.resources import (
     CreateResource,
-    CreateScope,
     DeleteResource,
-    DeleteScope,
     ListResources,
-    ListScopes,
     Resource,
     ResourceNotFound,
     Resources,
     ResourceTaken,
+)
+from common.contracts.scopes import (
+    CreateScope,
+    DeleteScope,
+    ListScopes,
     Scope,
     ScopeNotFound,
     Scopes,
@@ -160,4 +162,4 @@ async def _changed(deps: Deps, ctx: Context, clients: Iterable[str] = ()) -> Non
     for client_id in clients:
         await deps.changed(ctx, "client", client_id)
     await deps.changed(ctx, "scope")
-    await deps.changes.publish(ctx, "resource")
+    await deps.invalidation.publish(ctx, "resource")

@@ -5,7 +5,8 @@ from __future__ import annotations
 from urllib.parse import quote, urlencode
 
 from common.context import Context
-from common.contracts.oidc import Authorization, OAuthError
+from common.contracts.authorization import Authorization
+from common.contracts.oauth_errors import OAuthError
 from oidc.request import AuthorizationRequest
 
 

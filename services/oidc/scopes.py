@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from typing import Final
 
 from common.context import Context
-from common.contracts.clients import Resource
-from common.contracts.oidc import InvalidScope, InvalidTarget
+from common.contracts.oauth_errors import InvalidScope, InvalidTarget
+from common.contracts.resources import Resource
 from common.contracts.rights import GetRights, Rights
 from oidc.deps import Deps
 from oidc.queries import scopes

@@ -7,7 +7,7 @@ from pydantic import Field, SecretStr
 from common.settings import DatabaseSettings, EgressSettings
 
 
-class OidcSettings(DatabaseSettings, EgressSettings):
+class Settings(DatabaseSettings, EgressSettings):
     """Lifetimes here are the platform's; those of tokens are the client's."""
 
     sweep_database_url: SecretStr

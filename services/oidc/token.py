@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from common.context import Context
-from common.contracts.oidc import ExchangeToken, Tokens, UnauthorizedClient, UnsupportedGrantType
+from common.contracts.oauth_errors import UnauthorizedClient, UnsupportedGrantType
+from common.contracts.tokens import ExchangeToken, Tokens
 from oidc import client_auth, params
 from oidc.deps import Deps
 from oidc.grants import GRANTS

@@ -8,7 +8,7 @@ from typing import Any
 import orjson
 
 from common.context import Context
-from common.contracts.oidc import Tokens
+from common.contracts.tokens import Tokens
 from common.crypto import Keys, b64url
 from common.crypto import token as random_token
 from oidc import claims, jose, keys, scopes

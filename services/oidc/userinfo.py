@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 from common.context import Context
-from common.contracts.oidc import GetUserinfo, InsufficientScope, InvalidToken, Userinfo
+from common.contracts.oauth_errors import InsufficientScope, InvalidToken
+from common.contracts.userinfo import GetUserinfo, Userinfo
 from oidc import access_tokens, claims, keys, scopes, tokens
 from oidc.claims import Facts
 from oidc.client_cache import registered

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from common.bus import Handlers
 from common.service import Links, run
-from rbac import deps
+from rbac.deps import Deps, open_deps
 from rbac.handlers import HANDLERS
 from rbac.settings import Settings
 
 
-async def start(settings: Settings, links: Links) -> tuple[deps.Deps, Handlers]:
-    return await deps.make(settings, links), HANDLERS
+async def start(settings: Settings, links: Links) -> tuple[Deps, Handlers]:
+    """Open what the handlers need."""
+    return await open_deps(settings, links), HANDLERS
 
 
 if __name__ == "__main__":

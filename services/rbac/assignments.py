@@ -69,7 +69,7 @@ async def assign_default(deps: Deps, ctx: Context, request: AssignDefaultRole) -
     except asyncpg.ForeignKeyViolationError as error:
         raise _missing(error) from None
     if given:
-        await deps.changes.publish(ctx, "rights", request.user_id)
+        await deps.invalidation.publish(ctx, "rights", request.user_id)
     return Done()
 
 
@@ -98,7 +98,7 @@ async def assign(deps: Deps, ctx: Context, request: AssignRole) -> Done:
                 )
     except asyncpg.ForeignKeyViolationError as error:
         raise _missing(error) from None
-    await deps.changes.publish(ctx, "rights", request.user_id)
+    await deps.invalidation.publish(ctx, "rights", request.user_id)
     return Done()
 
 
@@ -122,7 +122,7 @@ async def unassign(deps: Deps, ctx: Context, request: UnassignRole) -> Done:
             RoleUnassigned(user_id=request.user_id, role_id=role.id, org_id=request.org_id),
             user_id=request.user_id,
         )
-    await deps.changes.publish(ctx, "rights", request.user_id)
+    await deps.invalidation.publish(ctx, "rights", request.user_id)
     return Done()
 
 

@@ -1,34 +1,20 @@
-"""What every handler of the rbac service is given."""
+"""What the handlers of the rbac service work with."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
-from common.bus import Bus
-from common.cursors import Cursors
-from common.db import Database
-from common.invalidation import Changes
-
-if TYPE_CHECKING:
-    from rbac.settings import Settings
-
-from common.service import Links, open_stores
+from common.service import Links
+from common.service_deps import ServiceDeps, open_service_deps
+from rbac.settings import Settings
 
 
-@dataclass(frozen=True)
-class Deps:
-    db: Database
-    bus: Bus
-    changes: Changes
-    cursors: Cursors
+@dataclass(frozen=True, kw_only=True)
+class Deps(ServiceDeps):
+    """The shared fields; rbac needs nothing beyond them."""
 
 
-async def make(settings: Settings, links: Links) -> Deps:
-    stores = await open_stores(settings, links)
-    return Deps(
-        db=stores.db,
-        bus=links.bus,
-        changes=links.changes,
-        cursors=Cursors(stores.keys),
-    )
+async def open_deps(settings: Settings, links: Links) -> Deps:
+    """Open the database."""
+    common = await open_service_deps(settings, links)
+    return Deps(**common.shared())

@@ -55,7 +55,7 @@ async def create(deps: Deps, ctx: Context, new: CreatePermission) -> Permission:
             await audit.record(tx, ctx, PermissionCreated(permission_id=made.id))
     except asyncpg.UniqueViolationError:
         raise PermissionTaken(f"{new.name} is there already") from None
-    await deps.changes.publish(ctx, "rights")
+    await deps.invalidation.publish(ctx, "rights")
     return made
 
 
@@ -80,7 +80,7 @@ async def delete(deps: Deps, ctx: Context, request: DeletePermission) -> Done:
         if not await permissions.delete(tx, app_id=ctx.app_id, id=request.permission_id):
             raise PermissionNotFound
         await audit.record(tx, ctx, PermissionDeleted(permission_id=request.permission_id))
-    await deps.changes.publish(ctx, "rights")
+    await deps.invalidation.publish(ctx, "rights")
     return Done()
 
 

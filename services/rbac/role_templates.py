@@ -132,5 +132,5 @@ async def seed(deps: Deps, ctx: Context, request: SeedRoles) -> Done:
             app_id=ctx.app_id,
             described={role.id: role.description for role in template.organization_roles},
         )
-    await deps.changes.publish(ctx, "rights")
+    await deps.invalidation.publish(ctx, "rights")
     return Done()

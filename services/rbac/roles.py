@@ -138,7 +138,7 @@ async def delete(deps: Deps, ctx: Context, request: DeleteRole) -> Done:
         await delegation.must_hold(tx, ctx, role.permissions)
         await store.delete(tx, app_id=ctx.app_id, id=role.id)
         await audit.record(tx, ctx, RoleDeleted(role_id=role.id, kind=request.kind))
-    await deps.changes.publish(ctx, "rights")
+    await deps.invalidation.publish(ctx, "rights")
     return Done()
 
 
@@ -176,7 +176,7 @@ async def _change(
         await audit.record(tx, ctx, event)
         changed = await _found(tx, ctx, kind, id)
     if added or removed:
-        await deps.changes.publish(ctx, "rights")
+        await deps.invalidation.publish(ctx, "rights")
     return changed
 
 

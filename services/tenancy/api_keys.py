@@ -9,17 +9,21 @@ from common import audit
 from common.context import Context
 from common.contracts.api_keys import (
     AlreadyRotated,
+    ApiKey,
+    ApiKeyHolder,
     ApiKeyNotFound,
     ApiKeys,
     CreateApiKey,
+    KeyType,
     ListApiKeys,
+    NewApiKey,
     RevokeApiKey,
     RotateApiKey,
     TooManyApiKeys,
+    VerifyApiKey,
 )
 from common.contracts.base import Done
 from common.contracts.delegation import CheckDelegation
-from common.contracts.tenancy import ApiKey, ApiKeyHolder, KeyType, NewApiKey, VerifyApiKey
 from common.db import Db
 from common.events.api_keys import ApiKeyCreated, ApiKeyRevoked, ApiKeyRotated
 from common.ids import new_id
@@ -92,7 +96,7 @@ async def revoke(deps: Deps, ctx: Context, request: RevokeApiKey) -> Done:
         if not await api_keys.revoke(tx, app_id=ctx.app_id, id=request.id):
             raise ApiKeyNotFound
         await audit.record(tx, ctx, ApiKeyRevoked(key_id=request.id))
-    await deps.changes.publish(ctx, "api_key", request.id)
+    await deps.invalidation.publish(ctx, "api_key", request.id)
     return Done()
 
 
@@ -112,7 +116,7 @@ async def rotate(deps: Deps, ctx: Context, request: RotateApiKey) -> NewApiKey:
             key_id=old.id, successor_id=made.id, expires_at=min(ends, old.expires_at or ends)
         )
         await audit.record(tx, ctx, rotated)
-    await deps.changes.publish(ctx, "api_key", old.id)
+    await deps.invalidation.publish(ctx, "api_key", old.id)
     return made
 
 

@@ -7,8 +7,9 @@ from typing import Any
 
 from common import audit, captcha_secret
 from common.context import Context
-from common.contracts.applications import GetSettings, SettingsChange, UpdateSettings
-from common.contracts.tenancy import ApplicationNotFound, AppSettings
+from common.contracts.app_settings import AppSettings
+from common.contracts.applications import ApplicationNotFound
+from common.contracts.settings_change import GetSettings, SettingsChange, UpdateSettings
 from common.events.applications import ApplicationUpdated
 from common.problems import Invalid
 from tenancy.deps import Deps
@@ -34,7 +35,7 @@ async def update(deps: Deps, ctx: Context, request: UpdateSettings) -> AppSettin
             await applications.update(tx, replace(row, settings=settings))
             fields = [f"settings.{name}" for name in changed]
             await audit.record(tx, ctx, ApplicationUpdated(fields=fields))
-    await deps.changes.publish(ctx, "application", ctx.app_id)
+    await deps.invalidation.publish(ctx, "application", ctx.app_id)
     return captcha_secret.hidden(AppSettings.model_validate(settings))
 
 

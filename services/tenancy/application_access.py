@@ -13,7 +13,7 @@ from dataclasses import replace
 from typing import Final, Literal
 
 from common.context import Context
-from common.contracts.tenancy import ApplicationNotFound
+from common.contracts.applications import ApplicationNotFound
 from common.db import Db
 from common.ids import DASHBOARD
 from common.problems import Forbidden

@@ -11,6 +11,8 @@ import asyncpg
 from common import audit, captcha_secret, logs
 from common.context import Context
 from common.contracts.applications import (
+    Application,
+    ApplicationNotFound,
     ApplicationPatch,
     DashboardStays,
     DeleteApplication,
@@ -19,7 +21,6 @@ from common.contracts.applications import (
     UpdateApplication,
 )
 from common.contracts.base import Done
-from common.contracts.tenancy import Application, ApplicationNotFound
 from common.db import Db, rebind, violated
 from common.events.applications import (
     ApplicationDeleted,
@@ -52,7 +53,7 @@ async def update(deps: Deps, ctx: Context, request: UpdateApplication) -> Applic
             )
             await applications.update(tx, replace(changed, settings=settings))
             await audit.record(tx, inside, ApplicationUpdated(fields=fields))
-    await deps.changes.publish(inside, "application", row.id)
+    await deps.invalidation.publish(inside, "application", row.id)
     return await _as_it_is(deps, ctx, request.slug)
 
 
@@ -65,7 +66,7 @@ async def transfer(deps: Deps, ctx: Context, request: TransferApplication) -> Ap
         if violated(error) != OWNER_CONSTRAINT:
             raise
         raise Invalid(errors=[_owner_flaw("there is no such team")]) from None
-    await deps.changes.publish(ctx.of(row.id), "application", row.id)
+    await deps.invalidation.publish(ctx.of(row.id), "application", row.id)
     async with deps.db.reading(ctx) as db:
         moved = await applications.by_id(db, id=row.id)  # it need not be the caller's any more
     if moved is None:
@@ -106,7 +107,7 @@ async def delete(deps: Deps, ctx: Context, request: DeleteApplication) -> Done:
         await applications.mark_deleting(tx, id=row.id)
         await deleted_slugs.quarantine(tx, slug=row.slug, days=deps.slug_quarantine_days)
         await audit.record(tx, ctx, ApplicationDeleted(application_id=row.id, slug=row.slug))
-    await deps.changes.publish(ctx.of(row.id), "application", row.id)
+    await deps.invalidation.publish(ctx.of(row.id), "application", row.id)
     try:
         async with asyncio.timeout(ctx.remaining() - REPLY):
             await deletion.delete_application(deps, ctx.of(row.id))

@@ -8,19 +8,18 @@ import asyncpg
 
 from common import audit, logs
 from common.context import Context
-from common.contracts.tenancy import (
+from common.contracts.api_keys import NewApiKey
+from common.contracts.applications import (
     Application,
     Applications,
     CreateApplication,
     EnsureApplication,
     GetApplication,
     ListApplications,
-    ManageApplication,
-    Managed,
-    NewApiKey,
     NewApplication,
     SlugTaken,
 )
+from common.contracts.tenants import ManageApplication, Managed
 from common.db import Db, rebind, violated
 from common.events.applications import ApplicationCreated, OperatorEntered
 from common.ids import DASHBOARD, new_id

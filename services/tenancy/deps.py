@@ -1,48 +1,51 @@
-"""What tenancy's handlers work with."""
+"""What the handlers of the tenancy service work with."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Protocol
 
-from common.audit import Notes
-from common.bus import Bus
-from common.crypto import Keys
-from common.cursors import Cursors
 from common.db import Database
-from common.invalidation import Changes
-from common.sealing import Sealer
-from common.tenants import Tenants
+from common.service import Links
+from common.service_deps import ServiceDeps, open_job, open_service_deps
+from tenancy.audit_stream import AuditStream
 from tenancy.cloudflare import CustomHostnames
 from tenancy.dns import Dns
 from tenancy.hosts import Hosts
 from tenancy.key_usage import KeyUsage
+from tenancy.settings import Settings
 
 
-class Streams(Protocol):
-    """What the bus keeps of an application."""
+@dataclass(frozen=True, kw_only=True)
+class Deps(ServiceDeps):
+    """The shared fields, and what tenancy needs beyond them."""
 
-    async def forget(self, app_id: str) -> None:
-        """Raises Unavailable where that is not possible yet."""
-        ...
-
-
-@dataclass(frozen=True)
-class Deps:
-    db: Database
     upkeep_db: Database
-    sealer: Sealer
-    bus: Bus
-    changes: Changes
-    tenants: Tenants
-    activity: Notes
-    keys: Keys
-    cursors: Cursors
+    sweep_db: Database
     hosts: Hosts
     usage: KeyUsage
     dns: Dns = field(default_factory=Dns)
     hostnames: CustomHostnames | None = None
-    """None where our own front gets the certificates."""
-    streams: Streams | None = None
+    """None where our own proxy gets the certificates."""
+    streams: AuditStream | None = None
     bootstrap_keys_file: str | None = None
     slug_quarantine_days: int = 365
+
+
+async def open_deps(settings: Settings, links: Links) -> Deps:
+    """Open the databases and start to write when API keys were last used."""
+    common = await open_service_deps(settings, links)
+    upkeep_db = await open_job(settings.upkeep_database_url, links, "upkeep")
+    usage = KeyUsage(upkeep_db)
+    links.spawn(usage.run(), "key usage")
+    return Deps(
+        **common.shared(),
+        upkeep_db=upkeep_db,
+        sweep_db=await open_job(settings.sweep_database_url, links, "sweep"),
+        hosts=Hosts(settings.scheme, settings.domain),
+        usage=usage,
+        dns=Dns([server.strip() for server in settings.dns_servers.split(",") if server.strip()]),
+        hostnames=settings.hostnames,
+        streams=AuditStream(links.js, upkeep_db),
+        bootstrap_keys_file=settings.bootstrap_keys_file,
+        slug_quarantine_days=settings.slug_quarantine_days,
+    )

@@ -10,6 +10,7 @@ import asyncpg
 from common import audit, logs
 from common.addresses import host_key
 from common.context import Context
+from common.contracts.applications import ApplicationNotFound
 from common.contracts.base import Done
 from common.contracts.domains import (
     AddCustomDomain,
@@ -26,7 +27,7 @@ from common.contracts.domains import (
     TooManyCustomDomains,
     VerifyCustomDomain,
 )
-from common.contracts.tenancy import ApplicationNotFound, UnknownHost
+from common.contracts.tenants import UnknownHost
 from common.db import Db, violated
 from common.events.domains import (
     CustomDomainAdded,
@@ -94,7 +95,7 @@ async def verify(deps: Deps, ctx: Context, request: VerifyCustomDomain) -> Custo
             raise
         raise CustomDomainTaken from None
     if now:
-        await deps.changes.publish(ctx, "application", ctx.app_id)
+        await deps.invalidation.publish(ctx, "application", ctx.app_id)
         await certificates.order_quietly(deps, ctx, row.id)
     async with deps.db.reading(ctx) as db:
         return _shown(await _row(db, ctx, row.id), target)
@@ -108,7 +109,7 @@ async def promote(deps: Deps, ctx: Context, request: SetPrimaryDomain) -> Custom
         await domains.set_primary(tx, app_id=ctx.app_id, id=request.id)
         await domains.follow_primary(tx, app_id=ctx.app_id)
         await audit.record(tx, ctx, CustomDomainMadePrimary(domain=row.domain if row else None))
-    await deps.changes.publish(ctx, "application", ctx.app_id)
+    await deps.invalidation.publish(ctx, "application", ctx.app_id)
     return await list_(deps, ctx, ListCustomDomains())
 
 
@@ -122,7 +123,7 @@ async def remove(deps: Deps, ctx: Context, request: RemoveCustomDomain) -> Done:
             raise CustomDomainNotFound
         await domains.follow_primary(tx, app_id=ctx.app_id)
         await audit.record(tx, ctx, CustomDomainRemoved(domain_id=row.id, domain=row.domain))
-    await deps.changes.publish(ctx, "application", ctx.app_id)
+    await deps.invalidation.publish(ctx, "application", ctx.app_id)
     return Done()
 
 
@@ -162,7 +163,7 @@ async def lose(deps: Deps, ctx: Context, row: Row) -> None:
             return
         await domains.follow_primary(tx, app_id=row.app_id)
         await audit.record(tx, ctx, CustomDomainLost(domain_id=row.id, domain=row.domain))
-    await deps.changes.publish(ctx, "application", row.app_id)
+    await deps.invalidation.publish(ctx, "application", row.app_id)
     try:
         await certificates.cancel(deps, row)
         async with deps.db.transaction(ctx) as tx:

@@ -5,11 +5,24 @@ from __future__ import annotations
 from typing import Any
 
 from common.bus import Handler
-from common.contracts import api_keys as keys
-from common.contracts import applications as changes
 from common.contracts import audit_log
 from common.contracts import domains as names
-from common.contracts import tenancy as contracts
+from common.contracts.api_keys import (
+    CreateApiKey,
+    ListApiKeys,
+    RevokeApiKey,
+    RotateApiKey,
+    VerifyApiKey,
+)
+from common.contracts.applications import (
+    CreateApplication,
+    DeleteApplication,
+    EnsureApplication,
+    GetApplication,
+    ListApplications,
+    TransferApplication,
+    UpdateApplication,
+)
 from common.contracts.base import Request
 from common.contracts.members import (
     AddMember,
@@ -43,6 +56,8 @@ from common.contracts.organizations import (
     SwitchOrganization,
     UpdateOrganization,
 )
+from common.contracts.settings_change import GetSettings, UpdateSettings
+from common.contracts.tenants import GetTenant, ManageApplication, ResolveHost
 from tenancy import (
     api_keys,
     app_settings,
@@ -59,19 +74,19 @@ from tenancy import (
 )
 
 HANDLERS: dict[type[Request[Any]], Handler] = {
-    contracts.ResolveHost: tenants.resolve,
-    contracts.GetTenant: tenants.get,
-    contracts.CreateApplication: applications.create,
-    contracts.EnsureApplication: applications.ensure,
-    contracts.GetApplication: applications.get,
-    contracts.ListApplications: applications.list_,
-    contracts.ManageApplication: applications.manage,
-    changes.UpdateApplication: application_changes.update,
-    changes.TransferApplication: application_changes.transfer,
-    changes.DeleteApplication: application_changes.delete,
-    changes.GetSettings: app_settings.get,
-    changes.UpdateSettings: app_settings.update,
-    contracts.VerifyApiKey: api_keys.verify,
+    ResolveHost: tenants.resolve,
+    GetTenant: tenants.get,
+    CreateApplication: applications.create,
+    EnsureApplication: applications.ensure,
+    GetApplication: applications.get,
+    ListApplications: applications.list_,
+    ManageApplication: applications.manage,
+    UpdateApplication: application_changes.update,
+    TransferApplication: application_changes.transfer,
+    DeleteApplication: application_changes.delete,
+    GetSettings: app_settings.get,
+    UpdateSettings: app_settings.update,
+    VerifyApiKey: api_keys.verify,
     CreateOrganization: organizations.create,
     ListOrganizations: organizations.list_,
     GetOrganization: organizations.get,
@@ -96,10 +111,10 @@ HANDLERS: dict[type[Request[Any]], Handler] = {
     VerifyOrganizationDomain: org_domains.verify,
     UpdateOrganizationDomain: org_domains.update,
     DeleteOrganizationDomain: org_domains.delete,
-    keys.ListApiKeys: api_keys.list_,
-    keys.CreateApiKey: api_keys.create,
-    keys.RevokeApiKey: api_keys.revoke,
-    keys.RotateApiKey: api_keys.rotate,
+    ListApiKeys: api_keys.list_,
+    CreateApiKey: api_keys.create,
+    RevokeApiKey: api_keys.revoke,
+    RotateApiKey: api_keys.rotate,
     audit_log.ListAudit: audit.list_,
     audit_log.ListUserAudit: audit.of_user,
     audit_log.GetAuditRecord: audit.get,

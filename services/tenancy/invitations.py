@@ -29,7 +29,7 @@ from common.contracts.org_invitations import (
     RevokeOrganizationInvitation,
 )
 from common.contracts.organizations import Organization, OrganizationNotFound
-from common.contracts.tenancy import GetTenant, Tenant
+from common.contracts.tenants import GetTenant, Tenant
 from common.db import Db
 from common.events.organizations import (
     MemberAdded,
@@ -179,7 +179,7 @@ async def accept(deps: Deps, ctx: Context, request: AcceptOrganizationInvitation
         event = OrgInvitationAccepted(org_id=taken.org_id, invitation_id=taken.id, user_id=user_id)
         await audit.record(tx, ctx, event)
         row = await organizations.by_id(tx, app_id=ctx.app_id, id=taken.org_id, user_id=user_id)
-    await deps.changes.publish(ctx, "rights", user_id)
+    await deps.invalidation.publish(ctx, "rights", user_id)
     if row is None:
         raise OrganizationNotFound
     return shown(ctx, row)

@@ -11,7 +11,7 @@ import secrets
 import zlib
 from typing import Final
 
-from common.contracts.tenancy import KeyType
+from common.contracts.api_keys import KeyType
 
 ALPHABET: Final = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
 MARKS: Final[dict[KeyType, str]] = {"publishable": "pk_live_", "secret": "sk_live_"}

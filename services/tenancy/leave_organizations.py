@@ -31,9 +31,9 @@ async def leave_all(deps: Deps, ctx: Context, request: LeaveOrganizations) -> Do
     except asyncpg.ForeignKeyViolationError:  # the personal team got an application just now
         raise TeamOwnsApplications from None
     for each in gone:
-        await deps.changes.publish(ctx, "organization", each.org_id)
+        await deps.invalidation.publish(ctx, "organization", each.org_id)
     if held:
-        await deps.changes.publish(ctx, "rights", request.user_id)
+        await deps.invalidation.publish(ctx, "rights", request.user_id)
     return Done()
 
 

@@ -63,7 +63,7 @@ async def add(deps: Deps, ctx: Context, new: AddMember) -> Member:
             added = await _member(tx, ctx, org.id, new.user_id)
     except asyncpg.ForeignKeyViolationError as error:
         raise missing(error) from None
-    await deps.changes.publish(ctx, "rights", new.user_id)
+    await deps.invalidation.publish(ctx, "rights", new.user_id)
     return added
 
 
@@ -84,7 +84,7 @@ async def change_role(deps: Deps, ctx: Context, request: ChangeMemberRole) -> Me
                 await audit.record(tx, ctx, event, user_id=member.user_id)
     except asyncpg.ForeignKeyViolationError as error:
         raise missing(error) from None
-    await deps.changes.publish(ctx, "rights", request.user_id)
+    await deps.invalidation.publish(ctx, "rights", request.user_id)
     return member.model_copy(update={"role": request.role})
 
 
@@ -100,7 +100,7 @@ async def remove(deps: Deps, ctx: Context, request: RemoveMember) -> Done:
         await members.delete(tx, app_id=ctx.app_id, org_id=org.id, user_id=member.user_id)
         event = MemberRemoved(org_id=org.id, user_id=member.user_id)
         await audit.record(tx, ctx, event, user_id=member.user_id)
-    await deps.changes.publish(ctx, "rights", request.user_id)
+    await deps.invalidation.publish(ctx, "rights", request.user_id)
     return Done()
 
 
@@ -113,7 +113,7 @@ async def join_by_domain(deps: Deps, ctx: Context, request: JoinByDomain) -> Joi
             )
             await audit.record(tx, ctx, event, user_id=request.user_id)
     if joined:
-        await deps.changes.publish(ctx, "rights", request.user_id)
+        await deps.invalidation.publish(ctx, "rights", request.user_id)
     return Joined(org_ids=[each.org_id for each in joined])
 
 

@@ -31,7 +31,7 @@ from common.contracts.organizations import (
     UpdateOrganization,
 )
 from common.contracts.sessions import ActivateOrganization, SignedInSession
-from common.contracts.tenancy import GetTenant
+from common.contracts.tenants import GetTenant
 from common.contracts.users import UserNotFound
 from common.db import Db
 from common.events.organizations import (
@@ -65,7 +65,7 @@ async def create(deps: Deps, ctx: Context, new: CreateOrganization) -> Organizat
     except asyncpg.ForeignKeyViolationError:
         raise UserNotFound from None
     if admin is not None:
-        await deps.changes.publish(ctx, "rights", admin)
+        await deps.invalidation.publish(ctx, "rights", admin)
     return shown(ctx, made)
 
 
@@ -102,7 +102,7 @@ async def personal(deps: Deps, ctx: Context, request: EnsurePersonalTeam) -> Org
         else:
             raise OrgSlugTaken
     if found.id == id:
-        await deps.changes.publish(ctx, "rights", request.user_id)
+        await deps.invalidation.publish(ctx, "rights", request.user_id)
     return shown(ctx, found)
 
 
@@ -191,7 +191,7 @@ async def update(deps: Deps, ctx: Context, request: UpdateOrganization) -> Organ
             changed = await _row(tx, ctx, row.id)
     except asyncpg.UniqueViolationError:
         raise OrgSlugTaken(f"{changes.slug} is already in use") from None
-    await deps.changes.publish(ctx, "organization", request.org_id)
+    await deps.invalidation.publish(ctx, "organization", request.org_id)
     return shown(ctx, changed)
 
 
@@ -205,8 +205,8 @@ async def delete(deps: Deps, ctx: Context, request: DeleteOrganization) -> Done:
             await audit.record(tx, ctx, OrgDeleted(org_id=row.id, slug=row.slug))
     except asyncpg.ForeignKeyViolationError:
         raise TeamOwnsApplications from None
-    await deps.changes.publish(ctx, "organization", request.org_id)
-    await deps.changes.publish(ctx, "rights")  # every member's
+    await deps.invalidation.publish(ctx, "organization", request.org_id)
+    await deps.invalidation.publish(ctx, "rights")  # every member's
     return Done()
 
 

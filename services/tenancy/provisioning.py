@@ -16,10 +16,10 @@ import orjson
 
 from common import logs
 from common.context import Context, system_context, traced
+from common.contracts.api_keys import NewApiKey
 from common.contracts.base import Request
-from common.contracts.oidc import EnsureKeys
+from common.contracts.keys import EnsureKeys
 from common.contracts.roles import SeedRoles
-from common.contracts.tenancy import NewApiKey
 from common.db import Db
 from common.ids import DASHBOARD
 from common.periodic import FAULTS
@@ -54,7 +54,7 @@ async def complete(deps: Deps, ctx: Context) -> bool:
                 await steps.mark(tx, id=ctx.app_id, part=part)
     async with deps.db.transaction(ctx) as tx:
         await steps.activate(tx, id=ctx.app_id, parts=PARTS)
-    await deps.changes.publish(ctx, "application", ctx.app_id)
+    await deps.invalidation.publish(ctx, "application", ctx.app_id)
     return True
 
 

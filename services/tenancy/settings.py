@@ -9,7 +9,7 @@ from common.settings import DatabaseSettings, EgressSettings
 from tenancy.cloudflare import API, CloudflareHostnames, CustomHostnames
 
 
-class TenancySettings(DatabaseSettings, EgressSettings):
+class Settings(DatabaseSettings, EgressSettings):
     sweep_database_url: SecretStr
     upkeep_database_url: SecretStr
     bootstrap_keys_file: str | None = Field(

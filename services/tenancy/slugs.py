@@ -7,7 +7,7 @@ import secrets
 from collections.abc import Iterator
 from typing import Final
 
-from common.contracts.tenancy import SLUG
+from common.contracts.applications import SLUG
 from tenancy.slug_words import ADJECTIVES, NOUNS
 
 _SEEDS = "dashboard api www admin auth login app static assets health"

@@ -5,16 +5,9 @@ from __future__ import annotations
 from common import captcha_secret
 from common.addresses import host_key
 from common.context import Context
-from common.contracts.tenancy import (
-    Application,
-    ApplicationNotFound,
-    AppSettings,
-    Branding,
-    GetTenant,
-    ResolveHost,
-    Tenant,
-    UnknownHost,
-)
+from common.contracts.app_settings import AppSettings
+from common.contracts.applications import Application, ApplicationNotFound
+from common.contracts.tenants import Branding, GetTenant, ResolveHost, Tenant, UnknownHost
 from tenancy.deps import Deps
 from tenancy.hosts import Hosts
 from tenancy.queries import applications

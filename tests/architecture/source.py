@@ -6,7 +6,7 @@ import ast
 import importlib
 import pkgutil
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -19,6 +19,12 @@ ROOT = Path(__file__).parents[2]
 SERVICES = ROOT / "services"
 COMMON = ROOT / "libs" / "common"
 CLI = ROOT / "cli" / "aero2"
+AREAS = [
+    *sorted(path for path in SERVICES.iterdir() if (path / "__init__.py").exists()),
+    COMMON,
+    CLI,
+]
+"""The packages of the product: rules about style are checked one by one."""
 
 WITH_TABLES = ("identity", "oidc", "rbac", "tenancy")
 """Services that answer contracts; the gateway only asks."""
@@ -58,21 +64,81 @@ def tree(file: Path) -> ast.Module:
     return ast.parse(file.read_bytes(), filename=str(file))
 
 
+def where(file: Path) -> str:
+    """The path from the root of the repository."""
+    return str(file.relative_to(ROOT))
+
+
 def modules(*roots: Path) -> list[Path]:
     return sorted(file for root in roots for file in root.rglob("*.py"))
 
 
 def statements(*roots: Path) -> Iterator[Statement]:
-    """Every literal that is a statement. Built ones (f-strings) are refused by a rule of their own."""
+    """Every literal that is a statement, with the constants that it names filled in.
+
+    A statement built from anything else is refused by a rule of its own."""
     for file in modules(*roots):
-        parts = {
-            id(v) for n in ast.walk(tree(file)) if isinstance(n, ast.JoinedStr) for v in n.values
-        }
         for node in ast.walk(tree(file)):
-            if not isinstance(node, ast.Constant) or not isinstance(node.value, str):
-                continue
-            if STATEMENT.match(node.value) and id(node) not in parts:
-                yield Statement(file, node.lineno, node.value)
+            text = literal(node, constants(file))
+            if text is not None and STATEMENT.match(text) and id(node) not in parts(file):
+                yield Statement(file, node.lineno, text)  # type: ignore[attr-defined]
+
+
+@cache
+def parts(file: Path) -> frozenset[int]:
+    """The pieces of f-strings, which are no statements of their own."""
+    return frozenset(
+        id(v) for n in ast.walk(tree(file)) if isinstance(n, ast.JoinedStr) for v in n.values
+    )
+
+
+def literal(node: ast.AST, names: Mapping[str, str]) -> str | None:
+    """The text of a string literal, or of an f-string that names constants only; else None."""
+    if isinstance(node, ast.Constant) and isinstance(node.value, str):
+        return node.value
+    if not isinstance(node, ast.JoinedStr):
+        return None
+    texts = [_piece(piece, names) for piece in node.values]
+    return None if None in texts else "".join(text for text in texts if text is not None)
+
+
+def _piece(piece: ast.expr, names: Mapping[str, str]) -> str | None:
+    if isinstance(piece, ast.Constant):
+        return str(piece.value)
+    plain = isinstance(piece, ast.FormattedValue) and piece.format_spec is None
+    name = ast.unparse(piece.value) if isinstance(piece, ast.FormattedValue) and plain else ""
+    return names.get(name)
+
+
+@cache
+def constants(file: Path) -> dict[str, str]:
+    """Column lists and predicates: constants of the module in capitals, and imported ones."""
+    names: dict[str, str] = {}
+    for node in tree(file).body:
+        if isinstance(node, ast.ImportFrom) and (source := _module_file(node.module or "")):
+            theirs = constants(source)
+            names |= {a.asname or a.name: theirs[a.name] for a in node.names if a.name in theirs}
+        target, value = _assignment(node)
+        if target and target.isupper() and (text := literal(value, names)) is not None:
+            names[target] = text
+    return names
+
+
+def _assignment(node: ast.stmt) -> tuple[str, ast.AST]:
+    if isinstance(node, ast.AnnAssign) and isinstance(node.target, ast.Name) and node.value:
+        return node.target.id, node.value
+    if isinstance(node, ast.Assign) and isinstance(node.targets[0], ast.Name):
+        return node.targets[0].id, node.value
+    return "", node
+
+
+def _module_file(name: str) -> Path | None:
+    """The source of one of our modules."""
+    for root in (SERVICES, COMMON.parent):
+        file = root / (name.replace(".", "/") + ".py")
+        if file.is_file():
+            return file
+    return None
 
 
 def contracts() -> dict[str, type[Request[Any]]]:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import ast
 import inspect
-from typing import get_args, get_type_hints
+from collections.abc import Iterator
+from typing import Any, get_args, get_type_hints
 
 import pytest
 from tests.architecture.open_contracts import OPEN
@@ -17,10 +18,12 @@ from tests.architecture.source import (
     landed,
     modules,
     tree,
+    where,
 )
 
-from common.contracts.base import KNOWN, SIGNED_IN, SYSTEM
+from common.contracts.base import KNOWN, SIGNED_IN, SYSTEM, Contract, Done, Request
 from common.contracts.base import OPEN as ANYBODY
+from common.contracts.keys import EnsureKeys, RotateKeys
 
 
 def test_handlers_answer_only_what_is_theirs() -> None:
@@ -54,88 +57,130 @@ def test_there_are_handlers() -> None:
 
 def test_open_contracts_stand_in_the_list() -> None:
     """Nobody opens a contract without saying here what guards it."""
-    found = {subject for subject, contract in contracts().items() if contract.needs is ANYBODY}
+    open_subjects = [name for name, contract in contracts().items() if contract.needs is ANYBODY]
 
-    assert sorted(found) == sorted(OPEN)
+    assert sorted(open_subjects) == sorted(OPEN)
+
+
+def well_named(needs: str | None) -> bool:
+    """Whether it is `<resource>:<action>`, SIGNED_IN, KNOWN, SYSTEM or open."""
+    if needs in (SIGNED_IN, KNOWN, SYSTEM, None):
+        return True
+    resource, _, action = (needs or "").partition(":")
+    return resource.isidentifier() and action.replace(":", "").isidentifier()
 
 
 @pytest.mark.parametrize("subject", contracts())
 def test_needs_is_a_permission_or_a_known_word(subject: str) -> None:
     """`<resource>:<action>`, SIGNED_IN, KNOWN, SYSTEM, or open by the list."""
-    needs = contracts()[subject].needs
-    if needs in (SIGNED_IN, KNOWN, SYSTEM, None):
-        return
-    resource, _, action = needs.partition(":")
-    assert resource.isidentifier(), needs
-    assert action.replace(":", "").isidentifier(), needs
+    assert well_named(contracts()[subject].needs)
+
+
+SECRET = ("password", "secret", "token", "code", "key", "cookie")
+
+
+def printed_secrets(contract: type[Contract]) -> list[str]:
+    """Fields that carry a secret and would stand in logs and tracebacks."""
+    return [
+        name
+        for name, field in contract.model_fields.items()
+        if name in SECRET and field.repr and field.annotation in (str, str | None)
+    ]
 
 
 @pytest.mark.parametrize("subject", contracts())
 def test_secrets_are_not_printed(subject: str) -> None:
-    """A field that carries a secret has `repr=False`: logs and tracebacks never show it."""
-    secret = ("password", "secret", "token", "code", "key", "cookie")
-    fields = contracts()[subject].model_fields
-    loud = [
-        name
-        for name, field in fields.items()
-        if name in secret and field.repr and field.annotation in (str, str | None)
-    ]
+    """A field that carries a secret has `repr=False`."""
+    assert printed_secrets(contracts()[subject]) == []
 
-    assert loud == []
+
+def misshapen(handler: Any, contract: type[Request[Any]]) -> bool:
+    """Whether it is anything but `async def verb(deps, ctx, request) -> reply`."""
+    hints = get_type_hints(inspect.unwrap(handler))
+    parameters = list(inspect.signature(handler).parameters)
+    third = hints.get(parameters[2]) if len(parameters) == 3 else None
+    reply = hints.get("return")
+    takes = third is contract or contract in get_args(third)
+    answers = isinstance(reply, type) and issubclass(reply, contract.reply)
+    return not (takes and answers and inspect.iscoroutinefunction(inspect.unwrap(handler)))
 
 
 @pytest.mark.parametrize("service", landed())
 def test_handlers_have_the_one_shape(service: str) -> None:
     """`async def verb(deps, ctx, request) -> reply`, with the contract's own types."""
-    wrong = []
-    for contract, handler in handlers(service).items():
-        hints = get_type_hints(inspect.unwrap(handler))
-        parameters = list(inspect.signature(handler).parameters)
-        asked, given = (
-            hints.get(parameters[2]) if len(parameters) == 3 else None,
-            hints.get("return"),
-        )
-        takes = asked is contract or contract in get_args(asked)
-        answers = isinstance(given, type) and issubclass(given, contract.reply)
-        if not (takes and answers and inspect.iscoroutinefunction(inspect.unwrap(handler))):
-            wrong.append(f"{contract.subject}: {handler.__module__}.{handler.__qualname__}")
+    assert [c.subject for c, handler in handlers(service).items() if misshapen(handler, c)] == []
 
-    assert wrong == []
+
+def calls_to_itself(module: ast.Module, own: set[str], *, tenants: bool) -> Iterator[int]:
+    """Lines that ask the service's own contracts over the bus; `tenants`: or through the cache of
+    tenants, which asks tenancy."""
+    for node in ast.walk(module):
+        if not isinstance(node, ast.Call) or not isinstance(node.func, ast.Attribute):
+            continue
+        contracts_ = {
+            each.func.id
+            for argument in node.args
+            for each in ast.walk(argument)
+            if isinstance(each, ast.Call) and isinstance(each.func, ast.Name)
+        }
+        function = ast.unparse(node.func)
+        cached = tenants and function == "deps.tenants.get"
+        if (function.endswith("bus.call") and contracts_ & own) or cached:
+            yield node.lineno
 
 
 @pytest.mark.parametrize("service", landed())
-def test_nobody_asks_himself_over_the_bus(service: str) -> None:
+def test_no_service_asks_itself_over_the_bus(service: str) -> None:
     """A service calls its own function: on the bus it has no right to ask itself, and would wait."""
     own = {contract.__name__ for contract in handlers(service)}
-    found = []
-    for file in modules(SERVICES / service):
-        for node in ast.walk(tree(file)):
-            if not isinstance(node, ast.Call) or not isinstance(node.func, ast.Attribute):
-                continue
-            asked = {
-                each.func.id
-                for argument in node.args
-                for each in ast.walk(argument)
-                if isinstance(each, ast.Call) and isinstance(each.func, ast.Name)
-            }
-            over_the_bus = ast.unparse(node.func).endswith("bus.call")
-            through_the_cache = (
-                service == "tenancy" and ast.unparse(node.func) == "deps.tenants.get"
-            )
-            if (over_the_bus and asked & own) or through_the_cache:
-                found.append(f"{file.name}:{node.lineno}")
 
-    assert found == []
+    assert [
+        f"{where(file)}:{line}"
+        for file in modules(SERVICES / service)
+        for line in calls_to_itself(tree(file), own, tenants=service == "tenancy")
+    ] == []
+
+
+DATES = ("datetime", "AwareDatetime", "NaiveDatetime")
+
+
+def unbounded_dates(module: ast.Module) -> list[int]:
+    """Lines that name a date without bounds."""
+    return [n.lineno for n in ast.walk(module) if isinstance(n, ast.Name) and n.id in DATES]
 
 
 def test_contracts_bound_every_date() -> None:
     """A contract's dates are `Timestamp`s: Postgres stores moments that Python cannot read."""
-    unbounded = [
-        f"{file.name}:{node.lineno}"
+    assert [
+        f"{where(file)}:{line}"
         for file in modules(COMMON / "contracts")
         if file.name != "fields.py"
-        for node in ast.walk(tree(file))
-        if isinstance(node, ast.Name) and node.id in ("datetime", "AwareDatetime", "NaiveDatetime")
-    ]
+        for line in unbounded_dates(tree(file))
+    ] == []
 
-    assert unbounded == []
+
+def test_the_rules_see_bad_contracts() -> None:
+    """A right without an action, a printed secret and a date without bounds are found."""
+
+    class Loud(Contract):
+        password: str
+
+    assert not well_named("users")
+    assert printed_secrets(Loud) == ["password"]
+    assert unbounded_dates(ast.parse("class C:\n    at: datetime")) == [2]
+
+
+def test_the_rules_see_bad_handlers() -> None:
+    """A handler with a foreign type, and one that asks its own service, are found."""
+
+    async def get(deps: Any, ctx: Any, request: RotateKeys) -> Done:
+        return Done()
+
+    def sync(deps: Any, ctx: Any, request: EnsureKeys) -> Done:
+        return Done()
+
+    call = "await deps.bus.call(ctx, EnsureKeys())"
+    assert misshapen(get, EnsureKeys)
+    assert misshapen(sync, EnsureKeys)
+    assert list(calls_to_itself(ast.parse(call), {"EnsureKeys"}, tenants=False)) == [1]
+    assert list(calls_to_itself(ast.parse(call), {"RotateKeys"}, tenants=False)) == []

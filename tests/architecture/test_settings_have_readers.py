@@ -11,12 +11,12 @@ import pytest
 from pydantic_settings import BaseSettings
 from tests.architecture.source import COMMON, SERVICES, modules, tree
 
-from common.contracts.applications import SettingsChange
+from common.contracts.settings_change import SettingsChange
 from gateway.settings import GatewaySettings
 from identity.settings import Settings as IdentitySettings
-from oidc.settings import OidcSettings
+from oidc.settings import Settings as OidcSettings
 from rbac.settings import Settings as RbacSettings
-from tenancy.settings import TenancySettings
+from tenancy.settings import Settings as TenancySettings
 
 DECLARED = {COMMON / "contracts", SERVICES / "tenancy" / "app_settings.py"}
 """What declares settings, and compares them with one another, does not act on them."""

@@ -17,10 +17,10 @@ from typing import Any
 import pytest
 import uvicorn
 from playwright.async_api import Browser, Page
+from tests.kit.people import People, person
 from tests.unit.gateway.conftest import World, serve, settings
-from tests.unit.gateway.people import People, person
 
-from common.contracts.tenancy import Branding, Tenant
+from common.contracts.tenants import Branding, Tenant
 from gateway.build import build
 from gateway.state import Gateway
 

@@ -20,7 +20,7 @@ from starlette.middleware.sessions import SessionMiddleware
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, RedirectResponse, Response
 from starlette.routing import Route
-from tests.system import Loopback, System
+from tests.kit.system import Loopback, System
 
 PAGE = "<!doctype html><html lang=en><link rel=icon href=data:,><title>Site</title><main>{}</main>"
 

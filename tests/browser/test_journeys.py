@@ -15,7 +15,7 @@ import httpx
 import pytest
 from playwright.async_api import Browser, Page, TimeoutError
 from tests.browser.relying_party import Website, website
-from tests.system import PASSWORD, System, fresh_email
+from tests.kit.system import PASSWORD, System, fresh_email
 
 from aero2.connection import from_environment
 from aero2.owner import owner_link

@@ -14,9 +14,9 @@ import pytest
 from axe_core_python.async_playwright import Axe
 from playwright.async_api import Page
 from tests.browser.conftest import Look, Site
-from tests.unit.gateway.people import EMAIL, LINK, ORGANIZATION, PASSWORD
+from tests.kit.people import EMAIL, LINK, ORGANIZATION, PASSWORD
 
-from common.contracts import oidc
+from common.contracts.authorization import Authorization
 
 WIDTHS = (320, 360, 768, 1280)
 HEAVIEST = 50_000
@@ -103,7 +103,7 @@ async def spent(look: Look) -> None:
 
 
 async def consent(look: Look) -> None:
-    look.site.people.authorization = oidc.Authorization(
+    look.site.people.authorization = Authorization(
         kind="consent",
         request="r1",
         client_name="Acme Notes",
@@ -115,7 +115,7 @@ async def consent(look: Look) -> None:
 
 
 async def refused(look: Look) -> None:
-    look.site.people.authorization = oidc.Authorization(
+    look.site.people.authorization = Authorization(
         kind="error", error="invalid_request", error_description="redirect_uri is not registered"
     )
     await look.go("/oauth2/authorize?client_id=x")

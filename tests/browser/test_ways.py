@@ -8,13 +8,13 @@ import re
 import pytest
 from tests.browser.conftest import Site
 from tests.browser.test_pages import code, consent, password
-from tests.unit.gateway.people import CODE, EMAIL, LINK, PASSWORD
+from tests.kit.people import CODE, EMAIL, LINK, PASSWORD
 
-from common.contracts import oidc
+from common.contracts.app_settings import AppSettings
+from common.contracts.authorization import Authorization, ResumeAuthorization
 from common.contracts.email_codes import SignInWithCode, StartEmailCode
 from common.contracts.protection import Protection
 from common.contracts.sign_up import SignUp
-from common.contracts.tenancy import AppSettings
 
 JS = pytest.mark.parametrize("js", [True, False], ids=["script", "no script"])
 
@@ -100,14 +100,14 @@ async def test_consent(site: Site, js: bool) -> None:
     for button, said in (("Cancel", "deny"), ("Allow", "allow")):
         async with site.visit(signed_in=True, js=js) as look:
             await consent(look)
-            site.people.authorization = oidc.Authorization(
+            site.people.authorization = Authorization(
                 kind="redirect", location="http://localhost:1/cb?code=c"
             )
             async with look.page.expect_request("http://localhost:1/cb?code=c"):
                 await look.page.click(f"button:text-is('{button}')", no_wait_after=True)
 
             asked = site.world.bus.calls[-1]
-            assert isinstance(asked, oidc.ResumeAuthorization)
+            assert isinstance(asked, ResumeAuthorization)
             assert (asked.consent, asked.request) == (said, "r1")
 
 
@@ -118,7 +118,7 @@ async def test_from_a_client_and_back(site: Site, js: bool, way: str) -> None:
     redirects after a form against the page's policy, so only a browser can tell."""
     back = "http://localhost:1/cb?code=c"
     async with site.visit(js=js) as look:
-        site.people.authorization = oidc.Authorization(kind="sign_in", request="r1")
+        site.people.authorization = Authorization(kind="sign_in", request="r1")
         await look.go("/oauth2/authorize?client_id=x")
         if way.startswith("sign"):
             await look.page.click("text=Create an account")
@@ -139,7 +139,7 @@ async def test_from_a_client_and_back(site: Site, js: bool, way: str) -> None:
             await look.go(
                 f"/reset?token={LINK}" if way == "reset link" else f"/login/link?token={LINK}"
             )
-        site.people.authorization = oidc.Authorization(kind="redirect", location=back)
+        site.people.authorization = Authorization(kind="redirect", location=back)
         if way == "reset":
             await look.fill(code=CODE)
         if way.startswith("reset"):
@@ -174,7 +174,7 @@ async def test_a_code_is_sent_once_and_corrected_by_hand(site: Site) -> None:
 @JS
 async def test_form_post(site: Site, js: bool) -> None:
     """Sends itself, or has a button."""
-    site.people.authorization = oidc.Authorization(
+    site.people.authorization = Authorization(
         kind="form_post",
         location="http://localhost:1/cb",
         fields=[("code", "c1"), ("state", "s")],

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from nats.aio.client import Client
 from tests.bus.probe import Handled
-from tests.nats_server import NatsServer, start
+from tests.kit.nats_server import NatsServer, start
 
 from common.bus import NatsBus, Server, settled
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any, Generic, TypeVar
 
 from nats.aio.client import Client
-from tests.nats_server import NatsServer
+from tests.kit.nats_server import NatsServer
 
 from common.bus import Handlers, NatsBus, Server, settled
 from common.caches import Cache

@@ -15,7 +15,7 @@ import pytest
 from nats.aio.client import Client
 from nats.js import JetStreamContext
 from nats.js.errors import NoStreamResponseError
-from tests.nats_server import NatsServer, start, until
+from tests.kit.nats_server import NatsServer, start, until
 
 from common import audit
 from common.crypto import Keys

@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import AsyncIterator
 
 import pytest
-from tests.nats_server import NatsServer, start, until
+from tests.kit.nats_server import NatsServer, start, until
 
 from common.batched_nats import PacedClient
 from common.bus import settled

@@ -13,7 +13,7 @@ from nats.aio.client import Client
 from nats.aio.msg import Msg
 from tests.bus.conftest import Serve
 from tests.bus.probe import Answer, Guarded, NameTaken, Read, Write
-from tests.nats_server import start, until
+from tests.kit.nats_server import start, until
 
 from common.bus import SYSTEM_SUBJECT, NatsBus, Server, settled
 from common.context import (

@@ -14,25 +14,24 @@ from typing import Any
 import asyncpg
 import pytest
 from tests.bus.gateways import Listening, answering, gateways
-from tests.nats_server import NatsServer
-from tests.postgres import Postgres
+from tests.kit.nats_server import NatsServer
+from tests.kit.postgres import Postgres
 
 from common.bus import NatsBus, Server, settled
 from common.context import SYSTEM_CALLER, Context
 from common.contracts.clients import CreateClient, UpdateClient
-from common.contracts.oidc import AccessToken, CheckAccessToken, ExchangeToken, InvalidToken
-from common.contracts.tenancy import GetTenant, Tenant
+from common.contracts.oauth_errors import InvalidToken
+from common.contracts.tenants import GetTenant, Tenant
+from common.contracts.tokens import AccessToken, CheckAccessToken, ExchangeToken
 from common.crypto import Keys
 from common.db import Database
 from common.ids import new_id
 from common.invalidation import NatsChanges
-from common.sealing import Sealer
-from common.tenants import Tenants
-from common.testing import MemoryActivity, context
+from common.testing import context, service_deps
 from gateway.auth.cache import token_tags
 from oidc.deps import Deps
 from oidc.handlers import HANDLERS
-from oidc.settings import OidcSettings
+from oidc.settings import Settings as OidcSettings
 
 ORIGIN = "https://a.test"
 KEY = "k1:AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8="
@@ -74,14 +73,9 @@ async def oidc(server: NatsServer, dsns: dict[str, str], number: int) -> AsyncIt
         stack.push_async_callback(db.close)
         bus, changes = NatsBus(nc), NatsChanges(nc)
         deps = Deps(
-            db=db,
+            **service_deps(db, bus, Keys.parse(KEY), invalidation=changes).shared(),
             logout_db=db,
-            sealer=Sealer(Keys.parse(KEY)),
-            bus=bus,
-            changes=changes,
-            tenants=Tenants(bus),
-            activity=MemoryActivity(),
-            keys=Keys.parse(KEY),
+            sweep_db=db,
             settings=OidcSettings(
                 master_key=KEY,
                 database_url=dsns["oidc"],

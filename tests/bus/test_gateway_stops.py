@@ -16,11 +16,11 @@ from typing import Any
 import httpx
 import pytest
 from nats.aio.client import Client
-from tests.nats_server import NatsServer, free_port, start, until
+from tests.kit.nats_server import NatsServer, free_port, start, until
 
 from common.bus import Server, settled
 from common.context import Context
-from common.contracts.tenancy import ResolveHost, Tenant, UnknownHost
+from common.contracts.tenants import ResolveHost, Tenant, UnknownHost
 
 ROOT = Path(__file__).parents[2]
 KEY = "k1:q83vEjRWeJCrze8SNFZ4kKvN7xI0VniQq83vEjRWeJA="

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 from tests.bus.probe import Answer, Read, Write
-from tests.nats_server import NatsServer, free_port, start, until
+from tests.kit.nats_server import NatsServer, free_port, start, until
 
 from common.bus import NatsBus, Server, settled
 from common.context import Context

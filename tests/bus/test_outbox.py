@@ -17,7 +17,7 @@ import pytest
 from nats.aio.client import Client
 from nats.js import JetStreamContext
 from nats.js.api import StreamConfig
-from tests.nats_server import NatsServer, start, until
+from tests.kit.nats_server import NatsServer, start, until
 
 from common import audit
 from common.db import Database

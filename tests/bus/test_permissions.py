@@ -16,7 +16,7 @@ import orjson
 import pytest
 from nats.aio.client import Client
 from tests.architecture.source import contracts
-from tests.nats_server import NatsServer, free_port, until
+from tests.kit.nats_server import NatsServer, free_port, until
 
 from aero2 import nats_access
 from common.audit import STREAM

@@ -11,8 +11,8 @@ from dataclasses import dataclass
 import asyncpg
 import pytest
 from tests.bus.gateways import Listening, answering, gateways
-from tests.nats_server import NatsServer
-from tests.postgres import Postgres
+from tests.kit.nats_server import NatsServer
+from tests.kit.postgres import Postgres
 
 from common.bus import NatsBus
 from common.context import SYSTEM_CALLER
@@ -20,11 +20,10 @@ from common.contracts.assignments import AssignRole, UnassignRole
 from common.contracts.rights import GetRights, Rights
 from common.contracts.roles import SeedRoles
 from common.crypto import Keys
-from common.cursors import Cursors
 from common.db import Database
 from common.ids import new_id
 from common.invalidation import NatsChanges
-from common.testing import context
+from common.testing import context, service_deps
 from rbac.deps import Deps
 from rbac.handlers import HANDLERS
 
@@ -70,7 +69,7 @@ async def stage(postgres: Postgres, server: NatsServer) -> AsyncIterator[Stage]:
     db = await Database.connect(dsns["rbac"], name="rbac")
 
     def deps(bus: NatsBus, changes: NatsChanges) -> Deps:
-        return Deps(db=db, bus=bus, changes=changes, cursors=Cursors(KEYS))
+        return Deps(**service_deps(db, bus, KEYS, invalidation=changes).shared())
 
     async with (
         answering(server, "rbac", deps, HANDLERS),

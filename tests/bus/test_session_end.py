@@ -11,22 +11,19 @@ from dataclasses import dataclass
 import asyncpg
 import pytest
 from tests.bus.gateways import Listening, answering, gateways
-from tests.nats_server import NatsServer
-from tests.postgres import Postgres
+from tests.kit.nats_server import NatsServer
+from tests.kit.postgres import Postgres
 
 from common.bus import NatsBus
 from common.context import SYSTEM_CALLER
 from common.contracts.sessions import CheckSession, NoSession, RevokeUserSessions, Session
 from common.contracts.users import DisableUser, EnableUser
 from common.crypto import Keys, token
-from common.cursors import Cursors
 from common.db import Database
 from common.hash_pool import FairPool
 from common.ids import new_id
 from common.invalidation import NatsChanges
-from common.sealing import Sealer
-from common.tenants import Tenants
-from common.testing import context
+from common.testing import context, service_deps
 from identity.deps import Deps
 from identity.handlers import HANDLERS
 from identity.hashing import Hashing
@@ -91,15 +88,9 @@ async def stage(postgres: Postgres, server: NatsServer) -> AsyncIterator[Stage]:
 
     def deps(bus: NatsBus, changes: NatsChanges) -> Deps:
         return Deps(
-            db=db,
-            relay_db=db,
+            **service_deps(db, bus, KEYS, invalidation=changes).shared(),
             mail_db=db,
-            sealer=Sealer(KEYS),
-            bus=bus,
-            changes=changes,
-            tenants=Tenants(bus),
-            keys=KEYS,
-            cursors=Cursors(KEYS),
+            sweep_db=db,
             hashing=Hashing(FairPool(threads=1)),
             last_active=LastActive(db),
             limits=Limits(db, KEYS),

@@ -13,8 +13,8 @@ from uuid import uuid4
 
 import httpx
 import pytest
-from tests.up.browser import browser, sign_in, submit
-from tests.up.instance import free_port
+from tests.kit.form_browser import browser, sign_in, submit
+from tests.kit.instance import free_port
 
 ROOT = Path(__file__).parents[2]
 OURS = ("gateway", "identity", "oidc", "rbac", "tenancy", "mail", "proxy")

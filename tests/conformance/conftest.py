@@ -21,7 +21,7 @@ import httpx
 import jwt
 import pytest
 import pytest_asyncio
-from tests.system import PASSWORD, Browser, Page, System
+from tests.kit.system import PASSWORD, Browser, Page, System
 
 VSCHAR = "".join(map(chr, range(0x20, 0x7F)))
 """RFC 6749 appendix A: of these the suite makes state, and expects them back unharmed."""

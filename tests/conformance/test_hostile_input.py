@@ -12,7 +12,7 @@ from urllib.parse import quote
 
 import pytest
 from tests.conformance.conftest import CALLBACK, Client
-from tests.system import System
+from tests.kit.system import System
 
 FORM = b"Content-Type: application/x-www-form-urlencoded"
 MACHINES = ("token", "introspect", "revoke", "userinfo")

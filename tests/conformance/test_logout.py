@@ -17,8 +17,8 @@ import asyncpg
 import jwt
 import pytest
 from tests.conformance.conftest import ALIAS, CALLBACK, POST_LOGOUT, VSCHAR, Client, Suite
+from tests.kit.system import PASSWORD, Browser, Page, System
 from tests.service.oidc.test_logout import Listener
-from tests.system import PASSWORD, Browser, Page, System
 
 from common.ids import new_id
 

@@ -12,7 +12,7 @@ from urllib.parse import parse_qs, urlencode, urlsplit
 import httpx
 import pytest_asyncio
 from tests.conformance.conftest import CALLBACK, POST_LOGOUT, SCOPES, Client, Suite
-from tests.system import PASSWORD, System
+from tests.kit.system import PASSWORD, System
 
 OPERATOR = {"email": "operator@example.com", "name": "Op", "password": PASSWORD}
 

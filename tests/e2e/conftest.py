@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import pytest
-from tests.system import System
+from tests.kit.system import System
 
 
 @pytest.fixture(scope="session")

@@ -11,7 +11,7 @@ import sys
 from pathlib import Path
 
 import httpx
-from tests.system import PASSWORD, System, fresh_email
+from tests.kit.system import PASSWORD, System, fresh_email
 
 
 async def signed_up(system: System) -> tuple[str, str]:

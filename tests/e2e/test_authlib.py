@@ -8,7 +8,7 @@ import pytest
 from authlib.integrations.httpx_client import AsyncOAuth2Client, OAuthError
 from authlib.jose import JsonWebKey, JsonWebToken
 from authlib.oidc.core import CodeIDToken
-from tests.system import PASSWORD, Loopback, System, fresh_email
+from tests.kit.system import PASSWORD, Loopback, System, fresh_email
 
 CALLBACK = "http://localhost:8000/callback"
 HOME = "http://localhost:8000/"

@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 
 import httpx
 import pytest
-from tests.system import PASSWORD, System, fresh_email
+from tests.kit.system import PASSWORD, System, fresh_email
 
 from common.events.base import AuditEvent
 

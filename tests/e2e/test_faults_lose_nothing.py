@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 import httpx
 import nats.errors
 import pytest
-from tests.system import System, fresh_email
+from tests.kit.system import System, fresh_email
 
 from common.events.base import AuditEvent
 

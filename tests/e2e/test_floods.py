@@ -11,7 +11,7 @@ from collections.abc import Iterator
 import asyncpg
 import httpx
 import pytest
-from tests.system import System
+from tests.kit.system import System
 
 from aero2.demo import CALLBACKS
 from aero2.embedded.folder import Folder

@@ -8,7 +8,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-from tests.system import System
+from tests.kit.system import System
 
 from aero2 import nats_access
 

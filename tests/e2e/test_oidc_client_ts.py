@@ -13,7 +13,7 @@ from urllib.parse import parse_qs
 import pytest
 from playwright.async_api import Browser, Page, Request
 from tests.e2e.test_pages_in_chromium import Person, person
-from tests.system import PASSWORD, System, fresh_email
+from tests.kit.system import PASSWORD, System, fresh_email
 
 LIBRARY = Path(__file__).parent / "vendor" / "oidc-client-ts.min.js"
 ROUNDS = 5

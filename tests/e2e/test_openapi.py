@@ -13,7 +13,7 @@ import schemathesis
 from hypothesis import HealthCheck, Phase, given, settings
 from schemathesis.checks import not_a_server_error
 from schemathesis.specs.openapi.checks import status_code_conformance
-from tests.system import System
+from tests.kit.system import System
 
 ENDLESS = {"/api/audit/stream"}
 """Server-sent events never end by themselves."""

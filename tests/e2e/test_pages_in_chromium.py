@@ -17,7 +17,7 @@ from urllib.parse import parse_qs, urlencode, urlsplit
 import httpx
 import pytest
 from playwright.async_api import Browser, Page
-from tests.system import PASSWORD, Loopback, System, fresh_email
+from tests.kit.system import PASSWORD, Loopback, System, fresh_email
 
 VERIFIER = "v" * 64
 JS = pytest.mark.parametrize("js", [True, False], ids=["script", "no script"])

@@ -6,7 +6,7 @@ from typing import Any
 
 import httpx
 import pytest
-from tests.system import System, fresh_email
+from tests.kit.system import System, fresh_email
 
 pytestmark = pytest.mark.timeout(120)
 MADE: dict[str, tuple[str, dict[str, Any]]] = {

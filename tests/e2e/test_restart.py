@@ -18,7 +18,7 @@ from urllib.parse import parse_qs, urlencode, urlsplit
 import httpx
 import psutil
 import pytest
-from tests.system import PASSWORD, Browser, System, fresh_email
+from tests.kit.system import PASSWORD, Browser, System, fresh_email
 
 GRACE = 10.0
 """Seconds in which a rotated token's immediate parent gets the same answer again."""

@@ -6,7 +6,7 @@ import asyncio
 import re
 
 import httpx
-from tests.system import PASSWORD, System, fresh_email
+from tests.kit.system import PASSWORD, System, fresh_email
 
 
 def _json(origin: str) -> dict[str, str]:

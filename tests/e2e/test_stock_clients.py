@@ -21,8 +21,8 @@ from urllib.parse import parse_qs, urlsplit
 import httpx
 import pytest
 import pytest_asyncio
-from tests.system import PASSWORD, Browser, Page, System, fresh_email
-from tests.up.instance import free_port
+from tests.kit.instance import free_port
+from tests.kit.system import PASSWORD, Browser, Page, System, fresh_email
 
 PROGRAMS = Path(__file__).parents[1] / "clients"
 CACHE = Path(sys.prefix) / "stock-clients"

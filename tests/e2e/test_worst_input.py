@@ -12,11 +12,11 @@ from typing import Any
 import httpx
 import pytest
 from pydantic import ValidationError
-from tests.system import PASSWORD, System, fresh_email
+from tests.kit.system import PASSWORD, System, fresh_email
 from tests.unit.identity.test_hashing import WORST
 
-from common.contracts.applications import SettingsChange
 from common.contracts.mail_templates import TemplateInvalid, TemplateText
+from common.contracts.settings_change import SettingsChange
 from identity import mail_rendering
 
 pytestmark = pytest.mark.timeout(300)

@@ -8,7 +8,7 @@ from contextlib import asynccontextmanager
 
 import pytest
 from tests.isolation.world import World, built, populate
-from tests.postgres import Postgres
+from tests.kit.postgres import Postgres
 
 
 @asynccontextmanager

@@ -9,7 +9,7 @@ import pytest
 from tests.architecture.source import contracts
 from tests.isolation.cases import NEUTRAL, case
 from tests.isolation.world import KEY_HOLDER, World, built, populate
-from tests.postgres import Postgres
+from tests.kit.postgres import Postgres
 
 from common.context import Caller
 from common.contracts.assignments import AssignRole

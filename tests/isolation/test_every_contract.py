@@ -13,7 +13,7 @@ from tests.isolation.cases import askers, case
 from tests.isolation.world import World
 
 from common.contracts.base import Request
-from common.contracts.oidc import OAuthError
+from common.contracts.oauth_errors import OAuthError
 from common.ids import DASHBOARD
 from common.problems import Problem
 from common.testing import context

@@ -12,7 +12,7 @@ from tests.isolation.world import World
 
 from common.context import Caller, Context
 from common.contracts.base import KNOWN, SIGNED_IN, SYSTEM, Request
-from common.contracts.tenancy import ManageApplication
+from common.contracts.tenants import ManageApplication
 from common.ids import DASHBOARD, new_id
 from common.problems import Problem
 from common.testing import context

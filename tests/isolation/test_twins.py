@@ -15,7 +15,7 @@ from tests.architecture.source import contracts
 from tests.isolation.cases import askers, case
 from tests.isolation.test_every_contract import in_dashboard, said_to
 from tests.isolation.world import World, built, populate
-from tests.postgres import Postgres
+from tests.kit.postgres import Postgres
 
 from common.ids import DASHBOARD, new_id
 from common.problems import Problem

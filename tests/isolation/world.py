@@ -12,7 +12,7 @@ import hashlib
 import re
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
@@ -22,35 +22,37 @@ from pydantic import SecretStr
 
 from common.bus import Handler
 from common.context import SYSTEM_CALLER, Caller, Context
+from common.contracts.applications import CreateApplication, ListApplications
 from common.contracts.assignments import AssignRole
 from common.contracts.audit_log import ListAudit
+from common.contracts.authorization import Authorize, SignedIn
 from common.contracts.base import Request
-from common.contracts.clients import CreateClient, CreateResource, CreateScope, ListClientSecrets
+from common.contracts.client_secrets import ListClientSecrets
+from common.contracts.clients import CreateClient
 from common.contracts.domains import AddCustomDomain
 from common.contracts.email_codes import StartEmailCode
 from common.contracts.invitations import InviteUser
 from common.contracts.members import AddMember
-from common.contracts.oidc import Authorize, ExchangeToken, SignedIn
 from common.contracts.org_domains import AddOrganizationDomain
 from common.contracts.org_invitations import InviteMember
 from common.contracts.organizations import CreateOrganization
 from common.contracts.passwords import SignInWithPassword, StartReset
 from common.contracts.permissions import CreatePermission
 from common.contracts.profiles import Profile
+from common.contracts.resources import CreateResource
 from common.contracts.roles import CreateRole, SeedRoles
+from common.contracts.scopes import CreateScope
 from common.contracts.sign_up import SignUp
-from common.contracts.tenancy import CreateApplication, ListApplications
+from common.contracts.tokens import ExchangeToken
 from common.contracts.users import CreateUser
 from common.crypto import Keys
-from common.cursors import Cursors
 from common.db import Database
 from common.egress import Egress
 from common.hash_pool import FairPool
 from common.ids import DASHBOARD, new_id
 from common.outgoing_http import OutgoingHttp
 from common.sealing import Sealer
-from common.tenants import Tenants
-from common.testing import LocalBus, MemoryActivity, MemoryChanges, context
+from common.testing import LocalBus, MemoryActivity, MemoryChanges, context, service_deps
 from identity.deps import Deps as IdentityDeps
 from identity.handlers import HANDLERS as IDENTITY
 from identity.hashing import Hashing
@@ -58,7 +60,7 @@ from identity.last_active import LastActive
 from identity.limits import Limits
 from oidc.deps import Deps as OidcDeps
 from oidc.handlers import HANDLERS as OIDC
-from oidc.settings import OidcSettings
+from oidc.settings import Settings as OidcSettings
 from rbac.deps import Deps as RbacDeps
 from rbac.handlers import HANDLERS as RBAC
 from tenancy.deps import Deps as TenancyDeps
@@ -156,34 +158,38 @@ async def built(dsns: dict[str, str]) -> AsyncIterator[World]:
     await owner.set_type_codec("uuid", schema="pg_catalog", encoder=str, decoder=str, format="text")
     pools = {
         role: await Database.connect(dsns[role], name=role, size=4)
-        for role in ("identity", "tenancy", "oidc", "rbac", "upkeep", "logout", "relay", "mail")
+        for role in (
+            "identity",
+            "tenancy",
+            "oidc",
+            "rbac",
+            "upkeep",
+            "logout",
+            "relay",
+            "mail",
+            "sweep",
+        )
     }
     bus, changes, activity = LocalBus(), MemoryChanges(), MemoryActivity()
-    tenants, cursors = Tenants(bus), Cursors(KEYS)
-    shared: dict[str, Any] = {
-        "bus": bus,
-        "changes": changes,
-        "tenants": tenants,
-        "keys": KEYS,
-    }
+
+    def shared(service: str) -> dict[str, Any]:
+        common = service_deps(pools[service], bus, KEYS, invalidation=changes, activity=activity)
+        return replace(common, relay_db=pools["relay"]).shared()
+
     hashing = FairPool(per_app=200, total=1000)
     identity = IdentityDeps(
-        db=pools["identity"],
-        relay_db=pools["relay"],
+        **shared("identity"),
         mail_db=pools["mail"],
-        sealer=Sealer(KEYS),
-        cursors=cursors,
+        sweep_db=pools["sweep"],
         hashing=Hashing(hashing),
         last_active=LastActive(pools["identity"]),
         limits=Limits(pools["identity"], KEYS, 1000.0),
         http=OutgoingHttp(Egress(private=True)),
-        **shared,
     )
     oidc = OidcDeps(
-        db=pools["oidc"],
+        **shared("oidc"),
         logout_db=pools["logout"],
-        sealer=Sealer(KEYS),
-        activity=activity,
+        sweep_db=pools["sweep"],
         settings=OidcSettings(
             master_key=SecretStr(MASTER),
             database_url=SecretStr(dsns["oidc"]),
@@ -191,19 +197,15 @@ async def built(dsns: dict[str, str]) -> AsyncIterator[World]:
             sweep_database_url=SecretStr(dsns["sweep"]),
             logout_database_url=SecretStr(dsns["logout"]),
         ),
-        **shared,
     )
     tenancy = TenancyDeps(
-        db=pools["tenancy"],
+        **shared("tenancy"),
         upkeep_db=pools["upkeep"],
-        sealer=Sealer(KEYS),
-        activity=activity,
-        cursors=cursors,
+        sweep_db=pools["sweep"],
         hosts=Hosts("http", "localhost:8080"),
         usage=KeyUsage(pools["upkeep"]),
-        **shared,
     )
-    rbac = RbacDeps(db=pools["rbac"], bus=bus, changes=changes, cursors=cursors)
+    rbac = RbacDeps(**shared("rbac"))
     served: list[tuple[Any, dict[type[Request[Any]], Handler]]] = [
         (identity, IDENTITY),
         (oidc, OIDC),

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from tests.up.instance import Instance
+from tests.kit.instance import Instance
 
 BREAKS: str = "test_master_key.py"
 """Its tests replace the platform's secrets, so they run last."""

@@ -12,8 +12,8 @@ from pathlib import Path
 
 import httpx
 import pytest
-from tests.up.browser import browser, submit
-from tests.up.instance import Instance, environment, free_port
+from tests.kit.form_browser import browser, submit
+from tests.kit.instance import Instance, environment, free_port
 
 pytestmark = pytest.mark.timeout(240)
 

@@ -13,8 +13,8 @@ from urllib.parse import parse_qs, urlsplit
 
 import httpx
 import pytest
-from tests.up.browser import browser, sign_in, submit
-from tests.up.instance import Instance, environment
+from tests.kit.form_browser import browser, sign_in, submit
+from tests.kit.instance import Instance, environment
 
 pytestmark = pytest.mark.timeout(400)
 

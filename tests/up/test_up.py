@@ -19,8 +19,8 @@ from typing import Any
 import httpx
 import psutil
 import pytest
-from tests.up.browser import browser, sign_in
-from tests.up.instance import Instance, environment, free_port
+from tests.kit.form_browser import browser, sign_in
+from tests.kit.instance import Instance, environment, free_port
 
 KEYS = {"dashboard_url", "owner_link", "mail_url", "domain", "demo"}
 DEMO_KEYS = {"slug", "host", "url", "app_id", "publishable_key", "secret_key"}

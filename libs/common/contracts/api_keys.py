@@ -1,13 +1,54 @@
-"""What the tenancy service answers about an application's API keys, in the application's context."""
+"""API keys of an application."""
 
 from __future__ import annotations
 
+from typing import Literal
+
 from pydantic import Field
 
-from common.contracts.base import Contract, Done, Id, Page, Request
+from common.contracts.base import OPEN, Contract, Done, Id, Page, Request
 from common.contracts.fields import Timestamp, Title
-from common.contracts.tenancy import ApiKey, KeyType, NewApiKey
 from common.problems import Conflict, NotFound
+
+KeyType = Literal["publishable", "secret"]
+
+
+class ApiKeyHolder(Contract):
+    """What a valid API key stands for."""
+
+    key_id: Id
+    app_id: Id
+    key_type: KeyType
+    expires_at: Timestamp | None = None
+
+
+class VerifyApiKey(
+    Request[ApiKeyHolder], subject="tenancy.api_key.verify", needs=OPEN, within=1.0, safe=True
+):
+    """Which application a key belongs to. Raises Unauthenticated for anything not a live key."""
+
+    key: str = Field(max_length=200, repr=False)
+
+
+class ApiKey(Contract):
+    """An API key without what makes it one: only the first twelve characters are known."""
+
+    id: Id
+    key_type: KeyType
+    key_prefix: str
+    name: str | None = None
+    created_by: Id | None = None
+    last_used_at: Timestamp | None = None
+    expires_at: Timestamp | None = None
+    rotated_to: Id | None = Field(default=None, description="The key that takes its place.")
+    created_at: Timestamp
+
+
+class NewApiKey(ApiKey):
+    """The only time the whole key is shown."""
+
+    key: str = Field(repr=False)
+
 
 KeyName = Title
 

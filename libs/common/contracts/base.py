@@ -102,3 +102,9 @@ class Page(Contract):
 
 class Done(Contract):
     """It is done and there is nothing to say."""
+
+
+class OpenContract(Contract):
+    """A JSON document of a standard: it may hold more members than are named here."""
+
+    model_config = ConfigDict(frozen=True, extra="allow")

@@ -1,4 +1,4 @@
-"""What the oidc service answers about registered clients, what they were allowed, and APIs."""
+"""OAuth clients of an application."""
 
 from __future__ import annotations
 
@@ -6,19 +6,21 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field, JsonValue
 
-from common.contracts.base import SIGNED_IN, SYSTEM, Contract, Done, Id, Page, Request
-from common.contracts.fields import Timestamp, Title
-from common.problems import Conflict, NotFound
+from common.contracts.base import SYSTEM, Contract, Done, Id, Page, Request
+from common.contracts.fields import Timestamp, Title, Uri
+from common.contracts.keys import SigningAlg
+from common.contracts.scopes import ScopeName
+from common.problems import NotFound
 
 ClientType = Literal["web", "spa", "native", "service"]
-AuthMethod = Literal[
+
+
+ClientAuthMethod = Literal[
     "none", "client_secret_basic", "client_secret_post", "client_secret_jwt", "private_key_jwt"
 ]
+
+
 GrantType = Literal["authorization_code", "refresh_token", "client_credentials"]
-SigningAlg = Literal["RS256", "PS256", "ES256", "EdDSA"]
-Uri = Annotated[str, Field(max_length=2000)]
-ScopeName = Annotated[str, Field(pattern=r"^[\x21\x23-\x5b\x5d-\x7e]+$", max_length=200)]
-"""RFC 6749 section 3.3: printable ASCII without space, quote and backslash."""
 
 
 class ClientNotFound(NotFound):
@@ -45,7 +47,7 @@ class ClientFields(Contract):
         description="Browser origins that may call the token, UserInfo and revocation endpoints.",
     )
     default_resources: list[Uri] = Field(default=[], max_length=20)
-    token_endpoint_auth_method: AuthMethod | None = Field(
+    token_endpoint_auth_method: ClientAuthMethod | None = Field(
         default=None,
         description="Null: its secret by `client_secret_basic` or `client_secret_post`. Otherwise "
         "exactly this method. Clients of type `spa` and `native` have `none` by default.",
@@ -179,187 +181,3 @@ class DeleteClient(Request[Done], subject="oidc.client.delete", needs="clients:d
     """The client, its secrets, grants and tokens."""
 
     client: str = Field(max_length=200)
-
-
-class ClientSecret(Contract):
-    """One of a client's secrets, without the secret itself."""
-
-    id: Id
-    hint: str | None = Field(default=None, description="Its last characters.")
-    expires_at: Timestamp | None = None
-    created_at: Timestamp
-
-
-class NewSecret(ClientSecret):
-    client_id: str
-    client_secret: str = Field(repr=False)
-
-
-class ClientSecrets(Contract):
-    secrets: list[ClientSecret]
-
-
-class ListClientSecrets(
-    Request[ClientSecrets], subject="oidc.client_secret.list", needs="clients:read", safe=True
-):
-    client: str = Field(max_length=200)
-
-
-class RotateClientSecret(
-    Request[NewSecret], subject="oidc.client_secret.rotate", needs="clients:write", within=5.0
-):
-    """A new secret. The old ones are dead at once, or live `overlap` seconds more."""
-
-    client: str = Field(max_length=200)
-    overlap: int = Field(default=0, ge=0, le=2_592_000, description="Seconds.")
-
-
-class DeleteClientSecret(Request[Done], subject="oidc.client_secret.delete", needs="clients:write"):
-    """Raises Conflict for the last secret of a client that needs one."""
-
-    client: str = Field(max_length=200)
-    secret_id: Id
-
-
-class Grant(Contract):
-    """What a user allowed a client."""
-
-    user_id: Id
-    client_id: str
-    client_name: str
-    scopes: list[str]
-    email: str | None = None
-    name: str | None = None
-    created_at: Timestamp
-    updated_at: Timestamp
-
-
-class Grants(Contract):
-    grants: list[Grant]
-    next: str | None = None
-
-
-class ListClientGrants(
-    Page, Request[Grants], subject="oidc.grant.list", needs="clients:read", safe=True
-):
-    """The users who allowed this client something."""
-
-    client: str = Field(max_length=200)
-
-
-class RevokedGrants(Contract):
-    revoked_count: int
-
-
-class RevokeClientGrants(
-    Request[RevokedGrants], subject="oidc.grant.revoke", needs="clients:write", within=5.0
-):
-    """Withdraw what users allowed this client, of all or of one; its tokens for them are dead."""
-
-    client: str = Field(max_length=200)
-    user_id: Id | None = None
-
-
-class ListMyGrants(Request[Grants], subject="oidc.grant.list_own", needs=SIGNED_IN, safe=True):
-    """The clients that the calling user allowed something."""
-
-
-class RevokeMyGrant(Request[Done], subject="oidc.grant.revoke_own", needs=SIGNED_IN):
-    """Take back what the calling user allowed a client. Its tokens for them end."""
-
-    client_id: str = Field(max_length=200)
-
-
-class ResourceNotFound(NotFound):
-    code, title = "resource_not_found", "There is no such resource."
-
-
-class ResourceTaken(Conflict):
-    code, title = "resource_taken", "A resource of this identifier exists already."
-
-
-class ResourceFields(Contract):
-    identifier: Uri = Field(description="The resource indicator: an absolute URI (RFC 8707).")
-    name: Title
-    access_token_lifetime: int | None = Field(default=None, ge=60, le=86_400)
-    access_token_alg: SigningAlg | None = None
-
-
-class Resource(ResourceFields):
-    """An API that access tokens are for."""
-
-    id: Id
-    created_at: Timestamp
-    updated_at: Timestamp
-
-
-class Resources(Contract):
-    resources: list[Resource]
-
-
-class CreateResource(
-    ResourceFields, Request[Resource], subject="oidc.resource.create", needs="clients:write"
-):
-    """Raises ResourceTaken."""
-
-
-class ListResources(
-    Request[Resources], subject="oidc.resource.list", needs="clients:read", safe=True
-):
-    """All of them; an application has few."""
-
-
-class DeleteResource(Request[Done], subject="oidc.resource.delete", needs="clients:delete"):
-    """The resource and its scopes; clients lose them. Raises ResourceNotFound."""
-
-    id: Id
-
-
-class ScopeNotFound(NotFound):
-    code, title = "scope_not_found", "There is no such scope."
-
-
-class ScopeTaken(Conflict):
-    code, title = "scope_taken", "This scope exists already."
-
-
-class UnknownPermission(NotFound):
-    code, title = "permission_unknown", "There is no such permission."
-
-
-class ScopeFields(Contract):
-    name: ScopeName
-    description: str | None = Field(
-        default=None, max_length=300, description="On the consent page."
-    )
-    resource_id: Id | None = None
-    permission_id: str | None = Field(
-        default=None, max_length=200, description="Granted only to who holds this permission."
-    )
-    claims: list[str] = Field(default=[], max_length=50, description="Claims it gives access to.")
-
-
-class Scope(ScopeFields):
-    """A scope of the application beside the standard ones."""
-
-    id: Id
-    created_at: Timestamp
-
-
-class Scopes(Contract):
-    scopes: list[Scope]
-
-
-class CreateScope(ScopeFields, Request[Scope], subject="oidc.scope.create", needs="clients:write"):
-    """A scope named like a permission stands for it. Raises ScopeTaken, ResourceNotFound,
-    UnknownPermission."""
-
-
-class ListScopes(Request[Scopes], subject="oidc.scope.list", needs="clients:read", safe=True):
-    """All of them; an application has few."""
-
-
-class DeleteScope(Request[Done], subject="oidc.scope.delete", needs="clients:delete"):
-    """The scope; clients lose it. Raises ScopeNotFound."""
-
-    id: Id

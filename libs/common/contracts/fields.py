@@ -153,3 +153,5 @@ Timestamp = Annotated[AwareDatetime, AfterValidator(_bounded)]
 """A moment with its time zone. Contracts use this type for every date and time."""
 LocalTimestamp = Annotated[datetime, AfterValidator(_utc_if_naive), AfterValidator(_bounded)]
 """A moment from a file of another system, in UTC unless it names its time zone."""
+
+Uri = Annotated[str, Field(max_length=2000)]

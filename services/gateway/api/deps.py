@@ -8,7 +8,7 @@ from fastapi import Depends, Request
 
 from common.bus import Bus
 from common.context import Caller, Context
-from common.contracts.tenancy import ManageApplication
+from common.contracts.tenants import ManageApplication
 from common.problems import Invalid, Unauthenticated
 from gateway.api.unknown_fields import check_fields
 from gateway.auth.caller import caller_of

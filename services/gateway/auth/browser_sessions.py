@@ -12,7 +12,7 @@ import time
 from collections.abc import AsyncIterator
 from typing import Final
 
-from common.contracts.oidc import SignedIn
+from common.contracts.authorization import SignedIn
 from common.contracts.sessions import NoSession, Session, SignedInSession, SignOut
 from gateway.auth.cache import session_even_without_rights
 from gateway.auth.caller import MAX_SESSION_TOKEN

@@ -10,10 +10,10 @@ from dataclasses import replace
 from typing import Final
 
 from common.context import SYSTEM_CALLER, Caller, Context
-from common.contracts.oidc import AccessToken, CheckAccessToken
+from common.contracts.api_keys import ApiKeyHolder, VerifyApiKey
 from common.contracts.rights import GetRights, Rights
 from common.contracts.sessions import CheckSession, Session
-from common.contracts.tenancy import ApiKeyHolder, VerifyApiKey
+from common.contracts.tokens import AccessToken, CheckAccessToken
 from common.problems import Problem, Unauthenticated
 from gateway.admission.flood_limits import NO_TENANT
 from gateway.http.request import GatewayRequest

@@ -11,9 +11,9 @@ from dataclasses import replace
 from typing import Final
 
 from common.context import ANONYMOUS, EVERYTHING, SYSTEM_CALLER, Caller, Context
-from common.contracts.oidc import InvalidToken
+from common.contracts.oauth_errors import InvalidToken
 from common.contracts.sessions import NoSession
-from common.contracts.tenancy import GetTenant, Tenant
+from common.contracts.tenants import GetTenant, Tenant
 from common.ids import DASHBOARD
 from common.problems import NotFound, Problem, Unauthenticated
 from gateway.admission.admission import admission_of

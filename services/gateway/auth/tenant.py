@@ -8,7 +8,7 @@ from typing import Final
 
 from common.addresses import host_key
 from common.context import Context, new_trace
-from common.contracts.tenancy import ResolveHost, Tenant, UnknownHost
+from common.contracts.tenants import ResolveHost, Tenant, UnknownHost
 from common.ids import DASHBOARD
 from gateway.admission.admission import Admission
 from gateway.admission.flood_limits import NO_TENANT

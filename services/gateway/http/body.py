@@ -7,8 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from common.problems import BadRequest, TooLarge
-
-Receive = Callable[[], Awaitable[dict[str, Any]]]
+from gateway.http.asgi import Receive
 
 
 @dataclass(slots=True)

@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import Final
 from urllib.parse import parse_qsl
 
-from common.contracts.oidc import OAuthError, Params
+from common.contracts.authorization import Params
+from common.contracts.oauth_errors import OAuthError
 from common.problems import Invalid, TooLarge
 from gateway.http.request import GatewayRequest
 

@@ -9,7 +9,7 @@ from typing import Any, Final
 
 from common.context import ANONYMOUS, Caller, Context, new_trace
 from common.contracts.protection import Protection
-from common.contracts.tenancy import Tenant
+from common.contracts.tenants import Tenant
 from gateway.http.body import LimitedBody
 from gateway.http.cookies import parse_cookies, set_cookie
 

@@ -9,7 +9,7 @@ from urllib.parse import quote
 
 import orjson
 
-from common.contracts.oidc import InsufficientScope, InvalidToken, OAuthError
+from common.contracts.oauth_errors import InsufficientScope, InvalidToken, OAuthError
 from common.problems import Problem, RateLimited, Unauthenticated, Unavailable
 from gateway.http.request import GatewayRequest
 

@@ -6,7 +6,7 @@ from urllib.parse import parse_qs
 
 from common.context import SYSTEM_CALLER
 from common.contracts.domains import IsDomainAllowed
-from common.contracts.tenancy import UnknownHost
+from common.contracts.tenants import UnknownHost
 from common.ids import DASHBOARD
 from gateway.http.request import GatewayRequest
 from gateway.http.response import NO_STORE, GatewayResponse, json_response

@@ -14,11 +14,11 @@ from nats.js.errors import NotFoundError
 
 from common.context import Context, new_trace
 from common.contracts.base import SYSTEM, Request
-from common.contracts.oidc import GetJwks
+from common.contracts.keys import GetJwks
 from common.contracts.queues import GetQueues, Queue, Queues
 from common.contracts.rights import GetRights
 from common.contracts.sessions import CheckSession
-from common.contracts.tenancy import ResolveHost
+from common.contracts.tenants import ResolveHost
 from common.ids import DASHBOARD
 from common.metrics_server import authorized
 from common.networks import network

@@ -8,16 +8,15 @@ from __future__ import annotations
 
 import time
 from dataclasses import dataclass
-from typing import Any
 
 from common import logs
 from common.context import new_trace
 from common.problems import NotFound, Problem
-from gateway.http.body import LimitedBody, Receive
+from gateway.http.asgi import Receive, Scope, Send
+from gateway.http.body import LimitedBody
 from gateway.http.proxies import within
 from gateway.http.request import GatewayRequest, RequestState, read_method
 from gateway.http.response import GatewayResponse, problem_response
-from gateway.response_sender import Send
 from gateway.routing import Handler, RouteTable
 from gateway.state import Gateway
 
@@ -31,7 +30,7 @@ class InternalListener:
     gateway: Gateway
     table: RouteTable
 
-    async def __call__(self, scope: dict[str, Any], receive: Receive, send: Send) -> None:
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         request = self._request(scope, receive)
         response = await self._respond(request)
         length = (b"content-length", str(len(response.body)).encode())
@@ -57,7 +56,7 @@ class InternalListener:
             raise NotFound
         return route.handler
 
-    def _request(self, scope: dict[str, Any], receive: Receive) -> GatewayRequest:
+    def _request(self, scope: Scope, receive: Receive) -> GatewayRequest:
         settings = self.gateway.settings
         return GatewayRequest(
             scope=scope,

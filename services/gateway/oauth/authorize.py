@@ -10,13 +10,8 @@ from dataclasses import dataclass
 from typing import Final
 from urllib.parse import urlencode, urlsplit
 
-from common.contracts.oidc import (
-    Authorization,
-    Authorize,
-    ResumeAuthorization,
-    SignedIn,
-    SignInOver,
-)
+from common.contracts.authorization import Authorization, Authorize, ResumeAuthorization, SignedIn
+from common.contracts.oauth_errors import SignInOver
 from common.networks import network
 from common.problems import BadRequest, TooLarge
 from gateway.admission.admission import admission_of
@@ -32,6 +27,7 @@ from gateway.pages.changed_session import changed_session
 from gateway.pages.fields import Fields, at
 from gateway.pages.languages import N_
 from gateway.pages.render import Page, open_page
+from gateway.pages.scope_texts import SCOPE_TEXTS
 from gateway.routing import ErrorStyle, HostKind, Route, RouteSet
 from gateway.state import Gateway, SignedInUser
 
@@ -43,17 +39,6 @@ MAX_PARAMETERS: Final = 32_768
 
 DECIDED: Final = ("redirect", "form_post", "consent")
 """The outcomes of a request after its session is chosen."""
-
-ASKS: Final = {
-    "openid": ("person", N_("Identify you")),
-    "profile": ("person", N_("See your name, picture and language")),
-    "email": ("mail", N_("See your e-mail address")),
-    "phone": ("phone", N_("See your phone number")),
-    "address": ("mail", N_("See your postal address")),
-    "offline_access": ("clock", N_("Stay connected when you're not using it")),
-    "account": ("person", N_("Manage your account: profile, sessions and organizations")),
-}
-"""What the scopes of OpenID Connect Core 5.4 and 11 mean to a person."""
 
 
 @dataclass(frozen=True)
@@ -216,8 +201,8 @@ def _follow(
 
 def _consent(page: Page, authorization: Authorization) -> GatewayResponse:
     """Shows what the client wants, and asks the user."""
-    known = [ASKS[scope] for scope in authorization.scopes if scope in ASKS]
-    other = [("key", scope) for scope in authorization.scopes if scope not in ASKS]
+    known = [SCOPE_TEXTS[scope] for scope in authorization.scopes if scope in SCOPE_TEXTS]
+    other = [("key", scope) for scope in authorization.scopes if scope not in SCOPE_TEXTS]
     apis = [
         ("key", page.say(N_("Use %(api)s for you"), api=name)) for name in authorization.resources
     ]

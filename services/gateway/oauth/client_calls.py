@@ -12,18 +12,16 @@ from urllib.parse import unquote_plus
 import orjson
 
 from common.audit_chain import unb64
-from common.contracts.oidc import (
+from common.contracts.oauth_errors import (
     AccessDenied,
-    ExchangeToken,
-    IntrospectToken,
     InvalidClient,
     InvalidGrant,
     InvalidScope,
     InvalidTarget,
     OAuthError,
-    RevokeToken,
     UnauthorizedClient,
 )
+from common.contracts.tokens import ExchangeToken, IntrospectToken, RevokeToken
 from gateway.admission.admission import admission_of
 from gateway.http.request import GatewayRequest
 from gateway.http.response import JSON, NO_STORE, GatewayResponse, Headers, oauth_error

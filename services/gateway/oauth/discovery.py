@@ -8,7 +8,8 @@ from typing import Final
 import orjson
 
 from common.contracts.clients import ClientFields
-from common.contracts.oidc import GetConfiguration, GetJwks
+from common.contracts.discovery import GetConfiguration
+from common.contracts.keys import GetJwks
 from common.problems import NotFound
 from gateway.http.compression import PackedText, pack, packed_response
 from gateway.http.request import GatewayRequest

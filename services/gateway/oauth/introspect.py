@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 
-from common.contracts.oidc import IntrospectToken
+from common.contracts.tokens import IntrospectToken
 from common.problems import Problem
 from gateway.admission.admission import admission_of
 from gateway.auth.cache import MAX_TOKEN, access_token, digest, is_cached, token_tags

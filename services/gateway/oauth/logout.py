@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import Final
 from urllib.parse import urlencode
 
-from common.contracts.oidc import LoggedOut, LogOut, Params
+from common.contracts.authorization import Params
+from common.contracts.logout import LoggedOut, LogOut
 from gateway.auth import browser_sessions
 from gateway.auth.caller import user_even_without_rights
 from gateway.http import csrf, forms

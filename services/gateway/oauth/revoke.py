@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from common.contracts.oidc import RevokeToken
+from common.contracts.tokens import RevokeToken
 from gateway.http.authorization import basic_credentials
 from gateway.http.forms import form
 from gateway.http.request import GatewayRequest

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from common.contracts.oidc import ExchangeToken
+from common.contracts.tokens import ExchangeToken
 from gateway.http.authorization import basic_credentials
 from gateway.http.forms import form
 from gateway.http.request import GatewayRequest

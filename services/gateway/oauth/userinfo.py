@@ -7,7 +7,8 @@ from typing import Final
 
 import orjson
 
-from common.contracts.oidc import GetUserinfo, InvalidToken, OAuthError
+from common.contracts.oauth_errors import InvalidToken, OAuthError
+from common.contracts.userinfo import GetUserinfo
 from gateway.admission.admission import admission_of
 from gateway.auth.cache import MAX_TOKEN, digest, is_cached, token_tags
 from gateway.auth.caller import valid_token

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from common.contracts.clients import ClientNotFound, Grant, ListMyGrants, RevokeMyGrant
+from common.contracts.clients import ClientNotFound
+from common.contracts.consents import Grant, ListMyGrants, RevokeMyGrant
 from gateway.http.request import GatewayRequest
 from gateway.http.response import GatewayResponse, redirect
-from gateway.oauth.authorize import ASKS
 from gateway.pages.account import opened
 from gateway.pages.fields import Fields, at
 from gateway.pages.form_errors import errors_of
 from gateway.pages.page_routes import user_form_route, user_page_route
 from gateway.pages.render import Page, open_page
+from gateway.pages.scope_texts import SCOPE_TEXTS
 from gateway.routing import RouteSet
 from gateway.state import Gateway, SignedInUser
 
@@ -42,7 +43,9 @@ async def _list(
 
 def access(page: Page, grant: Grant) -> list[str]:
     """What the client may do: a sentence where the consent page has one, else the scope."""
-    return [page.say(ASKS[scope][1]) if scope in ASKS else scope for scope in grant.scopes]
+    return [
+        page.say(SCOPE_TEXTS[scope][1]) if scope in SCOPE_TEXTS else scope for scope in grant.scopes
+    ]
 
 
 async def withdraw(

@@ -8,7 +8,8 @@ from typing import Final
 
 from markupsafe import escape
 
-from common.contracts.oidc import AuthorizationState, GetAuthorizationState, SignInOver
+from common.contracts.authorization import AuthorizationState, GetAuthorizationState
+from common.contracts.oauth_errors import SignInOver
 from common.problems import Problem, RateLimited
 from gateway.admission.admission import admission_of
 from gateway.http import csrf

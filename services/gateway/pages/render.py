@@ -12,8 +12,8 @@ from urllib.parse import parse_qsl, quote, urlencode
 
 from markupsafe import Markup, escape
 
-from common.contracts.oidc import OAuthError
-from common.contracts.tenancy import Branding, Tenant
+from common.contracts.oauth_errors import OAuthError
+from common.contracts.tenants import Branding, Tenant
 from gateway.http import csrf
 from gateway.http.request import GatewayRequest
 from gateway.http.response import GatewayResponse, html_response

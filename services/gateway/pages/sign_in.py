@@ -16,7 +16,7 @@ from common.contracts.org_invitations import INVITATION_PATH
 from common.contracts.passwords import Reauthenticate, SignInWithPassword
 from common.contracts.sessions import SignedInSession
 from common.contracts.sign_in import EmailUnverified, ResetNeeded
-from common.contracts.tenancy import Tenant
+from common.contracts.tenants import Tenant
 from common.problems import Problem
 from gateway.auth import browser_sessions
 from gateway.auth.caller import signed_in_user

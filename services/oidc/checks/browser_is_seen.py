@@ -4,7 +4,7 @@ brings them along when it comes back by itself. Until then nobody is taken to be
 from __future__ import annotations
 
 from common.context import Context
-from common.contracts.oidc import Authorization
+from common.contracts.authorization import Authorization
 from oidc import prompts
 from oidc.deps import Deps
 from oidc.request import AuthorizationRequest

@@ -7,7 +7,7 @@ from typing import Any, Final
 import orjson
 
 from common.context import Context
-from common.contracts.oidc import OAuthError
+from common.contracts.oauth_errors import OAuthError
 from oidc.deps import Deps
 from oidc.request import AuthorizationRequest
 

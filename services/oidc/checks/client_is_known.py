@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from common.context import Context
-from common.contracts.oidc import OAuthError
+from common.contracts.oauth_errors import OAuthError
 from oidc.client_cache import registered
 from oidc.deps import Deps
 from oidc.request import AuthorizationRequest

@@ -9,7 +9,8 @@ from __future__ import annotations
 
 from common import acr
 from common.context import Context
-from common.contracts.oidc import Authorization, UnmetAuthenticationRequirements
+from common.contracts.authorization import Authorization
+from common.contracts.oauth_errors import UnmetAuthenticationRequirements
 from oidc import acr_values, prompts
 from oidc.deps import Deps
 from oidc.queries import authorization_requests

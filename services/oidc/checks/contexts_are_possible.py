@@ -6,7 +6,7 @@ from typing import Any
 
 from common import acr
 from common.context import Context
-from common.contracts.oidc import OAuthError, UnmetAuthenticationRequirements
+from common.contracts.oauth_errors import OAuthError, UnmetAuthenticationRequirements
 from oidc.deps import Deps
 from oidc.request import AuthorizationRequest
 

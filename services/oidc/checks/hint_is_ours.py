@@ -7,7 +7,7 @@ chooses the account, and prompt=none fails.
 from __future__ import annotations
 
 from common.context import Context
-from common.contracts.oidc import LoginRequired
+from common.contracts.oauth_errors import LoginRequired
 from oidc import jose, keys, tokens
 from oidc.deps import Deps
 from oidc.request import AuthorizationRequest

@@ -11,7 +11,7 @@ from typing import Any
 import orjson
 
 from common.context import Context
-from common.contracts.oidc import RequestNotSupported, RequestUriNotSupported
+from common.contracts.oauth_errors import RequestNotSupported, RequestUriNotSupported
 from common.sealing import unb64
 from oidc.checks.response_mode_is_known import MODES
 from oidc.deps import Deps

@@ -7,7 +7,7 @@ A confidential client of OpenID Connect may rely on its nonce instead, unless it
 from __future__ import annotations
 
 from common.context import Context
-from common.contracts.oidc import OAuthError
+from common.contracts.oauth_errors import OAuthError
 from oidc import pkce, scopes
 from oidc.deps import Deps
 from oidc.request import AuthorizationRequest

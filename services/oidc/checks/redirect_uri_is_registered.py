@@ -7,7 +7,7 @@ import re
 from typing import Final
 
 from common.context import Context
-from common.contracts.oidc import OAuthError
+from common.contracts.oauth_errors import OAuthError
 from oidc.deps import Deps
 from oidc.request import AuthorizationRequest
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from common.context import Context
-from common.contracts.oidc import UnauthorizedClient, UnsupportedResponseType
+from common.contracts.oauth_errors import UnauthorizedClient, UnsupportedResponseType
 from oidc.deps import Deps
 from oidc.request import AuthorizationRequest
 

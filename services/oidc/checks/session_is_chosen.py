@@ -5,7 +5,8 @@ from __future__ import annotations
 
 from common.addresses import address_key
 from common.context import Context
-from common.contracts.oidc import AccountSelectionRequired, Authorization, SignedIn
+from common.contracts.authorization import Authorization, SignedIn
+from common.contracts.oauth_errors import AccountSelectionRequired
 from oidc import prompts
 from oidc.deps import Deps
 from oidc.request import AuthorizationRequest

@@ -5,7 +5,8 @@ from __future__ import annotations
 
 from common import audit
 from common.context import Context
-from common.contracts.oidc import AccessDenied, Authorization, ConsentRequired
+from common.contracts.authorization import Authorization
+from common.contracts.oauth_errors import AccessDenied, ConsentRequired
 from common.events.consents import ConsentGranted
 from oidc import claims, prompts, scopes
 from oidc.deps import Deps

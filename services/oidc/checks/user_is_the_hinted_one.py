@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from common.context import Context
-from common.contracts.oidc import Authorization, LoginRequired
+from common.contracts.authorization import Authorization
+from common.contracts.oauth_errors import LoginRequired
 from oidc import prompts
 from oidc.deps import Deps
 from oidc.request import AuthorizationRequest

@@ -6,7 +6,7 @@ from collections.abc import Awaitable, Callable
 from typing import Final
 
 from common.context import Context
-from common.contracts.oidc import Tokens
+from common.contracts.tokens import Tokens
 from oidc.deps import Deps
 from oidc.grants import authorization_code, client_credentials, refresh_token
 from oidc.params import Given

@@ -6,7 +6,8 @@ from typing import Any
 
 from common import audit
 from common.context import Context
-from common.contracts.oidc import InvalidGrant, InvalidTarget, OAuthError, Tokens
+from common.contracts.oauth_errors import InvalidGrant, InvalidTarget, OAuthError
+from common.contracts.tokens import Tokens
 from common.crypto import token
 from common.events.tokens import CodeReused, TokenIssued
 from oidc import pkce, tokens

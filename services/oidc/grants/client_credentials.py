@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from common.context import Context
-from common.contracts.oidc import InvalidScope, Tokens, UnauthorizedClient
+from common.contracts.oauth_errors import InvalidScope, UnauthorizedClient
+from common.contracts.tokens import Tokens
 from common.events.tokens import ClientTokenIssued
 from oidc import scopes, tokens
 from oidc.deps import Deps

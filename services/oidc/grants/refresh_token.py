@@ -11,7 +11,8 @@ from __future__ import annotations
 
 from common import audit
 from common.context import Context
-from common.contracts.oidc import InvalidGrant, InvalidScope, InvalidTarget, Tokens
+from common.contracts.oauth_errors import InvalidGrant, InvalidScope, InvalidTarget
+from common.contracts.tokens import Tokens
 from common.crypto import Keys, b64url
 from common.db import Db
 from common.events.tokens import TokenRefreshed, TokenReused

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from common.contracts.clients import Resource, Scope
+from common.contracts.resources import Resource
+from common.contracts.scopes import Scope
 from common.db import Db, many, one, run
 
 

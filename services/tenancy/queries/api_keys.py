@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 
 from common import keyset
-from common.contracts.tenancy import ApiKey, ApiKeyHolder, KeyType
+from common.contracts.api_keys import ApiKey, ApiKeyHolder, KeyType
 from common.db import Db, many, maybe, one, run, value
 
 

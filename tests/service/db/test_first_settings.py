@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import asyncpg
-from tests.postgres import Postgres
+from tests.kit.postgres import Postgres
 
-from common.contracts.tenancy import AppSettings
+from common.contracts.app_settings import AppSettings
 from common.ids import DASHBOARD
 
 

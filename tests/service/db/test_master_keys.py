@@ -10,7 +10,7 @@ from dataclasses import dataclass
 import asyncpg
 import pytest
 import pytest_asyncio
-from tests.postgres import Postgres
+from tests.kit.postgres import Postgres
 
 from aero2.failures import Refused
 from aero2.rewrapping import Standing, retire, rewrap, status

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import asyncpg
 import pytest
-from tests.postgres import Postgres
+from tests.kit.postgres import Postgres
 
 from aero2.migrate import ROLES, Refused, folder, migrate
 

@@ -14,7 +14,7 @@ from importlib.metadata import version
 from pathlib import Path
 
 import pytest
-from tests.postgres import Postgres
+from tests.kit.postgres import Postgres
 from tests.service.db.catalogue import describe
 
 from aero2.migrate import folder, migrate

@@ -5,16 +5,17 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import AsyncIterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from typing import Any, TypeVar
 
 import asyncpg
 import pytest
-from tests.mails import Waiting, waiting
-from tests.postgres import Postgres
+from tests.kit.mails import Waiting, waiting
+from tests.kit.postgres import Postgres
 
 from common.context import Caller, Context
+from common.contracts.app_settings import AppSettings
 from common.contracts.assignments import AssignDefaultRole, AssignRole
 from common.contracts.audit_log import AuditRecord, AuditRecords, ListAudit
 from common.contracts.base import Contract, Done, Request
@@ -33,19 +34,16 @@ from common.contracts.rights import GetRights, Rights
 from common.contracts.roles import NotHeld
 from common.contracts.sessions import CheckSession, Session, SignedInSession
 from common.contracts.sign_in import Flow
-from common.contracts.tenancy import AppSettings, GetTenant, Tenant
+from common.contracts.tenants import GetTenant, Tenant
 from common.contracts.users import CreateUser
 from common.crypto import Keys
-from common.cursors import Cursors
 from common.db import Database
 from common.egress import Egress
 from common.hash_pool import FairPool
 from common.ids import DASHBOARD, new_id
 from common.outgoing_http import OutgoingHttp
 from common.problems import Problem, Unavailable
-from common.sealing import Sealer
-from common.tenants import Tenants
-from common.testing import LocalBus, MemoryChanges, context
+from common.testing import LocalBus, MemoryChanges, context, service_deps
 from identity.deps import Deps
 from identity.handlers import HANDLERS
 from identity.hashing import Hashing
@@ -197,16 +195,11 @@ async def stage(postgres: Postgres) -> AsyncIterator[World]:
     sweep_db = await Database.connect(dsns["sweep"], name="sweep", size=2)
     relay_db = await Database.connect(dsns["relay"], name="relay", size=2)
     bus, changes = LocalBus(), MemoryChanges()
+    common = service_deps(db, bus, KEYS, invalidation=changes)
     deps = Deps(
-        db=db,
-        relay_db=relay_db,
+        **replace(common, relay_db=relay_db).shared(),
         mail_db=mail_db,
-        sealer=Sealer(KEYS),
-        bus=bus,
-        changes=changes,
-        tenants=Tenants(bus),
-        keys=KEYS,
-        cursors=Cursors(KEYS),
+        sweep_db=sweep_db,
         hashing=Hashing(FairPool(per_app=200, total=1000)),
         last_active=LastActive(db),
         limits=Limits(db, KEYS),

@@ -11,6 +11,7 @@ from common.context import Caller
 from common.contracts.base import Request
 from common.contracts.email_codes import SignInWithCode, StartEmailCode
 from common.contracts.invitations import InviteUser, ListInvitations
+from common.contracts.profiles import UserChanges
 from common.contracts.sessions import ListUserSessions, RevokeUserSessions
 from common.contracts.sign_up import SignUp, SignUpClosed
 from common.contracts.user_import import ExportUsers, ImportUsers, TransferredUser
@@ -22,7 +23,6 @@ from common.contracts.users import (
     GetUser,
     ListUsers,
     UpdateUser,
-    UserChanges,
     UserNotFound,
 )
 from common.ids import DASHBOARD, new_id

@@ -10,6 +10,7 @@ from tests.service.identity.conftest import ADMIN, World
 from common.context import Caller
 from common.contracts.delegation import CheckDelegation
 from common.contracts.invitations import InviteUser, ResendInvitation, RevokeInvitation
+from common.contracts.profiles import UserChanges
 from common.contracts.roles import NotHeld
 from common.contracts.sessions import RevokeUserSession, RevokeUserSessions
 from common.contracts.user_import import ExportUsers
@@ -20,7 +21,6 @@ from common.contracts.users import (
     ForceReset,
     UnlockUser,
     UpdateUser,
-    UserChanges,
 )
 
 ACTS: list[Any] = [

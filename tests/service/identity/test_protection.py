@@ -16,11 +16,11 @@ from urllib.parse import parse_qsl
 import pytest
 
 from common import captcha_secret
+from common.contracts.app_settings import Captcha
 from common.contracts.email_codes import StartEmailCode
 from common.contracts.passwords import CheckPassword, SignInWithPassword, WeakPassword
 from common.contracts.protection import CaptchaFailed, GetProtection
 from common.contracts.sign_in import WrongCredentials
-from common.contracts.tenancy import Captcha
 from common.hash_pool import FairPool
 from common.outgoing_http import OutgoingHttp
 from common.problems import Busy, RateLimited, Unavailable

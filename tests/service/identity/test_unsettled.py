@@ -6,8 +6,9 @@ import asyncpg
 import pytest
 
 from common.contracts.email_codes import SignInWithCode, StartEmailCode
+from common.contracts.profiles import UserChanges
 from common.contracts.user_import import ImportUsers
-from common.contracts.users import CreateUser, UpdateUser, UserChanges
+from common.contracts.users import CreateUser, UpdateUser
 from identity import session_start, unsettled
 from identity.unsettled import Sweep
 
@@ -24,7 +25,7 @@ async def nobody_waits(world: World) -> None:
 
 
 def sweep_of(world: World) -> Sweep:
-    return Sweep(world.deps, world.sweep_db)
+    return Sweep(world.deps)
 
 
 async def waiting(world: World) -> int:

@@ -14,35 +14,27 @@ from urllib.parse import parse_qsl, urlsplit
 import asyncpg
 import jwt
 import pytest_asyncio
-from tests.postgres import Postgres
+from tests.kit.postgres import Postgres
 
 from common.acr import PASSWORD
 from common.addresses import address_key
 from common.audit import Entry
 from common.context import Caller, Context
+from common.contracts.app_settings import AppSettings
+from common.contracts.authorization import Authorization, Authorize, ResumeAuthorization, SignedIn
 from common.contracts.base import Request
 from common.contracts.clients import CreateClient, NewClient
-from common.contracts.oidc import (
-    Authorization,
-    Authorize,
-    EnsureKeys,
-    ExchangeToken,
-    GetJwks,
-    ResumeAuthorization,
-    SignedIn,
-    Tokens,
-)
+from common.contracts.keys import EnsureKeys, GetJwks
 from common.contracts.rights import GetRights, Rights
-from common.contracts.tenancy import AppSettings, GetTenant, Tenant
+from common.contracts.tenants import GetTenant, Tenant
+from common.contracts.tokens import ExchangeToken, Tokens
 from common.crypto import Keys
 from common.db import Database
 from common.ids import new_id
-from common.sealing import Sealer
-from common.tenants import Tenants
-from common.testing import LocalBus, MemoryActivity, MemoryChanges, context
+from common.testing import LocalBus, MemoryActivity, MemoryChanges, context, service_deps
 from oidc.deps import Deps
 from oidc.handlers import HANDLERS
-from oidc.settings import OidcSettings
+from oidc.settings import Settings as OidcSettings
 
 KEYS = "k1:" + "q83vEjRWeJCrze8SNFZ4kKvN7xI0VniQq83vEjRWeJA="
 ORIGIN = "https://acme.example.test"
@@ -268,22 +260,21 @@ async def new_world(database: dict[str, str], **settings: Any) -> World:
     owner = await asyncpg.connect(database["owner"])
     await owner.set_type_codec("uuid", schema="pg_catalog", encoder=str, decoder=str, format="text")
 
+    sweep_db = await Database.connect(database["sweep"], name="sweep", size=2)
+
     async def replica(on: LocalBus) -> Deps:
+        db = await Database.connect(database["oidc"], name="oidc", size=10)
+        keys = Keys.parse(KEYS)
+        common = service_deps(db, on, keys, invalidation=changes, activity=activity)
         return Deps(
-            db=await Database.connect(database["oidc"], name="oidc", size=10),
+            **common.shared(),
             logout_db=await Database.connect(database["logout"], name="logout", size=2),
-            sealer=Sealer(Keys.parse(KEYS)),
-            bus=on,
-            changes=changes,
-            tenants=Tenants(on),
-            activity=activity,
-            keys=Keys.parse(KEYS),
+            sweep_db=sweep_db,
             settings=read,
         )
 
     deps, deps2 = await replica(bus), await replica(bus2)
     app_id = await new_app(owner)
-    sweep_db = await Database.connect(database["sweep"], name="sweep", size=2)
     world = World(deps, deps2, bus, bus2, changes, activity, owner, app_id, sweep_db)
 
     async def rights(_: Any, ctx: Context, request: GetRights) -> Rights:

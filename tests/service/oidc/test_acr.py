@@ -11,9 +11,10 @@ import pytest
 from tests.service.oidc.conftest import Person, World, basic_of, fields
 
 from common.acr import MAIL, ONE_FACTOR, PASSWORD
+from common.contracts.app_settings import AppSettings
 from common.contracts.clients import NewClient
-from common.contracts.oidc import GetConfiguration, IntrospectToken
-from common.contracts.tenancy import AppSettings
+from common.contracts.discovery import GetConfiguration
+from common.contracts.tokens import IntrospectToken
 
 
 def claim(request: Any) -> str:

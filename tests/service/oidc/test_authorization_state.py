@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from tests.service.oidc.conftest import World
 
-from common.contracts.oidc import GetAuthorizationState
+from common.contracts.authorization import GetAuthorizationState
 
 
 async def test_a_waiting_request_is_pending_until_it_is_answered(shared: World) -> None:

@@ -9,8 +9,10 @@ import pytest
 from tests.service.oidc.conftest import CALLBACK, ORIGIN, Person, World, fields
 
 from common.context import Caller
-from common.contracts.clients import NewClient, RevokeClientGrants, RevokeMyGrant
-from common.contracts.oidc import Authorize, InvalidGrant, SignInOver
+from common.contracts.authorization import Authorize
+from common.contracts.clients import NewClient
+from common.contracts.consents import RevokeClientGrants, RevokeMyGrant
+from common.contracts.oauth_errors import InvalidGrant, SignInOver
 from common.contracts.rights import Rights
 
 

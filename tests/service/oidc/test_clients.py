@@ -9,32 +9,34 @@ from tests.service.oidc.conftest import CALLBACK, World, fields
 
 from common.acr import MAIL, ONE_FACTOR, PASSWORD
 from common.context import Caller
+from common.contracts.app_settings import AppSettings
+from common.contracts.client_secrets import (
+    DeleteClientSecret,
+    ListClientSecrets,
+    RotateClientSecret,
+)
 from common.contracts.clients import (
     ClientNotFound,
     CreateClient,
-    CreateResource,
-    CreateScope,
     DeleteClient,
-    DeleteClientSecret,
-    DeleteScope,
     GetClient,
-    ListClientGrants,
     ListClients,
-    ListClientSecrets,
-    ListMyGrants,
     ListOrigins,
-    ListResources,
-    ListScopes,
-    ResourceTaken,
-    RevokeMyGrant,
-    RotateClientSecret,
-    ScopeTaken,
-    UnknownPermission,
     UpdateClient,
 )
-from common.contracts.oidc import GetConfiguration, GetUserinfo, InvalidClient
+from common.contracts.consents import ListClientGrants, ListMyGrants, RevokeMyGrant
+from common.contracts.discovery import GetConfiguration
+from common.contracts.oauth_errors import InvalidClient
+from common.contracts.resources import CreateResource, ListResources, ResourceTaken
 from common.contracts.rights import Rights
-from common.contracts.tenancy import AppSettings
+from common.contracts.scopes import (
+    CreateScope,
+    DeleteScope,
+    ListScopes,
+    ScopeTaken,
+    UnknownPermission,
+)
+from common.contracts.userinfo import GetUserinfo
 from common.problems import BadRequest, Conflict, Forbidden, Invalid
 
 EC = {
@@ -413,7 +415,7 @@ async def test_rights_travel_where_the_client_wants_them(shared: World) -> None:
 
 async def test_the_claims_parameter(shared: World) -> None:
     """OpenID Connect Core 5.5: names asked for in the ID token and from UserInfo."""
-    from common.contracts.oidc import GetUserinfo
+    from common.contracts.userinfo import GetUserinfo
 
     client, ann = await shared.client(), await shared.person(nickname="Annie")
     wanted = '{"id_token": {"nickname": {"essential": true}}, "userinfo": {"name": null}}'

@@ -6,12 +6,8 @@ import asyncio
 
 from tests.service.oidc.conftest import World
 
-from common.contracts.clients import (
-    GetClient,
-    ListClientSecrets,
-    RotateClientSecret,
-    UpdateClient,
-)
+from common.contracts.client_secrets import ListClientSecrets, RotateClientSecret
+from common.contracts.clients import GetClient, UpdateClient
 from common.problems import Conflict
 
 

@@ -7,19 +7,17 @@ import asyncio
 import pytest
 from tests.service.oidc.conftest import CALLBACK, ORIGIN, World, basic_of, fields
 
-from common.contracts.clients import CreateResource
-from common.contracts.oidc import (
-    CheckAccessToken,
-    GetUserinfo,
-    IntrospectToken,
+from common.contracts.oauth_errors import (
     InvalidClient,
     InvalidGrant,
     InvalidTarget,
     InvalidToken,
     OAuthError,
-    Tokens,
     UnsupportedGrantType,
 )
+from common.contracts.resources import CreateResource
+from common.contracts.tokens import CheckAccessToken, IntrospectToken, Tokens
+from common.contracts.userinfo import GetUserinfo
 from oidc.jose import half_hash
 
 

@@ -6,9 +6,11 @@ from typing import Any
 
 from tests.service.oidc.conftest import World, fields
 
-from common.contracts.clients import CreateResource, CreateScope, UpdateClient
-from common.contracts.oidc import GetUserinfo
+from common.contracts.clients import UpdateClient
+from common.contracts.resources import CreateResource
 from common.contracts.rights import Rights
+from common.contracts.scopes import CreateScope
+from common.contracts.userinfo import GetUserinfo
 
 WANTED = (
     '{"userinfo": {"email": null, "phone_number": null, "birthdate": {"essential": true}},'

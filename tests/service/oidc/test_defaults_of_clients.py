@@ -11,7 +11,8 @@ import pytest
 from tests.service.oidc.conftest import CALLBACK, World, basic_of, fields
 
 from common.contracts.clients import CreateClient, NewClient, UpdateClient
-from common.contracts.oidc import ExchangeToken, InvalidClient, InvalidGrant, OAuthError
+from common.contracts.oauth_errors import InvalidClient, InvalidGrant, OAuthError
+from common.contracts.tokens import ExchangeToken
 from common.problems import Invalid
 
 BARE: dict[str, Any] = {"code_challenge": None, "code_challenge_method": None}

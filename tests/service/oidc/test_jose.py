@@ -15,19 +15,16 @@ import pytest
 import pytest_asyncio
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
-from tests.postgres import Postgres
+from tests.kit.postgres import Postgres
 from tests.service.oidc.conftest import ORIGIN, Person, World, close, fields, new_app, new_world
 
-from common.contracts.clients import NewClient, RotateClientSecret
-from common.contracts.oidc import (
-    CheckAccessToken,
-    EnsureKeys,
-    GetJwks,
-    GetUserinfo,
-    InvalidClient,
-    InvalidToken,
-    LogOut,
-)
+from common.contracts.client_secrets import RotateClientSecret
+from common.contracts.clients import NewClient
+from common.contracts.keys import EnsureKeys, GetJwks
+from common.contracts.logout import LogOut
+from common.contracts.oauth_errors import InvalidClient, InvalidToken
+from common.contracts.tokens import CheckAccessToken
+from common.contracts.userinfo import GetUserinfo
 from common.ids import new_id
 from oidc import keys
 

@@ -9,7 +9,8 @@ import pytest
 from tests.service.oidc.conftest import World
 
 from common.context import SYSTEM_CALLER
-from common.contracts.oidc import CheckAccessToken, EnsureKeys, GetJwks, RotateKeys
+from common.contracts.keys import EnsureKeys, GetJwks, RotateKeys
+from common.contracts.tokens import CheckAccessToken
 from common.problems import Unauthenticated
 
 

@@ -14,10 +14,11 @@ from urllib.parse import parse_qs, parse_qsl, urlsplit
 import jwt
 import pytest
 import pytest_asyncio
-from tests.certificates import certified
-from tests.postgres import Postgres
+from tests.kit.certificates import certified
+from tests.kit.postgres import Postgres
 from tests.service.oidc.conftest import CALLBACK, ORIGIN, Person, World, close, new_world
 
+from common.contracts.authorization import Authorize
 from common.contracts.clients import (
     Client,
     DeleteClient,
@@ -26,7 +27,8 @@ from common.contracts.clients import (
     NewClient,
     UpdateClient,
 )
-from common.contracts.oidc import Authorize, InvalidGrant, LoggedOut, LogOut
+from common.contracts.logout import LoggedOut, LogOut
+from common.contracts.oauth_errors import InvalidGrant
 from common.outgoing_http import OutgoingHttp
 from common.sweeps import sweep
 from identity.queries.sweeps import EXPIRED as IDENTITY_EXPIRED

@@ -7,17 +7,15 @@ import asyncio
 import pytest
 from tests.service.oidc.conftest import Person, World, basic_of
 
-from common.contracts.clients import CreateResource
-from common.contracts.oidc import (
-    CheckAccessToken,
+from common.contracts.oauth_errors import (
     InvalidGrant,
     InvalidScope,
     InvalidTarget,
     InvalidToken,
     OAuthError,
-    RevokeToken,
-    Tokens,
 )
+from common.contracts.resources import CreateResource
+from common.contracts.tokens import CheckAccessToken, RevokeToken, Tokens
 from common.ids import new_id
 
 

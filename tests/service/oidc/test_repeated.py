@@ -7,7 +7,7 @@ import asyncio
 import pytest
 from tests.service.oidc.conftest import World, fields
 
-from common.contracts.oidc import SignInOver
+from common.contracts.oauth_errors import SignInOver
 
 
 @pytest.mark.parametrize("mode", ["query", "fragment", "form_post"])

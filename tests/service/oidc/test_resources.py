@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from tests.service.oidc.conftest import ORIGIN, World
 
-from common.contracts.clients import CreateResource, ListResources, ResourceTaken
+from common.contracts.resources import CreateResource, ListResources, ResourceTaken
 from common.problems import Invalid
 
 MISTAKES = [

@@ -8,21 +8,17 @@ import pytest
 from tests.service.oidc.conftest import CALLBACK, ORIGIN, World
 
 from common.context import Caller
-from common.contracts.clients import (
-    CreateClient,
-    CreateResource,
-    CreateScope,
-    DeleteClient,
+from common.contracts.client_secrets import (
     DeleteClientSecret,
-    DeleteResource,
-    DeleteScope,
-    GetClient,
     ListClientSecrets,
     RotateClientSecret,
-    UpdateClient,
 )
-from common.contracts.oidc import CheckAccessToken, InvalidTarget
+from common.contracts.clients import CreateClient, DeleteClient, GetClient, UpdateClient
+from common.contracts.oauth_errors import InvalidTarget
+from common.contracts.resources import CreateResource, DeleteResource
 from common.contracts.rights import Rights
+from common.contracts.scopes import CreateScope, DeleteScope
+from common.contracts.tokens import CheckAccessToken
 from common.problems import Forbidden, Invalid
 
 MANAGER = Caller("client", "client_manager", frozenset({"clients:write", "clients:delete"}))

@@ -6,8 +6,9 @@ import pytest
 from tests.service.oidc.conftest import Person, World, fields
 from tests.service.oidc.test_logout import rp
 
+from common.contracts.authorization import Authorization, Authorize, SignedIn
 from common.contracts.clients import NewClient
-from common.contracts.oidc import Authorization, Authorize, LogOut, SignedIn
+from common.contracts.logout import LogOut
 
 
 async def authorize(

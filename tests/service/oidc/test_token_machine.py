@@ -23,17 +23,12 @@ from hypothesis.stateful import (
     rule,
     run_state_machine_as_test,
 )
-from tests.postgres import Postgres
+from tests.kit.postgres import Postgres
 from tests.service.oidc.conftest import Person, World, close, new_world
 
 from common.contracts.clients import NewClient
-from common.contracts.oidc import (
-    CheckAccessToken,
-    InvalidGrant,
-    InvalidToken,
-    RevokeToken,
-    Tokens,
-)
+from common.contracts.oauth_errors import InvalidGrant, InvalidToken
+from common.contracts.tokens import CheckAccessToken, RevokeToken, Tokens
 
 
 @dataclass

@@ -8,17 +8,10 @@ import pytest
 from tests.service.oidc.conftest import World, basic_of, fields
 
 from common.contracts.clients import NewClient, UpdateClient
-from common.contracts.oidc import (
-    CheckAccessToken,
-    GetUserinfo,
-    Introspection,
-    IntrospectToken,
-    InvalidClient,
-    InvalidGrant,
-    InvalidToken,
-    RevokeToken,
-)
+from common.contracts.oauth_errors import InvalidClient, InvalidGrant, InvalidToken
 from common.contracts.rights import Rights
+from common.contracts.tokens import CheckAccessToken, Introspection, IntrospectToken, RevokeToken
+from common.contracts.userinfo import GetUserinfo
 from oidc.client_cache import registered
 
 
@@ -63,7 +56,7 @@ async def test_another_clients_token_is_inactive_and_nothing_more(shared: World)
 
 async def test_an_api_introspects_tokens_for_it(shared: World) -> None:
     """The client of an API sees the tokens whose audience the API is."""
-    from common.contracts.clients import CreateResource
+    from common.contracts.resources import CreateResource
 
     identifier = "https://api.introspects.test"
     await shared.admin(CreateResource(identifier=identifier, name="API"))
@@ -261,8 +254,8 @@ async def test_a_lost_permission_is_lost_in_tokens_too(shared: World) -> None:
 
 async def test_a_token_for_an_api_is_not_one_for_us(shared: World) -> None:
     """T16: its audience is that API alone; our own endpoints do not take it."""
-    from common.contracts.clients import CreateResource
-    from common.contracts.oidc import GetUserinfo
+    from common.contracts.resources import CreateResource
+    from common.contracts.userinfo import GetUserinfo
 
     identifier = "https://api.example.test"
     await shared.admin(CreateResource(identifier=identifier, name="API", access_token_lifetime=120))

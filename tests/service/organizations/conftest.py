@@ -10,9 +10,9 @@ from typing import Any, TypeVar
 
 import asyncpg
 import pytest
-from tests.dns_server import Zone
-from tests.mails import waiting
-from tests.postgres import Postgres
+from tests.kit.dns_server import Zone
+from tests.kit.mails import waiting
+from tests.kit.postgres import Postgres
 
 from common.addresses import address_key
 from common.context import SYSTEM_CALLER, Caller, Context
@@ -22,12 +22,9 @@ from common.contracts.rights import GetRights, Rights
 from common.contracts.roles import SeedRoles
 from common.contracts.sessions import ActivateOrganization, Session, SignedInSession
 from common.crypto import Keys
-from common.cursors import Cursors
 from common.db import Database
 from common.ids import DASHBOARD, new_id
-from common.sealing import Sealer
-from common.tenants import Tenants
-from common.testing import LocalBus, MemoryActivity, MemoryChanges, context
+from common.testing import LocalBus, MemoryChanges, context, service_deps
 from rbac.deps import Deps as RbacDeps
 from rbac.handlers import HANDLERS as RBAC
 from tenancy.deps import Deps
@@ -174,21 +171,15 @@ async def organizations_stage(postgres: Postgres) -> AsyncIterator[World]:
     zone = await Zone.start()
     bus, changes, switched = LocalBus(), MemoryChanges(), Switched()
     deps = Deps(
-        db=db,
+        **service_deps(db, bus, KEYS, invalidation=changes).shared(),
         upkeep_db=upkeep,
-        sealer=Sealer(KEYS),
-        bus=bus,
-        changes=changes,
-        tenants=Tenants(bus),
-        activity=MemoryActivity(),
-        keys=KEYS,
-        cursors=Cursors(KEYS),
+        sweep_db=sweep_db,
         hosts=Hosts("https", "id.example.com"),
         usage=KeyUsage(upkeep),
         dns=Dns([zone.address]),
     )
     bus.serve(deps, HANDLERS)
-    bus.serve(RbacDeps(db=rbac_db, bus=bus, changes=changes, cursors=Cursors(KEYS)), RBAC)
+    bus.serve(RbacDeps(**service_deps(rbac_db, bus, KEYS, invalidation=changes).shared()), RBAC)
     bus.serve(None, {ActivateOrganization: switched})
     made = World(bus, changes, owner, deps, zone, switched, sweep_db)
     await made.call(SeedRoles(template="dashboard"), SYSTEM_CALLER, DASHBOARD)

@@ -15,7 +15,6 @@ from tests.service.organizations.conftest import World
 
 from common.context import Caller, Context
 from common.contracts.base import Done
-from common.contracts.oidc import AccessToken, CheckAccessToken
 from common.contracts.sessions import (
     ActivateOrganization,
     CheckSession,
@@ -24,6 +23,7 @@ from common.contracts.sessions import (
     SignedInSession,
     SignOut,
 )
+from common.contracts.tokens import AccessToken, CheckAccessToken
 from common.ids import DASHBOARD, new_id
 from common.testing import MemoryChanges
 from gateway.build import build

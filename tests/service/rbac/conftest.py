@@ -9,7 +9,7 @@ from typing import TypeVar
 
 import asyncpg
 import pytest
-from tests.postgres import Postgres
+from tests.kit.postgres import Postgres
 
 from common.context import SYSTEM_CALLER, Caller
 from common.contracts.assignments import AssignRole
@@ -17,10 +17,9 @@ from common.contracts.base import Contract, Request
 from common.contracts.rights import GetRights, Rights
 from common.contracts.roles import SeedRoles
 from common.crypto import Keys
-from common.cursors import Cursors
 from common.db import Database
 from common.ids import DASHBOARD, new_id
-from common.testing import LocalBus, MemoryChanges, context
+from common.testing import LocalBus, MemoryChanges, context, service_deps
 from rbac.deps import Deps
 from rbac.handlers import HANDLERS
 
@@ -124,7 +123,7 @@ async def stage(postgres: Postgres) -> AsyncIterator[World]:
     await owner.set_type_codec("uuid", schema="pg_catalog", encoder=str, decoder=str, format="text")
     db = await Database.connect(dsns["rbac"], name="rbac", size=8)
     bus, changes = LocalBus(), MemoryChanges()
-    bus.serve(Deps(db=db, bus=bus, changes=changes, cursors=Cursors(KEYS)), HANDLERS)
+    bus.serve(Deps(**service_deps(db, bus, KEYS, invalidation=changes).shared()), HANDLERS)
     made = World(bus, changes, owner)
     await made.call(SeedRoles(template="dashboard"), DASHBOARD)
     yield made

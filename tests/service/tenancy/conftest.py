@@ -8,20 +8,17 @@ from typing import Any
 
 import asyncpg
 import pytest_asyncio
-from tests.postgres import Postgres
+from tests.kit.postgres import Postgres
 
 from common.context import Caller, Context
+from common.contracts.applications import CreateApplication, NewApplication
 from common.contracts.base import Done, Request
-from common.contracts.oidc import EnsureKeys
+from common.contracts.keys import EnsureKeys
 from common.contracts.roles import SeedRoles
-from common.contracts.tenancy import CreateApplication, NewApplication
 from common.crypto import Keys
-from common.cursors import Cursors
 from common.db import Database
 from common.ids import DASHBOARD, new_id
-from common.sealing import Sealer
-from common.tenants import Tenants
-from common.testing import LocalBus, MemoryActivity, MemoryChanges, context
+from common.testing import LocalBus, MemoryActivity, MemoryChanges, context, service_deps
 from tenancy.deps import Deps
 from tenancy.dns import Dns
 from tenancy.handlers import HANDLERS
@@ -159,15 +156,9 @@ async def world(tenancy_database: dict[str, str]) -> AsyncIterator[World]:
     upkeep = await Database.connect(database["upkeep"], name="upkeep", size=2)
     bus, others, changes, activity = LocalBus(), Others(), MemoryChanges(), MemoryActivity()
     deps = Deps(
-        db=db,
+        **service_deps(db, bus, KEYS, invalidation=changes, activity=activity).shared(),
         upkeep_db=upkeep,
-        sealer=Sealer(KEYS),
-        bus=bus,
-        changes=changes,
-        tenants=Tenants(bus),
-        activity=activity,
-        keys=KEYS,
-        cursors=Cursors(KEYS),
+        sweep_db=upkeep,
         hosts=Hosts("http", "localhost:8080"),
         usage=KeyUsage(upkeep),
         dns=Dns(["127.0.0.1:9"]),

@@ -17,8 +17,8 @@ from common.contracts.api_keys import (
     RevokeApiKey,
     RotateApiKey,
     TooManyApiKeys,
+    VerifyApiKey,
 )
-from common.contracts.tenancy import VerifyApiKey
 from common.crypto import Keys
 from common.ids import DASHBOARD, new_id
 from common.problems import Forbidden, Invalid, Unauthenticated

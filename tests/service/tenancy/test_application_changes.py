@@ -10,29 +10,23 @@ from tests.service.tenancy.conftest import MEMBER, Crash, World, secret_key_of
 
 from common.captcha_secret import HIDDEN
 from common.context import SYSTEM_CALLER
+from common.contracts.api_keys import VerifyApiKey
 from common.contracts.applications import (
+    ApplicationNotFound,
     ApplicationPatch,
+    CreateApplication,
     DashboardStays,
     DeleteApplication,
     DeletionNotConfirmed,
-    GetSettings,
-    SettingsChange,
-    TransferApplication,
-    UpdateApplication,
-    UpdateSettings,
-)
-from common.contracts.tenancy import (
-    ApplicationNotFound,
-    CreateApplication,
     EnsureApplication,
     GetApplication,
-    GetTenant,
     ListApplications,
-    ResolveHost,
     SlugTaken,
-    UnknownHost,
-    VerifyApiKey,
+    TransferApplication,
+    UpdateApplication,
 )
+from common.contracts.settings_change import GetSettings, SettingsChange, UpdateSettings
+from common.contracts.tenants import GetTenant, ResolveHost, UnknownHost
 from common.ids import DASHBOARD, new_id
 from common.problems import Forbidden, Invalid, Problem, Unauthenticated
 from common.testing import context

@@ -12,19 +12,16 @@ from tests.service.tenancy.conftest import (
 )
 
 from common.context import SYSTEM_CALLER, Caller
-from common.contracts.tenancy import (
+from common.contracts.api_keys import VerifyApiKey
+from common.contracts.applications import (
     ApplicationNotFound,
     CreateApplication,
     EnsureApplication,
     GetApplication,
-    GetTenant,
     ListApplications,
-    ManageApplication,
-    ResolveHost,
     SlugTaken,
-    UnknownHost,
-    VerifyApiKey,
 )
+from common.contracts.tenants import GetTenant, ManageApplication, ResolveHost, UnknownHost
 from common.cursors import BadCursor
 from common.ids import DASHBOARD, new_id
 from common.problems import Forbidden, Invalid, Unauthenticated

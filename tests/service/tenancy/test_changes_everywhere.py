@@ -13,18 +13,13 @@ from pathlib import Path
 
 import httpx
 import pytest_asyncio
-from tests.nats_server import start
+from tests.kit.nats_server import start
 from tests.service.tenancy.conftest import World, secret_key_of
 
 from common.bus import NatsBus, Server, settled
 from common.contracts.api_keys import RevokeApiKey
-from common.contracts.applications import (
-    ApplicationPatch,
-    DeleteApplication,
-    SettingsChange,
-    UpdateApplication,
-    UpdateSettings,
-)
+from common.contracts.applications import ApplicationPatch, DeleteApplication, UpdateApplication
+from common.contracts.settings_change import SettingsChange, UpdateSettings
 from common.invalidation import NatsChanges
 from gateway.build import build
 from gateway.settings import GatewaySettings
@@ -67,7 +62,7 @@ class Fleet:
 async def fleet(world: World, tmp_path: Path) -> AsyncIterator[Fleet]:
     nats = start(tmp_path)
     serving = await nats.connect(inbox_prefix="_INBOX_tenancy")
-    world.deps = replace(world.deps, changes=NatsChanges(serving))
+    world.deps = replace(world.deps, invalidation=NatsChanges(serving))
     world.bus.serve(world.deps, HANDLERS)
     server = await Server.start(serving, "tenancy", "0.1.0", world.deps)
     for contract, handler in HANDLERS.items():

@@ -7,7 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from nats.js.errors import NotFoundError
-from tests.nats_server import start
+from tests.kit.nats_server import start
 from tests.service.tenancy.conftest import World
 
 from common.audit import STREAM
@@ -15,7 +15,7 @@ from common.contracts.applications import DeleteApplication
 from common.db import Database
 from common.outbox import Relay, ensure_stream
 from tenancy import provisioning
-from tenancy.deletion import AuditStream
+from tenancy.audit_stream import AuditStream
 from tenancy.handlers import HANDLERS
 
 

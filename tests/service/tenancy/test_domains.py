@@ -7,11 +7,11 @@ from dataclasses import replace
 
 import pytest
 import pytest_asyncio
-from tests.dns_server import Zone
+from tests.kit.dns_server import Zone
 from tests.service.tenancy.conftest import World, secret_key_of
 
 from common.context import SYSTEM_CALLER, Context
-from common.contracts.applications import DeleteApplication
+from common.contracts.applications import DeleteApplication, GetApplication, NewApplication
 from common.contracts.domains import (
     AddCustomDomain,
     CustomDomain,
@@ -25,13 +25,7 @@ from common.contracts.domains import (
     TooManyCustomDomains,
     VerifyCustomDomain,
 )
-from common.contracts.tenancy import (
-    GetApplication,
-    GetTenant,
-    NewApplication,
-    ResolveHost,
-    UnknownHost,
-)
+from common.contracts.tenants import GetTenant, ResolveHost, UnknownHost
 from common.ids import DASHBOARD, new_id
 from common.problems import Forbidden, Unavailable
 from common.testing import context

@@ -18,7 +18,7 @@ from pathlib import Path
 import httpx
 import pytest_asyncio
 import uvicorn
-from tests.dns_server import Zone
+from tests.kit.dns_server import Zone
 from tests.service.tenancy.conftest import World, secret_key_of
 from tests.service.tenancy.test_domains import NAME, claimed, publish
 from tests.service.tenancy.test_routes import Dropping
@@ -141,7 +141,7 @@ async def front(world: World, tmp_path: Path) -> AsyncIterator[Front]:
         world.deps,
         dns=Dns([zone.address]),
         hosts=Hosts("https", f"{DOMAIN}:{port}"),
-        changes=Dropping(gateway),
+        invalidation=Dropping(gateway),
     )
     world.bus.serve(world.deps, HANDLERS)
     await provisioning.repair(world.deps)

@@ -23,13 +23,13 @@ from schemathesis.specs.openapi.checks import (
     response_schema_conformance,
     status_code_conformance,
 )
-from tests.dns_server import Zone
-from tests.nats_server import free_port
+from tests.kit.dns_server import Zone
+from tests.kit.nats_server import free_port
 from tests.service.tenancy.conftest import World
 from tests.service.tenancy.test_on_demand_tls import serving
 from tests.service.tenancy.test_routes import Dropping
 
-from common.contracts.tenancy import NewApplication
+from common.contracts.applications import NewApplication
 from gateway.build import build
 from gateway.settings import GatewaySettings
 from gateway.state import Gateway
@@ -80,7 +80,7 @@ async def served(world: World, tmp_path: Path) -> AsyncIterator[Served]:
         world.deps,
         dns=Dns([zone.address]),
         hosts=replace(world.deps.hosts, domain=f"localhost:{port}"),
-        changes=Dropping(gateway),
+        invalidation=Dropping(gateway),
         bootstrap_keys_file=str(file),
     )
     world.bus.serve(deps, HANDLERS)

@@ -12,7 +12,9 @@ import pytest
 from tests.service.tenancy.conftest import Crash, World
 
 from common.context import system_context
-from common.contracts.tenancy import CreateApplication, ResolveHost, UnknownHost, VerifyApiKey
+from common.contracts.api_keys import VerifyApiKey
+from common.contracts.applications import CreateApplication
+from common.contracts.tenants import ResolveHost, UnknownHost
 from common.ids import DASHBOARD
 from common.problems import Unauthenticated, Unavailable
 from common.testing import context

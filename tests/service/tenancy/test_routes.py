@@ -11,13 +11,13 @@ from typing import Any
 
 import httpx
 import pytest_asyncio
-from tests.dns_server import Zone
+from tests.kit.dns_server import Zone
 from tests.service.tenancy.conftest import MEMBER, OPERATOR, World
 
 from common.context import Context
+from common.contracts.applications import NewApplication
 from common.contracts.rights import GetRights, Rights
 from common.contracts.sessions import CheckSession, NoSession, Session
-from common.contracts.tenancy import NewApplication
 from common.ids import DASHBOARD, new_id
 from gateway.build import build, build_internal
 from gateway.settings import GatewaySettings
@@ -78,7 +78,7 @@ class Front:
 async def front(world: World) -> AsyncIterator[Front]:
     key = "k1:" + base64.b64encode(os.urandom(32)).decode()
     gateway = Gateway(GatewaySettings(master_key=key), world.bus)
-    deps = replace(world.deps, changes=Dropping(gateway))
+    deps = replace(world.deps, invalidation=Dropping(gateway))
     world.bus.serve(deps, HANDLERS)
     await provisioning.repair(world.deps)
     transport = httpx.ASGITransport(app=build(gateway))  # type: ignore[arg-type]

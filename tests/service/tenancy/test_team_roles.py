@@ -8,16 +8,14 @@ from tests.service.tenancy.conftest import MEMBER, OPERATOR, World
 from common.context import Context
 from common.contracts.applications import (
     ApplicationPatch,
+    CreateApplication,
     DeleteApplication,
+    GetApplication,
+    ListApplications,
     TransferApplication,
     UpdateApplication,
 )
-from common.contracts.tenancy import (
-    CreateApplication,
-    GetApplication,
-    ListApplications,
-    ManageApplication,
-)
+from common.contracts.tenants import ManageApplication
 from common.ids import DASHBOARD
 from common.problems import Forbidden
 from tenancy.applications import READING

@@ -22,23 +22,19 @@ from common.contracts.api_keys import (
     ListApiKeys,
     RevokeApiKey,
     RotateApiKey,
+    VerifyApiKey,
 )
 from common.contracts.applications import (
     ApplicationPatch,
     DeleteApplication,
-    GetSettings,
-    SettingsChange,
-    TransferApplication,
-    UpdateApplication,
-    UpdateSettings,
-)
-from common.contracts.domains import AddCustomDomain, ListCustomDomains
-from common.contracts.tenancy import (
     GetApplication,
     ListApplications,
-    ManageApplication,
-    VerifyApiKey,
+    TransferApplication,
+    UpdateApplication,
 )
+from common.contracts.domains import AddCustomDomain, ListCustomDomains
+from common.contracts.settings_change import GetSettings, SettingsChange, UpdateSettings
+from common.contracts.tenants import ManageApplication
 from common.ids import DASHBOARD
 from common.problems import Invalid, NotFound, Problem
 from common.testing import context

@@ -7,12 +7,12 @@ from typing import Any
 import pytest
 from pydantic import TypeAdapter, ValidationError
 
-from common.contracts.applications import SettingsChange
 from common.contracts.base import Id
 from common.contracts.clients import ClientFields
 from common.contracts.fields import Email, EmailDomain, Name, Title, Url
 from common.contracts.organizations import OrganizationChanges
 from common.contracts.profiles import Profile
+from common.contracts.settings_change import SettingsChange
 
 ID = "01900000-0000-7000-8000-00000000ABCD"
 UNSEEN = ["a\nb", "a\u202eb", "a\u2028b", "a\u200bb", "a\u2066b", "a\x00b", "\u200b"]

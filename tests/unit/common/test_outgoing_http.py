@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from tests.certificates import certified
+from tests.kit.certificates import certified
 
 from common import outgoing_http
 from common.egress import Egress

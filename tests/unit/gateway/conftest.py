@@ -15,17 +15,13 @@ import pytest
 from fastapi import APIRouter, FastAPI
 
 from common.context import Context
-from common.contracts.oidc import AccessToken, CheckAccessToken, InvalidToken
+from common.contracts.api_keys import ApiKeyHolder, VerifyApiKey
+from common.contracts.app_settings import AppSettings
+from common.contracts.oauth_errors import InvalidToken
 from common.contracts.rights import GetRights, Rights
 from common.contracts.sessions import CheckSession, NoSession, Session
-from common.contracts.tenancy import (
-    ApiKeyHolder,
-    AppSettings,
-    ResolveHost,
-    Tenant,
-    UnknownHost,
-    VerifyApiKey,
-)
+from common.contracts.tenants import ResolveHost, Tenant, UnknownHost
+from common.contracts.tokens import AccessToken, CheckAccessToken
 from common.ids import DASHBOARD, new_id
 from common.problems import Unauthenticated
 from common.testing import LocalBus

@@ -7,14 +7,14 @@ from typing import Any
 
 import httpx
 import pytest
+from tests.kit.people import INVITATION, MATE, ORGANIZATION, People
 from tests.unit.gateway.conftest import World
-from tests.unit.gateway.people import INVITATION, MATE, ORGANIZATION, People
 from tests.unit.gateway.test_pages import post, signed_in
 
-from common.contracts.clients import RevokeMyGrant
+from common.contracts.consents import RevokeMyGrant
 from common.contracts.me import UpdateMe
 from common.contracts.members import RemoveMember
-from common.contracts.tenancy import Tenant
+from common.contracts.tenants import Tenant
 
 PAGE = f"/account/organization?org_id={ORGANIZATION}"
 

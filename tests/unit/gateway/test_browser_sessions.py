@@ -6,15 +6,16 @@ from typing import Any
 
 import httpx
 import pytest
+from tests.kit.people import People, person
 from tests.unit.gateway.conftest import World
-from tests.unit.gateway.people import People, person
 from tests.unit.gateway.test_pages import TOKEN
 
 from common.context import Context
-from common.contracts import oidc
+from common.contracts.authorization import Authorization, Authorize, ResumeAuthorization
+from common.contracts.logout import LoggedOut, LogOut
 from common.contracts.rights import GetRights, Rights
 from common.contracts.sessions import Session
-from common.contracts.tenancy import Tenant
+from common.contracts.tenants import Tenant
 from common.problems import Unavailable
 
 AUTHORIZE = "/oauth2/authorize?client_id=client_x"
@@ -26,24 +27,24 @@ class Oidc:
 
     def __init__(self, world: World) -> None:
         self.asked: list[Any] = []
-        self.answer = oidc.Authorization(kind="redirect", location="https://rp.example/cb")
-        self.ended = oidc.LoggedOut(kind="done")
+        self.answer = Authorization(kind="redirect", location="https://rp.example/cb")
+        self.ended = LoggedOut(kind="done")
         world.bus.serve(
             self,
             {
-                oidc.Authorize: authorized,
-                oidc.ResumeAuthorization: authorized,
-                oidc.LogOut: ended,
+                Authorize: authorized,
+                ResumeAuthorization: authorized,
+                LogOut: ended,
             },
         )
 
 
-async def authorized(told: Oidc, ctx: Context, request: Any) -> oidc.Authorization:
+async def authorized(told: Oidc, ctx: Context, request: Any) -> Authorization:
     told.asked.append(request)
     return told.answer
 
 
-async def ended(told: Oidc, ctx: Context, request: oidc.LogOut) -> oidc.LoggedOut:
+async def ended(told: Oidc, ctx: Context, request: LogOut) -> LoggedOut:
     told.asked.append(request)
     return told.ended
 
@@ -95,14 +96,14 @@ async def test_a_choice_is_remembered_for_its_client(
     http: httpx.AsyncClient, told: Oidc, ann: Session, bob: Session
 ) -> None:
     """Once the request has come to something, and not while the person still chooses."""
-    told.answer = oidc.Authorization(
+    told.answer = Authorization(
         kind="select_account", request="r1", client_id="client_x", session_id=ann.id
     )
     await http.get(RESUME)
     await http.get(AUTHORIZE)
     assert told.asked[-1].choices == {}
 
-    told.answer = oidc.Authorization(
+    told.answer = Authorization(
         kind="redirect", location="https://rp.example/cb", client_id="client_x", session_id=bob.id
     )
     await http.get(RESUME + "&selected=1")
@@ -115,7 +116,7 @@ async def test_consent_is_of_the_session_it_was_shown_to(
     http: httpx.AsyncClient, told: Oidc, ann: Session, bob: Session
 ) -> None:
     """A hint or choice may name another session than the active one."""
-    told.answer = oidc.Authorization(
+    told.answer = Authorization(
         kind="consent", request="r1", client_name="Notes", client_id="client_x", session_id=bob.id
     )
     token = TOKEN.search((await http.get(RESUME)).text)
@@ -134,7 +135,7 @@ async def test_logout_ends_the_session_that_was_meant(
     http: httpx.AsyncClient, told: Oidc, people: People, ann: Session, bob: Session
 ) -> None:
     """A hint of another account of this browser ends that one; the active one stays."""
-    told.ended = oidc.LoggedOut(kind="done", session_id=bob.id)
+    told.ended = LoggedOut(kind="done", session_id=bob.id)
 
     await http.get("/oauth2/logout?id_token_hint=x")
 
@@ -155,9 +156,7 @@ async def test_logout_by_post_from_another_site_comes_back_once(
     page = await http.post("/oauth2/logout", data={**form, "id_token_hint": "x" * 7000})
     assert (told.asked, people.revoked) == ([], [])
     bring(http, aero2_session="t_ann")
-    told.ended = oidc.LoggedOut(
-        kind="redirect", location="https://rp.example/bye", session_id=ann.id
-    )
+    told.ended = LoggedOut(kind="redirect", location="https://rp.example/bye", session_id=ann.id)
     back = await http.get(there.headers["location"])
 
     assert there.status_code == 303
@@ -179,7 +178,7 @@ async def test_a_refused_logout_offers_to_sign_out(
     http: httpx.AsyncClient, told: Oidc, ann: Session
 ) -> None:
     """It speaks of signing out and says what was wrong."""
-    told.ended = oidc.LoggedOut(
+    told.ended = LoggedOut(
         kind="error", error="invalid_request", error_description="it is not registered"
     )
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from common.contracts.oidc import InvalidClient, InvalidGrant
+from common.contracts.oauth_errors import InvalidClient, InvalidGrant
 from gateway.http.response import oauth_error
 
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import httpx
 import pytest
+from tests.kit.people import People
 from tests.unit.gateway.conftest import World
-from tests.unit.gateway.people import People
 
 from gateway.pages import assets
 

@@ -13,9 +13,9 @@ from hypothesis import strategies as st
 from tests.unit.gateway.conftest import World, settings
 
 from common.context import Context
-from common.contracts.oidc import ExchangeToken, Tokens
 from common.contracts.passwords import SignInWithPassword
 from common.contracts.sessions import SignedInSession
+from common.contracts.tokens import ExchangeToken, Tokens
 from common.problems import Busy
 from gateway.admission.fair_queue import LONGEST_WAIT, FairQueue
 from gateway.app import GatewayApp

@@ -18,23 +18,20 @@ from prometheus_client import REGISTRY
 from tests.unit.gateway.conftest import World, settings
 
 from common.context import Context
+from common.contracts.authorization import Authorization, Authorize
 from common.contracts.base import Done
-from common.contracts.oidc import (
+from common.contracts.oauth_errors import InvalidClient, InvalidGrant
+from common.contracts.tenants import Tenant
+from common.contracts.tokens import (
     AccessToken,
-    Authorization,
-    Authorize,
     CheckAccessToken,
     ExchangeToken,
-    GetUserinfo,
     Introspection,
     IntrospectToken,
-    InvalidClient,
-    InvalidGrant,
     RevokeToken,
     Tokens,
-    Userinfo,
 )
-from common.contracts.tenancy import Tenant
+from common.contracts.userinfo import GetUserinfo, Userinfo
 from common.networks import network
 from common.problems import Unavailable
 from gateway.admission.flood_limits import (

@@ -8,11 +8,11 @@ from typing import Any
 
 import httpx
 import pytest
+from tests.kit.people import ORGANIZATION, People, person
 from tests.unit.gateway.conftest import World
-from tests.unit.gateway.people import ORGANIZATION, People, person
 from tests.unit.gateway.test_pages import TOKEN
 
-from common.contracts.tenancy import Tenant
+from common.contracts.tenants import Tenant
 from gateway.pages.route_sets import ROUTE_SETS
 
 SHOWN = [

@@ -10,7 +10,7 @@ import httpx
 import pytest
 from tests.unit.gateway.conftest import World, settings
 
-from common.contracts.tenancy import UnknownHost
+from common.contracts.tenants import UnknownHost
 from gateway.auth.tenant import canonical
 from gateway.http.proxies import client_ip
 

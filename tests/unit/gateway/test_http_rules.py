@@ -5,11 +5,11 @@ from __future__ import annotations
 import httpx
 import pytest
 from fastapi.routing import APIRoute, iter_route_contexts
+from tests.kit.people import People, person
 from tests.unit.gateway.conftest import World
-from tests.unit.gateway.people import People, person
 
 from common.client_addresses import canonical_ip
-from common.contracts.oidc import Authorization
+from common.contracts.authorization import Authorization
 from gateway.app import GatewayApp
 from gateway.audit_followers import Follower, FollowerSlots
 from gateway.http.request import trace_of

@@ -9,8 +9,7 @@ from urllib.parse import quote
 
 import httpx
 import pytest
-from tests.unit.gateway.conftest import World
-from tests.unit.gateway.people import (
+from tests.kit.people import (
     CODE,
     EMAIL,
     LINK,
@@ -20,18 +19,22 @@ from tests.unit.gateway.people import (
     People,
     person,
 )
+from tests.unit.gateway.conftest import World
 
-from common.contracts import oidc
+from common.contracts.app_settings import AppSettings
+from common.contracts.authorization import Authorization, AuthorizationState, Authorize
 from common.contracts.email_codes import SignInWithLink
 from common.contracts.invitations import AcceptInvitation
+from common.contracts.logout import LoggedOut
 from common.contracts.me import VerifyEmail
 from common.contracts.members import LastAdmin
+from common.contracts.oauth_errors import SignInOver
 from common.contracts.organizations import TeamOwnsApplications
 from common.contracts.owner import ClaimOwner
 from common.contracts.passwords import ResetPassword, SignInWithPassword
 from common.contracts.protection import Protection
 from common.contracts.sessions import SignedInSession
-from common.contracts.tenancy import AppSettings, Branding, Tenant
+from common.contracts.tenants import Branding, Tenant
 from common.ids import new_id
 from gateway.app import GatewayApp
 from gateway.pages.route_sets import ROUTE_SETS
@@ -365,7 +368,7 @@ async def test_signing_in_leads_nowhere_else(
 
 async def test_a_pending_request_is_carried(http: httpx.AsyncClient, people: People) -> None:
     """From the authorization endpoint through every page back to it."""
-    people.authorization = oidc.Authorization(
+    people.authorization = Authorization(
         kind="sign_in", request="r1", client_name="Notes", login_hint=EMAIL, ui_locales="de"
     )
     start = await http.get("/oauth2/authorize?client_id=x")
@@ -432,7 +435,7 @@ async def test_a_dead_request_is_noticed_before_anything_is_typed(
     """The page leads on to the application, if that has a web address."""
     await post(http, "/login", email=EMAIL)
     for link, way in (("https://notes.example/login?iss=x", True), ("javascript:x", False)):
-        people.authorization_state = oidc.AuthorizationState(
+        people.authorization_state = AuthorizationState(
             pending=False, client_name="Notes", client_link=link
         )
         page = await http.get(f"{path}?request=r1")
@@ -445,8 +448,8 @@ async def test_a_dead_request_is_noticed_before_anything_is_typed(
 async def test_a_request_that_ends_meanwhile_leads_to_the_application(
     http: httpx.AsyncClient, people: People
 ) -> None:
-    people.authorization = oidc.Authorization(kind="error", error="sign_in_over")
-    people.authorization_state = oidc.AuthorizationState(
+    people.authorization = Authorization(kind="error", error="sign_in_over")
+    people.authorization_state = AuthorizationState(
         pending=False, client_name="Notes", client_link="https://notes.example/"
     )
 
@@ -459,7 +462,7 @@ async def test_the_name_of_a_client_is_not_taken_from_the_address(
     http: httpx.AsyncClient, people: People
 ) -> None:
     """Only of the request it was told for."""
-    people.authorization = oidc.Authorization(kind="sign_in", request="r1", client_name="Notes")
+    people.authorization = Authorization(kind="sign_in", request="r1", client_name="Notes")
     await http.get("/oauth2/authorize?client_id=x")
 
     assert "Notes" not in (await http.get("/login?request=r2&client=Bank")).text
@@ -478,7 +481,7 @@ async def test_authorize_by_post_brings_the_cookies_along(
 async def test_authorize_by_post_is_kept_small(http: httpx.AsyncClient, people: People) -> None:
     """What a stranger sends is stored until somebody signs in: no more than an address holds."""
     for size, status in ((20_000, 303), (40_000, 413)):
-        people.authorization = oidc.Authorization(kind="redirect", location="https://rp.example/cb")
+        people.authorization = Authorization(kind="redirect", location="https://rp.example/cb")
         data = {"client_id": "x", "state": "s" * size}
         assert (await http.post("/oauth2/authorize", data=data)).status_code == status
 
@@ -488,13 +491,13 @@ async def test_a_long_authorize_by_post_comes_back_for_the_cookies(
 ) -> None:
     """What does not fit into an address waits, and nobody is looked for before it comes back."""
     await signed_in(http, world, app)
-    people.authorization = oidc.Authorization(kind="resume", request="r1")
+    people.authorization = Authorization(kind="resume", request="r1")
     data = {"client_id": "x", "prompt": "none", "state": "s" * 7_000}
     answer = await http.post(
         "/oauth2/authorize", data=data, headers={"origin": "https://rp.example"}
     )
 
-    (asked,) = [one for one in world.bus.calls if isinstance(one, oidc.Authorize)]
+    (asked,) = [one for one in world.bus.calls if isinstance(one, Authorize)]
     assert (asked.unseen, asked.session) == (True, None)
     assert dict(asked.params) == data
     assert answer.headers["location"] == "/oauth2/authorize/resume?request=r1"
@@ -502,7 +505,7 @@ async def test_a_long_authorize_by_post_comes_back_for_the_cookies(
 
 async def test_a_sign_in_that_is_over(http: httpx.AsyncClient, people: People) -> None:
     """Nobody is told that the application has to mend what merely took too long."""
-    people.authorization = oidc.Authorization(kind="error", error=oidc.SignInOver.code)
+    people.authorization = Authorization(kind="error", error=SignInOver.code)
     page = await http.get("/oauth2/authorize/resume?request=r1")
 
     assert page.status_code == 400
@@ -513,7 +516,7 @@ async def test_a_sign_in_that_is_over(http: httpx.AsyncClient, people: People) -
 async def test_consent(http: httpx.AsyncClient, people: People, world: World, app: Tenant) -> None:
     """Says who asks for what, allows and refuses."""
     await signed_in(http, world, app)
-    people.authorization = oidc.Authorization(
+    people.authorization = Authorization(
         kind="consent",
         request="r1",
         client_name="<b>Notes</b>",
@@ -521,7 +524,7 @@ async def test_consent(http: httpx.AsyncClient, people: People, world: World, ap
         policy_uri="javascript:alert(1)",
     )
     page = await http.get("/oauth2/authorize?client_id=x")
-    people.authorization = oidc.Authorization(kind="redirect", location="https://rp.example/cb")
+    people.authorization = Authorization(kind="redirect", location="https://rp.example/cb")
     token = TOKEN.search(page.text)
     assert token
 
@@ -538,7 +541,7 @@ async def test_consent(http: httpx.AsyncClient, people: People, world: World, ap
 
 async def test_form_post(http: httpx.AsyncClient, people: People) -> None:
     """A plain form with a visible button; a module of ours presses it."""
-    people.authorization = oidc.Authorization(
+    people.authorization = Authorization(
         kind="form_post",
         location="https://rp.example/cb",
         fields=[("code", "c1"), ("state", '"><script>')],
@@ -955,7 +958,7 @@ async def test_logout_by_a_relying_party(
 ) -> None:
     """It asks, the person confirms, the session ends."""
     await signed_in(http, world, app)
-    people.ended = oidc.LoggedOut(kind="confirm", request="r1", client_name="Notes")
+    people.ended = LoggedOut(kind="confirm", request="r1", client_name="Notes")
 
     page = await http.get("/oauth2/logout?client_id=x")
     done = await post(http, "/oauth2/logout", "/oauth2/logout", request="r1")
@@ -970,7 +973,7 @@ async def test_logout_goes_back_after_the_frames(
     """Front-channel pages are framed, from their origin only; then the way leads on."""
     await signed_in(http, world, app)
     session = world.sessions[app.app_id, "t_ada"]
-    people.ended = oidc.LoggedOut(
+    people.ended = LoggedOut(
         kind="redirect",
         session_id=session.id,
         location="https://rp.example/bye?state=x",
@@ -1167,7 +1170,7 @@ async def test_another_language_of_a_request_with_repeated_parameters(
 ) -> None:
     """RFC 8707 repeats `resource`: none of them is lost."""
     await signed_in(http, world, app)
-    people.authorization = oidc.Authorization(kind="consent", request="r1", client_name="Notes")
+    people.authorization = Authorization(kind="consent", request="r1", client_name="Notes")
     page = await http.get("/oauth2/authorize?resource=urn:a&resource=urn:b&ui_locales=en")
 
     link = LANGUAGE_LINK.search(page.text)
@@ -1339,7 +1342,7 @@ async def test_a_service_away(http: httpx.AsyncClient, people: People, edge: Gat
     """The form says so and keeps what was typed; a page says so and when to come back."""
     await post(http, "/login", email=EMAIL)
     del people.world.bus.handlers[SignInWithPassword]
-    del people.world.bus.handlers[oidc.Authorize]
+    del people.world.bus.handlers[Authorize]
 
     form = await post(http, "/login/password", email=EMAIL, password=PASSWORD)
     page = await http.get("/oauth2/authorize?client_id=x", headers={"accept": "text/html"})
@@ -1377,7 +1380,7 @@ async def test_a_name_of_another_direction_is_isolated(
     assert f"<h1>Sign in to {ISOLATED}</h1>" in link
 
     await signed_in(http, world, world.tenants[app.host])
-    people.authorization = oidc.Authorization(
+    people.authorization = Authorization(
         kind="consent", request="r", client_id="c", client_name=HEBREW, scopes=["openid"]
     )
     consent = (await http.get("/oauth2/authorize?client_id=c")).text

@@ -7,7 +7,7 @@ from pydantic import ValidationError
 
 from common.brand_colors import color_of, palette
 from common.contracts.organizations import CreateOrganization, OrganizationChanges
-from common.contracts.tenancy import Branding, Tenant
+from common.contracts.tenants import Branding, Tenant
 from common.ids import new_id
 from identity import mail_rendering
 from identity.mail_texts import LOCALES, WORDS, Locale

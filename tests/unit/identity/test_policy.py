@@ -12,8 +12,8 @@ from zxcvbn.matching import (
     relevant_l33t_subtable,
 )
 
+from common.contracts.app_settings import AppSettings
 from common.contracts.sign_up import SignUpClosed
-from common.contracts.tenancy import AppSettings
 from common.problems import Invalid
 from identity import email_rules
 from identity.mail_rendering import harmless
@@ -57,7 +57,7 @@ def test_common_list_is_long_enough_p3() -> None:
 
 def test_what_is_told_leaves_short_words_out() -> None:
     """A name of three letters inside a password is chance."""
-    from common.contracts.tenancy import Tenant
+    from common.contracts.tenants import Tenant
     from common.ids import new_id
 
     app = Tenant(app_id=new_id(), slug="app", name="App", state="active", host="h", hosts=[],

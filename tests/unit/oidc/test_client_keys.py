@@ -13,7 +13,7 @@ import pytest_asyncio
 from cryptography.hazmat.primitives.asymmetric import ec
 from jwt.algorithms import ECAlgorithm
 
-from common.contracts.oidc import InvalidClient
+from common.contracts.oauth_errors import InvalidClient
 from common.egress import Egress
 from common.outgoing_http import OutgoingHttp
 from common.testing import context

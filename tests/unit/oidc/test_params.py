@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from common.contracts.oidc import OAuthError
+from common.contracts.oauth_errors import OAuthError
 from oidc import params
 
 

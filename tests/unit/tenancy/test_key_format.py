@@ -6,11 +6,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from common.contracts.api_keys import KeyType
 from tenancy import key_format
 
 
 @pytest.mark.parametrize(("kind", "mark"), [("publishable", "pk_live_"), ("secret", "sk_live_")])
-def test_a_made_key_is_well_formed(kind: key_format.KeyType, mark: str) -> None:
+def test_a_made_key_is_well_formed(kind: KeyType, mark: str) -> None:
     """A fresh key carries its type's mark and a checksum that holds."""
     key = key_format.make(kind)
 

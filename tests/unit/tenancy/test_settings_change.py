@@ -7,7 +7,8 @@ from typing import Any
 import pytest
 from pydantic import ValidationError
 
-from common.contracts.applications import ApplicationPatch, SettingsChange
+from common.contracts.applications import ApplicationPatch
+from common.contracts.settings_change import SettingsChange
 
 
 @pytest.mark.parametrize(

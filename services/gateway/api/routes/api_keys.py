@@ -10,11 +10,11 @@ from common.contracts.api_keys import (
     ApiKeys,
     CreateApiKey,
     ListApiKeys,
+    NewApiKey,
     RevokeApiKey,
     RotateApiKey,
 )
 from common.contracts.base import Done, Id
-from common.contracts.tenancy import NewApiKey
 from gateway.api.deps import Acting, TheBus
 from gateway.api.noun_router import NounRouter
 from gateway.routing import HostKind, RouteSet

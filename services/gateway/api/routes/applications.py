@@ -7,20 +7,18 @@ from typing import Annotated
 from fastapi import Query
 
 from common.contracts.applications import (
+    Application,
     ApplicationPatch,
+    Applications,
+    CreateApplication,
     DeleteApplication,
+    GetApplication,
+    ListApplications,
+    NewApplication,
     TransferApplication,
     UpdateApplication,
 )
 from common.contracts.base import Contract, Done, Id
-from common.contracts.tenancy import (
-    Application,
-    Applications,
-    CreateApplication,
-    GetApplication,
-    ListApplications,
-    NewApplication,
-)
 from common.problems import Invalid
 from gateway.api.deps import SignedIn, TheBus
 from gateway.api.noun_router import NounRouter

@@ -8,26 +8,25 @@ from fastapi import Body, Query
 from pydantic import Field, create_model
 
 from common.contracts.base import Contract, Done, Id
+from common.contracts.client_secrets import (
+    ClientSecrets,
+    DeleteClientSecret,
+    ListClientSecrets,
+    NewSecret,
+    RotateClientSecret,
+)
 from common.contracts.clients import (
     Client,
     ClientFields,
     Clients,
-    ClientSecrets,
     CreateClient,
     DeleteClient,
-    DeleteClientSecret,
     GetClient,
-    Grants,
-    ListClientGrants,
     ListClients,
-    ListClientSecrets,
     NewClient,
-    NewSecret,
-    RevokeClientGrants,
-    RevokedGrants,
-    RotateClientSecret,
     UpdateClient,
 )
+from common.contracts.consents import Grants, ListClientGrants, RevokeClientGrants, RevokedGrants
 from gateway.api.deps import Acting, TheBus
 from gateway.api.noun_router import NounRouter
 from gateway.routing import RouteSet

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from common.contracts.base import Done
-from common.contracts.clients import Grants, ListMyGrants, RevokeMyGrant
+from common.contracts.consents import Grants, ListMyGrants, RevokeMyGrant
 from gateway.api.deps import SignedIn, TheBus
 from gateway.api.noun_router import NounRouter
 from gateway.routing import RouteSet

@@ -3,18 +3,14 @@
 from __future__ import annotations
 
 from common.contracts.base import Done, Id
-from common.contracts.clients import (
+from common.contracts.resources import (
     CreateResource,
-    CreateScope,
     DeleteResource,
-    DeleteScope,
     ListResources,
-    ListScopes,
     Resource,
     Resources,
-    Scope,
-    Scopes,
 )
+from common.contracts.scopes import CreateScope, DeleteScope, ListScopes, Scope, Scopes
 from gateway.api.deps import Acting, TheBus
 from gateway.api.noun_router import NounRouter
 from gateway.routing import RouteSet

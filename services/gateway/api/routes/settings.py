@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from common.contracts.applications import GetSettings, SettingsChange, UpdateSettings
-from common.contracts.tenancy import AppSettings
+from common.contracts.app_settings import AppSettings
+from common.contracts.settings_change import GetSettings, SettingsChange, UpdateSettings
 from gateway.api.deps import Acting, TheBus
 from gateway.api.noun_router import NounRouter
 from gateway.routing import RouteSet

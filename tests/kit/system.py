@@ -24,7 +24,7 @@ from urllib.parse import urljoin, urlsplit
 import httpx
 import nats
 from nats.aio.client import Client
-from tests.up.instance import Instance
+from tests.kit.instance import Instance
 
 from aero2 import nats_access
 from common.events.base import AuditEvent

@@ -10,11 +10,19 @@ from typing import Any
 from tests.unit.gateway.conftest import World
 
 from common.context import Context
-from common.contracts import oidc
+from common.contracts.authorization import (
+    Authorization,
+    AuthorizationState,
+    Authorize,
+    GetAuthorizationState,
+    ResumeAuthorization,
+)
 from common.contracts.base import Done
-from common.contracts.clients import ClientNotFound, Grant, Grants, ListMyGrants, RevokeMyGrant
+from common.contracts.clients import ClientNotFound
+from common.contracts.consents import Grant, Grants, ListMyGrants, RevokeMyGrant
 from common.contracts.email_codes import SignInWithCode, SignInWithLink, StartEmailCode
 from common.contracts.invitations import AcceptInvitation, GetInvitation, InvitationOffer
+from common.contracts.logout import LoggedOut, LogOut
 from common.contracts.me import (
     ChangeEmail,
     ConfirmEmail,
@@ -91,7 +99,7 @@ from common.contracts.sign_in import (
     WrongCredentials,
 )
 from common.contracts.sign_up import ResendSignUp, SignUp
-from common.contracts.tenancy import Tenant
+from common.contracts.tenants import Tenant
 from common.ids import new_id
 from common.problems import Problem
 
@@ -111,9 +119,9 @@ class People:
     def __init__(self, world: World) -> None:
         self.world = world
         self.flow = new_id()
-        self.authorization = oidc.Authorization(kind="error", error="invalid_request")
-        self.authorization_state = oidc.AuthorizationState(pending=True)
-        self.ended = oidc.LoggedOut(kind="done")
+        self.authorization = Authorization(kind="error", error="invalid_request")
+        self.authorization_state = AuthorizationState(pending=True)
+        self.ended = LoggedOut(kind="done")
         self.signing_up = False
         """A sign-up waits for its code."""
         self.has_password = True
@@ -464,20 +472,18 @@ async def delete(people: People, ctx: Context, request: DeleteMe) -> Done:
     return Done()
 
 
-async def authorization(people: People, ctx: Context, request: Any) -> oidc.Authorization:
+async def authorization(people: People, ctx: Context, request: Any) -> Authorization:
     return people.authorization
 
 
-async def authorization_state(
-    people: People, ctx: Context, request: Any
-) -> oidc.AuthorizationState:
+async def authorization_state(people: People, ctx: Context, request: Any) -> AuthorizationState:
     return people.authorization_state
 
 
-async def end_session(people: People, ctx: Context, request: oidc.LogOut) -> oidc.LoggedOut:
+async def end_session(people: People, ctx: Context, request: LogOut) -> LoggedOut:
     if request.confirmed:
         session = request.session.session_id if request.session else None
-        return oidc.LoggedOut(kind="done", session_id=session)
+        return LoggedOut(kind="done", session_id=session)
     return people.ended
 
 
@@ -522,8 +528,8 @@ HANDLERS: dict[Any, Any] = {
     ConfirmEmail: confirm_email,
     ExportMe: export,
     DeleteMe: delete,
-    oidc.Authorize: authorization,
-    oidc.ResumeAuthorization: authorization,
-    oidc.GetAuthorizationState: authorization_state,
-    oidc.LogOut: end_session,
+    Authorize: authorization,
+    ResumeAuthorization: authorization,
+    GetAuthorizationState: authorization_state,
+    LogOut: end_session,
 }

@@ -1,0 +1,99 @@
+"""An application's settings: every field with its bounds and its default."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Literal
+
+from pydantic import Field
+
+from common.contracts.base import Contract
+from common.contracts.fields import EmailDomain
+
+SignupMode = Literal["open", "invite_only", "restricted"]
+
+
+MfaPolicy = Literal["off", "optional", "required"]
+
+
+AuthMethod = Literal["password", "email_code", "magic_link", "oauth", "passkey"]
+
+
+Origin = Annotated[str, Field(pattern=r"^https?://[a-z0-9.-]+(:[0-9]{1,5})?$", max_length=300)]
+
+
+class Captcha(Contract):
+    """A Turnstile-compatible check before sign-up and after repeated failures."""
+
+    verify_url: str = Field(max_length=500)
+    site_key: str = Field(max_length=200)
+    secret: str | None = Field(
+        default=None,
+        max_length=1000,
+        repr=False,
+        description="Kept sealed and shown as ********; sent back like that, or left out, it stays.",
+    )
+    script_url: str | None = Field(default=None, max_length=500)
+
+
+class PageTexts(Contract):
+    """An application's own plain texts on its pages, in one language."""
+
+    sign_in_heading: str | None = None
+    sign_in_text: str | None = None
+    sign_up_heading: str | None = None
+    sign_up_text: str | None = None
+    signed_out_text: str | None = None
+    footer_text: str | None = None
+
+
+class AppSettings(Contract):
+    """How an application lets people in. Every field has a default that is safe to run with."""
+
+    signup_mode: SignupMode = Field(default="open", description="Who may sign up.")
+    mfa_policy: MfaPolicy = Field(default="off", description="Whether a second factor is asked.")
+    session_ttl: int = Field(default=86_400, ge=60, le=31_536_000, description="Seconds.")
+    session_idle_ttl: int | None = Field(
+        default=None, ge=60, le=31_536_000, description="Seconds without activity; null: no limit."
+    )
+    session_ttl_remembered: int = Field(
+        default=2_592_000, ge=60, le=31_536_000, description="The same with `remember`. Seconds."
+    )
+    session_idle_ttl_remembered: int | None = Field(
+        default=1_209_600, ge=60, le=31_536_000, description="The same with `remember`. Seconds."
+    )
+    allowed_email_domains: list[EmailDomain] = Field(
+        default=[], max_length=1000, description="Empty: all. Binding in mode `restricted`."
+    )
+    blocked_email_domains: list[EmailDomain] = Field(default=[], max_length=1000)
+    block_disposable_email: bool = False
+    auth_methods: list[AuthMethod] = Field(
+        default=["password", "email_code", "magic_link"], min_length=1, max_length=5
+    )
+    allowed_origins: list[Origin] = Field(
+        default=[], max_length=100, description="Browser origins that may call the API (CORS)."
+    )
+    password_min_length: int = Field(default=8, ge=8, le=64)
+    password_min_score: int = Field(default=2, ge=0, le=4, description="zxcvbn.")
+    password_breach_check: bool = False
+    require_verified_email: bool = Field(
+        default=False, description="Sign-in only once the address is verified."
+    )
+    default_locale: Literal["en", "de"] = "en"
+    user_metadata_schema: dict[str, Any] | None = Field(
+        default=None, description="JSON Schema for what users may write about themselves."
+    )
+    public_metadata_schema: dict[str, Any] | None = None
+    private_metadata_schema: dict[str, Any] | None = None
+    captcha: Captcha | None = None
+    proof_of_work_bits: int = Field(default=0, ge=0, le=24)
+    audit_retention_days: int | None = Field(default=None, ge=1, le=36_500)
+    signup_by_organization_invitations: bool = Field(
+        default=False,
+        description="Whether an organization's invitation opens sign-up in mode `invite_only`.",
+    )
+    organizations_by_users: bool = Field(
+        default=True, description="Whether users may create organizations."
+    )
+    page_texts: dict[Literal["en", "de"], PageTexts] = Field(
+        default={}, description="Own texts on the pages, by language: plain, without links."
+    )

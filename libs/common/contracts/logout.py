@@ -1,0 +1,41 @@
+"""Logout that a client starts (OpenID Connect RP-Initiated Logout 1.0)."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from pydantic import Field
+
+from common.contracts.authorization import MOST_SESSIONS, Params, SignedIn
+from common.contracts.base import OPEN, Contract, Id, Request
+
+
+class LoggedOut(Contract):
+    """What the browser has to do at logout.
+
+    `confirm`: ask the person first (`request` names the pending logout). `done`: the session
+    `session_id` is to be ended and the page says so; `redirect`: the same, then go to `location`.
+    `frontchannel` are pages of relying parties to load in hidden frames first. `error`: show it.
+    """
+
+    kind: Literal["confirm", "done", "redirect", "error"]
+    location: str | None = Field(default=None, repr=False)
+    request: str | None = Field(default=None, repr=False)
+    session_id: Id | None = None
+    frontchannel: list[str] = []
+    client_name: str | None = None
+    error: str | None = None
+    error_description: str | None = None
+
+
+class LogOut(Request[LoggedOut], subject="oidc.session.end", needs=OPEN, within=8.0):
+    """GET or POST /oauth2/logout (OpenID Connect RP-Initiated Logout 1.0). The gateway ends the
+    browser's session with identity when this says so; logout tokens are queued here."""
+
+    params: Params = Field(repr=False)
+    session: SignedIn | None = None
+    others: list[SignedIn] = Field(
+        default=[], max_length=MOST_SESSIONS, description="Further sessions of this browser."
+    )
+    confirmed: bool = False
+    request: str | None = Field(default=None, max_length=8000, repr=False)

@@ -1,0 +1,228 @@
+"""Reads and changes an application's settings; checks what a developer writes into them."""
+
+from __future__ import annotations
+
+import re
+from typing import Annotated, Any, Final, Literal
+from urllib.parse import urlsplit
+
+from pydantic import (
+    AfterValidator,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    field_validator,
+    model_validator,
+)
+
+from common import schema_cost
+from common.contracts.app_settings import AppSettings, Origin, PageTexts
+from common.contracts.base import Request
+from common.contracts.fields import EmailDomain, PublicText, PublicTitle
+
+SCHEMA_BYTES: Final = 16_384
+
+
+SCHEMA_DEPTH: Final = 16
+
+
+OfferedMethod = Literal["password", "email_code", "magic_link"]
+"""Ways of signing in that are there. A setting must not name one that is not."""
+
+
+DRAFT: Final = "https://json-schema.org/draft/2020-12/schema"
+
+
+UNSAFE: Final = re.compile(r"[\x00-\x20\x7f\"'<>\\`]")
+"""Never in a URL that a page, a mail or a style sheet will carry."""
+
+
+DEFAULT_PORT: Final = {"https": ":443", "http": ":80"}
+
+
+def is_loopback(host: str) -> bool:
+    """Plain http is allowed for these alone: it never leaves the machine."""
+    return host in ("localhost", "127.0.0.1", "[::1]", "::1") or host.endswith(".localhost")
+
+
+def _https(url: str) -> str:
+    try:
+        parts = urlsplit(url)
+        host = parts.hostname or ""
+        _ = parts.port
+    except ValueError:
+        raise ValueError("this is not a URL") from None
+    if parts.scheme != "https" and not (parts.scheme == "http" and is_loopback(host)):
+        raise ValueError("the URL must begin with https://")
+    if not host or UNSAFE.search(url) or not url.isascii():
+        raise ValueError("this is not a URL")
+    if parts.username is not None or parts.password is not None:
+        raise ValueError("a URL with a user name in it is not accepted")
+    return url
+
+
+def _color(text: str) -> str:
+    found = re.fullmatch(r"#([0-9a-f]{3}|[0-9a-f]{6})", text.lower())
+    if found is None:
+        raise ValueError("a colour is written #rrggbb")
+    digits = found[1]
+    return "#" + (digits if len(digits) == 6 else "".join(digit * 2 for digit in digits))
+
+
+def _lower(value: Any) -> Any:
+    return value.strip().lower() if isinstance(value, str) else value
+
+
+def _origin(text: str) -> str:
+    scheme, _, rest = text.partition("://")
+    if scheme == "http" and not is_loopback(rest.partition(":")[0]):
+        raise ValueError("an origin begins with https:// unless it is on localhost")
+    if rest.endswith(DEFAULT_PORT[scheme]):
+        raise ValueError("browsers leave the default port out of an origin; so must you")
+    if ".." in rest or rest.startswith((".", "-")):
+        raise ValueError("this is not an origin")
+    return text
+
+
+def _schema(schema: dict[str, Any]) -> dict[str, Any]:
+    import jsonschema_rs  # only for who writes one
+
+    if len(repr(schema)) > SCHEMA_BYTES:
+        raise ValueError(f"a schema has at most {SCHEMA_BYTES} bytes")
+    _small_and_local(schema, SCHEMA_DEPTH)
+    if schema.get("$schema", DRAFT) not in schema_cost.DRAFTS:
+        raise ValueError("not a JSON Schema (2020-12): see $schema")
+    try:
+        jsonschema_rs.meta.validate({**schema, "$schema": DRAFT})
+    except (jsonschema_rs.ValidationError, ValueError) as error:
+        path = getattr(error, "instance_path", [])
+        place = "/".join(str(part) for part in path) or "the schema"
+        raise ValueError(f"not a JSON Schema (2020-12): see {place}") from None
+    if schema.get("type", "object") != "object":
+        raise ValueError("metadata are objects: the schema's type must be object")
+    schema_cost.evaluations(schema)
+    return schema
+
+
+NAMED: Final = frozenset({"properties", "$defs", "definitions", "dependentSchemas"})
+"""Keywords whose members are named by the author, each holding a schema."""
+
+
+DATA: Final = frozenset({"const", "default", "enum", "examples"})
+
+
+def _small_and_local(value: Any, depth: int, *, named: bool = False, root: bool = True) -> None:
+    """References are followed inside the schema only; expressions that could run for ever are
+    not accepted, since users choose what is matched against them."""
+    if depth == 0:
+        raise ValueError("the schema is nested too deeply")
+    if isinstance(value, list):
+        for part in value:
+            _small_and_local(part, depth - 1, root=False)
+    if not isinstance(value, dict):
+        return
+    for name, part in value.items():
+        if named:
+            _small_and_local(part, depth - 1, root=False)
+        elif name in ("$ref", "$dynamicRef") and not str(part).startswith("#"):
+            raise ValueError("a $ref may only point inside the schema")
+        elif name in ("pattern", "patternProperties"):
+            raise ValueError(f"{name} is not accepted: use enum, format, minLength, maxLength")
+        elif name == "$id" and not root:
+            raise ValueError("$id is accepted at the top only")
+        elif name not in DATA:
+            _small_and_local(part, depth - 1, named=name in NAMED, root=False)
+
+
+HttpsUrl = Annotated[str, Field(max_length=2000), AfterValidator(_https)]
+
+
+Color = Annotated[str, Field(max_length=7), AfterValidator(_color)]
+
+
+NewOrigin = Annotated[Origin, AfterValidator(_origin), BeforeValidator(_lower)]
+
+
+MetadataSchema = Annotated[dict[str, Any], AfterValidator(_schema)]
+
+
+class NewPageTexts(PageTexts):
+    """Own texts on the pages in one language. What is left out has the built-in text."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    sign_in_heading: PublicTitle | None = Field(default=None, description="Instead of `Sign in`.")
+    sign_in_text: PublicText | None = Field(default=None, description="Below the heading.")
+    sign_up_heading: PublicTitle | None = Field(
+        default=None, description="Instead of `Create an account`."
+    )
+    sign_up_text: PublicText | None = Field(default=None, description="Below the heading.")
+    signed_out_text: PublicText | None = Field(
+        default=None, description="After what the page says of the sign-out."
+    )
+    footer_text: PublicText | None = Field(default=None, description="At the foot of every page.")
+
+
+class SettingsChange(AppSettings):
+    """Settings to change; what is left out stays. A name we do not know is refused: a setting
+    that was misspelt must not silently do nothing."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    mfa_policy: Literal["off"] = Field(default="off", description="There is no second factor yet.")
+    auth_methods: list[OfferedMethod] = Field(  # type: ignore[assignment]  # fewer than are known
+        default=["password", "email_code", "magic_link"], min_length=1, max_length=5
+    )
+    allowed_email_domains: list[EmailDomain] = Field(default=[], max_length=1000)
+    blocked_email_domains: list[EmailDomain] = Field(default=[], max_length=1000)
+    allowed_origins: list[NewOrigin] = Field(
+        default=[], max_length=100, description="Exact origins: scheme, host and port."
+    )
+    user_metadata_schema: MetadataSchema | None = None
+    public_metadata_schema: MetadataSchema | None = None
+    private_metadata_schema: MetadataSchema | None = None
+    page_texts: dict[Literal["en", "de"], NewPageTexts] = Field(  # type: ignore[assignment]  # stricter
+        default={}, description="Own texts on the pages, by language: plain, without links."
+    )
+
+    @model_validator(mode="before")
+    @classmethod
+    def _null_is_the_default(cls, sent: Any) -> Any:
+        """`null` returns a setting to its default; where it is a value, it is the default too."""
+        if not isinstance(sent, dict):
+            return sent
+        defaults = {name: field.get_default() for name, field in cls.model_fields.items()}
+        return {
+            name: defaults[name] if value is None and name in defaults else value
+            for name, value in sent.items()
+        }
+
+    @field_validator("auth_methods")
+    @classmethod
+    def _once(cls, methods: list[OfferedMethod]) -> list[OfferedMethod]:
+        if len(set(methods)) != len(methods):
+            raise ValueError("each method once")
+        return methods
+
+    @field_validator("captcha")
+    @classmethod
+    def _reachable(cls, captcha: Any) -> Any:
+        if captcha is not None:
+            _https(captcha.verify_url)
+            if captcha.script_url is not None:
+                _https(captcha.script_url)
+        return captcha
+
+
+class GetSettings(
+    Request[AppSettings], subject="tenancy.settings.get", needs="settings:read", safe=True
+):
+    """The application's whole settings, defaults included."""
+
+
+class UpdateSettings(
+    Request[AppSettings], subject="tenancy.settings.update", needs="settings:write"
+):
+    """Merge these into the application's settings; the whole object comes back."""
+
+    changes: SettingsChange

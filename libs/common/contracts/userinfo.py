@@ -1,0 +1,22 @@
+"""The userinfo endpoint (OpenID Connect Core section 5.3)."""
+
+from __future__ import annotations
+
+from pydantic import Field
+
+from common.contracts.base import OPEN, OpenContract, Request
+
+
+class Userinfo(OpenContract, omit_none=True):
+    """OpenID Connect Core 5.3.2. Where `jwt` is set, that is the answer, as application/jwt."""
+
+    sub: str
+    jwt: str | None = Field(default=None, repr=False)
+
+
+class GetUserinfo(
+    Request[Userinfo], subject="oidc.userinfo.get", needs=OPEN, within=2.0, safe=True
+):
+    """GET or POST /oauth2/userinfo. Raises InvalidToken, InsufficientScope."""
+
+    token: str = Field(max_length=20_000, repr=False)
