@@ -12,7 +12,7 @@ from pydantic import ValidationError
 from common import logs
 from common.service import Serving, beat, connect, explain, live, patiently
 from gateway.admission.replicas import Replicas
-from gateway.api.fastapi_app import build, build_internal
+from gateway.build import build, build_internal
 from gateway.http import sockets as listening
 from gateway.http.slow_clients import Connection, room
 from gateway.server import server_of
@@ -41,7 +41,7 @@ async def serve(
     """`internal` is None where metrics are off."""
     links = await patiently(lambda: connect(settings, "gateway"), "nats")
     gateway = Gateway(settings, links.bus, links)
-    links.changes.listeners.append(gateway.heard)
+    links.changes.listeners.append(gateway.invalidate)
     links.on_reconnect.append(gateway.forget_all)
     if settings.heartbeat:
         links.spawn(beat(Path(settings.heartbeat), links, None), "heartbeat")

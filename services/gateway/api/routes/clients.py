@@ -29,6 +29,7 @@ from common.contracts.clients import (
 from common.contracts.consents import Grants, ListClientGrants, RevokeClientGrants, RevokedGrants
 from gateway.api.deps import Acting, TheBus
 from gateway.api.noun_router import NounRouter
+from gateway.routing import RouteSet
 
 router = NounRouter(prefix="/clients", tags=["clients"])
 
@@ -137,3 +138,6 @@ async def revoke_grants(
     """Revokes the access that users gave the client, for all users or for one. The tokens stop
     working at once. Needs `clients:write`."""
     return await bus.call(ctx, RevokeClientGrants(client=id, user_id=user_id))
+
+
+routes = RouteSet(router=router, in_applications=True)

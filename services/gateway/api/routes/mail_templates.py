@@ -19,6 +19,7 @@ from common.contracts.mail_templates import (
 )
 from gateway.api.deps import Acting, TheBus
 from gateway.api.noun_router import NounRouter
+from gateway.routing import RouteSet
 
 router = NounRouter(prefix="/mail-templates", tags=["mail_templates"])
 Locale = Literal["en", "de"]
@@ -71,3 +72,6 @@ async def preview(
 async def test(kind: str, locale: Locale, request: Recipient, ctx: Acting, bus: TheBus) -> Done:
     """Sends the mail with sample values, at most 10 times in 10 minutes. Needs `apps:write`."""
     return await bus.call(ctx, SendTestMail(kind=kind, locale=locale, to=request.to))
+
+
+routes = RouteSet(router=router, in_applications=True)

@@ -51,6 +51,7 @@ from common.contracts.organizations import (
 )
 from gateway.api.deps import Acting, TheBus
 from gateway.api.noun_router import NounRouter
+from gateway.routing import RouteSet
 
 router = NounRouter(prefix="/organizations", tags=["organizations"])
 Pages = Annotated[Page, Query()]
@@ -208,3 +209,6 @@ async def verify_domain(org_id: Id, domain_id: Id, ctx: Acting, bus: TheBus) -> 
 async def delete_domain(org_id: Id, domain_id: Id, ctx: Acting, bus: TheBus) -> Done:
     """Removes the domain. Members who joined through it stay."""
     return await bus.call(ctx, DeleteOrganizationDomain(org_id=org_id, domain_id=domain_id))
+
+
+routes = RouteSet(router=router, in_applications=True)
