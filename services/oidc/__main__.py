@@ -19,7 +19,7 @@ async def start(settings: Settings, links: Links) -> tuple[Deps, Handlers]:
     """Opens what the handlers need and starts the service's jobs."""
     deps = await open_deps(settings, links)
     listener = SessionEndListener(deps)
-    links.changes.listeners.append(listener.heard)
+    links.changes.listeners.append(listener.on_change)
     links.spawn(listener.run(), "endings")
     links.spawn(
         deps.deliveries.run(partial(backchannel_delivery.work, deps), name="deliveries"),

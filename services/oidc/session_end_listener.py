@@ -39,7 +39,7 @@ class SessionEndListener:
     _last_complete_search: float | None = None
     """When the last search began that left no session out, by the monotonic clock."""
 
-    def heard(self, app_id: str, noun: str, id: str) -> None:
+    def on_change(self, app_id: str, noun: str, id: str) -> None:
         """Starts a task for a session or user that has changed."""
         if noun in ("session", "user") and id != "*":
             task = asyncio.create_task(self._notify(app_id, noun, id))
