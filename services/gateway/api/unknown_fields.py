@@ -40,13 +40,13 @@ async def check_fields(request: Request) -> None:
 
 
 def _parameters(route: APIRoute, request: Request) -> Iterator[dict[str, str]]:
-    known = _PARAMETERS.get(route.endpoint)
-    if known is None:
-        known = _PARAMETERS[route.endpoint] = _query(route)
+    allowed = _PARAMETERS.get(route.endpoint)
+    if allowed is None:
+        allowed = _PARAMETERS[route.endpoint] = _query(route)
     names = [name for name, _ in request.query_params.multi_items()]
     for name in islice(dict.fromkeys(names), AT_MOST):
-        if name not in known:
-            yield Unknown("", name, known).told("parameter")
+        if name not in allowed:
+            yield Unknown("", name, allowed).told("parameter")
         elif names.count(name) > 1:
             yield {"field": name, "message": "send this parameter once"}
 
@@ -67,12 +67,12 @@ async def _fields(route: APIRoute, request: Request) -> list[dict[str, str]]:
     if lost := exact_json.faults(await request.body()):
         return lost
     read_only = await _read_only(route, request, sent)
-    found = unknown(route.body_field.field_info.annotation, sent)
+    unknown_names = unknown(route.body_field.field_info.annotation, sent)
     wrong = [
         {"field": one.name, "message": "can be read here, not set"}
         if not one.place and one.name in read_only
         else one.told()
-        for one in islice(found, AT_MOST)
+        for one in islice(unknown_names, AT_MOST)
     ]
     if wrong:  # the other mistakes are added, so that one response names them all
         _, others = route.body_field.validate(sent, loc=("body",))

@@ -128,7 +128,7 @@ def authorization_error(
             "There's a problem with the app that sent you here. Go back and try again, or contact "
             "its developer:"
         ),
-        ": ".join(filter(None, [error, description])),
+        detail=": ".join(filter(None, [error, description])),
     )
 
 
@@ -139,7 +139,7 @@ def logout_refused(page: Page, error: str | None, description: str | None) -> Ga
         400,
         page.say("This sign-out request is not valid"),
         page.say("The application that sent you here sent a wrong request. You can sign out here."),
-        ": ".join(filter(None, [error, description])),
+        detail=": ".join(filter(None, [error, description])),
         way=("/logout", page.say("Sign out")),
     )
 
@@ -149,8 +149,8 @@ def _page(
     status: int,
     heading: str,
     says: str,
-    detail: str = "",
     *,
+    detail: str = "",
     way: tuple[str, str] | None = None,
 ) -> GatewayResponse:
     """Renders the page. Its button leads to `way`, else to the account if the browser has a session

@@ -1,4 +1,4 @@
-"""What went wrong, beside the field it concerns, in a sentence that says what to do."""
+"""The errors of forms: a sentence for each field that says what to do."""
 
 from __future__ import annotations
 
@@ -85,7 +85,7 @@ FIELDS: Final = {
     "role": N_("Choose one of the roles."),
 }
 OTHERWISE: Final = N_("This is not valid.")
-TOLD: Final = frozenset(
+KNOWN_SENTENCES: Final = frozenset(
     {
         N_("It has to be at least %(num)s characters long."),
         N_("It may be at most %(num)s bytes long."),
@@ -98,23 +98,23 @@ TOLD: Final = frozenset(
         N_("Your password is needed."),
     }
 )
-"""What identity says of a field, with its one number taken out."""
+"""Sentences of identity about a field, with their one number replaced."""
 NUMBER: Final = re.compile(r"\d+")
 
 
 class Errors(dict[str, str]):
-    """Sentences by field, "" for what belongs to none; and the status of the page that says them."""
+    """Sentences by field; "" is for errors of no field. `status` is that of the page with them."""
 
     status = 422
     retry_after: int | None = None
 
 
 def errors_of(language: Language, error: Problem | ValidationError) -> Errors:
-    """Raises `error` again where it is nothing a visitor could mend here."""
-    found = Errors(_sentences(language, error))
+    """Returns the sentences by field. Raises `error` again if the user cannot correct it here."""
+    errors = Errors(_sentences(language, error))
     if isinstance(error, RateLimited | Unavailable):
-        found.status, found.retry_after = error.status, int(error.extra.get("retry_after", 1))
-    return found
+        errors.status, errors.retry_after = error.status, int(error.extra.get("retry_after", 1))
+    return errors
 
 
 def _sentences(language: Language, error: Problem | ValidationError) -> dict[str, str]:
@@ -135,18 +135,18 @@ def _sentences(language: Language, error: Problem | ValidationError) -> dict[str
 
 
 def _named(language: Language, error: Invalid) -> dict[str, str]:
-    """The service's own sentences where we know them, else ours for the field."""
-    found: dict[str, str] = {}
+    """Returns the service's own sentences if they are known, else the sentence of the field."""
+    sentences: dict[str, str] = {}
     for entry in error.extra["errors"]:
         name, message = entry["field"].split(".")[-1], entry["message"]
         number, sentence = NUMBER.search(message), NUMBER.sub("%(num)s", message, count=1)
-        if sentence in TOLD:
+        if sentence in KNOWN_SENTENCES:
             values = {"num": number[0]} if number else {}
-            said = language.say(sentence, **values)
-            found[name] = f"{found[name]} {said}" if name in found else said
+            text = language.say(sentence, **values)
+            sentences[name] = f"{sentences[name]} {text}" if name in sentences else text
         else:
-            found.setdefault(name, language.say(FIELDS.get(name, OTHERWISE)))
-    return found
+            sentences.setdefault(name, language.say(FIELDS.get(name, OTHERWISE)))
+    return sentences
 
 
 def _names(listed: list[dict[str, str]]) -> list[str]:

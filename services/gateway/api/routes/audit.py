@@ -103,6 +103,7 @@ async def follow(
     gateway: TheGateway,
     request: TheRequest,
     ctx: Acting,
+    *,
     last_event_id: Annotated[str | None, Header(max_length=100)] = None,
 ) -> StreamingResponse:
     """With `Last-Event-ID` it goes on after that event (for a week). Ends with an event `end`

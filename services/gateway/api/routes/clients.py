@@ -114,7 +114,7 @@ async def delete_secret(id: str, secret_id: Id, ctx: Acting, bus: TheBus) -> Don
 
 @router.get("/{id}/grants", summary="List who allowed a client something")
 async def grants(
-    id: str, ctx: Acting, bus: TheBus, limit: Page = 50, cursor: str | None = None
+    id: str, *, ctx: Acting, bus: TheBus, limit: Page = 50, cursor: str | None = None
 ) -> Grants:
     """Users and scopes. Needs `clients:read`."""
     return await bus.call(ctx, ListClientGrants(client=id, limit=limit, cursor=cursor))

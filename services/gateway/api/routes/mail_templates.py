@@ -41,7 +41,7 @@ async def list_(ctx: Acting, bus: TheBus) -> Templates:
 
 @router.put("/{kind}/{locale}", summary="Write a mail's text")
 async def put(
-    kind: str, locale: Locale, template: TemplateText, ctx: Acting, bus: TheBus
+    kind: str, locale: Locale, template: TemplateText, *, ctx: Acting, bus: TheBus
 ) -> Template:
     """Jinja2 in a cage: output, `if`, a few filters. 422 names what it may not. Needs `apps:write`."""
     return await bus.call(ctx, PutTemplate(kind=kind, locale=locale, template=template))
@@ -55,14 +55,14 @@ async def reset(kind: str, locale: Locale, ctx: Acting, bus: TheBus) -> Template
 
 @router.post("/{kind}/{locale}/preview", summary="Look at a mail")
 async def preview(
-    kind: str, locale: Locale, request: Preview, ctx: Acting, bus: TheBus
+    kind: str, locale: Locale, request: Preview, *, ctx: Acting, bus: TheBus
 ) -> RenderedMail:
     """With sample values; of a text that is not stored yet, too. Needs `apps:read`."""
     return await bus.call(ctx, PreviewTemplate(kind=kind, locale=locale, template=request.template))
 
 
 @router.post("/{kind}/{locale}/test", status_code=202, summary="Send a mail as a test")
-async def test(kind: str, locale: Locale, request: Recipient, ctx: Acting, bus: TheBus) -> Done:
+async def test(kind: str, locale: Locale, request: Recipient, *, ctx: Acting, bus: TheBus) -> Done:
     """With sample values; ten in ten minutes at most. Needs `apps:write`."""
     return await bus.call(ctx, SendTestMail(kind=kind, locale=locale, to=request.to))
 

@@ -114,7 +114,7 @@ async def add_member(org_id: Id, new: NewMember, ctx: Acting, bus: TheBus) -> Me
     summary="Change a member's role (the same as PATCH)",
 )
 async def change_member(
-    org_id: Id, user_id: Id, new: MemberRole, ctx: Acting, bus: TheBus
+    org_id: Id, user_id: Id, new: MemberRole, *, ctx: Acting, bus: TheBus
 ) -> Member:
     """By its admins. One admin always remains (409 `last_admin`)."""
     return await bus.call(ctx, ChangeMemberRole(org_id=org_id, user_id=user_id, role=new.role))
@@ -138,6 +138,7 @@ async def invite(org_id: Id, new: Invite, ctx: Acting, bus: TheBus) -> Organizat
 async def invitations(
     org_id: Id,
     page: Pages,
+    *,
     ctx: Acting,
     bus: TheBus,
     status: InvitationStatus | None = None,
@@ -175,7 +176,7 @@ async def domains(org_id: Id, ctx: Acting, bus: TheBus) -> OrganizationDomains:
 
 @router.patch("/{org_id}/domains/{domain_id}", summary="Change an e-mail domain")
 async def update_domain(
-    org_id: Id, domain_id: Id, changes: OrganizationDomainChanges, ctx: Acting, bus: TheBus
+    org_id: Id, domain_id: Id, changes: OrganizationDomainChanges, *, ctx: Acting, bus: TheBus
 ) -> OrganizationDomain:
     """Whether verified addresses join by themselves, and as what."""
     request = UpdateOrganizationDomain(org_id=org_id, domain_id=domain_id, changes=changes)

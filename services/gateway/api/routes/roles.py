@@ -111,7 +111,7 @@ async def assign(user_id: Id, body: Assignment, ctx: Acting, bus: TheBus) -> Don
 
 @router.delete("/users/{user_id}/roles/{role_id}", summary="Take a role from a user")
 async def unassign(
-    user_id: Id, role_id: RoleId, ctx: Acting, bus: TheBus, org_id: OrgId = None
+    user_id: Id, role_id: RoleId, *, ctx: Acting, bus: TheBus, org_id: OrgId = None
 ) -> Done:
     """Effective everywhere when the answer arrives. Needs `roles:write`, and what the role holds."""
     return await bus.call(ctx, UnassignRole(user_id=user_id, role_id=role_id, org_id=org_id))
