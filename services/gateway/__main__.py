@@ -14,7 +14,7 @@ from common.service import Serving, beat, connect, explain, live, patiently
 from gateway.admission.replicas import Replicas
 from gateway.build import build, build_internal
 from gateway.http import sockets as listening
-from gateway.http.slow_clients import Connection, room
+from gateway.http.slow_clients import Connection, connection_limit
 from gateway.server import server_of
 from gateway.settings import GatewaySettings
 from gateway.state import Gateway
@@ -46,7 +46,7 @@ async def serve(
     if settings.heartbeat:
         links.spawn(beat(Path(settings.heartbeat), links, None), "heartbeat")
     links.spawn(Replicas(links.nc, gateway.limits.divide).run(), "replicas")
-    Connection.most = room()
+    Connection.limit = connection_limit()
     listeners = [(server_of(build(gateway)), public, "http")]
     if internal is not None:
         listeners.append((server_of(build_internal(gateway)), internal, "internal http"))

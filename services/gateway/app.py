@@ -1,8 +1,6 @@
-"""The ASGI application: finds the application of the host and the route, admits the request, sends
-the response, turns problems into responses, and writes one log line for each request.
-
-Routes of the table are called directly. All others go to FastAPI, which serves the JSON API.
-"""
+"""The ASGI application: it finds the application of the host and the route, admits the request, sends
+the response, and writes one log line. FastAPI serves the JSON API; the routes of the table are called
+directly."""
 
 from __future__ import annotations
 
@@ -20,6 +18,7 @@ from common import logs, metrics
 from common.problems import BadRequest, Problem, TooLarge
 from gateway.admission.admission import Admission
 from gateway.admission.flood_limits import costly
+from gateway.api.fastapi_private import matched_path
 from gateway.auth.cache import session_has_ended
 from gateway.auth.caller import tenant_of_key
 from gateway.auth.client_origins import is_client_origin
@@ -93,7 +92,7 @@ class GatewayApp:
             await sender.refuse(self._problem_of(request, error))
         finally:
             sender.admission.end_work()
-            self._log(sender, route.path if route else _fastapi_path(api_scope))
+            self._log(sender, route.path if route else matched_path(api_scope))
 
     def _problem_of(self, request: GatewayRequest, error: Exception) -> Problem:
         """Returns the problem to show for an error that is not one. Logs a fault of the deployment."""
@@ -242,10 +241,3 @@ def _unseen_response(request: GatewayRequest) -> GatewayResponse | None:
     purpose = request.headers.get(b"sec-purpose", request.headers.get(b"purpose", b""))
     prefetch = request.method == "GET" and b"prefetch" in purpose.lower()
     return GatewayResponse(503) if prefetch else None
-
-
-def _fastapi_path(scope: Scope) -> str | None:
-    """Returns the template of the path that FastAPI matched. FastAPI includes routers under a prefix,
-    and keeps the whole path beside the route."""
-    included = scope.get("fastapi", {}).get("effective_route_context")
-    return getattr(included or scope.get("route"), "path", None)

@@ -1,4 +1,4 @@
-"""Who follows the audit log at this gateway: how many at once, and up to which place in the stream."""
+"""The followers of the audit log at this gateway: how many at once, and the end of the stream."""
 
 from __future__ import annotations
 
@@ -78,7 +78,7 @@ class FollowerSlots:
     remain free for the others."""
 
     free: int = 200
-    taken: Counter[str] = field(default_factory=Counter)
+    in_use: Counter[str] = field(default_factory=Counter)
     followers: set[Follower] = field(default_factory=set)
     newest: Newest = field(default_factory=Newest, compare=False)
 
@@ -94,17 +94,17 @@ class FollowerSlots:
 
     def check_free(self, app_id: str) -> None:
         """Raises Busy if the application cannot have another slot."""
-        if self.taken[app_id] >= self.free:
+        if self.in_use[app_id] >= self.free:
             raise Busy("too many follow the log already", retry_after=10)
 
     def take(self, app_id: str) -> None:
         """Raises Busy."""
         self.check_free(app_id)
         self.free -= 1
-        self.taken[app_id] += 1
+        self.in_use[app_id] += 1
 
     def release(self, app_id: str) -> None:
         self.free += 1
-        self.taken[app_id] -= 1
-        if not self.taken[app_id]:
-            del self.taken[app_id]
+        self.in_use[app_id] -= 1
+        if not self.in_use[app_id]:
+            del self.in_use[app_id]

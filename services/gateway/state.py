@@ -1,4 +1,4 @@
-"""What a gateway keeps while it runs: settings, the bus, caches and limits."""
+"""The state of a running gateway: settings, the bus, caches and limits."""
 
 from __future__ import annotations
 

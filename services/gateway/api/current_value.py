@@ -1,4 +1,4 @@
-"""What GET returns at the path that a call changes."""
+"""The value that GET returns at the path that a call changes."""
 
 from __future__ import annotations
 

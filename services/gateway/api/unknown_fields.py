@@ -40,13 +40,13 @@ async def check_fields(request: Request) -> None:
 
 
 def _parameters(route: APIRoute, request: Request) -> Iterator[FieldError]:
-    known = _PARAMETERS.get(route.endpoint)
-    if known is None:
-        known = _PARAMETERS[route.endpoint] = _query(route)
+    allowed = _PARAMETERS.get(route.endpoint)
+    if allowed is None:
+        allowed = _PARAMETERS[route.endpoint] = _query(route)
     names = [name for name, _ in request.query_params.multi_items()]
     for name in islice(dict.fromkeys(names), AT_MOST):
-        if name not in known:
-            yield UnknownField("", name, known).field_error("parameter")
+        if name not in allowed:
+            yield UnknownField("", name, allowed).field_error("parameter")
         elif names.count(name) > 1:
             yield field_error(name, "repeated_parameter")
 
@@ -67,12 +67,12 @@ async def _fields(route: APIRoute, request: Request) -> list[FieldError]:
     if lost := exact_json.faults(await request.body()):
         return lost
     read_only = await _read_only(route, request, sent)
-    found = unknown_fields(route.body_field.field_info.annotation, sent)
+    unknown_names = unknown_fields(route.body_field.field_info.annotation, sent)
     wrong = [
         field_error(one.name, "read_only")
         if not one.place and one.name in read_only
         else one.field_error()
-        for one in islice(found, AT_MOST)
+        for one in islice(unknown_names, AT_MOST)
     ]
     if wrong:  # the other mistakes are added, so that one response names them all
         _, others = route.body_field.validate(sent, loc=("body",))

@@ -20,7 +20,7 @@ ALLOWED_HEADERS = (
     b"authorization, content-type, dpop, idempotency-key, if-none-match, x-requested-with, "
     b"traceparent, tracestate, baggage, b3, sentry-trace, x-request-id"
 )
-"""What clients and their tracing add. None of it is a credential that the browser adds by itself."""
+"""Headers that clients and their tracing add. None is a credential that the browser adds by itself."""
 EXPOSED = (
     b"www-authenticate, retry-after, dpop-nonce, "
     b"x-ratelimit-limit, x-ratelimit-remaining, x-ratelimit-reset"

@@ -21,7 +21,7 @@ MAX_AGENT: Final = 300
 
 @dataclass(slots=True)
 class RequestState:
-    """What the gateway adds to a request while it works on it. A request itself never changes, so
+    """The facts that the gateway adds to a request while it works on it. A request itself never changes, so
     that two handlers cannot surprise each other; everything that changes stands in this one object.
     """
 
@@ -32,7 +32,7 @@ class RequestState:
     new_cookies: dict[str, str] = field(default_factory=dict)
     """Values that the response sets, by name. Later code of the same request reads these."""
     protection: Protection | None = None
-    """What the forms of the response ask of anonymous visitors."""
+    """The challenge that the forms of the response contain for anonymous visitors."""
     admission: object = None
     """An Admission (gateway/admission), which this package does not know."""
 

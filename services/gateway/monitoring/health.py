@@ -46,7 +46,7 @@ UNKNOWN: Final = "unknown"
 
 @dataclass(frozen=True)
 class Report:
-    """The state of each part, and how long the queues are and since when."""
+    """The state of each part, and the queues: how many entries wait, and since when."""
 
     services: dict[str, str]
     relay: str
@@ -56,8 +56,8 @@ class Report:
 
     @property
     def healthy(self) -> bool:
-        """A person can sign in, and what happens reaches the stream. Mail that is late is shown
-        only: one receiver that refuses for days must not take the platform out of service."""
+        """Whether people can sign in, and audit events reach the stream. Late mail does not count: one
+        receiver that refuses mail for days must not take the platform out of service."""
         return set(self.services.values()) == {"ok"} and self.relay != "late"
 
     def parts(self) -> dict[str, Any]:
@@ -67,13 +67,13 @@ class Report:
 
 
 async def live(gateway: Gateway, request: GatewayRequest) -> GatewayResponse:
-    """GET /health/live: touches nothing else"""
+    """GET /health/live: this process answers"""
     return json_response(200, {"status": "ok"}, NO_STORE)
 
 
 async def health(gateway: Gateway, request: GatewayRequest) -> GatewayResponse:
-    """GET /health and /health/ready: can a person sign in? Outsiders, who are limited, see the status
-    only; internal networks see the parts."""
+    """GET /health and /health/ready: whether people can sign in. Internal networks see all parts. Other
+    peers see only the status, and are limited."""
     inside = within(request.ip or "", tuple(gateway.settings.internal_networks))
     if not inside:
         admission_of(request).spend(ANONYMOUS_READ, network(request.ip))
@@ -85,7 +85,7 @@ async def health(gateway: Gateway, request: GatewayRequest) -> GatewayResponse:
 
 
 async def metrics(gateway: Gateway, request: GatewayRequest) -> GatewayResponse:
-    """GET /metrics: Prometheus; of all processes of the machine where they share a folder"""
+    """GET /metrics: for Prometheus, of all processes of the machine that share a folder"""
     settings = gateway.settings
     if not authorized(settings, request.headers.get(b"authorization", b"")):
         return GatewayResponse(401, b"", [(b"www-authenticate", b"Bearer"), NO_STORE])
@@ -98,7 +98,7 @@ async def metrics(gateway: Gateway, request: GatewayRequest) -> GatewayResponse:
 
 
 async def _report(gateway: Gateway) -> Report:
-    """Ask all parts at once: the whole takes no longer than the slowest, PATIENCE at most."""
+    """Asks all parts at the same time: that takes as long as the slowest, at most LONGEST_WAIT."""
     dashboard = f"dashboard.{gateway.settings.domain}"
     tenancy, identity, oidc, rbac, queues, stream = await asyncio.gather(
         _state(gateway, ResolveHost(host=dashboard)),
@@ -121,7 +121,7 @@ def _punctual(queues: list[Queue], most: float) -> str:
 
 
 async def _state(gateway: Gateway, call: Request[Any]) -> str:
-    """Ask a service something that needs its database. A refusal is an answer, too."""
+    """Asks a service for something that needs its database. A refusal counts as an answer."""
     try:
         await gateway.bus.raw(_context(gateway, call), call)
     except Problem as problem:
@@ -130,7 +130,7 @@ async def _state(gateway: Gateway, call: Request[Any]) -> str:
 
 
 async def _queues(gateway: Gateway) -> Queues | None:
-    """None where identity gives no answer; its own state then says why."""
+    """Returns the queues, or None if identity does not answer. Its own state then says why."""
     try:
         return await gateway.bus.call(_context(gateway, GetQueues()), GetQueues())
     except Problem:

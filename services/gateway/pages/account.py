@@ -1,24 +1,19 @@
-"""The account of whoever is signed in: profile, address, password, data."""
+"""The account of the signed-in user: profile, e-mail address, password, data."""
 
 from __future__ import annotations
 
 from typing import Any, Final
 
-import orjson
 from pydantic import ValidationError
 
-from common.contracts.me import ChangeEmail, ConfirmEmail, DeleteMe, ExportMe, GetMe, UpdateMe
-from common.contracts.members import LastAdmin
-from common.contracts.organizations import TeamOwnsApplications
+from common.contracts.me import GetMe, UpdateMe
 from common.contracts.passwords import ChangePassword
 from common.contracts.profiles import Me, MyChanges
 from common.contracts.sign_in import WrongCredentials
 from common.problems import Problem
 from gateway.auth import browser_sessions
 from gateway.http.request import GatewayRequest
-from gateway.http.response import JSON, NO_STORE, GatewayResponse, redirect
-from gateway.pages import flow_cookie
-from gateway.pages.code import digits
+from gateway.http.response import GatewayResponse, redirect
 from gateway.pages.fields import Fields, at
 from gateway.pages.form_errors import errors_of
 from gateway.pages.languages import N_
@@ -48,13 +43,13 @@ PROFILE: Final = ("name", "given_name", "family_name", "nickname", "picture", "l
 
 
 def notice(page: Page, fields: Fields) -> str | None:
-    """What was just done; only sentences of ours."""
-    found = NOTICES.get(fields.text("done"))
-    return page.say(found) if found else None
+    """Returns the sentence about what was just done. It is one of NOTICES."""
+    sentence = NOTICES.get(fields.text("done"))
+    return page.say(sentence) if sentence else None
 
 
 def opened(page: Page, template: str, here: str, fields: Fields, **more: Any) -> GatewayResponse:
-    """A page of the account."""
+    """Shows a page of the account."""
     done = notice(page, fields) if page.request.method == "GET" else None
     page.away = False
     more.setdefault("address", here)
@@ -97,72 +92,6 @@ async def save(
     return redirect(at("/account", done="profile"))
 
 
-async def email(
-    gateway: Gateway, request: GatewayRequest, fields: Fields, user: SignedInUser
-) -> GatewayResponse:
-    """GET /account/email"""
-    return _email(open_page(gateway, request, user), fields)
-
-
-def _email(page: Page, fields: Fields, flow: str | None = None, **more: Any) -> GatewayResponse:
-    mailed = flow_cookie.read(page.request)
-    return opened(
-        page,
-        "email.html",
-        "/account",
-        fields,
-        flow=flow,
-        email=mailed.email,
-        carried={},
-        address="/account/email/code" if flow else "/account/email",
-        **mailed.code_times(),
-        **more,
-    )
-
-
-async def change_email(
-    gateway: Gateway, request: GatewayRequest, fields: Fields, user: SignedInUser
-) -> GatewayResponse:
-    """POST /account/email"""
-    page = open_page(gateway, request, user)
-    wanted = fields.text("email")
-    try:
-        call = ChangeEmail(email=wanted)
-        flow = await gateway.bus.call(request.context(user.caller), call)
-    except (Problem, ValidationError) as error:
-        errors = errors_of(page.language, error)
-        return _email(page, fields, errors=errors, values={"email": wanted})
-    flow_cookie.remember_mail(request, call.email, flow)
-    return redirect("/account/email/code")
-
-
-async def email_code(
-    gateway: Gateway, request: GatewayRequest, fields: Fields, user: SignedInUser
-) -> GatewayResponse:
-    """GET /account/email/code"""
-    flow = flow_cookie.read(request).flow
-    return (
-        _email(open_page(gateway, request, user), fields, flow)
-        if flow
-        else redirect("/account/email")
-    )
-
-
-async def confirm_email(
-    gateway: Gateway, request: GatewayRequest, fields: Fields, user: SignedInUser
-) -> GatewayResponse:
-    """POST /account/email/code"""
-    page = open_page(gateway, request, user)
-    flow = flow_cookie.read(request).flow
-    try:
-        call = ConfirmEmail(flow=flow, code=digits(fields.text("code")))
-        await gateway.bus.call(request.context(user.caller), call)
-    except (Problem, ValidationError) as error:
-        return _email(page, fields, flow, errors=errors_of(page.language, error))
-    flow_cookie.forget(request)
-    return redirect(at("/account", done="address"))
-
-
 async def password(
     gateway: Gateway, request: GatewayRequest, fields: Fields, user: SignedInUser
 ) -> GatewayResponse:
@@ -196,83 +125,12 @@ async def change_password(
     return redirect(at("/account/password", done="password"))
 
 
-async def data(
-    gateway: Gateway, request: GatewayRequest, fields: Fields, user: SignedInUser
-) -> GatewayResponse:
-    """GET /account/data"""
-    return await _data(open_page(gateway, request, user), fields, user)
-
-
-async def _data(page: Page, fields: Fields, user: SignedInUser, **more: Any) -> GatewayResponse:
-    me = await me_of(page.gateway, page.request, user)
-    return opened(page, "data.html", "/account/data", fields, me=me, word=_word(me), **more)
-
-
-def _word(me: Me) -> str:
-    """What is typed to confirm the end of the account."""
-    return me.email or me.id
-
-
-async def export(
-    gateway: Gateway, request: GatewayRequest, fields: Fields, user: SignedInUser
-) -> GatewayResponse:
-    """POST /account/export"""
-    found = await gateway.bus.call(request.context(user.caller), ExportMe())
-    body = orjson.dumps(found.model_dump(mode="json"), option=orjson.OPT_INDENT_2)
-    name = f"{request.app.slug}-account.json"
-    attachment = f'attachment; filename="{name}"'.encode()
-    return GatewayResponse(200, body, [JSON, NO_STORE, (b"content-disposition", attachment)])
-
-
-async def delete(
-    gateway: Gateway, request: GatewayRequest, fields: Fields, user: SignedInUser
-) -> GatewayResponse:
-    """POST /account/delete"""
-    page = open_page(gateway, request, user)
-    word = _word(await me_of(gateway, request, user))
-    if fields.text("confirm").casefold() != word.casefold():
-        errors = {"confirm": page.say("To confirm, type %(word)s exactly.", word=word)}
-        return await _data(page, fields, user, errors=errors)
-    try:
-        call = DeleteMe(password=fields.get("password") or None)
-        await gateway.bus.call(request.context(user.caller), call)
-    except WrongCredentials:
-        errors = {"password": page.say("The password is wrong. Try again.")}
-        values = {"confirm": fields.text("confirm")}
-        return await _data(page, fields, user, errors=errors, values=values)
-    except (LastAdmin, TeamOwnsApplications) as error:
-        errors = {"": _held_by(page, error)}
-        return await _data(page, fields, user, errors=errors)
-    await browser_sessions.end(gateway, request)
-    return Page(gateway, request, None, page.language).close(
-        page.say("Your account has been deleted"),
-        page.say("Its data has been deleted, too. You can close this page."),
-    )
-
-
-def _held_by(page: Page, error: LastAdmin | TeamOwnsApplications) -> str:
-    """Why the account cannot go yet."""
-    held = error.extra.get("organizations", [])
-    names = ", ".join(str(page.language.isolated(each["name"])) for each in held)
-    sentence = N_("%(names)s owns applications. Transfer or delete them first.")
-    if isinstance(error, LastAdmin):
-        sentence = N_("You're the only admin of %(names)s. Make another member an admin first.")
-    return str(page.say(sentence, names=names))
-
-
 routes = RouteSet(
     (
         page_route("/", home),
         user_page_route("/account", profile),
         user_form_route("/account", save),
-        user_page_route("/account/email", email),
-        user_form_route("/account/email", change_email),
-        user_page_route("/account/email/code", email_code),
-        user_form_route("/account/email/code", confirm_email),
         user_page_route("/account/password", password),
         user_form_route("/account/password", change_password),
-        user_page_route("/account/data", data),
-        user_form_route("/account/export", export, page_path="/account"),
-        user_form_route("/account/delete", delete, page_path="/account"),
     )
 )

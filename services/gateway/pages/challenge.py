@@ -1,4 +1,4 @@
-"""What an application asks of anonymous visitors before costly work: a captcha or a proof of work."""
+"""The challenge for anonymous visitors before costly work: a captcha or a proof of work."""
 
 from __future__ import annotations
 

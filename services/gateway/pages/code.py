@@ -1,5 +1,5 @@
-"""The code and the link of one mail. The code works anywhere, the link only in the browser that
-asked for it, and only after a click: mail scanners open links too."""
+"""The code and the link of one mail. The code works in every browser. The link works only in the browser
+that requested it, and only after a click, because mail scanners open links, too."""
 
 from __future__ import annotations
 
@@ -27,37 +27,37 @@ from gateway.state import Gateway
 
 
 def digits(text: str) -> str:
-    """A code as it was sent: pasted ones bring spaces and dashes along."""
+    """Returns the code as it was mailed. A pasted code may have spaces and dashes."""
     return re.sub(r"[\s\-\u2010-\u2015]", "", text)[:20]
 
 
 async def show(gateway: Gateway, request: GatewayRequest, fields: Fields) -> GatewayResponse:
     """GET /login/code"""
-    known = flow_cookie.read(request)
-    if not known.flow:
+    cookie = flow_cookie.read(request)
+    if not cookie.flow:
         return redirect(at("/login", **carried(fields)))
     return ask_code(open_page(gateway, request), fields)
 
 
 def ask_code(page: Page, fields: Fields, errors: dict[str, str] | None = None) -> GatewayResponse:
     """Shows the form for the code of the mail sent last."""
-    known, going = flow_cookie.read(page.request), carried(fields)
+    cookie, going = flow_cookie.read(page.request), carried(fields)
     methods = page.app.settings.auth_methods
-    start = "/signup" if known.signing_up else "/login"
+    start = "/signup" if cookie.signing_up else "/login"
     return page.show(
         "code.html",
         address=at("/login/code", **going),
         errors=errors,
         carried=going,
-        email=known.email,
-        signing_up=known.signing_up,
+        email=cookie.email,
+        signing_up=cookie.signing_up,
         action="/login/code",
-        change=at(start, email=known.email, **going),
-        resend="/signup/code/send" if known.signing_up else "/login/code/send",
+        change=at(start, email=cookie.email, **going),
+        resend="/signup/code/send" if cookie.signing_up else "/login/code/send",
         with_link="magic_link" in methods,
-        with_code="email_code" in methods or known.signing_up,
-        button=page.say("Create account") if known.signing_up else page.say("Sign in"),
-        **known.code_times(),
+        with_code="email_code" in methods or cookie.signing_up,
+        button=page.say("Create account") if cookie.signing_up else page.say("Sign in"),
+        **cookie.code_times(),
     )
 
 
@@ -83,14 +83,14 @@ async def enter(gateway: Gateway, request: GatewayRequest, fields: Fields) -> Ga
 async def link(gateway: Gateway, request: GatewayRequest, fields: Fields) -> GatewayResponse:
     """GET /login/link?token="""
     page = open_page(gateway, request)
-    known = flow_cookie.read(request)
+    cookie = flow_cookie.read(request)
     if not fields.text_or_none("token"):
         return spent(page, at("/login"), page.say("Sign in"))
     if not csrf.has_browser_id(gateway.settings, request):
         return _elsewhere(page, fields, 200)
     heading = page.say("Sign in to %(name)s", name=request.app.name)
     button, says = page.say("Sign in"), page.say("Click the button to sign in.")
-    if known.signing_up:
+    if cookie.signing_up:
         heading = button = page.say("Create your account")
         says = page.say("Click the button to create your account.")
     return page.show(
@@ -112,8 +112,9 @@ def _elsewhere(page: Page, fields: Fields, status: int) -> GatewayResponse:
 def other_browser(
     page: Page, status: int, address: str, *, link: str, button: str
 ) -> GatewayResponse:
-    """Telephones open mailed links in a browser of their own: the code works anywhere. `address` is
-    the page of the mailed link; `link` leads to a new mail for this browser."""
+    """Says that the link belongs to another browser. Phones open mailed links in a browser of their own,
+    where the code still works. `address` is the page of the mailed link, and `link` leads to a new mail
+    for this browser."""
     return page.close(
         page.say("This is a different browser"),
         page.say(
@@ -128,7 +129,7 @@ def other_browser(
 
 
 async def follow(gateway: Gateway, request: GatewayRequest, fields: Fields) -> GatewayResponse:
-    """POST /login/link: on to where the visitor was going when he asked for it"""
+    """POST /login/link: continues where the user was going when they requested it"""
     page = open_page(gateway, request)
     try:
         call = SignInWithLink(
@@ -146,7 +147,7 @@ async def follow(gateway: Gateway, request: GatewayRequest, fields: Fields) -> G
 
 
 def spent(page: Page, link: str, button: str, *, address: str | None = None) -> GatewayResponse:
-    """A link that does not work any more. `address` is where a GET says so, or leads on, too."""
+    """Says that a link does not work any more. `address` is where a GET says the same, or continues."""
     return page.close(
         page.say("This link no longer works"),
         page.say("It was already used or has expired. Request a new one."),

@@ -42,7 +42,7 @@ async def _list(
 
 
 def access(page: Page, grant: Grant) -> list[str]:
-    """What the client may do: a sentence where the consent page has one, else the scope."""
+    """Returns what the client may do: a sentence if the consent page has one, else the scope."""
     return [
         page.say(SCOPE_TEXTS[scope][1]) if scope in SCOPE_TEXTS else scope for scope in grant.scopes
     ]

@@ -136,7 +136,7 @@ def authorization_error(
             "There's a problem with the app that sent you here. Go back and try again, or contact "
             "its developer:"
         ),
-        ": ".join(filter(None, [error, description])),
+        detail=": ".join(filter(None, [error, description])),
     )
 
 
@@ -147,7 +147,7 @@ def logout_refused(page: Page, error: str | None, description: str | None) -> Ga
         400,
         page.say("This sign-out request isn't valid"),
         page.say("There's a problem with the app that sent you here. You can still sign out here."),
-        ": ".join(filter(None, [error, description])),
+        detail=": ".join(filter(None, [error, description])),
         way=("/logout", page.say("Sign out")),
     )
 
@@ -157,8 +157,8 @@ def _page(
     status: int,
     heading: str,
     says: str,
-    detail: str = "",
     *,
+    detail: str = "",
     way: tuple[str, str] | None = None,
 ) -> GatewayResponse:
     """Renders the page. Its button leads to `way`, else to the account if the browser has a session

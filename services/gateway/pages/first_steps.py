@@ -1,4 +1,4 @@
-"""What an operator does next, until the Dashboard has pages of its own."""
+"""The first steps of an operator, until the Dashboard has pages of its own."""
 
 from __future__ import annotations
 

@@ -31,7 +31,7 @@ MAX_TEXT: Final = 300
 
 @dataclass
 class Page:
-    """What templates know about this request."""
+    """A page, as its template sees it."""
 
     gateway: Gateway
     request: GatewayRequest
@@ -60,29 +60,14 @@ class Page:
         `address` is where a GET shows this page again with everything it carries; for a GET it
         defaults to its own address."""
         self.address = address or _address(self.request)
-        words = self.language.words
         text = (
             environment()
             .get_template(template)
             .render(
-                page=self,
-                app=self.app,
-                branding=self.branding,
-                signed=self.user,
-                language=self.language,
-                languages=[language(code) for code in OFFERED],
+                self._variables(),
                 errors=dict(errors or {}),
                 values=dict(values or {}),
                 frames=frames or [],
-                protection=challenge.protection_of(self.request),
-                csrf_field=self.csrf_field,
-                asset=assets.address,
-                brand=assets.brand_address(self.branding.primary_color),
-                icon=app_icon.address(self.branding.primary_color, self.app.name),
-                gettext=lambda text, **values: _filled(words.gettext(text), values),
-                ngettext=words.ngettext,
-                _=self.say,
-                now=datetime.now(UTC),
                 **more,
             )
         )
@@ -96,6 +81,27 @@ class Page:
         if status is None:
             status = getattr(errors, "status", 422) if errors else 200
         return html_response(text, status, headers)
+
+    def _variables(self) -> dict[str, Any]:
+        """Returns the variables that every template has."""
+        words = self.language.words
+        return {
+            "page": self,
+            "app": self.app,
+            "branding": self.branding,
+            "signed": self.user,
+            "language": self.language,
+            "languages": [language(code) for code in OFFERED],
+            "protection": challenge.protection_of(self.request),
+            "csrf_field": self.csrf_field,
+            "asset": assets.address,
+            "brand": assets.brand_address(self.branding.primary_color),
+            "icon": app_icon.address(self.branding.primary_color, self.app.name),
+            "gettext": lambda text, **values: _filled(words.gettext(text), values),
+            "ngettext": words.ngettext,
+            "_": self.say,
+            "now": datetime.now(UTC),
+        }
 
     def close(
         self,

@@ -1,4 +1,4 @@
-"""A new password for whoever has forgotten the old one, by code or by link."""
+"""A new password after the old one is forgotten, by code or by link."""
 
 from __future__ import annotations
 
@@ -69,7 +69,7 @@ async def code(gateway: Gateway, request: GatewayRequest, fields: Fields) -> Gat
 
 
 def _choose(page: Page, fields: Fields, errors: dict[str, str] | None = None) -> GatewayResponse:
-    known, token = flow_cookie.read(page.request), fields.text_or_none("token")
+    cookie, token = flow_cookie.read(page.request), fields.text_or_none("token")
     return page.show(
         "new_password.html",
         address=at("/reset" if token else "/reset/code", token=token, **carried(fields)),
@@ -77,10 +77,10 @@ def _choose(page: Page, fields: Fields, errors: dict[str, str] | None = None) ->
         values={"code": "" if "code" in (errors or {}) else fields.text("code")},
         carried={**carried(fields), "token": token},
         action="/reset/code",
-        flow=None if token else known.flow,
-        email=known.email,
+        flow=None if token else cookie.flow,
+        email=cookie.email,
         password_hint=password_hint(page),
-        **known.code_times(),
+        **cookie.code_times(),
     )
 
 

@@ -6,9 +6,12 @@ from typing import Final
 
 from gateway.pages import (
     account,
+    account_data,
+    account_email,
     accounts,
     assets,
     code,
+    confirm,
     connected_apps,
     first_steps,
     invitation,
@@ -24,9 +27,12 @@ from gateway.routing import RouteSet
 
 ROUTE_SETS: Final[tuple[RouteSet, ...]] = (
     account.routes,
+    account_data.routes,
+    account_email.routes,
     accounts.routes,
     assets.routes,
     code.routes,
+    confirm.routes,
     connected_apps.routes,
     first_steps.routes,
     invitation.routes,

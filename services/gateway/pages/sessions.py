@@ -1,4 +1,4 @@
-"""The sessions of whoever is signed in: devices as people know them."""
+"""The sessions of the signed-in user, with their devices."""
 
 from __future__ import annotations
 
@@ -36,8 +36,8 @@ async def _list(
     page: Page, fields: Fields, user: SignedInUser, errors: dict[str, str] | None = None
 ) -> GatewayResponse:
     gateway, request = page.gateway, page.request
-    found = await gateway.bus.call(request.context(user.caller), ListSessions())
-    ordered = sorted(found.sessions, key=lambda one: not one.is_current)
+    reply = await gateway.bus.call(request.context(user.caller), ListSessions())
+    ordered = sorted(reply.sessions, key=lambda one: not one.is_current)
     return opened(
         page,
         "sessions.html",

@@ -11,9 +11,8 @@ from markupsafe import Markup
 from pydantic import ValidationError
 
 from common.contracts.email_codes import StartEmailCode
-from common.contracts.me import GetMe
 from common.contracts.org_invitations import INVITATION_PATH
-from common.contracts.passwords import Reauthenticate, SignInWithPassword
+from common.contracts.passwords import SignInWithPassword
 from common.contracts.sessions import SignedInSession
 from common.contracts.sign_in import EmailUnverified, ResetNeeded
 from common.contracts.tenants import Tenant
@@ -27,21 +26,21 @@ from gateway.pages import flow_cookie
 from gateway.pages.challenge import attempt
 from gateway.pages.fields import Fields, at, form_key, local
 from gateway.pages.form_errors import errors_of
-from gateway.pages.page_routes import form_route, page_route, user_form_route, user_page_route
+from gateway.pages.page_routes import form_route, page_route
 from gateway.pages.render import Page, open_page
 from gateway.routing import RouteSet
-from gateway.state import Gateway, SignedInUser
+from gateway.state import Gateway
 
 BY_MAIL: Final = {"email_code", "magic_link"}
 
 
 def carried(fields: Fields) -> dict[str, str | None]:
-    """Where the visitor is going, from page to page, and how he has to sign in for it."""
+    """Returns the fields that go from page to page: where the user is going, and how to sign in for it."""
     return {name: fields.text_or_none(name) for name in ("request", "return_to", "way")}
 
 
 def destination(fields: Fields) -> str:
-    """Where whoever has signed in goes on."""
+    """Returns where the user continues after signing in."""
     if pending := fields.text_or_none("request"):
         return at("/oauth2/authorize/resume", request=pending)
     return local(fields.text_or_none("return_to"), "/account")
@@ -50,7 +49,7 @@ def destination(fields: Fields) -> str:
 async def signed_in(
     gateway: Gateway, request: GatewayRequest, fields: Fields, new_session: SignedInSession
 ) -> GatewayResponse:
-    """A session has begun."""
+    """Sets the cookie of a new session and continues."""
     await browser_sessions.start(gateway, request, new_session)
     flow_cookie.forget(request)
     if new_session.must_change_password:
@@ -102,8 +101,7 @@ def _ask_address(page: Page, fields: Fields, **more: dict[str, str]) -> GatewayR
 
 
 def _way(app: Tenant, fields: Fields) -> str:
-    """How to sign in, of what these pages can do: as the client that sent the visitor wants it,
-    else as the application would rather have it."""
+    """Returns how to sign in: the way that the client wants, else the first way of the application."""
     ways = [way for way in app.settings.auth_methods if way == "password" or way in BY_MAIL]
     wanted = {"password": {"password"}, "mail": BY_MAIL}.get(
         fields.text_or_none("way") or "", set()
@@ -159,8 +157,8 @@ def _ask_password(
 
 
 def _sign_up(page: Page, fields: Fields, **more: str) -> str | None:
-    """Where to create an account; the same whether the address has one, so it tells nothing. In a
-    closed application only people whom an organization has invited may."""
+    """Returns where to create an account. It does not depend on whether the address has one. In a closed
+    application only people whom an organization has invited may create one."""
     path = (fields.text_or_none("return_to") or "").partition("?")[0]
     if page.app.settings.signup_mode == "invite_only" and path != INVITATION_PATH:
         return None
@@ -168,7 +166,7 @@ def _sign_up(page: Page, fields: Fields, **more: str) -> str | None:
 
 
 def _by_mail(page: Page) -> str | None:
-    """What the other button says, where there is another way."""
+    """Returns the label of the second button, or None if there is no other way to sign in."""
     methods = page.app.settings.auth_methods
     if "email_code" in methods:
         return str(page.say("E-mail me a code instead"))
@@ -218,51 +216,6 @@ async def send_code(gateway: Gateway, request: GatewayRequest, fields: Fields) -
     return redirect(at("/login/code", **carried(fields)))
 
 
-async def confirm(
-    gateway: Gateway, request: GatewayRequest, fields: Fields, user: SignedInUser
-) -> GatewayResponse:
-    """GET /login/confirm: that it is really you, before what matters"""
-    ctx = request.context(user.caller)
-    me = await gateway.bus.call(ctx, GetMe())
-    if not me.has_password:
-        return redirect(
-            at("/login", again="1", email=me.email, return_to=fields.text_or_none("return_to"))
-        )
-    return _ask_confirmation(open_page(gateway, request, user), fields, me.email or "")
-
-
-def _ask_confirmation(
-    page: Page, fields: Fields, email: str, errors: dict[str, str] | None = None
-) -> GatewayResponse:
-    return page.show(
-        "password.html",
-        address=at("/login/confirm", return_to=fields.text_or_none("return_to")),
-        errors=errors,
-        carried={"return_to": fields.text_or_none("return_to")},
-        email=email,
-        action="/login/confirm",
-        change=at("/login", add="1"),
-        forgot=None,
-        by_mail=None,
-        sign_up=None,
-        button=page.say("Confirm"),
-    )
-
-
-async def try_confirmation(
-    gateway: Gateway, request: GatewayRequest, fields: Fields, user: SignedInUser
-) -> GatewayResponse:
-    """POST /login/confirm"""
-    page = open_page(gateway, request, user)
-    try:
-        call = Reauthenticate(password=fields.get("password", ""))
-        again = await gateway.bus.call(request.context(user.caller), call)
-    except (Problem, ValidationError) as error:
-        errors = errors_of(page.language, error)
-        return _ask_confirmation(page, fields, user.session.email or "", errors)
-    return await signed_in(gateway, request, fields, again)
-
-
 routes = RouteSet(
     (
         page_route("/login", address, challenged=True),
@@ -270,7 +223,5 @@ routes = RouteSet(
         page_route("/login/password", password, challenged=True),
         form_route("/login/password", try_password, challenged=True),
         form_route("/login/code/send", send_code, challenged=True),
-        user_page_route("/login/confirm", confirm),
-        user_form_route("/login/confirm", try_confirmation),
     )
 )

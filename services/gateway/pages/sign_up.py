@@ -108,18 +108,18 @@ async def begin(gateway: Gateway, request: GatewayRequest, fields: Fields) -> Ga
 
 async def send_again(gateway: Gateway, request: GatewayRequest, fields: Fields) -> GatewayResponse:
     """POST /signup/code/send: another mail, with everything that was entered"""
-    page, known = open_page(gateway, request), flow_cookie.read(request)
+    page, cookie = open_page(gateway, request), flow_cookie.read(request)
     try:
         call = ResendSignUp(
-            flow=known.flow, **attempt(gateway, request, fields, page.language.code)
+            flow=cookie.flow, **attempt(gateway, request, fields, page.language.code)
         )
         flow = await gateway.bus.call(request.context(), call)
     except (CodeSpent, ValidationError):
         says = page.say("This sign-up is finished or has expired. Enter your details again.")
-        return _sign_up(page, fields, errors={"": says}, values={"email": known.email})
+        return _sign_up(page, fields, errors={"": says}, values={"email": cookie.email})
     except Problem as error:
         return ask_code(page, fields, errors_of(page.language, error))
-    flow_cookie.remember_mail(request, known.email, flow, carried(fields), signing_up=True)
+    flow_cookie.remember_mail(request, cookie.email, flow, carried(fields), signing_up=True)
     return redirect(at("/login/code", **carried(fields)))
 
 

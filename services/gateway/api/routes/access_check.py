@@ -1,4 +1,4 @@
-"""Who may do what, for backends that would rather ask than read a token."""
+"""Access checks, for backends that ask instead of reading a token."""
 
 from __future__ import annotations
 

@@ -103,6 +103,7 @@ async def follow(
     gateway: TheGateway,
     request: TheRequest,
     ctx: Acting,
+    *,
     last_event_id: Annotated[str | None, Header(max_length=100)] = None,
 ) -> StreamingResponse:
     """Sends new events as they happen. With `Last-Event-ID` the stream continues after that event,

@@ -125,7 +125,7 @@ async def delete_secret(id: str, secret_id: Id, ctx: Acting, bus: TheBus) -> Don
 
 @router.get("/{id}/grants", summary="List grants of a client")
 async def grants(
-    id: str, ctx: Acting, bus: TheBus, limit: Page = 50, cursor: str | None = None
+    id: str, *, ctx: Acting, bus: TheBus, limit: Page = 50, cursor: str | None = None
 ) -> Grants:
     """Lists the users who gave the client access, with the scopes of each. Needs `clients:read`."""
     return await bus.call(ctx, ListClientGrants(client=id, limit=limit, cursor=cursor))

@@ -1,4 +1,4 @@
-"""What the calling user allowed clients: `/api/users/me/grants`."""
+"""The consents of the calling user: `/api/users/me/grants`."""
 
 from __future__ import annotations
 

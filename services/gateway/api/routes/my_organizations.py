@@ -1,4 +1,4 @@
-"""What a signed-in user does about organizations: join by an invitation, choose the active one."""
+"""Organizations of the signed-in user: joining by an invitation, choosing the active one."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the signed-in user may do."""
+"""The roles and permissions of the signed-in user."""
 
 from __future__ import annotations
 

@@ -119,7 +119,7 @@ async def assign(user_id: Id, body: Assignment, ctx: Acting, bus: TheBus) -> Don
 
 @router.delete("/users/{user_id}/roles/{role_id}", summary="Remove a role from a user")
 async def unassign(
-    user_id: Id, role_id: RoleId, ctx: Acting, bus: TheBus, org_id: OrgId = None
+    user_id: Id, role_id: RoleId, *, ctx: Acting, bus: TheBus, org_id: OrgId = None
 ) -> Done:
     """Removes the role. This is effective everywhere when this call returns. Needs `roles:write`,
     and you must hold every permission of the role."""

@@ -1,4 +1,4 @@
-"""Who is signed in, for pages and single-page applications that ask on every load."""
+"""The session of the browser, for pages and single-page applications that read it on every load."""
 
 from __future__ import annotations
 
