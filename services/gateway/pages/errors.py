@@ -85,7 +85,11 @@ def problem_page(gateway: Gateway, request: GatewayRequest, error: Problem) -> G
         heading, says = WORDS.get(error.status, OTHERWISE)
         if isinstance(error, csrf.CrossSite) and not csrf.has_browser_id(gateway.settings, request):
             heading, says = NO_COOKIES
-        response = _page(page, error.status, page.say(heading), page.say(says))
+        form_page = request.state.form_page
+        way = (form_page, page.say("Go back")) if form_page else None
+        response = _page(
+            page, error.status, page.say(heading), page.say(says), way=way, address=form_page
+        )
     if isinstance(error, RateLimited) or error.status == 503:
         seconds = max(1, int(error.extra.get("retry_after", 1)))
         response.headers.append((b"retry-after", str(seconds).encode()))
@@ -160,9 +164,10 @@ def _page(
     *,
     detail: str = "",
     way: tuple[str, str] | None = None,
+    address: str | None = None,
 ) -> GatewayResponse:
     """Renders the page. Its button leads to `way`, else to the account if the browser has a session
-    cookie, else to the sign-in page."""
+    cookie, else to the sign-in page. `address` is where a GET leads in another language."""
     signed_in = page.request.cookie(page.gateway.settings.session_cookie) is not None
     account = ("/account", page.say("Your account"))
     link, button = way or (account if signed_in else ("/login", page.say("Sign in")))
@@ -175,6 +180,7 @@ def _page(
         reference=page.request.trace_id,
         link=link,
         button=button,
+        address=address,
     )
 
 

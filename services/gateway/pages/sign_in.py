@@ -222,6 +222,6 @@ routes = RouteSet(
         form_route("/login", choose, challenged=True),
         page_route("/login/password", password, challenged=True),
         form_route("/login/password", try_password, challenged=True),
-        form_route("/login/code/send", send_code, challenged=True),
+        form_route("/login/code/send", send_code, page_path="/login", challenged=True),
     )
 )

@@ -229,7 +229,7 @@ routes = RouteSet(
     (
         page_route("/signup", show, challenged=True),
         form_route("/signup", begin, challenged=True),
-        form_route("/signup/code/send", send_again, challenged=True),
+        form_route("/signup/code/send", send_again, page_path="/signup", challenged=True),
         page_route("/invitation", invitation),
         form_route("/invitation", accept),
         page_route("/welcome", welcome),
