@@ -11,9 +11,9 @@ from common.contracts.rights import Rights
 from common.db import Database
 from common.hash_pool import FairPool
 from common.outgoing_http import OutgoingHttp
-from common.service import Links
+from common.service import Connections
 from common.service_deps import ServiceDeps, open_job, open_service_deps
-from common.worker import Wakeful
+from common.worker import WakeableWorker
 from oidc.json_web_keys import KeySet
 from oidc.queries.clients import RegisteredClient
 from oidc.queries.token_families import LiveGrant
@@ -93,7 +93,7 @@ class Deps(ServiceDeps):
     settings: Settings
     caches: OidcCaches = field(default_factory=OidcCaches)
     pool: FairPool = field(default_factory=FairPool)
-    deliveries: Wakeful = field(default_factory=Wakeful)
+    deliveries: WakeableWorker = field(default_factory=WakeableWorker)
 
     @property
     def http(self) -> OutgoingHttp:
@@ -106,7 +106,7 @@ class Deps(ServiceDeps):
         await self.invalidation.publish(ctx, noun, id)
 
 
-async def open_deps(settings: Settings, links: Links) -> Deps:
+async def open_deps(settings: Settings, links: Connections) -> Deps:
     """Opens the databases, and lets the caches drop what other processes change."""
     common = await open_service_deps(settings, links)
     deps = Deps(

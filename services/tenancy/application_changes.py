@@ -21,7 +21,8 @@ from common.contracts.applications import (
     UpdateApplication,
 )
 from common.contracts.base import Done
-from common.db import Db, rebind, violated
+from common.db import Db, rebind
+from common.db_errors import violated_constraint
 from common.events.applications import (
     ApplicationDeleted,
     ApplicationTransferred,
@@ -64,7 +65,7 @@ async def transfer(deps: Deps, ctx: Context, request: TransferApplication) -> Ap
         async with deps.db.transaction(ctx) as tx:
             row = await _handed_over(tx, ctx, request)
     except asyncpg.ForeignKeyViolationError as error:
-        if violated(error) != OWNER_CONSTRAINT:
+        if violated_constraint(error) != OWNER_CONSTRAINT:
             raise
         raise Invalid(errors=[field_error("owner_org_id", "team_unknown")]) from None
     await deps.invalidation.publish(ctx.of(row.id), "application", row.id)

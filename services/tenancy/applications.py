@@ -20,7 +20,8 @@ from common.contracts.applications import (
     SlugTaken,
 )
 from common.contracts.tenants import ManageApplication, Managed
-from common.db import Db, rebind, violated
+from common.db import Db, rebind
+from common.db_errors import violated_constraint
 from common.events.applications import ApplicationCreated, OperatorEntered
 from common.field_errors import field_error
 from common.ids import DASHBOARD, new_id
@@ -59,7 +60,7 @@ async def create(deps: Deps, ctx: Context, new: CreateApplication) -> NewApplica
         async with deps.db.transaction(ctx) as tx:
             keys = await _insert(deps, tx, ctx, app_id, wanted, new.name, owner)
     except asyncpg.ForeignKeyViolationError as error:
-        if violated(error) != OWNER_CONSTRAINT:
+        if violated_constraint(error) != OWNER_CONSTRAINT:
             raise
         raise Invalid(errors=[field_error("owner_org_id", "team_unknown")]) from None
     return await _finished(deps, ctx.of(app_id), keys)

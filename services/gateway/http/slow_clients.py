@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Final
 import httptools
 
 from common import metrics
-from common.networks import network
+from common.ip_addresses import client_network
 from common.problems import BadRequest
 from gateway.http.uvicorn_private import HookedProtocol, RequestResponseCycle
 
@@ -80,7 +80,10 @@ class Connection(HookedProtocol):
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         super().connection_made(transport)  # type: ignore[arg-type]  # narrowed there
-        self.since, self.network = self.loop.time(), network(self.client[0] if self.client else "")
+        self.since, self.network = (
+            self.loop.time(),
+            client_network(self.client[0] if self.client else ""),
+        )
         if len(self.connections) > self.limit:
             make_room(self.connections)
         self._start_read_timer(FIRST_REQUEST)

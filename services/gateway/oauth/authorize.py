@@ -12,7 +12,7 @@ from urllib.parse import urlencode, urlsplit
 
 from common.contracts.authorization import Authorization, Authorize, ResumeAuthorization, SignedIn
 from common.contracts.oauth_errors import SignInOver
-from common.networks import network
+from common.ip_addresses import client_network
 from common.problems import BadRequest, TooLarge
 from gateway.admission.admission import admission_of
 from gateway.admission.flood_limits import PENDING_AUTHORIZATION
@@ -106,7 +106,7 @@ async def _begin(
 ) -> GatewayResponse:
     """Starts the request. Pending requests are limited, because anybody may make one."""
     user, admission = accounts.user, admission_of(request)
-    bucket = user.session.user_id if user else network(request.ip)
+    bucket = user.session.user_id if user else client_network(request.ip)
     admission.spend(PENDING_AUTHORIZATION, bucket)
     pending = None
     try:
