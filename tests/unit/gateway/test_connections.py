@@ -167,7 +167,9 @@ def test_as_many_files_as_may_be() -> None:
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     try:
         resource.setrlimit(resource.RLIMIT_NOFILE, (256, hard))
-        assert connection_limit() == min(connections.MAX_CONNECTIONS, hard - connections.SPARE_FILES)
+        assert connection_limit() == min(
+            connections.MAX_CONNECTIONS, hard - connections.SPARE_FILES
+        )
         assert resource.getrlimit(resource.RLIMIT_NOFILE)[0] > 256
     finally:
         resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
