@@ -16,7 +16,7 @@ from tests.kit.fake_services import FakeServices, serve, settings
 from tests.kit.people import LINK, People, person
 
 from common import logs
-from gateway.api.fastapi_app import build
+from gateway.build import build
 from gateway.state import Gateway
 
 ROUNDS = 300

@@ -241,6 +241,17 @@ def psql(
         open_psql(data_dir, app_slug, context.args)
 
 
+@app.command("routes")
+def routes(
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")] = False,
+) -> None:
+    """Print every route of the gateway: host, method, path, handler, and style of errors."""
+    from aero2.routes import as_json as json_text
+    from aero2.routes import as_table
+
+    typer.echo(json_text() if as_json else as_table())
+
+
 @app.command("nats-conf", hidden=True)
 def nats_conf(file: Annotated[Path, typer.Argument()] = Path("deploy/nats.conf")) -> None:
     """Write deploy/nats.conf: what each service may say on the bus."""

@@ -12,9 +12,9 @@ from pydantic import ValidationError
 from common import logs
 from common.service import Serving, beat, connect, explain, live, patiently
 from gateway.admission.replicas import Replicas
-from gateway.api.fastapi_app import build, build_internal
+from gateway.build import build, build_internal
 from gateway.http import sockets as listening
-from gateway.http.slow_clients import Connection, room
+from gateway.http.slow_clients import Connection, connection_limit
 from gateway.server import server_of
 from gateway.settings import GatewaySettings
 from gateway.state import Gateway
@@ -41,12 +41,12 @@ async def serve(
     """`internal` is None where metrics are off."""
     links = await patiently(lambda: connect(settings, "gateway"), "nats")
     gateway = Gateway(settings, links.bus, links)
-    links.changes.listeners.append(gateway.heard)
+    links.changes.listeners.append(gateway.invalidate)
     links.on_reconnect.append(gateway.forget_all)
     if settings.heartbeat:
         links.spawn(beat(Path(settings.heartbeat), links, None), "heartbeat")
     links.spawn(Replicas(links.nc, gateway.limits.divide).run(), "replicas")
-    Connection.most = room()
+    Connection.limit = connection_limit()
     listeners = [(server_of(build(gateway)), public, "http")]
     if internal is not None:
         listeners.append((server_of(build_internal(gateway)), internal, "internal http"))

@@ -1,4 +1,4 @@
-"""The HTTP server: it stops accepting first, and then finishes what it has accepted."""
+"""The HTTP server. When it stops, it first closes its listeners and then finishes the open requests."""
 
 from __future__ import annotations
 
@@ -10,21 +10,22 @@ from collections.abc import Generator
 import uvicorn
 
 from gateway.http.slow_clients import Connection
+from gateway.http.uvicorn_private import new_protocol
 
 
 class Server(uvicorn.Server):
-    """uvicorn without handlers of its own for signals: the process's life is `live`."""
+    """uvicorn without its own signal handlers: `common.service.live` stops the process."""
 
     @contextlib.contextmanager
     def capture_signals(self) -> Generator[None, None, None]:
-        """uvicorn's own would put the default back before the bus is closed: a second SIGTERM
-        would then kill."""
+        """Does nothing. uvicorn would restore the default handlers before the bus is closed, and a second
+        SIGTERM would then kill the process."""
         yield
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
-        """Close the listeners, accept who was waiting behind them, then drain.
+        """Closes the listeners, accepts the connections that wait behind them, then drains.
 
-        The system resets connections that nobody has accepted when the last listener closes.
+        The system resets connections that are not accepted when the last listener closes.
         """
         queues = [each.dup() for each in sockets or ()]
         for server in self.servers:
@@ -35,27 +36,19 @@ class Server(uvicorn.Server):
         await super().shutdown(sockets)
 
     def _waiting(self, queue: socket.socket) -> list[socket.socket]:
-        """The connections that nobody has accepted yet; closes the queue behind them."""
-        found: list[socket.socket] = []
+        """Returns the connections that are not accepted yet, and closes the queue."""
+        connections: list[socket.socket] = []
         with queue, contextlib.suppress(OSError):
             queue.setblocking(False)
-            while len(found) < self.config.backlog:
-                found.append(queue.accept()[0])
-        return found
+            while len(connections) < self.config.backlog:
+                connections.append(queue.accept()[0])
+        return connections
 
     async def _accept(self, connection: socket.socket) -> None:
         loop = asyncio.get_running_loop()
         connection.setblocking(False)
-        with contextlib.suppress(OSError):  # it has gone
-            await loop.connect_accepted_socket(
-                lambda: self.config.http_protocol_class(  # type: ignore[call-arg]  # uvicorn's own
-                    config=self.config,
-                    server_state=self.server_state,
-                    app_state=self.lifespan.state,
-                    _loop=loop,
-                ),
-                connection,
-            )
+        with contextlib.suppress(OSError):  # the client has left
+            await loop.connect_accepted_socket(lambda: new_protocol(self, loop), connection)
 
 
 def server_of(app: object) -> Server:

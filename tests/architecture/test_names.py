@@ -25,8 +25,8 @@ EMPTY_FILES = {
 EMPTY_CLASSES = re.compile(
     r"(?:Request|Response|Dto|DTO|Schema|Manager|Helper|Util|Utils|Impl|Repository|Service|Base)$"
 )
-ALLOWED = {"Request", "BadRequest", "GatewayRequest", "AuthorizationRequest"}
-"""The word itself, the name of HTTP status 400, the gateway's HTTP request, and OAuth's term
+ALLOWED = {"Request", "BadRequest", "GatewayRequest", "GatewayResponse", "AuthorizationRequest"}
+"""The word itself, the name of HTTP status 400, the gateway's HTTP request and response, and OAuth's term
 (RFC 6749 section 4.1.1)."""
 
 

@@ -21,7 +21,7 @@ from tests.kit.fake_services import FakeServices, serve, settings
 from tests.kit.people import People, person
 
 from common.contracts.tenants import Branding, Tenant
-from gateway.api.fastapi_app import build
+from gateway.build import build
 from gateway.state import Gateway
 
 BRANDING = Branding(

@@ -23,7 +23,8 @@ from common.outbox import ensure_stream
 from common.periodic import stop
 from common.problems import BadRequest, Busy, Forbidden
 from gateway.api import audit_tail
-from gateway.api.audit_tail import Place, Places, Slots, Tail
+from gateway.api.audit_tail import Places, Tail
+from gateway.audit_followers import FollowerSlots, Place
 
 A = "01900000-0000-7000-8000-00000000000a"
 B = "01900000-0000-7000-8000-00000000000b"
@@ -36,7 +37,7 @@ class Stream:
     nc: Client
     js: JetStreamContext
     places: Places = field(default_factory=lambda: Places(KEYS))
-    slots: Slots = field(default_factory=Slots)
+    slots: FollowerSlots = field(default_factory=FollowerSlots)
 
     async def log(self, app_id: str, *names: str) -> None:
         for name in names:
@@ -233,7 +234,7 @@ async def test_followers_are_counted(stream: Stream) -> None:
 
 def test_one_application_leaves_room_for_the_others() -> None:
     """However many follow its log, the next application's first follower is let in."""
-    slots = Slots(8)
+    slots = FollowerSlots(8)
     for _ in range(4):
         slots.take(A)
     with pytest.raises(Busy):
@@ -241,5 +242,5 @@ def test_one_application_leaves_room_for_the_others() -> None:
     slots.take(B)
 
     for _ in range(4):
-        slots.give(A)
-    assert slots == Slots(7, Counter({B: 1}))
+        slots.release(A)
+    assert slots == FollowerSlots(7, Counter({B: 1}))

@@ -29,7 +29,7 @@ from common.ids import new_id
 from common.invalidation import NatsInvalidation
 from common.nats_private import flush_all
 from common.testing import context, service_deps
-from gateway.auth.caller import token_tags
+from gateway.auth.cache import token_tags
 from oidc.deps import Deps
 from oidc.handlers import HANDLERS
 from oidc.settings import Settings as OidcSettings

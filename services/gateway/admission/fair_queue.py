@@ -1,29 +1,27 @@
-"""What is worked on at once, and whose turn it is: a fair share for each application."""
+"""How many requests are worked on at once, with a fair share for each application."""
 
 from __future__ import annotations
 
 import asyncio
 from collections import OrderedDict, deque
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
 from common import metrics
 from common.problems import Busy
 
-if TYPE_CHECKING:
-    from gateway.http.request import GatewayRequest
-
 LONGEST_WAIT: Final = 5.0
-"""Seconds: who has waited longer for his turn has most likely gone."""
+"""Seconds. A client that has waited longer has most likely gone."""
 HASHED: Final = ("/login", "/signup", "/reset", "/invitation", "/account/password", "/api/auth/")
-"""Posted there, a password may be hashed."""
+"""Paths at which a POST may hash a password."""
 
 
 @dataclass
 class FairQueue:
-    """While fewer than `at_once` are worked on, nobody waits. From then on an application that has
-    its share of them waits in a queue of its own, and the queues are served in turn, so one that is
-    flooded cannot starve the others; a full queue answers Busy at once.
+    """Gives slots to requests. While fewer than `at_once` are in use, nobody waits. After that, an
+    application that has its share of the slots waits in a queue of its own. The queues are served in
+    turn, so an application with a flood of requests cannot starve the others. A full queue raises Busy
+    immediately.
     """
 
     at_once: int = 32
@@ -33,7 +31,7 @@ class FairQueue:
     _queues: OrderedDict[str, deque[asyncio.Future[None]]] = field(default_factory=OrderedDict)
 
     def enter(self, app_id: str) -> bool:
-        """True where this one is worked on from now on; else `turn` is to be awaited."""
+        """Takes a slot if one is free. If it returns False, await `wait` for one."""
         mine = self._working.get(app_id, 0)
         if self._total >= self.at_once > 0 and mine >= self._share(app_id):
             return False
@@ -41,15 +39,15 @@ class FairQueue:
         self._total += 1
         return True
 
-    async def turn(self, app_id: str) -> None:
-        """Raises Busy where this application's queue is full, or its turn came too late."""
+    async def wait(self, app_id: str) -> None:
+        """Waits for a slot. Raises Busy if the application's queue is full or the wait was too long."""
         queue = self._queues.get(app_id)
         if queue is None:
             queue = self._queues[app_id] = deque()
         elif len(queue) >= self.per_app:
             raise _busy()
         loop = asyncio.get_running_loop()
-        came, mine = loop.time(), loop.create_future()
+        arrival, mine = loop.time(), loop.create_future()
         queue.append(mine)
         try:
             await mine
@@ -57,12 +55,12 @@ class FairQueue:
             if mine.done() and not mine.cancelled():
                 self.leave(app_id)
             raise
-        if loop.time() - came > LONGEST_WAIT:
+        if loop.time() - arrival > LONGEST_WAIT:
             self.leave(app_id)
             raise _busy()
 
     def leave(self, app_id: str) -> None:
-        """One that was worked on is done."""
+        """Frees a slot of this application."""
         left = self._working[app_id] - 1
         if left:
             self._working[app_id] = left
@@ -77,8 +75,8 @@ class FairQueue:
         return max(1, self.at_once // (others + 1))
 
     def _next(self, left: str) -> None:
-        """Room goes to whoever has waited longest for a turn; without room, the application that
-        one of its own has just left may have it back where it has less than its share."""
+        """Gives free slots to the applications in turn. If no slot is free, the application that has
+        just left one gets it back, as long as it has less than its share."""
         while self._queues:
             if self._total < self.at_once:
                 app_id = next(iter(self._queues))
@@ -89,7 +87,7 @@ class FairQueue:
             queue = self._queues.pop(app_id)
             waiter = queue.popleft()
             if queue:
-                self._queues[app_id] = queue  # to the end: the next application's turn
+                self._queues[app_id] = queue  # to the end: the next application is served first
             if not waiter.done():
                 self._working[app_id] = self._working.get(app_id, 0) + 1
                 self._total += 1
@@ -98,7 +96,7 @@ class FairQueue:
 
 @dataclass
 class AdmissionQueues:
-    """Signing in waits for threads that hash; nobody who has signed in waits behind it."""
+    """Two queues: signing in waits for threads that hash passwords, and nothing else waits behind it."""
 
     at_once: int = 32
     work: FairQueue = field(init=False)
@@ -107,22 +105,9 @@ class AdmissionQueues:
     def __post_init__(self) -> None:
         self.work, self.hashing = FairQueue(self.at_once), FairQueue(self.at_once)
 
-    async def begin(self, visit: GatewayRequest) -> None:
-        """Raises Busy."""
-        lane = self.work
-        if visit.method == "POST" and visit.path.startswith(HASHED):
-            lane = self.hashing
-        app_id = visit.app.app_id
-        if not lane.enter(app_id):
-            visit.facts["waited"] = True
-            await lane.turn(app_id)
-        visit.lane = lane
-
-    def end(self, visit: GatewayRequest) -> None:
-        """The answer begins. Said twice, it is heard once."""
-        lane, visit.lane = visit.lane, None
-        if lane is not None:
-            lane.leave(visit.app.app_id)
+    def queue_for(self, method: str, path: str) -> FairQueue:
+        """Returns the queue for a request with this method and path."""
+        return self.hashing if method == "POST" and path.startswith(HASHED) else self.work
 
 
 def _busy() -> Busy:

@@ -1,6 +1,6 @@
-"""How many gateways are alive: each takes its share of the flood limits (gateway/admission/flood_limits.py).
+"""How many gateways run: each takes its share of the flood limits (gateway/admission/flood_limits.py).
 
-Gateways tell each other that they are there. No request waits for that, and nothing is stored.
+Gateways announce themselves to each other. No request waits for that, and nothing is stored.
 """
 
 from __future__ import annotations
@@ -22,20 +22,21 @@ from common.ids import new_id
 log = logs.get(__name__)
 
 SUBJECT: Final = "changed.gateway"
-"""Followed by the id of a gateway. Other processes hear it as they hear all changes, and ignore it."""
+"""The id of a gateway follows. Other processes receive it like every change, and ignore it."""
 EVERY: Final = 5.0
 """Seconds between two announcements."""
 GONE_AFTER: Final = 16.0
-"""Seconds without an announcement after which a gateway counts no more."""
+"""Seconds without an announcement after which a gateway is no longer counted."""
 MOST: Final = 64
-"""Gateways that are counted; whatever else announces itself shrinks no limit further."""
+"""Gateways that are counted. More of them do not make the limits smaller."""
 HERE, NEW, LEAVING = b"here", b"new", b"leaving"
 """A new gateway is answered at once, so that it knows the others before its first flood."""
 
 
 @dataclass
 class Replicas:
-    """`changed` gets the number of gateways, this one included, whenever it changes."""
+    """Counts the gateways. `changed` is called with their number, including this one, whenever it
+    changes."""
 
     nc: Client
     changed: Callable[[int], None]
@@ -45,8 +46,8 @@ class Replicas:
     _count: int = 1
 
     async def run(self) -> None:
-        """Announce and listen until cancelled; say good-bye then."""
-        await self.nc.subscribe(f"{SUBJECT}.*", cb=self._heard)
+        """Announces this gateway and listens until cancelled. Then it says that it leaves."""
+        await self.nc.subscribe(f"{SUBJECT}.*", cb=self._receive)
         await self._say(NEW)
         try:
             while True:
@@ -56,16 +57,16 @@ class Replicas:
             await self._say(LEAVING)
 
     async def round(self) -> None:
-        """Announce this gateway and forget those that are silent, unless nobody can be heard."""
+        """Announces this gateway and forgets those that are silent. Without a connection it forgets none."""
         if not self.nc.is_connected:
             self._others = dict.fromkeys(self._others, self.clock())
             return
         await self._say(HERE)
         oldest = self.clock() - GONE_AFTER
-        self._others = {id: heard for id, heard in self._others.items() if heard >= oldest}
+        self._others = {id: last for id, last in self._others.items() if last >= oldest}
         self._recount()
 
-    async def _heard(self, msg: Msg) -> None:
+    async def _receive(self, msg: Msg) -> None:
         id = msg.subject.removeprefix(f"{SUBJECT}.")
         if id == self.id:
             return

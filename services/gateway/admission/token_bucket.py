@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from typing import Final
 
 LONGEST_WAIT: Final = 60.0
-"""Seconds. Whatever was charged, nobody waits longer for the next token."""
+"""Seconds. The longest wait for the next token, however much was charged."""
 MOST_BUCKETS: Final = 32_768
 
 BucketKey = tuple[str, str, str | int]

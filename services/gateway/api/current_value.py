@@ -1,4 +1,4 @@
-"""What GET answers at the place that a call changes."""
+"""The value that GET returns at the path that a call changes."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ from fastapi.routing import APIRoute, iter_route_contexts
 from common.problems import Forbidden
 
 _READERS: Final[dict[Callable[..., Any], APIRoute | None]] = {}
-"""The route of GET beside each endpoint, once somebody needed it."""
+"""The GET route beside each endpoint, filled when it is first needed."""
 
 
-async def present_value(route: APIRoute, request: Request) -> dict[str, Any]:
-    """Reads it as the same caller. Empty where it cannot be read, or not by this caller; a thing
-    that is not there raises what GET would raise."""
+async def current_value(route: APIRoute, request: Request) -> dict[str, Any]:
+    """Reads the object as the same caller. Returns an empty dict if it has no GET route, or if the
+    caller may not read it. Raises what GET would raise for an object that does not exist."""
     if route.endpoint not in _READERS:
         _READERS[route.endpoint] = _reader(route, request)
     reader = _READERS[route.endpoint]
@@ -28,8 +28,8 @@ async def present_value(route: APIRoute, request: Request) -> dict[str, Any]:
         answer = await reader.get_route_handler()(Request(scope, request.receive))
     except Forbidden:
         return {}
-    found = orjson.loads(answer.body)
-    return found if isinstance(found, dict) else {}
+    value = orjson.loads(answer.body)
+    return value if isinstance(value, dict) else {}
 
 
 def _reader(route: APIRoute, request: Request) -> APIRoute | None:

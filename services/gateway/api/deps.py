@@ -1,4 +1,4 @@
-"""What routes ask for: the bus, and the Context of this request."""
+"""The parameters that routes of the JSON API ask for: the gateway, the request, the bus, the Context."""
 
 from __future__ import annotations
 
@@ -10,65 +10,75 @@ from common.bus import Bus
 from common.context import Caller, Context
 from common.contracts.tenants import ManageApplication
 from common.problems import Invalid, Unauthenticated
-from gateway.api import unknown_fields as known
+from gateway.api.unknown_fields import check_fields
 from gateway.auth.caller import caller_of
 from gateway.http import csrf
 from gateway.http.request import GatewayRequest
+from gateway.state import Gateway
 
-# All of them are coroutines: FastAPI sends a plain function to a thread, which takes longer than the
-# whole of what these do.
-
-
-async def the_visit(request: Request) -> GatewayRequest:
-    return cast(GatewayRequest, request.scope["visit"])
+# All of them are coroutines: FastAPI runs a plain function in a thread, which takes longer than what
+# these do.
 
 
-TheVisit = Annotated[GatewayRequest, Depends(the_visit)]
+async def the_gateway(http: Request) -> Gateway:
+    return cast(Gateway, http.scope["gateway"])
 
 
-async def the_bus(visit: TheVisit) -> Bus:
-    return visit.gateway.bus
+TheGateway = Annotated[Gateway, Depends(the_gateway)]
+
+
+async def the_request(http: Request) -> GatewayRequest:
+    return cast(GatewayRequest, http.scope["gateway_request"])
+
+
+TheRequest = Annotated[GatewayRequest, Depends(the_request)]
+
+
+async def the_bus(gateway: TheGateway) -> Bus:
+    return gateway.bus
 
 
 TheBus = Annotated[Bus, Depends(the_bus)]
 
 
-async def anyone(request: Request, visit: TheVisit) -> Context:
-    """Nobody's credentials are looked at: signing in, public lists."""
-    _check(visit, by_bearer=False)
-    await known.check(request)
-    return visit.context()
+async def anyone(http: Request, gateway: TheGateway, request: TheRequest) -> Context:
+    """Returns the Context of an anonymous caller, for calls that look at no credential."""
+    _check(gateway, request, by_bearer=False)
+    await check_fields(http)
+    return request.context()
 
 
-async def signed_in(request: Request, visit: TheVisit) -> Context:
-    """The caller on this host. Raises Unauthenticated where there is none."""
-    ctx = await _signed_in(visit)
-    await known.check(request)
+async def signed_in(http: Request, gateway: TheGateway, request: TheRequest) -> Context:
+    """Returns the Context of the caller on this host. Raises Unauthenticated."""
+    ctx = await _authenticated(gateway, request)
+    await check_fields(http)
     return ctx
 
 
-async def acting(request: Request, visit: TheVisit) -> Context:
-    """The caller, acting in the application of this host or, under `/api/applications/{slug}`,
-    a developer acting in that application: the one path across applications."""
-    ctx = await _signed_in(visit)
-    slug = request.path_params.get("slug")
+async def acting(http: Request, gateway: TheGateway, request: TheRequest) -> Context:
+    """Returns the Context of the caller in the application of this host. Under
+    `/api/applications/{slug}` it is that of a developer in that application: the one path across
+    applications. Raises Unauthenticated."""
+    ctx = await _authenticated(gateway, request)
+    slug = http.path_params.get("slug")
     if slug is not None:
-        ctx = await _managing(visit, ctx, slug)
-    await known.check(request)
+        ctx = await _managing(gateway, request, ctx, slug)
+    await check_fields(http)
     return ctx
 
 
-async def _signed_in(visit: GatewayRequest) -> Context:
-    _check(visit)
-    ctx = visit.context(await caller_of(visit))
+async def _authenticated(gateway: Gateway, request: GatewayRequest) -> Context:
+    _check(gateway, request, by_bearer=True)
+    ctx = request.context(await caller_of(gateway, request))
     if ctx.caller.kind == "anonymous":
         raise Unauthenticated
     return ctx
 
 
-async def _managing(visit: GatewayRequest, ctx: Context, slug: str) -> Context:
-    managed = await visit.gateway.bus.call(ctx, ManageApplication(slug=slug))
-    visit.facts["managed"] = managed.tenant.app_id
+async def _managing(gateway: Gateway, request: GatewayRequest, ctx: Context, slug: str) -> Context:
+    """Returns the Context of a developer who manages the application with this slug."""
+    managed = await gateway.bus.call(ctx, ManageApplication(slug=slug))
+    request.state.log_facts["managed"] = managed.tenant.app_id
     developer = Caller(
         kind="developer",
         id=ctx.caller.id,
@@ -76,19 +86,16 @@ async def _managing(visit: GatewayRequest, ctx: Context, slug: str) -> Context:
         teams=ctx.caller.teams,
         session_id=ctx.caller.session_id,
     )
-    return visit.context(developer, app_id=managed.tenant.app_id)
+    return request.context(developer, app_id=managed.tenant.app_id)
 
 
-def _check(visit: GatewayRequest, *, by_bearer: bool = True) -> None:
-    """What holds for every JSON call that changes something."""
-    csrf.check_call(visit, by_bearer=by_bearer)
-    if visit.method in ("POST", "PUT", "PATCH") and visit.headers.get(b"content-length") not in (
-        None,
-        b"0",
-    ):
-        kind = (visit.header(b"content-type") or "").partition(";")[0].strip().lower()
-        if kind != "application/json":
-            raise Invalid("send the body as application/json")
+def _check(gateway: Gateway, request: GatewayRequest, *, by_bearer: bool) -> None:
+    """Raises CrossSite for a call of another site, and Invalid for a body that is not JSON."""
+    csrf.check_call(gateway.settings, request, by_bearer=by_bearer)
+    has_body = request.headers.get(b"content-length") not in (None, b"0")
+    is_json = request.media_type == "application/json"
+    if request.method in ("POST", "PUT", "PATCH") and has_body and not is_json:
+        raise Invalid("send the body as application/json")
 
 
 Anyone = Annotated[Context, Depends(anyone)]

@@ -1,4 +1,4 @@
-"""A router that says at once which paths are none of its own."""
+"""A router that skips paths of other nouns."""
 
 from __future__ import annotations
 
@@ -9,16 +9,16 @@ from fastapi import APIRouter
 from starlette.routing import Match
 
 APPLICATIONS = "applications"
-"""`/api/applications/{slug}/…` on the dashboard's host leads to the same routers as `/api/…`."""
+"""On the Dashboard's host `/api/applications/{slug}/…` leads to the same routers as `/api/…`."""
 
 
 class NounRouter(APIRouter):
-    """FastAPI asks every router for each of its routes at every request, twice those of the one that
-    has it. The first word of a path rules out nearly all of them."""
+    """Matches only paths that begin with a word of its routes. FastAPI would compare each request with
+    every route of every router, and the first word rules out nearly all of them."""
 
     @cached_property
     def words(self) -> frozenset[str]:
-        """With which the paths of its routes begin. Asked for once all of them are there."""
+        """The words with which the paths of its routes begin. Read only after all routes are added."""
         return frozenset(getattr(route, "path", "/").split("/")[1] for route in self.routes)
 
     def matches(self, scope: Any) -> tuple[Match, Any]:

@@ -1,35 +1,27 @@
-"""The OpenAPI document: what FastAPI derives, our problems, and the endpoints the edge answers."""
+"""The OpenAPI document: what FastAPI derives, the problems, and the endpoints of OAuth."""
 
 from __future__ import annotations
 
 from copy import deepcopy
-from functools import cache
 from typing import Any, Final
 
-import orjson
 from fastapi import FastAPI
 from fastapi.dependencies.models import Dependant
 from fastapi.openapi.utils import get_openapi
 from fastapi.routing import APIRoute, iter_route_contexts
-from starlette.requests import Request as HttpRequest
-from starlette.responses import Response
 
 from gateway.api import deps
 from gateway.api.openapi_oauth import OAUTH, OAUTH_SCHEMAS
 from gateway.api.openapi_problems import LIMITED, PROBLEM, USUAL
 from gateway.api.openapi_texts import ANSWERS, BEARER, DESCRIPTION, EXAMPLES, SESSION, TAGS
-from gateway.http import compression
-from gateway.http import response as answers
-from gateway.http.compression import PackedText
 
 REF: Final = "#/components/schemas/"
-CACHE: Final = (b"cache-control", b"public, max-age=300")
 CREDENTIALS: Final[list[dict[str, list[str]]]] = [{"bearer": []}, {"session": []}]
 METHODS: Final = ("get", "post", "put", "patch", "delete")
 
 
 def describe(app: FastAPI) -> None:
-    """Make `app.openapi()` tell the whole truth about this kind of host."""
+    """Makes `app.openapi()` return the whole document of this kind of host."""
 
     def openapi() -> dict[str, Any]:
         if app.openapi_schema is None:
@@ -37,17 +29,6 @@ def describe(app: FastAPI) -> None:
         return app.openapi_schema
 
     app.openapi = openapi  # type: ignore[method-assign]
-
-    @cache
-    def text() -> PackedText:
-        """Written and packed once: it is several hundred kilobytes."""
-        return compression.pack(orjson.dumps(openapi()), 6)
-
-    async def document(request: HttpRequest) -> Response:
-        visit = request.scope["visit"]
-        return answers.response(compression.answer(visit, text(), [answers.JSON, CACHE]))
-
-    app.add_route("/openapi.json", document, methods=["GET"], include_in_schema=False)
 
 
 def _document(app: FastAPI) -> dict[str, Any]:
@@ -86,7 +67,7 @@ def _document(app: FastAPI) -> dict[str, Any]:
 
 
 def _without_credential(app: FastAPI) -> set[tuple[str, str]]:
-    """The operations that look at nobody's credentials."""
+    """Returns the operations that look at no credential."""
     return {
         (method.lower(), context.path or "")
         for context in iter_route_contexts(app.routes)
@@ -102,7 +83,7 @@ def _asks(dependant: Dependant) -> bool:
 
 
 def _complete(operation: dict[str, Any], schemas: dict[str, Any], *, public: bool) -> None:
-    """Adds what FastAPI does not know: problems, credentials, an example, what is answered."""
+    """Adds what FastAPI does not know: problems, credentials, an example, a description of the response."""
     problem = {"application/problem+json": {"schema": {"$ref": f"{REF}Problem"}}}
     responses = operation["responses"]
     for status, why in USUAL.items():
@@ -121,7 +102,7 @@ def _complete(operation: dict[str, Any], schemas: dict[str, Any], *, public: boo
 
 
 def _summary(answer: dict[str, Any], schemas: dict[str, Any]) -> str:
-    """The first sentence about the schema that is answered."""
+    """Returns the first sentence of the description of the response's schema."""
     content = answer.get("content", {}).get("application/json", {}).get("schema", {})
     schema = schemas.get(str(content.get("$ref", "")).removeprefix(REF), {})
     says = " ".join(str(schema.get("description", "")).split())
@@ -130,7 +111,7 @@ def _summary(answer: dict[str, Any], schemas: dict[str, Any]) -> str:
 
 
 def _name_groups(schema: dict[str, Any]) -> None:
-    """Tags are titles, each described once, in the order of TAGS."""
+    """Replaces tags by titles, each described once, in the order of TAGS."""
     used = set()
     for operations in schema["paths"].values():
         for method, operation in operations.items():
@@ -143,8 +124,8 @@ def _name_groups(schema: dict[str, Any]) -> None:
 
 
 def _close_bodies(schema: dict[str, Any]) -> None:
-    """What is sent has no further fields (known.py); what is answered may get some. Where the two
-    share a schema, what is sent gets one of its own."""
+    """Says that request bodies have no other fields (unknown_fields.py). Responses may get more fields
+    later. If a schema is in both, the request body gets a schema of its own."""
     schemas = schema["components"]["schemas"]
     sent, answered = set[str](), set[str]()
     for operation in (one for path in schema["paths"].values() for one in path.values()):
@@ -165,7 +146,7 @@ def _close_bodies(schema: dict[str, Any]) -> None:
 
 
 def _reach(part: Any, schemas: dict[str, Any], reached: set[str]) -> None:
-    """The names of the schemas that this part of the document refers to."""
+    """Adds the names of the schemas to which this part of the document refers."""
     if isinstance(part, list):
         for one in part:
             _reach(one, schemas, reached)

@@ -140,7 +140,7 @@ def _get(summary: str, *more: str, answer: str) -> dict[str, Any]:
 
 
 def _browser(summary: str, fields: list[str]) -> dict[str, Any]:
-    """What a browser is sent to, by GET or POST: it shows a page or sends the person on."""
+    """Describes an endpoint for browsers, by GET or POST: it shows a page or redirects."""
     texts = {name: {"type": "string"} for name in fields}
     responses: dict[str, Any] = {
         "200": {"description": "A page for the user: a question or a confirmation."},

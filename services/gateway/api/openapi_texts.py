@@ -1,4 +1,4 @@
-"""What the OpenAPI document says in prose: how to authenticate, what each group holds, examples."""
+"""The prose of the OpenAPI document: how to authenticate, what each group holds, examples."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""/docs: the API of this host, rendered from its own OpenAPI document."""
+"""The reference of the JSON API: its OpenAPI document, and a page made from it."""
 
 from __future__ import annotations
 
@@ -12,15 +12,18 @@ from typing import Any, Final
 import orjson
 from fastapi import FastAPI
 from markupsafe import Markup, escape
-from starlette.requests import Request
-from starlette.responses import HTMLResponse, Response
-from starlette.routing import Route
 
-from gateway.http import compression
+from gateway.api.fastapi_app import json_api
+from gateway.http.compression import GZIP, VARY, PackedText, accepts_gzip, pack, packed_response
 from gateway.http.request import GatewayRequest
+from gateway.http.response import JSON, GatewayResponse
 from gateway.pages.languages import Language, language
-from gateway.pages.render import environment, open_page
+from gateway.pages.render import open_page
+from gateway.pages.template_engine import environment
+from gateway.routing import ErrorStyle, HostKind, Route, RouteSet
+from gateway.state import Gateway
 
+CACHE: Final = (b"cache-control", b"public, max-age=300")
 METHODS: Final = ("get", "post", "put", "patch", "delete")
 IN_APPLICATION: Final = "/api/applications/{slug}/"
 REF: Final = "#/components/schemas/"
@@ -54,32 +57,42 @@ class Operation:
 
 @dataclass(frozen=True)
 class DocumentedObject:
-    """An object that operations take or answer."""
+    """An object in requests or responses."""
 
     name: str
     says: str
     fields: list[Field] = field(default_factory=list)
 
 
-async def reference(request: Request) -> Response:
-    """GET /docs. Packed although it is made for each visit: it holds no form and no secret."""
-    visit: GatewayRequest = request.scope["visit"]
-    page = open_page(visit)
+async def reference(gateway: Gateway, request: GatewayRequest) -> GatewayResponse:
+    """GET /docs. The page is compressed for each request: it has no form and no secret."""
+    page = open_page(gateway, request)
+    app = json_api(dashboard=request.app.is_dashboard)
     response = page.show(
-        "reference.html", api=_rendered(request.app, page.language.code), origin=visit.origin
+        "reference.html", api=_rendered(app, page.language.code), origin=request.origin
     )
-    assert isinstance(response, HTMLResponse)
-    response.headers["vary"] = "Accept-Encoding"
-    if compression.accepts_gzip(visit):
+    response.headers.append(VARY)
+    if accepts_gzip(request):
         response.body = await asyncio.to_thread(gzip.compress, response.body, 4, mtime=0)
-        response.headers["content-encoding"] = "gzip"
-        response.headers["content-length"] = str(len(response.body))
+        response.headers.append(GZIP)
     return response
+
+
+async def document(gateway: Gateway, request: GatewayRequest) -> GatewayResponse:
+    """GET /openapi.json"""
+    text = _packed_document(dashboard=request.app.is_dashboard)
+    return packed_response(request, text, [JSON, CACHE])
+
+
+@cache
+def _packed_document(*, dashboard: bool) -> PackedText:
+    """Returns the document, compressed once: it has several hundred kilobytes."""
+    return pack(orjson.dumps(json_api(dashboard=dashboard).openapi()), 6)
 
 
 @cache
 def _rendered(app: FastAPI, code: str) -> Markup:
-    """All that depends on the API and the language alone."""
+    """Returns the part of the page that depends only on the API and the language."""
     document, words = app.openapi(), language(code)
     return Markup(  # noqa: S704 - the template escapes
         environment()
@@ -98,10 +111,10 @@ def _texts(words: Language) -> dict[str, Any]:
 
 
 def _groups(document: dict[str, Any]) -> list[tuple[str, str, list[Operation]]]:
-    """Title, description and operations of each group, once."""
+    """Returns the title, the description and the operations of each group."""
     order = {tag["name"]: place for place, tag in enumerate(document["tags"])}
     says = {tag["name"]: tag["description"] for tag in document["tags"]}
-    found = sorted(
+    operations = sorted(
         _operations(document),
         key=lambda one: (
             order.get(one.tag, len(order)),
@@ -109,24 +122,24 @@ def _groups(document: dict[str, Any]) -> list[tuple[str, str, list[Operation]]]:
             METHODS.index(one.method.lower()),
         ),
     )
-    grouped = groupby(found, key=lambda one: one.tag)
-    return [(tag, says.get(tag, ""), list(operations)) for tag, operations in grouped]
+    grouped = groupby(operations, key=lambda one: one.tag)
+    return [(tag, says.get(tag, ""), list(group)) for tag, group in grouped]
 
 
 def _operations(document: dict[str, Any]) -> list[Operation]:
-    """Those that exist for this host and for other applications are shown once."""
-    found: dict[tuple[str, str], Operation] = {}
+    """Returns the operations. One that exists for this host and for other applications is there once."""
+    operations_by_key: dict[tuple[str, str], Operation] = {}
     for path, operations in document["paths"].items():
         for method, operation in operations.items():
             if method in METHODS:
                 made = _operation(document, path, method, operation)
-                found[method, path] = made
-    for (method, path), operation in list(found.items()):
-        own = found.get((method, path.replace(IN_APPLICATION, "/api/", 1)))
+                operations_by_key[method, path] = made
+    for (method, path), operation in list(operations_by_key.items()):
+        own = operations_by_key.get((method, path.replace(IN_APPLICATION, "/api/", 1)))
         if own is not None and own is not operation:
             own.also = path
-            del found[method, path]
-    return list(found.values())
+            del operations_by_key[method, path]
+    return list(operations_by_key.values())
 
 
 def _operation(
@@ -200,6 +213,9 @@ def _kind(schema: dict[str, Any]) -> Markup:
     return escape(kind)
 
 
-OF_THE_APP = True
-"""It shows the routes of the app that calls it."""
-ROUTES = [Route("/docs", reference, methods=["GET"])]
+routes = RouteSet(
+    (
+        Route(HostKind.APPLICATION, "GET", "/docs", reference, ErrorStyle.PAGE),
+        Route(HostKind.APPLICATION, "GET", "/openapi.json", document, ErrorStyle.PAGE),
+    )
+)

@@ -1,9 +1,9 @@
-"""What a call of the API may send, by name. What nobody would read is refused with its name: a field
-that was misspelt must not silently do nothing.
+"""Unknown fields and parameters of the JSON API are refused by name: a misspelt field must not silently
+do nothing.
 
-This is the gateway's alone. Between services unknown fields are ignored (contracts/base.py), so that
-they may be deployed in any order; OAuth endpoints ignore unknown parameters (RFC 6749 section 3.1),
-and so do pages, to which people bring other sites' tracking parameters.
+Only the gateway does this. Between services unknown fields are ignored (contracts/base.py), so that
+services can be deployed in any order. OAuth endpoints ignore unknown parameters (RFC 6749 section
+3.1). Pages ignore them too, because links of other sites add tracking parameters.
 """
 
 from __future__ import annotations
@@ -22,15 +22,14 @@ from common.field_errors import FieldError, field_error, field_errors
 from common.problems import Invalid
 from common.same_json import same_json
 from common.unknown_fields import MAX_NAME_LENGTH, UnknownField, is_model, unknown_fields
-from gateway.api.current_value import present_value
+from gateway.api.current_value import current_value
 
 _PARAMETERS: Final[dict[Callable[..., Any], list[str]]] = {}
-"""The parameters of each endpoint, once somebody sent one."""
+"""The parameters of each endpoint, filled at the first request that has some."""
 
 
-async def check(request: Request) -> None:
-    """Raises Invalid that names each unknown parameter and field, and whatever else is wrong with
-    the body."""
+async def check_fields(request: Request) -> None:
+    """Raises Invalid, which names each unknown parameter and field, and the other mistakes of the body."""
     route = request.scope["route"]
     assert isinstance(route, APIRoute)
     wrong = list(_parameters(route, request)) if request.scope["query_string"] else []
@@ -41,21 +40,21 @@ async def check(request: Request) -> None:
 
 
 def _parameters(route: APIRoute, request: Request) -> Iterator[FieldError]:
-    known = _PARAMETERS.get(route.endpoint)
-    if known is None:
-        known = _PARAMETERS[route.endpoint] = _query(route)
+    allowed = _PARAMETERS.get(route.endpoint)
+    if allowed is None:
+        allowed = _PARAMETERS[route.endpoint] = _query(route)
     names = [name for name, _ in request.query_params.multi_items()]
     for name in islice(dict.fromkeys(names), AT_MOST):
-        if name not in known:
-            yield UnknownField("", name, known).field_error("parameter")
+        if name not in allowed:
+            yield UnknownField("", name, allowed).field_error("parameter")
         elif names.count(name) > 1:
             yield field_error(name, "repeated_parameter")
 
 
 def _query(route: APIRoute) -> list[str]:
-    names, asked = [], [route.dependant]
-    for one in asked:
-        asked.extend(one.dependencies)
+    names, dependants = [], [route.dependant]
+    for one in dependants:
+        dependants.extend(one.dependencies)
         for field in one.query_params:
             names += _names(field.field_info.annotation) or [field.alias]
     return names
@@ -68,37 +67,38 @@ async def _fields(route: APIRoute, request: Request) -> list[FieldError]:
     if lost := exact_json.faults(await request.body()):
         return lost
     read_only = await _read_only(route, request, sent)
-    found = unknown_fields(route.body_field.field_info.annotation, sent)
+    unknown_names = unknown_fields(route.body_field.field_info.annotation, sent)
     wrong = [
         field_error(one.name, "read_only")
         if not one.place and one.name in read_only
         else one.field_error()
-        for one in islice(found, AT_MOST)
+        for one in islice(unknown_names, AT_MOST)
     ]
-    if wrong:  # the other mistakes come along, so that one answer names them all
+    if wrong:  # the other mistakes are added, so that one response names them all
         _, others = route.body_field.validate(sent, loc=("body",))
         wrong += field_errors([one for one in others if one["type"] != "extra_forbidden"])
     return wrong
 
 
 async def _read_only(route: APIRoute, request: Request, sent: Any) -> list[str]:
-    """The names that can be read here and not set. A change may carry them with their present
-    value, as whoever sends back what GET answered does: those are taken out of the body."""
+    """Returns the names that can be read here but not set. A change may send them with their current
+    value, as a client does that sends back what GET returned. Those are removed from the body."""
     read_only = _names(route.response_model)
     settable = _names(route.body_field.field_info.annotation) if route.body_field else []
     if request.method not in ("PUT", "PATCH") or not isinstance(sent, dict):
         return read_only
     carried = sent.keys() & set(read_only) - set(settable)
     if carried:
-        present = await present_value(route, request)
-        for name in carried & present.keys():
-            if same_json(sent[name], present[name]):
+        current = await current_value(route, request)
+        for name in carried & current.keys():
+            if same_json(sent[name], current[name]):
                 del sent[name]  # the body is validated from this same object
     return read_only
 
 
 def _of_none(body: bytes) -> list[FieldError]:
-    """A call that takes no body; many libraries send an empty object all the same."""
+    """Returns the mistakes for a call without a body. An empty object is accepted: many libraries send
+    one."""
     try:
         sent = orjson.loads(body)
     except orjson.JSONDecodeError:

@@ -1,1 +1,1 @@
-"""Who calls: the application of a host, and the caller behind a credential."""
+"""Authentication: the application of a host, and the caller behind a credential."""

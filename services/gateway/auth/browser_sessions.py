@@ -1,8 +1,8 @@
-"""Sessions in the browser: the active one, and further accounts for the switcher.
+"""Sessions in the browser: the active one, and further accounts to switch to.
 
-The session cookie holds the active session's token; the accounts cookie the tokens of others on
-the same host, newest first, at most `MOST`. The choices cookie says which session the person chose
-for which client.
+The session cookie holds the token of the active session. The accounts cookie holds the tokens of
+other sessions on the same host, newest first, at most MAX_ACCOUNTS. The choices cookie says which
+session the user chose for which client.
 """
 
 from __future__ import annotations
@@ -14,131 +14,132 @@ from typing import Final
 
 from common.contracts.authorization import SignedIn
 from common.contracts.sessions import NoSession, Session, SignedInSession, SignOut
-from gateway.auth.caller import bare_by_token
-from gateway.http.request import GatewayRequest, set_cookie
-from gateway.state import Signed
+from gateway.auth.cache import session_even_without_rights
+from gateway.auth.caller import MAX_SESSION_TOKEN
+from gateway.http.request import GatewayRequest
+from gateway.state import Gateway, SignedInUser
 
-MOST: Final = 5
-TOKEN: Final = 200
-"""Characters; a longer cookie is none of ours."""
+MAX_ACCOUNTS: Final = 5
+MAX_CHOICES: Final = 20
 YEAR: Final = 31_536_000
 """Seconds."""
-MOST_CHOICES: Final = 20
 CHOICE: Final = re.compile(r"[A-Za-z0-9_-]{1,64}")
-"""A client's or a session's id."""
+"""The id of a client or of a session."""
 
 
-async def begin(visit: GatewayRequest, signed: SignedInSession) -> None:
-    """Set the cookie of a new session; those before stay accounts of this browser, except those of
-    the same user, which end: a cookie from before signing in is worth nothing afterwards. The apps
-    that were signed in by them stay so, by the new one."""
+async def start(gateway: Gateway, request: GatewayRequest, new: SignedInSession) -> None:
+    """Sets the cookie of a new session. Earlier sessions of other users stay accounts of this browser.
+    Earlier sessions of the same user end, so that a cookie from before the sign-in is worth nothing.
+    Clients that were signed in by them stay signed in by the new one."""
     others = []
-    async for token, found in _live(visit, _all(visit)):
-        if found.session.user_id != signed.session.user_id:
+    async for token, user in _live(gateway, request, _all(gateway, request)):
+        if user.session.user_id != new.session.user_id:
             others.append(token)
-        elif token != signed.token:
-            left = SignOut(token=token, successor=signed.session.id)
-            await visit.gateway.bus.call(visit.context(), left)
-    await _write(visit, signed.token, others, _left(signed.session))
+        elif token != new.token:
+            replaced = SignOut(token=token, successor=new.session.id)
+            await gateway.bus.call(request.context(), replaced)
+    await _write(gateway, request, new.token, others, max_age=_seconds_left(new.session))
 
 
-async def end(visit: GatewayRequest) -> None:
-    """Sign the active account out. Others stay signed in, but none of them becomes active by
-    itself: the person chooses."""
-    token = _active(visit)
+async def end(gateway: Gateway, request: GatewayRequest) -> None:
+    """Signs the active account out. Other accounts stay signed in. None of them becomes active: the
+    user chooses."""
+    token = _active(gateway, request)
     if token:
-        await visit.gateway.bus.call(visit.context(), SignOut(token=token))
-    await _deactivate(visit)
+        await gateway.bus.call(request.context(), SignOut(token=token))
+    others = _others(gateway, request)
+    live = [token async for token, _ in _live(gateway, request, others)]
+    await _write(gateway, request, None, live, max_age=0)
 
 
-async def end_session(visit: GatewayRequest, session_id: str) -> None:
-    """Sign that account of this browser out, active or not."""
-    live = [(token, signed) async for token, signed in _live(visit, _all(visit))]
-    token = next((token for token, signed in live if signed.session.id == session_id), None)
+async def end_session(gateway: Gateway, request: GatewayRequest, session_id: str) -> None:
+    """Signs that account of this browser out, active or not."""
+    tokens = _all(gateway, request)
+    live = [(token, user) async for token, user in _live(gateway, request, tokens)]
+    token = next((token for token, user in live if user.session.id == session_id), None)
     if token is None:
         return
-    if token == _active(visit):
-        await end(visit)
+    active = _active(gateway, request)
+    if token == active:
+        await end(gateway, request)
         return
-    await visit.gateway.bus.call(visit.context(), SignOut(token=token))
-    active = _active(visit)
-    left = next((_left(signed.session) for other, signed in live if other == active), 0)
-    await _write(visit, active, [other for other in _others(visit) if other != token], left)
+    await gateway.bus.call(request.context(), SignOut(token=token))
+    others = [other for other in _others(gateway, request) if other != token]
+    max_age = next((_seconds_left(user.session) for other, user in live if other == active), 0)
+    await _write(gateway, request, active, others, max_age=max_age)
 
 
-async def end_all(visit: GatewayRequest) -> None:
-    """Sign every account of this browser out."""
-    for token in _all(visit):
-        await visit.gateway.bus.call(visit.context(), SignOut(token=token))
-    await _write(visit, None, [], 0)
+async def end_all(gateway: Gateway, request: GatewayRequest) -> None:
+    """Signs every account of this browser out."""
+    for token in _all(gateway, request):
+        await gateway.bus.call(request.context(), SignOut(token=token))
+    await _write(gateway, request, None, [], max_age=0)
 
 
-async def _deactivate(visit: GatewayRequest) -> None:
-    rest = [token async for token, _ in _live(visit, _others(visit))]
-    await _write(visit, None, rest, 0)
+async def accounts(gateway: Gateway, request: GatewayRequest) -> list[SignedInUser]:
+    """Returns every live account of this browser, the active one first."""
+    users: list[SignedInUser] = []
+    async for _, user in _live(gateway, request, _all(gateway, request)):
+        if all(user.session.user_id != other.session.user_id for other in users):
+            users.append(user)
+    return users
 
 
-async def accounts(visit: GatewayRequest) -> list[Signed]:
-    """Every live account of this browser, the active one first."""
-    found: list[Signed] = []
-    async for _, signed in _live(visit, _all(visit)):
-        if all(signed.session.user_id != other.session.user_id for other in found):
-            found.append(signed)
-    return found
-
-
-async def others(visit: GatewayRequest, signed: Signed | None) -> list[Signed]:
-    """The live accounts of this browser besides `signed`."""
-    if not _others(visit):
+async def other_accounts(
+    gateway: Gateway, request: GatewayRequest, user: SignedInUser | None
+) -> list[SignedInUser]:
+    """Returns the live accounts of this browser except that of `user`."""
+    if not _others(gateway, request):
         return []
-    mine = signed.session.user_id if signed else None
-    return [one for one in await accounts(visit) if one.session.user_id != mine]
+    own = user.session.user_id if user else None
+    return [one for one in await accounts(gateway, request) if one.session.user_id != own]
 
 
-def choices(visit: GatewayRequest) -> dict[str, str]:
-    """By client: the session that the person chose for it in this browser."""
-    found = {}
-    for pair in visit.cookies.get(visit.gateway.settings.choices_cookie, "").split("."):
+def choices(gateway: Gateway, request: GatewayRequest) -> dict[str, str]:
+    """Returns, by client, the session that the user chose for it in this browser."""
+    chosen = {}
+    cookie = request.cookie(gateway.settings.choices_cookie) or ""
+    for pair in cookie.split("."):
         client, _, session = pair.partition("~")
         if CHOICE.fullmatch(client) and CHOICE.fullmatch(session):
-            found[client] = session
-    return dict(list(found.items())[-MOST_CHOICES:])
+            chosen[client] = session
+    return dict(list(chosen.items())[-MAX_CHOICES:])
 
 
-def remember(visit: GatewayRequest, client_id: str, session_id: str) -> None:
-    """From now on this client goes on with this session, until it ends."""
-    found = choices(visit)
-    if found.pop(client_id, None) == session_id or not CHOICE.fullmatch(client_id):
+def remember_choice(
+    gateway: Gateway, request: GatewayRequest, client_id: str, session_id: str
+) -> None:
+    """From now on this client continues with this session, until the session ends."""
+    chosen = choices(gateway, request)
+    if chosen.pop(client_id, None) == session_id or not CHOICE.fullmatch(client_id):
         return
-    found[client_id] = session_id
-    settings = visit.gateway.settings
-    packed = ".".join(f"{client}~{session}" for client, session in found.items())
-    visit.cookies_out.append(
-        set_cookie(settings.choices_cookie, packed, secure=settings.secure, max_age=YEAR)
-    )
+    chosen[client_id] = session_id
+    packed = ".".join(f"{client}~{session}" for client, session in chosen.items())
+    request.set_cookie(gateway.settings.choices_cookie, packed, YEAR)
 
 
-async def switch(visit: GatewayRequest, session_id: str) -> bool:
-    """Make another account of this browser the active one; False where it has none such."""
-    tokens = _all(visit)
-    async for token, signed in _live(visit, tokens):
-        if signed.session.id == session_id:
-            rest = [other for other in tokens if other != token]
-            await _write(visit, token, rest, _left(signed.session))
+async def switch(gateway: Gateway, request: GatewayRequest, session_id: str) -> bool:
+    """Makes another account of this browser the active one. Returns False if there is none with this
+    session."""
+    tokens = _all(gateway, request)
+    async for token, user in _live(gateway, request, tokens):
+        if user.session.id == session_id:
+            others = [other for other in tokens if other != token]
+            await _write(gateway, request, token, others, max_age=_seconds_left(user.session))
             return True
     return False
 
 
-def shows_sessions(visit: GatewayRequest) -> bool:
-    """Whether the browser sent any cookie of a session."""
-    return bool(_all(visit))
+def has_session_cookie(gateway: Gateway, request: GatewayRequest) -> bool:
+    """Returns whether the browser sent a cookie of any session, live or not."""
+    return bool(_all(gateway, request))
 
 
-def facts(signed: Signed | None) -> SignedIn | None:
-    """What the authorization endpoint needs to know of the browser's session."""
-    if signed is None:
+def session_facts(user: SignedInUser | None) -> SignedIn | None:
+    """Returns what the authorization endpoint needs to know about the browser's session."""
+    if user is None:
         return None
-    session = signed.session
+    session = user.session
     return SignedIn(
         session_id=session.id,
         user_id=session.user_id,
@@ -150,67 +151,69 @@ def facts(signed: Signed | None) -> SignedIn | None:
     )
 
 
-async def _live(visit: GatewayRequest, tokens: list[str]) -> AsyncIterator[tuple[str, Signed]]:
-    """Those tokens that still name a session, with it."""
+async def other_session_facts(
+    gateway: Gateway, request: GatewayRequest, user: SignedInUser | None
+) -> list[SignedIn]:
+    """Returns the `session_facts` of the other accounts."""
+    others = await other_accounts(gateway, request, user)
+    return [facts for one in others if (facts := session_facts(one)) is not None]
+
+
+async def _live(
+    gateway: Gateway, request: GatewayRequest, tokens: list[str]
+) -> AsyncIterator[tuple[str, SignedInUser]]:
+    """Yields the tokens of live sessions, each with its user."""
     for token in tokens:
         try:
-            signed = await bare_by_token(visit, token)
+            user = await session_even_without_rights(gateway, request, token)
         except NoSession:
             continue
-        yield token, signed
+        yield token, user
 
 
-def _all(visit: GatewayRequest) -> list[str]:
-    return [token for token in (_active(visit), *_others(visit)) if token]
+def _all(gateway: Gateway, request: GatewayRequest) -> list[str]:
+    tokens = (_active(gateway, request), *_others(gateway, request))
+    return [token for token in tokens if token]
 
 
-def _active(visit: GatewayRequest) -> str | None:
-    token = visit.cookies.get(visit.gateway.settings.session_cookie)
-    return token if token and len(token) <= TOKEN else None
+def _active(gateway: Gateway, request: GatewayRequest) -> str | None:
+    token = request.cookie(gateway.settings.session_cookie)
+    return token if token and len(token) <= MAX_SESSION_TOKEN else None
 
 
-def _others(visit: GatewayRequest) -> list[str]:
-    listed = visit.cookies.get(visit.gateway.settings.accounts_cookie, "")
-    return [token for token in listed.split(".") if token and len(token) <= TOKEN][:MOST]
+def _others(gateway: Gateway, request: GatewayRequest) -> list[str]:
+    tokens = (request.cookie(gateway.settings.accounts_cookie) or "").split(".")
+    return [token for token in tokens if token and len(token) <= MAX_SESSION_TOKEN][:MAX_ACCOUNTS]
 
 
-def _left(session: Session) -> int | None:
-    """Seconds that the cookie stays; None: until the browser is closed, where the user did not
-    choose to stay signed in."""
+def _seconds_left(session: Session) -> int | None:
+    """Returns the Max-Age of the session's cookie. None: until the browser is closed, because the user
+    did not choose to stay signed in."""
     if not session.remembered:
         return None
     return max(1, int(session.expires_at.timestamp() - time.time()))
 
 
-async def _longest(visit: GatewayRequest, others: list[str]) -> int | None:
-    """For the cookie of several accounts: it outlives the browser only if all of them may."""
-    lives = [_left(signed.session) async for _, signed in _live(visit, others)]
-    kept = [life for life in lives if life is not None]
-    return max(kept) if kept and len(kept) == len(lives) else None
+async def _longest(gateway: Gateway, request: GatewayRequest, tokens: list[str]) -> int | None:
+    """Returns the Max-Age of the accounts cookie. It outlives the browser only if all sessions may."""
+    ages = [_seconds_left(user.session) async for _, user in _live(gateway, request, tokens)]
+    seconds = [age for age in ages if age is not None]
+    return max(seconds) if seconds and len(seconds) == len(ages) else None
 
 
 async def _write(
-    visit: GatewayRequest, active: str | None, others: list[str], max_age: int | None
+    gateway: Gateway,
+    request: GatewayRequest,
+    active: str | None,
+    others: list[str],
+    *,
+    max_age: int | None,
 ) -> None:
-    settings = visit.gateway.settings
-    had = visit.cookies.get(settings.accounts_cookie)
-    visit.cookies_out.append(
-        set_cookie(
-            settings.session_cookie,
-            active or "",
-            secure=settings.secure,
-            max_age=max_age if active else 0,
-        )
-    )
-    listed = ".".join(others[:MOST])
-    if listed or had:
-        visit.cookies_out.append(
-            set_cookie(
-                settings.accounts_cookie,
-                listed,
-                secure=settings.secure,
-                max_age=await _longest(visit, others) if listed else 0,
-            )
-        )
-    visit.cookies[settings.session_cookie] = active or ""
-    visit.cookies[settings.accounts_cookie] = listed
+    """Sets the cookies of the active session and of the others. `max_age` is for the active one."""
+    settings = gateway.settings
+    before = request.cookie(settings.accounts_cookie)
+    request.set_cookie(settings.session_cookie, active or "", max_age if active else 0)
+    listed = ".".join(others[:MAX_ACCOUNTS])
+    if listed or before:
+        longest = await _longest(gateway, request, others) if listed else 0
+        request.set_cookie(settings.accounts_cookie, listed, longest)

@@ -1,101 +1,77 @@
-"""Credentials to caller: who asks, on this host.
+"""The caller of a request: the user, client or key behind its cookie, token or key.
 
-Cookie, bearer token or API key. Whatever does not hold is a 401 where a bearer or a key was shown,
-and nobody where a cookie was: a stale cookie must not keep anyone from signing in.
+An invalid token or key answers 401. An invalid cookie makes the caller anonymous, so that a browser
+with the cookie of an ended session can still sign in.
 """
 
 from __future__ import annotations
 
-import hashlib
 import time
-from collections.abc import Iterable
 from dataclasses import replace
-from datetime import datetime
+from typing import Final
 
 from common.context import ANONYMOUS, EVERYTHING, SYSTEM_CALLER, Caller, Context
-from common.contracts.api_keys import ApiKeyHolder, VerifyApiKey
 from common.contracts.oauth_errors import InvalidToken
-from common.contracts.rights import GetRights, Rights
-from common.contracts.sessions import CheckSession, NoSession, Session
+from common.contracts.sessions import NoSession
 from common.contracts.tenants import GetTenant, Tenant
-from common.contracts.tokens import AccessToken, CheckAccessToken
 from common.ids import DASHBOARD
 from common.problems import NotFound, Problem, Unauthenticated
-from gateway.admission.flood_limits import NO_TENANT
-from gateway.http.request import WITHIN, GatewayRequest
-from gateway.state import Bearer, Gateway, Signed
+from gateway.admission.admission import admission_of
+from gateway.auth.cache import (
+    SERVER_ERROR,
+    access_token,
+    key_holder,
+    remember_ended_session,
+    session_by_token,
+    session_has_ended,
+    session_without_rights,
+)
+from gateway.http.authorization import bearer_token
+from gateway.http.request import TIME_LIMIT, GatewayRequest
+from gateway.state import Gateway, SignedInUser, ValidToken
 
-MAX_TOKEN = 20_000
-UNANSWERED = 500
-"""From this status on a problem is ours, not the caller's."""
-
-
-def digest(secret: str) -> str:
-    return hashlib.sha256(secret.encode("latin-1", "replace")).hexdigest()
-
-
-def bearer_of(visit: GatewayRequest) -> str | None:
-    """RFC 6750 section 2.1. Never from the query (section 2.3 is not offered)."""
-    header = visit.header(b"authorization")
-    if header is None:
-        return None
-    scheme, _, token = header.partition(" ")
-    return token.strip() or None if scheme.lower() == "bearer" else None
+API_KEY: Final = ("sk_live_", "pk_live_")
+MAX_SESSION_TOKEN: Final = 200
+"""Characters. No session cookie of ours is longer."""
 
 
-async def caller_of(visit: GatewayRequest) -> Caller:
-    """The caller of this request in the application of this host; found once.
+async def caller_of(gateway: Gateway, request: GatewayRequest) -> Caller:
+    """Returns the caller in the application of this host.
 
-    Raises Unauthenticated for a bearer token or key that does not hold, NotFound for a key of
-    another application.
+    Raises Unauthenticated for a bearer token or key that is not valid, NotFound for a key of another
+    application.
     """
-    if visit.caller is None:
-        visit.caller = await _find(visit)
-        visit.facts["caller"] = visit.caller.kind
-    return visit.caller
+    caller = await _authenticate(gateway, request)
+    request.state.log_facts["caller"] = caller.kind
+    return caller
 
 
-async def _find(visit: GatewayRequest) -> Caller:
-    token = bearer_of(visit)
+async def _authenticate(gateway: Gateway, request: GatewayRequest) -> Caller:
+    token = bearer_token(request)
     if token is not None:
-        if token.startswith(("sk_live_", "pk_live_")):
-            return await _by_key(visit, token)
-        return (await by_token(visit, token)).caller
-    if (visit.header(b"authorization") or "").lower().startswith("dpop "):
-        # RFC 9449 section 7.1: without its proof this scheme opens nothing, and we know no proofs.
+        if token.startswith(API_KEY):
+            return await _caller_of_key(gateway, request, token)
+        return (await valid_token(gateway, request, token)).caller
+    if (request.header(b"authorization") or "").lower().startswith("dpop "):
+        # RFC 9449 section 7.1: this scheme needs a proof, which the gateway does not check.
         raise Unauthenticated("send the credential as `Authorization: Bearer …`")
-    signed = await session_of(visit)
-    return signed.caller if signed is not None else ANONYMOUS
+    user = await signed_in_user(gateway, request)
+    return user.caller if user is not None else ANONYMOUS
 
 
-async def key_holder(gateway: Gateway, ctx: Context, key: str) -> ApiKeyHolder:
-    """Which application a key belongs to. Raises Unauthenticated."""
-    return await gateway.api_keys.fetch(
-        (NO_TENANT, "api_key", digest(key)),
-        lambda: gateway.bus.call(ctx, VerifyApiKey(key=key)),
-        tags=lambda held: [("api_key", held.key_id), ("application", held.app_id)],
-        ttl=lambda held: None if held.expires_at is None else _left(held.expires_at),
-    )
-
-
-def _left(ends: datetime) -> float:
-    """Seconds."""
-    return ends.timestamp() - time.time()
-
-
-async def named_by_key(visit: GatewayRequest) -> Tenant:
-    """On `api.<domain>` the API key names the application. Raises Unauthenticated."""
-    key, gateway, limits = bearer_of(visit), visit.gateway, visit.gateway.limits
-    if key is None or not key.startswith(("sk_live_", "pk_live_")):
+async def tenant_of_key(gateway: Gateway, request: GatewayRequest) -> Tenant:
+    """Returns the application that the API key names, on `api.<domain>`. Raises Unauthenticated."""
+    key, admission = bearer_token(request), admission_of(request)
+    if key is None or not key.startswith(API_KEY):
         raise Unauthenticated("on this host, send an API key as the bearer token")
-    ctx = Context(DASHBOARD, deadline=time.time() + WITHIN, trace=visit.trace)
-    limits.before_lookup(visit, key)
+    ctx = Context(DASHBOARD, deadline=time.time() + TIME_LIMIT, trace=request.trace)
+    admission.before_lookup(key)
     try:
         holder = await key_holder(gateway, ctx, key)
     except Unauthenticated:
-        limits.after_lookup(visit, key, found=False)
+        admission.after_lookup(key, exists=False)
         raise
-    limits.after_lookup(visit, key, found=True)
+    admission.after_lookup(key, exists=True)
     system_ctx = replace(ctx, app_id=holder.app_id, caller=SYSTEM_CALLER)
     return await gateway.tenants.fetch(
         (holder.app_id, "tenant"),
@@ -104,161 +80,59 @@ async def named_by_key(visit: GatewayRequest) -> Tenant:
     )
 
 
-async def _by_key(visit: GatewayRequest, key: str) -> Caller:
-    limits = visit.gateway.limits
+async def _caller_of_key(gateway: Gateway, request: GatewayRequest, key: str) -> Caller:
+    admission = admission_of(request)
     try:
-        holder = await key_holder(visit.gateway, visit.context(), key)
+        holder = await key_holder(gateway, request.context(), key)
     except Unauthenticated:
-        limits.reject(visit, key)
+        admission.reject(key)
         raise
-    if holder.app_id != visit.app.app_id:
+    if holder.app_id != request.app.app_id:
         raise NotFound
     if holder.key_type == "publishable":
-        return ANONYMOUS  # it identifies the application and grants nothing
-    limits.accept(visit, key)
+        return ANONYMOUS  # it names the application and proves nothing
+    admission.accept(key)
     return Caller(kind="secret_key", id=holder.key_id, permissions=EVERYTHING)
 
 
-async def by_token(visit: GatewayRequest, token: str) -> Bearer:
-    """Who came with an access token. Raises InvalidToken."""
+async def valid_token(gateway: Gateway, request: GatewayRequest, token: str) -> ValidToken:
+    """Returns the access token that a request presents. Raises InvalidToken."""
     try:
-        found = await access_token(visit, token)
+        valid = await access_token(gateway, request, token)
     except InvalidToken:
-        visit.gateway.limits.reject(visit, token)
+        admission_of(request).reject(token)
         raise
-    visit.gateway.limits.accept(visit, token)
-    return found
+    admission_of(request).accept(token)
+    return valid
 
 
-async def access_token(visit: GatewayRequest, token: str) -> Bearer:
-    """A bearer token that holds here. Raises InvalidToken."""
-    if len(token) > MAX_TOKEN:
-        raise Unauthenticated("the access token is too long")
-    gateway, ctx = visit.gateway, visit.context()
-
-    async def load() -> Bearer:
-        checked = await gateway.bus.call(ctx, CheckAccessToken(token=token))
-        return Bearer(checked, _speaker(checked))
-
-    return await gateway.bearers.fetch(
-        (ctx.app_id, "bearer", digest(token)),
-        load,
-        tags=lambda found: token_tags(found.token),
-        ttl=lambda found: found.token.expires_at.timestamp() - time.time(),
-    )
-
-
-def token_tags(token: AccessToken) -> Iterable[tuple[str, str]]:
-    yield "token", token.jti
-    if token.grant_id:
-        yield "token", token.grant_id
-    yield "client", token.client_id
-    if token.session_id:
-        yield "session", token.session_id
-    if token.user_id:
-        yield "user", token.user_id
-        yield "rights", token.user_id
-
-
-def _speaker(token: AccessToken) -> Caller:
-    if token.user_id is None:
-        return Caller("client", token.client_id, frozenset(token.permissions))
-    return Caller(
-        kind="user",
-        id=token.user_id,
-        permissions=frozenset(token.permissions),
-        session_id=token.session_id,
-        org_id=token.org_id,
-        delegated="account" not in token.scopes,
-    )
-
-
-async def session_of(visit: GatewayRequest) -> Signed | None:
-    """The browser's session on this host, or None."""
-    token = visit.cookies.get(visit.gateway.settings.session_cookie)
-    if not token or len(token) > 200:
-        return None
-    limits, ended = visit.gateway.limits, visit.gateway.ended
-    if ended.get(visit.ended(token)):
+async def signed_in_user(gateway: Gateway, request: GatewayRequest) -> SignedInUser | None:
+    """Returns the user who is signed in at this browser on this host, or None."""
+    token = request.cookie(gateway.settings.session_cookie)
+    if not token or len(token) > MAX_SESSION_TOKEN or session_has_ended(gateway, request, token):
         return None
     try:
-        found = await session_by_token(visit, token)
+        user = await session_by_token(gateway, request, token)
     except NoSession:
-        limits.reject(visit, token)
-        ended.put(visit.ended(token), True)
+        admission_of(request).reject(token)
+        remember_ended_session(gateway, request, token)
         return None
-    limits.accept(visit, token)
-    return found
+    admission_of(request).accept(token)
+    return user
 
 
-async def session_without_rights(visit: GatewayRequest) -> Signed | None:
-    """The browser's session where rights do not matter: rbac may be away, and the caller then has
-    none."""
+async def user_even_without_rights(
+    gateway: Gateway, request: GatewayRequest
+) -> SignedInUser | None:
+    """Returns what `signed_in_user` returns. If rbac is unreachable, the user has no rights: for pages
+    where rights do not matter."""
     try:
-        return await session_of(visit)
+        return await signed_in_user(gateway, request)
     except Problem as problem:
-        if problem.status < UNANSWERED:
+        if problem.status < SERVER_ERROR:
             raise
-    return await _bare_session(visit, visit.cookies[visit.gateway.settings.session_cookie])
-
-
-async def bare_by_token(visit: GatewayRequest, token: str) -> Signed:
-    """As `session_by_token`, but rbac may be away. Raises NoSession."""
+    token = request.cookie(gateway.settings.session_cookie) or ""
     try:
-        return await session_by_token(visit, token)
-    except Problem as problem:
-        if problem.status < UNANSWERED:
-            raise
-    found = await _bare_session(visit, token)
-    if found is None:
-        raise NoSession
-    return found
-
-
-async def _bare_session(visit: GatewayRequest, token: str) -> Signed | None:
-    try:
-        session = await visit.gateway.bus.call(visit.context(), CheckSession(token=token))
+        return await session_without_rights(gateway, request, token)
     except NoSession:
         return None
-    caller = _person(session, Rights(permissions=[], teams=[]))
-    return Signed(session, caller, session.model_dump_json().encode())
-
-
-async def session_by_token(visit: GatewayRequest, token: str) -> Signed:
-    """The live session behind a cookie's value, with its rights. Raises NoSession."""
-    gateway, ctx = visit.gateway, visit.context()
-
-    async def load() -> Signed:
-        session = await gateway.bus.call(ctx, CheckSession(token=token))
-        request = GetRights(user_id=session.user_id, org_id=session.active_org_id)
-        rights = await gateway.bus.call(replace(ctx, caller=SYSTEM_CALLER), request)
-        return Signed(session, _person(session, rights), session.model_dump_json().encode())
-
-    return await gateway.sessions.fetch(
-        (ctx.app_id, "session", digest(token)),
-        load,
-        tags=lambda found: [
-            ("session", found.session.id),
-            ("user", found.session.user_id),
-            ("rights", found.session.user_id),
-        ],
-        ttl=lambda found: _life(found.session),
-    )
-
-
-def _life(session: Session) -> float:
-    ends = session.expires_at
-    if session.idle_expires_at is not None:
-        ends = min(ends, session.idle_expires_at)
-    return ends.timestamp() - time.time()
-
-
-def _person(session: Session, rights: Rights) -> Caller:
-    return Caller(
-        kind="user",
-        id=session.user_id,
-        permissions=frozenset(rights.permissions),
-        teams=frozenset(rights.teams),
-        session_id=session.id,
-        org_id=session.active_org_id,
-    )

@@ -1,4 +1,4 @@
-"""Host to application."""
+"""The application of a host."""
 
 from __future__ import annotations
 
@@ -10,38 +10,39 @@ from common.address_keys import host_key
 from common.context import Context, new_trace
 from common.contracts.tenants import ResolveHost, Tenant, UnknownHost
 from common.ids import DASHBOARD
+from gateway.admission.admission import Admission
 from gateway.admission.flood_limits import NO_TENANT
-from gateway.http.request import WITHIN, GatewayRequest
+from gateway.http.request import TIME_LIMIT
+from gateway.state import Gateway
 
 HOST: Final = re.compile(r"^[a-z0-9]([a-z0-9.-]{0,251}[a-z0-9])?(:[0-9]{1,5})?$")
 DEFAULT_PORT: Final = {"http": ":80", "https": ":443"}
 
 
 def canonical(host: str, scheme: str) -> str:
-    """Lower case, without trailing dot or the scheme's default port. Raises UnknownHost for what
-    can be no host of ours: underscores, spaces, brackets, non-ASCII."""
+    """Returns the host in lower case, without trailing dot and without the scheme's default port.
+    Raises UnknownHost for a name with other characters than letters, digits, dots and hyphens."""
     host = host_key(host).removesuffix(DEFAULT_PORT[scheme])
     if not HOST.match(host) or ".." in host or ".:" in host:
         raise UnknownHost
     return host
 
 
-async def resolve(visit: GatewayRequest) -> Tenant:
-    """The application that answers on a canonical host. Raises UnknownHost."""
-    gateway, host = visit.gateway, visit.host
+async def resolve_host(gateway: Gateway, admission: Admission, host: str) -> Tenant:
+    """Returns the application that answers on a canonical host. Raises UnknownHost."""
     key = (NO_TENANT, "host", host)
-    if (known := gateway.tenants.get(key)) is not None:
-        return known
-    gateway.limits.before_lookup(visit, host)
-    ctx = Context(DASHBOARD, deadline=time.time() + WITHIN, trace=new_trace())
+    if (tenant := gateway.tenants.get(key)) is not None:
+        return tenant
+    admission.before_lookup(host)
+    ctx = Context(DASHBOARD, deadline=time.time() + TIME_LIMIT, trace=new_trace())
     try:
-        found = await gateway.tenants.fetch(
+        tenant = await gateway.tenants.fetch(
             key,
             lambda: gateway.bus.call(ctx, ResolveHost(host=host)),
             tags=lambda tenant: [("application", tenant.app_id)],
         )
     except UnknownHost:
-        gateway.limits.after_lookup(visit, host, found=False)
+        admission.after_lookup(host, exists=False)
         raise
-    gateway.limits.after_lookup(visit, host, found=True)
-    return found
+    admission.after_lookup(host, exists=True)
+    return tenant

@@ -1,7 +1,8 @@
-"""Texts that are packed once, where they are made: stylesheets, scripts, public documents.
+"""Texts that are compressed once: stylesheets, scripts, public documents.
 
-Nothing is packed that holds a secret beside what the request brought: its length would tell of the
-secret (BREACH). Pages with forms, JSON answers and tokens therefore go out as they are.
+A text with a secret is never compressed together with text of the request: the length would tell
+something about the secret (BREACH). Pages with forms, JSON responses and tokens are therefore sent
+uncompressed.
 """
 
 from __future__ import annotations
@@ -9,12 +10,10 @@ from __future__ import annotations
 import gzip
 import hashlib
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
-from gateway.http.response import Answer, Headers
-
-if TYPE_CHECKING:
-    from gateway.http.request import GatewayRequest
+from gateway.http.request import GatewayRequest
+from gateway.http.response import GatewayResponse, Headers
 
 VARY: Final = (b"vary", b"Accept-Encoding")
 GZIP: Final = (b"content-encoding", b"gzip")
@@ -24,7 +23,7 @@ NAMES: Final = ("gzip", "x-gzip")
 
 @dataclass(frozen=True, slots=True)
 class PackedText:
-    """A text as it is and packed, with the entity tag of each (RFC 9110 section 8.8.3.3)."""
+    """A text, uncompressed and compressed, with the entity tag of each (RFC 9110 section 8.8.3.3)."""
 
     body: bytes
     packed: bytes
@@ -33,7 +32,7 @@ class PackedText:
 
 
 def pack(body: bytes, level: int = 9) -> PackedText:
-    """Packs the body. It is left as it is where packing makes it no shorter."""
+    """Compresses the body. `packed` is empty if that does not make it shorter."""
     name = hashlib.sha256(body).hexdigest()[:32].encode()
     packed = gzip.compress(body, level, mtime=0)
     if len(packed) >= len(body):
@@ -41,23 +40,24 @@ def pack(body: bytes, level: int = 9) -> PackedText:
     return PackedText(body, packed, b'"%s"' % name, b'"%s-gzip"' % name)
 
 
-def answer(visit: GatewayRequest, text: PackedText, headers: Headers) -> Answer:
+def packed_response(request: GatewayRequest, text: PackedText, headers: Headers) -> GatewayResponse:
     """Returns the text in an encoding that the client accepts, or 304 if the client has it.
     `headers` are for both."""
-    as_gzip = bool(text.packed) and accepts_gzip(visit)
+    as_gzip = bool(text.packed) and accepts_gzip(request)
     etag = text.packed_etag if as_gzip else text.etag
     headers = [*headers, VARY, (b"etag", etag)]
-    if _has(visit.headers.get(b"if-none-match", b""), etag):
-        return Answer(304, b"", [each for each in headers if each[0] != b"content-type"])
+    if _has(request.headers.get(b"if-none-match", b""), etag):
+        return GatewayResponse(304, b"", [each for each in headers if each[0] != b"content-type"])
     if as_gzip:
-        return Answer(200, text.packed, [*headers, GZIP])
-    return Answer(200, text.body, headers)
+        return GatewayResponse(200, text.packed, [*headers, GZIP])
+    return GatewayResponse(200, text.body, headers)
 
 
-def accepts_gzip(visit: GatewayRequest) -> bool:
-    """RFC 9110 section 12.5.3: by name, else by `*`, unless its weight is 0."""
+def accepts_gzip(request: GatewayRequest) -> bool:
+    """Returns whether the client accepts gzip: by name, else by `*`, unless the weight is 0 (RFC 9110
+    section 12.5.3)."""
     accepted: dict[str, bool] = {}
-    for part in (visit.header(b"accept-encoding") or "").lower().split(","):
+    for part in (request.header(b"accept-encoding") or "").lower().split(","):
         name, *parameters = (piece.strip() for piece in part.split(";"))
         accepted[name] = not any(_is_zero(parameter) for parameter in parameters)
     named = [accepted[name] for name in NAMES if name in accepted]
@@ -69,7 +69,8 @@ def _is_zero(parameter: str) -> bool:
     return name.strip() == "q" and not weight.strip().strip("0.")
 
 
-def _has(wanted: bytes, etag: bytes) -> bool:
-    """RFC 9110 section 13.1.2: a list, compared weakly, or any."""
-    tags = [tag.strip().removeprefix(b"W/") for tag in wanted.split(b",")]
+def _has(if_none_match: bytes, etag: bytes) -> bool:
+    """Returns whether the header names the tag: a list, compared weakly, or `*` (RFC 9110 section
+    13.1.2)."""
+    tags = [tag.strip().removeprefix(b"W/") for tag in if_none_match.split(b",")]
     return etag in tags or tags == [b"*"]

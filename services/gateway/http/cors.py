@@ -1,13 +1,14 @@
-"""Cross-origin calls (Fetch standard, section 3.3): only the origins an application registered,
-exactly; never on pages and the authorization endpoint. The origins of its OAuth clients reach what
-such clients call, and without cookies. Public documents may be read by all."""
+"""Cross-origin calls (Fetch standard, section 3.3).
+
+An origin must be one that the application registered, character by character. Pages and the
+authorization endpoint answer to no other origin. Origins of the application's OAuth clients reach
+only the endpoints that clients call, without cookies. Everybody may read public documents.
+"""
 
 from __future__ import annotations
 
-from common.context import SYSTEM_CALLER
-from common.contracts.clients import ListOrigins
 from gateway.http.request import GatewayRequest
-from gateway.http.response import Answer, Headers
+from gateway.http.response import GatewayResponse, Headers
 
 PUBLIC = ("/.well-known/", "/oauth2/jwks")
 CALLABLE = ("/api/", "/oauth2/token", "/oauth2/userinfo", "/oauth2/revoke", "/oauth2/introspect")
@@ -19,62 +20,46 @@ ALLOWED_HEADERS = (
     b"authorization, content-type, dpop, idempotency-key, if-none-match, x-requested-with, "
     b"traceparent, tracestate, baggage, b3, sentry-trace, x-request-id"
 )
-"""What clients and their tracing add; none of it is a credential of the browser's own."""
+"""Headers that clients and their tracing add. None is a credential that the browser adds by itself."""
 EXPOSED = (
     b"www-authenticate, retry-after, dpop-nonce, "
     b"x-ratelimit-limit, x-ratelimit-remaining, x-ratelimit-reset"
 )
 
 
-def headers(visit: GatewayRequest) -> Headers:
-    """What a response to this request says about cross-origin reading."""
-    if visit.path.startswith(PUBLIC):
+def headers(request: GatewayRequest, *, client_origin: bool) -> Headers:
+    """Returns the headers that allow another origin to read the response. `client_origin`: the Origin
+    is one of the application's OAuth clients."""
+    if request.path.startswith(PUBLIC):
         return ANYBODY
-    if visit.tenant is None or not visit.path.startswith(CALLABLE):
+    if request.tenant is None or not request.path.startswith(CALLABLE):
         return []
-    origin = visit.header(b"origin")
+    origin = request.header(b"origin")
     if origin is None:
         return VARIES
-    found = list(VARIES)
-    if origin in visit.tenant.settings.allowed_origins:
-        found += [
+    allowed = list(VARIES)
+    if origin in request.tenant.settings.allowed_origins:
+        allowed += [
             (b"access-control-allow-origin", origin.encode("latin-1")),
             (b"access-control-allow-credentials", b"true"),
             (b"access-control-expose-headers", EXPOSED),
         ]
-    elif visit.client_origin:
-        found += [
+    elif client_origin:
+        allowed += [
             (b"access-control-allow-origin", origin.encode("latin-1")),
             (b"access-control-expose-headers", EXPOSED),
         ]
-    return found
+    return allowed
 
 
-async def recognise(visit: GatewayRequest) -> None:
-    """Whether this comes from a page of one of the application's OAuth clients."""
-    origin, app = visit.header(b"origin"), visit.app
-    if visit.path not in FOR_CLIENTS or origin in (visit.origin, *app.settings.allowed_origins):
-        return
-
-    async def load() -> frozenset[str]:
-        system_ctx = visit.context(SYSTEM_CALLER)
-        return frozenset((await visit.gateway.bus.call(system_ctx, ListOrigins())).origins)
-
-    known = await visit.gateway.origins.fetch(
-        (app.app_id, "origins"),
-        load,
-        tags=lambda _: [("origin", "any"), ("application", app.app_id)],
-    )
-    visit.client_origin = origin in known
-
-
-def preflight(visit: GatewayRequest) -> Answer | None:
-    """The answer to a preflight request, or None where it is not one."""
-    if visit.method != "OPTIONS" or b"access-control-request-method" not in visit.headers:
+def preflight(request: GatewayRequest, *, client_origin: bool) -> GatewayResponse | None:
+    """Returns the response to a preflight request, or None if the request is not one."""
+    if request.method != "OPTIONS" or b"access-control-request-method" not in request.headers:
         return None
-    if not any(name == b"access-control-allow-origin" for name, _ in headers(visit)):
-        return Answer(204)
-    return Answer(
+    allowed = headers(request, client_origin=client_origin)
+    if not any(name == b"access-control-allow-origin" for name, _ in allowed):
+        return GatewayResponse(204)
+    return GatewayResponse(
         204,
         b"",
         [

@@ -1,12 +1,12 @@
-"""Cross-site request forgery: where a cookie speaks for the browser, the browser must say from
-where it speaks.
+"""Cross-site request forgery: a request that a cookie authenticates must say where it comes from.
 
-Pages carry a form token bound to the application, a cookie of the browser (which also covers
-signing in) and the session they were shown in. It is masked with fresh bytes on every page, so that
-compression gives nothing of it away (BREACH). JSON
-calls with a cookie need an Origin, Referer or Sec-Fetch-Site of this host or of an origin that the
-application allows. Calls whose credential is a bearer token or key are exempt: no browser adds
-those by itself, as it does Basic.
+Forms carry a token. It is bound to the application, to a cookie of the browser (so it also covers
+the sign-in form) and to the session that the page shows. Every page masks it with fresh random
+bytes, so that compression reveals nothing about it (BREACH).
+
+JSON calls with a cookie need an Origin, Referer or Sec-Fetch-Site of this host or of an origin that
+the application allows. Calls with a bearer token or key are exempt: a browser does not add those by
+itself. It does add Basic credentials, so these are not exempt.
 """
 
 from __future__ import annotations
@@ -14,17 +14,16 @@ from __future__ import annotations
 import hmac
 import secrets
 from hmac import compare_digest
-from typing import TYPE_CHECKING, Final
+from typing import Final
 from urllib.parse import urlsplit
 
 from common.audit_chain import unb64
+from common.contracts.sessions import Session
 from common.crypto import b64url
 from common.problems import Forbidden
-from gateway.auth.caller import bearer_of
-from gateway.http.request import GatewayRequest, parse_cookies, set_cookie
-
-if TYPE_CHECKING:
-    from gateway.state import Signed
+from gateway.http.authorization import bearer_token
+from gateway.http.request import GatewayRequest
+from gateway.settings import GatewaySettings
 
 SAFE = frozenset({"GET", "HEAD", "OPTIONS"})
 YEAR = 31_536_000
@@ -34,75 +33,74 @@ DIGEST: Final = 32
 
 
 class CrossSite(Forbidden):
-    """A request of another site, or a form that was not ours."""
+    """The request comes from another site, or the form is not one that this application showed."""
 
     code, title = "cross_site", "This request came from another site, or its form is out of date."
 
 
-def browser_id(visit: GatewayRequest) -> str:
-    """The browser's own random name; made, and set as a cookie, on first sight."""
-    settings = visit.gateway.settings
-    known = visit.cookies.get(settings.browser_cookie, "")
-    if 20 <= len(known) <= 64:
-        return known
-    made = secrets.token_urlsafe(24)
-    visit.cookies[settings.browser_cookie] = made
-    visit.cookies_out.append(
-        set_cookie(settings.browser_cookie, made, secure=settings.secure, max_age=YEAR)
-    )
-    return made
+def browser_id(settings: GatewaySettings, request: GatewayRequest) -> str:
+    """Returns the random name of this browser. On the first visit it makes one and sets the cookie."""
+    name = settings.browser_cookie
+    value = request.cookie(name) or ""
+    if not _is_browser_id(value):
+        value = secrets.token_urlsafe(24)
+        request.set_cookie(name, value, YEAR)
+    return value
 
 
-def known_browser(visit: GatewayRequest) -> bool:
-    """Whether this browser came with the name that it was given before."""
-    sent = parse_cookies(visit.headers.get(b"cookie", b"").decode("latin-1"))
-    return 20 <= len(sent.get(visit.gateway.settings.browser_cookie, "")) <= 64
+def has_browser_id(settings: GatewaySettings, request: GatewayRequest) -> bool:
+    """Returns whether the browser sent the name that an earlier response gave it."""
+    return _is_browser_id(request.cookies.get(settings.browser_cookie, ""))
 
 
-def form_token(visit: GatewayRequest, signed: Signed | None) -> str:
-    """What a page's form carries in its hidden field `csrf`. `signed` is the session that the page
-    shows, if any."""
-    session = _session_digest(visit, signed)
-    plain = session + _mac(visit, session)
+def _is_browser_id(value: str) -> bool:
+    return 20 <= len(value) <= 64
+
+
+def form_token(settings: GatewaySettings, request: GatewayRequest, session: Session | None) -> str:
+    """Returns the value of the hidden field `csrf`. `session` is the one that the page shows, if any."""
+    digest = _session_digest(settings, session)
+    plain = digest + _mac(settings, request, digest)
     mask = secrets.token_bytes(len(plain))
     return b64url(mask + _xor(mask, plain))
 
 
-def check_form(visit: GatewayRequest, token: str | None) -> None:
-    """Raises CrossSite unless the form is one that this application gave to this browser."""
-    _check_source(visit, required=False, form=True)
-    session, mac = _unmasked(token or "")
-    if not compare_digest(mac, _mac(visit, session)):
+def check_form(settings: GatewaySettings, request: GatewayRequest, token: str | None) -> None:
+    """Raises CrossSite unless this application showed the form to this browser."""
+    _check_source(request, required=False, form=True)
+    digest, mac = _unmasked(token or "")
+    if not compare_digest(mac, _mac(settings, request, digest)):
         raise CrossSite
 
 
-def is_of_session(visit: GatewayRequest, token: str | None, signed: Signed | None) -> bool:
-    """Whether a form that `check_form` accepts was shown in this very session, at the same level
-    of authentication."""
-    session, _ = _unmasked(token or "")
-    return compare_digest(session, _session_digest(visit, signed))
+def is_form_of_session(
+    settings: GatewaySettings, token: str | None, session: Session | None
+) -> bool:
+    """Returns whether the form was shown in this session, at the same level of authentication. The
+    form has passed `check_form`."""
+    digest, _ = _unmasked(token or "")
+    return compare_digest(digest, _session_digest(settings, session))
 
 
-def _session_digest(visit: GatewayRequest, signed: Signed | None) -> bytes:
+def _session_digest(settings: GatewaySettings, session: Session | None) -> bytes:
     facts = "-"
-    if signed is not None:
-        shown = signed.session
-        level = (shown.id, shown.user_id, shown.auth_time.isoformat(), shown.acr)
-        facts = "|".join(str(fact) for fact in (*level, shown.active_org_id))
-    return _digest(visit, "session", facts)
+    if session is not None:
+        level = (session.id, session.user_id, session.auth_time.isoformat(), session.acr)
+        facts = "|".join(str(fact) for fact in (*level, session.active_org_id))
+    return _digest(settings, "session", facts)
 
 
-def _mac(visit: GatewayRequest, session: bytes) -> bytes:
-    return _digest(visit, "form", f"{visit.app.app_id}|{browser_id(visit)}|{session.hex()}")
+def _mac(settings: GatewaySettings, request: GatewayRequest, session: bytes) -> bytes:
+    browser = browser_id(settings, request)
+    return _digest(settings, "form", f"{request.app.app_id}|{browser}|{session.hex()}")
 
 
-def _digest(visit: GatewayRequest, kind: str, message: str) -> bytes:
-    key = visit.gateway.settings.keys.derive("csrf")
-    return hmac.digest(key, f"{kind}|{message}".encode(), "sha256")
+def _digest(settings: GatewaySettings, kind: str, message: str) -> bytes:
+    return hmac.digest(settings.keys.derive("csrf"), f"{kind}|{message}".encode(), "sha256")
 
 
 def _unmasked(token: str) -> tuple[bytes, bytes]:
-    """The session's digest and the authentication code; empty for what is no token."""
+    """Returns the digest of the session and the authentication code; both empty if it is no token."""
     try:
         masked = unb64(token)
     except ValueError:
@@ -117,40 +115,41 @@ def _xor(one: bytes, other: bytes) -> bytes:
     return bytes(a ^ b for a, b in zip(one, other, strict=True))
 
 
-def check_call(visit: GatewayRequest, *, by_bearer: bool) -> None:
-    """For JSON calls: raises CrossSite where a cookie speaks and its source is not ours.
-    `by_bearer`: a bearer token or key is the credential where there is one."""
-    if visit.method in SAFE or (by_bearer and bearer_of(visit) is not None):
+def check_call(settings: GatewaySettings, request: GatewayRequest, *, by_bearer: bool) -> None:
+    """Raises CrossSite for a JSON call that a cookie authenticates and that another site sent.
+    `by_bearer`: if there is a bearer token or key, it is the credential, not the cookie."""
+    if request.method in SAFE or (by_bearer and bearer_token(request) is not None):
         return
-    if visit.gateway.settings.session_cookie in visit.cookies:
-        _check_source(visit, required=True)
-    elif visit.header(b"origin") not in (None, "null"):
-        _check_source(visit, required=False)  # signing in: nobody may be signed in by a stranger
+    if settings.session_cookie in request.cookies:
+        _check_source(request, required=True)
+    elif request.header(b"origin") not in (None, "null"):
+        _check_source(request, required=False)  # another site must not sign anybody in
 
 
-def _check_source(visit: GatewayRequest, *, required: bool, form: bool = False) -> None:
-    """`form`: of a page of ours, which stands on this very host."""
-    origin = visit.header(b"origin")
+def _check_source(request: GatewayRequest, *, required: bool, form: bool = False) -> None:
+    """Raises CrossSite if the browser names another source, or none if one is `required`. `form`: the
+    source must be a page of this host."""
+    origin = request.header(b"origin")
     if origin is not None and origin != "null":
-        if not _ours(visit, origin, form=form):
+        if not _is_own(request, origin, form=form):
             raise CrossSite
         return
-    referer = visit.header(b"referer")
+    referer = request.header(b"referer")
     if referer:
         parts = urlsplit(referer)
-        if not _ours(visit, f"{parts.scheme}://{parts.netloc}", form=form):
+        if not _is_own(request, f"{parts.scheme}://{parts.netloc}", form=form):
             raise CrossSite
         return
-    site = visit.header(b"sec-fetch-site")
+    site = request.header(b"sec-fetch-site")
     if site is not None and site not in ("same-origin", "none"):
         raise CrossSite
     if required and site != "same-origin":
         raise CrossSite
 
 
-def _ours(visit: GatewayRequest, origin: str, *, form: bool) -> bool:
-    """The Dashboard and forms know their own origin only."""
+def _is_own(request: GatewayRequest, origin: str, *, form: bool) -> bool:
+    """Returns whether the origin is the host's own or, for calls of applications, an allowed one."""
     origin = origin.lower()
-    if form or visit.app.is_dashboard:
-        return origin == visit.origin
-    return origin == visit.origin or origin in visit.app.settings.allowed_origins
+    if form or request.app.is_dashboard:
+        return origin == request.origin
+    return origin == request.origin or origin in request.app.settings.allowed_origins

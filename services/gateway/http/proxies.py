@@ -1,4 +1,4 @@
-"""Whose word counts: only trusted proxies may say who the client is."""
+"""Addresses: only trusted proxies may say which address a client has."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from gateway.settings import Network
 
 @lru_cache(maxsize=4096)
 def within(ip: str, networks: tuple[Network, ...]) -> bool:
-    """True where `ip` lies in one of the networks; what is no address lies in none."""
+    """Returns whether `ip` lies in one of the networks. False if it is not an address."""
     try:
         address = ip_address(ip)
     except ValueError:
@@ -23,8 +23,8 @@ def within(ip: str, networks: tuple[Network, ...]) -> bool:
 def client_ip(
     peer: str | None, forwarded_for: str | None, trusted: tuple[Network, ...]
 ) -> str | None:
-    """The client's address: the peer, or, where the peer is a trusted proxy, the last address of
-    X-Forwarded-For that is not one itself. What cannot be parsed ends the walk."""
+    """Returns the client's address: the peer or, behind trusted proxies, the last address of
+    X-Forwarded-For that is not a trusted proxy. The search ends at an entry that is no address."""
     if peer is None:
         return None
     seen = canonical_ip(peer) or peer

@@ -1,134 +1,169 @@
-"""One HTTP request, as everything in the gateway sees it."""
+"""One HTTP request, as every handler of the gateway gets it."""
 
 from __future__ import annotations
 
 import time
 from dataclasses import dataclass, field
-from http.cookies import CookieError, SimpleCookie
-from typing import TYPE_CHECKING, Any, Final
+from functools import cached_property
+from typing import Any, Final
 
 from common.context import ANONYMOUS, Caller, Context, new_trace
-from common.problems import BadRequest
+from common.contracts.protection import Protection
+from common.contracts.tenants import Tenant
+from gateway.http.body import LimitedBody
+from gateway.http.cookies import parse_cookies, set_cookie
 
-if TYPE_CHECKING:
-    from common.contracts.tenants import Tenant
-    from gateway.admission.fair_queue import FairQueue
-    from gateway.admission.flood_limits import Charge, PresentedCredential
-    from gateway.state import Gateway
-
-WITHIN: Final = 10.0
-"""Seconds a request may take in all; each contract's own limit is shorter."""
-AGENT: Final = 300
+TIME_LIMIT: Final = 10.0
+"""Seconds that a request may take in all. Each contract has a shorter limit of its own."""
+MAX_AGENT: Final = 300
 """Characters of a user agent that are kept."""
 
 
 @dataclass(slots=True)
-class GatewayRequest:
-    """`host` is canonical: lower case, no trailing dot, port only where not the scheme's default."""
+class RequestState:
+    """The facts that the gateway adds to a request while it works on it. A request itself never changes, so
+    that two handlers cannot surprise each other; everything that changes stands in this one object.
+    """
 
-    scope: dict[str, Any]
-    receive: Any
-    headers: dict[bytes, bytes]
-    gateway: Gateway
+    log_facts: dict[str, Any] = field(default_factory=dict)
+    """Added to the request's log line."""
+    set_cookies: list[bytes] = field(default_factory=list)
+    """Set-Cookie values of the response."""
+    new_cookies: dict[str, str] = field(default_factory=dict)
+    """Values that the response sets, by name. Later code of the same request reads these."""
+    protection: Protection | None = None
+    """The challenge that the forms of the response contain for anonymous visitors."""
+    form_page: str | None = None
+    """Where a GET shows the page of the posted form again, with what it carried."""
+    admission: object = None
+    """An Admission (gateway/admission), which this package does not know."""
+
+
+@dataclass(frozen=True, init=False)
+class GatewayRequest:
+    """Facts about one request. `host` is canonical: lower case, without trailing dot, with a port only
+    if it is not the scheme's default. `scheme` is that of the deployment's public address. `tenant`
+    is None until the host is resolved. `started` is a time of `time.perf_counter`.
+    """
+
     method: str
     path: str
+    raw_path: bytes | None
+    query: bytes
+    headers: dict[bytes, bytes]
+    body: LimitedBody
+    scheme: str
     host: str
     ip: str | None
     trace: str
     started: float
-    tenant: Tenant | None = None
-    caller: Caller | None = None
-    client_origin: bool = False
-    """Whether the Origin is one of this application's OAuth clients."""
-    facts: dict[str, Any] = field(default_factory=dict)
-    """What the handler adds to the log line."""
-    cookies_out: list[bytes] = field(default_factory=list)
-    claim: PresentedCredential | None = None
-    """The credential that came along, until it is accepted; it is charged otherwise."""
-    quota: Charge | None = None
-    """The limit that this request counts against."""
-    lane: FairQueue | None = None
-    """Where it takes up a place."""
-    _cookies: dict[str, str] | None = None
+    state: RequestState
+    tenant: Tenant | None
+
+    def __init__(
+        self,
+        *,
+        scope: dict[str, Any],
+        headers: dict[bytes, bytes],
+        body: LimitedBody,
+        scheme: str,
+        host: str,
+        ip: str | None,
+        trace: str,
+        started: float,
+        state: RequestState,
+        tenant: Tenant | None = None,
+    ) -> None:
+        # The generated __init__ of a frozen dataclass takes ten times as long.
+        self.__dict__.update(
+            method=scope["method"],
+            path=scope["path"],
+            raw_path=scope.get("raw_path"),
+            query=scope["query_string"],
+            headers=headers,
+            body=body,
+            scheme=scheme,
+            host=host,
+            ip=ip,
+            trace=trace,
+            started=started,
+            state=state,
+            tenant=tenant,
+        )
+
+    def on_host(self, host: str, tenant: Tenant | None) -> GatewayRequest:
+        """Returns the request with its host and, if the host has one, its application."""
+        request = object.__new__(GatewayRequest)
+        request.__dict__.update(self.__dict__, host=host, tenant=tenant)
+        return request
 
     @property
     def app(self) -> Tenant:
-        assert self.tenant is not None, "the edge resolves the tenant before any handler"
+        """The application of the host."""
+        assert self.tenant is not None, "only handlers of HostKind.ANY run without an application"
         return self.tenant
 
     @property
     def origin(self) -> str:
-        return f"{self.gateway.settings.scheme}://{self.host}"
+        return f"{self.scheme}://{self.host}"
 
     @property
-    def cookies(self) -> dict[str, str]:
-        if self._cookies is None:
-            self._cookies = parse_cookies(self.headers.get(b"cookie", b"").decode("latin-1"))
-        return self._cookies
+    def secure(self) -> bool:
+        """Whether cookies are marked Secure."""
+        return self.scheme == "https"
 
-    def ended(self, token: str) -> tuple[str, str, str]:
-        """Where a session that holds no more is remembered."""
-        return self.app.app_id, "ended", token
+    @property
+    def trace_id(self) -> str:
+        """32 hex digits of the trace: the reference that people quote."""
+        return self.trace[3:35]
+
+    @cached_property
+    def cookies(self) -> dict[str, str]:
+        """The cookies that the browser sent."""
+        return parse_cookies(self.headers.get(b"cookie", b"").decode("latin-1"))
+
+    def cookie(self, name: str) -> str | None:
+        """Returns the cookie as the browser will have it after this response."""
+        new = self.state.new_cookies.get(name)
+        return self.cookies.get(name) if new is None else new
+
+    def set_cookie(self, name: str, value: str, max_age: int | None) -> None:
+        """Adds a cookie to the response. `max_age` is in seconds; None: until the browser is closed;
+        0: delete it."""
+        self.state.new_cookies[name] = value
+        self.state.set_cookies.append(set_cookie(name, value, secure=self.secure, max_age=max_age))
 
     def header(self, name: bytes) -> str | None:
         value = self.headers.get(name)
         return None if value is None else value.decode("latin-1")
 
+    @property
+    def media_type(self) -> str:
+        """The type of the body, lower case, without parameters; empty if the header is missing."""
+        return (self.header(b"content-type") or "").partition(";")[0].strip().lower()
+
     def context(self, caller: Caller = ANONYMOUS, app_id: str | None = None) -> Context:
+        """Returns the Context for calls to services. `app_id` defaults to the host's application."""
         agent = self.headers.get(b"user-agent")
         return Context(
             app_id=app_id or self.app.app_id,
             caller=caller,
-            deadline=time.time() + WITHIN,
+            deadline=time.time() + TIME_LIMIT,
             trace=self.trace,
             origin=self.origin,
             ip=self.ip,
-            agent=agent.decode("latin-1")[:AGENT] if agent else None,
+            agent=agent.decode("latin-1")[:MAX_AGENT] if agent else None,
         )
 
-    async def body(self) -> bytes:
-        """The whole body; the edge has bounded its size. Raises BadRequest where it broke off: half
-        a form is another one (RFC 9112 section 8)."""
-        chunks: list[bytes] = []
-        while True:
-            message = await self.receive()
-            if message["type"] == "http.disconnect":
-                raise BadRequest("the connection ended before the whole body arrived")
-            chunks.append(message.get("body", b""))
-            if not message.get("more_body"):
-                return b"".join(chunks)
 
-
-def parse_cookies(header: str) -> dict[str, str]:
-    """A malformed Cookie header is no cookies at all; of two alike the first counts."""
-    found: dict[str, str] = {}
-    for part in header.split(";"):
-        name, equals, value = part.strip().partition("=")
-        if equals and name and name not in found:
-            found[name] = value.strip().strip('"')
-    return found
-
-
-def set_cookie(
-    name: str, value: str, *, secure: bool, max_age: int | None, http_only: bool = True
-) -> bytes:
-    """A Set-Cookie value: host-only, Path=/, SameSite=Lax (RFC 6265bis section 4.1)."""
-    try:
-        cookie = SimpleCookie({name: value})
-    except CookieError:
-        raise ValueError("not a cookie name") from None
-    morsel = cookie[name]
-    morsel["path"] = "/"
-    morsel["samesite"] = "Lax"
-    morsel["secure"] = secure
-    morsel["httponly"] = http_only
-    if max_age is not None:
-        morsel["max-age"] = max_age
-    return morsel.OutputString().encode()
+def read_method(method: str) -> str:
+    """Returns GET for HEAD: it is answered in the same way, without the body (RFC 9110 section
+    9.3.2)."""
+    return "GET" if method == "HEAD" else method
 
 
 def trace_of(header: bytes | None) -> str:
-    """The caller's traceparent (W3C Trace Context) where it is well-formed, else a new one."""
+    """Returns the caller's traceparent (W3C Trace Context) if it is well-formed, else a new one."""
     if header is not None and len(header) == 55:
         text = header.decode("latin-1")
         parts = text.split("-")

@@ -1,37 +1,53 @@
-"""Answers as bytes, and the one place where a Problem becomes HTTP."""
+"""Responses as bytes, and the one place where a Problem becomes HTTP."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
+from urllib.parse import quote
 
 import orjson
-from starlette.responses import Response
 
 from common.contracts.oauth_errors import InsufficientScope, InvalidToken, OAuthError
 from common.problems import Problem, RateLimited, Unauthenticated, Unavailable
-
-if TYPE_CHECKING:
-    from gateway.http.request import GatewayRequest
+from gateway.http.request import GatewayRequest
 
 Headers = list[tuple[bytes, bytes]]
 
 
 class MethodNotAllowed(Problem):
-    """RFC 9110 section 15.5.6: the answer names the methods that there are."""
+    """The path exists, but not for this method (RFC 9110 section 15.5.6). `allow` names the methods
+    that it has."""
 
     status, code, title = 405, "method_not_allowed", "This path does not support this method."
 
 
+class MissingToken(InvalidToken):
+    """The request has no access token. Its challenge has no error code (RFC 6750 section 3.1)."""
+
+    code, title = "missing_token", "Send an access token in the Authorization header."
+
+
 JSON: Final = (b"content-type", b"application/json")
+HTML: Final = (b"content-type", b"text/html; charset=utf-8")
 PROBLEM: Final = (b"content-type", b"application/problem+json")
 NO_STORE: Final = (b"cache-control", b"no-store")
+NO_SCRIPTS: Final = (b"content-security-policy", b"default-src 'none'; frame-ancestors 'none'")
+RESOURCE_METADATA: Final = "/.well-known/oauth-protected-resource"
+"""Where tokens for the JSON API come from (RFC 9728)."""
 IN_HEADERS: Final = ("retry_after", "allow")
-"""What a problem knows and its document does not repeat."""
+"""Values of a problem that stand in headers, not in its document."""
+LOCATION: Final = ":/%#?=@[]!$&'()*+,;~"
+"""Characters of an address that a Location header keeps as they are."""
+AUTHENTICATE: Final = (
+    "Send a secret key or an access token as `Authorization: Bearer …`, or the session cookie of a "
+    "browser. See {docs}."
+)
 
 
 @dataclass(slots=True)
-class Answer:
+class GatewayResponse:
     """A complete response."""
 
     status: int
@@ -39,32 +55,30 @@ class Answer:
     headers: Headers = field(default_factory=list)
 
 
-def json(status: int, value: Any, *headers: tuple[bytes, bytes]) -> Answer:
-    return Answer(status, orjson.dumps(value), [JSON, *headers])
+def json_response(status: int, value: Any, *headers: tuple[bytes, bytes]) -> GatewayResponse:
+    return GatewayResponse(status, orjson.dumps(value), [JSON, *headers])
 
 
-AUTHENTICATE: Final = (
-    "Send a secret key or an access token as `Authorization: Bearer …`, or the session cookie of a "
-    "browser. See {docs}."
-)
+def html_response(text: str, status: int, headers: Mapping[str, str]) -> GatewayResponse:
+    fields = [(name.encode(), value.encode("latin-1")) for name, value in headers.items()]
+    return GatewayResponse(status, text.encode(), [*fields, HTML])
 
 
-def response(answer: Answer) -> Response:
-    """The same for Starlette."""
-    made = Response(answer.body, answer.status)
-    made.raw_headers.extend(answer.headers)
-    return made
+def redirect(location: str) -> GatewayResponse:
+    """Returns a 303, so that no browser repeats a POST elsewhere (RFC 9700 section 4.12)."""
+    where = quote(location, safe=LOCATION).encode("latin-1")
+    return GatewayResponse(303, b"", [NO_STORE, (b"location", where)])
 
 
-def problem(error: Problem, visit: GatewayRequest) -> Answer:
-    """RFC 9457. Whatever is not a Problem was made a bare one before it came here."""
+def problem_response(error: Problem, request: GatewayRequest) -> GatewayResponse:
+    """Returns the problem as a document (RFC 9457)."""
     body = {
         "type": f"urn:problem:{error.code}",
         "title": summary(error.code),
         "status": error.status,
         "code": error.code,
-        "detail": _detail(error, visit),
-        "instance": f"urn:trace:{visit.trace[3:35]}",
+        "detail": _detail(error, request),
+        "instance": f"urn:trace:{request.trace_id}",
         **{name: value for name, value in error.extra.items() if name not in IN_HEADERS},
     }
     headers = [PROBLEM, NO_STORE, *_retry(error)]
@@ -72,24 +86,24 @@ def problem(error: Problem, visit: GatewayRequest) -> Answer:
         headers.append((b"allow", str(error.extra.get("allow", "")).encode()))
     if error.status == 401:
         headers.append((b"www-authenticate", b'Bearer realm="api"'))
-    return Answer(error.status, orjson.dumps(body, default=str), headers)
+    return GatewayResponse(error.status, orjson.dumps(body, default=str), headers)
 
 
 def summary(code: str) -> str:
-    """The title of a kind of problem: the same words as its code, for people."""
+    """Returns the title of a kind of problem: the words of its code, for people."""
     return code.replace("_", " ").capitalize()
 
 
-def _detail(error: Problem, visit: GatewayRequest) -> str:
-    """Who brought no credential learns how to."""
+def _detail(error: Problem, request: GatewayRequest) -> str:
+    """Returns the problem's detail. If the credential is missing, it says how to send one."""
     if error.code == Unauthenticated.code and error.detail == Unauthenticated.title:
-        return AUTHENTICATE.format(docs=f"{visit.origin}/docs")
+        return AUTHENTICATE.format(docs=f"{request.origin}/docs")
     return error.detail
 
 
-def oauth(error: Problem) -> Answer:
-    """RFC 6749 section 5.2. Problems of ours become the nearest OAuth error. Each 401 has a
-    challenge (RFC 9110 section 15.5.2), however the client tried."""
+def oauth_error(error: Problem) -> GatewayResponse:
+    """Returns the error as RFC 6749 section 5.2 wants it. Other problems become the nearest OAuth
+    error. Each 401 has a challenge (RFC 9110 section 15.5.2), however the client authenticated."""
     status, code = error.status, error.code
     if not isinstance(error, OAuthError):
         if error.status in (503, 504):
@@ -104,16 +118,20 @@ def oauth(error: Problem) -> Answer:
     if status == 401:
         headers.append((b"www-authenticate", b'Basic realm="token"'))
     body = {"error": code, "error_description": error.detail}
-    return Answer(status, orjson.dumps(body), headers)
+    return GatewayResponse(status, orjson.dumps(body), headers)
 
 
-def bearer_error(error: Problem) -> Answer:
-    """RFC 6750 section 3: the challenge says what was wrong with the token."""
+def bearer_error(error: Problem) -> GatewayResponse:
+    """Returns the error with a challenge that says what is wrong with the token (RFC 6750 section
+    3)."""
+    if isinstance(error, MissingToken):
+        fields = {"error": InvalidToken.code, "error_description": error.detail}
+        return json_response(401, fields, NO_STORE, (b"www-authenticate", b"Bearer"))
     if not isinstance(error, InvalidToken | InsufficientScope):
-        return oauth(error)
+        return oauth_error(error)
     challenge = f'Bearer error="{error.code}", error_description="{error.detail}"'
     body = {"error": error.code, "error_description": error.detail}
-    return Answer(
+    return GatewayResponse(
         error.status,
         orjson.dumps(body),
         [JSON, NO_STORE, (b"www-authenticate", challenge.encode("latin-1", "replace"))],

@@ -1,8 +1,8 @@
-"""Connections as they come: none is kept for somebody who sends nothing, or never finishes.
+"""Time limits for connections: slow and idle clients do not shut out the others.
 
-uvicorn gives a request as long as it likes to arrive, and keeps a connection over which none has
-come for ever; past `limit_concurrency` of them everybody is turned away. So whoever opened
-connections and sent nothing shut out all others.
+uvicorn waits for a request without a limit, and keeps a connection without requests open forever.
+Beyond `limit_concurrency` connections it refuses everybody. So a client that opens connections and
+sends nothing would shut out all others.
 """
 
 from __future__ import annotations
@@ -14,69 +14,69 @@ from heapq import nsmallest
 from typing import TYPE_CHECKING, Final
 
 import httptools
-from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from common import metrics
 from common.ip_addresses import client_network
 from common.problems import BadRequest
+from gateway.http.uvicorn_private import HookedProtocol, RequestResponseCycle
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from uvicorn._types import ASGI3Application
-    from uvicorn.protocols.http.httptools_impl import RequestResponseCycle
-
-FIRST: Final = 30.0
-"""Seconds until a request begins on a new connection."""
-WHOLE: Final = 60.0
-"""Seconds in which a request, once begun, arrives with its whole body."""
-TAKEN: Final = 120.0
-"""Seconds in which somebody takes what was sent to him: the system holds no more for him."""
-LAST: Final = 1.0
-"""Seconds in which a request that is on its way arrives, once the process drains."""
-MOST: Final = 4_000
-"""Connections; beyond, those that wait make room."""
-AT_A_TIME: Final = 64
-SPARE: Final = 100
-"""File descriptors for all else."""
-FILES: Final = 8_192
+FIRST_REQUEST: Final = 30.0
+"""Seconds until the first request starts on a new connection."""
+WHOLE_REQUEST: Final = 60.0
+"""Seconds from the start of a request until its whole body has arrived."""
+STALLED_WRITE: Final = 120.0
+"""Seconds for which a client may take nothing of a response while the buffers are full."""
+LAST_REQUEST: Final = 1.0
+"""Seconds for the rest of a request to arrive when the process drains."""
+MAX_CONNECTIONS: Final = 4_000
+"""Beyond this number, waiting connections are closed to make room."""
+CLOSED_AT_ONCE: Final = 64
+SPARE_FILES: Final = 100
+"""File descriptors for everything else."""
+MAX_FILES: Final = 8_192
 UPGRADE: Final = b"upgrade"
 
 
-def room() -> int:
-    """How many connections this process can hold, once it has as many files as it may."""
+def connection_limit() -> int:
+    """Raises the process's limit of open files, and returns how many connections it can hold."""
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    wanted = FILES if hard == resource.RLIM_INFINITY else min(FILES, hard)
-    if soft != resource.RLIM_INFINITY and soft < wanted:
-        resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
-        soft = wanted
-    return MOST if soft == resource.RLIM_INFINITY else max(1, min(MOST, soft - SPARE))
+    files = MAX_FILES if hard == resource.RLIM_INFINITY else min(MAX_FILES, hard)
+    if soft != resource.RLIM_INFINITY and soft < files:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (files, hard))
+        soft = files
+    if soft == resource.RLIM_INFINITY:
+        return MAX_CONNECTIONS
+    return max(1, min(MAX_CONNECTIONS, soft - SPARE_FILES))
 
 
-class Connection(HttpToolsProtocol):
-    """uvicorn's, and an end to waiting."""
+class Connection(HookedProtocol):
+    """uvicorn's connection, with time limits."""
 
-    most: int = MOST
+    limit: int = MAX_CONNECTIONS
+    """Connections of this process."""
     since: float = 0.0
-    """When it began to wait for what it waits for."""
-    client_network: str = "-"
-    _last: bool = False
-    """Whether the process drains: one more request, if it is on its way."""
-    _offered: bool = False
+    """When it started to wait."""
+    network: str = "-"
+    _draining: bool = False
+    """Whether the process drains. A request that has started to arrive is still answered."""
+    _has_upgrade_offer: bool = False
     """Whether the request that is being read offers to change the protocol."""
     _method: bytes = b""
     _version: bytes = b""
-    _arrives: asyncio.TimerHandle | None = None
-    _takes: asyncio.TimerHandle | None = None
-    _answered: RequestResponseCycle | None = None
-    """The request that is being answered, or was last. uvicorn's `cycle` is the newest, which
-    behind a pipelined one has to wait."""
+    _read_timer: asyncio.TimerHandle | None = None
+    _write_timer: asyncio.TimerHandle | None = None
+    _current_cycle: RequestResponseCycle | None = None
+    """The request that is being answered, or was answered last. uvicorn's `cycle` is the newest one,
+    which may be a pipelined request that still waits."""
 
     @property
     def waits(self) -> bool:
-        """Nothing is worked on: no request, or not all of one, is here."""
-        asked = self._answered
-        return asked is None or asked.response_complete or asked.more_body
+        """Whether nothing is worked on: no whole request has arrived."""
+        cycle = self._current_cycle
+        return cycle is None or cycle.response_complete or cycle.more_body
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         super().connection_made(transport)  # type: ignore[arg-type]  # narrowed there
@@ -84,29 +84,29 @@ class Connection(HttpToolsProtocol):
             self.loop.time(),
             client_network(self.client[0] if self.client else ""),
         )
-        if len(self.connections) > self.most:
+        if len(self.connections) > self.limit:
             make_room(self.connections)
-        self._within(FIRST)
+        self._start_read_timer(FIRST_REQUEST)
 
     def connection_lost(self, exc: Exception | None) -> None:
-        self._arrived()
-        self._taken()
+        self._stop_read_timer()
+        self._stop_write_timer()
         super().connection_lost(exc)
-        asked = self._answered
-        if asked is not None and not asked.response_complete:
-            asked.disconnected = True
-            asked.message_event.set()
+        cycle = self._current_cycle
+        if cycle is not None and not cycle.response_complete:
+            cycle.disconnected = True
+            cycle.message_event.set()
 
     def shutdown(self) -> None:
-        """Begin to drain. Who has just connected, or has sent half a request, is still answered;
-        uvicorn would close the connection under the request."""
+        """Starts to drain. A client that has just connected, or has sent half a request, still gets its
+        response. uvicorn would close the connection."""
         answering = self.cycle is not None and not self.cycle.response_complete
-        if self._arrives is None or answering:
+        if self._read_timer is None or answering:
             super().shutdown()
             return
-        self._last = True
-        self._arrived()
-        self._arrives = self.loop.call_later(LAST, self.transport.close)
+        self._draining = True
+        self._stop_read_timer()
+        self._read_timer = self.loop.call_later(LAST_REQUEST, self.transport.close)
 
     def data_received(self, data: bytes) -> None:
         """Feeds the parser. An offer to change the protocol is declined (RFC 9110 section 7.8).
@@ -114,7 +114,7 @@ class Connection(HttpToolsProtocol):
         The parser skips the body of a request with such an offer and would read it as the next
         request. A fresh parser therefore reads the same head again, without the offer.
         """
-        self._unset_keepalive_if_required()
+        self.stop_keep_alive_timer()
         while data:
             try:
                 self.parser.feed_data(data)
@@ -140,13 +140,13 @@ class Connection(HttpToolsProtocol):
 
     def on_message_begin(self) -> None:
         super().on_message_begin()
-        self._within(WHOLE)
+        self._start_read_timer(WHOLE_REQUEST)
 
     def on_headers_complete(self) -> None:
-        self._offered = self.parser.should_upgrade()
-        if not self._offered:
+        self._has_upgrade_offer = self.parser.should_upgrade()
+        if not self._has_upgrade_offer:
             super().on_headers_complete()
-            if self._last:
+            if self._draining:
                 self.cycle.keep_alive = False
             return
         self._method = self.parser.get_method()
@@ -155,9 +155,9 @@ class Connection(HttpToolsProtocol):
             raise BadRequest("this server is not a proxy")
 
     def on_message_complete(self) -> None:
-        if self._offered:  # the body is still to come
+        if self._has_upgrade_offer:  # the body is still to come
             return
-        self._arrived()
+        self._stop_read_timer()
         super().on_message_complete()
 
     def on_response_complete(self) -> None:
@@ -166,41 +166,40 @@ class Connection(HttpToolsProtocol):
 
     def pause_writing(self) -> None:
         super().pause_writing()
-        self._takes = self.loop.call_later(TAKEN, self.give_up)
+        self._write_timer = self.loop.call_later(STALLED_WRITE, self.give_up)
 
     def resume_writing(self) -> None:
-        self._taken()
+        self._stop_write_timer()
         super().resume_writing()
 
-    def _start_asgi_task(self, cycle: RequestResponseCycle, app: ASGI3Application) -> None:
-        self._answered = cycle
-        super()._start_asgi_task(cycle, app)
+    def cycle_starts(self, cycle: RequestResponseCycle) -> None:
+        self._current_cycle = cycle
 
     def give_up(self) -> None:
-        """Who sends or takes so slowly, or nothing, is sent away."""
+        """Closes the connection of a client that is too slow."""
         metrics.LIMITED.labels("slow").inc()
-        self._arrived()
+        self._stop_read_timer()
         if not self.transport.is_closing():
             self.transport.abort()
 
-    def _within(self, seconds: float) -> None:
-        self._arrived()
-        self._arrives = self.loop.call_later(seconds, self.give_up)
+    def _start_read_timer(self, seconds: float) -> None:
+        self._stop_read_timer()
+        self._read_timer = self.loop.call_later(seconds, self.give_up)
 
-    def _arrived(self) -> None:
-        if self._arrives is not None:
-            self._arrives.cancel()
-            self._arrives = None
+    def _stop_read_timer(self) -> None:
+        if self._read_timer is not None:
+            self._read_timer.cancel()
+            self._read_timer = None
 
-    def _taken(self) -> None:
-        if self._takes is not None:
-            self._takes.cancel()
-            self._takes = None
+    def _stop_write_timer(self) -> None:
+        if self._write_timer is not None:
+            self._write_timer.cancel()
+            self._write_timer = None
 
 
 def make_room(connections: Iterable[asyncio.Protocol]) -> None:
-    """Those that have waited longest are sent away, of the network that has most of them waiting:
-    who asks at once and goes hardly waits, and a proxy keeps few."""
+    """Closes the connections that have waited longest, of the network with the most waiting ones. A
+    client that sends its request immediately hardly waits, and a proxy keeps few idle connections."""
     waiting = [
         one
         for one in connections
@@ -209,5 +208,7 @@ def make_room(connections: Iterable[asyncio.Protocol]) -> None:
     if waiting:
         [(greedy, count)] = Counter(one.network for one in waiting).most_common(1)
         theirs = (one for one in waiting if one.network == greedy)
-        for one in nsmallest(min(AT_A_TIME, (count + 1) // 2), theirs, key=lambda one: one.since):
+        for one in nsmallest(
+            min(CLOSED_AT_ONCE, (count + 1) // 2), theirs, key=lambda one: one.since
+        ):
             one.give_up()

@@ -1,1 +1,1 @@
-"""What load balancers, operators and TLS fronts ask."""
+"""Health, metrics and certificates, for load balancers, operators and TLS fronts."""

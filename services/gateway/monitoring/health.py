@@ -1,4 +1,4 @@
-"""Is it alive, can it serve: for load balancers and operators, on any host."""
+"""Health and metrics, for load balancers and operators."""
 
 from __future__ import annotations
 
@@ -23,14 +23,15 @@ from common.ids import DASHBOARD
 from common.ip_addresses import client_network
 from common.metrics_server import authorized
 from common.problems import Problem
+from gateway.admission.admission import admission_of
 from gateway.admission.flood_limits import ANONYMOUS_READ
-from gateway.api.audit_tail import AWAY, STREAM
-from gateway.app import Hot
-from gateway.http import response as answers
+from gateway.audit_followers import AWAY, STREAM
 from gateway.http.proxies import within
 from gateway.http.request import GatewayRequest
-from gateway.http.response import NO_STORE, Answer
+from gateway.http.response import NO_STORE, GatewayResponse, json_response
 from gateway.monitoring.joined_metrics import joined, siblings
+from gateway.routing import ErrorStyle, Handler, HostKind, Route, RouteSet
+from gateway.state import Gateway
 
 NOBODY = "00000000-0000-7000-8000-000000000000"
 """A user that does not exist."""
@@ -45,7 +46,7 @@ UNKNOWN: Final = "unknown"
 
 @dataclass(frozen=True)
 class Report:
-    """The state of each part, and how long the queues are and since when."""
+    """The state of each part, and the queues: how many entries wait, and since when."""
 
     services: dict[str, str]
     relay: str
@@ -55,8 +56,8 @@ class Report:
 
     @property
     def healthy(self) -> bool:
-        """A person can sign in, and what happens reaches the stream. Mail that is late is shown
-        only: one receiver that refuses for days must not take the platform out of service."""
+        """Whether people can sign in, and audit events reach the stream. Late mail does not count: one
+        receiver that refuses mail for days must not take the platform out of service."""
         return set(self.services.values()) == {"ok"} and self.relay != "late"
 
     def parts(self) -> dict[str, Any]:
@@ -65,49 +66,49 @@ class Report:
         return {"checks": self.services | states, "queues": queues}
 
 
-async def live(visit: GatewayRequest) -> Answer:
-    """GET /health/live: touches nothing else"""
-    return answers.json(200, {"status": "ok"}, NO_STORE)
+async def live(gateway: Gateway, request: GatewayRequest) -> GatewayResponse:
+    """GET /health/live: this process answers"""
+    return json_response(200, {"status": "ok"}, NO_STORE)
 
 
-async def health(visit: GatewayRequest) -> Answer:
-    """GET /health and /health/ready: can a person sign in? Outsiders, who are limited, see the status
-    only; internal networks see the parts."""
-    inside = within(visit.ip or "", tuple(visit.gateway.settings.internal_networks))
+async def health(gateway: Gateway, request: GatewayRequest) -> GatewayResponse:
+    """GET /health and /health/ready: whether people can sign in. Internal networks see all parts. Other
+    peers see only the status, and are limited."""
+    inside = within(request.ip or "", tuple(gateway.settings.internal_networks))
     if not inside:
-        visit.gateway.limits.spend(visit, ANONYMOUS_READ, client_network(visit.ip))
-    report = await _report(visit)
+        admission_of(request).spend(ANONYMOUS_READ, client_network(request.ip))
+    report = await _report(gateway)
     body: dict[str, object] = {"status": "healthy" if report.healthy else "unhealthy"}
     if inside:
         body |= report.parts() | {"timestamp": datetime.now(UTC).isoformat()}
-    return answers.json(200 if report.healthy else 503, body, NO_STORE)
+    return json_response(200 if report.healthy else 503, body, NO_STORE)
 
 
-async def metrics(visit: GatewayRequest) -> Answer:
-    """GET /metrics: Prometheus; of all processes of the machine where they share a folder"""
-    settings = visit.gateway.settings
-    if not authorized(settings, visit.headers.get(b"authorization", b"")):
-        return Answer(401, b"", [(b"www-authenticate", b"Bearer"), NO_STORE])
+async def metrics(gateway: Gateway, request: GatewayRequest) -> GatewayResponse:
+    """GET /metrics: for Prometheus, of all processes of the machine that share a folder"""
+    settings = gateway.settings
+    if not authorized(settings, request.headers.get(b"authorization", b"")):
+        return GatewayResponse(401, b"", [(b"www-authenticate", b"Bearer"), NO_STORE])
     body = prometheus_client.generate_latest()
     if settings.metrics_folder is not None:
         exports = {("gateway", settings.replica): body.decode()}
         body = joined(exports | await siblings(settings.metrics_folder)).encode()
     kind = (b"content-type", prometheus_client.CONTENT_TYPE_LATEST.encode())
-    return Answer(200, body, [kind, NO_STORE])
+    return GatewayResponse(200, body, [kind, NO_STORE])
 
 
-async def _report(visit: GatewayRequest) -> Report:
-    """Ask all parts at once: the whole takes no longer than the slowest, PATIENCE at most."""
-    dashboard = f"dashboard.{visit.gateway.settings.domain}"
+async def _report(gateway: Gateway) -> Report:
+    """Asks all parts at the same time: that takes as long as the slowest, at most LONGEST_WAIT."""
+    dashboard = f"dashboard.{gateway.settings.domain}"
     tenancy, identity, oidc, rbac, queues, stream = await asyncio.gather(
-        _state(visit, ResolveHost(host=dashboard)),
-        _state(visit, CheckSession(token="health")),  # noqa: S106 - nobody's
-        _state(visit, GetJwks()),
-        _state(visit, GetRights(user_id=NOBODY)),
-        _queues(visit),
-        _stream(visit),
+        _state(gateway, ResolveHost(host=dashboard)),
+        _state(gateway, CheckSession(token="health")),  # noqa: S106 - nobody's
+        _state(gateway, GetJwks()),
+        _state(gateway, GetRights(user_id=NOBODY)),
+        _queues(gateway),
+        _stream(gateway),
     )
-    links = visit.gateway.links
+    links = gateway.links
     bus = "ok" if links is None or links.nc.is_connected else "unreachable"
     services = {"bus": bus, "tenancy": tenancy, "identity": identity, "oidc": oidc, "rbac": rbac}
     relay = _punctual(list(queues.relay.values()), RELAY_LATE) if queues else UNKNOWN
@@ -119,31 +120,31 @@ def _punctual(queues: list[Queue], most: float) -> str:
     return "late" if any(queue.age > most for queue in queues) else "ok"
 
 
-async def _state(visit: GatewayRequest, question: Request[Any]) -> str:
-    """Ask a service something that needs its database. A refusal is an answer, too."""
+async def _state(gateway: Gateway, call: Request[Any]) -> str:
+    """Asks a service for something that needs its database. A refusal counts as an answer."""
     try:
-        await visit.gateway.bus.raw(_context(visit, question), question)
+        await gateway.bus.raw(_context(gateway, call), call)
     except Problem as problem:
         return problem.code if problem.status >= HTTPStatus.INTERNAL_SERVER_ERROR else "ok"
     return "ok"
 
 
-async def _queues(visit: GatewayRequest) -> Queues | None:
-    """None where identity gives no answer; its own state then says why."""
+async def _queues(gateway: Gateway) -> Queues | None:
+    """Returns the queues, or None if identity does not answer. Its own state then says why."""
     try:
-        return await visit.gateway.bus.call(_context(visit, GetQueues()), GetQueues())
+        return await gateway.bus.call(_context(gateway, GetQueues()), GetQueues())
     except Problem:
         return None
 
 
-def _context(visit: GatewayRequest, question: Request[Any]) -> Context:
-    origin = visit.gateway.settings.public_url
+def _context(gateway: Gateway, call: Request[Any]) -> Context:
+    origin = gateway.settings.public_url
     ctx = Context(DASHBOARD, deadline=time.time() + LONGEST_WAIT, trace=new_trace(), origin=origin)
-    return ctx.as_system() if question.needs == SYSTEM else ctx
+    return ctx.as_system() if call.needs == SYSTEM else ctx
 
 
-async def _stream(visit: GatewayRequest) -> str:
-    links = visit.gateway.links
+async def _stream(gateway: Gateway) -> str:
+    links = gateway.links
     if links is None:
         return "ok"
     try:
@@ -156,9 +157,15 @@ async def _stream(visit: GatewayRequest) -> str:
     return "ok"
 
 
-ANY_HOST: dict[tuple[str, str], Hot] = {
-    ("GET", "/health"): health,
-    ("GET", "/health/ready"): health,
-    ("GET", "/health/live"): live,
-}
-INTERNAL: dict[tuple[str, str], Hot] = {("GET", "/metrics"): metrics}
+def _any_host(path: str, handler: Handler) -> Route:
+    return Route(HostKind.ANY, "GET", path, handler, ErrorStyle.PAGE)
+
+
+routes = RouteSet(
+    (
+        _any_host("/health", health),
+        _any_host("/health/ready", health),
+        _any_host("/health/live", live),
+        Route(HostKind.INTERNAL, "GET", "/metrics", metrics, ErrorStyle.PROBLEM),
+    )
+)

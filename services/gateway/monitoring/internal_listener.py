@@ -1,6 +1,6 @@
 """The internal listener: metrics, and what a TLS front asks. It has a port of its own.
 
-The public port knows none of these paths, so no header can open them. Peers outside
+The public port serves none of these paths, so no header can open them. Peers outside
 `AERO2_INTERNAL_NETWORKS` get 404.
 """
 
@@ -8,63 +8,64 @@ from __future__ import annotations
 
 import time
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
 
 from common import logs
 from common.context import new_trace
 from common.problems import NotFound, Problem
-from gateway.http import response as answers
+from gateway.http.asgi import Receive, Scope, Send
+from gateway.http.body import LimitedBody
 from gateway.http.proxies import within
-from gateway.http.request import GatewayRequest
-
-if TYPE_CHECKING:
-    from gateway.app import Hot, Receive, Scope, Send
-    from gateway.state import Gateway
+from gateway.http.request import GatewayRequest, RequestState, read_method
+from gateway.http.response import GatewayResponse, problem_response
+from gateway.routing import Handler, RouteTable
+from gateway.state import Gateway
 
 log = logs.get(__name__)
 
 
 @dataclass
-class Internal:
-    """An ASGI application: `routes` by method and path."""
+class InternalListener:
+    """An ASGI application with the routes of HostKind.INTERNAL."""
 
     gateway: Gateway
-    routes: dict[tuple[str, str], Hot]
+    table: RouteTable
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        visit = self._visit(scope, receive)
-        try:
-            answer = await self._handler(visit)(visit)
-        except Problem as problem:
-            answer = answers.problem(problem, visit)
-        except Exception:
-            log.exception("unhandled", path=visit.path, trace=visit.trace)
-            answer = answers.problem(Problem(), visit)
-        length = (b"content-length", str(len(answer.body)).encode())
-        headers = [*answer.headers, length]
-        await send({"type": "http.response.start", "status": answer.status, "headers": headers})
-        body = b"" if scope["method"] == "HEAD" else answer.body
+        request = self._request(scope, receive)
+        response = await self._respond(request)
+        length = (b"content-length", str(len(response.body)).encode())
+        headers = [*response.headers, length]
+        await send({"type": "http.response.start", "status": response.status, "headers": headers})
+        body = b"" if request.method == "HEAD" else response.body
         await send({"type": "http.response.body", "body": body})
 
-    def _handler(self, visit: GatewayRequest) -> Hot:
-        """Raises NotFound for an unknown path and for a peer from elsewhere."""
-        peer = visit.ip or ""
-        method = "GET" if visit.method == "HEAD" else visit.method
-        handler = self.routes.get((method, visit.path))
-        if handler is None or not within(peer, tuple(self.gateway.settings.internal_networks)):
-            raise NotFound
-        return handler
+    async def _respond(self, request: GatewayRequest) -> GatewayResponse:
+        try:
+            return await self._handler(request)(self.gateway, request)
+        except Problem as problem:
+            return problem_response(problem, request)
+        except Exception:
+            log.exception("unhandled", path=request.path, trace=request.trace)
+            return problem_response(Problem(), request)
 
-    def _visit(self, scope: dict[str, Any], receive: Receive) -> GatewayRequest:
+    def _handler(self, request: GatewayRequest) -> Handler:
+        """Raises NotFound for an unknown path and for a peer from another network."""
+        route = self.table.find(read_method(request.method), request.path)
+        networks = tuple(self.gateway.settings.internal_networks)
+        if route is None or not within(request.ip or "", networks):
+            raise NotFound
+        return route.handler
+
+    def _request(self, scope: Scope, receive: Receive) -> GatewayRequest:
+        settings = self.gateway.settings
         return GatewayRequest(
             scope=scope,
-            receive=receive,
             headers=dict(scope["headers"]),
-            gateway=self.gateway,
-            method=scope["method"],
-            path=scope["path"],
-            host=self.gateway.settings.domain,
+            body=LimitedBody(receive, settings.max_body),
+            scheme=settings.scheme,
+            host=settings.domain,
             ip=scope["client"][0] if scope.get("client") else None,
             trace=new_trace(),
             started=time.perf_counter(),
+            state=RequestState(),
         )

@@ -7,20 +7,20 @@ from pathlib import Path
 from typing import Final
 
 LONGEST_WAIT: Final = 2.0
-"""Seconds that one process may take: one that hangs must not hide the others."""
+"""Seconds that one process may take, so that one that hangs does not hide the others."""
 
 
 async def siblings(folder: str) -> dict[tuple[str, str], str]:
-    """What each process with a socket in `folder` exports, by service and replica. A process that
-    gives no answer is left out."""
+    """Returns what each process with a socket in `folder` exports, by service and replica. A process
+    that does not answer is left out."""
     paths = sorted(Path(folder).glob("*.metrics"))  # noqa: ASYNC240 - a local folder
     texts = await asyncio.gather(*(_fetch(path) for path in paths))
-    found = {}
+    exports = {}
     for path, text in zip(paths, texts, strict=True):
         service, _, replica = path.stem.partition(".")
         if text is not None:
-            found[service, replica] = text
-    return found
+            exports[service, replica] = text
+    return exports
 
 
 async def _fetch(path: Path) -> str | None:
@@ -39,7 +39,7 @@ async def _fetch(path: Path) -> str | None:
 
 
 def joined(exports: dict[tuple[str, str], str]) -> str:
-    """One export of all: each family once, as the format demands, with the samples of every
+    """Returns one export of all: each family once, as the format requires, with the samples of every
     process. `# HELP` begins a family."""
     families: dict[str, list[str]] = {}
     for (service, replica), text in exports.items():
@@ -61,7 +61,7 @@ def joined(exports: dict[tuple[str, str], str]) -> str:
 
 
 def _labelled(sample: str, labels: str) -> str:
-    """The sample with more labels. A metric's name has neither brace nor blank."""
+    """Returns the sample with more labels. A metric's name has neither a brace nor a space."""
     name, space, value = sample.partition(" ")
     if "{" not in name:
         return f"{name}{{{labels}}}{space}{value}"

@@ -1,196 +1,222 @@
-"""The browser's half of /oauth2/authorize: it does what the oidc service says.
+"""The browser's half of the authorization endpoint: it does what the oidc service decides.
 
-A pending request waits at oidc under a name, which travels through the sign-in pages as `request`;
-`/oauth2/authorize/resume` goes on with it.
+A pending request waits at oidc under a name. The name travels through the sign-in pages as `request`,
+and `/oauth2/authorize/resume` continues with it.
 """
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Final
 from urllib.parse import urlencode, urlsplit
-
-from starlette.requests import Request
-from starlette.responses import Response
-from starlette.routing import Route
 
 from common.contracts.authorization import Authorization, Authorize, ResumeAuthorization, SignedIn
 from common.contracts.oauth_errors import SignInOver
 from common.ip_addresses import client_network
 from common.problems import BadRequest, TooLarge
+from gateway.admission.admission import admission_of
 from gateway.admission.flood_limits import PENDING_AUTHORIZATION
-from gateway.auth import browser_sessions as browser
-from gateway.auth.caller import session_without_rights
+from gateway.auth import browser_sessions
+from gateway.auth.caller import user_even_without_rights
 from gateway.http import csrf, forms
 from gateway.http.request import GatewayRequest
-from gateway.pages import changed_session as moved
+from gateway.http.response import GatewayResponse, redirect
 from gateway.pages import errors, flow_cookie
+from gateway.pages.branding import origin_of
+from gateway.pages.changed_session import changed_session
 from gateway.pages.fields import Fields, at
 from gateway.pages.languages import N_
-from gateway.pages.render import Page, go, open_page, origin_of
-from gateway.state import Signed
+from gateway.pages.render import Page, open_page
+from gateway.pages.scope_texts import SCOPE_TEXTS
+from gateway.routing import ErrorStyle, HostKind, Route, RouteSet
+from gateway.state import Gateway, SignedInUser
 
-LONGEST: Final = 6000
-"""Bytes of parameters that fit into an address; what is longer waits at oidc."""
-LARGEST: Final = 32_768
-"""Bytes of parameters at all: they are kept while the person signs in, and anybody may send them."""
+RESUME: Final = "/oauth2/authorize/resume"
+MAX_ADDRESS: Final = 6000
+"""Bytes of parameters that fit into an address. Longer ones wait at oidc."""
+MAX_PARAMETERS: Final = 32_768
+"""Bytes of parameters: anybody may send them, and they are stored while the user signs in."""
 
 DECIDED: Final = ("redirect", "form_post", "consent")
-"""What the request comes to once its session is chosen."""
-
-ASKS: Final = {
-    "openid": ("person", N_("Identify you")),
-    "profile": ("person", N_("See your name, picture and language")),
-    "email": ("mail", N_("See your e-mail address")),
-    "phone": ("phone", N_("See your phone number")),
-    "address": ("mail", N_("See your postal address")),
-    "offline_access": ("clock", N_("Stay connected when you're not using it")),
-    "account": ("person", N_("Manage your account: profile, sessions and organizations")),
-}
-"""What the scopes of OpenID Connect Core 5.4 and 11 mean to a person."""
+"""The outcomes of a request after its session is chosen."""
 
 
-async def authorize(request: Request) -> Response:
+@dataclass(frozen=True)
+class Accounts:
+    """The active user of the browser, and its other accounts."""
+
+    user: SignedInUser | None
+    others: list[SignedInUser]
+
+    def other_sessions(self) -> list[SignedIn]:
+        facts = [browser_sessions.session_facts(one) for one in self.others]
+        return [one for one in facts if one is not None]
+
+    def user_of(self, authorization: Authorization) -> SignedInUser | None:
+        """Returns the user with whom the request continues: a hint or a choice may name another account
+        than the active one."""
+        for other in self.others:
+            if other.session.id == authorization.session_id:
+                return other
+        return self.user
+
+    def with_form_of(self, gateway: Gateway, token: str | None) -> Accounts:
+        """Returns the accounts with that one as the user in whose session the form was shown."""
+        for one in self.others:
+            if csrf.is_form_of_session(gateway.settings, token, one.session):
+                rest = [other for other in self.others if other is not one]
+                return Accounts(one, [*([self.user] if self.user else []), *rest])
+        return self
+
+
+async def authorize(gateway: Gateway, request: GatewayRequest) -> GatewayResponse:
     """GET or POST /oauth2/authorize (RFC 6749 section 3.1, OpenID Connect Core 3.1.2.1)"""
-    visit: GatewayRequest = request.scope["visit"]
-    if visit.method == "POST":
-        return await _posted(visit)
-    signed = await session_without_rights(visit)
-    others = await browser.others(visit, signed)
-    asked = Authorize(
-        params=forms.query(visit),
-        session=browser.facts(signed),
-        others=_facts(others),
-        choices=browser.choices(visit),
+    if request.method == "POST":
+        return await _posted(gateway, request)
+    accounts = await _accounts(gateway, request)
+    call = Authorize(
+        params=forms.query(request),
+        session=browser_sessions.session_facts(accounts.user),
+        others=accounts.other_sessions(),
+        choices=browser_sessions.choices(gateway, request),
     )
-    return await _begin(visit, signed, asked, others)
+    return await _begin(gateway, request, accounts, call)
 
 
-async def _posted(visit: GatewayRequest) -> Response:
-    """Posted from another site, the browser kept its cookies (SameSite=Lax) to itself; it brings
-    them along to where it is sent."""
-    params = await forms.form(visit)
+async def _posted(gateway: Gateway, request: GatewayRequest) -> GatewayResponse:
+    """With a form of another site, the browser sends no cookies (SameSite=Lax). It sends them to the
+    address of the redirect."""
+    params = await forms.form(request)
     query = urlencode(params)
-    if len(query) > LARGEST:
-        raise TooLarge(f"the parameters can have at most {LARGEST} bytes")
-    if len(query) <= LONGEST:
-        return go(f"/oauth2/authorize?{query}")
-    return await _begin(visit, None, Authorize(params=params, unseen=True), [])
+    if len(query) > MAX_PARAMETERS:
+        raise TooLarge(f"the parameters can have at most {MAX_PARAMETERS} bytes")
+    if len(query) <= MAX_ADDRESS:
+        return redirect(f"/oauth2/authorize?{query}")
+    call = Authorize(params=params, unseen=True)
+    return await _begin(gateway, request, Accounts(None, []), call)
 
 
-def _facts(others: list[Signed]) -> list[SignedIn]:
-    return [facts for one in others if (facts := browser.facts(one)) is not None]
+async def _accounts(gateway: Gateway, request: GatewayRequest) -> Accounts:
+    user = await user_even_without_rights(gateway, request)
+    return Accounts(user, await browser_sessions.other_accounts(gateway, request, user))
 
 
 async def _begin(
-    visit: GatewayRequest, signed: Signed | None, request: Authorize, others: list[Signed]
-) -> Response:
-    """What waits at oidc is counted: anybody may make it wait."""
-    limits = visit.gateway.limits
-    whom = signed.session.user_id if signed else client_network(visit.ip)
-    limits.spend(visit, PENDING_AUTHORIZATION, whom)
-    kept = None
+    gateway: Gateway, request: GatewayRequest, accounts: Accounts, call: Authorize
+) -> GatewayResponse:
+    """Starts the request. Pending requests are limited, because anybody may make one."""
+    user, admission = accounts.user, admission_of(request)
+    bucket = user.session.user_id if user else client_network(request.ip)
+    admission.spend(PENDING_AUTHORIZATION, bucket)
+    pending = None
     try:
-        what = await visit.gateway.bus.call(visit.context(), request)
-        kept = what.request
+        authorization = await gateway.bus.call(request.context(), call)
+        pending = authorization.request
     finally:
-        if kept is None:
-            limits.refund(visit, PENDING_AUTHORIZATION, whom)
-    return follow(visit, _session(what, signed, others), what)
+        if pending is None:
+            admission.refund(PENDING_AUTHORIZATION, bucket)
+    return _follow(gateway, request, accounts.user_of(authorization), authorization)
 
 
-def _session(what: Authorization, signed: Signed | None, others: list[Signed]) -> Signed | None:
-    """The session that the request goes on with: a hint or a choice may name another one than the
-    active."""
-    for other in others:
-        if other.session.id == what.session_id:
-            return other
-    return signed
-
-
-async def resume(request: Request) -> Response:
-    """GET /oauth2/authorize/resume: after signing in. POST: with the person's decision."""
-    visit: GatewayRequest = request.scope["visit"]
+async def resume(gateway: Gateway, request: GatewayRequest) -> GatewayResponse:
+    """GET /oauth2/authorize/resume: after signing in. POST: with the user's decision."""
     consent = None
-    signed = await session_without_rights(visit)
-    others = await browser.others(visit, signed)
-    if visit.method == "POST":
-        fields = forms.once(await forms.form(visit))
-        csrf.check_form(visit, fields.get("csrf"))
+    accounts = await _accounts(gateway, request)
+    if request.method == "POST":
+        fields = forms.once(await forms.form(request))
+        token = fields.get("csrf")
+        csrf.check_form(gateway.settings, request, token)
         consent = fields.get("consent")
         if consent not in ("allow", "deny"):
             raise BadRequest("consent must be allow or deny")
-        token = fields.get("csrf")
-        shown = next((one for one in others if csrf.is_of_session(visit, token, one)), signed)
-        if shown is not None and shown is not signed:
-            others = [*([signed] if signed else []), *(one for one in others if one is not shown)]
-            signed = shown
-        if signed and not csrf.is_of_session(visit, token, signed):
-            again = at("/oauth2/authorize/resume", request=fields.get("request"))
-            return moved.changed_session(visit, Fields(), signed, again)
+        accounts = accounts.with_form_of(gateway, token)
+        user = accounts.user
+        if user and not csrf.is_form_of_session(gateway.settings, token, user.session):
+            again = at(RESUME, request=fields.get("request"))
+            return changed_session(open_page(gateway, request, user), Fields(), again)
     else:
-        fields = forms.once(forms.query(visit))
-    asked = ResumeAuthorization(
+        fields = forms.once(forms.query(request))
+    call = ResumeAuthorization(
         request=fields.get("request", ""),
-        session=browser.facts(signed),
-        others=_facts(others),
-        choices=browser.choices(visit),
+        session=browser_sessions.session_facts(accounts.user),
+        others=accounts.other_sessions(),
+        choices=browser_sessions.choices(gateway, request),
         consent=consent,
         selected=fields.get("selected") == "1",
     )
-    what = await visit.gateway.bus.call(visit.context(), asked)
-    if what.error == SignInOver.code:
-        over = await errors.sign_in_over(visit, asked.request)
-        if over is not None:
-            return over
-    if others and what.kind in DECIDED and what.client_id and what.session_id:
-        browser.remember(visit, what.client_id, what.session_id)
-    return follow(visit, _session(what, signed, others), what)
+    return await _continue(gateway, request, accounts, call)
 
 
-def follow(visit: GatewayRequest, signed: Signed | None, what: Authorization) -> Response:
-    """Do what the authorization endpoint decided."""
-    if what.kind == "redirect":
-        assert what.location is not None
-        return go(what.location)
-    if what.kind == "resume":
-        return go(at("/oauth2/authorize/resume", request=what.request))
-    page = open_page(visit, signed, away=True, ui_locales=what.ui_locales)
-    if what.kind == "form_post":
+async def _continue(
+    gateway: Gateway, request: GatewayRequest, accounts: Accounts, call: ResumeAuthorization
+) -> GatewayResponse:
+    authorization = await gateway.bus.call(request.context(), call)
+    if authorization.error == SignInOver.code:
+        page = await errors.sign_in_over(gateway, request, call.request)
+        if page is not None:
+            return page
+    client_id, session_id = authorization.client_id, authorization.session_id
+    if accounts.others and authorization.kind in DECIDED and client_id and session_id:
+        browser_sessions.remember_choice(gateway, request, client_id, session_id)
+    return _follow(gateway, request, accounts.user_of(authorization), authorization)
+
+
+def _follow(
+    gateway: Gateway,
+    request: GatewayRequest,
+    user: SignedInUser | None,
+    authorization: Authorization,
+) -> GatewayResponse:
+    """Does what the authorization endpoint decided."""
+    if authorization.kind == "redirect":
+        assert authorization.location is not None
+        return redirect(authorization.location)
+    if authorization.kind == "resume":
+        return redirect(at(RESUME, request=authorization.request))
+    page = open_page(gateway, request, user, away=True, ui_locales=authorization.ui_locales)
+    if authorization.kind == "form_post":
+        action, fields = authorization.location, authorization.fields
         return page.show(
-            "post.html", action=what.location, fields=what.fields, client=what.client_name
+            "post.html", action=action, fields=fields, client=authorization.client_name
         )
-    if what.kind == "error":
-        return errors.told(page, what.error, what.error_description)
-    if what.kind == "consent" and signed is not None:
-        return _consent(page, what)
-    flow_cookie.write(visit, client=what.client_name or "", request=what.request or "")
-    return go(
+    if authorization.kind == "error":
+        return errors.authorization_error(
+            page, authorization.error, authorization.error_description
+        )
+    if authorization.kind == "consent" and user is not None:
+        return _consent(page, authorization)
+    flow_cookie.write(
+        request, client=authorization.client_name or "", request=authorization.request or ""
+    )
+    return redirect(
         at(
-            "/accounts" if what.kind == "select_account" else "/login",
-            request=what.request,
-            email=what.login_hint,
-            again="1" if what.reauthenticate else None,
-            way=what.way,
+            "/accounts" if authorization.kind == "select_account" else "/login",
+            request=authorization.request,
+            email=authorization.login_hint,
+            again="1" if authorization.reauthenticate else None,
+            way=authorization.way,
         )
     )
 
 
-def _consent(page: Page, what: Authorization) -> Response:
-    known = [ASKS[scope] for scope in what.scopes if scope in ASKS]
-    other = [("key", scope) for scope in what.scopes if scope not in ASKS]
+def _consent(page: Page, authorization: Authorization) -> GatewayResponse:
+    """Shows what the client wants, and asks the user."""
+    standard = [SCOPE_TEXTS[scope] for scope in authorization.scopes if scope in SCOPE_TEXTS]
+    other = [("key", scope) for scope in authorization.scopes if scope not in SCOPE_TEXTS]
     apis = [
-        ("key", page.say(N_("Use %(api)s on your behalf"), api=name)) for name in what.resources
+        ("key", page.say(N_("Use %(api)s on your behalf"), api=name))
+        for name in authorization.resources
     ]
-    site = urlsplit(what.client_uri).netloc if what.client_uri else None
+    client_uri = authorization.client_uri
     return page.show(
         "consent.html",
-        carried={"request": what.request},
-        client=what.client_name or what.client_id,
-        asks=[(sign, page.say(sentence)) for sign, sentence in known] + other + apis,
-        site=site,
-        policy_uri=_web(what.policy_uri),
-        tos_uri=_web(what.tos_uri),
-        switch=at("/accounts", request=what.request),
+        carried={"request": authorization.request},
+        client=authorization.client_name or authorization.client_id,
+        asks=[(sign, page.say(sentence)) for sign, sentence in standard] + other + apis,
+        site=urlsplit(client_uri).netloc if client_uri else None,
+        policy_uri=_web(authorization.policy_uri),
+        tos_uri=_web(authorization.tos_uri),
+        switch=at("/accounts", request=authorization.request),
     )
 
 
@@ -198,7 +224,10 @@ def _web(url: str | None) -> str | None:
     return url if url and origin_of(url) else None
 
 
-ROUTES = [
-    Route("/oauth2/authorize", authorize, methods=["GET", "POST"]),
-    Route("/oauth2/authorize/resume", resume, methods=["GET", "POST"]),
-]
+routes = RouteSet(
+    tuple(
+        Route(HostKind.APPLICATION, method, path, handler, ErrorStyle.PAGE)
+        for path, handler in (("/oauth2/authorize", authorize), (RESUME, resume))
+        for method in ("GET", "POST")
+    )
+)

@@ -1,7 +1,9 @@
-"""Public documents: discovery (OpenID Connect Discovery 1.0, RFC 8414), what our own API is as a
-resource (RFC 9728), and keys (RFC 7517)."""
+"""Public documents: the configuration (OpenID Connect Discovery 1.0, RFC 8414), what the JSON API is as
+a resource (RFC 9728), and the keys (RFC 7517)."""
 
 from __future__ import annotations
+
+from typing import Final
 
 import orjson
 
@@ -9,81 +11,82 @@ from common.contracts.clients import ClientFields
 from common.contracts.discovery import GetConfiguration
 from common.contracts.keys import GetJwks
 from common.problems import NotFound
-from gateway.app import RESOURCE_METADATA, Route
-from gateway.http import compression
-from gateway.http import response as answers
-from gateway.http.compression import PackedText
+from gateway.http.compression import PackedText, pack, packed_response
 from gateway.http.request import GatewayRequest
-from gateway.http.response import JSON, Answer
+from gateway.http.response import JSON, RESOURCE_METADATA, GatewayResponse
+from gateway.routing import ErrorStyle, Handler, HostKind, Route, RouteSet
+from gateway.state import Gateway
 
-AGE = b"public, max-age=300"
+CACHE: Final = (b"cache-control", b"public, max-age=300")
 
 
-async def configuration(visit: GatewayRequest) -> Answer:
+async def configuration(gateway: Gateway, request: GatewayRequest) -> GatewayResponse:
     """GET /.well-known/openid-configuration and /.well-known/oauth-authorization-server"""
-    return _sent(visit, await _document(visit, GetConfiguration()))
+    document = await _document(gateway, request, GetConfiguration())
+    return packed_response(request, document, [JSON, CACHE])
 
 
-async def resource(visit: GatewayRequest) -> Answer:
+async def resource(gateway: Gateway, request: GatewayRequest) -> GatewayResponse:
     """GET /.well-known/oauth-protected-resource: the API of this host takes this host's tokens.
 
     The listed scopes are those of a client with defaults: clients request all of them (RFC 9728).
     """
-    document = await _document(visit, GetConfiguration())
-    told = orjson.loads(document.body)
+    document = await _document(gateway, request, GetConfiguration())
+    issuer = orjson.loads(document.body)["issuer"]
     body = orjson.dumps(
         {
-            "resource": told["issuer"],
-            "authorization_servers": [told["issuer"]],
+            "resource": issuer,
+            "authorization_servers": [issuer],
             "scopes_supported": ClientFields.model_fields["scopes"].default,
             "bearer_methods_supported": ["header"],
-            "resource_name": visit.app.name,
-            "resource_documentation": f"{told['issuer']}/docs",
+            "resource_name": request.app.name,
+            "resource_documentation": f"{issuer}/docs",
         }
     )
-    return Answer(200, body, [JSON, (b"cache-control", AGE)])
+    return GatewayResponse(200, body, [JSON, CACHE])
 
 
-async def jwks(visit: GatewayRequest) -> Answer:
+async def jwks(gateway: Gateway, request: GatewayRequest) -> GatewayResponse:
     """GET /oauth2/jwks.json"""
-    return _sent(visit, await _document(visit, GetJwks()))
+    document = await _document(gateway, request, GetJwks())
+    return packed_response(request, document, [JSON, CACHE])
 
 
-async def jwk(visit: GatewayRequest) -> Answer:
+async def jwk(gateway: Gateway, request: GatewayRequest) -> GatewayResponse:
     """GET /oauth2/jwks/{kid}: one key, not wrapped."""
-    document = await _document(visit, GetJwks())
-    kid = visit.path.rsplit("/", 1)[-1]
+    document = await _document(gateway, request, GetJwks())
+    kid = request.path.rsplit("/", 1)[-1]
     for key in orjson.loads(document.body)["keys"]:
         if key["kid"] == kid:
-            return Answer(200, orjson.dumps(key), [JSON, (b"cache-control", AGE)])
+            return GatewayResponse(200, orjson.dumps(key), [JSON, CACHE])
     raise NotFound("no signing key has this id")
 
 
-async def _document(visit: GatewayRequest, request: GetConfiguration | GetJwks) -> PackedText:
-    app_id, gateway = visit.app.app_id, visit.gateway
+async def _document(
+    gateway: Gateway, request: GatewayRequest, call: GetConfiguration | GetJwks
+) -> PackedText:
+    app_id = request.app.app_id
 
     async def load() -> PackedText:
-        return compression.pack(await gateway.bus.raw(visit.context(), request))
+        return pack(await gateway.bus.raw(request.context(), call))
 
     return await gateway.documents.fetch(
-        (app_id, request.subject, visit.host),
+        (app_id, call.subject, request.host),
         load,
         tags=lambda _: [("key", "any"), ("application", app_id), ("resource", "any")],
     )
 
 
-def _sent(visit: GatewayRequest, document: PackedText) -> Answer:
-    return compression.answer(visit, document, [JSON, (b"cache-control", AGE)])
+def _get(path: str, handler: Handler) -> Route:
+    return Route(HostKind.APPLICATION, "GET", path, handler, ErrorStyle.PROBLEM)
 
 
-HOT = {
-    (method, path): Route(handler, answers.problem)
-    for path, handler in (
-        ("/.well-known/openid-configuration", configuration),
-        ("/.well-known/oauth-authorization-server", configuration),
-        (RESOURCE_METADATA, resource),
-        ("/oauth2/jwks.json", jwks),
+routes = RouteSet(
+    (
+        _get("/.well-known/openid-configuration", configuration),
+        _get("/.well-known/oauth-authorization-server", configuration),
+        _get(RESOURCE_METADATA, resource),
+        _get("/oauth2/jwks.json", jwks),
+        _get("/oauth2/jwks/{kid}", jwk),
     )
-    for method in ("GET", "HEAD")
-}
-PREFIXES = {"/oauth2/jwks/": Route(jwk, answers.problem)}
+)

@@ -2,43 +2,51 @@
 
 from __future__ import annotations
 
-from starlette.responses import Response
-
 from common.problems import BadRequest
-from gateway.auth import browser_sessions as browser
-from gateway.auth.caller import session_of
+from gateway.auth import browser_sessions
+from gateway.auth.caller import signed_in_user
 from gateway.http.request import GatewayRequest
+from gateway.http.response import GatewayResponse, redirect
 from gateway.pages import errors, flow_cookie
-from gateway.pages.endpoint import sent, shown
 from gateway.pages.fields import Fields, at
-from gateway.pages.render import go, open_page
+from gateway.pages.page_routes import form_route, page_route
+from gateway.pages.render import open_page
 from gateway.pages.sign_in import carried, destination
+from gateway.routing import RouteSet
+from gateway.state import Gateway
 
 
-async def show(visit: GatewayRequest, fields: Fields) -> Response:
+async def show(gateway: Gateway, request: GatewayRequest, fields: Fields) -> GatewayResponse:
     """GET /accounts"""
-    if (over := await errors.sign_in_over(visit, fields.given("request"))) is not None:
+    if (
+        over := await errors.sign_in_over(gateway, request, fields.text_or_none("request"))
+    ) is not None:
         return over
-    people = [signed.session for signed in await browser.accounts(visit)]
+    people = [user.session for user in await browser_sessions.accounts(gateway, request)]
     if not people:
-        return go(at("/login", **carried(fields)))
-    page = open_page(visit, await session_of(visit))
+        return redirect(at("/login", **carried(fields)))
+    page = open_page(gateway, request, await signed_in_user(gateway, request))
     return page.show(
         "accounts.html",
         carried=carried(fields),
         people=people,
-        client=flow_cookie.read(visit).client_of(fields),
+        client=flow_cookie.read(request).client_of(fields),
         add=at("/login", add="1", **carried(fields)),
     )
 
 
-async def choose(visit: GatewayRequest, fields: Fields) -> Response:
+async def choose(gateway: Gateway, request: GatewayRequest, fields: Fields) -> GatewayResponse:
     """POST /accounts"""
-    if not await browser.switch(visit, fields.text("session")):
+    if not await browser_sessions.switch(gateway, request, fields.text("session")):
         raise BadRequest("this account is not signed in in this browser")
-    if pending := fields.given("request"):
-        return go(at("/oauth2/authorize/resume", request=pending, selected="1"))
-    return go(destination(fields))
+    if pending := fields.text_or_none("request"):
+        return redirect(at("/oauth2/authorize/resume", request=pending, selected="1"))
+    return redirect(destination(fields))
 
 
-ROUTES = [shown("/accounts", show), sent("/accounts", choose)]
+routes = RouteSet(
+    (
+        page_route("/accounts", show),
+        form_route("/accounts", choose),
+    )
+)

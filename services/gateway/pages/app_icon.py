@@ -1,4 +1,4 @@
-"""The icon of an application that has none of its own: its first letter in its colour."""
+"""The icon of an application without one of its own: its first letter in its colour."""
 
 from __future__ import annotations
 
@@ -10,9 +10,10 @@ from common import brand_colors
 from common.problems import NotFound
 from gateway.http import forms
 from gateway.http.request import GatewayRequest
-from gateway.http.response import Answer
-from gateway.pages import assets
+from gateway.http.response import GatewayResponse
 
+SVG: Final = (b"content-type", b"image/svg+xml")
+FOR_EVER: Final = (b"cache-control", b"public, max-age=31536000, immutable")
 PATH: Final = re.compile(r"/brand/([0-9a-f]{6})\.svg")
 ICON: Final = (
     '<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 32 32">'
@@ -23,23 +24,23 @@ ICON: Final = (
 
 
 def address(color: str | None, name: str) -> str:
-    """The path of the icon, relative to the application's host."""
+    """Returns the path of the icon on the application's host."""
     query = urlencode({"letter": name[:1].upper()})
     return f"/brand/{brand_colors.color_of(color)}.svg?{query}"
 
 
-async def serve(visit: GatewayRequest) -> Answer:
-    """GET /brand/<six hex digits>.svg?letter=: anything but one letter or digit is left out, so
-    that nothing that somebody typed becomes markup."""
-    match = PATH.fullmatch(visit.path)
+def serve(request: GatewayRequest) -> GatewayResponse:
+    """GET /brand/<six hex digits>.svg?letter=: it shows one letter or digit and nothing else, so that
+    no text of an address becomes markup."""
+    match = PATH.fullmatch(request.path)
     if match is None:
         raise NotFound
-    letter = dict(forms.query(visit)).get("letter", "")
+    letter = dict(forms.query(request)).get("letter", "")
     shades = brand_colors.palette(match[1]).light
     body = ICON.format(
         fill=shades.fill,
         on_fill=shades.on_fill,
         letter=letter if len(letter) == 1 and letter.isalnum() else "",
     )
-    headers = [(b"content-type", assets.KINDS[".svg"]), assets.FOR_EVER]
-    return Answer(200, body.encode(), headers)
+    headers = [SVG, FOR_EVER]
+    return GatewayResponse(200, body.encode(), headers)

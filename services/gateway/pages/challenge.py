@@ -1,4 +1,4 @@
-"""What an application asks of strangers before costly work is done: a captcha, a proof of work."""
+"""The challenge for anonymous visitors before costly work: a captcha or a proof of work."""
 
 from __future__ import annotations
 
@@ -8,31 +8,32 @@ from common.contracts.protection import GetProtection, Protection
 from gateway.http import csrf
 from gateway.http.request import GatewayRequest
 from gateway.pages.fields import Fields
+from gateway.state import Gateway
 
-KEY: Final = "protection"
-ANSWERS: Final = ("cf-turnstile-response", "h-captcha-response", "g-recaptcha-response")
-"""The fields that the three widgets of one interface fill."""
+CAPTCHA_FIELDS: Final = ("cf-turnstile-response", "h-captcha-response", "g-recaptcha-response")
+"""The fields that the widgets of the three providers fill."""
 
 
-async def prepare(visit: GatewayRequest) -> None:
-    """Ask identity what this page's forms have to bring, where the application wants anything."""
-    settings = visit.app.settings
+async def prepare(gateway: Gateway, request: GatewayRequest) -> None:
+    """Asks identity what the forms of this page need, if the application has a challenge."""
+    settings = request.app.settings
     if settings.captcha is not None or settings.proof_of_work_bits:
-        visit.scope[KEY] = await visit.gateway.bus.call(visit.context(), GetProtection())
+        request.state.protection = await gateway.bus.call(request.context(), GetProtection())
 
 
-def asked(visit: GatewayRequest) -> Protection:
-    """What the forms of this page have to bring."""
-    found = visit.scope.get(KEY)
-    return found if isinstance(found, Protection) else Protection()
+def protection_of(request: GatewayRequest) -> Protection:
+    """Returns what the forms of this page need."""
+    return request.state.protection or Protection()
 
 
-def attempt(visit: GatewayRequest, fields: Fields, locale: str) -> dict[str, Any]:
-    """What comes along with every attempt of a stranger (see the contract Attempt)."""
-    captcha = next((fields[name] for name in ANSWERS if fields.get(name)), None)
+def attempt(
+    gateway: Gateway, request: GatewayRequest, fields: Fields, locale: str
+) -> dict[str, Any]:
+    """Returns what every attempt of an anonymous visitor has (see the contract Attempt)."""
+    captcha = next((fields[name] for name in CAPTCHA_FIELDS if fields.get(name)), None)
     return {
-        "browser": csrf.browser_id(visit),
+        "browser": csrf.browser_id(gateway.settings, request),
         "locale": locale,
         "captcha": captcha[:4096] if captcha else None,
-        "proof": (fields.given("proof") or "")[:400] or None,
+        "proof": (fields.text_or_none("proof") or "")[:400] or None,
     }

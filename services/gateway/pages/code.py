@@ -1,12 +1,11 @@
-"""The code and the link of one mail. The code works anywhere, the link only in the browser that
-asked for it, and only after a click: mail scanners open links too."""
+"""The code and the link of one mail. The code works in every browser. The link works only in the browser
+that requested it, and only after a click, because mail scanners open links, too."""
 
 from __future__ import annotations
 
 import re
 
 from pydantic import ValidationError
-from starlette.responses import Response
 
 from common.contracts.email_codes import SignInWithCode, SignInWithLink
 from common.contracts.me import VerifyEmail
@@ -15,85 +14,88 @@ from common.problems import Problem
 from gateway.auth.caller import caller_of
 from gateway.http import csrf
 from gateway.http.request import GatewayRequest
+from gateway.http.response import GatewayResponse, redirect
 from gateway.pages import flow_cookie
 from gateway.pages.challenge import attempt
-from gateway.pages.endpoint import sent, shown
 from gateway.pages.fields import Fields, at, form_key
 from gateway.pages.form_errors import errors_of
-from gateway.pages.render import Page, go, open_page
-from gateway.pages.sign_in import begun, carried
+from gateway.pages.page_routes import form_route, page_route
+from gateway.pages.render import Page, open_page
+from gateway.pages.sign_in import carried, signed_in
+from gateway.routing import RouteSet
+from gateway.state import Gateway
 
 
 def digits(text: str) -> str:
-    """A code as it was sent: pasted ones bring spaces and dashes along."""
+    """Returns the code as it was mailed. A pasted code may have spaces and dashes."""
     return re.sub(r"[\s\-\u2010-\u2015]", "", text)[:20]
 
 
-async def show(visit: GatewayRequest, fields: Fields) -> Response:
+async def show(gateway: Gateway, request: GatewayRequest, fields: Fields) -> GatewayResponse:
     """GET /login/code"""
-    known = flow_cookie.read(visit)
-    if not known.flow:
-        return go(at("/login", **carried(fields)))
-    return ask_code(open_page(visit), fields)
+    cookie = flow_cookie.read(request)
+    if not cookie.flow:
+        return redirect(at("/login", **carried(fields)))
+    return ask_code(open_page(gateway, request), fields)
 
 
-def ask_code(page: Page, fields: Fields, errors: dict[str, str] | None = None) -> Response:
+def ask_code(page: Page, fields: Fields, errors: dict[str, str] | None = None) -> GatewayResponse:
     """Shows the form for the code of the mail sent last."""
-    known, going = flow_cookie.read(page.visit), carried(fields)
+    cookie, going = flow_cookie.read(page.request), carried(fields)
     methods = page.app.settings.auth_methods
-    start = "/signup" if known.signing_up else "/login"
+    start = "/signup" if cookie.signing_up else "/login"
     return page.show(
         "code.html",
         address=at("/login/code", **going),
         errors=errors,
         carried=going,
-        email=known.email,
-        signing_up=known.signing_up,
+        email=cookie.email,
+        signing_up=cookie.signing_up,
         action="/login/code",
-        change=at(start, email=known.email, **going),
-        resend="/signup/code/send" if known.signing_up else "/login/code/send",
+        change=at(start, email=cookie.email, **going),
+        resend="/signup/code/send" if cookie.signing_up else "/login/code/send",
         with_link="magic_link" in methods,
-        with_code="email_code" in methods or known.signing_up,
-        button=page.say("Create account") if known.signing_up else page.say("Sign in"),
-        **known.code_times(),
+        with_code="email_code" in methods or cookie.signing_up,
+        button=page.say("Create account") if cookie.signing_up else page.say("Sign in"),
+        **cookie.code_times(),
     )
 
 
-async def enter(visit: GatewayRequest, fields: Fields) -> Response:
+async def enter(gateway: Gateway, request: GatewayRequest, fields: Fields) -> GatewayResponse:
     """POST /login/code"""
-    page = open_page(visit)
+    page = open_page(gateway, request)
     try:
-        request = SignInWithCode(
-            flow=flow_cookie.read(visit).flow,
+        call = SignInWithCode(
+            flow=flow_cookie.read(request).flow,
             code=digits(fields.text("code")),
-            remember=flow_cookie.read(visit).remember,
+            remember=flow_cookie.read(request).remember,
             idempotency_key=form_key(fields),
-            **attempt(visit, fields, page.language.code),
+            **attempt(gateway, request, fields, page.language.code),
         )
-        signed = await visit.gateway.bus.call(visit.context(), request)
+        new_session = await gateway.bus.call(request.context(), call)
     except ValidationError:
-        return go(at("/login", **carried(fields)))
+        return redirect(at("/login", **carried(fields)))
     except Problem as error:
         return ask_code(page, fields, errors_of(page.language, error))
-    return await begun(visit, fields, signed)
+    return await signed_in(gateway, request, fields, new_session)
 
 
-async def link(visit: GatewayRequest, fields: Fields) -> Response:
+async def link(gateway: Gateway, request: GatewayRequest, fields: Fields) -> GatewayResponse:
     """GET /login/link?token="""
-    page = open_page(visit)
-    known = flow_cookie.read(visit)
-    if not fields.given("token"):
+    page = open_page(gateway, request)
+    cookie = flow_cookie.read(request)
+    if not fields.text_or_none("token"):
         return spent(page, at("/login"), page.say("Sign in"))
-    if not csrf.known_browser(visit):
+    if not csrf.has_browser_id(gateway.settings, request):
         return _elsewhere(page, fields, 200)
-    heading = page.say("Sign in to %(name)s", name=visit.app.name)
+    heading = page.say("Sign in to %(name)s", name=request.app.name)
     button, says = page.say("Sign in"), page.say("Click the button to sign in.")
-    if known.signing_up:
+    if cookie.signing_up:
         heading = button = page.say("Create your account")
         says = page.say("Click the button to create your account.")
     return page.show(
         "link.html",
-        carried={"token": fields.given("token")},
+        carried={"token": fields.text_or_none("token")},
         action="/login/link",
         heading=heading,
         says=says,
@@ -101,15 +103,18 @@ async def link(visit: GatewayRequest, fields: Fields) -> Response:
     )
 
 
-def _elsewhere(page: Page, fields: Fields, status: int) -> Response:
+def _elsewhere(page: Page, fields: Fields, status: int) -> GatewayResponse:
     """The link of a sign-in was opened in another browser than the one that requested it."""
     address = at("/login/link", token=fields.text("token"))
     return other_browser(page, status, address, link="/login", button=page.say("Sign in here"))
 
 
-def other_browser(page: Page, status: int, address: str, *, link: str, button: str) -> Response:
-    """Telephones open mailed links in a browser of their own: the code works anywhere. `address` is
-    the page of the mailed link; `link` leads to a new mail for this browser."""
+def other_browser(
+    page: Page, status: int, address: str, *, link: str, button: str
+) -> GatewayResponse:
+    """Says that the link belongs to another browser. Phones open mailed links in a browser of their own,
+    where the code still works. `address` is the page of the mailed link, and `link` leads to a new mail
+    for this browser."""
     return page.close(
         page.say("This is a different browser"),
         page.say(
@@ -123,26 +128,26 @@ def other_browser(page: Page, status: int, address: str, *, link: str, button: s
     )
 
 
-async def follow(visit: GatewayRequest, fields: Fields) -> Response:
-    """POST /login/link: on to where the visitor was going when he asked for it"""
-    page = open_page(visit)
+async def follow(gateway: Gateway, request: GatewayRequest, fields: Fields) -> GatewayResponse:
+    """POST /login/link: continues where the user was going when they requested it"""
+    page = open_page(gateway, request)
     try:
-        request = SignInWithLink(
+        call = SignInWithLink(
             token=fields.text("token"),
-            remember=flow_cookie.read(visit).remember,
+            remember=flow_cookie.read(request).remember,
             idempotency_key=form_key(fields),
-            **attempt(visit, fields, page.language.code),
+            **attempt(gateway, request, fields, page.language.code),
         )
-        signed = await visit.gateway.bus.call(visit.context(), request)
+        new_session = await gateway.bus.call(request.context(), call)
     except OtherBrowser:
         return _elsewhere(page, fields, 403)
     except (LinkSpent, ValidationError):
         return spent(page, at("/login"), page.say("Sign in"), address="/login/link")
-    return await begun(visit, flow_cookie.read(visit).going(), signed)
+    return await signed_in(gateway, request, flow_cookie.read(request).onward_fields(), new_session)
 
 
-def spent(page: Page, link: str, button: str, *, address: str | None = None) -> Response:
-    """A link that does not work any more. `address` is where a GET says so, or leads on, too."""
+def spent(page: Page, link: str, button: str, *, address: str | None = None) -> GatewayResponse:
+    """Says that a link does not work any more. `address` is where a GET says the same, or continues."""
     return page.close(
         page.say("This link no longer works"),
         page.say("It was already used or has expired. Request a new one."),
@@ -153,14 +158,16 @@ def spent(page: Page, link: str, button: str, *, address: str | None = None) -> 
     )
 
 
-async def address_link(visit: GatewayRequest, fields: Fields) -> Response:
+async def address_link(
+    gateway: Gateway, request: GatewayRequest, fields: Fields
+) -> GatewayResponse:
     """GET /verify-email?token="""
-    page = open_page(visit)
-    if not fields.given("token"):
+    page = open_page(gateway, request)
+    if not fields.text_or_none("token"):
         return spent(page, "/account", page.say("Your account"))
     return page.show(
         "link.html",
-        carried={"token": fields.given("token")},
+        carried={"token": fields.text_or_none("token")},
         action="/verify-email",
         heading=page.say("Confirm your e-mail address"),
         says=page.say("Click the button to confirm that this address is yours."),
@@ -168,12 +175,15 @@ async def address_link(visit: GatewayRequest, fields: Fields) -> Response:
     )
 
 
-async def confirm_address(visit: GatewayRequest, fields: Fields) -> Response:
+async def confirm_address(
+    gateway: Gateway, request: GatewayRequest, fields: Fields
+) -> GatewayResponse:
     """POST /verify-email"""
-    page = open_page(visit)
+    page = open_page(gateway, request)
     try:
-        await visit.gateway.bus.call(
-            visit.context(await caller_of(visit)), VerifyEmail(token=fields.text("token"))
+        await gateway.bus.call(
+            request.context(await caller_of(gateway, request)),
+            VerifyEmail(token=fields.text("token")),
         )
     except (LinkSpent, OtherBrowser, ValidationError):
         return spent(page, "/account", page.say("Your account"), address="/verify-email")
@@ -185,11 +195,13 @@ async def confirm_address(visit: GatewayRequest, fields: Fields) -> Response:
     )
 
 
-ROUTES = [
-    shown("/login/code", show, guarded=True),
-    sent("/login/code", enter, guarded=True),
-    shown("/login/link", link),
-    sent("/login/link", follow),
-    shown("/verify-email", address_link),
-    sent("/verify-email", confirm_address),
-]
+routes = RouteSet(
+    (
+        page_route("/login/code", show, challenged=True),
+        form_route("/login/code", enter, challenged=True),
+        page_route("/login/link", link),
+        form_route("/login/link", follow),
+        page_route("/verify-email", address_link),
+        form_route("/verify-email", confirm_address),
+    )
+)

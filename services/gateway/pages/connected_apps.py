@@ -2,32 +2,34 @@
 
 from __future__ import annotations
 
-from starlette.responses import Response
-
 from common.contracts.clients import ClientNotFound
 from common.contracts.consents import Grant, ListMyGrants, RevokeMyGrant
 from gateway.http.request import GatewayRequest
-from gateway.oauth.authorize import ASKS
+from gateway.http.response import GatewayResponse, redirect
 from gateway.pages.account import opened
-from gateway.pages.endpoint import own, sent, shown
 from gateway.pages.fields import Fields, at
 from gateway.pages.form_errors import errors_of
-from gateway.pages.render import Page, go, open_page
-from gateway.state import Signed
+from gateway.pages.page_routes import user_form_route, user_page_route
+from gateway.pages.render import Page, open_page
+from gateway.pages.scope_texts import SCOPE_TEXTS
+from gateway.routing import RouteSet
+from gateway.state import Gateway, SignedInUser
 
 HERE = "/account/apps"
 
 
-async def show(visit: GatewayRequest, fields: Fields, signed: Signed) -> Response:
+async def show(
+    gateway: Gateway, request: GatewayRequest, fields: Fields, user: SignedInUser
+) -> GatewayResponse:
     """GET /account/apps"""
-    return await _list(open_page(visit, signed), fields, signed)
+    return await _list(open_page(gateway, request, user), fields, user)
 
 
 async def _list(
-    page: Page, fields: Fields, signed: Signed, errors: dict[str, str] | None = None
-) -> Response:
-    visit = page.visit
-    reply = await visit.gateway.bus.call(visit.context(signed.caller), ListMyGrants())
+    page: Page, fields: Fields, user: SignedInUser, errors: dict[str, str] | None = None
+) -> GatewayResponse:
+    gateway, request = page.gateway, page.request
+    reply = await gateway.bus.call(request.context(user.caller), ListMyGrants())
     return opened(
         page,
         "apps.html",
@@ -40,19 +42,28 @@ async def _list(
 
 
 def access(page: Page, grant: Grant) -> list[str]:
-    """What the client may do: a sentence where the consent page has one, else the scope."""
-    return [page.say(ASKS[scope][1]) if scope in ASKS else scope for scope in grant.scopes]
+    """Returns what the client may do: a sentence if the consent page has one, else the scope."""
+    return [
+        page.say(SCOPE_TEXTS[scope][1]) if scope in SCOPE_TEXTS else scope for scope in grant.scopes
+    ]
 
 
-async def withdraw(visit: GatewayRequest, fields: Fields, signed: Signed) -> Response:
+async def withdraw(
+    gateway: Gateway, request: GatewayRequest, fields: Fields, user: SignedInUser
+) -> GatewayResponse:
     """POST /account/apps: takes the consent back; the client's tokens end at once."""
-    page = open_page(visit, signed)
+    page = open_page(gateway, request, user)
     try:
-        request = RevokeMyGrant(client_id=fields.text("client_id")[:200])
-        await visit.gateway.bus.call(visit.context(signed.caller), request)
+        call = RevokeMyGrant(client_id=fields.text("client_id")[:200])
+        await gateway.bus.call(request.context(user.caller), call)
     except ClientNotFound as error:
-        return await _list(page, fields, signed, errors_of(page.language, error))
-    return go(at(HERE, done="withdrawn"))
+        return await _list(page, fields, user, errors_of(page.language, error))
+    return redirect(at(HERE, done="withdrawn"))
 
 
-ROUTES = [shown(HERE, own(show)), sent(HERE, own(withdraw))]
+routes = RouteSet(
+    (
+        user_page_route(HERE, show),
+        user_form_route(HERE, withdraw),
+    )
+)

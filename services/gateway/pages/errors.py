@@ -1,4 +1,4 @@
-"""Errors as pages: what happened, what to do, and a reference for whoever is asked for help."""
+"""Errors as pages: what happened, what to do, and a reference for support."""
 
 from __future__ import annotations
 
@@ -7,15 +7,18 @@ from hashlib import sha256
 from typing import Final
 
 from markupsafe import escape
-from starlette.responses import HTMLResponse, Response
 
 from common.contracts.authorization import AuthorizationState, GetAuthorizationState
 from common.contracts.oauth_errors import SignInOver
 from common.problems import Problem, RateLimited
+from gateway.admission.admission import admission_of
 from gateway.http import csrf
 from gateway.http.request import GatewayRequest
+from gateway.http.response import GatewayResponse, html_response, problem_response
+from gateway.pages.branding import origin_of
 from gateway.pages.languages import N_, OFFERED, first_of, language
-from gateway.pages.render import Page, open_page, origin_of
+from gateway.pages.render import Page, open_page
+from gateway.state import Gateway
 
 WORDS: Final[dict[int, tuple[str, str]]] = {
     400: (
@@ -51,56 +54,78 @@ NO_COOKIES: Final = (
         "Signing in needs cookies, but your browser sent none. Allow cookies for this site, then try again."
     ),
 )
-"""A form without our cookie is refused as another site's would be; reloading does not help."""
+"""For a form without the browser's cookie. It is refused like one of another site, and reloading does
+not help."""
 
 
-LONGEST_NAME: Final = 200
-"""Characters of a pending request's name, as its contract has it."""
+MAX_REQUEST_NAME: Final = 200
+"""Characters of a pending request's name, as in its contract."""
 
 
-def problem(visit: GatewayRequest, error: Problem) -> Response:
-    """A problem for a person."""
-    had_cookies = csrf.known_browser(visit)
-    if visit.tenant is None or "flood" in visit.facts:
-        response = _bare(visit, error)
+def page_or_problem(gateway: Gateway, request: GatewayRequest, error: Problem) -> GatewayResponse:
+    """Returns a page if a person asks with a browser, else a problem document."""
+    if _is_person(gateway, request):
+        return problem_page(gateway, request, error)
+    return problem_response(error, request)
+
+
+def _is_person(gateway: Gateway, request: GatewayRequest) -> bool:
+    """Returns whether a browser asks for HTML, and not for something of the API."""
+    if request.path.startswith("/api/") or request.host == f"api.{gateway.settings.domain}":
+        return False
+    return "text/html" in (request.header(b"accept") or "")
+
+
+def problem_page(gateway: Gateway, request: GatewayRequest, error: Problem) -> GatewayResponse:
+    """Returns the problem as a page. Without an application, and in a flood, it has no brand."""
+    if request.tenant is None or admission_of(request).flooded:
+        response = _bare_page(request, error)
     else:
-        page = open_page(visit)
+        page = open_page(gateway, request)
         heading, says = WORDS.get(error.status, OTHERWISE)
-        if isinstance(error, csrf.CrossSite) and not had_cookies:
+        if isinstance(error, csrf.CrossSite) and not csrf.has_browser_id(gateway.settings, request):
             heading, says = NO_COOKIES
-        response = _page(page, error.status, page.say(heading), page.say(says))
+        form_page = request.state.form_page
+        way = (form_page, page.say("Go back")) if form_page else None
+        response = _page(
+            page, error.status, page.say(heading), page.say(says), way=way, address=form_page
+        )
     if isinstance(error, RateLimited) or error.status == 503:
-        response.headers["retry-after"] = str(max(1, int(error.extra.get("retry_after", 1))))
+        seconds = max(1, int(error.extra.get("retry_after", 1)))
+        response.headers.append((b"retry-after", str(seconds).encode()))
     return response
 
 
-async def sign_in_over(visit: GatewayRequest, request: str | None) -> Response | None:
-    """The page that says a pending request is over, with the way back to the application; None
-    while it waits, or without a request."""
-    if not request:
+async def sign_in_over(
+    gateway: Gateway, request: GatewayRequest, pending: str | None
+) -> GatewayResponse | None:
+    """Returns the page that says that a pending request is over, with the way back to the client.
+    Returns None while it waits, or without a request."""
+    if not pending:
         return None
     state = AuthorizationState(pending=False)
-    if len(request) <= LONGEST_NAME:
-        call = GetAuthorizationState(request=request)
-        state = await visit.gateway.bus.call(visit.context(), call)
+    if len(pending) <= MAX_REQUEST_NAME:
+        call = GetAuthorizationState(request=pending)
+        state = await gateway.bus.call(request.context(), call)
     if state.pending:
         return None
-    page, link = open_page(visit), state.client_link
+    page, link = open_page(gateway, request), state.client_link
     way = None
     if link and origin_of(link):
-        name = state.client_name or visit.app.name
+        name = state.client_name or request.app.name
         way = (link, page.say("Continue to %(client)s", client=name))
-    return told(page, SignInOver.code, None, way=way)
+    return authorization_error(page, SignInOver.code, None, way=way)
 
 
-def told(
+def authorization_error(
     page: Page,
     error: str | None,
     description: str | None,
     *,
     way: tuple[str, str] | None = None,
-) -> Response:
-    """What the authorization endpoint may tell only the person (RFC 6749 section 4.1.2.1)."""
+) -> GatewayResponse:
+    """Returns an error of the authorization endpoint that goes to the user, not to the client (RFC 6749
+    section 4.1.2.1)."""
     if error == SignInOver.code:
         says = page.say(
             "It was already finished or took too long. Go back to the application and sign in again "
@@ -115,18 +140,18 @@ def told(
             "There's a problem with the app that sent you here. Go back and try again, or contact "
             "its developer:"
         ),
-        ": ".join(filter(None, [error, description])),
+        detail=": ".join(filter(None, [error, description])),
     )
 
 
-def logout_refused(page: Page, error: str | None, description: str | None) -> Response:
-    """What the logout endpoint tells only the person: nobody was signed out, and how they can be."""
+def logout_refused(page: Page, error: str | None, description: str | None) -> GatewayResponse:
+    """Returns an error of the logout endpoint: nobody was signed out, and how the user can sign out."""
     return _page(
         page,
         400,
         page.say("This sign-out request isn't valid"),
         page.say("There's a problem with the app that sent you here. You can still sign out here."),
-        ": ".join(filter(None, [error, description])),
+        detail=": ".join(filter(None, [error, description])),
         way=("/logout", page.say("Sign out")),
     )
 
@@ -136,12 +161,14 @@ def _page(
     status: int,
     heading: str,
     says: str,
-    detail: str = "",
     *,
+    detail: str = "",
     way: tuple[str, str] | None = None,
-) -> Response:
-    """Leads on to `way`, else to the account if the browser has a session cookie, else to signing in."""
-    signed_in = page.visit.gateway.settings.session_cookie in page.visit.cookies
+    address: str | None = None,
+) -> GatewayResponse:
+    """Renders the page. Its button leads to `way`, else to the account if the browser has a session
+    cookie, else to the sign-in page. `address` is where a GET leads in another language."""
+    signed_in = page.request.cookie(page.gateway.settings.session_cookie) is not None
     account = ("/account", page.say("Your account"))
     link, button = way or (account if signed_in else ("/login", page.say("Sign in")))
     return page.show(
@@ -150,9 +177,10 @@ def _page(
         heading=heading,
         says=says,
         detail=detail,
-        reference=page.visit.trace[3:35],
+        reference=page.request.trace_id,
         link=link,
         button=button,
+        address=address,
     )
 
 
@@ -161,7 +189,7 @@ BARE: Final = """
 body { max-width: 32rem; margin: 12vh auto 0; padding: 0 1.5rem; overflow-wrap: anywhere }
 h1 { font-size: 1.25rem; line-height: 1.3; text-wrap: balance }
 """
-"""All the looks of a page that is nobody's: there is no host to fetch a stylesheet from."""
+"""The style of a page without an application: there is no host to fetch a stylesheet from."""
 BARE_POLICY: Final = (
     f"default-src 'none'; style-src 'sha256-{b64encode(sha256(BARE.encode()).digest()).decode()}'; "
     "base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
@@ -174,9 +202,9 @@ NOBODY: Final = (
 )
 
 
-def _bare(visit: GatewayRequest, error: Problem) -> Response:
-    """No application answers on this host, or it is flooded: nobody's name, colours or words."""
-    spoken = language(first_of(visit.header(b"accept-language")) or OFFERED[0])
+def _bare_page(request: GatewayRequest, error: Problem) -> GatewayResponse:
+    """Returns a page without an application's name, colours and texts."""
+    spoken = language(first_of(request.header(b"accept-language")) or OFFERED[0])
     heading, says = NOBODY if error.status == 404 else WORDS.get(error.status, OTHERWISE)
     text = f"""<!doctype html>
 <html lang="{spoken.code}" dir="{spoken.direction}">
@@ -189,7 +217,7 @@ def _bare(visit: GatewayRequest, error: Problem) -> Response:
 <h1>{escape(spoken.say(heading))}</h1>
 <p>{escape(spoken.say(says))}</p>
 <p><small>{escape(spoken.say("If you contact support, include this reference:"))}
-<code>{visit.trace[3:35]}</code></small></p>
+<code>{request.trace_id}</code></small></p>
 </main>
 </html>
 """
@@ -198,4 +226,4 @@ def _bare(visit: GatewayRequest, error: Problem) -> Response:
         "content-language": spoken.code,
         "cache-control": "no-store",
     }
-    return HTMLResponse(text, error.status, headers=headers)
+    return html_response(text, error.status, headers)

@@ -1,4 +1,4 @@
-"""What a browser sent, by name; and where it may be sent next."""
+"""The fields of a query or form by name, and local addresses."""
 
 from __future__ import annotations
 
@@ -10,50 +10,53 @@ from gateway.http import forms
 from gateway.http.request import GatewayRequest
 
 PATH: Final = re.compile(r"/(?![/\\]|%2[fF]|%5[cC])[A-Za-z0-9\-._~!$&'()*+,;=:@%/?]*")
-"""A path on this very host (RFC 3986 section 3.3, with a query): no `//`, no backslash, neither
-of them encoded, nothing that a browser would strip or fold before it looks (WHATWG URL section 4.4)."""
+"""A path on this host (RFC 3986 section 3.3), with a query. It has no `//`, no backslash, neither of
+them encoded, and nothing that a browser removes or changes before it reads it (WHATWG URL section 4.4).
+"""
 
 
 class Fields(dict[str, str]):
-    """Names and values; of two alike the first counts."""
+    """Values by name. The first of two with the same name counts."""
 
     def text(self, name: str) -> str:
+        """Returns the value without surrounding spaces; empty if it is missing."""
         return self.get(name, "").strip()
 
-    def given(self, name: str) -> str | None:
-        """None where it is missing or blank."""
+    def text_or_none(self, name: str) -> str | None:
+        """Returns the value without surrounding spaces, or None if it is missing or blank."""
         return self.text(name) or None
 
 
-def query(visit: GatewayRequest) -> Fields:
-    return _named(forms.query(visit))
+def read_query(request: GatewayRequest) -> Fields:
+    return _by_name(forms.query(request))
 
 
-async def form(visit: GatewayRequest) -> Fields:
-    """The posted form. Raises OAuthError for any other kind of body."""
-    return _named(await forms.form(visit))
+async def read_form(request: GatewayRequest) -> Fields:
+    """Returns the fields of a posted form. Raises OAuthError for a body of another type."""
+    return _by_name(await forms.form(request))
 
 
-def _named(pairs: list[tuple[str, str]]) -> Fields:
-    found = Fields()
+def _by_name(pairs: list[tuple[str, str]]) -> Fields:
+    fields = Fields()
     for name, value in pairs:
-        found.setdefault(name, value)
-    return found
+        fields.setdefault(name, value)
+    return fields
 
 
 def local(path: str | None, otherwise: str) -> str:
-    """`path` where it stays on this host, else `otherwise` (ASVS V3.7)."""
+    """Returns `path` if it stays on this host, else `otherwise` (ASVS V3.7)."""
     if path and len(path) <= 2000 and PATH.fullmatch(path):
         return path
     return otherwise
 
 
 def at(path: str, **parameters: str | None) -> str:
-    """A local address with those parameters that are given."""
-    given = {name: value for name, value in parameters.items() if value}
-    return f"{path}?{urlencode(given)}" if given else path
+    """Returns a local address with the parameters that have a value."""
+    values = {name: value for name, value in parameters.items() if value}
+    return f"{path}?{urlencode(values)}" if values else path
 
 
 def form_key(fields: Fields) -> str | None:
-    """The same for two posts of one form: its pending request, or else its own token."""
-    return (fields.given("request") or fields.given("csrf") or "")[:200] or None
+    """Returns the same key for two posts of one form: its pending request, or else its own token."""
+    key = fields.text_or_none("request") or fields.text_or_none("csrf") or ""
+    return key[:200] or None

@@ -1,26 +1,28 @@
-"""What an operator does next, until the Dashboard has pages of its own."""
+"""The first steps of an operator, until the Dashboard has pages of its own."""
 
 from __future__ import annotations
 
-from starlette.responses import Response
-
 from common.problems import NotFound
 from gateway.http.request import GatewayRequest
-from gateway.pages.endpoint import own, shown
+from gateway.http.response import GatewayResponse
 from gateway.pages.fields import Fields
+from gateway.pages.page_routes import user_page_route
 from gateway.pages.render import open_page
-from gateway.state import Signed
+from gateway.routing import RouteSet
+from gateway.state import Gateway, SignedInUser
 
 PATH = "/first-steps"
 
 
-async def first_steps(visit: GatewayRequest, fields: Fields, signed: Signed) -> Response:
+async def first_steps(
+    gateway: Gateway, request: GatewayRequest, fields: Fields, user: SignedInUser
+) -> GatewayResponse:
     """GET /first-steps, on the Dashboard's host only"""
-    if not visit.app.is_dashboard:
+    if not request.app.is_dashboard:
         raise NotFound
-    page = open_page(visit, signed)
+    page = open_page(gateway, request, user)
     page.away = False
-    return page.show("first_steps.html", url=visit.origin)
+    return page.show("first_steps.html", url=request.origin)
 
 
-ROUTES = [shown(PATH, own(first_steps))]
+routes = RouteSet((user_page_route(PATH, first_steps),))

@@ -1,5 +1,5 @@
-"""What the browser carries from page to page while somebody signs in: the address, typed once, and
-which mail is on its way. Nothing in it is trusted, and nothing in it is a secret."""
+"""The cookie that a browser carries from page to page during a sign-in: the e-mail address, entered
+once, and the mail that was sent last. Nothing in it is trusted, and nothing in it is a secret."""
 
 from __future__ import annotations
 
@@ -12,18 +12,18 @@ from pydantic import BaseModel, Field
 
 from common.contracts.sign_in import Flow
 from common.crypto import b64url
-from gateway.http.request import GatewayRequest, set_cookie
+from gateway.http.request import GatewayRequest
 from gateway.pages.fields import Fields
 
-LIFE: Final = 3600
+MAX_AGE: Final = 3600
 """Seconds."""
 
 
-class Trail(BaseModel):
-    """`flow` is that of the mail sent last; `ends` and `again` are when its code expires and when
-    another may be asked for, in epoch seconds. `remember`: the visitor chose to stay signed in. `client` is the name of who sent the visitor, as
-    long as `request` is the one that is pending; `onward` is where the visitor was going when the
-    mail was asked for, so that its link leads there too."""
+class FlowCookie(BaseModel):
+    """`flow` is that of the mail sent last. `ends` is when its code expires, and `again` when another
+    may be requested, both in epoch seconds. `remember`: the user chose to stay signed in. `client` is
+    the name of the client that sent the user, as long as `request` is the pending request. `onward` is
+    where the user was going when the mail was requested, so that its link leads there too."""
 
     email: str = Field(default="", max_length=254)
     flow: str = Field(default="", max_length=40)
@@ -36,50 +36,49 @@ class Trail(BaseModel):
     onward: dict[str, str | None] = Field(default={}, max_length=3)
 
     def code_times(self) -> dict[str, Any]:
+        """Returns the seconds until the code expires and until another may be requested."""
         now = int(time.time())
         return {"ends_in": max(0, self.ends - now), "resend_in": max(0, self.again - now)}
 
-    def going(self) -> Fields:
+    def onward_fields(self) -> Fields:
         return Fields({name: value for name, value in self.onward.items() if value})
 
     def client_of(self, fields: Fields) -> str | None:
-        """Who sent the visitor, where that is known of this very request."""
+        """Returns the name of the client if it belongs to the pending request that `fields` name."""
         return self.client if self.client and self.request == fields.get("request") else None
 
 
-def name(visit: GatewayRequest) -> str:
-    return "__Host-aero2_trail" if visit.gateway.settings.secure else "aero2_trail"
+def name(request: GatewayRequest) -> str:
+    return "__Host-aero2_trail" if request.secure else "aero2_trail"
 
 
-def read(visit: GatewayRequest) -> Trail:
-    """What the browser brought, or nothing where it is not ours."""
-    packed = visit.cookies.get(name(visit), "")
+def read(request: GatewayRequest) -> FlowCookie:
+    """Returns the browser's cookie, or an empty one if it cannot be read."""
+    packed = request.cookie(name(request)) or ""
     try:
-        return Trail.model_validate_json(urlsafe_b64decode(packed + "=" * (-len(packed) % 4)))
+        return FlowCookie.model_validate_json(urlsafe_b64decode(packed + "=" * (-len(packed) % 4)))
     except ValueError:  # of base64, JSON or a field
-        return Trail()
+        return FlowCookie()
 
 
-def write(visit: GatewayRequest, **changes: Any) -> Trail:
-    trail = read(visit).model_copy(update=changes)
-    packed = b64url(orjson.dumps(trail.model_dump(exclude_defaults=True)))
-    secure = visit.gateway.settings.secure
-    visit.cookies[name(visit)] = packed
-    visit.cookies_out.append(set_cookie(name(visit), packed, secure=secure, max_age=LIFE))
-    return trail
+def write(request: GatewayRequest, /, **changes: Any) -> None:
+    """Changes some fields of the cookie."""
+    cookie = read(request).model_copy(update=changes)
+    packed = b64url(orjson.dumps(cookie.model_dump(exclude_defaults=True)))
+    request.set_cookie(name(request), packed, MAX_AGE)
 
 
-def mailed(
-    visit: GatewayRequest,
+def remember_mail(
+    request: GatewayRequest,
     email: str,
     flow: Flow,
     onward: dict[str, str | None] | None = None,
     *,
     signing_up: bool = False,
-) -> Trail:
-    """A code is on its way to `email`."""
-    return write(
-        visit,
+) -> None:
+    """Remembers that a code was mailed to `email`."""
+    write(
+        request,
         email=email,
         flow=flow.flow,
         signing_up=signing_up,
@@ -89,8 +88,7 @@ def mailed(
     )
 
 
-def forget(visit: GatewayRequest) -> None:
-    """Signed in: nothing is left of it."""
-    if name(visit) in visit.cookies:
-        secure = visit.gateway.settings.secure
-        visit.cookies_out.append(set_cookie(name(visit), "", secure=secure, max_age=0))
+def forget(request: GatewayRequest) -> None:
+    """Deletes the cookie: the user has signed in."""
+    if request.cookie(name(request)) is not None:
+        request.set_cookie(name(request), "", 0)

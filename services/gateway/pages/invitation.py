@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from pydantic import ValidationError
-from starlette.responses import Response
 
 from common.address_keys import address_key
 from common.contracts.org_invitations import (
@@ -13,57 +12,59 @@ from common.contracts.org_invitations import (
     OrganizationOffer,
     OtherAddress,
 )
-from gateway.auth.caller import session_of
+from gateway.auth.caller import signed_in_user
 from gateway.http.request import GatewayRequest
+from gateway.http.response import GatewayResponse
 from gateway.pages.code import spent
-from gateway.pages.endpoint import own, sent, shown
 from gateway.pages.fields import Fields, at
+from gateway.pages.page_routes import page_route, user_form_route
 from gateway.pages.render import Page, open_page
-from gateway.state import Signed
+from gateway.routing import RouteSet
+from gateway.state import Gateway, SignedInUser
 
 
-async def _offer(visit: GatewayRequest, token: str) -> OrganizationOffer | None:
+async def _offer(gateway: Gateway, request: GatewayRequest, token: str) -> OrganizationOffer | None:
     try:
-        request = GetOrganizationOffer(token=token)
-        return await visit.gateway.bus.call(visit.context(), request)
+        call = GetOrganizationOffer(token=token)
+        return await gateway.bus.call(request.context(), call)
     except (OrganizationInvitationNotFound, ValidationError):
         return None
 
 
-async def show(visit: GatewayRequest, fields: Fields) -> Response:
+async def show(gateway: Gateway, request: GatewayRequest, fields: Fields) -> GatewayResponse:
     """GET /accept-org-invite?token="""
-    page = open_page(visit, await session_of(visit))
+    page = open_page(gateway, request, await signed_in_user(gateway, request))
     token = fields.text("token")
-    offer = await _offer(visit, token)
+    offer = await _offer(gateway, request, token)
     if offer is None:
         return spent(page, "/login", page.say("Sign in"))
-    if page.signed is None:
+    if page.user is None:
         return _sign_in_first(page, offer, token)
     return page.show(
         "link.html",
         carried={"token": token},
         action="/accept-org-invite",
         heading=page.say("Join %(name)s", name=offer.org_name),
-        says=_for_whom(page, offer, page.signed),
+        says=_for_whom(page, offer, page.user),
         button=page.say("Accept invitation"),
     )
 
 
-def _for_whom(page: Page, offer: OrganizationOffer, signed: Signed) -> str:
+def _for_whom(page: Page, offer: OrganizationOffer, user: SignedInUser) -> str:
     """The two addresses only where they differ."""
-    me = signed.session.email
+    me = user.session.email
     if me is not None and address_key(me) == address_key(offer.email):
         return str(page.say("You'll join as %(me)s.", me=me))
     return str(
         page.say(
             "This invitation is for %(email)s, but you're signed in as %(me)s.",
             email=offer.email,
-            me=me or signed.session.name or "",
+            me=me or user.session.name or "",
         )
     )
 
 
-def _sign_in_first(page: Page, offer: OrganizationOffer, token: str) -> Response:
+def _sign_in_first(page: Page, offer: OrganizationOffer, token: str) -> GatewayResponse:
     back = at("/accept-org-invite", token=token)
     return page.close(
         page.say("Join %(name)s", name=offer.org_name),
@@ -76,13 +77,15 @@ def _sign_in_first(page: Page, offer: OrganizationOffer, token: str) -> Response
     )
 
 
-async def accept(visit: GatewayRequest, fields: Fields, signed: Signed) -> Response:
+async def accept(
+    gateway: Gateway, request: GatewayRequest, fields: Fields, user: SignedInUser
+) -> GatewayResponse:
     """POST /accept-org-invite"""
-    page = open_page(visit, signed)
+    page = open_page(gateway, request, user)
     token = fields.text("token")
     try:
-        request = AcceptOrganizationInvitation(token=token)
-        joined = await visit.gateway.bus.call(visit.context(signed.caller), request)
+        call = AcceptOrganizationInvitation(token=token)
+        joined = await gateway.bus.call(request.context(user.caller), call)
     except OtherAddress:
         back = at("/accept-org-invite", token=token)
         return page.close(
@@ -105,4 +108,9 @@ async def accept(visit: GatewayRequest, fields: Fields, signed: Signed) -> Respo
     )
 
 
-ROUTES = [shown("/accept-org-invite", show), sent("/accept-org-invite", own(accept))]
+routes = RouteSet(
+    (
+        page_route("/accept-org-invite", show),
+        user_form_route("/accept-org-invite", accept),
+    )
+)

@@ -6,7 +6,6 @@ from collections.abc import Callable
 from typing import Any, Final
 
 from pydantic import ValidationError
-from starlette.responses import Response
 
 from common.contracts.base import Request
 from common.contracts.members import ChangeMemberRole, ListMembers, RemoveMember
@@ -20,13 +19,15 @@ from common.contracts.org_invitations import (
 from common.contracts.organizations import GetOrganization, OrganizationNotFound
 from common.problems import Problem
 from gateway.http.request import GatewayRequest
+from gateway.http.response import GatewayResponse, redirect
 from gateway.pages.account import opened
-from gateway.pages.endpoint import OwnHandler, own, sent, shown
 from gateway.pages.fields import Fields, at
 from gateway.pages.form_errors import errors_of
 from gateway.pages.languages import N_
-from gateway.pages.render import Page, go, open_page
-from gateway.state import Signed
+from gateway.pages.page_routes import UserPageHandler, user_form_route, user_page_route
+from gateway.pages.render import Page, open_page
+from gateway.routing import RouteSet
+from gateway.state import Gateway, SignedInUser
 
 LIST: Final = "/account/organizations"
 HERE: Final = "/account/organization"
@@ -44,23 +45,27 @@ def roles_of(page: Page) -> list[str]:
     return [role for role in ROLES if role != "developer" or page.app.is_dashboard]
 
 
-async def show(visit: GatewayRequest, fields: Fields, signed: Signed) -> Response:
+async def show(
+    gateway: Gateway, request: GatewayRequest, fields: Fields, user: SignedInUser
+) -> GatewayResponse:
     """GET /account/organization?org_id="""
-    return await organization_page(open_page(visit, signed), fields, signed)
+    return await organization_page(open_page(gateway, request, user), fields, user)
 
 
-async def organization_page(page: Page, fields: Fields, signed: Signed, **more: Any) -> Response:
-    """Shows the organization that `fields` name; leads to the list if the user is no member."""
-    call, ctx = page.visit.gateway.bus.call, page.visit.context(signed.caller)
+async def organization_page(
+    page: Page, fields: Fields, user: SignedInUser, **more: Any
+) -> GatewayResponse:
+    """Shows the organization that `fields` name. Redirects to the list if the user is not a member."""
+    call, ctx = page.gateway.bus.call, page.request.context(user.caller)
     org_id = fields.text("org_id")
     try:
         organization = await call(ctx, GetOrganization(org_id=org_id))
-        request = ListMembers(org_id=org_id, limit=100, cursor=fields.given("cursor"))
+        listing = ListMembers(org_id=org_id, limit=100, cursor=fields.text_or_none("cursor"))
     except (OrganizationNotFound, ValidationError):
-        return go(LIST)
+        return redirect(LIST)
     if organization.role is None:
-        return go(LIST)
-    members = await call(ctx, request)
+        return redirect(LIST)
+    members = await call(ctx, listing)
     invitations: list[OrganizationInvitation] = []
     if organization.role == ADMIN:
         pending = ListOrganizationInvitations(org_id=org_id, status="pending", limit=100)
@@ -82,20 +87,22 @@ async def organization_page(page: Page, fields: Fields, signed: Signed, **more: 
     )
 
 
-def _change(done: str, request_of: Callable[[Page, Fields], Request[Any]]) -> OwnHandler:
+def _change(done: str, request_of: Callable[[Page, Fields], Request[Any]]) -> UserPageHandler:
     """A form of this page: sends the request made of the fields, then shows the page again."""
 
-    async def handler(visit: GatewayRequest, fields: Fields, signed: Signed) -> Response:
-        page = open_page(visit, signed)
+    async def handler(
+        gateway: Gateway, request: GatewayRequest, fields: Fields, user: SignedInUser
+    ) -> GatewayResponse:
+        page = open_page(gateway, request, user)
         try:
-            await visit.gateway.bus.call(visit.context(signed.caller), request_of(page, fields))
+            await gateway.bus.call(request.context(user.caller), request_of(page, fields))
         except OrganizationNotFound:
-            return go(LIST)
+            return redirect(LIST)
         except (Problem, ValidationError) as error:
             errors = errors_of(page.language, error)
             values = {"email": fields.text("email")}
-            return await organization_page(page, fields, signed, errors=errors, values=values)
-        return go(at(HERE, org_id=fields.text("org_id"), done=done))
+            return await organization_page(page, fields, user, errors=errors, values=values)
+        return redirect(at(HERE, org_id=fields.text("org_id"), done=done))
 
     return handler
 
@@ -104,7 +111,7 @@ def _invite(page: Page, fields: Fields) -> InviteMember:
     return InviteMember(
         org_id=fields.text("org_id"),
         email=fields.text("email"),
-        role=fields.given("role"),
+        role=fields.text_or_none("role"),
         locale=page.language.code,
     )
 
@@ -133,11 +140,13 @@ def _revoke(page: Page, fields: Fields) -> RevokeOrganizationInvitation:
     )
 
 
-ROUTES = [
-    shown(HERE, own(show)),
-    sent(f"{HERE}/role", own(_change("role", _change_role))),
-    sent(f"{HERE}/remove", own(_change("removed", _remove))),
-    sent(f"{HERE}/invite", own(_change("invited", _invite))),
-    sent(f"{HERE}/resend", own(_change("invited", _resend))),
-    sent(f"{HERE}/revoke", own(_change("uninvited", _revoke))),
-]
+routes = RouteSet(
+    (
+        user_page_route(HERE, show),
+        user_form_route(f"{HERE}/role", _change("role", _change_role), page_path=HERE),
+        user_form_route(f"{HERE}/remove", _change("removed", _remove), page_path=HERE),
+        user_form_route(f"{HERE}/invite", _change("invited", _invite), page_path=HERE),
+        user_form_route(f"{HERE}/resend", _change("invited", _resend), page_path=HERE),
+        user_form_route(f"{HERE}/revoke", _change("uninvited", _revoke), page_path=HERE),
+    )
+)

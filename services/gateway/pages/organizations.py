@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from pydantic import ValidationError
-from starlette.responses import Response
 
 from common.contracts.members import RemoveMember
 from common.contracts.organizations import (
@@ -13,31 +12,35 @@ from common.contracts.organizations import (
     SwitchOrganization,
 )
 from common.problems import Forbidden, Problem
-from gateway.auth import browser_sessions as browser
+from gateway.auth import browser_sessions
 from gateway.http.request import GatewayRequest
+from gateway.http.response import GatewayResponse, redirect
 from gateway.pages.account import opened
-from gateway.pages.endpoint import own, sent, shown
 from gateway.pages.fields import Fields, at
 from gateway.pages.form_errors import errors_of
 from gateway.pages.organization import HERE, LIST, organization_page, role_name
-from gateway.pages.render import Page, go, open_page
-from gateway.state import Signed
+from gateway.pages.page_routes import user_form_route, user_page_route
+from gateway.pages.render import Page, open_page
+from gateway.routing import RouteSet
+from gateway.state import Gateway, SignedInUser
 
 
-async def show(visit: GatewayRequest, fields: Fields, signed: Signed) -> Response:
+async def show(
+    gateway: Gateway, request: GatewayRequest, fields: Fields, user: SignedInUser
+) -> GatewayResponse:
     """GET /account/organizations"""
-    return await _list(open_page(visit, signed), fields, signed)
+    return await _list(open_page(gateway, request, user), fields, user)
 
 
 async def _list(
-    page: Page, fields: Fields, signed: Signed, errors: dict[str, str] | None = None
-) -> Response:
-    visit = page.visit
+    page: Page, fields: Fields, user: SignedInUser, errors: dict[str, str] | None = None
+) -> GatewayResponse:
+    gateway, request = page.gateway, page.request
     organizations: list[Organization] = []
     after = None
     try:
-        request = ListOrganizations(limit=100, cursor=fields.given("cursor"))
-        reply = await visit.gateway.bus.call(visit.context(signed.caller), request)
+        call = ListOrganizations(limit=100, cursor=fields.text_or_none("cursor"))
+        reply = await gateway.bus.call(request.context(user.caller), call)
         organizations, after = reply.organizations, reply.next
     except Forbidden:  # in the Dashboard, of people who may not see teams
         pass
@@ -47,45 +50,51 @@ async def _list(
         LIST,
         fields,
         organizations=organizations,
-        active=signed.session.active_org_id,
+        active=user.session.active_org_id,
         role_name=lambda role: role_name(page, role),
         more=at(LIST, cursor=after) if after else None,
         errors=errors,
     )
 
 
-async def switch(visit: GatewayRequest, fields: Fields, signed: Signed) -> Response:
+async def switch(
+    gateway: Gateway, request: GatewayRequest, fields: Fields, user: SignedInUser
+) -> GatewayResponse:
     """POST /account/organizations: without `org_id` no organization is active any more."""
-    page = open_page(visit, signed)
-    org_id = fields.given("org_id")
+    page = open_page(gateway, request, user)
+    org_id = fields.text_or_none("org_id")
     try:
-        request = SwitchOrganization(org_id=org_id)
-        session = await visit.gateway.bus.call(visit.context(signed.caller), request)
+        call = SwitchOrganization(org_id=org_id)
+        session = await gateway.bus.call(request.context(user.caller), call)
     except ValidationError:
         error = OrganizationNotFound()
-        return await _list(page, fields, signed, errors_of(page.language, error))
+        return await _list(page, fields, user, errors_of(page.language, error))
     except OrganizationNotFound as error:
-        return await _list(page, fields, signed, errors_of(page.language, error))
-    await browser.begin(visit, session)
-    return go(at(LIST, done="active" if org_id else "inactive"))
+        return await _list(page, fields, user, errors_of(page.language, error))
+    await browser_sessions.start(gateway, request, session)
+    return redirect(at(LIST, done="active" if org_id else "inactive"))
 
 
-async def leave(visit: GatewayRequest, fields: Fields, signed: Signed) -> Response:
+async def leave(
+    gateway: Gateway, request: GatewayRequest, fields: Fields, user: SignedInUser
+) -> GatewayResponse:
     """POST /account/organization/leave"""
-    page = open_page(visit, signed)
+    page = open_page(gateway, request, user)
     try:
-        request = RemoveMember(org_id=fields.text("org_id"), user_id=signed.session.user_id)
-        await visit.gateway.bus.call(visit.context(signed.caller), request)
+        call = RemoveMember(org_id=fields.text("org_id"), user_id=user.session.user_id)
+        await gateway.bus.call(request.context(user.caller), call)
     except OrganizationNotFound:
-        return go(LIST)
+        return redirect(LIST)
     except (Problem, ValidationError) as error:
         errors = errors_of(page.language, error)
-        return await organization_page(page, fields, signed, errors=errors)
-    return go(at(LIST, done="left"))
+        return await organization_page(page, fields, user, errors=errors)
+    return redirect(at(LIST, done="left"))
 
 
-ROUTES = [
-    shown(LIST, own(show)),
-    sent(LIST, own(switch)),
-    sent(f"{HERE}/leave", own(leave)),
-]
+routes = RouteSet(
+    (
+        user_page_route(LIST, show),
+        user_form_route(LIST, switch),
+        user_form_route(f"{HERE}/leave", leave, page_path=HERE),
+    )
+)

@@ -3,80 +3,46 @@ Content-Security-Policy that allows no inline script or style."""
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from functools import cache, cached_property
-from pathlib import Path
+from functools import cached_property
 from typing import Any, Final
-from urllib.parse import parse_qsl, quote, urlencode, urlsplit
+from urllib.parse import parse_qsl, quote, urlencode
 
-from jinja2 import Environment, FileSystemLoader, StrictUndefined, pass_context
-from jinja2.runtime import Context
 from markupsafe import Markup, escape
-from starlette.responses import HTMLResponse, RedirectResponse, Response
 
 from common.contracts.oauth_errors import OAuthError
 from common.contracts.tenants import Branding, Tenant
 from gateway.http import csrf
-from gateway.http.request import GatewayRequest, set_cookie
+from gateway.http.request import GatewayRequest
+from gateway.http.response import GatewayResponse, html_response
 from gateway.pages import app_icon, assets, challenge
-from gateway.pages.fields import Fields, local, query
+from gateway.pages.branding import origin_of, safe_branding
+from gateway.pages.fields import Fields, local, read_query
 from gateway.pages.languages import OFFERED, Language, first_of, language
-from gateway.state import Signed
+from gateway.pages.template_engine import environment
+from gateway.state import Gateway, SignedInUser
 
-TEMPLATES: Final = Path(__file__).parent.parent / "templates"
-WEB: Final = re.compile(r"https?://[a-z0-9.-]+(:\d{1,5})?", re.IGNORECASE)
-CODE: Final = re.compile(r"`([^`]+)`")
-BOLD: Final = re.compile(r"\*\*([^*]+)\*\*")
 LANGUAGE_COOKIE: Final = "aero2_locale"
-LONGEST_TEXT: Final = 300
+MAX_TEXT: Final = 300
 """Characters of a text that an application wrote."""
-
-
-@cache
-def environment() -> Environment:
-    made = Environment(
-        loader=FileSystemLoader(TEMPLATES),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-        extensions=["jinja2.ext.i18n"],
-        auto_reload=False,
-    )
-    made.filters["code"] = _with_code
-    made.filters["isolate"] = _isolate
-    made.filters["bold"] = lambda text: Markup("<strong><bdi>%s</bdi></strong>") % text
-    return made
-
-
-@pass_context
-def _isolate(context: Context, name: str) -> object:
-    """The name for a sentence of this page."""
-    return context["language"].isolate(name)
-
-
-def _with_code(text: str) -> Markup:
-    """The text with what stands between backticks as code, and between double asterisks as bold."""
-    escaped = CODE.sub(r"<code>\1</code>", str(escape(text)))
-    return Markup(BOLD.sub(r"<strong>\1</strong>", escaped))  # noqa: S704
 
 
 @dataclass
 class Page:
-    """What templates know of this visit."""
+    """A page, as its template sees it."""
 
-    visit: GatewayRequest
-    signed: Signed | None
+    gateway: Gateway
+    request: GatewayRequest
+    user: SignedInUser | None
     language: Language
     away: bool = True
-    """Whether a form of this page may end at another site. Browsers hold the redirects after a form
-    against the policy's `form-action`, too, and signing in leads on to any client: what decides is
-    known only once the form is sent. The pages of the account lead nowhere else."""
+    """Whether a form of this page may lead to another site. Browsers apply the policy's `form-action`
+    to redirects after a form, too, and signing in may lead to any client. The pages of the account lead
+    nowhere else."""
     address: str | None = None
-    """Where a GET shows this page again; None where only a form leads to it."""
+    """The address at which a GET shows this page again; None if only a form leads to it."""
 
     def show(
         self,
@@ -88,35 +54,20 @@ class Page:
         frames: list[str] | None = None,
         address: str | None = None,
         **more: Any,
-    ) -> Response:
-        """`errors` are sentences by field, "" is for what belongs to none; `values` fill the
-        fields again, passwords never. Without a `status` it is 200, or what the errors say.
-        `address` is where a GET shows this page again with all that it carries; the answer to a
-        GET knows it by itself."""
-        self.address = address or _address(self.visit)
-        words = self.language.words
+    ) -> GatewayResponse:
+        """Renders the page. `errors` are sentences by field; "" is for errors of no field. `values` fill
+        the fields again, except passwords. `status` defaults to 200, or to that of the errors.
+        `address` is where a GET shows this page again with everything it carries; for a GET it
+        defaults to its own address."""
+        self.address = address or _address(self.request)
         text = (
             environment()
             .get_template(template)
             .render(
-                page=self,
-                app=self.app,
-                branding=self.branding,
-                signed=self.signed,
-                language=self.language,
-                languages=[language(code) for code in OFFERED],
+                self._variables(),
                 errors=dict(errors or {}),
                 values=dict(values or {}),
                 frames=frames or [],
-                protection=challenge.asked(self.visit),
-                csrf_field=self.csrf_field,
-                asset=assets.address,
-                brand=assets.brand_address(self.branding.primary_color),
-                icon=app_icon.address(self.branding.primary_color, self.app.name),
-                gettext=lambda text, **values: _filled(words.gettext(text), values),
-                ngettext=words.ngettext,
-                _=self.say,
-                now=datetime.now(UTC),
                 **more,
             )
         )
@@ -129,7 +80,28 @@ class Page:
             headers["retry-after"] = str(retry)
         if status is None:
             status = getattr(errors, "status", 422) if errors else 200
-        return HTMLResponse(text, status, headers=headers)
+        return html_response(text, status, headers)
+
+    def _variables(self) -> dict[str, Any]:
+        """Returns the variables that every template has."""
+        words = self.language.words
+        return {
+            "page": self,
+            "app": self.app,
+            "branding": self.branding,
+            "signed": self.user,
+            "language": self.language,
+            "languages": [language(code) for code in OFFERED],
+            "protection": challenge.protection_of(self.request),
+            "csrf_field": self.csrf_field,
+            "asset": assets.address,
+            "brand": assets.brand_address(self.branding.primary_color),
+            "icon": app_icon.address(self.branding.primary_color, self.app.name),
+            "gettext": lambda text, **values: _filled(words.gettext(text), values),
+            "ngettext": words.ngettext,
+            "_": self.say,
+            "now": datetime.now(UTC),
+        }
 
     def close(
         self,
@@ -143,9 +115,9 @@ class Page:
         onward: str | None = None,
         frames: list[str] | None = None,
         address: str | None = None,
-    ) -> Response:
-        """The last page of a way: what has happened, and where one may go on. `onward` is where
-        the browser goes by itself once the `frames` are loaded."""
+    ) -> GatewayResponse:
+        """Renders the last page of a flow: what has happened, and where the user can continue. `onward`
+        is where the browser goes by itself after the `frames` are loaded."""
         return self.show(
             "done.html",
             status,
@@ -161,7 +133,7 @@ class Page:
 
     @property
     def app(self) -> Tenant:
-        return self.visit.app
+        return self.request.app
 
     @property
     def say(self) -> Any:
@@ -169,44 +141,46 @@ class Page:
 
     @cached_property
     def branding(self) -> Branding:
-        return harmless(self.app.branding)
+        return safe_branding(self.app.branding)
 
     def own_text(self, name: str, otherwise: str = "") -> str:
-        """The application's own text in the language of the page, else `otherwise`. It is plain:
-        templates escape it. Bounded again: what is stored may be older than the bound."""
+        """Returns the application's own text in the language of the page, else `otherwise`. It is plain
+        text: templates escape it. It is cut here, too, because a stored text may be older than the limit.
+        """
         by_language = self.app.settings.page_texts.items()
         texts = next((texts for code, texts in by_language if code == self.language.code), None)
         own = getattr(texts, name, None)
-        return own[:LONGEST_TEXT] if own else otherwise
+        return own[:MAX_TEXT] if own else otherwise
 
     def csrf_field(self) -> Markup:
-        token = escape(csrf.form_token(self.visit, self.signed))
+        session = self.user.session if self.user else None
+        token = escape(csrf.form_token(self.gateway.settings, self.request, session))
         return Markup('<input type="hidden" name="csrf" value="%s">') % token
 
     def may_show(self, picture: str) -> bool:
-        """Only the picture of whoever is signed in: the policy names its origin."""
+        """Returns whether the policy allows this picture: the branding's, or that of the signed-in user."""
         return picture in self._pictures
 
     @property
     def _pictures(self) -> list[str]:
-        own = self.signed.session.picture if self.signed else None
+        own = self.user.session.picture if self.user else None
         urls = (self.branding.logo_url, self.branding.favicon_url, own)
         return [url for url in urls if url and origin_of(url)]
 
     def allows(self, script: str) -> bool:
-        """Whether the policy lets this script of another origin run."""
+        """Returns whether the policy allows this script of another origin."""
         return origin_of(script) is not None
 
     def in_language(self, other: Language) -> str:
-        """This page in another language; needs an `address`."""
-        path, _, asked = (self.address or "/").partition("?")
-        kept = [pair for pair in parse_qsl(asked) if pair[0] != "ui_locales"]
-        return f"{path}?{urlencode([*kept, ('ui_locales', other.code)])}"
+        """Returns the address of this page in another language. Needs an `address`."""
+        path, _, query = (self.address or "/").partition("?")
+        others = [pair for pair in parse_qsl(query) if pair[0] != "ui_locales"]
+        return f"{path}?{urlencode([*others, ('ui_locales', other.code)])}"
 
     def policy(self, frames: list[str]) -> str:
-        """Our own files, and pictures and frames from where they are known to be."""
+        """Returns the Content-Security-Policy: own files, and the origins of known pictures and frames."""
         pictures = sorted({origin_of(url) or "" for url in self._pictures})
-        captcha = challenge.asked(self.visit).captcha_script_url or ""
+        captcha = challenge.protection_of(self.request).captcha_script_url or ""
         scripts = [origin] if (origin := origin_of(captcha)) else []
         framed = sorted({*scripts, *(origin_of(url) or "" for url in frames)})
         parts = [
@@ -226,69 +200,46 @@ class Page:
 
 
 def open_page(
-    visit: GatewayRequest,
-    signed: Signed | None = None,
+    gateway: Gateway,
+    request: GatewayRequest,
+    user: SignedInUser | None = None,
     *,
     away: bool = True,
     ui_locales: str | None = None,
 ) -> Page:
-    """The page of this visit, in the language that was asked for, chosen before, set by the user,
-    wanted by the browser, or the application's, in this order."""
-    asked = first_of(ui_locales or _readable(visit).get("ui_locales"))
-    if asked is not None and asked != visit.cookies.get(LANGUAGE_COOKIE):
-        secure = visit.gateway.settings.secure
-        visit.cookies_out.append(set_cookie(LANGUAGE_COOKIE, asked, secure=secure, max_age=None))
-    chosen = asked or first_of(
-        visit.cookies.get(LANGUAGE_COOKIE),
-        signed.session.locale if signed else None,
-        visit.header(b"accept-language"),
-        visit.app.settings.default_locale if visit.tenant else None,
+    """Returns the page of this request. Its language is, in this order: the one in the address, the one
+    chosen before, the user's, the browser's, or the application's."""
+    requested = first_of(ui_locales or _query_or_empty(request).get("ui_locales"))
+    if requested is not None and requested != request.cookie(LANGUAGE_COOKIE):
+        request.set_cookie(LANGUAGE_COOKIE, requested, None)
+    code = requested or first_of(
+        request.cookie(LANGUAGE_COOKIE),
+        user.session.locale if user else None,
+        request.header(b"accept-language"),
+        request.app.settings.default_locale if request.tenant else None,
     )
-    return Page(visit, signed, language(chosen or OFFERED[0]), away)
+    return Page(gateway, request, user, language(code or OFFERED[0]), away)
 
 
-def _address(visit: GatewayRequest) -> str | None:
-    """Where this visit's GET stands, as the browser wrote it: decoded, the path of another host
-    could look like one of ours. A path that is none of ours becomes the first page."""
-    if visit.method not in ("GET", "HEAD"):
+def _address(request: GatewayRequest) -> str | None:
+    """Returns the address of a GET as the browser wrote it: a decoded path of another host could look
+    like a path of this one. A path of another host becomes `/`."""
+    if request.method not in ("GET", "HEAD"):
         return None
-    raw = visit.scope.get("raw_path") or quote(visit.path).encode()
+    raw = request.raw_path or quote(request.path).encode()
     path = local(raw.decode("latin-1").partition("?")[0], "/")
-    asked = visit.scope["query_string"].decode("latin-1")
-    return f"{path}?{asked}" if asked else path
+    query = request.query.decode("latin-1")
+    return f"{path}?{query}" if query else path
 
 
-def _readable(visit: GatewayRequest) -> Fields:
-    """The address's parameters; none where they cannot be read, for the page that says so is made
-    here as well."""
+def _query_or_empty(request: GatewayRequest) -> Fields:
+    """Returns the parameters of the address, or none if they cannot be read: the page that says so is
+    made here, too."""
     try:
-        return query(visit)
+        return read_query(request)
     except OAuthError:
         return Fields()
 
 
-def go(location: str) -> Response:
-    """303, so that a POST is never repeated elsewhere (RFC 9700 section 4.12)."""
-    return RedirectResponse(location, 303, headers={"cache-control": "no-store"})
-
-
 def _filled(text: str, values: dict[str, object]) -> str:
     return text % values if values else text
-
-
-def origin_of(url: str) -> str | None:
-    parts = urlsplit(url)
-    origin = f"{parts.scheme}://{parts.netloc}"
-    return origin if WEB.fullmatch(origin) else None
-
-
-def harmless(branding: Branding) -> Branding:
-    """Without addresses that are no web addresses: what an application's developer typed ends up
-    in `href` and `src`, where `javascript:` would be a program."""
-    links = ("logo_url", "favicon_url", "homepage_url", "privacy_policy_url", "terms_url")
-    bad = {
-        name: None
-        for name in links
-        if (url := getattr(branding, name)) is not None and origin_of(url) is None
-    }
-    return branding.model_copy(update=bad) if bad else branding

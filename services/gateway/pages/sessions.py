@@ -1,11 +1,9 @@
-"""The sessions of whoever is signed in: devices as people know them."""
+"""The sessions of the signed-in user, with their devices."""
 
 from __future__ import annotations
 
 import re
 from typing import Final
-
-from starlette.responses import Response
 
 from common.contracts.sessions import (
     CurrentSession,
@@ -15,27 +13,31 @@ from common.contracts.sessions import (
     SessionNotFound,
 )
 from gateway.http.request import GatewayRequest
+from gateway.http.response import GatewayResponse, redirect
 from gateway.pages.account import opened
-from gateway.pages.endpoint import own, sent, shown
 from gateway.pages.fields import Fields, at
 from gateway.pages.form_errors import errors_of
-from gateway.pages.render import Page, go, open_page
-from gateway.state import Signed
+from gateway.pages.page_routes import user_form_route, user_page_route
+from gateway.pages.render import Page, open_page
+from gateway.routing import RouteSet
+from gateway.state import Gateway, SignedInUser
 
 PHONE: Final = re.compile(r"\b(iPhone|iPad|Android|Mobile)\b")
 
 
-async def show(visit: GatewayRequest, fields: Fields, signed: Signed) -> Response:
+async def show(
+    gateway: Gateway, request: GatewayRequest, fields: Fields, user: SignedInUser
+) -> GatewayResponse:
     """GET /account/sessions"""
-    return await _list(open_page(visit, signed), fields, signed)
+    return await _list(open_page(gateway, request, user), fields, user)
 
 
 async def _list(
-    page: Page, fields: Fields, signed: Signed, errors: dict[str, str] | None = None
-) -> Response:
-    visit = page.visit
-    found = await visit.gateway.bus.call(visit.context(signed.caller), ListSessions())
-    ordered = sorted(found.sessions, key=lambda one: not one.is_current)
+    page: Page, fields: Fields, user: SignedInUser, errors: dict[str, str] | None = None
+) -> GatewayResponse:
+    gateway, request = page.gateway, page.request
+    reply = await gateway.bus.call(request.context(user.caller), ListSessions())
+    ordered = sorted(reply.sessions, key=lambda one: not one.is_current)
     return opened(
         page,
         "sessions.html",
@@ -47,25 +49,31 @@ async def _list(
     )
 
 
-async def revoke(visit: GatewayRequest, fields: Fields, signed: Signed) -> Response:
+async def revoke(
+    gateway: Gateway, request: GatewayRequest, fields: Fields, user: SignedInUser
+) -> GatewayResponse:
     """POST /account/sessions"""
-    page = open_page(visit, signed)
+    page = open_page(gateway, request, user)
     try:
-        request = RevokeSession(session_id=fields.text("session_id"))
-        await visit.gateway.bus.call(visit.context(signed.caller), request)
+        call = RevokeSession(session_id=fields.text("session_id"))
+        await gateway.bus.call(request.context(user.caller), call)
     except (SessionNotFound, CurrentSession) as error:
-        return await _list(page, fields, signed, errors_of(page.language, error))
-    return go(at("/account/sessions", done="revoked"))
+        return await _list(page, fields, user, errors_of(page.language, error))
+    return redirect(at("/account/sessions", done="revoked"))
 
 
-async def revoke_others(visit: GatewayRequest, fields: Fields, signed: Signed) -> Response:
+async def revoke_others(
+    gateway: Gateway, request: GatewayRequest, fields: Fields, user: SignedInUser
+) -> GatewayResponse:
     """POST /account/sessions/others"""
-    await visit.gateway.bus.call(visit.context(signed.caller), RevokeOtherSessions())
-    return go(at("/account/sessions", done="others"))
+    await gateway.bus.call(request.context(user.caller), RevokeOtherSessions())
+    return redirect(at("/account/sessions", done="others"))
 
 
-ROUTES = [
-    shown("/account/sessions", own(show)),
-    sent("/account/sessions", own(revoke)),
-    sent("/account/sessions/others", own(revoke_others)),
-]
+routes = RouteSet(
+    (
+        user_page_route("/account/sessions", show),
+        user_form_route("/account/sessions", revoke),
+        user_form_route("/account/sessions/others", revoke_others, page_path="/account/sessions"),
+    )
+)

@@ -9,121 +9,136 @@ from typing import Final
 
 from markupsafe import Markup
 from pydantic import ValidationError
-from starlette.responses import Response
 
 from common.contracts.email_codes import StartEmailCode
-from common.contracts.me import GetMe
 from common.contracts.org_invitations import INVITATION_PATH
-from common.contracts.passwords import Reauthenticate, SignInWithPassword
+from common.contracts.passwords import SignInWithPassword
 from common.contracts.sessions import SignedInSession
 from common.contracts.sign_in import EmailUnverified, ResetNeeded
 from common.contracts.tenants import Tenant
 from common.problems import Problem
-from gateway.auth import browser_sessions as browser
-from gateway.auth.caller import session_of
+from gateway.auth import browser_sessions
+from gateway.auth.caller import signed_in_user
 from gateway.http.request import GatewayRequest
+from gateway.http.response import GatewayResponse, redirect
 from gateway.pages import errors as error_pages
 from gateway.pages import flow_cookie
 from gateway.pages.challenge import attempt
-from gateway.pages.endpoint import own, sent, shown
 from gateway.pages.fields import Fields, at, form_key, local
 from gateway.pages.form_errors import errors_of
-from gateway.pages.render import Page, go, open_page
-from gateway.state import Signed
+from gateway.pages.page_routes import form_route, page_route
+from gateway.pages.render import Page, open_page
+from gateway.routing import RouteSet
+from gateway.state import Gateway
 
 BY_MAIL: Final = {"email_code", "magic_link"}
 
 
 def carried(fields: Fields) -> dict[str, str | None]:
-    """Where the visitor is going, from page to page, and how he has to sign in for it."""
-    return {name: fields.given(name) for name in ("request", "return_to", "way")}
+    """Returns the fields that go from page to page: where the user is going, and how to sign in for it."""
+    return {name: fields.text_or_none(name) for name in ("request", "return_to", "way")}
 
 
 def destination(fields: Fields) -> str:
-    """Where whoever has signed in goes on."""
-    if pending := fields.given("request"):
+    """Returns where the user continues after signing in."""
+    if pending := fields.text_or_none("request"):
         return at("/oauth2/authorize/resume", request=pending)
-    return local(fields.given("return_to"), "/account")
+    return local(fields.text_or_none("return_to"), "/account")
 
 
-async def begun(visit: GatewayRequest, fields: Fields, signed: SignedInSession) -> Response:
-    """A session has begun."""
-    await browser.begin(visit, signed)
-    flow_cookie.forget(visit)
-    if signed.must_change_password:
-        return go("/account/password")
-    return go(destination(fields))
+async def signed_in(
+    gateway: Gateway, request: GatewayRequest, fields: Fields, new_session: SignedInSession
+) -> GatewayResponse:
+    """Sets the cookie of a new session and continues."""
+    await browser_sessions.start(gateway, request, new_session)
+    flow_cookie.forget(request)
+    if new_session.must_change_password:
+        return redirect("/account/password")
+    return redirect(destination(fields))
 
 
-async def address(visit: GatewayRequest, fields: Fields) -> Response:
+async def address(gateway: Gateway, request: GatewayRequest, fields: Fields) -> GatewayResponse:
     """GET /login"""
-    if (over := await error_pages.sign_in_over(visit, fields.given("request"))) is not None:
+    if (
+        over := await error_pages.sign_in_over(gateway, request, fields.text_or_none("request"))
+    ) is not None:
         return over
-    page = open_page(visit, await session_of(visit))
-    if page.signed and not {"request", "again", "add", "email"} & set(fields):
-        return go(destination(fields))
+    page = open_page(gateway, request, await signed_in_user(gateway, request))
+    if page.user and not {"request", "again", "add", "email"} & set(fields):
+        return redirect(destination(fields))
     asked_for = {"again", "add", "email", "login_hint"} & set(fields)
-    if not page.signed and not asked_for and await browser.others(visit, None):
-        return go(at("/accounts", **carried(fields)))
-    hint = fields.given("email") or fields.given("login_hint") or flow_cookie.read(visit).email
-    if not hint and page.signed and "again" in fields:
-        hint = page.signed.session.email or ""
+    if (
+        not page.user
+        and not asked_for
+        and await browser_sessions.other_accounts(gateway, request, None)
+    ):
+        return redirect(at("/accounts", **carried(fields)))
+    hint = (
+        fields.text_or_none("email")
+        or fields.text_or_none("login_hint")
+        or flow_cookie.read(request).email
+    )
+    if not hint and page.user and "again" in fields:
+        hint = page.user.session.email or ""
     return _ask_address(page, fields, values={"email": hint})
 
 
-def _ask_address(page: Page, fields: Fields, **more: dict[str, str]) -> Response:
+def _ask_address(page: Page, fields: Fields, **more: dict[str, str]) -> GatewayResponse:
     settings, going = page.app.settings, carried(fields)
     return page.show(
         "sign_in.html",
         address=at("/login", **going, email=more.get("values", {}).get("email")),
         carried=going,
-        client=flow_cookie.read(page.visit).client_of(fields),
+        client=flow_cookie.read(page.request).client_of(fields),
         mails=_way(page.app, fields) in BY_MAIL,
         offered=bool({"password"} | BY_MAIL & set(settings.auth_methods)),
         sign_up=_sign_up(page, fields),
-        others=at("/accounts", **going) if page.signed else None,
+        others=at("/accounts", **going) if page.user else None,
         may_stay=not page.app.is_dashboard,
-        stay="remember" in fields and page.visit.method == "POST",
+        stay="remember" in fields and page.request.method == "POST",
         **more,  # type: ignore[arg-type]
     )
 
 
 def _way(app: Tenant, fields: Fields) -> str:
-    """How to sign in, of what these pages can do: as the client that sent the visitor wants it,
-    else as the application would rather have it."""
+    """Returns how to sign in: the way that the client wants, else the first way of the application."""
     ways = [way for way in app.settings.auth_methods if way == "password" or way in BY_MAIL]
-    wanted = {"password": {"password"}, "mail": BY_MAIL}.get(fields.given("way") or "", set())
+    wanted = {"password": {"password"}, "mail": BY_MAIL}.get(
+        fields.text_or_none("way") or "", set()
+    )
     return next((way for way in ways if way in wanted), ways[0] if ways else "password")
 
 
-async def choose(visit: GatewayRequest, fields: Fields) -> Response:
+async def choose(gateway: Gateway, request: GatewayRequest, fields: Fields) -> GatewayResponse:
     """POST /login: on to the password, or a code is sent, as the application prefers."""
-    page = open_page(visit)
+    page = open_page(gateway, request)
     email = fields.text("email")
     try:
         email = StartEmailCode(email=email).email
     except ValidationError as error:
         errors = errors_of(page.language, error)
         return _ask_address(page, fields, errors=errors, values={"email": email})
-    flow_cookie.write(visit, email=email, remember="remember" in fields)
-    if _way(visit.app, fields) in BY_MAIL:
-        return await send_code(visit, Fields(fields, email=email))
-    return go(at("/login/password", **carried(fields)))
+    flow_cookie.write(request, email=email, remember="remember" in fields)
+    if _way(request.app, fields) in BY_MAIL:
+        return await send_code(gateway, request, Fields(fields, email=email))
+    return redirect(at("/login/password", **carried(fields)))
 
 
-async def password(visit: GatewayRequest, fields: Fields) -> Response:
+async def password(gateway: Gateway, request: GatewayRequest, fields: Fields) -> GatewayResponse:
     """GET /login/password"""
-    if (over := await error_pages.sign_in_over(visit, fields.given("request"))) is not None:
+    if (
+        over := await error_pages.sign_in_over(gateway, request, fields.text_or_none("request"))
+    ) is not None:
         return over
-    email = flow_cookie.read(visit).email
+    email = flow_cookie.read(request).email
     if not email:
-        return go(at("/login", **carried(fields)))
-    return _ask_password(open_page(visit), fields, email)
+        return redirect(at("/login", **carried(fields)))
+    return _ask_password(open_page(gateway, request), fields, email)
 
 
 def _ask_password(
     page: Page, fields: Fields, email: str, errors: dict[str, str] | None = None
-) -> Response:
+) -> GatewayResponse:
     going = carried(fields)
     forgot = Markup('<a href="%s">%s</a>') % (at("/reset", **going), page.say("Forgot password?"))
     return page.show(
@@ -142,106 +157,71 @@ def _ask_password(
 
 
 def _sign_up(page: Page, fields: Fields, **more: str) -> str | None:
-    """Where to create an account; the same whether the address has one, so it tells nothing. In a
-    closed application only people whom an organization has invited may."""
-    path = (fields.given("return_to") or "").partition("?")[0]
+    """Returns where to create an account. It does not depend on whether the address has one. In a closed
+    application only people whom an organization has invited may create one."""
+    path = (fields.text_or_none("return_to") or "").partition("?")[0]
     if page.app.settings.signup_mode == "invite_only" and path != INVITATION_PATH:
         return None
     return at("/signup", **more, **carried(fields))
 
 
 def _by_mail(page: Page) -> str | None:
-    """What the other button says, where there is another way."""
+    """Returns the label of the second button, or None if there is no other way to sign in."""
     methods = page.app.settings.auth_methods
     if "email_code" in methods:
         return str(page.say("E-mail me a code instead"))
     return str(page.say("E-mail me a link instead")) if "magic_link" in methods else None
 
 
-async def try_password(visit: GatewayRequest, fields: Fields) -> Response:
+async def try_password(
+    gateway: Gateway, request: GatewayRequest, fields: Fields
+) -> GatewayResponse:
     """POST /login/password"""
-    page = open_page(visit)
-    email = fields.text("email") or flow_cookie.read(visit).email
-    flow_cookie.write(visit, email=email)
+    page = open_page(gateway, request)
+    email = fields.text("email") or flow_cookie.read(request).email
+    flow_cookie.write(request, email=email)
     try:
-        request = SignInWithPassword(
+        call = SignInWithPassword(
             email=email,
             password=fields.get("password", ""),
-            remember=flow_cookie.read(visit).remember,
+            remember=flow_cookie.read(request).remember,
             idempotency_key=form_key(fields),
-            **attempt(visit, fields, page.language.code),
+            **attempt(gateway, request, fields, page.language.code),
         )
-        return await begun(visit, fields, await visit.gateway.bus.call(visit.context(), request))
+        return await signed_in(
+            gateway, request, fields, await gateway.bus.call(request.context(), call)
+        )
     except EmailUnverified:
-        return await send_code(visit, Fields(fields, email=email))
+        return await send_code(gateway, request, Fields(fields, email=email))
     except ResetNeeded:
-        return go(at("/reset", needed="1", **carried(fields)))
+        return redirect(at("/reset", needed="1", **carried(fields)))
     except (Problem, ValidationError) as error:
         return _ask_password(page, fields, email, errors_of(page.language, error))
 
 
-async def send_code(visit: GatewayRequest, fields: Fields) -> Response:
+async def send_code(gateway: Gateway, request: GatewayRequest, fields: Fields) -> GatewayResponse:
     """POST /login/code/send"""
-    page = open_page(visit)
+    page = open_page(gateway, request)
     email = fields.text("email")
     try:
-        request = StartEmailCode(
+        call = StartEmailCode(
             email=email,
-            **attempt(visit, fields, page.language.code),
+            **attempt(gateway, request, fields, page.language.code),
         )
-        flow = await visit.gateway.bus.call(visit.context(), request)
+        flow = await gateway.bus.call(request.context(), call)
     except (Problem, ValidationError) as error:
         errors = errors_of(page.language, error)
         return _ask_address(page, fields, errors=errors, values={"email": email})
-    flow_cookie.mailed(visit, email, flow, carried(fields))
-    return go(at("/login/code", **carried(fields)))
+    flow_cookie.remember_mail(request, email, flow, carried(fields))
+    return redirect(at("/login/code", **carried(fields)))
 
 
-async def confirm(visit: GatewayRequest, fields: Fields, signed: Signed) -> Response:
-    """GET /login/confirm: that it is really you, before what matters"""
-    ctx = visit.context(signed.caller)
-    me = await visit.gateway.bus.call(ctx, GetMe())
-    if not me.has_password:
-        return go(at("/login", again="1", email=me.email, return_to=fields.given("return_to")))
-    return _ask_confirmation(open_page(visit, signed), fields, me.email or "")
-
-
-def _ask_confirmation(
-    page: Page, fields: Fields, email: str, errors: dict[str, str] | None = None
-) -> Response:
-    return page.show(
-        "password.html",
-        address=at("/login/confirm", return_to=fields.given("return_to")),
-        errors=errors,
-        carried={"return_to": fields.given("return_to")},
-        email=email,
-        action="/login/confirm",
-        change=at("/login", add="1"),
-        forgot=None,
-        by_mail=None,
-        sign_up=None,
-        button=page.say("Confirm"),
+routes = RouteSet(
+    (
+        page_route("/login", address, challenged=True),
+        form_route("/login", choose, challenged=True),
+        page_route("/login/password", password, challenged=True),
+        form_route("/login/password", try_password, challenged=True),
+        form_route("/login/code/send", send_code, page_path="/login", challenged=True),
     )
-
-
-async def try_confirmation(visit: GatewayRequest, fields: Fields, signed: Signed) -> Response:
-    """POST /login/confirm"""
-    page = open_page(visit, signed)
-    try:
-        request = Reauthenticate(password=fields.get("password", ""))
-        again = await visit.gateway.bus.call(visit.context(signed.caller), request)
-    except (Problem, ValidationError) as error:
-        errors = errors_of(page.language, error)
-        return _ask_confirmation(page, fields, signed.session.email or "", errors)
-    return await begun(visit, fields, again)
-
-
-ROUTES = [
-    shown("/login", address, guarded=True),
-    sent("/login", choose, guarded=True),
-    shown("/login/password", password, guarded=True),
-    sent("/login/password", try_password, guarded=True),
-    sent("/login/code/send", send_code, guarded=True),
-    shown("/login/confirm", own(confirm)),
-    sent("/login/confirm", own(try_confirmation)),
-]
+)

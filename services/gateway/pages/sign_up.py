@@ -6,7 +6,6 @@ from typing import Any
 from urllib.parse import parse_qs
 
 from pydantic import ValidationError
-from starlette.responses import Response
 
 from common.contracts.invitations import AcceptInvitation, GetInvitation
 from common.contracts.org_invitations import INVITATION_PATH
@@ -16,18 +15,23 @@ from common.contracts.sign_up import ResendSignUp, SignUp
 from common.contracts.users import EmailTaken
 from common.problems import Problem
 from gateway.http.request import GatewayRequest
+from gateway.http.response import GatewayResponse, redirect
 from gateway.pages import errors as error_pages
 from gateway.pages import first_steps, flow_cookie
 from gateway.pages.challenge import attempt
 from gateway.pages.code import ask_code, spent
-from gateway.pages.endpoint import sent, shown
 from gateway.pages.fields import Fields, at
 from gateway.pages.form_errors import errors_of
-from gateway.pages.render import Page, go, open_page
-from gateway.pages.sign_in import BY_MAIL, begun, carried
+from gateway.pages.page_routes import form_route, page_route
+from gateway.pages.render import Page, open_page
+from gateway.pages.sign_in import BY_MAIL, carried, signed_in
+from gateway.routing import RouteSet
+from gateway.state import Gateway
 
 
-def _ask(page: Page, action: str, errors: dict[str, str] | None = None, **more: Any) -> Response:
+def _ask(
+    page: Page, action: str, errors: dict[str, str] | None = None, **more: Any
+) -> GatewayResponse:
     methods = set(page.app.settings.auth_methods)
     choices = {
         "says": None,
@@ -53,15 +57,17 @@ def password_hint(page: Page) -> str:
     )
 
 
-async def show(visit: GatewayRequest, fields: Fields) -> Response:
+async def show(gateway: Gateway, request: GatewayRequest, fields: Fields) -> GatewayResponse:
     """GET /signup"""
-    if (over := await error_pages.sign_in_over(visit, fields.given("request"))) is not None:
+    if (
+        over := await error_pages.sign_in_over(gateway, request, fields.text_or_none("request"))
+    ) is not None:
         return over
-    hint = fields.given("email") or flow_cookie.read(visit).email
-    return _sign_up(open_page(visit), fields, values={"email": hint})
+    hint = fields.text_or_none("email") or flow_cookie.read(request).email
+    return _sign_up(open_page(gateway, request), fields, values={"email": hint})
 
 
-def _sign_up(page: Page, fields: Fields, **more: Any) -> Response:
+def _sign_up(page: Page, fields: Fields, **more: Any) -> GatewayResponse:
     closed = None
     if page.app.settings.signup_mode == "invite_only" and _invited(fields) is None:
         closed = page.say(
@@ -79,72 +85,74 @@ def _sign_up(page: Page, fields: Fields, **more: Any) -> Response:
     )
 
 
-async def begin(visit: GatewayRequest, fields: Fields) -> Response:
+async def begin(gateway: Gateway, request: GatewayRequest, fields: Fields) -> GatewayResponse:
     """POST /signup: whatever is known of the address, a mail is on its way"""
-    page = open_page(visit)
-    email, name = fields.text("email"), fields.given("name")
+    page = open_page(gateway, request)
+    email, name = fields.text("email"), fields.text_or_none("name")
     try:
-        request = SignUp(
+        call = SignUp(
             email=email,
             password=fields.get("password") or None,
             name=name,
-            **attempt(visit, fields, page.language.code),
+            **attempt(gateway, request, fields, page.language.code),
             invitation=_invited(fields) if page.app.settings.signup_mode != "open" else None,
         )
-        flow = await visit.gateway.bus.call(visit.context(), request)
+        flow = await gateway.bus.call(request.context(), call)
     except (Problem, ValidationError) as error:
         values = {"email": email, "name": name or ""}
         errors = errors_of(page.language, error)
         return _sign_up(page, fields, errors=errors, values=values)
-    flow_cookie.mailed(visit, email, flow, carried(fields), signing_up=True)
-    return go(at("/login/code", **carried(fields)))
+    flow_cookie.remember_mail(request, email, flow, carried(fields), signing_up=True)
+    return redirect(at("/login/code", **carried(fields)))
 
 
-async def send_again(visit: GatewayRequest, fields: Fields) -> Response:
+async def send_again(gateway: Gateway, request: GatewayRequest, fields: Fields) -> GatewayResponse:
     """POST /signup/code/send: another mail, with everything that was entered"""
-    page, known = open_page(visit), flow_cookie.read(visit)
+    page, cookie = open_page(gateway, request), flow_cookie.read(request)
     try:
-        request = ResendSignUp(flow=known.flow, **attempt(visit, fields, page.language.code))
-        flow = await visit.gateway.bus.call(visit.context(), request)
+        call = ResendSignUp(
+            flow=cookie.flow, **attempt(gateway, request, fields, page.language.code)
+        )
+        flow = await gateway.bus.call(request.context(), call)
     except (CodeSpent, ValidationError):
         says = page.say("This sign-up is finished or has expired. Enter your details again.")
-        return _sign_up(page, fields, errors={"": says}, values={"email": known.email})
+        return _sign_up(page, fields, errors={"": says}, values={"email": cookie.email})
     except Problem as error:
         return ask_code(page, fields, errors_of(page.language, error))
-    flow_cookie.mailed(visit, known.email, flow, carried(fields), signing_up=True)
-    return go(at("/login/code", **carried(fields)))
+    flow_cookie.remember_mail(request, cookie.email, flow, carried(fields), signing_up=True)
+    return redirect(at("/login/code", **carried(fields)))
 
 
 def _invited(fields: Fields) -> str | None:
     """The token of an organization's invitation, where accepting it is what comes next."""
-    path, _, asked = (fields.given("return_to") or "").partition("?")
+    path, _, asked = (fields.text_or_none("return_to") or "").partition("?")
     tokens = parse_qs(asked).get("token", [])
     return tokens[0] if path == INVITATION_PATH and tokens else None
 
 
-def _spent(page: Page, fields: Fields, path: str) -> Response:
+def _spent(page: Page, fields: Fields, path: str) -> GatewayResponse:
     """The link of the mail, or of `aero2 up`, does not work any more."""
     address = at(path, token=fields.text("token"))
     return spent(page, "/login", page.say("Sign in"), address=address)
 
 
-async def invitation(visit: GatewayRequest, fields: Fields) -> Response:
+async def invitation(gateway: Gateway, request: GatewayRequest, fields: Fields) -> GatewayResponse:
     """GET /invitation?token="""
-    return await _invitation(open_page(visit), fields)
+    return await _invitation(open_page(gateway, request), fields)
 
 
-async def _invitation(page: Page, fields: Fields, **more: Any) -> Response:
-    visit = page.visit
+async def _invitation(page: Page, fields: Fields, **more: Any) -> GatewayResponse:
+    gateway, request = page.gateway, page.request
     try:
-        request = GetInvitation(token=fields.text("token"))
-        offer = await visit.gateway.bus.call(visit.context(), request)
+        call = GetInvitation(token=fields.text("token"))
+        offer = await gateway.bus.call(request.context(), call)
     except (LinkSpent, ValidationError):
         return _spent(page, fields, "/invitation")
     values = {"name": offer.name or "", **more.pop("values", {})}
     return _ask(
         page,
         "/invitation",
-        heading=page.say("Join %(name)s", name=visit.app.name),
+        heading=page.say("Join %(name)s", name=request.app.name),
         says=page.say("You've been invited. This link has confirmed your e-mail address."),
         carried={"token": fields.text("token")},
         fixed_email=offer.email,
@@ -153,36 +161,36 @@ async def _invitation(page: Page, fields: Fields, **more: Any) -> Response:
     )
 
 
-async def accept(visit: GatewayRequest, fields: Fields) -> Response:
+async def accept(gateway: Gateway, request: GatewayRequest, fields: Fields) -> GatewayResponse:
     """POST /invitation"""
-    page = open_page(visit)
-    name = fields.given("name")
+    page = open_page(gateway, request)
+    name = fields.text_or_none("name")
     try:
-        request = AcceptInvitation(
+        call = AcceptInvitation(
             token=fields.text("token"),
             password=fields.get("password") or None,
             name=name,
-            **attempt(visit, fields, page.language.code),
+            **attempt(gateway, request, fields, page.language.code),
         )
-        signed = await visit.gateway.bus.call(visit.context(), request)
+        new_session = await gateway.bus.call(request.context(), call)
     except (LinkSpent, EmailTaken):
         return _spent(page, fields, "/invitation")
     except (Problem, ValidationError) as error:
         errors = errors_of(page.language, error)
         return await _invitation(page, fields, errors=errors, values={"name": name or ""})
-    return await begun(visit, fields, signed)
+    return await signed_in(gateway, request, fields, new_session)
 
 
-async def welcome(visit: GatewayRequest, fields: Fields) -> Response:
+async def welcome(gateway: Gateway, request: GatewayRequest, fields: Fields) -> GatewayResponse:
     """GET /welcome?token=: the owner link that `aero2 up` prints"""
-    return await _welcome(open_page(visit), fields)
+    return await _welcome(open_page(gateway, request), fields)
 
 
-async def _welcome(page: Page, fields: Fields, **more: Any) -> Response:
-    visit = page.visit
+async def _welcome(page: Page, fields: Fields, **more: Any) -> GatewayResponse:
+    gateway, request = page.gateway, page.request
     try:
-        request = GetOwnerLink(token=fields.text("token"))
-        await visit.gateway.bus.call(visit.context(), request)
+        call = GetOwnerLink(token=fields.text("token"))
+        await gateway.bus.call(request.context(), call)
     except (LinkSpent, ValidationError):
         return _spent(page, fields, "/welcome")
     return _ask(
@@ -195,34 +203,36 @@ async def _welcome(page: Page, fields: Fields, **more: Any) -> Response:
     )
 
 
-async def claim(visit: GatewayRequest, fields: Fields) -> Response:
+async def claim(gateway: Gateway, request: GatewayRequest, fields: Fields) -> GatewayResponse:
     """POST /welcome"""
-    page = open_page(visit)
-    email, name = fields.text("email"), fields.given("name")
+    page = open_page(gateway, request)
+    email, name = fields.text("email"), fields.text_or_none("name")
     try:
-        request = ClaimOwner(
+        call = ClaimOwner(
             token=fields.text("token"),
             email=email,
             password=fields.get("password") or None,
             name=name,
-            **attempt(visit, fields, page.language.code),
+            **attempt(gateway, request, fields, page.language.code),
         )
-        signed = await visit.gateway.bus.call(visit.context(), request)
+        new_session = await gateway.bus.call(request.context(), call)
     except LinkSpent:
         return _spent(page, fields, "/welcome")
     except (Problem, ValidationError) as error:
         values = {"email": email, "name": name or ""}
         return await _welcome(page, fields, errors=errors_of(page.language, error), values=values)
-    await begun(visit, fields, signed)
-    return go(first_steps.PATH)
+    await signed_in(gateway, request, fields, new_session)
+    return redirect(first_steps.PATH)
 
 
-ROUTES = [
-    shown("/signup", show, guarded=True),
-    sent("/signup", begin, guarded=True),
-    sent("/signup/code/send", send_again, guarded=True),
-    shown("/invitation", invitation),
-    sent("/invitation", accept),
-    shown("/welcome", welcome),
-    sent("/welcome", claim),
-]
+routes = RouteSet(
+    (
+        page_route("/signup", show, challenged=True),
+        form_route("/signup", begin, challenged=True),
+        form_route("/signup/code/send", send_again, page_path="/signup", challenged=True),
+        page_route("/invitation", invitation),
+        form_route("/invitation", accept),
+        page_route("/welcome", welcome),
+        form_route("/welcome", claim),
+    )
+)

@@ -26,7 +26,7 @@ from common.contracts.sessions import (
 from common.contracts.tokens import AccessToken, CheckAccessToken
 from common.ids import DASHBOARD, new_id
 from common.testing import MemoryChanges
-from gateway.api.fastapi_app import build
+from gateway.build import build
 from gateway.settings import GatewaySettings
 from gateway.state import Gateway
 
@@ -111,7 +111,7 @@ async def site(world: World, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[S
 
     async def publish(ctx: Context, noun: str, id: str = "*") -> None:
         await MemoryChanges.publish(world.changes, ctx, noun, id)
-        gateway.heard(ctx.app_id, noun, id)
+        gateway.invalidate(ctx.app_id, noun, id)
 
     monkeypatch.setattr(world.changes, "publish", publish)
     transport = httpx.ASGITransport(app=build(gateway))  # type: ignore[arg-type]

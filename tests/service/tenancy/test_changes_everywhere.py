@@ -24,7 +24,7 @@ from common.contracts.applications import ApplicationPatch, DeleteApplication, U
 from common.contracts.settings_change import SettingsChange, UpdateSettings
 from common.invalidation import NatsInvalidation
 from common.nats_private import flush_all
-from gateway.api.fastapi_app import build
+from gateway.build import build
 from gateway.settings import GatewaySettings
 from gateway.state import Gateway
 from tenancy.handlers import HANDLERS
@@ -75,7 +75,7 @@ async def fleet(world: World, tmp_path: Path) -> AsyncIterator[Fleet]:
         link = await nats.connect(inbox_prefix=f"_INBOX_gateway{number}")
         settings = GatewaySettings(master_key="k1:" + base64.b64encode(os.urandom(32)).decode())
         gateway, changes = Gateway(settings, NatsBus(link)), NatsInvalidation(link)
-        changes.listeners.append(gateway.heard)
+        changes.listeners.append(gateway.invalidate)
         await changes.listen()
         await flush_all(link)
         transport = httpx.ASGITransport(app=build(gateway))  # type: ignore[arg-type]

@@ -26,7 +26,7 @@ from tests.service.tenancy.test_routes import Dropping
 
 from common.contracts.applications import DeleteApplication
 from common.contracts.domains import RemoveCustomDomain, VerifyCustomDomain
-from gateway.api.fastapi_app import build, build_internal
+from gateway.build import build, build_internal
 from gateway.settings import GatewaySettings
 from gateway.state import Gateway
 from tenancy import provisioning

@@ -31,7 +31,7 @@ from tests.service.tenancy.test_on_demand_tls import serving
 from tests.service.tenancy.test_routes import Dropping
 
 from common.contracts.applications import NewApplication
-from gateway.api.fastapi_app import build
+from gateway.build import build
 from gateway.settings import GatewaySettings
 from gateway.state import Gateway
 from tenancy import provisioning

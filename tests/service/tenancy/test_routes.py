@@ -20,7 +20,7 @@ from common.contracts.applications import NewApplication
 from common.contracts.rights import GetRights, Rights
 from common.contracts.sessions import CheckSession, NoSession, Session
 from common.ids import DASHBOARD, new_id
-from gateway.api.fastapi_app import build, build_internal
+from gateway.build import build, build_internal
 from gateway.settings import GatewaySettings
 from gateway.state import Gateway
 from tenancy import provisioning
@@ -38,7 +38,7 @@ class Dropping:
     gateway: Gateway
 
     async def publish(self, ctx: Context, noun: str, id: str = "*") -> None:
-        self.gateway.heard(ctx.app_id, noun, id)
+        self.gateway.invalidate(ctx.app_id, noun, id)
 
 
 @dataclass

@@ -8,8 +8,8 @@ import httpx
 import pytest
 from tests.kit.fake_services import FakeServices, serve, settings
 
-from gateway.api.fastapi_app import build
 from gateway.app import GatewayApp
+from gateway.build import build
 from gateway.state import Gateway
 
 

@@ -146,7 +146,7 @@ async def test_an_ended_session_is_dropped_at_once(
     del world.sessions[tenant.app_id, "t1"]
     assert (await http.get("/api/whoami", headers=cookie("t1"))).status_code == 200  # cached
 
-    edge.gateway.heard(tenant.app_id, "session", session.id)
+    edge.gateway.invalidate(tenant.app_id, "session", session.id)
 
     assert (await http.get("/api/whoami", headers=cookie("t1"))).status_code == 401
 

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from common.contracts.oauth_errors import InvalidClient, InvalidGrant
-from gateway.http import response as answers
+from gateway.http.response import oauth_error
 
 
 def test_a_refused_client_is_challenged() -> None:
     """However the client tried: by header, in the body or not at all."""
-    refused = answers.oauth(InvalidClient("no"))
+    refused = oauth_error(InvalidClient("no"))
 
     assert refused.status == 401
     assert (b"www-authenticate", b'Basic realm="token"') in refused.headers
@@ -16,7 +16,7 @@ def test_a_refused_client_is_challenged() -> None:
 
 def test_no_other_error_is_a_challenge() -> None:
     """A browser asks its user for a password wherever it sees one."""
-    refused = answers.oauth(InvalidGrant("no"))
+    refused = oauth_error(InvalidGrant("no"))
 
     assert refused.status == 400
     assert b"www-authenticate" not in dict(refused.headers)

@@ -16,8 +16,8 @@ from tests.kit.nats_server import PATIENCE
 
 from common.problems import BadRequest
 from gateway.http import slow_clients as connections
-from gateway.http.request import GatewayRequest
-from gateway.http.slow_clients import Connection, room
+from gateway.http.body import LimitedBody
+from gateway.http.slow_clients import Connection, connection_limit
 
 GET = b"GET / HTTP/1.1\r\nhost: x\r\n\r\n"
 HALF = b"POST / HTTP/1.1\r\nhost: x\r\ncontent-length: 10\r\n\r\n12345"
@@ -92,8 +92,8 @@ async def test_who_never_finishes_is_sent_away(
     server: Server, monkeypatch: pytest.MonkeyPatch, sent: bytes
 ) -> None:
     """Whether nothing came, half of the headers or half of a body."""
-    monkeypatch.setattr(connections, "FIRST", 0.1)
-    monkeypatch.setattr(connections, "WHOLE", 0.1)
+    monkeypatch.setattr(connections, "FIRST_REQUEST", 0.1)
+    monkeypatch.setattr(connections, "WHOLE_REQUEST", 0.1)
     reader, writer = await server.open(sent)
 
     assert await gone(reader)
@@ -104,7 +104,7 @@ async def test_a_byte_now_and_then_wins_no_time(
     server: Server, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A request has its time from its first byte on, not from its last."""
-    monkeypatch.setattr(connections, "WHOLE", 0.3)
+    monkeypatch.setattr(connections, "WHOLE_REQUEST", 0.3)
     reader, writer = await server.open(HALF)
 
     async def drip() -> None:
@@ -124,7 +124,7 @@ async def test_the_longest_waiting_make_room(
     server: Server, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Any number of silent connections shuts nobody out, and who is being answered stays."""
-    monkeypatch.setattr(Connection, "most", 20)
+    monkeypatch.setattr(Connection, "limit", 20)
     _, staying = await server.open(GET.replace(b"/", b"/stay", 1))
     silent = [await server.open(HALF if n % 2 else b"") for n in range(40)]
 
@@ -154,7 +154,7 @@ async def test_who_takes_nothing_is_sent_away(
     server: Server, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """An answer that nobody reads is given up."""
-    monkeypatch.setattr(connections, "TAKEN", 0.1)
+    monkeypatch.setattr(connections, "STALLED_WRITE", 0.1)
     reader, writer = await server.open(GET.replace(b"/", b"/much", 1))
     reader._transport.pause_reading()  # type: ignore[attr-defined]  # there is no public way
 
@@ -168,7 +168,9 @@ def test_as_many_files_as_may_be() -> None:
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     try:
         resource.setrlimit(resource.RLIMIT_NOFILE, (256, hard))
-        assert room() == min(connections.MOST, hard - connections.SPARE)
+        assert connection_limit() == min(
+            connections.MAX_CONNECTIONS, hard - connections.SPARE_FILES
+        )
         assert resource.getrlimit(resource.RLIMIT_NOFILE)[0] > 256
     finally:
         resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
@@ -186,7 +188,5 @@ async def test_half_a_body_is_none() -> None:
     async def receive() -> dict[str, Any]:
         return next(sent)
 
-    visit = GatewayRequest.__new__(GatewayRequest)
-    visit.receive = receive
     with pytest.raises(BadRequest):
-        await visit.body()
+        await LimitedBody(receive, 1000).read()

@@ -82,7 +82,7 @@ async def test_nobody_holds_up_the_end(
     running: tuple[Server, socket.socket], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A connection over which nothing comes is closed; one that was answered is closed at once."""
-    monkeypatch.setattr(connections, "LAST", 0.05)
+    monkeypatch.setattr(connections, "LAST_REQUEST", 0.05)
     server, listening = running
     address = listening.getsockname()
     silent, answered = await connected(address), await connected(address)

@@ -19,12 +19,11 @@ from common.contracts.clients import ListOrigins, Origins
 from common.metrics import HTTP
 from common.problems import Conflict, Unavailable
 from gateway.api.deps import Anyone
-from gateway.api.fastapi_app import build_internal
 from gateway.api.noun_router import NounRouter
-from gateway.api.routes import routers
 from gateway.app import GatewayApp
+from gateway.build import ROUTE_SETS, build_internal
 from gateway.http import response as answers
-from gateway.http.forms import LONGEST
+from gateway.http.forms import MAX_FORM
 
 router = APIRouter(prefix="/api")
 
@@ -132,7 +131,7 @@ async def test_errors_are_problem_documents(
     ("method", "path", "allowed"),
     [
         ("GET", "/oauth2/token", {"POST"}),
-        ("PUT", "/oauth2/userinfo", {"GET", "POST"}),
+        ("PUT", "/oauth2/userinfo", {"GET", "HEAD", "POST"}),
         ("POST", "/.well-known/openid-configuration", {"GET", "HEAD"}),
         ("OPTIONS", "/oauth2/revoke", {"POST"}),
         ("DELETE", "/oauth2/authorize", {"GET", "HEAD", "POST"}),
@@ -157,7 +156,7 @@ async def test_a_page_fails_as_a_page(
     async def broken(_: object) -> None:
         raise RuntimeError("secret")
 
-    monkeypatch.setattr("gateway.oauth.authorize.session_without_rights", broken)
+    monkeypatch.setattr("gateway.oauth.authorize.user_even_without_rights", broken)
     browser = {"accept": "text/html"}
     failed = await http.get("/oauth2/authorize", headers=browser)
     refused = await http.delete("/login", headers=browser)
@@ -339,8 +338,8 @@ async def test_metrics_are_for_our_own_networks(edge: GatewayApp) -> None:
 
 async def test_no_internal_path_is_public(edge: GatewayApp) -> None:
     """Whatever the internal listener answers, the public port has no route of that path."""
-    internal = {path for _, path in build_internal(edge.gateway).routes}
-    public = {path for table in (edge.any_host, edge.hot, edge.pages) for _, path in table}
+    internal = build_internal(edge.gateway).table.paths()
+    public = edge.table.paths()
 
     assert internal
     assert not internal & public
@@ -394,17 +393,12 @@ async def test_what_the_edge_answers_itself_is_told_as_well(
 ) -> None:
     """The protocol endpoints and public documents, those of the browser too."""
     told = {
-        (method.upper(), path.replace("{kid}", ""))
+        (method.upper(), path)
         for path, operations in (await http.get("/openapi.json")).json()["paths"].items()
         for method in operations
     }
-    answered = {(method, path) for method, path in edge.hot if method != "HEAD"}
-    answered |= {("GET", prefix) for prefix in edge.prefixes}
-    answered |= {
-        (method, f"/oauth2/{name}")
-        for name in ("authorize", "logout")
-        for method in ("GET", "POST")
-    }
+    answered = {(route.method, route.path) for routes in ROUTE_SETS for route in routes.routes}
+    answered -= {(method, "/oauth2/authorize/resume") for method in ("GET", "POST")}
     missing = {one for one in answered - told if one[1].startswith(("/oauth2/", "/.well-known/"))}
 
     assert missing == set()
@@ -428,13 +422,13 @@ def test_nothing_of_the_api_waits_for_a_thread(edge: GatewayApp) -> None:
 
 def test_the_first_word_of_a_path_is_no_parameter() -> None:
     """By it a router knows what is none of its own."""
-    found = [router for router, _ in routers()]
+    found = [routes.router for routes in ROUTE_SETS if routes.router is not None]
 
     assert {type(router) for router in found} == {NounRouter}
     assert not [
         word
         for router in found
-        for word in router.words
+        for word in getattr(router, "words", ())
         if not word.isidentifier() and "-" not in word
     ]
 
@@ -469,7 +463,7 @@ async def test_every_operation_has_its_own_id(http: httpx.AsyncClient, host: str
 async def test_a_form_has_a_largest_size(http: httpx.AsyncClient, path: str, status: int) -> None:
     """Beyond it nothing is decoded, which would take longer than anything else of the request."""
     kind = {"content-type": "application/x-www-form-urlencoded"}
-    answer = await http.post(path, content=b"a=" + b"%" * LONGEST, headers=kind)
+    answer = await http.post(path, content=b"a=" + b"%" * MAX_FORM, headers=kind)
 
     assert answer.status_code == status
-    assert str(LONGEST) in answer.text
+    assert str(MAX_FORM) in answer.text

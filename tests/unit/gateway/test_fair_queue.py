@@ -19,8 +19,8 @@ from common.contracts.sessions import SignedInSession
 from common.contracts.tokens import ExchangeToken, Tokens
 from common.problems import Busy
 from gateway.admission.fair_queue import LONGEST_WAIT, FairQueue
-from gateway.api.fastapi_app import build
 from gateway.app import GatewayApp
+from gateway.build import build
 from gateway.state import Gateway
 
 AT_ONCE = 8
@@ -110,7 +110,7 @@ async def test_a_noisy_application_does_not_shut_out_a_quiet_one(
     up to its share; of the noisy one's, those that find no place in its queue are told so."""
     noisy, quiet = Visitors(edge, "noisy"), Visitors(edge, "quiet")
     await noisy.ask(500)
-    per_app = edge.gateway.lanes.work.per_app
+    per_app = edge.gateway.queues.work.per_app
     assert work.running(app_id(world, "noisy")) == AT_ONCE
     assert noisy.statuses() == [503] * (500 - AT_ONCE - per_app)
 
@@ -176,7 +176,7 @@ async def test_signing_in_does_not_hold_up_who_is_signed_in(
     noisy, noisy_id = Visitors(edge, "noisy"), app_id(world, "noisy")
     body = {"email": "ada@example.com", "password": "six unusual otters"}
     herd = [asyncio.create_task(noisy.http.post("/api/auth/signin", json=body)) for _ in range(100)]
-    hashing = edge.gateway.lanes.hashing
+    hashing = edge.gateway.queues.hashing
     async with asyncio.timeout(PATIENCE):  # on the way there are threads
         while len(work.begun) < AT_ONCE or len(hashing._queues.get(noisy_id, ())) < 92:
             await asyncio.sleep(0.01)
@@ -193,7 +193,7 @@ async def test_a_full_queue_is_told_on_the_api_too(
 ) -> None:
     """There the body is read by the framework, which must not make a 400 of it."""
     noisy = Visitors(edge, "noisy")
-    edge.gateway.lanes.hashing.per_app = 2
+    edge.gateway.queues.hashing.per_app = 2
     body = {"email": "ada@example.com", "password": "six unusual otters"}
     herd = [asyncio.create_task(noisy.http.post("/api/auth/signin", json=body)) for _ in range(20)]
     async with asyncio.timeout(PATIENCE):
@@ -218,7 +218,7 @@ async def test_who_sends_slowly_takes_no_place(
 
     tasks = [asyncio.create_task(Streaming(edge).post(body())) for _ in range(AT_ONCE * 4)]
     await settled()
-    assert edge.gateway.lanes.work._total == 0
+    assert edge.gateway.queues.work._total == 0
     await slow.ask(AT_ONCE)
     assert work.running(app_id(world, "noisy")) == AT_ONCE
     for task in tasks:
@@ -272,7 +272,7 @@ async def test_every_place_is_given_back(edge: GatewayApp, world: FakeServices, 
     await settled()
 
     assert [task.result().status_code for task in asked[20:]] == [200] * 10
-    for lane in (edge.gateway.lanes.work, edge.gateway.lanes.hashing):
+    for lane in (edge.gateway.queues.work, edge.gateway.queues.hashing):
         assert (lane._total, lane._working, dict(lane._queues)) == (0, {}, {})
 
 
@@ -280,11 +280,11 @@ async def test_a_turn_that_comes_too_late_is_none(monkeypatch: pytest.MonkeyPatc
     """Whoever waited longer than people do is told, and his place goes to the next."""
     shares, loop = FairQueue(at_once=1), asyncio.get_running_loop()
     assert shares.enter("a")
-    late = asyncio.create_task(shares.turn("a"))
+    late = asyncio.create_task(shares.wait("a"))
     await settled()
     began = loop.time()
     monkeypatch.setattr(loop, "time", lambda: began + LONGEST_WAIT + 1)
-    on_time = asyncio.create_task(shares.turn("a"))
+    on_time = asyncio.create_task(shares.wait("a"))
     await settled()
     shares.leave("a")
 
@@ -315,7 +315,7 @@ def test_no_place_is_lost_and_none_is_made_up(steps: list[tuple[str, bool]]) -> 
                 if shares.enter(app):
                     working[app] += 1
                 else:
-                    waiting[app].append(asyncio.create_task(shares.turn(app)))
+                    waiting[app].append(asyncio.create_task(shares.wait(app)))
             elif working[app]:
                 working[app] -= 1
                 shares.leave(app)

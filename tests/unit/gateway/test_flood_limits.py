@@ -47,7 +47,7 @@ from gateway.admission.flood_limits import (
     ValidCredentials,
 )
 from gateway.admission.token_bucket import LONGEST_WAIT, MOST_BUCKETS, Limit, TokenBuckets
-from gateway.api.fastapi_app import build
+from gateway.build import build
 from gateway.state import Gateway
 
 BROWSER = {"accept": "text/html"}
@@ -564,7 +564,7 @@ async def test_a_credential_that_ended_is_counted_again(
     cookie = {"cookie": "aero2_session=t_ada"}
     assert (await http.get("/api/auth/session", headers=cookie)).status_code == 200
     world.sessions.clear()
-    gateway.heard(demo.app_id, "session", session.id)
+    gateway.invalidate(demo.app_id, "session", session.id)
 
     passed = await exhausted(http, ANONYMOUS_READ, "GET", "/login", headers=cookie)
     assert passed == ANONYMOUS_READ.burst + 1  # the one that it was found out by

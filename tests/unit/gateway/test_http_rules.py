@@ -10,8 +10,8 @@ from tests.kit.people import People, person
 
 from common.contracts.authorization import Authorization
 from common.ip_addresses import canonical_ip
-from gateway.api.audit_tail import Follower, Slots
 from gateway.app import GatewayApp
+from gateway.audit_followers import Follower, FollowerSlots
 from gateway.http.request import trace_of
 
 HOST = "http://demo.localhost:8080"
@@ -135,7 +135,11 @@ def test_an_invalid_trace_is_not_kept(header: bytes, kept: bool) -> None:
 
 def test_a_follower_is_checked_when_its_credential_changes() -> None:
     """At once, and no follower by another credential."""
-    slots, key, other = Slots(), Follower(frozenset({"key_1"})), Follower(frozenset({"user_1"}))
+    slots, key, other = (
+        FollowerSlots(),
+        Follower(frozenset({"key_1"})),
+        Follower(frozenset({"user_1"})),
+    )
     slots.followers.update({key, other})
 
     slots.changed("api_key", "key_1")

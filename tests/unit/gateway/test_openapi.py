@@ -11,7 +11,7 @@ from pydantic import BaseModel
 
 from common.contracts.base import CONTRACTS
 from gateway.api import reference
-from gateway.api.fastapi_app import api
+from gateway.api.fastapi_app import json_api
 from gateway.api.openapi_texts import EXAMPLES, TAGS
 
 METHODS = {"get", "post", "put", "patch", "delete"}
@@ -19,7 +19,7 @@ METHODS = {"get", "post", "put", "patch", "delete"}
 
 @cache
 def document(dashboard: bool) -> dict[str, Any]:
-    return api(dashboard=dashboard).openapi()
+    return json_api(dashboard=dashboard).openapi()
 
 
 def operations(dashboard: bool) -> list[tuple[str, dict[str, Any]]]:

@@ -21,7 +21,7 @@ from gateway.pages.form_errors import SENTENCES
 SAID = (*SENTENCES, Invalid, RateLimited, Unavailable)
 """What `errors_of` has a sentence for."""
 FRAMED = (FreshSignInNeeded, Unauthenticated)
-"""What `endpoint.own` answers."""
+"""What the frame of each page handles."""
 
 
 def modules(package: ModuleType) -> list[ModuleType]:

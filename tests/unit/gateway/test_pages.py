@@ -37,8 +37,8 @@ from common.contracts.sessions import SignedInSession
 from common.contracts.tenants import Branding, Tenant
 from common.ids import new_id
 from gateway.app import GatewayApp
-from gateway.pages import everywhere
-from gateway.pages.render import TEMPLATES
+from gateway.pages.route_sets import ROUTE_SETS
+from gateway.pages.template_engine import TEMPLATES
 
 TOKEN = re.compile(r'name="csrf" value="([^"]+)"')
 LANGUAGE_LINK = re.compile(r'href="([^"]+)" hreflang="de"')
@@ -630,17 +630,18 @@ async def test_the_link_of_a_sign_up_says_so(http: httpx.AsyncClient, people: Pe
 
 
 async def test_without_cookies(http: httpx.AsyncClient, people: People) -> None:
-    """A form without our cookie is told apart from a stranger's: reloading would not help."""
+    """A form without our cookie is told apart from a stranger's: reloading would not help. The page
+    leads back to the form with its pending request, in each language."""
     token = TOKEN.search((await http.get("/login")).text)
     assert token
     http.cookies.clear()
 
-    page = await http.post(
-        "/login", data={"email": EMAIL, "csrf": token[1]}, headers={"accept": "text/html"}
-    )
+    form = {"email": EMAIL, "csrf": token[1], "request": "pending"}
+    page = await http.post("/login", data=form, headers={"accept": "text/html"})
 
     assert (page.status_code, "Cookies are off" in page.text) == (403, True)
-    assert 'href="/login"' in page.text
+    assert 'href="/login?request=pending"' in page.text
+    assert 'href="/login?request=pending&amp;ui_locales=de"' in page.text
 
 
 async def test_the_password_page_leads_to_a_new_account(
@@ -1169,10 +1170,8 @@ async def test_a_spent_link_in_another_language(
 
 def test_every_form_is_among_them() -> None:
     """A new form is refused here, too, or is listed as one that never is."""
-    forms = {route.path for route in everywhere() if route.methods and "POST" in route.methods} - {
-        "/oauth2/authorize",
-        "/oauth2/authorize/resume",
-        "/oauth2/logout",
+    forms = {
+        route.path for routes in ROUTE_SETS for route in routes.routes if route.method == "POST"
     }
 
     assert forms == {path for path, _, _ in REFUSED} | NEVER_REFUSED

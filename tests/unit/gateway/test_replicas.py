@@ -46,7 +46,7 @@ class Fleet:
 
     async def start(self) -> None:
         for each in self.replicas:
-            await self.hub.subscribe("", each._heard)
+            await self.hub.subscribe("", each._receive)
             await each._say(b"new")
 
     @property

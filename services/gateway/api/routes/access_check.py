@@ -1,10 +1,11 @@
-"""Who may do what, for backends that would rather ask than read a token."""
+"""Access checks, for backends that ask instead of reading a token."""
 
 from __future__ import annotations
 
 from common.contracts.access_check import CheckAccess, Verdicts
 from gateway.api.deps import Acting, TheBus
 from gateway.api.noun_router import NounRouter
+from gateway.routing import RouteSet
 
 router = NounRouter(prefix="/authorize", tags=["authorize"])
 
@@ -15,3 +16,6 @@ async def check(request: CheckAccess, ctx: Acting, bus: TheBus) -> Verdicts:
     permission, or the reason why it is not granted. To check other users, you need `roles:read`. A
     secret key has it."""
     return await bus.call(ctx, request)
+
+
+routes = RouteSet(router=router, in_applications=True)

@@ -17,8 +17,8 @@ from common.contracts.api_keys import (
 from common.contracts.base import Done, Id
 from gateway.api.deps import Acting, TheBus
 from gateway.api.noun_router import NounRouter
+from gateway.routing import HostKind, RouteSet
 
-DASHBOARD_ONLY = True
 router = NounRouter(prefix="/applications/{slug}/api-keys", tags=["api_keys"])
 
 
@@ -50,3 +50,6 @@ async def rotate(slug: str, id: Id, ctx: Acting, bus: TheBus) -> NewApiKey:
     """Creates a new key that works at once. The old key works for another 24 hours. Needs
     `apps:write` and the team role `admin` or `developer`."""
     return await bus.call(ctx, RotateApiKey(id=id))
+
+
+routes = RouteSet(router=router, host=HostKind.DASHBOARD)

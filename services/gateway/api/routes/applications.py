@@ -23,8 +23,8 @@ from common.field_errors import field_error
 from common.problems import Invalid
 from gateway.api.deps import SignedIn, TheBus
 from gateway.api.noun_router import NounRouter
+from gateway.routing import HostKind, RouteSet
 
-DASHBOARD_ONLY = True
 router = NounRouter(tags=["applications"])
 
 
@@ -95,3 +95,6 @@ async def transfer(slug: str, to: NewOwner, ctx: SignedIn, bus: TheBus) -> Appli
     """Transfers the application to another of your teams. Operators can transfer it to any team.
     Needs `apps:transfer` and the team role `admin` or `developer`."""
     return await bus.call(ctx, TransferApplication(slug=slug, owner_org_id=to.owner_org_id))
+
+
+routes = RouteSet(router=router, host=HostKind.DASHBOARD)

@@ -28,8 +28,9 @@ from common.contracts.base import Id, Page
 from common.problems import Unavailable
 from gateway.api import audit_export
 from gateway.api.audit_tail import Places, Tail
-from gateway.api.deps import Acting, TheBus, TheVisit, acting
+from gateway.api.deps import Acting, TheBus, TheGateway, TheRequest, acting
 from gateway.api.noun_router import NounRouter
+from gateway.routing import RouteSet
 
 router = NounRouter(tags=["audit"])
 
@@ -67,17 +68,17 @@ async def checkpoints(
     },
 )
 async def export(
-    wanted: Annotated[AuditFilter, Query()],
+    filters: Annotated[AuditFilter, Query()],
     ctx: Acting,
     bus: TheBus,
     format: Annotated[ExportFormat, Query()] = "ndjson",
 ) -> StreamingResponse:
     """Exports the events that match all filters. An NDJSON export without filters can be verified
     with `aero2 audit verify`. Needs `audit:read`."""
-    request = ExportAudit(**wanted.model_dump(exclude_unset=True))
-    first = await bus.call(replace(ctx, deadline=time.time() + request.within), request)
-    found = audit_export.pieces(bus, ctx, request, first)
-    lines = audit_export.ndjson(found) if format == "ndjson" else audit_export.as_csv(found)
+    call = ExportAudit(**filters.model_dump(exclude_unset=True))
+    first = await bus.call(replace(ctx, deadline=time.time() + call.within), call)
+    pages = audit_export.pieces(bus, ctx, call, first)
+    lines = audit_export.ndjson(pages) if format == "ndjson" else audit_export.as_csv(pages)
     kind = "application/x-ndjson" if format == "ndjson" else "text/csv; charset=utf-8"
     headers = {
         "cache-control": "no-store",
@@ -98,10 +99,11 @@ async def export(
     },
 )
 async def follow(
-    request: Request,
-    visit: TheVisit,
+    http: Request,
+    gateway: TheGateway,
+    request: TheRequest,
     ctx: Acting,
-    bus: TheBus,
+    *,
     last_event_id: Annotated[str | None, Header(max_length=100)] = None,
 ) -> StreamingResponse:
     """Sends new events as they happen. With `Last-Event-ID` the stream continues after that event,
@@ -109,17 +111,17 @@ async def follow(
     `audit:read`."""
 
     async def allowed() -> None:
-        visit.caller = None  # resolved again: the session may have ended, or the role been taken
-        await bus.call(await acting(request, visit), FollowAudit())
+        # The session may have ended, or the user may have lost the role.
+        await gateway.bus.call(await acting(http, gateway, request), FollowAudit())
 
-    await bus.call(ctx, FollowAudit())
-    links, settings = visit.gateway.links, visit.gateway.settings
+    await gateway.bus.call(ctx, FollowAudit())
+    links = gateway.links
     if links is None:
         raise Unavailable("this server has no event stream", retry_after=60)
     caller = ctx.caller
     credential = frozenset(filter(None, (caller.id, caller.session_id)))
-    places, slots = Places(settings.keys), visit.gateway.tails
-    tail = Tail(links.nc, links.js, places, slots, ctx.app_id, allowed, credential)
+    places = Places(gateway.settings.keys)
+    tail = Tail(links.nc, links.js, places, gateway.followers, ctx.app_id, allowed, credential)
     events = tail.events(await tail.start(last_event_id))
     headers = {"cache-control": "no-store", "x-accel-buffering": "no"}
     return StreamingResponse(events, media_type="text/event-stream", headers=headers)
@@ -135,3 +137,6 @@ async def get(id: Id, ctx: Acting, bus: TheBus) -> AuditRecord:
 async def of_user(id: Id, page: Annotated[Page, Query()], ctx: Acting, bus: TheBus) -> AuditRecords:
     """Lists what the user did and what was done to them, newest first. Needs `audit:read`."""
     return await bus.call(ctx, ListUserAudit(user_id=id, **dict(page)))
+
+
+routes = RouteSet(router=router, in_applications=True)

@@ -24,13 +24,14 @@ from common.contracts.protection import GetProtection, Protection
 from common.contracts.sessions import SignedInSession
 from common.contracts.sign_in import Attempt, Flow
 from common.contracts.sign_up import ResendSignUp, SignUp
-from gateway.api.deps import Anyone, SignedIn, TheBus, TheVisit
+from gateway.api.deps import Anyone, SignedIn, TheBus, TheGateway, TheRequest
 from gateway.api.noun_router import NounRouter
-from gateway.auth import browser_sessions as browser
+from gateway.auth import browser_sessions
 from gateway.http import csrf
 from gateway.http.request import GatewayRequest
+from gateway.routing import RouteSet
+from gateway.state import Gateway
 
-OWN_HOST_ONLY = True
 router = NounRouter(prefix="/auth", tags=["auth"])
 
 
@@ -38,14 +39,16 @@ class LinkToken(Contract):
     token: Annotated[Token, Field(repr=False)]
 
 
-async def _begin(visit: GatewayRequest, signed: SignedInSession) -> SignedInSession:
-    await browser.begin(visit, signed)
-    return signed
+async def _start(
+    gateway: Gateway, request: GatewayRequest, new_session: SignedInSession
+) -> SignedInSession:
+    await browser_sessions.start(gateway, request, new_session)
+    return new_session
 
 
-def _of(visit: GatewayRequest, request: Attempt) -> dict[str, str]:
-    """What every attempt carries beside its body: this browser's own cookie."""
-    return {"browser": request.browser or csrf.browser_id(visit)}
+def _browser(gateway: Gateway, request: GatewayRequest, body: Attempt) -> dict[str, str]:
+    """Returns what every attempt has beside its body: the browser's own cookie."""
+    return {"browser": body.browser or csrf.browser_id(gateway.settings, request)}
 
 
 @router.get("/protection", summary="Get the challenge for sign-in forms")
@@ -56,10 +59,10 @@ async def protection(ctx: Anyone, bus: TheBus) -> Protection:
 
 
 @router.post("/signup", status_code=202, response_model_exclude={"browser"}, summary="Sign up")
-async def sign_up(request: SignUp, visit: TheVisit, ctx: Anyone, bus: TheBus) -> Flow:
+async def sign_up(body: SignUp, gateway: TheGateway, request: TheRequest, ctx: Anyone) -> Flow:
     """Sends an e-mail with a code and a link. The account is created when the user enters the code
     or opens the link. The answer is the same if the address already has an account."""
-    return await bus.call(ctx, request.model_copy(update=_of(visit, request)))
+    return await gateway.bus.call(ctx, body.model_copy(update=_browser(gateway, request, body)))
 
 
 @router.post(
@@ -68,20 +71,26 @@ async def sign_up(request: SignUp, visit: TheVisit, ctx: Anyone, bus: TheBus) ->
     response_model_exclude={"browser"},
     summary="Resend the sign-up e-mail",
 )
-async def resend_sign_up(request: ResendSignUp, visit: TheVisit, ctx: Anyone, bus: TheBus) -> Flow:
+async def resend_sign_up(
+    body: ResendSignUp, gateway: TheGateway, request: TheRequest, ctx: Anyone
+) -> Flow:
     """Sends a new code and link for a sign-up that this browser started within the last hour. The
     data that the user entered is kept. The answer has a new `flow`. Answers 410 `code_spent` if the
     sign-up is finished or older."""
-    return await bus.call(ctx, request.model_copy(update=_of(visit, request)))
+    return await gateway.bus.call(ctx, body.model_copy(update=_browser(gateway, request, body)))
 
 
 @router.post("/signin", response_model_exclude={"token"}, summary="Sign in with a password")
 async def sign_in(
-    request: SignInWithPassword, visit: TheVisit, ctx: Anyone, bus: TheBus
+    body: SignInWithPassword, gateway: TheGateway, request: TheRequest, ctx: Anyone
 ) -> SignedInSession:
     """Starts a session and sets its cookie. Answers 401 `wrong_credentials` if the address or the
     password is wrong, and 429 `locked` after too many wrong passwords."""
-    return await _begin(visit, await bus.call(ctx, request.model_copy(update=_of(visit, request))))
+    return await _start(
+        gateway,
+        request,
+        await gateway.bus.call(ctx, body.model_copy(update=_browser(gateway, request, body))),
+    )
 
 
 @router.post(
@@ -90,10 +99,12 @@ async def sign_in(
     response_model_exclude={"browser"},
     summary="Send a sign-in code and link by e-mail",
 )
-async def start_code(request: StartEmailCode, visit: TheVisit, ctx: Anyone, bus: TheBus) -> Flow:
+async def start_code(
+    body: StartEmailCode, gateway: TheGateway, request: TheRequest, ctx: Anyone
+) -> Flow:
     """Sends one e-mail with both. The code works in any browser, together with `flow`. The link
     works only in this browser. Both also create an account if sign-up is open."""
-    return await bus.call(ctx, request.model_copy(update=_of(visit, request)))
+    return await gateway.bus.call(ctx, body.model_copy(update=_browser(gateway, request, body)))
 
 
 @router.post(
@@ -102,38 +113,48 @@ async def start_code(request: StartEmailCode, visit: TheVisit, ctx: Anyone, bus:
     response_model_exclude={"browser"},
     summary="Send a sign-in link and code by e-mail (same as /api/auth/code)",
 )
-async def magic_link(request: StartEmailCode, visit: TheVisit, ctx: Anyone, bus: TheBus) -> Flow:
+async def magic_link(
+    body: StartEmailCode, gateway: TheGateway, request: TheRequest, ctx: Anyone
+) -> Flow:
     """Does the same as `POST /api/auth/code`: one e-mail holds the link and the code."""
-    return await bus.call(ctx, request.model_copy(update=_of(visit, request)))
+    return await gateway.bus.call(ctx, body.model_copy(update=_browser(gateway, request, body)))
 
 
 @router.post("/code/verify", response_model_exclude={"token"}, summary="Sign in with a code")
 async def with_code(
-    request: SignInWithCode, visit: TheVisit, ctx: Anyone, bus: TheBus
+    body: SignInWithCode, gateway: TheGateway, request: TheRequest, ctx: Anyone
 ) -> SignedInSession:
     """Starts a session and sets its cookie. Answers 422 `wrong_code` if the code is wrong, and 410
     `code_spent` after five wrong codes."""
-    return await _begin(visit, await bus.call(ctx, request.model_copy(update=_of(visit, request))))
+    return await _start(
+        gateway,
+        request,
+        await gateway.bus.call(ctx, body.model_copy(update=_browser(gateway, request, body))),
+    )
 
 
 @router.post("/link", response_model_exclude={"token"}, summary="Sign in with a link")
 async def with_link(
-    request: SignInWithLink, visit: TheVisit, ctx: Anyone, bus: TheBus
+    body: SignInWithLink, gateway: TheGateway, request: TheRequest, ctx: Anyone
 ) -> SignedInSession:
     """Starts a session and sets its cookie. Answers 403 `other_browser` if another browser
     requested the link."""
-    return await _begin(visit, await bus.call(ctx, request.model_copy(update=_of(visit, request))))
+    return await _start(
+        gateway,
+        request,
+        await gateway.bus.call(ctx, body.model_copy(update=_browser(gateway, request, body))),
+    )
 
 
 @router.post(
     "/confirm", response_model_exclude={"token"}, summary="Confirm your identity with your password"
 )
 async def confirm(
-    request: Reauthenticate, visit: TheVisit, ctx: SignedIn, bus: TheBus
+    body: Reauthenticate, gateway: TheGateway, request: TheRequest, ctx: SignedIn
 ) -> SignedInSession:
     """Records a fresh sign-in in the session, which continues under a new id. Sensitive calls need
     a sign-in within the last 15 minutes."""
-    return await _begin(visit, await bus.call(ctx, request))
+    return await _start(gateway, request, await gateway.bus.call(ctx, body))
 
 
 @router.post(
@@ -142,48 +163,58 @@ async def confirm(
     response_model_exclude={"browser"},
     summary="Send a password reset e-mail",
 )
-async def start_reset(request: StartReset, visit: TheVisit, ctx: Anyone, bus: TheBus) -> Flow:
+async def start_reset(
+    body: StartReset, gateway: TheGateway, request: TheRequest, ctx: Anyone
+) -> Flow:
     """Sends an e-mail with a code and a link. The answer is the same if the address has no
     account."""
-    return await bus.call(ctx, request.model_copy(update=_of(visit, request)))
+    return await gateway.bus.call(ctx, body.model_copy(update=_browser(gateway, request, body)))
 
 
 @router.post("/reset/finish", response_model_exclude={"token"}, summary="Reset a password")
 async def reset(
-    request: ResetPassword, visit: TheVisit, ctx: Anyone, bus: TheBus
+    body: ResetPassword, gateway: TheGateway, request: TheRequest, ctx: Anyone
 ) -> SignedInSession:
     """Sets a new password. Send the `token` from the link, or `flow` and `code`. All sessions of
     the user end, and a new one starts in this browser."""
-    return await _begin(visit, await bus.call(ctx, request.model_copy(update=_of(visit, request))))
+    return await _start(
+        gateway,
+        request,
+        await gateway.bus.call(ctx, body.model_copy(update=_browser(gateway, request, body))),
+    )
 
 
 @router.post("/password/check", status_code=204, summary="Check a new password")
-async def check_password(request: CheckPassword, ctx: Anyone, bus: TheBus) -> Response:
+async def check_password(body: CheckPassword, ctx: Anyone, bus: TheBus) -> Response:
     """Answers 204 if the password would be accepted, or 422 `weak_password` with the reasons."""
-    await bus.call(ctx, request)
+    await bus.call(ctx, body)
     return Response(status_code=204)
 
 
 @router.post("/verify-email", summary="Confirm a new e-mail address with a link")
-async def verify_email(request: LinkToken, ctx: SignedIn, bus: TheBus) -> Done:
+async def verify_email(body: LinkToken, ctx: SignedIn, bus: TheBus) -> Done:
     """Confirms the address for the signed-in user who requested the change. Answers 403
     `other_browser` for any other user, and 410 `link_spent` if the link was used or has expired."""
-    return await bus.call(ctx, VerifyEmail(token=request.token))
+    return await bus.call(ctx, VerifyEmail(token=body.token))
 
 
 @router.post("/invitation", summary="Get an invitation by its token")
-async def invitation(request: LinkToken, ctx: Anyone, bus: TheBus) -> InvitationOffer:
+async def invitation(body: LinkToken, ctx: Anyone, bus: TheBus) -> InvitationOffer:
     """Returns who the invitation is for, before it is accepted. The token is in the body so that it
     does not appear in access logs."""
-    return await bus.call(ctx, GetInvitation(token=request.token))
+    return await bus.call(ctx, GetInvitation(token=body.token))
 
 
 @router.post("/invitation/accept", response_model_exclude={"token"}, summary="Accept an invitation")
 async def accept_invitation(
-    request: AcceptInvitation, visit: TheVisit, ctx: Anyone, bus: TheBus
+    body: AcceptInvitation, gateway: TheGateway, request: TheRequest, ctx: Anyone
 ) -> SignedInSession:
     """Creates the user with the roles of the invitation, and signs them in."""
-    return await _begin(visit, await bus.call(ctx, request.model_copy(update=_of(visit, request))))
+    return await _start(
+        gateway,
+        request,
+        await gateway.bus.call(ctx, body.model_copy(update=_browser(gateway, request, body))),
+    )
 
 
 @router.post(
@@ -192,15 +223,22 @@ async def accept_invitation(
     summary="Create the first operator with the owner link",
 )
 async def claim_owner(
-    request: ClaimOwner, visit: TheVisit, ctx: Anyone, bus: TheBus
+    body: ClaimOwner, gateway: TheGateway, request: TheRequest, ctx: Anyone
 ) -> SignedInSession:
     """Creates an operator account on the Dashboard and signs it in. The owner link works once."""
-    return await _begin(visit, await bus.call(ctx, request.model_copy(update=_of(visit, request))))
+    return await _start(
+        gateway,
+        request,
+        await gateway.bus.call(ctx, body.model_copy(update=_browser(gateway, request, body))),
+    )
 
 
 @router.post("/signout", summary="Sign out")
-async def sign_out(visit: TheVisit, ctx: Anyone) -> Done:
+async def sign_out(gateway: TheGateway, request: TheRequest, ctx: Anyone) -> Done:
     """Ends the session of the cookie and deletes the cookie. Other accounts in this browser stay
     signed in. Does nothing if there is no session."""
-    await browser.end(visit)
+    await browser_sessions.end(gateway, request)
     return Done()
+
+
+routes = RouteSet(router=router)

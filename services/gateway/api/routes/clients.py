@@ -29,6 +29,7 @@ from common.contracts.clients import (
 from common.contracts.consents import Grants, ListClientGrants, RevokeClientGrants, RevokedGrants
 from gateway.api.deps import Acting, TheBus
 from gateway.api.noun_router import NounRouter
+from gateway.routing import RouteSet
 
 router = NounRouter(prefix="/clients", tags=["clients"])
 
@@ -124,7 +125,7 @@ async def delete_secret(id: str, secret_id: Id, ctx: Acting, bus: TheBus) -> Don
 
 @router.get("/{id}/grants", summary="List grants of a client")
 async def grants(
-    id: str, ctx: Acting, bus: TheBus, limit: Page = 50, cursor: str | None = None
+    id: str, *, ctx: Acting, bus: TheBus, limit: Page = 50, cursor: str | None = None
 ) -> Grants:
     """Lists the users who gave the client access, with the scopes of each. Needs `clients:read`."""
     return await bus.call(ctx, ListClientGrants(client=id, limit=limit, cursor=cursor))
@@ -137,3 +138,6 @@ async def revoke_grants(
     """Revokes the access that users gave the client, for all users or for one. The tokens stop
     working at once. Needs `clients:write`."""
     return await bus.call(ctx, RevokeClientGrants(client=id, user_id=user_id))
+
+
+routes = RouteSet(router=router, in_applications=True)

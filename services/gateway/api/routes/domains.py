@@ -1,31 +1,21 @@
-"""An application's own domains: in the Dashboard, under its slug. And what a TLS front asks."""
+"""An application's own domains, on the Dashboard's host under its slug."""
 
 from __future__ import annotations
 
-from urllib.parse import parse_qs
-
-from common.context import SYSTEM_CALLER
 from common.contracts.base import Contract, Done, Id
 from common.contracts.domains import (
     AddCustomDomain,
     CustomDomain,
     CustomDomains,
-    IsDomainAllowed,
     ListCustomDomains,
     RemoveCustomDomain,
     SetPrimaryDomain,
     VerifyCustomDomain,
 )
-from common.contracts.tenants import UnknownHost
-from common.ids import DASHBOARD
 from gateway.api.deps import Acting, TheBus
 from gateway.api.noun_router import NounRouter
-from gateway.app import Hot
-from gateway.http import response as answers
-from gateway.http.request import GatewayRequest
-from gateway.http.response import NO_STORE, Answer
+from gateway.routing import HostKind, RouteSet
 
-DASHBOARD_ONLY = True
 router = NounRouter(prefix="/applications/{slug}/domains", tags=["domains"])
 
 
@@ -71,15 +61,4 @@ async def remove(slug: str, id: Id, ctx: Acting, bus: TheBus) -> Done:
     return await bus.call(ctx, RemoveCustomDomain(id=id))
 
 
-async def allowed(visit: GatewayRequest) -> Answer:
-    """GET /internal/domains/allowed?domain=…: may a certificate be got for this name?"""
-    query = parse_qs(visit.scope["query_string"].decode("latin-1"))
-    name = query.get("domain", [""])[0]
-    if not 0 < len(name) <= 253:
-        raise UnknownHost
-    ctx = visit.context(SYSTEM_CALLER, app_id=DASHBOARD)
-    await visit.gateway.bus.call(ctx, IsDomainAllowed(domain=name))
-    return answers.json(200, {"allowed": True}, NO_STORE)
-
-
-INTERNAL: dict[tuple[str, str], Hot] = {("GET", "/internal/domains/allowed"): allowed}
+routes = RouteSet(router=router, host=HostKind.DASHBOARD)

@@ -1,4 +1,4 @@
-"""What the calling user allowed clients: `/api/users/me/grants`."""
+"""The consents of the calling user: `/api/users/me/grants`."""
 
 from __future__ import annotations
 
@@ -6,8 +6,8 @@ from common.contracts.base import Done
 from common.contracts.consents import Grants, ListMyGrants, RevokeMyGrant
 from gateway.api.deps import SignedIn, TheBus
 from gateway.api.noun_router import NounRouter
+from gateway.routing import RouteSet
 
-OWN_HOST_ONLY = True
 router = NounRouter(prefix="/users/me/grants", tags=["my grants"])
 
 
@@ -21,3 +21,6 @@ async def list_(ctx: SignedIn, bus: TheBus) -> Grants:
 async def revoke(client_id: str, ctx: SignedIn, bus: TheBus) -> Done:
     """Revokes the access that you gave an app. Its tokens for you stop working at once."""
     return await bus.call(ctx, RevokeMyGrant(client_id=client_id))
+
+
+routes = RouteSet(router=router)

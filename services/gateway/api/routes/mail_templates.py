@@ -19,6 +19,7 @@ from common.contracts.mail_templates import (
 )
 from gateway.api.deps import Acting, TheBus
 from gateway.api.noun_router import NounRouter
+from gateway.routing import RouteSet
 
 router = NounRouter(prefix="/mail-templates", tags=["mail_templates"])
 Locale = Literal["en", "de"]
@@ -45,7 +46,7 @@ async def list_(ctx: Acting, bus: TheBus) -> Templates:
 
 @router.put("/{kind}/{locale}", summary="Set a mail template")
 async def put(
-    kind: str, locale: Locale, template: TemplateText, ctx: Acting, bus: TheBus
+    kind: str, locale: Locale, template: TemplateText, *, ctx: Acting, bus: TheBus
 ) -> Template:
     """Replaces the built-in text of a mail. Templates are sandboxed Jinja2: output, `if` and a few
     filters. Answers 422 and names the part that is not allowed. Needs `apps:write`."""
@@ -60,7 +61,7 @@ async def reset(kind: str, locale: Locale, ctx: Acting, bus: TheBus) -> Template
 
 @router.post("/{kind}/{locale}/preview", summary="Preview a mail template")
 async def preview(
-    kind: str, locale: Locale, request: Preview, ctx: Acting, bus: TheBus
+    kind: str, locale: Locale, request: Preview, *, ctx: Acting, bus: TheBus
 ) -> RenderedMail:
     """Renders a mail with sample values. You can also send a text that is not stored yet. Needs
     `apps:read`."""
@@ -68,6 +69,9 @@ async def preview(
 
 
 @router.post("/{kind}/{locale}/test", status_code=202, summary="Send a test e-mail")
-async def test(kind: str, locale: Locale, request: Recipient, ctx: Acting, bus: TheBus) -> Done:
+async def test(kind: str, locale: Locale, request: Recipient, *, ctx: Acting, bus: TheBus) -> Done:
     """Sends the mail with sample values, at most 10 times in 10 minutes. Needs `apps:write`."""
     return await bus.call(ctx, SendTestMail(kind=kind, locale=locale, to=request.to))
+
+
+routes = RouteSet(router=router, in_applications=True)

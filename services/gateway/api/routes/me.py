@@ -16,11 +16,11 @@ from common.contracts.passwords import ChangePassword
 from common.contracts.profiles import Me, MyChanges
 from common.contracts.sessions import SignedInSession
 from common.contracts.sign_in import Flow
-from gateway.api.deps import SignedIn, TheBus, TheVisit
+from gateway.api.deps import SignedIn, TheBus, TheGateway, TheRequest
 from gateway.api.noun_router import NounRouter
-from gateway.auth import browser_sessions as browser
+from gateway.auth import browser_sessions
+from gateway.routing import RouteSet
 
-OWN_HOST_ONLY = True
 router = NounRouter(prefix="/users/me", tags=["me"])
 
 
@@ -58,12 +58,12 @@ async def confirm_email(request: ConfirmEmail, ctx: SignedIn, bus: TheBus) -> Me
 
 @router.put("/password", response_model_exclude={"token"}, summary="Change your password")
 async def change_password(
-    request: ChangePassword, visit: TheVisit, ctx: SignedIn, bus: TheBus
+    body: ChangePassword, gateway: TheGateway, request: TheRequest, ctx: SignedIn
 ) -> SignedInSession:
     """Sets a new password. All your other sessions end. This one continues under a new id."""
-    signed = await bus.call(ctx, request)
-    await browser.begin(visit, signed)
-    return signed
+    new_session = await gateway.bus.call(ctx, body)
+    await browser_sessions.start(gateway, request, new_session)
+    return new_session
 
 
 @router.get("/export", summary="Export your data")
@@ -73,10 +73,13 @@ async def export(ctx: SignedIn, bus: TheBus) -> Export:
 
 
 @router.post("/delete", summary="Delete your account")
-async def delete(request: DeleteMe, visit: TheVisit, ctx: SignedIn, bus: TheBus) -> Done:
+async def delete(body: DeleteMe, gateway: TheGateway, request: TheRequest, ctx: SignedIn) -> Done:
     """Deletes your account and all your data. This cannot be undone. Send your password. If you
     have none, you need a sign-in within the last 15 minutes. Answers 409 `last_admin` if you are
     the only admin of an organization with other members."""
-    done = await bus.call(ctx, request)
-    await browser.end(visit)
+    done = await gateway.bus.call(ctx, body)
+    await browser_sessions.end(gateway, request)
     return done
+
+
+routes = RouteSet(router=router)

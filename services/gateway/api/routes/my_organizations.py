@@ -1,4 +1,4 @@
-"""What a signed-in user does about organizations: join by an invitation, choose the active one."""
+"""Organizations of the signed-in user: joining by an invitation, choosing the active one."""
 
 from __future__ import annotations
 
@@ -15,13 +15,14 @@ from common.contracts.org_invitations import (
 from common.contracts.organizations import Organization, SwitchOrganization
 from common.contracts.sessions import Session
 from common.problems import Unauthenticated
-from gateway.api.deps import Anyone, SignedIn, TheBus, TheVisit
+from gateway.api.deps import Anyone, SignedIn, TheBus, TheGateway, TheRequest
 from gateway.api.noun_router import NounRouter
-from gateway.auth import browser_sessions as browser
-from gateway.auth.caller import session_of
+from gateway.auth import browser_sessions
+from gateway.auth.caller import signed_in_user
 from gateway.http.request import GatewayRequest
+from gateway.routing import RouteSet
+from gateway.state import Gateway
 
-OWN_HOST_ONLY = True
 router = NounRouter(prefix="/organizations", tags=["organizations"])
 
 
@@ -45,28 +46,34 @@ async def accept(link: Link, ctx: SignedIn, bus: TheBus) -> Organization:
 
 
 @router.post("/{org_id}/activate", summary="Set the active organization")
-async def activate(org_id: Id, visit: TheVisit, ctx: SignedIn, bus: TheBus) -> Session:
+async def activate(org_id: Id, gateway: TheGateway, request: TheRequest, ctx: SignedIn) -> Session:
     """Makes this the active organization of your session in this browser. Your permissions change,
     so the session continues under a new cookie."""
-    await _browser_only(visit)
-    begun = await bus.call(ctx, SwitchOrganization(org_id=org_id))
-    await browser.begin(visit, begun)
-    return begun.session
+    await _check_browser(gateway, request)
+    new_session = await gateway.bus.call(ctx, SwitchOrganization(org_id=org_id))
+    await browser_sessions.start(gateway, request, new_session)
+    return new_session.session
 
 
 @router.post("/deactivate", summary="Clear the active organization")
-async def deactivate(visit: TheVisit, ctx: SignedIn, bus: TheBus) -> Session:
+async def deactivate(gateway: TheGateway, request: TheRequest, ctx: SignedIn) -> Session:
     """Leaves your session in this browser without an active organization. Your permissions change,
     so the session continues under a new cookie."""
-    await _browser_only(visit)
-    begun = await bus.call(ctx, SwitchOrganization())
-    await browser.begin(visit, begun)
-    return begun.session
+    await _check_browser(gateway, request)
+    new_session = await gateway.bus.call(ctx, SwitchOrganization())
+    await browser_sessions.start(gateway, request, new_session)
+    return new_session.session
 
 
-async def _browser_only(visit: GatewayRequest) -> None:
-    """Whoever holds an access token must not get a session's cookie for it."""
-    if visit.header(b"authorization") is not None or await session_of(visit) is None:
+async def _check_browser(gateway: Gateway, request: GatewayRequest) -> None:
+    """Raises Unauthenticated without a session cookie: an access token must not lead to one."""
+    if (
+        request.header(b"authorization") is not None
+        or await signed_in_user(gateway, request) is None
+    ):
         raise Unauthenticated(
             "this call needs the session cookie: only sessions have an active organization"
         )
+
+
+routes = RouteSet(router=router)

@@ -1,4 +1,4 @@
-"""What the signed-in user may do."""
+"""The roles and permissions of the signed-in user."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ from common.contracts.assignments import AssignedRoles, ListMyRoles
 from common.contracts.rights import GetMyRights, Rights
 from gateway.api.deps import SignedIn, TheBus
 from gateway.api.noun_router import NounRouter
+from gateway.routing import RouteSet
 
-OWN_HOST_ONLY = True
 router = NounRouter(prefix="/users/me", tags=["me"])
 
 
@@ -26,3 +26,6 @@ async def rights(request: Annotated[GetMyRights, Query()], ctx: SignedIn, bus: T
     """Returns your roles and permissions, including those from the active organization or from the
     one in `org_id`."""
     return await bus.call(ctx, request)
+
+
+routes = RouteSet(router=router)

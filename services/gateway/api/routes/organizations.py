@@ -51,6 +51,7 @@ from common.contracts.organizations import (
 )
 from gateway.api.deps import Acting, TheBus
 from gateway.api.noun_router import NounRouter
+from gateway.routing import RouteSet
 
 router = NounRouter(prefix="/organizations", tags=["organizations"])
 Pages = Annotated[Page, Query()]
@@ -118,7 +119,7 @@ async def add_member(org_id: Id, new: NewMember, ctx: Acting, bus: TheBus) -> Me
     summary="Change a member's role (same as PATCH)",
 )
 async def change_member(
-    org_id: Id, user_id: Id, new: MemberRole, ctx: Acting, bus: TheBus
+    org_id: Id, user_id: Id, new: MemberRole, *, ctx: Acting, bus: TheBus
 ) -> Member:
     """Changes the role of a member. Answers 409 `last_admin` if the organization would have no
     admin left. For admins of the organization, or with `organizations:write`."""
@@ -144,6 +145,7 @@ async def invite(org_id: Id, new: Invite, ctx: Acting, bus: TheBus) -> Organizat
 async def invitations(
     org_id: Id,
     page: Pages,
+    *,
     ctx: Acting,
     bus: TheBus,
     status: InvitationStatus | None = None,
@@ -190,7 +192,7 @@ async def domains(org_id: Id, ctx: Acting, bus: TheBus) -> OrganizationDomains:
 
 @router.patch("/{org_id}/domains/{domain_id}", summary="Update an e-mail domain")
 async def update_domain(
-    org_id: Id, domain_id: Id, changes: OrganizationDomainChanges, ctx: Acting, bus: TheBus
+    org_id: Id, domain_id: Id, changes: OrganizationDomainChanges, *, ctx: Acting, bus: TheBus
 ) -> OrganizationDomain:
     """Changes whether users with a verified address of this domain join the organization
     automatically, and their role."""
@@ -208,3 +210,6 @@ async def verify_domain(org_id: Id, domain_id: Id, ctx: Acting, bus: TheBus) -> 
 async def delete_domain(org_id: Id, domain_id: Id, ctx: Acting, bus: TheBus) -> Done:
     """Removes the domain. Members who joined through it stay."""
     return await bus.call(ctx, DeleteOrganizationDomain(org_id=org_id, domain_id=domain_id))
+
+
+routes = RouteSet(router=router, in_applications=True)

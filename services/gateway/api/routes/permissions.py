@@ -20,6 +20,7 @@ from common.contracts.permissions import (
 )
 from gateway.api.deps import Acting, TheBus
 from gateway.api.noun_router import NounRouter
+from gateway.routing import RouteSet
 
 router = NounRouter(prefix="/permissions", tags=["permissions"])
 
@@ -57,3 +58,6 @@ async def delete(permission_id: PermissionName, ctx: Acting, bus: TheBus) -> Don
     """Deletes the permission and removes it from every role. Built-in permissions cannot be
     deleted. Needs `roles:write`, and you must hold the permission yourself."""
     return await bus.call(ctx, DeletePermission(permission_id=permission_id))
+
+
+routes = RouteSet(router=router, in_applications=True)

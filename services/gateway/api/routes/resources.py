@@ -13,6 +13,7 @@ from common.contracts.resources import (
 from common.contracts.scopes import CreateScope, DeleteScope, ListScopes, Scope, Scopes
 from gateway.api.deps import Acting, TheBus
 from gateway.api.noun_router import NounRouter
+from gateway.routing import RouteSet
 
 router = NounRouter(tags=["resources"])
 
@@ -53,3 +54,6 @@ async def create_scope(new: CreateScope, ctx: Acting, bus: TheBus) -> Scope:
 async def delete_scope(id: Id, ctx: Acting, bus: TheBus) -> Done:
     """Deletes the scope. Clients lose it. Needs `clients:delete`."""
     return await bus.call(ctx, DeleteScope(id=id))
+
+
+routes = RouteSet(router=router, in_applications=True)

@@ -36,6 +36,7 @@ from common.contracts.roles import (
 )
 from gateway.api.deps import Acting, TheBus
 from gateway.api.noun_router import NounRouter
+from gateway.routing import RouteSet
 
 router = NounRouter(tags=["roles"])
 OrgId = Annotated[Id | None, Query(description="The organization in which the role applies.")]
@@ -118,7 +119,7 @@ async def assign(user_id: Id, body: Assignment, ctx: Acting, bus: TheBus) -> Don
 
 @router.delete("/users/{user_id}/roles/{role_id}", summary="Remove a role from a user")
 async def unassign(
-    user_id: Id, role_id: RoleId, ctx: Acting, bus: TheBus, org_id: OrgId = None
+    user_id: Id, role_id: RoleId, *, ctx: Acting, bus: TheBus, org_id: OrgId = None
 ) -> Done:
     """Removes the role. This is effective everywhere when this call returns. Needs `roles:write`,
     and you must hold every permission of the role."""
@@ -168,3 +169,6 @@ async def update_organization_role(
 async def delete_organization_role(role_id: RoleId, ctx: Acting, bus: TheBus) -> Done:
     """Deletes the role. Answers 409 `role_in_use` while a member has it. Needs `roles:write`."""
     return await bus.call(ctx, DeleteRole(role_id=role_id, kind="organization"))
+
+
+routes = RouteSet(router=router, in_applications=True)

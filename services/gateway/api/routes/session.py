@@ -1,21 +1,23 @@
-"""Who is signed in, for pages and single-page applications that ask on every load."""
+"""The session of the browser, for pages and single-page applications that read it on every load."""
 
 from __future__ import annotations
 
 from common.contracts.sessions import NoSession
-from gateway.app import Route
-from gateway.auth.caller import session_of
-from gateway.http import response as answers
+from gateway.auth.caller import signed_in_user
 from gateway.http.request import GatewayRequest
-from gateway.http.response import JSON, NO_STORE, Answer
+from gateway.http.response import JSON, NO_STORE, GatewayResponse
+from gateway.routing import ErrorStyle, HostKind, Route, RouteSet
+from gateway.state import Gateway
 
 
-async def session(visit: GatewayRequest) -> Answer:
-    """GET /api/auth/session: the live session of the cookie. 401 where there is none."""
-    signed = await session_of(visit)
-    if signed is None:
+async def get(gateway: Gateway, request: GatewayRequest) -> GatewayResponse:
+    """GET /api/auth/session: the live session of the cookie. 401 if there is none."""
+    user = await signed_in_user(gateway, request)
+    if user is None:
         raise NoSession
-    return Answer(200, signed.document, [JSON, NO_STORE])
+    return GatewayResponse(200, user.session_json, [JSON, NO_STORE])
 
 
-HOT = {("GET", "/api/auth/session"): Route(session, answers.problem)}
+routes = RouteSet(
+    (Route(HostKind.APPLICATION, "GET", "/api/auth/session", get, ErrorStyle.PROBLEM),)
+)

@@ -12,8 +12,8 @@ from common.contracts.sessions import (
 )
 from gateway.api.deps import SignedIn, TheBus
 from gateway.api.noun_router import NounRouter
+from gateway.routing import RouteSet
 
-OWN_HOST_ONLY = True
 router = NounRouter(prefix="/sessions", tags=["sessions"])
 
 
@@ -56,3 +56,6 @@ async def revoke(id: Id, ctx: SignedIn, bus: TheBus) -> Message:
     instead."""
     await bus.call(ctx, RevokeSession(session_id=id))
     return Message(message="Session revoked")
+
+
+routes = RouteSet(router=router)

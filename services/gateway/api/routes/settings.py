@@ -6,6 +6,7 @@ from common.contracts.app_settings import AppSettings
 from common.contracts.settings_change import GetSettings, SettingsChange, UpdateSettings
 from gateway.api.deps import Acting, TheBus
 from gateway.api.noun_router import NounRouter
+from gateway.routing import RouteSet
 
 router = NounRouter(tags=["settings"])
 
@@ -21,3 +22,6 @@ async def update(changes: SettingsChange, ctx: Acting, bus: TheBus) -> AppSettin
     """Changes the settings that you send and returns all of them. The others stay as they are.
     Needs `settings:write`."""
     return await bus.call(ctx, UpdateSettings(changes=changes))
+
+
+routes = RouteSet(router=router, in_applications=True)

@@ -40,6 +40,7 @@ from common.contracts.users import (
 )
 from gateway.api.deps import Acting, TheBus
 from gateway.api.noun_router import NounRouter
+from gateway.routing import RouteSet
 
 router = NounRouter(prefix="/users", tags=["users"])
 
@@ -169,3 +170,6 @@ async def revoke_sessions(id: Id, ctx: Acting, bus: TheBus) -> Revoked:
 async def revoke_session(id: Id, session_id: Id, ctx: Acting, bus: TheBus) -> Done:
     """Ends the session at once. Needs `users:write`."""
     return await bus.call(ctx, RevokeUserSession(user_id=id, session_id=session_id))
+
+
+routes = RouteSet(router=router, in_applications=True)

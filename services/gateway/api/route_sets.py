@@ -1,0 +1,52 @@
+"""The routes of the JSON API, in the order of their modules' names."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from gateway.api.routes import (
+    access_check,
+    api_keys,
+    applications,
+    audit,
+    auth,
+    clients,
+    domains,
+    grants,
+    mail_templates,
+    me,
+    my_organizations,
+    my_roles,
+    organizations,
+    permissions,
+    resources,
+    roles,
+    session,
+    sessions,
+    settings,
+    users,
+)
+from gateway.routing import RouteSet
+
+ROUTE_SETS: Final[tuple[RouteSet, ...]] = (
+    access_check.routes,
+    api_keys.routes,
+    applications.routes,
+    audit.routes,
+    auth.routes,
+    clients.routes,
+    domains.routes,
+    grants.routes,
+    mail_templates.routes,
+    me.routes,
+    my_organizations.routes,
+    my_roles.routes,
+    organizations.routes,
+    permissions.routes,
+    resources.routes,
+    roles.routes,
+    session.routes,
+    sessions.routes,
+    settings.routes,
+    users.routes,
+)

@@ -1,0 +1,110 @@
+"""The followers of the audit log at this gateway: how many at once, and the end of the stream."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections import Counter
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from typing import Final
+
+import nats.errors
+from nats.js import JetStreamContext
+from nats.js.errors import APIError, NoStreamResponseError
+
+from common.problems import Busy
+
+STREAM: Final = "AUDIT"
+LOOK: Final = 2.0
+"""Seconds between looks at the stream if no message arrived."""
+AWAY = (nats.errors.Error, NoStreamResponseError, APIError, OSError, TimeoutError)
+
+
+ANYBODY: Final = ("application", "client", "token")
+"""Nouns of invalidation messages that do not name a follower's credential by its id."""
+
+
+@dataclass(eq=False)
+class Follower:
+    """One follower: the ids of the user, session or key, and the event that wakes it."""
+
+    credential: frozenset[str]
+    woken: asyncio.Event = field(default_factory=asyncio.Event)
+    doubtful: bool = False
+
+    def recheck(self) -> None:
+        self.doubtful = True
+        self.woken.set()
+
+
+@dataclass(frozen=True)
+class Place:
+    """A sequence number in one stream. `created` is the time of the stream's creation, in microseconds."""
+
+    created: int
+    seq: int
+
+
+@dataclass
+class Newest:
+    """The end of the stream, fetched at most once in `LOOK` seconds for all followers. If the stream
+    was created again, a follower may read it for a moment as if it were the old one. The next look
+    sends it back to the beginning: it gets some events twice, and misses none."""
+
+    _place: Place | None = None
+    _read: float = 0.0
+    _asking: asyncio.Lock = field(default_factory=asyncio.Lock)
+
+    async def get(self, js: JetStreamContext) -> Place:
+        """Raises one of AWAY."""
+        async with self._asking:
+            if self._place is None or time.monotonic() - self._read >= LOOK:
+                self._place = await self.fetch(js)
+            return self._place
+
+    async def fetch(self, js: JetStreamContext) -> Place:
+        """Fetches the end of the stream now. Raises one of AWAY."""
+        info = await js.stream_info(STREAM)
+        created = info.created or datetime.fromtimestamp(0, UTC)
+        micros = (created - datetime.fromtimestamp(0, UTC)) // timedelta(microseconds=1)
+        self._place, self._read = Place(micros, info.state.last_seq), time.monotonic()
+        return self._place
+
+
+@dataclass
+class FollowerSlots:
+    """How many may follow at once through one gateway. One application never has more slots than
+    remain free for the others."""
+
+    free: int = 200
+    in_use: Counter[str] = field(default_factory=Counter)
+    followers: set[Follower] = field(default_factory=set)
+    newest: Newest = field(default_factory=Newest, compare=False)
+
+    def changed(self, noun: str, id: str) -> None:
+        """Handles an invalidation message: followers with a credential that it names are checked again."""
+        for follower in self.followers:
+            if noun in ANYBODY or id == "*" or id in follower.credential:
+                follower.recheck()
+
+    def recheck_all(self) -> None:
+        for follower in self.followers:
+            follower.recheck()
+
+    def check_free(self, app_id: str) -> None:
+        """Raises Busy if the application cannot have another slot."""
+        if self.in_use[app_id] >= self.free:
+            raise Busy("too many follow the log already", retry_after=10)
+
+    def take(self, app_id: str) -> None:
+        """Raises Busy."""
+        self.check_free(app_id)
+        self.free -= 1
+        self.in_use[app_id] += 1
+
+    def release(self, app_id: str) -> None:
+        self.free += 1
+        self.in_use[app_id] -= 1
+        if not self.in_use[app_id]:
+            del self.in_use[app_id]

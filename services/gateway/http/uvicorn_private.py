@@ -1,0 +1,42 @@
+"""Members of uvicorn that it does not promise to keep. Nothing else in the gateway uses one.
+
+tests/unit/gateway/test_borrowed_members.py says which of them a new version of uvicorn has changed.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING
+
+import uvicorn
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
+
+if TYPE_CHECKING:
+    from uvicorn._types import ASGI3Application
+
+__all__ = ["HookedProtocol", "RequestResponseCycle", "new_protocol"]
+
+
+class HookedProtocol(HttpToolsProtocol):
+    """uvicorn's protocol, with hooks for what the gateway needs to know."""
+
+    def cycle_starts(self, cycle: RequestResponseCycle) -> None:
+        """Called before the application gets a request."""
+
+    def stop_keep_alive_timer(self) -> None:
+        """Stops the timer that closes an idle connection."""
+        self._unset_keepalive_if_required()
+
+    def _start_asgi_task(self, cycle: RequestResponseCycle, app: ASGI3Application) -> None:
+        self.cycle_starts(cycle)
+        super()._start_asgi_task(cycle, app)
+
+
+def new_protocol(server: uvicorn.Server, loop: asyncio.AbstractEventLoop) -> asyncio.Protocol:
+    """Returns the protocol for a connection that the server itself has not accepted."""
+    return server.config.http_protocol_class(  # type: ignore[call-arg]
+        config=server.config,
+        server_state=server.server_state,
+        app_state=server.lifespan.state,
+        _loop=loop,
+    )

@@ -1,0 +1,71 @@
+"""Confirming a sign-in with the password again, before sensitive changes."""
+
+from __future__ import annotations
+
+from pydantic import ValidationError
+
+from common.contracts.me import GetMe
+from common.contracts.passwords import Reauthenticate
+from common.problems import Problem
+from gateway.http.request import GatewayRequest
+from gateway.http.response import GatewayResponse, redirect
+from gateway.pages.fields import Fields, at
+from gateway.pages.form_errors import errors_of
+from gateway.pages.page_routes import user_form_route, user_page_route
+from gateway.pages.render import Page, open_page
+from gateway.pages.sign_in import signed_in
+from gateway.routing import RouteSet
+from gateway.state import Gateway, SignedInUser
+
+
+async def confirm(
+    gateway: Gateway, request: GatewayRequest, fields: Fields, user: SignedInUser
+) -> GatewayResponse:
+    """GET /login/confirm: that it is really you, before what matters"""
+    ctx = request.context(user.caller)
+    me = await gateway.bus.call(ctx, GetMe())
+    if not me.has_password:
+        return redirect(
+            at("/login", again="1", email=me.email, return_to=fields.text_or_none("return_to"))
+        )
+    return _ask_confirmation(open_page(gateway, request, user), fields, me.email or "")
+
+
+def _ask_confirmation(
+    page: Page, fields: Fields, email: str, errors: dict[str, str] | None = None
+) -> GatewayResponse:
+    return page.show(
+        "password.html",
+        address=at("/login/confirm", return_to=fields.text_or_none("return_to")),
+        errors=errors,
+        carried={"return_to": fields.text_or_none("return_to")},
+        email=email,
+        action="/login/confirm",
+        change=at("/login", add="1"),
+        forgot=None,
+        by_mail=None,
+        sign_up=None,
+        button=page.say("Confirm"),
+    )
+
+
+async def try_confirmation(
+    gateway: Gateway, request: GatewayRequest, fields: Fields, user: SignedInUser
+) -> GatewayResponse:
+    """POST /login/confirm"""
+    page = open_page(gateway, request, user)
+    try:
+        call = Reauthenticate(password=fields.get("password", ""))
+        again = await gateway.bus.call(request.context(user.caller), call)
+    except (Problem, ValidationError) as error:
+        errors = errors_of(page.language, error)
+        return _ask_confirmation(page, fields, user.session.email or "", errors)
+    return await signed_in(gateway, request, fields, again)
+
+
+routes = RouteSet(
+    (
+        user_page_route("/login/confirm", confirm),
+        user_form_route("/login/confirm", try_confirmation),
+    )
+)

@@ -1,0 +1,46 @@
+"""The routes of all pages."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from gateway.pages import (
+    account,
+    account_data,
+    account_email,
+    accounts,
+    assets,
+    code,
+    confirm,
+    connected_apps,
+    first_steps,
+    invitation,
+    logout,
+    organization,
+    organizations,
+    reset,
+    sessions,
+    sign_in,
+    sign_up,
+)
+from gateway.routing import RouteSet
+
+ROUTE_SETS: Final[tuple[RouteSet, ...]] = (
+    account.routes,
+    account_data.routes,
+    account_email.routes,
+    accounts.routes,
+    assets.routes,
+    code.routes,
+    confirm.routes,
+    connected_apps.routes,
+    first_steps.routes,
+    invitation.routes,
+    logout.routes,
+    organization.routes,
+    organizations.routes,
+    reset.routes,
+    sessions.routes,
+    sign_in.routes,
+    sign_up.routes,
+)

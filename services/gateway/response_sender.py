@@ -1,0 +1,118 @@
+"""Sends the response of one request, with the headers that every response has."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, Final
+
+from common import logs
+from common.problems import Problem
+from gateway.admission.admission import Admission
+from gateway.error_styles import RENDERERS
+from gateway.http import cors
+from gateway.http.asgi import Send
+from gateway.http.request import GatewayRequest
+from gateway.http.response import (
+    NO_SCRIPTS,
+    NO_STORE,
+    RESOURCE_METADATA,
+    GatewayResponse,
+    Headers,
+    problem_response,
+)
+from gateway.routing import ErrorStyle
+from gateway.state import Gateway
+
+log = logs.get(__name__)
+
+ALWAYS: Final[Headers] = [
+    (b"x-content-type-options", b"nosniff"),
+    (b"x-frame-options", b"DENY"),
+    (b"referrer-policy", b"no-referrer"),
+    (b"permissions-policy", b"camera=(), microphone=(), geolocation=(), payment=()"),
+    (b"cross-origin-opener-policy", b"same-origin"),
+]
+HTTPS_ONLY: Final = (b"strict-transport-security", b"max-age=31536000; includeSubDomains")
+
+
+@dataclass(slots=True)
+class ResponseSender:
+    """An ASGI `send` that completes the headers and keeps the status, which is 0 until the response
+    starts."""
+
+    gateway: Gateway
+    request: GatewayRequest
+    admission: Admission
+    send: Send
+    errors: ErrorStyle = ErrorStyle.PAGE
+    client_origin: bool = False
+    """Whether the Origin is one of the application's OAuth clients."""
+    status: int = 0
+
+    async def __call__(self, message: dict[str, Any]) -> None:
+        if message["type"] == "http.response.body" and self.request.method == "HEAD":
+            message = {**message, "body": b""}
+        if message["type"] == "http.response.start":
+            self.status = message["status"]
+            message["headers"] = self._complete(list(message.get("headers", ())))
+        await self.send(message)
+
+    async def respond(self, response: GatewayResponse) -> None:
+        """Sends a whole response."""
+        self.status = response.status
+        headers = self._complete(response.headers)
+        headers.append((b"content-length", str(len(response.body)).encode()))
+        body = b"" if self.request.method == "HEAD" else response.body
+        await self.send(
+            {"type": "http.response.start", "status": response.status, "headers": headers}
+        )
+        await self.send({"type": "http.response.body", "body": body})
+
+    async def refuse(self, error: Problem) -> None:
+        """Sends the problem in the style of the route. If a response has started, uvicorn closes the
+        connection, and the log has the reason."""
+        if error.status >= 500:
+            self.request.state.log_facts["problem"] = error.code
+            self.request.state.log_facts["detail"] = error.detail
+        if self.status == 0:
+            await self.respond(self._render(error))
+
+    def _render(self, error: Problem) -> GatewayResponse:
+        """Returns a bare problem document if rendering fails, such as a page that cannot be drawn."""
+        try:
+            return RENDERERS[self.errors](self.gateway, self.request, error)
+        except Exception:
+            log.exception(
+                "rendering a problem failed", path=self.request.path, trace=self.request.trace
+            )
+            return problem_response(Problem(), self.request)
+
+    def _complete(self, headers: Headers) -> Headers:
+        request, admission = self.request, self.admission
+        admission.finish(self.status)
+        if self.status == 401:
+            headers = self._with_metadata(headers)
+        complete = [*headers, *ALWAYS, *cors.headers(request, client_origin=self.client_origin)]
+        if request.secure:
+            complete.append(HTTPS_ONLY)
+        if not any(name == b"cache-control" for name, _ in headers):
+            complete.append(NO_STORE)  # it may depend on a credential (RFC 9111 section 5.2.2.5)
+        if not any(name == b"content-security-policy" for name, _ in headers):
+            complete.append(NO_SCRIPTS)
+        if admission.quota is not None:
+            complete.extend(admission.headers(request.path, self.status))
+        if request.state.set_cookies:
+            complete.extend((b"set-cookie", cookie) for cookie in request.state.set_cookies)
+        return complete
+
+    def _with_metadata(self, headers: Headers) -> Headers:
+        """Adds to a Bearer challenge where tokens come from (RFC 9728 section 5.1)."""
+        if self.request.tenant is None:
+            return headers
+        where = f'resource_metadata="{self.request.origin}{RESOURCE_METADATA}"'.encode()
+        return [
+            (name, value + (b", " if b"=" in value else b" ") + where)
+            if name == b"www-authenticate" and value.startswith(b"Bearer")
+            else (name, value)
+            for name, value in headers
+        ]
