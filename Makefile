@@ -44,13 +44,19 @@ nats-conf: $(READY)  ## write deploy/nats.conf: what each service may say on the
 events: $(READY)  ## write docs/events.md: the catalogue of audit events
 	@.venv/bin/aero2 audit events docs/events.md
 
+errors: $(READY)  ## write docs/errors.md: the codes of problems and field errors
+	@.venv/bin/aero2 errors docs/errors.md
+
 contracts: $(READY)  ## write the shapes of all contracts that a test compares with
 	@AERO2_WRITE_SNAPSHOT=1 $(PY) -m pytest tests/architecture/test_contract_shapes.py
 
-words: $(READY)  ## bring the pages' catalogues up to date with their texts
-	@pot=$$(mktemp) && .venv/bin/pybabel -q extract -F babel.cfg -k say -k N_ -k count:1,2 --no-location --sort-output -o $$pot . \
-	&& .venv/bin/pybabel -q update -i $$pot -d services/gateway/locales --no-fuzzy-matching --ignore-obsolete \
-	&& sed -i -E '/^"(Report-Msgid|POT-Creation|PO-Revision|Last-Translator|Language-Team|Generated)/d' services/gateway/locales/*/LC_MESSAGES/messages.po; rm -f $$pot
+words: $(READY)  ## bring the catalogues of pages and mails up to date with their texts
+	@for words in "babel.cfg . services/gateway/locales" "services/identity/locales/babel.cfg services/identity services/identity/locales"; do \
+		set -- $$words; pot=$$(mktemp); \
+		.venv/bin/pybabel -q extract -F $$1 -k say -k N_ -k count:1,2 --no-location --sort-output -o $$pot $$2 \
+		&& .venv/bin/pybabel -q update -i $$pot -d $$3 --no-fuzzy-matching --ignore-obsolete \
+		&& sed -i -E '/^"(Report-Msgid|POT-Creation|PO-Revision|Last-Translator|Language-Team|Generated)/d' $$3/*/LC_MESSAGES/messages.po \
+		|| exit 1; rm -f $$pot; done
 
 lock:            ## compile requirements.lock from pyproject.toml
 	@$(UV) pip compile -q --only-binary :all: --universal --python-version 3.11 --generate-hashes --no-header --no-annotate --group test pyproject.toml -o requirements.lock
@@ -58,4 +64,4 @@ lock:            ## compile requirements.lock from pyproject.toml
 clean:           ## remove the environment and embedded data
 	@rm -rf .venv .aero2
 
-.PHONY: help setup up check format test test-long bench bench-tenants compose-env nats-conf events contracts lock clean
+.PHONY: help setup up check format test test-long bench bench-tenants compose-env nats-conf events errors contracts lock clean

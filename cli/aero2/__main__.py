@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+from contextlib import suppress
 from dataclasses import asdict
 from importlib import import_module
 from pathlib import Path
@@ -170,12 +171,71 @@ def compose_env(
     typer.echo(f"Wrote {file}. Next: docker compose up --build --wait")
 
 
+@app.command("logs")
+def logs(
+    service: Annotated[
+        str | None, typer.Argument(help="One process, like gateway or postgres. Without it: all.")
+    ] = None,
+    trace: Annotated[
+        str | None,
+        typer.Option(help="Only lines of this trace: the reference on an error page."),
+    ] = None,
+    follow: Annotated[
+        bool, typer.Option("--follow", "-f", help="Also show new lines, until Ctrl-C.")
+    ] = False,
+    lines: Annotated[
+        int, typer.Option("--lines", "-n", min=1, help="How many lines, without --trace.")
+    ] = 200,
+    as_json: Annotated[bool, typer.Option("--json", help="Print each line as JSON.")] = False,
+    data_dir: Annotated[Path, typer.Option(help="Data folder of `aero2 up`.")] = Path(".aero2"),
+) -> None:
+    """Show the logs of `aero2 up` in order of time.
+
+    Example: aero2 logs gateway --follow
+
+    Example: aero2 logs --trace 4ba94d6b8eaf052ccf1809c98d6b2053
+    """
+    from aero2.failures import told
+    from aero2.show_logs import Options, show_logs
+
+    with told(), suppress(KeyboardInterrupt):
+        show_logs(Options(data_dir, service, trace, lines, follow, as_json), typer.echo)
+
+
+@app.command("psql", context_settings={"ignore_unknown_options": True, "allow_extra_args": True})
+def psql(
+    context: typer.Context,
+    app_slug: Annotated[
+        str | None,
+        typer.Option("--app", help="See the rows of this application only, by its slug."),
+    ] = None,
+    data_dir: Annotated[Path, typer.Option(help="Data folder of `aero2 up`.")] = Path(".aero2"),
+) -> None:
+    """Open psql on the database of a running `aero2 up`. Other arguments go to psql.
+
+    Example: aero2 psql --app demo -c "SELECT email FROM users"
+    """
+    from aero2.failures import told
+    from aero2.psql import open_psql
+
+    with told():
+        open_psql(data_dir, app_slug, context.args)
+
+
 @app.command("nats-conf", hidden=True)
 def nats_conf(file: Annotated[Path, typer.Argument()] = Path("deploy/nats.conf")) -> None:
     """Write deploy/nats.conf: what each service may say on the bus."""
     from aero2.nats_access import compose_configuration
 
     file.write_text(compose_configuration())
+
+
+@app.command("errors", hidden=True)
+def errors(file: Annotated[Path, typer.Argument()] = Path("docs/errors.md")) -> None:
+    """Write docs/errors.md: the codes of problems and field errors."""
+    from aero2.error_catalogue import error_catalogue
+
+    file.write_text(error_catalogue(), encoding="utf-8")
 
 
 if __name__ == "__main__":

@@ -30,7 +30,7 @@ async def connected(url: str, password: str | None) -> AsyncIterator[NatsBus]:
             inbox_prefix=nats_access.inbox(nats_access.CLI).encode(),
             max_reconnect_attempts=2,
             reconnect_time_wait=0.2,
-            connect_timeout=3,
+            connect_timeout=10,
             error_cb=_quiet,
         )
     except (OSError, nats.errors.Error, TimeoutError) as error:

@@ -13,6 +13,8 @@ import os
 import signal
 import socket
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Final
 
 import uvicorn
@@ -176,6 +178,14 @@ def application(box: Box, hosts: list[str]) -> Starlette:
     return app
 
 
+class _PageServer(uvicorn.Server):
+    """Leaves the signals to `serve`, which also has to stop catching mails."""
+
+    @contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        yield
+
+
 async def serve(smtp: socket.socket, page: socket.socket, hosts: list[str]) -> None:
     """On two listening sockets, until SIGTERM or SIGINT."""
     box = Box()
@@ -184,11 +194,11 @@ async def serve(smtp: socket.socket, page: socket.socket, hosts: list[str]) -> N
         lambda: SMTP(box, data_size_limit=LARGEST, enable_SMTPUTF8=True, ident="aero2"), sock=smtp
     )
     config = uvicorn.Config(application(box, hosts), log_level="warning", lifespan="off")
-    server = uvicorn.Server(config)
+    server = _PageServer(config)
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, lambda: setattr(server, "should_exit", True))
     async with catching:
-        await server._serve(sockets=[page])
+        await server.serve(sockets=[page])
 
 
 def listening(host: str, port: int, fd: str | None) -> socket.socket:

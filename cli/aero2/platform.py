@@ -19,7 +19,7 @@ from aero2.embedded.nats import Nats
 from aero2.embedded.ports import Ports
 from aero2.embedded.postgres import Postgres
 from aero2.embedded.secrets import Secrets
-from aero2.supervisor import Program, Ready, beats
+from aero2.program import Program, Ready, heartbeat_ready
 
 SERVERS, SERVICES, GATEWAY, PROXY = 0, 1, 2, 3
 """Stages: stopped from the last to the first."""
@@ -31,6 +31,8 @@ JOBS: Final = {
 }
 """The jobs of each service that has tables: it gets the password of no other."""
 
+ANSWER_TIME: Final = 10.0
+"""Seconds for an answer of a server that is starting; on a busy machine it takes a while."""
 SMTP: Final = "AERO2_SMTP_URL"
 _OWN: Final = "it runs a server of its own"
 UNUSED: Final = {
@@ -148,7 +150,7 @@ class Platform:
         env = os.environ | self._common(name) | {"AERO2_HEARTBEAT": str(heartbeat)}
         for unused_here in ("AERO2_LISTEN_FD", "AERO2_METRICS_LISTEN_FD", "AERO2_REUSE_PORT"):
             env.pop(unused_here, None)
-        ready = beats(heartbeat)
+        ready = heartbeat_ready(heartbeat)
         sockets = self._gateway_sockets if name == "gateway" else ()
         if name == "gateway":
             host, port = self._gateway
@@ -278,7 +280,7 @@ def unused() -> list[str]:
 async def answers(port: int, path: str, authority: str, host: str = "127.0.0.1") -> bool:
     """Whether GET `path` is answered 200."""
     try:
-        async with asyncio.timeout(3):
+        async with asyncio.timeout(ANSWER_TIME):
             reader, writer = await asyncio.open_connection(host, port)
             try:
                 question = f"GET {path} HTTP/1.1\r\nHost: {authority}\r\nConnection: close\r\n\r\n"

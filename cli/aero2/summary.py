@@ -138,7 +138,10 @@ async def _show(console: Console, summary: Summary, *, took: float) -> None:
             f"export SSL_CERT_FILE={shlex.quote(str(ca))}",
         )
     console.print(
-        f"Data, secrets and logs: {summary.folder}   Ctrl-C stops everything.", style="dim"
+        f"Data and secrets: {summary.folder}   Logs: {summary.folder / 'logs'} (aero2 logs)   "
+        "Ctrl-C stops everything.",
+        style="dim",
+        soft_wrap=True,
     )
 
 

@@ -131,7 +131,7 @@ async def _start(
     with _step(console, "Services"):
         await supervisor.start(*platform.services(), within=options.start_limit)
     with _step(console, "Demo application"):
-        summary = await prepare(platform)
+        summary = await prepare(platform, options.start_limit)
     await summary.show(Console(), took=time.monotonic() - began)
     if options.summary_file is not None:
         _write(options.summary_file, summary.as_json())

@@ -20,8 +20,8 @@ from aero2.api import call, client
 from aero2.failures import Refused
 from aero2.user_files import format_of, records
 from common.contracts.user_import import TransferredUser
-from common.field_errors import field_errors
-from common.unknown_fields import unknown
+from common.field_errors import FieldError, field_error, field_errors
+from common.unknown_fields import unknown_fields
 
 console = Console(stderr=True)
 
@@ -119,15 +119,13 @@ def run_import(
     return tally
 
 
-def _lines(
-    source: IO[bytes], format: str
-) -> Iterator[tuple[int, bytes | None, list[dict[str, str]]]]:
+def _lines(source: IO[bytes], format: str) -> Iterator[tuple[int, bytes | None, list[FieldError]]]:
     """Each record with its number, as the API takes it, or with what is wrong with it."""
     for number, record in enumerate(records(source, format), 1):
         if isinstance(record, str):
-            yield number, None, [{"field": "line", "message": record}]
+            yield number, None, [field_error("line", "record_unreadable", reason=record)]
             continue
-        strangers = [one.told() for one in unknown(TransferredUser, record)]
+        strangers = [one.field_error() for one in unknown_fields(TransferredUser, record)]
         if strangers:  # nothing of a user is lost in silence
             yield number, None, strangers
             continue
@@ -139,7 +137,7 @@ def _lines(
             continue
         body = user.model_dump_json(exclude_unset=True).encode()
         if len(body) > ROOM:
-            yield number, None, [{"field": "line", "message": "it is too large"}]
+            yield number, None, [field_error("line", "record_too_large")]
         else:
             yield number, body, []
 
@@ -186,7 +184,7 @@ def errors_file(file: Path) -> Path:
     return file.with_name(file.name + ".errors.ndjson")
 
 
-def _refuse(errors: IO[bytes], line: int, faults: list[dict[str, str]]) -> None:
+def _refuse(errors: IO[bytes], line: int, faults: list[FieldError]) -> None:
     """By number and reason; never what the line said."""
     errors.write(orjson.dumps({"line": line, "errors": faults}) + b"\n")
 

@@ -18,7 +18,7 @@ from asyncpg.pool import PoolConnectionProxy
 from common import logs, metrics
 from common.context import Context
 from common.ids import is_id
-from common.pipelined_connection import Connection
+from common.pipelined_connection import PipelinedConnection
 from common.problems import Busy, Outdated, Unavailable
 
 log = logs.get(__name__)
@@ -90,7 +90,7 @@ def _id(app_id: str) -> str:
 class Single:
     """Where each statement is a transaction of its own, bound to the application, in one round trip."""
 
-    connection: Connection
+    connection: PipelinedConnection
     app_id: str
 
     async def fetchrow(self, sql: LiteralString, *args: Any) -> asyncpg.Record | None:
@@ -140,7 +140,7 @@ class Database:
             command_timeout=10,
             statement_cache_size=1024,
             max_cached_statement_lifetime=0,
-            connection_class=Connection,
+            connection_class=PipelinedConnection,
             init=_codecs,
             reset=_nothing_to_reset,
             server_settings={
@@ -283,7 +283,7 @@ def _of_driver(trace: TracebackType | None) -> bool:
     """Whether the error passed through asyncpg, or through our part of its protocol."""
     while trace is not None:
         module = str(trace.tb_frame.f_globals.get("__name__", ""))
-        if module.partition(".")[0] == "asyncpg" or module == Connection.__module__:
+        if module.partition(".")[0] == "asyncpg" or module == PipelinedConnection.__module__:
             return True
         trace = trace.tb_next
     return False

@@ -12,8 +12,8 @@ from nats.aio.client import Client
 from nats.aio.msg import Msg
 
 from common import logs
-from common.bus import settled
 from common.context import Context
+from common.nats_private import flush_all
 
 log = logs.get(__name__)
 Listener = Callable[[str, str, str], Awaitable[None] | None]
@@ -35,7 +35,7 @@ class NatsChanges:
     async def publish(self, ctx: Context, noun: str, id: str = "*") -> None:
         try:
             await self.nc.publish(f"changed.{ctx.app_id}.{noun}.{_token(id)}", id.encode())
-            await settled(self.nc, within=1)
+            await flush_all(self.nc, within=1)
         except (nats.errors.Error, TimeoutError, OSError) as error:
             log.warning("change not announced", noun=noun, error=type(error).__name__)
 

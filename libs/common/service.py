@@ -22,12 +22,13 @@ from pydantic import ValidationError
 
 from common import logs, metrics
 from common.audit import Activity
-from common.batched_nats import PacedClient
-from common.bus import Handlers, NatsBus, Server, settled
+from common.bus import Handlers, NatsBus
+from common.bus_server import BusServer
 from common.db import FAILURES, Database
 from common.invalidation import NatsChanges
 from common.master_keys import MasterKeyMissing
 from common.metrics_server import serve_metrics
+from common.nats_private import BatchedClient, flush_all
 from common.periodic import stop
 from common.settings import Settings
 from common.tenants import Tenants
@@ -98,7 +99,7 @@ async def connect(settings: Settings, name: str) -> Links:
         closed.set()
 
     password = settings.nats_password
-    nc = PacedClient()
+    nc = BatchedClient()
     bus = NatsBus(nc)
     metrics.maintain(metrics.NATS)
     metrics.NATS.set_function(lambda: nc.is_connected)
@@ -215,12 +216,12 @@ def _settle_memory() -> None:
 async def _serve(name: str, settings: S, start: Start[S]) -> Serving:
     links = await patiently(lambda: connect(settings, name), "nats")
     deps, handlers = await patiently(lambda: start(settings, links), "start")
-    server = await Server.start(
+    server = await BusServer.start(
         links.nc, name, VERSION, deps, concurrency=settings.concurrency, queue=settings.queue
     )
     for contract, handler in handlers.items():
         await server.add(contract, handler)
-    await settled(links.nc)  # "ready" is said once the server knows of every subscription
+    await flush_all(links.nc)  # "ready" is said once the server knows of every subscription
     links.metrics = await serve_metrics(settings, name)
     if settings.heartbeat:
         links.spawn(beat(Path(settings.heartbeat), links, deps), "heartbeat")
@@ -257,7 +258,7 @@ async def _end(links: Links) -> None:
     with contextlib.suppress(nats.errors.Error, TimeoutError, OSError):
         async with asyncio.timeout(2):
             if links.nc.is_connected:
-                await settled(links.nc, within=1)
+                await flush_all(links.nc, within=1)
             await links.nc.close()
 
 

@@ -7,7 +7,8 @@ from dataclasses import dataclass, field
 from typing import Any, TypeVar, Unpack
 
 from common.audit import About, Entry, Notes, entry
-from common.bus import Bus, Handler, answer, asked, encoded, subject_of
+from common.bus import Bus, Handler, encode_request, subject_of
+from common.bus_server import answer, encode_reply
 from common.context import Caller, Context, new_trace
 from common.contracts.base import Contract, Request
 from common.crypto import Keys
@@ -50,10 +51,10 @@ class LocalBus:
     async def deliver(self, subject: str, ctx: Context, request: Request[Any]) -> bytes:
         """What the serving side answers to a message on `subject`, whoever the context names."""
         handler, deps = self.handlers[type(request)]
-        body = asked(request)
+        body = encode_request(request)
         try:
             done = await answer(handler, deps, type(request), ctx, body, subject=subject)
-            return encoded(done)
+            return encode_reply(done)
         except Problem as problem:
             raise Problem.from_wire(problem.to_wire()) from None
 

@@ -9,6 +9,7 @@ from typing import Any, Final
 import orjson
 
 from common.contracts.rights import Rights
+from common.field_errors import FieldError, field_error
 from oidc.queries.user_profiles import UserOrganization, UserProfile
 from oidc.scope_catalogue import CLAIMS
 
@@ -182,12 +183,13 @@ def is_reserved(name: str) -> bool:
     return name in RESERVED or name in STANDARD or name.startswith("org_")
 
 
-def mapping_mistake(name: str, source: Any) -> str | None:
-    """Returns what is wrong with an entry of a mapping, or None."""
+def mapping_mistake(name: str, source: Any) -> FieldError | None:
+    """Returns what is wrong with one entry of a mapping, or None."""
+    field = f"claims_mapping.{name}"[:100]
     if is_reserved(name) or not name or len(name) > 100:
-        return "is reserved and cannot be mapped"
+        return field_error(field, "mapping_claim_refused")
     if not isinstance(source, (str, dict)):
-        return "is neither a path nor an object with `from` and `in`"
+        return field_error(field, "mapping_source_malformed")
     if isinstance(source, dict) and (
         not source.keys() <= {"from", "in"}
         or not isinstance(source.get("from"), str)
@@ -195,15 +197,15 @@ def mapping_mistake(name: str, source: Any) -> str | None:
         or not set(map(str, source.get("in", PLACES))) <= PLACES
         or source.get("in") == []
     ):
-        return "needs a path in `from`, and any of id_token, access_token, userinfo in `in`"
+        return field_error(field, "mapping_object_malformed")
     path, _ = _source(source)
     steps = path.split(".")
     if steps[0] not in SOURCES or len(steps) < 2 or len(path) > MAX_PATH:
-        return "a path must begin with user., org. or rights."
+        return field_error(field, "mapping_path_unknown")
     if steps[1] not in SOURCES[steps[0]]:
-        return f"{steps[0]} has no field {steps[1][:40]}"
+        return field_error(field, "mapping_member_unknown", source=steps[0], member=steps[1][:40])
     if len(steps) > 2 and steps[1] not in JSON_FIELDS:
-        return f"{steps[1]} is not an object"
+        return field_error(field, "mapping_member_closed", member=steps[1])
     return None
 
 

@@ -8,6 +8,7 @@ from typing import Any, Final
 from common import logs
 from common.context import Context
 from common.contracts.oauth_errors import InvalidClient
+from common.field_errors import FieldError, field_error
 from common.outgoing_http import Unreachable
 from oidc import json_web_keys
 from oidc.deps import Deps
@@ -84,18 +85,18 @@ def matching_keys(jwks: dict[str, Any], kid: str | None, alg: str) -> list[Publi
     return public_keys
 
 
-def jwks_mistake(jwks: dict[str, Any]) -> str | None:
+def jwks_mistake(jwks: dict[str, Any]) -> FieldError | None:
     """Returns what is wrong with a JWK Set that a developer registers, or None."""
     if len(json.dumps(jwks)) > MAX_BYTES:
-        return f"has more than {MAX_BYTES} bytes"
+        return field_error("jwks", "jwks_too_large", maximum=MAX_BYTES)
     members = jwks.get("keys")
     if not isinstance(members, list) or not 1 <= len(members) <= MAX_KEYS:
-        return f"is not a JWK Set of 1 to {MAX_KEYS} keys"
+        return field_error("jwks", "jwks_malformed", maximum=MAX_KEYS)
     for key in members:
         if not isinstance(key, dict):
-            return "is not a JWK Set"
+            return field_error("jwks", "jwks_malformed", maximum=MAX_KEYS)
         if PRIVATE_MEMBERS & key.keys():
-            return "contains a private or symmetric key: send public keys only"
+            return field_error("jwks", "jwks_not_public")
     return None
 
 

@@ -16,12 +16,12 @@ from common import acr
 from common.context import Context
 from common.contracts.clients import ClientFields
 from common.egress import Egress
+from common.field_errors import FieldError, field_error
 from common.problems import Invalid
 from oidc import acr_values, claims, client_keys, json_web_keys, redirect_uris, scope_catalogue
 from oidc.deps import Deps
 
-Mistakes = Iterator[tuple[str, str]]
-"""Pairs of field and message."""
+Mistakes = Iterator[FieldError]
 
 
 @dataclass(frozen=True)
@@ -53,12 +53,8 @@ def check(
     A client may break a rule already, because its application has changed meanwhile. It can then
     still be disabled without correcting it first.
     """
-    earlier = set(_mistakes(before, environment)) if before else set()
-    errors = [
-        {"field": field, "message": message}
-        for field, message in _mistakes(client, environment)
-        if (field, message) not in earlier
-    ]
+    earlier = list(_mistakes(before, environment)) if before else []
+    errors = [mistake for mistake in _mistakes(client, environment) if mistake not in earlier]
     if errors:
         raise Invalid(errors=errors)
 
@@ -72,17 +68,17 @@ def redirects_are_exact(client: ClientFields, _: ClientEnvironment) -> Mistakes:
     """Refuses redirect URIs that are not exact (RFC 9700 section 2.1)."""
     for name in ("redirect_uris", "post_logout_redirect_uris"):
         for index, uri in enumerate(getattr(client, name)):
-            message = redirect_uris.redirect_uri_mistake(uri, native=client.type == "native")
-            if message:
-                yield f"{name}.{index}", message
+            code = redirect_uris.redirect_uri_mistake(uri, native=client.type == "native")
+            if code:
+                yield field_error(f"{name}.{index}", code)
 
 
 def origins_are_exact(client: ClientFields, _: ClientEnvironment) -> Mistakes:
     """Refuses origins that browsers never send (RFC 6454 section 6.2)."""
     for index, origin in enumerate(client.allowed_origins):
-        message = redirect_uris.origin_mistake(origin)
-        if message:
-            yield f"allowed_origins.{index}", message
+        code = redirect_uris.origin_mistake(origin)
+        if code:
+            yield field_error(f"allowed_origins.{index}", code)
 
 
 def urls_are_absolute(client: ClientFields, _: ClientEnvironment) -> Mistakes:
@@ -90,30 +86,30 @@ def urls_are_absolute(client: ClientFields, _: ClientEnvironment) -> Mistakes:
     for name in ("backchannel_logout_uri", "frontchannel_logout_uri", "initiate_login_uri"):
         uri = getattr(client, name)
         if uri is not None and redirect_uris.redirect_uri_mistake(uri, native=False):
-            yield name, "is not an absolute https URL without fragment"
+            yield field_error(name, "uri_not_plain_https")
     for name in ("logo_uri", "client_uri", "policy_uri", "tos_uri", "jwks_uri"):
         uri = getattr(client, name)
         if uri is not None and not redirect_uris.is_web(uri):
-            yield name, "is not an absolute http or https URL"
+            yield field_error(name, "uri_not_http")
 
 
 def called_urls_are_reachable(client: ClientFields, environment: ClientEnvironment) -> Mistakes:
     """Refuses URLs that this deployment may not call."""
     for name in ("backchannel_logout_uri", "jwks_uri"):
         uri = getattr(client, name)
-        message = uri and redirect_uris.call_mistake(uri, environment.egress)
-        if message:
-            yield name, message
+        code = uri and redirect_uris.call_mistake(uri, environment.egress)
+        if code:
+            yield field_error(name, code)
 
 
 def resources_are_known(client: ClientFields, environment: ClientEnvironment) -> Mistakes:
     """Refuses default resources that a request could not name either (RFC 8707 section 2)."""
     for index, uri in enumerate(client.default_resources):
-        message = redirect_uris.identifier_mistake(uri)
-        if message:
-            yield f"default_resources.{index}", message
+        mistake = redirect_uris.identifier_mistake(f"default_resources.{index}", uri)
+        if mistake:
+            yield mistake
         elif uri not in environment.resources:
-            yield f"default_resources.{index}", "is not a resource of this application"
+            yield field_error(f"default_resources.{index}", "resource_unknown")
 
 
 def acr_values_are_supported(client: ClientFields, environment: ClientEnvironment) -> Mistakes:
@@ -121,24 +117,23 @@ def acr_values_are_supported(client: ClientFields, environment: ClientEnvironmen
     names = ", ".join(environment.acr_values)
     for index, name in enumerate(client.default_acr_values):
         if name not in environment.acr_values:
-            known = name in acr.SATISFIES
-            reason = "no sign-in of this application gives it" if known else "unknown"
-            yield f"default_acr_values.{index}", f"{reason}: there is {names}"
+            code = "acr_not_offered" if name in acr.SATISFIES else "acr_unknown"
+            yield field_error(f"default_acr_values.{index}", code, offered=names)
 
 
 def grants_fit(client: ClientFields, _: ClientEnvironment) -> Mistakes:
     """Refuses grant types that do not fit the client or each other."""
     public = client.token_endpoint_auth_method == "none"
     if not client.grant_types:
-        yield "grant_types", "a client needs at least one grant type"
+        yield field_error("grant_types", "grant_required")
     if "authorization_code" in client.grant_types and not client.redirect_uris:
-        yield "redirect_uris", "authorization_code needs at least one redirect URI"
+        yield field_error("redirect_uris", "redirect_uri_required")
     if "refresh_token" in client.grant_types and "authorization_code" not in client.grant_types:
-        yield "grant_types", "refresh_token needs authorization_code"
+        yield field_error("grant_types", "refresh_token_needs_code")
     if client.type == "service" and "authorization_code" in client.grant_types:
-        yield "grant_types", "a service has no users: use client_credentials, or the type web"
+        yield field_error("grant_types", "service_has_no_users")
     if public and "client_credentials" in client.grant_types:
-        yield "grant_types", "a public client cannot use client_credentials"
+        yield field_error("grant_types", "public_client_has_no_credentials")
 
 
 def user_scopes_have_a_user(client: ClientFields, _: ClientEnvironment) -> Mistakes:
@@ -147,58 +142,59 @@ def user_scopes_have_a_user(client: ClientFields, _: ClientEnvironment) -> Mista
         return
     for index, name in enumerate(client.scopes):
         if name in scope_catalogue.NEEDS_USER:
-            yield f"scopes.{index}", "this scope needs a user, and so authorization_code"
+            yield field_error(f"scopes.{index}", "scope_needs_user")
 
 
 def public_clients_use_pkce(client: ClientFields, _: ClientEnvironment) -> Mistakes:
     """Refuses public clients without PKCE, and browser code with a secret."""
     if client.token_endpoint_auth_method == "none":
         if client.require_pkce is False:
-            yield "require_pkce", "a public client always needs PKCE"
+            yield field_error("require_pkce", "public_client_needs_pkce")
     elif client.type == "spa":
-        yield "token_endpoint_auth_method", "code in a browser cannot keep a secret: use none"
+        yield field_error("token_endpoint_auth_method", "spa_keeps_no_secret")
 
 
 def lifetimes_fit(client: ClientFields, _: ClientEnvironment) -> Mistakes:
     """Refuses a lifetime of refresh tokens beyond their longest one."""
     if client.refresh_token_max_lifetime < client.refresh_token_lifetime:
-        yield "refresh_token_max_lifetime", "is less than refresh_token_lifetime"
+        yield field_error("refresh_token_max_lifetime", "lifetime_too_short")
 
 
 def pairwise_subjects_have_a_sector(client: ClientFields, _: ClientEnvironment) -> Mistakes:
     """Refuses an unclear sector (OpenID Connect Core section 8.1)."""
     hosts = {redirect_uris.host(uri) for uri in client.redirect_uris}
     if client.subject_type == "pairwise" and len(hosts) > 1 and not client.sector_identifier:
-        yield "sector_identifier", "is required if redirect URIs have several hosts"
+        yield field_error("sector_identifier", "sector_identifier_required")
 
 
 def algorithm_fits_the_method(client: ClientFields, _: ClientEnvironment) -> Mistakes:
     """Refuses an algorithm that the authentication method cannot use."""
+    field = "token_endpoint_auth_alg"
     method, alg = client.token_endpoint_auth_method, client.token_endpoint_auth_alg
     if method == "private_key_jwt":
         if alg is not None and alg not in json_web_keys.ALGORITHMS:
-            yield "token_endpoint_auth_alg", "is not one of RS256, PS256, ES256, EdDSA"
+            yield field_error(field, "algorithm_refused", expected="RS256, PS256, ES256, EdDSA")
     elif method == "client_secret_jwt":
         if alg not in (None, "HS256"):
-            yield "token_endpoint_auth_alg", "is not HS256"
+            yield field_error(field, "algorithm_refused", expected="HS256")
     elif alg is not None:
-        yield "token_endpoint_auth_alg", "is only for private_key_jwt and client_secret_jwt"
+        yield field_error(field, "algorithm_without_assertion")
 
 
 def keys_can_verify(client: ClientFields, _: ClientEnvironment) -> Mistakes:
     """Refuses keys that cannot verify the client's assertions."""
     uses_keys = client.token_endpoint_auth_method == "private_key_jwt"
     if client.jwks is not None and client.jwks_uri is not None:
-        yield "jwks_uri", "use either jwks_uri or jwks (RFC 7591 section 2)"
+        yield field_error("jwks_uri", "jwks_twice")
     if uses_keys and client.jwks is None and client.jwks_uri is None:
-        yield "jwks", "private_key_jwt needs jwks or jwks_uri"
+        yield field_error("jwks", "jwks_required")
     if client.jwks is None:
         return
-    message = client_keys.jwks_mistake(client.jwks)
-    if message:
-        yield "jwks", message
+    mistake = client_keys.jwks_mistake(client.jwks)
+    if mistake:
+        yield mistake
     elif uses_keys and not client_keys.can_verify(client.jwks, client.token_endpoint_auth_alg):
-        yield "jwks", "contains no key that could verify an assertion"
+        yield field_error("jwks", "jwks_without_usable_key")
 
 
 def contacts_are_mail_addresses(client: ClientFields, _: ClientEnvironment) -> Mistakes:
@@ -207,18 +203,18 @@ def contacts_are_mail_addresses(client: ClientFields, _: ClientEnvironment) -> M
         try:
             validate_email(address, check_deliverability=False)
         except EmailNotValidError:
-            yield f"contacts.{index}", "is not an e-mail address"
+            yield field_error(f"contacts.{index}", "not_an_email_address")
 
 
 def claims_mapping_is_valid(client: ClientFields, _: ClientEnvironment) -> Mistakes:
     """Refuses mappings of reserved claims, and paths that do not exist."""
     if len(client.claims_mapping) > claims.MAX_MAPPINGS:
-        yield "claims_mapping", f"has more than {claims.MAX_MAPPINGS} claims"
+        yield field_error("claims_mapping", "mapping_too_large", maximum=claims.MAX_MAPPINGS)
         return
     for name, source in client.claims_mapping.items():
-        message = claims.mapping_mistake(name, source)
-        if message:
-            yield f"claims_mapping.{name}"[:100], message
+        mistake = claims.mapping_mistake(name, source)
+        if mistake:
+            yield mistake
 
 
 RULES: Final[tuple[Callable[[ClientFields, ClientEnvironment], Mistakes], ...]] = (

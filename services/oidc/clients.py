@@ -32,7 +32,7 @@ from common.events.clients import (
     ClientEnabled,
     ClientUpdated,
 )
-from common.field_errors import field_errors
+from common.field_errors import field_error, field_errors
 from common.ids import new_id
 from common.problems import Invalid
 from common.same_json import same_json
@@ -115,7 +115,7 @@ async def update(deps: Deps, ctx: Context, request: UpdateClient) -> Client:
     client_id = (await find(deps, ctx, request.client)).client_id
     unknown = request.changes.keys() - ClientFields.model_fields.keys()
     if unknown:
-        errors = [{"field": name[:60], "message": "cannot be changed"} for name in sorted(unknown)]
+        errors = [field_error(name[:60], "not_changeable") for name in sorted(unknown)]
         raise Invalid(errors=errors)
     environment = await client_rules.environment(deps, ctx)
     async with deps.db.transaction(ctx) as tx:

@@ -11,6 +11,7 @@ from typing import Final
 from urllib.parse import SplitResult, urlsplit
 
 from common.egress import Egress
+from common.field_errors import FieldError, field_error
 
 ORIGIN: Final = re.compile(r"https?://[a-z0-9.-]+(:[0-9]{1,5})?")
 PRIVATE_SCHEME: Final = re.compile(r"[a-z][a-z0-9+-]*(\.[a-z0-9+-]+)+")
@@ -19,31 +20,30 @@ DEFAULT_PORT: Final = {"https": 443, "http": 80}
 
 
 def redirect_uri_mistake(uri: str, *, native: bool) -> str | None:
-    """Checks a redirect URI (RFC 6749 section 3.1.2, RFC 8252 section 7, RFC 9700 section 2.1)."""
+    """Returns the code of what is wrong with a redirect URI, or None.
+
+    RFC 6749 section 3.1.2, RFC 8252 section 7, RFC 9700 section 2.1.
+    """
     parts = _parts(uri)
     if (
         not uri.isascii()
         or not uri.isprintable()
         or any(c.isspace() or c in '"<>\\^`{|}*' for c in uri)
     ):
-        return "contains a character that a redirect URI may not have"
+        return "uri_character_refused"
     if not parts.scheme:
-        return "is not an absolute URL"
+        return "uri_not_absolute"
     if "#" in uri:
-        return "must not have a fragment"
+        return "uri_with_fragment"
     if parts.scheme == "https":
-        return (
-            None
-            if parts.hostname and "@" not in parts.netloc
-            else "needs a host, without user or password"
-        )
+        return None if parts.hostname and "@" not in parts.netloc else "uri_host_refused"
     if parts.scheme == "http":
         if parts.hostname and is_local(parts.hostname) and "@" not in parts.netloc:
             return None
-        return "http is allowed only for localhost, 127.0.0.1 and [::1]: use https"
+        return "uri_http_not_local"
     if native and PRIVATE_SCHEME.fullmatch(parts.scheme):
         return None
-    return "needs https; a native client may use a scheme like com.example.app"
+    return "uri_scheme_refused"
 
 
 def is_local(host: str) -> bool:
@@ -56,21 +56,22 @@ def is_local(host: str) -> bool:
         return False
 
 
-def identifier_mistake(uri: str) -> str | None:
-    """Checks the identifier of a resource (RFC 8707 section 2), which must be normalized."""
+def identifier_mistake(field: str, uri: str) -> FieldError | None:
+    """Returns what is wrong with the identifier of a resource, or None (RFC 8707 section 2). Each
+    API has one spelling."""
     parts = _parts(uri)
     if not parts.scheme or "#" in uri:
-        return "is not an absolute URI without fragment (RFC 8707 section 2)"
+        return field_error(field, "resource_not_absolute")
     if not uri.isascii() or not uri.isprintable() or any(c in ' "<>\\^`{|}' for c in uri):
-        return "contains a character that a URI may not have (RFC 3986 section 2)"
+        return field_error(field, "resource_character_refused")
     if parts.scheme == "urn":
-        return None if len(parts.path) > 2 else "is not a URN"
+        return None if len(parts.path) > 2 else field_error(field, "resource_not_a_urn")
     if parts.scheme not in ("https", "http"):
-        return "needs https, http or urn"
+        return field_error(field, "resource_scheme_refused")
     if not parts.hostname or "@" in parts.netloc:
-        return "needs a host, without user or password"
+        return field_error(field, "uri_host_refused")
     if f"{parts.scheme}://{parts.netloc}" != _origin(parts):
-        return f"is not normalized: write {_origin(parts)} (RFC 3986 section 6.2.3)"
+        return field_error(field, "resource_not_normalized", normalized=_origin(parts))
     return None
 
 
@@ -87,17 +88,18 @@ def _origin(parts: SplitResult) -> str:
 
 
 def origin_mistake(origin: str) -> str | None:
-    """Checks an origin: browsers send it in exactly one form (RFC 6454 section 6.2)."""
+    """Returns the code of what is wrong with an origin, or None. A browser must send the same text
+    (RFC 6454 section 6.2), or it never matches."""
     parts = _parts(origin)
     if not ORIGIN.fullmatch(origin) or not parts.hostname:
-        return "is not an origin like https://app.example.com"
+        return "not_an_origin"
     if parts.port is not None and parts.port == DEFAULT_PORT[parts.scheme]:
-        return "must not have the default port: browsers leave it out"
+        return "origin_with_default_port"
     return None
 
 
 def call_mistake(uri: str, egress: Egress) -> str | None:
-    """Checks a URL that we call: `OutgoingHttp` would refuse every call to another one."""
+    """Returns the code of why `OutgoingHttp` would refuse to call a URL, or None."""
     parts = _parts(uri)
     if not parts.hostname:
         return None
@@ -107,7 +109,7 @@ def call_mistake(uri: str, egress: Egress) -> str | None:
         permitted = egress.private or not is_local(parts.hostname)
     if permitted and (parts.scheme == "https" or egress.private):
         return None
-    return "must be a public https URL (AERO2_EGRESS_PRIVATE, AERO2_EGRESS_DENY)"
+    return "uri_not_callable"
 
 
 def is_web(uri: str) -> bool:

@@ -17,6 +17,7 @@ from common.contracts.resources import (
     ResourceTaken,
 )
 from common.events.resources import ScopeChanged
+from common.field_errors import field_error
 from common.ids import new_id
 from common.problems import Invalid
 from oidc import keys, redirect_uris, scope_catalogue
@@ -26,12 +27,12 @@ from oidc.queries import resources, scopes
 
 async def create(deps: Deps, ctx: Context, request: CreateResource) -> Resource:
     """Creates a resource. Raises ResourceTaken if another one has the same identifier."""
-    message = redirect_uris.identifier_mistake(request.identifier)
+    mistake = redirect_uris.identifier_mistake("identifier", request.identifier)
     identifier = redirect_uris.same_identifier(request.identifier)
-    if message is None and identifier == redirect_uris.same_identifier(ctx.origin):
-        message = "is the issuer, which is the identifier of Aero2's own API"
-    if message is not None:
-        raise Invalid(errors=[{"field": "identifier", "message": message}])
+    if mistake is None and identifier == redirect_uris.same_identifier(ctx.origin):
+        mistake = field_error("identifier", "resource_is_issuer")
+    if mistake is not None:
+        raise Invalid(errors=[mistake])
     if request.access_token_alg is not None:
         await keys.signing_key(deps, ctx, request.access_token_alg)
     try:

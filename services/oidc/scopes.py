@@ -22,6 +22,7 @@ from common.contracts.scopes import (
 )
 from common.db import violated
 from common.events.resources import ScopeChanged
+from common.field_errors import field_error
 from common.ids import new_id
 from common.problems import Forbidden, Invalid
 from oidc import scope_catalogue
@@ -40,13 +41,11 @@ async def create(deps: Deps, ctx: Context, request: CreateScope) -> Scope:
         raise ScopeTaken("OpenID Connect defines this scope")
     unknown = sorted(set(request.claims) - STANDARD)
     if unknown:
-        message = f"{unknown[0][:60]} is not a standard claim"
-        raise Invalid(errors=[{"field": "claims", "message": message}])
+        raise Invalid(errors=[field_error("claims", "claim_not_standard", claim=unknown[0][:60])])
     if request.permission_id is not None:
         _check_permission(ctx, request.permission_id)
         if ":" in request.name and request.name != request.permission_id:
-            message = "a scope named like a permission must be bound to that permission"
-            raise Invalid(errors=[{"field": "permission_id", "message": message}])
+            raise Invalid(errors=[field_error("permission_id", "scope_named_like_permission")])
     try:
         scope = await _insert(deps, ctx, request)
     except asyncpg.UniqueViolationError:

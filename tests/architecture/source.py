@@ -85,7 +85,7 @@ def statements(*roots: Path) -> Iterator[Statement]:
             if text is not None and STATEMENT.match(text) and id(node) not in parts(file):
                 classes = parameter_classes(file).get(id(node))
                 if classes:
-                    text = numbered(text, *classes)  # type: ignore[arg-type]
+                    text = numbered(text, *classes)
                 yield Statement(file, node.lineno, text)  # type: ignore[attr-defined]
 
 
@@ -142,7 +142,7 @@ def _piece(piece: ast.expr, names: Mapping[str, str]) -> str | None:
 
 
 def _qualified(alias: str, columns: str) -> str:
-    return qualified(alias, columns)  # type: ignore[arg-type]
+    return qualified(alias, columns)
 
 
 @cache

@@ -17,14 +17,11 @@ from playwright.async_api import Browser, Page, TimeoutError
 from tests.browser.relying_party import Website, website
 from tests.kit.system import PASSWORD, System, fresh_email
 
-from aero2.connection import from_environment
-from aero2.owner import owner_link
-
 PRIMARY = "main form button.primary"
 BY_CODE = "form[action='/login/code/send'] button"
 LINK = re.compile(r"https?://\S+\?token=\S+")
 CODE = re.compile(r"\b(\d{3}) (\d{3})\b")
-PHONE = {"viewport": {"width": 390, "height": 844}, "color_scheme": "dark"}
+PHONE: dict[str, Any] = {"viewport": {"width": 390, "height": 844}, "color_scheme": "dark"}
 JS = pytest.mark.parametrize("js", [True, False], ids=["script", "no script"])
 
 
@@ -196,7 +193,7 @@ async def test_an_ended_password(people: People) -> None:
         await ada.click(PRIMARY)
         code = await ada.code(email, 3)
         await ada.enter(code=code, password=PASSWORD)
-        await ada.sees("This is your present password.")
+        await ada.sees("This is your current password.")
         await ada.enter(password=PASSWORD + " anew")
         await ada.sees(f"Signed in as {email}")
 
@@ -474,5 +471,6 @@ async def test_the_owner_link(people: People) -> None:
 
 async def _owner_link(system: System) -> str:
     """A fresh one, as an operator asks for it where there is one already."""
-    async with from_environment(system.instance.folder) as bus:
-        return await owner_link(bus)
+    made = await asyncio.to_thread(system.deployment.command, "owner-link")
+    assert made.returncode == 0, made.stderr
+    return made.stdout.split()[-1]

@@ -10,9 +10,11 @@ from typing import Any, Generic, TypeVar
 from nats.aio.client import Client
 from tests.kit.nats_server import NatsServer
 
-from common.bus import Handlers, NatsBus, Server, settled
+from common.bus import Handlers, NatsBus
+from common.bus_server import BusServer
 from common.caches import Cache
 from common.invalidation import NatsChanges
+from common.nats_private import flush_all
 
 T = TypeVar("T")
 G = TypeVar("G", bound="Listening[Any]")
@@ -47,10 +49,10 @@ async def answering(
 ) -> AsyncIterator[None]:
     """The service, with the dependencies that it makes of its own bus."""
     async with _connected(server, "_INBOX_service") as nc:
-        serving = await Server.start(nc, name, "0.1.0", deps(NatsBus(nc), NatsChanges(nc)))
+        serving = await BusServer.start(nc, name, "0.1.0", deps(NatsBus(nc), NatsChanges(nc)))
         for contract, handler in handlers.items():
             await serving.add(contract, handler)
-        await settled(nc)
+        await flush_all(nc)
         yield
         await serving.drain()
 

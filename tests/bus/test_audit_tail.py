@@ -23,7 +23,7 @@ from common.outbox import ensure_stream
 from common.periodic import stop
 from common.problems import BadRequest, Busy, Forbidden
 from gateway.api import audit_tail
-from gateway.api.audit_tail import Places, Slots, Tail
+from gateway.api.audit_tail import Place, Places, Slots, Tail
 
 A = "01900000-0000-7000-8000-00000000000a"
 B = "01900000-0000-7000-8000-00000000000b"
@@ -224,7 +224,7 @@ async def test_followers_are_counted(stream: Stream) -> None:
     async with stream.following():
         with pytest.raises(Busy):
             await stream.tail().start(None)
-        late = [event async for event in stream.tail().events(0)]
+        late = [event async for event in stream.tail().events(Place(0, 0))]
         assert late == [b"event: end\ndata: busy\n\n"]
     assert stream.slots.free == 1
     async with stream.following():

@@ -17,7 +17,8 @@ from tests.bus.gateways import Listening, answering, gateways
 from tests.kit.nats_server import NatsServer
 from tests.kit.postgres import Postgres
 
-from common.bus import NatsBus, Server, settled
+from common.bus import NatsBus
+from common.bus_server import BusServer
 from common.context import SYSTEM_CALLER, Context
 from common.contracts.clients import CreateClient, UpdateClient
 from common.contracts.oauth_errors import InvalidToken
@@ -27,6 +28,7 @@ from common.crypto import Keys
 from common.db import Database
 from common.ids import new_id
 from common.invalidation import NatsChanges
+from common.nats_private import flush_all
 from common.testing import context, service_deps
 from gateway.auth.caller import token_tags
 from oidc.deps import Deps
@@ -87,10 +89,10 @@ async def oidc(server: NatsServer, dsns: dict[str, str], number: int) -> AsyncIt
         stack.callback(deps.pool.close)
         changes.listeners.append(deps.caches.drop)
         await changes.listen()
-        serving = await Server.start(nc, "oidc", "0.1.0", deps)
+        serving = await BusServer.start(nc, "oidc", "0.1.0", deps)
         for contract, handler in HANDLERS.items():
             await serving.add(contract, handler)
-        await settled(nc)
+        await flush_all(nc)
         yield
         await serving.drain()
 

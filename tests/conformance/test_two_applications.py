@@ -79,8 +79,15 @@ async def test_codes_and_tokens_of_the_other(fresh: Suite, shop: Shop) -> None:
     """Whoever presents them there, with whichever credentials, gets nothing and ends nothing."""
     tokens = await fresh.tokens(scope="openid email offline_access")
     code = (await fresh.authorize()).code
-    exchange = {"grant_type": "authorization_code", "code": code, "redirect_uri": CALLBACK}
-    refresh = {"grant_type": "refresh_token", "refresh_token": tokens["refresh_token"]}
+    exchange: dict[str, Any] = {
+        "grant_type": "authorization_code",
+        "code": code,
+        "redirect_uri": CALLBACK,
+    }
+    refresh: dict[str, Any] = {
+        "grant_type": "refresh_token",
+        "refresh_token": tokens["refresh_token"],
+    }
     for data in (exchange, refresh):
         answer = await shop.post("token", **data)
         assert (answer.status_code, answer.json()["error"]) == (400, "invalid_grant")
@@ -166,7 +173,10 @@ async def test_a_refresh_and_a_revocation_at_once(fresh: Suite) -> None:
             answer = await fresh.http.post("/oauth2/revoke", data=data, auth=auth)
             assert answer.status_code == 200
 
-        refresh = {"grant_type": "refresh_token", "refresh_token": tokens["refresh_token"]}
+        refresh: dict[str, Any] = {
+            "grant_type": "refresh_token",
+            "refresh_token": tokens["refresh_token"],
+        }
         refreshed, _ = await asyncio.gather(
             fresh.token(**refresh), revoke(tokens["refresh_token"], 0.002 * (round_ % 4))
         )
@@ -182,7 +192,10 @@ async def test_a_refresh_and_a_logout_at_once(fresh: Suite) -> None:
     for _ in range(5):
         tokens = await fresh.tokens()
         page = await fresh.browser.get("/logout")
-        refresh = {"grant_type": "refresh_token", "refresh_token": tokens["refresh_token"]}
+        refresh: dict[str, Any] = {
+            "grant_type": "refresh_token",
+            "refresh_token": tokens["refresh_token"],
+        }
         refreshed, _ = await asyncio.gather(
             fresh.token(**refresh),
             fresh.browser.submit(page, page.form("confirm"), confirm="1"),
@@ -237,7 +250,10 @@ async def test_what_is_taken_away_between_two_steps(fresh: Suite) -> None:
         try:
             assert (await fresh.redeem(code, short)).json()["error"] == "invalid_grant"
             assert (await fresh.userinfo(tokens["access_token"])).status_code == 401
-            refresh = {"grant_type": "refresh_token", "refresh_token": tokens["refresh_token"]}
+            refresh: dict[str, Any] = {
+                "grant_type": "refresh_token",
+                "refresh_token": tokens["refresh_token"],
+            }
             assert (await fresh.token(short, **refresh)).json()["error"] == "invalid_grant"
         finally:
             assert (await api.post(f"/api/users/{fresh.user_id}/enable")).status_code == 200

@@ -16,7 +16,7 @@ from pathlib import Path
 from nats.aio.client import Client
 
 from aero2.embedded.ports import bound
-from common.batched_nats import PacedClient
+from common.nats_private import BatchedClient
 
 
 def binary() -> str:
@@ -85,7 +85,7 @@ class NatsServer:
             "reconnect_time_wait": 0.05,
             "error_cb": _quiet,
         }
-        nc = PacedClient()
+        nc = BatchedClient()
         await nc.connect(**(settings | options))  # type: ignore[arg-type]
         return nc
 

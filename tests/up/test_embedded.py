@@ -14,6 +14,7 @@ import sys
 from collections.abc import AsyncIterator
 from dataclasses import asdict
 from pathlib import Path
+from typing import Any
 
 import asyncpg
 import nats
@@ -30,7 +31,7 @@ from aero2.embedded.secrets import Secrets
 from aero2.failures import Refused
 from aero2.platform import Platform
 from aero2.supervisor import Supervisor
-from common.bus import settled
+from common.nats_private import flush_all
 
 
 @pytest.fixture
@@ -310,6 +311,7 @@ def test_damaged_secrets_are_refused(folder: Folder) -> None:
     with pytest.raises(Refused, match="damaged"):
         Secrets.of(folder)
 
+    damage: dict[str, Any]
     for damage in ({"master_key": 5}, {"nats": []}, {"database": {"oidc": None}}):
         folder.write("secrets.json", whole | damage)
         with pytest.raises(Refused, match=f"damaged: {next(iter(damage))}"):
@@ -338,13 +340,13 @@ async def test_each_user_says_only_what_is_its_own(running: tuple[Platform, Supe
         error_cb=refused,
     )
     await nc.subscribe("system.rbac.rights.get", queue="rbac")
-    await settled(nc)
+    await flush_all(nc)
     assert refusals == []
     for subject in ("identity.session.check", "_INBOX_gateway.>", "_INBOX.>", ">"):
         await nc.subscribe(subject)
     for subject in ("identity.session.check", "oidc.token.exchange", "$JS.API.STREAM.DELETE.AUDIT"):
         await nc.publish(subject, b"")
-    await settled(nc)
+    await flush_all(nc)
     await nc.close()
 
     assert len(refusals) == 7

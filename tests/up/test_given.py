@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -31,7 +32,7 @@ def folder(tmp_path: Path) -> Folder:
     return Folder.at(tmp_path / "data")
 
 
-def environments(folder: Folder, **more: object) -> dict[str, dict[str, str]]:
+def environments(folder: Folder, **more: Any) -> dict[str, dict[str, str]]:
     """The environment of each service, by its name."""
     import socket
 

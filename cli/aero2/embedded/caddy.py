@@ -79,7 +79,7 @@ https://:{self.port} {{
         """Whether a client that trusts the authority gets a certificate."""
         try:
             trusting = ssl.create_default_context(cafile=str(self.authority))
-            async with asyncio.timeout(5):
+            async with asyncio.timeout(10):
                 _, writer = await asyncio.open_connection(
                     reachable(self.host), self.port, ssl=trusting, server_hostname=self.domain
                 )

@@ -83,7 +83,7 @@ jetstream {{
                 password=self.passwords[user],
                 inbox_prefix=nats_access.inbox(user).encode(),
                 allow_reconnect=False,
-                connect_timeout=2,
+                connect_timeout=10,  # a busy machine takes a while; a closed port refuses at once
                 max_reconnect_attempts=0,
                 reconnect_time_wait=0,
                 error_cb=_quiet,

@@ -132,7 +132,7 @@ class Postgres:
         """Whether it takes connections; makes the platform's database at the first start."""
         try:
             db = await asyncpg.connect(
-                self.url("postgres", self.superuser, "postgres"), timeout=5, command_timeout=10
+                self.url("postgres", self.superuser, "postgres"), timeout=10, command_timeout=120
             )
         except (OSError, asyncpg.PostgresError, TimeoutError):
             return False

@@ -9,6 +9,7 @@ from pydantic import AfterValidator, Field
 from common.client_addresses import canonical_ip
 from common.contracts.base import Contract, Done, Id, Page, Request
 from common.contracts.fields import Timestamp
+from common.field_errors import value_error
 from common.problems import NotFound
 
 
@@ -42,7 +43,7 @@ class AuditRecords(Contract):
 def _client_address(text: str) -> str:
     found = canonical_ip(text)
     if found is None:
-        raise ValueError("this is no IP address, like 192.0.2.1 or 2001:db8::1")
+        raise value_error("not_an_ip_address")
     return found
 
 

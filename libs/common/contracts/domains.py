@@ -9,19 +9,23 @@ from pydantic import AfterValidator, Field
 from common.addresses import domain_key
 from common.contracts.base import SYSTEM, Contract, Done, Id, Request
 from common.contracts.fields import Timestamp
+from common.field_errors import value_error
 from common.problems import Conflict, NotFound
 
 
 def canonical_domain(text: str) -> str:
     """Lower case A-labels without trailing dot. Raises ValueError for what is no host name."""
-    name = domain_key(text)
+    try:
+        name = domain_key(text)
+    except ValueError:
+        raise value_error("not_a_domain") from None
     labels = name.split(".")
     if len(labels) < 2 or len(name) > 200 or labels[-1].isdigit():
-        raise ValueError("a domain name with at least two labels is needed, like auth.example.com")
+        raise value_error("not_a_domain")
     if any(not label.replace("-", "").isalnum() for label in labels):
-        raise ValueError("this is not a domain name")
+        raise value_error("not_a_domain")
     if labels[-1] in ("localhost", "local", "internal", "invalid", "onion", "arpa"):
-        raise ValueError("this name is not in the public DNS")
+        raise value_error("domain_not_public")
     return name
 
 

@@ -25,6 +25,7 @@ from common.contracts.base import (
 )
 from common.contracts.fields import Name, PublicTitle, Timestamp, Url
 from common.contracts.sessions import SignedInSession
+from common.field_errors import value_error
 from common.problems import Conflict, Forbidden, NotFound
 
 OrgSlug: TypeAlias = Annotated[
@@ -38,7 +39,7 @@ METADATA_BYTES: Final = 16_384
 
 def _small(value: dict[str, Any]) -> dict[str, Any]:
     if len(orjson.dumps(value)) > METADATA_BYTES:
-        raise ValueError(f"at most {METADATA_BYTES} bytes of JSON")
+        raise value_error("metadata_too_large", maximum=METADATA_BYTES)
     return value
 
 

@@ -20,6 +20,7 @@ from common.contracts.fields import (
     Visible,
     VisibleLines,
 )
+from common.field_errors import value_error
 from common.problems import (
     Invalid,
 )
@@ -68,7 +69,7 @@ class Profile(Contract):
     @classmethod
     def _zone(cls, name: str | None) -> str | None:
         if name and _zones() and name not in _zones():
-            raise ValueError("this is no zone of the tz database, like Europe/Berlin")
+            raise value_error("not_a_time_zone")
         return name
 
     @field_validator("birthdate")
@@ -76,7 +77,10 @@ class Profile(Contract):
     def _calendar(cls, text: str | None) -> str | None:
         if text and len(text) == 10:
             year = text[:4] if text[:4] != "0000" else "2000"  # 0000: the year is not told
-            date.fromisoformat(year + text[4:])
+            try:
+                date.fromisoformat(year + text[4:])
+            except ValueError:
+                raise value_error("not_a_birthdate") from None
         return text
 
 

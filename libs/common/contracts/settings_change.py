@@ -19,6 +19,7 @@ from common import schema_cost
 from common.contracts.app_settings import AppSettings, Origin, PageTexts
 from common.contracts.base import Request
 from common.contracts.fields import EmailDomain, PublicText, PublicTitle
+from common.field_errors import value_error
 
 SCHEMA_BYTES: Final = 16_384
 
@@ -51,20 +52,20 @@ def _https(url: str) -> str:
         host = parts.hostname or ""
         _ = parts.port
     except ValueError:
-        raise ValueError("this is not a URL") from None
+        raise value_error("not_a_url") from None
     if parts.scheme != "https" and not (parts.scheme == "http" and is_loopback(host)):
-        raise ValueError("the URL must begin with https://")
+        raise value_error("url_not_https")
     if not host or UNSAFE.search(url) or not url.isascii():
-        raise ValueError("this is not a URL")
+        raise value_error("not_a_url")
     if parts.username is not None or parts.password is not None:
-        raise ValueError("a URL with a user name in it is not accepted")
+        raise value_error("url_with_credentials")
     return url
 
 
 def _color(text: str) -> str:
     found = re.fullmatch(r"#([0-9a-f]{3}|[0-9a-f]{6})", text.lower())
     if found is None:
-        raise ValueError("a colour is written #rrggbb")
+        raise value_error("not_a_color")
     digits = found[1]
     return "#" + (digits if len(digits) == 6 else "".join(digit * 2 for digit in digits))
 
@@ -76,11 +77,11 @@ def _lower(value: Any) -> Any:
 def _origin(text: str) -> str:
     scheme, _, rest = text.partition("://")
     if scheme == "http" and not is_loopback(rest.partition(":")[0]):
-        raise ValueError("an origin begins with https:// unless it is on localhost")
+        raise value_error("origin_not_https")
     if rest.endswith(DEFAULT_PORT[scheme]):
-        raise ValueError("browsers leave the default port out of an origin; so must you")
+        raise value_error("origin_with_default_port")
     if ".." in rest or rest.startswith((".", "-")):
-        raise ValueError("this is not an origin")
+        raise value_error("not_an_origin")
     return text
 
 
@@ -88,18 +89,18 @@ def _schema(schema: dict[str, Any]) -> dict[str, Any]:
     import jsonschema_rs  # only for who writes one
 
     if len(repr(schema)) > SCHEMA_BYTES:
-        raise ValueError(f"a schema has at most {SCHEMA_BYTES} bytes")
+        raise value_error("schema_too_large", maximum=SCHEMA_BYTES)
     _small_and_local(schema, SCHEMA_DEPTH)
     if schema.get("$schema", DRAFT) not in schema_cost.DRAFTS:
-        raise ValueError("not a JSON Schema (2020-12): see $schema")
+        raise value_error("schema_invalid", place="$schema")
     try:
         jsonschema_rs.meta.validate({**schema, "$schema": DRAFT})
     except (jsonschema_rs.ValidationError, ValueError) as error:
         path = getattr(error, "instance_path", [])
-        place = "/".join(str(part) for part in path) or "the schema"
-        raise ValueError(f"not a JSON Schema (2020-12): see {place}") from None
+        place = "/".join(str(part) for part in path) or "#"
+        raise value_error("schema_invalid", place=place) from None
     if schema.get("type", "object") != "object":
-        raise ValueError("metadata are objects: the schema's type must be object")
+        raise value_error("schema_not_of_objects")
     schema_cost.evaluations(schema)
     return schema
 
@@ -115,7 +116,7 @@ def _small_and_local(value: Any, depth: int, *, named: bool = False, root: bool 
     """References are followed inside the schema only; expressions that could run for ever are
     not accepted, since users choose what is matched against them."""
     if depth == 0:
-        raise ValueError("the schema is nested too deeply")
+        raise value_error("schema_too_deep")
     if isinstance(value, list):
         for part in value:
             _small_and_local(part, depth - 1, root=False)
@@ -125,11 +126,11 @@ def _small_and_local(value: Any, depth: int, *, named: bool = False, root: bool 
         if named:
             _small_and_local(part, depth - 1, root=False)
         elif name in ("$ref", "$dynamicRef") and not str(part).startswith("#"):
-            raise ValueError("a $ref may only point inside the schema")
+            raise value_error("schema_foreign_reference")
         elif name in ("pattern", "patternProperties"):
-            raise ValueError(f"{name} is not accepted: use enum, format, minLength, maxLength")
+            raise value_error("schema_keyword_refused", keyword=name)
         elif name == "$id" and not root:
-            raise ValueError("$id is accepted at the top only")
+            raise value_error("schema_inner_id")
         elif name not in DATA:
             _small_and_local(part, depth - 1, named=name in NAMED, root=False)
 
@@ -201,7 +202,7 @@ class SettingsChange(AppSettings):
     @classmethod
     def _once(cls, methods: list[OfferedMethod]) -> list[OfferedMethod]:
         if len(set(methods)) != len(methods):
-            raise ValueError("each method once")
+            raise value_error("repeated_entry")
         return methods
 
     @field_validator("captcha")

@@ -9,6 +9,7 @@ from pydantic import Field, PlainValidator
 from common.contracts.base import Contract, Id, Page, Request
 from common.contracts.fields import Email, LocalTimestamp, Metadata, Secret
 from common.contracts.profiles import Profile
+from common.field_errors import FieldError
 
 
 class TransferredUser(Profile):
@@ -42,7 +43,7 @@ class Arrival(Contract):
 
     status: Literal["created", "exists", "invalid"]
     user_id: Id | None = None
-    errors: list[dict[str, str]] = []
+    errors: list[FieldError] = []
 
 
 class Arrivals(Contract):

@@ -4,6 +4,33 @@ from __future__ import annotations
 
 from typing import Any, Final
 
+FIELD_ERROR: Final[dict[str, Any]] = {
+    "type": "object",
+    "required": ["field", "code", "params", "message"],
+    "properties": {
+        "field": {
+            "type": "string",
+            "description": "The place of the field, like `profile.locale` or `users.0.email`.",
+            "examples": ["password"],
+        },
+        "code": {
+            "type": "string",
+            "description": "What is wrong. Rely on this: docs/errors.md lists all codes.",
+            "examples": ["password_too_short"],
+        },
+        "params": {
+            "type": "object",
+            "description": "The values that the message names, for a text of your own.",
+            "additionalProperties": {"type": ["integer", "number", "string"]},
+            "examples": [{"minimum": 8}],
+        },
+        "message": {
+            "type": "string",
+            "description": "An English sentence. Its wording may change.",
+            "examples": ["The password must have at least 8 characters."],
+        },
+    },
+}
 PROBLEM: Final[dict[str, Any]] = {
     "type": "object",
     "description": "RFC 9457 problem details.",
@@ -17,10 +44,8 @@ PROBLEM: Final[dict[str, Any]] = {
         "instance": {"type": "string", "description": "The trace of the request."},
         "errors": {
             "type": "array",
-            "items": {
-                "type": "object",
-                "properties": {"field": {"type": "string"}, "message": {"type": "string"}},
-            },
+            "description": "What is wrong with each field.",
+            "items": FIELD_ERROR,
         },
     },
 }

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import re
+from collections.abc import Sequence
 from typing import Final
 
 from pydantic import ValidationError
@@ -29,8 +29,9 @@ from common.contracts.sign_in import (
 )
 from common.contracts.sign_up import SignUpClosed
 from common.contracts.users import EmailTaken
-from common.field_errors import field_errors
+from common.field_errors import MESSAGES, FieldError, field_errors
 from common.problems import Busy, Invalid, Problem, RateLimited, Unavailable
+from common.value_error_codes import VALUE_ERRORS
 from gateway.pages.languages import N_, Language
 
 SENTENCES: Final[dict[type[Problem], tuple[str, str]]] = {
@@ -84,22 +85,9 @@ FIELDS: Final = {
     "locale": N_("Choose one of the languages."),
     "role": N_("Choose one of the roles."),
 }
+"""By field: the text for an error of its value. A rule of a service has a text of its own."""
 OTHERWISE: Final = N_("This is not valid.")
-TOLD: Final = frozenset(
-    {
-        N_("It has to be at least %(num)s characters long."),
-        N_("It may be at most %(num)s bytes long."),
-        N_("It is easy to guess. Use more words, or words that do not belong together."),
-        N_("It is in a published list of stolen passwords. Choose another one."),
-        N_("It is too common or too close to your name, address or this application."),
-        N_("This is your present password. Choose another one."),
-        N_("Addresses of this domain cannot sign up here."),
-        N_("Use an address that lasts: disposable ones cannot sign up here."),
-        N_("Your password is needed."),
-    }
-)
-"""What identity says of a field, with its one number taken out."""
-NUMBER: Final = re.compile(r"\d+")
+"""For a code that this version does not know."""
 
 
 class Errors(dict[str, str]):
@@ -119,8 +107,8 @@ def errors_of(language: Language, error: Problem | ValidationError) -> Errors:
 
 def _sentences(language: Language, error: Problem | ValidationError) -> dict[str, str]:
     if isinstance(error, ValidationError):
-        listed = field_errors(list(error.errors(include_input=False, include_url=False)))
-        return {name: language.say(FIELDS.get(name, OTHERWISE)) for name in _names(listed)}
+        listed = field_errors(error.errors(include_input=False, include_url=False))
+        return _by_field(language, listed)
     if isinstance(error, RateLimited):
         return {"": _wait(language, error)}
     for kind in type(error).__mro__:
@@ -128,29 +116,33 @@ def _sentences(language: Language, error: Problem | ValidationError) -> dict[str
             field, sentence = SENTENCES[kind]
             return {field: language.say(sentence)}
     if isinstance(error, Invalid) and error.extra.get("errors"):
-        return _named(language, error)
+        return _by_field(language, error.extra["errors"])
     if isinstance(error, Unavailable):
         return {"": language.say(SENTENCES[Busy][1])}
     raise error
 
 
-def _named(language: Language, error: Invalid) -> dict[str, str]:
-    """The service's own sentences where we know them, else ours for the field."""
-    found: dict[str, str] = {}
-    for entry in error.extra["errors"]:
-        name, message = entry["field"].split(".")[-1], entry["message"]
-        number, sentence = NUMBER.search(message), NUMBER.sub("%(num)s", message, count=1)
-        if sentence in TOLD:
-            values = {"num": number[0]} if number else {}
-            said = language.say(sentence, **values)
-            found[name] = f"{found[name]} {said}" if name in found else said
-        else:
-            found.setdefault(name, language.say(FIELDS.get(name, OTHERWISE)))
-    return found
+def _by_field(language: Language, errors: Sequence[FieldError]) -> dict[str, str]:
+    """Returns the text for each field. Several rules that a field breaks are all named."""
+    texts: dict[str, str] = {}
+    for error in errors:
+        name = error["field"].split(".")[-1]
+        text = _text(language, name, error)
+        if name not in texts:
+            texts[name] = text
+        elif text not in texts[name]:
+            texts[name] = f"{texts[name]} {text}"
+    return texts
 
 
-def _names(listed: list[dict[str, str]]) -> list[str]:
-    return [entry["field"].split(".")[-1] for entry in listed]
+def _text(language: Language, name: str, error: FieldError) -> str:
+    code = error["code"]
+    if code not in MESSAGES:
+        return language.say(FIELDS.get(name, OTHERWISE))
+    if code in VALUE_ERRORS and name in FIELDS:
+        return language.say(FIELDS[name])
+    params = {key: language.isolated(value) for key, value in error["params"].items()}
+    return language.say(MESSAGES[code]).format_map(params)
 
 
 def _wait(language: Language, error: RateLimited) -> str:

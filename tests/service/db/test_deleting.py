@@ -87,6 +87,7 @@ async def test_deleting_a_user_takes_what_is_his_and_keeps_the_audit(
     assert left["oauth_clients"] == left["roles"] == left["organizations"] == 1
     assert left["refresh_tokens"] == left["token_families"] == left["user_sessions"] == 0
     assert left["session_clients"] == 1  # until its client was told that the user is gone
+    assert audit is not None
     assert (audit["user_id"], audit["event_type"]) == (None, "x")
     assert set(other.values()) == {1}
 

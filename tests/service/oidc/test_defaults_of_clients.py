@@ -8,7 +8,9 @@ import json
 from typing import Any
 
 import pytest
-from tests.service.oidc.conftest import CALLBACK, World, basic_of, fields
+from tests.kit.factories import CALLBACK
+from tests.kit.oauth import basic_of, fields
+from tests.kit.world import World
 
 from common.contracts.clients import CreateClient, NewClient, UpdateClient
 from common.contracts.oauth_errors import InvalidClient, InvalidGrant, OAuthError

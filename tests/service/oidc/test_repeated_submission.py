@@ -5,7 +5,8 @@ from __future__ import annotations
 import asyncio
 
 import pytest
-from tests.service.oidc.conftest import World, fields
+from tests.kit.oauth import fields
+from tests.kit.world import World
 
 from common.contracts.oauth_errors import SignInOver
 

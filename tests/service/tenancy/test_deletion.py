@@ -8,7 +8,7 @@ from pathlib import Path
 
 from nats.js.errors import NotFoundError
 from tests.kit.nats_server import start
-from tests.service.tenancy.conftest import World
+from tests.kit.world import World
 
 from common.audit import STREAM
 from common.contracts.applications import DeleteApplication
@@ -25,13 +25,13 @@ async def test_its_events_go_from_the_stream(world: World, tmp_path: Path) -> No
     nc = await nats.connect()
     js = nc.jetstream()
     await ensure_stream(js)
-    relay_db = await Database.connect(world.relay_dsn, name="relay", size=2)
+    relay_db = await Database.connect(world.dsns["relay"], name="relay", size=2)
     relay = Relay(relay_db, nc, js, "tenancy")
-    deps = replace(world.deps, streams=AuditStream(js, world.deps.upkeep_db))
+    deps = replace(world.tenancy, streams=AuditStream(js, world.tenancy.upkeep_db))
     world.bus.serve(deps, HANDLERS)
-    gone, kept = await world.application(), await world.application()
+    gone, kept = await world.create_application(), await world.create_application()
 
-    await world.call(await world.operator(), DeleteApplication(slug=gone.slug, confirm=gone.slug))
+    await world.call(DeleteApplication(slug=gone.slug, confirm=gone.slug), await world.operator())
     before = await world.owner.fetchval("SELECT state FROM applications WHERE id = $1", gone.id)
     running = asyncio.create_task(relay.run())
     for _ in range(200):
@@ -61,7 +61,7 @@ async def test_a_missing_stream_holds_nothing_up(world: World, tmp_path: Path) -
     nc = await nats.connect()
     await world.owner.execute("DELETE FROM audit_outbox")
 
-    await AuditStream(nc.jetstream(), world.deps.upkeep_db).forget(
+    await AuditStream(nc.jetstream(), world.tenancy.upkeep_db).forget(
         "00000000-0000-7000-8000-000000000001"
     )
 

@@ -42,7 +42,7 @@ def api() -> Iterator[Api]:
             if found.fail:
                 self._answer(found.fail.pop(0), {"detail": "busy"})
                 return
-            arrivals = []
+            arrivals: list[dict[str, str | None]] = []
             for user in body["users"]:
                 if user["email"] in found.users:
                     arrivals.append({"status": "exists"})

@@ -7,8 +7,8 @@ from typing import Any
 
 import httpx
 import pytest
+from tests.kit.fake_services import FakeServices
 from tests.kit.people import INVITATION, MATE, ORGANIZATION, People
-from tests.unit.gateway.conftest import World
 from tests.unit.gateway.test_pages import post, signed_in
 
 from common.contracts.consents import RevokeMyGrant
@@ -20,12 +20,12 @@ PAGE = f"/account/organization?org_id={ORGANIZATION}"
 
 
 @pytest.fixture
-def app(world: World) -> Tenant:
+def app(world: FakeServices) -> Tenant:
     return world.add("demo")
 
 
 @pytest.fixture
-async def people(world: World, app: Tenant, http: httpx.AsyncClient) -> People:
+async def people(world: FakeServices, app: Tenant, http: httpx.AsyncClient) -> People:
     people = People(world)
     await signed_in(http, world, app)
     return people

@@ -6,7 +6,7 @@ import asyncio
 import contextlib
 import resource
 import socket
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -175,7 +175,7 @@ def test_as_many_files_as_may_be() -> None:
 
 async def test_half_a_body_is_none() -> None:
     """A form that broke off is not worked on as if that were all."""
-    sent = iter(
+    sent: Iterator[dict[str, Any]] = iter(
         [
             {"type": "http.request", "body": b"scope=openid pro", "more_body": True},
             {"type": "http.disconnect"},

@@ -39,7 +39,7 @@ def test_a_catalogue_is_complete(code: str, source: set[str]) -> None:
         entries = {_key(entry.id): entry for entry in read_po(found, locale=code) if entry.id}
 
     assert set(entries) == source, "run `make words`, then translate what is empty"
-    assert [key for key, entry in entries.items() if not all(_forms(entry.string))] == []
+    assert [key for key, entry in entries.items() if not all(_forms(entry.string or ""))] == []
 
 
 @pytest.mark.parametrize("code", TRANSLATED)
@@ -49,7 +49,7 @@ def test_places_for_values_are_kept(code: str) -> None:
         for entry in read_po(found, locale=code):
             if entry.id:
                 wanted = set(PLACE.findall(_forms(entry.id)[-1]))
-                for form in _forms(entry.string):
+                for form in _forms(entry.string or ""):
                     assert set(PLACE.findall(form)) == wanted
 
 

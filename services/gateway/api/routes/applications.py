@@ -19,13 +19,13 @@ from common.contracts.applications import (
     UpdateApplication,
 )
 from common.contracts.base import Contract, Done, Id
+from common.field_errors import field_error
 from common.problems import Invalid
 from gateway.api.deps import SignedIn, TheBus
 from gateway.api.noun_router import NounRouter
 
 DASHBOARD_ONLY = True
 router = NounRouter(tags=["applications"])
-UNCONFIRMED = "type the slug of the application: deleting it cannot be undone"
 
 
 class NewOwner(Contract):
@@ -82,7 +82,7 @@ async def delete(
     """For good: users, sessions, keys, logs. Needs `apps:delete` and the team
     role `admin` or `developer`."""
     if confirm is None:
-        raise Invalid(errors=[{"field": "confirm", "message": UNCONFIRMED}])
+        raise Invalid(errors=[field_error("confirm", "slug_unconfirmed")])
     return await bus.call(ctx, DeleteApplication(slug=slug, confirm=confirm))
 
 

@@ -1,4 +1,4 @@
-"""Hashes made elsewhere. They verify once, at the next sign-in, and are then replaced by ours.
+"""Hashes of other systems. One is verified at the next sign-in, and then replaced by ours.
 
 Formats: bcrypt `$2a$ $2b$ $2y$`; PBKDF2 as PHC and passlib `$pbkdf2-sha256$…`, Django
 `pbkdf2_sha256$…`, Werkzeug `pbkdf2:sha256:…`; scrypt as PHC and passlib `$scrypt$…`, Django
@@ -27,6 +27,8 @@ from cryptography.hazmat.primitives.ciphers import Cipher
 from cryptography.hazmat.primitives.ciphers.algorithms import AES
 from cryptography.hazmat.primitives.ciphers.modes import CTR
 
+from common.field_errors import Param, message
+
 MOST_SECONDS: Final = 1.0
 """Estimated seconds on one common core. A hash that asks for more would be an attack on us."""
 MOST_MEMORY: Final = 256 * 1024 * 1024
@@ -44,67 +46,72 @@ PBKDF2_ROUND: Final = {"sha1": 0.5e-6, "sha256": 0.55e-6, "sha384": 0.95e-6, "sh
 
 
 class UnknownHash(ValueError):
-    """No format that we can verify, or one that costs too much."""
+    """A hash that we cannot verify, or that costs too much. `code` and `params` are those of a
+    field error."""
+
+    def __init__(self, code: str, **params: Param) -> None:
+        super().__init__(message(code, params))
+        self.code, self.params = code, params
 
 
 def verify(password: str, stored: str) -> bool:
-    """False for a wrong password and for a hash we cannot read."""
+    """Returns whether the password matches. Returns False for a hash that cannot be read."""
     try:
-        return checker(stored)(password.encode())
+        return verifier(stored)(password.encode())
     except (UnknownHash, ValueError, KeyError, Base64Error, OverflowError, MemoryError):
         return False
 
 
-def refusal(stored: str) -> str | None:
-    """Why a hash of an import file can never be verified here; None if it can."""
+def refusal(stored: str) -> UnknownHash | None:
+    """Returns why a hash of an import file can never be verified here, or None if it can."""
     try:
-        checker(stored)
+        verifier(stored)
     except UnknownHash as error:
-        return str(error)
+        return error
     except (ValueError, KeyError, Base64Error, OverflowError):
-        return "the hash is malformed"
+        return UnknownHash("hash_malformed")
     return None
 
 
 def supported(stored: str) -> bool:
-    """Whether a hash of an import file can be verified, within the bounds."""
+    """Returns whether a hash of an import file can be verified, within the limits."""
     return refusal(stored) is None
 
 
 Check = Callable[[bytes], bool]
 
 
-def checker(stored: str) -> Check:
-    """How to verify this hash. Raises UnknownHash."""
+def verifier(stored: str) -> Check:
+    """Returns the function that verifies passwords against this hash. Raises UnknownHash."""
     if len(stored) > MOST_LENGTH:
-        raise UnknownHash(f"a hash has at most {MOST_LENGTH} characters")
+        raise UnknownHash("hash_too_long", maximum=MOST_LENGTH)
     for pattern, parse in FORMATS:
         found = re.fullmatch(pattern, stored, re.ASCII)
         if found:
             return parse(**found.groupdict())
-    raise UnknownHash("not a format that can be verified")
+    raise UnknownHash("hash_format_unknown")
 
 
 def _affordable(seconds: float, memory: int = 0) -> None:
-    """Raises UnknownHash."""
+    """Checks the estimated cost of a hash. Raises UnknownHash."""
     if memory > MOST_MEMORY:
-        raise UnknownHash(f"verifying this hash takes more than {MOST_MEMORY >> 20} MiB of memory")
+        raise UnknownHash("hash_needs_memory", maximum=MOST_MEMORY >> 20)
     if seconds > MOST_SECONDS:
-        raise UnknownHash("verifying this hash takes too long: its parameters are too high")
+        raise UnknownHash("hash_needs_time")
 
 
 def _argon2(stored: str, type: str, m: str, t: str, p: str, salt: str, key: str) -> Check:
     """Argon2 in the PHC format. RFC 9106 section 3.1 has the limits."""
     kib, passes, lanes = int(m), int(t), int(p)
     if lanes > MOST_LANES or kib < 8 * lanes:
-        raise UnknownHash("the parameters of this Argon2 hash are out of range")
+        raise UnknownHash("hash_parameters_out_of_range", algorithm="Argon2")
     threads = 4 * lanes if lanes > 1 else 0
     _affordable(passes * (kib * ARGON2_KIB + threads * ARGON2_THREAD), kib * 1024)
     for text, least in ((salt, 8), (key, 12)):
         data = _b64(text)
         # The library reads canonical base64 only.
         if len(data) < least or b64encode(data).rstrip(b"=").decode() != text:
-            raise UnknownHash("the hash is malformed")
+            raise UnknownHash("hash_malformed")
     variant = {"d": Type.D, "i": Type.I, "id": Type.ID}[type]
 
     def check(password: bytes) -> bool:
@@ -131,7 +138,7 @@ def _b64(text: str) -> bytes:
 def _bcrypt(stored: str) -> Check:
     cost = int(stored[4:6])
     if cost < 4:
-        raise UnknownHash("the cost of a bcrypt hash is 4 or more")
+        raise UnknownHash("hash_parameters_out_of_range", algorithm="bcrypt")
     _affordable(2**cost * BCRYPT_ROUND)
     as_2b = ("$2b" + stored[3:]).encode()
     # bcrypt itself only ever saw the first 72 bytes; what replaces it sees all.
@@ -141,9 +148,9 @@ def _bcrypt(stored: str) -> Check:
 def _pbkdf2(name: str, iterations: int, salt: bytes, expected: bytes) -> Check:
     name = name.lower().replace("-", "")
     if name not in PBKDF2_ROUND:
-        raise UnknownHash(f"PBKDF2 is verified with {', '.join(PBKDF2_ROUND)} only")
+        raise UnknownHash("hash_digest_unknown", expected=", ".join(PBKDF2_ROUND))
     if iterations < 1 or not 12 <= len(expected) <= 128:
-        raise UnknownHash("the parameters of this PBKDF2 hash are out of range")
+        raise UnknownHash("hash_parameters_out_of_range", algorithm="PBKDF2")
     blocks = -(-len(expected) // hashlib.new(name).digest_size)
     _affordable(iterations * blocks * PBKDF2_ROUND[name])
 
@@ -157,7 +164,7 @@ def _pbkdf2(name: str, iterations: int, salt: bytes, expected: bytes) -> Check:
 def _scrypt(n: int, r: int, p: int, salt: bytes, expected: bytes) -> Check:
     _bounded(n, r, p)
     if not 16 <= len(expected) <= 128:
-        raise UnknownHash("the parameters of this scrypt hash are out of range")
+        raise UnknownHash("hash_parameters_out_of_range", algorithm="scrypt")
 
     def check(password: bytes) -> bool:
         made = hashlib.scrypt(
@@ -169,9 +176,9 @@ def _scrypt(n: int, r: int, p: int, salt: bytes, expected: bytes) -> Check:
 
 
 def _bounded(n: int, r: int, p: int) -> None:
-    """RFC 7914 section 2. Raises UnknownHash."""
+    """Checks the parameters of scrypt (RFC 7914 section 2). Raises UnknownHash."""
     if n < 2 or n & (n - 1) or not 0 < r <= 64 or not 0 < p <= MOST_LANES or n >= 1 << (16 * r):
-        raise UnknownHash("the parameters of this scrypt hash are out of range")
+        raise UnknownHash("hash_parameters_out_of_range", algorithm="scrypt")
     _affordable(128 * n * r * p * SCRYPT_BYTE, 128 * n * r + 128 * r * p)
 
 
@@ -197,7 +204,7 @@ def _ldap(scheme: str, data: str) -> Check:
     raw = _b64(data)
     expected, salt = raw[:size], raw[size:]
     if len(expected) != size or (scheme.upper().startswith("SSHA") and not salt):
-        raise UnknownHash("the hash is malformed")
+        raise UnknownHash("hash_malformed")
     return lambda password: hmac.compare_digest(
         hashlib.new(name, password + salt).digest(), expected
     )

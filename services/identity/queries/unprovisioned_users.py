@@ -1,4 +1,4 @@
-"""Statements that find users who are not settled, as aero2_sweep."""
+"""Statements that find users without what new users get, as aero2_sweep."""
 
 from __future__ import annotations
 
@@ -13,16 +13,17 @@ PAGE: Final = 200
 
 
 @dataclass(frozen=True)
-class Unsettled:
+class UnprovisionedUser:
     app_id: str
     id: str
 
 
-async def page(db: Db, *, after: Unsettled | None) -> list[Unsettled]:
-    """Those of at least a minute: whoever makes a user settles them in the same request."""
+async def page(db: Db, *, after: UnprovisionedUser | None) -> list[UnprovisionedUser]:
+    """Returns users who are at least a minute old: the request that creates a user also provisions
+    them."""
     return await many(
         db,
-        Unsettled,
+        UnprovisionedUser,
         """
         -- any-tenant: users of every application who still lack what new users get
         SELECT app_id::text, id::text FROM users

@@ -1,4 +1,4 @@
-"""Who asks, where only a user of this very application may."""
+"""Checks of the caller, for calls that only a user of this application may make."""
 
 from __future__ import annotations
 
@@ -16,7 +16,8 @@ FRESH: Final = timedelta(minutes=15)
 
 
 def the_user(ctx: Context) -> str:
-    """The calling user. A developer acting in another application is no user of it."""
+    """Returns the id of the calling user. A developer who acts in another application is not a user
+    of it. Raises Forbidden."""
     user_id = ctx.caller.user_id
     if user_id is None:
         raise Forbidden("only a user of this application may do this")
@@ -24,8 +25,8 @@ def the_user(ctx: Context) -> str:
 
 
 async def fresh(db: Db, ctx: Context) -> None:
-    """Raises FreshSignInNeeded where the caller's session was last proven too long ago, or where
-    the call did not come with a session at all (an access token)."""
+    """Checks that the caller signed in or proved who they are at most 15 minutes ago. Raises
+    FreshSignInNeeded, also for a call without a session (an access token)."""
     proven = ctx.caller.session_id and await sessions.proven_at(
         db, app_id=ctx.app_id, id=ctx.caller.session_id, user_id=the_user(ctx)
     )

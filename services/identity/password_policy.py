@@ -1,4 +1,4 @@
-"""Which passwords are good enough (NIST SP 800-63B-4 section 3.1.1.2): length and guessability, never
+"""Rules for passwords (NIST SP 800-63B-4 section 3.1.1.2): length and guessability, never
 composition."""
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ from common import logs
 from common.context import Context
 from common.contracts.passwords import WeakPassword
 from common.contracts.tenants import Tenant
+from common.field_errors import FieldError, field_error
 from common.outgoing_http import Unreachable
 from identity.deps import Deps
 from identity.hashing import MAX_BYTES, normalized, too_long
@@ -20,61 +21,60 @@ from identity.password_score import score
 log = logs.get(__name__)
 
 COMMON: Final = frozenset(FREQUENCY_LISTS["passwords"])
-PRESENT: Final = "This is your present password. Choose another one."
-COMMONPLACE: Final = "It is too common or too close to your name, address or this application."
-SHORTEST_TOLD: Final = 4
+SHORTEST_KNOWN: Final = 4
 """A shorter name inside a password is chance."""
 
 
 async def check(
     deps: Deps, ctx: Context, tenant: Tenant, password: str, *, email: str | None, name: str | None
 ) -> None:
-    """Raises WeakPassword, with a sentence for each thing that is wrong; Busy."""
+    """Checks a new password. Raises WeakPassword with a field error for each rule that it breaks,
+    and Busy."""
     password = normalized(password)
     settings = tenant.settings
-    told = told_of(tenant, email, name)
-    faults = faults_of(password, settings.password_min_length, told)
-    if COMMONPLACE not in faults and not too_long(password):
+    told = known_words(tenant, email, name)
+    faults = first_faults(password, settings.password_min_length, told)
+    if not too_long(password) and all(fault["code"] != "password_common" for fault in faults):
         points = await deps.hashing.run(ctx.app_id, lambda: score(password, told))
         if points < settings.password_min_score:
-            faults.append(
-                "It is easy to guess. Use more words, or words that do not belong together."
-            )
-    if not faults and settings.password_breach_check and await breached(deps, password):
-        faults = ["It is in a published list of stolen passwords. Choose another one."]
+            faults.append(field_error("password", "password_guessable"))
+    if not faults and settings.password_breach_check and await is_breached(deps, password):
+        faults = [field_error("password", "password_breached")]
     if faults:
-        errors = [{"field": "password", "message": fault} for fault in faults]
-        raise WeakPassword(faults[0], errors=errors)
+        raise WeakPassword(faults[0]["message"], errors=faults)
 
 
-def present() -> WeakPassword:
-    """The refusal of a new password that is the one it is to replace."""
-    return WeakPassword(PRESENT, errors=[{"field": "password", "message": PRESENT}])
+def unchanged_password() -> WeakPassword:
+    """Returns the error for a new password that is the same as the old one."""
+    fault = field_error("password", "password_unchanged")
+    return WeakPassword(fault["message"], errors=[fault])
 
 
-def told_of(tenant: Tenant, email: str | None, name: str | None) -> list[str]:
-    """What is known of the person and the place: no part of a password."""
+def known_words(tenant: Tenant, email: str | None, name: str | None) -> list[str]:
+    """Returns words that are known about the person and the application: a password must not
+    consist of one."""
     local, _, domain = (email or "").partition("@")
     found = [tenant.name, tenant.slug, local, email or "", domain.split(".")[0], name or ""]
-    return [text.lower() for text in found if len(text) >= SHORTEST_TOLD]
+    return [text.lower() for text in found if len(text) >= SHORTEST_KNOWN]
 
 
-def faults_of(password: str, least: int, known_words: list[str]) -> list[str]:
-    """What is wrong at first sight, each in a sentence."""
-    faults: list[str] = []
+def first_faults(password: str, least: int, known_words: list[str]) -> list[FieldError]:
+    """Returns what is wrong with a password before its strength is measured."""
+    faults: list[FieldError] = []
     if len(password) < least:
-        faults.append(f"It has to be at least {least} characters long.")
+        faults.append(field_error("password", "password_too_short", minimum=least))
     if too_long(password):
-        faults.append(f"It may be at most {MAX_BYTES} bytes long.")
+        faults.append(field_error("password", "password_too_long", maximum=MAX_BYTES))
     lower = password.lower()
     if lower in COMMON or lower.strip("0123456789!?.*-_ ") in known_words:
-        faults.append(COMMONPLACE)
+        faults.append(field_error("password", "password_common"))
     return faults
 
 
-async def breached(deps: Deps, password: str) -> bool:
-    """k-anonymity: only five hexadecimal digits of its SHA-1 leave this machine. An endpoint that
-    does not answer is no reason to keep somebody from choosing a password."""
+async def is_breached(deps: Deps, password: str) -> bool:
+    """Returns whether the password is in a list of breached passwords. Only five hexadecimal digits
+    of its SHA-1 leave this machine (k-anonymity). If the endpoint does not answer, the password is
+    accepted."""
     digest = hashlib.sha1(password.encode(), usedforsecurity=False).hexdigest().upper()
     url = deps.breach_url.rstrip("/") + "/" + digest[:5]
     try:

@@ -1,4 +1,4 @@
-"""How long a session lasts: the application's settings, and the Dashboard's own limits."""
+"""Lifetimes of sessions: the application's settings, and the Dashboard's own limits."""
 
 from __future__ import annotations
 
@@ -24,7 +24,8 @@ OPERATES: Final = "platform:manage"
 
 
 def absolute(tenant: Tenant, *, remember: bool) -> int:
-    """Seconds from sign-in to the end of the session. The Dashboard remembers nobody."""
+    """Returns the seconds from sign-in to the end of the session. The Dashboard has no remembered
+    sessions."""
     settings = tenant.settings
     if tenant.is_dashboard:
         return min(settings.session_ttl, DASHBOARD_TTL)
@@ -32,8 +33,8 @@ def absolute(tenant: Tenant, *, remember: bool) -> int:
 
 
 def idle(tenant: Tenant, *, remember: bool) -> int | None:
-    """Seconds without activity that end the session; None: no limit. On the Dashboard everybody
-    has an operator's limit until it is known that they are none (see `of_dashboard`)."""
+    """Returns the seconds without activity that end the session, or None for no limit. On the
+    Dashboard everybody has the limit of an operator first (see `of_dashboard`)."""
     settings = tenant.settings
     if tenant.is_dashboard:
         return min(settings.session_idle_ttl or OPERATOR_IDLE_TTL, OPERATOR_IDLE_TTL)
@@ -53,5 +54,5 @@ async def of_dashboard(deps: Deps, ctx: Context, session: Session) -> Session:
         return session
     limit = min(tenant.settings.session_idle_ttl or DASHBOARD_IDLE_TTL, DASHBOARD_IDLE_TTL)
     async with deps.db.single(ctx) as db:
-        ends = await sessions.idle_for(db, app_id=ctx.app_id, id=session.id, idle_ttl=limit)
+        ends = await sessions.set_idle_limit(db, app_id=ctx.app_id, id=session.id, idle_ttl=limit)
     return session.model_copy(update={"idle_expires_at": ends}) if ends else session

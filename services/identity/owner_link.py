@@ -1,4 +1,4 @@
-"""The first operator: a link made on the machine itself makes its holder the owner, once."""
+"""The owner link: made on the machine itself, it makes its holder the first operator, once."""
 
 from __future__ import annotations
 
@@ -20,17 +20,18 @@ from common.db import Db
 from common.events.users import OwnerClaimed, UserCreated
 from common.ids import DASHBOARD, new_id
 from common.problems import NotFound
-from identity import policy, session_start
+from identity import password_policy, session_start
 from identity.deps import Deps
 from identity.limits import CODE_BY_IP
 from identity.queries import accounts, codes
 
 TYPE: Final = "owner_link"
 NOBODY: Final = "owner"
-"""In place of an address: whoever holds the link brings his own."""
+"""In place of an address: the holder of the link brings their own."""
 
 
 async def create(deps: Deps, ctx: Context, request: CreateOwnerLink) -> OwnerLink:
+    """Creates an owner link. Earlier links stop working. Raises NotFound outside the Dashboard."""
     _in_dashboard(ctx)
     tenant = await deps.tenants.get(ctx)
     token = crypto.token("own_")
@@ -57,9 +58,10 @@ async def create(deps: Deps, ctx: Context, request: CreateOwnerLink) -> OwnerLin
 
 
 async def get(deps: Deps, ctx: Context, request: GetOwnerLink) -> Done:
+    """Checks that the link is valid. Raises LinkSpent."""
     _in_dashboard(ctx)
     async with deps.db.reading(ctx) as db:
-        holds = await codes.link_holds(
+        holds = await codes.is_link_valid(
             db,
             app_id=ctx.app_id,
             types=[TYPE],
@@ -71,35 +73,37 @@ async def get(deps: Deps, ctx: Context, request: GetOwnerLink) -> Done:
 
 
 async def claim(deps: Deps, ctx: Context, request: ClaimOwner) -> SignedInSession:
+    """Creates the first operator and starts a session. Raises LinkSpent, EmailTaken, WeakPassword,
+    RateLimited."""
     _in_dashboard(ctx)
     tenant = await deps.tenants.get(ctx)
     await deps.limits.count(ctx, (CODE_BY_IP, ctx.ip))
     await get(deps, ctx, GetOwnerLink(token=request.token))  # before anything costly
     phc = None
     if request.password is not None:
-        await policy.check(
+        await password_policy.check(
             deps, ctx, tenant, request.password, email=request.email, name=request.name
         )
         phc = await deps.hashing.hash(ctx.app_id, request.password)
     try:
         async with deps.db.transaction(ctx) as tx:
-            begun = await _claimed(deps, ctx, tx, tenant, request, phc)
+            started_session = await _create_owner(deps, ctx, tx, tenant, request, phc)
     except asyncpg.UniqueViolationError:
         raise EmailTaken from None
-    return await session_start.finish(deps, ctx, begun)
+    return await session_start.finish(deps, ctx, started_session)
 
 
-async def _claimed(
+async def _create_owner(
     deps: Deps, ctx: Context, tx: Db, tenant: Tenant, request: ClaimOwner, phc: str | None
 ) -> session_start.StartedSession:
-    taken = await codes.take_link(
+    consumed_code = await codes.consume_link(
         tx,
         app_id=ctx.app_id,
         types=[TYPE],
         link_hashes=deps.keys.hashes("link", request.token),
         browser_hashes=None,
     )
-    if taken is None:
+    if consumed_code is None:
         raise LinkSpent
     id = new_id()
     await accounts.insert(
@@ -107,11 +111,11 @@ async def _claimed(
         app_id=ctx.app_id,
         id=id,
         email=request.email,
-        email_verified=True,  # the deployment is his
+        email_verified=True,  # the deployment is theirs
         name=request.name,
         locale=request.locale,
     )
-    await codes.owned(tx, app_id=ctx.app_id, id=taken.id, user_id=id)
+    await codes.set_owner(tx, app_id=ctx.app_id, id=consumed_code.id, user_id=id)
     if phc is not None:
         await accounts.set_password(tx, app_id=ctx.app_id, user_id=id, phc=phc)
     await audit.record(tx, ctx, UserCreated(user_id=id, by="owner_link"), user_id=id)
