@@ -32,10 +32,10 @@ from common.nats_private import BatchedClient, flush_all
 from common.periodic import stop
 from common.settings import Settings
 from common.tenants import Tenants
+from common.version import VERSION
 
 log = logs.get(__name__)
 
-VERSION = "0.1.0"
 BEAT = 2.0
 """Seconds between touches of the heartbeat file."""
 STOPS = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.SIGUSR1, signal.SIGUSR2)

@@ -1,4 +1,4 @@
-"""A contract is one class: subject, right, time limit, fields of the question, type of the answer."""
+"""The base of all contracts: subject, permission, time limit, fields of request and reply."""
 
 from __future__ import annotations
 
@@ -48,9 +48,10 @@ class Request(Contract, Generic[R]):
     """A question that one service answers. `Request[Reply]` names the type of the answer.
 
     `subject` is `<service>.<noun>.<verb>`; `needs` the permission the caller must hold, or
-    SIGNED_IN, KNOWN, SYSTEM or OPEN; `within` the time limit in seconds; `safe` says that asking twice
-    does no harm, so the bus may retry on another replica. `teammates`: in the Dashboard a developer
-    may ask without `developers:read`, and the handler shows members of the caller's teams only.
+    SIGNED_IN, KNOWN, SYSTEM or OPEN; `within` the time limit in seconds; `safe` says that asking
+    twice does no harm, so the bus may retry on another replica. `teammates`: in the Dashboard a
+    developer may ask without `developers:read`, and the handler shows members of the caller's teams
+    only.
     """
 
     subject: ClassVar[str] = ""
@@ -94,17 +95,17 @@ def _reply_of(cls: type[Request[Any]]) -> type[Contract]:
 
 
 class Page(Contract):
-    """What every list takes: at most `limit` rows after `cursor`."""
+    """The parameters of every list: at most `limit` objects after `cursor`."""
 
-    limit: int = Field(default=50, ge=1, le=100, description="How many at most.")
-    cursor: str | None = Field(default=None, description="`next` of the page before.")
+    limit: int = Field(default=50, ge=1, le=100, description="The largest number of objects.")
+    cursor: str | None = Field(default=None, description="The value of `next` of the last page.")
 
 
 class Done(Contract):
-    """It is done and there is nothing to say."""
+    """An empty answer: the call succeeded."""
 
 
 class OpenContract(Contract):
-    """A JSON document of a standard: it may hold more members than are named here."""
+    """A JSON document of a standard. It can have more members than this class names."""
 
     model_config = ConfigDict(frozen=True, extra="allow")

@@ -1,4 +1,4 @@
-"""The kinds of text that several contracts take, each with its bounds."""
+"""Types of fields that several contracts use, each with its limits."""
 
 from __future__ import annotations
 

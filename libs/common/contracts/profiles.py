@@ -1,4 +1,4 @@
-"""A user's profile, as the user and as an administrator sees and changes it."""
+"""Profiles of users, for the users themselves and for administrators."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def _zones() -> frozenset[str]:
 
 
 class Address(Contract):
-    """OpenID Connect Core 5.1.1."""
+    """A postal address (OpenID Connect Core 5.1.1)."""
 
     formatted: Annotated[str, Field(max_length=500), VisibleLines] | None = None
     street_address: Annotated[str, Field(max_length=300), VisibleLines] | None = None
@@ -43,7 +43,7 @@ class Address(Contract):
 
 
 class Profile(Contract):
-    """The standard claims of OpenID Connect Core 5.1 that users may set themselves."""
+    """The standard claims of OpenID Connect Core 5.1 that users can set themselves."""
 
     name: Name | None = None
     given_name: Name | None = None
@@ -85,7 +85,7 @@ class Profile(Contract):
 
 
 class Me(Profile):
-    """A user as they see themselves."""
+    """The signed-in user."""
 
     id: Id
     email: str | None = None
@@ -99,7 +99,7 @@ class Me(Profile):
 
 
 class User(Me):
-    """A user as an administrator sees them."""
+    """A user, for administrators."""
 
     private_metadata: Metadata = {}
     disabled: bool = False
@@ -107,19 +107,19 @@ class User(Me):
 
 
 class MetadataInvalid(Invalid):
-    """It does not follow the application's JSON schema, or is larger than 16 KiB."""
+    """The metadata does not match the application's JSON schema, or is larger than 16 KiB."""
 
-    code, title = "metadata_invalid", "The metadata do not follow the application's schema."
+    code, title = "metadata_invalid", "The metadata does not match the application's schema."
 
 
 class MyChanges(Profile):
-    """Only what is given changes; null clears."""
+    """Changes of a profile. Fields that you leave out stay as they are. `null` clears a field."""
 
     user_metadata: Metadata | None = None
 
 
 class UserChanges(MyChanges):
-    """What an administrator may change."""
+    """Changes of a user, by an administrator."""
 
     email: Email | None = None
     email_verified: bool | None = None

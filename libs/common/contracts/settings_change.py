@@ -1,4 +1,4 @@
-"""Reads and changes an application's settings; checks what a developer writes into them."""
+"""Reading, checking and changing the settings of an application."""
 
 from __future__ import annotations
 
@@ -148,42 +148,50 @@ MetadataSchema = Annotated[dict[str, Any], AfterValidator(_schema)]
 
 
 class NewPageTexts(PageTexts):
-    """Own texts on the pages in one language. What is left out has the built-in text."""
+    """Your own texts on the pages, in one language. Texts that you leave out stay the built-in
+    ones."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    sign_in_heading: PublicTitle | None = Field(default=None, description="Instead of `Sign in`.")
-    sign_in_text: PublicText | None = Field(default=None, description="Below the heading.")
+    sign_in_heading: PublicTitle | None = Field(default=None, description="Replaces `Sign in`.")
+    sign_in_text: PublicText | None = Field(default=None, description="Appears below the heading.")
     sign_up_heading: PublicTitle | None = Field(
-        default=None, description="Instead of `Create an account`."
+        default=None, description="Replaces `Create an account`."
     )
-    sign_up_text: PublicText | None = Field(default=None, description="Below the heading.")
+    sign_up_text: PublicText | None = Field(default=None, description="Appears below the heading.")
     signed_out_text: PublicText | None = Field(
-        default=None, description="After what the page says of the sign-out."
+        default=None, description="Appears after the text of the page that confirms the sign-out."
     )
-    footer_text: PublicText | None = Field(default=None, description="At the foot of every page.")
+    footer_text: PublicText | None = Field(
+        default=None, description="Appears at the bottom of every page."
+    )
 
 
 class SettingsChange(AppSettings):
-    """Settings to change; what is left out stays. A name we do not know is refused: a setting
-    that was misspelt must not silently do nothing."""
+    """Settings to change. Settings that you leave out stay as they are. `null` restores a default.
+    Unknown names are refused."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    mfa_policy: Literal["off"] = Field(default="off", description="There is no second factor yet.")
+    mfa_policy: Literal["off"] = Field(
+        default="off", description="Second factors are not available yet."
+    )
     auth_methods: list[OfferedMethod] = Field(  # type: ignore[assignment]  # fewer than are known
         default=["password", "email_code", "magic_link"], min_length=1, max_length=5
     )
     allowed_email_domains: list[EmailDomain] = Field(default=[], max_length=1000)
     blocked_email_domains: list[EmailDomain] = Field(default=[], max_length=1000)
     allowed_origins: list[NewOrigin] = Field(
-        default=[], max_length=100, description="Exact origins: scheme, host and port."
+        default=[],
+        max_length=100,
+        description="Browser origins that can call the API (CORS): scheme, host and port.",
     )
     user_metadata_schema: MetadataSchema | None = None
     public_metadata_schema: MetadataSchema | None = None
     private_metadata_schema: MetadataSchema | None = None
     page_texts: dict[Literal["en", "de"], NewPageTexts] = Field(  # type: ignore[assignment]  # stricter
-        default={}, description="Own texts on the pages, by language: plain, without links."
+        default={},
+        description="Your own texts on the pages, by language. Plain text, without links.",
     )
 
     @model_validator(mode="before")
@@ -218,12 +226,12 @@ class SettingsChange(AppSettings):
 class GetSettings(
     Request[AppSettings], subject="tenancy.settings.get", needs="settings:read", safe=True
 ):
-    """The application's whole settings, defaults included."""
+    """Returns all settings of the application, including defaults."""
 
 
 class UpdateSettings(
     Request[AppSettings], subject="tenancy.settings.update", needs="settings:write"
 ):
-    """Merge these into the application's settings; the whole object comes back."""
+    """Changes settings of the application and returns all of them."""
 
     changes: SettingsChange

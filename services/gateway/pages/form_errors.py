@@ -41,52 +41,55 @@ SENTENCES: Final[dict[type[Problem], tuple[str, str]]] = {
     ),
     WrongCode: (
         "code",
-        N_("This code is wrong or has expired. Check it, or have a new one sent."),
+        N_("This code is wrong or has expired. Check it, or request a new one."),
     ),
-    CodeSpent: ("code", N_("This code cannot be used any more. Have a new one sent.")),
-    MethodOff: ("", N_("This application does not offer this way to sign in.")),
-    SignUpClosed: ("", N_("New accounts are by invitation only.")),
-    AccountDisabled: ("", N_("This account is disabled.")),
+    CodeSpent: ("code", N_("This code no longer works. Request a new one.")),
+    MethodOff: ("", N_("This application doesn't offer this sign-in method. Choose another one.")),
+    SignUpClosed: ("", N_("You need an invitation to create an account here.")),
+    AccountDisabled: (
+        "",
+        N_("This account is disabled. Contact support if you think this is a mistake."),
+    ),
     EmailUnverified: (
         "",
-        N_("Confirm your e-mail address first: sign in with a code sent to it."),
+        N_("Sign in with a code first to confirm your e-mail address."),
     ),
-    EmailTaken: ("email", N_("Another account uses this address already.")),
-    CaptchaFailed: ("", N_("Confirm that you are human and try again.")),
-    CurrentSession: ("", N_("This is the session of this browser. Sign out instead.")),
-    SessionNotFound: ("", N_("That session has ended already.")),
+    EmailTaken: ("email", N_("Another account already uses this address. Enter a different one.")),
+    CaptchaFailed: ("", N_("Confirm that you're human and try again.")),
+    CurrentSession: ("", N_("This is your current session. Sign out instead.")),
+    SessionNotFound: ("", N_("This session has already ended.")),
     OtherAddress: (
         "",
-        N_("This invitation was sent to another address. Sign in with that one."),
+        N_("This invitation was sent to a different address. Sign in with that address."),
     ),
-    ClientNotFound: ("", N_("This app has no access any more.")),
-    OrganizationNotFound: ("", N_("You do not belong to this organization any more.")),
-    LastAdmin: ("", N_("An organization needs an admin. Make somebody else an admin first.")),
-    MemberNotFound: ("", N_("This person is not a member any more.")),
-    AlreadyMember: ("email", N_("This person is a member already.")),
-    RoleNotFound: ("role", N_("This role does not exist any more. Choose another one.")),
+    ClientNotFound: ("", N_("This app no longer has access.")),
+    OrganizationNotFound: ("", N_("You're no longer a member of this organization.")),
+    LastAdmin: ("", N_("An organization needs an admin. Make another member an admin first.")),
+    MemberNotFound: ("", N_("This person is no longer a member.")),
+    AlreadyMember: ("email", N_("This person is already a member.")),
+    RoleNotFound: ("role", N_("This role no longer exists. Choose another one.")),
     OrganizationInvitationPending: (
         "email",
-        N_("This address has an invitation already. You can send it again below."),
+        N_("This address already has an invitation. You can send it again below."),
     ),
-    OrganizationInvitationNotFound: ("", N_("This invitation is not open any more.")),
-    Busy: ("", N_("We are busy just now. Nothing was changed: try again in a moment.")),
+    OrganizationInvitationNotFound: ("", N_("This invitation is no longer open.")),
+    Busy: ("", N_("The service is busy, so nothing was changed. Try again in a moment.")),
 }
 FIELDS: Final = {
     "email": N_("Enter an e-mail address, like name@example.com."),
     "password": N_("Enter a password of at most 256 characters."),
     "current": N_("Enter your current password."),
-    "code": N_("Enter the six digits from the mail."),
+    "code": N_("Enter the 6 digits from the e-mail."),
     "name": N_("Enter a name of at most 200 characters."),
     "given_name": N_("Enter a name of at most 200 characters."),
     "family_name": N_("Enter a name of at most 200 characters."),
     "nickname": N_("Enter a name of at most 200 characters."),
     "picture": N_("Enter a web address, like https://example.com/picture.jpg."),
-    "locale": N_("Choose one of the languages."),
-    "role": N_("Choose one of the roles."),
+    "locale": N_("Choose a language from the list."),
+    "role": N_("Choose a role from the list."),
 }
 """By field: the text for an error of its value. A rule of a service has a text of its own."""
-OTHERWISE: Final = N_("This is not valid.")
+OTHERWISE: Final = N_("This value isn't valid.")
 """For a code that this version does not know."""
 
 
@@ -149,18 +152,18 @@ def _wait(language: Language, error: RateLimited) -> str:
     seconds = max(1, round(float(error.extra.get("retry_after", 60))))
     if isinstance(error, MailsSent):
         return language.count(
-            "We sent mails to this address just now. Look for them, or wait %(num)d minute.",
-            "We sent mails to this address just now. Look for them, or wait %(num)d minutes.",
+            "We've just sent e-mails to this address. Check your inbox or try again in %(num)d minute.",
+            "We've just sent e-mails to this address. Check your inbox or try again in %(num)d minutes.",
             -(-seconds // 60),
         )
     if seconds < 90:
         return language.count(
-            "Too many attempts. Wait %(num)d second and try again.",
-            "Too many attempts. Wait %(num)d seconds and try again.",
+            "Too many attempts. Try again in %(num)d second.",
+            "Too many attempts. Try again in %(num)d seconds.",
             seconds,
         )
     return language.count(
-        "Too many attempts. Wait %(num)d minute and try again.",
-        "Too many attempts. Wait %(num)d minutes and try again.",
+        "Too many attempts. Try again in %(num)d minute.",
+        "Too many attempts. Try again in %(num)d minutes.",
         -(-seconds // 60),
     )

@@ -62,9 +62,9 @@ class Language:
         return self.words.ngettext(one, many, number) % {"num": number}
 
     def ago(self, when: datetime, now: datetime) -> str:
-        """How long ago, as one would say it: "now", "3 hours ago"."""
+        """How long ago, as one would say it: "just now", "3 hours ago"."""
         if abs(now - when) < NOW:
-            return self.say("now")
+            return self.say("just now")
         return dates.format_timedelta(when - now, add_direction=True, locale=self.locale)
 
     def exact(self, when: datetime) -> str:

@@ -85,7 +85,7 @@ async def test_a_caller_of_the_api_learns_the_next_step(http: httpx.AsyncClient)
     assert (nobody["title"], unknown["title"]) == ("Unauthenticated", "Not found")
     assert "`Authorization: Bearer" in nobody["detail"]
     assert docs in nobody["detail"]
-    assert unknown["detail"] == f"There is no such path. See {docs}."
+    assert unknown["detail"] == f"This path does not exist. See {docs}."
 
 
 async def test_a_deletion_says_what_confirms_it(
