@@ -12,7 +12,7 @@ import typer
 from typer.core import TyperGroup
 from typer.main import get_command
 
-from aero2.plain_typer import new_typer
+from aero2.command_groups import new_group
 
 GROUPS = {
     "apps": "Applications.",
@@ -51,7 +51,7 @@ class LazyGroup(TyperGroup):
         return group
 
 
-app = new_typer(cls=LazyGroup)
+app = new_group(cls=LazyGroup)
 
 
 def _show_version(value: bool) -> None:
@@ -104,7 +104,7 @@ def up(
     """Run the whole platform here, on embedded PostgreSQL and NATS, until Ctrl-C."""
     from aero2.up import Options
     from aero2.up import up as run
-    from common.addresses import host_key
+    from common.address_keys import host_key
 
     run(Options(port, host, data_dir, host_key(domain), summary_file, tls, start_limit, reload))
 
@@ -131,14 +131,14 @@ DataDir = Annotated[
 def owner_link(data_dir: DataDir = None) -> None:
     """Print a fresh one-time link that makes whoever opens it the operator."""
     from aero2.connection import from_environment
-    from aero2.failures import told
+    from aero2.failures import report_failures
     from aero2.owner import owner_link as made
 
     async def run() -> str:
         async with from_environment(data_dir) as bus:
             return await made(bus)
 
-    with told():
+    with report_failures():
         typer.echo(asyncio.run(run()))
 
 
@@ -147,13 +147,13 @@ def demo(data_dir: DataDir = None) -> None:
     """Make the demo application of a running deployment; print its keys and secrets as JSON."""
     from aero2.connection import from_environment
     from aero2.demo import ensure
-    from aero2.failures import told
+    from aero2.failures import report_failures
 
     async def run() -> str:
         async with from_environment(data_dir) as bus:
             return json.dumps(asdict(await ensure(bus, {}, lambda _: None)), indent=2)
 
-    with told():
+    with report_failures():
         typer.echo(asyncio.run(run()))
 
 
@@ -166,9 +166,9 @@ def invite(
     """Mail somebody an invitation into an application (`dashboard`: to manage applications)."""
     from aero2.api import call
     from aero2.dashboard import at, dashboard
-    from aero2.failures import told
+    from aero2.failures import report_failures
 
-    with told(), dashboard(data_dir) as api:
+    with report_failures(), dashboard(data_dir) as api:
         call(api, "POST", at(slug, "users/invitations"), json={"email": email})
     typer.echo(f"Invited {email}.")
 
@@ -183,9 +183,9 @@ def compose_env(
 ) -> None:
     """Write fresh secrets for docker-compose.yml to .env."""
     from aero2.compose_env import write
-    from aero2.failures import told
+    from aero2.failures import report_failures
 
-    with told():
+    with report_failures():
         write(file, public_url, force=force)
     typer.echo(f"Wrote {file}. Next: docker compose up --build --wait")
 
@@ -214,10 +214,10 @@ def logs(
 
     Example: aero2 logs --trace 4ba94d6b8eaf052ccf1809c98d6b2053
     """
-    from aero2.failures import told
+    from aero2.failures import report_failures
     from aero2.show_logs import Options, show_logs
 
-    with told(), suppress(KeyboardInterrupt):
+    with report_failures(), suppress(KeyboardInterrupt):
         show_logs(Options(data_dir, service, trace, lines, follow, as_json), typer.echo)
 
 
@@ -234,10 +234,10 @@ def psql(
 
     Example: aero2 psql --app demo -c "SELECT email FROM users"
     """
-    from aero2.failures import told
+    from aero2.failures import report_failures
     from aero2.psql import open_psql
 
-    with told():
+    with report_failures():
         open_psql(data_dir, app_slug, context.args)
 
 

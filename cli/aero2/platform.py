@@ -12,7 +12,7 @@ from functools import cached_property
 from typing import Final
 from urllib.parse import urlsplit
 
-from aero2 import nats_access, stuck_stream
+from aero2 import nats_access, stream_watchdog
 from aero2.embedded.caddy import Caddy, reachable
 from aero2.embedded.folder import Folder
 from aero2.embedded.nats import Nats
@@ -112,7 +112,7 @@ class Platform:
     @property
     def _gateway_sockets(self) -> tuple[socket.socket, ...]:
         if self.tls:
-            return (self.ports.held["gateway"],)
+            return (self.ports.sockets["gateway"],)
         return (self.public,) if self.public else ()
 
     def servers(self) -> list[Program]:
@@ -160,7 +160,7 @@ class Platform:
             env["AERO2_METRICS_PORT"] = os.environ.get(
                 "AERO2_METRICS_PORT", str(self.ports.number["metrics"])
             )
-            if metrics := self.ports.held.get("metrics"):
+            if metrics := self.ports.sockets.get("metrics"):
                 env["AERO2_METRICS_LISTEN_FD"] = str(metrics.fileno())
                 sockets = (*sockets, metrics)
             if self.tls:
@@ -209,7 +209,7 @@ class Platform:
         )
 
     def _mail(self) -> Program:
-        smtp, page = self.ports.held["smtp"], self.ports.held["mail"]
+        smtp, page = self.ports.sockets["smtp"], self.ports.sockets["mail"]
         sockets = {
             "AERO2_MAIL_SMTP_FD": str(smtp.fileno()),
             "AERO2_MAIL_PAGE_FD": str(page.fileno()),
@@ -250,7 +250,7 @@ class Platform:
         host, port = self._gateway
         address = reachable(host)
         origin = f"http://[{address}]:{port}" if ":" in address else f"http://{address}:{port}"
-        return await stuck_stream.relay_state(origin, self.authority)
+        return await stream_watchdog.relay_state(origin, self.authority)
 
     async def _gateway_answers(self) -> bool:
         host, port = self._gateway

@@ -40,17 +40,17 @@ async def _prepare(platform: Platform) -> Summary:
             secrets.keep(platform.folder)
 
     async with connected(platform.nats.url, secrets.nats["cli"]) as bus:
-        made = await demo.ensure(bus, secrets.demo, keep)
-        operated, unchanged = await _state(platform, made)
+        demo_data = await demo.ensure(bus, secrets.demo, keep)
+        operated, unchanged = await _state(platform, demo_data)
         link = None if operated else await owner_link(bus)
     if not unchanged:
-        made = replace(made, user_password="")
+        demo_data = replace(demo_data, user_password="")
     return Summary(
         dashboard_url=f"{platform.scheme}://dashboard.{platform.authority}",
         owner_link=link,
         mail_url=platform.mail_url,
         domain=platform.authority,
-        demo=made,
+        demo=demo_data,
         port=platform.port,
         folder=platform.folder.root,
         ca=platform.caddy.authority if platform.caddy else None,

@@ -11,7 +11,7 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from aero2.failures import Refused
+from aero2.failures import CommandError
 
 Ready = Callable[[], Awaitable[bool]]
 
@@ -50,7 +50,7 @@ class RunningProgram:
     was_ready: bool = False
     deaths: int = 0
     """In a row, without running for long."""
-    refused: Refused | None = None
+    refused: CommandError | None = None
     """Why it will not be started again."""
     watcher: asyncio.Task[None] | None = None
     reload: asyncio.Event = field(default_factory=asyncio.Event)

@@ -13,7 +13,7 @@ import asyncpg
 from aero2.embedded import ports, secrets
 from aero2.embedded.folder import Folder
 from aero2.embedded.postgres import DATABASE, Postgres, binaries
-from aero2.failures import Refused
+from aero2.failures import CommandError
 
 OWNER: Final = "aero2_owner"
 """The owner of all tables. Row level security binds it, too (FORCE ROW LEVEL SECURITY)."""
@@ -22,7 +22,7 @@ OWNER: Final = "aero2_owner"
 def open_psql(folder: Path, app: str | None, arguments: list[str]) -> NoReturn:
     """Replaces this process by psql, connected as the superuser. With `app` (a slug), the session sees
     the rows of that application only, by the same row level security as the services. Raises
-    Refused."""
+    CommandError."""
     postgres = _postgres(folder)
     environment = {**os.environ, **_connection(postgres)}
     if app is not None:
@@ -33,12 +33,12 @@ def open_psql(folder: Path, app: str | None, arguments: list[str]) -> NoReturn:
 
 
 def _postgres(path: Path) -> Postgres:
-    """Returns the database of a data folder. Raises Refused if `aero2 up` has never run there."""
+    """Returns the database of a data folder. Raises CommandError if `aero2 up` has never run there."""
     if not (path / secrets.FILE).is_file():
-        raise Refused(f"{path} is not a data folder of `aero2 up`; name one with --data-dir.")
+        raise CommandError(f"{path} is not a data folder of `aero2 up`; name one with --data-dir.")
     folder = Folder.at(path)
     superuser = secrets.stored(folder).get("superuser", "")
-    return Postgres(folder, ports.of(folder, "postgres"), superuser)
+    return Postgres(folder, ports.port_of(folder, "postgres"), superuser)
 
 
 def _connection(postgres: Postgres) -> dict[str, str]:
@@ -56,13 +56,15 @@ async def _app_id(postgres: Postgres, slug: str) -> str:
     try:
         db = await asyncpg.connect(postgres.url("postgres", postgres.superuser), timeout=10)
     except (OSError, asyncpg.PostgresError, TimeoutError) as error:
-        raise Refused(f"The database cannot be reached: {error}. Is `aero2 up` running?") from None
+        raise CommandError(
+            f"The database cannot be reached: {error}. Is `aero2 up` running?"
+        ) from None
     try:
         app_id = await db.fetchval("SELECT id FROM applications WHERE slug = $1", slug)
     finally:
         await db.close()
     if app_id is None:
-        raise Refused(f"There is no application with the slug {slug}.")
+        raise CommandError(f"There is no application with the slug {slug}.")
     return str(app_id)
 
 
@@ -71,5 +73,5 @@ def _client() -> str:
     bundled = binaries() / "psql"
     client = str(bundled) if bundled.exists() else shutil.which("psql")
     if client is None:
-        raise Refused("psql is not installed. Install the client of PostgreSQL.")
+        raise CommandError("psql is not installed. Install the client of PostgreSQL.")
     return client

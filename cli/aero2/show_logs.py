@@ -12,7 +12,7 @@ from operator import attrgetter
 from pathlib import Path
 from typing import Final
 
-from aero2.failures import Refused
+from aero2.failures import CommandError
 from aero2.log_files import LogFollower, LogLine, read_lines
 
 POLL: Final = 0.2
@@ -37,16 +37,16 @@ class Options:
 
 def show_logs(options: Options, show: Show) -> None:
     """Shows the last lines, or all lines of one trace; with `follow` also what comes, until Ctrl-C.
-    Raises Refused if there are no logs."""
+    Raises CommandError if there are no logs."""
     followers = [LogFollower(_logs(options.folder), name) for name in _services(options)]
-    wanted = _matcher(options.trace)
+    matches = _matcher(options.trace)
     form = LogLine.as_json if options.json else LogLine.as_text
-    for line in _newest(options, followers, wanted):
+    for line in _newest(options, followers, matches):
         show(form(line))
     while options.follow:
         time.sleep(POLL)
         for line in sorted(_new(followers), key=attrgetter("at")):
-            if wanted(line):
+            if matches(line):
                 show(form(line))
 
 
@@ -55,16 +55,18 @@ def _logs(folder: Path) -> Path:
 
 
 def _services(options: Options) -> list[str]:
-    found = sorted(file.stem for file in _logs(options.folder).glob("*.log"))
-    if not found:
-        raise Refused(
+    services = sorted(file.stem for file in _logs(options.folder).glob("*.log"))
+    if not services:
+        raise CommandError(
             f"There are no logs in {_logs(options.folder)}. `aero2 up` writes them into its data "
             "folder (--data-dir); with Docker Compose, use `docker compose logs`."
         )
     if options.service is None:
-        return found
-    if options.service not in found:
-        raise Refused(f"There is no log of {options.service}. There are: {', '.join(found)}.")
+        return services
+    if options.service not in services:
+        raise CommandError(
+            f"There is no log of {options.service}. There are: {', '.join(services)}."
+        )
     return [options.service]
 
 
@@ -73,7 +75,7 @@ def _matcher(trace: str | None) -> Callable[[LogLine], bool]:
         return lambda line: True
     match = TRACE.fullmatch(trace.strip().lower())
     if match is None:
-        raise Refused(
+        raise CommandError(
             "--trace needs the 32 hex digits of a trace id: the reference on an error page, or "
             "`trace` of a log line."
         )
@@ -81,13 +83,13 @@ def _matcher(trace: str | None) -> Callable[[LogLine], bool]:
 
 
 def _newest(
-    options: Options, followers: list[LogFollower], wanted: Callable[[LogLine], bool]
+    options: Options, followers: list[LogFollower], matches: Callable[[LogLine], bool]
 ) -> Iterable[LogLine]:
     """Returns the lines to show, the oldest first: of a trace all, otherwise the last ones."""
     most = None if options.trace else options.lines
     per_service = [
         deque(
-            filter(wanted, read_lines(_logs(options.folder), each.service, each.position)),
+            filter(matches, read_lines(_logs(options.folder), each.service, each.position)),
             maxlen=most,
         )
         for each in followers

@@ -13,7 +13,7 @@ from typing import Final
 
 from aero2.embedded.folder import Folder
 from aero2.embedded.process import Register, spawn
-from aero2.failures import Refused
+from aero2.failures import CommandError
 from aero2.log_files import last_lines, rotate
 from aero2.program import Heartbeat, Program, RunningProgram, describe_exit
 from aero2.start_deadline import StartDeadline, measure_progress
@@ -51,7 +51,7 @@ class Supervisor:
     async def start(self, *programs: Program, within: float = 30.0) -> None:
         """Starts programs side by side. Returns when all are ready.
 
-        Waits as long as one of them makes progress, since they wait for each other. Raises Refused, with the
+        Waits as long as one of them makes progress, since they wait for each other. Raises CommandError, with the
         end of its log, for the first that is not ready when all made no progress for `within` seconds, or
         that died several times.
         """
@@ -121,7 +121,7 @@ class Supervisor:
         while True:
             try:
                 await self._spawn(each)
-            except Refused as refused:
+            except CommandError as refused:
                 each.refused = refused
                 return
             except Exception as error:  # whatever it is, the process must come back
@@ -137,7 +137,7 @@ class Supervisor:
             seconds = time.monotonic() - each.started
             each.deaths = 1 if seconds > STEADY else each.deaths + 1
             if not each.was_ready and each.deaths >= GIVE_UP_STARTING:
-                each.refused = Refused(
+                each.refused = CommandError(
                     f"{name} does not start ({end}); its log is {self.log(name)}.",
                     detail=self.tail(name),
                 )
@@ -200,7 +200,7 @@ class Supervisor:
             if deadline.is_measurement_due(now := time.monotonic()):
                 deadline.record(now, [self._progress(other, now) for other in group])
             await asyncio.sleep(POLL)
-        raise Refused(
+        raise CommandError(
             f"{each.name} {reason} (--start-limit); its log is {self.log(each.name)}.",
             detail=self.tail(each.name),
         )

@@ -17,7 +17,7 @@ from rich.console import Console
 from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeRemainingColumn
 
 from aero2.api import call, client
-from aero2.failures import Refused
+from aero2.failures import CommandError
 from aero2.user_files import format_of, records
 from common.contracts.user_import import TransferredUser
 from common.field_errors import FieldError, field_error, field_errors
@@ -79,7 +79,7 @@ def run_import(
     restart: bool = False,
     quiet: bool = False,
 ) -> Tally:
-    """Raises Refused."""
+    """Raises CommandError."""
     state = file.with_name(file.name + ".progress")
     tally = Tally(_fingerprint(file), url)
     if not restart and not dry_run and state.exists():
@@ -165,12 +165,12 @@ def _fingerprint(file: Path) -> str:
 
 def _resumed(state: Path, fresh: Tally) -> Tally:
     try:
-        found = Tally(**json.loads(state.read_text()))
+        tally = Tally(**json.loads(state.read_text()))
     except (ValueError, TypeError):
         return fresh
-    if found.fingerprint != fresh.fingerprint or found.url != fresh.url:
-        raise Refused(f"{state} belongs to another import: finish that one, or use --restart.")
-    return found
+    if tally.fingerprint != fresh.fingerprint or tally.url != fresh.url:
+        raise CommandError(f"{state} belongs to another import: finish that one, or use --restart.")
+    return tally
 
 
 def _keep(state: Path, tally: Tally) -> None:

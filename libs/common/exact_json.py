@@ -1,5 +1,5 @@
 """Finds what JSON text says that would not be kept as it was sent (RFC 8259 section 4, RFC 7493
-section 2): names that stand twice, numbers with more digits than a double holds, half characters."""
+section 2): repeated names, numbers with more digits than a double holds, half characters."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from common.field_errors import FieldError, field_error
 from common.unknown_fields import printable
 
 AT_MOST: Final = 20
-"""So many faults are listed."""
+"""The number of faults that are listed."""
 DEEPEST: Final = 100
 """Levels that are searched: naming a place costs time at each level."""
 NO_NUMBER: Final = re.compile(rb"NaN|Infinity|[eE]\+?[0-9]{3}|[0-9]{300}")
@@ -42,11 +42,11 @@ def faults(text: bytes) -> list[FieldError]:
 
     def object_of(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
         nonlocal suspicious
-        found = dict(pairs)
-        if len(found) == len(pairs):
-            return found
+        listed_faults = dict(pairs)
+        if len(listed_faults) == len(pairs):
+            return listed_faults
         suspicious = True
-        repeated = _Repeated(found)
+        repeated = _Repeated(listed_faults)
         times = Counter(name for name, _ in pairs)
         repeated.names = [name for name, count in times.items() if count > 1]
         return repeated
@@ -63,12 +63,12 @@ def faults(text: bytes) -> list[FieldError]:
         if not suspicious and _carried(sent) and not NO_NUMBER.search(text):
             return []
         listed = islice(_odd(sent), AT_MOST)
-        found = list({(one["field"], one["code"]): one for one in listed}.values())
+        listed_faults = list({(one["field"], one["code"]): one for one in listed}.values())
     except RecursionError:
-        found = []
-    if not found and not NO_NUMBER.search(text):
+        listed_faults = []
+    if not listed_faults and not NO_NUMBER.search(text):
         return [field_error("body", "too_deep")]
-    return found
+    return listed_faults
 
 
 def _carried(sent: Any) -> bool:

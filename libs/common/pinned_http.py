@@ -16,7 +16,7 @@ MAX_BYTES: Final = 1_000_000
 """Of the body of an answer."""
 DEFAULT_PORTS: Final = {"https": 443, "http": 80}
 FAILURES: Final = (httpx.HTTPError, OSError)
-"""What `exchange` raises if there is no usable answer."""
+"""The exceptions of `exchange` if there is no usable answer."""
 
 
 def parse_url(url: str) -> httpx.URL | None:

@@ -41,6 +41,7 @@ class BindReplyFilter(asyncio.Protocol):
         self._incomplete = b""
 
     def data_received(self, data: bytes) -> None:
+        """Passes on what is not the reply to a binding."""
         if self.pending:
             data = self._without_replies(self._incomplete + data)
         if data:
@@ -69,15 +70,19 @@ class BindReplyFilter(asyncio.Protocol):
         return passed + data[start:]
 
     def connection_lost(self, exc: Exception | None) -> None:
+        """Passes on the end of the connection."""
         self.inner.connection_lost(exc)
 
     def eof_received(self) -> bool | None:
+        """Passes on the end of the stream."""
         return self.inner.eof_received()
 
     def pause_writing(self) -> None:
+        """Passes on that the transport's buffer is full."""
         self.inner.pause_writing()
 
     def resume_writing(self) -> None:
+        """Passes on that the transport's buffer has room."""
         self.inner.resume_writing()
 
 

@@ -81,7 +81,7 @@ def _inner(kind: Any, part: int | str) -> Iterator[Any]:
 
 
 def is_model(kind: Any) -> bool:
-    """Whether a type is a pydantic model."""
+    """Tells whether a type is a pydantic model."""
     return isinstance(kind, type) and issubclass(kind, BaseModel)
 
 

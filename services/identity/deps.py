@@ -8,7 +8,7 @@ from common import logs
 from common.db import Database
 from common.hash_pool import FairPool
 from common.outgoing_http import OutgoingHttp
-from common.service import Links
+from common.service import Connections
 from common.service_deps import ServiceDeps, open_job, open_service_deps
 from common.worker_processes import WorkerProcesses
 from identity.hashing import Hashing
@@ -41,7 +41,7 @@ class Deps(ServiceDeps):
         return self.hashing.workers
 
 
-async def open_deps(settings: Settings, links: Links) -> Deps:
+async def open_deps(settings: Settings, links: Connections) -> Deps:
     """Opens the databases, and starts to deliver mail and to write when users were last active."""
     common = await open_service_deps(settings, links)
     pool = FairPool(settings.hash_threads) if settings.hash_threads else FairPool()
@@ -65,7 +65,7 @@ async def open_deps(settings: Settings, links: Links) -> Deps:
 
 def _deliver_mail(
     settings: Settings,
-    links: Links,
+    links: Connections,
     common: ServiceDeps,
     mail_db: Database,
     workers: WorkerProcesses,

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 
 from disposable_email_domains import blocklist
 
-from common.addresses import address_key
+from common.address_keys import address_key
 from common.contracts.app_settings import AppSettings
 from common.contracts.sign_up import SignUpClosed
 from common.field_errors import FieldError, field_error

@@ -13,7 +13,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any, Final, Literal
 
 from common import audit, crypto, mail
-from common.addresses import address_key
+from common.address_keys import address_key
 from common.context import Context
 from common.contracts.links import LINKS
 from common.contracts.sign_in import CodeSpent, Flow, LinkSpent, MailsSent, OtherBrowser, WrongCode
@@ -21,7 +21,7 @@ from common.contracts.tenants import Tenant
 from common.db import Db
 from common.events.sessions import EmailCodeSent
 from common.ids import new_id
-from common.networks import network
+from common.ip_addresses import client_network
 from identity.deps import Deps
 from identity.devices import browser_hashes, device_name
 from identity.limits import CODE_BY_IP, MAIL_BY_ADDRESS, MAIL_BY_APP, MAIL_BY_IP, MAIL_TO_ADDRESS
@@ -76,7 +76,7 @@ async def count_mail(
         counted = [(MAIL_BY_ADDRESS, f"{address}:browser:{browser}")]
     else:
         counted = [
-            (MAIL_BY_ADDRESS, f"{address}:network:{network(ctx.ip)}"),
+            (MAIL_BY_ADDRESS, f"{address}:network:{client_network(ctx.ip)}"),
             (MAIL_TO_ADDRESS, address),
         ]
     async with deps.db.single(ctx) as db:

@@ -10,7 +10,7 @@ from typing import Final
 from common import logs
 from common.context import system_context
 from common.db import Database
-from common.periodic import FAULTS, flushing
+from common.periodic import FAULTS, flush_periodically
 from identity.queries import sessions
 
 log = logs.get(__name__)
@@ -49,7 +49,7 @@ class LastActive:
 
     async def run(self) -> None:
         """Writes the sessions periodically, for as long as the service runs."""
-        await flushing(self.flush, every=self.every)
+        await flush_periodically(self.flush, every=self.every)
 
     async def flush(self) -> None:
         """Writes the sessions that wait."""

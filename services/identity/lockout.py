@@ -9,7 +9,7 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 
 from common import audit, logs
-from common.addresses import address_key
+from common.address_keys import address_key
 from common.context import Context
 from common.contracts.sign_in import Locked, WrongCredentials
 from common.db import Db

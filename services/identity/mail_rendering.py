@@ -13,7 +13,7 @@ from typing import Any, Final
 from jinja2 import StrictUndefined, TemplateError
 from jinja2.sandbox import ImmutableSandboxedEnvironment
 
-from common.bidi import isolated
+from common.bidi import isolate
 from common.brand_colors import color_of, palette
 from common.contracts.fields import LINK
 from common.contracts.mail_templates import RenderedMail, TemplateInvalid, TemplateText
@@ -86,7 +86,7 @@ def _values(kind: str, locale: Locale, tenant: Tenant, data: Mapping[str, Any]) 
     advertisement."""
     branding = tenant.branding
     typed = {
-        name: isolated(harmless(str(data.get(name) or "")))
+        name: isolate(harmless(str(data.get(name) or "")))
         for name in ("name", "inviter", "device", "org_name")
     }
     return {
@@ -94,7 +94,7 @@ def _values(kind: str, locale: Locale, tenant: Tenant, data: Mapping[str, Any]) 
         **data,
         **typed,
         "org_name": typed["org_name"] or unnamed_organization(locale),
-        "app_name": isolated(tenant.name),
+        "app_name": isolate(tenant.name),
         "app_url": tenant.origin,
         "support_email": branding.support_email or "",
         "homepage_url": branding.homepage_url or "",

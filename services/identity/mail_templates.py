@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from common import audit, mail
-from common.addresses import address_key
+from common.address_keys import address_key
 from common.context import Context
 from common.contracts.base import Done
 from common.contracts.mail_templates import (

@@ -33,7 +33,7 @@ from common.periodic import FAULTS
 from common.problems import NotFound
 from common.sealing import Sealer, Unsealable
 from common.tenants import Tenants
-from common.worker import Wakeful
+from common.worker import WakeableWorker
 from common.worker_processes import TookTooLong, WorkerFailed, WorkerProcesses
 from identity import mail_rendering
 from identity.mail_languages import Locale, closest
@@ -70,7 +70,7 @@ class Mailer:
     sender: Sender
     mail_from: str
     workers: WorkerProcesses = field(default_factory=lambda: WorkerProcesses("identity.jobs"))
-    wakeful: Wakeful = field(default_factory=lambda: Wakeful(IDLE))
+    wakeful: WakeableWorker = field(default_factory=lambda: WakeableWorker(IDLE))
 
     def waking(self, also: Callable[[], None]) -> Callable[[], None]:
         """Returns a function to call after every commit. It calls `also`, and wakes the mailer if

@@ -9,7 +9,7 @@ from typing import Any, Final
 import asyncpg
 
 from common import audit
-from common.addresses import address_key
+from common.address_keys import address_key
 from common.context import Context
 from common.contracts.audit_log import ListAudit
 from common.contracts.base import Done

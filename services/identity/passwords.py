@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Final
 
 from common import audit
-from common.addresses import address_key
+from common.address_keys import address_key
 from common.context import Context
 from common.contracts.base import Done
 from common.contracts.passwords import (

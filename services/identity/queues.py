@@ -9,7 +9,7 @@ from typing import Final
 from common import metrics
 from common.context import Context
 from common.contracts.queues import GetQueues, Queue, Queues
-from common.periodic import FAULTS, again
+from common.periodic import FAULTS, run_periodically
 from identity.deps import Deps
 from identity.queries import queues
 
@@ -29,7 +29,7 @@ async def measure_periodically(deps: Deps) -> None:
     """Keeps the metrics of the queues up to date."""
     gauges = (metrics.OUTBOX_WAITING, metrics.OUTBOX_AGE, metrics.MAIL_WAITING, metrics.MAIL_AGE)
     metrics.maintain(*gauges)
-    await again(partial(export, deps), every=MEASURED_EVERY, name="queues", at_once=True)
+    await run_periodically(partial(export, deps), every=MEASURED_EVERY, name="queues", at_once=True)
 
 
 async def export(deps: Deps) -> None:

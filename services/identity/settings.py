@@ -6,7 +6,7 @@ from email.utils import parseaddr
 
 from pydantic import Field, SecretStr, field_validator
 
-from common.addresses import address_key
+from common.address_keys import address_key
 from common.settings import DatabaseSettings, EgressSettings
 from identity.smtp import BadSmtpUrl, Smtp
 

@@ -6,7 +6,7 @@ from __future__ import annotations
 from typing import Any
 
 from common import audit
-from common.addresses import address_key
+from common.address_keys import address_key
 from common.context import Context
 from common.contracts.invitations import InvitationNotFound
 from common.contracts.org_invitations import GetOrganizationOffer, OrganizationInvitationNotFound

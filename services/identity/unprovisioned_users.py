@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from common.context import system_context
-from common.periodic import again
+from common.periodic import run_periodically
 from identity import session_start
 from identity.deps import Deps
 from identity.queries import accounts, unprovisioned_users
@@ -54,7 +54,7 @@ class Sweep:
 
 async def provision_periodically(deps: Deps) -> None:
     """Provisions such users every minute, for as long as the service runs."""
-    await again(Sweep(deps).round, every=EVERY, name="unsettled users")
+    await run_periodically(Sweep(deps).round, every=EVERY, name="unsettled users")
 
 
 async def _provision(deps: Deps, user: unprovisioned_users.UnprovisionedUser) -> bool:

@@ -10,7 +10,7 @@ from typing import Any, Final, TypeVar
 from pydantic import BaseModel, ValidationError
 
 from common import audit
-from common.addresses import address_key
+from common.address_keys import address_key
 from common.context import Context
 from common.contracts.app_settings import AppSettings
 from common.contracts.user_import import (

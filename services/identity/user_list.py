@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from common.addresses import search_keys
+from common.address_keys import search_keys
 from common.context import Context
 from common.contracts.users import ListUsers, Users
 from common.db import Db

@@ -9,7 +9,7 @@ from typing import Any
 from common.context import Context
 from common.contracts.oauth_errors import InvalidToken
 from common.contracts.tokens import AccessToken, CheckAccessToken
-from oidc import jose, keys, scope_catalogue
+from oidc import jose, json_web_keys, keys, scope_catalogue
 from oidc.client_cache import find_registered
 from oidc.deps import Deps
 from oidc.queries import access_tokens, token_families
@@ -78,16 +78,16 @@ async def find_valid(deps: Deps, ctx: Context, token: str) -> ValidAccessToken |
 async def _verified_claims(deps: Deps, ctx: Context, token: str) -> dict[str, Any] | None:
     """Returns the claims of a JWT that has not expired. Verified claims are cached for a minute."""
     key = (ctx.app_id, "signed", hashlib.sha256(token.encode("utf-8", "replace")).hexdigest())
-    claims = deps.known.signed.get(key)
+    claims = deps.caches.verified_tokens.get(key)
     if claims is None:
         key_set = await keys.get_key_set(deps, ctx)
         try:
             claims = jose.verify(token, key_set.verifying.get, types=TYPES)
-        except jose.BadToken:
+        except json_web_keys.BadToken:
             return None
         if not await _is_ours(deps, ctx, claims):
             return None
-        deps.known.signed.put(key, claims, [("key", "all")])
+        deps.caches.verified_tokens.put(key, claims, [("key", "all")])
     return claims if claims["exp"] > now() else None
 
 
@@ -122,7 +122,7 @@ async def _cached_grant(deps: Deps, ctx: Context, claims: dict[str, Any]) -> Liv
         return grant
 
     try:
-        grant = await deps.known.live.fetch(
+        grant = await deps.caches.live_grants.fetch(
             (ctx.app_id, "live", claims["jti"]),
             load,
             tags=lambda grant: _cache_tags(claims["jti"], grant),
@@ -184,8 +184,8 @@ async def _find_opaque(deps: Deps, ctx: Context, token: str) -> ValidAccessToken
 async def _permissions(deps: Deps, ctx: Context, token: ValidAccessToken) -> list[str]:
     """Returns the permissions that count at our own API.
 
-    These are the ones bound to the token's granted scopes (RFC 6749 section 3.3) and, if the token
-    has a user, held by that user now. `include_rights` and claim mappings inform other resource
+    These are the permissions that the token's scopes stand for (RFC 6749 section 3.3). If the token
+    has a user, the user must hold them now. `include_rights` and claim mappings inform other resource
     servers. They grant nothing here.
     """
     in_token = frozenset(token.claims.get("permissions") or ())

@@ -76,7 +76,7 @@ MAX_MAPPED_BYTES: Final = 8_192
 
 @dataclass(frozen=True, slots=True)
 class ClaimSources:
-    """What mappings read. `org` and `rights` are None if no mapping needs them."""
+    """The sources of mappings. `org` and `rights` are None if no mapping needs them."""
 
     user: UserProfile
     org: UserOrganization | None = None

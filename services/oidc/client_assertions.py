@@ -12,7 +12,7 @@ from jwt.algorithms import HMACAlgorithm
 
 from common.context import Context
 from common.contracts.oauth_errors import InvalidClient
-from oidc import jose
+from oidc import jose, json_web_keys
 from oidc.client_keys import verification_keys
 from oidc.deps import Deps
 from oidc.queries import client_assertions
@@ -43,7 +43,7 @@ def issuer(assertion: str) -> str:
     try:
         _, body, _, _ = jose.split(assertion)
         claims = orjson.loads(body)
-    except (jose.BadToken, ValueError):
+    except (json_web_keys.BadToken, ValueError):
         raise InvalidClient("the assertion is not a JWT") from None
     client_id = claims.get("sub") if isinstance(claims, dict) else None
     if not isinstance(client_id, str):
@@ -55,7 +55,7 @@ async def check(deps: Deps, ctx: Context, client: RegisteredClient, assertion: s
     """Verifies the assertion and marks it as used. Raises InvalidClient."""
     try:
         signed = SignedAssertion(*jose.split(assertion))
-    except jose.BadToken as error:
+    except json_web_keys.BadToken as error:
         raise InvalidClient(f"the assertion is not valid: {error}") from None
     if signed.header.get("typ", "jwt").lower().removeprefix("application/") not in TYPES:
         raise InvalidClient("a JWT of this type is not a client assertion")
@@ -80,7 +80,7 @@ async def _verify_by_key(
     deps: Deps, ctx: Context, client: RegisteredClient, assertion: SignedAssertion
 ) -> bool:
     alg, kid = assertion.header.get("alg"), assertion.header.get("kid")
-    if alg not in jose.ALGORITHMS or client.token_endpoint_auth_alg not in (None, alg):
+    if alg not in json_web_keys.ALGORITHMS or client.token_endpoint_auth_alg not in (None, alg):
         raise InvalidClient("the assertion's algorithm is not allowed for this client")
     kid = kid if isinstance(kid, str) else None
     for key in await verification_keys(deps, ctx, client, kid=kid, alg=alg):

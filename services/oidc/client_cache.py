@@ -13,7 +13,7 @@ from oidc.queries.clients import RegisteredClient
 async def find_registered(deps: Deps, ctx: Context, client_id: str) -> RegisteredClient | None:
     """Finds a client of this application, enabled or not."""
     key = (ctx.app_id, "client", client_id)
-    client = deps.known.clients.get(key)
+    client = deps.caches.clients.get(key)
     if client is not None:
         return client
     if not client_id or len(client_id) > 200 or "\0" in client_id:
@@ -27,7 +27,7 @@ async def find_registered(deps: Deps, ctx: Context, client_id: str) -> Registere
         return row
 
     try:
-        return await deps.known.clients.fetch(
+        return await deps.caches.clients.fetch(
             key, load, tags=lambda row: [("client", row.client_id), ("application", row.app_id)]
         )
     except ClientNotFound:
@@ -38,5 +38,5 @@ async def find_registered_in(
     deps: Deps, db: Db, ctx: Context, client_id: str
 ) -> RegisteredClient | None:
     """Finds a client from within a transaction."""
-    client = deps.known.clients.get((ctx.app_id, "client", client_id))
+    client = deps.caches.clients.get((ctx.app_id, "client", client_id))
     return client or await clients.find_registered(db, app_id=ctx.app_id, client_id=client_id)

@@ -10,9 +10,9 @@ from common.context import Context
 from common.contracts.oauth_errors import InvalidClient
 from common.field_errors import FieldError, field_error
 from common.outgoing_http import Unreachable
-from oidc import jose
+from oidc import json_web_keys
 from oidc.deps import Deps
-from oidc.jose import PublicKey
+from oidc.json_web_keys import PublicKey
 from oidc.queries.clients import RegisteredClient
 
 log = logs.get(__name__)
@@ -40,14 +40,14 @@ async def verification_keys(
     if client.jwks_uri is None:
         return []
     key = (ctx.app_id, "jwks", client.client_id)
-    jwks = deps.known.client_keys.get(key)
+    jwks = deps.caches.client_keys.get(key)
     if jwks is not None:
         public_keys = matching_keys(jwks, kid, alg)
         if public_keys:
             return public_keys
-    if deps.known.may_fetch(key):
+    if deps.caches.may_fetch(key):
         jwks = await _fetch(deps, client.jwks_uri)
-        deps.known.client_keys.put(key, jwks, [("client", client.client_id)])
+        deps.caches.client_keys.put(key, jwks, [("client", client.client_id)])
     elif jwks is None:
         raise InvalidClient(NOT_FETCHED)
     return matching_keys(jwks, kid, alg)
@@ -79,8 +79,8 @@ def matching_keys(jwks: dict[str, Any], kid: str | None, alg: str) -> list[Publi
         if jwk.get("alg", alg) != alg:
             continue
         try:
-            public_keys.append(jose.load_public(jwk, alg))
-        except jose.BadToken:
+            public_keys.append(json_web_keys.load_public(jwk, alg))
+        except json_web_keys.BadToken:
             continue
     return public_keys
 
@@ -102,4 +102,6 @@ def jwks_mistake(jwks: dict[str, Any]) -> FieldError | None:
 
 def can_verify(jwks: dict[str, Any], alg: str | None) -> bool:
     """Tells whether a set has a key for this algorithm, or for any of ours."""
-    return any(matching_keys(jwks, None, name) for name in ([alg] if alg else jose.ALGORITHMS))
+    return any(
+        matching_keys(jwks, None, name) for name in ([alg] if alg else json_web_keys.ALGORITHMS)
+    )

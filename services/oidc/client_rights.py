@@ -1,4 +1,4 @@
-"""Who may manage a client: only callers with all the rights that the client has."""
+"""A client is managed only by callers who have all the rights that the client has."""
 
 from __future__ import annotations
 

@@ -14,11 +14,11 @@ from email_validator import EmailNotValidError, validate_email
 
 from common import acr
 from common.context import Context
-from common.contracts.clients import ClientFields, CreateClient
+from common.contracts.clients import ClientFields
 from common.egress import Egress
 from common.field_errors import FieldError, field_error
 from common.problems import Invalid
-from oidc import acr_values, claims, client_keys, jose, redirect_uris, scope_catalogue
+from oidc import acr_values, claims, client_keys, json_web_keys, redirect_uris, scope_catalogue
 from oidc.deps import Deps
 
 Mistakes = Iterator[FieldError]
@@ -26,7 +26,7 @@ Mistakes = Iterator[FieldError]
 
 @dataclass(frozen=True)
 class ClientEnvironment:
-    """What the rules compare a client with: its application and this deployment."""
+    """The facts that rules compare a client with: of its application and of this deployment."""
 
     acr_values: Collection[str]
     """The classes of sign-in that the application's pages support."""
@@ -43,19 +43,6 @@ async def environment(deps: Deps, ctx: Context) -> ClientEnvironment:
         resources=(await scope_catalogue.get_catalogue(deps, ctx)).resources,
         egress=deps.settings.egress,
     )
-
-
-def with_defaults(request: CreateClient) -> CreateClient:
-    """Fills in fields that are missing and that follow from the client's type or grants."""
-    present = {name for name in request.model_fields_set if getattr(request, name) is not None}
-    implied: dict[str, object] = {}
-    if request.type in ("spa", "native"):
-        implied = {"token_endpoint_auth_method": "none"}
-    elif request.type == "service":
-        implied = {"grant_types": ["client_credentials"], "scopes": []}
-    if "grant_types" in present and "authorization_code" not in request.grant_types:
-        implied["scopes"] = []
-    return request.model_copy(update={k: v for k, v in implied.items() if k not in present})
 
 
 def check(
@@ -78,6 +65,7 @@ def _mistakes(client: ClientFields, environment: ClientEnvironment) -> Mistakes:
 
 
 def redirects_are_exact(client: ClientFields, _: ClientEnvironment) -> Mistakes:
+    """Refuses redirect URIs that are not exact (RFC 9700 section 2.1)."""
     for name in ("redirect_uris", "post_logout_redirect_uris"):
         for index, uri in enumerate(getattr(client, name)):
             code = redirect_uris.redirect_uri_mistake(uri, native=client.type == "native")
@@ -86,6 +74,7 @@ def redirects_are_exact(client: ClientFields, _: ClientEnvironment) -> Mistakes:
 
 
 def origins_are_exact(client: ClientFields, _: ClientEnvironment) -> Mistakes:
+    """Refuses origins that browsers never send (RFC 6454 section 6.2)."""
     for index, origin in enumerate(client.allowed_origins):
         code = redirect_uris.origin_mistake(origin)
         if code:
@@ -93,6 +82,7 @@ def origins_are_exact(client: ClientFields, _: ClientEnvironment) -> Mistakes:
 
 
 def urls_are_absolute(client: ClientFields, _: ClientEnvironment) -> Mistakes:
+    """Refuses relative URLs."""
     for name in ("backchannel_logout_uri", "frontchannel_logout_uri", "initiate_login_uri"):
         uri = getattr(client, name)
         if uri is not None and redirect_uris.redirect_uri_mistake(uri, native=False):
@@ -104,6 +94,7 @@ def urls_are_absolute(client: ClientFields, _: ClientEnvironment) -> Mistakes:
 
 
 def called_urls_are_reachable(client: ClientFields, environment: ClientEnvironment) -> Mistakes:
+    """Refuses URLs that this deployment may not call."""
     for name in ("backchannel_logout_uri", "jwks_uri"):
         uri = getattr(client, name)
         code = uri and redirect_uris.call_mistake(uri, environment.egress)
@@ -112,7 +103,7 @@ def called_urls_are_reachable(client: ClientFields, environment: ClientEnvironme
 
 
 def resources_are_known(client: ClientFields, environment: ClientEnvironment) -> Mistakes:
-    """Default resources are subject to the same rules as requested ones (RFC 8707 section 2)."""
+    """Refuses default resources that a request could not name either (RFC 8707 section 2)."""
     for index, uri in enumerate(client.default_resources):
         mistake = redirect_uris.identifier_mistake(f"default_resources.{index}", uri)
         if mistake:
@@ -122,6 +113,7 @@ def resources_are_known(client: ClientFields, environment: ClientEnvironment) ->
 
 
 def acr_values_are_supported(client: ClientFields, environment: ClientEnvironment) -> Mistakes:
+    """Refuses ACR values that no sign-in of the application gives."""
     names = ", ".join(environment.acr_values)
     for index, name in enumerate(client.default_acr_values):
         if name not in environment.acr_values:
@@ -130,6 +122,7 @@ def acr_values_are_supported(client: ClientFields, environment: ClientEnvironmen
 
 
 def grants_fit(client: ClientFields, _: ClientEnvironment) -> Mistakes:
+    """Refuses grant types that do not fit the client or each other."""
     public = client.token_endpoint_auth_method == "none"
     if not client.grant_types:
         yield field_error("grant_types", "grant_required")
@@ -144,7 +137,7 @@ def grants_fit(client: ClientFields, _: ClientEnvironment) -> Mistakes:
 
 
 def user_scopes_have_a_user(client: ClientFields, _: ClientEnvironment) -> Mistakes:
-    """The client_credentials grant has no user (RFC 6749 section 4.4)."""
+    """Refuses scopes that need a user without a grant that has one (RFC 6749 section 4.4)."""
     if "authorization_code" in client.grant_types:
         return
     for index, name in enumerate(client.scopes):
@@ -153,6 +146,7 @@ def user_scopes_have_a_user(client: ClientFields, _: ClientEnvironment) -> Mista
 
 
 def public_clients_use_pkce(client: ClientFields, _: ClientEnvironment) -> Mistakes:
+    """Refuses public clients without PKCE, and browser code with a secret."""
     if client.token_endpoint_auth_method == "none":
         if client.require_pkce is False:
             yield field_error("require_pkce", "public_client_needs_pkce")
@@ -161,21 +155,24 @@ def public_clients_use_pkce(client: ClientFields, _: ClientEnvironment) -> Mista
 
 
 def lifetimes_fit(client: ClientFields, _: ClientEnvironment) -> Mistakes:
+    """Refuses a lifetime of refresh tokens beyond their longest one."""
     if client.refresh_token_max_lifetime < client.refresh_token_lifetime:
         yield field_error("refresh_token_max_lifetime", "lifetime_too_short")
 
 
 def pairwise_subjects_have_a_sector(client: ClientFields, _: ClientEnvironment) -> Mistakes:
+    """Refuses an unclear sector (OpenID Connect Core section 8.1)."""
     hosts = {redirect_uris.host(uri) for uri in client.redirect_uris}
     if client.subject_type == "pairwise" and len(hosts) > 1 and not client.sector_identifier:
         yield field_error("sector_identifier", "sector_identifier_required")
 
 
 def algorithm_fits_the_method(client: ClientFields, _: ClientEnvironment) -> Mistakes:
+    """Refuses an algorithm that the authentication method cannot use."""
     field = "token_endpoint_auth_alg"
     method, alg = client.token_endpoint_auth_method, client.token_endpoint_auth_alg
     if method == "private_key_jwt":
-        if alg is not None and alg not in jose.ALGORITHMS:
+        if alg is not None and alg not in json_web_keys.ALGORITHMS:
             yield field_error(field, "algorithm_refused", expected="RS256, PS256, ES256, EdDSA")
     elif method == "client_secret_jwt":
         if alg not in (None, "HS256"):
@@ -185,6 +182,7 @@ def algorithm_fits_the_method(client: ClientFields, _: ClientEnvironment) -> Mis
 
 
 def keys_can_verify(client: ClientFields, _: ClientEnvironment) -> Mistakes:
+    """Refuses keys that cannot verify the client's assertions."""
     uses_keys = client.token_endpoint_auth_method == "private_key_jwt"
     if client.jwks is not None and client.jwks_uri is not None:
         yield field_error("jwks_uri", "jwks_twice")
@@ -200,6 +198,7 @@ def keys_can_verify(client: ClientFields, _: ClientEnvironment) -> Mistakes:
 
 
 def contacts_are_mail_addresses(client: ClientFields, _: ClientEnvironment) -> Mistakes:
+    """Refuses contacts that are not e-mail addresses."""
     for index, address in enumerate(client.contacts):
         try:
             validate_email(address, check_deliverability=False)
@@ -208,6 +207,7 @@ def contacts_are_mail_addresses(client: ClientFields, _: ClientEnvironment) -> M
 
 
 def claims_mapping_is_valid(client: ClientFields, _: ClientEnvironment) -> Mistakes:
+    """Refuses mappings of reserved claims, and paths that do not exist."""
     if len(client.claims_mapping) > claims.MAX_MAPPINGS:
         yield field_error("claims_mapping", "mapping_too_large", maximum=claims.MAX_MAPPINGS)
         return

@@ -46,8 +46,8 @@ async def check(deps: Deps, ctx: Context, client: RegisteredClient, secret: str)
 
     # Requests with the same secret at the same time share one verification.
     tags = [("client", client.client_id)]
-    if await deps.known.secrets.fetch(key, verify, tags=lambda _: tags) not in hashes:
-        deps.known.secrets.drop(ctx.app_id, "client", client.client_id)
+    if await deps.caches.secrets.fetch(key, verify, tags=lambda _: tags) not in hashes:
+        deps.caches.secrets.drop(ctx.app_id, "client", client.client_id)
         raise InvalidClient("the client secret is wrong")
 
 

@@ -57,7 +57,7 @@ async def rotate(deps: Deps, ctx: Context, request: RotateClientSecret) -> NewSe
         await client_secrets.expire_others(tx, **of_client, kept_id=row.id, overlap=request.overlap)
         event = ClientSecretCreated(client_id=client.client_id, secret_id=row.id)
         await audit.record(tx, ctx, event)
-    await deps.changed(ctx, "client", client.client_id)
+    await deps.invalidate(ctx, "client", client.client_id)
     fields = _client_secret(row).model_dump()
     return NewSecret(**fields, client_id=client.client_id, client_secret=secret.text)
 
@@ -76,7 +76,7 @@ async def delete(deps: Deps, ctx: Context, request: DeleteClientSecret) -> Done:
             raise ClientNotFound("the client has no such secret")
         event = ClientSecretDeleted(client_id=client.client_id, secret_id=request.secret_id)
         await audit.record(tx, ctx, event)
-    await deps.changed(ctx, "client", client.client_id)
+    await deps.invalidate(ctx, "client", client.client_id)
     return Done()
 
 

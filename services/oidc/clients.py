@@ -36,7 +36,7 @@ from common.field_errors import field_error, field_errors
 from common.ids import new_id
 from common.problems import Invalid
 from common.same_json import same_json
-from oidc import client_rules, keys, new_client_secret
+from oidc import client_defaults, client_rules, keys, new_client_secret
 from oidc.client_rights import check_rights
 from oidc.deps import Deps
 from oidc.queries import clients
@@ -45,7 +45,7 @@ from oidc.timestamps import from_text
 
 async def create(deps: Deps, ctx: Context, request: CreateClient) -> NewClient:
     """Creates a client, and its first secret if it authenticates with one."""
-    request = client_rules.with_defaults(request)
+    request = client_defaults.with_defaults(request)
     client_rules.check(request, await client_rules.environment(deps, ctx))
     await check_rights(deps, ctx, request)
     await _ensure_keys(deps, ctx, request)
@@ -179,7 +179,7 @@ async def list_origins(deps: Deps, ctx: Context, _: ListOrigins) -> Origins:
 
 async def _publish_change(deps: Deps, ctx: Context, client_id: str, origins: list[str]) -> None:
     """Makes caches forget the client, and its origins if it has any."""
-    await deps.changed(ctx, "client", client_id)
+    await deps.invalidate(ctx, "client", client_id)
     if origins:
         await deps.invalidation.publish(ctx, "origin")
 

@@ -24,7 +24,7 @@ async def issue(deps: Deps, ctx: Context, request: AuthorizationRequest) -> Auth
     session = request.session
     assert session is not None
     code = repeated_submission.new_code(deps, request)
-    new = _new_code(deps, ctx, request, session, code)
+    new = _new_code(deps, ctx, request, session=session, code=code)
     async with deps.db.single(ctx) as db:
         outcome = await authorization_codes.insert(db, new)
     if outcome.inserted:
@@ -48,7 +48,7 @@ async def issue(deps: Deps, ctx: Context, request: AuthorizationRequest) -> Auth
 
 
 def _new_code(
-    deps: Deps, ctx: Context, request: AuthorizationRequest, session: SignedIn, code: str
+    deps: Deps, ctx: Context, request: AuthorizationRequest, *, session: SignedIn, code: str
 ) -> NewCode:
     """Returns the code bound to its client, redirect URI, challenge, user and session."""
     client, parameters = request.client, request.parameters
@@ -96,7 +96,7 @@ async def _missing_condition(
         return await prompts.sign_in(deps, ctx, request)
     if not outcome.consented:
         assert request.session is not None
-        deps.known.consents.drop(ctx.app_id, "consent", request.session.user_id)
+        deps.caches.consents.drop(ctx.app_id, "consent", request.session.user_id)
         if request.silent:
             raise ConsentRequired
         return await prompts.consent(deps, ctx, request)

@@ -90,11 +90,11 @@ async def _revoke(
             event = GrantRevoked(client_id=client_id, reason=reason, count=count)
             await audit.record(tx, ctx, event, user_id=user_id)
     if user_id is None:
-        await deps.changed(ctx, "client", client_id)
+        await deps.invalidate(ctx, "client", client_id)
     else:
         for family_id in family_ids:
-            await deps.changed(ctx, "token", family_id)
-        await deps.changed(ctx, "consent", user_id)
+            await deps.invalidate(ctx, "token", family_id)
+        await deps.invalidate(ctx, "consent", user_id)
     return RevokedGrants(revoked_count=count)
 
 

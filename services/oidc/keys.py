@@ -6,7 +6,6 @@ successor has taken over, it is kept until the last token that it signed has exp
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from functools import partial
 from typing import Final
@@ -18,24 +17,14 @@ from common.contracts.keys import EnsureKeys, GetJwks, Jwks, RotatedKeys, Rotate
 from common.db import Db
 from common.events.keys import KeysRotated
 from common.problems import BadRequest
-from oidc import jose
+from oidc import json_web_keys
 from oidc.deps import Deps
-from oidc.jose import PublicKey, SigningKey
+from oidc.json_web_keys import KeySet, SigningKey
 from oidc.queries import keys
 from oidc.queries.keys import KeyRow
 
 FIRST: Final = ("RS256", "ES256")
 """Algorithms of every application. OpenID Connect requires RS256. Access tokens use ES256."""
-
-
-@dataclass(frozen=True)
-class KeySet:
-    """An application's keys: one that signs for each algorithm, and all that verify, by `kid`."""
-
-    app_id: str
-    signing: dict[str, SigningKey]
-    verifying: dict[str, PublicKey]
-    jwks: list[dict[str, str]]
 
 
 async def ensure(deps: Deps, ctx: Context, _: EnsureKeys) -> Done:
@@ -62,12 +51,12 @@ async def rotate(deps: Deps, ctx: Context, request: RotateKeys) -> RotatedKeys:
     """
     key_set = await get_key_set(deps, ctx)
     algs = [request.alg] if request.alg else list(key_set.signing) or list(FIRST)
-    if not set(algs) <= set(jose.ALGORITHMS):
+    if not set(algs) <= set(json_web_keys.ALGORITHMS):
         raise BadRequest(f"there are no keys for {request.alg}")
     ders = {}
     for alg in algs:
         await signing_key(deps, ctx, alg)
-        ders[alg] = await deps.pool.run(ctx.app_id, partial(jose.generate, alg))
+        ders[alg] = await deps.pool.run(ctx.app_id, partial(json_web_keys.generate, alg))
     published: list[str] = []
     async with deps.db.transaction(ctx) as tx:
         rows = await keys.lock_published(tx, app_id=ctx.app_id)
@@ -80,7 +69,7 @@ async def rotate(deps: Deps, ctx: Context, request: RotateKeys) -> RotatedKeys:
         kids = [*published, *(row.kid for row in waiting.values())] if request.now else published
         if kids:
             await audit.record(tx, ctx, KeysRotated(kids=kids, at_once=request.now))
-    await deps.changed(ctx, "key")
+    await deps.invalidate(ctx, "key")
     left = [] if request.now else sorted(waiting.values(), key=lambda row: row.alg)
     return RotatedKeys(
         keys=(await get_jwks(deps, ctx, GetJwks())).keys,
@@ -91,22 +80,22 @@ async def rotate(deps: Deps, ctx: Context, request: RotateKeys) -> RotatedKeys:
 
 async def signing_key(deps: Deps, ctx: Context, alg: str) -> SigningKey:
     """Returns the key that signs with this algorithm. Creates it if the application has none."""
-    key_set = deps.known.keys.get((ctx.app_id, "keys"))
+    key_set = deps.caches.keys.get((ctx.app_id, "keys"))
     if key_set is None:
         key_set = await get_key_set(deps, ctx)
     key = key_set.signing.get(alg)
     if key is not None:
         return key
-    der = await deps.pool.run(ctx.app_id, partial(jose.generate, alg))
+    der = await deps.pool.run(ctx.app_id, partial(json_web_keys.generate, alg))
     async with deps.db.transaction(ctx) as tx:
         await _insert(deps, tx, ctx, alg=alg, der=der, state="active")
-    await deps.changed(ctx, "key")
+    await deps.invalidate(ctx, "key")
     return (await get_key_set(deps, ctx)).signing[alg]
 
 
 async def get_key_set(deps: Deps, ctx: Context) -> KeySet:
     """Returns the application's keys, private parts included. They are cached for a minute."""
-    return await deps.known.keys.fetch(
+    return await deps.caches.keys.fetch(
         (ctx.app_id, "keys"),
         lambda: _load(deps, ctx),
         tags=lambda key_set: [("key", "all"), ("application", key_set.app_id)],
@@ -131,8 +120,8 @@ async def _decrypt(deps: Deps, db: Db, ctx: Context, rows: list[KeyRow]) -> KeyS
         if row.state == "active" and row.private_sealed:
             place = ("signing_keys", "private_sealed", row.kid)
             der = await deps.sealer.open(db, ctx.app_id, place, row.private_sealed)
-            active[row.alg] = jose.load_private(row.kid, row.alg, der)
-    public = {row.kid: jose.load_public(row.public_jwk, row.alg) for row in rows}
+            active[row.alg] = json_web_keys.load_private(row.kid, row.alg, der)
+    public = {row.kid: json_web_keys.load_public(row.public_jwk, row.alg) for row in rows}
     return KeySet(ctx.app_id, active, public, [row.public_jwk for row in rows])
 
 
@@ -167,7 +156,7 @@ async def _advance(deps: Deps, ctx: Context) -> None:
             if successor is not None and successor.not_before <= row.now:
                 await keys.activate_next(tx, app_id=ctx.app_id, alg=row.alg, keep=_keep(deps))
             elif successor is None and _needs_successor(deps, row):
-                der = await deps.pool.run(ctx.app_id, partial(jose.generate, row.alg))
+                der = await deps.pool.run(ctx.app_id, partial(json_web_keys.generate, row.alg))
                 published.append(await _insert(deps, tx, ctx, alg=row.alg, der=der, state="next"))
         if published:
             await audit.record(tx, ctx, KeysRotated(kids=published))
@@ -176,7 +165,7 @@ async def _advance(deps: Deps, ctx: Context) -> None:
 
 async def _insert(deps: Deps, tx: Db, ctx: Context, *, alg: str, der: bytes, state: str) -> str:
     """Stores a key with its private part encrypted. Returns its `kid`."""
-    jwk = jose.public_jwk(alg, der)
+    jwk = json_web_keys.public_jwk(alg, der)
     place = ("signing_keys", "private_sealed", jwk["kid"])
     ahead = timedelta(hours=deps.settings.key_publish_hours)
     await keys.insert(

@@ -16,7 +16,7 @@ from common.contracts.logout import LoggedOut, LogOut
 from common.contracts.oauth_errors import OAuthError
 from common.crypto import b64url
 from common.sealing import unb64
-from oidc import jose, keys, logout_notification, oauth_parameters
+from oidc import jose, json_web_keys, keys, logout_notification, oauth_parameters
 from oidc.checks.redirect_uri_is_registered import matches
 from oidc.client_cache import find_registered
 from oidc.deps import Deps
@@ -30,7 +30,7 @@ QUESTION_LIFETIME: Final = 600
 
 @dataclass(frozen=True, slots=True)
 class RequestedLogout:
-    """What the request asks for. `hinted_sub` and `hinted_sid` are those of the ID token hint."""
+    """A request that was checked. `hinted_sub` and `hinted_sid` are those of the ID token hint."""
 
     client: RegisteredClient | None
     location: str | None
@@ -91,7 +91,7 @@ async def _hint_claims(deps: Deps, ctx: Context, hint: str) -> dict[str, Any]:
     key_set = await keys.get_key_set(deps, ctx)
     try:
         claims = jose.verify(hint, key_set.verifying.get, types=frozenset({jose.ID_TOKEN}))
-    except jose.BadToken:
+    except json_web_keys.BadToken:
         return {}
     if claims.get("token_use", "id") != "id" or not isinstance(claims["aud"], str):
         return {}

@@ -36,7 +36,7 @@ async def notify_clients(deps: Deps, ctx: Context, session_id: str) -> list[str]
             tx, app_id=ctx.app_id, session_id=session_id
         )
     for family_id in family_ids:
-        await deps.changed(ctx, "token", family_id)
+        await deps.invalidate(ctx, "token", family_id)
     if rows:
         deps.deliveries.wake()
     return [

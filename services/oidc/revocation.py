@@ -47,7 +47,7 @@ async def _revoke_refresh_token(
         if await token_families.revoke(tx, app_id=ctx.app_id, id=token.family_id, reason="revoked"):
             event = TokenRevoked(client_id=client.client_id, kind="refresh_token")
             await audit.record(tx, ctx, event, user_id=token.user_id)
-    await deps.changed(ctx, "token", token.family_id)
+    await deps.invalidate(ctx, "token", token.family_id)
 
 
 async def _revoke_access_token(
@@ -64,4 +64,4 @@ async def _revoke_access_token(
         )
         event = TokenRevoked(client_id=client.client_id, kind="access_token")
         await audit.record(tx, ctx, event, user_id=token.grant.user_id)
-    await deps.changed(ctx, "token", jti)
+    await deps.invalidate(ctx, "token", jti)

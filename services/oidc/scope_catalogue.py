@@ -91,7 +91,7 @@ async def get_catalogue(deps: Deps, ctx: Context) -> ScopeCatalogue:
             },
         )
 
-    catalogue: ScopeCatalogue = await deps.known.scopes.fetch(
+    catalogue: ScopeCatalogue = await deps.caches.scopes.fetch(
         (ctx.app_id, "scopes"), load, tags=lambda _: [("scope", "all"), ("application", ctx.app_id)]
     )
     return catalogue
@@ -103,8 +103,8 @@ async def publish_change(deps: Deps, ctx: Context, client_ids: Iterable[str] = (
     Gateways cache the discovery document, which lists the scopes, under the noun `resource`.
     """
     for client_id in client_ids:
-        await deps.changed(ctx, "client", client_id)
-    await deps.changed(ctx, "scope")
+        await deps.invalidate(ctx, "client", client_id)
+    await deps.invalidate(ctx, "scope")
     await deps.invalidation.publish(ctx, "resource")
 
 
@@ -153,7 +153,7 @@ async def permission_scopes(
 
 async def get_rights(deps: Deps, ctx: Context, user_id: str, org_id: str | None) -> Rights:
     """Returns the user's present rights, cached for ten seconds."""
-    return await deps.known.rights.fetch(
+    return await deps.caches.rights.fetch(
         (ctx.app_id, "rights", user_id, org_id or ""),
         lambda: deps.bus.call(ctx.as_system(), GetRights(user_id=user_id, org_id=org_id)),
         tags=lambda _: [("rights", user_id), ("user", user_id)],

@@ -20,7 +20,7 @@ from common.contracts.scopes import (
     ScopeTaken,
     UnknownPermission,
 )
-from common.db import violated
+from common.db_errors import violated_constraint
 from common.events.resources import ScopeChanged
 from common.field_errors import field_error
 from common.ids import new_id
@@ -51,7 +51,7 @@ async def create(deps: Deps, ctx: Context, request: CreateScope) -> Scope:
     except asyncpg.UniqueViolationError:
         raise ScopeTaken from None
     except asyncpg.ForeignKeyViolationError as error:
-        if violated(error) == "scopes_resource_id_fkey":
+        if violated_constraint(error) == "scopes_resource_id_fkey":
             raise ResourceNotFound from None
         raise UnknownPermission from None
     await scope_catalogue.publish_change(deps, ctx)
@@ -69,7 +69,7 @@ async def _insert(deps: Deps, ctx: Context, request: CreateScope) -> Scope:
     try:
         return await _insert_bound(deps, ctx, request, request.name)
     except asyncpg.ForeignKeyViolationError as error:
-        if violated(error) != "scopes_permission_id_fkey":
+        if violated_constraint(error) != "scopes_permission_id_fkey":
             raise
     return await _insert_bound(deps, ctx, request, None)
 

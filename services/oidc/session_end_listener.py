@@ -9,7 +9,7 @@ from typing import Final
 
 from common import logs
 from common.context import system_context
-from common.periodic import FAULTS, again
+from common.periodic import FAULTS, run_periodically
 from oidc import logout_notification
 from oidc.deps import Deps
 from oidc.queries import session_clients
@@ -39,7 +39,7 @@ class SessionEndListener:
     _last_complete_search: float | None = None
     """When the last search began that left no session out, by the monotonic clock."""
 
-    def heard(self, app_id: str, noun: str, id: str) -> None:
+    def on_change(self, app_id: str, noun: str, id: str) -> None:
         """Starts a task for a session or user that has changed."""
         if noun in ("session", "user") and id != "*":
             task = asyncio.create_task(self._notify(app_id, noun, id))
@@ -57,7 +57,7 @@ class SessionEndListener:
 
     async def run(self) -> None:
         """Searches every 30 seconds, until it is cancelled."""
-        await again(self.search, every=EVERY, name="endings", at_once=True)
+        await run_periodically(self.search, every=EVERY, name="endings", at_once=True)
 
     async def search(self) -> None:
         """Searches the time since the last search that left no session out."""

@@ -24,7 +24,6 @@ from oidc.queries.clients import RegisteredClient
 from oidc.queries.token_grants import TokenGrant
 from oidc.subjects import subject
 from oidc.timestamps import from_seconds, now, to_seconds
-from oidc.token_claims import ExtraClaims
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,27 +59,18 @@ async def for_grant(
     )
     extra = await token_claims.extra_claims(deps, ctx, client, grant, scopes=scopes)
     target = await _target(deps, ctx, client, resource or grant.resource)
-    payload: dict[str, Any] = {
-        **_payload(ctx, client, target, scopes, issued_at=to_seconds(grant.issued_at)),
-        "sub": subject(deps.keys, client, grant.user_id),
-        "grant_id": grant.family_id,
-        "epoch": grant.user_epoch,
-        "auth_time": to_seconds(grant.auth_time),
-        **token_claims.session_claims(grant),
-        **token_claims.organization_claims(grant),
-        **extra.access,
-    }
+    payload = _payload(ctx, client, target, scopes, issued_at=to_seconds(grant.issued_at))
+    payload |= _grant_claims(deps, client, grant)
+    payload |= extra.access
     payload["jti"] = derived_jti(deps.keys, seed, payload)
     access_token = await _access_token(deps, ctx, client, payload, alg=target.alg, grant=grant)
     id_token = None
     if "openid" in scopes:
-        claims = _id_token_claims(deps, ctx, client, grant, scopes=scopes, extra=extra)
+        claims = _id_token_claims(deps, ctx, client, grant, scopes=scopes) | extra.id
         claims["at_hash"] = jose.half_hash(client.id_token_alg, access_token)
-        if nonce is not None:
-            claims["nonce"] = nonce
-        id_token = (await keys.signing_key(deps, ctx, client.id_token_alg)).sign(
-            jose.ID_TOKEN, claims
-        )
+        claims |= {} if nonce is None else {"nonce": nonce}
+        key = await keys.signing_key(deps, ctx, client.id_token_alg)
+        id_token = key.sign(jose.ID_TOKEN, claims)
     return Tokens(
         access_token=access_token,
         expires_in=target.lifetime,
@@ -135,6 +125,18 @@ def _payload(
     }
 
 
+def _grant_claims(deps: Deps, client: RegisteredClient, grant: TokenGrant) -> dict[str, Any]:
+    """Returns the claims of an access token about the user's grant, session and organization."""
+    return {
+        "sub": subject(deps.keys, client, grant.user_id),
+        "grant_id": grant.family_id,
+        "epoch": grant.user_epoch,
+        "auth_time": to_seconds(grant.auth_time),
+        **token_claims.session_claims(grant),
+        **token_claims.organization_claims(grant),
+    }
+
+
 def _id_token_claims(
     deps: Deps,
     ctx: Context,
@@ -142,7 +144,6 @@ def _id_token_claims(
     grant: TokenGrant,
     *,
     scopes: list[str],
-    extra: ExtraClaims,
 ) -> dict[str, Any]:
     """Returns the claims of an ID token (OpenID Connect Core section 2)."""
     issued_at = to_seconds(grant.issued_at)
@@ -159,7 +160,7 @@ def _id_token_claims(
         claims["token_use"] = "id"
         claims |= token_claims.organization_claims(grant)
         claims |= token_claims.profile_claims(grant, scopes)
-    return claims | extra.id
+    return claims
 
 
 async def _target(

@@ -17,7 +17,8 @@ from common.contracts.assignments import (
 from common.contracts.base import Done
 from common.contracts.roles import LastHolder, Role, RoleNotFound
 from common.contracts.users import UserNotFound
-from common.db import Db, violated
+from common.db import Db
+from common.db_errors import violated_constraint
 from common.events.roles import RoleAssigned, RoleUnassigned
 from common.ids import DASHBOARD
 from common.problems import NotFound
@@ -149,6 +150,6 @@ async def _keep_a_holder(tx: Db, ctx: Context, role_id: str) -> None:
 
 def _not_found(error: asyncpg.ForeignKeyViolationError) -> NotFound:
     """Returns the Problem for the row that the assignment refers to and that does not exist."""
-    if violated(error).endswith("role_id_fkey"):
+    if violated_constraint(error).endswith("role_id_fkey"):
         return RoleNotFound()
     return NotFound(UNKNOWN_USER)

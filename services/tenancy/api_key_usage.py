@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 
 from common import logs
 from common.db import Database
-from common.periodic import FAULTS, flushing
+from common.periodic import FAULTS, flush_periodically
 from tenancy.queries import api_keys
 
 log = logs.get(__name__)
@@ -27,7 +27,7 @@ class KeyUsage:
 
     async def run(self) -> None:
         """Writes for the life of the process, and once more when it stops."""
-        await flushing(self.flush, every=self.every)
+        await flush_periodically(self.flush, every=self.every)
 
     async def flush(self) -> None:
         """Writes what was noted. If the database is away, it is written later."""

@@ -13,7 +13,8 @@ from common.contracts.applications import (
     NewApplication,
     SlugTaken,
 )
-from common.db import Db, rebind, violated
+from common.db import Db, rebind
+from common.db_errors import violated_constraint
 from common.events.applications import ApplicationCreated
 from common.field_errors import field_error
 from common.ids import DASHBOARD, new_id
@@ -47,7 +48,7 @@ async def create(deps: Deps, ctx: Context, request: CreateApplication) -> NewApp
                 deps, tx, application_access.inside(ctx, app_id)
             )
     except asyncpg.ForeignKeyViolationError as error:
-        if violated(error) != OWNER_CONSTRAINT:
+        if violated_constraint(error) != OWNER_CONSTRAINT:
             raise
         raise Invalid(errors=[field_error("owner_org_id", "team_unknown")]) from None
     return await _complete(deps, ctx.of(app_id), keys)

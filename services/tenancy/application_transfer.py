@@ -12,7 +12,8 @@ from common.contracts.applications import (
     DashboardStays,
     TransferApplication,
 )
-from common.db import Db, violated
+from common.db import Db
+from common.db_errors import violated_constraint
 from common.events.applications import ApplicationTransferred
 from common.field_errors import field_error
 from common.problems import Invalid
@@ -35,7 +36,7 @@ async def transfer(deps: Deps, ctx: Context, request: TransferApplication) -> Ap
             row = await application_access.get_for_update(tx, ctx, request.slug)
             await _set_owner(tx, ctx, row, request.owner_org_id)
     except asyncpg.ForeignKeyViolationError as error:
-        if violated(error) != OWNER_CONSTRAINT:
+        if violated_constraint(error) != OWNER_CONSTRAINT:
             raise
         raise Invalid(errors=[field_error("owner_org_id", "team_unknown")]) from None
     await deps.invalidation.publish(ctx.of(row.id), "application", row.id)

@@ -12,7 +12,7 @@ from typing import Final
 from common import audit
 from common.context import system_context
 from common.events.audit import AuditPruned
-from common.periodic import again
+from common.periodic import run_periodically
 from tenancy import audit_sealing
 from tenancy.deps import Deps
 from tenancy.queries import audit_retention
@@ -24,7 +24,9 @@ BATCH: Final = 2000
 
 async def run(deps: Deps) -> None:
     """Deletes old events every `EVERY` seconds, for the life of the process."""
-    await again(partial(delete_old_events, deps), every=EVERY, name="audit retention", at_once=True)
+    await run_periodically(
+        partial(delete_old_events, deps), every=EVERY, name="audit retention", at_once=True
+    )
 
 
 async def delete_old_events(deps: Deps, now: datetime | None = None) -> int:

@@ -11,7 +11,7 @@ from typing import Final
 
 from common import logs
 from common.context import system_context
-from common.periodic import FAULTS, again
+from common.periodic import FAULTS, run_periodically
 from common.problems import Unavailable
 from tenancy import certificates, domain_loss, domain_proof
 from tenancy.deps import Deps
@@ -27,7 +27,7 @@ GRACE: Final = timedelta(hours=72)
 
 async def run(deps: Deps, every: float = 60.0) -> None:
     """Rechecks what is due every `every` seconds, for the life of the process."""
-    await again(partial(recheck_due, deps), every=every, name="domain recheck")
+    await run_periodically(partial(recheck_due, deps), every=every, name="domain recheck")
 
 
 async def recheck_due(deps: Deps) -> None:

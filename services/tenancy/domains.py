@@ -10,7 +10,7 @@ from typing import Final
 import asyncpg
 
 from common import audit
-from common.addresses import host_key
+from common.address_keys import host_key
 from common.context import Context
 from common.contracts.applications import ApplicationNotFound
 from common.contracts.base import Done
@@ -30,7 +30,8 @@ from common.contracts.domains import (
     VerifyCustomDomain,
 )
 from common.contracts.tenants import UnknownHost
-from common.db import Db, violated
+from common.db import Db
+from common.db_errors import violated_constraint
 from common.events.domains import (
     CustomDomainAdded,
     CustomDomainMadePrimary,
@@ -102,7 +103,7 @@ async def verify(deps: Deps, ctx: Context, request: VerifyCustomDomain) -> Custo
                 event = CustomDomainVerified(domain_id=row.id, domain=row.domain)
                 await audit.record(tx, ctx, event)
     except asyncpg.UniqueViolationError as error:
-        if violated(error) != ONE_OWNER:
+        if violated_constraint(error) != ONE_OWNER:
             raise
         raise CustomDomainTaken from None
     if is_new:

@@ -25,7 +25,8 @@ from common.contracts.members import (
 from common.contracts.org_domains import JoinByDomain, Joined
 from common.contracts.roles import RoleNotFound
 from common.contracts.users import UserNotFound
-from common.db import Db, violated
+from common.db import Db
+from common.db_errors import violated_constraint
 from common.events.organizations import MemberAdded, MemberRemoved, MemberRoleChanged
 from common.problems import Problem
 from tenancy import organization_access
@@ -153,6 +154,6 @@ async def _keep_an_admin(tx: Db, ctx: Context, org_id: str, member: Member) -> N
 
 def unknown_reference(error: asyncpg.ForeignKeyViolationError) -> Problem:
     """Returns the Problem for the user or role that does not exist."""
-    if violated(error).endswith("role_id_fkey"):
+    if violated_constraint(error).endswith("role_id_fkey"):
         return RoleNotFound()
     return UserNotFound()

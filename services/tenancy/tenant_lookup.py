@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from common import captcha_secret
-from common.addresses import host_key
+from common.address_keys import host_key
 from common.context import Context
 from common.contracts.app_settings import AppSettings
 from common.contracts.applications import Application, ApplicationNotFound

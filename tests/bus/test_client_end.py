@@ -27,7 +27,7 @@ from common.contracts.tokens import AccessToken, CheckAccessToken, ExchangeToken
 from common.crypto import Keys
 from common.db import Database
 from common.ids import new_id
-from common.invalidation import NatsChanges
+from common.invalidation import NatsInvalidation
 from common.nats_private import flush_all
 from common.testing import context, service_deps
 from gateway.auth.caller import token_tags
@@ -73,7 +73,7 @@ async def oidc(server: NatsServer, dsns: dict[str, str], number: int) -> AsyncIt
         stack.push_async_callback(nc.close)
         db = await Database.connect(dsns["oidc"], name="oidc")
         stack.push_async_callback(db.close)
-        bus, changes = NatsBus(nc), NatsChanges(nc)
+        bus, changes = NatsBus(nc), NatsInvalidation(nc)
         deps = Deps(
             **service_deps(db, bus, Keys.parse(KEY), invalidation=changes).shared(),
             logout_db=db,
@@ -87,7 +87,7 @@ async def oidc(server: NatsServer, dsns: dict[str, str], number: int) -> AsyncIt
             ),
         )
         stack.callback(deps.pool.close)
-        changes.listeners.append(deps.known.heard)
+        changes.listeners.append(deps.caches.drop)
         await changes.listen()
         serving = await BusServer.start(nc, "oidc", "0.1.0", deps)
         for contract, handler in HANDLERS.items():

@@ -10,7 +10,7 @@ import pytest
 from aero2.embedded.folder import Folder
 from aero2.embedded.ports import Ports
 from aero2.embedded.secrets import Secrets
-from aero2.failures import Refused
+from aero2.failures import CommandError
 from aero2.nats_access import SERVICES
 from aero2.platform import UNUSED, Platform, unused
 from aero2.reference.environment import variables
@@ -121,7 +121,7 @@ def test_lost_secrets_are_not_made_again(folder: Folder) -> None:
     """Next to a database new ones would look right and open nothing. No file is written."""
     (folder.root / "postgres").mkdir()
 
-    with pytest.raises(Refused, match="Restore that file from your backup"):
+    with pytest.raises(CommandError, match="Restore that file from your backup"):
         Secrets.of(folder)
 
     assert not (folder.root / "secrets.json").exists()

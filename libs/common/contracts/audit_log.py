@@ -6,10 +6,10 @@ from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, Field
 
-from common.client_addresses import canonical_ip
 from common.contracts.base import Contract, Done, Id, Page, Request
 from common.contracts.fields import Timestamp
 from common.field_errors import value_error
+from common.ip_addresses import canonical_ip
 from common.problems import NotFound
 
 

@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 
 from pydantic import AfterValidator, Field
 
-from common.addresses import domain_key
+from common.address_keys import domain_key
 from common.contracts.base import SYSTEM, Contract, Done, Id, Request
 from common.contracts.fields import Timestamp
 from common.field_errors import value_error

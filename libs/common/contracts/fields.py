@@ -11,7 +11,7 @@ import orjson
 from email_validator import EmailNotValidError, validate_email
 from pydantic import AfterValidator, AwareDatetime, BeforeValidator, Field
 
-from common.addresses import domain_key
+from common.address_keys import domain_key
 from common.field_errors import value_error
 
 # A deployment may live on localhost, `.test` or `.internal`: reserved names are somebody's own.
@@ -29,14 +29,14 @@ def _stripped(value: Any) -> Any:
 
 def _address(text: str) -> str:
     try:
-        found = validate_email(text, check_deliverability=False, globally_deliverable=False)
+        address = validate_email(text, check_deliverability=False, globally_deliverable=False)
     except EmailNotValidError:
         raise value_error("not_an_email_address") from None
-    if len(found.local_part.encode()) > LONGEST_LOCAL:
+    if len(address.local_part.encode()) > LONGEST_LOCAL:
         raise value_error("email_local_part_too_long", maximum=LONGEST_LOCAL)
-    if found.domain.rpartition(".")[2].isdigit():
+    if address.domain.rpartition(".")[2].isdigit():
         raise value_error("email_domain_not_a_host")
-    return found.normalized
+    return address.normalized
 
 
 def _domain(text: str) -> str:
@@ -94,7 +94,8 @@ Title = Annotated[
 LINK: Final = re.compile(
     r"://|\bwww\b|\b(?:mailto|tel):|@|\w[.\u3002\uff0e\uff61][^\W\d_]{2,}|\d+(?:\.\d+){3}", re.I
 )
-"""What mail programs turn into a link: also a bare domain, and dots that browsers take for one."""
+"""Text that mail programs turn into a link: also a bare domain, and characters that browsers read
+as a dot."""
 
 
 def _without_link(text: str) -> str:

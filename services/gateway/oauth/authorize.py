@@ -15,7 +15,7 @@ from starlette.routing import Route
 
 from common.contracts.authorization import Authorization, Authorize, ResumeAuthorization, SignedIn
 from common.contracts.oauth_errors import SignInOver
-from common.networks import network
+from common.ip_addresses import client_network
 from common.problems import BadRequest, TooLarge
 from gateway.admission.flood_limits import PENDING_AUTHORIZATION
 from gateway.auth import browser_sessions as browser
@@ -86,7 +86,7 @@ async def _begin(
 ) -> Response:
     """What waits at oidc is counted: anybody may make it wait."""
     limits = visit.gateway.limits
-    whom = signed.session.user_id if signed else network(visit.ip)
+    whom = signed.session.user_id if signed else client_network(visit.ip)
     limits.spend(visit, PENDING_AUTHORIZATION, whom)
     kept = None
     try:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pydantic import ValidationError
 from starlette.responses import Response
 
-from common.addresses import address_key
+from common.address_keys import address_key
 from common.contracts.org_invitations import (
     AcceptOrganizationInvitation,
     GetOrganizationOffer,

@@ -12,7 +12,7 @@ from typing import Final
 from babel import Locale, dates, numbers
 from babel.support import NullTranslations
 
-from common.bidi import isolated
+from common.bidi import isolate
 from common.catalogues import read_catalogue
 
 FOLDER: Final = Path(__file__).parent.parent / "locales"
@@ -49,14 +49,12 @@ class Language:
         """The text with its values, each of which is isolated if it has another direction."""
         said = self.words.gettext(text)
         return (
-            said % {name: self.isolated(value) for name, value in values.items()}
-            if values
-            else said
+            said % {name: self.isolate(value) for name, value in values.items()} if values else said
         )
 
-    def isolated(self, value: object) -> object:
+    def isolate(self, value: object) -> object:
         """Markup isolates itself."""
-        return isolated(value, self.direction) if type(value) is str else value
+        return isolate(value, self.direction) if type(value) is str else value
 
     def count(self, one: str, many: str, number: int) -> str:
         return self.words.ngettext(one, many, number) % {"num": number}

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from datetime import datetime
 
-from common.addresses import address_key
+from common.address_keys import address_key
 from common.db import Db, maybe, run, value
 
 

@@ -7,7 +7,7 @@ from datetime import datetime
 from typing import Any
 
 from common import keyset
-from common.addresses import address_key
+from common.address_keys import address_key
 from common.contracts.invitations import Invitation
 from common.db import Db, many, maybe, one, run, value
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from common import keyset
-from common.addresses import address_key
+from common.address_keys import address_key
 from common.contracts.sessions import Session, SessionEntry
 from common.db import Db, many, maybe, run, value
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from common.addresses import address_key
+from common.address_keys import address_key
 from common.contracts.profiles import User
 from common.db import Db, many, maybe, run, value
 

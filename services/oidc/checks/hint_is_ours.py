@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from common.context import Context
 from common.contracts.oauth_errors import LoginRequired
-from oidc import jose, keys
+from oidc import jose, json_web_keys, keys
 from oidc.authorization_request import AuthorizationRequest
 from oidc.deps import Deps
 
@@ -21,7 +21,7 @@ async def hint_is_ours(deps: Deps, ctx: Context, request: AuthorizationRequest) 
     key_set = await keys.get_key_set(deps, ctx)
     try:
         claims = jose.verify(hint, key_set.verifying.get, types=frozenset({jose.ID_TOKEN}))
-    except jose.BadToken:
+    except json_web_keys.BadToken:
         return _select_account(request, "id_token_hint is not an ID token of this application")
     if claims.get("token_use", "id") != "id" or claims["aud"] != request.client.client_id:
         return _select_account(request, "id_token_hint was not issued to this client")

@@ -6,7 +6,7 @@ chooses now.
 
 from __future__ import annotations
 
-from common.addresses import address_key
+from common.address_keys import address_key
 from common.context import Context
 from common.contracts.authorization import Authorization, SignedIn
 from common.contracts.oauth_errors import AccountSelectionRequired

@@ -67,7 +67,7 @@ async def _has_consent(deps: Deps, ctx: Context, request: AuthorizationRequest) 
     assert request.session is not None
     user_id, client_id = request.session.user_id, request.client.client_id
     key = (ctx.app_id, "consent", user_id, client_id)
-    allowed = deps.known.consents.get(key)
+    allowed = deps.caches.consents.get(key)
     requested = frozenset(request.consent_scopes) | {f"resource {uri}" for uri in request.resource}
     if allowed is not None and requested <= allowed:
         return True
@@ -77,7 +77,7 @@ async def _has_consent(deps: Deps, ctx: Context, request: AuthorizationRequest) 
         return False
     allowed = frozenset(consent.scopes) | {f"resource {uri}" for uri in consent.resources}
     tags = [("consent", client_id), ("consent", user_id), ("client", client_id), ("user", user_id)]
-    deps.known.consents.put(key, allowed, tags)
+    deps.caches.consents.put(key, allowed, tags)
     return requested <= allowed
 
 

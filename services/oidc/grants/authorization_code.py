@@ -117,7 +117,7 @@ async def _end_replayed(
             event = CodeReused(client_id=client.client_id)
             await audit.record(tx, ctx, event, user_id=replayed_code.user_id)
     if revoked:
-        await deps.changed(ctx, "token", replayed_code.family_id)
+        await deps.invalidate(ctx, "token", replayed_code.family_id)
 
 
 def _token_grant(code: ConsumedCode) -> TokenGrant:

@@ -92,14 +92,18 @@ async def _redeem(
         await _revoke_reused(deps, ctx, client, hashes)
         raise InvalidGrant("the refresh token is unknown, used, expired or revoked")
     if issued is not None:  # a repeated request is not a second event
-        deps.activity.note(
-            ctx,
-            TokenRefreshed(client_id=client.client_id),
-            user_id=issued.user_id,
-            session_id=issued.session_id,
-            org_id=issued.org_id,
-        )
+        _note_refreshed(deps, ctx, client, issued)
     return grant
+
+
+def _note_refreshed(deps: Deps, ctx: Context, client: RegisteredClient, grant: TokenGrant) -> None:
+    deps.activity.note(
+        ctx,
+        TokenRefreshed(client_id=client.client_id),
+        user_id=grant.user_id,
+        session_id=grant.session_id,
+        org_id=grant.org_id,
+    )
 
 
 async def _renew(
@@ -162,7 +166,7 @@ async def _revoke_reused(
             event = TokenReused(client_id=client.client_id)
             await audit.record(tx, ctx, event, user_id=token.user_id)
     if revoked:
-        await deps.changed(ctx, "token", token.family_id)
+        await deps.invalidate(ctx, "token", token.family_id)
 
 
 def _narrowed_scopes(scope: str | None, grant: TokenGrant) -> list[str]:

@@ -15,7 +15,7 @@ from oidc.queries.token_grants import GRANT_COLUMNS, USER_COLUMNS
 
 @dataclass(frozen=True, slots=True)
 class ConsumedCode:
-    """What redeeming a code led to.
+    """The result of redeeming a code.
 
     `redirect_uri_matches` and `challenge_matches` are None if there was no such code. `family_id`
     and the fields after it are None if no token family was started.

@@ -11,7 +11,7 @@ from common.db import Db, many, maybe, run
 
 @dataclass(frozen=True, slots=True)
 class Consent:
-    """What a user has allowed a client."""
+    """The scopes and resources that a user has allowed a client."""
 
     scopes: list[str]
     resources: list[str]

@@ -32,8 +32,8 @@ FIND_LIVE: Final = f"""
 async def find_live(db: Db, *, app_id: str, id: str, jti: str, epoch: int) -> LiveGrant | None:
     """Finds the grant of an access token.
 
-    Returns None if the grant, its session or the token was revoked, if the user is disabled or
-    deleted, or if the user's epoch is not that of the token.
+    Returns None if the grant, its session or the token was revoked. So it does if the user is
+    disabled or deleted, or has another epoch than the token.
     """
     return await maybe(db, LiveGrant, FIND_LIVE, app_id, id, jti, epoch)
 

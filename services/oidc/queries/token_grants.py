@@ -1,4 +1,4 @@
-"""What tokens are issued from. An authorization code and a refresh token store the same columns."""
+"""The data that tokens are issued from. Codes and refresh tokens store the same columns."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ USER_COLUMNS: Final = "email, email_verified, name, picture"
 
 @dataclass(frozen=True, slots=True)
 class TokenGrant:
-    """What a code or refresh token stands for, and its user's present data.
+    """The data that a code or refresh token stands for, and its user's present data.
 
     `org_role` is None if the user is no longer a member of the organization.
     """

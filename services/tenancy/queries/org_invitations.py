@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from common import keyset
-from common.addresses import address_key
+from common.address_keys import address_key
 from common.contracts.org_invitations import OrganizationInvitation, OrganizationOffer
 from common.db import Db, many, maybe, run, value
 

@@ -641,7 +641,7 @@ async def test_one_clients_address_does_not_hold_up_the_others(world: World, lis
             uri,
             client.client_id,
         )
-        world.oidc.known.clear()
+        world.oidc.caches.clear()
         await world.tokens(client, ann)
     good = await rp(world, backchannel_logout_uri=listener.uri)
     tokens = await world.tokens(good, ann)

@@ -22,7 +22,7 @@ from common.bus_server import BusServer
 from common.contracts.api_keys import RevokeApiKey
 from common.contracts.applications import ApplicationPatch, DeleteApplication, UpdateApplication
 from common.contracts.settings_change import SettingsChange, UpdateSettings
-from common.invalidation import NatsChanges
+from common.invalidation import NatsInvalidation
 from common.nats_private import flush_all
 from gateway.api.fastapi_app import build
 from gateway.settings import GatewaySettings
@@ -65,7 +65,7 @@ class Fleet:
 async def fleet(world: World, tmp_path: Path) -> AsyncIterator[Fleet]:
     nats = start(tmp_path)
     serving = await nats.connect(inbox_prefix="_INBOX_tenancy")
-    world.replace_deps("tenancy", invalidation=NatsChanges(serving))
+    world.replace_deps("tenancy", invalidation=NatsInvalidation(serving))
     server = await BusServer.start(serving, "tenancy", "0.1.0", world.tenancy)
     for contract, handler in HANDLERS.items():
         await server.add(contract, handler)
@@ -74,7 +74,7 @@ async def fleet(world: World, tmp_path: Path) -> AsyncIterator[Fleet]:
     for number in range(2):
         link = await nats.connect(inbox_prefix=f"_INBOX_gateway{number}")
         settings = GatewaySettings(master_key="k1:" + base64.b64encode(os.urandom(32)).decode())
-        gateway, changes = Gateway(settings, NatsBus(link)), NatsChanges(link)
+        gateway, changes = Gateway(settings, NatsBus(link)), NatsInvalidation(link)
         changes.listeners.append(gateway.heard)
         await changes.listen()
         await flush_all(link)

@@ -9,7 +9,7 @@ import pytest
 from typer.testing import CliRunner
 
 from aero2.__main__ import app
-from aero2.failures import Refused
+from aero2.failures import CommandError
 from aero2.log_files import LineParser, LogFollower
 from aero2.show_logs import Options, show_logs
 
@@ -73,7 +73,7 @@ def test_a_trace_is_shown_across_processes(folder: Path, spelling: str) -> None:
 
 def test_text_that_is_no_trace_is_refused(folder: Path) -> None:
     """Instead of showing nothing."""
-    with pytest.raises(Refused, match="32 hex digits"):
+    with pytest.raises(CommandError, match="32 hex digits"):
         shown(Options(folder, trace="sign-in"))
 
 

@@ -7,7 +7,7 @@ from typing import Any
 import typer
 
 
-def new_typer(help: str | None = None, **more: Any) -> typer.Typer:
+def new_group(help: str | None = None, **more: Any) -> typer.Typer:
     """A command or group. Completion is not offered: half of it was, in groups only."""
     return typer.Typer(
         help=help,

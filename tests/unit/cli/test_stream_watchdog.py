@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from aero2.stuck_stream import PAUSE, ROOM, StuckStream
+from aero2.stream_watchdog import PAUSE, ROOM, StreamWatchdog
 
 
 @dataclass
@@ -33,9 +33,11 @@ def machine() -> Machine:
     return Machine()
 
 
-def watcher(machine: Machine) -> StuckStream:
+def watcher(machine: Machine) -> StreamWatchdog:
     supervisor: Any = machine
-    return StuckStream(supervisor, machine.relay_state, lambda: machine.free, lambda: machine.now)
+    return StreamWatchdog(
+        supervisor, machine.relay_state, lambda: machine.free, lambda: machine.now
+    )
 
 
 async def test_late_relays_restart_nats_once(machine: Machine) -> None:

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from aero2.code_calls import named
+from aero2.contract_uses import contract_uses
 
 HEAD = """
 from common.contracts import sessions
@@ -18,7 +18,7 @@ from common.contracts.users import CreateUser, GetUser as Look
 def read(folder: Path, code: str) -> tuple[set[str], set[str]]:
     file = folder / "code.py"
     file.write_text(HEAD + code)
-    found = named(file)
+    found = contract_uses(file)
     return {name for _, name in found.as_system}, {name for _, name in found.otherwise}
 
 

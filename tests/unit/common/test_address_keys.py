@@ -8,7 +8,7 @@ import unicodedata
 import pytest
 from pydantic import TypeAdapter, ValidationError
 
-from common.addresses import address_key, domain_key, host_key
+from common.address_keys import address_key, domain_key, host_key
 from common.contracts.fields import Email, EmailDomain
 
 EMAIL, DOMAIN = TypeAdapter(Email), TypeAdapter(EmailDomain)

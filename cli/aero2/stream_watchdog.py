@@ -27,7 +27,7 @@ PAUSE: Final = 120.0
 
 
 @dataclass
-class StuckStream:
+class StreamWatchdog:
     """`relay_state` is what health says of the relays, or None where it says nothing."""
 
     supervisor: Supervisor

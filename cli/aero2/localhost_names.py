@@ -13,13 +13,13 @@ HELP: Final = (
 Resolver = Callable[[str, None], Any]
 
 
-def unknown(hosts: list[str], resolve: Resolver = socket.getaddrinfo) -> list[str]:
+def unresolved_names(hosts: list[str], resolve: Resolver = socket.getaddrinfo) -> list[str]:
     """Those of the hosts below `localhost` that the resolver does not know, without ports."""
     names = [host.partition(":")[0] for host in hosts]
     return [name for name in names if name.endswith(".localhost") and not _known(name, resolve)]
 
 
-def command(names: list[str]) -> str:
+def hosts_file_command(names: list[str]) -> str:
     """The line for a shell that makes the names known."""
     return f"echo '127.0.0.1 {' '.join(names)}' | sudo tee -a /etc/hosts"
 

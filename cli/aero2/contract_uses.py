@@ -22,23 +22,23 @@ Bound = dict[str, list[ast.expr]]
 
 
 @dataclass(frozen=True)
-class Named:
+class ContractUses:
     """Contracts by what the code does with them. One that is sent both ways is in both."""
 
     as_system: frozenset[Pair]
     otherwise: frozenset[Pair]
 
 
-def named(file: Path) -> Named:
+def contract_uses(file: Path) -> ContractUses:
     """What the file takes from the modules of contracts."""
     return _named(file.read_bytes())
 
 
 @lru_cache(maxsize=1024)
-def _named(source: bytes) -> Named:
+def _named(source: bytes) -> ContractUses:
     """The same for the file's content: what all services share is asked for by each of them."""
     if PACKAGE.encode() not in source:
-        return Named(frozenset(), frozenset())
+        return ContractUses(frozenset(), frozenset())
     tree = ast.parse(source)
     imported, modules = _imports(tree)
     sent = {id(node) for node in _sent_as_system(tree)}
@@ -53,7 +53,7 @@ def _named(source: bytes) -> Named:
             continue
         (as_system if id(node) in sent else otherwise).add(pair)
     unused = set(imported.values()) - as_system - otherwise  # imported for others to import
-    return Named(frozenset(as_system), frozenset(otherwise | unused))
+    return ContractUses(frozenset(as_system), frozenset(otherwise | unused))
 
 
 def _imports(tree: ast.Module) -> tuple[dict[str, Pair], dict[str, str]]:

@@ -14,17 +14,17 @@ from uuid import uuid4
 
 from aiosmtpd.smtp import SMTP, Envelope, Session
 
-from common.addresses import address_key
+from common.address_keys import address_key
 
-KEPT: Final = 500
+MAX_MAILS: Final = 500
 """Mails kept; the oldest go first."""
-MOST: Final = 32 * 1024 * 1024
+MAX_BYTES: Final = 32 * 1024 * 1024
 """Bytes of all mails together."""
 LINK: Final = re.compile(r"https?://[^\s<>\"']+[^\s<>\"'.,;:!?)\]]")
 
 
 @dataclass(frozen=True)
-class Mail:
+class CaughtMail:
     """One mail as it came. `to` are the addresses of the envelope, not of the header."""
 
     id: str
@@ -57,19 +57,19 @@ class Mail:
 
 
 @dataclass
-class Box:
+class Mailbox:
     """The newest mails, within KEPT and MOST."""
 
-    mails: deque[Mail] = field(default_factory=deque)
+    mails: deque[CaughtMail] = field(default_factory=deque)
     size: int = 0
 
-    def put(self, mail: Mail) -> None:
+    def put(self, mail: CaughtMail) -> None:
         self.mails.append(mail)
         self.size += mail.size
-        while len(self.mails) > KEPT or self.size > MOST:
+        while len(self.mails) > MAX_MAILS or self.size > MAX_BYTES:
             self.size -= self.mails.popleft().size
 
-    def newest(self, to: str | None = None) -> list[Mail]:
+    def newest(self, to: str | None = None) -> list[CaughtMail]:
         address = address_key(to) if to else ""
         return [
             mail
@@ -77,7 +77,7 @@ class Box:
             if not address or address in (address_key(one) for one in mail.to)
         ]
 
-    def find(self, id: str) -> Mail | None:
+    def find(self, id: str) -> CaughtMail | None:
         return next((mail for mail in self.mails if mail.id == id), None)
 
     def empty(self) -> None:
@@ -91,11 +91,11 @@ class Box:
         return "250 caught"
 
 
-def parse(content: bytes, *, sender: str, to: list[str]) -> Mail:
+def parse(content: bytes, *, sender: str, to: list[str]) -> CaughtMail:
     """Never refuses: a mail that no parser likes is shown as far as it goes."""
     message = message_from_bytes(content, policy=policy.default)
     assert isinstance(message, EmailMessage)
-    return Mail(
+    return CaughtMail(
         id=uuid4().hex,
         sender=sender,
         to=list(to),

@@ -7,7 +7,7 @@ from typing import Final, TypeAlias
 
 import asyncpg
 
-from aero2.failures import Refused
+from aero2.failures import CommandError
 from common.crypto import Keys
 from common.master_keys import MasterKey, MasterKeyMissing, place, remember
 from common.sealing import Unsealable, data_key_place, unwrap, wrap
@@ -19,7 +19,7 @@ BATCH: Final = 500
 
 
 @dataclass(frozen=True)
-class Standing:
+class MasterKeyStatus:
     """A master key and what depends on it. `hashes` counts by table."""
 
     id: str
@@ -28,7 +28,7 @@ class Standing:
     hashes: dict[str, int]
 
 
-async def status(db: Connection, keys: Keys) -> list[Standing]:
+async def status(db: Connection, keys: Keys) -> list[MasterKeyStatus]:
     """Every key that is configured, stored or still used, the eldest first."""
     await _must_see_all(db)
     stored = {row.id: row for row in await _stored(db)}
@@ -36,7 +36,9 @@ async def status(db: Connection, keys: Keys) -> list[Standing]:
     hashes = await _hashes(db)
     ids = dict.fromkeys([*stored, *(kid for kid, _ in keys.masters), *wrapped])
     return [
-        Standing(id, _state(keys, id, stored.get(id)), wrapped.get(id, 0), hashes.get(id, {}))
+        MasterKeyStatus(
+            id, _state(keys, id, stored.get(id)), wrapped.get(id, 0), hashes.get(id, {})
+        )
         for id in ids
     ]
 
@@ -52,34 +54,34 @@ def _state(keys: Keys, id: str, row: MasterKey | None) -> str:
 async def rewrap(db: Connection, keys: Keys) -> int:
     """Wrap everything under the active master key; returns how many were wrapped anew.
 
-    Raises Refused where the services have not started with that key yet: they could not open
+    Raises CommandError where the services have not started with that key yet: they could not open
     what it wraps.
     """
     await _must_see_all(db)
     rows = await _stored(db)
     _check(keys, rows)
     if keys.active not in {row.id for row in rows}:
-        raise Refused(
+        raise CommandError(
             f"No service has started with the master key {keys.active} yet. Restart them first."
         )
     return await _rewrap_master_keys(db, keys, rows) + await _rewrap_data_keys(db, keys)
 
 
 async def retire(db: Connection, keys: Keys, id: str) -> None:
-    """Note that a key is needed no more. Raises Refused where it is."""
+    """Note that a key is needed no more. Raises CommandError where it is."""
     await _must_see_all(db)
     if id == keys.active:
-        raise Refused(f"{id} is the active master key. Put a new one before it first.")
+        raise CommandError(f"{id} is the active master key. Put a new one before it first.")
     async with db.transaction():
         # A data key that is being made now is counted, or waits until this is over.
         await db.execute("LOCK TABLE data_keys, master_keys IN SHARE ROW EXCLUSIVE MODE")
         rows = await _stored(db)
         if id not in {row.id for row in rows}:
-            raise Refused(f"This database knows no master key {id}.")
+            raise CommandError(f"This database knows no master key {id}.")
         left = (await _data_keys(db)).get(id, 0)
         left += sum(row.wrapped.startswith(f"{id}.") for row in rows)
         if left:
-            raise Refused(
+            raise CommandError(
                 f"{left} keys are wrapped under {id}. Run `aero2 secrets rewrap` first; if they "
                 "come back, a service still runs with the former AERO2_MASTER_KEY."
             )
@@ -91,7 +93,7 @@ async def retire(db: Connection, keys: Keys, id: str) -> None:
 async def _must_see_all(db: Connection) -> None:
     """Row level security would show none of the rows, and so nothing to do."""
     if await db.fetchval("SELECT row_security_active('data_keys')"):
-        raise Refused(
+        raise CommandError(
             "This database role does not see all data keys. Connect as a superuser or as a role "
             "with BYPASSRLS (AERO2_OWNER_DATABASE_URL)."
         )
@@ -101,7 +103,7 @@ def _check(keys: Keys, rows: list[MasterKey]) -> None:
     try:
         remember(keys, rows)
     except MasterKeyMissing as error:
-        raise Refused(str(error)) from None
+        raise CommandError(str(error)) from None
 
 
 async def _stored(db: Connection) -> list[MasterKey]:
@@ -188,4 +190,4 @@ def _rewrapped(keys: Keys, where: bytes, wrapped: str) -> str:
     try:
         return wrap(keys, where, unwrap(keys, where, wrapped))
     except Unsealable as error:
-        raise Refused(f"Nothing of this batch was changed: {error}.") from None
+        raise CommandError(f"Nothing of this batch was changed: {error}.") from None
