@@ -13,12 +13,12 @@ from gateway.api.audit_tail import Slots
 from gateway.http.compression import PackedText
 
 if TYPE_CHECKING:
+    from common.connections import Connections
     from common.context import Caller
     from common.contracts.api_keys import ApiKeyHolder
     from common.contracts.sessions import Session
     from common.contracts.tenants import Tenant
     from common.contracts.tokens import AccessToken
-    from common.service import Connections
     from gateway.settings import GatewaySettings
 
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
+from common.connections import Connections
 from common.db import Database
-from common.service import Connections
 from common.service_deps import ServiceDeps, open_job, open_service_deps
 from tenancy.audit_stream import AuditStream
 from tenancy.cloudflare import CustomHostnames
