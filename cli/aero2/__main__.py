@@ -69,6 +69,7 @@ def up(
         str, typer.Option(help="Apex; applications answer on <slug>.<domain>.")
     ] = "localhost",
     host: Annotated[str, typer.Option(help="Address to listen on.")] = "127.0.0.1",
+    *,
     summary_file: Annotated[
         Path | None, typer.Option(help="Also write the summary here, as JSON.")
     ] = None,
@@ -183,6 +184,7 @@ def logs(
     follow: Annotated[
         bool, typer.Option("--follow", "-f", help="Also show new lines, until Ctrl-C.")
     ] = False,
+    *,
     lines: Annotated[
         int, typer.Option("--lines", "-n", min=1, help="How many lines, without --trace.")
     ] = 200,

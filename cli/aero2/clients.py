@@ -30,6 +30,7 @@ def create(
     post_logout_redirect_uri: Annotated[
         list[str] | None, typer.Option(help="Where they go after signing out; may be repeated.")
     ] = None,
+    *,
     type_: Annotated[
         Literal["web", "spa", "native", "service"], typer.Option("--type", help="Kind of client.")
     ] = "web",

@@ -24,8 +24,9 @@ from aero2.embedded.folder import Folder
 from aero2.embedded.process import Register
 from aero2.embedded.secrets import Secrets
 from aero2.failures import CommandError, report_failures
-from aero2.migrate import MigrationError, migrate
+from aero2.migrate import migrate
 from aero2.platform import Platform, public_url, unused
+from aero2.schema_files import MigrationError
 from aero2.stream_watchdog import StreamWatchdog, free_bytes
 from aero2.supervisor import Supervisor
 

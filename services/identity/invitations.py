@@ -85,7 +85,7 @@ async def page(deps: Deps, ctx: Context, request: ListInvitations) -> Invitation
             db, app_id=ctx.app_id, before=at, before_id=id, limit=request.limit + 1
         )
     rows, next = deps.cursors.page(
-        ctx.app_id, "invitations", found, request.limit, lambda row: (row.created_at, row.id)
+        ctx.app_id, "invitations", found, request.limit, key=lambda row: (row.created_at, row.id)
     )
     return Invitations(invitations=rows, next=next)
 

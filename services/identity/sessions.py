@@ -76,7 +76,7 @@ async def of_user(deps: Deps, ctx: Context, request: ListUserSessions) -> Sessio
             before_id=id,
         )
     page, next = deps.cursors.page(
-        ctx.app_id, kind, found, request.limit, lambda session: (session.created_at, session.id)
+        ctx.app_id, kind, found, request.limit, key=lambda session: (session.created_at, session.id)
     )
     return Sessions(sessions=page, next=next)
 

@@ -172,7 +172,12 @@ async def give(deps: Deps, ctx: Context, request: ExportUsers) -> TransferredUse
             hashes=request.password_hashes,
         )
     rows, next = deps.cursors.page(
-        ctx.app_id, "export", found, request.limit, lambda user: (user.created_at, user.id), fitting
+        ctx.app_id,
+        "export",
+        found,
+        request.limit,
+        key=lambda user: (user.created_at, user.id),
+        fit=fitting,
     )
     return TransferredUsers(users=rows, next=next)
 

@@ -31,8 +31,8 @@ async def page(deps: Deps, ctx: Context, request: ListUsers) -> Users:
         kind,
         [found[id] for id in ids if id in found],
         request.limit,
-        lambda user: (keys[user.id], user.id),
-        fitting,
+        key=lambda user: (keys[user.id], user.id),
+        fit=fitting,
     )
     return Users(users=rows, next=next)
 

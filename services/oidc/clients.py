@@ -104,7 +104,7 @@ async def list_(deps: Deps, ctx: Context, page: ListClients) -> Clients:
             limit=page.limit + 1,
         )
     shown, following = deps.cursors.page(
-        ctx.app_id, "clients", found, page.limit, lambda client: (client.created_at, client.id)
+        ctx.app_id, "clients", found, page.limit, key=lambda client: (client.created_at, client.id)
     )
     return Clients(clients=shown, next=following)
 

@@ -38,7 +38,7 @@ async def of_client(deps: Deps, ctx: Context, page: ListClientGrants) -> Grants:
             limit=page.limit + 1,
         )
     shown, following = deps.cursors.page(
-        ctx.app_id, of, rows, page.limit, lambda row: (row.created_at, row.user_id)
+        ctx.app_id, of, rows, page.limit, key=lambda row: (row.created_at, row.user_id)
     )
     return Grants(grants=[_grant(row) for row in shown], next=following)
 

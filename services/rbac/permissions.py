@@ -32,7 +32,9 @@ async def list_(deps: Deps, ctx: Context, request: ListPermissions) -> Permissio
     (after,) = deps.cursors.read(ctx.app_id, LIST, request.cursor, 1)
     async with deps.db.reading(ctx) as db:
         found = await permissions.page(db, app_id=ctx.app_id, after=after, limit=request.limit + 1)
-    shown, next = deps.cursors.page(ctx.app_id, LIST, found, request.limit, lambda row: (row.id,))
+    shown, next = deps.cursors.page(
+        ctx.app_id, LIST, found, request.limit, key=lambda row: (row.id,)
+    )
     return Permissions(permissions=shown, next=next)
 
 

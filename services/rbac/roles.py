@@ -69,7 +69,9 @@ async def list_(deps: Deps, ctx: Context, request: ListRoles) -> Roles:
         found = await STORES[request.kind].page(
             db, app_id=ctx.app_id, after=after, limit=request.limit + 1
         )
-    shown, next = deps.cursors.page(ctx.app_id, of, found, request.limit, lambda role: (role.id,))
+    shown, next = deps.cursors.page(
+        ctx.app_id, of, found, request.limit, key=lambda role: (role.id,)
+    )
     return Roles(roles=shown, next=next)
 
 
@@ -95,7 +97,7 @@ async def holders(deps: Deps, ctx: Context, request: ListHolders) -> Holders:
         of,
         found,
         request.limit,
-        lambda held: (held.granted_at, held.user_id, held.org_id or keyset.LOWEST_ID),
+        key=lambda held: (held.granted_at, held.user_id, held.org_id or keyset.LOWEST_ID),
     )
     return Holders(users=shown, next=next)
 

@@ -50,7 +50,7 @@ async def update(deps: Deps, ctx: Context, request: UpdateApplication) -> Applic
         if fields:
             await rebind(tx, row.id)
             settings = await captcha_secret.sealed(
-                deps.sealer, tx, row.id, row.settings, changed.settings
+                deps.sealer, tx, row.id, stored=row.settings, settings=changed.settings
             )
             await applications.update(tx, replace(changed, settings=settings))
             await audit.record(tx, inside, ApplicationUpdated(fields=fields))

@@ -103,7 +103,7 @@ async def list_(deps: Deps, ctx: Context, request: ListApplications) -> Applicat
         else:
             rows = await applications.page_of_teams(db, teams=teams, after=after, limit=limit)
     shown, next = deps.cursors.page(
-        ctx.app_id, of, rows, request.limit, lambda row: (row.created_at, row.id)
+        ctx.app_id, of, rows, request.limit, key=lambda row: (row.created_at, row.id)
     )
     return Applications(applications=[application(deps.hosts, row) for row in shown], next=next)
 

@@ -53,7 +53,7 @@ async def list_(deps: Deps, ctx: Context, request: ListAudit) -> AuditRecords:
     async with deps.db.reading(ctx) as db:
         found = await audit.page(db, app_id=ctx.app_id, wanted=wanted)
     rows, next = deps.cursors.page(
-        ctx.app_id, "audit", found, request.limit, lambda row: (row.created_at, row.id)
+        ctx.app_id, "audit", found, request.limit, key=lambda row: (row.created_at, row.id)
     )
     return AuditRecords(audit_logs=rows, next=next)
 
@@ -169,7 +169,7 @@ async def checkpoints(deps: Deps, ctx: Context, request: ListCheckpoints) -> Che
             db, app_id=ctx.app_id, after=int(after or 0), limit=request.limit + 1
         )
     shown, next = deps.cursors.page(
-        ctx.app_id, "audit checkpoints", rows, request.limit, lambda row: (str(row.seq),)
+        ctx.app_id, "audit checkpoints", rows, request.limit, key=lambda row: (str(row.seq),)
     )
     return Checkpoints(
         keys=public_keys(deps.keys),

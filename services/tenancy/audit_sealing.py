@@ -122,7 +122,7 @@ async def _sign(
     at = datetime.now(UTC)
     if signed is not None and not now and at - signed.created_at < timedelta(seconds=SIGN_EVERY):
         return Outcome.SIGNATURE_DUE
-    made = chain.sign(deps.keys, ctx.app_id, head.seq, head.hash, at)
+    made = chain.sign(deps.keys, ctx.app_id, head.seq, head.hash, at=at)
     await audit_chain.insert_checkpoint(
         tx,
         app_id=ctx.app_id,

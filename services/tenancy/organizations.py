@@ -129,7 +129,7 @@ async def list_(deps: Deps, ctx: Context, request: ListOrganizations) -> Organiz
             rows = await organizations.mine(
                 db, app_id=ctx.app_id, user_id=user_id, prefix=prefix, after=after, limit=limit
             )
-    page, next = deps.cursors.page(ctx.app_id, of, rows, request.limit, lambda row: (row.id,))
+    page, next = deps.cursors.page(ctx.app_id, of, rows, request.limit, key=lambda row: (row.id,))
     return Organizations(organizations=[shown(ctx, row) for row in page], next=next)
 
 
@@ -151,7 +151,7 @@ async def _matching(deps: Deps, ctx: Context, request: ListOrganizations) -> Org
             limit=request.limit + 1,
         )
     page, next = deps.cursors.page(
-        ctx.app_id, kind, rows, request.limit, lambda row: (row.key, row.id)
+        ctx.app_id, kind, rows, request.limit, key=lambda row: (row.key, row.id)
     )
     return Organizations(organizations=[shown(ctx, row) for row in page], next=next)
 
