@@ -23,9 +23,10 @@ from aero2.embedded import ports
 from aero2.embedded.folder import Folder
 from aero2.embedded.process import Register
 from aero2.embedded.secrets import Secrets
+from aero2.environment import public_url, unused_variables
 from aero2.failures import CommandError, report_failures
 from aero2.migrate import migrate
-from aero2.platform import Platform, public_url, unused
+from aero2.platform import Platform
 from aero2.schema_files import MigrationError
 from aero2.stream_watchdog import StreamWatchdog, free_bytes
 from aero2.supervisor import Supervisor
@@ -60,7 +61,7 @@ def up(options: Options) -> None:
 
 async def _up(options: Options, console: Console) -> None:
     stop = _Stop()
-    for sentence in unused():
+    for sentence in unused_variables():
         console.print(sentence, style="yellow", markup=False, highlight=False)
     folder, public = _taken(options)
     try:
