@@ -62,7 +62,7 @@ def main() -> None:
 @app.command("up")
 def up(
     port: Annotated[int, typer.Option(min=1, max=65535, help="Port of the platform.")] = 8080,
-    data_dir: Annotated[Path, typer.Option(help="Where data, secrets and logs lie.")] = Path(
+    data_dir: Annotated[Path, typer.Option(help="Folder of data, secrets and logs.")] = Path(
         ".aero2"
     ),
     domain: Annotated[
@@ -111,7 +111,7 @@ DataDir = Annotated[
 
 @app.command("owner-link")
 def owner_link(data_dir: DataDir = None) -> None:
-    """Print a fresh one-time link that makes whoever opens it the operator."""
+    """Print a new one-time link that makes the user who opens it the operator."""
     from aero2.connection import from_environment
     from aero2.failures import report_failures
     from aero2.owner import owner_link as made
@@ -142,7 +142,7 @@ def demo(data_dir: DataDir = None) -> None:
 @app.command("invite")
 def invite(
     slug: Annotated[str, typer.Argument(help="The application, by its slug.")],
-    email: Annotated[str, typer.Argument(help="Whom to invite.")],
+    email: Annotated[str, typer.Argument(help="Address to invite.")],
     data_dir: DataDir = None,
 ) -> None:
     """Mail somebody an invitation into an application (`dashboard`: to manage applications)."""
@@ -226,7 +226,7 @@ def psql(
 
 @app.command("nats-conf", hidden=True)
 def nats_conf(file: Annotated[Path, typer.Argument()] = Path("deploy/nats.conf")) -> None:
-    """Write deploy/nats.conf: what each service may say on the bus."""
+    """Write deploy/nats.conf: the rights of each service on the bus."""
     from aero2.nats_access import compose_configuration
 
     file.write_text(compose_configuration())

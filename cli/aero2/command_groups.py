@@ -1,4 +1,4 @@
-"""Typer as all commands use it: help without colours, since rich costs more than the help itself."""
+"""Groups of commands: help without colours, since rich costs more than the help itself."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import typer
 
 
 def new_group(help: str | None = None, **more: Any) -> typer.Typer:
-    """A command or group. Completion is not offered: half of it was, in groups only."""
+    """Returns a command or group. Shell completion is not offered."""
     return typer.Typer(
         help=help,
         no_args_is_help=True,

@@ -1,4 +1,4 @@
-"""`aero2 up`: the whole platform on this machine, until Ctrl-C."""
+"""`aero2 up`: runs the whole platform on this machine until Ctrl-C."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ DOMAIN: Final = re.compile(
 
 @dataclass(frozen=True)
 class Options:
-    """What the command line said."""
+    """The options of the command line."""
 
     port: int
     host: str
@@ -54,7 +54,8 @@ class Options:
 
 
 def up(options: Options) -> None:
-    """Returns after Ctrl-C; ends the command with a sentence where it cannot run."""
+    """Runs the platform and returns after Ctrl-C. If it cannot run, ends the command with one
+    sentence."""
     with report_failures():
         asyncio.run(_up(options, Console(stderr=True)))
 
@@ -123,7 +124,7 @@ async def _start(
 ) -> None:
     began = time.monotonic()
     with _step(console, "PostgreSQL and NATS"):
-        # What the demo needs is imported while the servers start: half a second of every start.
+        # Imports for the demo take half a second, so they run while the servers start.
         preparing = asyncio.create_task(asyncio.to_thread(_imported, "aero2.preparation"))
         await supervisor.start(*platform.servers(), within=options.start_limit)
         prepare = (await preparing).prepare
