@@ -54,8 +54,23 @@ class LazyGroup(TyperGroup):
 app = new_group(cls=LazyGroup)
 
 
+def _show_version(value: bool) -> None:
+    if value:
+        from common.version import VERSION
+
+        typer.echo(f"aero2 {VERSION}")
+        raise typer.Exit
+
+
 @app.callback()
-def main() -> None:
+def main(
+    version: Annotated[
+        bool,
+        typer.Option(
+            "--version", callback=_show_version, is_eager=True, help="Show the version and exit."
+        ),
+    ] = False,
+) -> None:
     """Aero2: sign-in for many applications from one deployment."""
 
 
@@ -82,13 +97,17 @@ def up(
             min=1, help="Seconds without progress after which the start of a process fails."
         ),
     ] = 60,
+    reload: Annotated[
+        bool,
+        typer.Option("--reload", help="Start a service again when a file of its code changes."),
+    ] = False,
 ) -> None:
     """Run the whole platform here, on embedded PostgreSQL and NATS, until Ctrl-C."""
     from aero2.up import Options
     from aero2.up import up as run
     from common.address_keys import host_key
 
-    run(Options(port, host, data_dir, host_key(domain), summary_file, tls, start_limit))
+    run(Options(port, host, data_dir, host_key(domain), summary_file, tls, start_limit, reload))
 
 
 @app.command("migrate")
@@ -230,6 +249,22 @@ def nats_conf(file: Annotated[Path, typer.Argument()] = Path("deploy/nats.conf")
     from aero2.nats_access import compose_configuration
 
     file.write_text(compose_configuration())
+
+
+@app.command("errors", hidden=True)
+def errors(file: Annotated[Path, typer.Argument()] = Path("docs/errors.md")) -> None:
+    """Write docs/errors.md: the codes of problems and field errors."""
+    from aero2.error_catalogue import error_catalogue
+
+    file.write_text(error_catalogue(), encoding="utf-8")
+
+
+@app.command("reference", hidden=True)
+def reference(folder: Annotated[Path, typer.Argument()] = Path("docs/reference")) -> None:
+    """Write the generated pages of the documentation."""
+    from aero2.reference import write
+
+    write(folder)
 
 
 if __name__ == "__main__":

@@ -56,6 +56,8 @@ class RunningProgram:
     refused: CommandError | None = None
     """Why it will not be started again."""
     watcher: asyncio.Task[None] | None = None
+    reload: asyncio.Event = field(default_factory=asyncio.Event)
+    """Set: its next end is intended, and it is started again at once."""
 
     @property
     def name(self) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import signal
 import time
 from collections.abc import Callable
@@ -102,6 +103,13 @@ class Supervisor:
         """Ends one process. Its watcher starts it again."""
         await self._all[name].end(time.monotonic() + within)
 
+    async def reload(self, name: str, within: float = 5.0) -> None:
+        """Ends one process because its code changed. Its watcher starts it again at once. A process
+        that has died and waits for its next start does not wait any longer."""
+        each = self._all[name]
+        each.reload.set()
+        await each.end(time.monotonic() + within)
+
     def kill(self) -> None:
         """Kills all processes, for a second Ctrl-C. The data survives, as it survives a power cut."""
         for each in self._all.values():
@@ -122,6 +130,10 @@ class Supervisor:
                 end = await self._wait_for_end(each)
             if self.stopping:
                 return
+            if each.reload.is_set():
+                each.reload.clear()
+                each.deaths = 0
+                continue
             seconds = time.monotonic() - each.started
             each.deaths = 1 if seconds > STEADY else each.deaths + 1
             if not each.was_ready and each.deaths >= GIVE_UP_STARTING:
@@ -132,7 +144,10 @@ class Supervisor:
                 return
             pause = min(FIRST_PAUSE * 2 ** (each.deaths - 1), LONGEST_PAUSE)
             self.report(f"{name} ended ({end}); starting it again in {pause:g} s.", self.tail(name))
-            await asyncio.sleep(pause)
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(pause):
+                    await each.reload.wait()
+            each.reload.clear()
 
     async def _spawn(self, each: RunningProgram) -> None:
         program = each.program

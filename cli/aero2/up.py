@@ -29,7 +29,7 @@ from aero2.migrate import migrate
 from aero2.platform import Platform
 from aero2.schema_files import MigrationError
 from aero2.stream_watchdog import StreamWatchdog, free_bytes
-from aero2.supervisor import Supervisor
+from aero2.supervisor import Report, Supervisor
 
 METRICS: Final = frozenset({"AERO2_METRICS_HOST", "AERO2_METRICS_PORT"})
 """With one of these the operator says where metrics are served."""
@@ -51,6 +51,8 @@ class Options:
     tls: bool = False
     start_limit: float = 60.0
     """Seconds without progress after which the start of a process fails."""
+    reload: bool = False
+    """Start a service again when a file of its code changes."""
 
 
 def up(options: Options) -> None:
@@ -77,14 +79,18 @@ async def _up(options: Options, console: Console) -> None:
             options.tls,
             None if options.tls else public,
         )
-        supervisor = Supervisor(folder, _reporter(console))
+        report = _reporter(console)
+        supervisor = Supervisor(folder, report)
         stop.supervisor = supervisor
         try:
             if await stop.before(_start(platform, supervisor, options, console)):
                 written = asyncio.create_task(platform.postgres.checkpoint())
-                watching = asyncio.create_task(_stuck_stream(platform, supervisor).watch())
+                watching = [asyncio.create_task(_stuck_stream(platform, supervisor).watch())]
+                if options.reload:
+                    watching.append(asyncio.create_task(_reload(supervisor, report)))
                 await stop.asked.wait()
-                watching.cancel()
+                for task in watching:
+                    task.cancel()
                 written.cancel()
         finally:
             console.print("Stopping …", style="dim")
@@ -142,6 +148,12 @@ async def _start(
 def _stuck_stream(platform: Platform, supervisor: Supervisor) -> StreamWatchdog:
     root = platform.folder.root
     return StreamWatchdog(supervisor, platform.relay_state, lambda: free_bytes(root))
+
+
+async def _reload(supervisor: Supervisor, report: Report) -> None:
+    from aero2.reload import watch  # only developers pay for this import
+
+    await watch(supervisor, report)
 
 
 def _imported(name: str) -> Any:

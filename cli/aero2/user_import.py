@@ -20,7 +20,7 @@ from aero2.api import call, client
 from aero2.failures import CommandError
 from aero2.user_files import format_of, records
 from common.contracts.user_import import TransferredUser
-from common.field_errors import field_errors
+from common.field_errors import FieldError, field_error, field_errors
 from common.unknown_fields import unknown_fields
 
 console = Console(stderr=True)
@@ -122,7 +122,7 @@ class _Sender:
     batch: Batch = field(default_factory=Batch)
     _seen: int = 0
 
-    def add(self, line: int, body: bytes | None, faults: list[dict[str, str]]) -> None:
+    def add(self, line: int, body: bytes | None, faults: list[FieldError]) -> None:
         """Puts a line into the batch, or counts a line that is not valid."""
         self._seen = line
         if body is None:
@@ -152,15 +152,13 @@ class _Sender:
         self.errors.flush()
 
 
-def _lines(
-    source: IO[bytes], format: str
-) -> Iterator[tuple[int, bytes | None, list[dict[str, str]]]]:
+def _lines(source: IO[bytes], format: str) -> Iterator[tuple[int, bytes | None, list[FieldError]]]:
     """Each record with its number, as the API takes it, or with what is wrong with it."""
     for number, record in enumerate(records(source, format), 1):
         if isinstance(record, str):
-            yield number, None, [{"field": "line", "message": record}]
+            yield number, None, [field_error("line", "record_unreadable", reason=record)]
             continue
-        strangers = [one.error() for one in unknown_fields(TransferredUser, record)]
+        strangers = [one.field_error() for one in unknown_fields(TransferredUser, record)]
         if strangers:  # nothing of a user is lost in silence
             yield number, None, strangers
             continue
@@ -172,7 +170,7 @@ def _lines(
             continue
         body = user.model_dump_json(exclude_unset=True).encode()
         if len(body) > ROOM:
-            yield number, None, [{"field": "line", "message": "it is too large"}]
+            yield number, None, [field_error("line", "record_too_large")]
         else:
             yield number, body, []
 
@@ -205,7 +203,7 @@ def errors_file(file: Path) -> Path:
     return file.with_name(file.name + ".errors.ndjson")
 
 
-def _refuse(errors: IO[bytes], line: int, faults: list[dict[str, str]]) -> None:
+def _refuse(errors: IO[bytes], line: int, faults: list[FieldError]) -> None:
     """By number and reason; never what the line said."""
     errors.write(orjson.dumps({"line": line, "errors": faults}) + b"\n")
 

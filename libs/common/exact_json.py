@@ -14,6 +14,7 @@ from typing import Any, Final
 
 import orjson
 
+from common.field_errors import FieldError, field_error
 from common.unknown_fields import printable
 
 AT_MOST: Final = 20
@@ -34,9 +35,9 @@ class _Rounded:
     """Stands for a number that a double does not hold."""
 
 
-def faults(text: bytes) -> list[dict[str, str]]:
-    """Returns field and message of all that would be lost. Raises ValueError for text that is not
-    JSON, such as UnicodeDecodeError for text that is not UTF-8."""
+def faults(text: bytes) -> list[FieldError]:
+    """Returns the errors of all that would be lost. Raises ValueError for text that is not JSON, such
+    as UnicodeDecodeError for text that is not UTF-8."""
     suspicious = False
 
     def object_of(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
@@ -62,11 +63,11 @@ def faults(text: bytes) -> list[dict[str, str]]:
         if not suspicious and _carried(sent) and not NO_NUMBER.search(text):
             return []
         listed = islice(_odd(sent), AT_MOST)
-        listed_faults = list({tuple(one.values()): one for one in listed}.values())
+        listed_faults = list({(one["field"], one["code"]): one for one in listed}.values())
     except RecursionError:
         listed_faults = []
     if not listed_faults and not NO_NUMBER.search(text):
-        return [{"field": "body", "message": "is nested too deeply"}]
+        return [field_error("body", "too_deep")]
     return listed_faults
 
 
@@ -87,10 +88,10 @@ def _is_exact(text: str) -> bool:
         return False
 
 
-def _odd(value: Any, place: str = "", depth: int = 0) -> Iterator[dict[str, str]]:
+def _odd(value: Any, place: str = "", depth: int = 0) -> Iterator[FieldError]:
     """Yields what cannot be kept, and where it stands."""
     if depth > DEEPEST:
-        yield {"field": "body", "message": "is nested too deeply"}
+        yield field_error("body", "too_deep")
         return
     inside: Iterable[tuple[Any, Any]] = ()
     if isinstance(value, dict):
@@ -99,24 +100,24 @@ def _odd(value: Any, place: str = "", depth: int = 0) -> Iterator[dict[str, str]
         inside = enumerate(value)
     if isinstance(value, _Repeated):
         for name in value.names:
-            yield {"field": f"{place}{printable(name)}", "message": "stands here twice"}
+            yield field_error(f"{place}{printable(name)}", "repeated_name")
     for name, one in inside:
         shown = printable(str(name))
         if isinstance(name, str) and _oddity(name):
-            yield {"field": f"{place}{shown}", "message": "its name holds half a character"}
+            yield field_error(f"{place}{shown}", "incomplete_character_in_name")
         yield from _odd(one, f"{place}{shown}.", depth + 1)
-    message = _oddity(value)
-    if message:
-        yield {"field": place[:-1] or "body", "message": message}
+    code = _oddity(value)
+    if code:
+        yield field_error(place[:-1] or "body", code)
 
 
 def _oddity(value: Any) -> str | None:
     if isinstance(value, _Rounded):
-        return "is a number with more digits than can be kept"
+        return "too_many_digits"
     if isinstance(value, float) and not isfinite(value):
-        return "is no number"
+        return "not_finite"
     if isinstance(value, int) and not -(2**63) <= value < 2**64:
-        return "is a number beyond 64 bits"
+        return "beyond_64_bits"
     if isinstance(value, str) and printable(value, len(value)) != value:
-        return "holds half a character"
+        return "incomplete_character"
     return None

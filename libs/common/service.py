@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Awaitable, Callable
 from pathlib import Path
-from typing import Any, Final, TypeVar
+from typing import Any, TypeVar
 
 import uvloop
 from pydantic import ValidationError
@@ -24,10 +24,9 @@ from common.process_life import (
     run_until_stopped,
 )
 from common.settings import Settings
+from common.version import VERSION
 
 log = logs.get(__name__)
-
-VERSION: Final = "0.1.0"
 
 S = TypeVar("S", bound=Settings)
 Start = Callable[[S, Connections], Awaitable[tuple[Any, Handlers]]]

@@ -10,9 +10,11 @@ from collections.abc import Collection, Iterator
 from difflib import get_close_matches
 from functools import lru_cache
 from types import UnionType
-from typing import Annotated, Any, Final, NamedTuple, Union, get_args, get_origin
+from typing import Annotated, Any, Final, Literal, NamedTuple, Union, get_args, get_origin
 
 from pydantic import BaseModel, TypeAdapter, ValidationError
+
+from common.field_errors import FieldError, field_error
 
 MAX_NAME_LENGTH: Final = 60
 """Characters of an unknown name that an error repeats."""
@@ -26,12 +28,13 @@ class UnknownField(NamedTuple):
     name: str
     choices: Collection[str]
 
-    def error(self, noun: str = "field") -> dict[str, str]:
-        """Returns an entry of a problem's `errors`. It never holds the value that was sent."""
+    def field_error(self, noun: Literal["field", "parameter"] = "field") -> FieldError:
+        """Returns an entry of a problem's `errors`, without the value that was sent."""
         name = printable(self.name)
-        matches = get_close_matches(name, self.choices, n=1)
-        hint = f": did you mean {matches[0]}?" if matches else ""
-        return {"field": f"{self.place}{name}", "message": f"there is no such {noun}{hint}"}
+        field, matches = f"{self.place}{name}", get_close_matches(name, self.choices, n=1)
+        if matches:
+            return field_error(field, f"misspelled_{noun}", suggestion=matches[0])
+        return field_error(field, f"unknown_{noun}")
 
 
 def printable(name: str, length: int = MAX_NAME_LENGTH) -> str:

@@ -1,4 +1,4 @@
-"""What the handlers of the identity service work with."""
+"""The dependencies of the handlers of the identity service."""
 
 from __future__ import annotations
 
@@ -37,12 +37,12 @@ class Deps(ServiceDeps):
 
     @property
     def workers(self) -> WorkerProcesses:
-        """For what applications stored: hashes, schemas, templates."""
+        """The worker processes for what applications stored: hashes, schemas, templates."""
         return self.hashing.workers
 
 
 async def open_deps(settings: Settings, links: Connections) -> Deps:
-    """Open the databases, and start to deliver mail and to write when users were last active."""
+    """Opens the databases, and starts to deliver mail and to write when users were last active."""
     common = await open_service_deps(settings, links)
     pool = FairPool(settings.hash_threads) if settings.hash_threads else FairPool()
     hashing = Hashing(pool)
@@ -70,7 +70,7 @@ def _deliver_mail(
     mail_db: Database,
     workers: WorkerProcesses,
 ) -> ServiceDeps:
-    """Start the mailer; the service's own commits wake it at once."""
+    """Starts the mailer, which each commit of this service wakes at once."""
     if settings.smtp_url is None:
         log.warning("AERO2_SMTP_URL is not set: mail waits in the outbox")
         return common

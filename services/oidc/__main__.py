@@ -12,16 +12,16 @@ from oidc import backchannel_delivery
 from oidc.deps import Deps, open_deps
 from oidc.handlers import HANDLERS
 from oidc.queries.sweeps import EXPIRED
-from oidc.session_end_listener import Endings
+from oidc.session_end_listener import SessionEndListener
 from oidc.settings import Settings
 
 
 async def start(settings: Settings, links: Connections) -> tuple[Deps, Handlers]:
-    """Open what the handlers need and start the service's own jobs."""
+    """Opens what the handlers need and starts the service's jobs."""
     deps = await open_deps(settings, links)
-    endings = Endings(deps)
-    links.changes.listeners.append(endings.heard)
-    links.spawn(endings.run(), "endings")
+    listener = SessionEndListener(deps)
+    links.changes.listeners.append(listener.on_change)
+    links.spawn(listener.run(), "endings")
     links.spawn(
         deps.deliveries.run(partial(backchannel_delivery.work, deps), name="deliveries"),
         "deliveries",

@@ -37,6 +37,7 @@ from common.events.domains import (
     CustomDomainRemoved,
     CustomDomainVerified,
 )
+from common.field_errors import field_error
 from common.ids import new_id
 from common.problems import Invalid, Problem, Unavailable
 from tenancy import certificates, dns_proof
@@ -61,8 +62,7 @@ async def list_(deps: Deps, ctx: Context, _: ListCustomDomains) -> CustomDomains
 
 async def add(deps: Deps, ctx: Context, request: AddCustomDomain) -> CustomDomain:
     if deps.hosts.is_ours(request.domain):
-        message = "this name lies in the platform's own domain"
-        raise Invalid(errors=[{"field": "domain", "message": message}])
+        raise Invalid(errors=[field_error("domain", "domain_of_the_platform")])
     made = new_id()
     async with deps.db.transaction(ctx) as tx:
         target = await _target(deps, tx, ctx)

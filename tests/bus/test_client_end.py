@@ -87,7 +87,7 @@ async def oidc(server: NatsServer, dsns: dict[str, str], number: int) -> AsyncIt
             ),
         )
         stack.callback(deps.pool.close)
-        changes.listeners.append(deps.known.heard)
+        changes.listeners.append(deps.caches.drop)
         await changes.listen()
         serving = await BusServer.start(nc, "oidc", "0.1.0", deps)
         for contract, handler in HANDLERS.items():

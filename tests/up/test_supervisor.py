@@ -115,6 +115,38 @@ async def test_a_restart_refuses_no_connection(folder: Folder) -> None:
         await supervisor.stop(within=1.0)
 
 
+async def test_a_reload_is_no_death(folder: Folder) -> None:
+    """The process runs again under another pid at once, and nothing is reported."""
+    reports: list[str] = []
+    supervisor = Supervisor(folder, lambda sentence, log: reports.append(sentence))
+    await supervisor.start(program(folder, BEATING))
+    first = supervisor.pids()["one"]
+
+    await supervisor.reload("one")
+    await until(lambda: supervisor.pids().get("one", first) != first)
+    await supervisor.stop()
+
+    assert reports == []
+
+
+async def test_a_reload_ends_the_pause_after_a_death(
+    folder: Folder, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Broken code that was repaired runs at once, however often it has died."""
+    monkeypatch.setattr("aero2.supervisor.FIRST_PAUSE", 1000.0)
+    monkeypatch.setattr("aero2.supervisor.LONGEST_PAUSE", 1000.0)
+    reports: list[str] = []
+    supervisor = Supervisor(folder, lambda sentence, log: reports.append(sentence))
+    await supervisor.start(program(folder, BEATING))
+    first = supervisor.pids()["one"]
+    os.kill(first, signal.SIGKILL)
+    await until(lambda: reports)
+
+    await supervisor.reload("one")
+    await until(lambda: supervisor.pids().get("one", first) != first)
+    await supervisor.stop()
+
+
 async def test_what_never_starts_is_refused_with_its_log(folder: Folder) -> None:
     """Three deaths before it was ever ready end the start with the end of the log."""
     code = "import sys; print('AERO2_X: Field required'); sys.exit(1)"

@@ -152,7 +152,7 @@ class Connection(HttpToolsProtocol):
         self._method = self.parser.get_method()
         self._version = self.parser.get_http_version().encode()
         if self._method == b"CONNECT":
-            raise BadRequest("this is not a proxy")
+            raise BadRequest("this server is not a proxy")
 
     def on_message_complete(self) -> None:
         if self._offered:  # the body is still to come
