@@ -52,7 +52,9 @@ class CustomDomain(Contract):
     primary: bool
     records: list[DnsRecord]
     checked_at: Timestamp | None = None
-    problem: str | None = Field(default=None, description="The DNS record that the last check did not find.")
+    problem: str | None = Field(
+        default=None, description="The DNS record that the last check did not find."
+    )
     certificate_status: str | None = Field(
         default=None, description="The state of the certificate, if an edge network manages it."
     )

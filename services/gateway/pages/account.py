@@ -228,7 +228,7 @@ async def delete(visit: GatewayRequest, fields: Fields, signed: Signed) -> Respo
 def _held_by(page: Page, error: LastAdmin | TeamOwnsApplications) -> str:
     """Why the account cannot go yet."""
     held = error.extra.get("organizations", [])
-    names = ", ".join(str(page.language.isolated(each["name"])) for each in held)
+    names = ", ".join(str(page.language.isolate(each["name"])) for each in held)
     sentence = N_("%(names)s owns applications. Transfer or delete them first.")
     if isinstance(error, LastAdmin):
         sentence = N_("You're the only admin of %(names)s. Make another member an admin first.")

@@ -144,7 +144,7 @@ def _text(language: Language, name: str, error: FieldError) -> str:
         return language.say(FIELDS.get(name, OTHERWISE))
     if code in VALUE_ERRORS and name in FIELDS:
         return language.say(FIELDS[name])
-    params = {key: language.isolated(value) for key, value in error["params"].items()}
+    params = {key: language.isolate(value) for key, value in error["params"].items()}
     return language.say(MESSAGES[code]).format_map(params)
 
 

@@ -49,12 +49,10 @@ class Language:
         """The text with its values, each of which is isolated if it has another direction."""
         said = self.words.gettext(text)
         return (
-            said % {name: self.isolated(value) for name, value in values.items()}
-            if values
-            else said
+            said % {name: self.isolate(value) for name, value in values.items()} if values else said
         )
 
-    def isolated(self, value: object) -> object:
+    def isolate(self, value: object) -> object:
         """Markup isolates itself."""
         return isolate(value, self.direction) if type(value) is str else value
 
