@@ -4,52 +4,12 @@ import asyncio
 import json
 from contextlib import suppress
 from dataclasses import asdict
-from importlib import import_module
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
-from typer.core import TyperGroup
-from typer.main import get_command
 
-from aero2.command_groups import new_group
-
-GROUPS = {
-    "apps": "Applications.",
-    "audit": "The audit log: verify an export, list the events.",
-    "clients": "OAuth clients.",
-    "keys": "Signing keys.",
-    "secrets": "Master keys.",
-    "users": "Users in bulk.",
-}
-"""Modules of aero2 with an `app` of commands, and their help. They are imported when one of their
-commands runs: what they need would cost every `aero2 up` half a second, and every help more."""
-
-
-class LazyGroup(TyperGroup):
-    """Imports the module of a group for its commands, and not to list it."""
-
-    _running = False
-
-    def list_commands(self, ctx: Any) -> list[str]:
-        return [*super().list_commands(ctx), *GROUPS]
-
-    def resolve_command(self, ctx: Any, args: list[str]) -> Any:
-        self._running = True
-        try:
-            return super().resolve_command(ctx, args)
-        finally:
-            self._running = False
-
-    def get_command(self, ctx: Any, cmd_name: str) -> Any:
-        if cmd_name not in GROUPS:
-            return super().get_command(ctx, cmd_name)
-        if not self._running:
-            return TyperGroup(name=cmd_name, help=GROUPS[cmd_name], rich_markup_mode=None)
-        group = get_command(import_module(f"aero2.{cmd_name}").app)
-        group.name = cmd_name
-        return group
-
+from aero2.command_groups import LazyGroup, new_group
 
 app = new_group(cls=LazyGroup)
 
