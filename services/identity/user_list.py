@@ -31,8 +31,8 @@ async def page(deps: Deps, ctx: Context, request: ListUsers) -> Users:
         kind,
         [user_by_id[id] for id in ids if id in user_by_id],
         request.limit,
-        lambda user: (keys[user.id], user.id),
-        fitting_rows,
+        key=lambda user: (keys[user.id], user.id),
+        fit=fitting_rows,
     )
     return Users(users=rows, next=next)
 

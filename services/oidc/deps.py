@@ -6,12 +6,12 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from common.caches import Cache
+from common.connections import Connections
 from common.context import Context
 from common.contracts.rights import Rights
 from common.db import Database
 from common.hash_pool import FairPool
 from common.outgoing_http import OutgoingHttp
-from common.service import Connections
 from common.service_deps import ServiceDeps, open_job, open_service_deps
 from common.worker import WakeableWorker
 from oidc.json_web_keys import KeySet
