@@ -171,7 +171,7 @@ class GatewayApp:
         if size > MAX_HEADERS:
             raise TooLarge("the headers are too large")
         if hosts != 1:
-            raise BadRequest("exactly one Host header is needed")
+            raise BadRequest("send exactly one Host header")
         host = visit.headers[b"host"].decode("latin-1")
         visit.host = canonical(host, self.gateway.settings.scheme)
         if visit.host == f"api.{self.gateway.settings.domain}":
@@ -207,7 +207,7 @@ class GatewayApp:
         if not length.isdigit():
             raise BadRequest("Content-Length is not a number")
         if int(length) > limit:
-            raise TooLarge(f"at most {limit} bytes are read")
+            raise TooLarge(f"the body can have at most {limit} bytes")
         return limit
 
     def _log(self, visit: GatewayRequest, status: int) -> None:
@@ -282,7 +282,7 @@ class LimitedBody:
         if message["type"] == "http.request":
             self.seen += len(message.get("body", b""))
             if self.seen > self.limit:
-                raise TooLarge(f"at most {self.limit} bytes are read")
+                raise TooLarge(f"the body can have at most {self.limit} bytes")
             if self.begins is not None and not message.get("more_body"):
                 visit, self.begins = self.begins, None
                 await visit.gateway.lanes.begin(visit)

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from common.contracts.sessions import Session
     from common.contracts.tenants import Tenant
     from common.contracts.tokens import AccessToken
-    from common.service import Links
+    from common.service import Connections
     from gateway.settings import GatewaySettings
 
 
@@ -52,7 +52,7 @@ class Gateway:
 
     settings: GatewaySettings
     bus: Bus
-    links: Links | None = None
+    links: Connections | None = None
     tenants: Cache[Tenant] = field(default_factory=lambda: Cache("host", 20_000, ttl=60))
     sessions: Cache[Signed] = field(default_factory=lambda: Cache("session", 50_000, ttl=10))
     bearers: Cache[Bearer] = field(default_factory=lambda: Cache("bearer", 50_000, ttl=10))

@@ -70,7 +70,9 @@ def _token(deps: Deps, ctx: Context, browser: str, remember: bool, key: str) -> 
     return b64url(deps.keys.digest("session-of-form", facts.encode()))
 
 
-async def _by_token(deps: Deps, ctx: Context, db: Db, value: str) -> sessions.WithToken | None:
-    return await sessions.by_token(
+async def _by_token(
+    deps: Deps, ctx: Context, db: Db, value: str
+) -> sessions.SessionWithToken | None:
+    return await sessions.get_by_token(
         db, app_id=ctx.app_id, token_hashes=deps.keys.hashes("session", value)
     )

@@ -1,7 +1,7 @@
-"""How every way of signing in ends: a session begins.
+"""The start of a session: every way of signing in ends here.
 
-There is no other place where a session comes to be, so what must hold for all of them (a disabled
-user, a password that was changed meanwhile, a second factor) is looked at here.
+No other place starts sessions. So what must hold for all of them is checked here: the user is not
+disabled, and the password was not changed in the meantime.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from common.events.sessions import Login
 from common.events.users import UserVerified
 from common.ids import DASHBOARD, new_id
 from common.problems import Problem
-from identity import email_rules, idempotency, notices, session_limits
+from identity import email_rules, idempotency, notices, session_lifetimes
 from identity.deps import Deps
 from identity.devices import device_hash, device_name
 from identity.queries import accounts, codes, sessions
@@ -35,7 +35,7 @@ log = logs.get(__name__)
 
 @dataclass(frozen=True)
 class AuthenticationResult:
-    """What somebody has shown. `email` is the address proven just now, `phc` the hash that the
+    """The proof of a sign-in. `email` is the address that was just proven, `phc` the hash that the
     password matched, `previous` the session that the new one replaces."""
 
     method: str
@@ -52,10 +52,11 @@ class AuthenticationResult:
     """Whether a new user signed up by an invitation into an organization."""
     auth_time: datetime | None = None
     acr: str | None = None
-    """Both of the session that is replaced, where nothing was proven anew."""
+    """Both of the replaced session, if nothing was proven again."""
 
     @property
     def earned(self) -> str:
+        """The class of the sign-in (`acr`)."""
         return self.acr or acr.earned(self.amr, by_mail=self.email is not None)
 
 
@@ -73,8 +74,11 @@ class StartedSession:
 async def begin(
     deps: Deps, ctx: Context, tx: Db, tenant: Tenant, account: Account, proof: AuthenticationResult
 ) -> StartedSession:
-    """Raises AccountDisabled; WrongCredentials where the password was changed meanwhile."""
-    proven = await accounts.signs_in(tx, app_id=ctx.app_id, id=account.id, proves_email=proof.email)
+    """Starts a session in the transaction. Raises AccountDisabled; WrongCredentials if the password
+    was changed in the meantime."""
+    proven = await accounts.record_sign_in(
+        tx, app_id=ctx.app_id, id=account.id, proves_email=proof.email
+    )
     if proven is None:
         raise AccountDisabled
     if proven:
@@ -94,20 +98,22 @@ async def begin(
         repeated = SignedInSession(token=token, session=earlier, must_change_password=must_change)
         return StartedSession(repeated, verified=False, settled=account.settled_at is not None)
     id, device = new_id(), device_name(ctx.agent)
-    began = await _insert(deps, ctx, tx, tenant, account, proof, id=id, token=token, device=device)
+    inserted = await _insert(
+        deps, ctx, tx, tenant, account, proof, id=id, token=token, device=device
+    )
     if proof.previous is not None:
         await sessions.revoke(
             tx, app_id=ctx.app_id, id=proof.previous, user_id=account.id, reason="replaced"
         )
-    new_device = began.new_device and not proof.new_user
+    new_device = inserted.new_device and not proof.new_user
     if proof.auth_time is None:
         event = Login(method=proof.method, session_id=id, amr=proof.amr, new_device=new_device)
         await audit.record(tx, ctx, event, user_id=account.id)
     if new_device:
-        await notices.tell(deps, ctx, tx, tenant, account, "new_device", device=device, ip=ctx.ip)
+        await notices.send(deps, ctx, tx, tenant, account, "new_device", device=device, ip=ctx.ip)
     reply = SignedInSession(
         token=token,
-        session=_session(id, account, proof, began, verified=account.email_verified or proven),
+        session=_session(id, account, proof, inserted, verified=account.email_verified or proven),
         new_user=proof.new_user,
         new_device=new_device,
         must_change_password=must_change,
@@ -130,8 +136,8 @@ async def _insert(
     token: str,
     device: str | None,
 ) -> InsertedSession:
-    known = None if proof.previous else device_hash(deps.keys, proof.browser, ctx.agent)
-    began = await sessions.insert(
+    hashed_device = None if proof.previous else device_hash(deps.keys, proof.browser, ctx.agent)
+    inserted = await sessions.insert(
         tx,
         app_id=ctx.app_id,
         id=id,
@@ -145,23 +151,23 @@ async def _insert(
         ip=ctx.ip,
         agent=(ctx.agent or "")[:512] or None,
         device_name=device,
-        device_hash=known,
+        device_hash=hashed_device,
         auth_time=proof.auth_time,
-        ttl=session_limits.absolute(tenant, remember=proof.remember),
-        idle_ttl=session_limits.idle(tenant, remember=False),
-        idle_ttl_remembered=session_limits.idle(tenant, remember=True),
+        ttl=session_lifetimes.absolute(tenant, remember=proof.remember),
+        idle_ttl=session_lifetimes.idle(tenant, remember=False),
+        idle_ttl_remembered=session_lifetimes.idle(tenant, remember=True),
         phc=proof.phc,
     )
-    if began is None:
+    if inserted is None:
         raise WrongCredentials
-    return began
+    return inserted
 
 
 def _session(
     id: str,
     account: Account,
     proof: AuthenticationResult,
-    began: InsertedSession,
+    inserted: InsertedSession,
     *,
     verified: bool,
 ) -> Session:
@@ -173,29 +179,30 @@ def _session(
         name=account.name,
         picture=account.picture,
         locale=account.locale,
-        auth_time=began.auth_time,
+        auth_time=inserted.auth_time,
         acr=proof.earned,
         amr=proof.amr,
-        active_org_id=began.active_org_id,
-        created_at=began.created_at,
-        expires_at=began.expires_at,
-        idle_expires_at=began.idle_expires_at,
-        remembered=began.remembered,
+        active_org_id=inserted.active_org_id,
+        created_at=inserted.created_at,
+        expires_at=inserted.expires_at,
+        idle_expires_at=inserted.idle_expires_at,
+        remembered=inserted.remembered,
     )
 
 
 def with_new_user(
     proof: AuthenticationResult, fresh: bool, *, joins_team: bool = False
 ) -> AuthenticationResult:
+    """Returns the proof with a mark for a user who was just created."""
     return dataclasses.replace(proof, new_user=fresh, joins_team=joins_team)
 
 
 async def replace(
     deps: Deps, ctx: Context, tx: Db, tenant: Tenant, account: Account, session_id: str
 ) -> StartedSession:
-    """The same session under a new id and token, because its rights change (S2). Raises NoSession
-    where it has ended."""
-    kept = await sessions.kept(tx, app_id=ctx.app_id, id=session_id, user_id=account.id)
+    """Gives the session a new id and token, because its rights change (OWASP ASVS, session
+    management). Raises NoSession if it has ended."""
+    kept = await sessions.get_replaced(tx, app_id=ctx.app_id, id=session_id, user_id=account.id)
     if kept is None:
         raise NoSession
     proof = AuthenticationResult(
@@ -211,7 +218,8 @@ async def replace(
 
 
 async def finish(deps: Deps, ctx: Context, started: StartedSession) -> SignedInSession:
-    """After the commit: caches forget the session that was replaced, and a new user is settled."""
+    """Does what follows the commit: caches forget the replaced session, and a new user is
+    provisioned. Returns the session."""
     session = started.reply.session
     if started.replaced is not None:
         await deps.invalidation.publish(ctx, "session", started.replaced)
@@ -228,7 +236,7 @@ async def finish(deps: Deps, ctx: Context, started: StartedSession) -> SignedInS
             personal_team=started.personal_team,
         )
     if ctx.app_id == DASHBOARD:
-        session = await session_limits.of_dashboard(deps, ctx, session)
+        session = await session_lifetimes.of_dashboard(deps, ctx, session)
     return started.reply.model_copy(update={"session": session})
 
 
@@ -242,9 +250,9 @@ async def provision_new_user(
     name: str | None,
     personal_team: bool = True,
 ) -> bool:
-    """Give a new user the role users start with, a developer a `personal_team`, and a verified
-    address its place where an organization has proven the domain. Idempotent. Returns whether all
-    was given; what fails is done at the next sign-in or by the sweep, whichever is first."""
+    """Gives a new user the default role, a developer a `personal_team`, and a verified address its
+    membership in the organization that has proven the domain. It is idempotent. Returns whether all
+    of it succeeded; the next sign-in or the sweep does the rest."""
     system_ctx = ctx.as_system()
     try:
         operator = await _is_operator(deps, ctx, user_id, email if verified else None)
@@ -254,7 +262,7 @@ async def provision_new_user(
         if verified:
             await deps.bus.call(system_ctx, JoinByDomain(user_id=user_id))
         async with deps.db.single(ctx) as db:
-            await accounts.settled(db, app_id=ctx.app_id, id=user_id)
+            await accounts.mark_settled(db, app_id=ctx.app_id, id=user_id)
     except Problem as problem:
         log.warning("user not settled", code=problem.code, user_id=user_id)
         return False
@@ -262,7 +270,8 @@ async def provision_new_user(
 
 
 async def _is_operator(deps: Deps, ctx: Context, user_id: str, proven: str | None) -> bool:
-    """Who used the owner link, or proved the address that the deployment names."""
+    """Returns whether the user used the owner link, or proved the address that the deployment
+    names."""
     if ctx.app_id != DASHBOARD:
         return False
     if proven is not None and email_rules.names_operator(deps.operator_email, ctx.app_id, proven):
@@ -272,15 +281,15 @@ async def _is_operator(deps: Deps, ctx: Context, user_id: str, proven: str | Non
 
 
 async def end_codes(ctx: Context, tx: Db, user_id: str) -> None:
-    """No code or link mailed to the user before works any more."""
+    """Ends all codes and links that were mailed to the user before."""
     await codes.end_of_user(tx, app_id=ctx.app_id, user_id=user_id)
 
 
 async def end_all(
     ctx: Context, tx: Db, user_id: str, *, reason: str, spare: str | None = None
 ) -> list[str]:
-    """End a user's sessions in the transaction; the ids are for `announce`. Codes and links mailed
-    before are dead too, and so is every token of those sessions."""
+    """Ends a user's sessions in the transaction, with their tokens and with all mailed codes and
+    links. Returns the ids of the sessions for `publish_revocations`."""
     ended = await sessions.revoke_all(
         tx, app_id=ctx.app_id, user_id=user_id, spare=spare, reason=reason
     )
@@ -289,7 +298,8 @@ async def end_all(
 
 
 async def publish_revocations(deps: Deps, ctx: Context, user_id: str, ended: list[str]) -> None:
-    """After the commit and before the reply: every cache forgets the user and these sessions."""
+    """Tells every cache to forget the user and these sessions: after the commit, before the
+    reply."""
     for session_id in ended:
         await deps.invalidation.publish(ctx, "session", session_id)
     await deps.invalidation.publish(ctx, "user", user_id)

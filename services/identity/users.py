@@ -34,29 +34,36 @@ from common.events.users import (
     UserUnlocked,
     UserUpdated,
 )
+from common.field_errors import field_error
 from common.ids import DASHBOARD, new_id
 from common.problems import Invalid
 from common.same_json import same_json
-from identity import delegation, flows, lockout, metadata, notices, passwords, policy, session_start
+from identity import (
+    delegation_checks,
+    flows,
+    lockout,
+    metadata,
+    notices,
+    password_policy,
+    passwords,
+    session_start,
+)
 from identity.deps import Deps
 from identity.queries import accounts, users
 
 
 async def create(deps: Deps, ctx: Context, request: CreateUser) -> User:
+    """Creates a user. Raises EmailTaken, WeakPassword, MetadataInvalid, Invalid."""
     tenant = await deps.tenants.get(ctx)
-    given_metadata = request.model_dump(include=set(metadata.KINDS), exclude_unset=True)
-    await metadata.check(deps.workers, ctx.app_id, tenant.settings, given_metadata)
+    sent_metadata = request.model_dump(include=set(metadata.KINDS), exclude_unset=True)
+    await metadata.check(deps.workers, ctx.app_id, tenant.settings, sent_metadata)
     if request.phone_number_verified and request.profile.phone_number is None:
-        raise Invalid(
-            errors=[{"field": "phone_number_verified", "message": "there is no number to verify"}]
-        )
+        raise Invalid(errors=[field_error("phone_number_verified", "no_phone_number_to_verify")])
     if request.email_verified and request.email is None:
-        raise Invalid(
-            errors=[{"field": "email_verified", "message": "there is no address to verify"}]
-        )
+        raise Invalid(errors=[field_error("email_verified", "no_email_to_verify")])
     phc = None
     if request.password is not None:
-        await policy.check(
+        await password_policy.check(
             deps, ctx, tenant, request.password, email=request.email, name=request.profile.name
         )
         phc = await deps.hashing.hash(ctx.app_id, request.password)
@@ -77,93 +84,100 @@ async def create(deps: Deps, ctx: Context, request: CreateUser) -> User:
             if request.phone_number_verified:
                 profile["phone_number_verified"] = True
             if profile:
-                await users.change(tx, app_id=ctx.app_id, id=id, changes=profile)
+                await users.update(tx, app_id=ctx.app_id, id=id, changes=profile)
             if phc is not None:
                 await accounts.set_password(tx, app_id=ctx.app_id, user_id=id, phc=phc)
             await audit.record(tx, ctx, UserCreated(user_id=id, by="administrator"), user_id=id)
-            made = await users.get(tx, app_id=ctx.app_id, id=id)
+            user = await users.get(tx, app_id=ctx.app_id, id=id)
     except asyncpg.UniqueViolationError:
         raise EmailTaken from None
-    assert made is not None
+    assert user is not None
     await session_start.provision_new_user(
-        deps, ctx, id, email=made.email, verified=made.email_verified, name=made.name
+        deps, ctx, id, email=user.email, verified=user.email_verified, name=user.name
     )
-    return made
+    return user
 
 
 def visible_teams(ctx: Context) -> list[str] | None:
-    """The teams whose members the caller sees; None where the caller sees every user."""
+    """Returns the teams whose members the caller sees, or None if the caller sees every user."""
     if ctx.app_id != DASHBOARD or ctx.caller.may("developers:read"):
         return None
     return sorted(ctx.caller.teams)
 
 
 async def get(deps: Deps, ctx: Context, request: GetUser) -> User:
+    """Returns a user by id. Raises UserNotFound."""
     async with deps.db.reading(ctx) as db:
-        return _there(
+        return _existing(
             await users.get(db, app_id=ctx.app_id, id=request.user_id, teams=visible_teams(ctx))
         )
 
 
-async def find(deps: Deps, ctx: Context, request: FindUser) -> User:
+async def get_by_email(deps: Deps, ctx: Context, request: FindUser) -> User:
+    """Returns a user by address. Raises UserNotFound."""
     async with deps.db.reading(ctx) as db:
-        return _there(
-            await users.find(db, app_id=ctx.app_id, email=request.email, teams=visible_teams(ctx))
+        return _existing(
+            await users.get_by_email(
+                db, app_id=ctx.app_id, email=request.email, teams=visible_teams(ctx)
+            )
         )
 
 
-def _there(user: User | None) -> User:
+def _existing(user: User | None) -> User:
     if user is None:
         raise UserNotFound
     return user
 
 
 async def update(deps: Deps, ctx: Context, request: UpdateUser) -> User:
-    await delegation.over_user(deps, ctx, request.user_id)
+    """Changes a user's profile, address or metadata. Raises NotHeld, UserNotFound, EmailTaken,
+    MetadataInvalid."""
+    await delegation_checks.over_user(deps, ctx, request.user_id)
     tenant = await deps.tenants.get(ctx)
-    changes = given(request.changes)
+    changes = sent_fields(request.changes)
     await metadata.check(deps.workers, ctx.app_id, tenant.settings, changes)
-    return await apply(deps, ctx, request.user_id, changes)
+    return await apply_changes(deps, ctx, request.user_id, changes)
 
 
-def given(changes: MyChanges) -> dict[str, Any]:
-    """Returns the fields that were sent. Null clears: a flag becomes false, metadata empty."""
+def sent_fields(changes: MyChanges) -> dict[str, Any]:
+    """Returns the fields that were sent. Null clears: a flag becomes false, metadata become
+    empty."""
     empty: dict[str, Any] = {"email_verified": False, "phone_number_verified": False}
     empty |= {kind: {} for kind in metadata.KINDS}
     sent = changes.model_dump(exclude_unset=True)
     return {name: empty.get(name) if value is None else value for name, value in sent.items()}
 
 
-def _verifies_nothing(before: User, changes: dict[str, Any]) -> None:
-    """Raises Invalid for a verified address or number that is not there."""
+def _check_verified_flags(before: User, changes: dict[str, Any]) -> None:
+    """Raises Invalid if a flag says that a missing address or number is verified."""
     errors = [
-        {"field": f"{name}_verified", "message": f"there is no {what} to verify"}
-        for name, what in (("email", "address"), ("phone_number", "number"))
+        field_error(f"{name}_verified", f"no_{name}_to_verify")
+        for name in ("email", "phone_number")
         if changes.get(f"{name}_verified") and changes.get(name, getattr(before, name)) is None
     ]
     if errors:
         raise Invalid(errors=errors)
 
 
-async def apply(deps: Deps, ctx: Context, user_id: str, changes: dict[str, Any]) -> User:
-    """Change the user's columns. A new address ends what was mailed to the old one, and tells it.
-    Raises UserNotFound, EmailTaken."""
+async def apply_changes(deps: Deps, ctx: Context, user_id: str, changes: dict[str, Any]) -> User:
+    """Changes the user's columns. A new address ends the codes mailed to the old one, which is
+    notified. Raises UserNotFound, EmailTaken."""
     tenant = await deps.tenants.get(ctx)
     try:
         async with deps.db.transaction(ctx) as tx:
             if not await accounts.lock(tx, app_id=ctx.app_id, id=user_id):
                 raise UserNotFound
-            before = _there(await users.get(tx, app_id=ctx.app_id, id=user_id))
-            _verifies_nothing(before, changes)
+            before = _existing(await users.get(tx, app_id=ctx.app_id, id=user_id))
+            _check_verified_flags(before, changes)
             now = before.model_dump(include=set(changes))
             if not same_json(now, changes):
-                await users.change(tx, app_id=ctx.app_id, id=user_id, changes=changes)
+                await users.update(tx, app_id=ctx.app_id, id=user_id, changes=changes)
                 event = UserUpdated(user_id=user_id, fields=sorted(changes))
                 await audit.record(tx, ctx, event, user_id=user_id)
-            after = _there(await users.get(tx, app_id=ctx.app_id, id=user_id))
+            after = _existing(await users.get(tx, app_id=ctx.app_id, id=user_id))
             if "email" in changes and after.email != before.email:
                 await session_start.end_codes(ctx, tx, user_id)
-                await notices.tell(
+                await notices.send(
                     deps, ctx, tx, tenant, before, "email_changed", email=after.email
                 )
             proven_before = before.email_verified and before.email == after.email
@@ -187,16 +201,16 @@ async def apply(deps: Deps, ctx: Context, user_id: str, changes: dict[str, Any])
 
 
 async def delete(deps: Deps, ctx: Context, request: DeleteUser) -> Done:
-    """An administrator is not held up by organizations: what they lose stands in the log."""
-    await delegation.over_user(deps, ctx, request.user_id)
+    """Deletes a user. Organizations do not prevent an administrator from this: the log says what
+    they lose. Raises NotHeld, UserNotFound."""
+    await delegation_checks.over_user(deps, ctx, request.user_id)
     await remove(deps, ctx, request.user_id, forced=True)
     return Done()
 
 
 async def remove(deps: Deps, ctx: Context, user_id: str, *, forced: bool) -> None:
-    """Out of his organizations, then foreign keys delete what is his; sessions end first, so that
-    every cache hears of it. Raises UserNotFound and, unless `forced`, LastAdmin,
-    TeamOwnsApplications."""
+    """Removes the user from their organizations, ends their sessions, and deletes the user with all
+    their data. Raises UserNotFound and, unless `forced`, LastAdmin, TeamOwnsApplications."""
     leaving = LeaveOrganizations(user_id=user_id, forced=forced)
     await deps.bus.call(ctx.as_system(), leaving)
     async with deps.db.transaction(ctx) as tx:
@@ -209,7 +223,8 @@ async def remove(deps: Deps, ctx: Context, user_id: str, *, forced: bool) -> Non
 
 
 async def disable(deps: Deps, ctx: Context, request: DisableUser) -> User:
-    await delegation.over_user(deps, ctx, request.user_id)
+    """Disables a user, and ends their sessions and tokens. Raises NotHeld, UserNotFound."""
+    await delegation_checks.over_user(deps, ctx, request.user_id)
     async with deps.db.transaction(ctx) as tx:
         was = await users.set_disabled(tx, app_id=ctx.app_id, id=request.user_id, disabled=True)
         if was is None:
@@ -218,13 +233,14 @@ async def disable(deps: Deps, ctx: Context, request: DisableUser) -> User:
         if not was:
             event = UserDisabled(user_id=request.user_id)
             await audit.record(tx, ctx, event, user_id=request.user_id)
-        user = _there(await users.get(tx, app_id=ctx.app_id, id=request.user_id))
+        user = _existing(await users.get(tx, app_id=ctx.app_id, id=request.user_id))
     await session_start.publish_revocations(deps, ctx, request.user_id, ended)
     return user
 
 
 async def enable(deps: Deps, ctx: Context, request: EnableUser) -> User:
-    await delegation.over_user(deps, ctx, request.user_id)
+    """Enables a user. Ended sessions and tokens stay ended. Raises NotHeld, UserNotFound."""
+    await delegation_checks.over_user(deps, ctx, request.user_id)
     async with deps.db.transaction(ctx) as tx:
         was = await users.set_disabled(tx, app_id=ctx.app_id, id=request.user_id, disabled=False)
         if was is None:
@@ -232,15 +248,15 @@ async def enable(deps: Deps, ctx: Context, request: EnableUser) -> User:
         if was:
             event = UserEnabled(user_id=request.user_id)
             await audit.record(tx, ctx, event, user_id=request.user_id)
-        user = _there(await users.get(tx, app_id=ctx.app_id, id=request.user_id))
+        user = _existing(await users.get(tx, app_id=ctx.app_id, id=request.user_id))
     await deps.invalidation.publish(ctx, "user", request.user_id)
     return user
 
 
 async def force_reset(deps: Deps, ctx: Context, request: ForceReset) -> Done:
-    """The password works no more until it is chosen anew by mail; where there is no address, at
-    the next sign-in."""
-    await delegation.over_user(deps, ctx, request.user_id)
+    """Ends the user's password and sessions, and mails a link to choose a new password. A user
+    without an address must choose one at the next sign-in. Raises NotHeld, UserNotFound."""
+    await delegation_checks.over_user(deps, ctx, request.user_id)
     tenant = await deps.tenants.get(ctx)
     async with deps.db.transaction(ctx) as tx:
         if not await accounts.lock(tx, app_id=ctx.app_id, id=request.user_id):
@@ -253,13 +269,16 @@ async def force_reset(deps: Deps, ctx: Context, request: ForceReset) -> Done:
         await audit.record(tx, ctx, event, user_id=account.id)
         if account.email:
             letter = passwords.reset_letter(account, account.email, account.locale)
-            await flows.start(deps, ctx, tx, tenant, replace(letter, bound=False), None)
+            await flows.start(
+                deps, ctx, tx, tenant, replace(letter, bound=False, required=True), None
+            )
     await session_start.publish_revocations(deps, ctx, request.user_id, ended)
     return Done()
 
 
 async def unlock(deps: Deps, ctx: Context, request: UnlockUser) -> Done:
-    await delegation.over_user(deps, ctx, request.user_id)
+    """Ends the lockout of a user's address. Raises NotHeld, UserNotFound."""
+    await delegation_checks.over_user(deps, ctx, request.user_id)
     async with deps.db.transaction(ctx) as tx:
         account = await accounts.by_id(tx, app_id=ctx.app_id, id=request.user_id)
         if account is None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from common.context import Context
 from common.contracts.access_check import CheckAccess, Question, Reason, Verdict, Verdicts
+from common.field_errors import field_error
 from common.problems import Forbidden, Invalid
 from rbac.deps import Deps
 from rbac.queries import access_check
@@ -34,8 +35,7 @@ def _about(ctx: Context, question: Question, n: int) -> str:
     me = ctx.caller.user_id
     if question.user_id is None:
         if me is None:
-            message = "say which user: the caller is none of this application"
-            raise Invalid(errors=[{"field": f"checks.{n}.user_id", "message": message}])
+            raise Invalid(errors=[field_error(f"checks.{n}.user_id", "user_required")])
         return me
     if question.user_id != me and not ctx.caller.may(READS):
         raise Forbidden(f"requires {READS} to ask about others", needs=READS)

@@ -17,7 +17,8 @@ from common.contracts.assignments import (
 from common.contracts.base import Done
 from common.contracts.roles import LastHolder, RoleNotFound
 from common.contracts.users import UserNotFound
-from common.db import Db, violated
+from common.db import Db
+from common.db_errors import violated_constraint
 from common.events.roles import RoleAssigned, RoleUnassigned
 from common.ids import DASHBOARD
 from common.problems import NotFound
@@ -133,6 +134,6 @@ async def _someone_else_has(tx: Db, ctx: Context, role_id: str) -> None:
 
 
 def _missing(error: asyncpg.ForeignKeyViolationError) -> NotFound:
-    if violated(error).endswith("role_id_fkey"):
+    if violated_constraint(error).endswith("role_id_fkey"):
         return RoleNotFound()
     return NotFound(UNKNOWN_USER)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from common.service import Links
+from common.service import Connections
 from common.service_deps import ServiceDeps, open_service_deps
 from rbac.settings import Settings
 
@@ -14,7 +14,7 @@ class Deps(ServiceDeps):
     """The shared fields; rbac needs nothing beyond them."""
 
 
-async def open_deps(settings: Settings, links: Links) -> Deps:
+async def open_deps(settings: Settings, links: Connections) -> Deps:
     """Open the database."""
     common = await open_service_deps(settings, links)
     return Deps(**common.shared())

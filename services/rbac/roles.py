@@ -34,7 +34,8 @@ from common.contracts.roles import (
     SystemRole,
     UpdateRole,
 )
-from common.db import Db, violated
+from common.db import Db
+from common.db_errors import violated_constraint
 from common.events.roles import RoleCreated, RoleDeleted, RoleUpdated
 from rbac import delegation
 from rbac.deps import Deps
@@ -217,7 +218,7 @@ async def _writing(deps: Deps, ctx: Context) -> AsyncIterator[Db]:
     except asyncpg.UniqueViolationError:
         raise RoleTaken from None
     except asyncpg.ForeignKeyViolationError as error:
-        if "permission_id_fkey" in violated(error):
+        if "permission_id_fkey" in violated_constraint(error):
             raise PermissionNotFound from None
         raise RoleInUse from None
 

@@ -26,6 +26,7 @@ from common.contracts.base import Done
 from common.contracts.delegation import CheckDelegation
 from common.db import Db
 from common.events.api_keys import ApiKeyCreated, ApiKeyRevoked, ApiKeyRotated
+from common.field_errors import field_error
 from common.ids import new_id
 from common.problems import Invalid, Unauthenticated
 from tenancy import key_format
@@ -80,8 +81,7 @@ async def create(deps: Deps, ctx: Context, new: CreateApiKey) -> NewApiKey:
 def _sensible(ends: datetime | None) -> None:
     now = datetime.now(UTC)
     if ends is not None and not now < ends <= now + LONGEST:
-        message = "this must lie in the future, and within ten years"
-        raise Invalid(errors=[{"field": "expires_at", "message": message}])
+        raise Invalid(errors=[field_error("expires_at", "expiry_out_of_range")])
 
 
 async def _must_hold_everything(deps: Deps, ctx: Context) -> None:

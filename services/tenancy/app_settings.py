@@ -11,6 +11,7 @@ from common.contracts.app_settings import AppSettings
 from common.contracts.applications import ApplicationNotFound
 from common.contracts.settings_change import GetSettings, SettingsChange, UpdateSettings
 from common.events.applications import ApplicationUpdated
+from common.field_errors import FieldError, field_error
 from common.problems import Invalid
 from tenancy.deps import Deps
 from tenancy.queries import applications
@@ -54,21 +55,18 @@ def merged(stored: dict[str, Any], change: SettingsChange) -> tuple[dict[str, An
     return settings, [name for name in given if before[name] != dumped[name]]
 
 
-def _disagreements(settings: AppSettings, changed: set[str]) -> list[dict[str, str]]:
+def _disagreements(settings: AppSettings, changed: set[str]) -> list[FieldError]:
     """Only where one of the two was just given: what stood before must not hinder other changes."""
     flaws = []
     for kind in ("", "_remembered"):
         absolute, idle = f"session_ttl{kind}", f"session_idle_ttl{kind}"
         limit = getattr(settings, idle)
         if {absolute, idle} & changed and limit and limit > getattr(settings, absolute):
-            message = f"longer than {absolute}, so it would never take effect"
-            flaws.append({"field": idle, "message": message})
+            flaws.append(field_error(idle, "idle_time_too_long", setting=absolute))
     restricted = {"signup_mode", "allowed_email_domains"} & changed
     if restricted and settings.signup_mode == "restricted" and not settings.allowed_email_domains:
-        message = "signup_mode `restricted` needs at least one domain"
-        flaws.append({"field": "allowed_email_domains", "message": message})
+        flaws.append(field_error("allowed_email_domains", "allowed_domain_required"))
     both = set(settings.allowed_email_domains) & set(settings.blocked_email_domains)
     if both and {"allowed_email_domains", "blocked_email_domains"} & changed:
-        message = "a domain is allowed and blocked at once"
-        flaws.append({"field": "blocked_email_domains", "message": message})
+        flaws.append(field_error("blocked_email_domains", "domain_allowed_and_blocked"))
     return flaws

@@ -21,12 +21,14 @@ from common.contracts.applications import (
     UpdateApplication,
 )
 from common.contracts.base import Done
-from common.db import Db, rebind, violated
+from common.db import Db, rebind
+from common.db_errors import violated_constraint
 from common.events.applications import (
     ApplicationDeleted,
     ApplicationTransferred,
     ApplicationUpdated,
 )
+from common.field_errors import field_error
 from common.problems import Invalid, Problem
 from tenancy import app_settings, application_access, deletion
 from tenancy.applications import OWNER_CONSTRAINT
@@ -63,9 +65,9 @@ async def transfer(deps: Deps, ctx: Context, request: TransferApplication) -> Ap
         async with deps.db.transaction(ctx) as tx:
             row = await _handed_over(tx, ctx, request)
     except asyncpg.ForeignKeyViolationError as error:
-        if violated(error) != OWNER_CONSTRAINT:
+        if violated_constraint(error) != OWNER_CONSTRAINT:
             raise
-        raise Invalid(errors=[_owner_flaw("there is no such team")]) from None
+        raise Invalid(errors=[field_error("owner_org_id", "team_unknown")]) from None
     await deps.invalidation.publish(ctx.of(row.id), "application", row.id)
     async with deps.db.reading(ctx) as db:
         moved = await applications.by_id(db, id=row.id)  # it need not be the caller's any more
@@ -80,7 +82,7 @@ async def _handed_over(tx: Db, ctx: Context, request: TransferApplication) -> Ro
         raise DashboardStays
     if not ctx.caller.may("apps:write:all"):
         if request.owner_org_id not in ctx.caller.teams:
-            raise Invalid(errors=[_owner_flaw("this is not one of your teams")])
+            raise Invalid(errors=[field_error("owner_org_id", "team_foreign")])
         if request.owner_org_id not in await application_access.writable_teams(tx, ctx):
             raise application_access.reads_only()
     if request.owner_org_id == row.owner_org_id:
@@ -137,7 +139,3 @@ def _patched(row: Row, changes: ApplicationPatch) -> tuple[Row, list[str]]:
         *fields,
         *(f"settings.{name}" for name in changed),
     ]
-
-
-def _owner_flaw(message: str) -> dict[str, str]:
-    return {"field": "owner_org_id", "message": message}

@@ -20,8 +20,10 @@ from common.contracts.applications import (
     SlugTaken,
 )
 from common.contracts.tenants import ManageApplication, Managed
-from common.db import Db, rebind, violated
+from common.db import Db, rebind
+from common.db_errors import violated_constraint
 from common.events.applications import ApplicationCreated, OperatorEntered
+from common.field_errors import field_error
 from common.ids import DASHBOARD, new_id
 from common.problems import Invalid, Problem, Unavailable
 from tenancy import application_access, provisioning, slugs
@@ -58,10 +60,9 @@ async def create(deps: Deps, ctx: Context, new: CreateApplication) -> NewApplica
         async with deps.db.transaction(ctx) as tx:
             keys = await _insert(deps, tx, ctx, app_id, wanted, new.name, owner)
     except asyncpg.ForeignKeyViolationError as error:
-        if violated(error) != OWNER_CONSTRAINT:
+        if violated_constraint(error) != OWNER_CONSTRAINT:
             raise
-        missing = {"field": "owner_org_id", "message": "there is no such team"}
-        raise Invalid(errors=[missing]) from None
+        raise Invalid(errors=[field_error("owner_org_id", "team_unknown")]) from None
     return await _finished(deps, ctx.of(app_id), keys)
 
 
@@ -166,23 +167,18 @@ def _owner(ctx: Context, request: str | None, writable: frozenset[str]) -> str |
         return request
     if request in who.teams or (request is None and who.teams and not writable):
         raise application_access.reads_only()
-    message = "this is not one of your teams"
+    code = "team_foreign"
     if request is None:
-        message = (
-            "choose one of your teams, or activate it"
-            if writable
-            else "you belong to no team: create one with POST /api/organizations"
-        )
-    raise Invalid(errors=[{"field": "owner_org_id", "message": message}])
+        code = "team_unchosen" if writable else "team_required"
+    raise Invalid(errors=[field_error("owner_org_id", code)])
 
 
 def _chosen_slug(ctx: Context, request: str | None) -> str | None:
     if request is None:
         return None
     if ctx.caller.kind != "system" and not ctx.caller.may("platform:manage"):
-        message = "slugs are assigned; only an operator may choose one"
-        raise Invalid(errors=[{"field": "slug", "message": message}])
+        raise Invalid(errors=[field_error("slug", "slug_not_selectable")])
     flaw = slugs.flaw(request)
     if flaw is not None:
-        raise Invalid(errors=[{"field": "slug", "message": flaw}])
+        raise Invalid(errors=[field_error("slug", flaw)])
     return request

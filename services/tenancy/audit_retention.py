@@ -9,7 +9,7 @@ from typing import Final
 from common import audit as log_book
 from common.context import system_context
 from common.events.audit import AuditPruned
-from common.periodic import again
+from common.periodic import run_periodically
 from tenancy import audit_sealing
 from tenancy.deps import Deps
 from tenancy.queries import audit
@@ -21,7 +21,7 @@ BATCH: Final = 2000
 
 async def keeping(deps: Deps) -> None:
     """For the life of the process."""
-    await again(partial(once, deps), every=EVERY, name="audit retention", at_once=True)
+    await run_periodically(partial(once, deps), every=EVERY, name="audit retention", at_once=True)
 
 
 async def once(deps: Deps, now: datetime | None = None) -> int:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from common.db import Database
-from common.service import Links
+from common.service import Connections
 from common.service_deps import ServiceDeps, open_job, open_service_deps
 from tenancy.audit_stream import AuditStream
 from tenancy.cloudflare import CustomHostnames
@@ -31,7 +31,7 @@ class Deps(ServiceDeps):
     slug_quarantine_days: int = 365
 
 
-async def open_deps(settings: Settings, links: Links) -> Deps:
+async def open_deps(settings: Settings, links: Connections) -> Deps:
     """Open the databases and start to write when API keys were last used."""
     common = await open_service_deps(settings, links)
     upkeep_db = await open_job(settings.upkeep_database_url, links, "upkeep")

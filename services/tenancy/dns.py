@@ -10,7 +10,7 @@ import dns.exception
 import dns.name
 import dns.resolver
 
-from common.addresses import host_key
+from common.address_keys import host_key
 from common.problems import Unavailable
 
 WITHIN = 4.0

@@ -9,7 +9,7 @@ from typing import Final
 
 from common import logs
 from common.context import system_context
-from common.periodic import FAULTS, again
+from common.periodic import FAULTS, run_periodically
 from common.problems import Unavailable
 from tenancy import certificates, dns_proof, domains
 from tenancy.deps import Deps
@@ -26,7 +26,7 @@ GRACE: Final = timedelta(hours=72)
 
 async def watch(deps: Deps, every: float = 60.0) -> None:
     """For the life of the process."""
-    await again(partial(look_around, deps), every=every, name="domain watch")
+    await run_periodically(partial(look_around, deps), every=every, name="domain watch")
 
 
 async def look_around(deps: Deps) -> None:

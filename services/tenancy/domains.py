@@ -8,7 +8,7 @@ from typing import Final
 import asyncpg
 
 from common import audit, logs
-from common.addresses import host_key
+from common.address_keys import host_key
 from common.context import Context
 from common.contracts.applications import ApplicationNotFound
 from common.contracts.base import Done
@@ -28,7 +28,8 @@ from common.contracts.domains import (
     VerifyCustomDomain,
 )
 from common.contracts.tenants import UnknownHost
-from common.db import Db, violated
+from common.db import Db
+from common.db_errors import violated_constraint
 from common.events.domains import (
     CustomDomainAdded,
     CustomDomainLost,
@@ -36,6 +37,7 @@ from common.events.domains import (
     CustomDomainRemoved,
     CustomDomainVerified,
 )
+from common.field_errors import field_error
 from common.ids import new_id
 from common.problems import Invalid, Problem, Unavailable
 from tenancy import certificates, dns_proof
@@ -60,8 +62,7 @@ async def list_(deps: Deps, ctx: Context, _: ListCustomDomains) -> CustomDomains
 
 async def add(deps: Deps, ctx: Context, request: AddCustomDomain) -> CustomDomain:
     if deps.hosts.is_ours(request.domain):
-        message = "this name lies in the platform's own domain"
-        raise Invalid(errors=[{"field": "domain", "message": message}])
+        raise Invalid(errors=[field_error("domain", "domain_of_the_platform")])
     made = new_id()
     async with deps.db.transaction(ctx) as tx:
         target = await _target(deps, tx, ctx)
@@ -91,7 +92,7 @@ async def verify(deps: Deps, ctx: Context, request: VerifyCustomDomain) -> Custo
                     tx, ctx, CustomDomainVerified(domain_id=row.id, domain=row.domain)
                 )
     except asyncpg.UniqueViolationError as error:
-        if violated(error) != ONE_OWNER:
+        if violated_constraint(error) != ONE_OWNER:
             raise
         raise CustomDomainTaken from None
     if now:

@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 
 from common import logs
 from common.db import Database
-from common.periodic import FAULTS, flushing
+from common.periodic import FAULTS, flush_periodically
 from tenancy.queries import api_keys
 
 log = logs.get(__name__)
@@ -25,7 +25,7 @@ class KeyUsage:
         self._used[key_id] = datetime.now(UTC)
 
     async def run(self) -> None:
-        await flushing(self.flush, every=self.every)
+        await flush_periodically(self.flush, every=self.every)
 
     async def flush(self) -> None:
         used, self._used = self._used, {}

@@ -22,7 +22,8 @@ from common.contracts.members import (
 from common.contracts.org_domains import JoinByDomain, Joined
 from common.contracts.roles import RoleNotFound
 from common.contracts.users import UserNotFound
-from common.db import Db, violated
+from common.db import Db
+from common.db_errors import violated_constraint
 from common.events.organizations import MemberAdded, MemberRemoved, MemberRoleChanged
 from common.problems import Problem
 from tenancy import organization_access
@@ -134,6 +135,6 @@ async def _keep_an_admin(tx: Db, ctx: Context, org_id: str, member: Member) -> N
 
 def missing(error: asyncpg.ForeignKeyViolationError) -> Problem:
     """What a new or changed row of an organization refers to and is not there."""
-    if violated(error).endswith("role_id_fkey"):
+    if violated_constraint(error).endswith("role_id_fkey"):
         return RoleNotFound()
     return UserNotFound()

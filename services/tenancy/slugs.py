@@ -23,13 +23,13 @@ TRIES: Final = 20
 
 
 def flaw(slug: str) -> str | None:
-    """Why a slug cannot be used; None where it can."""
+    """Returns the code of why a slug cannot be used, or None if it can."""
     if re.fullmatch(SLUG, slug) is None:
-        return "3 to 63 lowercase letters, digits and hyphens, no hyphen at either end"
+        return "not_a_slug"
     if slug[2:4] == "--":
-        return "two hyphens in third and fourth place are kept for internationalised names"
+        return "slug_internationalized"
     if slug in RESERVED:
-        return "this word is reserved"
+        return "slug_reserved"
     return None
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from common import captcha_secret
-from common.addresses import host_key
+from common.address_keys import host_key
 from common.context import Context
 from common.contracts.app_settings import AppSettings
 from common.contracts.applications import Application, ApplicationNotFound
@@ -76,7 +76,7 @@ def application(hosts: Hosts, row: Row) -> Application:
 
 
 def primary_host(hosts: Hosts, row: Row) -> str:
-    """The verified primary domain, else the host of the slug. Links and the issuer follow it."""
+    """The verified primary domain, else the host of the slug. Connections and the issuer follow it."""
     if row.custom_domain is not None and row.custom_domain_verified:
         return hosts.of_custom(row.custom_domain)
     return hosts.of_slug(row.slug)

@@ -14,6 +14,7 @@ from typing import Any
 
 import common.contracts
 from common.contracts.base import CONTRACTS, Request
+from common.sql import numbered, qualified
 
 ROOT = Path(__file__).parents[2]
 SERVICES = ROOT / "services"
@@ -74,14 +75,40 @@ def modules(*roots: Path) -> list[Path]:
 
 
 def statements(*roots: Path) -> Iterator[Statement]:
-    """Every literal that is a statement, with the constants that it names filled in.
+    """Every literal that is a statement, with the constants that it names filled in and its named
+    parameters numbered.
 
     A statement built from anything else is refused by a rule of its own."""
     for file in modules(*roots):
         for node in ast.walk(tree(file)):
             text = literal(node, constants(file))
             if text is not None and STATEMENT.match(text) and id(node) not in parts(file):
+                classes = parameter_classes(file).get(id(node))
+                if classes:
+                    text = numbered(text, *classes)
                 yield Statement(file, node.lineno, text)  # type: ignore[attr-defined]
+
+
+@cache
+def parameter_classes(file: Path) -> dict[int, list[type[tuple[Any, ...]]]]:
+    """Of each statement in a call of `numbered`: the classes that name its parameters."""
+    found: dict[int, list[type[tuple[Any, ...]]]] = {}
+    for node in ast.walk(tree(file)):
+        if isinstance(node, ast.Call) and _called(node) == "numbered":
+            statement, *names = node.args
+            module = importlib.import_module(module_name(file))
+            found[id(statement)] = [getattr(module, ast.unparse(name)) for name in names]
+    return found
+
+
+def module_name(file: Path) -> str:
+    """The name by which a file of the product is imported."""
+    root = next(root for root in (SERVICES, COMMON.parent, CLI.parent) if root in file.parents)
+    return ".".join(file.relative_to(root).with_suffix("").parts)
+
+
+def _called(node: ast.Call) -> str:
+    return node.func.id if isinstance(node.func, ast.Name) else ""
 
 
 @cache
@@ -105,9 +132,17 @@ def literal(node: ast.AST, names: Mapping[str, str]) -> str | None:
 def _piece(piece: ast.expr, names: Mapping[str, str]) -> str | None:
     if isinstance(piece, ast.Constant):
         return str(piece.value)
-    plain = isinstance(piece, ast.FormattedValue) and piece.format_spec is None
-    name = ast.unparse(piece.value) if isinstance(piece, ast.FormattedValue) and plain else ""
-    return names.get(name)
+    if not isinstance(piece, ast.FormattedValue) or piece.format_spec or piece.conversion != -1:
+        return None
+    value = piece.value
+    if isinstance(value, ast.Call) and _called(value) == "qualified":
+        alias, columns = literal(value.args[0], names), names.get(ast.unparse(value.args[1]))
+        return None if alias is None or columns is None else _qualified(alias, columns)
+    return names.get(ast.unparse(value))
+
+
+def _qualified(alias: str, columns: str) -> str:
+    return qualified(alias, columns)
 
 
 @cache

@@ -102,6 +102,11 @@ def test_statements_are_literals() -> None:
     [
         ('f"SELECT {COLUMNS} FROM users"', False),
         ('f"SELECT {columns} FROM users"', True),
+        ('f"SELECT {COLUMNS!r} FROM users"', True),
+        ("f\"SELECT {qualified('u', COLUMNS)} FROM users u\"", False),
+        ("f\"SELECT {qualified('u', columns)} FROM users u\"", True),
+        ('f"SELECT {qualified(alias, COLUMNS)} FROM users u"', True),
+        ('numbered(f"SELECT {columns} FROM users", Find)', True),
         ('f"SELECT id FROM {table()}"', True),
         ('"SELECT id FROM users WHERE " + filter', True),
         ('"SELECT id FROM {}".format(table)', True),

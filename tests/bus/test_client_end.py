@@ -16,7 +16,8 @@ from tests.bus.gateways import Listening, answering, gateways
 from tests.kit.nats_server import NatsServer
 from tests.kit.postgres import Postgres
 
-from common.bus import NatsBus, Server, settled
+from common.bus import NatsBus
+from common.bus_server import BusServer
 from common.context import SYSTEM_CALLER, Context
 from common.contracts.clients import CreateClient, UpdateClient
 from common.contracts.oauth_errors import InvalidToken
@@ -25,7 +26,8 @@ from common.contracts.tokens import AccessToken, CheckAccessToken, ExchangeToken
 from common.crypto import Keys
 from common.db import Database
 from common.ids import new_id
-from common.invalidation import NatsChanges
+from common.invalidation import NatsInvalidation
+from common.nats_private import flush_all
 from common.testing import context, service_deps
 from gateway.auth.caller import token_tags
 from oidc.deps import Deps
@@ -70,7 +72,7 @@ async def oidc(server: NatsServer, dsns: dict[str, str], number: int) -> AsyncIt
         stack.push_async_callback(nc.close)
         db = await Database.connect(dsns["oidc"], name="oidc")
         stack.push_async_callback(db.close)
-        bus, changes = NatsBus(nc), NatsChanges(nc)
+        bus, changes = NatsBus(nc), NatsInvalidation(nc)
         deps = Deps(
             **service_deps(db, bus, Keys.parse(KEY), invalidation=changes).shared(),
             logout_db=db,
@@ -84,12 +86,12 @@ async def oidc(server: NatsServer, dsns: dict[str, str], number: int) -> AsyncIt
             ),
         )
         stack.callback(deps.pool.close)
-        changes.listeners.append(deps.known.heard)
+        changes.listeners.append(deps.caches.drop)
         await changes.listen()
-        serving = await Server.start(nc, "oidc", "0.1.0", deps)
+        serving = await BusServer.start(nc, "oidc", "0.1.0", deps)
         for contract, handler in HANDLERS.items():
             await serving.add(contract, handler)
-        await settled(nc)
+        await flush_all(nc)
         yield
         await serving.drain()
 

@@ -18,9 +18,10 @@ import pytest
 from nats.aio.client import Client
 from tests.kit.nats_server import PATIENCE, NatsServer, free_port, start, until
 
-from common.bus import Server, settled
+from common.bus_server import BusServer
 from common.context import Context
 from common.contracts.tenants import ResolveHost, Tenant, UnknownHost
+from common.nats_private import flush_all
 
 ROOT = Path(__file__).parents[2]
 pytestmark = pytest.mark.timeout(300)
@@ -79,9 +80,9 @@ async def test_a_request_is_finished_and_further_signals_change_nothing(own: Nat
         raise UnknownHost("nobody lives here")
 
     nc: Client = await own.connect()
-    serving = await Server.start(nc, "tenancy", "0.1.0", None)
+    serving = await BusServer.start(nc, "tenancy", "0.1.0", None)
     await serving.add(ResolveHost, slow)
-    await settled(nc)
+    await flush_all(nc)
     with gateway(own.url, port) as process:
         await until(lambda: listens(port))
         async with httpx.AsyncClient(base_url=f"http://127.0.0.1:{port}") as browser:

@@ -21,7 +21,7 @@ from common.contracts.roles import SeedRoles
 from common.crypto import Keys
 from common.db import Database
 from common.ids import new_id
-from common.invalidation import NatsChanges
+from common.invalidation import NatsInvalidation
 from common.testing import context, service_deps
 from rbac.deps import Deps
 from rbac.handlers import HANDLERS
@@ -67,7 +67,7 @@ async def stage(postgres: Postgres, server: NatsServer) -> AsyncIterator[Stage]:
     await owner.close()
     db = await Database.connect(dsns["rbac"], name="rbac")
 
-    def deps(bus: NatsBus, changes: NatsChanges) -> Deps:
+    def deps(bus: NatsBus, changes: NatsInvalidation) -> Deps:
         return Deps(**service_deps(db, bus, KEYS, invalidation=changes).shared())
 
     async with (

@@ -21,7 +21,7 @@ from common.crypto import Keys, token
 from common.db import Database
 from common.hash_pool import FairPool
 from common.ids import new_id
-from common.invalidation import NatsChanges
+from common.invalidation import NatsInvalidation
 from common.testing import context, service_deps
 from identity.deps import Deps
 from identity.handlers import HANDLERS
@@ -85,7 +85,7 @@ async def stage(postgres: Postgres, server: NatsServer) -> AsyncIterator[Stage]:
     await sql.execute("INSERT INTO users (app_id, id) VALUES ($1, $2)", app_id, user_id)
     db = await Database.connect(dsns["identity"], name="identity")
 
-    def deps(bus: NatsBus, changes: NatsChanges) -> Deps:
+    def deps(bus: NatsBus, changes: NatsInvalidation) -> Deps:
         return Deps(
             **service_deps(db, bus, KEYS, invalidation=changes).shared(),
             mail_db=db,

@@ -144,7 +144,7 @@ async def test_a_client_of_the_other_is_a_client_of_nobody(fresh: Suite, shop: S
         answer = await shop.http.get("/oauth2/authorize", params=asked)
         assert answer.status_code == 400
         lines = answer.text.replace(client_id, "").splitlines()
-        return [line for line in lines if "this reference" not in line]
+        return [line for line in lines if "include this reference" not in line]
 
     there = await shown(fresh.client.client_id)
     assert there == await shown("client_" + "x" * 24)

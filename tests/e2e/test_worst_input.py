@@ -16,7 +16,7 @@ from tests.unit.identity.test_hashing import WORST
 
 from common.contracts.mail_templates import TemplateInvalid, TemplateText
 from common.contracts.settings_change import SettingsChange
-from identity import mail_rendering
+from identity import mail_template_check
 
 pytestmark = pytest.mark.timeout(300)
 
@@ -61,7 +61,7 @@ def worst_schema() -> dict[str, Any]:
 def worst_template() -> TemplateText:
     def accepts(parts: int) -> bool:
         try:
-            mail_rendering.check("sign_in", template_of(parts))
+            mail_template_check.check("sign_in", template_of(parts))
         except TemplateInvalid:
             return False
         return True

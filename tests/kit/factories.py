@@ -14,7 +14,7 @@ from tests.kit.callers import ADMIN, DEVELOPER, FIREFOX, OPERATOR, PASSWORD
 from tests.kit.calls import Calls
 
 from common import acr as acr_values
-from common.addresses import address_key
+from common.address_keys import address_key
 from common.context import SYSTEM_CALLER, Caller, Context
 from common.contracts.applications import CreateApplication, NewApplication
 from common.contracts.assignments import AssignRole

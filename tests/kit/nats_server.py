@@ -16,7 +16,7 @@ from pathlib import Path
 from nats.aio.client import Client
 
 from aero2.embedded.ports import bound
-from common.batched_nats import PacedClient
+from common.nats_private import BatchedClient
 
 PATIENCE = 60.0
 """Seconds to wait for what must happen. No promise: a busy machine may take long."""
@@ -88,7 +88,7 @@ class NatsServer:
             "reconnect_time_wait": 0.05,
             "error_cb": _quiet,
         }
-        nc = PacedClient()
+        nc = BatchedClient()
         await nc.connect(**(settings | options))  # type: ignore[arg-type]
         return nc
 

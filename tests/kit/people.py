@@ -100,6 +100,7 @@ from common.contracts.sign_in import (
 )
 from common.contracts.sign_up import ResendSignUp, SignUp
 from common.contracts.tenants import Tenant
+from common.field_errors import field_error
 from common.ids import new_id
 from common.problems import Problem
 
@@ -203,11 +204,8 @@ async def resend_sign_up(people: People, ctx: Context, request: ResendSignUp) ->
 def weak() -> WeakPassword:
     return WeakPassword(
         errors=[
-            {"field": "password", "message": "It has to be at least 8 characters long."},
-            {
-                "field": "password",
-                "message": "It is easy to guess. Use more words, or words that do not belong together.",
-            },
+            field_error("password", "password_too_short", minimum=8),
+            field_error("password", "password_guessable"),
         ]
     )
 

@@ -199,7 +199,7 @@ class World(OAuthSteps):
         async def announce(ctx: Context, noun: str, id: str = "*") -> None:
             await publish(ctx, noun, id)
             for deps in (self.oidc, self.replica.oidc):
-                deps.known.heard(ctx.app_id, noun, id)
+                deps.caches.drop(ctx.app_id, noun, id)
 
         self.changes.publish = announce  # type: ignore[method-assign]
 

@@ -19,7 +19,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final
 
 from common import logs, metrics
-from common.networks import network
+from common.ip_addresses import client_network
 from common.problems import RateLimited
 from gateway.admission.token_bucket import BucketKey, Limit, TokenBuckets
 
@@ -151,7 +151,7 @@ class FloodLimits:
             self.present(visit, cookie.encode("latin-1", "replace"), INVALID_SESSION)
         elif (visit.method, visit.path) != POLLED:
             limit = ANONYMOUS_READ if visit.method in SAFE else ANONYMOUS_WRITE
-            self.spend(visit, limit, network(visit.ip))
+            self.spend(visit, limit, client_network(visit.ip))
 
     def present(
         self, visit: GatewayRequest, credential: bytes, limit: Limit = INVALID_CREDENTIAL
@@ -161,7 +161,7 @@ class FloodLimits:
         app_id = visit.app.app_id
         digest = hash((app_id, credential))
         if self.scale and digest not in self.valid:
-            charge = limit, (app_id, limit.name, network(visit.ip))
+            charge = limit, (app_id, limit.name, client_network(visit.ip))
             self._present(visit, PresentedCredential(digest, [charge]))
 
     def present_client(
@@ -174,7 +174,7 @@ class FloodLimits:
         digest = None if secret is None else _digest(visit, secret)
         if not self.scale or digest in self.valid:
             return
-        name, source = client_id(), network(visit.ip)
+        name, source = client_id(), client_network(visit.ip)
         client, pair = hash((app_id, "client", name)), hash((source, name))
         bucket: str | int = pair if client in self.valid else source
         charges: list[Charge] = [(INVALID_CREDENTIAL, (app_id, INVALID_CREDENTIAL.name, bucket))]
@@ -266,7 +266,7 @@ class FloodLimits:
             self.warned = True
             log.warning("limited behind a proxy that is not trusted: is AERO2_TRUSTED_PROXIES set?")
         app_id = visit.tenant.app_id if visit.tenant else NO_TENANT
-        if self.buckets.take(ERROR_PAGE, (app_id, ERROR_PAGE.name, network(visit.ip))):
+        if self.buckets.take(ERROR_PAGE, (app_id, ERROR_PAGE.name, client_network(visit.ip))):
             visit.facts["flood"] = True
         metrics.LIMITED.labels(limit.name).inc()
         raise RateLimited("too many requests from your network", retry_after=math.ceil(wait))
@@ -283,4 +283,4 @@ def _digest(visit: GatewayRequest, credential: Credential) -> int:
 
 
 def _lookup_charge(visit: GatewayRequest) -> Charge:
-    return INVALID_CREDENTIAL, (NO_TENANT, INVALID_CREDENTIAL.name, network(visit.ip))
+    return INVALID_CREDENTIAL, (NO_TENANT, INVALID_CREDENTIAL.name, client_network(visit.ip))

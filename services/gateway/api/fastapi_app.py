@@ -200,7 +200,7 @@ async def _http(request: Request, error: Exception) -> Response:
         return await _problem(request, error.__cause__)
     if error.status_code == 404:
         where = f"{request.scope['visit'].origin}/docs"
-        return await _problem(request, NotFound(f"There is no such path. See {where}."))
+        return await _problem(request, NotFound(f"This path does not exist. See {where}."))
     if error.status_code == 405:
         return await _problem(
             request, MethodNotAllowed(allow=(error.headers or {}).get("Allow", ""))

@@ -63,7 +63,7 @@ async def _find(visit: GatewayRequest) -> Caller:
         return (await by_token(visit, token)).caller
     if (visit.header(b"authorization") or "").lower().startswith("dpop "):
         # RFC 9449 section 7.1: without its proof this scheme opens nothing, and we know no proofs.
-        raise Unauthenticated("send the access token as Bearer")
+        raise Unauthenticated("send the credential as `Authorization: Bearer …`")
     signed = await session_of(visit)
     return signed.caller if signed is not None else ANONYMOUS
 
@@ -87,7 +87,7 @@ async def named_by_key(visit: GatewayRequest) -> Tenant:
     """On `api.<domain>` the API key names the application. Raises Unauthenticated."""
     key, gateway, limits = bearer_of(visit), visit.gateway, visit.gateway.limits
     if key is None or not key.startswith(("sk_live_", "pk_live_")):
-        raise Unauthenticated("on this host an API key as bearer token names the application")
+        raise Unauthenticated("on this host, send an API key as the bearer token")
     ctx = Context(DASHBOARD, deadline=time.time() + WITHIN, trace=visit.trace)
     limits.before_lookup(visit, key)
     try:

@@ -36,7 +36,7 @@ DIGEST: Final = 32
 class CrossSite(Forbidden):
     """A request of another site, or a form that was not ours."""
 
-    code, title = "cross_site", "This request came from another site. Go back and try again."
+    code, title = "cross_site", "This request came from another site, or its form is out of date."
 
 
 def browser_id(visit: GatewayRequest) -> str:

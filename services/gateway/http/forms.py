@@ -29,7 +29,7 @@ async def form(visit: GatewayRequest) -> Params:
     if kind != "application/x-www-form-urlencoded":
         raise OAuthError("send the parameters as application/x-www-form-urlencoded")
     if len(body) > LONGEST:
-        raise TooLarge(f"a form has at most {LONGEST} bytes")
+        raise TooLarge(f"a form can have at most {LONGEST} bytes")
     try:
         return _parsed(body.decode("utf-8"))
     except UnicodeDecodeError:
@@ -51,7 +51,7 @@ def _parsed(text: str) -> Params:
             text, keep_blank_values=True, max_num_fields=MOST, errors="strict", encoding="utf-8"
         )
     except (ValueError, UnicodeDecodeError):
-        raise OAuthError("the parameters cannot be read") from None
+        raise OAuthError("the parameters are not valid: check their encoding and number") from None
     if any("\0" in name or "\0" in value for name, value in found):
         raise OAuthError("a parameter contains a NUL character")
     return found
@@ -62,6 +62,6 @@ def once(params: Params) -> dict[str, str]:
     found: dict[str, str] = {}
     for name, value in params:
         if name in found:
-            raise Invalid(f"{name} was sent twice")
+            raise Invalid(f"send {name} only once")
         found[name] = value
     return found

@@ -93,7 +93,7 @@ class GatewayRequest:
         while True:
             message = await self.receive()
             if message["type"] == "http.disconnect":
-                raise BadRequest("the body broke off")
+                raise BadRequest("the connection ended before the whole body arrived")
             chunks.append(message.get("body", b""))
             if not message.get("more_body"):
                 return b"".join(chunks)

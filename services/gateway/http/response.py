@@ -20,7 +20,7 @@ Headers = list[tuple[bytes, bytes]]
 class MethodNotAllowed(Problem):
     """RFC 9110 section 15.5.6: the answer names the methods that there are."""
 
-    status, code, title = 405, "method_not_allowed", "This path does not answer to this method."
+    status, code, title = 405, "method_not_allowed", "This path does not support this method."
 
 
 JSON: Final = (b"content-type", b"application/json")
@@ -44,7 +44,7 @@ def json(status: int, value: Any, *headers: tuple[bytes, bytes]) -> Answer:
 
 
 AUTHENTICATE: Final = (
-    "Send a secret key or an access token as `Authorization: Bearer …`, or the cookie of a signed-in "
+    "Send a secret key or an access token as `Authorization: Bearer …`, or the session cookie of a "
     "browser. See {docs}."
 )
 

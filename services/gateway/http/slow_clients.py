@@ -17,7 +17,7 @@ import httptools
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from common import metrics
-from common.networks import network
+from common.ip_addresses import client_network
 from common.problems import BadRequest
 
 if TYPE_CHECKING:
@@ -59,7 +59,7 @@ class Connection(HttpToolsProtocol):
     most: int = MOST
     since: float = 0.0
     """When it began to wait for what it waits for."""
-    network: str = "-"
+    client_network: str = "-"
     _last: bool = False
     """Whether the process drains: one more request, if it is on its way."""
     _offered: bool = False
@@ -80,7 +80,10 @@ class Connection(HttpToolsProtocol):
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         super().connection_made(transport)  # type: ignore[arg-type]  # narrowed there
-        self.since, self.network = self.loop.time(), network(self.client[0] if self.client else "")
+        self.since, self.network = (
+            self.loop.time(),
+            client_network(self.client[0] if self.client else ""),
+        )
         if len(self.connections) > self.most:
             make_room(self.connections)
         self._within(FIRST)
@@ -149,7 +152,7 @@ class Connection(HttpToolsProtocol):
         self._method = self.parser.get_method()
         self._version = self.parser.get_http_version().encode()
         if self._method == b"CONNECT":
-            raise BadRequest("this is not a proxy")
+            raise BadRequest("this server is not a proxy")
 
     def on_message_complete(self) -> None:
         if self._offered:  # the body is still to come

@@ -20,8 +20,8 @@ from common.contracts.rights import GetRights
 from common.contracts.sessions import CheckSession
 from common.contracts.tenants import ResolveHost
 from common.ids import DASHBOARD
+from common.ip_addresses import client_network
 from common.metrics_server import authorized
-from common.networks import network
 from common.problems import Problem
 from gateway.admission.flood_limits import ANONYMOUS_READ
 from gateway.api.audit_tail import AWAY, STREAM
@@ -75,7 +75,7 @@ async def health(visit: GatewayRequest) -> Answer:
     only; internal networks see the parts."""
     inside = within(visit.ip or "", tuple(visit.gateway.settings.internal_networks))
     if not inside:
-        visit.gateway.limits.spend(visit, ANONYMOUS_READ, network(visit.ip))
+        visit.gateway.limits.spend(visit, ANONYMOUS_READ, client_network(visit.ip))
     report = await _report(visit)
     body: dict[str, object] = {"status": "healthy" if report.healthy else "unhealthy"}
     if inside:

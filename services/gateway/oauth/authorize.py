@@ -15,7 +15,7 @@ from starlette.routing import Route
 
 from common.contracts.authorization import Authorization, Authorize, ResumeAuthorization, SignedIn
 from common.contracts.oauth_errors import SignInOver
-from common.networks import network
+from common.ip_addresses import client_network
 from common.problems import BadRequest, TooLarge
 from gateway.admission.flood_limits import PENDING_AUTHORIZATION
 from gateway.auth import browser_sessions as browser
@@ -71,7 +71,7 @@ async def _posted(visit: GatewayRequest) -> Response:
     params = await forms.form(visit)
     query = urlencode(params)
     if len(query) > LARGEST:
-        raise TooLarge("the parameters are too large")
+        raise TooLarge(f"the parameters can have at most {LARGEST} bytes")
     if len(query) <= LONGEST:
         return go(f"/oauth2/authorize?{query}")
     return await _begin(visit, None, Authorize(params=params, unseen=True), [])
@@ -86,7 +86,7 @@ async def _begin(
 ) -> Response:
     """What waits at oidc is counted: anybody may make it wait."""
     limits = visit.gateway.limits
-    whom = signed.session.user_id if signed else network(visit.ip)
+    whom = signed.session.user_id if signed else client_network(visit.ip)
     limits.spend(visit, PENDING_AUTHORIZATION, whom)
     kept = None
     try:
@@ -118,7 +118,7 @@ async def resume(request: Request) -> Response:
         csrf.check_form(visit, fields.get("csrf"))
         consent = fields.get("consent")
         if consent not in ("allow", "deny"):
-            raise BadRequest("say whether you allow it")
+            raise BadRequest("consent must be allow or deny")
         token = fields.get("csrf")
         shown = next((one for one in others if csrf.is_of_session(visit, token, one)), signed)
         if shown is not None and shown is not signed:
@@ -178,7 +178,9 @@ def follow(visit: GatewayRequest, signed: Signed | None, what: Authorization) ->
 def _consent(page: Page, what: Authorization) -> Response:
     known = [ASKS[scope] for scope in what.scopes if scope in ASKS]
     other = [("key", scope) for scope in what.scopes if scope not in ASKS]
-    apis = [("key", page.say(N_("Use %(api)s for you"), api=name)) for name in what.resources]
+    apis = [
+        ("key", page.say(N_("Use %(api)s on your behalf"), api=name)) for name in what.resources
+    ]
     site = urlsplit(what.client_uri).netloc if what.client_uri else None
     return page.show(
         "consent.html",

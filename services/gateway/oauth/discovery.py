@@ -56,7 +56,7 @@ async def jwk(visit: GatewayRequest) -> Answer:
     for key in orjson.loads(document.body)["keys"]:
         if key["kid"] == kid:
             return Answer(200, orjson.dumps(key), [JSON, (b"cache-control", AGE)])
-    raise NotFound("there is no such key")
+    raise NotFound("no signing key has this id")
 
 
 async def _document(visit: GatewayRequest, request: GetConfiguration | GetJwks) -> PackedText:

@@ -44,7 +44,7 @@ AUTHENTICATED = (AccessDenied, InvalidGrant, InvalidScope, InvalidTarget, Unauth
 class NoToken(InvalidToken):
     """RFC 6750 section 3.1: without a token the challenge carries no error code."""
 
-    code, title = "missing_token", "An access token is needed."
+    code, title = "missing_token", "Send an access token in the Authorization header."
 
 
 async def token(visit: GatewayRequest) -> Answer:

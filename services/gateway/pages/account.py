@@ -28,19 +28,19 @@ from gateway.pages.sign_up import password_hint
 from gateway.state import Signed
 
 NOTICES: Final = {
-    "profile": N_("Your profile is saved."),
-    "address": N_("Your e-mail address is changed."),
-    "password": N_("Your password is changed. All other sessions have ended."),
-    "revoked": N_("The session is signed out."),
-    "others": N_("All other sessions are signed out."),
-    "withdrawn": N_("The app has no access any more."),
-    "active": N_("The active organization is changed."),
-    "inactive": N_("No organization is active now."),
+    "profile": N_("Profile saved."),
+    "address": N_("E-mail address changed."),
+    "password": N_("Password changed. You're signed out everywhere else."),
+    "revoked": N_("Session signed out."),
+    "others": N_("All other sessions signed out."),
+    "withdrawn": N_("Access removed."),
+    "active": N_("Active organization changed."),
+    "inactive": N_("No organization is active."),
     "left": N_("You left the organization."),
-    "role": N_("The role is changed."),
-    "removed": N_("The member is removed."),
-    "invited": N_("The invitation is on its way."),
-    "uninvited": N_("The invitation is withdrawn."),
+    "role": N_("Role changed."),
+    "removed": N_("Member removed."),
+    "invited": N_("Invitation sent."),
+    "uninvited": N_("Invitation revoked."),
 }
 PROFILE: Final = ("name", "given_name", "family_name", "nickname", "picture", "locale")
 """The claims that the profile page changes."""
@@ -97,16 +97,17 @@ async def email(visit: GatewayRequest, fields: Fields, signed: Signed) -> Respon
 
 
 def _email(page: Page, fields: Fields, flow: str | None = None, **more: Any) -> Response:
-    address = flow_cookie.read(page.visit).email
+    mailed = flow_cookie.read(page.visit)
     return opened(
         page,
         "email.html",
         "/account",
         fields,
         flow=flow,
-        email=address,
+        email=mailed.email,
         carried={},
         address="/account/email/code" if flow else "/account/email",
+        **mailed.code_times(),
         **more,
     )
 
@@ -118,7 +119,7 @@ async def change_email(visit: GatewayRequest, fields: Fields, signed: Signed) ->
     try:
         request = ChangeEmail(email=wanted)
         flow = await visit.gateway.bus.call(visit.context(signed.caller), request)
-    except ValidationError as error:
+    except (Problem, ValidationError) as error:
         errors = errors_of(page.language, error)
         return _email(page, fields, errors=errors, values={"email": wanted})
     flow_cookie.mailed(visit, request.email, flow)
@@ -165,7 +166,7 @@ async def change_password(visit: GatewayRequest, fields: Fields, signed: Signed)
         )
         again = await visit.gateway.bus.call(visit.context(signed.caller), request)
     except WrongCredentials:
-        errors = {"current": page.say("This is not your current password.")}
+        errors = {"current": page.say("Your current password is wrong. Try again.")}
         return await _password(page, fields, signed, errors=errors)
     except (Problem, ValidationError) as error:
         return await _password(page, fields, signed, errors=errors_of(page.language, error))
@@ -205,13 +206,13 @@ async def delete(visit: GatewayRequest, fields: Fields, signed: Signed) -> Respo
     page = open_page(visit, signed)
     word = _word(await me_of(visit, signed))
     if fields.text("confirm").casefold() != word.casefold():
-        errors = {"confirm": page.say("Type %(word)s exactly.", word=word)}
+        errors = {"confirm": page.say("To confirm, type %(word)s exactly.", word=word)}
         return await _data(page, fields, signed, errors=errors)
     try:
         request = DeleteMe(password=fields.get("password") or None)
         await visit.gateway.bus.call(visit.context(signed.caller), request)
     except WrongCredentials:
-        errors = {"password": page.say("This is not your password.")}
+        errors = {"password": page.say("The password is wrong. Try again.")}
         values = {"confirm": fields.text("confirm")}
         return await _data(page, fields, signed, errors=errors, values=values)
     except (LastAdmin, TeamOwnsApplications) as error:
@@ -219,18 +220,18 @@ async def delete(visit: GatewayRequest, fields: Fields, signed: Signed) -> Respo
         return await _data(page, fields, signed, errors=errors)
     await browser.end(visit)
     return Page(visit, None, page.language).close(
-        page.say("Your account is deleted"),
-        page.say("Nothing of it is left here. You can close this page."),
+        page.say("Your account has been deleted"),
+        page.say("Its data has been deleted, too. You can close this page."),
     )
 
 
 def _held_by(page: Page, error: LastAdmin | TeamOwnsApplications) -> str:
     """Why the account cannot go yet."""
     held = error.extra.get("organizations", [])
-    names = ", ".join(str(page.language.isolated(each["name"])) for each in held)
+    names = ", ".join(str(page.language.isolate(each["name"])) for each in held)
     sentence = N_("%(names)s owns applications. Transfer or delete them first.")
     if isinstance(error, LastAdmin):
-        sentence = N_("You are the only admin of %(names)s. Make somebody else admin first.")
+        sentence = N_("You're the only admin of %(names)s. Make another member an admin first.")
     return str(page.say(sentence, names=names))
 
 

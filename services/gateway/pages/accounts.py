@@ -35,7 +35,7 @@ async def show(visit: GatewayRequest, fields: Fields) -> Response:
 async def choose(visit: GatewayRequest, fields: Fields) -> Response:
     """POST /accounts"""
     if not await browser.switch(visit, fields.text("session")):
-        raise BadRequest("this browser has no such account")
+        raise BadRequest("this account is not signed in in this browser")
     if pending := fields.given("request"):
         return go(at("/oauth2/authorize/resume", request=pending, selected="1"))
     return go(destination(fields))

@@ -87,15 +87,16 @@ async def link(visit: GatewayRequest, fields: Fields) -> Response:
     if not csrf.known_browser(visit):
         return _elsewhere(page, fields, 200)
     heading = page.say("Sign in to %(name)s", name=visit.app.name)
-    button = page.say("Sign in")
+    button, says = page.say("Sign in"), page.say("Click the button to sign in.")
     if known.signing_up:
         heading = button = page.say("Create your account")
+        says = page.say("Click the button to create your account.")
     return page.show(
         "link.html",
         carried={"token": fields.given("token")},
         action="/login/link",
         heading=heading,
-        says=page.say("One click and you are in."),
+        says=says,
         button=button,
     )
 
@@ -110,10 +111,10 @@ def other_browser(page: Page, status: int, address: str, *, link: str, button: s
     """Telephones open mailed links in a browser of their own: the code works anywhere. `address` is
     the page of the mailed link; `link` leads to a new mail for this browser."""
     return page.close(
-        page.say("Another browser"),
+        page.say("This is a different browser"),
         page.say(
-            "This link works only in the browser where you asked for it. Go back there and enter "
-            "the code from the same mail, or start again in this browser."
+            "The link works only in the browser where you requested it. Enter the code from the same "
+            "e-mail there, or start again here."
         ),
         status,
         link=link,
@@ -143,8 +144,8 @@ async def follow(visit: GatewayRequest, fields: Fields) -> Response:
 def spent(page: Page, link: str, button: str, *, address: str | None = None) -> Response:
     """A link that does not work any more. `address` is where a GET says so, or leads on, too."""
     return page.close(
-        page.say("This link does not work any more"),
-        page.say("It was used already or has expired. Ask for a new one."),
+        page.say("This link no longer works"),
+        page.say("It was already used or has expired. Request a new one."),
         410,
         link=link,
         button=button,
@@ -161,8 +162,8 @@ async def address_link(visit: GatewayRequest, fields: Fields) -> Response:
         "link.html",
         carried={"token": fields.given("token")},
         action="/verify-email",
-        heading=page.say("Confirm your address"),
-        says=page.say("One click and %(name)s knows that it is yours.", name=visit.app.name),
+        heading=page.say("Confirm your e-mail address"),
+        says=page.say("Click the button to confirm that this address is yours."),
         button=page.say("Confirm address"),
     )
 
@@ -177,7 +178,7 @@ async def confirm_address(visit: GatewayRequest, fields: Fields) -> Response:
     except (LinkSpent, OtherBrowser, ValidationError):
         return spent(page, "/account", page.say("Your account"), address="/verify-email")
     return page.close(
-        page.say("Your address is confirmed"),
+        page.say("E-mail address confirmed"),
         page.say("You can close this page."),
         link="/account",
         button=page.say("Your account"),

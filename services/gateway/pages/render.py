@@ -55,7 +55,7 @@ def environment() -> Environment:
 @pass_context
 def _isolate(context: Context, name: str) -> object:
     """The name for a sentence of this page."""
-    return context["language"].isolated(name)
+    return context["language"].isolate(name)
 
 
 def _with_code(text: str) -> Markup:

@@ -6,14 +6,14 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from common import keyset
-from common.addresses import address_key
+from common.address_keys import address_key
 from common.contracts.sessions import Session, SessionEntry
 from common.db import Db, many, maybe, run, value
 
 
 @dataclass(frozen=True)
-class Live:
-    """A live session with what decides when its last activity is written again."""
+class LiveSession:
+    """A live session, with the times that decide when its last activity is written again."""
 
     id: str
     user_id: str
@@ -33,12 +33,13 @@ class Live:
     last_active_at: datetime
 
     def session(self) -> Session:
+        """Returns the session as the contracts have it."""
         return Session(**{name: getattr(self, name) for name in Session.model_fields})
 
 
 @dataclass(frozen=True)
-class WithToken(Live):
-    """`recent`: the session lives and began within the last minute."""
+class SessionWithToken(LiveSession):
+    """A session found by its token. `recent`: it is live and started within the last minute."""
 
     recent: bool
 
@@ -54,11 +55,11 @@ class InsertedSession:
     new_device: bool
 
 
-async def live(db: Db, *, app_id: str, token_hashes: list[str]) -> Live | None:
-    """The session behind a cookie, if it, its user and both its limits still hold."""
+async def get_live(db: Db, *, app_id: str, token_hashes: list[str]) -> LiveSession | None:
+    """Returns the session of a cookie, if it, its user and both its limits are still valid."""
     return await maybe(
         db,
-        Live,
+        LiveSession,
         """
         SELECT s.id, s.user_id, u.email, u.email_verified, u.name, u.picture, u.locale,
                s.auth_time, s.acr, s.amr, s.active_org_id, s.created_at, s.expires_at,
@@ -74,11 +75,11 @@ async def live(db: Db, *, app_id: str, token_hashes: list[str]) -> Live | None:
     )
 
 
-async def by_token(db: Db, *, app_id: str, token_hashes: list[str]) -> WithToken | None:
-    """The session that has this token, live or not."""
+async def get_by_token(db: Db, *, app_id: str, token_hashes: list[str]) -> SessionWithToken | None:
+    """Returns the session of a token, live or not."""
     return await maybe(
         db,
-        WithToken,
+        SessionWithToken,
         """
         SELECT s.id, s.user_id, u.email, u.email_verified, u.name, u.picture, u.locale,
                s.auth_time, s.acr, s.amr, s.active_org_id, s.created_at, s.expires_at,
@@ -117,9 +118,10 @@ async def insert(
     idle_ttl_remembered: int | None,
     phc: str | None,
 ) -> InsertedSession | None:
-    """Begin a session and remember the device. None where the password proven (`phc`) is not the
-    user's any more. A session that replaces another keeps its active organization, its absolute
-    limit and whether it is remembered. The caller has locked the user's row in a statement before."""
+    """Starts a session and records the device. Returns None if `phc`, the hash that the password
+    matched, is no longer the user's. A session that replaces another keeps its active organization,
+    its absolute limit and whether it is remembered. The caller has locked the user's row in an
+    earlier statement."""
     return await maybe(
         db,
         InsertedSession,
@@ -175,7 +177,7 @@ async def insert(
 
 
 async def touch(db: Db, *, app_id: str, ids: list[str]) -> int:
-    """Write the last activity and move the idle limit, for sessions that still live."""
+    """Writes the last activity and moves the idle limit, for sessions that are still live."""
     return await run(
         db,
         """
@@ -189,9 +191,9 @@ async def touch(db: Db, *, app_id: str, ids: list[str]) -> int:
     )
 
 
-async def idle_for(db: Db, *, app_id: str, id: str, idle_ttl: int) -> datetime | None:
-    """Give a session another idle limit; its new end, or None where the session has ended."""
-    found: datetime | None = await value(
+async def set_idle_limit(db: Db, *, app_id: str, id: str, idle_ttl: int) -> datetime | None:
+    """Gives a session another idle limit. Returns its new end, or None if the session has ended."""
+    idle_expires_at: datetime | None = await value(
         db,
         """
         UPDATE user_sessions SET idle_expires_at = last_active_at + make_interval(secs => $3)
@@ -202,10 +204,10 @@ async def idle_for(db: Db, *, app_id: str, id: str, idle_ttl: int) -> datetime |
         id,
         idle_ttl,
     )
-    return found
+    return idle_expires_at
 
 
-async def of_user(
+async def list_of_user(
     db: Db,
     *,
     app_id: str,
@@ -215,6 +217,7 @@ async def of_user(
     before: str | None = None,
     before_id: str | None = None,
 ) -> list[SessionEntry]:
+    """Returns live sessions of a user, the newest first."""
     return await many(
         db,
         SessionEntry,
@@ -236,16 +239,18 @@ async def of_user(
 
 
 @dataclass(frozen=True)
-class Ended:
+class EndedSession:
     id: str
     user_id: str
 
 
-async def revoke(db: Db, *, app_id: str, id: str, user_id: str | None, reason: str) -> Ended | None:
-    """`user_id` None: whosesoever it is."""
+async def revoke(
+    db: Db, *, app_id: str, id: str, user_id: str | None, reason: str
+) -> EndedSession | None:
+    """Ends a session. `user_id` None: of any user. Returns None if it had ended."""
     return await maybe(
         db,
-        Ended,
+        EndedSession,
         """
         UPDATE user_sessions SET revoked_at = now(), revoked_reason = $4
         WHERE app_id = $1 AND id = $2 AND ($3::uuid IS NULL OR user_id = $3)
@@ -259,10 +264,11 @@ async def revoke(db: Db, *, app_id: str, id: str, user_id: str | None, reason: s
     )
 
 
-async def revoke_by_token(db: Db, *, app_id: str, token_hashes: list[str]) -> Ended | None:
+async def revoke_by_token(db: Db, *, app_id: str, token_hashes: list[str]) -> EndedSession | None:
+    """Ends the session of a token. Returns None if it had ended."""
     return await maybe(
         db,
-        Ended,
+        EndedSession,
         """
         UPDATE user_sessions SET revoked_at = now(), revoked_reason = 'logout'
         WHERE app_id = $1 AND token_hash = ANY($2::text[]) AND revoked_at IS NULL
@@ -273,9 +279,9 @@ async def revoke_by_token(db: Db, *, app_id: str, token_hashes: list[str]) -> En
     )
 
 
-async def succeed(db: Db, *, app_id: str, id: str, successor: str) -> bool:
-    """The newer session of the same user takes the place of this one; False where it cannot: it
-    is another user's, not newer, not living, or has taken the place of one already."""
+async def set_successor(db: Db, *, app_id: str, id: str, successor: str) -> bool:
+    """Records that a newer session of the same user replaces this one. Returns False if it cannot:
+    it belongs to another user, is older, has ended, or replaced a session already."""
     return (
         await run(
             db,
@@ -296,10 +302,11 @@ async def succeed(db: Db, *, app_id: str, id: str, successor: str) -> bool:
 
 async def revoke_all(
     db: Db, *, app_id: str, user_id: str, spare: str | None, reason: str
-) -> list[Ended]:
+) -> list[EndedSession]:
+    """Ends all sessions of a user, except `spare`."""
     return await many(
         db,
-        Ended,
+        EndedSession,
         """
         UPDATE user_sessions SET revoked_at = now(), revoked_reason = $4
         WHERE app_id = $1 AND user_id = $2 AND revoked_at IS NULL
@@ -314,8 +321,9 @@ async def revoke_all(
 
 
 async def activate_organization(db: Db, *, app_id: str, id: str, org_id: str | None) -> str | None:
-    """The session's user, or None. The foreign key refuses an organization he is no member of."""
-    found: str | None = await value(
+    """Sets the active organization. Returns the session's user, or None. The foreign key refuses an
+    organization that the user is not a member of."""
+    user_id: str | None = await value(
         db,
         """
         UPDATE user_sessions SET active_org_id = $3
@@ -325,12 +333,12 @@ async def activate_organization(db: Db, *, app_id: str, id: str, org_id: str | N
         id,
         org_id,
     )
-    return found
+    return user_id
 
 
 @dataclass(frozen=True)
-class Kept:
-    """What a session that replaces another keeps of it."""
+class ReplacedSession:
+    """The facts that a session takes over from the one it replaces."""
 
     acr: str | None
     amr: list[str]
@@ -339,10 +347,12 @@ class Kept:
     auth_time: datetime
 
 
-async def kept(db: Db, *, app_id: str, id: str, user_id: str) -> Kept | None:
+async def get_replaced(db: Db, *, app_id: str, id: str, user_id: str) -> ReplacedSession | None:
+    """Returns what a new session takes over from this one, and locks it. Returns None if it has
+    ended."""
     return await maybe(
         db,
-        Kept,
+        ReplacedSession,
         """
         SELECT acr, amr, idp_name, remembered, auth_time FROM user_sessions
         WHERE app_id = $1 AND id = $2 AND user_id = $3 AND revoked_at IS NULL
@@ -356,8 +366,8 @@ async def kept(db: Db, *, app_id: str, id: str, user_id: str) -> Kept | None:
 
 
 async def proven_at(db: Db, *, app_id: str, id: str, user_id: str) -> datetime | None:
-    """When the user last proved who he is in this session."""
-    found: datetime | None = await value(
+    """Returns when the user last proved who they are in this session."""
+    auth_time: datetime | None = await value(
         db,
         """
         SELECT auth_time FROM user_sessions
@@ -367,7 +377,7 @@ async def proven_at(db: Db, *, app_id: str, id: str, user_id: str) -> datetime |
         id,
         user_id,
     )
-    return found
+    return auth_time
 
 
 @dataclass(frozen=True)
@@ -378,7 +388,7 @@ class Device:
 
 
 async def knows_browser(db: Db, *, app_id: str, email: str, device_hashes: list[str]) -> bool:
-    """Whether the user of this address has signed in from this browser before."""
+    """Returns whether the user of this address has signed in from this browser before."""
     return bool(
         await value(
             db,
@@ -395,7 +405,8 @@ async def knows_browser(db: Db, *, app_id: str, email: str, device_hashes: list[
     )
 
 
-async def devices(db: Db, *, app_id: str, user_id: str) -> list[Device]:
+async def list_devices(db: Db, *, app_id: str, user_id: str) -> list[Device]:
+    """Returns the devices that the user has signed in from, the latest first."""
     return await many(
         db,
         Device,

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from common import keyset
-from common.addresses import address_key
+from common.address_keys import address_key
 from common.contracts.members import Member
 from common.db import Db, many, maybe, run, value
 

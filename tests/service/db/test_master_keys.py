@@ -12,8 +12,8 @@ import pytest
 import pytest_asyncio
 from tests.kit.postgres import Postgres
 
-from aero2.failures import Refused
-from aero2.rewrapping import Standing, retire, rewrap, status
+from aero2.failures import CommandError
+from aero2.master_key_rotation import MasterKeyStatus, retire, rewrap, status
 from common.audit_chain import public_keys
 from common.context import system_context
 from common.crypto import Keys
@@ -50,7 +50,7 @@ class Sealing:
         async with self.db.transaction(system_context(self.app_id)) as tx:
             return await Sealer(keys).open(tx, self.app_id, PLACE, text)
 
-    async def standing(self, text: str) -> dict[str, Standing]:
+    async def standing(self, text: str) -> dict[str, MasterKeyStatus]:
         return {each.id: each for each in await status(self.owner, Keys.parse(text))}
 
 
@@ -136,7 +136,7 @@ async def test_nothing_is_wrapped_under_a_key_that_no_service_has(world: Sealing
     """Services that run with the old key alone could not open it."""
     await world.seal(await world.keys(OLD), b"secret")
 
-    with pytest.raises(Refused, match="Restart them first"):
+    with pytest.raises(CommandError, match="Restart them first"):
         await rewrap(world.owner, Keys.parse(f"{NEW},{OLD}"))
 
 
@@ -146,11 +146,11 @@ async def test_a_key_in_use_is_not_retired(world: Sealing) -> None:
     await world.keys(f"{NEW},{OLD}")
     both = Keys.parse(f"{NEW},{OLD}")
 
-    with pytest.raises(Refused, match="is the active"):
+    with pytest.raises(CommandError, match="is the active"):
         await retire(world.owner, both, "new")
-    with pytest.raises(Refused, match="aero2 secrets rewrap"):
+    with pytest.raises(CommandError, match="aero2 secrets rewrap"):
         await retire(world.owner, both, "old")
-    with pytest.raises(Refused, match="knows no master key"):
+    with pytest.raises(CommandError, match="knows no master key"):
         await retire(world.owner, both, "other")
 
 
@@ -182,7 +182,7 @@ async def test_a_role_that_sees_nothing_is_refused(world: Sealing, postgres: Pos
     name = await world.owner.fetchval("SELECT current_database()")
     db = await asyncpg.connect(postgres.dsn("tenancy", name))
     try:
-        with pytest.raises(Refused, match="BYPASSRLS"):
+        with pytest.raises(CommandError, match="BYPASSRLS"):
             await rewrap(db, Keys.parse(OLD))
     finally:
         await db.close()

@@ -10,7 +10,7 @@ from tests.architecture.source import contracts
 from tests.kit.callers import ADMIN, PASSWORD
 from tests.kit.world import World
 
-from common.addresses import domain_key
+from common.address_keys import domain_key
 from common.contracts.email_codes import StartEmailCode
 from common.contracts.fields import Email
 from common.contracts.invitations import InviteUser

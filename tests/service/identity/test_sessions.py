@@ -33,10 +33,11 @@ from common.contracts.sessions import (
 )
 from common.contracts.sign_in import WrongCredentials
 from common.contracts.users import DeleteUser, DisableUser, EnableUser, ForceReset
+from common.field_errors import field_error
 from common.ids import DASHBOARD, new_id
 from common.problems import NotFound
 
-PRESENT = [{"field": "password", "message": "This is your present password. Choose another one."}]
+PRESENT = [field_error("password", "password_unchanged")]
 
 
 async def test_token_is_stored_hashed_s1(world: World) -> None:

@@ -699,11 +699,8 @@ async def test_everything_wrong_with_a_password_is_said_at_once(world: World) ->
     """Too short and easy to guess: both, so the next try is the last."""
     problem = await world.refused(SignUp(email="someone@example.com", password="abcabc"))
 
-    said = [error["message"] for error in problem.extra["errors"]]
-    assert [("at least 8" in one, "easy to guess" in one) for one in said] == [
-        (True, False),
-        (False, True),
-    ]
+    codes = [error["code"] for error in problem.extra["errors"]]
+    assert codes == ["password_too_short", "password_guessable"]
 
 
 async def test_an_empty_password_is_refused_like_any_weak_one(world: World) -> None:

@@ -11,8 +11,8 @@ from common.contracts.email_codes import SignInWithCode, StartEmailCode
 from common.contracts.profiles import UserChanges
 from common.contracts.user_import import ImportUsers
 from common.contracts.users import CreateUser, UpdateUser
-from identity import session_start, unsettled
-from identity.unsettled import Sweep
+from identity import session_start, unprovisioned_users
+from identity.unprovisioned_users import Sweep
 
 OLDER = "UPDATE users SET created_at = created_at - interval '2 minutes' WHERE app_id = $1"
 WAITING = "SELECT count(*) FROM users WHERE app_id = ANY($1) AND settled_at IS NULL"
@@ -76,7 +76,7 @@ async def test_those_who_cannot_be_settled_hold_up_nobody(
     world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A round gives up after some failures; the next one goes on behind them."""
-    monkeypatch.setattr(unsettled, "MOST_FAILURES", 2)
+    monkeypatch.setattr(unprovisioned_users, "MOST_FAILURES", 2)
     lines = [{"email": f"many{n}@example.com"} for n in range(3)]
     await world.call(ImportUsers(users=lines), caller=ADMIN)
     await world.owner.execute(OLDER, world.app_id)

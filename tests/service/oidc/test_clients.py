@@ -38,6 +38,7 @@ from common.contracts.scopes import (
     UnknownPermission,
 )
 from common.contracts.userinfo import GetUserinfo
+from common.field_errors import field_error
 from common.problems import BadRequest, Conflict, Forbidden, Invalid
 
 EC = {
@@ -186,10 +187,7 @@ async def test_a_class_that_the_application_does_not_offer_is_refused(world: Wor
         await world.client(default_acr_values=[PASSWORD, MAIL])
 
     assert error.value.extra["errors"] == [
-        {
-            "field": "default_acr_values.1",
-            "message": f"no sign-in of this application gives it: there is {ONE_FACTOR}, {PASSWORD}",
-        }
+        field_error("default_acr_values.1", "acr_not_offered", offered=f"{ONE_FACTOR}, {PASSWORD}")
     ]
 
 

@@ -77,7 +77,7 @@ async def test_a_scope_of_a_permission_gives_no_claims_unless_granted(shared: Wo
     tokens = await shared.tokens(client, ann, scope="openid calling", claims=wanted)
     assert "phone_number" not in await told(shared, tokens.access_token)
     shared.stand_ins.rbac.rights[ann.user_id] = Rights(permissions=["users:read"])
-    shared.oidc.known.heard(shared.app_id, "rights", ann.user_id)
+    shared.oidc.caches.drop(shared.app_id, "rights", ann.user_id)
     tokens = await shared.tokens(client, ann, scope="openid calling", claims=wanted)
     assert (await told(shared, tokens.access_token))["phone_number"] == "+4930123456"
 

@@ -130,7 +130,7 @@ async def test_two_ways_at_once_are_refused(shared: World) -> None:
     client = await stock(shared)
     assert client.client_secret is not None
     given = [("grant_type", "client_credentials"), ("client_secret", client.client_secret)]
-    with pytest.raises(OAuthError, match="more than one way"):
+    with pytest.raises(OAuthError, match="more than one method"):
         await shared.call(
             ExchangeToken(params=given, basic=basic_of(client.client_id, client.client_secret))
         )

@@ -128,13 +128,13 @@ class Attacks:
     async def resigned(self, claims: Any, typ: str) -> str:
         """By our own key, as a token that we once made would be."""
         alg = "ES256" if typ == "at+jwt" else "RS256"
-        return (await keys.signing(self.world.oidc, self.world.ctx(), alg)).sign(typ, claims)
+        return (await keys.signing_key(self.world.oidc, self.world.ctx(), alg)).sign(typ, claims)
 
     async def elsewhere(self, claims: Any, typ: str) -> str:
         """The same claims, signed by the key of another application."""
         app_id = await self.world.application()
         alg = "ES256" if typ == "at+jwt" else "RS256"
-        return (await keys.signing(self.world.oidc, self.world.ctx(app_id=app_id), alg)).sign(
+        return (await keys.signing_key(self.world.oidc, self.world.ctx(app_id=app_id), alg)).sign(
             typ, claims
         )
 

@@ -62,7 +62,7 @@ async def test_the_next_key_signs_when_its_time_comes_and_the_old_one_goes_last(
     old = await world.tokens(client, ann)
     await world.call(RotateKeys(), SYSTEM_CALLER)
     await world.owner.execute("UPDATE signing_keys SET not_before = now() WHERE state = 'next'")
-    world.oidc.known.clear()
+    world.oidc.caches.clear()
     new = await world.tokens(client, ann)
     assert kid_of(new.id_token) != kid_of(old.id_token)
     for token in (old.access_token, new.access_token):
@@ -70,7 +70,7 @@ async def test_the_next_key_signs_when_its_time_comes_and_the_old_one_goes_last(
         await world.claims(token)
 
     await world.owner.execute("UPDATE signing_keys SET retire_at = now() WHERE state = 'retiring'")
-    world.oidc.known.clear()
+    world.oidc.caches.clear()
     assert kid_of(old.id_token) not in await kids(world)
     gone = await world.owner.fetch(
         "SELECT private_sealed FROM signing_keys WHERE state = 'retired'"
@@ -81,10 +81,10 @@ async def test_the_next_key_signs_when_its_time_comes_and_the_old_one_goes_last(
 async def test_keys_rotate_by_themselves(world: World) -> None:
     """A day before the active key is too old, the next one is published."""
     await world.owner.execute("UPDATE signing_keys SET activated_at = now() - interval '89.5 days'")
-    world.oidc.known.clear()
+    world.oidc.caches.clear()
     assert len(await kids(world)) == 4
 
-    world.oidc.known.clear()
+    world.oidc.caches.clear()
     assert len(await kids(world)) == 4
 
 
@@ -140,8 +140,8 @@ async def test_rotation_is_not_for_strangers(world: World) -> None:
 async def test_two_replicas_rotate_once(world: World) -> None:
     """Rows are locked: however many see that it is time, one key follows."""
     await world.owner.execute("UPDATE signing_keys SET activated_at = now() - interval '89.5 days'")
-    world.oidc.known.clear()
-    world.replica.oidc.known.clear()
+    world.oidc.caches.clear()
+    world.replica.oidc.caches.clear()
     await asyncio.gather(
         *(bus.call(world.ctx(), GetJwks()) for bus in (world.bus, world.replica.bus) * 4)
     )

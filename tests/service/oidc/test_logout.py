@@ -36,7 +36,7 @@ from common.contracts.oauth_errors import InvalidGrant
 from common.outgoing_http import OutgoingHttp
 from common.sweeps import sweep
 from identity.queries.sweeps import EXPIRED as IDENTITY_EXPIRED
-from oidc import backchannel_delivery, logout, session_end_listener
+from oidc import backchannel_delivery, logout_notification, session_end_listener
 from oidc.queries.sweeps import EXPIRED
 
 OUT = "https://rp.example.com/out"
@@ -218,10 +218,12 @@ async def test_every_client_of_the_session_hears_of_it(world: World, listener: A
         await world.tokens(client, ann)
     await world.owner.execute("UPDATE user_sessions SET revoked_at = now()")
     for _ in range(2):
-        for ended in await session_end_listener.over(world.oidc, world.app_id, "user", ann.user_id):
-            await logout.tell(world.oidc, world.ctx(), ended)
-    await backchannel_delivery.round_(world.oidc)
-    await backchannel_delivery.round_(world.oidc)
+        for ended in await session_end_listener.find_ended(
+            world.oidc, world.app_id, "user", ann.user_id
+        ):
+            await logout_notification.notify_clients(world.oidc, world.ctx(), ended)
+    await backchannel_delivery.deliver_due(world.oidc)
+    await backchannel_delivery.deliver_due(world.oidc)
 
     told = [jwt.decode(token, options={"verify_signature": False}) for token in listener.received]
     assert sorted(one["aud"] for one in told) == sorted(client.client_id for client in clients)
@@ -230,7 +232,7 @@ async def test_every_client_of_the_session_hears_of_it(world: World, listener: A
 
 async def told(world: World, listener: Any) -> list[dict[str, Any]]:
     """The claims of what was delivered by now, in the order of its clients."""
-    await backchannel_delivery.round_(world.oidc)
+    await backchannel_delivery.deliver_due(world.oidc)
     claims = [jwt.decode(token, options={"verify_signature": False}) for token in listener.received]
     return sorted(claims, key=lambda one: str(one["aud"]))
 
@@ -261,7 +263,7 @@ async def test_a_row_from_before_issuers_were_kept(world: World, listener: Any) 
     client, ann = await rp(world, backchannel_logout_uri=listener.uri), await world.person()
     await world.tokens(client, ann)
     await world.owner.execute("UPDATE session_clients SET issuer = '', subject = NULL")
-    await logout.tell(world.oidc, world.ctx(), ann.session.session_id)
+    await logout_notification.notify_clients(world.oidc, world.ctx(), ann.session.session_id)
 
     (claims,) = await told(world, listener)
     assert (claims["iss"], claims["sub"]) == (ORIGIN, ann.user_id)
@@ -286,12 +288,12 @@ async def test_a_deleted_user_is_told_of(world: World, listener: Any, heard: boo
         await world.owner.execute("DELETE FROM users WHERE id = $1", ann.user_id)
     for deps in (world.oidc, world.replica.oidc):
         if heard:
-            for session_id in await session_end_listener.over(
+            for session_id in await session_end_listener.find_ended(
                 deps, world.app_id, "user", ann.user_id
             ):
-                await logout.tell(deps, world.ctx(), session_id)
+                await logout_notification.notify_clients(deps, world.ctx(), session_id)
         else:
-            await session_end_listener.sweep(deps)
+            await session_end_listener.notify_missed(deps)
 
     found = {(c["aud"], c["sub"], c["sid"], c["iss"]) for c in await told(world, listener)}
     assert found == {(c["aud"], c["sub"], c["sid"], ORIGIN) for c in ids}
@@ -305,26 +307,26 @@ async def test_a_look_goes_back_to_the_last_that_left_nothing(
 ) -> None:
     """A day at first; then no further than it must, and again further after one that failed."""
     seen: list[float] = []
-    tell = logout.tell
+    notify_clients = logout_notification.notify_clients
+    notify_missed = session_end_listener.notify_missed
 
     async def failing(deps: Any, ctx: Any, session_id: str) -> list[str]:
         raise OSError("the database is away")
 
-    async def sweep_(deps: Any, within: float) -> bool:
+    async def recorded(deps: Any, within: float) -> bool:
         seen.append(within)
-        return await looking(deps, within)
+        return await notify_missed(deps, within)
 
-    looking = session_end_listener.sweep
-    monkeypatch.setattr(session_end_listener, "sweep", sweep_)
-    monkeypatch.setattr(logout, "tell", failing)
+    monkeypatch.setattr(session_end_listener, "notify_missed", recorded)
+    monkeypatch.setattr(logout_notification, "notify_clients", failing)
     client, ann = await rp(world, backchannel_logout_uri=listener.uri), await world.person()
     await world.tokens(client, ann)
     await world.owner.execute("UPDATE user_sessions SET revoked_at = now() - interval '2 hours'")
-    watch = session_end_listener.Endings(world.oidc)
-    await watch.look_back()
-    monkeypatch.setattr(logout, "tell", tell)
+    listening = session_end_listener.SessionEndListener(world.oidc)
+    await listening.search()
+    monkeypatch.setattr(logout_notification, "notify_clients", notify_clients)
     for _ in range(3):
-        await watch.look_back()
+        await listening.search()
 
     assert seen[:2] == [session_end_listener.WHOLE, session_end_listener.WHOLE]
     assert all(
@@ -341,9 +343,9 @@ async def test_a_deletion_that_fails_is_not_told_of(world: World, listener: Any)
     transaction = world.owner.transaction()
     await transaction.start()
     await world.owner.execute("DELETE FROM users WHERE id = $1", ann.user_id)
-    await session_end_listener.sweep(world.oidc)
+    await session_end_listener.notify_missed(world.oidc)
     await transaction.rollback()
-    await session_end_listener.sweep(world.oidc)
+    await session_end_listener.notify_missed(world.oidc)
 
     assert await told(world, listener) == []
 
@@ -354,9 +356,9 @@ async def test_a_deleted_client_is_not_told_any_more(world: World, listener: Any
     await world.tokens(client, ann)
     other = await world.person()
     await world.tokens(client, other)
-    await logout.tell(world.oidc, world.ctx(), other.session.session_id)
+    await logout_notification.notify_clients(world.oidc, world.ctx(), other.session.session_id)
     await world.admin(DeleteClient(client=client.client_id))
-    await logout.tell(world.oidc, world.ctx(), ann.session.session_id)
+    await logout_notification.notify_clients(world.oidc, world.ctx(), ann.session.session_id)
 
     assert await told(world, listener) == []
     assert await world.owner.fetchval("SELECT count(*) FROM logout_deliveries") == 0
@@ -367,7 +369,7 @@ async def test_a_session_taken_away_as_old_is_no_logout(world: World, listener: 
     client, ann = await rp(world, backchannel_logout_uri=listener.uri), await world.person()
     await world.tokens(client, ann)
     await world.owner.execute("DELETE FROM user_sessions")
-    await session_end_listener.sweep(world.oidc)
+    await session_end_listener.notify_missed(world.oidc)
     await sweep(world.sweep_db, EXPIRED)
     assert await world.owner.fetchval("SELECT count(*) FROM session_clients") == 1
     await world.owner.execute("UPDATE session_clients SET expires_at = now() - interval '3 days'")
@@ -384,17 +386,19 @@ async def test_clients_follow_a_session_to_its_end(world: World, listener: Any, 
     client, ann = await rp(world, backchannel_logout_uri=listener.uri), await world.person()
     sid = (await world.claims((await world.tokens(client, ann)).id_token, client.client_id))["sid"]
     last = (await replaced(world, await replaced(world, ann))).session.session_id
-    assert await session_end_listener.over(world.oidc, world.app_id, "user", ann.user_id) == []
+    assert (
+        await session_end_listener.find_ended(world.oidc, world.app_id, "user", ann.user_id) == []
+    )
     if how == "signing out":
-        await logout.tell(world.oidc, world.ctx(), last)
+        await logout_notification.notify_clients(world.oidc, world.ctx(), last)
     ended = "UPDATE user_sessions SET revoked_at = now() - interval '1 minute' WHERE id = $1"
     await world.owner.execute(ended, last)
     if how == "the message":
-        for session_id in await session_end_listener.over(
+        for session_id in await session_end_listener.find_ended(
             world.oidc, world.app_id, "session", last
         ):
-            await logout.tell(world.oidc, world.ctx(), session_id)
-    await session_end_listener.sweep(world.oidc)
+            await logout_notification.notify_clients(world.oidc, world.ctx(), session_id)
+    await session_end_listener.notify_missed(world.oidc)
 
     (claims,) = await told(world, listener)
     assert (claims["sid"], claims["sub"]) == (sid, ann.user_id)
@@ -416,15 +420,15 @@ async def test_the_line_lasts_as_long_as_the_session(world: World, listener: Any
         await swept(world)
 
     if how == "signing out":
-        await logout.tell(world.oidc, world.ctx(), last)
+        await logout_notification.notify_clients(world.oidc, world.ctx(), last)
     ended = "UPDATE user_sessions SET revoked_at = now() - interval '1 minute' WHERE id = $1"
     await world.owner.execute(ended, last)
     if how == "the message":
-        for session_id in await session_end_listener.over(
+        for session_id in await session_end_listener.find_ended(
             world.oidc, world.app_id, "session", last
         ):
-            await logout.tell(world.oidc, world.ctx(), session_id)
-    await session_end_listener.sweep(world.oidc)
+            await logout_notification.notify_clients(world.oidc, world.ctx(), session_id)
+    await session_end_listener.notify_missed(world.oidc)
     (claims,) = await told(world, listener)
     assert (claims["sid"], claims["sub"]) == (sid, ann.user_id)
 
@@ -475,8 +479,8 @@ async def test_an_ended_session_is_found_by_the_sweep(world: World, listener: An
     client, ann = await rp(world, backchannel_logout_uri=listener.uri), await world.person()
     await world.tokens(client, ann)
     await world.owner.execute("UPDATE user_sessions SET revoked_at = now() - interval '1 minute'")
-    await session_end_listener.sweep(world.oidc)
-    await backchannel_delivery.round_(world.oidc)
+    await session_end_listener.notify_missed(world.oidc)
+    await backchannel_delivery.deliver_due(world.oidc)
 
     assert len(listener.received) == 1
 
@@ -496,10 +500,12 @@ async def test_a_replaced_session_is_no_logout(world: World, listener: Any) -> N
         ann.session.session_id,
     )
     assert (
-        await session_end_listener.over(world.oidc, world.app_id, "session", ann.session.session_id)
+        await session_end_listener.find_ended(
+            world.oidc, world.app_id, "session", ann.session.session_id
+        )
         == []
     )
-    await session_end_listener.sweep(world.oidc)
+    await session_end_listener.notify_missed(world.oidc)
 
     assert await world.owner.fetchval("SELECT count(*) FROM logout_deliveries") == 0
 
@@ -512,7 +518,7 @@ async def test_a_failing_client_is_tried_again_and_given_up(world: World, listen
     await end(world, ann, id_token_hint=tokens.id_token)
     for _ in range(10):
         await world.owner.execute("UPDATE logout_deliveries SET next_attempt_at = now()")
-        await backchannel_delivery.round_(world.oidc)
+        await backchannel_delivery.deliver_due(world.oidc)
 
     assert listener.requests == backchannel_delivery.ATTEMPTS
     assert await world.owner.fetchval("SELECT count(*) FROM logout_deliveries") == 0
@@ -534,7 +540,7 @@ async def test_the_log_says_why_a_delivery_failed(
         await end(world, ann, id_token_hint=tokens.id_token)
         for _ in range(backchannel_delivery.ATTEMPTS):
             await world.owner.execute("UPDATE logout_deliveries SET next_attempt_at = now()")
-            await backchannel_delivery.round_(world.oidc)
+            await backchannel_delivery.deliver_due(world.oidc)
 
         failure = await failure_of(world, client)
 
@@ -569,7 +575,7 @@ async def test_the_client_shows_a_failed_delivery_until_one_arrives(
     assert await failure_of(world, client) is None
     tokens = await world.tokens(client, ann)
     await end(world, ann, id_token_hint=tokens.id_token)
-    await backchannel_delivery.round_(world.oidc)
+    await backchannel_delivery.deliver_due(world.oidc)
 
     failure = await failure_of(world, client)
     assert failure is not None
@@ -583,7 +589,7 @@ async def test_the_client_shows_a_failed_delivery_until_one_arrives(
     assert changed.backchannel_logout_failure == failure
     listener.status = 200
     await world.owner.execute("UPDATE logout_deliveries SET next_attempt_at = now()")
-    await backchannel_delivery.round_(world.oidc)
+    await backchannel_delivery.deliver_due(world.oidc)
     assert await failure_of(world, client) is None
 
 
@@ -592,7 +598,7 @@ async def test_another_address_forgets_the_failure(world: World, listener: Any) 
     client, ann = await rp(world, backchannel_logout_uri=listener.uri), await world.person()
     tokens = await world.tokens(client, ann)
     await end(world, ann, id_token_hint=tokens.id_token)
-    await backchannel_delivery.round_(world.oidc)
+    await backchannel_delivery.deliver_due(world.oidc)
     changes = {"backchannel_logout_uri": listener.uri + "?new=1"}
     await world.admin(UpdateClient(client=client.client_id, changes=changes))
 
@@ -635,12 +641,12 @@ async def test_one_clients_address_does_not_hold_up_the_others(world: World, lis
             uri,
             client.client_id,
         )
-        world.oidc.known.clear()
+        world.oidc.caches.clear()
         await world.tokens(client, ann)
     good = await rp(world, backchannel_logout_uri=listener.uri)
     tokens = await world.tokens(good, ann)
     await end(world, ann, id_token_hint=tokens.id_token)
-    while await backchannel_delivery.round_(world.oidc):
+    while await backchannel_delivery.deliver_due(world.oidc):
         pass
 
     assert [claims["aud"] for claims in await told(world, listener)] == [good.client_id]
@@ -659,9 +665,9 @@ async def test_a_surprise_in_one_delivery_is_one_that_failed(
     with monkeypatch.context() as patch:
         patch.setattr(OutgoingHttp, "request", fall)
         await end(world, ann, id_token_hint=tokens.id_token)
-        assert await backchannel_delivery.round_(world.oidc) == 1
+        assert await backchannel_delivery.deliver_due(world.oidc) == 1
     await world.owner.execute("UPDATE logout_deliveries SET next_attempt_at = now()")
-    await backchannel_delivery.round_(world.oidc)
+    await backchannel_delivery.deliver_due(world.oidc)
 
     assert len(listener.received) == 1
 
@@ -673,6 +679,6 @@ async def test_private_addresses_are_not_called(world: World, listener: Any) -> 
     client, ann = await rp(world, backchannel_logout_uri=listener.uri), await world.person()
     tokens = await world.tokens(client, ann)
     await end(world, ann, id_token_hint=tokens.id_token)
-    await backchannel_delivery.round_(strict)
+    await backchannel_delivery.deliver_due(strict)
 
     assert listener.requests == 0

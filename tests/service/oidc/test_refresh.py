@@ -235,7 +235,7 @@ async def test_a_replaced_session_takes_its_grants_along(world: World) -> None:
         )
         before = after
 
-    world.oidc.known.clear()
+    world.oidc.caches.clear()
     held = await world.call(CheckAccessToken(token=tokens.access_token))
     assert held.session_id == before
     fresh = await world.refresh(client, tokens.refresh_token)

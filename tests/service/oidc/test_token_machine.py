@@ -172,7 +172,7 @@ class Machine(RuleBasedStateMachine):
             family.person.user_id,
         )
         for deps in (self.world.oidc, self.world.replica.oidc):
-            deps.known.heard(self.world.app_id, "session", family.person.session.session_id)
+            deps.caches.drop(self.world.app_id, "session", family.person.session.session_id)
         family.live = False
 
     @invariant()

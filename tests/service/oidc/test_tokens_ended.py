@@ -13,7 +13,7 @@ from common.contracts.oauth_errors import InvalidClient, InvalidGrant, InvalidTo
 from common.contracts.rights import Rights
 from common.contracts.tokens import CheckAccessToken, Introspection, IntrospectToken, RevokeToken
 from common.contracts.userinfo import GetUserinfo
-from oidc.client_cache import registered
+from oidc.client_cache import find_registered
 
 
 def told(client: NewClient, token: str | None, **more: str) -> dict[str, Any]:
@@ -201,10 +201,10 @@ async def test_a_replica_that_has_not_heard_yet_revives_nothing(shared: World) -
     client, ann = await shared.client(), await shared.person()
     code = await shared.code(client, ann)
     key = (shared.app_id, "client", client.client_id)
-    stale = await registered(shared.replica.oidc, shared.ctx(), client.client_id)
+    stale = await find_registered(shared.replica.oidc, shared.ctx(), client.client_id)
     assert stale is not None
     await shared.admin(UpdateClient(client=client.id, changes={"enabled": False}))
-    shared.replica.oidc.known.clients.put(key, stale, [("client", client.client_id)])
+    shared.replica.oidc.caches.clients.put(key, stale, [("client", client.client_id)])
     late = await shared.redeem(client, code, bus=shared.replica.bus)
     await shared.admin(UpdateClient(client=client.id, changes={"enabled": True}))
 
@@ -248,7 +248,7 @@ async def test_a_lost_permission_is_lost_in_tokens_too(shared: World) -> None:
     assert held.permissions == ["users:read"]
 
     shared.stand_ins.rbac.rights[ann.user_id] = Rights()
-    shared.oidc.known.heard(shared.app_id, "rights", ann.user_id)
+    shared.oidc.caches.drop(shared.app_id, "rights", ann.user_id)
     held = await shared.call(CheckAccessToken(token=tokens.access_token))
     assert held.permissions == []
 

@@ -17,11 +17,13 @@ from tests.kit.callers import secret_key_of
 from tests.kit.nats_server import PATIENCE, start
 from tests.kit.world import World
 
-from common.bus import NatsBus, Server, settled
+from common.bus import NatsBus
+from common.bus_server import BusServer
 from common.contracts.api_keys import RevokeApiKey
 from common.contracts.applications import ApplicationPatch, DeleteApplication, UpdateApplication
 from common.contracts.settings_change import SettingsChange, UpdateSettings
-from common.invalidation import NatsChanges
+from common.invalidation import NatsInvalidation
+from common.nats_private import flush_all
 from gateway.api.fastapi_app import build
 from gateway.settings import GatewaySettings
 from gateway.state import Gateway
@@ -63,19 +65,19 @@ class Fleet:
 async def fleet(world: World, tmp_path: Path) -> AsyncIterator[Fleet]:
     nats = start(tmp_path)
     serving = await nats.connect(inbox_prefix="_INBOX_tenancy")
-    world.replace_deps("tenancy", invalidation=NatsChanges(serving))
-    server = await Server.start(serving, "tenancy", "0.1.0", world.tenancy)
+    world.replace_deps("tenancy", invalidation=NatsInvalidation(serving))
+    server = await BusServer.start(serving, "tenancy", "0.1.0", world.tenancy)
     for contract, handler in HANDLERS.items():
         await server.add(contract, handler)
-    await settled(serving)
+    await flush_all(serving)
     links, clients = [], []
     for number in range(2):
         link = await nats.connect(inbox_prefix=f"_INBOX_gateway{number}")
         settings = GatewaySettings(master_key="k1:" + base64.b64encode(os.urandom(32)).decode())
-        gateway, changes = Gateway(settings, NatsBus(link)), NatsChanges(link)
+        gateway, changes = Gateway(settings, NatsBus(link)), NatsInvalidation(link)
         changes.listeners.append(gateway.heard)
         await changes.listen()
-        await settled(link)
+        await flush_all(link)
         transport = httpx.ASGITransport(app=build(gateway))  # type: ignore[arg-type]
         links.append(link)
         clients.append(httpx.AsyncClient(transport=transport))

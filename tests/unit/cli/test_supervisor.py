@@ -13,7 +13,8 @@ from tests.kit.nats_server import PATIENCE
 
 from aero2.embedded.folder import Folder
 from aero2.embedded.process import Register
-from aero2.supervisor import FIRST_PAUSE, Program, Supervisor
+from aero2.program import Program
+from aero2.supervisor import FIRST_PAUSE, Supervisor
 
 
 async def test_a_full_disk_leaks_no_process(

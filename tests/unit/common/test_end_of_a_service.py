@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 from tests.kit.nats_server import PATIENCE
 
-from common.bus import Server
+from common.bus_server import BusServer
 from common.outbox import Relay, Waiting
 from common.service import STOPS, _end_with, _stop_signal
 
@@ -57,7 +57,7 @@ async def test_a_drain_does_not_wait_for_a_bus_that_is_gone() -> None:
         _client=SimpleNamespace(is_connected=False), _endpoints=[gone], drain=never
     )
 
-    await Server(service, None).drain()
+    await BusServer(service, None).drain()
 
 
 @pytest.mark.parametrize("event_type", ["two words", "", "a.b", "*", ">", "Login", "x\n"])

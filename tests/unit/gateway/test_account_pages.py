@@ -45,7 +45,7 @@ async def test_consent_is_taken_back(http: httpx.AsyncClient, people: People) ->
     assert all(text in before for text in ("Acme Notes", "See your e-mail address", "notes:write"))
     assert removed.headers["location"] == "/account/apps?done=withdrawn"
     assert last(people, RevokeMyGrant).client_id == "notes"
-    assert (again.status_code, "This app has no access any more." in again.text) == (422, True)
+    assert (again.status_code, "This app no longer has access." in again.text) == (422, True)
 
 
 async def test_the_active_organization(http: httpx.AsyncClient, people: People) -> None:

@@ -73,7 +73,7 @@ async def test_broken_json_is_the_fault_of_the_body(http: httpx.AsyncClient) -> 
         answer = await http.post("/api/wish", content=text, headers=headers)
         (error,) = answer.json()["errors"]
         assert (answer.status_code, error["field"]) == (422, "body")
-        assert error["message"].startswith("this is not valid JSON: ")
+        assert error["code"] == "invalid_json"
 
 
 async def test_a_caller_of_the_api_learns_the_next_step(http: httpx.AsyncClient) -> None:
@@ -85,7 +85,7 @@ async def test_a_caller_of_the_api_learns_the_next_step(http: httpx.AsyncClient)
     assert (nobody["title"], unknown["title"]) == ("Unauthenticated", "Not found")
     assert "`Authorization: Bearer" in nobody["detail"]
     assert docs in nobody["detail"]
-    assert unknown["detail"] == f"There is no such path. See {docs}."
+    assert unknown["detail"] == f"This path does not exist. See {docs}."
 
 
 async def test_a_deletion_says_what_confirms_it(
@@ -103,7 +103,7 @@ async def test_a_deletion_says_what_confirms_it(
 
     (error,) = answer.json()["errors"]
     assert (answer.status_code, error["field"]) == (422, "confirm")
-    assert "cannot be undone" in error["message"]
+    assert error["code"] == "slug_unconfirmed"
 
 
 def test_title_and_detail_are_two_things() -> None:

@@ -32,7 +32,7 @@ from common.contracts.tokens import (
     Tokens,
 )
 from common.contracts.userinfo import GetUserinfo, Userinfo
-from common.networks import network
+from common.ip_addresses import client_network
 from common.problems import Unavailable
 from gateway.admission.flood_limits import (
     ALL,
@@ -179,7 +179,7 @@ def test_what_is_known_is_bounded_too() -> None:
 )
 def test_whom_an_address_counts_for(one: str | None, other: str | None, same: bool) -> None:
     """An IPv4 address for itself, however it is written, an IPv6 address for its /64."""
-    assert (network(one) == network(other)) is same
+    assert (client_network(one) == client_network(other)) is same
 
 
 # Over HTTP

@@ -91,7 +91,7 @@ async def test_a_form_shown_in_another_session(
         assert answer.status_code == 409, (action, answer.text[:2000])
         name = "Bob Burns" if now == "t_bob" else "Ada Lovelace"
         assert f"You&#39;re signed in as {name} now" in answer.text or (
-            f"You're signed in as {name} now" in answer.text
+            f"You're now signed in as {name}" in answer.text
         )
     assert calls == []
 

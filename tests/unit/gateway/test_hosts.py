@@ -47,7 +47,9 @@ async def test_an_unknown_host_is_404(http: httpx.AsyncClient, world: FakeServic
     assert (answer.status_code, answer.json()["code"]) == (404, "unknown_host")
 
 
-@pytest.mark.parametrize(("spoken", "heading"), [("de", "Hier ist nichts"), ("fr", "Nothing is")])
+@pytest.mark.parametrize(
+    ("spoken", "heading"), [("de", "Hier ist keine Anwendung"), ("fr", "No application")]
+)
 async def test_a_person_on_an_unknown_host_gets_a_page(
     http: httpx.AsyncClient, world: FakeServices, spoken: str, heading: str
 ) -> None:

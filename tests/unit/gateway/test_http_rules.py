@@ -8,8 +8,8 @@ from fastapi.routing import APIRoute, iter_route_contexts
 from tests.kit.fake_services import FakeServices
 from tests.kit.people import People, person
 
-from common.client_addresses import canonical_ip
 from common.contracts.authorization import Authorization
+from common.ip_addresses import canonical_ip
 from gateway.api.audit_tail import Follower, Slots
 from gateway.app import GatewayApp
 from gateway.http.request import trace_of

@@ -17,7 +17,7 @@ from common.contracts.user_import import ImportUsers, TransferredUsers
 from common.contracts.users import CreateUser
 from common.ids import new_id
 from common.problems import Forbidden
-from common.unknown_fields import unknown
+from common.unknown_fields import unknown_fields
 from gateway.api import routes
 from gateway.api.fastapi_app import api
 
@@ -69,7 +69,7 @@ async def test_no_operation_takes_a_parameter_that_it_does_not_know(
 
     answer = await http.request(method, path, params={"zzyzx": "hunter2"}, headers=KEY)
 
-    assert _errors(answer)["zzyzx"] == "there is no such parameter"
+    assert _errors(answer)["zzyzx"] == "There is no such parameter."
     assert "hunter2" not in answer.text
 
 
@@ -89,10 +89,10 @@ async def test_the_name_that_was_meant_is_told(
     listed = await http.delete("/api/clients/x/grants?userid=1", headers=KEY)
 
     found = _errors(answer)
-    assert found["disabled"] == "there is no such field: did you mean enabled?"
-    assert found["id"] == "can be read here, not set"
+    assert found["disabled"] == "There is no such field. Did you mean enabled?"
+    assert found["id"] == "This field can be read but not set."
     assert "'web'" in found["type"]
-    assert _errors(listed) == {"userid": "there is no such parameter: did you mean user_id?"}
+    assert _errors(listed) == {"userid": "There is no such parameter. Did you mean user_id?"}
 
 
 async def test_who_may_not_call_learns_that_first(http: httpx.AsyncClient) -> None:
@@ -204,7 +204,9 @@ async def test_what_can_only_be_read_may_come_back_unchanged(
     assert answer.status_code == 200, answer.text
     assert not {"id", "client_id", "created_at", "updated_at"} & asked[0].changes.keys()
     assert asked[0].changes["name"] == "X"
-    assert _errors(refused) == dict.fromkeys(["id", "created_at"], "can be read here, not set")
+    assert _errors(refused) == dict.fromkeys(
+        ["id", "created_at"], "This field can be read but not set."
+    )
     assert len(asked) == 1
 
 
@@ -219,7 +221,7 @@ async def test_what_the_caller_cannot_read_is_not_compared(
     world.bus.serve(world, {GetClient: forbidden})
     answer = await http.put("/api/clients/x", json={"id": _CLIENT["id"]}, headers=KEY)
 
-    assert _errors(answer) == {"id": "can be read here, not set"}
+    assert _errors(answer) == {"id": "This field can be read but not set."}
 
 
 @pytest.mark.parametrize(
@@ -236,7 +238,7 @@ async def test_what_the_caller_cannot_read_is_not_compared(
 )
 def test_unknown_names_are_found_at_any_depth(kind: Any, sent: Any, places: list[str]) -> None:
     """In models inside models and in lists; never in what is open by its type."""
-    assert [one.place + one.name for one in unknown(kind, sent)] == places
+    assert [one.place + one.name for one in unknown_fields(kind, sent)] == places
 
 
 @pytest.mark.parametrize("dashboard", [False, True])
@@ -265,5 +267,5 @@ async def test_a_name_stands_once(http: httpx.AsyncClient) -> None:
     posted = await http.post("/api/organizations", content=body, headers=json)
     listed = await http.get("/api/users?limit=1&limit=2", headers=KEY)
 
-    assert _errors(posted) == {"name": "stands here twice"}
-    assert _errors(listed) == {"limit": "send this parameter once"}
+    assert _errors(posted) == {"name": "This name occurs twice in the same object."}
+    assert _errors(listed) == {"limit": "Send this parameter only once."}

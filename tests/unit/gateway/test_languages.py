@@ -79,9 +79,9 @@ def test_the_first_wish_we_have(wishes: tuple[str | None, ...], code: str | None
 def test_numbers_have_forms() -> None:
     """One second, two seconds; in German too."""
     one, many = (
-        "Too many attempts. Wait %(num)d second and try again.",
-        "Too many attempts. Wait %(num)d seconds and try again.",
+        "Too many attempts. Try again in %(num)d second.",
+        "Too many attempts. Try again in %(num)d seconds.",
     )
 
-    assert "1 second and" in language("en").count(one, many, 1)
-    assert "2 Sekunden und" in language("de").count(one, many, 2)
+    assert "in 1 second." in language("en").count(one, many, 1)
+    assert "in 2 Sekunden noch" in language("de").count(one, many, 2)

@@ -34,35 +34,35 @@ from gateway.api.noun_router import NounRouter
 router = NounRouter(tags=["audit"])
 
 
-@router.get("/audit", summary="List events, newest first")
+@router.get("/audit", summary="List audit events")
 async def list_(page: Annotated[ListAudit, Query()], ctx: Acting, bus: TheBus) -> AuditRecords:
-    """Filters combine. Needs `audit:read`."""
+    """Lists the events that match all filters, newest first. Needs `audit:read`."""
     return await bus.call(ctx, page)
 
 
-@router.get("/audit/events", summary="Count events by type")
+@router.get("/audit/events", summary="Count audit events by type")
 async def count(period: Annotated[CountAudit, Query()], ctx: Acting, bus: TheBus) -> EventCounts:
-    """The most frequent type first. Needs `audit:read`."""
+    """Counts the events of each type, the most frequent type first. Needs `audit:read`."""
     return await bus.call(ctx, period)
 
 
-@router.get("/audit/checkpoints", summary="List signed heads of the log's chain")
+@router.get("/audit/checkpoints", summary="List checkpoints of the audit log")
 async def checkpoints(
     page: Annotated[ListCheckpoints, Query()], ctx: Acting, bus: TheBus
 ) -> Checkpoints:
-    """Keep them somewhere else than the log: they show when its end was cut off. Needs
-    `audit:read`."""
+    """Lists signed states of the log's hash chain, oldest first. Store them outside this system:
+    with them you can prove that no later events were removed. Needs `audit:read`."""
     return await bus.call(ctx, page)
 
 
 @router.get(
     "/audit/export",
-    summary="Export the log",
+    summary="Export the audit log",
     response_class=StreamingResponse,
     responses={
         200: {
             "content": {"application/x-ndjson": {}, "text/csv": {}},
-            "description": "A file, oldest event first.",
+            "description": "A file with one event per line, oldest first.",
         }
     },
 )
@@ -72,8 +72,8 @@ async def export(
     bus: TheBus,
     format: Annotated[ExportFormat, Query()] = "ndjson",
 ) -> StreamingResponse:
-    """As NDJSON and without filters it can be verified (`aero2 audit verify`). Needs
-    `audit:read`."""
+    """Exports the events that match all filters. An NDJSON export without filters can be verified
+    with `aero2 audit verify`. Needs `audit:read`."""
     request = ExportAudit(**wanted.model_dump(exclude_unset=True))
     first = await bus.call(replace(ctx, deadline=time.time() + request.within), request)
     found = audit_export.pieces(bus, ctx, request, first)
@@ -88,12 +88,12 @@ async def export(
 
 @router.get(
     "/audit/stream",
-    summary="Follow the log as it is written",
+    summary="Stream audit events",
     response_class=StreamingResponse,
     responses={
         200: {
             "content": {"text/event-stream": {}},
-            "description": "Server-sent events, each named after its type.",
+            "description": "Server-sent events. The name of each is the type of the audit event.",
         }
     },
 )
@@ -104,8 +104,9 @@ async def follow(
     bus: TheBus,
     last_event_id: Annotated[str | None, Header(max_length=100)] = None,
 ) -> StreamingResponse:
-    """With `Last-Event-ID` it goes on after that event (for a week). Ends with an event `end`
-    when the right to read the log does. Needs `audit:read`."""
+    """Sends new events as they happen. With `Last-Event-ID` the stream continues after that event,
+    for up to a week. It ends with an event named `end` when you lose access to the log. Needs
+    `audit:read`."""
 
     async def allowed() -> None:
         visit.caller = None  # resolved again: the session may have ended, or the role been taken
@@ -114,7 +115,7 @@ async def follow(
     await bus.call(ctx, FollowAudit())
     links, settings = visit.gateway.links, visit.gateway.settings
     if links is None:
-        raise Unavailable("there is no stream here", retry_after=60)
+        raise Unavailable("this server has no event stream", retry_after=60)
     caller = ctx.caller
     credential = frozenset(filter(None, (caller.id, caller.session_id)))
     places, slots = Places(settings.keys), visit.gateway.tails
@@ -124,13 +125,13 @@ async def follow(
     return StreamingResponse(events, media_type="text/event-stream", headers=headers)
 
 
-@router.get("/audit/{id}", summary="Get an event")
+@router.get("/audit/{id}", summary="Get an audit event")
 async def get(id: Id, ctx: Acting, bus: TheBus) -> AuditRecord:
-    """Needs `audit:read`."""
+    """Returns one event. Needs `audit:read`."""
     return await bus.call(ctx, GetAuditRecord(id=id))
 
 
-@router.get("/users/{id}/audit", summary="List a user's events, newest first")
+@router.get("/users/{id}/audit", summary="List audit events of a user")
 async def of_user(id: Id, page: Annotated[Page, Query()], ctx: Acting, bus: TheBus) -> AuditRecords:
-    """Lists what the user did and what was done to them. Needs `audit:read`."""
+    """Lists what the user did and what was done to them, newest first. Needs `audit:read`."""
     return await bus.call(ctx, ListUserAudit(user_id=id, **dict(page)))

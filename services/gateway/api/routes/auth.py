@@ -48,18 +48,17 @@ def _of(visit: GatewayRequest, request: Attempt) -> dict[str, str]:
     return {"browser": request.browser or csrf.browser_id(visit)}
 
 
-@router.get("/protection", summary="What the application asks of strangers first")
+@router.get("/protection", summary="Get the challenge for sign-in forms")
 async def protection(ctx: Anyone, bus: TheBus) -> Protection:
-    """A captcha's site key, a challenge for a proof of work; both absent where not asked for."""
+    """Returns the site key of the captcha and the challenge for the proof of work. Each is null if
+    the application does not use it."""
     return await bus.call(ctx, GetProtection())
 
 
-@router.post(
-    "/signup", status_code=202, response_model_exclude={"browser"}, summary="Ask for an account"
-)
+@router.post("/signup", status_code=202, response_model_exclude={"browser"}, summary="Sign up")
 async def sign_up(request: SignUp, visit: TheVisit, ctx: Anyone, bus: TheBus) -> Flow:
-    """A mail with a code and a link goes out; the account is there once one of them is used. The
-    answer is the same for an address that has an account already."""
+    """Sends an e-mail with a code and a link. The account is created when the user enters the code
+    or opens the link. The answer is the same if the address already has an account."""
     return await bus.call(ctx, request.model_copy(update=_of(visit, request)))
 
 
@@ -67,11 +66,12 @@ async def sign_up(request: SignUp, visit: TheVisit, ctx: Anyone, bus: TheBus) ->
     "/signup/resend",
     status_code=202,
     response_model_exclude={"browser"},
-    summary="Send another mail for a sign-up",
+    summary="Resend the sign-up e-mail",
 )
 async def resend_sign_up(request: ResendSignUp, visit: TheVisit, ctx: Anyone, bus: TheBus) -> Flow:
-    """For the browser that signed up within the last hour: everything entered is kept. The answer
-    has a new `flow`. 410 `code_spent` if the sign-up is finished or older."""
+    """Sends a new code and link for a sign-up that this browser started within the last hour. The
+    data that the user entered is kept. The answer has a new `flow`. Answers 410 `code_spent` if the
+    sign-up is finished or older."""
     return await bus.call(ctx, request.model_copy(update=_of(visit, request)))
 
 
@@ -79,7 +79,8 @@ async def resend_sign_up(request: ResendSignUp, visit: TheVisit, ctx: Anyone, bu
 async def sign_in(
     request: SignInWithPassword, visit: TheVisit, ctx: Anyone, bus: TheBus
 ) -> SignedInSession:
-    """Sets the session cookie. 401 `wrong_credentials`, 429 `locked`."""
+    """Starts a session and sets its cookie. Answers 401 `wrong_credentials` if the address or the
+    password is wrong, and 429 `locked` after too many wrong passwords."""
     return await _begin(visit, await bus.call(ctx, request.model_copy(update=_of(visit, request))))
 
 
@@ -87,11 +88,11 @@ async def sign_in(
     "/code",
     status_code=202,
     response_model_exclude={"browser"},
-    summary="Mail a code and a link to sign in",
+    summary="Send a sign-in code and link by e-mail",
 )
 async def start_code(request: StartEmailCode, visit: TheVisit, ctx: Anyone, bus: TheBus) -> Flow:
-    """The code works anywhere with `flow`; the link in this browser only. Signs up, too, where that
-    is open."""
+    """Sends one e-mail with both. The code works in any browser, together with `flow`. The link
+    works only in this browser. Both also create an account if sign-up is open."""
     return await bus.call(ctx, request.model_copy(update=_of(visit, request)))
 
 
@@ -99,34 +100,39 @@ async def start_code(request: StartEmailCode, visit: TheVisit, ctx: Anyone, bus:
     "/magic-link",
     status_code=202,
     response_model_exclude={"browser"},
-    summary="The same as /api/auth/code",
+    summary="Send a sign-in link and code by e-mail (same as /api/auth/code)",
 )
 async def magic_link(request: StartEmailCode, visit: TheVisit, ctx: Anyone, bus: TheBus) -> Flow:
-    """One mail carries both, so this is another name for it."""
+    """Does the same as `POST /api/auth/code`: one e-mail holds the link and the code."""
     return await bus.call(ctx, request.model_copy(update=_of(visit, request)))
 
 
-@router.post("/code/verify", response_model_exclude={"token"}, summary="Sign in with a mailed code")
+@router.post("/code/verify", response_model_exclude={"token"}, summary="Sign in with a code")
 async def with_code(
     request: SignInWithCode, visit: TheVisit, ctx: Anyone, bus: TheBus
 ) -> SignedInSession:
-    """Sets the session cookie. 422 `wrong_code`, 410 `code_spent` after five tries."""
+    """Starts a session and sets its cookie. Answers 422 `wrong_code` if the code is wrong, and 410
+    `code_spent` after five wrong codes."""
     return await _begin(visit, await bus.call(ctx, request.model_copy(update=_of(visit, request))))
 
 
-@router.post("/link", response_model_exclude={"token"}, summary="Sign in with a mailed link")
+@router.post("/link", response_model_exclude={"token"}, summary="Sign in with a link")
 async def with_link(
     request: SignInWithLink, visit: TheVisit, ctx: Anyone, bus: TheBus
 ) -> SignedInSession:
-    """Sets the session cookie. 403 `other_browser` where another browser asked for the mail."""
+    """Starts a session and sets its cookie. Answers 403 `other_browser` if another browser
+    requested the link."""
     return await _begin(visit, await bus.call(ctx, request.model_copy(update=_of(visit, request))))
 
 
-@router.post("/confirm", response_model_exclude={"token"}, summary="Prove again who you are")
+@router.post(
+    "/confirm", response_model_exclude={"token"}, summary="Confirm your identity with your password"
+)
 async def confirm(
     request: Reauthenticate, visit: TheVisit, ctx: SignedIn, bus: TheBus
 ) -> SignedInSession:
-    """The session goes on under a new id. What is sensitive asks for a proof of the last 15 minutes."""
+    """Records a fresh sign-in in the session, which continues under a new id. Sensitive calls need
+    a sign-in within the last 15 minutes."""
     return await _begin(visit, await bus.call(ctx, request))
 
 
@@ -134,38 +140,41 @@ async def confirm(
     "/reset",
     status_code=202,
     response_model_exclude={"browser"},
-    summary="Mail a code and a link to choose a new password",
+    summary="Send a password reset e-mail",
 )
 async def start_reset(request: StartReset, visit: TheVisit, ctx: Anyone, bus: TheBus) -> Flow:
-    """The answer is the same for an unknown address."""
+    """Sends an e-mail with a code and a link. The answer is the same if the address has no
+    account."""
     return await bus.call(ctx, request.model_copy(update=_of(visit, request)))
 
 
-@router.post("/reset/finish", response_model_exclude={"token"}, summary="Choose a new password")
+@router.post("/reset/finish", response_model_exclude={"token"}, summary="Reset a password")
 async def reset(
     request: ResetPassword, visit: TheVisit, ctx: Anyone, bus: TheBus
 ) -> SignedInSession:
-    """By `token` from the link, or `flow` and `code`. Every session ends and a new one begins."""
+    """Sets a new password. Send the `token` from the link, or `flow` and `code`. All sessions of
+    the user end, and a new one starts in this browser."""
     return await _begin(visit, await bus.call(ctx, request.model_copy(update=_of(visit, request))))
 
 
-@router.post("/password/check", status_code=204, summary="Whether a password would do")
+@router.post("/password/check", status_code=204, summary="Check a new password")
 async def check_password(request: CheckPassword, ctx: Anyone, bus: TheBus) -> Response:
-    """204, or 422 `weak_password` with the reasons."""
+    """Answers 204 if the password would be accepted, or 422 `weak_password` with the reasons."""
     await bus.call(ctx, request)
     return Response(status_code=204)
 
 
-@router.post("/verify-email", summary="Confirm an address by its mailed link")
+@router.post("/verify-email", summary="Confirm a new e-mail address with a link")
 async def verify_email(request: LinkToken, ctx: SignedIn, bus: TheBus) -> Done:
-    """For the signed-in user who wanted the change; 403 `other_browser` for anybody else. 410
-    `link_spent` where it was used or has expired."""
+    """Confirms the address for the signed-in user who requested the change. Answers 403
+    `other_browser` for any other user, and 410 `link_spent` if the link was used or has expired."""
     return await bus.call(ctx, VerifyEmail(token=request.token))
 
 
-@router.post("/invitation", summary="Look at an invitation")
+@router.post("/invitation", summary="Get an invitation by its token")
 async def invitation(request: LinkToken, ctx: Anyone, bus: TheBus) -> InvitationOffer:
-    """Whom it is for, before it is accepted. The token stands in the body, so that no log has it."""
+    """Returns who the invitation is for, before it is accepted. The token is in the body so that it
+    does not appear in access logs."""
     return await bus.call(ctx, GetInvitation(token=request.token))
 
 
@@ -173,21 +182,25 @@ async def invitation(request: LinkToken, ctx: Anyone, bus: TheBus) -> Invitation
 async def accept_invitation(
     request: AcceptInvitation, visit: TheVisit, ctx: Anyone, bus: TheBus
 ) -> SignedInSession:
-    """Creates the user with the roles that the invitation names, and signs them in."""
+    """Creates the user with the roles of the invitation, and signs them in."""
     return await _begin(visit, await bus.call(ctx, request.model_copy(update=_of(visit, request))))
 
 
-@router.post("/owner/claim", response_model_exclude={"token"}, summary="Use the owner link")
+@router.post(
+    "/owner/claim",
+    response_model_exclude={"token"},
+    summary="Create the first operator with the owner link",
+)
 async def claim_owner(
     request: ClaimOwner, visit: TheVisit, ctx: Anyone, bus: TheBus
 ) -> SignedInSession:
-    """Creates the operator's account. Works once, in the Dashboard, for the holder of the owner link."""
+    """Creates an operator account on the Dashboard and signs it in. The owner link works once."""
     return await _begin(visit, await bus.call(ctx, request.model_copy(update=_of(visit, request))))
 
 
-@router.post("/signout", summary="End this session")
+@router.post("/signout", summary="Sign out")
 async def sign_out(visit: TheVisit, ctx: Anyone) -> Done:
-    """The session behind the cookie ends everywhere, and the cookie goes. Other accounts of the
-    browser stay signed in. Without a session nothing happens."""
+    """Ends the session of the cookie and deletes the cookie. Other accounts in this browser stay
+    signed in. Does nothing if there is no session."""
     await browser.end(visit)
     return Done()
