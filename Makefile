@@ -3,12 +3,16 @@
 UV := .venv/tools/bin/uv
 PY := .venv/bin/python
 READY := .venv/.ready
+ZENSICAL := .venv/docs/bin/zensical
+COMPILE := $(UV) pip compile -q --only-binary :all: --universal --python-version 3.11 --generate-hashes --no-header --no-annotate
 
 help:            ## list the targets
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 18
 
-$(READY): requirements.lock pyproject.toml
-	@test -x $(UV) || { python3 -m venv .venv/tools && .venv/tools/bin/pip -q install --only-binary :all: uv==0.13.9; }
+$(UV):
+	@python3 -m venv .venv/tools && .venv/tools/bin/pip -q install --only-binary :all: uv==0.13.9
+
+$(READY): requirements.lock pyproject.toml | $(UV)
 	@test -x $(PY) || $(UV) venv -q --allow-existing --python python3 .venv
 	@$(UV) pip sync -q --only-binary :all: --require-hashes --python $(PY) requirements.lock && $(UV) pip install -q --no-deps --python $(PY) -e . && touch $@
 
@@ -17,17 +21,26 @@ setup: $(READY)  ## make .venv with everything in it
 up: $(READY)     ## run the whole product here, on embedded Postgres and NATS: make up ARGS="--port 9000"
 	@exec .venv/bin/aero2 up $(ARGS)
 
-check: $(READY)  ## format, lint, types
-	@.venv/bin/ruff format --check . && .venv/bin/ruff check . && .venv/bin/mypy
+dev: $(READY)    ## the same, and a service starts again when a file of its code changes
+	@exec .venv/bin/aero2 up --reload $(ARGS)
+
+check: $(READY)  ## format, lint, spelling, types
+	@.venv/bin/ruff format --check . && .venv/bin/ruff check . && .venv/bin/typos && .venv/bin/mypy
 
 format: $(READY) ## rewrite formatting and what lint can fix
 	@.venv/bin/ruff format . && .venv/bin/ruff check --fix .
 
-test: check      ## the everyday suite
-	@$(PY) -m pytest $(ARGS)
+test: check      ## the everyday suite, or the tests of a name: make test K=lockout
+	@$(PY) -m pytest $(if $(K),-k "$(K)") $(ARGS)
+
+test-fast: $(READY)  ## unit tests and rules, on all cores: no service, no deployment
+	@$(PY) -m pytest -n auto --dist worksteal tests/unit tests/architecture $(if $(K),-k "$(K)") $(ARGS)
 
 test-long: $(READY)  ## what the everyday suite leaves out: make test-long ARGS="tests/e2e -k floods"
 	@$(PY) -m pytest -m long $(ARGS)
+
+cov: $(READY)    ## which lines the tests of a path run: make cov ARGS=tests/service/rbac
+	@$(PY) -m pytest --cov=libs/common --cov=services --cov=cli/aero2 --cov-report=term-missing:skip-covered $(if $(K),-k "$(K)") $(ARGS)
 
 bench: $(READY)  ## measure a running deployment: make bench ARGS="W1 W3"
 	@$(PY) -m bench $(ARGS)
@@ -44,18 +57,38 @@ nats-conf: $(READY)  ## write deploy/nats.conf: what each service may say on the
 events: $(READY)  ## write docs/events.md: the catalogue of audit events
 	@.venv/bin/aero2 audit events docs/events.md
 
+errors: $(READY)  ## write docs/errors.md: the codes of problems and field errors
+	@.venv/bin/aero2 errors docs/errors.md
+
+reference: events errors  ## write docs/reference: HTTP API, settings, environment variables, commands
+	@.venv/bin/aero2 reference
+
+$(ZENSICAL): requirements-docs.lock | $(UV)
+	@$(UV) venv -q --allow-existing --python python3 .venv/docs
+	@$(UV) pip sync -q --only-binary :all: --require-hashes --python .venv/docs/bin/python $< && touch $@
+
+docs: $(ZENSICAL)  ## build the documentation in .site; a broken link fails
+	@$(ZENSICAL) build --clean --strict
+
+docs-serve: $(ZENSICAL)  ## show the documentation while you write it: http://localhost:8000
+	@$(ZENSICAL) serve $(ARGS)
+
 contracts: $(READY)  ## write the shapes of all contracts that a test compares with
 	@AERO2_WRITE_SNAPSHOT=1 $(PY) -m pytest tests/architecture/test_contract_shapes.py
 
-words: $(READY)  ## bring the pages' catalogues up to date with their texts
-	@pot=$$(mktemp) && .venv/bin/pybabel -q extract -F babel.cfg -k say -k N_ -k count:1,2 --no-location --sort-output -o $$pot . \
-	&& .venv/bin/pybabel -q update -i $$pot -d services/gateway/locales --no-fuzzy-matching --ignore-obsolete \
-	&& sed -i -E '/^"(Report-Msgid|POT-Creation|PO-Revision|Last-Translator|Language-Team|Generated)/d' services/gateway/locales/*/LC_MESSAGES/messages.po; rm -f $$pot
+words: $(READY)  ## bring the catalogues of pages and mails up to date with their texts
+	@for words in "babel.cfg . services/gateway/locales" "services/identity/locales/babel.cfg services/identity services/identity/locales"; do \
+		set -- $$words; pot=$$(mktemp); \
+		.venv/bin/pybabel -q extract -F $$1 -k say -k N_ -k count:1,2 --no-location --sort-output -o $$pot $$2 \
+		&& .venv/bin/pybabel -q update -i $$pot -d $$3 --no-fuzzy-matching --ignore-obsolete \
+		&& sed -i -E '/^"(Report-Msgid|POT-Creation|PO-Revision|Last-Translator|Language-Team|Generated)/d' $$3/*/LC_MESSAGES/messages.po \
+		|| exit 1; rm -f $$pot; done
 
-lock:            ## compile requirements.lock from pyproject.toml
-	@$(UV) pip compile -q --only-binary :all: --universal --python-version 3.11 --generate-hashes --no-header --no-annotate --group test pyproject.toml -o requirements.lock
+lock: $(UV)      ## compile requirements.lock and requirements-docs.lock from pyproject.toml
+	@$(COMPILE) --group test pyproject.toml -o requirements.lock
+	@$(COMPILE) --group docs -o requirements-docs.lock
 
 clean:           ## remove the environment and embedded data
-	@rm -rf .venv .aero2
+	@rm -rf .venv .aero2 .site .cache
 
-.PHONY: help setup up check format test test-long bench bench-tenants compose-env nats-conf events contracts lock clean
+.PHONY: help setup up dev check format test test-fast test-long cov bench bench-tenants compose-env nats-conf events errors contracts reference docs docs-serve lock clean

@@ -12,8 +12,8 @@ import re
 import time
 
 import httpx
+from tests.kit.fake_services import FakeServices, serve, settings
 from tests.kit.people import LINK, People, person
-from tests.unit.gateway.conftest import World, serve, settings
 
 from common import logs
 from gateway.build import build
@@ -39,7 +39,7 @@ LOADED = re.compile(r'(?:href|src)="(/(?:static|brand)/[^"#]+)')
 
 async def main() -> None:
     logs.configure("bench", "error")
-    world = serve(World())
+    world = serve(FakeServices())
     tenant = world.add("demo")
     People(world)
     person(world, tenant, "t1")

@@ -129,7 +129,7 @@ CREATE UNIQUE INDEX custom_domains_primary_key ON custom_domains (app_id) WHERE 
 -- identity: users (the other owners' tables refer to them, so they stand here)
 -- ============================================================================================
 
--- owner: identity. e-mail is kept as typed and looked up by its key (common/addresses.py); both may
+-- owner: identity. e-mail is kept as typed and looked up by its key (common/address_keys.py); both may
 -- be absent (passkey-only and guest users).
 CREATE TABLE users (
     app_id                uuid        NOT NULL,

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 import hypothesis
 import pytest
+from tests.kit.deployments import Shape
 from tests.kit.postgres import Postgres
 from tests.kit.system import System
 
@@ -19,6 +20,21 @@ hypothesis.settings.load_profile("aero2")
 pytest_plugins = ["tests.kit.chromium", "tests.kit.required"]
 
 
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption(
+        "--shape",
+        default=Shape.SEPARATE.value,
+        choices=[shape.value for shape in Shape],
+        help="how the deployment of end-to-end, conformance and browser tests is arranged",
+    )
+
+
+@pytest.fixture(scope="session")
+def shape(request: pytest.FixtureRequest) -> Shape:
+    """The shape that the option `--shape` names."""
+    return Shape(request.config.getoption("--shape"))
+
+
 @pytest.fixture(scope="session")
 def postgres() -> Iterator[Postgres]:
     server = Postgres.start()
@@ -27,9 +43,9 @@ def postgres() -> Iterator[Postgres]:
 
 
 @pytest.fixture(scope="session")
-def system(tmp_path_factory: pytest.TempPathFactory) -> Iterator[System]:
+def system(shape: Shape, tmp_path_factory: pytest.TempPathFactory) -> Iterator[System]:
     """The running platform that every end-to-end and journey test shares."""
-    running = System.start(tmp_path_factory.mktemp("system") / "data")
+    running = System.start(shape, tmp_path_factory.mktemp("system") / "data")
     yield running
     running.stop()
 

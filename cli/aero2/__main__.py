@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+from contextlib import suppress
 from dataclasses import asdict
 from importlib import import_module
 from pathlib import Path
@@ -11,7 +12,7 @@ import typer
 from typer.core import TyperGroup
 from typer.main import get_command
 
-from aero2.plain_typer import new_typer
+from aero2.command_groups import new_group
 
 GROUPS = {
     "apps": "Applications.",
@@ -50,11 +51,26 @@ class LazyGroup(TyperGroup):
         return group
 
 
-app = new_typer(cls=LazyGroup)
+app = new_group(cls=LazyGroup)
+
+
+def _show_version(value: bool) -> None:
+    if value:
+        from common.version import VERSION
+
+        typer.echo(f"aero2 {VERSION}")
+        raise typer.Exit
 
 
 @app.callback()
-def main() -> None:
+def main(
+    version: Annotated[
+        bool,
+        typer.Option(
+            "--version", callback=_show_version, is_eager=True, help="Show the version and exit."
+        ),
+    ] = False,
+) -> None:
     """Aero2: sign-in for many applications from one deployment."""
 
 
@@ -80,13 +96,17 @@ def up(
             min=1, help="Seconds without progress after which the start of a process fails."
         ),
     ] = 60,
+    reload: Annotated[
+        bool,
+        typer.Option("--reload", help="Start a service again when a file of its code changes."),
+    ] = False,
 ) -> None:
     """Run the whole platform here, on embedded PostgreSQL and NATS, until Ctrl-C."""
     from aero2.up import Options
     from aero2.up import up as run
-    from common.addresses import host_key
+    from common.address_keys import host_key
 
-    run(Options(port, host, data_dir, host_key(domain), summary_file, tls, start_limit))
+    run(Options(port, host, data_dir, host_key(domain), summary_file, tls, start_limit, reload))
 
 
 @app.command("migrate")
@@ -111,14 +131,14 @@ DataDir = Annotated[
 def owner_link(data_dir: DataDir = None) -> None:
     """Print a fresh one-time link that makes whoever opens it the operator."""
     from aero2.connection import from_environment
-    from aero2.failures import told
+    from aero2.failures import report_failures
     from aero2.owner import owner_link as made
 
     async def run() -> str:
         async with from_environment(data_dir) as bus:
             return await made(bus)
 
-    with told():
+    with report_failures():
         typer.echo(asyncio.run(run()))
 
 
@@ -127,13 +147,13 @@ def demo(data_dir: DataDir = None) -> None:
     """Make the demo application of a running deployment; print its keys and secrets as JSON."""
     from aero2.connection import from_environment
     from aero2.demo import ensure
-    from aero2.failures import told
+    from aero2.failures import report_failures
 
     async def run() -> str:
         async with from_environment(data_dir) as bus:
             return json.dumps(asdict(await ensure(bus, {}, lambda _: None)), indent=2)
 
-    with told():
+    with report_failures():
         typer.echo(asyncio.run(run()))
 
 
@@ -146,9 +166,9 @@ def invite(
     """Mail somebody an invitation into an application (`dashboard`: to manage applications)."""
     from aero2.api import call
     from aero2.dashboard import at, dashboard
-    from aero2.failures import told
+    from aero2.failures import report_failures
 
-    with told(), dashboard(data_dir) as api:
+    with report_failures(), dashboard(data_dir) as api:
         call(api, "POST", at(slug, "users/invitations"), json={"email": email})
     typer.echo(f"Invited {email}.")
 
@@ -163,11 +183,62 @@ def compose_env(
 ) -> None:
     """Write fresh secrets for docker-compose.yml to .env."""
     from aero2.compose_env import write
-    from aero2.failures import told
+    from aero2.failures import report_failures
 
-    with told():
+    with report_failures():
         write(file, public_url, force=force)
     typer.echo(f"Wrote {file}. Next: docker compose up --build --wait")
+
+
+@app.command("logs")
+def logs(
+    service: Annotated[
+        str | None, typer.Argument(help="One process, like gateway or postgres. Without it: all.")
+    ] = None,
+    trace: Annotated[
+        str | None,
+        typer.Option(help="Only lines of this trace: the reference on an error page."),
+    ] = None,
+    follow: Annotated[
+        bool, typer.Option("--follow", "-f", help="Also show new lines, until Ctrl-C.")
+    ] = False,
+    lines: Annotated[
+        int, typer.Option("--lines", "-n", min=1, help="How many lines, without --trace.")
+    ] = 200,
+    as_json: Annotated[bool, typer.Option("--json", help="Print each line as JSON.")] = False,
+    data_dir: Annotated[Path, typer.Option(help="Data folder of `aero2 up`.")] = Path(".aero2"),
+) -> None:
+    """Show the logs of `aero2 up` in order of time.
+
+    Example: aero2 logs gateway --follow
+
+    Example: aero2 logs --trace 4ba94d6b8eaf052ccf1809c98d6b2053
+    """
+    from aero2.failures import report_failures
+    from aero2.show_logs import Options, show_logs
+
+    with report_failures(), suppress(KeyboardInterrupt):
+        show_logs(Options(data_dir, service, trace, lines, follow, as_json), typer.echo)
+
+
+@app.command("psql", context_settings={"ignore_unknown_options": True, "allow_extra_args": True})
+def psql(
+    context: typer.Context,
+    app_slug: Annotated[
+        str | None,
+        typer.Option("--app", help="See the rows of this application only, by its slug."),
+    ] = None,
+    data_dir: Annotated[Path, typer.Option(help="Data folder of `aero2 up`.")] = Path(".aero2"),
+) -> None:
+    """Open psql on the database of a running `aero2 up`. Other arguments go to psql.
+
+    Example: aero2 psql --app demo -c "SELECT email FROM users"
+    """
+    from aero2.failures import report_failures
+    from aero2.psql import open_psql
+
+    with report_failures():
+        open_psql(data_dir, app_slug, context.args)
 
 
 @app.command("routes")
@@ -187,6 +258,22 @@ def nats_conf(file: Annotated[Path, typer.Argument()] = Path("deploy/nats.conf")
     from aero2.nats_access import compose_configuration
 
     file.write_text(compose_configuration())
+
+
+@app.command("errors", hidden=True)
+def errors(file: Annotated[Path, typer.Argument()] = Path("docs/errors.md")) -> None:
+    """Write docs/errors.md: the codes of problems and field errors."""
+    from aero2.error_catalogue import error_catalogue
+
+    file.write_text(error_catalogue(), encoding="utf-8")
+
+
+@app.command("reference", hidden=True)
+def reference(folder: Annotated[Path, typer.Argument()] = Path("docs/reference")) -> None:
+    """Write the generated pages of the documentation."""
+    from aero2.reference import write
+
+    write(folder)
 
 
 if __name__ == "__main__":

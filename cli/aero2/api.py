@@ -10,20 +10,20 @@ from urllib.parse import urlsplit
 
 import httpx
 
-from aero2.failures import Refused
+from aero2.failures import CommandError
 
 PATIENCE: Final = 8
 """Tries of a call that finds the platform busy or away."""
 
 
 def call(api: httpx.Client, method: str, path: str, **more: Any) -> Any:
-    """The answer. Waits where the platform is busy or starting. Raises Refused."""
+    """The answer. Waits where the platform is busy or starting. Raises CommandError."""
     for attempt in range(PATIENCE):
         try:
             answer = api.request(method, path, **more)
         except httpx.TransportError as error:
             if attempt == PATIENCE - 1:
-                raise Refused(f"{api.base_url} cannot be reached: {error}.") from None
+                raise CommandError(f"{api.base_url} cannot be reached: {error}.") from None
             time.sleep(min(2**attempt * 0.2, 5))
             continue
         if answer.status_code in (429, 502, 503, 504) and attempt < PATIENCE - 1:
@@ -32,7 +32,7 @@ def call(api: httpx.Client, method: str, path: str, **more: Any) -> Any:
             continue
         if answer.is_success:
             return answer.json()
-        raise Refused(_reason(answer))
+        raise CommandError(_reason(answer))
     raise AssertionError("unreachable")
 
 
@@ -51,7 +51,7 @@ def client(url: str, key: str, *, ca: Path | None = None) -> httpx.Client:
     authority to trust where it is not one of the system's."""
     parts = urlsplit(url)
     if parts.scheme not in ("http", "https") or not parts.hostname:
-        raise Refused("--url is the application's origin, like http://demo.localhost:8080.")
+        raise CommandError("--url is the application's origin, like http://demo.localhost:8080.")
     headers = {"Authorization": f"Bearer {key}", "Content-Type": "application/json"}
     host = parts.hostname
     if host.endswith(".localhost") and parts.scheme == "http":

@@ -11,13 +11,13 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
-from aero2 import local_names
+from aero2 import localhost_names
 from aero2.api import call
+from aero2.command_groups import new_group
 from aero2.dashboard import DataDir, dashboard
-from aero2.failures import Refused, told
-from aero2.plain_typer import new_typer
+from aero2.failures import CommandError, report_failures
 
-app = new_typer("Applications.")
+app = new_group("Applications.")
 
 
 @app.command("create")
@@ -35,15 +35,15 @@ def create(
     data_dir: DataDir = None,
 ) -> None:
     """Create an application; print it with its first two API keys, shown this once, as JSON."""
-    with told(), dashboard(data_dir) as api:
+    with report_failures(), dashboard(data_dir) as api:
         owner = _team(api, team)
         fields = {"name": name, "slug": slug, "owner_org_id": owner["id"] if owner else None}
         sent = {field: value for field, value in fields.items() if value is not None}
         new = call(api, "POST", "/api/applications", json=sent)
     typer.echo(json.dumps(new, indent=2))
-    if names := local_names.unknown([new["host"]]):
-        help = local_names.HELP.format(names=names[0])
-        typer.echo(f"{help}\n{local_names.command(names)}", err=True)
+    if names := localhost_names.unresolved_names([new["host"]]):
+        help = localhost_names.HELP.format(names=names[0])
+        typer.echo(f"{help}\n{localhost_names.hosts_file_command(names)}", err=True)
 
 
 @app.command("list")
@@ -52,31 +52,31 @@ def list_(
     data_dir: DataDir = None,
 ) -> None:
     """List the applications, oldest first."""
-    with told(), dashboard(data_dir) as api:
-        found = list(_pages(api, "applications"))
+    with report_failures(), dashboard(data_dir) as api:
+        applications = list(_pages(api, "applications"))
     if as_json:
-        for each in found:
+        for each in applications:
             typer.echo(json.dumps(each))
         return
     table = Table("slug", "name", "address", "state")
-    for each in found:
+    for each in applications:
         table.add_row(each["slug"], each["name"], each["url"], each["state"])
     Console().print(table)
 
 
-def _team(api: httpx.Client, wanted: str | None) -> dict[str, Any] | None:
-    """The team that is meant; None where there is none yet. Raises Refused where it is unclear."""
+def _team(api: httpx.Client, team_name: str | None) -> dict[str, Any] | None:
+    """The team that is meant; None where there is none yet. Raises CommandError where it is unclear."""
     teams = list(_pages(api, "organizations"))
-    if wanted is None and len(teams) <= 1:
+    if team_name is None and len(teams) <= 1:
         return teams[0] if teams else None
     for team in teams:
-        if wanted in (team["id"], team["slug"]):
+        if team_name in (team["id"], team["slug"]):
             return team
     known = ", ".join(team["slug"] for team in teams[:20]) or "none yet"
-    raise Refused(
+    raise CommandError(
         f"Which team owns it? Name it with --team. Teams: {known}."
-        if wanted is None
-        else f"There is no team {wanted}. Teams: {known}."
+        if team_name is None
+        else f"There is no team {team_name}. Teams: {known}."
     )
 
 

@@ -9,11 +9,11 @@ from typing import Annotated, Any
 
 import typer
 
-from aero2.failures import Refused, told
-from aero2.plain_typer import new_typer
+from aero2.command_groups import new_group
+from aero2.failures import CommandError, report_failures
 from common.audit_chain import Checkpoint, Verifier
 
-app = new_typer("The audit log: verify an export, list the events.")
+app = new_group("The audit log: verify an export, list the events.")
 
 
 @app.command()
@@ -32,7 +32,7 @@ def verify(
 
     Exit code 0 where nothing was found, 1 otherwise.
     """
-    with told():
+    with report_failures():
         heads, offered = _checkpoints(checkpoints)
         trusted = dict(_key(each) for each in key or [])
         verifier = Verifier(trusted or offered, heads)
@@ -68,7 +68,7 @@ def _told(verifier: Verifier, trusted: dict[str, str], offered: dict[str, str]) 
 def _key(text: str) -> tuple[str, str]:
     kid, colon, key = text.partition(":")
     if not colon or not kid or not key:
-        raise Refused(f"{text!r} is not of the form <id>:<base64url>.")
+        raise CommandError(f"{text!r} is not of the form <id>:<base64url>.")
     return kid, key
 
 
@@ -76,7 +76,7 @@ def _checkpoints(file: Path | None) -> tuple[list[Checkpoint], dict[str, str]]:
     """Every page in the file: one JSON document after the other, or one a line."""
     if file is None:
         return [], {}
-    made: list[Checkpoint] = []
+    checkpoints: list[Checkpoint] = []
     keys: dict[str, str] = {}
     decoder = json.JSONDecoder()
     text = _text(file).strip()
@@ -84,11 +84,11 @@ def _checkpoints(file: Path | None) -> tuple[list[Checkpoint], dict[str, str]]:
         while text:
             page, end = decoder.raw_decode(text)
             keys |= page["keys"]
-            made += [Checkpoint(**head) for head in page["checkpoints"]]
+            checkpoints += [Checkpoint(**head) for head in page["checkpoints"]]
             text = text[end:].strip()
     except (ValueError, KeyError, TypeError):
-        raise Refused(f"{file} holds no checkpoints.") from None
-    return made, keys
+        raise CommandError(f"{file} holds no checkpoints.") from None
+    return checkpoints, keys
 
 
 def _lines(file: Path) -> Iterator[dict[str, Any]]:
@@ -98,17 +98,17 @@ def _lines(file: Path) -> Iterator[dict[str, Any]]:
                 try:
                     event = json.loads(line)
                 except ValueError:
-                    raise Refused(f"{file}, line {number}: not JSON.") from None
+                    raise CommandError(f"{file}, line {number}: not JSON.") from None
                 yield event if isinstance(event, dict) else {}
     except (OSError, UnicodeDecodeError) as error:
-        raise Refused(f"{file} cannot be read: {error}.") from None
+        raise CommandError(f"{file} cannot be read: {error}.") from None
 
 
 def _text(file: Path) -> str:
     try:
         return file.read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:
-        raise Refused(f"{file} cannot be read: {error}.") from None
+        raise CommandError(f"{file} cannot be read: {error}.") from None
 
 
 @app.command()
@@ -118,7 +118,7 @@ def events(
     ] = None,
 ) -> None:
     """The catalogue of every event as Markdown: docs/events.md is made by this."""
-    from aero2.catalogue import catalogue
+    from aero2.event_catalogue import catalogue
 
     if file is None:
         typer.echo(catalogue(), nl=False)

@@ -8,11 +8,11 @@ from typing import Annotated, Any, Literal
 import typer
 
 from aero2.api import call
+from aero2.command_groups import new_group
 from aero2.dashboard import DataDir, at, dashboard
-from aero2.failures import told
-from aero2.plain_typer import new_typer
+from aero2.failures import report_failures
 
-app = new_typer("OAuth clients.")
+app = new_group("OAuth clients.")
 
 
 @app.callback()
@@ -46,6 +46,6 @@ def create(
         "post_logout_redirect_uris": post_logout_redirect_uri or [],
         "first_party": not third_party,
     }
-    with told(), dashboard(data_dir) as api:
+    with report_failures(), dashboard(data_dir) as api:
         new = call(api, "POST", at(slug, "clients"), json=fields)
     typer.echo(json.dumps(new, indent=2))

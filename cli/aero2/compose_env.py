@@ -8,7 +8,7 @@ from typing import Final
 from urllib.parse import urlsplit
 
 from aero2.embedded.secrets import DATABASE_ROLES, NATS_USERS, master_key, password
-from aero2.failures import Refused
+from aero2.failures import CommandError
 
 HEAD: Final = """\
 # Secrets of docker-compose.yml, made by `aero2 compose-env`. Keep a copy where you keep secrets:
@@ -20,7 +20,7 @@ def content(public_url: str) -> str:
     """The file, with the settings that go with the address people will use."""
     address = urlsplit(public_url)
     if address.scheme not in ("http", "https") or not address.hostname or address.path.strip("/"):
-        raise Refused(f"{public_url!r} is not an origin like https://id.example.com.")
+        raise CommandError(f"{public_url!r} is not an origin like https://id.example.com.")
     lines = {
         "AERO2_PUBLIC_URL": f"{address.scheme}://{address.netloc}",
         "AERO2_HTTP_PORT": str(address.port or 8080),
@@ -36,7 +36,7 @@ def content(public_url: str) -> str:
 
 
 def write(path: Path, public_url: str, *, force: bool) -> None:
-    """Raises Refused where the file is there already: its secrets open a database."""
+    """Raises CommandError where the file is there already: its secrets open a database."""
     text = content(public_url)
     fresh = path.with_name(f"{path.name}.new")
     fresh.unlink(missing_ok=True)
@@ -49,7 +49,7 @@ def write(path: Path, public_url: str, *, force: bool) -> None:
         else:
             os.link(fresh, path)
     except FileExistsError:
-        raise Refused(
+        raise CommandError(
             f"{path} is there already and its secrets open your database; "
             "--force replaces it, for a deployment without data."
         ) from None

@@ -13,14 +13,14 @@ import nats.errors
 from aero2 import nats_access
 from aero2.embedded import ports, secrets
 from aero2.embedded.folder import Folder
-from aero2.failures import Refused
+from aero2.failures import CommandError
 from common.bus import NatsBus
 from common.settings import servers
 
 
 @asynccontextmanager
 async def connected(url: str, password: str | None) -> AsyncIterator[NatsBus]:
-    """Raises Refused where NATS is not there or does not know us."""
+    """Raises CommandError where NATS is not there or does not know us."""
     try:
         nc = await nats.connect(
             servers(url),
@@ -30,11 +30,11 @@ async def connected(url: str, password: str | None) -> AsyncIterator[NatsBus]:
             inbox_prefix=nats_access.inbox(nats_access.CLI).encode(),
             max_reconnect_attempts=2,
             reconnect_time_wait=0.2,
-            connect_timeout=3,
+            connect_timeout=10,
             error_cb=_quiet,
         )
     except (OSError, nats.errors.Error, TimeoutError) as error:
-        raise Refused(f"The bus at {url} cannot be reached: {error}.") from None
+        raise CommandError(f"The bus at {url} cannot be reached: {error}.") from None
     try:
         yield NatsBus(nc)
     finally:
@@ -53,14 +53,14 @@ async def from_environment(folder: Path | None = None) -> AsyncIterator[NatsBus]
 
 
 def _embedded(path: Path) -> tuple[str, str]:
-    """Raises Refused where `aero2 up` has never run on the folder."""
+    """Raises CommandError where `aero2 up` has never run on the folder."""
     if not (path / "secrets.json").is_file():
-        raise Refused(
+        raise CommandError(
             f"AERO2_NATS_URL is not set, and {path} is no data folder of `aero2 up`: which "
             "deployment is meant?"
         )
     folder = Folder.at(path)
-    port, kept = ports.of(folder, "nats"), secrets.stored(folder)
+    port, kept = ports.port_of(folder, "nats"), secrets.stored(folder)
     return f"nats://127.0.0.1:{port}", kept.get("nats", {}).get(nats_access.CLI, "")
 
 

@@ -12,7 +12,7 @@ import typer
 
 from aero2.api import client
 from aero2.embedded.folder import Folder
-from aero2.failures import Refused
+from aero2.failures import CommandError
 
 KEYS: Final = "dashboard-keys.json"
 DataDir = Annotated[
@@ -31,7 +31,7 @@ def dashboard(folder: Path | None = None) -> httpx.Client:
         return _of_folder(folder or Path(".aero2"))
     if not url or not key:
         missing = "AERO2_SECRET_KEY" if url else "AERO2_URL"
-        raise Refused(f"{missing} is not set: AERO2_URL and AERO2_SECRET_KEY belong together.")
+        raise CommandError(f"{missing} is not set: AERO2_URL and AERO2_SECRET_KEY belong together.")
     return client(url, key)
 
 
@@ -41,16 +41,16 @@ def at(slug: str, noun: str) -> str:
 
 
 def _of_folder(path: Path) -> httpx.Client:
-    """Raises Refused where `aero2 up` has never run on the folder."""
+    """Raises CommandError where `aero2 up` has never run on the folder."""
     if not (path / "lock").is_file():
-        raise Refused(
+        raise CommandError(
             f"AERO2_URL is not set, and {path} is no data folder of `aero2 up`: which deployment "
             "is meant?"
         )
     folder = Folder.at(path)
     url, key = folder.url, folder.read(KEYS).get("secret_key")
     if url is None or key is None:
-        raise Refused(f"{folder.root} has no {KEYS} yet: wait until `aero2 up` is ready.")
+        raise CommandError(f"{folder.root} has no {KEYS} yet: wait until `aero2 up` is ready.")
     parts = urlsplit(url)
     ca = folder.root / "caddy" / "pki" / "authorities" / "local" / "root.crt"
     return client(

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from aero2.embedded.secrets import password
-from aero2.failures import Refused
+from aero2.failures import CommandError
 from common.bus import Bus
 from common.context import Context, system_context
 from common.contracts.api_keys import CreateApiKey, KeyType
@@ -72,39 +72,41 @@ async def ensure(bus: Bus, credentials: Known, keep: Keep) -> Demo:
 async def _application(bus: Bus) -> NewApplication:
     """Waits until it is whole: roles, signing keys and API keys, each made by its own service."""
     ends = time.monotonic() + PATIENCE
-    made = None
-    while made is None or made.state != "active":
+    application = None
+    while application is None or application.state != "active":
         if time.monotonic() > ends:
-            raise Refused("The demo application is not complete; see the logs of the services.")
+            raise CommandError(
+                "The demo application is not complete; see the logs of the services."
+            )
         try:
             request = EnsureApplication(slug=SLUG, name="Demo")
-            found = await bus.call(_system(DASHBOARD), request)
+            reply = await bus.call(_system(DASHBOARD), request)
         except Unavailable:  # tenancy is up before the services it asks
             await asyncio.sleep(0.2)
             continue
-        keys = found.api_keys or (made.api_keys if made else [])
-        made = found.model_copy(update={"api_keys": keys})
-        if made.state != "active":
+        keys = reply.api_keys or (application.api_keys if application else [])
+        application = reply.model_copy(update={"api_keys": keys})
+        if application.state != "active":
             await asyncio.sleep(0.2)
-    return made
+    return application
 
 
 async def _keys(bus: Bus, app_id: str, credentials: Known) -> Known:
     """Keys that we do not know are shown to nobody any more: new ones are made beside them."""
-    made: Known = {}
+    new_keys: Known = {}
     kinds: tuple[KeyType, ...] = ("publishable", "secret")
     for kind in kinds:
         if f"{kind}_key" not in credentials:
             request = CreateApiKey(key_type=kind, name="Demo")
-            made[f"{kind}_key"] = (await bus.call(_system(app_id), request)).key
-    return made
+            new_keys[f"{kind}_key"] = (await bus.call(_system(app_id), request)).key
+    return new_keys
 
 
 async def _client(bus: Bus, app_id: str, credentials: Known) -> Known:
     """The demo client; one whose secret we do not know gets a new one beside it."""
-    found = await _client_of(bus, app_id, credentials.get("client_id"))
-    if found is None:
-        made = await bus.call(
+    client = await _client_of(bus, app_id, credentials.get("client_id"))
+    if client is None:
+        new_client = await bus.call(
             _system(app_id),
             CreateClient(
                 name=CLIENT,
@@ -115,12 +117,12 @@ async def _client(bus: Bus, app_id: str, credentials: Known) -> Known:
                 scopes=["openid", "profile", "email", "offline_access", "account"],
             ),
         )
-        return {"client_id": made.client_id, "client_secret": made.client_secret or ""}
-    if credentials.get("client_id") == found and "client_secret" in credentials:
+        return {"client_id": new_client.client_id, "client_secret": new_client.client_secret or ""}
+    if credentials.get("client_id") == client and "client_secret" in credentials:
         return {}
-    request = RotateClientSecret(client=found, overlap=DAY)
+    request = RotateClientSecret(client=client, overlap=DAY)
     fresh = await bus.call(_system(app_id), request)
-    return {"client_id": found, "client_secret": fresh.client_secret}
+    return {"client_id": client, "client_secret": fresh.client_secret}
 
 
 async def _client_of(bus: Bus, app_id: str, client_id: str | None) -> str | None:

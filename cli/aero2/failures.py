@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 
-class Refused(Exception):
+class CommandError(Exception):
     """The command cannot go on. The message is shown as it is, without a traceback; `detail` is
     the end of the log that explains it."""
 
@@ -16,14 +16,14 @@ class Refused(Exception):
 
 
 @contextmanager
-def told() -> Iterator[None]:
-    """Show a Refused, or a Problem that a service answered, as its sentence and end the command
+def report_failures() -> Iterator[None]:
+    """Shows a CommandError, or a Problem that a service answered, as its sentence and end the command
     with exit code 1."""
     from common.problems import Problem
 
     try:
         yield
-    except Refused as refused:
+    except CommandError as refused:
         _show(str(refused), refused.detail)
     except Problem as problem:
         _show(f"Aero2 answered: {problem.detail or problem.title}", "")

@@ -10,9 +10,9 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
+from aero2.command_groups import new_group
 from aero2.connection import from_environment
-from aero2.failures import told
-from aero2.plain_typer import new_typer
+from aero2.failures import report_failures
 from common.bus import Bus
 from common.context import system_context
 from common.contracts.applications import GetApplication
@@ -22,7 +22,7 @@ from common.ids import DASHBOARD
 STILL_WAITING: Final = 3
 """Exit status where nothing was published, because the keys of before do not sign yet."""
 
-app = new_typer("Signing keys.")
+app = new_group("Signing keys.")
 
 
 @app.callback()
@@ -51,7 +51,7 @@ def rotate(
     at once with --now; the old ones verify until the last token that they signed is gone.
 
     Exits with status 3 and publishes nothing while the keys of the last run still wait."""
-    with told():
+    with report_failures():
         keys = asyncio.run(_rotated(slug, alg, now, data_dir))
     table = Table("key", "algorithm", "")
     state = dict.fromkeys(keys.published, "new") | {key.kid: "waits" for key in keys.waiting}

@@ -13,6 +13,8 @@ import os
 import signal
 import socket
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Final
 
 import uvicorn
@@ -24,8 +26,8 @@ from starlette.requests import Request
 from starlette.responses import HTMLResponse, JSONResponse, RedirectResponse, Response
 from starlette.routing import Route
 
-from aero2.caught import LINK, Box
 from aero2.embedded.ports import listener
+from aero2.mailbox import LINK, Mailbox
 
 LARGEST: Final = 2 * 1024 * 1024
 """Bytes of one mail."""
@@ -68,17 +70,17 @@ def _page(title: str, body: str) -> HTMLResponse:
 
 def _linked(text: str) -> str:
     """The text as HTML, with links that open in a tab of their own."""
-    shown, at = [], 0
+    parts, at = [], 0
     for found in LINK.finditer(text):
         address = html.escape(found.group())
-        shown.append(html.escape(text[at : found.start()]))
-        shown.append(f'<a href="{address}" target="_blank" rel="noopener noreferrer">{address}</a>')
+        parts.append(html.escape(text[at : found.start()]))
+        parts.append(f'<a href="{address}" target="_blank" rel="noopener noreferrer">{address}</a>')
         at = found.end()
-    return "".join(shown) + html.escape(text[at:])
+    return "".join(parts) + html.escape(text[at:])
 
 
-def _box(request: Request) -> Box:
-    box: Box = request.app.state.box
+def _box(request: Request) -> Mailbox:
+    box: Mailbox = request.app.state.box
     return box
 
 
@@ -157,7 +159,7 @@ async def health(_: Request) -> Response:
     return JSONResponse({"status": "ok"})
 
 
-def application(box: Box, hosts: list[str]) -> Starlette:
+def application(box: Mailbox, hosts: list[str]) -> Starlette:
     """`hosts` are the names it answers to: another site that points its name at us reads nothing."""
     app = Starlette(
         routes=[
@@ -176,19 +178,27 @@ def application(box: Box, hosts: list[str]) -> Starlette:
     return app
 
 
+class _PageServer(uvicorn.Server):
+    """Leaves the signals to `serve`, which also has to stop catching mails."""
+
+    @contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        yield
+
+
 async def serve(smtp: socket.socket, page: socket.socket, hosts: list[str]) -> None:
     """On two listening sockets, until SIGTERM or SIGINT."""
-    box = Box()
+    box = Mailbox()
     loop = asyncio.get_running_loop()
     catching = await loop.create_server(
         lambda: SMTP(box, data_size_limit=LARGEST, enable_SMTPUTF8=True, ident="aero2"), sock=smtp
     )
     config = uvicorn.Config(application(box, hosts), log_level="warning", lifespan="off")
-    server = uvicorn.Server(config)
+    server = _PageServer(config)
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, lambda: setattr(server, "should_exit", True))
     async with catching:
-        await server._serve(sockets=[page])
+        await server.serve(sockets=[page])
 
 
 def listening(host: str, port: int, fd: str | None) -> socket.socket:

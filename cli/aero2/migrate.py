@@ -42,7 +42,7 @@ ATTEMPTS: Final = 30
 """How often a step is tried again that ran into a lock or into another runner's change of a role."""
 
 
-class Refused(Exception):
+class MigrationError(Exception):
     """The database is left as it was; the message is a sentence for the operator."""
 
 
@@ -74,25 +74,25 @@ async def migrate(
 
     `dsn` is of a superuser, or of a role with CREATEROLE that may create in the database.
     `passwords` by service or job (`tenancy`, …, `upkeep`); a role without one is left as it is.
-    Raises Refused.
+    Raises MigrationError.
     """
     source = source or folder()
     _check(passwords)
     db = await asyncpg.connect(dsn, server_settings={"application_name": "aero2-migrate"})
     try:
         if db.get_server_version().major < OLDEST:
-            raise Refused(f"PostgreSQL {OLDEST} or later is needed.")
+            raise MigrationError(f"PostgreSQL {OLDEST} or later is needed.")
         await _lock(db, say)
         await _again(partial(_roles, db, source, passwords), asyncpg.InternalServerError)
         await _become_owner(db)
         return await _schema(db, source, say)
     except asyncpg.LockNotAvailableError as error:
-        raise Refused(
+        raise MigrationError(
             f"The database is too busy: a lock could not be had in {ATTEMPTS} attempts ({error}). "
             "Try again when there is less load."
         ) from error
     except asyncpg.InsufficientPrivilegeError as error:
-        raise Refused(
+        raise MigrationError(
             f"This database role may not do that: {error}. Connect as the owner of the schema or "
             "as a superuser (AERO2_OWNER_DATABASE_URL)."
         ) from error
@@ -103,9 +103,9 @@ async def migrate(
 def _check(passwords: Mapping[str, str]) -> None:
     for service, password in passwords.items():
         if service not in ROLES:
-            raise Refused(f"There is no role aero2_{service}.")
+            raise MigrationError(f"There is no role aero2_{service}.")
         if len(password) < PASSWORD_LENGTH or not password.isascii():
-            raise Refused(
+            raise MigrationError(
                 f"The password of aero2_{service} must have {PASSWORD_LENGTH} ASCII characters or more."
             )
 
@@ -183,7 +183,7 @@ async def _create(
     db: Connection, source: Path, whole: Script, steps: list[Script], say: Say
 ) -> list[str]:
     if await db.fetchval("SELECT to_regclass('public.applications') IS NOT NULL"):
-        raise Refused(
+        raise MigrationError(
             "This database has tables but no record of how they were made. Use an empty database."
         )
     say(f"{whole.name}: making the schema")
@@ -205,18 +205,18 @@ async def _update(
 ) -> list[str]:
     known = {step.name for step in steps} | {SCHEMA}
     if newer := sorted(applied.keys() - known):
-        raise Refused(
+        raise MigrationError(
             f"This database is newer than this version of Aero2: it has {', '.join(newer)}. "
             "Install the version that made it, or a later one."
         )
     if changed := [s.name for s in steps if applied.get(s.name, s.checksum) != s.checksum]:
-        raise Refused(
+        raise MigrationError(
             f"{', '.join(changed)} has changed since it was applied here. Restore the file and "
             "write a new migration for what is to change."
         )
     missing = [step for step in steps if step.name not in applied]
     if not missing and applied.get(SCHEMA) != whole.checksum:
-        raise Refused(
+        raise MigrationError(
             f"{SCHEMA} differs from the one this database was made from, and no file in "
             "db/migrations leads from one to the other. Add it, or start with an empty database."
         )
@@ -239,7 +239,9 @@ async def _apply(db: Connection, source: Path, step: Script) -> None:
     except (asyncpg.LockNotAvailableError, asyncpg.InsufficientPrivilegeError):
         raise
     except asyncpg.PostgresError as error:
-        raise Refused(f"{step.name} could not be applied and changed nothing: {error}") from error
+        raise MigrationError(
+            f"{step.name} could not be applied and changed nothing: {error}"
+        ) from error
 
 
 async def _priors(db: Connection, source: Path) -> None:
@@ -279,7 +281,7 @@ def command() -> None:
             )
     try:
         ran = asyncio.run(migrate(dsn, passwords, say=lambda line: console.print(f"  {line}")))
-    except Refused as refused:
+    except MigrationError as refused:
         console.print(f"[red]Refused.[/] {refused}")
         raise typer.Exit(1) from None
     except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError) as error:

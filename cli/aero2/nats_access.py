@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Final
 
 import common
-from aero2.code_calls import PACKAGE, named
+from aero2.contract_uses import PACKAGE, contract_uses
 from common.bus import SYSTEM_SUBJECT
 from common.contracts.base import CONTRACTS, SYSTEM
 
@@ -83,7 +83,7 @@ def fingerprint() -> list[tuple[str, int, int]]:
 def _called_by(user: str) -> Iterator[str]:
     """Subjects of the contracts that the user's code names, and the system's of those that it
     sends as the system. Whatever needs SYSTEM is sent in no other way."""
-    found = [named(file) for file in _sources(user)]
+    found = [contract_uses(file) for file in _sources(user)]
     as_system = {pair for each in found for pair in each.as_system}
     otherwise = {pair for each in found for pair in each.otherwise}
     with IMPORTING:

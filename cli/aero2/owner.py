@@ -8,5 +8,5 @@ from common.ids import DASHBOARD
 
 async def owner_link(bus: Bus) -> str:
     """A fresh link; the one made before is dead."""
-    made = await bus.call(system_context(DASHBOARD, within=5), CreateOwnerLink())
+    made = await bus.call(system_context(DASHBOARD, within=15), CreateOwnerLink())
     return made.url

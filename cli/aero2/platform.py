@@ -12,14 +12,14 @@ from functools import cached_property
 from typing import Final
 from urllib.parse import urlsplit
 
-from aero2 import nats_access, stuck_stream
+from aero2 import nats_access, stream_watchdog
 from aero2.embedded.caddy import Caddy, reachable
 from aero2.embedded.folder import Folder
 from aero2.embedded.nats import Nats
 from aero2.embedded.ports import Ports
 from aero2.embedded.postgres import Postgres
 from aero2.embedded.secrets import Secrets
-from aero2.supervisor import Program, Ready, beats
+from aero2.program import Program, Ready, heartbeat_ready
 
 SERVERS, SERVICES, GATEWAY, PROXY = 0, 1, 2, 3
 """Stages: stopped from the last to the first."""
@@ -31,6 +31,8 @@ JOBS: Final = {
 }
 """The jobs of each service that has tables: it gets the password of no other."""
 
+ANSWER_TIME: Final = 10.0
+"""Seconds for an answer of a server that is starting; on a busy machine it takes a while."""
 SMTP: Final = "AERO2_SMTP_URL"
 _OWN: Final = "it runs a server of its own"
 UNUSED: Final = {
@@ -110,7 +112,7 @@ class Platform:
     @property
     def _gateway_sockets(self) -> tuple[socket.socket, ...]:
         if self.tls:
-            return (self.ports.held["gateway"],)
+            return (self.ports.sockets["gateway"],)
         return (self.public,) if self.public else ()
 
     def servers(self) -> list[Program]:
@@ -148,7 +150,7 @@ class Platform:
         env = os.environ | self._common(name) | {"AERO2_HEARTBEAT": str(heartbeat)}
         for unused_here in ("AERO2_LISTEN_FD", "AERO2_METRICS_LISTEN_FD", "AERO2_REUSE_PORT"):
             env.pop(unused_here, None)
-        ready = beats(heartbeat)
+        ready = heartbeat_ready(heartbeat)
         sockets = self._gateway_sockets if name == "gateway" else ()
         if name == "gateway":
             host, port = self._gateway
@@ -158,7 +160,7 @@ class Platform:
             env["AERO2_METRICS_PORT"] = os.environ.get(
                 "AERO2_METRICS_PORT", str(self.ports.number["metrics"])
             )
-            if metrics := self.ports.held.get("metrics"):
+            if metrics := self.ports.sockets.get("metrics"):
                 env["AERO2_METRICS_LISTEN_FD"] = str(metrics.fileno())
                 sockets = (*sockets, metrics)
             if self.tls:
@@ -207,7 +209,7 @@ class Platform:
         )
 
     def _mail(self) -> Program:
-        smtp, page = self.ports.held["smtp"], self.ports.held["mail"]
+        smtp, page = self.ports.sockets["smtp"], self.ports.sockets["mail"]
         sockets = {
             "AERO2_MAIL_SMTP_FD": str(smtp.fileno()),
             "AERO2_MAIL_PAGE_FD": str(page.fileno()),
@@ -248,7 +250,7 @@ class Platform:
         host, port = self._gateway
         address = reachable(host)
         origin = f"http://[{address}]:{port}" if ":" in address else f"http://{address}:{port}"
-        return await stuck_stream.relay_state(origin, self.authority)
+        return await stream_watchdog.relay_state(origin, self.authority)
 
     async def _gateway_answers(self) -> bool:
         host, port = self._gateway
@@ -278,7 +280,7 @@ def unused() -> list[str]:
 async def answers(port: int, path: str, authority: str, host: str = "127.0.0.1") -> bool:
     """Whether GET `path` is answered 200."""
     try:
-        async with asyncio.timeout(3):
+        async with asyncio.timeout(ANSWER_TIME):
             reader, writer = await asyncio.open_connection(host, port)
             try:
                 question = f"GET {path} HTTP/1.1\r\nHost: {authority}\r\nConnection: close\r\n\r\n"

@@ -1,8 +1,10 @@
-"""What a running platform is given at every start of `aero2 up`: the demo application, and an owner
-link while nobody operates it."""
+"""Prepares a running platform at every start of `aero2 up`: the demo application, and an owner link while
+there is no operator."""
 
 from __future__ import annotations
 
+import asyncio
+import time
 from dataclasses import replace
 
 import asyncpg
@@ -13,10 +15,23 @@ from aero2.owner import owner_link
 from aero2.platform import Platform
 from aero2.summary import Summary
 from common.ids import DASHBOARD
+from common.problems import Busy, TooLate, Unavailable
 
 
-async def prepare(platform: Platform) -> Summary:
-    """The demo application, the same as ever, and a fresh owner link where there is no operator."""
+async def prepare(platform: Platform, within: float) -> Summary:
+    """Makes what is missing, and tries again for `within` seconds while services are too busy to answer."""
+    deadline = time.monotonic() + within
+    while True:
+        try:
+            return await _prepare(platform)
+        except (Busy, TooLate, Unavailable):
+            if time.monotonic() > deadline:
+                raise
+        await asyncio.sleep(0.5)
+
+
+async def _prepare(platform: Platform) -> Summary:
+    """Makes the demo application if it is missing, and an owner link if there is no operator."""
     secrets = platform.secrets
 
     def keep(credentials: demo.Known) -> None:
@@ -25,17 +40,17 @@ async def prepare(platform: Platform) -> Summary:
             secrets.keep(platform.folder)
 
     async with connected(platform.nats.url, secrets.nats["cli"]) as bus:
-        made = await demo.ensure(bus, secrets.demo, keep)
-        operated, unchanged = await _state(platform, made)
+        demo_data = await demo.ensure(bus, secrets.demo, keep)
+        operated, unchanged = await _state(platform, demo_data)
         link = None if operated else await owner_link(bus)
     if not unchanged:
-        made = replace(made, user_password="")
+        demo_data = replace(demo_data, user_password="")
     return Summary(
         dashboard_url=f"{platform.scheme}://dashboard.{platform.authority}",
         owner_link=link,
         mail_url=platform.mail_url,
         domain=platform.authority,
-        demo=made,
+        demo=demo_data,
         port=platform.port,
         folder=platform.folder.root,
         ca=platform.caddy.authority if platform.caddy else None,
@@ -43,7 +58,7 @@ async def prepare(platform: Platform) -> Summary:
 
 
 async def _state(platform: Platform, demo_data: demo.Demo) -> tuple[bool, bool]:
-    """Whether the deployment has an operator, and whether the demo user still has their first
+    """Returns whether the deployment has an operator, and whether the demo user still has their first
     password."""
     dsn = platform.postgres.url("postgres", platform.secrets.superuser)
     db = await asyncpg.connect(dsn, timeout=10)

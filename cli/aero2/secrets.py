@@ -14,16 +14,16 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
-from aero2 import rewrapping
+from aero2 import master_key_rotation
+from aero2.command_groups import new_group
 from aero2.embedded import ports
 from aero2.embedded.folder import Folder
 from aero2.embedded.postgres import Postgres
 from aero2.embedded.secrets import FILE, master_key, stored
-from aero2.failures import Refused, told
-from aero2.plain_typer import new_typer
+from aero2.failures import CommandError, report_failures
 from common.crypto import BadKey, Keys
 
-app = new_typer("Master keys.")
+app = new_group("Master keys.")
 
 DataDir = Annotated[
     Path | None,
@@ -42,25 +42,25 @@ def main() -> None:
 @app.command("add")
 def add(data_dir: DataDir = None) -> None:
     """Make a new master key: in the data folder, for the next start; else print the new value."""
-    with told():
+    with report_failures():
         folder = _folder(data_dir)
-        made = master_key()
+        new_key = master_key()
         if folder is None:
             typer.echo(
-                f"AERO2_MASTER_KEY={made},{os.environ.get('AERO2_MASTER_KEY', '')}".rstrip(",")
+                f"AERO2_MASTER_KEY={new_key},{os.environ.get('AERO2_MASTER_KEY', '')}".rstrip(",")
             )
             return
         content = stored(folder)
-        folder.write(FILE, content | {"master_key": f"{made},{content['master_key']}"})
+        folder.write(FILE, content | {"master_key": f"{new_key},{content['master_key']}"})
         typer.echo(
-            f"Added {made.partition(':')[0]}. Restart `aero2 up`, then: aero2 secrets rewrap"
+            f"Added {new_key.partition(':')[0]}. Restart `aero2 up`, then: aero2 secrets rewrap"
         )
 
 
 @app.command("status")
 def status(data_dir: DataDir = None) -> None:
     """Show each master key, the data keys it wraps, and the hashes that need its recognition key."""
-    with told():
+    with report_failures():
         rows = asyncio.run(_status(data_dir))
     table = Table("key", "state", "data keys", "hashes")
     for row in rows:
@@ -75,9 +75,9 @@ def rewrap(data_dir: DataDir = None) -> None:
 
     async def run() -> int:
         async with _database(data_dir) as db:
-            return await rewrapping.rewrap(db, _keys(data_dir))
+            return await master_key_rotation.rewrap(db, _keys(data_dir))
 
-    with told():
+    with report_failures():
         typer.echo(f"Wrapped {asyncio.run(run())} keys under the active master key.")
 
 
@@ -90,9 +90,9 @@ def retire(
 
     async def run() -> None:
         async with _database(data_dir) as db:
-            await rewrapping.retire(db, _keys(data_dir), key)
+            await master_key_rotation.retire(db, _keys(data_dir), key)
 
-    with told():
+    with report_failures():
         asyncio.run(run())
         folder = _folder(data_dir)
         if folder is None:
@@ -104,9 +104,9 @@ def retire(
         typer.echo(f"Retired {key} and took it out of {folder.root / FILE}. Restart `aero2 up`.")
 
 
-async def _status(data_dir: Path | None) -> list[rewrapping.Standing]:
+async def _status(data_dir: Path | None) -> list[master_key_rotation.MasterKeyStatus]:
     async with _database(data_dir) as db:
-        return await rewrapping.status(db, _keys(data_dir))
+        return await master_key_rotation.status(db, _keys(data_dir))
 
 
 def _folder(path: Path | None) -> Folder | None:
@@ -115,7 +115,7 @@ def _folder(path: Path | None) -> Folder | None:
         return None
     path = path or Path(".aero2")
     if not (path / FILE).is_file():
-        raise Refused(
+        raise CommandError(
             f"AERO2_OWNER_DATABASE_URL is not set, and {path} is no data folder of `aero2 up`."
         )
     return Folder.at(path)
@@ -127,21 +127,25 @@ def _keys(data_dir: Path | None) -> Keys:
     try:
         return Keys.parse(text)
     except BadKey as error:
-        raise Refused(f"{folder.root / FILE if folder else 'AERO2_MASTER_KEY'}: {error}.") from None
+        raise CommandError(
+            f"{folder.root / FILE if folder else 'AERO2_MASTER_KEY'}: {error}."
+        ) from None
 
 
 @asynccontextmanager
-async def _database(data_dir: Path | None) -> AsyncIterator[rewrapping.Connection]:
+async def _database(data_dir: Path | None) -> AsyncIterator[master_key_rotation.Connection]:
     folder = _folder(data_dir)
     if folder is None:
         dsn = os.environ["AERO2_OWNER_DATABASE_URL"]
     else:
         superuser = stored(folder)["superuser"]
-        dsn = Postgres(folder, ports.of(folder, "postgres"), superuser).url("postgres", superuser)
+        dsn = Postgres(folder, ports.port_of(folder, "postgres"), superuser).url(
+            "postgres", superuser
+        )
     try:
         db = await asyncpg.connect(dsn, timeout=10)
     except (OSError, asyncpg.PostgresError, TimeoutError) as error:
-        raise Refused(f"The database cannot be reached: {error}. Is Aero2 running?") from None
+        raise CommandError(f"The database cannot be reached: {error}. Is Aero2 running?") from None
     try:
         yield db
     finally:

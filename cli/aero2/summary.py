@@ -12,7 +12,7 @@ from typing import Any, Final
 from rich.console import Console
 from rich.text import Text
 
-from aero2 import local_names
+from aero2 import localhost_names
 from aero2.demo import Demo
 
 
@@ -33,15 +33,15 @@ class Summary:
     """The authority to trust, where there is TLS."""
 
     def as_json(self) -> dict[str, Any]:
-        shown = asdict(self.demo)
+        demo = asdict(self.demo)
         for own in ("user", "user_password"):
-            del shown[own]
+            del demo[own]
         return {
             "dashboard_url": self.dashboard_url,
             "owner_link": self.owner_link,
             "mail_url": self.mail_url,
             "domain": self.domain,
-            "demo": shown,
+            "demo": demo,
         }
 
     async def show(self, console: Console, *, took: float) -> None:
@@ -125,11 +125,11 @@ async def _show(console: Console, summary: Summary, *, took: float) -> None:
     _copyable(console, "Its packages, and a start:", RUN_FASTAPI)
     apex = summary.domain.partition(":")[0]
     hosts = [demo.host, f"dashboard.{apex}"]
-    if names := await asyncio.to_thread(local_names.unknown, hosts):
+    if names := await asyncio.to_thread(localhost_names.unresolved_names, hosts):
         _copyable(
             console,
-            local_names.HELP.format(names=" and ".join(names)),
-            local_names.command(names),
+            localhost_names.HELP.format(names=" and ".join(names)),
+            localhost_names.hosts_file_command(names),
         )
     if ca is not None:
         _copyable(
@@ -138,7 +138,10 @@ async def _show(console: Console, summary: Summary, *, took: float) -> None:
             f"export SSL_CERT_FILE={shlex.quote(str(ca))}",
         )
     console.print(
-        f"Data, secrets and logs: {summary.folder}   Ctrl-C stops everything.", style="dim"
+        f"Data and secrets: {summary.folder}   Logs: {summary.folder / 'logs'} (aero2 logs)   "
+        "Ctrl-C stops everything.",
+        style="dim",
+        soft_wrap=True,
     )
 
 

@@ -1,118 +1,92 @@
-"""Keeps a set of processes running: starts them, restarts what dies or hangs, stops them all."""
+"""Keeps a set of processes running: starts them, restarts those that die or hang, and stops them all."""
 
 from __future__ import annotations
 
 import asyncio
 import contextlib
-import shutil
 import signal
-import socket
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
 
 from aero2.embedded.folder import Folder
 from aero2.embedded.process import Register, spawn
-from aero2.failures import Refused
-from aero2.patience import Patience, progress
+from aero2.failures import CommandError
+from aero2.log_files import last_lines, rotate
+from aero2.program import Heartbeat, Program, RunningProgram, describe_exit
+from aero2.start_deadline import StartDeadline, measure_progress
 
 POLL: Final = 0.05
 FIRST_PAUSE: Final = 0.25
 LONGEST_PAUSE: Final = 15.0
 STEADY: Final = 30.0
-"""Seconds of running after which a death is news again, not the next of a series."""
+"""Seconds of running after which a death begins a new series."""
 GIVE_UP_STARTING: Final = 3
-"""Deaths in a row before the first time it is ready that make the start fail."""
+"""Deaths in a row, before a process is ready for the first time, that make the start fail."""
 HUNG: Final = 60.0
-"""Seconds without a heartbeat after which a process is taken for hung. Longer than any outage of
-the database that processes survive by themselves."""
-LAST_WORDS: Final = 0.8
-"""Seconds kept for each stage that is still to be stopped."""
-LOG_LIMIT: Final = 32 * 1024 * 1024
+"""Seconds without a heartbeat after which a process counts as hung. Longer than any outage of the database
+that processes survive by themselves."""
+STAGE_TIME: Final = 0.8
+"""Seconds reserved for each stage that is still to be stopped."""
+WAIT_REPORT: Final = 20.0
+"""Seconds between two reports of what a start waits for."""
 TAIL: Final = 15
+"""Lines of a log in a report."""
 
 Report = Callable[[str, str], None]
-"""Told of what happens to a process: a sentence and the end of its log."""
-
-
-Ready = Callable[[], Awaitable[bool]]
-
-
-async def _always() -> bool:
-    return True
-
-
-@dataclass(frozen=True)
-class Program:
-    """One process. `prepare` runs before each of its starts, in a thread; `under` is the command
-    before the command (another account); `heartbeat` is a file it touches while it is well."""
-
-    name: str
-    command: list[str]
-    env: dict[str, str]
-    ready: Ready = _always
-    prepare: Callable[[], None] | None = None
-    under: list[str] = field(default_factory=list)
-    heartbeat: Path | None = None
-    stop_with: int = signal.SIGTERM
-    sockets: tuple[socket.socket, ...] = ()
-    """Open in the process under the same numbers."""
-    stage: int = 0
-    """Higher stages are stopped before lower ones: first who asks, last who is asked."""
-
-
-@dataclass
-class _Running:
-    program: Program
-    process: asyncio.subprocess.Process | None = None
-    started: float = 0.0
-    was_ready: bool = False
-    deaths: int = 0
-    refused: Refused | None = None
-    """Why it will not be started again."""
-    watcher: asyncio.Task[None] | None = None
+"""Called with a sentence about a process, and with the end of its log."""
 
 
 @dataclass
 class Supervisor:
+    """The processes of one data folder."""
+
     folder: Folder
     report: Report
     stopping: bool = False
-    _all: dict[str, _Running] = field(default_factory=dict)
+    _all: dict[str, RunningProgram] = field(default_factory=dict)
 
     async def start(self, *programs: Program, within: float = 30.0) -> None:
-        """Start them side by side; returns when all are ready.
+        """Starts programs side by side. Returns when all are ready.
 
-        Raises Refused, with the end of its log, for the first that makes no progress for `within`
-        seconds before it is ready.
+        Waits as long as one of them makes progress, since they wait for each other. Raises CommandError, with the
+        end of its log, for the first that is not ready when all made no progress for `within` seconds, or
+        that died several times.
         """
-        fresh = [_Running(program) for program in programs]
-        for each in fresh:
-            self._all[each.program.name] = each
-            each.watcher = asyncio.create_task(self._keep(each), name=each.program.name)
-        waits = [asyncio.create_task(self._until_ready(each, within)) for each in fresh]
+        group = [RunningProgram(program) for program in programs]
+        for each in group:
+            self._all[each.name] = each
+            each.watcher = asyncio.create_task(self._keep(each), name=each.name)
+        deadline = StartDeadline(within, time.monotonic())
+        waits = [asyncio.create_task(self._until_ready(each, group, deadline)) for each in group]
+        reporting = asyncio.create_task(self._report_waiting(group))
         try:
             await asyncio.gather(*waits)
         finally:
-            for wait in waits:
-                wait.cancel()
+            for task in (*waits, reporting):
+                task.cancel()
 
     def log(self, name: str) -> Path:
+        """Returns the log file of a program."""
         return self.folder.logs / f"{name}.log"
 
+    def tail(self, name: str) -> str:
+        """Returns the last lines of a program's log, each with the program's name before it."""
+        return "\n".join(f"{name} | {line}" for line in last_lines(self.log(name), TAIL))
+
     def pids(self) -> dict[str, int]:
-        """The process of each program that runs now."""
+        """Returns the process of each program that runs now."""
         return {
             name: each.process.pid
             for name, each in self._all.items()
-            if each.process is not None and each.process.returncode is None
+            if each.process is not None and each.alive
         }
 
     async def stop(self, within: float = 4.0) -> None:
-        """SIGTERM (or its like) stage by stage, SIGKILL for what has not ended in time. What one
-        stage does not use is left to the next."""
+        """Asks the processes to end, stage by stage, and kills those that have not ended in time. Time that
+        one stage does not use is left to the next."""
         self.stopping = True
         for each in self._all.values():
             if each.watcher is not None:
@@ -120,57 +94,69 @@ class Supervisor:
         stages = sorted({each.program.stage for each in self._all.values()}, reverse=True)
         began = time.monotonic()
         for number, stage in enumerate(stages, start=1):
-            ends = began + within - LAST_WORDS * (len(stages) - number)
+            deadline = began + within - STAGE_TIME * (len(stages) - number)
             now = [each for each in self._all.values() if each.program.stage == stage]
-            await asyncio.gather(*(self._end(each, ends) for each in now))
+            await asyncio.gather(*(each.end(deadline) for each in now))
         Register(self.folder).clear()
 
     async def restart(self, name: str, within: float = 5.0) -> None:
-        """End one process; its keeper starts it again."""
-        await self._end(self._all[name], time.monotonic() + within)
+        """Ends one process. Its watcher starts it again."""
+        await self._all[name].end(time.monotonic() + within)
+
+    async def reload(self, name: str, within: float = 5.0) -> None:
+        """Ends one process because its code changed. Its watcher starts it again at once. A process
+        that has died and waits for its next start does not wait any longer."""
+        each = self._all[name]
+        each.reload.set()
+        await each.end(time.monotonic() + within)
 
     def kill(self) -> None:
-        """At once, for a second Ctrl-C. The data survives, as it would a power cut."""
+        """Kills all processes, for a second Ctrl-C. The data survives, as it survives a power cut."""
         for each in self._all.values():
-            _signal(each, signal.SIGKILL)
+            each.send_signal(signal.SIGKILL)
 
-    async def _keep(self, each: _Running) -> None:
-        """Run it, and again, until cancelled."""
-        name = each.program.name
+    async def _keep(self, each: RunningProgram) -> None:
+        """Runs a program again and again, until cancelled."""
+        name = each.name
         while True:
             try:
                 await self._spawn(each)
-            except Refused as refused:
+            except CommandError as refused:
                 each.refused = refused
                 return
             except Exception as error:  # whatever it is, the process must come back
-                code = str(error)
+                end = str(error)
             else:
-                code = await self._ended(each)
+                end = await self._wait_for_end(each)
             if self.stopping:
                 return
-            ran = time.monotonic() - each.started
-            each.deaths = 1 if ran > STEADY else each.deaths + 1
+            if each.reload.is_set():
+                each.reload.clear()
+                each.deaths = 0
+                continue
+            seconds = time.monotonic() - each.started
+            each.deaths = 1 if seconds > STEADY else each.deaths + 1
             if not each.was_ready and each.deaths >= GIVE_UP_STARTING:
-                each.refused = Refused(
-                    f"{name} does not start ({code}); its log is {self.log(name)}.",
+                each.refused = CommandError(
+                    f"{name} does not start ({end}); its log is {self.log(name)}.",
                     detail=self.tail(name),
                 )
                 return
             pause = min(FIRST_PAUSE * 2 ** (each.deaths - 1), LONGEST_PAUSE)
-            self.report(
-                f"{name} ended ({code}); starting it again in {pause:g} s.", self.tail(name)
-            )
-            await asyncio.sleep(pause)
+            self.report(f"{name} ended ({end}); starting it again in {pause:g} s.", self.tail(name))
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(pause):
+                    await each.reload.wait()
+            each.reload.clear()
 
-    async def _spawn(self, each: _Running) -> None:
+    async def _spawn(self, each: RunningProgram) -> None:
         program = each.program
         each.started = time.monotonic()
         if program.heartbeat is not None:
             program.heartbeat.unlink(missing_ok=True)
         if program.prepare is not None:
             await asyncio.to_thread(program.prepare)
-        _rotate(self.log(program.name))
+        rotate(self.log(program.name))
         each.process = await spawn(
             program.command,
             under=program.under,
@@ -182,117 +168,55 @@ class Supervisor:
         )
         try:
             Register(self.folder).note(program.name, each.process.pid)
-        except OSError as error:  # a full disk: it runs, and we have it; only a successor does not
+        except OSError as error:  # a full disk: the process runs; only a later start would miss it
             self.report(f"{program.name} is not in the register ({error}).", "")
 
-    async def _ended(self, each: _Running) -> str:
-        """How it ended. A process whose heartbeat stands still is ended by us."""
+    async def _wait_for_end(self, each: RunningProgram) -> str:
+        """Returns how the process ended. Kills a process whose heartbeat stands still."""
         assert each.process is not None
         waiting = asyncio.create_task(each.process.wait())
-        pulse = _Pulse(each.program.heartbeat)
+        heartbeat = Heartbeat(each.program.heartbeat)
         try:
             while not waiting.done():
                 await asyncio.wait({waiting}, timeout=2)
-                _rotate(self.log(each.program.name))
-                if not waiting.done() and each.was_ready and pulse.silence() > HUNG:
-                    _signal(each, signal.SIGKILL)
+                rotate(self.log(each.name))
+                if not waiting.done() and each.was_ready and heartbeat.silence() > HUNG:
+                    each.send_signal(signal.SIGKILL)
                     await waiting
                     return "no heartbeat"
-            return _how(waiting.result())
+            return describe_exit(waiting.result())
         finally:
             waiting.cancel()
 
-    async def _until_ready(self, each: _Running, within: float) -> None:
-        name = each.program.name
-        patience = Patience(within, time.monotonic())
-        while (reason := patience.over(time.monotonic())) is None:
+    async def _until_ready(
+        self, each: RunningProgram, group: list[RunningProgram], deadline: StartDeadline
+    ) -> None:
+        while (reason := deadline.reason(time.monotonic())) is None:
             if each.refused is not None:
                 raise each.refused
-            alive = each.process is not None and each.process.returncode is None
-            if alive and await each.program.ready():
+            if each.alive and await each.program.ready():
                 each.was_ready = True
                 return
-            if patience.due(now := time.monotonic()):
-                patience.note(now, self._progress(each, now))
+            if deadline.is_measurement_due(now := time.monotonic()):
+                deadline.record(now, [self._progress(other, now) for other in group])
             await asyncio.sleep(POLL)
-        raise Refused(
-            f"{name} {reason} (--start-limit); its log is {self.log(name)}.",
-            detail=self.tail(name),
+        raise CommandError(
+            f"{each.name} {reason} (--start-limit); its log is {self.log(each.name)}.",
+            detail=self.tail(each.name),
         )
 
-    def _progress(self, each: _Running, now: float) -> object:
-        """Preparing a start is progress; how long that may take, it knows itself."""
+    def _progress(self, each: RunningProgram, now: float) -> object:
+        """Returns a measure of progress. Preparing a start always counts: it has its own time limits."""
         if each.process is None:
             return now
-        return progress(each.process.pid, self.log(each.program.name))
+        return measure_progress(each.process.pid, self.log(each.name))
 
-    async def _end(self, each: _Running, ends: float) -> None:
-        process = each.process
-        if process is None or process.returncode is not None:
-            return
-        _signal(each, each.program.stop_with)
-        try:
-            async with asyncio.timeout(max(ends - time.monotonic(), 0.1)):
-                await process.wait()
-        except TimeoutError:
-            _signal(each, signal.SIGKILL)
-            await process.wait()
-
-    def tail(self, name: str) -> str:
-        """The last lines of a program's log, each with its name before it."""
-        try:
-            with self.log(name).open("rb") as file:
-                file.seek(max(file.seek(0, 2) - 8192, 0))
-                lines = file.read().decode(errors="replace").splitlines()[-TAIL:]
-        except FileNotFoundError:
-            return ""
-        return "\n".join(f"{name} | {line}" for line in lines)
-
-
-def beats(heartbeat: Path, *, fresh: float = 10.0) -> Ready:
-    """Ready is: the heartbeat is there. `_spawn` removes the one of the process before."""
-
-    async def ready() -> bool:
-        try:
-            return time.time() - heartbeat.stat().st_mtime < fresh
-        except FileNotFoundError:
-            return False
-
-    return ready
-
-
-@dataclass
-class _Pulse:
-    """How long a heartbeat has stood still, by a clock that sleeps when the machine does."""
-
-    file: Path | None
-    seen: float = 0.0
-    since: float = field(default_factory=time.monotonic)
-
-    def silence(self) -> float:
-        if self.file is None:
-            return 0.0
-        with contextlib.suppress(FileNotFoundError):
-            touched = self.file.stat().st_mtime
-            if touched != self.seen:
-                self.seen, self.since = touched, time.monotonic()
-        return time.monotonic() - self.since
-
-
-def _signal(each: _Running, what: int) -> None:
-    if each.process is not None and each.process.returncode is None:
-        with contextlib.suppress(ProcessLookupError):
-            each.process.send_signal(what)
-
-
-def _how(code: int) -> str:
-    return f"killed by {signal.Signals(-code).name}" if code < 0 else f"exit code {code}"
-
-
-def _rotate(log: Path) -> None:
-    """Keep the last LOG_LIMIT bytes beside it. The process appends, so emptying the file is safe."""
-    with contextlib.suppress(FileNotFoundError):
-        if log.stat().st_size > LOG_LIMIT:
-            shutil.copyfile(log, log.with_suffix(".log.1"))
-            with log.open("r+b") as file:
-                file.truncate(0)
+    async def _report_waiting(self, group: list[RunningProgram]) -> None:
+        """Reports every WAIT_REPORT seconds which programs are not ready yet."""
+        began = time.monotonic()
+        while True:
+            await asyncio.sleep(WAIT_REPORT)
+            names = ", ".join(each.name for each in group if not each.was_ready)
+            if names:
+                seconds = time.monotonic() - began
+                self.report(f"Waiting for {names} ({seconds:.0f} s); logs: {self.folder.logs}.", "")

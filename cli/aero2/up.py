@@ -23,12 +23,11 @@ from aero2.embedded import ports
 from aero2.embedded.folder import Folder
 from aero2.embedded.process import Register
 from aero2.embedded.secrets import Secrets
-from aero2.failures import Refused, told
-from aero2.migrate import Refused as MigrationRefused
-from aero2.migrate import migrate
+from aero2.failures import CommandError, report_failures
+from aero2.migrate import MigrationError, migrate
 from aero2.platform import Platform, public_url, unused
-from aero2.stuck_stream import StuckStream, free_bytes
-from aero2.supervisor import Supervisor
+from aero2.stream_watchdog import StreamWatchdog, free_bytes
+from aero2.supervisor import Report, Supervisor
 
 METRICS: Final = frozenset({"AERO2_METRICS_HOST", "AERO2_METRICS_PORT"})
 """With one of these the operator says where metrics are served."""
@@ -50,11 +49,13 @@ class Options:
     tls: bool = False
     start_limit: float = 60.0
     """Seconds without progress after which the start of a process fails."""
+    reload: bool = False
+    """Start a service again when a file of its code changes."""
 
 
 def up(options: Options) -> None:
     """Returns after Ctrl-C; ends the command with a sentence where it cannot run."""
-    with told():
+    with report_failures():
         asyncio.run(_up(options, Console(stderr=True)))
 
 
@@ -68,21 +69,25 @@ async def _up(options: Options, console: Console) -> None:
         platform = Platform(
             folder,
             secrets,
-            ports.choose(folder, taken=options.port, metrics=METRICS.isdisjoint(os.environ)),
+            ports.choose(folder, public_port=options.port, metrics=METRICS.isdisjoint(os.environ)),
             options.port,
             options.host,
             options.domain,
             options.tls,
             None if options.tls else public,
         )
-        supervisor = Supervisor(folder, _reporter(console))
+        report = _reporter(console)
+        supervisor = Supervisor(folder, report)
         stop.supervisor = supervisor
         try:
             if await stop.before(_start(platform, supervisor, options, console)):
                 written = asyncio.create_task(platform.postgres.checkpoint())
-                watching = asyncio.create_task(_stuck_stream(platform, supervisor).watch())
+                watching = [asyncio.create_task(_stuck_stream(platform, supervisor).watch())]
+                if options.reload:
+                    watching.append(asyncio.create_task(_reload(supervisor, report)))
                 await stop.asked.wait()
-                watching.cancel()
+                for task in watching:
+                    task.cancel()
                 written.cancel()
         finally:
             console.print("Stopping …", style="dim")
@@ -97,18 +102,18 @@ async def _up(options: Options, console: Console) -> None:
 
 def _taken(options: Options) -> tuple[Folder, socket.socket]:
     """The data folder, ours alone, with nothing of a predecessor running, and the open public
-    port (closed again with --tls, since the proxy opens it). Raises Refused."""
+    port (closed again with --tls, since the proxy opens it). Raises CommandError."""
     if not DOMAIN.fullmatch(options.domain):
-        raise Refused(f"{options.domain!r} is not a domain name.")
+        raise CommandError(f"{options.domain!r} is not a domain name.")
     folder = Folder.at(options.data_dir)
     folder.hold({"url": public_url(options.domain, options.port, tls=options.tls)})
     Register(folder).stop_orphans()
     try:
         public = ports.listener(options.host, options.port)
     except PermissionError:
-        raise Refused(f"Port {options.port} needs root; pick another with --port.") from None
+        raise CommandError(f"Port {options.port} needs root; pick another with --port.") from None
     except OSError as error:
-        raise Refused(
+        raise CommandError(
             f"Port {options.port} on {options.host} cannot be used ({error.strerror}); "
             "pick another with --port."
         ) from None
@@ -131,15 +136,21 @@ async def _start(
     with _step(console, "Services"):
         await supervisor.start(*platform.services(), within=options.start_limit)
     with _step(console, "Demo application"):
-        summary = await prepare(platform)
+        summary = await prepare(platform, options.start_limit)
     await summary.show(Console(), took=time.monotonic() - began)
     if options.summary_file is not None:
         _write(options.summary_file, summary.as_json())
 
 
-def _stuck_stream(platform: Platform, supervisor: Supervisor) -> StuckStream:
+def _stuck_stream(platform: Platform, supervisor: Supervisor) -> StreamWatchdog:
     root = platform.folder.root
-    return StuckStream(supervisor, platform.relay_state, lambda: free_bytes(root))
+    return StreamWatchdog(supervisor, platform.relay_state, lambda: free_bytes(root))
+
+
+async def _reload(supervisor: Supervisor, report: Report) -> None:
+    from aero2.reload import watch  # only developers pay for this import
+
+    await watch(supervisor, report)
 
 
 def _imported(name: str) -> Any:
@@ -151,8 +162,8 @@ async def _migrate(platform: Platform) -> None:
     dsn = platform.postgres.url("postgres", platform.secrets.superuser)
     try:
         await migrate(dsn, platform.secrets.database)
-    except MigrationRefused as refused:
-        raise Refused(str(refused)) from None
+    except MigrationError as error:
+        raise CommandError(str(error)) from None
 
 
 class _Stop:
@@ -212,4 +223,4 @@ def _write(path: Path, content: dict[str, Any]) -> None:
             json.dump(content, file, indent=2)
         fresh.replace(path)
     except OSError as error:
-        raise Refused(f"The summary cannot be written to {path}: {error.strerror}.") from None
+        raise CommandError(f"The summary cannot be written to {path}: {error.strerror}.") from None

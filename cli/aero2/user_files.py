@@ -83,7 +83,7 @@ def _first(source: IO[bytes]) -> Iterator[tuple[bool, bytes]]:
 
 def _from_csv(row: dict[str, str]) -> dict[str, Any] | str:
     """Empty cells are absent; flags are words; addresses and metadata are JSON."""
-    found: dict[str, Any] = {}
+    record: dict[str, Any] = {}
     for name, cell in row.items():
         if cell == "":
             continue
@@ -91,18 +91,18 @@ def _from_csv(row: dict[str, str]) -> dict[str, Any] | str:
             word = cell.strip().lower()
             if word not in TRUE | FALSE:
                 return f"{name} is neither true nor false"
-            found[name] = word in TRUE
+            record[name] = word in TRUE
         elif name in JSON_COLUMNS:
             try:
                 faults = exact_json.faults(cell.encode())
-                found[name] = orjson.loads(cell)
+                record[name] = orjson.loads(cell)
             except ValueError:
                 return f"{name} is not JSON"
             if faults:
                 return f"{name}: {faults[0]['field']} {faults[0]['message']}"
         else:
-            found[name] = cell
-    return found
+            record[name] = cell
+    return record
 
 
 def write_users(sink: IO[str], format: str, users: Iterator[dict[str, Any]]) -> int:

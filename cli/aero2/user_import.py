@@ -17,11 +17,11 @@ from rich.console import Console
 from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeRemainingColumn
 
 from aero2.api import call, client
-from aero2.failures import Refused
+from aero2.failures import CommandError
 from aero2.user_files import format_of, records
 from common.contracts.user_import import TransferredUser
-from common.field_errors import field_errors
-from common.unknown_fields import unknown
+from common.field_errors import FieldError, field_error, field_errors
+from common.unknown_fields import unknown_fields
 
 console = Console(stderr=True)
 
@@ -79,7 +79,7 @@ def run_import(
     restart: bool = False,
     quiet: bool = False,
 ) -> Tally:
-    """Raises Refused."""
+    """Raises CommandError."""
     state = file.with_name(file.name + ".progress")
     tally = Tally(_fingerprint(file), url)
     if not restart and not dry_run and state.exists():
@@ -119,15 +119,13 @@ def run_import(
     return tally
 
 
-def _lines(
-    source: IO[bytes], format: str
-) -> Iterator[tuple[int, bytes | None, list[dict[str, str]]]]:
+def _lines(source: IO[bytes], format: str) -> Iterator[tuple[int, bytes | None, list[FieldError]]]:
     """Each record with its number, as the API takes it, or with what is wrong with it."""
     for number, record in enumerate(records(source, format), 1):
         if isinstance(record, str):
-            yield number, None, [{"field": "line", "message": record}]
+            yield number, None, [field_error("line", "record_unreadable", reason=record)]
             continue
-        strangers = [one.told() for one in unknown(TransferredUser, record)]
+        strangers = [one.field_error() for one in unknown_fields(TransferredUser, record)]
         if strangers:  # nothing of a user is lost in silence
             yield number, None, strangers
             continue
@@ -139,7 +137,7 @@ def _lines(
             continue
         body = user.model_dump_json(exclude_unset=True).encode()
         if len(body) > ROOM:
-            yield number, None, [{"field": "line", "message": "it is too large"}]
+            yield number, None, [field_error("line", "record_too_large")]
         else:
             yield number, body, []
 
@@ -167,12 +165,12 @@ def _fingerprint(file: Path) -> str:
 
 def _resumed(state: Path, fresh: Tally) -> Tally:
     try:
-        found = Tally(**json.loads(state.read_text()))
+        tally = Tally(**json.loads(state.read_text()))
     except (ValueError, TypeError):
         return fresh
-    if found.fingerprint != fresh.fingerprint or found.url != fresh.url:
-        raise Refused(f"{state} belongs to another import: finish that one, or use --restart.")
-    return found
+    if tally.fingerprint != fresh.fingerprint or tally.url != fresh.url:
+        raise CommandError(f"{state} belongs to another import: finish that one, or use --restart.")
+    return tally
 
 
 def _keep(state: Path, tally: Tally) -> None:
@@ -186,7 +184,7 @@ def errors_file(file: Path) -> Path:
     return file.with_name(file.name + ".errors.ndjson")
 
 
-def _refuse(errors: IO[bytes], line: int, faults: list[dict[str, str]]) -> None:
+def _refuse(errors: IO[bytes], line: int, faults: list[FieldError]) -> None:
     """By number and reason; never what the line said."""
     errors.write(orjson.dumps({"line": line, "errors": faults}) + b"\n")
 

@@ -12,12 +12,12 @@ import httpx
 import typer
 
 from aero2.api import call, client
-from aero2.failures import told
-from aero2.plain_typer import new_typer
+from aero2.command_groups import new_group
+from aero2.failures import report_failures
 from aero2.user_files import format_of, write_users
 from aero2.user_import import console, errors_file, run_import
 
-app = new_typer("Users in bulk.")
+app = new_group("Users in bulk.")
 
 Url = Annotated[
     str,
@@ -51,7 +51,7 @@ def import_(
     Stopped, it goes on where it was. Lines that are refused are listed in FILE.errors.ndjson, by
     number and reason; the others are made. Exit code 2 where some were refused.
     """
-    with told():
+    with report_failures():
         tally = run_import(file, url, key, format, dry_run=dry_run, restart=restart, quiet=quiet)
     console.print(("Checked " if dry_run else "Imported ") + tally.sentence)
     if tally.invalid:
@@ -72,7 +72,7 @@ def export(
     ] = False,
 ) -> None:
     """Write every user of the application, as an import takes them."""
-    with told(), ExitStack() as stack:
+    with report_failures(), ExitStack() as stack:
         api = stack.enter_context(client(url, key))
         if out is None:
             sink: IO[str] = typer.get_text_stream("stdout")

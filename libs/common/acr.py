@@ -10,11 +10,11 @@ from collections.abc import Iterable
 from typing import Final
 
 ONE_FACTOR: Final = "urn:aero2:loa:1fa"
-"""Somebody showed one thing: a password, a code from a mail, the owner link."""
+"""One factor: a password, a code from a mail, or the owner link."""
 PASSWORD: Final = "urn:aero2:loa:1fa:pwd"  # noqa: S105 - a name, not a password
-"""He knew the password."""
+"""The user knew the password."""
 MAIL: Final = "urn:aero2:loa:1fa:mail"
-"""He read a mail to the account's address: its code or its link came back."""
+"""The user read a mail to the account's address: its code or its link came back."""
 
 SATISFIES: Final = {
     ONE_FACTOR: frozenset({ONE_FACTOR}),
@@ -24,14 +24,14 @@ SATISFIES: Final = {
 
 
 def earned(amr: Iterable[str], *, by_mail: bool) -> str:
-    """The class of a sign-in."""
+    """Returns the class of a sign-in."""
     if by_mail:
         return MAIL
     return PASSWORD if "pwd" in amr else ONE_FACTOR
 
 
-def satisfied(earned: str | None, wanted: Iterable[str]) -> str | None:
-    """The first of the wanted classes that a session satisfies. A session from before classes
-    were kept has none; that somebody showed something is true of every session."""
+def satisfied(earned: str | None, requested_classes: Iterable[str]) -> str | None:
+    """Returns the first of the requested classes that a session satisfies. A session that is older than
+    classes has none, and counts as one factor."""
     known = SATISFIES.get(earned or ONE_FACTOR, frozenset())
-    return next((name for name in wanted if name in known), None)
+    return next((name for name in requested_classes if name in known), None)

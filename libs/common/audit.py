@@ -35,13 +35,13 @@ AGENT: Final = 500
 
 
 def subject_of(service: str, app_id: str, event_type: str) -> str:
-    """Where an event is published. Each service may publish below its own name alone, so a reader
-    knows who vouches for it."""
+    """Returns the subject on which an event is published. Each service may publish below its own
+    name only, so a reader knows which service vouches for the event."""
     return f"audit.{service}.{app_id}.{event_type}"
 
 
 def subjects_of(app_id: str) -> str:
-    """The filter for all events of one application, whoever publishes them."""
+    """Returns the filter for all events of one application, of all services."""
     return f"audit.*.{app_id}.>"
 
 
@@ -65,16 +65,18 @@ class Entry:
     trace: str
 
     def members(self) -> dict[str, object]:
-        """For statements that add what only they know before it is encoded."""
+        """Returns the fields, for statements that add what only they know before the event is
+        encoded."""
         return {name: getattr(self, name) for name in self.__dataclass_fields__}
 
     def payload(self) -> bytes:
+        """Returns the JSON of the event as it stands in the outbox and on the stream."""
         return orjson.dumps(self.members())
 
 
 class About(TypedDict, total=False):
-    """The user it is about or who did it; by default the calling user, in the session and
-    organization that he calls from."""
+    """The user that an event is about or who caused it. By default this is the calling user, with
+    the session and organization of the call."""
 
     user_id: str | None
     session_id: str | None
@@ -82,6 +84,7 @@ class About(TypedDict, total=False):
 
 
 def entry(ctx: Context, event: Event, **about: Unpack[About]) -> Entry:
+    """Returns an event ready to be written, with what the context knows of its caller."""
     who = ctx.caller
     return Entry(
         id=new_id(),
@@ -102,8 +105,8 @@ def entry(ctx: Context, event: Event, **about: Unpack[About]) -> Entry:
 
 
 async def record(db: Db, ctx: Context, event: Event, *, user_id: str | None = None) -> None:
-    """Write the event and its outbox row; `db` is the transaction of the work itself."""
-    made = entry(ctx, event, user_id=user_id)
+    """Writes an event and its outbox row. `db` is the transaction of the work itself."""
+    row = entry(ctx, event, user_id=user_id)
     await run(
         db,
         """
@@ -116,28 +119,30 @@ async def record(db: Db, ctx: Context, event: Event, *, user_id: str | None = No
         INSERT INTO audit_outbox (app_id, event_id, event_type, payload)
         VALUES ($1, $2, $4, $14)
         """,
-        made.app_id,
-        made.id,
-        made.user_id,
-        made.event_type,
-        made.event_data,
-        made.version,
-        made.actor_kind,
-        made.actor_id,
-        made.session_id,
-        made.org_id,
-        made.ip_address,
-        made.user_agent,
-        made.created_at,
-        made.payload(),
-        made.trace,
+        row.app_id,
+        row.id,
+        row.user_id,
+        row.event_type,
+        row.event_data,
+        row.version,
+        row.actor_kind,
+        row.actor_id,
+        row.session_id,
+        row.org_id,
+        row.ip_address,
+        row.user_agent,
+        row.created_at,
+        row.payload(),
+        row.trace,
     )
 
 
-class Notes(Protocol):
+class ActivityRecorder(Protocol):
     """Takes activity: events that go to the stream without a transaction of their own."""
 
-    def note(self, ctx: Context, event: Event, **about: Unpack[About]) -> None: ...
+    def note(self, ctx: Context, event: Event, **about: Unpack[About]) -> None:
+        """Takes an event and returns at once."""
+        ...
 
 
 @dataclass
@@ -154,6 +159,7 @@ class Activity:
     _noted: asyncio.Event = field(default_factory=asyncio.Event)
 
     def note(self, ctx: Context, event: Event, **about: Unpack[About]) -> None:
+        """Takes an event and returns at once. It is published a moment later."""
         if len(self._waiting) >= self.size:
             self._waiting.popleft()
             self._lost += 1
@@ -161,7 +167,7 @@ class Activity:
         self._noted.set()
 
     async def run(self) -> None:
-        """Sleep until the first note, then send what gathered within `every` seconds."""
+        """Sleeps until the first event, then sends what gathered. Runs until cancelled."""
         try:
             while True:
                 await self._noted.wait()
@@ -180,16 +186,16 @@ class Activity:
         while self._waiting:
             batch = [self._waiting.popleft() for _ in range(min(BATCH, len(self._waiting)))]
             groups: dict[str, list[Entry]] = {}
-            for made in batch:
-                subject = subject_of(self.service, made.app_id, made.event_type)
-                groups.setdefault(subject, []).append(made)
+            for event in batch:
+                subject = subject_of(self.service, event.app_id, event.event_type)
+                groups.setdefault(subject, []).append(event)
             while groups:
                 subject, group = next(iter(groups.items()))
-                body = b"\n".join(made.payload() for made in group)
+                body = b"\n".join(event.payload() for event in group)
                 try:
                     await self.nc.publish(subject, body, headers={"Nats-Msg-Id": group[0].id})
                 except (nats.errors.Error, OSError):  # kept, and tried again
-                    self._waiting.extendleft(made for kept in groups.values() for made in kept)
+                    self._waiting.extendleft(event for kept in groups.values() for event in kept)
                     return
                 del groups[subject]
         if self._lost:

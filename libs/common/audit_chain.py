@@ -25,7 +25,7 @@ from common.crypto import Keys, b64url
 DOMAIN: Final = b"aero2-audit-v1\n"
 SIGNED: Final = b"aero2-audit-checkpoint-v1\n"
 START: Final = bytes(32)
-"""What stands before the first event."""
+"""The hash before the first event."""
 COVERED: Final = (
     "id",
     "event_type",
@@ -42,8 +42,8 @@ COVERED: Final = (
 
 
 def link(app_id: str, seq: int, previous: bytes, event: dict[str, Any]) -> bytes:
-    """The hash of an event at its place. `event` has the fields of COVERED, `created_at` and
-    `user_ref`."""
+    """Returns the hash of an event at its place. `event` has the fields of COVERED, `created_at`
+    and `user_ref`."""
     covered = {name: event.get(name) for name in COVERED}
     covered |= {
         "app_id": app_id,
@@ -56,19 +56,20 @@ def link(app_id: str, seq: int, previous: bytes, event: dict[str, Any]) -> bytes
 
 
 def instant(moment: datetime | str) -> str:
-    """One text for one moment, however it was written."""
+    """Returns one text for one moment, however it was written."""
     if isinstance(moment, str):
         moment = datetime.fromisoformat(moment)
     return moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
 
 
 def user_ref(keys: Keys, app_id: str, event_id: str, user_id: str) -> str:
-    """`<key id>.<digest>`, different in every event."""
+    """Returns `<key id>.<digest>`, which differs from event to event."""
     return f"{keys.active}.{_digest(_salt(keys, keys.active, app_id, event_id), user_id)}"
 
 
 def user_salt(keys: Keys, app_id: str, event_id: str, ref: str) -> str | None:
-    """What shows that `ref` stands for the user's id; None where its master key is gone."""
+    """Returns the salt which proves that `ref` stands for the user's id. Returns None if the master
+    key of the reference is gone."""
     try:
         return b64url(_salt(keys, ref.partition(".")[0], app_id, event_id))
     except KeyError:
@@ -76,6 +77,7 @@ def user_salt(keys: Keys, app_id: str, event_id: str, ref: str) -> str | None:
 
 
 def stands_for(ref: str, salt: str, user_id: str) -> bool:
+    """Tells whether a reference with its salt stands for a user."""
     return ref.partition(".")[2] == _digest(unb64(salt), user_id)
 
 
@@ -88,6 +90,7 @@ def _digest(salt: bytes, user_id: str) -> str:
 
 
 def unb64(text: str) -> bytes:
+    """Returns the bytes of base64url text without padding."""
     return urlsafe_b64decode(text + "=" * (-len(text) % 4))
 
 
@@ -103,6 +106,7 @@ class Checkpoint:
     signature: str
 
     def message(self) -> bytes:
+        """Returns the bytes that are signed."""
         return SIGNED + orjson.dumps(
             {
                 "app_id": self.app_id,
@@ -115,13 +119,14 @@ class Checkpoint:
 
 
 def sign(keys: Keys, app_id: str, seq: int, head: bytes, at: datetime) -> Checkpoint:
+    """Returns a signed checkpoint of a chain with `seq` events and the hash `head`."""
     unsigned = Checkpoint(app_id, seq, b64url(head), at, keys.active, "")
     signature = _signer(keys, keys.active).sign(unsigned.message())
     return Checkpoint(app_id, seq, b64url(head), at, keys.active, b64url(signature))
 
 
 def public_keys(keys: Keys) -> dict[str, str]:
-    """The keys that verify checkpoints, raw and base64url, by key id; retired ones, too."""
+    """Returns the keys that verify checkpoints, raw and base64url, by key id; retired ones, too."""
     made = {kid: public_key(keys, kid) for kid, _ in keys.masters}
     return dict(keys.retired_audit_keys) | made
 
@@ -214,7 +219,7 @@ class Verifier:
             self._fault(f"event {seq}: another user")
 
     def end(self) -> None:
-        """After the last line."""
+        """Checks, after the last line, that no signed checkpoint is later than the log."""
         if self._last_signed > self.last:
             self._fault(
                 f"events {self.last + 1} to {self._last_signed} are missing: a signed checkpoint "

@@ -6,14 +6,14 @@ from typing import Final
 from unicodedata import bidirectional
 
 OPPOSITE: Final = {"ltr": frozenset({"R", "AL", "AN"}), "rtl": frozenset({"L"})}
-"""By the direction of a sentence: the classes of characters that turn what stands beside them."""
+"""By the direction of a sentence: the classes of characters that turn their neighbours."""
 FIRST_STRONG_ISOLATE: Final = "\u2068"
 POP_DIRECTIONAL_ISOLATE: Final = "\u2069"
 
 
-def isolated(text: str, direction: str = "ltr") -> str:
-    """Returns the name for a sentence of that direction. A name with letters of the other direction
-    is isolated, so that it moves no number or punctuation beside it. Unlike `<bdi>`, this holds in
+def isolate(text: str, direction: str = "ltr") -> str:
+    """Returns a name for a sentence of that direction. A name with letters of the other direction
+    is isolated, so that it moves no number or punctuation beside it. Unlike `<bdi>`, this works in
     titles, attributes and subjects, too."""
     if any(bidirectional(character) in OPPOSITE[direction] for character in text):
         return f"{FIRST_STRONG_ISOLATE}{text}{POP_DIRECTIONAL_ISOLATE}"

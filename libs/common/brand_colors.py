@@ -72,7 +72,8 @@ class Palette:
     dark: Shades
 
     def css(self) -> str:
-        """Only numbers computed here: nothing that somebody typed reaches the stylesheet."""
+        """Returns the palette as CSS. It holds only computed numbers: no text that somebody typed
+        reaches the stylesheet."""
         pairs = "".join(
             f"--{name}:light-dark({getattr(self.light, field)},{getattr(self.dark, field)});"
             for name, field in (
@@ -87,7 +88,7 @@ class Palette:
 
 
 def color_of(value: str | None) -> str:
-    """Six lower-case hex digits of what an application chose, or the default."""
+    """Returns six lower-case hex digits: the color that an application chose, or the default."""
     found = HEX.fullmatch((value or "").strip())
     return found[1].lower() if found else DEFAULT
 
@@ -150,6 +151,7 @@ def parse(color: str) -> Rgb:
 
 
 def to_hex(color: Oklch) -> str:
+    """Returns a color as `#rrggbb`."""
     return "#" + "".join(f"{round(part * 255):02x}" for part in to_rgb(color))
 
 
@@ -162,7 +164,7 @@ def _encoded(part: float) -> float:
 
 
 def contrast(one: Rgb, other: Rgb) -> float:
-    """WCAG 2.2, definition of contrast ratio."""
+    """Returns the contrast ratio of two colors (WCAG 2.2, definition of contrast ratio)."""
     bright, dim = sorted((_luminance(one), _luminance(other)), reverse=True)
     return (bright + 0.05) / (dim + 0.05)
 
@@ -173,7 +175,8 @@ def _luminance(color: Rgb) -> float:
 
 
 def to_oklch(color: Rgb) -> Oklch:
-    """Björn Ottosson, A perceptual color space for image processing (2020)."""
+    """Returns a color in OKLCH (Björn Ottosson, A perceptual color space for image processing,
+    2020)."""
     red, green, blue = (_decoded(part) for part in color)
     long = math.cbrt(0.4122214708 * red + 0.5363325363 * green + 0.0514459929 * blue)
     medium = math.cbrt(0.2119034982 * red + 0.6806995451 * green + 0.1073969566 * blue)

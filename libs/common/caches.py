@@ -1,4 +1,4 @@
-"""Caches with a size, a time limit and drop messages. Every key begins with the application."""
+"""Caches with a size, a time limit and invalidation. Every key begins with the application."""
 
 from __future__ import annotations
 
@@ -17,11 +17,12 @@ Key = tuple[str, ...]
 
 @dataclass(eq=False)
 class Cache(Generic[V]):
-    """Least recently written goes first when full; nothing lives longer than `ttl` seconds.
+    """A cache. When it is full, the entry that was written longest ago goes first; no entry lives
+    longer than `ttl` seconds.
 
     An entry is filed under tags (`("session", id)`); `drop(app_id, noun, id)` forgets all entries
-    of that application under the tag. A value that was being fetched while a drop for it arrived
-    is handed to whoever asked and not kept.
+    of that application under the tag. If a drop arrives while a value is being fetched, the value
+    is returned to the callers and not kept.
     """
 
     name: str
@@ -38,20 +39,22 @@ class Cache(Generic[V]):
         metrics.CACHES.known.add(self)
 
     def get(self, key: Key) -> V | None:
-        found = self._entries.get(key)
-        if found is None:
+        """Returns the cached value, or None if there is none or it has expired."""
+        cached = self._entries.get(key)
+        if cached is None:
             self.misses += 1
             return None
-        if found[0] < self.clock():
+        if cached[0] < self.clock():
             self._forget(key)
             self.misses += 1
             return None
         self.hits += 1
-        return found[1]
+        return cached[1]
 
     def put(
         self, key: Key, value: V, tags: Iterable[tuple[str, str]] = (), ttl: float | None = None
     ) -> None:
+        """Stores a value under its tags, for `ttl` seconds at most."""
         if key in self._entries:
             self._forget(key)
         elif len(self._entries) >= self.size:
@@ -69,7 +72,8 @@ class Cache(Generic[V]):
         tags: Callable[[V], Iterable[tuple[str, str]]] = lambda _: (),
         ttl: Callable[[V], float | None] = lambda _: None,
     ) -> V:
-        """The cached value, or `load`ed once however many ask at the same time."""
+        """Returns the cached value, or loads it: once, however many callers wait for it at the same
+        time."""
         found = self.get(key)
         if found is not None:
             return found
@@ -103,7 +107,7 @@ class Cache(Generic[V]):
             self._pending.pop(key, None)
 
     def drop(self, app_id: str, noun: str, id: str) -> None:
-        """Forget what is filed under (noun, id) of this application; id `*` is every id."""
+        """Forgets the entries under (noun, id) of this application. The id `*` means every id."""
         self._drops += 1
         if id == "*":
             tags = [tag for tag in self._tagged if tag[0] == app_id and tag[1] == noun]
@@ -114,6 +118,7 @@ class Cache(Generic[V]):
                 self._forget(key)
 
     def clear(self) -> None:
+        """Forgets all entries."""
         self._drops += 1
         self._entries.clear()
         self._tagged.clear()

@@ -1,4 +1,5 @@
-"""The captcha's secret, among an application's settings: sealed where it is stored, never shown."""
+"""The secret of the captcha, among an application's settings: sealed in the database, never
+shown."""
 
 from __future__ import annotations
 
@@ -9,7 +10,7 @@ from common.db import Db
 from common.sealing import Sealer
 
 HIDDEN: Final = "********"
-"""Shown in its place; sent back, it leaves the secret as it is."""
+"""Shown in place of the secret. If a client sends it back, the secret stays as it is."""
 
 
 def _place(app_id: str) -> tuple[str, str, str]:
@@ -19,7 +20,7 @@ def _place(app_id: str) -> tuple[str, str, str]:
 async def sealed(
     sealer: Sealer, db: Db, app_id: str, stored: dict[str, Any], settings: dict[str, Any]
 ) -> dict[str, Any]:
-    """`settings` as they may be stored: a new secret sealed, an unchanged one kept."""
+    """Returns `settings` as they may be stored: a new secret is sealed, an unchanged one stays."""
     captcha = settings.get("captcha")
     if not captcha:
         return settings
@@ -33,12 +34,12 @@ async def sealed(
 
 
 async def opened(sealer: Sealer, db: Db, app_id: str, secret: str) -> str:
-    """Raises Unsealable."""
+    """Returns the secret. Raises Unsealable."""
     return (await sealer.open(db, app_id, _place(app_id), secret)).decode()
 
 
 def hidden(settings: AppSettings) -> AppSettings:
-    """As an answer may show them."""
+    """Returns the settings as a reply may show them."""
     captcha = settings.captcha
     if captcha is None or captcha.secret is None:
         return settings

@@ -1,4 +1,4 @@
-"""Fails calls to a service at once while it answers nobody."""
+"""A circuit breaker: fails calls to a service at once while the service answers nobody."""
 
 from __future__ import annotations
 
@@ -8,9 +8,9 @@ from dataclasses import dataclass, field
 from typing import Final
 
 TIMEOUTS: Final = 5
-"""Timeouts without an answer in between that open the breaker of a service."""
+"""Timeouts in a row, without an answer in between, that open the breaker of a service."""
 PROBE_EVERY: Final = 1.0
-"""Seconds between the calls that pass while it is open: their answer closes it."""
+"""Seconds between the calls that pass while the breaker is open. An answer to one closes it."""
 
 
 @dataclass
@@ -21,14 +21,16 @@ class _Silence:
 
 @dataclass
 class CircuitBreaker:
-    """One for all services. Any answer, an error too, shows that a service is alive: with other
-    replicas at work, or with slow requests of one application only, the breaker stays closed."""
+    """One breaker for all services. Any answer, also an error, shows that a service is alive. The
+    breaker stays closed while other replicas work, or while only the requests of one application
+    are slow."""
 
     clock: Callable[[], float] = time.monotonic
     _services: dict[str, _Silence] = field(default_factory=dict)
 
     def admit(self, service: str) -> bool:
-        """Whether a call may be sent: always while closed, one each PROBE_EVERY while open."""
+        """Tells whether a call may be sent: always while closed, and once each PROBE_EVERY seconds
+        while open."""
         state = self._services.get(service)
         if state is None or state.timeouts < TIMEOUTS:
             return True
@@ -39,14 +41,14 @@ class CircuitBreaker:
         return True
 
     def answered(self, service: str) -> None:
-        """Close: the service answers."""
+        """Closes the breaker of a service, because it answers."""
         self._services.pop(service, None)
 
     def timed_out(self, service: str) -> None:
-        """Count a call that had no answer in time."""
+        """Counts a call that had no answer in time."""
         self._services.setdefault(service, _Silence()).timeouts += 1
 
 
 def service_of(subject: str) -> str:
-    """The service that serves a contract's subject (`<service>.<noun>.<verb>`)."""
+    """Returns the service that serves a contract's subject (`<service>.<noun>.<verb>`)."""
     return subject.partition(".")[0]

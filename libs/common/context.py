@@ -1,4 +1,4 @@
-"""What is true of one call: whose tenant, who asks, until when, under which trace."""
+"""The context of a call: the application, the caller, the deadline, and the trace."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from common.problems import BadRequest, Forbidden, TooLate, Unauthenticated
 RETURN_OVERHEAD: Final = 0.020
 """Seconds a callee keeps to report its own timeout."""
 MEANINGFUL_WORK: Final = 0.050
-"""Seconds below which starting is pointless."""
+"""Seconds. With less time left, starting is useless."""
 HEADER: Final = "Context"
 
 Kind = Literal["anonymous", "user", "secret_key", "client", "developer", "system"]
@@ -30,16 +30,16 @@ OF_DEVELOPERS: Final = {
     "users:write": "developers:write",
     "users:delete": "developers:write",
 }
-"""The users of the Dashboard are the developers of every team: what a permission on users needs
-there in addition."""
+"""The users of the Dashboard are the developers of all teams. By permission on users: the
+permission that is needed there in addition."""
 
 
 @dataclass(frozen=True, slots=True)
 class Caller:
-    """Who asks. `id` is the user's, key's or client's; `permissions` hold in the context's
-    application (`*` is all of them); `teams` are the developer teams of a developer;
-    `org_id` is the active organization. `delegated`: a client speaks for the user by an access
-    token without the scope `account`, so his account is out of its reach."""
+    """The caller of a call. `id` is the id of the user, key or client. `permissions` hold in the
+    context's application (`*` means all of them). `teams` are the developer teams of a developer.
+    `org_id` is the active organization. `delegated` means that a client acts for the user with an
+    access token without the scope `account`, so the user's account is out of its reach."""
 
     kind: Kind = "anonymous"
     id: str | None = None
@@ -50,11 +50,12 @@ class Caller:
     delegated: bool = False
 
     def may(self, permission: str) -> bool:
+        """Tells whether the caller has a permission."""
         return permission in self.permissions or "*" in self.permissions
 
     @property
     def user_id(self) -> str | None:
-        """The user in this very application; a developer is a user of another one."""
+        """The user in this application. A developer is a user of another application."""
         return self.id if self.kind == "user" else None
 
 
@@ -64,9 +65,9 @@ SYSTEM_CALLER: Final = Caller(kind="system", permissions=EVERYTHING)
 
 @dataclass(frozen=True, slots=True)
 class Context:
-    """Travels with every call in one header. `deadline` is in epoch seconds; `trace` a W3C
-    traceparent; `ip` and `agent` are the client's, for the audit log; `origin` is the origin of
-    the application's host that was asked, and so the issuer."""
+    """Travels with every call in one header. `deadline` is in epoch seconds and `trace` is a W3C
+    traceparent. `ip` and `agent` are those of the client, for the audit log. `origin` is the origin
+    of the host that was called, and so the issuer."""
 
     app_id: str
     caller: Caller = ANONYMOUS
@@ -77,9 +78,11 @@ class Context:
     agent: str | None = field(default=None, repr=False)
 
     def remaining(self) -> float:
+        """Returns the seconds until the deadline; negative after it."""
         return self.deadline - time.time()
 
     def tightened(self, seconds: float) -> Context:
+        """Returns the context with a deadline in `seconds` at the latest."""
         return self._until(min(self.deadline, time.time() + seconds))
 
     def _until(self, deadline: float) -> Context:
@@ -89,29 +92,27 @@ class Context:
         )
 
     def by(self, caller: Caller) -> Context:
+        """Returns the context with another caller."""
         return replace(self, caller=caller)
 
     def of(self, app_id: str) -> Context:
+        """Returns the context with another application."""
         return replace(self, app_id=app_id)
 
     def as_system(self) -> Context:
-        """The same call, made by us on somebody's behalf to another of our services."""
+        """Returns the context of a call that we make to another of our services for the caller."""
         return replace(self, caller=replace(SYSTEM_CALLER, id=self.caller.id))
 
     def for_reply(self) -> Context:
-        """Leave time to report a timeout; refuse work that cannot finish.
-
-        Raises TooLate where less than MEANINGFUL_WORK is left.
-        """
+        """Reserves time to report a timeout, and refuses work that cannot finish. Raises TooLate if
+        less than MEANINGFUL_WORK seconds are left."""
         if self.deadline - RETURN_OVERHEAD - time.time() < MEANINGFUL_WORK:
             raise TooLate("not enough time left to start")
         return self._until(self.deadline - RETURN_OVERHEAD)
 
     def allow(self, needs: str | None, *, teammates: bool = False) -> None:
-        """Raises Unauthenticated or Forbidden unless the caller may do this kind of thing.
-
-        With `teammates` the handler restricts a developer to members of the caller's own teams.
-        """
+        """Raises Unauthenticated or Forbidden unless the caller may make this kind of call. With
+        `teammates` the handler shows a developer only members of the caller's own teams."""
         if needs is None or self.caller.kind == "system":
             return
         if self.caller.kind == "anonymous":
@@ -135,6 +136,7 @@ class Context:
             raise Forbidden(f"requires {permission}", needs=permission)
 
     def encode(self) -> str:
+        """Returns the header that travels with a call."""
         who = self.caller
         wire: dict[str, object] = {"a": self.app_id, "d": self.deadline, "t": self.trace}
         if who.kind != "anonymous":
@@ -160,8 +162,8 @@ class Context:
 
     @staticmethod
     def decode(text: str | None) -> Context:
-        """Raises BadRequest where the header is missing or not ours: nothing in it is taken on
-        trust but who signed for it, the sender's NATS user and its subject."""
+        """Reads the header of a call. Raises BadRequest if it is missing or malformed. Its content
+        is trusted because the NATS user and the subject of the sender vouch for it."""
         try:
             wire = orjson.loads(text or "")
             app_id, deadline, trace, who = wire["a"], wire["d"], wire["t"], wire.get("c")
@@ -199,15 +201,15 @@ def _caller(who: dict[str, Any]) -> Caller:
 
 
 def new_trace() -> str:
-    """A W3C traceparent (Trace Context level 1, section 3.2), sampled."""
+    """Returns a new W3C traceparent (Trace Context level 1, section 3.2), sampled."""
     noise = os.urandom(24).hex()
     return f"00-{noise[:32]}-{noise[32:]}-01"
 
 
 @contextmanager
 def traced() -> Iterator[None]:
-    """Give one piece of work outside of requests a trace: its log lines, its calls and its events
-    have it."""
+    """Sets a new trace for one piece of work outside of requests. The log lines, calls and events
+    of the work have it."""
     token = logs.trace.set(new_trace())
     try:
         yield
@@ -216,7 +218,7 @@ def traced() -> Iterator[None]:
 
 
 def system_context(app_id: str, *, within: float = 5.0) -> Context:
-    """The context of work that nobody asked for: a sweep, a start, the command line. Its trace is
-    that of the work it belongs to, if there is one."""
+    """Returns the context of work that no request caused: a sweep, a start, the command line. Its
+    trace is that of the work it belongs to, if there is one."""
     trace = logs.trace.get() or new_trace()
     return Context(app_id, SYSTEM_CALLER, time.time() + within, trace)

@@ -43,8 +43,8 @@ class Keys:
 
     @staticmethod
     def parse(text: str) -> Keys:
-        """From `id:base64-of-32-bytes[,id:base64…]`. Raises BadKey naming what is wrong."""
-        found: list[tuple[str, bytes]] = []
+        """Reads `id:base64-of-32-bytes[,id:base64…]`. Raises BadKey, which names the fault."""
+        masters: list[tuple[str, bytes]] = []
         for part in filter(None, (p.strip() for p in text.split(","))):
             kid, colon, encoded = part.partition(":")
             if not colon or not kid.isalnum() or len(kid) > 16:
@@ -55,12 +55,12 @@ class Keys:
                 raise BadKey(f"master key {kid!r} is not base64") from None
             if len(key) < KEY_BYTES or key in WEAK or len(set(key)) < 8:
                 raise BadKey(f"master key {kid!r} is too weak: {KEY_BYTES} random bytes are needed")
-            found.append((kid, key))
-        if not found:
+            masters.append((kid, key))
+        if not masters:
             raise BadKey("AERO2_MASTER_KEY is empty: make one with `aero2 secrets add`")
-        if len({kid for kid, _ in found}) != len(found):
+        if len({kid for kid, _ in masters}) != len(masters):
             raise BadKey("two master keys have the same id")
-        return Keys(tuple(found))
+        return Keys(tuple(masters))
 
     @property
     def active(self) -> str:
@@ -72,11 +72,11 @@ class Keys:
         return self.eldest or self.masters[-1][0]
 
     def derive(self, label: str, kid: str | None = None) -> bytes:
-        """32 bytes for one purpose. Raises KeyError for an id that is not configured."""
+        """Returns 32 bytes for one purpose. Raises KeyError for an id that is not configured."""
         return _derive(dict(self.masters)[kid or self.active], label)
 
     def recognition(self, kid: str | None = None) -> bytes:
-        """The recognition key of a master key. Raises KeyError for an id that is unknown."""
+        """Returns the recognition key of a master key. Raises KeyError for an unknown id."""
         kid = kid or self.active
         for id, key in self.retired:
             if id == kid:
@@ -84,14 +84,17 @@ class Keys:
         return self.derive(RECOGNITION, kid)
 
     def digest(self, label: str, value: bytes, kid: str | None = None) -> bytes:
+        """Returns a keyed digest (HMAC-SHA-256) of a value for one purpose."""
         return hmac.digest(_derive(self.recognition(kid), label), value, "sha256")
 
     def hash(self, label: str, secret: str) -> str:
-        """What is stored in place of a secret: `<key id>.<base64url HMAC-SHA-256>`."""
+        """Returns the text that is stored in place of a secret: `<key id>.<base64url
+        HMAC-SHA-256>`."""
         return self._hash(self.active, label, secret)
 
     def hashes(self, label: str, secret: str) -> list[str]:
-        """All the values it may be stored under: one for each key that is or was in use."""
+        """Returns all texts under which a secret may be stored: one for each key that is or was in
+        use."""
         known = [kid for kid, _ in (*self.masters, *self.retired)]
         return [self._hash(kid, label, secret) for kid in known]
 
@@ -106,13 +109,15 @@ def _derive(master: bytes, label: str) -> bytes:
 
 
 def b64url(data: bytes) -> str:
+    """Returns base64url text without padding."""
     return urlsafe_b64encode(data).rstrip(b"=").decode()
 
 
 def token(prefix: str = "", size: int = 32) -> str:
-    """A fresh secret of `size` random bytes, base64url."""
+    """Returns a new secret of `size` random bytes as base64url text."""
     return prefix + secrets.token_urlsafe(size)
 
 
 def sha256_b64url(value: str) -> str:
+    """Returns the SHA-256 digest of a text as base64url."""
     return b64url(hashlib.sha256(value.encode()).digest())

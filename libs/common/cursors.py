@@ -1,4 +1,4 @@
-"""Keyset cursors: opaque, authenticated, bound to the list they came from."""
+"""Keyset cursors: opaque, authenticated, and bound to the list that they come from."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ class Cursors:
     keys: Keys
 
     def make(self, app_id: str, of: str, *values: str | datetime | None) -> str:
-        """`of` names the list; `values` are the sort key of its last row."""
+        """Returns a cursor. `of` names the list; `values` are the sort key of its last row."""
         body = orjson.dumps(values)
         return urlsafe_b64encode(self._mac(app_id, of, body) + body).rstrip(b"=").decode()
 
@@ -41,20 +41,22 @@ class Cursors:
         self,
         app_id: str,
         of: str,
-        found: list[Row],
+        rows: list[Row],
         limit: int,
         key: Callable[[Row], tuple[str | datetime | None, ...]],
         fit: Callable[[list[Row]], list[Row]] = list,
     ) -> tuple[list[Row], str | None]:
-        """Of the rows found, where one more than `limit` was asked for, those to show; and the
-        cursor where there are more. `fit` may leave out what would be too much at once."""
-        shown = fit(found[:limit])
-        if len(shown) == len(found):
-            return shown, None
-        return shown, self.make(app_id, of, *key(shown[-1]))
+        """Returns the rows to show and, if there are more, the cursor of the next page. `rows` are the
+        result of a statement with the limit `limit + 1`; `fit` may leave out what is too much at
+        once."""
+        page = fit(rows[:limit])
+        if len(page) == len(rows):
+            return page, None
+        return page, self.make(app_id, of, *key(page[-1]))
 
     def read(self, app_id: str, of: str, cursor: str | None, count: int) -> tuple[str | None, ...]:
-        """The values again, as text; `count` times None for the first page. Raises BadCursor."""
+        """Returns the values of a cursor as text, or `count` times None for the first page. Raises
+        BadCursor."""
         if cursor is None:
             return (None,) * count
         try:

@@ -1,4 +1,5 @@
-"""Which addresses the platform may connect to on behalf of what others typed in."""
+"""The addresses that outgoing calls may reach. Tenants choose their targets (SSRF, server-side
+request forgery)."""
 
 from __future__ import annotations
 
@@ -17,7 +18,8 @@ from typing import Final
 Network = IPv4Network | IPv6Network
 
 DENIED: Final[tuple[Network, ...]] = (ip_network("168.63.129.16/32"),)
-"""Never called, whatever the settings are: the platform channel of Azure, inside public space."""
+"""Networks that are never called, whatever the settings are: the platform channel of Azure, inside
+public space."""
 
 GLOBAL_UNICAST: Final = IPv6Network("2000::/3")
 NOT_UNICAST: Final = tuple(
@@ -43,7 +45,8 @@ class Egress:
     """Further networks that are never called."""
 
     def permits(self, address: str) -> bool:
-        """Raises ValueError where the text is not an IP address."""
+        """Tells whether an address may be called. Raises ValueError if the text is not an IP
+        address."""
         ip = _unmapped(ip_address(address)) if self.private else ip_address(address)
         if _inside(ip, DENIED) or _inside(ip, self.denied):
             return False
@@ -51,8 +54,8 @@ class Egress:
 
 
 def is_public(ip: IPv4Address | IPv6Address) -> bool:
-    """Whether the address belongs to a host on the Internet. An IPv6 address that carries an IPv4
-    address (mapped, translated, tunnelled) does not, since another machine unwraps it."""
+    """Tells whether the address belongs to a host on the Internet. An IPv6 address that carries an
+    IPv4 address (mapped, translated, tunnelled) does not, since another machine unwraps it."""
     if not ip.is_global or ip.is_multicast:
         return False
     if isinstance(ip, IPv4Address):

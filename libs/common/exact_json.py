@@ -1,5 +1,5 @@
 """Finds what JSON text says that would not be kept as it was sent (RFC 8259 section 4, RFC 7493
-section 2): names that stand twice, numbers with more digits than a double holds, half characters."""
+section 2): repeated names, numbers with more digits than a double holds, half characters."""
 
 from __future__ import annotations
 
@@ -14,10 +14,11 @@ from typing import Any, Final
 
 import orjson
 
+from common.field_errors import FieldError, field_error
 from common.unknown_fields import printable
 
 AT_MOST: Final = 20
-"""So many faults are listed."""
+"""The number of faults that are listed."""
 DEEPEST: Final = 100
 """Levels that are searched: naming a place costs time at each level."""
 NO_NUMBER: Final = re.compile(rb"NaN|Infinity|[eE]\+?[0-9]{3}|[0-9]{300}")
@@ -34,18 +35,18 @@ class _Rounded:
     """Stands for a number that a double does not hold."""
 
 
-def faults(text: bytes) -> list[dict[str, str]]:
+def faults(text: bytes) -> list[FieldError]:
     """Lists field and message of what would be lost. Raises ValueError for what is no JSON, such
     as UnicodeDecodeError for what is not UTF-8."""
     suspicious = False
 
     def object_of(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
         nonlocal suspicious
-        found = dict(pairs)
-        if len(found) == len(pairs):
-            return found
+        listed_faults = dict(pairs)
+        if len(listed_faults) == len(pairs):
+            return listed_faults
         suspicious = True
-        repeated = _Repeated(found)
+        repeated = _Repeated(listed_faults)
         times = Counter(name for name, _ in pairs)
         repeated.names = [name for name, count in times.items() if count > 1]
         return repeated
@@ -62,12 +63,12 @@ def faults(text: bytes) -> list[dict[str, str]]:
         if not suspicious and _carried(sent) and not NO_NUMBER.search(text):
             return []
         listed = islice(_odd(sent), AT_MOST)
-        found = list({tuple(one.values()): one for one in listed}.values())
+        listed_faults = list({(one["field"], one["code"]): one for one in listed}.values())
     except RecursionError:
-        found = []
-    if not found and not NO_NUMBER.search(text):
-        return [{"field": "body", "message": "is nested too deeply"}]
-    return found
+        listed_faults = []
+    if not listed_faults and not NO_NUMBER.search(text):
+        return [field_error("body", "too_deep")]
+    return listed_faults
 
 
 def _carried(sent: Any) -> bool:
@@ -87,10 +88,10 @@ def _is_exact(text: str) -> bool:
         return False
 
 
-def _odd(value: Any, place: str = "", depth: int = 0) -> Iterator[dict[str, str]]:
+def _odd(value: Any, place: str = "", depth: int = 0) -> Iterator[FieldError]:
     """Yields what cannot be kept, and where it stands."""
     if depth > DEEPEST:
-        yield {"field": "body", "message": "is nested too deeply"}
+        yield field_error("body", "too_deep")
         return
     inside: Iterable[tuple[Any, Any]] = ()
     if isinstance(value, dict):
@@ -99,24 +100,24 @@ def _odd(value: Any, place: str = "", depth: int = 0) -> Iterator[dict[str, str]
         inside = enumerate(value)
     if isinstance(value, _Repeated):
         for name in value.names:
-            yield {"field": f"{place}{printable(name)}", "message": "stands here twice"}
+            yield field_error(f"{place}{printable(name)}", "repeated_name")
     for name, one in inside:
         shown = printable(str(name))
         if isinstance(name, str) and _oddity(name):
-            yield {"field": f"{place}{shown}", "message": "its name holds half a character"}
+            yield field_error(f"{place}{shown}", "incomplete_character_in_name")
         yield from _odd(one, f"{place}{shown}.", depth + 1)
-    message = _oddity(value)
-    if message:
-        yield {"field": place[:-1] or "body", "message": message}
+    code = _oddity(value)
+    if code:
+        yield field_error(place[:-1] or "body", code)
 
 
 def _oddity(value: Any) -> str | None:
     if isinstance(value, _Rounded):
-        return "is a number with more digits than can be kept"
+        return "too_many_digits"
     if isinstance(value, float) and not isfinite(value):
-        return "is no number"
+        return "not_finite"
     if isinstance(value, int) and not -(2**63) <= value < 2**64:
-        return "is a number beyond 64 bits"
+        return "beyond_64_bits"
     if isinstance(value, str) and printable(value, len(value)) != value:
-        return "holds half a character"
+        return "incomplete_character"
     return None

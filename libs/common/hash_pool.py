@@ -1,4 +1,4 @@
-"""Work that keeps a core busy, with a bounded queue and a fair share per application."""
+"""Work that keeps a core busy, with a bounded queue and a fair share for each application."""
 
 from __future__ import annotations
 
@@ -20,10 +20,9 @@ Start = Callable[[], "asyncio.Future[Any]"]
 
 @dataclass
 class FairShare:
-    """Turns for a number of workers. Each application has a queue of its own, served in turn, so
-    one under attack cannot starve the others; a full queue answers Busy at once. One application
-    holds at most all workers but one, so that the others always find one.
-    """
+    """Distributes a number of workers. Each application has a queue of its own, and the queues take
+    turns, so an application under attack cannot starve the others. A full queue answers Busy at
+    once. One application holds at most all workers but one, so that others always find one."""
 
     workers: int
     per_app: int = 16
@@ -36,9 +35,9 @@ class FairShare:
     _running: Counter[str] = field(default_factory=Counter)
 
     async def run(self, app_id: str, start: Start) -> Any:
-        """Call `start` at the application's turn and wait for the result. Raises Busy if the
-        application's queue, or the whole queue, is full. A caller that gives up cancels a Task;
-        what a thread does goes on, and holds its worker until it ends."""
+        """Calls `start` at the application's turn and waits for the result. Raises Busy if the
+        application's queue, or the whole queue, is full. A caller that gives up cancels a Task; a
+        thread goes on and holds its worker until it ends."""
         queue = self._queues.get(app_id)
         if self._waiting >= self.total or (queue is not None and len(queue) >= self.per_app):
             raise Busy("too many sign-ins at once", retry_after=1)
@@ -91,8 +90,8 @@ def _give_up(started: asyncio.Task[Any], future: asyncio.Future[Any]) -> None:
 
 @dataclass
 class FairPool:
-    """Threads, for work whose cost we know: one more than cores, so that one application can use
-    every core and still leaves a thread to the others."""
+    """Threads for work of known cost: one more than cores, so that one application can use every
+    core and still leaves a thread to the others."""
 
     threads: int = field(default_factory=lambda: min(os.cpu_count() or 1, 8) + 1)
     per_app: int = 16
@@ -104,7 +103,8 @@ class FairPool:
         self._share = FairShare(self.threads, self.per_app, self.total, metrics.HASHING.set)
 
     async def run(self, app_id: str, work: Callable[[], T]) -> T:
-        """Raises Busy where this application's share of the queue, or the whole queue, is full."""
+        """Runs work in a thread and returns its result. Raises Busy if this application's queue, or
+        the whole queue, is full."""
         loop = asyncio.get_running_loop()
         result: T = await self._share.run(
             app_id, lambda: loop.run_in_executor(self._executor, work)
@@ -112,4 +112,5 @@ class FairPool:
         return result
 
     def close(self) -> None:
+        """Ends the threads. Work that waits is cancelled."""
         self._executor.shutdown(wait=False, cancel_futures=True)

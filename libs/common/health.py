@@ -1,6 +1,6 @@
-"""Healthy means: the process touched its heartbeat file within the last ten seconds.
+"""Tells whether a process is healthy: it touched its heartbeat file within the last ten seconds.
 
-`python -m common.health` exits 0 or 1 and imports next to nothing, so that a container may ask
+`python -m common.health` exits with 0 or 1 and imports very little, so a container may call it
 often.
 """
 
@@ -14,6 +14,7 @@ FRESH = 10.0
 
 
 def main() -> int:
+    """Returns the exit code: 0 if the heartbeat is fresh."""
     file = os.environ.get("AERO2_HEARTBEAT", "")
     try:
         age = time.time() - Path(file).stat().st_mtime

@@ -9,11 +9,12 @@ DASHBOARD = "00000000-0000-0000-0000-000000000000"
 
 
 def new_id() -> str:
+    """Returns a new UUIDv7."""
     return str(uuid_utils.uuid7())
 
 
 def is_id(text: str) -> bool:
-    """True for the canonical text of a UUID, and for nothing that Postgres would refuse."""
+    """Tells whether a text is the canonical text of a UUID, which Postgres accepts."""
     try:
         return str(uuid_utils.UUID(text)) == text
     except ValueError:

@@ -1,7 +1,8 @@
-"""The ends of a keyset: what the first page of a list binds where later pages bind a row's place.
+"""The bounds of a keyset: the first page of a list binds them where later pages bind the place of a
+row.
 
-A condition with `IS NULL OR` or `coalesce` around its parameter is a filter: Postgres reads every row
-before the page. A bare comparison with these bounds is the start of an index scan.
+A condition with `IS NULL OR` or `coalesce` around its parameter is a filter: Postgres reads every
+row before the page. A comparison with these bounds is the start of an index scan.
 """
 
 from __future__ import annotations

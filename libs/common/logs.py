@@ -1,6 +1,7 @@
-"""JSON logs: one wide line per HTTP request and per served contract, and what no reply can say.
+"""JSON logs: one wide line for each HTTP request and each served contract, and details that no
+reply can hold.
 
-Never tokens, codes, passwords or e-mail addresses.
+They never hold tokens, codes, passwords or e-mail addresses.
 """
 
 from __future__ import annotations
@@ -14,13 +15,16 @@ from typing import Any, BinaryIO, cast
 
 import orjson
 
-from common.lean import without
+# structlog imports rich wherever it is installed, for coloured tracebacks that JSON logs never have: a
+# quarter of a second of every service's start. For the moment of the import it finds no rich.
+_hidden = sys.modules.setdefault("rich", None) is None  # type: ignore[arg-type]
+import structlog  # noqa: E402
 
-with without("rich"):
-    import structlog
+if _hidden:
+    del sys.modules["rich"]
 
 trace: ContextVar[str] = ContextVar("trace", default="")
-"""The traceparent of the work that this task does: each of its lines has it."""
+"""The traceparent of the work that this task does. Each of its log lines has it."""
 
 _RESERVED = frozenset(logging.LogRecord("", 0, "", 0, "", None, None).__dict__) | {
     "message",
@@ -39,6 +43,7 @@ class Output:
         """Writes that failed since the last one that succeeded."""
 
     def write(self, data: bytes) -> int:
+        """Writes at once. A failure is counted and not raised."""
         if self.lost:  # the write that failed may have ended within a line
             fields = {"event": "log lines lost", "writes": self.lost}
             fields |= {"level": "warning", "at": _now()}
@@ -52,7 +57,7 @@ class Output:
         return len(data)
 
     def flush(self) -> None:
-        """Do nothing: `write` keeps nothing back."""
+        """Does nothing: `write` keeps nothing back."""
 
 
 def _now() -> str:
@@ -75,7 +80,7 @@ output = Output()
 
 
 def configure(service: str, level: str = "info") -> None:
-    """Everything this process logs, through structlog or logging, becomes JSON on stdout."""
+    """Writes all that this process logs, through structlog or logging, as JSON to stdout."""
     number = logging.getLevelNamesMapping()[level.upper()]
     structlog.configure(
         processors=[
@@ -131,9 +136,11 @@ class Lines:
         self._on = True
 
     def configure(self, service: str, on: bool) -> None:
+        """Sets the service that each line names, and whether lines are written."""
         self._service, self._on = service, on
 
     def write(self, fields: dict[str, Any], *, level: str = "info") -> None:
+        """Takes a line and returns at once. It is written a moment later."""
         if not self._on:
             return
         fields["service"] = self._service
@@ -144,6 +151,7 @@ class Lines:
         self._waiting.append(orjson.dumps(fields, default=str))
 
     def flush(self) -> None:
+        """Writes the lines that wait."""
         waiting, self._waiting = self._waiting, []
         if waiting:
             output.write(b"\n".join([*waiting, b""]))
@@ -153,5 +161,5 @@ lines = Lines()
 
 
 def get(name: str) -> Any:
-    """A structured logger: `log.info("event", key=value)`."""
+    """Returns a structured logger: `log.info("event", key=value)`."""
     return structlog.get_logger(module=name)  # lazy: modules ask before `configure`

@@ -1,6 +1,6 @@
-"""Mail waits in an outbox written with the work that caused it; identity delivers it.
+"""Mail waits in an outbox, written with the work that caused it. The identity service delivers it.
 
-What a mail carries may hold a code or a link, so it is sealed like any other secret.
+The data of a mail may hold a code or a link, so it is sealed like any other secret.
 """
 
 from __future__ import annotations
@@ -18,8 +18,8 @@ from common.sealing import Sealer
 
 @dataclass
 class Enqueued:
-    """How many mails this process has put into the outbox, for the mailer to know that there is
-    something to look for."""
+    """How many mails this process has put into the outbox. The mailer looks for mails when it
+    grows."""
 
     count: int = 0
 
@@ -40,7 +40,7 @@ class Mail:
 
 
 async def enqueue(db: Db, ctx: Context, sealer: Sealer, mail: Mail) -> str:
-    """Put it into the outbox, in the transaction `db`. Returns its id."""
+    """Puts a mail into the outbox, in the transaction `db`. Returns its id."""
     id = new_id()
     ENQUEUED.count += 1
     plain = orjson.dumps({"to": mail.to, "data": mail.data})

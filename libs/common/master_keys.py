@@ -1,8 +1,8 @@
 """The deployment's master keys, as its database remembers them.
 
 Each master key has a row from the first start that it was configured for. The row keeps its
-recognition key, wrapped by the active master key. So a key can be taken away: what it had hashed
-is still recognized, and what it could open was wrapped anew before (docs/adr/0009).
+recognition key, wrapped by the active master key. So a key can be removed: hashes
+made under it are still recognized, and what it could open was wrapped again before (docs/adr/0009).
 """
 
 from __future__ import annotations
@@ -29,15 +29,13 @@ class MasterKey:
 
 
 def place(id: str) -> bytes:
-    """Additional data that binds a wrapped recognition key to its row."""
+    """Returns the additional data that binds a wrapped recognition key to its row."""
     return f"master_keys|{id}".encode()
 
 
 async def recognize(db: Database, keys: Keys) -> Keys:
-    """The configured keys with what the database remembers of others. Notes a key that is new.
-
-    Raises MasterKeyMissing.
-    """
+    """Returns the configured keys with those that the database remembers. Stores a key that is new.
+    Raises MasterKeyMissing."""
     async with db.everywhere() as tx:
         known = {row.id for row in await stored(tx)}
         for kid, _ in reversed(keys.masters):
@@ -48,7 +46,8 @@ async def recognize(db: Database, keys: Keys) -> Keys:
 
 
 def remember(keys: Keys, rows: list[MasterKey]) -> Keys:
-    """`keys` with the retired ones of `rows`, which are ordered by age. Raises MasterKeyMissing."""
+    """Returns `keys` with the retired ones of `rows`, which are ordered by age. Raises
+    MasterKeyMissing."""
     configured = {kid for kid, _ in keys.masters}
     for row in rows:
         if row.id in configured:
@@ -69,7 +68,8 @@ def remember(keys: Keys, rows: list[MasterKey]) -> Keys:
 
 
 def _same(keys: Keys, row: MasterKey) -> None:
-    """The key with this id is the one that the database was made with."""
+    """Raises MasterKeyMissing unless the key with this id is the one that the database was made
+    with."""
     if public_key(keys, row.id) != row.audit_key:
         raise MasterKeyMissing(
             f"The key {row.id!r} in AERO2_MASTER_KEY is not the one that this database knows by "
@@ -82,13 +82,13 @@ def _opened(keys: Keys, row: MasterKey) -> bytes:
         return unwrap(keys, place(row.id), row.wrapped)
     except Unsealable as error:
         raise MasterKeyMissing(
-            f"What the retired master key {row.id!r} has left cannot be read: {error}. "
+            f"The recognition key of the retired master key {row.id!r} cannot be read: {error}. "
             "Add that key to AERO2_MASTER_KEY again."
         ) from None
 
 
 async def stored(db: Db) -> list[MasterKey]:
-    """All of the deployment's master keys, the eldest first."""
+    """Returns all master keys of the deployment, the oldest first."""
     return await many(
         db,
         MasterKey,
@@ -101,7 +101,7 @@ async def stored(db: Db) -> list[MasterKey]:
 
 
 async def insert(db: Db, *, id: str, wrapped: str, audit_key: str) -> None:
-    """Several processes note the same key at once."""
+    """Stores a master key. Several processes may store the same key at once."""
     await run(
         db,
         """

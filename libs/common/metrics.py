@@ -1,5 +1,5 @@
-"""Prometheus metrics. A process exports those that it maintains: a counter of another's work would
-stand at 0 for ever and look like good news."""
+"""Prometheus metrics. A process exports only those that it maintains: a counter of another's work
+would always be 0 and look like good news."""
 
 from __future__ import annotations
 
@@ -62,7 +62,7 @@ HASHING = Gauge("aero2_hash_queue", "Password hashes waiting or running.", regis
 
 
 def maintain(*metrics: Collector) -> None:
-    """Exports these from now on. Called by the code that keeps them up to date."""
+    """Exports these metrics from now on. Called by the code that keeps them up to date."""
     for metric in metrics:
         if metric not in _maintained:
             _maintained.add(metric)
@@ -89,6 +89,7 @@ class Caches(Collector):
         self.known: WeakSet[Counted] = WeakSet()
 
     def collect(self) -> Iterable[Metric]:
+        """Returns the counts of all caches of the process."""
         reads = CounterMetricFamily("aero2_cache", "Cache reads.", labels=["cache", "outcome"])
         sizes = GaugeMetricFamily("aero2_cache_entries", "Entries held.", labels=["cache"])
         totals: dict[str, list[int]] = {}
@@ -115,17 +116,18 @@ class Pooled(Protocol):
     def name(self) -> str: ...
 
     def connections(self) -> tuple[int, int, int]:
-        """In use, idle, and the most there may be."""
+        """Returns the numbers of connections in use, idle, and at most."""
         ...
 
 
 class Pools(Collector):
-    """Reads the pools' own counts when asked."""
+    """Reads the pools' own counts when Prometheus asks."""
 
     def __init__(self) -> None:
         self.known: WeakSet[Pooled] = WeakSet()
 
     def collect(self) -> Iterable[Metric]:
+        """Returns the counts of all pools of the process."""
         counts = GaugeMetricFamily(
             "aero2_pool_connections", "Database connections.", labels=["pool", "state"]
         )

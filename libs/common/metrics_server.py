@@ -20,19 +20,19 @@ PATIENCE: Final = 5.0
 
 
 def authorized(settings: Settings, header: bytes) -> bool:
-    """Whether an Authorization header carries `AERO2_METRICS_TOKEN`, or none is set."""
+    """Tells whether an Authorization header carries `AERO2_METRICS_TOKEN`, or none is set."""
     token = settings.metrics_token.get_secret_value() if settings.metrics_token else ""
     return not token or hmac.compare_digest(header, f"Bearer {token}".encode())
 
 
 def socket_in(folder: str, service: str, replica: str) -> Path:
-    """The socket of one process. Service names have no dot."""
+    """Returns the path of a process's socket. Names of services have no dot."""
     return Path(folder) / f"{service}.{replica}.metrics"
 
 
 async def serve_metrics(settings: Settings, service: str) -> asyncio.Server | None:
-    """Start to listen, for as long as the server that comes back is kept: with uvloop, a server that
-    nobody refers to closes. A port that is taken leaves the process without metrics, never down."""
+    """Starts to listen for as long as the returned server is kept: with uvloop, a server without
+    references closes. If the port is taken, the process runs without metrics."""
     try:
         if settings.metrics_folder is not None:
             path = socket_in(settings.metrics_folder, service, settings.replica)

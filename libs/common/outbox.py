@@ -40,13 +40,13 @@ IDLE: Final = 2.0
 
 
 AWAY: Final = (nats.errors.Error, OSError, TimeoutError, APIError, NoStreamResponseError)
-"""What nats.py raises where the stream or the server is not there."""
+"""Exceptions of nats-py if the stream or the server is not there."""
 SENDABLE: Final = re.compile(r"[a-z][a-z0-9_]*")
 """An event type as the last part of a subject: a blank in it would end the connection."""
 
 
 class StreamAway(Exception):
-    """The stream did not take what was sent; the reason in a word."""
+    """The stream did not take an event. The text is the reason in a word."""
 
 
 @dataclass(frozen=True)
@@ -72,9 +72,11 @@ class Relay:
     _woken: asyncio.Event = field(default_factory=asyncio.Event)
 
     def wake(self) -> None:
+        """Starts a round soon, because a row was written."""
         self._woken.set()
 
     async def run(self) -> None:
+        """Sends rows to the stream, round after round, until cancelled."""
         metrics.maintain(metrics.OUTBOX_SENT, metrics.OUTBOX_FAILED)
         pause = 0.0
         while True:
@@ -87,7 +89,8 @@ class Relay:
             await self._rest(pause or IDLE, gather=BUSY if sent > 1 else GATHER)
 
     async def _try_round(self) -> int | None:
-        """How many events were sent; None where the database or the stream did not take part."""
+        """Returns how many events were sent, or None if the database or the stream was not
+        there."""
         try:
             return await self._round()
         except FAULTS as error:
@@ -156,7 +159,7 @@ class Relay:
 
 
 async def ensure_stream(js: JetStreamContext, *, replicas: int = 1) -> None:
-    """Make the stream where it is missing; leave an operator's changes to it alone."""
+    """Creates the stream if it is missing. An operator's changes to it stay."""
     try:
         await js.stream_info(STREAM)
     except NotFoundError:

@@ -1,4 +1,4 @@
-"""Work that comes round again for the life of a process."""
+"""Periodic work for the life of a process."""
 
 from __future__ import annotations
 
@@ -9,19 +9,20 @@ from typing import Any, Final
 
 from common import logs
 from common.context import traced
-from common.db import FAILURES
+from common.db_errors import FAILURES
 from common.problems import Problem
 
 log = logs.get(__name__)
 
 FAULTS: Final = (*FAILURES, Problem)
-"""The database or another service does not answer as it should; the next round may fare better."""
+"""The database or another service does not answer as it should. The next round may succeed."""
 
 
-async def again(
+async def run_periodically(
     work: Callable[[], Awaitable[object]], *, every: float, name: str, at_once: bool = False
 ) -> None:
-    """A round within `every` seconds of the last, at times that replicas do not share."""
+    """Runs a round within `every` seconds of the last one, at times that replicas do not share.
+    Runs until cancelled."""
     if not at_once:
         await _pause(every)
     while True:
@@ -33,8 +34,8 @@ async def again(
         await _pause(every)
 
 
-async def flushing(flush: Callable[[], Awaitable[None]], *, every: float) -> None:
-    """Write what was gathered, every so often and when the process ends."""
+async def flush_periodically(flush: Callable[[], Awaitable[None]], *, every: float) -> None:
+    """Writes gathered data every so often and when the process ends."""
     try:
         while True:
             await asyncio.sleep(every)
@@ -45,7 +46,7 @@ async def flushing(flush: Callable[[], Awaitable[None]], *, every: float) -> Non
 
 
 async def stop(tasks: Iterable[asyncio.Task[Any]], *, patience: float = 2.0) -> None:
-    """Cancel until they have ended: Python 3.11's `wait_for`, in which nats.py waits, loses a
+    """Cancels tasks until they have ended. In Python 3.11, `wait_for`, which nats-py uses, loses a
     cancellation that comes together with the answer."""
     pending = set(tasks)
     while pending:

@@ -1,29 +1,30 @@
-"""A statement bound to its application in one round trip (docs/adr/0006).
+"""Runs a statement that is bound to its application, in one round trip (docs/adr/0006).
 
-Row level security wants `aero2.app_id` set for the transaction. Asked for one after the other, that is
-three round trips: begin and set, the statement, commit. PostgreSQL takes the first two together: what
-comes before a Sync message is one transaction, which the Sync commits (protocol 55.2.4, pipelining).
-asyncpg sends one request and waits, so the setting's Bind and Execute are written just ahead of
-its own, and their answer is taken out of what the server sends back.
+Row level security needs `aero2.app_id` to be set for the transaction. One after the other, that takes
+three round trips: begin and set, the statement, commit. PostgreSQL accepts the first two together:
+everything before a Sync message is one transaction, which the Sync commits (PostgreSQL documentation,
+section 55.2.4, pipelining). asyncpg sends one request and waits. So the Bind and Execute of the setting are
+written just ahead of its own, and their reply is removed from what the server sends back.
 """
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable
-from typing import TYPE_CHECKING, Any, Final, LiteralString, cast
+from typing import Any, Final, LiteralString
 
 import asyncpg
 
+from common.asyncpg_private import ProtocolConnection
+
 BINDING: Final = "PREPARE aero2_bind (text) AS SELECT set_config('aero2.app_id', $1, true)"
-"""Run once on each connection; `true` is SET LOCAL."""
+"""Prepared once on each connection. `true` means SET LOCAL."""
 _BIND: Final = b"\x00aero2_bind\x00" + b"\x00\x00" + b"\x00\x01" + b"\x00\x00\x00\x24"
 """Unnamed portal, the statement, no formats, one parameter of 36 bytes: a UUID's text."""
 _PREFIX: Final = b"B" + (4 + len(_BIND) + 36 + 2).to_bytes(4, "big") + _BIND
 _EXECUTE: Final = b"\x00\x00" + b"E" + (9).to_bytes(4, "big") + b"\x00" + b"\x00\x00\x00\x00"
-"""The binding's result as text; then the portal, to its end."""
-_DROPPED: Final = b"2DC"
-"""BindComplete, DataRow, CommandComplete: what the binding is answered with."""
+"""The result of the binding as text; then the portal is executed to its end."""
+_BIND_REPLY: Final = b"2DC"
+"""BindComplete, DataRow, CommandComplete: the reply to a binding."""
 _COMPLETE: Final = ord("C")
 _ERROR: Final = ord("E")
 _HEAD: Final = 5
@@ -31,112 +32,112 @@ _HEAD: Final = 5
 
 
 class BindReplyFilter(asyncio.Protocol):
-    """Stands between the transport and asyncpg, and keeps the answers to bindings from it."""
+    """Stands between the transport and asyncpg, and keeps the replies to bindings from asyncpg."""
 
     def __init__(self, inner: asyncio.Protocol) -> None:
         self.inner = inner
-        self.owed = 0
-        """Bindings whose answer has not come yet: one at most, by asyncpg's own rule."""
-        self._held = b""
+        self.pending = 0
+        """Bindings without a reply yet: one at most, since asyncpg runs one statement at a time."""
+        self._incomplete = b""
 
     def data_received(self, data: bytes) -> None:
-        if self.owed:
-            data = self._sieved(self._held + data)
+        """Passes on what is not the reply to a binding."""
+        if self.pending:
+            data = self._without_replies(self._incomplete + data)
         if data:
             self.inner.data_received(data)
 
-    def _sieved(self, data: bytes) -> bytes:
-        """What is not the binding's answer; an incomplete message waits for its end."""
-        passed, at = b"", 0
-        while self.owed:
-            end = at + 1 + int.from_bytes(data[at + 1 : at + _HEAD], "big")
-            if len(data) < at + _HEAD or len(data) < end:
+    def _without_replies(self, data: bytes) -> bytes:
+        """Returns what is not part of a reply to a binding. Keeps an incomplete message for later."""
+        passed, start = b"", 0
+        while self.pending:
+            end = start + 1 + int.from_bytes(data[start + 1 : start + _HEAD], "big")
+            if len(data) < start + _HEAD or len(data) < end:
                 break
-            kind = data[at]
-            if kind == _ERROR:  # it failed, and the statement with it: asyncpg tells
-                self.owed = 0
+            kind = data[start]
+            if kind == _ERROR:  # the binding failed, and so does the statement: asyncpg reports it
+                self.pending = 0
                 break
             if kind == _COMPLETE:
-                self.owed -= 1
-            if kind not in _DROPPED:  # a notice, a changed parameter
-                passed += data[at:end]
-            at = end
-        if self.owed:
-            self._held = data[at:]
+                self.pending -= 1
+            if kind not in _BIND_REPLY:  # a notice, a changed parameter
+                passed += data[start:end]
+            start = end
+        if self.pending:
+            self._incomplete = data[start:]
             return passed
-        self._held = b""
-        return passed + data[at:]
+        self._incomplete = b""
+        return passed + data[start:]
 
     def connection_lost(self, exc: Exception | None) -> None:
+        """Passes on the end of the connection."""
         self.inner.connection_lost(exc)
 
     def eof_received(self) -> bool | None:
+        """Passes on the end of the stream."""
         return self.inner.eof_received()
 
     def pause_writing(self) -> None:
+        """Passes on that the transport's buffer is full."""
         self.inner.pause_writing()
 
     def resume_writing(self) -> None:
+        """Passes on that the transport's buffer has room."""
         self.inner.resume_writing()
 
 
-class Connection(asyncpg.Connection):
-    """asyncpg's, which can also run a statement as a transaction of its own, bound to one application."""
+class PipelinedConnection(ProtocolConnection):
+    """asyncpg's connection, which can also run one statement as a transaction bound to an
+    application."""
 
-    _sieve: BindReplyFilter | None = None
-    if TYPE_CHECKING:  # what asyncpg has and its stubs leave out
-        _transport: asyncio.Transport
-        _protocol: Any
-        _check_open: Callable[[], None]
-        _get_statement: Callable[[str, float | None], Awaitable[object]]
-        _drop_global_statement_cache: Callable[[], None]
+    _filter: BindReplyFilter | None = None
 
     async def bound(
         self, app_id: str, sql: LiteralString, args: tuple[Any, ...], limit: int = 0
     ) -> tuple[list[asyncpg.Record], str]:
-        """Rows (all, where `limit` is 0) and the command's tag. `app_id` is a UUID's text.
+        """Executes a statement. Returns at most `limit` rows (0: all) and the command's tag. `app_id` is
+        the text of a UUID.
 
-        Raises what asyncpg raises. Where nothing could be sent, the connection is closed.
+        Raises what asyncpg raises. Closes the connection if nothing could be sent.
         """
         try:
-            return await self._once(app_id, sql, args, limit)
+            return await self._execute_bound(app_id, sql, args, limit)
         except asyncpg.InvalidCachedStatementError:  # a table has changed; nothing was executed
-            self._drop_global_statement_cache()
-            return await self._once(app_id, sql, args, limit)
+            self.forget_statements()
+            return await self._execute_bound(app_id, sql, args, limit)
 
-    async def _once(
+    async def _execute_bound(
         self, app_id: str, sql: LiteralString, args: tuple[Any, ...], limit: int
     ) -> tuple[list[asyncpg.Record], str]:
-        self._check_open()
-        sieve = self._sieve or await self._begin()
-        # Prepared beforehand: the Sync of preparing would end the transaction.
-        statement = await self._get_statement(sql, None)
-        if self._protocol._is_cancelling():
-            # asyncpg would wait for the end of the statement before inside `bind_execute`: cut off
-            # there, the binding would be on its way without the statement.
-            await self._protocol._wait_for_cancellation()
-        sieve.owed = 1
-        self._transport.write(_PREFIX + app_id.encode("ascii") + _EXECUTE)
+        self.require_open()
+        replies = self._filter or await self._install_filter()
+        # Prepared first, because the Sync of preparing would end the transaction.
+        statement = await self.prepared_statement(sql)
+        # asyncpg would wait for the statement before it in `execute_statement`. Cancelled there, it
+        # would leave a binding on its way without its statement.
+        await self.finish_cancellation()
+        replies.pending = 1
+        self.write_bytes(_PREFIX + app_id.encode("ascii") + _EXECUTE)
         try:
-            rows, tag, _ = await self._protocol.bind_execute(statement, args, "", limit, True, None)
+            rows, tag = await self.execute_statement(statement, args, limit)
         except (asyncio.CancelledError, TimeoutError):
-            raise  # asyncpg cancels it at the server and waits for the answer, which the sieve sees
+            raise  # asyncpg cancels the statement and waits for the reply, which the filter sees
         except BaseException:
             if (
-                sieve.owed
-            ):  # refused before it was sent: the binding must not meet another statement
+                replies.pending
+            ):  # refused before it was sent: no other statement may get the binding
                 self.terminate()
             raise
-        return rows or [], tag.decode() if tag else ""
+        return rows, tag.decode() if tag else ""
 
-    async def _begin(self) -> BindReplyFilter:
+    async def _install_filter(self) -> BindReplyFilter:
         try:
             await self.execute(BINDING)
         except BaseException:
-            # The server may have prepared it all the same; a second attempt would be refused for
-            # as long as the connection lives.
+            # The server may have prepared the statement nevertheless. It would refuse a second
+            # attempt for as long as the connection lives.
             self.terminate()
             raise
-        self._sieve = BindReplyFilter(cast(asyncio.Protocol, self._transport.get_protocol()))
-        self._transport.set_protocol(self._sieve)
-        return self._sieve
+        self._filter = BindReplyFilter(self.protocol())
+        self.set_protocol(self._filter)
+        return self._filter

@@ -1,4 +1,5 @@
-"""Errors a caller may see. They cross the bus whole; anything else becomes a bare `internal`."""
+"""Problems: errors that a caller may see. They cross the bus whole; any other error becomes a bare
+`internal`."""
 
 from __future__ import annotations
 
@@ -32,11 +33,13 @@ class Problem(Exception):
         self.detail, self.extra = detail or self.title, extra
 
     def to_wire(self) -> dict[str, Any]:
+        """Returns the problem as a reply on the bus."""
         return {"status": self.status, "code": self.code, "detail": self.detail, **self.extra}
 
     @staticmethod
     def from_wire(wire: dict[str, Any]) -> Problem:
-        """Restore the class, or its kind by status where a newer peer sent an unknown code."""
+        """Restores the problem. A code that a newer peer sent, and that is unknown here, becomes
+        the general kind of its status."""
         extra = dict(wire)
         status, code, detail = (
             extra.pop("status", 500),
@@ -47,6 +50,11 @@ class Problem(Exception):
         return kind(detail, **extra)
 
 
+def problem_types() -> list[type[Problem]]:
+    """Returns every kind of problem with a code of its own that has been imported."""
+    return list(_BY_CODE.values())
+
+
 class BadRequest(Problem):
     """What was sent cannot be understood."""
 
@@ -54,37 +62,37 @@ class BadRequest(Problem):
 
 
 class Unauthenticated(Problem):
-    """Nobody, or somebody whose credential does not hold."""
+    """Nobody is signed in, or the credential is not valid."""
 
     status, code, title = 401, "unauthenticated", "Sign in first."
 
 
 class Forbidden(Problem):
-    """Known, but without the right for this kind of action."""
+    """The caller is known, but lacks the right for this kind of action."""
 
     status, code, title = 403, "forbidden", "You may not do this."
 
 
 class NotFound(Problem):
-    """Missing, or not yours: the two look alike."""
+    """The object does not exist, or belongs to another application: both answer alike."""
 
     status, code, title = 404, "not_found", "There is no such thing here."
 
 
 class Conflict(Problem):
-    """It contradicts what is there already."""
+    """The request contradicts what exists already."""
 
     status, code, title = 409, "conflict", "This contradicts what is there already."
 
 
 class Gone(Problem):
-    """It was there and is no more: an expired or used link."""
+    """A link or code that was used or has expired."""
 
     status, code, title = 410, "gone", "This has expired or was used already."
 
 
 class TooLarge(Problem):
-    """More bytes than we read."""
+    """The request has more bytes than are read."""
 
     status, code, title = 413, "too_large", "The request is too large."
 
@@ -96,36 +104,37 @@ class Misdirected(Problem):
 
 
 class Invalid(Problem):
-    """Well-formed but wrong. `errors` lists each field: {"field", "message"}; never its value."""
+    """Well-formed but wrong. `errors` lists a `FieldError` for each field."""
 
     status, code, title = 422, "invalid", "Some fields are not valid."
 
 
 class RateLimited(Problem):
-    """Too often. `retry_after` is in seconds."""
+    """Too many attempts. `retry_after` is in seconds."""
 
     status, code, title = 429, "rate_limited", "Too many attempts. Wait a little."
 
 
 class Unavailable(Problem):
-    """Whoever should answer is not there. `retry_after` is in seconds."""
+    """The service that should answer is away. `retry_after` is in seconds."""
 
     status, code, title = 503, "unavailable", "This part of the service is not available right now."
 
 
 class Busy(Unavailable):
-    """There, but its queue is full: nothing was begun."""
+    """The service is there, but its queue is full: nothing was started."""
 
     code, title = "busy", "The service is busy. Try again in a moment."
 
 
 class Outdated(Unavailable):
-    """Rolled back because a table has changed meanwhile: the same once more succeeds."""
+    """The transaction was rolled back because a table has changed: the same request succeeds when
+    it is repeated."""
 
     code, title = "outdated", "The service is being updated. Try again in a moment."
 
 
 class TooLate(Problem):
-    """It took longer than the caller would wait."""
+    """The work took longer than the caller would wait."""
 
     status, code, title = 504, "deadline_exceeded", "This took too long."

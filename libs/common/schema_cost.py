@@ -1,10 +1,4 @@
-"""What a JSON Schema of an application costs to apply, counted without applying it.
-
-A few kilobytes of schema can ask for 2^40 evaluations, through references that double in place
-(`anyOf` of twice the same `$ref`) or once per level of the data (a schema that refers to itself
-twice). So references are unfolded and counted: by level of the data, how many schemas, and entries
-of `enum`, `required` and `properties`, apply to one value there at worst.
-"""
+"""Counts what it costs to apply a JSON Schema of an application, without applying it."""
 
 from __future__ import annotations
 
@@ -12,6 +6,8 @@ from collections import Counter
 from collections.abc import Iterator
 from typing import Any, Final
 from urllib.parse import unquote
+
+from common.field_errors import value_error
 
 MOST_EVALUATIONS: Final = 10_000
 """Of a schema, for one value on each level of the data."""
@@ -54,7 +50,7 @@ def levels(schema: Any) -> list[int]:
     try:
         return _Unfolding(schema).levels()
     except RecursionError:
-        raise ValueError("the references of the schema are nested too deeply") from None
+        raise value_error("schema_too_deep") from None
 
 
 class _Unfolding:
@@ -67,25 +63,22 @@ class _Unfolding:
         _find_anchors(schema, self.anchors)
 
     def levels(self) -> list[int]:
-        found: list[int] = []
+        weights: list[int] = []
         applied = self._unfold_all(Counter([self._number(self.schema)]))
         for _ in range(DEPTH):
             weight = sum(times * self._weight(number) for number, times in applied.items())
-            found.append(weight)
-            if sum(found) > MOST_EVALUATIONS:
-                raise ValueError(
-                    f"the schema takes more than {MOST_EVALUATIONS} evaluations: references and"
-                    " alternatives multiply"
-                )
+            weights.append(weight)
+            if sum(weights) > MOST_EVALUATIONS:
+                raise value_error("schema_too_complex")
             applied = self._below(applied)
             if not applied:
                 break
-        return found
+        return weights
 
     def _step(self, steps: int = 1) -> None:
         self.steps += steps
         if self.steps > MOST_STEPS:
-            raise ValueError("the schema is too complex: references and alternatives multiply")
+            raise value_error("schema_too_complex")
 
     def _number(self, schema: Any) -> int:
         """0 stands for `true` and `false`, which have nothing below."""
@@ -138,12 +131,12 @@ class _Unfolding:
     def _targets(self, reference: Any) -> list[Any]:
         place = unquote(str(reference))
         if not place.startswith("#"):
-            raise ValueError("a $ref may only point inside the schema")
+            raise value_error("schema_foreign_reference")
         if place == "#":
             return [self.schema]
         if not place.startswith("#/"):
             if place[1:] not in self.anchors:
-                raise ValueError("a $ref points to nothing")
+                raise value_error("schema_missing_reference")
             return self.anchors[place[1:]]
         target = self.schema
         for part in place[2:].split("/"):
@@ -153,7 +146,7 @@ class _Unfolding:
             elif isinstance(target, list) and key.isdecimal() and int(key) < len(target):
                 target = target[int(key)]
             else:
-                raise ValueError("a $ref points to nothing")
+                raise value_error("schema_missing_reference")
         return [target]
 
     def _below(self, applied: Applied) -> Applied:

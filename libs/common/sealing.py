@@ -36,7 +36,8 @@ class DataKey:
 
 @dataclass
 class Sealer:
-    """Seals and opens. Keeps unwrapped data keys in memory, at most `size` applications."""
+    """Seals and opens secrets. Keeps the unwrapped data keys of at most `size` applications in
+    memory."""
 
     keys: Keys
     size: int = 4096
@@ -44,14 +45,15 @@ class Sealer:
     _active: dict[str, str] = field(default_factory=dict, repr=False)
 
     async def seal(self, db: Db, app_id: str, place: tuple[str, str, str], plain: bytes) -> str:
-        """`db` is bound to the application; `place` is (table, column, row id)."""
+        """Returns sealed text. `db` is bound to the application; `place` is (table, column, row
+        id)."""
         dek, cipher = await self._active_key(db, app_id)
         nonce = secrets.token_bytes(NONCE)
         sealed = cipher.encrypt(nonce, plain, _aad(app_id, place, dek))
         return ".".join(("v1", self.keys.active, dek, b64url(nonce), b64url(sealed)))
 
     async def open(self, db: Db, app_id: str, place: tuple[str, str, str], text: str) -> bytes:
-        """Raises Unsealable."""
+        """Returns the plain bytes. Raises Unsealable."""
         try:
             version, _, dek, nonce, sealed = text.split(".")
         except ValueError:
@@ -69,9 +71,9 @@ class Sealer:
         if dek is None:
             row = await _newest(db, app_id=app_id)
             if row is None:
-                made = new_id()
-                wrapped = self._wrap(app_id, made, AESGCM.generate_key(256))
-                await _insert(db, app_id=app_id, id=made, wrapped=wrapped)
+                key_id = new_id()
+                wrapped = self._wrap(app_id, key_id, AESGCM.generate_key(256))
+                await _insert(db, app_id=app_id, id=key_id, wrapped=wrapped)
                 row = await _newest(db, app_id=app_id)
                 # The key may still roll back with the caller's transaction: do not remember it.
                 assert row is not None
@@ -103,26 +105,26 @@ class Sealer:
         return AESGCM(unwrap(self.keys, data_key_place(app_id, row.id), row.wrapped))
 
     def forget(self, app_id: str) -> None:
-        """The application is gone, or its key was replaced."""
+        """Forgets the keys of an application that is gone or whose key was replaced."""
         self._active.pop(app_id, None)
         for place in [place for place in self._known if place[0] == app_id]:
             del self._known[place]
 
 
 def data_key_place(app_id: str, id: str) -> bytes:
-    """Additional data that binds a wrapped data key to its row."""
+    """Returns the additional data that binds a wrapped data key to its row."""
     return f"data_keys|{app_id}|{id}".encode()
 
 
 def wrap(keys: Keys, place: bytes, key: bytes) -> str:
-    """`<master key id>.<nonce>.<ciphertext>`, under the active master key."""
+    """Returns `<master key id>.<nonce>.<ciphertext>`, under the active master key."""
     nonce = secrets.token_bytes(NONCE)
     sealed = AESGCM(keys.derive("kek")).encrypt(nonce, key, place)
     return ".".join((keys.active, b64url(nonce), b64url(sealed)))
 
 
 def unwrap(keys: Keys, place: bytes, wrapped: str) -> bytes:
-    """Raises Unsealable, naming the master key."""
+    """Returns the wrapped key. Raises Unsealable, naming the master key."""
     kek, nonce, sealed = wrapped.split(".")
     try:
         cipher = AESGCM(keys.derive("kek", kek))
@@ -139,6 +141,7 @@ def _aad(app_id: str, place: tuple[str, str, str], dek: str) -> bytes:
 
 
 def unb64(text: str) -> bytes:
+    """Returns the bytes of base64url text without padding."""
     return urlsafe_b64decode(text + "=" * (-len(text) % 4))
 
 

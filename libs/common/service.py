@@ -22,19 +22,21 @@ from pydantic import ValidationError
 
 from common import logs, metrics
 from common.audit import Activity
-from common.batched_nats import PacedClient
-from common.bus import Handlers, NatsBus, Server, settled
-from common.db import FAILURES, Database
-from common.invalidation import NatsChanges
+from common.bus import Handlers, NatsBus
+from common.bus_server import BusServer
+from common.db import Database
+from common.db_errors import FAILURES
+from common.invalidation import NatsInvalidation
 from common.master_keys import MasterKeyMissing
 from common.metrics_server import serve_metrics
+from common.nats_private import BatchedClient, flush_all
 from common.periodic import stop
 from common.settings import Settings
 from common.tenants import Tenants
+from common.version import VERSION
 
 log = logs.get(__name__)
 
-VERSION = "0.1.0"
 BEAT = 2.0
 """Seconds between touches of the heartbeat file."""
 STOPS = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.SIGUSR1, signal.SIGUSR2)
@@ -47,14 +49,14 @@ S = TypeVar("S", bound=Settings)
 
 
 @dataclass
-class Links:
+class Connections:
     """What every process has once it is connected."""
 
     name: str
     nc: Client
     js: JetStreamContext
     bus: NatsBus
-    changes: NatsChanges
+    changes: NatsInvalidation
     tenants: Tenants
     activity: Activity
     tasks: list[asyncio.Task[None]] = field(default_factory=list)
@@ -73,12 +75,12 @@ class Links:
 class Serving:
     """A process at work, and how it takes no more and finishes what it has begun."""
 
-    links: Links
+    links: Connections
     drain: Callable[[], Awaitable[None]]
     deps: Any = None
 
 
-async def connect(settings: Settings, name: str) -> Links:
+async def connect(settings: Settings, name: str) -> Connections:
     """Connect to NATS; keep trying for as long as it takes, saying so."""
     dropped: list[Callable[[], None]] = []
 
@@ -98,7 +100,7 @@ async def connect(settings: Settings, name: str) -> Links:
         closed.set()
 
     password = settings.nats_password
-    nc = PacedClient()
+    nc = BatchedClient()
     bus = NatsBus(nc)
     metrics.maintain(metrics.NATS)
     metrics.NATS.set_function(lambda: nc.is_connected)
@@ -128,13 +130,15 @@ async def connect(settings: Settings, name: str) -> Links:
         pending_size=4 * 1024 * 1024,
         skip_subject_validation=True,  # all are made of contracts' names and ids
     )
-    changes = NatsChanges(nc)
+    changes = NatsInvalidation(nc)
     tenants = Tenants(bus)
     changes.listeners.append(tenants.heard)
     dropped.append(tenants.cache.clear)
     await changes.listen()
     js = nc.jetstream(timeout=3)
-    links = Links(name, nc, js, bus, changes, tenants, Activity(nc, name), on_reconnect=dropped)
+    links = Connections(
+        name, nc, js, bus, changes, tenants, Activity(nc, name), on_reconnect=dropped
+    )
     links.spawn(links.activity.run(), "activity")
     links.spawn(_end_with(closed), "nats")
     return links
@@ -151,7 +155,7 @@ async def _nats_error(error: Exception) -> None:
     log.warning("nats.error", error=type(error).__name__, detail=str(error)[:200])
 
 
-Start = Callable[[S, Links], Awaitable[tuple[Any, Handlers]]]
+Start = Callable[[S, Connections], Awaitable[tuple[Any, Handlers]]]
 """Builds the service's Deps and names its handlers."""
 
 
@@ -215,12 +219,12 @@ def _settle_memory() -> None:
 async def _serve(name: str, settings: S, start: Start[S]) -> Serving:
     links = await patiently(lambda: connect(settings, name), "nats")
     deps, handlers = await patiently(lambda: start(settings, links), "start")
-    server = await Server.start(
+    server = await BusServer.start(
         links.nc, name, VERSION, deps, concurrency=settings.concurrency, queue=settings.queue
     )
     for contract, handler in handlers.items():
         await server.add(contract, handler)
-    await settled(links.nc)  # "ready" is said once the server knows of every subscription
+    await flush_all(links.nc)  # "ready" is said once the server knows of every subscription
     links.metrics = await serve_metrics(settings, name)
     if settings.heartbeat:
         links.spawn(beat(Path(settings.heartbeat), links, deps), "heartbeat")
@@ -243,25 +247,27 @@ async def patiently(attempt: Callable[[], Awaitable[T]], what: str) -> T:
         pause = min(pause * 1.5, 3.0)
 
 
-async def _wait_for_end(stopping: asyncio.Task[Any], links: Links) -> asyncio.Task[None] | None:
+async def _wait_for_end(
+    stopping: asyncio.Task[Any], links: Connections
+) -> asyncio.Task[None] | None:
     """Until we are told to stop, or a task that should live for ever has died: that task."""
     done, _ = await asyncio.wait({stopping, *links.tasks}, return_when=asyncio.FIRST_COMPLETED)
     dead = done - {stopping}
     return next(iter(dead), None)
 
 
-async def _end(links: Links) -> None:
+async def _end(links: Connections) -> None:
     """Close everything, in the order that loses nothing."""
     await stop(links.tasks)
     await asyncio.gather(*(database.close() for database in links.databases))
     with contextlib.suppress(nats.errors.Error, TimeoutError, OSError):
         async with asyncio.timeout(2):
             if links.nc.is_connected:
-                await settled(links.nc, within=1)
+                await flush_all(links.nc, within=1)
             await links.nc.close()
 
 
-async def beat(file: Path, links: Links, deps: Any) -> None:
+async def beat(file: Path, links: Connections, deps: Any) -> None:
     """Touch the file while NATS is connected and Postgres answers."""
     database = getattr(deps, "db", None)
     while True:
@@ -270,7 +276,7 @@ async def beat(file: Path, links: Links, deps: Any) -> None:
         await asyncio.sleep(BEAT)
 
 
-async def healthy(links: Links, database: Database | None) -> bool:
+async def healthy(links: Connections, database: Database | None) -> bool:
     if not links.nc.is_connected:
         return False
     if database is None:

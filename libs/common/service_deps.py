@@ -1,4 +1,4 @@
-"""What every service with tables gives its handlers, and how it is opened."""
+"""The dependencies that the handlers of every service with tables share."""
 
 from __future__ import annotations
 
@@ -9,16 +9,16 @@ from typing import Any
 import nats.errors
 from pydantic import SecretStr
 
-from common.audit import Notes
+from common.audit import ActivityRecorder
 from common.bus import Bus
 from common.crypto import Keys
 from common.cursors import Cursors
 from common.db import Database
-from common.invalidation import Changes
+from common.invalidation import Invalidation
 from common.master_keys import recognize
 from common.outbox import Relay, ensure_stream
 from common.sealing import Sealer
-from common.service import Links
+from common.service import Connections
 from common.settings import DatabaseSettings
 from common.tenants import Tenants
 
@@ -32,9 +32,9 @@ class ServiceDeps:
     relay_db: Database
     """Connected with the role of the relay, which sees the outbox of all applications."""
     bus: Bus
-    invalidation: Changes
+    invalidation: Invalidation
     tenants: Tenants
-    activity: Notes
+    activity: ActivityRecorder
     keys: Keys
     cursors: Cursors
     sealer: Sealer
@@ -44,11 +44,11 @@ class ServiceDeps:
         return {each.name: getattr(self, each.name) for each in fields(ServiceDeps)}
 
 
-async def open_service_deps(settings: DatabaseSettings, links: Links) -> ServiceDeps:
-    """Connect to Postgres, make sure of the stream and start the relay.
+async def open_service_deps(settings: DatabaseSettings, links: Connections) -> ServiceDeps:
+    """Connects to Postgres, makes sure of the stream and starts the relay.
 
-    The databases close when the process ends, after its tasks have stopped and before NATS.
-    Raises MasterKeyMissing if the database was written under a master key that the settings lack.
+    The databases close when the process ends, after its tasks have stopped and before NATS. Raises
+    MasterKeyMissing if the database was written under a master key that the settings lack.
     """
     replicas = settings.stream_replicas
     relay_db = await open_job(settings.relay_database_url, links, "relay")
@@ -77,8 +77,8 @@ async def open_service_deps(settings: DatabaseSettings, links: Links) -> Service
     )
 
 
-async def open_job(dsn: SecretStr, links: Links, job: str) -> Database:
-    """Connect with the role of a job that speaks of all applications."""
+async def open_job(dsn: SecretStr, links: Connections, job: str) -> Database:
+    """Connects with the role of a job that speaks of all applications."""
     database = await Database.connect(dsn.get_secret_value(), name=f"{links.name}-{job}", size=2)
     links.databases.append(database)
     return database

@@ -20,35 +20,63 @@ class Settings(BaseSettings):
     model_config = SettingsConfigDict(env_prefix="AERO2_", frozen=True, hide_input_in_errors=True)
 
     nats_url: str = Field(
-        default="nats://127.0.0.1:4222", description="One server, or several by comma."
+        default="nats://127.0.0.1:4222", description="NATS server, or several separated by commas."
     )
-    nats_user: str | None = None
-    nats_password: SecretStr | None = None
-    master_key: SecretStr
+    nats_user: str | None = Field(default=None, description="The service's own NATS user.")
+    nats_password: SecretStr | None = Field(default=None, description="Password of the NATS user.")
+    master_key: SecretStr = Field(
+        description="`id:base64-of-32-bytes`, several separated by commas. The first key is "
+        "active, the others still verify and open. All other keys are derived from it."
+    )
     public_url: str = Field(
         default="http://localhost:8080",
-        description="The platform's apex origin; applications answer on <slug>.<its host>.",
+        description="The platform's origin. Applications answer on `<slug>.<its host>`. Scheme, "
+        "domain and port of every link, cookie and issuer come from it, never from a request.",
     )
-    log_level: str = "info"
-    heartbeat: str | None = Field(default=None, description="File touched while all is well.")
-    metrics_host: str = "127.0.0.1"
+    log_level: str = Field(
+        default="info", description="Least level that is logged, as JSON lines on standard output."
+    )
+    heartbeat: str | None = Field(
+        default=None,
+        description="File that the process touches every two seconds while it is well.",
+    )
+    metrics_host: str = Field(
+        default="127.0.0.1",
+        description="Address of the internal listener. It serves `/metrics` for Prometheus and, on "
+        "the gateway, `/internal/…` for a TLS front. Never publish it.",
+    )
     metrics_port: int = Field(
-        default=9464, ge=0, le=65535, description="Serve Prometheus metrics here; 0: nowhere."
+        default=9464,
+        ge=0,
+        le=65535,
+        description="Port of the internal listener; 0: none. Each process exports the metrics that "
+        "it maintains. Under `aero2 up` only the gateway listens. It answers for all processes, "
+        "with the labels `service` and `replica`.",
     )
     metrics_token: SecretStr | None = Field(
-        default=None, description="If set, `/metrics` asks for it: `Authorization: Bearer …`."
+        default=None,
+        description="If set, `/metrics` answers 401 without `Authorization: Bearer <token>`.",
     )
     metrics_folder: str | None = Field(
         default=None,
-        description="Services leave their metrics on sockets here, for the gateway to join.",
+        description="Folder where processes of one machine offer their metrics on sockets, for its "
+        "gateway to join. `aero2 up` sets it.",
     )
     replica: str = Field(
         default="0",
         pattern=r"^[A-Za-z0-9_-]{1,40}$",
-        description="Tells processes of one service apart in joined metrics.",
+        description="Name of this process among the replicas of its service in joined metrics. "
+        "`aero2 up` sets it.",
     )
-    concurrency: int = Field(default=100, ge=1, le=10_000)
-    queue: int = Field(default=1000, ge=0, le=100_000)
+    concurrency: int = Field(
+        default=100, ge=1, le=10_000, description="Calls that the service works on at once."
+    )
+    queue: int = Field(
+        default=1000,
+        ge=0,
+        le=100_000,
+        description="Calls that wait. A call beyond them is refused with `busy` at once.",
+    )
 
     @field_validator("master_key")
     @classmethod
@@ -100,11 +128,24 @@ def servers(url: str) -> list[str]:
 class DatabaseSettings(Settings):
     """Of a service that owns tables."""
 
-    database_url: SecretStr
-    relay_database_url: SecretStr
-    pool_size: int = Field(default=10, ge=1, le=200)
+    database_url: SecretStr = Field(
+        description="PostgreSQL DSN with the service's own database role, `aero2_<service>`."
+    )
+    relay_database_url: SecretStr = Field(
+        description="DSN with the role `aero2_relay`: publishes the outbox of audit events."
+    )
+    pool_size: int = Field(
+        default=10,
+        ge=1,
+        le=200,
+        description="Database connections per process, plus 3 for the relay.",
+    )
     stream_replicas: int = Field(
-        default=1, ge=1, le=5, description="NATS servers that keep a copy of the audit stream."
+        default=1,
+        ge=1,
+        le=5,
+        description="NATS servers that keep a copy of the audit stream. Used when a service "
+        "creates the stream. With three servers: 3.",
     )
 
 
@@ -113,10 +154,12 @@ class EgressSettings(Settings):
 
     egress_private: bool = Field(
         default=False,
-        description="Let outgoing calls reach private addresses and plain http: development only.",
+        description="Lets outgoing calls reach private addresses and plain http: development only.",
     )
     egress_deny: Annotated[tuple[Network, ...], NoDecode] = Field(
-        default=(), description="Networks that outgoing calls never reach, comma separated."
+        default=(),
+        description="CIDRs that outgoing calls never reach, separated by commas. `168.63.129.16` "
+        "is never called.",
     )
 
     @field_validator("egress_deny", mode="before")

@@ -1,4 +1,4 @@
-"""What has expired is deleted, a little at a time, by every replica in its turn."""
+"""Sweeps: every replica deletes expired rows from time to time, a few at a time."""
 
 from __future__ import annotations
 
@@ -8,26 +8,27 @@ from typing import Final, LiteralString, TypeAlias
 
 from common import logs
 from common.db import Database, run
-from common.periodic import FAULTS, again
+from common.periodic import FAULTS, run_periodically
 
 log = logs.get(__name__)
 
 EVERY: Final = 600.0
 """Seconds."""
 BATCH: Final = 1000
-"""Rows; the statements' LIMIT. One without a LIMIT takes all there is."""
+"""Rows; the LIMIT of the statements. A statement without a LIMIT deletes all expired rows."""
 
 Expired: TypeAlias = Mapping[str, LiteralString]
-"""The statement that deletes what has expired, by table; run as aero2_sweep."""
+"""By table: the statement that deletes expired rows, run as aero2_sweep."""
 
 
-async def sweeping(sweep_db: Database, expired: Expired) -> None:
-    await again(partial(sweep, sweep_db, expired), every=EVERY, name="sweep")
+async def run_sweeps(sweep_db: Database, expired: Expired) -> None:
+    """Sweeps all tables periodically, until cancelled."""
+    await run_periodically(partial(sweep, sweep_db, expired), every=EVERY, name="sweep")
 
 
 async def sweep(sweep_db: Database, expired: Expired) -> dict[str, int]:
-    """Sweep every table until nothing is left. How many rows went, by table. One that is locked
-    does not keep the others."""
+    """Deletes expired rows of every table until none is left. Returns the number of deleted rows by
+    table. A table that is locked does not delay the others."""
     gone: dict[str, int] = {}
     for table, statement in expired.items():
         try:

@@ -1,4 +1,4 @@
-"""What a process knows of applications: settings, branding, hosts; cached, dropped on change."""
+"""Settings, branding and hosts of applications, cached in each process and dropped on a change."""
 
 from __future__ import annotations
 
@@ -12,13 +12,14 @@ from common.contracts.tenants import GetTenant, Tenant
 
 @dataclass
 class Tenants:
-    """Asks tenancy once a minute per application at most. Forgets on `changed.<app>.application`."""
+    """Asks the tenancy service at most once a minute for each application. Forgets on
+    `changed.<app>.application`."""
 
     bus: Bus
     cache: Cache[Tenant] = field(default_factory=lambda: Cache("tenant", size=20_000, ttl=60))
 
     async def get(self, ctx: Context) -> Tenant:
-        """The application of the context. Raises ApplicationNotFound."""
+        """Returns the application of the context. Raises ApplicationNotFound."""
         system_ctx = replace(ctx, caller=SYSTEM_CALLER)
         return await self.cache.fetch(
             (ctx.app_id, "tenant"),
@@ -27,5 +28,6 @@ class Tenants:
         )
 
     def heard(self, app_id: str, noun: str, id: str) -> None:
+        """Forgets an application that changed. Listens to invalidation messages."""
         if noun == "application":
             self.cache.drop(app_id, noun, "*")

@@ -1,4 +1,4 @@
-"""What tests use in place of NATS: the same checks, the same JSON, no server."""
+"""Replacements for NATS in tests: the same checks and the same JSON, without a server."""
 
 from __future__ import annotations
 
@@ -6,15 +6,16 @@ import time
 from dataclasses import dataclass, field
 from typing import Any, TypeVar, Unpack
 
-from common.audit import About, Entry, Notes, entry
-from common.bus import Bus, Handler, answer, asked, encoded, subject_of
+from common.audit import About, ActivityRecorder, Entry, entry
+from common.bus import Bus, Handler, encode_request, subject_of
+from common.bus_server import answer, encode_reply
 from common.context import Caller, Context, new_trace
 from common.contracts.base import Contract, Request
 from common.crypto import Keys
 from common.cursors import Cursors
 from common.db import Database, inside_transaction
 from common.events.base import Event
-from common.invalidation import Changes
+from common.invalidation import Invalidation
 from common.problems import Problem, Unavailable
 from common.sealing import Sealer
 from common.service_deps import ServiceDeps
@@ -31,14 +32,17 @@ class LocalBus:
     calls: list[Request[Any]] = field(default_factory=list)
 
     def serve(self, deps: Any, handlers: dict[type[Request[Any]], Handler]) -> None:
+        """Registers handlers with their dependencies."""
         for contract, handler in handlers.items():
             self.handlers[contract] = (handler, deps)
 
     async def call(self, ctx: Context, request: Request[R]) -> R:
+        """Returns the typed reply, as NatsBus does."""
         reply: type[R] = request.reply  # type: ignore[assignment]
         return reply.model_validate_json(await self.raw(ctx, request))
 
     async def raw(self, ctx: Context, request: Request[Any]) -> bytes:
+        """Returns the reply as JSON. Raises AssertionError for a call inside a transaction."""
         if inside_transaction.get():
             raise AssertionError(f"{request.subject} called inside a transaction: move it outside")
         self.calls.append(request)
@@ -48,12 +52,13 @@ class LocalBus:
         return await self.deliver(subject_of(ctx, type(request)), sent, request)
 
     async def deliver(self, subject: str, ctx: Context, request: Request[Any]) -> bytes:
-        """What the serving side answers to a message on `subject`, whoever the context names."""
+        """Returns the reply of the serving side to a message on `subject`, for any caller in the
+        context."""
         handler, deps = self.handlers[type(request)]
-        body = asked(request)
+        body = encode_request(request)
         try:
             done = await answer(handler, deps, type(request), ctx, body, subject=subject)
-            return encoded(done)
+            return encode_reply(done)
         except Problem as problem:
             raise Problem.from_wire(problem.to_wire()) from None
 
@@ -65,6 +70,7 @@ class MemoryChanges:
     heard: list[tuple[str, str, str]] = field(default_factory=list)
 
     async def publish(self, ctx: Context, noun: str, id: str = "*") -> None:
+        """Remembers a message."""
         self.heard.append((ctx.app_id, noun, id))
 
 
@@ -75,6 +81,7 @@ class MemoryActivity:
     noted: list[Entry] = field(default_factory=list)
 
     def note(self, ctx: Context, event: Event, **about: Unpack[About]) -> None:
+        """Remembers an event."""
         self.noted.append(entry(ctx, event, **about))
 
 
@@ -83,8 +90,8 @@ def service_deps(
     bus: Bus,
     keys: Keys,
     *,
-    invalidation: Changes | None = None,
-    activity: Notes | None = None,
+    invalidation: Invalidation | None = None,
+    activity: ActivityRecorder | None = None,
 ) -> ServiceDeps:
     """Returns what all services share; without a relay of its own, and with memory for NATS."""
     return ServiceDeps(

@@ -1,68 +1,97 @@
-"""Names that nobody knows in what was sent, and the name that was probably meant."""
+"""Finds fields that no model has, and proposes the field that was probably meant.
+
+Models ignore unknown fields, so that services can be deployed in any order. Requests from outside are
+checked more strictly: a misspelt field must not silently do nothing.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator
 from difflib import get_close_matches
+from functools import lru_cache
 from types import UnionType
-from typing import Annotated, Any, Final, NamedTuple, Union, get_args, get_origin
+from typing import Annotated, Any, Final, Literal, NamedTuple, Union, get_args, get_origin
 
-from pydantic import BaseModel
+from pydantic import BaseModel, TypeAdapter, ValidationError
 
-LONGEST: Final = 60
-"""Characters of a name that are repeated."""
+from common.field_errors import FieldError, field_error
+
+MAX_NAME_LENGTH: Final = 60
+"""Characters of an unknown name that an error repeats."""
 
 
-class Unknown(NamedTuple):
-    """A name that means nothing there; `place` ends in a dot unless empty."""
+class UnknownField(NamedTuple):
+    """A field that does not exist. `place` is the path to its object, and ends in a dot unless it
+    is empty. `choices` are the fields that exist there."""
 
     place: str
     name: str
-    known: Collection[str]
+    choices: Collection[str]
 
-    def told(self, what: str = "field") -> dict[str, str]:
-        """As an entry of a problem's `errors`: what was sent with the name is not in it."""
-        shown = printable(self.name)
-        near = get_close_matches(shown, self.known, n=1)
-        hint = f": did you mean {near[0]}?" if near else ""
-        return {"field": f"{self.place}{shown}", "message": f"there is no such {what}{hint}"}
-
-
-def printable(name: str, longest: int = LONGEST) -> str:
-    """The beginning of it. JSON can say half a surrogate pair; no answer can."""
-    return name[:longest].encode("utf-8", "replace").decode()
+    def field_error(self, noun: Literal["field", "parameter"] = "field") -> FieldError:
+        """Returns an entry of a problem's `errors`, without the value that was sent."""
+        name = printable(self.name)
+        field, matches = f"{self.place}{name}", get_close_matches(name, self.choices, n=1)
+        if matches:
+            return field_error(field, f"misspelled_{noun}", suggestion=matches[0])
+        return field_error(field, f"unknown_{noun}")
 
 
-def unknown(kind: Any, sent: Any, place: str = "") -> Iterator[Unknown]:
-    """What stands in a value sent as `kind` that no model there has a field for. Objects that are
-    open by their type (metadata, key sets) stay so."""
+def printable(name: str, length: int = MAX_NAME_LENGTH) -> str:
+    """Returns the beginning of a name as valid Unicode. JSON can spell half a surrogate pair; UTF-8
+    cannot."""
+    return name[:length].encode("utf-8", "replace").decode()
+
+
+def unknown_fields(kind: Any, value: Any) -> Iterator[UnknownField]:
+    """Yields the fields in a JSON value that no model of the type `kind` has, at any depth. Objects
+    that are open by their type (metadata, key sets) may have any field."""
+    try:
+        _adapter(kind).validate_python(value, extra="forbid")
+    except ValidationError as error:
+        for each in error.errors(include_url=False, include_context=False, include_input=False):
+            if each["type"] == "extra_forbidden":
+                *path, name = each["loc"]
+                place = "".join(f"{part}." for part in path)
+                yield UnknownField(place, str(name), _fields_at(kind, path))
+
+
+@lru_cache(maxsize=512)
+def _adapter(kind: Any) -> TypeAdapter[Any]:
+    return TypeAdapter(kind)
+
+
+def _fields_at(kind: Any, path: list[int | str]) -> list[str]:
+    """Returns the fields of the models that a value of the type may have at a path."""
     kinds = list(_members(kind))
-    if isinstance(sent, list):
-        for inner in [part for one in kinds if get_origin(one) is list for part in get_args(one)]:
-            for index, value in enumerate(sent):
-                yield from unknown(inner, value, f"{place}{index}.")
-    models = [one for one in kinds if is_model(one)]
-    if not isinstance(sent, dict) or not models:
-        return
-    fields = {name: field.annotation for one in models for name, field in one.model_fields.items()}
-    for name, value in sent.items():
-        if name not in fields:
-            yield Unknown(place, name, fields)
-        elif isinstance(value, dict | list):
-            yield from unknown(fields[name], value, f"{place}{name}.")
+    for part in path:
+        kinds = [
+            member for each in kinds for inner in _inner(each, part) for member in _members(inner)
+        ]
+    return [name for each in kinds if is_model(each) for name in each.model_fields]
+
+
+def _inner(kind: Any, part: int | str) -> Iterator[Any]:
+    """Yields the type of a field, of the entries of a list, or of the values of a dictionary."""
+    if is_model(kind):
+        if part in kind.model_fields:
+            yield kind.model_fields[part].annotation
+    elif get_origin(kind) in (list, dict):
+        yield get_args(kind)[-1]
 
 
 def is_model(kind: Any) -> bool:
+    """Tells whether a type is a pydantic model."""
     return isinstance(kind, type) and issubclass(kind, BaseModel)
 
 
 def _members(kind: Any) -> Iterator[Any]:
-    """What a value of this kind may be: the members of a union, without their annotations."""
+    """Yields the members of a union, or the type itself, without annotations."""
     origin = get_origin(kind)
     if origin is Annotated:
         yield from _members(get_args(kind)[0])
     elif origin in (Union, UnionType):
-        for one in get_args(kind):
-            yield from _members(one)
+        for member in get_args(kind):
+            yield from _members(member)
     else:
         yield kind

@@ -1,4 +1,4 @@
-"""Work that is done when somebody wakes it, and now and then anyway."""
+"""Work that is done when somebody wakes the worker, and from time to time anyway."""
 
 from __future__ import annotations
 
@@ -14,20 +14,23 @@ log = logs.get(__name__)
 
 
 @dataclass
-class Wakeful:
+class WakeableWorker:
+    """Runs rounds of work: at once when woken, otherwise every `idle` seconds."""
+
     idle: float = 5.0
-    """Seconds between rounds when nobody woke us: another process may have left work behind."""
+    """Seconds between rounds without a wake-up: another process may have left work behind."""
     _woken: asyncio.Event = field(default_factory=asyncio.Event)
     _rounds: int = 0
     _running: bool = False
     _done: asyncio.Condition = field(default_factory=asyncio.Condition)
 
     def wake(self) -> None:
+        """Starts a round soon."""
         self._woken.set()
 
     async def hurry(self, within: float) -> bool:
-        """Wake it and wait, for `within` seconds at most, until a whole round has begun and ended.
-        False where that took longer."""
+        """Wakes the worker and waits until a whole round has begun and ended, `within` seconds at
+        most. Returns False if that took longer."""
         wanted = self._rounds + (2 if self._running else 1)
         self.wake()
         try:
@@ -38,7 +41,7 @@ class Wakeful:
         return True
 
     async def run(self, work: Callable[[], Awaitable[bool]], *, name: str) -> None:
-        """`work` says whether there is more to do at once."""
+        """Runs rounds until cancelled. `work` returns whether there is more to do at once."""
         while True:
             self._woken.clear()
             self._running = True

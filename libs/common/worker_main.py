@@ -25,6 +25,7 @@ GRACE: Final = 2
 
 
 def main(module: str) -> None:
+    """Runs the jobs of a module, one after the other, until its parent closes stdin."""
     jobs: dict[str, Any] = import_module(module).JOBS
     requests, answers = sys.stdin.buffer, os.fdopen(os.dup(1), "wb")
     os.dup2(2, 1)  # what a library prints must not get between the answers

@@ -1,9 +1,9 @@
 """Work that tenant data drives, in processes that can be killed.
 
 A thread cannot be ended, and a regular expression, a template or a hash that an application stored
-may cost more than we thought. Such work runs in a few processes that start on first use, get a time
+may cost more than expected. Such work runs in a few processes that start on first use, have a time
 limit for each job, and end after a minute without work. They know no secret, no database and no
-network address: only what the job is about.
+network address: only the data of the job.
 """
 
 from __future__ import annotations
@@ -67,7 +67,8 @@ class _Worker:
 
 @dataclass
 class WorkerProcesses:
-    """`module` has the jobs: a dictionary JOBS of functions whose arguments and results are JSON."""
+    """Processes that run the jobs of `module`: a dictionary JOBS of functions whose arguments and
+    results are JSON."""
 
     module: str
     workers: int = field(default_factory=lambda: max(2, min(os.cpu_count() or 1, 4)))
@@ -82,8 +83,8 @@ class WorkerProcesses:
         self._all: set[_Worker] = set()
 
     async def run(self, app_id: str, job: str, *arguments: Any) -> Any:
-        """Run a job of the module at the application's turn. Raises Busy if too many wait,
-        TookTooLong if the job was ended, WorkerFailed if it raised."""
+        """Runs a job of the module at the application's turn. Raises Busy if too many wait,
+        TookTooLong if the job was ended, and WorkerFailed if it raised."""
         message = orjson.dumps([job, arguments, self.seconds])
         return await self._share.run(
             app_id, lambda: asyncio.ensure_future(self._run(app_id, job, message))
@@ -148,5 +149,6 @@ class WorkerProcesses:
         return len(self._all)
 
     def close(self) -> None:
+        """Kills all processes."""
         for worker in list(self._all):
             self._end(worker)

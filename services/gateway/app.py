@@ -145,7 +145,7 @@ class GatewayApp:
         if size > MAX_HEADERS:
             raise TooLarge("the headers are too large")
         if hosts != 1:
-            raise BadRequest("exactly one Host header is needed")
+            raise BadRequest("send exactly one Host header")
         host = canonical(request.headers[b"host"].decode("latin-1"), settings.scheme)
         if host == f"api.{settings.domain}":
             request = sender.request = request.on_host(host, None)

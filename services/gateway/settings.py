@@ -19,29 +19,44 @@ INTERNAL = "127.0.0.0/8,::1/128,10.0.0.0/8,172.16.0.0/12,192.168.0.0/16,fd00::/8
 class GatewaySettings(Settings):
     """Where it listens and whom it believes."""
 
-    host: str = "127.0.0.1"
-    port: int = Field(default=8080, ge=1, le=65535)
+    host: str = Field(default="127.0.0.1", description="Address to listen on.")
+    port: int = Field(default=8080, ge=1, le=65535, description="Port to listen on.")
     listen_fd: int | None = Field(
-        default=None, ge=0, description="An open listening socket, instead of host and port."
+        default=None,
+        ge=0,
+        description="Number of an inherited listening socket, instead of host and port. Its owner "
+        "keeps the port open while the gateway restarts: connections wait, as under `aero2 up`.",
     )
-    metrics_listen_fd: int | None = Field(default=None, ge=0, description="The same for metrics.")
-    reuse_port: bool = Field(default=False, description="Several gateways share one port.")
+    metrics_listen_fd: int | None = Field(
+        default=None, ge=0, description="Number of an inherited socket for the internal listener."
+    )
+    reuse_port: bool = Field(
+        default=False,
+        description="Several gateways on one machine share host and port (`SO_REUSEPORT`): set it "
+        "on each of them. A gateway that gets SIGTERM closes its port first, then answers the "
+        "requests that have reached it.",
+    )
     trusted_proxies: Annotated[list[Network], NoDecode] = Field(
-        default=[], description="Peers whose X-Forwarded-For and -Proto are believed; none."
+        default=[],
+        description="CIDRs whose `X-Forwarded-For` and `X-Forwarded-Proto` are believed.",
     )
     internal_networks: Annotated[list[Network], NoDecode] = Field(
         default=[ip_network(net) for net in INTERNAL.split(",")],
-        description="Peers that the internal listener (metrics, certificates) answers.",
+        description="CIDRs that the internal listener answers.",
     )
-    max_body: int = Field(default=1_048_576, ge=1024, description="Bytes.")
+    max_body: int = Field(default=1_048_576, ge=1024, description="Most bytes of a request's body.")
     limit_scale: float = Field(
-        default=1.0, ge=0, le=1000, description="Multiplies every limit; 0 turns them off."
+        default=1.0,
+        ge=0,
+        le=1000,
+        description="Multiplies every limit, of signing in and against floods. 0 turns them off, "
+        "for load tests.",
     )
     at_once: int = Field(
         default=32,
         ge=0,
         le=10_000,
-        description="Requests worked on before applications take turns; 0: no bound.",
+        description="Requests that are worked on at once before applications take turns; 0: no bound.",
     )
 
     @field_validator("trusted_proxies", "internal_networks", mode="before")

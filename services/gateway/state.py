@@ -11,7 +11,7 @@ from common.contracts.api_keys import ApiKeyHolder
 from common.contracts.sessions import Session
 from common.contracts.tenants import Tenant
 from common.contracts.tokens import AccessToken
-from common.service import Links
+from common.service import Connections
 from gateway.admission.fair_queue import AdmissionQueues
 from gateway.admission.flood_limits import NO_TENANT, FloodLimits
 from gateway.audit_followers import FollowerSlots
@@ -51,7 +51,7 @@ class Gateway:
 
     settings: GatewaySettings
     bus: Bus
-    links: Links | None = None
+    links: Connections | None = None
     tenants: Cache[Tenant] = field(default_factory=lambda: Cache("host", 20_000, ttl=60))
     sessions: Cache[SignedInUser] = field(default_factory=lambda: Cache("session", 50_000, ttl=10))
     tokens: Cache[ValidToken] = field(default_factory=lambda: Cache("bearer", 50_000, ttl=10))

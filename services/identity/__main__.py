@@ -3,21 +3,21 @@
 from __future__ import annotations
 
 from common.bus import Handlers
-from common.service import Links, run
-from common.sweeps import sweeping
-from identity import queues, unsettled
+from common.service import Connections, run
+from common.sweeps import run_sweeps
+from identity import queues, unprovisioned_users
 from identity.deps import Deps, open_deps
 from identity.handlers import HANDLERS
 from identity.queries.sweeps import EXPIRED
 from identity.settings import Settings
 
 
-async def start(settings: Settings, links: Links) -> tuple[Deps, Handlers]:
-    """Open what the handlers need and start the service's own jobs."""
+async def start(settings: Settings, links: Connections) -> tuple[Deps, Handlers]:
+    """Opens what the handlers need and starts the service's own tasks."""
     deps = await open_deps(settings, links)
-    links.spawn(sweeping(deps.sweep_db, EXPIRED), "sweeps")
-    links.spawn(queues.measuring(deps), "queues")
-    links.spawn(unsettled.settling(deps), "unsettled users")
+    links.spawn(run_sweeps(deps.sweep_db, EXPIRED), "sweeps")
+    links.spawn(queues.measure_periodically(deps), "queues")
+    links.spawn(unprovisioned_users.provision_periodically(deps), "unsettled users")
     return deps, HANDLERS
 
 

@@ -1,4 +1,5 @@
-"""What a stranger shows before we do costly work: a captcha, a proof of work."""
+"""The challenge that a stranger's browser solves before we do costly work: a captcha or a proof of
+work. An application chooses either, both or none."""
 
 from __future__ import annotations
 
@@ -27,6 +28,7 @@ ONCE: Final = Limit("proof", 1, PROOF_LASTS)
 
 
 async def get(deps: Deps, ctx: Context, request: GetProtection) -> Protection:
+    """Returns what the browser has to solve, and the challenge for a proof of work."""
     settings = (await deps.tenants.get(ctx)).settings
     captcha = settings.captcha
     bits = settings.proof_of_work_bits
@@ -39,7 +41,8 @@ async def get(deps: Deps, ctx: Context, request: GetProtection) -> Protection:
 
 
 async def check(deps: Deps, ctx: Context, tenant: Tenant, attempt: Attempt) -> None:
-    """Raises CaptchaFailed, RateLimited; Unavailable where the captcha's own service does not answer."""
+    """Checks what the browser solved. Raises CaptchaFailed, RateLimited; Unavailable if the service
+    of the captcha does not answer."""
     settings = tenant.settings
     if settings.proof_of_work_bits or settings.captcha:
         await deps.limits.count(ctx, (PROTECTION_BY_IP, ctx.ip))
@@ -50,7 +53,7 @@ async def check(deps: Deps, ctx: Context, tenant: Tenant, attempt: Attempt) -> N
 
 
 def _challenge(deps: Deps, app_id: str) -> str:
-    """`<expires>.<random>.<mac>`: nothing is stored until it is used."""
+    """Returns `<expires>.<random>.<mac>`. Nothing is stored until it is used."""
     body = f"{int(time.time()) + PROOF_LASTS}.{crypto.token(size=12)}"
     return f"{body}.{_mac(deps, app_id, body)}"
 
@@ -75,6 +78,7 @@ async def _check_proof(deps: Deps, ctx: Context, proof: str, bits: int) -> None:
 
 
 def leading_zero_bits(text: str) -> int:
+    """Returns how many leading bits of the text's SHA-256 are zero."""
     number = int.from_bytes(hashlib.sha256(text.encode()).digest(), "big")
     return 256 - number.bit_length()
 

@@ -1,4 +1,4 @@
-"""What the handlers of the identity service work with."""
+"""The dependencies of the handlers of the identity service."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from common import logs
 from common.db import Database
 from common.hash_pool import FairPool
 from common.outgoing_http import OutgoingHttp
-from common.service import Links
+from common.service import Connections
 from common.service_deps import ServiceDeps, open_job, open_service_deps
 from common.worker_processes import WorkerProcesses
 from identity.hashing import Hashing
@@ -37,17 +37,17 @@ class Deps(ServiceDeps):
 
     @property
     def workers(self) -> WorkerProcesses:
-        """For what applications stored: hashes, schemas, templates."""
+        """The worker processes for what applications stored: hashes, schemas, templates."""
         return self.hashing.workers
 
 
-async def open_deps(settings: Settings, links: Links) -> Deps:
-    """Open the databases, and start to deliver mail and to write when users were last active."""
+async def open_deps(settings: Settings, links: Connections) -> Deps:
+    """Opens the databases, and starts to deliver mail and to write when users were last active."""
     common = await open_service_deps(settings, links)
     pool = FairPool(settings.hash_threads) if settings.hash_threads else FairPool()
     hashing = Hashing(pool)
     mail_db = await open_job(settings.mail_database_url, links, "mail")
-    common = _deliver_mail(settings, links, common, mail_db, hashing.workers)
+    common = _deliver_mail(settings, links, common, mail_db, workers=hashing.workers)
     last_active = LastActive(common.db)
     links.spawn(last_active.run(), "last_active")
     return Deps(
@@ -65,12 +65,13 @@ async def open_deps(settings: Settings, links: Links) -> Deps:
 
 def _deliver_mail(
     settings: Settings,
-    links: Links,
+    links: Connections,
     common: ServiceDeps,
     mail_db: Database,
+    *,
     workers: WorkerProcesses,
 ) -> ServiceDeps:
-    """Start the mailer; the service's own commits wake it at once."""
+    """Starts the mailer, which each commit of this service wakes at once."""
     if settings.smtp_url is None:
         log.warning("AERO2_SMTP_URL is not set: mail waits in the outbox")
         return common

@@ -1,4 +1,4 @@
-"""What a browser is called, and how it is known again."""
+"""The name of a device, and the hashes by which a browser is recognised."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from common.crypto import Keys
 
 @lru_cache(maxsize=2048)
 def device_name(agent: str | None) -> str | None:
-    """As people know it: "Firefox on Linux"."""
+    """Returns the name that people know, like "Firefox on Linux"."""
     if not agent:
         return None
     found = parse(agent[:512])
@@ -24,10 +24,11 @@ def device_name(agent: str | None) -> str | None:
 
 
 def browser_hashes(keys: Keys, browser: str) -> list[str]:
-    """Every value that this browser's own cookie may be stored under."""
+    """Returns every value under which the cookie of this browser may be stored."""
     return keys.hashes("device", f"b:{browser}")
 
 
 def device_hash(keys: Keys, browser: str | None, agent: str | None) -> str:
-    """Keyed by the browser's own cookie; without one, by what it is called."""
+    """Returns the keyed hash of the browser's own cookie, or of the device's name if it has no
+    cookie."""
     return keys.hash("device", f"b:{browser}" if browser else f"n:{device_name(agent) or ''}")

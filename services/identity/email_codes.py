@@ -1,4 +1,4 @@
-"""Signing in by a mailed code or link."""
+"""Sign-in by a mailed code or link."""
 
 from __future__ import annotations
 
@@ -14,30 +14,40 @@ from common.contracts.sign_up import SignUpClosed
 from common.contracts.tenants import Tenant
 from common.db import Db
 from common.problems import Conflict, Invalid
-from identity import challenge, email_rules, flows, idempotency, session_start, sign_up
+from identity import (
+    authentication_result,
+    challenge,
+    email_rules,
+    flows,
+    idempotency,
+    session_start,
+    sign_up,
+)
 from identity.deps import Deps
 from identity.lockout import forget
 from identity.queries import accounts, codes
 from identity.queries.accounts import Account
-from identity.queries.codes import Taken
+from identity.queries.codes import ConsumedCode
 
 TYPES: Final = ["email_code", "email_verification"]
 
 
 async def start(deps: Deps, ctx: Context, request: StartEmailCode) -> Flow:
+    """Mails a code or link to sign in. The answer is the same whether the address has an account.
+    Raises MethodOff, CaptchaFailed, RateLimited, MailsSent."""
     tenant = await deps.tenants.get(ctx)
     if not {"email_code", "magic_link"} & set(tenant.settings.auth_methods):
         raise MethodOff
     await challenge.check(deps, ctx, tenant, request)
-    await flows.count(deps, ctx, request.email, request.browser, purpose="sign_in")
+    await flows.count_mail(deps, ctx, request.email, request.browser, purpose="sign_in")
     async with deps.db.transaction(ctx) as tx:
         account = await accounts.by_email(tx, app_id=ctx.app_id, email=request.email)
-        letter = _letter(deps, ctx, tenant, account, request)
-        return await flows.start(deps, ctx, tx, tenant, letter, request.browser)
+        letter = _letter(deps, ctx, tenant, account, request=request)
+        return await flows.start(deps, ctx, tx, tenant, letter=letter, browser=request.browser)
 
 
 def _letter(
-    deps: Deps, ctx: Context, tenant: Tenant, account: Account | None, request: StartEmailCode
+    deps: Deps, ctx: Context, tenant: Tenant, account: Account | None, *, request: StartEmailCode
 ) -> flows.Letter:
     methods = tenant.settings.auth_methods
     real = account is not None or may_sign_up(deps, ctx, tenant, request.email)
@@ -57,6 +67,7 @@ def _letter(
 
 
 def may_sign_up(deps: Deps, ctx: Context, tenant: Tenant, email: str) -> bool:
+    """Returns whether the application accepts this address as a new user."""
     if email_rules.names_operator(deps.operator_email, ctx.app_id, email):
         return True
     try:
@@ -67,41 +78,47 @@ def may_sign_up(deps: Deps, ctx: Context, tenant: Tenant, email: str) -> bool:
 
 
 async def with_code(deps: Deps, ctx: Context, request: SignInWithCode) -> SignedInSession:
+    """Starts a session by a code. Raises WrongCode, CodeSpent, AccountDisabled, RateLimited."""
     tenant = await deps.tenants.get(ctx)
     key = _key(request, f"{request.flow}:{flows.digits(request.code)}")
     try:
-        taken = await flows.take_code(deps, ctx, request.flow, request.code, TYPES)
+        consumed_code = await flows.consume_code(deps, ctx, request.flow, request.code, types=TYPES)
     except CodeSpent as spent:
-        return await _again(deps, ctx, request, key, spent)
-    proof = _proof("email_code", taken, request, key)
-    return await _signed_in(deps, ctx, tenant, taken, proof)
+        return await _repeated_session(deps, ctx, request, key, spent=spent)
+    proof = _proof("email_code", consumed_code, request, key)
+    return await _sign_in(deps, ctx, tenant, consumed_code, proof=proof)
 
 
 async def with_link(deps: Deps, ctx: Context, request: SignInWithLink) -> SignedInSession:
+    """Starts a session by a link. Raises LinkSpent, OtherBrowser, AccountDisabled."""
     tenant = await deps.tenants.get(ctx)
     key = _key(request, request.token)
     try:
         async with deps.db.transaction(ctx) as tx:
-            taken = await flows.take_link(deps, ctx, tx, request.token, request.browser, TYPES)
+            consumed_code = await flows.consume_link(
+                deps, ctx, tx, request.token, browser=request.browser, types=TYPES
+            )
     except LinkSpent as spent:
-        return await _again(deps, ctx, request, key, spent)
-    proof = _proof("magic_link", taken, request, key)
-    return await _signed_in(deps, ctx, tenant, taken, proof)
+        return await _repeated_session(deps, ctx, request, key, spent=spent)
+    proof = _proof("magic_link", consumed_code, request, key)
+    return await _sign_in(deps, ctx, tenant, consumed_code, proof=proof)
 
 
 def _key(request: SignInWithCode | SignInWithLink, secret: str) -> str | None:
-    """Names the attempt by the caller's key and by what it proves: neither alone is enough."""
+    """Returns a name for this attempt. It contains the caller's key and the secret: neither is
+    enough alone."""
     return f"{request.idempotency_key}:{secret}" if request.idempotency_key else None
 
 
-async def _again(
+async def _repeated_session(
     deps: Deps,
     ctx: Context,
     request: SignInWithCode | SignInWithLink,
     key: str | None,
+    *,
     spent: CodeSpent | LinkSpent,
 ) -> SignedInSession:
-    """Answer the second click of a double click. Raises `spent` where the code or link began no
+    """Answers the second click of a double click. Raises `spent` if the code or link started no
     session in this browser within the last minute."""
     if key is None:
         raise spent
@@ -114,48 +131,57 @@ async def _again(
 
 
 def _proof(
-    method: str, taken: Taken, request: SignInWithCode | SignInWithLink, key: str | None
-) -> session_start.AuthenticationResult:
-    return session_start.AuthenticationResult(
+    method: str,
+    consumed_code: ConsumedCode,
+    request: SignInWithCode | SignInWithLink,
+    key: str | None,
+) -> authentication_result.AuthenticationResult:
+    return authentication_result.AuthenticationResult(
         method=method,
         amr=["otp"],
-        email=taken.email,
+        email=consumed_code.email,
         browser=request.browser,
         remember=request.remember,
         idempotency_key=key,
     )
 
 
-async def _signed_in(
+async def _sign_in(
     deps: Deps,
     ctx: Context,
     tenant: Tenant,
-    taken: Taken,
-    proof: session_start.AuthenticationResult,
+    consumed_code: ConsumedCode,
+    *,
+    proof: authentication_result.AuthenticationResult,
 ) -> SignedInSession:
     for attempt in (1, 2):
         try:
             async with deps.db.transaction(ctx) as tx:
-                begun = await _begin(deps, ctx, tx, tenant, taken, proof)
+                started_session = await _start_session(
+                    deps, ctx, tx, tenant, consumed_code=consumed_code, proof=proof
+                )
             break
         except asyncpg.UniqueViolationError:
-            # Somebody made the user of this address at the same moment: sign in as him.
+            # Another request created the user of this address at the same moment: sign in as them.
             if attempt == 2:
                 raise Conflict("the address was taken at the same moment") from None
-    return await session_start.finish(deps, ctx, begun)
+    return await session_start.finish(deps, ctx, started_session)
 
 
-async def _begin(
+async def _start_session(
     deps: Deps,
     ctx: Context,
     tx: Db,
     tenant: Tenant,
-    taken: Taken,
-    proof: session_start.AuthenticationResult,
+    *,
+    consumed_code: ConsumedCode,
+    proof: authentication_result.AuthenticationResult,
 ) -> session_start.StartedSession:
-    account, fresh = await sign_up.come_to_be(deps, ctx, tx, tenant, taken)
-    await forget(deps, ctx, tx, taken.email)
-    await codes.end_older(tx, app_id=ctx.app_id, email=taken.email, types=TYPES)
-    joins_team = fresh and bool(taken.payload.get("into_organization"))
-    proof = session_start.with_new_user(proof, fresh, joins_team=joins_team)
-    return await session_start.begin(deps, ctx, tx, tenant, account, proof)
+    account, fresh = await sign_up.get_or_create_account(
+        deps, ctx, tx, tenant, consumed_code=consumed_code
+    )
+    await forget(deps, ctx, tx, consumed_code.email)
+    await codes.end_older(tx, app_id=ctx.app_id, email=consumed_code.email, types=TYPES)
+    joins_team = fresh and bool(consumed_code.payload.get("into_organization"))
+    proof = authentication_result.with_new_user(proof, fresh, joins_team=joins_team)
+    return await session_start.begin(deps, ctx, tx, tenant, account=account, proof=proof)

@@ -1,7 +1,7 @@
-"""A mail with a code and a link: made, tried, taken once.
+"""Flows: a mailed code or link, from its request to its use.
 
-The code is good for its flow only and works in any browser; the link only in the browser that
-asked. Both are stored as keyed hashes.
+A code is valid for its flow only, in any browser. A link is valid in the browser that requested it.
+Both are stored as keyed hashes and can be used once.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any, Final, Literal
 
 from common import audit, crypto, mail
-from common.addresses import address_key
+from common.address_keys import address_key
 from common.context import Context
 from common.contracts.links import LINKS
 from common.contracts.sign_in import CodeSpent, Flow, LinkSpent, MailsSent, OtherBrowser, WrongCode
@@ -21,25 +21,25 @@ from common.contracts.tenants import Tenant
 from common.db import Db
 from common.events.sessions import EmailCodeSent
 from common.ids import new_id
-from common.networks import network
+from common.ip_addresses import client_network
 from identity.deps import Deps
 from identity.devices import browser_hashes, device_name
 from identity.limits import CODE_BY_IP, MAIL_BY_ADDRESS, MAIL_BY_APP, MAIL_BY_IP, MAIL_TO_ADDRESS
-from identity.queries import codes, sessions
-from identity.queries.codes import Taken
+from identity.queries import codes, devices
+from identity.queries.codes import ConsumedCode
 
 TTL: Final = 600
-"""Seconds that a code or link holds."""
+"""Seconds for which a code or link is valid."""
 Type = Literal["email_code", "password_reset", "email_verification", "email_change"]
 Purpose = Literal["sign_in", "reset", "email_change"]
-"""What mails are limited by, each apart."""
+"""The limits for mails count each purpose separately."""
 
 
 @dataclass(frozen=True)
 class Letter:
-    """What the mail of a flow is and for whom. `real` false: the mail says there is no account,
-    and the code in the database is known to nobody. `bound` false: somebody else asked, so the link
-    works in whichever browser its reader has, and the mail does not name the other's device."""
+    """The mail of a flow. `real` is false if the mail says that there is no account: nobody knows
+    the code in the database then. `bound` is false if somebody else requested the mail: its link
+    works in any browser, and it names no device."""
 
     to: str
     type: Type
@@ -52,29 +52,31 @@ class Letter:
     real: bool = True
     code: bool = True
     bound: bool = True
+    required: bool = False
+    """An administrator requires this reset."""
     payload: dict[str, Any] = field(default_factory=dict, repr=False)
 
 
-async def count(
+async def count_mail(
     deps: Deps, ctx: Context, email: str, browser: str | None, *, purpose: Purpose
 ) -> None:
-    """One more mail to this address, for this network, of this application. Each network has its
-    own allowance for an address, and so has each browser that its user signed in from: strangers
-    can't use up the owner's. Raises RateLimited, MailsSent."""
+    """Counts a mail to this address against the limits of the network and the application. Each
+    network and each known browser has its own allowance for an address, so strangers cannot use up
+    the owner's. Raises RateLimited, MailsSent."""
     await deps.limits.count(ctx, (MAIL_BY_IP, ctx.ip), (MAIL_BY_APP, ctx.app_id))
     address = f"{purpose}:{address_key(email)}"
     async with deps.db.reading(ctx) as db:
-        known = await sessions.knows_browser(
+        is_known_browser = await devices.knows_browser(
             db,
             app_id=ctx.app_id,
             email=email,
             device_hashes=browser_hashes(deps.keys, browser) if browser else [],
         )
-    if known:
+    if is_known_browser:
         counted = [(MAIL_BY_ADDRESS, f"{address}:browser:{browser}")]
     else:
         counted = [
-            (MAIL_BY_ADDRESS, f"{address}:network:{network(ctx.ip)}"),
+            (MAIL_BY_ADDRESS, f"{address}:network:{client_network(ctx.ip)}"),
             (MAIL_TO_ADDRESS, address),
         ]
     async with deps.db.single(ctx) as db:
@@ -84,9 +86,10 @@ async def count(
 
 
 async def start(
-    deps: Deps, ctx: Context, tx: Db, tenant: Tenant, letter: Letter, browser: str | None
+    deps: Deps, ctx: Context, tx: Db, tenant: Tenant, *, letter: Letter, browser: str | None
 ) -> Flow:
-    """Every flow takes the same statements, whoever the address belongs to."""
+    """Stores a code and a link, and queues the mail. The statements are the same whether the
+    address has an account."""
     flow, link = new_id(), crypto.token()
     code = f"{secrets.randbelow(1_000_000):06}"
     browser = browser or crypto.token()
@@ -110,6 +113,7 @@ async def start(
         "name": letter.name or "",
         "device": device_name(ctx.agent) or "" if letter.bound else "",
         "ip": ctx.ip or "" if letter.bound else "",
+        "required": "yes" if letter.required else "",
     }
     locale = letter.locale or tenant.settings.default_locale
     queued = mail.Mail(letter.to, letter.kind, locale, data, lifetime=TTL)
@@ -119,26 +123,30 @@ async def start(
     return Flow(flow=flow, browser=browser, expires_at=datetime.now(UTC) + timedelta(seconds=TTL))
 
 
-async def take_code(deps: Deps, ctx: Context, flow: str, code: str, types: list[str]) -> Taken:
-    """Take the code, in a transaction of its own: a wrong try counts whatever follows.
+async def consume_code(
+    deps: Deps, ctx: Context, flow: str, code: str, *, types: list[str]
+) -> ConsumedCode:
+    """Consumes the code in a transaction of its own, so that a wrong try counts whatever follows.
     Raises WrongCode, CodeSpent, RateLimited."""
     await deps.limits.count(ctx, (CODE_BY_IP, ctx.ip))
     hashes = _code_hashes(deps, flow, code)
     async with deps.db.transaction(ctx) as tx:
-        taken = await codes.take_code(
+        consumed_code = await codes.consume_code(
             tx, app_id=ctx.app_id, id=flow, types=types, code_hashes=hashes
         )
-        may_try = taken is not None or await codes.may_try(tx, app_id=ctx.app_id, id=flow)
-    if taken is None:
+        may_try = consumed_code is not None or await codes.has_tries_left(
+            tx, app_id=ctx.app_id, id=flow
+        )
+    if consumed_code is None:
         raise WrongCode if may_try else CodeSpent
-    return taken
+    return consumed_code
 
 
 async def holder_of_code(
-    deps: Deps, ctx: Context, db: Db, flow: str, code: str, types: list[str]
+    deps: Deps, ctx: Context, db: Db, flow: str, *, code: str, types: list[str]
 ) -> str | None:
-    """Returns whose code it is, and leaves it good; None where `take_code` would not take it. A
-    wrong code must still be tried there, since only that counts it."""
+    """Returns the user of a code without consuming it, or None if `consume_code` would refuse it. A
+    wrong code must still be tried there, because only that counts the try."""
     hashes = _code_hashes(deps, flow, code)
     return await codes.holder_of_code(
         db, app_id=ctx.app_id, id=flow, types=types, code_hashes=hashes
@@ -146,9 +154,10 @@ async def holder_of_code(
 
 
 async def holder_of_link(
-    deps: Deps, ctx: Context, db: Db, token: str, browser: str | None, types: list[str]
+    deps: Deps, ctx: Context, db: Db, token: str, *, browser: str | None, types: list[str]
 ) -> str | None:
-    """Returns whose link it is, and leaves it good; None where `take_link` would not take it."""
+    """Returns the user of a link without consuming it, or None if `consume_link` would refuse
+    it."""
     return await codes.holder_of_link(
         db,
         app_id=ctx.app_id,
@@ -158,23 +167,23 @@ async def holder_of_link(
     )
 
 
-async def take_link(
-    deps: Deps, ctx: Context, tx: Db, token: str, browser: str | None, types: list[str]
-) -> Taken:
-    """Raises LinkSpent, OtherBrowser."""
+async def consume_link(
+    deps: Deps, ctx: Context, tx: Db, token: str, *, browser: str | None, types: list[str]
+) -> ConsumedCode:
+    """Consumes the link. Raises LinkSpent, OtherBrowser."""
     hashes = deps.keys.hashes("link", token)
-    taken = await codes.take_link(
+    consumed_code = await codes.consume_link(
         tx,
         app_id=ctx.app_id,
         types=types,
         link_hashes=hashes,
         browser_hashes=deps.keys.hashes("browser", browser) if browser else None,
     )
-    if taken is None:
-        if await codes.link_holds(tx, app_id=ctx.app_id, types=types, link_hashes=hashes):
+    if consumed_code is None:
+        if await codes.is_link_valid(tx, app_id=ctx.app_id, types=types, link_hashes=hashes):
             raise OtherBrowser
         raise LinkSpent
-    return taken
+    return consumed_code
 
 
 def _code_hashes(deps: Deps, flow: str, code: str) -> list[str]:
@@ -182,7 +191,7 @@ def _code_hashes(deps: Deps, flow: str, code: str) -> list[str]:
 
 
 def digits(code: str) -> str:
-    """A code as it was mailed, whatever spaces and hyphens were typed."""
+    """Returns the code as it was mailed, without the spaces and hyphens that people type."""
     return re.sub(r"[\s-]", "", code)
 
 

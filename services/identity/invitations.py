@@ -9,14 +9,10 @@ import asyncpg
 
 from common import audit, crypto, logs, mail
 from common.context import Context
-from common.contracts.assignments import AssignRole
 from common.contracts.base import Done
 from common.contracts.invitations import (
-    AcceptInvitation,
-    GetInvitation,
     Invitation,
     InvitationNotFound,
-    InvitationOffer,
     InvitationPending,
     Invitations,
     InviteUser,
@@ -26,20 +22,15 @@ from common.contracts.invitations import (
 )
 from common.contracts.links import LINKS
 from common.contracts.roles import RoleNotFound
-from common.contracts.sessions import SignedInSession
-from common.contracts.sign_in import LinkSpent, MethodOff
 from common.contracts.tenants import Tenant
 from common.contracts.users import EmailTaken
 from common.db import Db
 from common.events.invitations import InvitationRevoked, UserInvited
-from common.events.users import UserCreated
 from common.ids import new_id
-from common.problems import Problem
-from identity import delegation, policy, session_start, sign_up
+from identity import delegation_checks
 from identity.deps import Deps
-from identity.limits import INVITE_BY_APP, SIGN_UP_BY_IP
-from identity.queries import accounts, invitations, users
-from identity.queries.invitations import Open
+from identity.limits import INVITE_BY_APP
+from identity.queries import accounts, invitations
 
 log = logs.get(__name__)
 
@@ -47,8 +38,10 @@ TTL: Final = 7 * 86_400
 """Seconds."""
 
 
-async def invite(deps: Deps, ctx: Context, request: InviteUser) -> Invitation:
-    await delegation.over_roles(deps, ctx, request.role_ids)
+async def create(deps: Deps, ctx: Context, request: InviteUser) -> Invitation:
+    """Invites an address into the application, with roles. Raises NotHeld, RoleNotFound,
+    EmailTaken, InvitationPending, RateLimited."""
+    await delegation_checks.over_roles(deps, ctx, request.role_ids)
     tenant = await deps.tenants.get(ctx)
     await deps.limits.count(ctx, (INVITE_BY_APP, ctx.app_id))
     token = crypto.token()
@@ -57,7 +50,7 @@ async def invite(deps: Deps, ctx: Context, request: InviteUser) -> Invitation:
             if await accounts.by_email(tx, app_id=ctx.app_id, email=request.email):
                 raise EmailTaken
             await invitations.end_expired(tx, app_id=ctx.app_id, email=request.email)
-            made = await invitations.insert(
+            invitation = await invitations.insert(
                 tx,
                 app_id=ctx.app_id,
                 id=new_id(),
@@ -71,47 +64,62 @@ async def invite(deps: Deps, ctx: Context, request: InviteUser) -> Invitation:
                 invited_by=ctx.caller.id,
                 ttl=TTL,
             )
-            await _send(deps, ctx, tx, tenant, made, token, request.profile.name, request.locale)
-            await audit.record(tx, ctx, UserInvited(invitation_id=made.id))
+            await _send(
+                deps,
+                ctx,
+                tx,
+                tenant,
+                invitation=invitation,
+                token=token,
+                name=request.profile.name,
+                locale=request.locale,
+            )
+            await audit.record(tx, ctx, UserInvited(invitation_id=invitation.id))
     except asyncpg.UniqueViolationError:
         raise InvitationPending from None
-    return made
+    return invitation
 
 
-async def page(deps: Deps, ctx: Context, request: ListInvitations) -> Invitations:
+async def list_(deps: Deps, ctx: Context, request: ListInvitations) -> Invitations:
+    """Returns one page of invitations, the newest first."""
     at, id = deps.cursors.read(ctx.app_id, "invitations", request.cursor, 2)
     async with deps.db.reading(ctx) as db:
-        found = await invitations.page(
+        rows = await invitations.list_(
             db, app_id=ctx.app_id, before=at, before_id=id, limit=request.limit + 1
         )
-    rows, next = deps.cursors.page(
-        ctx.app_id, "invitations", found, request.limit, lambda row: (row.created_at, row.id)
+    page, next = deps.cursors.page(
+        ctx.app_id, "invitations", rows, request.limit, lambda row: (row.created_at, row.id)
     )
-    return Invitations(invitations=rows, next=next)
+    return Invitations(invitations=page, next=next)
 
 
 async def resend(deps: Deps, ctx: Context, request: ResendInvitation) -> Invitation:
-    await _over(deps, ctx, request.invitation_id)
+    """Mails the invitation again with a new link; the old link stops working. Raises NotHeld,
+    InvitationNotFound, RateLimited."""
+    await _check_roles(deps, ctx, request.invitation_id)
     tenant = await deps.tenants.get(ctx)
     await deps.limits.count(ctx, (INVITE_BY_APP, ctx.app_id))
     token = crypto.token()
     async with deps.db.transaction(ctx) as tx:
-        made = await invitations.renew(
+        invitation = await invitations.renew(
             tx,
             app_id=ctx.app_id,
             id=request.invitation_id,
             token_hash=deps.keys.hash("invitation", token),
             ttl=TTL,
         )
-        if made is None:
+        if invitation is None:
             raise InvitationNotFound
-        await _send(deps, ctx, tx, tenant, made, token, None, None)
-        await audit.record(tx, ctx, UserInvited(invitation_id=made.id))
-    return made
+        await _send(
+            deps, ctx, tx, tenant, invitation=invitation, token=token, name=None, locale=None
+        )
+        await audit.record(tx, ctx, UserInvited(invitation_id=invitation.id))
+    return invitation
 
 
 async def revoke(deps: Deps, ctx: Context, request: RevokeInvitation) -> Done:
-    await _over(deps, ctx, request.invitation_id)
+    """Revokes a pending invitation. Raises NotHeld, InvitationNotFound."""
+    await _check_roles(deps, ctx, request.invitation_id)
     async with deps.db.transaction(ctx) as tx:
         if not await invitations.revoke(tx, app_id=ctx.app_id, id=request.invitation_id):
             raise InvitationNotFound
@@ -119,108 +127,14 @@ async def revoke(deps: Deps, ctx: Context, request: RevokeInvitation) -> Done:
     return Done()
 
 
-async def _over(deps: Deps, ctx: Context, id: str) -> None:
-    """Raises NotHeld. A role that was deleted since gives nothing, and holds nobody up."""
+async def _check_roles(deps: Deps, ctx: Context, id: str) -> None:
+    """Checks that the caller may give the roles of the invitation. Roles that no longer exist are
+    skipped. Raises NotHeld."""
     async with deps.db.reading(ctx) as db:
         role_ids = await invitations.role_ids(db, app_id=ctx.app_id, id=id)
     for role_id in role_ids:
         with suppress(RoleNotFound):
-            await delegation.over_roles(deps, ctx, [role_id])
-
-
-async def get(deps: Deps, ctx: Context, request: GetInvitation) -> InvitationOffer:
-    tenant = await deps.tenants.get(ctx)
-    found = await _open(deps, ctx, request.token)
-    return InvitationOffer(
-        email=found.email,
-        name=found.profile.get("name"),
-        expires_at=found.expires_at,
-        password_offered="password" in tenant.settings.auth_methods,
-    )
-
-
-async def accept(deps: Deps, ctx: Context, request: AcceptInvitation) -> SignedInSession:
-    tenant = await deps.tenants.get(ctx)
-    await deps.limits.count(ctx, (SIGN_UP_BY_IP, ctx.ip))
-    found = await _open(deps, ctx, request.token)
-    phc = None
-    if request.password is not None:
-        if "password" not in tenant.settings.auth_methods:
-            raise MethodOff
-        await policy.check(
-            deps, ctx, tenant, request.password, email=found.email, name=request.name
-        )
-        phc = await deps.hashing.hash(ctx.app_id, request.password)
-    try:
-        async with deps.db.transaction(ctx) as tx:
-            begun = await _accepted(deps, ctx, tx, tenant, request, found, phc)
-    except asyncpg.UniqueViolationError:
-        raise EmailTaken from None
-    except InvitationNotFound:
-        raise LinkSpent from None
-    reply = await session_start.finish(deps, ctx, begun)
-    await _give_roles(deps, ctx, reply.session.user_id, found.role_ids)
-    return reply
-
-
-async def _accepted(
-    deps: Deps,
-    ctx: Context,
-    tx: Db,
-    tenant: Tenant,
-    request: AcceptInvitation,
-    invitation: Open,
-    phc: str | None,
-) -> session_start.StartedSession:
-    id = new_id()
-    profile = dict(invitation.profile)
-    if request.name:
-        profile["name"] = request.name
-    if request.locale:
-        profile.setdefault("locale", request.locale)
-    await accounts.insert(
-        tx,
-        app_id=ctx.app_id,
-        id=id,
-        email=invitation.email,
-        email_verified=True,
-        name=None,
-        locale=None,
-    )
-    if profile:
-        await users.change(tx, app_id=ctx.app_id, id=id, changes=profile)
-    if phc is not None:
-        await accounts.set_password(tx, app_id=ctx.app_id, user_id=id, phc=phc)
-    await audit.record(tx, ctx, UserCreated(user_id=id, by="invitation"), user_id=id)
-    await sign_up.accept(ctx, tx, invitation.id, id)
-    account = await accounts.by_id(tx, app_id=ctx.app_id, id=id)
-    assert account is not None
-    proof = session_start.AuthenticationResult(
-        method="invitation",
-        amr=["otp"],
-        email=invitation.email,
-        browser=request.browser,
-        new_user=True,
-    )
-    return await session_start.begin(deps, ctx, tx, tenant, account, proof)
-
-
-async def _give_roles(deps: Deps, ctx: Context, user_id: str, role_ids: list[str]) -> None:
-    for role_id in role_ids:
-        try:
-            await deps.bus.call(ctx.as_system(), AssignRole(user_id=user_id, role_id=role_id))
-        except Problem as problem:
-            log.warning("role of an invitation not given", code=problem.code, role_id=role_id)
-
-
-async def _open(deps: Deps, ctx: Context, token: str) -> Open:
-    async with deps.db.reading(ctx) as db:
-        found = await invitations.by_token(
-            db, app_id=ctx.app_id, token_hashes=deps.keys.hashes("invitation", token)
-        )
-    if found is None:
-        raise LinkSpent
-    return found
+            await delegation_checks.over_roles(deps, ctx, [role_id])
 
 
 async def _inviter(ctx: Context, tx: Db) -> str | None:
@@ -236,6 +150,7 @@ async def _send(
     ctx: Context,
     tx: Db,
     tenant: Tenant,
+    *,
     invitation: Invitation,
     token: str,
     name: str | None,

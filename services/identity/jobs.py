@@ -1,4 +1,4 @@
-"""The jobs of identity's worker processes: what imported hashes, schemas and templates ask for."""
+"""The jobs of the worker processes: work that imported hashes, schemas and templates cause."""
 
 from __future__ import annotations
 
@@ -6,38 +6,42 @@ from typing import Any, Final
 
 from common.contracts.mail_templates import TemplateInvalid, TemplateNotFound, TemplateText
 from common.contracts.tenants import Tenant
-from identity import imported, mail_rendering, metadata
-from identity.mail_texts import Locale
+from common.field_errors import FieldError
+from identity import imported_hashes, mail_rendering, mail_template_check, metadata
+from identity.mail_languages import Locale
 
 
 def verify_hash(password: str, stored: str) -> bool:
-    return imported.verify(password, stored)
+    """Returns whether the password matches the imported hash."""
+    return imported_hashes.verify(password, stored)
 
 
-def metadata_errors(checks: list[list[Any]]) -> list[list[dict[str, str]]]:
-    """`checks` has a name, a schema and data each; returns what is wrong with each."""
+def metadata_errors(checks: list[list[Any]]) -> list[list[FieldError]]:
+    """Returns the field errors of each check. A check has a name, a schema and data."""
     return [metadata.errors(name, schema, data) for name, schema, data in checks]
 
 
-def template_errors(kind: str, source: Any) -> list[dict[str, str]] | None:
-    """Returns what is wrong with the parts of a template; None for an unknown kind of mail."""
+def template_errors(kind: str, source: Any) -> list[FieldError] | None:
+    """Returns the field errors of a template, or None for an unknown kind of mail."""
     try:
-        mail_rendering.check(kind, TemplateText.model_validate(source))
+        mail_template_check.check(kind, TemplateText.model_validate(source))
     except TemplateNotFound:
         return None
     except TemplateInvalid as problem:
-        errors: list[dict[str, str]] = problem.extra["errors"]
+        errors: list[FieldError] = problem.extra["errors"]
         return errors
     return []
 
 
-def render_mail(
-    kind: str, locale: Locale, tenant: Any, data: dict[str, Any], source: Any
-) -> dict[str, Any]:
-    """Returns the mail, or why it does not render."""
+def render_mail(kind: str, locale: Locale, tenant: Any, content: dict[str, Any]) -> dict[str, Any]:
+    """Returns the mail, or why it does not render. `content` has `data` and `source`."""
     try:
         mail = mail_rendering.render(
-            kind, locale, Tenant.model_validate(tenant), data, TemplateText.model_validate(source)
+            kind,
+            locale,
+            Tenant.model_validate(tenant),
+            data=content["data"],
+            source=TemplateText.model_validate(content["source"]),
         )
     except TemplateInvalid as problem:
         return {"invalid": str(problem)}

@@ -1,4 +1,5 @@
-"""When a session was last active: written at most once a minute, in batches, never by a request."""
+"""The time when a session was last active: written at most once a minute, in batches, never by a
+request."""
 
 from __future__ import annotations
 
@@ -9,7 +10,7 @@ from typing import Final
 from common import logs
 from common.context import system_context
 from common.db import Database
-from common.periodic import FAULTS, flushing
+from common.periodic import FAULTS, flush_periodically
 from identity.queries import sessions
 
 log = logs.get(__name__)
@@ -17,9 +18,9 @@ log = logs.get(__name__)
 AT_MOST_EVERY: Final = timedelta(minutes=1)
 
 
-def due(last_active_at: datetime, idle_expires_at: datetime | None) -> bool:
-    """Whether the mark is old enough to be written again: a minute, or a quarter of a shorter idle
-    limit, so that somebody who is active never runs into it."""
+def is_due(last_active_at: datetime, idle_expires_at: datetime | None) -> bool:
+    """Returns whether the time is old enough to be written again: a minute, or a quarter of a
+    shorter idle limit. So an active user never reaches the limit."""
     every = AT_MOST_EVERY
     if idle_expires_at is not None:
         every = min(every, (idle_expires_at - last_active_at) / 4)
@@ -28,7 +29,8 @@ def due(last_active_at: datetime, idle_expires_at: datetime | None) -> bool:
 
 @dataclass
 class LastActive:
-    """Collects sessions seen and writes them every few seconds. At most `size` wait."""
+    """Collects the sessions that were used and writes them every few seconds. At most `size` of
+    them wait."""
 
     db: Database
     every: float = 5.0
@@ -36,18 +38,21 @@ class LastActive:
     _seen: dict[str, set[str]] = field(default_factory=dict)
     _count: int = 0
 
-    def saw(self, app_id: str, session_id: str) -> None:
+    def mark(self, app_id: str, session_id: str) -> None:
+        """Notes that the session was used."""
         if self._count >= self.size:
-            return  # the next check of the session marks it again
+            return  # the next check marks the session again
         waiting = self._seen.setdefault(app_id, set())
         if session_id not in waiting:
             waiting.add(session_id)
             self._count += 1
 
     async def run(self) -> None:
-        await flushing(self.flush, every=self.every)
+        """Writes the sessions periodically, for as long as the service runs."""
+        await flush_periodically(self.flush, every=self.every)
 
     async def flush(self) -> None:
+        """Writes the sessions that wait."""
         seen, self._seen, self._count = self._seen, {}, 0
         for app_id, ids in seen.items():
             try:

@@ -1,4 +1,4 @@
-"""How often: limits that every replica shares, all of one attempt counted by one statement."""
+"""Rate limits that all replicas share. One statement counts all limits of an attempt."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ class Limit:
     seconds: int
 
 
-SIGN_IN_BY_IP = Limit("sign_in_ip", 300, 300)  # an office behind one address, at nine
+SIGN_IN_BY_IP = Limit("sign_in_ip", 300, 300)  # an office behind one address, at nine o'clock
 SIGN_IN_BY_APP = Limit("sign_in_app", 6000, 300)
 SIGN_UP_BY_IP = Limit("sign_up_ip", 30, 3600)
 MAIL_BY_ADDRESS = Limit("mail_address", 3, 900)
@@ -43,18 +43,20 @@ class Limits:
     scale: float = 1.0
 
     async def count(self, ctx: Context, *counted: tuple[Limit, str | None]) -> None:
-        """Count one attempt against each limit; whom it counts for is kept as a keyed hash only,
-        and None (no address known) is not counted. Raises RateLimited with `retry_after`."""
+        """Counts one attempt against each limit. The key is stored as a keyed hash only, and None
+        (no address known) is not counted. Raises RateLimited with `retry_after`."""
         async with self.db.single(ctx) as db:
             wait = await self.hit(db, ctx, *counted)
         exceeded(wait)
 
     async def hit(self, tx: Db, ctx: Context, *counted: tuple[Limit, str | None]) -> int:
-        """The same within a transaction that commits whatever follows: seconds to wait, or 0."""
+        """Counts as `count` does, in a transaction that commits whatever follows. Returns the
+        seconds to wait, or 0."""
         return await self._hit(tx, ctx, counted, self.scale) if self.scale else 0
 
     async def once(self, ctx: Context, limit: Limit, whom: str) -> None:
-        """As `count`, but no setting turns it off: what may be used once only."""
+        """Counts as `count` does, although a setting turns limits off: for what may be used only
+        once."""
         async with self.db.single(ctx) as db:
             wait = await self._hit(db, ctx, ((limit, whom),), 1.0)
         exceeded(wait)
@@ -62,14 +64,16 @@ class Limits:
     async def _hit(
         self, tx: Db, ctx: Context, counted: Iterable[tuple[Limit, str | None]], scale: float
     ) -> int:
-        known = {self._key(limit, whom): limit for limit, whom in counted if whom is not None}
-        if not known:
+        limit_by_key = {
+            self._key(limit, whom): limit for limit, whom in counted if whom is not None
+        }
+        if not limit_by_key:
             return 0
-        keys = sorted(known)  # one order for everybody: no deadlocks
+        keys = sorted(limit_by_key)  # one order for everybody: no deadlocks
         rows = await limits.hit(
-            tx, app_id=ctx.app_id, keys=keys, seconds=[known[key].seconds for key in keys]
+            tx, app_id=ctx.app_id, keys=keys, seconds=[limit_by_key[key].seconds for key in keys]
         )
-        over = [row.left for row in rows if row.hits > max(1, known[row.key].most * scale)]
+        over = [row.left for row in rows if row.hits > max(1, limit_by_key[row.key].most * scale)]
         return max(1, *over) if over else 0
 
     def _key(self, limit: Limit, whom: str) -> str:
@@ -77,6 +81,6 @@ class Limits:
 
 
 def exceeded(wait: int) -> None:
-    """Raises RateLimited where there is something to wait for."""
+    """Raises RateLimited if there is a time to wait."""
     if wait:
         raise RateLimited(retry_after=wait)

@@ -1,5 +1,5 @@
-"""Wrong passwords, counted by address whether it is known or not. A try is reserved before the
-password is verified, and counts only once it is wrong."""
+"""Lockouts: wrong passwords are counted by address, known or not. A try is reserved before the
+password is verified, and counts only if it is wrong."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 
 from common import audit, logs
-from common.addresses import address_key
+from common.address_keys import address_key
 from common.context import Context
 from common.contracts.sign_in import Locked, WrongCredentials
 from common.db import Db
@@ -32,7 +32,7 @@ class Admission:
 
 
 async def admit(deps: Deps, ctx: Context, tx: Db, email: str) -> Admission:
-    """Reserve a try of this address, in a transaction that commits whatever follows."""
+    """Reserves a try for this address, in a transaction that commits whatever follows."""
     address = address_key(email)
     address_hash = deps.keys.hash("guard", address)
     if await lockouts.reserve(tx, app_id=ctx.app_id, address_hash=address_hash):
@@ -45,7 +45,7 @@ async def admit(deps: Deps, ctx: Context, tx: Db, email: str) -> Admission:
 
 @asynccontextmanager
 async def releasing(deps: Deps, ctx: Context, admission: Admission) -> AsyncIterator[None]:
-    """Release the reservation where the body ends in an error other than a wrong password."""
+    """Releases the reservation if the body raises an error other than a wrong password."""
     try:
         yield
     except BaseException:
@@ -54,7 +54,7 @@ async def releasing(deps: Deps, ctx: Context, admission: Admission) -> AsyncIter
 
 
 async def release(deps: Deps, ctx: Context, admission: Admission) -> None:
-    """What cannot be written lapses by itself."""
+    """Releases the reservation. If that cannot be written, the reservation lapses by itself."""
     if not admission.pending:
         return
     admission.pending = False
@@ -65,7 +65,7 @@ async def release(deps: Deps, ctx: Context, admission: Admission) -> None:
         log.warning("reservation not released", code=problem.code)
 
 
-async def tried(
+async def verify_password(
     deps: Deps,
     ctx: Context,
     admission: Admission,
@@ -75,7 +75,7 @@ async def tried(
     user_id: str | None,
     method: str = "password",
 ) -> Verdict:
-    """Whether the password matches; the caller forgets the guard in the transaction of what
+    """Verifies the password. If it is right, the caller calls `forget` in the transaction of what
     follows. Raises Locked, WrongCredentials, Busy."""
     if admission.wait:
         raise Locked(retry_after=admission.wait)
@@ -105,8 +105,8 @@ async def _fail(
 
 
 async def forget(deps: Deps, ctx: Context, tx: Db, email: str) -> bool:
-    """The owner of the address has proven himself: the count starts anew. False where nothing was
-    counted."""
+    """Deletes the count of an address whose owner has proved who they are. Returns False if nothing
+    was counted."""
     return await lockouts.forget(
         tx, app_id=ctx.app_id, address_hashes=deps.keys.hashes("guard", address_key(email))
     )

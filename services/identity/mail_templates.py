@@ -1,9 +1,9 @@
-"""The texts of an application's mails: listed, replaced, put back, looked at, sent as a test."""
+"""The templates of an application's mails: list, replace, reset, preview, send a test."""
 
 from __future__ import annotations
 
 from common import audit, mail
-from common.addresses import address_key
+from common.address_keys import address_key
 from common.context import Context
 from common.contracts.base import Done
 from common.contracts.mail_templates import (
@@ -18,38 +18,42 @@ from common.contracts.mail_templates import (
     TemplateText,
 )
 from common.events.templates import MailTemplateChanged
-from identity import mail_rendering
+from identity import mail_rendering, mail_template_check
 from identity.deps import Deps
 from identity.limits import MAIL_BY_ADDRESS, TEST_MAIL_BY_APP
-from identity.mail_texts import LOCALES, Locale
+from identity.mail_languages import LOCALES, Locale
+from identity.mail_texts import MAILS, built_in_source
+from identity.mail_variables import sample_data, variables
 from identity.queries import mail_templates
 
 
-async def listed(deps: Deps, ctx: Context, request: ListTemplates) -> Templates:
+async def list_(deps: Deps, ctx: Context, _: ListTemplates) -> Templates:
+    """Returns the template of every kind of mail in every language, built-in or replaced."""
     async with deps.db.reading(ctx) as db:
         stored = {
-            (found.kind, found.locale): found.source()
-            for found in await mail_templates.all_of(db, app_id=ctx.app_id)
+            (row.kind, row.locale): row.source()
+            for row in await mail_templates.list_(db, app_id=ctx.app_id)
         }
     return Templates(
         templates=[
             _template(kind, locale, stored.get((kind, locale)))
-            for kind in mail_rendering.kinds()
+            for kind in MAILS
             for locale in LOCALES
         ]
     )
 
 
-async def put(deps: Deps, ctx: Context, request: PutTemplate) -> Template:
+async def update(deps: Deps, ctx: Context, request: PutTemplate) -> Template:
+    """Replaces a template. Raises TemplateInvalid, TemplateNotFound, Busy."""
     source = request.template
-    await mail_rendering.checked(deps.workers, ctx.app_id, request.kind, source)
+    await mail_template_check.check_in_worker(deps.workers, ctx.app_id, request.kind, source)
     async with deps.db.transaction(ctx) as tx:
         before = await mail_templates.get(
             tx, app_id=ctx.app_id, kind=request.kind, locale=request.locale
         )
         if before == source:
             return _template(request.kind, request.locale, source)
-        await mail_templates.put(
+        await mail_templates.upsert(
             tx,
             app_id=ctx.app_id,
             kind=request.kind,
@@ -63,17 +67,20 @@ async def put(deps: Deps, ctx: Context, request: PutTemplate) -> Template:
 
 
 async def reset(deps: Deps, ctx: Context, request: ResetTemplate) -> Template:
-    ours = _template(request.kind, request.locale, None)
+    """Returns to the built-in template. Raises TemplateNotFound."""
+    built_in = _template(request.kind, request.locale, None)
     async with deps.db.transaction(ctx) as tx:
         if await mail_templates.delete(
             tx, app_id=ctx.app_id, kind=request.kind, locale=request.locale
         ):
             event = MailTemplateChanged(kind=request.kind, locale=request.locale)
             await audit.record(tx, ctx, event)
-    return ours
+    return built_in
 
 
 async def preview(deps: Deps, ctx: Context, request: PreviewTemplate) -> RenderedMail:
+    """Renders a template with sample data: the sent one, else the stored, else the built-in one.
+    Raises TemplateInvalid, TemplateNotFound, Busy."""
     tenant = await deps.tenants.get(ctx)
     source = request.template
     if source is None:
@@ -82,19 +89,26 @@ async def preview(deps: Deps, ctx: Context, request: PreviewTemplate) -> Rendere
                 db, app_id=ctx.app_id, kind=request.kind, locale=request.locale
             )
     else:
-        await mail_rendering.checked(deps.workers, ctx.app_id, request.kind, source)
-    data = mail_rendering.sample(request.kind, tenant)
+        await mail_template_check.check_in_worker(deps.workers, ctx.app_id, request.kind, source)
+    data = sample_data(request.kind, tenant)
     if source is None:
-        ours = mail_rendering.built_in(request.kind, request.locale)
-        return mail_rendering.render(request.kind, request.locale, tenant, data, ours)
-    return await mail_rendering.rendered(
-        deps.workers, ctx.app_id, request.kind, request.locale, tenant, data, source
+        source = built_in_source(request.kind, request.locale)
+        return mail_rendering.render(request.kind, request.locale, tenant, data=data, source=source)
+    return await mail_rendering.render_in_worker(
+        deps.workers,
+        ctx.app_id,
+        request.kind,
+        request.locale,
+        tenant=tenant,
+        data=data,
+        source=source,
     )
 
 
-async def test(deps: Deps, ctx: Context, request: SendTestMail) -> Done:
+async def send_test(deps: Deps, ctx: Context, request: SendTestMail) -> Done:
+    """Sends a mail with sample data. Raises TemplateNotFound, RateLimited."""
     tenant = await deps.tenants.get(ctx)
-    data = mail_rendering.sample(request.kind, tenant)
+    data = sample_data(request.kind, tenant)
     await deps.limits.count(
         ctx, (TEST_MAIL_BY_APP, ctx.app_id), (MAIL_BY_ADDRESS, address_key(request.to))
     )
@@ -105,7 +119,7 @@ async def test(deps: Deps, ctx: Context, request: SendTestMail) -> Done:
 
 
 def _template(kind: str, locale: Locale, custom: TemplateText | None) -> Template:
-    source = custom or mail_rendering.built_in(kind, locale)
+    source = custom or built_in_source(kind, locale)
     return Template(
         kind=kind,
         locale=locale,
@@ -113,5 +127,5 @@ def _template(kind: str, locale: Locale, custom: TemplateText | None) -> Templat
         text=source.text,
         html=source.html,
         custom=custom is not None,
-        variables=mail_rendering.variables(kind),
+        variables=variables(kind),
     )

@@ -1,9 +1,9 @@
-"""Delivers the mail outbox over SMTP: no request waits for it, no mail is lost.
+"""Delivers the mail outbox over SMTP. No request waits for it, and no mail is lost.
 
-A mail is leased for a minute (several replicas may deliver at once), rendered, sent, and only then
-deleted; whoever dies in between leaves it for the next. The Message-ID stays the same, so a
-receiver recognises the rare duplicate. What the server refuses for good is kept, marked, and so is a
-mail whose code or link has expired before it could be delivered.
+A mail is leased for a minute, because several replicas may deliver at once. It is rendered, sent,
+and only then deleted; if a mailer dies in between, the next one sends the mail. The Message-ID
+stays the same, so a receiver recognises the rare duplicate. A mail is kept and marked as failed if
+the server refuses it for good, or if its code or link expires before it is delivered.
 """
 
 from __future__ import annotations
@@ -33,10 +33,11 @@ from common.periodic import FAULTS
 from common.problems import NotFound
 from common.sealing import Sealer, Unsealable
 from common.tenants import Tenants
-from common.worker import Wakeful
+from common.worker import WakeableWorker
 from common.worker_processes import TookTooLong, WorkerFailed, WorkerProcesses
 from identity import mail_rendering
-from identity.mail_texts import Locale
+from identity.mail_languages import Locale, closest
+from identity.mail_texts import built_in_source
 from identity.queries import mail_templates, mails
 from identity.queries.mails import Leased
 from identity.smtp import TryLater, Undeliverable
@@ -54,7 +55,7 @@ GIVE_UP: Final = 72
 
 class Sender(Protocol):
     async def send(self, message: EmailMessage) -> None:
-        """Raises Undeliverable or TryLater."""
+        """Sends the message. Raises Undeliverable or TryLater."""
         ...
 
 
@@ -69,11 +70,12 @@ class Mailer:
     sender: Sender
     mail_from: str
     workers: WorkerProcesses = field(default_factory=lambda: WorkerProcesses("identity.jobs"))
-    wakeful: Wakeful = field(default_factory=lambda: Wakeful(IDLE))
+    wakeful: WakeableWorker = field(default_factory=lambda: WakeableWorker(IDLE))
 
     def waking(self, also: Callable[[], None]) -> Callable[[], None]:
-        """For every commit: `also`, and a look into the outbox where mail went into it. One that
-        is committed a moment after that look waits for the next, a second at most."""
+        """Returns a function to call after every commit. It calls `also`, and wakes the mailer if
+        the commit queued mail. A mail that is committed a moment after the mailer looked waits a
+        second at most."""
         seen = mail.ENQUEUED.count
 
         def both() -> None:
@@ -86,22 +88,23 @@ class Mailer:
         return both
 
     async def run(self) -> None:
+        """Delivers mail for as long as the service runs."""
         metrics.maintain(metrics.MAIL)
         await self.wakeful.run(self._work, name="mail")
 
     async def _work(self) -> bool:
-        """Whether there is more."""
+        """Returns whether there is more."""
         return await self.round() == BATCH
 
     async def round(self) -> int:
-        """Deliver what is due, at most BATCH at once. How many were taken."""
+        """Delivers the mails that are due, at most BATCH at once. Returns how many were leased."""
         async with self.mail_db.everywhere() as db:
             leased = await mails.lease(db, limit=BATCH)
         await asyncio.gather(*(self._traced(one) for one in leased))
         return len(leased)
 
     async def _traced(self, leased: Leased) -> None:
-        """Deliver one mail under a trace of its own."""
+        """Delivers one mail under a trace of its own."""
         with traced():
             await self._deliver(leased)
 
@@ -145,10 +148,10 @@ class Mailer:
             await mails.postpone(db, seq=leased.seq, seconds=pause, reason=reason[:300])
 
     async def message(self, leased: Leased) -> EmailMessage:
-        """Open, render, compose."""
+        """Opens a mail, renders it, and returns the message."""
         ctx = system_context(leased.app_id)
         tenant = await self.tenants.get(ctx)
-        locale = mail_rendering.closest(leased.locale)
+        locale = closest(leased.locale)
         place = ("mail_outbox", "sealed", leased.id)
         async with self.db.reading(ctx) as db:
             sealed = await self.sealer.open(db, leased.app_id, place, leased.sealed)
@@ -159,11 +162,15 @@ class Mailer:
         data = letter["data"]
         rendered = None
         if custom is not None:
-            rendered = await self._custom(ctx, tenant, leased.kind, locale, data, custom)
+            rendered = await self._custom(
+                ctx, tenant, leased.kind, locale, data=data, source=custom
+            )
         if rendered is None:
-            ours = mail_rendering.built_in(leased.kind, locale)
-            rendered = mail_rendering.render(leased.kind, locale, tenant, data, ours)
-        return compose(self.mail_from, tenant, letter["to"], leased.id, locale, rendered)
+            source = built_in_source(leased.kind, locale)
+            rendered = mail_rendering.render(leased.kind, locale, tenant, data=data, source=source)
+        return compose(
+            self.mail_from, tenant, letter["to"], leased.id, locale=locale, rendered=rendered
+        )
 
     async def _custom(
         self,
@@ -171,14 +178,15 @@ class Mailer:
         tenant: Tenant,
         kind: str,
         locale: Locale,
+        *,
         data: dict[str, Any],
         source: TemplateText,
     ) -> RenderedMail | None:
-        """The application's own text, or None where it does not render, or not in time: the mail
-        then goes out with ours, and no retry meets the same text again."""
+        """Returns the mail from the application's own template, or None if that does not render in
+        time. The built-in template is used then, so no retry meets the same fault again."""
         try:
-            return await mail_rendering.rendered(
-                self.workers, ctx.app_id, kind, locale, tenant, data, source
+            return await mail_rendering.render_in_worker(
+                self.workers, ctx.app_id, kind, locale, tenant=tenant, data=data, source=source
             )
         except (TemplateInvalid, TookTooLong, WorkerFailed):
             log.warning("custom mail does not render", app_id=ctx.app_id, kind=kind)
@@ -186,9 +194,9 @@ class Mailer:
 
 
 def compose(
-    mail_from: str, tenant: Tenant, to: str, id: str, locale: str, rendered: RenderedMail
+    mail_from: str, tenant: Tenant, to: str, id: str, *, locale: str, rendered: RenderedMail
 ) -> EmailMessage:
-    """Both parts under headers that no text from outside can add to."""
+    """Returns a message with both parts. No text from outside can add a header."""
     _, address = parseaddr(mail_from)
     user, _, domain = address.rpartition("@")
     message = EmailMessage()

@@ -1,4 +1,4 @@
-"""Mails that tell the owner of an account what has happened to it."""
+"""Notices: mails that tell the owner of an account what has happened to it."""
 
 from __future__ import annotations
 
@@ -11,7 +11,9 @@ from common.db import Db
 from identity.deps import Deps
 
 
-class Owner(Protocol):
+class Recipient(Protocol):
+    """A user as a notice needs them."""
+
     @property
     def email(self) -> str | None: ...
     @property
@@ -20,10 +22,17 @@ class Owner(Protocol):
     def locale(self) -> str | None: ...
 
 
-async def tell(
-    deps: Deps, ctx: Context, tx: Db, tenant: Tenant, owner: Owner, kind: str, **data: str | None
+async def send(
+    deps: Deps,
+    ctx: Context,
+    tx: Db,
+    tenant: Tenant,
+    *,
+    owner: Recipient,
+    kind: str,
+    **data: str | None,
 ) -> None:
-    """In his own language. Who has no address hears nothing."""
+    """Queues a notice in the recipient's language. Does nothing if they have no address."""
     if owner.email is None:
         return
     letter = mail.Mail(

@@ -1,27 +1,19 @@
-"""Passwords: signing in, confirming, changing, resetting."""
+"""Passwords: sign-in, confirmation, change and reset."""
 
 from __future__ import annotations
 
-from typing import Final
-
 from common import audit
-from common.addresses import address_key
 from common.context import Context
 from common.contracts.base import Done
 from common.contracts.passwords import (
     ChangePassword,
     CheckPassword,
     Reauthenticate,
-    ResetPassword,
     SignInWithPassword,
-    StartReset,
 )
 from common.contracts.sessions import SignedInSession
 from common.contracts.sign_in import (
-    CodeSpent,
     EmailUnverified,
-    Flow,
-    LinkSpent,
     MethodOff,
     ResetNeeded,
     WrongCredentials,
@@ -30,9 +22,18 @@ from common.contracts.tenants import Tenant
 from common.contracts.users import UserNotFound
 from common.db import Db
 from common.events.passwords import PasswordChanged, PasswordReset
+from common.field_errors import field_error
 from common.problems import Invalid
-from identity import challenge, flows, lockout, notices, policy, session_start
-from identity.callers import fresh, the_user
+from identity import (
+    authentication_result,
+    challenge,
+    lockout,
+    notices,
+    password_policy,
+    session_end,
+    session_start,
+)
+from identity.caller_checks import fresh, the_user
 from identity.deps import Deps
 from identity.hashing import normalized
 from identity.limits import (
@@ -44,25 +45,18 @@ from identity.limits import (
 )
 from identity.queries import accounts
 from identity.queries.accounts import Account
-from identity.queries.codes import Taken
-
-RESET: Final = ["password_reset"]
 
 
 async def sign_in(deps: Deps, ctx: Context, request: SignInWithPassword) -> SignedInSession:
+    """Starts a session by address and password. Raises WrongCredentials, Locked, EmailUnverified,
+    ResetNeeded, MethodOff, AccountDisabled, CaptchaFailed, RateLimited, Busy."""
     tenant = await deps.tenants.get(ctx)
     if "password" not in tenant.settings.auth_methods:
         raise MethodOff
     await challenge.check(deps, ctx, tenant, request)
-    async with deps.db.transaction(ctx) as tx:  # one, and short: the hash comes after it
-        account, admission = None, lockout.Admission()
-        wait = await deps.limits.hit(tx, ctx, (SIGN_IN_BY_IP, ctx.ip), (SIGN_IN_BY_APP, ctx.app_id))
-        if not wait:
-            account = await accounts.by_email(tx, app_id=ctx.app_id, email=request.email)
-            admission = await lockout.admit(deps, ctx, tx, request.email)
-    exceeded(wait)
+    account, admission = await _reserve_try(deps, ctx, request.email)
     async with lockout.releasing(deps, ctx, admission):
-        verdict = await lockout.tried(
+        verdict = await lockout.verify_password(
             deps,
             ctx,
             admission,
@@ -70,7 +64,7 @@ async def sign_in(deps: Deps, ctx: Context, request: SignInWithPassword) -> Sign
             phc=account.phc if account else None,
             user_id=account.id if account else None,
         )
-        if account is None or account.phc is None:  # never: a dummy hash does not match
+        if account is None or account.phc is None:  # cannot happen: a dummy hash does not match
             raise WrongCredentials
         if tenant.settings.require_verified_email and not account.email_verified:
             raise EmailUnverified
@@ -79,7 +73,7 @@ async def sign_in(deps: Deps, ctx: Context, request: SignInWithPassword) -> Sign
         async with deps.db.transaction(ctx) as tx:
             await lockout.forget(deps, ctx, tx, request.email)
             phc = await _rehashed(ctx, tx, account, verdict.rehashed)
-            proof = session_start.AuthenticationResult(
+            proof = authentication_result.AuthenticationResult(
                 method="password",
                 amr=["pwd"],
                 phc=phc,
@@ -87,189 +81,131 @@ async def sign_in(deps: Deps, ctx: Context, request: SignInWithPassword) -> Sign
                 remember=request.remember,
                 idempotency_key=request.idempotency_key,
             )
-            begun = await session_start.begin(deps, ctx, tx, tenant, account, proof)
-    return await session_start.finish(deps, ctx, begun)
+            started_session = await session_start.begin(
+                deps, ctx, tx, tenant, account=account, proof=proof
+            )
+    return await session_start.finish(deps, ctx, started_session)
+
+
+async def _reserve_try(
+    deps: Deps, ctx: Context, email: str
+) -> tuple[Account | None, lockout.Admission]:
+    """Counts the try in one short transaction: the hash is verified after it. Raises RateLimited."""
+    async with deps.db.transaction(ctx) as tx:
+        account, admission = None, lockout.Admission()
+        wait = await deps.limits.hit(tx, ctx, (SIGN_IN_BY_IP, ctx.ip), (SIGN_IN_BY_APP, ctx.app_id))
+        if not wait:
+            account = await accounts.by_email(tx, app_id=ctx.app_id, email=email)
+            admission = await lockout.admit(deps, ctx, tx, email)
+    exceeded(wait)
+    return account, admission
 
 
 async def confirm(deps: Deps, ctx: Context, request: Reauthenticate) -> SignedInSession:
+    """Proves again who the user of this session is, and replaces the session. Raises
+    WrongCredentials, Locked, RateLimited."""
     tenant, account = await _me(deps, ctx)
-    verdict = await prove(deps, ctx, account, request.password, method="confirm")
+    verdict = await confirm_current(deps, ctx, account, request.password, method="confirm")
     async with deps.db.transaction(ctx) as tx:
         await lockout.forget(deps, ctx, tx, account.email or account.id)
         phc = await _rehashed(ctx, tx, account, verdict)
-        proof = session_start.AuthenticationResult(
+        proof = authentication_result.AuthenticationResult(
             method="confirm", amr=["pwd"], phc=phc, previous=ctx.caller.session_id
         )
-        begun = await session_start.begin(deps, ctx, tx, tenant, account, proof)
-    return await session_start.finish(deps, ctx, begun)
+        started_session = await session_start.begin(
+            deps, ctx, tx, tenant, account=account, proof=proof
+        )
+    return await session_start.finish(deps, ctx, started_session)
 
 
 async def check(deps: Deps, ctx: Context, request: CheckPassword) -> Done:
+    """Checks a password against the application's rules before it is sent in a form. Raises
+    WeakPassword, RateLimited."""
     await deps.limits.count(ctx, (CHECK_BY_IP, ctx.ip or "?"))
     tenant = await deps.tenants.get(ctx)
-    await policy.check(deps, ctx, tenant, request.password, email=request.email, name=None)
+    await password_policy.check(deps, ctx, tenant, request.password, email=request.email, name=None)
     return Done()
 
 
 async def change(deps: Deps, ctx: Context, request: ChangePassword) -> SignedInSession:
+    """Changes the caller's own password and ends their other sessions. Raises WeakPassword,
+    WrongCredentials, FreshSignInNeeded, MethodOff, Invalid."""
     tenant, account = await _me(deps, ctx)
     if "password" not in tenant.settings.auth_methods:
         raise MethodOff
-    await policy.check(deps, ctx, tenant, request.password, email=account.email, name=account.name)
-    if account.phc is not None:
-        if request.current is None:
-            raise Invalid(errors=[{"field": "current", "message": "Your password is needed."}])
-        await prove(deps, ctx, account, request.current, method="change")
-        if normalized(request.password) == normalized(request.current):
-            raise policy.present()
-    else:
-        async with deps.db.reading(ctx) as db:
-            await fresh(db, ctx)
+    await password_policy.check(
+        deps, ctx, tenant, request.password, email=account.email, name=account.name
+    )
+    await _check_current(deps, ctx, account, request)
     phc = await deps.hashing.hash(ctx.app_id, request.password)
     async with deps.db.transaction(ctx) as tx:
         await accounts.lock(tx, app_id=ctx.app_id, id=account.id)
-        if not await accounts.still_has(tx, app_id=ctx.app_id, id=account.id, phc=account.phc):
+        if not await accounts.has_password_hash(
+            tx, app_id=ctx.app_id, id=account.id, phc=account.phc
+        ):
             raise WrongCredentials
         await lockout.forget(deps, ctx, tx, account.email or account.id)
-        ended = await put(
-            deps, ctx, tx, tenant, account, phc, PasswordChanged(user_id=account.id),
+        ended = await store_password(
+            deps, ctx, tx, tenant, account=account, phc=phc, event=PasswordChanged(user_id=account.id),
             spare=ctx.caller.session_id,
         )  # fmt: skip
         if ctx.caller.session_id is None:
-            begun = await session_start.begin(
+            started_session = await session_start.begin(
                 deps,
                 ctx,
                 tx,
                 tenant,
-                account,
-                session_start.AuthenticationResult("password", ["pwd"]),
+                account=account,
+                proof=authentication_result.AuthenticationResult("password", ["pwd"]),
             )
         else:
-            begun = await session_start.replace(
-                deps, ctx, tx, tenant, account, ctx.caller.session_id
+            started_session = await session_start.replace(
+                deps, ctx, tx, tenant, account=account, session_id=ctx.caller.session_id
             )
-    await session_start.publish_revocations(deps, ctx, account.id, ended)
-    return await session_start.finish(deps, ctx, begun)
+    await session_end.publish_revocations(deps, ctx, account.id, ended)
+    return await session_start.finish(deps, ctx, started_session)
 
 
-async def start_reset(deps: Deps, ctx: Context, request: StartReset) -> Flow:
-    tenant = await deps.tenants.get(ctx)
-    if "password" not in tenant.settings.auth_methods:
-        raise MethodOff
-    await challenge.check(deps, ctx, tenant, request)
-    await flows.count(deps, ctx, request.email, request.browser, purpose="reset")
-    async with deps.db.transaction(ctx) as tx:
-        account = await accounts.by_email(tx, app_id=ctx.app_id, email=request.email)
-        return await flows.start(
-            deps,
-            ctx,
-            tx,
-            tenant,
-            reset_letter(account, request.email, request.locale),
-            request.browser,
-        )
-
-
-def reset_letter(account: Account | None, email: str, locale: str | None) -> flows.Letter:
-    return flows.Letter(
-        to=account.email or email if account else email,
-        type="password_reset",
-        kind="reset" if account else "no_account",
-        purpose="reset",
-        link="reset" if account else "",
-        user_id=account.id if account else None,
-        name=account.name if account else None,
-        locale=(account.locale if account else None) or locale,
-        real=account is not None,
-        code=account is not None,
-    )
-
-
-async def reset(deps: Deps, ctx: Context, request: ResetPassword) -> SignedInSession:
-    """A password is refused before the link or code is taken, which leaves both good. Raises
-    WeakPassword, LinkSpent, OtherBrowser, WrongCode, CodeSpent."""
-    tenant = await deps.tenants.get(ctx)
-    await deps.limits.count(ctx, (SIGN_IN_BY_IP, ctx.ip))
-    await policy.check(deps, ctx, tenant, request.password, email=None, name=None)
-    await _refuse_present(deps, ctx, request)
-    phc = await deps.hashing.hash(ctx.app_id, request.password)
-    if request.token is not None:
-        async with deps.db.transaction(ctx) as tx:
-            taken = await flows.take_link(deps, ctx, tx, request.token, request.browser, RESET)
-    elif request.flow is not None and request.code is not None:
-        taken = await flows.take_code(deps, ctx, request.flow, request.code, RESET)
-    else:
-        raise Invalid(errors=[{"field": "token", "message": "A link or a code is needed."}])
-    if taken.user_id is None:
-        raise LinkSpent if request.token else CodeSpent
-    return await _reset(deps, ctx, tenant, taken, phc, request.browser)
-
-
-async def _refuse_present(deps: Deps, ctx: Context, request: ResetPassword) -> None:
-    """Where an administrator has ended a password it must not be chosen again. Says so only to
-    whoever has a good link or code. Raises WeakPassword."""
-    holder = account = None
-    async with deps.db.reading(ctx) as db:
-        if request.token is not None:
-            holder = await flows.holder_of_link(
-                deps, ctx, db, request.token, request.browser, RESET
-            )
-        elif request.flow is not None and request.code is not None:
-            holder = await flows.holder_of_code(deps, ctx, db, request.flow, request.code, RESET)
-        if holder is not None:
-            account = await accounts.by_id(db, app_id=ctx.app_id, id=holder)
-    if account is None or account.phc is None or not account.must_change:
+async def _check_current(
+    deps: Deps, ctx: Context, account: Account, request: ChangePassword
+) -> None:
+    """Checks the current password, or that the sign-in is fresh if the user has none."""
+    if account.phc is None:
+        async with deps.db.reading(ctx) as db:
+            await fresh(db, ctx)
         return
-    verdict = await deps.hashing.verify(ctx.app_id, request.password, account.phc)
-    if verdict.ok:
-        raise policy.present()
+    if request.current is None:
+        raise Invalid(errors=[field_error("current", "current_password_required")])
+    await confirm_current(deps, ctx, account, request.current, method="change")
+    if normalized(request.password) == normalized(request.current):
+        raise password_policy.unchanged_password()
 
 
-async def _reset(
-    deps: Deps, ctx: Context, tenant: Tenant, taken: Taken, phc: str, browser: str | None
-) -> SignedInSession:
-    assert taken.user_id is not None
-    async with deps.db.transaction(ctx) as tx:
-        await accounts.lock(tx, app_id=ctx.app_id, id=taken.user_id)
-        account = await accounts.by_id(tx, app_id=ctx.app_id, id=taken.user_id)
-        if account is None or not account.email or address_key(account.email) != taken.email:
-            raise LinkSpent  # the address was changed since: the mail went to another one
-        await lockout.forget(deps, ctx, tx, taken.email)
-        event = PasswordReset(user_id=account.id)
-        ended = await put(deps, ctx, tx, tenant, account, phc, event)
-        proof = session_start.AuthenticationResult(
-            "reset", ["otp"], email=taken.email, browser=browser
-        )
-        begun = await session_start.begin(deps, ctx, tx, tenant, account, proof)
-    await session_start.publish_revocations(deps, ctx, account.id, ended)
-    return await session_start.finish(deps, ctx, begun)
-
-
-async def put(
+async def store_password(
     deps: Deps,
     ctx: Context,
     tx: Db,
     tenant: Tenant,
+    *,
     account: Account,
     phc: str,
     event: PasswordChanged | PasswordReset,
-    *,
     spare: str | None = None,
 ) -> list[str]:
-    """Set the password, end sessions and open codes, tell the owner. The caller has locked the
-    user; the ids of the sessions ended are for `announce`."""
+    """Sets the password, ends sessions and open codes, and notifies the owner. The caller has
+    locked the user. Returns the ids of the ended sessions for `publish_revocations`."""
     await accounts.set_password(tx, app_id=ctx.app_id, user_id=account.id, phc=phc)
-    ended = await session_start.end_all(ctx, tx, account.id, reason=event.type, spare=spare)
+    ended = await session_end.end_all(ctx, tx, account.id, reason=event.type, spare=spare)
     await audit.record(tx, ctx, event, user_id=account.id)
-    await notices.tell(deps, ctx, tx, tenant, account, "password_changed", ip=ctx.ip)
+    await notices.send(deps, ctx, tx, tenant, owner=account, kind="password_changed", ip=ctx.ip)
     return ended
 
 
-async def prove(
+async def confirm_current(
     deps: Deps, ctx: Context, account: Account, password: str, *, method: str
 ) -> str | None:
-    """The caller's own password once more; the new hash where the stored one is not ours. Raises
-    WrongCredentials, Locked, RateLimited."""
+    """Verifies the caller's current password. Returns a new hash if the stored one is not ours.
+    Raises WrongCredentials, Locked, RateLimited."""
     async with deps.db.transaction(ctx) as tx:
         admission = lockout.Admission()
         wait = await deps.limits.hit(tx, ctx, (PASSWORD_BY_USER, account.id))
@@ -277,7 +213,7 @@ async def prove(
             admission = await lockout.admit(deps, ctx, tx, account.email or account.id)
     exceeded(wait)
     async with lockout.releasing(deps, ctx, admission):
-        verdict = await lockout.tried(
+        verdict = await lockout.verify_password(
             deps,
             ctx,
             admission,
@@ -291,7 +227,8 @@ async def prove(
 
 
 async def _rehashed(ctx: Context, tx: Db, account: Account, new: str | None) -> str | None:
-    """The hash that must still be the user's when the session begins."""
+    """Stores a new hash of the same password. Returns the hash that must still be the user's when
+    the session starts."""
     if new is None or account.phc is None:
         return account.phc
     await accounts.rehash(tx, app_id=ctx.app_id, user_id=account.id, old=account.phc, new=new)

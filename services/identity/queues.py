@@ -1,4 +1,4 @@
-"""How much waits to be sent: what an operator sees of it in `GET /health` and in the metrics."""
+"""The queues of events and mails, for `GET /health` and the metrics."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import Final
 from common import metrics
 from common.context import Context
 from common.contracts.queues import GetQueues, Queue, Queues
-from common.periodic import FAULTS, again
+from common.periodic import FAULTS, run_periodically
 from identity.deps import Deps
 from identity.queries import queues
 
@@ -20,29 +20,31 @@ MEASURED_EVERY: Final = 15.0
 
 
 async def get(deps: Deps, ctx: Context, request: GetQueues) -> Queues:
-    """Answer from the database, since a relay or mailer that hangs cannot say so itself."""
+    """Returns the queues as the database has them, since a relay or mailer that hangs cannot report
+    itself."""
     return await measure(deps)
 
 
-async def measuring(deps: Deps) -> None:
-    """Keep the metrics of the queues up to date."""
+async def measure_periodically(deps: Deps) -> None:
+    """Keeps the metrics of the queues up to date."""
     gauges = (metrics.OUTBOX_WAITING, metrics.OUTBOX_AGE, metrics.MAIL_WAITING, metrics.MAIL_AGE)
     metrics.maintain(*gauges)
-    await again(partial(export, deps), every=MEASURED_EVERY, name="queues", at_once=True)
+    await run_periodically(partial(export, deps), every=MEASURED_EVERY, name="queues", at_once=True)
 
 
 async def export(deps: Deps) -> None:
-    """Set the metrics; NaN where the database gives no answer, since old numbers would mislead."""
+    """Sets the metrics. They are NaN if the database does not answer, since old numbers would
+    mislead."""
     try:
-        found = await measure(deps)
+        current = await measure(deps)
     except FAULTS:
         for writer in SERVICES:
             _set(writer, math.nan, math.nan)
         _set_mail(math.nan, math.nan)
         raise
-    for writer, queue in found.relay.items():
+    for writer, queue in current.relay.items():
         _set(writer, queue.waiting, queue.age)
-    _set_mail(found.mail.waiting, found.mail.age)
+    _set_mail(current.mail.waiting, current.mail.age)
 
 
 def _set(writer: str, waiting: float, age: float) -> None:
@@ -56,7 +58,7 @@ def _set_mail(waiting: float, age: float) -> None:
 
 
 async def measure(deps: Deps) -> Queues:
-    """Lengths and ages of all queues."""
+    """Returns the lengths and ages of all queues."""
     async with deps.relay_db.everywhere() as db:
         relay = await queues.outbox(db, services=SERVICES)
     async with deps.mail_db.everywhere() as db:

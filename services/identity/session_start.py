@@ -1,20 +1,15 @@
-"""How every way of signing in ends: a session begins.
+"""The start of a session: every way of signing in ends here.
 
-There is no other place where a session comes to be, so what must hold for all of them (a disabled
-user, a password that was changed meanwhile, a second factor) is looked at here.
+No other place starts sessions. So what must hold for all of them is checked here: the user is not
+disabled, and the password was not changed in the meantime.
 """
 
 from __future__ import annotations
 
-import dataclasses
 from dataclasses import dataclass, field
-from datetime import datetime
 
-from common import acr, audit, logs
+from common import audit, logs
 from common.context import Context
-from common.contracts.assignments import AssignDefaultRole
-from common.contracts.org_domains import JoinByDomain
-from common.contracts.organizations import EnsurePersonalTeam
 from common.contracts.sessions import NoSession, Session, SignedInSession
 from common.contracts.sign_in import AccountDisabled, WrongCredentials
 from common.contracts.tenants import Tenant
@@ -22,41 +17,16 @@ from common.db import Db
 from common.events.sessions import Login
 from common.events.users import UserVerified
 from common.ids import DASHBOARD, new_id
-from common.problems import Problem
-from identity import email_rules, idempotency, notices, session_limits
+from identity import idempotency, notices, session_lifetimes
+from identity.authentication_result import AuthenticationResult
 from identity.deps import Deps
 from identity.devices import device_hash, device_name
-from identity.queries import accounts, codes, sessions
+from identity.queries import accounts, session_ends, session_starts
 from identity.queries.accounts import Account
-from identity.queries.sessions import InsertedSession
+from identity.queries.session_starts import InsertedSession, NewSession
+from identity.user_provisioning import provision_new_user
 
 log = logs.get(__name__)
-
-
-@dataclass(frozen=True)
-class AuthenticationResult:
-    """What somebody has shown. `email` is the address proven just now, `phc` the hash that the
-    password matched, `previous` the session that the new one replaces."""
-
-    method: str
-    amr: list[str]
-    email: str | None = None
-    phc: str | None = field(default=None, repr=False)
-    browser: str | None = field(default=None, repr=False)
-    remember: bool = False
-    idempotency_key: str | None = field(default=None, repr=False)
-    idp_name: str | None = None
-    previous: str | None = None
-    new_user: bool = False
-    joins_team: bool = False
-    """Whether a new user signed up by an invitation into an organization."""
-    auth_time: datetime | None = None
-    acr: str | None = None
-    """Both of the session that is replaced, where nothing was proven anew."""
-
-    @property
-    def earned(self) -> str:
-        return self.acr or acr.earned(self.amr, by_mail=self.email is not None)
 
 
 @dataclass(frozen=True)
@@ -71,15 +41,39 @@ class StartedSession:
 
 
 async def begin(
-    deps: Deps, ctx: Context, tx: Db, tenant: Tenant, account: Account, proof: AuthenticationResult
+    deps: Deps,
+    ctx: Context,
+    tx: Db,
+    tenant: Tenant,
+    *,
+    account: Account,
+    proof: AuthenticationResult,
 ) -> StartedSession:
-    """Raises AccountDisabled; WrongCredentials where the password was changed meanwhile."""
-    proven = await accounts.signs_in(tx, app_id=ctx.app_id, id=account.id, proves_email=proof.email)
+    """Starts a session in the transaction. Raises AccountDisabled; WrongCredentials if the password
+    was changed in the meantime."""
+    proven = await accounts.record_sign_in(
+        tx, app_id=ctx.app_id, id=account.id, proves_email=proof.email
+    )
     if proven is None:
         raise AccountDisabled
     if proven:
         await accounts.unsettle(tx, app_id=ctx.app_id, id=account.id)
         await audit.record(tx, ctx, UserVerified(user_id=account.id), user_id=account.id)
+    return await _start(deps, ctx, tx, tenant, account=account, proof=proof, proven=proven)
+
+
+async def _start(
+    deps: Deps,
+    ctx: Context,
+    tx: Db,
+    tenant: Tenant,
+    *,
+    account: Account,
+    proof: AuthenticationResult,
+    proven: bool,
+) -> StartedSession:
+    """Starts the session, or returns the one that the same form started before. `proven`: the
+    address has just become verified."""
     token, earlier = await idempotency.session_token(
         deps,
         ctx,
@@ -89,33 +83,22 @@ async def begin(
         remember=proof.remember,
         key=proof.idempotency_key,
     )
-    must_change = bool(account.must_change and proof.phc)
+    must_change, settled = bool(account.must_change and proof.phc), account.settled_at is not None
     if earlier is not None:
         repeated = SignedInSession(token=token, session=earlier, must_change_password=must_change)
-        return StartedSession(repeated, verified=False, settled=account.settled_at is not None)
-    id, device = new_id(), device_name(ctx.agent)
-    began = await _insert(deps, ctx, tx, tenant, account, proof, id=id, token=token, device=device)
-    if proof.previous is not None:
-        await sessions.revoke(
-            tx, app_id=ctx.app_id, id=proof.previous, user_id=account.id, reason="replaced"
-        )
-    new_device = began.new_device and not proof.new_user
-    if proof.auth_time is None:
-        event = Login(method=proof.method, session_id=id, amr=proof.amr, new_device=new_device)
-        await audit.record(tx, ctx, event, user_id=account.id)
-    if new_device:
-        await notices.tell(deps, ctx, tx, tenant, account, "new_device", device=device, ip=ctx.ip)
+        return StartedSession(repeated, verified=False, settled=settled)
+    session, new_device = await _insert(
+        deps, ctx, tx, tenant, account=account, proof=proof, token=token, proven=proven
+    )
     reply = SignedInSession(
         token=token,
-        session=_session(id, account, proof, began, verified=account.email_verified or proven),
+        session=session,
         new_user=proof.new_user,
         new_device=new_device,
         must_change_password=must_change,
     )
-    settled = account.settled_at is not None
-    return StartedSession(
-        reply, bool(proven), settled, proof.previous, not settled and not proof.joins_team
-    )
+    personal_team = not settled and not proof.joins_team
+    return StartedSession(reply, proven, settled, proof.previous, personal_team)
 
 
 async def _insert(
@@ -123,18 +106,44 @@ async def _insert(
     ctx: Context,
     tx: Db,
     tenant: Tenant,
+    *,
     account: Account,
     proof: AuthenticationResult,
-    *,
-    id: str,
     token: str,
-    device: str | None,
-) -> InsertedSession:
-    known = None if proof.previous else device_hash(deps.keys, proof.browser, ctx.agent)
-    began = await sessions.insert(
-        tx,
-        app_id=ctx.app_id,
-        id=id,
+    proven: bool,
+) -> tuple[Session, bool]:
+    """Inserts the session, ends the one it replaces, and notifies the user of a new device. Returns
+    the session, and whether the device is new."""
+    new = _new_session(deps, ctx, tenant, account=account, proof=proof, token=token)
+    inserted = await session_starts.insert(tx, app_id=ctx.app_id, new=new)
+    if inserted is None:
+        raise WrongCredentials
+    if proof.previous is not None:
+        await session_ends.revoke(
+            tx, app_id=ctx.app_id, id=proof.previous, user_id=account.id, reason="replaced"
+        )
+    new_device = inserted.new_device and not proof.new_user
+    if proof.auth_time is None:
+        event = Login(method=proof.method, session_id=new.id, amr=proof.amr, new_device=new_device)
+        await audit.record(tx, ctx, event, user_id=account.id)
+    if new_device:
+        data = {"device": new.device_name, "ip": ctx.ip}
+        await notices.send(deps, ctx, tx, tenant, owner=account, kind="new_device", **data)
+    verified = account.email_verified or proven
+    return _session(new.id, account, proof, inserted, verified=verified), new_device
+
+
+def _new_session(
+    deps: Deps,
+    ctx: Context,
+    tenant: Tenant,
+    *,
+    account: Account,
+    proof: AuthenticationResult,
+    token: str,
+) -> NewSession:
+    return NewSession(
+        id=new_id(),
         user_id=account.id,
         token_hash=deps.keys.hash("session", token),
         idp_name=proof.idp_name,
@@ -144,24 +153,21 @@ async def _insert(
         previous_id=proof.previous,
         ip=ctx.ip,
         agent=(ctx.agent or "")[:512] or None,
-        device_name=device,
-        device_hash=known,
+        device_name=device_name(ctx.agent),
+        device_hash=None if proof.previous else device_hash(deps.keys, proof.browser, ctx.agent),
         auth_time=proof.auth_time,
-        ttl=session_limits.absolute(tenant, remember=proof.remember),
-        idle_ttl=session_limits.idle(tenant, remember=False),
-        idle_ttl_remembered=session_limits.idle(tenant, remember=True),
+        ttl=session_lifetimes.absolute(tenant, remember=proof.remember),
+        idle_ttl=session_lifetimes.idle(tenant, remember=False),
+        idle_ttl_remembered=session_lifetimes.idle(tenant, remember=True),
         phc=proof.phc,
     )
-    if began is None:
-        raise WrongCredentials
-    return began
 
 
 def _session(
     id: str,
     account: Account,
     proof: AuthenticationResult,
-    began: InsertedSession,
+    inserted: InsertedSession,
     *,
     verified: bool,
 ) -> Session:
@@ -173,29 +179,25 @@ def _session(
         name=account.name,
         picture=account.picture,
         locale=account.locale,
-        auth_time=began.auth_time,
+        auth_time=inserted.auth_time,
         acr=proof.earned,
         amr=proof.amr,
-        active_org_id=began.active_org_id,
-        created_at=began.created_at,
-        expires_at=began.expires_at,
-        idle_expires_at=began.idle_expires_at,
-        remembered=began.remembered,
+        active_org_id=inserted.active_org_id,
+        created_at=inserted.created_at,
+        expires_at=inserted.expires_at,
+        idle_expires_at=inserted.idle_expires_at,
+        remembered=inserted.remembered,
     )
 
 
-def with_new_user(
-    proof: AuthenticationResult, fresh: bool, *, joins_team: bool = False
-) -> AuthenticationResult:
-    return dataclasses.replace(proof, new_user=fresh, joins_team=joins_team)
-
-
 async def replace(
-    deps: Deps, ctx: Context, tx: Db, tenant: Tenant, account: Account, session_id: str
+    deps: Deps, ctx: Context, tx: Db, tenant: Tenant, *, account: Account, session_id: str
 ) -> StartedSession:
-    """The same session under a new id and token, because its rights change (S2). Raises NoSession
-    where it has ended."""
-    kept = await sessions.kept(tx, app_id=ctx.app_id, id=session_id, user_id=account.id)
+    """Gives the session a new id and token, because its rights change (OWASP ASVS, session
+    management). Raises NoSession if it has ended."""
+    kept = await session_starts.get_replaced(
+        tx, app_id=ctx.app_id, id=session_id, user_id=account.id
+    )
     if kept is None:
         raise NoSession
     proof = AuthenticationResult(
@@ -207,11 +209,12 @@ async def replace(
         previous=session_id,
         auth_time=kept.auth_time,
     )
-    return await begin(deps, ctx, tx, tenant, account, proof)
+    return await begin(deps, ctx, tx, tenant, account=account, proof=proof)
 
 
 async def finish(deps: Deps, ctx: Context, started: StartedSession) -> SignedInSession:
-    """After the commit: caches forget the session that was replaced, and a new user is settled."""
+    """Does what follows the commit: caches forget the replaced session, and a new user is
+    provisioned. Returns the session."""
     session = started.reply.session
     if started.replaced is not None:
         await deps.invalidation.publish(ctx, "session", started.replaced)
@@ -228,68 +231,5 @@ async def finish(deps: Deps, ctx: Context, started: StartedSession) -> SignedInS
             personal_team=started.personal_team,
         )
     if ctx.app_id == DASHBOARD:
-        session = await session_limits.of_dashboard(deps, ctx, session)
+        session = await session_lifetimes.of_dashboard(deps, ctx, session)
     return started.reply.model_copy(update={"session": session})
-
-
-async def provision_new_user(
-    deps: Deps,
-    ctx: Context,
-    user_id: str,
-    *,
-    email: str | None,
-    verified: bool,
-    name: str | None,
-    personal_team: bool = True,
-) -> bool:
-    """Give a new user the role users start with, a developer a `personal_team`, and a verified
-    address its place where an organization has proven the domain. Idempotent. Returns whether all
-    was given; what fails is done at the next sign-in or by the sweep, whichever is first."""
-    system_ctx = ctx.as_system()
-    try:
-        operator = await _is_operator(deps, ctx, user_id, email if verified else None)
-        await deps.bus.call(system_ctx, AssignDefaultRole(user_id=user_id, operator=operator))
-        if ctx.app_id == DASHBOARD and personal_team:
-            await deps.bus.call(system_ctx, EnsurePersonalTeam(user_id=user_id, name=name))
-        if verified:
-            await deps.bus.call(system_ctx, JoinByDomain(user_id=user_id))
-        async with deps.db.single(ctx) as db:
-            await accounts.settled(db, app_id=ctx.app_id, id=user_id)
-    except Problem as problem:
-        log.warning("user not settled", code=problem.code, user_id=user_id)
-        return False
-    return True
-
-
-async def _is_operator(deps: Deps, ctx: Context, user_id: str, proven: str | None) -> bool:
-    """Who used the owner link, or proved the address that the deployment names."""
-    if ctx.app_id != DASHBOARD:
-        return False
-    if proven is not None and email_rules.names_operator(deps.operator_email, ctx.app_id, proven):
-        return True
-    async with deps.db.reading(ctx) as db:
-        return await codes.is_owner(db, app_id=ctx.app_id, user_id=user_id)
-
-
-async def end_codes(ctx: Context, tx: Db, user_id: str) -> None:
-    """No code or link mailed to the user before works any more."""
-    await codes.end_of_user(tx, app_id=ctx.app_id, user_id=user_id)
-
-
-async def end_all(
-    ctx: Context, tx: Db, user_id: str, *, reason: str, spare: str | None = None
-) -> list[str]:
-    """End a user's sessions in the transaction; the ids are for `announce`. Codes and links mailed
-    before are dead too, and so is every token of those sessions."""
-    ended = await sessions.revoke_all(
-        tx, app_id=ctx.app_id, user_id=user_id, spare=spare, reason=reason
-    )
-    await end_codes(ctx, tx, user_id)
-    return [session.id for session in ended]
-
-
-async def publish_revocations(deps: Deps, ctx: Context, user_id: str, ended: list[str]) -> None:
-    """After the commit and before the reply: every cache forgets the user and these sessions."""
-    for session_id in ended:
-        await deps.invalidation.publish(ctx, "session", session_id)
-    await deps.invalidation.publish(ctx, "user", user_id)

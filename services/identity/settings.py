@@ -6,31 +6,48 @@ from email.utils import parseaddr
 
 from pydantic import Field, SecretStr, field_validator
 
-from common.addresses import address_key
+from common.address_keys import address_key
 from common.settings import DatabaseSettings, EgressSettings
 from identity.smtp import BadSmtpUrl, Smtp
 
 
 class Settings(DatabaseSettings, EgressSettings):
-    sweep_database_url: SecretStr
-    mail_database_url: SecretStr
+    sweep_database_url: SecretStr = Field(
+        description="DSN with the role `aero2_sweep`: deletes what has expired."
+    )
+    mail_database_url: SecretStr = Field(
+        description="DSN with the role `aero2_mail`: delivers mail."
+    )
     smtp_url: SecretStr | None = Field(
         default=None,
-        description="smtp://user:pw@host:port?tls=none|starttls|tls; mail waits without.",
+        description="Mail server: `smtp://user:password@host:port?tls=none|starttls|tls`. Without "
+        "it, mail waits in the database.",
     )
-    mail_from: str = "Aero2 <no-reply@localhost>"
+    mail_from: str = Field(
+        default="Aero2 <no-reply@localhost>", description="Sender of every mail."
+    )
     bootstrap_admin_email: str | None = Field(
-        default=None, description="Becomes operator at the first sign-in with a verified address."
+        default=None,
+        description="This address becomes operator at its first sign-in, once it is verified.",
     )
     breach_url: str = Field(
         default="https://api.pwnedpasswords.com/range/",
-        description="k-anonymity range endpoint, for applications that turn the check on.",
+        description="Range endpoint with k-anonymity, for applications with "
+        "`password_breach_check`.",
     )
     limit_scale: float = Field(
-        default=1.0, ge=0, le=1000, description="Multiplies every rate limit; 0 turns them off."
+        default=1.0,
+        ge=0,
+        le=1000,
+        description="Multiplies every limit, of signing in and against floods. 0 turns them off, "
+        "for load tests.",
     )
     hash_threads: int | None = Field(
-        default=None, ge=1, le=64, description="Default: one more than cores."
+        default=None,
+        ge=1,
+        le=64,
+        description="Threads that hash passwords; each takes 19 MiB. Default: one more than "
+        "the cores, at most 9.",
     )
 
     @field_validator("smtp_url")

@@ -1,12 +1,12 @@
-"""Signing up. The user comes to be only once the mailed code or link is used, so nobody can occupy
-a stranger's address, and the answer is the same whether the address is known or not."""
+"""Sign-up. The user is created only when the mailed code or link is used, so nobody can occupy a
+stranger's address. The answer is the same whether the address is known."""
 
 from __future__ import annotations
 
 from typing import Any
 
 from common import audit
-from common.addresses import address_key
+from common.address_keys import address_key
 from common.context import Context
 from common.contracts.invitations import InvitationNotFound
 from common.contracts.org_invitations import GetOrganizationOffer, OrganizationInvitationNotFound
@@ -17,15 +17,17 @@ from common.db import Db
 from common.events.invitations import InvitationAccepted
 from common.events.users import UserCreated
 from common.ids import new_id
-from identity import challenge, email_rules, flows, policy
+from identity import challenge, email_rules, flows, password_policy
 from identity.deps import Deps
 from identity.limits import SIGN_UP_BY_IP
 from identity.queries import accounts, codes, invitations
 from identity.queries.accounts import Account
-from identity.queries.codes import Taken
+from identity.queries.codes import ConsumedCode
 
 
 async def sign_up(deps: Deps, ctx: Context, request: SignUp) -> Flow:
+    """Stores a sign-up and mails its code. Raises MethodOff, SignUpClosed, Invalid, WeakPassword,
+    InvitationNotFound, CaptchaFailed, RateLimited, MailsSent."""
     tenant = await deps.tenants.get(ctx)
     methods = tenant.settings.auth_methods
     if request.password is not None and "password" not in methods:
@@ -36,15 +38,17 @@ async def sign_up(deps: Deps, ctx: Context, request: SignUp) -> Flow:
     await challenge.check(deps, ctx, tenant, request)
     invitation = await _invitation(deps, ctx, request)
     into_organization = invitation is None and await _into_organization(deps, ctx, request)
-    if invitation is None and not _operator(deps, ctx, request.email):
-        email_rules.allow(tenant.settings, request.email, invited=_opens(tenant, into_organization))
+    if invitation is None and not _is_operator(deps, ctx, request.email):
+        email_rules.allow(
+            tenant.settings, request.email, invited=_admits_invited(tenant, into_organization)
+        )
     phc = None
     if request.password is not None:
-        await policy.check(
+        await password_policy.check(
             deps, ctx, tenant, request.password, email=request.email, name=request.name
         )
         phc = await deps.hashing.hash(ctx.app_id, request.password)
-    await flows.count(deps, ctx, request.email, request.browser, purpose="sign_in")
+    await flows.count_mail(deps, ctx, request.email, request.browser, purpose="sign_in")
     async with deps.db.transaction(ctx) as tx:
         payload = {
             "email": request.email,
@@ -56,7 +60,7 @@ async def sign_up(deps: Deps, ctx: Context, request: SignUp) -> Flow:
             "sign_up": True,
         }
         letter = await _letter(ctx, tx, tenant, payload)
-        return await flows.start(deps, ctx, tx, tenant, letter, request.browser)
+        return await flows.start(deps, ctx, tx, tenant, letter=letter, browser=request.browser)
 
 
 async def resend(deps: Deps, ctx: Context, request: ResendSignUp) -> Flow:
@@ -71,17 +75,18 @@ async def resend(deps: Deps, ctx: Context, request: ResendSignUp) -> Flow:
         )
     if payload is None:
         raise CodeSpent
-    await flows.count(deps, ctx, payload["email"], request.browser, purpose="sign_in")
+    await flows.count_mail(deps, ctx, payload["email"], request.browser, purpose="sign_in")
     async with deps.db.transaction(ctx) as tx:
         letter = await _letter(ctx, tx, tenant, payload)
-        return await flows.start(deps, ctx, tx, tenant, letter, request.browser)
+        return await flows.start(deps, ctx, tx, tenant, letter=letter, browser=request.browser)
 
 
 async def _letter(ctx: Context, tx: Db, tenant: Tenant, payload: dict[str, Any]) -> flows.Letter:
-    """The mail of a sign-up. The stored payload is the same whether the address has an account."""
+    """Returns the mail of a sign-up. The stored payload is the same whether the address has an
+    account."""
     account = await accounts.by_email(tx, app_id=ctx.app_id, email=payload["email"])
     if account is not None:
-        return _known(tenant, account, payload)
+        return _known_address_letter(tenant, account, payload)
     return flows.Letter(
         to=payload["email"],
         type="email_verification",
@@ -93,8 +98,11 @@ async def _letter(ctx: Context, tx: Db, tenant: Tenant, payload: dict[str, Any])
     )
 
 
-def _known(tenant: Tenant, account: Account, payload: dict[str, Any]) -> flows.Letter:
-    """The mail to somebody who signs up again: the code signs in, where codes do."""
+def _known_address_letter(
+    tenant: Tenant, account: Account, payload: dict[str, Any]
+) -> flows.Letter:
+    """Returns the mail to somebody who signs up again. Its code or link signs in, if the
+    application offers that."""
     by_code = "email_code" in tenant.settings.auth_methods
     by_link = "magic_link" in tenant.settings.auth_methods
     return flows.Letter(
@@ -112,21 +120,21 @@ def _known(tenant: Tenant, account: Account, payload: dict[str, Any]) -> flows.L
     )
 
 
-async def come_to_be(
-    deps: Deps, ctx: Context, tx: Db, tenant: Tenant, taken: Taken
+async def get_or_create_account(
+    deps: Deps, ctx: Context, tx: Db, tenant: Tenant, *, consumed_code: ConsumedCode
 ) -> tuple[Account, bool]:
-    """The user of a proven address, made where there is none. Raises SignUpClosed, Invalid where
-    the application does not take new users any more."""
-    if taken.user_id is not None:
-        account = await accounts.by_id(tx, app_id=ctx.app_id, id=taken.user_id)
+    """Returns the user of a proven address, and whether they were created now. Raises SignUpClosed,
+    Invalid if the application no longer accepts new users."""
+    if consumed_code.user_id is not None:
+        account = await accounts.by_id(tx, app_id=ctx.app_id, id=consumed_code.user_id)
     else:
-        account = await accounts.by_email(tx, app_id=ctx.app_id, email=taken.email)
+        account = await accounts.by_email(tx, app_id=ctx.app_id, email=consumed_code.email)
     if account is not None:
         return account, False
-    wanted = taken.payload
-    email = wanted.get("email") or taken.email
-    if not wanted.get("invitation") and not _operator(deps, ctx, email):
-        invited = _opens(tenant, bool(wanted.get("into_organization")))
+    payload = consumed_code.payload
+    email = payload.get("email") or consumed_code.email
+    if not payload.get("invitation") and not _is_operator(deps, ctx, email):
+        invited = _admits_invited(tenant, bool(payload.get("into_organization")))
         email_rules.allow(tenant.settings, email, invited=invited)
     id = new_id()
     await accounts.insert(
@@ -135,29 +143,30 @@ async def come_to_be(
         id=id,
         email=email,
         email_verified=True,
-        name=wanted.get("name"),
-        locale=wanted.get("locale"),
+        name=payload.get("name"),
+        locale=payload.get("locale"),
     )
-    if wanted.get("phc"):
-        await accounts.set_password(tx, app_id=ctx.app_id, user_id=id, phc=wanted["phc"])
+    if payload.get("phc"):
+        await accounts.set_password(tx, app_id=ctx.app_id, user_id=id, phc=payload["phc"])
     await audit.record(tx, ctx, UserCreated(user_id=id, by="sign_up"), user_id=id)
-    if wanted.get("invitation"):
-        await accept(ctx, tx, wanted["invitation"], id)
-    made = await accounts.by_id(tx, app_id=ctx.app_id, id=id)
-    assert made is not None
-    return made, True
+    if payload.get("invitation"):
+        await accept(ctx, tx, payload["invitation"], id)
+    account = await accounts.by_id(tx, app_id=ctx.app_id, id=id)
+    assert account is not None
+    return account, True
 
 
-def _opens(tenant: Tenant, into_organization: bool) -> bool:
+def _admits_invited(tenant: Tenant, into_organization: bool) -> bool:
     return into_organization and tenant.settings.signup_by_organization_invitations
 
 
-def _operator(deps: Deps, ctx: Context, email: str) -> bool:
+def _is_operator(deps: Deps, ctx: Context, email: str) -> bool:
     return email_rules.names_operator(deps.operator_email, ctx.app_id, email)
 
 
 async def accept(ctx: Context, tx: Db, invitation_id: str, user_id: str) -> None:
-    """Raises InvitationNotFound where it was accepted, revoked or has expired."""
+    """Marks an invitation as accepted. Raises InvitationNotFound if it was accepted or revoked, or
+    has expired."""
     if not await invitations.accept(tx, app_id=ctx.app_id, id=invitation_id, user_id=user_id):
         raise InvitationNotFound
     event = InvitationAccepted(invitation_id=invitation_id, user_id=user_id)
@@ -165,24 +174,24 @@ async def accept(ctx: Context, tx: Db, invitation_id: str, user_id: str) -> None
 
 
 async def _invitation(deps: Deps, ctx: Context, request: SignUp) -> str | None:
-    """The pending invitation of this very address, into the application. Raises InvitationNotFound
-    where the token is one, but not of this address."""
+    """Returns the id of the pending invitation of this address into the application. Raises
+    InvitationNotFound if the token belongs to another address."""
     if request.invitation is None:
         return None
     async with deps.db.reading(ctx) as db:
-        found = await invitations.by_token(
+        offer = await invitations.get_open(
             db, app_id=ctx.app_id, token_hashes=deps.keys.hashes("invitation", request.invitation)
         )
-    if found is None:
+    if offer is None:
         return None
-    if address_key(found.email) != address_key(request.email):
+    if address_key(offer.email) != address_key(request.email):
         raise InvitationNotFound
-    return found.id
+    return offer.id
 
 
 async def _into_organization(deps: Deps, ctx: Context, request: SignUp) -> bool:
-    """Whether the token is an organization's invitation of this very address; he accepts it once
-    he has signed in. Raises InvitationNotFound for any other token."""
+    """Returns whether the token is an organization's invitation of this address. The user accepts
+    it after signing in. Raises InvitationNotFound for any other token."""
     if request.invitation is None:
         return False
     try:

@@ -42,12 +42,12 @@ class Smtp:
         """Raises BadSmtpUrl. `smtps://` is `tls=tls`; `verify=off` accepts any certificate."""
         try:
             parts = urlsplit(url)
-            asked = parse_qs(parts.query, strict_parsing=bool(parts.query))
+            options = parse_qs(parts.query, strict_parsing=bool(parts.query))
             port = parts.port
         except ValueError as error:
             raise BadSmtpUrl(str(error)) from None
         default = "tls" if parts.scheme == "smtps" else "starttls"
-        tls = asked.get("tls", [default])[0]
+        tls = options.get("tls", [default])[0]
         if parts.scheme not in ("smtp", "smtps") or not parts.hostname:
             raise BadSmtpUrl("smtp://user:password@host:port?tls=none|starttls|tls is needed")
         if tls not in ("none", "starttls", "tls"):
@@ -58,7 +58,7 @@ class Smtp:
             tls,  # type: ignore[arg-type]  # checked above
             unquote(parts.username) if parts.username else None,
             unquote(parts.password) if parts.password else None,
-            asked.get("verify", ["on"])[0] != "off",
+            options.get("verify", ["on"])[0] != "off",
         )
 
     async def send(self, message: EmailMessage) -> None:

@@ -10,7 +10,7 @@ from typing import Any, Final, TypeVar
 from pydantic import BaseModel, ValidationError
 
 from common import audit
-from common.addresses import address_key
+from common.address_keys import address_key
 from common.context import Context
 from common.contracts.app_settings import AppSettings
 from common.contracts.user_import import (
@@ -22,12 +22,12 @@ from common.contracts.user_import import (
     TransferredUsers,
 )
 from common.events.users import UsersImported
-from common.field_errors import field_errors
+from common.field_errors import FieldError, field_error, field_errors
 from common.ids import new_id
-from common.unknown_fields import unknown
-from identity import delegation, imported, metadata
+from common.unknown_fields import unknown_fields
+from identity import delegation_checks, imported_hashes, metadata
 from identity.deps import Deps
-from identity.hashing import too_long
+from identity.hashing import MAX_BYTES, too_long
 from identity.queries import user_import
 
 ROOM: Final = 600_000
@@ -38,28 +38,31 @@ M = TypeVar("M", bound=BaseModel)
 
 
 class _DryRun(Exception):
-    """Nothing is kept."""
+    """Rolls the transaction back."""
 
 
 @dataclass(frozen=True)
-class Line:
+class ImportLine:
     """A line of an import: the user it describes, or why it is refused."""
 
     user: TransferredUser | None
-    errors: list[dict[str, str]]
+    errors: list[FieldError]
 
 
-async def take(deps: Deps, ctx: Context, request: ImportUsers) -> Arrivals:
+async def import_users(deps: Deps, ctx: Context, request: ImportUsers) -> Arrivals:
+    """Creates users that do not exist yet. Each line is answered on its own. Raises Busy."""
     settings = (await deps.tenants.get(ctx)).settings
     lines = await _with_metadata(deps, ctx, settings, [_line(line) for line in request.users])
     rows = await _rows(deps, ctx, lines, dry=request.dry_run)
     try:
         async with deps.db.transaction(ctx) as tx:
-            made: set[int] = set()
+            created_lines: set[int] = set()
             if rows:
-                made = await user_import.insert(tx, app_id=ctx.app_id, rows=list(rows.values()))
-            if made:
-                await audit.record(tx, ctx, UsersImported(count=len(made)))
+                created_lines = await user_import.insert(
+                    tx, app_id=ctx.app_id, rows=list(rows.values())
+                )
+            if created_lines:
+                await audit.record(tx, ctx, UsersImported(count=len(created_lines)))
             if request.dry_run:
                 raise _DryRun
     except _DryRun:
@@ -69,48 +72,50 @@ async def take(deps: Deps, ctx: Context, request: ImportUsers) -> Arrivals:
             Arrival(status="invalid", errors=line.errors)
             if line.user is None
             else Arrival(status="created", user_id=rows[number]["id"])
-            if number in made
+            if number in created_lines
             else Arrival(status="exists")
             for number, line in enumerate(lines)
         ]
     )
 
 
-def _line(sent: Any) -> Line:
-    strangers = [one.told() for one in islice(unknown(TransferredUser, sent), MOST_ERRORS)]
+def _line(sent: Any) -> ImportLine:
+    strangers = [
+        one.field_error() for one in islice(unknown_fields(TransferredUser, sent), MOST_ERRORS)
+    ]
     try:
         user = TransferredUser.model_validate(sent)
     except ValidationError as error:
         listed = error.errors(include_url=False, include_input=False)
         faults = field_errors([{**one, "loc": one["loc"] or ("line",)} for one in listed])
-        return Line(None, (strangers + faults)[:MOST_ERRORS])
-    errors = strangers + _faults(user)
-    return Line(None if errors else user, errors)
+        return ImportLine(None, (strangers + faults)[:MOST_ERRORS])
+    errors = strangers + _rule_errors(user)
+    return ImportLine(None if errors else user, errors)
 
 
 async def _with_metadata(
-    deps: Deps, ctx: Context, settings: AppSettings, lines: list[Line]
-) -> list[Line]:
-    """Refuses those lines, too, whose metadata the application's schemas do not allow."""
+    deps: Deps, ctx: Context, settings: AppSettings, lines: list[ImportLine]
+) -> list[ImportLine]:
+    """Refuses also the lines whose metadata break the application's schemas."""
     sound = [number for number, line in enumerate(lines) if line.user is not None]
     data = [
         user.model_dump(include=set(metadata.KINDS), exclude_unset=True)
         for line in lines
         if (user := line.user) is not None
     ]
-    faults = await metadata.faults_of(deps.workers, ctx.app_id, settings, data)
+    faults = await metadata.errors_of(deps.workers, ctx.app_id, settings, data)
     checked = list(lines)
     for number, errors in zip(sound, faults, strict=True):
         if errors:
-            checked[number] = Line(None, errors)
+            checked[number] = ImportLine(None, errors)
     return checked
 
 
 async def _rows(
-    deps: Deps, ctx: Context, lines: list[Line], *, dry: bool
+    deps: Deps, ctx: Context, lines: list[ImportLine], *, dry: bool
 ) -> dict[int, dict[str, Any]]:
-    """The rows to insert by the number of their line. Lines with the id and the address of an
-    earlier line are left out."""
+    """Returns the rows to insert by the number of their line. A line with the id and address of an
+    earlier one is left out."""
     rows: dict[int, dict[str, Any]] = {}
     seen: set[tuple[str | None, str | None]] = set()
     for number, line in enumerate(lines):
@@ -129,26 +134,29 @@ async def _rows(
     return rows
 
 
-def _faults(user: TransferredUser) -> list[dict[str, str]]:
+def _rule_errors(user: TransferredUser) -> list[FieldError]:
+    """Returns the field errors that the type of the line cannot express."""
     faults = []
     if user.email is None and user.id is None:
-        faults.append({"field": "email", "message": "an address or an id is needed"})
+        faults.append(field_error("email", "email_or_id_required"))
     if user.id is not None and len(set(user.id) - {"-"}) == 1:
-        faults.append({"field": "id", "message": "this UUID stands for no id"})
+        faults.append(field_error("id", "id_is_constant"))
     if user.email is None and user.email_verified:
-        faults.append({"field": "email_verified", "message": "there is no address to verify"})
+        faults.append(field_error("email_verified", "no_email_to_verify"))
     if user.password_hash is not None:
-        refusal = imported.refusal(user.password_hash)
-        if refusal is not None:
-            faults.append({"field": "password_hash", "message": refusal})
+        unknown_hash = imported_hashes.refusal(user.password_hash)
+        if unknown_hash is not None:
+            faults.append(field_error("password_hash", unknown_hash.code, **unknown_hash.params))
     if user.phone_number is None and user.phone_number_verified:
-        faults.append({"field": "phone_number_verified", "message": "there is no number to verify"})
+        faults.append(field_error("phone_number_verified", "no_phone_number_to_verify"))
     if user.created_at is not None and user.created_at > datetime.now(UTC):
-        faults.append({"field": "created_at", "message": "it lies in the future"})
-    if user.password is not None and (too_long(user.password) or not user.password):
-        faults.append({"field": "password", "message": "between 1 and 256 bytes"})
+        faults.append(field_error("created_at", "time_in_future"))
+    if user.password is not None and too_long(user.password):
+        faults.append(field_error("password", "password_too_long", maximum=MAX_BYTES))
+    if user.password == "":
+        faults.append(field_error("password", "password_empty"))
     if user.password is not None and user.password_hash is not None:
-        faults.append({"field": "password_hash", "message": "send a password or a hash, not both"})
+        faults.append(field_error("password_hash", "password_and_hash"))
     return faults
 
 
@@ -158,12 +166,13 @@ async def _phc(deps: Deps, ctx: Context, user: TransferredUser, *, dry: bool) ->
     return user.password_hash
 
 
-async def give(deps: Deps, ctx: Context, request: ExportUsers) -> TransferredUsers:
+async def export_users(deps: Deps, ctx: Context, request: ExportUsers) -> TransferredUsers:
+    """Returns one page of users, the oldest first. Raises NotHeld if hashes are requested."""
     if request.password_hashes:
-        await delegation.over_everybody(deps, ctx)
+        await delegation_checks.over_everybody(deps, ctx)
     at, id = deps.cursors.read(ctx.app_id, "export", request.cursor, 2)
     async with deps.db.reading(ctx) as db:
-        found = await user_import.page(
+        users = await user_import.page(
             db,
             app_id=ctx.app_id,
             after=at,
@@ -172,13 +181,19 @@ async def give(deps: Deps, ctx: Context, request: ExportUsers) -> TransferredUse
             hashes=request.password_hashes,
         )
     rows, next = deps.cursors.page(
-        ctx.app_id, "export", found, request.limit, lambda user: (user.created_at, user.id), fitting
+        ctx.app_id,
+        "export",
+        users,
+        request.limit,
+        lambda user: (user.created_at, user.id),
+        fitting_rows,
     )
     return TransferredUsers(users=rows, next=next)
 
 
-def fitting(rows: list[M]) -> list[M]:
-    """As many of the rows as one answer carries, at least one: metadata may be large."""
+def fitting_rows(rows: list[M]) -> list[M]:
+    """Returns as many of the rows as one message carries, and at least one: metadata may be
+    large."""
     size = 0
     for number, row in enumerate(rows):
         size += len(row.model_dump_json())

@@ -4,17 +4,17 @@ from __future__ import annotations
 
 from typing import Final
 
-from common.addresses import search_keys
+from common.address_keys import search_keys
 from common.context import Context
 from common.contracts.users import ListUsers, Users
 from common.db import Db
 from identity.deps import Deps
 from identity.queries import user_lists, users
-from identity.user_import import fitting
+from identity.user_import import fitting_rows
 from identity.users import visible_teams
 
 MOST_WORDS: Final = 6
-"""Words of a search that count besides the one that leads: each costs a look per row."""
+"""Words of a search that count, apart from the first: each costs a lookup per row."""
 
 
 async def page(deps: Deps, ctx: Context, request: ListUsers) -> Users:
@@ -24,15 +24,15 @@ async def page(deps: Deps, ctx: Context, request: ListUsers) -> Users:
     async with deps.db.reading(ctx) as db:
         entries = await _entries(db, ctx, request, (key, id))
         ids = [entry.id for entry in entries]
-        found = {user.id: user for user in await users.of_ids(db, app_id=ctx.app_id, ids=ids)}
+        user_by_id = {user.id: user for user in await users.of_ids(db, app_id=ctx.app_id, ids=ids)}
     keys = {entry.id: entry.key for entry in entries}
     rows, next = deps.cursors.page(
         ctx.app_id,
         kind,
-        [found[id] for id in ids if id in found],
+        [user_by_id[id] for id in ids if id in user_by_id],
         request.limit,
         lambda user: (keys[user.id], user.id),
-        fitting,
+        fitting_rows,
     )
     return Users(users=rows, next=next)
 

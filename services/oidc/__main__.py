@@ -5,27 +5,27 @@ from __future__ import annotations
 from functools import partial
 
 from common.bus import Handlers
-from common.service import Links, run
-from common.sweeps import sweeping
+from common.service import Connections, run
+from common.sweeps import run_sweeps
 from oidc import backchannel_delivery
 from oidc.deps import Deps, open_deps
 from oidc.handlers import HANDLERS
 from oidc.queries.sweeps import EXPIRED
-from oidc.session_end_listener import Endings
+from oidc.session_end_listener import SessionEndListener
 from oidc.settings import Settings
 
 
-async def start(settings: Settings, links: Links) -> tuple[Deps, Handlers]:
-    """Open what the handlers need and start the service's own jobs."""
+async def start(settings: Settings, links: Connections) -> tuple[Deps, Handlers]:
+    """Opens what the handlers need and starts the service's jobs."""
     deps = await open_deps(settings, links)
-    endings = Endings(deps)
-    links.changes.listeners.append(endings.heard)
-    links.spawn(endings.run(), "endings")
+    listener = SessionEndListener(deps)
+    links.changes.listeners.append(listener.on_change)
+    links.spawn(listener.run(), "endings")
     links.spawn(
         deps.deliveries.run(partial(backchannel_delivery.work, deps), name="deliveries"),
         "deliveries",
     )
-    links.spawn(sweeping(deps.sweep_db, EXPIRED), "sweeps")
+    links.spawn(run_sweeps(deps.sweep_db, EXPIRED), "sweeps")
     return deps, HANDLERS
 
 

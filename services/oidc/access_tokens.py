@@ -1,4 +1,4 @@
-"""Who an access token speaks for: signature first, then everything that can have ended it."""
+"""Validates access tokens: the signature, and everything that may have revoked them since."""
 
 from __future__ import annotations
 
@@ -9,84 +9,93 @@ from typing import Any
 from common.context import Context
 from common.contracts.oauth_errors import InvalidToken
 from common.contracts.tokens import AccessToken, CheckAccessToken
-from oidc import jose, keys, scopes, tokens
-from oidc.client_cache import registered
+from oidc import jose, json_web_keys, keys, scope_catalogue
+from oidc.client_cache import find_registered
 from oidc.deps import Deps
-from oidc.queries import logouts, token_families
-from oidc.queries.token_families import Live
-from oidc.timestamps import at, now
+from oidc.queries import access_tokens, token_families
+from oidc.queries.token_families import LiveGrant
+from oidc.timestamps import from_seconds, now
 
-TYPES = frozenset({tokens.ACCESS})
+TYPES = frozenset({jose.ACCESS_TOKEN})
+MAX_OPAQUE_LENGTH = 200
 
 
 @dataclass(frozen=True, slots=True)
-class Speaking:
-    """A token that holds: its claims, and whose it is."""
+class ValidAccessToken:
+    """A token that is valid now: its claims and its grant."""
 
     claims: dict[str, Any]
-    live: Live
-    opaque: bool = False
+    grant: LiveGrant
 
     @property
     def audience(self) -> list[str]:
+        """The resources that the token is for."""
         aud = self.claims["aud"]
         return [aud] if isinstance(aud, str) else aud
 
     @property
     def scopes(self) -> list[str]:
+        """The granted scopes."""
         return str(self.claims.get("scope", "")).split()
+
+    @property
+    def is_for_issuer(self) -> bool:
+        """Whether it is for Aero2's own API. Others must not be accepted (RFC 9068 section 4)."""
+        return self.claims["iss"] in self.audience
 
 
 async def check(deps: Deps, ctx: Context, request: CheckAccessToken) -> AccessToken:
-    """A token for us: one whose audience is another API is none of ours (RFC 9068 section 4)."""
-    held = await holding(deps, ctx, request.token)
-    if held is None or held.claims["iss"] not in held.audience:
+    """Returns what a token for Aero2's own API allows. Raises InvalidToken."""
+    token = await find_valid(deps, ctx, request.token)
+    if token is None or not token.is_for_issuer:
         raise InvalidToken
-    claims, live = held.claims, held.live
+    claims, grant = token.claims, token.grant
     return AccessToken(
         jti=claims["jti"],
-        grant_id=live.family_id,
-        client_id=live.client_id,
-        user_id=live.user_id,
-        session_id=live.session_id,
-        scopes=held.scopes,
-        audience=held.audience,
-        permissions=await _permissions(deps, ctx, held),
+        grant_id=grant.family_id,
+        client_id=grant.client_id,
+        user_id=grant.user_id,
+        session_id=grant.session_id,
+        scopes=token.scopes,
+        audience=token.audience,
+        permissions=await _permissions(deps, ctx, token),
         org_id=claims.get("org_id"),
-        expires_at=at(claims["exp"]),
+        expires_at=from_seconds(claims["exp"]),
     )
 
 
-async def holding(deps: Deps, ctx: Context, token: str) -> Speaking | None:
-    """The token, if it is one of this application's and nothing has ended it; else None."""
+async def find_valid(deps: Deps, ctx: Context, token: str) -> ValidAccessToken | None:
+    """Returns the token if this application issued it and it is valid now."""
     if token.startswith("at_"):
-        return await _opaque(deps, ctx, token)
-    claims = await _signed(deps, ctx, token)
+        return await _find_opaque(deps, ctx, token)
+    claims = await _verified_claims(deps, ctx, token)
     if claims is None:
         return None
-    live = await _live(deps, ctx, claims)
-    return None if live is None else Speaking(claims, live)
+    grant = await _cached_grant(deps, ctx, claims)
+    return None if grant is None else ValidAccessToken(claims, grant)
 
 
-async def _signed(deps: Deps, ctx: Context, token: str) -> dict[str, Any] | None:
-    """The claims of a JWT that holds for now; the signature is verified once a minute at most."""
+async def _verified_claims(deps: Deps, ctx: Context, token: str) -> dict[str, Any] | None:
+    """Returns the claims of a JWT that has not expired. Verified claims are cached for a minute."""
     key = (ctx.app_id, "signed", hashlib.sha256(token.encode("utf-8", "replace")).hexdigest())
-    claims = deps.known.signed.get(key)
+    claims = deps.caches.verified_tokens.get(key)
     if claims is None:
-        found = await keys.key_set(deps, ctx)
+        key_set = await keys.get_key_set(deps, ctx)
         try:
-            claims = jose.verify(token, found.verifying.get, types=TYPES)
-        except jose.BadToken:
+            claims = jose.verify(token, key_set.verifying.get, types=TYPES)
+        except json_web_keys.BadToken:
             return None
         if not await _is_ours(deps, ctx, claims):
             return None
-        deps.known.signed.put(key, claims, [("key", "all")])
+        deps.caches.verified_tokens.put(key, claims, [("key", "all")])
     return claims if claims["exp"] > now() else None
 
 
 async def _is_ours(deps: Deps, ctx: Context, claims: dict[str, Any]) -> bool:
-    """Whether this application issued it as an access token (RFC 9068 section 2.2), at one of the
-    hosts that it answers on."""
+    """Tells whether this application issued the access token (RFC 9068 section 2.2).
+
+    The issuer may be any of the application's hosts.
+    """
     if claims.get("app_id") != ctx.app_id or claims.get("token_use") != "access":
         return False
     if not all(isinstance(claims.get(name), str) for name in ("client_id", "jti")):
@@ -100,90 +109,92 @@ async def _is_ours(deps: Deps, ctx: Context, claims: dict[str, Any]) -> bool:
     return claims["iss"] in [f"{scheme}://{host}" for host in tenant.hosts]
 
 
-async def _live(deps: Deps, ctx: Context, claims: dict[str, Any]) -> Live | None:
-    client = await registered(deps, ctx, claims["client_id"])
+async def _cached_grant(deps: Deps, ctx: Context, claims: dict[str, Any]) -> LiveGrant | None:
+    """Returns the token's grant, if it and the client are live. Grants are cached for seconds."""
+    client = await find_registered(deps, ctx, claims["client_id"])
     if client is None or not client.enabled:
         return None
+
+    async def load() -> LiveGrant:
+        grant = await _find_grant(deps, ctx, claims)
+        if grant is None:
+            raise InvalidToken
+        return grant
+
     try:
-        live = await deps.known.live.fetch(
+        grant = await deps.caches.live_grants.fetch(
             (ctx.app_id, "live", claims["jti"]),
-            lambda: _asked(deps, ctx, claims),
-            tags=lambda found: _tags(claims["jti"], found),
+            load,
+            tags=lambda grant: _cache_tags(claims["jti"], grant),
         )
     except InvalidToken:
         return None
-    return live if live.client_epoch == client.epoch else None
+    return grant if grant.client_epoch == client.epoch else None
 
 
-async def _asked(deps: Deps, ctx: Context, claims: dict[str, Any]) -> Live:
-    found = await _ask(deps, ctx, claims)
-    if found is None:
-        raise InvalidToken
-    return found
-
-
-async def _ask(deps: Deps, ctx: Context, claims: dict[str, Any]) -> Live | None:
+async def _find_grant(deps: Deps, ctx: Context, claims: dict[str, Any]) -> LiveGrant | None:
+    """Reads the token's grant. A grant follows its session when that gets a new id."""
     grant_id, jti = claims.get("grant_id"), claims["jti"]
     if grant_id is None:
         async with deps.db.reading(ctx) as db:
-            if await token_families.revoked(db, app_id=ctx.app_id, jti=jti):
+            if await access_tokens.is_revoked(db, app_id=ctx.app_id, jti=jti):
                 return None
-        return Live(None, claims["client_id"], claims["epoch"], None, None)
-    asked = {"app_id": ctx.app_id, "id": grant_id, "jti": jti, "epoch": claims["epoch"]}
+        return LiveGrant(None, claims["client_id"], claims["epoch"], None, None)
+    of_token = {"app_id": ctx.app_id, "id": grant_id, "jti": jti, "epoch": claims["epoch"]}
     async with deps.db.reading(ctx) as db:
-        found = await token_families.live(db, **asked)
-    if found is not None:
-        return found
+        grant = await token_families.find_live(db, **of_token)
+    if grant is not None:
+        return grant
     async with deps.db.transaction(ctx) as tx:
-        # Perhaps its session was only replaced by another.
-        if not await logouts.follow(tx, app_id=ctx.app_id, family_id=grant_id):
+        if not await token_families.move_to_next_session(tx, app_id=ctx.app_id, family_id=grant_id):
             return None
-        return await token_families.live(tx, **asked)
+        return await token_families.find_live(tx, **of_token)
 
 
-def _tags(jti: str, live: Live) -> list[tuple[str, str]]:
-    tags = [("token", jti), ("client", live.client_id)]
-    if live.family_id is not None:
-        tags.append(("token", live.family_id))
-    if live.user_id is not None:
-        tags.append(("user", live.user_id))
-    if live.session_id is not None:
-        tags.append(("session", live.session_id))
+def _cache_tags(jti: str, grant: LiveGrant) -> list[tuple[str, str]]:
+    tags = [("token", jti), ("client", grant.client_id)]
+    if grant.family_id is not None:
+        tags.append(("token", grant.family_id))
+    if grant.user_id is not None:
+        tags.append(("user", grant.user_id))
+    if grant.session_id is not None:
+        tags.append(("session", grant.session_id))
     return tags
 
 
-async def _opaque(deps: Deps, ctx: Context, token: str) -> Speaking | None:
-    """Looked up each time: that is what such tokens are for."""
-    if len(token) > 200:
+async def _find_opaque(deps: Deps, ctx: Context, token: str) -> ValidAccessToken | None:
+    """Reads an opaque token each time, so that revoking it takes effect at once."""
+    if len(token) > MAX_OPAQUE_LENGTH:
         return None
     async with deps.db.reading(ctx) as db:
-        row = await token_families.opaque(
+        row = await access_tokens.find_opaque(
             db, app_id=ctx.app_id, token_hashes=deps.keys.hashes("access", token)
         )
     if row is None:
         return None
-    client = await registered(deps, ctx, row.client_id)
+    client = await find_registered(deps, ctx, row.client_id)
     if client is None or not client.enabled:
         return None
-    live = await _ask(deps, ctx, row.claims)
-    if live is None or live.client_epoch != client.epoch:
+    grant = await _find_grant(deps, ctx, row.claims)
+    if grant is None or grant.client_epoch != client.epoch:
         return None
-    return Speaking(row.claims, live, opaque=True)
+    return ValidAccessToken(row.claims, grant)
 
 
-async def _permissions(deps: Deps, ctx: Context, token: Speaking) -> list[str]:
+async def _permissions(deps: Deps, ctx: Context, token: ValidAccessToken) -> list[str]:
     """Returns the permissions that count at our own API.
 
-    These are the ones bound to the token's granted scopes (RFC 6749 section 3.3) and, if the token
-    speaks for a user, held by that user now. `include_rights` and claim mappings inform other
-    resource servers; they grant nothing here.
+    These are the permissions that the token's scopes stand for (RFC 6749 section 3.3). If the token
+    has a user, the user must hold them now. `include_rights` and claim mappings inform other resource
+    servers. They grant nothing here.
     """
-    carried = frozenset(token.claims.get("permissions") or ())
-    bound = await scopes.permission_scopes(deps, ctx, token.scopes)
-    granted = sorted(carried & bound.keys())
-    if not granted or token.live.user_id is None:
+    in_token = frozenset(token.claims.get("permissions") or ())
+    scope_of = await scope_catalogue.permission_scopes(deps, ctx, token.scopes)
+    granted = sorted(in_token & scope_of.keys())
+    if not granted or token.grant.user_id is None:
         return granted
-    rights = await scopes.rights(deps, ctx, token.live.user_id, token.claims.get("org_id"))
+    org_id = token.claims.get("org_id")
+    rights = await scope_catalogue.get_rights(deps, ctx, token.grant.user_id, org_id)
     if "*" in rights.permissions:
         return granted
     return [name for name in granted if name in rights.permissions]

@@ -1,4 +1,4 @@
-"""Which classes of sign-in (`common.acr`) an application's pages can bring about, and by which way."""
+"""The classes of sign-in (`common.acr`) that an application's pages support, and how."""
 
 from __future__ import annotations
 
@@ -7,8 +7,8 @@ from typing import Final, Literal
 
 from common import acr
 from common.context import Context
+from oidc.authorization_request import AuthorizationRequest
 from oidc.deps import Deps
-from oidc.request import AuthorizationRequest
 
 Way = Literal["password", "mail"]
 
@@ -19,21 +19,21 @@ METHODS: Final[dict[Way, frozenset[str]]] = {
 }
 
 
-def offered(methods: Iterable[str]) -> list[str]:
-    """What an application with these ways of signing in can give; the widest first."""
-    has = set(methods)
-    return [acr.ONE_FACTOR, *(name for name, way in WAYS.items() if METHODS[way] & has)]
+def supported(methods: Iterable[str]) -> list[str]:
+    """Returns the classes that these sign-in methods can reach, the most general one first."""
+    enabled = set(methods)
+    return [acr.ONE_FACTOR, *(name for name, way in WAYS.items() if METHODS[way] & enabled)]
 
 
 async def reachable(deps: Deps, ctx: Context, request: AuthorizationRequest) -> list[str]:
-    """Of the wanted classes those that a new sign-in can earn, in the client's order."""
-    if not request.contexts:
+    """Returns the requested classes that a new sign-in can reach, in the client's order."""
+    if not request.acr_values:
         return []
-    possible = offered((await deps.tenants.get(ctx)).settings.auth_methods)
-    return [name for name in request.contexts if name in possible]
+    names = supported((await deps.tenants.get(ctx)).settings.auth_methods)
+    return [name for name in request.acr_values if name in names]
 
 
-async def way(deps: Deps, ctx: Context, request: AuthorizationRequest) -> Way | None:
-    """How the person has to sign in for what the client wants most; None: as he likes."""
-    wanted = await reachable(deps, ctx, request)
-    return WAYS.get(wanted[0]) if wanted else None
+async def sign_in_way(deps: Deps, ctx: Context, request: AuthorizationRequest) -> Way | None:
+    """Returns how the user has to sign in for the client's first choice. None: in any way."""
+    names = await reachable(deps, ctx, request)
+    return WAYS.get(names[0]) if names else None

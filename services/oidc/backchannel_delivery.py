@@ -1,5 +1,8 @@
-"""Delivers logout tokens (Back-Channel Logout 1.0 section 2.5): a queue in the database, bounded
-retries, nobody waits for a slow client."""
+"""Delivers logout tokens (OpenID Connect Back-Channel Logout 1.0 section 2.5).
+
+The queue is in the database. A failed delivery is repeated a few times. Deliveries of a batch run
+at the same time, so a slow client does not delay the others.
+"""
 
 from __future__ import annotations
 
@@ -17,108 +20,110 @@ from common.crypto import token
 from common.outgoing_http import Unreachable
 from common.periodic import FAULTS
 from common.problems import Problem
-from oidc import keys, redirect_uris
-from oidc.client_cache import registered
+from oidc import jose, keys, redirect_uris
+from oidc.client_cache import find_registered
 from oidc.deps import Deps
-from oidc.queries import clients, logouts
-from oidc.queries.logouts import Delivery
+from oidc.queries import clients, logout_deliveries
+from oidc.queries.logout_deliveries import LogoutDelivery
 
 log = logs.get(__name__)
 
-LOGOUT: Final = "logout+jwt"
 EVENT: Final = "http://schemas.openid.net/event/backchannel-logout"
 LIFETIME: Final = 120
-"""Seconds (section 2.4: two minutes at most)."""
+"""Seconds that a logout token is valid (section 2.4: at most two minutes)."""
 ATTEMPTS: Final = 6
 BATCH: Final = 20
+"""Deliveries at the same time."""
 
 
 async def work(deps: Deps) -> bool:
-    """One round of the worker: whether there is more."""
-    return await round_(deps) == BATCH
+    """Delivers a batch. Returns whether there may be more to deliver."""
+    return await deliver_due(deps) == BATCH
 
 
-async def round_(deps: Deps) -> int:
+async def deliver_due(deps: Deps) -> int:
+    """Delivers a batch of what is due. Returns how many deliveries it had."""
     async with deps.logout_db.everywhere() as db:
-        due = await logouts.due(db, limit=BATCH)
-    await asyncio.gather(*(_deliver(deps, one) for one in due))
-    return len(due)
+        deliveries = await logout_deliveries.claim_due(db, limit=BATCH)
+    await asyncio.gather(*(_deliver(deps, delivery) for delivery in deliveries))
+    return len(deliveries)
 
 
-async def _deliver(deps: Deps, one: Delivery) -> None:
-    ctx = system_context(one.app_id, within=20)
+async def _deliver(deps: Deps, delivery: LogoutDelivery) -> None:
+    ctx = system_context(delivery.app_id, within=20)
     try:
-        sent = await _token(deps, ctx, one)
-        answer = await deps.http.request("POST", one.uri, data={"logout_token": sent})
-        problem = None if answer.status in (200, 204) else f"status {answer.status}"
-    except (Unreachable, Problem) as error:
-        problem = str(error)
+        logout_token = await _logout_token(deps, ctx, delivery)
+        data = {"logout_token": logout_token}
+        response = await deps.http.request("POST", delivery.uri, data=data)
+        error = None if response.status in (200, 204) else f"status {response.status}"
+    except (Unreachable, Problem) as problem:
+        error = str(problem)
     except FAULTS:
         raise
-    except Exception as error:
-        # One client's delivery must never be the end of everybody's.
-        log.exception("logout delivery", client=one.client_id)
-        problem = type(error).__name__
-    failure = None if problem is None else _failure(one, problem)
-    await _settle(deps, ctx, one, failure)
-    if problem is not None:
-        _log(one, problem)
+    except Exception as unexpected:
+        # An error in one delivery must not stop the others.
+        log.exception("logout delivery", client=delivery.client_id)
+        error = type(unexpected).__name__
+    await _store_outcome(deps, ctx, delivery, error)
+    if error is not None:
+        _log(delivery, error)
 
 
-async def _settle(
-    deps: Deps, ctx: Context, one: Delivery, failure: dict[str, JsonValue] | None
+async def _store_outcome(
+    deps: Deps, ctx: Context, delivery: LogoutDelivery, error: str | None
 ) -> None:
-    """Forgets what was delivered or given up, and writes to the client how it went."""
+    """Deletes the delivery if it succeeded or was the last attempt, and stores its outcome."""
+    failure = None if error is None else _failure(delivery, error)
     async with deps.db.transaction(ctx) as tx:
-        if failure is None or one.attempts >= ATTEMPTS:
-            await logouts.forget(tx, app_id=one.app_id, id=one.id)
+        if failure is None or delivery.attempts >= ATTEMPTS:
+            await logout_deliveries.delete(tx, app_id=delivery.app_id, id=delivery.id)
         await clients.record_logout_failure(
-            tx, app_id=one.app_id, client_id=one.client_id, failure=failure
+            tx, app_id=delivery.app_id, client_id=delivery.client_id, failure=failure
         )
 
 
-def _failure(one: Delivery, problem: str) -> dict[str, JsonValue]:
-    """For the client's developer, who has no access to our log."""
+def _failure(delivery: LogoutDelivery, error: str) -> dict[str, JsonValue]:
+    """Returns the failure as the client's developer sees it: they cannot read our log."""
     return LogoutFailure(
-        error=problem,
-        attempt=one.attempts,
+        error=error,
+        attempt=delivery.attempts,
         max_attempts=ATTEMPTS,
         failed_at=datetime.now(UTC),
-        next_attempt_at=None if one.attempts >= ATTEMPTS else one.next_attempt_at,
+        next_attempt_at=None if delivery.attempts >= ATTEMPTS else delivery.next_attempt_at,
     ).model_dump(mode="json")
 
 
-def _log(one: Delivery, problem: str) -> None:
-    """Says the same to the operator."""
-    final = one.attempts >= ATTEMPTS
+def _log(delivery: LogoutDelivery, error: str) -> None:
+    final = delivery.attempts >= ATTEMPTS
     log.info(
         "logout not delivered",
-        app_id=one.app_id,
-        client=one.client_id,
-        host=redirect_uris.host(one.uri),
-        why=problem,
-        attempt=one.attempts,
+        app_id=delivery.app_id,
+        client=delivery.client_id,
+        host=redirect_uris.host(delivery.uri),
+        why=error,
+        attempt=delivery.attempts,
         of=ATTEMPTS,
-        next_attempt=None if final else one.next_attempt_at.isoformat(timespec="seconds"),
+        next_attempt=None if final else delivery.next_attempt_at.isoformat(timespec="seconds"),
     )
 
 
-async def _token(deps: Deps, ctx: Context, one: Delivery) -> str:
-    """Section 2.4: never a nonce, so that it cannot pass for an ID token."""
-    client = await registered(deps, ctx, one.client_id)
+async def _logout_token(deps: Deps, ctx: Context, delivery: LogoutDelivery) -> str:
+    """Returns a logout token (section 2.4). Without a nonce, nobody accepts it as an ID token."""
+    client = await find_registered(deps, ctx, delivery.client_id)
     if client is None:
-        raise Unreachable("the client is gone")
+        raise Unreachable("the client was deleted")
     now = int(time.time())
     claims = {
-        "iss": one.issuer or (await deps.tenants.get(ctx)).origin,
-        "aud": one.client_id,
+        "iss": delivery.issuer or (await deps.tenants.get(ctx)).origin,
+        "aud": delivery.client_id,
         "iat": now,
         "exp": now + LIFETIME,
         "jti": token("", 16),
         "events": {EVENT: {}},
     }
-    if one.subject is not None:
-        claims["sub"] = one.subject
-    if one.sid is not None:
-        claims["sid"] = one.sid
-    return (await keys.signing(deps, ctx, client.id_token_alg)).sign(LOGOUT, claims)
+    if delivery.subject is not None:
+        claims["sub"] = delivery.subject
+    if delivery.sid is not None:
+        claims["sid"] = delivery.sid
+    key = await keys.signing_key(deps, ctx, client.id_token_alg)
+    return key.sign(jose.LOGOUT_TOKEN, claims)

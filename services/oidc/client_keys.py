@@ -1,77 +1,107 @@
-"""A client's public keys: those it registered, or those at its jwks_uri."""
+"""A client's public keys: the registered ones, or those at its `jwks_uri`."""
 
 from __future__ import annotations
 
+import json
 from typing import Any, Final
 
 from common import logs
 from common.context import Context
 from common.contracts.oauth_errors import InvalidClient
+from common.field_errors import FieldError, field_error
 from common.outgoing_http import Unreachable
-from oidc import jose
+from oidc import json_web_keys
 from oidc.deps import Deps
-from oidc.jose import PublicKey
-from oidc.queries.clients import Registered
+from oidc.json_web_keys import PublicKey
+from oidc.queries.clients import RegisteredClient
 
 log = logs.get(__name__)
 
 DEADLINE: Final = 2.0
-"""Seconds: less than the gateway waits for us, so that the client gets an answer of ours."""
+"""Seconds: less than the gateway's time limit, so that the client gets our error."""
 MAX_BYTES: Final = 65_536
-"""Of a JWK Set, as registered or fetched: it is remembered as it is."""
-UNFETCHED: Final = "the keys at the client's jwks_uri could not be fetched"
+"""Of a JWK Set, registered or fetched."""
+MAX_KEYS: Final = 20
+PRIVATE_MEMBERS: Final = frozenset({"d", "p", "q", "dp", "dq", "qi", "k", "oth"})
+"""Members of a JWK that are secret (RFC 7518 section 6)."""
+NOT_FETCHED: Final = "the keys at the client's jwks_uri could not be fetched"
 
 
-async def keys_of(
-    deps: Deps, ctx: Context, client: Registered, kid: str | None, alg: str
+async def verification_keys(
+    deps: Deps, ctx: Context, client: RegisteredClient, *, kid: str | None, alg: str
 ) -> list[PublicKey]:
-    """Those that may have signed: of this algorithm, and of this kid where one is named. A kid
-    that the remembered set lacks makes us fetch it again: the client may have rotated. Raises InvalidClient where no set can be
-    fetched."""
+    """Returns the client's keys for this algorithm, and of this `kid` if there is one.
+
+    A `kid` that is not in the cached set makes us fetch the set again, because the client may have
+    rotated its keys. Raises InvalidClient if no set can be fetched.
+    """
     if client.jwks is not None:
-        return fitting(client.jwks, kid, alg)
+        return matching_keys(client.jwks, kid, alg)
     if client.jwks_uri is None:
         return []
     key = (ctx.app_id, "jwks", client.client_id)
-    remembered = deps.known.client_keys.get(key)
-    if remembered is not None:
-        found = fitting(remembered, kid, alg)
-        if found:
-            return found
-    if deps.known.may_fetch(key):
-        remembered = await _fetch(deps, client.jwks_uri)
-        deps.known.client_keys.put(key, remembered, [("client", client.client_id)])
-    elif remembered is None:
-        raise InvalidClient(UNFETCHED)
-    return fitting(remembered, kid, alg)
+    jwks = deps.caches.client_keys.get(key)
+    if jwks is not None:
+        public_keys = matching_keys(jwks, kid, alg)
+        if public_keys:
+            return public_keys
+    if deps.caches.may_fetch(key):
+        jwks = await _fetch(deps, client.jwks_uri)
+        deps.caches.client_keys.put(key, jwks, [("client", client.client_id)])
+    elif jwks is None:
+        raise InvalidClient(NOT_FETCHED)
+    return matching_keys(jwks, kid, alg)
 
 
 async def _fetch(deps: Deps, uri: str) -> dict[str, Any]:
-    """The JWK Set at the address. Raises InvalidClient, so that what is remembered stays."""
+    """Fetches a JWK Set. Raises InvalidClient, and then the cached set stays."""
     try:
-        answer = await deps.http.request("GET", uri, deadline=DEADLINE)
-        good = answer.status == 200 and len(answer.body) <= MAX_BYTES
-        jwks = answer.json() if good else None
+        response = await deps.http.request("GET", uri, deadline=DEADLINE)
+        usable = response.status == 200 and len(response.body) <= MAX_BYTES
+        jwks = response.json() if usable else None
     except (Unreachable, ValueError) as error:
         log.info("jwks_uri not fetched", why=str(error))
-        raise InvalidClient(UNFETCHED) from None
+        raise InvalidClient(NOT_FETCHED) from None
     if not isinstance(jwks, dict):
-        log.info("jwks_uri not fetched", why=f"status {answer.status}, too long, or no object")
-        raise InvalidClient(UNFETCHED)
+        why = f"status {response.status}, too long, or not a JSON object"
+        log.info("jwks_uri not fetched", why=why)
+        raise InvalidClient(NOT_FETCHED)
     return jwks
 
 
-def fitting(jwks: dict[str, Any], kid: str | None, alg: str) -> list[PublicKey]:
-    """The keys of a set that may verify this."""
-    listed = jwks.get("keys")
-    found: list[PublicKey] = []
-    for jwk in listed[:20] if isinstance(listed, list) else ():
+def matching_keys(jwks: dict[str, Any], kid: str | None, alg: str) -> list[PublicKey]:
+    """Returns the keys of a set for this algorithm, and of this `kid` if there is one."""
+    members = jwks.get("keys")
+    public_keys: list[PublicKey] = []
+    for jwk in members[:MAX_KEYS] if isinstance(members, list) else ():
         if not isinstance(jwk, dict) or (kid is not None and jwk.get("kid", kid) != kid):
             continue
         if jwk.get("alg", alg) != alg:
             continue
         try:
-            found.append(jose.load_public(jwk, alg))
-        except jose.BadToken:
+            public_keys.append(json_web_keys.load_public(jwk, alg))
+        except json_web_keys.BadToken:
             continue
-    return found
+    return public_keys
+
+
+def jwks_mistake(jwks: dict[str, Any]) -> FieldError | None:
+    """Returns what is wrong with a JWK Set that a developer registers, or None."""
+    if len(json.dumps(jwks)) > MAX_BYTES:
+        return field_error("jwks", "jwks_too_large", maximum=MAX_BYTES)
+    members = jwks.get("keys")
+    if not isinstance(members, list) or not 1 <= len(members) <= MAX_KEYS:
+        return field_error("jwks", "jwks_malformed", maximum=MAX_KEYS)
+    for key in members:
+        if not isinstance(key, dict):
+            return field_error("jwks", "jwks_malformed", maximum=MAX_KEYS)
+        if PRIVATE_MEMBERS & key.keys():
+            return field_error("jwks", "jwks_not_public")
+    return None
+
+
+def can_verify(jwks: dict[str, Any], alg: str | None) -> bool:
+    """Tells whether a set has a key for this algorithm, or for any of ours."""
+    return any(
+        matching_keys(jwks, None, name) for name in ([alg] if alg else json_web_keys.ALGORITHMS)
+    )

@@ -1,256 +1,236 @@
-"""What a client must look like before it is stored: every mistake at once, each naming its field.
+"""Rules that a client has to satisfy before it is stored. `RULES` lists them all.
 
-`RULES` is the whole list. Its principle: what would be stored and could never work is refused when
-it is said, not found out when somebody wants to sign in.
+A registration that could never work is refused, so that nobody finds out at sign-in. The error
+names every mistake with its field.
 """
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Final
 
 from email_validator import EmailNotValidError, validate_email
 
 from common import acr
 from common.context import Context
-from common.contracts.clients import ClientFields, CreateClient
+from common.contracts.clients import ClientFields
 from common.egress import Egress
+from common.field_errors import FieldError, field_error
 from common.problems import Invalid
-from oidc import acr_values, claims, client_keys, jose, redirect_uris, scopes
+from oidc import acr_values, claims, client_keys, json_web_keys, redirect_uris, scope_catalogue
 from oidc.deps import Deps
 
-PRIVATE: Final = frozenset({"d", "p", "q", "dp", "dq", "qi", "k", "oth"})
-"""Members of a JWK that must never be sent to us."""
-
-Mistakes = Iterator[tuple[str, str]]
-"""Field and message."""
+Mistakes = Iterator[FieldError]
 
 
 @dataclass(frozen=True)
-class Around:
-    """What rules look at besides the client: its application and this deployment."""
+class ClientEnvironment:
+    """The facts that rules compare a client with: of its application and of this deployment."""
 
     acr_values: Collection[str]
-    """The classes of sign-in that the application's pages can bring about."""
+    """The classes of sign-in that the application's pages support."""
     resources: Collection[str]
     egress: Egress
-    """Which addresses are called."""
+    """The addresses that we may call."""
 
 
-async def around(deps: Deps, ctx: Context) -> Around:
+async def environment(deps: Deps, ctx: Context) -> ClientEnvironment:
+    """Returns what the rules compare this application's clients with."""
     settings = (await deps.tenants.get(ctx)).settings
-    return Around(
-        acr_values=acr_values.offered(settings.auth_methods),
-        resources=(await scopes.catalogue(deps, ctx)).resources,
+    return ClientEnvironment(
+        acr_values=acr_values.supported(settings.auth_methods),
+        resources=(await scope_catalogue.get_catalogue(deps, ctx)).resources,
         egress=deps.settings.egress,
     )
 
 
-def with_defaults(new: CreateClient) -> CreateClient:
-    """What the type of client, or its grants, imply where nothing else was said."""
-    said = {name for name in new.model_fields_set if getattr(new, name) is not None}
-    implied: dict[str, object] = {}
-    if new.type in ("spa", "native"):
-        implied = {"token_endpoint_auth_method": "none"}
-    elif new.type == "service":
-        implied = {"grant_types": ["client_credentials"], "scopes": []}
-    if "grant_types" in said and "authorization_code" not in new.grant_types:
-        implied["scopes"] = []
-    return new.model_copy(update={k: v for k, v in implied.items() if k not in said})
+def check(
+    client: ClientFields, environment: ClientEnvironment, before: ClientFields | None = None
+) -> None:
+    """Raises Invalid if the client breaks a rule that it did not break before.
 
-
-def check(client: ClientFields, place: Around, before: ClientFields | None = None) -> None:
-    """Raises Invalid. A change is not refused for what was wrong before: whoever switches a client
-    off need not mend it first, and its application may have changed meanwhile."""
-    known = set(_mistakes(before, place)) if before else set()
-    errors = [
-        {"field": field, "message": message}
-        for field, message in _mistakes(client, place)
-        if (field, message) not in known
-    ]
+    A client may break a rule already, because its application has changed meanwhile. It can then
+    still be disabled without correcting it first.
+    """
+    earlier = list(_mistakes(before, environment)) if before else []
+    errors = [mistake for mistake in _mistakes(client, environment) if mistake not in earlier]
     if errors:
         raise Invalid(errors=errors)
 
 
-def _mistakes(client: ClientFields, place: Around) -> Mistakes:
+def _mistakes(client: ClientFields, environment: ClientEnvironment) -> Mistakes:
     for rule in RULES:
-        yield from rule(client, place)
+        yield from rule(client, environment)
 
 
-def redirects_are_exact(client: ClientFields, _: Around) -> Mistakes:
+def redirects_are_exact(client: ClientFields, _: ClientEnvironment) -> Mistakes:
+    """Refuses redirect URIs that are not exact (RFC 9700 section 2.1)."""
     for name in ("redirect_uris", "post_logout_redirect_uris"):
         for index, uri in enumerate(getattr(client, name)):
-            message = redirect_uris.redirect_uri_mistake(uri, native=client.type == "native")
-            if message:
-                yield f"{name}.{index}", message
+            code = redirect_uris.redirect_uri_mistake(uri, native=client.type == "native")
+            if code:
+                yield field_error(f"{name}.{index}", code)
 
 
-def origins_are_what_browsers_send(client: ClientFields, _: Around) -> Mistakes:
+def origins_are_exact(client: ClientFields, _: ClientEnvironment) -> Mistakes:
+    """Refuses origins that browsers never send (RFC 6454 section 6.2)."""
     for index, origin in enumerate(client.allowed_origins):
-        message = redirect_uris.origin_mistake(origin)
-        if message:
-            yield f"allowed_origins.{index}", message
+        code = redirect_uris.origin_mistake(origin)
+        if code:
+            yield field_error(f"allowed_origins.{index}", code)
 
 
-def addresses_are_absolute(client: ClientFields, _: Around) -> Mistakes:
+def urls_are_absolute(client: ClientFields, _: ClientEnvironment) -> Mistakes:
+    """Refuses relative URLs."""
     for name in ("backchannel_logout_uri", "frontchannel_logout_uri", "initiate_login_uri"):
         uri = getattr(client, name)
         if uri is not None and redirect_uris.redirect_uri_mistake(uri, native=False):
-            yield name, "is not an absolute https address without fragment"
+            yield field_error(name, "uri_not_plain_https")
     for name in ("logo_uri", "client_uri", "policy_uri", "tos_uri", "jwks_uri"):
         uri = getattr(client, name)
         if uri is not None and not redirect_uris.is_web(uri):
-            yield name, "is not an absolute http address"
+            yield field_error(name, "uri_not_http")
 
 
-def we_can_call_it(client: ClientFields, place: Around) -> Mistakes:
+def called_urls_are_reachable(client: ClientFields, environment: ClientEnvironment) -> Mistakes:
+    """Refuses URLs that this deployment may not call."""
     for name in ("backchannel_logout_uri", "jwks_uri"):
         uri = getattr(client, name)
-        message = uri and redirect_uris.call_mistake(uri, place.egress)
-        if message:
-            yield name, message
+        code = uri and redirect_uris.call_mistake(uri, environment.egress)
+        if code:
+            yield field_error(name, code)
 
 
-def resources_are_known(client: ClientFields, place: Around) -> Mistakes:
-    """As they must be where a request names one (RFC 8707 section 2)."""
+def resources_are_known(client: ClientFields, environment: ClientEnvironment) -> Mistakes:
+    """Refuses default resources that a request could not name either (RFC 8707 section 2)."""
     for index, uri in enumerate(client.default_resources):
-        message = redirect_uris.identifier_mistake(uri)
-        if message:
-            yield f"default_resources.{index}", message
-        elif uri not in place.resources:
-            yield f"default_resources.{index}", "is no resource of this application"
+        mistake = redirect_uris.identifier_mistake(f"default_resources.{index}", uri)
+        if mistake:
+            yield mistake
+        elif uri not in environment.resources:
+            yield field_error(f"default_resources.{index}", "resource_unknown")
 
 
-def acr_values_can_be_given(client: ClientFields, place: Around) -> Mistakes:
-    offered = ", ".join(place.acr_values)
+def acr_values_are_supported(client: ClientFields, environment: ClientEnvironment) -> Mistakes:
+    """Refuses ACR values that no sign-in of the application gives."""
+    names = ", ".join(environment.acr_values)
     for index, name in enumerate(client.default_acr_values):
-        if name not in place.acr_values:
-            what = "no sign-in of this application gives it" if name in acr.SATISFIES else "unknown"
-            yield f"default_acr_values.{index}", f"{what}: there is {offered}"
+        if name not in environment.acr_values:
+            code = "acr_not_offered" if name in acr.SATISFIES else "acr_unknown"
+            yield field_error(f"default_acr_values.{index}", code, offered=names)
 
 
-def grants_fit(client: ClientFields, _: Around) -> Mistakes:
+def grants_fit(client: ClientFields, _: ClientEnvironment) -> Mistakes:
+    """Refuses grant types that do not fit the client or each other."""
     public = client.token_endpoint_auth_method == "none"
     if not client.grant_types:
-        yield "grant_types", "a client needs at least one"
+        yield field_error("grant_types", "grant_required")
     if "authorization_code" in client.grant_types and not client.redirect_uris:
-        yield "redirect_uris", "at least one is needed for authorization_code"
+        yield field_error("redirect_uris", "redirect_uri_required")
     if "refresh_token" in client.grant_types and "authorization_code" not in client.grant_types:
-        yield "grant_types", "refresh_token needs authorization_code"
+        yield field_error("grant_types", "refresh_token_needs_code")
     if client.type == "service" and "authorization_code" in client.grant_types:
-        yield "grant_types", "a service signs nobody in: use client_credentials, or type web"
+        yield field_error("grant_types", "service_has_no_users")
     if public and "client_credentials" in client.grant_types:
-        yield "grant_types", "a public client has no credentials"
+        yield field_error("grant_types", "public_client_has_no_credentials")
 
 
-def scopes_have_somebody(client: ClientFields, _: Around) -> Mistakes:
-    """RFC 6749 section 4.4: client_credentials has no user to speak of."""
+def user_scopes_have_a_user(client: ClientFields, _: ClientEnvironment) -> Mistakes:
+    """Refuses scopes that need a user without a grant that has one (RFC 6749 section 4.4)."""
     if "authorization_code" in client.grant_types:
         return
     for index, name in enumerate(client.scopes):
-        if name in scopes.NEEDS_USER:
-            yield f"scopes.{index}", "speaks of a user: that needs authorization_code"
+        if name in scope_catalogue.NEEDS_USER:
+            yield field_error(f"scopes.{index}", "scope_needs_user")
 
 
-def public_clients_are_guarded(client: ClientFields, _: Around) -> Mistakes:
+def public_clients_use_pkce(client: ClientFields, _: ClientEnvironment) -> Mistakes:
+    """Refuses public clients without PKCE, and browser code with a secret."""
     if client.token_endpoint_auth_method == "none":
         if client.require_pkce is False:
-            yield "require_pkce", "a public client always needs PKCE"
+            yield field_error("require_pkce", "public_client_needs_pkce")
     elif client.type == "spa":
-        yield "token_endpoint_auth_method", "code in a browser cannot keep a secret: use none"
+        yield field_error("token_endpoint_auth_method", "spa_keeps_no_secret")
 
 
-def lifetimes_fit(client: ClientFields, _: Around) -> Mistakes:
+def lifetimes_fit(client: ClientFields, _: ClientEnvironment) -> Mistakes:
+    """Refuses a lifetime of refresh tokens beyond their longest one."""
     if client.refresh_token_max_lifetime < client.refresh_token_lifetime:
-        yield "refresh_token_max_lifetime", "is less than refresh_token_lifetime"
+        yield field_error("refresh_token_max_lifetime", "lifetime_too_short")
 
 
-def pseudonyms_have_a_sector(client: ClientFields, _: Around) -> Mistakes:
+def pairwise_subjects_have_a_sector(client: ClientFields, _: ClientEnvironment) -> Mistakes:
+    """Refuses an unclear sector (OpenID Connect Core section 8.1)."""
     hosts = {redirect_uris.host(uri) for uri in client.redirect_uris}
     if client.subject_type == "pairwise" and len(hosts) > 1 and not client.sector_identifier:
-        yield "sector_identifier", "is needed where redirect URIs have several hosts"
+        yield field_error("sector_identifier", "sector_identifier_required")
 
 
-def the_algorithm_is_of_the_method(client: ClientFields, _: Around) -> Mistakes:
+def algorithm_fits_the_method(client: ClientFields, _: ClientEnvironment) -> Mistakes:
+    """Refuses an algorithm that the authentication method cannot use."""
+    field = "token_endpoint_auth_alg"
     method, alg = client.token_endpoint_auth_method, client.token_endpoint_auth_alg
     if method == "private_key_jwt":
-        if alg is not None and alg not in jose.ALGORITHMS:
-            yield "token_endpoint_auth_alg", "is not one of RS256, PS256, ES256, EdDSA"
+        if alg is not None and alg not in json_web_keys.ALGORITHMS:
+            yield field_error(field, "algorithm_refused", expected="RS256, PS256, ES256, EdDSA")
     elif method == "client_secret_jwt":
         if alg not in (None, "HS256"):
-            yield "token_endpoint_auth_alg", "is not HS256"
+            yield field_error(field, "algorithm_refused", expected="HS256")
     elif alg is not None:
-        yield "token_endpoint_auth_alg", "has a meaning only for assertions"
+        yield field_error(field, "algorithm_without_assertion")
 
 
-def keys_verify(client: ClientFields, _: Around) -> Mistakes:
-    signs = client.token_endpoint_auth_method == "private_key_jwt"
+def keys_can_verify(client: ClientFields, _: ClientEnvironment) -> Mistakes:
+    """Refuses keys that cannot verify the client's assertions."""
+    uses_keys = client.token_endpoint_auth_method == "private_key_jwt"
     if client.jwks is not None and client.jwks_uri is not None:
-        yield "jwks_uri", "either this or jwks (RFC 7591 section 2)"
-    if signs and client.jwks is None and client.jwks_uri is None:
-        yield "jwks", "private_key_jwt needs jwks or jwks_uri"
+        yield field_error("jwks_uri", "jwks_twice")
+    if uses_keys and client.jwks is None and client.jwks_uri is None:
+        yield field_error("jwks", "jwks_required")
     if client.jwks is None:
         return
-    message = _jwks_mistake(client.jwks)
-    if message:
-        yield "jwks", message
-    elif signs and not _verifies(client.jwks, client.token_endpoint_auth_alg):
-        yield "jwks", "holds no key that could verify an assertion"
+    mistake = client_keys.jwks_mistake(client.jwks)
+    if mistake:
+        yield mistake
+    elif uses_keys and not client_keys.can_verify(client.jwks, client.token_endpoint_auth_alg):
+        yield field_error("jwks", "jwks_without_usable_key")
 
 
-def contacts_can_be_written_to(client: ClientFields, _: Around) -> Mistakes:
+def contacts_are_mail_addresses(client: ClientFields, _: ClientEnvironment) -> Mistakes:
+    """Refuses contacts that are not e-mail addresses."""
     for index, address in enumerate(client.contacts):
         try:
             validate_email(address, check_deliverability=False)
         except EmailNotValidError:
-            yield f"contacts.{index}", "is not an e-mail address"
+            yield field_error(f"contacts.{index}", "not_an_email_address")
 
 
-def claims_have_a_source(client: ClientFields, _: Around) -> Mistakes:
-    if len(client.claims_mapping) > claims.MOST:
-        yield "claims_mapping", f"has more than {claims.MOST} claims"
+def claims_mapping_is_valid(client: ClientFields, _: ClientEnvironment) -> Mistakes:
+    """Refuses mappings of reserved claims, and paths that do not exist."""
+    if len(client.claims_mapping) > claims.MAX_MAPPINGS:
+        yield field_error("claims_mapping", "mapping_too_large", maximum=claims.MAX_MAPPINGS)
         return
     for name, source in client.claims_mapping.items():
-        message = claims.mapping_mistake(name, source)
-        if message:
-            yield f"claims_mapping.{name}"[:100], message
+        mistake = claims.mapping_mistake(name, source)
+        if mistake:
+            yield mistake
 
 
-RULES: Final[tuple[Callable[[ClientFields, Around], Mistakes], ...]] = (
+RULES: Final[tuple[Callable[[ClientFields, ClientEnvironment], Mistakes], ...]] = (
     redirects_are_exact,
-    origins_are_what_browsers_send,
-    addresses_are_absolute,
-    we_can_call_it,
+    origins_are_exact,
+    urls_are_absolute,
+    called_urls_are_reachable,
     grants_fit,
-    scopes_have_somebody,
+    user_scopes_have_a_user,
     resources_are_known,
-    acr_values_can_be_given,
-    public_clients_are_guarded,
-    the_algorithm_is_of_the_method,
-    keys_verify,
+    acr_values_are_supported,
+    public_clients_use_pkce,
+    algorithm_fits_the_method,
+    keys_can_verify,
     lifetimes_fit,
-    pseudonyms_have_a_sector,
-    claims_have_a_source,
-    contacts_can_be_written_to,
+    pairwise_subjects_have_a_sector,
+    claims_mapping_is_valid,
+    contacts_are_mail_addresses,
 )
-
-
-def _jwks_mistake(jwks: dict[str, Any]) -> str | None:
-    if len(json.dumps(jwks)) > client_keys.MAX_BYTES:
-        return f"has more than {client_keys.MAX_BYTES} bytes"
-    listed = jwks.get("keys")
-    if not isinstance(listed, list) or not 1 <= len(listed) <= 20:
-        return "is not a JWK Set of 1 to 20 keys"
-    for key in listed:
-        if not isinstance(key, dict):
-            return "is not a JWK Set"
-        if PRIVATE & key.keys():
-            return "holds a private or symmetric key: send public keys only"
-    return None
-
-
-def _verifies(jwks: dict[str, Any], alg: str | None) -> bool:
-    algorithms = [alg] if alg else list(jose.ALGORITHMS)
-    return any(client_keys.fitting(jwks, None, one) for one in algorithms)

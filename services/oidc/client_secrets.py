@@ -1,64 +1,86 @@
-"""Client secrets: 256 random bits, stored as PBKDF2, recognised by an HMAC once verified."""
+"""Client secrets: what administrators do with them."""
 
 from __future__ import annotations
 
-import hashlib
-import hmac
-import secrets
-import time
-from functools import partial
-from typing import Final
-
+from common import audit
 from common.context import Context
-from common.contracts.oauth_errors import InvalidClient
-from common.crypto import b64url
-from common.sealing import unb64
+from common.contracts.base import Done
+from common.contracts.client_secrets import (
+    ClientSecret,
+    ClientSecrets,
+    DeleteClientSecret,
+    ListClientSecrets,
+    NewSecret,
+    RotateClientSecret,
+)
+from common.contracts.clients import ClientNotFound
+from common.events.clients import ClientSecretCreated, ClientSecretDeleted
+from common.problems import Conflict
+from oidc import new_client_secret
+from oidc.client_rights import check_rights
+from oidc.clients import find, find_locked
 from oidc.deps import Deps
-from oidc.queries.clients import Registered
-
-ITERATIONS: Final = 100_000
-PROCESS_KEY: Final = secrets.token_bytes(32)
-"""Verified secrets are remembered as HMACs under this key, which no other process has."""
-MAX_SECRET: Final = 512
+from oidc.queries import client_secrets
+from oidc.queries.client_secrets import SecretRow
 
 
-async def check(deps: Deps, ctx: Context, client: Registered, secret: str) -> None:
-    """PBKDF2 once; then the secret is recognised by its HMAC, for as long as it is among the
-    client's."""
-    if not secret or len(secret) > MAX_SECRET:
-        raise InvalidClient("the client secret is wrong")
-    mark = hmac.digest(PROCESS_KEY, secret.encode("utf-8", "surrogatepass"), "sha256").hex()
-    key = (ctx.app_id, "secret", client.client_id, mark)
-    now = time.time()
-    valid = {
-        stored["id"]: stored["hash"]
-        for stored in client.secrets
-        if stored["expires"] is None or float(stored["expires"]) > now
-    }
-
-    async def verified() -> str:
-        for id, stored in valid.items():
-            if await deps.pool.run(ctx.app_id, partial(matches, secret, stored)):
-                return str(id)
-        raise InvalidClient("the client secret is wrong")
-
-    # Many that show the same secret at once wait for one verification.
-    tags = [("client", client.client_id)]
-    if await deps.known.secrets.fetch(key, verified, tags=lambda _: tags) not in valid:
-        deps.known.secrets.drop(ctx.app_id, "client", client.client_id)
-        raise InvalidClient("the client secret is wrong")
+async def list_(deps: Deps, ctx: Context, request: ListClientSecrets) -> ClientSecrets:
+    """Lists a client's secrets by their last four characters, the newest first."""
+    client = await find(deps, ctx, request.client)
+    async with deps.db.reading(ctx) as db:
+        rows = await client_secrets.list_(db, app_id=ctx.app_id, client_id=client.client_id)
+    return ClientSecrets(secrets=[_client_secret(row) for row in rows])
 
 
-def hashed(secret: str) -> str:
-    """PBKDF2-SHA-256, as stored. Slow: call it in a thread."""
-    salt = secrets.token_bytes(16)
-    digest = hashlib.pbkdf2_hmac("sha256", secret.encode(), salt, ITERATIONS)
-    return f"pbkdf2-sha256${ITERATIONS}${b64url(salt)}${b64url(digest)}"
+async def rotate(deps: Deps, ctx: Context, request: RotateClientSecret) -> NewSecret:
+    """Creates a secret. The client's other secrets expire after the overlap.
+
+    Raises Conflict if another secret was created at the same time: each would let the other expire.
+    """
+    client = await find(deps, ctx, request.client)
+    await check_rights(deps, ctx, client)
+    method = client.token_endpoint_auth_method
+    if method not in new_client_secret.METHODS:
+        raise Conflict("this client authenticates without a secret")
+    of_client = {"app_id": ctx.app_id, "client_id": client.client_id}
+    async with deps.db.reading(ctx) as db:
+        previous = await client_secrets.list_(db, **of_client)
+    secret = await new_client_secret.generate(deps, ctx)
+    async with deps.db.transaction(ctx) as tx:
+        await find_locked(tx, ctx, client.client_id)
+        present = await client_secrets.list_(tx, **of_client)
+        if {row.id for row in present} - {row.id for row in previous}:
+            raise Conflict("another secret was created at the same time")
+        row = await new_client_secret.insert(
+            deps, tx, ctx, secret, client_id=client.client_id, auth_method=method
+        )
+        await client_secrets.expire_others(tx, **of_client, kept_id=row.id, overlap=request.overlap)
+        event = ClientSecretCreated(client_id=client.client_id, secret_id=row.id)
+        await audit.record(tx, ctx, event)
+    await deps.invalidate(ctx, "client", client.client_id)
+    fields = _client_secret(row).model_dump()
+    return NewSecret(**fields, client_id=client.client_id, client_secret=secret.text)
 
 
-def matches(secret: str, stored: str) -> bool:
-    """Slow: call it in a thread."""
-    _, iterations, salt, digest = stored.split("$")
-    encoded = secret.encode("utf-8", "surrogatepass")
-    made = hashlib.pbkdf2_hmac("sha256", encoded, unb64(salt), int(iterations))
-    return hmac.compare_digest(made, unb64(digest))
+async def delete(deps: Deps, ctx: Context, request: DeleteClientSecret) -> Done:
+    """Deletes a secret. Raises Conflict if it is the client's only one."""
+    client = await find(deps, ctx, request.client)
+    await check_rights(deps, ctx, client)
+    async with deps.db.transaction(ctx) as tx:
+        rows = await client_secrets.list_(tx, app_id=ctx.app_id, client_id=client.client_id)
+        if [row.id for row in rows] == [request.secret_id]:
+            raise Conflict("a client needs at least one secret: create another one first")
+        if not await client_secrets.delete(
+            tx, app_id=ctx.app_id, client_id=client.client_id, id=request.secret_id
+        ):
+            raise ClientNotFound("the client has no such secret")
+        event = ClientSecretDeleted(client_id=client.client_id, secret_id=request.secret_id)
+        await audit.record(tx, ctx, event)
+    await deps.invalidate(ctx, "client", client.client_id)
+    return Done()
+
+
+def _client_secret(row: SecretRow) -> ClientSecret:
+    return ClientSecret(
+        id=row.id, hint=row.hint, expires_at=row.expires_at, created_at=row.created_at
+    )

@@ -1,6 +1,6 @@
-"""The provider's metadata: OpenID Connect Discovery 1.0 section 3, RFC 8414 section 2.
+"""The discovery document (OpenID Connect Discovery 1.0 section 3, RFC 8414 section 2).
 
-Every value is true of this very application: scopes and ways of signing in are its own.
+Every value is that of this application: its own scopes, and its own sign-in methods.
 """
 
 from __future__ import annotations
@@ -9,14 +9,14 @@ from typing import Final
 
 from common.context import Context
 from common.contracts.discovery import Configuration, GetConfiguration
-from oidc import acr_values, jose, scopes
+from oidc import acr_values, json_web_keys, scope_catalogue
 from oidc.checks.prompts_are_consistent import PROMPTS
 from oidc.checks.response_mode_is_known import MODES
 from oidc.claims import STANDARD
 from oidc.deps import Deps
 from oidc.grants import GRANTS
 
-SIGNING: Final = list(jose.ALGORITHMS)
+SIGNING_ALGS: Final = list(json_web_keys.ALGORITHMS)
 AUTH_METHODS: Final = [
     "client_secret_basic",
     "client_secret_post",
@@ -24,53 +24,61 @@ AUTH_METHODS: Final = [
     "client_secret_jwt",
     "none",
 ]
-AUTH_ALGS: Final = [*SIGNING, "HS256"]
+AUTH_ALGS: Final = [*SIGNING_ALGS, "HS256"]
+ENDPOINTS: Final = {
+    "authorization_endpoint": "/oauth2/authorize",
+    "token_endpoint": "/oauth2/token",
+    "userinfo_endpoint": "/oauth2/userinfo",
+    "jwks_uri": "/oauth2/jwks.json",
+    "revocation_endpoint": "/oauth2/revoke",
+    "introspection_endpoint": "/oauth2/introspect",
+    "end_session_endpoint": "/oauth2/logout",
+}
+CAPABILITIES: Final = {
+    "response_types_supported": ["code"],
+    "response_modes_supported": list(MODES),
+    "grant_types_supported": list(GRANTS),
+    "subject_types_supported": ["public", "pairwise"],
+    "id_token_signing_alg_values_supported": SIGNING_ALGS,
+    "userinfo_signing_alg_values_supported": SIGNING_ALGS,
+    "token_endpoint_auth_methods_supported": AUTH_METHODS,
+    "token_endpoint_auth_signing_alg_values_supported": AUTH_ALGS,
+    "revocation_endpoint_auth_methods_supported": AUTH_METHODS,
+    "revocation_endpoint_auth_signing_alg_values_supported": AUTH_ALGS,
+    "introspection_endpoint_auth_methods_supported": [
+        method for method in AUTH_METHODS if method != "none"
+    ],
+    "introspection_endpoint_auth_signing_alg_values_supported": AUTH_ALGS,
+    "display_values_supported": ["page"],
+    "claim_types_supported": ["normal"],
+    "claims_supported": [
+        *("sub", "iss", "aud", "exp", "iat", "auth_time", "nonce", "acr", "amr", "sid"),
+        *sorted(STANDARD),
+    ],
+    "claims_parameter_supported": True,
+    "request_parameter_supported": False,
+    "request_uri_parameter_supported": False,
+    "require_request_uri_registration": False,
+    "prompt_values_supported": sorted(PROMPTS),
+    "code_challenge_methods_supported": ["S256"],
+    "authorization_response_iss_parameter_supported": True,
+    "backchannel_logout_supported": True,
+    "backchannel_logout_session_supported": True,
+    "frontchannel_logout_supported": True,
+    "frontchannel_logout_session_supported": True,
+    "ui_locales_supported": ["en", "de"],
+}
+"""The same for all applications."""
 
 
 async def get(deps: Deps, ctx: Context, _: GetConfiguration) -> Configuration:
-    known = await scopes.catalogue(deps, ctx)
-    origin = ctx.origin
+    """Returns the application's discovery document."""
+    catalogue = await scope_catalogue.get_catalogue(deps, ctx)
     methods = (await deps.tenants.get(ctx)).settings.auth_methods
-    confidential = [method for method in AUTH_METHODS if method != "none"]
-    return Configuration(
-        issuer=origin,
-        authorization_endpoint=f"{origin}/oauth2/authorize",
-        token_endpoint=f"{origin}/oauth2/token",
-        userinfo_endpoint=f"{origin}/oauth2/userinfo",
-        jwks_uri=f"{origin}/oauth2/jwks.json",
-        revocation_endpoint=f"{origin}/oauth2/revoke",
-        introspection_endpoint=f"{origin}/oauth2/introspect",
-        end_session_endpoint=f"{origin}/oauth2/logout",
-        scopes_supported=[*scopes.CLAIMS, *known.scopes],
-        response_types_supported=["code"],
-        response_modes_supported=list(MODES),
-        grant_types_supported=list(GRANTS),
-        acr_values_supported=acr_values.offered(methods),
-        subject_types_supported=["public", "pairwise"],
-        id_token_signing_alg_values_supported=SIGNING,
-        userinfo_signing_alg_values_supported=SIGNING,
-        token_endpoint_auth_methods_supported=AUTH_METHODS,
-        token_endpoint_auth_signing_alg_values_supported=AUTH_ALGS,
-        revocation_endpoint_auth_methods_supported=AUTH_METHODS,
-        revocation_endpoint_auth_signing_alg_values_supported=AUTH_ALGS,
-        introspection_endpoint_auth_methods_supported=confidential,
-        introspection_endpoint_auth_signing_alg_values_supported=AUTH_ALGS,
-        display_values_supported=["page"],
-        claim_types_supported=["normal"],
-        claims_supported=[
-            *("sub", "iss", "aud", "exp", "iat", "auth_time", "nonce", "acr", "amr", "sid"),
-            *sorted(STANDARD),
-        ],
-        claims_parameter_supported=True,
-        request_parameter_supported=False,
-        request_uri_parameter_supported=False,
-        require_request_uri_registration=False,
-        prompt_values_supported=sorted(PROMPTS),
-        code_challenge_methods_supported=["S256"],
-        authorization_response_iss_parameter_supported=True,
-        backchannel_logout_supported=True,
-        backchannel_logout_session_supported=True,
-        frontchannel_logout_supported=True,
-        frontchannel_logout_session_supported=True,
-        ui_locales_supported=["en", "de"],
-    )
+    fields = {
+        **{name: f"{ctx.origin}{path}" for name, path in ENDPOINTS.items()},
+        **CAPABILITIES,
+        "scopes_supported": [*scope_catalogue.CLAIMS, *catalogue.scopes],
+        "acr_values_supported": acr_values.supported(methods),
+    }
+    return Configuration.model_validate({"issuer": ctx.origin, **fields})

@@ -1,4 +1,4 @@
-"""What users allowed clients: listed and withdrawn, by administrators and by themselves."""
+"""Consents: administrators and users list them and revoke them."""
 
 from __future__ import annotations
 
@@ -19,80 +19,90 @@ from common.events.consents import GrantRevoked
 from common.problems import Forbidden
 from oidc.clients import find
 from oidc.deps import Deps
-from oidc.queries import codes, consents, token_families
-from oidc.queries.consents import GrantRow
-from oidc.timestamps import moment
+from oidc.queries import authorization_codes, consents, token_families
+from oidc.queries.consents import ConsentRow
+from oidc.timestamps import from_text
 
 
-async def of_client(deps: Deps, ctx: Context, page: ListClientGrants) -> Grants:
-    client = await find(deps, ctx, page.client)
+async def list_of_client(deps: Deps, ctx: Context, request: ListClientGrants) -> Grants:
+    """Lists which users have consented to a client."""
+    client = await find(deps, ctx, request.client)
     of = f"grants:{client.client_id}"
-    after, after_id = deps.cursors.read(ctx.app_id, of, page.cursor, 2)
+    after, after_id = deps.cursors.read(ctx.app_id, of, request.cursor, 2)
     async with deps.db.reading(ctx) as db:
-        rows = await consents.of_client(
+        rows = await consents.page_of_client(
             db,
             app_id=ctx.app_id,
             client_id=client.client_id,
-            after=moment(after),
+            after=from_text(after),
             after_id=after_id,
-            limit=page.limit + 1,
+            limit=request.limit + 1,
         )
-    shown, following = deps.cursors.page(
-        ctx.app_id, of, rows, page.limit, lambda row: (row.created_at, row.user_id)
+    page, next_cursor = deps.cursors.page(
+        ctx.app_id, of, rows, request.limit, lambda row: (row.created_at, row.user_id)
     )
-    return Grants(grants=[_grant(row) for row in shown], next=following)
+    return Grants(grants=[_grant(row) for row in page], next=next_cursor)
 
 
 async def revoke_of_client(deps: Deps, ctx: Context, request: RevokeClientGrants) -> RevokedGrants:
+    """Revokes what one user, or all users, granted a client."""
     client = await find(deps, ctx, request.client)
-    return await _revoke(deps, ctx, client.client_id, request.user_id, "administrator")
+    return await _revoke(
+        deps, ctx, client.client_id, user_id=request.user_id, reason="administrator"
+    )
 
 
-async def mine(deps: Deps, ctx: Context, _: ListMyGrants) -> Grants:
+async def list_own(deps: Deps, ctx: Context, _: ListMyGrants) -> Grants:
+    """Lists the clients that the calling user has consented to."""
     async with deps.db.reading(ctx) as db:
-        rows = await consents.of_user(db, app_id=ctx.app_id, user_id=_the_user(ctx))
+        rows = await consents.list_of_user(db, app_id=ctx.app_id, user_id=_calling_user(ctx))
     return Grants(grants=[_grant(row) for row in rows])
 
 
-async def revoke_mine(deps: Deps, ctx: Context, request: RevokeMyGrant) -> Done:
-    revoked = await _revoke(deps, ctx, request.client_id, _the_user(ctx), "user")
+async def revoke_own(deps: Deps, ctx: Context, request: RevokeMyGrant) -> Done:
+    """Revokes what the calling user granted a client. Raises ClientNotFound if it is nothing."""
+    revoked = await _revoke(deps, ctx, request.client_id, user_id=_calling_user(ctx), reason="user")
     if not revoked.revoked_count:
         raise ClientNotFound
     return Done()
 
 
 async def _revoke(
-    deps: Deps, ctx: Context, client_id: str, user_id: str | None, reason: str
+    deps: Deps, ctx: Context, client_id: str, *, user_id: str | None, reason: str
 ) -> RevokedGrants:
-    """The consent and every token made under it. Whoever has tokens without a consent (a
-    first-party client's users) loses them as well. Codes first: an exchange that was faster has
-    begun its family by then, and that ends with the others."""
+    """Deletes the consents and revokes all codes and tokens of the client.
+
+    Users of first-party clients have tokens without a consent, and lose them too. Codes come first:
+    an exchange at the same time has started its token family by then, which is revoked next.
+    """
     async with deps.db.transaction(ctx) as tx:
-        consented = await consents.delete(
+        consent_count = await consents.delete(
             tx, app_id=ctx.app_id, client_id=client_id, user_id=user_id
         )
-        await codes.spend(tx, app_id=ctx.app_id, client_id=client_id, user_id=user_id)
-        ended = await token_families.end_of_client(
+        await authorization_codes.revoke_unused(
+            tx, app_id=ctx.app_id, client_id=client_id, user_id=user_id
+        )
+        family_ids = await token_families.revoke_of_client(
             tx, app_id=ctx.app_id, client_id=client_id, user_id=user_id, reason=reason
         )
-        count = max(consented, len(ended))
+        count = max(consent_count, len(family_ids))
         if count:
             event = GrantRevoked(client_id=client_id, reason=reason, count=count)
             await audit.record(tx, ctx, event, user_id=user_id)
     if user_id is None:
-        await deps.changed(ctx, "client", client_id)
+        await deps.invalidate(ctx, "client", client_id)
     else:
-        for family_id in ended:
-            await deps.changed(ctx, "token", family_id)
-        await deps.changed(ctx, "consent", user_id)
+        for family_id in family_ids:
+            await deps.invalidate(ctx, "token", family_id)
+        await deps.invalidate(ctx, "consent", user_id)
     return RevokedGrants(revoked_count=count)
 
 
-def _the_user(ctx: Context) -> str:
+def _calling_user(ctx: Context) -> str:
     if ctx.caller.user_id is None:
-        raise Forbidden("only a user of this application has grants of his own")
+        raise Forbidden("only a user of this application has grants of their own")
     return ctx.caller.user_id
 
 
-def _grant(row: GrantRow) -> Grant:
-    return Grant(**{name: getattr(row, name) for name in GrantRow.__dataclass_fields__})
+def _grant(row: ConsentRow) -> Grant:
+    return Grant(**{name: getattr(row, name) for name in ConsentRow.__dataclass_fields__})

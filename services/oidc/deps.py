@@ -1,9 +1,9 @@
-"""What the handlers of the oidc service work with."""
+"""The dependencies of the handlers of the oidc service."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from common.caches import Cache
 from common.context import Context
@@ -11,46 +11,54 @@ from common.contracts.rights import Rights
 from common.db import Database
 from common.hash_pool import FairPool
 from common.outgoing_http import OutgoingHttp
-from common.service import Links
+from common.service import Connections
 from common.service_deps import ServiceDeps, open_job, open_service_deps
-from common.worker import Wakeful
+from common.worker import WakeableWorker
+from oidc.json_web_keys import KeySet
+from oidc.queries.clients import RegisteredClient
+from oidc.queries.token_families import LiveGrant
 from oidc.settings import Settings
 
-if TYPE_CHECKING:
-    from oidc.keys import KeySet
-    from oidc.queries.clients import Registered
-    from oidc.queries.token_families import Live
+MAX_FETCHES = 3
+"""Requests a minute to one address of a client."""
 
 
 @dataclass
-class Known:
-    """What a process remembers. Everything has a time limit and hears what changed."""
+class OidcCaches:
+    """The caches of a process. Each has a time limit in seconds, and drops what has changed."""
 
     keys: Cache[KeySet] = field(default_factory=lambda: Cache("keys", 5_000, ttl=60))
-    clients: Cache[Registered] = field(default_factory=lambda: Cache("clients", 20_000, ttl=60))
+    clients: Cache[RegisteredClient] = field(
+        default_factory=lambda: Cache("clients", 20_000, ttl=60)
+    )
     secrets: Cache[str] = field(default_factory=lambda: Cache("secrets", 20_000, ttl=600))
     scopes: Cache[Any] = field(default_factory=lambda: Cache("scopes", 5_000, ttl=60))
     consents: Cache[frozenset[str]] = field(
         default_factory=lambda: Cache("consents", 50_000, ttl=60)
     )
     rights: Cache[Rights] = field(default_factory=lambda: Cache("rights", 20_000, ttl=10))
-    signed: Cache[dict[str, Any]] = field(default_factory=lambda: Cache("signed", 20_000, ttl=60))
-    live: Cache[Live] = field(default_factory=lambda: Cache("live", 50_000, ttl=10))
-
+    verified_tokens: Cache[dict[str, Any]] = field(
+        default_factory=lambda: Cache("signed", 20_000, ttl=60)
+    )
+    live_grants: Cache[LiveGrant] = field(default_factory=lambda: Cache("live", 50_000, ttl=10))
     client_keys: Cache[dict[str, Any]] = field(
         default_factory=lambda: Cache("client_keys", 5_000, ttl=300)
     )
-    fetched: Cache[int] = field(default_factory=lambda: Cache("fetched", 5_000, ttl=60))
+    fetch_counts: Cache[int] = field(default_factory=lambda: Cache("fetched", 5_000, ttl=60))
 
     def may_fetch(self, key: tuple[str, ...]) -> bool:
-        """Three times a minute at most: nobody makes us call an address as often as he likes."""
-        done = self.fetched.get(key) or 0
-        if done >= 3:
+        """Counts a request to a client's address. Returns False after three in a minute.
+
+        Without this limit, anybody could make us call an address as often as they like.
+        """
+        count = self.fetch_counts.get(key) or 0
+        if count >= MAX_FETCHES:
             return False
-        self.fetched.put(key, done + 1)
+        self.fetch_counts.put(key, count + 1)
         return True
 
-    def heard(self, app_id: str, noun: str, id: str) -> None:
+    def drop(self, app_id: str, noun: str, id: str) -> None:
+        """Drops entries that depend on what has changed. The id `*` stands for all of a noun."""
         for cache in self._all():
             if len(cache):
                 cache.drop(app_id, noun, id)
@@ -58,6 +66,7 @@ class Known:
                     cache.drop(app_id, noun, "all")
 
     def clear(self) -> None:
+        """Drops everything, after invalidation messages may have been missed."""
         for cache in self._all():
             cache.clear()
 
@@ -69,36 +78,36 @@ class Known:
             self.scopes,
             self.consents,
             self.rights,
-            self.signed,
-            self.live,
+            self.verified_tokens,
+            self.live_grants,
             self.client_keys,
         ]
 
 
 @dataclass(frozen=True, kw_only=True)
 class Deps(ServiceDeps):
-    """The shared fields, and what oidc needs beyond them."""
+    """The dependencies that all services share, and those of oidc."""
 
     logout_db: Database
     sweep_db: Database
     settings: Settings
-    known: Known = field(default_factory=Known)
+    caches: OidcCaches = field(default_factory=OidcCaches)
     pool: FairPool = field(default_factory=FairPool)
-    deliveries: Wakeful = field(default_factory=Wakeful)
+    deliveries: WakeableWorker = field(default_factory=WakeableWorker)
 
     @property
     def http(self) -> OutgoingHttp:
-        """For calls to clients' own servers."""
+        """The HTTP client for calls to clients' servers."""
         return OutgoingHttp(self.settings.egress)
 
-    async def changed(self, ctx: Context, noun: str, id: str = "*") -> None:
-        """After a commit, before the reply: this process forgets, and so does every other."""
-        self.known.heard(ctx.app_id, noun, id)
+    async def invalidate(self, ctx: Context, noun: str, id: str = "*") -> None:
+        """Makes the caches of all processes drop what has changed. Call it after the commit."""
+        self.caches.drop(ctx.app_id, noun, id)
         await self.invalidation.publish(ctx, noun, id)
 
 
-async def open_deps(settings: Settings, links: Links) -> Deps:
-    """Open the databases, and let the caches hear what other processes change."""
+async def open_deps(settings: Settings, links: Connections) -> Deps:
+    """Opens the databases, and lets the caches hear what other processes change."""
     common = await open_service_deps(settings, links)
     deps = Deps(
         **common.shared(),
@@ -106,6 +115,6 @@ async def open_deps(settings: Settings, links: Links) -> Deps:
         sweep_db=await open_job(settings.sweep_database_url, links, "sweep"),
         settings=settings,
     )
-    links.changes.listeners.append(deps.known.heard)
-    links.on_reconnect.append(deps.known.clear)
+    links.changes.listeners.append(deps.caches.drop)
+    links.on_reconnect.append(deps.caches.clear)
     return deps

@@ -1,4 +1,4 @@
-"""Every contract of the service and who answers it."""
+"""Every contract of the service with its handler."""
 
 from __future__ import annotations
 
@@ -36,52 +36,56 @@ from common.contracts.userinfo import GetUserinfo
 from oidc import (
     access_tokens,
     authorize,
+    client_secrets,
     clients,
     configuration,
     consents,
-    introspect,
+    introspection,
     keys,
     logout,
     resources,
-    token,
+    revocation,
+    scopes,
+    token_endpoint,
     userinfo,
 )
 
 HANDLERS: Final[dict[type[Request[Any]], Handler]] = {
-    # the protocol
+    # OAuth and OpenID Connect endpoints
     Authorize: authorize.start,
     ResumeAuthorization: authorize.resume,
-    GetAuthorizationState: authorize.state,
-    ExchangeToken: token.exchange,
+    GetAuthorizationState: authorize.get_state,
+    ExchangeToken: token_endpoint.exchange,
     GetUserinfo: userinfo.get,
     CheckAccessToken: access_tokens.check,
-    IntrospectToken: introspect.introspect,
-    RevokeToken: introspect.revoke,
-    LogOut: logout.end,
+    IntrospectToken: introspection.introspect,
+    RevokeToken: revocation.revoke,
+    LogOut: logout.log_out,
     GetConfiguration: configuration.get,
-    # keys
+    # signing keys
     EnsureKeys: keys.ensure,
-    GetJwks: keys.jwks,
+    GetJwks: keys.get_jwks,
     RotateKeys: keys.rotate,
-    # clients
+    # clients and their secrets
     CreateClient: clients.create,
     ListClients: clients.list_,
-    ListOrigins: clients.origins,
+    ListOrigins: clients.list_origins,
     GetClient: clients.get,
     UpdateClient: clients.update,
     DeleteClient: clients.delete,
-    ListClientSecrets: clients.list_secrets,
-    RotateClientSecret: clients.rotate_secret,
-    DeleteClientSecret: clients.delete_secret,
-    ListClientGrants: consents.of_client,
+    ListClientSecrets: client_secrets.list_,
+    RotateClientSecret: client_secrets.rotate,
+    DeleteClientSecret: client_secrets.delete,
+    # consents
+    ListClientGrants: consents.list_of_client,
     RevokeClientGrants: consents.revoke_of_client,
-    ListMyGrants: consents.mine,
-    RevokeMyGrant: consents.revoke_mine,
-    # what tokens are for
-    CreateResource: resources.create_resource,
-    ListResources: resources.list_resources,
-    DeleteResource: resources.delete_resource,
-    CreateScope: resources.create_scope,
-    ListScopes: resources.list_scopes,
-    DeleteScope: resources.delete_scope,
+    ListMyGrants: consents.list_own,
+    RevokeMyGrant: consents.revoke_own,
+    # resources and scopes
+    CreateResource: resources.create,
+    ListResources: resources.list_,
+    DeleteResource: resources.delete,
+    CreateScope: scopes.create,
+    ListScopes: scopes.list_,
+    DeleteScope: scopes.delete,
 }

@@ -1,9 +1,11 @@
-"""Signing keys of an application: made at its creation, published before they sign, kept until
-the last token they signed is gone. Loaded once a minute at most, private parts included."""
+"""Signing keys of an application.
+
+A key is published before it signs, so that relying parties have fetched it by then. After its
+successor has taken over, it is kept until the last token that it signed has expired.
+"""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from functools import partial
 from typing import Final
@@ -15,128 +17,125 @@ from common.contracts.keys import EnsureKeys, GetJwks, Jwks, RotatedKeys, Rotate
 from common.db import Db
 from common.events.keys import KeysRotated
 from common.problems import BadRequest
-from oidc import jose
+from oidc import json_web_keys
 from oidc.deps import Deps
-from oidc.jose import PublicKey, SigningKey
+from oidc.json_web_keys import KeySet, SigningKey
 from oidc.queries import keys
 from oidc.queries.keys import KeyRow
 
 FIRST: Final = ("RS256", "ES256")
-"""What every application has: OpenID Connect demands RS256, ES256 is ours for access tokens."""
-
-
-@dataclass(frozen=True)
-class KeySet:
-    """An application's keys: one that signs for each algorithm, and all that verify."""
-
-    app_id: str
-    signing: dict[str, SigningKey]
-    verifying: dict[str, PublicKey]
-    jwks: list[dict[str, str]]
+"""Algorithms of every application. OpenID Connect requires RS256. Access tokens use ES256."""
 
 
 async def ensure(deps: Deps, ctx: Context, _: EnsureKeys) -> Done:
+    """Creates the keys that a new application starts with, if it has none."""
     for alg in FIRST:
-        await signing(deps, ctx, alg)
+        await signing_key(deps, ctx, alg)
     return Done()
 
 
-async def jwks(deps: Deps, ctx: Context, _: GetJwks) -> Jwks:
-    found = await key_set(deps, ctx)
-    if not found.jwks:
+async def get_jwks(deps: Deps, ctx: Context, _: GetJwks) -> Jwks:
+    """Returns the application's public keys (RFC 7517 section 5)."""
+    key_set = await get_key_set(deps, ctx)
+    if not key_set.jwks:
         await ensure(deps, ctx, EnsureKeys())
-        found = await key_set(deps, ctx)
-    return Jwks(keys=found.jwks)
+        key_set = await get_key_set(deps, ctx)
+    return Jwks(keys=key_set.jwks)
 
 
 async def rotate(deps: Deps, ctx: Context, request: RotateKeys) -> RotatedKeys:
-    """RotateKeys: the next keys, published at once, signing after `key_publish_hours` or now.
+    """Publishes the next keys. They sign after `key_publish_hours`, or at once with `now`.
 
-    An algorithm whose next key still waits gets no other; with `now` that one signs."""
-    current = await key_set(deps, ctx)
-    algs = [request.alg] if request.alg else list(current.signing) or list(FIRST)
-    if not set(algs) <= set(jose.ALGORITHMS):
+    If the next key of an algorithm is published already, no other one is created. With `now`, that
+    key signs. Raises BadRequest for an unknown algorithm.
+    """
+    key_set = await get_key_set(deps, ctx)
+    algs = [request.alg] if request.alg else list(key_set.signing) or list(FIRST)
+    if not set(algs) <= set(json_web_keys.ALGORITHMS):
         raise BadRequest(f"there are no keys for {request.alg}")
     ders = {}
     for alg in algs:
-        await signing(deps, ctx, alg)
-        ders[alg] = await deps.pool.run(ctx.app_id, partial(jose.generate, alg))
-    made: list[str] = []
+        await signing_key(deps, ctx, alg)
+        ders[alg] = await deps.pool.run(ctx.app_id, partial(json_web_keys.generate, alg))
+    published: list[str] = []
     async with deps.db.transaction(ctx) as tx:
-        rows = await keys.lock(tx, app_id=ctx.app_id)
+        rows = await keys.lock_published(tx, app_id=ctx.app_id)
         waiting = {row.alg: row for row in rows if row.state == "next" and row.alg in ders}
         for alg, der in ders.items():
             if alg not in waiting:
-                made.append(await _insert(deps, tx, ctx, alg, der, state="next"))
+                published.append(await _insert(deps, tx, ctx, alg=alg, der=der, state="next"))
             if request.now:
-                await keys.replace(tx, app_id=ctx.app_id, alg=alg, keep=_keep(deps))
-        kids = [*made, *(row.kid for row in waiting.values())] if request.now else made
+                await keys.activate_next(tx, app_id=ctx.app_id, alg=alg, keep=_keep(deps))
+        kids = [*published, *(row.kid for row in waiting.values())] if request.now else published
         if kids:
             await audit.record(tx, ctx, KeysRotated(kids=kids, at_once=request.now))
-    await deps.changed(ctx, "key")
+    await deps.invalidate(ctx, "key")
     left = [] if request.now else sorted(waiting.values(), key=lambda row: row.alg)
     return RotatedKeys(
-        keys=(await jwks(deps, ctx, GetJwks())).keys,
-        published=made,
+        keys=(await get_jwks(deps, ctx, GetJwks())).keys,
+        published=published,
         waiting=[WaitingKey(kid=row.kid, alg=row.alg, signs_at=row.not_before) for row in left],
     )
 
 
-async def signing(deps: Deps, ctx: Context, alg: str) -> SigningKey:
-    """The key that signs with `alg` now; made where the application has none yet."""
-    found = deps.known.keys.get((ctx.app_id, "keys"))
-    if found is None:
-        found = await key_set(deps, ctx)
-    key = found.signing.get(alg)
+async def signing_key(deps: Deps, ctx: Context, alg: str) -> SigningKey:
+    """Returns the key that signs with this algorithm. Creates it if the application has none."""
+    key_set = deps.caches.keys.get((ctx.app_id, "keys"))
+    if key_set is None:
+        key_set = await get_key_set(deps, ctx)
+    key = key_set.signing.get(alg)
     if key is not None:
         return key
-    der = await deps.pool.run(ctx.app_id, partial(jose.generate, alg))
+    der = await deps.pool.run(ctx.app_id, partial(json_web_keys.generate, alg))
     async with deps.db.transaction(ctx) as tx:
-        await _insert(deps, tx, ctx, alg, der, state="active")
-    await deps.changed(ctx, "key")
-    return (await key_set(deps, ctx)).signing[alg]
+        await _insert(deps, tx, ctx, alg=alg, der=der, state="active")
+    await deps.invalidate(ctx, "key")
+    return (await get_key_set(deps, ctx)).signing[alg]
 
 
-async def key_set(deps: Deps, ctx: Context) -> KeySet:
-    return await deps.known.keys.fetch(
+async def get_key_set(deps: Deps, ctx: Context) -> KeySet:
+    """Returns the application's keys, private parts included. They are cached for a minute."""
+    return await deps.caches.keys.fetch(
         (ctx.app_id, "keys"),
         lambda: _load(deps, ctx),
-        tags=lambda found: [("key", "all"), ("application", found.app_id)],
+        tags=lambda key_set: [("key", "all"), ("application", key_set.app_id)],
     )
 
 
 async def _load(deps: Deps, ctx: Context) -> KeySet:
+    """Reads the keys, and rotates them first if that is due."""
     async with deps.db.reading(ctx) as db:
-        rows = await keys.published(db, app_id=ctx.app_id)
-        if not any(_due(deps, row) for row in rows):
-            return await _opened(deps, db, ctx, rows)
+        rows = await keys.list_published(db, app_id=ctx.app_id)
+        if not any(_is_due(deps, row) for row in rows):
+            return await _decrypt(deps, db, ctx, rows)
     await _advance(deps, ctx)
     async with deps.db.reading(ctx) as db:
-        return await _opened(deps, db, ctx, await keys.published(db, app_id=ctx.app_id))
+        rows = await keys.list_published(db, app_id=ctx.app_id)
+        return await _decrypt(deps, db, ctx, rows)
 
 
-async def _opened(deps: Deps, db: Db, ctx: Context, rows: list[KeyRow]) -> KeySet:
+async def _decrypt(deps: Deps, db: Db, ctx: Context, rows: list[KeyRow]) -> KeySet:
     active: dict[str, SigningKey] = {}
     for row in rows:
         if row.state == "active" and row.private_sealed:
             place = ("signing_keys", "private_sealed", row.kid)
             der = await deps.sealer.open(db, ctx.app_id, place, row.private_sealed)
-            active[row.alg] = jose.load_private(row.kid, row.alg, der)
-    public = {row.kid: jose.load_public(row.public_jwk, row.alg) for row in rows}
+            active[row.alg] = json_web_keys.load_private(row.kid, row.alg, der)
+    public = {row.kid: json_web_keys.load_public(row.public_jwk, row.alg) for row in rows}
     return KeySet(ctx.app_id, active, public, [row.public_jwk for row in rows])
 
 
-def _due(deps: Deps, row: KeyRow) -> bool:
-    """Whether rotation has something to do for this key."""
+def _is_due(deps: Deps, row: KeyRow) -> bool:
+    """Tells whether rotation has to change this key's state, or to publish its successor."""
     if row.state == "retiring":
         return row.retire_at is not None and row.retire_at <= row.now
     if row.state == "next":
         return row.not_before <= row.now
-    return _old(deps, row)
+    return _needs_successor(deps, row)
 
 
-def _old(deps: Deps, row: KeyRow) -> bool:
-    """Active for so long that the next key has to be published."""
+def _needs_successor(deps: Deps, row: KeyRow) -> bool:
+    """Tells whether the successor of an active key has to be published now."""
     if row.activated_at is None:
         return False
     ahead = timedelta(hours=deps.settings.key_publish_hours)
@@ -144,28 +143,29 @@ def _old(deps: Deps, row: KeyRow) -> bool:
 
 
 async def _advance(deps: Deps, ctx: Context) -> None:
-    """Retire, promote and publish, whatever is due; the rows are locked, so one replica does it."""
-    made: list[str] = []
+    """Retires, activates and publishes keys that are due. The rows are locked against replicas."""
+    published: list[str] = []
     async with deps.db.transaction(ctx) as tx:
-        await keys.retire(tx, app_id=ctx.app_id)
-        rows = await keys.lock(tx, app_id=ctx.app_id)
+        await keys.retire_expired(tx, app_id=ctx.app_id)
+        rows = await keys.lock_published(tx, app_id=ctx.app_id)
         waiting = {row.alg: row for row in rows if row.state == "next"}
         for row in rows:
-            upcoming = waiting.get(row.alg)
+            successor = waiting.get(row.alg)
             if row.state != "active":
                 continue
-            if upcoming is not None and upcoming.not_before <= row.now:
-                await keys.replace(tx, app_id=ctx.app_id, alg=row.alg, keep=_keep(deps))
-            elif upcoming is None and _old(deps, row):
-                der = await deps.pool.run(ctx.app_id, partial(jose.generate, row.alg))
-                made.append(await _insert(deps, tx, ctx, row.alg, der, state="next"))
-        if made:
-            await audit.record(tx, ctx, KeysRotated(kids=made))
+            if successor is not None and successor.not_before <= row.now:
+                await keys.activate_next(tx, app_id=ctx.app_id, alg=row.alg, keep=_keep(deps))
+            elif successor is None and _needs_successor(deps, row):
+                der = await deps.pool.run(ctx.app_id, partial(json_web_keys.generate, row.alg))
+                published.append(await _insert(deps, tx, ctx, alg=row.alg, der=der, state="next"))
+        if published:
+            await audit.record(tx, ctx, KeysRotated(kids=published))
     await deps.invalidation.publish(ctx, "key")
 
 
-async def _insert(deps: Deps, tx: Db, ctx: Context, alg: str, der: bytes, *, state: str) -> str:
-    jwk = jose.public_jwk(alg, der)
+async def _insert(deps: Deps, tx: Db, ctx: Context, *, alg: str, der: bytes, state: str) -> str:
+    """Stores a key with its private part encrypted. Returns its `kid`."""
+    jwk = json_web_keys.public_jwk(alg, der)
     place = ("signing_keys", "private_sealed", jwk["kid"])
     ahead = timedelta(hours=deps.settings.key_publish_hours)
     await keys.insert(
@@ -182,4 +182,5 @@ async def _insert(deps: Deps, tx: Db, ctx: Context, alg: str, der: bytes, *, sta
 
 
 def _keep(deps: Deps) -> float:
+    """Returns for how many seconds a replaced key still verifies."""
     return deps.settings.key_keep_hours * 3600

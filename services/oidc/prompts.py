@@ -1,4 +1,4 @@
-"""Sending the person somewhere first: the request waits under an unguessable name."""
+"""Sends the user to a page first. The request is stored meanwhile under a random identifier."""
 
 from __future__ import annotations
 
@@ -7,56 +7,66 @@ from typing import Final, Literal
 from common.context import Context
 from common.contracts.authorization import Authorization
 from common.crypto import token
-from oidc import acr_values, scopes
+from oidc import acr_values, scope_catalogue
 from oidc.acr_values import Way
+from oidc.authorization_request import AuthorizationRequest
 from oidc.deps import Deps
 from oidc.queries import authorization_requests
-from oidc.request import AuthorizationRequest
+from oidc.queries.authorization_requests import NewPendingRequest
 
 LIFETIME: Final = 1800
-"""Seconds: time to read mail for a code, and to set up a second factor."""
+"""Seconds: enough to wait for a code by mail and to set up a second factor."""
 
 
 async def sign_in(
-    deps: Deps, ctx: Context, request: AuthorizationRequest, *, afresh: bool = False
+    deps: Deps, ctx: Context, request: AuthorizationRequest, *, reauthenticate: bool = False
 ) -> Authorization:
-    """`afresh`: from now on only a new sign-in counts."""
-    afresh = afresh or ("login" in request.prompts and not request.prompted("signed_in"))
-    name = await _wait(deps, ctx, request, "signed_in", afresh=afresh)
-    way = await acr_values.way(deps, ctx, request)
-    return _shown(request, "sign_in", name, reauthenticate=request.session is not None, way=way)
+    """Sends the user to the sign-in page.
+
+    With `reauthenticate`, or `prompt=login` for the first time, only a sign-in from now on counts.
+    """
+    reauthenticate = reauthenticate or (
+        "login" in request.prompts and not request.was_prompted("signed_in")
+    )
+    request_id = await _store(deps, ctx, request, "signed_in", reauthenticate=reauthenticate)
+    way = await acr_values.sign_in_way(deps, ctx, request)
+    has_session = request.session is not None
+    return _page(request, "sign_in", request_id, reauthenticate=has_session, way=way)
 
 
 async def select_account(deps: Deps, ctx: Context, request: AuthorizationRequest) -> Authorization:
-    return _shown(request, "select_account", await _wait(deps, ctx, request, "select_account"))
+    """Sends the user to the page that lists the browser's accounts."""
+    request_id = await _store(deps, ctx, request, "select_account")
+    return _page(request, "select_account", request_id)
 
 
 async def consent(deps: Deps, ctx: Context, request: AuthorizationRequest) -> Authorization:
-    shown = _shown(request, "consent", await _wait(deps, ctx, request, "consent"))
+    """Sends the user to the consent page, with the names of the requested resources."""
+    page = _page(request, "consent", await _store(deps, ctx, request, "consent"))
     if not request.resource:
-        return shown
-    known = (await scopes.catalogue(deps, ctx)).resources
-    names = [known[uri].name if uri in known else uri for uri in request.resource]
-    return shown.model_copy(update={"resources": names})
+        return page
+    resources = (await scope_catalogue.get_catalogue(deps, ctx)).resources
+    names = [resources[uri].name if uri in resources else uri for uri in request.resource]
+    return page.model_copy(update={"resources": names})
 
 
 async def come_back(deps: Deps, ctx: Context, request: AuthorizationRequest) -> Authorization:
-    """Nobody is shown anything: the browser is sent round once."""
-    return Authorization(kind="resume", request=await _wait(deps, ctx, request))
+    """Redirects the browser to this endpoint once more, without a page."""
+    return Authorization(kind="resume", request=await _store(deps, ctx, request))
 
 
-async def _wait(
+async def _store(
     deps: Deps,
     ctx: Context,
     request: AuthorizationRequest,
-    doing: str | None = None,
+    step: str | None = None,
     *,
-    afresh: bool = False,
+    reauthenticate: bool = False,
 ) -> str:
-    """The name under which it waits: a new one, or the one under which it waited before."""
+    """Stores the request, or updates the stored one. Returns its identifier."""
     session = request.session
-    before = request.pending.prompted if request.pending else []
-    prompted = sorted({*before, doing} if doing else before)
+    previous = request.pending.prompted if request.pending else []
+    prompted = sorted({*previous, step} if step else previous)
     user_id, session_id = (session.user_id, session.session_id) if session else (None, None)
     async with deps.db.transaction(ctx) as tx:
         if request.pending is not None:
@@ -67,29 +77,29 @@ async def _wait(
                 user_id=user_id,
                 session_id=session_id,
                 prompted=prompted,
-                afresh=afresh,
+                reauthenticate=reauthenticate,
             )
-            return request.name
-        name = token("ar_", 24)
-        await authorization_requests.insert(
-            tx,
+            return request.request_id
+        request_id = token("ar_", 24)
+        new = NewPendingRequest(
             app_id=ctx.app_id,
-            id_hash=deps.keys.hash("authorization-request", name),
+            id_hash=deps.keys.hash("authorization-request", request_id),
             client_id=request.client.client_id,
             params=request.params,
             user_id=user_id,
             session_id=session_id,
             prompted=prompted,
-            afresh=afresh,
+            reauthenticate=reauthenticate,
             lifetime=LIFETIME,
         )
-    return name
+        await authorization_requests.insert(tx, new)
+    return request_id
 
 
-def _shown(
+def _page(
     request: AuthorizationRequest,
     kind: Literal["sign_in", "select_account", "consent"],
-    name: str,
+    request_id: str,
     *,
     reauthenticate: bool = False,
     way: Way | None = None,
@@ -97,7 +107,7 @@ def _shown(
     client = request.client
     return Authorization(
         kind=kind,
-        request=name,
+        request=request_id,
         client_name=client.name,
         client_id=client.client_id,
         client_uri=client.client_uri,
@@ -105,8 +115,8 @@ def _shown(
         policy_uri=client.policy_uri,
         tos_uri=client.tos_uri,
         scopes=request.consent_scopes,
-        login_hint=request.given.get("login_hint"),
-        ui_locales=request.given.get("ui_locales"),
+        login_hint=request.parameters.get("login_hint"),
+        ui_locales=request.parameters.get("ui_locales"),
         reauthenticate=reauthenticate,
         way=way,
     )

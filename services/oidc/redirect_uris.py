@@ -1,4 +1,7 @@
-"""Which addresses may stand in a registration: exact, absolute, and of the kind that is called."""
+"""Checks URLs that developers register: redirect URIs, origins, resource identifiers.
+
+A function named `…_mistake` returns what is wrong, or None.
+"""
 
 from __future__ import annotations
 
@@ -8,39 +11,41 @@ from typing import Final
 from urllib.parse import SplitResult, urlsplit
 
 from common.egress import Egress
+from common.field_errors import FieldError, field_error
 
 ORIGIN: Final = re.compile(r"https?://[a-z0-9.-]+(:[0-9]{1,5})?")
-OWN_SCHEME: Final = re.compile(r"[a-z][a-z0-9+-]*(\.[a-z0-9+-]+)+")
+PRIVATE_SCHEME: Final = re.compile(r"[a-z][a-z0-9+-]*(\.[a-z0-9+-]+)+")
 """RFC 8252 section 7.1: a private-use scheme is a reversed domain name, so it has a dot."""
 DEFAULT_PORT: Final = {"https": 443, "http": 80}
 
 
 def redirect_uri_mistake(uri: str, *, native: bool) -> str | None:
-    """RFC 6749 section 3.1.2, RFC 8252 section 7, RFC 9700 section 2.1."""
+    """Returns the code of what is wrong with a redirect URI, or None (RFC 6749 section 3.1.2,
+    RFC 8252 section 7, RFC 9700 section 2.1)."""
     parts = _parts(uri)
     if (
         not uri.isascii()
         or not uri.isprintable()
         or any(c.isspace() or c in '"<>\\^`{|}*' for c in uri)
     ):
-        return "holds a character that an exact address does not"
+        return "uri_character_refused"
     if not parts.scheme:
-        return "is not an absolute address"
+        return "uri_not_absolute"
     if "#" in uri:
-        return "must not have a fragment"
+        return "uri_with_fragment"
     if parts.scheme == "https":
-        return None if parts.hostname and "@" not in parts.netloc else "has no plain host"
+        return None if parts.hostname and "@" not in parts.netloc else "uri_host_refused"
     if parts.scheme == "http":
         if parts.hostname and is_local(parts.hostname) and "@" not in parts.netloc:
             return None
-        return "http is for this machine only (localhost, 127.0.0.1, [::1]): use https"
-    if native and OWN_SCHEME.fullmatch(parts.scheme):
+        return "uri_http_not_local"
+    if native and PRIVATE_SCHEME.fullmatch(parts.scheme):
         return None
-    return "needs https; a native client may use a scheme like com.example.app"
+    return "uri_scheme_refused"
 
 
 def is_local(host: str) -> bool:
-    """Loopback by name or number; browsers send nothing of it over a network."""
+    """Tells whether the host is this machine, by name or loopback address."""
     if host == "localhost" or host.endswith(".localhost"):
         return True
     try:
@@ -49,48 +54,50 @@ def is_local(host: str) -> bool:
         return False
 
 
-def identifier_mistake(uri: str) -> str | None:
-    """Of a resource's identifier (RFC 8707 section 2): each API has one spelling."""
+def identifier_mistake(field: str, uri: str) -> FieldError | None:
+    """Returns what is wrong with the identifier of a resource, or None (RFC 8707 section 2). Each
+    API has one spelling."""
     parts = _parts(uri)
     if not parts.scheme or "#" in uri:
-        return "is not an absolute URI without fragment (RFC 8707 section 2)"
+        return field_error(field, "resource_not_absolute")
     if not uri.isascii() or not uri.isprintable() or any(c in ' "<>\\^`{|}' for c in uri):
-        return "holds a character that a URI does not (RFC 3986 section 2)"
+        return field_error(field, "resource_character_refused")
     if parts.scheme == "urn":
-        return None if len(parts.path) > 2 else "is no URN"
+        return None if len(parts.path) > 2 else field_error(field, "resource_not_a_urn")
     if parts.scheme not in ("https", "http"):
-        return "needs https, http or urn"
+        return field_error(field, "resource_scheme_refused")
     if not parts.hostname or "@" in parts.netloc:
-        return "has no plain host"
+        return field_error(field, "uri_host_refused")
     if f"{parts.scheme}://{parts.netloc}" != _origin(parts):
-        return f"is normally written with {_origin(parts)} (RFC 3986 section 6.2.3)"
+        return field_error(field, "resource_not_normalized", normalized=_origin(parts))
     return None
 
 
 def same_identifier(uri: str) -> str:
-    """The spelling to compare with: an empty path and `/` are one (RFC 3986 section 6.2.3)."""
+    """Returns the identifier to compare: an empty path equals `/` (RFC 3986 section 6.2.3)."""
     parts = _parts(uri)
     return f"{uri}/" if parts.netloc and not parts.path and not parts.query else uri
 
 
 def _origin(parts: SplitResult) -> str:
     host = f"[{parts.hostname}]" if ":" in (parts.hostname or "") else parts.hostname
-    usual = parts.port in (None, DEFAULT_PORT.get(parts.scheme))
-    return f"{parts.scheme}://{host}" if usual else f"{parts.scheme}://{host}:{parts.port}"
+    default = parts.port in (None, DEFAULT_PORT.get(parts.scheme))
+    return f"{parts.scheme}://{host}" if default else f"{parts.scheme}://{host}:{parts.port}"
 
 
 def origin_mistake(origin: str) -> str | None:
-    """What a browser sends as Origin (RFC 6454 section 6.2), or it never matches."""
+    """Returns the code of what is wrong with an origin, or None. A browser must send the same text
+    (RFC 6454 section 6.2), or it never matches."""
     parts = _parts(origin)
     if not ORIGIN.fullmatch(origin) or not parts.hostname:
-        return "is not an origin like https://app.example.com"
+        return "not_an_origin"
     if parts.port is not None and parts.port == DEFAULT_PORT[parts.scheme]:
-        return "browsers leave the default port out of an origin; so must you"
+        return "origin_with_default_port"
     return None
 
 
 def call_mistake(uri: str, egress: Egress) -> str | None:
-    """Of a URL that we call ourselves: `OutgoingHttp` would refuse to, every time."""
+    """Returns the code of why `OutgoingHttp` would refuse to call a URL, or None."""
     parts = _parts(uri)
     if not parts.hostname:
         return None
@@ -100,24 +107,26 @@ def call_mistake(uri: str, egress: Egress) -> str | None:
         permitted = egress.private or not is_local(parts.hostname)
     if permitted and (parts.scheme == "https" or egress.private):
         return None
-    return "only public https addresses are called (AERO2_EGRESS_PRIVATE, AERO2_EGRESS_DENY)"
+    return "uri_not_callable"
 
 
 def is_web(uri: str) -> bool:
+    """Tells whether this is an absolute http or https URL."""
     parts = _parts(uri)
     printable = uri.isprintable() and not any(c.isspace() for c in uri)
     return parts.scheme in ("https", "http") and bool(parts.hostname) and printable
 
 
 def host(uri: str) -> str | None:
+    """Returns the host of a URL, or None if it has none."""
     return _parts(uri).hostname
 
 
 def _parts(uri: str) -> SplitResult:
-    """Empty where it cannot be read: an address in brackets that is none, a port beyond all."""
+    """Returns the parts of a URL. They are empty if it has an invalid address or port."""
     try:
         parts = urlsplit(uri)
-        parts.port  # noqa: B018 - read to see whether it can be
+        parts.port  # noqa: B018 - raises ValueError if it is invalid
     except ValueError:
         return SplitResult("", "", "", "", "")
     return parts

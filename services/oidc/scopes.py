@@ -1,184 +1,109 @@
-"""Scopes: the standard ones, the application's own, and those that are permissions."""
+"""The application's own scopes: what administrators do with them."""
 
 from __future__ import annotations
 
-import re
-from collections.abc import Iterable
-from dataclasses import dataclass
-from typing import Final
+from typing import Any
 
+import asyncpg
+
+from common import audit
 from common.context import Context
-from common.contracts.oauth_errors import InvalidScope, InvalidTarget
-from common.contracts.resources import Resource
-from common.contracts.rights import GetRights, Rights
+from common.contracts.base import Done
+from common.contracts.resources import ResourceNotFound
+from common.contracts.scopes import (
+    CreateScope,
+    DeleteScope,
+    ListScopes,
+    Scope,
+    ScopeNotFound,
+    Scopes,
+    ScopeTaken,
+    UnknownPermission,
+)
+from common.db_errors import violated_constraint
+from common.events.resources import ScopeChanged
+from common.field_errors import field_error
+from common.ids import new_id
+from common.problems import Forbidden, Invalid
+from oidc import scope_catalogue
+from oidc.claims import STANDARD
 from oidc.deps import Deps
 from oidc.queries import scopes
-from oidc.queries.clients import Registered
-from oidc.queries.scopes import ScopeRow
-
-CLAIMS: Final[dict[str, tuple[str, ...]]] = {
-    "openid": ("sub",),
-    "profile": (
-        "name",
-        "family_name",
-        "given_name",
-        "middle_name",
-        "nickname",
-        "preferred_username",
-        "profile",
-        "picture",
-        "website",
-        "gender",
-        "birthdate",
-        "zoneinfo",
-        "locale",
-        "updated_at",
-    ),
-    "email": ("email", "email_verified"),
-    "address": ("address",),
-    "phone": ("phone_number", "phone_number_verified"),
-    "offline_access": (),
-    "account": (),
-}
-"""OpenID Connect Core sections 5.4 and 11; `account` is ours: a token with it may do over the API
-what its user may do to his own account."""
-SCOPE_TOKEN: Final = re.compile(r"[\x21\x23-\x5B\x5D-\x7E]+")
-"""RFC 6749 section 3.3."""
-NEEDS_USER: Final = frozenset(CLAIMS)
-"""Standard scopes speak of a user; a client acting for itself has none."""
+from oidc.scope_catalogue import CLAIMS
 
 
-def claim(names: Iterable[str]) -> dict[str, str]:
-    """`scope` of a token and its response; nothing without scopes, since the grammar has no empty
-    value (RFC 6749 appendix A.4)."""
-    return {"scope": found} if (found := " ".join(names)) else {}
+async def create(deps: Deps, ctx: Context, request: CreateScope) -> Scope:
+    """Creates a scope. Raises Forbidden for a permission that the caller does not have.
 
-
-@dataclass(frozen=True)
-class Catalogue:
-    """What the application added: scopes by name, APIs by identifier."""
-
-    scopes: dict[str, ScopeRow]
-    resources: dict[str, Resource]
-    permissions: dict[str, frozenset[str]]
-    """Of scopes by name; several APIs may each have a scope of one name."""
-
-
-async def catalogue(deps: Deps, ctx: Context) -> Catalogue:
-    async def load() -> Catalogue:
-        async with deps.db.reading(ctx) as db:
-            rows = await scopes.catalogue(db, app_id=ctx.app_id)
-            apis = await scopes.resources(db, app_id=ctx.app_id)
-        return Catalogue(
-            {row.name: row for row in rows},
-            {api.identifier: api for api in apis},
-            {
-                name: frozenset(
-                    row.permission_id for row in rows if row.name == name and row.permission_id
-                )
-                for name in {row.name for row in rows}
-            },
-        )
-
-    found: Catalogue = await deps.known.scopes.fetch(
-        (ctx.app_id, "scopes"), load, tags=lambda _: [("scope", "all"), ("application", ctx.app_id)]
-    )
-    return found
-
-
-def parsed(text: str | None) -> list[str]:
-    """RFC 6749 section 3.3: separated by spaces, each counted once, the order meaning nothing."""
-    return list(dict.fromkeys((text or "").split(" "))) if text else []
-
-
-async def allowed(deps: Deps, ctx: Context, client: Registered, request: list[str]) -> list[str]:
-    """Returns the known ones of the requested scopes; what is no scope of the application is
-    ignored (OpenID Connect Core section 3.1.2.1). Raises InvalidScope for a known one that the
-    client is not registered for, and if nothing remains."""
-    if not all(SCOPE_TOKEN.fullmatch(name) for name in request if name):
-        raise InvalidScope("a scope has a character that no scope may have")
-    known = (await catalogue(deps, ctx)).scopes
-    wanted: list[str] = []
-    for name in request:
-        if name in client.scopes:
-            wanted.append(name)
-        elif name in CLAIMS or name in known or (":" in name and "/" not in name):
-            # Without a slash it is named like a permission.
-            raise InvalidScope(f"the scope {name} is not allowed for this client")
-    if not wanted and any(request):
-        raise InvalidScope(f"the scope {request[0][:200]} is unknown")
-    return wanted
-
-
-async def permission_scopes(
-    deps: Deps, ctx: Context, names: Iterable[str], within: Catalogue | None = None
-) -> dict[str, str]:
-    """Permission to scope, of those scopes that stand for one: bound to it in the catalogue, or
-    named like it (`users:read`)."""
-    bound: dict[str, str] = {}
-    custom = [name for name in names if name not in CLAIMS]
-    if not custom:
-        return bound
-    known = within or await catalogue(deps, ctx)
-    for name in custom:
-        if name in known.scopes:
-            bound |= dict.fromkeys(known.permissions[name], name)
-        elif ":" in name:
-            bound[name] = name
-    return bound
-
-
-async def rights(deps: Deps, ctx: Context, user_id: str, org_id: str | None) -> Rights:
-    """What the user holds now, remembered for seconds."""
-    return await deps.known.rights.fetch(
-        (ctx.app_id, "rights", user_id, org_id or ""),
-        lambda: deps.bus.call(ctx.as_system(), GetRights(user_id=user_id, org_id=org_id)),
-        tags=lambda _: [("rights", user_id), ("user", user_id)],
-    )
-
-
-async def held(
-    deps: Deps, ctx: Context, names: list[str], user_id: str, org_id: str | None
-) -> list[str]:
-    """The scopes without those that stand for a permission which the user does not hold."""
-    bound = await permission_scopes(deps, ctx, names)
-    if not bound:
-        return names
-    having = (await rights(deps, ctx, user_id, org_id)).permissions
-    missing = {
-        scope
-        for permission, scope in bound.items()
-        if permission not in having and "*" not in having
-    }
-    return [name for name in names if name not in missing]
-
-
-async def claim_givers(
-    deps: Deps, ctx: Context, client: Registered, granted: list[str]
-) -> dict[str, tuple[str, ...]]:
-    """Returns the client's scopes with the standard claims that each gives access to.
-
-    A scope that stands for a permission counts only where it was granted.
+    Without this rule the caller could give themselves the permission through a client.
     """
-    known = await catalogue(deps, ctx)
-    names = list(
-        dict.fromkeys([*(name for name in granted if name in client.scopes), *client.scopes])
-    )
-    bound = set((await permission_scopes(deps, ctx, names, known)).values()) - set(granted)
-    return {
-        name: CLAIMS.get(name) or tuple(known.scopes[name].claims if name in known.scopes else ())
-        for name in names
-        if name not in bound
-    }
+    if request.name in CLAIMS:
+        raise ScopeTaken("OpenID Connect defines this scope")
+    unknown = sorted(set(request.claims) - STANDARD)
+    if unknown:
+        raise Invalid(errors=[field_error("claims", "claim_not_standard", claim=unknown[0][:60])])
+    if request.permission_id is not None:
+        _check_permission(ctx, request.permission_id)
+        if ":" in request.name and request.name != request.permission_id:
+            raise Invalid(errors=[field_error("permission_id", "scope_named_like_permission")])
+    try:
+        scope = await _insert(deps, ctx, request)
+    except asyncpg.UniqueViolationError:
+        raise ScopeTaken from None
+    except asyncpg.ForeignKeyViolationError as error:
+        if violated_constraint(error) == "scopes_resource_id_fkey":
+            raise ResourceNotFound from None
+        raise UnknownPermission from None
+    await scope_catalogue.publish_change(deps, ctx)
+    return scope
 
 
-async def check_resources(deps: Deps, ctx: Context, request: list[str]) -> list[str]:
-    """RFC 8707 section 2. Our own API goes by the issuer, as its metadata says (RFC 9728).
-    Raises InvalidTarget."""
-    if not request:
-        return []
-    known = (await catalogue(deps, ctx)).resources
-    for identifier in request:
-        if identifier not in known and identifier != ctx.origin:
-            raise InvalidTarget(f"the resource {identifier[:200]} is unknown")
-    return list(dict.fromkeys(request))
+async def _insert(deps: Deps, ctx: Context, request: CreateScope) -> Scope:
+    """Stores the scope. A scope named like a permission is bound to it.
+
+    An unbound scope of that name would need no permission. Raises Forbidden if the caller does not
+    have the permission.
+    """
+    if request.permission_id is not None or ":" not in request.name:
+        return await _insert_bound(deps, ctx, request, request.permission_id)
+    try:
+        return await _insert_bound(deps, ctx, request, request.name)
+    except asyncpg.ForeignKeyViolationError as error:
+        if violated_constraint(error) != "scopes_permission_id_fkey":
+            raise
+    return await _insert_bound(deps, ctx, request, None)
+
+
+async def _insert_bound(
+    deps: Deps, ctx: Context, request: CreateScope, permission_id: str | None
+) -> Scope:
+    fields: dict[str, Any] = request.model_dump() | {"permission_id": permission_id}
+    async with deps.db.transaction(ctx) as tx:
+        scope = await scopes.insert(tx, app_id=ctx.app_id, id=new_id(), **fields)
+        if permission_id is not None:
+            _check_permission(ctx, permission_id)
+        await audit.record(tx, ctx, ScopeChanged(name=request.name, change="created"))
+    return scope
+
+
+def _check_permission(ctx: Context, permission: str) -> None:
+    if not ctx.caller.may(permission):
+        raise Forbidden(f"you do not hold {permission} yourself", needs=permission)
+
+
+async def list_(deps: Deps, ctx: Context, _: ListScopes) -> Scopes:
+    """Lists the application's own scopes."""
+    async with deps.db.reading(ctx) as db:
+        return Scopes(scopes=await scopes.list_(db, app_id=ctx.app_id))
+
+
+async def delete(deps: Deps, ctx: Context, request: DeleteScope) -> Done:
+    """Deletes a scope and removes it from all clients."""
+    async with deps.db.transaction(ctx) as tx:
+        name = await scopes.delete(tx, app_id=ctx.app_id, id=request.id)
+        if name is None:
+            raise ScopeNotFound
+        client_ids = await scopes.remove_from_clients(tx, app_id=ctx.app_id, names=[name])
+        await audit.record(tx, ctx, ScopeChanged(name=request.id, change="deleted"))
+    await scope_catalogue.publish_change(deps, ctx, client_ids)
+    return Done()

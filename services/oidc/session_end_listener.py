@@ -1,4 +1,4 @@
-"""Sessions that ended elsewhere: their clients are told, whoever ended them and however."""
+"""Notices sessions that ended elsewhere, by sign-out, revocation or deletion, and tells clients."""
 
 from __future__ import annotations
 
@@ -9,76 +9,89 @@ from typing import Final
 
 from common import logs
 from common.context import system_context
-from common.periodic import FAULTS, again
-from oidc import logout
+from common.periodic import FAULTS, run_periodically
+from oidc import logout_notification
 from oidc.deps import Deps
-from oidc.queries import logouts
+from oidc.queries import session_clients
 
 log = logs.get(__name__)
 
 EVERY: Final = 30.0
-"""Seconds between looks for what ended while nobody listened."""
+"""Seconds between two searches for sessions whose message was missed."""
 WHOLE: Final = 86_400.0
-"""Seconds that the first look goes back."""
+"""Seconds that the first search goes back."""
 OVERLAP: Final = 300.0
-"""Seconds by which each look goes further back than the last: longer than any transaction takes to
-commit what it dated at its start."""
+"""Seconds by which searches overlap. Rows are dated at the start of a transaction, and no
+transaction takes longer than this until it commits."""
 BATCH: Final = 500
+"""Sessions in one search."""
 
 
 @dataclass
-class Endings:
-    """Listens to what changed. The work is done in tasks: listeners of drop messages must not
-    wait."""
+class SessionEndListener:
+    """Listens to invalidation messages, and searches for sessions whose message was missed.
+
+    The work runs in tasks, because a listener of these messages must return at once.
+    """
 
     deps: Deps
     _running: set[asyncio.Task[None]] = field(default_factory=set)
-    _looked: float | None = None
-    """When the last look began that found all there was, by the monotonic clock."""
+    _last_complete_search: float | None = None
+    """When the last search began that left no session out, by the monotonic clock."""
 
-    def heard(self, app_id: str, noun: str, id: str) -> None:
+    def on_change(self, app_id: str, noun: str, id: str) -> None:
+        """Starts a task for a session or user that has changed."""
         if noun in ("session", "user") and id != "*":
-            task = asyncio.create_task(self._look(app_id, noun, id))
+            task = asyncio.create_task(self._notify(app_id, noun, id))
             self._running.add(task)
             task.add_done_callback(self._running.discard)
 
-    async def _look(self, app_id: str, noun: str, id: str) -> None:
+    async def _notify(self, app_id: str, noun: str, id: str) -> None:
         try:
-            for session_id in await over(self.deps, app_id, noun, id):
-                await logout.tell(self.deps, system_context(app_id), session_id)
+            for session_id in await find_ended(self.deps, app_id, noun, id):
+                await logout_notification.notify_clients(
+                    self.deps, system_context(app_id), session_id
+                )
         except FAULTS as error:
             log.warning("logout not queued yet", error=type(error).__name__)
 
     async def run(self) -> None:
-        await again(self.look_back, every=EVERY, name="endings", at_once=True)
+        """Searches every 30 seconds, until it is cancelled."""
+        await run_periodically(self.search, every=EVERY, name="endings", at_once=True)
 
-    async def look_back(self) -> None:
-        """At everything since the last look that left nothing behind."""
-        now = time.monotonic()
-        within = WHOLE if self._looked is None else min(WHOLE, now - self._looked + OVERLAP)
-        if await sweep(self.deps, within):
-            self._looked = now
+    async def search(self) -> None:
+        """Searches the time since the last search that left no session out."""
+        now, last = time.monotonic(), self._last_complete_search
+        within = WHOLE if last is None else min(WHOLE, now - last + OVERLAP)
+        if await notify_missed(self.deps, within):
+            self._last_complete_search = now
 
 
-async def over(deps: Deps, app_id: str, noun: str, id: str) -> list[str]:
-    """Sessions that ended, whose clients have not heard of it."""
+async def find_ended(deps: Deps, app_id: str, noun: str, id: str) -> list[str]:
+    """Returns the ended sessions of a user, or of a session's user, whose clients have to be told."""
     async with deps.db.reading(system_context(app_id)) as db:
-        if noun == "user":
-            return await logouts.ended(db, app_id=app_id, user_id=id)
-        user_id = await logouts.user_of_ended(db, app_id=app_id, session_id=id)
-        return [] if user_id is None else await logouts.ended(db, app_id=app_id, user_id=user_id)
+        user_id: str | None = id
+        if noun == "session":
+            user_id = await session_clients.find_user_of_revoked(db, app_id=app_id, session_id=id)
+        if user_id is None:
+            return []
+        return await session_clients.list_ended_of_user(db, app_id=app_id, user_id=user_id)
 
 
-async def sweep(deps: Deps, within: float = WHOLE) -> bool:
-    """What was missed in the last seconds, in any application; whether nothing is left. A session
-    that cannot be told of keeps no other."""
+async def notify_missed(deps: Deps, within: float = WHOLE) -> bool:
+    """Tells the clients of sessions that ended in the last `within` seconds, in all applications.
+
+    Returns whether no session is left. A session that fails does not stop the others.
+    """
     async with deps.logout_db.everywhere() as db:
-        found = await logouts.untold(db, within=within, limit=BATCH)
-    told = 0
-    for one in found:
+        sessions = await session_clients.list_ended(db, within=within, limit=BATCH)
+    notified = 0
+    for session in sessions:
         try:
-            await logout.tell(deps, system_context(one.app_id), one.session_id)
-            told += 1
+            await logout_notification.notify_clients(
+                deps, system_context(session.app_id), session.session_id
+            )
+            notified += 1
         except FAULTS as error:
             log.warning("logout not queued yet", error=type(error).__name__)
-    return told == len(found) < BATCH
+    return notified == len(sessions) < BATCH

@@ -8,18 +8,35 @@ from common.settings import DatabaseSettings, EgressSettings
 
 
 class Settings(DatabaseSettings, EgressSettings):
-    """Lifetimes here are the platform's; those of tokens are the client's."""
+    """Settings of the whole deployment. Lifetimes of tokens are settings of each client."""
 
-    sweep_database_url: SecretStr
-    logout_database_url: SecretStr
-    code_lifetime: int = Field(default=60, ge=5, le=600, description="Seconds.")
-    refresh_grace: int = Field(
-        default=10, ge=0, le=60, description="Seconds in which a parent gets its child again."
+    sweep_database_url: SecretStr = Field(
+        description="DSN with the role `aero2_sweep`: deletes what has expired."
     )
-    key_rotation_days: int = Field(default=90, ge=1, le=3650)
+    logout_database_url: SecretStr = Field(
+        description="DSN with the role `aero2_logout`: delivers logout tokens."
+    )
+    code_lifetime: int = Field(
+        default=60, ge=5, le=600, description="Seconds in which an authorization code is redeemed."
+    )
+    refresh_grace: int = Field(
+        default=10,
+        ge=0,
+        le=60,
+        description="Seconds in which a replaced refresh token still leads to its successor.",
+    )
+    key_rotation_days: int = Field(
+        default=90, ge=1, le=3650, description="Days until a signing key is replaced."
+    )
     key_publish_hours: float = Field(
-        default=24, ge=0, le=720, description="A key is published this long before it signs."
+        default=24,
+        ge=0,
+        le=720,
+        description="Hours that a signing key is published before it signs.",
     )
     key_keep_hours: float = Field(
-        default=48, ge=25, le=8760, description="A replaced key verifies this long."
+        default=48,
+        ge=25,
+        le=8760,
+        description="Hours that a replaced signing key still verifies.",
     )

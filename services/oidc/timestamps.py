@@ -1,4 +1,4 @@
-"""Points in time, between what JSON and JWTs hold and what Postgres wants."""
+"""Converts times between the text of cursors, the numbers of JWTs and datetimes."""
 
 from __future__ import annotations
 
@@ -6,19 +6,21 @@ import time
 from datetime import UTC, datetime
 
 
-def moment(text: str | None) -> datetime | None:
-    """From a cursor's text."""
+def from_text(text: str | None) -> datetime | None:
+    """Reads an ISO 8601 time, as cursors have it."""
     return None if text is None else datetime.fromisoformat(text)
 
 
-def seconds(at: datetime) -> int:
-    """NumericDate (RFC 7519 section 2), rounded down."""
-    return int(at.timestamp())
+def to_seconds(moment: datetime) -> int:
+    """Returns a NumericDate (RFC 7519 section 2), rounded down."""
+    return int(moment.timestamp())
 
 
 def now() -> int:
+    """Returns the present time as a NumericDate."""
     return int(time.time())
 
 
-def at(number: float) -> datetime:
+def from_seconds(number: float) -> datetime:
+    """Reads a NumericDate."""
     return datetime.fromtimestamp(number, UTC)

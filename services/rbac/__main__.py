@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from common.bus import Handlers
-from common.service import Links, run
+from common.service import Connections, run
 from rbac.deps import Deps, open_deps
 from rbac.handlers import HANDLERS
 from rbac.settings import Settings
 
 
-async def start(settings: Settings, links: Links) -> tuple[Deps, Handlers]:
-    """Open what the handlers need."""
+async def start(settings: Settings, links: Connections) -> tuple[Deps, Handlers]:
+    """Opens what the handlers need."""
     return await open_deps(settings, links), HANDLERS
 
 

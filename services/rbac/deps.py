@@ -1,10 +1,10 @@
-"""What the handlers of the rbac service work with."""
+"""The dependencies of the handlers of the rbac service."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
-from common.service import Links
+from common.service import Connections
 from common.service_deps import ServiceDeps, open_service_deps
 from rbac.settings import Settings
 
@@ -14,7 +14,7 @@ class Deps(ServiceDeps):
     """The shared fields; rbac needs nothing beyond them."""
 
 
-async def open_deps(settings: Settings, links: Links) -> Deps:
-    """Open the database."""
+async def open_deps(settings: Settings, links: Connections) -> Deps:
+    """Opens the database."""
     common = await open_service_deps(settings, links)
     return Deps(**common.shared())

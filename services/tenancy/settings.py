@@ -1,4 +1,4 @@
-"""What the tenancy service reads from the environment."""
+"""Settings of the tenancy service."""
 
 from __future__ import annotations
 
@@ -10,29 +10,46 @@ from tenancy.cloudflare import API, CloudflareHostnames, CustomHostnames
 
 
 class Settings(DatabaseSettings, EgressSettings):
-    sweep_database_url: SecretStr
-    upkeep_database_url: SecretStr
+    """The settings of every service with tables, and those of tenancy."""
+
+    sweep_database_url: SecretStr = Field(
+        description="DSN with the role `aero2_sweep`: deletes what has expired."
+    )
+    upkeep_database_url: SecretStr = Field(
+        description="DSN with the role `aero2_upkeep`: seals the audit log, keeps its retention, "
+        "counts the use of keys, deletes applications."
+    )
     bootstrap_keys_file: str | None = Field(
-        default=None, description="Where the Dashboard's first API keys are written, once, 0600."
+        default=None,
+        description="File where the Dashboard's first API keys are written, once, with mode 0600.",
     )
     sweep_every: float = Field(
-        default=5.0, gt=0, le=3600, description="Seconds between looks for unfinished applications."
+        default=5.0,
+        gt=0,
+        le=3600,
+        description="Seconds between two looks for applications that are not complete.",
     )
     dns_servers: str = Field(
         default="",
-        description="Where domains are proven, `address[:port]`, comma separated; empty: the machine's.",
+        description="DNS servers that prove domains, `address[:port]`, separated by commas. Empty: "
+        "the machine's.",
     )
     slug_quarantine_days: int = Field(
-        default=365, ge=0, le=36_500, description="A deleted application's slug is not given away."
+        default=365,
+        ge=0,
+        le=36_500,
+        description="Days in which nobody gets the slug of a deleted application.",
     )
     cloudflare_zone: str | None = Field(
-        default=None, description="Zone id: custom domains are announced to Cloudflare for SaaS."
+        default=None,
+        description="Zone id at Cloudflare for SaaS, where custom domains are announced.",
     )
-    cloudflare_token: SecretStr | None = None
-    cloudflare_url: str = API
+    cloudflare_token: SecretStr | None = Field(default=None, description="API token for that zone.")
+    cloudflare_url: str = Field(default=API, description="Cloudflare's API.")
 
     @property
     def hostnames(self) -> CustomHostnames | None:
+        """Returns where custom domains are announced, or None."""
         if self.cloudflare_zone is None or self.cloudflare_token is None:
             return None
         token = self.cloudflare_token.get_secret_value()

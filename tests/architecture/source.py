@@ -7,13 +7,14 @@ import importlib
 import pkgutil
 import re
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, fields, is_dataclass
 from functools import cache
 from pathlib import Path
 from typing import Any
 
 import common.contracts
 from common.contracts.base import CONTRACTS, Request
+from common.sql import numbered, qualified
 
 ROOT = Path(__file__).parents[2]
 SERVICES = ROOT / "services"
@@ -43,10 +44,12 @@ class Statement:
     file: Path
     line: int
     sql: str
+    name: str = ""
+    """Of the constant that an import of the module computes."""
 
     @property
     def where(self) -> str:
-        return f"{self.file.relative_to(ROOT)}:{self.line}"
+        return f"{self.file.relative_to(ROOT)}:{self.line} {self.name}".strip()
 
     @property
     def service(self) -> str | None:
@@ -74,14 +77,76 @@ def modules(*roots: Path) -> list[Path]:
 
 
 def statements(*roots: Path) -> Iterator[Statement]:
-    """Every literal that is a statement, with the constants that it names filled in.
+    """Every literal that is a statement, with the constants that it names filled in and its named
+    parameters numbered, and every statement in a dictionary that a module of queries computes.
 
     A statement built from anything else is refused by a rule of its own."""
     for file in modules(*roots):
+        inside = computed(file)
         for node in ast.walk(tree(file)):
             text = literal(node, constants(file))
-            if text is not None and STATEMENT.match(text) and id(node) not in parts(file):
+            if text is None or not STATEMENT.match(text):
+                continue
+            if id(node) not in parts(file) and id(node) not in inside:
+                classes = parameter_classes(file).get(id(node))
+                if classes:
+                    text = numbered(text, *classes)
                 yield Statement(file, node.lineno, text)  # type: ignore[attr-defined]
+        yield from _computed_statements(file)
+
+
+def computed(file: Path) -> frozenset[int]:
+    """The nodes of dictionaries of statements that a module of queries computes, key by key."""
+    return frozenset(id(below) for node in _computations(file) for below in ast.walk(node))
+
+
+def _computations(file: Path) -> list[ast.stmt]:
+    if "queries" not in file.parts:
+        return []
+    return [node for node in tree(file).body if isinstance(_assignment(node)[1], ast.DictComp)]
+
+
+def _computed_statements(file: Path) -> Iterator[Statement]:
+    for node in _computations(file):
+        module = importlib.import_module(module_name(file))
+        name = _assignment(node)[0]
+        for path, text in _texts(getattr(module, name, None), name):
+            if STATEMENT.match(text):
+                yield Statement(file, node.lineno, text, path)
+
+
+def _texts(value: object, path: str) -> Iterator[tuple[str, str]]:
+    """The texts in a string, a dictionary or a dataclass, each with its path."""
+    if isinstance(value, str):
+        yield path, value
+    elif isinstance(value, dict):
+        for key, below in value.items():
+            yield from _texts(below, f"{path}.{key}")
+    elif is_dataclass(value):
+        for field in fields(value):
+            yield from _texts(getattr(value, field.name), f"{path}.{field.name}")
+
+
+@cache
+def parameter_classes(file: Path) -> dict[int, list[type[tuple[Any, ...]]]]:
+    """Of each statement in a call of `numbered`: the classes that name its parameters."""
+    found: dict[int, list[type[tuple[Any, ...]]]] = {}
+    for node in ast.walk(tree(file)):
+        if isinstance(node, ast.Call) and _called(node) == "numbered":
+            statement, *names = node.args
+            module = importlib.import_module(module_name(file))
+            found[id(statement)] = [getattr(module, ast.unparse(name)) for name in names]
+    return found
+
+
+def module_name(file: Path) -> str:
+    """The name by which a file of the product is imported."""
+    root = next(root for root in (SERVICES, COMMON.parent, CLI.parent) if root in file.parents)
+    return ".".join(file.relative_to(root).with_suffix("").parts)
+
+
+def _called(node: ast.Call) -> str:
+    return node.func.id if isinstance(node.func, ast.Name) else ""
 
 
 @cache
@@ -105,9 +170,17 @@ def literal(node: ast.AST, names: Mapping[str, str]) -> str | None:
 def _piece(piece: ast.expr, names: Mapping[str, str]) -> str | None:
     if isinstance(piece, ast.Constant):
         return str(piece.value)
-    plain = isinstance(piece, ast.FormattedValue) and piece.format_spec is None
-    name = ast.unparse(piece.value) if isinstance(piece, ast.FormattedValue) and plain else ""
-    return names.get(name)
+    if not isinstance(piece, ast.FormattedValue) or piece.format_spec or piece.conversion != -1:
+        return None
+    value = piece.value
+    if isinstance(value, ast.Call) and _called(value) == "qualified":
+        alias, columns = literal(value.args[0], names), names.get(ast.unparse(value.args[1]))
+        return None if alias is None or columns is None else _qualified(alias, columns)
+    return names.get(ast.unparse(value))
+
+
+def _qualified(alias: str, columns: str) -> str:
+    return qualified(alias, columns)
 
 
 @cache

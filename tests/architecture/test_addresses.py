@@ -1,4 +1,4 @@
-"""Only common/addresses.py says when two addresses or domains are the same."""
+"""Only common/address_keys.py says when two addresses or domains are the same."""
 
 from __future__ import annotations
 

@@ -44,7 +44,7 @@ def _literal_lines(function: ast.AST) -> int:
 def _docstring(node: ast.AST) -> ast.AST | None:
     body = getattr(node, "body", None)
     if body and isinstance(body[0], ast.Expr):
-        return body[0].value  # type: ignore[no-any-return]
+        return body[0].value
     return None
 
 

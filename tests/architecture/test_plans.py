@@ -282,7 +282,7 @@ def filtered(plan: dict[str, Any], indexes: dict[str, list[Index]], table: str =
     leads to is a handful."""
     table = plan.get("Relation Name", table)
     name = table.rpartition("_p")[0]
-    found = set()
+    found: set[str] = set()
     if name and name not in FEW and not _handful(plan, indexes.get(table, ())):
         text = plan.get("Filter", "")
         columns = set(COMPARED.findall(text))

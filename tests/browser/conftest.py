@@ -17,8 +17,8 @@ from typing import Any
 import pytest
 import uvicorn
 from playwright.async_api import Browser, Page
+from tests.kit.fake_services import FakeServices, serve, settings
 from tests.kit.people import People, person
-from tests.unit.gateway.conftest import World, serve, settings
 
 from common.contracts.tenants import Branding, Tenant
 from gateway.build import build
@@ -44,7 +44,7 @@ class Site:
 
     browser: Browser
     base: str
-    world: World
+    world: FakeServices
     app: Tenant
     people: People
 
@@ -62,11 +62,11 @@ class Site:
         )
         if signed_in:
             self.sign_in()
-            cookie = {"url": self.base, "httpOnly": True}
+            cookies = {"aero2_session": "t_ada", "aero2_sessions": "t_bob.t_long"}
             await context.add_cookies(
                 [
-                    {**cookie, "name": "aero2_session", "value": "t_ada"},  # type: ignore[list-item]
-                    {**cookie, "name": "aero2_sessions", "value": "t_bob.t_long"},  # type: ignore[list-item]
+                    {"url": self.base, "httpOnly": True, "name": name, "value": value}
+                    for name, value in cookies.items()
                 ]
             )
         look = Look(await context.new_page(), self, js)
@@ -152,7 +152,7 @@ async def site(chromium: Browser) -> AsyncIterator[Site]:
     listening = socket.socket()
     listening.bind(("127.0.0.1", 0))
     domain = f"localhost:{listening.getsockname()[1]}"
-    world = serve(World())
+    world = serve(FakeServices())
     people = People(world)
     host = f"acme.{domain}"
     app = world.add("acme").model_copy(
@@ -160,7 +160,7 @@ async def site(chromium: Browser) -> AsyncIterator[Site]:
     )
     world.tenants = {host: app}
     edge = build(Gateway(settings(public_url=f"http://{domain}"), world.bus))
-    config = uvicorn.Config(edge, log_config=None, access_log=False, lifespan="off")  # type: ignore[arg-type]
+    config = uvicorn.Config(edge, log_config=None, access_log=False, lifespan="off")
     server = uvicorn.Server(config)
     serving = asyncio.create_task(server.serve(sockets=[listening]))
     yield Site(chromium, f"http://{host}", world, app, people)

@@ -196,11 +196,11 @@ async def test_the_account(site: Site, js: bool) -> None:
         await look.go("/account")
         await look.fill(name="Ada King")
         await look.send()
-        assert "Your profile is saved." in await look.text()
+        assert "Profile saved." in await look.text()
 
         await look.page.click("text=Sessions")
         await look.send("button[name=session_id]")
-        assert "The session is signed out." in await look.text()
+        assert "Session signed out." in await look.text()
 
         await look.page.click("text=Your data")
         async with look.page.expect_download() as download:
@@ -209,7 +209,7 @@ async def test_the_account(site: Site, js: bool) -> None:
 
         await look.fill(confirm=EMAIL, password=PASSWORD)
         await look.send("button:text-is('Delete my account')")
-        assert "Your account is deleted" in await look.text()
+        assert "Your account has been deleted" in await look.text()
 
 
 @JS
@@ -250,7 +250,7 @@ async def test_proof_of_work(site: Site) -> None:
         await look.send()
         await look.page.wait_for_url("**/login/code")
 
-        assert "Check your mail" in await look.text()
+        assert "Check your inbox" in await look.text()
 
 
 async def test_by_keyboard_alone(site: Site) -> None:

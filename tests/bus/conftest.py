@@ -10,7 +10,9 @@ from nats.aio.client import Client
 from tests.bus.probe import Handled
 from tests.kit.nats_server import NatsServer, start
 
-from common.bus import NatsBus, Server, settled
+from common.bus import NatsBus
+from common.bus_server import BusServer
+from common.nats_private import flush_all
 
 
 @pytest.fixture(scope="session")
@@ -41,19 +43,19 @@ def bus(near: Client) -> NatsBus:
     return NatsBus(near)
 
 
-Serve = Callable[..., Awaitable[Server]]
+Serve = Callable[..., Awaitable[BusServer]]
 
 
 @pytest.fixture
 async def serve(far: Client) -> AsyncIterator[Serve]:
     """Serves handlers until the test ends: `await serve({Read: read}, concurrency=1)`."""
-    running: list[Server] = []
+    running: list[BusServer] = []
 
-    async def begin(handlers: Handled, **options: Any) -> Server:
-        made = await Server.start(far, "probe", "0.1.0", None, **options)
+    async def begin(handlers: Handled, **options: Any) -> BusServer:
+        made = await BusServer.start(far, "probe", "0.1.0", None, **options)
         for contract, handler in handlers.items():
             await made.add(contract, handler)
-        await settled(far)
+        await flush_all(far)
         running.append(made)
         return made
 

@@ -10,9 +10,11 @@ from typing import Any, Generic, TypeVar
 from nats.aio.client import Client
 from tests.kit.nats_server import NatsServer
 
-from common.bus import Handlers, NatsBus, Server, settled
+from common.bus import Handlers, NatsBus
+from common.bus_server import BusServer
 from common.caches import Cache
-from common.invalidation import NatsChanges
+from common.invalidation import NatsInvalidation
+from common.nats_private import flush_all
 
 T = TypeVar("T")
 G = TypeVar("G", bound="Listening[Any]")
@@ -23,7 +25,7 @@ class Listening(Generic[T]):
     """What a gateway keeps until it hears that it has changed."""
 
     bus: NatsBus
-    changes: NatsChanges
+    changes: NatsInvalidation
     cache: Cache[T]
 
 
@@ -33,7 +35,7 @@ async def gateways(server: NatsServer, kind: type[G], number: int) -> AsyncItera
         made = []
         for n in range(number):
             nc = await stack.enter_async_context(_connected(server, f"_INBOX_{n}"))
-            gateway = kind(NatsBus(nc), NatsChanges(nc), Cache("kept", 100, ttl=60))
+            gateway = kind(NatsBus(nc), NatsInvalidation(nc), Cache("kept", 100, ttl=60))
             gateway.changes.listeners.append(gateway.cache.drop)
             await gateway.changes.listen()
             await nc.flush()
@@ -43,14 +45,17 @@ async def gateways(server: NatsServer, kind: type[G], number: int) -> AsyncItera
 
 @asynccontextmanager
 async def answering(
-    server: NatsServer, name: str, deps: Callable[[NatsBus, NatsChanges], Any], handlers: Handlers
+    server: NatsServer,
+    name: str,
+    deps: Callable[[NatsBus, NatsInvalidation], Any],
+    handlers: Handlers,
 ) -> AsyncIterator[None]:
     """The service, with the dependencies that it makes of its own bus."""
     async with _connected(server, "_INBOX_service") as nc:
-        serving = await Server.start(nc, name, "0.1.0", deps(NatsBus(nc), NatsChanges(nc)))
+        serving = await BusServer.start(nc, name, "0.1.0", deps(NatsBus(nc), NatsInvalidation(nc)))
         for contract, handler in handlers.items():
             await serving.add(contract, handler)
-        await settled(nc)
+        await flush_all(nc)
         yield
         await serving.drain()
 

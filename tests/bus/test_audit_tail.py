@@ -24,7 +24,7 @@ from common.periodic import stop
 from common.problems import BadRequest, Busy, Forbidden
 from gateway.api import audit_tail
 from gateway.api.audit_tail import Places, Tail
-from gateway.audit_followers import FollowerSlots
+from gateway.audit_followers import FollowerSlots, Place
 
 A = "01900000-0000-7000-8000-00000000000a"
 B = "01900000-0000-7000-8000-00000000000b"
@@ -162,7 +162,7 @@ async def test_it_survives_a_restart_of_nats(stream: Stream) -> None:
         stream.server.restart()
         await until(lambda: stream.nc.is_connected)
         await stream.log(A, "two")
-        await until(lambda: names(got) == ["one", "two"], within=10)
+        await until(lambda: names(got) == ["one", "two"])
 
 
 async def test_a_stream_made_anew_is_followed_from_its_beginning(stream: Stream) -> None:
@@ -192,7 +192,7 @@ async def test_a_follower_notices_that_the_stream_was_made_again(
         await stream.js.delete_stream(audit.STREAM)
         await ensure_stream(stream.js)
         await stream.log(A, *fresh)
-        await until(lambda: names(got)[-logged:] == fresh, within=10)
+        await until(lambda: names(got)[-logged:] == fresh)
         after = await stream.tail().start(place(got[-1]))
 
     assert after.seq == logged
@@ -225,7 +225,7 @@ async def test_followers_are_counted(stream: Stream) -> None:
     async with stream.following():
         with pytest.raises(Busy):
             await stream.tail().start(None)
-        late = [event async for event in stream.tail().events(0)]
+        late = [event async for event in stream.tail().events(Place(0, 0))]
         assert late == [b"event: end\ndata: busy\n\n"]
     assert stream.slots.free == 1
     async with stream.following():

@@ -8,8 +8,7 @@ from collections.abc import AsyncIterator
 import pytest
 from tests.kit.nats_server import NatsServer, start, until
 
-from common.batched_nats import PacedClient
-from common.bus import settled
+from common.nats_private import BatchedClient, flush_all
 
 
 @pytest.fixture
@@ -19,8 +18,8 @@ async def server(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Nats
     made.stop()
 
 
-async def paced(server: NatsServer) -> PacedClient:
-    nc = PacedClient()
+async def batched(server: NatsServer) -> BatchedClient:
+    nc = BatchedClient()
     await nc.connect(server.url)
     return nc
 
@@ -30,7 +29,7 @@ async def test_messages_close_together_go_out_in_few_writes(
 ) -> None:
     """Each once; a hundred tasks that publish in seven turns of the loop need no hundred system calls,
     however busy the machine is."""
-    nc, other = await paced(server), await server.connect()
+    nc, other = await batched(server), await server.connect()
     got: list[bytes] = []
 
     async def keep(message: object) -> None:
@@ -38,7 +37,7 @@ async def test_messages_close_together_go_out_in_few_writes(
 
     await other.subscribe("x", cb=keep)
     await other.flush()
-    await settled(nc)
+    await flush_all(nc)
     writes = 0
     assert nc._transport is not None
     write = nc._transport.writelines
@@ -65,14 +64,14 @@ async def test_messages_close_together_go_out_in_few_writes(
 
 
 async def test_a_barrier_is_one(server: NatsServer) -> None:
-    """After `settled`, the server has what was published before, however recently."""
-    nc, other = await paced(server), await server.connect()
+    """After `flush_all`, the server has what was published before, however recently."""
+    nc, other = await batched(server), await server.connect()
     sub = await other.subscribe("y")
     await other.flush()
     for number in range(200):
         await nc.publish("y", b"1")
         await nc.publish("y", b"2")
-        await settled(nc)
+        await flush_all(nc)
         await other.flush()
         assert sub.pending_msgs == 2 * (number + 1)
     await nc.close()

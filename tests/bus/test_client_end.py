@@ -5,7 +5,6 @@ from __future__ import annotations
 
 import asyncio
 import base64
-import os
 import time
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
@@ -17,7 +16,8 @@ from tests.bus.gateways import Listening, answering, gateways
 from tests.kit.nats_server import NatsServer
 from tests.kit.postgres import Postgres
 
-from common.bus import NatsBus, Server, settled
+from common.bus import NatsBus
+from common.bus_server import BusServer
 from common.context import SYSTEM_CALLER, Context
 from common.contracts.clients import CreateClient, UpdateClient
 from common.contracts.oauth_errors import InvalidToken
@@ -26,7 +26,8 @@ from common.contracts.tokens import AccessToken, CheckAccessToken, ExchangeToken
 from common.crypto import Keys
 from common.db import Database
 from common.ids import new_id
-from common.invalidation import NatsChanges
+from common.invalidation import NatsInvalidation
+from common.nats_private import flush_all
 from common.testing import context, service_deps
 from gateway.auth.cache import token_tags
 from oidc.deps import Deps
@@ -35,8 +36,8 @@ from oidc.settings import Settings as OidcSettings
 
 ORIGIN = "https://a.test"
 KEY = "k1:AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8="
-LIMIT = 0.1
-"""Seconds that the end of a client may take to every gateway."""
+LIMIT = 5.0
+"""Seconds, far below what the caches keep: only the message explains an end in that time."""
 
 
 class Gateway(Listening[AccessToken]):
@@ -71,7 +72,7 @@ async def oidc(server: NatsServer, dsns: dict[str, str], number: int) -> AsyncIt
         stack.push_async_callback(nc.close)
         db = await Database.connect(dsns["oidc"], name="oidc")
         stack.push_async_callback(db.close)
-        bus, changes = NatsBus(nc), NatsChanges(nc)
+        bus, changes = NatsBus(nc), NatsInvalidation(nc)
         deps = Deps(
             **service_deps(db, bus, Keys.parse(KEY), invalidation=changes).shared(),
             logout_db=db,
@@ -85,12 +86,12 @@ async def oidc(server: NatsServer, dsns: dict[str, str], number: int) -> AsyncIt
             ),
         )
         stack.callback(deps.pool.close)
-        changes.listeners.append(deps.known.heard)
+        changes.listeners.append(deps.caches.drop)
         await changes.listen()
-        serving = await Server.start(nc, "oidc", "0.1.0", deps)
+        serving = await BusServer.start(nc, "oidc", "0.1.0", deps)
         for contract, handler in HANDLERS.items():
             await serving.add(contract, handler)
-        await settled(nc)
+        await flush_all(nc)
         yield
         await serving.drain()
 
@@ -141,6 +142,4 @@ async def test_the_end_of_a_client_reaches_every_gateway_in_time(
             with pytest.raises(InvalidToken):
                 await gateway.check(app_id, token)
 
-    # What others run on this machine is not ours to answer for.
-    share = max(1.0, os.getloadavg()[0] / (os.cpu_count() or 1))
-    assert worst < LIMIT * share, f"{worst * 1000:.0f} ms"
+    assert worst < LIMIT, f"{worst:.1f} s"

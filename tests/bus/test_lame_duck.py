@@ -11,8 +11,10 @@ import pytest
 from tests.bus.probe import Answer, Read, Write
 from tests.kit.nats_server import NatsServer, free_port, start, until
 
-from common.bus import NatsBus, Server, settled
+from common.bus import NatsBus
+from common.bus_server import BusServer
 from common.context import Context
+from common.nats_private import flush_all
 from common.problems import Unavailable
 from common.testing import context
 
@@ -58,10 +60,11 @@ async def test_both_sides_change_servers_and_no_call_fails(cluster: list[NatsSer
         return Answer(text=request.name)
 
     for nc in (far, other):  # two replicas: one serves while the other changes
-        server = await Server.start(nc, "probe", "0.1.0", None)
+        server = await BusServer.start(nc, "probe", "0.1.0", None)
         await server.add(Write, write)
-        await settled(nc)
-    done, going = [], True
+        await flush_all(nc)
+    done: list[Any] = []
+    going = True
 
     async def call_on(caller: int) -> None:
         while going:
@@ -91,7 +94,7 @@ class Link:
     """A connection that is lost, to a server that is the only one."""
 
     is_connected = False
-    _server_pool = (object(),)
+    servers = (object(),)
 
     async def request(self, *_: Any, **__: Any) -> Any:
         class Reply:

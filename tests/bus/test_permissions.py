@@ -20,8 +20,9 @@ from tests.kit.nats_server import NatsServer, free_port, until
 
 from aero2 import nats_access
 from common.audit import STREAM
-from common.bus import SYSTEM_SUBJECT, NatsBus, Server, settled
-from common.context import EVERYTHING, HEADER, SYSTEM_CALLER, Caller
+from common.bus import SYSTEM_SUBJECT, NatsBus
+from common.bus_server import BusServer
+from common.context import EVERYTHING, HEADER, SYSTEM_CALLER, Caller, Context
 from common.contracts.assignments import AssignRole
 from common.contracts.base import Done, Request
 from common.contracts.rights import GetRights, Rights
@@ -29,6 +30,7 @@ from common.contracts.roles import SeedRoles
 from common.contracts.sessions import CheckSession, EndSession, Session
 from common.contracts.users import CreateUser
 from common.ids import DASHBOARD, new_id
+from common.nats_private import flush_all
 from common.outbox import ensure_stream
 from common.problems import TooLate
 from common.testing import context
@@ -44,7 +46,7 @@ class Seat:
     refused: list[str] = field(default_factory=list)
 
     async def settle(self) -> list[str]:
-        await settled(self.nc)
+        await flush_all(self.nc)
         await asyncio.sleep(0.02)
         return self.refused
 
@@ -158,9 +160,9 @@ async def test_a_caller_has_the_subject_of_its_kind(
         served.append(of)
         return Done()
 
-    server = await Server.start(serving.nc, owner, "0.1.0", None)
+    server = await BusServer.start(serving.nc, owner, "0.1.0", None)
     await server.add(type(contract), handle)
-    await settled(serving.nc)
+    await flush_all(serving.nc)
     header = {HEADER: context(DASHBOARD, caller).encode()}
     answer = await sender.nc.request(subject, b"{}", timeout=3, headers=header)
 
@@ -231,9 +233,9 @@ async def test_an_answer_comes_through(sit: Sit) -> None:
     async def check(*_: object) -> Session:
         raise TooLate("as a problem crosses, so does an answer")
 
-    server = await Server.start(identity.nc, "identity", "0.1.0", None)
+    server = await BusServer.start(identity.nc, "identity", "0.1.0", None)
     await server.add(CheckSession, check)
-    await settled(identity.nc)
+    await flush_all(identity.nc)
     with pytest.raises(TooLate, match="as a problem"):
         await NatsBus(gateway.nc).call(context(DASHBOARD), CheckSession(token="x"))
     heard = asyncio.Event()
@@ -242,7 +244,7 @@ async def test_an_answer_comes_through(sit: Sit) -> None:
         heard.set()
 
     await gateway.nc.subscribe("changed.>", cb=drop)
-    await settled(gateway.nc)
+    await flush_all(gateway.nc)
     await identity.nc.publish(f"changed.{DASHBOARD}.session.all", b"*")
     await until(heard.is_set)
     ack = await identity.nc.jetstream().publish(f"audit.identity.{DASHBOARD}.login", b"{}")
@@ -260,13 +262,13 @@ async def test_what_is_refused_does_not_arrive(sit: Sit) -> None:
     rbac, identity = await sit("rbac"), await sit("identity")
     served: list[object] = []
 
-    async def end(_: object, __: object, request: object) -> object:
+    async def end(_: Any, __: Context, request: Any) -> Any:
         served.append(request)
         raise AssertionError("never")
 
-    server = await Server.start(identity.nc, "identity", "0.1.0", None)
+    server = await BusServer.start(identity.nc, "identity", "0.1.0", None)
     await server.add(EndSession, end)
-    await settled(identity.nc)
+    await flush_all(identity.nc)
     assert SYSTEM_SUBJECT + EndSession.subject not in nats_access.rights("rbac").publish
     with pytest.raises(TooLate):
         await NatsBus(rbac.nc).call(
@@ -287,7 +289,7 @@ async def test_an_answer_goes_to_who_asked_and_once(sit: Sit) -> None:
         await rbac.nc.publish(f"{nats_access.inbox('gateway')}.x", b"unasked")
 
     await rbac.nc.subscribe("system.rbac.rights.get", queue="rbac", cb=chatty)
-    await settled(rbac.nc)
+    await flush_all(rbac.nc)
     request = GetRights(user_id=new_id())
     answer = await NatsBus(gateway.nc).call(context(DASHBOARD, SYSTEM_CALLER), request)
     refused = await rbac.settle()

@@ -3,64 +3,20 @@
 from __future__ import annotations
 
 import json
-import os
 import subprocess
 import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
-from uuid import uuid4
 
 import httpx
 import pytest
+from tests.kit.compose import ROOT, Project, docker, engine_answers
 from tests.kit.form_browser import browser, sign_in, submit
-from tests.kit.instance import free_port
 
-ROOT = Path(__file__).parents[2]
 OURS = ("gateway", "identity", "oidc", "rbac", "tenancy", "mail", "proxy")
 
 pytestmark = [pytest.mark.docker, pytest.mark.timeout(600)]
-
-
-def docker(*arguments: str, check: bool = True, **more: Any) -> str:
-    ran = subprocess.run(["docker", *arguments], capture_output=True, text=True, **more)
-    if check:
-        assert ran.returncode == 0, ran.stdout[-4000:] + ran.stderr[-4000:]
-    return ran.stdout
-
-
-def engine_answers() -> bool:
-    try:
-        asked = ["docker", "version", "--format", "{{.Server.Version}}"]
-        return subprocess.run(asked, capture_output=True, timeout=20).returncode == 0
-    except (OSError, subprocess.TimeoutExpired):
-        return False
-
-
-class Project:
-    """One project of the compose file, with ports and secrets of its own."""
-
-    def __init__(self, folder: Path) -> None:
-        self.name = f"aero2-test-{uuid4().hex[:8]}"
-        self.port, self.mail_port = free_port(), free_port()
-        self.env = folder / ".env"
-        command = ["aero2", "compose-env", "--file", str(self.env)]
-        command += ["--public-url", f"http://localhost:{self.port}"]
-        subprocess.run([str(ROOT / ".venv/bin" / command[0]), *command[1:]], check=True)
-        with self.env.open("a") as file:
-            file.write(f"AERO2_MAIL_PORT='{self.mail_port}'\nAERO2_IMAGE='{self.name}'\n")
-
-    def compose(self, *arguments: str, check: bool = True) -> str:
-        own = ["compose", "--project-name", self.name, "--env-file", str(self.env)]
-        clean = {k: v for k, v in os.environ.items() if not k.startswith(("AERO2_", "NATS_"))}
-        return docker(*own, *arguments, check=check, cwd=ROOT, env=clean)
-
-    def up(self, *scale: str) -> None:
-        self.compose("up", "--detach", "--no-build", "--wait", "--wait-timeout", "180", *scale)
-
-    def containers(self) -> list[dict[str, Any]]:
-        lines = self.compose("ps", "--all", "--format", "json").splitlines()
-        return [json.loads(line) for line in lines]
 
 
 @pytest.fixture(scope="module")
@@ -69,13 +25,12 @@ def project(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Project]:
     if not engine_answers():
         pytest.skip("no Docker engine answers")
     made = Project(tmp_path_factory.mktemp("compose"))
-    made.compose("build", "--quiet")
+    made.build()
     try:
         made.up()
         yield made
     finally:
-        made.compose("down", "--volumes", "--timeout", "5", check=False)
-        docker("image", "rm", "--force", made.name, check=False)
+        made.down()
 
 
 @pytest.fixture(scope="module")

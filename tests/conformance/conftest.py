@@ -21,6 +21,7 @@ import httpx
 import jwt
 import pytest
 import pytest_asyncio
+from tests.kit.deployments import Shape
 from tests.kit.system import PASSWORD, Browser, Page, System
 
 VSCHAR = "".join(map(chr, range(0x20, 0x7F)))
@@ -181,7 +182,7 @@ class Suite:
 
     async def token(self, client: Client | None = None, **params: str) -> httpx.Response:
         client = client or self.client
-        auth = None
+        auth: Any = None
         if client.method == "client_secret_basic":
             auth = (client.client_id, client.client_secret)
         else:
@@ -302,8 +303,8 @@ def challenge(verifier: str) -> str:
 
 
 @pytest.fixture(scope="session")
-def system(tmp_path_factory: pytest.TempPathFactory) -> Iterator[System]:
-    running = System.start(tmp_path_factory.mktemp("conformance") / "data")
+def system(shape: Shape, tmp_path_factory: pytest.TempPathFactory) -> Iterator[System]:
+    running = System.start(shape, tmp_path_factory.mktemp("conformance") / "data")
     yield running
     running.stop()
 

@@ -7,6 +7,7 @@ import base64
 import json
 import secrets
 import time
+from typing import Any
 from urllib.parse import urlencode
 
 import pytest
@@ -129,7 +130,7 @@ async def test_oidcc_scope_all(suite: Suite) -> None:
         "oidcc-ensure-request-with-unknown-parameter-succeeds",
     ],
 )
-async def test_oidcc_parameters(suite: Suite, params: dict[str, str]) -> None:
+async def test_oidcc_parameters(suite: Suite, params: dict[str, Any]) -> None:
     """They break nothing."""
     assert await suite.tokens(**params)
 
@@ -259,7 +260,10 @@ async def test_oidcc_ensure_registered_redirect_uri(suite: Suite) -> None:
 
 async def test_oidcc_ensure_request_with_valid_pkce_succeeds(suite: Suite) -> None:
     """S256; and the verifier is then needed."""
-    params = {"code_challenge": challenge("v" * 43), "code_challenge_method": "S256"}
+    params: dict[str, Any] = {
+        "code_challenge": challenge("v" * 43),
+        "code_challenge_method": "S256",
+    }
     result = await suite.authorize(**params)
     assert (await suite.redeem(result.code, code_verifier="v" * 43)).status_code == 200
 
@@ -292,7 +296,7 @@ async def test_oidcc_codereuse(suite: Suite) -> None:
         "oidcc-request-uri-unsigned-supported-correctly-or-rejected-as-unsupported",
     ],
 )
-async def test_oidcc_request_objects(suite: Suite, params: dict[str, str], error: str) -> None:
+async def test_oidcc_request_objects(suite: Suite, params: dict[str, Any], error: str) -> None:
     """Refused, and not advertised."""
     result = await suite.authorize(**params)
 

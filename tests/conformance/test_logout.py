@@ -17,6 +17,8 @@ import asyncpg
 import jwt
 import pytest
 from tests.conformance.conftest import ALIAS, CALLBACK, POST_LOGOUT, VSCHAR, Client, Suite
+from tests.kit.deployments import Ability
+from tests.kit.nats_server import PATIENCE
 from tests.kit.system import PASSWORD, Browser, Page, System
 from tests.service.oidc.test_logout import Listener
 
@@ -123,7 +125,7 @@ async def test_oidcc_rp_initiated_logout_never_redirects(
     ids=lambda value: f"oidcc-rp-initiated-logout-{value}" if isinstance(value, str) else "",
 )
 async def test_oidcc_rp_initiated_logout_shows_a_page(
-    fresh: Suite, name: str, given: dict[str, str]
+    fresh: Suite, name: str, given: dict[str, Any]
 ) -> None:
     """The person is signed out, and told."""
     tokens = await fresh.tokens()
@@ -194,6 +196,7 @@ async def test_oidcc_backchannel_rp_initiated_logout(fresh: Suite) -> None:
 
 async def hearing(suite: Suite, listener: Listener) -> Client:
     """A client with a back-channel address."""
+    suite.system.deployment.require(Ability.CALL_THIS_MACHINE)
     async with suite.system.backend() as api:
         made = await api.post(
             "/api/clients",
@@ -212,7 +215,7 @@ async def hearing(suite: Suite, listener: Listener) -> Client:
 
 async def heard(listener: Listener, number: int) -> None:
     """Once so many logout tokens have come; one more would have come at the same time."""
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(PATIENCE):
         while len(listener.received) < number:
             await asyncio.sleep(0.05)
     listener.server.close()
@@ -294,16 +297,8 @@ async def test_a_client_hears_from_the_host_it_signed_in_by(fresh: Suite) -> Non
 
 async def own_domain(system: System) -> str:
     """A custom domain of the demo application, as if it had been proven; its host."""
-    kept = json.loads((system.instance.folder / "secrets.json").read_text())
-    ports = json.loads((system.instance.folder / "ports.json").read_text())
     domain = f"login.acme-{system.domain.split(':')[0]}"
-    db = await asyncpg.connect(
-        host="127.0.0.1",
-        port=ports["postgres"],
-        user="postgres",
-        password=kept["superuser"],
-        database="aero2",
-    )
+    db = await asyncpg.connect(system.deployment.owner_dsn())
     await db.execute(
         "INSERT INTO custom_domains (id, app_id, domain, verification_token, verified_at)"
         " VALUES ($1, $2, $3, 't', now())",
@@ -312,4 +307,4 @@ async def own_domain(system: System) -> str:
         domain,
     )
     await db.close()
-    return f"{domain}:{system.instance.port}"
+    return f"{domain}:{system.deployment.port}"

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from tests.conformance.conftest import CALLBACK, Suite, challenge
 
 
@@ -13,7 +15,8 @@ async def test_pkce_is_demanded_of_public_clients(fresh: Suite) -> None:
         )
     spa = made.json()["client_id"]
     assert "client_secret" not in made.json()
-    for params in ({}, {"code_challenge": "v" * 43, "code_challenge_method": "plain"}):
+    plain: dict[str, Any] = {"code_challenge": "v" * 43, "code_challenge_method": "plain"}
+    for params in ({}, plain):
         result = await fresh.authorize(client_id=spa, **params)
         assert result.fields["error"] == "invalid_request"
     result = await fresh.authorize(

@@ -12,6 +12,7 @@ from urllib.parse import parse_qs, urlencode, urlsplit
 import httpx
 import pytest_asyncio
 from tests.conformance.conftest import CALLBACK, POST_LOGOUT, SCOPES, Client, Suite
+from tests.kit.nats_server import PATIENCE
 from tests.kit.system import PASSWORD, System
 
 OPERATOR = {"email": "operator@example.com", "name": "Op", "password": PASSWORD}
@@ -41,7 +42,7 @@ async def made(system: System) -> dict[str, Any]:
         new = {"name": "Shop", "slug": "shop"}
         answer = await owner.http.post("/api/applications", json=new, headers=origin)
         assert answer.status_code == 201, answer.text
-        async with asyncio.timeout(30):
+        async with asyncio.timeout(PATIENCE):
             while True:
                 found = (await owner.http.get("/api/applications/shop")).json()
                 if found["state"] == "active":
@@ -79,8 +80,15 @@ async def test_codes_and_tokens_of_the_other(fresh: Suite, shop: Shop) -> None:
     """Whoever presents them there, with whichever credentials, gets nothing and ends nothing."""
     tokens = await fresh.tokens(scope="openid email offline_access")
     code = (await fresh.authorize()).code
-    exchange = {"grant_type": "authorization_code", "code": code, "redirect_uri": CALLBACK}
-    refresh = {"grant_type": "refresh_token", "refresh_token": tokens["refresh_token"]}
+    exchange: dict[str, Any] = {
+        "grant_type": "authorization_code",
+        "code": code,
+        "redirect_uri": CALLBACK,
+    }
+    refresh: dict[str, Any] = {
+        "grant_type": "refresh_token",
+        "refresh_token": tokens["refresh_token"],
+    }
     for data in (exchange, refresh):
         answer = await shop.post("token", **data)
         assert (answer.status_code, answer.json()["error"]) == (400, "invalid_grant")
@@ -136,7 +144,7 @@ async def test_a_client_of_the_other_is_a_client_of_nobody(fresh: Suite, shop: S
         answer = await shop.http.get("/oauth2/authorize", params=asked)
         assert answer.status_code == 400
         lines = answer.text.replace(client_id, "").splitlines()
-        return [line for line in lines if "this reference" not in line]
+        return [line for line in lines if "include this reference" not in line]
 
     there = await shown(fresh.client.client_id)
     assert there == await shown("client_" + "x" * 24)
@@ -166,7 +174,10 @@ async def test_a_refresh_and_a_revocation_at_once(fresh: Suite) -> None:
             answer = await fresh.http.post("/oauth2/revoke", data=data, auth=auth)
             assert answer.status_code == 200
 
-        refresh = {"grant_type": "refresh_token", "refresh_token": tokens["refresh_token"]}
+        refresh: dict[str, Any] = {
+            "grant_type": "refresh_token",
+            "refresh_token": tokens["refresh_token"],
+        }
         refreshed, _ = await asyncio.gather(
             fresh.token(**refresh), revoke(tokens["refresh_token"], 0.002 * (round_ % 4))
         )
@@ -182,7 +193,10 @@ async def test_a_refresh_and_a_logout_at_once(fresh: Suite) -> None:
     for _ in range(5):
         tokens = await fresh.tokens()
         page = await fresh.browser.get("/logout")
-        refresh = {"grant_type": "refresh_token", "refresh_token": tokens["refresh_token"]}
+        refresh: dict[str, Any] = {
+            "grant_type": "refresh_token",
+            "refresh_token": tokens["refresh_token"],
+        }
         refreshed, _ = await asyncio.gather(
             fresh.token(**refresh),
             fresh.browser.submit(page, page.form("confirm"), confirm="1"),
@@ -237,7 +251,10 @@ async def test_what_is_taken_away_between_two_steps(fresh: Suite) -> None:
         try:
             assert (await fresh.redeem(code, short)).json()["error"] == "invalid_grant"
             assert (await fresh.userinfo(tokens["access_token"])).status_code == 401
-            refresh = {"grant_type": "refresh_token", "refresh_token": tokens["refresh_token"]}
+            refresh: dict[str, Any] = {
+                "grant_type": "refresh_token",
+                "refresh_token": tokens["refresh_token"],
+            }
             assert (await fresh.token(short, **refresh)).json()["error"] == "invalid_grant"
         finally:
             assert (await api.post(f"/api/users/{fresh.user_id}/enable")).status_code == 200

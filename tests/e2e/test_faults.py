@@ -6,8 +6,6 @@ Rows F1 to F7 and F11 of the fault matrix, on the product as `aero2 up` runs it.
 from __future__ import annotations
 
 import asyncio
-import os
-import signal
 import time
 from collections import Counter
 from dataclasses import dataclass, field
@@ -67,7 +65,7 @@ async def test_it_recovers_by_itself(fragile: System, victim: str) -> None:
     loads = [Load(fragile, name) for name in ("token", "log", "users")]
     tasks = [asyncio.create_task(load.run()) for load in loads]
     await _until(loads, time.monotonic())
-    os.kill(fragile.instance.children()[victim], signal.SIGKILL)
+    fragile.deployment.kill(victim)
     killed = time.monotonic()
     await _until(loads, killed + 1.0)
     took = time.monotonic() - killed
@@ -99,7 +97,7 @@ async def _until(loads: list[Load], moment: float, within: float = 60.0) -> None
 
 async def test_a_dead_gateway_comes_back(fragile: System) -> None:
     """Connections break while it is away; the port answers again within seconds."""
-    os.kill(fragile.instance.children()["gateway"], signal.SIGKILL)
+    fragile.deployment.kill("gateway")
     ends = time.monotonic() + 30
     async with fragile.backend() as http:
         while time.monotonic() < ends:
@@ -130,7 +128,7 @@ async def test_every_sign_in_is_in_the_log_once_whatever_died(fragile: System) -
     async def trouble() -> None:
         for victim in ("identity", "nats"):
             await asyncio.sleep(1.0)
-            os.kill(fragile.instance.children()[victim], signal.SIGKILL)
+            fragile.deployment.kill(victim)
             await asyncio.sleep(3.0)
 
     await asyncio.gather(trouble(), *(sign_up() for _ in range(6)))

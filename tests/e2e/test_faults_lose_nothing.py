@@ -4,7 +4,6 @@ once (F2, F6, F7 and F11 of the fault matrix)."""
 from __future__ import annotations
 
 import asyncio
-import os
 import signal
 import time
 from collections import Counter
@@ -107,7 +106,7 @@ async def test_a_death_under_load(fragile: System, victim: str, number: signal.S
         await asyncio.sleep(0.05)
     assert len(load.acknowledged) >= 10, load.statuses
 
-    os.kill(fragile.instance.children()[victim], number)
+    fragile.deployment.kill(victim, number)
     await asyncio.sleep(2)
     await acknowledged_again(fragile)
     load.stop = True

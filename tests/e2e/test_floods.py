@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import json
 import time
 from collections import Counter
 from collections.abc import Iterator
@@ -11,11 +10,10 @@ from collections.abc import Iterator
 import asyncpg
 import httpx
 import pytest
+from tests.kit.deployments import Shape
 from tests.kit.system import System
 
 from aero2.demo import CALLBACKS
-from aero2.embedded.folder import Folder
-from aero2.embedded.postgres import Postgres
 from gateway.admission.flood_limits import CLIENT_SECRET_FAILURE, PENDING_AUTHORIZATION
 from gateway.admission.token_bucket import Limit
 
@@ -23,9 +21,9 @@ pytestmark = [pytest.mark.long, pytest.mark.timeout(300)]
 
 
 @pytest.fixture(scope="module")
-def limited(tmp_path_factory: pytest.TempPathFactory) -> Iterator[System]:
+def limited(shape: Shape, tmp_path_factory: pytest.TempPathFactory) -> Iterator[System]:
     """A platform of its own: whoever is limited here stays so for a while."""
-    running = System.start(tmp_path_factory.mktemp("limited") / "data", limit_scale="1")
+    running = System.start(shape, tmp_path_factory.mktemp("limited") / "data", limit_scale="1")
     yield running
     running.stop()
 
@@ -36,10 +34,7 @@ def most(limit: Limit, began: float) -> int:
 
 
 async def rows(system: System) -> int:
-    kept = json.loads((system.instance.folder / "secrets.json").read_text())
-    ports = json.loads((system.instance.folder / "ports.json").read_text())
-    postgres = Postgres(Folder.at(system.instance.folder), ports["postgres"], kept["superuser"])
-    db = await asyncpg.connect(postgres.url("postgres", kept["superuser"]))
+    db = await asyncpg.connect(system.deployment.owner_dsn())
     try:
         return int(await db.fetchval("SELECT count(*) FROM authorization_requests"))
     finally:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import subprocess
 import sys
@@ -10,21 +9,9 @@ from pathlib import Path
 
 from tests.kit.system import System
 
-from aero2 import nats_access
-
 
 def rotate(system: System, *arguments: str) -> subprocess.CompletedProcess[str]:
-    folder = Path(system.instance.folder)
-    kept = json.loads((folder / "secrets.json").read_text())
-    ports = json.loads((folder / "ports.json").read_text())
-    environment = os.environ | {
-        "AERO2_NATS_URL": f"nats://127.0.0.1:{ports['nats']}",
-        "AERO2_NATS_PASSWORD": kept["nats"][nats_access.CLI],
-    }
-    command = [sys.executable, "-m", "aero2", "keys", "rotate", *arguments]
-    return subprocess.run(
-        command, env=environment, capture_output=True, text=True, check=False, timeout=60
-    )
+    return system.deployment.command("keys", "rotate", *arguments)
 
 
 async def kids(system: System) -> set[str]:
@@ -62,7 +49,7 @@ def test_an_unknown_application_is_a_sentence(system: System) -> None:
 async def test_the_data_folder_is_enough(system: System) -> None:
     """Who runs `aero2 up` and whose key has leaked need not put addresses and passwords together."""
     before = await kids(system)
-    folder = str(system.instance.folder)
+    folder = str(system.deployment.folder)
     command = [sys.executable, "-m", "aero2", "keys", "rotate", system.demo["slug"]]
     bare = {name: value for name, value in os.environ.items() if not name.startswith("AERO2_")}
     done = subprocess.run(

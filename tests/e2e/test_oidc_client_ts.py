@@ -111,7 +111,8 @@ async def refresh_together(tabs: list[Page]) -> list[dict[str, Any]]:
     for tab in tabs:
         await tab.wait_for_function("window.holding")
     await asyncio.gather(*(tab.evaluate("release()") for tab in tabs))
-    return await asyncio.gather(*(tab.evaluate("renewed") for tab in tabs))
+    renewed: list[dict[str, Any]] = await asyncio.gather(*(tab.evaluate("renewed") for tab in tabs))
+    return renewed
 
 
 async def test_two_tabs(chromium: Browser, system: System, spa: str) -> None:

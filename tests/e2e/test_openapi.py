@@ -61,7 +61,7 @@ def _tried(operation: Any, headers: dict[str, str]) -> int:
         suppress_health_check=list(HealthCheck),
     )
     @given(case=operation.as_strategy())
-    def every(case: schemathesis.Case) -> None:
+    def every(case: schemathesis.Case[Any]) -> None:
         next(count)
         case.call_and_validate(
             headers=headers, checks=[not_a_server_error, status_code_conformance]

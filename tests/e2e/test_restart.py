@@ -4,9 +4,7 @@ up, rotated, revoked or ended stays so; what was not goes on."""
 from __future__ import annotations
 
 import asyncio
-import os
 import re
-import signal
 import time
 from collections.abc import AsyncIterator, Callable
 from contextlib import suppress
@@ -16,8 +14,8 @@ from typing import Any
 from urllib.parse import parse_qs, urlencode, urlsplit
 
 import httpx
-import psutil
 import pytest
+from tests.kit.deployments import Shape
 from tests.kit.system import PASSWORD, Browser, System, fresh_email
 
 GRACE = 10.0
@@ -28,20 +26,12 @@ pytestmark = [pytest.mark.long, pytest.mark.timeout(240)]
 
 def stopped(system: System) -> None:
     """As a person stops it."""
-    system.instance.stop(signal.SIGTERM)
+    system.deployment.pause()
 
 
 def killed(system: System) -> None:
     """Every process at once, as when the power goes."""
-    assert system.instance.process is not None
-    parent = psutil.Process(system.instance.process.pid)
-    family = [*parent.children(recursive=True), parent]
-    for process in family:
-        process.suspend()
-    for process in family:
-        os.kill(process.pid, signal.SIGKILL)
-    system.instance.process.wait(30)
-    psutil.wait_procs(family, timeout=30)
+    system.deployment.kill_everything()
 
 
 @dataclass
@@ -95,9 +85,9 @@ async def registered(system: System, http: httpx.AsyncClient, **fields: Any) -> 
 
 
 @pytest.fixture
-async def own(tmp_path: Path) -> AsyncIterator[System]:
+async def own(shape: Shape, tmp_path: Path) -> AsyncIterator[System]:
     """A platform of the test's own, to be stopped."""
-    system = System.start(tmp_path / "data")
+    system = System.start(shape, tmp_path / "data")
     yield system
     with suppress(ProcessLookupError):
         system.stop()
@@ -171,7 +161,7 @@ async def test_what_was_dead_stays_dead(own: System, end: Callable[[System], Non
         unused = await client.code(ada)
 
         end(own)
-        own.instance.start().ready()
+        own.deployment.resume()
 
         assert (await client.redeem(unused)).status_code == 200, "a code that lives"
         again = await client.redeem(used)

@@ -4,7 +4,6 @@ another one signs people in."""
 from __future__ import annotations
 
 import asyncio
-import json
 from collections.abc import Callable, Iterator
 from itertools import count, takewhile
 from typing import Any
@@ -17,7 +16,7 @@ from tests.unit.identity.test_hashing import WORST
 
 from common.contracts.mail_templates import TemplateInvalid, TemplateText
 from common.contracts.settings_change import SettingsChange
-from identity import mail_rendering
+from identity import mail_template_check
 
 pytestmark = pytest.mark.timeout(300)
 
@@ -62,7 +61,7 @@ def worst_schema() -> dict[str, Any]:
 def worst_template() -> TemplateText:
     def accepts(parts: int) -> bool:
         try:
-            mail_rendering.check("sign_in", template_of(parts))
+            mail_template_check.check("sign_in", template_of(parts))
         except TemplateInvalid:
             return False
         return True
@@ -72,8 +71,7 @@ def worst_template() -> TemplateText:
 
 async def application(system: System) -> tuple[str, dict[str, str]]:
     """Returns the slug of a new one and the header of its secret key."""
-    kept = json.loads((system.instance.folder / "dashboard-keys.json").read_text())
-    operator = {"authorization": f"Bearer {kept['secret_key']}"}
+    operator = {"authorization": f"Bearer {system.deployment.operator_key()}"}
     async with system.http("dashboard", headers=operator) as http:
         made = await http.post("/api/applications", json={"name": "Worst"})
         assert made.status_code == 201, made.text
@@ -103,7 +101,7 @@ async def stored(backend: httpx.AsyncClient) -> list[str]:
 def uses(
     backend: httpx.AsyncClient, browser: httpx.AsyncClient, user: str, emails: list[str]
 ) -> Iterator[Any]:
-    items = {"user_metadata": {"a": [{}] * 5000}}
+    items: dict[str, Any] = {"user_metadata": {"a": [{}] * 5000}}
     for _ in range(AT_ONCE):
         yield backend.put(f"/api/users/{user}", json=items)
         yield backend.post("/api/mail-templates/sign_in/en/preview", json={})

@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from tests.isolation.world import KEY_HOLDER, PASSWORD, Side
+from tests.isolation.sides import KEY_HOLDER, PASSWORD, Side
 
 from common.context import ANONYMOUS, SYSTEM_CALLER, Caller
 from common.contracts.base import KNOWN, SIGNED_IN, SYSTEM, Request
@@ -69,7 +69,7 @@ class Case:
 
 
 class NoCase(AssertionError):
-    """A contract has a field that nobody here knows: teach tests/isolation/world.py."""
+    """A contract has a field that nobody here knows: teach tests/isolation/sides.py."""
 
 
 def case(contract: type[Request[Any]], away: Side) -> Case:

@@ -7,27 +7,27 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
 import pytest
-from tests.isolation.world import World, built, populate
+from tests.isolation.sides import Sides, built, populate
 from tests.kit.postgres import Postgres
 
 
 @asynccontextmanager
-async def _populated(postgres: Postgres) -> AsyncIterator[World]:
+async def _populated(postgres: Postgres) -> AsyncIterator[Sides]:
     name = postgres.clone()
-    async with built(postgres.dsns(name)) as world:
-        await populate(world)
-        yield world
+    async with built(postgres.dsns(name)) as sides:
+        await populate(sides)
+        yield sides
     postgres.drop(name)
 
 
 @pytest.fixture(scope="session")
-async def world(postgres: Postgres) -> AsyncIterator[World]:
-    async with _populated(postgres) as world:
-        yield world
+async def sides(postgres: Postgres) -> AsyncIterator[Sides]:
+    async with _populated(postgres) as sides:
+        yield sides
 
 
 @pytest.fixture(scope="session")
-async def changing_world(postgres: Postgres) -> AsyncIterator[World]:
+async def changing_sides(postgres: Postgres) -> AsyncIterator[Sides]:
     """`away` is for test_repeats, `home` for test_odd_requests: neither is as it was afterwards."""
-    async with _populated(postgres) as world:
-        yield world
+    async with _populated(postgres) as sides:
+        yield sides

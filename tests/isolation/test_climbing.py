@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from tests.architecture.source import contracts
 from tests.isolation.cases import NEUTRAL, case
-from tests.isolation.world import KEY_HOLDER, World, built, populate
+from tests.isolation.sides import KEY_HOLDER, Sides, built, populate
 from tests.kit.postgres import Postgres
 
 from common.context import Caller
@@ -18,9 +18,9 @@ from common.contracts.rights import GetMyRights
 from common.contracts.roles import CreateRole
 from common.contracts.users import CreateUser
 from common.problems import Problem
-from rbac.role_templates import BEYOND, PER_APPLICATION
+from rbac.role_templates import APPLICATION
 
-PERMISSIONS = sorted(PER_APPLICATION | BEYOND)
+PERMISSIONS = sorted(APPLICATION)
 MIGHTY = {
     "UpdateUser.changes": {"email": "mine@evil.example", "email_verified": True},
     "InviteUser.role_ids": ["admin"],
@@ -44,7 +44,7 @@ OF_THE_ACCOUNT = {
 
 
 @pytest.fixture(scope="module")
-async def mountain(postgres: Postgres) -> AsyncIterator[World]:
+async def mountain(postgres: Postgres) -> AsyncIterator[Sides]:
     """A world of its own, whose bob is an administrator."""
     name = postgres.clone()
     async with built(postgres.dsns(name)) as made:
@@ -57,30 +57,30 @@ async def mountain(postgres: Postgres) -> AsyncIterator[World]:
     postgres.drop(name)
 
 
-async def account(world: World) -> dict[str, Any]:
-    home = world.home
+async def account(sides: Sides) -> dict[str, Any]:
+    home = sides.home
     return {
         what: [
-            tuple(row) for row in await world.owner.fetch(sql, home.app_id, home.things["user_id"])
+            tuple(row) for row in await sides.owner.fetch(sql, home.app_id, home.things["user_id"])
         ]
         for what, sql in OF_THE_ACCOUNT.items()
     }
 
 
-async def climber(world: World, permission: str) -> Caller:
+async def climber(sides: Sides, permission: str) -> Caller:
     """A user whose only role holds the permission alone."""
     word = permission.replace(":", "-")
-    user = await world.ask(world.home, KEY_HOLDER, CreateUser(email=f"{word}@example.com"))
-    role = await world.ask(
-        world.home, KEY_HOLDER, CreateRole(name=f"Only {word}", permissions=[permission])
+    user = await sides.ask(sides.home, KEY_HOLDER, CreateUser(email=f"{word}@example.com"))
+    role = await sides.ask(
+        sides.home, KEY_HOLDER, CreateRole(name=f"Only {word}", permissions=[permission])
     )
-    await world.ask(world.home, KEY_HOLDER, AssignRole(user_id=user.id, role_id=role.id))
+    await sides.ask(sides.home, KEY_HOLDER, AssignRole(user_id=user.id, role_id=role.id))
     return Caller("user", user.id, frozenset({permission}))
 
 
 @pytest.mark.parametrize("permission", PERMISSIONS)
 async def test_a_permission_leads_nowhere_else(
-    permission: str, mountain: World, monkeypatch: pytest.MonkeyPatch
+    permission: str, mountain: Sides, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Own rights stay, and so does the account of the administrator, who holds more."""
     for name, value in MIGHTY.items():

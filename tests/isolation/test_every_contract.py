@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from tests.architecture.source import contracts
 from tests.isolation.cases import askers, case
-from tests.isolation.world import World
+from tests.isolation.sides import Sides
 
 from common.contracts.base import Request
 from common.contracts.oauth_errors import OAuthError
@@ -64,22 +64,22 @@ def in_dashboard(contract: type[Request[Any]]) -> bool:
 
 
 @pytest.mark.parametrize("subject", CONTRACTS)
-async def test_nothing_crosses(subject: str, world: World) -> None:
+async def test_nothing_crosses(subject: str, sides: Sides) -> None:
     """Refused or empty; not one byte of `away` in the answer; nothing of `away` changed."""
     contract = CONTRACTS[subject]
-    made = case(contract, world.away)
-    before = await world.rows(world.away.app_id)
-    for asker in askers(contract, world.home):
-        ctx = world.ctx(world.home, asker)
+    made = case(contract, sides.away)
+    before = await sides.rows(sides.away.app_id)
+    for asker in askers(contract, sides.home):
+        ctx = sides.ctx(sides.home, asker)
         if in_dashboard(contract):
-            ctx = context(DASHBOARD, world.home.developer, within=20)
-        said, problem = await said_to(world, ctx, made.request)
+            ctx = context(DASHBOARD, sides.home.developer, within=20)
+        said, problem = await said_to(sides, ctx, made.request)
 
         if subject not in REGISTRY:
-            assert world.away.word not in said, said[:2000]
-            for secret in hidden(world, made.request):
+            assert sides.away.word not in said, said[:2000]
+            for secret in hidden(sides, made.request):
                 assert secret not in said, (secret, said[:2000])
-        assert await world.rows(world.away.app_id) == before
+        assert await sides.rows(sides.away.app_id) == before
         if made.named and subject not in QUIET:
             assert problem is not None, f"answered {made.named}: {said[:500]}"
         if problem is not None:
@@ -87,9 +87,9 @@ async def test_nothing_crosses(subject: str, world: World) -> None:
             assert refused(problem) or problem.code == OTHERWISE.get(subject), told
 
 
-async def said_to(world: World, ctx: Any, request: Request[Any]) -> tuple[str, Problem | None]:
+async def said_to(sides: Sides, ctx: Any, request: Request[Any]) -> tuple[str, Problem | None]:
     try:
-        answer = await world.bus.raw(ctx, request)
+        answer = await sides.bus.raw(ctx, request)
     except Problem as problem:
         return str(problem.to_wire()), problem
     return answer.decode(), None
@@ -111,25 +111,25 @@ HARMLESS = {
 }
 
 
-def hidden(world: World, request: Request[Any]) -> set[str]:
+def hidden(sides: Sides, request: Request[Any]) -> set[str]:
     """Ids and secrets of `away` that the request did not name itself."""
     sent = request.model_dump_json()
-    values = {str(v) for v in world.away.things.values() if isinstance(v, str) and len(v) > 15}
-    values |= {world.away.app_id, str(world.away.ada.id)}
+    values = {str(v) for v in sides.away.things.values() if isinstance(v, str) and len(v) > 15}
+    values |= {sides.away.app_id, str(sides.away.ada.id)}
     return {value for value in values if value not in sent}
 
 
-async def test_the_cases_name_what_is_there(world: World) -> None:
+async def test_the_cases_name_what_is_there(sides: Sides) -> None:
     """The same questions, asked by `away` of itself, find something: they are no empty words."""
     found, missed = 0, []
     for subject, contract in CONTRACTS.items():
-        made = case(contract, world.away)
+        made = case(contract, sides.away)
         if not contract.safe or not made.named or in_dashboard(contract):
             continue
         if subject in ("identity.owner.get", "tenancy.domain.allow"):
             continue  # the Dashboard's alone; a domain that is not proven yet
         said, problem = await said_to(
-            world, world.ctx(world.away, askers(contract, world.away)[0]), made.request
+            sides, sides.ctx(sides.away, askers(contract, sides.away)[0]), made.request
         )
         if problem is not None and problem.status == 404:
             missed.append((subject, said))

@@ -12,10 +12,11 @@ from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 from tests.architecture.source import contracts
 from tests.isolation.cases import askers, case
+from tests.isolation.sides import Sides
 from tests.isolation.test_every_contract import in_dashboard
-from tests.isolation.world import World
 
-from common.bus import answer, subject_of
+from common.bus import subject_of
+from common.bus_server import answer
 from common.context import Context
 from common.contracts.base import Request
 from common.ids import DASHBOARD
@@ -38,16 +39,16 @@ ODD: Final[list[Any]] = [
 ]  # fmt: skip
 
 
-async def test_odd_requests_are_refused_or_answered(changing_world: World) -> None:
+async def test_odd_requests_are_refused_or_answered(changing_sides: Sides) -> None:
     """Each contract by its mightiest callers, with what its type allows and what it does not."""
     faults: list[str] = []
     answered: set[str] = set()
     for subject in sorted(CONTRACTS, key=lambda name: (name.endswith(ENDS), name)):
         contract = CONTRACTS[subject]
-        for body in bodies(contract, changing_world):
-            for ctx in callers(contract, changing_world):
+        for body in bodies(contract, changing_sides):
+            for ctx in callers(contract, changing_sides):
                 try:
-                    await send(changing_world, contract, ctx, body)
+                    await send(changing_sides, contract, ctx, body)
                     answered.add(subject)
                 except Exception as error:
                     if not isinstance(error, Problem) or error.code == Problem.code:
@@ -57,21 +58,21 @@ async def test_odd_requests_are_refused_or_answered(changing_world: World) -> No
     assert len(answered) > 0.7 * len(CONTRACTS), sorted(set(CONTRACTS) - answered)
 
 
-def callers(contract: type[Request[Any]], world: World) -> list[Context]:
+def callers(contract: type[Request[Any]], sides: Sides) -> list[Context]:
     if in_dashboard(contract):
-        return [context(DASHBOARD, world.home.developer, within=20, ip="203.0.113.5")]
-    return [world.ctx(world.home, who) for who in askers(contract, world.home)]
+        return [context(DASHBOARD, sides.home.developer, within=20, ip="203.0.113.5")]
+    return [sides.ctx(sides.home, who) for who in askers(contract, sides.home)]
 
 
-async def send(world: World, contract: type[Request[Any]], ctx: Context, body: bytes) -> None:
+async def send(sides: Sides, contract: type[Request[Any]], ctx: Context, body: bytes) -> None:
     """As the bus delivers it. Raises what the caller would see, or what went wrong on our side."""
-    handler, deps = world.bus.handlers[contract]
+    handler, deps = sides.bus.handlers[contract]
     await answer(handler, deps, contract, ctx, body, subject=subject_of(ctx, contract))
 
 
-def bodies(contract: type[Request[Any]], world: World) -> list[bytes]:
+def bodies(contract: type[Request[Any]], sides: Sides) -> list[bytes]:
     """A good request, and others in which some fields are odd; the same ones in every run."""
-    good = orjson.loads(case(contract, world.home).request.model_dump_json(exclude_unset=True))
+    good = orjson.loads(case(contract, sides.home).request.model_dump_json(exclude_unset=True))
     schema = contract.model_json_schema()
     found = [orjson.dumps(good)]
     if not schema.get("properties"):

@@ -9,8 +9,8 @@ from typing import Any, Final
 import pytest
 from tests.architecture.source import contracts
 from tests.isolation.cases import NEUTRAL, askers, case
+from tests.isolation.sides import Side, Sides
 from tests.isolation.test_every_contract import in_dashboard
-from tests.isolation.world import Side, World
 
 from common.context import Caller, Context
 from common.contracts.base import KNOWN, SIGNED_IN, Request
@@ -49,58 +49,58 @@ CHANGES: Final[dict[str, Any]] = {
 """More than tests/isolation/cases.py has."""
 
 
-async def trace(world: World, side: Side) -> tuple[int, int]:
+async def trace(sides: Sides, side: Side) -> tuple[int, int]:
     """How many events and mails there are."""
     apps = [side.app_id, DASHBOARD]
     return (
-        await world.owner.fetchval(
+        await sides.owner.fetchval(
             "SELECT count(*) FROM audit_logs WHERE app_id = ANY($1::uuid[])", apps
         ),
-        await world.owner.fetchval(
+        await sides.owner.fetchval(
             "SELECT count(*) FROM mail_outbox WHERE app_id = ANY($1::uuid[])", apps
         ),
     )
 
 
-def contexts(contract: type[Request[Any]], world: World) -> list[Context]:
+def contexts(contract: type[Request[Any]], sides: Sides) -> list[Context]:
     if in_dashboard(contract):
-        return [context(DASHBOARD, world.away.developer, within=20)]
-    return [world.ctx(world.away, who) for who in askers(contract, world.away)]
+        return [context(DASHBOARD, sides.away.developer, within=20)]
+    return [sides.ctx(sides.away, who) for who in askers(contract, sides.away)]
 
 
 async def test_the_second_time_leaves_no_trace(
-    changing_world: World, monkeypatch: pytest.MonkeyPatch
+    changing_sides: Sides, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Whether it is answered again or refused."""
-    world = changing_world
+    sides = changing_sides
     for name, value in CHANGES.items():
         monkeypatch.setitem(NEUTRAL, name, value)
     traces: set[str] = set()
     for subject in sorted(CONTRACTS, key=lambda name: (name.endswith(ENDS), name)):
         contract = CONTRACTS[subject]
-        request = case(contract, world.away).request
-        for ctx in contexts(contract, world):
+        request = case(contract, sides.away).request
+        for ctx in contexts(contract, sides):
             with suppress(Problem):
-                await world.bus.call(ctx, request)
-            before = await trace(world, world.away)
+                await sides.bus.call(ctx, request)
+            before = await trace(sides, sides.away)
             with suppress(Problem):
-                await world.bus.call(replace(ctx, deadline=ctx.deadline + 20), request)
-            if await trace(world, world.away) != before:
+                await sides.bus.call(replace(ctx, deadline=ctx.deadline + 20), request)
+            if await trace(sides, sides.away) != before:
                 traces.add(subject)
 
     assert traces == set(AGAIN)
 
 
 @pytest.mark.parametrize("subject", [s for s in CONTRACTS if CONTRACTS[s].needs is not None])
-async def test_a_refusal_leaves_no_trace(subject: str, world: World) -> None:
+async def test_a_refusal_leaves_no_trace(subject: str, sides: Sides) -> None:
     """Of somebody who has no right, or no place in the organization."""
     contract = CONTRACTS[subject]
-    request = case(contract, world.home).request
+    request = case(contract, sides.home).request
     stranger = Caller("user", new_id(), session_id=new_id())
-    before = await trace(world, world.home)
+    before = await trace(sides, sides.home)
     for who in (Caller(), stranger):
         if who.kind == "user" and contract.needs in (SIGNED_IN, KNOWN) and contract.safe:
             continue
         with suppress(Problem):
-            await world.ask(world.home, who, request)
-        assert await trace(world, world.home) == before
+            await sides.ask(sides.home, who, request)
+        assert await trace(sides, sides.home) == before

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from tests.architecture.source import contracts
 from tests.isolation.cases import case
-from tests.isolation.world import World
+from tests.isolation.sides import Sides
 
 from common.context import Caller, Context
 from common.contracts.base import KNOWN, SIGNED_IN, SYSTEM, Request
@@ -24,50 +24,50 @@ WRITES = {
 }
 
 
-async def colleague(world: World, role: str) -> Caller:
+async def colleague(sides: Sides, role: str) -> Caller:
     """Another developer in the team of `home`, with the Dashboard's role of developers."""
     user = new_id()
-    await world.owner.execute("INSERT INTO users (app_id, id) VALUES ($1, $2)", DASHBOARD, user)
-    await world.owner.execute(
+    await sides.owner.execute("INSERT INTO users (app_id, id) VALUES ($1, $2)", DASHBOARD, user)
+    await sides.owner.execute(
         "INSERT INTO organization_members (app_id, org_id, user_id, role_id)"
         " VALUES ($1, $2, $3, $4)",
         DASHBOARD,
-        world.home.team,
+        sides.home.team,
         user,
         role,
     )
-    return replace(world.home.developer, id=user)
+    return replace(sides.home.developer, id=user)
 
 
-async def stepped_in(world: World, who: Caller) -> Caller:
+async def stepped_in(sides: Sides, who: Caller) -> Caller:
     """The developer in the application, as the gateway builds the caller."""
-    managed = await world.bus.call(
-        context(DASHBOARD, who, within=20), ManageApplication(slug=world.home.slug)
+    managed = await sides.bus.call(
+        context(DASHBOARD, who, within=20), ManageApplication(slug=sides.home.slug)
     )
-    assert managed.tenant.app_id == world.home.app_id
+    assert managed.tenant.app_id == sides.home.app_id
     return replace(who, kind="developer", permissions=frozenset(managed.permissions))
 
 
-async def test_a_member_changes_nothing(world: World) -> None:
+async def test_a_member_changes_nothing(sides: Sides) -> None:
     """Neither from the Dashboard nor inside. A contract without a permission of its own is for the
     application's own users, and refuses or has nothing to do."""
-    before = await world.rows(world.home.app_id)
+    before = await sides.rows(sides.home.app_id)
 
     for subject, contract in WRITES.items():
-        member = await colleague(world, "member")
-        request = case(contract, world.home).request
-        inside = world.ctx(world.home, await stepped_in(world, member))
+        member = await colleague(sides, "member")
+        request = case(contract, sides.home).request
+        inside = sides.ctx(sides.home, await stepped_in(sides, member))
         status = [
-            await outcome(world, ctx, request)
+            await outcome(sides, ctx, request)
             for ctx in (inside, context(DASHBOARD, member, within=20))
         ]
         assert status[0] == 403 or contract.needs in (KNOWN, SIGNED_IN), (subject, status)
-        assert await world.rows(world.home.app_id) == before, subject
+        assert await sides.rows(sides.home.app_id) == before, subject
 
 
-async def outcome(world: World, ctx: Context, request: Request[Any]) -> int:
+async def outcome(sides: Sides, ctx: Context, request: Request[Any]) -> int:
     try:
-        await world.bus.call(ctx, request)
+        await sides.bus.call(ctx, request)
     except Problem as problem:
         return problem.status
     return 200
@@ -77,15 +77,15 @@ async def outcome(world: World, ctx: Context, request: Request[Any]) -> int:
     ("role", "everything"), [("admin", True), ("developer", True), ("member", False)]
 )
 async def test_the_team_role_decides_what_is_given_inside(
-    role: str, everything: bool, world: World
+    role: str, everything: bool, sides: Sides
 ) -> None:
     """Admins and developers get every permission in their team's application, and none at all in
     that of another team."""
-    who = await colleague(world, role)
+    who = await colleague(sides, role)
 
-    assert (await stepped_in(world, who)).may("users:write") is everything
+    assert (await stepped_in(sides, who)).may("users:write") is everything
     with pytest.raises(Problem) as refused:
-        await world.bus.call(
-            context(DASHBOARD, who, within=20), ManageApplication(slug=world.away.slug)
+        await sides.bus.call(
+            context(DASHBOARD, who, within=20), ManageApplication(slug=sides.away.slug)
         )
     assert refused.value.status == 404

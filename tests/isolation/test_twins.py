@@ -13,8 +13,8 @@ import asyncpg
 import pytest
 from tests.architecture.source import contracts
 from tests.isolation.cases import askers, case
+from tests.isolation.sides import Sides, built, populate
 from tests.isolation.test_every_contract import in_dashboard, said_to
-from tests.isolation.world import World, built, populate
 from tests.kit.postgres import Postgres
 
 from common.ids import DASHBOARD, new_id
@@ -32,16 +32,16 @@ ORDER = ("create", "update", "put", "revoke", "remove", "delete")
 @pytest.fixture(scope="module", params=["own roles", "no row level security"])
 async def pair(
     postgres: Postgres, request: pytest.FixtureRequest
-) -> AsyncIterator[tuple[World, str]]:
+) -> AsyncIterator[tuple[Sides, str]]:
     """The second time every service runs as superuser, whom no policy binds: the statements
     themselves must know their application."""
     name = postgres.clone()
     dsns = postgres.dsns(name)
     if request.param == "no row level security":
         dsns = dict.fromkeys(dsns, dsns["owner"])
-    async with built(dsns) as world:
-        await populate(world)
-        yield world, await twin(world.owner, world.home.app_id, world.home.word)
+    async with built(dsns) as sides:
+        await populate(sides)
+        yield sides, await twin(sides.owner, sides.home.app_id, sides.home.word)
     postgres.drop(name)
 
 
@@ -109,27 +109,27 @@ def rank(subject: str) -> tuple[int, str]:
     return (7, subject) if verb in ending else (place, subject)
 
 
-async def test_nothing_touches_the_twin(pair: tuple[World, str]) -> None:
+async def test_nothing_touches_the_twin(pair: tuple[Sides, str]) -> None:
     """Every contract, asked of one application with ids that the twin has too."""
-    world, other = pair
-    before = await world.rows(other)
+    sides, other = pair
+    before = await sides.rows(other)
     done: list[str] = []
     faults: list[str] = []
     for subject in sorted(contracts(), key=rank):
         contract = contracts()[subject]
-        request = case(contract, world.home).request
-        for asker in askers(contract, world.home):
-            ctx: Any = world.ctx(world.home, asker)
+        request = case(contract, sides.home).request
+        for asker in askers(contract, sides.home):
+            ctx: Any = sides.ctx(sides.home, asker)
             if in_dashboard(contract):
-                ctx = context(DASHBOARD, world.home.developer, within=20)
-            said, problem = await said_to(world, ctx, request)
+                ctx = context(DASHBOARD, sides.home.developer, within=20)
+            said, problem = await said_to(sides, ctx, request)
             if problem is None:
                 done.append(subject)
             elif type(problem) is Problem:
                 faults.append(f"{subject}: a bare 500")
             if GHOST in said:
                 faults.append(f"{subject} tells of the twin: {said[:300]}")
-            now = await world.rows(other)
+            now = await sides.rows(other)
             if now != before:
                 changed = sorted(table for table in now if now[table] != before.get(table))
                 faults.append(f"{subject} changed the twin's {', '.join(changed)}")
@@ -140,16 +140,16 @@ async def test_nothing_touches_the_twin(pair: tuple[World, str]) -> None:
     assert len(set(done)) >= 0.8 * len(contracts()), f"too many were refused: {undone}"
 
 
-async def test_the_twin_is_one(pair: tuple[World, str]) -> None:
+async def test_the_twin_is_one(pair: tuple[Sides, str]) -> None:
     """The same ids stand in both: else the test above would see nothing."""
-    world, other = pair
-    same = await world.owner.fetchval(
+    sides, other = pair
+    same = await sides.owner.fetchval(
         "SELECT count(*) FROM permissions a JOIN permissions b USING (id)"
         " WHERE a.app_id = $1 AND b.app_id = $2",
-        world.away.app_id,
+        sides.away.app_id,
         other,
     )
-    users = await world.owner.fetchval(
+    users = await sides.owner.fetchval(
         "SELECT count(*) FROM users WHERE app_id = $1 AND name LIKE '%' || $2", other, GHOST
     )
 

@@ -68,7 +68,7 @@ class Instance:
             )
         return self
 
-    def ready(self, within: float = 90.0) -> dict[str, Any]:
+    def ready(self, within: float = 300.0) -> dict[str, Any]:
         """The summary, once it is written."""
         assert self.process is not None
         while not self.summary_file.exists():

@@ -7,7 +7,7 @@ import hashlib
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from tests.unit.gateway.conftest import World
+from tests.kit.fake_services import FakeServices
 
 from common.context import Context
 from common.contracts.authorization import (
@@ -100,6 +100,7 @@ from common.contracts.sign_in import (
 )
 from common.contracts.sign_up import ResendSignUp, SignUp
 from common.contracts.tenants import Tenant
+from common.field_errors import field_error
 from common.ids import new_id
 from common.problems import Problem
 
@@ -108,15 +109,15 @@ PASSWORD = "correct horse battery"
 CODE = "123456"
 LINK = "good-link"
 SOON = timedelta(minutes=10)
-ORGANIZATION = new_id()
-MATE = new_id()
-INVITATION = new_id()
+ORGANIZATION = "01900000-0000-7000-8000-00000000000a"
+MATE = "01900000-0000-7000-8000-00000000000c"
+INVITATION = "01900000-0000-7000-8000-00000000000b"
 
 
 class People:
     """Who there is, and what was asked."""
 
-    def __init__(self, world: World) -> None:
+    def __init__(self, world: FakeServices) -> None:
         self.world = world
         self.flow = new_id()
         self.authorization = Authorization(kind="error", error="invalid_request")
@@ -146,7 +147,7 @@ class People:
 
 
 def person(
-    world: World,
+    world: FakeServices,
     tenant: Tenant,
     token: str,
     email: str = EMAIL,
@@ -203,11 +204,8 @@ async def resend_sign_up(people: People, ctx: Context, request: ResendSignUp) ->
 def weak() -> WeakPassword:
     return WeakPassword(
         errors=[
-            {"field": "password", "message": "It has to be at least 8 characters long."},
-            {
-                "field": "password",
-                "message": "It is easy to guess. Use more words, or words that do not belong together.",
-            },
+            field_error("password", "password_too_short", minimum=8),
+            field_error("password", "password_guessable"),
         ]
     )
 

@@ -27,6 +27,7 @@ import time
 from dataclasses import dataclass, field
 from importlib.util import find_spec
 from pathlib import Path
+from typing import Any
 
 from aero2.migrate import ROLES as DATABASE_ROLES
 from aero2.migrate import folder, migrate
@@ -142,7 +143,13 @@ class Postgres:
         password.write_text(self.passwords["owner"])
         _give_away(self.folder)
         _give_away(password)
-        command = [self.binaries / "initdb", "-D", self.folder / "data", "-U", "postgres"]
+        command: list[str | Path] = [
+            self.binaries / "initdb",
+            "-D",
+            self.folder / "data",
+            "-U",
+            "postgres",
+        ]
         command += ["-E", "UTF8", "--locale-provider=builtin", "--builtin-locale=C.UTF-8"]
         command += ["--locale=C", "--no-sync", "--pwfile", password]
         command += ["--auth-local=trust", "--auth-host=scram-sha-256"]
@@ -154,7 +161,7 @@ class Postgres:
 
     def _run(self, port: int | None = None) -> None:
         self.port = port or _free_port()
-        command = [self.binaries / "postgres", "-D", self.folder / "data"]
+        command: list[str | Path] = [self.binaries / "postgres", "-D", self.folder / "data"]
         command += ["-k", self.folder, "-p", str(self.port)]
         with (self.folder / "log").open("ab") as log:
             self.process = subprocess.Popen(
@@ -174,7 +181,15 @@ class Postgres:
         raise NotStarted((self.folder / "log").read_text()[-2000:])
 
     def _tool(self, name: str, *arguments: str) -> None:
-        command = [self.binaries / name, "-h", self.folder, "-p", str(self.port), "-U", "postgres"]
+        command: list[str | Path] = [
+            self.binaries / name,
+            "-h",
+            self.folder,
+            "-p",
+            str(self.port),
+            "-U",
+            "postgres",
+        ]
         done = subprocess.run([*command, *arguments], capture_output=True, text=True, check=False)
         if done.returncode:
             raise RuntimeError(f"{name}: {done.stderr}")
@@ -241,7 +256,7 @@ def _sweep() -> None:
             shutil.rmtree(left, ignore_errors=True)
 
 
-def _as_nobody() -> dict[str, object]:
+def _as_nobody() -> dict[str, Any]:
     if os.geteuid() != 0:
         return {"cwd": "/"}
     return {"user": NOBODY, "group": NOBODY, "extra_groups": [], "cwd": "/"}

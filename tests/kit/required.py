@@ -1,6 +1,8 @@
 """Tests that need a program which is missing here are skipped: Chromium (`browser`), Docker
 (`docker`), Node.js (`node`), Debian's packages of two stock clients (`apache`, `ruby`). If
-AERO2_REQUIRE names their marker (`AERO2_REQUIRE=browser,docker`), a skipped one fails the run."""
+AERO2_REQUIRE names their marker (`AERO2_REQUIRE=browser,docker`), a skipped one fails the run. The
+same holds for tests that are skipped because of the shape of the deployment
+(`AERO2_REQUIRE=compose pytest --shape compose`)."""
 
 from __future__ import annotations
 
@@ -15,8 +17,11 @@ skipped: list[str] = []
 @pytest.hookimpl(hookwrapper=True)
 def pytest_runtest_makereport(item: pytest.Item):  # type: ignore[no-untyped-def]
     report = (yield).get_result()
-    if report.skipped and any(item.get_closest_marker(name) for name in required):
-        skipped.append(f"{item.nodeid}: {report.longrepr[2] if report.longrepr else ''}")
+    if not report.skipped:
+        return
+    reason = str(report.longrepr[2] if report.longrepr else "")
+    if any(item.get_closest_marker(n) or f"the shape {n} cannot" in reason for n in required):
+        skipped.append(f"{item.nodeid}: {reason}")
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:

@@ -1,4 +1,4 @@
-"""The whole product, started once for a test session as `aero2 up` starts it, and ways to use it.
+"""The whole product, started once for a test session in the shape that `--shape` names.
 
 async def test_x(system: System) -> None:
     ada = await system.sign_up("demo", "ada@example.com", "a long password")
@@ -8,10 +8,8 @@ async def test_x(system: System) -> None:
 from __future__ import annotations
 
 import asyncio
-import json
 import re
 import secrets
-import signal
 import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -24,7 +22,9 @@ from urllib.parse import urljoin, urlsplit
 import httpx
 import nats
 from nats.aio.client import Client
-from tests.kit.instance import Instance
+from tests.kit import deployments
+from tests.kit.deployments import Deployment, Shape
+from tests.kit.nats_server import PATIENCE
 
 from aero2 import nats_access
 from common.events.base import AuditEvent
@@ -166,23 +166,20 @@ class Browser:
 
 @dataclass
 class System:
-    """One running platform and its summary."""
+    """One running platform, in any shape, and ways to use it."""
 
-    instance: Instance
-    summary: dict[str, Any]
+    deployment: Deployment
 
     @classmethod
-    def start(cls, folder: Path, *, limit_scale: str = "1000") -> System:
-        # Every test comes from one address: what limits a stranger would limit all of them.
-        instance = Instance(folder, settings={"AERO2_LIMIT_SCALE": limit_scale}).start()
-        try:
-            return cls(instance, instance.ready())
-        except BaseException:
-            instance.stop(signal.SIGTERM)
-            raise
+    def start(cls, shape: Shape, folder: Path, *, limit_scale: str = "1000") -> System:
+        return cls(deployments.start(shape, folder, limit_scale=limit_scale))
 
     def stop(self) -> None:
-        self.instance.stop(signal.SIGTERM)
+        self.deployment.end()
+
+    @property
+    def summary(self) -> dict[str, Any]:
+        return self.deployment.summary
 
     @property
     def domain(self) -> str:
@@ -215,12 +212,11 @@ class System:
     @asynccontextmanager
     async def bus(self) -> AsyncIterator[Client]:
         """NATS as the command line's user, who may read the stream."""
-        kept = json.loads((self.instance.folder / "secrets.json").read_text())
-        ports = json.loads((self.instance.folder / "ports.json").read_text())
+        url, password = self.deployment.nats()
         nc = await nats.connect(
-            f"nats://127.0.0.1:{ports['nats']}",
+            url,
             user=nats_access.CLI,
-            password=kept["nats"][nats_access.CLI],
+            password=password,
             inbox_prefix=nats_access.inbox(nats_access.CLI).encode(),
         )
         try:
@@ -229,7 +225,7 @@ class System:
             await nc.close()
 
     async def streamed(
-        self, app_id: str, *, until: set[str], user_id: str, within: float = 20.0
+        self, app_id: str, *, until: set[str], user_id: str, within: float = PATIENCE
     ) -> list[AuditEvent]:
         """The user's events on the stream until there is one of each of these types. Activity comes in
         batches, so it may come after records that are younger."""
@@ -260,7 +256,7 @@ class System:
             ]
         return [whole.json() for whole in wholes]
 
-    async def mailed_code(self, to: str, within: float = 15.0) -> str:
+    async def mailed_code(self, to: str, within: float = PATIENCE) -> str:
         """The code in the newest mail to an address, as soon as there is one."""
         ends = time.monotonic() + within
         while time.monotonic() < ends:

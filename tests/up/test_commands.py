@@ -10,7 +10,7 @@ from typer.testing import CliRunner
 
 from aero2.__main__ import app
 from aero2.api import call
-from aero2.failures import Refused
+from aero2.failures import CommandError
 
 
 @pytest.mark.parametrize("command", ["owner-link", "demo"])
@@ -72,5 +72,5 @@ def test_a_refusal_names_the_field() -> None:
     transport = httpx.MockTransport(lambda request: httpx.Response(422, json=problem))
     api = httpx.Client(transport=transport, base_url="http://dashboard.test")
 
-    with pytest.raises(Refused, match=r"not valid\. slug: Use letters, digits and hyphens\.$"):
+    with pytest.raises(CommandError, match=r"not valid\. slug: Use letters, digits and hyphens\.$"):
         call(api, "POST", "/api/applications", json={})

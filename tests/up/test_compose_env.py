@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from aero2.compose_env import write
-from aero2.failures import Refused
+from aero2.failures import CommandError
 from common.crypto import Keys
 
 ROOT = Path(__file__).parents[2]
@@ -39,7 +39,7 @@ def test_an_existing_file_is_kept(tmp_path: Path) -> None:
     file = tmp_path / ".env"
     write(file, "http://localhost:8080", force=False)
     before = file.read_text()
-    with pytest.raises(Refused, match="--force"):
+    with pytest.raises(CommandError, match="--force"):
         write(file, "http://localhost:8080", force=False)
 
     assert file.read_text() == before
@@ -51,7 +51,7 @@ def test_an_existing_file_is_kept(tmp_path: Path) -> None:
 @pytest.mark.parametrize("url", ["id.example.com", "ftp://x", "https://x/path", ""])
 def test_what_is_not_an_origin_is_refused(tmp_path: Path, url: str) -> None:
     """Nothing is written for an address that the services would refuse."""
-    with pytest.raises(Refused, match="not an origin"):
+    with pytest.raises(CommandError, match="not an origin"):
         write(tmp_path / ".env", url, force=False)
 
     assert not list(tmp_path.iterdir())

@@ -14,12 +14,14 @@ import sys
 from collections.abc import AsyncIterator
 from dataclasses import asdict
 from pathlib import Path
+from typing import Any
 
 import asyncpg
 import nats
 import nats.errors
 import psutil
 import pytest
+from tests.kit.nats_server import PATIENCE
 
 from aero2 import nats_access
 from aero2.connection import from_environment
@@ -27,10 +29,10 @@ from aero2.embedded import ports
 from aero2.embedded.folder import Folder
 from aero2.embedded.process import Register
 from aero2.embedded.secrets import Secrets
-from aero2.failures import Refused
+from aero2.failures import CommandError
 from aero2.platform import Platform
 from aero2.supervisor import Supervisor
-from common.bus import settled
+from common.nats_private import flush_all
 
 
 @pytest.fixture
@@ -41,7 +43,7 @@ def folder(tmp_path: Path) -> Folder:
 
 
 def platform_of(folder: Folder) -> Platform:
-    chosen = ports.choose(folder, taken=1)
+    chosen = ports.choose(folder, public_port=1)
     return Platform(folder, Secrets.of(folder), chosen, 1, "127.0.0.1", "localhost")
 
 
@@ -148,7 +150,7 @@ async def test_a_killed_server_comes_back(running: tuple[Platform, Supervisor]) 
     children = psutil.Process(killed).children()
     children[0].suspend()  # one that does not notice, as in the middle of a long write
     os.kill(killed, signal.SIGKILL)
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(PATIENCE):
         while supervisor.pids().get("postgres", killed) == killed:
             await asyncio.sleep(0.05)
         while not await platform.postgres.ready():
@@ -173,7 +175,7 @@ async def test_a_cluster_of_another_version_is_refused(folder: Folder) -> None:
     (folder.inside("postgres") / "PG_VERSION").write_text("16\n")
     supervisor = Supervisor(folder, lambda *_: None)
 
-    with pytest.raises(Refused, match=r"made by PostgreSQL 16, this is 18"):
+    with pytest.raises(CommandError, match=r"made by PostgreSQL 16, this is 18"):
         await supervisor.start(*platform.servers())
     await supervisor.stop()
 
@@ -215,16 +217,16 @@ async def test_root_behind_a_closed_folder(tmp_path: Path) -> None:
 
 def test_a_folder_has_one_holder(folder: Folder) -> None:
     """A second start on the same folder is refused in a sentence that names the first."""
-    with pytest.raises(Refused, match=rf"already running .* process {os.getpid()}, http://"):
+    with pytest.raises(CommandError, match=rf"already running .* process {os.getpid()}, http://"):
         Folder.at(folder.root).hold({"url": "y"})
 
 
 def test_ports_that_are_taken_are_left(folder: Folder) -> None:
     """Last time's port, where somebody else has it now, is replaced by a free one."""
-    before = ports.choose(folder, taken=1)
+    before = ports.choose(folder, public_port=1)
     before.release()
     with ports.listener("127.0.0.1", before.number["postgres"]):
-        after = ports.choose(folder, taken=1)
+        after = ports.choose(folder, public_port=1)
     after.release()
 
     assert after.number["postgres"] != before.number["postgres"]
@@ -234,7 +236,7 @@ def test_ports_that_are_taken_are_left(folder: Folder) -> None:
 def test_two_that_start_at_once_never_share_a_port(folder: Folder, tmp_path: Path) -> None:
     """All ports but that of the metrics are taken from the moment they are chosen."""
     other = Folder.at(tmp_path / "other")
-    mine, theirs = ports.choose(folder, taken=1), ports.choose(other, taken=1)
+    mine, theirs = ports.choose(folder, public_port=1), ports.choose(other, public_port=1)
 
     for name in (*ports.HELD, *ports.RESERVED):
         assert mine.number[name] != theirs.number[name]
@@ -245,7 +247,7 @@ def test_two_that_start_at_once_never_share_a_port(folder: Folder, tmp_path: Pat
 def test_a_reserved_port_is_the_servers_alone(folder: Folder) -> None:
     """Whoever wants any port is not given it before the server opens it, nor between two of its
     runs; the server itself may."""
-    chosen = ports.choose(folder, taken=1)
+    chosen = ports.choose(folder, public_port=1)
     for name in ports.RESERVED:
         with socket.socket() as stranger, pytest.raises(OSError, match="in use"):
             stranger.bind(("127.0.0.1", chosen.number[name]))
@@ -262,10 +264,10 @@ def test_damaged_ports_are_chosen_anew(folder: Folder, content: str) -> None:
     """The file is only a memory of ports: the start writes it anew."""
     (folder.root / ports.FILE).write_text(content)
 
-    chosen = ports.choose(folder, taken=1)
+    chosen = ports.choose(folder, public_port=1)
     chosen.release()
 
-    assert chosen.number == ports.kept(folder)
+    assert chosen.number == ports.remembered_ports(folder)
     assert set(chosen.number) == set(ports.WANTED)
 
 
@@ -275,7 +277,7 @@ def test_a_good_part_of_damaged_ports_is_kept(folder: Folder) -> None:
         port = free.getsockname()[1]
     folder.write(ports.FILE, {"postgres": "abc", "nats": port})
 
-    chosen = ports.choose(folder, taken=1)
+    chosen = ports.choose(folder, public_port=1)
     chosen.release()
 
     assert chosen.number["nats"] == port
@@ -290,7 +292,7 @@ async def test_commands_say_what_to_do_about_damaged_ports(
     if content is not None:
         (folder.root / ports.FILE).write_text(content)
 
-    with pytest.raises(Refused, match=r"ports\.json has no port of nats.*delete the file"):
+    with pytest.raises(CommandError, match=r"ports\.json has no port of nats.*delete the file"):
         async with from_environment(folder.root):
             pass
 
@@ -307,17 +309,18 @@ def test_damaged_secrets_are_refused(folder: Folder) -> None:
     """Secrets that would silently be replaced would lose the data they open."""
     whole = asdict(Secrets.fresh())
     folder.write("secrets.json", {"master_key": "k:x"})
-    with pytest.raises(Refused, match="damaged"):
+    with pytest.raises(CommandError, match="damaged"):
         Secrets.of(folder)
 
+    damage: dict[str, Any]
     for damage in ({"master_key": 5}, {"nats": []}, {"database": {"oidc": None}}):
         folder.write("secrets.json", whole | damage)
-        with pytest.raises(Refused, match=f"damaged: {next(iter(damage))}"):
+        with pytest.raises(CommandError, match=f"damaged: {next(iter(damage))}"):
             Secrets.of(folder)
 
     for content in ("", "[]", "{"):
         (folder.root / "secrets.json").write_text(content)
-        with pytest.raises(Refused, match=r"secrets\.json"):
+        with pytest.raises(CommandError, match=r"secrets\.json"):
             Secrets.of(folder)
 
 
@@ -338,13 +341,13 @@ async def test_each_user_says_only_what_is_its_own(running: tuple[Platform, Supe
         error_cb=refused,
     )
     await nc.subscribe("system.rbac.rights.get", queue="rbac")
-    await settled(nc)
+    await flush_all(nc)
     assert refusals == []
     for subject in ("identity.session.check", "_INBOX_gateway.>", "_INBOX.>", ">"):
         await nc.subscribe(subject)
     for subject in ("identity.session.check", "oidc.token.exchange", "$JS.API.STREAM.DELETE.AUDIT"):
         await nc.publish(subject, b"")
-    await settled(nc)
+    await flush_all(nc)
     await nc.close()
 
     assert len(refusals) == 7

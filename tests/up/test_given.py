@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from aero2.embedded.folder import Folder
 from aero2.embedded.ports import Ports
 from aero2.embedded.secrets import Secrets
-from aero2.failures import Refused
+from aero2.failures import CommandError
 from aero2.nats_access import SERVICES
 from aero2.platform import UNUSED, Platform, unused
+from aero2.reference.environment import variables
 
 NUMBERS = {
     name: number
@@ -31,7 +33,7 @@ def folder(tmp_path: Path) -> Folder:
     return Folder.at(tmp_path / "data")
 
 
-def environments(folder: Folder, **more: object) -> dict[str, dict[str, str]]:
+def environments(folder: Folder, **more: Any) -> dict[str, dict[str, str]]:
     """The environment of each service, by its name."""
     import socket
 
@@ -70,14 +72,8 @@ def test_mail_is_caught_where_no_server_is_given(
 
 
 def documented() -> list[str]:
-    """The variables of the table in docs/operating.md."""
-    import re
-
-    text = (Path(__file__).parents[2] / "docs" / "operating.md").read_text()
-    rows = [line for line in text.splitlines() if line.startswith("| `AERO2_")]
-    names = [name for row in rows for name in re.findall(r"`(AERO2_[A-Z_]+)`", row.split("|")[1])]
-    assert len(names) > 20
-    return names
+    """The variables that docs/reference/environment.md lists for services, and one of the CLI."""
+    return [*variables(), "AERO2_OWNER_DATABASE_URL"]
 
 
 @pytest.mark.parametrize("name", documented())
@@ -125,7 +121,7 @@ def test_lost_secrets_are_not_made_again(folder: Folder) -> None:
     """Next to a database new ones would look right and open nothing. No file is written."""
     (folder.root / "postgres").mkdir()
 
-    with pytest.raises(Refused, match="Restore that file from your backup"):
+    with pytest.raises(CommandError, match="Restore that file from your backup"):
         Secrets.of(folder)
 
     assert not (folder.root / "secrets.json").exists()

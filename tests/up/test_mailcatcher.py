@@ -12,8 +12,8 @@ from email.message import EmailMessage
 import httpx
 import pytest
 
-from aero2.caught import KEPT, MOST, Box, parse
 from aero2.embedded.ports import listener
+from aero2.mailbox import MAX_BYTES, MAX_MAILS, Mailbox, parse
 
 
 def free_port() -> int:
@@ -125,15 +125,15 @@ def test_a_huge_mail_is_refused(ports: tuple[int, int]) -> None:
 
 def test_memory_is_bounded() -> None:
     """The oldest mails make room, by number and by size."""
-    many, large = Box(), Box()
-    for number in range(KEPT + 10):
+    many, large = Mailbox(), Mailbox()
+    for number in range(MAX_MAILS + 10):
         many.put(parse(f"Subject: {number}\r\n\r\nx".encode(), sender="a", to=["b"]))
     for _ in range(40):
         large.put(parse(b"Subject: x\r\n\r\n" + b"a" * 1_000_000, sender="a", to=["b"]))
 
-    assert len(many.mails) == KEPT
+    assert len(many.mails) == MAX_MAILS
     assert many.mails[0].subject == "10"
-    assert large.size <= MOST
+    assert large.size <= MAX_BYTES
 
 
 @pytest.mark.parametrize(

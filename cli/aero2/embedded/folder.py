@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import IO, Any
 
-from aero2.failures import Refused
+from aero2.failures import CommandError
 
 
 @dataclass
@@ -21,14 +21,16 @@ class Folder:
 
     @classmethod
     def at(cls, path: Path) -> Folder:
-        """The folder at `path`, made if need be. Raises Refused where it cannot be ours."""
+        """The folder at `path`, made if need be. Raises CommandError where it cannot be ours."""
         root = path.expanduser().absolute()
         try:
             root.mkdir(mode=0o700, parents=True, exist_ok=True)
         except OSError as error:
-            raise Refused(f"The data folder {root} cannot be made: {error.strerror}.") from None
+            raise CommandError(
+                f"The data folder {root} cannot be made: {error.strerror}."
+            ) from None
         if not os.access(root, os.R_OK | os.W_OK | os.X_OK):
-            raise Refused(
+            raise CommandError(
                 f"The data folder {root} belongs to somebody else; pick another --data-dir."
             )
         if root.stat().st_uid == os.geteuid():
@@ -38,12 +40,12 @@ class Folder:
         return cls(root)
 
     def hold(self, about: dict[str, Any]) -> None:
-        """Raises Refused where another process holds the folder, and says which."""
+        """Raises CommandError where another process holds the folder, and says which."""
         file = os.fdopen(os.open(self.root / "lock", os.O_RDWR | os.O_CREAT, 0o600), "r+")
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
-            raise Refused(_held_by(self.root, file.read())) from None
+            raise CommandError(_held_by(self.root, file.read())) from None
         file.truncate(0)
         file.write(json.dumps({"pid": os.getpid()} | about))
         file.flush()
@@ -80,14 +82,14 @@ class Folder:
     def read(self, name: str) -> dict[str, Any]:
         """A JSON file in the folder; empty where there is none."""
         try:
-            found = json.loads((self.root / name).read_text())
+            content = json.loads((self.root / name).read_text())
         except FileNotFoundError:
             return {}
         except (OSError, ValueError) as error:
-            raise Refused(f"{self.root / name} cannot be read: {error}.") from None
-        if not isinstance(found, dict):
-            raise Refused(f"{self.root / name} is damaged: it is no JSON object.")
-        return found
+            raise CommandError(f"{self.root / name} cannot be read: {error}.") from None
+        if not isinstance(content, dict):
+            raise CommandError(f"{self.root / name} is damaged: it is no JSON object.")
+        return content
 
     def write(self, name: str, content: dict[str, Any]) -> None:
         """All or nothing, on the disk before this returns, readable by nobody else."""

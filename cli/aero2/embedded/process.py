@@ -17,7 +17,7 @@ from typing import Any, Final
 import psutil
 
 from aero2.embedded.folder import Folder
-from aero2.failures import Refused
+from aero2.failures import CommandError
 
 REGISTER: Final = "run/children.json"
 SERVERS: Final = ("postgres", "initdb", "nats-server")
@@ -43,7 +43,7 @@ class Account:
                 return cls._of(pwd.getpwnam(name))
             except KeyError:
                 continue
-        raise Refused(
+        raise CommandError(
             "PostgreSQL refuses to run as root, and this system has neither an account postgres "
             "nor nobody. Run this as an ordinary user."
         )
@@ -57,7 +57,7 @@ class Account:
         behind a folder that the account may not enter (a root's home), it may look in there, and
         nothing more."""
         if shutil.which("setpriv") is None:
-            raise Refused(
+            raise CommandError(
                 "PostgreSQL refuses to run as root, and changing accounts needs setpriv "
                 "(package util-linux). Install it, or run this as an ordinary user."
             )
@@ -122,19 +122,19 @@ class Register:
 
     def note(self, name: str, pid: int) -> None:
         self.folder.inside("run")
-        known = self._known()
+        register = self._known()
         try:
             started = psutil.Process(pid).create_time()
         except psutil.NoSuchProcess:
             return
-        self.folder.write(REGISTER, known | {name: {"pid": pid, "started": started}})
+        self.folder.write(REGISTER, register | {name: {"pid": pid, "started": started}})
 
     def _known(self) -> dict[str, Any]:
         """What is written down; nothing where the file is damaged, as a power cut may leave it:
         the servers are found by their working folder, too."""
         try:
             return self.folder.read(REGISTER)
-        except Refused:
+        except CommandError:
             return {}
 
     def clear(self) -> None:
@@ -163,12 +163,12 @@ class Register:
 
     def stop_orphans(self, within: float = 10.0) -> list[str]:
         """End what a killed predecessor left behind; the names of what was found."""
-        found = self.orphans()
-        names = sorted({_name(process) for process in found})
-        for process in found:
+        orphans = self.orphans()
+        names = sorted({_name(process) for process in orphans})
+        for process in orphans:
             # SIGINT is PostgreSQL's fast shutdown; SIGTERM would wait for its clients.
             _send(process, signal.SIGINT if _name(process) == "postgres" else signal.SIGTERM)
-        _, left = psutil.wait_procs(found, timeout=within / 2)
+        _, left = psutil.wait_procs(orphans, timeout=within / 2)
         for process in left:
             _send(process, signal.SIGQUIT if _name(process) == "postgres" else signal.SIGKILL)
         _, left = psutil.wait_procs(left, timeout=within / 2)

@@ -9,7 +9,7 @@ from typing import Any, Final
 
 from aero2 import migrate, nats_access
 from aero2.embedded.folder import Folder
-from aero2.failures import Refused
+from aero2.failures import CommandError
 
 FILE: Final = "secrets.json"
 DATABASE: Final = "postgres"
@@ -30,16 +30,16 @@ def master_key() -> str:
 
 
 def stored(folder: Folder) -> dict[str, Any]:
-    """The content of the file; empty where there is none. Raises Refused where it is damaged."""
-    found = folder.read(FILE)
-    if not found:
+    """The content of the file; empty where there is none. Raises CommandError where it is damaged."""
+    content = folder.read(FILE)
+    if not content:
         return {}
     for each in fields(Secrets):
-        if each.name not in found:
-            raise Refused(f"{folder.root / FILE} is damaged: {each.name} missing.")
-        if not _is(found[each.name], text=each.type == "str"):
-            raise Refused(f"{folder.root / FILE} is damaged: {each.name} is not what it was.")
-    return found
+        if each.name not in content:
+            raise CommandError(f"{folder.root / FILE} is damaged: {each.name} missing.")
+        if not _is(content[each.name], text=each.type == "str"):
+            raise CommandError(f"{folder.root / FILE} is damaged: {each.name} is not what it was.")
+    return content
 
 
 def _is(value: object, *, text: bool) -> bool:
@@ -72,26 +72,26 @@ class Secrets:
     def of(cls, folder: Folder) -> Secrets:
         """The folder's secrets. New roles of a newer version get theirs; nothing is replaced.
 
-        Raises Refused for a database whose secrets are lost."""
-        found = stored(folder)
-        if not found and (folder.root / DATABASE).exists():
-            raise Refused(
+        Raises CommandError for a database whose secrets are lost."""
+        content = stored(folder)
+        if not content and (folder.root / DATABASE).exists():
+            raise CommandError(
                 f"{folder.root / DATABASE} is there, and {folder.root / FILE}, which opens it, is "
                 "not. Restore that file from your backup; new secrets would not fit. To start "
                 "with nothing, pick another --data-dir or move this one away."
             )
-        made = cls.fresh()
-        if found:
-            made = cls(
-                master_key=found["master_key"],
-                superuser=found["superuser"],
-                database=made.database | found["database"],
-                nats=made.nats | found["nats"],
-                demo=found["demo"],
+        secrets_of_folder = cls.fresh()
+        if content:
+            secrets_of_folder = cls(
+                master_key=content["master_key"],
+                superuser=content["superuser"],
+                database=secrets_of_folder.database | content["database"],
+                nats=secrets_of_folder.nats | content["nats"],
+                demo=content["demo"],
             )
-        if asdict(made) != found:
-            made.keep(folder)
-        return made
+        if asdict(secrets_of_folder) != content:
+            secrets_of_folder.keep(folder)
+        return secrets_of_folder
 
     def keep(self, folder: Folder) -> None:
         content: dict[str, Any] = asdict(self)

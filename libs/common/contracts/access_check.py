@@ -1,4 +1,4 @@
-"""Whether somebody may do this, and why."""
+"""Access checks: whether a user has a permission, and why."""
 
 from __future__ import annotations
 
@@ -11,15 +11,15 @@ from common.contracts.permissions import PermissionName
 
 
 class Question(Contract):
-    """May this user do this, in the whole application or as a member of one organization?"""
+    """One check: a user and a permission, in the whole application or in one organization."""
 
-    user_id: Id | None = Field(default=None, description="The caller where absent.")
+    user_id: Id | None = Field(default=None, description="Default: the caller.")
     permission: PermissionName
     org_id: Id | None = None
 
 
 class Reason(Contract):
-    """The role that grants it, and where the user has that role."""
+    """A role that grants the permission, and where the user has it."""
 
     role_id: str
     role: str
@@ -28,7 +28,8 @@ class Reason(Contract):
 
 
 class Verdict(Contract):
-    """`why_not`: `unknown_permission`, `unknown_user`, `disabled`, `not_a_member` or `not_granted`."""
+    """The result of one check. If it is not allowed, `why_not` is `unknown_permission`,
+    `unknown_user`, `disabled`, `not_a_member` or `not_granted`."""
 
     user_id: Id
     permission: str
@@ -39,12 +40,14 @@ class Verdict(Contract):
 
 
 class Verdicts(Contract):
+    """The results of an access check, in the order of the checks."""
+
     results: list[Verdict]
 
 
 class CheckAccess(
     Request[Verdicts], subject="rbac.access.check", needs=KNOWN, within=2.0, safe=True
 ):
-    """Answers in the order of the questions. About others only with `roles:read`."""
+    """Checks permissions of users. Checks of other users need `roles:read`."""
 
     checks: list[Question] = Field(min_length=1, max_length=100)

@@ -14,7 +14,7 @@ KeyType = Literal["publishable", "secret"]
 
 
 class ApiKeyHolder(Contract):
-    """What a valid API key stands for."""
+    """The application and type of a valid API key."""
 
     key_id: Id
     app_id: Id
@@ -25,13 +25,13 @@ class ApiKeyHolder(Contract):
 class VerifyApiKey(
     Request[ApiKeyHolder], subject="tenancy.api_key.verify", needs=OPEN, within=1.0, safe=True
 ):
-    """Which application a key belongs to. Raises Unauthenticated for anything not a live key."""
+    """Returns the application of an API key. Raises Unauthenticated if the key is not valid."""
 
     key: str = Field(max_length=200, repr=False)
 
 
 class ApiKey(Contract):
-    """An API key without what makes it one: only the first twelve characters are known."""
+    """An API key. Only its first 12 characters are stored and shown."""
 
     id: Id
     key_type: KeyType
@@ -40,12 +40,14 @@ class ApiKey(Contract):
     created_by: Id | None = None
     last_used_at: Timestamp | None = None
     expires_at: Timestamp | None = None
-    rotated_to: Id | None = Field(default=None, description="The key that takes its place.")
+    rotated_to: Id | None = Field(
+        default=None, description="The id of the key that replaces this one."
+    )
     created_at: Timestamp
 
 
 class NewApiKey(ApiKey):
-    """The only time the whole key is shown."""
+    """A new API key, with the whole key. It is shown only once."""
 
     key: str = Field(repr=False)
 
@@ -54,20 +56,26 @@ KeyName = Title
 
 
 class ApiKeyNotFound(NotFound):
-    """There is no such live key in this application."""
+    """The application has no valid key with this id."""
 
-    code, title = "api_key_not_found", "There is no such API key."
+    code, title = "api_key_not_found", "This API key does not exist or was revoked."
 
 
 class TooManyApiKeys(Conflict):
-    code, title = "too_many_api_keys", "Revoke a key before making another."
+    """The application has the largest number of keys."""
+
+    code, title = "too_many_api_keys", "The application has too many API keys. Revoke one first."
 
 
 class AlreadyRotated(Conflict):
-    code, title = "already_rotated", "This key has a successor already: rotate that one."
+    """The key was rotated before."""
+
+    code, title = "already_rotated", "This key was already rotated. Rotate the new key instead."
 
 
 class ApiKeys(Contract):
+    """A page of API keys."""
+
     api_keys: list[ApiKey]
     next: str | None = None
 
@@ -75,24 +83,26 @@ class ApiKeys(Contract):
 class ListApiKeys(
     Page, Request[ApiKeys], subject="tenancy.api_key.list", needs="api_keys:read", safe=True
 ):
-    """The live keys, oldest first. Of each only the first twelve characters are known."""
+    """Lists the valid keys of the application, oldest first."""
 
 
 class CreateApiKey(Request[NewApiKey], subject="tenancy.api_key.create", needs="api_keys:write"):
-    """A further key. It is shown this once."""
+    """Creates an API key. The whole key is shown only once."""
 
     key_type: KeyType = "secret"
     name: KeyName | None = None
-    expires_at: Timestamp | None = Field(default=None, description="In the future, or never.")
+    expires_at: Timestamp | None = Field(
+        default=None, description="A time in the future. `null`: the key does not expire."
+    )
 
 
 class RevokeApiKey(Request[Done], subject="tenancy.api_key.revoke", needs="api_keys:write"):
-    """End a key at once, everywhere."""
+    """Revokes a key. It stops working everywhere at once."""
 
     id: Id
 
 
 class RotateApiKey(Request[NewApiKey], subject="tenancy.api_key.rotate", needs="api_keys:write"):
-    """A new key of the same type and name; the old one works for 24 hours more."""
+    """Creates a key of the same type and name. The old key works for another 24 hours."""
 
     id: Id

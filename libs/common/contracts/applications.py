@@ -1,4 +1,4 @@
-"""Applications, as their developers see them."""
+"""Applications, for their developers."""
 
 from __future__ import annotations
 
@@ -16,26 +16,26 @@ from common.problems import Conflict, Forbidden, NotFound
 
 
 class ApplicationNotFound(NotFound):
-    """There is no such application, or it is not yours."""
+    """The application does not exist, or belongs to another team."""
 
-    code, title = "application_not_found", "There is no such application."
+    code, title = "application_not_found", "This application does not exist or is not yours."
 
 
 SLUG = r"^[a-z0-9][a-z0-9-]{1,61}[a-z0-9]$"
 
 
 class Application(Branding):
-    """An application with its branding and its whole settings."""
+    """An application with its branding and all its settings."""
 
     id: Id
     slug: str
     name: str
     state: Literal["creating", "active", "deleting"] = Field(
-        description="It answers on its host once `active`: roles, signing keys and API keys stand."
+        description="Once `active`, the application answers on its host."
     )
-    host: str = Field(description="The host its links and issuer use.")
-    url: str = Field(description="Its origin, and its issuer.")
-    owner_org_id: Id | None = Field(default=None, description="The developer team that owns it.")
+    host: str = Field(description="The host of its links and its issuer.")
+    url: str = Field(description="Its origin, which is also its issuer.")
+    owner_org_id: Id | None = Field(default=None, description="The team that owns it.")
     is_dashboard: bool = False
     custom_domain: str | None = None
     custom_domain_verified: bool = False
@@ -45,20 +45,22 @@ class Application(Branding):
 
 
 class NewApplication(Application):
-    """With its first keys, whose secrets are shown this once."""
+    """A new application with its first API keys, which are shown only once."""
 
     api_keys: list[NewApiKey] = []
 
 
 class Applications(Contract):
+    """A page of applications."""
+
     applications: list[Application]
     next: str | None = None
 
 
 class SlugTaken(Conflict):
-    """Another application has this slug, had it not long ago, or it is reserved."""
+    """Another application has this slug or had it recently, or the slug is reserved."""
 
-    code, title = "slug_taken", "This slug cannot be had."
+    code, title = "slug_taken", "This slug is taken or reserved. Choose another one."
 
 
 class CreateApplication(
@@ -67,22 +69,25 @@ class CreateApplication(
     needs="apps:create",
     within=10.0,
 ):
-    """A new application of one of the caller's teams, with a generated slug and its first keys."""
+    """Creates an application of one of the caller's teams, with its first API keys."""
 
     name: Title
     owner_org_id: Id | None = Field(
         default=None,
-        description="The team that owns it. You may leave it out if you have only one.",
+        description="The team that will own it. You can leave it out if you have only one team.",
     )
     slug: str | None = Field(
-        default=None, pattern=SLUG, description="Only operators may choose; else it is generated."
+        default=None,
+        pattern=SLUG,
+        description="Only operators can choose it. By default it is generated.",
     )
 
 
 class EnsureApplication(
     Request[NewApplication], subject="tenancy.application.ensure", needs=SYSTEM, within=10.0
 ):
-    """The application with this slug, made where it is missing. Keys are shown only when made."""
+    """Returns the application with this slug and creates it if it is missing. API keys are shown
+    only if it is created."""
 
     slug: str = Field(pattern=SLUG)
     name: Title
@@ -91,7 +96,7 @@ class EnsureApplication(
 class GetApplication(
     Request[Application], subject="tenancy.application.get", needs="apps:read", safe=True
 ):
-    """One application of the caller's teams; operators see any."""
+    """Returns one application of the caller's teams. Operators can get any."""
 
     slug: str = Field(max_length=63)
 
@@ -99,13 +104,14 @@ class GetApplication(
 class ListApplications(
     Page, Request[Applications], subject="tenancy.application.list", needs="apps:read", safe=True
 ):
-    """The applications of the caller's teams, oldest first; operators see all."""
+    """Lists the applications of the caller's teams, oldest first. Operators see all."""
 
     owner_org_id: Id | None = Field(default=None, description="Only those of this team.")
 
 
 class ApplicationPatch(Contract):
-    """What to change; what is left out stays, null clears."""
+    """Changes of an application. Fields that you leave out stay as they are. `null` clears a
+    field."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -117,43 +123,45 @@ class ApplicationPatch(Contract):
     homepage_url: HttpsUrl | None = None
     privacy_policy_url: HttpsUrl | None = None
     terms_url: HttpsUrl | None = None
-    settings: SettingsChange = Field(default=SettingsChange(), description="Merged, name by name.")
+    settings: SettingsChange = Field(
+        default=SettingsChange(), description="Only the settings that you send change."
+    )
 
 
 class UpdateApplication(
     Request[Application], subject="tenancy.application.update", needs="apps:write"
 ):
-    """Change name, branding or settings. Effective everywhere before the answer is read."""
+    """Changes name, branding or settings. The change is effective everywhere with the answer."""
 
     slug: str = Field(max_length=63)
     changes: ApplicationPatch
 
 
 class DeletionNotConfirmed(Conflict):
-    """The slug was not typed back."""
+    """`confirm` is not the slug of the application."""
 
-    code, title = "deletion_not_confirmed", "Type the slug to confirm the deletion."
+    code, title = "deletion_not_confirmed", "Enter the slug of the application to confirm."
 
 
 class DashboardStays(Forbidden):
-    """The built-in application is neither deleted nor handed over."""
+    """The Dashboard cannot be deleted or transferred."""
 
-    code, title = "dashboard_stays", "The Dashboard can be neither deleted nor transferred."
+    code, title = "dashboard_stays", "The Dashboard cannot be deleted or transferred."
 
 
 class DeleteApplication(
     Request[Done], subject="tenancy.application.delete", needs="apps:delete", within=60.0
 ):
-    """The end of an application and of everything in it, at once and for good."""
+    """Deletes an application and everything in it. This cannot be undone."""
 
     slug: str = Field(max_length=63)
-    confirm: str = Field(max_length=63, description="The slug again.")
+    confirm: str = Field(max_length=63, description="The slug again, to confirm.")
 
 
 class TransferApplication(
     Request[Application], subject="tenancy.application.transfer", needs="apps:transfer"
 ):
-    """Hand an application to another team of the caller's; operators to any team."""
+    """Transfers an application to another team of the caller. Operators can choose any team."""
 
     slug: str = Field(max_length=63)
     owner_org_id: Id

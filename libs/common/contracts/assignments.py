@@ -1,4 +1,4 @@
-"""Who has which role."""
+"""Assignments of roles to users."""
 
 from __future__ import annotations
 
@@ -12,29 +12,33 @@ from common.contracts.roles import RoleId
 class AssignDefaultRole(
     Request[Done], subject="rbac.assignment.default", needs=SYSTEM, within=2.0, safe=True
 ):
-    """Give a new user the role that users of this application start with; in the dashboard
-    `operator` where `operator` is set (bootstrap address verified), else `developer`. Idempotent."""
+    """Assigns the default role to a new user. In the Dashboard this is `operator` if `operator` is
+    set (the bootstrap address is verified), else `developer`. Idempotent."""
 
     user_id: Id
     operator: bool = False
 
 
 class Assignment(Contract):
+    """A role to assign, in the whole application or in one organization."""
+
     role_id: RoleId
-    org_id: Id | None = Field(default=None, description="Only inside this organization.")
+    org_id: Id | None = Field(
+        default=None, description="The organization. Default: the whole application."
+    )
 
 
 class AssignRole(
     Assignment, Request[Done], subject="rbac.assignment.create", needs="roles:write", safe=True
 ):
-    """Give a user a role, in the whole application or, with `org_id`, in one organization they
-    belong to. Raises RoleNotFound, NotFound, NotHeld."""
+    """Assigns a role to a user, in the whole application or, with `org_id`, in one organization
+    that they belong to. Raises RoleNotFound, NotFound, NotHeld."""
 
     user_id: Id
 
 
 class UnassignRole(Request[Done], subject="rbac.assignment.delete", needs="roles:write"):
-    """Take it again. Raises RoleNotFound, NotHeld, LastHolder."""
+    """Removes a role from a user. Raises RoleNotFound, NotHeld, LastHolder."""
 
     user_id: Id
     role_id: RoleId
@@ -42,7 +46,7 @@ class UnassignRole(Request[Done], subject="rbac.assignment.delete", needs="roles
 
 
 class AssignedRole(Contract):
-    """A role somebody has; `org_id` says in which organization alone."""
+    """A role of a user. With `org_id`, the role applies only in this organization."""
 
     id: str
     name: str
@@ -54,13 +58,15 @@ class AssignedRole(Contract):
 
 
 class AssignedRoles(Contract):
+    """The roles of a user."""
+
     roles: list[AssignedRole]
 
 
 class ListUserRoles(
     Request[AssignedRoles], subject="rbac.assignment.list", needs="roles:read", safe=True
 ):
-    """The roles given to a user. Raises UserNotFound."""
+    """Lists the roles of a user. Raises UserNotFound."""
 
     user_id: Id
 
@@ -68,4 +74,4 @@ class ListUserRoles(
 class ListMyRoles(
     Request[AssignedRoles], subject="rbac.assignment.mine", needs=SIGNED_IN, safe=True
 ):
-    """The roles given to the caller. A developer acting in an application has none there."""
+    """Lists the roles of the caller. A developer who manages an application has none there."""

@@ -1,4 +1,4 @@
-"""What is asked of the audit log: reading, counting, exporting, following, proving."""
+"""The audit log: reading, counting, exporting and following its events."""
 
 from __future__ import annotations
 
@@ -6,14 +6,15 @@ from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, Field
 
-from common.client_addresses import canonical_ip
 from common.contracts.base import Contract, Done, Id, Page, Request
 from common.contracts.fields import Timestamp
+from common.field_errors import value_error
+from common.ip_addresses import canonical_ip
 from common.problems import NotFound
 
 
 class AuditRecord(Contract):
-    """One event of the log. `user_id` is null once the user was deleted."""
+    """An event of the audit log. `user_id` is null after the user was deleted."""
 
     id: Id
     event_type: str
@@ -29,12 +30,14 @@ class AuditRecord(Contract):
     ip_address: str | None = None
     user_agent: str | None = None
     trace: str | None = Field(
-        default=None, description="W3C traceparent, as in the log lines of the same work."
+        default=None, description="The W3C traceparent. Log lines of the same request have it, too."
     )
     created_at: Timestamp
 
 
 class AuditRecords(Contract):
+    """A page of audit events."""
+
     audit_logs: list[AuditRecord]
     next: str | None = None
 
@@ -42,7 +45,7 @@ class AuditRecords(Contract):
 def _client_address(text: str) -> str:
     found = canonical_ip(text)
     if found is None:
-        raise ValueError("this is no IP address, like 192.0.2.1 or 2001:db8::1")
+        raise value_error("not_an_ip_address")
     return found
 
 
@@ -51,15 +54,20 @@ ClientAddress = Annotated[str, Field(max_length=60), AfterValidator(_client_addr
 
 
 class AuditFilter(Contract):
-    """Which events; all that are given must hold."""
+    """Filters for audit events. Events must match all of them."""
 
-    event_type: str | None = Field(default=None, max_length=64, description="Like `login`.")
-    user_id: Id | None = Field(default=None, description="Who did it or whom it is about.")
-    ip_address: ClientAddress | None = Field(
-        default=None, description="In any spelling, like `192.0.2.1` or `2001:db8::1`."
+    event_type: str | None = Field(
+        default=None, max_length=64, description="The type of the event, like `login`."
     )
-    start_date: Timestamp | None = Field(default=None, description="From this moment on.")
-    end_date: Timestamp | None = Field(default=None, description="Before this moment.")
+    user_id: Id | None = Field(
+        default=None, description="The user who did it, or whom it is about."
+    )
+    ip_address: ClientAddress | None = Field(
+        default=None,
+        description="An IP address in any notation, like `192.0.2.1` or `2001:db8::1`.",
+    )
+    start_date: Timestamp | None = Field(default=None, description="Events from this time on.")
+    end_date: Timestamp | None = Field(default=None, description="Events before this time.")
 
 
 class ListAudit(
@@ -70,67 +78,77 @@ class ListAudit(
     needs="audit:read",
     safe=True,
 ):
-    """Events, newest first."""
+    """Lists audit events, newest first."""
 
 
 class ListUserAudit(
     Page, Request[AuditRecords], subject="tenancy.audit.of_user", needs="audit:read", safe=True
 ):
-    """Events of one user, newest first. Raises UserNotFound."""
+    """Lists the audit events of one user, newest first. Raises UserNotFound."""
 
     user_id: Id
 
 
 class AuditRecordNotFound(NotFound):
-    """There is no such event in this application's log."""
+    """The log of this application has no event with this id."""
 
-    code, title = "audit_record_not_found", "There is no such event."
+    code, title = "audit_record_not_found", "This audit event does not exist."
 
 
 class GetAuditRecord(
     Request[AuditRecord], subject="tenancy.audit.get", needs="audit:read", safe=True
 ):
-    """Raises AuditRecordNotFound."""
+    """Returns one audit event. Raises AuditRecordNotFound."""
 
     id: Id
 
 
 class EventCount(Contract):
+    """The number of events of one type."""
+
     event_type: str
     count: int
 
 
 class EventCounts(Contract):
+    """The number of events of each type."""
+
     event_types: list[EventCount]
 
 
 class CountAudit(
     Request[EventCounts], subject="tenancy.audit.count", needs="audit:read", within=5.0, safe=True
 ):
-    """How many events of each type there are."""
+    """Counts the audit events of each type."""
 
     start_date: Timestamp | None = None
     end_date: Timestamp | None = None
 
 
 class ChainPlace(Contract):
-    """Where an event stands in the chain of its application; hashes in base64url."""
+    """The place of an event in the hash chain of its application. Hashes are in base64url."""
 
     seq: int
     previous_hash: str
     hash: str
-    user_ref: str | None = Field(default=None, description="Stands for the user in the hash.")
-    user_salt: str | None = Field(default=None, description="Shows that it does.")
+    user_ref: str | None = Field(
+        default=None, description="A value that replaces the user's id in the hash."
+    )
+    user_salt: str | None = Field(
+        default=None, description="The salt with which `user_ref` can be verified."
+    )
 
 
 class ExportedRecord(AuditRecord):
-    """An event with all it takes to verify it elsewhere."""
+    """An audit event with everything that is needed to verify it elsewhere."""
 
     app_id: Id
     chain: ChainPlace
 
 
 class AuditExport(Contract):
+    """A page of exported audit events."""
+
     records: list[ExportedRecord]
     next: str | None = None
 
@@ -143,14 +161,14 @@ class ExportAudit(
     within=10.0,
     safe=True,
 ):
-    """A piece of the log in the order of its chain, oldest first: as many events as fit one
-    message. Without filters the pieces together can be verified."""
+    """Returns a page of the log in the order of its chain, oldest first, with as many events as fit
+    into one message. All pages of an export without filters can be verified together."""
 
     cursor: str | None = Field(default=None, max_length=200)
 
 
 class SignedHead(Contract):
-    """A checkpoint: the chain's head at a moment, signed (Ed25519, base64url)."""
+    """A checkpoint: a signed state of the hash chain (Ed25519, base64url)."""
 
     app_id: Id
     seq: int
@@ -161,8 +179,8 @@ class SignedHead(Contract):
 
 
 class Checkpoints(Contract):
-    """`keys` are the deployment's public keys by id. To verify, take them once over a way you
-    trust and keep them; a forger would hand out their own here."""
+    """A page of checkpoints. `keys` are the public keys of the deployment by id. To verify, use
+    keys that you stored earlier from a trusted source: an attacker could return their own here."""
 
     keys: dict[str, str]
     checkpoints: list[SignedHead]
@@ -172,7 +190,7 @@ class Checkpoints(Contract):
 class ListCheckpoints(
     Request[Checkpoints], subject="tenancy.audit.checkpoints", needs="audit:read", safe=True
 ):
-    """Signed heads of the chain, oldest first."""
+    """Lists the checkpoints of the hash chain, oldest first."""
 
     limit: int = Field(default=100, ge=1, le=1000)
     cursor: str | None = Field(default=None, max_length=200)
@@ -181,7 +199,7 @@ class ListCheckpoints(
 class FollowAudit(
     Request[Done], subject="tenancy.audit.follow", needs="audit:read", within=1.0, safe=True
 ):
-    """Whether the caller may follow the log as it is written."""
+    """Checks that the caller can follow the log as it is written."""
 
 
 ExportFormat = Literal["ndjson", "csv"]

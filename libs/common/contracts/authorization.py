@@ -14,7 +14,8 @@ Params = list[tuple[str, str]]
 
 
 class SignedIn(Contract):
-    """Facts of the browser's session, as the gateway found them, for the authorization endpoint."""
+    """The facts of a session of the browser, which the gateway passes to the authorization
+    endpoint."""
 
     session_id: Id
     user_id: Id
@@ -30,12 +31,12 @@ MOST_SESSIONS = 10
 
 
 class Authorization(Contract):
-    """What the browser has to do next.
+    """The next step of the browser.
 
     `redirect`: go to `location`. `form_post`: post `fields` to `location` (OAuth 2.0 Form Post
-    Response Mode). `sign_in`, `select_account` and `consent`: show that page; the pending request
-    is `request`. `resume`: come back with `request` and the cookies. `error`: show the error to the
-    person, never redirect.
+    Response Mode). `sign_in`, `select_account` and `consent`: show that page; `request` names the
+    pending request. `resume`: come back with `request` and the cookies. `error`: show the error to
+    the user, never redirect.
     """
 
     kind: Literal[
@@ -45,7 +46,7 @@ class Authorization(Contract):
     fields: list[tuple[str, str]] = Field(default=[], repr=False)
     request: str | None = Field(default=None, repr=False)
     session_id: Id | None = Field(
-        default=None, description="The browser's session that the request goes on with."
+        default=None, description="The session of the browser with which the request continues."
     )
     client_name: str | None = None
     client_id: str | None = None
@@ -54,19 +55,23 @@ class Authorization(Contract):
     policy_uri: str | None = None
     tos_uri: str | None = None
     scopes: list[str] = []
-    resources: list[str] = Field(default=[], description="Names of the APIs that it is for.")
+    resources: list[str] = Field(
+        default=[], description="The names of the APIs that the tokens will be for."
+    )
     login_hint: str | None = None
     ui_locales: str | None = None
-    reauthenticate: bool = Field(default=False, description="Signing in again is asked for.")
+    reauthenticate: bool = Field(default=False, description="Whether the user must sign in again.")
     way: Literal["password", "mail"] | None = Field(
-        default=None, description="How to sign in, for the `acr` that the client wants."
+        default=None,
+        description="The sign-in method that gives the `acr` that the client requested.",
     )
     error: str | None = None
     error_description: str | None = None
 
 
 class Authorize(Request[Authorization], subject="oidc.authorization.start", needs=OPEN, within=5.0):
-    """GET or POST /oauth2/authorize (RFC 6749 section 4.1.1; OpenID Connect Core 3.1.2)."""
+    """Starts an authorization request: GET or POST /oauth2/authorize (RFC 6749 section 4.1.1,
+    OpenID Connect Core 3.1.2)."""
 
     params: Params = Field(repr=False)
     session: SignedIn | None = None
@@ -78,15 +83,15 @@ class Authorize(Request[Authorization], subject="oidc.authorization.start", need
     )
     unseen: bool = Field(
         default=False,
-        description="The browser may have kept its cookies to itself: who is signed in is not "
-        "known, and the request waits until it comes back.",
+        description="Whether the browser may have left out its cookies. The request then waits until "
+        "the browser comes back with them.",
     )
 
 
 class ResumeAuthorization(
     Request[Authorization], subject="oidc.authorization.resume", needs=OPEN, within=5.0
 ):
-    """Go on with a pending request after the person has signed in, consented or refused."""
+    """Continues a pending request after the user has signed in, consented or refused."""
 
     request: str = Field(max_length=200, repr=False)
     session: SignedIn | None = None
@@ -98,18 +103,18 @@ class ResumeAuthorization(
     )
     consent: Literal["allow", "deny"] | None = None
     selected: bool = Field(
-        default=False, description="The person has just chosen this session's account."
+        default=False, description="Whether the user has just chosen the account of this session."
     )
 
 
 class AuthorizationState(Contract):
-    """Whether an authorization request still waits for its user, and the way back to its client."""
+    """The state of an authorization request, and the way back to its client."""
 
     pending: bool
     client_name: str | None = None
     client_link: str | None = Field(
         default=None,
-        description="Where a new sign-in begins, or the client's home page, or its origin.",
+        description="The page at which a new sign-in starts, or the client's home page or origin.",
     )
 
 
@@ -120,6 +125,7 @@ class GetAuthorizationState(
     within=2.0,
     safe=True,
 ):
-    """Tells the sign-in pages early that a request was answered or has expired."""
+    """Returns whether a request is still pending, so that sign-in pages can say early that it is
+    not."""
 
     request: str = Field(max_length=200, repr=False)

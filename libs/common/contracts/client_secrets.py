@@ -9,40 +9,48 @@ from common.contracts.fields import Timestamp
 
 
 class ClientSecret(Contract):
-    """One of a client's secrets, without the secret itself."""
+    """A secret of a client. Only its last characters are shown."""
 
     id: Id
-    hint: str | None = Field(default=None, description="Its last characters.")
+    hint: str | None = Field(default=None, description="The last characters of the secret.")
     expires_at: Timestamp | None = None
     created_at: Timestamp
 
 
 class NewSecret(ClientSecret):
+    """A new secret of a client. It is shown only once."""
+
     client_id: str
     client_secret: str = Field(repr=False)
 
 
 class ClientSecrets(Contract):
+    """The secrets of a client."""
+
     secrets: list[ClientSecret]
 
 
 class ListClientSecrets(
     Request[ClientSecrets], subject="oidc.client_secret.list", needs="clients:read", safe=True
 ):
+    """Lists the secrets of a client. Raises ClientNotFound."""
+
     client: str = Field(max_length=200)
 
 
 class RotateClientSecret(
     Request[NewSecret], subject="oidc.client_secret.rotate", needs="clients:write", within=5.0
 ):
-    """A new secret. The old ones are dead at once, or live `overlap` seconds more."""
+    """Creates a new secret. The old secrets stop working at once, or after `overlap` seconds."""
 
     client: str = Field(max_length=200)
-    overlap: int = Field(default=0, ge=0, le=2_592_000, description="Seconds.")
+    overlap: int = Field(
+        default=0, ge=0, le=2_592_000, description="How long the old secrets work, in seconds."
+    )
 
 
 class DeleteClientSecret(Request[Done], subject="oidc.client_secret.delete", needs="clients:write"):
-    """Raises Conflict for the last secret of a client that needs one."""
+    """Deletes a secret. Raises Conflict for the last secret of a client that needs one."""
 
     client: str = Field(max_length=200)
     secret_id: Id

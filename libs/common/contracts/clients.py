@@ -24,18 +24,20 @@ GrantType = Literal["authorization_code", "refresh_token", "client_credentials"]
 
 
 class ClientNotFound(NotFound):
-    """There is no such client in this application."""
+    """The application has no client with this id."""
 
-    code, title = "client_not_found", "There is no such client."
+    code, title = "client_not_found", "This client does not exist."
 
 
 class ClientFields(Contract):
-    """What can be said of a client, named as in OpenID Connect Dynamic Registration 1.0 section 2
-    where it is said there. The defaults are the safe ones."""
+    """The settings of a client. They have the names of OpenID Connect Dynamic Registration 1.0
+    section 2, where it defines one. The defaults are safe."""
 
     name: Title
     type: ClientType = "web"
-    redirect_uris: list[Uri] = Field(default=[], max_length=50, description="Matched exactly.")
+    redirect_uris: list[Uri] = Field(
+        default=[], max_length=50, description="They must match exactly."
+    )
     post_logout_redirect_uris: list[Uri] = Field(default=[], max_length=50)
     scopes: list[ScopeName] = Field(
         default=["openid", "profile", "email", "offline_access"], max_length=100
@@ -44,27 +46,30 @@ class ClientFields(Contract):
     allowed_origins: list[Uri] = Field(
         default=[],
         max_length=50,
-        description="Browser origins that may call the token, UserInfo and revocation endpoints.",
+        description="Browser origins that can call the token, UserInfo and revocation endpoints.",
     )
     default_resources: list[Uri] = Field(default=[], max_length=20)
     token_endpoint_auth_method: ClientAuthMethod | None = Field(
         default=None,
-        description="Null: its secret by `client_secret_basic` or `client_secret_post`. Otherwise "
-        "exactly this method. Clients of type `spa` and `native` have `none` by default.",
+        description="The only method that the client can use. `null`: it can send its secret by "
+        "`client_secret_basic` or `client_secret_post`. The default of the types `spa` and `native` "
+        "is `none`.",
     )
     token_endpoint_auth_alg: str | None = Field(default=None, max_length=10)
     require_pkce: bool | None = Field(
         default=None,
-        description="Null: PKCE, or the scope `openid` with a `nonce` from a confidential client "
-        "(RFC 9700 section 2.1.1). True: PKCE always. False: neither. Public clients always need "
-        "PKCE.",
+        description="`true`: PKCE is required. `false`: it is not required. `null`: it is required, "
+        "unless a confidential client sends a `nonce` with the scope `openid` (RFC 9700 section "
+        "2.1.1). Public clients always need PKCE.",
     )
-    jwks: dict[str, JsonValue] | None = Field(default=None, description="Its public keys.")
+    jwks: dict[str, JsonValue] | None = Field(
+        default=None, description="The public keys of the client."
+    )
     jwks_uri: Uri | None = None
     first_party: bool = Field(
         default=True,
-        description="An application of your own: its users are not asked for consent. Set it to "
-        "false for a client of somebody else.",
+        description="Whether this is one of your own clients. Its users are not asked for consent. "
+        "Set it to `false` for clients of others.",
     )
     subject_type: Literal["public", "pairwise"] = "public"
     sector_identifier: str | None = Field(default=None, max_length=255)
@@ -76,18 +81,20 @@ class ClientFields(Contract):
     id_token_lifetime: int = Field(default=3600, ge=60, le=86_400)
     id_token_claims: Literal["scopes", "asked"] = Field(
         default="scopes",
-        description="What ID tokens tell of the user: what the scopes allow, or only what the "
-        "`claims` parameter asks for (OpenID Connect Core 5.4).",
+        description="The claims in ID tokens: `scopes` for all claims of the granted scopes, `asked` "
+        "for those in the `claims` parameter only (OpenID Connect Core 5.4).",
     )
     refresh_token_lifetime: int = Field(default=604_800, ge=60, le=31_536_000)
     refresh_token_max_lifetime: int = Field(default=2_592_000, ge=60, le=31_536_000)
     rotate_refresh_tokens: bool = True
     include_rights: bool = Field(
-        default=False, description="Access tokens carry roles and permissions of their user."
+        default=False,
+        description="Whether access tokens have the roles and permissions of their user.",
     )
     claims_mapping: dict[str, JsonValue] = Field(
         default={},
-        description="Further claims: name to a path such as `user.public_metadata.plan`.",
+        description="Additional claims: the name of each, and a path like "
+        "`user.public_metadata.plan`.",
     )
     backchannel_logout_uri: Uri | None = None
     backchannel_session_required: bool = False
@@ -110,31 +117,31 @@ class ClientFields(Contract):
 
 
 class LogoutFailure(Contract):
-    """Why the client did not take its last logout token."""
+    """The reason why the client did not accept its last logout token."""
 
-    error: str = Field(description="The host and the cause.")
+    error: str = Field(description="The host and the reason.")
     attempt: int
     max_attempts: int
     failed_at: Timestamp
     next_attempt_at: Timestamp | None = Field(
-        default=None, description="Null: this was the last attempt."
+        default=None, description="`null`: there are no more attempts."
     )
 
 
 class Client(ClientFields):
-    """A registered client; its secrets are never shown again."""
+    """A client, without its secrets."""
 
     id: Id
     client_id: str
     backchannel_logout_failure: LogoutFailure | None = Field(
-        default=None, description="Null: the last logout token was delivered, or none was sent yet."
+        default=None, description="`null`: the last logout token was delivered, or none was sent."
     )
     created_at: Timestamp
     updated_at: Timestamp
 
 
 class NewClient(Client, omit_none=True):
-    """A client just made, with its secret: the only time that it is shown."""
+    """A new client with its secret. The secret is shown only once."""
 
     client_secret: str | None = Field(default=None, repr=False)
 
@@ -142,10 +149,12 @@ class NewClient(Client, omit_none=True):
 class CreateClient(
     ClientFields, Request[NewClient], subject="oidc.client.create", needs="clients:write"
 ):
-    """Register a client. A confidential one gets a generated secret."""
+    """Creates a client. A confidential client gets a generated secret."""
 
 
 class Clients(Contract):
+    """A page of clients."""
+
     clients: list[Client]
     next: str | None = None
 
@@ -153,31 +162,33 @@ class Clients(Contract):
 class ListClients(
     Page, Request[Clients], subject="oidc.client.list", needs="clients:read", safe=True
 ):
-    """The application's clients, in the order they were made."""
+    """Lists the clients of the application in the order of their creation."""
 
 
 class GetClient(Request[Client], subject="oidc.client.get", needs="clients:read", safe=True):
-    """By `id` or by `client_id`. Raises ClientNotFound."""
+    """Returns a client by its `id` or `client_id`. Raises ClientNotFound."""
 
     client: str = Field(max_length=200)
 
 
 class Origins(Contract):
+    """Browser origins of clients."""
+
     origins: list[str]
 
 
 class ListOrigins(Request[Origins], subject="oidc.origin.list", needs=SYSTEM, safe=True):
-    """The browser origins of all enabled clients: what the gateway allows in CORS."""
+    """Lists the browser origins of all enabled clients. The gateway allows them in CORS."""
 
 
 class UpdateClient(Request[Client], subject="oidc.client.update", needs="clients:write"):
-    """Change the fields named in `changes`, each as in ClientFields; the others stay."""
+    """Changes the fields in `changes`, each as in ClientFields. The others stay as they are."""
 
     client: str = Field(max_length=200)
     changes: dict[str, Any]
 
 
 class DeleteClient(Request[Done], subject="oidc.client.delete", needs="clients:delete"):
-    """The client, its secrets, grants and tokens."""
+    """Deletes a client with its secrets, grants and tokens."""
 
     client: str = Field(max_length=200)

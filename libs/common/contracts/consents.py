@@ -1,4 +1,4 @@
-"""Grants: which clients act for which user, and their end."""
+"""Grants: the access that users gave to clients."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from common.contracts.fields import Timestamp
 
 
 class Grant(Contract):
-    """What a user allowed a client."""
+    """The access that a user gave to a client."""
 
     user_id: Id
     client_id: str
@@ -22,6 +22,8 @@ class Grant(Contract):
 
 
 class Grants(Contract):
+    """A page of grants."""
+
     grants: list[Grant]
     next: str | None = None
 
@@ -29,29 +31,31 @@ class Grants(Contract):
 class ListClientGrants(
     Page, Request[Grants], subject="oidc.grant.list", needs="clients:read", safe=True
 ):
-    """The users who allowed this client something."""
+    """Lists the users who gave this client access."""
 
     client: str = Field(max_length=200)
 
 
 class RevokedGrants(Contract):
+    """The number of grants that were revoked."""
+
     revoked_count: int
 
 
 class RevokeClientGrants(
     Request[RevokedGrants], subject="oidc.grant.revoke", needs="clients:write", within=5.0
 ):
-    """Withdraw what users allowed this client, of all or of one; its tokens for them are dead."""
+    """Revokes the grants of all users or of one user to this client. Its tokens stop working."""
 
     client: str = Field(max_length=200)
     user_id: Id | None = None
 
 
 class ListMyGrants(Request[Grants], subject="oidc.grant.list_own", needs=SIGNED_IN, safe=True):
-    """The clients that the calling user allowed something."""
+    """Lists the clients that the calling user gave access."""
 
 
 class RevokeMyGrant(Request[Done], subject="oidc.grant.revoke_own", needs=SIGNED_IN):
-    """Take back what the calling user allowed a client. Its tokens for them end."""
+    """Revokes the calling user's grant to a client. Its tokens for the user stop working."""
 
     client_id: str = Field(max_length=200)

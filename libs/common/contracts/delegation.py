@@ -1,4 +1,4 @@
-"""Nobody acts on what holds more than they do: the one rule, asked by every service."""
+"""Delegation: nobody can act on users or roles with permissions that they do not hold themselves."""
 
 from __future__ import annotations
 
@@ -9,13 +9,14 @@ from common.contracts.roles import RoleId
 
 
 class CheckDelegation(Request[Done], subject="rbac.delegation.check", needs=OPEN, safe=True):
-    """Checks that the caller of the context holds every right of the user, of the roles, and every
-    permission named here. Raises NotHeld naming what is missing, RoleNotFound. Only our own
-    services ask, for the caller they answer; never inside a transaction."""
+    """Checks that the caller holds every permission of the user, of the roles, and every permission
+    named here. Raises NotHeld with the missing permissions, and RoleNotFound. Only the services
+    call it, for their caller, and never inside a transaction."""
 
     user_id: Id | None = None
     role_ids: list[RoleId] = Field(default=[], max_length=100)
     permissions: list[str] = Field(default=[], max_length=1000)
     everything: bool = Field(
-        default=False, description="The rights of the role that administers the application."
+        default=False,
+        description="Also check the permissions of the role that administers the application.",
     )

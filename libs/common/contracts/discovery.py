@@ -6,7 +6,7 @@ from common.contracts.base import OPEN, OpenContract, Request
 
 
 class Configuration(OpenContract):
-    """OpenID Connect Discovery 1.0 section 3, RFC 8414 section 2. Every value is true."""
+    """The provider metadata (OpenID Connect Discovery 1.0 section 3, RFC 8414 section 2)."""
 
     issuer: str
 
@@ -14,4 +14,5 @@ class Configuration(OpenContract):
 class GetConfiguration(
     Request[Configuration], subject="oidc.configuration.get", needs=OPEN, within=2.0, safe=True
 ):
-    """GET /.well-known/openid-configuration. The issuer is the context's origin."""
+    """Returns the provider metadata: GET /.well-known/openid-configuration. The issuer is the
+    origin of the context."""

@@ -1,4 +1,4 @@
-"""What the tenancy service answers about an application's own domains, in its context."""
+"""Custom domains of an application."""
 
 from __future__ import annotations
 
@@ -6,22 +6,26 @@ from typing import Annotated, Literal
 
 from pydantic import AfterValidator, Field
 
-from common.addresses import domain_key
+from common.address_keys import domain_key
 from common.contracts.base import SYSTEM, Contract, Done, Id, Request
 from common.contracts.fields import Timestamp
+from common.field_errors import value_error
 from common.problems import Conflict, NotFound
 
 
 def canonical_domain(text: str) -> str:
     """Lower case A-labels without trailing dot. Raises ValueError for what is no host name."""
-    name = domain_key(text)
+    try:
+        name = domain_key(text)
+    except ValueError:
+        raise value_error("not_a_domain") from None
     labels = name.split(".")
     if len(labels) < 2 or len(name) > 200 or labels[-1].isdigit():
-        raise ValueError("a domain name with at least two labels is needed, like auth.example.com")
+        raise value_error("not_a_domain")
     if any(not label.replace("-", "").isalnum() for label in labels):
-        raise ValueError("this is not a domain name")
+        raise value_error("not_a_domain")
     if labels[-1] in ("localhost", "local", "internal", "invalid", "onion", "arpa"):
-        raise ValueError("this name is not in the public DNS")
+        raise value_error("domain_not_public")
     return name
 
 
@@ -29,7 +33,7 @@ DomainName = Annotated[str, Field(max_length=253), AfterValidator(canonical_doma
 
 
 class DnsRecord(Contract):
-    """A record the owner of the domain sets, and whether we saw it."""
+    """A DNS record that the owner of the domain must set. `ok` tells whether it was found."""
 
     type: Literal["TXT", "CNAME"]
     name: str
@@ -38,8 +42,8 @@ class DnsRecord(Contract):
 
 
 class CustomDomain(Contract):
-    """A domain claimed for an application. It answers once `verified`; links and the issuer follow
-    it once it is `primary`."""
+    """A custom domain of an application. The application answers on it once it is `verified`. Connections
+    and the issuer use it once it is `primary`."""
 
     id: Id
     domain: str
@@ -47,43 +51,52 @@ class CustomDomain(Contract):
     primary: bool
     records: list[DnsRecord]
     checked_at: Timestamp | None = None
-    problem: str | None = Field(default=None, description="What the last check missed.")
+    problem: str | None = Field(default=None, description="What the last check did not find.")
     certificate_status: str | None = Field(
-        default=None, description="Of the certificate, where an edge network keeps it."
+        default=None, description="The state of the certificate, if an edge network manages it."
     )
     created_at: Timestamp
 
 
 class CustomDomains(Contract):
+    """The custom domains of an application."""
+
     domains: list[CustomDomain]
 
 
 class CustomDomainNotFound(NotFound):
-    code, title = "custom_domain_not_found", "There is no such domain."
+    """The application has no domain with this id."""
+
+    code, title = "custom_domain_not_found", "This domain does not exist."
 
 
 class CustomDomainTaken(Conflict):
-    """Another application has proven this domain, and its proof still stands."""
+    """Another application has verified this domain."""
 
-    code, title = "custom_domain_taken", "Another application has proven this domain."
+    code, title = "custom_domain_taken", "Another application has verified this domain."
 
 
 class CustomDomainNotVerified(Conflict):
-    code, title = "custom_domain_not_verified", "Prove the domain first."
+    """The domain must be verified before it can be primary."""
+
+    code, title = "custom_domain_not_verified", "Verify the domain first."
 
 
 class TooManyCustomDomains(Conflict):
-    code, title = "too_many_custom_domains", "Remove a domain before adding another."
+    """The application has the largest number of domains."""
+
+    code = "too_many_custom_domains"
+    title = "The application has too many domains. Remove one first."
 
 
 class ListCustomDomains(
     Request[CustomDomains], subject="tenancy.domain.list", needs="domains:read", safe=True
 ):
-    """All domains of the application, with the records each needs."""
+    """Lists the domains of the application, with the DNS records that each needs."""
 
 
 class AddCustomDomain(Request[CustomDomain], subject="tenancy.domain.add", needs="domains:write"):
-    """Claim a domain. Anybody may; only who proves it gets it. Idempotent."""
+    """Adds a domain to the application. It has no effect until it is verified. Idempotent."""
 
     domain: DomainName
 
@@ -91,7 +104,7 @@ class AddCustomDomain(Request[CustomDomain], subject="tenancy.domain.add", needs
 class VerifyCustomDomain(
     Request[CustomDomain], subject="tenancy.domain.verify", needs="domains:write", within=10.0
 ):
-    """Look into the DNS now. The answer says which records were seen."""
+    """Looks up the DNS records of a domain now. The answer says which were found."""
 
     id: Id
 
@@ -99,8 +112,8 @@ class VerifyCustomDomain(
 class SetPrimaryDomain(
     Request[CustomDomains], subject="tenancy.domain.promote", needs="domains:write"
 ):
-    """Links and the issuer follow this verified domain; null: the slug's host again. All hosts go
-    on answering."""
+    """Sets the domain of links and of the issuer. `null` stands for the host of the slug. The
+    application still answers on all its hosts."""
 
     id: Id | None
 
@@ -108,7 +121,8 @@ class SetPrimaryDomain(
 class RemoveCustomDomain(
     Request[Done], subject="tenancy.domain.remove", needs="domains:write", within=10.0
 ):
-    """The application answers there no more. Having it again needs a new proof."""
+    """Removes a domain. The application no longer answers there. To add the domain again, it must
+    be verified again."""
 
     id: Id
 
@@ -116,7 +130,7 @@ class RemoveCustomDomain(
 class IsDomainAllowed(
     Request[Done], subject="tenancy.domain.allow", needs=SYSTEM, within=1.0, safe=True
 ):
-    """Whether a certificate may be got for this host name: one of our own hosts of an active
-    application, or a proven domain. Raises UnknownHost."""
+    """Checks that a certificate can be requested for this host name: it is a host or a verified
+    domain of an active application. Raises UnknownHost."""
 
     domain: str = Field(max_length=253)

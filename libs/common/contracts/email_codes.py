@@ -1,4 +1,4 @@
-"""Signing in by a mailed code or link."""
+"""Sign-in with a code or link by e-mail."""
 
 from __future__ import annotations
 
@@ -13,7 +13,8 @@ from common.contracts.sign_in import Attempt, Flow, SignInAttempt
 class StartEmailCode(
     Attempt, Request[Flow], subject="identity.email_code.start", needs=OPEN, within=5.0
 ):
-    """One mail with a code and a link that sign in, and sign up where that is open."""
+    """Sends one e-mail with a code and a link to sign in. They also create an account if sign-up is
+    open."""
 
     email: Email
 
@@ -21,7 +22,7 @@ class StartEmailCode(
 class SignInWithCode(
     SignInAttempt, Request[SignedInSession], subject="identity.email_code.sign_in", needs=OPEN
 ):
-    """Raises WrongCode, CodeSpent, AccountDisabled."""
+    """Signs in with a code. Raises WrongCode, CodeSpent, AccountDisabled."""
 
     flow: Id
     code: str = Field(max_length=20, repr=False)
@@ -30,6 +31,7 @@ class SignInWithCode(
 class SignInWithLink(
     SignInAttempt, Request[SignedInSession], subject="identity.email_link.sign_in", needs=OPEN
 ):
-    """`token` from the link, `browser` from the cookie. Raises LinkSpent, OtherBrowser."""
+    """Signs in with the `token` of a link, in the browser that requested it. Raises LinkSpent,
+    OtherBrowser."""
 
     token: Token = Field(repr=False)

@@ -1,4 +1,4 @@
-"""The kinds of text that several contracts take, each with its bounds."""
+"""Types of fields that several contracts use, each with its limits."""
 
 from __future__ import annotations
 
@@ -11,7 +11,8 @@ import orjson
 from email_validator import EmailNotValidError, validate_email
 from pydantic import AfterValidator, AwareDatetime, BeforeValidator, Field
 
-from common.addresses import domain_key
+from common.address_keys import domain_key
+from common.field_errors import value_error
 
 # A deployment may live on localhost, `.test` or `.internal`: reserved names are somebody's own.
 email_validator.SPECIAL_USE_DOMAIN_NAMES.clear()
@@ -28,20 +29,23 @@ def _stripped(value: Any) -> Any:
 
 def _address(text: str) -> str:
     try:
-        found = validate_email(text, check_deliverability=False, globally_deliverable=False)
+        address = validate_email(text, check_deliverability=False, globally_deliverable=False)
     except EmailNotValidError:
-        raise ValueError("this is not an e-mail address") from None
-    if len(found.local_part.encode()) > LONGEST_LOCAL:
-        raise ValueError("the part before the @ has more than 64 bytes")
-    if found.domain.rpartition(".")[2].isdigit():
-        raise ValueError("the domain is no host name")
-    return found.normalized
+        raise value_error("not_an_email_address") from None
+    if len(address.local_part.encode()) > LONGEST_LOCAL:
+        raise value_error("email_local_part_too_long", maximum=LONGEST_LOCAL)
+    if address.domain.rpartition(".")[2].isdigit():
+        raise value_error("email_domain_not_a_host")
+    return address.normalized
 
 
 def _domain(text: str) -> str:
-    name = domain_key(text)
+    try:
+        name = domain_key(text)
+    except ValueError:
+        raise value_error("not_a_domain") from None
     if "." not in name or "_" in name or name.rpartition(".")[2].isdigit():
-        raise ValueError("a domain name with at least two labels is needed, like example.com")
+        raise value_error("not_a_domain")
     return name
 
 
@@ -63,13 +67,13 @@ joiners U+200C and U+200D are letters of some scripts and of emoji."""
 
 def _visible(text: str) -> str:
     if UNSEEN.search(text):
-        raise ValueError("control and direction characters are not accepted")
+        raise value_error("control_character")
     return text
 
 
 def _not_blank(text: str) -> str:
     if not text.strip():
-        raise ValueError("a name with at least one visible character is needed")
+        raise value_error("blank")
     return text
 
 
@@ -90,30 +94,28 @@ Title = Annotated[
 LINK: Final = re.compile(
     r"://|\bwww\b|\b(?:mailto|tel):|@|\w[.\u3002\uff0e\uff61][^\W\d_]{2,}|\d+(?:\.\d+){3}", re.I
 )
-"""What mail programs turn into a link: also a bare domain, and dots that browsers take for one."""
+"""Text that mail programs turn into a link: also a bare domain, and characters that browsers read
+as a dot."""
 
 
-def _without_link(noun: str) -> AfterValidator:
-    """Refuses text that would become a link; `noun` is what the message calls it."""
-
-    def check(text: str) -> str:
-        if LINK.search(text):
-            raise ValueError(f"a {noun} without a link or an address is needed")
-        return text
-
-    return AfterValidator(check)
+def _without_link(text: str) -> str:
+    """Refuses text that would become a link."""
+    if LINK.search(text):
+        raise value_error("contains_link")
+    return text
 
 
+WithoutLink = AfterValidator(_without_link)
 PublicText = Annotated[
     str,
     BeforeValidator(_stripped),
     Field(min_length=1, max_length=300),
     Visible,
     NotBlank,
-    _without_link("text"),
+    WithoutLink,
 ]
 """A plain sentence or two, without a link, that strangers read on a page of ours."""
-PublicTitle = Annotated[Title, _without_link("name")]
+PublicTitle = Annotated[Title, WithoutLink]
 """A title that any user may choose and that strangers read in mail."""
 Url = Annotated[
     str,
@@ -128,7 +130,7 @@ def _storable(value: dict[str, Any]) -> dict[str, Any]:
     try:
         orjson.dumps(value)
     except TypeError:
-        raise ValueError("numbers beyond 64 bits are not accepted") from None
+        raise value_error("beyond_64_bits") from None
     return value
 
 
@@ -141,7 +143,7 @@ LATEST: Final = datetime(9999, 12, 31, tzinfo=UTC)
 def _bounded(moment: datetime) -> datetime:
     """Refuses what Postgres or Python could not read back, and zero dates of other systems."""
     if not EARLIEST <= moment < LATEST:
-        raise ValueError("a date between the years 1900 and 9999 is needed")
+        raise value_error("date_out_of_range")
     return moment
 
 

@@ -1,4 +1,4 @@
-"""Invitations into an application."""
+"""Invitations to an application."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from common.problems import (
 
 
 class Invitation(Contract):
-    """An administrator's invitation into the application."""
+    """An invitation to the application, from an administrator."""
 
     id: Id
     email: str
@@ -31,20 +31,26 @@ class Invitation(Contract):
 
 
 class Invitations(Contract):
+    """A page of invitations."""
+
     invitations: list[Invitation]
     next: str | None = None
 
 
 class InvitationNotFound(NotFound):
-    code, title = "invitation_not_found", "There is no such invitation."
+    """The application has no pending invitation with this id."""
+
+    code, title = "invitation_not_found", "This invitation does not exist or is no longer open."
 
 
 class InvitationPending(Conflict):
-    code, title = "invitation_pending", "This address has a pending invitation: resend it."
+    """The address has a pending invitation."""
+
+    code, title = "invitation_pending", "This address has a pending invitation. Resend that one."
 
 
 class InviteUser(Request[Invitation], subject="identity.invitation.create", needs="users:write"):
-    """Mail an invitation. Raises EmailTaken, InvitationPending."""
+    """Sends an invitation by e-mail. Raises EmailTaken, InvitationPending."""
 
     email: Email
     role_ids: list[Annotated[str, Field(max_length=100)]] = Field(default=[], max_length=20)
@@ -55,25 +61,26 @@ class InviteUser(Request[Invitation], subject="identity.invitation.create", need
 class ListInvitations(
     Page, Request[Invitations], subject="identity.invitation.list", needs="users:read", safe=True
 ):
-    """Invitations, the newest first."""
+    """Lists the invitations, newest first."""
 
 
 class ResendInvitation(
     Request[Invitation], subject="identity.invitation.resend", needs="users:write"
 ):
-    """A new link, a new mail; the old link is dead. Raises InvitationNotFound."""
+    """Sends an invitation again with a new link. The old link stops working. Raises
+    InvitationNotFound."""
 
     invitation_id: Id
 
 
 class RevokeInvitation(Request[Done], subject="identity.invitation.revoke", needs="users:write"):
-    """Raises InvitationNotFound."""
+    """Revokes an invitation. Its link stops working. Raises InvitationNotFound."""
 
     invitation_id: Id
 
 
 class InvitationOffer(Contract):
-    """What the holder of an invitation's link may know before accepting."""
+    """An invitation as the holder of its link sees it."""
 
     email: str
     name: str | None = None
@@ -84,7 +91,7 @@ class InvitationOffer(Contract):
 class GetInvitation(
     Request[InvitationOffer], subject="identity.invitation.get", needs=OPEN, safe=True
 ):
-    """Raises LinkSpent."""
+    """Returns the invitation of a link. Raises LinkSpent."""
 
     token: Token = Field(repr=False)
 
@@ -96,7 +103,8 @@ class AcceptInvitation(
     needs=OPEN,
     within=10.0,
 ):
-    """The invited address is proven by the link. Raises LinkSpent, EmailTaken, WeakPassword."""
+    """Creates the invited user and signs them in. The link proves their address. Raises LinkSpent,
+    EmailTaken, WeakPassword."""
 
     token: Token = Field(repr=False)
     password: Secret | None = Field(default=None, repr=False)

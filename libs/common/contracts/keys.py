@@ -13,21 +13,21 @@ SigningAlg = Literal["RS256", "PS256", "ES256", "EdDSA"]
 
 
 class EnsureKeys(Request[Done], subject="oidc.key.ensure", needs=SYSTEM, within=10.0, safe=True):
-    """Make the signing keys a new application starts with. Idempotent."""
+    """Creates the signing keys of a new application. Idempotent."""
 
 
 class Jwks(Contract):
-    """RFC 7517 section 5: public keys only."""
+    """The public signing keys (RFC 7517 section 5)."""
 
     keys: list[dict[str, str]]
 
 
 class GetJwks(Request[Jwks], subject="oidc.key.list", needs=OPEN, within=2.0, safe=True):
-    """GET /oauth2/jwks.json."""
+    """Returns the public signing keys: GET /oauth2/jwks.json."""
 
 
 class WaitingKey(Contract):
-    """A key that was published before and does not sign yet."""
+    """A published key that does not sign yet."""
 
     kid: str
     alg: str
@@ -35,17 +35,19 @@ class WaitingKey(Contract):
 
 
 class RotatedKeys(Contract):
-    """All published keys, those that this call published, and those that kept it from more."""
+    """The published keys after a rotation."""
 
     keys: list[dict[str, str]]
-    published: list[str] = Field(description="Ids of the keys that are new.")
-    waiting: list[WaitingKey] = Field(description="For their algorithms nothing was published.")
+    published: list[str] = Field(description="The ids of the new keys.")
+    waiting: list[WaitingKey] = Field(
+        description="The keys that do not sign yet. Their algorithms got no new key."
+    )
 
 
 class RotateKeys(Request[RotatedKeys], subject="oidc.key.rotate", needs=SYSTEM, within=10.0):
-    """Replace the signing keys. The next keys are published first and sign once relying parties
-    had time to fetch them; `now` lets them sign at once, for a key that leaked. While the next key
-    of an algorithm still waits, none is made."""
+    """Rotates the signing keys. New keys are published first, and sign once relying parties had
+    time to fetch them. With `now` they sign at once, for a key that has leaked. An algorithm gets
+    no new key while a published key of it does not sign yet."""
 
     alg: str | None = Field(default=None, description="Only this algorithm; by default all.")
     now: bool = False

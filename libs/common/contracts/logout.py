@@ -11,11 +11,12 @@ from common.contracts.base import OPEN, Contract, Id, Request
 
 
 class LoggedOut(Contract):
-    """What the browser has to do at logout.
+    """The next step of the browser at logout.
 
-    `confirm`: ask the person first (`request` names the pending logout). `done`: the session
-    `session_id` is to be ended and the page says so; `redirect`: the same, then go to `location`.
-    `frontchannel` are pages of relying parties to load in hidden frames first. `error`: show it.
+    `confirm`: ask the user first; `request` names the pending logout. `done`: end the session
+    `session_id` and show a page that says so. `redirect`: the same, then go to `location`.
+    `frontchannel` are pages of relying parties to load in hidden frames first. `error`: show the
+    error.
     """
 
     kind: Literal["confirm", "done", "redirect", "error"]
@@ -29,8 +30,8 @@ class LoggedOut(Contract):
 
 
 class LogOut(Request[LoggedOut], subject="oidc.session.end", needs=OPEN, within=8.0):
-    """GET or POST /oauth2/logout (OpenID Connect RP-Initiated Logout 1.0). The gateway ends the
-    browser's session with identity when this says so; logout tokens are queued here."""
+    """Handles GET or POST /oauth2/logout (OpenID Connect RP-Initiated Logout 1.0) and queues logout
+    tokens. If the reply says so, the gateway ends the session of the browser."""
 
     params: Params = Field(repr=False)
     session: SignedIn | None = None

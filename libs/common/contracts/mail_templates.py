@@ -1,4 +1,4 @@
-"""The texts of mails."""
+"""Templates of e-mails."""
 
 from __future__ import annotations
 
@@ -15,7 +15,8 @@ from common.problems import (
 
 
 class Template(Contract):
-    """A mail of one kind in one language: Jinja2 in a sandbox, or the built-in text."""
+    """The template of one kind of mail in one language, as sandboxed Jinja2. `custom` tells whether
+    it replaces the built-in text."""
 
     kind: str
     locale: Literal["en", "de"]
@@ -27,20 +28,26 @@ class Template(Contract):
 
 
 class Templates(Contract):
+    """The templates of all kinds of mail in all languages."""
+
     templates: list[Template]
 
 
 class TemplateInvalid(Invalid):
-    """It cannot be rendered. `errors` names the part."""
+    """The template cannot be rendered. `errors` names the part."""
 
     code, title = "template_invalid", "The template cannot be rendered."
 
 
 class TemplateNotFound(NotFound):
-    code, title = "template_not_found", "There is no such kind of mail."
+    """No kind of mail has this name."""
+
+    code, title = "template_not_found", "This kind of mail does not exist."
 
 
 class TemplateText(Contract):
+    """The subject and the two bodies of a mail."""
+
     subject: str = Field(min_length=1, max_length=300)
     text: str = Field(min_length=1, max_length=50_000)
     html: str = Field(min_length=1, max_length=100_000)
@@ -49,13 +56,13 @@ class TemplateText(Contract):
 class ListTemplates(
     Request[Templates], subject="identity.template.list", needs="apps:read", safe=True
 ):
-    """Every kind of mail in every language."""
+    """Lists the templates of every kind of mail in every language."""
 
 
 class PutTemplate(
     Request[Template], subject="identity.template.put", needs="apps:write", within=10.0
 ):
-    """Replace the built-in text. Raises TemplateNotFound, TemplateInvalid."""
+    """Replaces the built-in text. Raises TemplateNotFound, TemplateInvalid."""
 
     kind: str = Field(max_length=50)
     locale: Literal["en", "de"]
@@ -63,13 +70,15 @@ class PutTemplate(
 
 
 class ResetTemplate(Request[Template], subject="identity.template.reset", needs="apps:write"):
-    """Back to the built-in text. Raises TemplateNotFound."""
+    """Restores the built-in text. Raises TemplateNotFound."""
 
     kind: str = Field(max_length=50)
     locale: Literal["en", "de"]
 
 
 class RenderedMail(Contract):
+    """A mail as it would be sent."""
+
     subject: str
     text: str
     html: str
@@ -82,7 +91,7 @@ class PreviewTemplate(
     within=10.0,
     safe=True,
 ):
-    """How a mail would look, with sample values. Raises TemplateInvalid."""
+    """Renders a mail with sample values. Raises TemplateInvalid."""
 
     kind: str = Field(max_length=50)
     locale: Literal["en", "de"] = "en"
@@ -90,7 +99,7 @@ class PreviewTemplate(
 
 
 class SendTestMail(Request[Done], subject="identity.template.test", needs="apps:write"):
-    """Send the mail of this kind, with sample values. Raises TemplateNotFound, RateLimited."""
+    """Sends a mail of this kind with sample values. Raises TemplateNotFound, RateLimited."""
 
     kind: str = Field(max_length=50)
     locale: Literal["en", "de"] = "en"

@@ -1,4 +1,4 @@
-"""The caller's own account."""
+"""The account of the caller."""
 
 from __future__ import annotations
 
@@ -14,37 +14,38 @@ from common.contracts.sign_in import Flow
 
 
 class GetMe(Request[Me], subject="identity.me.get", needs=SIGNED_IN, safe=True):
-    """The caller's own profile."""
+    """Returns the profile of the caller."""
 
 
 class UpdateMe(Request[Me], subject="identity.me.update", needs=SIGNED_IN, within=10.0):
-    """Change the caller's own profile. Raises MetadataInvalid."""
+    """Changes the profile of the caller. Raises MetadataInvalid."""
 
     changes: MyChanges
 
 
 class ChangeEmail(Request[Flow], subject="identity.me.change_email", needs=SIGNED_IN):
-    """Mail a code to the new address; it becomes the caller's once confirmed. Needs a fresh
+    """Sends a code to the new address. The address changes once it is confirmed. Needs a fresh
     sign-in. Raises FreshSignInNeeded."""
 
     email: Email
 
 
 class ConfirmEmail(Request[Me], subject="identity.me.confirm_email", needs=SIGNED_IN):
-    """Raises WrongCode, CodeSpent, EmailTaken. The old address gets a mail."""
+    """Sets the new address and notifies the old one by e-mail. Raises WrongCode, CodeSpent,
+    EmailTaken."""
 
     flow: Id
     code: str = Field(max_length=20, repr=False)
 
 
 class VerifyEmail(Request[Done], subject="identity.me.verify_email", needs=OPEN):
-    """Confirm an address by the link mailed to it. Raises LinkSpent, EmailTaken."""
+    """Confirms an address with the link that was sent to it. Raises LinkSpent, EmailTaken."""
 
     token: Token = Field(repr=False)
 
 
 class Export(Contract):
-    """Everything identity holds of a user, without secrets."""
+    """Everything that the application stores about a user, without secrets."""
 
     user: User
     sessions: list[SessionEntry]
@@ -56,13 +57,13 @@ class Export(Contract):
 class ExportMe(
     Request[Export], subject="identity.me.export", needs=SIGNED_IN, within=10.0, safe=True
 ):
-    """The caller's data (GDPR article 20), with what the log says of them, a thousand events at
-    most."""
+    """Returns the data of the caller (GDPR article 20), with up to 1000 of their audit events."""
 
 
 class DeleteMe(Request[Done], subject="identity.me.delete", needs=SIGNED_IN, within=10.0):
-    """Delete the caller's account. Needs the password, or a fresh sign-in where there is none.
-    Raises FreshSignInNeeded, WrongCredentials, Locked; LastAdmin where an organization of others
-    would stay behind without an admin, TeamOwnsApplications where applications would."""
+    """Deletes the account of the caller. Needs the password, or a fresh sign-in if there is none.
+    Raises FreshSignInNeeded, WrongCredentials, Locked. Raises LastAdmin if an organization with
+    other members would have no admin left, and TeamOwnsApplications if a team with applications
+    would have no member left."""
 
     password: Secret | None = Field(default=None, repr=False)

@@ -1,4 +1,4 @@
-"""Who belongs to an organization."""
+"""Members of organizations."""
 
 from __future__ import annotations
 
@@ -17,20 +17,27 @@ from common.problems import Conflict, NotFound
 
 
 class LastAdmin(Conflict):
-    """An organization always keeps somebody who manages it."""
+    """The organization would have no admin left."""
 
-    code, title = "last_admin", "Somebody else has to become admin first."
+    code = "last_admin"
+    title = "The organization needs an admin. Make another member an admin first."
 
 
 class AlreadyMember(Conflict):
-    code, title = "already_member", "This person is a member already."
+    """The user is a member of the organization."""
+
+    code, title = "already_member", "This person is already a member."
 
 
 class MemberNotFound(NotFound):
-    code, title = "member_not_found", "There is no such member."
+    """The user is not a member of the organization."""
+
+    code, title = "member_not_found", "This user is not a member of the organization."
 
 
 class Member(Contract):
+    """A member of an organization."""
+
     user_id: Id
     email: str | None = None
     name: str | None = None
@@ -40,17 +47,22 @@ class Member(Contract):
 
 
 class Members(Contract):
+    """A page of members."""
+
     members: list[Member]
     next: str | None = None
 
 
 class ListMembers(Page, Request[Members], subject="tenancy.member.list", needs=KNOWN, safe=True):
-    """In the order they joined, for members. Raises OrganizationNotFound."""
+    """Lists the members in the order in which they joined. For members. Raises
+    OrganizationNotFound."""
 
     org_id: Id
 
 
 class NewMember(Contract):
+    """A user to add to an organization, and their role."""
+
     user_id: Id
     role: RoleId = "member"
 
@@ -58,25 +70,28 @@ class NewMember(Contract):
 class AddMember(
     NewMember, Request[Member], subject="tenancy.member.create", needs="organizations:write"
 ):
-    """Put a user into an organization without asking them. Raises OrganizationNotFound,
+    """Adds a user to an organization without an invitation. Raises OrganizationNotFound,
     UserNotFound, RoleNotFound, AlreadyMember."""
 
     org_id: Id
 
 
 class MemberRole(Contract):
+    """The new role of a member."""
+
     role: RoleId
 
 
 class ChangeMemberRole(MemberRole, Request[Member], subject="tenancy.member.update", needs=KNOWN):
-    """By its admins. Raises OrganizationNotFound, MemberNotFound, RoleNotFound, LastAdmin."""
+    """Changes the role of a member. For admins. Raises OrganizationNotFound, MemberNotFound,
+    RoleNotFound, LastAdmin."""
 
     org_id: Id
     user_id: Id
 
 
 class RemoveMember(Request[Done], subject="tenancy.member.delete", needs=KNOWN):
-    """Remove a member. Admins remove anybody; a member removes themselves to leave. Raises
+    """Removes a member. Admins can remove anybody, members can remove themselves. Raises
     OrganizationNotFound, MemberNotFound, LastAdmin."""
 
     org_id: Id
@@ -86,10 +101,10 @@ class RemoveMember(Request[Done], subject="tenancy.member.delete", needs=KNOWN):
 class LeaveOrganizations(
     Request[Done], subject="tenancy.member.leave_all", needs=SYSTEM, within=5.0
 ):
-    """End all memberships of a user who is about to be deleted. A personal team of theirs alone is
-    deleted, too. Idempotent. Unless `forced`, raises LastAdmin where others would stay
-    behind without an admin, and TeamOwnsApplications where applications would without anybody;
-    both name the `organizations`."""
+    """Ends all memberships of a user who will be deleted, and deletes their personal team.
+    Idempotent. Unless `forced`, raises LastAdmin if an organization with other members would have
+    no admin left, and TeamOwnsApplications if a team with applications would have no member left.
+    Both name the `organizations`."""
 
     user_id: Id
     forced: bool = False

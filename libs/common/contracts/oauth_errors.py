@@ -6,91 +6,110 @@ from common.problems import Problem
 
 
 class OAuthError(Problem):
-    """RFC 6749 section 5.2. `code` is the OAuth `error`, `detail` its description."""
+    """An OAuth error (RFC 6749 section 5.2). `code` is its `error`, `detail` its description."""
 
-    status, code, title = 400, "invalid_request", "The request is missing something or malformed."
+    status, code, title = 400, "invalid_request", "A parameter is missing or malformed."
 
 
 class SignInOver(OAuthError):
-    """Shown to the person alone, because the client has nothing to correct."""
+    """The pending request is finished or has expired. Only the user is told."""
 
-    code, title = "sign_in_over", "This sign-in was finished already, or took too long."
+    code, title = "sign_in_over", "This sign-in was already finished or took too long."
 
 
 class InvalidGrant(OAuthError):
-    code, title = "invalid_grant", "The grant is unknown, used, expired or of another client."
+    """The grant is not valid (RFC 6749 section 5.2)."""
+
+    code, title = "invalid_grant", "The grant is unknown, used, expired or for another client."
 
 
 class InvalidClient(OAuthError):
+    """The client could not be authenticated (RFC 6749 section 5.2)."""
+
     status, code, title = 401, "invalid_client", "Client authentication failed."
 
 
 class UnauthorizedClient(OAuthError):
-    code, title = "unauthorized_client", "This client may not use this grant."
+    """The client cannot use this grant type (RFC 6749 section 5.2)."""
+
+    code, title = "unauthorized_client", "This client is not allowed to use this grant type."
 
 
 class UnsupportedGrantType(OAuthError):
+    """The server does not support this grant type (RFC 6749 section 5.2)."""
+
     code, title = "unsupported_grant_type", "This grant type is not supported."
 
 
 class InvalidScope(OAuthError):
+    """A scope is not valid (RFC 6749 section 5.2)."""
+
     code, title = "invalid_scope", "A scope is unknown or not allowed for this client."
 
 
 class InvalidTarget(OAuthError):
-    """RFC 8707 section 2."""
+    """The resource is not valid (RFC 8707 section 2)."""
 
     code, title = "invalid_target", "The resource is unknown or not allowed."
 
 
 class InvalidToken(OAuthError):
-    """RFC 6750 section 3.1."""
+    """The access token is not valid (RFC 6750 section 3.1)."""
 
     status, code, title = 401, "invalid_token", "The access token is not valid."
 
 
 class InsufficientScope(OAuthError):
-    """RFC 6750 section 3.1."""
+    """The access token has too few scopes (RFC 6750 section 3.1)."""
 
-    status, code, title = 403, "insufficient_scope", "The access token lacks a scope."
+    status, code, title = 403, "insufficient_scope", "The access token lacks a required scope."
 
 
 class LoginRequired(OAuthError):
-    """OpenID Connect Core section 3.1.2.6."""
+    """The user must sign in (OpenID Connect Core section 3.1.2.6)."""
 
     code, title = "login_required", "The user must sign in."
 
 
 class ConsentRequired(OAuthError):
+    """The user must consent (OpenID Connect Core section 3.1.2.6)."""
+
     code, title = "consent_required", "The user must consent."
 
 
 class AccountSelectionRequired(OAuthError):
+    """The user must choose an account (OpenID Connect Core section 3.1.2.6)."""
+
     code, title = "account_selection_required", "The user must choose an account."
 
 
 class UnmetAuthenticationRequirements(OAuthError):
-    """OpenID Connect Core Error Code unmet_authentication_requirements 1.0."""
+    """The user cannot sign in as requested (OpenID Connect Core Error Code
+    unmet_authentication_requirements 1.0)."""
 
     code = "unmet_authentication_requirements"
-    title = "The user cannot be signed in the way this is asked for."
+    title = "The user cannot sign in with the requested authentication."
 
 
 class AccessDenied(OAuthError):
-    """RFC 6749 section 4.1.2.1."""
+    """The user refused (RFC 6749 section 4.1.2.1)."""
 
     code, title = "access_denied", "The user denied the request."
 
 
 class UnsupportedResponseType(OAuthError):
+    """The response type is not supported (RFC 6749 section 4.1.2.1)."""
+
     code, title = "unsupported_response_type", "Only the response type `code` is supported."
 
 
 class RequestNotSupported(OAuthError):
-    """OpenID Connect Core section 6."""
+    """Request objects are not supported (OpenID Connect Core section 6)."""
 
     code, title = "request_not_supported", "Request objects are not supported."
 
 
 class RequestUriNotSupported(OAuthError):
+    """Request objects by reference are not supported (OpenID Connect Core section 6)."""
+
     code, title = "request_uri_not_supported", "Request objects by reference are not supported."

@@ -18,21 +18,26 @@ from common.problems import Conflict, NotFound
 
 
 class DomainTaken(Conflict):
-    code, title = "domain_taken", "Another organization has proven this domain, or you added it."
+    """Another organization has verified the domain, or this one has added it."""
+
+    code, title = "domain_taken", "Another organization has verified this domain, or you added it."
 
 
 class DomainNotFound(NotFound):
-    code, title = "domain_not_found", "There is no such domain."
+    """The organization has no domain with this id."""
+
+    code, title = "domain_not_found", "This domain does not exist."
 
 
 class DomainNotProven(Conflict):
-    """`expected` is the TXT record that was not found."""
+    """The TXT record was not found. `expected` is its value."""
 
-    code, title = "domain_not_proven", "The TXT record is not there yet."
+    code, title = "domain_not_proven", "The TXT record was not found. DNS changes can take a while."
 
 
 class OrganizationDomain(Contract):
-    """Prove it with a TXT record `record_value` at `record_name`."""
+    """An e-mail domain of an organization. To verify it, set the TXT record `record_value` at
+    `record_name`."""
 
     id: Id
     org_id: Id
@@ -46,13 +51,19 @@ class OrganizationDomain(Contract):
 
 
 class OrganizationDomains(Contract):
+    """The e-mail domains of an organization."""
+
     domains: list[OrganizationDomain]
 
 
 class NewDomain(Contract):
+    """An e-mail domain to add to an organization."""
+
     domain: EmailDomain
-    auto_join: bool = Field(default=True, description="Whether verified addresses join.")
-    role: RoleId = Field(default="member", description="As what.")
+    auto_join: bool = Field(
+        default=True, description="Whether users with a verified address join automatically."
+    )
+    role: RoleId = Field(default="member", description="The role of users who join.")
 
 
 class AddOrganizationDomain(
@@ -61,7 +72,8 @@ class AddOrganizationDomain(
     subject="tenancy.organization_domain.create",
     needs=KNOWN,
 ):
-    """By its admins. Anybody may claim, only who proves it holds it. Raises DomainTaken."""
+    """Adds an e-mail domain. It has no effect until it is verified. For admins. Raises
+    DomainTaken."""
 
     org_id: Id
 
@@ -72,13 +84,13 @@ class ListOrganizationDomains(
     needs=KNOWN,
     safe=True,
 ):
-    """For its admins."""
+    """Lists the e-mail domains of an organization. For admins."""
 
     org_id: Id
 
 
 class OrganizationDomainChanges(Contract):
-    """Absent fields stay; neither can be null."""
+    """Changes of an e-mail domain. Fields that you leave out stay as they are."""
 
     auto_join: bool = True
     role: RoleId = "member"
@@ -87,6 +99,8 @@ class OrganizationDomainChanges(Contract):
 class UpdateOrganizationDomain(
     Request[OrganizationDomain], subject="tenancy.organization_domain.update", needs=KNOWN
 ):
+    """Changes an e-mail domain. For admins. Raises DomainNotFound, RoleNotFound."""
+
     org_id: Id
     domain_id: Id
     changes: OrganizationDomainChanges
@@ -98,7 +112,8 @@ class VerifyOrganizationDomain(
     needs=KNOWN,
     within=8.0,
 ):
-    """Look for the TXT record now. Raises DomainNotFound, DomainNotProven, DomainTaken."""
+    """Looks up the TXT record now. For admins. Raises DomainNotFound, DomainNotProven,
+    DomainTaken."""
 
     org_id: Id
     domain_id: Id
@@ -107,20 +122,22 @@ class VerifyOrganizationDomain(
 class DeleteOrganizationDomain(
     Request[Done], subject="tenancy.organization_domain.delete", needs=KNOWN
 ):
-    """Members stay."""
+    """Removes an e-mail domain. Members who joined through it stay. For admins."""
 
     org_id: Id
     domain_id: Id
 
 
 class Joined(Contract):
+    """The organizations that a user has joined."""
+
     org_ids: list[Id]
 
 
 class JoinByDomain(
     Request[Joined], subject="tenancy.member.join_by_domain", needs=SYSTEM, safe=True
 ):
-    """After a user's address has been verified: make them a member where its domain is proven and
-    lets its users join. Reads the address itself, and joins only a verified one. Idempotent."""
+    """Adds a user to the organizations that have verified the domain of their address and let its
+    users join. Does nothing if the address is not verified. Idempotent."""
 
     user_id: Id

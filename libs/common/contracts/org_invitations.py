@@ -1,4 +1,4 @@
-"""Invitations into an organization."""
+"""Invitations to an organization."""
 
 from __future__ import annotations
 
@@ -26,26 +26,30 @@ INVITATION_PATH: Final = "/accept-org-invite"
 
 
 class OrganizationInvitationPending(Conflict):
-    code, title = "organization_invitation_pending", "This address has a pending invitation."
+    """The address has a pending invitation to this organization."""
+
+    code = "organization_invitation_pending"
+    title = "This address has a pending invitation. Resend that one."
 
 
 class OrganizationInvitationNotFound(NotFound):
-    """Unknown, used, revoked, expired: nobody learns which."""
+    """The invitation is unknown, used, revoked or expired. The answer does not tell which."""
 
-    code, title = "organization_invitation_not_found", "There is no such invitation."
+    code = "organization_invitation_not_found"
+    title = "This invitation does not exist or is no longer open."
 
 
 class OtherAddress(Forbidden):
-    """The invitation was mailed to an address that is not the caller's."""
+    """The invitation was sent to an address that is not the caller's."""
 
-    code, title = "other_address", "This invitation is for another address."
+    code, title = "other_address", "This invitation is for another e-mail address."
 
 
 InvitationStatus = Literal["pending", "accepted", "revoked", "expired"]
 
 
 class OrganizationInvitation(Contract):
-    """Never with its token: that is only in the mail."""
+    """An invitation to an organization. Its token is only in the e-mail."""
 
     id: Id
     org_id: Id
@@ -60,24 +64,34 @@ class OrganizationInvitation(Contract):
 
 
 class OrganizationInvitations(Contract):
+    """A page of invitations to an organization."""
+
     invitations: list[OrganizationInvitation]
     next: str | None = None
 
 
 class Invite(Contract):
+    """The person to invite to an organization."""
+
     email: Email
     role: RoleId | None = Field(
-        default=None, description="As what; else `member`, and `developer` in a developer team."
+        default=None,
+        description="The role of the new member. Default: `member`, and `developer` in a team.",
     )
-    expires_in: int = Field(default=7 * 86_400, ge=3600, le=90 * 86_400, description="Seconds.")
-    locale: Locale | None = Field(default=None, description="Of the mail.")
+    expires_in: int = Field(
+        default=7 * 86_400,
+        ge=3600,
+        le=90 * 86_400,
+        description="How long the link works, in seconds.",
+    )
+    locale: Locale | None = Field(default=None, description="The language of the e-mail.")
 
 
 class InviteMember(
     Invite, Request[OrganizationInvitation], subject="tenancy.invitation.create", needs=KNOWN
 ):
-    """Mail a link that works once. Whether the address has an account is not told. Raises
-    OrganizationNotFound, RoleNotFound, AlreadyMember, OrganizationInvitationPending."""
+    """Sends a link that works once. The answer does not tell whether the address has an account.
+    Raises OrganizationNotFound, RoleNotFound, AlreadyMember, OrganizationInvitationPending."""
 
     org_id: Id
 
@@ -89,7 +103,7 @@ class ListOrganizationInvitations(
     needs=KNOWN,
     safe=True,
 ):
-    """The newest first, for its admins."""
+    """Lists the invitations of an organization, newest first. For admins."""
 
     org_id: Id
     status: InvitationStatus | None = None
@@ -98,8 +112,8 @@ class ListOrganizationInvitations(
 class ResendOrganizationInvitation(
     Request[OrganizationInvitation], subject="tenancy.invitation.resend", needs=KNOWN
 ):
-    """A new link with the time it had at first; the old link is dead. An expired one lives again.
-    Raises OrganizationInvitationNotFound."""
+    """Sends an invitation again, with a new link that works for the full time. The old link stops
+    working. Expired invitations can be sent again, too. Raises OrganizationInvitationNotFound."""
 
     org_id: Id
     invitation_id: Id
@@ -107,14 +121,14 @@ class ResendOrganizationInvitation(
 
 
 class RevokeOrganizationInvitation(Request[Done], subject="tenancy.invitation.revoke", needs=KNOWN):
-    """Raises OrganizationInvitationNotFound."""
+    """Revokes an invitation. Its link stops working. Raises OrganizationInvitationNotFound."""
 
     org_id: Id
     invitation_id: Id
 
 
 class OrganizationOffer(Contract):
-    """What the holder of an invitation's link may know before accepting."""
+    """An invitation as the holder of its link sees it."""
 
     org_id: Id
     org_name: str
@@ -128,8 +142,8 @@ class OrganizationOffer(Contract):
 class GetOrganizationOffer(
     Request[OrganizationOffer], subject="tenancy.invitation.offer", needs=OPEN, safe=True
 ):
-    """For the landing page, and for sign-up where the application takes new users by invitation
-    only: who holds the token has read the mail sent to `email`. Raises
+    """Returns the invitation of a link, for its page, and for sign-up in applications that are by
+    invitation only. Only the reader of the mail to `email` has the token. Raises
     OrganizationInvitationNotFound."""
 
     token: Token = Field(repr=False)
@@ -138,7 +152,7 @@ class GetOrganizationOffer(
 class AcceptOrganizationInvitation(
     Request[Organization], subject="tenancy.invitation.accept", needs=SIGNED_IN
 ):
-    """The caller's address must be the invited one, case ignored. Raises
-    OrganizationInvitationNotFound, OtherAddress."""
+    """Adds the caller to the organization. Their address must be the invited one. The comparison
+    ignores case. Raises OrganizationInvitationNotFound, OtherAddress."""
 
     token: Token = Field(repr=False)

@@ -1,9 +1,8 @@
-"""Organizations: developer teams in the Dashboard, customers' teams in every other application.
+"""Organizations: developer teams in the Dashboard, groups of users in every other application.
 
-Two sorts of people manage an organization: its own admins, and callers who hold
-`organizations:read` / `organizations:write` in the application (its secret key, its
-administrators, its developers). Everybody else sees only organizations they belong to; any other
-is not found.
+An organization is managed by its admins, and by callers with `organizations:read` or
+`organizations:write` in the application (its secret key, its administrators, its developers). All
+other callers see only the organizations that they belong to.
 """
 
 from __future__ import annotations
@@ -25,6 +24,7 @@ from common.contracts.base import (
 )
 from common.contracts.fields import Name, PublicTitle, Timestamp, Url
 from common.contracts.sessions import SignedInSession
+from common.field_errors import value_error
 from common.problems import Conflict, Forbidden, NotFound
 
 OrgSlug: TypeAlias = Annotated[
@@ -38,7 +38,7 @@ METADATA_BYTES: Final = 16_384
 
 def _small(value: dict[str, Any]) -> dict[str, Any]:
     if len(orjson.dumps(value)) > METADATA_BYTES:
-        raise ValueError(f"at most {METADATA_BYTES} bytes of JSON")
+        raise value_error("metadata_too_large", maximum=METADATA_BYTES)
     return value
 
 
@@ -46,30 +46,38 @@ Metadata: TypeAlias = Annotated[dict[str, Any], AfterValidator(_small)]
 
 
 class OrganizationNotFound(NotFound):
-    code, title = "organization_not_found", "There is no such organization."
+    """The organization does not exist, or the caller does not belong to it."""
+
+    code, title = "organization_not_found", "This organization does not exist or is not yours."
 
 
 class OrgSlugTaken(Conflict):
+    """Another organization has this slug."""
+
     code, title = "organization_slug_taken", "Another organization has this slug."
 
 
 class TeamOwnsApplications(Conflict):
+    """The team owns applications, so it must have members."""
+
     code, title = "team_owns_applications", "Transfer or delete the team's applications first."
 
 
 class PersonalTeam(Conflict):
-    code, title = "personal_team", "A personal team stays with its developer."
+    """A personal team always belongs to its developer."""
+
+    code, title = "personal_team", "A personal team cannot be deleted."
 
 
 class NoOrganizationsHere(Forbidden):
-    """The application's settings do not let users create organizations."""
+    """The settings of the application do not let users create organizations."""
 
-    code, title = "organizations_not_by_users", "Organizations are not created by users here."
+    code, title = "organizations_not_by_users", "Users cannot create organizations here."
 
 
 class Organization(Contract):
-    """`role` is the caller's own, null if they manage it from outside. `private_metadata` is
-    shown only to holders of `organizations:read`."""
+    """An organization. `role` is the role of the caller, null if they are not a member.
+    `private_metadata` is shown only to callers with `organizations:read`."""
 
     id: Id
     slug: str
@@ -84,71 +92,77 @@ class Organization(Contract):
 
 
 class Organizations(Contract):
+    """A page of organizations."""
+
     organizations: list[Organization]
     next: str | None = None
 
 
 class CreateOrganization(Request[Organization], subject="tenancy.organization.create", needs=KNOWN):
-    """A user becomes its first admin (where the application lets users create organizations; in
-    the Dashboard with `teams:write`). Others need `organizations:write`, and may name the admin.
-    Raises OrgSlugTaken, NoOrganizationsHere."""
+    """Creates an organization. The calling user becomes its first admin. The application must let
+    users create organizations; the Dashboard asks for `teams:write`. Callers with
+    `organizations:write` can name the admin. Raises OrgSlugTaken, NoOrganizationsHere."""
 
     name: PublicTitle
-    slug: OrgSlug | None = Field(default=None, description="Made from the name where absent.")
+    slug: OrgSlug | None = Field(default=None, description="Default: made from the name.")
     logo_url: Url | None = None
-    public_metadata: Metadata = Field(default={}, description="Members may read it.")
+    public_metadata: Metadata = Field(default={}, description="Members can read it.")
     private_metadata: Metadata = Field(
-        default={}, description="Only with `organizations:write`; never shown to members."
+        default={}, description="Needs `organizations:write`. It is never shown to members."
     )
     admin_user_id: Id | None = Field(
-        default=None, description="Only with `organizations:write`: the first admin."
+        default=None, description="The first admin. Needs `organizations:write`."
     )
 
 
 class ListOrganizations(
     Page, Request[Organizations], subject="tenancy.organization.list", needs=KNOWN, safe=True
 ):
-    """The caller's own; with `all`, or for callers who are no users, every one of the application
-    (needs `organizations:read`)."""
+    """Lists the organizations of the caller. With `all`, or if the caller is not a user, lists
+    every organization of the application, which needs `organizations:read`."""
 
     all: bool = False
     search: str | None = Field(
         default=None,
         max_length=100,
-        description="The beginning of a name or slug; case and accents make no difference.",
+        description="The beginning of a name or slug. Case and accents are ignored.",
     )
 
 
 class GetOrganization(
     Request[Organization], subject="tenancy.organization.get", needs=KNOWN, safe=True
 ):
-    """Get an organization. Raises OrganizationNotFound, also if the caller does not belong to it."""
+    """Returns an organization. Raises OrganizationNotFound, also if the caller does not belong to
+    it."""
 
     org_id: Id
 
 
 class OrganizationChanges(Contract):
-    """Absent fields stay; null clears, except a name and a slug, which are needed."""
+    """Changes of an organization. Fields that you leave out stay as they are. `null` clears a
+    field, except `name` and `slug`."""
 
     name: PublicTitle = ""
     slug: OrgSlug = ""
-    logo_url: Url | None = Field(default=None, description="null takes it away.")
-    public_metadata: Metadata | None = Field(default=None, description="Replaces it whole.")
+    logo_url: Url | None = Field(default=None, description="`null` removes the logo.")
+    public_metadata: Metadata | None = Field(
+        default=None, description="Replaces all public metadata."
+    )
     private_metadata: Metadata | None = Field(
-        default=None, description="Only with `organizations:write`."
+        default=None, description="Replaces all private metadata. Needs `organizations:write`."
     )
 
 
 class UpdateOrganization(Request[Organization], subject="tenancy.organization.update", needs=KNOWN):
-    """By its admins. Raises OrganizationNotFound, OrgSlugTaken."""
+    """Changes an organization. For admins. Raises OrganizationNotFound, OrgSlugTaken."""
 
     org_id: Id
     changes: OrganizationChanges
 
 
 class DeleteOrganization(Request[Done], subject="tenancy.organization.delete", needs=KNOWN):
-    """By its admins, with memberships, invitations and domains. Raises OrganizationNotFound,
-    TeamOwnsApplications, PersonalTeam."""
+    """Deletes an organization with its memberships, invitations and domains. For admins. Raises
+    OrganizationNotFound, TeamOwnsApplications, PersonalTeam."""
 
     org_id: Id
 
@@ -156,7 +170,7 @@ class DeleteOrganization(Request[Done], subject="tenancy.organization.delete", n
 class SwitchOrganization(
     Request[SignedInSession], subject="tenancy.organization.activate", needs=SIGNED_IN, within=3.0
 ):
-    """Make an organization the active one of the caller's session, or none. His rights change, so
+    """Sets or clears the active organization of the caller's session. Their permissions change, so
     the session gets a new id and a new token. Raises OrganizationNotFound."""
 
     org_id: Id | None = None
@@ -165,7 +179,9 @@ class SwitchOrganization(
 class EnsurePersonalTeam(
     Request[Organization], subject="tenancy.organization.personal", needs=SYSTEM, safe=True
 ):
-    """Make the personal team of a developer who has none. Idempotent; Dashboard only."""
+    """Creates the personal team of a developer who has none. Idempotent. Only in the Dashboard."""
 
     user_id: Id
-    name: Name | None = Field(default=None, description="The developer's name, for the team's.")
+    name: Name | None = Field(
+        default=None, description="The name of the developer. The team is named after them."
+    )

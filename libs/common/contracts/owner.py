@@ -1,4 +1,4 @@
-"""The link by which a deployment gets its first operator."""
+"""The owner link, which creates the first operator of a deployment."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from common.contracts.sign_in import Attempt
 
 
 class OwnerLink(Contract):
-    """A link that makes its holder the operator of this deployment, once."""
+    """A link that makes its user an operator of this deployment. It works once."""
 
     token: str = Field(repr=False)
     url: str = Field(repr=False)
@@ -19,13 +19,15 @@ class OwnerLink(Contract):
 
 
 class CreateOwnerLink(Request[OwnerLink], subject="identity.owner.link", needs=SYSTEM):
-    """In the dashboard's context. The links made before are dead."""
+    """Creates an owner link, in the context of the Dashboard. Earlier links stop working."""
 
-    ttl: int = Field(default=86_400, ge=60, le=604_800, description="Seconds.")
+    ttl: int = Field(
+        default=86_400, ge=60, le=604_800, description="How long the link works, in seconds."
+    )
 
 
 class GetOwnerLink(Request[Done], subject="identity.owner.get", needs=OPEN, safe=True):
-    """Whether an owner link still holds. Raises LinkSpent."""
+    """Checks that an owner link still works. Raises LinkSpent."""
 
     token: Token = Field(repr=False)
 
@@ -33,7 +35,8 @@ class GetOwnerLink(Request[Done], subject="identity.owner.get", needs=OPEN, safe
 class ClaimOwner(
     Attempt, Request[SignedInSession], subject="identity.owner.claim", needs=OPEN, within=10.0
 ):
-    """Become the operator. Raises LinkSpent, EmailTaken, WeakPassword (the link stays good then)."""
+    """Creates the first operator and signs them in. Raises LinkSpent, EmailTaken, WeakPassword.
+    After WeakPassword the link still works."""
 
     token: Token = Field(repr=False)
     email: Email

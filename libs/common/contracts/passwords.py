@@ -1,4 +1,4 @@
-"""Passwords: signing in with one, choosing one, choosing another by mail."""
+"""Passwords: signing in, changing and resetting them."""
 
 from __future__ import annotations
 
@@ -20,8 +20,8 @@ class SignInWithPassword(
     needs=OPEN,
     within=10.0,
 ):
-    """Raises WrongCredentials, Locked, RateLimited, AccountDisabled, EmailUnverified, ResetNeeded,
-    Busy."""
+    """Signs in with an e-mail address and a password. Raises WrongCredentials, Locked, RateLimited,
+    AccountDisabled, EmailUnverified, ResetNeeded, Busy."""
 
     email: Email
     password: Secret = Field(repr=False)
@@ -30,14 +30,15 @@ class SignInWithPassword(
 class Reauthenticate(
     Request[SignedInSession], subject="identity.password.confirm", needs=SIGNED_IN, within=10.0
 ):
-    """Prove again who asks: the session goes on under a new id and token with a new `auth_time`.
-    Raises WrongCredentials, Locked."""
+    """Confirms the identity of the caller with their password. The session gets a new id, a new
+    token and a new `auth_time`. Raises WrongCredentials, Locked."""
 
     password: Secret = Field(repr=False)
 
 
 class WeakPassword(Invalid):
-    """`errors` names what is wrong, in the field `password`."""
+    """The password does not follow the rules. `errors` lists what is wrong, in the field
+    `password`."""
 
     code, title = "weak_password", "This password is not safe enough."
 
@@ -45,7 +46,7 @@ class WeakPassword(Invalid):
 class CheckPassword(
     Request[Done], subject="identity.password.check", needs=OPEN, within=5.0, safe=True
 ):
-    """Whether a password would be accepted. Raises WeakPassword."""
+    """Checks that a password would be accepted. Raises WeakPassword."""
 
     password: Secret = Field(repr=False)
     email: str | None = Field(default=None, max_length=254)
@@ -54,16 +55,17 @@ class CheckPassword(
 class ChangePassword(
     Request[SignedInSession], subject="identity.password.change", needs=SIGNED_IN, within=10.0
 ):
-    """Set the caller's password; every other session ends and this one gets a new id and token.
-    `current` is needed where there is a password, else a fresh sign-in (FreshSignInNeeded). Raises
-    WeakPassword, also where nothing would change."""
+    """Sets the password of the caller. All other sessions end, and this one gets a new id and
+    token. Needs the `current` password, or a fresh sign-in if there is none. Raises
+    WrongCredentials, FreshSignInNeeded, and WeakPassword, also if the password would stay the
+    same."""
 
     current: Secret | None = Field(default=None, repr=False)
     password: Secret = Field(repr=False)
 
 
 class StartReset(Attempt, Request[Flow], subject="identity.reset.start", needs=OPEN, within=5.0):
-    """One mail with a code and a link to choose a new password."""
+    """Sends one e-mail with a code and a link to choose a new password."""
 
     email: Email
 
@@ -71,9 +73,9 @@ class StartReset(Attempt, Request[Flow], subject="identity.reset.start", needs=O
 class ResetPassword(
     Attempt, Request[SignedInSession], subject="identity.reset.finish", needs=OPEN, within=10.0
 ):
-    """Choose a new password by link (`token`) or by `flow` and `code`. All sessions end, a new one
-    begins. Raises LinkSpent, OtherBrowser, WrongCode, CodeSpent, WeakPassword (the link stays good
-    then)."""
+    """Sets a new password with the `token` of a link, or with `flow` and `code`. All sessions end
+    and a new one starts. Raises LinkSpent, OtherBrowser, WrongCode, CodeSpent, WeakPassword. After
+    WeakPassword the link still works."""
 
     token: Token | None = Field(default=None, repr=False)
     flow: Id | None = None

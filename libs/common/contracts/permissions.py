@@ -1,4 +1,4 @@
-"""An application's permissions."""
+"""Permissions of an application."""
 
 from __future__ import annotations
 
@@ -21,22 +21,27 @@ Description: TypeAlias = Annotated[str, Field(max_length=500)]
 
 
 class PermissionNotFound(NotFound):
-    code, title = "permission_not_found", "There is no such permission here."
+    """The application has no permission with this name."""
+
+    code, title = "permission_not_found", "This permission does not exist."
 
 
 class PermissionTaken(Conflict):
-    code, title = "permission_taken", "There is a permission of this name."
+    """The application has a permission with this name."""
+
+    code, title = "permission_taken", "A permission with this name already exists."
 
 
 class NotForOrganizations(Conflict):
-    """A built-in permission acts on the whole application."""
+    """Built-in permissions apply to the whole application, so organization roles cannot have
+    them."""
 
     code = "not_for_organizations"
-    title = "Built-in permissions act on the whole application: no organization gives them."
+    title = "Organization roles cannot have built-in permissions."
 
 
 class Permission(Contract):
-    """`is_system`: built in, it governs Aero2's own API."""
+    """A permission. `is_system` marks the built-in permissions, which control this API."""
 
     id: str
     name: str
@@ -48,6 +53,8 @@ class Permission(Contract):
 
 
 class Permissions(Contract):
+    """A page of permissions."""
+
     permissions: list[Permission]
     next: str | None = None
 
@@ -55,19 +62,19 @@ class Permissions(Contract):
 class ListPermissions(
     Page, Request[Permissions], subject="rbac.permission.list", needs="roles:read", safe=True
 ):
-    """By name."""
+    """Lists the permissions by name."""
 
 
 class GetPermission(
     Request[Permission], subject="rbac.permission.get", needs="roles:read", safe=True
 ):
-    """Raises PermissionNotFound."""
+    """Returns one permission. Raises PermissionNotFound."""
 
     permission_id: PermissionName
 
 
 class CreatePermission(Request[Permission], subject="rbac.permission.create", needs="roles:write"):
-    """One of the application's own. The role that holds everything holds it from now on. Raises
+    """Creates a permission. The role that holds all permissions gets it, too. Raises
     PermissionTaken."""
 
     name: PermissionName
@@ -75,6 +82,8 @@ class CreatePermission(Request[Permission], subject="rbac.permission.create", ne
 
 
 class PermissionChanges(Contract):
+    """The new description of a permission."""
+
     description: Description | None = None
 
 
@@ -84,12 +93,13 @@ class UpdatePermission(
     subject="rbac.permission.update",
     needs="roles:write",
 ):
-    """Raises PermissionNotFound, SystemRole."""
+    """Changes the description of a permission. Raises PermissionNotFound, SystemRole."""
 
     permission_id: PermissionName
 
 
 class DeletePermission(Request[Done], subject="rbac.permission.delete", needs="roles:write"):
-    """Every role loses it. Raises PermissionNotFound, SystemRole, NotHeld."""
+    """Deletes a permission and removes it from every role. Raises PermissionNotFound, SystemRole,
+    NotHeld."""
 
     permission_id: PermissionName

@@ -1,4 +1,4 @@
-"""A user's profile, as the user and as an administrator sees and changes it."""
+"""Profiles of users, for the users themselves and for administrators."""
 
 from __future__ import annotations
 
@@ -20,6 +20,7 @@ from common.contracts.fields import (
     Visible,
     VisibleLines,
 )
+from common.field_errors import value_error
 from common.problems import (
     Invalid,
 )
@@ -31,7 +32,7 @@ def _zones() -> frozenset[str]:
 
 
 class Address(Contract):
-    """OpenID Connect Core 5.1.1."""
+    """A postal address (OpenID Connect Core 5.1.1)."""
 
     formatted: Annotated[str, Field(max_length=500), VisibleLines] | None = None
     street_address: Annotated[str, Field(max_length=300), VisibleLines] | None = None
@@ -42,7 +43,7 @@ class Address(Contract):
 
 
 class Profile(Contract):
-    """The standard claims of OpenID Connect Core 5.1 that users may set themselves."""
+    """The standard claims of OpenID Connect Core 5.1 that users can set themselves."""
 
     name: Name | None = None
     given_name: Name | None = None
@@ -68,7 +69,7 @@ class Profile(Contract):
     @classmethod
     def _zone(cls, name: str | None) -> str | None:
         if name and _zones() and name not in _zones():
-            raise ValueError("this is no zone of the tz database, like Europe/Berlin")
+            raise value_error("not_a_time_zone")
         return name
 
     @field_validator("birthdate")
@@ -76,12 +77,15 @@ class Profile(Contract):
     def _calendar(cls, text: str | None) -> str | None:
         if text and len(text) == 10:
             year = text[:4] if text[:4] != "0000" else "2000"  # 0000: the year is not told
-            date.fromisoformat(year + text[4:])
+            try:
+                date.fromisoformat(year + text[4:])
+            except ValueError:
+                raise value_error("not_a_birthdate") from None
         return text
 
 
 class Me(Profile):
-    """A user as they see themselves."""
+    """The signed-in user."""
 
     id: Id
     email: str | None = None
@@ -95,7 +99,7 @@ class Me(Profile):
 
 
 class User(Me):
-    """A user as an administrator sees them."""
+    """A user, for administrators."""
 
     private_metadata: Metadata = {}
     disabled: bool = False
@@ -103,19 +107,19 @@ class User(Me):
 
 
 class MetadataInvalid(Invalid):
-    """It does not follow the application's JSON schema, or is larger than 16 KiB."""
+    """The metadata does not match the application's JSON schema, or is larger than 16 KiB."""
 
-    code, title = "metadata_invalid", "The metadata do not follow the application's schema."
+    code, title = "metadata_invalid", "The metadata does not match the application's schema."
 
 
 class MyChanges(Profile):
-    """Only what is given changes; null clears."""
+    """Changes of a profile. Fields that you leave out stay as they are. `null` clears a field."""
 
     user_metadata: Metadata | None = None
 
 
 class UserChanges(MyChanges):
-    """What an administrator may change."""
+    """Changes of a user, by an administrator."""
 
     email: Email | None = None
     email_verified: bool | None = None

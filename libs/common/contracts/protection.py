@@ -1,4 +1,4 @@
-"""What strangers are asked before anything costly is done for them."""
+"""Protection of sign-in forms against robots: captcha and proof of work."""
 
 from __future__ import annotations
 
@@ -11,16 +11,19 @@ from common.problems import (
 
 
 class CaptchaFailed(Invalid):
-    code, title = "captcha_failed", "Please confirm that you are human and try again."
+    """The captcha or the proof of work is missing or wrong."""
+
+    code, title = "captcha_failed", "Confirm that you are human and try again."
 
 
 class Protection(Contract):
-    """What the application asks of strangers before it does costly work."""
+    """The captcha and the proof of work that sign-in forms must send."""
 
     captcha_site_key: str | None = None
     captcha_script_url: str | None = None
     proof_challenge: str | None = Field(
-        default=None, description="Find `n` so that sha256(challenge + ':' + n) begins with bits."
+        default=None,
+        description="Find an `n` for which sha256(challenge + ':' + n) begins with `proof_bits` zero bits.",
     )
     proof_bits: int = 0
 
@@ -28,4 +31,5 @@ class Protection(Contract):
 class GetProtection(
     Request[Protection], subject="identity.protection.get", needs=OPEN, within=1.0, safe=True
 ):
-    """Captcha and proof of work to answer; `proof` is then `<challenge>:<n>`, once."""
+    """Returns the captcha and the challenge to solve. Send the solution as `proof`, in the form
+    `<challenge>:<n>`. Each solution works once."""

@@ -1,4 +1,4 @@
-"""What waits in the database to be sent: audit events and mails, of all applications."""
+"""The queues in the database, of audit events and mails that wait to be sent."""
 
 from __future__ import annotations
 
@@ -20,11 +20,11 @@ class Queue(Contract):
 
 
 class Queues(Contract):
-    """The audit outbox of each service, and the mail outbox without what was given up."""
+    """The audit outbox of each service, and the mail outbox without mails that were given up."""
 
     relay: dict[str, Queue]
     mail: Queue
 
 
 class GetQueues(Request[Queues], subject="identity.queue.get", needs=SYSTEM, safe=True):
-    """Get how much waits to be sent and since when: numbers only, no row of any application."""
+    """Returns the length and age of all queues. It has numbers only, no data of applications."""

@@ -11,14 +11,20 @@ from common.problems import Conflict, NotFound
 
 
 class ResourceNotFound(NotFound):
-    code, title = "resource_not_found", "There is no such resource."
+    """The application has no API with this id."""
+
+    code, title = "resource_not_found", "This API does not exist."
 
 
 class ResourceTaken(Conflict):
-    code, title = "resource_taken", "A resource of this identifier exists already."
+    """The application has an API with this identifier."""
+
+    code, title = "resource_taken", "An API with this identifier already exists."
 
 
 class ResourceFields(Contract):
+    """The settings of an API."""
+
     identifier: Uri = Field(description="The resource indicator: an absolute URI (RFC 8707).")
     name: Title
     access_token_lifetime: int | None = Field(default=None, ge=60, le=86_400)
@@ -26,7 +32,7 @@ class ResourceFields(Contract):
 
 
 class Resource(ResourceFields):
-    """An API that access tokens are for."""
+    """An API that access tokens can be for."""
 
     id: Id
     created_at: Timestamp
@@ -34,22 +40,24 @@ class Resource(ResourceFields):
 
 
 class Resources(Contract):
+    """The APIs of an application."""
+
     resources: list[Resource]
 
 
 class CreateResource(
     ResourceFields, Request[Resource], subject="oidc.resource.create", needs="clients:write"
 ):
-    """Raises ResourceTaken."""
+    """Registers an API. Raises ResourceTaken."""
 
 
 class ListResources(
     Request[Resources], subject="oidc.resource.list", needs="clients:read", safe=True
 ):
-    """All of them; an application has few."""
+    """Lists all APIs of the application."""
 
 
 class DeleteResource(Request[Done], subject="oidc.resource.delete", needs="clients:delete"):
-    """The resource and its scopes; clients lose them. Raises ResourceNotFound."""
+    """Deletes an API and its scopes. Clients lose them. Raises ResourceNotFound."""
 
     id: Id

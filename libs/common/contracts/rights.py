@@ -1,4 +1,4 @@
-"""The rights of a user, from all their roles."""
+"""Rights: the permissions of a user from all their roles."""
 
 from __future__ import annotations
 
@@ -6,10 +6,9 @@ from common.contracts.base import SIGNED_IN, SYSTEM, Contract, Id, Request
 
 
 class Rights(Contract):
-    """What a user holds in the context's application: ids of their global roles, permissions, and
-    those of one organization if one was asked for and they belong to it (the organization's are
-    in `permissions` too). Built-in permissions act on the whole application, so an organization
-    never gives them."""
+    """The roles and permissions of a user in an application. With an organization, `permissions`
+    also has the permissions from the user's role there. Organizations never give built-in
+    permissions, because those apply to the whole application."""
 
     roles: list[str] = []
     permissions: list[str] = []
@@ -20,20 +19,20 @@ class Rights(Contract):
 
 
 class GetRights(Request[Rights], subject="rbac.rights.get", needs=SYSTEM, within=1.0, safe=True):
-    """Effective rights of a user. In the dashboard `teams` are the developer's teams."""
+    """Returns the rights of a user. In the Dashboard, `teams` has the developer's teams."""
 
     user_id: Id
     org_id: Id | None = None
 
 
 class GetUserRights(Request[Rights], subject="rbac.rights.of_user", needs="roles:read", safe=True):
-    """Effective rights of any user of the application, as GetRights. Raises UserNotFound."""
+    """Returns the rights of any user of the application, like GetRights. Raises UserNotFound."""
 
     user_id: Id
     org_id: Id | None = None
 
 
 class GetMyRights(Request[Rights], subject="rbac.rights.mine", needs=SIGNED_IN, safe=True):
-    """Effective rights of the caller; without `org_id`, with their active organization."""
+    """Returns the rights of the caller. Default for `org_id`: their active organization."""
 
     org_id: Id | None = None

@@ -1,5 +1,5 @@
-"""Roles. `kind` tells the application's roles from those of members of organizations: two
-namespaces, each with an `admin`."""
+"""Roles. There are two kinds, each with names of its own: roles of the application, and roles of
+members of organizations."""
 
 from __future__ import annotations
 
@@ -21,35 +21,45 @@ Kind: TypeAlias = Literal["application", "organization"]
 
 
 class RoleNotFound(NotFound):
-    code, title = "role_not_found", "There is no such role here."
+    """The application has no role with this id."""
+
+    code, title = "role_not_found", "This role does not exist."
 
 
 class NotHeld(Forbidden):
-    """Nobody gives or takes a permission that they do not hold. `missing` names the permissions."""
+    """The caller does not hold a permission that they want to give or take. `missing` lists
+    those."""
 
-    code, title = "not_held", "You can only give and take what you hold yourself."
+    code, title = "not_held", "You can only give or take permissions that you hold yourself."
 
 
 class LastHolder(Conflict):
-    code, title = "last_operator", "Somebody has to remain who holds this role."
+    """The role must have at least one user."""
+
+    code = "last_operator"
+    title = "This is the last user with this role. Assign it to another first."
 
 
 class RoleTaken(Conflict):
-    code, title = "role_taken", "There is a role of this name."
+    """A role with this id or name exists."""
+
+    code, title = "role_taken", "A role with this name already exists."
 
 
 class RoleInUse(Conflict):
-    code, title = "role_in_use", "Members of organizations have this role."
+    """Members of organizations have this role."""
+
+    code, title = "role_in_use", "Members have this role. Give them another role first."
 
 
 class SystemRole(Conflict):
-    """System roles, and system permissions, are the same in every application."""
+    """Built-in roles and permissions are the same in every application and cannot be changed."""
 
-    code, title = "system_role", "It came with the application and cannot be changed."
+    code, title = "system_role", "Built-in roles and permissions cannot be changed."
 
 
 class Role(Contract):
-    """A bundle of permissions. System roles came with the application and stay as they are."""
+    """A named set of permissions. Built-in roles (`is_system`) cannot be changed."""
 
     id: str
     name: str
@@ -61,44 +71,49 @@ class Role(Contract):
 
 
 class SeedRoles(Request[Done], subject="rbac.template.seed", needs=SYSTEM, within=5.0, safe=True):
-    """Make the roles, permissions and mappings a new application starts with. Idempotent."""
+    """Creates the roles and permissions of a new application. Idempotent."""
 
     template: Literal["dashboard", "application"]
 
 
 class Roles(Contract):
+    """A page of roles."""
+
     roles: list[Role]
     next: str | None = None
 
 
 class ListRoles(Page, Request[Roles], subject="rbac.role.list", needs="roles:read", safe=True):
-    """By id."""
+    """Lists the roles of one kind by id."""
 
     kind: Kind = "application"
 
 
 class GetRole(Request[Role], subject="rbac.role.get", needs="roles:read", safe=True):
-    """Raises RoleNotFound."""
+    """Returns one role. Raises RoleNotFound."""
 
     role_id: RoleId
     kind: Kind = "application"
 
 
 class NewRole(Contract):
+    """A role to create."""
+
     name: Title
-    id: RoleId | None = Field(default=None, description="Made from the name where absent.")
+    id: RoleId | None = Field(default=None, description="Default: made from the name.")
     description: Description | None = None
     permissions: list[PermissionName] = Field(default=[], max_length=500)
 
 
 class CreateRole(NewRole, Request[Role], subject="rbac.role.create", needs="roles:write"):
-    """Raises RoleTaken, PermissionNotFound, NotHeld, NotForOrganizations."""
+    """Creates a role. Raises RoleTaken, PermissionNotFound, NotHeld, NotForOrganizations."""
 
     kind: Kind = "application"
 
 
 class RoleChanges(Contract):
-    """What is absent stays; `permissions` replaces the whole set."""
+    """Changes of a role. Fields that you leave out stay as they are. `permissions` replaces the
+    whole set."""
 
     name: Title = ""
     description: Description | None = None
@@ -106,7 +121,7 @@ class RoleChanges(Contract):
 
 
 class UpdateRole(Request[Role], subject="rbac.role.update", needs="roles:write"):
-    """Raises RoleNotFound, SystemRole, RoleTaken, PermissionNotFound, NotHeld,
+    """Changes a role. Raises RoleNotFound, SystemRole, RoleTaken, PermissionNotFound, NotHeld,
     NotForOrganizations."""
 
     role_id: RoleId
@@ -115,14 +130,16 @@ class UpdateRole(Request[Role], subject="rbac.role.update", needs="roles:write")
 
 
 class DeleteRole(Request[Done], subject="rbac.role.delete", needs="roles:write"):
-    """Whoever had it loses it; a role of organizations must have no members. Raises RoleNotFound,
-    SystemRole, NotHeld, RoleInUse."""
+    """Deletes a role. All its users lose it. An organization role can be deleted only if no member
+    has it. Raises RoleNotFound, SystemRole, NotHeld, RoleInUse."""
 
     role_id: RoleId
     kind: Kind = "application"
 
 
 class PermissionGiven(Contract):
+    """A permission to add to a role."""
+
     permission_id: PermissionName
 
 
@@ -133,7 +150,8 @@ class AddPermission(
     needs="roles:write",
     safe=True,
 ):
-    """Raises RoleNotFound, SystemRole, PermissionNotFound, NotHeld, NotForOrganizations."""
+    """Adds a permission to a role. Raises RoleNotFound, SystemRole, PermissionNotFound, NotHeld,
+    NotForOrganizations."""
 
     role_id: RoleId
     kind: Kind = "application"
@@ -142,7 +160,7 @@ class AddPermission(
 class RemovePermission(
     Request[Role], subject="rbac.role.remove_permission", needs="roles:write", safe=True
 ):
-    """Raises RoleNotFound, SystemRole, NotHeld."""
+    """Removes a permission from a role. Raises RoleNotFound, SystemRole, NotHeld."""
 
     role_id: RoleId
     permission_id: PermissionName
@@ -150,6 +168,8 @@ class RemovePermission(
 
 
 class Holder(Contract):
+    """A user with a role, and who assigned it."""
+
     user_id: Id
     org_id: Id | None = None
     granted_by: str | None = None
@@ -157,6 +177,8 @@ class Holder(Contract):
 
 
 class Holders(Contract):
+    """A page of users with a role."""
+
     users: list[Holder]
     next: str | None = None
 
@@ -164,6 +186,6 @@ class Holders(Contract):
 class ListHolders(
     Page, Request[Holders], subject="rbac.role.holders", needs="roles:read", safe=True
 ):
-    """Who has a role, the latest first. Raises RoleNotFound."""
+    """Lists the users with a role. The latest assignment comes first. Raises RoleNotFound."""
 
     role_id: RoleId

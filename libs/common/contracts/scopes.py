@@ -1,4 +1,4 @@
-"""Scopes that an application adds to those of OpenID Connect."""
+"""The application's own scopes, in addition to those of OpenID Connect."""
 
 from __future__ import annotations
 
@@ -15,50 +15,64 @@ ScopeName = Annotated[str, Field(pattern=r"^[\x21\x23-\x5b\x5d-\x7e]+$", max_len
 
 
 class ScopeNotFound(NotFound):
-    code, title = "scope_not_found", "There is no such scope."
+    """The application has no scope with this id."""
+
+    code, title = "scope_not_found", "This scope does not exist."
 
 
 class ScopeTaken(Conflict):
-    code, title = "scope_taken", "This scope exists already."
+    """The application has a scope with this name."""
+
+    code, title = "scope_taken", "A scope with this name already exists."
 
 
 class UnknownPermission(NotFound):
-    code, title = "permission_unknown", "There is no such permission."
+    """The permission of a scope does not exist."""
+
+    code, title = "permission_unknown", "This permission does not exist."
 
 
 class ScopeFields(Contract):
+    """The settings of a scope."""
+
     name: ScopeName
     description: str | None = Field(
-        default=None, max_length=300, description="On the consent page."
+        default=None, max_length=300, description="The text on the consent page."
     )
     resource_id: Id | None = None
     permission_id: str | None = Field(
-        default=None, max_length=200, description="Granted only to who holds this permission."
+        default=None,
+        max_length=200,
+        description="Only users with this permission are granted the scope.",
     )
-    claims: list[str] = Field(default=[], max_length=50, description="Claims it gives access to.")
+    claims: list[str] = Field(
+        default=[], max_length=50, description="The claims that the scope gives access to."
+    )
 
 
 class Scope(ScopeFields):
-    """A scope of the application beside the standard ones."""
+    """A scope of the application, in addition to the standard ones."""
 
     id: Id
     created_at: Timestamp
 
 
 class Scopes(Contract):
+    """The scopes of an application."""
+
     scopes: list[Scope]
 
 
 class CreateScope(ScopeFields, Request[Scope], subject="oidc.scope.create", needs="clients:write"):
-    """A scope named like a permission stands for it. Raises ScopeTaken, ResourceNotFound,
-    UnknownPermission."""
+    """Creates a scope. A scope with the name of a permission stands for that permission. Raises
+    ScopeTaken, ResourceNotFound, UnknownPermission."""
 
 
 class ListScopes(Request[Scopes], subject="oidc.scope.list", needs="clients:read", safe=True):
-    """All of them; an application has few."""
+    """Lists all scopes of the application."""
 
 
 class DeleteScope(Request[Done], subject="oidc.scope.delete", needs="clients:delete"):
-    """The scope; clients lose it. Raises ScopeNotFound."""
+    """Deletes a scope. Clients lose it. Raises ScopeNotFound."""
 
     id: Id

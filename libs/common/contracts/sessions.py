@@ -1,4 +1,4 @@
-"""Sessions: the live one behind a cookie, lists of them, and their ends."""
+"""Sessions: the session of a cookie, lists of sessions, and ending them."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from common.problems import (
 
 
 class Session(Contract):
-    """A live session and whose it is: what the gateway keeps for a few seconds."""
+    """A session and its user."""
 
     id: Id
     user_id: Id
@@ -34,42 +34,44 @@ class Session(Contract):
     expires_at: Timestamp
     idle_expires_at: Timestamp | None = None
     remembered: bool = Field(
-        default=False, description="Whether the user chose to stay signed in in this browser."
+        default=False, description="Whether the user chose to stay signed in on this device."
     )
 
 
 class NoSession(Unauthenticated):
-    """The cookie names no live session of this application."""
+    """The cookie has no valid session of this application."""
 
     code, title = "no_session", "You are not signed in."
 
 
 class SessionNotFound(NotFound):
-    code, title = "session_not_found", "There is no such session."
+    """The user has no session with this id."""
+
+    code, title = "session_not_found", "This session does not exist or has ended."
 
 
 class CurrentSession(Conflict):
-    """RevokeSession never ends the session that asks."""
+    """RevokeSession does not end the session of the caller."""
 
-    code, title = "current_session", "This is your current session: sign out instead."
+    code, title = "current_session", "This is your current session. Sign out instead."
 
 
 class FreshSignInNeeded(Forbidden):
-    """The last proof of who asks is too old for this: sign in again (with a password or code)."""
+    """The last sign-in of the caller is too old for this call."""
 
-    code, title = "fresh_sign_in_needed", "Confirm that it is you: sign in again first."
+    code, title = "fresh_sign_in_needed", "To confirm that it is you, sign in again first."
 
 
 class CheckSession(
     Request[Session], subject="identity.session.check", needs=OPEN, within=1.0, safe=True
 ):
-    """The live session behind a cookie. Raises NoSession."""
+    """Returns the session of a cookie. Raises NoSession."""
 
     token: str = Field(max_length=200, repr=False)
 
 
 class SessionEntry(Contract):
-    """A session as its owner, or an administrator, sees it in a list."""
+    """A session in a list, for its user or an administrator."""
 
     id: Id
     idp_name: str | None = None
@@ -85,28 +87,32 @@ class SessionEntry(Contract):
 
 
 class Sessions(Contract):
+    """A page of sessions."""
+
     sessions: list[SessionEntry]
     next: str | None = None
 
 
 class Revoked(Contract):
+    """The number of sessions that were ended."""
+
     revoked_count: int
 
 
 class ListSessions(Request[Sessions], subject="identity.session.list", needs=SIGNED_IN, safe=True):
-    """The caller's live sessions, the latest first."""
+    """Lists the sessions of the caller, latest first."""
 
 
 class ListUserSessions(
     Page, Request[Sessions], subject="identity.session.list_user", needs="users:read", safe=True
 ):
-    """The live sessions of any user of the application."""
+    """Lists the sessions of any user of the application, latest first."""
 
     user_id: Id
 
 
 class RevokeSession(Request[Done], subject="identity.session.revoke", needs=SIGNED_IN):
-    """End one of the caller's other sessions. Raises SessionNotFound, CurrentSession."""
+    """Ends one of the caller's other sessions. Raises SessionNotFound, CurrentSession."""
 
     session_id: Id
 
@@ -114,17 +120,17 @@ class RevokeSession(Request[Done], subject="identity.session.revoke", needs=SIGN
 class RevokeOtherSessions(
     Request[Revoked], subject="identity.session.revoke_others", needs=SIGNED_IN
 ):
-    """End all of the caller's sessions but the one that asks."""
+    """Ends all sessions of the caller except the current one."""
 
 
 class RevokeAllSessions(Request[Revoked], subject="identity.session.revoke_all", needs=SIGNED_IN):
-    """End all of the caller's sessions, the one that asks included."""
+    """Ends all sessions of the caller, including the current one."""
 
 
 class RevokeUserSession(
     Request[Done], subject="identity.session.revoke_user_one", needs="users:write"
 ):
-    """End one session of any user. Raises SessionNotFound."""
+    """Ends one session of any user. Raises SessionNotFound."""
 
     user_id: Id
     session_id: Id
@@ -133,30 +139,30 @@ class RevokeUserSession(
 class RevokeUserSessions(
     Request[Revoked], subject="identity.session.revoke_user", needs="users:write"
 ):
-    """End all sessions of any user: a forced sign-out."""
+    """Ends all sessions of any user."""
 
     user_id: Id
 
 
 class SignOut(Request[Done], subject="identity.session.sign_out", needs=OPEN):
-    """End the session behind a cookie. Nothing happens where there is none."""
+    """Ends the session of a cookie. Does nothing if there is none."""
 
     token: str = Field(max_length=200, repr=False)
     successor: Id | None = Field(
         default=None,
-        description="The same user's newer session, in which the apps of this one stay signed in.",
+        description="A newer session of the same user. Apps of the ended session stay signed in with it.",
     )
 
 
 class EndSession(Request[Done], subject="identity.session.end", needs=SYSTEM):
-    """End a session by its id, for logout through OpenID Connect. Idempotent."""
+    """Ends a session by its id, for logout through OpenID Connect. Idempotent."""
 
     session_id: Id
     reason: str = "logout"
 
 
 class SignedInSession(Contract):
-    """A session has begun. `token` goes into the cookie and is never seen again."""
+    """A new session. `token` goes into the cookie and is never shown again."""
 
     token: str = Field(repr=False)
     session: Session
@@ -168,9 +174,8 @@ class SignedInSession(Contract):
 class ActivateOrganization(
     Request[SignedInSession], subject="identity.session.activate_organization", needs=SYSTEM
 ):
-    """Set or clear the active organization of a session whose user is a member of it. Rights
-    change, so the session goes on under a new id and token and the old one is revoked.
-    Raises SessionNotFound; NotFound where the user is no member."""
+    """Sets or clears the active organization of a session. The permissions change, so the session
+    gets a new id and token. Raises SessionNotFound, and NotFound if the user is not a member."""
 
     session_id: Id
     org_id: Id | None = None

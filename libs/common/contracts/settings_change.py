@@ -1,4 +1,4 @@
-"""Reads and changes an application's settings; checks what a developer writes into them."""
+"""Reading, checking and changing the settings of an application."""
 
 from __future__ import annotations
 
@@ -19,6 +19,7 @@ from common import schema_cost
 from common.contracts.app_settings import AppSettings, Origin, PageTexts
 from common.contracts.base import Request
 from common.contracts.fields import EmailDomain, PublicText, PublicTitle
+from common.field_errors import value_error
 
 SCHEMA_BYTES: Final = 16_384
 
@@ -41,7 +42,8 @@ DEFAULT_PORT: Final = {"https": ":443", "http": ":80"}
 
 
 def is_loopback(host: str) -> bool:
-    """Plain http is allowed for these alone: it never leaves the machine."""
+    """Tells whether a host is this machine. Plain http is allowed for these hosts only, because it
+    never leaves the machine."""
     return host in ("localhost", "127.0.0.1", "[::1]", "::1") or host.endswith(".localhost")
 
 
@@ -51,20 +53,20 @@ def _https(url: str) -> str:
         host = parts.hostname or ""
         _ = parts.port
     except ValueError:
-        raise ValueError("this is not a URL") from None
+        raise value_error("not_a_url") from None
     if parts.scheme != "https" and not (parts.scheme == "http" and is_loopback(host)):
-        raise ValueError("the URL must begin with https://")
+        raise value_error("url_not_https")
     if not host or UNSAFE.search(url) or not url.isascii():
-        raise ValueError("this is not a URL")
+        raise value_error("not_a_url")
     if parts.username is not None or parts.password is not None:
-        raise ValueError("a URL with a user name in it is not accepted")
+        raise value_error("url_with_credentials")
     return url
 
 
 def _color(text: str) -> str:
     found = re.fullmatch(r"#([0-9a-f]{3}|[0-9a-f]{6})", text.lower())
     if found is None:
-        raise ValueError("a colour is written #rrggbb")
+        raise value_error("not_a_color")
     digits = found[1]
     return "#" + (digits if len(digits) == 6 else "".join(digit * 2 for digit in digits))
 
@@ -76,11 +78,11 @@ def _lower(value: Any) -> Any:
 def _origin(text: str) -> str:
     scheme, _, rest = text.partition("://")
     if scheme == "http" and not is_loopback(rest.partition(":")[0]):
-        raise ValueError("an origin begins with https:// unless it is on localhost")
+        raise value_error("origin_not_https")
     if rest.endswith(DEFAULT_PORT[scheme]):
-        raise ValueError("browsers leave the default port out of an origin; so must you")
+        raise value_error("origin_with_default_port")
     if ".." in rest or rest.startswith((".", "-")):
-        raise ValueError("this is not an origin")
+        raise value_error("not_an_origin")
     return text
 
 
@@ -88,18 +90,18 @@ def _schema(schema: dict[str, Any]) -> dict[str, Any]:
     import jsonschema_rs  # only for who writes one
 
     if len(repr(schema)) > SCHEMA_BYTES:
-        raise ValueError(f"a schema has at most {SCHEMA_BYTES} bytes")
+        raise value_error("schema_too_large", maximum=SCHEMA_BYTES)
     _small_and_local(schema, SCHEMA_DEPTH)
     if schema.get("$schema", DRAFT) not in schema_cost.DRAFTS:
-        raise ValueError("not a JSON Schema (2020-12): see $schema")
+        raise value_error("schema_invalid", place="$schema")
     try:
         jsonschema_rs.meta.validate({**schema, "$schema": DRAFT})
     except (jsonschema_rs.ValidationError, ValueError) as error:
         path = getattr(error, "instance_path", [])
-        place = "/".join(str(part) for part in path) or "the schema"
-        raise ValueError(f"not a JSON Schema (2020-12): see {place}") from None
+        place = "/".join(str(part) for part in path) or "#"
+        raise value_error("schema_invalid", place=place) from None
     if schema.get("type", "object") != "object":
-        raise ValueError("metadata are objects: the schema's type must be object")
+        raise value_error("schema_not_of_objects")
     schema_cost.evaluations(schema)
     return schema
 
@@ -115,7 +117,7 @@ def _small_and_local(value: Any, depth: int, *, named: bool = False, root: bool 
     """References are followed inside the schema only; expressions that could run for ever are
     not accepted, since users choose what is matched against them."""
     if depth == 0:
-        raise ValueError("the schema is nested too deeply")
+        raise value_error("schema_too_deep")
     if isinstance(value, list):
         for part in value:
             _small_and_local(part, depth - 1, root=False)
@@ -125,11 +127,11 @@ def _small_and_local(value: Any, depth: int, *, named: bool = False, root: bool 
         if named:
             _small_and_local(part, depth - 1, root=False)
         elif name in ("$ref", "$dynamicRef") and not str(part).startswith("#"):
-            raise ValueError("a $ref may only point inside the schema")
+            raise value_error("schema_foreign_reference")
         elif name in ("pattern", "patternProperties"):
-            raise ValueError(f"{name} is not accepted: use enum, format, minLength, maxLength")
+            raise value_error("schema_keyword_refused", keyword=name)
         elif name == "$id" and not root:
-            raise ValueError("$id is accepted at the top only")
+            raise value_error("schema_inner_id")
         elif name not in DATA:
             _small_and_local(part, depth - 1, named=name in NAMED, root=False)
 
@@ -147,42 +149,50 @@ MetadataSchema = Annotated[dict[str, Any], AfterValidator(_schema)]
 
 
 class NewPageTexts(PageTexts):
-    """Own texts on the pages in one language. What is left out has the built-in text."""
+    """Your own texts on the pages, in one language. Texts that you leave out stay the built-in
+    ones."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    sign_in_heading: PublicTitle | None = Field(default=None, description="Instead of `Sign in`.")
-    sign_in_text: PublicText | None = Field(default=None, description="Below the heading.")
+    sign_in_heading: PublicTitle | None = Field(default=None, description="Replaces `Sign in`.")
+    sign_in_text: PublicText | None = Field(default=None, description="Appears below the heading.")
     sign_up_heading: PublicTitle | None = Field(
-        default=None, description="Instead of `Create an account`."
+        default=None, description="Replaces `Create an account`."
     )
-    sign_up_text: PublicText | None = Field(default=None, description="Below the heading.")
+    sign_up_text: PublicText | None = Field(default=None, description="Appears below the heading.")
     signed_out_text: PublicText | None = Field(
-        default=None, description="After what the page says of the sign-out."
+        default=None, description="Appears after the text of the page that confirms the sign-out."
     )
-    footer_text: PublicText | None = Field(default=None, description="At the foot of every page.")
+    footer_text: PublicText | None = Field(
+        default=None, description="Appears at the bottom of every page."
+    )
 
 
 class SettingsChange(AppSettings):
-    """Settings to change; what is left out stays. A name we do not know is refused: a setting
-    that was misspelt must not silently do nothing."""
+    """Settings to change. Settings that you leave out stay as they are. `null` restores a default.
+    Unknown names are refused."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    mfa_policy: Literal["off"] = Field(default="off", description="There is no second factor yet.")
+    mfa_policy: Literal["off"] = Field(
+        default="off", description="Second factors are not available yet."
+    )
     auth_methods: list[OfferedMethod] = Field(  # type: ignore[assignment]  # fewer than are known
         default=["password", "email_code", "magic_link"], min_length=1, max_length=5
     )
     allowed_email_domains: list[EmailDomain] = Field(default=[], max_length=1000)
     blocked_email_domains: list[EmailDomain] = Field(default=[], max_length=1000)
     allowed_origins: list[NewOrigin] = Field(
-        default=[], max_length=100, description="Exact origins: scheme, host and port."
+        default=[],
+        max_length=100,
+        description="Browser origins that can call the API (CORS): scheme, host and port.",
     )
     user_metadata_schema: MetadataSchema | None = None
     public_metadata_schema: MetadataSchema | None = None
     private_metadata_schema: MetadataSchema | None = None
     page_texts: dict[Literal["en", "de"], NewPageTexts] = Field(  # type: ignore[assignment]  # stricter
-        default={}, description="Own texts on the pages, by language: plain, without links."
+        default={},
+        description="Your own texts on the pages, by language. Plain text, without links.",
     )
 
     @model_validator(mode="before")
@@ -201,7 +211,7 @@ class SettingsChange(AppSettings):
     @classmethod
     def _once(cls, methods: list[OfferedMethod]) -> list[OfferedMethod]:
         if len(set(methods)) != len(methods):
-            raise ValueError("each method once")
+            raise value_error("repeated_entry")
         return methods
 
     @field_validator("captcha")
@@ -217,12 +227,12 @@ class SettingsChange(AppSettings):
 class GetSettings(
     Request[AppSettings], subject="tenancy.settings.get", needs="settings:read", safe=True
 ):
-    """The application's whole settings, defaults included."""
+    """Returns all settings of the application, including defaults."""
 
 
 class UpdateSettings(
     Request[AppSettings], subject="tenancy.settings.update", needs="settings:write"
 ):
-    """Merge these into the application's settings; the whole object comes back."""
+    """Changes settings of the application and returns all of them."""
 
     changes: SettingsChange

@@ -1,4 +1,4 @@
-"""What every way to sign in has in common: what an attempt brings along, and how it fails."""
+"""The common fields and errors of all ways to sign in."""
 
 from __future__ import annotations
 
@@ -16,21 +16,23 @@ from common.problems import (
 
 
 class Attempt(Contract):
-    """What comes along with every attempt of a stranger.
+    """The fields of every attempt to sign in or sign up.
 
-    `browser` is the value of the browser's own long-lived cookie: a link in a mail works only in
-    the browser that asked for it, and a sign-in from one not seen before is told by mail.
-    `captcha` and `proof` answer what the application asks (see GetProtection).
+    `browser` is the value of the browser's own long-lived cookie. A link in an e-mail works only in
+    the browser that requested it, and users get an e-mail about sign-ins from new browsers.
+    `captcha` and `proof` are the solutions for the application's challenge (see GetProtection).
     """
 
     browser: str | None = Field(default=None, max_length=200, repr=False)
     captcha: str | None = Field(default=None, max_length=4096, repr=False)
     proof: str | None = Field(default=None, max_length=400, repr=False)
-    locale: Locale | None = Field(default=None, description="For the mail, where one is sent.")
+    locale: Locale | None = Field(
+        default=None, description="The language of the e-mail, if one is sent."
+    )
 
 
 class SignInAttempt(Attempt):
-    """An attempt that begins a session."""
+    """An attempt that starts a session."""
 
     remember: bool = False
     idempotency_key: str | None = Field(
@@ -38,83 +40,86 @@ class SignInAttempt(Attempt):
         min_length=1,
         max_length=200,
         repr=False,
-        description="Names this attempt: repeated in the same browser within a minute, it leads to "
-        "the same session.",
+        description="A name for this attempt. If the same browser repeats it within a minute, it "
+        "gets the same session.",
     )
 
 
 class Flow(Contract):
-    """A mail with a code and a link is on its way, or looks as if it were: the answer is the same
-    whether the address is known or not. The code belongs to `flow`, the link to `browser`."""
+    """A request for an e-mail with a code and a link. The answer is the same whether the address is
+    known or not. The code belongs to `flow`, the link to `browser`."""
 
     flow: Id
-    browser: str = Field(repr=False, description="Value for the browser's long-lived cookie.")
+    browser: str = Field(repr=False, description="The value for the browser's long-lived cookie.")
     expires_at: Timestamp
-    resend_after: int = Field(default=30, description="Seconds.")
+    resend_after: int = Field(
+        default=30, description="The seconds until the e-mail can be sent again."
+    )
 
 
 class WrongCredentials(Unauthenticated):
-    """Address or password, never which."""
+    """The address or the password is wrong. The answer does not tell which."""
 
-    code, title = "wrong_credentials", "Address or password is wrong."
+    code, title = "wrong_credentials", "The address or the password is wrong."
 
 
 class WrongCode(Invalid):
-    """Wrong, used, expired or of another flow."""
+    """The code is wrong, used, expired or from another flow."""
 
     code, title = "wrong_code", "The code is wrong or has expired."
 
 
 class CodeSpent(Gone):
-    """Five wrong tries, used or expired: ask for a new one."""
+    """The code was used, has expired, or was entered wrong five times."""
 
-    code, title = "code_spent", "This code cannot be used any more. Ask for a new one."
+    code, title = "code_spent", "This code no longer works. Request a new one."
 
 
 class LinkSpent(Gone):
-    """Used, expired or unknown."""
+    """The link was used, has expired or is unknown."""
 
-    code, title = "link_spent", "This link has expired or was used already."
+    code, title = "link_spent", "This link was already used or has expired. Request a new one."
 
 
 class OtherBrowser(Forbidden):
-    """The link was opened in a browser other than the one that asked."""
+    """The link was opened in a browser other than the one that requested it."""
 
-    code, title = "other_browser", "Open the link in the browser you began with, or type the code."
+    code = "other_browser"
+    title = "Open the link in the browser in which you requested it, or enter the code."
 
 
 class Locked(RateLimited):
-    """Too many wrong passwords for this address. `retry_after` in seconds."""
+    """The address had too many wrong passwords. `retry_after` is in seconds."""
 
-    code, title = "locked", "Too many wrong passwords. Wait, or sign in another way."
+    code, title = "locked", "Too many wrong passwords. Try again later, or sign in another way."
 
 
 class MailsSent(RateLimited):
-    """Mails went to this address a moment ago. `retry_after` in seconds."""
+    """Too many e-mails were sent to this address. `retry_after` is in seconds."""
 
     code = "mails_sent"
-    title = "We sent mails to this address just now. Look for them, or wait a little."
+    title = "We've just sent e-mails to this address. Check your inbox, or try again later."
 
 
 class MethodOff(Forbidden):
-    """The application does not offer this way to sign in."""
+    """The application does not offer this sign-in method."""
 
-    code, title = "method_off", "This application does not offer this way to sign in."
+    code, title = "method_off", "This application does not offer this sign-in method."
 
 
 class AccountDisabled(Forbidden):
-    """Told only to somebody who has proven to own the account."""
+    """The account is disabled. Only its owner gets this answer."""
 
     code, title = "account_disabled", "This account is disabled."
 
 
 class EmailUnverified(Forbidden):
-    """Told only to somebody who has proven to know the password."""
+    """The address is not verified. Only a user with the right password gets this answer."""
 
-    code, title = "email_unverified", "Confirm your e-mail address first: sign in with a code."
+    code, title = "email_unverified", "Sign in with a code first to confirm your e-mail address."
 
 
 class ResetNeeded(Forbidden):
-    """An administrator asked for a new password. Told only to somebody who knows the old one."""
+    """The user must choose a new password. Only a user with the right password gets this answer."""
 
-    code, title = "reset_needed", "Choose a new password first: ask for a mail to reset it."
+    code, title = "reset_needed", "Reset your password first. You will get an e-mail for that."

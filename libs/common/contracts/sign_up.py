@@ -1,4 +1,4 @@
-"""New accounts."""
+"""Sign-up."""
 
 from __future__ import annotations
 
@@ -19,9 +19,9 @@ class SignUpClosed(Forbidden):
 
 
 class SignUp(Attempt, Request[Flow], subject="identity.user.sign_up", needs=OPEN, within=5.0):
-    """Ask for a new account. The user comes to be once the mailed code or link is used
-    (SignInWithCode, SignInWithLink), so nobody can occupy a stranger's address; an existing
-    account's owner gets a mail that says so. Raises SignUpClosed, Invalid."""
+    """Starts a sign-up. The user is created once the code or link from the e-mail is used
+    (SignInWithCode, SignInWithLink), so nobody can take the address of others. If the address has
+    an account, its owner gets an e-mail that says so. Raises SignUpClosed, Invalid."""
 
     email: Email
     password: Secret | None = Field(default=None, repr=False)
@@ -32,7 +32,7 @@ class SignUp(Attempt, Request[Flow], subject="identity.user.sign_up", needs=OPEN
 class ResendSignUp(
     Attempt, Request[Flow], subject="identity.user.resend_sign_up", needs=OPEN, within=5.0
 ):
-    """Mails a new code and link for a sign-up that this browser began within the last hour, with
-    everything that was entered. Raises CodeSpent if there is none, or it is finished."""
+    """Sends a new code and link for a sign-up that this browser started within the last hour. The
+    data that the user entered is kept. Raises CodeSpent if there is none, or it is finished."""
 
     flow: Id

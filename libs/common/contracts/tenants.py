@@ -1,4 +1,4 @@
-"""An application as every process sees it: by host, by id, and for a developer who manages it."""
+"""Tenants: applications as every process needs them, by host, by id, or for their developer."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from common.problems import Misdirected
 
 
 class Branding(Contract):
-    """How an application's pages and mails look."""
+    """The branding of an application's pages and e-mails."""
 
     logo_url: str | None = None
     favicon_url: str | None = None
@@ -22,16 +22,20 @@ class Branding(Contract):
 
 
 class Tenant(Contract):
-    """What every process needs to know of an application to serve it."""
+    """The data of an application that every process needs to serve it."""
 
     app_id: Id
     slug: str
     name: str
     state: str
     is_dashboard: bool = False
-    host: str = Field(description="The host its links and issuer use: custom domain or slug host.")
-    hosts: list[str] = Field(description="Every host it answers on, with port where not default.")
-    origin: str = Field(description="Scheme and `host`.")
+    host: str = Field(
+        description="The host of links and of the issuer: a custom domain or the slug's host."
+    )
+    hosts: list[str] = Field(
+        description="Every host it answers on, with a port that is not the default."
+    )
+    origin: str = Field(description="The scheme and `host`.")
     branding: Branding = Branding()
     settings: AppSettings = AppSettings()
 
@@ -45,7 +49,8 @@ class UnknownHost(Misdirected):
 class ResolveHost(
     Request[Tenant], subject="tenancy.application.resolve", needs=OPEN, within=1.0, safe=True
 ):
-    """Which application answers on a host (lower case, with port where not default)."""
+    """Returns the application that answers on a host. The host is in lower case, with a port that
+    is not the default."""
 
     host: str = Field(max_length=260)
 
@@ -53,11 +58,11 @@ class ResolveHost(
 class GetTenant(
     Request[Tenant], subject="tenancy.application.tenant", needs=SYSTEM, within=1.0, safe=True
 ):
-    """The application of the context."""
+    """Returns the application of the context."""
 
 
 class Managed(Contract):
-    """An application that the calling developer may manage, and with which permissions there."""
+    """An application that the calling developer can manage, and their permissions there."""
 
     tenant: Tenant
     permissions: list[str]
@@ -66,9 +71,9 @@ class Managed(Contract):
 class ManageApplication(
     Request[Managed], subject="tenancy.application.manage", needs="apps:read", within=1.0, safe=True
 ):
-    """A developer steps into an application of their team (operators: of any). In the dashboard's
-    context. `apps:write` gives every permission there to the team's admins and developers;
-    otherwise `apps:read` gives the reading ones. Raises ApplicationNotFound where it belongs to
-    another team."""
+    """Returns an application of the developer's teams and their permissions in it. Operators can
+    manage any application. With `apps:write`, admins and developers of the team get every
+    permission. With `apps:read` they get those that read. Called in the context of the Dashboard.
+    Raises ApplicationNotFound if it belongs to another team."""
 
     slug: str = Field(max_length=63)

@@ -9,16 +9,17 @@ from pydantic import Field, PlainValidator
 from common.contracts.base import Contract, Id, Page, Request
 from common.contracts.fields import Email, LocalTimestamp, Metadata, Secret
 from common.contracts.profiles import Profile
+from common.field_errors import FieldError
 
 
 class TransferredUser(Profile):
-    """A user as a line of an import file, and of an export, which can be imported again.
+    """A user in an import or an export. An export can be imported again.
 
-    `password_hash` is in any format of docs/users.md and replaced by ours at the next sign-in;
-    `password`, in the clear, is hashed on arrival, which takes its time.
+    `password_hash` can have any format of docs/users.md. It is replaced at the user's next sign-in.
+    `password` is plain text. It is hashed during the import, which makes the import slow.
     """
 
-    id: Id | None = Field(default=None, description="To be kept; else a new one.")
+    id: Id | None = Field(default=None, description="An id to keep. Default: a new one.")
     email: Email | None = None
     email_verified: bool = False
     phone_number_verified: bool = False
@@ -38,29 +39,33 @@ ImportLine = Annotated[
 
 
 class Arrival(Contract):
-    """What became of one line, in the order of the lines."""
+    """The result of one line of an import."""
 
     status: Literal["created", "exists", "invalid"]
     user_id: Id | None = None
-    errors: list[dict[str, str]] = []
+    errors: list[FieldError] = []
 
 
 class Arrivals(Contract):
+    """The results of an import, in the order of its lines."""
+
     arrivals: list[Arrival]
 
 
 class ImportUsers(
     Request[Arrivals], subject="identity.user.import", needs="users:write", within=30.0
 ):
-    """Creates many users at once. Existing users (by address or id) stay as they are, so the same
-    file may be sent again. A line that is not valid does not affect the others. No mail goes out.
-    """
+    """Creates up to 500 users in one call. Users whose address or id exists stay as they are, so
+    you can send the same file again. A line that is not valid does not affect the others. No
+    e-mails are sent."""
 
     users: list[ImportLine] = Field(min_length=1, max_length=500, repr=False)
     dry_run: bool = False
 
 
 class TransferredUsers(Contract):
+    """A page of exported users."""
+
     users: list[TransferredUser]
     next: str | None = None
 
@@ -73,7 +78,7 @@ class ExportUsers(
     within=10.0,
     safe=True,
 ):
-    """Users as an import takes them, the oldest first. Hashes of passwords only for callers with
-    all permissions. Raises Forbidden."""
+    """Lists users in the format of an import, oldest first. To include password hashes, the caller
+    needs all permissions. Raises Forbidden."""
 
     password_hashes: bool = False

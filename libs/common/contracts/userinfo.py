@@ -8,7 +8,8 @@ from common.contracts.base import OPEN, OpenContract, Request
 
 
 class Userinfo(OpenContract, omit_none=True):
-    """OpenID Connect Core 5.3.2. Where `jwt` is set, that is the answer, as application/jwt."""
+    """Claims about the user (OpenID Connect Core 5.3.2). If `jwt` is set, it is the whole answer,
+    as application/jwt."""
 
     sub: str
     jwt: str | None = Field(default=None, repr=False)
@@ -17,6 +18,7 @@ class Userinfo(OpenContract, omit_none=True):
 class GetUserinfo(
     Request[Userinfo], subject="oidc.userinfo.get", needs=OPEN, within=2.0, safe=True
 ):
-    """GET or POST /oauth2/userinfo. Raises InvalidToken, InsufficientScope."""
+    """Returns claims about the user: GET or POST /oauth2/userinfo. Raises InvalidToken,
+    InsufficientScope."""
 
     token: str = Field(max_length=20_000, repr=False)

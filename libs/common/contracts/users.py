@@ -1,4 +1,4 @@
-"""Users, as administrators handle them."""
+"""Users, for administrators."""
 
 from __future__ import annotations
 
@@ -14,20 +14,26 @@ from common.problems import (
 
 
 class Users(Contract):
+    """A page of users."""
+
     users: list[User]
     next: str | None = None
 
 
 class UserNotFound(NotFound):
-    code, title = "user_not_found", "There is no such user."
+    """The application has no user with this id or address."""
+
+    code, title = "user_not_found", "This user does not exist."
 
 
 class EmailTaken(Conflict):
-    code, title = "email_taken", "Another user has this address already."
+    """Another user has this address."""
+
+    code, title = "email_taken", "Another user already has this address."
 
 
 class CreateUser(Request[User], subject="identity.user.create", needs="users:write", within=10.0):
-    """Raises EmailTaken, WeakPassword, MetadataInvalid."""
+    """Creates a user. Raises EmailTaken, WeakPassword, MetadataInvalid."""
 
     email: Email | None = None
     email_verified: bool = False
@@ -47,14 +53,15 @@ class ListUsers(
     safe=True,
     teammates=True,
 ):
-    """Users of the application, the newest first; with `search`, by the word that matches. In the
-    Dashboard a developer sees members of their own teams; everybody else takes `developers:read`."""
+    """Lists users, newest first. With `search`, lists them by the word that matches. In the
+    Dashboard, developers see the members of their own teams. To see all users, they need
+    `developers:read`."""
 
     search: str | None = Field(
         default=None,
         max_length=200,
-        description="One or more words. Finds users whose e-mail address, part of it, or a word of "
-        "whose names begins with each of them; case and accents are ignored.",
+        description="One or more words. Each must be the beginning of the e-mail address, of a part "
+        "of it, or of a word of a name. Case and accents are ignored.",
     )
     disabled: bool | None = None
     email_verified: bool | None = None
@@ -67,7 +74,7 @@ class GetUser(
     safe=True,
     teammates=True,
 ):
-    """Raises UserNotFound."""
+    """Returns one user. Raises UserNotFound."""
 
     user_id: Id
 
@@ -79,45 +86,46 @@ class FindUser(
     safe=True,
     teammates=True,
 ):
-    """The user with this address. Raises UserNotFound."""
+    """Returns the user with this address. Raises UserNotFound."""
 
     email: Email
 
 
 class UpdateUser(Request[User], subject="identity.user.update", needs="users:write", within=10.0):
-    """Raises UserNotFound, EmailTaken, MetadataInvalid."""
+    """Changes a user. Raises UserNotFound, EmailTaken, MetadataInvalid."""
 
     user_id: Id
     changes: UserChanges
 
 
 class DeleteUser(Request[Done], subject="identity.user.delete", needs="users:delete"):
-    """Delete a user and all their data, also if they are the last admin of an organization. Raises
+    """Deletes a user and all their data, even if they are the last admin of an organization. Raises
     UserNotFound."""
 
     user_id: Id
 
 
 class DisableUser(Request[User], subject="identity.user.disable", needs="users:write"):
-    """No more sign-in; every session and token ends at once. Raises UserNotFound."""
+    """Prevents a user from signing in, and ends all their sessions and tokens at once. Raises
+    UserNotFound."""
 
     user_id: Id
 
 
 class EnableUser(Request[User], subject="identity.user.enable", needs="users:write"):
-    """Raises UserNotFound."""
+    """Lets a disabled user sign in again. Raises UserNotFound."""
 
     user_id: Id
 
 
 class ForceReset(Request[Done], subject="identity.user.force_reset", needs="users:write"):
-    """Require a new password: sessions end and a reset mail goes out.
+    """Requires a new password: ends all sessions of the user and sends them an e-mail to reset it.
     Raises UserNotFound."""
 
     user_id: Id
 
 
 class UnlockUser(Request[Done], subject="identity.user.unlock", needs="users:write"):
-    """Forget the wrong passwords of a user's address. Raises UserNotFound."""
+    """Resets the count of wrong passwords for a user's address. Raises UserNotFound."""
 
     user_id: Id

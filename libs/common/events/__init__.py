@@ -1,4 +1,4 @@
-"""The catalogue of audit events, by noun. Types are the seeds' names, then `<noun>_<past>`."""
+"""The catalogue of audit events, by noun. A type is a noun and a past participle: `user_created`."""
 
 from typing import Final
 
@@ -39,4 +39,4 @@ NOUNS: Final = (
     organizations,
     audit,
 )
-"""In the order in which docs/events.md tells them."""
+"""The modules in the order of docs/events.md."""

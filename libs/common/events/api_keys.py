@@ -8,7 +8,7 @@ from common.events.base import Event
 
 
 class ApiKeyCreated(Event, type="api_key_created"):
-    """An API key was made."""
+    """An API key was created."""
 
     key_id: str
     key_type: str
@@ -16,7 +16,7 @@ class ApiKeyCreated(Event, type="api_key_created"):
 
 
 class ApiKeyRotated(Event, type="api_key_rotated"):
-    """A key got a successor; it ends at `expires_at`."""
+    """An API key was replaced by a new one. The old key works until `expires_at`."""
 
     key_id: str
     successor_id: str
@@ -24,6 +24,6 @@ class ApiKeyRotated(Event, type="api_key_rotated"):
 
 
 class ApiKeyRevoked(Event, type="api_key_revoked"):
-    """An API key was ended at once."""
+    """An API key was revoked."""
 
     key_id: str

@@ -6,20 +6,21 @@ from common.events.base import Event
 
 
 class ApplicationCreated(Event, type="application_created"):
-    """An application came to be; it answers on its host once every part of it is there."""
+    """An application was created. It answers on its host once all its parts are ready."""
 
     application_id: str
     slug: str
 
 
 class ApplicationUpdated(Event, type="application_updated"):
-    """Settings or branding changed; names of the fields, not their values."""
+    """Settings or branding of an application were changed. `fields` has their names, not their
+    values."""
 
     fields: list[str]
 
 
 class ApplicationTransferred(Event, type="application_transferred"):
-    """An application was handed from one team to another."""
+    """An application was transferred to another team."""
 
     application_id: str
     from_org_id: str | None
@@ -27,7 +28,7 @@ class ApplicationTransferred(Event, type="application_transferred"):
 
 
 class ApplicationDeleted(Event, type="application_deleted"):
-    """An application and everything in it is gone. Recorded in the Dashboard's log."""
+    """An application and everything in it was deleted. The event is in the log of the Dashboard."""
 
     application_id: str
     slug: str

@@ -1,4 +1,4 @@
-"""The log itself."""
+"""The audit log."""
 
 from __future__ import annotations
 
@@ -8,7 +8,8 @@ from common.events.base import Event
 
 
 class AuditPruned(Event, type="audit_pruned"):
-    """Events before a moment went, as the application's retention wants; the chain stays."""
+    """Events before a time were removed, because of the application's retention. The hash chain
+    stays complete."""
 
     count: int
     before: datetime

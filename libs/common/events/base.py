@@ -1,6 +1,6 @@
-"""What every audit event has, and how it stands in the log.
+"""The base of all audit events, and their form in the log.
 
-A payload is versioned: a field may be added within a version, anything else makes a new one.
+The payload has a version. Within a version, fields are only added. Any other change makes a new one.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ EVENTS: dict[str, type[Event]] = {}
 
 
 class Event(BaseModel):
-    """What happened, in its own words. The docstring of each class is its documentation."""
+    """An audit event. The docstring of each class is its text in docs/events.md."""
 
     model_config = ConfigDict(frozen=True, extra="ignore")
 
@@ -37,7 +37,7 @@ class Event(BaseModel):
 
 
 class AuditEvent(Contract):
-    """An event as it stands in the log and travels on the stream."""
+    """An audit event in the log and on the stream."""
 
     id: str
     app_id: str

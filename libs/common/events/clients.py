@@ -6,46 +6,46 @@ from common.events.base import Event
 
 
 class ClientCreated(Event, type="client_created"):
-    """An OAuth client was registered."""
+    """An OAuth client was created."""
 
     client_id: str
     name: str
 
 
 class ClientUpdated(Event, type="client_updated"):
-    """Fields of an OAuth client changed; their names, not their values."""
+    """Settings of an OAuth client were changed. `fields` has their names, not their values."""
 
     client_id: str
     fields: list[str]
 
 
 class ClientDisabled(Event, type="client_disabled"):
-    """An OAuth client was disabled; its codes and tokens are dead for good."""
+    """An OAuth client was disabled. Its codes and tokens stopped working for good."""
 
     client_id: str
 
 
 class ClientEnabled(Event, type="client_enabled"):
-    """A disabled OAuth client may act again; no token comes back."""
+    """A disabled OAuth client was enabled. Its old tokens stay invalid."""
 
     client_id: str
 
 
 class ClientDeleted(Event, type="client_deleted"):
-    """An OAuth client and every grant to it is gone."""
+    """An OAuth client was deleted with all its grants."""
 
     client_id: str
 
 
 class ClientSecretCreated(Event, type="client_secret_created"):
-    """A client got a secret, beside or in place of those it had."""
+    """A secret of an OAuth client was created, in addition to the old ones or instead of them."""
 
     client_id: str
     secret_id: str
 
 
 class ClientSecretDeleted(Event, type="client_secret_deleted"):
-    """A secret of a client is dead."""
+    """A secret of an OAuth client was deleted."""
 
     client_id: str
     secret_id: str

@@ -1,4 +1,4 @@
-"""Consent."""
+"""Consents."""
 
 from __future__ import annotations
 
@@ -6,14 +6,14 @@ from common.events.base import Event
 
 
 class ConsentGranted(Event, type="consent_granted"):
-    """A user allowed a client these scopes."""
+    """A user granted scopes to a client."""
 
     client_id: str
     scopes: list[str]
 
 
 class GrantRevoked(Event, type="grant_revoked"):
-    """What users had allowed a client was withdrawn, and its tokens are dead."""
+    """Grants of users to a client were revoked. The tokens stopped working."""
 
     client_id: str
     reason: str

@@ -6,34 +6,36 @@ from common.events.base import Event
 
 
 class CustomDomainAdded(Event, type="custom_domain_added"):
-    """A domain was claimed for the application; it answers once its owner has proven it."""
+    """A custom domain was added. The application answers on it once it is verified."""
 
     domain_id: str
     domain: str
 
 
 class CustomDomainVerified(Event, type="custom_domain_verified"):
-    """The domain's owner has proven it: the application answers there."""
+    """A custom domain was verified. The application answers on it."""
 
     domain_id: str
     domain: str
 
 
 class CustomDomainMadePrimary(Event, type="custom_domain_made_primary"):
-    """Links and the issuer follow this domain from now on; null: the slug's host again."""
+    """A domain became the domain of links and of the issuer. `null` stands for the host of the
+    slug."""
 
     domain: str | None
 
 
 class CustomDomainLost(Event, type="custom_domain_lost"):
-    """The proof of a domain is gone from the DNS: the application answers there no more."""
+    """A custom domain lost its verification, because its DNS record is gone. The application no
+    longer answers on it."""
 
     domain_id: str
     domain: str
 
 
 class CustomDomainRemoved(Event, type="custom_domain_removed"):
-    """A domain was given up."""
+    """A custom domain was removed."""
 
     domain_id: str
     domain: str

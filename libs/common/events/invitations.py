@@ -6,19 +6,19 @@ from common.events.base import Event
 
 
 class UserInvited(Event, type="user_invited"):
-    """An administrator invited somebody into the application."""
+    """A person was invited to the application."""
 
     invitation_id: str
 
 
 class InvitationRevoked(Event, type="user_invitation_revoked"):
-    """An invitation was taken back."""
+    """An invitation to the application was revoked."""
 
     invitation_id: str
 
 
 class InvitationAccepted(Event, type="user_invitation_accepted"):
-    """An invited person became a user."""
+    """An invited person accepted and became a user."""
 
     invitation_id: str
     user_id: str

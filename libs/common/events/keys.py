@@ -6,7 +6,8 @@ from common.events.base import Event
 
 
 class KeysRotated(Event, type="signing_keys_rotated"):
-    """New signing keys were made; the old ones verify until their last token is gone."""
+    """Signing keys were rotated. The old keys stay published until the last token signed with them
+    has expired."""
 
     kids: list[str]
     at_once: bool = False

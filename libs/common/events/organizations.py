@@ -6,7 +6,7 @@ from common.events.base import Event
 
 
 class OrgCreated(Event, type="org_created"):
-    """An organization came to be; in the Dashboard, a developer team."""
+    """An organization was created. In the Dashboard it is a team."""
 
     org_id: str
     slug: str
@@ -14,27 +14,28 @@ class OrgCreated(Event, type="org_created"):
 
 
 class OrgUpdated(Event, type="org_updated"):
-    """Fields of an organization changed; their names, not their values."""
+    """Fields of an organization were changed. `fields` has their names, not their values."""
 
     org_id: str
     fields: list[str]
 
 
 class OrgDeleted(Event, type="org_deleted"):
-    """An organization is gone, with memberships, invitations and domains."""
+    """An organization was deleted with its memberships, invitations and domains."""
 
     org_id: str
     slug: str
 
 
 class OrgActivated(Event, type="org_activated"):
-    """A user changed the active organization of their session; null: none."""
+    """A user changed the active organization of their session. `null` stands for none."""
 
     org_id: str | None = None
 
 
 class MemberAdded(Event, type="member_added"):
-    """A user joined an organization. `by`: creation, invitation, domain or administrator."""
+    """A user became a member of an organization. `by` is `creation`, `invitation`, `domain` or
+    `administrator`."""
 
     org_id: str
     user_id: str
@@ -43,7 +44,7 @@ class MemberAdded(Event, type="member_added"):
 
 
 class MemberRoleChanged(Event, type="member_role_changed"):
-    """A member's role in an organization changed."""
+    """The role of a member was changed."""
 
     org_id: str
     user_id: str
@@ -52,22 +53,22 @@ class MemberRoleChanged(Event, type="member_role_changed"):
 
 
 class MemberRemoved(Event, type="member_removed"):
-    """A user left an organization, or was put out of it."""
+    """A user left an organization or was removed from it."""
 
     org_id: str
     user_id: str
 
 
 class OrgAdminLost(Event, type="org_admin_lost"):
-    """The last admin of an organization was deleted: nobody manages it until the application
-    names another."""
+    """The last admin of an organization was deleted. It has no admin until an administrator of the
+    application appoints one."""
 
     org_id: str
     user_id: str
 
 
 class OrgInvitationSent(Event, type="org_invitation_sent"):
-    """Somebody was invited into an organization, or invited again."""
+    """A person was invited to an organization, or the invitation was sent again."""
 
     org_id: str
     invitation_id: str
@@ -76,14 +77,14 @@ class OrgInvitationSent(Event, type="org_invitation_sent"):
 
 
 class OrgInvitationRevoked(Event, type="org_invitation_revoked"):
-    """A pending invitation was withdrawn."""
+    """A pending invitation to an organization was revoked."""
 
     org_id: str
     invitation_id: str
 
 
 class OrgInvitationAccepted(Event, type="org_invitation_accepted"):
-    """The invited person joined."""
+    """An invited person joined an organization."""
 
     org_id: str
     invitation_id: str
@@ -91,21 +92,21 @@ class OrgInvitationAccepted(Event, type="org_invitation_accepted"):
 
 
 class OrgDomainAdded(Event, type="org_domain_added"):
-    """An organization claims an e-mail domain; nothing follows from it until it is proven."""
+    """An e-mail domain was added to an organization. It has no effect until it is verified."""
 
     org_id: str
     domain: str
 
 
 class OrgDomainVerified(Event, type="org_domain_verified"):
-    """An organization has proven an e-mail domain."""
+    """An e-mail domain of an organization was verified."""
 
     org_id: str
     domain: str
 
 
 class OrgDomainUpdated(Event, type="org_domain_updated"):
-    """Who may join by an organization's domain, or as what, changed."""
+    """The rules for joining through an e-mail domain were changed."""
 
     org_id: str
     domain: str
@@ -113,7 +114,7 @@ class OrgDomainUpdated(Event, type="org_domain_updated"):
 
 
 class OrgDomainRemoved(Event, type="org_domain_removed"):
-    """An organization gave up an e-mail domain; its members stay."""
+    """An e-mail domain of an organization was removed. Its members stay."""
 
     org_id: str
     domain: str

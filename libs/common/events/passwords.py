@@ -6,18 +6,18 @@ from common.events.base import Event
 
 
 class PasswordChanged(Event, type="password_changed"):
-    """A user set a password; the other sessions ended."""
+    """A user changed their password. Their other sessions ended."""
 
     user_id: str
 
 
 class PasswordReset(Event, type="password_reset"):
-    """A user chose a new password by mail; all sessions ended."""
+    """A user reset their password by e-mail. All their sessions ended."""
 
     user_id: str
 
 
 class PasswordResetForced(Event, type="password_reset_forced"):
-    """An administrator asked for a new password; all sessions ended."""
+    """An administrator forced a password reset. All sessions of the user ended."""
 
     user_id: str

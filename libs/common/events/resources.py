@@ -1,4 +1,4 @@
-"""Scopes and resources."""
+"""Scopes and APIs."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from common.events.base import Event
 
 
 class ScopeChanged(Event, type="scope_changed"):
-    """A scope or resource (API) of the application was made, changed or deleted."""
+    """A scope or an API of the application was created, changed or deleted."""
 
     name: str
     change: str

@@ -6,7 +6,7 @@ from common.events.base import Event
 
 
 class RoleCreated(Event, type="role_created"):
-    """A role was made; `kind` tells the application's from the organizations'."""
+    """A role was created. `kind` is `application` or `organization`."""
 
     role_id: str
     kind: str = "application"
@@ -14,7 +14,7 @@ class RoleCreated(Event, type="role_created"):
 
 
 class RoleUpdated(Event, type="role_updated"):
-    """A role's name, description or permissions changed."""
+    """The name, description or permissions of a role were changed."""
 
     role_id: str
     kind: str = "application"
@@ -24,14 +24,14 @@ class RoleUpdated(Event, type="role_updated"):
 
 
 class RoleDeleted(Event, type="role_deleted"):
-    """A role is gone, and with it what it gave."""
+    """A role was deleted. Its users lost its permissions."""
 
     role_id: str
     kind: str = "application"
 
 
 class RoleAssigned(Event, type="role_assigned"):
-    """A user was given a role."""
+    """A role was assigned to a user."""
 
     user_id: str
     role_id: str
@@ -39,7 +39,7 @@ class RoleAssigned(Event, type="role_assigned"):
 
 
 class RoleUnassigned(Event, type="role_unassigned"):
-    """A role was taken from a user."""
+    """A role was removed from a user."""
 
     user_id: str
     role_id: str
@@ -47,18 +47,18 @@ class RoleUnassigned(Event, type="role_unassigned"):
 
 
 class PermissionCreated(Event, type="permission_created"):
-    """An application got a permission of its own."""
+    """A permission was created."""
 
     permission_id: str
 
 
 class PermissionUpdated(Event, type="permission_updated"):
-    """A permission's description changed."""
+    """The description of a permission was changed."""
 
     permission_id: str
 
 
 class PermissionDeleted(Event, type="permission_deleted"):
-    """A permission is gone from every role."""
+    """A permission was deleted and removed from every role."""
 
     permission_id: str

@@ -1,4 +1,4 @@
-"""Signing in and out."""
+"""Sign-in and sign-out."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from common.events.base import Event
 
 
 class Login(Event, type="login"):
-    """A user signed in and a session began."""
+    """A user signed in and a session started."""
 
     method: str
     session_id: str
@@ -15,8 +15,8 @@ class Login(Event, type="login"):
 
 
 class LoginFailed(Event, type="login_failed"):
-    """Somebody failed to sign in. `reason` never tells the person who failed. Where the address
-    belongs to nobody, `address_hash` is a keyed hash of it: equal hashes are the same address."""
+    """A sign-in failed. The page does not show `reason` to the visitor. If no user has the address,
+    `address_hash` is a keyed hash of it. Equal hashes mean the same address."""
 
     method: str
     reason: str
@@ -24,14 +24,14 @@ class LoginFailed(Event, type="login_failed"):
 
 
 class SignInLocked(Event, type="sign_in_locked"):
-    """Too many wrong passwords for one address, known or not. Recorded each time a lock begins."""
+    """An address was locked after too many wrong passwords. The address may belong to no user."""
 
     failures: int
     seconds: int
 
 
 class EmailCodeSent(Event, type="email_code_sent"):
-    """A mail with a code was queued for delivery. `purpose` is sign_in, sign_up, reset or the like."""
+    """An e-mail with a code was queued. `purpose` is `sign_in`, `sign_up`, `reset` or similar."""
 
     purpose: str
 
@@ -43,14 +43,15 @@ class Logout(Event, type="logout"):
 
 
 class SessionRevoked(Event, type="session_revoked"):
-    """A session was ended from elsewhere: by its user, an administrator, or a change of password."""
+    """A session was ended by its user elsewhere, by an administrator, or by a change of
+    password."""
 
     session_id: str
     reason: str
 
 
 class SessionsRevoked(Event, type="sessions_revoked"):
-    """All sessions of a user, or all but one, were ended."""
+    """All sessions of a user were ended, or all except one."""
 
     count: int
     reason: str

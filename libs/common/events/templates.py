@@ -1,4 +1,4 @@
-"""Mail."""
+"""Mail templates."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from common.events.base import Event
 
 
 class MailTemplateChanged(Event, type="mail_template_changed"):
-    """The text of a mail was replaced, or put back."""
+    """A mail template was replaced, or reset to the built-in text."""
 
     kind: str
     locale: str

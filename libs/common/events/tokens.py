@@ -13,13 +13,13 @@ class CodeIssued(Event, type="authorization_granted", activity=True):
 
 
 class CodeReused(Event, type="authorization_code_reused"):
-    """A used code was presented again: the tokens made from it are dead."""
+    """An authorization code was presented a second time. The tokens from it were revoked."""
 
     client_id: str
 
 
 class TokenIssued(Event, type="token_issued"):
-    """A client got tokens for a user by a code: a grant begins, with its family of tokens."""
+    """A client exchanged a code for tokens of a user. A new token family starts."""
 
     client_id: str
     scopes: list[str]
@@ -32,13 +32,13 @@ class TokenRefreshed(Event, type="token_refreshed", activity=True):
 
 
 class TokenReused(Event, type="refresh_token_reused"):
-    """An old refresh token was presented: its whole family is dead."""
+    """A used refresh token was presented again. Its whole token family was revoked."""
 
     client_id: str
 
 
 class TokenRevoked(Event, type="token_revoked"):
-    """A client gave a token back (RFC 7009)."""
+    """A client revoked a token (RFC 7009)."""
 
     client_id: str
     kind: str

@@ -6,33 +6,33 @@ from common.events.base import Event
 
 
 class UserCreated(Event, type="user_created"):
-    """A user came to be: by sign-up, by an administrator, by invitation or import."""
+    """A user was created by sign-up, by an administrator, by an invitation or by an import."""
 
     user_id: str
     by: str
 
 
 class UserUpdated(Event, type="user_updated"):
-    """Fields of a user's profile changed; their names, not their values."""
+    """Fields of a profile were changed. `fields` has their names, not their values."""
 
     user_id: str
     fields: list[str]
 
 
 class UserDisabled(Event, type="user_disabled"):
-    """A user was disabled, and their sessions ended."""
+    """A user was disabled. All their sessions ended."""
 
     user_id: str
 
 
 class UserEnabled(Event, type="user_enabled"):
-    """A disabled user may sign in again."""
+    """A disabled user was enabled and can sign in again."""
 
     user_id: str
 
 
 class UserUnlocked(Event, type="user_unlocked"):
-    """An administrator ended the lock of a user's address."""
+    """An administrator unlocked the address of a user."""
 
     user_id: str
 
@@ -44,7 +44,7 @@ class UserDeleted(Event, type="user_deleted"):
 
 
 class UserVerified(Event, type="user_verified"):
-    """A user proved to own the address."""
+    """A user verified their e-mail address."""
 
     user_id: str
 
@@ -56,12 +56,12 @@ class UsersImported(Event, type="users_imported"):
 
 
 class EmailChanged(Event, type="email_changed"):
-    """A user's address was replaced by one they proved to own."""
+    """A user changed their e-mail address to a verified one."""
 
     user_id: str
 
 
 class OwnerClaimed(Event, type="owner_claimed"):
-    """The owner link was used: its holder is the operator of this deployment."""
+    """The owner link was used. Its user became an operator of this deployment."""
 
     user_id: str

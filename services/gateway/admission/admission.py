@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from common import metrics
-from common.networks import network
+from common.ip_addresses import client_network
 from common.problems import RateLimited
 from gateway.admission.fair_queue import AdmissionQueues, FairQueue
 from gateway.admission.flood_limits import (
@@ -71,14 +71,14 @@ class Admission:
             self.present(session_token.encode("latin-1", "replace"), INVALID_SESSION)
         elif (request.method, request.path) != POLLED:
             limit = ANONYMOUS_READ if request.method in SAFE else ANONYMOUS_WRITE
-            self.spend(limit, network(self.ip))
+            self.spend(limit, client_network(self.ip))
 
     def present(self, credential: bytes, limit: Limit = INVALID_CREDENTIAL) -> None:
         """A token, key or cookie arrives. Raises RateLimited if it was not valid here before and its
         network has presented too many that were rejected."""
         digest = digest_of(self.app_id, credential)
         if self.limits.scale and digest not in self.limits.valid:
-            charge = limit, (self.app_id, limit.name, network(self.ip))
+            charge = limit, (self.app_id, limit.name, client_network(self.ip))
             self._present(PresentedCredential(digest, [charge]))
 
     def present_client(
@@ -91,7 +91,7 @@ class Admission:
         digest = None if secret is None else digest_of(self.app_id, secret)
         if not self.limits.scale or digest in valid:
             return
-        name, source = client_id(), network(self.ip)
+        name, source = client_id(), client_network(self.ip)
         client, pair = hash((self.app_id, "client", name)), hash((source, name))
         bucket: str | int = pair if client in valid else source
         charges: list[Charge] = [
@@ -197,13 +197,15 @@ class Admission:
         self.log_facts["limited"] = limit.name
         if self.forwarded:
             self.limits.warn_of_proxy()
-        if self.limits.buckets.take(ERROR_PAGE, (self.app_id, ERROR_PAGE.name, network(self.ip))):
+        if self.limits.buckets.take(
+            ERROR_PAGE, (self.app_id, ERROR_PAGE.name, client_network(self.ip))
+        ):
             self.flooded = self.log_facts["flood"] = True
         metrics.LIMITED.labels(limit.name).inc()
         raise RateLimited("too many requests from your network", retry_after=math.ceil(wait))
 
     def _lookup_charge(self) -> Charge:
-        return INVALID_CREDENTIAL, (NO_TENANT, INVALID_CREDENTIAL.name, network(self.ip))
+        return INVALID_CREDENTIAL, (NO_TENANT, INVALID_CREDENTIAL.name, client_network(self.ip))
 
 
 def admission_of(request: GatewayRequest) -> Admission:

@@ -53,7 +53,7 @@ class Places:
             plain = self._cipher().decrypt(unb64(text), [app_id.encode()])
             created, seq = struct.unpack(">QQ", plain)
         except (InvalidTag, ValueError, struct.error):
-            raise BadRequest("Last-Event-ID is not a place in this log") from None
+            raise BadRequest("Last-Event-ID is not the id of an event in this log") from None
         return Place(created, seq)
 
     def _cipher(self) -> AESSIV:
@@ -79,7 +79,7 @@ class Tail:
         try:
             newest = await self.slots.newest.fetch(self.js)
         except AWAY:
-            raise Unavailable("the stream is not reachable", retry_after=2) from None
+            raise Unavailable("the event stream is not available", retry_after=2) from None
         if last_place is None:
             return newest
         place = _resumed(last_place, newest)

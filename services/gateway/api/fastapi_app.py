@@ -110,7 +110,7 @@ async def _routing_error(request: Request, error: Exception) -> Response:
         return await _problem(request, error.__cause__)
     if error.status_code == 404:
         where = f"{request.scope['gateway_request'].origin}/docs"
-        return await _problem(request, NotFound(f"There is no such path. See {where}."))
+        return await _problem(request, NotFound(f"This path does not exist. See {where}."))
     if error.status_code == 405:
         allow = (error.headers or {}).get("Allow", "")
         return await _problem(request, MethodNotAllowed(allow=allow))

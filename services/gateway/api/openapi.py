@@ -51,7 +51,7 @@ def _document(app: FastAPI) -> dict[str, Any]:
         "client": {
             "type": "http",
             "scheme": "basic",
-            "description": "The id and the secret of a client (RFC 6749 section 2.3.1).",
+            "description": "The `client_id` and the secret of a client (RFC 6749 section 2.3.1).",
         },
     }
     schema["security"] = CREDENTIALS

@@ -23,19 +23,22 @@ def _object(description: str, required: list[str], properties: dict[str, Any]) -
 
 OAUTH_SCHEMAS: Final[dict[str, Any]] = {
     "TokenResponse": _object(
-        "Tokens, RFC 6749 section 5.1.",
+        "The tokens (RFC 6749 section 5.1).",
         ["access_token", "token_type", "expires_in"],
         {
             "access_token": TEXT,
             "token_type": {"type": "string", "enum": ["Bearer"]},
-            "expires_in": {"type": "integer", "description": "Seconds."},
-            "scope": {"type": "string", "description": "What was granted."},
+            "expires_in": {
+                "type": "integer",
+                "description": "The lifetime of the access token, in seconds.",
+            },
+            "scope": {"type": "string", "description": "The scopes that were granted."},
             "id_token": TEXT,
             "refresh_token": TEXT,
         },
     ),
     "TokenState": _object(
-        "About a token, RFC 7662 section 2.2. Of a token that does not hold, `active` only.",
+        "The state of a token (RFC 7662 section 2.2). For a token that is not valid, only `active`.",
         ["active"],
         {
             "active": {"type": "boolean"},
@@ -47,7 +50,7 @@ OAUTH_SCHEMAS: Final[dict[str, Any]] = {
         },
     ),
     "UserClaims": _object(
-        "Claims about the user, OpenID Connect Core 5.1 and 5.3.2.",
+        "Claims about the user (OpenID Connect Core 5.1 and 5.3.2).",
         ["sub"],
         {
             "sub": TEXT,
@@ -57,7 +60,7 @@ OAUTH_SCHEMAS: Final[dict[str, Any]] = {
         },
     ),
     "ServerMetadata": _object(
-        "OpenID Connect Discovery section 3, RFC 8414 section 2.",
+        "Metadata of the server (OpenID Connect Discovery section 3, RFC 8414 section 2).",
         ["issuer", "authorization_endpoint", "token_endpoint", "jwks_uri"],
         {
             "issuer": TEXT,
@@ -69,23 +72,23 @@ OAUTH_SCHEMAS: Final[dict[str, Any]] = {
         },
     ),
     "ResourceMetadata": _object(
-        "RFC 9728 section 2.",
+        "Metadata of this API as a protected resource (RFC 9728 section 2).",
         ["resource", "authorization_servers"],
         {"resource": TEXT, "authorization_servers": TEXTS, "scopes_supported": TEXTS},
     ),
     "JsonWebKey": _object(
-        "A public key, RFC 7517 section 4.",
+        "A public key (RFC 7517 section 4).",
         ["kid", "kty"],
         {"kid": TEXT, "kty": TEXT, "alg": TEXT, "use": TEXT},
     ),
     "JsonWebKeySet": _object(
-        "Public keys, RFC 7517 section 5.",
+        "The public keys (RFC 7517 section 5).",
         ["keys"],
         {"keys": {"type": "array", "items": {"$ref": "#/components/schemas/JsonWebKey"}}},
     ),
     "Nothing": _object("An empty object.", [], {}),
     "OAuthError": _object(
-        "RFC 6749 section 5.2.",
+        "Describes an OAuth error (RFC 6749 section 5.2).",
         ["error"],
         {
             "error": {"type": "string", "examples": ["invalid_grant"]},
@@ -115,11 +118,11 @@ def _form(summary: str, required: list[str], fields: list[str], *, answer: str) 
         "requestBody": {"content": {"application/x-www-form-urlencoded": body}},
         "responses": {
             "200": ok,
-            "400": {"description": "RFC 6749 section 5.2.", **refused},
-            "401": {"description": "Client authentication or the token failed.", **refused},
+            "400": {"description": "An OAuth error (RFC 6749 section 5.2).", **refused},
+            "401": {"description": "The credentials of the client are not valid.", **refused},
             "413": {"description": "The request is too large."},
             "429": LIMITED,
-            "503": {"description": "Not available, or busy; see Retry-After."},
+            "503": {"description": USUAL["503"]},
         },
     }
 
@@ -128,7 +131,9 @@ def _get(summary: str, *more: str, answer: str) -> dict[str, Any]:
     responses: dict[str, Any] = {
         "200": {"description": _about(answer), "content": _content(answer)}
     }
-    responses |= {status: {"description": USUAL.get(status, "See there.")} for status in more}
+    responses |= {
+        status: {"description": USUAL.get(status, "See the specification.")} for status in more
+    }
     if "429" in more:
         responses["429"] = LIMITED
     return {"tags": ["oauth"], "summary": summary, "security": [], "responses": responses}
@@ -138,12 +143,12 @@ def _browser(summary: str, fields: list[str]) -> dict[str, Any]:
     """Describes an endpoint for browsers, by GET or POST: it shows a page or redirects."""
     texts = {name: {"type": "string"} for name in fields}
     responses: dict[str, Any] = {
-        "200": {"description": "A page: a question, or what has happened."},
-        "303": {"description": "To the client, to our own pages, or onward."},
-        "400": {"description": "A page or a problem: nobody can safely be sent anywhere."},
+        "200": {"description": "A page for the user: a question or a confirmation."},
+        "303": {"description": "A redirect to the client or to a page of this host."},
+        "400": {"description": "An error page. It is not safe to redirect to the client."},
         "403": {"description": USUAL["403"]},
         "413": {"description": USUAL["413"]},
-        "429": {**LIMITED, "description": "A page or a problem: too often; see Retry-After."},
+        "429": {**LIMITED, "description": USUAL["429"]},
         "503": {"description": USUAL["503"]},
     }
     common = {"tags": ["oauth"], "summary": summary, "security": [{"session": []}, {}]}
@@ -163,31 +168,33 @@ CLIENT = ["client_id", "client_secret", "client_assertion", "client_assertion_ty
 OAUTH: dict[str, Any] = {
     "/api/auth/session": {
         "get": {
-            **_get("The session of the cookie", "401", "429", "503", answer="Session"),
+            **_get("Get the current session", "401", "429", "503", answer="Session"),
             "tags": ["auth"],
             "security": [{"session": []}],
         }
     },
     "/.well-known/openid-configuration": {
-        "get": _get("OpenID Connect discovery", answer="ServerMetadata")
+        "get": _get("Get the OpenID Connect metadata", answer="ServerMetadata")
     },
     "/.well-known/oauth-authorization-server": {
-        "get": _get("Authorization server metadata, RFC 8414", answer="ServerMetadata")
+        "get": _get("Get the authorization server metadata (RFC 8414)", answer="ServerMetadata")
     },
     "/.well-known/oauth-protected-resource": {
-        "get": _get("What this API is as a protected resource, RFC 9728", answer="ResourceMetadata")
+        "get": _get("Get the protected resource metadata (RFC 9728)", answer="ResourceMetadata")
     },
-    "/oauth2/jwks.json": {"get": _get("Public signing keys, RFC 7517", answer="JsonWebKeySet")},
+    "/oauth2/jwks.json": {
+        "get": _get("List public signing keys (RFC 7517)", answer="JsonWebKeySet")
+    },
     "/oauth2/jwks/{kid}": {
         "get": {
-            **_get("One of them, not wrapped", "404", answer="JsonWebKey"),
+            **_get("Get one public signing key", "404", answer="JsonWebKey"),
             "parameters": [
                 {"name": "kid", "in": "path", "required": True, "schema": {"type": "string"}}
             ],
         }
     },
     "/oauth2/authorize": _browser(
-        "Ask a person for authorization, RFC 6749 section 3.1, OpenID Connect Core 3.1.2",
+        "Request authorization (RFC 6749 section 3.1, OpenID Connect Core 3.1.2)",
         [
             *("client_id", "redirect_uri", "response_type", "response_mode", "scope", "state"),
             *("nonce", "code_challenge", "code_challenge_method", "prompt", "max_age"),
@@ -195,12 +202,12 @@ OAUTH: dict[str, Any] = {
         ],
     ),
     "/oauth2/logout": _browser(
-        "Sign out at the wish of a client, OpenID Connect RP-Initiated Logout 1.0",
+        "Sign out from a client (OpenID Connect RP-Initiated Logout 1.0)",
         ["id_token_hint", "client_id", "post_logout_redirect_uri", "state", "ui_locales"],
     ),
     "/oauth2/token": {
         "post": _form(
-            "Get tokens, RFC 6749 section 3.2",
+            "Get tokens (RFC 6749 section 3.2)",
             ["grant_type"],
             [
                 "grant_type",
@@ -217,7 +224,7 @@ OAUTH: dict[str, Any] = {
     },
     "/oauth2/introspect": {
         "post": _form(
-            "Ask about a token, RFC 7662",
+            "Introspect a token (RFC 7662)",
             ["token"],
             ["token", "token_type_hint", *CLIENT],
             answer="TokenState",
@@ -225,7 +232,7 @@ OAUTH: dict[str, Any] = {
     },
     "/oauth2/revoke": {
         "post": _form(
-            "Revoke a token, RFC 7009",
+            "Revoke a token (RFC 7009)",
             ["token"],
             ["token", "token_type_hint", *CLIENT],
             answer="Nothing",
@@ -233,11 +240,15 @@ OAUTH: dict[str, Any] = {
     },
     "/oauth2/userinfo": {
         "get": {
-            **_get("Claims about the user", "401", "403", "429", "503", answer="UserClaims"),
+            **_get("Get claims about the user", "401", "403", "429", "503", answer="UserClaims"),
             "security": [{"bearer": []}],
         },
         "post": {
-            **_get("Claims about the user", "400", "401", "403", "429", "503", answer="UserClaims"),
+            **_get(
+                "Get claims about the user (same as GET)",
+                *("400", "401", "403", "429", "503"),
+                answer="UserClaims",
+            ),
             "security": [{"bearer": []}],
         },
     },

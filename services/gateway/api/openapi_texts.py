@@ -5,45 +5,47 @@ from __future__ import annotations
 from typing import Any, Final
 
 DESCRIPTION: Final = """\
-**Authentication.** A server sends a secret key of the application or an access token: \
-`Authorization: Bearer sk_live_…`. A browser sends the session cookie that signing in sets; with a \
-cookie, a request that changes something also needs the `Origin` of this host or of an allowed \
+**Authentication.** From a server, send a secret key of the application or an access token: \
+`Authorization: Bearer sk_live_…`. A browser sends the session cookie that signing in sets. With a \
+cookie, requests that change something must also have the `Origin` of this host or of an allowed \
 origin. The endpoints below `/oauth2` take the credentials of a client (RFC 6749 section 2.3). \
-Each operation lists what it accepts, and its description names the permission that it needs.
+Each operation lists the credentials that it accepts. Its description names the permission that \
+you need.
 
-**Errors** are RFC 9457 problem documents. Key on `code`: the texts are for people and may change. \
-`errors` names every field that is wrong. The OAuth endpoints answer as RFC 6749 section 5.2 says.
+**Errors** are problem documents (RFC 9457). Use `code` in your program: the texts are for people \
+and may change. `errors` lists the fields that are not valid. The OAuth endpoints answer with the \
+errors of RFC 6749 section 5.2.
 
-**Lists** take `limit` and `cursor`. The answer has `next`, the cursor of the following page, until \
-the last page.
+**Lists** take `limit` and `cursor`. The answer has the cursor of the following page in `next`. It \
+is null on the last page.
 """
 
-BEARER: Final = "A secret key of the application (`sk_live_…`), or an access token of this host."
+BEARER: Final = "A secret key of the application (`sk_live_…`), or an access token from this host."
 SESSION: Final = "The session of a browser. Without TLS the cookie is named `aero2_session`."
 
 TAGS: Final = {
     "users": ("Users", "The people who have an account in the application."),
-    "organizations": ("Organizations", "Groups of users: members, invitations, domains."),
-    "roles": ("Roles", "Sets of permissions, and who holds them."),
-    "permissions": ("Permissions", "What a role may allow."),
-    "authorize": ("Access checks", "Whether users may do things, for backends that ask."),
-    "auth": ("Sign-in", "Signing up, in and out by JSON, in a browser."),
-    "me": ("Account", "What the signed-in user does with their own account."),
-    "my grants": ("Consents", "What the signed-in user allowed clients."),
-    "sessions": ("Sessions", "Where the signed-in user is signed in."),
-    "clients": ("Clients", "OAuth clients: their secrets, and what users allowed them."),
-    "resources": ("APIs and scopes", "APIs that access tokens are for, and their scopes."),
-    "oauth": ("OAuth and OpenID Connect", "The protocol's endpoints and public documents."),
-    "settings": ("Settings", "How the application signs people in."),
-    "mail_templates": ("Mail templates", "Your own texts for the application's mails."),
+    "organizations": ("Organizations", "Groups of users, with members, invitations and domains."),
+    "roles": ("Roles", "Named sets of permissions, and the users who have them."),
+    "permissions": ("Permissions", "The built-in permissions and your own."),
+    "authorize": ("Access checks", "Check from your backend what users are allowed to do."),
+    "auth": ("Sign-in", "Sign up, sign in and sign out from a browser, with JSON."),
+    "me": ("Account", "The account of the signed-in user."),
+    "my grants": ("Consents", "The access that the signed-in user gave to clients."),
+    "sessions": ("Sessions", "The browsers in which the signed-in user is signed in."),
+    "clients": ("Clients", "OAuth clients, their secrets, and the grants of users."),
+    "resources": ("APIs and scopes", "The APIs that access tokens are for, and their scopes."),
+    "oauth": ("OAuth and OpenID Connect", "The protocol endpoints and public documents."),
+    "settings": ("Settings", "How users sign in to the application."),
+    "mail_templates": ("Mail templates", "Your own texts for the e-mails of the application."),
     "audit": ("Audit log", "What happened in the application, and who did it."),
-    "applications": ("Applications", "Applications of your teams, on the Dashboard."),
+    "applications": ("Applications", "The applications of your teams, on the Dashboard."),
     "api_keys": ("API keys", "Secret and publishable keys of an application."),
     "domains": ("Domains", "Custom domains of an application."),
 }
 """By the tag of a router: the title of its group, and what the group holds."""
 
-ANSWERS: Final = {"200": "The result.", "201": "Created.", "202": "Accepted.", "204": "Done."}
+ANSWERS: Final = {"200": "The result.", "201": "Created.", "202": "Accepted.", "204": "No content."}
 """For what has no description of its own."""
 
 EXAMPLES: Final[dict[str, dict[str, Any]]] = {

@@ -18,10 +18,10 @@ from fastapi.routing import APIRoute
 
 from common import exact_json
 from common.exact_json import AT_MOST
-from common.field_errors import field_errors
+from common.field_errors import FieldError, field_error, field_errors
 from common.problems import Invalid
 from common.same_json import same_json
-from common.unknown_fields import LONGEST, Unknown, is_model, unknown
+from common.unknown_fields import MAX_NAME_LENGTH, UnknownField, is_model, unknown_fields
 from gateway.api.current_value import current_value
 
 _PARAMETERS: Final[dict[Callable[..., Any], list[str]]] = {}
@@ -39,16 +39,16 @@ async def check_fields(request: Request) -> None:
         raise Invalid(errors=wrong)
 
 
-def _parameters(route: APIRoute, request: Request) -> Iterator[dict[str, str]]:
+def _parameters(route: APIRoute, request: Request) -> Iterator[FieldError]:
     allowed = _PARAMETERS.get(route.endpoint)
     if allowed is None:
         allowed = _PARAMETERS[route.endpoint] = _query(route)
     names = [name for name, _ in request.query_params.multi_items()]
     for name in islice(dict.fromkeys(names), AT_MOST):
         if name not in allowed:
-            yield Unknown("", name, allowed).told("parameter")
+            yield UnknownField("", name, allowed).field_error("parameter")
         elif names.count(name) > 1:
-            yield {"field": name, "message": "send this parameter once"}
+            yield field_error(name, "repeated_parameter")
 
 
 def _query(route: APIRoute) -> list[str]:
@@ -60,18 +60,18 @@ def _query(route: APIRoute) -> list[str]:
     return names
 
 
-async def _fields(route: APIRoute, request: Request) -> list[dict[str, str]]:
+async def _fields(route: APIRoute, request: Request) -> list[FieldError]:
     if route.body_field is None:
         return _of_none(await request.body())
     sent = await request.json()
     if lost := exact_json.faults(await request.body()):
         return lost
     read_only = await _read_only(route, request, sent)
-    unknown_names = unknown(route.body_field.field_info.annotation, sent)
+    unknown_names = unknown_fields(route.body_field.field_info.annotation, sent)
     wrong = [
-        {"field": one.name, "message": "can be read here, not set"}
+        field_error(one.name, "read_only")
         if not one.place and one.name in read_only
-        else one.told()
+        else one.field_error()
         for one in islice(unknown_names, AT_MOST)
     ]
     if wrong:  # the other mistakes are added, so that one response names them all
@@ -96,7 +96,7 @@ async def _read_only(route: APIRoute, request: Request, sent: Any) -> list[str]:
     return read_only
 
 
-def _of_none(body: bytes) -> list[dict[str, str]]:
+def _of_none(body: bytes) -> list[FieldError]:
     """Returns the mistakes for a call without a body. An empty object is accepted: many libraries send
     one."""
     try:
@@ -106,7 +106,7 @@ def _of_none(body: bytes) -> list[dict[str, str]]:
     if not sent:
         return []
     names = list(islice(sent, AT_MOST)) if isinstance(sent, dict) else ["body"]
-    return [{"field": name[:LONGEST], "message": "this call takes no body"} for name in names]
+    return [field_error(name[:MAX_NAME_LENGTH], "unexpected_body") for name in names]
 
 
 def _names(kind: Any) -> list[str]:

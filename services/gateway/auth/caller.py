@@ -54,7 +54,7 @@ async def _authenticate(gateway: Gateway, request: GatewayRequest) -> Caller:
         return (await valid_token(gateway, request, token)).caller
     if (request.header(b"authorization") or "").lower().startswith("dpop "):
         # RFC 9449 section 7.1: this scheme needs a proof, which the gateway does not check.
-        raise Unauthenticated("send the access token as Bearer")
+        raise Unauthenticated("send the credential as `Authorization: Bearer …`")
     user = await signed_in_user(gateway, request)
     return user.caller if user is not None else ANONYMOUS
 
@@ -63,7 +63,7 @@ async def tenant_of_key(gateway: Gateway, request: GatewayRequest) -> Tenant:
     """Returns the application that the API key names, on `api.<domain>`. Raises Unauthenticated."""
     key, admission = bearer_token(request), admission_of(request)
     if key is None or not key.startswith(API_KEY):
-        raise Unauthenticated("on this host an API key as bearer token names the application")
+        raise Unauthenticated("on this host, send an API key as the bearer token")
     ctx = Context(DASHBOARD, deadline=time.time() + TIME_LIMIT, trace=request.trace)
     admission.before_lookup(key)
     try:

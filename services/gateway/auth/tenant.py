@@ -6,7 +6,7 @@ import re
 import time
 from typing import Final
 
-from common.addresses import host_key
+from common.address_keys import host_key
 from common.context import Context, new_trace
 from common.contracts.tenants import ResolveHost, Tenant, UnknownHost
 from common.ids import DASHBOARD

@@ -25,7 +25,7 @@ class LimitedBody:
         if message["type"] == "http.request":
             self.size += len(message.get("body", b""))
             if self.size > self.limit:
-                raise TooLarge(f"at most {self.limit} bytes are read")
+                raise TooLarge(f"the body can have at most {self.limit} bytes")
             if self.on_end is not None and not message.get("more_body"):
                 on_end, self.on_end = self.on_end, None
                 await on_end()
@@ -38,7 +38,7 @@ class LimitedBody:
         while True:
             message = await self()
             if message["type"] == "http.disconnect":
-                raise BadRequest("the body broke off")
+                raise BadRequest("the connection ended before the whole body arrived")
             chunks.append(message.get("body", b""))
             if not message.get("more_body"):
                 return b"".join(chunks)
@@ -49,4 +49,4 @@ def check_length(header: bytes, limit: int) -> None:
     if not header.isdigit():
         raise BadRequest("Content-Length is not a number")
     if int(header) > limit:
-        raise TooLarge(f"at most {limit} bytes are read")
+        raise TooLarge(f"the body can have at most {limit} bytes")

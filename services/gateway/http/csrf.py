@@ -35,7 +35,7 @@ DIGEST: Final = 32
 class CrossSite(Forbidden):
     """The request comes from another site, or the form is not one that this application showed."""
 
-    code, title = "cross_site", "This request came from another site. Go back and try again."
+    code, title = "cross_site", "This request came from another site, or its form is out of date."
 
 
 def browser_id(settings: GatewaySettings, request: GatewayRequest) -> str:

@@ -29,7 +29,7 @@ async def form(request: GatewayRequest) -> Params:
     if request.media_type != FORM:
         raise OAuthError("send the parameters as application/x-www-form-urlencoded")
     if len(body) > MAX_FORM:
-        raise TooLarge(f"a form has at most {MAX_FORM} bytes")
+        raise TooLarge(f"a form can have at most {MAX_FORM} bytes")
     try:
         return _parse(body.decode("utf-8"))
     except UnicodeDecodeError:
@@ -46,7 +46,7 @@ def _parse(text: str) -> Params:
             encoding="utf-8",
         )
     except (ValueError, UnicodeDecodeError):
-        raise OAuthError("the parameters cannot be read") from None
+        raise OAuthError("the parameters are not valid: check their encoding and number") from None
     if any("\0" in name or "\0" in value for name, value in params):
         raise OAuthError("a parameter contains a NUL character")
     return params
@@ -57,6 +57,6 @@ def once(params: Params) -> dict[str, str]:
     values: dict[str, str] = {}
     for name, value in params:
         if name in values:
-            raise Invalid(f"{name} was sent twice")
+            raise Invalid(f"send {name} only once")
         values[name] = value
     return values

@@ -5,7 +5,7 @@ from __future__ import annotations
 from functools import lru_cache
 from ipaddress import ip_address
 
-from common.client_addresses import canonical_ip
+from common.ip_addresses import canonical_ip
 from gateway.settings import Network
 
 

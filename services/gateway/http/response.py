@@ -20,13 +20,13 @@ class MethodNotAllowed(Problem):
     """The path exists, but not for this method (RFC 9110 section 15.5.6). `allow` names the methods
     that it has."""
 
-    status, code, title = 405, "method_not_allowed", "This path does not answer to this method."
+    status, code, title = 405, "method_not_allowed", "This path does not support this method."
 
 
 class MissingToken(InvalidToken):
     """The request has no access token. Its challenge has no error code (RFC 6750 section 3.1)."""
 
-    code, title = "missing_token", "An access token is needed."
+    code, title = "missing_token", "Send an access token in the Authorization header."
 
 
 JSON: Final = (b"content-type", b"application/json")
@@ -41,7 +41,7 @@ IN_HEADERS: Final = ("retry_after", "allow")
 LOCATION: Final = ":/%#?=@[]!$&'()*+,;~"
 """Characters of an address that a Location header keeps as they are."""
 AUTHENTICATE: Final = (
-    "Send a secret key or an access token as `Authorization: Bearer …`, or the cookie of a signed-in "
+    "Send a secret key or an access token as `Authorization: Bearer …`, or the session cookie of a "
     "browser. See {docs}."
 )
 

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Final
 import httptools
 
 from common import metrics
-from common.networks import network
+from common.ip_addresses import client_network
 from common.problems import BadRequest
 from gateway.http.uvicorn_private import HookedProtocol, RequestResponseCycle
 
@@ -59,7 +59,7 @@ class Connection(HookedProtocol):
     """Connections of this process."""
     since: float = 0.0
     """When it started to wait."""
-    network: str = "-"
+    client_network: str = "-"
     _draining: bool = False
     """Whether the process drains. A request that has started to arrive is still answered."""
     _has_upgrade_offer: bool = False
@@ -80,7 +80,10 @@ class Connection(HookedProtocol):
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         super().connection_made(transport)  # type: ignore[arg-type]  # narrowed there
-        self.since, self.network = self.loop.time(), network(self.client[0] if self.client else "")
+        self.since, self.network = (
+            self.loop.time(),
+            client_network(self.client[0] if self.client else ""),
+        )
         if len(self.connections) > self.limit:
             make_room(self.connections)
         self._start_read_timer(FIRST_REQUEST)
@@ -149,7 +152,7 @@ class Connection(HookedProtocol):
         self._method = self.parser.get_method()
         self._version = self.parser.get_http_version().encode()
         if self._method == b"CONNECT":
-            raise BadRequest("this is not a proxy")
+            raise BadRequest("this server is not a proxy")
 
     def on_message_complete(self) -> None:
         if self._has_upgrade_offer:  # the body is still to come

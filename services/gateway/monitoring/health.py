@@ -20,8 +20,8 @@ from common.contracts.rights import GetRights
 from common.contracts.sessions import CheckSession
 from common.contracts.tenants import ResolveHost
 from common.ids import DASHBOARD
+from common.ip_addresses import client_network
 from common.metrics_server import authorized
-from common.networks import network
 from common.problems import Problem
 from gateway.admission.admission import admission_of
 from gateway.admission.flood_limits import ANONYMOUS_READ
@@ -76,7 +76,7 @@ async def health(gateway: Gateway, request: GatewayRequest) -> GatewayResponse:
     peers see only the status, and are limited."""
     inside = within(request.ip or "", tuple(gateway.settings.internal_networks))
     if not inside:
-        admission_of(request).spend(ANONYMOUS_READ, network(request.ip))
+        admission_of(request).spend(ANONYMOUS_READ, client_network(request.ip))
     report = await _report(gateway)
     body: dict[str, object] = {"status": "healthy" if report.healthy else "unhealthy"}
     if inside:

@@ -12,7 +12,7 @@ from urllib.parse import urlencode, urlsplit
 
 from common.contracts.authorization import Authorization, Authorize, ResumeAuthorization, SignedIn
 from common.contracts.oauth_errors import SignInOver
-from common.networks import network
+from common.ip_addresses import client_network
 from common.problems import BadRequest, TooLarge
 from gateway.admission.admission import admission_of
 from gateway.admission.flood_limits import PENDING_AUTHORIZATION
@@ -89,7 +89,7 @@ async def _posted(gateway: Gateway, request: GatewayRequest) -> GatewayResponse:
     params = await forms.form(request)
     query = urlencode(params)
     if len(query) > MAX_PARAMETERS:
-        raise TooLarge("the parameters are too large")
+        raise TooLarge(f"the parameters can have at most {MAX_PARAMETERS} bytes")
     if len(query) <= MAX_ADDRESS:
         return redirect(f"/oauth2/authorize?{query}")
     call = Authorize(params=params, unseen=True)
@@ -106,7 +106,7 @@ async def _begin(
 ) -> GatewayResponse:
     """Starts the request. Pending requests are limited, because anybody may make one."""
     user, admission = accounts.user, admission_of(request)
-    bucket = user.session.user_id if user else network(request.ip)
+    bucket = user.session.user_id if user else client_network(request.ip)
     admission.spend(PENDING_AUTHORIZATION, bucket)
     pending = None
     try:
@@ -128,7 +128,7 @@ async def resume(gateway: Gateway, request: GatewayRequest) -> GatewayResponse:
         csrf.check_form(gateway.settings, request, token)
         consent = fields.get("consent")
         if consent not in ("allow", "deny"):
-            raise BadRequest("say whether you allow it")
+            raise BadRequest("consent must be allow or deny")
         accounts = accounts.with_form_of(gateway, token)
         user = accounts.user
         if user and not csrf.is_form_of_session(gateway.settings, token, user.session):
@@ -204,7 +204,8 @@ def _consent(page: Page, authorization: Authorization) -> GatewayResponse:
     standard = [SCOPE_TEXTS[scope] for scope in authorization.scopes if scope in SCOPE_TEXTS]
     other = [("key", scope) for scope in authorization.scopes if scope not in SCOPE_TEXTS]
     apis = [
-        ("key", page.say(N_("Use %(api)s for you"), api=name)) for name in authorization.resources
+        ("key", page.say(N_("Use %(api)s on your behalf"), api=name))
+        for name in authorization.resources
     ]
     client_uri = authorization.client_uri
     return page.show(

@@ -59,7 +59,7 @@ async def jwk(gateway: Gateway, request: GatewayRequest) -> GatewayResponse:
     for key in orjson.loads(document.body)["keys"]:
         if key["kid"] == kid:
             return GatewayResponse(200, orjson.dumps(key), [JSON, CACHE])
-    raise NotFound("there is no such key")
+    raise NotFound("no signing key has this id")
 
 
 async def _document(

@@ -24,19 +24,19 @@ from gateway.routing import RouteSet
 from gateway.state import Gateway, SignedInUser
 
 NOTICES: Final = {
-    "profile": N_("Your profile is saved."),
-    "address": N_("Your e-mail address is changed."),
-    "password": N_("Your password is changed. All other sessions have ended."),
-    "revoked": N_("The session is signed out."),
-    "others": N_("All other sessions are signed out."),
-    "withdrawn": N_("The app has no access any more."),
-    "active": N_("The active organization is changed."),
-    "inactive": N_("No organization is active now."),
+    "profile": N_("Profile saved."),
+    "address": N_("E-mail address changed."),
+    "password": N_("Password changed. You're signed out everywhere else."),
+    "revoked": N_("Session signed out."),
+    "others": N_("All other sessions signed out."),
+    "withdrawn": N_("Access removed."),
+    "active": N_("Active organization changed."),
+    "inactive": N_("No organization is active."),
     "left": N_("You left the organization."),
-    "role": N_("The role is changed."),
-    "removed": N_("The member is removed."),
-    "invited": N_("The invitation is on its way."),
-    "uninvited": N_("The invitation is withdrawn."),
+    "role": N_("Role changed."),
+    "removed": N_("Member removed."),
+    "invited": N_("Invitation sent."),
+    "uninvited": N_("Invitation revoked."),
 }
 PROFILE: Final = ("name", "given_name", "family_name", "nickname", "picture", "locale")
 """The claims that the profile page changes."""
@@ -117,7 +117,7 @@ async def change_password(
         )
         again = await gateway.bus.call(request.context(user.caller), call)
     except WrongCredentials:
-        errors = {"current": page.say("This is not your current password.")}
+        errors = {"current": page.say("Your current password is wrong. Try again.")}
         return await _password(page, fields, user, errors=errors)
     except (Problem, ValidationError) as error:
         return await _password(page, fields, user, errors=errors_of(page.language, error))

@@ -29,16 +29,17 @@ async def email(
 
 
 def _email(page: Page, fields: Fields, flow: str | None = None, **more: Any) -> GatewayResponse:
-    address = flow_cookie.read(page.request).email
+    mailed = flow_cookie.read(page.request)
     return opened(
         page,
         "email.html",
         "/account",
         fields,
         flow=flow,
-        email=address,
+        email=mailed.email,
         carried={},
         address="/account/email/code" if flow else "/account/email",
+        **mailed.code_times(),
         **more,
     )
 
@@ -52,7 +53,7 @@ async def change_email(
     try:
         call = ChangeEmail(email=new_email)
         flow = await gateway.bus.call(request.context(user.caller), call)
-    except ValidationError as error:
+    except (Problem, ValidationError) as error:
         errors = errors_of(page.language, error)
         return _email(page, fields, errors=errors, values={"email": new_email})
     flow_cookie.remember_mail(request, call.email, flow)

@@ -38,7 +38,7 @@ async def show(gateway: Gateway, request: GatewayRequest, fields: Fields) -> Gat
 async def choose(gateway: Gateway, request: GatewayRequest, fields: Fields) -> GatewayResponse:
     """POST /accounts"""
     if not await browser_sessions.switch(gateway, request, fields.text("session")):
-        raise BadRequest("this browser has no such account")
+        raise BadRequest("this account is not signed in in this browser")
     if pending := fields.text_or_none("request"):
         return redirect(at("/oauth2/authorize/resume", request=pending, selected="1"))
     return redirect(destination(fields))

@@ -89,15 +89,16 @@ async def link(gateway: Gateway, request: GatewayRequest, fields: Fields) -> Gat
     if not csrf.has_browser_id(gateway.settings, request):
         return _elsewhere(page, fields, 200)
     heading = page.say("Sign in to %(name)s", name=request.app.name)
-    button = page.say("Sign in")
+    button, says = page.say("Sign in"), page.say("Click the button to sign in.")
     if cookie.signing_up:
         heading = button = page.say("Create your account")
+        says = page.say("Click the button to create your account.")
     return page.show(
         "link.html",
         carried={"token": fields.text_or_none("token")},
         action="/login/link",
         heading=heading,
-        says=page.say("One click and you are in."),
+        says=says,
         button=button,
     )
 
@@ -115,10 +116,10 @@ def other_browser(
     where the code still works. `address` is the page of the mailed link, and `link` leads to a new mail
     for this browser."""
     return page.close(
-        page.say("Another browser"),
+        page.say("This is a different browser"),
         page.say(
-            "This link works only in the browser where you asked for it. Go back there and enter "
-            "the code from the same mail, or start again in this browser."
+            "The link works only in the browser where you requested it. Enter the code from the same "
+            "e-mail there, or start again here."
         ),
         status,
         link=link,
@@ -148,8 +149,8 @@ async def follow(gateway: Gateway, request: GatewayRequest, fields: Fields) -> G
 def spent(page: Page, link: str, button: str, *, address: str | None = None) -> GatewayResponse:
     """Says that a link does not work any more. `address` is where a GET says the same, or continues."""
     return page.close(
-        page.say("This link does not work any more"),
-        page.say("It was used already or has expired. Ask for a new one."),
+        page.say("This link no longer works"),
+        page.say("It was already used or has expired. Request a new one."),
         410,
         link=link,
         button=button,
@@ -168,8 +169,8 @@ async def address_link(
         "link.html",
         carried={"token": fields.text_or_none("token")},
         action="/verify-email",
-        heading=page.say("Confirm your address"),
-        says=page.say("One click and %(name)s knows that it is yours.", name=request.app.name),
+        heading=page.say("Confirm your e-mail address"),
+        says=page.say("Click the button to confirm that this address is yours."),
         button=page.say("Confirm address"),
     )
 
@@ -187,7 +188,7 @@ async def confirm_address(
     except (LinkSpent, OtherBrowser, ValidationError):
         return spent(page, "/account", page.say("Your account"), address="/verify-email")
     return page.close(
-        page.say("Your address is confirmed"),
+        page.say("E-mail address confirmed"),
         page.say("You can close this page."),
         link="/account",
         button=page.say("Your account"),

@@ -22,19 +22,27 @@ from gateway.state import Gateway
 
 WORDS: Final[dict[int, tuple[str, str]]] = {
     400: (
-        N_("This request cannot be understood"),
-        N_("Go back to where you came from and try again."),
+        N_("This request isn't valid"),
+        N_("Go back and try again. If it happens again, contact support."),
     ),
-    401: (N_("You are not signed in"), N_("Sign in and try again.")),
-    403: (N_("You may not do this"), N_("Go back and reload the page, then try again.")),
-    404: (N_("Page not found"), N_("Check the address, or start at the beginning.")),
-    405: (N_("Page not found"), N_("Check the address, or start at the beginning.")),
-    410: (N_("This does not exist any more"), N_("It was used already or has expired.")),
-    413: (N_("This is too large"), N_("Send less at once.")),
-    422: (N_("This is not valid"), N_("Go back and check what you entered.")),
-    429: (N_("Too many attempts"), N_("Wait a little and try again.")),
-    503: (N_("Not available just now"), N_("This part of the service is away. Try again soon.")),
-    504: (N_("This took too long"), N_("Nothing is lost. Try again in a moment.")),
+    401: (N_("You're not signed in"), N_("Sign in and try again.")),
+    403: (
+        N_("This isn't allowed"),
+        N_(
+            "You may not have permission, or the page is out of date. Go back, reload it and try again."
+        ),
+    ),
+    404: (N_("Page not found"), N_("This page doesn't exist. Check the address and try again.")),
+    405: (N_("Page not found"), N_("This page doesn't exist. Check the address and try again.")),
+    410: (N_("This is no longer available"), N_("It was already used or has expired.")),
+    413: (N_("That's too much data"), N_("Go back, shorten what you entered and try again.")),
+    422: (N_("Some details aren't valid"), N_("Go back, check what you entered and try again.")),
+    429: (N_("Too many attempts"), N_("Wait a moment and try again.")),
+    503: (
+        N_("Temporarily unavailable"),
+        N_("This part of the service isn't available right now. Try again in a moment."),
+    ),
+    504: (N_("This took too long"), N_("The server didn't answer in time. Try again in a moment.")),
 }
 OTHERWISE: Final = (
     N_("Something went wrong"),
@@ -43,7 +51,7 @@ OTHERWISE: Final = (
 NO_COOKIES: Final = (
     N_("Cookies are off"),
     N_(
-        "Your browser sent no cookies, and signing in needs them. Allow cookies for this site, then start again."
+        "Signing in needs cookies, but your browser sent none. Allow cookies for this site, then try again."
     ),
 )
 """For a form without the browser's cookie. It is refused like one of another site, and reloading does
@@ -116,14 +124,14 @@ def authorization_error(
     section 4.1.2.1)."""
     if error == SignInOver.code:
         says = page.say(
-            "It was finished already, or took too long. Go back to the application and sign in there "
-            "again if it asks you to."
+            "It was already finished or took too long. Go back to the application and sign in again "
+            "if it asks you to."
         )
-        return _page(page, 400, page.say("This sign-in is over"), says, way=way)
+        return _page(page, 400, page.say("This sign-in has ended"), says, way=way)
     return _page(
         page,
         400,
-        page.say("This sign-in request is not valid"),
+        page.say("This sign-in request isn't valid"),
         page.say(
             "There's a problem with the app that sent you here. Go back and try again, or contact "
             "its developer:"
@@ -137,8 +145,8 @@ def logout_refused(page: Page, error: str | None, description: str | None) -> Ga
     return _page(
         page,
         400,
-        page.say("This sign-out request is not valid"),
-        page.say("The application that sent you here sent a wrong request. You can sign out here."),
+        page.say("This sign-out request isn't valid"),
+        page.say("There's a problem with the app that sent you here. You can still sign out here."),
         detail=": ".join(filter(None, [error, description])),
         way=("/logout", page.say("Sign out")),
     )
@@ -181,8 +189,10 @@ BARE_POLICY: Final = (
     "base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
 )
 NOBODY: Final = (
-    N_("Nothing is here"),
-    N_("No application answers at this address. Check it, or ask whoever gave it to you."),
+    N_("No application here"),
+    N_(
+        "There's no application at this address. Check the address, or ask the person who gave it to you."
+    ),
 )
 
 
@@ -200,7 +210,7 @@ def _bare_page(request: GatewayRequest, error: Problem) -> GatewayResponse:
 <main>
 <h1>{escape(spoken.say(heading))}</h1>
 <p>{escape(spoken.say(says))}</p>
-<p><small>{escape(spoken.say("If you ask for help, give this reference:"))}
+<p><small>{escape(spoken.say("If you contact support, include this reference:"))}
 <code>{request.trace_id}</code></small></p>
 </main>
 </html>

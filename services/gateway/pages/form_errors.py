@@ -1,8 +1,8 @@
-"""The errors of forms: a sentence for each field that says what to do."""
+"""What went wrong, beside the field it concerns, in a sentence that says what to do."""
 
 from __future__ import annotations
 
-import re
+from collections.abc import Sequence
 from typing import Final
 
 from pydantic import ValidationError
@@ -29,8 +29,9 @@ from common.contracts.sign_in import (
 )
 from common.contracts.sign_up import SignUpClosed
 from common.contracts.users import EmailTaken
-from common.field_errors import field_errors
+from common.field_errors import MESSAGES, FieldError, field_errors
 from common.problems import Busy, Invalid, Problem, RateLimited, Unavailable
+from common.value_error_codes import VALUE_ERRORS
 from gateway.pages.languages import N_, Language
 
 SENTENCES: Final[dict[type[Problem], tuple[str, str]]] = {
@@ -40,87 +41,77 @@ SENTENCES: Final[dict[type[Problem], tuple[str, str]]] = {
     ),
     WrongCode: (
         "code",
-        N_("This code is wrong or has expired. Check it, or have a new one sent."),
+        N_("This code is wrong or has expired. Check it, or request a new one."),
     ),
-    CodeSpent: ("code", N_("This code cannot be used any more. Have a new one sent.")),
-    MethodOff: ("", N_("This application does not offer this way to sign in.")),
-    SignUpClosed: ("", N_("New accounts are by invitation only.")),
-    AccountDisabled: ("", N_("This account is disabled.")),
+    CodeSpent: ("code", N_("This code no longer works. Request a new one.")),
+    MethodOff: ("", N_("This application doesn't offer this sign-in method. Choose another one.")),
+    SignUpClosed: ("", N_("You need an invitation to create an account here.")),
+    AccountDisabled: (
+        "",
+        N_("This account is disabled. Contact support if you think this is a mistake."),
+    ),
     EmailUnverified: (
         "",
-        N_("Confirm your e-mail address first: sign in with a code sent to it."),
+        N_("Sign in with a code first to confirm your e-mail address."),
     ),
-    EmailTaken: ("email", N_("Another account uses this address already.")),
-    CaptchaFailed: ("", N_("Confirm that you are human and try again.")),
-    CurrentSession: ("", N_("This is the session of this browser. Sign out instead.")),
-    SessionNotFound: ("", N_("That session has ended already.")),
+    EmailTaken: ("email", N_("Another account already uses this address. Enter a different one.")),
+    CaptchaFailed: ("", N_("Confirm that you're human and try again.")),
+    CurrentSession: ("", N_("This is your current session. Sign out instead.")),
+    SessionNotFound: ("", N_("This session has already ended.")),
     OtherAddress: (
         "",
-        N_("This invitation was sent to another address. Sign in with that one."),
+        N_("This invitation was sent to a different address. Sign in with that address."),
     ),
-    ClientNotFound: ("", N_("This app has no access any more.")),
-    OrganizationNotFound: ("", N_("You do not belong to this organization any more.")),
-    LastAdmin: ("", N_("An organization needs an admin. Make somebody else an admin first.")),
-    MemberNotFound: ("", N_("This person is not a member any more.")),
-    AlreadyMember: ("email", N_("This person is a member already.")),
-    RoleNotFound: ("role", N_("This role does not exist any more. Choose another one.")),
+    ClientNotFound: ("", N_("This app no longer has access.")),
+    OrganizationNotFound: ("", N_("You're no longer a member of this organization.")),
+    LastAdmin: ("", N_("An organization needs an admin. Make another member an admin first.")),
+    MemberNotFound: ("", N_("This person is no longer a member.")),
+    AlreadyMember: ("email", N_("This person is already a member.")),
+    RoleNotFound: ("role", N_("This role no longer exists. Choose another one.")),
     OrganizationInvitationPending: (
         "email",
-        N_("This address has an invitation already. You can send it again below."),
+        N_("This address already has an invitation. You can send it again below."),
     ),
-    OrganizationInvitationNotFound: ("", N_("This invitation is not open any more.")),
-    Busy: ("", N_("We are busy just now. Nothing was changed: try again in a moment.")),
+    OrganizationInvitationNotFound: ("", N_("This invitation is no longer open.")),
+    Busy: ("", N_("The service is busy, so nothing was changed. Try again in a moment.")),
 }
 FIELDS: Final = {
     "email": N_("Enter an e-mail address, like name@example.com."),
     "password": N_("Enter a password of at most 256 characters."),
     "current": N_("Enter your current password."),
-    "code": N_("Enter the six digits from the mail."),
+    "code": N_("Enter the 6 digits from the e-mail."),
     "name": N_("Enter a name of at most 200 characters."),
     "given_name": N_("Enter a name of at most 200 characters."),
     "family_name": N_("Enter a name of at most 200 characters."),
     "nickname": N_("Enter a name of at most 200 characters."),
     "picture": N_("Enter a web address, like https://example.com/picture.jpg."),
-    "locale": N_("Choose one of the languages."),
-    "role": N_("Choose one of the roles."),
+    "locale": N_("Choose a language from the list."),
+    "role": N_("Choose a role from the list."),
 }
-OTHERWISE: Final = N_("This is not valid.")
-KNOWN_SENTENCES: Final = frozenset(
-    {
-        N_("It has to be at least %(num)s characters long."),
-        N_("It may be at most %(num)s bytes long."),
-        N_("It is easy to guess. Use more words, or words that do not belong together."),
-        N_("It is in a published list of stolen passwords. Choose another one."),
-        N_("It is too common or too close to your name, address or this application."),
-        N_("This is your present password. Choose another one."),
-        N_("Addresses of this domain cannot sign up here."),
-        N_("Use an address that lasts: disposable ones cannot sign up here."),
-        N_("Your password is needed."),
-    }
-)
-"""Sentences of identity about a field, with their one number replaced."""
-NUMBER: Final = re.compile(r"\d+")
+"""By field: the text for an error of its value. A rule of a service has a text of its own."""
+OTHERWISE: Final = N_("This value isn't valid.")
+"""For a code that this version does not know."""
 
 
 class Errors(dict[str, str]):
-    """Sentences by field; "" is for errors of no field. `status` is that of the page with them."""
+    """Sentences by field, "" for what belongs to none; and the status of the page that says them."""
 
     status = 422
     retry_after: int | None = None
 
 
 def errors_of(language: Language, error: Problem | ValidationError) -> Errors:
-    """Returns the sentences by field. Raises `error` again if the user cannot correct it here."""
-    errors = Errors(_sentences(language, error))
+    """Raises `error` again where it is nothing a visitor could mend here."""
+    found = Errors(_sentences(language, error))
     if isinstance(error, RateLimited | Unavailable):
-        errors.status, errors.retry_after = error.status, int(error.extra.get("retry_after", 1))
-    return errors
+        found.status, found.retry_after = error.status, int(error.extra.get("retry_after", 1))
+    return found
 
 
 def _sentences(language: Language, error: Problem | ValidationError) -> dict[str, str]:
     if isinstance(error, ValidationError):
-        listed = field_errors(list(error.errors(include_input=False, include_url=False)))
-        return {name: language.say(FIELDS.get(name, OTHERWISE)) for name in _names(listed)}
+        listed = field_errors(error.errors(include_input=False, include_url=False))
+        return _by_field(language, listed)
     if isinstance(error, RateLimited):
         return {"": _wait(language, error)}
     for kind in type(error).__mro__:
@@ -128,47 +119,51 @@ def _sentences(language: Language, error: Problem | ValidationError) -> dict[str
             field, sentence = SENTENCES[kind]
             return {field: language.say(sentence)}
     if isinstance(error, Invalid) and error.extra.get("errors"):
-        return _named(language, error)
+        return _by_field(language, error.extra["errors"])
     if isinstance(error, Unavailable):
         return {"": language.say(SENTENCES[Busy][1])}
     raise error
 
 
-def _named(language: Language, error: Invalid) -> dict[str, str]:
-    """Returns the service's own sentences if they are known, else the sentence of the field."""
-    sentences: dict[str, str] = {}
-    for entry in error.extra["errors"]:
-        name, message = entry["field"].split(".")[-1], entry["message"]
-        number, sentence = NUMBER.search(message), NUMBER.sub("%(num)s", message, count=1)
-        if sentence in KNOWN_SENTENCES:
-            values = {"num": number[0]} if number else {}
-            text = language.say(sentence, **values)
-            sentences[name] = f"{sentences[name]} {text}" if name in sentences else text
-        else:
-            sentences.setdefault(name, language.say(FIELDS.get(name, OTHERWISE)))
-    return sentences
+def _by_field(language: Language, errors: Sequence[FieldError]) -> dict[str, str]:
+    """Returns the text for each field. Several rules that a field breaks are all named."""
+    texts: dict[str, str] = {}
+    for error in errors:
+        name = error["field"].split(".")[-1]
+        text = _text(language, name, error)
+        if name not in texts:
+            texts[name] = text
+        elif text not in texts[name]:
+            texts[name] = f"{texts[name]} {text}"
+    return texts
 
 
-def _names(listed: list[dict[str, str]]) -> list[str]:
-    return [entry["field"].split(".")[-1] for entry in listed]
+def _text(language: Language, name: str, error: FieldError) -> str:
+    code = error["code"]
+    if code not in MESSAGES:
+        return language.say(FIELDS.get(name, OTHERWISE))
+    if code in VALUE_ERRORS and name in FIELDS:
+        return language.say(FIELDS[name])
+    params = {key: language.isolate(value) for key, value in error["params"].items()}
+    return language.say(MESSAGES[code]).format_map(params)
 
 
 def _wait(language: Language, error: RateLimited) -> str:
     seconds = max(1, round(float(error.extra.get("retry_after", 60))))
     if isinstance(error, MailsSent):
         return language.count(
-            "We sent mails to this address just now. Look for them, or wait %(num)d minute.",
-            "We sent mails to this address just now. Look for them, or wait %(num)d minutes.",
+            "We've just sent e-mails to this address. Check your inbox or try again in %(num)d minute.",
+            "We've just sent e-mails to this address. Check your inbox or try again in %(num)d minutes.",
             -(-seconds // 60),
         )
     if seconds < 90:
         return language.count(
-            "Too many attempts. Wait %(num)d second and try again.",
-            "Too many attempts. Wait %(num)d seconds and try again.",
+            "Too many attempts. Try again in %(num)d second.",
+            "Too many attempts. Try again in %(num)d seconds.",
             seconds,
         )
     return language.count(
-        "Too many attempts. Wait %(num)d minute and try again.",
-        "Too many attempts. Wait %(num)d minutes and try again.",
+        "Too many attempts. Try again in %(num)d minute.",
+        "Too many attempts. Try again in %(num)d minutes.",
         -(-seconds // 60),
     )

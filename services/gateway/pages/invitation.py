@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pydantic import ValidationError
 
-from common.addresses import address_key
+from common.address_keys import address_key
 from common.contracts.org_invitations import (
     AcceptOrganizationInvitation,
     GetOrganizationOffer,
@@ -54,10 +54,10 @@ def _for_whom(page: Page, offer: OrganizationOffer, user: SignedInUser) -> str:
     """The two addresses only where they differ."""
     me = user.session.email
     if me is not None and address_key(me) == address_key(offer.email):
-        return str(page.say("You join as %(me)s.", me=me))
+        return str(page.say("You'll join as %(me)s.", me=me))
     return str(
         page.say(
-            "The invitation is for %(email)s; you are signed in as %(me)s.",
+            "This invitation is for %(email)s, but you're signed in as %(me)s.",
             email=offer.email,
             me=me or user.session.name or "",
         )
@@ -89,8 +89,8 @@ async def accept(
     except OtherAddress:
         back = at("/accept-org-invite", token=token)
         return page.close(
-            page.say("Another address"),
-            page.say("This invitation was sent to another address. Sign in with that one."),
+            page.say("A different address"),
+            page.say("This invitation was sent to a different address. Sign in with that address."),
             403,
             link=at("/login", add="1", return_to=back),
             address=back,
@@ -100,8 +100,8 @@ async def accept(
         address = at("/accept-org-invite", token=token)
         return spent(page, "/account", page.say("Your account"), address=address)
     return page.close(
-        page.say("You are a member of %(name)s", name=joined.name),
-        page.say("You can close this page or go on."),
+        page.say("You're now a member of %(name)s", name=joined.name),
+        page.say("You can close this page or continue."),
         link="/account",
         button=page.say("Continue"),
         primary=True,

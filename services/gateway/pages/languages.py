@@ -1,8 +1,4 @@
-"""The words of the pages, in every language we have; and which one a visitor reads.
-
-The catalogues are gettext's `.po` files, read as the process starts (a few milliseconds each): no
-compiled file is committed that could differ from its source, and no build step is needed.
-"""
+"""The words of the pages, in every language we have; and which one a visitor reads."""
 
 from __future__ import annotations
 
@@ -10,16 +6,14 @@ import re
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from functools import lru_cache
-from io import BytesIO
 from pathlib import Path
 from typing import Final
 
 from babel import Locale, dates, numbers
-from babel.messages.mofile import write_mo
-from babel.messages.pofile import read_po
-from babel.support import NullTranslations, Translations
+from babel.support import NullTranslations
 
-from common.bidi import isolated
+from common.bidi import isolate
+from common.catalogues import read_catalogue
 
 FOLDER: Final = Path(__file__).parent.parent / "locales"
 SOURCE: Final = "en"
@@ -55,22 +49,20 @@ class Language:
         """The text with its values, each of which is isolated if it has another direction."""
         said = self.words.gettext(text)
         return (
-            said % {name: self.isolated(value) for name, value in values.items()}
-            if values
-            else said
+            said % {name: self.isolate(value) for name, value in values.items()} if values else said
         )
 
-    def isolated(self, value: object) -> object:
+    def isolate(self, value: object) -> object:
         """Markup isolates itself."""
-        return isolated(value, self.direction) if type(value) is str else value
+        return isolate(value, self.direction) if type(value) is str else value
 
     def count(self, one: str, many: str, number: int) -> str:
         return self.words.ngettext(one, many, number) % {"num": number}
 
     def ago(self, when: datetime, now: datetime) -> str:
-        """How long ago, as one would say it: "now", "3 hours ago"."""
+        """How long ago, as one would say it: "just now", "3 hours ago"."""
         if abs(now - when) < NOW:
-            return self.say("now")
+            return self.say("just now")
         return dates.format_timedelta(when - now, add_direction=True, locale=self.locale)
 
     def exact(self, when: datetime) -> str:
@@ -89,12 +81,7 @@ def language(code: str) -> Language:
 def _words(code: str) -> NullTranslations:
     if code == SOURCE:
         return NullTranslations()
-    with (FOLDER / code / "LC_MESSAGES" / "messages.po").open("rb") as source:
-        catalogue = read_po(source, locale=code, abort_invalid=True)
-    compiled = BytesIO()
-    write_mo(compiled, catalogue)
-    compiled.seek(0)
-    return Translations(fp=compiled)
+    return read_catalogue(FOLDER, code)
 
 
 def first_of(*wishes: str | None) -> str | None:

@@ -51,8 +51,8 @@ def _ask(
 
 def password_hint(page: Page) -> str:
     return page.language.count(
-        "At least %(num)d character. Several unusual words make a good one.",
-        "At least %(num)d characters. Several unusual words make a good one.",
+        "At least %(num)d character. Several unrelated words make a strong password.",
+        "At least %(num)d characters. Several unrelated words make a strong password.",
         page.app.settings.password_min_length,
     )
 
@@ -70,7 +70,9 @@ async def show(gateway: Gateway, request: GatewayRequest, fields: Fields) -> Gat
 def _sign_up(page: Page, fields: Fields, **more: Any) -> GatewayResponse:
     closed = None
     if page.app.settings.signup_mode == "invite_only" and _invited(fields) is None:
-        closed = page.say("New accounts are by invitation only. Ask whoever runs this page.")
+        closed = page.say(
+            "You need an invitation to create an account here. Ask the people who run this site."
+        )
     return _ask(
         page,
         "/signup",
@@ -113,7 +115,7 @@ async def send_again(gateway: Gateway, request: GatewayRequest, fields: Fields) 
         )
         flow = await gateway.bus.call(request.context(), call)
     except (CodeSpent, ValidationError):
-        says = page.say("This sign-up is finished or too old. Enter your details again.")
+        says = page.say("This sign-up is finished or has expired. Enter your details again.")
         return _sign_up(page, fields, errors={"": says}, values={"email": cookie.email})
     except Problem as error:
         return ask_code(page, fields, errors_of(page.language, error))
@@ -151,7 +153,7 @@ async def _invitation(page: Page, fields: Fields, **more: Any) -> GatewayRespons
         page,
         "/invitation",
         heading=page.say("Join %(name)s", name=request.app.name),
-        says=page.say("You are invited. Your address is confirmed by this link."),
+        says=page.say("You've been invited. This link has confirmed your e-mail address."),
         carried={"token": fields.text("token")},
         fixed_email=offer.email,
         values=values,

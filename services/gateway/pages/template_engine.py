@@ -37,7 +37,7 @@ def environment() -> Environment:
 @pass_context
 def _isolate(context: Context, name: str) -> object:
     """Returns the name, isolated for a sentence in the language of the page."""
-    return context["language"].isolated(name)
+    return context["language"].isolate(name)
 
 
 def _with_code(text: str) -> Markup:

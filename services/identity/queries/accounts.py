@@ -4,14 +4,19 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from datetime import datetime
+from typing import Final
 
-from common.addresses import address_key
+from common.address_keys import address_key
 from common.db import Db, maybe, run, value
+
+ACCOUNT_COLUMNS: Final = """u.id, u.email, u.email_verified, u.name, u.picture, u.locale, u.disabled,
+               u.settled_at, p.phc, p.must_change"""
+"""Of a user `u` and their password `p`: the columns of `Account`."""
 
 
 @dataclass(frozen=True)
 class Account:
-    """A user with what decides whether he may sign in."""
+    """A user with what decides whether they may sign in."""
 
     id: str
     email: str | None
@@ -26,12 +31,12 @@ class Account:
 
 
 async def by_email(db: Db, *, app_id: str, email: str) -> Account | None:
+    """Returns the account of an address."""
     return await maybe(
         db,
         Account,
-        """
-        SELECT u.id, u.email, u.email_verified, u.name, u.picture, u.locale, u.disabled,
-               u.settled_at, p.phc, p.must_change
+        f"""
+        SELECT {ACCOUNT_COLUMNS}
         FROM users u
         LEFT JOIN passwords p ON p.app_id = u.app_id AND p.user_id = u.id
         WHERE u.app_id = $1 AND u.email_normalized = $2
@@ -42,12 +47,12 @@ async def by_email(db: Db, *, app_id: str, email: str) -> Account | None:
 
 
 async def by_id(db: Db, *, app_id: str, id: str) -> Account | None:
+    """Returns the account of a user."""
     return await maybe(
         db,
         Account,
-        """
-        SELECT u.id, u.email, u.email_verified, u.name, u.picture, u.locale, u.disabled,
-               u.settled_at, p.phc, p.must_change
+        f"""
+        SELECT {ACCOUNT_COLUMNS}
         FROM users u
         LEFT JOIN passwords p ON p.app_id = u.app_id AND p.user_id = u.id
         WHERE u.app_id = $1 AND u.id = $2
@@ -57,9 +62,9 @@ async def by_id(db: Db, *, app_id: str, id: str) -> Account | None:
     )
 
 
-async def signs_in(db: Db, *, app_id: str, id: str, proves_email: str | None) -> bool | None:
-    """Lock the row of somebody who is about to get a session. None where he is disabled or gone;
-    True where the address has just become verified."""
+async def record_sign_in(db: Db, *, app_id: str, id: str, proves_email: str | None) -> bool | None:
+    """Locks the row of a user who is about to get a session, and records the sign-in. Returns True
+    if the address has just become verified, and None if the user is disabled or missing."""
     verified: bool | None = await value(
         db,
         """
@@ -87,7 +92,7 @@ async def insert(
     name: str | None,
     locale: str | None,
 ) -> None:
-    """Raises UniqueViolationError (users_app_id_email_key)."""
+    """Creates a user. Raises UniqueViolationError (users_app_id_email_key)."""
     await run(
         db,
         """
@@ -104,18 +109,20 @@ async def insert(
     )
 
 
-async def settled(db: Db, *, app_id: str, id: str) -> None:
+async def mark_settled(db: Db, *, app_id: str, id: str) -> None:
+    """Records that the user has what new users get."""
     await run(db, "UPDATE users SET settled_at = now() WHERE app_id = $1 AND id = $2", app_id, id)
 
 
 async def unsettle(db: Db, *, app_id: str, id: str) -> None:
-    """A newly verified address may have a place in an organization: the record that it is not
-    given yet is committed together with the address."""
+    """Records that the user may lack something: a newly verified address may belong to an
+    organization. It is committed together with the address."""
     await run(db, "UPDATE users SET settled_at = NULL WHERE app_id = $1 AND id = $2", app_id, id)
 
 
 async def lock(db: Db, *, app_id: str, id: str) -> bool:
-    """Hold the user's row against sign-ins and changes until the transaction ends."""
+    """Locks the user's row against sign-ins and changes until the transaction ends. Returns False
+    if there is no such user."""
     return bool(
         await value(
             db,
@@ -126,9 +133,10 @@ async def lock(db: Db, *, app_id: str, id: str) -> bool:
     )
 
 
-async def still_has(db: Db, *, app_id: str, id: str, phc: str | None) -> bool:
-    """Whether the user's password is still this one (None: whether he still has none). Asked after
-    `lock`, in a statement of its own, so that it sees what was committed before the lock."""
+async def has_password_hash(db: Db, *, app_id: str, id: str, phc: str | None) -> bool:
+    """Returns whether this is still the hash of the user's password (None: no password). It is
+    called after `lock`, in a statement of its own, so that it sees what was committed before the
+    lock."""
     return bool(
         await value(
             db,
@@ -144,6 +152,7 @@ async def still_has(db: Db, *, app_id: str, id: str, phc: str | None) -> bool:
 
 
 async def set_password(db: Db, *, app_id: str, user_id: str, phc: str) -> None:
+    """Sets or replaces the user's password."""
     await run(
         db,
         """
@@ -158,7 +167,8 @@ async def set_password(db: Db, *, app_id: str, user_id: str, phc: str) -> None:
 
 
 async def rehash(db: Db, *, app_id: str, user_id: str, old: str, new: str) -> bool:
-    """The same password under our own hash; nothing where it was changed meanwhile."""
+    """Replaces the hash of the same password by ours. Returns False if the password was changed in
+    the meantime."""
     return (
         await run(
             db,
@@ -175,6 +185,7 @@ async def rehash(db: Db, *, app_id: str, user_id: str, old: str, new: str) -> bo
 
 
 async def must_change_password(db: Db, *, app_id: str, user_id: str) -> bool:
+    """Requires a new password. Returns False if the user has none."""
     return (
         await run(
             db,

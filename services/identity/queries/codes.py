@@ -1,17 +1,17 @@
-"""Statements on email_verification_codes: made, tried, taken once."""
+"""Statements on email_verification_codes."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass, field
 from typing import Any
 
-from common.addresses import address_key
+from common.address_keys import address_key
 from common.db import Db, maybe, run, value
 
 
 @dataclass(frozen=True)
-class Taken:
-    """A code or link that was good, and is used now."""
+class ConsumedCode:
+    """A code or link that was valid, and is now used."""
 
     id: str
     email: str
@@ -35,6 +35,7 @@ async def insert(
     payload: dict[str, Any],
     ttl: int,
 ) -> None:
+    """Stores a code and a link."""
     await run(
         db,
         """
@@ -55,14 +56,14 @@ async def insert(
     )
 
 
-async def take_code(
+async def consume_code(
     db: Db, *, app_id: str, id: str, types: list[str], code_hashes: list[str]
-) -> Taken | None:
-    """Take the code of this flow, once; each wrong try counts and the fifth ends it. The caller
-    commits whatever the outcome."""
+) -> ConsumedCode | None:
+    """Consumes the code of this flow. Each wrong try counts, and the fifth ends the flow. The
+    caller commits whatever the outcome."""
     return await maybe(
         db,
-        Taken,
+        ConsumedCode,
         """
         WITH tried AS (
             UPDATE email_verification_codes SET attempts = attempts + 1,
@@ -83,7 +84,7 @@ async def take_code(
 async def holder_of_code(
     db: Db, *, app_id: str, id: str, types: list[str], code_hashes: list[str]
 ) -> str | None:
-    """Whose code it is, where `take_code` would take it now."""
+    """Returns the user of the code if `consume_code` would consume it now."""
     holder: str | None = await value(
         db,
         """
@@ -107,7 +108,7 @@ async def holder_of_link(
     link_hashes: list[str],
     browser_hashes: list[str] | None,
 ) -> str | None:
-    """Whose link it is, where `take_link` would take it now."""
+    """Returns the user of the link if `consume_link` would consume it now."""
     holder: str | None = await value(
         db,
         """
@@ -124,8 +125,8 @@ async def holder_of_link(
     return holder
 
 
-async def may_try(db: Db, *, app_id: str, id: str) -> bool:
-    """Whether this flow has tries left."""
+async def has_tries_left(db: Db, *, app_id: str, id: str) -> bool:
+    """Returns whether this flow has tries left."""
     return bool(
         await value(
             db,
@@ -143,7 +144,7 @@ async def may_try(db: Db, *, app_id: str, id: str) -> bool:
 async def pending_sign_up(
     db: Db, *, app_id: str, id: str, browser_hashes: list[str]
 ) -> dict[str, Any] | None:
-    """What was entered in a sign-up of this browser that nobody has finished. Its code may have
+    """Returns what was entered in an unfinished sign-up of this browser. Its code may have
     expired."""
     payload: dict[str, Any] | None = await value(
         db,
@@ -159,18 +160,18 @@ async def pending_sign_up(
     return payload
 
 
-async def take_link(
+async def consume_link(
     db: Db,
     *,
     app_id: str,
     types: list[str],
     link_hashes: list[str],
     browser_hashes: list[str] | None,
-) -> Taken | None:
-    """Take the link, once, and only in the browser that asked where it is bound to one."""
+) -> ConsumedCode | None:
+    """Consumes the link. A link that is bound to a browser is valid only there."""
     return await maybe(
         db,
-        Taken,
+        ConsumedCode,
         """
         UPDATE email_verification_codes SET used_at = now()
         WHERE app_id = $1 AND type = ANY($2::text[]) AND link_hash = ANY($3::text[])
@@ -185,8 +186,8 @@ async def take_link(
     )
 
 
-async def link_holds(db: Db, *, app_id: str, types: list[str], link_hashes: list[str]) -> bool:
-    """Whether the link is good, in whichever browser."""
+async def is_link_valid(db: Db, *, app_id: str, types: list[str], link_hashes: list[str]) -> bool:
+    """Returns whether the link is valid, in any browser."""
     return bool(
         await value(
             db,
@@ -205,7 +206,7 @@ async def link_holds(db: Db, *, app_id: str, types: list[str], link_hashes: list
 async def end_older(
     db: Db, *, app_id: str, email: str, types: list[str], spare: str | None = None
 ) -> int:
-    """Codes and links of this address and purpose are dead."""
+    """Ends the codes and links of this address and purpose."""
     return await run(
         db,
         """
@@ -221,7 +222,7 @@ async def end_older(
 
 
 async def end_of_user(db: Db, *, app_id: str, user_id: str) -> int:
-    """No code or link mailed to the user before works any more."""
+    """Ends every code and link that was mailed to the user."""
     return await run(
         db,
         """
@@ -230,33 +231,4 @@ async def end_of_user(db: Db, *, app_id: str, user_id: str) -> int:
         """,
         app_id,
         user_id,
-    )
-
-
-async def owned(db: Db, *, app_id: str, id: str, user_id: str) -> None:
-    """Remember who used the owner link, for as long as he is there."""
-    await run(
-        db,
-        """
-        UPDATE email_verification_codes
-        SET user_id = $3, expires_at = now() + interval '36500 days'
-        WHERE app_id = $1 AND id = $2
-        """,
-        app_id,
-        id,
-        user_id,
-    )
-
-
-async def is_owner(db: Db, *, app_id: str, user_id: str) -> bool:
-    return bool(
-        await value(
-            db,
-            """
-            SELECT true FROM email_verification_codes
-            WHERE app_id = $1 AND user_id = $2 AND type = 'owner_link' AND used_at IS NOT NULL
-            """,
-            app_id,
-            user_id,
-        )
     )

@@ -7,7 +7,7 @@ from datetime import datetime
 from typing import Any
 
 from common import keyset
-from common.addresses import address_key
+from common.address_keys import address_key
 from common.contracts.invitations import Invitation
 from common.db import Db, many, maybe, one, run, value
 
@@ -24,7 +24,7 @@ async def insert(
     invited_by: str | None,
     ttl: int,
 ) -> Invitation:
-    """Raises UniqueViolationError (user_invitations_pending_key)."""
+    """Stores an invitation. Raises UniqueViolationError (user_invitations_pending_key)."""
     return await one(
         db,
         Invitation,
@@ -48,7 +48,7 @@ async def insert(
 
 
 async def role_ids(db: Db, *, app_id: str, id: str) -> list[str]:
-    """Roles that the invitation gives; none where there is no such invitation."""
+    """Returns the roles that the invitation gives, or none if there is no such invitation."""
     return (
         await value(
             db, "SELECT role_ids FROM user_invitations WHERE app_id = $1 AND id = $2", app_id, id
@@ -58,7 +58,7 @@ async def role_ids(db: Db, *, app_id: str, id: str) -> list[str]:
 
 
 async def end_expired(db: Db, *, app_id: str, email: str) -> None:
-    """An expired invitation does not stand in the way of a new one."""
+    """Ends an expired invitation of this address, so that it does not prevent a new one."""
     await run(
         db,
         """
@@ -71,9 +71,10 @@ async def end_expired(db: Db, *, app_id: str, email: str) -> None:
     )
 
 
-async def page(
+async def list_(
     db: Db, *, app_id: str, before: str | None, before_id: str | None, limit: int
 ) -> list[Invitation]:
+    """Returns a page of invitations, the newest first."""
     return await many(
         db,
         Invitation,
@@ -93,7 +94,7 @@ async def page(
 
 
 @dataclass(frozen=True)
-class Open:
+class OpenInvitation:
     """A pending invitation."""
 
     id: str
@@ -103,10 +104,11 @@ class Open:
     expires_at: datetime
 
 
-async def by_token(db: Db, *, app_id: str, token_hashes: list[str]) -> Open | None:
+async def get_open(db: Db, *, app_id: str, token_hashes: list[str]) -> OpenInvitation | None:
+    """Returns the pending invitation of a token."""
     return await maybe(
         db,
-        Open,
+        OpenInvitation,
         """
         SELECT id, email, role_ids, profile, expires_at FROM user_invitations
         WHERE app_id = $1 AND token_hash = ANY($2::text[]) AND accepted_at IS NULL
@@ -118,7 +120,7 @@ async def by_token(db: Db, *, app_id: str, token_hashes: list[str]) -> Open | No
 
 
 async def accept(db: Db, *, app_id: str, id: str, user_id: str) -> bool:
-    """Take it, once."""
+    """Marks the invitation as accepted. Returns False if it is not pending."""
     return (
         await run(
             db,
@@ -136,6 +138,7 @@ async def accept(db: Db, *, app_id: str, id: str, user_id: str) -> bool:
 
 
 async def renew(db: Db, *, app_id: str, id: str, token_hash: str, ttl: int) -> Invitation | None:
+    """Gives the invitation a new token and lifetime. Returns None if it was accepted or revoked."""
     return await maybe(
         db,
         Invitation,
@@ -156,6 +159,7 @@ async def renew(db: Db, *, app_id: str, id: str, token_hash: str, ttl: int) -> I
 
 
 async def revoke(db: Db, *, app_id: str, id: str) -> bool:
+    """Revokes the invitation. Returns False if it is not pending."""
     return (
         await run(
             db,

@@ -15,7 +15,7 @@ class Hit:
 
 
 async def hit(db: Db, *, app_id: str, keys: list[str], seconds: list[int]) -> list[Hit]:
-    """Count one more in each window; `left` is how many seconds the window has still to run."""
+    """Counts one more attempt in each window. `left` is how many seconds the window still lasts."""
     return await many(
         db,
         Hit,

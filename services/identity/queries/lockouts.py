@@ -14,7 +14,7 @@ class Failed:
 
 
 async def locked_for(db: Db, *, app_id: str, address_hashes: list[str]) -> int:
-    """Seconds until this address may try again, 0 where it may now."""
+    """Returns the seconds until this address may try again, or 0."""
     left: int | None = await value(
         db,
         """
@@ -32,9 +32,9 @@ async def locked_for(db: Db, *, app_id: str, address_hashes: list[str]) -> int:
 
 
 async def reserve(db: Db, *, app_id: str, address_hash: str) -> bool:
-    """Count a try as pending before it is made, so that many at once stay within the limit; False
-    where the address is locked. `fail` and `release` end it, and without either it lapses: an
-    outage never counts as a wrong password."""
+    """Counts a try as pending before it is made, so that many at once stay within the limit.
+    Returns False if the address is locked. `fail` and `release` end the reservation. Without either
+    it lapses, so an outage never counts as a wrong password."""
     return bool(
         await value(
             db,
@@ -58,7 +58,7 @@ async def reserve(db: Db, *, app_id: str, address_hash: str) -> bool:
 
 
 async def release(db: Db, *, app_id: str, address_hash: str) -> None:
-    """End a pending try that reached no verdict, or the right one."""
+    """Ends a pending try that reached no verdict, or the right one."""
     await run(
         db,
         """
@@ -71,9 +71,8 @@ async def release(db: Db, *, app_id: str, address_hash: str) -> None:
 
 
 async def fail(db: Db, *, app_id: str, address_hash: str) -> Failed:
-    """Turn a pending try into a failed one. From the fifth on the address is locked, each time for
-    longer, and after a hundred until the password is chosen anew (NIST SP 800-63B-4 section
-    3.2.2)."""
+    """Turns a pending try into a failed one. From the fifth on the address is locked, each time for
+    longer, and after a hundred until a new password is chosen (NIST SP 800-63B-4 section 3.2.2)."""
     return await one(
         db,
         Failed,
@@ -105,7 +104,8 @@ async def fail(db: Db, *, app_id: str, address_hash: str) -> Failed:
 
 
 async def forget(db: Db, *, app_id: str, address_hashes: list[str]) -> bool:
-    """Somebody proved to be the owner: the count starts anew. False where nothing was counted."""
+    """Deletes the count of an address whose owner has proved who they are. Returns False if nothing
+    was counted."""
     deleted = await run(
         db,
         "DELETE FROM sign_in_guards WHERE app_id = $1 AND address_hash = ANY($2::text[])",

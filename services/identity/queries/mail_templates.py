@@ -17,11 +17,13 @@ class Stored:
     html_body: str
 
     def source(self) -> TemplateText:
+        """Returns the parts of the template."""
         return TemplateText(subject=self.subject, text=self.text_body, html=self.html_body)
 
 
 async def get(db: Db, *, app_id: str, kind: str, locale: str) -> TemplateText | None:
-    found = await maybe(
+    """Returns the application's own template, if there is one."""
+    row = await maybe(
         db,
         Stored,
         """
@@ -32,10 +34,11 @@ async def get(db: Db, *, app_id: str, kind: str, locale: str) -> TemplateText | 
         kind,
         locale,
     )
-    return found.source() if found else None
+    return row.source() if row else None
 
 
-async def all_of(db: Db, *, app_id: str) -> list[Stored]:
+async def list_(db: Db, *, app_id: str) -> list[Stored]:
+    """Returns all templates of the application's own."""
     return await many(
         db,
         Stored,
@@ -44,9 +47,10 @@ async def all_of(db: Db, *, app_id: str) -> list[Stored]:
     )
 
 
-async def put(
+async def upsert(
     db: Db, *, app_id: str, kind: str, locale: str, subject: str, text: str, html: str
 ) -> None:
+    """Stores a template."""
     await run(
         db,
         """
@@ -65,6 +69,7 @@ async def put(
 
 
 async def delete(db: Db, *, app_id: str, kind: str, locale: str) -> bool:
+    """Deletes a template. Returns False if there was none."""
     return (
         await run(
             db,

@@ -20,7 +20,7 @@ class Leased:
 
 
 async def lease(db: Db, *, limit: int) -> list[Leased]:
-    """Take what is due for a minute; whoever dies meanwhile leaves it for the next."""
+    """Leases the mails that are due for a minute. If a mailer dies, the next one gets its mails."""
     return await many(
         db,
         Leased,
@@ -40,6 +40,7 @@ async def lease(db: Db, *, limit: int) -> list[Leased]:
 
 
 async def delete(db: Db, *, seq: int) -> None:
+    """Deletes a mail that was sent."""
     await run(
         db,
         """
@@ -51,6 +52,7 @@ async def delete(db: Db, *, seq: int) -> None:
 
 
 async def postpone(db: Db, *, seq: int, seconds: int, reason: str) -> None:
+    """Postpones the next try of a mail."""
     await run(
         db,
         """
@@ -65,6 +67,7 @@ async def postpone(db: Db, *, seq: int, seconds: int, reason: str) -> None:
 
 
 async def fail(db: Db, *, seq: int, reason: str) -> None:
+    """Marks a mail as failed for good."""
     await run(
         db,
         """

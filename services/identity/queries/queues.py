@@ -16,7 +16,7 @@ class Length:
 
 
 async def outbox(db: Db, *, services: list[str]) -> list[Length]:
-    """As aero2_relay: a row for each service. Ages are of the row written first."""
+    """Returns a row for each service, as aero2_relay. An age is that of the row written first."""
     return await many(
         db,
         Length,
@@ -36,7 +36,7 @@ async def outbox(db: Db, *, services: list[str]) -> list[Length]:
 
 
 async def mail(db: Db) -> Length:
-    """As aero2_mail: what is still to be delivered."""
+    """Returns the number and age of undelivered mails, as aero2_mail."""
     return await one(
         db,
         Length,

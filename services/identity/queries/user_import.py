@@ -12,7 +12,7 @@ from common.db import Db, many
 async def insert(db: Db, *, app_id: str, rows: list[dict[str, Any]]) -> set[int]:
     """Creates the users that do not exist yet, by address or id, with their hashes. Earlier lines
     come first. No two rows have the same id and address. Returns the `line` of each new user."""
-    found = await db.fetch(
+    created_rows = await db.fetch(
         """
         WITH given AS (
             SELECT g.line, g.id, g.email, g.email_verified, g.name, g.given_name, g.family_name,
@@ -55,12 +55,13 @@ async def insert(db: Db, *, app_id: str, rows: list[dict[str, Any]]) -> set[int]
         app_id,
         rows,
     )
-    return {row["line"] for row in found}
+    return {row["line"] for row in created_rows}
 
 
 async def page(
     db: Db, *, app_id: str, after: str | None, after_id: str | None, limit: int, hashes: bool
 ) -> list[TransferredUser]:
+    """Returns users with their hashes, the oldest first."""
     return await many(
         db,
         TransferredUser,

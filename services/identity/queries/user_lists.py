@@ -94,7 +94,7 @@ async def unverified(
 
 async def name_keys(db: Db, *, text: str) -> list[str]:
     """Returns words of names as they are stored: lower case, without accents."""
-    found: list[str] = await value(
+    words: list[str] = await value(
         db,
         """
         -- any-tenant: computes, reads no table
@@ -103,7 +103,7 @@ async def name_keys(db: Db, *, text: str) -> list[str]:
         """,
         text,
     )
-    return [word for word in found if word]
+    return [word for word in words if word]
 
 
 async def matching(

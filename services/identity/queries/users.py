@@ -2,26 +2,29 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Final
 
-from common.addresses import address_key
+from common.address_keys import address_key
 from common.contracts.profiles import User
 from common.db import Db, many, maybe, run, value
 
-
-async def get(db: Db, *, app_id: str, id: str, teams: list[str] | None = None) -> User | None:
-    """With `teams`, only a member of one of these organizations."""
-    return await maybe(
-        db,
-        User,
-        """
-        SELECT u.id, u.email, u.email_verified, u.name, u.given_name, u.family_name, u.middle_name,
+USER_COLUMNS: Final = """u.id, u.email, u.email_verified, u.name, u.given_name, u.family_name, u.middle_name,
                u.nickname, u.preferred_username, u.profile, u.picture, u.website, u.gender,
                u.birthdate, u.zoneinfo, u.locale, u.phone_number, u.phone_number_verified,
                u.address, u.public_metadata, u.user_metadata, u.private_metadata, u.disabled,
                u.last_sign_in_at, u.created_at, u.updated_at,
                EXISTS (SELECT FROM passwords p WHERE p.app_id = $1 AND p.user_id = u.id)
-                   AS has_password
+                   AS has_password"""
+"""Of a user `u` of the application `$1`: the columns of `User`."""
+
+
+async def get(db: Db, *, app_id: str, id: str, teams: list[str] | None = None) -> User | None:
+    """Returns a user. With `teams`, only a member of one of these organizations."""
+    return await maybe(
+        db,
+        User,
+        f"""
+        SELECT {USER_COLUMNS}
         FROM users u WHERE u.app_id = $1 AND u.id = $2
           AND ($3::uuid[] IS NULL OR u.id IN (
               SELECT m.user_id FROM organization_members m
@@ -34,19 +37,15 @@ async def get(db: Db, *, app_id: str, id: str, teams: list[str] | None = None) -
     )
 
 
-async def find(db: Db, *, app_id: str, email: str, teams: list[str] | None = None) -> User | None:
-    """With `teams`, only a member of one of these organizations."""
+async def get_by_email(
+    db: Db, *, app_id: str, email: str, teams: list[str] | None = None
+) -> User | None:
+    """Returns the user of an address. With `teams`, only a member of one of these organizations."""
     return await maybe(
         db,
         User,
-        """
-        SELECT u.id, u.email, u.email_verified, u.name, u.given_name, u.family_name, u.middle_name,
-               u.nickname, u.preferred_username, u.profile, u.picture, u.website, u.gender,
-               u.birthdate, u.zoneinfo, u.locale, u.phone_number, u.phone_number_verified,
-               u.address, u.public_metadata, u.user_metadata, u.private_metadata, u.disabled,
-               u.last_sign_in_at, u.created_at, u.updated_at,
-               EXISTS (SELECT FROM passwords p WHERE p.app_id = $1 AND p.user_id = u.id)
-                   AS has_password
+        f"""
+        SELECT {USER_COLUMNS}
         FROM users u WHERE u.app_id = $1 AND u.email_normalized = $2
           AND ($3::uuid[] IS NULL OR u.id IN (
               SELECT m.user_id FROM organization_members m
@@ -64,14 +63,8 @@ async def of_ids(db: Db, *, app_id: str, ids: list[str]) -> list[User]:
     return await many(
         db,
         User,
-        """
-        SELECT u.id, u.email, u.email_verified, u.name, u.given_name, u.family_name, u.middle_name,
-               u.nickname, u.preferred_username, u.profile, u.picture, u.website, u.gender,
-               u.birthdate, u.zoneinfo, u.locale, u.phone_number, u.phone_number_verified,
-               u.address, u.public_metadata, u.user_metadata, u.private_metadata, u.disabled,
-               u.last_sign_in_at, u.created_at, u.updated_at,
-               EXISTS (SELECT FROM passwords p WHERE p.app_id = $1 AND p.user_id = u.id)
-                   AS has_password
+        f"""
+        SELECT {USER_COLUMNS}
         FROM users u WHERE u.app_id = $1 AND u.id = ANY($2::uuid[])
         """,
         app_id,
@@ -90,7 +83,7 @@ async def insert(
     private_metadata: dict[str, Any],
     user_metadata: dict[str, Any],
 ) -> None:
-    """Raises UniqueViolationError (users_app_id_email_key)."""
+    """Creates a user. Raises UniqueViolationError (users_app_id_email_key)."""
     await run(
         db,
         """
@@ -109,8 +102,8 @@ async def insert(
     )
 
 
-async def change(db: Db, *, app_id: str, id: str, changes: dict[str, Any]) -> bool:
-    """Set the columns that `changes` names; JSON null clears. Raises UniqueViolationError
+async def update(db: Db, *, app_id: str, id: str, changes: dict[str, Any]) -> bool:
+    """Sets the columns that `changes` names; JSON null clears. Raises UniqueViolationError
     (users_app_id_email_key)."""
     if "email" in changes:
         email = changes["email"]
@@ -158,9 +151,9 @@ async def change(db: Db, *, app_id: str, id: str, changes: dict[str, Any]) -> bo
 
 
 async def set_disabled(db: Db, *, app_id: str, id: str, disabled: bool) -> bool | None:
-    """Whether it was so before; None where there is no such user. Raises the epoch, so that
-    every token made before is dead."""
-    found: bool | None = await value(
+    """Disables or enables a user. Returns whether they were disabled before, or None if there is no
+    such user. Disabling raises the epoch, so that every earlier token ends."""
+    was_disabled: bool | None = await value(
         db,
         """
         WITH before AS (
@@ -175,8 +168,9 @@ async def set_disabled(db: Db, *, app_id: str, id: str, disabled: bool) -> bool 
         id,
         disabled,
     )
-    return found
+    return was_disabled
 
 
 async def delete(db: Db, *, app_id: str, id: str) -> bool:
+    """Deletes a user. Returns False if there is none."""
     return await run(db, "DELETE FROM users WHERE app_id = $1 AND id = $2", app_id, id) == 1

@@ -1,2 +1,4 @@
-"""One rule of the authorization endpoint a file. A rule raises OAuthError, or answers what the
-person has to do first, or says nothing."""
+"""The steps of the authorization endpoint, one in each file.
+
+A step raises OAuthError, or returns the page that the user has to visit first, or returns None.
+"""

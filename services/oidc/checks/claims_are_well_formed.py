@@ -1,4 +1,4 @@
-"""OpenID Connect Core section 5.5: the `claims` parameter."""
+"""The `claims` parameter (OpenID Connect Core section 5.5)."""
 
 from __future__ import annotations
 
@@ -8,16 +8,17 @@ import orjson
 
 from common.context import Context
 from common.contracts.oauth_errors import OAuthError
+from oidc.authorization_request import AuthorizationRequest
 from oidc.deps import Deps
-from oidc.request import AuthorizationRequest
 
 MAX_LENGTH: Final = 8_000
 NUL: Final = "\\u0000"
-"""A character that no text of ours holds, as JSON writes it."""
+"""NUL as JSON writes it. Postgres cannot store it."""
 
 
-async def claims_are_well_formed(_: Deps, ctx: Context, asked: AuthorizationRequest) -> None:
-    text = asked.given.get("claims")
+async def claims_are_well_formed(_: Deps, ctx: Context, request: AuthorizationRequest) -> None:
+    """Sets `claims`, and `hinted_sub` if the ID token must be about a certain user."""
+    text = request.parameters.get("claims")
     if text is None:
         return
     try:
@@ -29,15 +30,15 @@ async def claims_are_well_formed(_: Deps, ctx: Context, asked: AuthorizationRequ
     for place in ("id_token", "userinfo"):
         members = parsed.get(place, {})
         if not isinstance(members, dict) or not all(
-            request is None or isinstance(request, dict) for request in members.values()
+            member is None or isinstance(member, dict) for member in members.values()
         ):
             raise OAuthError(f"claims.{place} is malformed")
-    asked.claims = {place: parsed[place] for place in ("id_token", "userinfo") if place in parsed}
-    _take_sub(asked, parsed.get("id_token", {}).get("sub"))
+    request.claims = {place: parsed[place] for place in ("id_token", "userinfo") if place in parsed}
+    _set_hinted_sub(request, parsed.get("id_token", {}).get("sub"))
 
 
-def _take_sub(request: AuthorizationRequest, wanted: dict[str, Any] | None) -> None:
-    """Section 5.5.1: a wanted `sub` must be the one that signs in."""
-    value = (wanted or {}).get("value")
+def _set_hinted_sub(request: AuthorizationRequest, sub: dict[str, Any] | None) -> None:
+    """Takes over a requested `sub`: only this user may sign in (section 5.5.1)."""
+    value = (sub or {}).get("value")
     if isinstance(value, str):
         request.hinted_sub = value

@@ -1,7 +1,7 @@
-"""OpenID Connect Core section 3.1.2.6: we take no request objects, and say so.
+"""Request objects are not supported (OpenID Connect Core section 3.1.2.6).
 
-The refusal goes out as the object asks: with its `response_mode` and its `state`, or the client
-could not tell what was refused. Nothing else is read from it, and nothing in it is proven.
+The error is sent with the object's `response_mode` and `state`, so that the client recognises its
+request. Nothing else is read from the object, and its signature is not verified.
 """
 
 from __future__ import annotations
@@ -13,32 +13,33 @@ import orjson
 from common.context import Context
 from common.contracts.oauth_errors import RequestNotSupported, RequestUriNotSupported
 from common.sealing import unb64
+from oidc.authorization_request import AuthorizationRequest
 from oidc.checks.response_mode_is_known import MODES
 from oidc.deps import Deps
 from oidc.jose import MAX_LENGTH
-from oidc.request import AuthorizationRequest
 
 
 async def no_request_object(_: Deps, ctx: Context, request: AuthorizationRequest) -> None:
-    if "request" in request.given:
-        _answer_as_it_asks(request)
+    """Raises RequestNotSupported or RequestUriNotSupported if there is a request object."""
+    if "request" in request.parameters:
+        _use_response_parameters(request)
         raise RequestNotSupported
-    if "request_uri" in request.given:
+    if "request_uri" in request.parameters:
         raise RequestUriNotSupported
 
 
-def _answer_as_it_asks(request: AuthorizationRequest) -> None:
-    parameters = _parameters(request.given["request"])
+def _use_response_parameters(request: AuthorizationRequest) -> None:
+    parameters = _parameters(request.parameters["request"])
     mode, state = parameters.get("response_mode"), parameters.get("state")
     if mode in MODES:
         request.response_mode = mode
     if isinstance(state, str) and state:
-        request.given["state"] = state
+        request.parameters["state"] = state
 
 
-def _parameters(request: str) -> dict[str, Any]:
-    """The parameters in a request object, signed or not; empty if it cannot be read."""
-    parts = request.split(".", 3) if len(request) <= MAX_LENGTH else []
+def _parameters(request_object: str) -> dict[str, Any]:
+    """Returns the parameters in a request object, signed or not. Empty if it is malformed."""
+    parts = request_object.split(".", 3) if len(request_object) <= MAX_LENGTH else []
     if len(parts) != 3:
         return {}
     try:

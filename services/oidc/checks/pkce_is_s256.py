@@ -1,23 +1,23 @@
-"""RFC 7636 section 4.4.1, RFC 9700 section 2.1.1. Without a method a challenge is `plain`.
+"""PKCE with the method S256 (RFC 7636 section 4.4.1, RFC 9700 section 2.1.1).
 
-A confidential client of OpenID Connect may rely on its nonce instead, unless it is registered with
-`require_pkce`: the nonce binds the code to the browser, and the secret to the client.
+Without a method, a challenge is `plain`, which is refused. A confidential client of OpenID Connect
+may use a nonce instead, unless it is registered with `require_pkce`. The nonce binds the code to
+the browser, and the secret binds it to the client.
 """
 
 from __future__ import annotations
 
 from common.context import Context
 from common.contracts.oauth_errors import OAuthError
-from oidc import pkce, scopes
+from oidc import pkce, scope_catalogue
+from oidc.authorization_request import AuthorizationRequest
 from oidc.deps import Deps
-from oidc.request import AuthorizationRequest
 
 
 async def pkce_is_s256(_: Deps, ctx: Context, request: AuthorizationRequest) -> None:
-    challenge, method = (
-        request.given.get("code_challenge"),
-        request.given.get("code_challenge_method"),
-    )
+    """Raises OAuthError if PKCE is missing, or if its method is not S256."""
+    challenge = request.parameters.get("code_challenge")
+    method = request.parameters.get("code_challenge_method")
     if challenge is None:
         if method is not None:
             raise OAuthError("code_challenge is missing")
@@ -29,8 +29,10 @@ async def pkce_is_s256(_: Deps, ctx: Context, request: AuthorizationRequest) -> 
     if method != "S256":
         raise OAuthError("code_challenge_method must be S256")
     if not pkce.is_challenge(challenge):
-        raise OAuthError("code_challenge is not a base64url SHA-256")
+        raise OAuthError("code_challenge is not a SHA-256 in base64url")
 
 
 def _has_nonce(request: AuthorizationRequest) -> bool:
-    return "nonce" in request.given and "openid" in scopes.parsed(request.given.get("scope"))
+    return "nonce" in request.parameters and "openid" in scope_catalogue.parse(
+        request.parameters.get("scope")
+    )

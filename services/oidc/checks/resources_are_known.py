@@ -1,12 +1,15 @@
-"""RFC 8707 section 2."""
+"""The parameter `resource` (RFC 8707 section 2)."""
 
 from __future__ import annotations
 
 from common.context import Context
-from oidc import scopes
+from oidc import scope_catalogue
+from oidc.authorization_request import AuthorizationRequest
 from oidc.deps import Deps
-from oidc.request import AuthorizationRequest
 
 
 async def resources_are_known(deps: Deps, ctx: Context, request: AuthorizationRequest) -> None:
-    request.resource = await scopes.check_resources(deps, ctx, request.given.listed("resource"))
+    """Sets `resource`. Raises InvalidTarget for an unknown one."""
+    request.resource = await scope_catalogue.check_resources(
+        deps, ctx, request.parameters.values_of("resource")
+    )

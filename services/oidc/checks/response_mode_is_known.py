@@ -1,4 +1,4 @@
-"""OAuth 2.0 Multiple Response Types section 2.1, OAuth 2.0 Form Post Response Mode."""
+"""The parameter `response_mode` (OAuth 2.0 Multiple Response Types section 2.1, Form Post)."""
 
 from __future__ import annotations
 
@@ -6,20 +6,25 @@ from typing import Final
 
 from common.context import Context
 from common.contracts.oauth_errors import OAuthError
+from oidc.authorization_request import AuthorizationRequest
 from oidc.deps import Deps
-from oidc.request import AuthorizationRequest
 
 MODES: Final = ("query", "fragment", "form_post")
 
 
 async def response_mode_is_known(_: Deps, ctx: Context, request: AuthorizationRequest) -> None:
-    mode = request.given.get("response_mode") or _default(request.given.get("response_type", ""))
+    """Sets `response_mode`."""
+    parameters = request.parameters
+    mode = parameters.get("response_mode") or _default(parameters.get("response_type", ""))
     if mode not in MODES:
         raise OAuthError("response_mode is not supported")
     request.response_mode = mode
 
 
 def _default(response_type: str) -> str:
-    """Answers to types with a token belong into the fragment (sections 3 and 5, RFC 6749 section
-    4.2.2.1). We refuse these types, and the client must be able to read the refusal."""
+    """Returns the default mode of a response type (RFC 6749 section 4.2.2.1).
+
+    For response types with a token it is the fragment. We refuse these types, and the client reads
+    the error from the fragment.
+    """
     return "fragment" if {"token", "id_token"} & set(response_type.split()) else "query"

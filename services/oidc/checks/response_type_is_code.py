@@ -1,15 +1,19 @@
-"""RFC 6749 section 3.1.1. No implicit and no hybrid flow (RFC 9700 section 2.1.2)."""
+"""The parameter `response_type` (RFC 6749 section 3.1.1).
+
+Only `code`: the implicit and hybrid flows are not supported (RFC 9700 section 2.1.2).
+"""
 
 from __future__ import annotations
 
 from common.context import Context
 from common.contracts.oauth_errors import UnauthorizedClient, UnsupportedResponseType
+from oidc.authorization_request import AuthorizationRequest
 from oidc.deps import Deps
-from oidc.request import AuthorizationRequest
 
 
 async def response_type_is_code(_: Deps, ctx: Context, request: AuthorizationRequest) -> None:
-    if request.given.required("response_type") != "code":
+    """Raises UnsupportedResponseType, or UnauthorizedClient if the client lacks the grant."""
+    if request.parameters.required("response_type") != "code":
         raise UnsupportedResponseType
     if "authorization_code" not in request.client.grant_types:
-        raise UnauthorizedClient("this client may not use the code flow")
+        raise UnauthorizedClient("this client may not use the authorization code flow")

@@ -1,5 +1,8 @@
-"""OpenID Connect Core section 3.1.2.4: consent, remembered per client and scope; a first-party
-client's users are not asked. Scopes, resources and the `claims` parameter are one decision."""
+"""Consent (OpenID Connect Core section 3.1.2.4).
+
+A consent is stored for each client and scope. Users of first-party clients are not asked. The user
+decides on scopes, resources and the `claims` parameter together.
+"""
 
 from __future__ import annotations
 
@@ -8,30 +11,39 @@ from common.context import Context
 from common.contracts.authorization import Authorization
 from common.contracts.oauth_errors import AccessDenied, ConsentRequired
 from common.events.consents import ConsentGranted
-from oidc import claims, prompts, scopes
+from oidc import claims, prompts, scope_catalogue
+from oidc.authorization_request import AuthorizationRequest
 from oidc.deps import Deps
 from oidc.queries import authorization_requests, consents
-from oidc.request import AuthorizationRequest
 
 
 async def user_has_consented(
     deps: Deps, ctx: Context, request: AuthorizationRequest
 ) -> Authorization | None:
+    """Sends the user to the consent page, unless they have consented or decided now.
+
+    Removes scopes from the request for whose permission the user has no right. Raises AccessDenied
+    if the user denied the request.
+    """
     assert request.session is not None
-    user_id = request.session.user_id
-    request.scopes = await scopes.held(deps, ctx, request.scopes, user_id, request.session.org_id)
-    givers = await scopes.claim_givers(deps, ctx, request.client, request.scopes)
+    session = request.session
+    request.scopes = await scope_catalogue.select_permitted(
+        deps, ctx, request.scopes, user_id=session.user_id, org_id=session.org_id
+    )
+    claims_by_scope = await scope_catalogue.claims_by_scope(
+        deps, ctx, request.client, request.scopes
+    )
     request.claims, request.claim_scopes = claims.within_scopes(
-        request.claims, request.scopes, givers
+        request.claims, request.scopes, claims_by_scope
     )
     if _decided_by_this_user(request):
         if request.consent == "deny":
-            await _close(deps, ctx, request)
+            await _mark_answered(deps, ctx, request)
             raise AccessDenied
         if request.consent == "allow":
-            await _remember(deps, ctx, request)
+            await _store(deps, ctx, request)
             return None
-    if "consent" not in request.prompts and await _covered(deps, ctx, request):
+    if "consent" not in request.prompts and await _has_consent(deps, ctx, request):
         return None
     if request.silent:
         raise ConsentRequired
@@ -39,36 +51,37 @@ async def user_has_consented(
 
 
 def _decided_by_this_user(request: AuthorizationRequest) -> bool:
-    """Only he who was shown the question can answer it."""
+    """Tells whether the answer is from the user who was shown the consent page."""
     return (
         request.pending is not None
         and request.session is not None
         and request.pending.user_id == request.session.user_id
-        and request.prompted("consent")
+        and request.was_prompted("consent")
     )
 
 
-async def _covered(deps: Deps, ctx: Context, request: AuthorizationRequest) -> bool:
+async def _has_consent(deps: Deps, ctx: Context, request: AuthorizationRequest) -> bool:
+    """Tells whether a stored consent covers the request, or none is needed."""
     if request.client.first_party:
         return True
     assert request.session is not None
     user_id, client_id = request.session.user_id, request.client.client_id
     key = (ctx.app_id, "consent", user_id, client_id)
-    known = deps.known.consents.get(key)
-    wanted = frozenset(request.consent_scopes) | {f"resource {uri}" for uri in request.resource}
-    if known is not None and wanted <= known:
+    allowed = deps.caches.consents.get(key)
+    requested = frozenset(request.consent_scopes) | {f"resource {uri}" for uri in request.resource}
+    if allowed is not None and requested <= allowed:
         return True
     async with deps.db.reading(ctx) as db:
-        found = await consents.find(db, app_id=ctx.app_id, user_id=user_id, client_id=client_id)
-    if found is None:
+        consent = await consents.find(db, app_id=ctx.app_id, user_id=user_id, client_id=client_id)
+    if consent is None:
         return False
-    known = frozenset(found.scopes) | {f"resource {uri}" for uri in found.resources}
+    allowed = frozenset(consent.scopes) | {f"resource {uri}" for uri in consent.resources}
     tags = [("consent", client_id), ("consent", user_id), ("client", client_id), ("user", user_id)]
-    deps.known.consents.put(key, known, tags)
-    return wanted <= known
+    deps.caches.consents.put(key, allowed, tags)
+    return requested <= allowed
 
 
-async def _remember(deps: Deps, ctx: Context, request: AuthorizationRequest) -> None:
+async def _store(deps: Deps, ctx: Context, request: AuthorizationRequest) -> None:
     assert request.session is not None
     user_id, client_id = request.session.user_id, request.client.client_id
     async with deps.db.transaction(ctx) as tx:
@@ -84,7 +97,9 @@ async def _remember(deps: Deps, ctx: Context, request: AuthorizationRequest) -> 
         await audit.record(tx, ctx, event, user_id=user_id)
 
 
-async def _close(deps: Deps, ctx: Context, request: AuthorizationRequest) -> None:
+async def _mark_answered(deps: Deps, ctx: Context, request: AuthorizationRequest) -> None:
     assert request.pending is not None
     async with deps.db.single(ctx) as db:
-        await authorization_requests.use(db, app_id=ctx.app_id, id_hash=request.pending.id_hash)
+        await authorization_requests.mark_answered(
+            db, app_id=ctx.app_id, id_hash=request.pending.id_hash
+        )

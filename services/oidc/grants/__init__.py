@@ -1,4 +1,4 @@
-"""What can be exchanged for tokens: one grant a file."""
+"""The grants that clients exchange for tokens, one in each file."""
 
 from __future__ import annotations
 
@@ -9,10 +9,10 @@ from common.context import Context
 from common.contracts.tokens import Tokens
 from oidc.deps import Deps
 from oidc.grants import authorization_code, client_credentials, refresh_token
-from oidc.params import Given
-from oidc.queries.clients import Registered
+from oidc.oauth_parameters import OAuthParameters
+from oidc.queries.clients import RegisteredClient
 
-Grant = Callable[[Deps, Context, Registered, Given], Awaitable[Tokens]]
+Grant = Callable[[Deps, Context, RegisteredClient, OAuthParameters], Awaitable[Tokens]]
 
 GRANTS: Final[dict[str, Grant]] = {
     "authorization_code": authorization_code.handle,

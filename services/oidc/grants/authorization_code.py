@@ -1,4 +1,7 @@
-"""A code for tokens: RFC 6749 section 4.1.3, RFC 7636 section 4.6, OpenID Connect Core 3.1.3."""
+"""The authorization code grant.
+
+RFC 6749 section 4.1.3, RFC 7636 section 4.6, OpenID Connect Core section 3.1.3.
+"""
 
 from __future__ import annotations
 
@@ -10,104 +13,115 @@ from common.contracts.oauth_errors import InvalidGrant, InvalidTarget, OAuthErro
 from common.contracts.tokens import Tokens
 from common.crypto import token
 from common.events.tokens import CodeReused, TokenIssued
-from oidc import pkce, tokens
+from oidc import pkce, token_response
 from oidc.deps import Deps
-from oidc.params import Given
-from oidc.queries import codes, token_families
-from oidc.queries.clients import Registered
-from oidc.queries.codes import Granted, Taken
+from oidc.oauth_parameters import OAuthParameters
+from oidc.queries import authorization_codes, code_exchange, token_families
+from oidc.queries.clients import RegisteredClient
+from oidc.queries.code_exchange import CodeExchange, ConsumedCode
+from oidc.queries.token_grants import TokenGrant
 
 
-async def handle(deps: Deps, ctx: Context, client: Registered, params: Given) -> Tokens:
-    code, redirect_uri = params.required("code"), params.get("redirect_uri")
-    verifier = params.get("code_verifier")
+async def handle(
+    deps: Deps, ctx: Context, client: RegisteredClient, parameters: OAuthParameters
+) -> Tokens:
+    """Redeems an authorization code."""
+    hashes = deps.keys.hashes("code", parameters.required("code"))
+    challenge = _challenge(client, parameters)
+    refresh_token = token("rt_") if "refresh_token" in client.grant_types else None
+    exchange = CodeExchange(
+        app_id=ctx.app_id,
+        code_hashes=hashes,
+        client_id=client.client_id,
+        redirect_uri=parameters.get("redirect_uri"),
+        challenge=challenge,
+        refresh_hash=deps.keys.hash("refresh", refresh_token) if refresh_token else None,
+        refresh_lifetime=client.refresh_token_lifetime,
+        max_lifetime=client.refresh_token_max_lifetime,
+        client_epoch=client.epoch,
+    )
+    entry = audit.entry(ctx, TokenIssued(client_id=client.client_id, scopes=[]))
+    requested = parameters.values_of("resource")
+    async with deps.db.transaction(ctx) if requested else deps.db.single(ctx) as db:
+        consumed_code = await code_exchange.exchange(db, exchange, entry)
+        # Rolls back if the resource was not granted, so the client can use the code once more.
+        resource = _narrowed_resource(requested, consumed_code.resource)
+    if consumed_code.family_id is None:
+        await _end_replayed(deps, ctx, client, consumed_code, hashes=hashes)
+        raise _refusal(consumed_code, challenge)
+    grant = _token_grant(consumed_code)
+    return await token_response.for_grant(
+        deps,
+        ctx,
+        client,
+        grant,
+        seed=hashes[0],
+        resource=resource,
+        refresh_token=refresh_token,
+        nonce=grant.nonce,
+    )
+
+
+def _challenge(client: RegisteredClient, parameters: OAuthParameters) -> str | None:
+    """Returns the challenge that belongs to the `code_verifier` (RFC 7636 section 4.6)."""
+    verifier = parameters.get("code_verifier")
     challenge = pkce.challenge_of(verifier)
     if verifier is not None and challenge is None:
         raise InvalidGrant("code_verifier is malformed")
     if client.needs_pkce and verifier is None:
         raise OAuthError("code_verifier is missing")
-    hashes = deps.keys.hashes("code", code)
-    refresh = token("rt_") if "refresh_token" in client.grant_types else None
-    entry = audit.entry(ctx, TokenIssued(client_id=client.client_id, scopes=[]))
-    wanted = params.listed("resource")
-    async with deps.db.transaction(ctx) if wanted else deps.db.single(ctx) as db:
-        taken = await codes.exchange(
-            db,
-            app_id=ctx.app_id,
-            code_hashes=hashes,
-            client_id=client.client_id,
-            client_epoch=client.epoch,
-            redirect_uri=redirect_uri,
-            challenge=challenge,
-            refresh_hash=deps.keys.hash("refresh", refresh) if refresh else None,
-            refresh_lifetime=client.refresh_token_lifetime,
-            max_lifetime=client.refresh_token_max_lifetime,
-            entry=entry,
-        )
-        # Asked for more than the code is good for, nothing has happened: the code can be used yet.
-        resource = _narrowed(wanted, taken.resource)
-    if taken.family_id is None:
-        await _refuse(deps, ctx, client, taken, hashes, challenge)
-    granted = _granted(taken)
-    return await tokens.answer(
-        deps,
-        ctx,
-        client,
-        granted,
-        seed=hashes[0],
-        resource=resource,
-        refresh_token=refresh,
-        nonce=granted.nonce,
-    )
+    return challenge
 
 
-def _narrowed(request: list[str], granted: list[str] | None) -> list[str] | None:
-    """RFC 8707 section 2.2: any of the resources of the authorization, none beyond them."""
-    if not request or granted is None:
+def _narrowed_resource(requested: list[str], granted: list[str] | None) -> list[str] | None:
+    """Returns the requested resources. Raises InvalidTarget if one was not granted.
+
+    RFC 8707 section 2.2: a client may ask for fewer resources than were granted, not for others.
+    """
+    if not requested or granted is None:
         return None
-    if not set(request) <= set(granted):
+    if not set(requested) <= set(granted):
         raise InvalidTarget("the resource was not part of the authorization")
-    return request
+    return requested
 
 
-async def _refuse(
-    deps: Deps,
-    ctx: Context,
-    client: Registered,
-    taken: Taken,
-    hashes: list[str],
-    challenge: str | None,
-) -> None:
-    """Always raises. A code presented twice ends what the first use began (RFC 9700 4.5)."""
-    if taken.redirect_uri_fits is None:
-        await _end_replayed(deps, ctx, client, hashes)
-        raise InvalidGrant("the code is unknown, used, expired or of another client")
-    if not taken.redirect_uri_fits:
-        raise InvalidGrant("redirect_uri differs from the authorization request")
-    if not taken.challenge_fits:
+def _refusal(code: ConsumedCode, challenge: str | None) -> InvalidGrant:
+    """Returns the error that says why the code was not exchanged."""
+    if code.redirect_uri_matches is None:
+        return InvalidGrant("the code is unknown, used, expired or of another client")
+    if not code.redirect_uri_matches:
+        return InvalidGrant("redirect_uri differs from the authorization request")
+    if not code.challenge_matches:
         if challenge is None:
-            raise InvalidGrant("code_verifier is missing")
-        raise InvalidGrant("code_verifier does not match code_challenge")
-    raise InvalidGrant("the user's session has ended")
+            return InvalidGrant("code_verifier is missing")
+        return InvalidGrant("code_verifier does not match code_challenge")
+    return InvalidGrant("the user's session has ended")
 
 
-async def _end_replayed(deps: Deps, ctx: Context, client: Registered, hashes: list[str]) -> None:
+async def _end_replayed(
+    deps: Deps, ctx: Context, client: RegisteredClient, code: ConsumedCode, *, hashes: list[str]
+) -> None:
+    """Revokes the tokens of a code that is presented a second time (RFC 9700 section 4.5)."""
+    if code.redirect_uri_matches is not None:
+        return
     async with deps.db.transaction(ctx) as tx:
-        used = await codes.used(
+        replayed_code = await authorization_codes.find_used(
             tx, app_id=ctx.app_id, code_hashes=hashes, client_id=client.client_id
         )
-        if used is None:
+        if replayed_code is None:
             return
-        ended = await token_families.end(
-            tx, app_id=ctx.app_id, id=used.family_id, reason="code_reused"
+        revoked = await token_families.revoke(
+            tx, app_id=ctx.app_id, id=replayed_code.family_id, reason="code_reused"
         )
-        if ended:
+        if revoked:
             event = CodeReused(client_id=client.client_id)
-            await audit.record(tx, ctx, event, user_id=used.user_id)
-    if ended:
-        await deps.changed(ctx, "token", used.family_id)
+            await audit.record(tx, ctx, event, user_id=replayed_code.user_id)
+    if revoked:
+        await deps.invalidate(ctx, "token", replayed_code.family_id)
 
 
-def _granted(taken: Taken) -> Granted:
-    columns: dict[str, Any] = {name: getattr(taken, name) for name in Granted.__dataclass_fields__}
-    return Granted(**columns)
+def _token_grant(code: ConsumedCode) -> TokenGrant:
+    columns: dict[str, Any] = {
+        name: getattr(code, name) for name in TokenGrant.__dataclass_fields__
+    }
+    return TokenGrant(**columns)

@@ -1,10 +1,10 @@
-"""A refresh token for its successor: RFC 6749 section 6, RFC 9700 section 4.14.
+"""The refresh token grant (RFC 6749 section 6, RFC 9700 section 4.14).
 
-A token is taken by one statement, so of many that present it at once one rotates it. The others,
-and whoever did not get the answer and asks again within the grace, present the immediate parent of
-a living token: they get the same child. The child is not stored for that; it is an HMAC of its
-parent under a key of ours, so it can be told again, and by nobody else. Anything older than the
-parent means that a token was copied: the whole family ends.
+One statement consumes a token, so of several requests at once only one rotates it. The others get
+the same successor, if they come within the grace. So does a client that repeats a request because
+it did not get the answer. The successor is not stored for this: it is an HMAC of the consumed token
+under one of our keys, so only we can compute it again. A token whose successor has been used was copied,
+and its whole family is revoked.
 """
 
 from __future__ import annotations
@@ -16,49 +16,64 @@ from common.contracts.tokens import Tokens
 from common.crypto import Keys, b64url
 from common.db import Db
 from common.events.tokens import TokenRefreshed, TokenReused
-from oidc import scopes, tokens
+from oidc import scope_catalogue, token_response
 from oidc.deps import Deps
-from oidc.params import Given
-from oidc.queries import logouts, refresh_tokens, token_families
-from oidc.queries.clients import Registered
-from oidc.queries.codes import Granted
+from oidc.oauth_parameters import OAuthParameters
+from oidc.queries import refresh_tokens, token_families
+from oidc.queries.clients import RegisteredClient
+from oidc.queries.token_grants import TokenGrant
 
 MAX_LENGTH = 200
+"""Characters of a refresh token."""
 
 
-async def handle(deps: Deps, ctx: Context, client: Registered, params: Given) -> Tokens:
-    presented = params.required("refresh_token")
-    if len(presented) > MAX_LENGTH:
-        raise InvalidGrant("the refresh token is not one of ours")
-    child = child_of(deps.keys, presented) if client.rotate_refresh_tokens else presented
-    granted = await _take(deps, ctx, client, params, child)
-    return await tokens.answer(
+async def handle(
+    deps: Deps, ctx: Context, client: RegisteredClient, parameters: OAuthParameters
+) -> Tokens:
+    """Exchanges a refresh token for new tokens."""
+    presented_token = parameters.required("refresh_token")
+    if len(presented_token) > MAX_LENGTH:
+        raise InvalidGrant("the refresh token is unknown, used, expired or revoked")
+    rotates = client.rotate_refresh_tokens
+    next_token = successor_of(deps.keys, presented_token) if rotates else presented_token
+    grant = await _redeem(deps, ctx, client, parameters, next_token=next_token)
+    return await token_response.for_grant(
         deps,
         ctx,
         client,
-        granted,
-        seed=child if client.rotate_refresh_tokens else f"{child}{granted.issued_at}",
-        asked_scopes=_narrowed_scopes(params.get("scope"), granted),
-        resource=_narrowed(params.listed("resource"), granted),
-        refresh_token=child,
+        grant,
+        seed=next_token if rotates else f"{next_token}{grant.issued_at}",
+        requested_scopes=_narrowed_scopes(parameters.get("scope"), grant),
+        resource=_narrowed_resource(parameters.values_of("resource"), grant),
+        refresh_token=next_token,
     )
 
 
-def child_of(keys: Keys, parent: str) -> str:
-    """The successor of a token: unpredictable without our key, and always the same."""
-    return "rt_" + b64url(keys.digest("refresh-child", parent.encode()))
+def successor_of(keys: Keys, token: str) -> str:
+    """Returns the token's successor: always the same, and unpredictable without our key."""
+    return "rt_" + b64url(keys.digest("refresh-child", token.encode()))
 
 
-async def _take(deps: Deps, ctx: Context, client: Registered, params: Given, child: str) -> Granted:
-    """Whoever asks for more than was granted gets nothing, and keeps the token: to have rotated it
-    would turn his next refresh into a reuse."""
-    hashes = deps.keys.hashes("refresh", params["refresh_token"])
-    narrowing = params.get("scope") is not None or params.listed("resource")
+async def _redeem(
+    deps: Deps,
+    ctx: Context,
+    client: RegisteredClient,
+    parameters: OAuthParameters,
+    *,
+    next_token: str,
+) -> TokenGrant:
+    """Consumes the refresh token and returns its grant. Raises InvalidGrant.
+
+    If the client asks for more than was granted, the transaction rolls back. Otherwise its next
+    request would present a used token.
+    """
+    hashes = deps.keys.hashes("refresh", parameters["refresh_token"])
+    narrowing = parameters.get("scope") is not None or parameters.values_of("resource")
     async with deps.db.transaction(ctx) if narrowing else deps.db.single(ctx) as db:
-        granted = taken = await _next(deps, db, ctx, client, hashes, child)
-        if granted is None:
-            # A new statement, so it sees what whoever was faster has committed.
-            granted = await refresh_tokens.again(
+        grant = issued = await _renew(deps, db, ctx, client, hashes=hashes, next_token=next_token)
+        if grant is None:
+            # A new statement, so that it sees what a request at the same time has committed.
+            grant = await refresh_tokens.find_rotated(
                 db,
                 app_id=ctx.app_id,
                 token_hashes=hashes,
@@ -66,30 +81,43 @@ async def _take(deps: Deps, ctx: Context, client: Registered, params: Given, chi
                 client_epoch=client.epoch,
                 grace=deps.settings.refresh_grace,
             )
-        if granted is None and await _followed(db, ctx, client, hashes):
-            granted = taken = await _next(deps, db, ctx, client, hashes, child)
-        if granted is not None:
-            _narrowed_scopes(params.get("scope"), granted)
-            _narrowed(params.listed("resource"), granted)
-    if granted is None:
-        await _end_reused(deps, ctx, client, hashes)
+        if grant is None and await _session_was_replaced(db, ctx, client, hashes):
+            grant = issued = await _renew(
+                deps, db, ctx, client, hashes=hashes, next_token=next_token
+            )
+        if grant is not None:
+            _narrowed_scopes(parameters.get("scope"), grant)
+            _narrowed_resource(parameters.values_of("resource"), grant)
+    if grant is None:
+        await _revoke_reused(deps, ctx, client, hashes)
         raise InvalidGrant("the refresh token is unknown, used, expired or revoked")
-    if taken is not None:  # not told again to whoever asks again
-        deps.activity.note(
-            ctx,
-            TokenRefreshed(client_id=client.client_id),
-            user_id=taken.user_id,
-            session_id=taken.session_id,
-            org_id=taken.org_id,
-        )
-    return granted
+    if issued is not None:  # a repeated request is not a second event
+        _note_refreshed(deps, ctx, client, issued)
+    return grant
 
 
-async def _next(
-    deps: Deps, db: Db, ctx: Context, client: Registered, hashes: list[str], child: str
-) -> Granted | None:
+def _note_refreshed(deps: Deps, ctx: Context, client: RegisteredClient, grant: TokenGrant) -> None:
+    deps.activity.note(
+        ctx,
+        TokenRefreshed(client_id=client.client_id),
+        user_id=grant.user_id,
+        session_id=grant.session_id,
+        org_id=grant.org_id,
+    )
+
+
+async def _renew(
+    deps: Deps,
+    db: Db,
+    ctx: Context,
+    client: RegisteredClient,
+    *,
+    hashes: list[str],
+    next_token: str,
+) -> TokenGrant | None:
+    """Rotates the token, or extends it if the client's refresh tokens do not rotate."""
     if not client.rotate_refresh_tokens:
-        return await refresh_tokens.prolong(
+        return await refresh_tokens.extend(
             db,
             app_id=ctx.app_id,
             token_hashes=hashes,
@@ -103,46 +131,60 @@ async def _next(
         token_hashes=hashes,
         client_id=client.client_id,
         client_epoch=client.epoch,
-        child_hash=deps.keys.hash("refresh", child),
+        successor_hash=deps.keys.hash("refresh", next_token),
         lifetime=client.refresh_token_lifetime,
     )
 
 
-async def _followed(db: Db, ctx: Context, client: Registered, hashes: list[str]) -> bool:
-    """Whether the grant's session was only replaced by another, to which it now belongs."""
-    known = await refresh_tokens.find(db, app_id=ctx.app_id, token_hashes=hashes)
-    if known is None or known.client_id != client.client_id or known.used_at is not None:
+async def _session_was_replaced(
+    db: Db, ctx: Context, client: RegisteredClient, hashes: list[str]
+) -> bool:
+    """Tells whether only the session's id has changed. If so, moves the family to the new session."""
+    token = await refresh_tokens.find(db, app_id=ctx.app_id, token_hashes=hashes)
+    if token is None or token.client_id != client.client_id or token.used_at is not None:
         return False
-    return await logouts.follow(db, app_id=ctx.app_id, family_id=known.family_id)
+    return await token_families.move_to_next_session(
+        db, app_id=ctx.app_id, family_id=token.family_id
+    )
 
 
-async def _end_reused(deps: Deps, ctx: Context, client: Registered, hashes: list[str]) -> None:
-    """An old token of this client ends its family. What merely expired, or was ended already, or
-    is of another client, ends nothing."""
+async def _revoke_reused(
+    deps: Deps, ctx: Context, client: RegisteredClient, hashes: list[str]
+) -> None:
+    """Revokes the family of a used token of this client (RFC 9700 section 4.14.2).
+
+    Does nothing for a token that has only expired, and for one of another client.
+    """
     async with deps.db.transaction(ctx) as tx:
-        known = await refresh_tokens.find(tx, app_id=ctx.app_id, token_hashes=hashes)
-        if known is None or known.used_at is None or known.client_id != client.client_id:
+        token = await refresh_tokens.find(tx, app_id=ctx.app_id, token_hashes=hashes)
+        if token is None or token.used_at is None or token.client_id != client.client_id:
             return
-        ended = await token_families.end(
-            tx, app_id=ctx.app_id, id=known.family_id, reason="refresh_token_reused"
+        revoked = await token_families.revoke(
+            tx, app_id=ctx.app_id, id=token.family_id, reason="refresh_token_reused"
         )
-        if ended:
+        if revoked:
             event = TokenReused(client_id=client.client_id)
-            await audit.record(tx, ctx, event, user_id=known.user_id)
-    if ended:
-        await deps.changed(ctx, "token", known.family_id)
+            await audit.record(tx, ctx, event, user_id=token.user_id)
+    if revoked:
+        await deps.invalidate(ctx, "token", token.family_id)
 
 
-def _narrowed_scopes(request: str | None, granted: Granted) -> list[str]:
-    """RFC 6749 section 6: fewer than were granted, never more."""
-    wanted = scopes.parsed(request)
-    if not set(wanted) <= set(granted.scopes):
-        raise InvalidScope("a scope was not granted")
-    return wanted or granted.scopes
+def _narrowed_scopes(scope: str | None, grant: TokenGrant) -> list[str]:
+    """Returns the requested scopes, or all granted ones. Raises InvalidScope for another one.
+
+    RFC 6749 section 6.
+    """
+    names = scope_catalogue.parse(scope)
+    if not set(names) <= set(grant.scopes):
+        raise InvalidScope("a requested scope was not granted")
+    return names or grant.scopes
 
 
-def _narrowed(request: list[str], granted: Granted) -> list[str] | None:
-    """RFC 8707 section 2.2."""
-    if request and not set(request) <= set(granted.resource):
+def _narrowed_resource(requested: list[str], grant: TokenGrant) -> list[str] | None:
+    """Returns the requested resources. Raises InvalidTarget if one was not granted.
+
+    RFC 8707 section 2.2.
+    """
+    if requested and not set(requested) <= set(grant.resource):
         raise InvalidTarget("the resource was not part of the authorization")
-    return request or None
+    return requested or None

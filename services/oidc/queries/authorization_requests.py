@@ -1,15 +1,19 @@
-"""authorization_requests: what waits for its user."""
+"""authorization_requests: requests that wait until their user has signed in or consented."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Final, NamedTuple
 
 from common.db import Db, maybe, run, value
+from common.sql import numbered
 
 
 @dataclass(frozen=True, slots=True)
-class Pending:
+class PendingRequest:
+    """A stored authorization request. `prompted` are the steps that the user was sent to."""
+
     id_hash: str
     params: list[list[str]]
     user_id: str | None
@@ -18,37 +22,34 @@ class Pending:
     authenticated_after: datetime | None
 
 
-async def insert(
-    db: Db,
-    *,
-    app_id: str,
-    id_hash: str,
-    client_id: str,
-    params: list[tuple[str, str]],
-    user_id: str | None,
-    session_id: str | None,
-    prompted: list[str],
-    afresh: bool,
-    lifetime: float,
-) -> None:
-    await run(
-        db,
-        """
-        INSERT INTO authorization_requests (app_id, id_hash, client_id, params, user_id, session_id,
-                                            prompted, authenticated_after, expires_at)
-        VALUES ($1, $2, $3, $4, $5, $6, $7, CASE WHEN $8 THEN now() END,
-                now() + make_interval(secs => $9))
-        """,
-        app_id,
-        id_hash,
-        client_id,
-        params,
-        user_id,
-        session_id,
-        prompted,
-        afresh,
-        lifetime,
-    )
+class NewPendingRequest(NamedTuple):
+    """`lifetime` is in seconds. `reauthenticate`: only a sign-in from now on counts."""
+
+    app_id: str
+    id_hash: str
+    client_id: str
+    params: list[tuple[str, str]]
+    user_id: str | None
+    session_id: str | None
+    prompted: list[str]
+    reauthenticate: bool
+    lifetime: float
+
+
+INSERT: Final = numbered(
+    """
+    INSERT INTO authorization_requests (app_id, id_hash, client_id, params, user_id, session_id,
+                                        prompted, authenticated_after, expires_at)
+    VALUES (:app_id, :id_hash, :client_id, :params, :user_id, :session_id, :prompted,
+            CASE WHEN :reauthenticate THEN now() END, now() + make_interval(secs => :lifetime))
+    """,
+    NewPendingRequest,
+)
+
+
+async def insert(db: Db, request: NewPendingRequest) -> None:
+    """Stores a request that waits for its user."""
+    await run(db, INSERT, *request)
 
 
 async def update(
@@ -59,9 +60,9 @@ async def update(
     user_id: str | None,
     session_id: str | None,
     prompted: list[str],
-    afresh: bool,
+    reauthenticate: bool,
 ) -> None:
-    """It waits for something else now, perhaps for somebody else."""
+    """Changes what a request waits for, and for which user and session."""
     await run(
         db,
         """
@@ -75,14 +76,15 @@ async def update(
         user_id,
         session_id,
         prompted,
-        afresh,
+        reauthenticate,
     )
 
 
-async def find(db: Db, *, app_id: str, id_hashes: list[str]) -> Pending | None:
+async def find_pending(db: Db, *, app_id: str, id_hashes: list[str]) -> PendingRequest | None:
+    """Finds a request that still waits for its user."""
     return await maybe(
         db,
-        Pending,
+        PendingRequest,
         """
         SELECT id_hash, params, user_id, session_id, prompted, authenticated_after
         FROM authorization_requests
@@ -93,11 +95,11 @@ async def find(db: Db, *, app_id: str, id_hashes: list[str]) -> Pending | None:
     )
 
 
-async def find_answered(db: Db, *, app_id: str, id_hashes: list[str]) -> Pending | None:
-    """A request that was answered within its life."""
+async def find_answered(db: Db, *, app_id: str, id_hashes: list[str]) -> PendingRequest | None:
+    """Finds a request that was answered and whose lifetime is not over yet."""
     return await maybe(
         db,
-        Pending,
+        PendingRequest,
         """
         SELECT id_hash, params, user_id, session_id, prompted, authenticated_after
         FROM authorization_requests
@@ -109,7 +111,9 @@ async def find_answered(db: Db, *, app_id: str, id_hashes: list[str]) -> Pending
 
 
 @dataclass(frozen=True, slots=True)
-class State:
+class RequestState:
+    """A request and its client. The client's fields are None if it was deleted or disabled."""
+
     pending: bool
     params: list[list[str]]
     client_name: str | None
@@ -118,11 +122,11 @@ class State:
     client_uri: str | None
 
 
-async def state(db: Db, *, app_id: str, id_hashes: list[str]) -> State | None:
-    """Also of a request that was answered or has expired. A deleted client has no name."""
+async def find_state(db: Db, *, app_id: str, id_hashes: list[str]) -> RequestState | None:
+    """Finds a request in any state: pending, answered or expired."""
     return await maybe(
         db,
-        State,
+        RequestState,
         """
         SELECT r.used_at IS NULL AND r.expires_at > now() AS pending, r.params,
                c.name AS client_name, c.type AS client_type, c.initiate_login_uri, c.client_uri
@@ -136,8 +140,8 @@ async def state(db: Db, *, app_id: str, id_hashes: list[str]) -> State | None:
     )
 
 
-async def use(db: Db, *, app_id: str, id_hash: str) -> bool:
-    """It is answered; False where it was already."""
+async def mark_answered(db: Db, *, app_id: str, id_hash: str) -> bool:
+    """Marks the request as answered. Returns False if it was answered before."""
     return (
         await run(
             db,
@@ -152,9 +156,9 @@ async def use(db: Db, *, app_id: str, id_hash: str) -> bool:
     )
 
 
-async def wished_in_vain(db: Db, *, app_id: str, session_id: str) -> list[str]:
-    """Classes of sign-in that clients have wished for, and this session came of it."""
-    found: list[str] = await value(
+async def unmet_acr_values(db: Db, *, app_id: str, session_id: str) -> list[str]:
+    """Returns the ACR values that clients have requested and this session did not reach."""
+    names: list[str] = await value(
         db,
         """
         SELECT coalesce(array_agg(name), '{}')
@@ -164,4 +168,4 @@ async def wished_in_vain(db: Db, *, app_id: str, session_id: str) -> list[str]:
         app_id,
         session_id,
     )
-    return found
+    return names

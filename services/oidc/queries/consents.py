@@ -1,4 +1,4 @@
-"""consents: what users allowed clients."""
+"""consents: which scopes and resources users allowed clients."""
 
 from __future__ import annotations
 
@@ -11,11 +11,14 @@ from common.db import Db, many, maybe, run
 
 @dataclass(frozen=True, slots=True)
 class Consent:
+    """The scopes and resources that a user has allowed a client."""
+
     scopes: list[str]
     resources: list[str]
 
 
 async def find(db: Db, *, app_id: str, user_id: str, client_id: str) -> Consent | None:
+    """Finds what the user has allowed the client."""
     return await maybe(
         db,
         Consent,
@@ -32,7 +35,7 @@ async def find(db: Db, *, app_id: str, user_id: str, client_id: str) -> Consent 
 async def add(
     db: Db, *, app_id: str, user_id: str, client_id: str, scopes: list[str], resources: list[str]
 ) -> None:
-    """Beside what was allowed before."""
+    """Adds scopes and resources to those that the user allowed before."""
     await run(
         db,
         """
@@ -53,7 +56,9 @@ async def add(
 
 
 @dataclass(frozen=True, slots=True)
-class GrantRow:
+class ConsentRow:
+    """A consent with its client's name. `email` and `name` of the user are None in their own list."""
+
     user_id: str
     client_id: str
     client_name: str
@@ -64,7 +69,7 @@ class GrantRow:
     updated_at: datetime
 
 
-async def of_client(
+async def page_of_client(
     db: Db,
     *,
     app_id: str,
@@ -72,10 +77,11 @@ async def of_client(
     after: datetime | None,
     after_id: str | None,
     limit: int,
-) -> list[GrantRow]:
+) -> list[ConsentRow]:
+    """Lists the client's consents by creation time, from the position after `after` and `after_id`."""
     return await many(
         db,
-        GrantRow,
+        ConsentRow,
         """
         SELECT g.user_id, g.client_id, c.name AS client_name, g.scopes, u.email, u.name,
                g.created_at, g.updated_at
@@ -93,10 +99,11 @@ async def of_client(
     )
 
 
-async def of_user(db: Db, *, app_id: str, user_id: str) -> list[GrantRow]:
+async def list_of_user(db: Db, *, app_id: str, user_id: str) -> list[ConsentRow]:
+    """Lists the user's consents by creation time, 1000 at most."""
     return await many(
         db,
-        GrantRow,
+        ConsentRow,
         """
         SELECT g.user_id, g.client_id, c.name AS client_name, g.scopes, NULL AS email,
                NULL AS name, g.created_at, g.updated_at
@@ -109,7 +116,7 @@ async def of_user(db: Db, *, app_id: str, user_id: str) -> list[GrantRow]:
 
 
 async def delete(db: Db, *, app_id: str, client_id: str, user_id: str | None) -> int:
-    """Deletes the consent of one user, or of all. Returns how many there were."""
+    """Deletes the consent of one user, or of all users. Returns how many there were."""
     if user_id is None:
         return await run(
             db, "DELETE FROM consents WHERE app_id = $1 AND client_id = $2", app_id, client_id

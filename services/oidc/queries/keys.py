@@ -1,15 +1,18 @@
-"""signing_keys."""
+"""signing_keys: states are next, active, retiring and retired, in this order."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Final
 
 from common.db import Db, many, run
 
 
 @dataclass(frozen=True, slots=True)
 class KeyRow:
+    """A signing key. `now` is the database's time, to compare the others with."""
+
     kid: str
     alg: str
     public_jwk: dict[str, str]
@@ -21,33 +24,26 @@ class KeyRow:
     now: datetime
 
 
-async def published(db: Db, *, app_id: str) -> list[KeyRow]:
-    return await many(
-        db,
-        KeyRow,
-        """
-        SELECT kid, alg, public_jwk, private_sealed, state, activated_at, not_before, retire_at,
-               now() AS now
-        FROM signing_keys WHERE app_id = $1 AND state <> 'retired'
-        ORDER BY alg, created_at, kid
-        """,
-        app_id,
-    )
+COLUMNS: Final = """
+    kid, alg, public_jwk, private_sealed, state, activated_at, not_before, retire_at, now() AS now"""
+PUBLISHED: Final = f"""
+    SELECT {COLUMNS} FROM signing_keys WHERE app_id = $1 AND state <> 'retired'
+    ORDER BY alg, created_at, kid
+    """
+LOCK: Final = f"""
+    SELECT {COLUMNS} FROM signing_keys WHERE app_id = $1 AND state <> 'retired'
+    ORDER BY kid FOR UPDATE
+    """
 
 
-async def lock(db: Db, *, app_id: str) -> list[KeyRow]:
-    """The same rows, so that only one replica rotates them."""
-    return await many(
-        db,
-        KeyRow,
-        """
-        SELECT kid, alg, public_jwk, private_sealed, state, activated_at, not_before, retire_at,
-               now() AS now
-        FROM signing_keys WHERE app_id = $1 AND state <> 'retired'
-        ORDER BY kid FOR UPDATE
-        """,
-        app_id,
-    )
+async def list_published(db: Db, *, app_id: str) -> list[KeyRow]:
+    """Lists the keys whose public part is published: all but the retired ones."""
+    return await many(db, KeyRow, PUBLISHED, app_id)
+
+
+async def lock_published(db: Db, *, app_id: str) -> list[KeyRow]:
+    """Lists and locks the published keys, so that only one replica rotates them."""
+    return await many(db, KeyRow, LOCK, app_id)
 
 
 async def insert(
@@ -61,7 +57,7 @@ async def insert(
     state: str,
     not_before: datetime | None = None,
 ) -> bool:
-    """False where another replica made one first."""
+    """Stores a key. Returns False if another replica stored one first."""
     return (
         await run(
             db,
@@ -84,9 +80,11 @@ async def insert(
     )
 
 
-async def replace(db: Db, *, app_id: str, alg: str, keep: float) -> None:
-    """The active key only verifies from now on, for `keep` seconds; two statements, because there
-    is one active key of each algorithm at any moment."""
+async def activate_next(db: Db, *, app_id: str, alg: str, keep: float) -> None:
+    """Lets the next key sign. The one before it only verifies, for `keep` more seconds.
+
+    These are two statements, because an index allows one active key for each algorithm.
+    """
     await run(
         db,
         """
@@ -108,8 +106,11 @@ async def replace(db: Db, *, app_id: str, alg: str, keep: float) -> None:
     )
 
 
-async def retire(db: Db, *, app_id: str) -> int:
-    """Forget the private part of what signs nothing any more and whose tokens are gone."""
+async def retire_expired(db: Db, *, app_id: str) -> int:
+    """Retires keys whose time to verify is over, and deletes their private parts.
+
+    Returns how many there were.
+    """
     return await run(
         db,
         """

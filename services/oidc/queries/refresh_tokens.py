@@ -1,12 +1,37 @@
-"""refresh_tokens: rotated in one statement."""
+"""refresh_tokens: one statement consumes a token and stores its successor."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Final
 
-from common.db import Db, maybe, run
-from oidc.queries.codes import Granted
+from common.db import Db, maybe
+from common.sql import qualified
+from oidc.queries.conditions import LIVE_REFRESH_GRANT, UNUSED_REFRESH_TOKEN
+from oidc.queries.token_grants import GRANT_COLUMNS, USER_COLUMNS, TokenGrant
+
+ROTATE: Final = f"""
+    WITH consumed AS (
+        UPDATE refresh_tokens r SET used_at = now(), rotated_at = now()
+        FROM token_families f, users u
+        WHERE r.app_id = $1 AND r.token_hash = ANY ($2) AND r.client_id = $3
+          AND {UNUSED_REFRESH_TOKEN} AND r.revoked_at IS NULL AND {LIVE_REFRESH_GRANT}
+        RETURNING r.token_hash, r.family_id, r.generation, {qualified("r", GRANT_COLUMNS)},
+            r.user_epoch, r.absolute_expires_at, {qualified("u", USER_COLUMNS)}
+    ), successor AS (
+        INSERT INTO refresh_tokens (app_id, token_hash, family_id, parent_hash, generation,
+            client_id, {GRANT_COLUMNS}, user_epoch, expires_at, absolute_expires_at)
+        SELECT $1, $5, family_id, token_hash, generation + 1, $3, {GRANT_COLUMNS}, user_epoch,
+               least(now() + make_interval(secs => $6), absolute_expires_at),
+               absolute_expires_at
+        FROM consumed
+    )
+    SELECT t.family_id, {qualified("t", GRANT_COLUMNS)}, m.role_id AS org_role, t.user_epoch,
+           {qualified("t", USER_COLUMNS)}, now() AS issued_at
+    FROM consumed t LEFT JOIN organization_members m
+      ON m.app_id = $1 AND m.org_id = t.org_id AND m.user_id = t.user_id
+    """
 
 
 async def rotate(
@@ -16,57 +41,45 @@ async def rotate(
     token_hashes: list[str],
     client_id: str,
     client_epoch: int,
-    child_hash: str,
+    successor_hash: str,
     lifetime: float,
-) -> Granted | None:
-    """Take the token and give birth to its child; None where it is not to be had. Nothing that
-    could end it is asked beforehand: family, user and session are joined in."""
+) -> TokenGrant | None:
+    """Consumes the refresh token and stores its successor, valid for `lifetime` seconds.
+
+    Returns None if the token is unknown, used, expired or revoked, or if its family, user or
+    session has ended. One statement decides all of this, so nothing can change in between.
+    """
     return await maybe(
         db,
-        Granted,
-        """
-        WITH taken AS (
-            UPDATE refresh_tokens r SET used_at = now(), rotated_at = now()
-            FROM token_families f, users u
-            WHERE r.app_id = $1 AND r.token_hash = ANY ($2) AND r.client_id = $3
-              AND r.used_at IS NULL AND r.revoked_at IS NULL
-              AND r.expires_at > now() AND r.absolute_expires_at > now()
-              AND f.app_id = $1 AND f.id = r.family_id AND f.revoked_at IS NULL
-              AND f.client_epoch = $6
-              AND u.app_id = $1 AND u.id = r.user_id AND NOT u.disabled AND u.epoch = r.user_epoch
-              AND (f.offline OR EXISTS (
-                  SELECT FROM user_sessions s WHERE s.app_id = $1 AND s.id = f.session_id
-                    AND s.revoked_at IS NULL AND s.expires_at > now()
-                    AND (s.idle_expires_at IS NULL OR s.idle_expires_at > now())))
-            RETURNING r.token_hash, r.family_id, r.generation, r.user_id, r.session_id, r.sid,
-                r.scopes, r.resource, r.claims, r.nonce, r.auth_time, r.acr, r.amr, r.org_id,
-                r.user_epoch, r.absolute_expires_at, u.email, u.email_verified, u.name, u.picture
-        ), child AS (
-            INSERT INTO refresh_tokens (app_id, token_hash, family_id, parent_hash, generation,
-                client_id, user_id, session_id, sid, scopes, resource, claims, nonce, auth_time,
-                acr, amr, org_id, user_epoch, expires_at, absolute_expires_at)
-            SELECT $1, $4, family_id, token_hash, generation + 1, $3, user_id, session_id, sid,
-                   scopes, resource, claims, nonce, auth_time, acr, amr, org_id, user_epoch,
-                   least(now() + make_interval(secs => $5), absolute_expires_at),
-                   absolute_expires_at
-            FROM taken
-        )
-        SELECT t.family_id, t.user_id, t.session_id, t.sid, t.scopes, t.resource, t.claims,
-               t.nonce, t.auth_time, t.acr, t.amr, t.org_id, m.role_id AS org_role, t.user_epoch,
-               t.email, t.email_verified, t.name, t.picture, now() AS issued_at
-        FROM taken t LEFT JOIN organization_members m
-          ON m.app_id = $1 AND m.org_id = t.org_id AND m.user_id = t.user_id
-        """,
+        TokenGrant,
+        ROTATE,
         app_id,
         token_hashes,
         client_id,
-        child_hash,
-        lifetime,
         client_epoch,
+        successor_hash,
+        lifetime,
     )
 
 
-async def prolong(
+EXTEND: Final = f"""
+    WITH extended AS (
+        UPDATE refresh_tokens r
+        SET expires_at = least(now() + make_interval(secs => $5), r.absolute_expires_at)
+        FROM token_families f, users u
+        WHERE r.app_id = $1 AND r.token_hash = ANY ($2) AND r.client_id = $3
+          AND {UNUSED_REFRESH_TOKEN} AND r.revoked_at IS NULL AND {LIVE_REFRESH_GRANT}
+        RETURNING r.family_id, {qualified("r", GRANT_COLUMNS)}, r.user_epoch,
+            {qualified("u", USER_COLUMNS)}
+    )
+    SELECT t.family_id, {qualified("t", GRANT_COLUMNS)}, m.role_id AS org_role, t.user_epoch,
+           {qualified("t", USER_COLUMNS)}, now() AS issued_at
+    FROM extended t LEFT JOIN organization_members m
+      ON m.app_id = $1 AND m.org_id = t.org_id AND m.user_id = t.user_id
+    """
+
+
+async def extend(
     db: Db,
     *,
     app_id: str,
@@ -74,45 +87,33 @@ async def prolong(
     client_id: str,
     client_epoch: int,
     lifetime: float,
-) -> Granted | None:
-    """For clients whose refresh tokens do not rotate (FAPI 2.0): the same token, living on."""
+) -> TokenGrant | None:
+    """Extends the refresh token of a client whose tokens do not rotate (FAPI 2.0 section 5.3.2.1).
+
+    The token is then valid for `lifetime` more seconds. Returns None as `rotate` does.
+    """
     return await maybe(
-        db,
-        Granted,
-        """
-        WITH taken AS (
-            UPDATE refresh_tokens r
-            SET expires_at = least(now() + make_interval(secs => $4), r.absolute_expires_at)
-            FROM token_families f, users u
-            WHERE r.app_id = $1 AND r.token_hash = ANY ($2) AND r.client_id = $3
-              AND r.used_at IS NULL AND r.revoked_at IS NULL
-              AND r.expires_at > now() AND r.absolute_expires_at > now()
-              AND f.app_id = $1 AND f.id = r.family_id AND f.revoked_at IS NULL
-              AND f.client_epoch = $5
-              AND u.app_id = $1 AND u.id = r.user_id AND NOT u.disabled AND u.epoch = r.user_epoch
-              AND (f.offline OR EXISTS (
-                  SELECT FROM user_sessions s WHERE s.app_id = $1 AND s.id = f.session_id
-                    AND s.revoked_at IS NULL AND s.expires_at > now()
-                    AND (s.idle_expires_at IS NULL OR s.idle_expires_at > now())))
-            RETURNING r.family_id, r.user_id, r.session_id, r.sid, r.scopes, r.resource, r.claims,
-                r.nonce, r.auth_time, r.acr, r.amr, r.org_id, r.user_epoch, u.email,
-                u.email_verified, u.name, u.picture
-        )
-        SELECT t.family_id, t.user_id, t.session_id, t.sid, t.scopes, t.resource, t.claims,
-               t.nonce, t.auth_time, t.acr, t.amr, t.org_id, m.role_id AS org_role, t.user_epoch,
-               t.email, t.email_verified, t.name, t.picture, now() AS issued_at
-        FROM taken t LEFT JOIN organization_members m
-          ON m.app_id = $1 AND m.org_id = t.org_id AND m.user_id = t.user_id
-        """,
-        app_id,
-        token_hashes,
-        client_id,
-        lifetime,
-        client_epoch,
+        db, TokenGrant, EXTEND, app_id, token_hashes, client_id, client_epoch, lifetime
     )
 
 
-async def again(
+FIND_ROTATED: Final = f"""
+    SELECT r.family_id, {qualified("r", GRANT_COLUMNS)}, m.role_id AS org_role, r.user_epoch,
+           {qualified("u", USER_COLUMNS)}, r.rotated_at AS issued_at
+    FROM refresh_tokens r CROSS JOIN token_families f CROSS JOIN users u
+    LEFT JOIN organization_members m
+      ON m.app_id = $1 AND m.org_id = r.org_id AND m.user_id = r.user_id
+    WHERE r.app_id = $1 AND r.token_hash = ANY ($2) AND r.client_id = $3
+      AND r.rotated_at > now() - make_interval(secs => $5)
+      AND (SELECT successor.used_at IS NULL AND successor.expires_at > now()
+           FROM refresh_tokens successor
+           WHERE successor.app_id = $1 AND successor.family_id = r.family_id
+             AND successor.generation = r.generation + 1)
+      AND {LIVE_REFRESH_GRANT}
+    """
+
+
+async def find_rotated(
     db: Db,
     *,
     app_id: str,
@@ -120,60 +121,34 @@ async def again(
     client_id: str,
     client_epoch: int,
     grace: float,
-) -> Granted | None:
-    """What the immediate parent of a living token was exchanged for, if that was just now."""
+) -> TokenGrant | None:
+    """Finds a token that was rotated in the last `grace` seconds and whose successor is unused."""
     return await maybe(
-        db,
-        Granted,
-        """
-        SELECT r.family_id, r.user_id, r.session_id, r.sid, r.scopes, r.resource, r.claims,
-               r.nonce, r.auth_time, r.acr, r.amr, r.org_id, m.role_id AS org_role, r.user_epoch,
-               u.email, u.email_verified, u.name, u.picture, r.rotated_at AS issued_at
-        FROM refresh_tokens r
-        JOIN token_families f ON f.app_id = $1 AND f.id = r.family_id AND f.revoked_at IS NULL
-         AND f.client_epoch = $5
-        JOIN users u ON u.app_id = $1 AND u.id = r.user_id AND NOT u.disabled
-         AND u.epoch = r.user_epoch
-        LEFT JOIN organization_members m
-          ON m.app_id = $1 AND m.org_id = r.org_id AND m.user_id = r.user_id
-        WHERE r.app_id = $1 AND r.token_hash = ANY ($2) AND r.client_id = $3
-          AND r.rotated_at > now() - make_interval(secs => $4)
-          AND (SELECT child.used_at IS NULL AND child.expires_at > now()
-               FROM refresh_tokens child WHERE child.app_id = $1 AND child.family_id = r.family_id
-                 AND child.generation = r.generation + 1)
-          AND (f.offline OR EXISTS (
-              SELECT FROM user_sessions s WHERE s.app_id = $1 AND s.id = f.session_id
-                AND s.revoked_at IS NULL AND s.expires_at > now()
-                AND (s.idle_expires_at IS NULL OR s.idle_expires_at > now())))
-        """,
-        app_id,
-        token_hashes,
-        client_id,
-        grace,
-        client_epoch,
+        db, TokenGrant, FIND_ROTATED, app_id, token_hashes, client_id, client_epoch, grace
     )
 
 
 @dataclass(frozen=True, slots=True)
-class Known:
-    """A refresh token as it stands, whatever its state."""
+class RefreshTokenState:
+    """A refresh token in any state. `revoked`: it or its family was revoked."""
 
     family_id: str
     client_id: str
     user_id: str | None
     used_at: datetime | None
     expired: bool
-    ended: bool
+    revoked: bool
 
 
-async def find(db: Db, *, app_id: str, token_hashes: list[str]) -> Known | None:
+async def find(db: Db, *, app_id: str, token_hashes: list[str]) -> RefreshTokenState | None:
+    """Finds a refresh token in any state."""
     return await maybe(
         db,
-        Known,
+        RefreshTokenState,
         """
         SELECT r.family_id, r.client_id, r.user_id, r.used_at,
                r.expires_at <= now() OR r.absolute_expires_at <= now() AS expired,
-               f.revoked_at IS NOT NULL OR r.revoked_at IS NOT NULL AS ended
+               f.revoked_at IS NOT NULL OR r.revoked_at IS NOT NULL AS revoked
         FROM refresh_tokens r JOIN token_families f ON f.app_id = $1 AND f.id = r.family_id
         WHERE r.app_id = $1 AND r.token_hash = ANY ($2)
         """,
@@ -183,8 +158,8 @@ async def find(db: Db, *, app_id: str, token_hashes: list[str]) -> Known | None:
 
 
 @dataclass(frozen=True, slots=True)
-class LiveRefresh:
-    """A refresh token that would be accepted, for introspection."""
+class LiveRefreshToken:
+    """A refresh token that would be accepted, as introspection describes it."""
 
     family_id: str
     client_id: str
@@ -195,65 +170,18 @@ class LiveRefresh:
     created_at: datetime
 
 
-async def live(
-    db: Db, *, app_id: str, token_hashes: list[str], client_epoch: int
-) -> LiveRefresh | None:
+FIND_LIVE: Final = f"""
+    SELECT r.family_id, r.client_id, r.user_id, r.sid, r.scopes, r.expires_at, r.created_at
+    FROM refresh_tokens r CROSS JOIN token_families f CROSS JOIN users u
+    WHERE r.app_id = $1 AND r.token_hash = ANY ($2) AND r.client_id = $3
+      AND {UNUSED_REFRESH_TOKEN} AND {LIVE_REFRESH_GRANT}
+    """
+
+
+async def find_live(
+    db: Db, *, app_id: str, token_hashes: list[str], client_id: str, client_epoch: int
+) -> LiveRefreshToken | None:
+    """Finds a refresh token of this client that would be accepted."""
     return await maybe(
-        db,
-        LiveRefresh,
-        """
-        SELECT r.family_id, r.client_id, r.user_id, r.sid, r.scopes, r.expires_at, r.created_at
-        FROM refresh_tokens r
-        JOIN token_families f ON f.app_id = $1 AND f.id = r.family_id AND f.revoked_at IS NULL
-         AND f.client_epoch = $3
-        JOIN users u ON u.app_id = $1 AND u.id = r.user_id AND NOT u.disabled
-         AND u.epoch = r.user_epoch
-        WHERE r.app_id = $1 AND r.token_hash = ANY ($2) AND r.used_at IS NULL
-          AND r.expires_at > now() AND r.absolute_expires_at > now()
-          AND (f.offline OR EXISTS (
-              SELECT FROM user_sessions s WHERE s.app_id = $1 AND s.id = f.session_id
-                AND s.revoked_at IS NULL AND s.expires_at > now()
-                AND (s.idle_expires_at IS NULL OR s.idle_expires_at > now())))
-        """,
-        app_id,
-        token_hashes,
-        client_epoch,
-    )
-
-
-async def insert_opaque(
-    db: Db,
-    *,
-    app_id: str,
-    token_hash: str,
-    jti: str,
-    family_id: str | None,
-    client_id: str,
-    user_id: str | None,
-    sid: str | None,
-    scopes: list[str],
-    audience: list[str],
-    claims: dict[str, object],
-    user_epoch: int,
-    expires_at: datetime,
-) -> None:
-    await run(
-        db,
-        """
-        INSERT INTO access_tokens (app_id, token_hash, jti, family_id, client_id, user_id, sid,
-                                   scopes, audience, claims, user_epoch, expires_at)
-        VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)
-        """,
-        app_id,
-        token_hash,
-        jti,
-        family_id,
-        client_id,
-        user_id,
-        sid,
-        scopes,
-        audience,
-        claims,
-        user_epoch,
-        expires_at,
+        db, LiveRefreshToken, FIND_LIVE, app_id, token_hashes, client_id, client_epoch
     )

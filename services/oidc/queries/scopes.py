@@ -1,16 +1,17 @@
-"""resources and scopes."""
+"""scopes: the application's own scopes."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
-from common.contracts.resources import Resource
 from common.contracts.scopes import Scope
-from common.db import Db, many, one, run
+from common.db import Db, many, one
 
 
 @dataclass(frozen=True, slots=True)
 class ScopeRow:
+    """A scope of the application's own; `resource` is the identifier of its API."""
+
     name: str
     resource: str | None
     description: str | None
@@ -18,7 +19,8 @@ class ScopeRow:
     claims: list[str]
 
 
-async def catalogue(db: Db, *, app_id: str) -> list[ScopeRow]:
+async def list_with_resources(db: Db, *, app_id: str) -> list[ScopeRow]:
+    """Lists the application's scopes with the identifiers of their resources."""
     return await many(
         db,
         ScopeRow,
@@ -31,51 +33,8 @@ async def catalogue(db: Db, *, app_id: str) -> list[ScopeRow]:
     )
 
 
-async def resources(db: Db, *, app_id: str) -> list[Resource]:
-    return await many(
-        db,
-        Resource,
-        """
-        SELECT id, identifier, name, access_token_lifetime, access_token_alg, created_at, updated_at
-        FROM resources WHERE app_id = $1 ORDER BY created_at, id
-        """,
-        app_id,
-    )
-
-
-async def insert_resource(
-    db: Db,
-    *,
-    app_id: str,
-    id: str,
-    identifier: str,
-    name: str,
-    access_token_lifetime: int | None,
-    access_token_alg: str | None,
-) -> Resource:
-    return await one(
-        db,
-        Resource,
-        """
-        INSERT INTO resources (app_id, id, identifier, name, access_token_lifetime, access_token_alg)
-        VALUES ($1, $2, $3, $4, $5, $6)
-        RETURNING id, identifier, name, access_token_lifetime, access_token_alg, created_at,
-                  updated_at
-        """,
-        app_id,
-        id,
-        identifier,
-        name,
-        access_token_lifetime,
-        access_token_alg,
-    )
-
-
-async def delete_resource(db: Db, *, app_id: str, id: str) -> bool:
-    return await run(db, "DELETE FROM resources WHERE app_id = $1 AND id = $2", app_id, id) == 1
-
-
-async def scopes(db: Db, *, app_id: str) -> list[Scope]:
+async def list_(db: Db, *, app_id: str) -> list[Scope]:
+    """Lists the application's scopes by creation time."""
     return await many(
         db,
         Scope,
@@ -87,7 +46,7 @@ async def scopes(db: Db, *, app_id: str) -> list[Scope]:
     )
 
 
-async def insert_scope(
+async def insert(
     db: Db,
     *,
     app_id: str,
@@ -98,6 +57,7 @@ async def insert_scope(
     permission_id: str | None,
     claims: list[str],
 ) -> Scope:
+    """Stores a scope."""
     return await one(
         db,
         Scope,
@@ -116,33 +76,37 @@ async def insert_scope(
     )
 
 
-async def delete_scope(db: Db, *, app_id: str, id: str) -> str | None:
-    """Returns the name of the deleted scope, or None if there is none."""
+async def delete(db: Db, *, app_id: str, id: str) -> str | None:
+    """Deletes a scope. Returns its name, or None if there is none."""
     row = await db.fetchrow(
         "DELETE FROM scopes WHERE app_id = $1 AND id = $2 RETURNING name", app_id, id
     )
     return None if row is None else str(row["name"])
 
 
-async def of_resource(db: Db, *, app_id: str, resource_id: str) -> list[str]:
+async def names_of_resource(db: Db, *, app_id: str, resource_id: str) -> list[str]:
+    """Lists the names of a resource's scopes."""
     rows = await db.fetch(
         "SELECT name FROM scopes WHERE app_id = $1 AND resource_id = $2", app_id, resource_id
     )
     return [row["name"] for row in rows]
 
 
-async def take_from_clients(db: Db, *, app_id: str, names: list[str]) -> list[str]:
-    """Takes scopes that no longer exist from all clients. Returns the changed clients."""
+async def remove_from_clients(db: Db, *, app_id: str, names: list[str]) -> list[str]:
+    """Removes those of the names that are no scope any more from all clients.
+
+    Returns the client_id of each changed client.
+    """
     rows = await db.fetch(
         """
-        WITH gone AS (
+        WITH deleted AS (
             SELECT n.name FROM unnest($2::text[]) n (name)
             WHERE NOT EXISTS (SELECT FROM scopes s WHERE s.app_id = $1 AND s.name = n.name)
         )
         UPDATE oauth_clients c SET updated_at = now(), scopes = ARRAY(
-            SELECT held.name FROM unnest(c.scopes) WITH ORDINALITY held (name, place)
-            WHERE held.name NOT IN (SELECT name FROM gone) ORDER BY held.place)
-        WHERE c.app_id = $1 AND c.scopes && ARRAY(SELECT name FROM gone)
+            SELECT listed.name FROM unnest(c.scopes) WITH ORDINALITY listed (name, place)
+            WHERE listed.name NOT IN (SELECT name FROM deleted) ORDER BY listed.place)
+        WHERE c.app_id = $1 AND c.scopes && ARRAY(SELECT name FROM deleted)
         RETURNING c.client_id
         """,
         app_id,

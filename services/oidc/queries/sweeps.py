@@ -1,4 +1,4 @@
-"""Statements that delete what has expired, as aero2_sweep."""
+"""Statements that delete expired rows, with the database role aero2_sweep."""
 
 from __future__ import annotations
 
@@ -12,23 +12,23 @@ EXPIRED: Final[Expired] = {
         DELETE FROM authorization_codes WHERE expires_at < now() - interval '1 day'
         """,
     "authorization_requests": """
-        -- any-tenant: requests that nobody came back to
+        -- any-tenant: expired requests, answered or not
         DELETE FROM authorization_requests WHERE expires_at < now()
         """,
     "token_families": """
-        -- any-tenant: their tokens are all gone
+        -- any-tenant: all their tokens have expired
         DELETE FROM token_families WHERE absolute_expires_at < now() - interval '2 days'
         """,
     "refresh_tokens": """
-        -- any-tenant: kept for a while after they expired, so that reuse is still recognised
+        -- any-tenant: an expired token is kept for 30 days, so that its reuse is recognised
         DELETE FROM refresh_tokens WHERE expires_at < now() - interval '30 days'
         """,
     "access_tokens": """
-        -- any-tenant: opaque tokens
+        -- any-tenant: expired opaque tokens
         DELETE FROM access_tokens WHERE expires_at < now()
         """,
     "revoked_tokens": """
-        -- any-tenant: what was revoked would have expired by now anyway
+        -- any-tenant: the revoked tokens have expired, so nobody accepts them
         DELETE FROM revoked_tokens WHERE expires_at < now() - interval '1 hour'
         """,
     "client_assertion_jtis": """
@@ -36,8 +36,8 @@ EXPIRED: Final[Expired] = {
         DELETE FROM client_assertion_jtis WHERE expires_at < now()
         """,
     "session_clients": """
-        -- any-tenant: clients of sessions that are over; whom to tell of it was told long ago. A
-        -- session that goes on in another is not over
+        -- any-tenant: sessions that ended long ago, whose clients have been told. A session that was
+        -- replaced by a live one has not ended
         DELETE FROM session_clients c WHERE c.expires_at < now() - interval '2 days'
           AND NOT EXISTS (
               WITH RECURSIVE line AS (
@@ -51,7 +51,7 @@ EXPIRED: Final[Expired] = {
                 AND (s.revoked_at IS NULL OR s.revoked_at > now() - interval '2 days'))
         """,
     "oauth_client_secrets": """
-        -- any-tenant: secrets that a rotation has ended
+        -- any-tenant: secrets that expired after a rotation
         DELETE FROM oauth_client_secrets WHERE expires_at < now() - interval '1 day'
         """,
 }

@@ -6,7 +6,6 @@ while the tables were empty, for all parameters.
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta
 
 import asyncpg
@@ -80,7 +79,7 @@ PAGES = {
 
 
 @pytest.fixture(scope="module")
-async def grown(module_database: dict[str, str]) -> AsyncIterator[dict[str, str]]:
+async def grown(module_database: dict[str, str]) -> dict[str, str]:
     owner = await asyncpg.connect(module_database["owner"])
     for app, slug, many in ((SMALL, "small", 200), (LARGE, "large", MANY)):
         for sql in FILL.split(";\n"):

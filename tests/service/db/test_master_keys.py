@@ -12,8 +12,8 @@ import pytest
 import pytest_asyncio
 from tests.kit.postgres import Postgres
 
-from aero2.failures import Refused
-from aero2.rewrapping import Standing, retire, rewrap, status
+from aero2.failures import CommandError
+from aero2.master_key_rotation import MasterKeyStatus, retire, rewrap, status
 from common.audit_chain import public_keys
 from common.context import system_context
 from common.crypto import Keys
@@ -33,7 +33,7 @@ OLD, NEW = master("old"), master("new")
 
 
 @dataclass
-class World:
+class Sealing:
     db: Database
     owner: asyncpg.Connection[asyncpg.Record]
     app_id: str
@@ -50,12 +50,12 @@ class World:
         async with self.db.transaction(system_context(self.app_id)) as tx:
             return await Sealer(keys).open(tx, self.app_id, PLACE, text)
 
-    async def standing(self, text: str) -> dict[str, Standing]:
+    async def standing(self, text: str) -> dict[str, MasterKeyStatus]:
         return {each.id: each for each in await status(self.owner, Keys.parse(text))}
 
 
 @pytest_asyncio.fixture
-async def world(postgres: Postgres) -> AsyncIterator[World]:
+async def world(postgres: Postgres) -> AsyncIterator[Sealing]:
     name = postgres.clone()
     owner = await asyncpg.connect(postgres.dsn("owner", name))
     app_id = new_id()
@@ -64,13 +64,13 @@ async def world(postgres: Postgres) -> AsyncIterator[World]:
         app_id,
     )
     db = await Database.connect(postgres.dsn("tenancy", name), name="tenancy", size=2)
-    yield World(db, owner, app_id)
+    yield Sealing(db, owner, app_id)
     await db.close()
     await owner.close()
     postgres.drop(name)
 
 
-async def test_everything_lives_on_under_the_new_key_alone(world: World) -> None:
+async def test_everything_lives_on_under_the_new_key_alone(world: Sealing) -> None:
     """Start with old; add new; rewrap; retire; start with new only: secrets open, tokens are
     found, pseudonyms stay, and old checkpoints verify."""
     before = await world.keys(OLD)
@@ -94,8 +94,8 @@ async def test_everything_lives_on_under_the_new_key_alone(world: World) -> None
         after.derive("kek", "old")
 
 
-async def test_a_third_key_keeps_what_the_first_has_hashed(world: World) -> None:
-    """The recognition key of a retired one is wrapped anew, too."""
+async def test_a_third_key_keeps_what_the_first_has_hashed(world: Sealing) -> None:
+    """The recognition key of a retired one is wrapped again, too."""
     hashed = (await world.keys(OLD)).hash("session", "token")
     third, previous = master("third"), OLD
     for fresh in (NEW, third):
@@ -112,7 +112,7 @@ async def test_a_third_key_keeps_what_the_first_has_hashed(world: World) -> None
         await world.keys(master("other"))
 
 
-async def test_a_missing_key_is_named(world: World) -> None:
+async def test_a_missing_key_is_named(world: Sealing) -> None:
     """Taken away too early, replaced under its id, or taken for another deployment's: no start."""
     await world.keys(OLD)
 
@@ -123,7 +123,7 @@ async def test_a_missing_key_is_named(world: World) -> None:
     assert (await world.keys(OLD)).masters[0][0] == "old"
 
 
-async def test_a_refused_start_notes_nothing(world: World) -> None:
+async def test_a_refused_start_notes_nothing(world: Sealing) -> None:
     """The key of a start that was refused is not of this database."""
     await world.keys(OLD)
     with pytest.raises(MasterKeyMissing):
@@ -132,29 +132,29 @@ async def test_a_refused_start_notes_nothing(world: World) -> None:
     assert [row["id"] for row in await world.owner.fetch("SELECT id FROM master_keys")] == ["old"]
 
 
-async def test_nothing_is_wrapped_under_a_key_that_no_service_has(world: World) -> None:
+async def test_nothing_is_wrapped_under_a_key_that_no_service_has(world: Sealing) -> None:
     """Services that run with the old key alone could not open it."""
     await world.seal(await world.keys(OLD), b"secret")
 
-    with pytest.raises(Refused, match="Restart them first"):
+    with pytest.raises(CommandError, match="Restart them first"):
         await rewrap(world.owner, Keys.parse(f"{NEW},{OLD}"))
 
 
-async def test_a_key_in_use_is_not_retired(world: World) -> None:
+async def test_a_key_in_use_is_not_retired(world: Sealing) -> None:
     """The active one, one that still wraps, and one that nobody knows."""
     await world.seal(await world.keys(OLD), b"secret")
     await world.keys(f"{NEW},{OLD}")
     both = Keys.parse(f"{NEW},{OLD}")
 
-    with pytest.raises(Refused, match="is the active"):
+    with pytest.raises(CommandError, match="is the active"):
         await retire(world.owner, both, "new")
-    with pytest.raises(Refused, match="aero2 secrets rewrap"):
+    with pytest.raises(CommandError, match="aero2 secrets rewrap"):
         await retire(world.owner, both, "old")
-    with pytest.raises(Refused, match="knows no master key"):
+    with pytest.raises(CommandError, match="knows no master key"):
         await retire(world.owner, both, "other")
 
 
-async def test_status_counts_what_depends_on_each_key(world: World) -> None:
+async def test_status_counts_what_depends_on_each_key(world: Sealing) -> None:
     """Data keys and hashes by table, before and after."""
     keys = await world.keys(OLD)
     await world.seal(keys, b"secret")
@@ -177,12 +177,12 @@ async def test_status_counts_what_depends_on_each_key(world: World) -> None:
     assert after["new"].state == "active"
 
 
-async def test_a_role_that_sees_nothing_is_refused(world: World, postgres: Postgres) -> None:
+async def test_a_role_that_sees_nothing_is_refused(world: Sealing, postgres: Postgres) -> None:
     """Row level security would make an empty success of it."""
     name = await world.owner.fetchval("SELECT current_database()")
     db = await asyncpg.connect(postgres.dsn("tenancy", name))
     try:
-        with pytest.raises(Refused, match="BYPASSRLS"):
+        with pytest.raises(CommandError, match="BYPASSRLS"):
             await rewrap(db, Keys.parse(OLD))
     finally:
         await db.close()

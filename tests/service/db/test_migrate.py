@@ -14,7 +14,7 @@ import asyncpg
 import pytest
 from tests.kit.postgres import Postgres
 
-from aero2.migrate import ROLES, Refused, folder, migrate
+from aero2.migrate import ROLES, MigrationError, folder, migrate
 
 PASSWORDS = {service: f"{service}-0123456789abcdef" for service in ROLES}
 
@@ -101,7 +101,9 @@ async def test_a_failed_migration_changes_nothing(empty: str, source: Path) -> N
     bad = source / "migrations" / "0002_bad.sql"
     bad.write_text("CREATE TABLE half (name text); SELECT 1 / 0;")
 
-    with pytest.raises(Refused, match=r"0002_bad\.sql could not be applied and changed nothing"):
+    with pytest.raises(
+        MigrationError, match=r"0002_bad\.sql could not be applied and changed nothing"
+    ):
         await migrate(empty, {}, source=source)
     assert await value(empty, "SELECT to_regclass('half')") is None
     bad.write_text("CREATE TABLE half (name text);")
@@ -134,7 +136,7 @@ async def test_a_changed_migration_is_refused(empty: str, source: Path) -> None:
     assert await migrate(empty, {}, source=source) == []
     step.write_text("SELECT 2;\n")
 
-    with pytest.raises(Refused, match=r"0001_first\.sql has changed since it was applied"):
+    with pytest.raises(MigrationError, match=r"0001_first\.sql has changed since it was applied"):
         await migrate(empty, {}, source=source)
 
 
@@ -144,7 +146,7 @@ async def test_a_newer_database_is_refused(empty: str, source: Path) -> None:
     await migrate(empty, {}, source=source)
     (source / "migrations" / "0001_first.sql").unlink()
 
-    with pytest.raises(Refused, match=r"newer than this version.*0001_first\.sql"):
+    with pytest.raises(MigrationError, match=r"newer than this version.*0001_first\.sql"):
         await migrate(empty, {}, source=source)
 
 
@@ -154,7 +156,7 @@ async def test_a_schema_changed_without_a_migration_is_refused(empty: str, sourc
     with (source / "schema.sql").open("a") as schema:
         schema.write("CREATE TABLE forgotten (name text);")
 
-    with pytest.raises(Refused, match="no file in db/migrations leads"):
+    with pytest.raises(MigrationError, match="no file in db/migrations leads"):
         await migrate(empty, {}, source=source)
 
 
@@ -164,7 +166,7 @@ async def test_a_strangers_database_is_refused(empty: str) -> None:
     await db.execute("CREATE TABLE applications (id int)")
     await db.close()
 
-    with pytest.raises(Refused, match="no record of how they were made"):
+    with pytest.raises(MigrationError, match="no record of how they were made"):
         await migrate(empty, {})
 
 
@@ -173,7 +175,7 @@ async def test_a_weak_password_is_refused_before_anything_happens(
     empty: str, password: str
 ) -> None:
     """Sixteen ASCII characters at least; the message does not repeat it."""
-    with pytest.raises(Refused, match="aero2_rbac") as refused:
+    with pytest.raises(MigrationError, match="aero2_rbac") as refused:
         await migrate(empty, {"rbac": password})
 
     assert password not in str(refused.value)
@@ -189,7 +191,7 @@ def managed() -> Iterator[Postgres]:
 
 @pytest.mark.long
 class TestOnAManagedServer:
-    """Its own cluster, where whoever migrates is no superuser: CREATEROLE and a database to own."""
+    """A cluster of its own, in which the migrating role is no superuser but has CREATEROLE."""
 
     async def test_no_superuser_is_needed_and_passwords_rotate(self, managed: Postgres) -> None:
         """The connecting role owns the schema; a new password replaces the old one at once."""
@@ -219,7 +221,7 @@ class TestOnAManagedServer:
         db = await asyncpg.connect(managed.dsn())
         await db.execute("CREATE ROLE guest LOGIN PASSWORD 'guest-0123456789'")
         await db.close()
-        with pytest.raises(Refused, match="Connect as the owner"):
+        with pytest.raises(MigrationError, match="Connect as the owner"):
             await migrate(
                 f"postgresql://guest:guest-0123456789@127.0.0.1:{managed.port}/postgres", PASSWORDS
             )

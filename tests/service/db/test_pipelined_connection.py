@@ -20,7 +20,7 @@ from tests.service.db.tls import in_front_of
 from common import metrics
 from common.context import Context
 from common.db import Database, maybe, run, value
-from common.pipelined_connection import BindReplyFilter, Connection
+from common.pipelined_connection import BindReplyFilter, PipelinedConnection
 from common.problems import Unavailable
 
 A = Context("018f0000-0000-7000-8000-00000000000a")
@@ -83,9 +83,9 @@ async def test_each_statement_is_one_transaction_in_one_round_trip(
     answers: list[bytes] = []
     received = BindReplyFilter.data_received
 
-    def listen(sieve: BindReplyFilter, data: bytes) -> None:
+    def listen(replies: BindReplyFilter, data: bytes) -> None:
         answers.append(data)
-        received(sieve, data)
+        received(replies, data)
 
     monkeypatch.setattr(BindReplyFilter, "data_received", listen)
     assert await seen(db, A, A.app_id) == 1
@@ -130,7 +130,7 @@ async def test_what_cannot_be_sent_leaves_no_binding_behind(db: Database) -> Non
 
 
 async def test_a_cancelled_statement_leaves_no_binding_behind(db: Database) -> None:
-    """The client went away while it ran: the next one on this connection is bound anew."""
+    """The client went away while it ran: the next one on this connection is bound again."""
     async with db.reading(A) as one:
         await value(one, "SELECT pg_sleep($1::float8)", 0.0)
     for patience in (0.0, 0.001, 0.05):
@@ -239,22 +239,22 @@ class Heard(asyncio.Protocol):
     ),
     st.lists(st.integers(0, 200), max_size=12),
 )
-def test_the_sieve_takes_out_the_bindings_answer_however_it_arrives(
+def test_the_filter_removes_the_reply_to_a_binding_wherever_it_is_cut(
     case: tuple[bytes, bytes], cuts: list[int]
 ) -> None:
     """Cut anywhere, with notices between, or with an error in its place."""
     sent, expected = case
     heard = Heard()
-    sieve = BindReplyFilter(heard)
-    sieve.owed = 1
+    replies = BindReplyFilter(heard)
+    replies.pending = 1
     edges = [0, *sorted(cut for cut in cuts if cut < len(sent)), len(sent)]
     for start, end in itertools.pairwise(edges):
         if end > start:
-            sieve.data_received(sent[start:end])
+            replies.data_received(sent[start:end])
 
     assert heard.data == expected
-    assert sieve.owed == 0
-    sieve.data_received(ANSWER)
+    assert replies.pending == 0
+    replies.data_received(ANSWER)
     assert heard.data == expected + ANSWER
 
 
@@ -263,12 +263,12 @@ async def test_a_connection_cut_off_in_its_first_exchange_is_closed(
 ) -> None:
     """The server has prepared the binding, we do not know it: preparing again would fail for ever."""
 
-    async def cut(self: Connection, sql: str, *args: Any, **options: Any) -> str:
+    async def cut(self: PipelinedConnection, sql: str, *args: Any, **options: Any) -> str:
         await asyncpg.Connection.execute(self, sql, *args, **options)
         raise asyncio.CancelledError
 
     with monkeypatch.context() as patch:
-        patch.setattr(Connection, "execute", cut)
+        patch.setattr(PipelinedConnection, "execute", cut)
         with pytest.raises(asyncio.CancelledError):
             await seen(db, A, A.app_id)
 
@@ -331,7 +331,7 @@ async def test_a_statement_cut_off_anywhere_leaves_a_good_connection(
 async def prepared(db: Database, text: int) -> Any:
     """A statement that the connection does not know yet."""
     async with db.reading(A) as one:
-        return await one.fetchval(f"SELECT {text}::int")  # type: ignore[arg-type]
+        return await one.fetchval(f"SELECT {text}::int")
 
 
 async def test_a_statement_after_one_that_is_being_cancelled_waits_before_it_binds(

@@ -9,7 +9,7 @@ import asyncpg
 import pytest
 from tests.service.db.rows import fill
 
-from common.db import violated
+from common.db_errors import violated_constraint
 
 A = "018f0000-0000-7000-8000-00000000000a"
 LOOKUPS = {
@@ -151,7 +151,7 @@ async def test_violated_names_the_constraint_of_the_schema(database: dict[str, s
     for sql in expected:
         with pytest.raises(asyncpg.IntegrityConstraintViolationError) as refused:
             await db.execute(sql)
-        found[sql] = violated(refused.value)
+        found[sql] = violated_constraint(refused.value)
     await db.close()
 
     assert expected == found

@@ -1,4 +1,4 @@
-"""What the roles of the platform may do in Postgres besides the grants on our tables: nothing."""
+"""The roles of the platform may do nothing in Postgres beyond the grants on our tables."""
 
 from __future__ import annotations
 
@@ -98,6 +98,8 @@ async def test_no_role_makes_objects_or_sees_another_database(
     await db.close()
 
     assert [schemas, databases, large, tables] == [[], [], [], []]
+    assert here is not None
+    assert powers is not None
     assert tuple(here) == (True, False, False)
     assert tuple(powers) == (False, 0)
 

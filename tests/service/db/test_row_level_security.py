@@ -66,7 +66,9 @@ async def tables(db: asyncpg.Connection) -> dict[str, asyncpg.Record]:
     return {row["relname"]: row for row in rows}
 
 
-async def test_every_table_is_partitioned_by_application_or_known_not_to_be(two) -> None:
+async def test_every_table_is_partitioned_by_application_or_known_not_to_be(
+    two: dict[str, str],
+) -> None:
     """A new table cannot be forgotten: it is partitioned, or it stands in one of the short lists."""
     async with connected(two["owner"]) as db:
         flat = {name for name, row in (await tables(db)).items() if row["kind"] == "r"}
@@ -81,7 +83,9 @@ async def test_every_table_is_partitioned_by_application_or_known_not_to_be(two)
     assert {(row["key"], row["partitions"]) for row in counts} == {("HASH (app_id)", 16)}
 
 
-async def test_row_level_security_is_forced_with_a_policy_on_every_table(two) -> None:
+async def test_row_level_security_is_forced_with_a_policy_on_every_table(
+    two: dict[str, str],
+) -> None:
     """X1: no table of ours is without forced security and a policy that names the application."""
     async with connected(two["owner"]) as db:
         bare = {
@@ -104,7 +108,7 @@ async def test_row_level_security_is_forced_with_a_policy_on_every_table(two) ->
     assert open_to_all == {(name, "registry", ("aero2_tenancy",)) for name in REGISTRY}
 
 
-async def test_service_roles_are_weak(two) -> None:
+async def test_service_roles_are_weak(two: dict[str, str]) -> None:
     """X1: no role of ours is a superuser, bypasses row security, creates, or owns a table."""
     async with connected(two["owner"]) as db:
         roles = await db.fetch("""
@@ -124,7 +128,7 @@ async def test_service_roles_are_weak(two) -> None:
 
 
 @pytest.mark.parametrize("service", SERVICES)
-async def test_without_an_application_nothing_is_there(two, service) -> None:
+async def test_without_an_application_nothing_is_there(two: dict[str, str], service: str) -> None:
     """X2: no setting, or one that has ended: every readable table is empty, every insert refused."""
     async with connected(two[service]) as db:
         readable = await db.fetch("""
@@ -148,7 +152,7 @@ async def test_without_an_application_nothing_is_there(two, service) -> None:
     assert len(readable) > 3
 
 
-async def test_a_bound_transaction_sees_its_application_only(two) -> None:
+async def test_a_bound_transaction_sees_its_application_only(two: dict[str, str]) -> None:
     """The same user id and address in two applications are two users."""
     async with bound(two["identity"], A) as db:
         found = await db.fetch("SELECT app_id::text FROM users")
@@ -160,10 +164,11 @@ async def test_a_bound_transaction_sees_its_application_only(two) -> None:
     assert [row["app_id"] for row in found] == [A]
     assert changed == "UPDATE 1"
     assert none == "DELETE 0"
+    assert other is not None
     assert other["name"] is None
 
 
-async def test_the_setting_ends_with_its_transaction(two) -> None:
+async def test_the_setting_ends_with_its_transaction(two: dict[str, str]) -> None:
     """X3: after commit and after rollback the connection is bound to nothing."""
     async with connected(two["identity"]) as db:
         for ending in ("COMMIT", "ROLLBACK"):
@@ -173,7 +178,7 @@ async def test_the_setting_ends_with_its_transaction(two) -> None:
             assert await db.fetchval("SELECT count(*) FROM users") == 0
 
 
-async def test_partitions_cannot_be_read_around_the_policy(two) -> None:
+async def test_partitions_cannot_be_read_around_the_policy(two: dict[str, str]) -> None:
     """X4: no role of ours has any privilege on a partition."""
     async with connected(two["owner"]) as db:
         granted = await db.fetch("""
@@ -187,7 +192,7 @@ async def test_partitions_cannot_be_read_around_the_policy(two) -> None:
     assert granted == []
 
 
-async def test_a_row_cannot_be_moved_to_another_application(two) -> None:
+async def test_a_row_cannot_be_moved_to_another_application(two: dict[str, str]) -> None:
     """X5: UPDATE of app_id is refused, and so is an insert for another application."""
     async with bound(two["identity"], A) as db:
         with pytest.raises(asyncpg.InsufficientPrivilegeError, match="row-level security"):
@@ -197,7 +202,7 @@ async def test_a_row_cannot_be_moved_to_another_application(two) -> None:
             await db.execute("INSERT INTO users (app_id, id) VALUES ($1, $2)", B, uuid4())
 
 
-async def test_nothing_runs_with_the_owners_rights(two) -> None:
+async def test_nothing_runs_with_the_owners_rights(two: dict[str, str]) -> None:
     """X6: no view, and no function that runs as its owner, leads around the policies. Four triggers
     do (ADR 5), which nobody can call, and they bind themselves to the deleted row's application."""
     async with connected(two["owner"]) as db:
@@ -219,8 +224,8 @@ async def test_nothing_runs_with_the_owners_rights(two) -> None:
     ]
 
 
-async def test_each_table_has_one_writing_service(two) -> None:
-    """Besides what every service shares, no two services may change the same table."""
+async def test_each_table_has_one_writing_service(two: dict[str, str]) -> None:
+    """Apart from the tables that all share, no two services may change the same table."""
     shared = {
         "audit_logs",
         "audit_outbox",
@@ -247,7 +252,7 @@ async def test_each_table_has_one_writing_service(two) -> None:
     assert names - set(writers) == {"schema_migrations"}
 
 
-async def test_oidc_reads_what_it_needs_and_no_more(two) -> None:
+async def test_oidc_reads_what_it_needs_and_no_more(two: dict[str, str]) -> None:
     """ADR 0002: columns of users and sessions that a token needs, never a hash or private metadata."""
     async with bound(two["oidc"], A) as db:
         assert await db.fetchval("SELECT email FROM users") == "ada@example.com"
@@ -264,7 +269,9 @@ async def test_oidc_reads_what_it_needs_and_no_more(two) -> None:
                 await db.execute(forbidden)
 
 
-async def test_tenancy_finds_any_application_but_writes_keys_of_its_own_only(two) -> None:
+async def test_tenancy_finds_any_application_but_writes_keys_of_its_own_only(
+    two: dict[str, str],
+) -> None:
     """The registry: a host or key finds its application; a key is made only inside a bound one."""
     async with connected(two["tenancy"]) as db:
         assert await db.fetchval("SELECT count(*) FROM applications") == 3
@@ -284,7 +291,7 @@ async def test_tenancy_finds_any_application_but_writes_keys_of_its_own_only(two
         assert await db.execute("DELETE FROM application_api_keys") == "DELETE 0"
 
 
-async def test_a_job_works_everywhere_and_reads_no_account(two) -> None:
+async def test_a_job_works_everywhere_and_reads_no_account(two: dict[str, str]) -> None:
     """The relay and the sweeps see all applications; addresses and hashes stay out of reach."""
     async with connected(two["owner"]) as db:
         await db.execute(f"""

@@ -7,7 +7,6 @@ one of them, led on by the migrations after it, must end where schema.sql begins
 from __future__ import annotations
 
 import os
-import re
 import shutil
 from collections.abc import Iterator
 from importlib.metadata import version
@@ -101,7 +100,7 @@ async def test_the_comparison_finds_what_a_migration_forgot(
     differing = await describe(was) ^ await describe(new)
 
     if careless:
-        assert {re.match(r"[a-z]+", line)[0] for line in differing} >= {"table", "index", "policy"}
+        assert {line.partition(" ")[0] for line in differing} >= {"table", "index", "policy"}
         assert any("favourites_p07" in line for line in differing)
     else:
         assert differing == set()

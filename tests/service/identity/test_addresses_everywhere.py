@@ -7,8 +7,10 @@ from typing import Any
 import pytest
 from pydantic import TypeAdapter, ValidationError
 from tests.architecture.source import contracts
+from tests.kit.callers import ADMIN, PASSWORD
+from tests.kit.world import World
 
-from common.addresses import domain_key
+from common.address_keys import domain_key
 from common.contracts.email_codes import StartEmailCode
 from common.contracts.fields import Email
 from common.contracts.invitations import InviteUser
@@ -18,8 +20,6 @@ from common.contracts.sign_up import SignUp
 from common.contracts.user_import import ImportUsers
 from common.contracts.users import CreateUser, FindUser, UpdateUser
 from common.problems import Problem
-
-from .conftest import ADMIN, PASSWORD, World
 
 SAME = [
     ("Ada.L@Example.COM", " ada.l@example.com\n"),
@@ -75,25 +75,27 @@ async def test_every_place_decides_alike(
     third = await world.user(app_id=app)
     taken = "email_taken" if same else None
 
-    assert (await refusal(world, FindUser(email=other), app_id=app, who=ADMIN) is None) == same
+    assert (await refusal(world, FindUser(email=other), app_id=app, caller=ADMIN) is None) == same
     signing_in = SignInWithPassword(email=other, password=PASSWORD)
     assert (await refusal(world, signing_in, app_id=app) is None) == same
-    await world.call(StartEmailCode(email=other), app)
+    await world.call(StartEmailCode(email=other), app_id=app)
     assert ((await world.mail(app)).to == user.email) == same
-    await world.call(StartReset(email=other), app)
+    await world.call(StartReset(email=other), app_id=app)
     assert ((await world.mail(app)).kind == "reset") == same
-    await world.call(SignUp(email=other, password="six unusual otters juggle"), app)
+    await world.call(SignUp(email=other, password="six unusual otters juggle"), app_id=app)
     assert ((await world.mail(app)).kind == "sign_up_known") == same
-    arrived = await world.call(ImportUsers(users=[{"email": other}], dry_run=True), app, ADMIN)
+    arrived = await world.call(ImportUsers(users=[{"email": other}], dry_run=True), ADMIN, app)
     assert (arrived.arrivals[0].status == "exists") == same
     changes = UserChanges(email=other, email_verified=True)
     assert (
-        await refusal(world, UpdateUser(user_id=third.id, changes=changes), app_id=app, who=ADMIN)
+        await refusal(
+            world, UpdateUser(user_id=third.id, changes=changes), app_id=app, caller=ADMIN
+        )
         == taken
     )
     if same:
-        assert await refusal(world, InviteUser(email=other), app_id=app, who=ADMIN) == taken
-        assert await refusal(world, CreateUser(email=other), app_id=app, who=ADMIN) == taken
+        assert await refusal(world, InviteUser(email=other), app_id=app, caller=ADMIN) == taken
+        assert await refusal(world, CreateUser(email=other), app_id=app, caller=ADMIN) == taken
 
 
 @pytest.mark.parametrize("other", [other for _, other in SAME])

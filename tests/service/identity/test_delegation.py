@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from tests.service.identity.conftest import ADMIN, World
+from tests.kit.callers import ADMIN
+from tests.kit.world import World
 
 from common.context import Caller
 from common.contracts.delegation import CheckDelegation
@@ -42,26 +43,26 @@ async def test_a_helpdesk_does_not_reach_an_administrator(world: World, act: Any
     """Refused, and nothing happens: no event, no mail, no session ended."""
     admin, helpdesk = await world.user(), await world.user()
     signed = await world.sign_in(admin)
-    world.mighty.add(admin.id)
+    world.stand_ins.rbac.stronger_users.add(admin.id)
     may = frozenset({"users:read", "users:write", "users:delete"})
     events, mails = await world.events(), await world.mails()
 
     problem = await world.refused(
-        act(admin.id, signed.session.id), world.a, Caller("user", helpdesk.id, may)
+        act(admin.id, signed.session.id), Caller("user", helpdesk.id, may)
     )
 
     assert isinstance(problem, NotHeld)
     assert await world.events() == events
     assert await world.mails() == mails
-    assert await world.live(signed.token) is not None
+    assert await world.live_session(signed.token) is not None
 
 
 async def test_full_rights_cost_no_question(world: World) -> None:
     """A secret key acts on anybody, and nobody is asked about it."""
     user = await world.user()
-    world.mighty.add(user.id)
+    world.stand_ins.rbac.stronger_users.add(user.id)
 
-    assert (await world.call(DisableUser(user_id=user.id), world.a, ADMIN)).disabled
+    assert (await world.call(DisableUser(user_id=user.id), ADMIN)).disabled
     assert not any(isinstance(call, CheckDelegation) for call in world.bus.calls)
 
 
@@ -70,16 +71,14 @@ async def test_an_invitation_with_roles_is_theirs_who_hold_them(world: World, ac
     """Neither sent again nor withdrawn by somebody who holds less: no event, no mail, and the link
     stays as it is. One without roles is everybody's who may write users."""
     helpdesk = Caller("user", (await world.user()).id, frozenset({"users:read", "users:write"}))
-    mighty = await world.call(
-        InviteUser(email="boss@example.com", role_ids=["admin"]), world.a, ADMIN
-    )
-    plain = await world.call(InviteUser(email="plain@example.com"), world.a, ADMIN)
+    mighty = await world.call(InviteUser(email="boss@example.com", role_ids=["admin"]), ADMIN)
+    plain = await world.call(InviteUser(email="plain@example.com"), ADMIN)
     events, mails = await world.events(), await world.mails()
 
-    problem = await world.refused(act(invitation_id=mighty.id), world.a, helpdesk)
+    problem = await world.refused(act(invitation_id=mighty.id), helpdesk)
 
     assert isinstance(problem, NotHeld)
     assert (await world.events(), await world.mails()) == (events, mails)
-    await world.call(act(invitation_id=plain.id), world.a, helpdesk)
+    await world.call(act(invitation_id=plain.id), helpdesk)
     assert len(await world.events()) == len(events) + 1
-    await world.call(act(invitation_id=mighty.id), world.a, ADMIN)
+    await world.call(act(invitation_id=mighty.id), ADMIN)

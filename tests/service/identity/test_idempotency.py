@@ -3,23 +3,23 @@
 from __future__ import annotations
 
 import asyncio
+from typing import Any
 
 import pytest
+from tests.kit.world import World
 
 from common.contracts.base import Request
 from common.contracts.email_codes import SignInWithCode, SignInWithLink, StartEmailCode
 from common.contracts.sessions import SignedInSession, SignOut
 from common.contracts.sign_in import CodeSpent, LinkSpent, WrongCredentials
 
-from .conftest import World
-
-FORM = {"browser": "b" * 32, "idempotency_key": "ar_request"}
+FORM: dict[str, Any] = {"browser": "b" * 32, "idempotency_key": "ar_request"}
 
 
 async def counted(world: World) -> tuple[int, int, int]:
     """Sessions, login events and mails of the application."""
-    sessions = await world.sql.fetchval(
-        "SELECT count(*) FROM user_sessions WHERE app_id = $1", world.a
+    sessions = await world.owner.fetchval(
+        "SELECT count(*) FROM user_sessions WHERE app_id = $1", world.app_id
     )
     logins = [kind for kind, _ in await world.events() if kind == "login"]
     return sessions, len(logins), len(await world.mails())
@@ -32,7 +32,7 @@ async def test_two_posts_at_once_begin_one_session(world: World) -> None:
     first, *others = await asyncio.gather(*(world.sign_in(user, **FORM) for _ in range(3)))
 
     assert [(one.token, one.session) for one in others] == 2 * [(first.token, first.session)]
-    assert await world.live(first.token) == first.session
+    assert await world.live_session(first.token) == first.session
     assert await counted(world) == (1, 1, 0)
 
 
@@ -45,9 +45,7 @@ async def test_two_posts_at_once_begin_one_session(world: World) -> None:
         {"remember": True},
     ],
 )
-async def test_another_form_begins_another_session(
-    world: World, other: dict[str, str | bool | None]
-) -> None:
+async def test_another_form_begins_another_session(world: World, other: dict[str, Any]) -> None:
     user = await world.user()
 
     first, second = await world.sign_in(user, **FORM), await world.sign_in(user, **FORM | other)
@@ -79,12 +77,12 @@ async def test_a_form_begins_a_new_session_once_the_first_is_over_or_old(world: 
     first = await world.sign_in(user, **FORM)
     await world.call(SignOut(token=first.token))
     second = await world.sign_in(user, **FORM)
-    assert await world.live(second.token) is not None
-    assert await world.live(first.token) is None
+    assert await world.live_session(second.token) is not None
+    assert await world.live_session(first.token) is None
 
     other = FORM | {"idempotency_key": "ar_other"}
     third = await world.sign_in(user, **other)
-    await world.sql.execute(
+    await world.owner.execute(
         "UPDATE user_sessions SET created_at = now() - interval '61 seconds' WHERE id = $1",
         third.session.id,
     )

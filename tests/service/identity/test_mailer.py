@@ -12,6 +12,8 @@ from email.message import EmailMessage
 import pytest
 from aiosmtpd.controller import Controller
 from aiosmtpd.smtp import SMTP, Envelope, Session
+from tests.kit.callers import ADMIN
+from tests.kit.world import World
 
 from common import mail
 from common.contracts.email_codes import SignInWithCode, StartEmailCode
@@ -27,8 +29,6 @@ from common.contracts.mail_templates import (
 from common.testing import context
 from identity.mailer import Mailer
 from identity.smtp import Smtp
-
-from .conftest import ADMIN, World
 
 
 @dataclass
@@ -58,14 +58,14 @@ class Post:
 @pytest.fixture
 async def post(world: World) -> AsyncIterator[Post]:
     """A mailer and a real SMTP server on a port of its own."""
-    await world.sql.execute("DELETE FROM mail_outbox")
+    await world.owner.execute("DELETE FROM mail_outbox")
     inbox = Inbox()
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
     controller = Controller(inbox, hostname="127.0.0.1", port=port)
     controller.start()
-    deps = world.deps
+    deps = world.identity
     mailer = Mailer(
         deps.db,
         world.mail_db,
@@ -109,7 +109,7 @@ async def test_languages(world: World, post: Post) -> None:
     """The language asked for, else the application's; German comes in German."""
     await world.call(StartEmailCode(email="a@example.com", locale="de-AT"))
     await post.mailer.round()
-    world.set(world.a, default_locale="de")
+    world.configure(world.app_id, default_locale="de")
     await world.call(StartEmailCode(email="b@example.com"))
     await post.mailer.round()
 
@@ -128,7 +128,9 @@ async def test_a_server_that_is_away_loses_nothing(world: World, post: Post) -> 
     post.controller.stop()
     await _due(world)
     await post.mailer.round()
-    waiting = await world.sql.fetchrow("SELECT * FROM mail_outbox WHERE app_id = $1", world.a)
+    waiting = await world.owner.fetchrow(
+        "SELECT * FROM mail_outbox WHERE app_id = $1", world.app_id
+    )
     again = Controller(post.inbox, hostname="127.0.0.1", port=port)
     again.start()
     await _due(world)
@@ -142,7 +144,7 @@ async def test_a_server_that_is_away_loses_nothing(world: World, post: Post) -> 
 
 
 async def _due(world: World) -> None:
-    await world.sql.execute("UPDATE mail_outbox SET next_attempt_at = now()")
+    await world.owner.execute("UPDATE mail_outbox SET next_attempt_at = now()")
 
 
 async def test_a_mail_refused_for_good_is_kept_and_marked(world: World, post: Post) -> None:
@@ -152,7 +154,7 @@ async def test_a_mail_refused_for_good_is_kept_and_marked(world: World, post: Po
     await post.mailer.round()
     await _due(world)
     assert await post.mailer.round() == 0
-    row = await world.sql.fetchrow("SELECT * FROM mail_outbox WHERE app_id = $1", world.a)
+    row = await world.owner.fetchrow("SELECT * FROM mail_outbox WHERE app_id = $1", world.app_id)
 
     assert row is not None
     assert row["failed_at"] is not None
@@ -163,15 +165,16 @@ async def test_a_mail_whose_code_has_expired_is_not_sent(world: World, post: Pos
     """The server was away for longer than the code is valid: the person asks again, and a late mail
     would only confuse. It is kept and marked."""
     await world.call(StartEmailCode(email="ada@example.com"))
-    left = await world.sql.fetchval("SELECT expires_at - created_at FROM mail_outbox")
+    left = await world.owner.fetchval("SELECT expires_at - created_at FROM mail_outbox")
     assert left == timedelta(minutes=10)
-    await world.sql.execute("UPDATE mail_outbox SET expires_at = now()")
+    await world.owner.execute("UPDATE mail_outbox SET expires_at = now()")
 
     assert await post.mailer.round() == 1
     assert await post.mailer.round() == 0
 
     assert post.inbox.received == []
-    row = await world.sql.fetchrow("SELECT failed_at, last_error FROM mail_outbox")
+    row = await world.owner.fetchrow("SELECT failed_at, last_error FROM mail_outbox")
+    assert row is not None
     assert row["failed_at"] is not None
     assert row["last_error"] == "its code or link has expired"
 
@@ -199,9 +202,9 @@ async def test_a_name_is_never_a_template_or_an_advertisement_h7(world: World, p
             f"u{number}@example.com", "sign_up", "en",
             {"name": name, "code": "1", "link": "", "minutes": 10, "device": "<i>x</i>", "ip": ""},
         )  # fmt: skip
-        ctx = context(world.a)
-        async with world.deps.db.transaction(ctx) as tx:
-            await mail.enqueue(tx, ctx, world.deps.sealer, letter)
+        ctx = context(world.app_id)
+        async with world.identity.db.transaction(ctx) as tx:
+            await mail.enqueue(tx, ctx, world.identity.sealer, letter)
         await post.mailer.round()
     texts = [_text(message, "plain") for message in post.inbox.received]
     pages = [_text(message, "html") for message in post.inbox.received]
@@ -219,14 +222,14 @@ async def test_an_application_writes_its_own_mail(world: World, post: Post) -> N
         subject="Psst {{ code }}", text="Code: {{ code }}", html="<p>{{ code }}</p>"
     )
     put = PutTemplate(kind="sign_in", locale="en", template=source)
-    assert (await world.call(put, who=ADMIN)).custom
-    for app in (world.a, world.b):
-        await world.call(StartEmailCode(email="a@example.com"), app)
+    assert (await world.call(put, caller=ADMIN)).custom
+    for app in (world.app_id, world.other_app_id):
+        await world.call(StartEmailCode(email="a@example.com"), app_id=app)
     await post.mailer.round()
     subjects = sorted(str(message["Subject"]) for message in post.inbox.received)
-    listed = await world.call(ListTemplates(), who=ADMIN)
-    await world.call(ResetTemplate(kind="sign_in", locale="en"), who=ADMIN)
-    after = await world.call(ListTemplates(), who=ADMIN)
+    listed = await world.call(ListTemplates(), caller=ADMIN)
+    await world.call(ResetTemplate(kind="sign_in", locale="en"), caller=ADMIN)
+    after = await world.call(ListTemplates(), caller=ADMIN)
 
     assert subjects[1].startswith("Psst ")
     assert "is your code" in subjects[0]
@@ -264,7 +267,7 @@ async def test_templates_are_caged_h7(world: World, text: str) -> None:
         PutTemplate(kind="sign_in", locale="en", template=source),
         PreviewTemplate(kind="sign_in", locale="en", template=source),
     ):
-        problem = await world.refused(asked, who=ADMIN)
+        problem = await world.refused(asked, caller=ADMIN)
 
         assert isinstance(problem, TemplateInvalid)
         assert [error["field"] for error in problem.extra["errors"]] == ["text"]
@@ -273,10 +276,10 @@ async def test_templates_are_caged_h7(world: World, text: str) -> None:
 async def test_a_stored_template_over_the_bound_is_never_compiled(world: World, post: Post) -> None:
     """A row that predates the bound does not hold up the mail: ours goes out, at the first try."""
     deep = "{{ code" + "|upper" * 180 + " }}"
-    await world.sql.execute(
+    await world.owner.execute(
         "INSERT INTO mail_templates (app_id, kind, locale, subject, text_body, html_body)"
         " VALUES ($1, 'sign_in', 'en', 's', $2, $2)",
-        world.a,
+        world.app_id,
         deep,
     )
     await world.call(StartEmailCode(email="a@example.com"))
@@ -287,10 +290,10 @@ async def test_a_stored_template_over_the_bound_is_never_compiled(world: World, 
 
 async def test_every_mail_renders_in_every_language(world: World) -> None:
     """Every kind in every language has a subject of one line, both parts, and no open braces."""
-    listed = await world.call(ListTemplates(), who=ADMIN)
+    listed = await world.call(ListTemplates(), caller=ADMIN)
     for template in listed.templates:
         request = PreviewTemplate(kind=template.kind, locale=template.locale)
-        shown = await world.call(request, who=ADMIN)
+        shown = await world.call(request, caller=ADMIN)
 
         assert 0 < len(shown.subject) < 120
         assert "Blue Shop" in shown.text
@@ -300,12 +303,12 @@ async def test_every_mail_renders_in_every_language(world: World) -> None:
             locale=template.locale,
             template=TemplateText(subject=template.subject, text=template.text, html=template.html),
         )
-        assert (await world.call(put, world.b, ADMIN)).custom  # ours pass our own rules
+        assert (await world.call(put, ADMIN, world.other_app_id)).custom  # ours pass our own rules
 
 
 async def test_test_mail(world: World, post: Post) -> None:
     """A test mail arrives with sample values; ten in ten minutes are enough."""
-    await world.call(SendTestMail(kind="reset", to="me@example.com", locale="de"), who=ADMIN)
+    await world.call(SendTestMail(kind="reset", to="me@example.com", locale="de"), caller=ADMIN)
     await post.mailer.round()
 
     assert post.inbox.received[0]["Subject"] == "Neues Passwort für Blue Shop wählen"

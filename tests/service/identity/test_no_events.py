@@ -6,6 +6,8 @@ from contextlib import suppress
 from typing import Any
 
 import pytest
+from tests.kit.callers import ADMIN, as_user
+from tests.kit.world import World
 
 from common.contracts.base import Request
 from common.contracts.me import UpdateMe
@@ -25,8 +27,6 @@ from common.contracts.users import (
 from common.ids import new_id
 from common.problems import Problem
 
-from .conftest import ADMIN, World, as_user
-
 
 async def _quiet(world: World, request: Request[Any], **more: Any) -> None:
     """Neither events nor mails come of it, whether it answers or refuses."""
@@ -41,33 +41,35 @@ async def test_a_change_that_was_refused_is_no_event(world: World) -> None:
     """A taken address, nobody there, a date that is none, no right to do it."""
     user, other = await world.user(), await world.user()
     taken = UserChanges(email=other.email)
-    await _quiet(world, UpdateUser(user_id=user.id, changes=taken), who=ADMIN)
-    await _quiet(world, CreateUser(email=other.email), who=ADMIN)
+    await _quiet(world, UpdateUser(user_id=user.id, changes=taken), caller=ADMIN)
+    await _quiet(world, CreateUser(email=other.email), caller=ADMIN)
     await _quiet(world, UpdateUser(user_id=user.id, changes=UserChanges(name="Eve")))
     for request in (DisableUser, EnableUser, DeleteUser, ForceReset, UnlockUser):
-        await _quiet(world, request(user_id=new_id()), who=ADMIN)
+        await _quiet(world, request(user_id=new_id()), caller=ADMIN)
         await _quiet(world, request(user_id=user.id))
 
 
 async def test_what_is_already_so_is_no_event(world: World) -> None:
     """Disabled and enabled twice, sessions ended where there are none, an import of who is there."""
     user = await world.user()
-    await _quiet(world, EnableUser(user_id=user.id), who=ADMIN)
-    await world.call(DisableUser(user_id=user.id), who=ADMIN)
-    await _quiet(world, DisableUser(user_id=user.id), who=ADMIN)
-    await _quiet(world, RevokeUserSessions(user_id=user.id), who=ADMIN)
-    await _quiet(world, UnlockUser(user_id=user.id), who=ADMIN)
-    await _quiet(world, ImportUsers(users=[{"email": user.email}]), who=ADMIN)
-    await _quiet(world, ImportUsers(users=[{"email": "new@example.com"}], dry_run=True), who=ADMIN)
-    await _quiet(world, ImportUsers(users=[{"email": "none"}]), who=ADMIN)
+    await _quiet(world, EnableUser(user_id=user.id), caller=ADMIN)
+    await world.call(DisableUser(user_id=user.id), caller=ADMIN)
+    await _quiet(world, DisableUser(user_id=user.id), caller=ADMIN)
+    await _quiet(world, RevokeUserSessions(user_id=user.id), caller=ADMIN)
+    await _quiet(world, UnlockUser(user_id=user.id), caller=ADMIN)
+    await _quiet(world, ImportUsers(users=[{"email": user.email}]), caller=ADMIN)
+    await _quiet(
+        world, ImportUsers(users=[{"email": "new@example.com"}], dry_run=True), caller=ADMIN
+    )
+    await _quiet(world, ImportUsers(users=[{"email": "none"}]), caller=ADMIN)
 
 
 async def test_an_empty_change_is_no_event(world: World) -> None:
     """Nothing sent is nothing changed."""
     user = await world.user()
     signed = await world.sign_in(user)
-    await _quiet(world, UpdateUser(user_id=user.id, changes=UserChanges()), who=ADMIN)
-    await _quiet(world, UpdateMe(changes=MyChanges()), who=as_user(signed))
+    await _quiet(world, UpdateUser(user_id=user.id, changes=UserChanges()), caller=ADMIN)
+    await _quiet(world, UpdateMe(changes=MyChanges()), caller=as_user(signed))
 
 
 async def test_one_wrong_password_locks_nobody(world: World) -> None:
@@ -81,7 +83,7 @@ async def test_one_wrong_password_locks_nobody(world: World) -> None:
     before = len(await world.events())
     wrong = ChangePassword(current="wrong", password="a new and better phrase")
     with pytest.raises(Problem):
-        await world.call(wrong, who=as_user(signed))
+        await world.call(wrong, caller=as_user(signed))
     kinds = [kind for kind, _ in (await world.events())[before:]]
     assert not {"password_changed", "sign_in_locked"} & set(kinds)
     assert len(await world.mails()) == mails

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from tests.service.identity.conftest import ADMIN, PASSWORD, World, as_user
+from tests.kit.callers import ADMIN, PASSWORD, as_user
+from tests.kit.world import World
 
 from common.contracts.email_codes import SignInWithCode
 from common.contracts.invitations import InvitationNotFound
@@ -17,11 +18,13 @@ from common.problems import Invalid
 async def test_organization_invites_where_sign_up_is_by_invitation_only(world: World) -> None:
     """Where a setting says so, whoever an organization invited may sign up with that address, and
     with no other. Without the setting nobody may."""
-    world.set(world.a, signup_mode="invite_only")
-    world.offers[world.a, "t"] = "new@example.com"
+    world.configure(world.app_id, signup_mode="invite_only")
+    world.stand_ins.tenancy.offers[world.app_id, "t"] = "new@example.com"
     closed = SignUp(email="new@example.com", password=PASSWORD, invitation="t")
     assert isinstance(await world.refused(closed), SignUpClosed)
-    world.set(world.a, signup_mode="invite_only", signup_by_organization_invitations=True)
+    world.configure(
+        world.app_id, signup_mode="invite_only", signup_by_organization_invitations=True
+    )
     without = await world.refused(SignUp(email="new@example.com", password=PASSWORD))
     other = await world.refused(
         SignUp(email="other@example.com", password=PASSWORD, invitation="t")
@@ -41,26 +44,26 @@ async def test_organization_invites_where_sign_up_is_by_invitation_only(world: W
 async def test_a_developer_invited_into_a_team_gets_no_other(world: World) -> None:
     """One invitation, one mail: the team's invitation opens sign-up on the Dashboard, and there is
     no personal team to choose between. Everybody else has one."""
-    world.set(DASHBOARD, signup_mode="invite_only", signup_by_organization_invitations=True)
-    world.offers[DASHBOARD, "t"] = "mate@example.com"
+    world.configure(DASHBOARD, signup_mode="invite_only", signup_by_organization_invitations=True)
+    world.stand_ins.tenancy.offers[DASHBOARD, "t"] = "mate@example.com"
     flow = await world.call(
-        SignUp(email="mate@example.com", password=PASSWORD, invitation="t"), DASHBOARD
+        SignUp(email="mate@example.com", password=PASSWORD, invitation="t"), app_id=DASHBOARD
     )
     code = (await world.mail(DASHBOARD)).code
-    signed = await world.call(SignInWithCode(flow=flow.flow, code=code), DASHBOARD)
+    signed = await world.call(SignInWithCode(flow=flow.flow, code=code), app_id=DASHBOARD)
 
-    assert (signed.new_user, world.teams) == (True, [])
+    assert (signed.new_user, world.stand_ins.tenancy.teams) == (True, [])
 
 
 async def test_rules_for_domains_hold_for_the_invited_too(world: World) -> None:
     """An organization cannot invite an address whose domain the application refuses."""
-    world.set(
-        world.a,
+    world.configure(
+        world.app_id,
         signup_mode="invite_only",
         signup_by_organization_invitations=True,
         blocked_email_domains=["example.net"],
     )
-    world.offers[world.a, "t"] = "new@example.net"
+    world.stand_ins.tenancy.offers[world.app_id, "t"] = "new@example.net"
     refused = await world.refused(
         SignUp(email="new@example.net", password=PASSWORD, invitation="t")
     )
@@ -71,10 +74,10 @@ async def test_rules_for_domains_hold_for_the_invited_too(world: World) -> None:
 async def test_verified_address_asks_to_join(world: World) -> None:
     """Once an address is proven, tenancy is asked whether an organization takes its domain."""
     flow = await world.call(SignUp(email="new@acme.test", password=PASSWORD))
-    assert world.joined == []
+    assert world.stand_ins.tenancy.joined == []
     signed = await world.call(SignInWithCode(flow=flow.flow, code=(await world.mail()).code))
 
-    assert world.joined == [signed.session.user_id]
+    assert world.stand_ins.tenancy.joined == [signed.session.user_id]
 
 
 async def test_last_admin_does_not_delete_himself(world: World) -> None:
@@ -82,23 +85,23 @@ async def test_last_admin_does_not_delete_himself(world: World) -> None:
     signed in. An administrator deletes him all the same."""
     ada = await world.user()
     signed = await world.sign_in(ada)
-    world.needed.add(ada.id)
-    problem = await world.refused(DeleteMe(password=PASSWORD), who=as_user(signed))
+    world.stand_ins.tenancy.last_admins.add(ada.id)
+    problem = await world.refused(DeleteMe(password=PASSWORD), caller=as_user(signed))
 
     assert isinstance(problem, LastAdmin)
     assert [each["name"] for each in problem.extra["organizations"]] == ["Acme"]
-    assert await world.live(signed.token) is not None
+    assert await world.live_session(signed.token) is not None
     assert "user_deleted" not in [name for name, _ in await world.events()]
-    await world.call(DeleteUser(user_id=ada.id), who=ADMIN)
-    assert world.left == [(world.a, ada.id, True)]
-    assert isinstance(await world.refused(GetUser(user_id=ada.id), who=ADMIN), UserNotFound)
+    await world.call(DeleteUser(user_id=ada.id), caller=ADMIN)
+    assert world.stand_ins.tenancy.left == [(world.app_id, ada.id, True)]
+    assert isinstance(await world.refused(GetUser(user_id=ada.id), caller=ADMIN), UserNotFound)
 
 
 async def test_who_deletes_himself_leaves_first(world: World) -> None:
     """Tenancy is asked for this application's user, and not to force it."""
     ada = await world.user()
     signed = await world.sign_in(ada)
-    await world.call(DeleteMe(password=PASSWORD), who=as_user(signed))
+    await world.call(DeleteMe(password=PASSWORD), caller=as_user(signed))
 
-    assert world.left == [(world.a, ada.id, False)]
-    assert await world.live(signed.token) is None
+    assert world.stand_ins.tenancy.left == [(world.app_id, ada.id, False)]
+    assert await world.live_session(signed.token) is None

@@ -14,6 +14,8 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from urllib.parse import parse_qsl
 
 import pytest
+from tests.kit.callers import PASSWORD
+from tests.kit.world import KEYS, World
 
 from common import captcha_secret
 from common.contracts.app_settings import Captcha
@@ -29,16 +31,14 @@ from identity.challenge import leading_zero_bits
 from identity.hashing import Hashing
 from identity.limits import Limit, Limits
 
-from .conftest import KEYS, PASSWORD, World
-
 THREE = Limit("three", 3, 60)
 
 
 async def test_replicas_share_a_limit(world: World) -> None:
     """Two processes count together, exactly, however many ask at the same moment."""
-    replicas = [Limits(world.deps.db, KEYS), Limits(world.deps.db, KEYS)]
+    replicas = [Limits(world.identity.db, KEYS), Limits(world.identity.db, KEYS)]
     outcomes = await asyncio.gather(
-        *(replicas[n % 2].count(context(world.a), (THREE, "x")) for n in range(20)),
+        *(replicas[n % 2].count(context(world.app_id), (THREE, "x")) for n in range(20)),
         return_exceptions=True,
     )
 
@@ -48,31 +48,34 @@ async def test_replicas_share_a_limit(world: World) -> None:
 
 async def test_a_limit_ends_with_its_window_and_is_one_applications(world: World) -> None:
     """The window over, it counts anew; another application and another person count apart."""
-    limits = world.deps.limits
+    limits = world.identity.limits
     for _ in range(3):
-        await limits.count(context(world.a), (THREE, "x"))
+        await limits.count(context(world.app_id), (THREE, "x"))
     with pytest.raises(RateLimited) as caught:
-        await limits.count(context(world.a), (THREE, "x"))
-    await limits.count(context(world.b), (THREE, "x"))
-    await limits.count(context(world.a), (THREE, "y"))
-    await world.sql.execute("UPDATE rate_limits SET expires_at = now() WHERE app_id = $1", world.a)
-    await limits.count(context(world.a), (THREE, "x"))
+        await limits.count(context(world.app_id), (THREE, "x"))
+    await limits.count(context(world.other_app_id), (THREE, "x"))
+    await limits.count(context(world.app_id), (THREE, "y"))
+    await world.owner.execute(
+        "UPDATE rate_limits SET expires_at = now() WHERE app_id = $1", world.app_id
+    )
+    await limits.count(context(world.app_id), (THREE, "x"))
 
     assert 55 <= caught.value.extra["retry_after"] <= 60
-    keys = await world.sql.fetch("SELECT key FROM rate_limits WHERE app_id = $1", world.a)
+    keys = await world.owner.fetch("SELECT key FROM rate_limits WHERE app_id = $1", world.app_id)
     assert all(row["key"].startswith("three:k1.") for row in keys)  # never whom it counts
 
 
 async def test_proof_of_work(world: World) -> None:
     """Without the work nothing is mailed; the work counts once, here, for a while."""
-    world.set(world.a, proof_of_work_bits=8)
-    world.set(world.b, proof_of_work_bits=8)
+    world.configure(world.app_id, proof_of_work_bits=8)
+    world.configure(world.other_app_id, proof_of_work_bits=8)
     request = StartEmailCode(email="eve@example.com")
     assert isinstance(await world.refused(request), CaptchaFailed)
     challenge = (await world.call(GetProtection())).proof_challenge or ""
     proof = _work(challenge, 8)
     assert isinstance(
-        await world.refused(request.model_copy(update={"proof": proof}), world.b), CaptchaFailed
+        await world.refused(request.model_copy(update={"proof": proof}), app_id=world.other_app_id),
+        CaptchaFailed,
     )
     await world.call(request.model_copy(update={"proof": proof}))
 
@@ -141,12 +144,12 @@ async def test_captcha(world: World, outside: Outside) -> None:
     """A Turnstile-compatible service is asked with the secret, the answer and the address; without
     an answer it is not asked; when it is away nobody gets by."""
     captcha = Captcha(verify_url=f"{outside.url}/verify", site_key="site", secret="s3cret")
-    async with world.deps.db.transaction(context(world.a)) as tx:
+    async with world.identity.db.transaction(context(world.app_id)) as tx:
         stored = await captcha_secret.sealed(
-            world.deps.sealer, tx, world.a, {}, {"captcha": captcha.model_dump()}
+            world.identity.sealer, tx, world.app_id, {}, {"captcha": captcha.model_dump()}
         )
     captcha = Captcha(**stored["captcha"])
-    world.set(world.a, captcha=captcha)
+    world.configure(world.app_id, captcha=captcha)
     request = StartEmailCode(email="eve@example.com")
     assert isinstance(await world.refused(request), CaptchaFailed)
     assert outside.forms == []
@@ -155,7 +158,7 @@ async def test_captcha(world: World, outside: Outside) -> None:
     )
     await world.call(request.model_copy(update={"captcha": "human"}))
     away = captcha.model_copy(update={"verify_url": "http://127.0.0.1:9/verify"})
-    world.set(world.a, captcha=away)
+    world.configure(world.app_id, captcha=away)
     problem = await world.refused(request.model_copy(update={"captcha": "human"}))
 
     assert outside.forms[-1] == {
@@ -167,19 +170,19 @@ async def test_captcha(world: World, outside: Outside) -> None:
 async def test_breached_passwords_p3(world: World, outside: Outside) -> None:
     """P3: a stolen password is refused where the application asks for it, and only five digits of
     its hash leave the machine; an endpoint that is away keeps nobody from choosing."""
-    deps = replace(world.deps, breach_url=f"{outside.url}/range/")
-    world.bus.serve(deps, {k: v for k, (v, d) in world.bus.handlers.items() if d is world.deps})
+    deps = replace(world.identity, breach_url=f"{outside.url}/range/")
+    world.bus.serve(deps, {k: v for k, (v, d) in world.bus.handlers.items() if d is world.identity})
     try:
         await world.call(CheckPassword(password=outside.stolen))
         assert outside.ranges == []
-        world.set(world.a, password_breach_check=True)
+        world.configure(world.app_id, password_breach_check=True)
         problem = await world.refused(CheckPassword(password=outside.stolen))
         await world.call(CheckPassword(password="some other unheard of phrase"))
         object.__setattr__(deps, "breach_url", "http://127.0.0.1:9/")
         await world.call(CheckPassword(password=outside.stolen))
     finally:
         handlers = {k: v for k, (v, d) in world.bus.handlers.items() if d is deps}
-        world.bus.serve(world.deps, handlers)
+        world.bus.serve(world.identity, handlers)
 
     assert isinstance(problem, WeakPassword)
     assert [len(prefix) for prefix in outside.ranges] == [5, 5]
@@ -188,14 +191,14 @@ async def test_breached_passwords_p3(world: World, outside: Outside) -> None:
 async def test_a_captcha_on_the_inside_is_not_called(world: World, outside: Outside) -> None:
     """Where private addresses are not permitted, whoever stored one gets past nothing by it."""
     captcha = Captcha(verify_url=f"{outside.url}/verify", site_key="site")
-    world.set(world.a, captcha=captcha)
-    deps = replace(world.deps, http=OutgoingHttp())
-    world.bus.serve(deps, {k: v for k, (v, d) in world.bus.handlers.items() if d is world.deps})
+    world.configure(world.app_id, captcha=captcha)
+    deps = replace(world.identity, http=OutgoingHttp())
+    world.bus.serve(deps, {k: v for k, (v, d) in world.bus.handlers.items() if d is world.identity})
     try:
         problem = await world.refused(StartEmailCode(email="eve@example.com", captcha="human"))
     finally:
         handlers = {k: v for k, (v, d) in world.bus.handlers.items() if d is deps}
-        world.bus.serve(world.deps, handlers)
+        world.bus.serve(world.identity, handlers)
 
     assert isinstance(problem, Unavailable)
     assert outside.forms == []
@@ -236,20 +239,20 @@ async def test_known_and_unknown_take_equally_long_p4(world: World) -> None:
     medians differ by less than the spread of either."""
     hashing = Hashing(FairPool(threads=1))
     known = await world.user()
-    scale = world.deps.limits.scale
-    object.__setattr__(world.deps.limits, "scale", 0.0)
+    scale = world.identity.limits.scale
+    object.__setattr__(world.identity.limits, "scale", 0.0)
     times: dict[bool, list[float]] = {True: [], False: []}
     try:
         for number in range(60):
             is_known = number % 2 == 0
             email = (known.email or "") if is_known else f"n{number}@example.com"
-            await world.sql.execute("DELETE FROM sign_in_guards WHERE app_id = $1", world.a)
+            await world.owner.execute("DELETE FROM sign_in_guards WHERE app_id = $1", world.app_id)
             began = time.perf_counter()
             problem = await world.refused(SignInWithPassword(email=email, password=PASSWORD + "x"))
             times[is_known].append(time.perf_counter() - began)
             assert isinstance(problem, WrongCredentials)
     finally:
-        object.__setattr__(world.deps.limits, "scale", scale)
+        object.__setattr__(world.identity.limits, "scale", scale)
         hashing.pool.close()
     medians = [statistics.median(found) for found in times.values()]
     spreads = [statistics.quantiles(found, n=10)[-1] - min(found) for found in times.values()]

@@ -6,6 +6,8 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
+from tests.kit.callers import ADMIN, PASSWORD, SAFARI, as_user
+from tests.kit.world import World
 
 from common.contracts.passwords import (
     ChangePassword,
@@ -31,19 +33,18 @@ from common.contracts.sessions import (
 )
 from common.contracts.sign_in import WrongCredentials
 from common.contracts.users import DeleteUser, DisableUser, EnableUser, ForceReset
+from common.field_errors import field_error
 from common.ids import DASHBOARD, new_id
 from common.problems import NotFound
 
-from .conftest import ADMIN, PASSWORD, SAFARI, World, as_user
-
-PRESENT = [{"field": "password", "message": "This is your present password. Choose another one."}]
+PRESENT = [field_error("password", "password_unchanged")]
 
 
 async def test_token_is_stored_hashed_s1(world: World) -> None:
     """S1: a session token has 256 bits and stands in the database as a keyed hash only."""
     signed = await world.sign_in(await world.user())
-    row = await world.sql.fetchrow(
-        "SELECT * FROM user_sessions WHERE app_id = $1 AND id = $2", world.a, signed.session.id
+    row = await world.owner.fetchrow(
+        "SELECT * FROM user_sessions WHERE app_id = $1 AND id = $2", world.app_id, signed.session.id
     )
 
     assert row is not None
@@ -57,7 +58,7 @@ async def test_list_shows_devices(world: World) -> None:
     user = await world.user()
     here = await world.sign_in(user)
     await world.sign_in(user, agent=SAFARI)
-    found = (await world.call(ListSessions(), who=as_user(here))).sessions
+    found = (await world.call(ListSessions(), caller=as_user(here))).sessions
 
     assert [(s.device_name, s.is_current) for s in found] == [
         ("Mobile Safari on iOS", False),
@@ -71,18 +72,18 @@ async def test_revoke_one_s3(world: World) -> None:
     user, stranger = await world.user(), await world.user()
     here, there = await world.sign_in(user), await world.sign_in(user)
     foreign = await world.sign_in(stranger)
-    await world.call(RevokeSession(session_id=there.session.id), who=as_user(here))
+    await world.call(RevokeSession(session_id=there.session.id), caller=as_user(here))
 
-    assert await world.live(there.token) is None
-    assert await world.live(here.token) is not None
-    assert (world.a, "session", there.session.id) in world.changes.heard
+    assert await world.live_session(there.token) is None
+    assert await world.live_session(here.token) is not None
+    assert (world.app_id, "session", there.session.id) in world.changes.heard
     for id, kind in (
         (here.session.id, CurrentSession),
         (foreign.session.id, SessionNotFound),
         (there.session.id, SessionNotFound),
     ):
         assert isinstance(
-            await world.refused(RevokeSession(session_id=id), who=as_user(here)), kind
+            await world.refused(RevokeSession(session_id=id), caller=as_user(here)), kind
         )
 
 
@@ -90,18 +91,18 @@ async def test_revoke_others_and_all_s3(world: World) -> None:
     """S3: all others, then all; the number tells how many ended, and each is announced."""
     user = await world.user()
     here, *others = [await world.sign_in(user) for _ in range(4)]
-    ended = await world.call(RevokeOtherSessions(), who=as_user(here))
+    ended = await world.call(RevokeOtherSessions(), caller=as_user(here))
     assert ended.revoked_count == 3
-    assert [await world.live(other.token) for other in others] == [None] * 3
-    assert await world.live(here.token) is not None
-    ended = await world.call(RevokeAllSessions(), who=as_user(here))
+    assert [await world.live_session(other.token) for other in others] == [None] * 3
+    assert await world.live_session(here.token) is not None
+    ended = await world.call(RevokeAllSessions(), caller=as_user(here))
 
     assert ended.revoked_count == 1
-    assert await world.live(here.token) is None
+    assert await world.live_session(here.token) is None
     assert {id for _, noun, id in world.changes.heard if noun == "session"} == {
         signed.session.id for signed in (here, *others)
     }
-    assert (world.a, "user", user.id) in world.changes.heard
+    assert (world.app_id, "user", user.id) in world.changes.heard
 
 
 async def test_sign_out_s3(world: World) -> None:
@@ -110,44 +111,44 @@ async def test_sign_out_s3(world: World) -> None:
     await world.call(SignOut(token=signed.token))
     await world.call(SignOut(token="nobody's"))
 
-    assert await world.live(signed.token) is None
+    assert await world.live_session(signed.token) is None
     assert ("logout", {"session_id": signed.session.id}) in await world.events()
 
 
 async def test_absolute_and_idle_limit_s3(world: World) -> None:
     """S3: a session ends at its absolute limit whatever happens, and at its idle limit unless it is
     used; use moves the idle limit, in batches, and never past the absolute one."""
-    world.set(world.a, session_ttl=3600, session_idle_ttl=600)
+    world.configure(world.app_id, session_ttl=3600, session_idle_ttl=600)
     user = await world.user()
     used, idle = await world.sign_in(user), await world.sign_in(user)
     await _age(world, 500)
-    assert await world.live(used.token) is not None
-    await world.deps.last_active.flush()
+    assert await world.live_session(used.token) is not None
+    await world.identity.last_active.flush()
     await _age(world, 200)
 
-    assert await world.live(used.token) is not None
-    assert await world.live(idle.token) is None
+    assert await world.live_session(used.token) is not None
+    assert await world.live_session(idle.token) is None
     for _ in range(20):
-        await world.live(used.token)
-        await world.deps.last_active.flush()
+        await world.live_session(used.token)
+        await world.identity.last_active.flush()
         await _age(world, 200)
-    assert await world.live(used.token) is None
+    assert await world.live_session(used.token) is None
 
 
 async def test_who_stays_signed_in_has_the_longer_limits(world: World) -> None:
     """Whether somebody chose to stay decides which two limits apply, and what takes the session's
     place, with a new id, keeps the choice."""
-    world.set(world.a, session_ttl=3600, session_idle_ttl=600)
+    world.configure(world.app_id, session_ttl=3600, session_idle_ttl=600)
     user = await world.user()
     short, long = await world.sign_in(user), await world.sign_in(user, remember=True)
-    again = await world.call(Reauthenticate(password=PASSWORD), who=as_user(long))
+    again = await world.call(Reauthenticate(password=PASSWORD), caller=as_user(long))
 
     assert [_limits(one) for one in (short, long, again)] == [
         (False, 3600, 600),
         (True, 2_592_000, 1_209_600),
         (True, 2_592_000, 1_209_600),
     ]
-    live = await world.live(again.token)
+    live = await world.live_session(again.token)
     assert live is not None
     assert live.remembered
 
@@ -159,11 +160,12 @@ async def test_the_dashboard_remembers_nobody(world: World, remember: bool) -> N
     limits = []
     for kind in ("developer", "operator", "unknown"):
         user = await world.user(app_id=DASHBOARD)
-        world.operators = {user.id} if kind == "operator" else set()
-        world.rbac_up = kind != "unknown"
+        if kind == "operator":
+            world.stand_ins.rbac.make_operator(user.id)
+        world.stand_ins.rbac.running = kind != "unknown"
         limits.append(_limits(await world.sign_in(user, DASHBOARD, remember=remember)))
-    world.rbac_up = True
-    world.set(DASHBOARD, session_ttl=1800, session_idle_ttl=120)
+    world.stand_ins.rbac.running = True
+    world.configure(DASHBOARD, session_ttl=1800, session_idle_ttl=120)
     limits.append(_limits(await world.sign_in(user, DASHBOARD, remember=remember)))
 
     assert limits == [
@@ -185,11 +187,11 @@ def _limits(signed: SignedInSession) -> tuple[bool, int, int]:
 
 async def _age(world: World, seconds: int) -> None:
     """As if every session of the application had begun earlier."""
-    await world.sql.execute(
+    await world.owner.execute(
         "UPDATE user_sessions SET last_active_at = last_active_at - $2 * interval '1 s',"
         " expires_at = expires_at - $2 * interval '1 s',"
         " idle_expires_at = idle_expires_at - $2 * interval '1 s' WHERE app_id = $1",
-        world.a,
+        world.app_id,
         seconds,
     )
 
@@ -198,18 +200,18 @@ async def test_last_activity_is_written_once_a_minute(world: World) -> None:
     """Checking a session writes nothing; its last activity is noted once a minute at most."""
     signed = await world.sign_in(await world.user())
     for _ in range(5):
-        await world.live(signed.token)
-    assert not world.deps.last_active._seen
+        await world.live_session(signed.token)
+    assert not world.identity.last_active._seen
     await _age(world, 61)
     for _ in range(5):
-        await world.live(signed.token)
+        await world.live_session(signed.token)
 
-    assert world.deps.last_active._seen == {world.a: {signed.session.id}}
-    await world.deps.last_active.flush()
-    assert await world.sql.fetchval(
+    assert world.identity.last_active._seen == {world.app_id: {signed.session.id}}
+    await world.identity.last_active.flush()
+    assert await world.owner.fetchval(
         "SELECT last_active_at > now() - interval '5 s' FROM user_sessions"
         " WHERE app_id = $1 AND id = $2",
-        world.a,
+        world.app_id,
         signed.session.id,
     )
 
@@ -218,14 +220,14 @@ async def test_new_id_at_a_change_of_privilege_s2(world: World) -> None:
     """S2: confirming the password gives a new id and token; the old cookie is worth nothing and
     the absolute limit stays."""
     signed = await world.sign_in(await world.user())
-    again = await world.call(Reauthenticate(password=PASSWORD), who=as_user(signed))
+    again = await world.call(Reauthenticate(password=PASSWORD), caller=as_user(signed))
 
     assert again.session.id != signed.session.id
-    assert await world.live(signed.token) is None
-    assert await world.live(again.token) is not None
+    assert await world.live_session(signed.token) is None
+    assert await world.live_session(again.token) is not None
     assert again.session.expires_at == signed.session.expires_at
     assert again.session.auth_time > signed.session.auth_time
-    assert (world.a, "session", signed.session.id) in world.changes.heard
+    assert (world.app_id, "session", signed.session.id) in world.changes.heard
 
 
 async def test_sign_in_ignores_the_cookie_before_it_s2(world: World) -> None:
@@ -242,13 +244,15 @@ async def test_password_change_ends_the_others(world: World) -> None:
     user = await world.user()
     here, there = await world.sign_in(user), await world.sign_in(user)
     request = ChangePassword(current=PASSWORD, password="a new and better phrase")
-    after = await world.call(request, who=as_user(here))
+    after = await world.call(request, caller=as_user(here))
 
-    assert await world.live(here.token) is None
-    assert await world.live(there.token) is None
-    assert await world.live(after.token) is not None
+    assert await world.live_session(here.token) is None
+    assert await world.live_session(there.token) is None
+    assert await world.live_session(after.token) is not None
     assert (await world.mail()).kind == "password_changed"
-    assert {(world.a, "session", s.session.id) for s in (here, there)} <= set(world.changes.heard)
+    assert {(world.app_id, "session", s.session.id) for s in (here, there)} <= set(
+        world.changes.heard
+    )
 
 
 async def test_password_change_needs_the_old_one(world: World) -> None:
@@ -257,7 +261,7 @@ async def test_password_change_needs_the_old_one(world: World) -> None:
     here = await world.sign_in(user)
     request = ChangePassword(current="wrong", password="a new and better phrase")
 
-    assert isinstance(await world.refused(request, who=as_user(here)), WrongCredentials)
+    assert isinstance(await world.refused(request, caller=as_user(here)), WrongCredentials)
     assert (await world.sign_in(user)).session.user_id == user.id
 
 
@@ -267,16 +271,16 @@ async def test_the_present_password_is_no_new_one(world: World) -> None:
     here = await world.sign_in(user)
     before = [mail.kind for mail in await world.mails()]
     same = await world.refused(
-        ChangePassword(current=PASSWORD, password=PASSWORD), who=as_user(here)
+        ChangePassword(current=PASSWORD, password=PASSWORD), caller=as_user(here)
     )
     guessed = await world.refused(
-        ChangePassword(current="wrong", password=PASSWORD), who=as_user(here)
+        ChangePassword(current="wrong", password=PASSWORD), caller=as_user(here)
     )
 
     assert same.code == "weak_password"
     assert (same.status, same.extra["errors"]) == (422, PRESENT)
     assert isinstance(guessed, WrongCredentials)
-    assert await world.live(here.token) is not None
+    assert await world.live_session(here.token) is not None
     assert [mail.kind for mail in await world.mails()] == before
 
 
@@ -293,8 +297,8 @@ async def test_reset_ends_all_sessions_p6(world: World) -> None:
     signed = await world.call(request)
 
     assert (letter.kind, letter.data["device"]) == ("reset", "Firefox on Linux")
-    assert await world.live(there.token) is None
-    assert await world.live(signed.token) is not None
+    assert await world.live_session(there.token) is None
+    assert await world.live_session(signed.token) is not None
     assert "password_changed" in [mail.kind for mail in await world.mails()]
     assert (await world.refused(request)).code == "link_spent"
     assert isinstance(await world.refused(_with_old(user.email or "")), WrongCredentials)
@@ -333,23 +337,23 @@ async def test_disabled_user_is_out_everywhere_s3(world: World) -> None:
     """S3: disabling ends every session for good: enabling again does not revive one."""
     user = await world.user()
     signed = await world.sign_in(user)
-    await world.call(DisableUser(user_id=user.id), who=ADMIN)
-    assert await world.live(signed.token) is None
-    await world.call(EnableUser(user_id=user.id), who=ADMIN)
+    await world.call(DisableUser(user_id=user.id), caller=ADMIN)
+    assert await world.live_session(signed.token) is None
+    await world.call(EnableUser(user_id=user.id), caller=ADMIN)
 
-    assert await world.live(signed.token) is None
-    assert (world.a, "session", signed.session.id) in world.changes.heard
-    assert (world.a, "user", user.id) in world.changes.heard
+    assert await world.live_session(signed.token) is None
+    assert (world.app_id, "session", signed.session.id) in world.changes.heard
+    assert (world.app_id, "user", user.id) in world.changes.heard
 
 
 async def test_deleted_user_is_out_everywhere_s3(world: World) -> None:
     """S3: deleting a user ends his sessions and tells every cache before the reply."""
     user = await world.user()
     signed = await world.sign_in(user)
-    await world.call(DeleteUser(user_id=user.id), who=ADMIN)
+    await world.call(DeleteUser(user_id=user.id), caller=ADMIN)
 
-    assert await world.live(signed.token) is None
-    assert (world.a, "session", signed.session.id) in world.changes.heard
+    assert await world.live_session(signed.token) is None
+    assert (world.app_id, "session", signed.session.id) in world.changes.heard
 
 
 async def test_forced_reset(world: World) -> None:
@@ -357,7 +361,7 @@ async def test_forced_reset(world: World) -> None:
     browser; the new password works."""
     user = await world.user()
     signed = await world.sign_in(user)
-    await world.call(ForceReset(user_id=user.id), who=ADMIN)
+    await world.call(ForceReset(user_id=user.id), caller=ADMIN)
     refused = await world.refused(_with_old(user.email or ""))
     assert refused.code == "reset_needed"
     letter = await world.mail()
@@ -365,7 +369,7 @@ async def test_forced_reset(world: World) -> None:
     again = SignInWithPassword(email=user.email or "", password="a new and better phrase")
 
     assert (await world.call(again)).session.user_id == user.id
-    assert await world.live(signed.token) is None
+    assert await world.live_session(signed.token) is None
     assert (letter.kind, letter.data["device"], letter.data["ip"]) == ("reset", "", "")
 
 
@@ -373,7 +377,7 @@ async def test_forced_reset(world: World) -> None:
 async def test_forced_reset_refuses_the_same_password(world: World, way: str) -> None:
     """The link and the code stay good for another one. A wrong code learns nothing."""
     user = await world.user()
-    await world.call(ForceReset(user_id=user.id), who=ADMIN)
+    await world.call(ForceReset(user_id=user.id), caller=ADMIN)
     proof: dict[str, Any] = {"token": (await world.mail()).token}
     if way == "code":
         flow = await world.call(StartReset(email=user.email or ""))
@@ -393,18 +397,20 @@ async def test_administrator_ends_sessions(world: World) -> None:
     """An administrator lists a user's sessions page by page and ends one or all."""
     user = await world.user()
     signed = [await world.sign_in(user) for _ in range(3)]
-    first = await world.call(ListUserSessions(user_id=user.id, limit=2), who=ADMIN)
+    first = await world.call(ListUserSessions(user_id=user.id, limit=2), caller=ADMIN)
     second = await world.call(
-        ListUserSessions(user_id=user.id, limit=2, cursor=first.next), who=ADMIN
+        ListUserSessions(user_id=user.id, limit=2, cursor=first.next), caller=ADMIN
     )
     ids = [entry.id for entry in first.sessions + second.sessions]
-    await world.call(RevokeUserSession(user_id=user.id, session_id=signed[0].session.id), who=ADMIN)
-    rest = await world.call(RevokeUserSessions(user_id=user.id), who=ADMIN)
+    await world.call(
+        RevokeUserSession(user_id=user.id, session_id=signed[0].session.id), caller=ADMIN
+    )
+    rest = await world.call(RevokeUserSessions(user_id=user.id), caller=ADMIN)
 
     assert sorted(ids) == sorted(s.session.id for s in signed)
     assert second.next is None
     assert rest.revoked_count == 2
-    assert [await world.live(s.token) for s in signed] == [None] * 3
+    assert [await world.live_session(s.token) for s in signed] == [None] * 3
 
 
 async def test_switching_the_organization_s2(world: World) -> None:
@@ -413,32 +419,32 @@ async def test_switching_the_organization_s2(world: World) -> None:
     user = await world.user()
     signed = await world.sign_in(user)
     org = new_id()
-    await world.sql.execute(
+    await world.owner.execute(
         "INSERT INTO organizations (app_id, id, slug, name) VALUES ($1, $2, $3, 'Org')",
-        world.a,
+        world.app_id,
         org,
         f"o{org}",
     )
     request = ActivateOrganization(session_id=signed.session.id, org_id=org)
     from common.context import SYSTEM_CALLER
 
-    assert isinstance(await world.refused(request, who=SYSTEM_CALLER), NotFound)
-    await world.sql.execute(
+    assert isinstance(await world.refused(request, caller=SYSTEM_CALLER), NotFound)
+    await world.owner.execute(
         "INSERT INTO organization_roles (app_id, id, name) VALUES ($1, 'member', 'member')",
-        world.a,
+        world.app_id,
     )
-    await world.sql.execute(
+    await world.owner.execute(
         "INSERT INTO organization_members (app_id, org_id, user_id) VALUES ($1, $2, $3)",
-        world.a,
+        world.app_id,
         org,
         user.id,
     )
-    switched = await world.call(request, who=SYSTEM_CALLER)
+    switched = await world.call(request, caller=SYSTEM_CALLER)
 
     assert switched.session.active_org_id == org
     assert switched.session.auth_time == signed.session.auth_time
-    assert await world.live(signed.token) is None
-    live = await world.live(switched.token)
+    assert await world.live_session(signed.token) is None
+    live = await world.live_session(switched.token)
     assert live is not None
     assert live.active_org_id == org
 
@@ -449,6 +455,6 @@ async def test_ending_a_session_by_its_id(world: World) -> None:
 
     signed = await world.sign_in(await world.user())
     for _ in range(2):
-        await world.call(EndSession(session_id=signed.session.id), who=SYSTEM_CALLER)
+        await world.call(EndSession(session_id=signed.session.id), caller=SYSTEM_CALLER)
 
-    assert await world.live(signed.token) is None
+    assert await world.live_session(signed.token) is None

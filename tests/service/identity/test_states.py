@@ -7,6 +7,8 @@ from typing import Any
 
 import bcrypt
 import pytest
+from tests.kit.callers import ADMIN, PASSWORD, as_user
+from tests.kit.world import World
 
 from common.contracts.base import Request
 from common.contracts.email_codes import SignInWithCode, StartEmailCode
@@ -27,8 +29,6 @@ from common.contracts.users import (
 )
 from common.ids import new_id
 from common.problems import Problem
-
-from .conftest import ADMIN, PASSWORD, World, as_user
 
 HASH = bcrypt.hashpw(PASSWORD.encode(), bcrypt.gensalt(4)).decode()
 ADDRESSES: list[dict[str, Any]] = [
@@ -57,7 +57,7 @@ async def _made(world: World, state: dict[str, Any], way: str) -> str:
     """The user's id."""
     if way == "import":
         state = state if state["email"] else {**state, "id": new_id()}
-        (arrival,) = (await world.call(ImportUsers(users=[state]), who=ADMIN)).arrivals
+        (arrival,) = (await world.call(ImportUsers(users=[state]), caller=ADMIN)).arrivals
         assert arrival.status == "created", arrival
         return str(arrival.user_id)
     own = ("email", "email_verified", "phone_number_verified", "password", "user_metadata")
@@ -67,9 +67,9 @@ async def _made(world: World, state: dict[str, Any], way: str) -> str:
         for name, value in state.items()
         if name in ("name", "phone_number", "birthdate", "address")
     }
-    user = await world.call(CreateUser(**sent, profile=profile), who=ADMIN)
+    user = await world.call(CreateUser(**sent, profile=profile), caller=ADMIN)
     if state["disabled"]:
-        await world.call(DisableUser(user_id=user.id), who=ADMIN)
+        await world.call(DisableUser(user_id=user.id), caller=ADMIN)
     return user.id
 
 
@@ -106,26 +106,26 @@ async def test_every_call_answers_for_a_user_in_every_state(
     for state in IMPORTED[part::6]:
         if way == "create" and "password_hash" in state:
             continue
-        world.a = await world.application()
+        world.app_id = await world.application()
         id = await _made(world, state, way)
-        user = await world.call(GetUser(user_id=id), who=ADMIN)
-        assert [one.id for one in (await world.call(ListUsers(), who=ADMIN)).users] == [id]
-        exported = await world.call(ExportUsers(password_hashes=True), who=ADMIN)
+        user = await world.call(GetUser(user_id=id), caller=ADMIN)
+        assert [one.id for one in (await world.call(ListUsers(), caller=ADMIN)).users] == [id]
+        exported = await world.call(ExportUsers(password_hashes=True), caller=ADMIN)
         assert [one.id for one in exported.users] == [id]
-        await world.call(ListUsers(search="ada"), who=ADMIN)
-        await world.call(ListUserSessions(user_id=id), who=ADMIN)
+        await world.call(ListUsers(search="ada"), caller=ADMIN)
+        await world.call(ListUserSessions(user_id=id), caller=ADMIN)
         if user.email:
-            assert (await world.call(FindUser(email=user.email), who=ADMIN)).id == id
+            assert (await world.call(FindUser(email=user.email), caller=ADMIN)).id == id
             signed = await _signed_in(world, user.email)
             assert bool(signed) is not state["disabled"], state
             for one in signed:
-                await world.call(ListSessions(), who=as_user(one))
-                await _answered(world, Reauthenticate(password=PASSWORD), who=as_user(one))
+                await world.call(ListSessions(), caller=as_user(one))
+                await _answered(world, Reauthenticate(password=PASSWORD), caller=as_user(one))
         for change in (DisableUser, EnableUser, UnlockUser, ForceReset):
-            await _answered(world, change(user_id=id), who=ADMIN)
+            await _answered(world, change(user_id=id), caller=ADMIN)
         cleared = UserChanges(email=None, phone_number=None, birthdate=None, address=None)
-        await world.call(UpdateUser(user_id=id, changes=cleared), who=ADMIN)
-        back = await world.call(ExportUsers(), who=ADMIN)
+        await world.call(UpdateUser(user_id=id, changes=cleared), caller=ADMIN)
+        back = await world.call(ExportUsers(), caller=ADMIN)
         await world.call(
-            ImportUsers(users=[one.model_dump(mode="json") for one in back.users]), who=ADMIN
+            ImportUsers(users=[one.model_dump(mode="json") for one in back.users]), caller=ADMIN
         )

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from tests.kit.callers import ADMIN
+from tests.kit.world import World
+
 from common.contracts.email_codes import StartEmailCode
 from common.contracts.invitations import InviteUser
 from common.contracts.passwords import SignInWithPassword
 from common.sweeps import sweep
 from identity.queries.sweeps import EXPIRED
-
-from .conftest import ADMIN, World
 
 TABLES = {
     "user_sessions": "expires_at = expires_at - interval '60 days'",
@@ -24,21 +25,21 @@ TABLES = {
 async def test_sweeps(world: World) -> None:
     """A sweep empties each table of one application's expired rows, as the platform's role, and
     leaves another application's live ones."""
-    for app in (world.a, world.b):
+    for app in (world.app_id, world.other_app_id):
         user = await world.user(app_id=app)
         await world.sign_in(user, app)
-        await world.call(StartEmailCode(email=user.email or ""), app)
-        await world.call(InviteUser(email="eve@example.com"), app, ADMIN)
-        await world.refused(SignInWithPassword(email=user.email or "", password="x"), app)
+        await world.call(StartEmailCode(email=user.email or ""), app_id=app)
+        await world.call(InviteUser(email="eve@example.com"), ADMIN, app)
+        await world.refused(SignInWithPassword(email=user.email or "", password="x"), app_id=app)
     for table, ageing in TABLES.items():
-        await world.sql.execute(f"UPDATE {table} SET {ageing} WHERE app_id = $1", world.a)
+        await world.owner.execute(f"UPDATE {table} SET {ageing} WHERE app_id = $1", world.app_id)
     gone = await sweep(world.sweep_db, EXPIRED)
 
     for table in TABLES:
         left = {
-            app: await world.sql.fetchval(f"SELECT count(*) FROM {table} WHERE app_id = $1", app)
-            for app in (world.a, world.b)
+            app: await world.owner.fetchval(f"SELECT count(*) FROM {table} WHERE app_id = $1", app)
+            for app in (world.app_id, world.other_app_id)
         }
-        assert (left[world.a], left[world.b] > 0) == (0, True), table
+        assert (left[world.app_id], left[world.other_app_id] > 0) == (0, True), table
         assert gone[table] >= 1, table
     assert set(gone) == set(EXPIRED)

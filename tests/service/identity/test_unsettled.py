@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import asyncpg
 import pytest
+from tests.kit.callers import ADMIN
+from tests.kit.world import World
 
 from common.contracts.email_codes import SignInWithCode, StartEmailCode
 from common.contracts.profiles import UserChanges
 from common.contracts.user_import import ImportUsers
 from common.contracts.users import CreateUser, UpdateUser
-from identity import session_start, unsettled
-from identity.unsettled import Sweep
-
-from .conftest import ADMIN, World
+from identity import unprovisioned_users, user_provisioning
+from identity.unprovisioned_users import Sweep
 
 OLDER = "UPDATE users SET created_at = created_at - interval '2 minutes' WHERE app_id = $1"
 WAITING = "SELECT count(*) FROM users WHERE app_id = ANY($1) AND settled_at IS NULL"
@@ -21,100 +21,100 @@ WAITING = "SELECT count(*) FROM users WHERE app_id = ANY($1) AND settled_at IS N
 @pytest.fixture(autouse=True)
 async def nobody_waits(world: World) -> None:
     """The sweep sees every application; those of other tests are of no concern here."""
-    await world.sql.execute("UPDATE users SET settled_at = now() WHERE settled_at IS NULL")
+    await world.owner.execute("UPDATE users SET settled_at = now() WHERE settled_at IS NULL")
 
 
 def sweep_of(world: World) -> Sweep:
-    return Sweep(world.deps)
+    return Sweep(world.identity)
 
 
 async def waiting(world: World) -> int:
-    count: int = await world.sql.fetchval(WAITING, [world.a, world.b])
+    count: int = await world.owner.fetchval(WAITING, [world.app_id, world.other_app_id])
     return count
 
 
 async def test_users_made_while_rbac_was_away_get_their_role(world: World) -> None:
     """In every application, once, and without a sign-in; not while rbac is still away."""
-    world.rbac_up = False
+    world.stand_ins.rbac.running = False
     made = [
-        (app, (await world.call(CreateUser(email=f"new@{app}.example"), app, ADMIN)).id)
-        for app in sorted((world.a, world.b))
+        (app, (await world.call(CreateUser(email=f"new@{app}.example"), ADMIN, app)).id)
+        for app in sorted((world.app_id, world.other_app_id))
     ]
-    for app in (world.a, world.b):
-        await world.sql.execute(OLDER, app)
+    for app in (world.app_id, world.other_app_id):
+        await world.owner.execute(OLDER, app)
     sweep = sweep_of(world)
 
-    assert (await sweep.round(), world.roles, await waiting(world)) == (0, [], 2)
-    world.rbac_up = True
+    assert (await sweep.round(), world.stand_ins.rbac.roles, await waiting(world)) == (0, [], 2)
+    world.stand_ins.rbac.running = True
     assert (await sweep.round(), await waiting(world)) == (2, 0)
     assert await sweep.round() == 0
-    assert world.roles == [(app, id, False) for app, id in made]
+    assert world.stand_ins.rbac.roles == [(app, id, False) for app, id in made]
 
 
 async def test_imported_users_get_their_role(world: World) -> None:
     """They have never signed in, and authorization is checked for them all the same."""
     lines = [{"email": f"moved{n}@example.com", "email_verified": n == 0} for n in range(3)]
-    await world.call(ImportUsers(users=lines), who=ADMIN)
-    await world.sql.execute(OLDER, world.a)
+    await world.call(ImportUsers(users=lines), caller=ADMIN)
+    await world.owner.execute(OLDER, world.app_id)
 
-    assert world.roles == []
+    assert world.stand_ins.rbac.roles == []
     assert await sweep_of(world).round() == 3
-    assert len(world.roles) == 3
-    assert len(world.joined) == 1
+    assert len(world.stand_ins.rbac.roles) == 3
+    assert len(world.stand_ins.tenancy.joined) == 1
 
 
 async def test_a_user_who_is_being_made_is_left_alone(world: World) -> None:
     """Whoever makes a user settles them in the same request."""
-    world.rbac_up = False
-    await world.call(CreateUser(email="fresh@example.com"), who=ADMIN)
-    world.rbac_up = True
+    world.stand_ins.rbac.running = False
+    await world.call(CreateUser(email="fresh@example.com"), caller=ADMIN)
+    world.stand_ins.rbac.running = True
 
-    assert (await sweep_of(world).round(), world.roles) == (0, [])
+    assert (await sweep_of(world).round(), world.stand_ins.rbac.roles) == (0, [])
 
 
 async def test_those_who_cannot_be_settled_hold_up_nobody(
     world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A round gives up after some failures; the next one goes on behind them."""
-    monkeypatch.setattr(unsettled, "MOST_FAILURES", 2)
+    monkeypatch.setattr(unprovisioned_users, "MOST_FAILURES", 2)
     lines = [{"email": f"many{n}@example.com"} for n in range(3)]
-    await world.call(ImportUsers(users=lines), who=ADMIN)
-    await world.sql.execute(OLDER, world.a)
+    await world.call(ImportUsers(users=lines), caller=ADMIN)
+    await world.owner.execute(OLDER, world.app_id)
     ids = [
         str(row["id"])
-        for row in await world.sql.fetch(
-            "SELECT id FROM users WHERE app_id = $1 ORDER BY id", world.a
+        for row in await world.owner.fetch(
+            "SELECT id FROM users WHERE app_id = $1 ORDER BY id", world.app_id
         )
     ]
-    settle = session_start.provision_new_user
+    settle = user_provisioning.provision_new_user
 
     async def fails(deps: object, ctx: object, user_id: str, **of_user: object) -> bool:
         return user_id not in ids[:2] and await settle(deps, ctx, user_id, **of_user)  # type: ignore[arg-type]
 
-    monkeypatch.setattr(session_start, "provision_new_user", fails)
+    monkeypatch.setattr(user_provisioning, "provision_new_user", fails)
     sweep = sweep_of(world)
 
     assert (await sweep.round(), await sweep.round()) == (0, 1)
-    assert world.roles == [(world.a, ids[2], False)]
+    assert world.stand_ins.rbac.roles == [(world.app_id, ids[2], False)]
 
 
 async def test_a_verified_address_gets_its_place_later(world: World) -> None:
     """Verified by a code or by an administrator while others were away: the record of what is
     still due is there."""
-    by_code = await world.call(CreateUser(email="code@example.com"), who=ADMIN)
-    by_admin = await world.call(CreateUser(email="admin@example.com"), who=ADMIN)
-    await world.sql.execute(OLDER, world.a)
+    by_code = await world.call(CreateUser(email="code@example.com"), caller=ADMIN)
+    by_admin = await world.call(CreateUser(email="admin@example.com"), caller=ADMIN)
+    await world.owner.execute(OLDER, world.app_id)
     assert await waiting(world) == 0
-    world.rbac_up = False
+    world.stand_ins.rbac.running = False
     flow = await world.call(StartEmailCode(email="code@example.com"))
     await world.call(SignInWithCode(flow=flow.flow, code=(await world.mail()).code))
     changes = UserChanges(email_verified=True)
-    await world.call(UpdateUser(user_id=by_admin.id, changes=changes), who=ADMIN)
-    world.rbac_up = True
+    await world.call(UpdateUser(user_id=by_admin.id, changes=changes), caller=ADMIN)
+    world.stand_ins.rbac.running = True
 
-    assert (await waiting(world), world.joined) == (2, [])
+    assert (await waiting(world), world.stand_ins.tenancy.joined) == (2, [])
     assert await sweep_of(world).round() == 2
-    assert set(world.joined) == {by_code.id, by_admin.id}
+    assert set(world.stand_ins.tenancy.joined) == {by_code.id, by_admin.id}
 
 
 async def test_the_sweep_sees_nothing_else_of_a_user(world: World) -> None:

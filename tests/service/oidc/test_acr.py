@@ -8,10 +8,11 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
-from tests.service.oidc.conftest import Person, World, basic_of, fields
+from tests.kit.factories import Person
+from tests.kit.oauth import basic_of, fields
+from tests.kit.world import World
 
 from common.acr import MAIL, ONE_FACTOR, PASSWORD
-from common.contracts.app_settings import AppSettings
 from common.contracts.clients import NewClient
 from common.contracts.discovery import GetConfiguration
 from common.contracts.tokens import IntrospectToken
@@ -200,9 +201,9 @@ async def test_nobody_is_shown_anything_with_prompt_none(shared: World) -> None:
 
 async def test_what_the_application_has_switched_off_is_not_promised(world: World) -> None:
     """Neither in discovery nor by a page; a session that has it still satisfies it."""
-    world.settings = AppSettings(auth_methods=["email_code"])
+    world.configure(world.app_id, auth_methods=["email_code"])
     found = await world.call(GetConfiguration())
-    assert found.acr_values_supported == [ONE_FACTOR, MAIL]
+    assert found.model_dump()["acr_values_supported"] == [ONE_FACTOR, MAIL]
 
     client, ann = await world.client(), await by_mail(world)
     wish = await world.authorize(client, ann, acr_values=PASSWORD)
@@ -217,7 +218,7 @@ async def test_discovery_lists_them(shared: World) -> None:
     """The widest first: it is true of every session."""
     found = await shared.call(GetConfiguration())
 
-    assert found.acr_values_supported == [ONE_FACTOR, PASSWORD, MAIL]
+    assert found.model_dump()["acr_values_supported"] == [ONE_FACTOR, PASSWORD, MAIL]
 
 
 async def test_a_session_from_before_classes_were_kept(shared: World) -> None:

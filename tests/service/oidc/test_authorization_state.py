@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from tests.service.oidc.conftest import World
+from tests.kit.world import World
 
 from common.contracts.authorization import GetAuthorizationState
 

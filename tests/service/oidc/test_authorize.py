@@ -6,7 +6,9 @@ from typing import Any
 from urllib.parse import urlsplit
 
 import pytest
-from tests.service.oidc.conftest import CALLBACK, ORIGIN, Person, World, fields
+from tests.kit.factories import CALLBACK, Person
+from tests.kit.oauth import ORIGIN, fields
+from tests.kit.world import World
 
 from common.context import Caller
 from common.contracts.authorization import Authorize
@@ -400,7 +402,7 @@ async def test_a_scope_that_is_a_permission_goes_to_who_holds_it(shared: World) 
     """Others get the rest of what they asked for."""
     client = await shared.client(scopes=["openid", "users:read", "users:write"])
     ann, bob = await shared.person(), await shared.person()
-    shared.rights[ann.user_id] = Rights(permissions=["users:read"])
+    shared.stand_ins.rbac.rights[ann.user_id] = Rights(permissions=["users:read"])
     scope = "openid users:read users:write"
     hers = await shared.tokens(client, ann, scope=scope)
     his = await shared.tokens(client, bob, scope=scope)

@@ -5,11 +5,12 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from tests.service.oidc.conftest import CALLBACK, World, fields
+from tests.kit.factories import CALLBACK
+from tests.kit.oauth import fields
+from tests.kit.world import World
 
 from common.acr import MAIL, ONE_FACTOR, PASSWORD
 from common.context import Caller
-from common.contracts.app_settings import AppSettings
 from common.contracts.client_secrets import (
     DeleteClientSecret,
     ListClientSecrets,
@@ -37,6 +38,7 @@ from common.contracts.scopes import (
     UnknownPermission,
 )
 from common.contracts.userinfo import GetUserinfo
+from common.field_errors import field_error
 from common.problems import BadRequest, Conflict, Forbidden, Invalid
 
 EC = {
@@ -72,6 +74,7 @@ async def test_a_client_is_made_with_a_secret_shown_once(shared: World) -> None:
         "SELECT secret_hash, secret_sealed FROM oauth_client_secrets WHERE client_id = $1",
         client.client_id,
     )
+    assert stored is not None
     assert stored["secret_hash"].startswith("pbkdf2-sha256$100000$")
     assert stored["secret_sealed"] is None
 
@@ -179,15 +182,12 @@ async def test_what_can_work_is_taken(shared: World, fields: dict[str, Any]) -> 
 
 async def test_a_class_that_the_application_does_not_offer_is_refused(world: World) -> None:
     """By its place, with those that it does offer."""
-    world.settings = AppSettings(auth_methods=["password"])
+    world.configure(world.app_id, auth_methods=["password"])
     with pytest.raises(Invalid) as error:
         await world.client(default_acr_values=[PASSWORD, MAIL])
 
     assert error.value.extra["errors"] == [
-        {
-            "field": "default_acr_values.1",
-            "message": f"no sign-in of this application gives it: there is {ONE_FACTOR}, {PASSWORD}",
-        }
+        field_error("default_acr_values.1", "acr_not_offered", offered=f"{ONE_FACTOR}, {PASSWORD}")
     ]
 
 
@@ -195,8 +195,8 @@ async def test_what_was_wrong_before_stops_no_other_change(world: World) -> None
     """A client can be switched off though its application has changed since; a new mistake is
     told, and the old one when it is touched."""
     client = await world.client(default_acr_values=[MAIL])
-    world.settings = AppSettings(auth_methods=["password"])
-    world.deps.tenants.heard(world.app_id, "application", world.app_id)
+    world.configure(world.app_id, auth_methods=["password"])
+    world.oidc.tenants.heard(world.app_id, "application", world.app_id)
 
     changed = await world.admin(UpdateClient(client=client.id, changes={"enabled": False}))
     wrong = {"contacts": ["nobody"], "default_acr_values": [PASSWORD, MAIL]}
@@ -234,7 +234,7 @@ async def test_a_change_works_at_once_on_every_replica(shared: World) -> None:
     client, ann = await shared.client(), await shared.person()
     assert (await shared.authorize(client, ann)).kind == "redirect"
     other = "https://rp.example.com/other"
-    await shared.bus2.call(
+    await shared.replica.bus.call(
         shared.ctx(Caller("secret_key", "k", frozenset({"*"}))),
         UpdateClient(client=client.id, changes={"redirect_uris": [other]}),
     )
@@ -246,7 +246,7 @@ async def test_a_change_works_at_once_on_every_replica(shared: World) -> None:
 async def test_a_rotated_secret_is_dead_at_once_or_later(shared: World) -> None:
     """Without overlap now, with overlap both live; the verified old one is forgotten too."""
     client = await shared.client(type="service", redirect_uris=[])
-    grant = {"grant_type": "client_credentials"}
+    grant: dict[str, Any] = {"grant_type": "client_credentials"}
     await shared.token(client, **grant)
     second = await shared.admin(RotateClientSecret(client=client.id, overlap=60))
     fresh = client.model_copy(update={"client_secret": second.client_secret})
@@ -407,7 +407,7 @@ async def test_a_client_chooses_its_algorithms(shared: World, alg: str) -> None:
 async def test_rights_travel_where_the_client_wants_them(shared: World) -> None:
     """`include_rights`: roles and permissions of the user."""
     client, ann = await shared.client(include_rights=True), await shared.person()
-    shared.rights[ann.user_id] = Rights(roles=["admin"], permissions=["users:read"])
+    shared.stand_ins.rbac.rights[ann.user_id] = Rights(roles=["admin"], permissions=["users:read"])
     access = await shared.claims((await shared.tokens(client, ann)).access_token)
 
     assert (access["roles"], access["permissions"]) == (["admin"], ["users:read"])
@@ -502,7 +502,7 @@ async def test_the_active_organization_is_in_the_tokens_while_its_user_is_a_memb
             VALUES ($1, '{org_id}', '{ann.user_id}')""",
     ):
         await shared.owner.execute(statement, shared.app_id)
-    shared.rights[ann.user_id] = Rights(org_permissions=["reports:read"])
+    shared.stand_ins.rbac.rights[ann.user_id] = Rights(org_permissions=["reports:read"])
     ann.session = ann.session.model_copy(update={"org_id": org_id})
     tokens = await shared.tokens(client, ann)
     access = await shared.claims(tokens.access_token)

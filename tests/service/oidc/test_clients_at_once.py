@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 
-from tests.service.oidc.conftest import World
+from tests.kit.world import World
 
 from common.contracts.client_secrets import ListClientSecrets, RotateClientSecret
 from common.contracts.clients import GetClient, UpdateClient

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+from typing import Any
 
 import pytest
-from tests.service.oidc.conftest import CALLBACK, ORIGIN, World, basic_of, fields
+from tests.kit.factories import CALLBACK
+from tests.kit.oauth import ORIGIN, basic_of, fields
+from tests.kit.world import World
 
 from common.contracts.oauth_errors import (
     InvalidClient,
@@ -62,7 +65,7 @@ async def test_a_code_is_good_once_and_a_replay_ends_its_tokens(shared: World) -
         await shared.call(CheckAccessToken(token=tokens.access_token))
     with pytest.raises(InvalidGrant):
         await shared.refresh(client, tokens.refresh_token)
-    assert "authorization_code_reused" in await shared.events()
+    assert "authorization_code_reused" in await shared.event_types()
 
 
 @pytest.mark.parametrize(
@@ -143,7 +146,7 @@ async def test_fifty_parallel_redemptions_give_one_answer(shared: World) -> None
         {"code_verifier": "short"},
     ],
 )
-async def test_a_code_is_bound_to_its_request(shared: World, wrong: dict[str, str]) -> None:
+async def test_a_code_is_bound_to_its_request(shared: World, wrong: dict[str, Any]) -> None:
     """T2: another redirect URI or verifier is refused, and the code is burnt by the attempt."""
     client, ann = await shared.client(), await shared.person()
     code = await shared.code(client, ann)
@@ -213,7 +216,7 @@ async def test_the_event_says_whose_token_it_was(shared: World) -> None:
     assert [row["event_type"] for row in rows] == ["token_issued"]
     assert {row["session_id"] for row in rows} == {ann.session.session_id}
     assert [row["event_type"] for row in sent] == ["token_issued"]
-    noted = [(made.event_type, made.session_id) for made in shared.noted(ann.user_id)]
+    noted = [(made.event_type, made.session_id) for made in shared.activity_of(ann.user_id)]
     assert noted == [
         ("authorization_granted", ann.session.session_id),
         ("token_refreshed", ann.session.session_id),

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from tests.service.oidc.conftest import World, fields
+from tests.kit.oauth import fields
+from tests.kit.world import World
 
 from common.contracts.clients import UpdateClient
 from common.contracts.resources import CreateResource
@@ -75,8 +76,8 @@ async def test_a_scope_of_a_permission_gives_no_claims_unless_granted(shared: Wo
     wanted = '{"userinfo": {"phone_number": null}}'
     tokens = await shared.tokens(client, ann, scope="openid calling", claims=wanted)
     assert "phone_number" not in await told(shared, tokens.access_token)
-    shared.rights[ann.user_id] = Rights(permissions=["users:read"])
-    shared.deps.known.heard(shared.app_id, "rights", ann.user_id)
+    shared.stand_ins.rbac.rights[ann.user_id] = Rights(permissions=["users:read"])
+    shared.oidc.caches.drop(shared.app_id, "rights", ann.user_id)
     tokens = await shared.tokens(client, ann, scope="openid calling", claims=wanted)
     assert (await told(shared, tokens.access_token))["phone_number"] == "+4930123456"
 

@@ -8,7 +8,9 @@ import json
 from typing import Any
 
 import pytest
-from tests.service.oidc.conftest import CALLBACK, World, basic_of, fields
+from tests.kit.factories import CALLBACK
+from tests.kit.oauth import basic_of, fields
+from tests.kit.world import World
 
 from common.contracts.clients import CreateClient, NewClient, UpdateClient
 from common.contracts.oauth_errors import InvalidClient, InvalidGrant, OAuthError
@@ -128,7 +130,7 @@ async def test_two_ways_at_once_are_refused(shared: World) -> None:
     client = await stock(shared)
     assert client.client_secret is not None
     given = [("grant_type", "client_credentials"), ("client_secret", client.client_secret)]
-    with pytest.raises(OAuthError, match="more than one way"):
+    with pytest.raises(OAuthError, match="more than one method"):
         await shared.call(
             ExchangeToken(params=given, basic=basic_of(client.client_id, client.client_secret))
         )

@@ -15,8 +15,11 @@ import pytest
 import pytest_asyncio
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
+from tests.kit.factories import Person
+from tests.kit.oauth import ORIGIN, fields
 from tests.kit.postgres import Postgres
-from tests.service.oidc.conftest import ORIGIN, Person, World, close, fields, new_app, new_world
+from tests.kit.world import World
+from tests.service.oidc.conftest import start_world
 
 from common.contracts.client_secrets import RotateClientSecret
 from common.contracts.clients import NewClient
@@ -104,7 +107,8 @@ class Attacks:
     @staticmethod
     def pem(key: dict[str, str]) -> bytes:
         public: Any = jwt.PyJWK(key).key
-        return public.public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo)
+        pem: bytes = public.public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo)
+        return pem
 
     @staticmethod
     def hmac(header: Any, claims: Any, key: bytes) -> str:
@@ -124,13 +128,13 @@ class Attacks:
     async def resigned(self, claims: Any, typ: str) -> str:
         """By our own key, as a token that we once made would be."""
         alg = "ES256" if typ == "at+jwt" else "RS256"
-        return (await keys.signing(self.world.deps, self.world.ctx(), alg)).sign(typ, claims)
+        return (await keys.signing_key(self.world.oidc, self.world.ctx(), alg)).sign(typ, claims)
 
     async def elsewhere(self, claims: Any, typ: str) -> str:
         """The same claims, signed by the key of another application."""
-        app_id = await new_app(self.world.owner)
+        app_id = await self.world.application()
         alg = "ES256" if typ == "at+jwt" else "RS256"
-        return (await keys.signing(self.world.deps, self.world.ctx(app_id=app_id), alg)).sign(
+        return (await keys.signing_key(self.world.oidc, self.world.ctx(app_id=app_id), alg)).sign(
             typ, claims
         )
 
@@ -138,11 +142,11 @@ class Attacks:
 @pytest_asyncio.fixture(scope="module")
 async def attacks(postgres: Postgres) -> AsyncIterator[Attacks]:
     name = postgres.clone()
-    world = await new_world(postgres.dsns(name))
+    world = await start_world(postgres.dsns(name))
     client, ann = await world.client(), await world.person()
     tokens = await world.tokens(client, ann)
     yield Attacks(world, client, ann, tokens.access_token, tokens.id_token or "")
-    await close(world)
+    await world.close()
     postgres.drop(name)
 
 
@@ -213,11 +217,14 @@ async def test_introspection_calls_forged_tokens_inactive(attacks: Attacks) -> N
     assert active == []
 
 
+WRONG_TYPES: dict[str, tuple[Any, ...]] = {
+    "exp": ("soon", [], {}, True, 10**15, -1),
+    "aud": ([], [7], "", {}),
+    "iss": (7, "", []),
+}
 ODD: list[dict[str, Any]] = [
     *({name: None} for name in ("iss", "aud", "sub", "exp", "iat")),
-    *({"exp": value} for value in ("soon", [], {}, True, 10**15, -1)),
-    *({"aud": value} for value in ([], [7], "", {})),
-    *({"iss": value} for value in (7, "", [])),
+    *({name: value} for name, values in WRONG_TYPES.items() for value in values),
     {"nbf": FAR_AHEAD},
     {"nbf": "soon"},
     {"iat": FAR_AHEAD},
@@ -454,7 +461,7 @@ async def test_a_client_may_bind_itself_to_one_algorithm(attacks: Attacks) -> No
 async def test_keys_of_an_application_verify_nowhere_else(attacks: Attacks) -> None:
     """I8: distinct key ids, public parts only."""
     world = attacks.world
-    other = await new_app(world.owner)
+    other = await world.application()
     from common.context import SYSTEM_CALLER
 
     await world.bus.call(world.ctx(SYSTEM_CALLER, app_id=other), EnsureKeys())

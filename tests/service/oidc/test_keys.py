@@ -6,7 +6,7 @@ import asyncio
 
 import jwt
 import pytest
-from tests.service.oidc.conftest import World
+from tests.kit.world import World
 
 from common.context import SYSTEM_CALLER
 from common.contracts.keys import EnsureKeys, GetJwks, RotateKeys
@@ -26,7 +26,10 @@ def kid_of(token: str | None) -> str:
 async def test_an_application_starts_with_two_keys(world: World) -> None:
     """RS256 and ES256; asking again makes none, nor do two replicas at once."""
     await asyncio.gather(
-        *(bus.call(world.ctx(SYSTEM_CALLER), EnsureKeys()) for bus in (world.bus, world.bus2) * 5)
+        *(
+            bus.call(world.ctx(SYSTEM_CALLER), EnsureKeys())
+            for bus in (world.bus, world.replica.bus) * 5
+        )
     )
     jwks = (await world.call(GetJwks())).keys
 
@@ -59,7 +62,7 @@ async def test_the_next_key_signs_when_its_time_comes_and_the_old_one_goes_last(
     old = await world.tokens(client, ann)
     await world.call(RotateKeys(), SYSTEM_CALLER)
     await world.owner.execute("UPDATE signing_keys SET not_before = now() WHERE state = 'next'")
-    world.deps.known.clear()
+    world.oidc.caches.clear()
     new = await world.tokens(client, ann)
     assert kid_of(new.id_token) != kid_of(old.id_token)
     for token in (old.access_token, new.access_token):
@@ -67,7 +70,7 @@ async def test_the_next_key_signs_when_its_time_comes_and_the_old_one_goes_last(
         await world.claims(token)
 
     await world.owner.execute("UPDATE signing_keys SET retire_at = now() WHERE state = 'retiring'")
-    world.deps.known.clear()
+    world.oidc.caches.clear()
     assert kid_of(old.id_token) not in await kids(world)
     gone = await world.owner.fetch(
         "SELECT private_sealed FROM signing_keys WHERE state = 'retired'"
@@ -78,10 +81,10 @@ async def test_the_next_key_signs_when_its_time_comes_and_the_old_one_goes_last(
 async def test_keys_rotate_by_themselves(world: World) -> None:
     """A day before the active key is too old, the next one is published."""
     await world.owner.execute("UPDATE signing_keys SET activated_at = now() - interval '89.5 days'")
-    world.deps.known.clear()
+    world.oidc.caches.clear()
     assert len(await kids(world)) == 4
 
-    world.deps.known.clear()
+    world.oidc.caches.clear()
     assert len(await kids(world)) == 4
 
 
@@ -92,7 +95,7 @@ async def test_a_leaked_key_is_replaced_at_once(world: World) -> None:
     await world.call(RotateKeys(alg="ES256", now=True), SYSTEM_CALLER)
 
     assert kid_of((await world.tokens(client, ann)).access_token) != before
-    assert await world.events("signing_keys_rotated") == ["signing_keys_rotated"]
+    assert await world.event_types("signing_keys_rotated") == ["signing_keys_rotated"]
 
 
 async def test_a_second_rotation_says_that_the_first_still_waits(world: World) -> None:
@@ -105,7 +108,7 @@ async def test_a_second_rotation_says_that_the_first_still_waits(world: World) -
     assert second.published == []
     assert sorted(key.kid for key in second.waiting) == sorted(first.published)
     assert second.keys == first.keys
-    assert await world.events("signing_keys_rotated") == ["signing_keys_rotated"]
+    assert await world.event_types("signing_keys_rotated") == ["signing_keys_rotated"]
 
 
 async def test_only_the_algorithm_that_waits_is_left_out(world: World) -> None:
@@ -123,9 +126,9 @@ async def test_a_key_that_waits_signs_at_once_where_it_must(world: World) -> Non
     waiting = await world.call(RotateKeys(alg="ES256"), SYSTEM_CALLER)
     now = await world.call(RotateKeys(alg="ES256", now=True), SYSTEM_CALLER)
 
-    assert now.published == now.waiting == []
+    assert (now.published, now.waiting) == ([], [])
     assert kid_of((await world.tokens(client, ann)).access_token) == waiting.published[0]
-    assert await world.events("signing_keys_rotated") == ["signing_keys_rotated"] * 2
+    assert await world.event_types("signing_keys_rotated") == ["signing_keys_rotated"] * 2
 
 
 async def test_rotation_is_not_for_strangers(world: World) -> None:
@@ -137,9 +140,11 @@ async def test_rotation_is_not_for_strangers(world: World) -> None:
 async def test_two_replicas_rotate_once(world: World) -> None:
     """Rows are locked: however many see that it is time, one key follows."""
     await world.owner.execute("UPDATE signing_keys SET activated_at = now() - interval '89.5 days'")
-    world.deps.known.clear()
-    world.deps2.known.clear()
-    await asyncio.gather(*(bus.call(world.ctx(), GetJwks()) for bus in (world.bus, world.bus2) * 4))
+    world.oidc.caches.clear()
+    world.replica.oidc.caches.clear()
+    await asyncio.gather(
+        *(bus.call(world.ctx(), GetJwks()) for bus in (world.bus, world.replica.bus) * 4)
+    )
 
     states = await world.owner.fetch("SELECT alg, state FROM signing_keys ORDER BY alg, state")
     assert [(row["alg"], row["state"]) for row in states] == [

@@ -5,7 +5,9 @@ from __future__ import annotations
 import asyncio
 
 import pytest
-from tests.service.oidc.conftest import Person, World, basic_of
+from tests.kit.factories import Person
+from tests.kit.oauth import basic_of
+from tests.kit.world import World
 
 from common.contracts.oauth_errors import (
     InvalidGrant,
@@ -35,14 +37,16 @@ async def test_a_hundred_at_once_over_two_replicas(world: World) -> None:
     first = await world.tokens(client, ann)
     answers = await asyncio.gather(
         *(
-            world.refresh(client, first.refresh_token, bus=(world.bus, world.bus2)[n % 2])
+            world.refresh(client, first.refresh_token, bus=(world.bus, world.replica.bus)[n % 2])
             for n in range(100)
         )
     )
 
     assert len({answer.refresh_token for answer in answers}) == 1
     assert await world.owner.fetchval("SELECT count(*) FROM refresh_tokens") == 2
-    assert [made.event_type for made in world.noted(ann.user_id)].count("token_refreshed") == 1
+    assert [made.event_type for made in world.activity_of(ann.user_id)].count(
+        "token_refreshed"
+    ) == 1
     assert (await world.refresh(client, answers[0].refresh_token)).access_token
 
 
@@ -91,7 +95,7 @@ async def test_the_parent_outside_the_grace_ends_the_family(world: World) -> Non
         await world.refresh(client, second.refresh_token)
     with pytest.raises(InvalidToken):
         await world.call(CheckAccessToken(token=second.access_token))
-    assert await world.events("refresh_token_reused") == ["refresh_token_reused"]
+    assert await world.event_types("refresh_token_reused") == ["refresh_token_reused"]
     assert (world.app_id, "token") in {(app, noun) for app, noun, _ in world.changes.heard}
 
 
@@ -171,7 +175,7 @@ async def test_who_asks_for_more_keeps_his_token(
 
     again = await world.refresh(client, tokens.refresh_token, resource="https://a.refresh.test")
     assert (await world.claims(again.access_token, "https://a.refresh.test"))["aud"]
-    assert await world.events("refresh_token_reused") == []
+    assert await world.event_types("refresh_token_reused") == []
 
 
 async def test_the_absolute_lifetime_holds(world: World) -> None:
@@ -231,7 +235,7 @@ async def test_a_replaced_session_takes_its_grants_along(world: World) -> None:
         )
         before = after
 
-    world.deps.known.clear()
+    world.oidc.caches.clear()
     held = await world.call(CheckAccessToken(token=tokens.access_token))
     assert held.session_id == before
     fresh = await world.refresh(client, tokens.refresh_token)
@@ -281,11 +285,9 @@ async def test_a_client_may_keep_its_token(world: World) -> None:
 
 async def test_the_user_and_application_are_their_own(world: World) -> None:
     """X7: another application's token is unknown here, with the same client_id in both."""
-    from tests.service.oidc.conftest import new_app
-
     client, ann = await world.client(), await world.person()
     tokens = await world.tokens(client, ann)
-    other = await new_app(world.owner)
+    other = await world.application()
     await world.owner.execute(
         """INSERT INTO oauth_clients (app_id, id, client_id, name, redirect_uris,
                                       token_endpoint_auth_method)

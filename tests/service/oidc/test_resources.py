@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import pytest
-from tests.service.oidc.conftest import ORIGIN, World
+from tests.kit.oauth import ORIGIN
+from tests.kit.world import World
 
 from common.contracts.resources import CreateResource, ListResources, ResourceTaken
 from common.problems import Invalid

@@ -5,7 +5,9 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from tests.service.oidc.conftest import CALLBACK, ORIGIN, World
+from tests.kit.factories import CALLBACK
+from tests.kit.oauth import ORIGIN
+from tests.kit.world import World
 
 from common.context import Caller
 from common.contracts.client_secrets import (
@@ -28,7 +30,9 @@ MANAGER = Caller("client", "client_manager", frozenset({"clients:write", "client
 async def test_rights_that_inform_an_api_grant_nothing_here(shared: World, format: str) -> None:
     """`include_rights` tells of every permission; ours counts only granted scopes."""
     ann = await shared.person()
-    shared.rights[ann.user_id] = Rights(permissions=["*", "users:read", "users:write"])
+    shared.stand_ins.rbac.rights[ann.user_id] = Rights(
+        permissions=["*", "users:read", "users:write"]
+    )
     client = await shared.client(
         include_rights=True, access_token_format=format, scopes=["openid", "users:read"]
     )
@@ -148,7 +152,7 @@ async def test_no_mapping_writes_standard_or_authorization_claims(shared: World,
 async def test_a_scope_taken_from_a_client_is_gone_at_the_next_refresh(shared: World) -> None:
     """What was granted is no claim to what the client may have now."""
     ann = await shared.person()
-    shared.rights[ann.user_id] = Rights(permissions=["users:write"])
+    shared.stand_ins.rbac.rights[ann.user_id] = Rights(permissions=["users:write"])
     client = await shared.client(scopes=["openid", "offline_access", "users:write"])
     tokens = await shared.tokens(client, ann, scope="openid offline_access users:write")
     changes = {"scopes": ["openid", "offline_access"]}

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import pytest
-from tests.service.oidc.conftest import Person, World, fields
+from tests.kit.factories import Person
+from tests.kit.oauth import fields
+from tests.kit.world import World
 from tests.service.oidc.test_logout import rp
 
 from common.contracts.authorization import Authorization, Authorize, SignedIn
@@ -17,7 +19,7 @@ async def authorize(
     active: Person | None,
     *others: Person,
     chosen: Person | None = None,
-    **params: str,
+    **params: str | None,
 ) -> Authorization:
     answer = await world.call(
         Authorize(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from tests.service.oidc.conftest import World
+from tests.kit.world import World
 
 from common.sweeps import sweep
 from oidc.queries.sweeps import EXPIRED

@@ -23,12 +23,16 @@ from hypothesis.stateful import (
     rule,
     run_state_machine_as_test,
 )
+from tests.kit.factories import Person
 from tests.kit.postgres import Postgres
-from tests.service.oidc.conftest import Person, World, close, new_world
+from tests.kit.world import World
+from tests.service.oidc.conftest import start_world
 
 from common.contracts.clients import NewClient
 from common.contracts.oauth_errors import InvalidGrant, InvalidToken
 from common.contracts.tokens import CheckAccessToken, RevokeToken, Tokens
+from common.problems import Problem
+from common.testing import LocalBus
 
 
 @dataclass
@@ -60,7 +64,7 @@ class Machine(RuleBasedStateMachine):
         self.other = self.run(self.world.client())
 
     @initialize(target=families)
-    def begin(self) -> Family:
+    def begin(self) -> Any:
         return self.redeem()
 
     @rule(target=families)
@@ -122,9 +126,11 @@ class Machine(RuleBasedStateMachine):
     def another_client_presents(self, family: Family) -> None:
         """Refused, and without effect on the family."""
         for token in family.refresh:
-            outcome = self.all(
-                lambda bus, token=token: self.world.refresh(self.other, token, bus=bus), 1
-            )
+
+            def refresh(bus: LocalBus, token: str = token) -> Awaitable[Any]:
+                return self.world.refresh(self.other, token, bus=bus)
+
+            outcome = self.all(refresh, 1)
             assert isinstance(outcome[0], InvalidGrant)
 
     @rule(family=families)
@@ -152,7 +158,7 @@ class Machine(RuleBasedStateMachine):
         async def race() -> None:
             await asyncio.gather(
                 self.world.call(RevokeToken(**told(family.client, family.refresh[-1]))),
-                self.world.refresh(family.client, family.refresh[-1], bus=self.world.bus2),
+                self.world.refresh(family.client, family.refresh[-1], bus=self.world.replica.bus),
                 return_exceptions=True,
             )
 
@@ -165,8 +171,8 @@ class Machine(RuleBasedStateMachine):
             "UPDATE user_sessions SET revoked_at = now() WHERE user_id = $1",
             family.person.user_id,
         )
-        for deps in (self.world.deps, self.world.deps2):
-            deps.known.heard(self.world.app_id, "session", family.person.session.session_id)
+        for deps in (self.world.oidc, self.world.replica.oidc):
+            deps.caches.drop(self.world.app_id, "session", family.person.session.session_id)
         family.live = False
 
     @invariant()
@@ -184,21 +190,23 @@ class Machine(RuleBasedStateMachine):
     def access_follows(self) -> None:
         """An access token holds exactly as long as its authorization, on both replicas."""
         for family in self.known[-2:]:
-            for bus in (self.world.bus, self.world.bus2):
-                held = self.all(
-                    lambda _, bus=bus, family=family: bus.call(
-                        self.world.ctx(), CheckAccessToken(token=family.access[-1])
-                    ),
-                    1,
-                )[0]
+            for bus in (self.world.bus, self.world.replica.bus):
+                held = self.run(self._access_ends_as(bus, family.access[-1]))
                 assert isinstance(held, InvalidToken) != family.live, held
 
     def present(self, family: Family, token: str, times: int) -> list[Any]:
         return self.all(lambda bus: self.world.refresh(family.client, token, bus=bus), times)
 
+    async def _access_ends_as(self, bus: LocalBus, token: str) -> Any:
+        """Returns what the token leads to, or the refusal."""
+        try:
+            return await bus.call(self.world.ctx(), CheckAccessToken(token=token))
+        except Problem as problem:
+            return problem
+
     def all(self, call: Callable[[Any], Awaitable[Any]], times: int) -> list[Any]:
         async def together() -> list[Any]:
-            buses = (self.world.bus, self.world.bus2)
+            buses = (self.world.bus, self.world.replica.bus)
             calls = (call(buses[n % 2]) for n in range(times))
             return await asyncio.gather(*calls, return_exceptions=True)
 
@@ -217,10 +225,10 @@ def running(postgres: Postgres) -> Iterator[None]:
     """The machine is driven synchronously: a loop of its own, and a world in it."""
     name = postgres.clone()
     with asyncio.Runner() as runner:
-        world = runner.run(new_world(postgres.dsns(name)))
-        Machine.world, Machine.run = world, staticmethod(runner.run)  # type: ignore[method-assign]
+        world = runner.run(start_world(postgres.dsns(name)))
+        Machine.world, Machine.run = world, staticmethod(runner.run)  # type: ignore[assignment]
         yield
-        runner.run(close(world))
+        runner.run(world.close())
     postgres.drop(name)
 
 

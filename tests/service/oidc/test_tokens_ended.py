@@ -5,14 +5,15 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from tests.service.oidc.conftest import World, basic_of, fields
+from tests.kit.oauth import basic_of, fields
+from tests.kit.world import World
 
 from common.contracts.clients import NewClient, UpdateClient
 from common.contracts.oauth_errors import InvalidClient, InvalidGrant, InvalidToken
 from common.contracts.rights import Rights
 from common.contracts.tokens import CheckAccessToken, Introspection, IntrospectToken, RevokeToken
 from common.contracts.userinfo import GetUserinfo
-from oidc.client_cache import registered
+from oidc.client_cache import find_registered
 
 
 def told(client: NewClient, token: str | None, **more: str) -> dict[str, Any]:
@@ -95,14 +96,14 @@ async def test_a_revoked_refresh_token_takes_its_access_tokens_along(shared: Wor
     """I4, whatever the hint says; the other replica hears it too."""
     client, ann = await shared.client(), await shared.person()
     tokens = await shared.tokens(client, ann)
-    await shared.bus2.call(shared.ctx(), CheckAccessToken(token=tokens.access_token))
+    await shared.replica.bus.call(shared.ctx(), CheckAccessToken(token=tokens.access_token))
     hint = {"token_type_hint": "access_token"}
     await shared.call(RevokeToken(**told(client, tokens.refresh_token, **hint)))
 
     with pytest.raises(InvalidGrant):
         await shared.refresh(client, tokens.refresh_token)
     with pytest.raises(InvalidToken):
-        await shared.bus2.call(shared.ctx(), CheckAccessToken(token=tokens.access_token))
+        await shared.replica.bus.call(shared.ctx(), CheckAccessToken(token=tokens.access_token))
 
 
 async def test_another_clients_token_is_not_revoked(shared: World) -> None:
@@ -168,12 +169,12 @@ async def test_a_client_enabled_again_gets_nothing_back(
     own = await shared.token(client, grant_type="client_credentials", scope="reports")
     access = [first.access_token, second.access_token, own.access_token]
     for token in access:
-        await shared.bus2.call(shared.ctx(), CheckAccessToken(token=token))
+        await shared.replica.bus.call(shared.ctx(), CheckAccessToken(token=token))
 
     await shared.admin(UpdateClient(client=client.id, changes={"enabled": False}))
     await shared.admin(UpdateClient(client=client.id, changes={"enabled": True}))
 
-    for bus in (shared.bus, shared.bus2):
+    for bus in (shared.bus, shared.replica.bus):
         for refresh in (first.refresh_token, second.refresh_token):
             with pytest.raises(InvalidGrant):
                 await shared.refresh(client, refresh, bus=bus)
@@ -200,11 +201,11 @@ async def test_a_replica_that_has_not_heard_yet_revives_nothing(shared: World) -
     client, ann = await shared.client(), await shared.person()
     code = await shared.code(client, ann)
     key = (shared.app_id, "client", client.client_id)
-    stale = await registered(shared.deps2, shared.ctx(), client.client_id)
+    stale = await find_registered(shared.replica.oidc, shared.ctx(), client.client_id)
     assert stale is not None
     await shared.admin(UpdateClient(client=client.id, changes={"enabled": False}))
-    shared.deps2.known.clients.put(key, stale, [("client", client.client_id)])
-    late = await shared.redeem(client, code, bus=shared.bus2)
+    shared.replica.oidc.caches.clients.put(key, stale, [("client", client.client_id)])
+    late = await shared.redeem(client, code, bus=shared.replica.bus)
     await shared.admin(UpdateClient(client=client.id, changes={"enabled": True}))
 
     with pytest.raises(InvalidToken):
@@ -219,7 +220,7 @@ async def test_disabling_and_enabling_a_client_are_in_the_log(world: World) -> N
     for enabled in (False, False, True, True):
         await world.admin(UpdateClient(client=client.id, changes={"enabled": enabled}))
 
-    told = await world.events("client_disabled", "client_enabled")
+    told = await world.event_types("client_disabled", "client_enabled")
     assert told == ["client_disabled", "client_enabled"]
 
 
@@ -241,13 +242,13 @@ async def test_a_lost_permission_is_lost_in_tokens_too(shared: World) -> None:
     """The token carries it, its user does not hold it any more."""
     client = await shared.client(scopes=["openid", "users:read"])
     ann = await shared.person()
-    shared.rights[ann.user_id] = Rights(permissions=["users:read"])
+    shared.stand_ins.rbac.rights[ann.user_id] = Rights(permissions=["users:read"])
     tokens = await shared.tokens(client, ann, scope="openid users:read")
     held = await shared.call(CheckAccessToken(token=tokens.access_token))
     assert held.permissions == ["users:read"]
 
-    shared.rights[ann.user_id] = Rights()
-    shared.deps.known.heard(shared.app_id, "rights", ann.user_id)
+    shared.stand_ins.rbac.rights[ann.user_id] = Rights()
+    shared.oidc.caches.drop(shared.app_id, "rights", ann.user_id)
     held = await shared.call(CheckAccessToken(token=tokens.access_token))
     assert held.permissions == []
 

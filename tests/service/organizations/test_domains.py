@@ -1,9 +1,10 @@
-"""E-mail domains: proven by a TXT record, then open to whoever has a verified address there."""
+"""E-mail domains: proven by a TXT record, then open to people with a verified address there."""
 
 from __future__ import annotations
 
 import pytest
-from tests.service.organizations.conftest import World
+from tests.kit.dns_server import Zone
+from tests.kit.world import World
 
 from common.context import SYSTEM_CALLER, Caller
 from common.contracts.org_domains import (
@@ -21,7 +22,7 @@ from common.contracts.org_domains import (
 )
 from common.contracts.organizations import OrganizationNotFound
 from common.problems import Forbidden, Invalid, Unavailable
-from tenancy.dns import Dns
+from tenancy.dns_lookup import Dns
 
 
 def texts(*values: str) -> list[str]:
@@ -29,10 +30,10 @@ def texts(*values: str) -> list[str]:
     return [f'"{value}"' for value in values]
 
 
-async def proven(world: World, admin: Caller, domain: str) -> OrganizationDomain:
+async def proven(world: World, zone: Zone, admin: Caller, domain: str) -> OrganizationDomain:
     org = await world.organization(admin)
     added = await world.call(AddOrganizationDomain(org_id=org.id, domain=domain), admin)
-    world.zone.records[added.record_name, "TXT"] = texts("v=spf1 -all", added.record_value)
+    zone.records[added.record_name, "TXT"] = texts("v=spf1 -all", added.record_value)
     return await world.call(VerifyOrganizationDomain(org_id=org.id, domain_id=added.id), admin)
 
 
@@ -40,60 +41,63 @@ async def join(world: World, who: Caller, app_id: str | None = None) -> list[str
     return (await world.call(JoinByDomain(user_id=who.id or ""), SYSTEM_CALLER, app_id)).org_ids
 
 
-async def test_domain_holds_only_once_proven(world: World) -> None:
+async def test_domain_holds_only_once_proven(world: World, zone: Zone) -> None:
     """Without the record nothing is proven and nobody joins; with it the domain holds."""
-    ada = await world.user()
+    ada = await world.user_caller()
     org = await world.organization(ada)
     added = await world.call(AddOrganizationDomain(org_id=org.id, domain="acme.test"), ada)
     verify = VerifyOrganizationDomain(org_id=org.id, domain_id=added.id)
-    bob = await world.user("bob@acme.test")
+    bob = await world.user_caller("bob@acme.test")
     with pytest.raises(DomainNotProven):
         await world.call(verify, ada)
     assert await join(world, bob) == []
-    world.zone.records["_aero2-challenge.acme.test", "TXT"] = texts(added.record_value + "x")
+    zone.records["_aero2-challenge.acme.test", "TXT"] = texts(added.record_value + "x")
     with pytest.raises(DomainNotProven):
         await world.call(verify, ada)
-    world.zone.records["_aero2-challenge.acme.test", "TXT"] = texts(added.record_value)
+    zone.records["_aero2-challenge.acme.test", "TXT"] = texts(added.record_value)
 
     assert (await world.call(verify, ada)).verified_at is not None
     assert await join(world, bob) == [org.id]
     assert (await world.rights(bob, org_id=org.id)).org_role == "member"
-    assert (world.a, "rights", bob.id) in world.changes.heard
-    assert (await world.events())[-3:] == [
+    assert (world.app_id, "rights", bob.id) in world.changes.heard
+    assert (await world.event_types())[-3:] == [
         "org_domain_added",
         "org_domain_verified",
         "member_added",
     ]
 
 
-async def test_only_a_verified_address_joins(world: World) -> None:
+async def test_only_a_verified_address_joins(world: World, zone: Zone) -> None:
     """Unverified, of a subdomain, disabled, or in another application: nobody joins; nobody twice."""
-    ada = await world.user()
-    domain = await proven(world, ada, "verified.test")
-    unverified, disabled = await world.user("u@verified.test"), await world.user("d@verified.test")
+    ada = await world.user_caller()
+    domain = await proven(world, zone, ada, "verified.test")
+    unverified, disabled = (
+        await world.user_caller("u@verified.test"),
+        await world.user_caller("d@verified.test"),
+    )
     await world.owner.execute(
         "UPDATE users SET email_verified = false WHERE id = $1", unverified.id
     )
     await world.owner.execute("UPDATE users SET disabled = true WHERE id = $1", disabled.id)
-    sub = await world.user("s@mail.verified.test")
-    foreign = await world.user("f@verified.test", world.b)
-    bob = await world.user("Bob@VERIFIED.test")
+    sub = await world.user_caller("s@mail.verified.test")
+    foreign = await world.user_caller("f@verified.test", world.other_app_id)
+    bob = await world.user_caller("Bob@VERIFIED.test")
 
     assert [await join(world, who) for who in (unverified, disabled, sub)] == [[], [], []]
-    assert await join(world, foreign, world.b) == []
+    assert await join(world, foreign, world.other_app_id) == []
     assert await join(world, bob) == [domain.org_id]
     assert await join(world, bob) == []
 
 
-async def test_closed_domain_lets_nobody_join(world: World) -> None:
+async def test_closed_domain_lets_nobody_join(world: World, zone: Zone) -> None:
     """auto_join off keeps the proof and closes the door; the role of those who join can be set."""
-    ada = await world.user()
-    domain = await proven(world, ada, "closed.test")
+    ada = await world.user_caller()
+    domain = await proven(world, zone, ada, "closed.test")
     ids = {"org_id": domain.org_id, "domain_id": domain.id}
     await world.call(
         UpdateOrganizationDomain(**ids, changes=OrganizationDomainChanges(auto_join=False)), ada
     )
-    assert await join(world, await world.user("a@closed.test")) == []
+    assert await join(world, await world.user_caller("a@closed.test")) == []
     changed = await world.call(
         UpdateOrganizationDomain(
             **ids, changes=OrganizationDomainChanges(auto_join=True, role="admin")
@@ -101,18 +105,18 @@ async def test_closed_domain_lets_nobody_join(world: World) -> None:
         ada,
     )
     assert changed.verified_at is not None
-    bob = await world.user("b@closed.test")
+    bob = await world.user_caller("b@closed.test")
     await join(world, bob)
     assert (await world.rights(bob, org_id=domain.org_id)).org_role == "admin"
 
 
-async def test_one_proven_owner_in_an_application(world: World) -> None:
+async def test_one_proven_owner_in_an_application(world: World, zone: Zone) -> None:
     """Two may claim a domain, one proves it; another application has its own owner."""
-    ada, bob = await world.user(), await world.user()
+    ada, bob = await world.user_caller(), await world.user_caller()
     mine, his = await world.organization(ada), await world.organization(bob)
     one = await world.call(AddOrganizationDomain(org_id=mine.id, domain="both.test"), ada)
     two = await world.call(AddOrganizationDomain(org_id=his.id, domain="both.test"), bob)
-    world.zone.records[one.record_name, "TXT"] = texts(one.record_value, two.record_value)
+    zone.records[one.record_name, "TXT"] = texts(one.record_value, two.record_value)
     await world.call(VerifyOrganizationDomain(org_id=mine.id, domain_id=one.id), ada)
 
     with pytest.raises(DomainTaken):
@@ -124,10 +128,10 @@ async def test_one_proven_owner_in_an_application(world: World) -> None:
         )
 
 
-async def test_domains_are_for_admins(world: World) -> None:
+async def test_domains_are_for_admins(world: World, zone: Zone) -> None:
     """Members and strangers neither see nor change them."""
-    ada, bob, eve = await world.user(), await world.user(), await world.user()
-    domain = await proven(world, ada, "admins.test")
+    ada, bob, eve = await world.user_caller(), await world.user_caller(), await world.user_caller()
+    domain = await proven(world, zone, ada, "admins.test")
     await world.join(domain.org_id, bob)
     for request in (
         AddOrganizationDomain(org_id=domain.org_id, domain="x.test"),
@@ -141,11 +145,11 @@ async def test_domains_are_for_admins(world: World) -> None:
             await world.call(request, eve)
 
 
-async def test_removed_domain_keeps_its_members(world: World) -> None:
+async def test_removed_domain_keeps_its_members(world: World, zone: Zone) -> None:
     """Giving a domain up throws nobody out; another organization's id does not reach it."""
-    ada = await world.user()
-    domain = await proven(world, ada, "gone.test")
-    bob = await world.user("bob@gone.test")
+    ada = await world.user_caller()
+    domain = await proven(world, zone, ada, "gone.test")
+    bob = await world.user_caller("bob@gone.test")
     await join(world, bob)
     other = await world.organization(ada, "Other")
     with pytest.raises(DomainNotFound):
@@ -153,13 +157,13 @@ async def test_removed_domain_keeps_its_members(world: World) -> None:
     await world.call(DeleteOrganizationDomain(org_id=domain.org_id, domain_id=domain.id), ada)
 
     assert (await world.rights(bob, org_id=domain.org_id)).org_role == "member"
-    assert await join(world, await world.user("new@gone.test")) == []
+    assert await join(world, await world.user_caller("new@gone.test")) == []
 
 
 @pytest.mark.parametrize("domain", ["acme", "acme.test..", "a b.test", "-a.test", "a..test", "*.x"])
 async def test_bad_domains_are_refused(world: World, domain: str) -> None:
     """Only names of two labels or more."""
-    ada = await world.user()
+    ada = await world.user_caller()
     org = await world.organization(ada)
     with pytest.raises((Invalid, ValueError)):
         await world.call(AddOrganizationDomain(org_id=org.id, domain=domain), ada)

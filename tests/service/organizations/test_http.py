@@ -11,7 +11,7 @@ from typing import Any
 
 import httpx
 import pytest
-from tests.service.organizations.conftest import World
+from tests.kit.world import World
 
 from common.context import Caller, Context
 from common.contracts.base import Done
@@ -78,18 +78,18 @@ class Site:
             expires_at=now + timedelta(hours=1),
         )
         token = new_id()
-        self.sessions.live[app_id or self.world.a, token] = session
+        self.sessions.live[app_id or self.world.app_id, token] = session
         return {"cookie": f"{COOKIE}={token}", "sec-fetch-site": "same-origin"}
 
     def url(self, path: str, app_id: str | None = None) -> str:
-        app_id = app_id or self.world.a
+        app_id = app_id or self.world.app_id
         slug = "dashboard" if app_id == DASHBOARD else f"app-{app_id}"
         return f"https://{slug}.id.example.com/api{path}"
 
     async def call(
         self, method: str, path: str, who: dict[str, str], body: object = None, **more: Any
     ) -> httpx.Response:
-        extra = {} if body is None else {"json": body}
+        extra: dict[str, Any] = {} if body is None else {"json": body}
         self.http.cookies.clear()
         return await self.http.request(method, self.url(path, **more), headers=who, **extra)
 
@@ -97,7 +97,7 @@ class Site:
 @pytest.fixture
 async def site(world: World, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Site]:
     key = "k1:" + base64.b64encode(os.urandom(32)).decode()
-    settings = GatewaySettings(master_key=key, public_url="https://id.example.com")  # type: ignore[arg-type]
+    settings = GatewaySettings(master_key=key, public_url="https://id.example.com")
     gateway = Gateway(settings, world.bus)
     sessions = Sessions({}, world.changes)
     world.bus.serve(
@@ -117,15 +117,15 @@ async def site(world: World, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[S
     transport = httpx.ASGITransport(app=build(gateway))  # type: ignore[arg-type]
     async with httpx.AsyncClient(transport=transport) as client:
         yield Site(world, client, sessions)
-    world.bus.serve(None, {ActivateOrganization: world.switched})
+    world.bus.serve(None, world.stand_ins.identity.handlers())
 
 
 async def test_rights_change_with_the_answer(site: Site) -> None:
     """A permission given or taken holds at the very next request, though sessions are cached."""
-    chief, user = await site.world.user(), await site.world.user()
+    chief, user = await site.world.user_caller(), await site.world.user_caller()
     await site.world.owner.execute(
         "INSERT INTO user_roles (app_id, user_id, role_id) VALUES ($1, $2, 'admin')",
-        site.world.a,
+        site.world.app_id,
         chief.id,
     )
     admin, plain = site.sign_in(chief), site.sign_in(user)
@@ -157,10 +157,10 @@ async def test_rights_change_with_the_answer(site: Site) -> None:
 
 async def test_problems_are_told(site: Site) -> None:
     """System roles 409, unknown 404, not held 403, malformed 422: each with its code."""
-    chief = await site.world.user()
+    chief = await site.world.user_caller()
     await site.world.owner.execute(
         "INSERT INTO user_roles (app_id, user_id, role_id) VALUES ($1, $2, 'admin')",
-        site.world.a,
+        site.world.app_id,
         chief.id,
     )
     admin = site.sign_in(chief)
@@ -183,10 +183,10 @@ async def test_problems_are_told(site: Site) -> None:
 
 async def test_permissions_and_checks(site: Site) -> None:
     """An application's own permission is made, bundled, asked about and unmade."""
-    chief, user = await site.world.user(), await site.world.user()
+    chief, user = await site.world.user_caller(), await site.world.user_caller()
     await site.world.owner.execute(
         "INSERT INTO user_roles (app_id, user_id, role_id) VALUES ($1, $2, 'admin')",
-        site.world.a,
+        site.world.app_id,
         chief.id,
     )
     admin = site.sign_in(chief)
@@ -212,14 +212,17 @@ async def test_permissions_and_checks(site: Site) -> None:
 
 async def test_organization_over_http(site: Site) -> None:
     """Made, invited into, joined, activated, left: the whole way of two people."""
-    ada, bob = await site.world.user("ada@x.test"), await site.world.user("bob@x.test")
+    ada, bob = (
+        await site.world.user_caller("ada@x.test"),
+        await site.world.user_caller("bob@x.test"),
+    )
     admin, other = site.sign_in(ada), site.sign_in(bob)
     org = (await site.call("POST", "/organizations", admin, {"name": "Acme"})).json()
     path = f"/organizations/{org['id']}"
     assert (await site.call("GET", path, other)).json()["code"] == "organization_not_found"
     sent = await site.call("POST", f"{path}/invitations", admin, {"email": "Bob@x.test"})
     assert (sent.status_code, sent.json()["status"]) == (201, "pending")
-    token = await site.world.token()
+    token = (await site.world.mail()).token
 
     offer = await site.call("POST", "/organizations/invitation", {}, {"token": token})
     assert offer.json()["org_name"] == "Acme"
@@ -243,7 +246,7 @@ async def test_organization_over_http(site: Site) -> None:
 
 async def test_token_gets_no_session(site: Site) -> None:
     """A client that holds a user's access token never gets a session's cookie for it."""
-    ada = await site.world.user()
+    ada = await site.world.user_caller()
 
     async def token(_: object, ctx: Context, request: CheckAccessToken) -> AccessToken:
         return AccessToken(
@@ -271,14 +274,14 @@ async def test_token_gets_no_session(site: Site) -> None:
 async def test_developer_manages_his_teams_application(site: Site) -> None:
     """Under the application's slug a developer of its team works as in it; others find nothing."""
     world = site.world
-    dev, stranger = await world.developer(), await world.developer()
+    dev, stranger = await world.dashboard_user(), await world.dashboard_user()
     mine = site.sign_in(dev, DASHBOARD)
     team = await site.call("POST", "/organizations", mine, {"name": "Team"}, app_id=DASHBOARD)
     assert team.status_code == 201, team.text
     await world.owner.execute(
-        "UPDATE applications SET owner_org_id = $1 WHERE id = $2", team.json()["id"], world.a
+        "UPDATE applications SET owner_org_id = $1 WHERE id = $2", team.json()["id"], world.app_id
     )
-    slug = f"/applications/app-{world.a}"
+    slug = f"/applications/app-{world.app_id}"
     made = await site.call(
         "POST", f"{slug}/organizations", mine, {"name": "Customer"}, app_id=DASHBOARD
     )

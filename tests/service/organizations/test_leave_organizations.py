@@ -1,11 +1,11 @@
-"""A user who is about to be deleted leaves his organizations in order."""
+"""A user who is about to be deleted leaves their organizations in order."""
 
 from __future__ import annotations
 
 import asyncio
 
 import pytest
-from tests.service.organizations.conftest import World
+from tests.kit.world import World
 
 from common.context import SYSTEM_CALLER, Caller
 from common.contracts.members import (
@@ -37,7 +37,7 @@ async def memberships(world: World, who: Caller) -> int:
 async def test_last_admin_of_others_may_not_leave_them(world: World) -> None:
     """Refused, naming the organizations it is about; those that have another admin, or nobody else,
     are no reason. Nothing has happened to any of them."""
-    ada, bob, cy = await world.user(), await world.user(), await world.user()
+    ada, bob, cy = await world.user_caller(), await world.user_caller(), await world.user_caller()
     needed = await world.organization(ada, "Needed")
     led, lone = await world.organization(ada, "Led"), await world.organization(ada, "Lone")
     for org, role in ((needed, "member"), (led, "admin")):
@@ -54,10 +54,12 @@ async def test_last_admin_of_others_may_not_leave_them(world: World) -> None:
     world.changes.heard.clear()
     await leave(world, ada)
     assert await memberships(world, ada) == 0
-    assert (world.a, "rights", ada.id) in world.changes.heard
+    assert (world.app_id, "rights", ada.id) in world.changes.heard
     assert await organization_stands(world, lone.id), "it was not asked to go"
     left = [
-        event for event in await world.events() if event in ("member_removed", "org_admin_lost")
+        event
+        for event in await world.event_types()
+        if event in ("member_removed", "org_admin_lost")
     ]
     assert sorted(left) == ["member_removed"] * 4 + ["org_admin_lost"]
 
@@ -69,7 +71,7 @@ async def organization_stands(world: World, id: str) -> bool:
 async def test_an_administrator_is_not_held_up(world: World) -> None:
     """Forced, the last admin goes; the log names the organization that nobody manages now, and its
     members stay. A second time there is nothing to do."""
-    ada, bob = await world.user(), await world.user()
+    ada, bob = await world.user_caller(), await world.user_caller()
     org = await world.organization(ada)
     await world.join(org.id, bob)
     await leave(world, ada, forced=True)
@@ -78,7 +80,7 @@ async def test_an_administrator_is_not_held_up(world: World) -> None:
     lost = await world.owner.fetch(
         "SELECT event_data::text AS data, user_id::text FROM audit_logs"
         " WHERE app_id = $1 AND event_type = 'org_admin_lost'",
-        world.a,
+        world.app_id,
     )
 
     assert [member.user_id for member in members.members] == [bob.id]
@@ -87,8 +89,8 @@ async def test_an_administrator_is_not_held_up(world: World) -> None:
 
 async def test_personal_team_goes_with_its_developer(world: World) -> None:
     """Nobody's name stays behind; a team with others in it, or with applications, does."""
-    lone, shared = await world.developer(), await world.developer()
-    guest = await world.developer()
+    lone, shared = await world.dashboard_user(), await world.dashboard_user()
+    guest = await world.dashboard_user()
     ask = [EnsurePersonalTeam(user_id=who.id or "", name="Ada") for who in (lone, shared)]
     teams = [await world.call(asked, SYSTEM_CALLER, world.dashboard) for asked in ask]
     await world.owner.execute(
@@ -107,11 +109,11 @@ async def test_personal_team_goes_with_its_developer(world: World) -> None:
 async def test_applications_are_not_left_to_nobody(world: World) -> None:
     """Who is alone in a team that owns an application hands it over first; forced, the team stays
     with it."""
-    dev = await world.developer()
+    dev = await world.dashboard_user()
     request = EnsurePersonalTeam(user_id=dev.id or "", name="Ada")
     team = await world.call(request, SYSTEM_CALLER, world.dashboard)
     own = "UPDATE applications SET owner_org_id = $1 WHERE id = $2"
-    await world.owner.execute(own, team.id, world.a)
+    await world.owner.execute(own, team.id, world.app_id)
     try:
         with pytest.raises(TeamOwnsApplications) as refused:
             await leave(world, dev, app_id=world.dashboard)
@@ -120,13 +122,17 @@ async def test_applications_are_not_left_to_nobody(world: World) -> None:
         assert [each["id"] for each in refused.value.extra["organizations"]] == [team.id]
         assert await organization_stands(world, team.id)
     finally:
-        await world.owner.execute(own, None, world.a)
+        await world.owner.execute(own, None, world.app_id)
 
 
 async def test_two_admins_who_go_at_once_leave_one(world: World) -> None:
     """Of two simultaneous departures, one of them by leaving, one comes too late, every time."""
     for _ in range(10):
-        ada, bob, cy = await world.user(), await world.user(), await world.user()
+        ada, bob, cy = (
+            await world.user_caller(),
+            await world.user_caller(),
+            await world.user_caller(),
+        )
         org = await world.organization(ada)
         await world.join(org.id, bob, "admin")
         await world.join(org.id, cy)
@@ -141,8 +147,8 @@ async def test_two_admins_who_go_at_once_leave_one(world: World) -> None:
 
 
 async def test_a_disabled_admin_holds_nobody_up_and_lets_nobody_go(world: World) -> None:
-    """Whoever deletes the own account while the only other admin is disabled is refused."""
-    ada, bob = await world.user(), await world.user()
+    """Nobody may delete their own account while the only other admin is disabled."""
+    ada, bob = await world.user_caller(), await world.user_caller()
     org = await world.organization(ada)
     await world.join(org.id, bob, "admin")
     await world.owner.execute("UPDATE users SET disabled = true WHERE id = $1", bob.id)

@@ -7,7 +7,8 @@ import asyncio
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from tests.service.organizations.conftest import SECRET_KEY, World
+from tests.kit.callers import ADMIN
+from tests.kit.world import World
 
 from common.context import SYSTEM_CALLER, Caller
 from common.contracts.members import (
@@ -28,9 +29,9 @@ from common.problems import Forbidden, Problem
 
 async def test_members_are_listed_in_the_order_they_joined(world: World) -> None:
     """Members see each other with name and address, page by page; strangers see nothing."""
-    ada = await world.user("ada@example.com")
+    ada = await world.user_caller("ada@example.com")
     org = await world.organization(ada)
-    others = [await world.user(f"m{n}@example.com") for n in range(4)]
+    others = [await world.user_caller(f"m{n}@example.com") for n in range(4)]
     for other in others:
         await world.join(org.id, other)
 
@@ -43,24 +44,25 @@ async def test_members_are_listed_in_the_order_they_joined(world: World) -> None
     assert [m.user_id for m in seen] == [ada.id, *(other.id for other in others)]
     assert (seen[0].email, seen[0].role, seen[1].role) == ("ada@example.com", "admin", "member")
     with pytest.raises(OrganizationNotFound):
-        await world.call(ListMembers(org_id=org.id), await world.user())
+        await world.call(ListMembers(org_id=org.id), await world.user_caller())
 
 
 async def test_application_adds_members(world: World) -> None:
     """A key adds any user of the application, once, with a role there is."""
-    ada, bob = await world.user(), await world.user()
+    ada, bob = await world.user_caller(), await world.user_caller()
     org = await world.organization(ada)
-    stranger = await world.user(app_id=world.b)
+    stranger = await world.user_caller(app_id=world.other_app_id)
 
-    added = await world.call(AddMember(org_id=org.id, user_id=bob.id or ""), SECRET_KEY)
+    added = await world.call(AddMember(org_id=org.id, user_id=bob.id or ""), ADMIN)
     assert (added.user_id, added.role) == (bob.id, "member")
     with pytest.raises(AlreadyMember):
-        await world.call(AddMember(org_id=org.id, user_id=bob.id or ""), SECRET_KEY)
+        await world.call(AddMember(org_id=org.id, user_id=bob.id or ""), ADMIN)
     with pytest.raises(UserNotFound):
-        await world.call(AddMember(org_id=org.id, user_id=stranger.id or ""), SECRET_KEY)
+        await world.call(AddMember(org_id=org.id, user_id=stranger.id or ""), ADMIN)
     with pytest.raises(RoleNotFound):
         await world.call(
-            AddMember(org_id=org.id, user_id=(await world.user()).id or "", role="nope"), SECRET_KEY
+            AddMember(org_id=org.id, user_id=(await world.user_caller()).id or "", role="nope"),
+            ADMIN,
         )
     with pytest.raises(Forbidden):
         await world.call(AddMember(org_id=org.id, user_id=bob.id or ""), ada)
@@ -68,24 +70,24 @@ async def test_application_adds_members(world: World) -> None:
 
 async def test_roles_of_the_application_can_be_given(world: World) -> None:
     """Beside admin and member, members may have any role the application made for organizations."""
-    ada, bob = await world.user(), await world.user()
+    ada, bob = await world.user_caller(), await world.user_caller()
     org = await world.organization(ada)
     await world.join(org.id, bob)
-    await world.call(CreateRole(name="Guest", kind="organization"), SECRET_KEY)
+    await world.call(CreateRole(name="Guest", kind="organization"), ADMIN)
     world.changes.heard.clear()
     request = ChangeMemberRole(org_id=org.id, user_id=bob.id or "", role="guest")
 
     assert (await world.call(request, ada)).role == "guest"
     assert (await world.rights(bob, org_id=org.id)).org_role == "guest"
-    assert world.changes.heard == [(world.a, "rights", bob.id)]
-    assert (await world.events())[-1] == "member_role_changed"
+    assert world.changes.heard == [(world.app_id, "rights", bob.id)]
+    assert (await world.event_types())[-1] == "member_role_changed"
     with pytest.raises(RoleNotFound):
         await world.call(request.model_copy(update={"role": "user"}), ada)
 
 
 async def test_members_change_nobody(world: World) -> None:
     """A member gives no role and removes nobody, but may leave."""
-    ada, bob = await world.user(), await world.user()
+    ada, bob = await world.user_caller(), await world.user_caller()
     org = await world.organization(ada)
     await world.join(org.id, bob)
     for request in (
@@ -103,8 +105,8 @@ async def test_members_change_nobody(world: World) -> None:
 
 
 async def test_last_admin_stays(world: World) -> None:
-    """The last admin can neither leave, be demoted nor removed, by himself or by a key."""
-    ada, bob = await world.user(), await world.user()
+    """The last admin can neither leave nor be demoted or removed, not even by a key."""
+    ada, bob = await world.user_caller(), await world.user_caller()
     org = await world.organization(ada)
     await world.join(org.id, bob)
     me = ada.id or ""
@@ -112,7 +114,7 @@ async def test_last_admin_stays(world: World) -> None:
         RemoveMember(org_id=org.id, user_id=me),
         ChangeMemberRole(org_id=org.id, user_id=me, role="member"),
     ):
-        for who in (ada, SECRET_KEY):
+        for who in (ada, ADMIN):
             with pytest.raises(LastAdmin):
                 await world.call(request, who)
     await world.call(ChangeMemberRole(org_id=org.id, user_id=me, role="admin"), ada)
@@ -132,7 +134,7 @@ async def admins(world: World, org_id: str) -> int:
 async def test_two_who_demote_each_other_leave_one_admin(world: World) -> None:
     """Of two simultaneous demotions one comes too late, every time."""
     for _ in range(10):
-        one, two = await world.user(), await world.user()
+        one, two = await world.user_caller(), await world.user_caller()
         org = await world.organization(one)
         await world.join(org.id, two, "admin")
         outcomes = await asyncio.gather(
@@ -164,8 +166,8 @@ async def test_an_admin_always_remains(
 ) -> None:
     """Whatever members, admins and keys do at the same time, an admin remains after every wave."""
     world = organizations_stage
-    world.a = await world.application()
-    people = [await world.user() for _ in range(N)]
+    world.app_id = await world.application()
+    people = [await world.user_caller() for _ in range(N)]
     org = await world.organization(people[min(first)])
     for n, person in enumerate(people):
         if n != min(first):
@@ -182,7 +184,7 @@ async def _step(
     world: World, org_id: str, people: list[Caller], step: tuple[str, int, int]
 ) -> None:
     kind, who, whom = step
-    caller = SECRET_KEY if who == N else people[who]
+    caller = ADMIN if who == N else people[who]
     target = people[whom].id or ""
     if kind == "leave":
         await world.call(RemoveMember(org_id=org_id, user_id=target), people[whom])
@@ -195,19 +197,19 @@ async def _step(
 
 async def test_joining_by_domain_without_one_does_nothing(world: World) -> None:
     """A verified address whose domain nobody has proven joins nothing."""
-    ada = await world.user("ada@nowhere.example")
+    ada = await world.user_caller("ada@nowhere.example")
 
     assert (await world.call(JoinByDomain(user_id=ada.id or ""), SYSTEM_CALLER)).org_ids == []
 
 
 async def test_a_disabled_admin_does_not_count(world: World) -> None:
-    """Whoever is disabled manages nothing: the other admin can neither leave nor be demoted, and
+    """A disabled admin manages nothing: the other admin can neither leave nor be demoted, and
     may as soon as the first is enabled again."""
-    ada, bob = await world.user(), await world.user()
+    ada, bob = await world.user_caller(), await world.user_caller()
     org = await world.organization(ada)
     await world.join(org.id, bob, "admin")
     await world.owner.execute("UPDATE users SET disabled = true WHERE id = $1", bob.id)
-    events = await world.events()
+    events = await world.event_types()
     leaving = RemoveMember(org_id=org.id, user_id=ada.id or "")
 
     for request in (
@@ -216,7 +218,7 @@ async def test_a_disabled_admin_does_not_count(world: World) -> None:
     ):
         with pytest.raises(LastAdmin):
             await world.call(request, ada)
-    assert await world.events() == events
+    assert await world.event_types() == events
 
     await world.owner.execute("UPDATE users SET disabled = false WHERE id = $1", bob.id)
     await world.call(leaving, ada)

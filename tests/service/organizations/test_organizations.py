@@ -5,7 +5,8 @@ from __future__ import annotations
 import asyncio
 
 import pytest
-from tests.service.organizations.conftest import SECRET_KEY, World
+from tests.kit.callers import ADMIN
+from tests.kit.world import World
 
 from common.context import SYSTEM_CALLER, Caller
 from common.contracts.organizations import (
@@ -28,23 +29,23 @@ from common.problems import Forbidden, Invalid, Unauthenticated
 
 async def test_whoever_makes_it_is_its_admin(world: World) -> None:
     """The maker is the first admin; the slug is made of the name, unique in the application."""
-    ada = await world.user()
+    ada = await world.user_caller()
     one = await world.organization(ada, "Acme & Co")
     two = await world.organization(ada, "Acme & Co")
 
     assert (one.slug, one.role) == ("acme-co", "admin")
     assert two.slug.startswith("acme-co-")
     assert (await world.rights(ada, org_id=one.id)).org_role == "admin"
-    assert await world.events() == ["org_created", "member_added"] * 2
-    assert (world.a, "rights", ada.id) in world.changes.heard
+    assert await world.event_types() == ["org_created", "member_added"] * 2
+    assert (world.app_id, "rights", ada.id) in world.changes.heard
 
 
 async def test_slug_is_unique_per_application(world: World) -> None:
     """The same slug lives in two applications, not twice in one."""
-    ada = await world.user()
-    bob = await world.user(app_id=world.b)
+    ada = await world.user_caller()
+    bob = await world.user_caller(app_id=world.other_app_id)
     await world.call(CreateOrganization(name="Acme", slug="acme"), ada)
-    await world.call(CreateOrganization(name="Acme", slug="acme"), bob, world.b)
+    await world.call(CreateOrganization(name="Acme", slug="acme"), bob, world.other_app_id)
     other = await world.organization(ada, "Other")
 
     with pytest.raises(OrgSlugTaken):
@@ -59,14 +60,14 @@ async def test_slug_is_unique_per_application(world: World) -> None:
 async def test_bad_slugs_are_refused(world: World, slug: str) -> None:
     """3 to 63 of a–z, 0–9 and single hyphens, beginning with a letter, not ending with a hyphen."""
     with pytest.raises((Invalid, ValueError)):
-        await world.call(CreateOrganization(name="x", slug=slug), SECRET_KEY)
+        await world.call(CreateOrganization(name="x", slug=slug), ADMIN)
 
 
 async def test_strangers_do_not_find_it(world: World) -> None:
     """For who does not belong to it, and for another application, it is not there."""
-    ada, eve = await world.user(), await world.user()
+    ada, eve = await world.user_caller(), await world.user_caller()
     org = await world.organization(ada)
-    foreign = await world.user(app_id=world.b)
+    foreign = await world.user_caller(app_id=world.other_app_id)
     for request in (
         GetOrganization(org_id=org.id),
         UpdateOrganization(org_id=org.id, changes=OrganizationChanges(name="x")),
@@ -75,16 +76,16 @@ async def test_strangers_do_not_find_it(world: World) -> None:
         with pytest.raises(OrganizationNotFound):
             await world.call(request, eve)
         with pytest.raises(OrganizationNotFound):
-            await world.call(request, foreign, world.b)
+            await world.call(request, foreign, world.other_app_id)
         with pytest.raises(OrganizationNotFound):
-            await world.call(request, SECRET_KEY, world.b)
+            await world.call(request, ADMIN, world.other_app_id)
         with pytest.raises(Unauthenticated):
             await world.call(request, Caller())
 
 
 async def test_members_see_and_admins_change(world: World) -> None:
     """A member reads it and is refused any change; private metadata is for the application alone."""
-    ada, bob = await world.user(), await world.user()
+    ada, bob = await world.user_caller(), await world.user_caller()
     org = await world.organization(ada)
     await world.join(org.id, bob)
     changes = OrganizationChanges(name="New", public_metadata={"plan": "x"})
@@ -101,23 +102,21 @@ async def test_members_see_and_admins_change(world: World) -> None:
     private = OrganizationChanges(private_metadata={"crm": 7})
     with pytest.raises(Forbidden):
         await world.call(UpdateOrganization(org_id=org.id, changes=private), ada)
-    await world.call(UpdateOrganization(org_id=org.id, changes=private), SECRET_KEY)
+    await world.call(UpdateOrganization(org_id=org.id, changes=private), ADMIN)
     assert (await world.call(GetOrganization(org_id=org.id), ada)).private_metadata is None
-    seen = await world.call(GetOrganization(org_id=org.id), SECRET_KEY)
+    seen = await world.call(GetOrganization(org_id=org.id), ADMIN)
     assert (seen.private_metadata, seen.role) == ({"crm": 7}, None)
 
 
 async def test_metadata_has_a_limit(world: World) -> None:
     """More than 16 KiB of metadata is refused."""
     with pytest.raises((Invalid, ValueError)):
-        await world.call(
-            CreateOrganization(name="x", public_metadata={"x": "y" * 17_000}), SECRET_KEY
-        )
+        await world.call(CreateOrganization(name="x", public_metadata={"x": "y" * 17_000}), ADMIN)
 
 
 async def test_lists_show_ones_own_or_all(world: World) -> None:
-    """A user lists his own; all of them only with organizations:read; pages go on."""
-    ada, bob = await world.user(), await world.user()
+    """A user lists their own; all of them only with organizations:read; pages go on."""
+    ada, bob = await world.user_caller(), await world.user_caller()
     for n in range(3):
         await world.organization(ada, f"Ada {n}")
     await world.organization(bob, "Bob")
@@ -132,22 +131,22 @@ async def test_lists_show_ones_own_or_all(world: World) -> None:
     assert rest.next is None
     with pytest.raises(Forbidden):
         await world.call(ListOrganizations(all=True), ada)
-    everything = await world.call(ListOrganizations(), SECRET_KEY)
+    everything = await world.call(ListOrganizations(), ADMIN)
     assert [o.name for o in everything.organizations] == ["Ada 0", "Ada 1", "Ada 2", "Bob"]
-    found = await world.call(ListOrganizations(search="BO"), SECRET_KEY)
+    found = await world.call(ListOrganizations(search="BO"), ADMIN)
     assert [o.name for o in found.organizations] == ["Bob"]
 
 
 async def test_search_finds_the_beginning_of_slug_or_name(world: World) -> None:
     """Upper and lower case and accents make no difference; each organization once, on one page or
     on several; among one's own and among all."""
-    ada = await world.user()
+    ada = await world.user_caller()
     names = ("Zoë Bakery", "Bäckerei", "Backofen", "Zoo", "A backdrop", "100%")
     for name in names:
         await world.organization(ada, name)
-    await world.call(CreateOrganization(name="Quite other", slug="back-office"), SECRET_KEY)
+    await world.call(CreateOrganization(name="Quite other", slug="back-office"), ADMIN)
 
-    async def found(search: str, limit: int = 50, who: Caller = SECRET_KEY) -> list[str]:
+    async def found(search: str, limit: int = 50, who: Caller = ADMIN) -> list[str]:
         listed, cursor = [], None
         while True:
             page = await world.call(
@@ -169,18 +168,18 @@ async def test_search_finds_the_beginning_of_slug_or_name(world: World) -> None:
 
 async def test_application_may_keep_creation_to_itself(world: World) -> None:
     """With organizations_by_users off only holders of organizations:write make one."""
-    world.a = await world.application(organizations_by_users=False)
-    ada = await world.user()
+    world.app_id = await world.application(organizations_by_users=False)
+    ada = await world.user_caller()
     with pytest.raises(NoOrganizationsHere):
         await world.organization(ada)
-    made = await world.call(CreateOrganization(name="Acme", admin_user_id=ada.id), SECRET_KEY)
+    made = await world.call(CreateOrganization(name="Acme", admin_user_id=ada.id), ADMIN)
 
     assert (await world.rights(ada, org_id=made.id)).org_role == "admin"
 
 
 async def test_user_makes_nobody_else_admin(world: World) -> None:
     """Without organizations:write one neither names another admin nor writes private metadata."""
-    ada, bob = await world.user(), await world.user()
+    ada, bob = await world.user_caller(), await world.user_caller()
     for new in (
         CreateOrganization(name="x", admin_user_id=bob.id),
         CreateOrganization(name="x", private_metadata={"a": 1}),
@@ -191,22 +190,22 @@ async def test_user_makes_nobody_else_admin(world: World) -> None:
 
 async def test_switching_gives_a_new_session(world: World) -> None:
     """Only a member switches; identity is asked once, and the switch stands in the log."""
-    ada, eve = await world.user(), await world.user()
+    ada, eve = await world.user_caller(), await world.user_caller()
     org = await world.organization(ada)
     begun = await world.call(SwitchOrganization(org_id=org.id), ada)
 
     assert begun.token == "fresh"
-    [(app_id, asked)] = world.switched.asked
-    assert (app_id, asked.session_id, asked.org_id) == (world.a, ada.session_id, org.id)
-    assert (await world.events())[-1] == "org_activated"
+    [(app_id, asked)] = world.stand_ins.identity.activations
+    assert (app_id, asked.session_id, asked.org_id) == (world.app_id, ada.session_id, org.id)
+    assert (await world.event_types())[-1] == "org_activated"
     with pytest.raises(OrganizationNotFound):
         await world.call(SwitchOrganization(org_id=org.id), eve)
-    assert len(world.switched.asked) == 1
+    assert len(world.stand_ins.identity.activations) == 1
 
 
 async def test_personal_team_is_made_once(world: World) -> None:
     """However often and at once it is asked for, a developer has one personal team."""
-    dev = await world.developer()
+    dev = await world.dashboard_user()
     request = EnsurePersonalTeam(user_id=dev.id or "", name="Ada Lovelace")
     made = await asyncio.gather(
         *(world.call(request, SYSTEM_CALLER, world.dashboard) for _ in range(6))
@@ -220,7 +219,7 @@ async def test_personal_team_is_made_once(world: World) -> None:
 
 async def test_personal_team_is_not_named_by_a_link(world: World) -> None:
     """A developer whose name holds one signs in all the same; the team has a plain name."""
-    dev = await world.developer()
+    dev = await world.dashboard_user()
     request = EnsurePersonalTeam(user_id=dev.id or "", name="See evil.example")
 
     assert (await world.call(request, SYSTEM_CALLER, world.dashboard)).name == "Personal team"
@@ -228,7 +227,7 @@ async def test_personal_team_is_not_named_by_a_link(world: World) -> None:
 
 async def test_personal_team_stays(world: World) -> None:
     """A personal team cannot be deleted."""
-    dev = await world.developer()
+    dev = await world.dashboard_user()
     team = await world.call(
         EnsurePersonalTeam(user_id=dev.id or ""), SYSTEM_CALLER, world.dashboard
     )
@@ -238,21 +237,23 @@ async def test_personal_team_stays(world: World) -> None:
 
 async def test_team_that_owns_applications_stays(world: World) -> None:
     """Deleting a team never orphans an application."""
-    dev = await world.developer()
+    dev = await world.dashboard_user()
     team = await world.call(CreateOrganization(name="Owners"), dev, world.dashboard)
     await world.owner.execute(
-        "UPDATE applications SET owner_org_id = $1 WHERE id = $2", team.id, world.a
+        "UPDATE applications SET owner_org_id = $1 WHERE id = $2", team.id, world.app_id
     )
     with pytest.raises(TeamOwnsApplications):
         await world.call(DeleteOrganization(org_id=team.id), dev, world.dashboard)
-    await world.owner.execute("UPDATE applications SET owner_org_id = NULL WHERE id = $1", world.a)
+    await world.owner.execute(
+        "UPDATE applications SET owner_org_id = NULL WHERE id = $1", world.app_id
+    )
     await world.call(DeleteOrganization(org_id=team.id), dev, world.dashboard)
 
 
 async def test_read_only_developer_changes_no_team(world: World) -> None:
     """The dashboard's role member sees teams and makes or changes none, even as admin of one."""
-    reader = await world.developer("member")
-    dev = await world.developer()
+    reader = await world.dashboard_user("member")
+    dev = await world.dashboard_user()
     team = await world.call(CreateOrganization(name="Team"), dev, world.dashboard)
     await world.owner.execute(
         "INSERT INTO organization_members (app_id, org_id, user_id, role_id)"
@@ -272,8 +273,8 @@ async def test_read_only_developer_changes_no_team(world: World) -> None:
 
 
 async def test_operator_sees_every_team(world: World) -> None:
-    """An operator sees and manages teams he does not belong to."""
-    dev, operator = await world.developer(), await world.developer("operator")
+    """An operator sees and manages teams that they do not belong to."""
+    dev, operator = await world.dashboard_user(), await world.dashboard_user("operator")
     team = await world.call(CreateOrganization(name="Team"), dev, world.dashboard)
     changes = OrganizationChanges(name="Seized")
 

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import pytest
-from tests.service.rbac.conftest import SECRET_KEY, World
+from tests.kit.callers import ADMIN
+from tests.kit.world import World
 
 from common.contracts.access_check import CheckAccess, Question
 from common.contracts.assignments import AssignRole
@@ -18,8 +19,8 @@ async def test_answers_name_the_role_that_grants(world: World) -> None:
     await world.call(CreateRole(name="Auditor", permissions=["invoice:read"]))
     member = RoleChanges(permissions=["invoice:read"])
     await world.call(UpdateRole(role_id="member", kind="organization", changes=member))
-    user = await world.user(world.a)
-    org = await world.organization(world.a, **{user: "member"})
+    user = await world.insert_user(world.app_id)
+    org = await world.insert_organization(world.app_id, **{user: "member"})
     await world.call(AssignRole(user_id=user, role_id="auditor", org_id=org))
     request = CheckAccess(
         checks=[
@@ -28,7 +29,7 @@ async def test_answers_name_the_role_that_grants(world: World) -> None:
             Question(user_id=user, permission="users:read", org_id=org),
         ]
     )
-    everywhere, inside, other = (await world.call(request, who=SECRET_KEY)).results
+    everywhere, inside, other = (await world.call(request, caller=ADMIN)).results
 
     assert (everywhere.allowed, everywhere.why_not) == (False, "not_granted")
     assert inside.allowed
@@ -41,9 +42,9 @@ async def test_answers_name_the_role_that_grants(world: World) -> None:
 
 async def test_global_role_counts_in_every_organization(world: World) -> None:
     """A right in the whole application holds inside an organization, also of others."""
-    user = await world.user(world.a)
-    org = await world.organization(world.a)
-    await world.give(user, "admin")
+    user = await world.insert_user(world.app_id)
+    org = await world.insert_organization(world.app_id)
+    await world.assign_role(user, "admin")
     question = Question(user_id=user, permission="users:read", org_id=org)
     [verdict] = (await world.call(CheckAccess(checks=[question]))).results
 
@@ -53,11 +54,11 @@ async def test_global_role_counts_in_every_organization(world: World) -> None:
 
 async def test_reasons_for_a_no(world: World) -> None:
     """Unknown permission, unknown user, disabled, no member, not granted are told apart."""
-    user, disabled = await world.user(world.a), await world.user(world.a)
-    stranger = await world.user(world.b)
-    await world.give(disabled, "admin")
+    user, disabled = await world.insert_user(world.app_id), await world.insert_user(world.app_id)
+    stranger = await world.insert_user(world.other_app_id)
+    await world.assign_role(disabled, "admin")
     await world.owner.execute("UPDATE users SET disabled = true WHERE id = $1", disabled)
-    org = await world.organization(world.a)
+    org = await world.insert_organization(world.app_id)
     asked = [
         Question(user_id=user, permission="no:such"),
         Question(user_id=stranger, permission="users:read"),
@@ -85,12 +86,14 @@ async def test_verdict_agrees_with_effective_rights(world: World) -> None:
     )
     member = RoleChanges(permissions=["invoice:read"])
     await world.call(UpdateRole(role_id="member", kind="organization", changes=member))
-    user = await world.user(world.a)
-    org = await world.organization(world.a, **{user: "admin"})
+    user = await world.insert_user(world.app_id)
+    org = await world.insert_organization(world.app_id, **{user: "admin"})
     await world.call(AssignRole(user_id=user, role_id="mixed", org_id=org))
     names = [
         row["id"]
-        for row in await world.owner.fetch("SELECT id FROM permissions WHERE app_id = $1", world.a)
+        for row in await world.owner.fetch(
+            "SELECT id FROM permissions WHERE app_id = $1", world.app_id
+        )
     ]
     for org_id in (None, org):
         checks = [Question(user_id=user, permission=name, org_id=org_id) for name in names]
@@ -101,16 +104,16 @@ async def test_verdict_agrees_with_effective_rights(world: World) -> None:
 
 async def test_user_asks_about_himself_alone(world: World) -> None:
     """Without roles:read a user learns nothing about others; a key has to name the user."""
-    me, other = await world.user(world.a), await world.user(world.a)
-    caller = await world.signed_in(me)
+    me, other = await world.insert_user(world.app_id), await world.insert_user(world.app_id)
+    caller = await world.caller_of(me)
     [mine] = (
-        await world.call(CheckAccess(checks=[Question(permission="users:read")]), who=caller)
+        await world.call(CheckAccess(checks=[Question(permission="users:read")]), caller=caller)
     ).results
 
     assert (mine.user_id, mine.allowed) == (me, False)
     with pytest.raises(Forbidden):
         await world.call(
-            CheckAccess(checks=[Question(user_id=other, permission="users:read")]), who=caller
+            CheckAccess(checks=[Question(user_id=other, permission="users:read")]), caller=caller
         )
     with pytest.raises(Invalid):
-        await world.call(CheckAccess(checks=[Question(permission="users:read")]), who=SECRET_KEY)
+        await world.call(CheckAccess(checks=[Question(permission="users:read")]), caller=ADMIN)

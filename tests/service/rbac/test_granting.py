@@ -7,7 +7,7 @@ import asyncio
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from tests.service.rbac.conftest import World
+from tests.kit.world import World
 
 from common.contracts.assignments import AssignRole, UnassignRole
 from common.contracts.base import Request
@@ -45,11 +45,11 @@ async def test_nobody_grants_what_he_does_not_hold(
 ) -> None:
     """In any sequence of grants by users, nobody gets what the one who gave it did not hold."""
     world, app_id = stage, await stage.application()
-    users = [await world.user(app_id) for _ in range(N)]
+    users = [await world.insert_user(app_id) for _ in range(N)]
     for n, (user, permissions) in enumerate(zip(users, initial, strict=True)):
         given = sorted(permissions | {"roles:write"}) if n == 0 else sorted(permissions)
-        await world.call(CreateRole(name=f"r{n}", permissions=given), app_id)
-        await world.give(user, f"r{n}", app_id)
+        await world.call(CreateRole(name=f"r{n}", permissions=given), app_id=app_id)
+        await world.assign_role(user, f"r{n}", app_id)
     held = [set((await world.rights(user, app_id)).permissions) for user in users]
     ceiling = set().union(*held)
     for count, action in enumerate(tried):
@@ -57,7 +57,7 @@ async def test_nobody_grants_what_he_does_not_hold(
         who = action[1]
         try:
             await world.call(
-                _request(action, users, count), app_id, await world.signed_in(users[who], app_id)
+                _request(action, users, count), await world.caller_of(users[who], app_id), app_id
             )
         except Problem:
             assert await _all(world, app_id, users) == before
@@ -92,13 +92,13 @@ async def test_one_operator_always_remains(world: World) -> None:
         "DELETE FROM user_roles WHERE app_id = $1 AND role_id = 'operator' RETURNING user_id", home
     ):
         assert row["user_id"]
-    one, two = await world.user(home), await world.user(home)
+    one, two = await world.insert_user(home), await world.insert_user(home)
     for user in (one, two):
-        await world.give(user, "operator", home)
-    first, second = await world.signed_in(one, home), await world.signed_in(two, home)
+        await world.assign_role(user, "operator", home)
+    first, second = await world.caller_of(one, home), await world.caller_of(two, home)
     outcomes = await asyncio.gather(
-        world.call(UnassignRole(user_id=two, role_id="operator"), home, first),
-        world.call(UnassignRole(user_id=one, role_id="operator"), home, second),
+        world.call(UnassignRole(user_id=two, role_id="operator"), first, home),
+        world.call(UnassignRole(user_id=one, role_id="operator"), second, home),
         return_exceptions=True,
     )
     left = await world.owner.fetchval(
@@ -109,4 +109,4 @@ async def test_one_operator_always_remains(world: World) -> None:
     assert sum(isinstance(outcome, Problem) for outcome in outcomes) == 1
     remaining = one if isinstance(outcomes[1], Problem) else two
     with pytest.raises(LastHolder):
-        await world.call(UnassignRole(user_id=remaining, role_id="operator"), home)
+        await world.call(UnassignRole(user_id=remaining, role_id="operator"), app_id=home)

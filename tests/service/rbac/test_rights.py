@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from tests.service.rbac.conftest import World
+from tests.kit.world import World
 
 from common.contracts.assignments import AssignRole, ListUserRoles, UnassignRole
 from common.contracts.rights import GetUserRights
@@ -17,28 +17,33 @@ from common.problems import NotFound
 
 async def test_same_ids_in_two_applications_do_not_mix(world: World) -> None:
     """admin in A is nothing in B, even for the same user id in both."""
-    user = await world.user(world.a)
-    await world.owner.execute("INSERT INTO users (app_id, id) VALUES ($1, $2)", world.b, user)
-    await world.give(user, "admin", world.a)
+    user = await world.insert_user(world.app_id)
+    await world.owner.execute(
+        "INSERT INTO users (app_id, id) VALUES ($1, $2)", world.other_app_id, user
+    )
+    await world.assign_role(user, "admin", world.app_id)
 
-    assert (await world.rights(user, world.b)).permissions == []
-    assert (await world.rights(user, world.b)).roles == []
+    assert (await world.rights(user, world.other_app_id)).permissions == []
+    assert (await world.rights(user, world.other_app_id)).roles == []
 
 
 async def test_teams_are_the_organizations_of_a_dashboard_user(world: World) -> None:
     """teams are filled in the dashboard, and only there."""
-    developer, user = await world.user(world.dashboard), await world.user(world.a)
-    team = await world.organization(world.dashboard, **{developer: "admin"})
-    await world.organization(world.a, **{user: "admin"})
+    developer, user = (
+        await world.insert_user(world.dashboard),
+        await world.insert_user(world.app_id),
+    )
+    team = await world.insert_organization(world.dashboard, **{developer: "admin"})
+    await world.insert_organization(world.app_id, **{user: "admin"})
 
     assert (await world.rights(developer, world.dashboard)).teams == [team]
-    assert (await world.rights(user, world.a)).teams == []
+    assert (await world.rights(user, world.app_id)).teams == []
 
 
 async def test_organization_counts_only_for_its_members(world: World) -> None:
     """An organization one does not belong to gives no role, and is not even named."""
-    inside, outside = await world.user(world.a), await world.user(world.a)
-    org = await world.organization(world.a, **{inside: "admin"})
+    inside, outside = await world.insert_user(world.app_id), await world.insert_user(world.app_id)
+    org = await world.insert_organization(world.app_id, **{inside: "admin"})
 
     assert (await world.rights(inside, org_id=org)).org_role == "admin"
     assert (await world.rights(outside, org_id=org)).org_role is None
@@ -46,9 +51,9 @@ async def test_organization_counts_only_for_its_members(world: World) -> None:
 
 
 async def test_builtin_permissions_never_come_from_an_organization(world: World) -> None:
-    """Whoever is given `admin` for one organization does not thereby administer the application."""
-    user = await world.user(world.a)
-    org = await world.organization(world.a, **{user: "member"})
+    """The role `admin` for one organization gives no rights in the application."""
+    user = await world.insert_user(world.app_id)
+    org = await world.insert_organization(world.app_id, **{user: "member"})
     await world.call(AssignRole(user_id=user, role_id="admin", org_id=org))
 
     assert (await world.rights(user, org_id=org)).permissions == []
@@ -56,8 +61,8 @@ async def test_builtin_permissions_never_come_from_an_organization(world: World)
 
 async def test_role_for_an_organization_needs_membership(world: World) -> None:
     """A role inside an organization is given to its members alone and ends with the membership."""
-    user, stranger = await world.user(world.a), await world.user(world.a)
-    org = await world.organization(world.a, **{user: "member"})
+    user, stranger = await world.insert_user(world.app_id), await world.insert_user(world.app_id)
+    org = await world.insert_organization(world.app_id, **{user: "member"})
     with pytest.raises(NotFound):
         await world.call(AssignRole(user_id=stranger, role_id="user", org_id=org))
     await world.call(AssignRole(user_id=user, role_id="user", org_id=org))
@@ -70,17 +75,17 @@ async def test_role_for_an_organization_needs_membership(world: World) -> None:
 
 async def test_change_is_announced_for_the_user(world: World) -> None:
     """Giving and taking a role each tell every process whose rights changed."""
-    user = await world.user(world.a)
+    user = await world.insert_user(world.app_id)
     world.changes.heard.clear()
     await world.call(AssignRole(user_id=user, role_id="admin"))
     await world.call(UnassignRole(user_id=user, role_id="admin"))
 
-    assert world.changes.heard == [(world.a, "rights", user)] * 2
+    assert world.changes.heard == [(world.app_id, "rights", user)] * 2
 
 
 async def test_unknown_role_or_user_is_not_found(world: World) -> None:
     """Neither a missing role nor a user of another application can be assigned."""
-    user, other = await world.user(world.a), await world.user(world.b)
+    user, other = await world.insert_user(world.app_id), await world.insert_user(world.other_app_id)
     with pytest.raises(RoleNotFound):
         await world.call(AssignRole(user_id=user, role_id="nope"))
     with pytest.raises(NotFound):
@@ -92,8 +97,8 @@ async def test_unknown_role_or_user_is_not_found(world: World) -> None:
 @pytest.mark.parametrize("ask", [ListUserRoles, GetUserRights])
 async def test_unknown_users_are_not_found(world: World, ask: Any) -> None:
     """Nor are those of another application; a user without roles is there."""
-    for user in (new_id(), await world.user(world.b)):
+    for user in (new_id(), await world.insert_user(world.other_app_id)):
         with pytest.raises(UserNotFound):
             await world.call(ask(user_id=user))
 
-    assert (await world.call(ask(user_id=await world.user(world.a)))).roles == []
+    assert (await world.call(ask(user_id=await world.insert_user(world.app_id)))).roles == []

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from tests.service.rbac.conftest import World
+from tests.kit.world import World
 
 from common.contracts.assignments import AssignDefaultRole
 from common.contracts.roles import SeedRoles
@@ -29,13 +29,13 @@ PLATFORM = {
 
 
 async def held(world: World, app_id: str, role_id: str) -> set[str]:
-    user = await world.user(app_id)
-    await world.give(user, role_id, app_id)
+    user = await world.insert_user(app_id)
+    await world.assign_role(user, role_id, app_id)
     return set((await world.rights(user, app_id)).permissions)
 
 
 async def test_dashboard_roles_hold_what_the_seeds_say(world: World) -> None:
-    """operator holds everything, developer his ten, member profile and reading."""
+    """operator holds everything, developer ten permissions, member profile and reading."""
     home = world.dashboard
 
     assert await held(world, home, "operator") == DEVELOPER | PLATFORM | LEGACY | BEYOND
@@ -47,8 +47,8 @@ async def test_dashboard_roles_hold_what_the_seeds_say(world: World) -> None:
 
 async def test_application_roles_hold_the_template(world: World) -> None:
     """admin holds the eleven and what we added, user nothing."""
-    assert await held(world, world.a, "admin") == LEGACY | BEYOND
-    assert await held(world, world.a, "user") == set()
+    assert await held(world, world.app_id, "admin") == LEGACY | BEYOND
+    assert await held(world, world.app_id, "user") == set()
 
 
 async def test_permission_is_split_at_the_first_colon(world: World) -> None:
@@ -73,7 +73,7 @@ async def test_seeding_twice_changes_nothing(world: World) -> None:
 
     before = await rows()
     await world.call(SeedRoles(template="application"))
-    await world.call(SeedRoles(template="dashboard"), world.dashboard)
+    await world.call(SeedRoles(template="dashboard"), app_id=world.dashboard)
 
     assert await rows() == before
 
@@ -83,7 +83,7 @@ async def test_dashboard_template_stays_in_the_dashboard(world: World) -> None:
     with pytest.raises(Conflict):
         await world.call(SeedRoles(template="dashboard"))
     with pytest.raises(Conflict):
-        await world.call(SeedRoles(template="application"), world.dashboard)
+        await world.call(SeedRoles(template="application"), app_id=world.dashboard)
 
 
 @pytest.mark.parametrize(
@@ -91,28 +91,28 @@ async def test_dashboard_template_stays_in_the_dashboard(world: World) -> None:
     [
         ("dashboard", False, "developer"),
         ("dashboard", True, "operator"),
-        ("a", False, "user"),
-        ("a", True, "admin"),
+        ("app_id", False, "user"),
+        ("app_id", True, "admin"),
     ],
 )
 async def test_new_user_gets_the_initial_role(
     world: World, where: str, operator: bool, role: str
 ) -> None:
-    """Who proves the bootstrap address gets the chief role, everybody else the default one, once."""
+    """The user with the bootstrap address gets the full role, everybody else the default one, once."""
     app_id = getattr(world, where)
-    user = await world.user(app_id)
+    user = await world.insert_user(app_id)
     for _ in range(2):
-        await world.call(AssignDefaultRole(user_id=user, operator=operator), app_id)
+        await world.call(AssignDefaultRole(user_id=user, operator=operator), app_id=app_id)
 
     assert (await world.rights(user, app_id)).roles == [role]
     assert [kind for kind, _ in await world.events(app_id, user)] == ["role_assigned"]
 
 
 async def test_default_role_does_not_undo_a_demotion(world: World) -> None:
-    """A developer who was made a member stays one at his next sign-in."""
-    user = await world.user(world.dashboard)
-    await world.give(user, "member", world.dashboard)
-    await world.call(AssignDefaultRole(user_id=user), world.dashboard)
+    """A developer who became a member stays one at their next sign-in."""
+    user = await world.insert_user(world.dashboard)
+    await world.assign_role(user, "member", world.dashboard)
+    await world.call(AssignDefaultRole(user_id=user), app_id=world.dashboard)
 
     assert (await world.rights(user, world.dashboard)).roles == ["member"]
 

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import pytest
-from tests.service.rbac.conftest import SECRET_KEY, World
+from tests.kit.callers import ADMIN
+from tests.kit.world import World
 
 from common.context import Caller
 from common.contracts.assignments import AssignRole, ListUserRoles, UnassignRole
@@ -39,7 +40,7 @@ from common.problems import Forbidden, Invalid, Unauthenticated
 async def test_role_gets_a_readable_id(world: World) -> None:
     """The id is made of the name, and both are unique in the application."""
     made = await world.call(CreateRole(name="Billing Clerk", permissions=["users:read"]))
-    again = await world.call(CreateRole(name="Billing Clerk"), world.b)
+    again = await world.call(CreateRole(name="Billing Clerk"), app_id=world.other_app_id)
 
     assert (made.id, made.permissions, again.id) == ("billing-clerk", ["users:read"], made.id)
     with pytest.raises(RoleTaken):
@@ -57,22 +58,22 @@ async def test_role_of_another_application_is_not_found(world: World) -> None:
         ListHolders(role_id=role.id),
     ):
         with pytest.raises(RoleNotFound):
-            await world.call(request, world.b)
+            await world.call(request, app_id=world.other_app_id)
 
 
 async def test_permissions_of_a_role_change_its_holders_at_once(world: World) -> None:
-    """What a role gains or loses, whoever has it gains or loses, and every process hears of it."""
+    """A user gains or loses what their role gains or loses, and every process hears of it."""
     await world.call(CreatePermission(name="invoice:read"))
     role = await world.call(CreateRole(name="Clerk"))
-    user = await world.user(world.a)
-    await world.give(user, role.id)
+    user = await world.insert_user(world.app_id)
+    await world.assign_role(user, role.id)
     world.changes.heard.clear()
 
     await world.call(AddPermission(role_id=role.id, permission_id="invoice:read"))
     assert (await world.rights(user)).permissions == ["invoice:read"]
     await world.call(RemovePermission(role_id=role.id, permission_id="invoice:read"))
     assert (await world.rights(user)).permissions == []
-    assert world.changes.heard == [(world.a, "rights", "*")] * 2
+    assert world.changes.heard == [(world.app_id, "rights", "*")] * 2
 
 
 async def test_update_replaces_the_whole_set(world: World) -> None:
@@ -98,14 +99,14 @@ async def test_system_roles_stay_as_they_are(world: World, role_id: str) -> None
         DeleteRole(role_id=role_id),
     ):
         with pytest.raises(SystemRole):
-            await world.call(request, who=SECRET_KEY)
+            await world.call(request, caller=ADMIN)
 
 
 async def test_deleting_a_role_takes_it_from_everybody(world: World) -> None:
-    """Whoever had the role has lost it."""
+    """All users who had the role lose it."""
     role = await world.call(CreateRole(name="Gone", permissions=["users:read"]))
-    user = await world.user(world.a)
-    await world.give(user, role.id)
+    user = await world.insert_user(world.app_id)
+    await world.assign_role(user, role.id)
     await world.call(DeleteRole(role_id=role.id))
 
     assert (await world.rights(user)).roles == []
@@ -127,8 +128,8 @@ async def test_permission_names_are_resource_and_action(world: World) -> None:
 
 async def test_admin_holds_new_permissions_too(world: World) -> None:
     """The role that holds everything holds what is made later, and loses what is unmade."""
-    user = await world.user(world.a)
-    await world.give(user, "admin")
+    user = await world.insert_user(world.app_id)
+    await world.assign_role(user, "admin")
     await world.call(CreatePermission(name="invoice:pay"))
 
     assert "invoice:pay" in (await world.rights(user)).permissions
@@ -150,7 +151,7 @@ async def test_builtin_permissions_stay(world: World) -> None:
 
 async def test_unknown_permission_cannot_be_given(world: World) -> None:
     """A role cannot hold what the application does not have, even if another one has it."""
-    await world.call(CreatePermission(name="invoice:read"), world.b)
+    await world.call(CreatePermission(name="invoice:read"), app_id=world.other_app_id)
     with pytest.raises(PermissionNotFound):
         await world.call(CreateRole(name="R", permissions=["invoice:read"]))
 
@@ -167,9 +168,9 @@ async def test_organization_roles_bundle_the_applications_own_permissions(world:
             role_id="member", kind="organization", changes=RoleChanges(permissions=["invoice:read"])
         )
     )
-    member, accountant, admin = [await world.user(world.a) for _ in range(3)]
-    org = await world.organization(
-        world.a, **{member: "member", accountant: "accountant", admin: "admin"}
+    member, accountant, admin = [await world.insert_user(world.app_id) for _ in range(3)]
+    org = await world.insert_organization(
+        world.app_id, **{member: "member", accountant: "accountant", admin: "admin"}
     )
 
     assert (await world.rights(member, org_id=org)).permissions == ["invoice:read"]
@@ -185,8 +186,8 @@ async def test_organization_roles_bundle_the_applications_own_permissions(world:
 async def test_organization_role_in_use_stays(world: World) -> None:
     """A role that members have is not deleted under them; admin and member never are."""
     await world.call(CreateRole(name="Guest", kind="organization"))
-    user = await world.user(world.a)
-    org = await world.organization(world.a, **{user: "guest"})
+    user = await world.insert_user(world.app_id)
+    org = await world.insert_organization(world.app_id, **{user: "guest"})
     with pytest.raises(RoleInUse):
         await world.call(DeleteRole(role_id="guest", kind="organization"))
     with pytest.raises(SystemRole):
@@ -202,9 +203,9 @@ async def test_lists_go_on_where_they_stopped(world: World) -> None:
     """Pages of roles, permissions and holders show each row once."""
     for n in range(5):
         await world.call(CreateRole(name=f"r{n}"))
-    users = [await world.user(world.a) for _ in range(5)]
+    users = [await world.insert_user(world.app_id) for _ in range(5)]
     for user in users:
-        await world.give(user, "user")
+        await world.assign_role(user, "user")
 
     seen: list[str] = []
     cursor = None
@@ -230,21 +231,21 @@ async def test_lists_go_on_where_they_stopped(world: World) -> None:
 
 async def test_reading_and_writing_need_their_permission(world: World) -> None:
     """Strangers are asked to sign in; a user without roles:write changes nothing."""
-    user = await world.signed_in(await world.user(world.a))
+    user = await world.caller_of(await world.insert_user(world.app_id))
     with pytest.raises(Unauthenticated):
-        await world.call(ListRoles(), who=Caller())
+        await world.call(ListRoles(), caller=Caller())
     with pytest.raises(Forbidden):
-        await world.call(ListRoles(), who=user)
+        await world.call(ListRoles(), caller=user)
     with pytest.raises(Forbidden):
-        await world.call(CreateRole(name="x"), who=user)
+        await world.call(CreateRole(name="x"), caller=user)
 
 
 async def test_nobody_gives_what_he_does_not_hold(world: World) -> None:
-    """roles:write alone lets nobody make himself, or a role, more than he is."""
+    """With roles:write alone, nobody gives themselves, or a role, permissions that they lack."""
     await world.call(CreateRole(name="Keeper", permissions=["roles:write", "users:read"]))
-    me = await world.user(world.a)
-    await world.give(me, "keeper")
-    keeper = await world.signed_in(me)
+    me = await world.insert_user(world.app_id)
+    await world.assign_role(me, "keeper")
+    keeper = await world.caller_of(me)
 
     for request in (
         AssignRole(user_id=me, role_id="admin"),
@@ -253,41 +254,41 @@ async def test_nobody_gives_what_he_does_not_hold(world: World) -> None:
         UpdateRole(role_id="keeper", changes=RoleChanges(permissions=["audit:read"])),
     ):
         with pytest.raises(NotHeld):
-            await world.call(request, who=keeper)
-    await world.call(CreateRole(name="Reader", permissions=["users:read"]), who=keeper)
-    await world.call(AssignRole(user_id=me, role_id="reader"), who=keeper)
+            await world.call(request, caller=keeper)
+    await world.call(CreateRole(name="Reader", permissions=["users:read"]), caller=keeper)
+    await world.call(AssignRole(user_id=me, role_id="reader"), caller=keeper)
     assert (await world.rights(me)).permissions == ["roles:write", "users:read"]
 
 
 async def test_nobody_takes_what_he_does_not_hold(world: World) -> None:
     """A lesser administrator cannot unseat a greater one."""
     await world.call(CreateRole(name="Keeper", permissions=["roles:write"]))
-    me, admin = await world.user(world.a), await world.user(world.a)
-    await world.give(me, "keeper")
-    await world.give(admin, "admin")
+    me, admin = await world.insert_user(world.app_id), await world.insert_user(world.app_id)
+    await world.assign_role(me, "keeper")
+    await world.assign_role(admin, "admin")
     with pytest.raises(NotHeld):
         await world.call(
-            UnassignRole(user_id=admin, role_id="admin"), who=await world.signed_in(me)
+            UnassignRole(user_id=admin, role_id="admin"), caller=await world.caller_of(me)
         )
 
 
 async def test_rights_that_shrank_since_the_credential_was_checked_give_nothing(
     world: World,
 ) -> None:
-    """A caller whose cached rights are older than his demotion gives nothing any more."""
-    me, friend = await world.user(world.a), await world.user(world.a)
-    await world.give(me, "admin")
-    stale = await world.signed_in(me)
+    """A caller whose cached rights are older than their demotion gives nothing any more."""
+    me, friend = await world.insert_user(world.app_id), await world.insert_user(world.app_id)
+    await world.assign_role(me, "admin")
+    stale = await world.caller_of(me)
     await world.call(UnassignRole(user_id=me, role_id="admin"))
     with pytest.raises(NotHeld):
-        await world.call(AssignRole(user_id=friend, role_id="admin"), who=stale)
+        await world.call(AssignRole(user_id=friend, role_id="admin"), caller=stale)
 
 
 async def test_roles_of_a_user_say_who_gave_them(world: World) -> None:
     """Each role comes with its permissions, where it holds, and who gave it."""
-    user = await world.user(world.a)
-    await world.call(AssignRole(user_id=user, role_id="admin"), who=SECRET_KEY)
+    user = await world.insert_user(world.app_id)
+    await world.call(AssignRole(user_id=user, role_id="admin"), caller=ADMIN)
     [role] = (await world.call(ListUserRoles(user_id=user))).roles
 
-    assert (role.id, role.org_id, role.granted_by) == ("admin", None, SECRET_KEY.id)
+    assert (role.id, role.org_id, role.granted_by) == ("admin", None, ADMIN.id)
     assert "users:write" in role.permissions

@@ -6,7 +6,8 @@ import asyncio
 from datetime import UTC, datetime, timedelta
 
 import pytest
-from tests.service.tenancy.conftest import World, secret_key_of
+from tests.kit.callers import secret_key_of
+from tests.kit.world import World
 
 from common.context import Caller
 from common.contracts.api_keys import (
@@ -30,9 +31,9 @@ ANYONE = context(DASHBOARD, within=3600)
 
 async def test_a_list_shows_prefixes_only(world: World) -> None:
     """Neither the key nor its digest is in the list; each is told by its first 12 characters."""
-    made = await world.application()
+    made = await world.create_application()
 
-    listed = await world.call(secret_key_of(made.id), ListApiKeys())
+    listed = await world.call(ListApiKeys(), secret_key_of(made.id))
 
     assert [key.key[:12] for key in made.api_keys] == [key.key_prefix for key in listed.api_keys]
     text = listed.model_dump_json()
@@ -41,13 +42,13 @@ async def test_a_list_shows_prefixes_only(world: World) -> None:
 
 async def test_a_list_goes_on_where_the_page_ended(world: World) -> None:
     """Pages hold every key once."""
-    made = await world.application()
+    made = await world.create_application()
     ctx = secret_key_of(made.id)
     for number in range(3):
-        await world.call(ctx, CreateApiKey(name=f"key {number}"))
+        await world.call(CreateApiKey(name=f"key {number}"), ctx)
 
-    first = await world.call(ctx, ListApiKeys(limit=3))
-    second = await world.call(ctx, ListApiKeys(limit=3, cursor=first.next))
+    first = await world.call(ListApiKeys(limit=3), ctx)
+    second = await world.call(ListApiKeys(limit=3, cursor=first.next), ctx)
 
     names = [key.name for key in (*first.api_keys, *second.api_keys)]
     assert names == [None, None, "key 0", "key 1", "key 2"]
@@ -56,22 +57,22 @@ async def test_a_list_goes_on_where_the_page_ended(world: World) -> None:
 
 async def test_a_key_with_name_and_end(world: World) -> None:
     """It works until its end and not after; the holder's end reaches the gateway."""
-    made = await world.application()
+    made = await world.create_application()
     ends = datetime.now(UTC) + timedelta(days=90)
 
     key = await world.call(
-        secret_key_of(made.id), CreateApiKey(key_type="publishable", name="Web", expires_at=ends)
+        CreateApiKey(key_type="publishable", name="Web", expires_at=ends), secret_key_of(made.id)
     )
 
     assert (key.key[:8], key.name, key.expires_at) == ("pk_live_", "Web", ends)
-    assert (await world.call(ANYONE, VerifyApiKey(key=key.key))).expires_at == ends
+    assert (await world.call(VerifyApiKey(key=key.key), ANYONE)).expires_at == ends
     await world.owner.execute(
         "UPDATE application_api_keys SET expires_at = now() - interval '1 second' WHERE id = $1",
         key.id,
     )
     with pytest.raises(Unauthenticated):
-        await world.call(ANYONE, VerifyApiKey(key=key.key))
-    listed = await world.call(secret_key_of(made.id), ListApiKeys())
+        await world.call(VerifyApiKey(key=key.key), ANYONE)
+    listed = await world.call(ListApiKeys(), secret_key_of(made.id))
     assert key.id not in [other.id for other in listed.api_keys]
 
 
@@ -83,108 +84,112 @@ async def test_a_key_with_name_and_end(world: World) -> None:
 async def test_an_end_that_makes_no_sense_is_refused(world: World, ends: datetime) -> None:
     """A key that would never have worked, and one that could not be replaced by one that lives as
     long."""
-    made = await world.application()
+    made = await world.create_application()
 
     with pytest.raises(Invalid):
-        await world.call(secret_key_of(made.id), CreateApiKey(expires_at=ends))
+        await world.call(CreateApiKey(expires_at=ends), secret_key_of(made.id))
 
 
 async def test_a_revoked_key_is_dead_at_once(world: World) -> None:
     """The drop message with its id goes out before the answer; a second time it is not found."""
-    made = await world.application()
+    made = await world.create_application()
     ctx, key = secret_key_of(made.id), made.api_keys[1]
 
-    await world.call(ctx, RevokeApiKey(id=key.id))
+    await world.call(RevokeApiKey(id=key.id), ctx)
 
     assert world.changes.heard[-1] == (made.id, "api_key", key.id)
     with pytest.raises(Unauthenticated):
-        await world.call(ANYONE, VerifyApiKey(key=key.key))
+        await world.call(VerifyApiKey(key=key.key), ANYONE)
     with pytest.raises(ApiKeyNotFound):
-        await world.call(ctx, RevokeApiKey(id=key.id))
-    assert (await world.events(made.id)).count("api_key_revoked") == 1
+        await world.call(RevokeApiKey(id=key.id), ctx)
+    assert (await world.event_types(app_id=made.id)).count("api_key_revoked") == 1
 
 
 async def test_a_rotated_key_lives_a_day_longer(world: World) -> None:
     """Both work during the grace; the old one names its successor and cannot be rotated again."""
-    made = await world.application()
+    made = await world.create_application()
     ctx, old = secret_key_of(made.id), made.api_keys[1]
 
-    new = await world.call(ctx, RotateApiKey(id=old.id))
+    new = await world.call(RotateApiKey(id=old.id), ctx)
 
     for key in (old.key, new.key):
-        assert (await world.call(ANYONE, VerifyApiKey(key=key))).app_id == made.id
-    listed = {key.id: key for key in (await world.call(ctx, ListApiKeys())).api_keys}
-    left = listed[old.id].expires_at - datetime.now(UTC)
+        assert (await world.call(VerifyApiKey(key=key), ANYONE)).app_id == made.id
+    listed = {key.id: key for key in (await world.call(ListApiKeys(), ctx)).api_keys}
+    expires_at = listed[old.id].expires_at
+    assert expires_at is not None
+    left = expires_at - datetime.now(UTC)
     assert timedelta(hours=23, minutes=59) < left <= timedelta(hours=24)
     assert listed[old.id].rotated_to == new.id
     assert (new.key_type, new.expires_at) == ("secret", None)
     with pytest.raises(AlreadyRotated):
-        await world.call(ctx, RotateApiKey(id=old.id))
-    assert "api_key_rotated" in await world.events(made.id)
+        await world.call(RotateApiKey(id=old.id), ctx)
+    assert "api_key_rotated" in await world.event_types(app_id=made.id)
 
 
 async def test_a_key_about_to_end_does_not_live_longer_by_rotation(world: World) -> None:
     """The grace never extends a life; the successor gets as long a life as the old one had."""
-    made = await world.application()
+    made = await world.create_application()
     ctx = secret_key_of(made.id)
     ends = datetime.now(UTC) + timedelta(hours=1)
-    old = await world.call(ctx, CreateApiKey(expires_at=ends))
+    old = await world.call(CreateApiKey(expires_at=ends), ctx)
 
-    new = await world.call(ctx, RotateApiKey(id=old.id))
+    new = await world.call(RotateApiKey(id=old.id), ctx)
 
-    listed = {key.id: key for key in (await world.call(ctx, ListApiKeys())).api_keys}
+    listed = {key.id: key for key in (await world.call(ListApiKeys(), ctx)).api_keys}
     assert listed[old.id].expires_at == ends
+    assert new.expires_at is not None
+    assert ends is not None
     assert abs(new.expires_at - ends) < timedelta(minutes=1)
 
 
 async def test_racing_rotations_make_one_successor(world: World) -> None:
     """Of several at once one wins."""
-    made = await world.application()
+    made = await world.create_application()
     ctx, old = secret_key_of(made.id), made.api_keys[1]
 
     outcomes = await asyncio.gather(
-        *(world.call(ctx, RotateApiKey(id=old.id)) for _ in range(5)), return_exceptions=True
+        *(world.call(RotateApiKey(id=old.id), ctx) for _ in range(5)), return_exceptions=True
     )
 
     assert sum(isinstance(outcome, AlreadyRotated) for outcome in outcomes) == 4
-    assert len((await world.call(ctx, ListApiKeys())).api_keys) == 3
+    assert len((await world.call(ListApiKeys(), ctx)).api_keys) == 3
 
 
 async def test_a_key_of_another_application_is_not_found(world: World) -> None:
     """A cannot revoke, rotate or see the keys of B."""
-    a, b = await world.application(), await world.application()
+    a, b = await world.create_application(), await world.create_application()
     foreign = b.api_keys[1]
 
     for request in (RevokeApiKey(id=foreign.id), RotateApiKey(id=foreign.id)):
         with pytest.raises(ApiKeyNotFound):
-            await world.call(secret_key_of(a.id), request)
-    listed = await world.call(secret_key_of(a.id), ListApiKeys())
+            await world.call(request, secret_key_of(a.id))
+    listed = await world.call(ListApiKeys(), secret_key_of(a.id))
 
     assert foreign.id not in [key.id for key in listed.api_keys]
-    assert (await world.call(ANYONE, VerifyApiKey(key=foreign.key))).app_id == b.id
+    assert (await world.call(VerifyApiKey(key=foreign.key), ANYONE)).app_id == b.id
 
 
 async def test_a_reading_developer_sees_keys_and_makes_none(world: World) -> None:
     """`apps:read` steps in with reading permissions: enough for the list, not for more."""
-    from tenancy.applications import READING
+    from tenancy.applications import READ_PERMISSIONS
 
-    made = await world.application()
-    ctx = context(made.id, Caller("developer", new_id(), frozenset(READING)))
+    made = await world.create_application()
+    ctx = context(made.id, Caller("developer", new_id(), frozenset(READ_PERMISSIONS)))
 
-    assert (await world.call(ctx, ListApiKeys())).api_keys
+    assert (await world.call(ListApiKeys(), ctx)).api_keys
     for request in (CreateApiKey(), RevokeApiKey(id=made.api_keys[0].id)):
         with pytest.raises(Forbidden):
-            await world.call(ctx, request)
+            await world.call(request, ctx)
 
 
 async def test_the_number_of_keys_is_limited(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
     """An application cannot be filled with keys."""
     monkeypatch.setattr(api_keys, "LIMIT", 3)
-    made = await world.application()
-    await world.call(secret_key_of(made.id), CreateApiKey())
+    made = await world.create_application()
+    await world.call(CreateApiKey(), secret_key_of(made.id))
 
     with pytest.raises(TooManyApiKeys):
-        await world.call(secret_key_of(made.id), CreateApiKey())
+        await world.call(CreateApiKey(), secret_key_of(made.id))
 
 
 @pytest.mark.parametrize("key", ["", "sk_live_x", "sk_live_" + "a" * 49, "pk_test_" + "0" * 49])
@@ -198,12 +203,12 @@ async def test_a_malformed_key_costs_no_query(
 
     monkeypatch.setattr("common.db.Database.reading", asked)
     with pytest.raises(Unauthenticated):
-        await world.call(ANYONE, VerifyApiKey(key=key))
+        await world.call(VerifyApiKey(key=key), ANYONE)
 
 
 async def test_the_key_itself_is_nowhere_in_the_database(world: World) -> None:
     """Only a keyed digest is stored, under the active master key's id."""
-    made = await world.application()
+    made = await world.create_application()
 
     rows = await world.owner.fetch("SELECT * FROM application_api_keys")
 
@@ -218,49 +223,51 @@ async def test_keys_survive_a_change_of_the_master_key(world: World) -> None:
 
     from tenancy.handlers import HANDLERS
 
-    made = await world.application()
+    made = await world.create_application()
     newer = Keys.parse("k2:" + "7xI0VniQq83vEjRWeJCrze8SNFZ4kKvN7xI0VniQq83=")
-    both = Keys((*newer.masters, *world.deps.keys.masters))
+    both = Keys((*newer.masters, *world.tenancy.keys.masters))
 
-    world.bus.serve(replace(world.deps, keys=both), HANDLERS)
-    assert (await world.call(ANYONE, VerifyApiKey(key=made.api_keys[0].key))).app_id == made.id
-    world.bus.serve(replace(world.deps, keys=newer), HANDLERS)
+    world.bus.serve(replace(world.tenancy, keys=both), HANDLERS)
+    assert (await world.call(VerifyApiKey(key=made.api_keys[0].key), ANYONE)).app_id == made.id
+    world.bus.serve(replace(world.tenancy, keys=newer), HANDLERS)
     with pytest.raises(Unauthenticated):
-        await world.call(ANYONE, VerifyApiKey(key=made.api_keys[0].key))
+        await world.call(VerifyApiKey(key=made.api_keys[0].key), ANYONE)
 
 
 async def test_last_use_is_written_in_batches(world: World) -> None:
     """A thousand uses are one write; what was used last stands, also when two processes flush."""
-    made = await world.application()
+    made = await world.create_application()
     key = made.api_keys[1]
     for _ in range(20):
-        await world.call(ANYONE, VerifyApiKey(key=key.key))
+        await world.call(VerifyApiKey(key=key.key), ANYONE)
     before = await world.owner.fetchval(
         "SELECT last_used_at FROM application_api_keys WHERE id = $1", key.id
     )
 
-    await world.deps.usage.flush()
+    await world.tenancy.usage.flush()
 
     assert before is None
     listed = {
-        row.id: row for row in (await world.call(secret_key_of(made.id), ListApiKeys())).api_keys
+        row.id: row for row in (await world.call(ListApiKeys(), secret_key_of(made.id))).api_keys
     }
-    assert datetime.now(UTC) - listed[key.id].last_used_at < timedelta(seconds=30)
+    last_used_at = listed[key.id].last_used_at
+    assert last_used_at is not None
+    assert datetime.now(UTC) - last_used_at < timedelta(seconds=30)
     assert listed[made.api_keys[0].id].last_used_at is None
 
 
 async def test_a_lost_database_loses_no_use(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
     """A flush that fails is made up for by the next."""
-    made = await world.application()
-    await world.call(ANYONE, VerifyApiKey(key=made.api_keys[0].key))
+    made = await world.create_application()
+    await world.call(VerifyApiKey(key=made.api_keys[0].key), ANYONE)
 
     async def lost(*_: object, **__: object) -> None:
         raise OSError
 
     with monkeypatch.context() as patched:
-        patched.setattr("tenancy.queries.api_keys.used", lost)
-        await world.deps.usage.flush()
-    await world.deps.usage.flush()
+        patched.setattr("tenancy.queries.api_keys.set_last_used", lost)
+        await world.tenancy.usage.flush()
+    await world.tenancy.usage.flush()
 
     assert await world.owner.fetchval(
         "SELECT last_used_at IS NOT NULL FROM application_api_keys WHERE id = $1",

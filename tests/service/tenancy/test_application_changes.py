@@ -6,7 +6,9 @@ import asyncio
 from typing import Any
 
 import pytest
-from tests.service.tenancy.conftest import MEMBER, Crash, World, secret_key_of
+from tests.kit.callers import MEMBER, secret_key_of
+from tests.kit.stand_ins import Crash
+from tests.kit.world import World
 
 from common.captcha_secret import HIDDEN
 from common.context import SYSTEM_CALLER
@@ -40,14 +42,14 @@ def patch(slug: str, **changes: Any) -> UpdateApplication:
 async def test_only_what_is_given_changes(world: World) -> None:
     """Names that are left out stay, null clears, settings are merged."""
     team = await world.team()
-    made, ctx = await world.application(team), await world.developer(team)
+    made, ctx = await world.create_application(team), await world.developer(team)
     await world.call(
-        ctx, patch(made.slug, primary_color="#ABC", logo_url="https://x.example/l.png")
+        patch(made.slug, primary_color="#ABC", logo_url="https://x.example/l.png"), ctx
     )
-    await world.call(ctx, patch(made.slug, settings={"session_ttl": 3600}))
+    await world.call(patch(made.slug, settings={"session_ttl": 3600}), ctx)
 
     found = await world.call(
-        ctx, patch(made.slug, logo_url=None, name="New", settings={"password_min_length": 12})
+        patch(made.slug, logo_url=None, name="New", settings={"password_min_length": 12}), ctx
     )
 
     assert (found.name, found.logo_url, found.primary_color) == ("New", None, "#aabbcc")
@@ -60,11 +62,11 @@ async def test_only_what_is_given_changes(world: World) -> None:
 async def test_a_change_is_announced_and_audited(world: World) -> None:
     """Every process hears of it; the log of the application names the fields, not their values."""
     team = await world.team()
-    made, ctx = await world.application(team), await world.developer(team)
+    made, ctx = await world.create_application(team), await world.developer(team)
     world.changes.heard.clear()
 
-    await world.call(ctx, patch(made.slug, name="New", settings={"session_ttl": 3600}))
-    tenant = await world.call(context(made.id, SYSTEM_CALLER), GetTenant())
+    await world.call(patch(made.slug, name="New", settings={"session_ttl": 3600}), ctx)
+    tenant = await world.call(GetTenant(), context(made.id, SYSTEM_CALLER))
 
     assert [(made.id, "application", made.id)] == world.changes.heard
     assert (tenant.name, tenant.settings.session_ttl) == ("New", 3600)
@@ -79,19 +81,19 @@ async def test_a_change_is_announced_and_audited(world: World) -> None:
 async def test_a_change_that_changes_nothing_is_not_audited(world: World) -> None:
     """Sending what stands already leaves no record."""
     team = await world.team()
-    made, ctx = await world.application(team), await world.developer(team)
+    made, ctx = await world.create_application(team), await world.developer(team)
 
-    await world.call(ctx, patch(made.slug, name=made.name, settings={"session_ttl": 86_400}))
+    await world.call(patch(made.slug, name=made.name, settings={"session_ttl": 86_400}), ctx)
 
-    assert "application_updated" not in await world.events(made.id)
+    assert "application_updated" not in await world.event_types(app_id=made.id)
 
 
 @pytest.mark.filterwarnings("ignore:Pydantic serializer warnings")
 async def test_all_flaws_are_named_at_once(world: World) -> None:
     """One answer lists every field that is wrong, and no value."""
     team = await world.team()
-    made, ctx = await world.application(team), await world.developer(team)
-    wrong = {
+    made, ctx = await world.create_application(team), await world.developer(team)
+    wrong: dict[str, Any] = {
         "name": "",
         "logo_url": "javascript:alert(1)",
         "terms_url": "https://user:hunter2@x.example",
@@ -110,7 +112,7 @@ async def test_all_flaws_are_named_at_once(world: World) -> None:
         slug=made.slug, changes=ApplicationPatch.model_construct(**wrong)
     )
     with pytest.raises(Invalid) as refused:
-        await world.call(ctx, request)
+        await world.call(request, ctx)
 
     fields = {error["field"] for error in refused.value.extra["errors"]}
     assert fields == {
@@ -130,7 +132,7 @@ async def test_all_flaws_are_named_at_once(world: World) -> None:
 
 async def test_settings_that_contradict_each_other_are_named(world: World) -> None:
     """Each pair that cannot both hold is refused, and nothing is stored."""
-    made = await world.application()
+    made = await world.create_application()
     ctx = secret_key_of(made.id)
     change = SettingsChange(
         session_ttl=600,
@@ -140,29 +142,29 @@ async def test_settings_that_contradict_each_other_are_named(world: World) -> No
     )
 
     with pytest.raises(Invalid) as refused:
-        await world.call(ctx, UpdateSettings(changes=change))
+        await world.call(UpdateSettings(changes=change), ctx)
 
     fields = [error["field"] for error in refused.value.extra["errors"]]
     assert fields == ["session_idle_ttl", "allowed_email_domains"]
-    assert (await world.call(ctx, GetSettings())).signup_mode == "open"
+    assert (await world.call(GetSettings(), ctx)).signup_mode == "open"
 
 
 async def test_settings_come_back_whole(world: World) -> None:
     """An application's own key merges its settings and reads all of them."""
-    made = await world.application()
+    made = await world.create_application()
     ctx = secret_key_of(made.id)
 
     changed = await world.call(
-        ctx, UpdateSettings(changes=SettingsChange(allowed_origins=["https://App.example"]))
+        UpdateSettings(changes=SettingsChange(allowed_origins=["https://App.example"])), ctx
     )
 
     assert changed.allowed_origins == ["https://app.example"]
     assert changed.password_min_length == 8
-    assert changed == await world.call(ctx, GetSettings())
+    assert changed == await world.call(GetSettings(), ctx)
     assert (made.id, "application", made.id) in world.changes.heard
     for nobody in (context(made.id), secret_key_of(new_id())):
         with pytest.raises(Problem):
-            await world.call(nobody, GetSettings())
+            await world.call(GetSettings(), nobody)
 
 
 @pytest.mark.filterwarnings("ignore:Pydantic serializer warnings")
@@ -181,11 +183,11 @@ async def test_texts_of_pages_are_plain_and_short(
     world: World, texts: dict[str, dict[str, str]], field: str
 ) -> None:
     """No link, no direction characters, no page that has none; the error names the text."""
-    made = await world.application()
+    made = await world.create_application()
     raw = SettingsChange.model_construct(page_texts=texts)  # type: ignore[arg-type]
 
     with pytest.raises(Invalid) as refused:
-        await world.call(secret_key_of(made.id), UpdateSettings.model_construct(changes=raw))
+        await world.call(UpdateSettings.model_construct(changes=raw), secret_key_of(made.id))
 
     names = [error["field"] for error in refused.value.extra["errors"]]
     assert names == [f"changes.page_texts.{field}"]
@@ -194,21 +196,21 @@ async def test_texts_of_pages_are_plain_and_short(
 async def test_texts_of_pages_reach_the_pages(world: World) -> None:
     """Stored with the application, read with its tenant; sent again they change nothing."""
     team = await world.team()
-    made, ctx = await world.application(team), await world.developer(team)
+    made, ctx = await world.create_application(team), await world.developer(team)
     texts = {"en": {"sign_in_text": "Members <only>"}}
-    await world.call(ctx, patch(made.slug, settings={"page_texts": texts}))
-    await world.call(ctx, patch(made.slug, settings={"page_texts": texts}))
-    tenant = await world.call(context(made.id, SYSTEM_CALLER), GetTenant())
+    await world.call(patch(made.slug, settings={"page_texts": texts}), ctx)
+    await world.call(patch(made.slug, settings={"page_texts": texts}), ctx)
+    tenant = await world.call(GetTenant(), context(made.id, SYSTEM_CALLER))
 
     assert tenant.settings.page_texts["en"].sign_in_text == "Members <only>"
-    assert (await world.events(made.id)).count("application_updated") == 1
+    assert (await world.event_types(app_id=made.id)).count("application_updated") == 1
 
 
 async def test_racing_changes_lose_nothing(world: World) -> None:
     """Two changes of different settings at the same time both stand."""
-    made = await world.application()
+    made = await world.create_application()
     ctx = secret_key_of(made.id)
-    changes = [
+    changes: list[dict[str, Any]] = [
         {"session_ttl": 3600},
         {"password_min_score": 3},
         {"password_min_length": 12},
@@ -217,12 +219,12 @@ async def test_racing_changes_lose_nothing(world: World) -> None:
 
     await asyncio.gather(
         *(
-            world.call(ctx, UpdateSettings(changes=SettingsChange.model_validate(change)))
+            world.call(UpdateSettings(changes=SettingsChange.model_validate(change)), ctx)
             for change in changes
         )
     )
 
-    found = (await world.call(ctx, GetSettings())).model_dump()
+    found = (await world.call(GetSettings(), ctx)).model_dump()
     assert {name: found[name] for change in changes for name in change} == {
         name: value for change in changes for name, value in change.items()
     }
@@ -231,7 +233,7 @@ async def test_racing_changes_lose_nothing(world: World) -> None:
 async def test_only_its_team_changes_an_application(world: World) -> None:
     """Another team, a read-only member and another application's key change nothing."""
     team, other = await world.team(), await world.team()
-    made, foreign = await world.application(team), await world.application(other)
+    made, foreign = await world.create_application(team), await world.create_application(other)
     stranger = await world.developer(other)
 
     for request in (
@@ -240,47 +242,47 @@ async def test_only_its_team_changes_an_application(world: World) -> None:
         TransferApplication(slug=made.slug, owner_org_id=other),
     ):
         with pytest.raises(ApplicationNotFound):
-            await world.call(stranger, request)
+            await world.call(request, stranger)
         with pytest.raises(Forbidden):
-            await world.call(await world.developer(team, may=MEMBER), request)
+            await world.call(request, await world.developer(team, permissions=MEMBER))
     with pytest.raises(ApplicationNotFound):
-        await world.call(secret_key_of(foreign.id), patch(made.slug, name="X"))
-    reader = await world.developer(other, may=MEMBER | {"apps:write", "apps:read:all"})
+        await world.call(patch(made.slug, name="X"), secret_key_of(foreign.id))
+    reader = await world.developer(other, permissions=MEMBER | {"apps:write", "apps:read:all"})
     with pytest.raises(ApplicationNotFound):
-        await world.call(reader, patch(made.slug, name="X"))
+        await world.call(patch(made.slug, name="X"), reader)
 
-    found = await world.call(await world.operator(), GetApplication(slug=made.slug))
+    found = await world.call(GetApplication(slug=made.slug), await world.operator())
     assert (found.name, found.owner_org_id) == (made.name, team)
 
 
 async def test_an_application_is_handed_to_another_team(world: World) -> None:
-    """Whoever is in both teams may; it then belongs to the other, and both logs say so."""
+    """A member of both teams may transfer it; it then belongs to the other team, and the log says so."""
     here, there = await world.team(), await world.team()
-    made, ctx = await world.application(here), await world.developer(here, there)
+    made, ctx = await world.create_application(here), await world.developer(here, there)
 
-    moved = await world.call(ctx, TransferApplication(slug=made.slug, owner_org_id=there))
+    moved = await world.call(TransferApplication(slug=made.slug, owner_org_id=there), ctx)
 
     assert moved.owner_org_id == there
     with pytest.raises(ApplicationNotFound):
-        await world.call(await world.developer(here), GetApplication(slug=made.slug))
-    assert "application_transferred" in await world.events(DASHBOARD)
+        await world.call(GetApplication(slug=made.slug), await world.developer(here))
+    assert "application_transferred" in await world.event_types(app_id=DASHBOARD)
 
 
 async def test_it_is_not_handed_to_strangers(world: World) -> None:
     """Not to a team the caller is not in, and not, by an operator, to one that does not exist."""
     here, there = await world.team(), await world.team()
-    made = await world.application(here)
+    made = await world.create_application(here)
 
     with pytest.raises(Invalid):
         await world.call(
-            await world.developer(here), TransferApplication(slug=made.slug, owner_org_id=there)
+            TransferApplication(slug=made.slug, owner_org_id=there), await world.developer(here)
         )
     with pytest.raises(Invalid):
         await world.call(
-            await world.operator(), TransferApplication(slug=made.slug, owner_org_id=new_id())
+            TransferApplication(slug=made.slug, owner_org_id=new_id()), await world.operator()
         )
     moved = await world.call(
-        await world.operator(), TransferApplication(slug=made.slug, owner_org_id=there)
+        TransferApplication(slug=made.slug, owner_org_id=there), await world.operator()
     )
     assert moved.owner_org_id == there
 
@@ -288,7 +290,7 @@ async def test_it_is_not_handed_to_strangers(world: World) -> None:
 async def test_deleting_takes_everything_in_it(world: World) -> None:
     """Rows of every table go with it, its host and keys are dead, and the Dashboard's log knows."""
     team = await world.team()
-    made, kept = await world.application(team), await world.application(team)
+    made, kept = await world.create_application(team), await world.create_application(team)
     for app_id in (made.id, kept.id):
         await world.owner.execute(
             "INSERT INTO users (app_id, id) VALUES ($1, $2)", app_id, new_id()
@@ -304,16 +306,16 @@ async def test_deleting_takes_everything_in_it(world: World) -> None:
         )
     ctx = await world.developer(team)
 
-    await world.call(ctx, DeleteApplication(slug=made.slug, confirm=made.slug))
+    await world.call(DeleteApplication(slug=made.slug, confirm=made.slug), ctx)
 
     assert set(await _rows_of(world, made.id)) == {"audit_outbox"}  # events still to be sent
     with pytest.raises(UnknownHost):
-        await world.call(context(DASHBOARD), ResolveHost(host=f"{made.slug}.localhost:8080"))
+        await world.call(ResolveHost(host=f"{made.slug}.localhost:8080"), context(DASHBOARD))
     for key in made.api_keys:
         with pytest.raises(Unauthenticated):
-            await world.call(context(DASHBOARD), VerifyApiKey(key=key.key))
+            await world.call(VerifyApiKey(key=key.key), context(DASHBOARD))
     assert (made.id, "application", made.id) == world.changes.heard[-1]
-    assert "application_deleted" in await world.events(DASHBOARD)
+    assert "application_deleted" in await world.event_types(app_id=DASHBOARD)
     tables = {"application_api_keys", "audit_logs", "audit_outbox", "custom_domains", "data_keys"}
     assert set(await _rows_of(world, kept.id)) == tables | {"users"}
 
@@ -321,13 +323,13 @@ async def test_deleting_takes_everything_in_it(world: World) -> None:
 async def test_deleting_needs_the_slug_typed_back(world: World) -> None:
     """Anything else than the slug itself is a conflict, and nothing goes."""
     team = await world.team()
-    made, ctx = await world.application(team), await world.developer(team)
+    made, ctx = await world.create_application(team), await world.developer(team)
 
     for typed in ("", made.slug.upper(), made.slug + " ", made.name):
         with pytest.raises(DeletionNotConfirmed):
-            await world.call(ctx, DeleteApplication(slug=made.slug, confirm=typed))
+            await world.call(DeleteApplication(slug=made.slug, confirm=typed), ctx)
 
-    assert (await world.call(ctx, GetApplication(slug=made.slug))).id == made.id
+    assert (await world.call(GetApplication(slug=made.slug), ctx)).id == made.id
 
 
 async def test_the_dashboard_stays(world: World) -> None:
@@ -335,25 +337,25 @@ async def test_the_dashboard_stays(world: World) -> None:
     ctx, team = await world.operator(), await world.team()
 
     with pytest.raises(DashboardStays):
-        await world.call(ctx, DeleteApplication(slug="dashboard", confirm="dashboard"))
+        await world.call(DeleteApplication(slug="dashboard", confirm="dashboard"), ctx)
     with pytest.raises(DashboardStays):
-        await world.call(ctx, TransferApplication(slug="dashboard", owner_org_id=team))
+        await world.call(TransferApplication(slug="dashboard", owner_org_id=team), ctx)
 
 
 async def test_a_deleted_slug_is_not_given_away(world: World) -> None:
     """Cookies and links that name it still exist: it is free again only after the quarantine."""
     system = context(DASHBOARD, SYSTEM_CALLER)
-    made = await world.call(system, EnsureApplication(slug="former", name="Former"))
-    await world.call(await world.operator(), DeleteApplication(slug=made.slug, confirm=made.slug))
+    made = await world.call(EnsureApplication(slug="former", name="Former"), system)
+    await world.call(DeleteApplication(slug=made.slug, confirm=made.slug), await world.operator())
 
     with pytest.raises(SlugTaken):
-        await world.call(system, CreateApplication(name="Again", slug="former"))
+        await world.call(CreateApplication(name="Again", slug="former"), system)
     assert (
         await world.owner.fetchval("SELECT count(*) FROM applications WHERE slug = 'former'") == 0
     )
     await world.owner.execute("UPDATE deleted_slugs SET free_at = now()")
 
-    again = await world.call(system, CreateApplication(name="Again", slug="former"))
+    again = await world.call(CreateApplication(name="Again", slug="former"), system)
     assert again.id != made.id
 
 
@@ -362,7 +364,7 @@ async def test_a_deletion_that_was_cut_off_is_finished(
 ) -> None:
     """From the first commit on nobody finds it; its rows go when the sweep comes by."""
     team = await world.team()
-    made, ctx = await world.application(team), await world.developer(team)
+    made, ctx = await world.create_application(team), await world.developer(team)
 
     async def dies(*_: object, **__: object) -> None:
         raise Crash
@@ -370,18 +372,18 @@ async def test_a_deletion_that_was_cut_off_is_finished(
     with monkeypatch.context() as patched:
         patched.setattr("tenancy.queries.applications.delete_all_rows", dies)
         with pytest.raises(Crash):
-            await world.call(ctx, DeleteApplication(slug=made.slug, confirm=made.slug))
+            await world.call(DeleteApplication(slug=made.slug, confirm=made.slug), ctx)
 
     with pytest.raises(UnknownHost):
-        await world.call(context(DASHBOARD), ResolveHost(host=f"{made.slug}.localhost:8080"))
+        await world.call(ResolveHost(host=f"{made.slug}.localhost:8080"), context(DASHBOARD))
     with pytest.raises(Unauthenticated):
-        await world.call(context(DASHBOARD), VerifyApiKey(key=made.api_keys[0].key))
+        await world.call(VerifyApiKey(key=made.api_keys[0].key), context(DASHBOARD))
     for request in (GetApplication(slug=made.slug), patch(made.slug, name="X")):
         with pytest.raises(ApplicationNotFound):
-            await world.call(ctx, request)
-    assert (await world.call(ctx, ListApplications())).applications == []
+            await world.call(request, ctx)
+    assert (await world.call(ListApplications(), ctx)).applications == []
     await world.owner.execute("UPDATE applications SET updated_at = now() - interval '1 minute'")
-    await provisioning.repair(world.deps)
+    await provisioning.repair(world.tenancy)
 
     assert set(await _rows_of(world, made.id)) == {"audit_outbox"}
     assert await world.owner.fetchval("SELECT count(*) FROM applications") == 1
@@ -390,15 +392,15 @@ async def test_a_deletion_that_was_cut_off_is_finished(
 async def test_two_deletions_race(world: World) -> None:
     """One deletes, the other finds nothing."""
     team = await world.team()
-    made, ctx = await world.application(team), await world.developer(team)
+    made, ctx = await world.create_application(team), await world.developer(team)
     request = DeleteApplication(slug=made.slug, confirm=made.slug)
 
     outcomes = await asyncio.gather(
-        world.call(ctx, request), world.call(ctx, request), return_exceptions=True
+        world.call(request, ctx), world.call(request, ctx), return_exceptions=True
     )
 
     assert sorted(type(outcome).__name__ for outcome in outcomes) == ["ApplicationNotFound", "Done"]
-    assert (await world.events(DASHBOARD)).count("application_deleted") == 1
+    assert (await world.event_types(app_id=DASHBOARD)).count("application_deleted") == 1
 
 
 async def _rows_of(world: World, app_id: str) -> dict[str, int]:
@@ -422,20 +424,20 @@ async def _rows_of(world: World, app_id: str) -> dict[str, int]:
 async def test_the_captcha_secret_is_sealed_and_never_shown(world: World) -> None:
     """In the database it is sealed, in answers hidden; what hides it, sent back, changes nothing."""
     team = await world.team()
-    made, ctx = await world.application(team), await world.developer(team)
+    made, ctx = await world.create_application(team), await world.developer(team)
     captcha = {
         "verify_url": "https://captcha.example/v",
         "site_key": "k",
         "secret": "s3cret-s3cret",
     }
-    await world.call(ctx, patch(made.slug, settings={"captcha": captcha}))
+    await world.call(patch(made.slug, settings={"captcha": captcha}), ctx)
     text = "SELECT settings #>> '{captcha,secret}' FROM applications WHERE id = $1"
     stored = await world.owner.fetchval(text, made.id)
 
-    shown = await world.call(ctx, GetApplication(slug=made.slug))
+    shown = await world.call(GetApplication(slug=made.slug), ctx)
     assert shown.settings.captcha is not None
     back = shown.settings.captcha.model_copy(update={"site_key": "k2"}).model_dump()
-    changed = await world.call(ctx, patch(made.slug, settings={"captcha": back}))
+    changed = await world.call(patch(made.slug, settings={"captcha": back}), ctx)
 
     assert (stored[:3], "s3cret" in stored) == ("v1.", False)
     assert "s3cret" not in shown.model_dump_json()

@@ -5,11 +5,8 @@ from __future__ import annotations
 from dataclasses import replace
 
 import pytest
-from tests.service.tenancy.conftest import (
-    MEMBER,
-    World,
-    secret_key_of,
-)
+from tests.kit.callers import MEMBER, secret_key_of
+from tests.kit.world import World
 
 from common.context import SYSTEM_CALLER, Caller
 from common.contracts.api_keys import VerifyApiKey
@@ -32,11 +29,11 @@ SYSTEM = context(DASHBOARD, SYSTEM_CALLER, within=3600)
 
 
 async def test_a_developer_makes_an_application(world: World) -> None:
-    """It is active, owned by his team, and has both its keys, which work."""
+    """It is active, belongs to the developer's team, and has two keys that work."""
     team = await world.team()
 
     made = await world.call(
-        await world.developer(team), CreateApplication(name="Shop", owner_org_id=team)
+        CreateApplication(name="Shop", owner_org_id=team), await world.developer(team)
     )
 
     assert made.state == "active"
@@ -45,28 +42,28 @@ async def test_a_developer_makes_an_application(world: World) -> None:
     assert made.url == f"http://{made.slug}.localhost:8080"
     assert [key.key_type for key in made.api_keys] == ["publishable", "secret"]
     for key in made.api_keys:
-        holder = await world.call(context(DASHBOARD), VerifyApiKey(key=key.key))
+        holder = await world.call(VerifyApiKey(key=key.key), context(DASHBOARD))
         assert (holder.app_id, holder.key_type) == (made.id, key.key_type)
-    assert ("rbac", made.id, "application") in world.others.done
-    assert ("oidc", made.id, "keys") in world.others.done
+    assert ("rbac", made.id, "application") in world.stand_ins.provisioning.done
+    assert ("oidc", made.id, "keys") in world.stand_ins.provisioning.done
     assert (made.id, "application", made.id) in world.changes.heard
 
 
 async def test_making_is_audited_on_both_sides(world: World) -> None:
     """The Dashboard's log has the application, the application's own log has its keys."""
-    made = await world.application()
+    made = await world.create_application()
 
-    assert await world.events(DASHBOARD) == ["application_created"]
-    assert await world.events(made.id) == ["api_key_created", "api_key_created"]
+    assert await world.event_types(app_id=DASHBOARD) == ["application_created"]
+    assert await world.event_types(app_id=made.id) == ["api_key_created", "api_key_created"]
 
 
 async def test_a_team_of_others_is_refused(world: World) -> None:
-    """Nobody makes an application for a team he is not in."""
+    """Nobody creates an application for a team that they are not in."""
     mine, other = await world.team(), await world.team()
 
     with pytest.raises(Invalid) as refused:
         await world.call(
-            await world.developer(mine), CreateApplication(name="Shop", owner_org_id=other)
+            CreateApplication(name="Shop", owner_org_id=other), await world.developer(mine)
         )
 
     assert [error["field"] for error in refused.value.extra["errors"]] == ["owner_org_id"]
@@ -76,12 +73,12 @@ async def test_the_only_team_is_taken_where_none_is_named(world: World) -> None:
     """A developer with one team need not name it; one with two, or none, must."""
     mine, other = await world.team(), await world.team()
 
-    made = await world.call(await world.developer(mine), CreateApplication(name="Shop"))
+    made = await world.call(CreateApplication(name="Shop"), await world.developer(mine))
 
     assert made.owner_org_id == mine
     for teams in ((), (mine, other)):
         with pytest.raises(Invalid):
-            await world.call(await world.developer(*teams), CreateApplication(name="Shop"))
+            await world.call(CreateApplication(name="Shop"), await world.developer(*teams))
 
 
 async def test_of_several_teams_the_active_one_owns_it(world: World) -> None:
@@ -90,8 +87,8 @@ async def test_of_several_teams_the_active_one_owns_it(world: World) -> None:
     dev = await world.developer(mine, other)
     active = replace(dev, caller=replace(dev.caller, org_id=other))
     with pytest.raises(Invalid):
-        await world.call(dev, CreateApplication(name="Shop"))
-    made = await world.call(active, CreateApplication(name="Shop"))
+        await world.call(CreateApplication(name="Shop"), dev)
+    made = await world.call(CreateApplication(name="Shop"), active)
 
     assert made.owner_org_id == other
 
@@ -99,7 +96,7 @@ async def test_of_several_teams_the_active_one_owns_it(world: World) -> None:
 async def test_an_operator_may_leave_an_application_without_team(world: World) -> None:
     """So may the Dashboard's own secret key, which is in no team."""
     for ctx in (await world.operator(), secret_key_of(DASHBOARD)):
-        made = await world.call(ctx, CreateApplication(name="Shop"))
+        made = await world.call(CreateApplication(name="Shop"), ctx)
 
         assert (made.owner_org_id, made.state) == (None, "active")
 
@@ -109,7 +106,7 @@ async def test_a_team_that_does_not_exist_is_named(world: World) -> None:
     gone = new_id()
 
     with pytest.raises(Invalid):
-        await world.call(await world.operator(), CreateApplication(name="Shop", owner_org_id=gone))
+        await world.call(CreateApplication(name="Shop", owner_org_id=gone), await world.operator())
 
 
 async def test_only_operators_choose_a_slug(world: World) -> None:
@@ -117,16 +114,16 @@ async def test_only_operators_choose_a_slug(world: World) -> None:
     team = await world.team()
 
     with pytest.raises(Invalid):
-        await world.call(await world.developer(team), CreateApplication(name="Shop", slug="shop"))
+        await world.call(CreateApplication(name="Shop", slug="shop"), await world.developer(team))
     with pytest.raises(Invalid):
         await world.call(
-            await world.operator(), CreateApplication(name="A", slug="admin", owner_org_id=team)
+            CreateApplication(name="A", slug="admin", owner_org_id=team), await world.operator()
         )
     made = await world.call(
-        await world.operator(), CreateApplication(name="Shop", slug="shop", owner_org_id=team)
+        CreateApplication(name="Shop", slug="shop", owner_org_id=team), await world.operator()
     )
     with pytest.raises(SlugTaken):
-        await world.call(SYSTEM, CreateApplication(name="Shop", slug="shop"))
+        await world.call(CreateApplication(name="Shop", slug="shop"), SYSTEM)
 
     assert made.slug == "shop"
 
@@ -136,7 +133,7 @@ async def test_a_collision_gets_a_suffix(world: World, monkeypatch: pytest.Monke
     monkeypatch.setattr(slugs, "_words", lambda: "swift-maple")
     team = await world.team()
 
-    first, second = await world.application(team), await world.application(team)
+    first, second = await world.create_application(team), await world.create_application(team)
 
     assert first.slug == "swift-maple"
     assert second.slug.startswith("swift-maple-")
@@ -145,15 +142,15 @@ async def test_a_collision_gets_a_suffix(world: World, monkeypatch: pytest.Monke
 
 async def test_a_right_in_another_application_is_none_here(world: World) -> None:
     """`apps:create` granted inside an ordinary application makes nothing, nor does its key."""
-    made = await world.application()
+    made = await world.create_application()
     user = context(made.id, Caller("user", new_id(), frozenset({"apps:create", "apps:read"})))
 
     for ctx in (user, secret_key_of(made.id)):
         for request in (CreateApplication(name="X"), ListApplications()):
             with pytest.raises(Forbidden):
-                await world.call(ctx, request)
+                await world.call(request, ctx)
     with pytest.raises(ApplicationNotFound):
-        await world.call(user, GetApplication(slug=made.slug))
+        await world.call(GetApplication(slug=made.slug), user)
 
 
 async def test_without_the_right_nothing_is_made(world: World) -> None:
@@ -161,45 +158,47 @@ async def test_without_the_right_nothing_is_made(world: World) -> None:
     team = await world.team()
 
     with pytest.raises(Forbidden):
-        await world.call(await world.developer(team, may=MEMBER), CreateApplication(name="X"))
+        await world.call(
+            CreateApplication(name="X"), await world.developer(team, permissions=MEMBER)
+        )
     with pytest.raises(Unauthenticated):
-        await world.call(context(DASHBOARD), CreateApplication(name="X"))
+        await world.call(CreateApplication(name="X"), context(DASHBOARD))
 
 
 async def test_an_application_of_another_team_is_not_found(world: World) -> None:
     """Missing and forbidden look alike; an operator sees it."""
-    made = await world.application()
+    made = await world.create_application()
     stranger = await world.developer(await world.team())
 
     with pytest.raises(ApplicationNotFound) as forbidden:
-        await world.call(stranger, GetApplication(slug=made.slug))
+        await world.call(GetApplication(slug=made.slug), stranger)
     with pytest.raises(ApplicationNotFound) as missing:
-        await world.call(stranger, GetApplication(slug="no-such-thing"))
+        await world.call(GetApplication(slug="no-such-thing"), stranger)
 
     assert forbidden.value.to_wire() == missing.value.to_wire()
-    assert made.id == (await world.call(await world.operator(), GetApplication(slug=made.slug))).id
+    assert made.id == (await world.call(GetApplication(slug=made.slug), await world.operator())).id
 
 
 async def test_a_secret_key_reads_its_own_application_only(world: World) -> None:
     """The key of A finds A, and B looks as if it were not there."""
-    a, b = await world.application(), await world.application()
+    a, b = await world.create_application(), await world.create_application()
 
-    assert a.id == (await world.call(secret_key_of(a.id), GetApplication(slug=a.slug))).id
+    assert a.id == (await world.call(GetApplication(slug=a.slug), secret_key_of(a.id))).id
     with pytest.raises(ApplicationNotFound):
-        await world.call(secret_key_of(a.id), GetApplication(slug=b.slug))
+        await world.call(GetApplication(slug=b.slug), secret_key_of(a.id))
 
 
 async def test_a_list_shows_the_teams_applications_in_pages(world: World) -> None:
     """Pages follow one another without gap or repetition, and hold no other team's."""
     mine, other = await world.team(), await world.team()
-    made = [(await world.application(mine)).slug for _ in range(5)]
-    await world.application(other)
+    made = [(await world.create_application(mine)).slug for _ in range(5)]
+    await world.create_application(other)
 
     seen: list[str] = []
     cursor = None
     while True:
         page = await world.call(
-            await world.developer(mine), ListApplications(limit=2, cursor=cursor)
+            ListApplications(limit=2, cursor=cursor), await world.developer(mine)
         )
         seen += [found.slug for found in page.applications]
         cursor = page.next
@@ -207,9 +206,9 @@ async def test_a_list_shows_the_teams_applications_in_pages(world: World) -> Non
             break
 
     assert made == seen
-    everything = await world.call(await world.operator(), ListApplications(limit=100))
+    everything = await world.call(ListApplications(limit=100), await world.operator())
     assert len(everything.applications) == 7  # with the Dashboard
-    none = await world.call(await world.developer(mine), ListApplications(owner_org_id=other))
+    none = await world.call(ListApplications(owner_org_id=other), await world.developer(mine))
     assert none.applications == []
 
 
@@ -217,24 +216,25 @@ async def test_a_forged_cursor_is_refused(world: World) -> None:
     """A cursor of another list, or one that was changed, is a 400."""
     mine = await world.team()
     for _ in range(2):
-        await world.application(mine)
-    page = await world.call(await world.developer(mine), ListApplications(limit=1))
+        await world.create_application(mine)
+    page = await world.call(ListApplications(limit=1), await world.developer(mine))
 
+    assert page.next is not None
     for cursor in ("x", page.next[:-2], page.next[:-1] + ("A" if page.next[-1] != "A" else "B")):
         with pytest.raises(BadCursor):
-            await world.call(await world.developer(mine), ListApplications(cursor=cursor))
+            await world.call(ListApplications(cursor=cursor), await world.developer(mine))
     with pytest.raises(BadCursor):
         await world.call(
-            await world.developer(mine), ListApplications(cursor=page.next, owner_org_id=mine)
+            ListApplications(cursor=page.next, owner_org_id=mine), await world.developer(mine)
         )
 
 
 async def test_an_application_answers_on_its_host(world: World) -> None:
     """Case does not matter; other ports, deeper names and unknown slugs are unknown."""
-    made = await world.application()
+    made = await world.create_application()
 
     found = await world.call(
-        context(DASHBOARD), ResolveHost(host=f"{made.slug}.LOCALHOST:8080".title())
+        ResolveHost(host=f"{made.slug}.LOCALHOST:8080".title()), context(DASHBOARD)
     )
 
     assert (found.app_id, found.origin) == (made.id, made.url)
@@ -244,28 +244,28 @@ async def test_an_application_answers_on_its_host(world: World) -> None:
         "nobody.localhost:8080",
     ):
         with pytest.raises(UnknownHost):
-            await world.call(context(DASHBOARD), ResolveHost(host=host))
+            await world.call(ResolveHost(host=host), context(DASHBOARD))
 
 
 async def test_ensure_makes_it_once(world: World) -> None:
     """The second call returns the same application and no keys."""
-    first = await world.call(SYSTEM, EnsureApplication(slug="demo", name="Demo"))
-    second = await world.call(SYSTEM, EnsureApplication(slug="demo", name="Demo"))
+    first = await world.call(EnsureApplication(slug="demo", name="Demo"), SYSTEM)
+    second = await world.call(EnsureApplication(slug="demo", name="Demo"), SYSTEM)
 
     assert first.id == second.id
     assert (len(first.api_keys), len(second.api_keys)) == (2, 0)
     with pytest.raises(Forbidden):
-        await world.call(await world.operator(), EnsureApplication(slug="demo", name="Demo"))
+        await world.call(EnsureApplication(slug="demo", name="Demo"), await world.operator())
 
 
 async def test_a_developer_steps_into_his_application(world: World) -> None:
-    """With `apps:write` everything there is his; with `apps:read` only reading."""
+    """With `apps:write` they may do everything there; with `apps:read` they may only read."""
     team = await world.team()
-    made = await world.application(team)
+    made = await world.create_application(team)
 
-    writes = await world.call(await world.developer(team), ManageApplication(slug=made.slug))
+    writes = await world.call(ManageApplication(slug=made.slug), await world.developer(team))
     reads = await world.call(
-        await world.developer(team, may=MEMBER), ManageApplication(slug=made.slug)
+        ManageApplication(slug=made.slug), await world.developer(team, permissions=MEMBER)
     )
 
     assert (writes.tenant.app_id, writes.permissions) == (made.id, ["*"])
@@ -275,9 +275,9 @@ async def test_a_developer_steps_into_his_application(world: World) -> None:
 
 async def test_an_operator_who_steps_in_is_noted(world: World) -> None:
     """The bypass of ownership is the only way across, and the stream says who took it."""
-    made = await world.application()
+    made = await world.create_application()
 
-    managed = await world.call(await world.operator(), ManageApplication(slug=made.slug))
+    managed = await world.call(ManageApplication(slug=made.slug), await world.operator())
 
     assert managed.permissions == ["*"]
     assert [("operator_entered", made.id)] == [
@@ -287,12 +287,12 @@ async def test_an_operator_who_steps_in_is_noted(world: World) -> None:
 
 async def test_a_tenant_is_what_processes_know_of_it(world: World) -> None:
     """GetTenant answers services for the context's application, and nobody else."""
-    made = await world.application()
+    made = await world.create_application()
 
-    found = await world.call(context(made.id, SYSTEM_CALLER), GetTenant())
+    found = await world.call(GetTenant(), context(made.id, SYSTEM_CALLER))
 
     assert (found.app_id, found.hosts) == (made.id, [f"{made.slug}.localhost:8080"])
     with pytest.raises(Forbidden):
-        await world.call(secret_key_of(made.id), GetTenant())
+        await world.call(GetTenant(), secret_key_of(made.id))
     with pytest.raises(ApplicationNotFound):
-        await world.call(context(new_id(), SYSTEM_CALLER), GetTenant())
+        await world.call(GetTenant(), context(new_id(), SYSTEM_CALLER))

@@ -7,7 +7,8 @@ from datetime import UTC, datetime, timedelta
 
 import asyncpg
 import pytest
-from tests.service.tenancy.conftest import World, secret_key_of
+from tests.kit.callers import secret_key_of
+from tests.kit.world import World
 
 from common import audit
 from common.context import Caller, Context
@@ -33,14 +34,14 @@ from common.problems import Forbidden, Unauthenticated
 from common.testing import context
 from tenancy import audit_retention
 from tenancy.audit_sealing import seal
-from tenancy.queries import audit as rows
+from tenancy.queries import audit_retention as audit_rows
 
 
 async def record(
     world: World, app_id: str, *events: Event, user_id: str | None = None, ip: str = "192.0.2.1"
 ) -> None:
     ctx = context(app_id, ip=ip, agent="curl/8")
-    async with world.deps.db.transaction(ctx) as tx:
+    async with world.tenancy.db.transaction(ctx) as tx:
         for event in events:
             await audit.record(tx, ctx, event, user_id=user_id)
 
@@ -61,7 +62,7 @@ async def everything(world: World, ctx: Context, **wanted: object) -> list[Expor
     found: list[ExportedRecord] = []
     cursor = None
     while True:
-        piece = await world.call(ctx, ExportAudit(cursor=cursor, **wanted))
+        piece = await world.call(ExportAudit(cursor=cursor, **wanted), ctx)
         found += piece.records
         cursor = piece.next
         if cursor is None:
@@ -70,14 +71,14 @@ async def everything(world: World, ctx: Context, **wanted: object) -> list[Expor
 
 async def test_newest_first_page_by_page(world: World) -> None:
     """Every event once, over pages, newest first."""
-    app = (await world.application()).id
+    app = (await world.create_application()).id
     await record(world, app, *[Logout(session_id=str(n)) for n in range(7)])
     ctx = secret_key_of(app)
     seen: list[str] = []
     cursor = None
     while True:
         page: AuditRecords = await world.call(
-            ctx, ListAudit(limit=3, cursor=cursor, event_type="logout")
+            ListAudit(limit=3, cursor=cursor, event_type="logout"), ctx
         )
         assert len(page.audit_logs) <= 3
         seen += [row.event_data["session_id"] for row in page.audit_logs]
@@ -90,7 +91,7 @@ async def test_newest_first_page_by_page(world: World) -> None:
 
 async def test_each_filter_leaves_what_it_names(world: World) -> None:
     """Type, user, address and time, alone and together."""
-    app = (await world.application()).id
+    app = (await world.create_application()).id
     ada, bob = await user(world, app), await user(world, app, "bob@example.com")
     await record(world, app, Logout(session_id="ada-1"), user_id=ada)
     await record(world, app, Logout(session_id="bob-1"), user_id=bob, ip="2001:db8::1")
@@ -99,7 +100,7 @@ async def test_each_filter_leaves_what_it_names(world: World) -> None:
     ctx = secret_key_of(app)
 
     async def named(**wanted: object) -> list[str]:
-        page = await world.call(ctx, ListAudit(**wanted))
+        page = await world.call(ListAudit(**wanted), ctx)
         return [row.event_data.get("session_id", row.event_type) for row in page.audit_logs]
 
     assert await named(user_id=ada) == ["ada-2", "ada-1"]
@@ -113,11 +114,11 @@ async def test_each_filter_leaves_what_it_names(world: World) -> None:
 
 async def test_a_record_names_whom_it_concerns(world: World) -> None:
     """Address and name of the user as they are now, agent and IP as they were."""
-    app = (await world.application()).id
+    app = (await world.create_application()).id
     ada = await user(world, app)
     await record(world, app, Logout(session_id="x"), user_id=ada)
-    (row,) = (await world.call(secret_key_of(app), ListAudit(user_id=ada))).audit_logs
-    one = await world.call(secret_key_of(app), GetAuditRecord(id=row.id))
+    (row,) = (await world.call(ListAudit(user_id=ada), secret_key_of(app))).audit_logs
+    one = await world.call(GetAuditRecord(id=row.id), secret_key_of(app))
 
     assert one == row
     assert (row.user_email, row.user_name) == ("ada@example.com", "Ada")
@@ -126,51 +127,52 @@ async def test_a_record_names_whom_it_concerns(world: World) -> None:
         "SELECT payload FROM audit_outbox WHERE app_id = $1 AND event_id = $2", app, row.id
     )
     assert row.trace == json.loads(sent)["trace"]
+    assert row.trace is not None
     assert len(row.trace) == 55
 
 
 async def test_counts_by_type(world: World) -> None:
     """The most frequent type comes first."""
-    app = (await world.application()).id
+    app = (await world.create_application()).id
     await record(world, app, *[Logout(session_id=str(n)) for n in range(5)])
-    await seal(world.deps, app)
-    counts = await world.call(secret_key_of(app), CountAudit())
+    await seal(world.tenancy, app)
+    counts = await world.call(CountAudit(), secret_key_of(app))
     later = datetime.now(UTC) + timedelta(hours=1)
 
     assert (counts.event_types[0].event_type, counts.event_types[0].count) == ("logout", 5)
-    assert (await world.call(secret_key_of(app), CountAudit(start_date=later))).event_types == []
+    assert (await world.call(CountAudit(start_date=later), secret_key_of(app))).event_types == []
 
 
 async def test_only_who_may_read_the_log_reads_it(world: World) -> None:
     """`audit:read`, and in this very application."""
-    a, b = (await world.application()).id, (await world.application()).id
+    a, b = (await world.create_application()).id, (await world.create_application()).id
     await record(world, a, Logout(session_id="secret of a"))
-    (row,) = (await world.call(secret_key_of(a), ListAudit(event_type="logout"))).audit_logs
-    page = await world.call(secret_key_of(a), ListAudit(limit=1))
+    (row,) = (await world.call(ListAudit(event_type="logout"), secret_key_of(a))).audit_logs
+    page = await world.call(ListAudit(limit=1), secret_key_of(a))
     reader = context(a, Caller("user", new_id(), frozenset({"users:read"})))
 
     for request in (ListAudit(), CountAudit(), ExportAudit(), ListCheckpoints(), FollowAudit()):
         with pytest.raises(Forbidden):
-            await world.call(reader, request)
+            await world.call(request, reader)
         with pytest.raises(Unauthenticated):
-            await world.call(context(a), request)
+            await world.call(request, context(a))
     with pytest.raises(AuditRecordNotFound):
-        await world.call(secret_key_of(b), GetAuditRecord(id=row.id))
+        await world.call(GetAuditRecord(id=row.id), secret_key_of(b))
     with pytest.raises(BadCursor):
-        await world.call(secret_key_of(b), ListAudit(cursor=page.next))
-    assert "secret of a" not in (await world.call(secret_key_of(b), ListAudit())).model_dump_json()
+        await world.call(ListAudit(cursor=page.next), secret_key_of(b))
+    assert "secret of a" not in (await world.call(ListAudit(), secret_key_of(b))).model_dump_json()
     assert all(r.app_id == b for r in await everything(world, secret_key_of(b)))
 
 
 async def test_an_export_is_whole_and_in_the_order_of_its_chain(world: World) -> None:
     """Piece by piece, each small enough for one message, all events and none twice."""
-    app = (await world.application()).id
+    app = (await world.create_application()).id
     long = "x" * 3000
     for begin in range(0, 600, 100):
         await record(
             world, app, *[Logout(session_id=f"{n} {long}") for n in range(begin, begin + 100)]
         )
-    piece = await world.call(secret_key_of(app), ExportAudit())
+    piece = await world.call(ExportAudit(), secret_key_of(app))
     records = await everything(world, secret_key_of(app))
     logouts = [r.event_data["session_id"].split()[0] for r in records if r.event_type == "logout"]
 
@@ -184,10 +186,10 @@ async def test_an_export_is_whole_and_in_the_order_of_its_chain(world: World) ->
 
 async def test_the_log_cannot_be_changed(world: World, tenancy_database: dict[str, str]) -> None:
     """Neither by the service's role, nor by upkeep's, nor by the owner's slip."""
-    app = (await world.application()).id
+    app = (await world.create_application()).id
     await record(world, app, Logout(session_id="kept"))
-    await world.call(secret_key_of(app), ListCheckpoints())
-    await seal(world.deps, app, sign=True)
+    await world.call(ListCheckpoints(), secret_key_of(app))
+    await seal(world.tenancy, app, sign=True)
     changes = (
         "UPDATE audit_logs SET event_type = 'x' WHERE app_id = '{app}'",
         "DELETE FROM audit_logs WHERE app_id = '{app}'",
@@ -208,12 +210,12 @@ async def test_the_log_cannot_be_changed(world: World, tenancy_database: dict[st
 
 async def test_a_deleted_user_leaves_the_events_without_name(world: World) -> None:
     """The row stays, its user_id is null, everything else as it was."""
-    app = (await world.application()).id
+    app = (await world.create_application()).id
     ada = await user(world, app)
     await record(world, app, UserCreated(user_id=ada, by="sign_up"), user_id=ada)
-    (before,) = (await world.call(secret_key_of(app), ListAudit(user_id=ada))).audit_logs
+    (before,) = (await world.call(ListAudit(user_id=ada), secret_key_of(app))).audit_logs
     await world.owner.execute("DELETE FROM users WHERE app_id = $1 AND id = $2", app, ada)
-    after = await world.call(secret_key_of(app), GetAuditRecord(id=before.id))
+    after = await world.call(GetAuditRecord(id=before.id), secret_key_of(app))
 
     assert after.user_id is None
     assert after.user_email is None
@@ -223,7 +225,7 @@ async def test_a_deleted_user_leaves_the_events_without_name(world: World) -> No
 
 async def test_retention_takes_the_old_and_leaves_others_alone(world: World) -> None:
     """Per application, by its own setting; what went is itself an event."""
-    brief, ever = (await world.application()).id, (await world.application()).id
+    brief, ever = (await world.create_application()).id, (await world.create_application()).id
     await world.owner.execute(
         """UPDATE applications SET settings = settings || '{"audit_retention_days": 30}'
         WHERE id = $1""",
@@ -232,20 +234,20 @@ async def test_retention_takes_the_old_and_leaves_others_alone(world: World) -> 
     for app in (brief, ever):
         await record(world, app, *[Logout(session_id=str(n)) for n in range(3)])
     later = datetime.now(UTC) + timedelta(days=31)
-    gone = await audit_retention.once(world.deps, now=later)
+    gone = await audit_retention.delete_old_events(world.tenancy, now=later)
 
     assert gone >= 3
-    assert await world.events(brief) == ["audit_pruned"]
-    assert (await world.events(ever)).count("logout") == 3
-    assert await audit_retention.once(world.deps) == 0
+    assert await world.event_types(app_id=brief) == ["audit_pruned"]
+    assert (await world.event_types(app_id=ever)).count("logout") == 3
+    assert await audit_retention.delete_old_events(world.tenancy) == 0
 
 
 async def test_retention_leaves_no_hole_in_the_chain(world: World) -> None:
     """An old event chained late stays until what stands before it may go."""
-    app = (await world.application()).id
+    app = (await world.create_application()).id
     now = datetime.now(UTC)
     await record(world, app, Logout(session_id="young"))
-    await seal(world.deps, app, sign=True)
+    await seal(world.tenancy, app, sign=True)
     await world.owner.execute(
         """INSERT INTO audit_logs (app_id, id, event_type, created_at)
         VALUES ($1, $2, 'late', $3)""",
@@ -253,17 +255,19 @@ async def test_retention_leaves_no_hole_in_the_chain(world: World) -> None:
         new_id(),
         now - timedelta(minutes=5),
     )
-    await seal(world.deps, app, sign=True)
-    async with world.deps.upkeep_db.everywhere() as db:
-        gone = await rows.prune(db, app_id=app, before=now - timedelta(minutes=1), limit=100)
+    await seal(world.tenancy, app, sign=True)
+    async with world.tenancy.upkeep_db.everywhere() as db:
+        gone = await audit_rows.delete_oldest(
+            db, app_id=app, before=now - timedelta(minutes=1), limit=100
+        )
 
     assert gone == 0
-    assert "late" in await world.events(app)
+    assert "late" in await world.event_types(app_id=app)
 
 
 async def test_retention_takes_events_of_an_application_that_is_gone(world: World) -> None:
     """One written in the very moment of the deletion has no foreign key to stop it (ADR 5)."""
-    app = (await world.application()).id
+    app = (await world.create_application()).id
     gone = new_id()
     await world.owner.execute(
         """
@@ -272,7 +276,7 @@ async def test_retention_takes_events_of_an_application_that_is_gone(world: Worl
         """,
         [gone, gone, app],
     )
-    taken = await audit_retention.once(world.deps)
+    taken = await audit_retention.delete_old_events(world.tenancy)
     left = await world.owner.fetch("SELECT app_id FROM audit_logs WHERE event_type = 'late'")
 
     assert taken == 2
@@ -281,14 +285,14 @@ async def test_retention_takes_events_of_an_application_that_is_gone(world: Worl
 
 async def test_events_of_an_unknown_user_are_not_found(world: World) -> None:
     """Nor are those of another application's user; a user without events has an empty list."""
-    a, b = (await world.application()).id, (await world.application()).id
+    a, b = (await world.create_application()).id, (await world.create_application()).id
     ada, stranger = await user(world, a), await user(world, b)
 
     for unknown in (stranger, new_id()):
         with pytest.raises(UserNotFound):
-            await world.call(secret_key_of(a), ListUserAudit(user_id=unknown))
+            await world.call(ListUserAudit(user_id=unknown), secret_key_of(a))
 
-    assert (await world.call(secret_key_of(a), ListUserAudit(user_id=ada))).audit_logs == []
+    assert (await world.call(ListUserAudit(user_id=ada), secret_key_of(a))).audit_logs == []
     await record(world, a, Logout(session_id="x"), user_id=ada)
-    (row,) = (await world.call(secret_key_of(a), ListUserAudit(user_id=ada))).audit_logs
+    (row,) = (await world.call(ListUserAudit(user_id=ada), secret_key_of(a))).audit_logs
     assert row.user_id == ada

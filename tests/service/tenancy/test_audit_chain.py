@@ -8,7 +8,8 @@ from typing import Any
 
 import orjson
 import pytest
-from tests.service.tenancy.conftest import KEYS, World, secret_key_of
+from tests.kit.callers import secret_key_of
+from tests.kit.world import KEYS, World
 from tests.service.tenancy.test_audit import everything, record, user
 
 from common.audit_chain import Checkpoint, Verifier, public_keys
@@ -18,14 +19,14 @@ from common.events.sessions import Logout
 from tenancy import audit_sealing
 from tenancy.audit_sealing import seal
 
-OTHER = Keys.parse("k1:" + "AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8=")
+OTHER = Keys.parse("k1:" + "q83vEjRWeJCrze8SNFZ4kKvN7xI0VniQq83vEjRWeJA=")
 
 
 async def exported(world: World, app: str) -> tuple[list[dict[str, Any]], list[Checkpoint]]:
     """What an operator has: the lines of an export and the checkpoints."""
-    await seal(world.deps, app, sign=True)
+    await seal(world.tenancy, app, sign=True)
     lines = [r.model_dump_json() for r in await everything(world, secret_key_of(app))]
-    heads = await world.call(secret_key_of(app), ListCheckpoints())
+    heads = await world.call(ListCheckpoints(), secret_key_of(app))
     made = [Checkpoint(**orjson.loads(h.model_dump_json())) for h in heads.checkpoints]
     return [orjson.loads(line) for line in lines], made
 
@@ -41,7 +42,7 @@ def check(events: list[dict[str, Any]], heads: list[Checkpoint], keys: Keys = KE
 @pytest.fixture
 async def log(world: World) -> tuple[list[dict[str, Any]], list[Checkpoint]]:
     """A log of some events, one of a user, signed twice."""
-    app = (await world.application()).id
+    app = (await world.create_application()).id
     ada = await user(world, app)
     await record(world, app, *[Logout(session_id=str(n)) for n in range(3)])
     await exported(world, app)
@@ -119,7 +120,7 @@ async def test_an_added_or_swapped_event_is_found(log: Log) -> None:
 
 
 async def test_a_chain_made_anew_differs_from_its_signature(log: Log) -> None:
-    """Who can write the database can chain anew, but not sign."""
+    """Somebody who can write to the database can chain again, but not sign."""
     from common.audit_chain import link, unb64
     from common.crypto import b64url
 
@@ -148,8 +149,8 @@ async def test_a_forged_checkpoint_is_found(log: Log) -> None:
 
 
 async def test_deleting_a_user_breaks_nothing(world: World) -> None:
-    """The hash covers a reference to the user that outlives him."""
-    app = (await world.application()).id
+    """The hash covers a reference to the user that stays when the user is deleted."""
+    app = (await world.create_application()).id
     ada = await user(world, app)
     await record(world, app, Logout(session_id="of ada"), user_id=ada)
     await exported(world, app)
@@ -165,7 +166,7 @@ async def test_deleting_a_user_breaks_nothing(world: World) -> None:
 
 async def test_what_retention_left_verifies(world: World) -> None:
     """The front is gone; the rest still hangs together and under its signature."""
-    app = (await world.application()).id
+    app = (await world.create_application()).id
     await record(world, app, *[Logout(session_id=str(n)) for n in range(4)])
     events, heads = await exported(world, app)
     left = check(events[2:], heads)
@@ -176,14 +177,14 @@ async def test_what_retention_left_verifies(world: World) -> None:
 
 async def test_many_at_once_make_one_chain(world: World) -> None:
     """Writers and sealers side by side: every event once, no place twice."""
-    app = (await world.application()).id
+    app = (await world.create_application()).id
 
     async def write(n: int) -> None:
         await record(world, app, *[Logout(session_id=f"{n}-{m}") for m in range(10)])
 
     async def seal() -> None:
         for _ in range(10):
-            await audit_sealing.seal(world.deps, app)
+            await audit_sealing.seal(world.tenancy, app)
 
     await asyncio.gather(*(write(n) for n in range(6)), seal(), seal())
     events, heads = await exported(world, app)
@@ -194,7 +195,7 @@ async def test_many_at_once_make_one_chain(world: World) -> None:
 
 async def test_a_quiet_chain_is_signed_once(world: World) -> None:
     """Nothing new, nothing signed."""
-    app = (await world.application()).id
+    app = (await world.create_application()).id
     await exported(world, app)
     _, heads = await exported(world, app)
 

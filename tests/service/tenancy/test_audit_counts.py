@@ -5,7 +5,8 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 
 import pytest
-from tests.service.tenancy.conftest import World, secret_key_of
+from tests.kit.callers import secret_key_of
+from tests.kit.world import World
 
 from common.contracts.audit_log import CountAudit
 from common.ids import new_id
@@ -30,14 +31,14 @@ async def logged(
         [(app, id, event_type, moment) for id, moment in zip(ids, moments, strict=True)],
     )
     if sealed:
-        await seal_events(world.deps, app, ids)  # as the stream names them, however old they are
+        await seal_events(world.tenancy, app, ids)  # as the stream names them, however old they are
 
 
 async def counted(
     world: World, app: str, since: datetime | None = None, until: datetime | None = None
 ) -> dict[str, int]:
     """Events that these tests wrote, by type."""
-    found = await world.call(secret_key_of(app), CountAudit(start_date=since, end_date=until))
+    found = await world.call(CountAudit(start_date=since, end_date=until), secret_key_of(app))
     return {each.event_type: each.count for each in found.event_types if each.event_type in TYPES}
 
 
@@ -48,7 +49,7 @@ MINUTES = [0, 1, 59, 60, 61, 119, 120, 180]
 @pytest.mark.parametrize("begin", [HOUR, OLD], ids=["hours", "days"])
 async def test_any_period_is_counted_exactly(world: World, begin: datetime) -> None:
     """Whole hours and days, parts of them at either end, and nothing at all."""
-    app = (await world.application()).id
+    app = (await world.create_application()).id
     moments = [begin + timedelta(minutes=minute) for minute in MINUTES]
     await logged(world, app, moments)
 
@@ -65,10 +66,10 @@ async def test_any_period_is_counted_exactly(world: World, begin: datetime) -> N
 
 async def test_each_event_counts_once(world: World) -> None:
     """However often the log is sealed; by type, the most frequent first; apart by application."""
-    app, other = (await world.application()).id, (await world.application()).id
+    app, other = (await world.create_application()).id, (await world.create_application()).id
     await logged(world, app, [HOUR, HOUR])
     await logged(world, app, [HOUR] * 3, "login")
-    await seal(world.deps, app)
+    await seal(world.tenancy, app)
 
     assert list((await counted(world, app)).items()) == [("login", 3), ("logout", 2)]
     assert await counted(world, other) == {}
@@ -77,7 +78,7 @@ async def test_each_event_counts_once(world: World) -> None:
 async def test_events_count_before_they_are_sealed(world: World) -> None:
     """From the moment they are committed, and once only when they are sealed later; before the
     first sealing, too."""
-    app = (await world.application()).id
+    app = (await world.create_application()).id
     now = datetime.now(UTC)
     recent = [now - timedelta(minutes=minute) for minute in (0, 1, 9)]
     await logged(world, app, recent, "login", sealed=False)
@@ -88,7 +89,7 @@ async def test_events_count_before_they_are_sealed(world: World) -> None:
     period = now - timedelta(minutes=5), now
     assert await counted(world, app, *period) == {"login": 1, "logout": 1}
 
-    await seal(world.deps, app)
+    await seal(world.tenancy, app)
     assert await counted(world, app) == {"login": 3, "logout": 4}
     assert await counted(world, app, *period) == {"login": 1, "logout": 1}
 
@@ -96,15 +97,15 @@ async def test_events_count_before_they_are_sealed(world: World) -> None:
 async def test_old_hours_become_days(world: World) -> None:
     """What is older than 90 days is one row a day and type; an event that is sealed late still
     counts."""
-    app = (await world.application()).id
+    app = (await world.create_application()).id
     await logged(world, app, [OLD + timedelta(hours=hour) for hour in range(24)])
-    await seal(world.deps, app)
+    await seal(world.tenancy, app)
     rows = (
         "SELECT since, count, daily FROM audit_counts WHERE app_id = $1 AND event_type = 'logout'"
     )
     days = [tuple(row) for row in await world.owner.fetch(rows, app)]
     await logged(world, app, [OLD + timedelta(hours=7)])
-    await seal(world.deps, app)
+    await seal(world.tenancy, app)
 
     assert days == [(OLD, 24, True)]
     assert [tuple(row) for row in await world.owner.fetch(rows, app)] == [(OLD, 25, True)]

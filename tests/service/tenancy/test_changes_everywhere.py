@@ -7,27 +7,30 @@ import asyncio
 import base64
 import os
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable
-from dataclasses import dataclass, replace
+from collections.abc import AsyncIterator, Callable
+from dataclasses import dataclass
 from pathlib import Path
 
 import httpx
 import pytest_asyncio
-from tests.kit.nats_server import start
-from tests.service.tenancy.conftest import World, secret_key_of
+from tests.kit.callers import secret_key_of
+from tests.kit.nats_server import PATIENCE, start
+from tests.kit.world import World
 
-from common.bus import NatsBus, Server, settled
+from common.bus import NatsBus
+from common.bus_server import BusServer
 from common.contracts.api_keys import RevokeApiKey
 from common.contracts.applications import ApplicationPatch, DeleteApplication, UpdateApplication
 from common.contracts.settings_change import SettingsChange, UpdateSettings
-from common.invalidation import NatsChanges
+from common.invalidation import NatsInvalidation
+from common.nats_private import flush_all
 from gateway.build import build
 from gateway.settings import GatewaySettings
 from gateway.state import Gateway
 from tenancy.handlers import HANDLERS
 
-LIMIT = 0.1
-"""Seconds."""
+LIMIT = 5.0
+"""Seconds, less than the gateways' caches keep: only the message explains a change by then."""
 SITE = {"origin": "https://shop.example"}
 
 
@@ -53,7 +56,7 @@ class Fleet:
                 if true(await gateway.get(url, headers=headers)):
                     break
                 stale = max(stale, asked - began)
-                assert stale < 5, "never"
+                assert stale < PATIENCE, "never"
                 await asyncio.sleep(0.002)
         return stale
 
@@ -62,20 +65,19 @@ class Fleet:
 async def fleet(world: World, tmp_path: Path) -> AsyncIterator[Fleet]:
     nats = start(tmp_path)
     serving = await nats.connect(inbox_prefix="_INBOX_tenancy")
-    world.deps = replace(world.deps, invalidation=NatsChanges(serving))
-    world.bus.serve(world.deps, HANDLERS)
-    server = await Server.start(serving, "tenancy", "0.1.0", world.deps)
+    world.replace_deps("tenancy", invalidation=NatsInvalidation(serving))
+    server = await BusServer.start(serving, "tenancy", "0.1.0", world.tenancy)
     for contract, handler in HANDLERS.items():
         await server.add(contract, handler)
-    await settled(serving)
+    await flush_all(serving)
     links, clients = [], []
     for number in range(2):
         link = await nats.connect(inbox_prefix=f"_INBOX_gateway{number}")
         settings = GatewaySettings(master_key="k1:" + base64.b64encode(os.urandom(32)).decode())
-        gateway, changes = Gateway(settings, NatsBus(link)), NatsChanges(link)
+        gateway, changes = Gateway(settings, NatsBus(link)), NatsInvalidation(link)
         changes.listeners.append(gateway.invalidate)
         await changes.listen()
-        await settled(link)
+        await flush_all(link)
         transport = httpx.ASGITransport(app=build(gateway))  # type: ignore[arg-type]
         links.append(link)
         clients.append(httpx.AsyncClient(transport=transport))
@@ -95,69 +97,64 @@ async def _warm(fleet: Fleet, url: str, headers: dict[str, str], status: int) ->
 
 
 def _allowed(answer: httpx.Response) -> bool:
-    return answer.headers.get("access-control-allow-origin") == SITE["origin"]
+    return bool(answer.headers.get("access-control-allow-origin") == SITE["origin"])
 
 
 def _is(status: int) -> Callable[[httpx.Response], bool]:
     return lambda answer: answer.status_code == status
 
 
-async def _best(once: Callable[[], Awaitable[float]]) -> float:
-    """Of three times: this machine may be busy, but a cache that is not dropped never is quick."""
-    return min([await once() for _ in range(3)])
-
-
 async def test_an_allowed_origin_everywhere(fleet: Fleet) -> None:
     """A setting is read by every gateway at once."""
 
     async def once() -> float:
-        app = await fleet.world.application()
+        app = await fleet.world.create_application()
         url = f"{app.url}/api/settings"
         await _warm(fleet, url, SITE, 401)
         change = UpdateSettings(changes=SettingsChange(allowed_origins=[SITE["origin"]]))
-        await fleet.world.call(secret_key_of(app.id), change)
+        await fleet.world.call(change, secret_key_of(app.id))
         return await fleet.soon(url, SITE, _allowed)
 
-    assert await _best(once) < LIMIT
+    assert await once() < LIMIT
 
 
 async def test_a_revoked_key_everywhere(fleet: Fleet) -> None:
     """No gateway goes on believing a key that its cache knew."""
 
     async def once() -> float:
-        app = await fleet.world.application()
+        app = await fleet.world.create_application()
         url, key = f"{app.url}/api/settings", app.api_keys[1]
         bearer = {"authorization": f"Bearer {key.key}"}
         await _warm(fleet, url, bearer, 200)
-        await fleet.world.call(secret_key_of(app.id), RevokeApiKey(id=key.id))
+        await fleet.world.call(RevokeApiKey(id=key.id), secret_key_of(app.id))
         return await fleet.soon(url, bearer, _is(401))
 
-    assert await _best(once) < LIMIT
+    assert await once() < LIMIT
 
 
 async def test_a_deleted_application_everywhere(fleet: Fleet) -> None:
     """Its host is unknown to every gateway, its key of no use to anybody."""
 
     async def once() -> float:
-        app = await fleet.world.application()
+        app = await fleet.world.create_application()
         url = f"{app.url}/api/settings"
         by_key = url.replace(app.slug, "api")
         bearer = {"authorization": f"Bearer {app.api_keys[1].key}"}
         await _warm(fleet, url, bearer, 200)
         await _warm(fleet, by_key, bearer, 200)
         operator = await fleet.world.operator()
-        await fleet.world.call(operator, DeleteApplication(slug=app.slug, confirm=app.slug))
+        await fleet.world.call(DeleteApplication(slug=app.slug, confirm=app.slug), operator)
         took = await fleet.soon(url, bearer, _is(404))
         return took + await fleet.soon(by_key, bearer, _is(401))
 
-    assert await _best(once) < LIMIT
+    assert await once() < LIMIT
 
 
 async def test_a_change_is_there_before_its_answer(fleet: Fleet) -> None:
-    """Whoever has read the answer and asks any gateway again meets the new state; of 20 times
-    a few may find the machine busy."""
+    """After the answer, every gateway has the new state; of 20 times a few may find the machine
+    busy."""
     team = await fleet.world.team()
-    app = await fleet.world.application(team)
+    app = await fleet.world.create_application(team)
     url = f"{app.url}/api/settings"
     bearer = {"authorization": f"Bearer {app.api_keys[1].key}"}
     late = []
@@ -166,7 +163,7 @@ async def test_a_change_is_there_before_its_answer(fleet: Fleet) -> None:
         origin = f"https://shop{number}.example"
         patch = ApplicationPatch.model_validate({"settings": {"allowed_origins": [origin]}})
         await fleet.see(url, bearer)
-        await fleet.world.call(ctx, UpdateApplication(slug=app.slug, changes=patch))
+        await fleet.world.call(UpdateApplication(slug=app.slug, changes=patch), ctx)
         took = await fleet.soon(
             url,
             {**bearer, "origin": origin},
@@ -176,4 +173,4 @@ async def test_a_change_is_there_before_its_answer(fleet: Fleet) -> None:
         )
         late.append(took)
 
-    assert sorted(late)[15] < LIMIT, late
+    assert max(late) < LIMIT, late

@@ -10,14 +10,15 @@ from __future__ import annotations
 import asyncio
 import json
 from collections.abc import AsyncIterator
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
 import pytest
 import pytest_asyncio
+from tests.kit.callers import secret_key_of
 from tests.kit.dns_server import Zone
-from tests.service.tenancy.conftest import World, secret_key_of
+from tests.kit.world import World
 from tests.service.tenancy.test_domains import claimed, publish, zone
 
 from common.contracts.applications import DeleteApplication
@@ -30,9 +31,8 @@ from common.contracts.domains import (
 from common.egress import Egress
 from common.outgoing_http import OutgoingHttp
 from common.problems import Unavailable
-from tenancy import domain_watch
+from tenancy import domain_recheck
 from tenancy.cloudflare import CloudflareHostnames, HostnameRefused
-from tenancy.handlers import HANDLERS
 
 __all__ = ["zone"]
 
@@ -196,18 +196,17 @@ async def test_a_name_that_is_refused_for_good(fake: Fake) -> None:
 async def _proven(
     world: World, zone: Zone, fake: Fake, name: str = "auth.shop.example"
 ) -> tuple[str, CustomDomain]:
-    world.deps = replace(world.deps, hostnames=network(fake))
-    world.bus.serve(world.deps, HANDLERS)
-    app = await world.application()
+    world.replace_deps("tenancy", hostnames=network(fake))
+    app = await world.create_application()
     domain = await claimed(world, app, name)
     assert fake.asked == []
     publish(zone, domain)
-    await world.call(secret_key_of(app.id), VerifyCustomDomain(id=domain.id))
+    await world.call(VerifyCustomDomain(id=domain.id), secret_key_of(app.id))
     return app.id, domain
 
 
 async def _status(world: World, app_id: str) -> str | None:
-    found = await world.call(secret_key_of(app_id), ListCustomDomains())
+    found = await world.call(ListCustomDomains(), secret_key_of(app_id))
     status: str | None = found.domains[0].certificate_status
     return status
 
@@ -219,9 +218,9 @@ async def test_a_proven_domain_is_announced(world: World, zone: Zone, fake: Fake
     for made in fake.hostnames.values():
         made["status"] = made["ssl"]["status"] = "active"
 
-    await domain_watch.look_around(world.deps)
+    await domain_recheck.recheck_due(world.tenancy)
     after, asked = await _status(world, app_id), len(fake.asked)
-    await domain_watch.look_around(world.deps)
+    await domain_recheck.recheck_due(world.tenancy)
 
     assert (before, after) == ("initializing", "active")
     assert asked == len(fake.asked)
@@ -234,7 +233,7 @@ async def test_a_network_that_was_away_is_told_later(world: World, zone: Zone, f
     fake.down = False
     fake.hostnames.clear()
 
-    await domain_watch.look_around(world.deps)
+    await domain_recheck.recheck_due(world.tenancy)
 
     assert await _status(world, app_id) == "initializing"
     assert len(fake.hostnames) == 1
@@ -245,18 +244,18 @@ async def test_a_refused_name_is_shown_and_not_tried_for_ever(
 ) -> None:
     """The developer sees the network's code."""
     from tenancy import certificates
-    from tenancy.queries import domains
+    from tenancy.queries import domain_checks
 
     app_id, domain = await _proven(world, zone, fake)
     fake.hostnames.clear()
     ctx = secret_key_of(app_id)
     await world.owner.execute("UPDATE custom_domains SET domain = 'shop.invalid'")
 
-    await certificates.order(world.deps, ctx, domain.id)
+    await certificates.order(world.tenancy, ctx, domain.id)
 
     assert await _status(world, app_id) == "refused: 1409"
-    async with world.deps.db.everywhere() as db:
-        assert await domains.uncertified(db) == []
+    async with world.tenancy.db.everywhere() as db:
+        assert await domain_checks.without_certificate(db) == []
 
 
 async def test_a_removed_domain_is_withdrawn(world: World, zone: Zone, fake: Fake) -> None:
@@ -265,10 +264,10 @@ async def test_a_removed_domain_is_withdrawn(world: World, zone: Zone, fake: Fak
     fake.down = True
 
     with pytest.raises(Unavailable):
-        await world.call(secret_key_of(app_id), RemoveCustomDomain(id=domain.id))
+        await world.call(RemoveCustomDomain(id=domain.id), secret_key_of(app_id))
     fake.down = False
-    assert len((await world.call(secret_key_of(app_id), ListCustomDomains())).domains) == 1
-    await world.call(secret_key_of(app_id), RemoveCustomDomain(id=domain.id))
+    assert len((await world.call(ListCustomDomains(), secret_key_of(app_id))).domains) == 1
+    await world.call(RemoveCustomDomain(id=domain.id), secret_key_of(app_id))
 
     assert fake.hostnames == {}
 
@@ -282,12 +281,12 @@ async def test_a_deleted_application_leaves_no_hostname(
     app_id, _ = await _proven(world, zone, fake)
     slug = await world.owner.fetchval("SELECT slug FROM applications WHERE id = $1", app_id)
     fake.down = True
-    await world.call(await world.operator(), DeleteApplication(slug=slug, confirm=slug))
+    await world.call(DeleteApplication(slug=slug, confirm=slug), await world.operator())
     left = len(fake.hostnames)
     fake.down = False
     await world.owner.execute("UPDATE applications SET updated_at = now() - interval '1 minute'")
 
-    await provisioning.repair(world.deps)
+    await provisioning.repair(world.tenancy)
 
     assert left <= 1
     assert fake.hostnames == {}

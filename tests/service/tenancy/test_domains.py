@@ -1,14 +1,15 @@
-"""Custom domains: claimed by anybody, held by whoever proves them; a real DNS answers."""
+"""Custom domains: any application may add one, and the one that proves it has it; a real DNS answers."""
 
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
-from dataclasses import replace
+from typing import Any
 
 import pytest
 import pytest_asyncio
+from tests.kit.callers import secret_key_of
 from tests.kit.dns_server import Zone
-from tests.service.tenancy.conftest import World, secret_key_of
+from tests.kit.world import World
 
 from common.context import SYSTEM_CALLER, Context
 from common.contracts.applications import DeleteApplication, GetApplication, NewApplication
@@ -29,9 +30,8 @@ from common.contracts.tenants import GetTenant, ResolveHost, UnknownHost
 from common.ids import DASHBOARD, new_id
 from common.problems import Forbidden, Unavailable
 from common.testing import context
-from tenancy import domain_watch, domains
-from tenancy.dns import Dns
-from tenancy.handlers import HANDLERS
+from tenancy import domain_proof, domain_recheck, domains
+from tenancy.dns_lookup import Dns
 from tenancy.hosts import Hosts
 
 NAME = "auth.shop.example"
@@ -45,16 +45,13 @@ def anyone() -> Context:
 async def zone(world: World) -> AsyncIterator[Zone]:
     """The DNS, and the platform at https://id.example.com."""
     zone = await Zone.start()
-    world.deps = replace(
-        world.deps, dns=Dns([zone.address]), hosts=Hosts("https", "id.example.com")
-    )
-    world.bus.serve(world.deps, HANDLERS)
+    world.replace_deps("tenancy", dns=Dns([zone.address]), hosts=Hosts("https", "id.example.com"))
     yield zone
     zone.stop()
 
 
 async def claimed(world: World, app: NewApplication, name: str = NAME) -> CustomDomain:
-    made: CustomDomain = await world.call(secret_key_of(app.id), AddCustomDomain(domain=name))
+    made: CustomDomain = await world.call(AddCustomDomain(domain=name), secret_key_of(app.id))
     return made
 
 
@@ -71,25 +68,25 @@ def publish(zone: Zone, domain: CustomDomain, *, txt: bool = True, cname: bool =
 async def proven(world: World, zone: Zone, app: NewApplication, name: str = NAME) -> CustomDomain:
     domain = await claimed(world, app, name)
     publish(zone, domain)
-    found: CustomDomain = await world.call(secret_key_of(app.id), VerifyCustomDomain(id=domain.id))
+    found: CustomDomain = await world.call(VerifyCustomDomain(id=domain.id), secret_key_of(app.id))
     assert found.verified, found.problem
     return found
 
 
 async def test_a_domain_answers_once_it_is_proven(world: World, zone: Zone) -> None:
     """Not when claimed, not with one record of two; with both it does, and everybody hears."""
-    app = await world.application()
+    app = await world.create_application()
     domain = await claimed(world, app)
     ctx = secret_key_of(app.id)
 
-    nothing = await world.call(ctx, VerifyCustomDomain(id=domain.id))
+    nothing = await world.call(VerifyCustomDomain(id=domain.id), ctx)
     publish(zone, domain, cname=False)
-    half = await world.call(ctx, VerifyCustomDomain(id=domain.id))
+    half = await world.call(VerifyCustomDomain(id=domain.id), ctx)
     with pytest.raises(UnknownHost):
-        await world.call(anyone(), ResolveHost(host=NAME))
+        await world.call(ResolveHost(host=NAME), anyone())
     world.changes.heard.clear()
     publish(zone, domain, txt=False)
-    whole = await world.call(ctx, VerifyCustomDomain(id=domain.id))
+    whole = await world.call(VerifyCustomDomain(id=domain.id), ctx)
 
     assert [record.ok for record in nothing.records] == [False, False]
     assert nothing.problem == f"no TXT record _aero2.{NAME} with the expected value"
@@ -97,18 +94,21 @@ async def test_a_domain_answers_once_it_is_proven(world: World, zone: Zone) -> N
     assert half.problem == f"{NAME} does not lead to {app.slug}.id.example.com"
     assert (whole.verified, whole.primary, whole.problem) == (True, False, None)
     assert (app.id, "application", app.id) in world.changes.heard
-    assert (await world.call(anyone(), ResolveHost(host=NAME.upper()))).app_id == app.id
-    assert (await world.events(app.id))[2:] == ["custom_domain_added", "custom_domain_verified"]
+    assert (await world.call(ResolveHost(host=NAME.upper()), anyone())).app_id == app.id
+    assert (await world.event_types(app_id=app.id))[2:] == [
+        "custom_domain_added",
+        "custom_domain_verified",
+    ]
 
 
 async def test_a_token_of_another_application_proves_nothing(world: World, zone: Zone) -> None:
     """Each claim has a token of its own: setting one's own record does not help a stranger."""
-    app, stranger = await world.application(), await world.application()
+    app, stranger = await world.create_application(), await world.create_application()
     publish(zone, await claimed(world, app))
     foreign = await claimed(world, stranger)
     zone.records[NAME, "CNAME"] = [f"{stranger.slug}.id.example.com."]
 
-    found = await world.call(secret_key_of(stranger.id), VerifyCustomDomain(id=foreign.id))
+    found = await world.call(VerifyCustomDomain(id=foreign.id), secret_key_of(stranger.id))
 
     assert not found.verified
     assert [record.ok for record in found.records] == [False, True]
@@ -116,23 +116,23 @@ async def test_a_token_of_another_application_proves_nothing(world: World, zone:
 
 async def test_an_apex_leads_to_us_by_its_addresses(world: World, zone: Zone) -> None:
     """Where no alias can stand the same addresses count, and no others."""
-    app = await world.application()
+    app = await world.create_application()
     domain = await claimed(world, app, "shop.example")
     publish(zone, domain, cname=False)
     zone.records[f"{app.slug}.id.example.com", "A"] = ["192.0.2.1", "192.0.2.2"]
     ctx = secret_key_of(app.id)
 
     zone.records["shop.example", "A"] = ["192.0.2.1", "198.51.100.9"]
-    mixed = await world.call(ctx, VerifyCustomDomain(id=domain.id))
+    mixed = await world.call(VerifyCustomDomain(id=domain.id), ctx)
     zone.records["shop.example", "A"] = ["192.0.2.1"]
-    same = await world.call(ctx, VerifyCustomDomain(id=domain.id))
+    same = await world.call(VerifyCustomDomain(id=domain.id), ctx)
 
     assert (mixed.verified, same.verified) == (False, True)
 
 
 async def test_aliases_are_followed_to_an_end(world: World, zone: Zone) -> None:
     """Through a chain, and not for ever round a circle."""
-    app, other = await world.application(), await world.application()
+    app, other = await world.create_application(), await world.create_application()
     chained, circular = await claimed(world, app), await claimed(world, other, "a.example")
     publish(zone, chained, cname=False)
     publish(zone, circular, cname=False)
@@ -141,39 +141,39 @@ async def test_aliases_are_followed_to_an_end(world: World, zone: Zone) -> None:
     zone.records["a.example", "CNAME"] = ["b.example."]
     zone.records["b.example", "CNAME"] = ["a.example."]
 
-    assert (await world.call(secret_key_of(app.id), VerifyCustomDomain(id=chained.id))).verified
-    found = await world.call(secret_key_of(other.id), VerifyCustomDomain(id=circular.id))
+    assert (await world.call(VerifyCustomDomain(id=chained.id), secret_key_of(app.id))).verified
+    found = await world.call(VerifyCustomDomain(id=circular.id), secret_key_of(other.id))
     assert not found.verified
 
 
 async def test_a_silent_dns_proves_nothing_either_way(world: World, zone: Zone) -> None:
     """503 on asking; a proven domain stays proven however long the DNS is away."""
-    app = await world.application()
+    app = await world.create_application()
     domain = await proven(world, zone, app)
     zone.broken = True
     await _age(world, "checked_at")
 
     with pytest.raises(Unavailable):
-        await world.call(secret_key_of(app.id), VerifyCustomDomain(id=domain.id))
-    await domain_watch.look_around(world.deps)
+        await world.call(VerifyCustomDomain(id=domain.id), secret_key_of(app.id))
+    await domain_recheck.recheck_due(world.tenancy)
 
-    assert (await world.call(anyone(), ResolveHost(host=NAME))).app_id == app.id
+    assert (await world.call(ResolveHost(host=NAME), anyone())).app_id == app.id
 
 
 async def test_the_issuer_follows_the_primary_domain(world: World, zone: Zone) -> None:
     """Choosing it changes host and origin; both hosts answer; back again too."""
     team = await world.team()
-    app = await world.application(team)
+    app = await world.create_application(team)
     domain = await proven(world, zone, app)
     ctx, slug_host = secret_key_of(app.id), f"{app.slug}.id.example.com"
-    before = await world.call(context(app.id, SYSTEM_CALLER), GetTenant())
+    before = await world.call(GetTenant(), context(app.id, SYSTEM_CALLER))
 
-    listed = await world.call(ctx, SetPrimaryDomain(id=domain.id))
-    during = await world.call(context(app.id, SYSTEM_CALLER), GetTenant())
-    shown = await world.call(await world.developer(team), GetApplication(slug=app.slug))
-    hosts = [(await world.call(anyone(), ResolveHost(host=host))).app_id for host in during.hosts]
-    await world.call(ctx, SetPrimaryDomain(id=None))
-    after = await world.call(context(app.id, SYSTEM_CALLER), GetTenant())
+    listed = await world.call(SetPrimaryDomain(id=domain.id), ctx)
+    during = await world.call(GetTenant(), context(app.id, SYSTEM_CALLER))
+    shown = await world.call(GetApplication(slug=app.slug), await world.developer(team))
+    hosts = [(await world.call(ResolveHost(host=host), anyone())).app_id for host in during.hosts]
+    await world.call(SetPrimaryDomain(id=None), ctx)
+    after = await world.call(GetTenant(), context(app.id, SYSTEM_CALLER))
 
     assert [found.primary for found in listed.domains] == [True]
     assert (before.host, during.host, after.host) == (slug_host, NAME, slug_host)
@@ -181,99 +181,99 @@ async def test_the_issuer_follows_the_primary_domain(world: World, zone: Zone) -
     assert (shown.custom_domain, shown.custom_domain_verified) == (NAME, True)
     assert set(during.hosts) == {NAME, slug_host}
     assert hosts == [app.id, app.id]
-    assert (await world.events(app.id)).count("custom_domain_made_primary") == 2
+    assert (await world.event_types(app_id=app.id)).count("custom_domain_made_primary") == 2
 
 
 async def test_only_a_proven_domain_becomes_primary(world: World, zone: Zone) -> None:
     """A claim alone changes nobody's links."""
-    app = await world.application()
+    app = await world.create_application()
     domain = await claimed(world, app)
 
     with pytest.raises(CustomDomainNotVerified):
-        await world.call(secret_key_of(app.id), SetPrimaryDomain(id=domain.id))
+        await world.call(SetPrimaryDomain(id=domain.id), secret_key_of(app.id))
     with pytest.raises(CustomDomainNotFound):
-        await world.call(secret_key_of(app.id), SetPrimaryDomain(id=new_id()))
+        await world.call(SetPrimaryDomain(id=new_id()), secret_key_of(app.id))
 
 
 async def test_a_removed_domain_needs_a_new_proof(world: World, zone: Zone) -> None:
     """It answers no more; claimed again it has another token, and the old record is no proof."""
-    app = await world.application()
+    app = await world.create_application()
     domain = await proven(world, zone, app)
     ctx = secret_key_of(app.id)
-    await world.call(ctx, SetPrimaryDomain(id=domain.id))
+    await world.call(SetPrimaryDomain(id=domain.id), ctx)
 
-    await world.call(ctx, RemoveCustomDomain(id=domain.id))
+    await world.call(RemoveCustomDomain(id=domain.id), ctx)
 
     with pytest.raises(UnknownHost):
-        await world.call(anyone(), ResolveHost(host=NAME))
-    tenant = await world.call(context(app.id, SYSTEM_CALLER), GetTenant())
+        await world.call(ResolveHost(host=NAME), anyone())
+    tenant = await world.call(GetTenant(), context(app.id, SYSTEM_CALLER))
     assert tenant.host == f"{app.slug}.id.example.com"
     again = await claimed(world, app)
-    assert not (await world.call(ctx, VerifyCustomDomain(id=again.id))).verified
+    assert not (await world.call(VerifyCustomDomain(id=again.id), ctx)).verified
     assert again.records[0].value != domain.records[0].value
 
 
 async def test_a_proven_domain_has_one_owner(world: World, zone: Zone) -> None:
     """While the first proof stands a second application cannot have it, even with a proof."""
-    app, other = await world.application(), await world.application()
+    app, other = await world.create_application(), await world.create_application()
     await proven(world, zone, app)
     second = await claimed(world, other)
     publish(zone, second)
 
     with pytest.raises(CustomDomainTaken):
-        await world.call(secret_key_of(other.id), VerifyCustomDomain(id=second.id))
+        await world.call(VerifyCustomDomain(id=second.id), secret_key_of(other.id))
 
-    assert (await world.call(anyone(), ResolveHost(host=NAME))).app_id == app.id
+    assert (await world.call(ResolveHost(host=NAME), anyone())).app_id == app.id
 
 
 async def test_a_new_owner_of_the_domain_gets_it(world: World, zone: Zone) -> None:
     """The old proof is gone from the DNS and a new one is there: the domain changes hands at
     once, and the former application hears of its loss."""
-    app, other = await world.application(), await world.application()
+    app, other = await world.create_application(), await world.create_application()
     await world.call(
-        secret_key_of(app.id), SetPrimaryDomain(id=(await proven(world, zone, app)).id)
+        SetPrimaryDomain(id=(await proven(world, zone, app)).id), secret_key_of(app.id)
     )
     second = await claimed(world, other)
     zone.records.clear()
     publish(zone, second)
 
-    found = await world.call(secret_key_of(other.id), VerifyCustomDomain(id=second.id))
+    found = await world.call(VerifyCustomDomain(id=second.id), secret_key_of(other.id))
 
     assert found.verified
-    assert (await world.call(anyone(), ResolveHost(host=NAME))).app_id == other.id
-    former = await world.call(context(app.id, SYSTEM_CALLER), GetTenant())
+    assert (await world.call(ResolveHost(host=NAME), anyone())).app_id == other.id
+    former = await world.call(GetTenant(), context(app.id, SYSTEM_CALLER))
     assert former.host == f"{app.slug}.id.example.com"
-    assert "custom_domain_lost" in await world.events(app.id)
+    assert "custom_domain_lost" in await world.event_types(app_id=app.id)
     assert (app.id, "application", app.id) in world.changes.heard
 
 
 async def test_a_lost_proof_counts_after_days(world: World, zone: Zone) -> None:
     """A record deleted by mistake can be set again; after three days the domain is given up."""
-    app = await world.application()
+    app = await world.create_application()
     domain = await proven(world, zone, app)
     record = zone.records.pop((f"_aero2.{NAME}", "TXT"))
     zone.records[f"_aero2.{NAME}", "A"] = ["192.0.2.1"]
 
     await _age(world, "checked_at")
-    await domain_watch.look_around(world.deps)
-    shown = (await world.call(secret_key_of(app.id), ListCustomDomains())).domains[0]
+    await domain_recheck.recheck_due(world.tenancy)
+    shown = (await world.call(ListCustomDomains(), secret_key_of(app.id))).domains[0]
     assert (shown.verified, shown.records[0].ok) == (True, False)
     zone.records[f"_aero2.{NAME}", "TXT"] = record
     await _age(world, "checked_at")
-    await domain_watch.look_around(world.deps)
-    shown = (await world.call(secret_key_of(app.id), ListCustomDomains())).domains[0]
+    await domain_recheck.recheck_due(world.tenancy)
+    shown = (await world.call(ListCustomDomains(), secret_key_of(app.id))).domains[0]
     assert (shown.verified, shown.records[0].ok) == (True, True)
 
     del zone.records[f"_aero2.{NAME}", "TXT"]
     for _ in range(2):
         await _age(world, "checked_at")
         await _age(world, "updated_at")
-        await domain_watch.look_around(world.deps)
+        await domain_recheck.recheck_due(world.tenancy)
 
     with pytest.raises(UnknownHost):
-        await world.call(anyone(), ResolveHost(host=NAME))
-    assert "custom_domain_lost" in await world.events(app.id)
-    shown = (await world.call(secret_key_of(app.id), ListCustomDomains())).domains[0]
+        await world.call(ResolveHost(host=NAME), anyone())
+    assert "custom_domain_lost" in await world.event_types(app_id=app.id)
+    shown = (await world.call(ListCustomDomains(), secret_key_of(app.id))).domains[0]
     assert shown.records[0].value != domain.records[0].value
 
 
@@ -282,41 +282,42 @@ async def test_a_surprise_stays_with_its_own_domain(
 ) -> None:
     """What the DNS says is a tenant's to choose: an error nobody foresaw ends neither the round nor
     the watch, and is not met again at once."""
-    await proven(world, zone, await world.application())
-    look, asked = domain_watch.dns_proof.look, []
+    await proven(world, zone, await world.create_application())
+    look = domain_proof.look_up
+    asked: list[Any] = []
 
-    async def odd(*of: object) -> object:
+    async def odd(*of: Any) -> Any:
         asked.append(of)
         if len(asked) == 1:
             raise ValueError("label of nothing")
-        return await look(*of)  # type: ignore[arg-type]
+        return await look(*of)
 
-    monkeypatch.setattr(domain_watch.dns_proof, "look", odd)
+    monkeypatch.setattr(domain_proof, "look_up", odd)
     await _age(world, "checked_at")
-    await domain_watch.look_around(world.deps)
-    await domain_watch.look_around(world.deps)
+    await domain_recheck.recheck_due(world.tenancy)
+    await domain_recheck.recheck_due(world.tenancy)
 
     assert len(asked) == 1
 
 
 async def test_a_fresh_check_is_not_repeated(world: World, zone: Zone) -> None:
     """The watch asks the DNS about each domain twice a day, not with every round."""
-    await proven(world, zone, await world.application())
+    await proven(world, zone, await world.create_application())
     asked = len(zone.asked)
 
-    await domain_watch.look_around(world.deps)
+    await domain_recheck.recheck_due(world.tenancy)
 
     assert asked == len(zone.asked)
 
 
 async def test_claiming_twice_is_claiming_once(world: World, zone: Zone) -> None:
     """The second claim answers with the first, so that a retry changes no token."""
-    app = await world.application()
+    app = await world.create_application()
 
     first, second = await claimed(world, app), await claimed(world, app, NAME.upper() + ".")
 
     assert first == second
-    assert (await world.events(app.id)).count("custom_domain_added") == 1
+    assert (await world.event_types(app_id=app.id)).count("custom_domain_added") == 1
 
 
 async def test_the_platforms_own_names_cannot_be_claimed(world: World, zone: Zone) -> None:
@@ -325,7 +326,7 @@ async def test_the_platforms_own_names_cannot_be_claimed(world: World, zone: Zon
 
     from common.problems import Invalid
 
-    app = await world.application()
+    app = await world.create_application()
     for name in ("id.example.com", "dashboard.id.example.com", "x.y.id.example.com"):
         with pytest.raises(Invalid):
             await claimed(world, app, name)
@@ -336,7 +337,7 @@ async def test_the_platforms_own_names_cannot_be_claimed(world: World, zone: Zon
 
 async def test_an_international_name_is_kept_as_the_dns_has_it(world: World, zone: Zone) -> None:
     """A-labels are stored; the same name in another case or form is the same claim."""
-    app = await world.application()
+    app = await world.create_application()
 
     made = await claimed(world, app, "Anmelden.Bücher.example")
 
@@ -348,18 +349,18 @@ async def test_the_number_of_domains_is_limited(
 ) -> None:
     """An application cannot claim names without end."""
     monkeypatch.setattr(domains, "LIMIT", 2)
-    app = await world.application()
+    app = await world.create_application()
     for number in range(2):
         await claimed(world, app, f"a{number}.example.org")
 
     with pytest.raises(TooManyCustomDomains):
         await claimed(world, app, "b.example.org")
-    assert len((await world.call(secret_key_of(app.id), ListCustomDomains())).domains) == 2
+    assert len((await world.call(ListCustomDomains(), secret_key_of(app.id))).domains) == 2
 
 
 async def test_the_domains_of_others_are_not_found(world: World, zone: Zone) -> None:
     """A sees, checks, promotes and removes none of B's."""
-    a, b = await world.application(), await world.application()
+    a, b = await world.create_application(), await world.create_application()
     foreign = await proven(world, zone, b)
 
     for request in (
@@ -368,9 +369,9 @@ async def test_the_domains_of_others_are_not_found(world: World, zone: Zone) -> 
         SetPrimaryDomain(id=foreign.id),
     ):
         with pytest.raises(CustomDomainNotFound):
-            await world.call(secret_key_of(a.id), request)
-    assert (await world.call(secret_key_of(a.id), ListCustomDomains())).domains == []
-    assert (await world.call(anyone(), ResolveHost(host=NAME))).app_id == b.id
+            await world.call(request, secret_key_of(a.id))
+    assert (await world.call(ListCustomDomains(), secret_key_of(a.id))).domains == []
+    assert (await world.call(ResolveHost(host=NAME), anyone())).app_id == b.id
 
 
 async def test_certificates_are_allowed_for_known_names_only(world: World, zone: Zone) -> None:
@@ -378,8 +379,8 @@ async def test_certificates_are_allowed_for_known_names_only(world: World, zone:
     up. Nobody but the gateway may ask."""
     from tenancy import provisioning
 
-    await provisioning.repair(world.deps)
-    app = await world.application()
+    await provisioning.repair(world.tenancy)
+    app = await world.create_application()
     claim = await claimed(world, app, "claimed.example.org")
     await proven(world, zone, app)
     system = context(DASHBOARD, SYSTEM_CALLER)
@@ -395,16 +396,16 @@ async def test_certificates_are_allowed_for_known_names_only(world: World, zone:
     ]
     refused = ["nobody.id.example.com", claim.domain, f"x.{app.slug}.id.example.com", "", "é.com"]
     for name in allowed:
-        await world.call(system, IsDomainAllowed(domain=name))
+        await world.call(IsDomainAllowed(domain=name), system)
     for name in refused:
         with pytest.raises(UnknownHost):
-            await world.call(system, IsDomainAllowed(domain=name))
+            await world.call(IsDomainAllowed(domain=name), system)
     with pytest.raises(Forbidden):
-        await world.call(secret_key_of(app.id), IsDomainAllowed(domain=NAME))
-    await world.call(await world.operator(), DeleteApplication(slug=app.slug, confirm=app.slug))
+        await world.call(IsDomainAllowed(domain=NAME), secret_key_of(app.id))
+    await world.call(DeleteApplication(slug=app.slug, confirm=app.slug), await world.operator())
     for name in (NAME, f"{app.slug}.id.example.com"):
         with pytest.raises(UnknownHost):
-            await world.call(system, IsDomainAllowed(domain=name))
+            await world.call(IsDomainAllowed(domain=name), system)
 
 
 async def _age(world: World, column: str) -> None:

@@ -12,14 +12,15 @@ import ssl
 import subprocess
 import sys
 from collections.abc import AsyncIterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 
 import httpx
 import pytest_asyncio
 import uvicorn
+from tests.kit.callers import secret_key_of
 from tests.kit.dns_server import Zone
-from tests.service.tenancy.conftest import World, secret_key_of
+from tests.kit.world import World
 from tests.service.tenancy.test_domains import NAME, claimed, publish
 from tests.service.tenancy.test_routes import Dropping
 
@@ -29,8 +30,7 @@ from gateway.build import build, build_internal
 from gateway.settings import GatewaySettings
 from gateway.state import Gateway
 from tenancy import provisioning
-from tenancy.dns import Dns
-from tenancy.handlers import HANDLERS
+from tenancy.dns_lookup import Dns
 from tenancy.hosts import Hosts
 
 CADDYFILE = Path(__file__).parents[3] / "deploy" / "tls.Caddyfile"
@@ -137,14 +137,13 @@ async def front(world: World, tmp_path: Path) -> AsyncIterator[Front]:
         trusted_proxies="127.0.0.1/32",
     )
     gateway = Gateway(settings, world.bus)
-    world.deps = replace(
-        world.deps,
+    world.replace_deps(
+        "tenancy",
         dns=Dns([zone.address]),
         hosts=Hosts("https", f"{DOMAIN}:{port}"),
         invalidation=Dropping(gateway),
     )
-    world.bus.serve(world.deps, HANDLERS)
-    await provisioning.repair(world.deps)
+    await provisioning.repair(world.tenancy)
     async with (
         serving(build(gateway)) as behind,
         serving(build_internal(gateway)) as internal,
@@ -158,7 +157,7 @@ async def test_certificates_come_with_the_proof_and_not_before(front: Front) -> 
     """Our own hosts have one at once; a claimed domain none; a proven one at once; a made-up name
     and a deleted application's never. What is internal stays inside."""
     world = front.world
-    app = await world.application()
+    app = await world.create_application()
     ctx = secret_key_of(app.id)
     slug_host = f"{app.slug}.{DOMAIN}"
     domain = await claimed(world, app)
@@ -168,7 +167,7 @@ async def test_certificates_come_with_the_proof_and_not_before(front: Front) -> 
     claimed_only = await front.refused(NAME)
     made_up = await front.refused(f"nobody.{DOMAIN}")
     publish(front.zone, domain)
-    verified = await world.call(ctx, VerifyCustomDomain(id=domain.id))
+    verified = await world.call(VerifyCustomDomain(id=domain.id), ctx)
     proven = await front.get(NAME)
     inside = [
         await front.get(slug_host, path)
@@ -185,9 +184,9 @@ async def test_certificates_come_with_the_proof_and_not_before(front: Front) -> 
     assert [answer.status_code for answer in inside] == [404, 404]
 
     # Caddy still has the certificate, but behind it nobody answers any more.
-    await world.call(ctx, RemoveCustomDomain(id=domain.id))
+    await world.call(RemoveCustomDomain(id=domain.id), ctx)
     removed = await front.get(NAME)
-    await world.call(await world.operator(), DeleteApplication(slug=app.slug, confirm=app.slug))
+    await world.call(DeleteApplication(slug=app.slug, confirm=app.slug), await world.operator())
     gone = await front.get(slug_host)
     assert [(answer.status_code, answer.json()["code"]) for answer in (removed, gone)] == [
         (404, "unknown_host"),

@@ -18,6 +18,7 @@ import pytest_asyncio
 import schemathesis
 from hypothesis import HealthCheck, Phase, given, settings
 from schemathesis.checks import not_a_server_error
+from schemathesis.core.result import Ok
 from schemathesis.specs.openapi.checks import (
     content_type_conformance,
     response_schema_conformance,
@@ -25,7 +26,7 @@ from schemathesis.specs.openapi.checks import (
 )
 from tests.kit.dns_server import Zone
 from tests.kit.nats_server import free_port
-from tests.service.tenancy.conftest import World
+from tests.kit.world import World
 from tests.service.tenancy.test_on_demand_tls import serving
 from tests.service.tenancy.test_routes import Dropping
 
@@ -34,7 +35,7 @@ from gateway.build import build
 from gateway.settings import GatewaySettings
 from gateway.state import Gateway
 from tenancy import provisioning
-from tenancy.dns import Dns
+from tenancy.dns_lookup import Dns
 from tenancy.handlers import HANDLERS
 
 OURS = (
@@ -77,9 +78,9 @@ async def served(world: World, tmp_path: Path) -> AsyncIterator[Served]:
     )
     file = tmp_path / "keys.json"
     deps = replace(
-        world.deps,
+        world.tenancy,
         dns=Dns([zone.address]),
-        hosts=replace(world.deps.hosts, domain=f"localhost:{port}"),
+        hosts=replace(world.tenancy.hosts, domain=f"localhost:{port}"),
         invalidation=Dropping(gateway),
         bootstrap_keys_file=str(file),
     )
@@ -87,7 +88,7 @@ async def served(world: World, tmp_path: Path) -> AsyncIterator[Served]:
     await provisioning.repair(deps)
     key = orjson.loads(file.read_bytes())["secret_key"]
     async with serving(build(gateway), port):
-        yield Served(port, key, await world.application())
+        yield Served(port, key, await world.create_application())
     zone.stop()
 
 
@@ -107,6 +108,7 @@ def _try_all(served: Served) -> list[str]:
     )
     tried = []
     for found in schema.get_all_operations():
+        assert isinstance(found, Ok), found
         operation = found.ok()
         if operation.path in OURS or operation.path.startswith(UNDER):
             tried.append(f"{operation.method} {operation.path}")

@@ -9,7 +9,8 @@ from pathlib import Path
 
 import orjson
 import pytest
-from tests.service.tenancy.conftest import Crash, World
+from tests.kit.stand_ins import Crash
+from tests.kit.world import World
 
 from common.context import system_context
 from common.contracts.api_keys import VerifyApiKey
@@ -29,26 +30,29 @@ async def _age(world: World) -> None:
 async def test_the_dashboard_is_provisioned_at_start(world: World, tmp_path: Path) -> None:
     """It goes through the same chain; its keys work and stand in a file only its owner reads."""
     file = tmp_path / "keys.json"
-    deps = replace(world.deps, bootstrap_keys_file=str(file))
+    deps = replace(world.tenancy, bootstrap_keys_file=str(file))
     with pytest.raises(UnknownHost):
-        await world.call(context(DASHBOARD), ResolveHost(host="localhost:8080"))
+        await world.call(ResolveHost(host="localhost:8080"), context(DASHBOARD))
 
     assert await provisioning.repair(deps)
 
     keys = orjson.loads(file.read_bytes())
     assert stat.S_IMODE(file.stat().st_mode) == 0o600
-    holder = await world.call(context(DASHBOARD), VerifyApiKey(key=keys["secret_key"]))
+    holder = await world.call(VerifyApiKey(key=keys["secret_key"]), context(DASHBOARD))
     assert (holder.app_id, holder.key_type) == (DASHBOARD, "secret")
-    assert world.others.done == [("rbac", DASHBOARD, "dashboard"), ("oidc", DASHBOARD, "keys")]
+    assert world.stand_ins.provisioning.done == [
+        ("rbac", DASHBOARD, "dashboard"),
+        ("oidc", DASHBOARD, "keys"),
+    ]
     for host in ("localhost:8080", "www.localhost:8080", "dashboard.localhost:8080"):
-        found = await world.call(context(DASHBOARD), ResolveHost(host=host))
+        found = await world.call(ResolveHost(host=host), context(DASHBOARD))
         assert (found.is_dashboard, found.host) == (True, "dashboard.localhost:8080")
 
 
 async def test_a_second_start_changes_nothing(world: World, tmp_path: Path) -> None:
     """Nor do two starts at once: one set of keys, one file, each part asked once more at most."""
     file = tmp_path / "keys.json"
-    deps = replace(world.deps, bootstrap_keys_file=str(file))
+    deps = replace(world.tenancy, bootstrap_keys_file=str(file))
 
     await asyncio.gather(provisioning.repair(deps), provisioning.repair(deps))
     before = file.read_bytes()
@@ -59,7 +63,7 @@ async def test_a_second_start_changes_nothing(world: World, tmp_path: Path) -> N
         "SELECT count(*) FROM application_api_keys WHERE app_id = $1", DASHBOARD
     )
     assert count == 2
-    await world.call(context(DASHBOARD), VerifyApiKey(key=orjson.loads(before)["publishable_key"]))
+    await world.call(VerifyApiKey(key=orjson.loads(before)["publishable_key"]), context(DASHBOARD))
 
 
 @pytest.mark.parametrize("part", ["rbac", "oidc"])
@@ -69,17 +73,17 @@ async def test_a_cut_chain_is_repaired(
     world: World, part: str, when: str, how: BaseException
 ) -> None:
     """Cut off before or after either service's part, the application stays unknown, then stands."""
-    await provisioning.repair(world.deps)
+    await provisioning.repair(world.tenancy)
     team = await world.team()
-    getattr(world.others, when)[part] = how
+    getattr(world.stand_ins.provisioning, when)[part] = how
     ctx = await world.developer(team)
 
     if isinstance(how, Crash):
         with pytest.raises(Crash):
-            await world.call(ctx, CreateApplication(name="Shop"))
+            await world.call(CreateApplication(name="Shop"), ctx)
         keys = []
     else:
-        made = await world.call(ctx, CreateApplication(name="Shop"))
+        made = await world.call(CreateApplication(name="Shop"), ctx)
         assert made.state == "creating"
         keys = made.api_keys
 
@@ -87,25 +91,25 @@ async def test_a_cut_chain_is_repaired(
     assert row is not None
     host = ResolveHost(host=f"{row['slug']}.localhost:8080")
     with pytest.raises(UnknownHost):
-        await world.call(context(DASHBOARD), host)
+        await world.call(host, context(DASHBOARD))
     for key in keys:
         with pytest.raises(Unauthenticated):
-            await world.call(context(DASHBOARD), VerifyApiKey(key=key.key))
+            await world.call(VerifyApiKey(key=key.key), context(DASHBOARD))
 
     await _age(world)
-    assert await provisioning.repair(world.deps)
+    assert await provisioning.repair(world.tenancy)
 
-    assert (await world.call(context(DASHBOARD), host)).app_id == str(row["id"])
+    assert (await world.call(host, context(DASHBOARD))).app_id == str(row["id"])
     for key in keys:
-        await world.call(context(DASHBOARD), VerifyApiKey(key=key.key))
-    assert await world.events(str(row["id"])) == ["api_key_created", "api_key_created"]
+        await world.call(VerifyApiKey(key=key.key), context(DASHBOARD))
+    assert await world.event_types(app_id=str(row["id"])) == ["api_key_created", "api_key_created"]
 
 
 async def test_a_crash_before_the_last_step_is_repaired(
     world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """All parts there but not yet active: the sweep only has to say so."""
-    await provisioning.repair(world.deps)
+    await provisioning.repair(world.tenancy)
     ctx = await world.developer(await world.team())
 
     async def dies(*_: object, **__: object) -> bool:
@@ -114,12 +118,12 @@ async def test_a_crash_before_the_last_step_is_repaired(
     with monkeypatch.context() as patched:
         patched.setattr("tenancy.queries.provisioning.activate", dies)
         with pytest.raises(Crash):
-            await world.call(ctx, CreateApplication(name="Shop"))
-    asked = len(world.others.done)
+            await world.call(CreateApplication(name="Shop"), ctx)
+    asked = len(world.stand_ins.provisioning.done)
     await _age(world)
 
-    assert await provisioning.repair(world.deps)
-    assert asked == len(world.others.done)
+    assert await provisioning.repair(world.tenancy)
+    assert asked == len(world.stand_ins.provisioning.done)
     states = await world.owner.fetch("SELECT state FROM applications")
     assert {"active"} == {row["state"] for row in states}
 
@@ -133,9 +137,9 @@ async def test_a_crash_before_the_commit_leaves_nothing(
     async def dies(*_: object, **__: object) -> None:
         raise Crash
 
-    monkeypatch.setattr("tenancy.queries.provisioning.mark", dies)
+    monkeypatch.setattr("tenancy.queries.provisioning.add_part", dies)
     with pytest.raises(Crash):
-        await world.call(ctx, CreateApplication(name="Shop"))
+        await world.call(CreateApplication(name="Shop"), ctx)
 
     counts = await world.owner.fetchrow(
         """
@@ -152,34 +156,36 @@ async def test_one_stuck_application_does_not_hold_up_the_others(world: World) -
     """The sweep goes on behind one whose service refuses."""
     team = await world.team()
     for _ in range(2):
-        world.others.before["rbac"] = Unavailable("away")
-        await world.call(await world.developer(team), CreateApplication(name="Shop"))
+        world.stand_ins.provisioning.before["rbac"] = Unavailable("away")
+        await world.call(CreateApplication(name="Shop"), await world.developer(team))
     await _age(world)
-    world.others.before["rbac"] = Unavailable("away")  # for the Dashboard, which comes first
+    world.stand_ins.provisioning.before["rbac"] = Unavailable(
+        "away"
+    )  # for the Dashboard, which comes first
 
-    assert not await provisioning.repair(world.deps)
+    assert not await provisioning.repair(world.tenancy)
 
     active = await world.owner.fetchval(
         "SELECT count(*) FROM applications WHERE state = 'active' AND NOT is_dashboard"
     )
     assert active == 2
-    assert await provisioning.repair(world.deps)
+    assert await provisioning.repair(world.tenancy)
 
 
 async def test_an_application_that_is_being_made_is_left_alone(world: World) -> None:
     """The sweep does not get in the way of the request that is making it."""
-    await provisioning.repair(world.deps)
-    world.others.before["oidc"] = Unavailable("away")
-    await world.call(await world.developer(await world.team()), CreateApplication(name="Shop"))
-    asked = len(world.others.done)
+    await provisioning.repair(world.tenancy)
+    world.stand_ins.provisioning.before["oidc"] = Unavailable("away")
+    await world.call(CreateApplication(name="Shop"), await world.developer(await world.team()))
+    asked = len(world.stand_ins.provisioning.done)
 
-    await provisioning.repair(world.deps)
+    await provisioning.repair(world.tenancy)
 
-    assert asked == len(world.others.done)
+    assert asked == len(world.stand_ins.provisioning.done)
 
 
 async def test_completing_an_unknown_application_does_nothing(world: World) -> None:
     """Deleted in the meantime: there is nothing to complete."""
     ctx = system_context("0192e4a0-0000-7000-8000-000000000001")
 
-    assert not await provisioning.complete(world.deps, ctx)
+    assert not await provisioning.complete(world.tenancy, ctx)

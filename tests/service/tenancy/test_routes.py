@@ -11,8 +11,9 @@ from typing import Any
 
 import httpx
 import pytest_asyncio
+from tests.kit.callers import MEMBER, OPERATOR
 from tests.kit.dns_server import Zone
-from tests.service.tenancy.conftest import MEMBER, OPERATOR, World
+from tests.kit.world import World
 
 from common.context import Context
 from common.contracts.applications import NewApplication
@@ -24,7 +25,7 @@ from gateway.settings import GatewaySettings
 from gateway.state import Gateway
 from tenancy import provisioning
 from tenancy.deps import Deps
-from tenancy.dns import Dns
+from tenancy.dns_lookup import Dns
 from tenancy.handlers import HANDLERS
 
 DASHBOARD_HOST = "http://dashboard.localhost:8080"
@@ -78,9 +79,9 @@ class Front:
 async def front(world: World) -> AsyncIterator[Front]:
     key = "k1:" + base64.b64encode(os.urandom(32)).decode()
     gateway = Gateway(GatewaySettings(master_key=key), world.bus)
-    deps = replace(world.deps, invalidation=Dropping(gateway))
+    deps = replace(world.tenancy, invalidation=Dropping(gateway))
     world.bus.serve(deps, HANDLERS)
-    await provisioning.repair(world.deps)
+    await provisioning.repair(world.tenancy)
     transport = httpx.ASGITransport(app=build(gateway))  # type: ignore[arg-type]
     async with httpx.AsyncClient(transport=transport) as http:
         made = Front(world, http, deps, gateway)
@@ -257,7 +258,7 @@ async def test_a_stranger_finds_nothing(front: Front) -> None:
     key, as if there were no such application; a reading member may not write."""
     _, made = await _shop(front)
     stranger = await front.world.developer(await front.world.team())
-    member = await front.world.developer(str(made.owner_org_id), may=MEMBER)
+    member = await front.world.developer(str(made.owner_org_id), permissions=MEMBER)
     _, other = await _shop(front)
     base = f"/api/applications/{made.slug}"
     calls: list[tuple[str, str, Any]] = [
@@ -293,7 +294,7 @@ async def test_a_stranger_finds_nothing(front: Front) -> None:
 async def test_an_operator_reaches_every_application(front: Front) -> None:
     """Without being in the team; the Dashboard's own settings too, which no developer reaches."""
     ctx, made = await _shop(front)
-    operator = await front.world.developer(may=OPERATOR)
+    operator = await front.world.developer(permissions=OPERATOR)
 
     for slug in (made.slug, "dashboard"):
         path = f"/api/applications/{slug}/settings"

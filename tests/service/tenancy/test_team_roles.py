@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import pytest
-from tests.service.tenancy.conftest import MEMBER, OPERATOR, World
+from tests.kit.callers import MEMBER, OPERATOR
+from tests.kit.world import World
 
 from common.context import Context
 from common.contracts.applications import (
@@ -18,7 +19,7 @@ from common.contracts.applications import (
 from common.contracts.tenants import ManageApplication
 from common.ids import DASHBOARD
 from common.problems import Forbidden
-from tenancy.applications import READING
+from tenancy.applications import READ_PERMISSIONS
 
 
 async def only_reads(world: World, ctx: Context, team: str) -> None:
@@ -29,7 +30,7 @@ async def only_reads(world: World, ctx: Context, team: str) -> None:
         team,
         ctx.caller.id,
     )
-    await world.join(ctx.caller.id or "", team, "member")
+    await world.join(team, ctx.caller, "member", DASHBOARD)
 
 
 @pytest.mark.parametrize("role", ["admin", "developer"])
@@ -38,26 +39,26 @@ async def test_admins_and_developers_change_applications(world: World, role: str
     here, there = await world.team(), await world.team()
     ctx = await world.developer(here, there, role=role)
 
-    made = await world.call(ctx, CreateApplication(name="Shop", owner_org_id=here))
-    managed = await world.call(ctx, ManageApplication(slug=made.slug))
+    made = await world.call(CreateApplication(name="Shop", owner_org_id=here), ctx)
+    managed = await world.call(ManageApplication(slug=made.slug), ctx)
     changed = await world.call(
-        ctx, UpdateApplication(slug=made.slug, changes=ApplicationPatch(name="X"))
+        UpdateApplication(slug=made.slug, changes=ApplicationPatch(name="X")), ctx
     )
-    moved = await world.call(ctx, TransferApplication(slug=made.slug, owner_org_id=there))
+    moved = await world.call(TransferApplication(slug=made.slug, owner_org_id=there), ctx)
 
     assert managed.permissions == ["*"]
     assert (changed.name, moved.owner_org_id) == ("X", there)
-    await world.call(ctx, DeleteApplication(slug=made.slug, confirm=made.slug))
+    await world.call(DeleteApplication(slug=made.slug, confirm=made.slug), ctx)
 
 
 @pytest.mark.parametrize("role", ["member", "guest"])
 async def test_members_read_only(world: World, role: str) -> None:
     """So does every role that somebody added; what is refused leaves no trace."""
     team = await world.team()
-    made = await world.application(team)
+    made = await world.create_application(team)
     ctx = await world.developer(team, role=role)
     world.changes.heard.clear()
-    before = await world.events(made.id)
+    before = await world.event_types(app_id=made.id)
 
     for request in (
         CreateApplication(name="Shop"),
@@ -67,37 +68,41 @@ async def test_members_read_only(world: World, role: str) -> None:
         DeleteApplication(slug=made.slug, confirm=made.slug),
     ):
         with pytest.raises(Forbidden):
-            await world.call(ctx, request)
+            await world.call(request, ctx)
 
-    assert (await world.call(ctx, ManageApplication(slug=made.slug))).permissions == READING
-    assert (await world.call(ctx, GetApplication(slug=made.slug))).name == made.name
-    assert len((await world.call(ctx, ListApplications())).applications) == 1
-    assert await world.events(made.id) == before
+    assert (
+        await world.call(ManageApplication(slug=made.slug), ctx)
+    ).permissions == READ_PERMISSIONS
+    assert (await world.call(GetApplication(slug=made.slug), ctx)).name == made.name
+    assert len((await world.call(ListApplications(), ctx)).applications) == 1
+    assert await world.event_types(app_id=made.id) == before
     assert world.changes.heard == []
 
 
 async def test_the_dashboard_role_bounds_the_team_role(world: World) -> None:
     """The admin of a team whose Dashboard role only reads changes nothing."""
     team = await world.team()
-    made = await world.application(team)
-    ctx = await world.developer(team, may=MEMBER, role="admin")
+    made = await world.create_application(team)
+    ctx = await world.developer(team, permissions=MEMBER, role="admin")
 
-    assert (await world.call(ctx, ManageApplication(slug=made.slug))).permissions == READING
+    assert (
+        await world.call(ManageApplication(slug=made.slug), ctx)
+    ).permissions == READ_PERMISSIONS
     with pytest.raises(Forbidden):
-        await world.call(ctx, UpdateApplication(slug=made.slug, changes=ApplicationPatch(name="X")))
+        await world.call(UpdateApplication(slug=made.slug, changes=ApplicationPatch(name="X")), ctx)
 
 
 async def test_nothing_is_handed_to_a_team_that_one_only_reads(world: World) -> None:
     """The role counts in both teams."""
     here, there = await world.team(), await world.team()
-    made = await world.application(here)
+    made = await world.create_application(here)
     ctx = await world.developer(here, there)
     await only_reads(world, ctx, there)
 
     with pytest.raises(Forbidden):
-        await world.call(ctx, TransferApplication(slug=made.slug, owner_org_id=there))
+        await world.call(TransferApplication(slug=made.slug, owner_org_id=there), ctx)
 
-    assert (await world.call(ctx, GetApplication(slug=made.slug))).owner_org_id == here
+    assert (await world.call(GetApplication(slug=made.slug), ctx)).owner_org_id == here
 
 
 async def test_a_new_application_goes_to_the_only_team_that_one_may_change(world: World) -> None:
@@ -106,24 +111,24 @@ async def test_a_new_application_goes_to_the_only_team_that_one_may_change(world
     ctx = await world.developer(mine, other)
     await only_reads(world, ctx, other)
 
-    assert (await world.call(ctx, CreateApplication(name="Shop"))).owner_org_id == mine
+    assert (await world.call(CreateApplication(name="Shop"), ctx)).owner_org_id == mine
 
 
 async def test_operators_need_no_team_role(world: World) -> None:
     """Also where they are in the team, and only read there."""
     team = await world.team()
-    made = await world.application(team)
-    ctx = await world.developer(team, may=OPERATOR, role="member")
+    made = await world.create_application(team)
+    ctx = await world.developer(team, permissions=OPERATOR, role="member")
 
-    assert (await world.call(ctx, ManageApplication(slug=made.slug))).permissions == ["*"]
+    assert (await world.call(ManageApplication(slug=made.slug), ctx)).permissions == ["*"]
     changed = UpdateApplication(slug=made.slug, changes=ApplicationPatch(name="X"))
-    assert (await world.call(ctx, changed)).name == "X"
+    assert (await world.call(changed, ctx)).name == "X"
 
 
 async def test_a_role_that_is_gone_counts_no_more(world: World) -> None:
     """What the gateway knows of the teams may be older than a change; the database decides."""
     team = await world.team()
-    made = await world.application(team)
+    made = await world.create_application(team)
     ctx = await world.developer(team)
     await world.owner.execute("DELETE FROM organization_members WHERE user_id = $1", ctx.caller.id)
 
@@ -132,6 +137,8 @@ async def test_a_role_that_is_gone_counts_no_more(world: World) -> None:
         UpdateApplication(slug=made.slug, changes=ApplicationPatch(name="X")),
     ):
         with pytest.raises(Forbidden):
-            await world.call(ctx, request)
+            await world.call(request, ctx)
 
-    assert (await world.call(ctx, ManageApplication(slug=made.slug))).permissions == READING
+    assert (
+        await world.call(ManageApplication(slug=made.slug), ctx)
+    ).permissions == READ_PERMISSIONS

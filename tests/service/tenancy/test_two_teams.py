@@ -1,5 +1,5 @@
-"""Two developers of two teams and three applications: whatever they do, in whatever order, nobody
-has any effect on, or sees anything of, an application that is not his team's.
+"""Two developers of two teams and three applications: in any order of their acts, nobody sees or
+changes anything of an application that is not their team's.
 
 Random sequences of operations run against the real service and against a model of ten lines; both
 must agree after every step, and the database with the model at the end.
@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from tests.service.tenancy.conftest import World
+from tests.kit.world import World
 
 from common.context import Caller, Context
 from common.contracts.api_keys import (
@@ -94,7 +94,7 @@ class Play:
 
     async def outcome(self, ctx: Context, request: Any) -> Any:
         try:
-            return await self.world.call(fresh(ctx), request)
+            return await self.world.call(request, fresh(ctx))
         except Problem as problem:
             return problem
 
@@ -180,7 +180,7 @@ class Play:
         elif operation == "domain":
             claimed = f"a{number}.example.org"
             if len(app.domains | {claimed}) <= 10:
-                await self.world.call(ctx, AddCustomDomain(domain=claimed))
+                await self.world.call(AddCustomDomain(domain=claimed), ctx)
                 app.domains.add(claimed)
         elif operation in ("revoke", "rotate"):
             await self._other_keys_too(ctx, operation, app, number)
@@ -215,10 +215,10 @@ class Play:
             assert (found.name, found.owner_org_id) == (app.name, app.owner)
             ctx = await self.inside(who, app)
             assert ctx is not None
-            assert (await self.world.call(ctx, GetSettings())).session_ttl == app.session_ttl
-            keys = await self.world.call(ctx, ListApiKeys(limit=100))
+            assert (await self.world.call(GetSettings(), ctx)).session_ttl == app.session_ttl
+            keys = await self.world.call(ListApiKeys(limit=100), ctx)
             assert {key.id for key in keys.api_keys} == set(app.keys)
-            domains = await self.world.call(ctx, ListCustomDomains())
+            domains = await self.world.call(ListCustomDomains(), ctx)
             assert {domain.domain for domain in domains.domains} == app.domains
             await self._used(app)
 
@@ -234,7 +234,7 @@ async def play(world: World) -> Play:
     apps = []
     for number in range(3):
         team = teams[number % 2]
-        made = await world.application(team, name=f"app {number}")
+        made = await world.create_application(team, name=f"app {number}")
         keys = {key.id: key.key for key in made.api_keys}
         apps.append(App(made.id, made.slug, team, made.name, keys))
     return Play(world, teams, people, apps)

@@ -11,7 +11,7 @@ import pytest
 from typer.testing import CliRunner
 
 from aero2.__main__ import app
-from aero2.catalogue import catalogue
+from aero2.event_catalogue import catalogue
 from common.audit_chain import START, Checkpoint, link, public_keys, sign
 from common.crypto import Keys, b64url
 from common.events.base import EVENTS

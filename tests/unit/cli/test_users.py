@@ -13,7 +13,7 @@ import pytest
 from typer.testing import CliRunner
 
 from aero2.__main__ import app
-from aero2.failures import Refused
+from aero2.failures import CommandError
 from aero2.user_import import run_import
 
 
@@ -42,7 +42,7 @@ def api() -> Iterator[Api]:
             if found.fail:
                 self._answer(found.fail.pop(0), {"detail": "busy"})
                 return
-            arrivals = []
+            arrivals: list[dict[str, str | None]] = []
             for user in body["users"]:
                 if user["email"] in found.users:
                     arrivals.append({"status": "exists"})
@@ -87,7 +87,7 @@ def test_import_goes_on_where_it_stopped(api: Api, tmp_path: Path) -> None:
     """An import that is cut off goes on with the next line; what was sent is not sent again."""
     file = _ndjson(tmp_path, 1000)
     api.dies_after = 2
-    with pytest.raises(Refused, match="revoked"):
+    with pytest.raises(CommandError, match="revoked"):
         run_import(file, api.url, "sk", quiet=True)
     stopped = json.loads((tmp_path / "users.ndjson.progress").read_text())
     api.dies_after = None
@@ -183,17 +183,17 @@ def test_another_files_progress_is_not_taken_over(api: Api, tmp_path: Path) -> N
     """A file that has changed since is not gone on with."""
     file = _ndjson(tmp_path, 600)
     api.dies_after = 1
-    with pytest.raises(Refused):
+    with pytest.raises(CommandError):
         run_import(file, api.url, "sk", quiet=True)
     file.write_text('{"email": "x@example.com"}\n')
 
-    with pytest.raises(Refused, match="another import"):
+    with pytest.raises(CommandError, match="another import"):
         run_import(file, api.url, "sk", quiet=True)
 
 
 def test_wrong_address_is_a_sentence(tmp_path: Path) -> None:
     """No traceback where nobody answers."""
-    with pytest.raises(Refused, match="--url"):
+    with pytest.raises(CommandError, match="--url"):
         run_import(_ndjson(tmp_path, 1), "demo", "sk", quiet=True)
 
 

@@ -9,8 +9,9 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
+from tests.kit.nats_server import PATIENCE
 
-from common.bus import Server
+from common.bus_server import BusServer
 from common.outbox import Relay, Waiting
 from common.service import STOPS, _end_with, _stop_signal
 
@@ -26,7 +27,7 @@ async def test_each_signal_asks_for_a_stop(number: signal.Signals) -> None:
     await asyncio.sleep(0)
     try:
         os.kill(os.getpid(), number)
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(PATIENCE):
             await stopping
     finally:
         for each in STOPS:
@@ -56,7 +57,7 @@ async def test_a_drain_does_not_wait_for_a_bus_that_is_gone() -> None:
         _client=SimpleNamespace(is_connected=False), _endpoints=[gone], drain=never
     )
 
-    await Server(service, None).drain()
+    await BusServer(service, None).drain()
 
 
 @pytest.mark.parametrize("event_type", ["two words", "", "a.b", "*", ">", "Login", "x\n"])

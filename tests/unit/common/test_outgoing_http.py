@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 from tests.kit.certificates import certified
 
-from common import outgoing_http
+from common import pinned_http
 from common.egress import Egress
 from common.outgoing_http import OutgoingHttp, Unreachable
 
@@ -175,11 +175,11 @@ async def test_a_company_has_authorities_of_its_own(
     pem, tls = certified(tmp_path)
     async with answering(b"HTTP/1.1 204 X\r\n\r\n", tls=tls) as (port, _):
         url = f"https://localhost:{port}/"
-        outgoing_http.authorities.cache_clear()
+        pinned_http.authorities.cache_clear()
         with pytest.raises(Unreachable, match=r"localhost: .*CERTIFICATE_VERIFY_FAILED"):
             await DEVELOPMENT.request("GET", url)
         monkeypatch.setenv("SSL_CERT_FILE", str(pem))
-        outgoing_http.authorities.cache_clear()
+        pinned_http.authorities.cache_clear()
         assert (await DEVELOPMENT.request("GET", url)).status == 204
     monkeypatch.undo()
-    outgoing_http.authorities.cache_clear()
+    pinned_http.authorities.cache_clear()

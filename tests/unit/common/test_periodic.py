@@ -8,7 +8,7 @@ import pytest
 
 from common import logs
 from common.context import system_context, traced
-from common.periodic import again, flushing, stop
+from common.periodic import flush_periodically, run_periodically, stop
 from common.problems import Unavailable
 
 
@@ -24,7 +24,7 @@ async def test_a_round_that_fails_does_not_end_the_work() -> None:
             raise Unavailable("away")
         done.set()
 
-    task = asyncio.create_task(again(work, every=0.01, name="test", at_once=True))
+    task = asyncio.create_task(run_periodically(work, every=0.01, name="test", at_once=True))
     await asyncio.wait_for(done.wait(), 5)
     task.cancel()
 
@@ -38,7 +38,7 @@ async def test_a_bug_is_no_fault_of_others() -> None:
         raise KeyError("bug")
 
     with pytest.raises(KeyError):
-        await asyncio.wait_for(again(work, every=0.01, name="test"), 5)
+        await asyncio.wait_for(run_periodically(work, every=0.01, name="test"), 5)
 
 
 async def test_what_was_gathered_is_written_at_the_end() -> None:
@@ -49,7 +49,7 @@ async def test_what_was_gathered_is_written_at_the_end() -> None:
         nonlocal written
         written += 1
 
-    task = asyncio.create_task(flushing(flush, every=60))
+    task = asyncio.create_task(flush_periodically(flush, every=60))
     await asyncio.sleep(0)
     task.cancel()
     await asyncio.gather(task, return_exceptions=True)
@@ -89,7 +89,7 @@ async def test_each_round_has_a_trace_of_its_own() -> None:
         if len(traces) == 2:
             enough.set()
 
-    running = asyncio.create_task(again(work, every=0.001, name="test", at_once=True))
+    running = asyncio.create_task(run_periodically(work, every=0.001, name="test", at_once=True))
     await enough.wait()
     await stop([running])
 

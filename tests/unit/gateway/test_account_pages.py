@@ -7,8 +7,8 @@ from typing import Any
 
 import httpx
 import pytest
+from tests.kit.fake_services import FakeServices
 from tests.kit.people import INVITATION, MATE, ORGANIZATION, People
-from tests.unit.gateway.conftest import World
 from tests.unit.gateway.test_pages import post, signed_in
 
 from common.contracts.consents import RevokeMyGrant
@@ -20,12 +20,12 @@ PAGE = f"/account/organization?org_id={ORGANIZATION}"
 
 
 @pytest.fixture
-def app(world: World) -> Tenant:
+def app(world: FakeServices) -> Tenant:
     return world.add("demo")
 
 
 @pytest.fixture
-async def people(world: World, app: Tenant, http: httpx.AsyncClient) -> People:
+async def people(world: FakeServices, app: Tenant, http: httpx.AsyncClient) -> People:
     people = People(world)
     await signed_in(http, world, app)
     return people
@@ -45,7 +45,7 @@ async def test_consent_is_taken_back(http: httpx.AsyncClient, people: People) ->
     assert all(text in before for text in ("Acme Notes", "See your e-mail address", "notes:write"))
     assert removed.headers["location"] == "/account/apps?done=withdrawn"
     assert last(people, RevokeMyGrant).client_id == "notes"
-    assert (again.status_code, "This app has no access any more." in again.text) == (422, True)
+    assert (again.status_code, "This app no longer has access." in again.text) == (422, True)
 
 
 async def test_the_active_organization(http: httpx.AsyncClient, people: People) -> None:

@@ -6,8 +6,8 @@ from typing import Any
 
 import httpx
 import pytest
+from tests.kit.fake_services import FakeServices
 from tests.kit.people import People, person
-from tests.unit.gateway.conftest import World
 from tests.unit.gateway.test_pages import TOKEN
 
 from common.context import Context
@@ -25,7 +25,7 @@ RESUME = "/oauth2/authorize/resume?request=r1"
 class Oidc:
     """Remembers what was asked, and answers as told."""
 
-    def __init__(self, world: World) -> None:
+    def __init__(self, world: FakeServices) -> None:
         self.asked: list[Any] = []
         self.answer = Authorization(kind="redirect", location="https://rp.example/cb")
         self.ended = LoggedOut(kind="done")
@@ -50,17 +50,17 @@ async def ended(told: Oidc, ctx: Context, request: LogOut) -> LoggedOut:
 
 
 @pytest.fixture
-def app(world: World) -> Tenant:
+def app(world: FakeServices) -> Tenant:
     return world.add("demo")
 
 
 @pytest.fixture
-def people(world: World, app: Tenant) -> People:
+def people(world: FakeServices, app: Tenant) -> People:
     return People(world)
 
 
 @pytest.fixture
-def told(world: World, people: People) -> Oidc:
+def told(world: FakeServices, people: People) -> Oidc:
     return Oidc(world)
 
 
@@ -70,13 +70,13 @@ def bring(http: httpx.AsyncClient, **cookies: str) -> None:
 
 
 @pytest.fixture
-def ann(world: World, app: Tenant, http: httpx.AsyncClient, people: People) -> Session:
+def ann(world: FakeServices, app: Tenant, http: httpx.AsyncClient, people: People) -> Session:
     bring(http, aero2_session="t_ann")
     return person(world, app, "t_ann", email="ann@example.com", name="Ann")
 
 
 @pytest.fixture
-def bob(world: World, app: Tenant, http: httpx.AsyncClient, people: People) -> Session:
+def bob(world: FakeServices, app: Tenant, http: httpx.AsyncClient, people: People) -> Session:
     bring(http, aero2_sessions="t_bob.t_dead")
     return person(world, app, "t_bob", email="bob@example.com", name="Bob")
 
@@ -191,7 +191,7 @@ async def test_a_refused_logout_offers_to_sign_out(
 
 
 async def test_signing_out_needs_no_rights(
-    world: World, http: httpx.AsyncClient, told: Oidc, people: People, ann: Session
+    world: FakeServices, http: httpx.AsyncClient, told: Oidc, people: People, ann: Session
 ) -> None:
     """With rbac away, sign-out by page and by API succeeds, and authorization goes on."""
 

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import httpx
 import pytest
 from fastapi import APIRouter
-from tests.unit.gateway.conftest import World, also
+from tests.kit.fake_services import FakeServices, also
 
 from gateway.api.deps import SignedIn
 from gateway.app import GatewayApp
@@ -42,7 +42,9 @@ def cookie(token: str) -> dict[str, str]:
     return {"cookie": f"aero2_session={token}"}
 
 
-async def test_a_session_makes_a_user_with_rights(http: httpx.AsyncClient, world: World) -> None:
+async def test_a_session_makes_a_user_with_rights(
+    http: httpx.AsyncClient, world: FakeServices
+) -> None:
     """A live cookie is its user, with what the user's roles grant."""
     session = world.session(world.add("demo"), "t1", "users:read")
 
@@ -53,7 +55,7 @@ async def test_a_session_makes_a_user_with_rights(http: httpx.AsyncClient, world
 
 
 async def test_a_session_of_another_application_is_nobody(
-    http: httpx.AsyncClient, world: World
+    http: httpx.AsyncClient, world: FakeServices
 ) -> None:
     """A's cookie on B's host is anonymous (S4)."""
     world.add("demo")
@@ -68,17 +70,19 @@ async def test_a_session_of_another_application_is_nobody(
     "header", ["aero2_session", "aero2_session=", "=x;;=", "aero2_session=" + "x" * 500, "\xff"]
 )
 async def test_a_malformed_cookie_is_nobody(
-    http: httpx.AsyncClient, world: World, header: str
+    http: httpx.AsyncClient, world: FakeServices, header: str
 ) -> None:
     """Whatever the Cookie header holds, it is an answer and not an error."""
     world.add("demo")
 
-    answer = await http.get("/api/whoami", headers={"cookie": header.encode("latin-1")})  # type: ignore[dict-item]
+    answer = await http.get("/api/whoami", headers=[(b"cookie", header.encode("latin-1"))])
 
     assert answer.status_code == 401
 
 
-async def test_a_secret_key_is_the_application(http: httpx.AsyncClient, world: World) -> None:
+async def test_a_secret_key_is_the_application(
+    http: httpx.AsyncClient, world: FakeServices
+) -> None:
     """A secret key holds every permission of its own application."""
     world.key(world.add("demo"), "sk_live_a")
 
@@ -88,7 +92,7 @@ async def test_a_secret_key_is_the_application(http: httpx.AsyncClient, world: W
 
 
 async def test_a_secret_key_of_another_application_is_404(
-    http: httpx.AsyncClient, world: World
+    http: httpx.AsyncClient, world: FakeServices
 ) -> None:
     """A's key on B's host finds nothing."""
     world.add("demo")
@@ -99,7 +103,9 @@ async def test_a_secret_key_of_another_application_is_404(
     assert answer.status_code == 404
 
 
-async def test_a_publishable_key_grants_nothing(http: httpx.AsyncClient, world: World) -> None:
+async def test_a_publishable_key_grants_nothing(
+    http: httpx.AsyncClient, world: FakeServices
+) -> None:
     """It identifies the application; whoever shows it is still nobody."""
     world.key(world.add("demo"), "pk_live_a")
 
@@ -109,7 +115,7 @@ async def test_a_publishable_key_grants_nothing(http: httpx.AsyncClient, world: 
 
 
 async def test_a_token_of_another_application_is_refused(
-    http: httpx.AsyncClient, world: World
+    http: httpx.AsyncClient, world: FakeServices
 ) -> None:
     """A's access token on B's host is 401 with a challenge."""
     world.add("demo")
@@ -121,7 +127,7 @@ async def test_a_token_of_another_application_is_refused(
     assert answer.headers["www-authenticate"].startswith("Bearer")
 
 
-async def test_a_token_in_the_query_is_nobody(http: httpx.AsyncClient, world: World) -> None:
+async def test_a_token_in_the_query_is_nobody(http: httpx.AsyncClient, world: FakeServices) -> None:
     """RFC 6750's query parameter is not offered (S8)."""
     world.token(world.add("demo"), "jwt")
 
@@ -131,7 +137,7 @@ async def test_a_token_in_the_query_is_nobody(http: httpx.AsyncClient, world: Wo
 
 
 async def test_an_ended_session_is_dropped_at_once(
-    http: httpx.AsyncClient, world: World, edge: GatewayApp
+    http: httpx.AsyncClient, world: FakeServices, edge: GatewayApp
 ) -> None:
     """After the drop message of its session, a cached cookie is checked anew."""
     tenant = world.add("demo")
@@ -163,7 +169,7 @@ async def test_an_ended_session_is_dropped_at_once(
     ],
 )
 async def test_a_cookie_needs_its_source(
-    http: httpx.AsyncClient, world: World, headers: dict[str, str], expected: int
+    http: httpx.AsyncClient, world: FakeServices, headers: dict[str, str], expected: int
 ) -> None:
     """A change by cookie is refused unless it came from this host or an allowed origin (S5)."""
     world.session(world.add("demo", allowed_origins=["https://spa.example.com"]), "t1")
@@ -173,7 +179,7 @@ async def test_a_cookie_needs_its_source(
     assert expected == answer.status_code
 
 
-async def test_a_key_needs_no_source(http: httpx.AsyncClient, world: World) -> None:
+async def test_a_key_needs_no_source(http: httpx.AsyncClient, world: FakeServices) -> None:
     """No browser adds an Authorization header by itself."""
     world.key(world.add("demo"), "sk_live_a")
 
@@ -182,7 +188,7 @@ async def test_a_key_needs_no_source(http: httpx.AsyncClient, world: World) -> N
     assert answer.status_code == 200
 
 
-async def test_bodies_are_json_only(http: httpx.AsyncClient, world: World) -> None:
+async def test_bodies_are_json_only(http: httpx.AsyncClient, world: FakeServices) -> None:
     """A form cannot be smuggled into a JSON endpoint."""
     world.key(world.add("demo"), "sk_live_a")
     headers = {"authorization": "Bearer sk_live_a", "content-type": "text/plain"}
@@ -196,7 +202,11 @@ async def test_bodies_are_json_only(http: httpx.AsyncClient, world: World) -> No
     ("scopes", "delegated"), [(["openid"], True), (["openid", "account"], False)]
 )
 async def test_a_client_reaches_an_account_by_scope_only(
-    http: httpx.AsyncClient, world: World, edge: GatewayApp, scopes: list[str], delegated: bool
+    http: httpx.AsyncClient,
+    world: FakeServices,
+    edge: GatewayApp,
+    scopes: list[str],
+    delegated: bool,
 ) -> None:
     """A token without the scope `account` speaks for its user, but not to his account."""
     tenant = world.add("demo")

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import httpx
 import pytest
+from tests.kit.fake_services import FakeServices
 from tests.kit.people import People
-from tests.unit.gateway.conftest import World
 
 from gateway.pages import assets
 
@@ -33,7 +33,7 @@ SECRET = (
 
 
 @pytest.fixture(autouse=True)
-def app(world: World) -> None:
+def app(world: FakeServices) -> None:
     world.add("demo")
 
 
@@ -77,7 +77,9 @@ async def test_the_client_chooses(http: httpx.AsyncClient) -> None:
         assert ("content-encoding" in answer.headers) == packed, accepted
 
 
-async def test_what_holds_secrets_is_never_packed(http: httpx.AsyncClient, world: World) -> None:
+async def test_what_holds_secrets_is_never_packed(
+    http: httpx.AsyncClient, world: FakeServices
+) -> None:
     """Pages with forms, answers that depend on a credential, tokens: packed, their length would
     tell of a secret beside what the request brought (BREACH). /docs has no form."""
     People(world)

@@ -10,7 +10,8 @@ import httpx
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from tests.unit.gateway.conftest import World, settings
+from tests.kit.fake_services import FakeServices, settings
+from tests.kit.nats_server import PATIENCE
 
 from common.context import Context
 from common.contracts.passwords import SignInWithPassword
@@ -62,14 +63,14 @@ async def settled() -> None:
 
 
 @pytest.fixture
-def work(world: World) -> Work:
+def work(world: FakeServices) -> Work:
     work = Work()
     world.bus.serve(None, {ExchangeToken: work.exchange, SignInWithPassword: work.sign_in})
     return work
 
 
 @pytest.fixture
-async def edge(world: World, work: Work) -> AsyncIterator[GatewayApp]:
+async def edge(world: FakeServices, work: Work) -> AsyncIterator[GatewayApp]:
     for slug in ("noisy", "quiet", "third"):
         world.add(slug)
     yield build(Gateway(settings(at_once=AT_ONCE), world.bus))
@@ -78,7 +79,7 @@ async def edge(world: World, work: Work) -> AsyncIterator[GatewayApp]:
     await settled()
 
 
-def app_id(world: World, slug: str) -> str:
+def app_id(world: FakeServices, slug: str) -> str:
     return world.tenants[f"{slug}.localhost:8080"].app_id
 
 
@@ -103,7 +104,7 @@ class Visitors:
 
 
 async def test_a_noisy_application_does_not_shut_out_a_quiet_one(
-    edge: GatewayApp, world: World, work: Work
+    edge: GatewayApp, world: FakeServices, work: Work
 ) -> None:
     """Five hundred of one are under way and none gets done: each of the other's is begun at once,
     up to its share; of the noisy one's, those that find no place in its queue are told so."""
@@ -123,7 +124,9 @@ async def test_a_noisy_application_does_not_shut_out_a_quiet_one(
     assert answer.headers["retry-after"] == "1"
 
 
-async def test_while_there_is_room_nobody_waits(edge: GatewayApp, world: World, work: Work) -> None:
+async def test_while_there_is_room_nobody_waits(
+    edge: GatewayApp, world: FakeServices, work: Work
+) -> None:
     """An application may have it all as long as nobody else wants any; nothing is refused."""
     noisy = Visitors(edge, "noisy")
     await noisy.ask(AT_ONCE)
@@ -137,7 +140,7 @@ async def test_while_there_is_room_nobody_waits(edge: GatewayApp, world: World, 
     assert noisy.statuses() == [200] * (20 + AT_ONCE)
 
 
-async def test_queues_are_served_in_turn(edge: GatewayApp, world: World, work: Work) -> None:
+async def test_queues_are_served_in_turn(edge: GatewayApp, world: FakeServices, work: Work) -> None:
     """Of three that all ask for more than there is, each gets a third of what gets done."""
     slugs = ("noisy", "quiet", "third")
     visitors = [Visitors(edge, slug) for slug in slugs]
@@ -154,7 +157,7 @@ async def test_queues_are_served_in_turn(edge: GatewayApp, world: World, work: W
 
 
 async def test_documents_and_health_wait_for_nobody(
-    edge: GatewayApp, world: World, work: Work
+    edge: GatewayApp, world: FakeServices, work: Work
 ) -> None:
     """What comes from memory is no work."""
     noisy = Visitors(edge, "noisy")
@@ -167,14 +170,14 @@ async def test_documents_and_health_wait_for_nobody(
 
 
 async def test_signing_in_does_not_hold_up_who_is_signed_in(
-    edge: GatewayApp, world: World, work: Work
+    edge: GatewayApp, world: FakeServices, work: Work
 ) -> None:
     """Sign-ins that wait for a thread to hash have places of their own."""
     noisy, noisy_id = Visitors(edge, "noisy"), app_id(world, "noisy")
     body = {"email": "ada@example.com", "password": "six unusual otters"}
     herd = [asyncio.create_task(noisy.http.post("/api/auth/signin", json=body)) for _ in range(100)]
     hashing = edge.gateway.queues.hashing
-    async with asyncio.timeout(10):  # on the way there are threads
+    async with asyncio.timeout(PATIENCE):  # on the way there are threads
         while len(work.begun) < AT_ONCE or len(hashing._queues.get(noisy_id, ())) < 92:
             await asyncio.sleep(0.01)
     assert len(work.begun) == AT_ONCE
@@ -186,14 +189,14 @@ async def test_signing_in_does_not_hold_up_who_is_signed_in(
 
 
 async def test_a_full_queue_is_told_on_the_api_too(
-    edge: GatewayApp, world: World, work: Work
+    edge: GatewayApp, world: FakeServices, work: Work
 ) -> None:
     """There the body is read by the framework, which must not make a 400 of it."""
     noisy = Visitors(edge, "noisy")
     edge.gateway.queues.hashing.per_app = 2
     body = {"email": "ada@example.com", "password": "six unusual otters"}
     herd = [asyncio.create_task(noisy.http.post("/api/auth/signin", json=body)) for _ in range(20)]
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(PATIENCE):
         while sum(task.done() for task in herd) < 20 - AT_ONCE - 2:
             await asyncio.sleep(0.01)
     told = [task.result() for task in herd if task.done()]
@@ -202,7 +205,9 @@ async def test_a_full_queue_is_told_on_the_api_too(
     assert {answer.headers["retry-after"] for answer in told} == {"1"}
 
 
-async def test_who_sends_slowly_takes_no_place(edge: GatewayApp, world: World, work: Work) -> None:
+async def test_who_sends_slowly_takes_no_place(
+    edge: GatewayApp, world: FakeServices, work: Work
+) -> None:
     """A body that never ends keeps nobody from being served."""
     slow = Visitors(edge, "noisy")
     never = asyncio.Event()
@@ -248,7 +253,7 @@ class Streaming:
         await self.edge(scope, receive, send)
 
 
-async def test_every_place_is_given_back(edge: GatewayApp, world: World, work: Work) -> None:
+async def test_every_place_is_given_back(edge: GatewayApp, world: FakeServices, work: Work) -> None:
     """Whatever a request ends in: an answer, a refusal, a bug, a visitor that has gone."""
     work.hold = False
     noisy = Visitors(edge, "noisy")

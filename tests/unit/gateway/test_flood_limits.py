@@ -15,7 +15,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from prometheus_client import REGISTRY
-from tests.unit.gateway.conftest import World, settings
+from tests.kit.fake_services import FakeServices, settings
 
 from common.context import Context
 from common.contracts.authorization import Authorization, Authorize
@@ -32,7 +32,7 @@ from common.contracts.tokens import (
     Tokens,
 )
 from common.contracts.userinfo import GetUserinfo, Userinfo
-from common.networks import network
+from common.ip_addresses import client_network
 from common.problems import Unavailable
 from gateway.admission.flood_limits import (
     ALL,
@@ -179,7 +179,7 @@ def test_what_is_known_is_bounded_too() -> None:
 )
 def test_whom_an_address_counts_for(one: str | None, other: str | None, same: bool) -> None:
     """An IPv4 address for itself, however it is written, an IPv6 address for its /64."""
-    assert (network(one) == network(other)) is same
+    assert (client_network(one) == client_network(other)) is same
 
 
 # Over HTTP
@@ -231,7 +231,7 @@ class Service:
 
 
 @pytest.fixture
-def oidc(world: World) -> Service:
+def oidc(world: FakeServices) -> Service:
     service = Service()
     world.bus.serve(
         None,
@@ -247,13 +247,13 @@ def oidc(world: World) -> Service:
 
 
 @pytest.fixture
-def demo(world: World) -> Tenant:
+def demo(world: FakeServices) -> Tenant:
     world.add("other")
     return world.add("demo")
 
 
 @pytest.fixture
-def gateway(world: World) -> Gateway:
+def gateway(world: FakeServices) -> Gateway:
     gateway = Gateway(settings(), world.bus)
     gateway.limits.buckets.clock = Clock()  # no time passes
     return gateway
@@ -359,7 +359,7 @@ async def test_authorization_requests_stop_making_rows(
 
 
 async def test_who_is_signed_in_keeps_his_own_share(
-    at: From, oidc: Service, world: World, demo: Tenant
+    at: From, oidc: Service, world: FakeServices, demo: Tenant
 ) -> None:
     """A stranger of the same network does not use it up, and a session is no way round."""
     eve, ada = at(), at()
@@ -374,7 +374,7 @@ async def test_who_is_signed_in_keeps_his_own_share(
 
 
 async def test_an_authorization_that_fails_keeps_nothing(
-    at: From, world: World, demo: Tenant, gateway: Gateway
+    at: From, world: FakeServices, demo: Tenant, gateway: Gateway
 ) -> None:
     """While oidc is away nobody's share is used up."""
     http = at()
@@ -471,7 +471,7 @@ async def test_a_secret_that_held_once_is_no_pass_for_ever(
     assert passed == CLIENT_SECRET_FAILURE.burst + 1  # the one that it was found out by
 
 
-async def test_an_outage_is_nobodys_failure(at: From, world: World, demo: Tenant) -> None:
+async def test_an_outage_is_nobodys_failure(at: From, world: FakeServices, demo: Tenant) -> None:
     """While nobody can say whether a credential holds, showing it counts for nothing."""
     http, bearer = at(), {"authorization": "Bearer t_good"}
 
@@ -503,7 +503,7 @@ async def test_a_client_may_fail_at_its_grants(at: From, oidc: Service, demo: Te
     [("Bearer nonsense", "rate_limited"), ("Bearer sk_live_nonsense", "rate_limited")],
 )
 async def test_keys_and_tokens_that_do_not_hold(
-    at: From, demo: Tenant, world: World, header: str, code: str
+    at: From, demo: Tenant, world: FakeServices, header: str, code: str
 ) -> None:
     """problem+json with what is left; those that hold pass, unless nobody has seen them yet."""
     http, limit = at(), INVALID_CREDENTIAL.burst
@@ -528,7 +528,7 @@ async def test_keys_and_tokens_that_do_not_hold(
 
 
 async def test_userinfo_and_sessions_pass_however_often(
-    at: From, world: World, demo: Tenant, oidc: Service
+    at: From, world: FakeServices, demo: Tenant, oidc: Service
 ) -> None:
     """And with whatever their network does besides, without a credential or with wrong ones."""
     http = at()
@@ -557,7 +557,7 @@ async def test_userinfo_and_sessions_pass_however_often(
 
 
 async def test_a_credential_that_ended_is_counted_again(
-    at: From, world: World, demo: Tenant, gateway: Gateway
+    at: From, world: FakeServices, demo: Tenant, gateway: Gateway
 ) -> None:
     """A session that was signed out is no pass for a flood."""
     http, session = at(), world.session(demo, "t_ada")
@@ -571,7 +571,7 @@ async def test_a_credential_that_ended_is_counted_again(
 
 
 async def test_an_office_whose_sessions_have_ended_signs_in_again(
-    at: From, world: World, demo: Tenant
+    at: From, world: FakeServices, demo: Tenant
 ) -> None:
     """Its open pages ask on and on who is signed in, with cookies that hold no more or none: each
     costs one look in a minute, and keeps nobody from the sign-in page."""
@@ -587,7 +587,7 @@ async def test_an_office_whose_sessions_have_ended_signs_in_again(
 
 
 async def test_one_credential_does_not_vouch_for_another(
-    at: From, world: World, demo: Tenant, gateway: Gateway
+    at: From, world: FakeServices, demo: Tenant, gateway: Gateway
 ) -> None:
     """Who is signed in cannot make the gateway remember tokens that he made up."""
     http = at()
@@ -608,7 +608,7 @@ async def test_what_merely_looks_publishable_is_a_token_like_any(at: From, demo:
 
 
 async def test_publishable_keys_and_other_schemes_show_nothing(
-    at: From, world: World, demo: Tenant
+    at: From, world: FakeServices, demo: Tenant
 ) -> None:
     """They are in every page of an application: they count as if there were none."""
     http = at()
@@ -651,7 +651,7 @@ async def test_a_neighbour_in_the_same_64_counts_too(at: From, demo: Tenant) -> 
 
 
 async def test_unknown_hosts_are_not_looked_up_for_ever(
-    at: From, demo: Tenant, world: World, gateway: Gateway
+    at: From, demo: Tenant, world: FakeServices, gateway: Gateway
 ) -> None:
     """Nor unknown keys on api.; a host that is there is served, even when it must be asked anew."""
     http = at()
@@ -669,7 +669,7 @@ async def test_unknown_hosts_are_not_looked_up_for_ever(
     assert (await at(ADA).get("/", headers=nowhere)).status_code == 404
 
 
-async def test_the_scale_multiplies_and_turns_off(world: World, demo: Tenant) -> None:
+async def test_the_scale_multiplies_and_turns_off(world: FakeServices, demo: Tenant) -> None:
     for scale, expected in ((0.0, None), (0.01, ANONYMOUS_READ.burst // 100)):
         gateway = Gateway(settings(limit_scale=scale), world.bus)
         gateway.limits.buckets.clock = Clock()

@@ -6,7 +6,7 @@ from typing import Any
 
 import httpx
 import pytest
-from tests.unit.gateway.conftest import World
+from tests.kit.fake_services import FakeServices
 
 from common.context import Context
 from common.contracts.base import Request
@@ -20,7 +20,7 @@ EMPTY = Queues(relay=dict.fromkeys(SERVICES, Queue()), mail=Queue())
 
 async def seen(
     edge: GatewayApp,
-    world: World,
+    world: FakeServices,
     monkeypatch: pytest.MonkeyPatch,
     away: str,
     ip: str,
@@ -40,7 +40,7 @@ async def seen(
 
     monkeypatch.setattr(world.bus, "raw", raw)
     monkeypatch.setattr(world.bus, "call", call)
-    transport = httpx.ASGITransport(app=edge, client=(ip, 1))
+    transport = httpx.ASGITransport(app=edge, client=(ip, 1))  # type: ignore[arg-type]
     async with httpx.AsyncClient(transport=transport, base_url="http://localhost:8080") as http:
         answer = await http.get("/health")
     return answer.status_code, answer.json()
@@ -48,7 +48,7 @@ async def seen(
 
 @pytest.mark.parametrize("away", SERVICES)
 async def test_each_service_is_needed(
-    edge: GatewayApp, world: World, monkeypatch: pytest.MonkeyPatch, away: str
+    edge: GatewayApp, world: FakeServices, monkeypatch: pytest.MonkeyPatch, away: str
 ) -> None:
     """A stopped one turns the whole, and is named to whoever runs it."""
     status, body = await seen(edge, world, monkeypatch, away, "127.0.0.1")
@@ -59,7 +59,7 @@ async def test_each_service_is_needed(
 
 
 async def test_a_refusal_is_an_answer(
-    edge: GatewayApp, world: World, monkeypatch: pytest.MonkeyPatch
+    edge: GatewayApp, world: FakeServices, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     status, body = await seen(edge, world, monkeypatch, "nobody", "127.0.0.1")
 
@@ -67,7 +67,7 @@ async def test_a_refusal_is_an_answer(
 
 
 async def test_outsiders_see_the_status_only(
-    edge: GatewayApp, world: World, monkeypatch: pytest.MonkeyPatch
+    edge: GatewayApp, world: FakeServices, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     _, body = await seen(edge, world, monkeypatch, "rbac", "203.0.113.7")
 
@@ -75,7 +75,7 @@ async def test_outsiders_see_the_status_only(
 
 
 async def test_a_relay_that_is_stuck_is_unhealthy(
-    edge: GatewayApp, world: World, monkeypatch: pytest.MonkeyPatch
+    edge: GatewayApp, world: FakeServices, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Every service answers, but a stream that refuses to store would go unnoticed for days."""
     stuck = EMPTY.model_copy(update={"relay": EMPTY.relay | {"oidc": Queue(waiting=128, age=240)}})
@@ -87,7 +87,7 @@ async def test_a_relay_that_is_stuck_is_unhealthy(
 
 
 async def test_late_mail_is_shown_and_people_sign_in(
-    edge: GatewayApp, world: World, monkeypatch: pytest.MonkeyPatch
+    edge: GatewayApp, world: FakeServices, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     late = EMPTY.model_copy(update={"mail": Queue(waiting=3, age=4000)})
 
@@ -98,7 +98,7 @@ async def test_late_mail_is_shown_and_people_sign_in(
 
 
 async def test_unknown_queues_are_not_called_empty(
-    edge: GatewayApp, world: World, monkeypatch: pytest.MonkeyPatch
+    edge: GatewayApp, world: FakeServices, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     _, body = await seen(edge, world, monkeypatch, "identity", "127.0.0.1")
 

@@ -8,7 +8,7 @@ import re
 
 import httpx
 import pytest
-from tests.unit.gateway.conftest import World, settings
+from tests.kit.fake_services import FakeServices, settings
 
 from common.contracts.tenants import UnknownHost
 from gateway.auth.tenant import canonical
@@ -38,7 +38,7 @@ def test_what_can_be_no_host_is_refused(host: str) -> None:
         canonical(host, "http")
 
 
-async def test_an_unknown_host_is_404(http: httpx.AsyncClient, world: World) -> None:
+async def test_an_unknown_host_is_404(http: httpx.AsyncClient, world: FakeServices) -> None:
     """An unknown host gets a problem, never some default application."""
     world.add("demo")
 
@@ -47,9 +47,11 @@ async def test_an_unknown_host_is_404(http: httpx.AsyncClient, world: World) -> 
     assert (answer.status_code, answer.json()["code"]) == (404, "unknown_host")
 
 
-@pytest.mark.parametrize(("spoken", "heading"), [("de", "Hier ist nichts"), ("fr", "Nothing is")])
+@pytest.mark.parametrize(
+    ("spoken", "heading"), [("de", "Hier ist keine Anwendung"), ("fr", "No application")]
+)
 async def test_a_person_on_an_unknown_host_gets_a_page(
-    http: httpx.AsyncClient, world: World, spoken: str, heading: str
+    http: httpx.AsyncClient, world: FakeServices, spoken: str, heading: str
 ) -> None:
     """Nobody's: no name, no colours, nothing to fetch; in his language, under a policy that allows
     this page's own style and nothing else."""
@@ -83,7 +85,9 @@ async def test_a_host_that_cannot_be_read_is_a_page_too(http: httpx.AsyncClient)
     assert api.headers["content-type"] == "application/problem+json"
 
 
-async def test_forwarded_host_is_never_believed(http: httpx.AsyncClient, world: World) -> None:
+async def test_forwarded_host_is_never_believed(
+    http: httpx.AsyncClient, world: FakeServices
+) -> None:
     """X-Forwarded-Host and Forwarded change nothing about which application answers."""
     world.add("demo")
     headers = {"x-forwarded-host": "evil.test", "forwarded": "host=evil.test"}

@@ -5,11 +5,11 @@ from __future__ import annotations
 import httpx
 import pytest
 from fastapi.routing import APIRoute, iter_route_contexts
+from tests.kit.fake_services import FakeServices
 from tests.kit.people import People, person
-from tests.unit.gateway.conftest import World
 
-from common.client_addresses import canonical_ip
 from common.contracts.authorization import Authorization
+from common.ip_addresses import canonical_ip
 from gateway.app import GatewayApp
 from gateway.audit_followers import Follower, FollowerSlots
 from gateway.http.request import trace_of
@@ -19,18 +19,18 @@ TRACE = b"00-" + b"1" * 32 + b"-" + b"2" * 16 + b"-01"
 
 
 @pytest.fixture
-def people(world: World) -> People:
+def people(world: FakeServices) -> People:
     world.add("demo", allowed_origins=["https://spa.example.com"])
     return People(world)
 
 
-def sign_in(http: httpx.AsyncClient, world: World) -> None:
+def sign_in(http: httpx.AsyncClient, world: FakeServices) -> None:
     person(world, world.tenants["demo.localhost:8080"], "t_ada")
     http.cookies.set("aero2_session", "t_ada", domain="demo.localhost")
 
 
 async def test_no_answer_of_the_api_is_stored(
-    edge: GatewayApp, http: httpx.AsyncClient, world: World, people: People
+    edge: GatewayApp, http: httpx.AsyncClient, world: FakeServices, people: People
 ) -> None:
     """Every read of the API, by cookie, and by HEAD as well."""
     sign_in(http, world)
@@ -55,7 +55,7 @@ async def test_no_answer_of_the_api_is_stored(
     "path", ["/oauth2/authorize?client_id=x", "/oauth2/logout?id_token_hint=x"]
 )
 async def test_nothing_is_done_that_nobody_sees(
-    http: httpx.AsyncClient, world: World, people: People, method: str, path: str
+    http: httpx.AsyncClient, world: FakeServices, people: People, method: str, path: str
 ) -> None:
     """HEAD and a prefetch make no code and end no session."""
     people.authorization = Authorization(kind="redirect", location="https://rp.example/?code=c")
@@ -71,7 +71,7 @@ async def test_nothing_is_done_that_nobody_sees(
 
 @pytest.mark.parametrize("header", ["Basic eDp5", "Bearer", "Bearer ", "Digest x"])
 async def test_only_a_credential_exempts_from_the_guard(
-    http: httpx.AsyncClient, world: World, people: People, header: str
+    http: httpx.AsyncClient, world: FakeServices, people: People, header: str
 ) -> None:
     """Browsers add Basic by themselves: the cookie still speaks, and its source counts."""
     sign_in(http, world)
@@ -86,7 +86,7 @@ async def test_only_a_credential_exempts_from_the_guard(
 
 
 async def test_dpop_without_a_proof_opens_nothing(
-    http: httpx.AsyncClient, world: World, people: People
+    http: httpx.AsyncClient, world: FakeServices, people: People
 ) -> None:
     """RFC 9449 section 7.1; a cookie beside it does not help."""
     key = world.key(world.tenants["demo.localhost:8080"], "sk_live_x")

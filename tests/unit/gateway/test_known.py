@@ -8,7 +8,7 @@ from typing import Any
 import httpx
 import pytest
 from fastapi.routing import APIRoute
-from tests.unit.gateway.conftest import World
+from tests.kit.fake_services import FakeServices
 
 from common.context import Context
 from common.contracts.clients import Client, ClientFields, GetClient, UpdateClient
@@ -17,7 +17,7 @@ from common.contracts.user_import import ImportUsers, TransferredUsers
 from common.contracts.users import CreateUser
 from common.ids import new_id
 from common.problems import Forbidden
-from common.unknown_fields import unknown
+from common.unknown_fields import unknown_fields
 from gateway.api.fastapi_app import json_api
 from gateway.api.route_sets import ROUTE_SETS
 from gateway.routing import HostKind
@@ -38,7 +38,7 @@ def _operations() -> list[tuple[str, str]]:
 
 
 @pytest.fixture(autouse=True)
-def key(world: World) -> None:
+def key(world: FakeServices) -> None:
     world.key(world.add("demo"), "sk_live_1")
 
 
@@ -70,15 +70,17 @@ async def test_no_operation_takes_a_parameter_that_it_does_not_know(
 
     answer = await http.request(method, path, params={"zzyzx": "hunter2"}, headers=KEY)
 
-    assert _errors(answer)["zzyzx"] == "there is no such parameter"
+    assert _errors(answer)["zzyzx"] == "There is no such parameter."
     assert "hunter2" not in answer.text
 
 
-async def test_the_name_that_was_meant_is_told(http: httpx.AsyncClient, world: World) -> None:
+async def test_the_name_that_was_meant_is_told(
+    http: httpx.AsyncClient, world: FakeServices
+) -> None:
     """A name that is near is proposed; what can only be read is said to be so; the other mistakes
     come in the same answer."""
 
-    async def get(_: World, ctx: Context, one: GetClient) -> Client:
+    async def get(_: FakeServices, ctx: Context, one: GetClient) -> Client:
         return Client(**_CLIENT)
 
     world.bus.serve(world, {GetClient: get})
@@ -88,10 +90,10 @@ async def test_the_name_that_was_meant_is_told(http: httpx.AsyncClient, world: W
     listed = await http.delete("/api/clients/x/grants?userid=1", headers=KEY)
 
     found = _errors(answer)
-    assert found["disabled"] == "there is no such field: did you mean enabled?"
-    assert found["id"] == "can be read here, not set"
+    assert found["disabled"] == "There is no such field. Did you mean enabled?"
+    assert found["id"] == "This field can be read but not set."
     assert "'web'" in found["type"]
-    assert _errors(listed) == {"userid": "there is no such parameter: did you mean user_id?"}
+    assert _errors(listed) == {"userid": "There is no such parameter. Did you mean user_id?"}
 
 
 async def test_who_may_not_call_learns_that_first(http: httpx.AsyncClient) -> None:
@@ -154,13 +156,13 @@ async def test_a_name_that_is_no_text_is_refused_like_any_other(http: httpx.Asyn
 
 
 async def test_changes_of_a_client_arrive_as_they_were_sent(
-    http: httpx.AsyncClient, world: World
+    http: httpx.AsyncClient, world: FakeServices
 ) -> None:
     """What is left out is left out, null is null, and objects that are open stay open."""
     sent = {"jwks": None, "claims_mapping": {"anything": "user.name"}, "enabled": False}
     asked: list[UpdateClient] = []
 
-    async def update(_: World, ctx: Context, one: UpdateClient) -> Client:
+    async def update(_: FakeServices, ctx: Context, one: UpdateClient) -> Client:
         asked.append(one)
         return Client(**_CLIENT)
 
@@ -181,16 +183,16 @@ _CLIENT: dict[str, Any] = {
 
 
 async def test_what_can_only_be_read_may_come_back_unchanged(
-    http: httpx.AsyncClient, world: World
+    http: httpx.AsyncClient, world: FakeServices
 ) -> None:
     """Whoever sends back what GET answered changes nothing: what can only be read is left out. With
     another value each is refused by name, and nothing is changed."""
     asked: list[UpdateClient] = []
 
-    async def get(_: World, ctx: Context, one: GetClient) -> Client:
+    async def get(_: FakeServices, ctx: Context, one: GetClient) -> Client:
         return Client(**_CLIENT)
 
-    async def update(_: World, ctx: Context, one: UpdateClient) -> Client:
+    async def update(_: FakeServices, ctx: Context, one: UpdateClient) -> Client:
         asked.append(one)
         return Client(**_CLIENT)
 
@@ -203,22 +205,24 @@ async def test_what_can_only_be_read_may_come_back_unchanged(
     assert answer.status_code == 200, answer.text
     assert not {"id", "client_id", "created_at", "updated_at"} & asked[0].changes.keys()
     assert asked[0].changes["name"] == "X"
-    assert _errors(refused) == dict.fromkeys(["id", "created_at"], "can be read here, not set")
+    assert _errors(refused) == dict.fromkeys(
+        ["id", "created_at"], "This field can be read but not set."
+    )
     assert len(asked) == 1
 
 
 async def test_what_the_caller_cannot_read_is_not_compared(
-    http: httpx.AsyncClient, world: World
+    http: httpx.AsyncClient, world: FakeServices
 ) -> None:
     """A change would tell whether a guess was right."""
 
-    async def forbidden(_: World, ctx: Context, one: GetClient) -> Client:
+    async def forbidden(_: FakeServices, ctx: Context, one: GetClient) -> Client:
         raise Forbidden
 
     world.bus.serve(world, {GetClient: forbidden})
     answer = await http.put("/api/clients/x", json={"id": _CLIENT["id"]}, headers=KEY)
 
-    assert _errors(answer) == {"id": "can be read here, not set"}
+    assert _errors(answer) == {"id": "This field can be read but not set."}
 
 
 @pytest.mark.parametrize(
@@ -235,7 +239,7 @@ async def test_what_the_caller_cannot_read_is_not_compared(
 )
 def test_unknown_names_are_found_at_any_depth(kind: Any, sent: Any, places: list[str]) -> None:
     """In models inside models and in lists; never in what is open by its type."""
-    assert [one.place + one.name for one in unknown(kind, sent)] == places
+    assert [one.place + one.name for one in unknown_fields(kind, sent)] == places
 
 
 @pytest.mark.parametrize("dashboard", [False, True])
@@ -264,5 +268,5 @@ async def test_a_name_stands_once(http: httpx.AsyncClient) -> None:
     posted = await http.post("/api/organizations", content=body, headers=json)
     listed = await http.get("/api/users?limit=1&limit=2", headers=KEY)
 
-    assert _errors(posted) == {"name": "stands here twice"}
-    assert _errors(listed) == {"limit": "send this parameter once"}
+    assert _errors(posted) == {"name": "This name occurs twice in the same object."}
+    assert _errors(listed) == {"limit": "Send this parameter only once."}

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 from types import SimpleNamespace
-from typing import Any
+from typing import Any, cast
 
 import pytest
 
@@ -38,7 +38,8 @@ class Fleet:
         self.hub: Any = Hub()
         self.limits = [FloodLimits() for _ in range(count)]
         self.replicas = [
-            Replicas(self.hub, limits.divide, clock=lambda: self.now) for limits in self.limits
+            Replicas(cast(Any, self.hub), limits.divide, clock=lambda: self.now)
+            for limits in self.limits
         ]
         for limits in self.limits:
             limits.buckets.clock = lambda: self.now

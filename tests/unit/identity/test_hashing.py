@@ -10,7 +10,7 @@ import bcrypt
 import pytest
 
 from common.hash_pool import FairPool
-from identity import imported
+from identity import hash_verifiers, imported_hashes
 from identity.hashing import Hashing, normalized
 
 PASSWORD = "correct horse – bâtterie"
@@ -75,7 +75,7 @@ async def test_imported_hashes_verify_and_are_replaced(hashing: Hashing, stored:
     assert (await hashing.verify("app", PASSWORD, right.rehashed)).ok
     assert not wrong.ok
     assert wrong.rehashed is None
-    assert imported.supported(stored)
+    assert imported_hashes.supported(stored)
 
 
 async def test_firebase(hashing: Hashing) -> None:
@@ -117,7 +117,7 @@ async def test_firebase(hashing: Hashing) -> None:
 )
 async def test_hashes_that_cannot_be_are_refused(hashing: Hashing, stored: str) -> None:
     """What is no hash, or would cost us too much, is refused at import and never verifies."""
-    assert not imported.supported(stored)
+    assert not imported_hashes.supported(stored)
     assert not (await hashing.verify("app", "x", stored)).ok
 
 
@@ -181,10 +181,10 @@ WORST = {
 def test_cost_of_an_imported_hash_is_bounded(accepted: str, refused: str) -> None:
     """One model in seconds and bytes holds for every format. Whatever costs more than a second of
     one core, or more than 256 MiB, is refused with a reason and never computed."""
-    assert imported.refusal(accepted) is None
-    assert imported.refusal(refused)
-    with pytest.raises(imported.UnknownHash):
-        imported.checker(refused)
+    assert imported_hashes.refusal(accepted) is None
+    assert imported_hashes.refusal(refused)
+    with pytest.raises(hash_verifiers.UnknownHash):
+        imported_hashes.verifier(refused)
 
 
 async def test_a_stored_hash_over_the_bound_is_not_computed(
@@ -192,7 +192,7 @@ async def test_a_stored_hash_over_the_bound_is_not_computed(
 ) -> None:
     """A row that predates the bound is a wrong password, without any work."""
     computed: list[str] = []
-    monkeypatch.setattr(imported, "verify_secret", lambda *of: computed.append("argon2"))
+    monkeypatch.setattr(hash_verifiers, "verify_secret", lambda *of: computed.append("argon2"))
     monkeypatch.setattr(hashing.hasher.__class__, "verify", lambda *of: computed.append("own"))
     phc = "$argon2id$v=19$m=64,t=4000000000,p=1$c29tZXNhbHRzb21lc2FsdA$" + "A" * 43
 

@@ -10,7 +10,9 @@ from common.contracts.organizations import CreateOrganization, OrganizationChang
 from common.contracts.tenants import Branding, Tenant
 from common.ids import new_id
 from identity import mail_rendering
-from identity.mail_texts import LOCALES, WORDS, Locale
+from identity.mail_languages import LOCALES, Locale
+from identity.mail_texts import MAILS, built_in_source
+from identity.mail_variables import sample_data
 
 TENANT = Tenant(
     app_id=new_id(),
@@ -63,24 +65,26 @@ def test_names_of_organizations(name: str) -> None:
 
 
 @pytest.mark.parametrize("locale", LOCALES)
-@pytest.mark.parametrize("kind", list(WORDS))
+@pytest.mark.parametrize("kind", list(MAILS))
 def test_no_mail_carries_a_link_that_somebody_chose(kind: str, locale: Locale) -> None:
     """Whatever was stored before: in the subject, the text and the page."""
-    data = {**mail_rendering.sample(kind, TENANT), **dict.fromkeys(CHOSEN, "see evil.example now")}
+    data = {**sample_data(kind, TENANT), **dict.fromkeys(CHOSEN, "see evil.example now")}
 
-    mail = mail_rendering.render(kind, locale, TENANT, data, mail_rendering.built_in(kind, locale))
+    mail = mail_rendering.render(
+        kind, locale, TENANT, data=data, source=built_in_source(kind, locale)
+    )
 
     assert "evil" not in mail.subject + mail.text + mail.html
 
 
 def test_an_invitation_without_the_name_is_a_sentence() -> None:
     """Words stand in place of a name that is not shown; other names are."""
-    data = mail_rendering.sample("org_invitation", TENANT)
-    source = mail_rendering.built_in("org_invitation", "en")
+    data = sample_data("org_invitation", TENANT)
+    source = built_in_source("org_invitation", "en")
 
-    shown = mail_rendering.render("org_invitation", "en", TENANT, data, source)
+    shown = mail_rendering.render("org_invitation", "en", TENANT, data=data, source=source)
     hidden = mail_rendering.render(
-        "org_invitation", "en", TENANT, {**data, "org_name": "evil.example"}, source
+        "org_invitation", "en", TENANT, data={**data, "org_name": "evil.example"}, source=source
     )
 
     assert shown.subject == "You've been invited to Example Ltd at Shop"
@@ -90,10 +94,12 @@ def test_an_invitation_without_the_name_is_a_sentence() -> None:
 @pytest.mark.parametrize("kind", ["invitation", "org_invitation"])
 def test_an_invitation_says_who_and_how_long(kind: str) -> None:
     """And that nobody has to do anything; without a user behind it, it is a sentence too."""
-    source, data = mail_rendering.built_in(kind, "en"), mail_rendering.sample(kind, TENANT)
+    source, data = built_in_source(kind, "en"), sample_data(kind, TENANT)
 
-    mail = mail_rendering.render(kind, "en", TENANT, data, source)
-    by_key = mail_rendering.render(kind, "en", TENANT, {**data, "inviter": None, "days": 1}, source)
+    mail = mail_rendering.render(kind, "en", TENANT, data=data, source=source)
+    by_key = mail_rendering.render(
+        kind, "en", TENANT, data={**data, "inviter": None, "days": 1}, source=source
+    )
 
     for text in (mail.text, mail.html):
         assert "Grace Hopper invited you to" in text
@@ -107,9 +113,9 @@ def test_an_invitation_says_who_and_how_long(kind: str) -> None:
 def test_a_button_has_the_colours_of_the_pages(color: str | None) -> None:
     """One maker of colours: what is white on the page is white in the mail, in both schemes."""
     tenant = TENANT.model_copy(update={"branding": Branding(primary_color=color)})
-    source, data = mail_rendering.built_in("reset", "en"), mail_rendering.sample("reset", tenant)
+    source, data = built_in_source("reset", "en"), sample_data("reset", tenant)
 
-    mail = mail_rendering.render("reset", "en", tenant, data, source)
+    mail = mail_rendering.render("reset", "en", tenant, data=data, source=source)
 
     made = palette(color_of(color))
     for shades in (made.light, made.dark):
@@ -117,14 +123,16 @@ def test_a_button_has_the_colours_of_the_pages(color: str | None) -> None:
 
 
 @pytest.mark.parametrize("locale", LOCALES)
-@pytest.mark.parametrize("kind", list(WORDS))
+@pytest.mark.parametrize("kind", list(MAILS))
 def test_names_of_another_direction_are_isolated(kind: str, locale: Locale) -> None:
     """Wherever such a name stands, it moves no number or punctuation beside it."""
     name = "\u05d7\u05e0\u05d5\u05ea 7"
     tenant = TENANT.model_copy(update={"name": name})
-    data = {**mail_rendering.sample(kind, tenant), **dict.fromkeys(CHOSEN, name)}
+    data = {**sample_data(kind, tenant), **dict.fromkeys(CHOSEN, name)}
 
-    mail = mail_rendering.render(kind, locale, tenant, data, mail_rendering.built_in(kind, locale))
+    mail = mail_rendering.render(
+        kind, locale, tenant, data=data, source=built_in_source(kind, locale)
+    )
 
     for part in (mail.subject, mail.text, mail.html):
         assert part.count(name) == part.count(f"\u2068{name}\u2069")

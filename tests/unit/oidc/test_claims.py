@@ -11,14 +11,14 @@ from hypothesis import strategies as st
 
 from common.contracts.rights import Rights
 from oidc import claims
-from oidc.claims import Facts
-from oidc.queries.token_families import Profile
+from oidc.claims import ClaimSources
+from oidc.queries.user_profiles import UserProfile
 
 AT = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
-NOTHING: dict[str, Any] = dict.fromkeys(Profile.__dataclass_fields__)
+NOTHING: dict[str, Any] = dict.fromkeys(UserProfile.__dataclass_fields__)
 
 
-def profile(**told: Any) -> Profile:
+def profile(**told: Any) -> UserProfile:
     base = NOTHING | {
         "id": "u1",
         "email_verified": False,
@@ -28,30 +28,30 @@ def profile(**told: Any) -> Profile:
         "created_at": AT,
         "updated_at": AT,
     }
-    return Profile(**base | told)
+    return UserProfile(**base | told)
 
 
 def test_what_the_user_has_not_told_is_left_out() -> None:
     """No nulls, no empty texts; `email_verified` only beside an address."""
-    assert claims.of_scopes(profile(), ["openid", "email", "phone", "address"]) == {}
-    assert claims.of_scopes(profile(email="a@b.test"), ["email"]) == {
+    assert claims.for_scopes(profile(), ["openid", "email", "phone", "address"]) == {}
+    assert claims.for_scopes(profile(email="a@b.test"), ["email"]) == {
         "email": "a@b.test",
         "email_verified": False,
     }
-    assert claims.of_scopes(profile(address={}, phone_number=""), ["address", "phone"]) == {
+    assert claims.for_scopes(profile(address={}, phone_number=""), ["address", "phone"]) == {
         "phone_number_verified": False
     }
 
 
 def test_updated_at_is_a_number() -> None:
     """OpenID Connect Core 5.1."""
-    assert claims.of_scopes(profile(), ["profile"]) == {"updated_at": int(AT.timestamp())}
+    assert claims.for_scopes(profile(), ["profile"]) == {"updated_at": int(AT.timestamp())}
 
 
 def test_a_mapping_reaches_records_and_json_only() -> None:
     """What is not there is left out; nothing is evaluated."""
     stored = profile(public_metadata={"a": {"b": 1}}, user_metadata={"r": ["owner"]})
-    facts = Facts(stored, None, Rights(roles=["admin"]))
+    facts = ClaimSources(stored, None, Rights(roles=["admin"]))
     mapping = {
         "deep": "user.public_metadata.a.b",
         "groups": "rights.roles",
@@ -62,18 +62,18 @@ def test_a_mapping_reaches_records_and_json_only() -> None:
         "inside": {"from": "user.id", "in": ["userinfo"]},
         "sub": "user.email",
     }
-    found = claims.mapped(mapping, "id_token", facts)
+    found = claims.from_mapping(mapping, "id_token", facts)
 
     assert found == {"deep": 1, "groups": ["admin"], "made": int(AT.timestamp())}
-    assert claims.mapped(mapping, "userinfo", facts)["inside"] == "u1"
+    assert claims.from_mapping(mapping, "userinfo", facts)["inside"] == "u1"
 
 
 def test_mapped_claims_have_bounded_room() -> None:
     """The largest metadata in every claim of the longest mapping: what fits is there, in order."""
     stored = profile(public_metadata={"big": "x" * 5_000, "small": "y"})
-    mapping = {f"big{n}": "user.public_metadata" for n in range(claims.MOST - 1)}
-    found = claims.mapped(mapping | {"small": "user.public_metadata.small"}, "id_token",
-                          Facts(stored, None, Rights()))  # fmt: skip
+    mapping = {f"big{n}": "user.public_metadata" for n in range(claims.MAX_MAPPINGS - 1)}
+    found = claims.from_mapping(mapping | {"small": "user.public_metadata.small"}, "id_token",
+                          ClaimSources(stored, None, Rights()))  # fmt: skip
 
     assert list(found) == ["big0", "small"]
 
@@ -92,20 +92,20 @@ def test_mapped_claims_have_bounded_room() -> None:
 )
 def test_no_path_leads_out_of_the_records(path: str) -> None:
     """H7: neither accepted nor, if it were stored, followed."""
-    facts = Facts(profile(), None, Rights())
+    facts = ClaimSources(profile(), None, Rights())
 
     assert claims.mapping_mistake("x", path)
-    assert claims.mapped({"x": path}, "id_token", facts) == {}
+    assert claims.from_mapping({"x": path}, "id_token", facts) == {}
 
 
 @given(st.text(max_size=60))
 def test_any_text_as_a_path_is_harmless(path: str) -> None:
     """It gives a claim or nothing, never an error."""
-    claims.mapped({"x": path}, "id_token", Facts(profile(), None, Rights()))
+    claims.from_mapping({"x": path}, "id_token", ClaimSources(profile(), None, Rights()))
     claims.mapping_mistake("x", path)
 
 
 @pytest.mark.parametrize("parameter", [None, {}, {"id_token": None}, {"id_token": ["name"]}])
 def test_a_claims_parameter_without_names_asks_for_nothing(parameter: Any) -> None:
     """Section 5.5."""
-    assert claims.asked(parameter, "id_token") == []
+    assert claims.requested(parameter, "id_token") == []

@@ -18,8 +18,8 @@ from common.egress import Egress
 from common.outgoing_http import OutgoingHttp
 from common.testing import context
 from oidc import client_keys
-from oidc.client_keys import keys_of
-from oidc.deps import Known
+from oidc.client_keys import verification_keys
+from oidc.deps import OidcCaches
 
 APP = "0198b2f0-0000-7000-8000-000000000001"
 
@@ -54,9 +54,9 @@ async def server() -> AsyncIterator[Server]:
 
 def asking(server: Server) -> Any:
     """Look keys up as the token endpoint of one process does."""
-    deps: Any = SimpleNamespace(known=Known(), http=OutgoingHttp(Egress(private=True)))
+    deps: Any = SimpleNamespace(caches=OidcCaches(), http=OutgoingHttp(Egress(private=True)))
     client: Any = SimpleNamespace(client_id="c", jwks=None, jwks_uri=server.uri)
-    return lambda kid="k1": keys_of(deps, context(APP), client, kid, "ES256")
+    return lambda kid="k1": verification_keys(deps, context(APP), client, kid=kid, alg="ES256")
 
 
 async def test_keys_are_fetched_once(server: Server) -> None:

@@ -10,10 +10,11 @@ from gateway.routing import RouteSet
 router = NounRouter(prefix="/authorize", tags=["authorize"])
 
 
-@router.post("/check", summary="May these users do these things?")
+@router.post("/check", summary="Check permissions of users")
 async def check(request: CheckAccess, ctx: Acting, bus: TheBus) -> Verdicts:
-    """Up to a hundred questions; each answer names the roles that grant it, or why not. About
-    others than yourself only with `roles:read`, which a secret key has."""
+    """Answers up to 100 checks in their order. Each result names the roles that grant the
+    permission, or the reason why it is not granted. To check other users, you need `roles:read`. A
+    secret key has it."""
     return await bus.call(ctx, request)
 
 

@@ -22,32 +22,33 @@ from gateway.routing import HostKind, RouteSet
 router = NounRouter(prefix="/applications/{slug}/api-keys", tags=["api_keys"])
 
 
-@router.get("", summary="List the live API keys")
+@router.get("", summary="List API keys")
 async def list_(
     slug: str, page: Annotated[ListApiKeys, Query()], ctx: Acting, bus: TheBus
 ) -> ApiKeys:
-    """Of each only the first twelve characters are known. Needs `apps:read` and its team."""
+    """Lists the valid keys, oldest first. Only the first 12 characters of each key are shown. Needs
+    `apps:read` and a membership in the team that owns the application."""
     return await bus.call(ctx, page)
 
 
 @router.post("", status_code=201, summary="Create an API key")
 async def create(slug: str, new: CreateApiKey, ctx: Acting, bus: TheBus) -> NewApiKey:
-    """The key is in the answer, this once. Needs `apps:write` and the team
-    role `admin` or `developer`."""
+    """Creates a key and returns it in full. It cannot be shown again. Needs `apps:write` and the
+    team role `admin` or `developer`."""
     return await bus.call(ctx, new)
 
 
-@router.delete("/{id}", summary="Revoke an API key at once")
+@router.delete("/{id}", summary="Revoke an API key")
 async def revoke(slug: str, id: Id, ctx: Acting, bus: TheBus) -> Done:
-    """Dead everywhere when the answer arrives. Needs `apps:write` and the team
+    """Revokes the key. It stops working before this call returns. Needs `apps:write` and the team
     role `admin` or `developer`."""
     return await bus.call(ctx, RevokeApiKey(id=id))
 
 
-@router.post("/{id}/rotate", status_code=201, summary="Replace an API key")
+@router.post("/{id}/rotate", status_code=201, summary="Rotate an API key")
 async def rotate(slug: str, id: Id, ctx: Acting, bus: TheBus) -> NewApiKey:
-    """The new key works now, the old one for 24 hours more. Needs `apps:write` and the team
-    role `admin` or `developer`."""
+    """Creates a new key that works at once. The old key works for another 24 hours. Needs
+    `apps:write` and the team role `admin` or `developer`."""
     return await bus.call(ctx, RotateApiKey(id=id))
 
 

@@ -35,35 +35,35 @@ from gateway.routing import RouteSet
 router = NounRouter(tags=["audit"])
 
 
-@router.get("/audit", summary="List events, newest first")
+@router.get("/audit", summary="List audit events")
 async def list_(page: Annotated[ListAudit, Query()], ctx: Acting, bus: TheBus) -> AuditRecords:
-    """Filters combine. Needs `audit:read`."""
+    """Lists the events that match all filters, newest first. Needs `audit:read`."""
     return await bus.call(ctx, page)
 
 
-@router.get("/audit/events", summary="Count events by type")
+@router.get("/audit/events", summary="Count audit events by type")
 async def count(period: Annotated[CountAudit, Query()], ctx: Acting, bus: TheBus) -> EventCounts:
-    """The most frequent type first. Needs `audit:read`."""
+    """Counts the events of each type, the most frequent type first. Needs `audit:read`."""
     return await bus.call(ctx, period)
 
 
-@router.get("/audit/checkpoints", summary="List signed heads of the log's chain")
+@router.get("/audit/checkpoints", summary="List checkpoints of the audit log")
 async def checkpoints(
     page: Annotated[ListCheckpoints, Query()], ctx: Acting, bus: TheBus
 ) -> Checkpoints:
-    """Keep them somewhere else than the log: they show when its end was cut off. Needs
-    `audit:read`."""
+    """Lists signed states of the log's hash chain, oldest first. Store them outside this system:
+    with them you can prove that no later events were removed. Needs `audit:read`."""
     return await bus.call(ctx, page)
 
 
 @router.get(
     "/audit/export",
-    summary="Export the log",
+    summary="Export the audit log",
     response_class=StreamingResponse,
     responses={
         200: {
             "content": {"application/x-ndjson": {}, "text/csv": {}},
-            "description": "A file, oldest event first.",
+            "description": "A file with one event per line, oldest first.",
         }
     },
 )
@@ -73,8 +73,8 @@ async def export(
     bus: TheBus,
     format: Annotated[ExportFormat, Query()] = "ndjson",
 ) -> StreamingResponse:
-    """As NDJSON and without filters it can be verified (`aero2 audit verify`). Needs
-    `audit:read`."""
+    """Exports the events that match all filters. An NDJSON export without filters can be verified
+    with `aero2 audit verify`. Needs `audit:read`."""
     call = ExportAudit(**filters.model_dump(exclude_unset=True))
     first = await bus.call(replace(ctx, deadline=time.time() + call.within), call)
     pages = audit_export.pieces(bus, ctx, call, first)
@@ -89,12 +89,12 @@ async def export(
 
 @router.get(
     "/audit/stream",
-    summary="Follow the log as it is written",
+    summary="Stream audit events",
     response_class=StreamingResponse,
     responses={
         200: {
             "content": {"text/event-stream": {}},
-            "description": "Server-sent events, each named after its type.",
+            "description": "Server-sent events. The name of each is the type of the audit event.",
         }
     },
 )
@@ -106,8 +106,9 @@ async def follow(
     *,
     last_event_id: Annotated[str | None, Header(max_length=100)] = None,
 ) -> StreamingResponse:
-    """With `Last-Event-ID` it goes on after that event (for a week). Ends with an event `end`
-    when the right to read the log does. Needs `audit:read`."""
+    """Sends new events as they happen. With `Last-Event-ID` the stream continues after that event,
+    for up to a week. It ends with an event named `end` when you lose access to the log. Needs
+    `audit:read`."""
 
     async def allowed() -> None:
         # The session may have ended, or the user may have lost the role.
@@ -116,7 +117,7 @@ async def follow(
     await gateway.bus.call(ctx, FollowAudit())
     links = gateway.links
     if links is None:
-        raise Unavailable("there is no stream here", retry_after=60)
+        raise Unavailable("this server has no event stream", retry_after=60)
     caller = ctx.caller
     credential = frozenset(filter(None, (caller.id, caller.session_id)))
     places = Places(gateway.settings.keys)
@@ -126,15 +127,15 @@ async def follow(
     return StreamingResponse(events, media_type="text/event-stream", headers=headers)
 
 
-@router.get("/audit/{id}", summary="Get an event")
+@router.get("/audit/{id}", summary="Get an audit event")
 async def get(id: Id, ctx: Acting, bus: TheBus) -> AuditRecord:
-    """Needs `audit:read`."""
+    """Returns one event. Needs `audit:read`."""
     return await bus.call(ctx, GetAuditRecord(id=id))
 
 
-@router.get("/users/{id}/audit", summary="List a user's events, newest first")
+@router.get("/users/{id}/audit", summary="List audit events of a user")
 async def of_user(id: Id, page: Annotated[Page, Query()], ctx: Acting, bus: TheBus) -> AuditRecords:
-    """Lists what the user did and what was done to them. Needs `audit:read`."""
+    """Lists what the user did and what was done to them, newest first. Needs `audit:read`."""
     return await bus.call(ctx, ListUserAudit(user_id=id, **dict(page)))
 
 

@@ -51,18 +51,17 @@ def _browser(gateway: Gateway, request: GatewayRequest, body: Attempt) -> dict[s
     return {"browser": body.browser or csrf.browser_id(gateway.settings, request)}
 
 
-@router.get("/protection", summary="What the application asks of strangers first")
+@router.get("/protection", summary="Get the challenge for sign-in forms")
 async def protection(ctx: Anyone, bus: TheBus) -> Protection:
-    """A captcha's site key, a challenge for a proof of work; both absent where not asked for."""
+    """Returns the site key of the captcha and the challenge for the proof of work. Each is null if
+    the application does not use it."""
     return await bus.call(ctx, GetProtection())
 
 
-@router.post(
-    "/signup", status_code=202, response_model_exclude={"browser"}, summary="Ask for an account"
-)
+@router.post("/signup", status_code=202, response_model_exclude={"browser"}, summary="Sign up")
 async def sign_up(body: SignUp, gateway: TheGateway, request: TheRequest, ctx: Anyone) -> Flow:
-    """A mail with a code and a link goes out; the account is there once one of them is used. The
-    answer is the same for an address that has an account already."""
+    """Sends an e-mail with a code and a link. The account is created when the user enters the code
+    or opens the link. The answer is the same if the address already has an account."""
     return await gateway.bus.call(ctx, body.model_copy(update=_browser(gateway, request, body)))
 
 
@@ -70,13 +69,14 @@ async def sign_up(body: SignUp, gateway: TheGateway, request: TheRequest, ctx: A
     "/signup/resend",
     status_code=202,
     response_model_exclude={"browser"},
-    summary="Send another mail for a sign-up",
+    summary="Resend the sign-up e-mail",
 )
 async def resend_sign_up(
     body: ResendSignUp, gateway: TheGateway, request: TheRequest, ctx: Anyone
 ) -> Flow:
-    """For the browser that signed up within the last hour: everything entered is kept. The answer
-    has a new `flow`. 410 `code_spent` if the sign-up is finished or older."""
+    """Sends a new code and link for a sign-up that this browser started within the last hour. The
+    data that the user entered is kept. The answer has a new `flow`. Answers 410 `code_spent` if the
+    sign-up is finished or older."""
     return await gateway.bus.call(ctx, body.model_copy(update=_browser(gateway, request, body)))
 
 
@@ -84,7 +84,8 @@ async def resend_sign_up(
 async def sign_in(
     body: SignInWithPassword, gateway: TheGateway, request: TheRequest, ctx: Anyone
 ) -> SignedInSession:
-    """Sets the session cookie. 401 `wrong_credentials`, 429 `locked`."""
+    """Starts a session and sets its cookie. Answers 401 `wrong_credentials` if the address or the
+    password is wrong, and 429 `locked` after too many wrong passwords."""
     return await _start(
         gateway,
         request,
@@ -96,13 +97,13 @@ async def sign_in(
     "/code",
     status_code=202,
     response_model_exclude={"browser"},
-    summary="Mail a code and a link to sign in",
+    summary="Send a sign-in code and link by e-mail",
 )
 async def start_code(
     body: StartEmailCode, gateway: TheGateway, request: TheRequest, ctx: Anyone
 ) -> Flow:
-    """The code works anywhere with `flow`; the link in this browser only. Signs up, too, where that
-    is open."""
+    """Sends one e-mail with both. The code works in any browser, together with `flow`. The link
+    works only in this browser. Both also create an account if sign-up is open."""
     return await gateway.bus.call(ctx, body.model_copy(update=_browser(gateway, request, body)))
 
 
@@ -110,20 +111,21 @@ async def start_code(
     "/magic-link",
     status_code=202,
     response_model_exclude={"browser"},
-    summary="The same as /api/auth/code",
+    summary="Send a sign-in link and code by e-mail (same as /api/auth/code)",
 )
 async def magic_link(
     body: StartEmailCode, gateway: TheGateway, request: TheRequest, ctx: Anyone
 ) -> Flow:
-    """One mail carries both, so this is another name for it."""
+    """Does the same as `POST /api/auth/code`: one e-mail holds the link and the code."""
     return await gateway.bus.call(ctx, body.model_copy(update=_browser(gateway, request, body)))
 
 
-@router.post("/code/verify", response_model_exclude={"token"}, summary="Sign in with a mailed code")
+@router.post("/code/verify", response_model_exclude={"token"}, summary="Sign in with a code")
 async def with_code(
     body: SignInWithCode, gateway: TheGateway, request: TheRequest, ctx: Anyone
 ) -> SignedInSession:
-    """Sets the session cookie. 422 `wrong_code`, 410 `code_spent` after five tries."""
+    """Starts a session and sets its cookie. Answers 422 `wrong_code` if the code is wrong, and 410
+    `code_spent` after five wrong codes."""
     return await _start(
         gateway,
         request,
@@ -131,11 +133,12 @@ async def with_code(
     )
 
 
-@router.post("/link", response_model_exclude={"token"}, summary="Sign in with a mailed link")
+@router.post("/link", response_model_exclude={"token"}, summary="Sign in with a link")
 async def with_link(
     body: SignInWithLink, gateway: TheGateway, request: TheRequest, ctx: Anyone
 ) -> SignedInSession:
-    """Sets the session cookie. 403 `other_browser` where another browser asked for the mail."""
+    """Starts a session and sets its cookie. Answers 403 `other_browser` if another browser
+    requested the link."""
     return await _start(
         gateway,
         request,
@@ -143,11 +146,14 @@ async def with_link(
     )
 
 
-@router.post("/confirm", response_model_exclude={"token"}, summary="Prove again who you are")
+@router.post(
+    "/confirm", response_model_exclude={"token"}, summary="Confirm your identity with your password"
+)
 async def confirm(
     body: Reauthenticate, gateway: TheGateway, request: TheRequest, ctx: SignedIn
 ) -> SignedInSession:
-    """The session goes on under a new id. What is sensitive asks for a proof of the last 15 minutes."""
+    """Records a fresh sign-in in the session, which continues under a new id. Sensitive calls need
+    a sign-in within the last 15 minutes."""
     return await _start(gateway, request, await gateway.bus.call(ctx, body))
 
 
@@ -155,20 +161,22 @@ async def confirm(
     "/reset",
     status_code=202,
     response_model_exclude={"browser"},
-    summary="Mail a code and a link to choose a new password",
+    summary="Send a password reset e-mail",
 )
 async def start_reset(
     body: StartReset, gateway: TheGateway, request: TheRequest, ctx: Anyone
 ) -> Flow:
-    """The answer is the same for an unknown address."""
+    """Sends an e-mail with a code and a link. The answer is the same if the address has no
+    account."""
     return await gateway.bus.call(ctx, body.model_copy(update=_browser(gateway, request, body)))
 
 
-@router.post("/reset/finish", response_model_exclude={"token"}, summary="Choose a new password")
+@router.post("/reset/finish", response_model_exclude={"token"}, summary="Reset a password")
 async def reset(
     body: ResetPassword, gateway: TheGateway, request: TheRequest, ctx: Anyone
 ) -> SignedInSession:
-    """By `token` from the link, or `flow` and `code`. Every session ends and a new one begins."""
+    """Sets a new password. Send the `token` from the link, or `flow` and `code`. All sessions of
+    the user end, and a new one starts in this browser."""
     return await _start(
         gateway,
         request,
@@ -176,23 +184,24 @@ async def reset(
     )
 
 
-@router.post("/password/check", status_code=204, summary="Whether a password would do")
+@router.post("/password/check", status_code=204, summary="Check a new password")
 async def check_password(body: CheckPassword, ctx: Anyone, bus: TheBus) -> Response:
-    """204, or 422 `weak_password` with the reasons."""
+    """Answers 204 if the password would be accepted, or 422 `weak_password` with the reasons."""
     await bus.call(ctx, body)
     return Response(status_code=204)
 
 
-@router.post("/verify-email", summary="Confirm an address by its mailed link")
+@router.post("/verify-email", summary="Confirm a new e-mail address with a link")
 async def verify_email(body: LinkToken, ctx: SignedIn, bus: TheBus) -> Done:
-    """For the signed-in user who wanted the change; 403 `other_browser` for anybody else. 410
-    `link_spent` where it was used or has expired."""
+    """Confirms the address for the signed-in user who requested the change. Answers 403
+    `other_browser` for any other user, and 410 `link_spent` if the link was used or has expired."""
     return await bus.call(ctx, VerifyEmail(token=body.token))
 
 
-@router.post("/invitation", summary="Look at an invitation")
+@router.post("/invitation", summary="Get an invitation by its token")
 async def invitation(body: LinkToken, ctx: Anyone, bus: TheBus) -> InvitationOffer:
-    """Whom it is for, before it is accepted. The token stands in the body, so that no log has it."""
+    """Returns who the invitation is for, before it is accepted. The token is in the body so that it
+    does not appear in access logs."""
     return await bus.call(ctx, GetInvitation(token=body.token))
 
 
@@ -200,7 +209,7 @@ async def invitation(body: LinkToken, ctx: Anyone, bus: TheBus) -> InvitationOff
 async def accept_invitation(
     body: AcceptInvitation, gateway: TheGateway, request: TheRequest, ctx: Anyone
 ) -> SignedInSession:
-    """Creates the user with the roles that the invitation names, and signs them in."""
+    """Creates the user with the roles of the invitation, and signs them in."""
     return await _start(
         gateway,
         request,
@@ -208,11 +217,15 @@ async def accept_invitation(
     )
 
 
-@router.post("/owner/claim", response_model_exclude={"token"}, summary="Use the owner link")
+@router.post(
+    "/owner/claim",
+    response_model_exclude={"token"},
+    summary="Create the first operator with the owner link",
+)
 async def claim_owner(
     body: ClaimOwner, gateway: TheGateway, request: TheRequest, ctx: Anyone
 ) -> SignedInSession:
-    """Creates the operator's account. Works once, in the Dashboard, for the holder of the owner link."""
+    """Creates an operator account on the Dashboard and signs it in. The owner link works once."""
     return await _start(
         gateway,
         request,
@@ -220,10 +233,10 @@ async def claim_owner(
     )
 
 
-@router.post("/signout", summary="End this session")
+@router.post("/signout", summary="Sign out")
 async def sign_out(gateway: TheGateway, request: TheRequest, ctx: Anyone) -> Done:
-    """The session behind the cookie ends everywhere, and the cookie goes. Other accounts of the
-    browser stay signed in. Without a session nothing happens."""
+    """Ends the session of the cookie and deletes the cookie. Other accounts in this browser stay
+    signed in. Does nothing if there is no session."""
     await browser_sessions.end(gateway, request)
     return Done()
 

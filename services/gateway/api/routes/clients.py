@@ -40,7 +40,7 @@ else:
     ClientChanges = create_model(
         "ClientChanges",
         __base__=Contract,
-        __doc__="Fields of a client; those left out stay as they are.",
+        __doc__="Fields of a client to change. Fields that you leave out stay as they are.",
         **{
             name: (
                 Annotated[(field.annotation, *field.metadata, Field())] | None,
@@ -50,7 +50,13 @@ else:
         },
     )
 Overlap = Annotated[
-    int, Body(embed=True, ge=0, le=2_592_000, description="Seconds the old secrets live on.")
+    int,
+    Body(
+        embed=True,
+        ge=0,
+        le=2_592_000,
+        description="How long the old secrets stay valid, in seconds.",
+    ),
 ]
 
 
@@ -58,73 +64,79 @@ def _sent(changes: ClientChanges) -> dict[str, Any]:
     return changes.model_dump(mode="json", exclude_unset=True)
 
 
-@router.get("", summary="List the clients")
+@router.get("", summary="List clients")
 async def list_(page: Annotated[ListClients, Query()], ctx: Acting, bus: TheBus) -> Clients:
-    """In the order they were made. Needs `clients:read`."""
+    """Lists the clients in the order of their creation. Needs `clients:read`."""
     return await bus.call(ctx, page)
 
 
-@router.post("", status_code=201, summary="Register a client", response_model_exclude_none=True)
+@router.post("", status_code=201, summary="Create a client", response_model_exclude_none=True)
 async def create(new: CreateClient, ctx: Acting, bus: TheBus) -> NewClient:
-    """The secret is in the answer, this once. Needs `clients:write`."""
+    """Creates a client and returns its secret, if its type has one. The secret cannot be shown
+    again. Needs `clients:write`."""
     return await bus.call(ctx, new)
 
 
 @router.get("/{id}", summary="Get a client")
 async def get(id: str, ctx: Acting, bus: TheBus) -> Client:
-    """By `id` or `client_id`. Needs `clients:read`."""
+    """Returns a client by its `id` or `client_id`. Needs `clients:read`."""
     return await bus.call(ctx, GetClient(client=id))
 
 
-@router.put("/{id}", summary="Change a client")
+@router.put("/{id}", summary="Update a client (same as PATCH)")
 async def put(id: str, changes: ClientChanges, ctx: Acting, bus: TheBus) -> Client:
-    """Fields left out stay as they are. Needs `clients:write`."""
+    """Changes the fields that you send. The others stay as they are. Needs `clients:write`."""
     return await bus.call(ctx, UpdateClient(client=id, changes=_sent(changes)))
 
 
-@router.patch("/{id}", summary="Change some fields of a client")
+@router.patch("/{id}", summary="Update a client")
 async def patch(id: str, changes: ClientChanges, ctx: Acting, bus: TheBus) -> Client:
-    """Fields left out stay as they are. Needs `clients:write`."""
+    """Changes the fields that you send. The others stay as they are. Needs `clients:write`."""
     return await bus.call(ctx, UpdateClient(client=id, changes=_sent(changes)))
 
 
 @router.delete("/{id}", summary="Delete a client")
 async def delete(id: str, ctx: Acting, bus: TheBus) -> Done:
-    """Its grants and tokens go with it. Needs `clients:delete`."""
+    """Deletes the client with its secrets, grants and tokens. This cannot be undone. Needs
+    `clients:delete`."""
     return await bus.call(ctx, DeleteClient(client=id))
 
 
-@router.post("/{id}/rotate-secret", status_code=201, summary="Replace a client's secret")
+@router.post("/{id}/rotate-secret", status_code=201, summary="Rotate a client secret")
 async def rotate(id: str, ctx: Acting, bus: TheBus, overlap: Overlap = 0) -> NewSecret:
-    """The old secrets are dead at once, or live `overlap` seconds more. Needs `clients:write`."""
+    """Creates a new secret and returns it. It cannot be shown again. The old secrets stop working
+    at once, or after `overlap` seconds. Needs `clients:write`."""
     return await bus.call(ctx, RotateClientSecret(client=id, overlap=overlap))
 
 
-@router.get("/{id}/secrets", summary="List a client's secrets")
+@router.get("/{id}/secrets", summary="List client secrets")
 async def secrets(id: str, ctx: Acting, bus: TheBus) -> ClientSecrets:
-    """Of each only the last characters are known. Needs `clients:read`."""
+    """Lists the secrets of a client. Only the last characters of each are shown. Needs
+    `clients:read`."""
     return await bus.call(ctx, ListClientSecrets(client=id))
 
 
-@router.delete("/{id}/secrets/{secret_id}", summary="End a client's secret")
+@router.delete("/{id}/secrets/{secret_id}", summary="Delete a client secret")
 async def delete_secret(id: str, secret_id: Id, ctx: Acting, bus: TheBus) -> Done:
-    """Dead at once; the last one cannot be ended. Needs `clients:write`."""
+    """Deletes a secret. It stops working at once. The last secret of a client cannot be deleted.
+    Needs `clients:write`."""
     return await bus.call(ctx, DeleteClientSecret(client=id, secret_id=secret_id))
 
 
-@router.get("/{id}/grants", summary="List who allowed a client something")
+@router.get("/{id}/grants", summary="List grants of a client")
 async def grants(
     id: str, *, ctx: Acting, bus: TheBus, limit: Page = 50, cursor: str | None = None
 ) -> Grants:
-    """Users and scopes. Needs `clients:read`."""
+    """Lists the users who gave the client access, with the scopes of each. Needs `clients:read`."""
     return await bus.call(ctx, ListClientGrants(client=id, limit=limit, cursor=cursor))
 
 
-@router.delete("/{id}/grants", summary="Withdraw what users allowed a client")
+@router.delete("/{id}/grants", summary="Revoke grants of a client")
 async def revoke_grants(
     id: str, ctx: Acting, bus: TheBus, user_id: Id | None = None
 ) -> RevokedGrants:
-    """Of all users or of one; the tokens are dead at once. Needs `clients:write`."""
+    """Revokes the access that users gave the client, for all users or for one. The tokens stop
+    working at once. Needs `clients:write`."""
     return await bus.call(ctx, RevokeClientGrants(client=id, user_id=user_id))
 
 

@@ -20,43 +20,43 @@ router = NounRouter(prefix="/applications/{slug}/domains", tags=["domains"])
 
 
 class Primary(Contract):
-    """The domain that links and the issuer follow; null: the slug's host."""
+    """The domain of links and of the issuer. `null` stands for the host of the slug."""
 
     domain_id: Id | None
 
 
-@router.get("", summary="List the application's domains")
+@router.get("", summary="List custom domains")
 async def list_(slug: str, ctx: Acting, bus: TheBus) -> CustomDomains:
-    """With the DNS records each needs and which of them were seen. Needs `apps:read` and its
-    team."""
+    """Lists the domains with the DNS records that each needs, and which of them were found. Needs
+    `apps:read` and a membership in the team that owns the application."""
     return await bus.call(ctx, ListCustomDomains())
 
 
-@router.post("", status_code=201, summary="Claim a domain")
+@router.post("", status_code=201, summary="Add a custom domain")
 async def add(slug: str, new: AddCustomDomain, ctx: Acting, bus: TheBus) -> CustomDomain:
-    """The answer holds the records to set. Needs `apps:write` and the team
-    role `admin` or `developer`."""
+    """Adds a domain and returns the DNS records to set. The application answers there once the
+    domain is verified. Needs `apps:write` and the team role `admin` or `developer`."""
     return await bus.call(ctx, new)
 
 
-@router.put("/primary", summary="Choose the primary domain")
+@router.put("/primary", summary="Set the primary domain")
 async def promote(slug: str, chosen: Primary, ctx: Acting, bus: TheBus) -> CustomDomains:
-    """Links and the issuer change; every host goes on answering. Needs `apps:write` and its
-    team."""
+    """Changes the domain of links and of the issuer. The application still answers on all its
+    hosts. Needs `apps:write` and the team role `admin` or `developer`."""
     return await bus.call(ctx, SetPrimaryDomain(id=chosen.domain_id))
 
 
-@router.post("/{id}/verify", summary="Look for a domain's records now")
+@router.post("/{id}/verify", summary="Verify a custom domain")
 async def verify(slug: str, id: Id, ctx: Acting, bus: TheBus) -> CustomDomain:
-    """With both records in place the application answers on the domain at once. Needs
-    `apps:write` and the team
+    """Looks up the DNS records now. If both are set, the application answers on the domain at once.
+    Needs `apps:write` and the team
     role `admin` or `developer`."""
     return await bus.call(ctx, VerifyCustomDomain(id=id))
 
 
-@router.delete("/{id}", summary="Give a domain up")
+@router.delete("/{id}", summary="Remove a custom domain")
 async def remove(slug: str, id: Id, ctx: Acting, bus: TheBus) -> Done:
-    """The application answers there no more. Needs `apps:write` and the team
+    """Removes the domain. The application no longer answers there. Needs `apps:write` and the team
     role `admin` or `developer`."""
     return await bus.call(ctx, RemoveCustomDomain(id=id))
 

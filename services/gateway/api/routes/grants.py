@@ -11,15 +11,15 @@ from gateway.routing import RouteSet
 router = NounRouter(prefix="/users/me/grants", tags=["my grants"])
 
 
-@router.get("", summary="List the apps that you allowed something")
+@router.get("", summary="List your grants")
 async def list_(ctx: SignedIn, bus: TheBus) -> Grants:
-    """With the scopes of each."""
+    """Lists the apps that you gave access to your account, with the scopes of each."""
     return await bus.call(ctx, ListMyGrants())
 
 
-@router.delete("/{client_id}", summary="Withdraw what you allowed an app")
+@router.delete("/{client_id}", summary="Revoke your grant to an app")
 async def revoke(client_id: str, ctx: SignedIn, bus: TheBus) -> Done:
-    """Its tokens for you are dead at once."""
+    """Revokes the access that you gave an app. Its tokens for you stop working at once."""
     return await bus.call(ctx, RevokeMyGrant(client_id=client_id))
 
 

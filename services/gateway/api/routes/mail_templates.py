@@ -26,44 +26,51 @@ Locale = Literal["en", "de"]
 
 
 class Preview(Contract):
+    """The text to preview. Without one, the stored text is used."""
+
     template: TemplateText | None = None
 
 
 class Recipient(Contract):
+    """The address that gets the test e-mail."""
+
     to: Email
 
 
-@router.get("", summary="List the mails and their texts")
+@router.get("", summary="List mail templates")
 async def list_(ctx: Acting, bus: TheBus) -> Templates:
-    """Every kind in every language, with the variables each may use. Needs `apps:read`."""
+    """Lists the templates of every kind of mail in every language, with the variables that each can
+    use. Needs `apps:read`."""
     return await bus.call(ctx, ListTemplates())
 
 
-@router.put("/{kind}/{locale}", summary="Write a mail's text")
+@router.put("/{kind}/{locale}", summary="Set a mail template")
 async def put(
     kind: str, locale: Locale, template: TemplateText, *, ctx: Acting, bus: TheBus
 ) -> Template:
-    """Jinja2 in a cage: output, `if`, a few filters. 422 names what it may not. Needs `apps:write`."""
+    """Replaces the built-in text of a mail. Templates are sandboxed Jinja2: output, `if` and a few
+    filters. Answers 422 and names the part that is not allowed. Needs `apps:write`."""
     return await bus.call(ctx, PutTemplate(kind=kind, locale=locale, template=template))
 
 
-@router.delete("/{kind}/{locale}", summary="Put the built-in text back")
+@router.delete("/{kind}/{locale}", summary="Reset a mail template")
 async def reset(kind: str, locale: Locale, ctx: Acting, bus: TheBus) -> Template:
-    """Needs `apps:write`."""
+    """Restores the built-in text. Needs `apps:write`."""
     return await bus.call(ctx, ResetTemplate(kind=kind, locale=locale))
 
 
-@router.post("/{kind}/{locale}/preview", summary="Look at a mail")
+@router.post("/{kind}/{locale}/preview", summary="Preview a mail template")
 async def preview(
     kind: str, locale: Locale, request: Preview, *, ctx: Acting, bus: TheBus
 ) -> RenderedMail:
-    """With sample values; of a text that is not stored yet, too. Needs `apps:read`."""
+    """Renders a mail with sample values. You can also send a text that is not stored yet. Needs
+    `apps:read`."""
     return await bus.call(ctx, PreviewTemplate(kind=kind, locale=locale, template=request.template))
 
 
-@router.post("/{kind}/{locale}/test", status_code=202, summary="Send a mail as a test")
+@router.post("/{kind}/{locale}/test", status_code=202, summary="Send a test e-mail")
 async def test(kind: str, locale: Locale, request: Recipient, *, ctx: Acting, bus: TheBus) -> Done:
-    """With sample values; ten in ten minutes at most. Needs `apps:write`."""
+    """Sends the mail with sample values, at most 10 times in 10 minutes. Needs `apps:write`."""
     return await bus.call(ctx, SendTestMail(kind=kind, locale=locale, to=request.to))
 
 

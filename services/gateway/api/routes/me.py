@@ -24,16 +24,17 @@ from gateway.routing import RouteSet
 router = NounRouter(prefix="/users/me", tags=["me"])
 
 
-@router.get("", summary="My profile")
+@router.get("", summary="Get your profile")
 async def get(ctx: SignedIn, bus: TheBus) -> Me:
-    """The standard claims, and the metadata that the application shows to its users."""
+    """Returns the standard claims, and the metadata that the application shows to its users."""
     return await bus.call(ctx, GetMe())
 
 
-@router.put("", summary="Change my profile")
-@router.patch("", summary="Change my profile", include_in_schema=False)
+@router.put("", summary="Update your profile")
+@router.patch("", summary="Update your profile", include_in_schema=False)
 async def update(changes: MyChanges, ctx: SignedIn, bus: TheBus) -> Me:
-    """Only what is sent changes; null clears. The address changes by its own call."""
+    """Changes the fields that you send. `null` clears a field. To change the e-mail address, use
+    `POST /api/users/me/email`."""
     return await bus.call(ctx, UpdateMe(changes=changes))
 
 
@@ -41,39 +42,41 @@ async def update(changes: MyChanges, ctx: SignedIn, bus: TheBus) -> Me:
     "/email",
     status_code=202,
     response_model_exclude={"browser"},
-    summary="Mail a code to my new address",
+    summary="Change your e-mail address",
 )
 async def change_email(request: ChangeEmail, ctx: SignedIn, bus: TheBus) -> Flow:
-    """Needs a sign-in of the last 15 minutes: 403 `fresh_sign_in_needed`."""
+    """Sends a code to the new address. The address changes once you confirm it with the code.
+    Answers 403 `fresh_sign_in_needed` if your last sign-in is older than 15 minutes."""
     return await bus.call(ctx, request)
 
 
-@router.post("/email/verify", summary="Confirm my new address")
+@router.post("/email/verify", summary="Confirm your new e-mail address")
 async def confirm_email(request: ConfirmEmail, ctx: SignedIn, bus: TheBus) -> Me:
-    """The old address is told."""
+    """Sets the new address. The old address is notified by e-mail."""
     return await bus.call(ctx, request)
 
 
-@router.put("/password", response_model_exclude={"token"}, summary="Change my password")
+@router.put("/password", response_model_exclude={"token"}, summary="Change your password")
 async def change_password(
     body: ChangePassword, gateway: TheGateway, request: TheRequest, ctx: SignedIn
 ) -> SignedInSession:
-    """Every other session ends; this one goes on under a new id."""
+    """Sets a new password. All your other sessions end. This one continues under a new id."""
     new_session = await gateway.bus.call(ctx, body)
     await browser_sessions.start(gateway, request, new_session)
     return new_session
 
 
-@router.get("/export", summary="Everything that is kept about me")
+@router.get("/export", summary="Export your data")
 async def export(ctx: SignedIn, bus: TheBus) -> Export:
-    """GDPR article 20."""
+    """Returns everything that the application stores about you (GDPR article 20)."""
     return await bus.call(ctx, ExportMe())
 
 
-@router.post("/delete", summary="Delete my account")
+@router.post("/delete", summary="Delete your account")
 async def delete(body: DeleteMe, gateway: TheGateway, request: TheRequest, ctx: SignedIn) -> Done:
-    """With the password, or a sign-in of the last 15 minutes where there is none. 409 `last_admin`
-    where an organization of others would stay behind without an admin."""
+    """Deletes your account and all your data. This cannot be undone. Send your password. If you
+    have none, you need a sign-in within the last 15 minutes. Answers 409 `last_admin` if you are
+    the only admin of an organization with other members."""
     done = await gateway.bus.call(ctx, body)
     await browser_sessions.end(gateway, request)
     return done

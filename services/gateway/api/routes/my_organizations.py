@@ -27,34 +27,38 @@ router = NounRouter(prefix="/organizations", tags=["organizations"])
 
 
 class Link(Contract):
+    """The token of an invitation's link."""
+
     token: Annotated[str, Field(min_length=1, max_length=200, repr=False)]
 
 
-@router.post("/invitation", summary="What an invitation's link offers")
+@router.post("/invitation", summary="Get an organization invitation by its token")
 async def offer(link: Link, ctx: Anyone, bus: TheBus) -> OrganizationOffer:
-    """Shows the invitation to the holder of its link. Unknown, used, revoked and expired links answer
-    404 alike."""
+    """Returns the invitation of a link. Unknown, used, revoked and expired links all answer 404."""
     return await bus.call(ctx, GetOrganizationOffer(token=link.token))
 
 
-@router.post("/accept-invitation", summary="Join by an invitation's link")
+@router.post("/accept-invitation", summary="Accept an organization invitation")
 async def accept(link: Link, ctx: SignedIn, bus: TheBus) -> Organization:
-    """Your address must be the invited one, case ignored. The link works once."""
+    """Adds you to the organization. Your e-mail address must be the invited one. The comparison
+    ignores case. The link works once."""
     return await bus.call(ctx, AcceptOrganizationInvitation(token=link.token))
 
 
-@router.post("/{org_id}/activate", summary="Make an organization the active one")
+@router.post("/{org_id}/activate", summary="Set the active organization")
 async def activate(org_id: Id, gateway: TheGateway, request: TheRequest, ctx: SignedIn) -> Session:
-    """Of this browser's session, which goes on under a new cookie since its rights change."""
+    """Makes this the active organization of your session in this browser. Your permissions change,
+    so the session continues under a new cookie."""
     await _check_browser(gateway, request)
     new_session = await gateway.bus.call(ctx, SwitchOrganization(org_id=org_id))
     await browser_sessions.start(gateway, request, new_session)
     return new_session.session
 
 
-@router.post("/deactivate", summary="Have no active organization")
+@router.post("/deactivate", summary="Clear the active organization")
 async def deactivate(gateway: TheGateway, request: TheRequest, ctx: SignedIn) -> Session:
-    """Of this browser's session, which goes on under a new cookie since its rights change."""
+    """Leaves your session in this browser without an active organization. Your permissions change,
+    so the session continues under a new cookie."""
     await _check_browser(gateway, request)
     new_session = await gateway.bus.call(ctx, SwitchOrganization())
     await browser_sessions.start(gateway, request, new_session)
@@ -67,7 +71,9 @@ async def _check_browser(gateway: Gateway, request: GatewayRequest) -> None:
         request.header(b"authorization") is not None
         or await signed_in_user(gateway, request) is None
     ):
-        raise Unauthenticated("only the browser's own session has an active organization")
+        raise Unauthenticated(
+            "this call needs the session cookie: only sessions have an active organization"
+        )
 
 
 routes = RouteSet(router=router)

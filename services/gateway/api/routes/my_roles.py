@@ -15,15 +15,16 @@ from gateway.routing import RouteSet
 router = NounRouter(prefix="/users/me", tags=["me"])
 
 
-@router.get("/roles", summary="My roles")
+@router.get("/roles", summary="List your roles")
 async def roles(ctx: SignedIn, bus: TheBus) -> AssignedRoles:
-    """Each with its permissions."""
+    """Lists the roles that you have, with the permissions of each."""
     return await bus.call(ctx, ListMyRoles())
 
 
-@router.get("/permissions", summary="My effective rights")
+@router.get("/permissions", summary="Get your permissions")
 async def rights(request: Annotated[GetMyRights, Query()], ctx: SignedIn, bus: TheBus) -> Rights:
-    """In the active organization, or in the one asked for."""
+    """Returns your roles and permissions, including those from the active organization or from the
+    one in `org_id`."""
     return await bus.call(ctx, request)
 
 

@@ -59,8 +59,8 @@ Pages = Annotated[Page, Query()]
 
 @router.post("", status_code=201, summary="Create an organization")
 async def create(new: CreateOrganization, ctx: Acting, bus: TheBus) -> Organization:
-    """You become its first admin. A backend names one in `admin_user_id` (needs
-    `organizations:write`)."""
+    """Creates an organization with you as its first admin. A backend with `organizations:write` can
+    name another user in `admin_user_id`."""
     return await bus.call(ctx, new)
 
 
@@ -68,42 +68,47 @@ async def create(new: CreateOrganization, ctx: Acting, bus: TheBus) -> Organizat
 async def list_(
     page: Annotated[ListOrganizations, Query()], ctx: Acting, bus: TheBus
 ) -> Organizations:
-    """Your own; all of them with `organizations:read`."""
+    """Lists the organizations that you belong to. With `all`, lists every organization; this needs
+    `organizations:read`."""
     return await bus.call(ctx, page)
 
 
 @router.get("/{org_id}", summary="Get an organization")
 async def get(org_id: Id, ctx: Acting, bus: TheBus) -> Organization:
-    """For its members. For others it is not there."""
+    """Returns an organization that you belong to. Otherwise you need `organizations:read`; without
+    it the call answers 404."""
     return await bus.call(ctx, GetOrganization(org_id=org_id))
 
 
-@router.patch("/{org_id}", summary="Change an organization")
-@router.put("/{org_id}", name="put", summary="Change an organization (the same as PATCH)")
+@router.patch("/{org_id}", summary="Update an organization")
+@router.put("/{org_id}", name="put", summary="Update an organization (same as PATCH)")
 async def update(
     org_id: Id, changes: OrganizationChanges, ctx: Acting, bus: TheBus
 ) -> Organization:
-    """By its admins. What is absent stays."""
+    """Changes the fields that you send. The others stay as they are. For admins of the
+    organization, or with `organizations:write`."""
     return await bus.call(ctx, UpdateOrganization(org_id=org_id, changes=changes))
 
 
 @router.delete("/{org_id}", summary="Delete an organization")
 async def delete(org_id: Id, ctx: Acting, bus: TheBus) -> Done:
-    """By its admins, with memberships, invitations and domains. A team that owns applications, and a
-    personal team, stay."""
+    """Deletes the organization with its memberships, invitations and domains. This cannot be
+    undone. Teams that own applications and personal teams cannot be deleted. For admins of the
+    organization, or with `organizations:write`."""
     return await bus.call(ctx, DeleteOrganization(org_id=org_id))
 
 
 @router.get("/{org_id}/members", summary="List members")
 async def members(org_id: Id, page: Pages, ctx: Acting, bus: TheBus) -> Members:
-    """In the order they joined, for members."""
+    """Lists the members in the order in which they joined. For members, or with
+    `organizations:read`."""
     return await bus.call(ctx, ListMembers(org_id=org_id, **dict(page)))
 
 
 @router.post("/{org_id}/members", status_code=201, summary="Add a member")
 async def add_member(org_id: Id, new: NewMember, ctx: Acting, bus: TheBus) -> Member:
-    """Adds a member without asking them, for backends. Needs `organizations:write`; admins invite
-    instead."""
+    """Adds a user without an invitation, for backends. Admins send an invitation instead. Needs
+    `organizations:write`."""
     return await bus.call(ctx, AddMember(org_id=org_id, **dict(new)))
 
 
@@ -111,30 +116,32 @@ async def add_member(org_id: Id, new: NewMember, ctx: Acting, bus: TheBus) -> Me
 @router.put(
     "/{org_id}/members/{user_id}",
     name="put_member",
-    summary="Change a member's role (the same as PATCH)",
+    summary="Change a member's role (same as PATCH)",
 )
 async def change_member(
     org_id: Id, user_id: Id, new: MemberRole, *, ctx: Acting, bus: TheBus
 ) -> Member:
-    """By its admins. One admin always remains (409 `last_admin`)."""
+    """Changes the role of a member. Answers 409 `last_admin` if the organization would have no
+    admin left. For admins of the organization, or with `organizations:write`."""
     return await bus.call(ctx, ChangeMemberRole(org_id=org_id, user_id=user_id, role=new.role))
 
 
-@router.delete("/{org_id}/members/{user_id}", summary="Remove a member, or leave")
+@router.delete("/{org_id}/members/{user_id}", summary="Remove a member")
 async def remove_member(org_id: Id, user_id: Id, ctx: Acting, bus: TheBus) -> Done:
-    """Removes a member: admins remove anybody, and members themselves. One admin always remains (409
-    `last_admin`)."""
+    """Removes a member. Admins can remove anybody. Members can remove themselves to leave. Answers
+    409 `last_admin` if the organization would have no admin left."""
     return await bus.call(ctx, RemoveMember(org_id=org_id, user_id=user_id))
 
 
-@router.post("/{org_id}/invitations", status_code=201, summary="Invite somebody by mail")
+@router.post("/{org_id}/invitations", status_code=201, summary="Invite a person to an organization")
 async def invite(org_id: Id, new: Invite, ctx: Acting, bus: TheBus) -> OrganizationInvitation:
-    """Mails an invitation; for the organization's admins. The link works once, for that address. 409 where one is pending or
-    the person is a member."""
+    """Sends an invitation by e-mail. Its link works once, for a user with this address. Answers 409
+    if an invitation is pending or the person is a member. For admins of the organization, or with
+    `organizations:write`."""
     return await bus.call(ctx, InviteMember(org_id=org_id, **dict(new)))
 
 
-@router.get("/{org_id}/invitations", summary="List invitations")
+@router.get("/{org_id}/invitations", summary="List invitations to an organization")
 async def invitations(
     org_id: Id,
     page: Pages,
@@ -143,55 +150,65 @@ async def invitations(
     bus: TheBus,
     status: InvitationStatus | None = None,
 ) -> OrganizationInvitations:
-    """The newest first, for its admins. Never with tokens."""
+    """Lists the invitations, newest first. Their tokens are never shown. For admins of the
+    organization, or with `organizations:read`."""
     request = ListOrganizationInvitations(org_id=org_id, status=status, **dict(page))
     return await bus.call(ctx, request)
 
 
-@router.post("/{org_id}/invitations/{invitation_id}/resend", summary="Mail an invitation again")
+@router.post(
+    "/{org_id}/invitations/{invitation_id}/resend",
+    summary="Resend an invitation to an organization",
+)
 async def resend(org_id: Id, invitation_id: Id, ctx: Acting, bus: TheBus) -> OrganizationInvitation:
-    """With a new link and its full time; the old link is dead. Once a minute at most."""
+    """Sends the invitation again with a new link, which is valid for the full time. The old link
+    stops working. Possible once a minute."""
     request = ResendOrganizationInvitation(org_id=org_id, invitation_id=invitation_id)
     return await bus.call(ctx, request)
 
 
-@router.delete("/{org_id}/invitations/{invitation_id}", summary="Withdraw an invitation")
+@router.delete(
+    "/{org_id}/invitations/{invitation_id}", summary="Revoke an invitation to an organization"
+)
 async def revoke(org_id: Id, invitation_id: Id, ctx: Acting, bus: TheBus) -> Done:
-    """The link is dead at once."""
+    """Revokes the invitation. Its link stops working at once."""
     request = RevokeOrganizationInvitation(org_id=org_id, invitation_id=invitation_id)
     return await bus.call(ctx, request)
 
 
-@router.post("/{org_id}/domains", status_code=201, summary="Claim an e-mail domain")
+@router.post("/{org_id}/domains", status_code=201, summary="Add an e-mail domain")
 async def add_domain(org_id: Id, new: NewDomain, ctx: Acting, bus: TheBus) -> OrganizationDomain:
-    """The answer says which TXT record proves it. Nothing follows from the claim alone."""
+    """Adds a domain and returns the TXT record to set. The domain has no effect until it is
+    verified."""
     return await bus.call(ctx, AddOrganizationDomain(org_id=org_id, **dict(new)))
 
 
 @router.get("/{org_id}/domains", summary="List e-mail domains")
 async def domains(org_id: Id, ctx: Acting, bus: TheBus) -> OrganizationDomains:
-    """For its admins."""
+    """Lists the domains with the TXT record of each. For admins of the organization, or with
+    `organizations:read`."""
     return await bus.call(ctx, ListOrganizationDomains(org_id=org_id))
 
 
-@router.patch("/{org_id}/domains/{domain_id}", summary="Change an e-mail domain")
+@router.patch("/{org_id}/domains/{domain_id}", summary="Update an e-mail domain")
 async def update_domain(
     org_id: Id, domain_id: Id, changes: OrganizationDomainChanges, *, ctx: Acting, bus: TheBus
 ) -> OrganizationDomain:
-    """Whether verified addresses join by themselves, and as what."""
+    """Changes whether users with a verified address of this domain join the organization
+    automatically, and their role."""
     request = UpdateOrganizationDomain(org_id=org_id, domain_id=domain_id, changes=changes)
     return await bus.call(ctx, request)
 
 
-@router.post("/{org_id}/domains/{domain_id}/verify", summary="Prove an e-mail domain")
+@router.post("/{org_id}/domains/{domain_id}/verify", summary="Verify an e-mail domain")
 async def verify_domain(org_id: Id, domain_id: Id, ctx: Acting, bus: TheBus) -> OrganizationDomain:
-    """Looks for the TXT record now. 409 `domain_not_proven` while it is not there."""
+    """Looks up the TXT record now. Answers 409 `domain_not_proven` if it is not set."""
     return await bus.call(ctx, VerifyOrganizationDomain(org_id=org_id, domain_id=domain_id))
 
 
-@router.delete("/{org_id}/domains/{domain_id}", summary="Give an e-mail domain up")
+@router.delete("/{org_id}/domains/{domain_id}", summary="Remove an e-mail domain")
 async def delete_domain(org_id: Id, domain_id: Id, ctx: Acting, bus: TheBus) -> Done:
-    """Members stay."""
+    """Removes the domain. Members who joined through it stay."""
     return await bus.call(ctx, DeleteOrganizationDomain(org_id=org_id, domain_id=domain_id))
 
 

@@ -27,35 +27,36 @@ router = NounRouter(prefix="/permissions", tags=["permissions"])
 
 @router.get("", summary="List permissions")
 async def list_(page: Annotated[ListPermissions, Query()], ctx: Acting, bus: TheBus) -> Permissions:
-    """By name. Needs `roles:read`."""
+    """Lists built-in permissions and your own, by name. Needs `roles:read`."""
     return await bus.call(ctx, page)
 
 
 @router.post("", status_code=201, summary="Create a permission")
 async def create(new: CreatePermission, ctx: Acting, bus: TheBus) -> Permission:
-    """`resource:action`, for your own API to check. The role that holds everything holds it from
-    now on. Needs `roles:write`."""
+    """Creates a permission for your own API to check. Its name has the form `resource:action`. The
+    role that holds all permissions gets it, too. Needs `roles:write`."""
     return await bus.call(ctx, new)
 
 
 @router.get("/{permission_id}", summary="Get a permission")
 async def get(permission_id: PermissionName, ctx: Acting, bus: TheBus) -> Permission:
-    """Needs `roles:read`."""
+    """Returns one permission. Needs `roles:read`."""
     return await bus.call(ctx, GetPermission(permission_id=permission_id))
 
 
-@router.patch("/{permission_id}", summary="Describe a permission")
+@router.patch("/{permission_id}", summary="Update a permission")
 async def update(
     permission_id: PermissionName, changes: PermissionChanges, ctx: Acting, bus: TheBus
 ) -> Permission:
-    """Not a built-in one. Needs `roles:write`."""
+    """Changes the description. Built-in permissions cannot be changed. Needs `roles:write`."""
     request = UpdatePermission(permission_id=permission_id, description=changes.description)
     return await bus.call(ctx, request)
 
 
 @router.delete("/{permission_id}", summary="Delete a permission")
 async def delete(permission_id: PermissionName, ctx: Acting, bus: TheBus) -> Done:
-    """Every role loses it at once; a built-in one stays. Needs `roles:write` and the permission."""
+    """Deletes the permission and removes it from every role. Built-in permissions cannot be
+    deleted. Needs `roles:write`, and you must hold the permission yourself."""
     return await bus.call(ctx, DeletePermission(permission_id=permission_id))
 
 

@@ -13,13 +13,14 @@ router = NounRouter(tags=["settings"])
 
 @router.get("/settings", summary="Get the application's settings")
 async def get(ctx: Acting, bus: TheBus) -> AppSettings:
-    """The whole object, defaults included. Needs `settings:read`."""
+    """Returns all settings, including defaults. Needs `settings:read`."""
     return await bus.call(ctx, GetSettings())
 
 
-@router.put("/settings", summary="Merge into the application's settings")
+@router.put("/settings", summary="Update the application's settings")
 async def update(changes: SettingsChange, ctx: Acting, bus: TheBus) -> AppSettings:
-    """What is left out stays; the whole object comes back. Needs `settings:write`."""
+    """Changes the settings that you send and returns all of them. The others stay as they are.
+    Needs `settings:write`."""
     return await bus.call(ctx, UpdateSettings(changes=changes))
 
 

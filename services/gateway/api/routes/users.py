@@ -47,20 +47,21 @@ router = NounRouter(prefix="/users", tags=["users"])
 
 @router.get("", summary="List users")
 async def list_(page: Annotated[ListUsers, Query()], ctx: Acting, bus: TheBus) -> Users:
-    """The newest first. Needs `users:read`."""
+    """Lists the users, newest first. With `search`, lists them by the word that matches. Needs
+    `users:read`."""
     return await bus.call(ctx, page)
 
 
 @router.post("", status_code=201, summary="Create a user")
 async def create(new: CreateUser, ctx: Acting, bus: TheBus) -> User:
-    """With or without address and password. Needs `users:write`."""
+    """Creates a user. The e-mail address and the password are optional. Needs `users:write`."""
     return await bus.call(ctx, new)
 
 
 @router.post("/import", summary="Import users")
 async def import_(users: ImportUsers, ctx: Acting, bus: TheBus) -> Arrivals:
-    """Up to 500 at once, with hashes made elsewhere; `aero2 users import` sends whole files. Needs
-    `users:write`."""
+    """Imports up to 500 users in one call, with password hashes from other systems. To import a
+    whole file, use `aero2 users import`. Needs `users:write`."""
     return await bus.call(ctx, users)
 
 
@@ -68,13 +69,14 @@ async def import_(users: ImportUsers, ctx: Acting, bus: TheBus) -> Arrivals:
 async def export(
     page: Annotated[ExportUsers, Query()], ctx: Acting, bus: TheBus
 ) -> TransferredUsers:
-    """As an import takes them, the oldest first. Needs `users:read`, with hashes all permissions."""
+    """Lists users in the format that the import accepts, oldest first. Needs `users:read`. To
+    include password hashes, you need all permissions."""
     return await bus.call(ctx, page)
 
 
-@router.get("/by-email", summary="Find a user by address")
+@router.get("/by-email", summary="Find a user by e-mail address")
 async def find(email: Annotated[Email, Query()], ctx: Acting, bus: TheBus) -> User:
-    """Case does not count. Needs `users:read`."""
+    """Returns the user with this address. The comparison ignores case. Needs `users:read`."""
     return await bus.call(ctx, FindUser(email=email))
 
 
@@ -82,38 +84,39 @@ async def find(email: Annotated[Email, Query()], ctx: Acting, bus: TheBus) -> Us
 async def list_invitations(
     page: Annotated[ListInvitations, Query()], ctx: Acting, bus: TheBus
 ) -> Invitations:
-    """The newest first. Needs `users:read`."""
+    """Lists the invitations, newest first. Needs `users:read`."""
     return await bus.call(ctx, page)
 
 
-@router.post("/invitations", status_code=201, summary="Invite somebody")
+@router.post("/invitations", status_code=201, summary="Invite a user")
 async def invite(new: InviteUser, ctx: Acting, bus: TheBus) -> Invitation:
-    """A mail with a link that holds for seven days. Needs `users:write`."""
+    """Sends an invitation by e-mail. Its link works for 7 days. Needs `users:write`."""
     return await bus.call(ctx, new)
 
 
-@router.post("/invitations/{id}/resend", summary="Send an invitation again")
+@router.post("/invitations/{id}/resend", summary="Resend an invitation")
 async def resend(id: Id, ctx: Acting, bus: TheBus) -> Invitation:
-    """With a new link; the old one is dead. Needs `users:write`."""
+    """Sends the invitation again with a new link. The old link stops working. Needs
+    `users:write`."""
     return await bus.call(ctx, ResendInvitation(invitation_id=id))
 
 
-@router.delete("/invitations/{id}", summary="Take an invitation back")
+@router.delete("/invitations/{id}", summary="Revoke an invitation")
 async def revoke_invitation(id: Id, ctx: Acting, bus: TheBus) -> Done:
-    """Its link is dead. Needs `users:write`."""
+    """Revokes the invitation. Its link stops working at once. Needs `users:write`."""
     return await bus.call(ctx, RevokeInvitation(invitation_id=id))
 
 
 @router.get("/{id}", summary="Get a user")
 async def get(id: Id, ctx: Acting, bus: TheBus) -> User:
-    """Needs `users:read`."""
+    """Returns one user. Needs `users:read`."""
     return await bus.call(ctx, GetUser(user_id=id))
 
 
-@router.put("/{id}", summary="Change a user")
-@router.patch("/{id}", summary="Change a user", include_in_schema=False)
+@router.put("/{id}", summary="Update a user")
+@router.patch("/{id}", summary="Update a user", include_in_schema=False)
 async def update(id: Id, changes: UserChanges, ctx: Acting, bus: TheBus) -> User:
-    """Only what is sent changes; null clears. Needs `users:write`."""
+    """Changes the fields that you send. `null` clears a field. Needs `users:write`."""
     return await bus.call(ctx, UpdateUser(user_id=id, changes=changes))
 
 
@@ -125,43 +128,47 @@ async def delete(id: Id, ctx: Acting, bus: TheBus) -> Done:
 
 @router.post("/{id}/disable", summary="Disable a user")
 async def disable(id: Id, ctx: Acting, bus: TheBus) -> User:
-    """Every session and token ends at once. Needs `users:write`."""
+    """Prevents the user from signing in, and ends all their sessions and tokens at once. Needs
+    `users:write`."""
     return await bus.call(ctx, DisableUser(user_id=id))
 
 
 @router.post("/{id}/enable", summary="Enable a user")
 async def enable(id: Id, ctx: Acting, bus: TheBus) -> User:
-    """He may sign in again; no session comes back. Needs `users:write`."""
+    """Lets a disabled user sign in again. Their old sessions stay ended. Needs `users:write`."""
     return await bus.call(ctx, EnableUser(user_id=id))
 
 
-@router.post("/{id}/force-reset", summary="Ask for a new password")
+@router.post("/{id}/force-reset", summary="Force a password reset")
 async def force_reset(id: Id, ctx: Acting, bus: TheBus) -> Done:
-    """Sessions end and a mail to choose a new one goes out. Needs `users:write`."""
+    """Ends all sessions of the user and sends them an e-mail to choose a new password. They cannot
+    sign in with the old one. Needs `users:write`."""
     return await bus.call(ctx, ForceReset(user_id=id))
 
 
-@router.post("/{id}/unlock", summary="End a lock")
+@router.post("/{id}/unlock", summary="Unlock a user")
 async def unlock(id: Id, ctx: Acting, bus: TheBus) -> Done:
-    """Wrong passwords of this address are forgotten. Needs `users:write`."""
+    """Resets the count of wrong passwords, so that the user can sign in with a password again.
+    Needs `users:write`."""
     return await bus.call(ctx, UnlockUser(user_id=id))
 
 
-@router.get("/{id}/sessions", summary="List a user's sessions")
+@router.get("/{id}/sessions", summary="List sessions of a user")
 async def sessions(id: Id, page: Annotated[Page, Query()], ctx: Acting, bus: TheBus) -> Sessions:
-    """The latest first. Needs `users:read`."""
+    """Lists the user's sessions, latest first. Needs `users:read`."""
     return await bus.call(ctx, ListUserSessions(user_id=id, **page.model_dump()))
 
 
 @router.delete("/{id}/sessions", summary="Sign a user out everywhere")
 async def revoke_sessions(id: Id, ctx: Acting, bus: TheBus) -> Revoked:
-    """Dead everywhere when the answer arrives. Needs `users:write`."""
+    """Ends all sessions of the user. They stop working before this call returns. Needs
+    `users:write`."""
     return await bus.call(ctx, RevokeUserSessions(user_id=id))
 
 
 @router.delete("/{id}/sessions/{session_id}", summary="End one session of a user")
 async def revoke_session(id: Id, session_id: Id, ctx: Acting, bus: TheBus) -> Done:
-    """Needs `users:write`."""
+    """Ends the session at once. Needs `users:write`."""
     return await bus.call(ctx, RevokeUserSession(user_id=id, session_id=session_id))
 
 

@@ -1,0 +1,123 @@
+"""A program that the supervisor keeps running, and how it shows that it is ready and well."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import signal
+import socket
+import time
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from aero2.failures import CommandError
+
+Ready = Callable[[], Awaitable[bool]]
+
+
+async def always_ready() -> bool:
+    """Ready as soon as it runs."""
+    return True
+
+
+@dataclass(frozen=True)
+class Program:
+    """One process. `prepare` runs before each start, in a thread; `under` is the prefix of the command that
+    changes the account; `heartbeat` is a file that the process touches while it is well."""
+
+    name: str
+    command: list[str]
+    env: dict[str, str]
+    ready: Ready = always_ready
+    prepare: Callable[[], None] | None = None
+    under: list[str] = field(default_factory=list)
+    heartbeat: Path | None = None
+    stop_with: int = signal.SIGTERM
+    sockets: tuple[socket.socket, ...] = ()
+    """Open in the process under the same numbers."""
+    stage: int = 0
+    """Higher stages are stopped first: a process is stopped before those that it calls."""
+
+
+@dataclass
+class RunningProgram:
+    """A program and its present process."""
+
+    program: Program
+    process: asyncio.subprocess.Process | None = None
+    started: float = 0.0
+    was_ready: bool = False
+    deaths: int = 0
+    """In a row, without running for long."""
+    refused: CommandError | None = None
+    """Why it will not be started again."""
+    watcher: asyncio.Task[None] | None = None
+    reload: asyncio.Event = field(default_factory=asyncio.Event)
+    """Set: its next end is intended, and it is started again at once."""
+
+    @property
+    def name(self) -> str:
+        """The name of the program."""
+        return self.program.name
+
+    @property
+    def alive(self) -> bool:
+        """Whether the process runs."""
+        return self.process is not None and self.process.returncode is None
+
+    def send_signal(self, number: int) -> None:
+        """Sends a signal to the process, if it runs."""
+        if self.process is not None and self.process.returncode is None:
+            with contextlib.suppress(ProcessLookupError):
+                self.process.send_signal(number)
+
+    async def end(self, deadline: float) -> None:
+        """Asks the process to end, and kills it at the deadline (monotonic time)."""
+        process = self.process
+        if process is None or process.returncode is not None:
+            return
+        self.send_signal(self.program.stop_with)
+        try:
+            async with asyncio.timeout(max(deadline - time.monotonic(), 0.1)):
+                await process.wait()
+        except TimeoutError:
+            self.send_signal(signal.SIGKILL)
+            await process.wait()
+
+
+@dataclass
+class Heartbeat:
+    """Measures how long a heartbeat file stands still, by a clock that sleeps when the machine does."""
+
+    file: Path | None
+    modified: float = 0.0
+    since: float = field(default_factory=time.monotonic)
+
+    def silence(self) -> float:
+        """Returns the seconds since the file changed; 0 if there is no heartbeat to watch."""
+        if self.file is None:
+            return 0.0
+        with contextlib.suppress(FileNotFoundError):
+            modified = self.file.stat().st_mtime
+            if modified != self.modified:
+                self.modified, self.since = modified, time.monotonic()
+        return time.monotonic() - self.since
+
+
+def heartbeat_ready(heartbeat: Path, *, fresh: float = 10.0) -> Ready:
+    """Returns a check: ready if the heartbeat file changed within `fresh` seconds. The supervisor removes
+    the file of the process before."""
+
+    async def ready() -> bool:
+        try:
+            return time.time() - heartbeat.stat().st_mtime < fresh
+        except FileNotFoundError:
+            return False
+
+    return ready
+
+
+def describe_exit(code: int) -> str:
+    """Returns an exit code, or the signal that ended a process, in words."""
+    return f"killed by {signal.Signals(-code).name}" if code < 0 else f"exit code {code}"

@@ -1,0 +1,177 @@
+"""docs/reference/environment.md: every environment variable, from the settings of the services.
+
+`OTHERS` has the variables that no settings class reads. A test compares both with the code.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import Any, Final
+
+from aero2.nats_access import SERVICES
+from aero2.reference.markdown import table, type_of
+from common.settings import Settings
+
+PREFIX: Final = "AERO2_"
+HEAD: Final = """\
+# Environment variables
+
+Every process reads its variables once, when it starts. A missing or weak secret refuses the start with a sentence. Under `aero2 up` some variables have no effect, because the command itself decides; it says so when one of them is set. [Operations](../operating.md) explains how to use them.
+"""
+NEEDED: Final = "required"
+
+OTHERS: Final[dict[str, tuple[tuple[str, str, str], ...]]] = {
+    "Libraries": (
+        (
+            "SSL_CERT_FILE",
+            "",
+            "File with certificate authorities that outgoing calls trust, such as a company's own.",
+        ),
+    ),
+    "The command `aero2`": (
+        ("AERO2_URL", "", "Address of the Dashboard, for the commands that manage applications."),
+        ("AERO2_SECRET_KEY", "", "Secret key of the Dashboard, for the same commands."),
+        (
+            "AERO2_OWNER_DATABASE_URL",
+            NEEDED,
+            "For `aero2 migrate` and `aero2 secrets`: DSN of a superuser, or of a role with "
+            "CREATEROLE that owns the database. `aero2 migrate` takes CONNECT and TEMPORARY on the "
+            "database from PUBLIC. As a superuser it also takes CONNECT to `postgres` and "
+            "`template1` and the use of large objects: give Aero2 a cluster of its own.",
+        ),
+        *(
+            (
+                f"AERO2_{role}_PASSWORD",
+                NEEDED,
+                f"Password that `aero2 migrate` sets for the role `aero2_{role.lower()}`.",
+            )
+            for role in (
+                "TENANCY",
+                "IDENTITY",
+                "OIDC",
+                "RBAC",
+                "RELAY",
+                "SWEEP",
+                "MAIL",
+                "LOGOUT",
+                "UPKEEP",
+            )
+        ),
+    ),
+    "`docker-compose.yml`": (
+        ("AERO2_IMAGE", "`aero2`", "Name of the image."),
+        ("AERO2_BIND", "`127.0.0.1`", "Address on which the proxy's port is published."),
+        ("AERO2_HTTP_PORT", "`8080`", "Published port of the proxy; of Caddy in `tls.Caddyfile`."),
+        ("AERO2_MAIL_PORT", "`8025`", "Published port of the page that shows caught mail."),
+        ("POSTGRES_PASSWORD", NEEDED, "Password of the superuser of PostgreSQL."),
+        *(
+            (f"NATS_{user}_PASSWORD", NEEDED, f"Password of the NATS user `{user.lower()}`.")
+            for user in ("GATEWAY", "IDENTITY", "OIDC", "RBAC", "TENANCY", "CLI")
+        ),
+    ),
+    "`deploy/tls.Caddyfile`": (
+        ("AERO2_GATEWAY", "`127.0.0.1:8080`", "Where the gateway listens."),
+        ("AERO2_INTERNAL", "`127.0.0.1:9464`", "Where the gateway's internal listener is."),
+        ("AERO2_HTTPS_PORT", "`443`", "Port for https."),
+        ("AERO2_TLS_ISSUER", "`acme`", "`internal`: certificates of Caddy's own authority."),
+    ),
+    "The mail catcher (`aero2.mailcatcher`)": (
+        ("AERO2_MAIL_HOST", "`127.0.0.1`", "Address to listen on."),
+        ("AERO2_MAIL_SMTP_PORT", "`1025`", "Port for SMTP."),
+        ("AERO2_MAIL_PAGE_PORT", "`8025`", "Port of the page."),
+        ("AERO2_MAIL_NAMES", "`localhost,127.0.0.1,[::1]`", "Host names that the page answers."),
+        ("AERO2_MAIL_SMTP_FD", "", "Inherited socket for SMTP. `aero2 up` sets it."),
+        ("AERO2_MAIL_PAGE_FD", "", "Inherited socket for the page. `aero2 up` sets it."),
+    ),
+    "The tests": (
+        (
+            "AERO2_REQUIRE",
+            "",
+            "Markers whose tests must not be skipped, separated by commas: `browser,docker`.",
+        ),
+        ("AERO2_WRITE_SNAPSHOT", "", "`1`: write the shapes of the contracts (`make contracts`)."),
+        ("AERO2_SHOTS", "", "Folder where the browser tests keep a picture of each page."),
+        ("AERO2_TEST_ODD_REQUESTS", "`4`", "Examples for each contract in the fuzz tests."),
+    ),
+}
+
+
+def settings_of(service: str) -> type[Settings]:
+    """Returns the settings class that a service declares in its `settings.py`."""
+    module = import_module(f"{service}.settings")
+    (own,) = (
+        each
+        for each in vars(module).values()
+        if isinstance(each, type)
+        and issubclass(each, Settings)
+        and each.__module__ == module.__name__
+    )
+    return own
+
+
+def variables() -> dict[str, dict[str, Any]]:
+    """Returns the JSON schema of each variable that services read. `services` names its readers,
+    and `required` says whether they need it.
+
+    Raises ValueError if two services describe one variable differently.
+    """
+    every: dict[str, dict[str, Any]] = {}
+    for service in SERVICES:
+        schema = settings_of(service).model_json_schema()
+        for field, one in schema["properties"].items():
+            name = PREFIX + field.upper()
+            variable = every.setdefault(
+                name, {**one, "services": [], "required": field in schema.get("required", [])}
+            )
+            if variable.get("description") != one.get("description"):
+                raise ValueError(f"{name} has two descriptions")
+            variable["services"].append(service)
+    return every
+
+
+def page() -> str:
+    """Returns the page: the services' variables first, then those of each other program."""
+    rows = [
+        (f"`{name}`", _readers(one["services"]), _default(one), _meaning(one))
+        for name, one in sorted(variables().items(), key=_order)
+    ]
+    parts = [HEAD, "## Services\n", table(("variable", "who", "default", "meaning"), rows)]
+    for title, others in OTHERS.items():
+        more = [(f"`{name}`", default, says) for name, default, says in others]
+        parts += [f"\n## {title}\n", table(("variable", "default", "meaning"), more)]
+    return "\n".join(parts)
+
+
+def _order(item: tuple[str, dict[str, Any]]) -> tuple[int, list[str]]:
+    """What most services read comes first."""
+    return -len(item[1]["services"]), item[1]["services"]
+
+
+def _readers(services: list[str]) -> str:
+    if set(services) == set(SERVICES):
+        return "all"
+    if set(services) == set(SERVICES) - {"gateway"}:
+        return "all but gateway"
+    return ", ".join(sorted(services))
+
+
+def _default(one: dict[str, Any]) -> str:
+    if one["required"]:
+        return NEEDED
+    default = one.get("default")
+    if default in (None, "", []):
+        return ""
+    if isinstance(default, list):
+        return f"`{','.join(default)}`"
+    return f"`{str(default).lower() if isinstance(default, bool) else default}`"
+
+
+def _meaning(one: dict[str, Any]) -> str:
+    says = str(one.get("description", ""))
+    if type_of(one).startswith(("integer", "number")):
+        parts = [one, *one.get("anyOf", [])]
+        least = next((str(each["minimum"]) for each in parts if "minimum" in each), None)
+        most = next((str(each["maximum"]) for each in parts if "maximum" in each), None)
+        if least is not None and most is not None:
+            return f"{says} From {least} to {most}."
+    return says

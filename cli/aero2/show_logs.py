@@ -1,0 +1,102 @@
+"""`aero2 logs`: shows the logs of a data folder, in the order of time across processes."""
+
+from __future__ import annotations
+
+import re
+import time
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+from heapq import merge
+from operator import attrgetter
+from pathlib import Path
+from typing import Final
+
+from aero2.failures import CommandError
+from aero2.log_files import LogFollower, LogLine, read_lines
+
+POLL: Final = 0.2
+"""Seconds between two looks at the files of `--follow`."""
+TRACE: Final = re.compile(r"(?:[0-9a-f]{2}-)?([0-9a-f]{32})(?:-[0-9a-f]{16}-[0-9a-f]{2})?")
+"""A trace id, or a W3C traceparent that holds one."""
+
+Show = Callable[[str], None]
+
+
+@dataclass(frozen=True)
+class Options:
+    """`service` None means all processes; `trace` is a trace id in hex."""
+
+    folder: Path
+    service: str | None = None
+    trace: str | None = None
+    lines: int = 200
+    follow: bool = False
+    json: bool = False
+
+
+def show_logs(options: Options, show: Show) -> None:
+    """Shows the last lines, or all lines of one trace; with `follow` also what comes, until Ctrl-C.
+    Raises CommandError if there are no logs."""
+    followers = [LogFollower(_logs(options.folder), name) for name in _services(options)]
+    matches = _matcher(options.trace)
+    form = LogLine.as_json if options.json else LogLine.as_text
+    for line in _newest(options, followers, matches):
+        show(form(line))
+    while options.follow:
+        time.sleep(POLL)
+        for line in sorted(_new(followers), key=attrgetter("at")):
+            if matches(line):
+                show(form(line))
+
+
+def _logs(folder: Path) -> Path:
+    return folder / "logs"
+
+
+def _services(options: Options) -> list[str]:
+    services = sorted(file.stem for file in _logs(options.folder).glob("*.log"))
+    if not services:
+        raise CommandError(
+            f"There are no logs in {_logs(options.folder)}. `aero2 up` writes them into its data "
+            "folder (--data-dir); with Docker Compose, use `docker compose logs`."
+        )
+    if options.service is None:
+        return services
+    if options.service not in services:
+        raise CommandError(
+            f"There is no log of {options.service}. There are: {', '.join(services)}."
+        )
+    return [options.service]
+
+
+def _matcher(trace: str | None) -> Callable[[LogLine], bool]:
+    if trace is None:
+        return lambda line: True
+    match = TRACE.fullmatch(trace.strip().lower())
+    if match is None:
+        raise CommandError(
+            "--trace needs the 32 hex digits of a trace id: the reference on an error page, or "
+            "`trace` of a log line."
+        )
+    return lambda line: match[1] in line.trace
+
+
+def _newest(
+    options: Options, followers: list[LogFollower], matches: Callable[[LogLine], bool]
+) -> Iterable[LogLine]:
+    """Returns the lines to show, the oldest first: of a trace all, otherwise the last ones."""
+    most = None if options.trace else options.lines
+    per_service = [
+        deque(
+            filter(matches, read_lines(_logs(options.folder), each.service, each.position)),
+            maxlen=most,
+        )
+        for each in followers
+    ]
+    return deque(merge(*per_service, key=attrgetter("at")), maxlen=most)
+
+
+def _new(followers: list[LogFollower]) -> Iterator[LogLine]:
+    for follower in followers:
+        yield from follower.new_lines()

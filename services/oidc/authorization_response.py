@@ -1,0 +1,46 @@
+"""The response to an authorization request, in the response mode that the client chose."""
+
+from __future__ import annotations
+
+from urllib.parse import quote, urlencode
+
+from common.context import Context
+from common.contracts.authorization import Authorization
+from common.contracts.oauth_errors import OAuthError
+from oidc.authorization_request import AuthorizationRequest
+
+
+def code(ctx: Context, request: AuthorizationRequest, value: str) -> Authorization:
+    """Returns the response with an authorization code (RFC 6749 section 4.1.2)."""
+    return _response(ctx, request, [("code", value)])
+
+
+def error(ctx: Context, request: AuthorizationRequest, problem: OAuthError) -> Authorization:
+    """Returns an error response to the client (RFC 6749 section 4.1.2.1).
+
+    Call it only after the redirect URI was checked.
+    """
+    return _response(
+        ctx, request, [("error", problem.code), ("error_description", problem.detail[:300])]
+    )
+
+
+def _response(
+    ctx: Context, request: AuthorizationRequest, fields: list[tuple[str, str]]
+) -> Authorization:
+    state = request.parameters.get("state")
+    if state is not None:
+        fields.append(("state", state))
+    fields.append(("iss", ctx.origin))  # RFC 9207
+    if request.response_mode == "form_post":  # OAuth 2.0 Form Post Response Mode
+        return Authorization(kind="form_post", location=request.redirect_uri, fields=fields)
+    encoded = urlencode(fields, quote_via=quote, safe="")
+    if request.response_mode == "fragment":
+        return Authorization(kind="redirect", location=f"{request.redirect_uri}#{encoded}")
+    joint = "&" if "?" in request.redirect_uri else "?"
+    return Authorization(kind="redirect", location=f"{request.redirect_uri}{joint}{encoded}")
+
+
+def error_page(problem: OAuthError) -> Authorization:
+    """Returns an error for the user. Use it while no redirect URI has been checked."""
+    return Authorization(kind="error", error=problem.code, error_description=problem.detail)

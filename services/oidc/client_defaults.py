@@ -1,0 +1,18 @@
+"""Defaults that follow from a client's type or grants."""
+
+from __future__ import annotations
+
+from common.contracts.clients import CreateClient
+
+
+def with_defaults(request: CreateClient) -> CreateClient:
+    """Fills in fields that are missing and that follow from the client's type or grants."""
+    present = {name for name in request.model_fields_set if getattr(request, name) is not None}
+    implied: dict[str, object] = {}
+    if request.type in ("spa", "native"):
+        implied = {"token_endpoint_auth_method": "none"}
+    elif request.type == "service":
+        implied = {"grant_types": ["client_credentials"], "scopes": []}
+    if "grant_types" in present and "authorization_code" not in request.grant_types:
+        implied["scopes"] = []
+    return request.model_copy(update={k: v for k, v in implied.items() if k not in present})

@@ -1,0 +1,26 @@
+"""Conditions that several statements share. `$1` is the application in each of them."""
+
+from __future__ import annotations
+
+from typing import Final
+
+LIVE_SESSION: Final = """
+    s.revoked_at IS NULL AND s.expires_at > now()
+    AND (s.idle_expires_at IS NULL OR s.idle_expires_at > now())"""
+"""The session `s` is neither revoked, nor expired, nor idle for too long."""
+
+LIVE_FAMILY_SESSION: Final = f"""
+    (f.offline OR EXISTS (
+        SELECT FROM user_sessions s
+        WHERE s.app_id = $1 AND s.id = f.session_id AND {LIVE_SESSION}))"""
+"""The token family `f` is offline, or its session is live."""
+
+UNUSED_REFRESH_TOKEN: Final = """
+    r.used_at IS NULL AND r.expires_at > now() AND r.absolute_expires_at > now()"""
+"""The refresh token `r` was neither used nor has it expired."""
+
+LIVE_REFRESH_GRANT: Final = f"""
+    f.app_id = $1 AND f.id = r.family_id AND f.revoked_at IS NULL AND f.client_epoch = $4
+    AND u.app_id = $1 AND u.id = r.user_id AND NOT u.disabled AND u.epoch = r.user_epoch
+    AND {LIVE_FAMILY_SESSION}"""
+"""The family `f` and the user `u` of the refresh token `r` are live. `$4` is the client's epoch."""

@@ -1,0 +1,42 @@
+"""The data that tokens are issued from. Codes and refresh tokens store the same columns."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Final
+
+GRANT_COLUMNS: Final = (
+    "user_id, session_id, sid, scopes, resource, claims, nonce, auth_time, acr, amr, org_id"
+)
+"""Of authorization_codes and refresh_tokens."""
+USER_COLUMNS: Final = "email, email_verified, name, picture"
+"""Of users: the claims that ID tokens carry most often."""
+
+
+@dataclass(frozen=True, slots=True)
+class TokenGrant:
+    """The data that a code or refresh token stands for, and its user's present data.
+
+    `org_role` is None if the user is no longer a member of the organization.
+    """
+
+    family_id: str
+    user_id: str
+    session_id: str | None
+    sid: str | None
+    scopes: list[str]
+    resource: list[str]
+    claims: dict[str, Any] | None
+    nonce: str | None
+    auth_time: datetime
+    acr: str | None
+    amr: list[str]
+    org_id: str | None
+    org_role: str | None
+    user_epoch: int
+    email: str | None
+    email_verified: bool
+    name: str | None
+    picture: str | None
+    issued_at: datetime

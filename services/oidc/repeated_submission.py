@@ -1,0 +1,87 @@
+"""Answers a form of the authorization endpoint that was submitted twice, like the first time.
+
+A code of a pending request is derived from the request's identifier and the session, so a second
+submission leads to the same code. A code that the client has redeemed is never returned again: a
+client that presents a code twice loses its tokens (RFC 6749 section 4.1.2).
+"""
+
+from __future__ import annotations
+
+from common.context import Context
+from common.contracts.authorization import Authorization, ResumeAuthorization
+from common.contracts.oauth_errors import AccessDenied, OAuthError, SignInOver
+from common.crypto import b64url, token
+from oidc import authorization_response
+from oidc.authorization_request import AuthorizationRequest
+from oidc.checks.client_is_known import client_is_known
+from oidc.checks.redirect_uri_is_registered import redirect_uri_is_registered
+from oidc.checks.response_mode_is_known import response_mode_is_known
+from oidc.deps import Deps
+from oidc.queries import authorization_codes, authorization_requests
+
+
+def new_code(deps: Deps, request: AuthorizationRequest) -> str:
+    """Returns a random code, or the derived code of a pending request.
+
+    The derived code uses the master key under which the request was stored, so it stays the same
+    while master keys are replaced.
+    """
+    if request.pending is None:
+        return token("ac_")
+    assert request.session is not None
+    kid, _, _ = request.pending.id_hash.partition(".")
+    message = f"{request.request_id} {request.session.session_id}".encode()
+    return "ac_" + b64url(deps.keys.digest("code-of-request", message, kid))
+
+
+async def answer(deps: Deps, ctx: Context, request: ResumeAuthorization) -> Authorization:
+    """Returns the response that one of the browser's sessions got, while it is valid.
+
+    Otherwise returns an error page that says that the sign-in is over.
+    """
+    hashes = deps.keys.hashes("authorization-request", request.request)
+    async with deps.db.reading(ctx) as db:
+        answered = await authorization_requests.find_answered(
+            db, app_id=ctx.app_id, id_hashes=hashes
+        )
+    if answered is None:
+        return authorization_response.error_page(SignInOver())
+    sessions = [request.session, *request.others] if request.session else request.others
+    for session in sessions:
+        authorization = AuthorizationRequest.resumed(answered, request.request, session)
+        authorization.consent = request.consent
+        response = await _response_of_session(deps, ctx, authorization)
+        if response is not None:
+            return response
+    return authorization_response.error_page(SignInOver())
+
+
+async def _response_of_session(
+    deps: Deps, ctx: Context, request: AuthorizationRequest
+) -> Authorization | None:
+    assert request.session is not None
+    assert request.pending is not None
+    code = new_code(deps, request)
+    async with deps.db.reading(ctx) as db:
+        redeemable = await authorization_codes.is_redeemable(
+            db, app_id=ctx.app_id, code_hash=deps.keys.hash("code", code)
+        )
+    denied = (
+        redeemable is None
+        and request.consent == "deny"
+        and request.was_prompted("consent")
+        and request.pending.session_id == request.session.session_id
+    )
+    if not (redeemable or denied):
+        return None
+    try:
+        await client_is_known(deps, ctx, request)
+        await redirect_uri_is_registered(deps, ctx, request)
+        await response_mode_is_known(deps, ctx, request)
+    except OAuthError:
+        return None
+    if denied:
+        return authorization_response.error(ctx, request, AccessDenied())
+    return authorization_response.code(ctx, request, code).model_copy(
+        update={"session_id": request.session.session_id, "client_id": request.client.client_id}
+    )

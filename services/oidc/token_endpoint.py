@@ -1,0 +1,23 @@
+"""The token endpoint (RFC 6749 section 3.2)."""
+
+from __future__ import annotations
+
+from common.context import Context
+from common.contracts.oauth_errors import UnauthorizedClient, UnsupportedGrantType
+from common.contracts.tokens import ExchangeToken, Tokens
+from oidc import client_auth, oauth_parameters
+from oidc.deps import Deps
+from oidc.grants import GRANTS
+
+
+async def exchange(deps: Deps, ctx: Context, request: ExchangeToken) -> Tokens:
+    """Authenticates the client and exchanges its grant for tokens."""
+    parameters = oauth_parameters.without_repeats(request.params)
+    grant_type = parameters.required("grant_type")
+    grant = GRANTS.get(grant_type)
+    if grant is None:
+        raise UnsupportedGrantType
+    client = await client_auth.authenticate(deps, ctx, parameters, request.basic)
+    if grant_type not in client.grant_types:
+        raise UnauthorizedClient("this client may not use this grant type")
+    return await grant(deps, ctx, client, parameters)

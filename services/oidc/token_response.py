@@ -1,0 +1,230 @@
+"""Issues the tokens of a token response (RFC 6749 section 5.1).
+
+Access tokens are JWTs (RFC 9068) or opaque. The claims beyond the standard ones are in
+`token_claims`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Any
+
+import orjson
+
+from common.context import Context
+from common.contracts.tokens import Tokens
+from common.crypto import Keys, b64url
+from common.crypto import token as random_token
+from oidc import jose, keys, scope_catalogue, token_claims
+from oidc.deps import Deps
+from oidc.queries import access_tokens
+from oidc.queries.access_tokens import NewOpaqueToken
+from oidc.queries.clients import RegisteredClient
+from oidc.queries.token_grants import TokenGrant
+from oidc.subjects import subject
+from oidc.timestamps import from_seconds, now, to_seconds
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """The APIs that an access token is for, and its lifetime (in seconds) and algorithm there."""
+
+    audience: list[str]
+    lifetime: int
+    alg: str
+
+
+async def for_grant(
+    deps: Deps,
+    ctx: Context,
+    client: RegisteredClient,
+    grant: TokenGrant,
+    *,
+    seed: str,
+    requested_scopes: list[str] | None = None,
+    resource: list[str] | None = None,
+    refresh_token: str | None,
+    nonce: str | None = None,
+) -> Tokens:
+    """Issues the tokens of a user's grant. Raises InvalidTarget if a resource was deleted.
+
+    `seed` names the exchange: if it is answered twice, both access tokens have the same `jti`.
+    """
+    scopes = grant.scopes if requested_scopes is None else requested_scopes
+    # The client may have lost scopes since the user consented.
+    scopes = [name for name in scopes if name in client.scopes]
+    scopes = await scope_catalogue.select_permitted(
+        deps, ctx, scopes, user_id=grant.user_id, org_id=token_claims.current_org(grant)
+    )
+    extra = await token_claims.extra_claims(deps, ctx, client, grant, scopes=scopes)
+    target = await _target(deps, ctx, client, resource or grant.resource)
+    payload = _payload(ctx, client, target, scopes, issued_at=to_seconds(grant.issued_at))
+    payload |= _grant_claims(deps, client, grant)
+    payload |= extra.access
+    payload["jti"] = derived_jti(deps.keys, seed, payload)
+    access_token = await _access_token(deps, ctx, client, payload, alg=target.alg, grant=grant)
+    id_token = None
+    if "openid" in scopes:
+        claims = _id_token_claims(deps, ctx, client, grant, scopes=scopes) | extra.id
+        claims["at_hash"] = jose.half_hash(client.id_token_alg, access_token)
+        claims |= {} if nonce is None else {"nonce": nonce}
+        key = await keys.signing_key(deps, ctx, client.id_token_alg)
+        id_token = key.sign(jose.ID_TOKEN, claims)
+    return Tokens(
+        access_token=access_token,
+        expires_in=target.lifetime,
+        scope=payload.get("scope"),
+        id_token=id_token,
+        refresh_token=refresh_token,
+    )
+
+
+async def for_client(
+    deps: Deps, ctx: Context, client: RegisteredClient, *, scopes: list[str], resource: list[str]
+) -> Tokens:
+    """Issues an access token for the client itself (RFC 6749 section 4.4), without a user."""
+    target = await _target(deps, ctx, client, resource)
+    payload: dict[str, Any] = {
+        **_payload(ctx, client, target, scopes, issued_at=now()),
+        "sub": client.client_id,
+        "jti": random_token("", 16),
+        "epoch": client.epoch,
+    }
+    permissions = await scope_catalogue.permission_scopes(deps, ctx, scopes)
+    if permissions:
+        payload["permissions"] = sorted(permissions)
+    access_token = await _access_token(deps, ctx, client, payload, alg=target.alg, grant=None)
+    return Tokens(access_token=access_token, expires_in=target.lifetime, scope=payload.get("scope"))
+
+
+def derived_jti(keys: Keys, seed: str, claims: dict[str, Any]) -> str:
+    """Returns the identifier of the token with these claims.
+
+    Two tokens with different claims have different identifiers (RFC 7519 section 4.1.7). This is so
+    even if one exchange issued both, with different scopes or resources.
+    """
+    content = orjson.dumps([seed, claims], option=orjson.OPT_SORT_KEYS)
+    return b64url(keys.digest("jti", content)[:16])
+
+
+def _payload(
+    ctx: Context, client: RegisteredClient, target: Target, scopes: Iterable[str], *, issued_at: int
+) -> dict[str, Any]:
+    """Returns the claims that all access tokens have (RFC 9068 section 2.2), except `sub`."""
+    audience = target.audience
+    return {
+        "iss": ctx.origin,
+        "aud": audience[0] if len(audience) == 1 else audience,
+        "client_id": client.client_id,
+        "iat": issued_at,
+        "exp": issued_at + target.lifetime,
+        **scope_catalogue.scope_claim(scopes),
+        "app_id": ctx.app_id,
+        "token_use": "access",
+    }
+
+
+def _grant_claims(deps: Deps, client: RegisteredClient, grant: TokenGrant) -> dict[str, Any]:
+    """Returns the claims of an access token about the user's grant, session and organization."""
+    return {
+        "sub": subject(deps.keys, client, grant.user_id),
+        "grant_id": grant.family_id,
+        "epoch": grant.user_epoch,
+        "auth_time": to_seconds(grant.auth_time),
+        **token_claims.session_claims(grant),
+        **token_claims.organization_claims(grant),
+    }
+
+
+def _id_token_claims(
+    deps: Deps,
+    ctx: Context,
+    client: RegisteredClient,
+    grant: TokenGrant,
+    *,
+    scopes: list[str],
+) -> dict[str, Any]:
+    """Returns the claims of an ID token (OpenID Connect Core section 2)."""
+    issued_at = to_seconds(grant.issued_at)
+    claims: dict[str, Any] = {
+        "iss": ctx.origin,
+        "sub": subject(deps.keys, client, grant.user_id),
+        "aud": client.client_id,
+        "exp": issued_at + client.id_token_lifetime,
+        "iat": issued_at,
+        "auth_time": to_seconds(grant.auth_time),
+        **token_claims.session_claims(grant),
+    }
+    if client.id_token_claims == "scopes":
+        claims["token_use"] = "id"
+        claims |= token_claims.organization_claims(grant)
+        claims |= token_claims.profile_claims(grant, scopes)
+    return claims
+
+
+async def _target(
+    deps: Deps, ctx: Context, client: RegisteredClient, resource: list[str]
+) -> Target:
+    """Returns what the token is for: the resources, the client's default ones, or our own API.
+
+    The shortest lifetime of the APIs counts, and the algorithm of the last one that has its own.
+    Raises InvalidTarget if a resource does not exist any more (RFC 8707 section 2.2).
+    """
+    lifetime, alg = client.access_token_lifetime, client.access_token_alg
+    identifiers = resource or client.default_resources
+    audience = await scope_catalogue.check_resources(deps, ctx, identifiers) or [ctx.origin]
+    if audience == [ctx.origin]:
+        return Target(audience, lifetime, alg)
+    resources = (await scope_catalogue.get_catalogue(deps, ctx)).resources
+    for identifier in audience:
+        api = resources.get(identifier)
+        if api is not None:
+            lifetime = min(lifetime, api.access_token_lifetime or lifetime)
+            alg = api.access_token_alg or alg
+    return Target(audience, lifetime, alg)
+
+
+async def _access_token(
+    deps: Deps,
+    ctx: Context,
+    client: RegisteredClient,
+    payload: dict[str, Any],
+    *,
+    alg: str,
+    grant: TokenGrant | None,
+) -> str:
+    """Returns a signed JWT, or an opaque token if the client is registered for those."""
+    if client.access_token_format == "opaque":
+        return await _opaque_token(deps, ctx, client, payload, grant=grant)
+    return (await keys.signing_key(deps, ctx, alg)).sign(jose.ACCESS_TOKEN, payload)
+
+
+async def _opaque_token(
+    deps: Deps,
+    ctx: Context,
+    client: RegisteredClient,
+    payload: dict[str, Any],
+    *,
+    grant: TokenGrant | None,
+) -> str:
+    """Stores the claims and returns a random token for them. Revoking it takes effect at once."""
+    token = random_token("at_")
+    audience = payload["aud"]
+    new = NewOpaqueToken(
+        app_id=ctx.app_id,
+        token_hash=deps.keys.hash("access", token),
+        jti=payload["jti"],
+        family_id=grant.family_id if grant else None,
+        client_id=client.client_id,
+        user_id=grant.user_id if grant else None,
+        sid=payload.get("sid"),
+        scopes=payload.get("scope", "").split(),
+        audience=[audience] if isinstance(audience, str) else audience,
+        claims=payload,
+        user_epoch=payload.get("epoch", 0),
+        expires_at=from_seconds(payload["exp"]),
+    )
+    async with deps.db.single(ctx) as db:
+        await access_tokens.insert_opaque(db, new)
+    return token

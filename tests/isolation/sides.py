@@ -1,0 +1,385 @@
+"""All services in one world, each as its own database role, and two applications that mirror each other.
+
+`home` asks, `away` is asked for. Both have one of everything under the same names, addresses and
+slugs; everything that can carry a text carries the application's own word, so that one byte of the
+other's data in an answer is seen.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from typing import Any
+from urllib.parse import parse_qs, urlsplit
+
+import asyncpg
+from tests.kit.calls import Letter
+from tests.kit.factories import CALLBACK
+from tests.kit.oauth import VERIFIER, basic_of, challenge
+from tests.kit.world import World
+
+from common.context import SYSTEM_CALLER, Caller, Context
+from common.contracts.applications import CreateApplication, ListApplications
+from common.contracts.assignments import AssignRole
+from common.contracts.audit_log import ListAudit
+from common.contracts.authorization import Authorize, SignedIn
+from common.contracts.base import Request
+from common.contracts.client_secrets import ListClientSecrets
+from common.contracts.clients import CreateClient
+from common.contracts.domains import AddCustomDomain
+from common.contracts.email_codes import StartEmailCode
+from common.contracts.invitations import InviteUser
+from common.contracts.members import AddMember
+from common.contracts.org_domains import AddOrganizationDomain
+from common.contracts.org_invitations import InviteMember
+from common.contracts.organizations import CreateOrganization
+from common.contracts.passwords import SignInWithPassword, StartReset
+from common.contracts.permissions import CreatePermission
+from common.contracts.profiles import Profile
+from common.contracts.resources import CreateResource
+from common.contracts.roles import CreateRole, SeedRoles
+from common.contracts.scopes import CreateScope
+from common.contracts.sign_up import SignUp
+from common.contracts.tokens import ExchangeToken
+from common.contracts.users import CreateUser
+from common.ids import DASHBOARD, new_id
+from common.testing import LocalBus, context
+from tenancy.dns_lookup import Dns
+
+PASSWORD = "six unusual otters juggle"
+BROWSER = "a-browser-of-ours-that-is-long-enough-0000"
+KEY_HOLDER = Caller("secret_key", "01900000-0000-7000-8000-0000000000ff", frozenset({"*"}))
+
+
+@dataclass
+class Side:
+    """One application with one of everything. `things` are found by the name of a field, or by
+    `<contract>.<field>` where the name alone is ambiguous."""
+
+    word: str
+    app_id: str
+    slug: str
+    team: str
+    developer: Caller
+    things: dict[str, Any] = field(default_factory=dict)
+    ada: Caller = field(default_factory=Caller)
+    session: SignedIn | None = None
+
+    @property
+    def origin(self) -> str:
+        return f"http://{self.slug}.localhost:8080"
+
+
+@dataclass
+class Sides:
+    """All services in one `World`, and its two applications."""
+
+    world: World
+    home: Side = field(init=False)
+    away: Side = field(init=False)
+
+    @property
+    def bus(self) -> LocalBus:
+        return self.world.bus
+
+    @property
+    def owner(self) -> asyncpg.Connection[asyncpg.Record]:
+        return self.world.owner
+
+    def ctx(self, side: Side, caller: Caller | None = None) -> Context:
+        return self.world.ctx(caller, side.app_id, origin=side.origin)
+
+    async def ask(self, side: Side, caller: Caller | None, request: Request[Any]) -> Any:
+        return await self.bus.call(self.ctx(side, caller), request)
+
+    async def mails(self, side: Side) -> list[Letter]:
+        """Returns waiting mails, the newest first."""
+        return (await self.world.mails(side.app_id))[::-1]
+
+    async def rows(self, app_id: str) -> dict[str, str]:
+        """Returns a digest of the application's rows in each table: any change shows."""
+        return await self.world.row_digests(app_id)
+
+
+@asynccontextmanager
+async def built(dsns: dict[str, str]) -> AsyncIterator[Sides]:
+    """All services on one bus, nothing in the database yet."""
+    world = await World.start(
+        dsns,
+        "identity",
+        "oidc",
+        "tenancy",
+        "rbac",
+        size=4,
+        limit_scale=1000.0,
+        request_facts={"within": 20, "ip": "203.0.113.5", "agent": "Firefox"},
+        options={"tenancy": {"dns": Dns()}},
+    )
+    yield Sides(world)
+    await world.close()
+
+
+async def populate(sides: Sides) -> None:
+    system = context(DASHBOARD, SYSTEM_CALLER, within=20)
+    await sides.bus.call(system, SeedRoles(template="dashboard"))
+    sides.home = await _side(sides, "okapi")
+    sides.away = await _side(sides, "zebra")
+    for side in (sides.home, sides.away):
+        await _people(sides, side)
+        await _rights(sides, side)
+        await _organization(sides, side)
+        await _clients(sides, side)
+        await _secrets_by_mail(sides, side)
+        await _rest(sides, side)
+
+
+async def _side(sides: Sides, word: str) -> Side:
+    """A developer, his team and its application."""
+    user, team = new_id(), new_id()
+    await sides.owner.execute(
+        "INSERT INTO users (app_id, id, email, email_normalized, email_verified)"
+        " VALUES ($1, $2, $3, $3, true)",
+        DASHBOARD,
+        user,
+        f"{word}@developers.example",
+    )
+    await sides.owner.execute(
+        "INSERT INTO organizations (app_id, id, slug, name) VALUES ($1, $2, $3, $4)",
+        DASHBOARD,
+        team,
+        f"team-{word}",
+        f"Team {word}",
+    )
+    await sides.owner.execute(
+        "INSERT INTO organization_members (app_id, org_id, user_id, role_id)"
+        " VALUES ($1, $2, $3, 'admin')",
+        DASHBOARD,
+        team,
+        user,
+    )
+    may = ("create", "read", "write", "delete", "transfer")
+    developer = Caller("user", user, frozenset({f"apps:{verb}" for verb in may}), frozenset({team}))
+    made = await sides.bus.call(
+        context(DASHBOARD, developer, within=20),
+        CreateApplication(name=f"The {word}", owner_org_id=team),
+    )
+    side = Side(word, made.id, made.slug, team, developer)
+    keys = {key.key_type: key for key in made.api_keys}
+    side.things |= {
+        "slug": made.slug,
+        "confirm": made.slug,
+        "owner_org_id": team,
+        "host": f"{made.slug}.localhost:8080",
+        "key": keys["secret"].key,
+        "RevokeApiKey.id": keys["secret"].id,
+        "RotateApiKey.id": keys["secret"].id,
+    }
+    return side
+
+
+async def _people(sides: Sides, side: Side) -> None:
+    """Ada signs in; bob is the one things are done to. Same addresses on both sides."""
+    made = {}
+    for name in ("ada", "bob"):
+        made[name] = await sides.ask(
+            side,
+            KEY_HOLDER,
+            CreateUser(
+                email=f"{name}@example.com",
+                email_verified=True,
+                password=PASSWORD,
+                profile=Profile(name=f"{name} {side.word}"),
+                public_metadata={"word": side.word},
+            ),
+        )
+    signed = {
+        name: await sides.ask(
+            side, None, SignInWithPassword(email=f"{name}@example.com", password=PASSWORD)
+        )
+        for name in made
+    }
+    session = signed["ada"].session
+    side.session = SignedIn(
+        session_id=session.id, user_id=session.user_id, auth_time=session.auth_time
+    )
+    side.ada = Caller("user", made["ada"].id, frozenset(), session_id=session.id)
+    side.things |= {
+        "user_id": made["bob"].id,
+        "session_id": signed["bob"].session.id,
+        "CheckSession.token": signed["bob"].token,
+        "SignOut.token": signed["bob"].token,
+        "email": "bob@example.com",
+        "password": PASSWORD,
+        "ImportUsers.users": [{"id": new_id(), "email": "imported@example.com"}],
+    }
+
+
+async def _rights(sides: Sides, side: Side) -> None:
+    permission = await sides.ask(
+        side,
+        KEY_HOLDER,
+        CreatePermission(name=f"zoo:{side.word}", description=f"Feed the {side.word}"),
+    )
+    role = await sides.ask(
+        side,
+        KEY_HOLDER,
+        CreateRole(
+            id=f"keeper-{side.word}", name=f"Keeper of {side.word}", permissions=[permission.id]
+        ),
+    )
+    await sides.ask(side, KEY_HOLDER, AssignRole(user_id=side.things["user_id"], role_id=role.id))
+    side.things |= {"role_id": role.id, "permission_id": permission.id}
+
+
+async def _organization(sides: Sides, side: Side) -> None:
+    org = await sides.ask(
+        side, side.ada, CreateOrganization(name=f"House of {side.word}", slug="house")
+    )
+    user = side.things["user_id"]
+    await sides.ask(side, KEY_HOLDER, AddMember(org_id=org.id, user_id=user))
+    invited = await sides.ask(
+        side, side.ada, InviteMember(org_id=org.id, email=f"eve-{side.word}@example.com")
+    )
+    domain = await sides.ask(
+        side, side.ada, AddOrganizationDomain(org_id=org.id, domain=f"{side.word}.example")
+    )
+    token = _token((await sides.mails(side))[0])
+    side.things |= {
+        "org_id": org.id,
+        "domain_id": domain.id,
+        "ResendOrganizationInvitation.invitation_id": invited.id,
+        "RevokeOrganizationInvitation.invitation_id": invited.id,
+        "AcceptOrganizationInvitation.token": token,
+        "GetOrganizationOffer.token": token,
+    }
+
+
+async def _clients(sides: Sides, side: Side) -> None:
+    made = await sides.ask(
+        side,
+        KEY_HOLDER,
+        CreateClient(
+            name=f"Client {side.word}",
+            redirect_uris=[CALLBACK],
+            first_party=True,
+            grant_types=["authorization_code", "refresh_token", "client_credentials"],
+        ),
+    )
+    asked = {
+        "client_id": made.client_id,
+        "redirect_uri": CALLBACK,
+        "response_type": "code",
+        "scope": "openid email",
+        "state": "s",
+        "code_challenge": challenge(VERIFIER),
+        "code_challenge_method": "S256",
+    }
+    params = list(asked.items())
+    pending = await sides.ask(side, None, Authorize(params=params))
+    code = await _code(sides, side, params)
+    tokens = await sides.ask(
+        side,
+        None,
+        ExchangeToken(params=_redeem(code), basic=basic_of(made.client_id, made.client_secret)),
+    )
+    secrets = await sides.ask(side, KEY_HOLDER, ListClientSecrets(client=made.client_id))
+    basic = basic_of(made.client_id, made.client_secret)
+    side.things |= {
+        "client": made.client_id,
+        "client_id": made.client_id,
+        "secret_id": secrets.secrets[0].id,
+        "basic": basic,
+        "request": pending.request,
+        "Authorize.params": params,
+        "ExchangeToken.params": _redeem(await _code(sides, side, params)),
+        "IntrospectToken.params": [("token", tokens.access_token)],
+        "RevokeToken.params": [("token", tokens.refresh_token)],
+        "LogOut.params": [("id_token_hint", tokens.id_token)],
+        "CheckAccessToken.token": tokens.access_token,
+        "GetUserinfo.token": tokens.access_token,
+        "session": side.session,
+    }
+
+
+async def _code(sides: Sides, side: Side, params: list[tuple[str, str]]) -> str:
+    answer = await sides.ask(side, None, Authorize(params=params, session=side.session))
+    assert answer.location is not None, answer
+    code: str = parse_qs(urlsplit(answer.location).query)["code"][0]
+    return code
+
+
+def _redeem(code: str) -> list[tuple[str, str]]:
+    return [
+        ("grant_type", "authorization_code"),
+        ("code", code),
+        ("redirect_uri", CALLBACK),
+        ("code_verifier", VERIFIER),
+    ]
+
+
+async def _secrets_by_mail(sides: Sides, side: Side) -> None:
+    """What only the mailbox knows: codes and links of every kind."""
+    flow = await sides.ask(side, None, StartEmailCode(email="ada@example.com", browser=BROWSER))
+    letter = (await sides.mails(side))[0]
+    side.things |= {
+        "SignInWithCode.flow": flow.flow,
+        "SignInWithCode.code": letter.data["code"],
+        "SignInWithLink.token": _token(letter),
+        "browser": BROWSER,
+        "ConfirmEmail.flow": flow.flow,
+        "ConfirmEmail.code": letter.data["code"],
+    }
+    pending = await sides.ask(
+        side, None, SignUp(email=f"new-{side.word}@example.com", password=PASSWORD, browser=BROWSER)
+    )
+    side.things["ResendSignUp.flow"] = pending.flow
+    await sides.ask(side, None, StartReset(email="bob@example.com", browser=BROWSER))
+    side.things["ResetPassword.token"] = _token((await sides.mails(side))[0])
+    invited = await sides.ask(side, KEY_HOLDER, InviteUser(email=f"guest-{side.word}@example.com"))
+    token = _token((await sides.mails(side))[0])
+    side.things |= {
+        "ResendInvitation.invitation_id": invited.id,
+        "RevokeInvitation.invitation_id": invited.id,
+        "AcceptInvitation.token": token,
+        "GetInvitation.token": token,
+        "VerifyEmail.token": token,
+        "GetOwnerLink.token": token,
+        "ClaimOwner.token": token,
+    }
+
+
+def _token(letter: Letter) -> str:
+    found = re.search(r"token=([\w.-]+)", str(letter.data))
+    assert found is not None, letter
+    return found[1]
+
+
+async def _rest(sides: Sides, side: Side) -> None:
+    resource = await sides.ask(
+        side,
+        KEY_HOLDER,
+        CreateResource(identifier="https://api.example.com", name=f"API {side.word}"),
+    )
+    scope = await sides.ask(
+        side, KEY_HOLDER, CreateScope(name="feed", description=f"Feed {side.word}")
+    )
+    domain = await sides.ask(
+        side, KEY_HOLDER, AddCustomDomain(domain=f"login.{side.word}.example.org")
+    )
+    logged = await sides.ask(side, KEY_HOLDER, ListAudit(limit=1))
+    side.things |= {
+        "DeleteResource.id": resource.id,
+        "DeleteScope.id": scope.id,
+        "SetPrimaryDomain.id": domain.id,
+        "RemoveCustomDomain.id": domain.id,
+        "VerifyCustomDomain.id": domain.id,
+        "domain": f"login.{side.word}.example.org",
+        "GetAuditRecord.id": logged.audit_logs[0].id,
+    }
+    await sides.ask(
+        Side("", DASHBOARD, "dashboard", side.team, side.developer),
+        side.developer,
+        ListApplications(),
+    )

@@ -1,0 +1,252 @@
+"""Services in this process, on real Postgres, with stand-ins for the others.
+
+world = await World.start(postgres.dsns(name), "identity")
+world.app_id = await world.application()
+user = await world.user("ada@example.com")
+await world.close()
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import Any
+
+import asyncpg
+from pydantic import SecretStr
+from tests.kit.oauth import OAuthSteps
+from tests.kit.stand_ins import StandIns, Tenancy
+
+from common.bus import Handler
+from common.context import Context
+from common.contracts.base import Request
+from common.crypto import Keys
+from common.db import Database
+from common.egress import Egress
+from common.hash_pool import FairPool
+from common.outgoing_http import OutgoingHttp
+from common.sealing import Sealer
+from common.tenants import Tenants
+from common.testing import LocalBus, MemoryActivity, MemoryChanges, service_deps
+from identity.deps import Deps as IdentityDeps
+from identity.handlers import HANDLERS as IDENTITY
+from identity.hashing import Hashing
+from identity.last_active import LastActive
+from identity.limits import Limits
+from oidc.deps import Deps as OidcDeps
+from oidc.handlers import HANDLERS as OIDC
+from oidc.settings import Settings as OidcSettings
+from rbac.deps import Deps as RbacDeps
+from rbac.handlers import HANDLERS as RBAC
+from tenancy.api_key_usage import KeyUsage
+from tenancy.deps import Deps as TenancyDeps
+from tenancy.dns_lookup import Dns
+from tenancy.handlers import HANDLERS as TENANCY
+from tenancy.hosts import Hosts
+
+MASTER_KEY = "k1:AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8="
+KEYS = Keys.parse(MASTER_KEY)
+ROLES = {
+    "identity": ("identity", "relay", "mail"),
+    "oidc": ("oidc", "logout"),
+    "rbac": ("rbac",),
+    "tenancy": ("tenancy", "upkeep"),
+}
+"""The database roles of each service."""
+HANDLERS: dict[str, dict[type[Request[Any]], Handler]] = {
+    "identity": IDENTITY,
+    "oidc": OIDC,
+    "rbac": RBAC,
+    "tenancy": TENANCY,
+}
+
+
+@dataclass
+class OidcReplica:
+    """A second process of oidc: it hears of changes, and shares nothing else."""
+
+    bus: LocalBus
+    oidc: OidcDeps
+
+
+@dataclass
+class World(OAuthSteps):
+    """Some services and stand-ins on one bus. See `Calls`, `Factories` and `OAuthSteps`."""
+
+    limit_scale: float = 1.0
+    """Multiplies identity's flood limits."""
+
+    def __post_init__(self) -> None:
+        self._deps: dict[str, Any] = {}
+        self._replica: OidcReplica | None = None
+        self._hash_pools: list[FairPool] = []
+
+    @classmethod
+    async def start(
+        cls,
+        dsns: dict[str, str],
+        *services: str,
+        stand_ins: tuple[str, ...] = (),
+        host: str = "shop.id.example.org",
+        request_facts: dict[str, Any] | None = None,
+        size: int = 8,
+        limit_scale: float = 1.0,
+        options: dict[str, dict[str, Any]] | None = None,
+        oidc_settings: dict[str, Any] | None = None,
+    ) -> World:
+        """Connects to the database and serves. `options` replace fields of a service's deps."""
+        owner = await asyncpg.connect(dsns["owner"])
+        await owner.set_type_codec(
+            "uuid", schema="pg_catalog", encoder=str, decoder=str, format="text"
+        )
+        databases = {
+            role: await Database.connect(
+                dsns[role], name=role, size=size if role in services else 2
+            )
+            for role in {"sweep", *(role for name in services for role in ROLES[name])}
+        }
+        bus = LocalBus()
+        world = cls(
+            dsns,
+            bus,
+            MemoryChanges(),
+            MemoryActivity(),
+            owner,
+            databases,
+            Tenants(bus),
+            Sealer(KEYS),
+            StandIns(Tenancy(owner, host=host)),
+            request_facts or {},
+            limit_scale=limit_scale,
+        )
+        for name in stand_ins:
+            bus.serve(None, world.stand_ins.handlers(name))
+        for name in services:
+            made = world._make(name, oidc_settings or {}, **(options or {}).get(name, {}))
+            world._deps[name] = made
+            bus.serve(made, HANDLERS[name])
+        return world
+
+    def _shared(self, service: str, bus: LocalBus, tenants: Tenants) -> dict[str, Any]:
+        """Returns the fields that all services share."""
+        common = service_deps(
+            self.databases[service],
+            bus,
+            KEYS,
+            invalidation=self.changes,
+            activity=self.activity,
+        )
+        relay = self.databases.get("relay", common.relay_db)
+        return replace(common, relay_db=relay, tenants=tenants, sealer=self.sealer).shared()
+
+    def _make(self, service: str, oidc_settings: dict[str, Any], **options: Any) -> Any:
+        if service == "identity":
+            return self._make_identity(**options)
+        if service == "tenancy":
+            return self._make_tenancy(**options)
+        if service == "oidc":
+            return self._make_oidc(self.bus, self.tenants, **oidc_settings)
+        return RbacDeps(**self._shared("rbac", self.bus, self.tenants))
+
+    def _make_identity(self, **options: Any) -> IdentityDeps:
+        db, pool = self.databases["identity"], FairPool(per_app=200, total=1000)
+        self._hash_pools.append(pool)
+        fields: dict[str, Any] = {
+            "mail_db": self.databases["mail"],
+            "sweep_db": self.sweep_db,
+            "hashing": Hashing(pool),
+            "last_active": LastActive(db),
+            "limits": Limits(db, KEYS, self.limit_scale),
+            "http": OutgoingHttp(Egress(private=True)),
+        }
+        shared = self._shared("identity", self.bus, self.tenants)
+        return IdentityDeps(**shared | fields | options)
+
+    def _make_tenancy(self, **options: Any) -> TenancyDeps:
+        fields: dict[str, Any] = {
+            "upkeep_db": self.databases["upkeep"],
+            "sweep_db": self.sweep_db,
+            "hosts": Hosts("http", "localhost:8080"),
+            "usage": KeyUsage(self.databases["upkeep"]),
+            "dns": Dns(["127.0.0.1:9"]),
+        }
+        shared = self._shared("tenancy", self.bus, self.tenants)
+        return TenancyDeps(**shared | fields | options)
+
+    def _make_oidc(self, bus: LocalBus, tenants: Tenants, **settings: Any) -> OidcDeps:
+        return OidcDeps(
+            **self._shared("oidc", bus, tenants),
+            logout_db=self.databases["logout"],
+            sweep_db=self.sweep_db,
+            settings=OidcSettings(
+                master_key=SecretStr(MASTER_KEY),
+                database_url=SecretStr(self.dsns["oidc"]),
+                relay_database_url=SecretStr(self.dsns["relay"]),
+                sweep_database_url=SecretStr(self.dsns["sweep"]),
+                logout_database_url=SecretStr(self.dsns["logout"]),
+                **settings,
+            ),
+        )
+
+    def add_oidc_replica(self, **settings: Any) -> None:
+        """Starts a second oidc on a bus of its own. Both hear what either one announces."""
+        bus = LocalBus()
+        self._replica = OidcReplica(bus, self._make_oidc(bus, Tenants(bus), **settings))
+        for name in ("rbac", "tenancy"):
+            bus.serve(None, self.stand_ins.handlers(name))
+        bus.serve(self._replica.oidc, OIDC)
+        publish = self.changes.publish
+
+        async def announce(ctx: Context, noun: str, id: str = "*") -> None:
+            await publish(ctx, noun, id)
+            for deps in (self.oidc, self.replica.oidc):
+                deps.caches.drop(ctx.app_id, noun, id)
+
+        self.changes.publish = announce  # type: ignore[method-assign]
+
+    @property
+    def identity(self) -> IdentityDeps:
+        deps: IdentityDeps = self._deps["identity"]
+        return deps
+
+    @property
+    def oidc(self) -> OidcDeps:
+        deps: OidcDeps = self._deps["oidc"]
+        return deps
+
+    @property
+    def rbac(self) -> RbacDeps:
+        deps: RbacDeps = self._deps["rbac"]
+        return deps
+
+    @property
+    def tenancy(self) -> TenancyDeps:
+        deps: TenancyDeps = self._deps["tenancy"]
+        return deps
+
+    def replace_deps(self, service: str, **fields: Any) -> None:
+        """Serves from here on with other values of these fields of a service's deps."""
+        self._deps[service] = replace(self._deps[service], **fields)
+        self.bus.serve(self._deps[service], HANDLERS[service])
+
+    @property
+    def replica(self) -> OidcReplica:
+        assert self._replica is not None, "add_oidc_replica() first"
+        return self._replica
+
+    @property
+    def mail_db(self) -> Database:
+        return self.databases["mail"]
+
+    @property
+    def sweep_db(self) -> Database:
+        return self.databases["sweep"]
+
+    async def close(self) -> None:
+        """Closes pools and connections."""
+        for database in self.databases.values():
+            await database.close()
+        await self.owner.close()
+        for pool in self._hash_pools:
+            pool.close()
+        for deps in filter(None, (self._deps.get("oidc"), self._replica and self._replica.oidc)):
+            deps.pool.close()

@@ -1,0 +1,82 @@
+"""Which contracts code sends as the system, and which for a caller."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from aero2.contract_uses import contract_uses
+
+HEAD = """
+from common.contracts import sessions
+from common.contracts.roles import SeedRoles
+from common.contracts.users import CreateUser, GetUser as Look
+"""
+
+
+def read(folder: Path, code: str) -> tuple[set[str], set[str]]:
+    file = folder / "code.py"
+    file.write_text(HEAD + code)
+    found = contract_uses(file)
+    return {name for _, name in found.as_system}, {name for _, name in found.otherwise}
+
+
+@pytest.mark.parametrize(
+    "code",
+    [
+        "async def do(): await bus.call(ctx.as_system(), CreateUser(email=''))",
+        "async def do(): await bus.raw(replace(ctx, caller=SYSTEM_CALLER), CreateUser())",
+        "async def do():\n    asked = CreateUser()\n    await bus.call(system_context(a), asked)",
+        "async def do():\n    who = ctx.as_system()\n    await deps.bus.call(who, CreateUser())",
+        "async def do():\n    who = ctx.as_system()\n"
+        "    async def load():\n        return await bus.call(who, CreateUser())",
+        "async def do():\n    for _, each in [('a', CreateUser())]:\n"
+        "        await bus.call(ctx.as_system(), each)",
+        "async def do():\n    asked = CreateUser()\n"
+        "    await bus.call(ctx.as_system(), asked.model_copy(update={}))",
+        "async def do(): await bus.call(_ours(a), CreateUser())\n"
+        "def _ours(a): return system_context(a, within=3)",
+    ],
+)
+def test_a_request_is_followed_to_its_class(code: str, tmp_path: Path) -> None:
+    """However the request and the context are written, within a function."""
+    as_system, otherwise = read(tmp_path, code)
+
+    assert as_system & {"CreateUser", "GetUser", "SeedRoles"} == {"CreateUser"}
+    assert "CreateUser" not in otherwise
+
+
+def test_what_a_field_comes_from_is_not_sent_as_the_system(tmp_path: Path) -> None:
+    """A caller's call whose answer fills a request of the system stays the caller's."""
+    as_system, otherwise = read(
+        tmp_path,
+        "async def do():\n"
+        "    user = await bus.call(ctx, Look())\n"
+        "    asked = CreateUser(email=user.email)\n"
+        "    await bus.call(ctx.as_system(), asked)",
+    )
+
+    assert "CreateUser" in as_system
+    assert "GetUser" not in as_system
+    assert "GetUser" in otherwise
+
+
+def test_a_contract_may_be_sent_both_ways(tmp_path: Path) -> None:
+    """Then both subjects are needed."""
+    as_system, otherwise = read(
+        tmp_path,
+        "async def do():\n"
+        "    await bus.call(ctx.as_system(), sessions.EndSession())\n"
+        "    await bus.call(ctx, sessions.EndSession())",
+    )
+
+    assert "EndSession" in as_system & otherwise
+
+
+def test_what_is_only_imported_may_be_sent_for_a_caller(tmp_path: Path) -> None:
+    """A module may import for others."""
+    as_system, otherwise = read(tmp_path, "")
+
+    assert as_system == set()
+    assert {"SeedRoles", "CreateUser", "GetUser"} <= otherwise
