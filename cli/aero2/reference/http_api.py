@@ -62,7 +62,7 @@ def pages() -> dict[str, str]:
 def _documents() -> tuple[dict[str, Any], dict[str, Any]]:
     from gateway.api.fastapi_app import json_api
 
-    return json_api(dashboard=False).openapi(), api(dashboard=True).openapi()
+    return json_api(dashboard=False).openapi(), json_api(dashboard=True).openapi()
 
 
 def _operations(application: dict[str, Any], dashboard: dict[str, Any]) -> Iterator[Operation]:
