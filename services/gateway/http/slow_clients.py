@@ -59,7 +59,7 @@ class Connection(HookedProtocol):
     """Connections of this process."""
     since: float = 0.0
     """When it started to wait."""
-    network: str = "-"
+    client_network: str = "-"
     _draining: bool = False
     """Whether the process drains. A request that has started to arrive is still answered."""
     _has_upgrade_offer: bool = False

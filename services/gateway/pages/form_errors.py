@@ -1,4 +1,4 @@
-"""The errors of forms: a sentence for each field that says what to do."""
+"""What went wrong, beside the field it concerns, in a sentence that says what to do."""
 
 from __future__ import annotations
 
@@ -94,18 +94,18 @@ OTHERWISE: Final = N_("This value isn't valid.")
 
 
 class Errors(dict[str, str]):
-    """Sentences by field; "" is for errors of no field. `status` is that of the page with them."""
+    """Sentences by field, "" for what belongs to none; and the status of the page that says them."""
 
     status = 422
     retry_after: int | None = None
 
 
 def errors_of(language: Language, error: Problem | ValidationError) -> Errors:
-    """Returns the sentences by field. Raises `error` again if the user cannot correct it here."""
-    errors = Errors(_sentences(language, error))
+    """Raises `error` again where it is nothing a visitor could mend here."""
+    found = Errors(_sentences(language, error))
     if isinstance(error, RateLimited | Unavailable):
-        errors.status, errors.retry_after = error.status, int(error.extra.get("retry_after", 1))
-    return errors
+        found.status, found.retry_after = error.status, int(error.extra.get("retry_after", 1))
+    return found
 
 
 def _sentences(language: Language, error: Problem | ValidationError) -> dict[str, str]:
