@@ -30,11 +30,17 @@ check: $(READY)  ## format, lint, spelling, types
 format: $(READY) ## rewrite formatting and what lint can fix
 	@.venv/bin/ruff format . && .venv/bin/ruff check --fix .
 
-test: check      ## the everyday suite
-	@$(PY) -m pytest $(ARGS)
+test: check      ## the everyday suite, or the tests of a name: make test K=lockout
+	@$(PY) -m pytest $(if $(K),-k "$(K)") $(ARGS)
+
+test-fast: $(READY)  ## unit tests and rules, on all cores: no service, no deployment
+	@$(PY) -m pytest -n auto --dist worksteal tests/unit tests/architecture $(if $(K),-k "$(K)") $(ARGS)
 
 test-long: $(READY)  ## what the everyday suite leaves out: make test-long ARGS="tests/e2e -k floods"
 	@$(PY) -m pytest -m long $(ARGS)
+
+cov: $(READY)    ## which lines the tests of a path run: make cov ARGS=tests/service/rbac
+	@$(PY) -m pytest --cov=libs/common --cov=services --cov=cli/aero2 --cov-report=term-missing:skip-covered $(if $(K),-k "$(K)") $(ARGS)
 
 bench: $(READY)  ## measure a running deployment: make bench ARGS="W1 W3"
 	@$(PY) -m bench $(ARGS)
@@ -85,4 +91,4 @@ lock: $(UV)      ## compile requirements.lock and requirements-docs.lock from py
 clean:           ## remove the environment and embedded data
 	@rm -rf .venv .aero2 .site .cache
 
-.PHONY: help setup up dev check format test test-long bench bench-tenants compose-env nats-conf events errors contracts reference docs docs-serve lock clean
+.PHONY: help setup up dev check format test test-fast test-long cov bench bench-tenants compose-env nats-conf events errors contracts reference docs docs-serve lock clean

@@ -1,4 +1,4 @@
-"""The dependencies that every service with tables gives its handlers, and how they are opened."""
+"""The dependencies that the handlers of every service with tables share."""
 
 from __future__ import annotations
 

@@ -8,6 +8,7 @@ import contextlib
 import time
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
+from functools import partial
 from http import HTTPStatus
 from typing import Final
 
@@ -36,6 +37,7 @@ from gateway.state import Gateway
 
 log = logs.get(__name__)
 
+ANY_HOST, DASHBOARD_HOST = HostKind.ANY, HostKind.DASHBOARD
 CHUNKED: Final = b"transfer-encoding"
 ACTS_ON_READ: Final = ("/oauth2/authorize", "/oauth2/authorize/resume", "/oauth2/logout")
 ENDLESS: Final = "/audit/stream"
@@ -81,7 +83,7 @@ class GatewayApp:
         api_scope = {**scope, "method": "GET"} if request.method == "HEAD" else scope
         route = self.table.find(read_method(request.method), request.path)
         try:
-            if route is not None and route.host is HostKind.ANY:
+            if route is not None and route.host is ANY_HOST:
                 await sender.respond(await route.handler(self.gateway, request))
             else:
                 await self._resolve_host(sender, scope)
@@ -160,7 +162,7 @@ class GatewayApp:
         """Lets the route, or FastAPI, answer the request."""
         request = sender.request
         is_dashboard = request.app.is_dashboard
-        if route is not None and route.host is HostKind.DASHBOARD and not is_dashboard:
+        if route is not None and route.host is DASHBOARD_HOST and not is_dashboard:
             route = None
         preflight = cors.preflight(request, client_origin=sender.client_origin)
         response = preflight or _unseen_response(request)
@@ -186,10 +188,7 @@ class GatewayApp:
         if not costly(request.path):
             return
         admission.admit(request, self._session_token(request))
-
-        async def start_work() -> None:
-            await admission.start_work(request.method, request.path)
-
+        start_work = partial(admission.start_work, request.method, request.path)
         if length != b"0" or CHUNKED in request.headers:
             request.body.on_end = start_work
         else:

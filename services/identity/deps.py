@@ -47,7 +47,7 @@ async def open_deps(settings: Settings, links: Connections) -> Deps:
     pool = FairPool(settings.hash_threads) if settings.hash_threads else FairPool()
     hashing = Hashing(pool)
     mail_db = await open_job(settings.mail_database_url, links, "mail")
-    common = _deliver_mail(settings, links, common, mail_db, hashing.workers)
+    common = _deliver_mail(settings, links, common, mail_db, workers=hashing.workers)
     last_active = LastActive(common.db)
     links.spawn(last_active.run(), "last_active")
     return Deps(
@@ -68,6 +68,7 @@ def _deliver_mail(
     links: Connections,
     common: ServiceDeps,
     mail_db: Database,
+    *,
     workers: WorkerProcesses,
 ) -> ServiceDeps:
     """Starts the mailer, which each commit of this service wakes at once."""

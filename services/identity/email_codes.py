@@ -14,7 +14,15 @@ from common.contracts.sign_up import SignUpClosed
 from common.contracts.tenants import Tenant
 from common.db import Db
 from common.problems import Conflict, Invalid
-from identity import challenge, email_rules, flows, idempotency, session_start, sign_up
+from identity import (
+    authentication_result,
+    challenge,
+    email_rules,
+    flows,
+    idempotency,
+    session_start,
+    sign_up,
+)
 from identity.deps import Deps
 from identity.lockout import forget
 from identity.queries import accounts, codes
@@ -34,12 +42,12 @@ async def start(deps: Deps, ctx: Context, request: StartEmailCode) -> Flow:
     await flows.count_mail(deps, ctx, request.email, request.browser, purpose="sign_in")
     async with deps.db.transaction(ctx) as tx:
         account = await accounts.by_email(tx, app_id=ctx.app_id, email=request.email)
-        letter = _letter(deps, ctx, tenant, account, request)
-        return await flows.start(deps, ctx, tx, tenant, letter, request.browser)
+        letter = _letter(deps, ctx, tenant, account, request=request)
+        return await flows.start(deps, ctx, tx, tenant, letter=letter, browser=request.browser)
 
 
 def _letter(
-    deps: Deps, ctx: Context, tenant: Tenant, account: Account | None, request: StartEmailCode
+    deps: Deps, ctx: Context, tenant: Tenant, account: Account | None, *, request: StartEmailCode
 ) -> flows.Letter:
     methods = tenant.settings.auth_methods
     real = account is not None or may_sign_up(deps, ctx, tenant, request.email)
@@ -74,11 +82,11 @@ async def with_code(deps: Deps, ctx: Context, request: SignInWithCode) -> Signed
     tenant = await deps.tenants.get(ctx)
     key = _key(request, f"{request.flow}:{flows.digits(request.code)}")
     try:
-        consumed_code = await flows.consume_code(deps, ctx, request.flow, request.code, TYPES)
+        consumed_code = await flows.consume_code(deps, ctx, request.flow, request.code, types=TYPES)
     except CodeSpent as spent:
-        return await _repeated_session(deps, ctx, request, key, spent)
+        return await _repeated_session(deps, ctx, request, key, spent=spent)
     proof = _proof("email_code", consumed_code, request, key)
-    return await _sign_in(deps, ctx, tenant, consumed_code, proof)
+    return await _sign_in(deps, ctx, tenant, consumed_code, proof=proof)
 
 
 async def with_link(deps: Deps, ctx: Context, request: SignInWithLink) -> SignedInSession:
@@ -88,12 +96,12 @@ async def with_link(deps: Deps, ctx: Context, request: SignInWithLink) -> Signed
     try:
         async with deps.db.transaction(ctx) as tx:
             consumed_code = await flows.consume_link(
-                deps, ctx, tx, request.token, request.browser, TYPES
+                deps, ctx, tx, request.token, browser=request.browser, types=TYPES
             )
     except LinkSpent as spent:
-        return await _repeated_session(deps, ctx, request, key, spent)
+        return await _repeated_session(deps, ctx, request, key, spent=spent)
     proof = _proof("magic_link", consumed_code, request, key)
-    return await _sign_in(deps, ctx, tenant, consumed_code, proof)
+    return await _sign_in(deps, ctx, tenant, consumed_code, proof=proof)
 
 
 def _key(request: SignInWithCode | SignInWithLink, secret: str) -> str | None:
@@ -107,6 +115,7 @@ async def _repeated_session(
     ctx: Context,
     request: SignInWithCode | SignInWithLink,
     key: str | None,
+    *,
     spent: CodeSpent | LinkSpent,
 ) -> SignedInSession:
     """Answers the second click of a double click. Raises `spent` if the code or link started no
@@ -126,8 +135,8 @@ def _proof(
     consumed_code: ConsumedCode,
     request: SignInWithCode | SignInWithLink,
     key: str | None,
-) -> session_start.AuthenticationResult:
-    return session_start.AuthenticationResult(
+) -> authentication_result.AuthenticationResult:
+    return authentication_result.AuthenticationResult(
         method=method,
         amr=["otp"],
         email=consumed_code.email,
@@ -142,12 +151,15 @@ async def _sign_in(
     ctx: Context,
     tenant: Tenant,
     consumed_code: ConsumedCode,
-    proof: session_start.AuthenticationResult,
+    *,
+    proof: authentication_result.AuthenticationResult,
 ) -> SignedInSession:
     for attempt in (1, 2):
         try:
             async with deps.db.transaction(ctx) as tx:
-                started_session = await _start_session(deps, ctx, tx, tenant, consumed_code, proof)
+                started_session = await _start_session(
+                    deps, ctx, tx, tenant, consumed_code=consumed_code, proof=proof
+                )
             break
         except asyncpg.UniqueViolationError:
             # Another request created the user of this address at the same moment: sign in as them.
@@ -161,12 +173,15 @@ async def _start_session(
     ctx: Context,
     tx: Db,
     tenant: Tenant,
+    *,
     consumed_code: ConsumedCode,
-    proof: session_start.AuthenticationResult,
+    proof: authentication_result.AuthenticationResult,
 ) -> session_start.StartedSession:
-    account, fresh = await sign_up.get_or_create_account(deps, ctx, tx, tenant, consumed_code)
+    account, fresh = await sign_up.get_or_create_account(
+        deps, ctx, tx, tenant, consumed_code=consumed_code
+    )
     await forget(deps, ctx, tx, consumed_code.email)
     await codes.end_older(tx, app_id=ctx.app_id, email=consumed_code.email, types=TYPES)
     joins_team = fresh and bool(consumed_code.payload.get("into_organization"))
-    proof = session_start.with_new_user(proof, fresh, joins_team=joins_team)
-    return await session_start.begin(deps, ctx, tx, tenant, account, proof)
+    proof = authentication_result.with_new_user(proof, fresh, joins_team=joins_team)
+    return await session_start.begin(deps, ctx, tx, tenant, account=account, proof=proof)

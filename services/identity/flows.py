@@ -25,7 +25,7 @@ from common.ip_addresses import client_network
 from identity.deps import Deps
 from identity.devices import browser_hashes, device_name
 from identity.limits import CODE_BY_IP, MAIL_BY_ADDRESS, MAIL_BY_APP, MAIL_BY_IP, MAIL_TO_ADDRESS
-from identity.queries import codes, sessions
+from identity.queries import codes, devices
 from identity.queries.codes import ConsumedCode
 
 TTL: Final = 600
@@ -66,7 +66,7 @@ async def count_mail(
     await deps.limits.count(ctx, (MAIL_BY_IP, ctx.ip), (MAIL_BY_APP, ctx.app_id))
     address = f"{purpose}:{address_key(email)}"
     async with deps.db.reading(ctx) as db:
-        is_known_browser = await sessions.knows_browser(
+        is_known_browser = await devices.knows_browser(
             db,
             app_id=ctx.app_id,
             email=email,
@@ -86,7 +86,7 @@ async def count_mail(
 
 
 async def start(
-    deps: Deps, ctx: Context, tx: Db, tenant: Tenant, letter: Letter, browser: str | None
+    deps: Deps, ctx: Context, tx: Db, tenant: Tenant, *, letter: Letter, browser: str | None
 ) -> Flow:
     """Stores a code and a link, and queues the mail. The statements are the same whether the
     address has an account."""
@@ -124,7 +124,7 @@ async def start(
 
 
 async def consume_code(
-    deps: Deps, ctx: Context, flow: str, code: str, types: list[str]
+    deps: Deps, ctx: Context, flow: str, code: str, *, types: list[str]
 ) -> ConsumedCode:
     """Consumes the code in a transaction of its own, so that a wrong try counts whatever follows.
     Raises WrongCode, CodeSpent, RateLimited."""
@@ -143,7 +143,7 @@ async def consume_code(
 
 
 async def holder_of_code(
-    deps: Deps, ctx: Context, db: Db, flow: str, code: str, types: list[str]
+    deps: Deps, ctx: Context, db: Db, flow: str, *, code: str, types: list[str]
 ) -> str | None:
     """Returns the user of a code without consuming it, or None if `consume_code` would refuse it. A
     wrong code must still be tried there, because only that counts the try."""
@@ -154,7 +154,7 @@ async def holder_of_code(
 
 
 async def holder_of_link(
-    deps: Deps, ctx: Context, db: Db, token: str, browser: str | None, types: list[str]
+    deps: Deps, ctx: Context, db: Db, token: str, *, browser: str | None, types: list[str]
 ) -> str | None:
     """Returns the user of a link without consuming it, or None if `consume_link` would refuse
     it."""
@@ -168,7 +168,7 @@ async def holder_of_link(
 
 
 async def consume_link(
-    deps: Deps, ctx: Context, tx: Db, token: str, browser: str | None, types: list[str]
+    deps: Deps, ctx: Context, tx: Db, token: str, *, browser: str | None, types: list[str]
 ) -> ConsumedCode:
     """Consumes the link. Raises LinkSpent, OtherBrowser."""
     hashes = deps.keys.hashes("link", token)

@@ -37,7 +37,7 @@ async def session_token(
     caller has locked the user's row, so that two posts come one after the other."""
     if key is None or browser is None:
         return token(), None
-    repeatable = _token(deps, ctx, browser, remember, key)
+    repeatable = _token(deps, ctx, browser, remember, key=key)
     earlier = await _by_token(deps, ctx, tx, repeatable)
     if earlier is None:
         return repeatable, None
@@ -53,7 +53,7 @@ async def repeated(
     post that took it may be about to commit, so a missing session is looked for again."""
     if browser is None:
         return None
-    repeatable = _token(deps, ctx, browser, remember, key)
+    repeatable = _token(deps, ctx, browser, remember, key=key)
     for attempt in range(LOOKS):
         async with deps.db.transaction(ctx) as tx:
             earlier = await _by_token(deps, ctx, tx, repeatable)
@@ -65,7 +65,7 @@ async def repeated(
     return None
 
 
-def _token(deps: Deps, ctx: Context, browser: str, remember: bool, key: str) -> str:
+def _token(deps: Deps, ctx: Context, browser: str, remember: bool, *, key: str) -> str:
     facts = "\n".join((ctx.app_id, browser, str(remember), key))
     return b64url(deps.keys.digest("session-of-form", facts.encode()))
 

@@ -33,17 +33,15 @@ def template_errors(kind: str, source: Any) -> list[FieldError] | None:
     return []
 
 
-def render_mail(
-    kind: str, locale: Locale, tenant: Any, data: dict[str, Any], source: Any
-) -> dict[str, Any]:
-    """Returns the mail, or why it does not render."""
+def render_mail(kind: str, locale: Locale, tenant: Any, content: dict[str, Any]) -> dict[str, Any]:
+    """Returns the mail, or why it does not render. `content` has `data` and `source`."""
     try:
         mail = mail_rendering.render(
             kind,
             locale,
             Tenant.model_validate(tenant),
-            data=data,
-            source=TemplateText.model_validate(source),
+            data=content["data"],
+            source=TemplateText.model_validate(content["source"]),
         )
     except TemplateInvalid as problem:
         return {"invalid": str(problem)}

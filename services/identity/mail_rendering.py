@@ -46,10 +46,10 @@ async def render_in_worker(
 ) -> RenderedMail:
     """Does what `render` does, in a process that can be killed. Raises TemplateInvalid, Busy,
     WorkerFailed."""
+    content = {"data": data, "source": source.model_dump()}
     result = await workers.run(
-        app_id, "render_mail", kind, locale, tenant.model_dump(mode="json"), data,
-        source.model_dump(),
-    )  # fmt: skip
+        app_id, "render_mail", kind, locale, tenant.model_dump(mode="json"), content
+    )
     if "invalid" in result:
         raise TemplateInvalid(result["invalid"])
     return RenderedMail.model_validate(result)

@@ -162,11 +162,15 @@ class Mailer:
         data = letter["data"]
         rendered = None
         if custom is not None:
-            rendered = await self._custom(ctx, tenant, leased.kind, locale, data, custom)
+            rendered = await self._custom(
+                ctx, tenant, leased.kind, locale, data=data, source=custom
+            )
         if rendered is None:
             source = built_in_source(leased.kind, locale)
             rendered = mail_rendering.render(leased.kind, locale, tenant, data=data, source=source)
-        return compose(self.mail_from, tenant, letter["to"], leased.id, locale, rendered)
+        return compose(
+            self.mail_from, tenant, letter["to"], leased.id, locale=locale, rendered=rendered
+        )
 
     async def _custom(
         self,
@@ -174,6 +178,7 @@ class Mailer:
         tenant: Tenant,
         kind: str,
         locale: Locale,
+        *,
         data: dict[str, Any],
         source: TemplateText,
     ) -> RenderedMail | None:
@@ -189,7 +194,7 @@ class Mailer:
 
 
 def compose(
-    mail_from: str, tenant: Tenant, to: str, id: str, locale: str, rendered: RenderedMail
+    mail_from: str, tenant: Tenant, to: str, id: str, *, locale: str, rendered: RenderedMail
 ) -> EmailMessage:
     """Returns a message with both parts. No text from outside can add a header."""
     _, address = parseaddr(mail_from)

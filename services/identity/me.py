@@ -29,11 +29,21 @@ from common.contracts.tenants import Tenant
 from common.contracts.users import EmailTaken, UserNotFound
 from common.db import Db
 from common.events.users import EmailChanged, UserVerified
-from identity import email_rules, flows, lockout, metadata, notices, passwords, session_start
+from identity import (
+    email_rules,
+    flows,
+    lockout,
+    metadata,
+    notices,
+    passwords,
+    session_end,
+    user_changes,
+    user_provisioning,
+)
 from identity import users as administration
 from identity.caller_checks import fresh, the_user
 from identity.deps import Deps
-from identity.queries import accounts, sessions, users
+from identity.queries import accounts, devices, sessions, users
 from identity.queries.codes import ConsumedCode
 
 CHANGE: Final = ["email_change"]
@@ -56,9 +66,9 @@ async def get(deps: Deps, ctx: Context, request: GetMe) -> Me:
 async def update(deps: Deps, ctx: Context, request: UpdateMe) -> Me:
     """Changes the calling user's own profile. Raises Invalid, MetadataInvalid."""
     tenant = await deps.tenants.get(ctx)
-    changes = administration.sent_fields(request.changes)
+    changes = user_changes.sent_fields(request.changes)
     await metadata.check(deps.workers, ctx.app_id, tenant.settings, changes)
-    return _me(await administration.apply_changes(deps, ctx, the_user(ctx), changes))
+    return _me(await user_changes.apply_changes(deps, ctx, the_user(ctx), changes))
 
 
 async def change_email(deps: Deps, ctx: Context, request: ChangeEmail) -> Flow:
@@ -91,13 +101,13 @@ async def change_email(deps: Deps, ctx: Context, request: ChangeEmail) -> Flow:
             bound=False,
             payload={"email": request.email},
         )
-        return await flows.start(deps, ctx, tx, tenant, letter, None)
+        return await flows.start(deps, ctx, tx, tenant, letter=letter, browser=None)
 
 
 async def confirm_email(deps: Deps, ctx: Context, request: ConfirmEmail) -> Me:
     """Changes the address by the code in the mail. Raises WrongCode, CodeSpent, EmailTaken."""
     user_id = the_user(ctx)
-    consumed_code = await flows.consume_code(deps, ctx, request.flow, request.code, CHANGE)
+    consumed_code = await flows.consume_code(deps, ctx, request.flow, request.code, types=CHANGE)
     if consumed_code.user_id != user_id:
         raise WrongCode
     return await _change_email(deps, ctx, consumed_code)
@@ -108,7 +118,9 @@ async def verify_email(deps: Deps, ctx: Context, request: VerifyEmail) -> Done:
     requested the change: a stranger who follows it must not give their address to that account.
     Raises LinkSpent, OtherBrowser, EmailTaken."""
     async with deps.db.transaction(ctx) as tx:
-        consumed_code = await flows.consume_link(deps, ctx, tx, request.token, None, CHANGE)
+        consumed_code = await flows.consume_link(
+            deps, ctx, tx, request.token, browser=None, types=CHANGE
+        )
         if consumed_code.user_id != ctx.caller.user_id:
             raise OtherBrowser
     await _change_email(deps, ctx, consumed_code)
@@ -121,15 +133,15 @@ async def _change_email(deps: Deps, ctx: Context, consumed_code: ConsumedCode) -
         raise LinkSpent
     try:
         async with deps.db.transaction(ctx) as tx:
-            me = await _set_email(deps, ctx, tx, tenant, consumed_code)
+            me = await _set_email(deps, ctx, tx, tenant, consumed_code=consumed_code)
             await accounts.unsettle(tx, app_id=ctx.app_id, id=me.id)
-            ended = await session_start.end_all(
+            ended = await session_end.end_all(
                 ctx, tx, me.id, reason="email_changed", spare=ctx.caller.session_id
             )
     except asyncpg.UniqueViolationError:
         raise EmailTaken from None
-    await session_start.publish_revocations(deps, ctx, me.id, ended)
-    await session_start.provision_new_user(
+    await session_end.publish_revocations(deps, ctx, me.id, ended)
+    await user_provisioning.provision_new_user(
         deps,
         ctx,
         me.id,
@@ -142,7 +154,7 @@ async def _change_email(deps: Deps, ctx: Context, consumed_code: ConsumedCode) -
 
 
 async def _set_email(
-    deps: Deps, ctx: Context, tx: Db, tenant: Tenant, consumed_code: ConsumedCode
+    deps: Deps, ctx: Context, tx: Db, tenant: Tenant, *, consumed_code: ConsumedCode
 ) -> Me:
     assert consumed_code.user_id is not None
     await accounts.lock(tx, app_id=ctx.app_id, id=consumed_code.user_id)
@@ -150,12 +162,12 @@ async def _set_email(
     email = consumed_code.payload.get("email") or consumed_code.email
     changes = {"email": email, "email_verified": True}
     await users.update(tx, app_id=ctx.app_id, id=before.id, changes=changes)
-    await session_start.end_codes(ctx, tx, before.id)
+    await session_end.end_codes(ctx, tx, before.id)
     same = before.email is not None and address_key(before.email) == consumed_code.email
     event = UserVerified(user_id=before.id) if same else EmailChanged(user_id=before.id)
     await audit.record(tx, ctx, event, user_id=before.id)
     if not same:
-        await notices.send(deps, ctx, tx, tenant, before, "email_changed", email=email)
+        await notices.send(deps, ctx, tx, tenant, owner=before, kind="email_changed", email=email)
     return _me(await users.get(tx, app_id=ctx.app_id, id=before.id))
 
 
@@ -170,13 +182,13 @@ async def export(deps: Deps, ctx: Context, request: ExportMe) -> Export:
         listed = await sessions.list_of_user(
             db, app_id=ctx.app_id, user_id=user_id, current=ctx.caller.session_id, limit=1000
         )
-        devices = await sessions.list_devices(db, app_id=ctx.app_id, user_id=user_id)
+        known_devices = await devices.list_devices(db, app_id=ctx.app_id, user_id=user_id)
     events = await _events(deps, ctx, user_id)
     hidden = user.model_copy(update={"private_metadata": {}})  # the application's own notes
     return Export(
         user=hidden,
         sessions=listed,
-        devices=[asdict(device) for device in devices],
+        devices=[asdict(device) for device in known_devices],
         events=events,
         exported_at=datetime.now(UTC),
     )

@@ -27,6 +27,7 @@ async def send(
     ctx: Context,
     tx: Db,
     tenant: Tenant,
+    *,
     owner: Recipient,
     kind: str,
     **data: str | None,

@@ -20,10 +20,10 @@ from common.db import Db
 from common.events.users import OwnerClaimed, UserCreated
 from common.ids import DASHBOARD, new_id
 from common.problems import NotFound
-from identity import password_policy, session_start
+from identity import authentication_result, password_policy, session_start
 from identity.deps import Deps
 from identity.limits import CODE_BY_IP
-from identity.queries import accounts, codes
+from identity.queries import accounts, codes, owner_links
 
 TYPE: Final = "owner_link"
 NOBODY: Final = "owner"
@@ -87,14 +87,14 @@ async def claim(deps: Deps, ctx: Context, request: ClaimOwner) -> SignedInSessio
         phc = await deps.hashing.hash(ctx.app_id, request.password)
     try:
         async with deps.db.transaction(ctx) as tx:
-            started_session = await _create_owner(deps, ctx, tx, tenant, request, phc)
+            started_session = await _create_owner(deps, ctx, tx, tenant, request=request, phc=phc)
     except asyncpg.UniqueViolationError:
         raise EmailTaken from None
     return await session_start.finish(deps, ctx, started_session)
 
 
 async def _create_owner(
-    deps: Deps, ctx: Context, tx: Db, tenant: Tenant, request: ClaimOwner, phc: str | None
+    deps: Deps, ctx: Context, tx: Db, tenant: Tenant, *, request: ClaimOwner, phc: str | None
 ) -> session_start.StartedSession:
     consumed_code = await codes.consume_link(
         tx,
@@ -115,20 +115,20 @@ async def _create_owner(
         name=request.name,
         locale=request.locale,
     )
-    await codes.set_owner(tx, app_id=ctx.app_id, id=consumed_code.id, user_id=id)
+    await owner_links.set_owner(tx, app_id=ctx.app_id, id=consumed_code.id, user_id=id)
     if phc is not None:
         await accounts.set_password(tx, app_id=ctx.app_id, user_id=id, phc=phc)
     await audit.record(tx, ctx, UserCreated(user_id=id, by="owner_link"), user_id=id)
     await audit.record(tx, ctx, OwnerClaimed(user_id=id), user_id=id)
     account = await accounts.by_id(tx, app_id=ctx.app_id, id=id)
     assert account is not None
-    proof = session_start.AuthenticationResult(
+    proof = authentication_result.AuthenticationResult(
         method="owner_link",
         amr=["pwd"] if phc else ["otp"],
         browser=request.browser,
         new_user=True,
     )
-    return await session_start.begin(deps, ctx, tx, tenant, account, proof)
+    return await session_start.begin(deps, ctx, tx, tenant, account=account, proof=proof)
 
 
 def _in_dashboard(ctx: Context) -> None:

@@ -2,26 +2,18 @@
 
 from __future__ import annotations
 
-from typing import Final
-
 from common import audit
-from common.address_keys import address_key
 from common.context import Context
 from common.contracts.base import Done
 from common.contracts.passwords import (
     ChangePassword,
     CheckPassword,
     Reauthenticate,
-    ResetPassword,
     SignInWithPassword,
-    StartReset,
 )
 from common.contracts.sessions import SignedInSession
 from common.contracts.sign_in import (
-    CodeSpent,
     EmailUnverified,
-    Flow,
-    LinkSpent,
     MethodOff,
     ResetNeeded,
     WrongCredentials,
@@ -32,7 +24,15 @@ from common.db import Db
 from common.events.passwords import PasswordChanged, PasswordReset
 from common.field_errors import field_error
 from common.problems import Invalid
-from identity import challenge, flows, lockout, notices, password_policy, session_start
+from identity import (
+    authentication_result,
+    challenge,
+    lockout,
+    notices,
+    password_policy,
+    session_end,
+    session_start,
+)
 from identity.caller_checks import fresh, the_user
 from identity.deps import Deps
 from identity.hashing import normalized
@@ -45,9 +45,6 @@ from identity.limits import (
 )
 from identity.queries import accounts
 from identity.queries.accounts import Account
-from identity.queries.codes import ConsumedCode
-
-RESET: Final = ["password_reset"]
 
 
 async def sign_in(deps: Deps, ctx: Context, request: SignInWithPassword) -> SignedInSession:
@@ -57,13 +54,7 @@ async def sign_in(deps: Deps, ctx: Context, request: SignInWithPassword) -> Sign
     if "password" not in tenant.settings.auth_methods:
         raise MethodOff
     await challenge.check(deps, ctx, tenant, request)
-    async with deps.db.transaction(ctx) as tx:  # short: the hash is verified after it
-        account, admission = None, lockout.Admission()
-        wait = await deps.limits.hit(tx, ctx, (SIGN_IN_BY_IP, ctx.ip), (SIGN_IN_BY_APP, ctx.app_id))
-        if not wait:
-            account = await accounts.by_email(tx, app_id=ctx.app_id, email=request.email)
-            admission = await lockout.admit(deps, ctx, tx, request.email)
-    exceeded(wait)
+    account, admission = await _reserve_try(deps, ctx, request.email)
     async with lockout.releasing(deps, ctx, admission):
         verdict = await lockout.verify_password(
             deps,
@@ -82,7 +73,7 @@ async def sign_in(deps: Deps, ctx: Context, request: SignInWithPassword) -> Sign
         async with deps.db.transaction(ctx) as tx:
             await lockout.forget(deps, ctx, tx, request.email)
             phc = await _rehashed(ctx, tx, account, verdict.rehashed)
-            proof = session_start.AuthenticationResult(
+            proof = authentication_result.AuthenticationResult(
                 method="password",
                 amr=["pwd"],
                 phc=phc,
@@ -90,8 +81,24 @@ async def sign_in(deps: Deps, ctx: Context, request: SignInWithPassword) -> Sign
                 remember=request.remember,
                 idempotency_key=request.idempotency_key,
             )
-            started_session = await session_start.begin(deps, ctx, tx, tenant, account, proof)
+            started_session = await session_start.begin(
+                deps, ctx, tx, tenant, account=account, proof=proof
+            )
     return await session_start.finish(deps, ctx, started_session)
+
+
+async def _reserve_try(
+    deps: Deps, ctx: Context, email: str
+) -> tuple[Account | None, lockout.Admission]:
+    """Counts the try in one short transaction: the hash is verified after it. Raises RateLimited."""
+    async with deps.db.transaction(ctx) as tx:
+        account, admission = None, lockout.Admission()
+        wait = await deps.limits.hit(tx, ctx, (SIGN_IN_BY_IP, ctx.ip), (SIGN_IN_BY_APP, ctx.app_id))
+        if not wait:
+            account = await accounts.by_email(tx, app_id=ctx.app_id, email=email)
+            admission = await lockout.admit(deps, ctx, tx, email)
+    exceeded(wait)
+    return account, admission
 
 
 async def confirm(deps: Deps, ctx: Context, request: Reauthenticate) -> SignedInSession:
@@ -102,10 +109,12 @@ async def confirm(deps: Deps, ctx: Context, request: Reauthenticate) -> SignedIn
     async with deps.db.transaction(ctx) as tx:
         await lockout.forget(deps, ctx, tx, account.email or account.id)
         phc = await _rehashed(ctx, tx, account, verdict)
-        proof = session_start.AuthenticationResult(
+        proof = authentication_result.AuthenticationResult(
             method="confirm", amr=["pwd"], phc=phc, previous=ctx.caller.session_id
         )
-        started_session = await session_start.begin(deps, ctx, tx, tenant, account, proof)
+        started_session = await session_start.begin(
+            deps, ctx, tx, tenant, account=account, proof=proof
+        )
     return await session_start.finish(deps, ctx, started_session)
 
 
@@ -127,15 +136,7 @@ async def change(deps: Deps, ctx: Context, request: ChangePassword) -> SignedInS
     await password_policy.check(
         deps, ctx, tenant, request.password, email=account.email, name=account.name
     )
-    if account.phc is not None:
-        if request.current is None:
-            raise Invalid(errors=[field_error("current", "current_password_required")])
-        await confirm_current(deps, ctx, account, request.current, method="change")
-        if normalized(request.password) == normalized(request.current):
-            raise password_policy.unchanged_password()
-    else:
-        async with deps.db.reading(ctx) as db:
-            await fresh(db, ctx)
+    await _check_current(deps, ctx, account, request)
     phc = await deps.hashing.hash(ctx.app_id, request.password)
     async with deps.db.transaction(ctx) as tx:
         await accounts.lock(tx, app_id=ctx.app_id, id=account.id)
@@ -145,7 +146,7 @@ async def change(deps: Deps, ctx: Context, request: ChangePassword) -> SignedInS
             raise WrongCredentials
         await lockout.forget(deps, ctx, tx, account.email or account.id)
         ended = await store_password(
-            deps, ctx, tx, tenant, account, phc, PasswordChanged(user_id=account.id),
+            deps, ctx, tx, tenant, account=account, phc=phc, event=PasswordChanged(user_id=account.id),
             spare=ctx.caller.session_id,
         )  # fmt: skip
         if ctx.caller.session_id is None:
@@ -154,123 +155,30 @@ async def change(deps: Deps, ctx: Context, request: ChangePassword) -> SignedInS
                 ctx,
                 tx,
                 tenant,
-                account,
-                session_start.AuthenticationResult("password", ["pwd"]),
+                account=account,
+                proof=authentication_result.AuthenticationResult("password", ["pwd"]),
             )
         else:
             started_session = await session_start.replace(
-                deps, ctx, tx, tenant, account, ctx.caller.session_id
+                deps, ctx, tx, tenant, account=account, session_id=ctx.caller.session_id
             )
-    await session_start.publish_revocations(deps, ctx, account.id, ended)
+    await session_end.publish_revocations(deps, ctx, account.id, ended)
     return await session_start.finish(deps, ctx, started_session)
 
 
-async def start_reset(deps: Deps, ctx: Context, request: StartReset) -> Flow:
-    """Mails a link and a code to choose a new password. The answer is the same whether the address
-    has an account. Raises MethodOff, CaptchaFailed, RateLimited, MailsSent."""
-    tenant = await deps.tenants.get(ctx)
-    if "password" not in tenant.settings.auth_methods:
-        raise MethodOff
-    await challenge.check(deps, ctx, tenant, request)
-    await flows.count_mail(deps, ctx, request.email, request.browser, purpose="reset")
-    async with deps.db.transaction(ctx) as tx:
-        account = await accounts.by_email(tx, app_id=ctx.app_id, email=request.email)
-        return await flows.start(
-            deps,
-            ctx,
-            tx,
-            tenant,
-            reset_letter(account, request.email, request.locale),
-            request.browser,
-        )
-
-
-def reset_letter(account: Account | None, email: str, locale: str | None) -> flows.Letter:
-    """Returns the mail of a reset, or the one that says that there is no account."""
-    return flows.Letter(
-        to=account.email or email if account else email,
-        type="password_reset",
-        kind="reset" if account else "no_account",
-        purpose="reset",
-        link="reset" if account else "",
-        user_id=account.id if account else None,
-        name=account.name if account else None,
-        locale=(account.locale if account else None) or locale,
-        real=account is not None,
-        code=account is not None,
-    )
-
-
-async def reset(deps: Deps, ctx: Context, request: ResetPassword) -> SignedInSession:
-    """Chooses a new password by a link or code. A password is checked before the link or code is
-    consumed, so that both stay valid. Raises WeakPassword, LinkSpent, OtherBrowser, WrongCode,
-    CodeSpent."""
-    tenant = await deps.tenants.get(ctx)
-    await deps.limits.count(ctx, (SIGN_IN_BY_IP, ctx.ip))
-    await password_policy.check(deps, ctx, tenant, request.password, email=None, name=None)
-    await _refuse_unchanged(deps, ctx, request)
-    phc = await deps.hashing.hash(ctx.app_id, request.password)
-    if request.token is not None:
-        async with deps.db.transaction(ctx) as tx:
-            consumed_code = await flows.consume_link(
-                deps, ctx, tx, request.token, request.browser, RESET
-            )
-    elif request.flow is not None and request.code is not None:
-        consumed_code = await flows.consume_code(deps, ctx, request.flow, request.code, RESET)
-    else:
-        raise Invalid(errors=[field_error("token", "link_or_code_required")])
-    if consumed_code.user_id is None:
-        raise LinkSpent if request.token else CodeSpent
-    return await _reset(deps, ctx, tenant, consumed_code, phc, request.browser)
-
-
-async def _refuse_unchanged(deps: Deps, ctx: Context, request: ResetPassword) -> None:
-    """Refuses the old password if an administrator requires a new one. It says so only to the
-    holder of a valid link or code. Raises WeakPassword."""
-    holder = account = None
-    async with deps.db.reading(ctx) as db:
-        if request.token is not None:
-            holder = await flows.holder_of_link(
-                deps, ctx, db, request.token, request.browser, RESET
-            )
-        elif request.flow is not None and request.code is not None:
-            holder = await flows.holder_of_code(deps, ctx, db, request.flow, request.code, RESET)
-        if holder is not None:
-            account = await accounts.by_id(db, app_id=ctx.app_id, id=holder)
-    if account is None or account.phc is None or not account.must_change:
+async def _check_current(
+    deps: Deps, ctx: Context, account: Account, request: ChangePassword
+) -> None:
+    """Checks the current password, or that the sign-in is fresh if the user has none."""
+    if account.phc is None:
+        async with deps.db.reading(ctx) as db:
+            await fresh(db, ctx)
         return
-    verdict = await deps.hashing.verify(ctx.app_id, request.password, account.phc)
-    if verdict.ok:
+    if request.current is None:
+        raise Invalid(errors=[field_error("current", "current_password_required")])
+    await confirm_current(deps, ctx, account, request.current, method="change")
+    if normalized(request.password) == normalized(request.current):
         raise password_policy.unchanged_password()
-
-
-async def _reset(
-    deps: Deps,
-    ctx: Context,
-    tenant: Tenant,
-    consumed_code: ConsumedCode,
-    phc: str,
-    browser: str | None,
-) -> SignedInSession:
-    assert consumed_code.user_id is not None
-    async with deps.db.transaction(ctx) as tx:
-        await accounts.lock(tx, app_id=ctx.app_id, id=consumed_code.user_id)
-        account = await accounts.by_id(tx, app_id=ctx.app_id, id=consumed_code.user_id)
-        if (
-            account is None
-            or not account.email
-            or address_key(account.email) != consumed_code.email
-        ):
-            raise LinkSpent  # the address was changed since: the mail went to another one
-        await lockout.forget(deps, ctx, tx, consumed_code.email)
-        event = PasswordReset(user_id=account.id)
-        ended = await store_password(deps, ctx, tx, tenant, account, phc, event)
-        proof = session_start.AuthenticationResult(
-            "reset", ["otp"], email=consumed_code.email, browser=browser
-        )
-        started_session = await session_start.begin(deps, ctx, tx, tenant, account, proof)
-    await session_start.publish_revocations(deps, ctx, account.id, ended)
-    return await session_start.finish(deps, ctx, started_session)
 
 
 async def store_password(
@@ -278,18 +186,18 @@ async def store_password(
     ctx: Context,
     tx: Db,
     tenant: Tenant,
+    *,
     account: Account,
     phc: str,
     event: PasswordChanged | PasswordReset,
-    *,
     spare: str | None = None,
 ) -> list[str]:
     """Sets the password, ends sessions and open codes, and notifies the owner. The caller has
     locked the user. Returns the ids of the ended sessions for `publish_revocations`."""
     await accounts.set_password(tx, app_id=ctx.app_id, user_id=account.id, phc=phc)
-    ended = await session_start.end_all(ctx, tx, account.id, reason=event.type, spare=spare)
+    ended = await session_end.end_all(ctx, tx, account.id, reason=event.type, spare=spare)
     await audit.record(tx, ctx, event, user_id=account.id)
-    await notices.send(deps, ctx, tx, tenant, account, "password_changed", ip=ctx.ip)
+    await notices.send(deps, ctx, tx, tenant, owner=account, kind="password_changed", ip=ctx.ip)
     return ended
 
 

@@ -30,10 +30,10 @@ from common.contracts.sessions import (
 from common.contracts.users import UserNotFound
 from common.events.sessions import Logout, SessionRevoked, SessionsRevoked
 from common.problems import NotFound
-from identity import delegation_checks, last_active, session_start
+from identity import delegation_checks, last_active, session_end, session_start
 from identity.caller_checks import the_user
 from identity.deps import Deps
-from identity.queries import accounts, sessions
+from identity.queries import accounts, session_ends, sessions
 
 MOST = 200
 """Sessions in a user's own list."""
@@ -88,13 +88,13 @@ async def revoke(deps: Deps, ctx: Context, request: RevokeSession) -> Done:
     """Ends one of the caller's other sessions. Raises CurrentSession, SessionNotFound."""
     if request.session_id == ctx.caller.session_id:
         raise CurrentSession
-    return await _end_one(deps, ctx, request.session_id, the_user(ctx), "user")
+    return await _end_one(deps, ctx, request.session_id, the_user(ctx), reason="user")
 
 
 async def revoke_of_user(deps: Deps, ctx: Context, request: RevokeUserSession) -> Done:
     """Ends one session of a user. Raises NotHeld, SessionNotFound."""
     await delegation_checks.over_user(deps, ctx, request.user_id)
-    return await _end_one(deps, ctx, request.session_id, request.user_id, "administrator")
+    return await _end_one(deps, ctx, request.session_id, request.user_id, reason="administrator")
 
 
 async def revoke_others(deps: Deps, ctx: Context, request: RevokeOtherSessions) -> Revoked:
@@ -116,12 +116,12 @@ async def revoke_all_of_user(deps: Deps, ctx: Context, request: RevokeUserSessio
 async def sign_out(deps: Deps, ctx: Context, request: SignOut) -> Done:
     """Ends the session of a token. Does nothing if it has ended already."""
     async with deps.db.transaction(ctx) as tx:
-        ended = await sessions.revoke_by_token(
+        ended = await session_ends.revoke_by_token(
             tx, app_id=ctx.app_id, token_hashes=deps.keys.hashes("session", request.token)
         )
         if ended is not None:
             event: Logout | SessionRevoked = Logout(session_id=ended.id)
-            if request.successor is not None and await sessions.set_successor(
+            if request.successor is not None and await session_ends.set_successor(
                 tx, app_id=ctx.app_id, id=ended.id, successor=request.successor
             ):
                 event = SessionRevoked(session_id=ended.id, reason="replaced")
@@ -134,7 +134,7 @@ async def sign_out(deps: Deps, ctx: Context, request: SignOut) -> Done:
 async def end(deps: Deps, ctx: Context, request: EndSession) -> Done:
     """Ends a session by its id, as the system does for a logout of a client."""
     async with deps.db.transaction(ctx) as tx:
-        ended = await sessions.revoke(
+        ended = await session_ends.revoke(
             tx, app_id=ctx.app_id, id=request.session_id, user_id=None, reason=request.reason
         )
         if ended is not None:
@@ -158,15 +158,17 @@ async def activate_organization(
             account = user_id and await accounts.by_id(tx, app_id=ctx.app_id, id=user_id)
             if not account:
                 raise SessionNotFound
-            begun = await session_start.replace(deps, ctx, tx, tenant, account, request.session_id)
+            started_session = await session_start.replace(
+                deps, ctx, tx, tenant, account=account, session_id=request.session_id
+            )
     except asyncpg.ForeignKeyViolationError:
-        raise NotFound("the user is no member of this organization") from None
-    return await session_start.finish(deps, ctx, begun)
+        raise NotFound("the user is not a member of this organization") from None
+    return await session_start.finish(deps, ctx, started_session)
 
 
-async def _end_one(deps: Deps, ctx: Context, session_id: str, user_id: str, reason: str) -> Done:
+async def _end_one(deps: Deps, ctx: Context, session_id: str, user_id: str, *, reason: str) -> Done:
     async with deps.db.transaction(ctx) as tx:
-        ended = await sessions.revoke(
+        ended = await session_ends.revoke(
             tx, app_id=ctx.app_id, id=session_id, user_id=user_id, reason=reason
         )
         if ended is None:
@@ -183,9 +185,9 @@ async def _end_all(
     async with deps.db.transaction(ctx) as tx:
         if not await accounts.lock(tx, app_id=ctx.app_id, id=user_id):
             raise UserNotFound
-        ended = await session_start.end_all(ctx, tx, user_id, reason=reason, spare=spare)
+        ended = await session_end.end_all(ctx, tx, user_id, reason=reason, spare=spare)
         if ended:
             event = SessionsRevoked(count=len(ended), reason=reason)
             await audit.record(tx, ctx, event, user_id=user_id)
-    await session_start.publish_revocations(deps, ctx, user_id, ended)
+    await session_end.publish_revocations(deps, ctx, user_id, ended)
     return Revoked(revoked_count=len(ended))

@@ -60,7 +60,7 @@ async def sign_up(deps: Deps, ctx: Context, request: SignUp) -> Flow:
             "sign_up": True,
         }
         letter = await _letter(ctx, tx, tenant, payload)
-        return await flows.start(deps, ctx, tx, tenant, letter, request.browser)
+        return await flows.start(deps, ctx, tx, tenant, letter=letter, browser=request.browser)
 
 
 async def resend(deps: Deps, ctx: Context, request: ResendSignUp) -> Flow:
@@ -78,7 +78,7 @@ async def resend(deps: Deps, ctx: Context, request: ResendSignUp) -> Flow:
     await flows.count_mail(deps, ctx, payload["email"], request.browser, purpose="sign_in")
     async with deps.db.transaction(ctx) as tx:
         letter = await _letter(ctx, tx, tenant, payload)
-        return await flows.start(deps, ctx, tx, tenant, letter, request.browser)
+        return await flows.start(deps, ctx, tx, tenant, letter=letter, browser=request.browser)
 
 
 async def _letter(ctx: Context, tx: Db, tenant: Tenant, payload: dict[str, Any]) -> flows.Letter:
@@ -121,7 +121,7 @@ def _known_address_letter(
 
 
 async def get_or_create_account(
-    deps: Deps, ctx: Context, tx: Db, tenant: Tenant, consumed_code: ConsumedCode
+    deps: Deps, ctx: Context, tx: Db, tenant: Tenant, *, consumed_code: ConsumedCode
 ) -> tuple[Account, bool]:
     """Returns the user of a proven address, and whether they were created now. Raises SignUpClosed,
     Invalid if the application no longer accepts new users."""

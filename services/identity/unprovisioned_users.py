@@ -11,7 +11,7 @@ from typing import Final
 
 from common.context import system_context
 from common.periodic import run_periodically
-from identity import session_start
+from identity import user_provisioning
 from identity.deps import Deps
 from identity.queries import accounts, unprovisioned_users
 
@@ -63,7 +63,7 @@ async def _provision(deps: Deps, user: unprovisioned_users.UnprovisionedUser) ->
         account = await accounts.by_id(db, app_id=ctx.app_id, id=user.id)
     if account is None or account.settled_at is not None:
         return True
-    return await session_start.provision_new_user(
+    return await user_provisioning.provision_new_user(
         deps,
         ctx,
         account.id,

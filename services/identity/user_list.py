@@ -14,7 +14,7 @@ from identity.user_import import fitting_rows
 from identity.users import visible_teams
 
 MOST_WORDS: Final = 6
-"""Words of a search that count besides the one that leads: each costs a look per row."""
+"""Words of a search that count, apart from the first: each costs a lookup per row."""
 
 
 async def page(deps: Deps, ctx: Context, request: ListUsers) -> Users:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import Any
 
 import asyncpg
 
@@ -11,7 +10,7 @@ from common import audit
 from common.context import Context
 from common.contracts.base import Done
 from common.contracts.members import LeaveOrganizations
-from common.contracts.profiles import MyChanges, User
+from common.contracts.profiles import User
 from common.contracts.users import (
     CreateUser,
     DeleteUser,
@@ -25,6 +24,7 @@ from common.contracts.users import (
     UpdateUser,
     UserNotFound,
 )
+from common.db import Db
 from common.events.passwords import PasswordResetForced
 from common.events.users import (
     UserCreated,
@@ -32,24 +32,23 @@ from common.events.users import (
     UserDisabled,
     UserEnabled,
     UserUnlocked,
-    UserUpdated,
 )
 from common.field_errors import field_error
 from common.ids import DASHBOARD, new_id
 from common.problems import Invalid
-from common.same_json import same_json
 from identity import (
     delegation_checks,
     flows,
     lockout,
     metadata,
-    notices,
     password_policy,
-    passwords,
-    session_start,
+    password_reset,
+    session_end,
+    user_provisioning,
 )
 from identity.deps import Deps
 from identity.queries import accounts, users
+from identity.user_changes import apply_changes, existing, sent_fields
 
 
 async def create(deps: Deps, ctx: Context, request: CreateUser) -> User:
@@ -67,35 +66,38 @@ async def create(deps: Deps, ctx: Context, request: CreateUser) -> User:
             deps, ctx, tenant, request.password, email=request.email, name=request.profile.name
         )
         phc = await deps.hashing.hash(ctx.app_id, request.password)
-    id = new_id()
     try:
         async with deps.db.transaction(ctx) as tx:
-            await users.insert(
-                tx,
-                app_id=ctx.app_id,
-                id=id,
-                email=request.email,
-                email_verified=request.email_verified,
-                public_metadata=request.public_metadata,
-                private_metadata=request.private_metadata,
-                user_metadata=request.user_metadata,
-            )
-            profile = request.profile.model_dump(exclude_unset=True)
-            if request.phone_number_verified:
-                profile["phone_number_verified"] = True
-            if profile:
-                await users.update(tx, app_id=ctx.app_id, id=id, changes=profile)
-            if phc is not None:
-                await accounts.set_password(tx, app_id=ctx.app_id, user_id=id, phc=phc)
-            await audit.record(tx, ctx, UserCreated(user_id=id, by="administrator"), user_id=id)
-            user = await users.get(tx, app_id=ctx.app_id, id=id)
+            user = await _insert(ctx, tx, request, phc)
     except asyncpg.UniqueViolationError:
         raise EmailTaken from None
-    assert user is not None
-    await session_start.provision_new_user(
-        deps, ctx, id, email=user.email, verified=user.email_verified, name=user.name
+    await user_provisioning.provision_new_user(
+        deps, ctx, user.id, email=user.email, verified=user.email_verified, name=user.name
     )
     return user
+
+
+async def _insert(ctx: Context, tx: Db, request: CreateUser, phc: str | None) -> User:
+    id = new_id()
+    await users.insert(
+        tx,
+        app_id=ctx.app_id,
+        id=id,
+        email=request.email,
+        email_verified=request.email_verified,
+        public_metadata=request.public_metadata,
+        private_metadata=request.private_metadata,
+        user_metadata=request.user_metadata,
+    )
+    profile = request.profile.model_dump(exclude_unset=True)
+    if request.phone_number_verified:
+        profile["phone_number_verified"] = True
+    if profile:
+        await users.update(tx, app_id=ctx.app_id, id=id, changes=profile)
+    if phc is not None:
+        await accounts.set_password(tx, app_id=ctx.app_id, user_id=id, phc=phc)
+    await audit.record(tx, ctx, UserCreated(user_id=id, by="administrator"), user_id=id)
+    return existing(await users.get(tx, app_id=ctx.app_id, id=id))
 
 
 def visible_teams(ctx: Context) -> list[str] | None:
@@ -108,7 +110,7 @@ def visible_teams(ctx: Context) -> list[str] | None:
 async def get(deps: Deps, ctx: Context, request: GetUser) -> User:
     """Returns a user by id. Raises UserNotFound."""
     async with deps.db.reading(ctx) as db:
-        return _existing(
+        return existing(
             await users.get(db, app_id=ctx.app_id, id=request.user_id, teams=visible_teams(ctx))
         )
 
@@ -116,17 +118,11 @@ async def get(deps: Deps, ctx: Context, request: GetUser) -> User:
 async def get_by_email(deps: Deps, ctx: Context, request: FindUser) -> User:
     """Returns a user by address. Raises UserNotFound."""
     async with deps.db.reading(ctx) as db:
-        return _existing(
+        return existing(
             await users.get_by_email(
                 db, app_id=ctx.app_id, email=request.email, teams=visible_teams(ctx)
             )
         )
-
-
-def _existing(user: User | None) -> User:
-    if user is None:
-        raise UserNotFound
-    return user
 
 
 async def update(deps: Deps, ctx: Context, request: UpdateUser) -> User:
@@ -137,67 +133,6 @@ async def update(deps: Deps, ctx: Context, request: UpdateUser) -> User:
     changes = sent_fields(request.changes)
     await metadata.check(deps.workers, ctx.app_id, tenant.settings, changes)
     return await apply_changes(deps, ctx, request.user_id, changes)
-
-
-def sent_fields(changes: MyChanges) -> dict[str, Any]:
-    """Returns the fields that were sent. Null clears: a flag becomes false, metadata become
-    empty."""
-    empty: dict[str, Any] = {"email_verified": False, "phone_number_verified": False}
-    empty |= {kind: {} for kind in metadata.KINDS}
-    sent = changes.model_dump(exclude_unset=True)
-    return {name: empty.get(name) if value is None else value for name, value in sent.items()}
-
-
-def _check_verified_flags(before: User, changes: dict[str, Any]) -> None:
-    """Raises Invalid if a flag says that a missing address or number is verified."""
-    errors = [
-        field_error(f"{name}_verified", f"no_{name}_to_verify")
-        for name in ("email", "phone_number")
-        if changes.get(f"{name}_verified") and changes.get(name, getattr(before, name)) is None
-    ]
-    if errors:
-        raise Invalid(errors=errors)
-
-
-async def apply_changes(deps: Deps, ctx: Context, user_id: str, changes: dict[str, Any]) -> User:
-    """Changes the user's columns. A new address ends the codes mailed to the old one, which is
-    notified. Raises UserNotFound, EmailTaken."""
-    tenant = await deps.tenants.get(ctx)
-    try:
-        async with deps.db.transaction(ctx) as tx:
-            if not await accounts.lock(tx, app_id=ctx.app_id, id=user_id):
-                raise UserNotFound
-            before = _existing(await users.get(tx, app_id=ctx.app_id, id=user_id))
-            _check_verified_flags(before, changes)
-            now = before.model_dump(include=set(changes))
-            if not same_json(now, changes):
-                await users.update(tx, app_id=ctx.app_id, id=user_id, changes=changes)
-                event = UserUpdated(user_id=user_id, fields=sorted(changes))
-                await audit.record(tx, ctx, event, user_id=user_id)
-            after = _existing(await users.get(tx, app_id=ctx.app_id, id=user_id))
-            if "email" in changes and after.email != before.email:
-                await session_start.end_codes(ctx, tx, user_id)
-                await notices.send(
-                    deps, ctx, tx, tenant, before, "email_changed", email=after.email
-                )
-            proven_before = before.email_verified and before.email == after.email
-            proven = after.email_verified and not proven_before
-            if proven:
-                await accounts.unsettle(tx, app_id=ctx.app_id, id=user_id)
-    except asyncpg.UniqueViolationError:
-        raise EmailTaken from None
-    await deps.invalidation.publish(ctx, "user", user_id)
-    if proven:
-        await session_start.provision_new_user(
-            deps,
-            ctx,
-            user_id,
-            email=after.email,
-            verified=True,
-            name=after.name,
-            personal_team=False,
-        )
-    return after
 
 
 async def delete(deps: Deps, ctx: Context, request: DeleteUser) -> Done:
@@ -216,10 +151,10 @@ async def remove(deps: Deps, ctx: Context, user_id: str, *, forced: bool) -> Non
     async with deps.db.transaction(ctx) as tx:
         if not await accounts.lock(tx, app_id=ctx.app_id, id=user_id):
             raise UserNotFound
-        ended = await session_start.end_all(ctx, tx, user_id, reason="user_deleted")
+        ended = await session_end.end_all(ctx, tx, user_id, reason="user_deleted")
         await audit.record(tx, ctx, UserDeleted(user_id=user_id), user_id=user_id)
         await users.delete(tx, app_id=ctx.app_id, id=user_id)
-    await session_start.publish_revocations(deps, ctx, user_id, ended)
+    await session_end.publish_revocations(deps, ctx, user_id, ended)
 
 
 async def disable(deps: Deps, ctx: Context, request: DisableUser) -> User:
@@ -229,12 +164,12 @@ async def disable(deps: Deps, ctx: Context, request: DisableUser) -> User:
         was = await users.set_disabled(tx, app_id=ctx.app_id, id=request.user_id, disabled=True)
         if was is None:
             raise UserNotFound
-        ended = await session_start.end_all(ctx, tx, request.user_id, reason="user_disabled")
+        ended = await session_end.end_all(ctx, tx, request.user_id, reason="user_disabled")
         if not was:
             event = UserDisabled(user_id=request.user_id)
             await audit.record(tx, ctx, event, user_id=request.user_id)
-        user = _existing(await users.get(tx, app_id=ctx.app_id, id=request.user_id))
-    await session_start.publish_revocations(deps, ctx, request.user_id, ended)
+        user = existing(await users.get(tx, app_id=ctx.app_id, id=request.user_id))
+    await session_end.publish_revocations(deps, ctx, request.user_id, ended)
     return user
 
 
@@ -248,7 +183,7 @@ async def enable(deps: Deps, ctx: Context, request: EnableUser) -> User:
         if was:
             event = UserEnabled(user_id=request.user_id)
             await audit.record(tx, ctx, event, user_id=request.user_id)
-        user = _existing(await users.get(tx, app_id=ctx.app_id, id=request.user_id))
+        user = existing(await users.get(tx, app_id=ctx.app_id, id=request.user_id))
     await deps.invalidation.publish(ctx, "user", request.user_id)
     return user
 
@@ -264,15 +199,20 @@ async def force_reset(deps: Deps, ctx: Context, request: ForceReset) -> Done:
         account = await accounts.by_id(tx, app_id=ctx.app_id, id=request.user_id)
         assert account is not None
         await accounts.must_change_password(tx, app_id=ctx.app_id, user_id=account.id)
-        ended = await session_start.end_all(ctx, tx, account.id, reason="password_reset_forced")
+        ended = await session_end.end_all(ctx, tx, account.id, reason="password_reset_forced")
         event = PasswordResetForced(user_id=account.id)
         await audit.record(tx, ctx, event, user_id=account.id)
         if account.email:
-            letter = passwords.reset_letter(account, account.email, account.locale)
+            letter = password_reset.reset_letter(account, account.email, account.locale)
             await flows.start(
-                deps, ctx, tx, tenant, replace(letter, bound=False, required=True), None
+                deps,
+                ctx,
+                tx,
+                tenant,
+                letter=replace(letter, bound=False, required=True),
+                browser=None,
             )
-    await session_start.publish_revocations(deps, ctx, request.user_id, ended)
+    await session_end.publish_revocations(deps, ctx, request.user_id, ended)
     return Done()
 
 

@@ -1,4 +1,4 @@
-"""The dependencies of the oidc service's handlers."""
+"""The dependencies of the handlers of the oidc service."""
 
 from __future__ import annotations
 
@@ -107,7 +107,7 @@ class Deps(ServiceDeps):
 
 
 async def open_deps(settings: Settings, links: Connections) -> Deps:
-    """Opens the databases, and lets the caches drop what other processes change."""
+    """Opens the databases, and lets the caches hear what other processes change."""
     common = await open_service_deps(settings, links)
     deps = Deps(
         **common.shared(),

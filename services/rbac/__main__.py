@@ -10,7 +10,7 @@ from rbac.settings import Settings
 
 
 async def start(settings: Settings, links: Connections) -> tuple[Deps, Handlers]:
-    """Open what the handlers need."""
+    """Opens what the handlers need."""
     return await open_deps(settings, links), HANDLERS
 
 

@@ -1,4 +1,4 @@
-"""POST /api/authorize/check: may he? And by which role."""
+"""Answers access checks: whether a user has a permission, and from which role."""
 
 from __future__ import annotations
 
@@ -8,14 +8,18 @@ from common.field_errors import field_error
 from common.problems import Forbidden, Invalid
 from rbac.deps import Deps
 from rbac.queries import access_check
-from rbac.queries.access_check import Facts, Grant
+from rbac.queries.access_check import QuestionFacts, RoleGrant
 
 READS = "roles:read"
 
 
 async def check(deps: Deps, ctx: Context, request: CheckAccess) -> Verdicts:
-    """Raises Forbidden where the caller asks about others without `roles:read`."""
-    users = [_about(ctx, question, n) for n, question in enumerate(request.checks)]
+    """Returns a verdict for each question, in order.
+
+    Raises Forbidden if the caller asks about others without `roles:read`, and Invalid if a question
+    names no user and the caller is none.
+    """
+    users = [_user_of(ctx, question, n) for n, question in enumerate(request.checks)]
     async with deps.db.reading(ctx) as db:
         facts = await access_check.facts(
             db, app_id=ctx.app_id, questions=request.checks, users=users
@@ -31,18 +35,21 @@ async def check(deps: Deps, ctx: Context, request: CheckAccess) -> Verdicts:
     )
 
 
-def _about(ctx: Context, question: Question, n: int) -> str:
-    me = ctx.caller.user_id
+def _user_of(ctx: Context, question: Question, n: int) -> str:
+    """Returns the user of the n-th question: the caller if it names nobody."""
+    caller_id = ctx.caller.user_id
     if question.user_id is None:
-        if me is None:
+        if caller_id is None:
             raise Invalid(errors=[field_error(f"checks.{n}.user_id", "user_required")])
-        return me
-    if question.user_id != me and not ctx.caller.may(READS):
-        raise Forbidden(f"requires {READS} to ask about others", needs=READS)
+        return caller_id
+    if question.user_id != caller_id and not ctx.caller.may(READS):
+        raise Forbidden(f"requires {READS} to ask about other users", needs=READS)
     return question.user_id
 
 
-def _verdict(question: Question, user_id: str, fact: Facts, grants: list[Grant]) -> Verdict:
+def _verdict(
+    question: Question, user_id: str, fact: QuestionFacts, grants: list[RoleGrant]
+) -> Verdict:
     why_not = _why_not(question, fact, grants)
     return Verdict(
         user_id=user_id,
@@ -59,7 +66,8 @@ def _verdict(question: Question, user_id: str, fact: Facts, grants: list[Grant])
     )
 
 
-def _why_not(question: Question, fact: Facts, grants: list[Grant]) -> str | None:
+def _why_not(question: Question, fact: QuestionFacts, grants: list[RoleGrant]) -> str | None:
+    """Returns why access is denied, or None if it is allowed."""
     if not fact.permission:
         return "unknown_permission"
     if not fact.user:

@@ -1,4 +1,4 @@
-"""Which user has which role, in the whole application or in one organization."""
+"""Handles role assignments: which user has which role, in the application or an organization."""
 
 from __future__ import annotations
 
@@ -15,108 +15,113 @@ from common.contracts.assignments import (
     UnassignRole,
 )
 from common.contracts.base import Done
-from common.contracts.roles import LastHolder, RoleNotFound
+from common.contracts.roles import LastHolder, Role, RoleNotFound
 from common.contracts.users import UserNotFound
 from common.db import Db
 from common.db_errors import violated_constraint
 from common.events.roles import RoleAssigned, RoleUnassigned
 from common.ids import DASHBOARD
 from common.problems import NotFound
-from rbac import delegation, role_templates
+from rbac import delegation_check, role_templates
 from rbac.deps import Deps
 from rbac.queries import assignments, roles, users
 
-UNKNOWN_USER = "there is no such user, or he does not belong to the organization"
+UNKNOWN_USER = "the user does not exist, or is not a member of the organization"
 
 
 async def list_(deps: Deps, ctx: Context, request: ListUserRoles) -> AssignedRoles:
+    """Returns the roles of a user. Raises UserNotFound."""
     async with deps.db.reading(ctx) as db:
         if not await users.exists(db, app_id=ctx.app_id, user_id=request.user_id):
             raise UserNotFound
-    return await _of(deps, ctx, request.user_id)
+    return await _roles_of(deps, ctx, request.user_id)
 
 
-async def mine(deps: Deps, ctx: Context, _: ListMyRoles) -> AssignedRoles:
+async def list_mine(deps: Deps, ctx: Context, _: ListMyRoles) -> AssignedRoles:
+    """Returns the caller's roles; none if the caller is not a user."""
     user_id = ctx.caller.user_id
-    return AssignedRoles(roles=[]) if user_id is None else await _of(deps, ctx, user_id)
+    return AssignedRoles(roles=[]) if user_id is None else await _roles_of(deps, ctx, user_id)
 
 
-async def _of(deps: Deps, ctx: Context, user_id: str) -> AssignedRoles:
+async def _roles_of(deps: Deps, ctx: Context, user_id: str) -> AssignedRoles:
     async with deps.db.reading(ctx) as db:
-        found = await assignments.of_user(db, app_id=ctx.app_id, user_id=user_id)
-    return AssignedRoles(roles=found)
+        rows = await assignments.of_user(db, app_id=ctx.app_id, user_id=user_id)
+    return AssignedRoles(roles=rows)
 
 
-async def assign_default(deps: Deps, ctx: Context, request: AssignDefaultRole) -> Done:
-    """Only a user without any role gets the initial one: what was taken from him stays taken."""
-    template = role_templates.of(ctx.app_id)
-    role_id, by = (
-        (template.chief, "bootstrap") if request.operator else (template.initial, "system")
+async def create_default(deps: Deps, ctx: Context, request: AssignDefaultRole) -> Done:
+    """Gives a new user the default role, or the role of an operator.
+
+    A user with any role does not get the default role again: a role that somebody took from them
+    stays taken. Raises RoleNotFound, NotFound.
+    """
+    template = role_templates.template_of(ctx.app_id)
+    role_id, granted_by = (
+        (template.full_role, "bootstrap") if request.operator else (template.default_role, "system")
     )
     try:
         async with deps.db.transaction(ctx) as tx:
-            given = await assignments.insert(
+            is_new = await assignments.insert(
                 tx,
                 app_id=ctx.app_id,
                 user_id=request.user_id,
                 role_id=role_id,
                 org_id=None,
-                granted_by=by,
+                granted_by=granted_by,
                 only_first=not request.operator,
             )
-            if given:
+            if is_new:
                 event = RoleAssigned(user_id=request.user_id, role_id=role_id)
                 await audit.record(tx, ctx, event, user_id=request.user_id)
     except asyncpg.ForeignKeyViolationError as error:
-        raise _missing(error) from None
-    if given:
+        raise _not_found(error) from None
+    if is_new:
         await deps.invalidation.publish(ctx, "rights", request.user_id)
     return Done()
 
 
-async def assign(deps: Deps, ctx: Context, request: AssignRole) -> Done:
-    """Giving a role twice changes nothing. Raises RoleNotFound, NotFound, NotHeld."""
+async def create(deps: Deps, ctx: Context, request: AssignRole) -> Done:
+    """Gives a user a role. A role that they have already changes nothing.
+
+    Raises RoleNotFound, NotFound, NotHeld.
+    """
+    user_id, org_id = request.user_id, request.org_id
     try:
         async with deps.db.transaction(ctx) as tx:
-            role = await roles.by_id(tx, app_id=ctx.app_id, id=request.role_id)
-            if role is None:
-                raise RoleNotFound
-            await delegation.must_hold(tx, ctx, role.permissions, org_id=request.org_id)
-            given = await assignments.insert(
+            role = await _role(tx, ctx, request.role_id)
+            await delegation_check.must_hold(tx, ctx, role.permissions, org_id=org_id)
+            is_new = await assignments.insert(
                 tx,
                 app_id=ctx.app_id,
-                user_id=request.user_id,
+                user_id=user_id,
                 role_id=role.id,
-                org_id=request.org_id,
+                org_id=org_id,
                 granted_by=ctx.caller.id or ctx.caller.kind,
             )
-            if given:
-                await audit.record(
-                    tx,
-                    ctx,
-                    RoleAssigned(user_id=request.user_id, role_id=role.id, org_id=request.org_id),
-                    user_id=request.user_id,
-                )
+            if is_new:
+                event = RoleAssigned(user_id=user_id, role_id=role.id, org_id=org_id)
+                await audit.record(tx, ctx, event, user_id=user_id)
     except asyncpg.ForeignKeyViolationError as error:
-        raise _missing(error) from None
-    await deps.invalidation.publish(ctx, "rights", request.user_id)
+        raise _not_found(error) from None
+    await deps.invalidation.publish(ctx, "rights", user_id)
     return Done()
 
 
-async def unassign(deps: Deps, ctx: Context, request: UnassignRole) -> Done:
-    """Raises RoleNotFound where he does not have it, NotHeld, LastHolder."""
+async def delete(deps: Deps, ctx: Context, request: UnassignRole) -> Done:
+    """Takes a role from a user.
+
+    Raises RoleNotFound if they do not have it, NotHeld, and LastHolder for the last operator.
+    """
     async with deps.db.transaction(ctx) as tx:
-        await roles.lock(tx, app_id=ctx.app_id, id=request.role_id)
-        role = await roles.by_id(tx, app_id=ctx.app_id, id=request.role_id)
-        if role is None:
-            raise RoleNotFound
-        await delegation.must_hold(tx, ctx, role.permissions, org_id=request.org_id)
+        await roles.lock(tx, "application", app_id=ctx.app_id, id=request.role_id)
+        role = await _role(tx, ctx, request.role_id)
+        await delegation_check.must_hold(tx, ctx, role.permissions, org_id=request.org_id)
         if not await assignments.delete(
             tx, app_id=ctx.app_id, user_id=request.user_id, role_id=role.id, org_id=request.org_id
         ):
-            raise RoleNotFound("he does not have this role")
-        if ctx.app_id == DASHBOARD and role.id == role_templates.of(ctx.app_id).chief:
-            await _someone_else_has(tx, ctx, role.id)
+            raise RoleNotFound("the user does not have this role")
+        if ctx.app_id == DASHBOARD and role.id == role_templates.template_of(ctx.app_id).full_role:
+            await _keep_a_holder(tx, ctx, role.id)
         await audit.record(
             tx,
             ctx,
@@ -127,13 +132,24 @@ async def unassign(deps: Deps, ctx: Context, request: UnassignRole) -> Done:
     return Done()
 
 
-async def _someone_else_has(tx: Db, ctx: Context, role_id: str) -> None:
-    """A deployment without an operator could not be run by anyone. The role's row is locked."""
-    if not await assignments.anyone(tx, app_id=ctx.app_id, role_id=role_id):
+async def _role(tx: Db, ctx: Context, id: str) -> Role:
+    role = await roles.by_id(tx, "application", app_id=ctx.app_id, id=id)
+    if role is None:
+        raise RoleNotFound
+    return role
+
+
+async def _keep_a_holder(tx: Db, ctx: Context, role_id: str) -> None:
+    """Raises LastHolder if nobody has the role any more; the role's row is locked.
+
+    Without an operator, nobody could manage the deployment.
+    """
+    if not await assignments.has_holder(tx, app_id=ctx.app_id, role_id=role_id):
         raise LastHolder
 
 
-def _missing(error: asyncpg.ForeignKeyViolationError) -> NotFound:
+def _not_found(error: asyncpg.ForeignKeyViolationError) -> NotFound:
+    """Returns the Problem for the row that the assignment refers to and that does not exist."""
     if violated_constraint(error).endswith("role_id_fkey"):
         return RoleNotFound()
     return NotFound(UNKNOWN_USER)

@@ -1,4 +1,4 @@
-"""What the handlers of the rbac service work with."""
+"""The dependencies of the handlers of the rbac service."""
 
 from __future__ import annotations
 
@@ -15,6 +15,6 @@ class Deps(ServiceDeps):
 
 
 async def open_deps(settings: Settings, links: Connections) -> Deps:
-    """Open the database."""
+    """Opens the database."""
     common = await open_service_deps(settings, links)
     return Deps(**common.shared())

@@ -1,4 +1,4 @@
-"""The table of contents: which contract is answered where."""
+"""Names the handler of each contract that rbac answers."""
 
 from __future__ import annotations
 
@@ -34,18 +34,26 @@ from common.contracts.roles import (
     SeedRoles,
     UpdateRole,
 )
-from rbac import access_check, assignments, delegation, permissions, rights, role_templates, roles
+from rbac import (
+    access_check,
+    assignments,
+    delegation_check,
+    permissions,
+    rights,
+    role_templates,
+    roles,
+)
 
 HANDLERS: Final[dict[type[Request[Any]], Handler]] = {
     GetRights: rights.get,
     SeedRoles: role_templates.seed,
-    AssignDefaultRole: assignments.assign_default,
-    AssignRole: assignments.assign,
-    UnassignRole: assignments.unassign,
+    AssignDefaultRole: assignments.create_default,
+    AssignRole: assignments.create,
+    UnassignRole: assignments.delete,
     ListUserRoles: assignments.list_,
-    ListMyRoles: assignments.mine,
-    GetUserRights: rights.of_user,
-    GetMyRights: rights.mine,
+    ListMyRoles: assignments.list_mine,
+    GetUserRights: rights.get_of_user,
+    GetMyRights: rights.get_mine,
     ListRoles: roles.list_,
     GetRole: roles.get,
     CreateRole: roles.create,
@@ -53,12 +61,12 @@ HANDLERS: Final[dict[type[Request[Any]], Handler]] = {
     DeleteRole: roles.delete,
     AddPermission: roles.add_permission,
     RemovePermission: roles.remove_permission,
-    ListHolders: roles.holders,
+    ListHolders: roles.list_holders,
     ListPermissions: permissions.list_,
     GetPermission: permissions.get,
     CreatePermission: permissions.create,
     UpdatePermission: permissions.update,
     DeletePermission: permissions.delete,
     CheckAccess: access_check.check,
-    CheckDelegation: delegation.check,
+    CheckDelegation: delegation_check.check,
 }

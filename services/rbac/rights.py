@@ -1,4 +1,4 @@
-"""What somebody may do: asked at every request that no cache answers."""
+"""Answers what a user may do. The gateway asks at every request that its cache cannot answer."""
 
 from __future__ import annotations
 
@@ -11,27 +11,29 @@ from rbac.queries import rights, users
 
 
 async def get(deps: Deps, ctx: Context, request: GetRights) -> Rights:
-    return await of(deps, ctx, request.user_id, request.org_id)
+    """Returns the rights of a user; those of an unknown user are empty."""
+    return await _effective(deps, ctx, request.user_id, request.org_id)
 
 
-async def of_user(deps: Deps, ctx: Context, request: GetUserRights) -> Rights:
-    """Raises UserNotFound."""
+async def get_of_user(deps: Deps, ctx: Context, request: GetUserRights) -> Rights:
+    """Returns the rights of a user. Raises UserNotFound."""
     async with deps.db.reading(ctx) as db:
         if not await users.exists(db, app_id=ctx.app_id, user_id=request.user_id):
             raise UserNotFound
-    return await of(deps, ctx, request.user_id, request.org_id)
+    return await _effective(deps, ctx, request.user_id, request.org_id)
 
 
-async def mine(deps: Deps, ctx: Context, request: GetMyRights) -> Rights:
-    who = ctx.caller
-    if who.user_id is None:  # a developer: no user here, and his rights come from the Dashboard
-        return Rights(permissions=sorted(who.permissions))
-    return await of(deps, ctx, who.user_id, request.org_id or who.org_id)
+async def get_mine(deps: Deps, ctx: Context, request: GetMyRights) -> Rights:
+    """Returns the caller's rights, in the active organization unless the request names another."""
+    caller = ctx.caller
+    if caller.user_id is None:  # a developer is no user here: their rights come from the Dashboard
+        return Rights(permissions=sorted(caller.permissions))
+    return await _effective(deps, ctx, caller.user_id, request.org_id or caller.org_id)
 
 
-async def of(deps: Deps, ctx: Context, user_id: str, org_id: str | None) -> Rights:
+async def _effective(deps: Deps, ctx: Context, user_id: str, org_id: str | None) -> Rights:
     async with deps.db.reading(ctx) as db:
-        held = await rights.of(
+        row = await rights.effective(
             db,
             app_id=ctx.app_id,
             user_id=user_id,
@@ -39,10 +41,10 @@ async def of(deps: Deps, ctx: Context, user_id: str, org_id: str | None) -> Righ
             teams=ctx.app_id == DASHBOARD,
         )
     return Rights(
-        roles=held.roles,
-        permissions=sorted({*held.permissions, *held.org_permissions}),
-        teams=held.teams,
-        org_id=None if held.org_role is None else org_id,
-        org_role=held.org_role,
-        org_permissions=held.org_permissions,
+        roles=row.roles,
+        permissions=sorted({*row.permissions, *row.org_permissions}),
+        teams=row.teams,
+        org_id=None if row.org_role is None else org_id,
+        org_role=row.org_role,
+        org_permissions=row.org_permissions,
     )

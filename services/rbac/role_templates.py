@@ -1,4 +1,4 @@
-"""The roles, permissions and mappings an application starts with."""
+"""Gives a new application its roles and permissions."""
 
 from __future__ import annotations
 
@@ -11,9 +11,9 @@ from common.contracts.roles import SeedRoles
 from common.ids import DASHBOARD
 from common.problems import Conflict
 from rbac.deps import Deps
-from rbac.queries import role_templates
+from rbac.queries import role_templates, roles
 
-PER_APPLICATION: Final = {
+APPLICATION: Final = {
     "users:read": "See users, their sessions and identities",
     "users:write": "Create, change and disable users, end their sessions",
     "users:delete": "Delete users",
@@ -25,15 +25,13 @@ PER_APPLICATION: Final = {
     "idps:delete": "Delete identity providers",
     "roles:read": "See roles, permissions and who holds them",
     "roles:write": "Change roles and permissions, give and take them",
-}
-"""The seeds' eleven."""
-BEYOND: Final = {
     "audit:read": "Read the audit log",
     "organizations:read": "See all organizations and their members",
     "organizations:write": "Create, change and delete any organization",
     "webhooks:read": "See webhooks and their deliveries",
     "webhooks:write": "Set up and change webhooks",
 }
+"""Permissions that every application has."""
 PLATFORM: Final = {
     "platform:manage": "Run the platform",
     "developers:read": "See developers",
@@ -54,8 +52,8 @@ PROFILE: Final = {"profile:read": "See one's profile", "profile:write": "Change 
 
 
 @dataclass(frozen=True)
-class Role:
-    """`everything`: it holds every permission there is, also those made later."""
+class RoleTemplate:
+    """A role to create. `everything`: it has every permission, and gets each one created later."""
 
     id: str
     description: str
@@ -64,73 +62,83 @@ class Role:
 
 
 @dataclass(frozen=True)
-class Template:
-    """`initial` is the role of a new user, `chief` the one that holds everything."""
+class ApplicationTemplate:
+    """The roles and permissions that an application starts with.
+
+    `default_role` is the role of a new user. `full_role` is the role that holds everything.
+    """
 
     permissions: dict[str, str]
-    roles: tuple[Role, ...]
-    initial: str
-    chief: str
-    organization_roles: tuple[Role, ...] = (
-        Role("admin", "Manages the organization and its members"),
-        Role("member", "Belongs to the organization"),
+    roles: tuple[RoleTemplate, ...]
+    default_role: str
+    full_role: str
+    organization_roles: tuple[RoleTemplate, ...] = (
+        RoleTemplate("admin", "Manages the organization and its members"),
+        RoleTemplate("member", "Belongs to the organization"),
     )
 
 
-TEMPLATES: Final[dict[Literal["dashboard", "application"], Template]] = {
-    "dashboard": Template(
-        permissions=PLATFORM | DEVELOPER | PROFILE | PER_APPLICATION | BEYOND,
+TEMPLATES: Final[dict[Literal["dashboard", "application"], ApplicationTemplate]] = {
+    "dashboard": ApplicationTemplate(
+        permissions=PLATFORM | DEVELOPER | PROFILE | APPLICATION,
         roles=(
-            Role("operator", "Platform operator with full system access", everything=True),
-            Role(
+            RoleTemplate("operator", "Platform operator with full system access", everything=True),
+            RoleTemplate(
                 "developer",
                 "Default role for developer accounts",
                 (*DEVELOPER, *PROFILE, "users:read"),
             ),
-            Role("member", "Read-only team member", (*PROFILE, "apps:read", "teams:read")),
+            RoleTemplate("member", "Read-only team member", (*PROFILE, "apps:read", "teams:read")),
         ),
-        initial="developer",
-        chief="operator",
+        default_role="developer",
+        full_role="operator",
         organization_roles=(
-            Role("admin", "Manages the team, its members and its applications"),
-            Role("developer", "Manages the team's applications"),
-            Role("member", "Sees the team and its applications"),
+            RoleTemplate("admin", "Manages the team, its members and its applications"),
+            RoleTemplate("developer", "Manages the team's applications"),
+            RoleTemplate("member", "Sees the team and its applications"),
         ),
     ),
-    "application": Template(
-        permissions=PER_APPLICATION | BEYOND,
+    "application": ApplicationTemplate(
+        permissions=APPLICATION,
         roles=(
-            Role("admin", "Administers the application", everything=True),
-            Role("user", "Default role for users"),
+            RoleTemplate("admin", "Administers the application", everything=True),
+            RoleTemplate("user", "Default role for users"),
         ),
-        initial="user",
-        chief="admin",
+        default_role="user",
+        full_role="admin",
     ),
 }
 
 
-def of(app_id: str) -> Template:
-    """The template an application was made from."""
+def template_of(app_id: str) -> ApplicationTemplate:
+    """Returns the template that the application was created from."""
     return TEMPLATES["dashboard" if app_id == DASHBOARD else "application"]
 
 
 async def seed(deps: Deps, ctx: Context, request: SeedRoles) -> Done:
-    """What is there already stays as it is, so this may run any number of times."""
+    """Creates the template's roles and permissions; those that exist stay as they are.
+
+    Raises Conflict if the template is not the application's.
+    """
     if (request.template == "dashboard") != (ctx.app_id == DASHBOARD):
-        raise Conflict("the dashboard's template is for the dashboard alone")
-    template = TEMPLATES[request.template]
+        raise Conflict("the Dashboard's template is for the Dashboard alone")
+    template, app_id = TEMPLATES[request.template], ctx.app_id
     async with deps.db.transaction(ctx) as tx:
-        await role_templates.permissions(tx, app_id=ctx.app_id, described=template.permissions)
-        await role_templates.roles(
-            tx, app_id=ctx.app_id, described={role.id: role.description for role in template.roles}
+        await role_templates.insert_permissions(
+            tx, app_id=app_id, descriptions=template.permissions
+        )
+        await role_templates.insert_roles(
+            tx, app_id=app_id, descriptions={role.id: role.description for role in template.roles}
         )
         for role in template.roles:
-            held = list(template.permissions) if role.everything else list(role.permissions)
-            await role_templates.mappings(tx, app_id=ctx.app_id, role_id=role.id, permissions=held)
-        await role_templates.organization_roles(
+            permissions = list(template.permissions if role.everything else role.permissions)
+            await roles.add_permissions(
+                tx, "application", app_id=app_id, id=role.id, permissions=permissions
+            )
+        await role_templates.insert_organization_roles(
             tx,
-            app_id=ctx.app_id,
-            described={role.id: role.description for role in template.organization_roles},
+            app_id=app_id,
+            descriptions={role.id: role.description for role in template.organization_roles},
         )
     await deps.invalidation.publish(ctx, "rights")
     return Done()

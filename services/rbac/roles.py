@@ -1,4 +1,4 @@
-"""Roles of an application, and of members of its organizations: the same rules, two namespaces."""
+"""Handles roles: those of an application, and those of members of its organizations."""
 
 from __future__ import annotations
 
@@ -7,7 +7,6 @@ import secrets
 import unicodedata
 from collections.abc import AsyncIterator, Iterable
 from contextlib import asynccontextmanager
-from typing import Final, Protocol
 
 import asyncpg
 
@@ -37,107 +36,97 @@ from common.contracts.roles import (
 from common.db import Db
 from common.db_errors import violated_constraint
 from common.events.roles import RoleCreated, RoleDeleted, RoleUpdated
-from rbac import delegation
+from rbac import delegation_check
 from rbac.deps import Deps
-from rbac.queries import organization_roles, permissions, roles
-
-
-class Store(Protocol):
-    """What both modules of queries offer."""
-
-    async def by_id(self, db: Db, *, app_id: str, id: str) -> Role | None: ...
-    async def page(self, db: Db, *, app_id: str, after: str | None, limit: int) -> list[Role]: ...
-    async def lock(self, db: Db, *, app_id: str, id: str) -> bool: ...
-    async def insert(
-        self, db: Db, *, app_id: str, id: str, name: str, description: str | None
-    ) -> None: ...
-    async def update(
-        self, db: Db, *, app_id: str, id: str, name: str, description: str | None
-    ) -> None: ...
-    async def delete(self, db: Db, *, app_id: str, id: str) -> None: ...
-    async def add(self, db: Db, *, app_id: str, id: str, permissions: list[str]) -> None: ...
-    async def remove(self, db: Db, *, app_id: str, id: str, permissions: list[str]) -> None: ...
-
-
-STORES: Final[dict[Kind, Store]] = {"application": roles, "organization": organization_roles}
+from rbac.queries import permissions, roles
 
 
 async def list_(deps: Deps, ctx: Context, request: ListRoles) -> Roles:
+    """Returns a page of roles of one kind, by id."""
     of = f"roles {request.kind}"
     (after,) = deps.cursors.read(ctx.app_id, of, request.cursor, 1)
     async with deps.db.reading(ctx) as db:
-        found = await STORES[request.kind].page(
-            db, app_id=ctx.app_id, after=after, limit=request.limit + 1
+        rows = await roles.page(
+            db, request.kind, app_id=ctx.app_id, after=after, limit=request.limit + 1
         )
-    shown, next = deps.cursors.page(ctx.app_id, of, found, request.limit, lambda role: (role.id,))
-    return Roles(roles=shown, next=next)
+    page, next = deps.cursors.page(ctx.app_id, of, rows, request.limit, lambda role: (role.id,))
+    return Roles(roles=page, next=next)
 
 
 async def get(deps: Deps, ctx: Context, request: GetRole) -> Role:
+    """Returns the role with its permissions. Raises RoleNotFound."""
     async with deps.db.reading(ctx) as db:
-        return await _found(db, ctx, request.kind, request.role_id)
+        return await _role(db, ctx, request.kind, request.role_id)
 
 
-async def holders(deps: Deps, ctx: Context, request: ListHolders) -> Holders:
+async def list_holders(deps: Deps, ctx: Context, request: ListHolders) -> Holders:
+    """Returns a page of the users who have a role, the latest grant first. Raises RoleNotFound."""
     of = f"holders {request.role_id}"
     before = deps.cursors.read(ctx.app_id, of, request.cursor, 3)
     async with deps.db.reading(ctx) as db:
-        await _found(db, ctx, "application", request.role_id)
-        found = await roles.holders(
+        await _role(db, ctx, "application", request.role_id)
+        rows = await roles.holders(
             db,
             app_id=ctx.app_id,
             id=request.role_id,
             before=before,
             limit=request.limit + 1,
         )
-    shown, next = deps.cursors.page(
+    page, next = deps.cursors.page(
         ctx.app_id,
         of,
-        found,
+        rows,
         request.limit,
-        lambda held: (held.granted_at, held.user_id, held.org_id or keyset.LOWEST_ID),
+        lambda holder: (holder.granted_at, holder.user_id, holder.org_id or keyset.LOWEST_ID),
     )
-    return Holders(users=shown, next=next)
+    return Holders(users=page, next=next)
 
 
-async def create(deps: Deps, ctx: Context, new: CreateRole) -> Role:
-    id = new.id or _readable(new.name)
-    given = sorted(set(new.permissions))
-    store = STORES[new.kind]
-    async with _writing(deps, ctx) as tx:
-        await _may_give(tx, ctx, new.kind, given)
-        await store.insert(tx, app_id=ctx.app_id, id=id, name=new.name, description=new.description)
-        await store.add(tx, app_id=ctx.app_id, id=id, permissions=given)
-        await audit.record(tx, ctx, RoleCreated(role_id=id, kind=new.kind, permissions=given))
-        return await _found(tx, ctx, new.kind, id)
+async def create(deps: Deps, ctx: Context, request: CreateRole) -> Role:
+    """Creates a role with the permissions of the request.
+
+    Without an id in the request, the role's id follows from its name. Raises RoleTaken, NotHeld,
+    PermissionNotFound, NotForOrganizations.
+    """
+    kind, app_id = request.kind, ctx.app_id
+    id = request.id or _id_from(request.name)
+    added = sorted(set(request.permissions))
+    async with _transaction(deps, ctx) as tx:
+        await _may_add(tx, ctx, kind, added)
+        await roles.insert(
+            tx, kind, app_id=app_id, id=id, name=request.name, description=request.description
+        )
+        await roles.add_permissions(tx, kind, app_id=app_id, id=id, permissions=added)
+        await audit.record(tx, ctx, RoleCreated(role_id=id, kind=kind, permissions=added))
+        return await _role(tx, ctx, kind, id)
 
 
 async def update(deps: Deps, ctx: Context, request: UpdateRole) -> Role:
-    return await _change(deps, ctx, request.kind, request.role_id, request.changes)
+    """Changes the fields that the request contains.
+
+    Raises RoleNotFound, SystemRole, NotHeld, PermissionNotFound, NotForOrganizations.
+    """
+    return await _change(deps, ctx, request, request.changes)
 
 
 async def add_permission(deps: Deps, ctx: Context, request: AddPermission) -> Role:
-    """Adding what it holds already changes nothing."""
-    return await _change(
-        deps, ctx, request.kind, request.role_id, RoleChanges(), add={request.permission_id}
-    )
+    """Adds a permission. If the role has it already, nothing changes. Raises as `update`."""
+    return await _change(deps, ctx, request, RoleChanges(), add={request.permission_id})
 
 
 async def remove_permission(deps: Deps, ctx: Context, request: RemovePermission) -> Role:
-    """Removing what it does not hold changes nothing."""
-    return await _change(
-        deps, ctx, request.kind, request.role_id, RoleChanges(), remove={request.permission_id}
-    )
+    """Removes a permission. If the role does not have it, nothing changes. Raises as `update`."""
+    return await _change(deps, ctx, request, RoleChanges(), remove={request.permission_id})
 
 
 async def delete(deps: Deps, ctx: Context, request: DeleteRole) -> Done:
-    store = STORES[request.kind]
-    async with _writing(deps, ctx) as tx:
-        role = await _locked(tx, ctx, request.kind, request.role_id)
+    """Deletes a role that nobody has. Raises RoleNotFound, SystemRole, NotHeld, RoleInUse."""
+    async with _transaction(deps, ctx) as tx:
+        role = await _locked_role(tx, ctx, request.kind, request.role_id)
         if role.is_system:
             raise SystemRole(f"{role.id} came with the application")
-        await delegation.must_hold(tx, ctx, role.permissions)
-        await store.delete(tx, app_id=ctx.app_id, id=role.id)
+        await delegation_check.must_hold(tx, ctx, role.permissions)
+        await roles.delete(tx, request.kind, app_id=ctx.app_id, id=role.id)
         await audit.record(tx, ctx, RoleDeleted(role_id=role.id, kind=request.kind))
     await deps.invalidation.publish(ctx, "rights")
     return Done()
@@ -146,72 +135,75 @@ async def delete(deps: Deps, ctx: Context, request: DeleteRole) -> Done:
 async def _change(
     deps: Deps,
     ctx: Context,
-    kind: Kind,
-    id: str,
+    request: UpdateRole | AddPermission | RemovePermission,
     changes: RoleChanges,
     *,
     add: Iterable[str] = (),
     remove: Iterable[str] = (),
 ) -> Role:
-    store, sent = STORES[kind], changes.model_fields_set
-    async with _writing(deps, ctx) as tx:
-        role = await _locked(tx, ctx, kind, id)
-        _may_change(kind, role, sent)
+    kind, id, fields = request.kind, request.role_id, changes.model_fields_set
+    async with _transaction(deps, ctx) as tx:
+        role = await _locked_role(tx, ctx, kind, id)
+        _may_change(kind, role, fields)
         before = set(role.permissions)
-        after = (
-            set(changes.permissions) if "permissions" in sent else (before | set(add)) - set(remove)
-        )
+        after = set(changes.permissions) if "permissions" in fields else before.union(add)
+        after -= set(remove)
         added, removed = sorted(after - before), sorted(before - after)
-        await _may_give(tx, ctx, kind, added)
-        await delegation.must_hold(tx, ctx, removed)
-        name = changes.name if "name" in sent else role.name
-        description = changes.description if "description" in sent else role.description
+        await _may_add(tx, ctx, kind, added)
+        await delegation_check.must_hold(tx, ctx, removed)
+        name = changes.name if "name" in fields else role.name
+        description = changes.description if "description" in fields else role.description
         if (name, description, before) == (role.name, role.description, after):
             return role
-        await store.update(tx, app_id=ctx.app_id, id=id, name=name, description=description)
-        await store.add(tx, app_id=ctx.app_id, id=id, permissions=added)
-        await store.remove(tx, app_id=ctx.app_id, id=id, permissions=removed)
+        app_id = ctx.app_id
+        await roles.update(tx, kind, app_id=app_id, id=id, name=name, description=description)
+        await roles.add_permissions(tx, kind, app_id=app_id, id=id, permissions=added)
+        await roles.remove_permissions(tx, kind, app_id=app_id, id=id, permissions=removed)
         event = RoleUpdated(
-            role_id=id, kind=kind, fields=sorted(sent), added=added, removed=removed
+            role_id=id, kind=kind, fields=sorted(fields), added=added, removed=removed
         )
         await audit.record(tx, ctx, event)
-        changed = await _found(tx, ctx, kind, id)
+        changed = await _role(tx, ctx, kind, id)
     if added or removed:
         await deps.invalidation.publish(ctx, "rights")
     return changed
 
 
-def _may_change(kind: Kind, role: Role, sent: set[str]) -> None:
-    """What members of organizations may do is the application's to say, also of `admin` and
-    `member`; only their names are fixed."""
-    if role.is_system and (kind == "application" or sent - {"permissions"}):
+def _may_change(kind: Kind, role: Role, fields: set[str]) -> None:
+    """Raises SystemRole if these fields of the role are fixed.
+
+    The application decides what members of organizations may do, also for the built-in roles
+    `admin` and `member`. Only the names of these two are fixed.
+    """
+    if role.is_system and (kind == "application" or fields - {"permissions"}):
         raise SystemRole(f"{role.id} came with the application")
 
 
-async def _may_give(tx: Db, ctx: Context, kind: Kind, given: list[str]) -> None:
-    await delegation.must_hold(tx, ctx, given)
+async def _may_add(tx: Db, ctx: Context, kind: Kind, added: list[str]) -> None:
+    """Raises NotHeld, and NotForOrganizations for built-in permissions in organization roles."""
+    await delegation_check.must_hold(tx, ctx, added)
     if kind == "organization":
-        builtin = await permissions.builtin(tx, app_id=ctx.app_id, among=given)
-        if builtin:
-            raise NotForOrganizations(permissions=builtin)
+        built_in = await permissions.built_in(tx, app_id=ctx.app_id, ids=added)
+        if built_in:
+            raise NotForOrganizations(permissions=built_in)
 
 
-async def _found(db: Db, ctx: Context, kind: Kind, id: str) -> Role:
-    role = await STORES[kind].by_id(db, app_id=ctx.app_id, id=id)
+async def _role(db: Db, ctx: Context, kind: Kind, id: str) -> Role:
+    role = await roles.by_id(db, kind, app_id=ctx.app_id, id=id)
     if role is None:
         raise RoleNotFound
     return role
 
 
-async def _locked(tx: Db, ctx: Context, kind: Kind, id: str) -> Role:
-    if not await STORES[kind].lock(tx, app_id=ctx.app_id, id=id):
+async def _locked_role(tx: Db, ctx: Context, kind: Kind, id: str) -> Role:
+    if not await roles.lock(tx, kind, app_id=ctx.app_id, id=id):
         raise RoleNotFound
-    return await _found(tx, ctx, kind, id)
+    return await _role(tx, ctx, kind, id)
 
 
 @asynccontextmanager
-async def _writing(deps: Deps, ctx: Context) -> AsyncIterator[Db]:
-    """A transaction whose violated constraints are told in our words."""
+async def _transaction(deps: Deps, ctx: Context) -> AsyncIterator[Db]:
+    """A transaction that raises Problems for violated constraints."""
     try:
         async with deps.db.transaction(ctx) as tx:
             yield tx
@@ -223,8 +215,8 @@ async def _writing(deps: Deps, ctx: Context) -> AsyncIterator[Db]:
         raise RoleInUse from None
 
 
-def _readable(name: str) -> str:
-    """`Billing clerk` becomes `billing-clerk`; a name without Latin letters gets a random id."""
-    plain = unicodedata.normalize("NFKD", name).encode("ascii", "ignore").decode().lower()
-    id = re.sub(r"[^a-z0-9]+", "-", plain).lstrip("-0123456789")[:63].rstrip("-")
+def _id_from(name: str) -> str:
+    """Returns `billing-clerk` for `Billing clerk`, or a random id if no Latin letter is left."""
+    ascii_name = unicodedata.normalize("NFKD", name).encode("ascii", "ignore").decode().lower()
+    id = re.sub(r"[^a-z0-9]+", "-", ascii_name).lstrip("-0123456789")[:63].rstrip("-")
     return id or f"role-{secrets.token_hex(4)}"

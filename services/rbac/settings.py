@@ -1,4 +1,4 @@
-"""What the rbac service reads from its environment."""
+"""Settings of the rbac service."""
 
 from __future__ import annotations
 
@@ -6,4 +6,4 @@ from common.settings import DatabaseSettings
 
 
 class Settings(DatabaseSettings):
-    """Nothing beyond what every service with tables has."""
+    """The settings of every service with tables; rbac has none of its own."""

@@ -5,22 +5,22 @@ from __future__ import annotations
 from common.bus import Handlers
 from common.service import Connections, run
 from common.sweeps import run_sweeps
-from tenancy import audit_retention, domain_watch, provisioning
-from tenancy.audit_sealing import Sealing
+from tenancy import audit_retention, domain_recheck, provisioning
 from tenancy.deps import Deps, open_deps
 from tenancy.handlers import HANDLERS
 from tenancy.queries.sweeps import EXPIRED
+from tenancy.sealing_job import SealingJob
 from tenancy.settings import Settings
 
 
 async def start(settings: Settings, links: Connections) -> tuple[Deps, Handlers]:
-    """Open what the handlers need and start the service's own jobs."""
+    """Opens what the handlers need and starts the service's own jobs."""
     deps = await open_deps(settings, links)
     links.spawn(provisioning.sweep(deps, settings.sweep_every), "provisioning")
-    links.spawn(Sealing(deps, links.nc).run(), "audit sealing")
-    links.spawn(audit_retention.keeping(deps), "audit retention")
+    links.spawn(SealingJob(deps, links.nc).run(), "audit sealing")
+    links.spawn(audit_retention.run(deps), "audit retention")
     links.spawn(run_sweeps(deps.sweep_db, EXPIRED), "sweeps")
-    links.spawn(domain_watch.watch(deps), "domains")
+    links.spawn(domain_recheck.run(deps), "domains")
     return deps, HANDLERS
 
 

@@ -1,4 +1,4 @@
-"""An application's settings, in the application's own context."""
+"""Handles an application's settings, in the application's own context."""
 
 from __future__ import annotations
 
@@ -18,6 +18,7 @@ from tenancy.queries import applications
 
 
 async def get(deps: Deps, ctx: Context, _: GetSettings) -> AppSettings:
+    """Returns all settings, without the captcha secret. Raises ApplicationNotFound."""
     async with deps.db.reading(ctx) as db:
         row = await applications.by_id(db, id=ctx.app_id)
     if row is None:
@@ -26,8 +27,9 @@ async def get(deps: Deps, ctx: Context, _: GetSettings) -> AppSettings:
 
 
 async def update(deps: Deps, ctx: Context, request: UpdateSettings) -> AppSettings:
+    """Changes the settings that the request contains. Raises ApplicationNotFound, Invalid."""
     async with deps.db.transaction(ctx) as tx:
-        row = await applications.locked_by_id(tx, id=ctx.app_id)
+        row = await applications.by_id_for_update(tx, id=ctx.app_id)
         if row is None:
             raise ApplicationNotFound
         settings, changed = merged(row.settings, request.changes)
@@ -41,22 +43,24 @@ async def update(deps: Deps, ctx: Context, request: UpdateSettings) -> AppSettin
 
 
 def merged(stored: dict[str, Any], change: SettingsChange) -> tuple[dict[str, Any], list[str]]:
-    """What is stored from now on, and the names of what differs. Only what somebody chose is
-    stored, so that a better default reaches whoever never chose. Raises Invalid naming each
-    setting that does not go together with another."""
-    given = change.model_dump(mode="json", exclude_unset=True)
+    """Returns the settings to store, and the names of those that differ.
+
+    Only settings that somebody chose are stored, so a better default reaches everybody else.
+    Raises Invalid with each setting that contradicts another.
+    """
+    changes = change.model_dump(mode="json", exclude_unset=True)
     before = AppSettings.model_validate(stored).model_dump(mode="json")
-    settings = {**stored, **given}
+    settings = {**stored, **changes}
     after = AppSettings.model_validate(settings)
-    flaws = _disagreements(after, set(given))
+    flaws = _contradictions(after, set(changes))
     if flaws:
         raise Invalid(errors=flaws)
     dumped = after.model_dump(mode="json")
-    return settings, [name for name in given if before[name] != dumped[name]]
+    return settings, [name for name in changes if before[name] != dumped[name]]
 
 
-def _disagreements(settings: AppSettings, changed: set[str]) -> list[FieldError]:
-    """Only where one of the two was just given: what stood before must not hinder other changes."""
+def _contradictions(settings: AppSettings, changed: set[str]) -> list[FieldError]:
+    """Returns the field errors. A contradiction that was stored before prevents no other change."""
     flaws = []
     for kind in ("", "_remembered"):
         absolute, idle = f"session_ttl{kind}", f"session_idle_ttl{kind}"

@@ -1,10 +1,15 @@
-"""Which application a caller may manage: the second of the two layers of authorization.
+"""Decides which applications a caller may manage.
 
-The first, the kind of action, is the contract's `needs`. From the Dashboard it holds for the
-applications of the caller's teams, and for any with `apps:read:all` or `apps:write:all`. Changes
-ask for a role in the team besides: the lesser of Dashboard role and team role counts.
-On an application's own behalf (its secret key, a developer already acting in it) only for itself.
-Missing and forbidden look alike.
+There are two layers, and both must allow a call. The contract's `needs` decides on the kind of
+action. This module decides on the application:
+
+- From the Dashboard, a caller manages the applications of their teams. With `apps:read:all` or
+  `apps:write:all`, they manage all. A change also takes a writing role in the team, so the lesser of
+  the Dashboard role and the team role counts.
+- In the application itself, its secret key and a developer who works in it manage that application
+  alone.
+
+An application that does not exist and one that the caller may not see give the same answer.
 """
 
 from __future__ import annotations
@@ -18,65 +23,79 @@ from common.db import Db
 from common.ids import DASHBOARD
 from common.problems import Forbidden
 from tenancy import organization_access
-from tenancy.queries import applications, members
-from tenancy.queries.applications import Row
+from tenancy.queries import applications, memberships
+from tenancy.queries.applications import ApplicationRow
 
-BYPASS: Final = {"read": "apps:read:all", "write": "apps:write:all"}
+ALL_APPLICATIONS: Final = {"read": "apps:read:all", "write": "apps:write:all"}
+"""The permission for the applications of every team."""
 Access = Literal["read", "write"]
 WRITERS: Final = frozenset({organization_access.ADMIN, organization_access.DEVELOPER})
-"""Team roles that change applications. Every other role reads."""
+"""Team roles that may change applications. Every other role may read them."""
 
 
-async def find(db: Db, ctx: Context, slug: str, access: Access) -> Row:
-    """The application, if it is the caller's. Raises ApplicationNotFound, Forbidden."""
+async def get(db: Db, ctx: Context, slug: str, access: Access) -> ApplicationRow:
+    """Returns the application. Raises ApplicationNotFound, Forbidden."""
     return await check(db, ctx, await applications.by_slug(db, slug=slug), access)
 
 
-async def check(db: Db, ctx: Context, row: Row | None, access: Access) -> Row:
-    """Raises ApplicationNotFound; Forbidden where the caller's role in the team reads only."""
-    if row is None or not owns(ctx, row, access):
+async def get_for_update(tx: Db, ctx: Context, slug: str) -> ApplicationRow:
+    """Returns the application, locked until the transaction ends.
+
+    Raises ApplicationNotFound, Forbidden if the caller may not change it.
+    """
+    return await check(tx, ctx, await applications.by_slug_for_update(tx, slug=slug), "write")
+
+
+async def check(db: Db, ctx: Context, row: ApplicationRow | None, access: Access) -> ApplicationRow:
+    """Returns the row.
+
+    Raises ApplicationNotFound, and Forbidden if the caller's role in the team may only read.
+    """
+    if row is None or not manages(ctx, row, access):
         raise ApplicationNotFound
-    if access == "write" and not await writes(db, ctx, row):
-        raise reads_only()
+    if access == "write" and not await may_write(db, ctx, row):
+        raise read_only_role()
     return row
 
 
-async def writes(db: Db, ctx: Context, row: Row) -> bool:
-    """Whether the caller may change the application, as far as team and team role decide."""
-    who = ctx.caller
-    if not owns(ctx, row, "write"):
+async def may_write(db: Db, ctx: Context, row: ApplicationRow) -> bool:
+    """Returns whether the team and the caller's role in it allow changes of the application."""
+    caller = ctx.caller
+    if not manages(ctx, row, "write"):
         return False
-    if ctx.app_id != DASHBOARD or who.kind == "system" or who.may(BYPASS["write"]):
+    if ctx.app_id != DASHBOARD or caller.kind == "system" or caller.may(ALL_APPLICATIONS["write"]):
         return True
     return row.owner_org_id in await writable_teams(db, ctx)
 
 
 async def writable_teams(db: Db, ctx: Context) -> frozenset[str]:
-    """Teams whose applications the caller may change. A role counts as it is now."""
-    who = ctx.caller
-    if ctx.app_id != DASHBOARD or who.id is None or not who.teams:
+    """Returns the teams whose applications the caller may change, by their roles at this moment."""
+    caller = ctx.caller
+    if ctx.app_id != DASHBOARD or caller.id is None or not caller.teams:
         return frozenset()
-    roles = await members.roles_of(db, app_id=ctx.app_id, user_id=who.id)
-    return who.teams & {each.org_id for each in roles if each.role in WRITERS}
+    roles = await memberships.roles_of_user(db, app_id=ctx.app_id, user_id=caller.id)
+    return caller.teams & {each.org_id for each in roles if each.role in WRITERS}
 
 
-def reads_only() -> Forbidden:
+def read_only_role() -> Forbidden:
+    """Returns the Problem for a team role that may only read."""
     return Forbidden("requires the role admin or developer in the team")
 
 
-def owns(ctx: Context, row: Row, access: Access) -> bool:
-    who = ctx.caller
+def manages(ctx: Context, row: ApplicationRow, access: Access) -> bool:
+    """Returns whether the application exists for the caller."""
+    caller = ctx.caller
     if row.state == "deleting":
         return False
-    if who.kind == "system":
+    if caller.kind == "system":
         return True
     if ctx.app_id != DASHBOARD:
-        return row.id == ctx.app_id and who.kind in ("secret_key", "developer")
-    return row.owner_org_id in who.teams or who.may(BYPASS[access])
+        return row.id == ctx.app_id and caller.kind in ("secret_key", "developer")
+    return row.owner_org_id in caller.teams or caller.may(ALL_APPLICATIONS[access])
 
 
-def bypasses(ctx: Context, row: Row) -> bool:
-    """Whether the caller gets in as an operator and not as a member of the team."""
+def is_operator_access(ctx: Context, row: ApplicationRow) -> bool:
+    """Returns whether the caller has access as an operator, and not as a member of the team."""
     return (
         ctx.app_id == DASHBOARD
         and ctx.caller.kind != "system"
@@ -85,15 +104,18 @@ def bypasses(ctx: Context, row: Row) -> bool:
 
 
 def inside(ctx: Context, app_id: str) -> Context:
-    """The caller as he acts in the application: a developer, who is no user there."""
-    who = ctx.caller
+    """Returns the context in the application. A user of the Dashboard is a developer there."""
+    caller = ctx.caller
     if ctx.app_id == app_id:
         return ctx
-    kind = "developer" if who.kind == "user" else who.kind
-    return ctx.of(app_id).by(replace(who, kind=kind, session_id=None, org_id=None))
+    kind = "developer" if caller.kind == "user" else caller.kind
+    return ctx.of(app_id).by(replace(caller, kind=kind, session_id=None, org_id=None))
 
 
-def from_dashboard(ctx: Context) -> None:
-    """Raises Forbidden: a right of the same name in another application means nothing here."""
+def check_dashboard(ctx: Context) -> None:
+    """Raises Forbidden outside the Dashboard.
+
+    An application may have permissions of the same names, which mean nothing here.
+    """
     if ctx.app_id != DASHBOARD:
         raise Forbidden("only in the Dashboard")

@@ -1,24 +1,19 @@
-"""The audit log: read, counted, exported, proven. Nobody can change it."""
+"""Handles the audit log: reading, counting and following it. Nobody can change it."""
 
 from __future__ import annotations
 
 from datetime import UTC, datetime
-from typing import Final
 
 from common import keyset
-from common.audit_chain import public_keys, user_salt
+from common.audit_chain import public_keys
 from common.context import Context
 from common.contracts.audit_log import (
-    AuditExport,
     AuditRecord,
     AuditRecordNotFound,
     AuditRecords,
-    ChainPlace,
     Checkpoints,
     CountAudit,
     EventCounts,
-    ExportAudit,
-    ExportedRecord,
     FollowAudit,
     GetAuditRecord,
     ListAudit,
@@ -27,61 +22,58 @@ from common.contracts.audit_log import (
 )
 from common.contracts.base import Done
 from common.contracts.users import UserNotFound
-from common.crypto import b64url
 from tenancy import audit_counts, audit_sealing
 from tenancy.deps import Deps
-from tenancy.queries import audit, audit_chain, members
-
-BATCH: Final = 500
-"""Rows of an export that are read at once."""
-STRETCH: Final = 2_000
-"""Events of the chain that one piece of an export looks at, whatever its filters leave of them."""
-ROOM: Final = 600_000
-"""Bytes of an export that go into one message; the bus takes a megabyte."""
+from tenancy.queries import audit, audit_chain, audit_checkpoints, members
 
 
 async def list_(deps: Deps, ctx: Context, request: ListAudit) -> AuditRecords:
-    time, id = deps.cursors.read(ctx.app_id, "audit", request.cursor, 2)
-    wanted = audit.Wanted(
+    """Returns a page of the records that match, the newest first."""
+    created_at, id = deps.cursors.read(ctx.app_id, "audit", request.cursor, 2)
+    filters = audit.Filters(
         event_type=request.event_type,
         user_id=request.user_id,
         ip_address=request.ip_address,
         since=request.start_date,
-        before=_upper_bound(request.end_date, time, id),
+        before=_upper_bound(request.end_date, created_at, id),
         limit=request.limit + 1,
     )
     async with deps.db.reading(ctx) as db:
-        found = await audit.page(db, app_id=ctx.app_id, wanted=wanted)
-    rows, next = deps.cursors.page(
-        ctx.app_id, "audit", found, request.limit, lambda row: (row.created_at, row.id)
+        rows = await audit.page(db, app_id=ctx.app_id, filters=filters)
+    page, next = deps.cursors.page(
+        ctx.app_id, "audit", rows, request.limit, lambda row: (row.created_at, row.id)
     )
-    return AuditRecords(audit_logs=rows, next=next)
+    return AuditRecords(audit_logs=page, next=next)
 
 
-async def of_user(deps: Deps, ctx: Context, request: ListUserAudit) -> AuditRecords:
+async def list_of_user(deps: Deps, ctx: Context, request: ListUserAudit) -> AuditRecords:
+    """Returns a page of the user's records, the newest first. Raises UserNotFound."""
     async with deps.db.reading(ctx) as db:
-        if await members.person(db, app_id=ctx.app_id, user_id=request.user_id) is None:
+        if await members.named_user(db, app_id=ctx.app_id, user_id=request.user_id) is None:
             raise UserNotFound
     return await list_(deps, ctx, ListAudit(**dict(request)))
 
 
-def _upper_bound(until: datetime | None, time: str | None, id: str | None) -> tuple[datetime, str]:
-    """Returns the end of the period, or the place of the page: whichever is earlier."""
-    if time is not None:  # a page after the first lies before the end of the period
-        return keyset.backward(time, id)
+def _upper_bound(
+    until: datetime | None, created_at: str | None, id: str | None
+) -> tuple[datetime, str]:
+    """Returns the end of the period or the place of the page, whichever is earlier."""
+    if created_at is not None:  # a page after the first one lies before the end of the period
+        return keyset.backward(created_at, id)
     return keyset.backward(until, keyset.LOWEST_ID if until else None)
 
 
 async def get(deps: Deps, ctx: Context, request: GetAuditRecord) -> AuditRecord:
+    """Returns the record. Raises AuditRecordNotFound."""
     async with deps.db.reading(ctx) as db:
-        found = await audit.by_id(db, app_id=ctx.app_id, id=request.id)
-    if found is None:
+        row = await audit.by_id(db, app_id=ctx.app_id, id=request.id)
+    if row is None:
         raise AuditRecordNotFound
-    return found
+    return row
 
 
 async def count(deps: Deps, ctx: Context, request: CountAudit) -> EventCounts:
-    """Every event that is committed counts, sealed or not."""
+    """Returns how many events of each type were committed in the period, sealed or not."""
     async with deps.db.reading(ctx) as db:
         head = await audit_chain.head(db, app_id=ctx.app_id)
         counts = await audit_counts.between(
@@ -95,89 +87,23 @@ async def count(deps: Deps, ctx: Context, request: CountAudit) -> EventCounts:
     return EventCounts(event_types=counts)
 
 
-async def export(deps: Deps, ctx: Context, request: ExportAudit) -> AuditExport:
-    (after,) = deps.cursors.read(ctx.app_id, "audit export", request.cursor, 1)
-    if after is None:  # the first piece: what was committed before now belongs to it
-        await audit_sealing.seal(deps, ctx.app_id)
-    place = int(after or 0)
-    async with deps.db.reading(ctx) as db:
-        piece = await audit_chain.piece(db, app_id=ctx.app_id, after=place, limit=STRETCH)
-        rows = await audit_chain.sealed(
-            db,
-            app_id=ctx.app_id,
-            after=place,
-            last=piece.last or place,
-            limit=BATCH,
-            event_type=request.event_type,
-            user_id=request.user_id,
-            ip_address=request.ip_address,
-            since=request.start_date,
-            until=request.end_date,
-        )
-    records: list[ExportedRecord] = []
-    size = 0
-    for row in rows:
-        record = _exported(deps, ctx.app_id, row)
-        size += len(record.model_dump_json())
-        if records and size > ROOM:
-            break
-        records.append(record)
-    last: int | None = None  # where the next piece begins
-    if len(records) < len(rows) or len(rows) == BATCH:
-        last = records[-1].chain.seq
-    elif piece.count == STRETCH:
-        last = piece.last
-    return AuditExport(
-        records=records,
-        next=deps.cursors.make(ctx.app_id, "audit export", str(last)) if last else None,
-    )
-
-
-def _exported(deps: Deps, app_id: str, row: audit_chain.Sealed) -> ExportedRecord:
-    salted = row.user_id is not None and row.user_ref is not None
-    return ExportedRecord(
-        app_id=app_id,
-        id=row.id,
-        event_type=row.event_type,
-        event_data=row.event_data,
-        version=row.version,
-        user_id=row.user_id,
-        user_email=row.user_email,
-        user_name=row.user_name,
-        actor_kind=row.actor_kind,
-        actor_id=row.actor_id,
-        session_id=row.session_id,
-        org_id=row.org_id,
-        ip_address=row.ip_address,
-        user_agent=row.user_agent,
-        trace=row.trace,
-        created_at=row.created_at,
-        chain=ChainPlace(
-            seq=row.seq,
-            previous_hash=b64url(row.previous_hash),
-            hash=b64url(row.hash),
-            user_ref=row.user_ref,
-            user_salt=user_salt(deps.keys, app_id, row.id, row.user_ref or "") if salted else None,
-        ),
-    )
-
-
-async def checkpoints(deps: Deps, ctx: Context, request: ListCheckpoints) -> Checkpoints:
+async def list_checkpoints(deps: Deps, ctx: Context, request: ListCheckpoints) -> Checkpoints:
+    """Returns a page of signed heads, the oldest first, and the keys that verify them."""
     (after,) = deps.cursors.read(ctx.app_id, "audit checkpoints", request.cursor, 1)
     async with deps.db.reading(ctx) as db:
-        rows = await audit_chain.checkpoints(
+        rows = await audit_checkpoints.page(
             db, app_id=ctx.app_id, after=int(after or 0), limit=request.limit + 1
         )
-    shown, next = deps.cursors.page(
+    page, next = deps.cursors.page(
         ctx.app_id, "audit checkpoints", rows, request.limit, lambda row: (str(row.seq),)
     )
     return Checkpoints(
         keys=public_keys(deps.keys),
-        checkpoints=[row.shown() for row in shown],
+        checkpoints=[row.to_contract() for row in page],
         next=next,
     )
 
 
 async def follow(deps: Deps, ctx: Context, request: FollowAudit) -> Done:
-    """The contract's `needs` is the whole answer."""
+    """Allows the caller to follow the log: the contract's `needs` has checked the right."""
     return Done()

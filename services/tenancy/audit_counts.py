@@ -1,7 +1,8 @@
-"""How many events of each type a period has, from a roll-up that grows with time and not with events.
+"""Counts the events of each type in a period, from a roll-up of hours and days.
 
-Hours (UTC) are kept for 90 days and become days after that. Events at the ends of a period that
-fill no whole hour are counted in the log itself, and so are those that may not be sealed yet.
+The roll-up grows with time, and not with the number of events. Hours (UTC) are kept for 90 days and
+then become days. The log itself is read for parts of an hour at the ends of a period, and for
+events that may not be sealed yet.
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ from common import keyset
 from common.contracts.audit_log import EventCount
 from common.db import Db
 from tenancy.queries import audit_counts
-from tenancy.queries.audit_chain import Head, Unsealed
+from tenancy.queries.audit_chain import Head, LoggedEvent
 from tenancy.queries.audit_counts import Count
 
 HOURS_KEPT: Final = timedelta(days=90)
@@ -23,15 +24,15 @@ START: Final = datetime(1, 1, 2, tzinfo=UTC)
 """Before all events, in every time zone."""
 
 
-async def add(db: Db, app_id: str, events: Sequence[Unsealed]) -> None:
-    """Counts events that are being sealed, in the same transaction."""
-    counted = Counter((_hour(event.created_at), event.event_type) for event in events)
-    await audit_counts.add(db, app_id=app_id, counts=_rows(counted))
+async def add(db: Db, app_id: str, events: Sequence[LoggedEvent]) -> None:
+    """Adds these events to the roll-up, in the transaction that seals them."""
+    counts = Counter((_hour(event.created_at), event.event_type) for event in events)
+    await audit_counts.add(db, app_id=app_id, counts=_rows(counts))
 
 
 async def merge_days(db: Db, app_id: str, now: datetime) -> None:
-    """Turns hours that are old enough into days. The chain's lock is held: nobody else does it."""
-    hours = await audit_counts.take_hours(db, app_id=app_id, before=_oldest_hour(now))
+    """Turns hours that are old enough into days. The caller holds the chain's lock."""
+    hours = await audit_counts.delete_hours(db, app_id=app_id, before=_oldest_hour(now))
     if hours:
         days: Counter[tuple[datetime, str]] = Counter()
         for hour in hours:
@@ -39,13 +40,15 @@ async def merge_days(db: Db, app_id: str, now: datetime) -> None:
         await audit_counts.add(db, app_id=app_id, counts=_rows(days), daily=True)
 
 
-def _rows(counted: Counter[tuple[datetime, str]]) -> list[Count]:
-    return [Count(since, type, count) for (since, type), count in sorted(counted.items())]
+def _rows(counts: Counter[tuple[datetime, str]]) -> list[Count]:
+    return [Count(since, type, count) for (since, type), count in sorted(counts.items())]
 
 
 def complete_until(head: Head | None, latest: timedelta) -> datetime:
-    """Returns the beginning of the first hour that may hold events which are not sealed: they are
-    at most `latest` older than the head of the chain."""
+    """Returns the start of the first hour that may have events that are not sealed.
+
+    Such an event is at most `latest` older than the head of the chain.
+    """
     return _hour(head.created_at - latest) if head else START
 
 
@@ -58,33 +61,35 @@ async def between(
     now: datetime,
     complete: datetime,
 ) -> list[EventCount]:
-    """Returns the counts by type in [since, until), the most frequent first. The roll-up holds all
-    events before `complete`; later ones are counted in the log."""
+    """Returns the counts by type in [since, until), the most frequent first.
+
+    The roll-up has all events before `complete`. Later ones are counted in the log.
+    """
     parts: list[EventCount] = []
     if until is None or complete < until:
         begin = max(since, complete) if since else complete
-        parts += await audit_counts.logged(
+        parts += await audit_counts.count_log(
             db, app_id=app_id, since=begin, until=until or keyset.NEWEST
         )
         until = complete
     if since is None or since < until:
-        parts += await _rolled_up(db, app_id, since, until, now)
+        parts += await _rolled_up(db, app_id, since, until, now=now)
     return _sorted(parts)
 
 
 async def _rolled_up(
-    db: Db, app_id: str, since: datetime | None, until: datetime, now: datetime
+    db: Db, app_id: str, since: datetime | None, until: datetime, *, now: datetime
 ) -> list[EventCount]:
-    """Whole hours and days from the roll-up, and what is left at either end from the log."""
+    """Returns whole hours and days from the roll-up, and the rest at both ends from the log."""
     first = _next_whole(since, now) if since else None
     last = _whole(until, now)
     if since is not None and first is not None and first >= last:
-        return await audit_counts.logged(db, app_id=app_id, since=since, until=until)
-    parts = await audit_counts.sealed(db, app_id=app_id, since=first, until=last)
+        return await audit_counts.count_log(db, app_id=app_id, since=since, until=until)
+    parts = await audit_counts.rolled_up(db, app_id=app_id, since=first, until=last)
     if since is not None and first is not None and since < first:
-        parts += await audit_counts.logged(db, app_id=app_id, since=since, until=first)
+        parts += await audit_counts.count_log(db, app_id=app_id, since=since, until=first)
     if last < until:
-        parts += await audit_counts.logged(db, app_id=app_id, since=last, until=until)
+        parts += await audit_counts.count_log(db, app_id=app_id, since=last, until=until)
     return parts
 
 
@@ -105,18 +110,18 @@ def _day(moment: datetime) -> datetime:
 
 
 def _oldest_hour(now: datetime) -> datetime:
-    """The beginning of the oldest day whose hours are kept."""
+    """Returns the start of the oldest day whose hours are kept."""
     return _day(now - HOURS_KEPT)
 
 
 def _whole(moment: datetime, now: datetime) -> datetime:
-    """The last beginning of an hour, or of an old day, that is not later."""
+    """Returns the last start of an hour, or of an old day, that is not later."""
     return _day(moment) if moment < _oldest_hour(now) else _hour(moment)
 
 
 def _next_whole(moment: datetime, now: datetime) -> datetime:
-    """The first beginning of an hour, or of an old day, that is not earlier."""
-    begun = _whole(moment, now)
-    if begun == moment:
-        return begun
-    return begun + (timedelta(days=1) if moment < _oldest_hour(now) else timedelta(hours=1))
+    """Returns the first start of an hour, or of an old day, that is not earlier."""
+    start = _whole(moment, now)
+    if start == moment:
+        return start
+    return start + (timedelta(days=1) if moment < _oldest_hour(now) else timedelta(hours=1))

@@ -1,4 +1,7 @@
-"""Events go when their application wants them kept no longer; the chain over them stays."""
+"""Deletes events that are older than their application wants them kept.
+
+The hash chain over the deleted events stays.
+"""
 
 from __future__ import annotations
 
@@ -6,48 +9,54 @@ from datetime import UTC, datetime, timedelta
 from functools import partial
 from typing import Final
 
-from common import audit as log_book
+from common import audit
 from common.context import system_context
 from common.events.audit import AuditPruned
 from common.periodic import run_periodically
 from tenancy import audit_sealing
 from tenancy.deps import Deps
-from tenancy.queries import audit
+from tenancy.queries import audit_retention
 
 EVERY: Final = 6 * 3600.0
 """Seconds between sweeps."""
 BATCH: Final = 2000
 
 
-async def keeping(deps: Deps) -> None:
-    """For the life of the process."""
-    await run_periodically(partial(once, deps), every=EVERY, name="audit retention", at_once=True)
+async def run(deps: Deps) -> None:
+    """Deletes old events every `EVERY` seconds, for the life of the process."""
+    await run_periodically(
+        partial(delete_old_events, deps), every=EVERY, name="audit retention", at_once=True
+    )
 
 
-async def once(deps: Deps, now: datetime | None = None) -> int:
-    """Prune every application that asks for it, and what is left of one that is gone. Returns how
-    many events went."""
+async def delete_old_events(deps: Deps, now: datetime | None = None) -> int:
+    """Deletes the old events of each application with a retention, and those of deleted ones.
+
+    Returns how many were deleted.
+    """
     async with deps.upkeep_db.everywhere() as db:
-        wanted = await audit.retentions(db)
+        retentions = await audit_retention.retentions(db)
     async with deps.upkeep_db.everywhere() as db:
-        total = await audit.bereft(db)
-    for each in wanted:
+        total = await audit_retention.delete_orphans(db)
+    for each in retentions:
         before = (now or datetime.now(UTC)) - timedelta(days=each.days)
-        await audit_sealing.seal(deps, each.app_id, sign=True)  # signed before it goes
-        gone = await _prune(deps, each.app_id, before)
-        if gone:
+        await audit_sealing.seal(deps, each.app_id, sign=True)  # before they are deleted
+        count = await _delete_oldest(deps, each.app_id, before)
+        if count:
             ctx = system_context(each.app_id)
             async with deps.db.transaction(ctx) as tx:
-                await log_book.record(tx, ctx, AuditPruned(count=gone, before=before))
-        total += gone
+                await audit.record(tx, ctx, AuditPruned(count=count, before=before))
+        total += count
     return total
 
 
-async def _prune(deps: Deps, app_id: str, before: datetime) -> int:
+async def _delete_oldest(deps: Deps, app_id: str, before: datetime) -> int:
     total = 0
     while True:
         async with deps.upkeep_db.everywhere() as db:
-            gone = await audit.prune(db, app_id=app_id, before=before, limit=BATCH)
-        total += gone
-        if gone < BATCH:
+            count = await audit_retention.delete_oldest(
+                db, app_id=app_id, before=before, limit=BATCH
+            )
+        total += count
+        if count < BATCH:
             return total

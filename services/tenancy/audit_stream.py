@@ -21,13 +21,13 @@ class AuditStream:
     js: JetStreamContext
     upkeep_db: Database
 
-    async def forget(self, app_id: str) -> None:
-        """Purge the application's subjects.
+    async def purge(self, app_id: str) -> None:
+        """Purges the application's subjects.
 
         Raises Unavailable while its events wait in the outbox, or if JetStream does not answer.
         """
         async with self.upkeep_db.everywhere() as db:
-            if await outbox.waiting(db, app_id=app_id):
+            if await outbox.has_events(db, app_id=app_id):
                 raise Unavailable("the last events are still on their way", retry_after=1)
         try:
             await self.js.purge_stream(STREAM, subject=subjects_of(app_id))

@@ -1,4 +1,4 @@
-"""What the handlers of the tenancy service work with."""
+"""The dependencies of the handlers of the tenancy service."""
 
 from __future__ import annotations
 
@@ -7,11 +7,11 @@ from dataclasses import dataclass, field
 from common.db import Database
 from common.service import Connections
 from common.service_deps import ServiceDeps, open_job, open_service_deps
+from tenancy.api_key_usage import KeyUsage
 from tenancy.audit_stream import AuditStream
 from tenancy.cloudflare import CustomHostnames
-from tenancy.dns import Dns
+from tenancy.dns_lookup import Dns
 from tenancy.hosts import Hosts
-from tenancy.key_usage import KeyUsage
 from tenancy.settings import Settings
 
 
@@ -32,7 +32,7 @@ class Deps(ServiceDeps):
 
 
 async def open_deps(settings: Settings, links: Connections) -> Deps:
-    """Open the databases and start to write when API keys were last used."""
+    """Opens the databases and starts to write when API keys were last used."""
     common = await open_service_deps(settings, links)
     upkeep_db = await open_job(settings.upkeep_database_url, links, "upkeep")
     usage = KeyUsage(upkeep_db)

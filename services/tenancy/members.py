@@ -1,5 +1,8 @@
-"""Who belongs to an organization. One admin always remains: whoever changes or removes a member
-holds the organization's row, so of two admins who demote each other one comes too late."""
+"""Handles the members of organizations.
+
+An organization with members always has an admin. Each change of a role or removal of a member locks
+the organization's row: of two admins who demote each other at once, the second one is refused.
+"""
 
 from __future__ import annotations
 
@@ -28,14 +31,18 @@ from common.events.organizations import MemberAdded, MemberRemoved, MemberRoleCh
 from common.problems import Problem
 from tenancy import organization_access
 from tenancy.deps import Deps
-from tenancy.queries import members, organizations
+from tenancy.queries import members, memberships, organizations
 
 
 async def list_(deps: Deps, ctx: Context, request: ListMembers) -> Members:
+    """Returns a page of members, in the order in which they joined.
+
+    Raises OrganizationNotFound, Forbidden.
+    """
     of = f"members {request.org_id}"
     created_at, user_id = deps.cursors.read(ctx.app_id, of, request.cursor, 2)
     async with deps.db.reading(ctx) as db:
-        await organization_access.seen(db, ctx, request.org_id)
+        await organization_access.visible(db, ctx, request.org_id)
         rows = await members.page(
             db,
             app_id=ctx.app_id,
@@ -49,26 +56,33 @@ async def list_(deps: Deps, ctx: Context, request: ListMembers) -> Members:
     return Members(members=page, next=next)
 
 
-async def add(deps: Deps, ctx: Context, new: AddMember) -> Member:
+async def create(deps: Deps, ctx: Context, request: AddMember) -> Member:
+    """Adds a user to the organization.
+
+    Raises OrganizationNotFound, Forbidden, AlreadyMember, UserNotFound, RoleNotFound.
+    """
+    user_id, role = request.user_id, request.role
     try:
         async with deps.db.transaction(ctx) as tx:
-            org = await organization_access.managed(tx, ctx, new.org_id)
+            org = await organization_access.managed(tx, ctx, request.org_id)
             if not await members.insert(
-                tx, app_id=ctx.app_id, org_id=org.id, user_id=new.user_id, role=new.role
+                tx, app_id=ctx.app_id, org_id=org.id, user_id=user_id, role=role
             ):
                 raise AlreadyMember
-            event = MemberAdded(
-                org_id=org.id, user_id=new.user_id, role=new.role, by="administrator"
-            )
-            await audit.record(tx, ctx, event, user_id=new.user_id)
-            added = await _member(tx, ctx, org.id, new.user_id)
+            event = MemberAdded(org_id=org.id, user_id=user_id, role=role, by="administrator")
+            await audit.record(tx, ctx, event, user_id=user_id)
+            member = await _member(tx, ctx, org.id, user_id)
     except asyncpg.ForeignKeyViolationError as error:
-        raise missing(error) from None
-    await deps.invalidation.publish(ctx, "rights", new.user_id)
-    return added
+        raise unknown_reference(error) from None
+    await deps.invalidation.publish(ctx, "rights", user_id)
+    return member
 
 
-async def change_role(deps: Deps, ctx: Context, request: ChangeMemberRole) -> Member:
+async def update(deps: Deps, ctx: Context, request: ChangeMemberRole) -> Member:
+    """Changes a member's role.
+
+    Raises OrganizationNotFound, Forbidden, MemberNotFound, LastAdmin, RoleNotFound.
+    """
     try:
         async with deps.db.transaction(ctx) as tx:
             org = await organization_access.managed(tx, ctx, request.org_id)
@@ -76,7 +90,7 @@ async def change_role(deps: Deps, ctx: Context, request: ChangeMemberRole) -> Me
             if request.role != member.role:
                 if request.role != organization_access.ADMIN:
                     await _keep_an_admin(tx, ctx, org.id, member)
-                await members.change_role(
+                await members.update(
                     tx, app_id=ctx.app_id, org_id=org.id, user_id=member.user_id, role=request.role
                 )
                 event = MemberRoleChanged(
@@ -84,16 +98,20 @@ async def change_role(deps: Deps, ctx: Context, request: ChangeMemberRole) -> Me
                 )
                 await audit.record(tx, ctx, event, user_id=member.user_id)
     except asyncpg.ForeignKeyViolationError as error:
-        raise missing(error) from None
+        raise unknown_reference(error) from None
     await deps.invalidation.publish(ctx, "rights", request.user_id)
     return member.model_copy(update={"role": request.role})
 
 
-async def remove(deps: Deps, ctx: Context, request: RemoveMember) -> Done:
+async def delete(deps: Deps, ctx: Context, request: RemoveMember) -> Done:
+    """Removes a member. Members may leave by themselves; for others it takes an admin.
+
+    Raises OrganizationNotFound, Forbidden, MemberNotFound, LastAdmin.
+    """
     async with deps.db.transaction(ctx) as tx:
-        if request.user_id == ctx.caller.user_id:  # he leaves: his own business
+        if request.user_id == ctx.caller.user_id:
             await organizations.lock(tx, app_id=ctx.app_id, id=request.org_id)
-            org = await organization_access.seen(tx, ctx, request.org_id)
+            org = await organization_access.visible(tx, ctx, request.org_id)
         else:
             org = await organization_access.managed(tx, ctx, request.org_id)
         member = await _member(tx, ctx, org.id, request.user_id)
@@ -105,9 +123,10 @@ async def remove(deps: Deps, ctx: Context, request: RemoveMember) -> Done:
     return Done()
 
 
-async def join_by_domain(deps: Deps, ctx: Context, request: JoinByDomain) -> Joined:
+async def create_by_domain(deps: Deps, ctx: Context, request: JoinByDomain) -> Joined:
+    """Adds a user to the organizations that their verified address opens to them."""
     async with deps.db.transaction(ctx) as tx:
-        joined = await members.join_by_domain(tx, app_id=ctx.app_id, user_id=request.user_id)
+        joined = await memberships.insert_by_domain(tx, app_id=ctx.app_id, user_id=request.user_id)
         for each in joined:
             event = MemberAdded(
                 org_id=each.org_id, user_id=request.user_id, role=each.role, by="domain"
@@ -126,15 +145,15 @@ async def _member(tx: Db, ctx: Context, org_id: str, user_id: str) -> Member:
 
 
 async def _keep_an_admin(tx: Db, ctx: Context, org_id: str, member: Member) -> None:
-    """Raises LastAdmin where nobody but him manages the organization, whose row is locked."""
-    if member.role == organization_access.ADMIN and not await members.another_admin(
-        tx, app_id=ctx.app_id, org_id=org_id, than=member.user_id
+    """Raises LastAdmin if the member is the only admin; the organization's row is locked."""
+    if member.role == organization_access.ADMIN and not await members.has_another_admin(
+        tx, app_id=ctx.app_id, org_id=org_id, user_id=member.user_id
     ):
         raise LastAdmin
 
 
-def missing(error: asyncpg.ForeignKeyViolationError) -> Problem:
-    """What a new or changed row of an organization refers to and is not there."""
+def unknown_reference(error: asyncpg.ForeignKeyViolationError) -> Problem:
+    """Returns the Problem for the user or role that does not exist."""
     if violated_constraint(error).endswith("role_id_fkey"):
         return RoleNotFound()
     return UserNotFound()

@@ -1,4 +1,7 @@
-"""E-mail domains: whoever proves one lets people with an address there join by themselves."""
+"""Handles e-mail domains of organizations.
+
+An organization that proves a domain may let people with an address there join by themselves.
+"""
 
 from __future__ import annotations
 
@@ -32,110 +35,122 @@ from common.ids import new_id
 from common.problems import Forbidden
 from tenancy import organization_access
 from tenancy.deps import Deps
-from tenancy.members import missing
+from tenancy.members import unknown_reference
 from tenancy.queries import org_domains, organizations
-from tenancy.queries.org_domains import Row
+from tenancy.queries.org_domains import OrgDomainRow
 
 LABEL = "_aero2-challenge"
-MOST = 50
+LIMIT = 50
 """Domains of one organization."""
 
 
-async def add(deps: Deps, ctx: Context, new: AddOrganizationDomain) -> OrganizationDomain:
+async def create(deps: Deps, ctx: Context, request: AddOrganizationDomain) -> OrganizationDomain:
+    """Adds a domain that is to be proven.
+
+    Raises OrganizationNotFound, Forbidden, DomainTaken, RoleNotFound.
+    """
     id = new_id()
     try:
         async with deps.db.transaction(ctx) as tx:
-            org = await organization_access.managed(tx, ctx, new.org_id)
-            if len(await org_domains.of(tx, app_id=ctx.app_id, org_id=org.id)) >= MOST:
-                raise Forbidden(f"an organization has at most {MOST} domains")
+            org = await organization_access.managed(tx, ctx, request.org_id)
+            rows = await org_domains.of_organization(tx, app_id=ctx.app_id, org_id=org.id)
+            if len(rows) >= LIMIT:
+                raise Forbidden(f"an organization has at most {LIMIT} domains")
             if not await org_domains.insert(
                 tx,
                 app_id=ctx.app_id,
                 id=id,
                 org_id=org.id,
-                domain=new.domain,
+                domain=request.domain,
                 token=secrets.token_hex(20),
-                auto_join=new.auto_join,
-                role=new.role,
+                auto_join=request.auto_join,
+                role=request.role,
             ):
                 raise DomainTaken
-            await audit.record(tx, ctx, OrgDomainAdded(org_id=org.id, domain=new.domain))
-            return _shown(await _found(tx, ctx, org.id, id))
+            await audit.record(tx, ctx, OrgDomainAdded(org_id=org.id, domain=request.domain))
+            return _to_domain(await _row(tx, ctx, org.id, id))
     except asyncpg.ForeignKeyViolationError as error:
-        raise missing(error) from None
+        raise unknown_reference(error) from None
 
 
 async def list_(deps: Deps, ctx: Context, request: ListOrganizationDomains) -> OrganizationDomains:
+    """Returns the organization's domains. Raises OrganizationNotFound, Forbidden."""
     async with deps.db.reading(ctx) as db:
-        org = await organization_access.seen(db, ctx, request.org_id)
-        if org.role != organization_access.ADMIN and not organization_access.oversees(ctx, "read"):
-            raise Forbidden("only an admin of the organization may do this")
-        rows = await org_domains.of(db, app_id=ctx.app_id, org_id=org.id)
-    return OrganizationDomains(domains=[_shown(row) for row in rows])
+        org = await organization_access.visible_to_admin(db, ctx, request.org_id)
+        rows = await org_domains.of_organization(db, app_id=ctx.app_id, org_id=org.id)
+    return OrganizationDomains(domains=[_to_domain(row) for row in rows])
 
 
 async def verify(deps: Deps, ctx: Context, request: VerifyOrganizationDomain) -> OrganizationDomain:
-    """The question to the name servers is asked outside any transaction."""
+    """Looks the proof up in the DNS, outside any transaction.
+
+    Raises OrganizationNotFound, Forbidden, DomainNotFound, DomainNotProven, DomainTaken,
+    Unavailable.
+    """
     async with deps.db.transaction(ctx) as tx:
         org = await organization_access.managed(tx, ctx, request.org_id)
-        row = await _found(tx, ctx, org.id, request.domain_id)
+        row = await _row(tx, ctx, org.id, request.domain_id)
+    domain = _to_domain(row)
     if row.verified_at is not None:
-        return _shown(row)
-    wanted = _shown(row)
-    if wanted.record_value not in await deps.dns.txt(wanted.record_name):
-        raise DomainNotProven(expected=wanted.record_value, at=wanted.record_name)
+        return domain
+    if domain.record_value not in await deps.dns.txt(domain.record_name):
+        raise DomainNotProven(expected=domain.record_value, at=domain.record_name)
     try:
         async with deps.db.transaction(ctx) as tx:
             org = await organization_access.managed(tx, ctx, request.org_id)
-            row = await _found(tx, ctx, org.id, request.domain_id)
+            row = await _row(tx, ctx, org.id, request.domain_id)
             if row.verified_at is None:
-                await org_domains.prove(tx, app_id=ctx.app_id, id=row.id)
+                await org_domains.set_verified(tx, app_id=ctx.app_id, id=row.id)
                 await audit.record(tx, ctx, OrgDomainVerified(org_id=org.id, domain=row.domain))
-            return _shown(await _found(tx, ctx, org.id, row.id))
+            return _to_domain(await _row(tx, ctx, org.id, row.id))
     except asyncpg.UniqueViolationError:
         raise DomainTaken from None
 
 
 async def update(deps: Deps, ctx: Context, request: UpdateOrganizationDomain) -> OrganizationDomain:
-    changes, sent = request.changes, request.changes.model_fields_set
+    """Changes the fields that the request contains.
+
+    Raises OrganizationNotFound, Forbidden, DomainNotFound, RoleNotFound.
+    """
+    changes, fields = request.changes, request.changes.model_fields_set
     try:
         async with deps.db.transaction(ctx) as tx:
             await organizations.lock(tx, app_id=ctx.app_id, id=request.org_id)
             org = await organization_access.managed(tx, ctx, request.org_id)
-            row = await _found(tx, ctx, org.id, request.domain_id)
-            auto_join = changes.auto_join if "auto_join" in sent else row.auto_join
-            role = changes.role if "role" in sent else row.role
+            row = await _row(tx, ctx, org.id, request.domain_id)
+            auto_join = changes.auto_join if "auto_join" in fields else row.auto_join
+            role = changes.role if "role" in fields else row.role
             if (auto_join, role) == (row.auto_join, row.role):
-                return _shown(row)
+                return _to_domain(row)
             await org_domains.update(
                 tx, app_id=ctx.app_id, id=row.id, auto_join=auto_join, role=role
             )
-            event = OrgDomainUpdated(
-                org_id=org.id, domain=row.domain, fields=sorted(changes.model_fields_set)
-            )
+            event = OrgDomainUpdated(org_id=org.id, domain=row.domain, fields=sorted(fields))
             await audit.record(tx, ctx, event)
-            return _shown(await _found(tx, ctx, org.id, row.id))
+            return _to_domain(await _row(tx, ctx, org.id, row.id))
     except asyncpg.ForeignKeyViolationError as error:
-        raise missing(error) from None
+        raise unknown_reference(error) from None
 
 
 async def delete(deps: Deps, ctx: Context, request: DeleteOrganizationDomain) -> Done:
+    """Deletes the domain. Raises OrganizationNotFound, Forbidden, DomainNotFound."""
     async with deps.db.transaction(ctx) as tx:
         org = await organization_access.managed(tx, ctx, request.org_id)
-        row = await _found(tx, ctx, org.id, request.domain_id)
+        row = await _row(tx, ctx, org.id, request.domain_id)
         await org_domains.delete(tx, app_id=ctx.app_id, id=row.id)
         await audit.record(tx, ctx, OrgDomainRemoved(org_id=org.id, domain=row.domain))
     return Done()
 
 
-async def _found(db: Db, ctx: Context, org_id: str, id: str) -> Row:
+async def _row(db: Db, ctx: Context, org_id: str, id: str) -> OrgDomainRow:
     row = await org_domains.by_id(db, app_id=ctx.app_id, org_id=org_id, id=id)
     if row is None:
         raise DomainNotFound
     return row
 
 
-def _shown(row: Row) -> OrganizationDomain:
+def _to_domain(row: OrgDomainRow) -> OrganizationDomain:
+    """Returns the domain with the DNS record that proves it."""
     return OrganizationDomain(
         id=row.id,
         org_id=row.org_id,

@@ -1,8 +1,10 @@
-"""What a caller may do with an organization.
+"""Decides what a caller may do with an organization.
 
-Its own admins manage it; its members see it; whoever holds `organizations:read` or
-`organizations:write` in the application sees or manages all of them. For everybody else it is
-not there. Developer teams, the organizations of the Dashboard, ask besides for `teams:read` or
+Admins of an organization manage it, and its members see it. Callers with `organizations:read` or
+`organizations:write` in the application see or manage all of them. For all others, the organization
+does not exist.
+
+The organizations of the Dashboard are the developer teams. They also need `teams:read` or
 `teams:write`, which a read-only team member lacks.
 """
 
@@ -11,50 +13,80 @@ from __future__ import annotations
 from typing import Literal
 
 from common.context import Context
-from common.contracts.organizations import OrganizationNotFound
+from common.contracts.organizations import Organization, OrganizationNotFound
 from common.db import Db
 from common.ids import DASHBOARD
 from common.problems import Forbidden
 from tenancy.queries import organizations
-from tenancy.queries.organizations import Row
+from tenancy.queries.organizations import OrganizationRow
 
 ADMIN = "admin"
 DEVELOPER = "developer"
-"""In a team: changes its applications, not its members."""
+"""In a team: may change its applications, but not its members."""
 MEMBER = "member"
 
 
-def oversees(ctx: Context, access: Literal["read", "write"]) -> bool:
+def has_all(ctx: Context, access: Literal["read", "write"]) -> bool:
+    """Returns whether the caller may do this with every organization of the application."""
     return ctx.caller.may(f"organizations:{access}")
 
 
-def invited_as(ctx: Context) -> str:
-    """The role of whoever is invited without one."""
+def default_role(ctx: Context) -> str:
+    """Returns the role of an invitation that names none."""
     return DEVELOPER if ctx.app_id == DASHBOARD else MEMBER
 
 
-def kind_allowed(ctx: Context, access: Literal["read", "write"]) -> None:
-    """Raises Forbidden."""
+def check_teams(ctx: Context, access: Literal["read", "write"]) -> None:
+    """Raises Forbidden in the Dashboard, if the caller lacks the right for teams."""
     needs = f"teams:{access}"
-    if ctx.app_id == DASHBOARD and not ctx.caller.may(needs) and not oversees(ctx, access):
+    if ctx.app_id == DASHBOARD and not ctx.caller.may(needs) and not has_all(ctx, access):
         raise Forbidden(f"requires {needs}", needs=needs)
 
 
-async def seen(db: Db, ctx: Context, org_id: str) -> Row:
-    """Raises OrganizationNotFound where it is not there for the caller."""
-    kind_allowed(ctx, "read")
+async def visible(db: Db, ctx: Context, org_id: str) -> OrganizationRow:
+    """Returns the organization. Raises Forbidden, and OrganizationNotFound if it is not visible."""
+    check_teams(ctx, "read")
     row = await organizations.by_id(db, app_id=ctx.app_id, id=org_id, user_id=ctx.caller.user_id)
-    if row is None or (row.role is None and not oversees(ctx, "read")):
+    if row is None or (row.role is None and not has_all(ctx, "read")):
         raise OrganizationNotFound
     return row
 
 
-async def managed(tx: Db, ctx: Context, org_id: str) -> Row:
-    """The organization, locked against other changes of its members' roles. Raises
-    OrganizationNotFound; Forbidden where the caller sees it but is no admin."""
-    kind_allowed(ctx, "write")
-    await organizations.lock(tx, app_id=ctx.app_id, id=org_id)
-    row = await seen(tx, ctx, org_id)
-    if row.role != ADMIN and not oversees(ctx, "write"):
+async def visible_to_admin(db: Db, ctx: Context, org_id: str) -> OrganizationRow:
+    """Returns the organization. Its members see less: invitations and domains are for admins.
+
+    Raises OrganizationNotFound, and Forbidden if the caller is no admin.
+    """
+    row = await visible(db, ctx, org_id)
+    if row.role != ADMIN and not has_all(ctx, "read"):
         raise Forbidden("only an admin of the organization may do this")
     return row
+
+
+async def managed(tx: Db, ctx: Context, org_id: str) -> OrganizationRow:
+    """Returns the organization, locked against other changes of its members' roles.
+
+    Raises OrganizationNotFound, and Forbidden if the caller sees it but may not manage it.
+    """
+    check_teams(ctx, "write")
+    await organizations.lock(tx, app_id=ctx.app_id, id=org_id)
+    row = await visible(tx, ctx, org_id)
+    if row.role != ADMIN and not has_all(ctx, "write"):
+        raise Forbidden("only an admin of the organization may do this")
+    return row
+
+
+def to_organization(ctx: Context, row: OrganizationRow) -> Organization:
+    """Returns the organization as the caller may see it."""
+    return Organization(
+        id=row.id,
+        slug=row.slug,
+        name=row.name,
+        logo_url=row.logo_url,
+        is_personal=row.is_personal,
+        public_metadata=row.public_metadata,
+        private_metadata=row.private_metadata if has_all(ctx, "read") else None,
+        role=row.role,
+        created_at=row.created_at,
+        updated_at=row.updated_at,
+    )

@@ -1,8 +1,8 @@
-"""What a new application needs before it answers: API keys, roles and permissions, signing keys.
+"""Creates the parts that a new application needs: API keys, roles, permissions, signing keys.
 
-Each part is made by the service that owns it, idempotently, and remembered in `provisioned`. The
-chain runs inline after the commit that made the application; where it was cut off, by a crash or
-because a service was away, the sweep goes on with it.
+The service that owns a part creates it, and a repeat changes nothing. `provisioned` names the parts
+that are complete. `complete` runs in the call that creates the application. If it is interrupted,
+by a crash or because a service is away, the sweep finishes it.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from common.db import Db
 from common.ids import DASHBOARD
 from common.periodic import FAULTS
 from common.problems import Problem
-from tenancy import api_keys, deletion
+from tenancy import api_keys, application_deletion
 from tenancy.deps import Deps
 from tenancy.queries import api_keys as key_rows
 from tenancy.queries import applications
@@ -36,65 +36,68 @@ PARTS: Final = ["tenancy", "rbac", "oidc"]
 
 
 async def complete(deps: Deps, ctx: Context) -> bool:
-    """Make what is missing of the context's application. True once it is active."""
+    """Creates the parts that the context's application lacks. Returns whether it is active.
+
+    Raises the Problem of a service that is away.
+    """
     async with deps.db.reading(ctx) as db:
-        found = await applications.by_id(db, id=ctx.app_id)
-    if found is None or found.state == "deleting":
+        row = await applications.by_id(db, id=ctx.app_id)
+    if row is None or row.state == "deleting":
         return False
-    if found.state == "active":
+    if row.state == "active":
         return True
-    if "tenancy" not in found.provisioned:
-        await _own_part(deps, ctx)
-    template = SeedRoles(template="dashboard" if found.is_dashboard else "application")
+    if "tenancy" not in row.provisioned:
+        await _create_own_part(deps, ctx)
+    template = SeedRoles(template="dashboard" if row.is_dashboard else "application")
     others: list[tuple[str, Request[Any]]] = [("rbac", template), ("oidc", EnsureKeys())]
     for part, request in others:
-        if part not in found.provisioned:
+        if part not in row.provisioned:
             await deps.bus.call(ctx.as_system(), request)
             async with deps.db.transaction(ctx) as tx:
-                await steps.mark(tx, id=ctx.app_id, part=part)
+                await steps.add_part(tx, id=ctx.app_id, part=part)
     async with deps.db.transaction(ctx) as tx:
         await steps.activate(tx, id=ctx.app_id, parts=PARTS)
     await deps.invalidation.publish(ctx, "application", ctx.app_id)
     return True
 
 
-async def first_keys(deps: Deps, tx: Db, ctx: Context) -> list[NewApiKey]:
-    """One publishable and one secret key, in the transaction that makes or repairs them."""
-    made = [await api_keys.insert(deps, tx, ctx, kind, name=None) for kind in api_keys.KINDS]
-    await steps.mark(tx, id=ctx.app_id, part="tenancy")
-    return made
+async def create_first_keys(deps: Deps, tx: Db, ctx: Context) -> list[NewApiKey]:
+    """Creates one publishable and one secret key in `tx`. Returns them."""
+    keys = [await api_keys.insert(deps, tx, ctx, type_, name=None) for type_ in api_keys.TYPES]
+    await steps.add_part(tx, id=ctx.app_id, part="tenancy")
+    return keys
 
 
-async def _own_part(deps: Deps, ctx: Context) -> None:
+async def _create_own_part(deps: Deps, ctx: Context) -> None:
     async with deps.db.transaction(ctx) as tx:
         if not await steps.lock(tx, id=ctx.app_id):
             return
-        if await key_rows.any_of(tx, app_id=ctx.app_id):
-            await steps.mark(tx, id=ctx.app_id, part="tenancy")
+        if await key_rows.exists(tx, app_id=ctx.app_id):
+            await steps.add_part(tx, id=ctx.app_id, part="tenancy")
             return
-        made = await first_keys(deps, tx, ctx)
+        keys = await create_first_keys(deps, tx, ctx)
         if ctx.app_id == DASHBOARD:
-            # Before the commit: a crash in between leaves a file that the next try overwrites.
-            await asyncio.to_thread(_hand_over, deps.bootstrap_keys_file, made)
+            # Before the commit: after a crash in between, the next try overwrites the file.
+            await asyncio.to_thread(_write_keys, deps.bootstrap_keys_file, keys)
 
 
-def _hand_over(file: str | None, new_keys: list[NewApiKey]) -> None:
-    """The Dashboard's first keys are shown once, in a file that only its owner can read."""
+def _write_keys(file: str | None, keys: list[NewApiKey]) -> None:
+    """Writes the Dashboard's first keys to a file that only its owner can read."""
     if file is None:
-        log.warning("the Dashboard's first keys are shown nowhere: AERO2_BOOTSTRAP_KEYS_FILE")
+        log.warning("AERO2_BOOTSTRAP_KEYS_FILE is not set: nobody gets the Dashboard's first keys")
         return
-    text = orjson.dumps({f"{key.key_type}_key": key.key for key in new_keys})
-    fresh = Path(f"{file}.{os.getpid()}.new")
-    descriptor = os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+    text = orjson.dumps({f"{key.key_type}_key": key.key for key in keys})
+    temporary = Path(f"{file}.{os.getpid()}.new")
+    descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
     with os.fdopen(descriptor, "wb") as out:
         out.write(text + b"\n")
         out.flush()
         os.fsync(out.fileno())
-    fresh.replace(file)
+    temporary.replace(file)
 
 
 async def sweep(deps: Deps, every: float) -> None:
-    """For the life of the process: complete what was left half made or half deleted."""
+    """Repairs unfinished applications every `every` seconds, for the life of the process."""
     while True:
         with traced():
             try:
@@ -106,19 +109,19 @@ async def sweep(deps: Deps, every: float) -> None:
 
 
 async def repair(deps: Deps) -> bool:
-    """One round. False where something is still unfinished."""
+    """Finishes interrupted creations and deletions. Returns False if some are still unfinished."""
     async with deps.db.everywhere() as db:
-        left = await steps.unfinished(db)
+        unfinished = await steps.unfinished(db)
     finished = True
-    for app in left:
+    for app in unfinished:
         ctx = system_context(app.id, within=15)
         try:
             if app.state == "deleting":
-                await deletion.delete_application(deps, ctx)
+                await application_deletion.finish(deps, ctx)
             else:
                 finished &= await complete(deps, ctx)
         except Problem as problem:
-            # A service that is not up yet: the other applications are tried all the same.
+            # A service that is away for one application may answer for another.
             log.info("application unfinished", app_id=app.id, why=problem.code)
             finished = False
     return finished

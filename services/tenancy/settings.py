@@ -1,4 +1,4 @@
-"""What the tenancy service reads from the environment."""
+"""Settings of the tenancy service."""
 
 from __future__ import annotations
 
@@ -10,6 +10,8 @@ from tenancy.cloudflare import API, CloudflareHostnames, CustomHostnames
 
 
 class Settings(DatabaseSettings, EgressSettings):
+    """The settings of every service with tables, and those of tenancy."""
+
     sweep_database_url: SecretStr = Field(
         description="DSN with the role `aero2_sweep`: deletes what has expired."
     )
@@ -47,6 +49,7 @@ class Settings(DatabaseSettings, EgressSettings):
 
     @property
     def hostnames(self) -> CustomHostnames | None:
+        """Returns where custom domains are announced, or None."""
         if self.cloudflare_zone is None or self.cloudflare_token is None:
             return None
         token = self.cloudflare_token.get_secret_value()

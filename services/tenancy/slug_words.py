@@ -1,4 +1,4 @@
-"""Neutral words for generated slugs: nature, weather, stuff and tools; nothing about people."""
+"""Lists neutral words for generated slugs: nature, weather, materials and tools."""
 
 from __future__ import annotations
 

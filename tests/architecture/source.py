@@ -7,7 +7,7 @@ import importlib
 import pkgutil
 import re
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, fields, is_dataclass
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -44,10 +44,12 @@ class Statement:
     file: Path
     line: int
     sql: str
+    name: str = ""
+    """Of the constant that an import of the module computes."""
 
     @property
     def where(self) -> str:
-        return f"{self.file.relative_to(ROOT)}:{self.line}"
+        return f"{self.file.relative_to(ROOT)}:{self.line} {self.name}".strip()
 
     @property
     def service(self) -> str | None:
@@ -76,17 +78,53 @@ def modules(*roots: Path) -> list[Path]:
 
 def statements(*roots: Path) -> Iterator[Statement]:
     """Every literal that is a statement, with the constants that it names filled in and its named
-    parameters numbered.
+    parameters numbered, and every statement in a dictionary that a module of queries computes.
 
     A statement built from anything else is refused by a rule of its own."""
     for file in modules(*roots):
+        inside = computed(file)
         for node in ast.walk(tree(file)):
             text = literal(node, constants(file))
-            if text is not None and STATEMENT.match(text) and id(node) not in parts(file):
+            if text is None or not STATEMENT.match(text):
+                continue
+            if id(node) not in parts(file) and id(node) not in inside:
                 classes = parameter_classes(file).get(id(node))
                 if classes:
                     text = numbered(text, *classes)
                 yield Statement(file, node.lineno, text)  # type: ignore[attr-defined]
+        yield from _computed_statements(file)
+
+
+def computed(file: Path) -> frozenset[int]:
+    """The nodes of dictionaries of statements that a module of queries computes, key by key."""
+    return frozenset(id(below) for node in _computations(file) for below in ast.walk(node))
+
+
+def _computations(file: Path) -> list[ast.stmt]:
+    if "queries" not in file.parts:
+        return []
+    return [node for node in tree(file).body if isinstance(_assignment(node)[1], ast.DictComp)]
+
+
+def _computed_statements(file: Path) -> Iterator[Statement]:
+    for node in _computations(file):
+        module = importlib.import_module(module_name(file))
+        name = _assignment(node)[0]
+        for path, text in _texts(getattr(module, name, None), name):
+            if STATEMENT.match(text):
+                yield Statement(file, node.lineno, text, path)
+
+
+def _texts(value: object, path: str) -> Iterator[tuple[str, str]]:
+    """The texts in a string, a dictionary or a dataclass, each with its path."""
+    if isinstance(value, str):
+        yield path, value
+    elif isinstance(value, dict):
+        for key, below in value.items():
+            yield from _texts(below, f"{path}.{key}")
+    elif is_dataclass(value):
+        for field in fields(value):
+            yield from _texts(getattr(value, field.name), f"{path}.{field.name}")
 
 
 @cache

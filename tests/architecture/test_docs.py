@@ -15,6 +15,7 @@ from tests.architecture.source import ROOT
 
 from aero2.reference import MARK, pages
 from aero2.reference.environment import OTHERS, variables
+from common.contracts.app_settings import AppSettings
 
 DOCS = ROOT / "docs"
 REFERENCE = DOCS / "reference"
@@ -160,6 +161,17 @@ def test_every_variable_is_documented_once() -> None:
 def test_every_variable_says_what_it_means() -> None:
     """A name and a default alone explain nothing."""
     assert [name for name, one in variables().items() if not one.get("description")] == []
+
+
+def test_every_setting_says_what_it_means() -> None:
+    """Each setting of an application, and each field of the objects within."""
+    schema = AppSettings.model_json_schema()
+    objects = [schema, *(each for each in schema["$defs"].values() if "properties" in each)]
+    silent = [
+        name for one in objects for name, field in one["properties"].items()
+        if not field.get("description")
+    ]  # fmt: skip
+    assert silent == []
 
 
 def test_no_other_page_lists_variables() -> None:

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 
 from tests.architecture.source import COMMON, SERVICES, contracts, modules, tree
 
-from rbac.role_templates import BEYOND, DEVELOPER, PER_APPLICATION, PLATFORM, PROFILE
+from rbac.role_templates import APPLICATION, DEVELOPER, PLATFORM, PROFILE
 
 DECLARED = {
     SERVICES / "rbac" / "role_templates.py",
@@ -62,7 +62,7 @@ def _patterns(node: ast.AST) -> Iterator[str]:
 
 def test_every_permission_is_needed_somewhere() -> None:
     """By a contract, or by the code that answers one."""
-    permissions = {*PER_APPLICATION, *BEYOND, *PLATFORM, *DEVELOPER, *PROFILE}
+    permissions = {*APPLICATION, *PLATFORM, *DEVELOPER, *PROFILE}
     needs = {contract.needs for contract in contracts().values()}
     patterns = checked()
     idle = {
@@ -76,7 +76,7 @@ def test_every_permission_is_needed_somewhere() -> None:
 
 def test_every_contract_needs_a_permission_that_there_is() -> None:
     """Nobody could ever be given another one."""
-    permissions = {*PER_APPLICATION, *BEYOND, *PLATFORM, *DEVELOPER, *PROFILE}
+    permissions = {*APPLICATION, *PLATFORM, *DEVELOPER, *PROFILE}
     named = {name for c in contracts().values() if (name := c.needs) and not name.startswith("@")}
 
     assert named - permissions == MANAGED

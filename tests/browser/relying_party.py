@@ -1,4 +1,4 @@
-"""A website of another origin whose users sign in through the running platform, as README's program
+"""A website of another origin whose users sign in through the running platform, as the program of docs/first-product.md
 does it with Authlib and Starlette."""
 
 from __future__ import annotations

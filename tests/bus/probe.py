@@ -24,6 +24,10 @@ class Write(Request[Answer], subject="probe.thing.write", needs=OPEN, within=2.0
     count: int = 0
 
 
+class Slow(Request[Answer], subject="probe.thing.slow", needs=OPEN, within=60.0):
+    """A call that may take so long that a wait for its deadline would be seen."""
+
+
 class Guarded(Request[Answer], subject="probe.thing.guarded", needs="things:write"):
     pass
 

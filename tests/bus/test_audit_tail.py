@@ -162,7 +162,7 @@ async def test_it_survives_a_restart_of_nats(stream: Stream) -> None:
         stream.server.restart()
         await until(lambda: stream.nc.is_connected)
         await stream.log(A, "two")
-        await until(lambda: names(got) == ["one", "two"], within=10)
+        await until(lambda: names(got) == ["one", "two"])
 
 
 async def test_a_stream_made_anew_is_followed_from_its_beginning(stream: Stream) -> None:
@@ -192,7 +192,7 @@ async def test_a_follower_notices_that_the_stream_was_made_again(
         await stream.js.delete_stream(audit.STREAM)
         await ensure_stream(stream.js)
         await stream.log(A, *fresh)
-        await until(lambda: names(got)[-logged:] == fresh, within=10)
+        await until(lambda: names(got)[-logged:] == fresh)
         after = await stream.tail().start(place(got[-1]))
 
     assert after.seq == logged

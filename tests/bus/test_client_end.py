@@ -5,7 +5,6 @@ from __future__ import annotations
 
 import asyncio
 import base64
-import os
 import time
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
@@ -37,8 +36,8 @@ from oidc.settings import Settings as OidcSettings
 
 ORIGIN = "https://a.test"
 KEY = "k1:AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8="
-LIMIT = 0.1
-"""Seconds that the end of a client may take to every gateway."""
+LIMIT = 5.0
+"""Seconds, far below what the caches keep: only the message explains an end in that time."""
 
 
 class Gateway(Listening[AccessToken]):
@@ -143,6 +142,4 @@ async def test_the_end_of_a_client_reaches_every_gateway_in_time(
             with pytest.raises(InvalidToken):
                 await gateway.check(app_id, token)
 
-    # What others run on this machine is not ours to answer for.
-    share = max(1.0, os.getloadavg()[0] / (os.cpu_count() or 1))
-    assert worst < LIMIT * share, f"{worst * 1000:.0f} ms"
+    assert worst < LIMIT, f"{worst:.1f} s"

@@ -16,7 +16,7 @@ from typing import Any
 import httpx
 import pytest
 from nats.aio.client import Client
-from tests.kit.nats_server import NatsServer, free_port, start, until
+from tests.kit.nats_server import PATIENCE, NatsServer, free_port, start, until
 
 from common.bus_server import BusServer
 from common.context import Context
@@ -24,6 +24,7 @@ from common.contracts.tenants import ResolveHost, Tenant, UnknownHost
 from common.nats_private import flush_all
 
 ROOT = Path(__file__).parents[2]
+pytestmark = pytest.mark.timeout(300)
 KEY = "k1:q83vEjRWeJCrze8SNFZ4kKvN7xI0VniQq83vEjRWeJA="
 
 
@@ -64,7 +65,7 @@ async def listens(port: int) -> bool:
     return True
 
 
-async def ended(process: subprocess.Popen[bytes], within: float = 10) -> int:
+async def ended(process: subprocess.Popen[bytes], within: float = PATIENCE) -> int:
     return await asyncio.to_thread(process.wait, within)
 
 
@@ -83,10 +84,10 @@ async def test_a_request_is_finished_and_further_signals_change_nothing(own: Nat
     await serving.add(ResolveHost, slow)
     await flush_all(nc)
     with gateway(own.url, port) as process:
-        await until(lambda: listens(port), within=60)
+        await until(lambda: listens(port))
         async with httpx.AsyncClient(base_url=f"http://127.0.0.1:{port}") as browser:
             begun = asyncio.create_task(browser.get("/", headers={"Host": "slow.localhost"}))
-            await asyncio.wait_for(asked.wait(), 5)
+            await asyncio.wait_for(asked.wait(), PATIENCE)
             process.send_signal(signal.SIGTERM)
             await until(lambda: _not(listens(port)))
             process.send_signal(signal.SIGTERM)

@@ -181,7 +181,7 @@ async def test_rows_wait_while_nats_is_down(post: Post) -> None:
         await asyncio.sleep(0.3)
         assert await post.waiting() == 3
         post.server.launch()
-        await until(lambda: _none_waiting(post), within=15)
+        await until(lambda: _none_waiting(post))
 
     assert await post.streamed() == ["0", "1", "2"]
 
@@ -234,7 +234,7 @@ async def test_a_full_stream_refuses_and_the_rows_wait(post: Post) -> None:
         assert await post.waiting() == 1
         config.max_msgs = -1
         await post.js.update_stream(config)
-        await until(lambda: _none_waiting(post), within=15)
+        await until(lambda: _none_waiting(post))
 
     assert await post.streamed() == ["first", "second"]
 
@@ -260,7 +260,7 @@ async def test_a_missing_stream_is_made(post: Post) -> None:
     await post.js.delete_stream(audit.STREAM)
     await post.record("one")
     async with post.relay():
-        await until(lambda: _none_waiting(post), within=10)
+        await until(lambda: _none_waiting(post))
 
     assert await post.streamed() == ["one"]
 

@@ -12,6 +12,7 @@ from urllib.parse import quote
 
 import pytest
 from tests.conformance.conftest import CALLBACK, Client
+from tests.kit.nats_server import PATIENCE
 from tests.kit.system import System
 
 FORM = b"Content-Type: application/x-www-form-urlencoded"
@@ -120,7 +121,7 @@ async def sent(target: Target, method: str, path: str, *headers: bytes, body: by
     ]
     reader, writer = await asyncio.open_connection("127.0.0.1", port)
     writer.write(b"\r\n".join(lines) + b"\r\n\r\n" + body)
-    async with asyncio.timeout(15):
+    async with asyncio.timeout(PATIENCE):
         head, _, rest = (await reader.read()).partition(b"\r\n\r\n")
     writer.close()
     first, *others = head.decode("latin-1").split("\r\n")

@@ -18,6 +18,7 @@ import jwt
 import pytest
 from tests.conformance.conftest import ALIAS, CALLBACK, POST_LOGOUT, VSCHAR, Client, Suite
 from tests.kit.deployments import Ability
+from tests.kit.nats_server import PATIENCE
 from tests.kit.system import PASSWORD, Browser, Page, System
 from tests.service.oidc.test_logout import Listener
 
@@ -214,7 +215,7 @@ async def hearing(suite: Suite, listener: Listener) -> Client:
 
 async def heard(listener: Listener, number: int) -> None:
     """Once so many logout tokens have come; one more would have come at the same time."""
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(PATIENCE):
         while len(listener.received) < number:
             await asyncio.sleep(0.05)
     listener.server.close()

@@ -12,6 +12,7 @@ from urllib.parse import parse_qs, urlencode, urlsplit
 import httpx
 import pytest_asyncio
 from tests.conformance.conftest import CALLBACK, POST_LOGOUT, SCOPES, Client, Suite
+from tests.kit.nats_server import PATIENCE
 from tests.kit.system import PASSWORD, System
 
 OPERATOR = {"email": "operator@example.com", "name": "Op", "password": PASSWORD}
@@ -41,7 +42,7 @@ async def made(system: System) -> dict[str, Any]:
         new = {"name": "Shop", "slug": "shop"}
         answer = await owner.http.post("/api/applications", json=new, headers=origin)
         assert answer.status_code == 201, answer.text
-        async with asyncio.timeout(30):
+        async with asyncio.timeout(PATIENCE):
             while True:
                 found = (await owner.http.get("/api/applications/shop")).json()
                 if found["state"] == "active":

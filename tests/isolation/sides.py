@@ -46,7 +46,7 @@ from common.contracts.tokens import ExchangeToken
 from common.contracts.users import CreateUser
 from common.ids import DASHBOARD, new_id
 from common.testing import LocalBus, context
-from tenancy.dns import Dns
+from tenancy.dns_lookup import Dns
 
 PASSWORD = "six unusual otters juggle"
 BROWSER = "a-browser-of-ours-that-is-long-enough-0000"

@@ -18,9 +18,9 @@ from common.contracts.rights import GetMyRights
 from common.contracts.roles import CreateRole
 from common.contracts.users import CreateUser
 from common.problems import Problem
-from rbac.role_templates import BEYOND, PER_APPLICATION
+from rbac.role_templates import APPLICATION
 
-PERMISSIONS = sorted(PER_APPLICATION | BEYOND)
+PERMISSIONS = sorted(APPLICATION)
 MIGHTY = {
     "UpdateUser.changes": {"email": "mine@evil.example", "email_verified": True},
     "InviteUser.role_ids": ["admin"],

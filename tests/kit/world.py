@@ -37,11 +37,11 @@ from oidc.handlers import HANDLERS as OIDC
 from oidc.settings import Settings as OidcSettings
 from rbac.deps import Deps as RbacDeps
 from rbac.handlers import HANDLERS as RBAC
+from tenancy.api_key_usage import KeyUsage
 from tenancy.deps import Deps as TenancyDeps
-from tenancy.dns import Dns
+from tenancy.dns_lookup import Dns
 from tenancy.handlers import HANDLERS as TENANCY
 from tenancy.hosts import Hosts
-from tenancy.key_usage import KeyUsage
 
 MASTER_KEY = "k1:AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8="
 KEYS = Keys.parse(MASTER_KEY)

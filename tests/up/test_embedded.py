@@ -21,6 +21,7 @@ import nats
 import nats.errors
 import psutil
 import pytest
+from tests.kit.nats_server import PATIENCE
 
 from aero2 import nats_access
 from aero2.connection import from_environment
@@ -149,7 +150,7 @@ async def test_a_killed_server_comes_back(running: tuple[Platform, Supervisor]) 
     children = psutil.Process(killed).children()
     children[0].suspend()  # one that does not notice, as in the middle of a long write
     os.kill(killed, signal.SIGKILL)
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(PATIENCE):
         while supervisor.pids().get("postgres", killed) == killed:
             await asyncio.sleep(0.05)
         while not await platform.postgres.ready():

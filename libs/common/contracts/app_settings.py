@@ -24,8 +24,8 @@ Origin = Annotated[str, Field(pattern=r"^https?://[a-z0-9.-]+(:[0-9]{1,5})?$", m
 class Captcha(Contract):
     """A captcha (compatible with Turnstile) before sign-up and after repeated failures."""
 
-    verify_url: str = Field(max_length=500)
-    site_key: str = Field(max_length=200)
+    verify_url: str = Field(max_length=500, description="The URL that verifies answers.")
+    site_key: str = Field(max_length=200, description="The public key for the page.")
     secret: str | None = Field(
         default=None,
         max_length=1000,
@@ -33,18 +33,22 @@ class Captcha(Contract):
         description="Stored encrypted and shown as `********`. To keep it, leave it out or send "
         "`********`.",
     )
-    script_url: str | None = Field(default=None, max_length=500)
+    script_url: str | None = Field(
+        default=None, max_length=500, description="The script of the widget."
+    )
 
 
 class PageTexts(Contract):
     """The application's own plain texts on its pages, in one language."""
 
-    sign_in_heading: str | None = None
-    sign_in_text: str | None = None
-    sign_up_heading: str | None = None
-    sign_up_text: str | None = None
-    signed_out_text: str | None = None
-    footer_text: str | None = None
+    sign_in_heading: str | None = Field(default=None, description="Heading of the sign-in page.")
+    sign_in_text: str | None = Field(default=None, description="Text below that heading.")
+    sign_up_heading: str | None = Field(default=None, description="Heading of the sign-up page.")
+    sign_up_text: str | None = Field(default=None, description="Text below that heading.")
+    signed_out_text: str | None = Field(
+        default=None, description="Text of the page after signing out."
+    )
+    footer_text: str | None = Field(default=None, description="Text at the foot of every page.")
 
 
 class AppSettings(Contract):
@@ -76,31 +80,65 @@ class AppSettings(Contract):
     allowed_email_domains: list[EmailDomain] = Field(
         default=[], max_length=1000, description="Domains that can sign up in mode `restricted`."
     )
-    blocked_email_domains: list[EmailDomain] = Field(default=[], max_length=1000)
-    block_disposable_email: bool = False
+    blocked_email_domains: list[EmailDomain] = Field(
+        default=[],
+        max_length=1000,
+        description="Domains that cannot sign up, with the domains below them.",
+    )
+    block_disposable_email: bool = Field(
+        default=False, description="Whether addresses of disposable mail services are refused."
+    )
     auth_methods: list[AuthMethod] = Field(
-        default=["password", "email_code", "magic_link"], min_length=1, max_length=5
+        default=["password", "email_code", "magic_link"],
+        min_length=1,
+        max_length=5,
+        description="Ways to sign in. The first is shown first. `oauth` and `passkey` are refused "
+        "for now.",
     )
     allowed_origins: list[Origin] = Field(
         default=[], max_length=100, description="Browser origins that can call the API (CORS)."
     )
-    password_min_length: int = Field(default=8, ge=8, le=64)
+    password_min_length: int = Field(
+        default=8, ge=8, le=64, description="The fewest characters of a new password."
+    )
     password_min_score: int = Field(
         default=2, ge=0, le=4, description="The lowest zxcvbn score of a new password."
     )
-    password_breach_check: bool = False
+    password_breach_check: bool = Field(
+        default=False,
+        description="Whether a new password is looked up in a list of leaked passwords. The list "
+        "gets five digits of a hash.",
+    )
     require_verified_email: bool = Field(
         default=False, description="Whether users can sign in only with a verified address."
     )
-    default_locale: Literal["en", "de"] = "en"
+    default_locale: Literal["en", "de"] = Field(
+        default="en", description="The language of pages and mails if nothing else decides it."
+    )
     user_metadata_schema: dict[str, Any] | None = Field(
         default=None, description="A JSON Schema for the metadata that users can change themselves."
     )
-    public_metadata_schema: dict[str, Any] | None = None
-    private_metadata_schema: dict[str, Any] | None = None
-    captcha: Captcha | None = None
-    proof_of_work_bits: int = Field(default=0, ge=0, le=24)
-    audit_retention_days: int | None = Field(default=None, ge=1, le=36_500)
+    public_metadata_schema: dict[str, Any] | None = Field(
+        default=None, description="A JSON Schema for the metadata that users can read."
+    )
+    private_metadata_schema: dict[str, Any] | None = Field(
+        default=None, description="A JSON Schema for the metadata that users cannot see."
+    )
+    captcha: Captcha | None = Field(
+        default=None, description="The captcha to solve before costly actions. `null`: none."
+    )
+    proof_of_work_bits: int = Field(
+        default=0,
+        ge=0,
+        le=24,
+        description="The zero bits of the proof of work before costly actions. 0: none.",
+    )
+    audit_retention_days: int | None = Field(
+        default=None,
+        ge=1,
+        le=36_500,
+        description="The days after which audit events are deleted. `null`: never.",
+    )
     signup_by_organization_invitations: bool = Field(
         default=False,
         description="Whether people with an invitation to an organization can sign up in mode "

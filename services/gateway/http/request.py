@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import time
 from dataclasses import dataclass, field
-from functools import cached_property
 from typing import Any, Final
 
 from common.context import ANONYMOUS, Caller, Context, new_trace
@@ -29,6 +28,8 @@ class RequestState:
     """Added to the request's log line."""
     set_cookies: list[bytes] = field(default_factory=list)
     """Set-Cookie values of the response."""
+    cookies: dict[str, str] | None = None
+    """The cookies of the request, after they are parsed."""
     new_cookies: dict[str, str] = field(default_factory=dict)
     """Values that the response sets, by name. Later code of the same request reads these."""
     protection: Protection | None = None
@@ -117,10 +118,13 @@ class GatewayRequest:
         """32 hex digits of the trace: the reference that people quote."""
         return self.trace[3:35]
 
-    @cached_property
+    @property
     def cookies(self) -> dict[str, str]:
         """The cookies that the browser sent."""
-        return parse_cookies(self.headers.get(b"cookie", b"").decode("latin-1"))
+        if self.state.cookies is None:
+            header = self.headers.get(b"cookie", b"")
+            self.state.cookies = parse_cookies(header.decode("latin-1"))
+        return self.state.cookies
 
     def cookie(self, name: str) -> str | None:
         """Returns the cookie as the browser will have it after this response."""

@@ -4,9 +4,14 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from datetime import datetime
+from typing import Final
 
 from common.address_keys import address_key
 from common.db import Db, maybe, run, value
+
+ACCOUNT_COLUMNS: Final = """u.id, u.email, u.email_verified, u.name, u.picture, u.locale, u.disabled,
+               u.settled_at, p.phc, p.must_change"""
+"""Of a user `u` and their password `p`: the columns of `Account`."""
 
 
 @dataclass(frozen=True)
@@ -30,9 +35,8 @@ async def by_email(db: Db, *, app_id: str, email: str) -> Account | None:
     return await maybe(
         db,
         Account,
-        """
-        SELECT u.id, u.email, u.email_verified, u.name, u.picture, u.locale, u.disabled,
-               u.settled_at, p.phc, p.must_change
+        f"""
+        SELECT {ACCOUNT_COLUMNS}
         FROM users u
         LEFT JOIN passwords p ON p.app_id = u.app_id AND p.user_id = u.id
         WHERE u.app_id = $1 AND u.email_normalized = $2
@@ -47,9 +51,8 @@ async def by_id(db: Db, *, app_id: str, id: str) -> Account | None:
     return await maybe(
         db,
         Account,
-        """
-        SELECT u.id, u.email, u.email_verified, u.name, u.picture, u.locale, u.disabled,
-               u.settled_at, p.phc, p.must_change
+        f"""
+        SELECT {ACCOUNT_COLUMNS}
         FROM users u
         LEFT JOIN passwords p ON p.app_id = u.app_id AND p.user_id = u.id
         WHERE u.app_id = $1 AND u.id = $2

@@ -2,11 +2,20 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Final
 
 from common.address_keys import address_key
 from common.contracts.profiles import User
 from common.db import Db, many, maybe, run, value
+
+USER_COLUMNS: Final = """u.id, u.email, u.email_verified, u.name, u.given_name, u.family_name, u.middle_name,
+               u.nickname, u.preferred_username, u.profile, u.picture, u.website, u.gender,
+               u.birthdate, u.zoneinfo, u.locale, u.phone_number, u.phone_number_verified,
+               u.address, u.public_metadata, u.user_metadata, u.private_metadata, u.disabled,
+               u.last_sign_in_at, u.created_at, u.updated_at,
+               EXISTS (SELECT FROM passwords p WHERE p.app_id = $1 AND p.user_id = u.id)
+                   AS has_password"""
+"""Of a user `u` of the application `$1`: the columns of `User`."""
 
 
 async def get(db: Db, *, app_id: str, id: str, teams: list[str] | None = None) -> User | None:
@@ -14,14 +23,8 @@ async def get(db: Db, *, app_id: str, id: str, teams: list[str] | None = None) -
     return await maybe(
         db,
         User,
-        """
-        SELECT u.id, u.email, u.email_verified, u.name, u.given_name, u.family_name, u.middle_name,
-               u.nickname, u.preferred_username, u.profile, u.picture, u.website, u.gender,
-               u.birthdate, u.zoneinfo, u.locale, u.phone_number, u.phone_number_verified,
-               u.address, u.public_metadata, u.user_metadata, u.private_metadata, u.disabled,
-               u.last_sign_in_at, u.created_at, u.updated_at,
-               EXISTS (SELECT FROM passwords p WHERE p.app_id = $1 AND p.user_id = u.id)
-                   AS has_password
+        f"""
+        SELECT {USER_COLUMNS}
         FROM users u WHERE u.app_id = $1 AND u.id = $2
           AND ($3::uuid[] IS NULL OR u.id IN (
               SELECT m.user_id FROM organization_members m
@@ -41,14 +44,8 @@ async def get_by_email(
     return await maybe(
         db,
         User,
-        """
-        SELECT u.id, u.email, u.email_verified, u.name, u.given_name, u.family_name, u.middle_name,
-               u.nickname, u.preferred_username, u.profile, u.picture, u.website, u.gender,
-               u.birthdate, u.zoneinfo, u.locale, u.phone_number, u.phone_number_verified,
-               u.address, u.public_metadata, u.user_metadata, u.private_metadata, u.disabled,
-               u.last_sign_in_at, u.created_at, u.updated_at,
-               EXISTS (SELECT FROM passwords p WHERE p.app_id = $1 AND p.user_id = u.id)
-                   AS has_password
+        f"""
+        SELECT {USER_COLUMNS}
         FROM users u WHERE u.app_id = $1 AND u.email_normalized = $2
           AND ($3::uuid[] IS NULL OR u.id IN (
               SELECT m.user_id FROM organization_members m
@@ -66,14 +63,8 @@ async def of_ids(db: Db, *, app_id: str, ids: list[str]) -> list[User]:
     return await many(
         db,
         User,
-        """
-        SELECT u.id, u.email, u.email_verified, u.name, u.given_name, u.family_name, u.middle_name,
-               u.nickname, u.preferred_username, u.profile, u.picture, u.website, u.gender,
-               u.birthdate, u.zoneinfo, u.locale, u.phone_number, u.phone_number_verified,
-               u.address, u.public_metadata, u.user_metadata, u.private_metadata, u.disabled,
-               u.last_sign_in_at, u.created_at, u.updated_at,
-               EXISTS (SELECT FROM passwords p WHERE p.app_id = $1 AND p.user_id = u.id)
-                   AS has_password
+        f"""
+        SELECT {USER_COLUMNS}
         FROM users u WHERE u.app_id = $1 AND u.id = ANY($2::uuid[])
         """,
         app_id,

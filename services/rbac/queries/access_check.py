@@ -1,4 +1,7 @@
-"""Who may do what, many questions in one statement. Every join says app_id in all its tables."""
+"""Reads what access checks need, for many questions in one statement.
+
+Every join compares the `app_id` of each table.
+"""
 
 from __future__ import annotations
 
@@ -10,8 +13,8 @@ from common.db import Db, many
 
 
 @dataclass(frozen=True)
-class Facts:
-    """Of the n-th question: what there is to ask about."""
+class QuestionFacts:
+    """The existing part of the n-th question: permission, user, membership."""
 
     n: int
     permission: bool
@@ -21,8 +24,8 @@ class Facts:
 
 
 @dataclass(frozen=True)
-class Grant:
-    """A role that grants what the n-th question asks."""
+class RoleGrant:
+    """A role that gives the user the permission of the n-th question."""
 
     n: int
     role_id: str
@@ -31,10 +34,13 @@ class Grant:
     org_id: str | None
 
 
-async def facts(db: Db, *, app_id: str, questions: list[Question], users: list[str]) -> list[Facts]:
+async def facts(
+    db: Db, *, app_id: str, questions: list[Question], users: list[str]
+) -> list[QuestionFacts]:
+    """Returns the facts of each question, in order. `users` has the user of each question."""
     return await many(
         db,
-        Facts,
+        QuestionFacts,
         """
         SELECT q.n,
             EXISTS (
@@ -60,11 +66,14 @@ async def facts(db: Db, *, app_id: str, questions: list[Question], users: list[s
 
 async def grants(
     db: Db, *, app_id: str, questions: list[Question], users: list[str]
-) -> list[Grant]:
-    """The same rules as effective rights (queries/rights.py), each with its role."""
+) -> list[RoleGrant]:
+    """Returns the roles that answer each question with yes.
+
+    The rules are those of effective rights (queries/rights.py).
+    """
     return await many(
         db,
-        Grant,
+        RoleGrant,
         """
         SELECT q.n, r.id AS role_id, r.name AS role,
             CASE WHEN ur.org_id IS NULL THEN 'application' ELSE 'role_in_organization' END AS via,

@@ -1,4 +1,4 @@
-"""Rows of user_roles."""
+"""Reads and writes user_roles: which user has which role."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from common.db import Db, many, run, value
 
 
 async def of_user(db: Db, *, app_id: str, user_id: str) -> list[AssignedRole]:
+    """Returns the user's roles with their permissions, by role and organization."""
     return await many(
         db,
         AssignedRole,
@@ -38,7 +39,11 @@ async def insert(
     granted_by: str,
     only_first: bool = False,
 ) -> bool:
-    """False where he has it already; with `only_first`, where he has any role of the application."""
+    """Gives the user a role, in the application or in one organization.
+
+    Returns False if they have it already, or, with `only_first`, if they have any role of the
+    application. Raises ForeignKeyViolationError for an unknown user, role or member.
+    """
     return (
         await run(
             db,
@@ -63,6 +68,7 @@ async def insert(
 
 
 async def delete(db: Db, *, app_id: str, user_id: str, role_id: str, org_id: str | None) -> bool:
+    """Takes the role from the user. Returns False if they do not have it."""
     return (
         await run(
             db,
@@ -79,8 +85,8 @@ async def delete(db: Db, *, app_id: str, user_id: str, role_id: str, org_id: str
     )
 
 
-async def anyone(db: Db, *, app_id: str, role_id: str) -> bool:
-    """Whether somebody has the role in the whole application."""
+async def has_holder(db: Db, *, app_id: str, role_id: str) -> bool:
+    """Returns whether any user has the role in the whole application."""
     return bool(
         await value(
             db,

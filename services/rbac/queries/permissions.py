@@ -1,85 +1,66 @@
-"""Permissions: the built-in ones and the application's own."""
+"""Reads and writes permissions: the built-in ones and the application's own."""
 
 from __future__ import annotations
+
+from typing import Final
 
 from common.contracts.permissions import Permission
 from common.db import Db, many, maybe, one, run
 
+COLUMNS: Final = "id, name, resource, action, description, is_system, created_at"
+BY_ID: Final = f"SELECT {COLUMNS} FROM permissions WHERE app_id = $1 AND id = $2"
+PAGE: Final = f"""
+    SELECT {COLUMNS} FROM permissions
+    WHERE app_id = $1 AND ($2::text IS NULL OR id > $2)
+    ORDER BY id LIMIT $3
+    """
+INSERT: Final = f"""
+    INSERT INTO permissions (app_id, id, name, resource, action, description)
+    VALUES ($1, $2, $2, split_part($2, ':', 1), substr($2, strpos($2, ':') + 1), $3)
+    RETURNING {COLUMNS}
+    """
+UPDATE: Final = f"""
+    UPDATE permissions SET description = $3
+    WHERE app_id = $1 AND id = $2 AND NOT is_system
+    RETURNING {COLUMNS}
+    """
+
 
 async def by_id(db: Db, *, app_id: str, id: str) -> Permission | None:
-    return await maybe(
-        db,
-        Permission,
-        """
-        SELECT id, name, resource, action, description, is_system, created_at
-        FROM permissions WHERE app_id = $1 AND id = $2
-        """,
-        app_id,
-        id,
-    )
+    """Returns the permission, or None."""
+    return await maybe(db, Permission, BY_ID, app_id, id)
 
 
 async def page(db: Db, *, app_id: str, after: str | None, limit: int) -> list[Permission]:
-    return await many(
-        db,
-        Permission,
-        """
-        SELECT id, name, resource, action, description, is_system, created_at
-        FROM permissions WHERE app_id = $1 AND ($2::text IS NULL OR id > $2)
-        ORDER BY id LIMIT $3
-        """,
-        app_id,
-        after,
-        limit,
-    )
+    """Returns the permissions after that id, by id."""
+    return await many(db, Permission, PAGE, app_id, after, limit)
 
 
-async def builtin(db: Db, *, app_id: str, among: list[str]) -> list[str]:
-    """Which of these act on the whole application."""
-    found = await db.fetch(
+async def built_in(db: Db, *, app_id: str, ids: list[str]) -> list[str]:
+    """Returns those of the ids that are built-in permissions."""
+    rows = await db.fetch(
         """
         SELECT id FROM permissions
         WHERE app_id = $1 AND id = ANY($2::text[]) AND is_system ORDER BY id
         """,
         app_id,
-        among,
+        ids,
     )
-    return [row["id"] for row in found]
+    return [row["id"] for row in rows]
 
 
 async def insert(db: Db, *, app_id: str, name: str, description: str | None) -> Permission:
-    return await one(
-        db,
-        Permission,
-        """
-        INSERT INTO permissions (app_id, id, name, resource, action, description)
-        VALUES ($1, $2, $2, split_part($2, ':', 1), substr($2, strpos($2, ':') + 1), $3)
-        RETURNING id, name, resource, action, description, is_system, created_at
-        """,
-        app_id,
-        name,
-        description,
-    )
+    """Adds a permission; its name is its id. Raises UniqueViolationError if the name is in use."""
+    return await one(db, Permission, INSERT, app_id, name, description)
 
 
-async def describe(db: Db, *, app_id: str, id: str, description: str | None) -> Permission | None:
-    """None where it is missing or built in."""
-    return await maybe(
-        db,
-        Permission,
-        """
-        UPDATE permissions SET description = $3
-        WHERE app_id = $1 AND id = $2 AND NOT is_system
-        RETURNING id, name, resource, action, description, is_system, created_at
-        """,
-        app_id,
-        id,
-        description,
-    )
+async def update(db: Db, *, app_id: str, id: str, description: str | None) -> Permission | None:
+    """Sets the description. Returns None if the permission is missing or built in."""
+    return await maybe(db, Permission, UPDATE, app_id, id, description)
 
 
 async def delete(db: Db, *, app_id: str, id: str) -> bool:
-    """False where it is missing or built in."""
+    """Deletes the permission. Returns False if it is missing or built in."""
     return (
         await run(
             db,

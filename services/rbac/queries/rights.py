@@ -1,5 +1,8 @@
-"""Effective rights. Role and permission ids are unique only inside an application: every join
-says app_id in all its tables."""
+"""Reads effective rights.
+
+Ids of roles and permissions are unique only inside an application, so every join compares the
+`app_id` of each table.
+"""
 
 from __future__ import annotations
 
@@ -9,8 +12,11 @@ from common.db import Db, one
 
 
 @dataclass(frozen=True)
-class Held:
-    """`permissions` hold everywhere in the application, `org_permissions` in the organization."""
+class EffectiveRights:
+    """The roles and permissions that a user has now.
+
+    `permissions` count in the whole application, `org_permissions` in the one organization.
+    """
 
     roles: list[str]
     permissions: list[str]
@@ -19,15 +25,19 @@ class Held:
     teams: list[str]
 
 
-async def of(
+async def effective(
     db: Db, *, app_id: str, user_id: str, org_id: str | None = None, teams: bool = False
-) -> Held:
-    """Inside an organization count the member's role there and roles given to him for it; its admin
-    holds whatever any role of organizations holds. Built-in permissions act on the whole
-    application, so they never come from an organization."""
+) -> EffectiveRights:
+    """Returns the user's rights in the application, and in `org_id` if it is given.
+
+    In an organization, the member's role and the roles granted for that organization count. Its
+    admin has the permissions of every organization role. Built-in permissions act on the whole
+    application, so none comes from an organization. `teams` adds the ids of the user's
+    organizations.
+    """
     return await one(
         db,
-        Held,
+        EffectiveRights,
         """
         SELECT
             ARRAY(

@@ -1,4 +1,4 @@
-"""Users, as far as rbac knows of them."""
+"""Reads users, as far as rbac needs them."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ from common.db import Db, value
 
 
 async def exists(db: Db, *, app_id: str, user_id: str) -> bool:
+    """Returns whether the application has this user."""
     return bool(
         await value(
             db,

@@ -1,17 +1,20 @@
-"""Rows of applications, the registry of tenants."""
+"""Reads and writes applications, the registry of tenants."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, Literal
+from typing import Any, Final, Literal
 
 from common import keyset
 from common.db import Db, Link, many, maybe, run
 
+OWNER_CONSTRAINT: Final = "applications_owner_org_id_fkey"
+"""The constraint that an unknown owner violates."""
+
 
 @dataclass(frozen=True)
-class Row:
+class ApplicationRow:
     """An application with every verified domain of its own, the primary one first."""
 
     id: str
@@ -36,119 +39,115 @@ class Row:
     domains: list[str]
 
 
-async def by_id(db: Db, *, id: str) -> Row | None:
-    return await maybe(
-        db,
-        Row,
-        """
-        -- any-tenant: applications is the registry of tenants
-        SELECT a.id, a.slug, a.name, a.owner_org_id, a.logo_url, a.favicon_url, a.primary_color,
-               a.support_email, a.homepage_url, a.privacy_policy_url, a.terms_url, a.settings,
-               a.is_dashboard, a.custom_domain, a.custom_domain_verified, a.state, a.provisioned,
-               a.created_at, a.updated_at,
-               ARRAY(SELECT d.domain FROM custom_domains d
-                     WHERE d.app_id = a.id AND d.verified_at IS NOT NULL
-                     ORDER BY d.is_primary DESC, d.id) AS domains
-        FROM applications a WHERE a.id = $1
-        """,
-        id,
-    )
+COLUMNS: Final = """
+    a.id, a.slug, a.name, a.owner_org_id, a.logo_url, a.favicon_url, a.primary_color,
+    a.support_email, a.homepage_url, a.privacy_policy_url, a.terms_url, a.settings,
+    a.is_dashboard, a.custom_domain, a.custom_domain_verified, a.state, a.provisioned,
+    a.created_at, a.updated_at,
+    ARRAY(SELECT d.domain FROM custom_domains d
+          WHERE d.app_id = a.id AND d.verified_at IS NOT NULL
+          ORDER BY d.is_primary DESC, d.id) AS domains"""
+"""Of `applications a`, for a `ApplicationRow`."""
+
+BY_ID: Final = f"""
+    -- any-tenant: applications is the registry of tenants
+    SELECT {COLUMNS}
+    FROM applications a WHERE a.id = $1
+    """
+BY_ID_FOR_UPDATE: Final = f"""
+    -- any-tenant: applications is the registry of tenants
+    SELECT {COLUMNS}
+    FROM applications a WHERE a.id = $1 FOR UPDATE OF a
+    """
+BY_SLUG: Final = f"""
+    -- any-tenant: applications is the registry of tenants
+    SELECT {COLUMNS}
+    FROM applications a WHERE a.slug = $1
+    """
+BY_SLUG_FOR_UPDATE: Final = f"""
+    -- any-tenant: applications is the registry of tenants
+    SELECT {COLUMNS}
+    FROM applications a WHERE a.slug = $1 FOR UPDATE OF a
+    """
+BY_DOMAIN: Final = f"""
+    -- any-tenant: the host finds the application
+    SELECT {COLUMNS}
+    FROM custom_domains c
+    JOIN applications a ON a.id = c.app_id
+    WHERE c.domain = $1 AND c.verified_at IS NOT NULL
+    """
+PAGE: Final = f"""
+    -- any-tenant: an operator sees every application
+    SELECT {COLUMNS}
+    FROM applications a
+    WHERE a.state <> 'deleting' AND (a.created_at, a.id) > ($1::timestamptz, $2::uuid)
+    ORDER BY a.created_at, a.id LIMIT $3
+    """
+PAGE_OF_TEAMS: Final = f"""
+    -- any-tenant: the applications that a team owns
+    SELECT {COLUMNS}
+    FROM applications a
+    WHERE a.state <> 'deleting' AND a.owner_org_id = ANY($1::uuid[])
+      AND (a.created_at, a.id) > ($2::timestamptz, $3::uuid)
+    ORDER BY a.created_at, a.id LIMIT $4
+    """
 
 
-async def by_slug(db: Db, *, slug: str) -> Row | None:
-    return await maybe(
-        db,
-        Row,
-        """
-        -- any-tenant: applications is the registry of tenants
-        SELECT a.id, a.slug, a.name, a.owner_org_id, a.logo_url, a.favicon_url, a.primary_color,
-               a.support_email, a.homepage_url, a.privacy_policy_url, a.terms_url, a.settings,
-               a.is_dashboard, a.custom_domain, a.custom_domain_verified, a.state, a.provisioned,
-               a.created_at, a.updated_at,
-               ARRAY(SELECT d.domain FROM custom_domains d
-                     WHERE d.app_id = a.id AND d.verified_at IS NOT NULL
-                     ORDER BY d.is_primary DESC, d.id) AS domains
-        FROM applications a WHERE a.slug = $1
-        """,
-        slug,
-    )
+async def by_id(db: Db, *, id: str) -> ApplicationRow | None:
+    """Returns the application, or None."""
+    return await maybe(db, ApplicationRow, BY_ID, id)
 
 
-async def by_domain(db: Db, *, domain: str) -> Row | None:
-    return await maybe(
-        db,
-        Row,
-        """
-        -- any-tenant: the host finds the application
-        SELECT a.id, a.slug, a.name, a.owner_org_id, a.logo_url, a.favicon_url, a.primary_color,
-               a.support_email, a.homepage_url, a.privacy_policy_url, a.terms_url, a.settings,
-               a.is_dashboard, a.custom_domain, a.custom_domain_verified, a.state, a.provisioned,
-               a.created_at, a.updated_at,
-               ARRAY(SELECT d.domain FROM custom_domains d
-                     WHERE d.app_id = a.id AND d.verified_at IS NOT NULL
-                     ORDER BY d.is_primary DESC, d.id) AS domains
-        FROM custom_domains c
-        JOIN applications a ON a.id = c.app_id
-        WHERE c.domain = $1 AND c.verified_at IS NOT NULL
-        """,
-        domain,
-    )
+async def by_id_for_update(db: Db, *, id: str) -> ApplicationRow | None:
+    """Returns the application, locked until the transaction ends, or None."""
+    return await maybe(db, ApplicationRow, BY_ID_FOR_UPDATE, id)
 
 
-async def page(db: Db, *, after: tuple[str | None, str | None], limit: int) -> list[Row]:
-    """Returns all that come after (created_at, id)."""
-    return await many(
-        db,
-        Row,
-        """
-        -- any-tenant: an operator sees every application
-        SELECT a.id, a.slug, a.name, a.owner_org_id, a.logo_url, a.favicon_url, a.primary_color,
-               a.support_email, a.homepage_url, a.privacy_policy_url, a.terms_url, a.settings,
-               a.is_dashboard, a.custom_domain, a.custom_domain_verified, a.state, a.provisioned,
-               a.created_at, a.updated_at,
-               ARRAY(SELECT d.domain FROM custom_domains d
-                     WHERE d.app_id = a.id AND d.verified_at IS NOT NULL
-                     ORDER BY d.is_primary DESC, d.id) AS domains
-        FROM applications a
-        WHERE a.state <> 'deleting' AND (a.created_at, a.id) > ($1::timestamptz, $2::uuid)
-        ORDER BY a.created_at, a.id LIMIT $3
-        """,
-        *keyset.forward(*after),
-        limit,
-    )
+async def by_slug(db: Db, *, slug: str) -> ApplicationRow | None:
+    """Returns the application, or None."""
+    return await maybe(db, ApplicationRow, BY_SLUG, slug)
+
+
+async def by_slug_for_update(db: Db, *, slug: str) -> ApplicationRow | None:
+    """Returns the application, locked until the transaction ends, or None."""
+    return await maybe(db, ApplicationRow, BY_SLUG_FOR_UPDATE, slug)
+
+
+async def by_domain(db: Db, *, domain: str) -> ApplicationRow | None:
+    """Returns the application that has verified the domain, or None."""
+    return await maybe(db, ApplicationRow, BY_DOMAIN, domain)
+
+
+async def page(db: Db, *, after: tuple[str | None, str | None], limit: int) -> list[ApplicationRow]:
+    """Returns the applications after (created_at, id), the oldest first."""
+    return await many(db, ApplicationRow, PAGE, *keyset.forward(*after), limit)
 
 
 async def page_of_teams(
     db: Db, *, teams: list[str], after: tuple[str | None, str | None], limit: int
-) -> list[Row]:
-    """Returns those that the teams own and that come after (created_at, id)."""
-    return await many(
-        db,
-        Row,
+) -> list[ApplicationRow]:
+    """Returns the applications of these teams after (created_at, id), the oldest first."""
+    return await many(db, ApplicationRow, PAGE_OF_TEAMS, teams, *keyset.forward(*after), limit)
+
+
+async def ids(db: Db) -> list[str]:
+    """Returns the ids of all applications."""
+    rows = await db.fetch(
         """
-        -- any-tenant: the applications that a team owns
-        SELECT a.id, a.slug, a.name, a.owner_org_id, a.logo_url, a.favicon_url, a.primary_color,
-               a.support_email, a.homepage_url, a.privacy_policy_url, a.terms_url, a.settings,
-               a.is_dashboard, a.custom_domain, a.custom_domain_verified, a.state, a.provisioned,
-               a.created_at, a.updated_at,
-               ARRAY(SELECT d.domain FROM custom_domains d
-                     WHERE d.app_id = a.id AND d.verified_at IS NOT NULL
-                     ORDER BY d.is_primary DESC, d.id) AS domains
-        FROM applications a
-        WHERE a.state <> 'deleting' AND a.owner_org_id = ANY($1::uuid[])
-          AND (a.created_at, a.id) > ($2::timestamptz, $3::uuid)
-        ORDER BY a.created_at, a.id LIMIT $4
-        """,
-        teams,
-        *keyset.forward(*after),
-        limit,
+        -- any-tenant: every application's log is sealed
+        SELECT id FROM applications ORDER BY id
+        """
     )
+    return [row["id"] for row in rows]
 
 
 async def insert(
     db: Db, *, id: str, slug: str, name: str, owner_org_id: str | None, settings: dict[str, Any]
 ) -> bool:
-    """False where the slug is taken: the transaction goes on."""
+    """Adds an application in state `creating`. Returns False if the slug is in use.
+
+    Raises ForeignKeyViolationError for an unknown owner.
+    """
     return (
         await run(
             db,
@@ -167,48 +166,8 @@ async def insert(
     )
 
 
-async def locked(db: Db, *, slug: str) -> Row | None:
-    """The application, held until the transaction ends: changes to it follow one another."""
-    return await maybe(
-        db,
-        Row,
-        """
-        -- any-tenant: applications is the registry of tenants
-        SELECT a.id, a.slug, a.name, a.owner_org_id, a.logo_url, a.favicon_url, a.primary_color,
-               a.support_email, a.homepage_url, a.privacy_policy_url, a.terms_url, a.settings,
-               a.is_dashboard, a.custom_domain, a.custom_domain_verified, a.state, a.provisioned,
-               a.created_at, a.updated_at,
-               ARRAY(SELECT d.domain FROM custom_domains d
-                     WHERE d.app_id = a.id AND d.verified_at IS NOT NULL
-                     ORDER BY d.is_primary DESC, d.id) AS domains
-        FROM applications a WHERE a.slug = $1 FOR UPDATE OF a
-        """,
-        slug,
-    )
-
-
-async def locked_by_id(db: Db, *, id: str) -> Row | None:
-    """The application, held until the transaction ends: changes to it follow one another."""
-    return await maybe(
-        db,
-        Row,
-        """
-        -- any-tenant: applications is the registry of tenants
-        SELECT a.id, a.slug, a.name, a.owner_org_id, a.logo_url, a.favicon_url, a.primary_color,
-               a.support_email, a.homepage_url, a.privacy_policy_url, a.terms_url, a.settings,
-               a.is_dashboard, a.custom_domain, a.custom_domain_verified, a.state, a.provisioned,
-               a.created_at, a.updated_at,
-               ARRAY(SELECT d.domain FROM custom_domains d
-                     WHERE d.app_id = a.id AND d.verified_at IS NOT NULL
-                     ORDER BY d.is_primary DESC, d.id) AS domains
-        FROM applications a WHERE a.id = $1 FOR UPDATE OF a
-        """,
-        id,
-    )
-
-
-async def update(db: Db, row: Row) -> None:
-    """Write name, branding and settings as they stand in `row`."""
+async def update(db: Db, row: ApplicationRow) -> None:
+    """Writes name, branding and settings as they are in `row`."""
     await run(
         db,
         """
@@ -232,7 +191,8 @@ async def update(db: Db, row: Row) -> None:
     )
 
 
-async def hand_over(db: Db, *, id: str, owner_org_id: str) -> None:
+async def set_owner(db: Db, *, id: str, owner_org_id: str) -> None:
+    """Gives the application to another team. Raises ForeignKeyViolationError for an unknown one."""
     await run(
         db,
         """
@@ -245,7 +205,7 @@ async def hand_over(db: Db, *, id: str, owner_org_id: str) -> None:
 
 
 async def mark_deleting(db: Db, *, id: str) -> None:
-    """From here on it answers nowhere."""
+    """Sets the state to `deleting`. The application does not answer any more."""
     await run(
         db,
         """
@@ -257,7 +217,10 @@ async def mark_deleting(db: Db, *, id: str) -> None:
 
 
 async def delete_all_rows(db: Link, *, id: str, within: float) -> None:
-    """With everything in it, by foreign key; a large application may take its time."""
+    """Deletes the application and, by foreign key, everything in it.
+
+    A large application takes long: `within` is the limit in seconds.
+    """
     await db.execute("SET LOCAL statement_timeout = 0")
     await db.execute(
         """
@@ -269,8 +232,8 @@ async def delete_all_rows(db: Link, *, id: str, within: float) -> None:
     )
 
 
-async def undo_insert(db: Db, *, id: str) -> None:
-    """Take back an insert of this transaction."""
+async def delete_new(db: Db, *, id: str) -> None:
+    """Deletes an application that this transaction inserted."""
     await run(
         db,
         """

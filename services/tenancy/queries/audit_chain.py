@@ -1,26 +1,26 @@
-"""Rows of audit_chain and audit_checkpoints: added to, never changed."""
+"""Reads and extends audit_chain, the hash chain over an application's events."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from typing import Any, Final
 
 from common import keyset
-from common.contracts.audit_log import SignedHead
-from common.crypto import b64url
 from common.db import Db, many, maybe, run, value
 
 
 @dataclass(frozen=True)
 class Head:
+    """The last link of a chain, or the link that a checkpoint signs."""
+
     seq: int
     hash: bytes
     created_at: datetime
 
 
 @dataclass(frozen=True)
-class Unsealed:
+class LoggedEvent:
     """Everything of an event that its hash covers."""
 
     id: str
@@ -39,8 +39,8 @@ class Unsealed:
 
 
 @dataclass(frozen=True)
-class Sealed(Unsealed):
-    """An event with its place in the chain."""
+class ChainedEvent(LoggedEvent):
+    """An event with its place in the chain, and what its user is called today."""
 
     user_email: str | None
     user_name: str | None
@@ -51,7 +51,9 @@ class Sealed(Unsealed):
 
 
 @dataclass(frozen=True)
-class Link:
+class ChainLink:
+    """A new link of the chain."""
+
     seq: int
     event_id: str
     previous_hash: bytes
@@ -59,20 +61,40 @@ class Link:
     user_ref: str | None
 
 
+COLUMNS: Final = """
+    l.id, l.event_type, l.event_data, l.data_version AS version, l.user_id, l.actor_kind,
+    l.actor_id, l.session_id, l.org_id, l.ip_address, l.user_agent, l.trace, l.created_at"""
+"""Of `audit_logs l`, for an `LoggedEvent`."""
+
+UNSEALED: Final = f"""
+    SELECT {COLUMNS} FROM audit_logs l
+    WHERE l.app_id = $1 AND l.created_at >= $2::timestamptz
+      AND NOT EXISTS (SELECT FROM audit_chain c WHERE c.app_id = $1 AND c.event_id = l.id)
+    ORDER BY l.created_at, l.id LIMIT $3
+    """
+UNSEALED_BY_IDS: Final = f"""
+    SELECT {COLUMNS} FROM audit_logs l
+    WHERE l.app_id = $1 AND l.id = ANY($2::uuid[])
+      AND NOT EXISTS (SELECT FROM audit_chain c WHERE c.app_id = $1 AND c.event_id = l.id)
+    ORDER BY l.created_at, l.id
+    """
+
+
 async def lock(db: Db, *, app_id: str) -> bool:
-    """Whether this transaction alone extends the application's chain."""
-    taken: bool = await value(
+    """Locks the application's chain. Returns False if another transaction extends it."""
+    locked: bool = await value(
         db,
         """
         SELECT pg_try_advisory_xact_lock(hashtextextended('audit_chain ' || app_id, 0))
-        FROM (SELECT $1::text AS app_id) AS asked
+        FROM (SELECT $1::text AS app_id) AS application
         """,
         app_id,
     )
-    return taken
+    return locked
 
 
 async def head(db: Db, *, app_id: str) -> Head | None:
+    """Returns the last link of the chain, or None if there is none."""
     return await maybe(
         db,
         Head,
@@ -85,79 +107,51 @@ async def head(db: Db, *, app_id: str) -> Head | None:
     )
 
 
-async def unsealed_of(db: Db, *, app_id: str, ids: list[str]) -> list[Unsealed]:
+async def unsealed(db: Db, *, app_id: str, since: datetime | None, limit: int) -> list[LoggedEvent]:
+    """Returns events since then that are not in the chain, the oldest first.
+
+    Each call looks up every event of that time again. Use it for events whose message was missed.
+    """
+    return await many(db, LoggedEvent, UNSEALED, app_id, since or keyset.OLDEST, limit)
+
+
+async def unsealed_by_ids(db: Db, *, app_id: str, ids: list[str]) -> list[LoggedEvent]:
     """Returns those of the events that are committed and not in the chain, the oldest first."""
-    return await many(
-        db,
-        Unsealed,
-        """
-        SELECT l.id, l.event_type, l.event_data, l.data_version AS version, l.user_id,
-               l.actor_kind, l.actor_id, l.session_id, l.org_id, l.ip_address, l.user_agent,
-               l.trace, l.created_at
-        FROM audit_logs l
-        WHERE l.app_id = $1 AND l.id = ANY($2::uuid[])
-          AND NOT EXISTS (
-              SELECT FROM audit_chain c WHERE c.app_id = $1 AND c.event_id = l.id)
-        ORDER BY l.created_at, l.id
-        """,
-        app_id,
-        ids,
-    )
+    return await many(db, LoggedEvent, UNSEALED_BY_IDS, app_id, ids)
 
 
-async def unsealed(db: Db, *, app_id: str, since: datetime | None, limit: int) -> list[Unsealed]:
-    """Returns events since then that are not in the chain, the oldest first. It looks each one up
-    again at every call: for what nobody heard of."""
-    return await many(
-        db,
-        Unsealed,
-        """
-        SELECT l.id, l.event_type, l.event_data, l.data_version AS version, l.user_id,
-               l.actor_kind, l.actor_id, l.session_id, l.org_id, l.ip_address, l.user_agent,
-               l.trace, l.created_at
-        FROM audit_logs l
-        WHERE l.app_id = $1 AND l.created_at >= $2::timestamptz
-          AND NOT EXISTS (
-              SELECT FROM audit_chain c WHERE c.app_id = $1 AND c.event_id = l.id)
-        ORDER BY l.created_at, l.id LIMIT $3
-        """,
-        app_id,
-        since or keyset.OLDEST,
-        limit,
-    )
-
-
-async def extend(db: Db, *, app_id: str, links: list[Link]) -> None:
+async def insert(db: Db, *, app_id: str, links: list[ChainLink]) -> None:
+    """Appends these links to the chain."""
     await run(
         db,
         """
         INSERT INTO audit_chain (app_id, seq, event_id, previous_hash, hash, user_ref)
-        SELECT $1, made.seq, made.event_id, made.previous_hash, made.hash, made.user_ref
+        SELECT $1, new.seq, new.event_id, new.previous_hash, new.hash, new.user_ref
         FROM unnest($2::bigint[], $3::uuid[], $4::bytea[], $5::bytea[], $6::text[])
-            AS made (seq, event_id, previous_hash, hash, user_ref)
+            AS new (seq, event_id, previous_hash, hash, user_ref)
         """,
         app_id,
-        [made.seq for made in links],
-        [made.event_id for made in links],
-        [made.previous_hash for made in links],
-        [made.hash for made in links],
-        [made.user_ref for made in links],
+        [link.seq for link in links],
+        [link.event_id for link in links],
+        [link.previous_hash for link in links],
+        [link.hash for link in links],
+        [link.user_ref for link in links],
     )
 
 
 @dataclass(frozen=True)
-class Piece:
-    """A stretch of the chain: the place of its last event, and how many it has."""
+class Stretch:
+    """A part of the chain: the place of its last event, and how many events it has."""
 
     last: int | None
     count: int
 
 
-async def piece(db: Db, *, app_id: str, after: int, limit: int) -> Piece:
+async def stretch(db: Db, *, app_id: str, after: int, limit: int) -> Stretch:
     """Returns the stretch of at most `limit` events after that place."""
     rows = await many(
         db,
-        Piece,
+        Stretch,
         """
         SELECT max(next.seq) AS last, count(*) AS count
         FROM (SELECT seq FROM audit_chain WHERE app_id = $1 AND seq > $2 ORDER BY seq LIMIT $3)
@@ -170,7 +164,26 @@ async def piece(db: Db, *, app_id: str, after: int, limit: int) -> Piece:
     return rows[0]
 
 
-async def sealed(
+EXPORT: Final = f"""
+    SELECT {COLUMNS}, u.email AS user_email, u.name AS user_name, c.seq, c.previous_hash,
+           c.hash, c.user_ref
+    FROM audit_chain c
+    CROSS JOIN LATERAL (  -- by its key: with OFFSET 0 no other condition can lead to it
+        SELECT id, event_type, event_data, data_version, user_id, actor_kind, actor_id,
+               session_id, org_id, ip_address, user_agent, trace, created_at
+        FROM audit_logs WHERE app_id = $1 AND id = c.event_id OFFSET 0
+    ) AS l
+    LEFT JOIN users u ON u.app_id = $1 AND u.id = l.user_id
+    WHERE c.app_id = $1 AND c.seq > $2 AND c.seq <= $9
+      AND ($4::text IS NULL OR l.event_type = $4) AND ($5::uuid IS NULL OR l.user_id = $5)
+      AND ($6::text IS NULL OR l.ip_address = $6)
+      AND l.created_at >= $7::timestamptz
+      AND l.created_at < $8::timestamptz
+    ORDER BY c.seq LIMIT $3
+    """
+
+
+async def export_page(
     db: Db,
     *,
     app_id: str,
@@ -182,30 +195,15 @@ async def sealed(
     ip_address: str | None,
     since: datetime | None,
     until: datetime | None,
-) -> list[Sealed]:
-    """Returns the first of the events in (after, last] that match. Whoever looks for what is rare
-    reads that stretch and not the whole log."""
+) -> list[ChainedEvent]:
+    """Returns the first events in (after, last] that match.
+
+    A filter that matches rarely reads this stretch, and not the whole log.
+    """
     return await many(
         db,
-        Sealed,
-        """
-        SELECT l.id, l.event_type, l.event_data, l.data_version AS version, l.user_id,
-               l.actor_kind, l.actor_id, l.session_id, l.org_id, l.ip_address, l.user_agent,
-               l.trace, l.created_at, u.email AS user_email, u.name AS user_name, c.seq, c.previous_hash,
-               c.hash, c.user_ref
-        FROM audit_chain c
-        CROSS JOIN LATERAL (  -- by its key: with OFFSET 0 no other condition can lead to it
-            SELECT id, event_type, event_data, data_version, user_id, actor_kind, actor_id,
-                   session_id, org_id, ip_address, user_agent, trace, created_at
-            FROM audit_logs WHERE app_id = $1 AND id = c.event_id OFFSET 0
-        ) AS l
-        LEFT JOIN users u ON u.app_id = $1 AND u.id = l.user_id
-        WHERE c.app_id = $1 AND c.seq > $2 AND c.seq <= $9 AND ($4::text IS NULL OR l.event_type = $4) AND ($5::uuid IS NULL OR l.user_id = $5)
-          AND ($6::text IS NULL OR l.ip_address = $6)
-          AND l.created_at >= $7::timestamptz
-          AND l.created_at < $8::timestamptz
-        ORDER BY c.seq LIMIT $3
-        """,
+        ChainedEvent,
+        EXPORT,
         app_id,
         after,
         limit,
@@ -215,68 +213,4 @@ async def sealed(
         since or keyset.OLDEST,
         until or keyset.NEWEST,
         last,
-    )
-
-
-async def last_signed(db: Db, *, app_id: str) -> Head | None:
-    return await maybe(
-        db,
-        Head,
-        """
-        SELECT seq, hash, created_at FROM audit_checkpoints
-        WHERE app_id = $1 ORDER BY seq DESC LIMIT 1
-        """,
-        app_id,
-    )
-
-
-async def insert_checkpoint(
-    db: Db, *, app_id: str, seq: int, hash: bytes, kid: str, signature: str, created_at: datetime
-) -> None:
-    await run(
-        db,
-        """
-        INSERT INTO audit_checkpoints (app_id, seq, hash, kid, signature, created_at)
-        VALUES ($1, $2, $3, $4, $5, $6)
-        """,
-        app_id,
-        seq,
-        hash,
-        kid,
-        signature,
-        created_at,
-    )
-
-
-@dataclass(frozen=True)
-class Signed:
-    app_id: str
-    seq: int
-    hash: bytes
-    kid: str
-    signature: str
-    created_at: datetime
-
-    def shown(self) -> SignedHead:
-        return SignedHead(
-            app_id=self.app_id,
-            seq=self.seq,
-            hash=b64url(self.hash),
-            kid=self.kid,
-            signature=self.signature,
-            created_at=self.created_at,
-        )
-
-
-async def checkpoints(db: Db, *, app_id: str, after: int, limit: int) -> list[Signed]:
-    return await many(
-        db,
-        Signed,
-        """
-        SELECT app_id, seq, hash, kid, signature, created_at FROM audit_checkpoints
-        WHERE app_id = $1 AND seq > $2 ORDER BY seq LIMIT $3
-        """,
-        app_id,
-        after,
-        limit,
     )

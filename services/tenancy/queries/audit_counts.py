@@ -1,4 +1,4 @@
-"""Rows of audit_counts: how many events of a type were sealed, by hour, and by day once they are old."""
+"""Reads and writes audit_counts: how many events of each type were sealed in an hour or a day."""
 
 from __future__ import annotations
 
@@ -20,8 +20,10 @@ class Count:
 
 
 async def add(db: Db, *, app_id: str, counts: list[Count], daily: bool = False) -> None:
-    """Adds to hours, or to days. In the transaction that extends the chain, so that each event
-    counts once."""
+    """Adds to the counts of hours, or with `daily` to those of days.
+
+    Call it in the transaction that extends the chain, so that each event counts once.
+    """
     await run(
         db,
         """
@@ -39,8 +41,8 @@ async def add(db: Db, *, app_id: str, counts: list[Count], daily: bool = False) 
     )
 
 
-async def take_hours(db: Db, *, app_id: str, before: datetime) -> list[Count]:
-    """Deletes the hours before that moment and returns them."""
+async def delete_hours(db: Db, *, app_id: str, before: datetime) -> list[Count]:
+    """Deletes the hours before that moment. Returns them."""
     return await many(
         db,
         Count,
@@ -53,10 +55,10 @@ async def take_hours(db: Db, *, app_id: str, before: datetime) -> list[Count]:
     )
 
 
-async def sealed(
+async def rolled_up(
     db: Db, *, app_id: str, since: datetime | None, until: datetime | None
 ) -> list[EventCount]:
-    """Returns the counts of whole hours and days between two ends of such."""
+    """Returns the counts of the whole hours and days in [since, until)."""
     return await many(
         db,
         EventCount,
@@ -72,9 +74,11 @@ async def sealed(
     )
 
 
-async def logged(db: Db, *, app_id: str, since: datetime, until: datetime) -> list[EventCount]:
-    """Returns the counts of a part of an hour, or of an old day, or of the time since the hour that
-    was last sealed, event by event."""
+async def count_log(db: Db, *, app_id: str, since: datetime, until: datetime) -> list[EventCount]:
+    """Returns the counts in [since, until), from the log itself.
+
+    Use it for a part of an hour or of an old day, and for events that may not be sealed yet.
+    """
     return await many(
         db,
         EventCount,

@@ -1,12 +1,12 @@
-"""Statements on deleted_slugs: slugs that nobody may take for a while."""
+"""Reads and writes deleted_slugs: slugs that no application may use for a while."""
 
 from __future__ import annotations
 
 from common.db import Db, run, value
 
 
-async def quarantine(db: Db, *, slug: str, days: int) -> None:
-    """Cookies, links and tokens that name the slug still exist: it goes to nobody for a while."""
+async def insert(db: Db, *, slug: str, days: int) -> None:
+    """Keeps the slug from use for some days: cookies, links and tokens that name it still exist."""
     await run(
         db,
         """
@@ -19,8 +19,11 @@ async def quarantine(db: Db, *, slug: str, days: int) -> None:
     )
 
 
-async def quarantined(db: Db, *, slug: str) -> bool:
-    """Asked after the insert: an application with this slug may have gone in between."""
+async def exists(db: Db, *, slug: str) -> bool:
+    """Returns whether the slug must not be used yet.
+
+    Call it after the insert of an application: one with this slug may have been deleted meanwhile.
+    """
     return bool(
         await value(
             db,

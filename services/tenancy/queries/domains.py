@@ -1,15 +1,18 @@
-"""Rows of custom_domains."""
+"""Reads and writes custom_domains, the hosts that applications have of their own."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Final
 
 from common.db import Db, many, maybe, one, run, value
 
 
 @dataclass(frozen=True)
-class Row:
+class CustomDomainRow:
+    """A custom domain with the state of its proof and its certificate."""
+
     id: str
     app_id: str
     domain: str
@@ -26,147 +29,56 @@ class Row:
     updated_at: datetime
 
 
-async def insert(db: Db, *, app_id: str, id: str, domain: str, verification_token: str) -> Row:
-    return await one(
-        db,
-        Row,
-        """
-        INSERT INTO custom_domains (app_id, id, domain, verification_token)
-        VALUES ($1, $2, $3, $4)
-        ON CONFLICT (app_id, domain) DO UPDATE SET domain = excluded.domain
-        RETURNING id, app_id, domain, verification_token, txt_ok, cname_ok, checked_at, last_error,
-                  verified_at, is_primary, cf_custom_hostname_id, certificate_status, created_at,
-                  updated_at
-        """,
-        app_id,
-        id,
-        domain,
-        verification_token,
-    )
+COLUMNS: Final = """
+    id, app_id, domain, verification_token, txt_ok, cname_ok, checked_at, last_error,
+    verified_at, is_primary, cf_custom_hostname_id, certificate_status, created_at, updated_at"""
+BY_ID: Final = f"SELECT {COLUMNS} FROM custom_domains WHERE app_id = $1 AND id = $2"
+OF_APPLICATION: Final = f"SELECT {COLUMNS} FROM custom_domains WHERE app_id = $1 ORDER BY id"
+VERIFIED: Final = f"""
+    -- any-tenant: a domain has one verified owner over all applications
+    SELECT {COLUMNS} FROM custom_domains WHERE domain = $1 AND verified_at IS NOT NULL
+    """
+INSERT: Final = f"""
+    INSERT INTO custom_domains (app_id, id, domain, verification_token)
+    VALUES ($1, $2, $3, $4)
+    ON CONFLICT (app_id, domain) DO UPDATE SET domain = excluded.domain
+    RETURNING {COLUMNS}
+    """
+DELETE: Final = f"DELETE FROM custom_domains WHERE app_id = $1 AND id = $2 RETURNING {COLUMNS}"
 
 
-async def all_of(db: Db, *, app_id: str) -> list[Row]:
-    return await many(
-        db,
-        Row,
-        """
-        SELECT id, app_id, domain, verification_token, txt_ok, cname_ok, checked_at, last_error,
-               verified_at, is_primary, cf_custom_hostname_id, certificate_status, created_at,
-               updated_at
-        FROM custom_domains WHERE app_id = $1 ORDER BY id
-        """,
-        app_id,
-    )
+async def by_id(db: Db, *, app_id: str, id: str) -> CustomDomainRow | None:
+    """Returns the domain, or None."""
+    return await maybe(db, CustomDomainRow, BY_ID, app_id, id)
 
 
-async def by_id(db: Db, *, app_id: str, id: str) -> Row | None:
-    return await maybe(
-        db,
-        Row,
-        """
-        SELECT id, app_id, domain, verification_token, txt_ok, cname_ok, checked_at, last_error,
-               verified_at, is_primary, cf_custom_hostname_id, certificate_status, created_at,
-               updated_at
-        FROM custom_domains WHERE app_id = $1 AND id = $2
-        """,
-        app_id,
-        id,
-    )
+async def of_application(db: Db, *, app_id: str) -> list[CustomDomainRow]:
+    """Returns the application's domains, the oldest first."""
+    return await many(db, CustomDomainRow, OF_APPLICATION, app_id)
+
+
+async def verified(db: Db, *, domain: str) -> CustomDomainRow | None:
+    """Returns the domain of the application that has verified it, or None."""
+    return await maybe(db, CustomDomainRow, VERIFIED, domain)
 
 
 async def count(db: Db, *, app_id: str) -> int:
+    """Returns how many domains the application has."""
     return int(await value(db, "SELECT count(*) FROM custom_domains WHERE app_id = $1", app_id))
 
 
-async def holder(db: Db, *, domain: str) -> Row | None:
-    """Who has proven it, whichever application."""
-    return await maybe(
-        db,
-        Row,
-        """
-        -- any-tenant: a domain has one proven owner over all applications
-        SELECT id, app_id, domain, verification_token, txt_ok, cname_ok, checked_at, last_error,
-               verified_at, is_primary, cf_custom_hostname_id, certificate_status, created_at,
-               updated_at
-        FROM custom_domains WHERE domain = $1 AND verified_at IS NOT NULL
-        """,
-        domain,
-    )
+async def insert(
+    db: Db, *, app_id: str, id: str, domain: str, verification_token: str
+) -> CustomDomainRow:
+    """Adds a domain that is to be verified. Returns the existing row if there is one."""
+    return await one(db, CustomDomainRow, INSERT, app_id, id, domain, verification_token)
 
 
-async def due(db: Db, *, every: float) -> list[Row]:
-    """Proven domains whose proof was not looked at for `every` seconds."""
-    return await many(
-        db,
-        Row,
-        """
-        -- any-tenant: the sweep looks after the domains of all applications
-        SELECT id, app_id, domain, verification_token, txt_ok, cname_ok, checked_at, last_error,
-               verified_at, is_primary, cf_custom_hostname_id, certificate_status, created_at,
-               updated_at
-        FROM custom_domains
-        WHERE verified_at IS NOT NULL AND checked_at < now() - make_interval(secs => $1)
-        ORDER BY checked_at LIMIT 100
-        """,
-        every,
-    )
+async def set_verified(db: Db, *, app_id: str, id: str) -> bool:
+    """Marks the domain as verified. Returns False if it is verified already.
 
-
-async def uncertified(db: Db) -> list[Row]:
-    """Proven domains that the edge network does not serve yet, and did not refuse for good."""
-    return await many(
-        db,
-        Row,
-        """
-        -- any-tenant: the sweep looks after the domains of all applications
-        SELECT id, app_id, domain, verification_token, txt_ok, cname_ok, checked_at, last_error,
-               verified_at, is_primary, cf_custom_hostname_id, certificate_status, created_at,
-               updated_at
-        FROM custom_domains
-        WHERE verified_at IS NOT NULL
-          AND (cf_custom_hostname_id IS NULL OR certificate_status IS DISTINCT FROM 'active')
-          AND (certificate_status IS NULL OR certificate_status NOT LIKE 'refused%')
-        ORDER BY id LIMIT 100
-        """,
-    )
-
-
-async def checked(
-    db: Db, *, app_id: str, id: str, txt_ok: bool, cname_ok: bool, last_error: str | None
-) -> None:
-    """Remember what was seen. `updated_at` says since when the proof is there, or is gone."""
-    await run(
-        db,
-        """
-        UPDATE custom_domains
-        SET txt_ok = $3, cname_ok = $4, last_error = $5, checked_at = now(),
-            updated_at = CASE WHEN txt_ok = $3 THEN updated_at ELSE now() END
-        WHERE app_id = $1 AND id = $2
-        """,
-        app_id,
-        id,
-        txt_ok,
-        cname_ok,
-        last_error,
-    )
-
-
-async def unsure(db: Db, *, app_id: str, id: str, last_error: str) -> None:
-    """The DNS did not answer: that says nothing about the proof."""
-    await run(
-        db,
-        """
-        UPDATE custom_domains SET last_error = $3, checked_at = now()
-        WHERE app_id = $1 AND id = $2
-        """,
-        app_id,
-        id,
-        last_error,
-    )
-
-
-async def verified(db: Db, *, app_id: str, id: str) -> bool:
-    """True where it was not yet. The unique index refuses a second owner."""
+    Raises UniqueViolationError if another application has it.
+    """
     return (
         await run(
             db,
@@ -181,8 +93,11 @@ async def verified(db: Db, *, app_id: str, id: str) -> bool:
     )
 
 
-async def lost(db: Db, *, app_id: str, id: str, verification_token: str) -> bool:
-    """Proven no more; a new proof needs the new token."""
+async def set_unverified(db: Db, *, app_id: str, id: str, verification_token: str) -> bool:
+    """Marks the domain as not verified; a new proof needs the new token.
+
+    Returns False if it is not verified.
+    """
     return (
         await run(
             db,
@@ -201,7 +116,10 @@ async def lost(db: Db, *, app_id: str, id: str, verification_token: str) -> bool
 
 
 async def set_primary(db: Db, *, app_id: str, id: str | None) -> None:
-    """One statement cannot move a unique mark from row to row: take it, then give it."""
+    """Makes this the primary domain, or none if `id` is None.
+
+    Two statements: within one, the unique index would see two primary domains.
+    """
     await run(
         db,
         "UPDATE custom_domains SET is_primary = false WHERE app_id = $1 AND is_primary",
@@ -212,8 +130,8 @@ async def set_primary(db: Db, *, app_id: str, id: str | None) -> None:
     )
 
 
-async def follow_primary(db: Db, *, app_id: str) -> None:
-    """The registry's copy of the primary domain, by which hosts are made without a join."""
+async def copy_primary(db: Db, *, app_id: str) -> None:
+    """Copies the primary domain into `applications`, from which hosts are made without a join."""
     await run(
         db,
         """
@@ -229,9 +147,10 @@ async def follow_primary(db: Db, *, app_id: str) -> None:
     )
 
 
-async def certificate(
+async def set_certificate(
     db: Db, *, app_id: str, id: str, hostname_id: str | None, status: str | None
 ) -> None:
+    """Stores the domain's id at Cloudflare and the state of its certificate there."""
     await run(
         db,
         """
@@ -245,16 +164,6 @@ async def certificate(
     )
 
 
-async def delete(db: Db, *, app_id: str, id: str) -> Row | None:
-    return await maybe(
-        db,
-        Row,
-        """
-        DELETE FROM custom_domains WHERE app_id = $1 AND id = $2
-        RETURNING id, app_id, domain, verification_token, txt_ok, cname_ok, checked_at, last_error,
-                  verified_at, is_primary, cf_custom_hostname_id, certificate_status, created_at,
-                  updated_at
-        """,
-        app_id,
-        id,
-    )
+async def delete(db: Db, *, app_id: str, id: str) -> CustomDomainRow | None:
+    """Deletes the domain. Returns the deleted row, or None."""
+    return await maybe(db, CustomDomainRow, DELETE, app_id, id)

@@ -1,15 +1,18 @@
-"""E-mail domains of organizations."""
+"""Reads and writes the e-mail domains of organizations."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Final
 
 from common.db import Db, many, maybe, run
 
 
 @dataclass(frozen=True)
-class Row:
+class OrgDomainRow:
+    """A domain, and the role of members who join by it."""
+
     id: str
     org_id: str
     domain: str
@@ -18,6 +21,24 @@ class Row:
     auto_join: bool
     role: str
     created_at: datetime
+
+
+DOMAINS: Final = """
+    id, org_id, domain, verification_token, verified_at, auto_join, role_id AS role,
+           created_at
+    FROM organization_domains WHERE app_id = $1 AND org_id = $2"""
+BY_ID: Final = f"SELECT {DOMAINS} AND id = $3"
+OF_ORGANIZATION: Final = f"SELECT {DOMAINS} ORDER BY domain"
+
+
+async def by_id(db: Db, *, app_id: str, org_id: str, id: str) -> OrgDomainRow | None:
+    """Returns the domain, or None."""
+    return await maybe(db, OrgDomainRow, BY_ID, app_id, org_id, id)
+
+
+async def of_organization(db: Db, *, app_id: str, org_id: str) -> list[OrgDomainRow]:
+    """Returns the organization's domains, by name."""
+    return await many(db, OrgDomainRow, OF_ORGANIZATION, app_id, org_id)
 
 
 async def insert(
@@ -31,20 +52,24 @@ async def insert(
     auto_join: bool,
     role: str,
 ) -> bool:
-    """False where the organization has it already, or another has proven it."""
+    """Adds a domain that is to be proven.
+
+    Returns False if the organization has it already, or another has proven it. Raises
+    ForeignKeyViolationError for an unknown role.
+    """
     return (
         await run(
             db,
             """
-        INSERT INTO organization_domains
-            (app_id, id, org_id, domain, verification_token, auto_join, role_id)
-        SELECT $1, $2, $3, $4, $5, $6, $7
-        WHERE NOT EXISTS (
-            SELECT FROM organization_domains
-            WHERE app_id = $1 AND domain = $4 AND verified_at IS NOT NULL
-        )
-        ON CONFLICT DO NOTHING
-        """,
+            INSERT INTO organization_domains
+                (app_id, id, org_id, domain, verification_token, auto_join, role_id)
+            SELECT $1, $2, $3, $4, $5, $6, $7
+            WHERE NOT EXISTS (
+                SELECT FROM organization_domains
+                WHERE app_id = $1 AND domain = $4 AND verified_at IS NOT NULL
+            )
+            ON CONFLICT DO NOTHING
+            """,
             app_id,
             id,
             org_id,
@@ -57,37 +82,8 @@ async def insert(
     )
 
 
-async def of(db: Db, *, app_id: str, org_id: str) -> list[Row]:
-    return await many(
-        db,
-        Row,
-        """
-        SELECT id, org_id, domain, verification_token, verified_at, auto_join, role_id AS role,
-               created_at
-        FROM organization_domains WHERE app_id = $1 AND org_id = $2 ORDER BY domain
-        """,
-        app_id,
-        org_id,
-    )
-
-
-async def by_id(db: Db, *, app_id: str, org_id: str, id: str) -> Row | None:
-    return await maybe(
-        db,
-        Row,
-        """
-        SELECT id, org_id, domain, verification_token, verified_at, auto_join, role_id AS role,
-               created_at
-        FROM organization_domains WHERE app_id = $1 AND org_id = $2 AND id = $3
-        """,
-        app_id,
-        org_id,
-        id,
-    )
-
-
-async def prove(db: Db, *, app_id: str, id: str) -> None:
-    """Raises a unique violation where another organization was faster."""
+async def set_verified(db: Db, *, app_id: str, id: str) -> None:
+    """Marks the domain as proven. Raises UniqueViolationError if another organization has it."""
     await run(
         db,
         """
@@ -100,6 +96,7 @@ async def prove(db: Db, *, app_id: str, id: str) -> None:
 
 
 async def update(db: Db, *, app_id: str, id: str, auto_join: bool, role: str) -> None:
+    """Sets how people join. Raises ForeignKeyViolationError for an unknown role."""
     await run(
         db,
         """
@@ -114,4 +111,5 @@ async def update(db: Db, *, app_id: str, id: str, auto_join: bool, role: str) ->
 
 
 async def delete(db: Db, *, app_id: str, id: str) -> None:
+    """Deletes the domain."""
     await run(db, "DELETE FROM organization_domains WHERE app_id = $1 AND id = $2", app_id, id)

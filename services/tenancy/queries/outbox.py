@@ -1,12 +1,12 @@
-"""Rows of audit_outbox, which tenancy only looks at."""
+"""Reads audit_outbox, which the relays of all services empty."""
 
 from __future__ import annotations
 
 from common.db import Db, value
 
 
-async def waiting(db: Db, *, app_id: str) -> bool:
-    """Whether events of the application are still to be sent."""
+async def has_events(db: Db, *, app_id: str) -> bool:
+    """Returns whether events of the application are still to be sent."""
     return bool(
         await value(
             db,

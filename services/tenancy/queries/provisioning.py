@@ -1,4 +1,4 @@
-"""Statements that make an application step by step."""
+"""Keeps track of the parts that a new application needs."""
 
 from __future__ import annotations
 
@@ -10,13 +10,17 @@ from common.db import Db, many, run, value
 
 @dataclass(frozen=True)
 class Unfinished:
+    """An application that is being created or deleted."""
+
     id: str
     state: Literal["creating", "deleting"]
 
 
 async def unfinished(db: Db) -> list[Unfinished]:
-    """Applications whose making or deletion was interrupted; one at which a request is right now
-    is left alone."""
+    """Returns applications whose creation or deletion was interrupted, the Dashboard first.
+
+    Those that changed in the last three seconds are left out: a request works on them.
+    """
     return await many(
         db,
         Unfinished,
@@ -30,8 +34,11 @@ async def unfinished(db: Db) -> list[Unfinished]:
 
 
 async def lock(db: Db, *, id: str) -> bool:
-    """Hold the row until the transaction ends, so that a step is taken by one process."""
-    found = await value(
+    """Locks the row, so that one process at a time creates a part.
+
+    Returns False if the application is not being created.
+    """
+    locked_id = await value(
         db,
         """
         -- any-tenant: applications is the registry of tenants
@@ -39,11 +46,11 @@ async def lock(db: Db, *, id: str) -> bool:
         """,
         id,
     )
-    return found is not None
+    return locked_id is not None
 
 
-async def mark(db: Db, *, id: str, part: str) -> None:
-    """This part of the application stands."""
+async def add_part(db: Db, *, id: str, part: str) -> None:
+    """Records that this part of the application is complete."""
     await run(
         db,
         """
@@ -57,7 +64,7 @@ async def mark(db: Db, *, id: str, part: str) -> None:
 
 
 async def activate(db: Db, *, id: str, parts: list[str]) -> bool:
-    """True for the one call that makes it active; needs every part."""
+    """Makes the application active if it has all these parts. Returns whether this call did it."""
     return (
         await run(
             db,

@@ -1,4 +1,4 @@
-"""Statements that delete what has expired, as aero2_sweep."""
+"""Statements that delete expired rows, run as aero2_sweep."""
 
 from __future__ import annotations
 

@@ -69,7 +69,7 @@ async def test_retention_is_upkeeps(database: dict[str, str]) -> None:
 
 
 async def test_tenancy_reads_and_every_service_writes(database: dict[str, str]) -> None:
-    """The record is written in the transaction of the work by whoever does it; tenancy shows it."""
+    """Each service writes its record in the transaction of the work; tenancy reads it."""
     owner = await full(database["owner"])
     for service in ("tenancy", "identity", "oidc", "rbac"):
         db = await asyncpg.connect(database[service])

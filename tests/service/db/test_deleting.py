@@ -58,8 +58,8 @@ async def test_deleting_an_application_takes_every_row_of_it(database: dict[str,
 async def test_deleting_a_user_takes_what_is_his_and_keeps_the_audit(
     database: dict[str, str],
 ) -> None:
-    """Every table with a foreign key to the user loses his row or his name, and so do those that
-    have none for speed (ADR 5); audit keeps the event without him, as the seeds ask."""
+    """Every table with a foreign key to the user loses their row or their id, and so do those that
+    have none for speed (ADR 5). The audit log keeps the event without the user."""
     db = await two_full_applications(database["owner"])
     await as_role(database["identity"], A, "DELETE FROM users")
     referring = await db.fetch("""
@@ -93,7 +93,7 @@ async def test_deleting_a_user_takes_what_is_his_and_keeps_the_audit(
 
 
 async def test_deleting_a_client_takes_its_tokens(database: dict[str, str]) -> None:
-    """Its grants go with it; the user, his session and his other rows stay."""
+    """Its grants are deleted with it; the user, their session and their other rows stay."""
     db = await two_full_applications(database["owner"])
     await as_role(database["oidc"], A, "DELETE FROM oauth_clients")
     left = await counts(db, A)
@@ -146,7 +146,7 @@ async def test_leaving_an_organization_ends_what_hung_on_it(database: dict[str, 
 
 
 async def test_an_organization_role_in_use_stays(database: dict[str, str]) -> None:
-    """A member never loses his role unseen: the violated constraint says why."""
+    """A member never loses their role silently: the violated constraint says why."""
     db = await two_full_applications(database["owner"])
     await db.close()
     with pytest.raises(asyncpg.ForeignKeyViolationError) as refused:

@@ -10,8 +10,8 @@ from common.ids import DASHBOARD
 
 
 async def test_nobody_signs_up_on_a_fresh_dashboard(postgres: Postgres) -> None:
-    """Whoever signs up there may create applications, so it takes an invitation. One into a team
-    is enough: a colleague gets one mail, not two."""
+    """A user of the Dashboard may create applications, so sign-up takes an invitation. One to a
+    team is enough: a colleague gets one mail, not two."""
     name = postgres.clone()
     owner = await asyncpg.connect(postgres.dsns(name)["owner"])
     stored = await owner.fetchval("SELECT settings FROM applications WHERE id = $1", DASHBOARD)

@@ -95,7 +95,7 @@ async def test_everything_lives_on_under_the_new_key_alone(world: Sealing) -> No
 
 
 async def test_a_third_key_keeps_what_the_first_has_hashed(world: Sealing) -> None:
-    """The recognition key of a retired one is wrapped anew, too."""
+    """The recognition key of a retired one is wrapped again, too."""
     hashed = (await world.keys(OLD)).hash("session", "token")
     third, previous = master("third"), OLD
     for fresh in (NEW, third):

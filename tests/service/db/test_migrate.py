@@ -191,7 +191,7 @@ def managed() -> Iterator[Postgres]:
 
 @pytest.mark.long
 class TestOnAManagedServer:
-    """Its own cluster, where whoever migrates is no superuser: CREATEROLE and a database to own."""
+    """A cluster of its own, in which the migrating role is no superuser but has CREATEROLE."""
 
     async def test_no_superuser_is_needed_and_passwords_rotate(self, managed: Postgres) -> None:
         """The connecting role owns the schema; a new password replaces the old one at once."""

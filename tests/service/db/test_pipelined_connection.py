@@ -130,7 +130,7 @@ async def test_what_cannot_be_sent_leaves_no_binding_behind(db: Database) -> Non
 
 
 async def test_a_cancelled_statement_leaves_no_binding_behind(db: Database) -> None:
-    """The client went away while it ran: the next one on this connection is bound anew."""
+    """The client went away while it ran: the next one on this connection is bound again."""
     async with db.reading(A) as one:
         await value(one, "SELECT pg_sleep($1::float8)", 0.0)
     for patience in (0.0, 0.001, 0.05):

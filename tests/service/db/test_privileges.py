@@ -1,4 +1,4 @@
-"""What the roles of the platform may do in Postgres besides the grants on our tables: nothing."""
+"""The roles of the platform may do nothing in Postgres beyond the grants on our tables."""
 
 from __future__ import annotations
 

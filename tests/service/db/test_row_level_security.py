@@ -225,7 +225,7 @@ async def test_nothing_runs_with_the_owners_rights(two: dict[str, str]) -> None:
 
 
 async def test_each_table_has_one_writing_service(two: dict[str, str]) -> None:
-    """Besides what every service shares, no two services may change the same table."""
+    """Apart from the tables that all share, no two services may change the same table."""
     shared = {
         "audit_logs",
         "audit_outbox",

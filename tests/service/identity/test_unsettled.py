@@ -11,7 +11,7 @@ from common.contracts.email_codes import SignInWithCode, StartEmailCode
 from common.contracts.profiles import UserChanges
 from common.contracts.user_import import ImportUsers
 from common.contracts.users import CreateUser, UpdateUser
-from identity import session_start, unprovisioned_users
+from identity import unprovisioned_users, user_provisioning
 from identity.unprovisioned_users import Sweep
 
 OLDER = "UPDATE users SET created_at = created_at - interval '2 minutes' WHERE app_id = $1"
@@ -86,12 +86,12 @@ async def test_those_who_cannot_be_settled_hold_up_nobody(
             "SELECT id FROM users WHERE app_id = $1 ORDER BY id", world.app_id
         )
     ]
-    settle = session_start.provision_new_user
+    settle = user_provisioning.provision_new_user
 
     async def fails(deps: object, ctx: object, user_id: str, **of_user: object) -> bool:
         return user_id not in ids[:2] and await settle(deps, ctx, user_id, **of_user)  # type: ignore[arg-type]
 
-    monkeypatch.setattr(session_start, "provision_new_user", fails)
+    monkeypatch.setattr(user_provisioning, "provision_new_user", fails)
     sweep = sweep_of(world)
 
     assert (await sweep.round(), await sweep.round()) == (0, 1)

@@ -12,7 +12,7 @@ from tests.kit.world import World
 from common.context import SYSTEM_CALLER
 from common.contracts.roles import SeedRoles
 from common.ids import DASHBOARD
-from tenancy.dns import Dns
+from tenancy.dns_lookup import Dns
 from tenancy.hosts import Hosts
 
 

@@ -1,4 +1,4 @@
-"""E-mail domains: proven by a TXT record, then open to whoever has a verified address there."""
+"""E-mail domains: proven by a TXT record, then open to people with a verified address there."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from common.contracts.org_domains import (
 )
 from common.contracts.organizations import OrganizationNotFound
 from common.problems import Forbidden, Invalid, Unavailable
-from tenancy.dns import Dns
+from tenancy.dns_lookup import Dns
 
 
 def texts(*values: str) -> list[str]:

@@ -1,4 +1,4 @@
-"""A user who is about to be deleted leaves his organizations in order."""
+"""A user who is about to be deleted leaves their organizations in order."""
 
 from __future__ import annotations
 
@@ -147,7 +147,7 @@ async def test_two_admins_who_go_at_once_leave_one(world: World) -> None:
 
 
 async def test_a_disabled_admin_holds_nobody_up_and_lets_nobody_go(world: World) -> None:
-    """Whoever deletes the own account while the only other admin is disabled is refused."""
+    """Nobody may delete their own account while the only other admin is disabled."""
     ada, bob = await world.user_caller(), await world.user_caller()
     org = await world.organization(ada)
     await world.join(org.id, bob, "admin")

@@ -105,7 +105,7 @@ async def test_members_change_nobody(world: World) -> None:
 
 
 async def test_last_admin_stays(world: World) -> None:
-    """The last admin can neither leave, be demoted nor removed, by himself or by a key."""
+    """The last admin can neither leave nor be demoted or removed, not even by a key."""
     ada, bob = await world.user_caller(), await world.user_caller()
     org = await world.organization(ada)
     await world.join(org.id, bob)
@@ -203,7 +203,7 @@ async def test_joining_by_domain_without_one_does_nothing(world: World) -> None:
 
 
 async def test_a_disabled_admin_does_not_count(world: World) -> None:
-    """Whoever is disabled manages nothing: the other admin can neither leave nor be demoted, and
+    """A disabled admin manages nothing: the other admin can neither leave nor be demoted, and
     may as soon as the first is enabled again."""
     ada, bob = await world.user_caller(), await world.user_caller()
     org = await world.organization(ada)

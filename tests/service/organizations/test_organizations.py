@@ -115,7 +115,7 @@ async def test_metadata_has_a_limit(world: World) -> None:
 
 
 async def test_lists_show_ones_own_or_all(world: World) -> None:
-    """A user lists his own; all of them only with organizations:read; pages go on."""
+    """A user lists their own; all of them only with organizations:read; pages go on."""
     ada, bob = await world.user_caller(), await world.user_caller()
     for n in range(3):
         await world.organization(ada, f"Ada {n}")
@@ -273,7 +273,7 @@ async def test_read_only_developer_changes_no_team(world: World) -> None:
 
 
 async def test_operator_sees_every_team(world: World) -> None:
-    """An operator sees and manages teams he does not belong to."""
+    """An operator sees and manages teams that they do not belong to."""
     dev, operator = await world.dashboard_user(), await world.dashboard_user("operator")
     team = await world.call(CreateOrganization(name="Team"), dev, world.dashboard)
     changes = OrganizationChanges(name="Seized")

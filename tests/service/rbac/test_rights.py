@@ -51,7 +51,7 @@ async def test_organization_counts_only_for_its_members(world: World) -> None:
 
 
 async def test_builtin_permissions_never_come_from_an_organization(world: World) -> None:
-    """Whoever is given `admin` for one organization does not thereby administer the application."""
+    """The role `admin` for one organization gives no rights in the application."""
     user = await world.insert_user(world.app_id)
     org = await world.insert_organization(world.app_id, **{user: "member"})
     await world.call(AssignRole(user_id=user, role_id="admin", org_id=org))

@@ -35,7 +35,7 @@ async def held(world: World, app_id: str, role_id: str) -> set[str]:
 
 
 async def test_dashboard_roles_hold_what_the_seeds_say(world: World) -> None:
-    """operator holds everything, developer his ten, member profile and reading."""
+    """operator holds everything, developer ten permissions, member profile and reading."""
     home = world.dashboard
 
     assert await held(world, home, "operator") == DEVELOPER | PLATFORM | LEGACY | BEYOND
@@ -98,7 +98,7 @@ async def test_dashboard_template_stays_in_the_dashboard(world: World) -> None:
 async def test_new_user_gets_the_initial_role(
     world: World, where: str, operator: bool, role: str
 ) -> None:
-    """Who proves the bootstrap address gets the chief role, everybody else the default one, once."""
+    """The user with the bootstrap address gets the full role, everybody else the default one, once."""
     app_id = getattr(world, where)
     user = await world.insert_user(app_id)
     for _ in range(2):
@@ -109,7 +109,7 @@ async def test_new_user_gets_the_initial_role(
 
 
 async def test_default_role_does_not_undo_a_demotion(world: World) -> None:
-    """A developer who was made a member stays one at his next sign-in."""
+    """A developer who became a member stays one at their next sign-in."""
     user = await world.insert_user(world.dashboard)
     await world.assign_role(user, "member", world.dashboard)
     await world.call(AssignDefaultRole(user_id=user), app_id=world.dashboard)

@@ -62,7 +62,7 @@ async def test_role_of_another_application_is_not_found(world: World) -> None:
 
 
 async def test_permissions_of_a_role_change_its_holders_at_once(world: World) -> None:
-    """What a role gains or loses, whoever has it gains or loses, and every process hears of it."""
+    """A user gains or loses what their role gains or loses, and every process hears of it."""
     await world.call(CreatePermission(name="invoice:read"))
     role = await world.call(CreateRole(name="Clerk"))
     user = await world.insert_user(world.app_id)
@@ -103,7 +103,7 @@ async def test_system_roles_stay_as_they_are(world: World, role_id: str) -> None
 
 
 async def test_deleting_a_role_takes_it_from_everybody(world: World) -> None:
-    """Whoever had the role has lost it."""
+    """All users who had the role lose it."""
     role = await world.call(CreateRole(name="Gone", permissions=["users:read"]))
     user = await world.insert_user(world.app_id)
     await world.assign_role(user, role.id)
@@ -241,7 +241,7 @@ async def test_reading_and_writing_need_their_permission(world: World) -> None:
 
 
 async def test_nobody_gives_what_he_does_not_hold(world: World) -> None:
-    """roles:write alone lets nobody make himself, or a role, more than he is."""
+    """With roles:write alone, nobody gives themselves, or a role, permissions that they lack."""
     await world.call(CreateRole(name="Keeper", permissions=["roles:write", "users:read"]))
     me = await world.insert_user(world.app_id)
     await world.assign_role(me, "keeper")
@@ -275,7 +275,7 @@ async def test_nobody_takes_what_he_does_not_hold(world: World) -> None:
 async def test_rights_that_shrank_since_the_credential_was_checked_give_nothing(
     world: World,
 ) -> None:
-    """A caller whose cached rights are older than his demotion gives nothing any more."""
+    """A caller whose cached rights are older than their demotion gives nothing any more."""
     me, friend = await world.insert_user(world.app_id), await world.insert_user(world.app_id)
     await world.assign_role(me, "admin")
     stale = await world.caller_of(me)

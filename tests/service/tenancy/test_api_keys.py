@@ -171,10 +171,10 @@ async def test_a_key_of_another_application_is_not_found(world: World) -> None:
 
 async def test_a_reading_developer_sees_keys_and_makes_none(world: World) -> None:
     """`apps:read` steps in with reading permissions: enough for the list, not for more."""
-    from tenancy.applications import READING
+    from tenancy.applications import READ_PERMISSIONS
 
     made = await world.create_application()
-    ctx = context(made.id, Caller("developer", new_id(), frozenset(READING)))
+    ctx = context(made.id, Caller("developer", new_id(), frozenset(READ_PERMISSIONS)))
 
     assert (await world.call(ListApiKeys(), ctx)).api_keys
     for request in (CreateApiKey(), RevokeApiKey(id=made.api_keys[0].id)):
@@ -265,7 +265,7 @@ async def test_a_lost_database_loses_no_use(world: World, monkeypatch: pytest.Mo
         raise OSError
 
     with monkeypatch.context() as patched:
-        patched.setattr("tenancy.queries.api_keys.used", lost)
+        patched.setattr("tenancy.queries.api_keys.set_last_used", lost)
         await world.tenancy.usage.flush()
     await world.tenancy.usage.flush()
 

@@ -256,7 +256,7 @@ async def test_only_its_team_changes_an_application(world: World) -> None:
 
 
 async def test_an_application_is_handed_to_another_team(world: World) -> None:
-    """Whoever is in both teams may; it then belongs to the other, and both logs say so."""
+    """A member of both teams may transfer it; it then belongs to the other team, and the log says so."""
     here, there = await world.team(), await world.team()
     made, ctx = await world.create_application(here), await world.developer(here, there)
 

@@ -29,7 +29,7 @@ SYSTEM = context(DASHBOARD, SYSTEM_CALLER, within=3600)
 
 
 async def test_a_developer_makes_an_application(world: World) -> None:
-    """It is active, owned by his team, and has both its keys, which work."""
+    """It is active, belongs to the developer's team, and has two keys that work."""
     team = await world.team()
 
     made = await world.call(
@@ -58,7 +58,7 @@ async def test_making_is_audited_on_both_sides(world: World) -> None:
 
 
 async def test_a_team_of_others_is_refused(world: World) -> None:
-    """Nobody makes an application for a team he is not in."""
+    """Nobody creates an application for a team that they are not in."""
     mine, other = await world.team(), await world.team()
 
     with pytest.raises(Invalid) as refused:
@@ -259,7 +259,7 @@ async def test_ensure_makes_it_once(world: World) -> None:
 
 
 async def test_a_developer_steps_into_his_application(world: World) -> None:
-    """With `apps:write` everything there is his; with `apps:read` only reading."""
+    """With `apps:write` they may do everything there; with `apps:read` they may only read."""
     team = await world.team()
     made = await world.create_application(team)
 

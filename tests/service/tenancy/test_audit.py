@@ -34,7 +34,7 @@ from common.problems import Forbidden, Unauthenticated
 from common.testing import context
 from tenancy import audit_retention
 from tenancy.audit_sealing import seal
-from tenancy.queries import audit as rows
+from tenancy.queries import audit_retention as audit_rows
 
 
 async def record(
@@ -234,12 +234,12 @@ async def test_retention_takes_the_old_and_leaves_others_alone(world: World) -> 
     for app in (brief, ever):
         await record(world, app, *[Logout(session_id=str(n)) for n in range(3)])
     later = datetime.now(UTC) + timedelta(days=31)
-    gone = await audit_retention.once(world.tenancy, now=later)
+    gone = await audit_retention.delete_old_events(world.tenancy, now=later)
 
     assert gone >= 3
     assert await world.event_types(app_id=brief) == ["audit_pruned"]
     assert (await world.event_types(app_id=ever)).count("logout") == 3
-    assert await audit_retention.once(world.tenancy) == 0
+    assert await audit_retention.delete_old_events(world.tenancy) == 0
 
 
 async def test_retention_leaves_no_hole_in_the_chain(world: World) -> None:
@@ -257,7 +257,9 @@ async def test_retention_leaves_no_hole_in_the_chain(world: World) -> None:
     )
     await seal(world.tenancy, app, sign=True)
     async with world.tenancy.upkeep_db.everywhere() as db:
-        gone = await rows.prune(db, app_id=app, before=now - timedelta(minutes=1), limit=100)
+        gone = await audit_rows.delete_oldest(
+            db, app_id=app, before=now - timedelta(minutes=1), limit=100
+        )
 
     assert gone == 0
     assert "late" in await world.event_types(app_id=app)
@@ -274,7 +276,7 @@ async def test_retention_takes_events_of_an_application_that_is_gone(world: Worl
         """,
         [gone, gone, app],
     )
-    taken = await audit_retention.once(world.tenancy)
+    taken = await audit_retention.delete_old_events(world.tenancy)
     left = await world.owner.fetch("SELECT app_id FROM audit_logs WHERE event_type = 'late'")
 
     assert taken == 2

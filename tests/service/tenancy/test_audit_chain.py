@@ -120,7 +120,7 @@ async def test_an_added_or_swapped_event_is_found(log: Log) -> None:
 
 
 async def test_a_chain_made_anew_differs_from_its_signature(log: Log) -> None:
-    """Who can write the database can chain anew, but not sign."""
+    """Somebody who can write to the database can chain again, but not sign."""
     from common.audit_chain import link, unb64
     from common.crypto import b64url
 
@@ -149,7 +149,7 @@ async def test_a_forged_checkpoint_is_found(log: Log) -> None:
 
 
 async def test_deleting_a_user_breaks_nothing(world: World) -> None:
-    """The hash covers a reference to the user that outlives him."""
+    """The hash covers a reference to the user that stays when the user is deleted."""
     app = (await world.create_application()).id
     ada = await user(world, app)
     await record(world, app, Logout(session_id="of ada"), user_id=ada)

@@ -7,14 +7,14 @@ import asyncio
 import base64
 import os
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass
 from pathlib import Path
 
 import httpx
 import pytest_asyncio
 from tests.kit.callers import secret_key_of
-from tests.kit.nats_server import start
+from tests.kit.nats_server import PATIENCE, start
 from tests.kit.world import World
 
 from common.bus import NatsBus
@@ -29,8 +29,8 @@ from gateway.settings import GatewaySettings
 from gateway.state import Gateway
 from tenancy.handlers import HANDLERS
 
-LIMIT = 0.1
-"""Seconds."""
+LIMIT = 5.0
+"""Seconds, less than the gateways' caches keep: only the message explains a change by then."""
 SITE = {"origin": "https://shop.example"}
 
 
@@ -56,7 +56,7 @@ class Fleet:
                 if true(await gateway.get(url, headers=headers)):
                     break
                 stale = max(stale, asked - began)
-                assert stale < 5, "never"
+                assert stale < PATIENCE, "never"
                 await asyncio.sleep(0.002)
         return stale
 
@@ -104,11 +104,6 @@ def _is(status: int) -> Callable[[httpx.Response], bool]:
     return lambda answer: answer.status_code == status
 
 
-async def _best(once: Callable[[], Awaitable[float]]) -> float:
-    """Of three times: this machine may be busy, but a cache that is not dropped never is quick."""
-    return min([await once() for _ in range(3)])
-
-
 async def test_an_allowed_origin_everywhere(fleet: Fleet) -> None:
     """A setting is read by every gateway at once."""
 
@@ -120,7 +115,7 @@ async def test_an_allowed_origin_everywhere(fleet: Fleet) -> None:
         await fleet.world.call(change, secret_key_of(app.id))
         return await fleet.soon(url, SITE, _allowed)
 
-    assert await _best(once) < LIMIT
+    assert await once() < LIMIT
 
 
 async def test_a_revoked_key_everywhere(fleet: Fleet) -> None:
@@ -134,7 +129,7 @@ async def test_a_revoked_key_everywhere(fleet: Fleet) -> None:
         await fleet.world.call(RevokeApiKey(id=key.id), secret_key_of(app.id))
         return await fleet.soon(url, bearer, _is(401))
 
-    assert await _best(once) < LIMIT
+    assert await once() < LIMIT
 
 
 async def test_a_deleted_application_everywhere(fleet: Fleet) -> None:
@@ -152,12 +147,12 @@ async def test_a_deleted_application_everywhere(fleet: Fleet) -> None:
         took = await fleet.soon(url, bearer, _is(404))
         return took + await fleet.soon(by_key, bearer, _is(401))
 
-    assert await _best(once) < LIMIT
+    assert await once() < LIMIT
 
 
 async def test_a_change_is_there_before_its_answer(fleet: Fleet) -> None:
-    """Whoever has read the answer and asks any gateway again meets the new state; of 20 times
-    a few may find the machine busy."""
+    """After the answer, every gateway has the new state; of 20 times a few may find the machine
+    busy."""
     team = await fleet.world.team()
     app = await fleet.world.create_application(team)
     url = f"{app.url}/api/settings"
@@ -178,4 +173,4 @@ async def test_a_change_is_there_before_its_answer(fleet: Fleet) -> None:
         )
         late.append(took)
 
-    assert sorted(late)[15] < LIMIT, late
+    assert max(late) < LIMIT, late

@@ -31,7 +31,7 @@ from common.contracts.domains import (
 from common.egress import Egress
 from common.outgoing_http import OutgoingHttp
 from common.problems import Unavailable
-from tenancy import domain_watch
+from tenancy import domain_recheck
 from tenancy.cloudflare import CloudflareHostnames, HostnameRefused
 
 __all__ = ["zone"]
@@ -218,9 +218,9 @@ async def test_a_proven_domain_is_announced(world: World, zone: Zone, fake: Fake
     for made in fake.hostnames.values():
         made["status"] = made["ssl"]["status"] = "active"
 
-    await domain_watch.look_around(world.tenancy)
+    await domain_recheck.recheck_due(world.tenancy)
     after, asked = await _status(world, app_id), len(fake.asked)
-    await domain_watch.look_around(world.tenancy)
+    await domain_recheck.recheck_due(world.tenancy)
 
     assert (before, after) == ("initializing", "active")
     assert asked == len(fake.asked)
@@ -233,7 +233,7 @@ async def test_a_network_that_was_away_is_told_later(world: World, zone: Zone, f
     fake.down = False
     fake.hostnames.clear()
 
-    await domain_watch.look_around(world.tenancy)
+    await domain_recheck.recheck_due(world.tenancy)
 
     assert await _status(world, app_id) == "initializing"
     assert len(fake.hostnames) == 1
@@ -244,7 +244,7 @@ async def test_a_refused_name_is_shown_and_not_tried_for_ever(
 ) -> None:
     """The developer sees the network's code."""
     from tenancy import certificates
-    from tenancy.queries import domains
+    from tenancy.queries import domain_checks
 
     app_id, domain = await _proven(world, zone, fake)
     fake.hostnames.clear()
@@ -255,7 +255,7 @@ async def test_a_refused_name_is_shown_and_not_tried_for_ever(
 
     assert await _status(world, app_id) == "refused: 1409"
     async with world.tenancy.db.everywhere() as db:
-        assert await domains.uncertified(db) == []
+        assert await domain_checks.without_certificate(db) == []
 
 
 async def test_a_removed_domain_is_withdrawn(world: World, zone: Zone, fake: Fake) -> None:

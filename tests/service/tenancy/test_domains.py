@@ -1,4 +1,4 @@
-"""Custom domains: claimed by anybody, held by whoever proves them; a real DNS answers."""
+"""Custom domains: any application may add one, and the one that proves it has it; a real DNS answers."""
 
 from __future__ import annotations
 
@@ -30,8 +30,8 @@ from common.contracts.tenants import GetTenant, ResolveHost, UnknownHost
 from common.ids import DASHBOARD, new_id
 from common.problems import Forbidden, Unavailable
 from common.testing import context
-from tenancy import dns_proof, domain_watch, domains
-from tenancy.dns import Dns
+from tenancy import domain_proof, domain_recheck, domains
+from tenancy.dns_lookup import Dns
 from tenancy.hosts import Hosts
 
 NAME = "auth.shop.example"
@@ -155,7 +155,7 @@ async def test_a_silent_dns_proves_nothing_either_way(world: World, zone: Zone) 
 
     with pytest.raises(Unavailable):
         await world.call(VerifyCustomDomain(id=domain.id), secret_key_of(app.id))
-    await domain_watch.look_around(world.tenancy)
+    await domain_recheck.recheck_due(world.tenancy)
 
     assert (await world.call(ResolveHost(host=NAME), anyone())).app_id == app.id
 
@@ -255,12 +255,12 @@ async def test_a_lost_proof_counts_after_days(world: World, zone: Zone) -> None:
     zone.records[f"_aero2.{NAME}", "A"] = ["192.0.2.1"]
 
     await _age(world, "checked_at")
-    await domain_watch.look_around(world.tenancy)
+    await domain_recheck.recheck_due(world.tenancy)
     shown = (await world.call(ListCustomDomains(), secret_key_of(app.id))).domains[0]
     assert (shown.verified, shown.records[0].ok) == (True, False)
     zone.records[f"_aero2.{NAME}", "TXT"] = record
     await _age(world, "checked_at")
-    await domain_watch.look_around(world.tenancy)
+    await domain_recheck.recheck_due(world.tenancy)
     shown = (await world.call(ListCustomDomains(), secret_key_of(app.id))).domains[0]
     assert (shown.verified, shown.records[0].ok) == (True, True)
 
@@ -268,7 +268,7 @@ async def test_a_lost_proof_counts_after_days(world: World, zone: Zone) -> None:
     for _ in range(2):
         await _age(world, "checked_at")
         await _age(world, "updated_at")
-        await domain_watch.look_around(world.tenancy)
+        await domain_recheck.recheck_due(world.tenancy)
 
     with pytest.raises(UnknownHost):
         await world.call(ResolveHost(host=NAME), anyone())
@@ -283,7 +283,7 @@ async def test_a_surprise_stays_with_its_own_domain(
     """What the DNS says is a tenant's to choose: an error nobody foresaw ends neither the round nor
     the watch, and is not met again at once."""
     await proven(world, zone, await world.create_application())
-    look = dns_proof.look
+    look = domain_proof.look_up
     asked: list[Any] = []
 
     async def odd(*of: Any) -> Any:
@@ -292,10 +292,10 @@ async def test_a_surprise_stays_with_its_own_domain(
             raise ValueError("label of nothing")
         return await look(*of)
 
-    monkeypatch.setattr(dns_proof, "look", odd)
+    monkeypatch.setattr(domain_proof, "look_up", odd)
     await _age(world, "checked_at")
-    await domain_watch.look_around(world.tenancy)
-    await domain_watch.look_around(world.tenancy)
+    await domain_recheck.recheck_due(world.tenancy)
+    await domain_recheck.recheck_due(world.tenancy)
 
     assert len(asked) == 1
 
@@ -305,7 +305,7 @@ async def test_a_fresh_check_is_not_repeated(world: World, zone: Zone) -> None:
     await proven(world, zone, await world.create_application())
     asked = len(zone.asked)
 
-    await domain_watch.look_around(world.tenancy)
+    await domain_recheck.recheck_due(world.tenancy)
 
     assert asked == len(zone.asked)
 

@@ -30,7 +30,7 @@ from gateway.build import build, build_internal
 from gateway.settings import GatewaySettings
 from gateway.state import Gateway
 from tenancy import provisioning
-from tenancy.dns import Dns
+from tenancy.dns_lookup import Dns
 from tenancy.hosts import Hosts
 
 CADDYFILE = Path(__file__).parents[3] / "deploy" / "tls.Caddyfile"

@@ -137,7 +137,7 @@ async def test_a_crash_before_the_commit_leaves_nothing(
     async def dies(*_: object, **__: object) -> None:
         raise Crash
 
-    monkeypatch.setattr("tenancy.queries.provisioning.mark", dies)
+    monkeypatch.setattr("tenancy.queries.provisioning.add_part", dies)
     with pytest.raises(Crash):
         await world.call(CreateApplication(name="Shop"), ctx)
 

@@ -25,7 +25,7 @@ from gateway.settings import GatewaySettings
 from gateway.state import Gateway
 from tenancy import provisioning
 from tenancy.deps import Deps
-from tenancy.dns import Dns
+from tenancy.dns_lookup import Dns
 from tenancy.handlers import HANDLERS
 
 DASHBOARD_HOST = "http://dashboard.localhost:8080"

@@ -19,7 +19,7 @@ from common.contracts.applications import (
 from common.contracts.tenants import ManageApplication
 from common.ids import DASHBOARD
 from common.problems import Forbidden
-from tenancy.applications import READING
+from tenancy.applications import READ_PERMISSIONS
 
 
 async def only_reads(world: World, ctx: Context, team: str) -> None:
@@ -70,7 +70,9 @@ async def test_members_read_only(world: World, role: str) -> None:
         with pytest.raises(Forbidden):
             await world.call(request, ctx)
 
-    assert (await world.call(ManageApplication(slug=made.slug), ctx)).permissions == READING
+    assert (
+        await world.call(ManageApplication(slug=made.slug), ctx)
+    ).permissions == READ_PERMISSIONS
     assert (await world.call(GetApplication(slug=made.slug), ctx)).name == made.name
     assert len((await world.call(ListApplications(), ctx)).applications) == 1
     assert await world.event_types(app_id=made.id) == before
@@ -83,7 +85,9 @@ async def test_the_dashboard_role_bounds_the_team_role(world: World) -> None:
     made = await world.create_application(team)
     ctx = await world.developer(team, permissions=MEMBER, role="admin")
 
-    assert (await world.call(ManageApplication(slug=made.slug), ctx)).permissions == READING
+    assert (
+        await world.call(ManageApplication(slug=made.slug), ctx)
+    ).permissions == READ_PERMISSIONS
     with pytest.raises(Forbidden):
         await world.call(UpdateApplication(slug=made.slug, changes=ApplicationPatch(name="X")), ctx)
 
@@ -135,4 +139,6 @@ async def test_a_role_that_is_gone_counts_no_more(world: World) -> None:
         with pytest.raises(Forbidden):
             await world.call(request, ctx)
 
-    assert (await world.call(ManageApplication(slug=made.slug), ctx)).permissions == READING
+    assert (
+        await world.call(ManageApplication(slug=made.slug), ctx)
+    ).permissions == READ_PERMISSIONS

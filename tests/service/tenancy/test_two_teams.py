@@ -1,5 +1,5 @@
-"""Two developers of two teams and three applications: whatever they do, in whatever order, nobody
-has any effect on, or sees anything of, an application that is not his team's.
+"""Two developers of two teams and three applications: in any order of their acts, nobody sees or
+changes anything of an application that is not their team's.
 
 Random sequences of operations run against the real service and against a model of ten lines; both
 must agree after every step, and the database with the model at the end.

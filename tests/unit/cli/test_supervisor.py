@@ -9,6 +9,7 @@ from pathlib import Path
 
 import psutil
 import pytest
+from tests.kit.nats_server import PATIENCE
 
 from aero2.embedded.folder import Folder
 from aero2.embedded.process import Register
@@ -48,7 +49,7 @@ async def test_a_restart_ends_one_process_and_its_keeper_starts_another(tmp_path
         await supervisor.start(Program("sleeper", sleeper, env={}), Program("other", sleeper, {}))
         before = supervisor.pids()
         await supervisor.restart("sleeper")
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(PATIENCE):
             while supervisor.pids().get("sleeper") in (None, before["sleeper"]):
                 await asyncio.sleep(0.05)
         assert supervisor.pids()["other"] == before["other"]

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 
 import nats.errors
 import orjson
+from tests.kit.nats_server import PATIENCE
 
 from common.audit import Activity
 from common.events.sessions import LoginFailed
@@ -85,7 +86,7 @@ async def test_it_wakes_on_the_first_note_only() -> None:
     assert looks == 0
 
     activity.note(ctx, issued("one"))
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(PATIENCE):
         while not stream.taken:
             await asyncio.sleep(0.005)
     await asyncio.sleep(0.05)
@@ -105,7 +106,7 @@ async def test_it_tries_again_without_another_note() -> None:
     activity.note(ctx, issued("one"))
     await asyncio.sleep(0.02)
     stream.away.clear()
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(PATIENCE):
         while not stream.taken:
             await asyncio.sleep(0.005)
     await stop([task])

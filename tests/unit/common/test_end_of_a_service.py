@@ -9,6 +9,7 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
+from tests.kit.nats_server import PATIENCE
 
 from common.bus_server import BusServer
 from common.outbox import Relay, Waiting
@@ -26,7 +27,7 @@ async def test_each_signal_asks_for_a_stop(number: signal.Signals) -> None:
     await asyncio.sleep(0)
     try:
         os.kill(os.getpid(), number)
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(PATIENCE):
             await stopping
     finally:
         for each in STOPS:

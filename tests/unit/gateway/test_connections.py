@@ -12,6 +12,7 @@ from typing import Any
 
 import pytest
 import uvicorn
+from tests.kit.nats_server import PATIENCE
 
 from common.problems import BadRequest
 from gateway.http import slow_clients as connections
@@ -132,7 +133,7 @@ async def test_the_longest_waiting_make_room(
     assert not server.left.is_set()
     assert await gone(silent[0][0])
     staying.close()
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(PATIENCE):
         await server.left.wait()
     for _, writer in silent:
         writer.close()
@@ -145,7 +146,7 @@ async def test_a_request_behind_another_hides_no_disconnect(server: Server) -> N
         await asyncio.sleep(0.01)
     writer.close()
 
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(PATIENCE):
         await server.left.wait()
 
 
@@ -157,7 +158,7 @@ async def test_who_takes_nothing_is_sent_away(
     reader, writer = await server.open(GET.replace(b"/", b"/much", 1))
     reader._transport.pause_reading()  # type: ignore[attr-defined]  # there is no public way
 
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(PATIENCE):
         await server.left.wait()
     writer.close()
 

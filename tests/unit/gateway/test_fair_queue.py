@@ -11,6 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from tests.kit.fake_services import FakeServices, settings
+from tests.kit.nats_server import PATIENCE
 
 from common.context import Context
 from common.contracts.passwords import SignInWithPassword
@@ -176,7 +177,7 @@ async def test_signing_in_does_not_hold_up_who_is_signed_in(
     body = {"email": "ada@example.com", "password": "six unusual otters"}
     herd = [asyncio.create_task(noisy.http.post("/api/auth/signin", json=body)) for _ in range(100)]
     hashing = edge.gateway.queues.hashing
-    async with asyncio.timeout(10):  # on the way there are threads
+    async with asyncio.timeout(PATIENCE):  # on the way there are threads
         while len(work.begun) < AT_ONCE or len(hashing._queues.get(noisy_id, ())) < 92:
             await asyncio.sleep(0.01)
     assert len(work.begun) == AT_ONCE
@@ -195,7 +196,7 @@ async def test_a_full_queue_is_told_on_the_api_too(
     edge.gateway.queues.hashing.per_app = 2
     body = {"email": "ada@example.com", "password": "six unusual otters"}
     herd = [asyncio.create_task(noisy.http.post("/api/auth/signin", json=body)) for _ in range(20)]
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(PATIENCE):
         while sum(task.done() for task in herd) < 20 - AT_ONCE - 2:
             await asyncio.sleep(0.01)
     told = [task.result() for task in herd if task.done()]

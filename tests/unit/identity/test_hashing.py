@@ -10,7 +10,7 @@ import bcrypt
 import pytest
 
 from common.hash_pool import FairPool
-from identity import imported_hashes
+from identity import hash_verifiers, imported_hashes
 from identity.hashing import Hashing, normalized
 
 PASSWORD = "correct horse – bâtterie"
@@ -183,7 +183,7 @@ def test_cost_of_an_imported_hash_is_bounded(accepted: str, refused: str) -> Non
     one core, or more than 256 MiB, is refused with a reason and never computed."""
     assert imported_hashes.refusal(accepted) is None
     assert imported_hashes.refusal(refused)
-    with pytest.raises(imported_hashes.UnknownHash):
+    with pytest.raises(hash_verifiers.UnknownHash):
         imported_hashes.verifier(refused)
 
 
@@ -192,7 +192,7 @@ async def test_a_stored_hash_over_the_bound_is_not_computed(
 ) -> None:
     """A row that predates the bound is a wrong password, without any work."""
     computed: list[str] = []
-    monkeypatch.setattr(imported_hashes, "verify_secret", lambda *of: computed.append("argon2"))
+    monkeypatch.setattr(hash_verifiers, "verify_secret", lambda *of: computed.append("argon2"))
     monkeypatch.setattr(hashing.hasher.__class__, "verify", lambda *of: computed.append("own"))
     phc = "$argon2id$v=19$m=64,t=4000000000,p=1$c29tZXNhbHRzb21lc2FsdA$" + "A" * 43
 

@@ -1,7 +1,7 @@
-"""`sk_live_` + 43 random characters + 6 of checksum.
+"""Makes and checks API keys: `sk_live_` + 43 random characters + 6 characters of checksum.
 
-The fixed prefix and the checksum let secret scanners recognise a leaked key without asking us, and
-let us refuse a malformed one without asking the database.
+The fixed prefix and the checksum let secret scanners recognise a leaked key without a call to us.
+They also let us refuse a malformed key without a query.
 """
 
 from __future__ import annotations
@@ -20,17 +20,18 @@ RANDOM: Final = 43
 CHECK: Final = 6
 """62 ** 6 is more than 2 ** 32."""
 PREFIX: Final = 12
-"""Characters that are stored and shown, so that a key can be told from another."""
+"""Characters that are stored and shown, so that people can tell keys apart."""
 FORM: Final = re.compile(rf"([ps]k_live_)([0-9A-Za-z]{{{RANDOM}}})([0-9A-Za-z]{{{CHECK}}})")
 
 
 def make(kind: KeyType) -> str:
+    """Returns a new random key."""
     body = MARKS[kind] + "".join(secrets.choice(ALPHABET) for _ in range(RANDOM))
     return body + checksum(body)
 
 
 def checksum(body: str) -> str:
-    """CRC-32 of all that stands before it, in base 62."""
+    """Returns the CRC-32 of the text, in base 62."""
     rest, digits = zlib.crc32(body.encode()), ""
     for _ in range(CHECK):
         rest, digit = divmod(rest, len(ALPHABET))
@@ -39,8 +40,8 @@ def checksum(body: str) -> str:
 
 
 def kind_of(key: str) -> KeyType | None:
-    """The type a well-formed key claims to have; None for anything else."""
-    form = FORM.fullmatch(key)
-    if form is None or form[3] != checksum(form[1] + form[2]):
+    """Returns the type that a well-formed key says it has, or None for any other text."""
+    match = FORM.fullmatch(key)
+    if match is None or match[3] != checksum(match[1] + match[2]):
         return None
-    return "publishable" if form[1] == MARKS["publishable"] else "secret"
+    return "publishable" if match[1] == MARKS["publishable"] else "secret"

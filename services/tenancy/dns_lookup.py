@@ -1,4 +1,4 @@
-"""What the domain name system says: proof that somebody controls a domain."""
+"""Asks the DNS for the records that prove a domain."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ from common.address_keys import host_key
 from common.problems import Unavailable
 
 WITHIN = 4.0
-"""Seconds for one question, all servers and retries included."""
-NOTHING = (
+"""Seconds for one question, with all servers and retries."""
+NO_RECORD = (
     dns.resolver.NXDOMAIN,
     dns.resolver.NoAnswer,
     dns.name.EmptyLabel,
@@ -24,50 +24,55 @@ NOTHING = (
 )
 
 
-def _resolver(servers: Sequence[str]) -> dns.asyncresolver.Resolver:
-    """`servers` are `address` or `address:port` (IPv4); none: as the machine is configured."""
+def resolver_for(servers: Sequence[str]) -> dns.asyncresolver.Resolver:
+    """Returns a resolver that asks these servers: `address` or `address:port`, IPv4.
+
+    Without servers, it asks those that the machine is configured with.
+    """
     if not servers:
         return dns.asyncresolver.Resolver()
-    made = dns.asyncresolver.Resolver(configure=False)
+    resolver = dns.asyncresolver.Resolver(configure=False)
     split = [server.partition(":") for server in servers]
-    made.nameservers = [address for address, _, _ in split]
-    made.nameserver_ports = {address: int(port) for address, _, port in split if port}
-    return made
+    resolver.nameservers = [address for address, _, _ in split]
+    resolver.nameserver_ports = {address: int(port) for address, _, port in split if port}
+    return resolver
 
 
 @dataclass
 class Dns:
-    """Asks the configured servers, keeps nothing: who just made a record wants it seen."""
+    """Asks the configured servers. It caches nothing, so a record counts as soon as it is set."""
 
     servers: Sequence[str] = ()
-    _made: dns.asyncresolver.Resolver | None = field(default=None, repr=False)
+    _resolver: dns.asyncresolver.Resolver | None = field(default=None, repr=False)
 
     async def txt(self, name: str) -> list[str]:
-        """The texts at a name, each with its strings joined. Raises Unavailable where no server
-        answers."""
+        """Returns the texts at a name, each with its strings joined.
+
+        Raises Unavailable if no server answers.
+        """
         return [
             b"".join(record.strings).decode(errors="replace")
             for record in await self._ask(name, "TXT")
         ]
 
     async def cname(self, name: str) -> str | None:
-        """The canonical name of an alias, in lower case, without the trailing dot."""
+        """Returns the name that an alias leads to, in lower case and without the trailing dot."""
         for record in await self._ask(name, "CNAME"):
             return host_key(str(record.target))
         return None
 
     async def addresses(self, name: str) -> set[str]:
-        """IPv4 and IPv6, aliases followed."""
+        """Returns the IPv4 and IPv6 addresses, with aliases followed."""
         return {
             str(record.address) for kind in ("A", "AAAA") for record in await self._ask(name, kind)
         }
 
     async def _ask(self, name: str, kind: str) -> list:  # type: ignore[type-arg]
-        if self._made is None:
-            self._made = _resolver(self.servers)
+        if self._resolver is None:
+            self._resolver = resolver_for(self.servers)
         try:
-            return list(await self._made.resolve(name, kind, lifetime=WITHIN, search=False))
-        except NOTHING:
+            return list(await self._resolver.resolve(name, kind, lifetime=WITHIN, search=False))
+        except NO_RECORD:
             return []
         except (dns.exception.DNSException, OSError) as error:
             raise Unavailable(f"no name server answers ({type(error).__name__})") from None

@@ -1,4 +1,4 @@
-"""Which application answers on a host, and what every process needs to know of it."""
+"""Answers which application a host belongs to, and what each process needs to know of it."""
 
 from __future__ import annotations
 
@@ -11,36 +11,39 @@ from common.contracts.tenants import Branding, GetTenant, ResolveHost, Tenant, U
 from tenancy.deps import Deps
 from tenancy.hosts import Hosts
 from tenancy.queries import applications
-from tenancy.queries.applications import Row
+from tenancy.queries.applications import ApplicationRow
 
 
 async def resolve(deps: Deps, ctx: Context, request: ResolveHost) -> Tenant:
+    """Returns the active application that answers at the host. Raises UnknownHost."""
     host = host_key(request.host)
     slug, domain = deps.hosts.slug(host), deps.hosts.custom(host)
     async with deps.db.reading(ctx) as db:
         if slug is not None:
-            found = await applications.by_slug(db, slug=slug)
+            row = await applications.by_slug(db, slug=slug)
         elif domain is not None:
-            found = await applications.by_domain(db, domain=domain)
+            row = await applications.by_domain(db, domain=domain)
         else:
-            found = None
-    if found is None or found.state != "active":
+            row = None
+    if row is None or row.state != "active":
         raise UnknownHost
-    return tenant(deps.hosts, found)
+    return to_tenant(deps.hosts, row)
 
 
 async def get(deps: Deps, ctx: Context, _: GetTenant) -> Tenant:
+    """Returns the context's application. Raises ApplicationNotFound."""
     async with deps.db.reading(ctx) as db:
-        found = await applications.by_id(db, id=ctx.app_id)
-    if found is None:
+        row = await applications.by_id(db, id=ctx.app_id)
+    if row is None:
         raise ApplicationNotFound
-    return tenant(deps.hosts, found)
+    return to_tenant(deps.hosts, row)
 
 
-def tenant(hosts: Hosts, row: Row) -> Tenant:
+def to_tenant(hosts: Hosts, row: ApplicationRow) -> Tenant:
+    """Returns what each process needs to know of the application."""
     host = primary_host(hosts, row)
-    own = hosts.dashboard if row.is_dashboard else (hosts.of_slug(row.slug),)
-    others = [*(hosts.of_custom(domain) for domain in row.domains), *own]
+    platform_hosts = hosts.dashboard if row.is_dashboard else (hosts.of_slug(row.slug),)
+    others = [*(hosts.of_custom(domain) for domain in row.domains), *platform_hosts]
     return Tenant(
         app_id=row.id,
         slug=row.slug,
@@ -55,7 +58,8 @@ def tenant(hosts: Hosts, row: Row) -> Tenant:
     )
 
 
-def application(hosts: Hosts, row: Row) -> Application:
+def to_application(hosts: Hosts, row: ApplicationRow) -> Application:
+    """Returns the application as the API shows it, without its captcha secret."""
     host = primary_host(hosts, row)
     return Application(
         id=row.id,
@@ -75,12 +79,15 @@ def application(hosts: Hosts, row: Row) -> Application:
     )
 
 
-def primary_host(hosts: Hosts, row: Row) -> str:
-    """The verified primary domain, else the host of the slug. Connections and the issuer follow it."""
+def primary_host(hosts: Hosts, row: ApplicationRow) -> str:
+    """Returns the host of the primary domain if it is verified, or else the host of the slug.
+
+    Connections and the issuer follow it.
+    """
     if row.custom_domain is not None and row.custom_domain_verified:
         return hosts.of_custom(row.custom_domain)
     return hosts.of_slug(row.slug)
 
 
-def _branding(row: Row) -> dict[str, str | None]:
+def _branding(row: ApplicationRow) -> dict[str, str | None]:
     return {name: getattr(row, name) for name in Branding.model_fields}

@@ -61,7 +61,7 @@ async def test_mail_carries_a_link_of_the_stored_origin(world: World) -> None:
 
 
 async def test_invited_user_joins_once(world: World) -> None:
-    """Whoever has the address joins with the role; case does not matter; the link is then dead."""
+    """The user with the address joins with the role, ignoring case; the link works only once."""
     ada = await world.user_caller("ada@example.com")
     bob = await world.user_caller("bOB@eXAMPLE.com")
     org, _, token = await invited(world, ada, role="admin")

@@ -7,31 +7,31 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from common.contracts.api_keys import KeyType
-from tenancy import key_format
+from tenancy import api_key_format
 
 
 @pytest.mark.parametrize(("kind", "mark"), [("publishable", "pk_live_"), ("secret", "sk_live_")])
 def test_a_made_key_is_well_formed(kind: KeyType, mark: str) -> None:
     """A fresh key carries its type's mark and a checksum that holds."""
-    key = key_format.make(kind)
+    key = api_key_format.make(kind)
 
     assert key.startswith(mark)
     assert len(key) == 57
-    assert key_format.kind_of(key) == kind
+    assert api_key_format.kind_of(key) == kind
 
 
 def test_two_keys_differ() -> None:
     """No two keys are the same."""
-    assert len({key_format.make("secret") for _ in range(200)}) == 200
+    assert len({api_key_format.make("secret") for _ in range(200)}) == 200
 
 
-@given(st.integers(0, 56), st.sampled_from(key_format.ALPHABET + "_-!"))
+@given(st.integers(0, 56), st.sampled_from(api_key_format.ALPHABET + "_-!"))
 def test_any_changed_character_is_noticed(place: int, other: str) -> None:
     """A key with one character changed is not well-formed any more."""
-    key = key_format.make("secret")
+    key = api_key_format.make("secret")
     changed = key[:place] + other + key[place + 1 :]
 
-    assert key_format.kind_of(changed) is None or changed == key
+    assert api_key_format.kind_of(changed) is None or changed == key
 
 
 @pytest.mark.parametrize(
@@ -47,9 +47,9 @@ def test_any_changed_character_is_noticed(place: int, other: str) -> None:
 )
 def test_other_text_is_refused(text: str) -> None:
     """Text that was never a key is recognised as such."""
-    assert key_format.kind_of(text) is None
+    assert api_key_format.kind_of(text) is None
 
 
 def test_a_trailing_newline_is_refused() -> None:
     """A key with anything behind it is not that key."""
-    assert key_format.kind_of(key_format.make("secret") + "\n") is None
+    assert api_key_format.kind_of(api_key_format.make("secret") + "\n") is None

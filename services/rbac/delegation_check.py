@@ -1,5 +1,8 @@
-"""Nobody gives or takes a permission that they do not hold themselves: here, and for services that
-act on users, invitations and keys for a caller."""
+"""Checks delegation: nobody gives or takes a permission that they do not hold.
+
+rbac applies the rule to roles and permissions. Services that act on users, invitations and keys
+for a caller ask for it with CheckDelegation.
+"""
 
 from __future__ import annotations
 
@@ -24,39 +27,43 @@ async def must_hold(
     everything. A user holds what their credential carries and they still have at this moment: the
     credential may be narrower than their rights, and their rights may have shrunk since.
     """
-    who = ctx.caller
-    if "*" in who.permissions:
+    caller = ctx.caller
+    if "*" in caller.permissions:
         return
-    held = who.permissions
-    if who.user_id is not None:
-        now = await rights.of(tx, app_id=ctx.app_id, user_id=who.user_id, org_id=org_id)
-        held = held.intersection((*now.permissions, *now.org_permissions))
-    missing = sorted(set(permissions) - held)
+    effective = caller.permissions
+    if caller.user_id is not None:
+        row = await rights.effective(tx, app_id=ctx.app_id, user_id=caller.user_id, org_id=org_id)
+        effective = effective.intersection((*row.permissions, *row.org_permissions))
+    missing = sorted(set(permissions) - effective)
     if missing:
         raise NotHeld(f"you do not hold {', '.join(missing)}", missing=missing)
 
 
 async def check(deps: Deps, ctx: Context, request: CheckDelegation) -> Done:
+    """Checks the rule for permissions, for roles, and for all that a user has.
+
+    Raises NotHeld, RoleNotFound.
+    """
     async with deps.db.reading(ctx) as db:
         permissions = set(request.permissions)
         if request.user_id is not None:
-            held = await rights.of(db, app_id=ctx.app_id, user_id=request.user_id)
-            permissions.update(held.permissions)
-        permissions |= await _of_roles(db, ctx, _role_ids(ctx, request))
+            row = await rights.effective(db, app_id=ctx.app_id, user_id=request.user_id)
+            permissions.update(row.permissions)
+        permissions |= await _permissions_of_roles(db, ctx, _role_ids(ctx, request))
         await must_hold(db, ctx, permissions)
     return Done()
 
 
 def _role_ids(ctx: Context, request: CheckDelegation) -> list[str]:
     if request.everything:
-        return [*request.role_ids, role_templates.of(ctx.app_id).chief]
+        return [*request.role_ids, role_templates.template_of(ctx.app_id).full_role]
     return request.role_ids
 
 
-async def _of_roles(db: Db, ctx: Context, role_ids: list[str]) -> set[str]:
+async def _permissions_of_roles(db: Db, ctx: Context, role_ids: list[str]) -> set[str]:
     permissions: set[str] = set()
     for role_id in role_ids:
-        role = await roles.by_id(db, app_id=ctx.app_id, id=role_id)
+        role = await roles.by_id(db, "application", app_id=ctx.app_id, id=role_id)
         if role is None:
             raise RoleNotFound
         permissions.update(role.permissions)

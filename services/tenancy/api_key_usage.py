@@ -1,0 +1,44 @@
+"""Stores when each API key was last used, without a write for each request."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+
+from common import logs
+from common.db import Database
+from common.periodic import FAULTS, flush_periodically
+from tenancy.queries import api_keys
+
+log = logs.get(__name__)
+
+
+@dataclass
+class KeyUsage:
+    """Collects uses in memory, and writes them in one statement every `every` seconds."""
+
+    upkeep_db: Database
+    every: float = 60.0
+    _last_used: dict[str, datetime] = field(default_factory=dict)
+
+    def note(self, key_id: str) -> None:
+        """Notes that the key was used now."""
+        self._last_used[key_id] = datetime.now(UTC)
+
+    async def run(self) -> None:
+        """Writes for the life of the process, and once more when it stops."""
+        await flush_periodically(self.flush, every=self.every)
+
+    async def flush(self) -> None:
+        """Writes what was noted. If the database is away, it is written later."""
+        last_used, self._last_used = self._last_used, {}
+        if not last_used:
+            return
+        try:
+            async with self.upkeep_db.everywhere() as db:
+                await api_keys.set_last_used(
+                    db, ids=list(last_used), times=list(last_used.values())
+                )
+        except FAULTS as error:
+            self._last_used = last_used | self._last_used  # the later time of a key stays
+            log.warning("key usage waits", error=type(error).__name__)
