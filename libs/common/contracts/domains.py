@@ -43,7 +43,7 @@ class DnsRecord(Contract):
 
 
 class CustomDomain(Contract):
-    """A custom domain of an application. The application answers on it once it is `verified`. Connections
+    """A custom domain of an application. The application answers on it once it is `verified`. Links
     and the issuer use it once it is `primary`."""
 
     id: Id
