@@ -235,7 +235,7 @@ def reference(folder: Annotated[Path, typer.Argument()] = Path("docs/reference")
     """Write the generated pages of the documentation."""
     from aero2.reference import write
 
-    write(folder)
+    write(folder, app)
 
 
 if __name__ == "__main__":

@@ -37,22 +37,22 @@ commands runs: what they need would cost every `aero2 up` half a second, and eve
 class LazyGroup(TyperGroup):
     """Imports the module of a group for its commands, and not to list it."""
 
-    _running = False
+    running = False
 
     def list_commands(self, ctx: Any) -> list[str]:
         return [*super().list_commands(ctx), *GROUPS]
 
     def resolve_command(self, ctx: Any, args: list[str]) -> Any:
-        self._running = True
+        self.running = True
         try:
             return super().resolve_command(ctx, args)
         finally:
-            self._running = False
+            self.running = False
 
     def get_command(self, ctx: Any, cmd_name: str) -> Any:
         if cmd_name not in GROUPS:
             return super().get_command(ctx, cmd_name)
-        if not self._running:
+        if not self.running:
             return TyperGroup(name=cmd_name, help=GROUPS[cmd_name], rich_markup_mode=None)
         group = get_command(import_module(f"aero2.{cmd_name}").app)
         group.name = cmd_name

@@ -35,7 +35,7 @@ T = TypeVar("T")
 
 
 @dataclass
-class RunningService:
+class ServiceLife:
     """A process at work. `drain` takes no more work and finishes what has begun."""
 
     links: Connections
@@ -43,7 +43,7 @@ class RunningService:
     deps: Any = None
 
 
-async def run_until_stopped(start: Coroutine[Any, Any, RunningService]) -> None:
+async def run_until_stopped(start: Coroutine[Any, Any, ServiceLife]) -> None:
     """Runs a process until one of STOPS, or until one of its tasks dies. A second signal changes
     nothing, since draining has time limits of its own. Exits with 1 if a task died."""
     stopping = asyncio.create_task(_stop_signal(asyncio.get_running_loop()))

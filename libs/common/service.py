@@ -18,7 +18,7 @@ from common.master_keys import MasterKeyMissing
 from common.metrics_server import serve_metrics
 from common.nats_private import flush_all
 from common.process_life import (
-    RunningService,
+    ServiceLife,
     keep_heartbeat,
     retry_until_done,
     run_until_stopped,
@@ -56,7 +56,7 @@ def print_setting_errors(name: str, error: ValidationError) -> None:
         print(f"{name}: {variable}: {problem['msg']}", file=sys.stderr)  # noqa: T201
 
 
-async def _serve(name: str, settings: S, start: Start[S]) -> RunningService:
+async def _serve(name: str, settings: S, start: Start[S]) -> ServiceLife:
     links = await retry_until_done(lambda: connect(settings, name), "nats")
     deps, handlers = await retry_until_done(lambda: start(settings, links), "start")
     server = await BusServer.start(
@@ -69,4 +69,4 @@ async def _serve(name: str, settings: S, start: Start[S]) -> RunningService:
     if settings.heartbeat:
         links.spawn(keep_heartbeat(Path(settings.heartbeat), links, deps), "heartbeat")
     log.info("ready", contracts=len(handlers))
-    return RunningService(links, server.drain, deps)
+    return ServiceLife(links, server.drain, deps)

@@ -11,7 +11,7 @@ from pydantic import ValidationError
 
 from common import logs
 from common.connections import connect
-from common.process_life import RunningService, keep_heartbeat, retry_until_done, run_until_stopped
+from common.process_life import ServiceLife, keep_heartbeat, retry_until_done, run_until_stopped
 from common.service import print_setting_errors
 from gateway.admission.replicas import Replicas
 from gateway.build import build, build_internal
@@ -39,7 +39,7 @@ def main() -> None:
 
 async def serve(
     settings: GatewaySettings, public: socket.socket, internal: socket.socket | None
-) -> RunningService:
+) -> ServiceLife:
     """`internal` is None where metrics are off."""
     links = await retry_until_done(lambda: connect(settings, "gateway"), "nats")
     gateway = Gateway(settings, links.bus, links)
@@ -60,7 +60,7 @@ async def serve(
         await asyncio.wait(tasks)
 
     log.info("ready", host=settings.host, port=settings.port)
-    return RunningService(links, drain)
+    return ServiceLife(links, drain)
 
 
 if __name__ == "__main__":

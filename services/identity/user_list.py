@@ -39,7 +39,7 @@ async def page(deps: Deps, ctx: Context, request: ListUsers) -> Users:
 
 async def _entries(
     db: Db, ctx: Context, request: ListUsers, place: user_lists.Place
-) -> list[user_lists.Entry]:
+) -> list[user_lists.UserListEntry]:
     limit = request.limit + 1
     teams = visible_teams(ctx)
     if teams is not None:
@@ -76,7 +76,7 @@ async def _entries(
 
 async def _matching(
     db: Db, app_id: str, request: ListUsers, place: user_lists.Place
-) -> list[user_lists.Entry]:
+) -> list[user_lists.UserListEntry]:
     words = await _words(db, request.search)
     if not words:
         return []

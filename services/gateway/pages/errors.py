@@ -17,7 +17,7 @@ from gateway.http.request import GatewayRequest
 from gateway.http.response import GatewayResponse, html_response, problem_response
 from gateway.pages.branding import origin_of
 from gateway.pages.languages import N_, OFFERED, first_of, language
-from gateway.pages.render import Page, open_page
+from gateway.pages.render import PageView, open_page
 from gateway.state import Gateway
 
 WORDS: Final[dict[int, tuple[str, str]]] = {
@@ -118,7 +118,7 @@ async def sign_in_over(
 
 
 def authorization_error(
-    page: Page,
+    page: PageView,
     error: str | None,
     description: str | None,
     *,
@@ -144,7 +144,7 @@ def authorization_error(
     )
 
 
-def logout_refused(page: Page, error: str | None, description: str | None) -> GatewayResponse:
+def logout_refused(page: PageView, error: str | None, description: str | None) -> GatewayResponse:
     """Returns an error of the logout endpoint: nobody was signed out, and how the user can sign out."""
     return _page(
         page,
@@ -157,7 +157,7 @@ def logout_refused(page: Page, error: str | None, description: str | None) -> Ga
 
 
 def _page(
-    page: Page,
+    page: PageView,
     status: int,
     heading: str,
     says: str,

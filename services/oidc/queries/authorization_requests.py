@@ -113,7 +113,7 @@ async def find_answered(
 
 
 @dataclass(frozen=True, slots=True)
-class RequestState:
+class AuthorizationRequestState:
     """A request and its client. The client's fields are None if it was deleted or disabled."""
 
     pending: bool
@@ -124,11 +124,13 @@ class RequestState:
     client_uri: str | None
 
 
-async def find_state(db: Db, *, app_id: str, id_hashes: list[str]) -> RequestState | None:
+async def find_state(
+    db: Db, *, app_id: str, id_hashes: list[str]
+) -> AuthorizationRequestState | None:
     """Finds a request in any state: pending, answered or expired."""
     return await maybe(
         db,
-        RequestState,
+        AuthorizationRequestState,
         """
         SELECT r.used_at IS NULL AND r.expires_at > now() AS pending, r.params,
                c.name AS client_name, c.type AS client_type, c.initiate_login_uri, c.client_uri

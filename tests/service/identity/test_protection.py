@@ -29,9 +29,9 @@ from common.problems import Busy, RateLimited, Unavailable
 from common.testing import context
 from identity.challenge import leading_zero_bits
 from identity.hashing import Hashing
-from identity.limits import Limit, Limits
+from identity.limits import AttemptLimit, Limits
 
-THREE = Limit("three", 3, 60)
+THREE = AttemptLimit("three", 3, 60)
 
 
 async def test_replicas_share_a_limit(world: World) -> None:
