@@ -63,8 +63,8 @@ BEGIN
 END
 $limits$;
 
--- What Postgres grants to everybody is withdrawn here, by whoever may: a superuser all of it, the owner
--- of the database what concerns that database. Our roles connect to this database and to no other, and
+-- Rights that Postgres grants to everybody are withdrawn here, as far as the connected role may: a superuser
+-- withdraws all, the owner of the database those that concern that database. Our roles connect to this database and to no other, and
 -- make no objects of their own: neither temporary tables (whose names would stand before ours) nor large
 -- objects. Only what still has to change is changed, so a second run writes nothing.
 DO $public$

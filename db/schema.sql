@@ -1108,8 +1108,8 @@ CREATE TABLE logout_deliveries (
 CREATE INDEX idx_logout_deliveries_due ON logout_deliveries (next_attempt_at);
 CREATE INDEX idx_logout_deliveries_client ON logout_deliveries (client_id, app_id);
 
--- Clients seen in a session, so that logout knows whom to tell, and as which issuer. owner: oidc. It
--- outlives session and user: deleting the user only takes his name from it, in the same transaction, and
+-- Clients of a session, so that logout knows which clients to tell, and as which issuer. owner: oidc. It
+-- outlives session and user: deleting the user only removes their id from it, in the same transaction, and
 -- a row that has a subject and no user is a client still to be told.
 CREATE TABLE session_clients (
     app_id       uuid        NOT NULL,
@@ -1119,7 +1119,7 @@ CREATE TABLE session_clients (
     sid          text        NOT NULL,
     subject      text,       -- the `sub` this client knows (pairwise)
     user_id      uuid,
-    unmet        text[]      NOT NULL DEFAULT '{}',  -- classes of sign-in that it wished for in vain
+    unmet        text[]      NOT NULL DEFAULT '{}',  -- requested classes of sign-in that were not reached
     created_at   timestamptz NOT NULL DEFAULT now(),
     expires_at   timestamptz NOT NULL DEFAULT now() + interval '400 days',  -- the session's
     CONSTRAINT session_clients_pkey PRIMARY KEY (app_id, session_id, client_id, issuer),
@@ -1138,7 +1138,8 @@ CREATE INDEX idx_session_clients_sid ON session_clients (sid, app_id);
 -- ============================================================================================
 
 -- owner: libs/common. The application's own key, wrapped by the deployment's (`wrapped` names which).
--- Whoever seals first makes it (INSERT … ON CONFLICT DO NOTHING); deleting the application shreds it.
+-- The first seal creates it (INSERT … ON CONFLICT DO NOTHING); deleting the application deletes it, so that
+-- nothing sealed can be opened any more.
 CREATE TABLE data_keys (
     app_id     uuid        NOT NULL,
     id         text        NOT NULL,
@@ -1174,7 +1175,7 @@ CREATE TABLE audit_logs (
     session_id   uuid,
     org_id       uuid,
     event_type   text        NOT NULL,
-    target       text,       -- '<noun>:<id>' of what was acted upon
+    target       text,       -- '<noun>:<id>' of the object of the action
     event_data   jsonb       NOT NULL DEFAULT '{}',
     data_version integer     NOT NULL DEFAULT 1,
     ip_address   text,
@@ -1412,8 +1413,8 @@ CREATE TRIGGER token_families_take_along AFTER DELETE ON token_families REFERENC
 -- the built-in application; tenancy provisions it at start like any other
 -- ============================================================================================
 
--- Whoever can sign up there can create applications, so nobody does without an invitation: of an
--- operator, or into a team.
+-- Users of the Dashboard can create applications, so signing up there needs an invitation: of an operator, or
+-- into a team.
 INSERT INTO applications (id, slug, name, is_dashboard, settings)
 VALUES ('00000000-0000-0000-0000-000000000000', 'dashboard', 'Dashboard', true,
         '{"signup_mode": "invite_only", "signup_by_organization_invitations": true}');
@@ -1562,8 +1563,8 @@ GRANT SELECT ON organization_members, applications TO aero2_oidc;
 GRANT SELECT, INSERT, UPDATE, DELETE ON
     roles, permissions, role_permissions, user_roles, organization_roles, organization_role_permissions
     TO aero2_rbac;
-GRANT SELECT ON organization_members TO aero2_rbac;  -- a member's rights are his role's
-GRANT SELECT (app_id, id, disabled) ON users TO aero2_rbac;  -- a disabled user may do nothing
+GRANT SELECT ON organization_members TO aero2_rbac;  -- a member's rights are those of their role
+GRANT SELECT (app_id, id, disabled) ON users TO aero2_rbac;  -- a disabled user has no rights
 
 GRANT INSERT ON audit_logs, mail_outbox
     TO aero2_tenancy, aero2_identity, aero2_oidc, aero2_rbac;

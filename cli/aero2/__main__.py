@@ -4,52 +4,12 @@ import asyncio
 import json
 from contextlib import suppress
 from dataclasses import asdict
-from importlib import import_module
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
-from typer.core import TyperGroup
-from typer.main import get_command
 
-from aero2.command_groups import new_group
-
-GROUPS = {
-    "apps": "Applications.",
-    "audit": "The audit log: verify an export, list the events.",
-    "clients": "OAuth clients.",
-    "keys": "Signing keys.",
-    "secrets": "Master keys.",
-    "users": "Users in bulk.",
-}
-"""Modules of aero2 with an `app` of commands, and their help. They are imported when one of their
-commands runs: what they need would cost every `aero2 up` half a second, and every help more."""
-
-
-class LazyGroup(TyperGroup):
-    """Imports the module of a group for its commands, and not to list it."""
-
-    _running = False
-
-    def list_commands(self, ctx: Any) -> list[str]:
-        return [*super().list_commands(ctx), *GROUPS]
-
-    def resolve_command(self, ctx: Any, args: list[str]) -> Any:
-        self._running = True
-        try:
-            return super().resolve_command(ctx, args)
-        finally:
-            self._running = False
-
-    def get_command(self, ctx: Any, cmd_name: str) -> Any:
-        if cmd_name not in GROUPS:
-            return super().get_command(ctx, cmd_name)
-        if not self._running:
-            return TyperGroup(name=cmd_name, help=GROUPS[cmd_name], rich_markup_mode=None)
-        group = get_command(import_module(f"aero2.{cmd_name}").app)
-        group.name = cmd_name
-        return group
-
+from aero2.command_groups import LazyGroup, new_group
 
 app = new_group(cls=LazyGroup)
 
@@ -77,13 +37,14 @@ def main(
 @app.command("up")
 def up(
     port: Annotated[int, typer.Option(min=1, max=65535, help="Port of the platform.")] = 8080,
-    data_dir: Annotated[Path, typer.Option(help="Where data, secrets and logs lie.")] = Path(
+    data_dir: Annotated[Path, typer.Option(help="Folder of data, secrets and logs.")] = Path(
         ".aero2"
     ),
     domain: Annotated[
         str, typer.Option(help="Apex; applications answer on <slug>.<domain>.")
     ] = "localhost",
     host: Annotated[str, typer.Option(help="Address to listen on.")] = "127.0.0.1",
+    *,
     summary_file: Annotated[
         Path | None, typer.Option(help="Also write the summary here, as JSON.")
     ] = None,
@@ -129,7 +90,7 @@ DataDir = Annotated[
 
 @app.command("owner-link")
 def owner_link(data_dir: DataDir = None) -> None:
-    """Print a fresh one-time link that makes whoever opens it the operator."""
+    """Print a new one-time link that makes the user who opens it the operator."""
     from aero2.connection import from_environment
     from aero2.failures import report_failures
     from aero2.owner import owner_link as made
@@ -160,7 +121,7 @@ def demo(data_dir: DataDir = None) -> None:
 @app.command("invite")
 def invite(
     slug: Annotated[str, typer.Argument(help="The application, by its slug.")],
-    email: Annotated[str, typer.Argument(help="Whom to invite.")],
+    email: Annotated[str, typer.Argument(help="Address to invite.")],
     data_dir: DataDir = None,
 ) -> None:
     """Mail somebody an invitation into an application (`dashboard`: to manage applications)."""
@@ -202,6 +163,7 @@ def logs(
     follow: Annotated[
         bool, typer.Option("--follow", "-f", help="Also show new lines, until Ctrl-C.")
     ] = False,
+    *,
     lines: Annotated[
         int, typer.Option("--lines", "-n", min=1, help="How many lines, without --trace.")
     ] = 200,
@@ -254,7 +216,7 @@ def routes(
 
 @app.command("nats-conf", hidden=True)
 def nats_conf(file: Annotated[Path, typer.Argument()] = Path("deploy/nats.conf")) -> None:
-    """Write deploy/nats.conf: what each service may say on the bus."""
+    """Write deploy/nats.conf: the rights of each service on the bus."""
     from aero2.nats_access import compose_configuration
 
     file.write_text(compose_configuration())
@@ -273,7 +235,7 @@ def reference(folder: Annotated[Path, typer.Argument()] = Path("docs/reference")
     """Write the generated pages of the documentation."""
     from aero2.reference import write
 
-    write(folder)
+    write(folder, app)
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""The public API of an application, asked with its secret key."""
+"""The public API of an application, called with its secret key."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ PATIENCE: Final = 8
 
 
 def call(api: httpx.Client, method: str, path: str, **more: Any) -> Any:
-    """The answer. Waits where the platform is busy or starting. Raises CommandError."""
+    """Returns the answer. Waits while the platform is busy or starting. Raises CommandError."""
     for attempt in range(PATIENCE):
         try:
             answer = api.request(method, path, **more)
@@ -47,8 +47,8 @@ def _reason(answer: httpx.Response) -> str:
 
 
 def client(url: str, key: str, *, ca: Path | None = None) -> httpx.Client:
-    """`<slug>.localhost` is this machine, whether or not the resolver knows it. `ca` is the
-    authority to trust where it is not one of the system's."""
+    """Returns a client. `<slug>.localhost` is this machine, whether the resolver knows it or not.
+    `ca` is the certificate authority to trust if it is not one of the system's."""
     parts = urlsplit(url)
     if parts.scheme not in ("http", "https") or not parts.hostname:
         raise CommandError("--url is the application's origin, like http://demo.localhost:8080.")

@@ -23,13 +23,17 @@ def main() -> None:
 @app.command("create")
 def create(
     slug: Annotated[str, typer.Argument(help="The application, by its slug.")],
-    name: Annotated[str, typer.Argument(help="What users see when they are asked for consent.")],
+    name: Annotated[
+        str, typer.Argument(help="The name that users see when they are asked for consent.")
+    ],
     redirect_uri: Annotated[
-        list[str] | None, typer.Option(help="Where users come back to; may be repeated.")
+        list[str] | None, typer.Option(help="Address that users come back to; may be repeated.")
     ] = None,
     post_logout_redirect_uri: Annotated[
-        list[str] | None, typer.Option(help="Where they go after signing out; may be repeated.")
+        list[str] | None,
+        typer.Option(help="Address that users go to after signing out; may be repeated."),
     ] = None,
+    *,
     type_: Annotated[
         Literal["web", "spa", "native", "service"], typer.Option("--type", help="Kind of client.")
     ] = "web",

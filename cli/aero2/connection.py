@@ -1,4 +1,4 @@
-"""The command line's own connection to the bus."""
+"""The command line's connection to the bus."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from common.settings import servers
 
 @asynccontextmanager
 async def connected(url: str, password: str | None) -> AsyncIterator[NatsBus]:
-    """Raises CommandError where NATS is not there or does not know us."""
+    """Connects to a bus. Raises CommandError if NATS is not there or refuses the password."""
     try:
         nc = await nats.connect(
             servers(url),
@@ -43,8 +43,8 @@ async def connected(url: str, password: str | None) -> AsyncIterator[NatsBus]:
 
 @asynccontextmanager
 async def from_environment(folder: Path | None = None) -> AsyncIterator[NatsBus]:
-    """As AERO2_NATS_URL and AERO2_NATS_PASSWORD say; else, or with `folder`, the platform that runs
-    on that data folder."""
+    """Connects as AERO2_NATS_URL and AERO2_NATS_PASSWORD say. Otherwise, or with `folder`, connects
+    to the platform that runs on that data folder."""
     url, password = os.environ.get("AERO2_NATS_URL"), os.environ.get("AERO2_NATS_PASSWORD")
     if folder is not None or url is None:
         url, password = _embedded(folder or Path(".aero2"))
@@ -53,7 +53,8 @@ async def from_environment(folder: Path | None = None) -> AsyncIterator[NatsBus]
 
 
 def _embedded(path: Path) -> tuple[str, str]:
-    """Raises CommandError where `aero2 up` has never run on the folder."""
+    """Returns URL and password of the platform on a data folder. Raises CommandError if `aero2 up`
+    has never run there."""
     if not (path / "secrets.json").is_file():
         raise CommandError(
             f"AERO2_NATS_URL is not set, and {path} is no data folder of `aero2 up`: which "
@@ -65,4 +66,4 @@ def _embedded(path: Path) -> tuple[str, str]:
 
 
 async def _quiet(_: Exception) -> None:
-    """What goes wrong is raised where it matters."""
+    """Ignores errors here: the calls raise them."""

@@ -1,4 +1,4 @@
-"""Find the contracts that code names, and which of them it sends as the system."""
+"""Finds the contracts that code names, and which of them it sends as the system."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ PACKAGE: Final = "common.contracts"
 SENDERS: Final = frozenset({"call", "raw"})
 """Methods of the bus: a context, then a request."""
 MARKS: Final = frozenset({"as_system", "system_context", "SYSTEM_CALLER"})
-"""What a context of the system is made with."""
+"""Names that make a context of the system."""
 
 Pair = tuple[str, str]
 """Module and name: two services may each have a contract of one name."""
 Bound = dict[str, list[ast.expr]]
-"""What a function binds its names to."""
+"""By name: the expressions that a function assigns to it."""
 
 
 @dataclass(frozen=True)
@@ -30,7 +30,7 @@ class ContractUses:
 
 
 def contract_uses(file: Path) -> ContractUses:
-    """What the file takes from the modules of contracts."""
+    """Returns the contracts that a file takes from the modules of contracts."""
     return _named(file.read_bytes())
 
 

@@ -39,8 +39,8 @@ Keep = Callable[[Known], None]
 
 @dataclass(frozen=True)
 class Demo:
-    """What a developer needs to try the demo application. `user_password` is empty where the user
-    was made by somebody else."""
+    """The data that a developer needs to try the demo application. `user_password` is empty if
+    somebody else made the user."""
 
     slug: str
     host: str

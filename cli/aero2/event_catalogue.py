@@ -1,4 +1,4 @@
-"""docs/events.md: every audit event, from the classes that the services record."""
+"""Writes docs/events.md: every audit event, from the classes that the services record."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ A field may be added to an event within its version; anything else makes a new v
 
 
 def catalogue() -> str:
-    """The whole document."""
+    """Returns the whole document."""
     parts = [HEAD.format(around=_table(AuditEvent))]
     for title, events in _sections():
         parts.append(f"## {title}\n")

@@ -1,12 +1,12 @@
-"""What the person at the terminal has to know, in a sentence."""
+"""Errors of commands, as one sentence for the person at the terminal."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
 
 
 class CommandError(Exception):
-    """The command cannot go on. The message is shown as it is, without a traceback; `detail` is
-    the end of the log that explains it."""
+    """The command cannot go on. The message is shown as it is, without a traceback; `detail` is the
+    end of the log that explains it."""
 
     def __init__(self, message: str, *, detail: str = "") -> None:
         super().__init__(message)
@@ -17,8 +17,8 @@ class CommandError(Exception):
 
 @contextmanager
 def report_failures() -> Iterator[None]:
-    """Shows a CommandError, or a Problem that a service answered, as its sentence and end the command
-    with exit code 1."""
+    """Shows a CommandError, or a Problem that a service answered, as its sentence, and ends the
+    command with exit code 1."""
     from common.problems import Problem
 
     try:

@@ -14,13 +14,13 @@ Resolver = Callable[[str, None], Any]
 
 
 def unresolved_names(hosts: list[str], resolve: Resolver = socket.getaddrinfo) -> list[str]:
-    """Those of the hosts below `localhost` that the resolver does not know, without ports."""
+    """Returns the hosts below `localhost` that the resolver does not know, without ports."""
     names = [host.partition(":")[0] for host in hosts]
     return [name for name in names if name.endswith(".localhost") and not _known(name, resolve)]
 
 
 def hosts_file_command(names: list[str]) -> str:
-    """The line for a shell that makes the names known."""
+    """Returns the shell command that makes the names known."""
     return f"echo '127.0.0.1 {' '.join(names)}' | sudo tee -a /etc/hosts"
 
 

@@ -1,4 +1,4 @@
-"""The mails that were caught: the newest, in memory."""
+"""The newest mails that were caught, in memory."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from aiosmtpd.smtp import SMTP, Envelope, Session
 from common.address_keys import address_key
 
 MAX_MAILS: Final = 500
-"""Mails kept; the oldest go first."""
+"""The oldest mails go first."""
 MAX_BYTES: Final = 32 * 1024 * 1024
 """Bytes of all mails together."""
 LINK: Final = re.compile(r"https?://[^\s<>\"']+[^\s<>\"'.,;:!?)\]]")
@@ -25,7 +25,7 @@ LINK: Final = re.compile(r"https?://[^\s<>\"']+[^\s<>\"'.,;:!?)\]]")
 
 @dataclass(frozen=True)
 class CaughtMail:
-    """One mail as it came. `to` are the addresses of the envelope, not of the header."""
+    """A mail as it came. `to` are the addresses of the envelope, not those of the header."""
 
     id: str
     sender: str
@@ -92,7 +92,7 @@ class Mailbox:
 
 
 def parse(content: bytes, *, sender: str, to: list[str]) -> CaughtMail:
-    """Never refuses: a mail that no parser likes is shown as far as it goes."""
+    """Returns a mail. Never fails: a malformed mail is shown as far as it can be read."""
     message = message_from_bytes(content, policy=policy.default)
     assert isinstance(message, EmailMessage)
     return CaughtMail(

@@ -187,7 +187,7 @@ class _PageServer(uvicorn.Server):
 
 
 async def serve(smtp: socket.socket, page: socket.socket, hosts: list[str]) -> None:
-    """On two listening sockets, until SIGTERM or SIGINT."""
+    """Serves mail and page on two listening sockets, until SIGTERM or SIGINT."""
     box = Mailbox()
     loop = asyncio.get_running_loop()
     catching = await loop.create_server(
@@ -202,7 +202,7 @@ async def serve(smtp: socket.socket, page: socket.socket, hosts: list[str]) -> N
 
 
 def listening(host: str, port: int, fd: str | None) -> socket.socket:
-    """The socket that whoever started us opened for us, or one of our own."""
+    """Returns the socket that our parent opened for us, or one of our own."""
     if fd is not None:
         return socket.socket(fileno=int(fd))
     try:

@@ -1,4 +1,4 @@
-"""Moving a deployment's secrets from one master key to another, in its database."""
+"""Moves the secrets of a deployment from one master key to another, in its database."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ class MasterKeyStatus:
 
 
 async def status(db: Connection, keys: Keys) -> list[MasterKeyStatus]:
-    """Every key that is configured, stored or still used, the eldest first."""
+    """Returns every key that is configured, stored or still used, the oldest first."""
     await _must_see_all(db)
     stored = {row.id: row for row in await _stored(db)}
     wrapped = await _data_keys(db)
@@ -52,10 +52,10 @@ def _state(keys: Keys, id: str, row: MasterKey | None) -> str:
 
 
 async def rewrap(db: Connection, keys: Keys) -> int:
-    """Wrap everything under the active master key; returns how many were wrapped anew.
+    """Wraps everything under the active master key. Returns how many keys were wrapped again.
 
-    Raises CommandError where the services have not started with that key yet: they could not open
-    what it wraps.
+    Raises CommandError if the services have not started with that key yet: they could not open what
+    it wraps.
     """
     await _must_see_all(db)
     rows = await _stored(db)
@@ -68,7 +68,7 @@ async def rewrap(db: Connection, keys: Keys) -> int:
 
 
 async def retire(db: Connection, keys: Keys, id: str) -> None:
-    """Note that a key is needed no more. Raises CommandError where it is."""
+    """Records that a key is no longer needed. Raises CommandError if it is."""
     await _must_see_all(db)
     if id == keys.active:
         raise CommandError(f"{id} is the active master key. Put a new one before it first.")
@@ -91,7 +91,7 @@ async def retire(db: Connection, keys: Keys, id: str) -> None:
 
 
 async def _must_see_all(db: Connection) -> None:
-    """Row level security would show none of the rows, and so nothing to do."""
+    """Raises CommandError if row level security hides rows from this role."""
     if await db.fetchval("SELECT row_security_active('data_keys')"):
         raise CommandError(
             "This database role does not see all data keys. Connect as a superuser or as a role "
@@ -112,7 +112,7 @@ async def _stored(db: Connection) -> list[MasterKey]:
 
 
 async def _data_keys(db: Connection) -> dict[str, int]:
-    """How many data keys each master key wraps."""
+    """Returns how many data keys each master key wraps."""
     rows = await db.fetch(
         "SELECT split_part(wrapped, '.', 1) AS id, count(*) AS n FROM data_keys GROUP BY 1"
     )

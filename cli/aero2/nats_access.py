@@ -1,4 +1,4 @@
-"""Who may say what on the bus: the one source of deploy/nats.conf and of the embedded server.
+"""The rights of each user on the bus: the one source of deploy/nats.conf and of the embedded server.
 
 A service may call the contracts that its code names, and no others; as the system it may make the
 calls that its code makes as the system. It may answer its own. So the rights follow the code, and
@@ -39,12 +39,13 @@ class Rights:
 
 
 def inbox(user: str) -> str:
-    """The prefix of a user's replies: with the usual `_INBOX` anybody could read everybody's."""
+    """Returns the prefix of a user's replies. With the usual `_INBOX`, each user could read the
+    replies of all."""
     return f"_INBOX_{user}"
 
 
 def rights(user: str) -> Rights:
-    """What `user` (a service or the command line) needs and no more."""
+    """Returns the rights that `user` (a service or the command line) needs, and no more."""
     calls = sorted(_called_by(user))
     stream = ("$JS.API.INFO", f"$JS.API.STREAM.INFO.{STREAM}", f"$JS.API.STREAM.CREATE.{STREAM}")
     if user == CLI:
@@ -74,15 +75,15 @@ def rights(user: str) -> Rights:
 
 
 def fingerprint() -> list[tuple[str, int, int]]:
-    """What the rights were worked out from: they are the same while this is."""
+    """Returns the versions of all files from which the rights are computed."""
     files = {file for user in (*SERVICES, CLI) for file in _sources(user)} | set(_contracts())
     found = [(file, file.stat()) for file in sorted(files)]
     return [(str(file), stat.st_mtime_ns, stat.st_size) for file, stat in found]
 
 
 def _called_by(user: str) -> Iterator[str]:
-    """Subjects of the contracts that the user's code names, and the system's of those that it
-    sends as the system. Whatever needs SYSTEM is sent in no other way."""
+    """Yields the subjects of the contracts that the user's code names, and the system's subjects of
+    those that it sends as the system. A contract that needs SYSTEM is sent only in this way."""
     found = [contract_uses(file) for file in _sources(user)]
     as_system = {pair for each in found for pair in each.as_system}
     otherwise = {pair for each in found for pair in each.otherwise}

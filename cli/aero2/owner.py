@@ -1,4 +1,4 @@
-"""The one-time link that makes whoever opens it the operator of this deployment."""
+"""The one-time link that makes its user the operator of this deployment."""
 
 from common.bus import Bus
 from common.context import system_context
@@ -7,6 +7,6 @@ from common.ids import DASHBOARD
 
 
 async def owner_link(bus: Bus) -> str:
-    """A fresh link; the one made before is dead."""
+    """Returns a new link. The link before it no longer works."""
     made = await bus.call(system_context(DASHBOARD, within=15), CreateOwnerLink())
     return made.url

@@ -1,15 +1,13 @@
-"""The processes that make up the platform on one machine, and how each is told what it needs."""
+"""The processes that make up the platform on one machine, and their configuration."""
 
 from __future__ import annotations
 
-import asyncio
 import os
 import signal
 import socket
 import sys
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Final
 from urllib.parse import urlsplit
 
 from aero2 import nats_access, stream_watchdog
@@ -19,46 +17,16 @@ from aero2.embedded.nats import Nats
 from aero2.embedded.ports import Ports
 from aero2.embedded.postgres import Postgres
 from aero2.embedded.secrets import Secrets
-from aero2.program import Program, Ready, heartbeat_ready
+from aero2.environment import JOBS, SMTP, public_url, unless_set
+from aero2.program import Program, Ready, answers, heartbeat_ready
 
 SERVERS, SERVICES, GATEWAY, PROXY = 0, 1, 2, 3
 """Stages: stopped from the last to the first."""
-JOBS: Final = {
-    "tenancy": ("relay", "sweep", "upkeep"),
-    "identity": ("relay", "sweep", "mail"),
-    "oidc": ("relay", "sweep", "logout"),
-    "rbac": ("relay",),
-}
-"""The jobs of each service that has tables: it gets the password of no other."""
-
-ANSWER_TIME: Final = 10.0
-"""Seconds for an answer of a server that is starting; on a busy machine it takes a while."""
-SMTP: Final = "AERO2_SMTP_URL"
-_OWN: Final = "it runs a server of its own"
-UNUSED: Final = {
-    "AERO2_HOST": "use --host",
-    "AERO2_PORT": "use --port",
-    "AERO2_PUBLIC_URL": "use --domain, --port and --tls",
-    "AERO2_MASTER_KEY": "the master key is in secrets.json (aero2 secrets)",
-    "AERO2_HEARTBEAT": "it watches the processes itself",
-    "AERO2_METRICS_FOLDER": "its gateway joins the metrics of all processes",
-    "AERO2_REPLICA": "it runs one process of each service",
-    "AERO2_LISTEN_FD": "it opens the port itself",
-    "AERO2_METRICS_LISTEN_FD": "use AERO2_METRICS_PORT",
-    "AERO2_REUSE_PORT": "it runs one gateway",
-    "AERO2_DATABASE_URL": _OWN,
-    **{f"AERO2_{job.upper()}_DATABASE_URL": _OWN for jobs in JOBS.values() for job in jobs},
-    "AERO2_OWNER_DATABASE_URL": _OWN,
-    "AERO2_NATS_URL": _OWN,
-    "AERO2_NATS_USER": _OWN,
-    "AERO2_NATS_PASSWORD": _OWN,
-}
-"""Variables that services take elsewhere, and why not here."""
 
 
 @dataclass(frozen=True)
 class Platform:
-    """One data folder's platform. `domain` is the apex host without its port."""
+    """The platform of one data folder. `domain` is the apex host without its port."""
 
     folder: Folder
     secrets: Secrets
@@ -85,7 +53,7 @@ class Platform:
 
     @property
     def mail_url(self) -> str | None:
-        """Where mail can be read; None where it is sent through a server of the operator's."""
+        """Where mail can be read; None if it is sent through a server of the operator."""
         if os.environ.get(SMTP):
             return None
         return f"http://localhost:{self.ports.number['mail']}"
@@ -106,7 +74,7 @@ class Platform:
 
     @property
     def _gateway(self) -> tuple[str, int]:
-        """Where the gateway listens: in the open, or on loopback behind Caddy."""
+        """Where the gateway listens: on the public address, or on loopback behind Caddy."""
         return ("127.0.0.1", self.ports.number["gateway"]) if self.tls else (self.host, self.port)
 
     @property
@@ -139,7 +107,7 @@ class Platform:
         ]
 
     def services(self) -> list[Program]:
-        """Every service, the mail catcher they send through, and the proxy before them."""
+        """Returns every service, the mail catcher, and the proxy before the gateway."""
         services = [self._service(name) for name in nats_access.SERVICES]
         catchers = [] if os.environ.get(SMTP) else [self._mail()]
         proxies = [self._proxy(self.caddy)] if self.caddy else []
@@ -172,10 +140,10 @@ class Platform:
             env |= {f"AERO2_{job.upper()}_DATABASE_URL": self._database(job) for job in JOBS[name]}
         if name == "tenancy":
             keys = str(self.folder.root / "dashboard-keys.json")
-            env |= _unless_given({"AERO2_BOOTSTRAP_KEYS_FILE": keys})
+            env |= unless_set({"AERO2_BOOTSTRAP_KEYS_FILE": keys})
         if self.domain == "localhost":
             # Clients under development listen on this very machine.
-            env |= _unless_given({"AERO2_EGRESS_PRIVATE": "true"})
+            env |= unless_set({"AERO2_EGRESS_PRIVATE": "true"})
         return Program(
             name,
             [sys.executable, "-m", name],
@@ -200,7 +168,7 @@ class Platform:
             "AERO2_METRICS_PORT": "0",  # of this machine's processes only the gateway listens
             "AERO2_METRICS_FOLDER": str(self.folder.run),
             "AERO2_REPLICA": "0",
-        } | _unless_given(
+        } | unless_set(
             {
                 "AERO2_METRICS_HOST": "127.0.0.1",
                 SMTP: f"smtp://127.0.0.1:{self.ports.number['smtp']}?tls=none",
@@ -237,16 +205,16 @@ class Platform:
             stage=PROXY,
         )
 
-    def _both(self, ours: Ready, answers: Ready) -> Ready:
-        """Whatever answers on the port may be somebody else's; the heartbeat is our process's."""
+    def _both(self, ours: Ready, answering: Ready) -> Ready:
+        """Returns a check that also asks for our heartbeat: another program may answer on the port."""
 
         async def ready() -> bool:
-            return await ours() and await answers()
+            return await ours() and await answering()
 
         return ready
 
     async def relay_state(self) -> str | None:
-        """What the gateway's health says of the relays; None where it does not answer."""
+        """Returns what the gateway's health says of the relays, or None if it does not answer."""
         host, port = self._gateway
         address = reachable(host)
         origin = f"http://[{address}]:{port}" if ":" in address else f"http://{address}:{port}"
@@ -255,39 +223,3 @@ class Platform:
     async def _gateway_answers(self) -> bool:
         host, port = self._gateway
         return await answers(port, "/health/ready", self.authority, reachable(host))
-
-
-def public_url(domain: str, port: int, *, tls: bool) -> str:
-    """The apex as an address, with its port where that is not the usual one."""
-    scheme, usual = ("https", 443) if tls else ("http", 80)
-    return f"{scheme}://{domain}" if port == usual else f"{scheme}://{domain}:{port}"
-
-
-def _unless_given(defaults: dict[str, str]) -> dict[str, str]:
-    """What the operator's environment sets stays as it is."""
-    return {name: os.environ.get(name) or value for name, value in defaults.items()}
-
-
-def unused() -> list[str]:
-    """A sentence for each variable of the environment that has no effect here."""
-    return [
-        f"{name} has no effect on aero2 up: {why}."
-        for name, why in UNUSED.items()
-        if os.environ.get(name)
-    ]
-
-
-async def answers(port: int, path: str, authority: str, host: str = "127.0.0.1") -> bool:
-    """Whether GET `path` is answered 200."""
-    try:
-        async with asyncio.timeout(ANSWER_TIME):
-            reader, writer = await asyncio.open_connection(host, port)
-            try:
-                question = f"GET {path} HTTP/1.1\r\nHost: {authority}\r\nConnection: close\r\n\r\n"
-                writer.write(question.encode())
-                status = await reader.readline()
-            finally:
-                writer.close()
-    except (OSError, TimeoutError):
-        return False
-    return b" 200 " in status

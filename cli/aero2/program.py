@@ -10,10 +10,13 @@ import time
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Final
 
 from aero2.failures import CommandError
 
 Ready = Callable[[], Awaitable[bool]]
+ANSWER_TIME: Final = 10.0
+"""Seconds for an answer of a server that is starting; on a busy machine it takes a while."""
 
 
 async def always_ready() -> bool:
@@ -121,3 +124,19 @@ def heartbeat_ready(heartbeat: Path, *, fresh: float = 10.0) -> Ready:
 def describe_exit(code: int) -> str:
     """Returns an exit code, or the signal that ended a process, in words."""
     return f"killed by {signal.Signals(-code).name}" if code < 0 else f"exit code {code}"
+
+
+async def answers(port: int, path: str, authority: str, host: str = "127.0.0.1") -> bool:
+    """Tells whether a server on this machine answers GET `path` with 200."""
+    try:
+        async with asyncio.timeout(ANSWER_TIME):
+            reader, writer = await asyncio.open_connection(host, port)
+            try:
+                request = f"GET {path} HTTP/1.1\r\nHost: {authority}\r\nConnection: close\r\n\r\n"
+                writer.write(request.encode())
+                status = await reader.readline()
+            finally:
+                writer.close()
+    except (OSError, TimeoutError):
+        return False
+    return b" 200 " in status

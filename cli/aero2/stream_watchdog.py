@@ -28,7 +28,8 @@ PAUSE: Final = 120.0
 
 @dataclass
 class StreamWatchdog:
-    """`relay_state` is what health says of the relays, or None where it says nothing."""
+    """Watches the stream. `relay_state` returns what health says of the relays, or None if it says
+    nothing."""
 
     supervisor: Supervisor
     relay_state: Callable[[], Awaitable[str | None]]
@@ -37,13 +38,14 @@ class StreamWatchdog:
     _restarted: float | None = None
 
     async def watch(self) -> None:
-        """Look every few seconds until cancelled."""
+        """Checks every few seconds until cancelled."""
         while True:
             await asyncio.sleep(EVERY)
             await self.look()
 
     async def look(self) -> None:
-        """Restart NATS if the relays are late, there is space and the last restart is long ago."""
+        """Restarts NATS if the relays are late, there is space, and the last restart was long
+        ago."""
         if await self.relay_state() != "late" or self.free() < ROOM:
             return
         now = self.clock()
@@ -55,7 +57,7 @@ class StreamWatchdog:
 
 
 def free_bytes(folder: Path) -> int:
-    """Space left for the data, 0 where the file system gives no answer."""
+    """Returns the free space for the data, or 0 if the file system gives no answer."""
     try:
         return shutil.disk_usage(folder).free
     except OSError:
@@ -63,7 +65,7 @@ def free_bytes(folder: Path) -> int:
 
 
 async def relay_state(url: str, host: str) -> str | None:
-    """What `GET /health` at `url` says of the relays."""
+    """Returns what `GET /health` at `url` says of the relays, or None."""
     try:
         async with httpx.AsyncClient(timeout=5, trust_env=False) as client:
             answer = await client.get(f"{url}/health", headers={"Host": host})

@@ -1,4 +1,4 @@
-"""What `aero2 up` says when all is running: for people, and as JSON for programs."""
+"""The summary of `aero2 up`, when all is running: for people, and as JSON for programs."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ class Summary:
 
 
 def curl(demo: Demo, ca: Path | None = None) -> str:
-    """A token for the demo client itself, from the demo's own issuer."""
+    """Returns a command that gets a token for the demo client from the demo's own issuer."""
     return (
         f"curl {_trusting(ca)}-u {demo.client_id}:{demo.client_secret} "
         f"-d grant_type=client_credentials {demo.url}/oauth2/token"
@@ -57,7 +57,7 @@ def curl(demo: Demo, ca: Path | None = None) -> str:
 
 
 def curl_api(demo: Demo, ca: Path | None = None) -> str:
-    """The demo's users, as its backend would ask."""
+    """Returns a command that lists the demo's users, as its backend would."""
     return f'curl {_trusting(ca)}-H "Authorization: Bearer {demo.secret_key}" {demo.url}/api/users'
 
 
@@ -69,8 +69,8 @@ def _trusting(ca: Path | None) -> str:
 
 
 def fastapi(demo: Demo, address: str, host: str | None) -> str:
-    """Six lines that let in whoever has an access token of the demo application. `host` is sent
-    where the demo's name is not known to this machine's resolver."""
+    """Returns six lines that accept access tokens of the demo application. `host` is sent if this
+    machine's resolver does not know the demo's name."""
     headers = f', headers={{"Host": "{host}"}}' if host else ""
     return f"""\
 import jwt; from fastapi import Depends, FastAPI; from fastapi.security import HTTPBearer
@@ -82,8 +82,8 @@ def hello(bearer=Depends(HTTPBearer())):
 
 
 async def reachable(demo: Demo, port: int) -> tuple[str, str | None]:
-    """How Python on this machine reaches the demo: browsers and curl know that *.localhost is
-    this machine, many resolvers do not."""
+    """Returns how Python on this machine reaches the demo. Browsers and curl know that *.localhost
+    is this machine; many resolvers do not."""
     try:
         await asyncio.get_running_loop().getaddrinfo(demo.host.split(":")[0], port)
     except socket.gaierror:
@@ -95,7 +95,7 @@ async def _show(console: Console, summary: Summary, *, took: float) -> None:
     """A page at the terminal. Nothing is wrapped or framed, so that everything can be copied."""
     demo, ca = summary.demo, summary.ca
     console.rule(f"[bold green]Aero2 is running[/] [dim]({took:.1f} s)[/]", align="left")
-    for name, shown in {
+    for name, value in {
         "Dashboard": summary.dashboard_url,
         "Owner link": summary.owner_link or "there is an operator; another: aero2 owner-link",
         "Mail": summary.mail_url or "sent through AERO2_SMTP_URL",
@@ -106,23 +106,9 @@ async def _show(console: Console, summary: Summary, *, took: float) -> None:
         "Client id": demo.client_id,
         "Client secret": demo.client_secret,
     }.items():
-        console.print(Text(f"{name:18}", style="dim") + Text(shown), soft_wrap=True)
+        console.print(Text(f"{name:18}", style="dim") + Text(value), soft_wrap=True)
     console.print()
-    if summary.owner_link:
-        console.print(
-            "The owner link works once and makes you this deployment's operator.", style="dim"
-        )
-    if summary.mail_url:
-        console.print("Every mail that Aero2 sends can be read at the mail address.", style="dim")
-    console.print()
-    _copyable(console, "A token for the demo client:", curl(demo, ca))
-    _copyable(console, "The demo's users, as your backend asks:", curl_api(demo, ca))
-    _copyable(
-        console,
-        "An API that takes the demo's tokens (main.py; it needs the packages of the next line):",
-        fastapi(demo, *await reachable(demo, summary.port)),
-    )
-    _copyable(console, "Its packages, and a start:", RUN_FASTAPI)
+    await _show_snippets(console, summary)
     apex = summary.domain.partition(":")[0]
     hosts = [demo.host, f"dashboard.{apex}"]
     if names := await asyncio.to_thread(localhost_names.unresolved_names, hosts):
@@ -143,6 +129,26 @@ async def _show(console: Console, summary: Summary, *, took: float) -> None:
         style="dim",
         soft_wrap=True,
     )
+
+
+async def _show_snippets(console: Console, summary: Summary) -> None:
+    """Shows commands and a program that work when pasted."""
+    demo, ca = summary.demo, summary.ca
+    if summary.owner_link:
+        console.print(
+            "The owner link works once and makes you this deployment's operator.", style="dim"
+        )
+    if summary.mail_url:
+        console.print("Every mail that Aero2 sends can be read at the mail address.", style="dim")
+    console.print()
+    _copyable(console, "A token for the demo client:", curl(demo, ca))
+    _copyable(console, "The demo's users, as your backend asks:", curl_api(demo, ca))
+    _copyable(
+        console,
+        "An API that takes the demo's tokens (main.py; it needs the packages of the next line):",
+        fastapi(demo, *await reachable(demo, summary.port)),
+    )
+    _copyable(console, "Its packages, and a start:", RUN_FASTAPI)
 
 
 def _copyable(console: Console, what: str, text: str) -> None:

@@ -1,4 +1,4 @@
-"""`aero2 up`: the whole platform on this machine, until Ctrl-C."""
+"""`aero2 up`: runs the whole platform on this machine until Ctrl-C."""
 
 from __future__ import annotations
 
@@ -23,9 +23,11 @@ from aero2.embedded import ports
 from aero2.embedded.folder import Folder
 from aero2.embedded.process import Register
 from aero2.embedded.secrets import Secrets
+from aero2.environment import public_url, unused_variables
 from aero2.failures import CommandError, report_failures
-from aero2.migrate import MigrationError, migrate
-from aero2.platform import Platform, public_url, unused
+from aero2.migrate import migrate
+from aero2.platform import Platform
+from aero2.schema_files import MigrationError
 from aero2.stream_watchdog import StreamWatchdog, free_bytes
 from aero2.supervisor import Report, Supervisor
 
@@ -39,7 +41,7 @@ DOMAIN: Final = re.compile(
 
 @dataclass(frozen=True)
 class Options:
-    """What the command line said."""
+    """The options of the command line."""
 
     port: int
     host: str
@@ -54,14 +56,15 @@ class Options:
 
 
 def up(options: Options) -> None:
-    """Returns after Ctrl-C; ends the command with a sentence where it cannot run."""
+    """Runs the platform and returns after Ctrl-C. If it cannot run, ends the command with one
+    sentence."""
     with report_failures():
         asyncio.run(_up(options, Console(stderr=True)))
 
 
 async def _up(options: Options, console: Console) -> None:
     stop = _Stop()
-    for sentence in unused():
+    for sentence in unused_variables():
         console.print(sentence, style="yellow", markup=False, highlight=False)
     folder, public = _taken(options)
     try:
@@ -127,7 +130,7 @@ async def _start(
 ) -> None:
     began = time.monotonic()
     with _step(console, "PostgreSQL and NATS"):
-        # What the demo needs is imported while the servers start: half a second of every start.
+        # Imports for the demo take half a second, so they run while the servers start.
         preparing = asyncio.create_task(asyncio.to_thread(_imported, "aero2.preparation"))
         await supervisor.start(*platform.servers(), within=options.start_limit)
         prepare = (await preparing).prepare

@@ -79,44 +79,77 @@ def run_import(
     restart: bool = False,
     quiet: bool = False,
 ) -> Tally:
-    """Raises CommandError."""
+    """Imports a file of users and returns the counts. Continues an import that was interrupted, unless
+    `restart`. Raises CommandError."""
     state = file.with_name(file.name + ".progress")
     tally = Tally(_fingerprint(file), url)
     if not restart and not dry_run and state.exists():
         tally = _resumed(state, tally)
     with ExitStack() as stack:
-        api = stack.enter_context(client(url, key))
         source = stack.enter_context(file.open("rb"))
-        errors = stack.enter_context(errors_file(file).open("ab" if tally.done else "wb"))
         bar = stack.enter_context(_progress(quiet))
+        sender = _Sender(
+            api=stack.enter_context(client(url, key)),
+            tally=tally,
+            errors=stack.enter_context(errors_file(file).open("ab" if tally.done else "wb")),
+            state=None if dry_run else state,
+        )
         task = bar.add_task("", total=file.stat().st_size)
-        batch = Batch()
-        started = tally.done
-        seen = 0
-
-        def send() -> None:
-            _send(api, batch, tally, errors, dry_run)
-            tally.done = seen
-            if not dry_run:
-                _keep(state, tally)
-            batch.clear()
-            bar.update(task, completed=source.tell(), description=tally.sentence)
-
-        for line, body, fault in _lines(source, format_of(file, format)):
-            if line <= started:
+        first = tally.done
+        for line, body, faults in _lines(source, format_of(file, format)):
+            if line <= first:
                 continue
-            if body is not None and not batch.fits(body):
-                send()
-            seen = line
-            if body is None:
-                tally.invalid += 1
-                _refuse(errors, line, fault)
-            else:
-                batch.add(line, body)
-        send()
+            if body is not None and not sender.batch.fits(body):
+                sender.send()
+                bar.update(task, completed=source.tell(), description=tally.sentence)
+            sender.add(line, body, faults)
+        sender.send()
+        bar.update(task, completed=source.tell(), description=tally.sentence)
     if not dry_run:
         state.unlink(missing_ok=True)
     return tally
+
+
+@dataclass
+class _Sender:
+    """Sends batches, counts their results, and writes down how far it has come. `state` is None in a dry
+    run."""
+
+    api: httpx.Client
+    tally: Tally
+    errors: IO[bytes]
+    state: Path | None
+    batch: Batch = field(default_factory=Batch)
+    _seen: int = 0
+
+    def add(self, line: int, body: bytes | None, faults: list[FieldError]) -> None:
+        """Puts a line into the batch, or counts a line that is not valid."""
+        self._seen = line
+        if body is None:
+            self.tally.invalid += 1
+            _refuse(self.errors, line, faults)
+        else:
+            self.batch.add(line, body)
+
+    def send(self) -> None:
+        """Sends the batch and empties it."""
+        if self.batch.lines:
+            self._post()
+        self.tally.done = self._seen or self.tally.done
+        if self.state is not None:
+            _keep(self.state, self.tally)
+        self.batch.clear()
+
+    def _post(self) -> None:
+        dry_run = b"true" if self.state is None else b"false"
+        body = b'{"dry_run":' + dry_run + b',"users":[' + b",".join(self.batch.bodies) + b"]}"
+        answer = call(self.api, "POST", "/api/users/import", content=body)
+        for line, arrival in zip(self.batch.lines, answer["arrivals"], strict=True):
+            status = arrival["status"]
+            setattr(self.tally, status, getattr(self.tally, status) + 1)
+            if status == "invalid":
+                _refuse(self.errors, line, arrival["errors"])
+        self.errors.flush()
 
 
 def _lines(source: IO[bytes], format: str) -> Iterator[tuple[int, bytes | None, list[FieldError]]]:
@@ -140,20 +173,6 @@ def _lines(source: IO[bytes], format: str) -> Iterator[tuple[int, bytes | None, 
             yield number, None, [field_error("line", "record_too_large")]
         else:
             yield number, body, []
-
-
-def _send(api: httpx.Client, batch: Batch, tally: Tally, errors: IO[bytes], dry_run: bool) -> None:
-    if not batch.lines:
-        return
-    flag = b"true" if dry_run else b"false"
-    body = b'{"dry_run":' + flag + b',"users":[' + b",".join(batch.bodies) + b"]}"
-    answer = call(api, "POST", "/api/users/import", content=body)
-    for line, arrival in zip(batch.lines, answer["arrivals"], strict=True):
-        status = arrival["status"]
-        setattr(tally, status, getattr(tally, status) + 1)
-        if status == "invalid":
-            _refuse(errors, line, arrival["errors"])
-    errors.flush()
 
 
 def _fingerprint(file: Path) -> str:

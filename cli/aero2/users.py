@@ -40,6 +40,7 @@ def import_(
     url: Url,
     key: Key,
     format: Format = "auto",
+    *,
     dry_run: Annotated[bool, typer.Option(help="Check every line; keep nothing.")] = False,
     restart: Annotated[
         bool, typer.Option(help="From the first line, not where it stopped.")
@@ -67,6 +68,7 @@ def export(
         Path | None, typer.Option("--out", "-o", help="File; else standard output.")
     ] = None,
     format: Format = "auto",
+    *,
     password_hashes: Annotated[
         bool, typer.Option(help="With the hashes: keep the file safe.")
     ] = False,

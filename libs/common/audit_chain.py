@@ -118,7 +118,7 @@ class Checkpoint:
         )
 
 
-def sign(keys: Keys, app_id: str, seq: int, head: bytes, at: datetime) -> Checkpoint:
+def sign(keys: Keys, app_id: str, seq: int, head: bytes, *, at: datetime) -> Checkpoint:
     """Returns a signed checkpoint of a chain with `seq` events and the hash `head`."""
     unsigned = Checkpoint(app_id, seq, b64url(head), at, keys.active, "")
     signature = _signer(keys, keys.active).sign(unsigned.message())

@@ -39,8 +39,8 @@ async def answer(
     deps: Any,
     contract: type[Request[Any]],
     ctx: Context,
-    data: bytes,
     *,
+    data: bytes,
     subject: str,
 ) -> Contract:
     """Checks a request, runs its handler and returns the reply. Every request takes this path, over
@@ -154,7 +154,9 @@ class BusServer:
                 ctx = Context.decode((msg.headers or {}).get(HEADER))
                 trace = ctx.trace
                 logs.trace.set(trace)
-                reply = await answer(handler, self.deps, contract, ctx, msg.data, subject=subject)
+                reply = await answer(
+                    handler, self.deps, contract, ctx, data=msg.data, subject=subject
+                )
                 await msg.respond(encode_reply(reply))
         except Problem as problem:
             outcome = problem.code
@@ -169,7 +171,13 @@ class BusServer:
             log.exception("unhandled", subject=contract.subject, trace=trace)
             await _refuse(msg, Problem())
         finally:
-            _observe(contract.subject, outcome, time.perf_counter() - started, trace, level)
+            _observe(
+                contract.subject,
+                outcome,
+                seconds=time.perf_counter() - started,
+                trace=trace,
+                level=level,
+            )
 
     async def drain(self, within: float = 3.0) -> None:
         """Takes no more requests and answers those that have arrived, `within` seconds at most."""
@@ -195,17 +203,17 @@ class BusServer:
 _timers: dict[tuple[str, str], Histogram] = {}
 
 
-def _observe(subject: str, outcome: str, took: float, trace: str, level: str) -> None:
+def _observe(subject: str, outcome: str, *, seconds: float, trace: str, level: str) -> None:
     timer = _timers.get((subject, outcome))
     if timer is None:
         timer = _timers[subject, outcome] = metrics.SERVED.labels(subject, outcome)
-    timer.observe(took)
+    timer.observe(seconds)
     logs.lines.write(
         {
             "event": "served",
             "subject": subject,
             "outcome": outcome,
-            "ms": round(took * 1000, 2),
+            "ms": round(seconds * 1000, 2),
             "trace": trace,
         },
         level=level,

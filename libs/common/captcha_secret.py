@@ -18,7 +18,7 @@ def _place(app_id: str) -> tuple[str, str, str]:
 
 
 async def sealed(
-    sealer: Sealer, db: Db, app_id: str, stored: dict[str, Any], settings: dict[str, Any]
+    sealer: Sealer, db: Db, app_id: str, *, stored: dict[str, Any], settings: dict[str, Any]
 ) -> dict[str, Any]:
     """Returns `settings` as they may be stored: a new secret is sealed, an unchanged one stays."""
     captcha = settings.get("captcha")

@@ -43,6 +43,7 @@ class Cursors:
         of: str,
         rows: list[Row],
         limit: int,
+        *,
         key: Callable[[Row], tuple[str | datetime | None, ...]],
         fit: Callable[[list[Row]], list[Row]] = list,
     ) -> tuple[list[Row], str | None]:

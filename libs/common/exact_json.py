@@ -36,8 +36,8 @@ class _Rounded:
 
 
 def faults(text: bytes) -> list[FieldError]:
-    """Lists field and message of what would be lost. Raises ValueError for what is no JSON, such
-    as UnicodeDecodeError for what is not UTF-8."""
+    """Returns the errors of all that would be lost. Raises ValueError for text that is not JSON, such
+    as UnicodeDecodeError for text that is not UTF-8."""
     suspicious = False
 
     def object_of(pairs: list[tuple[str, Any]]) -> dict[str, Any]:

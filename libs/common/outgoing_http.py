@@ -65,7 +65,7 @@ class OutgoingHttp:
             async with asyncio.timeout(deadline):
                 address = await self._resolve(target.raw_host.decode(), pinned_http.port_of(target))
                 status, body = await pinned_http.exchange(
-                    method, target, address, headers or {}, content
+                    method, target, address, headers=headers or {}, content=content
                 )
         except TimeoutError:
             raise Unreachable(f"{target.host}: no answer within {deadline:g} s") from None

@@ -37,7 +37,12 @@ def port_of(target: httpx.URL) -> int:
 
 
 async def exchange(
-    method: str, target: httpx.URL, address: str, headers: dict[str, str], content: dict[str, Any]
+    method: str,
+    target: httpx.URL,
+    address: str,
+    *,
+    headers: dict[str, str],
+    content: dict[str, Any],
 ) -> tuple[int, bytes]:
     """Sends a request for `target` to an IP address. Returns the status and the body. Raises one of
     FAILURES.

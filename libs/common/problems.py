@@ -56,7 +56,7 @@ def problem_types() -> list[type[Problem]]:
 
 
 class BadRequest(Problem):
-    """What was sent cannot be understood."""
+    """The request is malformed and cannot be understood."""
 
     status, code, title = 400, "bad_request", "The request cannot be understood."
 

@@ -83,13 +83,13 @@ class Sealer:
         return dek, await self._key(db, app_id, dek)
 
     async def _key(self, db: Db, app_id: str, dek: str) -> AESGCM:
-        found = self._known.get((app_id, dek))
-        if found is None:
+        cipher = self._known.get((app_id, dek))
+        if cipher is None:
             row = await _by_id(db, app_id=app_id, id=dek)
             if row is None:
                 raise Unsealable("the data key is gone")
-            found = self._unwrap(app_id, row)
-        return found
+            cipher = self._unwrap(app_id, row)
+        return cipher
 
     def _remember(self, app_id: str, row: DataKey) -> None:
         if len(self._known) >= self.size:

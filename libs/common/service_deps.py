@@ -1,4 +1,4 @@
-"""The dependencies that the handlers of every service with tables share."""
+"""The dependencies that every service with tables gives its handlers, and how they are opened."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from pydantic import SecretStr
 
 from common.audit import ActivityRecorder
 from common.bus import Bus
+from common.connections import Connections
 from common.crypto import Keys
 from common.cursors import Cursors
 from common.db import Database
@@ -18,7 +19,6 @@ from common.invalidation import Invalidation
 from common.master_keys import recognize
 from common.outbox import Relay, ensure_stream
 from common.sealing import Sealer
-from common.service import Connections
 from common.settings import DatabaseSettings
 from common.tenants import Tenants
 

@@ -23,7 +23,7 @@ TOKEN: Final = re.compile(
     """,
     re.VERBOSE | re.DOTALL,
 )
-"""What may hold a colon in SQL. Only the last alternative is a parameter of ours."""
+"""The parts of SQL that may hold a colon. Only the last alternative is a parameter of ours."""
 
 
 def numbered(text: LiteralString, *parameters: type[tuple[Any, ...]]) -> LiteralString:

@@ -57,7 +57,7 @@ class LocalBus:
         handler, deps = self.handlers[type(request)]
         body = encode_request(request)
         try:
-            done = await answer(handler, deps, type(request), ctx, body, subject=subject)
+            done = await answer(handler, deps, type(request), ctx, data=body, subject=subject)
             return encode_reply(done)
         except Problem as problem:
             raise Problem.from_wire(problem.to_wire()) from None

@@ -50,7 +50,7 @@ VALUE_ERRORS: Final = {
     "pattern_mismatch": N_("The text must match the pattern {pattern}."),
     "control_character": N_("Control characters and characters that turn text are not accepted."),
     "blank": N_("At least one visible character is required."),
-    "contains_link": N_("Connections and addresses are not accepted in this text."),
+    "contains_link": N_("Links and addresses are not accepted in this text."),
     # numbers
     "not_a_boolean": N_("The value true or false is required."),
     "not_an_integer": N_("A whole number is required."),

@@ -10,7 +10,9 @@ import uvloop
 from pydantic import ValidationError
 
 from common import logs
-from common.service import Serving, beat, connect, explain, live, patiently
+from common.connections import connect
+from common.process_life import ServiceLife, keep_heartbeat, retry_until_done, run_until_stopped
+from common.service import print_setting_errors
 from gateway.admission.replicas import Replicas
 from gateway.build import build, build_internal
 from gateway.http import sockets as listening
@@ -27,24 +29,24 @@ def main() -> None:
     try:
         settings = GatewaySettings()
     except ValidationError as error:
-        explain("gateway", error)
+        print_setting_errors("gateway", error)
         raise SystemExit(1) from None
     logs.configure("gateway", settings.log_level)
     public = listening.public(settings)
     internal = listening.internal(settings)
-    uvloop.run(live(serve(settings, public, internal)))
+    uvloop.run(run_until_stopped(serve(settings, public, internal)))
 
 
 async def serve(
     settings: GatewaySettings, public: socket.socket, internal: socket.socket | None
-) -> Serving:
+) -> ServiceLife:
     """`internal` is None where metrics are off."""
-    links = await patiently(lambda: connect(settings, "gateway"), "nats")
+    links = await retry_until_done(lambda: connect(settings, "gateway"), "nats")
     gateway = Gateway(settings, links.bus, links)
     links.changes.listeners.append(gateway.invalidate)
     links.on_reconnect.append(gateway.forget_all)
     if settings.heartbeat:
-        links.spawn(beat(Path(settings.heartbeat), links, None), "heartbeat")
+        links.spawn(keep_heartbeat(Path(settings.heartbeat), links, None), "heartbeat")
     links.spawn(Replicas(links.nc, gateway.limits.divide).run(), "replicas")
     Connection.limit = connection_limit()
     listeners = [(server_of(build(gateway)), public, "http")]
@@ -58,7 +60,7 @@ async def serve(
         await asyncio.wait(tasks)
 
     log.info("ready", host=settings.host, port=settings.port)
-    return Serving(links, drain)
+    return ServiceLife(links, drain)
 
 
 if __name__ == "__main__":

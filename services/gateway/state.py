@@ -6,12 +6,12 @@ from dataclasses import dataclass, field
 
 from common.bus import Bus
 from common.caches import Cache
+from common.connections import Connections
 from common.context import Caller
 from common.contracts.api_keys import ApiKeyHolder
 from common.contracts.sessions import Session
 from common.contracts.tenants import Tenant
 from common.contracts.tokens import AccessToken
-from common.service import Connections
 from gateway.admission.fair_queue import AdmissionQueues
 from gateway.admission.flood_limits import NO_TENANT, FloodLimits
 from gateway.audit_followers import FollowerSlots

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from common.bus import Handlers
-from common.service import Connections, run
+from common.connections import Connections
+from common.service import run
 from common.sweeps import run_sweeps
 from identity import queues, unprovisioned_users
 from identity.deps import Deps, open_deps

@@ -18,13 +18,13 @@ from common.outgoing_http import Unreachable
 from common.problems import RateLimited, Unavailable
 from common.sealing import Unsealable
 from identity.deps import Deps
-from identity.limits import PROTECTION_BY_IP, Limit
+from identity.limits import PROTECTION_BY_IP, AttemptLimit
 
 log = logs.get(__name__)
 
 PROOF_LASTS: Final = 300
 """Seconds."""
-ONCE: Final = Limit("proof", 1, PROOF_LASTS)
+ONCE: Final = AttemptLimit("proof", 1, PROOF_LASTS)
 
 
 async def get(deps: Deps, ctx: Context, request: GetProtection) -> Protection:

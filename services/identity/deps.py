@@ -5,10 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass, field, replace
 
 from common import logs
+from common.connections import Connections
 from common.db import Database
 from common.hash_pool import FairPool
 from common.outgoing_http import OutgoingHttp
-from common.service import Connections
 from common.service_deps import ServiceDeps, open_job, open_service_deps
 from common.worker_processes import WorkerProcesses
 from identity.hashing import Hashing

@@ -27,7 +27,7 @@ from identity.deps import Deps
 from identity.lockout import forget
 from identity.queries import accounts, codes
 from identity.queries.accounts import Account
-from identity.queries.codes import ConsumedCode
+from identity.queries.codes import ConsumedEmailCode
 
 TYPES: Final = ["email_code", "email_verification"]
 
@@ -132,7 +132,7 @@ async def _repeated_session(
 
 def _proof(
     method: str,
-    consumed_code: ConsumedCode,
+    consumed_code: ConsumedEmailCode,
     request: SignInWithCode | SignInWithLink,
     key: str | None,
 ) -> authentication_result.AuthenticationResult:
@@ -150,7 +150,7 @@ async def _sign_in(
     deps: Deps,
     ctx: Context,
     tenant: Tenant,
-    consumed_code: ConsumedCode,
+    consumed_code: ConsumedEmailCode,
     *,
     proof: authentication_result.AuthenticationResult,
 ) -> SignedInSession:
@@ -174,7 +174,7 @@ async def _start_session(
     tx: Db,
     tenant: Tenant,
     *,
-    consumed_code: ConsumedCode,
+    consumed_code: ConsumedEmailCode,
     proof: authentication_result.AuthenticationResult,
 ) -> session_start.StartedSession:
     account, fresh = await sign_up.get_or_create_account(

@@ -26,7 +26,7 @@ from identity.deps import Deps
 from identity.devices import browser_hashes, device_name
 from identity.limits import CODE_BY_IP, MAIL_BY_ADDRESS, MAIL_BY_APP, MAIL_BY_IP, MAIL_TO_ADDRESS
 from identity.queries import codes, devices
-from identity.queries.codes import ConsumedCode
+from identity.queries.codes import ConsumedEmailCode
 
 TTL: Final = 600
 """Seconds for which a code or link is valid."""
@@ -125,7 +125,7 @@ async def start(
 
 async def consume_code(
     deps: Deps, ctx: Context, flow: str, code: str, *, types: list[str]
-) -> ConsumedCode:
+) -> ConsumedEmailCode:
     """Consumes the code in a transaction of its own, so that a wrong try counts whatever follows.
     Raises WrongCode, CodeSpent, RateLimited."""
     await deps.limits.count(ctx, (CODE_BY_IP, ctx.ip))
@@ -169,7 +169,7 @@ async def holder_of_link(
 
 async def consume_link(
     deps: Deps, ctx: Context, tx: Db, token: str, *, browser: str | None, types: list[str]
-) -> ConsumedCode:
+) -> ConsumedEmailCode:
     """Consumes the link. Raises LinkSpent, OtherBrowser."""
     hashes = deps.keys.hashes("link", token)
     consumed_code = await codes.consume_link(

@@ -36,7 +36,7 @@ def too_long(password: str) -> bool:
 
 
 @dataclass(frozen=True)
-class Verdict:
+class PasswordVerdict:
     """Whether the password is right, and a new hash of it if the stored one is not ours."""
 
     ok: bool
@@ -65,20 +65,20 @@ class Hashing:
         """Returns the hash of a password. Raises Busy if the pool is full."""
         return await self.pool.run(app_id, lambda: self.hasher.hash(normalized(password)))
 
-    async def verify(self, app_id: str, password: str, phc: str | None) -> Verdict:
+    async def verify(self, app_id: str, password: str, phc: str | None) -> PasswordVerdict:
         """Returns whether the password matches the hash. Raises Busy if the pool is full, or if an
         imported hash takes too long."""
         password = normalized(password)
         if phc is None or too_long(password):
             await self.pool.run(app_id, lambda: self._own(password[:MAX_BYTES], self.dummy))
-            return Verdict(False)
+            return PasswordVerdict(False)
         if OWN.fullmatch(phc):
-            return Verdict(await self.pool.run(app_id, lambda: self._own(password, phc)))
+            return PasswordVerdict(await self.pool.run(app_id, lambda: self._own(password, phc)))
         if not imported_hashes.supported(phc):
-            return Verdict(False)
+            return PasswordVerdict(False)
         if not await self.workers.run(app_id, "verify_hash", password, phc):
-            return Verdict(False)
-        return Verdict(True, await self.hash(app_id, password))
+            return PasswordVerdict(False)
+        return PasswordVerdict(True, await self.hash(app_id, password))
 
     async def run(self, app_id: str, work: Callable[[], T]) -> T:
         """Runs other work that keeps a core busy, within the application's share."""

@@ -88,7 +88,7 @@ async def list_(deps: Deps, ctx: Context, request: ListInvitations) -> Invitatio
             db, app_id=ctx.app_id, before=at, before_id=id, limit=request.limit + 1
         )
     page, next = deps.cursors.page(
-        ctx.app_id, "invitations", rows, request.limit, lambda row: (row.created_at, row.id)
+        ctx.app_id, "invitations", rows, request.limit, key=lambda row: (row.created_at, row.id)
     )
     return Invitations(invitations=page, next=next)
 

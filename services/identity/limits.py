@@ -13,7 +13,7 @@ from identity.queries import limits
 
 
 @dataclass(frozen=True)
-class Limit:
+class AttemptLimit:
     """At most `most` in `seconds`, counted in fixed windows."""
 
     name: str
@@ -21,19 +21,21 @@ class Limit:
     seconds: int
 
 
-SIGN_IN_BY_IP = Limit("sign_in_ip", 300, 300)  # an office behind one address, at nine o'clock
-SIGN_IN_BY_APP = Limit("sign_in_app", 6000, 300)
-SIGN_UP_BY_IP = Limit("sign_up_ip", 30, 3600)
-MAIL_BY_ADDRESS = Limit("mail_address", 3, 900)
-MAIL_TO_ADDRESS = Limit("mail_to_address", 30, 900)  # from all networks together
-MAIL_BY_IP = Limit("mail_ip", 30, 900)
-MAIL_BY_APP = Limit("mail_app", 2000, 900)
-CODE_BY_IP = Limit("code_ip", 100, 900)
-PASSWORD_BY_USER = Limit("password_user", 20, 900)
-CHECK_BY_IP = Limit("check_ip", 60, 300)
-PROTECTION_BY_IP = Limit("protection_ip", 200, 300)
-TEST_MAIL_BY_APP = Limit("test_mail_app", 10, 600)
-INVITE_BY_APP = Limit("invite_app", 500, 3600)
+SIGN_IN_BY_IP = AttemptLimit(
+    "sign_in_ip", 300, 300
+)  # an office behind one address, at nine o'clock
+SIGN_IN_BY_APP = AttemptLimit("sign_in_app", 6000, 300)
+SIGN_UP_BY_IP = AttemptLimit("sign_up_ip", 30, 3600)
+MAIL_BY_ADDRESS = AttemptLimit("mail_address", 3, 900)
+MAIL_TO_ADDRESS = AttemptLimit("mail_to_address", 30, 900)  # from all networks together
+MAIL_BY_IP = AttemptLimit("mail_ip", 30, 900)
+MAIL_BY_APP = AttemptLimit("mail_app", 2000, 900)
+CODE_BY_IP = AttemptLimit("code_ip", 100, 900)
+PASSWORD_BY_USER = AttemptLimit("password_user", 20, 900)
+CHECK_BY_IP = AttemptLimit("check_ip", 60, 300)
+PROTECTION_BY_IP = AttemptLimit("protection_ip", 200, 300)
+TEST_MAIL_BY_APP = AttemptLimit("test_mail_app", 10, 600)
+INVITE_BY_APP = AttemptLimit("invite_app", 500, 3600)
 
 
 @dataclass(frozen=True)
@@ -42,19 +44,19 @@ class Limits:
     keys: Keys
     scale: float = 1.0
 
-    async def count(self, ctx: Context, *counted: tuple[Limit, str | None]) -> None:
+    async def count(self, ctx: Context, *counted: tuple[AttemptLimit, str | None]) -> None:
         """Counts one attempt against each limit. The key is stored as a keyed hash only, and None
         (no address known) is not counted. Raises RateLimited with `retry_after`."""
         async with self.db.single(ctx) as db:
             wait = await self.hit(db, ctx, *counted)
         exceeded(wait)
 
-    async def hit(self, tx: Db, ctx: Context, *counted: tuple[Limit, str | None]) -> int:
+    async def hit(self, tx: Db, ctx: Context, *counted: tuple[AttemptLimit, str | None]) -> int:
         """Counts as `count` does, in a transaction that commits whatever follows. Returns the
         seconds to wait, or 0."""
         return await self._hit(tx, ctx, counted, self.scale) if self.scale else 0
 
-    async def once(self, ctx: Context, limit: Limit, whom: str) -> None:
+    async def once(self, ctx: Context, limit: AttemptLimit, whom: str) -> None:
         """Counts as `count` does, although a setting turns limits off: for what may be used only
         once."""
         async with self.db.single(ctx) as db:
@@ -62,7 +64,7 @@ class Limits:
         exceeded(wait)
 
     async def _hit(
-        self, tx: Db, ctx: Context, counted: Iterable[tuple[Limit, str | None]], scale: float
+        self, tx: Db, ctx: Context, counted: Iterable[tuple[AttemptLimit, str | None]], scale: float
     ) -> int:
         limit_by_key = {
             self._key(limit, whom): limit for limit, whom in counted if whom is not None
@@ -76,7 +78,7 @@ class Limits:
         over = [row.left for row in rows if row.hits > max(1, limit_by_key[row.key].most * scale)]
         return max(1, *over) if over else 0
 
-    def _key(self, limit: Limit, whom: str) -> str:
+    def _key(self, limit: AttemptLimit, whom: str) -> str:
         return f"{limit.name}:{self.keys.hash('limit', whom)}"
 
 

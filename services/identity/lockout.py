@@ -16,14 +16,14 @@ from common.db import Db
 from common.events.sessions import LoginFailed, SignInLocked
 from common.problems import Problem
 from identity.deps import Deps
-from identity.hashing import Verdict
+from identity.hashing import PasswordVerdict
 from identity.queries import lockouts
 
 log = logs.get(__name__)
 
 
 @dataclass
-class Admission:
+class SignInAdmission:
     """A reserved try of an address, or the seconds to wait until one is admitted."""
 
     address_hash: str = ""
@@ -31,20 +31,20 @@ class Admission:
     wait: int = 0
 
 
-async def admit(deps: Deps, ctx: Context, tx: Db, email: str) -> Admission:
+async def admit(deps: Deps, ctx: Context, tx: Db, email: str) -> SignInAdmission:
     """Reserves a try for this address, in a transaction that commits whatever follows."""
     address = address_key(email)
     address_hash = deps.keys.hash("guard", address)
     if await lockouts.reserve(tx, app_id=ctx.app_id, address_hash=address_hash):
-        return Admission(address_hash, pending=True)
+        return SignInAdmission(address_hash, pending=True)
     wait = await lockouts.locked_for(
         tx, app_id=ctx.app_id, address_hashes=deps.keys.hashes("guard", address)
     )
-    return Admission(address_hash, wait=max(1, wait))
+    return SignInAdmission(address_hash, wait=max(1, wait))
 
 
 @asynccontextmanager
-async def releasing(deps: Deps, ctx: Context, admission: Admission) -> AsyncIterator[None]:
+async def releasing(deps: Deps, ctx: Context, admission: SignInAdmission) -> AsyncIterator[None]:
     """Releases the reservation if the body raises an error other than a wrong password."""
     try:
         yield
@@ -53,7 +53,7 @@ async def releasing(deps: Deps, ctx: Context, admission: Admission) -> AsyncIter
         raise
 
 
-async def release(deps: Deps, ctx: Context, admission: Admission) -> None:
+async def release(deps: Deps, ctx: Context, admission: SignInAdmission) -> None:
     """Releases the reservation. If that cannot be written, the reservation lapses by itself."""
     if not admission.pending:
         return
@@ -68,13 +68,13 @@ async def release(deps: Deps, ctx: Context, admission: Admission) -> None:
 async def verify_password(
     deps: Deps,
     ctx: Context,
-    admission: Admission,
+    admission: SignInAdmission,
     password: str,
     *,
     phc: str | None,
     user_id: str | None,
     method: str = "password",
-) -> Verdict:
+) -> PasswordVerdict:
     """Verifies the password. If it is right, the caller calls `forget` in the transaction of what
     follows. Raises Locked, WrongCredentials, Busy."""
     if admission.wait:
@@ -87,7 +87,7 @@ async def verify_password(
 
 
 async def _fail(
-    deps: Deps, ctx: Context, admission: Admission, *, user_id: str | None, method: str
+    deps: Deps, ctx: Context, admission: SignInAdmission, *, user_id: str | None, method: str
 ) -> None:
     admission.pending = False  # a wrong password is never released, written or not
     address = admission.address_hash

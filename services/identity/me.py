@@ -44,7 +44,7 @@ from identity import users as administration
 from identity.caller_checks import fresh, the_user
 from identity.deps import Deps
 from identity.queries import accounts, devices, sessions, users
-from identity.queries.codes import ConsumedCode
+from identity.queries.codes import ConsumedEmailCode
 
 CHANGE: Final = ["email_change"]
 MOST_EVENTS: Final = 1000
@@ -127,7 +127,7 @@ async def verify_email(deps: Deps, ctx: Context, request: VerifyEmail) -> Done:
     return Done()
 
 
-async def _change_email(deps: Deps, ctx: Context, consumed_code: ConsumedCode) -> Me:
+async def _change_email(deps: Deps, ctx: Context, consumed_code: ConsumedEmailCode) -> Me:
     tenant = await deps.tenants.get(ctx)
     if consumed_code.user_id is None:
         raise LinkSpent
@@ -154,7 +154,7 @@ async def _change_email(deps: Deps, ctx: Context, consumed_code: ConsumedCode) -
 
 
 async def _set_email(
-    deps: Deps, ctx: Context, tx: Db, tenant: Tenant, *, consumed_code: ConsumedCode
+    deps: Deps, ctx: Context, tx: Db, tenant: Tenant, *, consumed_code: ConsumedEmailCode
 ) -> Me:
     assert consumed_code.user_id is not None
     await accounts.lock(tx, app_id=ctx.app_id, id=consumed_code.user_id)

@@ -37,7 +37,7 @@ from identity.limits import (
 from identity.passwords import store_password
 from identity.queries import accounts
 from identity.queries.accounts import Account
-from identity.queries.codes import ConsumedCode
+from identity.queries.codes import ConsumedEmailCode
 
 RESET: Final = ["password_reset"]
 
@@ -127,7 +127,7 @@ async def _reset(
     deps: Deps,
     ctx: Context,
     tenant: Tenant,
-    consumed_code: ConsumedCode,
+    consumed_code: ConsumedEmailCode,
     *,
     phc: str,
     browser: str | None,

@@ -89,10 +89,10 @@ async def sign_in(deps: Deps, ctx: Context, request: SignInWithPassword) -> Sign
 
 async def _reserve_try(
     deps: Deps, ctx: Context, email: str
-) -> tuple[Account | None, lockout.Admission]:
+) -> tuple[Account | None, lockout.SignInAdmission]:
     """Counts the try in one short transaction: the hash is verified after it. Raises RateLimited."""
     async with deps.db.transaction(ctx) as tx:
-        account, admission = None, lockout.Admission()
+        account, admission = None, lockout.SignInAdmission()
         wait = await deps.limits.hit(tx, ctx, (SIGN_IN_BY_IP, ctx.ip), (SIGN_IN_BY_APP, ctx.app_id))
         if not wait:
             account = await accounts.by_email(tx, app_id=ctx.app_id, email=email)
@@ -207,7 +207,7 @@ async def confirm_current(
     """Verifies the caller's current password. Returns a new hash if the stored one is not ours.
     Raises WrongCredentials, Locked, RateLimited."""
     async with deps.db.transaction(ctx) as tx:
-        admission = lockout.Admission()
+        admission = lockout.SignInAdmission()
         wait = await deps.limits.hit(tx, ctx, (PASSWORD_BY_USER, account.id))
         if not wait:
             admission = await lockout.admit(deps, ctx, tx, account.email or account.id)

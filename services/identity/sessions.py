@@ -79,7 +79,11 @@ async def list_of_user(deps: Deps, ctx: Context, request: ListUserSessions) -> S
             before_id=id,
         )
     page, next = deps.cursors.page(
-        ctx.app_id, kind, entries, request.limit, lambda session: (session.created_at, session.id)
+        ctx.app_id,
+        kind,
+        entries,
+        request.limit,
+        key=lambda session: (session.created_at, session.id),
     )
     return Sessions(sessions=page, next=next)
 

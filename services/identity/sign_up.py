@@ -22,7 +22,7 @@ from identity.deps import Deps
 from identity.limits import SIGN_UP_BY_IP
 from identity.queries import accounts, codes, invitations
 from identity.queries.accounts import Account
-from identity.queries.codes import ConsumedCode
+from identity.queries.codes import ConsumedEmailCode
 
 
 async def sign_up(deps: Deps, ctx: Context, request: SignUp) -> Flow:
@@ -121,7 +121,7 @@ def _known_address_letter(
 
 
 async def get_or_create_account(
-    deps: Deps, ctx: Context, tx: Db, tenant: Tenant, *, consumed_code: ConsumedCode
+    deps: Deps, ctx: Context, tx: Db, tenant: Tenant, *, consumed_code: ConsumedEmailCode
 ) -> tuple[Account, bool]:
     """Returns the user of a proven address, and whether they were created now. Raises SignUpClosed,
     Invalid if the application no longer accepts new users."""

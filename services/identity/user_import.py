@@ -185,8 +185,8 @@ async def export_users(deps: Deps, ctx: Context, request: ExportUsers) -> Transf
         "export",
         users,
         request.limit,
-        lambda user: (user.created_at, user.id),
-        fitting_rows,
+        key=lambda user: (user.created_at, user.id),
+        fit=fitting_rows,
     )
     return TransferredUsers(users=rows, next=next)
 

@@ -31,15 +31,15 @@ async def page(deps: Deps, ctx: Context, request: ListUsers) -> Users:
         kind,
         [user_by_id[id] for id in ids if id in user_by_id],
         request.limit,
-        lambda user: (keys[user.id], user.id),
-        fitting_rows,
+        key=lambda user: (keys[user.id], user.id),
+        fit=fitting_rows,
     )
     return Users(users=rows, next=next)
 
 
 async def _entries(
     db: Db, ctx: Context, request: ListUsers, place: user_lists.Place
-) -> list[user_lists.Entry]:
+) -> list[user_lists.UserListEntry]:
     limit = request.limit + 1
     teams = visible_teams(ctx)
     if teams is not None:
@@ -76,7 +76,7 @@ async def _entries(
 
 async def _matching(
     db: Db, app_id: str, request: ListUsers, place: user_lists.Place
-) -> list[user_lists.Entry]:
+) -> list[user_lists.UserListEntry]:
     words = await _words(db, request.search)
     if not words:
         return []

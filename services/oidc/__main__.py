@@ -5,7 +5,8 @@ from __future__ import annotations
 from functools import partial
 
 from common.bus import Handlers
-from common.service import Connections, run
+from common.connections import Connections
+from common.service import run
 from common.sweeps import run_sweeps
 from oidc import backchannel_delivery
 from oidc.deps import Deps, open_deps

@@ -10,7 +10,7 @@ from typing import Any, Literal
 
 from common.contracts.authorization import Params, SignedIn
 from oidc.oauth_parameters import OAuthParameters, by_name
-from oidc.queries.authorization_requests import PendingRequest
+from oidc.queries.authorization_requests import PendingAuthorization
 from oidc.queries.clients import RegisteredClient
 
 
@@ -30,7 +30,7 @@ class AuthorizationRequest:
     params: Params
     parameters: OAuthParameters
     session: SignedIn | None
-    pending: PendingRequest | None = None
+    pending: PendingAuthorization | None = None
     request_id: str = ""
     consent: Literal["allow", "deny"] | None = None
     selected: bool = False
@@ -61,7 +61,7 @@ class AuthorizationRequest:
 
     @classmethod
     def resumed(
-        cls, pending: PendingRequest, request_id: str, session: SignedIn | None
+        cls, pending: PendingAuthorization, request_id: str, session: SignedIn | None
     ) -> AuthorizationRequest:
         """Returns a stored request that no step has checked since it was resumed."""
         request = cls.of([(name, value) for name, value in pending.params], session)

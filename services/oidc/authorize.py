@@ -44,7 +44,7 @@ from oidc.checks.user_is_signed_in import account_is_selected, user_is_signed_in
 from oidc.checks.user_is_the_hinted_one import user_is_the_hinted_one
 from oidc.deps import Deps
 from oidc.queries import authorization_requests
-from oidc.queries.authorization_requests import RequestState
+from oidc.queries.authorization_requests import AuthorizationRequestState
 
 Step = Callable[[Deps, Context, AuthorizationRequest], Awaitable[Authorization | None]]
 
@@ -122,7 +122,7 @@ async def get_state(deps: Deps, ctx: Context, request: GetAuthorizationState) ->
     return AuthorizationState(pending=row.pending, client_name=row.client_name, client_link=link)
 
 
-def _redirect_origin(row: RequestState) -> str | None:
+def _redirect_origin(row: AuthorizationRequestState) -> str | None:
     """Returns the origin of the redirect URI, or None if the client is no website or is deleted."""
     if row.client_type not in ("web", "spa"):
         return None

@@ -101,7 +101,11 @@ async def list_(deps: Deps, ctx: Context, request: ListClients) -> Clients:
             limit=request.limit + 1,
         )
     page, next_cursor = deps.cursors.page(
-        ctx.app_id, "clients", rows, request.limit, lambda client: (client.created_at, client.id)
+        ctx.app_id,
+        "clients",
+        rows,
+        request.limit,
+        key=lambda client: (client.created_at, client.id),
     )
     return Clients(clients=page, next=next_cursor)
 

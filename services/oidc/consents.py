@@ -39,7 +39,7 @@ async def list_of_client(deps: Deps, ctx: Context, request: ListClientGrants) ->
             limit=request.limit + 1,
         )
     page, next_cursor = deps.cursors.page(
-        ctx.app_id, of, rows, request.limit, lambda row: (row.created_at, row.user_id)
+        ctx.app_id, of, rows, request.limit, key=lambda row: (row.created_at, row.user_id)
     )
     return Grants(grants=[_grant(row) for row in page], next=next_cursor)
 

@@ -1,4 +1,4 @@
-"""The dependencies of the handlers of the oidc service."""
+"""The dependencies of the oidc service's handlers."""
 
 from __future__ import annotations
 
@@ -6,12 +6,12 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from common.caches import Cache
+from common.connections import Connections
 from common.context import Context
 from common.contracts.rights import Rights
 from common.db import Database
 from common.hash_pool import FairPool
 from common.outgoing_http import OutgoingHttp
-from common.service import Connections
 from common.service_deps import ServiceDeps, open_job, open_service_deps
 from common.worker import WakeableWorker
 from oidc.json_web_keys import KeySet
@@ -107,7 +107,7 @@ class Deps(ServiceDeps):
 
 
 async def open_deps(settings: Settings, links: Connections) -> Deps:
-    """Opens the databases, and lets the caches hear what other processes change."""
+    """Opens the databases, and lets the caches drop what other processes change."""
     common = await open_service_deps(settings, links)
     deps = Deps(
         **common.shared(),

@@ -12,7 +12,7 @@ from oidc.acr_values import Way
 from oidc.authorization_request import AuthorizationRequest
 from oidc.deps import Deps
 from oidc.queries import authorization_requests
-from oidc.queries.authorization_requests import NewPendingRequest
+from oidc.queries.authorization_requests import NewPendingAuthorization
 
 LIFETIME: Final = 1800
 """Seconds: enough to wait for a code by mail and to set up a second factor."""
@@ -81,7 +81,7 @@ async def _store(
             )
             return request.request_id
         request_id = token("ar_", 24)
-        new = NewPendingRequest(
+        new = NewPendingAuthorization(
             app_id=ctx.app_id,
             id_hash=deps.keys.hash("authorization-request", request_id),
             client_id=request.client.client_id,

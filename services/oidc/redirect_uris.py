@@ -20,8 +20,10 @@ DEFAULT_PORT: Final = {"https": 443, "http": 80}
 
 
 def redirect_uri_mistake(uri: str, *, native: bool) -> str | None:
-    """Returns the code of what is wrong with a redirect URI, or None (RFC 6749 section 3.1.2,
-    RFC 8252 section 7, RFC 9700 section 2.1)."""
+    """Returns the code of what is wrong with a redirect URI, or None.
+
+    RFC 6749 section 3.1.2, RFC 8252 section 7, RFC 9700 section 2.1.
+    """
     parts = _parts(uri)
     if (
         not uri.isascii()

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from common.bus import Handlers
-from common.service import Connections, run
+from common.connections import Connections
+from common.service import run
 from rbac.deps import Deps, open_deps
 from rbac.handlers import HANDLERS
 from rbac.settings import Settings

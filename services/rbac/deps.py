@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from common.service import Connections
+from common.connections import Connections
 from common.service_deps import ServiceDeps, open_service_deps
 from rbac.settings import Settings
 

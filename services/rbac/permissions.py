@@ -33,7 +33,7 @@ async def list_(deps: Deps, ctx: Context, request: ListPermissions) -> Permissio
     (after,) = deps.cursors.read(ctx.app_id, LIST, request.cursor, 1)
     async with deps.db.reading(ctx) as db:
         rows = await permissions.page(db, app_id=ctx.app_id, after=after, limit=request.limit + 1)
-    page, next = deps.cursors.page(ctx.app_id, LIST, rows, request.limit, lambda row: (row.id,))
+    page, next = deps.cursors.page(ctx.app_id, LIST, rows, request.limit, key=lambda row: (row.id,))
     return Permissions(permissions=page, next=next)
 
 

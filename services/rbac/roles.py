@@ -49,7 +49,7 @@ async def list_(deps: Deps, ctx: Context, request: ListRoles) -> Roles:
         rows = await roles.page(
             db, request.kind, app_id=ctx.app_id, after=after, limit=request.limit + 1
         )
-    page, next = deps.cursors.page(ctx.app_id, of, rows, request.limit, lambda role: (role.id,))
+    page, next = deps.cursors.page(ctx.app_id, of, rows, request.limit, key=lambda role: (role.id,))
     return Roles(roles=page, next=next)
 
 
@@ -77,7 +77,7 @@ async def list_holders(deps: Deps, ctx: Context, request: ListHolders) -> Holder
         of,
         rows,
         request.limit,
-        lambda holder: (holder.granted_at, holder.user_id, holder.org_id or keyset.LOWEST_ID),
+        key=lambda holder: (holder.granted_at, holder.user_id, holder.org_id or keyset.LOWEST_ID),
     )
     return Holders(users=page, next=next)
 

@@ -67,7 +67,7 @@ async def list_(deps: Deps, ctx: Context, request: ListApiKeys) -> ApiKeys:
             db, app_id=ctx.app_id, after=(created_at, id), limit=request.limit + 1
         )
     page, next = deps.cursors.page(
-        ctx.app_id, "api_keys", rows, request.limit, lambda key: (key.created_at, key.id)
+        ctx.app_id, "api_keys", rows, request.limit, key=lambda key: (key.created_at, key.id)
     )
     return ApiKeys(api_keys=page, next=next)
 

@@ -33,7 +33,9 @@ async def update(deps: Deps, ctx: Context, request: UpdateSettings) -> AppSettin
         if row is None:
             raise ApplicationNotFound
         settings, changed = merged(row.settings, request.changes)
-        settings = await captcha_secret.sealed(deps.sealer, tx, ctx.app_id, row.settings, settings)
+        settings = await captcha_secret.sealed(
+            deps.sealer, tx, ctx.app_id, stored=row.settings, settings=settings
+        )
         if changed:
             await applications.update(tx, replace(row, settings=settings))
             fields = [f"settings.{name}" for name in changed]

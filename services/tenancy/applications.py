@@ -65,7 +65,7 @@ async def list_(deps: Deps, ctx: Context, request: ListApplications) -> Applicat
         else:
             rows = await applications.page_of_teams(db, teams=teams, after=after, limit=limit)
     page, next = deps.cursors.page(
-        ctx.app_id, of, rows, request.limit, lambda row: (row.created_at, row.id)
+        ctx.app_id, of, rows, request.limit, key=lambda row: (row.created_at, row.id)
     )
     return Applications(applications=[to_application(deps.hosts, row) for row in page], next=next)
 
@@ -98,7 +98,7 @@ async def update(deps: Deps, ctx: Context, request: UpdateApplication) -> Applic
         if fields:
             await rebind(tx, row.id)
             settings = await captcha_secret.sealed(
-                deps.sealer, tx, row.id, row.settings, changed.settings
+                deps.sealer, tx, row.id, stored=row.settings, settings=changed.settings
             )
             await applications.update(tx, replace(changed, settings=settings))
             await audit.record(tx, inside, ApplicationUpdated(fields=fields))

@@ -41,7 +41,7 @@ async def list_(deps: Deps, ctx: Context, request: ListAudit) -> AuditRecords:
     async with deps.db.reading(ctx) as db:
         rows = await audit.page(db, app_id=ctx.app_id, filters=filters)
     page, next = deps.cursors.page(
-        ctx.app_id, "audit", rows, request.limit, lambda row: (row.created_at, row.id)
+        ctx.app_id, "audit", rows, request.limit, key=lambda row: (row.created_at, row.id)
     )
     return AuditRecords(audit_logs=page, next=next)
 
@@ -95,7 +95,7 @@ async def list_checkpoints(deps: Deps, ctx: Context, request: ListCheckpoints) -
             db, app_id=ctx.app_id, after=int(after or 0), limit=request.limit + 1
         )
     page, next = deps.cursors.page(
-        ctx.app_id, "audit checkpoints", rows, request.limit, lambda row: (str(row.seq),)
+        ctx.app_id, "audit checkpoints", rows, request.limit, key=lambda row: (str(row.seq),)
     )
     return Checkpoints(
         keys=public_keys(deps.keys),

@@ -99,7 +99,7 @@ async def _sign(deps: Deps, tx: Db, ctx: Context, head: Head | None, *, at_once:
         and now - signed.created_at < timedelta(seconds=SIGN_EVERY)
     ):
         return Outcome.SIGNATURE_DUE
-    signature = chain.sign(deps.keys, ctx.app_id, head.seq, head.hash, now)
+    signature = chain.sign(deps.keys, ctx.app_id, head.seq, head.hash, at=now)
     await audit_checkpoints.insert(
         tx,
         app_id=ctx.app_id,

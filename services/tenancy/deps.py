@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
+from common.connections import Connections
 from common.db import Database
-from common.service import Connections
 from common.service_deps import ServiceDeps, open_job, open_service_deps
 from tenancy.api_key_usage import KeyUsage
 from tenancy.audit_stream import AuditStream

@@ -51,7 +51,7 @@ async def list_(deps: Deps, ctx: Context, request: ListMembers) -> Members:
             limit=request.limit + 1,
         )
     page, next = deps.cursors.page(
-        ctx.app_id, of, rows, request.limit, lambda member: (member.created_at, member.user_id)
+        ctx.app_id, of, rows, request.limit, key=lambda member: (member.created_at, member.user_id)
     )
     return Members(members=page, next=next)
 

@@ -92,7 +92,7 @@ async def list_(
             limit=request.limit + 1,
         )
     page, next = deps.cursors.page(
-        ctx.app_id, of, rows, request.limit, lambda row: (row.created_at, row.id)
+        ctx.app_id, of, rows, request.limit, key=lambda row: (row.created_at, row.id)
     )
     return OrganizationInvitations(invitations=page, next=next)
 

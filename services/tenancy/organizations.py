@@ -52,7 +52,7 @@ async def list_(deps: Deps, ctx: Context, request: ListOrganizations) -> Organiz
         rows = await organizations.page(
             db, app_id=ctx.app_id, user_id=user_id, after=after, limit=request.limit + 1
         )
-    page, next = deps.cursors.page(ctx.app_id, of, rows, request.limit, lambda row: (row.id,))
+    page, next = deps.cursors.page(ctx.app_id, of, rows, request.limit, key=lambda row: (row.id,))
     return Organizations(organizations=[to_organization(ctx, row) for row in page], next=next)
 
 
@@ -72,7 +72,7 @@ async def _page_of_user(
             after=after,
             limit=request.limit + 1,
         )
-    page, next = deps.cursors.page(ctx.app_id, of, rows, request.limit, lambda row: (row.id,))
+    page, next = deps.cursors.page(ctx.app_id, of, rows, request.limit, key=lambda row: (row.id,))
     return Organizations(organizations=[to_organization(ctx, row) for row in page], next=next)
 
 
@@ -94,7 +94,7 @@ async def _search(deps: Deps, ctx: Context, request: ListOrganizations) -> Organ
             limit=request.limit + 1,
         )
     page, next = deps.cursors.page(
-        ctx.app_id, of, rows, request.limit, lambda row: (row.key, row.id)
+        ctx.app_id, of, rows, request.limit, key=lambda row: (row.key, row.id)
     )
     return Organizations(organizations=[to_organization(ctx, row) for row in page], next=next)
 

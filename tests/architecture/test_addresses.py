@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from tests.architecture.source import CLI, COMMON, SERVICES, modules, statements, tree
 
-HOME = COMMON / "addresses.py"
+HOME = COMMON / "address_keys.py"
 SUBJECT = re.compile(r"e?mail|address|domain|host|proven|recipient|\bto\b", re.IGNORECASE)
 """What an expression is called that holds an address."""
 FOLDED = re.compile(r"\b(?:lower|upper)\s*\(\s*(?:\$\d|[^)]*(?:email|domain|address))|\bcitext\b")

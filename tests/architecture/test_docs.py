@@ -13,6 +13,7 @@ import pytest
 import yaml
 from tests.architecture.source import ROOT
 
+from aero2.__main__ import app
 from aero2.reference import MARK, pages
 from aero2.reference.environment import OTHERS, variables
 from common.contracts.app_settings import AppSettings
@@ -137,7 +138,7 @@ def test_every_page_is_in_the_navigation() -> None:
 
 def test_generated_pages_are_current() -> None:
     """docs/reference is what `make reference` writes, and holds no page of another making."""
-    wanted = pages()
+    wanted = pages(app)
     there = {
         file.relative_to(REFERENCE).as_posix(): file.read_text()
         for file in REFERENCE.rglob("*.md")
@@ -149,7 +150,7 @@ def test_generated_pages_are_current() -> None:
 
 def test_every_variable_is_documented_once() -> None:
     """docs/reference/environment.md has one row for each variable that anything reads."""
-    rows = re.findall(r"^\| `([A-Z0-9_]+)`", pages()["environment.md"], re.MULTILINE)
+    rows = re.findall(r"^\| `([A-Z0-9_]+)`", pages(app)["environment.md"], re.MULTILINE)
     assert [name for name, count in Counter(rows).items() if count > 1] == []
     assert sorted(used_variables() - set(rows) - EXAMPLES) == []
     read = set(variables())

@@ -1,8 +1,8 @@
-"""The OpenID Foundation's conformance plans, re-expressed by the names of their modules.
+"""The OpenID Foundation's conformance plans, written again by the names of their modules.
 
-A test is named after the module of the suite (5.2) whose demands it makes over HTTP of a running
-platform, so that the official suite finds nothing new. What the suite leaves to a reviewer's eye
-is checked as far as a program can.
+A test is named after the module of the suite (5.2) whose requirements it checks over HTTP against
+a running platform. So the official suite finds nothing new. Some modules leave a page to a human
+reviewer: the tests check as much of it as a program can.
 """
 
 from __future__ import annotations
@@ -71,7 +71,7 @@ class Client:
 
 @dataclass
 class Result:
-    """What came to the redirect URI, or the page that was shown instead."""
+    """The parameters at the redirect URI, or the page that was shown instead."""
 
     fields: dict[str, str]
     page: Page
@@ -87,7 +87,7 @@ class Result:
 
 @dataclass
 class Suite:
-    """The suite's side: two clients, a third that posts its secret, a user, a browser."""
+    """The suite's side: two clients, a third that posts its secret, a user and a browser."""
 
     system: System
     browser: Browser
@@ -124,7 +124,8 @@ class Suite:
     async def authorize(
         self, client: Client | None = None, *, post: bool = False, act: bool = True, **params: Any
     ) -> Result:
-        """Through the browser; signs in where asked, unless `act` is off."""
+        """Sends an authorization request through the browser. Signs in if asked, unless `act` is
+        off."""
         given = self.request(client, **params)
         endpoint = self.provider["authorization_endpoint"]
         if post:
@@ -134,7 +135,7 @@ class Suite:
         return await self.finished(page, given.get("state"), act=act)
 
     async def finished(self, page: Page, state: str | None, *, act: bool = True) -> Result:
-        """As a person who signs in and allows whatever he is asked."""
+        """Signs in and allows everything that is asked."""
         passwords = 0
         for _ in range(6):
             if page.away:
@@ -168,8 +169,8 @@ class Suite:
         passwords: int,
         location: str = "",
     ) -> Result:
-        """Every response of every module: state as it was sent, the issuer (RFC 9207), nothing that
-        the suite does not know, and an error told in the characters of RFC 6749 4.1.2.1."""
+        """Checks every response of every module: `state`, the issuer (RFC 9207), no unknown
+        parameters, and the characters of errors (RFC 6749 4.1.2.1)."""
         assert fields.get("state") == state
         assert fields["iss"] == self.issuer
         if "error" in fields:
@@ -209,7 +210,7 @@ class Suite:
         return await self.token(client, **given | params)
 
     async def tokens(self, client: Client | None = None, **params: Any) -> dict[str, Any]:
-        """A whole flow, its ID token verified."""
+        """Runs a whole flow and verifies its ID token."""
         nonce = params.pop("nonce", secrets.token_urlsafe(32))
         result = await self.authorize(client, nonce=nonce, **params)
         answer = await self.redeem(result.code, client)
@@ -224,7 +225,7 @@ class Suite:
         return tokens
 
     async def verified(self, id_token: str, client: Client | None = None) -> dict[str, Any]:
-        """As OpenID Connect Core 3.1.3.7 demands."""
+        """Verifies an ID token as OpenID Connect Core 3.1.3.7 requires."""
         jwks = (await self.http.get(self.provider["jwks_uri"])).json()
         header = jwt.get_unverified_header(id_token)
         (key,) = [key for key in jwks["keys"] if key["kid"] == header["kid"]]
@@ -260,7 +261,7 @@ class Suite:
 
 
 def standard(told: dict[str, Any]) -> None:
-    """OpenID Connect Core 5.1: each claim of its JSON type, none without a value."""
+    """Checks that each claim has its JSON type and none is empty (OpenID Connect Core 5.1)."""
     for name, value in told.items():
         if name in BOOLEANS:
             assert type(value) is bool, name
@@ -276,7 +277,8 @@ def standard(told: dict[str, Any]) -> None:
 
 
 def described(error: dict[str, str]) -> None:
-    """RFC 6749 4.1.2.1 and 5.2: printable ASCII without quote and backslash."""
+    """Checks that a description is printable ASCII without quote and backslash (RFC 6749 4.1.2.1
+    and 5.2)."""
     for name in ("error", "error_description"):
         assert set(error.get(name, "")) <= set(VSCHAR) - {'"', "\\"}, error
 
@@ -311,7 +313,7 @@ def system(shape: Shape, tmp_path_factory: pytest.TempPathFactory) -> Iterator[S
 
 @pytest_asyncio.fixture(scope="session")
 async def registered(system: System) -> dict[str, Any]:
-    """The static configuration that the suite is run with (security.md 1.3)."""
+    """Returns the static configuration that the suite is run with."""
     clients: dict[str, Client] = {}
     async with system.backend() as api:
         for name, method in (
@@ -352,7 +354,7 @@ async def registered(system: System) -> dict[str, Any]:
 
 @dataclass
 class Early:
-    """A code redeemed at `redeemed` by the monotonic clock, and what it was redeemed for."""
+    """A code that was redeemed early, the time of that by the monotonic clock, and its tokens."""
 
     code: str
     access_token: str
@@ -362,7 +364,7 @@ class Early:
 
 @pytest_asyncio.fixture(scope="session", autouse=True)
 async def early(system: System, registered: dict[str, Any]) -> Early:
-    """Made before the first module, so that nobody sits and waits for its half minute."""
+    """Redeems a code before the first module, so that no test has to wait for its half minute."""
     async with system.browser() as browser, system.http() as http:
         provider = (await http.get("/.well-known/openid-configuration")).json()
         suite = Suite(system, browser, http, provider, **registered)
@@ -373,7 +375,7 @@ async def early(system: System, registered: dict[str, Any]) -> Early:
 
 @pytest_asyncio.fixture
 async def fresh(system: System, registered: dict[str, Any]) -> AsyncIterator[Suite]:
-    """A browser that was never here before."""
+    """Returns a browser without cookies."""
     async with system.browser() as browser, system.http() as http:
         provider = (await http.get("/.well-known/openid-configuration")).json()
         yield Suite(system, browser, http, provider, **registered)
@@ -381,6 +383,6 @@ async def fresh(system: System, registered: dict[str, Any]) -> AsyncIterator[Sui
 
 @pytest_asyncio.fixture(params=["basic", "form-post"])
 async def suite(fresh: Suite, request: pytest.FixtureRequest) -> Suite:
-    """The basic plan, and the form post plan: the same modules in another response mode."""
+    """The basic plan and the form post plan: the same modules in another response mode."""
     fresh.mode = "form_post" if request.param == "form-post" else None
     return fresh

@@ -18,7 +18,7 @@ from common.acr import PASSWORD as PASSWORD_CLASS
 
 
 async def test_oidcc_server(suite: Suite) -> None:
-    """The code flow: ID token, nonce, userinfo of the same subject."""
+    """The code flow gives an ID token with the nonce, and UserInfo has the same subject."""
     tokens = await suite.tokens()
     assert tokens["token_type"].lower() == "bearer"
 
@@ -26,28 +26,28 @@ async def test_oidcc_server(suite: Suite) -> None:
 
 
 async def test_oidcc_alternate_happy_flow(suite: Suite) -> None:
-    """The order of the response's and request's parts means nothing."""
+    """The order of parameters and members does not matter."""
     tokens = await suite.tokens(scope="email openid")
 
     assert (await suite.claims(tokens["access_token"]))["email"] == suite.email
 
 
 async def test_oidcc_response_type_missing(suite: Suite) -> None:
-    """An error at the redirect URI."""
+    """The error is sent to the redirect URI."""
     result = await suite.authorize(response_type=None)
 
     assert result.fields["error"] == "invalid_request"
 
 
 async def test_oidcc_idtoken_signature(suite: Suite) -> None:
-    """RS256, with a key of the JWKS named by kid."""
+    """It is RS256, with a key of the JWKS named by kid."""
     tokens = await suite.tokens()
 
     assert tokens["claims"]["aud"] == suite.client.client_id
 
 
 async def test_oidcc_userinfo_get(suite: Suite) -> None:
-    """By GET, as JSON."""
+    """UserInfo answers GET with JSON."""
     tokens = await suite.tokens()
     answer = await suite.userinfo(tokens["access_token"])
 
@@ -56,14 +56,14 @@ async def test_oidcc_userinfo_get(suite: Suite) -> None:
 
 
 async def test_oidcc_userinfo_post_header(suite: Suite) -> None:
-    """By POST, the token in the header."""
+    """UserInfo answers POST with the token in the header."""
     tokens = await suite.tokens()
 
     assert (await suite.userinfo(tokens["access_token"], "POST")).status_code == 200
 
 
 async def test_oidcc_userinfo_post_body(suite: Suite) -> None:
-    """By POST, the token in the form."""
+    """UserInfo answers POST with the token in the form."""
     tokens = await suite.tokens()
     answer = await suite.http.post(
         suite.provider["userinfo_endpoint"], data={"access_token": tokens["access_token"]}
@@ -73,7 +73,7 @@ async def test_oidcc_userinfo_post_body(suite: Suite) -> None:
 
 
 async def test_oidcc_ensure_request_without_nonce_succeeds_for_code_flow(suite: Suite) -> None:
-    """The nonce is optional here, and then not in the ID token."""
+    """The nonce is optional here, and the ID token then has none."""
     result = await suite.authorize(nonce=None)
     tokens = (await suite.redeem(result.code)).json()
 
@@ -91,7 +91,7 @@ async def test_oidcc_ensure_request_without_nonce_succeeds_for_code_flow(suite: 
     ids=["oidcc-scope-profile", "oidcc-scope-email", "oidcc-scope-address", "oidcc-scope-phone"],
 )
 async def test_oidcc_scope(suite: Suite, scope: str, names: list[str]) -> None:
-    """The claims of the scope at UserInfo, and no others; none of them in the ID token."""
+    """UserInfo has the claims of the scope and no others. The ID token has none of them."""
     tokens = await suite.tokens(scope=f"openid {scope}")
     assert not tokens["claims"].keys() & set(names)
     told = await suite.claims(tokens["access_token"])
@@ -102,7 +102,7 @@ async def test_oidcc_scope(suite: Suite, scope: str, names: list[str]) -> None:
 
 
 async def test_oidcc_scope_all(suite: Suite) -> None:
-    """All of them at once, each of its JSON type."""
+    """UserInfo has the claims of all scopes, each of its JSON type."""
     tokens = await suite.tokens(scope=" ".join(SCOPES[:5]))
     told = await suite.claims(tokens["access_token"])
 
@@ -131,12 +131,12 @@ async def test_oidcc_scope_all(suite: Suite) -> None:
     ],
 )
 async def test_oidcc_parameters(suite: Suite, params: dict[str, Any]) -> None:
-    """They break nothing."""
+    """These parameters cause no error."""
     assert await suite.tokens(**params)
 
 
 async def test_oidcc_prompt_login(suite: Suite) -> None:
-    """Signing in is asked again, and auth_time says so."""
+    """The user has to sign in again, and auth_time changes."""
     first = await suite.tokens()
     await asyncio.sleep(1.1)
     second = await suite.tokens(prompt="login")
@@ -147,14 +147,14 @@ async def test_oidcc_prompt_login(suite: Suite) -> None:
 
 
 async def test_oidcc_prompt_none_not_logged_in(suite: Suite) -> None:
-    """Nobody is shown anything."""
+    """No page is shown."""
     result = await suite.authorize(prompt="none")
 
     assert result.fields["error"] in ("login_required", "interaction_required")
 
 
 async def test_oidcc_prompt_none_logged_in(suite: Suite) -> None:
-    """Silent success, the same person and the same authentication."""
+    """The request succeeds without a page, with the same user and sign-in."""
     first = await suite.tokens()
     second = await suite.tokens(prompt="none")
 
@@ -164,7 +164,7 @@ async def test_oidcc_prompt_none_logged_in(suite: Suite) -> None:
 
 
 async def test_oidcc_max_age_1(suite: Suite) -> None:
-    """More than a second later, signing in is asked again."""
+    """More than a second later, the user has to sign in again."""
     first = await suite.tokens()
     await asyncio.sleep(2.1)
     second = await suite.tokens(max_age="1")
@@ -175,7 +175,7 @@ async def test_oidcc_max_age_1(suite: Suite) -> None:
 
 
 async def test_oidcc_max_age_10000(suite: Suite) -> None:
-    """Young enough: nothing is asked."""
+    """The session is new enough, and no page is shown."""
     first = await suite.tokens()
     second = await suite.tokens(max_age="10000")
 
@@ -184,7 +184,7 @@ async def test_oidcc_max_age_10000(suite: Suite) -> None:
 
 
 async def test_oidcc_id_token_hint(suite: Suite) -> None:
-    """prompt=none with a hint of the person who is signed in."""
+    """prompt=none succeeds with a hint of the user who is signed in."""
     first = await suite.tokens()
     second = await suite.tokens(prompt="none", id_token_hint=first["id_token"])
 
@@ -192,8 +192,8 @@ async def test_oidcc_id_token_hint(suite: Suite) -> None:
 
 
 async def test_oidcc_ensure_request_with_acr_values_succeeds(suite: Suite) -> None:
-    """Those that the provider lists, else "1 2": one of the wanted comes back. What nobody can give
-    fails nothing either."""
+    """The request has the values of discovery, else "1 2", and one of them comes back. A value that
+    no sign-in reaches is no error."""
     listed = suite.provider["acr_values_supported"]
     for wanted in (" ".join(listed), " ".join(listed[:2]), listed[0]):
         assert (await suite.tokens(acr_values=wanted))["claims"]["acr"] in wanted.split()
@@ -202,8 +202,8 @@ async def test_oidcc_ensure_request_with_acr_values_succeeds(suite: Suite) -> No
 
 
 async def test_another_class_of_sign_in_is_asked_for(fresh: Suite) -> None:
-    """T20, RFC 9470: the client comes with acr_values, the person is led to the way that earns it,
-    by mail and back by password, and the token tells. The sign-in before does not count for it."""
+    """A request with acr_values sends the user to the way that reaches the class: by mail, and back
+    by password. The earlier sign-in does not count (RFC 9470)."""
     first = await fresh.tokens()
     assert first["claims"]["acr"] == PASSWORD_CLASS
 
@@ -233,7 +233,7 @@ async def test_another_class_of_sign_in_is_asked_for(fresh: Suite) -> None:
 
 
 async def test_oidcc_claims_essential(suite: Suite) -> None:
-    """The `claims` parameter: an essential name from UserInfo, without the scope."""
+    """UserInfo has an essential claim of the `claims` parameter without its scope."""
     wanted = '{"userinfo": {"name": {"essential": true}}}'
     tokens = await suite.tokens(claims=wanted)
     assert "name" not in tokens["claims"]
@@ -242,14 +242,14 @@ async def test_oidcc_claims_essential(suite: Suite) -> None:
 
 
 async def test_oidcc_ensure_post_request_succeeds(suite: Suite) -> None:
-    """The authorization request by POST."""
+    """The authorization request may be a POST."""
     result = await suite.authorize(post=True)
 
     assert (await suite.redeem(result.code)).status_code == 200
 
 
 async def test_oidcc_ensure_registered_redirect_uri(suite: Suite) -> None:
-    """An error page; never a redirect. It names the address, and nothing on it leads there."""
+    """An error page names the address. Nothing on it leads there, and nobody is redirected."""
     result = await suite.authorize(redirect_uri=CALLBACK + "/other", act=False)
 
     assert not result.page.away
@@ -259,7 +259,7 @@ async def test_oidcc_ensure_registered_redirect_uri(suite: Suite) -> None:
 
 
 async def test_oidcc_ensure_request_with_valid_pkce_succeeds(suite: Suite) -> None:
-    """S256; and the verifier is then needed."""
+    """S256 is accepted, and the verifier is then required."""
     params: dict[str, Any] = {
         "code_challenge": challenge("v" * 43),
         "code_challenge_method": "S256",
@@ -272,7 +272,7 @@ async def test_oidcc_ensure_request_with_valid_pkce_succeeds(suite: Suite) -> No
 
 
 async def test_oidcc_server_client_secret_post(suite: Suite) -> None:
-    """A client that posts its secret."""
+    """A client may post its secret."""
     assert await suite.tokens(suite.clients["client_secret_post"])
 
 
@@ -297,7 +297,7 @@ async def test_oidcc_codereuse(suite: Suite) -> None:
     ],
 )
 async def test_oidcc_request_objects(suite: Suite, params: dict[str, Any], error: str) -> None:
-    """Refused, and not advertised."""
+    """They are refused, and discovery does not list them."""
     result = await suite.authorize(**params)
 
     assert result.fields["error"] == error
@@ -309,8 +309,8 @@ async def test_oidcc_request_objects(suite: Suite, params: dict[str, Any], error
 async def test_oidcc_unsigned_request_object_supported_correctly_or_rejected_as_unsupported(
     suite: Suite, mode: str
 ) -> None:
-    """As the suite sends it: response mode, state and nonce stand in the object alone, and the
-    refusal goes out by them."""
+    """As in the suite, response mode, state and nonce are in the object alone. The error is sent by
+    them."""
     state = secrets.token_urlsafe(24)
     inside = {"response_mode": mode, "state": state, "nonce": "n-0S6", "response_type": "code"}
     payload = base64.urlsafe_b64encode(json.dumps(inside).encode()).decode().rstrip("=")
@@ -326,8 +326,8 @@ async def test_oidcc_unsigned_request_object_supported_correctly_or_rejected_as_
 
 
 async def test_oidcc_ensure_request_object_with_redirect_uri(suite: Suite) -> None:
-    """The registered address stands in the request object alone, another one beside it: a page
-    says so, and nobody is redirected to either."""
+    """The object has the registered address, and the request has another one. An error page is
+    shown, and nobody is redirected."""
     inside = base64.urlsafe_b64encode(json.dumps({"redirect_uri": CALLBACK}).encode()).decode()
     result = await suite.authorize(
         request=f"eyJhbGciOiJub25lIn0.{inside.rstrip('=')}.",
@@ -340,7 +340,8 @@ async def test_oidcc_ensure_request_object_with_redirect_uri(suite: Suite) -> No
 
 
 async def test_oidcc_refresh_token(suite: Suite) -> None:
-    """Bound to its client; the new ID token has the same iss, sub, aud and auth_time, no nonce."""
+    """It is bound to its client. The new ID token has the same iss, sub, aud and auth_time, and no
+    nonce."""
     assert {"refresh_token", "authorization_code"} <= set(suite.provider["grant_types_supported"])
     tokens = await suite.tokens(scope="openid offline_access", prompt="consent")
     await asyncio.sleep(1)
@@ -378,7 +379,8 @@ async def test_oidcc_refresh_token(suite: Suite) -> None:
 
 
 async def test_the_response_mode_is_the_one_asked_for(suite: Suite) -> None:
-    """Form post: an HTML form that posts itself, and works by its button; else the query."""
+    """`form_post` is an HTML form that submits itself and has a button. Otherwise the response is
+    in the query."""
     result = await suite.authorize()
 
     assert result.location.split("?")[0] == CALLBACK
@@ -386,7 +388,8 @@ async def test_the_response_mode_is_the_one_asked_for(suite: Suite) -> None:
 
 
 async def test_signing_in_again_signs_nobody_out(fresh: Suite) -> None:
-    """One client's prompt=login gives the session a new id; what another got goes on, even twice."""
+    """prompt=login of one client gives the session a new id. The grants of another client go on,
+    even twice."""
     other = await fresh.tokens(fresh.clients["client2"])
     for _ in range(2):
         assert (await fresh.tokens(prompt="login"))["signed_in"] == 1

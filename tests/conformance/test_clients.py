@@ -6,7 +6,7 @@ from tests.conformance.conftest import CALLBACK, Client, Suite, introspected
 
 
 async def test_clients_are_administered_over_http(fresh: Suite) -> None:
-    """reference.md 1.10: made, read, changed, rotated, listed, deleted."""
+    """Clients are created, read, changed, rotated, listed and deleted."""
     async with fresh.system.backend() as api:
         made = (
             await api.post("/api/clients", json={"name": "A", "redirect_uris": [CALLBACK]})
@@ -29,8 +29,8 @@ async def test_clients_are_administered_over_http(fresh: Suite) -> None:
 
 
 async def test_a_disabled_clients_tokens_never_come_back(fresh: Suite) -> None:
-    """Dead when the answer arrives, whatever the gateway had remembered, and dead still when the
-    client is enabled again; its users are not asked anew for what they allowed."""
+    """They are refused when the answer arrives, whatever the gateway had cached. They stay refused
+    when the client is enabled again. Consents stay."""
     async with fresh.system.backend() as api:
         wanted = {"require_pkce": False, "id_token_claims": "asked"}
         made = await api.post(

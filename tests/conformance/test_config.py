@@ -9,7 +9,7 @@ from tests.conformance.conftest import SCOPES, Suite
 
 
 async def test_oidcc_discovery_endpoint_verification(fresh: Suite) -> None:
-    """The issuer is the address; everything that is said is there."""
+    """The issuer is the address of the document, and every endpoint in it answers."""
     told = fresh.provider
     answer = await fresh.http.get("/.well-known/openid-configuration")
     assert answer.headers["content-type"].startswith("application/json")
@@ -45,7 +45,7 @@ async def test_oidcc_discovery_endpoint_verification(fresh: Suite) -> None:
 
 
 async def test_every_key_of_the_jwks_is_valid(fresh: Suite) -> None:
-    """Public, distinct, with use, alg and kid; each is served alone as well."""
+    """Keys are public and distinct, with use, alg and kid. Each has an address of its own too."""
     keys = (await fresh.http.get(fresh.provider["jwks_uri"])).json()["keys"]
     assert len({key["kid"] for key in keys}) == len(keys) >= 2
     for key in keys:

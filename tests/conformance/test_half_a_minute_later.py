@@ -1,7 +1,7 @@
-"""oidcc-codereuse-30seconds of the basic plan, and what else is only true after a while.
+"""oidcc-codereuse-30seconds of the basic plan.
 
-The code is redeemed before the first module of the plans (`early`), so that the others fill the half
-minute; alone, this waits.
+The code is redeemed before the first module of the plans (`early`), so that the other modules fill
+the half minute. Run alone, this test waits.
 """
 
 from __future__ import annotations
@@ -17,7 +17,8 @@ LATER = 30.0
 
 @pytest.mark.long
 async def test_oidcc_codereuse_30seconds(fresh: Suite, early: Early) -> None:
-    """The second use of the code is refused, and the access token, good until then, is dead."""
+    """The second use of the code is refused, and it revokes the access token, which was valid until
+    then."""
     await asyncio.sleep(max(0.0, early.redeemed + LATER - time.monotonic()))
     assert (await fresh.userinfo(early.access_token)).status_code == 200
     second = await fresh.redeem(early.code)

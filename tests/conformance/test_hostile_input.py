@@ -1,5 +1,5 @@
-"""What no relying party sends, at the endpoints of an application's host, byte for byte: every answer
-is one that is documented, and never the server's fault."""
+"""Malformed requests, byte for byte, at the endpoints of an application's host. Every answer is a
+documented one and never a server error."""
 
 from __future__ import annotations
 
@@ -80,7 +80,7 @@ TOKENS = {
 
 @dataclass
 class Target:
-    """One client is enough for all: none of this leaves anything behind."""
+    """One client for all requests: none of them stores anything."""
 
     system: System
     client: Client
@@ -110,7 +110,7 @@ class Told:
 
 
 async def sent(target: Target, method: str, path: str, *headers: bytes, body: bytes = b"") -> Told:
-    """One request as it is written here; nothing is mended on the way."""
+    """Sends a request exactly as it is written."""
     host, port = target.issuer.partition("//")[2], int(target.system.domain.rpartition(":")[2])
     lines = [
         f"{method} {path} HTTP/1.1".encode(),
@@ -135,7 +135,7 @@ async def sent(target: Target, method: str, path: str, *headers: bytes, body: by
 @pytest.mark.parametrize("endpoint", MACHINES)
 @pytest.mark.parametrize("case", BODIES)
 async def test_forms(target: Target, endpoint: str, case: str) -> None:
-    """RFC 6749 5.2 and RFC 6750 3.1, with the credentials of a client that may ask."""
+    """Errors follow RFC 6749 5.2 and RFC 6750 3.1, for a client with valid credentials."""
     shown = basic(f"{target.client.client_id}:{target.client.client_secret}".encode())
     told = await sent(
         target, "POST", f"/oauth2/{endpoint}", FORM, b"Authorization: " + shown, body=BODIES[case]
@@ -160,7 +160,7 @@ async def test_bodies_that_are_no_forms(target: Target, endpoint: str, case: str
 @pytest.mark.parametrize("endpoint", ["token", "introspect", "revoke"])
 @pytest.mark.parametrize("case", CREDENTIALS)
 async def test_client_credentials(target: Target, endpoint: str, case: str) -> None:
-    """401 invalid_client, with a challenge (RFC 9110 section 15.5.2), whatever was tried."""
+    """Each attempt is 401 invalid_client with a challenge (RFC 9110 section 15.5.2)."""
     body = b"grant_type=refresh_token&refresh_token=x&token=x"
     header = b"Authorization: " + CREDENTIALS[case]
     told = await sent(target, "POST", f"/oauth2/{endpoint}", FORM, header, body=body)
@@ -180,7 +180,7 @@ async def test_access_tokens(target: Target, case: str) -> None:
 @pytest.mark.parametrize("method", ["GET", "PUT", "PATCH", "DELETE", "HEAD", "OPTIONS", "TRACE"])
 @pytest.mark.parametrize("endpoint", [*MACHINES, "authorize", "logout", "jwks.json"])
 async def test_other_methods(target: Target, endpoint: str, method: str) -> None:
-    """405 with the methods that there are; GET and HEAD where they have an answer."""
+    """405 lists the allowed methods. GET and HEAD work where there is an answer."""
     told = await sent(target, method, f"/oauth2/{endpoint}")
     if told.status == 405:
         assert method not in told.headers["allow"].split(", ")
@@ -240,7 +240,7 @@ async def test_odd_requests_that_are_none_the_less_right(target: Target, case: s
 
 @pytest.mark.parametrize("case", TOLD_TO_THE_CLIENT)
 async def test_wrong_requests_go_back(target: Target, case: str) -> None:
-    """RFC 6749 4.1.2.1: to the address that was proven, and to no other."""
+    """Errors go to the registered address and to no other (RFC 6749 4.1.2.1)."""
     told = await sent(target, "GET", asked(target, TOLD_TO_THE_CLIENT[case]))
 
     assert told.status == 303
@@ -267,7 +267,7 @@ async def test_requests_that_nobody_can_be_sent_back_with(
 async def test_what_goes_on_with_nothing(
     target: Target, path: str, query: str, method: str
 ) -> None:
-    """A page or a problem, and no redirect."""
+    """The answer is a page or a problem, and no redirect."""
     if method == "GET":
         told = await sent(target, method, f"{path}?{query}")
     else:
@@ -291,7 +291,7 @@ async def test_what_goes_on_with_nothing(
     ],
 )
 async def test_clients(target: Target, method: str, path: str, body: bytes) -> None:
-    """The administration of clients names what is wrong."""
+    """The administration of clients names each mistake."""
     async with target.system.backend() as api:
         known = (await api.get("/api/clients", params={"limit": 1})).json()["clients"][0]["id"]
     key = f"Authorization: Bearer {target.system.demo['secret_key']}".encode()

@@ -26,7 +26,7 @@ from common.ids import new_id
 
 
 async def logout(suite: Suite, *, confirm: bool = True, **params: Any) -> Page:
-    """Through the browser; the person says yes where he is asked."""
+    """Signs out through the browser. The user confirms if they are asked."""
     given = {name: value for name, value in params.items() if value is not None}
     page = await suite.browser.get(f"{suite.provider['end_session_endpoint']}?{urlencode(given)}")
     if confirm and not page.away and any("confirm" in form.offered for form in page.forms):
@@ -35,12 +35,12 @@ async def logout(suite: Suite, *, confirm: bool = True, **params: Any) -> Page:
 
 
 async def signed_in(suite: Suite) -> bool:
-    """Whether prompt=none still succeeds."""
+    """Tells whether prompt=none still succeeds."""
     return "code" in (await suite.authorize(prompt="none")).fields
 
 
 def back(page: Page) -> dict[str, str]:
-    """What the person was sent back with, in a redirect or the page that goes on."""
+    """Returns the parameters of the redirect, or of the page that leads on."""
     url = page.url
     if not page.away:
         onward = re.search(r'href="([^"]+)" data-onward', page.text)
@@ -51,7 +51,7 @@ def back(page: Page) -> dict[str, str]:
 
 
 async def test_oidcc_rp_initiated_logout(fresh: Suite) -> None:
-    """Sent back at once, with the state and nothing else; then prompt=none fails."""
+    """The user is redirected at once, with state and nothing else. Then prompt=none fails."""
     tokens = await fresh.tokens()
     page = await logout(
         fresh, id_token_hint=tokens["id_token"], post_logout_redirect_uri=POST_LOGOUT, state=VSCHAR
@@ -64,7 +64,7 @@ async def test_oidcc_rp_initiated_logout(fresh: Suite) -> None:
 
 
 async def test_oidcc_rp_initiated_logout_no_state(fresh: Suite) -> None:
-    """None was sent, none comes back."""
+    """Without `state` none comes back."""
     tokens = await fresh.tokens()
     page = await logout(
         fresh, id_token_hint=tokens["id_token"], post_logout_redirect_uri=POST_LOGOUT
@@ -75,7 +75,7 @@ async def test_oidcc_rp_initiated_logout_no_state(fresh: Suite) -> None:
 
 
 def forged(id_token: str) -> str:
-    """The same claims with alg none."""
+    """Returns the same claims with alg none."""
     _, body, _ = id_token.split(".")
     head = base64.urlsafe_b64encode(json.dumps({"alg": "none"}).encode()).rstrip(b"=").decode()
     return f"{head}.{body}."
@@ -98,7 +98,7 @@ def forged(id_token: str) -> str:
 async def test_oidcc_rp_initiated_logout_never_redirects(
     fresh: Suite, name: str, changes: dict[str, Any]
 ) -> None:
-    """An error, or a question after which nobody is sent anywhere."""
+    """The answer is an error, or a question after which nobody is redirected."""
     tokens = await fresh.tokens()
     params = {"id_token_hint": tokens["id_token"], "post_logout_redirect_uri": POST_LOGOUT}
     if name == "modified-id-token-hint":
@@ -127,7 +127,7 @@ async def test_oidcc_rp_initiated_logout_never_redirects(
 async def test_oidcc_rp_initiated_logout_shows_a_page(
     fresh: Suite, name: str, given: dict[str, Any]
 ) -> None:
-    """The person is signed out, and told."""
+    """The user is signed out, and the page says so."""
     tokens = await fresh.tokens()
     if "id_token_hint" in given:
         given = given | {"id_token_hint": tokens["id_token"]}
@@ -138,8 +138,8 @@ async def test_oidcc_rp_initiated_logout_shows_a_page(
     assert not await signed_in(fresh)
 
 
-async def test_without_a_hint_nobody_is_signed_out_unasked(fresh: Suite) -> None:
-    """O3: the question first."""
+async def test_without_a_hint_the_user_is_asked_first(fresh: Suite) -> None:
+    """The user is asked first."""
     await fresh.tokens()
     await logout(fresh, confirm=False)
 
@@ -147,7 +147,7 @@ async def test_without_a_hint_nobody_is_signed_out_unasked(fresh: Suite) -> None
 
 
 async def test_oidcc_frontchannel_rp_initiated_logout(fresh: Suite) -> None:
-    """The page loads the client's address with iss and sid in a frame, and leads on."""
+    """The page loads the client's address with iss and sid in a frame, and then leads on."""
     client = fresh.clients["frontchannel"]
     tokens = await fresh.tokens(client)
     page = await logout(
@@ -165,8 +165,8 @@ async def test_oidcc_frontchannel_rp_initiated_logout(fresh: Suite) -> None:
 
 
 async def test_oidcc_backchannel_rp_initiated_logout(fresh: Suite) -> None:
-    """The logout token is there before the browser is back: signed, with events, sub and sid, no
-    nonce. Signing out on our own page is told as well."""
+    """The logout token arrives before the browser is redirected. It is signed, with events, sub and
+    sid, and no nonce. Sign-out on our own page sends one too."""
     listener = Listener()
     client = await hearing(fresh, listener)
     tokens = await fresh.tokens(client)
@@ -195,7 +195,7 @@ async def test_oidcc_backchannel_rp_initiated_logout(fresh: Suite) -> None:
 
 
 async def hearing(suite: Suite, listener: Listener) -> Client:
-    """A client with a back-channel address."""
+    """Returns a client with a back-channel address."""
     suite.system.deployment.require(Ability.CALL_THIS_MACHINE)
     async with suite.system.backend() as api:
         made = await api.post(
@@ -214,7 +214,7 @@ async def hearing(suite: Suite, listener: Listener) -> Client:
 
 
 async def heard(listener: Listener, number: int) -> None:
-    """Once so many logout tokens have come; one more would have come at the same time."""
+    """Returns when this many logout tokens have arrived, and checks that there are no more."""
     async with asyncio.timeout(PATIENCE):
         while len(listener.received) < number:
             await asyncio.sleep(0.05)
@@ -229,14 +229,14 @@ async def heard(listener: Listener, number: int) -> None:
         "the administrator disables him",
         "the administrator signs him out",
         "the administrator asks for a new password",
-        "he deletes himself",
-        "he signs out everywhere",
-        "he signs out elsewhere",
-        "he changes his password elsewhere",
+        "the user deletes themselves",
+        "the user signs out everywhere",
+        "the user signs out elsewhere",
+        "the user changes their password elsewhere",
     ],
 )
-async def test_a_client_hears_however_the_session_ended(fresh: Suite, ending: str) -> None:
-    """Back-Channel Logout 1.0: not only by signing out at a relying party."""
+async def test_a_client_is_told_of_a_session_that_ends_elsewhere(fresh: Suite, ending: str) -> None:
+    """A logout token is also sent if the session ends elsewhere (Back-Channel Logout 1.0)."""
     system, email, listener = fresh.system, f"{secrets.token_hex(6)}@example.com", Listener()
     headers = {"origin": system.origin("demo")}
     async with system.backend() as api, system.http(headers=headers) as there:
@@ -253,12 +253,14 @@ async def test_a_client_hears_however_the_session_ended(fresh: Suite, ending: st
             "the administrator disables him": partial(api.post, f"{user}/disable"),
             "the administrator signs him out": partial(api.delete, f"{user}/sessions"),
             "the administrator asks for a new password": partial(api.post, f"{user}/force-reset"),
-            "he deletes himself": partial(
+            "the user deletes themselves": partial(
                 there.post, "/api/users/me/delete", json={"password": PASSWORD}
             ),
-            "he signs out everywhere": partial(there.post, "/api/sessions/revoke-all", json={}),
-            "he signs out elsewhere": partial(there.delete, "/api/sessions"),
-            "he changes his password elsewhere": partial(
+            "the user signs out everywhere": partial(
+                there.post, "/api/sessions/revoke-all", json={}
+            ),
+            "the user signs out elsewhere": partial(there.delete, "/api/sessions"),
+            "the user changes their password elsewhere": partial(
                 there.put,
                 "/api/users/me/password",
                 json={"current": PASSWORD, "password": PASSWORD + " two"},
@@ -272,9 +274,9 @@ async def test_a_client_hears_however_the_session_ended(fresh: Suite, ending: st
     assert (claims["sub"], claims["sid"]) == (tokens["claims"]["sub"], tokens["claims"]["sid"])
 
 
-async def test_a_client_hears_from_the_host_it_signed_in_by(fresh: Suite) -> None:
-    """A domain of the application's own is another issuer, with discovery, tokens and logout of its
-    own; where the session ends makes no difference."""
+async def test_a_logout_token_names_the_issuer_of_the_sign_in(fresh: Suite) -> None:
+    """A custom domain is another issuer with its own discovery, tokens and logout. It does not
+    matter where the session ends."""
     system, listener = fresh.system, Listener()
     host = await own_domain(system)
     client = await hearing(fresh, listener)
@@ -296,7 +298,7 @@ async def test_a_client_hears_from_the_host_it_signed_in_by(fresh: Suite) -> Non
 
 
 async def own_domain(system: System) -> str:
-    """A custom domain of the demo application, as if it had been proven; its host."""
+    """Adds a custom domain to the demo application, as if it were proven, and returns its host."""
     domain = f"login.acme-{system.domain.split(':')[0]}"
     db = await asyncpg.connect(system.deployment.owner_dsn())
     await db.execute(

@@ -1,4 +1,4 @@
-"""A client of the Model Context Protocol: it knows an API and reads the rest (RFC 9728, RFC 8414)."""
+"""A client of the Model Context Protocol: it knows an API and reads all else (RFC 9728, RFC 8414)."""
 
 from __future__ import annotations
 
@@ -9,8 +9,8 @@ VERIFIER = "v" * 43
 
 
 async def test_a_client_of_the_model_context_protocol(fresh: Suite) -> None:
-    """It knows the API alone: it reads who gives tokens for which scopes, and requests exactly
-    these for exactly this resource, as a public client with PKCE."""
+    """It reads which issuer gives tokens for which scopes. Then it requests exactly these for this
+    resource, as a public client with PKCE."""
     metadata = (await fresh.http.get("/.well-known/oauth-protected-resource")).json()
     new = {"name": "Assistant", "type": "native", "redirect_uris": [CALLBACK]}
     async with fresh.system.backend() as api:

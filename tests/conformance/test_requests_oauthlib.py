@@ -1,4 +1,4 @@
-"""A second relying party that nobody here wrote: requests-oauthlib, synchronous."""
+"""Another independent relying party: requests-oauthlib, which is synchronous."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from tests.conformance.conftest import CALLBACK, Suite
 
 
 class Here(HTTPAdapter):
-    """Every name is this machine's; the Host header stays."""
+    """An adapter that resolves every name to this machine and keeps the Host header."""
 
     def send(self, request: requests.PreparedRequest, *args: Any, **kwargs: Any) -> Any:
         assert request.url is not None
@@ -25,7 +25,7 @@ class Here(HTTPAdapter):
 
 
 async def test_requests_oauthlib(fresh: Suite, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Code, PKCE, userinfo and refresh, by its own means."""
+    """Code, PKCE, UserInfo and refresh work with its own functions."""
     monkeypatch.setenv("OAUTHLIB_INSECURE_TRANSPORT", "1")
     client = OAuth2Session(
         fresh.client.client_id,

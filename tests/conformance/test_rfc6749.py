@@ -12,7 +12,7 @@ from tests.conformance.conftest import Suite, basic
 @pytest.mark.parametrize("given", [{}, {"client_id": "x", "client_secret": "wrong"}])
 @pytest.mark.parametrize("path", ["token", "introspect", "revoke"])
 async def test_each_401_has_a_challenge(fresh: Suite, path: str, given: dict[str, str]) -> None:
-    """RFC 9110 section 15.5.2: also without credentials, and with credentials in the body."""
+    """So it is without credentials, and with credentials in the body (RFC 9110 section 15.5.2)."""
     form = {"grant_type": "client_credentials", "token": "x", **given}
     answer = await fresh.http.post(f"/oauth2/{path}", data=form)
 
@@ -21,7 +21,7 @@ async def test_each_401_has_a_challenge(fresh: Suite, path: str, given: dict[str
 
 
 async def test_a_wrong_secret_is_401_with_a_challenge(fresh: Suite) -> None:
-    """T8: JSON, no-store, WWW-Authenticate where Basic was tried."""
+    """The answer is JSON with no-store, and has WWW-Authenticate after Basic."""
     answer = await fresh.http.post(
         fresh.provider["token_endpoint"],
         data={"grant_type": "authorization_code", "code": "x"},
@@ -47,7 +47,7 @@ async def test_a_wrong_secret_is_401_with_a_challenge(fresh: Suite) -> None:
     ],
 )
 async def test_errors(fresh: Suite, data: dict[str, Any], error: str) -> None:
-    """Section 5.2: 400 and the code of the mistake."""
+    """Each mistake is 400 with its code (section 5.2)."""
     answer = await fresh.http.post(
         fresh.provider["token_endpoint"], data=data, **basic(fresh.client)
     )
@@ -56,7 +56,7 @@ async def test_errors(fresh: Suite, data: dict[str, Any], error: str) -> None:
 
 
 async def test_basic_credentials_are_form_encoded(fresh: Suite) -> None:
-    """T10: however much of a client_id or secret is percent-encoded, it is the same."""
+    """A percent-encoded client_id or secret equals the plain one."""
 
     def encoded(text: str) -> str:
         return "".join(f"%{ord(character):02X}" for character in text)

@@ -1,4 +1,4 @@
-"""RFC 6750, bearer tokens: where they are taken from, and what is said of a wrong one."""
+"""RFC 6750, bearer tokens: where they may be, and how a wrong one is refused."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from tests.conformance.conftest import Suite
 
 
 async def test_a_bearer_token_is_not_taken_from_the_query(fresh: Suite) -> None:
-    """S8: and the challenge says what is wrong."""
+    """The challenge says what is wrong."""
     token = (await fresh.tokens())["access_token"]
     answer: httpx.Response = await fresh.http.get(
         fresh.provider["userinfo_endpoint"], params={"access_token": token}

@@ -1,4 +1,4 @@
-"""RFC 7009, revocation: effective before its answer, silent on what it does not know."""
+"""RFC 7009, revocation: effective before its answer, and the same answer for unknown tokens."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from tests.conformance.conftest import Suite, basic, introspected
 
 
 async def test_a_revoked_access_token_is_dead_at_once(fresh: Suite) -> None:
-    """At userinfo, at the API and at introspection, all of which had just accepted it."""
+    """UserInfo, the API and introspection refuse it, although they have just accepted it."""
     tokens = await fresh.tokens()
     token = tokens["access_token"]
     assert (await fresh.userinfo(token)).status_code == 200
@@ -21,7 +21,7 @@ async def test_a_revoked_access_token_is_dead_at_once(fresh: Suite) -> None:
 
 
 async def test_revoking_the_refresh_token_ends_the_grant(fresh: Suite) -> None:
-    """I4: its access tokens too."""
+    """Its access tokens are revoked too."""
     tokens = await fresh.tokens()
     assert (await introspected(fresh, tokens["access_token"]))["active"] is True
     await fresh.http.post(
@@ -36,7 +36,7 @@ async def test_revoking_the_refresh_token_ends_the_grant(fresh: Suite) -> None:
 
 
 async def test_an_unknown_token_is_200(fresh: Suite) -> None:
-    """I3: nobody learns what exists."""
+    """Nobody learns which tokens exist."""
     answer = await fresh.http.post(
         fresh.provider["revocation_endpoint"], data={"token": "nonsense"}, **basic(fresh.client)
     )

@@ -1,5 +1,5 @@
-"""RFC 7523, assertions: a client that signs instead of showing a secret, wherever it must prove
-itself."""
+"""RFC 7523, assertions: a client signs instead of sending a secret, at each endpoint that
+authenticates clients."""
 
 from __future__ import annotations
 
@@ -71,8 +71,8 @@ async def signing(fresh: Suite) -> AsyncIterator[Signing]:
 
 @pytest.mark.parametrize("to", ["issuer", "token_endpoint"])
 async def test_a_signature_in_place_of_a_secret(signing: Signing, to: str) -> None:
-    """At the token endpoint, introspection and revocation, addressed to the issuer or to the
-    endpoint; a second use of the same assertion is refused."""
+    """It works at token endpoint, introspection and revocation, with the issuer or the endpoint as
+    audience. A second use is refused."""
     audience = signing.suite.provider[to]
     assertion = signing.assertion(aud=audience)
     exchange = {"grant_type": "authorization_code", "redirect_uri": CALLBACK}
@@ -111,7 +111,7 @@ async def test_a_signature_in_place_of_a_secret(signing: Signing, to: str) -> No
 async def test_a_wrong_assertion_is_invalid_client(
     signing: Signing, changes: dict[str, Any]
 ) -> None:
-    """T11: section 3, claim by claim."""
+    """Each claim of section 3 is checked."""
     answer = await signing.post(
         "token_endpoint",
         signing.assertion(**changes),
@@ -123,7 +123,7 @@ async def test_a_wrong_assertion_is_invalid_client(
 
 
 async def test_a_signature_and_a_secret_are_one_too_many(signing: Signing) -> None:
-    """T9: and a client that signs may not leave it out."""
+    """A client that signs may not leave the assertion out."""
     answer = await signing.post(
         "token_endpoint", signing.assertion(), grant_type="refresh_token", client_secret="x"
     )

@@ -8,7 +8,7 @@ from tests.conformance.conftest import CALLBACK, Suite, challenge
 
 
 async def test_pkce_is_demanded_of_public_clients(fresh: Suite) -> None:
-    """A5, A6, A7: no challenge, `plain`, and a stripped challenge."""
+    """A missing challenge, `plain`, and a removed challenge are refused."""
     async with fresh.system.backend() as api:
         made = await api.post(
             "/api/clients", json={"name": "SPA", "type": "spa", "redirect_uris": [CALLBACK]}

@@ -1,4 +1,4 @@
-"""RFC 7662, introspection: for whom it is, at once, and nothing more."""
+"""RFC 7662, introspection: only for clients that the token concerns, and without delay."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from tests.conformance.conftest import Suite, introspected
 
 
 async def test_what_is_remembered_is_remembered_per_asker(fresh: Suite) -> None:
-    """I1: the answer that one client got is not given to another, nor to a wrong secret."""
+    """A cached answer is not given to another client, nor for a wrong secret."""
     token = (await fresh.tokens())["access_token"]
     for _ in range(3):
         told = await introspected(fresh, token)
@@ -26,7 +26,7 @@ async def test_what_is_remembered_is_remembered_per_asker(fresh: Suite) -> None:
 
 
 async def test_signing_out_ends_what_is_remembered(fresh: Suite) -> None:
-    """I2: the session's end reaches remembered answers."""
+    """Cached answers end with the session."""
     token = (await fresh.tokens())["access_token"]
     assert (await introspected(fresh, token))["active"] is True
     page = await fresh.browser.get("/logout")

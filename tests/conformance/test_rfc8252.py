@@ -26,7 +26,7 @@ VERIFIER = "v" * 43
     ],
 )
 async def test_where_a_native_app_is_answered(fresh: Suite, uri: str, sent_there: bool) -> None:
-    """A2: section 7.3 lets the port alone be chosen, and only of the loopback address."""
+    """Only the port may differ, and only for the loopback address (section 7.3)."""
     async with fresh.system.backend() as api:
         made = await api.post(
             "/api/clients",

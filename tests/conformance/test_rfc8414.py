@@ -1,4 +1,4 @@
-"""RFC 8414, authorization server metadata: the same document at both addresses, to keep."""
+"""RFC 8414, authorization server metadata: the same cacheable document at both addresses."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from tests.conformance.conftest import Suite
 
 
 async def test_both_well_known_addresses_agree(fresh: Suite) -> None:
-    """RFC 8414 (I5); cacheable, and answered with 304 to who has it."""
+    """The document may be cached, and a conditional request is answered with 304."""
     address = "/.well-known/oauth-authorization-server"
     answer = await fresh.http.get(address)
     assert answer.json() == fresh.provider

@@ -6,7 +6,7 @@ from tests.conformance.conftest import Suite, introspected
 
 
 async def test_a_token_for_an_api(fresh: Suite) -> None:
-    """T16: its audience is that API, and our own API does not take it."""
+    """Its audience is that API, and our own API refuses it."""
     identifier = "https://api.rfc8707.test"
     async with fresh.system.backend() as api:
         await api.post("/api/resources", json={"identifier": identifier, "name": "API"})

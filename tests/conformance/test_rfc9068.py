@@ -1,4 +1,4 @@
-"""RFC 9068, access tokens as JWTs: what a resource server that verifies them itself relies on."""
+"""RFC 9068, access tokens as JWTs, as a resource server verifies them."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from tests.conformance.conftest import Suite
 
 
 async def verified(suite: Suite, token: str, **more: Any) -> dict[str, Any]:
-    """Section 4, by the published keys."""
+    """Verifies a token with the published keys (section 4)."""
     jwks = (await suite.http.get(suite.provider["jwks_uri"])).json()
     header = jwt.get_unverified_header(token)
     assert header["typ"] == "at+jwt"
@@ -28,7 +28,8 @@ async def verified(suite: Suite, token: str, **more: Any) -> dict[str, Any]:
 
 
 async def test_what_it_holds(fresh: Suite) -> None:
-    """T17: section 2.2, of a user and of a client acting for itself; no two have the same jti."""
+    """The claims of section 2.2 are there, for a user and for a client. No two tokens have the same
+    jti."""
     mine = await fresh.tokens()
     told = await verified(fresh, mine["access_token"])
     assert told["client_id"] == fresh.client.client_id
@@ -52,7 +53,7 @@ async def test_what_it_holds(fresh: Suite) -> None:
 
 
 async def test_an_id_token_is_none(fresh: Suite) -> None:
-    """Section 2.1: nor does a refresh token pass for one."""
+    """An ID token is refused as an access token, and so is a refresh token (section 2.1)."""
     tokens = await fresh.tokens()
     for token in (tokens["id_token"], tokens["refresh_token"]):
         assert (await fresh.userinfo(token)).status_code == 401

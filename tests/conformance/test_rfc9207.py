@@ -1,4 +1,4 @@
-"""RFC 9207, the issuer in the authorization response: a client of several servers is not mixed up."""
+"""RFC 9207, the issuer in the authorization response, which prevents mix-up attacks."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from tests.conformance.conftest import CALLBACK, Suite
 
 @pytest.mark.parametrize("mode", ["query", "fragment", "form_post"])
 async def test_it_is_in_every_answer(fresh: Suite, mode: str) -> None:
-    """A8: once, as discovery has it, with a code and with an error."""
+    """It is there once and equals that of discovery, with a code and with an error."""
     assert fresh.provider["authorization_response_iss_parameter_supported"] is True
     for prompt in ("none", "login"):
         result = await fresh.authorize(response_mode=mode, prompt=prompt)

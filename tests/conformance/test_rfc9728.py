@@ -1,4 +1,4 @@
-"""RFC 9728, protected resource metadata: a client that knows only the API finds who gives tokens."""
+"""RFC 9728, protected resource metadata: a client that knows only the API finds the issuer."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from tests.conformance.conftest import Suite
     ],
 )
 async def test_from_a_refusal_to_the_provider(fresh: Suite, path: str, shown: str | None) -> None:
-    """I7: the challenge leads to the metadata, the metadata to the issuer, and its token is believed."""
+    """The challenge leads to the metadata, the metadata to the issuer, and its token is accepted."""
     answer = await fresh.http.get(path, headers={"authorization": shown} if shown else {})
     assert answer.status_code == 401
     challenge = answer.headers["www-authenticate"]
@@ -42,7 +42,7 @@ async def test_from_a_refusal_to_the_provider(fresh: Suite, path: str, shown: st
 
 
 async def test_a_client_that_failed_is_challenged_as_a_client(fresh: Suite) -> None:
-    """Not with where to get tokens: that is where it is."""
+    """The challenge does not say where to get tokens: this is the token endpoint."""
     answer = await fresh.http.post(
         "/oauth2/token", data={"grant_type": "refresh_token"}, auth=("nobody", "x")
     )

@@ -1,5 +1,5 @@
-"""Two applications on one platform, with the same person's address and clients of the same shape: what
-one gave out means nothing to the other (security X7, A17, T2, I1, S4)."""
+"""Two applications on one platform, with users of the same address and clients of the same shape.
+Credentials of one are unknown to the other."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ class Shop:
 
 @pytest_asyncio.fixture(scope="session")
 async def made(system: System) -> dict[str, Any]:
-    """By the owner of the platform, once: the application and its key."""
+    """Creates the application and its key as the platform's owner, once."""
     async with system.browser("dashboard") as owner:
         page = await owner.get(system.summary["owner_link"])
         await owner.submit(page, page.form("email", "password"), **OPERATOR)
@@ -77,7 +77,7 @@ async def shop(system: System, made: dict[str, Any], fresh: Suite) -> AsyncItera
 
 
 async def test_codes_and_tokens_of_the_other(fresh: Suite, shop: Shop) -> None:
-    """Whoever presents them there, with whichever credentials, gets nothing and ends nothing."""
+    """They are refused with any credentials, and nothing is revoked."""
     tokens = await fresh.tokens(scope="openid email offline_access")
     code = (await fresh.authorize()).code
     exchange: dict[str, Any] = {
@@ -111,7 +111,7 @@ async def test_codes_and_tokens_of_the_other(fresh: Suite, shop: Shop) -> None:
 
 
 async def test_sessions_hints_and_pending_requests_of_the_other(fresh: Suite, shop: Shop) -> None:
-    """A cookie is nobody there, an ID token no hint, a request that waits unknown."""
+    """A cookie, an ID token hint and a pending request of the other are unknown."""
     tokens = await fresh.tokens()
     silent = fresh.request(shop.client, prompt="none")
     cookies = "; ".join(f"{name}={value}" for name, value in fresh.browser.http.cookies.items())
@@ -137,7 +137,7 @@ async def test_sessions_hints_and_pending_requests_of_the_other(fresh: Suite, sh
 
 
 async def test_a_client_of_the_other_is_a_client_of_nobody(fresh: Suite, shop: Shop) -> None:
-    """A17: the page is that of a client that exists nowhere, but for its name and the trace."""
+    """The page is that of an unknown client, except for its name and the trace."""
 
     async def shown(client_id: str) -> list[str]:
         asked = fresh.request(fresh.client, client_id=client_id, state="s", nonce="n")
@@ -151,7 +151,7 @@ async def test_a_client_of_the_other_is_a_client_of_nobody(fresh: Suite, shop: S
 
 
 async def test_metadata_and_keys_are_ones_own(fresh: Suite, shop: Shop) -> None:
-    """I6: no address of the other, no key in common, and no key of the other by its name."""
+    """No address of the other, no common key, and no key of the other by its kid."""
     found = (await shop.http.get("/.well-known/openid-configuration")).json()
     assert found["issuer"] == shop.issuer
     assert fresh.issuer not in str(found)
@@ -163,7 +163,7 @@ async def test_metadata_and_keys_are_ones_own(fresh: Suite, shop: Shop) -> None:
 
 
 async def test_a_refresh_and_a_revocation_at_once(fresh: Suite) -> None:
-    """F28: whoever is faster, after the answer to the revocation nothing of the grant works."""
+    """After the answer to the revocation no token of the grant works, in any order."""
     auth = (fresh.client.client_id, fresh.client.client_secret)
     for round_ in range(8):
         tokens = await fresh.tokens(scope="openid offline_access")
@@ -189,7 +189,7 @@ async def test_a_refresh_and_a_revocation_at_once(fresh: Suite) -> None:
 
 
 async def test_a_refresh_and_a_logout_at_once(fresh: Suite) -> None:
-    """The same, for what ends with the session."""
+    """The same is true of grants that end with the session."""
     for _ in range(5):
         tokens = await fresh.tokens()
         page = await fresh.browser.get("/logout")
@@ -209,8 +209,7 @@ async def test_a_refresh_and_a_logout_at_once(fresh: Suite) -> None:
 
 
 async def test_what_is_taken_away_between_two_steps(fresh: Suite) -> None:
-    """A client deleted while somebody signs in to it, a secret replaced, a user disabled, between
-    the code and its exchange."""
+    """A client, a secret or a user is removed between two steps of a sign-in."""
     async with fresh.system.backend() as api:
 
         async def client() -> tuple[str, Client]:

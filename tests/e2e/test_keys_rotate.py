@@ -43,7 +43,7 @@ def test_an_unknown_application_is_a_sentence(system: System) -> None:
 
     assert done.returncode == 1
     assert "Traceback" not in done.stderr
-    assert "no such application" in done.stderr.lower()
+    assert "this application does not exist" in done.stderr.lower()
 
 
 async def test_the_data_folder_is_enough(system: System) -> None:

@@ -67,7 +67,7 @@ def callers(contract: type[Request[Any]], sides: Sides) -> list[Context]:
 async def send(sides: Sides, contract: type[Request[Any]], ctx: Context, body: bytes) -> None:
     """As the bus delivers it. Raises what the caller would see, or what went wrong on our side."""
     handler, deps = sides.bus.handlers[contract]
-    await answer(handler, deps, contract, ctx, body, subject=subject_of(ctx, contract))
+    await answer(handler, deps, contract, ctx, data=body, subject=subject_of(ctx, contract))
 
 
 def bodies(contract: type[Request[Any]], sides: Sides) -> list[bytes]:

@@ -245,8 +245,7 @@ def test_two_that_start_at_once_never_share_a_port(folder: Folder, tmp_path: Pat
 
 
 def test_a_reserved_port_is_the_servers_alone(folder: Folder) -> None:
-    """Whoever wants any port is not given it before the server opens it, nor between two of its
-    runs; the server itself may."""
+    """No other program gets the port, neither before the server opens it nor between two of its runs."""
     chosen = ports.choose(folder, public_port=1)
     for name in ports.RESERVED:
         with socket.socket() as stranger, pytest.raises(OSError, match="in use"):
@@ -260,8 +259,8 @@ DAMAGED = ["", "{", "[]", "5", "null", '{"postgres": "abc"}', '{"postgres": [1]}
 
 
 @pytest.mark.parametrize("content", DAMAGED)
-def test_damaged_ports_are_chosen_anew(folder: Folder, content: str) -> None:
-    """The file is only a memory of ports: the start writes it anew."""
+def test_damaged_ports_are_chosen_again(folder: Folder, content: str) -> None:
+    """The file is only a memory of ports: the start writes it again."""
     (folder.root / ports.FILE).write_text(content)
 
     chosen = ports.choose(folder, public_port=1)

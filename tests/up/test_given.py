@@ -10,9 +10,10 @@ import pytest
 from aero2.embedded.folder import Folder
 from aero2.embedded.ports import Ports
 from aero2.embedded.secrets import Secrets
+from aero2.environment import UNUSED, unused_variables
 from aero2.failures import CommandError
 from aero2.nats_access import SERVICES
-from aero2.platform import UNUSED, Platform, unused
+from aero2.platform import Platform
 from aero2.reference.environment import variables
 
 NUMBERS = {
@@ -88,8 +89,8 @@ def test_each_documented_variable_is_used_or_named(
     readers = ONE_READER.get(name, SERVICES)
     used = bool(readers) and all(value in given[service].get(name, "") for service in readers)
 
-    assert used != bool(unused())
-    assert bool(unused()) == (name in UNUSED)
+    assert used != bool(unused_variables())
+    assert bool(unused_variables()) == (name in UNUSED)
 
 
 @pytest.mark.parametrize("tls", [False, True], ids=["plain", "behind-the-proxy"])

@@ -173,7 +173,7 @@ def test_another_one_side_by_side_with_tls(
     shared: Instance, tmp_path_factory: pytest.TempPathFactory
 ) -> None:
     """Another folder and port: other keys, and a secret of one means nothing to the other.
-    --tls: https with an authority of the folder's own for every name, trusted by whoever is told
+    --tls: https with an authority of the folder's own for every name, trusted by clients that are told
     to; secure cookies; what is printed works."""
     folder = tmp_path_factory.mktemp("up") / "tls"
     instance = Instance(folder, more=["--tls"]).start()

@@ -1,4 +1,4 @@
-"""The data folder: where everything lies, who holds it, who owns it."""
+"""The data folder: what lies in it, which process holds it, which account owns it."""
 
 from __future__ import annotations
 
@@ -21,7 +21,8 @@ class Folder:
 
     @classmethod
     def at(cls, path: Path) -> Folder:
-        """The folder at `path`, made if need be. Raises CommandError where it cannot be ours."""
+        """Returns the folder at `path`, and makes it if it is missing. Raises CommandError if it
+        cannot be used."""
         root = path.expanduser().absolute()
         try:
             root.mkdir(mode=0o700, parents=True, exist_ok=True)
@@ -40,7 +41,7 @@ class Folder:
         return cls(root)
 
     def hold(self, about: dict[str, Any]) -> None:
-        """Raises CommandError where another process holds the folder, and says which."""
+        """Raises CommandError if another process holds the folder, and says which."""
         file = os.fdopen(os.open(self.root / "lock", os.O_RDWR | os.O_CREAT, 0o600), "r+")
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -80,7 +81,8 @@ class Folder:
         return self.inside("run")
 
     def read(self, name: str) -> dict[str, Any]:
-        """A JSON file in the folder; empty where there is none."""
+        """Returns a JSON file of the folder, or an empty dictionary if there is none. Raises
+        CommandError."""
         try:
             content = json.loads((self.root / name).read_text())
         except FileNotFoundError:
@@ -92,7 +94,7 @@ class Folder:
         return content
 
     def write(self, name: str, content: dict[str, Any]) -> None:
-        """All or nothing, on the disk before this returns, readable by nobody else."""
+        """Writes a file completely or not at all, to the disk, readable by its owner only."""
         path = self.root / name
         fresh = path.with_name(f".{path.name}.new")
         fresh.unlink(missing_ok=True)

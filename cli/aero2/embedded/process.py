@@ -1,4 +1,4 @@
-"""Child processes that never outlive us for long, and finding those that did."""
+"""Child processes that do not outlive us for long, and finding those that did."""
 
 from __future__ import annotations
 
@@ -77,8 +77,8 @@ def _may(capability: str) -> bool:
 
 
 def dies_with_us(how: int) -> list[str]:
-    """The command before a command that has the kernel send it `how` when we die, however we die.
-    Without it (not Linux) a process left over is found at the next start."""
+    """Returns a command prefix that lets the kernel send the signal `how` to the process when we
+    die. Without it (not Linux), the next start finds a process that is left."""
     setpriv = shutil.which("setpriv")
     return [setpriv, "--pdeathsig", signal.Signals(how).name.removeprefix("SIG")] if setpriv else []
 
@@ -93,9 +93,9 @@ async def spawn(
     stop_with: int,
     sockets: tuple[socket.socket, ...] = (),
 ) -> asyncio.subprocess.Process:
-    """Start in a session of its own, so that Ctrl-C in the terminal reaches only us. `under` is
-    the prefix of another account; it comes first, since changing accounts clears the signal that
-    `dies_with_us` asks for."""
+    """Starts a process in a session of its own, so that Ctrl-C in the terminal reaches only us.
+    `under` is the prefix of another account. It comes first, since changing accounts clears the
+    signal that `dies_with_us` asks for."""
     output = os.open(log, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
     try:
         return await asyncio.create_subprocess_exec(
@@ -116,7 +116,8 @@ async def spawn(
 
 @dataclass
 class Register:
-    """Which processes belong to the folder, on disk, for whoever starts after a kill -9."""
+    """The processes that belong to the folder, on disk. The start after a kill -9 finds them
+    there."""
 
     folder: Folder
 
@@ -130,8 +131,8 @@ class Register:
         self.folder.write(REGISTER, register | {name: {"pid": pid, "started": started}})
 
     def _known(self) -> dict[str, Any]:
-        """What is written down; nothing where the file is damaged, as a power cut may leave it:
-        the servers are found by their working folder, too."""
+        """Returns what the register holds, or nothing if the file is damaged, as after a power cut.
+        Servers are also found by their working folder."""
         try:
             return self.folder.read(REGISTER)
         except CommandError:
@@ -141,8 +142,8 @@ class Register:
         (self.folder.root / REGISTER).unlink(missing_ok=True)
 
     def orphans(self) -> list[psutil.Process]:
-        """The folder's processes that still run: those written down, and any server whose
-        working folder lies in ours."""
+        """Returns the folder's processes that still run: those in the register, and any server
+        whose working folder lies in ours."""
         left: dict[int, psutil.Process] = {}
         for entry in self._known().values():
             try:
@@ -162,7 +163,7 @@ class Register:
         return [process for process in left.values() if _runs(process)]
 
     def stop_orphans(self, within: float = 10.0) -> list[str]:
-        """End what a killed predecessor left behind; the names of what was found."""
+        """Ends the processes that a killed predecessor left. Returns their names."""
         orphans = self.orphans()
         names = sorted({_name(process) for process in orphans})
         for process in orphans:

@@ -1,4 +1,4 @@
-"""Everything secret of one data folder, made once, kept in one file that only its owner reads."""
+"""All secrets of a data folder, made once, in one file that only its owner can read."""
 
 from __future__ import annotations
 
@@ -20,17 +20,19 @@ NATS_USERS: Final = (*nats_access.SERVICES, nats_access.CLI)
 
 
 def password() -> str:
-    """256 bits that begin with a letter and need no quoting in a URL, a shell or nats.conf."""
+    """Returns 256 random bits as text that begins with a letter and needs no quoting in a URL, a
+    shell or nats.conf."""
     return "p" + secrets.token_hex(32)
 
 
 def master_key() -> str:
-    """A fresh entry for AERO2_MASTER_KEY: `id:base64`."""
+    """Returns a new entry for AERO2_MASTER_KEY: `id:base64`."""
     return f"k{secrets.token_hex(4)}:{base64.b64encode(secrets.token_bytes(32)).decode()}"
 
 
 def stored(folder: Folder) -> dict[str, Any]:
-    """The content of the file; empty where there is none. Raises CommandError where it is damaged."""
+    """Returns the content of the file, or nothing if there is none. Raises CommandError if it is
+    damaged."""
     content = folder.read(FILE)
     if not content:
         return {}

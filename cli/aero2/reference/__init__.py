@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import typer
+
 from aero2.reference import app_settings, commands, environment, http_api
 
 MARK = (
@@ -11,20 +13,20 @@ MARK = (
 )
 
 
-def pages() -> dict[str, str]:
-    """Returns the text of each page by its path below docs/reference."""
+def pages(app: typer.Typer) -> dict[str, str]:
+    """Returns the text of each page by its path below docs/reference. `app` is the command line."""
     parts = {
         "environment.md": environment.page(),
         "settings.md": app_settings.page(),
-        "cli.md": commands.page(),
+        "cli.md": commands.page(app),
         **{f"api/{name}": text for name, text in http_api.pages().items()},
     }
     return {name: f"{MARK}\n\n{text.rstrip()}\n" for name, text in parts.items()}
 
 
-def write(folder: Path) -> None:
+def write(folder: Path, app: typer.Typer) -> None:
     """Writes every page, and removes generated pages that have no source any more."""
-    texts = pages()
+    texts = pages(app)
     for name, text in texts.items():
         file = folder / name
         file.parent.mkdir(parents=True, exist_ok=True)

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from aero2.reference.markdown import prose, table
+
+if TYPE_CHECKING:
+    import typer
 
 HEAD = """\
 # The command `aero2`
@@ -14,11 +17,9 @@ HEAD = """\
 """
 
 
-def page() -> str:
-    """Returns one section for each command that is not hidden."""
+def page(app: typer.Typer) -> str:
+    """Returns one section for each command of `app` that is not hidden."""
     from typer.main import get_command
-
-    from aero2.__main__ import app
 
     parts = [HEAD]
     for path, command in _commands("aero2", get_command(app)):
@@ -33,7 +34,7 @@ def _commands(path: str, command: Any) -> Iterator[tuple[str, Any]]:
         yield path, command
         return
     ctx = click.Context(command, info_name=path)
-    command._running = True  # a lazy group imports its commands only when one of them runs
+    command.running = True  # a lazy group imports its commands only when one of them runs
     for name in command.list_commands(ctx):
         inner = command.get_command(ctx, name)
         if inner is not None and not inner.hidden:

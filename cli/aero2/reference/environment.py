@@ -143,7 +143,7 @@ def page() -> str:
 
 
 def _order(item: tuple[str, dict[str, Any]]) -> tuple[int, list[str]]:
-    """What most services read comes first."""
+    """Variables that most services read come first."""
     return -len(item[1]["services"]), item[1]["services"]
 
 

@@ -54,7 +54,7 @@ class PageTexts(Contract):
 class AppSettings(Contract):
     """The settings of an application. Every field has a safe default."""
 
-    signup_mode: SignupMode = Field(default="open", description="Who can sign up.")
+    signup_mode: SignupMode = Field(default="open", description="The people who can sign up.")
     mfa_policy: MfaPolicy = Field(default="off", description="Whether a second factor is required.")
     session_ttl: int = Field(
         default=86_400, ge=60, le=31_536_000, description="The lifetime of a session, in seconds."

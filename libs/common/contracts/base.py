@@ -7,14 +7,14 @@ from typing import Annotated, Any, ClassVar, Final, Generic, TypeAlias, TypeVar
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 
 SIGNED_IN: Final = "@signed-in"
-"""Any user or developer who acts for themselves."""
+"""Any user or developer acting for themselves."""
 KNOWN: Final = "@known"
-"""Any caller with a credential. The handler decides by resource: an organization's own admins and holders of a
-right over all organizations do the same things."""
+"""Anybody but a stranger; the handler decides by resource: an organization's own admins and
+holders of a right over all organizations do the same things."""
 SYSTEM: Final = "@system"
-"""Another service or the command line, never a caller from outside."""
+"""Another service or the command line, never somebody from outside."""
 OPEN: Final = None
-"""Any caller, signed in or not. A test holds the list of open contracts."""
+"""Anybody, signed in or not. Every open contract stands in a list that a test holds."""
 
 
 Id: TypeAlias = Annotated[
@@ -24,7 +24,7 @@ Id: TypeAlias = Annotated[
         to_lower=True,
     ),
 ]
-"""The text of a UUID. Capitals are accepted and become lower case (RFC 9562 section 4)."""
+"""The text of a UUID; capitals are accepted and become small (RFC 9562 section 4)."""
 
 
 class Contract(BaseModel):
@@ -45,7 +45,7 @@ R = TypeVar("R", bound=Contract)
 
 
 class Request(Contract, Generic[R]):
-    """A request that one service answers. `Request[Reply]` names the type of the reply.
+    """A question that one service answers. `Request[Reply]` names the type of the answer.
 
     `subject` is `<service>.<noun>.<verb>`; `needs` the permission the caller must hold, or
     SIGNED_IN, KNOWN, SYSTEM or OPEN; `within` the time limit in seconds; `safe` says that asking

@@ -14,7 +14,8 @@ from common.problems import Conflict, NotFound
 
 
 def canonical_domain(text: str) -> str:
-    """Lower case A-labels without trailing dot. Raises ValueError for what is no host name."""
+    """Returns a domain as lower-case A-labels without a trailing dot. Raises ValueError if it is
+    not a host name."""
     try:
         name = domain_key(text)
     except ValueError:
@@ -42,7 +43,7 @@ class DnsRecord(Contract):
 
 
 class CustomDomain(Contract):
-    """A custom domain of an application. The application answers on it once it is `verified`. Connections
+    """A custom domain of an application. The application answers on it once it is `verified`. Links
     and the issuer use it once it is `primary`."""
 
     id: Id
@@ -51,7 +52,9 @@ class CustomDomain(Contract):
     primary: bool
     records: list[DnsRecord]
     checked_at: Timestamp | None = None
-    problem: str | None = Field(default=None, description="What the last check did not find.")
+    problem: str | None = Field(
+        default=None, description="The DNS record that the last check did not find."
+    )
     certificate_status: str | None = Field(
         default=None, description="The state of the certificate, if an edge network manages it."
     )

@@ -4,98 +4,11 @@ from __future__ import annotations
 
 from typing import Any, Final
 
+from gateway.api.openapi_oauth_schemas import OAUTH_SCHEMAS
 from gateway.api.openapi_problems import LIMITED, USUAL
 
-TEXT: Final = {"type": "string"}
-TEXTS: Final = {"type": "array", "items": TEXT}
 CLIENT_ONLY: Final[list[dict[str, list[str]]]] = [{"client": []}, {}]
 """By Basic, or by what the form says of the client; public clients have no secret."""
-
-
-def _object(description: str, required: list[str], properties: dict[str, Any]) -> dict[str, Any]:
-    return {
-        "type": "object",
-        "description": description,
-        "required": required,
-        "properties": properties,
-    }
-
-
-OAUTH_SCHEMAS: Final[dict[str, Any]] = {
-    "TokenResponse": _object(
-        "The tokens (RFC 6749 section 5.1).",
-        ["access_token", "token_type", "expires_in"],
-        {
-            "access_token": TEXT,
-            "token_type": {"type": "string", "enum": ["Bearer"]},
-            "expires_in": {
-                "type": "integer",
-                "description": "The lifetime of the access token, in seconds.",
-            },
-            "scope": {"type": "string", "description": "The scopes that were granted."},
-            "id_token": TEXT,
-            "refresh_token": TEXT,
-        },
-    ),
-    "TokenState": _object(
-        "The state of a token (RFC 7662 section 2.2). For a token that is not valid, only `active`.",
-        ["active"],
-        {
-            "active": {"type": "boolean"},
-            "scope": TEXT,
-            "client_id": TEXT,
-            "sub": TEXT,
-            "exp": {"type": "integer"},
-            "iat": {"type": "integer"},
-        },
-    ),
-    "UserClaims": _object(
-        "Claims about the user (OpenID Connect Core 5.1 and 5.3.2).",
-        ["sub"],
-        {
-            "sub": TEXT,
-            "name": TEXT,
-            "email": TEXT,
-            "email_verified": {"type": "boolean"},
-        },
-    ),
-    "ServerMetadata": _object(
-        "Metadata of the server (OpenID Connect Discovery section 3, RFC 8414 section 2).",
-        ["issuer", "authorization_endpoint", "token_endpoint", "jwks_uri"],
-        {
-            "issuer": TEXT,
-            "authorization_endpoint": TEXT,
-            "token_endpoint": TEXT,
-            "userinfo_endpoint": TEXT,
-            "jwks_uri": TEXT,
-            "scopes_supported": TEXTS,
-        },
-    ),
-    "ResourceMetadata": _object(
-        "Metadata of this API as a protected resource (RFC 9728 section 2).",
-        ["resource", "authorization_servers"],
-        {"resource": TEXT, "authorization_servers": TEXTS, "scopes_supported": TEXTS},
-    ),
-    "JsonWebKey": _object(
-        "A public key (RFC 7517 section 4).",
-        ["kid", "kty"],
-        {"kid": TEXT, "kty": TEXT, "alg": TEXT, "use": TEXT},
-    ),
-    "JsonWebKeySet": _object(
-        "The public keys (RFC 7517 section 5).",
-        ["keys"],
-        {"keys": {"type": "array", "items": {"$ref": "#/components/schemas/JsonWebKey"}}},
-    ),
-    "Nothing": _object("An empty object.", [], {}),
-    "OAuthError": _object(
-        "Describes an OAuth error (RFC 6749 section 5.2).",
-        ["error"],
-        {
-            "error": {"type": "string", "examples": ["invalid_grant"]},
-            "error_description": TEXT,
-        },
-    ),
-}
 
 
 def _about(schema: str) -> str:

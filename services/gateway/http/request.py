@@ -34,6 +34,8 @@ class RequestState:
     """Values that the response sets, by name. Later code of the same request reads these."""
     protection: Protection | None = None
     """The challenge that the forms of the response contain for anonymous visitors."""
+    form_page: str | None = None
+    """Where a GET shows the page of the posted form again, with what it carried."""
     admission: object = None
     """An Admission (gateway/admission), which this package does not know."""
 

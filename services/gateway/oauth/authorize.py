@@ -26,7 +26,7 @@ from gateway.pages.branding import origin_of
 from gateway.pages.changed_session import changed_session
 from gateway.pages.fields import Fields, at
 from gateway.pages.languages import N_
-from gateway.pages.render import Page, open_page
+from gateway.pages.render import PageView, open_page
 from gateway.pages.scope_texts import SCOPE_TEXTS
 from gateway.routing import ErrorStyle, HostKind, Route, RouteSet
 from gateway.state import Gateway, SignedInUser
@@ -199,7 +199,7 @@ def _follow(
     )
 
 
-def _consent(page: Page, authorization: Authorization) -> GatewayResponse:
+def _consent(page: PageView, authorization: Authorization) -> GatewayResponse:
     """Shows what the client wants, and asks the user."""
     standard = [SCOPE_TEXTS[scope] for scope in authorization.scopes if scope in SCOPE_TEXTS]
     other = [("key", scope) for scope in authorization.scopes if scope not in SCOPE_TEXTS]

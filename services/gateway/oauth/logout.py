@@ -16,7 +16,7 @@ from gateway.pages import errors
 from gateway.pages.changed_session import changed_session
 from gateway.pages.fields import Fields
 from gateway.pages.logout import confirmation, signed_out_page
-from gateway.pages.render import Page, open_page
+from gateway.pages.render import PageView, open_page
 from gateway.routing import ErrorStyle, HostKind, Route, RouteSet
 from gateway.state import Gateway, SignedInUser
 
@@ -67,7 +67,9 @@ def _repost(gateway: Gateway, request: GatewayRequest, params: Params) -> Gatewa
     return page.show("post.html", action=PATH, fields=fields, client=page.app.name)
 
 
-async def _follow(page: Page, user: SignedInUser | None, logged_out: LoggedOut) -> GatewayResponse:
+async def _follow(
+    page: PageView, user: SignedInUser | None, logged_out: LoggedOut
+) -> GatewayResponse:
     """Does what the logout endpoint decided."""
     if logged_out.kind == "error":
         return errors.logout_refused(page, logged_out.error, logged_out.error_description)
@@ -79,7 +81,7 @@ async def _follow(page: Page, user: SignedInUser | None, logged_out: LoggedOut) 
         await browser_sessions.end_session(gateway, request, logged_out.session_id)
     if logged_out.kind == "redirect" and logged_out.location and not logged_out.frontchannel:
         return redirect(logged_out.location)
-    anonymous = Page(gateway, request, None, page.language, away=True)
+    anonymous = PageView(gateway, request, None, page.language, away=True)
     onward = logged_out.location if logged_out.kind == "redirect" else None
     return await signed_out_page(anonymous, logged_out.frontchannel, onward)
 

@@ -18,7 +18,7 @@ from gateway.pages.fields import Fields, at
 from gateway.pages.form_errors import errors_of
 from gateway.pages.languages import N_
 from gateway.pages.page_routes import page_route, user_form_route, user_page_route
-from gateway.pages.render import LANGUAGE_COOKIE, Page, open_page
+from gateway.pages.render import LANGUAGE_COOKIE, PageView, open_page
 from gateway.pages.sign_up import password_hint
 from gateway.routing import RouteSet
 from gateway.state import Gateway, SignedInUser
@@ -42,13 +42,15 @@ PROFILE: Final = ("name", "given_name", "family_name", "nickname", "picture", "l
 """The claims that the profile page changes."""
 
 
-def notice(page: Page, fields: Fields) -> str | None:
+def notice(page: PageView, fields: Fields) -> str | None:
     """Returns the sentence about what was just done. It is one of NOTICES."""
     sentence = NOTICES.get(fields.text("done"))
     return page.say(sentence) if sentence else None
 
 
-def opened(page: Page, template: str, here: str, fields: Fields, **more: Any) -> GatewayResponse:
+def opened(
+    page: PageView, template: str, here: str, fields: Fields, **more: Any
+) -> GatewayResponse:
     """Shows a page of the account."""
     done = notice(page, fields) if page.request.method == "GET" else None
     page.away = False
@@ -99,7 +101,9 @@ async def password(
     return await _password(open_page(gateway, request, user), fields, user)
 
 
-async def _password(page: Page, fields: Fields, user: SignedInUser, **more: Any) -> GatewayResponse:
+async def _password(
+    page: PageView, fields: Fields, user: SignedInUser, **more: Any
+) -> GatewayResponse:
     me = await me_of(page.gateway, page.request, user)
     hint = password_hint(page)
     here = "/account/password"

@@ -18,7 +18,7 @@ from gateway.pages.account import me_of, opened
 from gateway.pages.fields import Fields
 from gateway.pages.languages import N_
 from gateway.pages.page_routes import user_form_route, user_page_route
-from gateway.pages.render import Page, open_page
+from gateway.pages.render import PageView, open_page
 from gateway.routing import RouteSet
 from gateway.state import Gateway, SignedInUser
 
@@ -30,7 +30,7 @@ async def data(
     return await _data(open_page(gateway, request, user), fields, user)
 
 
-async def _data(page: Page, fields: Fields, user: SignedInUser, **more: Any) -> GatewayResponse:
+async def _data(page: PageView, fields: Fields, user: SignedInUser, **more: Any) -> GatewayResponse:
     me = await me_of(page.gateway, page.request, user)
     return opened(page, "data.html", "/account/data", fields, me=me, word=_word(me), **more)
 
@@ -71,13 +71,13 @@ async def delete(
         errors = {"": _held_by(page, error)}
         return await _data(page, fields, user, errors=errors)
     await browser_sessions.end(gateway, request)
-    return Page(gateway, request, None, page.language).close(
+    return PageView(gateway, request, None, page.language).close(
         page.say("Your account has been deleted"),
         page.say("Its data has been deleted, too. You can close this page."),
     )
 
 
-def _held_by(page: Page, error: LastAdmin | TeamOwnsApplications) -> str:
+def _held_by(page: PageView, error: LastAdmin | TeamOwnsApplications) -> str:
     """Returns the sentence that says why the account cannot be deleted yet."""
     held = error.extra.get("organizations", [])
     names = ", ".join(str(page.language.isolate(each["name"])) for each in held)

@@ -16,7 +16,7 @@ from gateway.pages.code import digits
 from gateway.pages.fields import Fields, at
 from gateway.pages.form_errors import errors_of
 from gateway.pages.page_routes import user_form_route, user_page_route
-from gateway.pages.render import Page, open_page
+from gateway.pages.render import PageView, open_page
 from gateway.routing import RouteSet
 from gateway.state import Gateway, SignedInUser
 
@@ -28,7 +28,7 @@ async def email(
     return _email(open_page(gateway, request, user), fields)
 
 
-def _email(page: Page, fields: Fields, flow: str | None = None, **more: Any) -> GatewayResponse:
+def _email(page: PageView, fields: Fields, flow: str | None = None, **more: Any) -> GatewayResponse:
     mailed = flow_cookie.read(page.request)
     return opened(
         page,

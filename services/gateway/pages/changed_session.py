@@ -6,7 +6,7 @@ from typing import Final
 
 from gateway.http.response import GatewayResponse
 from gateway.pages.fields import Fields
-from gateway.pages.render import Page
+from gateway.pages.render import PageView
 
 STATUS: Final = 409
 HIDDEN: Final = ("csrf", "password", "proof", "captcha", "token", "code", "request", "session")
@@ -15,7 +15,7 @@ MAX_VALUE: Final = 5_000
 """Characters of a value that are shown again."""
 
 
-def changed_session(page: Page, fields: Fields, page_path: str) -> GatewayResponse:
+def changed_session(page: PageView, fields: Fields, page_path: str) -> GatewayResponse:
     """Names the user who is signed in now, and shows the input again to copy. `page_path` is the
     address of the page with the same form for that user."""
     session = page.user.session if page.user else None

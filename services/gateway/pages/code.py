@@ -20,7 +20,7 @@ from gateway.pages.challenge import attempt
 from gateway.pages.fields import Fields, at, form_key
 from gateway.pages.form_errors import errors_of
 from gateway.pages.page_routes import form_route, page_route
-from gateway.pages.render import Page, open_page
+from gateway.pages.render import PageView, open_page
 from gateway.pages.sign_in import carried, signed_in
 from gateway.routing import RouteSet
 from gateway.state import Gateway
@@ -39,7 +39,9 @@ async def show(gateway: Gateway, request: GatewayRequest, fields: Fields) -> Gat
     return ask_code(open_page(gateway, request), fields)
 
 
-def ask_code(page: Page, fields: Fields, errors: dict[str, str] | None = None) -> GatewayResponse:
+def ask_code(
+    page: PageView, fields: Fields, errors: dict[str, str] | None = None
+) -> GatewayResponse:
     """Shows the form for the code of the mail sent last."""
     cookie, going = flow_cookie.read(page.request), carried(fields)
     methods = page.app.settings.auth_methods
@@ -103,14 +105,14 @@ async def link(gateway: Gateway, request: GatewayRequest, fields: Fields) -> Gat
     )
 
 
-def _elsewhere(page: Page, fields: Fields, status: int) -> GatewayResponse:
+def _elsewhere(page: PageView, fields: Fields, status: int) -> GatewayResponse:
     """The link of a sign-in was opened in another browser than the one that requested it."""
     address = at("/login/link", token=fields.text("token"))
     return other_browser(page, status, address, link="/login", button=page.say("Sign in here"))
 
 
 def other_browser(
-    page: Page, status: int, address: str, *, link: str, button: str
+    page: PageView, status: int, address: str, *, link: str, button: str
 ) -> GatewayResponse:
     """Says that the link belongs to another browser. Phones open mailed links in a browser of their own,
     where the code still works. `address` is the page of the mailed link, and `link` leads to a new mail
@@ -146,7 +148,7 @@ async def follow(gateway: Gateway, request: GatewayRequest, fields: Fields) -> G
     return await signed_in(gateway, request, flow_cookie.read(request).onward_fields(), new_session)
 
 
-def spent(page: Page, link: str, button: str, *, address: str | None = None) -> GatewayResponse:
+def spent(page: PageView, link: str, button: str, *, address: str | None = None) -> GatewayResponse:
     """Says that a link does not work any more. `address` is where a GET says the same, or continues."""
     return page.close(
         page.say("This link no longer works"),

@@ -12,7 +12,7 @@ from gateway.http.response import GatewayResponse, redirect
 from gateway.pages.fields import Fields, at
 from gateway.pages.form_errors import errors_of
 from gateway.pages.page_routes import user_form_route, user_page_route
-from gateway.pages.render import Page, open_page
+from gateway.pages.render import PageView, open_page
 from gateway.pages.sign_in import signed_in
 from gateway.routing import RouteSet
 from gateway.state import Gateway, SignedInUser
@@ -32,7 +32,7 @@ async def confirm(
 
 
 def _ask_confirmation(
-    page: Page, fields: Fields, email: str, errors: dict[str, str] | None = None
+    page: PageView, fields: Fields, email: str, errors: dict[str, str] | None = None
 ) -> GatewayResponse:
     return page.show(
         "password.html",

@@ -10,7 +10,7 @@ from gateway.pages.account import opened
 from gateway.pages.fields import Fields, at
 from gateway.pages.form_errors import errors_of
 from gateway.pages.page_routes import user_form_route, user_page_route
-from gateway.pages.render import Page, open_page
+from gateway.pages.render import PageView, open_page
 from gateway.pages.scope_texts import SCOPE_TEXTS
 from gateway.routing import RouteSet
 from gateway.state import Gateway, SignedInUser
@@ -26,7 +26,7 @@ async def show(
 
 
 async def _list(
-    page: Page, fields: Fields, user: SignedInUser, errors: dict[str, str] | None = None
+    page: PageView, fields: Fields, user: SignedInUser, errors: dict[str, str] | None = None
 ) -> GatewayResponse:
     gateway, request = page.gateway, page.request
     reply = await gateway.bus.call(request.context(user.caller), ListMyGrants())
@@ -41,7 +41,7 @@ async def _list(
     )
 
 
-def access(page: Page, grant: Grant) -> list[str]:
+def access(page: PageView, grant: Grant) -> list[str]:
     """Returns what the client may do: a sentence if the consent page has one, else the scope."""
     return [
         page.say(SCOPE_TEXTS[scope][1]) if scope in SCOPE_TEXTS else scope for scope in grant.scopes

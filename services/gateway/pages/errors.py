@@ -17,7 +17,7 @@ from gateway.http.request import GatewayRequest
 from gateway.http.response import GatewayResponse, html_response, problem_response
 from gateway.pages.branding import origin_of
 from gateway.pages.languages import N_, OFFERED, first_of, language
-from gateway.pages.render import Page, open_page
+from gateway.pages.render import PageView, open_page
 from gateway.state import Gateway
 
 WORDS: Final[dict[int, tuple[str, str]]] = {
@@ -85,7 +85,11 @@ def problem_page(gateway: Gateway, request: GatewayRequest, error: Problem) -> G
         heading, says = WORDS.get(error.status, OTHERWISE)
         if isinstance(error, csrf.CrossSite) and not csrf.has_browser_id(gateway.settings, request):
             heading, says = NO_COOKIES
-        response = _page(page, error.status, page.say(heading), page.say(says))
+        form_page = request.state.form_page
+        way = (form_page, page.say("Go back")) if form_page else None
+        response = _page(
+            page, error.status, page.say(heading), page.say(says), way=way, address=form_page
+        )
     if isinstance(error, RateLimited) or error.status == 503:
         seconds = max(1, int(error.extra.get("retry_after", 1)))
         response.headers.append((b"retry-after", str(seconds).encode()))
@@ -114,7 +118,7 @@ async def sign_in_over(
 
 
 def authorization_error(
-    page: Page,
+    page: PageView,
     error: str | None,
     description: str | None,
     *,
@@ -140,7 +144,7 @@ def authorization_error(
     )
 
 
-def logout_refused(page: Page, error: str | None, description: str | None) -> GatewayResponse:
+def logout_refused(page: PageView, error: str | None, description: str | None) -> GatewayResponse:
     """Returns an error of the logout endpoint: nobody was signed out, and how the user can sign out."""
     return _page(
         page,
@@ -153,16 +157,17 @@ def logout_refused(page: Page, error: str | None, description: str | None) -> Ga
 
 
 def _page(
-    page: Page,
+    page: PageView,
     status: int,
     heading: str,
     says: str,
     *,
     detail: str = "",
     way: tuple[str, str] | None = None,
+    address: str | None = None,
 ) -> GatewayResponse:
     """Renders the page. Its button leads to `way`, else to the account if the browser has a session
-    cookie, else to the sign-in page."""
+    cookie, else to the sign-in page. `address` is where a GET leads in another language."""
     signed_in = page.request.cookie(page.gateway.settings.session_cookie) is not None
     account = ("/account", page.say("Your account"))
     link, button = way or (account if signed_in else ("/login", page.say("Sign in")))
@@ -175,6 +180,7 @@ def _page(
         reference=page.request.trace_id,
         link=link,
         button=button,
+        address=address,
     )
 
 

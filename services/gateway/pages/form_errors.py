@@ -1,4 +1,4 @@
-"""What went wrong, beside the field it concerns, in a sentence that says what to do."""
+"""Error sentences for forms: beside the field they concern, and with what to do next."""
 
 from __future__ import annotations
 
@@ -94,18 +94,22 @@ OTHERWISE: Final = N_("This value isn't valid.")
 
 
 class Errors(dict[str, str]):
-    """Sentences by field, "" for what belongs to none; and the status of the page that says them."""
+    """Sentences by field, and the status of the page that shows them. The key "" holds a sentence
+    that concerns no field."""
 
     status = 422
     retry_after: int | None = None
 
 
 def errors_of(language: Language, error: Problem | ValidationError) -> Errors:
-    """Raises `error` again where it is nothing a visitor could mend here."""
-    found = Errors(_sentences(language, error))
+    """Returns the sentences for an error. Raises it again if the visitor can do nothing about it."""
+    sentences = Errors(_sentences(language, error))
     if isinstance(error, RateLimited | Unavailable):
-        found.status, found.retry_after = error.status, int(error.extra.get("retry_after", 1))
-    return found
+        sentences.status, sentences.retry_after = (
+            error.status,
+            int(error.extra.get("retry_after", 1)),
+        )
+    return sentences
 
 
 def _sentences(language: Language, error: Problem | ValidationError) -> dict[str, str]:

@@ -18,7 +18,7 @@ from gateway.http.response import GatewayResponse
 from gateway.pages.code import spent
 from gateway.pages.fields import Fields, at
 from gateway.pages.page_routes import page_route, user_form_route
-from gateway.pages.render import Page, open_page
+from gateway.pages.render import PageView, open_page
 from gateway.routing import RouteSet
 from gateway.state import Gateway, SignedInUser
 
@@ -50,7 +50,7 @@ async def show(gateway: Gateway, request: GatewayRequest, fields: Fields) -> Gat
     )
 
 
-def _for_whom(page: Page, offer: OrganizationOffer, user: SignedInUser) -> str:
+def _for_whom(page: PageView, offer: OrganizationOffer, user: SignedInUser) -> str:
     """The two addresses only where they differ."""
     me = user.session.email
     if me is not None and address_key(me) == address_key(offer.email):
@@ -64,7 +64,7 @@ def _for_whom(page: Page, offer: OrganizationOffer, user: SignedInUser) -> str:
     )
 
 
-def _sign_in_first(page: Page, offer: OrganizationOffer, token: str) -> GatewayResponse:
+def _sign_in_first(page: PageView, offer: OrganizationOffer, token: str) -> GatewayResponse:
     back = at("/accept-org-invite", token=token)
     return page.close(
         page.say("Join %(name)s", name=offer.org_name),

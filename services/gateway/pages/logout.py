@@ -10,7 +10,7 @@ from gateway.http.response import GatewayResponse, redirect
 from gateway.pages.changed_session import changed_session
 from gateway.pages.fields import Fields
 from gateway.pages.page_routes import form_route, page_route
-from gateway.pages.render import Page, open_page
+from gateway.pages.render import PageView, open_page
 from gateway.routing import RouteSet
 from gateway.state import Gateway
 
@@ -24,7 +24,7 @@ async def show(gateway: Gateway, request: GatewayRequest, fields: Fields) -> Gat
 
 
 def confirmation(
-    page: Page, action: str, carried: dict[str, str | None], client: str | None
+    page: PageView, action: str, carried: dict[str, str | None], client: str | None
 ) -> GatewayResponse:
     """Asks whether to sign out. The form posts to `action`. `client` is the name of the client that
     asks for it, if any."""
@@ -51,7 +51,7 @@ async def done(gateway: Gateway, request: GatewayRequest, fields: Fields) -> Gat
 
 
 async def signed_out_page(
-    page: Page, frames: list[str] | None = None, onward: str | None = None
+    page: PageView, frames: list[str] | None = None, onward: str | None = None
 ) -> GatewayResponse:
     """Says that the user is signed out. The browser loads the `frames`, and then continues at
     `onward`."""

@@ -25,7 +25,7 @@ from gateway.pages.fields import Fields, at
 from gateway.pages.form_errors import errors_of
 from gateway.pages.languages import N_
 from gateway.pages.page_routes import UserPageHandler, user_form_route, user_page_route
-from gateway.pages.render import Page, open_page
+from gateway.pages.render import PageView, open_page
 from gateway.routing import RouteSet
 from gateway.state import Gateway, SignedInUser
 
@@ -35,12 +35,12 @@ ROLES: Final = {"admin": N_("Admin"), "developer": N_("Developer"), "member": N_
 ADMIN: Final = "admin"
 
 
-def role_name(page: Page, role: str | None) -> str:
+def role_name(page: PageView, role: str | None) -> str:
     """The name of a role; an application's own role is shown by its id."""
     return page.say(ROLES[role]) if role in ROLES else role or ""
 
 
-def roles_of(page: Page) -> list[str]:
+def roles_of(page: PageView) -> list[str]:
     """The roles that every application has; only the Dashboard's teams have developers."""
     return [role for role in ROLES if role != "developer" or page.app.is_dashboard]
 
@@ -53,7 +53,7 @@ async def show(
 
 
 async def organization_page(
-    page: Page, fields: Fields, user: SignedInUser, **more: Any
+    page: PageView, fields: Fields, user: SignedInUser, **more: Any
 ) -> GatewayResponse:
     """Shows the organization that `fields` name. Redirects to the list if the user is not a member."""
     call, ctx = page.gateway.bus.call, page.request.context(user.caller)
@@ -87,7 +87,7 @@ async def organization_page(
     )
 
 
-def _change(done: str, request_of: Callable[[Page, Fields], Request[Any]]) -> UserPageHandler:
+def _change(done: str, request_of: Callable[[PageView, Fields], Request[Any]]) -> UserPageHandler:
     """A form of this page: sends the request made of the fields, then shows the page again."""
 
     async def handler(
@@ -107,7 +107,7 @@ def _change(done: str, request_of: Callable[[Page, Fields], Request[Any]]) -> Us
     return handler
 
 
-def _invite(page: Page, fields: Fields) -> InviteMember:
+def _invite(page: PageView, fields: Fields) -> InviteMember:
     return InviteMember(
         org_id=fields.text("org_id"),
         email=fields.text("email"),
@@ -116,17 +116,17 @@ def _invite(page: Page, fields: Fields) -> InviteMember:
     )
 
 
-def _change_role(page: Page, fields: Fields) -> ChangeMemberRole:
+def _change_role(page: PageView, fields: Fields) -> ChangeMemberRole:
     return ChangeMemberRole(
         org_id=fields.text("org_id"), user_id=fields.text("user_id"), role=fields.text("role")
     )
 
 
-def _remove(page: Page, fields: Fields) -> RemoveMember:
+def _remove(page: PageView, fields: Fields) -> RemoveMember:
     return RemoveMember(org_id=fields.text("org_id"), user_id=fields.text("user_id"))
 
 
-def _resend(page: Page, fields: Fields) -> ResendOrganizationInvitation:
+def _resend(page: PageView, fields: Fields) -> ResendOrganizationInvitation:
     return ResendOrganizationInvitation(
         org_id=fields.text("org_id"),
         invitation_id=fields.text("invitation_id"),
@@ -134,7 +134,7 @@ def _resend(page: Page, fields: Fields) -> ResendOrganizationInvitation:
     )
 
 
-def _revoke(page: Page, fields: Fields) -> RevokeOrganizationInvitation:
+def _revoke(page: PageView, fields: Fields) -> RevokeOrganizationInvitation:
     return RevokeOrganizationInvitation(
         org_id=fields.text("org_id"), invitation_id=fields.text("invitation_id")
     )

@@ -20,7 +20,7 @@ from gateway.pages.fields import Fields, at
 from gateway.pages.form_errors import errors_of
 from gateway.pages.organization import HERE, LIST, organization_page, role_name
 from gateway.pages.page_routes import user_form_route, user_page_route
-from gateway.pages.render import Page, open_page
+from gateway.pages.render import PageView, open_page
 from gateway.routing import RouteSet
 from gateway.state import Gateway, SignedInUser
 
@@ -33,7 +33,7 @@ async def show(
 
 
 async def _list(
-    page: Page, fields: Fields, user: SignedInUser, errors: dict[str, str] | None = None
+    page: PageView, fields: Fields, user: SignedInUser, errors: dict[str, str] | None = None
 ) -> GatewayResponse:
     gateway, request = page.gateway, page.request
     organizations: list[Organization] = []

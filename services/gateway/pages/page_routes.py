@@ -5,6 +5,7 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
 from functools import wraps
+from typing import Final
 
 from common.contracts.sessions import FreshSignInNeeded
 from common.problems import Unauthenticated
@@ -19,6 +20,11 @@ from gateway.pages.fields import Fields, at, read_form, read_query
 from gateway.pages.render import open_page
 from gateway.routing import ErrorStyle, Handler, HostKind, Route
 from gateway.state import Gateway, SignedInUser
+
+CARRIED: Final = ("request", "return_to", "way", "token", "org_id")
+"""Fields that a form carries from page to page."""
+MAX_CARRIED: Final = 2000
+"""Characters of such a field that an address repeats."""
 
 PageHandler = Callable[[Gateway, GatewayRequest, Fields], Awaitable[GatewayResponse]]
 """Handles a page for everybody. The fields are those of the query or of the form."""
@@ -41,13 +47,15 @@ def page_route(path: str, handler: PageHandler, *, challenged: bool = False) -> 
     return _route("GET", path, endpoint)
 
 
-def form_route(path: str, handler: PageHandler, *, challenged: bool = False) -> Route:
+def form_route(
+    path: str, handler: PageHandler, *, page_path: str | None = None, challenged: bool = False
+) -> Route:
     """Returns the route of a form. It raises CrossSite for a form that this application did not show
-    to this browser."""
+    to this browser. `page_path` is the page with the form, if its path is not `path`."""
 
     @wraps(handler)
     async def endpoint(gateway: Gateway, request: GatewayRequest) -> GatewayResponse:
-        fields = await _checked_form(gateway, request)
+        fields = await _checked_form(gateway, request, page_path or path)
         if challenged:
             await challenge.prepare(gateway, request)
         return await handler(gateway, request, fields)
@@ -75,7 +83,7 @@ def user_form_route(path: str, handler: UserPageHandler, *, page_path: str | Non
 
     @wraps(handler)
     async def endpoint(gateway: Gateway, request: GatewayRequest) -> GatewayResponse:
-        fields = await _checked_form(gateway, request)
+        fields = await _checked_form(gateway, request, page_path or path)
         user = await signed_in_user(gateway, request)
         token = fields.get("csrf")
         if user and not csrf.is_form_of_session(gateway.settings, token, user.session):
@@ -92,8 +100,10 @@ def _route(method: str, path: str, endpoint: Handler) -> Route:
     return Route(HostKind.APPLICATION, method, path, endpoint, ErrorStyle.PAGE)
 
 
-async def _checked_form(gateway: Gateway, request: GatewayRequest) -> Fields:
+async def _checked_form(gateway: Gateway, request: GatewayRequest, page_path: str) -> Fields:
     fields = await read_form(request)
+    carried = {name: fields.text(name)[:MAX_CARRIED] for name in CARRIED}
+    request.state.form_page = at(page_path, **carried)
     csrf.check_form(gateway.settings, request, fields.get("csrf"))
     return fields
 

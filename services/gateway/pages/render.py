@@ -30,7 +30,7 @@ MAX_TEXT: Final = 300
 
 
 @dataclass
-class Page:
+class PageView:
     """A page, as its template sees it."""
 
     gateway: Gateway
@@ -206,7 +206,7 @@ def open_page(
     *,
     away: bool = True,
     ui_locales: str | None = None,
-) -> Page:
+) -> PageView:
     """Returns the page of this request. Its language is, in this order: the one in the address, the one
     chosen before, the user's, the browser's, or the application's."""
     requested = first_of(ui_locales or _query_or_empty(request).get("ui_locales"))
@@ -218,7 +218,7 @@ def open_page(
         request.header(b"accept-language"),
         request.app.settings.default_locale if request.tenant else None,
     )
-    return Page(gateway, request, user, language(code or OFFERED[0]), away)
+    return PageView(gateway, request, user, language(code or OFFERED[0]), away)
 
 
 def _address(request: GatewayRequest) -> str | None:

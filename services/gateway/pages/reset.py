@@ -17,7 +17,7 @@ from gateway.pages.code import digits, other_browser, spent
 from gateway.pages.fields import Fields, at
 from gateway.pages.form_errors import errors_of
 from gateway.pages.page_routes import form_route, page_route
-from gateway.pages.render import Page, open_page
+from gateway.pages.render import PageView, open_page
 from gateway.pages.sign_in import carried, signed_in
 from gateway.pages.sign_up import password_hint
 from gateway.routing import RouteSet
@@ -32,7 +32,7 @@ async def show(gateway: Gateway, request: GatewayRequest, fields: Fields) -> Gat
     return _ask(page, fields, values={"email": flow_cookie.read(request).email})
 
 
-def _ask(page: Page, fields: Fields, **more: Any) -> GatewayResponse:
+def _ask(page: PageView, fields: Fields, **more: Any) -> GatewayResponse:
     going, needed = carried(fields), fields.text_or_none("needed")
     return page.show(
         "reset.html",
@@ -68,7 +68,9 @@ async def code(gateway: Gateway, request: GatewayRequest, fields: Fields) -> Gat
     return _choose(open_page(gateway, request), fields)
 
 
-def _choose(page: Page, fields: Fields, errors: dict[str, str] | None = None) -> GatewayResponse:
+def _choose(
+    page: PageView, fields: Fields, errors: dict[str, str] | None = None
+) -> GatewayResponse:
     cookie, token = flow_cookie.read(page.request), fields.text_or_none("token")
     return page.show(
         "new_password.html",

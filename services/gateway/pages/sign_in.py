@@ -27,7 +27,7 @@ from gateway.pages.challenge import attempt
 from gateway.pages.fields import Fields, at, form_key, local
 from gateway.pages.form_errors import errors_of
 from gateway.pages.page_routes import form_route, page_route
-from gateway.pages.render import Page, open_page
+from gateway.pages.render import PageView, open_page
 from gateway.routing import RouteSet
 from gateway.state import Gateway
 
@@ -83,7 +83,7 @@ async def address(gateway: Gateway, request: GatewayRequest, fields: Fields) -> 
     return _ask_address(page, fields, values={"email": hint})
 
 
-def _ask_address(page: Page, fields: Fields, **more: dict[str, str]) -> GatewayResponse:
+def _ask_address(page: PageView, fields: Fields, **more: dict[str, str]) -> GatewayResponse:
     settings, going = page.app.settings, carried(fields)
     return page.show(
         "sign_in.html",
@@ -137,7 +137,7 @@ async def password(gateway: Gateway, request: GatewayRequest, fields: Fields) ->
 
 
 def _ask_password(
-    page: Page, fields: Fields, email: str, errors: dict[str, str] | None = None
+    page: PageView, fields: Fields, email: str, errors: dict[str, str] | None = None
 ) -> GatewayResponse:
     going = carried(fields)
     forgot = Markup('<a href="%s">%s</a>') % (at("/reset", **going), page.say("Forgot password?"))
@@ -156,7 +156,7 @@ def _ask_password(
     )
 
 
-def _sign_up(page: Page, fields: Fields, **more: str) -> str | None:
+def _sign_up(page: PageView, fields: Fields, **more: str) -> str | None:
     """Returns where to create an account. It does not depend on whether the address has one. In a closed
     application only people whom an organization has invited may create one."""
     path = (fields.text_or_none("return_to") or "").partition("?")[0]
@@ -165,7 +165,7 @@ def _sign_up(page: Page, fields: Fields, **more: str) -> str | None:
     return at("/signup", **more, **carried(fields))
 
 
-def _by_mail(page: Page) -> str | None:
+def _by_mail(page: PageView) -> str | None:
     """Returns the label of the second button, or None if there is no other way to sign in."""
     methods = page.app.settings.auth_methods
     if "email_code" in methods:
@@ -222,6 +222,6 @@ routes = RouteSet(
         form_route("/login", choose, challenged=True),
         page_route("/login/password", password, challenged=True),
         form_route("/login/password", try_password, challenged=True),
-        form_route("/login/code/send", send_code, challenged=True),
+        form_route("/login/code/send", send_code, page_path="/login", challenged=True),
     )
 )

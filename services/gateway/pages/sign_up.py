@@ -23,14 +23,14 @@ from gateway.pages.code import ask_code, spent
 from gateway.pages.fields import Fields, at
 from gateway.pages.form_errors import errors_of
 from gateway.pages.page_routes import form_route, page_route
-from gateway.pages.render import Page, open_page
+from gateway.pages.render import PageView, open_page
 from gateway.pages.sign_in import BY_MAIL, carried, signed_in
 from gateway.routing import RouteSet
 from gateway.state import Gateway
 
 
 def _ask(
-    page: Page, action: str, errors: dict[str, str] | None = None, **more: Any
+    page: PageView, action: str, errors: dict[str, str] | None = None, **more: Any
 ) -> GatewayResponse:
     methods = set(page.app.settings.auth_methods)
     choices = {
@@ -49,7 +49,7 @@ def _ask(
     )
 
 
-def password_hint(page: Page) -> str:
+def password_hint(page: PageView) -> str:
     return page.language.count(
         "At least %(num)d character. Several unrelated words make a strong password.",
         "At least %(num)d characters. Several unrelated words make a strong password.",
@@ -67,7 +67,7 @@ async def show(gateway: Gateway, request: GatewayRequest, fields: Fields) -> Gat
     return _sign_up(open_page(gateway, request), fields, values={"email": hint})
 
 
-def _sign_up(page: Page, fields: Fields, **more: Any) -> GatewayResponse:
+def _sign_up(page: PageView, fields: Fields, **more: Any) -> GatewayResponse:
     closed = None
     if page.app.settings.signup_mode == "invite_only" and _invited(fields) is None:
         closed = page.say(
@@ -130,7 +130,7 @@ def _invited(fields: Fields) -> str | None:
     return tokens[0] if path == INVITATION_PATH and tokens else None
 
 
-def _spent(page: Page, fields: Fields, path: str) -> GatewayResponse:
+def _spent(page: PageView, fields: Fields, path: str) -> GatewayResponse:
     """The link of the mail, or of `aero2 up`, does not work any more."""
     address = at(path, token=fields.text("token"))
     return spent(page, "/login", page.say("Sign in"), address=address)
@@ -141,7 +141,7 @@ async def invitation(gateway: Gateway, request: GatewayRequest, fields: Fields) 
     return await _invitation(open_page(gateway, request), fields)
 
 
-async def _invitation(page: Page, fields: Fields, **more: Any) -> GatewayResponse:
+async def _invitation(page: PageView, fields: Fields, **more: Any) -> GatewayResponse:
     gateway, request = page.gateway, page.request
     try:
         call = GetInvitation(token=fields.text("token"))
@@ -186,7 +186,7 @@ async def welcome(gateway: Gateway, request: GatewayRequest, fields: Fields) -> 
     return await _welcome(open_page(gateway, request), fields)
 
 
-async def _welcome(page: Page, fields: Fields, **more: Any) -> GatewayResponse:
+async def _welcome(page: PageView, fields: Fields, **more: Any) -> GatewayResponse:
     gateway, request = page.gateway, page.request
     try:
         call = GetOwnerLink(token=fields.text("token"))
@@ -229,7 +229,7 @@ routes = RouteSet(
     (
         page_route("/signup", show, challenged=True),
         form_route("/signup", begin, challenged=True),
-        form_route("/signup/code/send", send_again, challenged=True),
+        form_route("/signup/code/send", send_again, page_path="/signup", challenged=True),
         page_route("/invitation", invitation),
         form_route("/invitation", accept),
         page_route("/welcome", welcome),

@@ -10,7 +10,7 @@ from common.db import Db, maybe, run, value
 
 
 @dataclass(frozen=True)
-class ConsumedCode:
+class ConsumedEmailCode:
     """A code or link that was valid, and is now used."""
 
     id: str
@@ -58,12 +58,12 @@ async def insert(
 
 async def consume_code(
     db: Db, *, app_id: str, id: str, types: list[str], code_hashes: list[str]
-) -> ConsumedCode | None:
+) -> ConsumedEmailCode | None:
     """Consumes the code of this flow. Each wrong try counts, and the fifth ends the flow. The
     caller commits whatever the outcome."""
     return await maybe(
         db,
-        ConsumedCode,
+        ConsumedEmailCode,
         """
         WITH tried AS (
             UPDATE email_verification_codes SET attempts = attempts + 1,
@@ -167,11 +167,11 @@ async def consume_link(
     types: list[str],
     link_hashes: list[str],
     browser_hashes: list[str] | None,
-) -> ConsumedCode | None:
+) -> ConsumedEmailCode | None:
     """Consumes the link. A link that is bound to a browser is valid only there."""
     return await maybe(
         db,
-        ConsumedCode,
+        ConsumedEmailCode,
         """
         UPDATE email_verification_codes SET used_at = now()
         WHERE app_id = $1 AND type = ANY($2::text[]) AND link_hash = ANY($3::text[])

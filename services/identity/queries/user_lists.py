@@ -16,7 +16,7 @@ Place = tuple[str | None, str | None]
 
 
 @dataclass(frozen=True)
-class Entry:
+class UserListEntry:
     """A user's id and what the list is sorted by: the time of creation, or the word that matched."""
 
     id: str
@@ -31,11 +31,11 @@ async def newest(
     email_verified: bool | None,
     before: Place,
     limit: int,
-) -> list[Entry]:
+) -> list[UserListEntry]:
     """Returns users, the newest first. The filters are for values that most users have."""
     return await many(
         db,
-        Entry,
+        UserListEntry,
         """
         SELECT id, created_at::text AS key FROM users
         WHERE app_id = $1 AND (created_at, id) < ($2::timestamptz, $3::uuid)
@@ -53,11 +53,11 @@ async def newest(
 
 async def disabled(
     db: Db, *, app_id: str, email_verified: bool | None, before: Place, limit: int
-) -> list[Entry]:
+) -> list[UserListEntry]:
     """Returns disabled users, the newest first."""
     return await many(
         db,
-        Entry,
+        UserListEntry,
         """
         SELECT id, created_at::text AS key FROM users
         WHERE app_id = $1 AND disabled AND (created_at, id) < ($2::timestamptz, $3::uuid)
@@ -73,11 +73,11 @@ async def disabled(
 
 async def unverified(
     db: Db, *, app_id: str, disabled: bool | None, before: Place, limit: int
-) -> list[Entry]:
+) -> list[UserListEntry]:
     """Returns users without a verified address, the newest first."""
     return await many(
         db,
-        Entry,
+        UserListEntry,
         """
         SELECT id, created_at::text AS key FROM users
         WHERE app_id = $1 AND NOT email_verified
@@ -116,7 +116,7 @@ async def matching(
     email_verified: bool | None,
     after: Place,
     limit: int,
-) -> list[Entry]:
+) -> list[UserListEntry]:
     """Returns users of whom one word begins with `word`, and one with each of `others`.
 
     They are sorted by the first word that matches: any other order would need all matches first.
@@ -124,7 +124,7 @@ async def matching(
     place = (word, keyset.LOWEST_ID) if after[0] is None else after
     return await many(
         db,
-        Entry,
+        UserListEntry,
         """
         SELECT w.user_id AS id, w.word AS key
         FROM user_words w JOIN users u ON u.app_id = $1 AND u.id = w.user_id
@@ -161,12 +161,12 @@ async def of_teams(
     email_verified: bool | None,
     before: Place,
     limit: int,
-) -> list[Entry]:
+) -> list[UserListEntry]:
     """Returns members of these organizations, the newest first; with `words`, those of whom one
     word begins with each of them."""
     return await many(
         db,
-        Entry,
+        UserListEntry,
         """
         -- whole: reads the members of a few teams
         SELECT u.id, u.created_at::text AS key FROM users u

@@ -11,7 +11,7 @@ from common.sql import numbered
 
 
 @dataclass(frozen=True, slots=True)
-class PendingRequest:
+class PendingAuthorization:
     """A stored authorization request. `prompted` are the steps that the user was sent to."""
 
     id_hash: str
@@ -22,7 +22,7 @@ class PendingRequest:
     authenticated_after: datetime | None
 
 
-class NewPendingRequest(NamedTuple):
+class NewPendingAuthorization(NamedTuple):
     """`lifetime` is in seconds. `reauthenticate`: only a sign-in from now on counts."""
 
     app_id: str
@@ -43,11 +43,11 @@ INSERT: Final = numbered(
     VALUES (:app_id, :id_hash, :client_id, :params, :user_id, :session_id, :prompted,
             CASE WHEN :reauthenticate THEN now() END, now() + make_interval(secs => :lifetime))
     """,
-    NewPendingRequest,
+    NewPendingAuthorization,
 )
 
 
-async def insert(db: Db, request: NewPendingRequest) -> None:
+async def insert(db: Db, request: NewPendingAuthorization) -> None:
     """Stores a request that waits for its user."""
     await run(db, INSERT, *request)
 
@@ -80,11 +80,11 @@ async def update(
     )
 
 
-async def find_pending(db: Db, *, app_id: str, id_hashes: list[str]) -> PendingRequest | None:
+async def find_pending(db: Db, *, app_id: str, id_hashes: list[str]) -> PendingAuthorization | None:
     """Finds a request that still waits for its user."""
     return await maybe(
         db,
-        PendingRequest,
+        PendingAuthorization,
         """
         SELECT id_hash, params, user_id, session_id, prompted, authenticated_after
         FROM authorization_requests
@@ -95,11 +95,13 @@ async def find_pending(db: Db, *, app_id: str, id_hashes: list[str]) -> PendingR
     )
 
 
-async def find_answered(db: Db, *, app_id: str, id_hashes: list[str]) -> PendingRequest | None:
+async def find_answered(
+    db: Db, *, app_id: str, id_hashes: list[str]
+) -> PendingAuthorization | None:
     """Finds a request that was answered and whose lifetime is not over yet."""
     return await maybe(
         db,
-        PendingRequest,
+        PendingAuthorization,
         """
         SELECT id_hash, params, user_id, session_id, prompted, authenticated_after
         FROM authorization_requests
@@ -111,7 +113,7 @@ async def find_answered(db: Db, *, app_id: str, id_hashes: list[str]) -> Pending
 
 
 @dataclass(frozen=True, slots=True)
-class RequestState:
+class AuthorizationRequestState:
     """A request and its client. The client's fields are None if it was deleted or disabled."""
 
     pending: bool
@@ -122,11 +124,13 @@ class RequestState:
     client_uri: str | None
 
 
-async def find_state(db: Db, *, app_id: str, id_hashes: list[str]) -> RequestState | None:
+async def find_state(
+    db: Db, *, app_id: str, id_hashes: list[str]
+) -> AuthorizationRequestState | None:
     """Finds a request in any state: pending, answered or expired."""
     return await maybe(
         db,
-        RequestState,
+        AuthorizationRequestState,
         """
         SELECT r.used_at IS NULL AND r.expires_at > now() AS pending, r.params,
                c.name AS client_name, c.type AS client_type, c.initiate_login_uri, c.client_uri

@@ -93,21 +93,21 @@ async def list_ended_of_user(db: Db, *, app_id: str, user_id: str) -> list[str]:
 
 
 @dataclass(frozen=True, slots=True)
-class EndedSession:
+class EndedSessionAnywhere:
     """A session that ended, in any application."""
 
     app_id: str
     session_id: str
 
 
-async def list_ended(db: Db, *, within: float, limit: int) -> list[EndedSession]:
+async def list_ended(db: Db, *, within: float, limit: int) -> list[EndedSessionAnywhere]:
     """Lists ended sessions whose clients have not been told, in all applications.
 
     These are sessions that were revoked in the last `within` seconds, and all of deleted users.
     """
     return await many(
         db,
-        EndedSession,
+        EndedSessionAnywhere,
         """
         -- any-tenant: this job works for all applications, as aero2_logout
         WITH RECURSIVE line AS (

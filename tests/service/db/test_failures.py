@@ -91,9 +91,9 @@ async def test_a_changed_table_runs_the_handler_once_more(
     try:
         if before:
             with pytest.raises(Outdated):
-                await answer(write, None, Write, ctx, b"{}", subject=Write.subject)
+                await answer(write, None, Write, ctx, data=b"{}", subject=Write.subject)
         else:
-            await answer(write, None, Write, ctx, b"{}", subject=Write.subject)
+            await answer(write, None, Write, ctx, data=b"{}", subject=Write.subject)
     finally:
         await identity.close()
 

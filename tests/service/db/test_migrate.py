@@ -14,7 +14,8 @@ import asyncpg
 import pytest
 from tests.kit.postgres import Postgres
 
-from aero2.migrate import ROLES, MigrationError, folder, migrate
+from aero2.migrate import ROLES, folder, migrate
+from aero2.schema_files import MigrationError
 
 PASSWORDS = {service: f"{service}-0123456789abcdef" for service in ROLES}
 

@@ -29,9 +29,9 @@ from common.problems import Busy, RateLimited, Unavailable
 from common.testing import context
 from identity.challenge import leading_zero_bits
 from identity.hashing import Hashing
-from identity.limits import Limit, Limits
+from identity.limits import AttemptLimit, Limits
 
-THREE = Limit("three", 3, 60)
+THREE = AttemptLimit("three", 3, 60)
 
 
 async def test_replicas_share_a_limit(world: World) -> None:
@@ -146,7 +146,11 @@ async def test_captcha(world: World, outside: Outside) -> None:
     captcha = Captcha(verify_url=f"{outside.url}/verify", site_key="site", secret="s3cret")
     async with world.identity.db.transaction(context(world.app_id)) as tx:
         stored = await captcha_secret.sealed(
-            world.identity.sealer, tx, world.app_id, {}, {"captcha": captcha.model_dump()}
+            world.identity.sealer,
+            tx,
+            world.app_id,
+            stored={},
+            settings={"captcha": captcha.model_dump()},
         )
     captcha = Captcha(**stored["captcha"])
     world.configure(world.app_id, captcha=captcha)

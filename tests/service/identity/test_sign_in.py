@@ -38,7 +38,7 @@ from common.contracts.users import DisableUser, GetUser
 from common.ids import DASHBOARD
 from common.problems import Busy, Invalid, RateLimited, Unavailable
 from identity import passwords, session_start
-from identity.limits import Limit
+from identity.limits import AttemptLimit
 from identity.queries import lockouts
 
 from .conftest import wrong
@@ -590,7 +590,7 @@ async def test_sign_ins_per_network_are_limited(
     world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """One network may try only so often, over all addresses; another is not held up."""
-    monkeypatch.setattr(passwords, "SIGN_IN_BY_IP", Limit("sign_in_ip", 5, 300))
+    monkeypatch.setattr(passwords, "SIGN_IN_BY_IP", AttemptLimit("sign_in_ip", 5, 300))
     outcomes = [
         await world.refused(
             SignInWithPassword(email=f"u{n}@example.com", password="x"), ip="192.0.2.9"

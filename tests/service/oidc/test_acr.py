@@ -1,5 +1,5 @@
-"""`acr`: what is asked for is given where it is true, brought about where it can be, and never lied
-about (OpenID Connect Core 3.1.2.1 and 5.5.1.1, RFC 9470)."""
+"""The classes of sign-in (`acr`): a requested class is tried if it can be reached, and tokens
+always name the real one (OpenID Connect Core 3.1.2.1 and 5.5.1.1, RFC 9470)."""
 
 from __future__ import annotations
 
@@ -27,13 +27,13 @@ def essential(*values: str) -> str:
 
 
 async def by_mail(world: World) -> Person:
-    """Somebody who signed in by a code from a mail."""
+    """Returns a user who signed in by a code from a mail."""
     ann = await world.person()
     return Person(ann.user_id, await world.session(ann.user_id, ago=60, acr=MAIL))
 
 
 async def again(world: World, person: Person, acr: str) -> Person:
-    """The same person, signed in once more."""
+    """Returns the same user after another sign-in."""
     return Person(person.user_id, await world.session(person.user_id, acr=acr))
 
 
@@ -60,7 +60,8 @@ async def acr_of(world: World, client: NewClient, code: str) -> Any:
 async def test_a_session_that_satisfies_it_is_enough(
     shared: World, params: dict[str, str], told: str
 ) -> None:
-    """The first wanted value that is true; the most exact one where none is or none was wanted."""
+    """`acr` is the first requested value that is true. If none is true or requested, it is the most
+    exact one."""
     client, ann = await shared.client(), await shared.person()
     code = fields(await shared.authorize(client, ann, **params))["code"]
 
@@ -68,7 +69,8 @@ async def test_a_session_that_satisfies_it_is_enough(
 
 
 async def test_tokens_and_introspection_tell_it(shared: World) -> None:
-    """RFC 9068 section 2.2.1, RFC 9470 section 6.2: beside auth_time; opaque tokens too."""
+    """Tokens and introspection have `acr` beside `auth_time`, for opaque tokens too (RFC 9068
+    section 2.2.1, RFC 9470 section 6.2)."""
     for kind in ("jwt", "opaque"):
         client = await shared.client(access_token_format=kind)
         tokens = await shared.tokens(client, await shared.person(), acr_values=ONE_FACTOR)
@@ -86,7 +88,7 @@ async def test_tokens_and_introspection_tell_it(shared: World) -> None:
 
 
 async def test_a_refreshed_token_keeps_it(shared: World) -> None:
-    """OpenID Connect Core 12.2: the sign-in is the same."""
+    """A refresh does not change `acr`, because the sign-in is the same (OpenID Connect Core 12.2)."""
     client, ann = await shared.client(), await shared.person()
     tokens = await shared.tokens(client, ann, scope="openid offline_access", acr_values=ONE_FACTOR)
     later = await shared.refresh(client, tokens.refresh_token)
@@ -99,7 +101,8 @@ async def test_a_refreshed_token_keeps_it(shared: World) -> None:
     "params", [{"acr_values": f"phr {PASSWORD}"}, {"claims": essential(PASSWORD)}]
 )
 async def test_another_sign_in_is_asked_for(shared: World, params: dict[str, str]) -> None:
-    """RFC 9470 section 5: in the way that earns it, and the old session does not count."""
+    """The user is sent to the way of signing in that reaches the class. The old session does not
+    count (RFC 9470 section 5)."""
     client, ann = await shared.client(), await by_mail(shared)
     first = await shared.authorize(client, ann, **params)
     assert (first.kind, first.way, first.reauthenticate) == ("sign_in", "password", True)
@@ -110,7 +113,7 @@ async def test_another_sign_in_is_asked_for(shared: World, params: dict[str, str
 
 
 async def test_the_first_sign_in_is_in_the_right_way(shared: World) -> None:
-    """Nobody signs in twice for it."""
+    """A user who is not signed in signs in once, in the requested way."""
     client = await shared.client()
 
     assert (await shared.authorize(client, None, acr_values=MAIL)).way == "mail"
@@ -119,8 +122,8 @@ async def test_the_first_sign_in_is_in_the_right_way(shared: World) -> None:
     assert (await shared.authorize(client, None)).way is None
 
 
-async def test_who_signs_in_otherwise_goes_on_where_it_was_a_wish(shared: World) -> None:
-    """Voluntary: asked once, then the truth."""
+async def test_an_unmet_voluntary_class_still_gives_a_code(shared: World) -> None:
+    """A voluntary request is tried once. Then the code is issued with the real class."""
     client, ann = await shared.client(), await by_mail(shared)
     first = await shared.authorize(client, ann, acr_values=PASSWORD)
     done = await shared.resume(first.request, await again(shared, ann, MAIL))
@@ -129,9 +132,9 @@ async def test_who_signs_in_otherwise_goes_on_where_it_was_a_wish(shared: World)
 
 
 @pytest.mark.parametrize("default", [True, False])
-async def test_a_wish_is_tried_once_in_a_session(shared: World, default: bool) -> None:
-    """Whoever only ever signs in by mail is asked once, whichever client wishes and however, and
-    goes on with what is true; a new session is asked anew."""
+async def test_a_voluntary_class_is_tried_once_in_a_session(shared: World, default: bool) -> None:
+    """A user who signs in by mail only is asked once in a session, whichever client requests the
+    class. A new session is asked again."""
     wish: dict[str, Any] = {} if default else {"acr_values": PASSWORD}
     own = {"default_acr_values": [PASSWORD]} if default else {}
     client, other, ann = await shared.client(**own), await shared.client(), await by_mail(shared)
@@ -151,9 +154,9 @@ async def test_a_wish_is_tried_once_in_a_session(shared: World, default: bool) -
     assert (await shared.authorize(client, later, **wish)).kind == "sign_in"
 
 
-async def test_what_was_tried_stands_in_the_way_of_nothing_else(shared: World) -> None:
-    """Another wish is tried, what is essential is asked for each time and refused, and who wants a
-    new sign-in at all costs has it."""
+async def test_a_tried_class_does_not_stop_other_requests(shared: World) -> None:
+    """Another class is still tried, an essential one is tried each time, and `prompt=login` always
+    asks."""
     client, ann = await shared.client(), await by_mail(shared)
     first = await shared.authorize(client, ann, acr_values=PASSWORD)
     ann = await again(shared, ann, MAIL)
@@ -170,8 +173,8 @@ async def test_what_was_tried_stands_in_the_way_of_nothing_else(shared: World) -
     assert (await shared.authorize(client, pat, acr_values=MAIL)).kind == "sign_in"
 
 
-async def test_who_signs_in_otherwise_is_sent_back_where_it_is_essential(shared: World) -> None:
-    """Section 5.5.1.1: a failed authentication, told by its own error."""
+async def test_an_unmet_essential_class_is_an_error(shared: World) -> None:
+    """An essential class that was not reached is an error of its own (section 5.5.1.1)."""
     client, ann = await shared.client(), await by_mail(shared)
     first = await shared.authorize(client, ann, claims=essential(PASSWORD))
     done = await shared.resume(first.request, await again(shared, ann, MAIL))
@@ -182,7 +185,7 @@ async def test_who_signs_in_otherwise_is_sent_back_where_it_is_essential(shared:
 
 @pytest.mark.parametrize("prompt", [None, "none", "login"])
 async def test_an_essential_class_that_nobody_can_earn(shared: World, prompt: str | None) -> None:
-    """Refused at once, whoever is signed in: nobody signs in for nothing."""
+    """The request is refused at once, so that nobody signs in without result."""
     client, ann = await shared.client(), await shared.person()
     for person in (ann, None):
         answer = await shared.authorize(client, person, prompt=prompt, claims=essential("phr"))
@@ -190,7 +193,7 @@ async def test_an_essential_class_that_nobody_can_earn(shared: World, prompt: st
 
 
 async def test_nobody_is_shown_anything_with_prompt_none(shared: World) -> None:
-    """The error where it is essential, the true class where it is not."""
+    """With `prompt=none`, an essential class is an error, and a voluntary one gives the real class."""
     client, ann = await shared.client(), await by_mail(shared)
     silent = await shared.authorize(client, ann, prompt="none", claims=essential(PASSWORD))
     assert fields(silent)["error"] == "unmet_authentication_requirements"
@@ -200,7 +203,8 @@ async def test_nobody_is_shown_anything_with_prompt_none(shared: World) -> None:
 
 
 async def test_what_the_application_has_switched_off_is_not_promised(world: World) -> None:
-    """Neither in discovery nor by a page; a session that has it still satisfies it."""
+    """A disabled method is neither in discovery nor on a page. A session that used it still
+    satisfies its class."""
     world.configure(world.app_id, auth_methods=["email_code"])
     found = await world.call(GetConfiguration())
     assert found.model_dump()["acr_values_supported"] == [ONE_FACTOR, MAIL]
@@ -215,14 +219,14 @@ async def test_what_the_application_has_switched_off_is_not_promised(world: Worl
 
 
 async def test_discovery_lists_them(shared: World) -> None:
-    """The widest first: it is true of every session."""
+    """The most general class comes first: it is true of every session."""
     found = await shared.call(GetConfiguration())
 
     assert found.model_dump()["acr_values_supported"] == [ONE_FACTOR, PASSWORD, MAIL]
 
 
 async def test_a_session_from_before_classes_were_kept(shared: World) -> None:
-    """It showed something, and no more is claimed."""
+    """A session without a stored class has the most general one."""
     client, ann = await shared.client(), await shared.person()
     ann = Person(ann.user_id, replace_acr(ann))
     told = fields(await shared.authorize(client, ann))["code"]
@@ -235,9 +239,9 @@ def replace_acr(person: Person) -> Any:
     return person.session.model_copy(update={"acr": None})
 
 
-async def test_a_client_has_wishes_of_its_own(shared: World) -> None:
-    """default_acr_values (Dynamic Client Registration 1.0 section 2), unless the request says
-    otherwise."""
+async def test_a_client_has_default_acr_values(shared: World) -> None:
+    """default_acr_values count unless the request has others (Dynamic Client Registration 1.0
+    section 2)."""
     client = await shared.client(default_acr_values=[ONE_FACTOR])
     ann = await shared.person()
     code = fields(await shared.authorize(client, ann))["code"]
@@ -250,8 +254,8 @@ async def test_a_client_has_wishes_of_its_own(shared: World) -> None:
 @pytest.mark.parametrize(
     "request_", [{"values": "x"}, {"values": [1]}, {"value": {}}, {"value": None}, {"values": None}]
 )
-async def test_a_malformed_wish_is_told(shared: World, request_: Any) -> None:
-    """Rather than passed over."""
+async def test_a_malformed_acr_claim_is_an_error(shared: World, request_: Any) -> None:
+    """A malformed `acr` claim is an error and is not ignored."""
     client, ann = await shared.client(), await shared.person()
     answer = await shared.authorize(client, ann, claims=claim(request_))
 
@@ -259,8 +263,7 @@ async def test_a_malformed_wish_is_told(shared: World, request_: Any) -> None:
 
 
 async def test_a_browser_may_not_choose_its_class(shared: World) -> None:
-    """The gateway tells the session's; a name that is none of ours satisfies itself no more than
-    anything else."""
+    """The class comes from the session. An unknown class satisfies only itself."""
     client, ann = await shared.client(), await shared.person()
     ann = replace(ann, session=ann.session.model_copy(update={"acr": "phr"}))
     answer = await shared.authorize(client, ann, claims=essential("phr"))

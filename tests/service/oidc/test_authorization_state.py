@@ -1,4 +1,4 @@
-"""Whether a request still waits, told before its user types anything."""
+"""The sign-in pages learn early whether a request is still pending."""
 
 from __future__ import annotations
 
@@ -9,7 +9,8 @@ from common.contracts.authorization import GetAuthorizationState
 
 
 async def test_a_waiting_request_is_pending_until_it_is_answered(shared: World) -> None:
-    """Looking at it does not answer it. Afterwards there is a link that begins a new sign-in."""
+    """Reading the state does not answer the request. Afterwards there is a link that starts a new
+    sign-in."""
     login = "https://app.example.com/login?way=sso"
     client = await shared.client(
         first_party=False, client_uri="https://app.example.com", initiate_login_uri=login
@@ -44,7 +45,7 @@ async def test_an_unknown_request_names_no_client(shared: World) -> None:
 async def test_a_website_without_a_home_page(
     shared: World, type_: str, redirect: str, link: str | None
 ) -> None:
-    """The way back is the origin of its redirect URI; an app on a device has none."""
+    """The link leads to the origin of its redirect URI. A native app has no link."""
     client = await shared.client(type=type_, redirect_uris=[redirect])
     waiting = await shared.authorize(client, None, redirect_uri=redirect)
 

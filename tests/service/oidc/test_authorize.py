@@ -1,4 +1,4 @@
-"""The authorization endpoint: who is redirected where, and what the person is asked first."""
+"""The authorization endpoint: where browsers are redirected, and which page the user sees first."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ from common.contracts.rights import Rights
     ],
 )
 async def test_another_address_is_never_redirected_to(shared: World, uri: str) -> None:
-    """A1, A3: what is not registered, letter by letter, gets an error page."""
+    """A redirect URI that differs in one character gets an error page."""
     answer = await shared.authorize(await shared.client(), await shared.person(), redirect_uri=uri)
 
     assert answer.kind == "error"
@@ -42,7 +42,7 @@ async def test_another_address_is_never_redirected_to(shared: World, uri: str) -
 
 
 async def test_an_unknown_client_is_never_redirected(shared: World) -> None:
-    """A17: nor is one of another application, which looks the same."""
+    """A client of another application looks the same as an unknown one."""
     client = await shared.client()
     unknown = client.model_copy(update={"client_id": "client_unknown"})
     here = await shared.authorize(unknown, None)
@@ -51,7 +51,7 @@ async def test_an_unknown_client_is_never_redirected(shared: World) -> None:
 
 
 async def test_a_native_app_chooses_its_loopback_port(shared: World) -> None:
-    """A2: any port of the registered loopback address, no other host or path."""
+    """The port of a registered loopback address may differ, the host and path may not."""
     client = await shared.client(type="native", redirect_uris=["http://127.0.0.1/cb"])
     ann = await shared.person()
     right = await shared.authorize(client, ann, redirect_uri="http://127.0.0.1:51004/cb")
@@ -67,7 +67,7 @@ async def test_a_native_app_chooses_its_loopback_port(shared: World) -> None:
 
 
 async def test_a_web_client_has_no_choice_of_port(shared: World) -> None:
-    """The exception is for native apps alone."""
+    """Only native apps may choose the port."""
     client = await shared.client(redirect_uris=["http://127.0.0.1/cb"])
 
     answer = await shared.authorize(client, None, redirect_uri="http://127.0.0.1:51004/cb")
@@ -88,7 +88,8 @@ async def test_a_web_client_has_no_choice_of_port(shared: World) -> None:
 async def test_a_refused_response_type_is_answered_where_its_client_looks(
     shared: World, changed: dict[str, Any], fragment: bool
 ) -> None:
-    """RFC 6749 section 4.2.2.1: in the fragment, unless the request names another mode."""
+    """The error is in the fragment, unless the request names another mode (RFC 6749 section
+    4.2.2.1)."""
     answer = await shared.authorize(await shared.client(), None, **changed)
 
     assert fields(answer)["state"] == "st"
@@ -126,7 +127,7 @@ async def test_a_refused_response_type_is_answered_where_its_client_looks(
 async def test_a_wrong_request_is_told_to_the_client(
     shared: World, changed: dict[str, str], error: str
 ) -> None:
-    """A4 to A6, A11, A13: at the proven address, with state and issuer."""
+    """The client gets the error at its redirect URI, with state and issuer."""
     answer = await shared.authorize(await shared.client(), await shared.person(), **changed)
 
     told = fields(answer)
@@ -136,7 +137,7 @@ async def test_a_wrong_request_is_told_to_the_client(
 
 
 async def test_a_parameter_given_twice_is_refused(shared: World) -> None:
-    """A10: to the client where the address is proven, on a page where the address is in doubt."""
+    """The client gets the error, or the user sees it if the redirect URI is in doubt."""
     client, ann = await shared.client(), await shared.person()
     told = fields(await shared.authorize(client, ann, ("scope", "openid")))
     assert told["error"] == "invalid_request"
@@ -153,7 +154,8 @@ async def test_unknown_parameters_are_ignored(shared: World) -> None:
 
 
 async def test_response_modes(shared: World) -> None:
-    """Query by default, fragment and form_post on request; an address keeps its own query."""
+    """`query` is the default, `fragment` and `form_post` are used on request. A redirect URI keeps
+    its own query."""
     client = await shared.client(redirect_uris=[CALLBACK, CALLBACK + "?a=1"])
     ann = await shared.person()
     assert urlsplit((await shared.authorize(client, ann)).location or "").query
@@ -170,7 +172,7 @@ async def test_response_modes(shared: World) -> None:
 @pytest.mark.parametrize("mode", ["query", "fragment", "form_post"])
 @pytest.mark.parametrize("person", [True, False], ids=["a code", "an error"])
 async def test_state_comes_back_as_it_was_sent(shared: World, mode: str, person: bool) -> None:
-    """A9: every character, two thousand of them; none where none was sent."""
+    """Up to two thousand characters come back unchanged. Without `state` there is none."""
     client, ann = await shared.client(), await shared.person() if person else None
     state = ' \t&=#%+/\\"<>\u00a0ключ😀%00\u2028 ' * 64
     asked = {"response_mode": mode, "prompt": "none"}
@@ -180,14 +182,14 @@ async def test_state_comes_back_as_it_was_sent(shared: World, mode: str, person:
 
 
 async def test_silence_without_session(shared: World) -> None:
-    """A11: prompt=none shows nothing to anybody."""
+    """With `prompt=none` nobody is shown a page."""
     answer = await shared.authorize(await shared.client(), None, prompt="none")
 
     assert fields(answer)["error"] == "login_required"
 
 
 async def test_signing_in_comes_first_and_the_request_goes_on(shared: World) -> None:
-    """The pending request is taken up by its name and answered once."""
+    """The pending request is resumed by its identifier and answered once."""
     client = await shared.client()
     asked = await shared.authorize(client, None, login_hint="ann@example.com", ui_locales="de")
     assert (asked.kind, asked.login_hint, asked.ui_locales) == ("sign_in", "ann@example.com", "de")
@@ -203,7 +205,7 @@ async def test_signing_in_comes_first_and_the_request_goes_on(shared: World) -> 
 
 
 async def test_prompt_login_wants_a_new_sign_in(shared: World) -> None:
-    """The session that was there does not do, nor does coming back with it; a new one does."""
+    """The present session is not enough, and neither is coming back with it. A new sign-in is."""
     client, ann = await shared.client(), await shared.person()
     asked = await shared.authorize(client, ann, prompt="login")
     assert (asked.kind, asked.reauthenticate) == ("sign_in", True)
@@ -215,7 +217,7 @@ async def test_prompt_login_wants_a_new_sign_in(shared: World) -> None:
 
 @pytest.mark.parametrize(("max_age", "kind"), [("10000", "redirect"), ("5", "sign_in")])
 async def test_max_age(shared: World, max_age: str, kind: str) -> None:
-    """A session is good enough while it is young enough."""
+    """A session is accepted as long as it is not older than `max_age`."""
     client, ann = await shared.client(), await shared.person()
     old = Person(ann.user_id, await shared.session(ann.user_id, ago=60))
 
@@ -223,7 +225,7 @@ async def test_max_age(shared: World, max_age: str, kind: str) -> None:
 
 
 async def test_max_age_zero_is_prompt_login(shared: World) -> None:
-    """A12: and however slow the way back is, a sign-in after the question counts."""
+    """A sign-in after the request counts, however long the way back takes."""
     client, ann = await shared.client(), await shared.person()
     asked = await shared.authorize(client, ann, max_age="0")
     assert asked.kind == "sign_in"
@@ -235,7 +237,7 @@ async def test_max_age_zero_is_prompt_login(shared: World) -> None:
 
 
 async def test_an_account_is_chosen_once(shared: World) -> None:
-    """prompt=select_account asks; choosing the very same account is an answer."""
+    """`prompt=select_account` asks once. Choosing the present account is an answer."""
     client, ann = await shared.client(), await shared.person()
     asked = await shared.authorize(client, ann, prompt="select_account")
     assert asked.kind == "select_account"
@@ -245,7 +247,7 @@ async def test_an_account_is_chosen_once(shared: World) -> None:
 
 
 async def test_choosing_another_account_is_an_answer(shared: World) -> None:
-    """Somebody else than was there is somebody chosen."""
+    """Signing in as another user is a choice too."""
     client, ann, bob = await shared.client(), await shared.person(), await shared.person()
     asked = await shared.authorize(client, ann, prompt="select_account")
 
@@ -253,7 +255,7 @@ async def test_choosing_another_account_is_an_answer(shared: World) -> None:
 
 
 async def test_the_hinted_user_must_be_the_one(shared: World) -> None:
-    """id_token_hint: the same user passes in silence, another does not, expiry does not matter."""
+    """The user of `id_token_hint` needs no page, another user does. An expired hint is valid."""
     client, ann, bob = await shared.client(), await shared.person(), await shared.person()
     hint = (await shared.tokens(client, ann)).id_token
     right = await shared.authorize(client, ann, prompt="none", id_token_hint=hint)
@@ -268,7 +270,8 @@ async def test_the_hinted_user_must_be_the_one(shared: World) -> None:
 
 
 async def test_an_access_token_is_no_hint(shared: World) -> None:
-    """Nor is an ID token of another client. It names nobody, so the user chooses the account."""
+    """An access token and an ID token of another client are ignored as hints, so the user chooses
+    the account."""
     client, other, ann = await shared.client(), await shared.client(), await shared.person()
     tokens = await shared.tokens(client, ann)
 
@@ -281,7 +284,7 @@ async def test_an_access_token_is_no_hint(shared: World) -> None:
 
 
 async def test_a_hint_that_cannot_be_verified_leads_to_one_sign_in(shared: World) -> None:
-    """Signed out, with a hint whose key is gone: a sign-in, and no further question."""
+    """A user who is signed out signs in once, without a further question."""
     client, ann = await shared.client(), await shared.person()
     asked = await shared.authorize(client, None, id_token_hint="e30.e30.e30")
 
@@ -291,7 +294,7 @@ async def test_a_hint_that_cannot_be_verified_leads_to_one_sign_in(shared: World
 
 
 async def test_consent_is_asked_once_and_again_for_more(shared: World) -> None:
-    """A16: remembered per client and scope; more scopes are asked for again."""
+    """Consent is stored for each client and scope. Further scopes are asked for."""
     client, ann = await shared.client(first_party=False), await shared.person()
     asked = await shared.authorize(client, ann, scope="openid")
     assert (asked.kind, asked.scopes) == ("consent", ["openid"])
@@ -304,8 +307,8 @@ async def test_consent_is_asked_once_and_again_for_more(shared: World) -> None:
     assert (await shared.authorize(client, ann, scope="openid", prompt="consent")).kind == "consent"
 
 
-async def test_refusing_is_told_to_the_client(shared: World) -> None:
-    """And the request is over."""
+async def test_the_client_learns_of_a_denied_consent(shared: World) -> None:
+    """The client gets `access_denied`, and the request is answered."""
     client, ann = await shared.client(first_party=False), await shared.person()
     asked = await shared.authorize(client, ann)
     refused = await shared.resume(asked.request, ann, consent="deny")
@@ -314,8 +317,8 @@ async def test_refusing_is_told_to_the_client(shared: World) -> None:
     assert (await shared.resume(asked.request, ann, consent="allow")).kind == "error"
 
 
-async def test_only_who_was_asked_can_consent(shared: World) -> None:
-    """Consent for Ann, answered in Bob's session, is asked of Bob."""
+async def test_only_the_user_who_was_asked_can_consent(shared: World) -> None:
+    """Consent for one user, answered in another user's session, does not count."""
     client, ann, bob = (
         await shared.client(first_party=False),
         await shared.person(),
@@ -327,7 +330,7 @@ async def test_only_who_was_asked_can_consent(shared: World) -> None:
 
 
 async def test_consent_before_it_was_asked_means_nothing(shared: World) -> None:
-    """A forged `allow` on a request that waits for sign-in does not skip the question."""
+    """A forged `allow` on a request that waits for a sign-in does not skip the consent page."""
     client = await shared.client(first_party=False)
     asked = await shared.authorize(client, None)
 
@@ -336,7 +339,7 @@ async def test_consent_before_it_was_asked_means_nothing(shared: World) -> None:
 
 
 async def test_withdrawn_consent_ends_the_tokens(shared: World) -> None:
-    """A16: the refresh token is dead and consent is asked again, although it was remembered."""
+    """The refresh token is revoked, and consent is asked for again although it was cached."""
     client, ann = await shared.client(first_party=False), await shared.person()
     asked = await shared.authorize(client, ann)
     code = fields(await shared.resume(asked.request, ann, consent="allow"))["code"]
@@ -351,7 +354,7 @@ async def test_withdrawn_consent_ends_the_tokens(shared: World) -> None:
 
 @pytest.mark.parametrize("by", ["administrator", "user"])
 async def test_a_code_dies_with_the_consent_it_was_made_under(shared: World, by: str) -> None:
-    """Withdrawn between the code and its exchange: no tokens come of it."""
+    """Consent withdrawn between the code and its exchange gives no tokens."""
     client, ann = await shared.client(first_party=False), await shared.person()
     asked = await shared.authorize(client, ann)
     code = fields(await shared.resume(asked.request, ann, consent="allow"))["code"]
@@ -369,8 +372,8 @@ async def test_a_code_dies_with_the_consent_it_was_made_under(shared: World, by:
 
 
 async def test_remembered_consent_is_not_enough(shared: World) -> None:
-    """A replica that did not hear of the withdrawal finds out when it makes the code; in silence
-    nobody is shown the question."""
+    """A replica that missed the withdrawal notices it when it stores the code. With `prompt=none`
+    this is an error."""
     client, ann = await shared.client(first_party=False), await shared.person()
     asked = await shared.authorize(client, ann)
     assert "code" in fields(await shared.resume(asked.request, ann, consent="allow"))
@@ -386,8 +389,7 @@ async def test_remembered_consent_is_not_enough(shared: World) -> None:
 
 
 async def test_no_code_for_a_session_that_just_ended(shared: World) -> None:
-    """The gateway may believe in a session for seconds; the statement that makes the code does
-    not."""
+    """The gateway may cache a session for seconds. The statement that stores the code does not."""
     client, ann = await shared.client(), await shared.person()
     await shared.owner.execute(
         "UPDATE user_sessions SET revoked_at = now() WHERE id = $1", ann.session.session_id
@@ -398,8 +400,8 @@ async def test_no_code_for_a_session_that_just_ended(shared: World) -> None:
     assert fields(silent)["error"] == "login_required"
 
 
-async def test_a_scope_that_is_a_permission_goes_to_who_holds_it(shared: World) -> None:
-    """Others get the rest of what they asked for."""
+async def test_a_permission_scope_needs_a_user_who_holds_it(shared: World) -> None:
+    """Users without the permission get the other requested scopes."""
     client = await shared.client(scopes=["openid", "users:read", "users:write"])
     ann, bob = await shared.person(), await shared.person()
     shared.stand_ins.rbac.rights[ann.user_id] = Rights(permissions=["users:read"])
@@ -412,14 +414,14 @@ async def test_a_scope_that_is_a_permission_goes_to_who_holds_it(shared: World) 
 
 
 async def test_a_disabled_client_authorizes_nobody(shared: World) -> None:
-    """And is shown as unknown."""
+    """A disabled client looks like an unknown one."""
     client = await shared.client(enabled=False)
 
     assert (await shared.authorize(client, await shared.person())).kind == "error"
 
 
 async def test_offline_access_needs_the_refresh_grant(shared: World) -> None:
-    """It is dropped where there are no refresh tokens."""
+    """The scope is left out if the client has no refresh tokens."""
     client = await shared.client(grant_types=["authorization_code"])
     tokens = await shared.tokens(client, await shared.person(), scope="openid offline_access")
 
@@ -428,7 +430,7 @@ async def test_offline_access_needs_the_refresh_grant(shared: World) -> None:
 
 
 async def unseen(world: World, client: NewClient, **params: Any) -> str:
-    """A request whose browser has not shown its cookies yet; the name under which it waits."""
+    """Returns the identifier of a request whose browser may have withheld its cookies."""
     asked = list(world.request(client, **params).items())
     answer = await world.call(Authorize(params=asked, unseen=True))
     assert answer.kind == "resume"
@@ -437,7 +439,7 @@ async def unseen(world: World, client: NewClient, **params: Any) -> str:
 
 
 async def test_a_browser_that_was_not_seen_is_asked_to_come_back(shared: World) -> None:
-    """Who is signed in is known then: silence gives a code, or the error that is true."""
+    """The session is known after the redirect. Then `prompt=none` gives a code or an error."""
     client, ann = await shared.client(), await shared.person()
     name = await unseen(shared, client, prompt="none", state="s" * 7_000)
     done = fields(await shared.resume(name, ann))
@@ -448,8 +450,7 @@ async def test_a_browser_that_was_not_seen_is_asked_to_come_back(shared: World) 
 
 
 async def test_coming_back_changes_nothing_else(shared: World) -> None:
-    """Mistakes are told before; a new sign-in that was asked for is asked for once, signed in or
-    not."""
+    """Errors come before the redirect. A requested new sign-in is asked for once."""
     client, ann = await shared.client(), await shared.person()
     wrong = list(shared.request(client, response_type="token").items())
     refused = await shared.call(Authorize(params=wrong, unseen=True))

@@ -1,4 +1,4 @@
-"""Clients and their administration; what is wrong is named, field by field, before it is stored."""
+"""The administration of clients: the answer names every mistake with its field."""
 
 from __future__ import annotations
 
@@ -61,7 +61,8 @@ def named(error: pytest.ExceptionInfo[Invalid]) -> set[str]:
 
 
 async def test_a_client_is_made_with_a_secret_shown_once(shared: World) -> None:
-    """`client_…` and 256 random bits; stored is a PBKDF2 hash."""
+    """The client_id begins with `client_`. The secret has 256 random bits, and its PBKDF2 hash is
+    stored."""
     client = await shared.client()
     assert client.client_id.startswith("client_")
     assert client.client_secret is not None
@@ -174,14 +175,14 @@ async def test_a_wrong_client_is_refused(shared: World, fields: dict[str, Any], 
     ],
 )
 async def test_what_can_work_is_taken(shared: World, fields: dict[str, Any]) -> None:
-    """The same rules, from the other side."""
+    """The same rules accept valid clients."""
     made = await shared.client(**fields)
 
     assert made.model_dump(include=set(fields)) == fields
 
 
 async def test_a_class_that_the_application_does_not_offer_is_refused(world: World) -> None:
-    """By its place, with those that it does offer."""
+    """The error names its place and the classes that are supported."""
     world.configure(world.app_id, auth_methods=["password"])
     with pytest.raises(Invalid) as error:
         await world.client(default_acr_values=[PASSWORD, MAIL])
@@ -192,8 +193,8 @@ async def test_a_class_that_the_application_does_not_offer_is_refused(world: Wor
 
 
 async def test_what_was_wrong_before_stops_no_other_change(world: World) -> None:
-    """A client can be switched off though its application has changed since; a new mistake is
-    told, and the old one when it is touched."""
+    """A client can be disabled although its application has changed since. New mistakes are
+    refused, and old ones if their field changes."""
     client = await world.client(default_acr_values=[MAIL])
     world.configure(world.app_id, auth_methods=["password"])
     world.oidc.tenants.heard(world.app_id, "application", world.app_id)
@@ -216,7 +217,7 @@ async def test_all_mistakes_are_named_at_once(shared: World) -> None:
 
 
 async def test_a_change_keeps_what_it_does_not_name(shared: World) -> None:
-    """And is refused as a whole where it is wrong."""
+    """Other fields stay. A change with a mistake is refused as a whole."""
     client = await shared.client(scopes=["openid", "email"])
     changed = await shared.admin(UpdateClient(client=client.id, changes={"name": "New"}))
     assert (changed.name, changed.scopes) == ("New", ["openid", "email"])
@@ -230,7 +231,7 @@ async def test_a_change_keeps_what_it_does_not_name(shared: World) -> None:
 
 
 async def test_a_change_works_at_once_on_every_replica(shared: World) -> None:
-    """What is remembered of a client is dropped before the answer."""
+    """Caches drop the client before the answer."""
     client, ann = await shared.client(), await shared.person()
     assert (await shared.authorize(client, ann)).kind == "redirect"
     other = "https://rp.example.com/other"
@@ -244,7 +245,8 @@ async def test_a_change_works_at_once_on_every_replica(shared: World) -> None:
 
 
 async def test_a_rotated_secret_is_dead_at_once_or_later(shared: World) -> None:
-    """Without overlap now, with overlap both live; the verified old one is forgotten too."""
+    """With an overlap both secrets are valid. Without one the old secret is invalid at once, even
+    if it was cached."""
     client = await shared.client(type="service", redirect_uris=[])
     grant: dict[str, Any] = {"grant_type": "client_credentials"}
     await shared.token(client, **grant)
@@ -267,7 +269,7 @@ async def test_a_rotated_secret_is_dead_at_once_or_later(shared: World) -> None:
 
 
 async def test_a_deleted_client_takes_its_grants_along(shared: World) -> None:
-    """Foreign keys do it; the client is unknown at once."""
+    """Foreign keys delete its grants, and the client is unknown at once."""
     client, ann = await shared.client(), await shared.person()
     tokens = await shared.tokens(client, ann)
     await shared.admin(DeleteClient(client=client.client_id))
@@ -283,7 +285,7 @@ async def test_a_deleted_client_takes_its_grants_along(shared: World) -> None:
 
 
 async def test_clients_are_listed_page_by_page(world: World) -> None:
-    """In the order they were made; a cursor of another list is refused."""
+    """Clients come in the order of creation. The cursor of another list is refused."""
     made = [(await world.client(name=f"C{n}")).id for n in range(5)]
     first = await world.admin(ListClients(limit=3))
     rest = await world.admin(ListClients(limit=3, cursor=first.next))
@@ -294,8 +296,8 @@ async def test_clients_are_listed_page_by_page(world: World) -> None:
         await world.admin(ListClientGrants(client=made[0], cursor=first.next))
 
 
-async def test_nobody_gives_a_client_more_than_he_holds(shared: World) -> None:
-    """A scope that is a permission needs the permission."""
+async def test_a_client_gets_no_permission_that_its_maker_lacks(shared: World) -> None:
+    """A scope that stands for a permission needs the permission."""
     with pytest.raises(Forbidden):
         await shared.call(
             CreateClient(name="x", redirect_uris=[CALLBACK], scopes=["openid", "users:write"]),
@@ -314,7 +316,7 @@ async def test_nobody_gives_a_client_more_than_he_holds(shared: World) -> None:
 
 
 async def test_administration_needs_its_permission(shared: World) -> None:
-    """Reading is not writing."""
+    """The permission to read does not allow changes."""
     reader = Caller("client", "client_reader", frozenset({"clients:read"}))
     await shared.call(ListClients(), reader)
     with pytest.raises(Forbidden):
@@ -322,7 +324,7 @@ async def test_administration_needs_its_permission(shared: World) -> None:
 
 
 async def test_scopes_and_resources(world: World) -> None:
-    """Named once; bound to permissions that exist; discovery lists them."""
+    """Names are unique, permissions must exist, and discovery lists the scopes."""
     api = await world.admin(CreateResource(identifier="https://api.test", name="API"))
     with pytest.raises(ResourceTaken):
         await world.admin(CreateResource(identifier="https://api.test", name="again"))
@@ -344,7 +346,7 @@ async def test_scopes_and_resources(world: World) -> None:
 
 
 async def test_users_see_and_withdraw_what_they_allowed(shared: World) -> None:
-    """Their own only."""
+    """Users see and withdraw their own consents only."""
     client, ann = await shared.client(first_party=False), await shared.person()
     asked = await shared.authorize(client, ann)
     await shared.resume(asked.request, ann, consent="allow")
@@ -362,7 +364,7 @@ async def test_users_see_and_withdraw_what_they_allowed(shared: World) -> None:
 
 
 async def test_pairwise_subjects(shared: World) -> None:
-    """O1: alike within a sector, different across sectors, never the user's id."""
+    """Subjects are equal within a sector and differ across sectors. They are never the user's id."""
     ann = await shared.person()
     pairwise = {"subject_type": "pairwise"}
     one, same = await shared.client(**pairwise), await shared.client(**pairwise)
@@ -377,7 +379,7 @@ async def test_pairwise_subjects(shared: World) -> None:
 
 
 async def test_mapped_claims(shared: World) -> None:
-    """Drawn from user metadata into the tokens where the mapping says so."""
+    """User metadata is in the tokens that the mapping names."""
     mapping = {
         "plan": "user.public_metadata.plan",
         "nick": {"from": "user.nickname", "in": ["id_token"]},
@@ -396,7 +398,7 @@ async def test_mapped_claims(shared: World) -> None:
 
 @pytest.mark.parametrize("alg", ["RS256", "PS256", "ES256", "EdDSA"])
 async def test_a_client_chooses_its_algorithms(shared: World, alg: str) -> None:
-    """The application gets the key when the first client asks for it."""
+    """The application gets a key when the first client needs it."""
     client = await shared.client(id_token_alg=alg, access_token_alg=alg, userinfo_alg=alg)
     tokens = await shared.tokens(client, await shared.person())
 
@@ -405,7 +407,7 @@ async def test_a_client_chooses_its_algorithms(shared: World, alg: str) -> None:
 
 
 async def test_rights_travel_where_the_client_wants_them(shared: World) -> None:
-    """`include_rights`: roles and permissions of the user."""
+    """With `include_rights`, access tokens have the user's roles and permissions."""
     client, ann = await shared.client(include_rights=True), await shared.person()
     shared.stand_ins.rbac.rights[ann.user_id] = Rights(roles=["admin"], permissions=["users:read"])
     access = await shared.claims((await shared.tokens(client, ann)).access_token)
@@ -414,7 +416,7 @@ async def test_rights_travel_where_the_client_wants_them(shared: World) -> None:
 
 
 async def test_the_claims_parameter(shared: World) -> None:
-    """OpenID Connect Core 5.5: names asked for in the ID token and from UserInfo."""
+    """Requested claims are in the ID token and at UserInfo (OpenID Connect Core 5.5)."""
     from common.contracts.userinfo import GetUserinfo
 
     client, ann = await shared.client(), await shared.person(nickname="Annie")
@@ -428,8 +430,8 @@ async def test_the_claims_parameter(shared: World) -> None:
 
 
 @pytest.mark.parametrize("identifier", ["https://[::1/x", "https://a.test:99999/", "x", "a:#"])
-async def test_what_is_no_uri_is_no_api(shared: World, identifier: str) -> None:
-    """RFC 8707 section 2: refused, not fallen over."""
+async def test_a_malformed_resource_identifier_is_refused(shared: World, identifier: str) -> None:
+    """A malformed URI is refused and causes no error of ours (RFC 8707 section 2)."""
     with pytest.raises(Invalid) as error:
         await shared.admin(CreateResource(identifier=identifier, name="API"))
 
@@ -437,7 +439,7 @@ async def test_what_is_no_uri_is_no_api(shared: World, identifier: str) -> None:
 
 
 async def test_origins_of_clients_are_told_while_the_clients_are_enabled(world: World) -> None:
-    """And gateways are told to ask anew whenever they change."""
+    """Gateways are told to read the origins again when they change."""
     system = Caller("system", None, frozenset({"*"}))
 
     async def told() -> list[str]:
@@ -458,8 +460,8 @@ async def test_origins_of_clients_are_told_while_the_clients_are_enabled(world: 
 
 
 async def test_an_id_token_may_tell_no_more_than_was_asked(shared: World) -> None:
-    """OpenID Connect Core 5.4: what scopes allow is at UserInfo; the ID token then holds nothing
-    of the user but what `claims` names, and is still a hint that we know."""
+    """With `asked`, the ID token has only the user's claims that `claims` names. It is still a
+    valid hint (OpenID Connect Core 5.4)."""
     client = await shared.client(id_token_claims="asked", scopes=["openid", "profile", "email"])
     ann = await shared.person()
     asked = {"scope": "openid profile email", "nonce": "n"}
@@ -477,7 +479,7 @@ async def test_an_id_token_may_tell_no_more_than_was_asked(shared: World) -> Non
 
 
 async def test_a_signed_userinfo_is_no_hint(shared: World) -> None:
-    """It is a JWT of ours for the same client, but no ID token."""
+    """It is a JWT of ours for the same client, but not an ID token."""
     client = await shared.client(userinfo_alg="RS256", id_token_claims="asked")
     ann = await shared.person()
     tokens = await shared.tokens(client, ann)
@@ -490,7 +492,7 @@ async def test_a_signed_userinfo_is_no_hint(shared: World) -> None:
 async def test_the_active_organization_is_in_the_tokens_while_its_user_is_a_member(
     shared: World,
 ) -> None:
-    """`org_id` and `org_role`; membership withdrawn, the next token is without."""
+    """Tokens have `org_id` and `org_role`. After the membership ends, the next token does not."""
     client, ann = await shared.client(include_rights=True), await shared.person()
     org_id = ann.session.session_id[:-4] + "0f0f"
     for statement in (

@@ -12,7 +12,7 @@ from common.problems import Conflict
 
 
 async def test_two_changes_of_different_fields_are_both_kept(shared: World) -> None:
-    """Disabling is not lost to a new name, nor a scope taken away given back."""
+    """A new name and disabling the client at once are both kept, and so is a removed scope."""
     for number in range(20):
         client = await shared.client(scopes=["openid", "users:write"])
         changes = ({"enabled": False, "scopes": ["openid"]}, {"name": f"R{number}"})
@@ -25,7 +25,7 @@ async def test_two_changes_of_different_fields_are_both_kept(shared: World) -> N
 
 
 async def test_of_rotations_at_once_one_wins(world: World) -> None:
-    """A secret that was shown is alive; who came too late is told so."""
+    """One rotation succeeds, and its secret is valid. The others get a conflict."""
     client = await world.client()
     answers = await asyncio.gather(
         *(world.admin(RotateClientSecret(client=client.id)) for _ in range(3)),

@@ -25,7 +25,7 @@ from oidc.jose import half_hash
 
 
 async def test_a_code_gives_tokens_that_verify(shared: World) -> None:
-    """ID token and access token hold under the published keys and say what they must."""
+    """ID token and access token verify with the published keys and have the required claims."""
     client, ann = await shared.client(), await shared.person()
     tokens = await shared.tokens(client, ann, nonce="n-1")
 
@@ -43,7 +43,7 @@ async def test_a_code_gives_tokens_that_verify(shared: World) -> None:
 
 
 async def test_userinfo_tells_what_the_scopes_allow(shared: World) -> None:
-    """O2: `sub` is the ID token's; no claim beyond the scopes."""
+    """`sub` is that of the ID token. There is no claim beyond the scopes."""
     client, ann = await shared.client(), await shared.person()
     tokens = await shared.tokens(client, ann)
     told = (await shared.call(GetUserinfo(token=tokens.access_token))).model_dump(exclude_none=True)
@@ -53,7 +53,7 @@ async def test_userinfo_tells_what_the_scopes_allow(shared: World) -> None:
 
 
 async def test_a_code_is_good_once_and_a_replay_ends_its_tokens(shared: World) -> None:
-    """T1: the second use is invalid_grant, and what the first use made is dead."""
+    """The second use is `invalid_grant`, and the tokens of the first use are revoked."""
     client, ann = await shared.client(), await shared.person()
     code = await shared.code(client, ann)
     tokens = await shared.redeem(client, code)
@@ -80,7 +80,7 @@ async def test_a_code_is_good_once_and_a_replay_ends_its_tokens(shared: World) -
     ],
 )
 async def test_a_code_is_for_somebody_who_is_still_there(shared: World, statement: str) -> None:
-    """What happened since it was made counts, and not only what it was made under."""
+    """A user, session or client that ended after the code was issued gives no tokens."""
     client, ann = await shared.client(), await shared.person()
     code = await shared.code(client, ann, scope="openid offline_access")
     await shared.owner.execute(statement, ann.user_id)
@@ -90,8 +90,8 @@ async def test_a_code_is_for_somebody_who_is_still_there(shared: World, statemen
 
 
 async def test_a_code_is_for_the_apis_it_was_asked_for(shared: World) -> None:
-    """RFC 8707 section 2.2: any of them and no other; whoever asks for another has used up
-    nothing."""
+    """Only granted resources may be requested. A refused request does not use the code up (RFC 8707
+    section 2.2)."""
     for name in ("a", "b", "c"):
         request = CreateResource(identifier=f"https://{name}.code.test", name=name)
         await shared.admin(request)
@@ -110,8 +110,8 @@ async def test_a_code_is_for_the_apis_it_was_asked_for(shared: World) -> None:
     assert told["aud"] == ["https://a.code.test", "https://b.code.test"]
 
 
-async def test_a_code_dies_of_age(shared: World) -> None:
-    """A minute, by the database's clock; and that ends nothing else."""
+async def test_a_code_expires(shared: World) -> None:
+    """A code expires after a minute of the database's clock. This revokes nothing else."""
     client, ann = await shared.client(), await shared.person()
     tokens, code = await shared.tokens(client, ann), await shared.code(client, ann)
     left = await shared.owner.fetchval(
@@ -126,7 +126,7 @@ async def test_a_code_dies_of_age(shared: World) -> None:
 
 
 async def test_fifty_parallel_redemptions_give_one_answer(shared: World) -> None:
-    """T3: exactly one of fifty gets tokens."""
+    """Exactly one of fifty requests gets tokens."""
     client, ann = await shared.client(), await shared.person()
     code = await shared.code(client, ann)
     outcomes = await asyncio.gather(
@@ -147,7 +147,7 @@ async def test_fifty_parallel_redemptions_give_one_answer(shared: World) -> None
     ],
 )
 async def test_a_code_is_bound_to_its_request(shared: World, wrong: dict[str, Any]) -> None:
-    """T2: another redirect URI or verifier is refused, and the code is burnt by the attempt."""
+    """Another redirect URI or verifier is refused, and the attempt uses the code up."""
     client, ann = await shared.client(), await shared.person()
     code = await shared.code(client, ann)
     with pytest.raises(InvalidGrant):
@@ -158,7 +158,7 @@ async def test_a_code_is_bound_to_its_request(shared: World, wrong: dict[str, An
 
 
 async def test_a_verifier_for_a_code_without_challenge_is_refused(shared: World) -> None:
-    """A7: PKCE cannot be stripped from the request and supplied by an attacker later."""
+    """An attacker cannot remove PKCE from the request and send a verifier later."""
     client, ann = await shared.client(require_pkce=False), await shared.person()
     code = await shared.code(client, ann, code_challenge=None, code_challenge_method=None)
 
@@ -167,7 +167,7 @@ async def test_a_verifier_for_a_code_without_challenge_is_refused(shared: World)
 
 
 async def test_a_client_without_pkce_redeems_without_verifier(shared: World) -> None:
-    """`require_pkce` off is the certification's way; the code still needs the client's secret."""
+    """With `require_pkce` false, the code still needs the client's secret."""
     client, ann = await shared.client(require_pkce=False), await shared.person()
     code = await shared.code(client, ann, code_challenge=None, code_challenge_method=None)
 
@@ -175,7 +175,7 @@ async def test_a_client_without_pkce_redeems_without_verifier(shared: World) -> 
 
 
 async def test_another_clients_code_is_unknown_to_it(shared: World) -> None:
-    """T2: and the attempt does not burn it for its owner."""
+    """The attempt does not use the code up for its owner."""
     client, other, ann = await shared.client(), await shared.client(), await shared.person()
     code = await shared.code(client, ann)
     with pytest.raises(InvalidGrant):
@@ -185,7 +185,7 @@ async def test_another_clients_code_is_unknown_to_it(shared: World) -> None:
 
 
 async def test_refresh_gives_a_successor(shared: World) -> None:
-    """The old token is replaced, the subject and the audience of the ID token stay."""
+    """The old token is replaced. Subject and audience of the ID token stay."""
     client, ann = await shared.client(), await shared.person()
     first = await shared.tokens(client, ann, nonce="n")
     second = await shared.refresh(client, first.refresh_token)
@@ -198,8 +198,7 @@ async def test_refresh_gives_a_successor(shared: World) -> None:
 
 
 async def test_the_event_says_whose_token_it_was(shared: World) -> None:
-    """The record and what goes to the stream name the user, whom only the statement knew; so does
-    the activity around it."""
+    """The audit record, its message and the activity name the user, whom only the statement knew."""
     client, ann = await shared.client(), await shared.person()
     first = await shared.tokens(client, ann)
     await shared.refresh(client, first.refresh_token)
@@ -224,13 +223,13 @@ async def test_the_event_says_whose_token_it_was(shared: World) -> None:
 
 
 async def test_the_password_grant_is_not_there(shared: World) -> None:
-    """T7."""
+    """The grant type is unsupported."""
     with pytest.raises(UnsupportedGrantType):
         await shared.token(await shared.client(), grant_type="password", username="a", password="b")
 
 
 async def test_client_credentials_give_a_token_of_the_client(shared: World) -> None:
-    """No user, no refresh token; all registered scopes where none is asked for."""
+    """There is no user and no refresh token. Without `scope` the token has all registered scopes."""
     client = await shared.client(type="service", redirect_uris=[], scopes=["users:read", "reports"])
     tokens = await shared.token(client, grant_type="client_credentials")
 
@@ -242,7 +241,7 @@ async def test_client_credentials_give_a_token_of_the_client(shared: World) -> N
 
 
 async def test_a_wrong_secret_is_invalid_client(shared: World) -> None:
-    """And so is an unknown client."""
+    """An unknown client gets the same error."""
     client = await shared.client()
     wrong = client.model_copy(update={"client_secret": "cs_wrong"})
     for presented in (wrong, client.model_copy(update={"client_id": "client_nobody"})):
@@ -251,7 +250,7 @@ async def test_a_wrong_secret_is_invalid_client(shared: World) -> None:
 
 
 async def test_two_ways_of_authentication_are_refused(shared: World) -> None:
-    """T9: and a way that is not the registered one is invalid_client."""
+    """A method that is not the registered one is `invalid_client`."""
     client = await shared.client(token_endpoint_auth_method="client_secret_basic")
     with pytest.raises(OAuthError, match="more than one"):
         await shared.token(
@@ -265,7 +264,7 @@ async def test_two_ways_of_authentication_are_refused(shared: World) -> None:
 
 
 async def test_a_client_has_one_name_in_a_request(shared: World) -> None:
-    """RFC 6749 section 2.3.1: the header and `client_id` must not tell of two."""
+    """The header and `client_id` must name the same client (RFC 6749 section 2.3.1)."""
     client, other, ann = await shared.client(), await shared.client(), await shared.person()
     code = await shared.code(client, ann)
     with pytest.raises(OAuthError) as error:
@@ -276,7 +275,7 @@ async def test_a_client_has_one_name_in_a_request(shared: World) -> None:
 
 
 async def test_the_response_names_its_issuer_and_state(shared: World) -> None:
-    """A8, A9: `iss` in the response, `state` byte for byte."""
+    """The response has `iss`, and `state` byte for byte."""
     client, ann = await shared.client(), await shared.person()
     state = "ü&= %20+" * 200
     answer = fields(await shared.authorize(client, ann, state=state))
@@ -287,7 +286,8 @@ async def test_the_response_names_its_issuer_and_state(shared: World) -> None:
 
 @pytest.mark.parametrize("kind", ["jwt", "opaque"])
 async def test_no_scope_is_left_out(shared: World, kind: str) -> None:
-    """RFC 6749 appendix A.4 has no empty scope: not in the answer, the token or introspection."""
+    """RFC 6749 appendix A.4 has no empty scope: the member is missing in answer, token and
+    introspection."""
     client = await shared.client(
         grant_types=["client_credentials"],
         redirect_uris=[],

@@ -26,7 +26,7 @@ async def told(world: World, token: str) -> dict[str, Any]:
 
 
 async def test_claims_beyond_the_scopes_of_the_client_are_not_given(shared: World) -> None:
-    """A client registered for `openid` alone learns nothing else, first-party or not."""
+    """A client with the scope `openid` alone gets no other claims, first-party or not."""
     ann = await shared.person(**PERSONAL)
     client = await shared.client(scopes=["openid"])
     tokens = await shared.tokens(client, ann, scope="openid", claims=WANTED)
@@ -57,7 +57,7 @@ async def test_consent_lists_what_claims_ask_for(shared: World) -> None:
 
 
 async def test_claims_that_the_scopes_give_anyway_ask_nothing_more(shared: World) -> None:
-    """Asking twice for the same thing is one question."""
+    """Claims of requested scopes need no further consent."""
     ann = await shared.person()
     client = await shared.client(first_party=False, scopes=["openid", "email"])
     wanted = '{"id_token": {"email": null}}'
@@ -66,7 +66,7 @@ async def test_claims_that_the_scopes_give_anyway_ask_nothing_more(shared: World
 
 
 async def test_a_scope_of_a_permission_gives_no_claims_unless_granted(shared: World) -> None:
-    """Its claims are for those who hold the permission."""
+    """Only users who hold the permission give its claims."""
     await shared.permission("users:read")
     await shared.admin(
         CreateScope(name="calling", permission_id="users:read", claims=["phone_number"])
@@ -98,7 +98,7 @@ async def test_claims_end_with_the_scope_of_the_client(shared: World) -> None:
 
 
 async def test_consent_names_the_api(shared: World) -> None:
-    """The grant is kept for each resource, so the page names it."""
+    """Consent is stored for each resource, so the page names it."""
     await shared.admin(CreateResource(identifier="https://named.test", name="Payroll"))
     ann = await shared.person()
     client = await shared.client(first_party=False)

@@ -1,5 +1,5 @@
-"""A client created with a name and redirect URIs alone works with stock libraries; registering more
-makes it stricter, never looser than RFC 9700 allows."""
+"""A client created with a name and redirect URIs works with stock libraries. Further fields make it
+stricter, and never looser than RFC 9700 allows."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ async def stock(world: World, **fields: Any) -> NewClient:
 async def test_when_pkce_may_be_left_out(
     shared: World, registered: dict[str, Any], sent: dict[str, Any], error: str | None
 ) -> None:
-    """RFC 9700 section 2.1.1: a confidential client of OpenID Connect may use its nonce."""
+    """A confidential client of OpenID Connect may use its nonce instead (RFC 9700 section 2.1.1)."""
     client = await stock(shared, **registered)
 
     told = fields(await shared.authorize(client, await shared.person(), **BARE | sent))
@@ -54,7 +54,7 @@ async def test_when_pkce_may_be_left_out(
 
 
 async def test_a_challenge_that_was_sent_counts(shared: World) -> None:
-    """A client that may do without PKCE and uses it cannot be stripped of it afterwards."""
+    """A client that may leave PKCE out, and uses it, cannot be made to redeem without it."""
     client, ann = await stock(shared), await shared.person()
 
     code = await shared.code(client, ann, nonce="n")
@@ -96,7 +96,7 @@ async def test_a_public_client_cannot_be_freed_of_pkce(shared: World, type: str)
 async def test_how_a_secret_may_be_sent(
     shared: World, method: str | None, by_basic: bool, by_body: bool
 ) -> None:
-    """Without a method both ways, with one exactly that way, and never none at all."""
+    """Without a registered method both ways work. With one only that way does."""
     client = await stock(shared, token_endpoint_auth_method=method)
     assert client.client_secret is not None
     ann = await shared.person()
@@ -137,7 +137,7 @@ async def test_two_ways_at_once_are_refused(shared: World) -> None:
 
 
 async def test_a_client_of_ones_own_asks_for_no_consent(shared: World) -> None:
-    """Unless it is said to be somebody else's."""
+    """Consent is asked for only if the client is not first-party."""
     ann = await shared.person()
     assert "code" in fields(await shared.authorize(await stock(shared), ann))
 

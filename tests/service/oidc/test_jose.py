@@ -1,4 +1,4 @@
-"""JOSE attacks on every endpoint that takes a JWT: RFC 8725, and the incidents of peers."""
+"""JOSE attacks on every endpoint that takes a JWT (RFC 8725), and known incidents of other servers."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ def decoded(part: str) -> Any:
 
 
 class Attacks:
-    """A valid access token and a valid ID token, and everything that can be done to them."""
+    """A valid access token, a valid ID token, and forgeries of both."""
 
     def __init__(
         self, world: World, client: NewClient, user: Person, access: str, id_token: str
@@ -116,7 +116,7 @@ class Attacks:
         return f"{message}.{encoded(hmac.new(key, message.encode(), hashlib.sha256).digest())}"
 
     def signed(self, header: Any, claims: Any) -> str:
-        """Well signed, by a key of the attacker's."""
+        """Returns a token that is well signed by an attacker's key."""
         algorithm = jwt.get_algorithm_by_name(header["alg"])
         key = self.own_ec if header["alg"] == "ES256" else self.own
         message = f"{encoded(header)}.{encoded(claims)}"
@@ -126,12 +126,12 @@ class Attacks:
         return jwt.algorithms.RSAAlgorithm.to_jwk(self.own.public_key(), as_dict=True)
 
     async def resigned(self, claims: Any, typ: str) -> str:
-        """By our own key, as a token that we once made would be."""
+        """Returns a token signed by our own key."""
         alg = "ES256" if typ == "at+jwt" else "RS256"
         return (await keys.signing_key(self.world.oidc, self.world.ctx(), alg)).sign(typ, claims)
 
     async def elsewhere(self, claims: Any, typ: str) -> str:
-        """The same claims, signed by the key of another application."""
+        """Returns the same claims signed by the key of another application."""
         app_id = await self.world.application()
         alg = "ES256" if typ == "at+jwt" else "RS256"
         return (await keys.signing_key(self.world.oidc, self.world.ctx(app_id=app_id), alg)).sign(
@@ -151,7 +151,7 @@ async def attacks(postgres: Postgres) -> AsyncIterator[Attacks]:
 
 
 async def test_no_forged_access_token_is_taken(attacks: Attacks) -> None:
-    """By the check of bearer tokens and by userinfo; the genuine one is."""
+    """The bearer check and UserInfo refuse each forgery and accept the genuine token."""
     await attacks.world.call(CheckAccessToken(token=attacks.valid["access"]))
     taken = []
     for name, token in (await attacks.corpus("access")).items():
@@ -166,7 +166,7 @@ async def test_no_forged_access_token_is_taken(attacks: Attacks) -> None:
 
 
 async def refused(attacks: Attacks, hint: str) -> bool:
-    """Whether the hint names nobody: not even its own user passes without being asked."""
+    """Tells whether the hint is ignored, so that even its own user is asked."""
     world, client, user = attacks.world, attacks.client, attacks.user
     answer = await world.authorize(client, user, id_token_hint=hint)
     silent = await world.authorize(client, user, id_token_hint=hint, prompt="none")
@@ -174,14 +174,14 @@ async def refused(attacks: Attacks, hint: str) -> bool:
 
 
 async def asked_to_sign_out(attacks: Attacks, hint: str) -> bool:
-    """Whether the hint ends nothing by itself, not even its own session."""
+    """Tells whether the hint alone ends no session, not even its own."""
     request = LogOut(params=[("id_token_hint", hint)], session=attacks.user.session)
     ended = await attacks.world.call(request)
     return (ended.kind, ended.session_id, ended.location) == ("confirm", None, None)
 
 
 async def test_no_forged_hint_is_taken(attacks: Attacks) -> None:
-    """At the authorization endpoint the user is asked; an expired ID token is a valid hint."""
+    """The authorization endpoint asks the user. An expired ID token is a valid hint."""
     taken = []
     for name, token in (await attacks.corpus("id")).items():
         if name == "expired":
@@ -193,7 +193,7 @@ async def test_no_forged_hint_is_taken(attacks: Attacks) -> None:
 
 
 async def test_no_forged_hint_ends_a_session(attacks: Attacks) -> None:
-    """At the logout endpoint: the user is asked first, and nobody is redirected."""
+    """The logout endpoint asks the user first and redirects nobody."""
     taken = []
     for name, token in (await attacks.corpus("id")).items():
         if name == "expired":
@@ -205,7 +205,7 @@ async def test_no_forged_hint_ends_a_session(attacks: Attacks) -> None:
 
 
 async def test_introspection_calls_forged_tokens_inactive(attacks: Attacks) -> None:
-    """RFC 7662 section 2.2: no error, only `active: false`."""
+    """The answer is `active: false` and no error (RFC 7662 section 2.2)."""
     from tests.service.oidc.test_tokens_ended import introspected
 
     active = [
@@ -244,7 +244,7 @@ def changed(claims: dict[str, Any], changes: dict[str, Any]) -> dict[str, Any]:
 
 
 async def test_an_access_token_with_odd_claims_is_refused(attacks: Attacks) -> None:
-    """Signed by our own key all the same: a refusal, `active: false`, and never an error."""
+    """Our own key signed it, and it is still refused without a server error."""
     from tests.service.oidc.test_tokens_ended import introspected
 
     world, claims = attacks.world, decoded(attacks.valid["access"].split(".")[1])
@@ -259,7 +259,7 @@ async def test_an_access_token_with_odd_claims_is_refused(attacks: Attacks) -> N
 
 
 async def test_a_hint_with_odd_claims_names_nobody(attacks: Attacks) -> None:
-    """At both endpoints that take one."""
+    """Both endpoints that take a hint ignore it."""
     claims = decoded(attacks.valid["id"].split(".")[1])
     for changes in ODD:
         token = await attacks.resigned(changed(claims, changes), "JWT")
@@ -269,7 +269,7 @@ async def test_a_hint_with_odd_claims_names_nobody(attacks: Attacks) -> None:
 
 @pytest_asyncio.fixture
 async def asserting(attacks: Attacks) -> tuple[World, NewClient, Any]:
-    """A client that authenticates by private_key_jwt."""
+    """Returns a client that authenticates by private_key_jwt."""
     key = ec.generate_private_key(ec.SECP256R1())
     jwk = jwt.algorithms.ECAlgorithm.to_jwk(key.public_key(), as_dict=True)
     jwk |= {"kid": "k1", "alg": "ES256", "use": "sig"}
@@ -302,7 +302,7 @@ async def exchanged(world: World, token: str) -> Any:
 
 
 async def test_an_assertion_authenticates_once(asserting: tuple[World, NewClient, Any]) -> None:
-    """RFC 7523: the second use of a jti is refused (T11)."""
+    """The second use of a `jti` is refused (RFC 7523)."""
     world, client, key = asserting
     token = jwt.encode(assertion(client), key, "ES256", headers={"kid": "k1"})
     assert (await exchanged(world, token)).access_token
@@ -314,7 +314,8 @@ async def test_an_assertion_authenticates_once(asserting: tuple[World, NewClient
 async def test_other_members_of_a_header_are_ignored(
     asserting: tuple[World, NewClient, Any],
 ) -> None:
-    """RFC 7515 section 4, unless `crit` names them; a key among them is not used."""
+    """Unknown members are ignored unless `crit` names them. A key in the header is not used (RFC
+    7515 section 4)."""
     world, client, key = asserting
     more = {"kid": "k1", "x5t": "abc", "x5c": ["MIIB"], "jku": "https://evil.test", "iat": 5}
     token = jwt.encode(assertion(client), key, "ES256", headers=more)
@@ -347,7 +348,7 @@ async def test_other_members_of_a_header_are_ignored(
 async def test_a_wrong_assertion_is_refused(
     asserting: tuple[World, NewClient, Any], changes: dict[str, Any]
 ) -> None:
-    """T11: audience, time limits, jti, issuer."""
+    """Audience, time limits, jti and issuer are checked."""
     world, client, key = asserting
     token = jwt.encode(assertion(client, **changes), key, "ES256", headers={"kid": "k1"})
 
@@ -356,7 +357,8 @@ async def test_a_wrong_assertion_is_refused(
 
 
 async def test_forged_assertions_are_refused(asserting: tuple[World, NewClient, Any]) -> None:
-    """None, HMAC with the public key, another key, an unknown kid, a key in the header."""
+    """Refused are `none`, HMAC with the public key, another key, an unknown kid and a key in the
+    header."""
     world, client, key = asserting
     stranger = ec.generate_private_key(ec.SECP256R1())
     public = key.public_key().public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo)
@@ -390,7 +392,7 @@ async def test_forged_assertions_are_refused(asserting: tuple[World, NewClient, 
 async def test_an_assertion_with_an_odd_header_is_refused(
     asserting: tuple[World, NewClient, Any], header: dict[str, Any]
 ) -> None:
-    """RFC 8725 section 3.11; signed by the client all the same."""
+    """The client signed it, and it is still refused (RFC 8725 section 3.11)."""
     world, client, key = asserting
     head = encoded({"alg": "ES256", "kid": "k1", "typ": "JWT"} | header)
     message = f"{head}.{encoded(assertion(client))}"
@@ -404,7 +406,7 @@ async def test_an_assertion_with_an_odd_header_is_refused(
 
 
 async def test_an_hmac_assertion(attacks: Attacks) -> None:
-    """client_secret_jwt: under the secret itself; the secret posted plainly is refused."""
+    """client_secret_jwt signs with the secret. The secret itself in the body is refused."""
     world = attacks.world
     client = await world.client(
         type="service", redirect_uris=[], token_endpoint_auth_method="client_secret_jwt"
@@ -419,8 +421,7 @@ async def test_an_hmac_assertion(attacks: Attacks) -> None:
 
 
 async def test_an_hmac_assertion_is_sha256_under_a_secret_that_holds(attacks: Attacks) -> None:
-    """Not under another algorithm's name, whatever made the signature; not under a secret that was
-    replaced."""
+    """Another algorithm's name is refused, and so is a secret that was replaced."""
     world = attacks.world
     client = await world.client(
         type="service", redirect_uris=[], token_endpoint_auth_method="client_secret_jwt"
@@ -441,7 +442,7 @@ async def test_an_hmac_assertion_is_sha256_under_a_secret_that_holds(attacks: At
 
 
 async def test_a_client_may_bind_itself_to_one_algorithm(attacks: Attacks) -> None:
-    """`token_endpoint_auth_alg`: another that its keys could sign with is refused."""
+    """With `token_endpoint_auth_alg`, other algorithms of its keys are refused."""
     world, key = attacks.world, ec.generate_private_key(ec.SECP256R1())
     own = jwt.algorithms.RSAAlgorithm.to_jwk(attacks.own.public_key(), as_dict=True)
     curve = jwt.algorithms.ECAlgorithm.to_jwk(key.public_key(), as_dict=True)
@@ -459,7 +460,7 @@ async def test_a_client_may_bind_itself_to_one_algorithm(attacks: Attacks) -> No
 
 
 async def test_keys_of_an_application_verify_nowhere_else(attacks: Attacks) -> None:
-    """I8: distinct key ids, public parts only."""
+    """Key ids differ between applications, and only public parts are published."""
     world = attacks.world
     other = await world.application()
     from common.context import SYSTEM_CALLER

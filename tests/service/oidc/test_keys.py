@@ -1,4 +1,4 @@
-"""Signing keys: published before they sign, kept until the last token is gone."""
+"""Signing keys are published before they sign, and kept until their last token has expired."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def kid_of(token: str | None) -> str:
 
 
 async def test_an_application_starts_with_two_keys(world: World) -> None:
-    """RS256 and ES256; asking again makes none, nor do two replicas at once."""
+    """They are RS256 and ES256. A second call creates none, nor do two replicas at once."""
     await asyncio.gather(
         *(
             bus.call(world.ctx(SYSTEM_CALLER), EnsureKeys())
@@ -37,7 +37,7 @@ async def test_an_application_starts_with_two_keys(world: World) -> None:
 
 
 async def test_private_parts_are_sealed(world: World) -> None:
-    """Nothing in the table signs without the master key."""
+    """Without the master key nobody can sign with the stored keys."""
     rows = await world.owner.fetch("SELECT private_sealed, public_jwk FROM signing_keys")
 
     assert all(row["private_sealed"].startswith("v1.k1.") for row in rows)
@@ -57,7 +57,7 @@ async def test_the_next_key_is_published_and_does_not_sign_yet(world: World) -> 
 async def test_the_next_key_signs_when_its_time_comes_and_the_old_one_goes_last(
     world: World,
 ) -> None:
-    """F21: tokens of both verify, until the last of the old key has expired."""
+    """Tokens of both keys verify until the last token of the old key has expired."""
     client, ann = await world.client(), await world.person()
     old = await world.tokens(client, ann)
     await world.call(RotateKeys(), SYSTEM_CALLER)
@@ -79,7 +79,7 @@ async def test_the_next_key_signs_when_its_time_comes_and_the_old_one_goes_last(
 
 
 async def test_keys_rotate_by_themselves(world: World) -> None:
-    """A day before the active key is too old, the next one is published."""
+    """The next key is published a day before the active one is too old."""
     await world.owner.execute("UPDATE signing_keys SET activated_at = now() - interval '89.5 days'")
     world.oidc.caches.clear()
     assert len(await kids(world)) == 4
@@ -89,7 +89,7 @@ async def test_keys_rotate_by_themselves(world: World) -> None:
 
 
 async def test_a_leaked_key_is_replaced_at_once(world: World) -> None:
-    """`now`: the next token is signed by another key."""
+    """With `now`, the next token is signed by another key."""
     client, ann = await world.client(), await world.person()
     before = kid_of((await world.tokens(client, ann)).access_token)
     await world.call(RotateKeys(alg="ES256", now=True), SYSTEM_CALLER)
@@ -121,7 +121,7 @@ async def test_only_the_algorithm_that_waits_is_left_out(world: World) -> None:
 
 
 async def test_a_key_that_waits_signs_at_once_where_it_must(world: World) -> None:
-    """`now` after a rotation: the published key signs, and the event names it."""
+    """With `now` after a rotation, the published key signs, and the event names it."""
     client, ann = await world.client(), await world.person()
     waiting = await world.call(RotateKeys(alg="ES256"), SYSTEM_CALLER)
     now = await world.call(RotateKeys(alg="ES256", now=True), SYSTEM_CALLER)
@@ -132,13 +132,13 @@ async def test_a_key_that_waits_signs_at_once_where_it_must(world: World) -> Non
 
 
 async def test_rotation_is_not_for_strangers(world: World) -> None:
-    """Only the system and the command line."""
+    """Only the system and the command line may rotate keys."""
     with pytest.raises(Unauthenticated):
         await world.call(RotateKeys())
 
 
 async def test_two_replicas_rotate_once(world: World) -> None:
-    """Rows are locked: however many see that it is time, one key follows."""
+    """Rows are locked, so any number of replicas at once creates one key."""
     await world.owner.execute("UPDATE signing_keys SET activated_at = now() - interval '89.5 days'")
     world.oidc.caches.clear()
     world.replica.oidc.caches.clear()

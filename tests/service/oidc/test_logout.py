@@ -101,7 +101,7 @@ async def end(world: World, person: Person | None, **params: Any) -> LoggedOut:
 
 
 async def test_with_a_hint_the_person_is_sent_back(world: World) -> None:
-    """oidcc-rp-initiated-logout: at once, with state; the online grant is dead."""
+    """The user is redirected at once with `state`, and the online grant is revoked."""
     client, ann = await rp(world), await world.person()
     tokens = await world.tokens(client, ann)
     ended = await end(
@@ -115,7 +115,7 @@ async def test_with_a_hint_the_person_is_sent_back(world: World) -> None:
 
 
 async def test_without_a_hint_the_person_is_asked(world: World) -> None:
-    """O3: and the answer is taken only from the session that was asked."""
+    """Only the session that was asked may answer."""
     ann, bob = await world.person(), await world.person()
     client = await rp(world)
     asked = await end(world, ann, client_id=client.client_id, post_logout_redirect_uri=OUT)
@@ -136,7 +136,8 @@ async def test_a_hint_for_somebody_else_asks(world: World) -> None:
 
 
 async def test_a_hint_that_cannot_be_verified_asks(world: World) -> None:
-    """Its key may have been retired. The user is asked, and comes back by the client's name."""
+    """Its key may have been retired. The user is asked, and returns if `client_id` names the
+    client."""
     client, ann = await rp(world), await world.person()
     params = {"id_token_hint": "e30.e30.e30", "post_logout_redirect_uri": OUT}
     asked = await end(world, ann, client_id=client.client_id, **params)
@@ -159,7 +160,7 @@ async def test_a_hint_that_cannot_be_verified_asks(world: World) -> None:
     ],
 )
 async def test_what_is_not_registered_is_an_error(world: World, params: dict[str, str]) -> None:
-    """O4: exact, and nobody is signed out."""
+    """The comparison is exact, and nobody is signed out."""
     client, ann = await rp(world), await world.person()
     hint = (await world.tokens(client, ann)).id_token
     ended = await end(world, ann, id_token_hint=hint, **params)
@@ -168,7 +169,7 @@ async def test_what_is_not_registered_is_an_error(world: World, params: dict[str
 
 
 async def test_an_address_without_client_is_not_gone_to(world: World) -> None:
-    """oidcc-rp-initiated-logout-no-id-token-hint: asked, signed out, and not redirected."""
+    """Without a hint the user is asked and signed out, but not redirected."""
     ann = await world.person()
     await rp(world)
     asked = await end(world, ann, post_logout_redirect_uri=OUT, state="s")
@@ -179,7 +180,7 @@ async def test_an_address_without_client_is_not_gone_to(world: World) -> None:
 
 
 async def test_a_changed_question_is_refused(world: World) -> None:
-    """Where it leads is authenticated."""
+    """The MAC covers where the answer leads."""
     asked = await end(world, await world.person())
     assert asked.request is not None
     body, mac = asked.request.split(".")
@@ -190,7 +191,8 @@ async def test_a_changed_question_is_refused(world: World) -> None:
 
 
 async def test_a_logout_token_reaches_the_client(world: World, listener: Any) -> None:
-    """O5: typ, events, sub and sid, no nonce, two minutes; before the browser is sent back."""
+    """It has typ, events, sub and sid, no nonce, and two minutes. It arrives before the browser is
+    redirected."""
     client, ann = await rp(world, backchannel_logout_uri=listener.uri), await world.person()
     tokens = await world.tokens(client, ann)
     id_token = await world.claims(tokens.id_token, client.client_id)
@@ -211,7 +213,7 @@ async def test_a_logout_token_reaches_the_client(world: World, listener: Any) ->
 
 
 async def test_every_client_of_the_session_hears_of_it(world: World, listener: Any) -> None:
-    """Each with a sid of its own, and once."""
+    """Each client is told once, with its own `sid`."""
     clients = [await rp(world, backchannel_logout_uri=listener.uri) for _ in range(3)]
     ann = await world.person()
     for client in clients:
@@ -231,15 +233,15 @@ async def test_every_client_of_the_session_hears_of_it(world: World, listener: A
 
 
 async def told(world: World, listener: Any) -> list[dict[str, Any]]:
-    """The claims of what was delivered by now, in the order of its clients."""
+    """Returns the claims of the tokens that were delivered so far, in the order of clients."""
     await backchannel_delivery.deliver_due(world.oidc)
     claims = [jwt.decode(token, options={"verify_signature": False}) for token in listener.received]
     return sorted(claims, key=lambda one: str(one["aud"]))
 
 
 async def test_each_client_hears_from_its_own_issuer(world: World, listener: Any) -> None:
-    """Every host of the application is an issuer of its own: the one that the client signed in by
-    is named, wherever the session ends; a client that used two hears from both."""
+    """Every host of the application is an issuer. The token names the one that the client signed in
+    by. A client that used two gets two tokens."""
     one, two = [await rp(world, backchannel_logout_uri=listener.uri) for _ in range(2)]
     front = await rp(world, frontchannel_logout_uri=OUT)
     ann = await world.person()
@@ -259,7 +261,7 @@ async def test_each_client_hears_from_its_own_issuer(world: World, listener: Any
 
 
 async def test_a_row_from_before_issuers_were_kept(world: World, listener: Any) -> None:
-    """An older replica's: the application's main origin, as it was told then."""
+    """A row of an older replica gets the application's main origin."""
     client, ann = await rp(world, backchannel_logout_uri=listener.uri), await world.person()
     await world.tokens(client, ann)
     await world.owner.execute("UPDATE session_clients SET issuer = '', subject = NULL")
@@ -271,8 +273,8 @@ async def test_a_row_from_before_issuers_were_kept(world: World, listener: Any) 
 
 @pytest.mark.parametrize("heard", [True, False], ids=["by the message", "by the sweep"])
 async def test_a_deleted_user_is_told_of(world: World, listener: Any, heard: bool) -> None:
-    """Nothing of the user is left, yet each of his clients hears, once, by the sub that it knows;
-    other users' clients do not. That nobody was listening loses nothing."""
+    """No data of the user is left. Each of their clients is told once, by its own `sub`, even if
+    nobody listened. Clients of other users are not told."""
     one = await rp(world, backchannel_logout_uri=listener.uri)
     two = await rp(world, backchannel_logout_uri=listener.uri, subject_type="pairwise")
     ann, bob = await world.person(), await world.person()
@@ -302,10 +304,10 @@ async def test_a_deleted_user_is_told_of(world: World, listener: Any, heard: boo
     assert await world.owner.fetchval("SELECT count(*) FROM session_clients") == 1
 
 
-async def test_a_look_goes_back_to_the_last_that_left_nothing(
+async def test_a_search_goes_back_to_the_last_complete_one(
     world: World, listener: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A day at first; then no further than it must, and again further after one that failed."""
+    """The first search goes back a day. Later ones go back to the last complete search."""
     seen: list[float] = []
     notify_clients = logout_notification.notify_clients
     notify_missed = session_end_listener.notify_missed
@@ -337,7 +339,7 @@ async def test_a_look_goes_back_to_the_last_that_left_nothing(
 
 
 async def test_a_deletion_that_fails_is_not_told_of(world: World, listener: Any) -> None:
-    """The mark is set by the deleting transaction itself."""
+    """The transaction that deletes the user marks the rows itself."""
     client, ann = await rp(world, backchannel_logout_uri=listener.uri), await world.person()
     await world.tokens(client, ann)
     transaction = world.owner.transaction()
@@ -351,7 +353,7 @@ async def test_a_deletion_that_fails_is_not_told_of(world: World, listener: Any)
 
 
 async def test_a_deleted_client_is_not_told_any_more(world: World, listener: Any) -> None:
-    """It is no relying party now; what was queued for it goes with it."""
+    """Its queued deliveries are deleted too."""
     client, ann = await rp(world, backchannel_logout_uri=listener.uri), await world.person()
     await world.tokens(client, ann)
     other = await world.person()
@@ -365,7 +367,7 @@ async def test_a_deleted_client_is_not_told_any_more(world: World, listener: Any
 
 
 async def test_a_session_taken_away_as_old_is_no_logout(world: World, listener: Any) -> None:
-    """Its row is cleared away once the session's time is over."""
+    """The row is deleted once the session has expired."""
     client, ann = await rp(world, backchannel_logout_uri=listener.uri), await world.person()
     await world.tokens(client, ann)
     await world.owner.execute("DELETE FROM user_sessions")
@@ -381,8 +383,8 @@ async def test_a_session_taken_away_as_old_is_no_logout(world: World, listener: 
 
 @pytest.mark.parametrize("how", ["signing out", "the message", "the sweep"])
 async def test_clients_follow_a_session_to_its_end(world: World, listener: Any, how: str) -> None:
-    """A client signed in before the session got a new id, twice, and did nothing since: it hears
-    when the last one ends, by the sid that it knows."""
+    """A client signed in before the session got a new id twice. It is told when the last one ends,
+    by the `sid` that it knows."""
     client, ann = await rp(world, backchannel_logout_uri=listener.uri), await world.person()
     sid = (await world.claims((await world.tokens(client, ann)).id_token, client.client_id))["sid"]
     last = (await replaced(world, await replaced(world, ann))).session.session_id
@@ -406,8 +408,8 @@ async def test_clients_follow_a_session_to_its_end(world: World, listener: Any, 
 
 @pytest.mark.parametrize("how", ["signing out", "the message", "the sweep"])
 async def test_the_line_lasts_as_long_as_the_session(world: World, listener: Any, how: str) -> None:
-    """A client that signed in two new ids and forty days ago hears when the session ends; then all
-    that was kept for it goes."""
+    """A client that signed in forty days and two ids ago is told when the session ends. Then its
+    rows are deleted."""
     client, ann = await rp(world, backchannel_logout_uri=listener.uri), await world.person()
     sid = (await world.claims((await world.tokens(client, ann)).id_token, client.client_id))["sid"]
     last = (await replaced(world, await replaced(world, ann))).session.session_id
@@ -439,7 +441,7 @@ async def test_the_line_lasts_as_long_as_the_session(world: World, listener: Any
 
 
 async def test_the_clients_of_a_line_that_is_over_are_forgotten(world: World) -> None:
-    """Two days after its last session, told or not."""
+    """The rows are deleted two days after the last session expired, told or not."""
     client, ann = await rp(world), await world.person()
     await world.tokens(client, ann)
     await replaced(world, ann)
@@ -454,14 +456,14 @@ async def test_the_clients_of_a_line_that_is_over_are_forgotten(world: World) ->
 
 
 async def swept(world: World) -> None:
-    """Both services' sweeps, as the platform's role."""
+    """Runs the sweeps of both services with the database role of that job."""
     await sweep(world.sweep_db, EXPIRED)
     sessions = {"user_sessions": IDENTITY_EXPIRED["user_sessions"]}
     assert (await sweep(world.sweep_db, sessions)).keys() == sessions.keys()
 
 
 async def replaced(world: World, person: Person) -> Person:
-    """The same person under a new session id."""
+    """Returns the same user under a new session id."""
     after = await world.session(person.user_id)
     await world.owner.execute(
         "UPDATE user_sessions SET previous_id = $2 WHERE id = $1",
@@ -511,7 +513,7 @@ async def test_a_replaced_session_is_no_logout(world: World, listener: Any) -> N
 
 
 async def test_a_failing_client_is_tried_again_and_given_up(world: World, listener: Any) -> None:
-    """Bounded retries."""
+    """The number of attempts is limited."""
     listener.status = 500
     client, ann = await rp(world, backchannel_logout_uri=listener.uri), await world.person()
     tokens = await world.tokens(client, ann)
@@ -527,7 +529,8 @@ async def test_a_failing_client_is_tried_again_and_given_up(world: World, listen
 async def test_the_log_says_why_a_delivery_failed(
     world: World, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The host, what is wrong with its certificate, which attempt it was, and when the next is."""
+    """The entry has the host, the fault of its certificate, the attempt and the time of the next
+    one."""
     lines: list[dict[str, Any]] = []
     log = SimpleNamespace(info=lambda event, **fields: lines.append({"event": event} | fields))
     monkeypatch.setattr(backchannel_delivery, "log", log)
@@ -558,7 +561,7 @@ async def test_the_log_says_why_a_delivery_failed(
 
 
 async def failure_of(world: World, client: NewClient) -> LogoutFailure | None:
-    """What the client's developer sees."""
+    """Returns what the client's developer sees."""
     found = await world.admin(GetClient(client=client.client_id))
     assert isinstance(found, Client)
     return found.backchannel_logout_failure
@@ -567,8 +570,8 @@ async def failure_of(world: World, client: NewClient) -> LogoutFailure | None:
 async def test_the_client_shows_a_failed_delivery_until_one_arrives(
     world: World, listener: Any
 ) -> None:
-    """Deliveries to other clients change nothing, and neither does a change of the client, unless
-    it names another address."""
+    """Deliveries to other clients do not change it. A change of the client does only if it names
+    another address."""
     listener.status = 500
     client, ann = await rp(world, backchannel_logout_uri=listener.uri), await world.person()
     other = await rp(world, backchannel_logout_uri=listener.uri)
@@ -606,7 +609,7 @@ async def test_another_address_forgets_the_failure(world: World, listener: Any) 
 
 
 async def test_a_slow_client_does_not_hold_the_person_up(world: World, listener: Any) -> None:
-    """F30: the browser goes on after a second, the delivery goes on alone."""
+    """The browser goes on after a second. The delivery goes on alone."""
     listener.delay = 20
     client, ann = await rp(world, backchannel_logout_uri=listener.uri), await world.person()
     tokens = await world.tokens(client, ann)
@@ -632,7 +635,7 @@ POISON = [
 
 
 async def test_one_clients_address_does_not_hold_up_the_others(world: World, listener: Any) -> None:
-    """The worker goes on: it serves every application, and with it the whole service would end."""
+    """The worker serves every application, so it goes on."""
     ann = await world.person()
     for uri in POISON:
         client = await rp(world, backchannel_logout_uri="https://rp.example.com/out")
@@ -652,10 +655,10 @@ async def test_one_clients_address_does_not_hold_up_the_others(world: World, lis
     assert [claims["aud"] for claims in await told(world, listener)] == [good.client_id]
 
 
-async def test_a_surprise_in_one_delivery_is_one_that_failed(
+async def test_an_unexpected_error_fails_one_delivery(
     world: World, listener: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A fault of ours, too, stays with the delivery that met it."""
+    """An unexpected error fails one delivery and not the others."""
     client, ann = await rp(world, backchannel_logout_uri=listener.uri), await world.person()
     tokens = await world.tokens(client, ann)
 
@@ -673,7 +676,7 @@ async def test_a_surprise_in_one_delivery_is_one_that_failed(
 
 
 async def test_private_addresses_are_not_called(world: World, listener: Any) -> None:
-    """H4: unless the deployment is told to, for development."""
+    """They are called only if the deployment allows it, for development."""
     settings = world.oidc.settings.model_copy(update={"egress_private": False})
     strict = replace(world.oidc, settings=settings)
     client, ann = await rp(world, backchannel_logout_uri=listener.uri), await world.person()

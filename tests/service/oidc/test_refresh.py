@@ -1,4 +1,5 @@
-"""Refresh tokens: RFC 6749 section 6, RFC 9700 section 4.14. One living descendant, no false logout."""
+"""Refresh tokens (RFC 6749 section 6, RFC 9700 section 4.14): one valid successor, and no false
+sign-out."""
 
 from __future__ import annotations
 
@@ -22,7 +23,7 @@ from common.ids import new_id
 
 
 async def aged(world: World, seconds: float) -> None:
-    """As if all rotations had happened so long ago."""
+    """Makes all rotations older by this time."""
     await world.owner.execute(
         """UPDATE refresh_tokens SET rotated_at = rotated_at - make_interval(secs => $1),
                                      used_at = used_at - make_interval(secs => $1)
@@ -32,7 +33,7 @@ async def aged(world: World, seconds: float) -> None:
 
 
 async def test_a_hundred_at_once_over_two_replicas(world: World) -> None:
-    """F26: one rotation; all get the same successor, and it lives."""
+    """One request rotates the token. All get the same successor, and it is valid."""
     client, ann = await world.client(), await world.person()
     first = await world.tokens(client, ann)
     answers = await asyncio.gather(
@@ -50,8 +51,9 @@ async def test_a_hundred_at_once_over_two_replicas(world: World) -> None:
     assert (await world.refresh(client, answers[0].refresh_token)).access_token
 
 
-async def test_the_parent_gets_the_same_child_again(world: World) -> None:
-    """A client that lost the answer asks again and gets the same one: same child, same jti."""
+async def test_a_repeated_refresh_gets_the_same_successor(world: World) -> None:
+    """A client that lost the answer repeats the request and gets the same successor with the same
+    jti."""
     client, ann = await world.client(), await world.person()
     first = await world.tokens(client, ann)
     once = await world.refresh(client, first.refresh_token)
@@ -64,8 +66,8 @@ async def test_the_parent_gets_the_same_child_again(world: World) -> None:
 
 @pytest.mark.parametrize("rotates", [True, False])
 async def test_tokens_that_differ_have_two_identifiers(world: World, rotates: bool) -> None:
-    """RFC 7519 section 4.1.7: one refresh token gives a narrower token, and then a wider one. The
-    revocation of one does not end the other."""
+    """One refresh token gives a narrower token and then a wider one. Revoking one does not revoke
+    the other (RFC 7519 section 4.1.7)."""
     client = await world.client(rotate_refresh_tokens=rotates)
     tokens = await world.tokens(client, await world.person(), scope="openid email")
     narrow = await world.refresh(client, tokens.refresh_token, scope="openid")
@@ -82,8 +84,8 @@ async def test_tokens_that_differ_have_two_identifiers(world: World, rotates: bo
     await world.call(CheckAccessToken(token=wide.access_token))
 
 
-async def test_the_parent_outside_the_grace_ends_the_family(world: World) -> None:
-    """T4: audited, and every token of the family is dead."""
+async def test_reuse_after_the_grace_revokes_the_family(world: World) -> None:
+    """The reuse is audited, and every token of the family is revoked."""
     client, ann = await world.client(), await world.person()
     first = await world.tokens(client, ann)
     second = await world.refresh(client, first.refresh_token)
@@ -99,8 +101,8 @@ async def test_the_parent_outside_the_grace_ends_the_family(world: World) -> Non
     assert (world.app_id, "token") in {(app, noun) for app, noun, _ in world.changes.heard}
 
 
-async def test_a_grandparent_ends_the_family_even_within_the_grace(world: World) -> None:
-    """Once the child was used, its parent is nobody's immediate parent any more."""
+async def test_reuse_of_an_older_token_revokes_the_family_within_the_grace(world: World) -> None:
+    """Once the successor was used, the token before it has no grace."""
     client, ann = await world.client(), await world.person()
     first = await world.tokens(client, ann)
     second = await world.refresh(client, first.refresh_token)
@@ -113,7 +115,7 @@ async def test_a_grandparent_ends_the_family_even_within_the_grace(world: World)
 
 
 async def test_a_stolen_token_of_another_client_ends_nothing(world: World) -> None:
-    """Another client that shows a used token cannot log anybody out."""
+    """Another client that presents a used token cannot sign anybody out."""
     client, thief, ann = await world.client(), await world.client(), await world.person()
     first = await world.tokens(client, ann)
     second = await world.refresh(client, first.refresh_token)
@@ -124,8 +126,8 @@ async def test_a_stolen_token_of_another_client_ends_nothing(world: World) -> No
     assert await world.refresh(client, second.refresh_token)
 
 
-async def test_the_child_cannot_be_derived_without_the_key(world: World) -> None:
-    """Whoever knows a token does not know the next: nothing in it is a function of public things."""
+async def test_the_successor_cannot_be_computed_without_the_key(world: World) -> None:
+    """The successor depends on our key, so nobody who has a token can compute the next."""
     client, ann = await world.client(), await world.person()
     first = await world.tokens(client, ann)
     second = await world.refresh(client, first.refresh_token)
@@ -138,7 +140,7 @@ async def test_the_child_cannot_be_derived_without_the_key(world: World) -> None
 
 
 async def test_scopes_may_be_fewer_never_more(world: World) -> None:
-    """T6: and the next refresh still has all that was granted."""
+    """The next refresh still has all granted scopes."""
     client, ann = await world.client(), await world.person()
     first = await world.tokens(client, ann, scope="openid email")
     narrow = await world.refresh(client, first.refresh_token, scope="openid")
@@ -158,11 +160,10 @@ async def test_scopes_may_be_fewer_never_more(world: World) -> None:
         ({"resource": "https://unknown.test"}, InvalidTarget),
     ],
 )
-async def test_who_asks_for_more_keeps_his_token(
+async def test_a_refused_refresh_keeps_the_token(
     world: World, more: dict[str, str], problem: type[OAuthError]
 ) -> None:
-    """Nothing is rotated for nothing: long after, the same token still refreshes, and nobody is
-    logged out for a mistake."""
+    """A refused request does not rotate the token: long after, the same token still works."""
     for name in ("a", "b"):
         request = CreateResource(identifier=f"https://{name}.refresh.test", name=name)
         await world.admin(request)
@@ -179,7 +180,7 @@ async def test_who_asks_for_more_keeps_his_token(
 
 
 async def test_the_absolute_lifetime_holds(world: World) -> None:
-    """T5: sliding never goes beyond it."""
+    """Using a token never extends it beyond the absolute lifetime."""
     client = await world.client(refresh_token_lifetime=100, refresh_token_max_lifetime=100)
     first = await world.tokens(client, await world.person())
     await world.owner.execute(
@@ -194,7 +195,7 @@ async def test_the_absolute_lifetime_holds(world: World) -> None:
 
 
 async def test_an_expired_token_is_dead_and_ends_nothing(world: World) -> None:
-    """It is merely old, and no sign of theft."""
+    """It is only old, and no sign of theft."""
     client, ann = await world.client(), await world.person()
     first = await world.tokens(client, ann)
     await world.owner.execute("UPDATE refresh_tokens SET expires_at = now()")
@@ -207,7 +208,7 @@ async def test_an_expired_token_is_dead_and_ends_nothing(world: World) -> None:
 
 
 async def test_online_grants_end_with_the_session_and_offline_ones_go_on(world: World) -> None:
-    """O6: offline_access is what it says."""
+    """`offline_access` lets a grant outlive its session."""
     client, ann = await world.client(), await world.person()
     online = await world.tokens(client, ann, scope="openid")
     offline = await world.tokens(client, ann, scope="openid offline_access")
@@ -219,7 +220,7 @@ async def test_online_grants_end_with_the_session_and_offline_ones_go_on(world: 
 
 
 async def test_a_replaced_session_takes_its_grants_along(world: World) -> None:
-    """A new session id at a change of password is no logout: twice replaced, still signed in."""
+    """A new session id after a change of password is no sign-out, even twice."""
     client, ann = await world.client(), await world.person()
     tokens = await world.tokens(client, ann, scope="openid")
     before = ann.session.session_id
@@ -253,8 +254,8 @@ async def test_a_replaced_session_takes_its_grants_along(world: World) -> None:
         "UPDATE token_families SET revoked_at = now()",
     ],
 )
-async def test_what_is_ended_is_dead(world: World, statement: str) -> None:
-    """Disabled, reset, deleted, revoked: no refresh and no access, offline or not."""
+async def test_no_token_survives_its_revocation(world: World, statement: str) -> None:
+    """After disabling, reset, deletion or revocation no token is accepted, offline or not."""
     client, ann = await world.client(), await world.person()
     tokens = await world.tokens(client, ann, scope="openid offline_access")
     await world.owner.execute(statement)
@@ -266,7 +267,7 @@ async def test_what_is_ended_is_dead(world: World, statement: str) -> None:
 
 
 async def test_a_public_client_rotates_too(world: World) -> None:
-    """With its client_id alone."""
+    """It sends its client_id only."""
     client, ann = await world.client(type="spa"), await world.person()
     assert client.client_secret is None
     first = await world.tokens(client, ann)
@@ -275,7 +276,7 @@ async def test_a_public_client_rotates_too(world: World) -> None:
 
 
 async def test_a_client_may_keep_its_token(world: World) -> None:
-    """FAPI 2.0: without rotation the token stays, and is no sign of reuse."""
+    """Without rotation the token stays the same, and presenting it again is no reuse (FAPI 2.0)."""
     client, ann = await world.client(rotate_refresh_tokens=False), await world.person()
     first = await world.tokens(client, ann)
     for _ in range(3):
@@ -284,7 +285,7 @@ async def test_a_client_may_keep_its_token(world: World) -> None:
 
 
 async def test_the_user_and_application_are_their_own(world: World) -> None:
-    """X7: another application's token is unknown here, with the same client_id in both."""
+    """A token of another application is unknown, even if both have the same client_id."""
     client, ann = await world.client(), await world.person()
     tokens = await world.tokens(client, ann)
     other = await world.application()

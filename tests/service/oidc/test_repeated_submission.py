@@ -1,4 +1,4 @@
-"""A form that was sent twice gets one answer, and only where it was sent from."""
+"""A form that was submitted twice gets one answer, and only in the browser that sent it."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ async def test_denying_twice_leads_to_the_same_error(shared: World) -> None:
 
 
 async def test_a_redeemed_code_is_not_answered_again(shared: World) -> None:
-    """A client that presents it twice loses its tokens."""
+    """A client that presents a code twice would lose its tokens."""
     client, ann = await shared.client(first_party=False), await shared.person()
     waiting = await shared.authorize(client, ann)
     first = await shared.resume(waiting.request, ann, consent="allow")

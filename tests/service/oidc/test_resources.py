@@ -1,4 +1,4 @@
-"""Identifiers of APIs: RFC 8707 section 2, RFC 3986 section 6.2.3."""
+"""Identifiers of resources (RFC 8707 section 2, RFC 3986 section 6.2.3)."""
 
 from __future__ import annotations
 
@@ -26,8 +26,8 @@ MISTAKES = [
 
 
 @pytest.mark.parametrize("identifier", MISTAKES)
-async def test_an_identifier_that_is_none_is_refused(shared: World, identifier: str) -> None:
-    """The error names the field, and nothing is made."""
+async def test_a_malformed_identifier_is_refused(shared: World, identifier: str) -> None:
+    """The error names the field, and nothing is stored."""
     with pytest.raises(Invalid) as refused:
         await shared.admin(CreateResource(identifier=identifier, name="API"))
 
@@ -37,7 +37,7 @@ async def test_an_identifier_that_is_none_is_refused(shared: World, identifier: 
 
 
 async def test_two_spellings_are_one_api(shared: World) -> None:
-    """With and without the slash of an empty path."""
+    """An identifier with an empty path and one with a slash are the same."""
     await shared.admin(CreateResource(identifier="https://one.example", name="API"))
     with pytest.raises(ResourceTaken):
         await shared.admin(CreateResource(identifier="https://one.example/", name="API"))

@@ -1,4 +1,4 @@
-"""A client never gives its administrator, its user or its API more rights than were granted."""
+"""A client never gives its administrator, its user or an API more rights than were granted."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ MANAGER = Caller("client", "client_manager", frozenset({"clients:write", "client
 
 @pytest.mark.parametrize("format", ["jwt", "opaque"])
 async def test_rights_that_inform_an_api_grant_nothing_here(shared: World, format: str) -> None:
-    """`include_rights` tells of every permission; ours counts only granted scopes."""
+    """`include_rights` lists every permission. Our own API counts granted scopes only."""
     ann = await shared.person()
     shared.stand_ins.rbac.rights[ann.user_id] = Rights(
         permissions=["*", "users:read", "users:write"]
@@ -62,7 +62,7 @@ async def test_rights_that_inform_an_api_grant_nothing_here(shared: World, forma
 async def test_a_client_with_more_rights_is_out_of_reach(
     shared: World, changes: dict[str, Any]
 ) -> None:
-    """Whoever changes where its answers go can act with its rights."""
+    """A caller who changes where a client's answers go can act with its rights."""
     client = await shared.client(scopes=["openid", "users:write"])
     with pytest.raises(Forbidden):
         await shared.call(UpdateClient(client=client.id, changes=changes), MANAGER)
@@ -71,7 +71,8 @@ async def test_a_client_with_more_rights_is_out_of_reach(
 
 
 async def test_the_secrets_of_a_client_with_more_rights_are_out_of_reach(shared: World) -> None:
-    """A new secret is the client; ending one or deleting the client is no lesser thing."""
+    """A caller with a new secret can act as the client. Deleting a secret or the client needs the
+    same rights."""
     client = await shared.client(scopes=["openid", "users:write"])
     await shared.admin(RotateClientSecret(client=client.id, overlap=60))
     secrets = (await shared.admin(ListClientSecrets(client=client.id))).secrets
@@ -86,7 +87,8 @@ async def test_the_secrets_of_a_client_with_more_rights_are_out_of_reach(shared:
 
 
 async def test_acting_as_any_user_needs_every_permission(shared: World) -> None:
-    """`account` without consent would give its maker an administrator's own account."""
+    """Without this rule, `account` without consent would give its creator an administrator's
+    account."""
     scopes = ["openid", "account"]
     fields: dict[str, Any] = {"name": "x", "redirect_uris": [CALLBACK], "scopes": scopes}
     with pytest.raises(Forbidden):
@@ -115,7 +117,7 @@ async def test_a_scope_cannot_hide_the_permission_of_its_name(world: World) -> N
 
 
 async def test_a_scope_of_one_name_at_two_apis_keeps_every_permission(world: World) -> None:
-    """An unbound one of an API does not unbind the application's."""
+    """An unbound scope of one API does not unbind that of another."""
     await world.permission("users:write")
     await world.admin(CreateScope(name="staff", permission_id="users:write"))
     api = await world.admin(CreateResource(identifier="https://second.test", name="API"))
@@ -126,7 +128,7 @@ async def test_a_scope_of_one_name_at_two_apis_keeps_every_permission(world: Wor
 
 
 async def test_a_deleted_scope_is_taken_from_clients(world: World) -> None:
-    """Without its entry, the name could come to stand for a permission."""
+    """Otherwise its name could later stand for a permission."""
     scope = await world.call(CreateScope(name="reports:all"), MANAGER)
     assert scope.permission_id is None
     fields: dict[str, Any] = {"name": "x", "redirect_uris": [CALLBACK]}
@@ -140,7 +142,7 @@ async def test_a_deleted_scope_is_taken_from_clients(world: World) -> None:
     ["permissions", "roles", "org_name", "email", "email_verified", "name", "userinfo_claims"],
 )
 async def test_no_mapping_writes_standard_or_authorization_claims(shared: World, name: str) -> None:
-    """Users write their own metadata; others would believe it."""
+    """Users write their own metadata, and resource servers would believe it."""
     fields: dict[str, Any] = {"name": "m", "redirect_uris": [CALLBACK]}
     with pytest.raises(Invalid) as error:
         await shared.admin(
@@ -150,7 +152,7 @@ async def test_no_mapping_writes_standard_or_authorization_claims(shared: World,
 
 
 async def test_a_scope_taken_from_a_client_is_gone_at_the_next_refresh(shared: World) -> None:
-    """What was granted is no claim to what the client may have now."""
+    """A refresh gives only scopes that the client still has."""
     ann = await shared.person()
     shared.stand_ins.rbac.rights[ann.user_id] = Rights(permissions=["users:write"])
     client = await shared.client(scopes=["openid", "offline_access", "users:write"])
@@ -164,7 +166,7 @@ async def test_a_scope_taken_from_a_client_is_gone_at_the_next_refresh(shared: W
 
 
 async def test_no_token_is_made_for_a_deleted_api(shared: World) -> None:
-    """RFC 8707 section 2.2."""
+    """The error is `invalid_target` (RFC 8707 section 2.2)."""
     ann = await shared.person()
     api = await shared.admin(CreateResource(identifier="https://gone.test", name="API"))
     client = await shared.client()
@@ -175,7 +177,7 @@ async def test_no_token_is_made_for_a_deleted_api(shared: World) -> None:
 
 
 async def test_unknown_scopes_are_ignored_and_the_answer_says_so(shared: World) -> None:
-    """And our own API is a resource by the name that its metadata publishes."""
+    """The issuer is a valid resource, as our metadata says."""
     ann = await shared.person()
     client = await shared.client()
     tokens = await shared.tokens(client, ann, scope="openid groups", resource=ORIGIN)

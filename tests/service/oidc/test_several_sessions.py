@@ -1,4 +1,4 @@
-"""Several sessions in one browser: which one a request goes on with, and which one ends."""
+"""Several sessions in one browser: which one a request uses, and which one a logout ends."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ async def authorize(
 
 
 async def test_with_several_sessions_the_person_chooses(shared: World) -> None:
-    """Whether one is active or, after a sign-out, none."""
+    """The user chooses, whether one session is active or none is after a sign-out."""
     client, ann, bob = await shared.client(), await shared.person(), await shared.person()
     for active, other in ((ann, bob), (None, bob)):
         asked = await authorize(shared, client, active, other)
@@ -50,7 +50,8 @@ async def test_with_several_sessions_the_person_chooses(shared: World) -> None:
 
 @pytest.mark.parametrize("prompt", [None, "none"])
 async def test_the_choice_is_kept_for_the_client(shared: World, prompt: str | None) -> None:
-    """In silence too; another client asks anew; a choice that has ended is none."""
+    """The choice also counts for `prompt=none`. Another client asks again, and so does a choice
+    whose session ended."""
     client, ann, bob = await shared.client(), await shared.person(), await shared.person()
     more = {"prompt": prompt} if prompt else {}
 
@@ -65,7 +66,7 @@ async def test_the_choice_is_kept_for_the_client(shared: World, prompt: str | No
 
 
 async def test_a_hint_considers_every_session(shared: World) -> None:
-    """id_token_hint and login_hint find the session they mean, active or not."""
+    """id_token_hint and login_hint find their session, active or not."""
     client, ann, bob = await shared.client(), await shared.person(), await shared.person()
     hint = (await shared.tokens(client, bob)).id_token
     named = SignedIn(**bob.session.model_dump() | {"email": "bob@example.com"})
@@ -84,15 +85,15 @@ async def test_a_hint_considers_every_session(shared: World) -> None:
 
 
 async def test_one_session_is_not_asked_about(shared: World) -> None:
-    """Nothing to choose from."""
+    """There is nothing to choose from."""
     client, ann = await shared.client(), await shared.person()
 
     assert "code" in fields(await authorize(shared, client, ann))
 
 
 async def test_logout_ends_the_session_of_the_hint(shared: World) -> None:
-    """Of two sessions of one user the one that `sid` names; of several users the hinted one,
-    active or not; a hint for nobody here asks."""
+    """Of two sessions of one user, `sid` names the one. Of several users, the hinted one is signed
+    out. A hint for another user asks."""
     client, ann, bob = await rp(shared), await shared.person(), await shared.person()
     again = Person(ann.user_id, await shared.session(ann.user_id))
     hints = [(await shared.tokens(client, one)).id_token for one in (again, bob)]
@@ -116,7 +117,7 @@ async def test_logout_ends_the_session_of_the_hint(shared: World) -> None:
 
 
 async def test_one_sign_in_is_enough_for_max_age_zero(shared: World) -> None:
-    """The sign-in that the request brought about counts, however old it has become since."""
+    """The sign-in that the request caused counts, however old it is now."""
     client = await shared.client()
     ann = await shared.person()
     asked = await shared.authorize(client, None, max_age="0")
@@ -127,7 +128,8 @@ async def test_one_sign_in_is_enough_for_max_age_zero(shared: World) -> None:
 
 
 async def test_reading_the_consent_page_takes_its_time(shared: World) -> None:
-    """A session that was new enough when consent was asked for stays so; another does not."""
+    """A session that was new enough when the consent page was shown stays so. Another session does
+    not."""
     client, ann = await shared.client(first_party=False), await shared.person()
     asked = await shared.authorize(client, ann, max_age="3600")
     older = ann.session.model_copy(

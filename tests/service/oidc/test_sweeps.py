@@ -1,4 +1,4 @@
-"""What has expired goes, what has not stays."""
+"""Sweeps delete expired rows and keep the others."""
 
 from __future__ import annotations
 
@@ -17,8 +17,8 @@ OWNED = {
 
 
 async def test_sweeps(world: World) -> None:
-    """The rows of one user are too old and go, as the platform's role; another's stay, and his
-    tokens still work."""
+    """The expired rows of one user are deleted with the sweep's role. Another user's rows stay, and
+    their tokens still work."""
     client, ann, ben = await world.client(), await world.person(), await world.person()
     await world.tokens(client, ann)
     his = await world.tokens(client, ben)

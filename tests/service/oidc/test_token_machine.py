@@ -1,7 +1,7 @@
-"""A state machine over codes and refresh tokens, presented by many at once to two replicas.
+"""A state machine over codes and refresh tokens, presented in parallel to two replicas.
 
-Whatever the order: never two living descendants of one authorization, never a logout of somebody
-who did nothing wrong, and what is dead stays dead.
+In any order, an authorization never has two valid refresh tokens. Nobody is signed out without a
+reason, and revoked tokens stay revoked.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ from common.testing import LocalBus
 
 @dataclass
 class Family:
-    """What the model knows of one authorization."""
+    """The model of one authorization."""
 
     client: NewClient
     person: Person
@@ -49,7 +49,7 @@ class Family:
 
 
 class Machine(RuleBasedStateMachine):
-    """Runs against one world; each example has clients and people of its own."""
+    """A machine that runs against one world. Each example has its own clients and users."""
 
     world: World
     run: Callable[[Awaitable[Any]], Any]
@@ -69,7 +69,7 @@ class Machine(RuleBasedStateMachine):
 
     @rule(target=families)
     def redeem(self) -> Family:
-        """Somebody signs in."""
+        """A user signs in."""
         person = self.run(self.world.person())
         code = self.run(self.world.code(self.client, person))
         tokens = self.run(self.world.redeem(self.client, code))
@@ -79,7 +79,7 @@ class Machine(RuleBasedStateMachine):
 
     @rule(times=st.integers(2, 8))
     def redeem_at_once(self, times: int) -> None:
-        """However many redeem a code, one gets tokens; the replays end them."""
+        """Of parallel redemptions one gets tokens. The repeated code then revokes them."""
         person = self.run(self.world.person())
         code = self.run(self.world.code(self.client, person))
         outcomes = self.all(lambda bus: self.world.redeem(self.client, code, bus=bus), times)
@@ -90,7 +90,7 @@ class Machine(RuleBasedStateMachine):
 
     @rule(family=families, times=many)
     def refresh_the_newest(self, family: Family, times: int) -> None:
-        """All who present it at once get the same successor, or all are refused."""
+        """All requests at once get the same successor, or all are refused."""
         outcomes = self.present(family, family.refresh[-1], times)
         if not family.live:
             assert all(isinstance(one, InvalidGrant) for one in outcomes), outcomes
@@ -103,7 +103,7 @@ class Machine(RuleBasedStateMachine):
 
     @rule(family=families, times=many)
     def refresh_the_parent(self, family: Family, times: int) -> None:
-        """In the grace the same child again; later it is theft."""
+        """Within the grace it gives the same successor. Later it is reuse."""
         if len(family.refresh) < 2:
             return
         outcomes = self.present(family, family.refresh[-2], times)
@@ -115,7 +115,7 @@ class Machine(RuleBasedStateMachine):
 
     @rule(family=consumes(families), times=many)
     def refresh_an_ancestor(self, family: Family, times: int) -> None:
-        """Always theft."""
+        """It is always reuse."""
         if len(family.refresh) < 3:
             return
         outcomes = self.present(family, family.refresh[0], times)
@@ -124,7 +124,7 @@ class Machine(RuleBasedStateMachine):
 
     @rule(family=families)
     def another_client_presents(self, family: Family) -> None:
-        """Refused, and without effect on the family."""
+        """It is refused and does not affect the family."""
         for token in family.refresh:
 
             def refresh(bus: LocalBus, token: str = token) -> Awaitable[Any]:
@@ -135,7 +135,7 @@ class Machine(RuleBasedStateMachine):
 
     @rule(family=families)
     def time_passes(self, family: Family) -> None:
-        """Beyond the grace."""
+        """The grace is over."""
         self.sql(
             """UPDATE refresh_tokens SET rotated_at = rotated_at - interval '11 seconds'
                WHERE family_id IN (SELECT id FROM token_families WHERE user_id = $1)""",
@@ -152,7 +152,7 @@ class Machine(RuleBasedStateMachine):
 
     @rule(family=consumes(families))
     def revoke_while_refreshing(self, family: Family) -> None:
-        """F28: whatever the order, after the answer to the revocation nothing works."""
+        """After the answer to the revocation no token is accepted, in any order."""
         from tests.service.oidc.test_tokens_ended import told
 
         async def race() -> None:
@@ -177,7 +177,7 @@ class Machine(RuleBasedStateMachine):
 
     @invariant()
     def at_most_one_living_descendant(self) -> None:
-        """In the database, of every authorization."""
+        """The database has at most one valid refresh token of each authorization."""
         worst = self.value(
             """SELECT coalesce(max(n), 0) FROM (
                    SELECT count(*) AS n FROM refresh_tokens r
@@ -188,7 +188,7 @@ class Machine(RuleBasedStateMachine):
 
     @invariant()
     def access_follows(self) -> None:
-        """An access token holds exactly as long as its authorization, on both replicas."""
+        """An access token is valid exactly as long as its authorization, on both replicas."""
         for family in self.known[-2:]:
             for bus in (self.world.bus, self.world.replica.bus):
                 held = self.run(self._access_ends_as(bus, family.access[-1]))
@@ -222,7 +222,7 @@ class Machine(RuleBasedStateMachine):
 
 @pytest.fixture
 def running(postgres: Postgres) -> Iterator[None]:
-    """The machine is driven synchronously: a loop of its own, and a world in it."""
+    """Drives the machine synchronously, with its own event loop and world."""
     name = postgres.clone()
     with asyncio.Runner() as runner:
         world = runner.run(start_world(postgres.dsns(name)))

@@ -1,4 +1,4 @@
-"""Revocation (RFC 7009) and introspection (RFC 7662): what is dead is dead at once."""
+"""Revocation (RFC 7009) and introspection (RFC 7662): a revoked token is refused at once."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ async def introspected(world: World, client: NewClient, token: str | None) -> In
 
 
 async def test_a_live_token_is_described(shared: World) -> None:
-    """To its own client: who, for whom, until when."""
+    """Its own client learns the user, the audience and the expiry."""
     client, ann = await shared.client(), await shared.person()
     tokens = await shared.tokens(client, ann)
     access = (await introspected(shared, client, tokens.access_token)).model_dump()
@@ -46,7 +46,7 @@ async def test_a_live_token_is_described(shared: World) -> None:
 
 
 async def test_another_clients_token_is_inactive_and_nothing_more(shared: World) -> None:
-    """I1: and so is nonsense."""
+    """Random text gets the same answer."""
     client, other, ann = await shared.client(), await shared.client(), await shared.person()
     tokens = await shared.tokens(client, ann)
 
@@ -71,7 +71,7 @@ async def test_an_api_introspects_tokens_for_it(shared: World) -> None:
 
 
 async def test_introspection_needs_a_secret(shared: World) -> None:
-    """A public client may not ask, nor may nobody."""
+    """A public client may not introspect, nor may a caller without credentials."""
     public = await shared.client(type="spa")
     with pytest.raises(InvalidClient):
         await shared.call(IntrospectToken(params=[("token", "x"), ("client_id", public.client_id)]))
@@ -80,7 +80,7 @@ async def test_introspection_needs_a_secret(shared: World) -> None:
 
 
 async def test_a_revoked_access_token_is_dead_at_once(shared: World) -> None:
-    """On our endpoints and in what they remember; its sibling lives."""
+    """Our endpoints and their caches refuse it. Its sibling stays valid."""
     client, ann = await shared.client(), await shared.person()
     tokens = await shared.tokens(client, ann)
     await shared.call(CheckAccessToken(token=tokens.access_token))
@@ -93,7 +93,7 @@ async def test_a_revoked_access_token_is_dead_at_once(shared: World) -> None:
 
 
 async def test_a_revoked_refresh_token_takes_its_access_tokens_along(shared: World) -> None:
-    """I4, whatever the hint says; the other replica hears it too."""
+    """The hint does not matter. The other replica refuses them too."""
     client, ann = await shared.client(), await shared.person()
     tokens = await shared.tokens(client, ann)
     await shared.replica.bus.call(shared.ctx(), CheckAccessToken(token=tokens.access_token))
@@ -107,7 +107,7 @@ async def test_a_revoked_refresh_token_takes_its_access_tokens_along(shared: Wor
 
 
 async def test_another_clients_token_is_not_revoked(shared: World) -> None:
-    """I3: silence, and no effect."""
+    """The answer is the same, and nothing happens."""
     client, other, ann = await shared.client(), await shared.client(), await shared.person()
     tokens = await shared.tokens(client, ann)
     for token in (tokens.access_token, tokens.refresh_token, "nonsense"):
@@ -118,7 +118,7 @@ async def test_another_clients_token_is_not_revoked(shared: World) -> None:
 
 
 async def test_a_disabled_clients_tokens_are_dead(shared: World) -> None:
-    """Those for users and those for itself."""
+    """Tokens for users and the client's own are refused."""
     client, ann = await shared.client(), await shared.person()
     tokens = await shared.tokens(client, ann)
     await shared.call(CheckAccessToken(token=tokens.access_token))
@@ -130,7 +130,7 @@ async def test_a_disabled_clients_tokens_are_dead(shared: World) -> None:
 
 @pytest.mark.parametrize("format", ["jwt", "opaque"])
 async def test_a_disabled_client_gets_nothing(shared: World, format: str) -> None:
-    """Not for its code, its refresh token or its secret, and its tokens of either form are dead."""
+    """Its code, refresh token and secret are refused, and so are its tokens of both forms."""
     client, ann = await shared.client(access_token_format=format), await shared.person()
     tokens, code = await shared.tokens(client, ann), await shared.code(client, ann)
     await shared.admin(UpdateClient(client=client.id, changes={"enabled": False}))
@@ -151,8 +151,8 @@ async def test_a_disabled_client_gets_nothing(shared: World, format: str) -> Non
 async def test_a_client_enabled_again_gets_nothing_back(
     shared: World, format: str, rotating: bool
 ) -> None:
-    """Dead is dead, on each replica whatever it had remembered: codes, refresh tokens (the parent
-    within its grace too), tokens for users and for itself. What users allowed it stays."""
+    """Codes, refresh tokens (also within the grace) and access tokens stay revoked on each replica.
+    Consents stay."""
     client = await shared.client(
         access_token_format=format,
         rotate_refresh_tokens=rotating,
@@ -197,7 +197,8 @@ async def test_a_client_enabled_again_gets_nothing_back(
 
 
 async def test_a_replica_that_has_not_heard_yet_revives_nothing(shared: World) -> None:
-    """What it still gives out for the disabled client is of the old epoch, and dead with it."""
+    """Tokens that it still issues for the disabled client have the old epoch, and are refused with
+    it."""
     client, ann = await shared.client(), await shared.person()
     code = await shared.code(client, ann)
     key = (shared.app_id, "client", client.client_id)
@@ -215,7 +216,7 @@ async def test_a_replica_that_has_not_heard_yet_revives_nothing(shared: World) -
 
 
 async def test_disabling_and_enabling_a_client_are_in_the_log(world: World) -> None:
-    """Each once, beside the change; saying so again is neither."""
+    """Each is recorded once, beside the change. Repeating it is not recorded."""
     client = await world.client()
     for enabled in (False, False, True, True):
         await world.admin(UpdateClient(client=client.id, changes={"enabled": enabled}))
@@ -225,7 +226,7 @@ async def test_disabling_and_enabling_a_client_are_in_the_log(world: World) -> N
 
 
 async def test_opaque_tokens(shared: World) -> None:
-    """Nothing can be read from them; checked, described and revoked like the others."""
+    """They carry no data, and are checked, introspected and revoked like the others."""
     client, ann = await shared.client(access_token_format="opaque"), await shared.person()
     tokens = await shared.tokens(client, ann)
     assert tokens.access_token.count(".") == 0
@@ -239,7 +240,7 @@ async def test_opaque_tokens(shared: World) -> None:
 
 
 async def test_a_lost_permission_is_lost_in_tokens_too(shared: World) -> None:
-    """The token carries it, its user does not hold it any more."""
+    """The token carries the permission, but its user no longer holds it."""
     client = await shared.client(scopes=["openid", "users:read"])
     ann = await shared.person()
     shared.stand_ins.rbac.rights[ann.user_id] = Rights(permissions=["users:read"])
@@ -254,7 +255,7 @@ async def test_a_lost_permission_is_lost_in_tokens_too(shared: World) -> None:
 
 
 async def test_a_token_for_an_api_is_not_one_for_us(shared: World) -> None:
-    """T16: its audience is that API alone; our own endpoints do not take it."""
+    """Its audience is that API alone, so our own endpoints refuse it."""
     from common.contracts.resources import CreateResource
     from common.contracts.userinfo import GetUserinfo
 

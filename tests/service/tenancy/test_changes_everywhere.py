@@ -151,8 +151,7 @@ async def test_a_deleted_application_everywhere(fleet: Fleet) -> None:
 
 
 async def test_a_change_is_there_before_its_answer(fleet: Fleet) -> None:
-    """After the answer, every gateway has the new state; of 20 times a few may find the machine
-    busy."""
+    """After the answer, every gateway has the new state."""
     team = await fleet.world.team()
     app = await fleet.world.create_application(team)
     url = f"{app.url}/api/settings"

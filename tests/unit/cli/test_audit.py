@@ -36,7 +36,7 @@ def log(count: int = 5) -> tuple[list[dict[str, Any]], Checkpoint]:
         place = {"seq": seq, "previous_hash": b64url(previous), "hash": b64url(made)}
         events.append(event | {"chain": place})
         previous = made
-    return events, sign(KEYS, APP, count, previous, datetime(2026, 1, 1, 1, tzinfo=UTC))
+    return events, sign(KEYS, APP, count, previous, at=datetime(2026, 1, 1, 1, tzinfo=UTC))
 
 
 @pytest.fixture

@@ -7,7 +7,7 @@ import sys
 
 import pytest
 
-from aero2.__main__ import GROUPS
+from aero2.command_groups import GROUPS
 
 COUNTED = """
 import sys

@@ -97,7 +97,7 @@ async def test_a_drop_during_the_load_is_not_lost() -> None:
 
 
 async def test_a_failure_is_not_kept() -> None:
-    """Everybody who waited hears of it; the next one asks anew."""
+    """All who waited get the error; the next caller loads again."""
     made, _ = cache()
 
     async def fail() -> str:
@@ -115,8 +115,8 @@ async def test_a_failure_is_not_kept() -> None:
     assert await made.fetch(("a", "x"), load) == "v"
 
 
-async def test_who_gives_up_does_not_take_the_others_along() -> None:
-    """The first to ask is cancelled; whoever waited with him asks for himself."""
+async def test_a_caller_that_gives_up_does_not_cancel_the_others() -> None:
+    """The first caller is cancelled; those that waited with it load again."""
     made, _ = cache()
     gate = asyncio.Event()
 

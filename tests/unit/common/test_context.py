@@ -28,7 +28,7 @@ KEY = Caller(kind="secret_key", id=new_id(), permissions=frozenset({"*"}))
     ],
 )
 def test_allowed(caller: Caller, needs: str | None) -> None:
-    """Each kind of caller may do what is his."""
+    """Each kind of caller may make its own kinds of calls."""
     context(new_id(), caller).allow(needs)
 
 

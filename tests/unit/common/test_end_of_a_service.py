@@ -12,8 +12,9 @@ import pytest
 from tests.kit.nats_server import PATIENCE
 
 from common.bus_server import BusServer
+from common.connections import _end_with
 from common.outbox import Relay, Waiting
-from common.service import STOPS, _end_with, _stop_signal
+from common.process_life import STOPS, _stop_signal
 
 
 @pytest.mark.parametrize(

@@ -9,7 +9,7 @@ import asyncpg
 import pytest
 
 from common.db import Database
-from common.service import healthy
+from common.process_life import is_healthy
 
 
 class Dying:
@@ -36,4 +36,4 @@ async def test_a_dying_database_is_not_well_and_ends_nothing(error: Exception) -
     links: Any = SimpleNamespace(nc=SimpleNamespace(is_connected=True))
     pool: Any = Dying(error)
 
-    assert not await healthy(links, Database(pool))
+    assert not await is_healthy(links, Database(pool))

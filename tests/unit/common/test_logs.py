@@ -64,7 +64,7 @@ def test_a_log_line_on_a_full_disk_does_not_raise(disk: Disk) -> None:
 
 
 async def test_every_line_has_a_level_and_a_time(disk: Disk) -> None:
-    """One filter finds all failures, whoever wrote the line, and one format sorts them."""
+    """One filter finds all failures in all lines, and one format sorts them."""
     lines = Lines()
     disk.full = True
     lines.write({"event": "lost"})

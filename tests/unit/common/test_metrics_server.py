@@ -1,4 +1,4 @@
-"""Metrics are for whoever holds the token, and a process exports its own only."""
+"""Metrics need the token, and a process exports its own only."""
 
 from __future__ import annotations
 

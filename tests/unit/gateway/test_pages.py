@@ -630,17 +630,18 @@ async def test_the_link_of_a_sign_up_says_so(http: httpx.AsyncClient, people: Pe
 
 
 async def test_without_cookies(http: httpx.AsyncClient, people: People) -> None:
-    """A form without our cookie is told apart from a stranger's: reloading would not help."""
+    """A form without our cookie is told apart from a stranger's: reloading would not help. The page
+    leads back to the form with its pending request, in each language."""
     token = TOKEN.search((await http.get("/login")).text)
     assert token
     http.cookies.clear()
 
-    page = await http.post(
-        "/login", data={"email": EMAIL, "csrf": token[1]}, headers={"accept": "text/html"}
-    )
+    form = {"email": EMAIL, "csrf": token[1], "request": "pending"}
+    page = await http.post("/login", data=form, headers={"accept": "text/html"})
 
     assert (page.status_code, "Cookies are off" in page.text) == (403, True)
-    assert 'href="/login"' in page.text
+    assert 'href="/login?request=pending"' in page.text
+    assert 'href="/login?request=pending&amp;ui_locales=de"' in page.text
 
 
 async def test_the_password_page_leads_to_a_new_account(

@@ -32,7 +32,7 @@ def profile(**told: Any) -> UserProfile:
 
 
 def test_what_the_user_has_not_told_is_left_out() -> None:
-    """No nulls, no empty texts; `email_verified` only beside an address."""
+    """There are no nulls and no empty texts. `email_verified` comes only with an address."""
     assert claims.for_scopes(profile(), ["openid", "email", "phone", "address"]) == {}
     assert claims.for_scopes(profile(email="a@b.test"), ["email"]) == {
         "email": "a@b.test",
@@ -49,7 +49,7 @@ def test_updated_at_is_a_number() -> None:
 
 
 def test_a_mapping_reaches_records_and_json_only() -> None:
-    """What is not there is left out; nothing is evaluated."""
+    """Missing values are left out, and nothing is evaluated."""
     stored = profile(public_metadata={"a": {"b": 1}}, user_metadata={"r": ["owner"]})
     facts = ClaimSources(stored, None, Rights(roles=["admin"]))
     mapping = {
@@ -69,7 +69,8 @@ def test_a_mapping_reaches_records_and_json_only() -> None:
 
 
 def test_mapped_claims_have_bounded_room() -> None:
-    """The largest metadata in every claim of the longest mapping: what fits is there, in order."""
+    """With the largest metadata in every claim of the longest mapping, the claims that fit are
+    there, in order."""
     stored = profile(public_metadata={"big": "x" * 5_000, "small": "y"})
     mapping = {f"big{n}": "user.public_metadata" for n in range(claims.MAX_MAPPINGS - 1)}
     found = claims.from_mapping(mapping | {"small": "user.public_metadata.small"}, "id_token",
@@ -91,7 +92,7 @@ def test_mapped_claims_have_bounded_room() -> None:
     ],
 )
 def test_no_path_leads_out_of_the_records(path: str) -> None:
-    """H7: neither accepted nor, if it were stored, followed."""
+    """Such a path is refused, and would not be followed if it were stored."""
     facts = ClaimSources(profile(), None, Rights())
 
     assert claims.mapping_mistake("x", path)
@@ -107,5 +108,5 @@ def test_any_text_as_a_path_is_harmless(path: str) -> None:
 
 @pytest.mark.parametrize("parameter", [None, {}, {"id_token": None}, {"id_token": ["name"]}])
 def test_a_claims_parameter_without_names_asks_for_nothing(parameter: Any) -> None:
-    """Section 5.5."""
+    """OpenID Connect Core section 5.5."""
     assert claims.requested(parameter, "id_token") == []

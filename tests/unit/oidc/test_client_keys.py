@@ -1,4 +1,4 @@
-"""Keys at a client's jwks_uri: fetched in time, remembered, and kept while the server is away."""
+"""Keys at a client's jwks_uri are fetched in time, cached, and kept while the server is away."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ APP = "0198b2f0-0000-7000-8000-000000000001"
 
 
 class Server:
-    """It publishes one key, until it does not."""
+    """A server that publishes one key, until it is told to stop."""
 
     def __init__(self) -> None:
         key = ec.generate_private_key(ec.SECP256R1()).public_key()
@@ -53,7 +53,7 @@ async def server() -> AsyncIterator[Server]:
 
 
 def asking(server: Server) -> Any:
-    """Look keys up as the token endpoint of one process does."""
+    """Returns a look-up of keys as the token endpoint of one process does it."""
     deps: Any = SimpleNamespace(caches=OidcCaches(), http=OutgoingHttp(Egress(private=True)))
     client: Any = SimpleNamespace(client_id="c", jwks=None, jwks_uri=server.uri)
     return lambda kid="k1": verification_keys(deps, context(APP), client, kid=kid, alg="ES256")
@@ -67,11 +67,11 @@ async def test_keys_are_fetched_once(server: Server) -> None:
     assert server.requests == 1
 
 
-async def test_a_server_that_hangs_is_no_fault_of_ours(
+async def test_a_server_that_hangs_delays_nobody_for_long(
     server: Server, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The client is refused before the caller has waited too long; nobody makes us wait more than
-    three times a minute."""
+    """The client is refused before its request times out. Nobody makes us wait more than three
+    times a minute."""
     monkeypatch.setattr(client_keys, "DEADLINE", 0.2)
     server.hangs = True
     look_up = asking(server)
@@ -97,7 +97,7 @@ def test_the_answer_comes_before_the_gateway_gives_up() -> None:
     ],
 )
 async def test_remembered_keys_outlive_a_bad_answer(server: Server, answer: bytes) -> None:
-    """Whoever names an unknown kid while the server is away takes nobody's keys."""
+    """A request with an unknown kid, while the server is away, does not remove the cached keys."""
     look_up = asking(server)
     await look_up()
     server.answer = answer

@@ -1,4 +1,4 @@
-"""Keys and compact JWS."""
+"""JSON Web Keys and compact JWS."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from oidc import jose, json_web_keys
 
 @pytest.mark.parametrize("alg", sorted(json_web_keys.ALGORITHMS))
 def test_what_is_signed_verifies_elsewhere(alg: str) -> None:
-    """With the published key, by PyJWT; and not with another key of the same kind."""
+    """PyJWT verifies it with the published key, and not with another key of the same kind."""
     der = json_web_keys.generate(alg)
     jwk = json_web_keys.public_jwk(alg, der)
     token = json_web_keys.load_private(jwk["kid"], alg, der).sign("JWT", {"sub": "u"})
@@ -28,7 +28,7 @@ def test_what_is_signed_verifies_elsewhere(alg: str) -> None:
 
 @pytest.mark.parametrize("alg", sorted(json_web_keys.ALGORITHMS))
 def test_a_published_key_has_no_private_member(alg: str) -> None:
-    """And names algorithm and use."""
+    """It names its algorithm and use."""
     jwk = json_web_keys.public_jwk(alg, json_web_keys.generate(alg))
 
     assert not jwk.keys() & {"d", "p", "q", "dp", "dq", "qi", "k"}
@@ -36,7 +36,7 @@ def test_a_published_key_has_no_private_member(alg: str) -> None:
 
 
 def test_half_of_the_digest() -> None:
-    """`at_hash` as OpenID Connect Core A.4 works it out; of SHA-512 for Ed25519."""
+    """`at_hash` is that of the example in OpenID Connect Core A.4. Ed25519 uses SHA-512."""
     token = "jHkWEdUXMU1BwAsC4vtUsZwnNvTIxEl0z9K3vx5KF0Y"
 
     assert jose.half_hash("RS256", token) == "77QmUPtjPfzWtF2AnpK9RQ"
@@ -44,7 +44,7 @@ def test_half_of_the_digest() -> None:
 
 
 def test_one_key_has_one_name_per_algorithm() -> None:
-    """RFC 7638: the name follows from the key, so two keys never share one."""
+    """The name follows from the key, so two keys never share one (RFC 7638)."""
     der = json_web_keys.generate("RS256")
 
     assert (
@@ -58,12 +58,12 @@ def test_one_key_has_one_name_per_algorithm() -> None:
 
 
 def number(value: int) -> str:
-    """As a JWK has it (RFC 7518 section 2)."""
+    """Encodes a number as a JWK has it (RFC 7518 section 2)."""
     return b64url(value.to_bytes((value.bit_length() + 7) // 8))
 
 
 def test_the_largest_key_verifies() -> None:
-    """4096 bits, with the largest exponent."""
+    """It has 4096 bits and the largest exponent."""
     jwk = {"kty": "RSA", "n": number(2**4095 + 1), "e": number(2**32 - 1)}
 
     assert not json_web_keys.load_public(jwk, "RS256").verifies(b"message", b"s" * 512)
@@ -71,14 +71,14 @@ def test_the_largest_key_verifies() -> None:
 
 @given(st.text(max_size=200))
 def test_no_text_breaks_the_parser(text: str) -> None:
-    """Whatever comes is a token or refused as one."""
+    """Any text is a token or is refused as one."""
     with pytest.raises(json_web_keys.BadToken):
         jose.verify(text, lambda _: None, types=frozenset({"JWT"}))
 
 
 @given(st.binary(max_size=60), st.binary(max_size=60))
 def test_no_bytes_break_the_parser(head: bytes, body: bytes) -> None:
-    """The same with three well-formed parts."""
+    """The same is true of three well-formed parts."""
     from common.crypto import b64url
 
     with pytest.raises(json_web_keys.BadToken):
@@ -103,7 +103,7 @@ def test_no_bytes_break_the_parser(head: bytes, body: bytes) -> None:
     ],
 )
 def test_a_weak_or_wrong_key_is_refused(jwk: dict[str, str], alg: str) -> None:
-    """Symmetric, short, not on its curve, incomplete; dear to verify with."""
+    """Refused are symmetric, short and incomplete keys, other curves, and slow exponents."""
     with pytest.raises(json_web_keys.BadToken):
         json_web_keys.load_public(jwk, alg)
 
@@ -117,7 +117,7 @@ def test_a_key_fits_its_algorithm_only() -> None:
 
 
 def test_a_token_has_one_spelling() -> None:
-    """RFC 4648 section 3.5: spare bits in a last character are refused."""
+    """Unused bits in a last character are refused (RFC 4648 section 3.5)."""
     head, body = b64url(b'{"alg":"ES256"}'), b64url(b"{}!!")
     signature = b64url(b"s" * 64)
     jose.split(f"{head}.{body}.{signature}")

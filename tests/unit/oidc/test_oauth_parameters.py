@@ -1,4 +1,4 @@
-"""Parameters as they come."""
+"""Parameters of OAuth requests."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from oidc import oauth_parameters
 
 
 def test_a_parameter_given_twice_is_refused_by_name() -> None:
-    """RFC 6749 section 3.1; the name is shown in ASCII only."""
+    """The error shows the name in ASCII only (RFC 6749 section 3.1)."""
     with pytest.raises(OAuthError, match="scope is given more than once"):
         oauth_parameters.without_repeats([("scope", "a"), ("scope", "b")])
     with pytest.raises(OAuthError) as refused:

@@ -1,4 +1,4 @@
-"""PKCE and the small pure rules around it."""
+"""PKCE (RFC 7636)."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ def test_the_example_of_the_rfc() -> None:
 
 @given(st.text(ALPHABET, min_size=43, max_size=128))
 def test_every_verifier_has_a_challenge(verifier: str) -> None:
-    """And what comes out is one."""
+    """The result has the form of a challenge."""
     made = pkce.challenge_of(verifier)
 
     assert made is not None
@@ -30,12 +30,12 @@ def test_every_verifier_has_a_challenge(verifier: str) -> None:
 @pytest.mark.parametrize(
     "text", ["", "short", "v" * 42, "v" * 129, "v" * 42 + "!", "v" * 43 + "\n"]
 )
-def test_what_is_no_verifier_has_none(text: str) -> None:
-    """Length and characters of section 4.1."""
+def test_a_malformed_verifier_has_no_challenge(text: str) -> None:
+    """Length and characters follow section 4.1."""
     assert pkce.challenge_of(text) is None
 
 
 @pytest.mark.parametrize("text", ["", "v" * 42, "v" * 44, "v" * 42 + "=", "v" * 42 + "\n"])
-def test_what_is_no_challenge(text: str) -> None:
-    """43 characters of base64url, no padding, nothing after them."""
+def test_a_malformed_challenge_is_refused(text: str) -> None:
+    """A challenge is 43 characters of base64url without padding, and nothing after them."""
     assert not pkce.is_challenge(text)

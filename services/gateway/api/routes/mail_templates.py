@@ -31,7 +31,7 @@ class Preview(Contract):
     template: TemplateText | None = None
 
 
-class Recipient(Contract):
+class TestMailRecipient(Contract):
     """The address that gets the test e-mail."""
 
     to: Email
@@ -69,7 +69,9 @@ async def preview(
 
 
 @router.post("/{kind}/{locale}/test", status_code=202, summary="Send a test e-mail")
-async def test(kind: str, locale: Locale, request: Recipient, *, ctx: Acting, bus: TheBus) -> Done:
+async def test(
+    kind: str, locale: Locale, request: TestMailRecipient, *, ctx: Acting, bus: TheBus
+) -> Done:
     """Sends the mail with sample values, at most 10 times in 10 minutes. Needs `apps:write`."""
     return await bus.call(ctx, SendTestMail(kind=kind, locale=locale, to=request.to))
 

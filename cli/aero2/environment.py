@@ -1,0 +1,56 @@
+"""The environment variables of `aero2 up`: which it sets for services, and which have no effect on it."""
+
+from __future__ import annotations
+
+import os
+from typing import Final
+
+JOBS: Final = {
+    "tenancy": ("relay", "sweep", "upkeep"),
+    "identity": ("relay", "sweep", "mail"),
+    "oidc": ("relay", "sweep", "logout"),
+    "rbac": ("relay",),
+}
+"""The jobs of each service that has tables: it gets the password of no other."""
+
+SMTP: Final = "AERO2_SMTP_URL"
+_OWN: Final = "it runs a server of its own"
+UNUSED: Final = {
+    "AERO2_HOST": "use --host",
+    "AERO2_PORT": "use --port",
+    "AERO2_PUBLIC_URL": "use --domain, --port and --tls",
+    "AERO2_MASTER_KEY": "the master key is in secrets.json (aero2 secrets)",
+    "AERO2_HEARTBEAT": "it watches the processes itself",
+    "AERO2_METRICS_FOLDER": "its gateway joins the metrics of all processes",
+    "AERO2_REPLICA": "it runs one process of each service",
+    "AERO2_LISTEN_FD": "it opens the port itself",
+    "AERO2_METRICS_LISTEN_FD": "use AERO2_METRICS_PORT",
+    "AERO2_REUSE_PORT": "it runs one gateway",
+    "AERO2_DATABASE_URL": _OWN,
+    **{f"AERO2_{job.upper()}_DATABASE_URL": _OWN for jobs in JOBS.values() for job in jobs},
+    "AERO2_OWNER_DATABASE_URL": _OWN,
+    "AERO2_NATS_URL": _OWN,
+    "AERO2_NATS_USER": _OWN,
+    "AERO2_NATS_PASSWORD": _OWN,
+}
+"""Variables that services take elsewhere, and why not here."""
+
+
+def public_url(domain: str, port: int, *, tls: bool) -> str:
+    """Returns the apex as an address, with its port if that is not the default."""
+    scheme, usual = ("https", 443) if tls else ("http", 80)
+    return f"{scheme}://{domain}" if port == usual else f"{scheme}://{domain}:{port}"
+
+
+def unless_set(defaults: dict[str, str]) -> dict[str, str]:
+    """Returns the defaults, with the values of the operator's environment where it sets them."""
+    return {name: os.environ.get(name) or value for name, value in defaults.items()}
+
+
+def unused_variables() -> list[str]:
+    """Returns a sentence for each variable of the environment that has no effect here."""
+    return [
+        f"{name} has no effect on aero2 up: {why}."
+        for name, why in UNUSED.items()
+        if os.environ.get(name)
+    ]
