@@ -32,7 +32,10 @@ ALWAYS: Final[Headers] = [
     (b"permissions-policy", b"camera=(), microphone=(), geolocation=(), payment=()"),
     (b"cross-origin-opener-policy", b"same-origin"),
 ]
-HTTPS_ONLY: Final = (b"strict-transport-security", b"max-age=31536000; includeSubDomains")
+ALWAYS_ON_HTTPS: Final[Headers] = [
+    *ALWAYS,
+    (b"strict-transport-security", b"max-age=31536000; includeSubDomains"),
+]
 
 
 @dataclass(slots=True)
@@ -92,9 +95,8 @@ class ResponseSender:
         admission.finish(self.status)
         if self.status == 401:
             headers = self._with_metadata(headers)
-        complete = [*headers, *ALWAYS, *cors.headers(request, client_origin=self.client_origin)]
-        if request.secure:
-            complete.append(HTTPS_ONLY)
+        always = ALWAYS_ON_HTTPS if request.secure else ALWAYS
+        complete = [*headers, *always, *cors.headers(request, client_origin=self.client_origin)]
         if not any(name == b"cache-control" for name, _ in headers):
             complete.append(NO_STORE)  # it may depend on a credential (RFC 9111 section 5.2.2.5)
         if not any(name == b"content-security-policy" for name, _ in headers):

@@ -167,7 +167,8 @@ class Admission:
         if presented is not None and status < 500:
             for limit, key in presented.charges:
                 self.limits.buckets.charge(limit, key)
-        self.end_work()
+        if self.slot is not None:
+            self.end_work()
 
     def end_work(self) -> None:
         """Frees the slot, if there is one."""
