@@ -60,12 +60,14 @@ class GatewayApp:
     start: Callable[[], Awaitable[None]]
     stop: Callable[[], Awaitable[None]]
     _timers: dict[tuple[str, int], Histogram] = field(default_factory=dict)
+    _max_body: int = field(init=False)
     _scheme: str = field(init=False)
     _api_host: str = field(init=False)
     _trusted_proxies: tuple[Network, ...] = field(init=False)
 
     def __post_init__(self) -> None:
         settings = self.gateway.settings  # read once: every request needs these
+        self._max_body = settings.max_body
         self._scheme, self._api_host = settings.scheme, f"api.{settings.domain}"
         self._trusted_proxies = tuple(settings.trusted_proxies)
 
@@ -88,7 +90,13 @@ class GatewayApp:
 
     async def _http(self, scope: Scope, receive: Receive, send: Send) -> None:
         request = self._request(scope, receive)
-        admission = self._admission(request)
+        admission = Admission(
+            self.gateway.limits,
+            ip=request.ip,
+            forwarded=b"x-forwarded-for" in request.headers,
+            log_facts=request.state.log_facts,
+        )
+        request.state.admission = admission
         sender = ResponseSender(self.gateway, request, admission, send)
         api_scope = {**scope, "method": "GET"} if request.method == "HEAD" else scope
         route = self.table.find(read_method(request.method), request.path)
@@ -123,7 +131,7 @@ class GatewayApp:
         return GatewayRequest(
             scope=scope,
             headers=headers,
-            body=LimitedBody(receive, self.gateway.settings.max_body),
+            body=LimitedBody(receive, self._max_body),
             scheme=self._scheme,
             host="",
             ip=client_ip(peer, forwarded and forwarded.decode("latin-1"), self._trusted_proxies),
@@ -131,17 +139,6 @@ class GatewayApp:
             started=time.perf_counter(),
             state=RequestState(),
         )
-
-    def _admission(self, request: GatewayRequest) -> Admission:
-        admission = Admission(
-            self.gateway.limits,
-            self.gateway.queues,
-            ip=request.ip,
-            forwarded=b"x-forwarded-for" in request.headers,
-            log_facts=request.state.log_facts,
-        )
-        request.state.admission = admission
-        return admission
 
     async def _resolve_host(self, sender: ResponseSender, scope: Scope) -> None:
         """Completes the request with its host and application. Raises UnknownHost, and others for
@@ -198,10 +195,11 @@ class GatewayApp:
         if not costly(request.path):
             return
         admission.admit(request, self._session_token(request))
+        queue = self.gateway.queues.queue_for(request.method, request.path)
         if length != b"0" or CHUNKED in request.headers:
-            request.body.on_end = partial(admission.start_work, request.method, request.path)
+            request.body.on_end = partial(admission.start_work, queue)
         else:
-            await admission.start_work(request.method, request.path)
+            await admission.start_work(queue)
 
     def _session_token(self, request: GatewayRequest) -> str | None:
         """Returns the session cookie, unless it was rejected a moment ago."""

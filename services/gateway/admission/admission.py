@@ -11,7 +11,7 @@ from typing import Any
 from common import metrics
 from common.ip_addresses import client_network
 from common.problems import RateLimited
-from gateway.admission.fair_queue import AdmissionQueues, FairQueue
+from gateway.admission.fair_queue import FairQueue
 from gateway.admission.flood_limits import (
     ANONYMOUS_READ,
     ANONYMOUS_WRITE,
@@ -43,7 +43,6 @@ class Admission:
     request's log line."""
 
     limits: FloodLimits
-    queues: AdmissionQueues
     ip: str | None
     forwarded: bool
     log_facts: dict[str, Any]
@@ -154,9 +153,8 @@ class Admission:
         elif not self.limits.valid.forget(hash((NO_TENANT, name))):
             self.limits.buckets.charge(*self._lookup_charge())
 
-    async def start_work(self, method: str, path: str) -> None:
+    async def start_work(self, queue: FairQueue) -> None:
         """Takes a slot, or waits for one. Raises Busy."""
-        queue = self.queues.queue_for(method, path)
         if not queue.enter(self.app_id):
             self.log_facts["waited"] = True
             await queue.wait(self.app_id)
