@@ -64,7 +64,7 @@ class ResponseSender:
         """Sends a whole response."""
         self.status = response.status
         headers = self._complete(response.headers)
-        headers.append((b"content-length", str(len(response.body)).encode()))
+        headers.append((b"content-length", b"%d" % len(response.body)))
         body = b"" if self.request.method == "HEAD" else response.body
         await self.send(
             {"type": "http.response.start", "status": response.status, "headers": headers}
@@ -95,11 +95,12 @@ class ResponseSender:
         admission.finish(self.status)
         if self.status == 401:
             headers = self._with_metadata(headers)
+        names = [name for name, _ in headers]
         always = ALWAYS_ON_HTTPS if request.secure else ALWAYS
         complete = [*headers, *always, *cors.headers(request, client_origin=self.client_origin)]
-        if not any(name == b"cache-control" for name, _ in headers):
+        if b"cache-control" not in names:
             complete.append(NO_STORE)  # it may depend on a credential (RFC 9111 section 5.2.2.5)
-        if not any(name == b"content-security-policy" for name, _ in headers):
+        if b"content-security-policy" not in names:
             complete.append(NO_SCRIPTS)
         if admission.quota is not None:
             complete.extend(admission.headers(request.path, self.status))
