@@ -80,7 +80,9 @@ class Clock:
 @given(
     st.integers(1, 20),
     st.floats(0.1, 50),
-    st.lists(st.tuples(st.floats(0, 3), st.sampled_from(["take", "charge", "check"])), max_size=120),
+    st.lists(
+        st.tuples(st.floats(0, 3), st.sampled_from(["take", "charge", "check"])), max_size=120
+    ),
 )
 def test_never_more_than_burst_and_rate_allow(
     burst: int, rate: float, steps: list[tuple[float, str]]
