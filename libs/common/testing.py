@@ -48,7 +48,7 @@ class LocalBus:
         self.calls.append(request)
         if type(request) not in self.handlers:
             raise Unavailable(f"nobody answers {request.subject}")
-        sent = Context.decode(ctx.tightened(request.within).encode())
+        sent = Context.decode(ctx.with_time_limit(request.within).encode())
         return await self.deliver(subject_of(ctx, type(request)), sent, request)
 
     async def deliver(self, subject: str, ctx: Context, request: Request[Any]) -> bytes:

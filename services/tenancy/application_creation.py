@@ -51,7 +51,7 @@ async def create(deps: Deps, ctx: Context, request: CreateApplication) -> NewApp
         if violated_constraint(error) != OWNER_CONSTRAINT:
             raise
         raise Invalid(errors=[field_error("owner_org_id", "team_unknown")]) from None
-    return await _complete(deps, ctx.of(app_id), keys)
+    return await _complete(deps, ctx.with_application(app_id), keys)
 
 
 async def ensure(deps: Deps, ctx: Context, request: EnsureApplication) -> NewApplication:
@@ -62,16 +62,16 @@ async def ensure(deps: Deps, ctx: Context, request: EnsureApplication) -> NewApp
     async with deps.db.reading(ctx) as db:
         row = await applications.by_slug(db, slug=request.slug)
     if row is not None:
-        return await _complete(deps, ctx.of(row.id), [])
+        return await _complete(deps, ctx.with_application(row.id), [])
     try:
         new = CreateApplication(name=request.name, slug=request.slug)
-        return await create(deps, ctx.of(DASHBOARD), new)
+        return await create(deps, ctx.with_application(DASHBOARD), new)
     except SlugTaken:
         async with deps.db.reading(ctx) as db:  # another call may have created it meanwhile
             row = await applications.by_slug(db, slug=request.slug)
         if row is None:
             raise
-        return await _complete(deps, ctx.of(row.id), [])
+        return await _complete(deps, ctx.with_application(row.id), [])
 
 
 async def _insert(

@@ -54,4 +54,4 @@ async def release_if_unproven(deps: Deps, ctx: Context, domain: str) -> None:
         raise CustomDomainTaken from None
     if proof.txt:
         raise CustomDomainTaken
-    await release(deps, ctx.of(row.app_id).as_system(), row)
+    await release(deps, ctx.with_application(row.app_id).as_system(), row)
