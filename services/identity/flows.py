@@ -65,7 +65,7 @@ async def count_mail(
     the owner's. Raises RateLimited, MailsSent."""
     await deps.limits.count(ctx, (MAIL_BY_IP, ctx.ip), (MAIL_BY_APP, ctx.app_id))
     address = f"{purpose}:{address_key(email)}"
-    async with deps.db.reading(ctx) as db:
+    async with deps.db.reader(ctx) as db:
         is_known_browser = await devices.knows_browser(
             db,
             app_id=ctx.app_id,
@@ -79,7 +79,7 @@ async def count_mail(
             (MAIL_BY_ADDRESS, f"{address}:network:{client_network(ctx.ip)}"),
             (MAIL_TO_ADDRESS, address),
         ]
-    async with deps.db.single(ctx) as db:
+    async with deps.db.autocommit(ctx) as db:
         wait = await deps.limits.hit(db, ctx, *counted)
     if wait:
         raise MailsSent(retry_after=wait)

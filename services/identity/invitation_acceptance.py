@@ -129,7 +129,7 @@ async def _assign_roles(deps: Deps, ctx: Context, user_id: str, role_ids: list[s
 
 
 async def _open_invitation(deps: Deps, ctx: Context, token: str) -> OpenInvitation:
-    async with deps.db.reading(ctx) as db:
+    async with deps.db.reader(ctx) as db:
         invitation = await invitations.get_open(
             db, app_id=ctx.app_id, token_hashes=deps.keys.hashes("invitation", token)
         )

@@ -59,7 +59,7 @@ async def release(deps: Deps, ctx: Context, admission: SignInAdmission) -> None:
         return
     admission.pending = False
     try:
-        async with deps.db.single(ctx) as db:
+        async with deps.db.autocommit(ctx) as db:
             await lockouts.release(db, app_id=ctx.app_id, address_hash=admission.address_hash)
     except Problem as problem:
         log.warning("reservation not released", code=problem.code)

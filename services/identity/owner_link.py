@@ -60,7 +60,7 @@ async def create(deps: Deps, ctx: Context, request: CreateOwnerLink) -> OwnerLin
 async def get(deps: Deps, ctx: Context, request: GetOwnerLink) -> Done:
     """Checks that the link is valid. Raises LinkSpent."""
     _in_dashboard(ctx)
-    async with deps.db.reading(ctx) as db:
+    async with deps.db.reader(ctx) as db:
         holds = await codes.is_link_valid(
             db,
             app_id=ctx.app_id,

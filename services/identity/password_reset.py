@@ -105,7 +105,7 @@ async def _refuse_unchanged(deps: Deps, ctx: Context, request: ResetPassword) ->
     """Refuses the old password if an administrator requires a new one. It says so only to the
     holder of a valid link or code. Raises WeakPassword."""
     holder = account = None
-    async with deps.db.reading(ctx) as db:
+    async with deps.db.reader(ctx) as db:
         if request.token is not None:
             holder = await flows.holder_of_link(
                 deps, ctx, db, request.token, browser=request.browser, types=RESET

@@ -171,7 +171,7 @@ async def _check_current(
 ) -> None:
     """Checks the current password, or that the sign-in is fresh if the user has none."""
     if account.phc is None:
-        async with deps.db.reading(ctx) as db:
+        async with deps.db.reader(ctx) as db:
             await fresh(db, ctx)
         return
     if request.current is None:
@@ -237,7 +237,7 @@ async def _rehashed(ctx: Context, tx: Db, account: Account, new: str | None) -> 
 
 async def _me(deps: Deps, ctx: Context) -> tuple[Tenant, Account]:
     tenant = await deps.tenants.get(ctx)
-    async with deps.db.reading(ctx) as db:
+    async with deps.db.reader(ctx) as db:
         account = await accounts.by_id(db, app_id=ctx.app_id, id=the_user(ctx))
     if account is None:
         raise UserNotFound

@@ -59,9 +59,9 @@ def _set_mail(waiting: float, age: float) -> None:
 
 async def measure(deps: Deps) -> Queues:
     """Returns the lengths and ages of all queues."""
-    async with deps.relay_db.everywhere() as db:
+    async with deps.relay_db.unbound_transaction() as db:
         relay = await queues.outbox(db, services=SERVICES)
-    async with deps.mail_db.everywhere() as db:
+    async with deps.mail_db.unbound_transaction() as db:
         mail = await queues.mail(db)
     return Queues(
         relay={one.service: Queue(waiting=one.waiting, age=one.age) for one in relay},

@@ -36,7 +36,7 @@ class Sweep:
         tried, or if too many fail in a row."""
         count = failures = 0
         while failures < MOST_FAILURES:
-            async with self.deps.sweep_db.everywhere() as db:
+            async with self.deps.sweep_db.unbound_transaction() as db:
                 users = await unprovisioned_users.page(db, after=self.last)
             for user in users:
                 self.last = user
@@ -59,7 +59,7 @@ async def provision_periodically(deps: Deps) -> None:
 
 async def _provision(deps: Deps, user: unprovisioned_users.UnprovisionedUser) -> bool:
     ctx = system_context(user.app_id, within=WITHIN)
-    async with deps.db.reading(ctx) as db:
+    async with deps.db.reader(ctx) as db:
         account = await accounts.by_id(db, app_id=ctx.app_id, id=user.id)
     if account is None or account.settled_at is not None:
         return True

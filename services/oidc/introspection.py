@@ -61,7 +61,7 @@ async def _refresh_token(
     deps: Deps, ctx: Context, client: RegisteredClient, presented_token: str
 ) -> Introspection:
     """Describes a refresh token of this client."""
-    async with deps.db.reading(ctx) as db:
+    async with deps.db.reader(ctx) as db:
         token = await refresh_tokens.find_live(
             db,
             app_id=ctx.app_id,

@@ -104,12 +104,12 @@ async def get_key_set(deps: Deps, ctx: Context) -> KeySet:
 
 async def _load(deps: Deps, ctx: Context) -> KeySet:
     """Reads the keys, and rotates them first if that is due."""
-    async with deps.db.reading(ctx) as db:
+    async with deps.db.reader(ctx) as db:
         rows = await keys.list_published(db, app_id=ctx.app_id)
         if not any(_is_due(deps, row) for row in rows):
             return await _decrypt(deps, db, ctx, rows)
     await _advance(deps, ctx)
-    async with deps.db.reading(ctx) as db:
+    async with deps.db.reader(ctx) as db:
         rows = await keys.list_published(db, app_id=ctx.app_id)
         return await _decrypt(deps, db, ctx, rows)
 

@@ -69,7 +69,7 @@ class SessionEndListener:
 
 async def find_ended(deps: Deps, app_id: str, noun: str, id: str) -> list[str]:
     """Returns the ended sessions of a user, or of a session's user, whose clients have to be told."""
-    async with deps.db.reading(system_context(app_id)) as db:
+    async with deps.db.reader(system_context(app_id)) as db:
         user_id: str | None = id
         if noun == "session":
             user_id = await session_clients.find_user_of_revoked(db, app_id=app_id, session_id=id)
@@ -83,7 +83,7 @@ async def notify_missed(deps: Deps, within: float = WHOLE) -> bool:
 
     Returns whether no session is left. A session that fails does not stop the others.
     """
-    async with deps.logout_db.everywhere() as db:
+    async with deps.logout_db.unbound_transaction() as db:
         sessions = await session_clients.list_ended(db, within=within, limit=BATCH)
     notified = 0
     for session in sessions:

@@ -59,7 +59,7 @@ async def finish(deps: Deps, ctx: Context) -> None:
 
     Safe to repeat: the rows go last, because they say what is left elsewhere. Raises Unavailable.
     """
-    async with deps.db.reading(ctx) as db:
+    async with deps.db.reader(ctx) as db:
         rows = await domains.of_application(db, app_id=ctx.app_id)
     for row in rows:
         await certificates.cancel(deps, row)

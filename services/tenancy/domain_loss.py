@@ -40,7 +40,7 @@ async def release_if_unproven(deps: Deps, ctx: Context, domain: str) -> None:
 
     Raises CustomDomainTaken if the record is there, or the DNS does not answer.
     """
-    async with deps.db.reading(ctx) as db:
+    async with deps.db.reader(ctx) as db:
         row = await domains.verified(db, domain=domain)
         if row is None or row.app_id == ctx.app_id:
             return

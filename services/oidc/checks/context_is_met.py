@@ -43,7 +43,7 @@ async def _is_worth_a_try(deps: Deps, ctx: Context, request: AuthorizationReques
     names = await acr_values.reachable(deps, ctx, request)
     if not names or request.acr_essential:
         return bool(names)
-    async with deps.db.reading(ctx) as db:
+    async with deps.db.reader(ctx) as db:
         unmet = await authorization_requests.unmet_acr_values(
             db, app_id=ctx.app_id, session_id=request.session.session_id
         )

@@ -69,7 +69,7 @@ async def _redeem(
     """
     hashes = deps.keys.hashes("refresh", parameters["refresh_token"])
     narrowing = parameters.get("scope") is not None or parameters.values_of("resource")
-    async with deps.db.transaction(ctx) if narrowing else deps.db.single(ctx) as db:
+    async with deps.db.transaction(ctx) if narrowing else deps.db.autocommit(ctx) as db:
         grant = issued = await _renew(deps, db, ctx, client, hashes=hashes, next_token=next_token)
         if grant is None:
             # A new statement, so that it sees what a request at the same time has committed.

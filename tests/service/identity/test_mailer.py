@@ -185,7 +185,7 @@ async def test_a_mailer_that_dies_leaves_the_mail(world: World, post: Post) -> N
     from identity.queries import mails
 
     await world.call(StartEmailCode(email="a@example.com"))
-    async with world.mail_db.everywhere() as db:
+    async with world.mail_db.unbound_transaction() as db:
         (leased,) = await mails.lease(db, limit=10)
     assert await post.mailer.round() == 0
     await _due(world)

@@ -120,6 +120,6 @@ async def test_a_verified_address_gets_its_place_later(world: World) -> None:
 async def test_the_sweep_sees_nothing_else_of_a_user(world: World) -> None:
     """Not the address, and it changes nothing."""
     for statement in ("SELECT email FROM users", "UPDATE users SET settled_at = now()"):
-        async with world.sweep_db.everywhere() as db:
+        async with world.sweep_db.unbound_transaction() as db:
             with pytest.raises(asyncpg.InsufficientPrivilegeError):
                 await db.execute(statement)

@@ -201,7 +201,7 @@ async def test_a_malformed_key_costs_no_query(
     def asked(*_: object) -> None:
         raise AssertionError("the database was asked")
 
-    monkeypatch.setattr("common.db.Database.reading", asked)
+    monkeypatch.setattr("common.db.Database.reader", asked)
     with pytest.raises(Unauthenticated):
         await world.call(VerifyApiKey(key=key), ANYONE)
 
