@@ -88,7 +88,7 @@ async def connect(settings: Settings, name: str) -> Connections:
     await _connect(nc, settings, name, events)
     changes = NatsInvalidation(nc)
     tenants = Tenants(bus)
-    changes.listeners.append(tenants.heard)
+    changes.listeners.append(tenants.on_invalidation)
     events.on_reconnect.append(tenants.cache.clear)
     await changes.listen()
     links = Connections(

@@ -67,11 +67,11 @@ class LocalBus:
 class MemoryChanges:
     """Remembers drop messages instead of sending them."""
 
-    heard: list[tuple[str, str, str]] = field(default_factory=list)
+    published: list[tuple[str, str, str]] = field(default_factory=list)
 
     async def publish(self, ctx: Context, noun: str, id: str = "*") -> None:
         """Remembers a message."""
-        self.heard.append((ctx.app_id, noun, id))
+        self.published.append((ctx.app_id, noun, id))
 
 
 @dataclass

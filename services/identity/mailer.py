@@ -70,7 +70,7 @@ class Mailer:
     sender: Sender
     mail_from: str
     workers: WorkerProcesses = field(default_factory=lambda: WorkerProcesses("identity.jobs"))
-    wakeful: WakeableWorker = field(default_factory=lambda: WakeableWorker(IDLE))
+    worker: WakeableWorker = field(default_factory=lambda: WakeableWorker(IDLE))
 
     def waking(self, also: Callable[[], None]) -> Callable[[], None]:
         """Returns a function to call after every commit. It calls `also`, and wakes the mailer if
@@ -83,20 +83,20 @@ class Mailer:
             also()
             if mail.ENQUEUED.count != seen:
                 seen = mail.ENQUEUED.count
-                self.wakeful.wake()
+                self.worker.wake()
 
         return both
 
     async def run(self) -> None:
         """Delivers mail for as long as the service runs."""
         metrics.maintain(metrics.MAIL)
-        await self.wakeful.run(self._work, name="mail")
+        await self.worker.run(self._work, name="mail")
 
     async def _work(self) -> bool:
         """Returns whether there is more."""
-        return await self.round() == BATCH
+        return await self.deliver_batch() == BATCH
 
-    async def round(self) -> int:
+    async def deliver_batch(self) -> int:
         """Delivers the mails that are due, at most BATCH at once. Returns how many were leased."""
         async with self.mail_db.unbound_transaction() as db:
             leased = await mails.lease(db, limit=BATCH)

@@ -29,7 +29,9 @@ async def measure_periodically(deps: Deps) -> None:
     """Keeps the metrics of the queues up to date."""
     gauges = (metrics.OUTBOX_WAITING, metrics.OUTBOX_AGE, metrics.MAIL_WAITING, metrics.MAIL_AGE)
     metrics.maintain(*gauges)
-    await run_periodically(partial(export, deps), every=MEASURED_EVERY, name="queues", at_once=True)
+    await run_periodically(
+        partial(export, deps), every=MEASURED_EVERY, name="queues", immediately=True
+    )
 
 
 async def export(deps: Deps) -> None:

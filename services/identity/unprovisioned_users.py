@@ -31,7 +31,7 @@ class Sweep:
     deps: Deps
     last: unprovisioned_users.UnprovisionedUser | None = None
 
-    async def round(self) -> int:
+    async def run_once(self) -> int:
         """Provisions users of all applications. Returns how many succeeded. It ends when all were
         tried, or if too many fail in a row."""
         count = failures = 0
@@ -54,7 +54,7 @@ class Sweep:
 
 async def provision_periodically(deps: Deps) -> None:
     """Provisions such users every minute, for as long as the service runs."""
-    await run_periodically(Sweep(deps).round, every=EVERY, name="unsettled users")
+    await run_periodically(Sweep(deps).run_once, every=EVERY, name="unsettled users")
 
 
 async def _provision(deps: Deps, user: unprovisioned_users.UnprovisionedUser) -> bool:

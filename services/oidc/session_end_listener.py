@@ -57,7 +57,7 @@ class SessionEndListener:
 
     async def run(self) -> None:
         """Searches every 30 seconds, until it is cancelled."""
-        await run_periodically(self.search, every=EVERY, name="endings", at_once=True)
+        await run_periodically(self.search, every=EVERY, name="session ends", immediately=True)
 
     async def search(self) -> None:
         """Searches the time since the last search that left no session out."""

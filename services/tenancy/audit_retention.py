@@ -25,7 +25,7 @@ BATCH: Final = 2000
 async def run(deps: Deps) -> None:
     """Deletes old events every `EVERY` seconds, for the life of the process."""
     await run_periodically(
-        partial(delete_old_events, deps), every=EVERY, name="audit retention", at_once=True
+        partial(delete_old_events, deps), every=EVERY, name="audit retention", immediately=True
     )
 
 

@@ -44,10 +44,10 @@ async def test_users_made_while_rbac_was_away_get_their_role(world: World) -> No
         await world.owner.execute(OLDER, app)
     sweep = sweep_of(world)
 
-    assert (await sweep.round(), world.stand_ins.rbac.roles, await waiting(world)) == (0, [], 2)
+    assert (await sweep.run_once(), world.stand_ins.rbac.roles, await waiting(world)) == (0, [], 2)
     world.stand_ins.rbac.running = True
-    assert (await sweep.round(), await waiting(world)) == (2, 0)
-    assert await sweep.round() == 0
+    assert (await sweep.run_once(), await waiting(world)) == (2, 0)
+    assert await sweep.run_once() == 0
     assert world.stand_ins.rbac.roles == [(app, id, False) for app, id in made]
 
 
@@ -58,7 +58,7 @@ async def test_imported_users_get_their_role(world: World) -> None:
     await world.owner.execute(OLDER, world.app_id)
 
     assert world.stand_ins.rbac.roles == []
-    assert await sweep_of(world).round() == 3
+    assert await sweep_of(world).run_once() == 3
     assert len(world.stand_ins.rbac.roles) == 3
     assert len(world.stand_ins.tenancy.joined) == 1
 
@@ -69,7 +69,7 @@ async def test_a_user_who_is_being_made_is_left_alone(world: World) -> None:
     await world.call(CreateUser(email="fresh@example.com"), caller=ADMIN)
     world.stand_ins.rbac.running = True
 
-    assert (await sweep_of(world).round(), world.stand_ins.rbac.roles) == (0, [])
+    assert (await sweep_of(world).run_once(), world.stand_ins.rbac.roles) == (0, [])
 
 
 async def test_those_who_cannot_be_settled_hold_up_nobody(
@@ -94,7 +94,7 @@ async def test_those_who_cannot_be_settled_hold_up_nobody(
     monkeypatch.setattr(user_provisioning, "provision_new_user", fails)
     sweep = sweep_of(world)
 
-    assert (await sweep.round(), await sweep.round()) == (0, 1)
+    assert (await sweep.run_once(), await sweep.run_once()) == (0, 1)
     assert world.stand_ins.rbac.roles == [(world.app_id, ids[2], False)]
 
 
@@ -113,7 +113,7 @@ async def test_a_verified_address_gets_its_place_later(world: World) -> None:
     world.stand_ins.rbac.running = True
 
     assert (await waiting(world), world.stand_ins.tenancy.joined) == (2, [])
-    assert await sweep_of(world).round() == 2
+    assert await sweep_of(world).run_once() == 2
     assert set(world.stand_ins.tenancy.joined) == {by_code.id, by_admin.id}
 
 
