@@ -64,7 +64,7 @@ class LocalBus:
 
 
 @dataclass
-class MemoryChanges:
+class MemoryInvalidation:
     """Remembers drop messages instead of sending them."""
 
     published: list[tuple[str, str, str]] = field(default_factory=list)
@@ -98,7 +98,7 @@ def service_deps(
         db=db,
         relay_db=db,
         bus=bus,
-        invalidation=invalidation or MemoryChanges(),
+        invalidation=invalidation or MemoryInvalidation(),
         tenants=Tenants(bus),
         activity=activity or MemoryActivity(),
         keys=keys,

@@ -446,7 +446,7 @@ async def test_origins_of_clients_are_told_while_the_clients_are_enabled(world: 
         return sorted((await world.call(ListOrigins(), system)).origins)
 
     await world.client()
-    assert "origin" not in {noun for _, noun, _ in world.changes.published}
+    assert "origin" not in {noun for _, noun, _ in world.invalidation.published}
     one = await world.client(allowed_origins=["https://a.test", "https://b.test"])
     two = await world.client(allowed_origins=["https://b.test", "https://c.test"])
     assert await told() == ["https://a.test", "https://b.test", "https://c.test"]
@@ -454,7 +454,7 @@ async def test_origins_of_clients_are_told_while_the_clients_are_enabled(world: 
     assert await told() == ["https://b.test", "https://c.test"]
     await world.admin(UpdateClient(client=two.id, changes={"enabled": False}))
     assert await told() == []
-    assert sum(noun == "origin" for _, noun, _ in world.changes.published) == 4
+    assert sum(noun == "origin" for _, noun, _ in world.invalidation.published) == 4
     with pytest.raises(Forbidden):
         await world.admin(ListOrigins())
 

@@ -51,10 +51,10 @@ async def test_last_admin_of_others_may_not_leave_them(world: World) -> None:
     assert await memberships(world, ada) == 4
     change = ChangeMemberRole(org_id=needed.id, user_id=bob.id or "", role="admin")
     await world.call(change, ada)
-    world.changes.published.clear()
+    world.invalidation.published.clear()
     await leave(world, ada)
     assert await memberships(world, ada) == 0
-    assert (world.app_id, "rights", ada.id) in world.changes.published
+    assert (world.app_id, "rights", ada.id) in world.invalidation.published
     assert await organization_stands(world, lone.id), "it was not asked to go"
     left = [
         event
