@@ -79,7 +79,7 @@ contracts: $(READY)  ## write the shapes of all contracts that a test compares w
 words: $(READY)  ## bring the catalogues of pages and mails up to date with their texts
 	@for words in "babel.cfg . services/gateway/locales" "services/identity/locales/babel.cfg services/identity services/identity/locales"; do \
 		set -- $$words; pot=$$(mktemp); \
-		.venv/bin/pybabel -q extract -F $$1 -k say -k N_ -k count:1,2 --no-location --sort-output -o $$pot $$2 \
+		.venv/bin/pybabel -q extract -F $$1 -k translate -k N_ -k count:1,2 --no-location --sort-output -o $$pot $$2 \
 		&& .venv/bin/pybabel -q update -i $$pot -d $$3 --no-fuzzy-matching --ignore-obsolete \
 		&& sed -i -E '/^"(Report-Msgid|POT-Creation|PO-Revision|Last-Translator|Language-Team|Generated)/d' $$3/*/LC_MESSAGES/messages.po \
 		|| exit 1; rm -f $$pot; done
