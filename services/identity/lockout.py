@@ -34,11 +34,11 @@ class SignInAdmission:
 async def admit(deps: Deps, ctx: Context, tx: Db, email: str) -> SignInAdmission:
     """Reserves a try for this address, in a transaction that commits whatever follows."""
     address = address_key(email)
-    address_hash = deps.keys.hash("guard", address)
+    address_hash = deps.keys.hash("lockout", address)
     if await lockouts.reserve(tx, app_id=ctx.app_id, address_hash=address_hash):
         return SignInAdmission(address_hash, pending=True)
     wait = await lockouts.locked_for(
-        tx, app_id=ctx.app_id, address_hashes=deps.keys.hashes("guard", address)
+        tx, app_id=ctx.app_id, address_hashes=deps.keys.hashes("lockout", address)
     )
     return SignInAdmission(address_hash, wait=max(1, wait))
 
@@ -108,5 +108,5 @@ async def forget(deps: Deps, ctx: Context, tx: Db, email: str) -> bool:
     """Deletes the count of an address whose owner has proved who they are. Returns False if nothing
     was counted."""
     return await lockouts.forget(
-        tx, app_id=ctx.app_id, address_hashes=deps.keys.hashes("guard", address_key(email))
+        tx, app_id=ctx.app_id, address_hashes=deps.keys.hashes("lockout", address_key(email))
     )
