@@ -159,7 +159,7 @@ CREATE TABLE users (
     disabled              boolean     NOT NULL DEFAULT false,
     epoch                 integer     NOT NULL DEFAULT 0,  -- raised to end every token at once
     last_sign_in_at       timestamptz,
-    settled_at            timestamptz,  -- default role given, personal team made; else by the sweep
+    provisioned_at        timestamptz,  -- has the default role and personal team; NULL: the sweep retries
     created_at            timestamptz NOT NULL DEFAULT now(),
     updated_at            timestamptz NOT NULL DEFAULT now(),
     CONSTRAINT users_app_id_fkey FOREIGN KEY (app_id) REFERENCES applications (id) ON DELETE CASCADE,
@@ -172,8 +172,8 @@ ALTER TABLE users ADD CONSTRAINT users_app_id_email_key UNIQUE (email_normalized
 -- The two filters of the users list that name few of many.
 CREATE INDEX idx_users_disabled ON users (app_id, created_at, id) WHERE disabled;
 CREATE INDEX idx_users_unverified ON users (app_id, created_at, id) WHERE NOT email_verified;
--- What the sweep of unsettled users reads.
-CREATE INDEX idx_users_unsettled ON users (app_id, id) WHERE settled_at IS NULL;
+-- For the sweep of users who are not provisioned.
+CREATE INDEX idx_users_unprovisioned ON users (app_id, id) WHERE provisioned_at IS NULL;
 
 -- owner: identity, through a trigger on users. What a search finds a user by: the address, its parts,
 -- and each word of their names. A pattern (LIKE '%…%') would read every user of the application; a
@@ -1599,7 +1599,7 @@ GRANT SELECT (app_id, id, absolute_expires_at, revoked_at), DELETE ON token_fami
 GRANT SELECT (app_id, session_id, user_id, subject, expires_at), DELETE ON session_clients TO aero2_sweep;
 GRANT SELECT (app_id, last_seen_at), DELETE ON known_devices TO aero2_sweep;
 GRANT SELECT (previous_id) ON user_sessions TO aero2_sweep;
-GRANT SELECT (app_id, id, settled_at, created_at) ON users TO aero2_sweep;
+GRANT SELECT (app_id, id, provisioned_at, created_at) ON users TO aero2_sweep;
 GRANT SELECT (app_id, expires_at), DELETE ON
     sign_in_guards, oauth_state, rate_limits, authorization_requests, authorization_codes,
     refresh_tokens, access_tokens, revoked_tokens, client_assertion_jtis, device_codes,

@@ -134,7 +134,7 @@ async def _change_email(deps: Deps, ctx: Context, consumed_code: ConsumedEmailCo
     try:
         async with deps.db.transaction(ctx) as tx:
             me = await _set_email(deps, ctx, tx, tenant, consumed_code=consumed_code)
-            await accounts.unsettle(tx, app_id=ctx.app_id, id=me.id)
+            await accounts.mark_unprovisioned(tx, app_id=ctx.app_id, id=me.id)
             ended = await session_end.end_all(
                 ctx, tx, me.id, reason="email_changed", spare=ctx.caller.session_id
             )

@@ -35,7 +35,7 @@ class StartedSession:
 
     reply: SignedInSession = field(repr=False)
     verified: bool
-    settled: bool
+    provisioned: bool
     replaced: str | None = None
     personal_team: bool = False
 
@@ -57,7 +57,7 @@ async def begin(
     if proven is None:
         raise AccountDisabled
     if proven:
-        await accounts.unsettle(tx, app_id=ctx.app_id, id=account.id)
+        await accounts.mark_unprovisioned(tx, app_id=ctx.app_id, id=account.id)
         await audit.record(tx, ctx, UserVerified(user_id=account.id), user_id=account.id)
     return await _start(deps, ctx, tx, tenant, account=account, proof=proof, proven=proven)
 
@@ -83,10 +83,13 @@ async def _start(
         remember=proof.remember,
         key=proof.idempotency_key,
     )
-    must_change, settled = bool(account.must_change and proof.phc), account.settled_at is not None
+    must_change, provisioned = (
+        bool(account.must_change and proof.phc),
+        account.provisioned_at is not None,
+    )
     if earlier is not None:
         repeated = SignedInSession(token=token, session=earlier, must_change_password=must_change)
-        return StartedSession(repeated, verified=False, settled=settled)
+        return StartedSession(repeated, verified=False, provisioned=provisioned)
     session, new_device = await _insert(
         deps, ctx, tx, tenant, account=account, proof=proof, token=token, proven=proven
     )
@@ -97,8 +100,8 @@ async def _start(
         new_device=new_device,
         must_change_password=must_change,
     )
-    personal_team = not settled and not proof.joins_team
-    return StartedSession(reply, proven, settled, proof.previous, personal_team)
+    personal_team = not provisioned and not proof.joins_team
+    return StartedSession(reply, proven, provisioned, proof.previous, personal_team)
 
 
 async def _insert(
@@ -220,7 +223,7 @@ async def finish(deps: Deps, ctx: Context, started: StartedSession) -> SignedInS
         await deps.invalidation.publish(ctx, "session", started.replaced)
     if started.verified:
         await deps.invalidation.publish(ctx, "user", session.user_id)
-    if not started.settled or started.verified:
+    if not started.provisioned or started.verified:
         await provision_new_user(
             deps,
             ctx,

@@ -38,9 +38,9 @@ async def provision_new_user(
         if verified:
             await deps.bus.call(system_ctx, JoinByDomain(user_id=user_id))
         async with deps.db.autocommit(ctx) as db:
-            await accounts.mark_settled(db, app_id=ctx.app_id, id=user_id)
+            await accounts.mark_provisioned(db, app_id=ctx.app_id, id=user_id)
     except Problem as problem:
-        log.warning("user not settled", code=problem.code, user_id=user_id)
+        log.warning("user not provisioned", code=problem.code, user_id=user_id)
         return False
     return True
 

@@ -30,7 +30,7 @@ SEEN = "SELECT count(*) FROM users WHERE app_id = $1"
 ADD = "INSERT INTO users (app_id, id, email, email_normalized) VALUES ($1, $2, $3, $3)"
 
 
-async def settle(dsn: str) -> None:
+async def create_applications(dsn: str) -> None:
     """Two applications with a user each."""
     owner = await asyncpg.connect(dsn)
     for ctx, slug in ((A, "swift-maple"), (B, "brave-falcon")):
@@ -43,14 +43,14 @@ async def settle(dsn: str) -> None:
 
 @pytest.fixture
 def db_dsns(database: dict[str, str]) -> dict[str, str]:
-    asyncio.run(settle(database["owner"]))
+    asyncio.run(create_applications(database["owner"]))
     return database
 
 
 @pytest.fixture
 async def db(database: dict[str, str]) -> AsyncIterator[Database]:
     """One connection, so that each statement meets what the one before left behind."""
-    await settle(database["owner"])
+    await create_applications(database["owner"])
     made = await Database.connect(database["identity"], name="test", size=1)
     yield made
     await made.close()

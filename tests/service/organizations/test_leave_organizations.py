@@ -126,7 +126,7 @@ async def test_applications_are_not_left_to_nobody(world: World) -> None:
 
 
 async def test_two_admins_who_go_at_once_leave_one(world: World) -> None:
-    """Of two simultaneous departures, one of them by leaving, one comes too late, every time."""
+    """Of two simultaneous departures, one of them by leaving, exactly one is refused."""
     for _ in range(10):
         ada, bob, cy = (
             await world.user_caller(),

@@ -272,21 +272,21 @@ async def test_every_place_is_given_back(edge: GatewayApp, world: FakeServices, 
     await settled()
 
     assert [task.result().status_code for task in asked[20:]] == [200] * 10
-    for lane in (edge.gateway.queues.work, edge.gateway.queues.hashing):
-        assert (lane._total, lane._working, dict(lane._queues)) == (0, {}, {})
+    for queue in (edge.gateway.queues.work, edge.gateway.queues.hashing):
+        assert (queue._total, queue._working, dict(queue._queues)) == (0, {}, {})
 
 
 async def test_a_turn_that_comes_too_late_is_none(monkeypatch: pytest.MonkeyPatch) -> None:
     """Whoever waited longer than people do is told, and his place goes to the next."""
-    shares, loop = FairQueue(at_once=1), asyncio.get_running_loop()
-    assert shares.enter("a")
-    late = asyncio.create_task(shares.wait("a"))
+    queue, loop = FairQueue(at_once=1), asyncio.get_running_loop()
+    assert queue.enter("a")
+    late = asyncio.create_task(queue.wait("a"))
     await settled()
     began = loop.time()
     monkeypatch.setattr(loop, "time", lambda: began + LONGEST_WAIT + 1)
-    on_time = asyncio.create_task(shares.wait("a"))
+    on_time = asyncio.create_task(queue.wait("a"))
     await settled()
-    shares.leave("a")
+    queue.leave("a")
 
     with pytest.raises(Busy):
         await late
@@ -298,7 +298,7 @@ def test_no_place_is_lost_and_none_is_made_up(steps: list[tuple[str, bool]]) -> 
     """Whoever comes and goes: with room nobody waits, and below its share no application does."""
 
     async def run() -> None:
-        shares = FairQueue(at_once=6, per_app=10)
+        queue = FairQueue(at_once=6, per_app=10)
         working: dict[str, int] = dict.fromkeys("abcd", 0)
         waiting: dict[str, list[asyncio.Task[None]]] = {app: [] for app in "abcd"}
 
@@ -312,18 +312,18 @@ def test_no_place_is_lost_and_none_is_made_up(steps: list[tuple[str, bool]]) -> 
 
         for app, comes in steps:
             if comes:
-                if shares.enter(app):
+                if queue.enter(app):
                     working[app] += 1
                 else:
-                    waiting[app].append(asyncio.create_task(shares.wait(app)))
+                    waiting[app].append(asyncio.create_task(queue.wait(app)))
             elif working[app]:
                 working[app] -= 1
-                shares.leave(app)
+                queue.leave(app)
             await collect()
             active = sum(count > 0 for count in working.values())
-            assert shares._total == sum(working.values()) <= 2 * 6 + 4
+            assert queue._total == sum(working.values()) <= 2 * 6 + 4
             for name, tasks in waiting.items():
-                assert not tasks or shares._total >= 6
+                assert not tasks or queue._total >= 6
                 assert not tasks or working[name] >= 1 or active == 0
                 assert len(tasks) <= 10
         for tasks in waiting.values():

@@ -15,13 +15,15 @@ from identity import unprovisioned_users, user_provisioning
 from identity.unprovisioned_users import Sweep
 
 OLDER = "UPDATE users SET created_at = created_at - interval '2 minutes' WHERE app_id = $1"
-WAITING = "SELECT count(*) FROM users WHERE app_id = ANY($1) AND settled_at IS NULL"
+WAITING = "SELECT count(*) FROM users WHERE app_id = ANY($1) AND provisioned_at IS NULL"
 
 
 @pytest.fixture(autouse=True)
 async def nobody_waits(world: World) -> None:
     """The sweep sees every application; those of other tests are of no concern here."""
-    await world.owner.execute("UPDATE users SET settled_at = now() WHERE settled_at IS NULL")
+    await world.owner.execute(
+        "UPDATE users SET provisioned_at = now() WHERE provisioned_at IS NULL"
+    )
 
 
 def sweep_of(world: World) -> Sweep:
@@ -72,7 +74,7 @@ async def test_a_user_who_is_being_made_is_left_alone(world: World) -> None:
     assert (await sweep_of(world).run_once(), world.stand_ins.rbac.roles) == (0, [])
 
 
-async def test_those_who_cannot_be_settled_hold_up_nobody(
+async def test_users_who_cannot_be_provisioned_delay_nobody(
     world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A round gives up after some failures; the next one goes on behind them."""
@@ -86,10 +88,10 @@ async def test_those_who_cannot_be_settled_hold_up_nobody(
             "SELECT id FROM users WHERE app_id = $1 ORDER BY id", world.app_id
         )
     ]
-    settle = user_provisioning.provision_new_user
+    provision = user_provisioning.provision_new_user
 
     async def fails(deps: object, ctx: object, user_id: str, **of_user: object) -> bool:
-        return user_id not in ids[:2] and await settle(deps, ctx, user_id, **of_user)  # type: ignore[arg-type]
+        return user_id not in ids[:2] and await provision(deps, ctx, user_id, **of_user)  # type: ignore[arg-type]
 
     monkeypatch.setattr(user_provisioning, "provision_new_user", fails)
     sweep = sweep_of(world)
@@ -119,7 +121,7 @@ async def test_a_verified_address_gets_its_place_later(world: World) -> None:
 
 async def test_the_sweep_sees_nothing_else_of_a_user(world: World) -> None:
     """Not the address, and it changes nothing."""
-    for statement in ("SELECT email FROM users", "UPDATE users SET settled_at = now()"):
+    for statement in ("SELECT email FROM users", "UPDATE users SET provisioned_at = now()"):
         async with world.sweep_db.unbound_transaction() as db:
             with pytest.raises(asyncpg.InsufficientPrivilegeError):
                 await db.execute(statement)
