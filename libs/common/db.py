@@ -148,7 +148,7 @@ class Database:
             },
         )
         made = cls(pool, name, on_commit)
-        metrics.POOLS.known.add(made)
+        metrics.POOLS.sources.add(made)
         return made
 
     def connections(self) -> tuple[int, int, int]:
@@ -229,7 +229,7 @@ class Database:
 
     async def close(self) -> None:
         """Closes the pool, within three seconds."""
-        metrics.POOLS.known.discard(self)
+        metrics.POOLS.sources.discard(self)
         try:
             async with asyncio.timeout(3):
                 await self.pool.close()

@@ -145,11 +145,11 @@ async def _reset(
         await lockout.forget(deps, ctx, tx, consumed_code.email)
         event = PasswordReset(user_id=account.id)
         ended = await store_password(deps, ctx, tx, tenant, account=account, phc=phc, event=event)
-        proof = authentication_result.AuthenticationResult(
+        result = authentication_result.AuthenticationResult(
             "reset", ["otp"], email=consumed_code.email, browser=browser
         )
         started_session = await session_start.begin(
-            deps, ctx, tx, tenant, account=account, proof=proof
+            deps, ctx, tx, tenant, account=account, result=result
         )
     await session_end.publish_revocations(deps, ctx, account.id, ended)
     return await session_start.finish(deps, ctx, started_session)

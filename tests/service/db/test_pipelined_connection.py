@@ -359,6 +359,6 @@ async def test_the_pools_connections_are_counted(db: Database) -> None:
         await value(one, SEEN, A.app_id)
         assert db.connections() == (1, 0, 1)
     assert db.connections() == (0, 1, 1)
-    assert db in metrics.POOLS.known
+    assert db in metrics.POOLS.sources
     await db.close()
-    assert db not in metrics.POOLS.known
+    assert db not in metrics.POOLS.sources

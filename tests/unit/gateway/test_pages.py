@@ -1368,7 +1368,9 @@ async def test_an_error_is_a_page_for_people(http: httpx.AsyncClient, people: Pe
     assert api.headers["content-type"] == "application/problem+json"
 
 
-async def test_a_service_away(http: httpx.AsyncClient, people: People, edge: GatewayApp) -> None:
+async def test_a_service_away(
+    http: httpx.AsyncClient, people: People, gateway_app: GatewayApp
+) -> None:
     """The form says so and keeps what was typed; a page says so and when to come back."""
     await post(http, "/login", email=EMAIL)
     del people.world.bus.handlers[SignInWithPassword]
