@@ -1,7 +1,7 @@
 """`aero2 migrate`: makes the roles and the schema, or updates them to this version.
 
-Safe to run twice and by two at once. A new database is made from db/schema.sql; an existing one
-gets the files of db/migrations it lacks, in order, each in a transaction.
+It may run twice, and in two processes at the same time. A new database is made from db/schema.sql;
+an existing one gets the files of db/migrations it lacks, in order, each in a transaction.
 """
 
 from __future__ import annotations

@@ -50,7 +50,7 @@ class Caller:
     delegated: bool = False
 
     def may(self, permission: str) -> bool:
-        """Tells whether the caller has a permission."""
+        """Returns whether the caller has a permission."""
         return permission in self.permissions or "*" in self.permissions
 
     @property

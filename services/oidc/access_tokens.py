@@ -92,7 +92,7 @@ async def _verified_claims(deps: Deps, ctx: Context, token: str) -> dict[str, An
 
 
 async def _is_ours(deps: Deps, ctx: Context, claims: dict[str, Any]) -> bool:
-    """Tells whether this application issued the access token (RFC 9068 section 2.2).
+    """Returns whether this application issued the access token (RFC 9068 section 2.2).
 
     The issuer may be any of the application's hosts.
     """

@@ -104,7 +104,7 @@ async def resume(deps: Deps, ctx: Context, request: ResumeAuthorization) -> Auth
 
 
 async def get_state(deps: Deps, ctx: Context, request: GetAuthorizationState) -> AuthorizationState:
-    """Tells whether a request still waits, and returns a link back to its client.
+    """Returns whether a request still waits, and returns a link back to its client.
 
     The link starts a new sign-in (OpenID Connect Core section 4) if the client has registered an
     address for that. Otherwise it leads to the client's home page, or to the origin of the

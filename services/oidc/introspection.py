@@ -44,7 +44,7 @@ async def introspect(deps: Deps, ctx: Context, request: IntrospectToken) -> Intr
 
 
 def _may_introspect(client: RegisteredClient, token: ValidAccessToken) -> bool:
-    """Tells whether the token is the client's own, or is for an API that the client stands for.
+    """Returns whether the token is the client's own, or is for an API that the client stands for.
 
     A client stands for an API if its client_id is the API's identifier, or if the API is among its
     default resources.

@@ -47,7 +47,7 @@ def redirect_uri_mistake(uri: str, *, native: bool) -> str | None:
 
 
 def is_local(host: str) -> bool:
-    """Tells whether the host is this machine, by name or loopback address."""
+    """Returns whether the host is this machine, by name or loopback address."""
     if host == "localhost" or host.endswith(".localhost"):
         return True
     try:
@@ -113,7 +113,7 @@ def call_mistake(uri: str, egress: Egress) -> str | None:
 
 
 def is_web(uri: str) -> bool:
-    """Tells whether this is an absolute http or https URL."""
+    """Returns whether this is an absolute http or https URL."""
     parts = _parts(uri)
     printable = uri.isprintable() and not any(c.isspace() for c in uri)
     return parts.scheme in ("https", "http") and bool(parts.hostname) and printable

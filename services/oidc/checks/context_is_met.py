@@ -38,7 +38,7 @@ async def context_is_met(
 
 
 async def _is_worth_a_try(deps: Deps, ctx: Context, request: AuthorizationRequest) -> bool:
-    """Tells whether a new sign-in can reach a class that this session has not tried before."""
+    """Returns whether a new sign-in can reach a class that this session has not tried before."""
     assert request.session is not None
     names = await acr_values.reachable(deps, ctx, request)
     if not names or request.acr_essential:

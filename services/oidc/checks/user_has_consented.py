@@ -51,7 +51,7 @@ async def user_has_consented(
 
 
 def _decided_by_this_user(request: AuthorizationRequest) -> bool:
-    """Tells whether the answer is from the user who was shown the consent page."""
+    """Returns whether the answer is from the user who was shown the consent page."""
     return (
         request.pending is not None
         and request.session is not None
@@ -61,7 +61,7 @@ def _decided_by_this_user(request: AuthorizationRequest) -> bool:
 
 
 async def _has_consent(deps: Deps, ctx: Context, request: AuthorizationRequest) -> bool:
-    """Tells whether a stored consent covers the request, or none is needed."""
+    """Returns whether a stored consent covers the request, or none is needed."""
     if request.client.first_party:
         return True
     assert request.session is not None

@@ -139,7 +139,7 @@ async def _renew(
 async def _session_was_replaced(
     db: Db, ctx: Context, client: RegisteredClient, hashes: list[str]
 ) -> bool:
-    """Tells whether only the session's id has changed. If so, moves the family to the new session."""
+    """Returns whether only the session's id has changed. If so, moves the family to the new session."""
     token = await refresh_tokens.find(db, app_id=ctx.app_id, token_hashes=hashes)
     if token is None or token.client_id != client.client_id or token.used_at is not None:
         return False
