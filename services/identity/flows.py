@@ -126,8 +126,8 @@ async def start(
 async def consume_code(
     deps: Deps, ctx: Context, flow: str, code: str, *, types: list[str]
 ) -> ConsumedEmailCode:
-    """Consumes the code in a transaction of its own, so that a wrong try counts whatever follows.
-    Raises WrongCode, CodeSpent, RateLimited."""
+    """Consumes the code in a transaction of its own, so that a wrong try counts even if the request
+    fails later. Raises WrongCode, CodeSpent, RateLimited."""
     await deps.limits.count(ctx, (CODE_BY_IP, ctx.ip))
     hashes = _code_hashes(deps, flow, code)
     async with deps.db.transaction(ctx) as tx:

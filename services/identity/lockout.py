@@ -75,8 +75,8 @@ async def verify_password(
     user_id: str | None,
     method: str = "password",
 ) -> PasswordVerdict:
-    """Verifies the password. If it is right, the caller calls `forget` in the transaction of what
-    follows. Raises Locked, WrongCredentials, Busy."""
+    """Verifies the password. If it is right, the caller calls `forget` in the transaction that
+    uses the result. Raises Locked, WrongCredentials, Busy."""
     if admission.wait:
         raise Locked(retry_after=admission.wait)
     verdict = await deps.hashing.verify(ctx.app_id, password, phc)

@@ -20,7 +20,7 @@ DEFAULT_PORT: Final = {"https": 443, "http": 80}
 
 
 def redirect_uri_mistake(uri: str, *, native: bool) -> str | None:
-    """Returns the code of what is wrong with a redirect URI, or None.
+    """Returns the error code for a redirect URI, or None if it is valid.
 
     RFC 6749 section 3.1.2, RFC 8252 section 7, RFC 9700 section 2.1.
     """
@@ -88,8 +88,8 @@ def _origin(parts: SplitResult) -> str:
 
 
 def origin_mistake(origin: str) -> str | None:
-    """Returns the code of what is wrong with an origin, or None. A browser must send the same text
-    (RFC 6454 section 6.2), or it never matches."""
+    """Returns the error code for an origin, or None if it is valid. A browser must send the same
+    text (RFC 6454 section 6.2), or it never matches."""
     parts = _parts(origin)
     if not ORIGIN.fullmatch(origin) or not parts.hostname:
         return "not_an_origin"

@@ -19,7 +19,7 @@ log = logs.get(__name__)
 EVERY: Final = 30.0
 """Seconds between two searches for sessions whose message was missed."""
 WHOLE: Final = 86_400.0
-"""Seconds that the first search goes back."""
+"""The first search covers sessions that ended in this many seconds before the start."""
 OVERLAP: Final = 300.0
 """Seconds by which searches overlap. Rows are dated at the start of a transaction, and no
 transaction takes longer than this until it commits."""

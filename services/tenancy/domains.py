@@ -1,6 +1,6 @@
 """Handles custom domains.
 
-Any application may add a domain. The one that proves it in the DNS has it.
+Any application may add a domain. It belongs to the one that proves control of it in the DNS.
 """
 
 from __future__ import annotations
@@ -149,8 +149,8 @@ async def delete(deps: Deps, ctx: Context, request: RemoveCustomDomain) -> Done:
 async def check_allowed(deps: Deps, ctx: Context, request: IsDomainAllowed) -> Done:
     """Checks that an active application answers at this name. Raises UnknownHost.
 
-    The proxy asks this before it gets a certificate: there is none before the proof, and none for
-    made-up names.
+    The proxy asks this before it requests a certificate. So unverified domains and unknown names
+    get none.
     """
     name = host_key(request.domain)
     host = name + deps.hosts.port

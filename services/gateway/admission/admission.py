@@ -130,7 +130,7 @@ class Admission:
                 self._refuse(limit, wait)
 
     def refund(self, limit: Limit, bucket: str) -> None:
-        """Returns one token that was spent for nothing."""
+        """Returns one token to the bucket."""
         if self.limits.scale:
             self.limits.buckets.refund(limit, (self.app_id, limit.name, bucket))
 
