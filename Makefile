@@ -1,4 +1,4 @@
-# Every target is one line of work; `make` alone lists them.
+# `make` lists the targets.
 .DEFAULT_GOAL := help
 UV := .venv/tools/bin/uv
 PY := .venv/bin/python
@@ -16,12 +16,12 @@ $(READY): requirements.lock pyproject.toml | $(UV)
 	@test -x $(PY) || $(UV) venv -q --allow-existing --python python3 .venv
 	@$(UV) pip sync -q --only-binary :all: --require-hashes --python $(PY) requirements.lock && $(UV) pip install -q --no-deps --python $(PY) -e . && touch $@
 
-setup: $(READY)  ## make .venv with everything in it
+setup: $(READY)  ## create .venv with all dependencies
 
 up: $(READY)     ## run the whole product here, on embedded Postgres and NATS: make up ARGS="--port 9000"
 	@exec .venv/bin/aero2 up $(ARGS)
 
-dev: $(READY)    ## the same, and a service starts again when a file of its code changes
+dev: $(READY)    ## like up, and restart a service when its code changes
 	@exec .venv/bin/aero2 up --reload $(ARGS)
 
 check: $(READY)  ## format, lint, spelling, types
@@ -30,28 +30,28 @@ check: $(READY)  ## format, lint, spelling, types
 format: $(READY) ## rewrite formatting and what lint can fix
 	@.venv/bin/ruff format . && .venv/bin/ruff check --fix .
 
-test: check      ## the everyday suite, or the tests of a name: make test K=lockout
+test: check      ## the everyday tests, or those with a name: make test K=lockout
 	@$(PY) -m pytest $(if $(K),-k "$(K)") $(ARGS)
 
-test-fast: $(READY)  ## unit tests and rules, on all cores: no service, no deployment
+test-fast: $(READY)  ## unit tests and architecture rules, on all cores
 	@$(PY) -m pytest -n auto --dist worksteal tests/unit tests/architecture $(if $(K),-k "$(K)") $(ARGS)
 
-test-long: $(READY)  ## what the everyday suite leaves out: make test-long ARGS="tests/e2e -k floods"
+test-long: $(READY)  ## the long tests that `make test` skips: make test-long ARGS="tests/e2e -k floods"
 	@$(PY) -m pytest -m long $(ARGS)
 
-cov: $(READY)    ## which lines the tests of a path run: make cov ARGS=tests/service/rbac
+cov: $(READY)    ## line coverage of the tests of a path: make cov ARGS=tests/service/rbac
 	@$(PY) -m pytest --cov=libs/common --cov=services --cov=cli/aero2 --cov-report=term-missing:skip-covered $(if $(K),-k "$(K)") $(ARGS)
 
 bench: $(READY)  ## measure a running deployment: make bench ARGS="W1 W3"
 	@$(PY) -m bench $(ARGS)
 
-bench-tenants: $(READY)  ## the same work at 10 and at 2,000 applications
+bench-tenants: $(READY)  ## compare the CPU at 10 and at 2,000 applications
 	@$(PY) -m bench.tenants $(ARGS)
 
 compose-env: $(READY)  ## write .env with fresh secrets for docker compose
 	@.venv/bin/aero2 compose-env $(ARGS)
 
-nats-conf: $(READY)  ## write deploy/nats.conf: what each service may say on the bus
+nats-conf: $(READY)  ## write deploy/nats.conf: which subjects each service may use
 	@.venv/bin/aero2 nats-conf
 
 events: $(READY)  ## write docs/events.md: the catalogue of audit events
@@ -73,13 +73,13 @@ docs: $(ZENSICAL)  ## build the documentation in .site; a broken link fails
 docs-serve: $(ZENSICAL)  ## show the documentation while you write it: http://localhost:8000
 	@$(ZENSICAL) serve $(ARGS)
 
-contracts: $(READY)  ## write the shapes of all contracts that a test compares with
+contracts: $(READY)  ## write the snapshots of all contracts
 	@AERO2_WRITE_SNAPSHOT=1 $(PY) -m pytest tests/architecture/test_contract_shapes.py
 
-words: $(READY)  ## bring the catalogues of pages and mails up to date with their texts
+words: $(READY)  ## update the translation catalogues of pages and mails
 	@for words in "babel.cfg . services/gateway/locales" "services/identity/locales/babel.cfg services/identity services/identity/locales"; do \
 		set -- $$words; pot=$$(mktemp); \
-		.venv/bin/pybabel -q extract -F $$1 -k say -k N_ -k count:1,2 --no-location --sort-output -o $$pot $$2 \
+		.venv/bin/pybabel -q extract -F $$1 -k translate -k N_ -k count:1,2 --no-location --sort-output -o $$pot $$2 \
 		&& .venv/bin/pybabel -q update -i $$pot -d $$3 --no-fuzzy-matching --ignore-obsolete \
 		&& sed -i -E '/^"(Report-Msgid|POT-Creation|PO-Revision|Last-Translator|Language-Team|Generated)/d' $$3/*/LC_MESSAGES/messages.po \
 		|| exit 1; rm -f $$pot; done

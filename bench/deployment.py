@@ -1,4 +1,4 @@
-"""The deployment under measurement: one of our own on fresh data, or a running one."""
+"""The deployment to measure: a new one on an empty data folder, or one that is running."""
 
 from __future__ import annotations
 
@@ -20,13 +20,13 @@ import httpx
 
 from bench.processes import memory
 
-READY = 120.0
-"""Seconds."""
+START_LIMIT = 120.0
+"""Seconds until a new deployment must have started."""
 
 
 @dataclass(frozen=True)
 class Deployment:
-    """Where it answers, whose process tree it is, and its demo application."""
+    """A running deployment: its address, its process tree and its demo application."""
 
     pid: int
     port: int
@@ -38,7 +38,7 @@ class Deployment:
     memory_at_rest: dict[str, float]
 
     def api(self) -> httpx.Client:
-        """Calls as the demo application itself."""
+        """Returns an HTTP client that calls the API with the secret key of the demo application."""
         return httpx.Client(
             base_url=f"http://127.0.0.1:{self.port}",
             headers={"Host": self.host, "Authorization": f"Bearer {self.secret_key}"},
@@ -46,8 +46,10 @@ class Deployment:
         )
 
 
-def described(summary: Path, pid: int, started_in: float, data: Path | None = None) -> Deployment:
-    """From the file that `aero2 up --summary-file` writes."""
+def read_summary(
+    summary: Path, pid: int, started_in: float, data: Path | None = None
+) -> Deployment:
+    """Returns the deployment that a file of `aero2 up --summary-file` describes."""
     demo = json.loads(summary.read_text())["demo"]
     parts = urlsplit(demo["url"])
     return Deployment(
@@ -63,33 +65,35 @@ def described(summary: Path, pid: int, started_in: float, data: Path | None = No
 
 
 def free_port() -> int:
+    """Returns a port that no process listens on."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         return int(probe.getsockname()[1])
 
 
 @contextmanager
-def fresh(port: int) -> Iterator[Deployment]:
-    """`aero2 up` on an empty data folder; gone afterwards."""
+def started_deployment(port: int) -> Iterator[Deployment]:
+    """Runs `aero2 up` on an empty data folder, and stops it at the end. Raises RuntimeError with the
+    end of its log if it does not start."""
     with tempfile.TemporaryDirectory(prefix="aero2-bench-") as folder:
         summary = Path(folder) / "summary.json"
         command = [sys.executable, "-m", "aero2", "up", "--port", str(port)]
         command += ["--data-dir", f"{folder}/data", "--summary-file", str(summary)]
         log = (Path(folder) / "up.log").open("w")
         started = time.monotonic()
-        # All load comes from one address: its limits would be what is measured.
+        # All load comes from one address. Without this, the limits of an address would be measured.
         environment = {**os.environ, "AERO2_LIMIT_SCALE": "1000"}
         process = subprocess.Popen(
             command, env=environment, stdout=log, stderr=log, start_new_session=True
         )
         try:
             while not summary.exists():
-                if process.poll() is not None or time.monotonic() - started > READY:
+                if process.poll() is not None or time.monotonic() - started > START_LIMIT:
                     raise RuntimeError(Path(log.name).read_text()[-2000:])
                 time.sleep(0.05)
-            taken = round(time.monotonic() - started, 1)
+            seconds = round(time.monotonic() - started, 1)
             time.sleep(2)
-            yield described(summary, process.pid, taken, Path(folder) / "data")
+            yield read_summary(summary, process.pid, seconds, Path(folder) / "data")
         finally:
             process.send_signal(signal.SIGTERM)
             process.wait(15)

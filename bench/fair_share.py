@@ -1,7 +1,8 @@
-"""`python -m bench.fair_share`: one application under attack, twenty quiet ones, one hash pool.
+"""`python -m bench.fair_share`: one application under attack and twenty quiet ones share a hash pool.
 
-Counts, not times: of the sign-ins that each asks for, how many are hashed, how many are refused as
-busy, and how many of the attacker's hashes a quiet one has to wait for.
+Counts sign-ins, and takes no times. For each application it counts how many were requested, how
+many were hashed and how many were refused as busy. For the quiet ones it also counts how many hashes
+of the attacked application ran before each of theirs.
 """
 
 from __future__ import annotations
@@ -18,11 +19,12 @@ from identity.hashing import Hashing
 
 QUIET = 20
 FLOOD = 2000
-EACH = 3
+SIGN_INS = 3
 """Sign-ins of each quiet application."""
 
 
 async def main() -> None:
+    """Floods the pool and prints a table."""
     hashing = Hashing(FairPool())
     order: list[str] = []
     refused = dict.fromkeys(("attacked", "quiet"), 0)
@@ -35,9 +37,9 @@ async def main() -> None:
             refused["quiet" if app.startswith("quiet") else "attacked"] += 1
 
     async def quiet(app: str) -> list[int]:
-        """How many of the attacker's hashes went before each of its own."""
+        """Returns how many hashes of the attacked application ran before each of its own."""
         waited = []
-        for _ in range(EACH):
+        for _ in range(SIGN_INS):
             before = order.count("attacked")
             await sign_in(app)
             waited.append(order.count("attacked") - before)
@@ -47,17 +49,17 @@ async def main() -> None:
     await asyncio.sleep(0)
     waits = [
         wait
-        for found in await asyncio.gather(*(quiet(f"quiet {n}") for n in range(QUIET)))
-        for wait in found
+        for waits_of_one in await asyncio.gather(*(quiet(f"quiet {n}") for n in range(QUIET)))
+        for wait in waits_of_one
     ]
     await asyncio.gather(*flood)
     table = Table(title=f"{hashing.pool.threads} threads, {os.cpu_count()} cores")
     for column in (
         "",
-        "asked",
+        "requested",
         "hashed",
         "refused as busy",
-        "attacker's hashes waited for, at most",
+        "hashes of the attacked waited for, at most",
     ):
         table.add_column(column, justify="left" if not column else "right")
     table.add_row(
@@ -65,7 +67,7 @@ async def main() -> None:
     )
     table.add_row(
         f"{QUIET} quiet ones",
-        f"{QUIET * EACH}",
+        f"{QUIET * SIGN_INS}",
         f"{sum(app != 'attacked' for app in order)}",
         f"{refused['quiet']}",
         f"{max(waits)}",

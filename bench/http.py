@@ -1,4 +1,6 @@
-"""A small HTTP/1.1 client on a raw connection: cheap, so that the load does not starve the server."""
+"""A small HTTP/1.1 client on a raw connection. It uses little CPU, so that most of it is left to the
+server.
+"""
 
 from __future__ import annotations
 
@@ -8,7 +10,9 @@ from urllib.parse import urlencode, urlsplit
 
 
 @dataclass
-class Answer:
+class Response:
+    """The response to one request. The names of headers are in lower case."""
+
     status: int
     headers: dict[str, str]
     body: bytes
@@ -16,7 +20,8 @@ class Answer:
 
 @dataclass
 class Connection:
-    """One kept-alive connection and one cookie jar. `host` is sent as Host."""
+    """One persistent connection with its cookies. `host` is sent as the Host header, and `sent` counts
+    the requests."""
 
     port: int
     host: str
@@ -24,18 +29,23 @@ class Connection:
     sent: int = 0
     _streams: tuple[asyncio.StreamReader, asyncio.StreamWriter] | None = None
 
-    async def get(self, path: str, **headers: str) -> Answer:
-        return await self._ask("GET", path, b"", headers)
+    async def get(self, path: str, **headers: str) -> Response:
+        """Sends a GET request. Header names are written with `_` for `-`."""
+        return await self._request("GET", path, b"", headers)
 
-    async def post(self, path: str, fields: dict[str, str], **headers: str) -> Answer:
+    async def post(self, path: str, fields: dict[str, str], **headers: str) -> Response:
+        """Sends a form."""
         body = urlencode(fields).encode()
         headers.setdefault("Content-Type", "application/x-www-form-urlencoded")
-        return await self._ask("POST", path, body, headers)
+        return await self._request("POST", path, body, headers)
 
-    async def send(self, method: str, path: str, body: bytes, **headers: str) -> Answer:
-        return await self._ask(method, path, body, headers)
+    async def send(self, method: str, path: str, body: bytes, **headers: str) -> Response:
+        """Sends a request with any method and body."""
+        return await self._request(method, path, body, headers)
 
-    async def _ask(self, method: str, path: str, body: bytes, headers: dict[str, str]) -> Answer:
+    async def _request(
+        self, method: str, path: str, body: bytes, headers: dict[str, str]
+    ) -> Response:
         if path.startswith("http"):
             parts = urlsplit(path)
             path = parts.path + (f"?{parts.query}" if parts.query else "")
@@ -59,24 +69,24 @@ class Connection:
         self.sent += 1
         return await self._read(reader, head)
 
-    async def _read(self, reader: asyncio.StreamReader, head: bytes) -> Answer:
+    async def _read(self, reader: asyncio.StreamReader, head: bytes) -> Response:
         first, *rest = head.decode("latin-1").split("\r\n")
-        status, found = int(first.split(" ")[1]), {}
+        status, headers = int(first.split(" ")[1]), {}
         for line in filter(None, rest):
             name, _, value = line.partition(":")
             name, value = name.lower(), value.strip()
             if name == "set-cookie":
-                self._keep(value)
-            found[name] = value
-        if "chunked" in found.get("transfer-encoding", ""):
-            body = await self._chunks(reader)
+                self._store_cookie(value)
+            headers[name] = value
+        if "chunked" in headers.get("transfer-encoding", ""):
+            body = await self._read_chunks(reader)
         else:
-            body = await reader.readexactly(int(found.get("content-length", 0)))
-        if found.get("connection", "").lower() == "close":
+            body = await reader.readexactly(int(headers.get("content-length", 0)))
+        if headers.get("connection", "").lower() == "close":
             self.close()
-        return Answer(status, found, body)
+        return Response(status, headers, body)
 
-    async def _chunks(self, reader: asyncio.StreamReader) -> bytes:
+    async def _read_chunks(self, reader: asyncio.StreamReader) -> bytes:
         body = b""
         while True:
             size = int((await reader.readuntil(b"\r\n")).split(b";")[0], 16)
@@ -85,7 +95,7 @@ class Connection:
             if size == 0:
                 return body
 
-    def _keep(self, cookie: str) -> None:
+    def _store_cookie(self, cookie: str) -> None:
         name, _, value = cookie.partition(";")[0].partition("=")
         if not value or "max-age=0" in cookie.lower() or "01 jan 1970" in cookie.lower():
             self.cookies.pop(name, None)
@@ -98,6 +108,7 @@ class Connection:
         return self._streams
 
     def close(self) -> None:
+        """Closes the connection. The next request opens another."""
         if self._streams is not None:
             self._streams[1].close()
             self._streams = None

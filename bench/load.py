@@ -1,4 +1,4 @@
-"""The load: wrk for single requests, our own clients for flows of several."""
+"""Load generators: `wrk` for single requests, and clients of our own for flows of several requests."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ CONNECTIONS = 16
 
 @dataclass(frozen=True)
 class Result:
-    """What a load tool saw. Latencies are in µs."""
+    """The result of a run. `p50` and `p99` are latencies in µs."""
 
     requests: int
     seconds: float
@@ -29,8 +29,8 @@ class Result:
 
 
 @dataclass(frozen=True)
-class Shot:
-    """One kind of request. `{t}` in path, headers and body stands for a line of `pool`."""
+class LoadRequest:
+    """A template for requests. `{t}` in path, headers and body is replaced by a line of `pool`."""
 
     url: str
     path: str
@@ -41,52 +41,53 @@ class Shot:
     script: str = "pool.lua"
 
 
-def wrk(shot: Shot, seconds: float, connections: int = CONNECTIONS) -> Result:
-    """Raises RuntimeError where wrk is missing or tells nothing."""
+def wrk(request: LoadRequest, seconds: float, connections: int = CONNECTIONS) -> Result:
+    """Runs `wrk` with a request for `seconds`. Raises RuntimeError if `wrk` is not installed or prints
+    no result."""
     if shutil.which("wrk") is None:
         raise RuntimeError(
             "the load generator `wrk` is not installed (Debian: apt-get install wrk)"
         )
     with tempfile.NamedTemporaryFile("w", suffix=".pool") as pool:
-        pool.write("\n".join(shot.pool))
+        pool.write("\n".join(request.pool))
         pool.flush()
         environment = {
             **os.environ,
-            "REQUEST_PATH": shot.path,
-            "METHOD": shot.method,
-            "HEADERS": "|".join(f"{name}: {value}" for name, value in shot.headers.items()),
-            "BODY": shot.body or "",
-            "POOL": pool.name if shot.pool else "",
+            "REQUEST_PATH": request.path,
+            "METHOD": request.method,
+            "HEADERS": "|".join(f"{name}: {value}" for name, value in request.headers.items()),
+            "BODY": request.body or "",
+            "POOL": pool.name if request.pool else "",
         }
         command = ["wrk", "-t1", f"-c{connections}", f"-d{max(1, round(seconds))}s", "--timeout=5s"]
-        done = subprocess.run(
-            [*command, "-s", str(LUA / shot.script), shot.url],
+        process = subprocess.run(
+            [*command, "-s", str(LUA / request.script), request.url],
             env=environment,
             capture_output=True,
             text=True,
             timeout=seconds + 60,
             check=False,
         )
-    line = next((row for row in done.stdout.splitlines() if row.startswith("RESULT ")), None)
+    line = next((row for row in process.stdout.splitlines() if row.startswith("RESULT ")), None)
     if line is None:
-        raise RuntimeError(f"wrk failed: {done.stdout[-300:]} {done.stderr[-300:]}")
-    seen = json.loads(line.removeprefix("RESULT "))
+        raise RuntimeError(f"wrk failed: {process.stdout[-300:]} {process.stderr[-300:]}")
+    report = json.loads(line.removeprefix("RESULT "))
     return Result(
-        seen["requests"],
-        seen["us"] / 1e6,
-        seen["status_errors"] + seen["socket_errors"],
-        seen["p50"],
-        seen["p99"],
+        report["requests"],
+        report["us"] / 1e6,
+        report["status_errors"] + report["socket_errors"],
+        report["p50"],
+        report["p99"],
     )
 
 
 Flow = Callable[[int], Awaitable[None]]
-"""One whole flow by client number `n`; raises where it goes wrong."""
+"""A function that runs one whole flow as the client with this number. It raises if the flow fails."""
 
 
-async def flows(flow: Flow, seconds: float, clients: int) -> Result:
-    """Each client repeats the flow, one after the other, until the time is up."""
-    taken: list[float] = []
+async def run_flows(flow: Flow, seconds: float, clients: int) -> Result:
+    """Runs `clients` clients side by side for `seconds`. Each repeats the flow."""
+    durations: list[float] = []
     errors: list[str] = []
     end = time.perf_counter() + seconds
 
@@ -100,16 +101,18 @@ async def flows(flow: Flow, seconds: float, clients: int) -> Result:
                 if len(errors) > 20:
                     return
             else:
-                taken.append((time.perf_counter() - started) * 1e6)
+                durations.append((time.perf_counter() - started) * 1e6)
 
     started = time.perf_counter()
     await asyncio.gather(*(client(number) for number in range(clients)))
     wall = time.perf_counter() - started
     if errors:
         print(f"  {len(errors)} errors, the first: {errors[0]}")
-    taken.sort()
-    return Result(len(taken), wall, len(errors), _at(taken, 0.5), _at(taken, 0.99))
+    durations.sort()
+    return Result(
+        len(durations), wall, len(errors), _percentile(durations, 0.5), _percentile(durations, 0.99)
+    )
 
 
-def _at(ordered: list[float], part: float) -> float:
-    return ordered[min(len(ordered) - 1, int(part * len(ordered)))] if ordered else 0.0
+def _percentile(durations: list[float], share: float) -> float:
+    return durations[min(len(durations) - 1, int(share * len(durations)))] if durations else 0.0

@@ -1,7 +1,7 @@
-"""What each hosted page weighs and costs: `python -m bench.pages` prints the table of docs/pages.md.
+"""`python -m bench.pages` prints the table of docs/pages.md: size and CPU of each hosted page.
 
-One gateway in this process with services that answer from memory, so the CPU is the gateway's own:
-routing, language, template, policy.
+Runs one gateway in this process. Its services answer from memory, so the CPU is that of the gateway:
+routing, language, template and Content-Security-Policy.
 """
 
 from __future__ import annotations
@@ -38,6 +38,7 @@ LOADED = re.compile(r'(?:href|src)="(/(?:static|brand)/[^"#]+)')
 
 
 async def main() -> None:
+    """Prints the table."""
     logs.configure("bench", "error")
     world = serve(FakeServices())
     tenant = world.add("demo")
@@ -51,22 +52,25 @@ async def main() -> None:
         transport=transport, base_url="http://demo.localhost:8080", headers=headers
     ) as http:
         for name, path in PAGES.items():
-            asked = path + ("?add=1" if path == "/login" else "")
-            page = await http.get(asked)
-            loaded = sum([await weight(http, url) for url in set(LOADED.findall(page.text))])
-            small = len(gzip.compress(page.content))
-            cost = await cpu(http, asked) - await cpu(http, "/static/favicon.svg")
+            address = path + ("?add=1" if path == "/login" else "")
+            page = await http.get(address)
+            loaded = sum(
+                [await compressed_size(http, url) for url in set(LOADED.findall(page.text))]
+            )
+            compressed = len(gzip.compress(page.content))
+            cost = await cpu(http, address) - await cpu(http, "/static/favicon.svg")
             print(
-                f"| {name} | {len(page.content):,} ({small:,}) | {small + loaded:,} | {cost:,.0f} |"
+                f"| {name} | {len(page.content):,} ({compressed:,}) | {compressed + loaded:,} | {cost:,.0f} |"
             )
 
 
-async def weight(http: httpx.AsyncClient, url: str) -> int:
+async def compressed_size(http: httpx.AsyncClient, url: str) -> int:
+    """Returns the bytes of a file after gzip."""
     return len(gzip.compress((await http.get(url)).content))
 
 
 async def cpu(http: httpx.AsyncClient, path: str) -> float:
-    """Microseconds of this process a request, the client's share included."""
+    """Returns the CPU µs that one request costs this process. They include the client."""
     before = time.process_time()
     for _ in range(ROUNDS):
         await http.get(path)

@@ -1,4 +1,4 @@
-"""CPU and memory of a deployment: its whole process tree, Postgres and NATS included."""
+"""CPU and memory of a deployment: of all its processes, Postgres and NATS included."""
 
 from __future__ import annotations
 
@@ -30,15 +30,17 @@ class Cpu:
         )
 
 
-def tree(root: int) -> list[psutil.Process]:
+def process_tree(root: int) -> list[psutil.Process]:
+    """Returns a process and all its descendants."""
     process = psutil.Process(root)
     return [process, *process.children(recursive=True)]
 
 
 def cpu(root: int) -> Cpu:
-    """What the tree has used so far; children that ended count with the parent that waited."""
+    """Returns the CPU that a process tree has used so far. For Postgres, this includes backends that
+    have ended."""
     used = {"services": 0.0, "postgres": 0.0, "nats": 0.0}
-    for process in tree(root):
+    for process in process_tree(root):
         with contextlib.suppress(psutil.Error):
             times, name = process.cpu_times(), process.name()
             kind = "postgres" if "postgres" in name else "nats" if "nats" in name else "services"
@@ -49,26 +51,26 @@ def cpu(root: int) -> Cpu:
 
 
 def memory(root: int) -> dict[str, float]:
-    """Proportional set size by process, MiB."""
-    found: dict[str, float] = {}
-    for process in tree(root):
+    """Returns the memory of each process in MiB, as proportional set size."""
+    sizes: dict[str, float] = {}
+    for process in process_tree(root):
         with contextlib.suppress(psutil.Error):
             line = process.cmdline()
             name = next((part for part in line[1:] if not part.startswith("-")), process.name())
             key = "postgres" if "postgres" in process.name() else name.rsplit("/", 1)[-1]
-            found[key] = found.get(key, 0.0) + process.memory_full_info().pss / 2**20
-    return {name: round(size, 1) for name, size in sorted(found.items())}
+            sizes[key] = sizes.get(key, 0.0) + process.memory_full_info().pss / 2**20
+    return {name: round(size, 1) for name, size in sorted(sizes.items())}
 
 
-def speed() -> float:
-    """How fast the machine is now: CPU ms of a fixed loop and a fixed hash; the best of twelve.
-    These machines drift, so the figure stands beside every run."""
-    taken = []
+def machine_speed() -> float:
+    """Returns how fast the machine is now: CPU ms of a fixed loop and a fixed hash, the best of twelve.
+    The speed of a machine varies with time, so each report contains it."""
+    times = []
     for _ in range(12):
         started = time.process_time()
         total = 0
         for number in range(300_000):
             total += number * number & 7
         hashlib.sha256(b"x" * 8_000_000).digest()
-        taken.append(time.process_time() - started)
-    return round(min(taken) * 1000, 1)
+        times.append(time.process_time() - started)
+    return round(min(times) * 1000, 1)

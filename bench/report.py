@@ -1,4 +1,4 @@
-"""Rows to a table: medians over the rounds, ratios to the peer where there is one."""
+"""The table of a run: medians over the rounds."""
 
 from __future__ import annotations
 
@@ -19,19 +19,19 @@ TARGETS = {
     "W5-jwks": 55,
     "W6-code-flow": 2000,
 }
-"""CPU µs per request that we aim at."""
+"""Target of each workload, in CPU µs per request."""
 
 HEAD = "| workload | side | req/s | p50 µs | p99 µs | CPU µs/req | services | postgres | nats | target | errors |"
 
 
 def table(rows: list[Row], facts: dict[str, object]) -> str:
-    """Markdown."""
+    """Returns the table as Markdown."""
     lines = [f"machine speed {facts['speed_ms']} ms, start {facts['started_in_s']} s", "", HEAD]
     lines.append("|---|---|" + "---:|" * 9)
-    seen: dict[tuple[str, str], list[Row]] = {}
+    groups: dict[tuple[str, str], list[Row]] = {}
     for row in rows:
-        seen.setdefault((row.workload, row.side), []).append(row)
-    for (workload, side), group in seen.items():
+        groups.setdefault((row.workload, row.side), []).append(row)
+    for (workload, side), group in groups.items():
         figures = [
             median(getattr(row, name) for row in group)
             for name in (
@@ -44,10 +44,10 @@ def table(rows: list[Row], facts: dict[str, object]) -> str:
                 "nats_us",
             )
         ]
-        shown = " | ".join(f"{figure:,.0f}" for figure in figures)
+        cells = " | ".join(f"{figure:,.0f}" for figure in figures)
         target = TARGETS.get(workload, "") if side == "aero2" else ""
         errors = sum(row.errors for row in group)
-        lines.append(f"| {workload} | {side} | {shown} | {target} | {errors} |")
+        lines.append(f"| {workload} | {side} | {cells} | {target} | {errors} |")
     lines += [
         "",
         *(f"{name}: {facts[name]}" for name in ("memory_at_rest_mib", "memory_after_mib")),

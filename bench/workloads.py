@@ -1,7 +1,7 @@
-"""The workloads by name, prepared on the demo application of a deployment.
+"""The workloads by name, on the demo application of a deployment.
 
-W1 checking who asks, W2 tokens for machines, W3 refresh, W4 signing in with a password,
-W5 public documents, W6 whole code flows.
+W1: check a token or session. W2: client credentials. W3: refresh a token. W4: sign in with a
+password. W5: public documents. W6: whole authorization code flows.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from urllib.parse import parse_qsl, urlencode, urlsplit
 
 from bench.deployment import Deployment
 from bench.http import Connection
-from bench.load import CONNECTIONS, Result, Shot, flows, wrk
+from bench.load import CONNECTIONS, LoadRequest, Result, run_flows, wrk
 
 USERS = 50
 CALLBACK = "https://rp.example/callback"
@@ -31,26 +31,28 @@ Run = Callable[[float], Result]
 
 @dataclass(frozen=True)
 class Workload:
-    """`ready` makes what a run uses up, uncounted, and returns the run itself."""
+    """A named load. `ready` creates the tokens and sessions that a run consumes, and returns the run.
+    Only the run is measured."""
 
     name: str
     ready: Callable[[], Run]
 
 
-def fixed(name: str, shot: Shot) -> Workload:
-    """One that uses nothing up."""
-    return Workload(name, lambda: partial(wrk, shot))
+def fixed(name: str, request: LoadRequest) -> Workload:
+    """Returns a workload that consumes nothing."""
+    return Workload(name, lambda: partial(wrk, request))
 
 
 @dataclass
-class Stage:
-    """The demo application with users and clients, and tokens for them as they are needed."""
+class DemoApplication:
+    """The demo application. Creates its users and clients when they are first needed."""
 
     deployment: Deployment
     users: list[tuple[str, str]] = field(default_factory=list)
     clients: dict[str, tuple[str, str]] = field(default_factory=dict)
 
     def user(self, number: int) -> tuple[str, str]:
+        """Returns the address and password of a user."""
         while len(self.users) <= number:
             email = f"bench{len(self.users)}-{secrets.token_hex(4)}@example.com"
             password = f"correct horse {secrets.token_hex(8)}"
@@ -65,16 +67,18 @@ class Stage:
             self.users.append((email, password))
         return self.users[number]
 
-    def client(self, kind: str, **wanted: object) -> tuple[str, str]:
+    def client(self, kind: str, **settings: object) -> tuple[str, str]:
+        """Returns the id and secret of a client."""
         if kind not in self.clients:
             with self.deployment.api() as api:
-                answer = api.post("/api/clients", json={"name": f"bench {kind}", **wanted})
+                answer = api.post("/api/clients", json={"name": f"bench {kind}", **settings})
                 answer.raise_for_status()
-                made = answer.json()
-            self.clients[kind] = (made["client_id"], made["client_secret"])
+                created = answer.json()
+            self.clients[kind] = (created["client_id"], created["client_secret"])
         return self.clients[kind]
 
     def web(self) -> tuple[str, str]:
+        """Returns the client of the code flows."""
         return self.client(
             "web",
             redirect_uris=[CALLBACK],
@@ -85,6 +89,7 @@ class Stage:
         )
 
     def machine(self, alg: str) -> tuple[str, str]:
+        """Returns a client for client credentials, whose access tokens are signed with `alg`."""
         return self.client(
             f"machine-{alg}",
             type="service",
@@ -94,24 +99,29 @@ class Stage:
         )
 
     def connection(self) -> Connection:
+        """Returns a connection without cookies."""
         return Connection(self.deployment.port, self.deployment.host)
 
-    def shot(self, path: str, **more: object) -> Shot:
+    def load_request(self, path: str, **more: object) -> LoadRequest:
+        """Returns a request to the application."""
         headers = {"Host": self.deployment.host, **more.pop("headers", {})}  # type: ignore[dict-item]
         url = f"http://127.0.0.1:{self.deployment.port}"
-        return Shot(url=url, path=path, headers=headers, **more)  # type: ignore[arg-type]
+        return LoadRequest(url=url, path=path, headers=headers, **more)  # type: ignore[arg-type]
 
 
 FORM = {"Content-Type": "application/x-www-form-urlencoded"}
 
 
 def basic(client: tuple[str, str]) -> dict[str, str]:
+    """Returns the header of HTTP Basic authentication for a client."""
     return {"Authorization": "Basic " + base64.b64encode(":".join(client).encode()).decode()}
 
 
-async def sign_in(stage: Stage, http: Connection, number: int, start: str = "/login") -> str:
-    """Through the hosted pages, as a browser without scripts does; where it leads at the end."""
-    email, password = stage.user(number)
+async def sign_in(
+    demo: DemoApplication, http: Connection, number: int, start: str = "/login"
+) -> str:
+    """Signs in through the hosted pages, as a browser without scripts does. Returns the last address."""
+    email, password = demo.user(number)
     page, location = await http.get(start), start
     for _ in range(8):
         if page.status in (302, 303):
@@ -134,26 +144,27 @@ async def sign_in(stage: Stage, http: Connection, number: int, start: str = "/lo
 
 
 def _form(html: str) -> tuple[str, dict[str, str]] | None:
-    """The first form that asks for an address or a password, with its fields."""
-    for found in re.finditer(r"<form\b([^>]*)>(.*?)</form>", html, re.S):
+    """Returns the action and fields of the first form with an address or a password, or None."""
+    for match in re.finditer(r"<form\b([^>]*)>(.*?)</form>", html, re.S):
         fields = {
             name: _attribute(tag, "value")
-            for tag in re.findall(r"<input\b[^>]*>", found[2])
+            for tag in re.findall(r"<input\b[^>]*>", match[2])
             if (name := _attribute(tag, "name"))
         }
         if "email" in fields or "password" in fields:
-            return _attribute(found[1], "action"), fields
+            return _attribute(match[1], "action"), fields
     return None
 
 
 def _attribute(tag: str, name: str) -> str:
-    found = re.search(rf'\b{name}="([^"]*)"', tag)
-    return found[1].replace("&amp;", "&") if found else ""
+    match = re.search(rf'\b{name}="([^"]*)"', tag)
+    return match[1].replace("&amp;", "&") if match else ""
 
 
-async def code_flow(stage: Stage, http: Connection, number: int) -> dict[str, str]:
-    """One authorization-code flow with PKCE; signs in first where the browser is not."""
-    client, verifier = stage.web(), secrets.token_urlsafe(32)
+async def code_flow(demo: DemoApplication, http: Connection, number: int) -> dict[str, str]:
+    """Runs one authorization code flow with PKCE. Signs in first if the browser has no session. Returns
+    the token response."""
+    client, verifier = demo.web(), secrets.token_urlsafe(32)
     challenge = hashlib.sha256(verifier.encode()).digest()
     query = {
         "client_id": client[0],
@@ -169,7 +180,7 @@ async def code_flow(stage: Stage, http: Connection, number: int) -> dict[str, st
     page = await http.get(start)
     location = page.headers.get("location", "")
     if not location.startswith(CALLBACK):
-        location = await sign_in(stage, http, number, location)
+        location = await sign_in(demo, http, number, location)
     answer = dict(parse_qsl(urlsplit(location).query))
     if "code" not in answer:
         raise RuntimeError(f"no code: {location[:300]}")
@@ -187,91 +198,101 @@ async def code_flow(stage: Stage, http: Connection, number: int) -> dict[str, st
     return dict(json.loads(tokens.body))
 
 
-def minted(stage: Stage, count: int) -> list[dict[str, str]]:
-    """`count` token answers, each of a session of its own user in turn."""
+def mint_tokens(demo: DemoApplication, count: int) -> list[dict[str, str]]:
+    """Returns at least `count` token responses, of FLOW_CLIENTS users at most."""
 
     async def mint() -> list[dict[str, str]]:
-        found: list[dict[str, str]] = []
+        responses: list[dict[str, str]] = []
         users = min(count, FLOW_CLIENTS)
         for number in range(users):
-            http = stage.connection()
-            found += [await code_flow(stage, http, number) for _ in range(-(-count // users))]
+            http = demo.connection()
+            responses += [await code_flow(demo, http, number) for _ in range(-(-count // users))]
             http.close()
-        return found
+        return responses
 
     return asyncio.run(mint())
 
 
-def userinfo(stage: Stage) -> Workload:
-    pool = [tokens["access_token"] for tokens in minted(stage, 64)]
+def userinfo(demo: DemoApplication) -> Workload:
+    """GET /oauth2/userinfo."""
+    pool = [tokens["access_token"] for tokens in mint_tokens(demo, 64)]
     headers = {"Authorization": "Bearer {t}"}
-    shot = stage.shot("/oauth2/userinfo", headers=headers, pool=pool)
-    return fixed("W1-userinfo", shot)
+    request = demo.load_request("/oauth2/userinfo", headers=headers, pool=pool)
+    return fixed("W1-userinfo", request)
 
 
-def session(stage: Stage) -> Workload:
+def session(demo: DemoApplication) -> Workload:
+    """GET /api/auth/session with a session cookie."""
+
     async def cookies() -> list[str]:
-        found = []
+        headers = []
         for number in range(16):
-            http = stage.connection()
-            await sign_in(stage, http, number)
-            found.append("; ".join(f"{name}={value}" for name, value in http.cookies.items()))
+            http = demo.connection()
+            await sign_in(demo, http, number)
+            headers.append("; ".join(f"{name}={value}" for name, value in http.cookies.items()))
             http.close()
-        return found
+        return headers
 
     pool = asyncio.run(cookies())
-    shot = stage.shot("/api/auth/session", headers={"Cookie": "{t}"}, pool=pool)
-    return fixed("W1-session", shot)
+    request = demo.load_request("/api/auth/session", headers={"Cookie": "{t}"}, pool=pool)
+    return fixed("W1-session", request)
 
 
-def introspection(stage: Stage) -> Workload:
-    pool = [tokens["access_token"] for tokens in minted(stage, 64)]
-    shot = stage.shot(
+def introspection(demo: DemoApplication) -> Workload:
+    """POST /oauth2/introspect (RFC 7662)."""
+    pool = [tokens["access_token"] for tokens in mint_tokens(demo, 64)]
+    request = demo.load_request(
         "/oauth2/introspect",
         method="POST",
-        headers={**basic(stage.web()), **FORM},
+        headers={**basic(demo.web()), **FORM},
         body="token={t}",
         pool=pool,
     )
-    return fixed("W1-introspection", shot)
+    return fixed("W1-introspection", request)
 
 
-def client_credentials(alg: str, stage: Stage) -> Workload:
-    shot = stage.shot(
+def client_credentials(alg: str, demo: DemoApplication) -> Workload:
+    """POST /oauth2/token with client credentials."""
+    request = demo.load_request(
         "/oauth2/token",
         method="POST",
-        headers={**basic(stage.machine(alg)), **FORM},
+        headers={**basic(demo.machine(alg)), **FORM},
         body="grant_type=client_credentials",
     )
-    return fixed(f"W2-{alg.lower()}", shot)
+    return fixed(f"W2-{alg.lower()}", request)
 
 
-def rotating(name: str, shot: Shot, mint: Callable[[int], list[dict[str, str]]]) -> Workload:
-    """Each request uses a refresh token up and gets the next; `mint` makes the first ones."""
+def rotating(
+    name: str, request: LoadRequest, mint: Callable[[int], list[dict[str, str]]]
+) -> Workload:
+    """Returns a workload in which each request consumes a refresh token and receives the next. `mint`
+    creates the first tokens."""
 
     def ready() -> Run:
         pool = [tokens["refresh_token"] for tokens in mint(2 * CONNECTIONS)]
-        return partial(wrk, replace(shot, pool=pool, script="refresh.lua"))
+        return partial(wrk, replace(request, pool=pool, script="refresh.lua"))
 
     return Workload(name, ready)
 
 
-def refresh(stage: Stage) -> Workload:
-    shot = stage.shot(
+def refresh(demo: DemoApplication) -> Workload:
+    """POST /oauth2/token with a refresh token."""
+    request = demo.load_request(
         "/oauth2/token",
         method="POST",
-        headers={**basic(stage.web()), **FORM},
+        headers={**basic(demo.web()), **FORM},
         body="grant_type=refresh_token&refresh_token={t}",
     )
-    return rotating("W3", shot, partial(minted, stage))
+    return rotating("W3", request, partial(mint_tokens, demo))
 
 
-def password(stage: Stage) -> Workload:
+def password(demo: DemoApplication) -> Workload:
+    """POST /api/auth/signin with a password."""
     for number in range(USERS):
-        stage.user(number)
+        demo.user(number)
 
     async def attempt(http: Connection, number: int) -> None:
-        email, secret = stage.user(number % USERS)
+        email, secret = demo.user(number % USERS)
         body = json.dumps({"email": email, "password": secret}).encode()
         headers = {"Content-Type": "application/json", "Origin": f"http://{http.host}"}
         http.cookies = {}
@@ -280,24 +301,27 @@ def password(stage: Stage) -> Workload:
             raise RuntimeError(f"{answer.status} {answer.body[:300]!r}")
 
     def run(seconds: float) -> Result:
-        connections = [stage.connection() for _ in range(4)]
+        connections = [demo.connection() for _ in range(4)]
         return asyncio.run(
-            flows(lambda number: attempt(connections[number], number), seconds, len(connections))
+            run_flows(
+                lambda number: attempt(connections[number], number), seconds, len(connections)
+            )
         )
 
     return Workload("W4", lambda: run)
 
 
-def document(name: str, path: str, stage: Stage) -> Workload:
-    return fixed(name, stage.shot(path))
+def document(name: str, path: str, demo: DemoApplication) -> Workload:
+    """GET a public document."""
+    return fixed(name, demo.load_request(path))
 
 
-Step = Callable[[Connection, int], Awaitable[object]]
-"""One whole flow of browser number `n`."""
+BrowserFlow = Callable[[Connection, int], Awaitable[object]]
+"""A function that runs one whole flow in the browser with this number."""
 
 
-def signed_in(name: str, connect: Callable[[], Connection], flow: Step) -> Workload:
-    """Flows of browsers that have signed in before, uncounted."""
+def signed_in(name: str, connect: Callable[[], Connection], flow: BrowserFlow) -> Workload:
+    """Returns a workload of flows in browsers that are signed in already."""
 
     def ready() -> Run:
         async def sign_in_all() -> list[dict[str, str]]:
@@ -319,35 +343,37 @@ def signed_in(name: str, connect: Callable[[], Connection], flow: Step) -> Workl
             async def once(number: int) -> None:
                 await flow(browsers[number], number)
 
-            return await flows(once, seconds, FLOW_CLIENTS)
+            return await run_flows(once, seconds, FLOW_CLIENTS)
 
         return lambda seconds: asyncio.run(load(seconds))
 
     return Workload(name, ready)
 
 
-def code_flows(stage: Stage) -> Workload:
-    return signed_in("W6-code-flow", stage.connection, partial(code_flow, stage))
+def code_flows(demo: DemoApplication) -> Workload:
+    """Code flows of users who are signed in."""
+    return signed_in("W6-code-flow", demo.connection, partial(code_flow, demo))
 
 
-def full_login(stage: Stage) -> Workload:
+def full_login(demo: DemoApplication) -> Workload:
+    """Code flows in which the user signs in with a password."""
     for number in range(USERS):
-        stage.user(number)
+        demo.user(number)
 
     def run(seconds: float) -> Result:
         async def flow(number: int) -> None:
-            http = stage.connection()
+            http = demo.connection()
             try:
-                await code_flow(stage, http, number)
+                await code_flow(demo, http, number)
             finally:
                 http.close()
 
-        return asyncio.run(flows(flow, seconds, 4))
+        return asyncio.run(run_flows(flow, seconds, 4))
 
     return Workload("W6-full-login", lambda: run)
 
 
-WORKLOADS: dict[str, Callable[[Stage], Workload]] = {
+WORKLOADS: dict[str, Callable[[DemoApplication], Workload]] = {
     "W1-userinfo": userinfo,
     "W1-session": session,
     "W1-introspection": introspection,
@@ -363,10 +389,10 @@ WORKLOADS: dict[str, Callable[[Stage], Workload]] = {
 
 
 def prepare(deployment: Deployment, names: list[str]) -> dict[str, Workload]:
-    """Those whose name begins with one of `names`."""
-    stage = Stage(deployment)
+    """Returns the workloads whose names begin with one of `names`."""
+    demo = DemoApplication(deployment)
     return {
-        key: make(stage)
+        key: make(demo)
         for key, make in WORKLOADS.items()
         if any(key.startswith(name) for name in names)
     }

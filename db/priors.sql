@@ -1,11 +1,11 @@
--- What Postgres may assume of a table that it has never analyzed; run by `aero2 migrate` with the schema
+-- Statistics for tables that Postgres has never analyzed. `aero2 migrate` runs this file with the schema
 -- and with every migration, on PostgreSQL 18 or later.
 --
--- Services keep a statement's plan. Made while a partition is empty, with no statistics, every index
--- that holds `app_id` looks equally good to it, and the plan may read all rows of an application to
--- find one (docs/adr/0004). These figures say what the schema knows already: an id is unique, a
--- partition holds few applications, what an index begins with tells rows apart, of what can be NULL
--- half is. ANALYZE replaces them by what it finds, and what was analyzed is left alone.
+-- Services keep the plan of a statement. Without statistics, every index with `app_id` has the same
+-- cost for a partition that is empty, and the plan may read all rows of an application to find one
+-- (docs/adr/0004). These figures come from the schema: an id is unique, a partition has few
+-- applications, the first column of an index has many values, and half of a nullable column is NULL.
+-- ANALYZE replaces them. Tables that were analyzed keep their statistics.
 WITH keys AS (  -- the columns of each index in order, without app_id
     SELECT i.indrelid, i.indisunique AND i.indpred IS NULL AS names_one,
            array_agg(a.attname ORDER BY k.place) FILTER (WHERE a.attname <> 'app_id') AS columns

@@ -1,12 +1,12 @@
--- The database's roles; idempotent, run by `aero2 migrate` before the schema.
+-- The roles of the database. `aero2 migrate` runs this file before the schema; it is idempotent.
 --
--- Every role is made NOLOGIN here; the runner adds LOGIN and a password from its environment, so
--- that no secret stands in a file. None is a superuser, owns a table or has BYPASSRLS: row level
+-- Every role is created NOLOGIN here. `aero2 migrate` adds LOGIN and a password from its environment,
+-- so that no file contains a secret. None is a superuser, owns a table or has BYPASSRLS: row level
 -- security binds all of them, and a managed Postgres can run this with CREATEROLE alone.
 --
 --   aero2_owner     owns the schema when a superuser migrates; else the connecting role owns it
 --   aero2_tenancy, aero2_identity, aero2_oidc, aero2_rbac    one per service, see the grants in schema.sql
---   one per job that speaks of all applications, given only to the services that do it (docs/adr/0008):
+--   one per job that works on all applications; only the services with the job have it (docs/adr/0008):
 --   aero2_relay   every service: sends the audit outbox       aero2_mail    identity: delivers mail
 --   aero2_sweep   identity, oidc, tenancy: expired rows       aero2_logout  oidc: logout tokens
 --   aero2_upkeep  tenancy: sealing, retention, use of keys, provisioning, deletion, domains
@@ -23,15 +23,15 @@ BEGIN
             BEGIN
                 EXECUTE format('CREATE ROLE %I NOLOGIN', name);
             EXCEPTION WHEN duplicate_object OR unique_violation THEN
-                NULL;  -- another runner, in another database of this cluster, was faster
+                NULL;  -- another migration, in another database of this cluster, has created it
             END;
         END IF;
     END LOOP;
 END
 $roles$;
 
--- Nothing may wait for ever: a stuck statement, lock or forgotten transaction ends by itself. Set
--- once and then left alone, so that an operator's own limits stand and nothing is written needlessly.
+-- A stuck statement, a lock and a forgotten transaction end after a time limit. The limits are set
+-- once and not changed later, so that an operator can choose others.
 DO $limits$
 DECLARE
     wanted record;
@@ -40,8 +40,8 @@ BEGIN
         SELECT r.oid, r.rolname, l.setting, l.value
         FROM (VALUES
             ('statement_timeout', '15s', false),
-            -- A service only looks things up. Its plans are kept, and one made while a table was small
-            -- must not read all of it once it has grown.
+            -- Services keep their plans. A plan made while a table was small must not read the whole
+            -- table when it has grown.
             ('enable_seqscan', 'off', false),
             ('enable_hashjoin', 'off', false),
             ('enable_mergejoin', 'off', false),
@@ -63,10 +63,10 @@ BEGIN
 END
 $limits$;
 
--- Rights that Postgres grants to everybody are withdrawn here, as far as the connected role may: a superuser
--- withdraws all, the owner of the database those that concern that database. Our roles connect to this database and to no other, and
--- make no objects of their own: neither temporary tables (whose names would stand before ours) nor large
--- objects. Only what still has to change is changed, so a second run writes nothing.
+-- Revokes the privileges that Postgres grants to PUBLIC, as far as the connected role can: a superuser
+-- revokes all of them, the owner of the database only those on the database. Our roles connect to this
+-- database only, and create no objects: no temporary tables (whose names would hide ours) and no large
+-- objects. Only remaining privileges are revoked, so a second run writes nothing.
 DO $public$
 DECLARE
     database text;

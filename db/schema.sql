@@ -1,33 +1,33 @@
--- The whole database of Aero2, grouped by the service that owns (alone writes) each table.
+-- The whole database of Aero2, grouped by service. The owner of a table is the only service that
+-- writes to it.
 --
--- Rules every table keeps; tests/service/db holds them:
+-- Rules for every table (tests/service/db checks them):
 --  * A table with rows of an application is PARTITION BY HASH (app_id), 16 partitions (the loop at
---    the end), and every primary, unique and foreign key holds app_id. Not partitioned are
---    only the registries that find an application (applications, application_api_keys,
+--    the end), and every primary, unique and foreign key contains app_id. Only these tables are
+--    not partitioned: the registries that find an application (applications, application_api_keys,
 --    custom_domains, deleted_slugs) and the queues (audit_outbox, mail_outbox).
---  * Row level security is forced. A connection sees the one application named by
---    `SET LOCAL aero2.app_id`; without it, no rows, and an INSERT is refused.
---  * Deleting an application or a user deletes by foreign key; no code enumerates tables. Where a
---    table hangs on a client, user or session of the same application, it has no second foreign key to
---    applications: that would lock the application's row at every insert for nothing.
+--  * Row level security is forced. A connection sees only the application that
+--    `SET LOCAL aero2.app_id` names. Without it, the connection sees no rows and cannot insert any.
+--  * Deleting an application or a user deletes by foreign key; no code enumerates tables. A
+--    table that refers to a client, user or session has no second foreign key to applications. It
+--    would lock the application's row at every insert, without need.
 --  * Tables that grow with every token or record have no foreign keys, and no table that grows with
---    every sign-in has one to the application or client that all of them share; triggers on the
---    deletion take their rows along (docs/adr/0005).
+--    every sign-in has one to an application or a client, because all its rows share that one.
+--    Triggers delete their rows (docs/adr/0005).
 --  * Secrets that must be compared are stored as keyed hashes (`*_hash`), secrets that must be
 --    read back as AES-256-GCM text (`*_sealed`) under the application's data key.
---  * Primary keys lead with app_id, the other keys and indexes end with it (but those for listing an
---    application's rows by age, which stand before the primary key). So every lookup has exactly one
---    index that begins with what it looks for. Else Postgres, planning while tables are still empty,
---    finds all indexes equally cheap, may take one that knows nothing but the application, and keeps
---    that plan while the table grows: each sign-in then reads every session of the application.
---    tests/service/db/test_plans.py holds it (docs/adr/0004). The seeds' idx_idps_app_enabled and
---    idx_oauth_clients_app_enabled are served by the primary key.
+--  * Primary keys begin with app_id; other keys and indexes end with it. Exceptions are the indexes that
+--    list an application's rows by age; they are created before the primary key. So every lookup has
+--    exactly one index that begins with its key. Postgres plans while tables are still empty, and
+--    then all indexes cost the same. It could choose an index that narrows by application only, and
+--    keep that plan while the table grows: each sign-in would read every session of the
+--    application. tests/service/db/test_plans.py checks this (docs/adr/0004).
 --  * Constraint names are part of the interface: handlers turn a violated constraint into a
---    domain error by its name, as `common.db.violated` gives it.
+--    domain error by its name, as `common.db_errors.violated_constraint` returns it.
 --  * Ids are UUIDv7 made by the services; ids of roles and permissions are readable text.
 
 -- ============================================================================================
--- tenancy: applications and what finds them
+-- tenancy: applications, and the tables that find them
 -- ============================================================================================
 
 -- owner: tenancy. The registry of tenants; slug and custom_domain are unique over all of them.
@@ -65,7 +65,8 @@ CREATE INDEX idx_applications_created ON applications (created_at, id);
 CREATE INDEX idx_applications_state ON applications (state) WHERE state <> 'active';
 CREATE INDEX idx_applications_dashboard ON applications (is_dashboard) WHERE is_dashboard;
 
--- owner: tenancy. A deleted application's slug (and its cookies, links, issuer) is not given away.
+-- owner: tenancy. Slugs of deleted applications. Nobody gets such a slug for a while, because cookies,
+-- links and tokens that name it still exist.
 CREATE TABLE deleted_slugs (
     slug       text        NOT NULL,
     deleted_at timestamptz NOT NULL DEFAULT now(),
@@ -99,8 +100,8 @@ CREATE INDEX idx_api_keys_app ON application_api_keys (app_id, created_at, id);
 CREATE INDEX idx_api_keys_prefix ON application_api_keys (key_prefix);
 CREATE INDEX idx_api_keys_rotated_to ON application_api_keys (rotated_to) WHERE rotated_to IS NOT NULL;
 
--- owner: tenancy. Not partitioned: the host finds the application, and one proven owner per domain.
--- Anybody may claim a domain; only who proves it holds it.
+-- owner: tenancy. Not partitioned: the host finds the application, and a domain has one verified owner.
+-- Every application may add a domain; only the one that proves control of it is verified.
 CREATE TABLE custom_domains (
     id                    uuid        NOT NULL,
     app_id                uuid        NOT NULL,
@@ -126,11 +127,11 @@ CREATE UNIQUE INDEX custom_domains_verified_domain_key ON custom_domains (domain
 CREATE UNIQUE INDEX custom_domains_primary_key ON custom_domains (app_id) WHERE is_primary;
 
 -- ============================================================================================
--- identity: users (the other owners' tables refer to them, so they stand here)
+-- identity: users (before the other services, whose tables refer to them)
 -- ============================================================================================
 
--- owner: identity. e-mail is kept as typed and looked up by its key (common/address_keys.py); both may
--- be absent (passkey-only and guest users).
+-- owner: identity. An address is stored as the user typed it, and found by its key (common/address_keys.py). Both
+-- are NULL for users without an address.
 CREATE TABLE users (
     app_id                uuid        NOT NULL,
     id                    uuid        NOT NULL,
@@ -159,7 +160,7 @@ CREATE TABLE users (
     disabled              boolean     NOT NULL DEFAULT false,
     epoch                 integer     NOT NULL DEFAULT 0,  -- raised to end every token at once
     last_sign_in_at       timestamptz,
-    settled_at            timestamptz,  -- default role given, personal team made; else by the sweep
+    provisioned_at        timestamptz,  -- has the default role and personal team; NULL: the sweep retries
     created_at            timestamptz NOT NULL DEFAULT now(),
     updated_at            timestamptz NOT NULL DEFAULT now(),
     CONSTRAINT users_app_id_fkey FOREIGN KEY (app_id) REFERENCES applications (id) ON DELETE CASCADE,
@@ -169,15 +170,15 @@ CREATE TABLE users (
 CREATE INDEX idx_users_app_created ON users (app_id, created_at, id);
 ALTER TABLE users ADD CONSTRAINT users_pkey PRIMARY KEY (app_id, id);
 ALTER TABLE users ADD CONSTRAINT users_app_id_email_key UNIQUE (email_normalized, app_id);
--- The two filters of the users list that name few of many.
+-- For the two filters of the list of users that match few of them.
 CREATE INDEX idx_users_disabled ON users (app_id, created_at, id) WHERE disabled;
 CREATE INDEX idx_users_unverified ON users (app_id, created_at, id) WHERE NOT email_verified;
--- What the sweep of unsettled users reads.
-CREATE INDEX idx_users_unsettled ON users (app_id, id) WHERE settled_at IS NULL;
+-- For the sweep of users who are not provisioned.
+CREATE INDEX idx_users_unprovisioned ON users (app_id, id) WHERE provisioned_at IS NULL;
 
--- owner: identity, through a trigger on users. What a search finds a user by: the address, its parts,
--- and each word of their names. A pattern (LIKE '%…%') would read every user of the application; a
--- range over this table's index reads the page.
+-- owner: identity, through a trigger on users. The words by which a search finds a user: the address,
+-- its parts, and each word of their names. A pattern (LIKE '%…%') would read every user of the
+-- application. A range of this table's index reads only the page.
 CREATE TABLE user_words (
     app_id  uuid NOT NULL,
     user_id uuid NOT NULL,
@@ -186,11 +187,11 @@ CREATE TABLE user_words (
 ) PARTITION BY HASH (app_id);
 CREATE INDEX idx_user_words_word ON user_words (word, app_id, user_id);
 
--- How a word is stored and searched: lower case, without accents.
+-- Returns a word as it is stored and searched: in lower case, without accents.
 CREATE FUNCTION search_key(text) RETURNS text LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE
 RETURN lower(regexp_replace(normalize($1, NFKD), E'[\u0300-\u036F]', '', 'g'));
 
--- The words of a user, each once; bounded in number and length whatever the names hold.
+-- Returns the words of a user, each once. Their number and length have an upper bound.
 CREATE FUNCTION words_of_user(email text, names text[]) RETURNS SETOF text
 LANGUAGE sql IMMUTABLE PARALLEL SAFE
 BEGIN ATOMIC
@@ -262,7 +263,7 @@ CREATE TABLE permissions (
     CONSTRAINT permissions_app_id_fkey FOREIGN KEY (app_id) REFERENCES applications (id) ON DELETE CASCADE
 ) PARTITION BY HASH (app_id);
 
--- owner: rbac. The primary key serves the seeds' idx_role_permissions_app.
+-- owner: rbac
 CREATE TABLE role_permissions (
     app_id        uuid        NOT NULL,
     role_id       text        NOT NULL,
@@ -276,8 +277,8 @@ CREATE TABLE role_permissions (
 ) PARTITION BY HASH (app_id);
 CREATE INDEX idx_role_permissions_permission ON role_permissions (permission_id, app_id);
 
--- owner: rbac. Roles inside an organization (`admin`, `member`, …) are another namespace than the
--- application's roles, which have an `admin` too; they bundle the same permissions.
+-- owner: rbac. Roles inside an organization (`admin`, `member`, …). Their ids are separate from those
+-- of the application's roles: both kinds have an `admin`. Both contain the same kind of permissions.
 CREATE TABLE organization_roles (
     app_id      uuid        NOT NULL,
     id          text        NOT NULL,
@@ -310,7 +311,7 @@ CREATE INDEX idx_organization_role_permissions_permission
 -- tenancy: organizations (developer teams are organizations of the dashboard application)
 -- ============================================================================================
 
--- How the name of an organization is stored and searched: like a slug, in any script.
+-- Returns the name of an organization as it is stored and searched: like a slug, in any script.
 CREATE FUNCTION organization_key(text) RETURNS text LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE
 RETURN btrim(regexp_replace(search_key($1), '[-\s.,;:_&''’"/()+]+', '-', 'g'), '-');
 
@@ -336,18 +337,18 @@ CREATE INDEX idx_organizations_app_created ON organizations (app_id, created_at,
 ALTER TABLE organizations ADD CONSTRAINT organizations_pkey PRIMARY KEY (app_id, id);
 ALTER TABLE organizations ADD CONSTRAINT organizations_app_id_slug_key UNIQUE (slug, app_id);
 CREATE INDEX idx_organizations_created_by ON organizations (created_by, app_id);
--- What a search finds an organization by: the beginning of its slug, or of its name where the slug
--- was not made of it.
+-- For the search of organizations: by the beginning of the slug, or of the name if the slug was not
+-- derived from it.
 CREATE INDEX idx_organizations_slug ON organizations (slug COLLATE "C", app_id, id);
 CREATE INDEX idx_organizations_name ON organizations (name_key, app_id, id)
     WHERE NOT starts_with(slug COLLATE "C", name_key);
 CREATE UNIQUE INDEX organizations_personal_key ON organizations (created_by, app_id) WHERE is_personal;
 
--- A team that owns applications cannot be deleted: the violated constraint says so.
+-- A team that owns applications cannot be deleted. The handler reports this by the constraint's name.
 ALTER TABLE applications ADD CONSTRAINT applications_owner_org_id_fkey
     FOREIGN KEY (owner_app_id, owner_org_id) REFERENCES organizations (app_id, id);
 
--- owner: tenancy. One organization role a member; rbac reads it to know the member's rights.
+-- owner: tenancy. Each member has one organization role. rbac reads it for the rights of the member.
 CREATE TABLE organization_members (
     app_id     uuid        NOT NULL,
     org_id     uuid        NOT NULL,
@@ -398,7 +399,7 @@ CREATE INDEX idx_organization_invitations_role ON organization_invitations (role
 CREATE INDEX idx_organization_invitations_inviter ON organization_invitations (invited_by, app_id, sent_at);
 CREATE INDEX idx_organization_invitations_expires ON organization_invitations (expires_at);
 
--- owner: tenancy. A proven e-mail domain lets its users join by themselves.
+-- owner: tenancy. Users with an address in a proven e-mail domain may join without an invitation.
 CREATE TABLE organization_domains (
     app_id             uuid        NOT NULL,
     id                 uuid        NOT NULL,
@@ -420,8 +421,8 @@ CREATE UNIQUE INDEX organization_domains_verified_key
     ON organization_domains (domain, app_id) WHERE verified_at IS NOT NULL;
 CREATE INDEX idx_organization_domains_role ON organization_domains (role_id, app_id);
 
--- owner: rbac. Application-wide (org_id NULL) or only inside one organization, and then gone with
--- the membership.
+-- owner: rbac. A role in the whole application (org_id NULL) or inside one organization. The latter is
+-- deleted with the membership.
 CREATE TABLE user_roles (
     app_id     uuid        NOT NULL,
     user_id    uuid        NOT NULL,
@@ -459,7 +460,8 @@ CREATE TABLE passwords (
         REFERENCES users (app_id, id) ON DELETE CASCADE
 ) PARTITION BY HASH (app_id);
 
--- owner: identity. Keyed by a hash of the address, not by user: an unknown address locks alike.
+-- owner: identity. The key is a hash of the address, not the user. So an address without a user is
+-- locked in the same way.
 CREATE TABLE sign_in_guards (
     app_id          uuid        NOT NULL,
     address_hash    text        NOT NULL,
@@ -473,7 +475,7 @@ CREATE TABLE sign_in_guards (
 ) PARTITION BY HASH (app_id);
 CREATE INDEX idx_sign_in_guards_expires ON sign_in_guards (expires_at);
 
--- owner: identity. The active organization falls away with the membership.
+-- owner: identity. The active organization becomes NULL when the membership is deleted.
 CREATE TABLE user_sessions (
     app_id          uuid        NOT NULL,
     id              uuid        NOT NULL,
@@ -510,7 +512,7 @@ CREATE INDEX idx_user_sessions_expires ON user_sessions (expires_at);
 CREATE INDEX idx_user_sessions_previous ON user_sessions (previous_id, app_id) WHERE previous_id IS NOT NULL;
 
 -- owner: identity. One mail may carry a code and a link; `email` in lower case. `browser_hash`
--- binds the link to the browser that asked.
+-- binds the link to the browser that requested it.
 CREATE TABLE email_verification_codes (
     app_id       uuid        NOT NULL,
     id           uuid        NOT NULL,
@@ -568,7 +570,7 @@ CREATE UNIQUE INDEX user_invitations_pending_key
 CREATE INDEX idx_user_invitations_created ON user_invitations (app_id, created_at, id);
 CREATE INDEX idx_user_invitations_accepted_by ON user_invitations (accepted_by, app_id);
 
--- owner: identity. A device seen before, so that a new one can be told by mail.
+-- owner: identity. Devices on which a user has signed in. A sign-in on a new device sends a mail.
 CREATE TABLE known_devices (
     app_id        uuid        NOT NULL,
     user_id       uuid        NOT NULL,
@@ -624,7 +626,8 @@ CREATE TABLE passkeys (
 ) PARTITION BY HASH (app_id);
 CREATE INDEX idx_passkeys_user ON passkeys (user_id, app_id);
 
--- owner: identity. `last_step` refuses a code a second time within its step.
+-- owner: identity. `last_step` is the time step of the last code, so no code is accepted twice
+-- (RFC 6238 section 5.2).
 CREATE TABLE totp_factors (
     app_id        uuid        NOT NULL,
     id            uuid        NOT NULL,
@@ -679,8 +682,7 @@ CREATE TABLE identity_providers (
     CONSTRAINT identity_providers_type_check CHECK (type IN ('oauth2', 'oidc'))
 ) PARTITION BY HASH (app_id);
 
--- owner: identity. One account at a provider is one user here: stricter than the seed's unique
--- key, which would let two users share it. The key also serves idx_user_identity_links_idp.
+-- owner: identity. One account at a provider belongs to one user. Two users cannot share it.
 CREATE TABLE user_identity_links (
     app_id               uuid        NOT NULL,
     id                   uuid        NOT NULL,
@@ -703,7 +705,7 @@ CREATE TABLE user_identity_links (
 ) PARTITION BY HASH (app_id);
 CREATE INDEX idx_user_identity_links_app_user ON user_identity_links (user_id, app_id);
 
--- owner: identity. What an application says in its mails in place of the built-in text.
+-- owner: identity. Mail texts of an application's own, instead of the built-in ones.
 CREATE TABLE mail_templates (
     app_id     uuid        NOT NULL,
     kind       text        NOT NULL,
@@ -716,7 +718,8 @@ CREATE TABLE mail_templates (
     CONSTRAINT mail_templates_app_id_fkey FOREIGN KEY (app_id) REFERENCES applications (id) ON DELETE CASCADE
 ) PARTITION BY HASH (app_id);
 
--- owner: identity. Taken by one UPDATE … WHERE used_at IS NULL, and only by the browser that began.
+-- owner: identity. One UPDATE … WHERE used_at IS NULL consumes a row, and only for the browser that
+-- started the sign-in.
 CREATE TABLE oauth_state (
     app_id               uuid        NOT NULL,
     state_hash           text        NOT NULL,
@@ -738,7 +741,7 @@ CREATE INDEX idx_oauth_state_expires ON oauth_state (expires_at);
 CREATE INDEX idx_oauth_state_link_user ON oauth_state (link_user_id, app_id);
 
 -- owner: shared by the services that limit. Its partitions are UNLOGGED: a crash forgets the counts,
--- which is right for limits. `tat` for GCRA, `window_start` and `hits` for fixed windows.
+-- which is acceptable for limits. `tat` for GCRA, `window_start` and `hits` for fixed windows.
 CREATE TABLE rate_limits (
     app_id       uuid        NOT NULL,
     key          text        NOT NULL,  -- '<limit>:<hash of whom>'
@@ -753,7 +756,7 @@ CREATE TABLE rate_limits (
 -- oidc
 -- ============================================================================================
 
--- owner: oidc. The seed's client_secret lives in oauth_client_secrets, several for rotation.
+-- owner: oidc. The secrets of a client are in oauth_client_secrets; during a rotation there are several.
 CREATE TABLE oauth_clients (
     app_id                        uuid        NOT NULL,
     id                            uuid        NOT NULL,
@@ -817,7 +820,7 @@ CREATE INDEX idx_oauth_clients_app_created ON oauth_clients (app_id, created_at,
 ALTER TABLE oauth_clients ADD CONSTRAINT oauth_clients_pkey PRIMARY KEY (app_id, id);
 ALTER TABLE oauth_clients ADD CONSTRAINT oauth_clients_app_id_client_id_key UNIQUE (client_id, app_id);
 
--- owner: oidc. `secret_sealed` only for client_secret_jwt, which needs the secret itself.
+-- owner: oidc. `secret_sealed` is set only for client_secret_jwt, which needs the secret itself.
 CREATE TABLE oauth_client_secrets (
     app_id        uuid        NOT NULL,
     id            uuid        NOT NULL,
@@ -849,8 +852,8 @@ CREATE TABLE resources (
     CONSTRAINT resources_app_id_fkey FOREIGN KEY (app_id) REFERENCES applications (id) ON DELETE CASCADE
 ) PARTITION BY HASH (app_id);
 
--- owner: oidc. A scope bound to a permission is granted only to who holds it, and goes with it:
--- it must never become an unbound one.
+-- owner: oidc. A scope that is bound to a permission is granted only to users who have the permission.
+-- It is deleted with the permission, because it must never become a scope without one.
 CREATE TABLE scopes (
     app_id        uuid        NOT NULL,
     id            uuid        NOT NULL,
@@ -880,7 +883,7 @@ CREATE TABLE authorization_requests (
     browser_hash text,
     user_id      uuid,
     session_id   uuid,
-    prompted     text[]      NOT NULL DEFAULT '{}',  -- interactions already done: login, consent, …
+    prompted     text[]      NOT NULL DEFAULT '{}',  -- steps the user was sent to: login, consent, …
     authenticated_after timestamptz,                 -- prompt=login, max_age: older sessions do not count
     expires_at   timestamptz NOT NULL,
     used_at      timestamptz,
@@ -890,8 +893,8 @@ CREATE TABLE authorization_requests (
 CREATE INDEX idx_authorization_requests_client ON authorization_requests (client_id, app_id);
 CREATE INDEX idx_authorization_requests_expires ON authorization_requests (expires_at);
 
--- owner: oidc. Every token of one authorization: ending the grant is one UPDATE here. Online
--- grants (not offline) live no longer than their session.
+-- owner: oidc. All tokens of one authorization. One UPDATE here revokes them. Families that are not
+-- offline end with their session.
 CREATE TABLE token_families (
     app_id              uuid        NOT NULL,
     id                  uuid        NOT NULL,
@@ -911,9 +914,9 @@ CREATE INDEX idx_token_families_user ON token_families (user_id, app_id, client_
 CREATE INDEX idx_token_families_session ON token_families (session_id, app_id);
 CREATE INDEX idx_token_families_expires ON token_families (absolute_expires_at);
 
--- owner: oidc. The seed's `code` stored hashed. `family_id` is chosen at authorization, so that a
--- replay can end what the first use began; the family's row appears with the first use. No index by
--- client: a plan made while there are few rows would take it to find one code, and read them all.
+-- owner: oidc. Codes are stored as hashes. `family_id` is chosen at authorization, so that a second use
+-- can revoke the tokens of the first; the first use creates the family's row. There is no index by
+-- client: a plan made while there are few rows would use it to find one code, and read them all.
 CREATE TABLE authorization_codes (
     app_id                uuid        NOT NULL,
     code_hash             text        NOT NULL,
@@ -945,8 +948,8 @@ CREATE TABLE authorization_codes (
 CREATE INDEX idx_auth_codes_user ON authorization_codes (user_id, app_id);
 CREATE INDEX idx_auth_codes_expires ON authorization_codes (expires_at);
 
--- owner: oidc. The seed's `token` stored hashed. Client and user stand here for reading; what
--- deletes the row is its family.
+-- owner: oidc. Tokens are stored as hashes. Client and user are copies, to read them without a join. The
+-- row is deleted with its family.
 CREATE TABLE refresh_tokens (
     app_id              uuid        NOT NULL,
     token_hash          text        NOT NULL,
@@ -1001,7 +1004,7 @@ CREATE INDEX idx_access_tokens_user ON access_tokens (user_id, app_id);
 CREATE INDEX idx_access_tokens_family ON access_tokens (family_id, app_id);
 CREATE INDEX idx_access_tokens_expires ON access_tokens (expires_at);
 
--- owner: oidc. JWTs revoked one by one, until they would have expired anyway.
+-- owner: oidc. JWTs that were revoked one by one. A row is kept until its token expires.
 CREATE TABLE revoked_tokens (
     app_id     uuid        NOT NULL,
     jti        text        NOT NULL,
@@ -1012,7 +1015,7 @@ CREATE TABLE revoked_tokens (
 ) PARTITION BY HASH (app_id);
 CREATE INDEX idx_revoked_tokens_expires ON revoked_tokens (expires_at);
 
--- owner: oidc. What a user allowed a client; a scope beyond it is asked for again.
+-- owner: oidc. Scopes that a user has allowed a client. For any other scope the user is asked again.
 CREATE TABLE consents (
     app_id     uuid        NOT NULL,
     user_id    uuid        NOT NULL,
@@ -1036,9 +1039,9 @@ CREATE TABLE signing_keys (
     alg            text        NOT NULL,
     use            text        NOT NULL DEFAULT 'sig',
     public_jwk     jsonb       NOT NULL,
-    private_sealed text,       -- forgotten once retired
+    private_sealed text,       -- NULL once retired
     state          text        NOT NULL DEFAULT 'next',
-    not_before     timestamptz NOT NULL DEFAULT now(),  -- published earlier, signs from here on
+    not_before     timestamptz NOT NULL DEFAULT now(),  -- published earlier, signs from this time on
     activated_at   timestamptz,
     retire_at      timestamptz,
     created_at     timestamptz NOT NULL DEFAULT now(),
@@ -1050,7 +1053,7 @@ CREATE TABLE signing_keys (
 CREATE UNIQUE INDEX signing_keys_active_key ON signing_keys (alg, app_id) WHERE state = 'active';
 CREATE UNIQUE INDEX signing_keys_next_key ON signing_keys (alg, app_id) WHERE state = 'next';
 
--- owner: oidc. jti of client assertions already seen (RFC 7523), until they expire.
+-- owner: oidc. The jti of each client assertion that was used (RFC 7523), until it expires.
 CREATE TABLE client_assertion_jtis (
     app_id     uuid        NOT NULL,
     client_id  text        NOT NULL,
@@ -1088,7 +1091,7 @@ CREATE INDEX idx_device_codes_client ON device_codes (client_id, app_id);
 CREATE INDEX idx_device_codes_user ON device_codes (user_id, app_id);
 CREATE INDEX idx_device_codes_expires ON device_codes (expires_at);
 
--- owner: oidc. Back-channel logouts still to be told; the worker reads it as aero2_logout.
+-- owner: oidc. Logout tokens that are not yet delivered. The worker reads them as aero2_logout.
 CREATE TABLE logout_deliveries (
     app_id          uuid        NOT NULL,
     id              uuid        NOT NULL,
@@ -1108,9 +1111,9 @@ CREATE TABLE logout_deliveries (
 CREATE INDEX idx_logout_deliveries_due ON logout_deliveries (next_attempt_at);
 CREATE INDEX idx_logout_deliveries_client ON logout_deliveries (client_id, app_id);
 
--- Clients of a session, so that logout knows which clients to tell, and as which issuer. owner: oidc. It
--- outlives session and user: deleting the user only removes their id from it, in the same transaction, and
--- a row that has a subject and no user is a client still to be told.
+-- owner: oidc. The clients of a session, which a logout notifies, and the issuer they know. A row
+-- outlives its session and user: deleting the user sets user_id to NULL in the same transaction. A row
+-- with a subject and without a user is a client that is still to be notified.
 CREATE TABLE session_clients (
     app_id       uuid        NOT NULL,
     session_id   uuid        NOT NULL,  -- no foreign key
@@ -1137,30 +1140,30 @@ CREATE INDEX idx_session_clients_sid ON session_clients (sid, app_id);
 -- every service
 -- ============================================================================================
 
--- owner: libs/common. The application's own key, wrapped by the deployment's (`wrapped` names which).
+-- owner: libs/common. The data key of an application, encrypted with the master key that `wrapped` names.
 -- The first seal creates it (INSERT … ON CONFLICT DO NOTHING); deleting the application deletes it, so that
--- nothing sealed can be opened any more.
+-- its sealed data cannot be decrypted any more.
 CREATE TABLE data_keys (
     app_id     uuid        NOT NULL,
     id         text        NOT NULL,
     wrapped    text        NOT NULL,
     created_at timestamptz NOT NULL DEFAULT now(),
     wrapped_at timestamptz NOT NULL DEFAULT now(),
-    retired_at timestamptz,  -- opens, but seals nothing new
+    retired_at timestamptz,  -- decrypts, but encrypts nothing new
     CONSTRAINT data_keys_pkey PRIMARY KEY (app_id, id),
     CONSTRAINT data_keys_app_id_fkey FOREIGN KEY (app_id) REFERENCES applications (id) ON DELETE CASCADE
 ) PARTITION BY HASH (app_id);
 CREATE UNIQUE INDEX data_keys_active_key ON data_keys (app_id) WHERE retired_at IS NULL;
 
--- owner: libs/common. The deployment's master keys, of no application; never the keys themselves.
--- `wrapped` is what recognizes the hashes that a key has made, wrapped by the active key.
+-- owner: libs/common. The master keys of the deployment, but not the keys themselves. In each
+-- row, `wrapped` is the key of the hashes that this master key made, encrypted with the active one.
 CREATE TABLE master_keys (
     id         text        NOT NULL,
     age        bigint      NOT NULL GENERATED ALWAYS AS IDENTITY,  -- the eldest is the smallest
     wrapped    text        NOT NULL,
     audit_key  text        NOT NULL,  -- public: verifies the checkpoints that this key has signed
     created_at timestamptz NOT NULL DEFAULT now(),
-    retired_at timestamptz,  -- wraps nothing any more, and need not be configured
+    retired_at timestamptz,  -- encrypts nothing any more, and need not be configured
     CONSTRAINT master_keys_pkey PRIMARY KEY (id)
 );
 
@@ -1191,7 +1194,7 @@ CREATE INDEX idx_audit_logs_app_ip ON audit_logs (ip_address, app_id, created_at
     WHERE ip_address IS NOT NULL;
 
 -- owner: tenancy. How many events of a type were sealed: by hour (UTC), and by day once they are older
--- than 90 days. Counting the log itself would read all of a period.
+-- than 90 days. Counting in the log itself would read every event of the period.
 CREATE TABLE audit_counts (
     app_id     uuid        NOT NULL,
     since      timestamptz NOT NULL,  -- when the hour or day begins
@@ -1203,8 +1206,8 @@ CREATE TABLE audit_counts (
 ) PARTITION BY HASH (app_id);
 CREATE INDEX idx_audit_counts_hours ON audit_counts (app_id, since) WHERE NOT daily;
 
--- owner: tenancy. The chain over audit_logs of one application; it outlives the rows that retention
--- takes, so that what is left can still be verified.
+-- owner: tenancy. The hash chain over the audit_logs of one application. Links stay when retention
+-- deletes their events, so that the remaining events can still be verified.
 CREATE TABLE audit_chain (
     app_id        uuid        NOT NULL,
     seq           bigint      NOT NULL,
@@ -1229,9 +1232,9 @@ CREATE TABLE audit_checkpoints (
     CONSTRAINT audit_checkpoints_app_id_fkey FOREIGN KEY (app_id) REFERENCES applications (id) ON DELETE CASCADE
 ) PARTITION BY HASH (app_id);
 
--- owner: every service inserts; its own relay (aero2_relay) sends and deletes. No foreign key: the
--- last event of an application, its deletion, must still be sent. `service` is the role that wrote the
--- row: nobody may set it, so no service can have another one publish for it.
+-- owner: every service inserts; its own relay (aero2_relay) sends and deletes. There is no foreign key,
+-- because the deletion of an application is an event that must still be sent. `service` is the role that
+-- wrote the row. It cannot be set, so no service can publish as another one.
 CREATE TABLE audit_outbox (
     seq        bigint      GENERATED ALWAYS AS IDENTITY,
     app_id     uuid        NOT NULL,
@@ -1254,7 +1257,7 @@ CREATE TABLE mail_outbox (
     sealed          text        NOT NULL,  -- recipient and template data
     attempts        integer     NOT NULL DEFAULT 0,
     next_attempt_at timestamptz NOT NULL DEFAULT now(),
-    failed_at       timestamptz,  -- given up; kept for a while to be looked at
+    failed_at       timestamptz,  -- delivery has failed for good; kept for a while for inspection
     last_error      text,
     created_at      timestamptz NOT NULL DEFAULT now(),
     expires_at      timestamptz,  -- when its code or link ends: not sent after that
@@ -1269,9 +1272,10 @@ CREATE INDEX idx_mail_outbox_app ON mail_outbox (app_id);
 -- audit_logs cannot be changed
 -- ============================================================================================
 
--- Allowed are only: the work of our own triggers and foreign keys, which run as the owner of the table
--- (user_id set to NULL as its user is deleted, rows deleted with their application), and retention by
--- aero2_upkeep. The depth alone proves nothing: any role can be inside a trigger of its own.
+-- Only two kinds of changes are allowed. Triggers and foreign keys of this schema, which run as the
+-- owner of the table, set user_id to NULL when a user is deleted, and delete rows with their
+-- application. Retention deletes as aero2_upkeep. The trigger depth alone is no proof, because any role
+-- can be inside a trigger of its own.
 CREATE FUNCTION audit_logs_keep() RETURNS trigger LANGUAGE plpgsql
 SET search_path = pg_catalog, public, pg_temp AS $keep$
 BEGIN
@@ -1293,7 +1297,7 @@ END
 $keep$;
 CREATE TRIGGER audit_logs_keep BEFORE UPDATE OR DELETE ON audit_logs
     FOR EACH ROW EXECUTE FUNCTION audit_logs_keep();
--- The chain is only ever added to. It is deleted with its application and in no other way.
+-- Rows are only added to the chain. They are deleted with their application, and in no other way.
 CREATE FUNCTION audit_chain_keep() RETURNS trigger LANGUAGE plpgsql
 SET search_path = pg_catalog, public, pg_temp AS $keep$
 BEGIN
@@ -1312,13 +1316,13 @@ CREATE TRIGGER audit_logs_keep_all BEFORE TRUNCATE ON audit_logs
     FOR EACH STATEMENT EXECUTE FUNCTION audit_logs_keep();  -- on each partition, too: see the end
 
 -- ============================================================================================
--- rows that go with what they hang on without a foreign key (docs/adr/0005)
+-- triggers that delete dependent rows where there is no foreign key (docs/adr/0005)
 -- ============================================================================================
 
--- A foreign key reads and locks the row it refers to at every insert, through all partitions of its
--- table. What is written at every sign-in and token has none: these triggers take it along. What is
--- written just as its application, client or user goes may stay behind: no reader finds it, since each
--- asks for all of them, and it expires.
+-- A foreign key reads and locks the row that it refers to at every insert, through all partitions of
+-- its table. Tables that are written at every sign-in and token have none; these triggers delete their
+-- rows. A row that is inserted while its application, client or user is being deleted may stay. No
+-- statement returns such a row, because each joins all three, and the row expires.
 CREATE FUNCTION applications_take_along() RETURNS trigger
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, public, pg_temp AS $take$
 DECLARE
@@ -1360,8 +1364,8 @@ $take$;
 CREATE TRIGGER oauth_clients_take_along AFTER DELETE ON oauth_clients
     FOR EACH ROW EXECUTE FUNCTION oauth_clients_take_along();
 
--- These two work on all rows of one statement: an application's users and a client's grants are many.
--- Of an application that is itself going, everything has gone or goes anyway.
+-- These two triggers run once for all rows of a statement, because an application has many users and a
+-- client many grants. If the application itself is being deleted, they have nothing to do.
 CREATE FUNCTION users_take_along() RETURNS trigger
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, public, pg_temp AS $take$
 DECLARE
@@ -1423,8 +1427,8 @@ VALUES ('00000000-0000-0000-0000-000000000000', 'dashboard', 'Dashboard', true,
 -- partitions and row level security
 -- ============================================================================================
 
--- The tenant's policy reads `aero2.app_id` so that a setting that was never made (NULL) and one
--- whose SET LOCAL has ended (empty text) both deny, and neither raises.
+-- The policy denies, and does not raise, if `aero2.app_id` was never set (NULL) and if its SET LOCAL has
+-- ended (empty text).
 DO $partitions$
 DECLARE
     partitioned text;
@@ -1443,8 +1447,8 @@ BEGIN
                 'CREATE %s TABLE %I PARTITION OF %I FOR VALUES WITH (MODULUS 16, REMAINDER %s)',
                 persistence, partitioned || '_p' || lpad(n::text, 2, '0'), partitioned, n);
         END LOOP;
-        -- A violated key is reported under the name of the partition's own index: make that the
-        -- table's key and the partition, `users_app_id_email_key_p07`.
+        -- Postgres reports a violated key under the name of the partition's index. The index is
+        -- named after the table's key and the partition: `users_app_id_email_key_p07`.
         FOR of_table, of_partition, partition IN
             SELECT whole.relname, part.relname, held.relname
             FROM pg_catalog.pg_index i
@@ -1475,8 +1479,8 @@ BEGIN
 END
 $partitions$;
 
--- The registries: tenancy must find an application before any is known, so it reads all of them;
--- what belongs to an application it writes only as that application.
+-- The registries. tenancy must find the application of a host or key, so it reads all rows. It writes
+-- the rows of an application only while bound to that application.
 ALTER TABLE applications ENABLE ROW LEVEL SECURITY, FORCE ROW LEVEL SECURITY;
 CREATE POLICY tenant ON applications FOR SELECT
     USING (id = nullif(current_setting('aero2.app_id', true), '')::uuid);
@@ -1513,10 +1517,10 @@ CREATE POLICY jobs ON mail_outbox TO aero2_mail, aero2_sweep USING (true);
 -- grants: on the partitioned table only, never on a partition
 -- ============================================================================================
 
--- A trigger that exists fires without EXECUTE. With it, any role could hang a definer function on a
--- table of its own and so run it, as the owner, on rows that it made up.
+-- A trigger fires without the EXECUTE privilege. With that privilege, any role could attach a SECURITY
+-- DEFINER function to a table of its own, and run it as the owner on rows of its choice.
 REVOKE EXECUTE ON ALL FUNCTIONS IN SCHEMA public FROM PUBLIC;
--- Words of a user, stored by a trigger with identity's own rights, and searched.
+-- The words of a user. A trigger stores them with identity's privileges, and identity searches them.
 GRANT EXECUTE ON FUNCTION search_key(text), words_of_user(text, text[]) TO aero2_identity;
 GRANT EXECUTE ON FUNCTION search_key(text), organization_key(text) TO aero2_tenancy;
 
@@ -1524,13 +1528,13 @@ GRANT SELECT, INSERT, UPDATE, DELETE ON
     applications, deleted_slugs, application_api_keys, custom_domains, organizations,
     organization_members, organization_invitations, organization_domains
     TO aero2_tenancy;
--- Members are shown and invitations matched by name and address, in one round trip (ADR 0003).
+-- Members are listed, and invitations matched, by name and address in one round trip (ADR 0003).
 GRANT SELECT (app_id, id, email, email_normalized, email_verified, name, picture, disabled)
     ON users TO aero2_tenancy;
 GRANT SELECT ON audit_logs TO aero2_tenancy;
 GRANT SELECT, INSERT ON audit_chain, audit_checkpoints TO aero2_tenancy;
 GRANT SELECT, INSERT, UPDATE, DELETE ON audit_counts TO aero2_tenancy;
-GRANT SELECT (app_id, id, email, name) ON users TO aero2_tenancy;  -- whom a record names (ADR 0003)
+GRANT SELECT (app_id, id, email, name) ON users TO aero2_tenancy;  -- the names in audit records (ADR 0003)
 
 GRANT SELECT, INSERT, UPDATE, DELETE ON
     users, passwords, sign_in_guards, user_sessions, email_verification_codes, user_invitations,
@@ -1546,7 +1550,7 @@ GRANT SELECT, INSERT, UPDATE, DELETE ON
     authorization_codes, refresh_tokens, access_tokens, revoked_tokens, consents, signing_keys,
     client_assertion_jtis, device_codes, logout_deliveries, session_clients
     TO aero2_oidc;
--- Token statements check that user, session and membership live, in one round trip (ADR 0002).
+-- Token statements check that the user, session and membership are live, in one round trip (ADR 0002).
 GRANT SELECT (
     app_id, id, email, email_normalized, email_verified, name, given_name, family_name, middle_name,
     nickname, preferred_username, profile, picture, website, gender, birthdate, zoneinfo, locale,
@@ -1575,8 +1579,8 @@ GRANT SELECT, INSERT ON data_keys, master_keys
 GRANT SELECT, INSERT, UPDATE, DELETE ON rate_limits
     TO aero2_tenancy, aero2_identity, aero2_oidc, aero2_rbac;
 
--- The jobs see all applications, each only what it works on. None reads a credential or changes an
--- account. An UPDATE of one column is what SELECT … FOR UPDATE asks for.
+-- Jobs see all applications, but each only the columns that it needs. No job reads a credential or
+-- changes an account. SELECT … FOR UPDATE needs the UPDATE privilege on one column.
 GRANT SELECT, UPDATE (created_at), DELETE ON audit_outbox TO aero2_relay;
 GRANT SELECT, UPDATE (attempts, next_attempt_at, failed_at, last_error), DELETE ON mail_outbox TO aero2_mail;
 GRANT SELECT, UPDATE (attempts, next_attempt_at), DELETE
@@ -1590,7 +1594,7 @@ GRANT SELECT (id, app_id, last_used_at), UPDATE (last_used_at) ON application_ap
 GRANT SELECT, UPDATE (wrapped, wrapped_at, retired_at) ON data_keys TO aero2_upkeep;
 GRANT SELECT (slug, free_at), DELETE ON deleted_slugs TO aero2_upkeep;
 GRANT SELECT (app_id, id, created_at), DELETE ON audit_logs TO aero2_upkeep;
-GRANT SELECT (app_id, seq, event_id) ON audit_chain TO aero2_upkeep;  -- retention takes a prefix
+GRANT SELECT (app_id, seq, event_id) ON audit_chain TO aero2_upkeep;  -- retention deletes the oldest events
 GRANT SELECT (app_id, id, expires_at, revoked_at), DELETE ON user_sessions, trusted_devices TO aero2_sweep;
 GRANT SELECT (app_id, id, expires_at, used_at), DELETE ON email_verification_codes TO aero2_sweep;
 GRANT SELECT (app_id, id, expires_at, accepted_at, revoked_at), DELETE ON user_invitations TO aero2_sweep;
@@ -1599,7 +1603,7 @@ GRANT SELECT (app_id, id, absolute_expires_at, revoked_at), DELETE ON token_fami
 GRANT SELECT (app_id, session_id, user_id, subject, expires_at), DELETE ON session_clients TO aero2_sweep;
 GRANT SELECT (app_id, last_seen_at), DELETE ON known_devices TO aero2_sweep;
 GRANT SELECT (previous_id) ON user_sessions TO aero2_sweep;
-GRANT SELECT (app_id, id, settled_at, created_at) ON users TO aero2_sweep;
+GRANT SELECT (app_id, id, provisioned_at, created_at) ON users TO aero2_sweep;
 GRANT SELECT (app_id, expires_at), DELETE ON
     sign_in_guards, oauth_state, rate_limits, authorization_requests, authorization_codes,
     refresh_tokens, access_tokens, revoked_tokens, client_assertion_jtis, device_codes,

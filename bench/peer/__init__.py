@@ -1,4 +1,4 @@
-"""oidc-provider (npm) beside us, on the same PostgreSQL binaries, in the same run."""
+"""The peer: oidc-provider from npm, on the PostgreSQL server of the deployment, in the same run."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ import asyncpg
 
 from bench.deployment import Deployment, free_port
 from bench.http import Connection
-from bench.load import Shot
+from bench.load import LoadRequest
 from bench.workloads import FORM, Workload, basic, fixed, rotating, signed_in
 
 HERE = Path(__file__).parent
@@ -35,7 +35,7 @@ MACHINE = ("machine", "secret-secret-secret-secret")
 
 @dataclass(frozen=True)
 class Peer:
-    """Its own process, and where its Postgres, which is ours too, is counted."""
+    """The process of the running peer, and its workloads."""
 
     pid: int
     workloads: dict[str, Workload]
@@ -43,8 +43,8 @@ class Peer:
 
 @contextlib.contextmanager
 def started(deployment: Deployment, names: list[str]) -> Iterator[Peer]:
-    """Raises RuntimeError where node or npm is missing, or the deployment's Postgres is not ours
-    to use."""
+    """Starts the peer and stops it at the end. Raises RuntimeError if node or npm is missing, or if
+    the deployment was not started by this run."""
     if shutil.which("node") is None or shutil.which("npm") is None:
         raise RuntimeError("the peer needs node and npm")
     with contextlib.ExitStack() as stack:
@@ -62,22 +62,22 @@ def started(deployment: Deployment, names: list[str]) -> Iterator[Peer]:
         )
         stack.callback(node.wait, 10)
         stack.callback(node.terminate)
-        _await(port, node, folder / "peer.log")
-        wanted = {
+        _wait_for_port(port, node, folder / "peer.log")
+        selected = {
             name: make
             for name, make in _workloads(port).items()
-            if any(name.startswith(asked) for asked in names)
+            if any(name.startswith(prefix) for prefix in names)
         }
-        yield Peer(node.pid, {name: make() for name, make in wanted.items()})
+        yield Peer(node.pid, {name: make() for name, make in selected.items()})
 
 
 async def _database(deployment: Deployment) -> str:
-    """A database of the peer's own on the deployment's server."""
+    """Creates a database for the peer on the deployment's server. Returns its DSN."""
     if deployment.data is None:
-        raise RuntimeError("the peer runs beside a deployment of our own only, without --summary")
-    known = json.loads((deployment.data / "secrets.json").read_text())
+        raise RuntimeError("the peer needs a deployment that this run started: leave out --summary")
+    stored_secrets = json.loads((deployment.data / "secrets.json").read_text())
     port = (deployment.data / "postgres" / "postmaster.pid").read_text().splitlines()[3]
-    server = f"postgresql://postgres:{known['superuser']}@127.0.0.1:{port}"
+    server = f"postgresql://postgres:{stored_secrets['superuser']}@127.0.0.1:{port}"
     db = await asyncpg.connect(f"{server}/postgres")
     await db.execute("CREATE DATABASE peer")
     await db.close()
@@ -86,7 +86,7 @@ async def _database(deployment: Deployment) -> str:
 
 def _workloads(port: int) -> dict[str, Callable[[], Workload]]:
     host = f"127.0.0.1:{port}"
-    shot = partial(Shot, f"http://{host}")
+    load_request = partial(LoadRequest, f"http://{host}")
     client = {**basic(WEB), **FORM}
 
     def tokens(count: int) -> list[dict[str, str]]:
@@ -96,27 +96,29 @@ def _workloads(port: int) -> dict[str, Callable[[], Workload]]:
 
         return asyncio.run(mint())
 
-    def with_tokens(name: str, request: Shot) -> Workload:
-        return fixed(name, replace(request, pool=[found["access_token"] for found in tokens(64)]))
+    def with_tokens(name: str, request: LoadRequest) -> Workload:
+        return fixed(
+            name, replace(request, pool=[response["access_token"] for response in tokens(64)])
+        )
 
     def machine(alg: str) -> Workload:
-        wanted = {"grant_type": "client_credentials", "scope": "api"}
-        body = urlencode({**wanted, "resource": f"https://rs.example/{alg}"})
+        fields = {"grant_type": "client_credentials", "scope": "api"}
+        body = urlencode({**fields, "resource": f"https://rs.example/{alg}"})
         headers = {**basic(MACHINE), **FORM}
-        return fixed(f"W2-{alg.lower()}", shot("/token", "POST", headers, body))
+        return fixed(f"W2-{alg.lower()}", load_request("/token", "POST", headers, body))
 
-    me = shot("/me", headers={"Authorization": "Bearer {t}"})
-    asking = shot("/token/introspection", "POST", client, "token={t}")
-    refreshing = shot("/token", "POST", client, "grant_type=refresh_token&refresh_token={t}")
-    discovery = shot("/.well-known/openid-configuration")
+    me = load_request("/me", headers={"Authorization": "Bearer {t}"})
+    introspection = load_request("/token/introspection", "POST", client, "token={t}")
+    refresh = load_request("/token", "POST", client, "grant_type=refresh_token&refresh_token={t}")
+    discovery = load_request("/.well-stored_secrets/openid-configuration")
     return {
         "W1-userinfo": partial(with_tokens, "W1-userinfo", me),
-        "W1-introspection": partial(with_tokens, "W1-introspection", asking),
+        "W1-introspection": partial(with_tokens, "W1-introspection", introspection),
         "W2-es256": partial(machine, "ES256"),
         "W2-rs256": partial(machine, "RS256"),
-        "W3": partial(rotating, "W3", refreshing, tokens),
+        "W3": partial(rotating, "W3", refresh, tokens),
         "W5-discovery": partial(fixed, "W5-discovery", discovery),
-        "W5-jwks": partial(fixed, "W5-jwks", shot("/jwks")),
+        "W5-jwks": partial(fixed, "W5-jwks", load_request("/jwks")),
         "W6-code-flow": partial(
             signed_in, "W6-code-flow", lambda: Connection(port, host), lambda http, _: _flow(http)
         ),
@@ -124,7 +126,8 @@ def _workloads(port: int) -> dict[str, Callable[[], Workload]]:
 
 
 async def _flow(http: Connection) -> dict[str, str]:
-    """One code flow; signs in at the host's own form where the browser is not."""
+    """Runs one code flow. Signs in at the form of the peer if the browser has no session. Returns the
+    token response."""
     verifier = secrets.token_urlsafe(32)
     challenge = (
         base64.urlsafe_b64encode(hashlib.sha256(verifier.encode()).digest()).rstrip(b"=").decode()
@@ -163,7 +166,7 @@ async def _flow(http: Connection) -> dict[str, str]:
     return dict(json.loads(tokens.body))
 
 
-def _await(port: int, process: subprocess.Popen[bytes], log: Path) -> None:
+def _wait_for_port(port: int, process: subprocess.Popen[bytes], log: Path) -> None:
     until = time.monotonic() + 30
     while time.monotonic() < until and process.poll() is None:
         with socket.socket() as probe:

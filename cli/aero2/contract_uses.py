@@ -23,7 +23,8 @@ Bound = dict[str, list[ast.expr]]
 
 @dataclass(frozen=True)
 class ContractUses:
-    """Contracts by what the code does with them. One that is sent both ways is in both."""
+    """The contracts that a service's code uses, by kind of use. A contract that is sent as the
+    system and for a caller is in both sets."""
 
     as_system: frozenset[Pair]
     otherwise: frozenset[Pair]
@@ -72,9 +73,9 @@ def _imports(tree: ast.Module) -> tuple[dict[str, Pair], dict[str, str]]:
 
 
 def _sent_as_system(tree: ast.Module) -> Iterator[ast.expr]:
-    """The nodes that name the class of a request sent with a context of the system. Names are
-    followed within a function; a request that a function gets as a parameter is not found, so its
-    contract has to be one that needs SYSTEM."""
+    """Yields the nodes that name the class of a request that is sent with a context of the system.
+    Names are followed within a function; a request that a function gets as a parameter is not
+    found, so its contract has to be one that needs SYSTEM."""
     functions = [
         node for node in ast.walk(tree) if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)
     ]

@@ -92,7 +92,7 @@ async def _application(bus: Bus) -> NewApplication:
 
 
 async def _keys(bus: Bus, app_id: str, credentials: Known) -> Known:
-    """Keys that we do not know are shown to nobody any more: new ones are made beside them."""
+    """Secret keys cannot be read again. If this folder does not have them, new ones are created."""
     new_keys: Known = {}
     kinds: tuple[KeyType, ...] = ("publishable", "secret")
     for kind in kinds:

@@ -5,7 +5,7 @@ from contextlib import contextmanager
 
 
 class CommandError(Exception):
-    """The command cannot go on. The message is shown as it is, without a traceback; `detail` is the
+    """The command cannot continue. The user sees the message without a traceback; `detail` is the
     end of the log that explains it."""
 
     def __init__(self, message: str, *, detail: str = "") -> None:

@@ -1,7 +1,7 @@
 """Catches every mail the platform sends and shows it on a page: `python -m aero2.mailcatcher`.
 
-For trying out and for tests. It keeps the newest mails in memory, delivers none, and listens on
-loopback unless told otherwise.
+It is meant for trials and tests. It keeps the newest mails in memory, delivers none, and listens on
+loopback unless an option names another address.
 """
 
 from __future__ import annotations

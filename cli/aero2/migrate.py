@@ -1,7 +1,7 @@
 """`aero2 migrate`: makes the roles and the schema, or updates them to this version.
 
-Safe to run twice and by two at once. A new database is made from db/schema.sql; an existing one
-gets the files of db/migrations it lacks, in order, each in a transaction.
+It may run twice, and in two processes at the same time. A new database is made from db/schema.sql;
+an existing one gets the files of db/migrations it lacks, in order, each in a transaction.
 """
 
 from __future__ import annotations
@@ -20,7 +20,14 @@ import asyncpg
 import typer
 from rich.console import Console
 
-from aero2.schema_files import ATTEMPTS, Connection, MigrationError, Say, try_again, update_schema
+from aero2.schema_files import (
+    ATTEMPTS,
+    Connection,
+    MigrationError,
+    Report,
+    try_again,
+    update_schema,
+)
 
 SERVICES: Final = ("tenancy", "identity", "oidc", "rbac")
 JOBS: Final = ("relay", "sweep", "mail", "logout", "upkeep")
@@ -43,7 +50,7 @@ async def migrate(
     passwords: Mapping[str, str],
     *,
     source: Path | None = None,
-    say: Say = lambda _: None,
+    report: Report = lambda _: None,
 ) -> list[str]:
     """Brings the database of `dsn` to this version. Returns the names of the files that ran.
 
@@ -57,10 +64,10 @@ async def migrate(
     try:
         if db.get_server_version().major < OLDEST:
             raise MigrationError(f"PostgreSQL {OLDEST} or later is needed.")
-        await _lock(db, say)
+        await _lock(db, report)
         await try_again(partial(_roles, db, source, passwords), asyncpg.InternalServerError)
         await _become_owner(db)
-        return await update_schema(db, source, say)
+        return await update_schema(db, source, report)
     except asyncpg.LockNotAvailableError as error:
         raise MigrationError(
             f"The database is too busy: a lock could not be had in {ATTEMPTS} attempts ({error}). "
@@ -85,10 +92,10 @@ def _check(passwords: Mapping[str, str]) -> None:
             )
 
 
-async def _lock(db: Connection, say: Say) -> None:
+async def _lock(db: Connection, report: Report) -> None:
     """Takes the lock of migrations until the connection closes."""
     if not await db.fetchval("SELECT pg_try_advisory_lock($1)", LOCK):
-        say("waiting for another migration to end")
+        report("waiting for another migration to end")
         await db.execute("SELECT pg_advisory_lock($1)", LOCK)
 
 
@@ -141,7 +148,7 @@ def command() -> None:
                 f"AERO2_{service.upper()}_PASSWORD is not set."
             )
     try:
-        ran = asyncio.run(migrate(dsn, passwords, say=lambda line: console.print(f"  {line}")))
+        ran = asyncio.run(migrate(dsn, passwords, report=lambda line: console.print(f"  {line}")))
     except MigrationError as refused:
         console.print(f"[red]Refused.[/] {refused}")
         raise typer.Exit(1) from None

@@ -20,7 +20,8 @@ from common.bus import SYSTEM_SUBJECT
 from common.contracts.base import CONTRACTS, SYSTEM
 
 IMPORTING: Final = threading.Lock()
-"""Held by a thread that imports much: two at once could see each other's modules half made."""
+"""A thread holds this lock while it imports services. Two such threads could see each other's
+modules half initialized."""
 SERVICES: Final = ("gateway", "identity", "oidc", "rbac", "tenancy")
 CLI: Final = "cli"
 STREAM: Final = "AUDIT"

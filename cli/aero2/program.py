@@ -127,7 +127,7 @@ def describe_exit(code: int) -> str:
 
 
 async def answers(port: int, path: str, authority: str, host: str = "127.0.0.1") -> bool:
-    """Tells whether a server on this machine answers GET `path` with 200."""
+    """Returns whether a server on this machine answers GET `path` with 200."""
     try:
         async with asyncio.timeout(ANSWER_TIME):
             reader, writer = await asyncio.open_connection(host, port)

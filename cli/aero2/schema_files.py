@@ -14,7 +14,7 @@ from typing import Final, TypeAlias
 import asyncpg
 
 Connection: TypeAlias = "asyncpg.Connection[asyncpg.Record]"
-Say: TypeAlias = Callable[[str], None]
+Report: TypeAlias = Callable[[str], None]
 
 SCHEMA: Final = "schema.sql"
 PRIORS: Final = "priors.sql"
@@ -54,7 +54,7 @@ async def try_again(step: Callable[[], Awaitable[None]], *errors: type[Exception
             await asyncio.sleep(0.2 + attempt / 20)
 
 
-async def update_schema(db: Connection, source: Path, say: Say) -> list[str]:
+async def update_schema(db: Connection, source: Path, report: Report) -> list[str]:
     """Makes or updates the schema. Returns the names of the files that ran. Raises MigrationError."""
     await db.execute("SET client_min_messages = warning")
     await db.execute("""
@@ -69,8 +69,8 @@ async def update_schema(db: Connection, source: Path, say: Say) -> list[str]:
     rows = await db.fetch("SELECT name, checksum FROM schema_migrations")
     applied = {row["name"]: row["checksum"] for row in rows}
     if not applied:
-        return await _create(db, source, whole, steps, say=say)
-    return await _update(db, source, whole, steps, applied=applied, say=say)
+        return await _create(db, source, whole, steps, report=report)
+    return await _update(db, source, whole, steps, applied=applied, report=report)
 
 
 def _read(path: Path) -> Script:
@@ -78,13 +78,13 @@ def _read(path: Path) -> Script:
 
 
 async def _create(
-    db: Connection, source: Path, whole: Script, steps: list[Script], *, say: Say
+    db: Connection, source: Path, whole: Script, steps: list[Script], *, report: Report
 ) -> list[str]:
     if await db.fetchval("SELECT to_regclass('public.applications') IS NOT NULL"):
         raise MigrationError(
             "This database has tables but no record of how they were made. Use an empty database."
         )
-    say(f"{whole.name}: making the schema")
+    report(f"{whole.name}: making the schema")
     async with db.transaction():
         await db.execute(whole.sql)
         await _priors(db, source)
@@ -100,7 +100,7 @@ async def _update(
     steps: list[Script],
     *,
     applied: dict[str, str],
-    say: Say,
+    report: Report,
 ) -> list[str]:
     known = {step.name for step in steps} | {SCHEMA}
     if newer := sorted(applied.keys() - known):
@@ -120,7 +120,7 @@ async def _update(
             "db/migrations leads from one to the other. Add it, or start with an empty database."
         )
     for step in missing:
-        say(f"{step.name}: applying")
+        report(f"{step.name}: applying")
         await try_again(partial(_apply, db, source, step), asyncpg.LockNotAvailableError)
     if missing:
         await _record(db, whole)

@@ -39,7 +39,7 @@ class StartDeadline:
             self.last, self.progressed = measure, now
 
     def reason(self, now: float) -> str | None:
-        """Returns why the wait ends, or None while it goes on."""
+        """Returns the reason why the wait ends, or None if it continues."""
         if now - self.progressed >= self.limit:
             return f"made no progress for {self.limit:g} s"
         if now - self.began >= self.limit * MAX_LIMITS:

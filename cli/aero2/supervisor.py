@@ -172,7 +172,8 @@ class Supervisor:
             self.report(f"{program.name} is not in the register ({error}).", "")
 
     async def _wait_for_end(self, each: RunningProgram) -> str:
-        """Returns how the process ended. Kills a process whose heartbeat stands still."""
+        """Returns how the process ended. Kills a process whose heartbeat file is not updated any
+        more."""
         assert each.process is not None
         waiting = asyncio.create_task(each.process.wait())
         heartbeat = Heartbeat(each.program.heartbeat)

@@ -1,4 +1,4 @@
-"""Imports a file of users, in batches, and goes on where it stopped."""
+"""Imports a file of users in batches. A second run continues where the first one stopped."""
 
 from __future__ import annotations
 
@@ -32,7 +32,8 @@ ROOM: Final = 400_000
 
 @dataclass
 class Tally:
-    """How far an import has come. Kept beside the file, so that it goes on where it stopped."""
+    """The progress of an import. It is stored next to the file, so that a second run continues
+    there."""
 
     fingerprint: str
     url: str

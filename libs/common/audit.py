@@ -1,9 +1,9 @@
 """The audit log and its way to the stream.
 
 A record is written in the transaction of the work it describes: it exists if and only if the work
-was committed. Beside it a row of the outbox, which the relay hands to JetStream. Activity goes to
-the stream directly and costs the request nothing. A message on the stream holds one event a line:
-a record stands alone, activity comes in batches.
+was committed. The same transaction writes a row of the outbox, which the relay sends to JetStream.
+Activity goes to the stream directly and costs the request nothing. A message on the stream holds
+one event a line: a record stands alone, activity comes in batches.
 """
 
 from __future__ import annotations
@@ -180,9 +180,9 @@ class Activity:
             await self.flush()
 
     async def flush(self) -> None:
-        """One message for all that happened of one type in one application: a line for each
-        event. The stream syncs every message to disk, so a message an event would cost more than
-        the work it tells of."""
+        """Publishes one message for all events of one type in one application, with a line for each
+        event. The stream syncs every message to disk, so a message for each event would cost more
+        than the work that it describes."""
         while self._waiting:
             batch = [self._waiting.popleft() for _ in range(min(BATCH, len(self._waiting)))]
             groups: dict[str, list[Entry]] = {}

@@ -77,7 +77,7 @@ def user_salt(keys: Keys, app_id: str, event_id: str, ref: str) -> str | None:
 
 
 def stands_for(ref: str, salt: str, user_id: str) -> bool:
-    """Tells whether a reference with its salt stands for a user."""
+    """Returns whether a reference with its salt stands for a user."""
     return ref.partition(".")[2] == _digest(unb64(salt), user_id)
 
 

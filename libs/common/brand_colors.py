@@ -1,9 +1,9 @@
 """One colour of an application becomes every colour its pages use, readable by construction.
 
-The colour is taken apart in OKLCH, where lightness means what the eye sees. Lightness alone is
-moved until text has the contrast of WCAG 2.2 (1.4.3: 4.5 to 1); hue stays, chroma gives way only
-where sRGB has no such colour. A button is known by its words, so its ground needs to be no more
-than plainly there: amber may stay amber.
+The colour is split in OKLCH, where lightness is what the eye sees. Lightness alone is moved until
+text has the contrast of WCAG 2.2 (1.4.3: 4.5 to 1); hue stays, chroma gives way only where sRGB has
+no such colour. A button is known by its words, so its ground needs to be no more than plainly
+there: amber may stay amber.
 """
 
 from __future__ import annotations

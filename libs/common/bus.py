@@ -76,13 +76,13 @@ class NatsBus:
     async def call(self, ctx: Context, request: Request[R]) -> R:
         """Returns the typed reply. Raises the Problem that the other side raised, Unavailable if
         nobody answers, and TooLate if the deadline has passed."""
-        ctx = ctx.tightened(request.within)
+        ctx = ctx.with_time_limit(request.within)
         reply: type[R] = request.reply  # type: ignore[assignment]
         return reply.model_validate_json(await self.raw(ctx, request))
 
     async def raw(self, ctx: Context, request: Request[Any]) -> bytes:
         """Returns the reply as JSON. Raises what `call` raises."""
-        ctx = ctx.tightened(request.within)
+        ctx = ctx.with_time_limit(request.within)
         body, subject = encode_request(request), subject_of(ctx, type(request))
         service = service_of(request.subject)
         if not self._breaker.admit(service):

@@ -36,7 +36,7 @@ class Cache(Generic[V]):
 
     def __post_init__(self) -> None:
         self.hits = self.misses = 0
-        metrics.CACHES.known.add(self)
+        metrics.CACHES.sources.add(self)
 
     def get(self, key: Key) -> V | None:
         """Returns the cached value, or None if there is none or it has expired."""

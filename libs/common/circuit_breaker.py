@@ -1,4 +1,4 @@
-"""A circuit breaker: fails calls to a service at once while the service answers nobody."""
+"""A circuit breaker: refuses calls to a service immediately while the service does not answer."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ class CircuitBreaker:
     _services: dict[str, _Silence] = field(default_factory=dict)
 
     def admit(self, service: str) -> bool:
-        """Tells whether a call may be sent: always while closed, and once each PROBE_EVERY seconds
+        """Returns whether a call may be sent: always while closed, and once each PROBE_EVERY seconds
         while open."""
         state = self._services.get(service)
         if state is None or state.timeouts < TIMEOUTS:

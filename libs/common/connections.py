@@ -30,7 +30,7 @@ class Connections:
     nc: Client
     js: JetStreamContext
     bus: NatsBus
-    changes: NatsInvalidation
+    invalidation: NatsInvalidation
     tenants: Tenants
     activity: Activity
     tasks: list[asyncio.Task[None]] = field(default_factory=list)
@@ -86,17 +86,17 @@ async def connect(settings: Settings, name: str) -> Connections:
     metrics.maintain(metrics.NATS)
     metrics.NATS.set_function(lambda: nc.is_connected)
     await _connect(nc, settings, name, events)
-    changes = NatsInvalidation(nc)
+    invalidation = NatsInvalidation(nc)
     tenants = Tenants(bus)
-    changes.listeners.append(tenants.heard)
+    invalidation.listeners.append(tenants.on_invalidation)
     events.on_reconnect.append(tenants.cache.clear)
-    await changes.listen()
+    await invalidation.listen()
     links = Connections(
         name=name,
         nc=nc,
         js=nc.jetstream(timeout=3),
         bus=bus,
-        changes=changes,
+        invalidation=invalidation,
         tenants=tenants,
         activity=Activity(nc, name),
         on_reconnect=events.on_reconnect,

@@ -50,7 +50,7 @@ class Caller:
     delegated: bool = False
 
     def may(self, permission: str) -> bool:
-        """Tells whether the caller has a permission."""
+        """Returns whether the caller has a permission."""
         return permission in self.permissions or "*" in self.permissions
 
     @property
@@ -81,7 +81,7 @@ class Context:
         """Returns the seconds until the deadline; negative after it."""
         return self.deadline - time.time()
 
-    def tightened(self, seconds: float) -> Context:
+    def with_time_limit(self, seconds: float) -> Context:
         """Returns the context with a deadline in `seconds` at the latest."""
         return self._until(min(self.deadline, time.time() + seconds))
 
@@ -91,11 +91,11 @@ class Context:
             self.app_id, self.caller, deadline, self.trace, self.origin, self.ip, self.agent
         )
 
-    def by(self, caller: Caller) -> Context:
+    def with_caller(self, caller: Caller) -> Context:
         """Returns the context with another caller."""
         return replace(self, caller=caller)
 
-    def of(self, app_id: str) -> Context:
+    def with_application(self, app_id: str) -> Context:
         """Returns the context with another application."""
         return replace(self, app_id=app_id)
 

@@ -24,7 +24,7 @@ log = logs.get(__name__)
 
 Pool: TypeAlias = "asyncpg.Pool[asyncpg.Record]"
 Link: TypeAlias = "PoolConnectionProxy[asyncpg.Record] | asyncpg.Connection[asyncpg.Record]"
-Db: TypeAlias = "Link | Single"
+Db: TypeAlias = "Link | AutocommitConnection"
 Row = TypeVar("Row")
 
 ACQUIRE: Final = 2.0
@@ -83,7 +83,7 @@ def _id(app_id: str) -> str:
 
 
 @dataclass(frozen=True, slots=True)
-class Single:
+class AutocommitConnection:
     """A connection on which each statement is a transaction of its own, bound to the application,
     in one round trip."""
 
@@ -148,7 +148,7 @@ class Database:
             },
         )
         made = cls(pool, name, on_commit)
-        metrics.POOLS.known.add(made)
+        metrics.POOLS.sources.add(made)
         return made
 
     def connections(self) -> tuple[int, int, int]:
@@ -160,35 +160,35 @@ class Database:
     async def transaction(self, ctx: Context) -> AsyncIterator[Link]:
         """Reads and writes the application's rows. Commits on leaving and rolls back on any
         error."""
-        async with self._begun(f"BEGIN; SET LOCAL aero2.app_id = '{_id(ctx.app_id)}'") as db:
+        async with self._begin(f"BEGIN; SET LOCAL aero2.app_id = '{_id(ctx.app_id)}'") as db:
             yield db
         self._committed()
 
     @asynccontextmanager
-    async def single(self, ctx: Context) -> AsyncIterator[Db]:
+    async def autocommit(self, ctx: Context) -> AsyncIterator[Db]:
         """Writes with single statements: each commits by itself, in one round trip."""
-        async with self.reading(ctx) as db:
+        async with self.reader(ctx) as db:
             yield db
         self._committed()
 
     @asynccontextmanager
-    async def reading(self, ctx: Context) -> AsyncIterator[Db]:
+    async def reader(self, ctx: Context) -> AsyncIterator[Db]:
         """Reads the application's rows, in one round trip for each statement."""
         app_id = _id(ctx.app_id)
-        async with self._taken() as db:
-            yield Single(db, app_id)  # type: ignore[arg-type] # a proxy of it
+        async with self._acquire() as db:
+            yield AutocommitConnection(db, app_id)  # type: ignore[arg-type] # a proxy of it
 
     @asynccontextmanager
-    async def everywhere(self) -> AsyncIterator[Link]:
-        """A transaction bound to no application. Only the registry's tables and the roles of jobs
-        see rows in it."""
-        async with self._begun("BEGIN") as db:
+    async def unbound_transaction(self) -> AsyncIterator[Link]:
+        """Opens a transaction that is bound to no application. It sees rows only in the tables of
+        the platform (applications, hosts), or with the database role of a job."""
+        async with self._begin("BEGIN") as db:
             yield db
         self._committed()
 
     @asynccontextmanager
-    async def _begun(self, begin: str) -> AsyncIterator[Link]:
-        async with self._taken() as db:
+    async def _begin(self, begin: str) -> AsyncIterator[Link]:
+        async with self._acquire() as db:
             await db.execute(begin)
             try:
                 yield db
@@ -198,10 +198,10 @@ class Database:
             await db.execute("COMMIT")
 
     @asynccontextmanager
-    async def _taken(self) -> AsyncIterator[PoolConnectionProxy[asyncpg.Record]]:
-        """A connection of the pool; what asyncpg raises while it is held becomes a Problem."""
+    async def _acquire(self) -> AsyncIterator[PoolConnectionProxy[asyncpg.Record]]:
+        """Acquires a connection of the pool. Errors of asyncpg become Problems until its release."""
         try:
-            # With a time limit asyncpg makes a task; where a connection is free there is no wait.
+            # With a timeout, asyncpg creates a task. A free connection needs none: nothing waits.
             free = self.pool.get_idle_size() > 0
             db = await self.pool.acquire(timeout=None if free else ACQUIRE)
         except TimeoutError:
@@ -220,7 +220,7 @@ class Database:
     async def _release(self, db: PoolConnectionProxy[asyncpg.Record]) -> None:
         try:
             await self.pool.release(db)
-        except FAILURES as error:  # the pool has dropped it, and makes another when it is needed
+        except FAILURES as error:  # the pool opens another connection when it needs one
             log.info("connection dropped", error=type(error).__name__)
 
     def _committed(self) -> None:
@@ -229,7 +229,7 @@ class Database:
 
     async def close(self) -> None:
         """Closes the pool, within three seconds."""
-        metrics.POOLS.known.discard(self)
+        metrics.POOLS.sources.discard(self)
         try:
             async with asyncio.timeout(3):
                 await self.pool.close()

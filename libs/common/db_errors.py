@@ -61,7 +61,7 @@ def translated(error: Exception, db: Any) -> Exception:
 
 
 def _of_driver(trace: TracebackType | None) -> bool:
-    """Tells whether the error passed through asyncpg, or through our part of its protocol."""
+    """Returns whether the error passed through asyncpg, or through our part of its protocol."""
     while trace is not None:
         module = str(trace.tb_frame.f_globals.get("__name__", ""))
         if module.partition(".")[0] == "asyncpg" or module == pipelined_connection.__name__:

@@ -37,7 +37,7 @@ ISATAP_MASK: Final = 0xFCFFFFFF
 
 @dataclass(frozen=True)
 class Egress:
-    """The guard of outgoing calls."""
+    """Checks the addresses of outgoing calls."""
 
     private: bool = False
     """Private addresses and plain http may be called: development only."""
@@ -45,7 +45,7 @@ class Egress:
     """Further networks that are never called."""
 
     def permits(self, address: str) -> bool:
-        """Tells whether an address may be called. Raises ValueError if the text is not an IP
+        """Returns whether an address may be called. Raises ValueError if the text is not an IP
         address."""
         ip = _unmapped(ip_address(address)) if self.private else ip_address(address)
         if _inside(ip, DENIED) or _inside(ip, self.denied):
@@ -54,7 +54,7 @@ class Egress:
 
 
 def is_public(ip: IPv4Address | IPv6Address) -> bool:
-    """Tells whether the address belongs to a host on the Internet. An IPv6 address that carries an
+    """Returns whether the address belongs to a host on the Internet. An IPv6 address that carries an
     IPv4 address (mapped, translated, tunnelled) does not, since another machine unwraps it."""
     if not ip.is_global or ip.is_multicast:
         return False

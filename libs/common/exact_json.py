@@ -36,8 +36,8 @@ class _Rounded:
 
 
 def faults(text: bytes) -> list[FieldError]:
-    """Returns the errors of all that would be lost. Raises ValueError for text that is not JSON, such
-    as UnicodeDecodeError for text that is not UTF-8."""
+    """Returns an error for each value that could not be stored exactly. Raises ValueError for
+    text that is not JSON, such as UnicodeDecodeError for text that is not UTF-8."""
     suspicious = False
 
     def object_of(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
@@ -89,7 +89,7 @@ def _is_exact(text: str) -> bool:
 
 
 def _odd(value: Any, place: str = "", depth: int = 0) -> Iterator[FieldError]:
-    """Yields what cannot be kept, and where it stands."""
+    """Yields the path and the error of each value that could not be stored exactly."""
     if depth > DEEPEST:
         yield field_error("body", "too_deep")
         return

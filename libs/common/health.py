@@ -1,4 +1,4 @@
-"""Tells whether a process is healthy: it touched its heartbeat file within the last ten seconds.
+"""Returns whether a process is healthy: it touched its heartbeat file within the last ten seconds.
 
 `python -m common.health` exits with 0 or 1 and imports very little, so a container may call it
 often.

@@ -14,7 +14,7 @@ def new_id() -> str:
 
 
 def is_id(text: str) -> bool:
-    """Tells whether a text is the canonical text of a UUID, which Postgres accepts."""
+    """Returns whether a text is the canonical text of a UUID, which Postgres accepts."""
     try:
         return str(uuid_utils.UUID(text)) == text
     except ValueError:

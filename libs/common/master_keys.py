@@ -36,7 +36,7 @@ def place(id: str) -> bytes:
 async def recognize(db: Database, keys: Keys) -> Keys:
     """Returns the configured keys with those that the database remembers. Stores a key that is new.
     Raises MasterKeyMissing."""
-    async with db.everywhere() as tx:
+    async with db.unbound_transaction() as tx:
         known = {row.id for row in await stored(tx)}
         for kid, _ in reversed(keys.masters):
             if kid not in known:

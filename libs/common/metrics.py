@@ -86,14 +86,14 @@ class Caches(Collector):
     """Reads the caches' own counts when asked: a hit costs an addition, not a metric."""
 
     def __init__(self) -> None:
-        self.known: WeakSet[Counted] = WeakSet()
+        self.sources: WeakSet[Counted] = WeakSet()
 
     def collect(self) -> Iterable[Metric]:
         """Returns the counts of all caches of the process."""
         reads = CounterMetricFamily("aero2_cache", "Cache reads.", labels=["cache", "outcome"])
         sizes = GaugeMetricFamily("aero2_cache_entries", "Entries held.", labels=["cache"])
         totals: dict[str, list[int]] = {}
-        for cache in list(self.known):
+        for cache in list(self.sources):
             total = totals.setdefault(cache.name, [0, 0, 0])
             total[0] += cache.hits
             total[1] += cache.misses
@@ -124,7 +124,7 @@ class Pools(Collector):
     """Reads the pools' own counts when Prometheus asks."""
 
     def __init__(self) -> None:
-        self.known: WeakSet[Pooled] = WeakSet()
+        self.sources: WeakSet[Pooled] = WeakSet()
 
     def collect(self) -> Iterable[Metric]:
         """Returns the counts of all pools of the process."""
@@ -134,9 +134,9 @@ class Pools(Collector):
         limits = GaugeMetricFamily(
             "aero2_pool_size", "Database connections at most.", labels=["pool"]
         )
-        if not self.known:
+        if not self.sources:
             return []
-        for pool in list(self.known):
+        for pool in list(self.sources):
             used, idle, most = pool.connections()
             counts.add_metric([pool.name, "used"], used)
             counts.add_metric([pool.name, "idle"], idle)

@@ -20,7 +20,7 @@ PATIENCE: Final = 5.0
 
 
 def authorized(settings: Settings, header: bytes) -> bool:
-    """Tells whether an Authorization header carries `AERO2_METRICS_TOKEN`, or none is set."""
+    """Returns whether an Authorization header carries `AERO2_METRICS_TOKEN`, or none is set."""
     token = settings.metrics_token.get_secret_value() if settings.metrics_token else ""
     return not token or hmac.compare_digest(header, f"Bearer {token}".encode())
 

@@ -111,7 +111,7 @@ class Relay:
         self._woken.clear()
 
     async def _round(self) -> int:
-        async with self.database.everywhere() as db:
+        async with self.database.unbound_transaction() as db:
             rows = await _take(db, service=self.service, limit=BATCH)
             if not rows:
                 return 0

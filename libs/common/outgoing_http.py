@@ -1,4 +1,4 @@
-"""The only client for HTTP requests to servers outside: guarded, with limits of time and size.
+"""The only client for HTTP requests to other servers. It checks addresses and limits time and size.
 
 The host is resolved once, each of its addresses is checked, and the connection goes to a checked address.
 A name that resolves to another address a moment later therefore gains nothing (DNS rebinding). Redirects

@@ -19,11 +19,11 @@ FAULTS: Final = (*FAILURES, Problem)
 
 
 async def run_periodically(
-    work: Callable[[], Awaitable[object]], *, every: float, name: str, at_once: bool = False
+    work: Callable[[], Awaitable[object]], *, every: float, name: str, immediately: bool = False
 ) -> None:
     """Runs a round within `every` seconds of the last one, at times that replicas do not share.
     Runs until cancelled."""
-    if not at_once:
+    if not immediately:
         await _pause(every)
     while True:
         with traced():
@@ -45,14 +45,14 @@ async def flush_periodically(flush: Callable[[], Awaitable[None]], *, every: flo
         await flush()
 
 
-async def stop(tasks: Iterable[asyncio.Task[Any]], *, patience: float = 2.0) -> None:
+async def stop(tasks: Iterable[asyncio.Task[Any]], *, timeout: float = 2.0) -> None:
     """Cancels tasks until they have ended. In Python 3.11, `wait_for`, which nats-py uses, loses a
     cancellation that comes together with the answer."""
     pending = set(tasks)
     while pending:
         for task in pending:
             task.cancel()
-        _, pending = await asyncio.wait(pending, timeout=patience)
+        _, pending = await asyncio.wait(pending, timeout=timeout)
 
 
 async def _pause(every: float) -> None:

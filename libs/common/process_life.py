@@ -121,7 +121,7 @@ async def keep_heartbeat(file: Path, links: Connections, deps: Any) -> None:
 
 
 async def is_healthy(links: Connections, database: Database | None) -> bool:
-    """Tells whether NATS is connected and Postgres takes writes."""
+    """Returns whether NATS is connected and Postgres takes writes."""
     if not links.nc.is_connected:
         return False
     if database is None:

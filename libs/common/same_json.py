@@ -8,6 +8,6 @@ import orjson
 
 
 def same_json(one: Any, other: Any) -> bool:
-    """Tells whether two values are the same JSON document. In Python `True` equals 1."""
+    """Returns whether two values are the same JSON document. In Python `True` equals 1."""
     sort = orjson.OPT_SORT_KEYS
     return orjson.dumps(one, option=sort) == orjson.dumps(other, option=sort)

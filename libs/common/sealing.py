@@ -25,7 +25,8 @@ NONCE: Final = 12
 
 
 class Unsealable(Exception):
-    """The text was not sealed here, for this place, or its key is gone."""
+    """The text was not sealed by this deployment for this column and row, or its key was
+    deleted."""
 
 
 @dataclass(frozen=True)

@@ -68,7 +68,7 @@ async def open_service_deps(settings: DatabaseSettings, links: Connections) -> S
         db=db,
         relay_db=relay_db,
         bus=links.bus,
-        invalidation=links.changes,
+        invalidation=links.invalidation,
         tenants=links.tenants,
         activity=links.activity,
         keys=keys,

@@ -34,7 +34,7 @@ async def sweep(sweep_db: Database, expired: Expired) -> dict[str, int]:
         try:
             count = BATCH
             while count >= BATCH:
-                async with sweep_db.everywhere() as db:
+                async with sweep_db.unbound_transaction() as db:
                     count = await run(db, statement)
                 gone[table] = gone.get(table, 0) + count
         except FAULTS as error:

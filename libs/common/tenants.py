@@ -27,7 +27,7 @@ class Tenants:
             tags=lambda tenant: [("application", tenant.app_id)],
         )
 
-    def heard(self, app_id: str, noun: str, id: str) -> None:
+    def on_invalidation(self, app_id: str, noun: str, id: str) -> None:
         """Forgets an application that changed. Listens to invalidation messages."""
         if noun == "application":
             self.cache.drop(app_id, noun, "*")

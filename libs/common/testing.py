@@ -48,7 +48,7 @@ class LocalBus:
         self.calls.append(request)
         if type(request) not in self.handlers:
             raise Unavailable(f"nobody answers {request.subject}")
-        sent = Context.decode(ctx.tightened(request.within).encode())
+        sent = Context.decode(ctx.with_time_limit(request.within).encode())
         return await self.deliver(subject_of(ctx, type(request)), sent, request)
 
     async def deliver(self, subject: str, ctx: Context, request: Request[Any]) -> bytes:
@@ -64,14 +64,14 @@ class LocalBus:
 
 
 @dataclass
-class MemoryChanges:
+class MemoryInvalidation:
     """Remembers drop messages instead of sending them."""
 
-    heard: list[tuple[str, str, str]] = field(default_factory=list)
+    published: list[tuple[str, str, str]] = field(default_factory=list)
 
     async def publish(self, ctx: Context, noun: str, id: str = "*") -> None:
         """Remembers a message."""
-        self.heard.append((ctx.app_id, noun, id))
+        self.published.append((ctx.app_id, noun, id))
 
 
 @dataclass
@@ -98,7 +98,7 @@ def service_deps(
         db=db,
         relay_db=db,
         bus=bus,
-        invalidation=invalidation or MemoryChanges(),
+        invalidation=invalidation or MemoryInvalidation(),
         tenants=Tenants(bus),
         activity=activity or MemoryActivity(),
         keys=keys,

@@ -81,7 +81,7 @@ def _inner(kind: Any, part: int | str) -> Iterator[Any]:
 
 
 def is_model(kind: Any) -> bool:
-    """Tells whether a type is a pydantic model."""
+    """Returns whether a type is a pydantic model."""
     return isinstance(kind, type) and issubclass(kind, BaseModel)
 
 

@@ -15,7 +15,7 @@ log = logs.get(__name__)
 
 @dataclass
 class WakeableWorker:
-    """Runs rounds of work: at once when woken, otherwise every `idle` seconds."""
+    """Runs work repeatedly: as soon as it is woken, otherwise every `idle` seconds."""
 
     idle: float = 5.0
     """Seconds between rounds without a wake-up: another process may have left work behind."""

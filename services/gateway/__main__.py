@@ -43,7 +43,7 @@ async def serve(
     """`internal` is None where metrics are off."""
     links = await retry_until_done(lambda: connect(settings, "gateway"), "nats")
     gateway = Gateway(settings, links.bus, links)
-    links.changes.listeners.append(gateway.invalidate)
+    links.invalidation.listeners.append(gateway.invalidate)
     links.on_reconnect.append(gateway.forget_all)
     if settings.heartbeat:
         links.spawn(keep_heartbeat(Path(settings.heartbeat), links, None), "heartbeat")

@@ -17,7 +17,7 @@ INTERNAL = "127.0.0.0/8,::1/128,10.0.0.0/8,172.16.0.0/12,192.168.0.0/16,fd00::/8
 
 
 class GatewaySettings(Settings):
-    """Where it listens and whom it believes."""
+    """Listeners, trusted proxies and limits of the gateway."""
 
     host: str = Field(default="127.0.0.1", description="Address to listen on.")
     port: int = Field(default=8080, ge=1, le=65535, description="Port to listen on.")

@@ -18,7 +18,7 @@ async def start(settings: Settings, links: Connections) -> tuple[Deps, Handlers]
     deps = await open_deps(settings, links)
     links.spawn(run_sweeps(deps.sweep_db, EXPIRED), "sweeps")
     links.spawn(queues.measure_periodically(deps), "queues")
-    links.spawn(unprovisioned_users.provision_periodically(deps), "unsettled users")
+    links.spawn(unprovisioned_users.provision_periodically(deps), "unprovisioned users")
     return deps, HANDLERS
 
 

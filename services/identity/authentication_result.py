@@ -11,8 +11,10 @@ from common import acr
 
 @dataclass(frozen=True)
 class AuthenticationResult:
-    """The proof of a sign-in. `email` is the address that was just proven, `phc` the hash that the
-    password matched, `previous` the session that the new one replaces."""
+    """How a user has proven who they are.
+
+    `email` is the address that the user has just proven, and `phc` the hash that the password
+    matched. `previous` is the session that the new one replaces."""
 
     method: str
     amr: list[str]
@@ -28,7 +30,7 @@ class AuthenticationResult:
     """Whether a new user signed up by an invitation into an organization."""
     auth_time: datetime | None = None
     acr: str | None = None
-    """Both of the replaced session, if nothing was proven again."""
+    """`auth_time` and `acr` come from the replaced session if the user proved nothing again."""
 
     @property
     def earned(self) -> str:
@@ -37,7 +39,7 @@ class AuthenticationResult:
 
 
 def with_new_user(
-    proof: AuthenticationResult, fresh: bool, *, joins_team: bool = False
+    result: AuthenticationResult, fresh: bool, *, joins_team: bool = False
 ) -> AuthenticationResult:
-    """Returns the proof with a mark for a user who was just created."""
-    return dataclasses.replace(proof, new_user=fresh, joins_team=joins_team)
+    """Returns the result with a mark for a user who was just created."""
+    return dataclasses.replace(result, new_user=fresh, joins_team=joins_team)

@@ -12,7 +12,7 @@ from common.problems import Forbidden
 from identity.queries import sessions
 
 FRESH: Final = timedelta(minutes=15)
-"""How long a proof counts for what is sensitive."""
+"""How long after a sign-in a user may make sensitive changes."""
 
 
 def the_user(ctx: Context) -> str:

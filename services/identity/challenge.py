@@ -103,7 +103,7 @@ async def _check_captcha(deps: Deps, ctx: Context, captcha: Captcha, response: s
 async def _secret(deps: Deps, ctx: Context, captcha: Captcha) -> str:
     if not captcha.secret:
         return ""
-    async with deps.db.reading(ctx) as db:
+    async with deps.db.reader(ctx) as db:
         try:
             return await captcha_secret.opened(deps.sealer, db, ctx.app_id, captcha.secret)
         except Unsealable as error:

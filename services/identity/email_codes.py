@@ -85,8 +85,8 @@ async def with_code(deps: Deps, ctx: Context, request: SignInWithCode) -> Signed
         consumed_code = await flows.consume_code(deps, ctx, request.flow, request.code, types=TYPES)
     except CodeSpent as spent:
         return await _repeated_session(deps, ctx, request, key, spent=spent)
-    proof = _proof("email_code", consumed_code, request, key)
-    return await _sign_in(deps, ctx, tenant, consumed_code, proof=proof)
+    result = _result("email_code", consumed_code, request, key)
+    return await _sign_in(deps, ctx, tenant, consumed_code, result=result)
 
 
 async def with_link(deps: Deps, ctx: Context, request: SignInWithLink) -> SignedInSession:
@@ -100,8 +100,8 @@ async def with_link(deps: Deps, ctx: Context, request: SignInWithLink) -> Signed
             )
     except LinkSpent as spent:
         return await _repeated_session(deps, ctx, request, key, spent=spent)
-    proof = _proof("magic_link", consumed_code, request, key)
-    return await _sign_in(deps, ctx, tenant, consumed_code, proof=proof)
+    result = _result("magic_link", consumed_code, request, key)
+    return await _sign_in(deps, ctx, tenant, consumed_code, result=result)
 
 
 def _key(request: SignInWithCode | SignInWithLink, secret: str) -> str | None:
@@ -130,7 +130,7 @@ async def _repeated_session(
     return session
 
 
-def _proof(
+def _result(
     method: str,
     consumed_code: ConsumedEmailCode,
     request: SignInWithCode | SignInWithLink,
@@ -152,13 +152,13 @@ async def _sign_in(
     tenant: Tenant,
     consumed_code: ConsumedEmailCode,
     *,
-    proof: authentication_result.AuthenticationResult,
+    result: authentication_result.AuthenticationResult,
 ) -> SignedInSession:
     for attempt in (1, 2):
         try:
             async with deps.db.transaction(ctx) as tx:
                 started_session = await _start_session(
-                    deps, ctx, tx, tenant, consumed_code=consumed_code, proof=proof
+                    deps, ctx, tx, tenant, consumed_code=consumed_code, result=result
                 )
             break
         except asyncpg.UniqueViolationError:
@@ -175,7 +175,7 @@ async def _start_session(
     tenant: Tenant,
     *,
     consumed_code: ConsumedEmailCode,
-    proof: authentication_result.AuthenticationResult,
+    result: authentication_result.AuthenticationResult,
 ) -> session_start.StartedSession:
     account, fresh = await sign_up.get_or_create_account(
         deps, ctx, tx, tenant, consumed_code=consumed_code
@@ -183,5 +183,5 @@ async def _start_session(
     await forget(deps, ctx, tx, consumed_code.email)
     await codes.end_older(tx, app_id=ctx.app_id, email=consumed_code.email, types=TYPES)
     joins_team = fresh and bool(consumed_code.payload.get("into_organization"))
-    proof = authentication_result.with_new_user(proof, fresh, joins_team=joins_team)
-    return await session_start.begin(deps, ctx, tx, tenant, account=account, proof=proof)
+    result = authentication_result.with_new_user(result, fresh, joins_team=joins_team)
+    return await session_start.begin(deps, ctx, tx, tenant, account=account, result=result)

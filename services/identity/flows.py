@@ -65,7 +65,7 @@ async def count_mail(
     the owner's. Raises RateLimited, MailsSent."""
     await deps.limits.count(ctx, (MAIL_BY_IP, ctx.ip), (MAIL_BY_APP, ctx.app_id))
     address = f"{purpose}:{address_key(email)}"
-    async with deps.db.reading(ctx) as db:
+    async with deps.db.reader(ctx) as db:
         is_known_browser = await devices.knows_browser(
             db,
             app_id=ctx.app_id,
@@ -79,7 +79,7 @@ async def count_mail(
             (MAIL_BY_ADDRESS, f"{address}:network:{client_network(ctx.ip)}"),
             (MAIL_TO_ADDRESS, address),
         ]
-    async with deps.db.single(ctx) as db:
+    async with deps.db.autocommit(ctx) as db:
         wait = await deps.limits.hit(db, ctx, *counted)
     if wait:
         raise MailsSent(retry_after=wait)
@@ -126,8 +126,8 @@ async def start(
 async def consume_code(
     deps: Deps, ctx: Context, flow: str, code: str, *, types: list[str]
 ) -> ConsumedEmailCode:
-    """Consumes the code in a transaction of its own, so that a wrong try counts whatever follows.
-    Raises WrongCode, CodeSpent, RateLimited."""
+    """Consumes the code in a transaction of its own, so that a wrong try counts even if the request
+    fails later. Raises WrongCode, CodeSpent, RateLimited."""
     await deps.limits.count(ctx, (CODE_BY_IP, ctx.ip))
     hashes = _code_hashes(deps, flow, code)
     async with deps.db.transaction(ctx) as tx:

@@ -100,14 +100,14 @@ async def _create_user(
     await sign_up.accept(ctx, tx, invitation.id, id)
     account = await accounts.by_id(tx, app_id=ctx.app_id, id=id)
     assert account is not None
-    proof = authentication_result.AuthenticationResult(
+    result = authentication_result.AuthenticationResult(
         method="invitation",
         amr=["otp"],
         email=invitation.email,
         browser=request.browser,
         new_user=True,
     )
-    return await session_start.begin(deps, ctx, tx, tenant, account=account, proof=proof)
+    return await session_start.begin(deps, ctx, tx, tenant, account=account, result=result)
 
 
 def _profile(invitation: OpenInvitation, request: AcceptInvitation) -> dict[str, Any]:
@@ -129,7 +129,7 @@ async def _assign_roles(deps: Deps, ctx: Context, user_id: str, role_ids: list[s
 
 
 async def _open_invitation(deps: Deps, ctx: Context, token: str) -> OpenInvitation:
-    async with deps.db.reading(ctx) as db:
+    async with deps.db.reader(ctx) as db:
         invitation = await invitations.get_open(
             db, app_id=ctx.app_id, token_hashes=deps.keys.hashes("invitation", token)
         )

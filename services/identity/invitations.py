@@ -83,7 +83,7 @@ async def create(deps: Deps, ctx: Context, request: InviteUser) -> Invitation:
 async def list_(deps: Deps, ctx: Context, request: ListInvitations) -> Invitations:
     """Returns one page of invitations, the newest first."""
     at, id = deps.cursors.read(ctx.app_id, "invitations", request.cursor, 2)
-    async with deps.db.reading(ctx) as db:
+    async with deps.db.reader(ctx) as db:
         rows = await invitations.list_(
             db, app_id=ctx.app_id, before=at, before_id=id, limit=request.limit + 1
         )
@@ -130,7 +130,7 @@ async def revoke(deps: Deps, ctx: Context, request: RevokeInvitation) -> Done:
 async def _check_roles(deps: Deps, ctx: Context, id: str) -> None:
     """Checks that the caller may give the roles of the invitation. Roles that no longer exist are
     skipped. Raises NotHeld."""
-    async with deps.db.reading(ctx) as db:
+    async with deps.db.reader(ctx) as db:
         role_ids = await invitations.role_ids(db, app_id=ctx.app_id, id=id)
     for role_id in role_ids:
         with suppress(RoleNotFound):

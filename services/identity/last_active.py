@@ -56,7 +56,7 @@ class LastActive:
         seen, self._seen, self._count = self._seen, {}, 0
         for app_id, ids in seen.items():
             try:
-                async with self.db.single(system_context(app_id)) as db:
+                async with self.db.autocommit(system_context(app_id)) as db:
                     await sessions.touch(db, app_id=app_id, ids=sorted(ids))
             except FAULTS as error:
                 log.warning("last activity not written", error=type(error).__name__)

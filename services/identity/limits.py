@@ -47,7 +47,7 @@ class Limits:
     async def count(self, ctx: Context, *counted: tuple[AttemptLimit, str | None]) -> None:
         """Counts one attempt against each limit. The key is stored as a keyed hash only, and None
         (no address known) is not counted. Raises RateLimited with `retry_after`."""
-        async with self.db.single(ctx) as db:
+        async with self.db.autocommit(ctx) as db:
             wait = await self.hit(db, ctx, *counted)
         exceeded(wait)
 
@@ -59,7 +59,7 @@ class Limits:
     async def once(self, ctx: Context, limit: AttemptLimit, whom: str) -> None:
         """Counts as `count` does, although a setting turns limits off: for what may be used only
         once."""
-        async with self.db.single(ctx) as db:
+        async with self.db.autocommit(ctx) as db:
             wait = await self._hit(db, ctx, ((limit, whom),), 1.0)
         exceeded(wait)
 

@@ -34,11 +34,11 @@ class SignInAdmission:
 async def admit(deps: Deps, ctx: Context, tx: Db, email: str) -> SignInAdmission:
     """Reserves a try for this address, in a transaction that commits whatever follows."""
     address = address_key(email)
-    address_hash = deps.keys.hash("guard", address)
+    address_hash = deps.keys.hash("lockout", address)
     if await lockouts.reserve(tx, app_id=ctx.app_id, address_hash=address_hash):
         return SignInAdmission(address_hash, pending=True)
     wait = await lockouts.locked_for(
-        tx, app_id=ctx.app_id, address_hashes=deps.keys.hashes("guard", address)
+        tx, app_id=ctx.app_id, address_hashes=deps.keys.hashes("lockout", address)
     )
     return SignInAdmission(address_hash, wait=max(1, wait))
 
@@ -59,7 +59,7 @@ async def release(deps: Deps, ctx: Context, admission: SignInAdmission) -> None:
         return
     admission.pending = False
     try:
-        async with deps.db.single(ctx) as db:
+        async with deps.db.autocommit(ctx) as db:
             await lockouts.release(db, app_id=ctx.app_id, address_hash=admission.address_hash)
     except Problem as problem:
         log.warning("reservation not released", code=problem.code)
@@ -75,8 +75,8 @@ async def verify_password(
     user_id: str | None,
     method: str = "password",
 ) -> PasswordVerdict:
-    """Verifies the password. If it is right, the caller calls `forget` in the transaction of what
-    follows. Raises Locked, WrongCredentials, Busy."""
+    """Verifies the password. If it is right, the caller calls `forget` in the transaction that
+    uses the result. Raises Locked, WrongCredentials, Busy."""
     if admission.wait:
         raise Locked(retry_after=admission.wait)
     verdict = await deps.hashing.verify(ctx.app_id, password, phc)
@@ -108,5 +108,5 @@ async def forget(deps: Deps, ctx: Context, tx: Db, email: str) -> bool:
     """Deletes the count of an address whose owner has proved who they are. Returns False if nothing
     was counted."""
     return await lockouts.forget(
-        tx, app_id=ctx.app_id, address_hashes=deps.keys.hashes("guard", address_key(email))
+        tx, app_id=ctx.app_id, address_hashes=deps.keys.hashes("lockout", address_key(email))
     )

@@ -13,7 +13,7 @@ from common.catalogues import read_catalogue
 Locale = Literal["en", "de"]
 LOCALES: Final[tuple[Locale, ...]] = ("en", "de")
 FOLDER: Final = Path(__file__).parent / "locales"
-Say: TypeAlias = Callable[[str], str]
+Translate: TypeAlias = Callable[[str], str]
 """Returns a text in one language."""
 
 
@@ -24,7 +24,7 @@ def closest(locale: str | None) -> Locale:
 
 
 @lru_cache(maxsize=len(LOCALES))
-def translator(locale: Locale) -> Say:
+def translator(locale: Locale) -> Translate:
     """Returns the function that says texts in this language."""
     if locale == "en":
         return lambda text: text

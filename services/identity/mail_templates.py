@@ -29,7 +29,7 @@ from identity.queries import mail_templates
 
 async def list_(deps: Deps, ctx: Context, _: ListTemplates) -> Templates:
     """Returns the template of every kind of mail in every language, built-in or replaced."""
-    async with deps.db.reading(ctx) as db:
+    async with deps.db.reader(ctx) as db:
         stored = {
             (row.kind, row.locale): row.source()
             for row in await mail_templates.list_(db, app_id=ctx.app_id)
@@ -84,7 +84,7 @@ async def preview(deps: Deps, ctx: Context, request: PreviewTemplate) -> Rendere
     tenant = await deps.tenants.get(ctx)
     source = request.template
     if source is None:
-        async with deps.db.reading(ctx) as db:
+        async with deps.db.reader(ctx) as db:
             source = await mail_templates.get(
                 db, app_id=ctx.app_id, kind=request.kind, locale=request.locale
             )

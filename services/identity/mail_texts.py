@@ -18,7 +18,7 @@ from identity.account_mails import (
     password_changed_mail,
     reset_mail,
 )
-from identity.mail_languages import LOCALES, Locale, Say, translator
+from identity.mail_languages import LOCALES, Locale, Translate, translator
 from identity.mail_layout import MailParts
 from identity.mail_sentences import (
     greeting,
@@ -32,7 +32,7 @@ from identity.sign_in_mails import (
     sign_up_mail,
 )
 
-MAILS: Final[dict[str, Callable[[Say], MailParts]]] = {
+MAILS: Final[dict[str, Callable[[Translate], MailParts]]] = {
     "sign_in": sign_in_mail,
     "sign_up": sign_up_mail,
     "sign_up_known": sign_up_known_mail,
@@ -53,11 +53,11 @@ def built_in_source(kind: str, locale: Locale) -> TemplateText:
     """Returns the built-in mail as a template. Raises TemplateNotFound."""
     if kind not in MAILS:
         raise TemplateNotFound
-    say = translator(locale)
-    return MAILS[kind](say).source(greeting(say))
+    translate = translator(locale)
+    return MAILS[kind](translate).source(greeting(translate))
 
 
 def unnamed_organization(locale: Locale) -> str:
     """Returns what a mail says in place of a name that could be an advertisement."""
-    say = translator(locale)
-    return say("an organization")
+    translate = translator(locale)
+    return translate("an organization")

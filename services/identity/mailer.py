@@ -70,7 +70,7 @@ class Mailer:
     sender: Sender
     mail_from: str
     workers: WorkerProcesses = field(default_factory=lambda: WorkerProcesses("identity.jobs"))
-    wakeful: WakeableWorker = field(default_factory=lambda: WakeableWorker(IDLE))
+    worker: WakeableWorker = field(default_factory=lambda: WakeableWorker(IDLE))
 
     def waking(self, also: Callable[[], None]) -> Callable[[], None]:
         """Returns a function to call after every commit. It calls `also`, and wakes the mailer if
@@ -83,22 +83,22 @@ class Mailer:
             also()
             if mail.ENQUEUED.count != seen:
                 seen = mail.ENQUEUED.count
-                self.wakeful.wake()
+                self.worker.wake()
 
         return both
 
     async def run(self) -> None:
         """Delivers mail for as long as the service runs."""
         metrics.maintain(metrics.MAIL)
-        await self.wakeful.run(self._work, name="mail")
+        await self.worker.run(self._work, name="mail")
 
     async def _work(self) -> bool:
         """Returns whether there is more."""
-        return await self.round() == BATCH
+        return await self.deliver_batch() == BATCH
 
-    async def round(self) -> int:
+    async def deliver_batch(self) -> int:
         """Delivers the mails that are due, at most BATCH at once. Returns how many were leased."""
-        async with self.mail_db.everywhere() as db:
+        async with self.mail_db.unbound_transaction() as db:
             leased = await mails.lease(db, limit=BATCH)
         await asyncio.gather(*(self._traced(one) for one in leased))
         return len(leased)
@@ -128,13 +128,13 @@ class Mailer:
             await self._later(leased, type(error).__name__)
         else:
             metrics.MAIL.labels("sent").inc()
-            async with self.mail_db.everywhere() as db:
+            async with self.mail_db.unbound_transaction() as db:
                 await mails.delete(db, seq=leased.seq)
 
     async def _failed(self, leased: Leased, reason: str) -> None:
         metrics.MAIL.labels("failed").inc()
         log.warning("mail failed", mail=leased.id, kind=leased.kind, reason=reason)
-        async with self.mail_db.everywhere() as db:
+        async with self.mail_db.unbound_transaction() as db:
             await mails.fail(db, seq=leased.seq, reason=reason[:300])
 
     async def _later(self, leased: Leased, reason: str) -> None:
@@ -144,7 +144,7 @@ class Mailer:
         metrics.MAIL.labels("retried").inc()
         log.warning("mail waits", mail=leased.id, tries=leased.attempts, reason=reason)
         pause = PAUSES[min(leased.attempts, len(PAUSES)) - 1]
-        async with self.mail_db.everywhere() as db:
+        async with self.mail_db.unbound_transaction() as db:
             await mails.postpone(db, seq=leased.seq, seconds=pause, reason=reason[:300])
 
     async def message(self, leased: Leased) -> EmailMessage:
@@ -153,7 +153,7 @@ class Mailer:
         tenant = await self.tenants.get(ctx)
         locale = closest(leased.locale)
         place = ("mail_outbox", "sealed", leased.id)
-        async with self.db.reading(ctx) as db:
+        async with self.db.reader(ctx) as db:
             sealed = await self.sealer.open(db, leased.app_id, place, leased.sealed)
             custom = await mail_templates.get(
                 db, app_id=leased.app_id, kind=leased.kind, locale=locale

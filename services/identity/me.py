@@ -59,7 +59,7 @@ def _me(user: User | None) -> Me:
 
 async def get(deps: Deps, ctx: Context, request: GetMe) -> Me:
     """Returns the calling user. Raises UserNotFound."""
-    async with deps.db.reading(ctx) as db:
+    async with deps.db.reader(ctx) as db:
         return _me(await users.get(db, app_id=ctx.app_id, id=the_user(ctx)))
 
 
@@ -76,7 +76,7 @@ async def change_email(deps: Deps, ctx: Context, request: ChangeEmail) -> Flow:
     user is then told by mail. Raises FreshSignInNeeded, Invalid, RateLimited, MailsSent."""
     tenant = await deps.tenants.get(ctx)
     user_id = the_user(ctx)
-    async with deps.db.reading(ctx) as db:
+    async with deps.db.reader(ctx) as db:
         await fresh(db, ctx)
     email_rules.allow_domain(tenant.settings, request.email)
     await flows.count_mail(deps, ctx, request.email, None, purpose="email_change")
@@ -134,7 +134,7 @@ async def _change_email(deps: Deps, ctx: Context, consumed_code: ConsumedEmailCo
     try:
         async with deps.db.transaction(ctx) as tx:
             me = await _set_email(deps, ctx, tx, tenant, consumed_code=consumed_code)
-            await accounts.unsettle(tx, app_id=ctx.app_id, id=me.id)
+            await accounts.mark_unprovisioned(tx, app_id=ctx.app_id, id=me.id)
             ended = await session_end.end_all(
                 ctx, tx, me.id, reason="email_changed", spare=ctx.caller.session_id
             )
@@ -175,7 +175,7 @@ async def export(deps: Deps, ctx: Context, request: ExportMe) -> Export:
     """Returns everything that is stored about the calling user, except the application's private
     metadata."""
     user_id = the_user(ctx)
-    async with deps.db.reading(ctx) as db:
+    async with deps.db.reader(ctx) as db:
         user = await users.get(db, app_id=ctx.app_id, id=user_id)
         if user is None:
             raise UserNotFound
@@ -212,7 +212,7 @@ async def _events(deps: Deps, ctx: Context, user_id: str) -> list[dict[str, Any]
 async def delete(deps: Deps, ctx: Context, request: DeleteMe) -> Done:
     """Deletes the calling user. Raises FreshSignInNeeded, WrongCredentials, LastAdmin,
     TeamOwnsApplications."""
-    async with deps.db.reading(ctx) as db:
+    async with deps.db.reader(ctx) as db:
         account = await accounts.by_id(db, app_id=ctx.app_id, id=the_user(ctx))
         if account is None:
             raise UserNotFound

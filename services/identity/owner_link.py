@@ -60,7 +60,7 @@ async def create(deps: Deps, ctx: Context, request: CreateOwnerLink) -> OwnerLin
 async def get(deps: Deps, ctx: Context, request: GetOwnerLink) -> Done:
     """Checks that the link is valid. Raises LinkSpent."""
     _in_dashboard(ctx)
-    async with deps.db.reading(ctx) as db:
+    async with deps.db.reader(ctx) as db:
         holds = await codes.is_link_valid(
             db,
             app_id=ctx.app_id,
@@ -122,13 +122,13 @@ async def _create_owner(
     await audit.record(tx, ctx, OwnerClaimed(user_id=id), user_id=id)
     account = await accounts.by_id(tx, app_id=ctx.app_id, id=id)
     assert account is not None
-    proof = authentication_result.AuthenticationResult(
+    result = authentication_result.AuthenticationResult(
         method="owner_link",
         amr=["pwd"] if phc else ["otp"],
         browser=request.browser,
         new_user=True,
     )
-    return await session_start.begin(deps, ctx, tx, tenant, account=account, proof=proof)
+    return await session_start.begin(deps, ctx, tx, tenant, account=account, result=result)
 
 
 def _in_dashboard(ctx: Context) -> None:

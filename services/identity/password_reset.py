@@ -105,7 +105,7 @@ async def _refuse_unchanged(deps: Deps, ctx: Context, request: ResetPassword) ->
     """Refuses the old password if an administrator requires a new one. It says so only to the
     holder of a valid link or code. Raises WeakPassword."""
     holder = account = None
-    async with deps.db.reading(ctx) as db:
+    async with deps.db.reader(ctx) as db:
         if request.token is not None:
             holder = await flows.holder_of_link(
                 deps, ctx, db, request.token, browser=request.browser, types=RESET
@@ -145,11 +145,11 @@ async def _reset(
         await lockout.forget(deps, ctx, tx, consumed_code.email)
         event = PasswordReset(user_id=account.id)
         ended = await store_password(deps, ctx, tx, tenant, account=account, phc=phc, event=event)
-        proof = authentication_result.AuthenticationResult(
+        result = authentication_result.AuthenticationResult(
             "reset", ["otp"], email=consumed_code.email, browser=browser
         )
         started_session = await session_start.begin(
-            deps, ctx, tx, tenant, account=account, proof=proof
+            deps, ctx, tx, tenant, account=account, result=result
         )
     await session_end.publish_revocations(deps, ctx, account.id, ended)
     return await session_start.finish(deps, ctx, started_session)

@@ -73,7 +73,7 @@ async def sign_in(deps: Deps, ctx: Context, request: SignInWithPassword) -> Sign
         async with deps.db.transaction(ctx) as tx:
             await lockout.forget(deps, ctx, tx, request.email)
             phc = await _rehashed(ctx, tx, account, verdict.rehashed)
-            proof = authentication_result.AuthenticationResult(
+            result = authentication_result.AuthenticationResult(
                 method="password",
                 amr=["pwd"],
                 phc=phc,
@@ -82,7 +82,7 @@ async def sign_in(deps: Deps, ctx: Context, request: SignInWithPassword) -> Sign
                 idempotency_key=request.idempotency_key,
             )
             started_session = await session_start.begin(
-                deps, ctx, tx, tenant, account=account, proof=proof
+                deps, ctx, tx, tenant, account=account, result=result
             )
     return await session_start.finish(deps, ctx, started_session)
 
@@ -109,11 +109,11 @@ async def confirm(deps: Deps, ctx: Context, request: Reauthenticate) -> SignedIn
     async with deps.db.transaction(ctx) as tx:
         await lockout.forget(deps, ctx, tx, account.email or account.id)
         phc = await _rehashed(ctx, tx, account, verdict)
-        proof = authentication_result.AuthenticationResult(
+        result = authentication_result.AuthenticationResult(
             method="confirm", amr=["pwd"], phc=phc, previous=ctx.caller.session_id
         )
         started_session = await session_start.begin(
-            deps, ctx, tx, tenant, account=account, proof=proof
+            deps, ctx, tx, tenant, account=account, result=result
         )
     return await session_start.finish(deps, ctx, started_session)
 
@@ -156,7 +156,7 @@ async def change(deps: Deps, ctx: Context, request: ChangePassword) -> SignedInS
                 tx,
                 tenant,
                 account=account,
-                proof=authentication_result.AuthenticationResult("password", ["pwd"]),
+                result=authentication_result.AuthenticationResult("password", ["pwd"]),
             )
         else:
             started_session = await session_start.replace(
@@ -171,7 +171,7 @@ async def _check_current(
 ) -> None:
     """Checks the current password, or that the sign-in is fresh if the user has none."""
     if account.phc is None:
-        async with deps.db.reading(ctx) as db:
+        async with deps.db.reader(ctx) as db:
             await fresh(db, ctx)
         return
     if request.current is None:
@@ -237,7 +237,7 @@ async def _rehashed(ctx: Context, tx: Db, account: Account, new: str | None) -> 
 
 async def _me(deps: Deps, ctx: Context) -> tuple[Tenant, Account]:
     tenant = await deps.tenants.get(ctx)
-    async with deps.db.reading(ctx) as db:
+    async with deps.db.reader(ctx) as db:
         account = await accounts.by_id(db, app_id=ctx.app_id, id=the_user(ctx))
     if account is None:
         raise UserNotFound

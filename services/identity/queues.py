@@ -29,7 +29,9 @@ async def measure_periodically(deps: Deps) -> None:
     """Keeps the metrics of the queues up to date."""
     gauges = (metrics.OUTBOX_WAITING, metrics.OUTBOX_AGE, metrics.MAIL_WAITING, metrics.MAIL_AGE)
     metrics.maintain(*gauges)
-    await run_periodically(partial(export, deps), every=MEASURED_EVERY, name="queues", at_once=True)
+    await run_periodically(
+        partial(export, deps), every=MEASURED_EVERY, name="queues", immediately=True
+    )
 
 
 async def export(deps: Deps) -> None:
@@ -59,9 +61,9 @@ def _set_mail(waiting: float, age: float) -> None:
 
 async def measure(deps: Deps) -> Queues:
     """Returns the lengths and ages of all queues."""
-    async with deps.relay_db.everywhere() as db:
+    async with deps.relay_db.unbound_transaction() as db:
         relay = await queues.outbox(db, services=SERVICES)
-    async with deps.mail_db.everywhere() as db:
+    async with deps.mail_db.unbound_transaction() as db:
         mail = await queues.mail(db)
     return Queues(
         relay={one.service: Queue(waiting=one.waiting, age=one.age) for one in relay},

@@ -53,6 +53,6 @@ async def of_dashboard(deps: Deps, ctx: Context, session: Session) -> Session:
     if OPERATES in rights.permissions:
         return session
     limit = min(tenant.settings.session_idle_ttl or DASHBOARD_IDLE_TTL, DASHBOARD_IDLE_TTL)
-    async with deps.db.single(ctx) as db:
+    async with deps.db.autocommit(ctx) as db:
         ends = await sessions.set_idle_limit(db, app_id=ctx.app_id, id=session.id, idle_ttl=limit)
     return session.model_copy(update={"idle_expires_at": ends}) if ends else session

@@ -35,7 +35,7 @@ class StartedSession:
 
     reply: SignedInSession = field(repr=False)
     verified: bool
-    settled: bool
+    provisioned: bool
     replaced: str | None = None
     personal_team: bool = False
 
@@ -47,19 +47,19 @@ async def begin(
     tenant: Tenant,
     *,
     account: Account,
-    proof: AuthenticationResult,
+    result: AuthenticationResult,
 ) -> StartedSession:
     """Starts a session in the transaction. Raises AccountDisabled; WrongCredentials if the password
     was changed in the meantime."""
     proven = await accounts.record_sign_in(
-        tx, app_id=ctx.app_id, id=account.id, proves_email=proof.email
+        tx, app_id=ctx.app_id, id=account.id, proves_email=result.email
     )
     if proven is None:
         raise AccountDisabled
     if proven:
-        await accounts.unsettle(tx, app_id=ctx.app_id, id=account.id)
+        await accounts.mark_unprovisioned(tx, app_id=ctx.app_id, id=account.id)
         await audit.record(tx, ctx, UserVerified(user_id=account.id), user_id=account.id)
-    return await _start(deps, ctx, tx, tenant, account=account, proof=proof, proven=proven)
+    return await _start(deps, ctx, tx, tenant, account=account, result=result, proven=proven)
 
 
 async def _start(
@@ -69,7 +69,7 @@ async def _start(
     tenant: Tenant,
     *,
     account: Account,
-    proof: AuthenticationResult,
+    result: AuthenticationResult,
     proven: bool,
 ) -> StartedSession:
     """Starts the session, or returns the one that the same form started before. `proven`: the
@@ -79,26 +79,29 @@ async def _start(
         ctx,
         tx,
         user_id=account.id,
-        browser=proof.browser,
-        remember=proof.remember,
-        key=proof.idempotency_key,
+        browser=result.browser,
+        remember=result.remember,
+        key=result.idempotency_key,
     )
-    must_change, settled = bool(account.must_change and proof.phc), account.settled_at is not None
+    must_change, provisioned = (
+        bool(account.must_change and result.phc),
+        account.provisioned_at is not None,
+    )
     if earlier is not None:
         repeated = SignedInSession(token=token, session=earlier, must_change_password=must_change)
-        return StartedSession(repeated, verified=False, settled=settled)
+        return StartedSession(repeated, verified=False, provisioned=provisioned)
     session, new_device = await _insert(
-        deps, ctx, tx, tenant, account=account, proof=proof, token=token, proven=proven
+        deps, ctx, tx, tenant, account=account, result=result, token=token, proven=proven
     )
     reply = SignedInSession(
         token=token,
         session=session,
-        new_user=proof.new_user,
+        new_user=result.new_user,
         new_device=new_device,
         must_change_password=must_change,
     )
-    personal_team = not settled and not proof.joins_team
-    return StartedSession(reply, proven, settled, proof.previous, personal_team)
+    personal_team = not provisioned and not result.joins_team
+    return StartedSession(reply, proven, provisioned, result.previous, personal_team)
 
 
 async def _insert(
@@ -108,29 +111,31 @@ async def _insert(
     tenant: Tenant,
     *,
     account: Account,
-    proof: AuthenticationResult,
+    result: AuthenticationResult,
     token: str,
     proven: bool,
 ) -> tuple[Session, bool]:
     """Inserts the session, ends the one it replaces, and notifies the user of a new device. Returns
     the session, and whether the device is new."""
-    new = _new_session(deps, ctx, tenant, account=account, proof=proof, token=token)
+    new = _new_session(deps, ctx, tenant, account=account, result=result, token=token)
     inserted = await session_starts.insert(tx, app_id=ctx.app_id, new=new)
     if inserted is None:
         raise WrongCredentials
-    if proof.previous is not None:
+    if result.previous is not None:
         await session_ends.revoke(
-            tx, app_id=ctx.app_id, id=proof.previous, user_id=account.id, reason="replaced"
+            tx, app_id=ctx.app_id, id=result.previous, user_id=account.id, reason="replaced"
         )
-    new_device = inserted.new_device and not proof.new_user
-    if proof.auth_time is None:
-        event = Login(method=proof.method, session_id=new.id, amr=proof.amr, new_device=new_device)
+    new_device = inserted.new_device and not result.new_user
+    if result.auth_time is None:
+        event = Login(
+            method=result.method, session_id=new.id, amr=result.amr, new_device=new_device
+        )
         await audit.record(tx, ctx, event, user_id=account.id)
     if new_device:
         data = {"device": new.device_name, "ip": ctx.ip}
         await notices.send(deps, ctx, tx, tenant, owner=account, kind="new_device", **data)
     verified = account.email_verified or proven
-    return _session(new.id, account, proof, inserted, verified=verified), new_device
+    return _session(new.id, account, result, inserted, verified=verified), new_device
 
 
 def _new_session(
@@ -139,34 +144,34 @@ def _new_session(
     tenant: Tenant,
     *,
     account: Account,
-    proof: AuthenticationResult,
+    result: AuthenticationResult,
     token: str,
 ) -> NewSession:
     return NewSession(
         id=new_id(),
         user_id=account.id,
         token_hash=deps.keys.hash("session", token),
-        idp_name=proof.idp_name,
-        acr=proof.earned,
-        amr=proof.amr,
-        remembered=proof.remember and not tenant.is_dashboard,
-        previous_id=proof.previous,
+        idp_name=result.idp_name,
+        acr=result.earned,
+        amr=result.amr,
+        remembered=result.remember and not tenant.is_dashboard,
+        previous_id=result.previous,
         ip=ctx.ip,
         agent=(ctx.agent or "")[:512] or None,
         device_name=device_name(ctx.agent),
-        device_hash=None if proof.previous else device_hash(deps.keys, proof.browser, ctx.agent),
-        auth_time=proof.auth_time,
-        ttl=session_lifetimes.absolute(tenant, remember=proof.remember),
+        device_hash=None if result.previous else device_hash(deps.keys, result.browser, ctx.agent),
+        auth_time=result.auth_time,
+        ttl=session_lifetimes.absolute(tenant, remember=result.remember),
         idle_ttl=session_lifetimes.idle(tenant, remember=False),
         idle_ttl_remembered=session_lifetimes.idle(tenant, remember=True),
-        phc=proof.phc,
+        phc=result.phc,
     )
 
 
 def _session(
     id: str,
     account: Account,
-    proof: AuthenticationResult,
+    result: AuthenticationResult,
     inserted: InsertedSession,
     *,
     verified: bool,
@@ -180,8 +185,8 @@ def _session(
         picture=account.picture,
         locale=account.locale,
         auth_time=inserted.auth_time,
-        acr=proof.earned,
-        amr=proof.amr,
+        acr=result.earned,
+        amr=result.amr,
         active_org_id=inserted.active_org_id,
         created_at=inserted.created_at,
         expires_at=inserted.expires_at,
@@ -200,7 +205,7 @@ async def replace(
     )
     if kept is None:
         raise NoSession
-    proof = AuthenticationResult(
+    result = AuthenticationResult(
         method="replaced",
         amr=kept.amr,
         acr=kept.acr,
@@ -209,7 +214,7 @@ async def replace(
         previous=session_id,
         auth_time=kept.auth_time,
     )
-    return await begin(deps, ctx, tx, tenant, account=account, proof=proof)
+    return await begin(deps, ctx, tx, tenant, account=account, result=result)
 
 
 async def finish(deps: Deps, ctx: Context, started: StartedSession) -> SignedInSession:
@@ -220,7 +225,7 @@ async def finish(deps: Deps, ctx: Context, started: StartedSession) -> SignedInS
         await deps.invalidation.publish(ctx, "session", started.replaced)
     if started.verified:
         await deps.invalidation.publish(ctx, "user", session.user_id)
-    if not started.settled or started.verified:
+    if not started.provisioned or started.verified:
         await provision_new_user(
             deps,
             ctx,

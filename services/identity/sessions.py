@@ -41,7 +41,7 @@ MOST = 200
 
 async def check(deps: Deps, ctx: Context, request: CheckSession) -> Session:
     """Returns the live session of a token. Raises NoSession."""
-    async with deps.db.reading(ctx) as db:
+    async with deps.db.reader(ctx) as db:
         live = await sessions.get_live(
             db, app_id=ctx.app_id, token_hashes=deps.keys.hashes("session", request.token)
         )
@@ -55,7 +55,7 @@ async def check(deps: Deps, ctx: Context, request: CheckSession) -> Session:
 async def list_own(deps: Deps, ctx: Context, request: ListSessions) -> Sessions:
     """Returns the calling user's live sessions, the newest first."""
     user_id = the_user(ctx)
-    async with deps.db.reading(ctx) as db:
+    async with deps.db.reader(ctx) as db:
         entries = await sessions.list_of_user(
             db, app_id=ctx.app_id, user_id=user_id, current=ctx.caller.session_id, limit=MOST
         )
@@ -66,7 +66,7 @@ async def list_of_user(deps: Deps, ctx: Context, request: ListUserSessions) -> S
     """Returns one page of a user's live sessions, the newest first. Raises UserNotFound."""
     kind = f"sessions:{request.user_id}"
     at, id = deps.cursors.read(ctx.app_id, kind, request.cursor, 2)
-    async with deps.db.reading(ctx) as db:
+    async with deps.db.reader(ctx) as db:
         if await accounts.by_id(db, app_id=ctx.app_id, id=request.user_id) is None:
             raise UserNotFound
         entries = await sessions.list_of_user(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from identity.mail_languages import Say
+from identity.mail_languages import Translate
 from identity.mail_layout import MailParts, when
 from identity.mail_sentences import (
     expiry,
@@ -13,119 +13,119 @@ from identity.mail_sentences import (
 )
 
 
-def sign_in_mail(say: Say) -> MailParts:
+def sign_in_mail(translate: Translate) -> MailParts:
     """Returns the mail with a code, a link or both to sign in."""
     return MailParts(
         subject=when(
             "code",
-            say("{{ code }} is your code for {{ app_name }}"),
-            say("Sign in to {{ app_name }}"),
+            translate("{{ code }} is your code for {{ app_name }}"),
+            translate("Sign in to {{ app_name }}"),
         ),
         paragraphs=(
             when(
                 "code",
-                say(
+                translate(
                     "Enter this code to sign in to {{ app_name }}. It expires in {{ minutes }}"
                     " minutes."
                 ),
-                say(
+                translate(
                     "Use this link to sign in to {{ app_name }}. It expires in {{ minutes }}"
                     " minutes."
                 ),
             ),
         ),
         has_code=True,
-        button=say("Sign in"),
-        link_note=same_browser(say),
-        note=not_requested(say),
+        button=translate("Sign in"),
+        link_note=same_browser(translate),
+        note=not_requested(translate),
     )
 
 
-def sign_up_mail(say: Say) -> MailParts:
+def sign_up_mail(translate: Translate) -> MailParts:
     """Returns the mail that confirms the address of a sign-up."""
     return MailParts(
-        subject=say("{{ code }} is your confirmation code for {{ app_name }}"),
+        subject=translate("{{ code }} is your confirmation code for {{ app_name }}"),
         paragraphs=(
-            say(
+            translate(
                 "Welcome to {{ app_name }}. Enter this code to confirm your e-mail address. It"
                 " expires in {{ minutes }} minutes."
             ),
         ),
         has_code=True,
-        button=say("Confirm e-mail address"),
-        link_note=same_browser(say),
-        note=not_requested(say),
+        button=translate("Confirm e-mail address"),
+        link_note=same_browser(translate),
+        note=not_requested(translate),
     )
 
 
-def sign_up_known_mail(say: Say) -> MailParts:
+def sign_up_known_mail(translate: Translate) -> MailParts:
     """Returns the mail to somebody who signs up again."""
     return MailParts(
-        subject=say("You already have an account at {{ app_name }}"),
+        subject=translate("You already have an account at {{ app_name }}"),
         paragraphs=(
-            say(
+            translate(
                 "Somebody entered this address to sign up at {{ app_name }}. It already belongs to"
                 " an account, so nothing was changed."
             ),
             when(
                 "code or link",
-                say(
+                translate(
                     "If it was you, you can sign in with this e-mail. It expires in {{ minutes }}"
                     " minutes."
                 ),
-                say("If it was you, sign in with your password, or choose a new one."),
+                translate("If it was you, sign in with your password, or choose a new one."),
             ),
         ),
         has_code=True,
-        button=say("Sign in"),
-        link_note=same_browser(say),
-        note=not_you(say),
+        button=translate("Sign in"),
+        link_note=same_browser(translate),
+        note=not_you(translate),
     )
 
 
-def no_account_mail(say: Say) -> MailParts:
+def no_account_mail(translate: Translate) -> MailParts:
     """Returns the mail to an address without an account."""
     return MailParts(
-        subject=say("No account at {{ app_name }} with this address"),
+        subject=translate("No account at {{ app_name }} with this address"),
         paragraphs=(
-            say(
+            translate(
                 "Somebody tried to sign in to {{ app_name }} with this address, but there is no"
                 " account with it. If it was you, try the address that you signed up with."
             ),
         ),
-        note=not_you(say),
+        note=not_you(translate),
     )
 
 
-def invitation_mail(say: Say) -> MailParts:
+def invitation_mail(translate: Translate) -> MailParts:
     """Returns the mail of an invitation into the application."""
     return MailParts(
-        subject=say("You've been invited to {{ app_name }}"),
+        subject=translate("You've been invited to {{ app_name }}"),
         paragraphs=(
             when(
                 "inviter",
-                say("{{ inviter }} invited you to create an account at {{ app_name }}."),
-                say("You've been invited to create an account at {{ app_name }}."),
+                translate("{{ inviter }} invited you to create an account at {{ app_name }}."),
+                translate("You've been invited to create an account at {{ app_name }}."),
             ),
         ),
-        button=say("Accept invitation"),
-        link_note=expiry(say),
-        note=unexpected_invitation(say),
+        button=translate("Accept invitation"),
+        link_note=expiry(translate),
+        note=unexpected_invitation(translate),
     )
 
 
-def organization_invitation_mail(say: Say) -> MailParts:
+def organization_invitation_mail(translate: Translate) -> MailParts:
     """Returns the mail of an invitation into an organization."""
     return MailParts(
-        subject=say("You've been invited to {{ org_name }} at {{ app_name }}"),
+        subject=translate("You've been invited to {{ org_name }} at {{ app_name }}"),
         paragraphs=(
             when(
                 "inviter",
-                say("{{ inviter }} invited you to join {{ org_name }} at {{ app_name }}."),
-                say("You've been invited to join {{ org_name }} at {{ app_name }}."),
+                translate("{{ inviter }} invited you to join {{ org_name }} at {{ app_name }}."),
+                translate("You've been invited to join {{ org_name }} at {{ app_name }}."),
             ),
         ),
-        button=say("Accept invitation"),
-        link_note=expiry(say),
-        note=unexpected_invitation(say),
+        button=translate("Accept invitation"),
+        link_note=expiry(translate),
+        note=unexpected_invitation(translate),
     )

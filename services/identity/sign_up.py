@@ -69,7 +69,7 @@ async def resend(deps: Deps, ctx: Context, request: ResendSignUp) -> Flow:
     await deps.limits.count(ctx, (SIGN_UP_BY_IP, ctx.ip))
     await challenge.check(deps, ctx, tenant, request)
     browser_hashes = deps.keys.hashes("browser", request.browser) if request.browser else []
-    async with deps.db.reading(ctx) as db:
+    async with deps.db.reader(ctx) as db:
         payload = await codes.pending_sign_up(
             db, app_id=ctx.app_id, id=request.flow, browser_hashes=browser_hashes
         )
@@ -178,7 +178,7 @@ async def _invitation(deps: Deps, ctx: Context, request: SignUp) -> str | None:
     InvitationNotFound if the token belongs to another address."""
     if request.invitation is None:
         return None
-    async with deps.db.reading(ctx) as db:
+    async with deps.db.reader(ctx) as db:
         offer = await invitations.get_open(
             db, app_id=ctx.app_id, token_hashes=deps.keys.hashes("invitation", request.invitation)
         )

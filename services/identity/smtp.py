@@ -28,7 +28,8 @@ class TryLater(Exception):
 
 @dataclass(frozen=True)
 class Smtp:
-    """Where mail goes. `tls` is `starttls` unless told otherwise: never silently in the clear."""
+    """The mail server. `tls` is `starttls` unless the URL names another value. Mail is never sent
+    without encryption by default."""
 
     host: str
     port: int

@@ -1,6 +1,6 @@
 """Users who still lack what new users get: a first role, a team, the organizations of their domain.
 
-Other services give these after the user is committed, and `settled_at` records it. Users without
+Other services give these after the user is committed, and `provisioned_at` records it. Users without
 that time are provisioned here: those who came while a service was away, and imported ones.
 """
 
@@ -31,12 +31,12 @@ class Sweep:
     deps: Deps
     last: unprovisioned_users.UnprovisionedUser | None = None
 
-    async def round(self) -> int:
+    async def run_once(self) -> int:
         """Provisions users of all applications. Returns how many succeeded. It ends when all were
         tried, or if too many fail in a row."""
         count = failures = 0
         while failures < MOST_FAILURES:
-            async with self.deps.sweep_db.everywhere() as db:
+            async with self.deps.sweep_db.unbound_transaction() as db:
                 users = await unprovisioned_users.page(db, after=self.last)
             for user in users:
                 self.last = user
@@ -54,14 +54,14 @@ class Sweep:
 
 async def provision_periodically(deps: Deps) -> None:
     """Provisions such users every minute, for as long as the service runs."""
-    await run_periodically(Sweep(deps).round, every=EVERY, name="unsettled users")
+    await run_periodically(Sweep(deps).run_once, every=EVERY, name="unprovisioned users")
 
 
 async def _provision(deps: Deps, user: unprovisioned_users.UnprovisionedUser) -> bool:
     ctx = system_context(user.app_id, within=WITHIN)
-    async with deps.db.reading(ctx) as db:
+    async with deps.db.reader(ctx) as db:
         account = await accounts.by_id(db, app_id=ctx.app_id, id=user.id)
-    if account is None or account.settled_at is not None:
+    if account is None or account.provisioned_at is not None:
         return True
     return await user_provisioning.provision_new_user(
         deps,

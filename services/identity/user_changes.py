@@ -73,7 +73,7 @@ async def apply_changes(deps: Deps, ctx: Context, user_id: str, changes: dict[st
             proven_before = before.email_verified and before.email == after.email
             proven = after.email_verified and not proven_before
             if proven:
-                await accounts.unsettle(tx, app_id=ctx.app_id, id=user_id)
+                await accounts.mark_unprovisioned(tx, app_id=ctx.app_id, id=user_id)
     except asyncpg.UniqueViolationError:
         raise EmailTaken from None
     await deps.invalidation.publish(ctx, "user", user_id)

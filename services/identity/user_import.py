@@ -171,7 +171,7 @@ async def export_users(deps: Deps, ctx: Context, request: ExportUsers) -> Transf
     if request.password_hashes:
         await delegation_checks.over_everybody(deps, ctx)
     at, id = deps.cursors.read(ctx.app_id, "export", request.cursor, 2)
-    async with deps.db.reading(ctx) as db:
+    async with deps.db.reader(ctx) as db:
         users = await user_import.page(
             db,
             app_id=ctx.app_id,

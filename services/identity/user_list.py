@@ -21,7 +21,7 @@ async def page(deps: Deps, ctx: Context, request: ListUsers) -> Users:
     """Returns one page: the newest first, or for a search by the word that matched."""
     kind = f"users:{request.search}:{request.disabled}:{request.email_verified}"
     key, id = deps.cursors.read(ctx.app_id, kind, request.cursor, 2)
-    async with deps.db.reading(ctx) as db:
+    async with deps.db.reader(ctx) as db:
         entries = await _entries(db, ctx, request, (key, id))
         ids = [entry.id for entry in entries]
         user_by_id = {user.id: user for user in await users.of_ids(db, app_id=ctx.app_id, ids=ids)}

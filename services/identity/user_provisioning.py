@@ -37,10 +37,10 @@ async def provision_new_user(
             await deps.bus.call(system_ctx, EnsurePersonalTeam(user_id=user_id, name=name))
         if verified:
             await deps.bus.call(system_ctx, JoinByDomain(user_id=user_id))
-        async with deps.db.single(ctx) as db:
-            await accounts.mark_settled(db, app_id=ctx.app_id, id=user_id)
+        async with deps.db.autocommit(ctx) as db:
+            await accounts.mark_provisioned(db, app_id=ctx.app_id, id=user_id)
     except Problem as problem:
-        log.warning("user not settled", code=problem.code, user_id=user_id)
+        log.warning("user not provisioned", code=problem.code, user_id=user_id)
         return False
     return True
 
@@ -52,5 +52,5 @@ async def _is_operator(deps: Deps, ctx: Context, user_id: str, proven: str | Non
         return False
     if proven is not None and email_rules.names_operator(deps.operator_email, ctx.app_id, proven):
         return True
-    async with deps.db.reading(ctx) as db:
+    async with deps.db.reader(ctx) as db:
         return await owner_links.is_owner(db, app_id=ctx.app_id, user_id=user_id)

@@ -109,7 +109,7 @@ def visible_teams(ctx: Context) -> list[str] | None:
 
 async def get(deps: Deps, ctx: Context, request: GetUser) -> User:
     """Returns a user by id. Raises UserNotFound."""
-    async with deps.db.reading(ctx) as db:
+    async with deps.db.reader(ctx) as db:
         return existing(
             await users.get(db, app_id=ctx.app_id, id=request.user_id, teams=visible_teams(ctx))
         )
@@ -117,7 +117,7 @@ async def get(deps: Deps, ctx: Context, request: GetUser) -> User:
 
 async def get_by_email(deps: Deps, ctx: Context, request: FindUser) -> User:
     """Returns a user by address. Raises UserNotFound."""
-    async with deps.db.reading(ctx) as db:
+    async with deps.db.reader(ctx) as db:
         return existing(
             await users.get_by_email(
                 db, app_id=ctx.app_id, email=request.email, teams=visible_teams(ctx)

@@ -20,8 +20,8 @@ async def start(settings: Settings, links: Connections) -> tuple[Deps, Handlers]
     """Opens what the handlers need and starts the service's jobs."""
     deps = await open_deps(settings, links)
     listener = SessionEndListener(deps)
-    links.changes.listeners.append(listener.on_change)
-    links.spawn(listener.run(), "endings")
+    links.invalidation.listeners.append(listener.on_change)
+    links.spawn(listener.run(), "session ends")
     links.spawn(
         deps.deliveries.run(partial(backchannel_delivery.work, deps), name="deliveries"),
         "deliveries",

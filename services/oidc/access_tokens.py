@@ -92,7 +92,7 @@ async def _verified_claims(deps: Deps, ctx: Context, token: str) -> dict[str, An
 
 
 async def _is_ours(deps: Deps, ctx: Context, claims: dict[str, Any]) -> bool:
-    """Tells whether this application issued the access token (RFC 9068 section 2.2).
+    """Returns whether this application issued the access token (RFC 9068 section 2.2).
 
     The issuer may be any of the application's hosts.
     """
@@ -136,12 +136,12 @@ async def _find_grant(deps: Deps, ctx: Context, claims: dict[str, Any]) -> LiveG
     """Reads the token's grant. A grant follows its session when that gets a new id."""
     grant_id, jti = claims.get("grant_id"), claims["jti"]
     if grant_id is None:
-        async with deps.db.reading(ctx) as db:
+        async with deps.db.reader(ctx) as db:
             if await access_tokens.is_revoked(db, app_id=ctx.app_id, jti=jti):
                 return None
         return LiveGrant(None, claims["client_id"], claims["epoch"], None, None)
     of_token = {"app_id": ctx.app_id, "id": grant_id, "jti": jti, "epoch": claims["epoch"]}
-    async with deps.db.reading(ctx) as db:
+    async with deps.db.reader(ctx) as db:
         grant = await token_families.find_live(db, **of_token)
     if grant is not None:
         return grant
@@ -166,7 +166,7 @@ async def _find_opaque(deps: Deps, ctx: Context, token: str) -> ValidAccessToken
     """Reads an opaque token each time, so that revoking it takes effect at once."""
     if len(token) > MAX_OPAQUE_LENGTH:
         return None
-    async with deps.db.reading(ctx) as db:
+    async with deps.db.reader(ctx) as db:
         row = await access_tokens.find_opaque(
             db, app_id=ctx.app_id, token_hashes=deps.keys.hashes("access", token)
         )

@@ -89,5 +89,5 @@ class AuthorizationRequest:
         return "none" in self.prompts
 
     def was_prompted(self, step: str) -> bool:
-        """Tells whether the user was sent to this step before, in the same request."""
+        """Returns whether the user was sent to this step before, in the same request."""
         return self.pending is not None and step in self.pending.prompted

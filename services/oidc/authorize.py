@@ -93,7 +93,7 @@ async def start(deps: Deps, ctx: Context, request: Authorize) -> Authorization:
 async def resume(deps: Deps, ctx: Context, request: ResumeAuthorization) -> Authorization:
     """Checks a stored request again after the user has signed in, chosen or consented."""
     hashes = deps.keys.hashes("authorization-request", request.request)
-    async with deps.db.reading(ctx) as db:
+    async with deps.db.reader(ctx) as db:
         pending = await authorization_requests.find_pending(db, app_id=ctx.app_id, id_hashes=hashes)
     if pending is None:
         return await repeated_submission.answer(deps, ctx, request)
@@ -104,14 +104,14 @@ async def resume(deps: Deps, ctx: Context, request: ResumeAuthorization) -> Auth
 
 
 async def get_state(deps: Deps, ctx: Context, request: GetAuthorizationState) -> AuthorizationState:
-    """Tells whether a request still waits, and returns a link back to its client.
+    """Returns whether a request still waits, and returns a link back to its client.
 
     The link starts a new sign-in (OpenID Connect Core section 4) if the client has registered an
     address for that. Otherwise it leads to the client's home page, or to the origin of the
     request's redirect URI.
     """
     hashes = deps.keys.hashes("authorization-request", request.request)
-    async with deps.db.reading(ctx) as db:
+    async with deps.db.reader(ctx) as db:
         row = await authorization_requests.find_state(db, app_id=ctx.app_id, id_hashes=hashes)
     if row is None:
         return AuthorizationState(pending=False)

@@ -42,8 +42,8 @@ async def work(deps: Deps) -> bool:
 
 
 async def deliver_due(deps: Deps) -> int:
-    """Delivers a batch of what is due. Returns how many deliveries it had."""
-    async with deps.logout_db.everywhere() as db:
+    """Delivers a batch of the logout tokens that are due. Returns their number."""
+    async with deps.logout_db.unbound_transaction() as db:
         deliveries = await logout_deliveries.claim_due(db, limit=BATCH)
     await asyncio.gather(*(_deliver(deps, delivery) for delivery in deliveries))
     return len(deliveries)

@@ -179,7 +179,7 @@ def from_mapping(mapping: dict[str, Any], place: str, sources: ClaimSources) -> 
 
 
 def is_reserved(name: str) -> bool:
-    """Tells whether only Aero2 itself may set this claim."""
+    """Returns whether only Aero2 itself may set this claim."""
     return name in RESERVED or name in STANDARD or name.startswith("org_")
 
 

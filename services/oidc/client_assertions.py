@@ -64,7 +64,7 @@ async def check(deps: Deps, ctx: Context, client: RegisteredClient, assertion: s
     if not await verify(deps, ctx, client, signed):
         raise InvalidClient("the assertion's signature is not valid")
     expires, jti = _check_claims(client, ctx, signed.body)
-    async with deps.db.single(ctx) as db:
+    async with deps.db.autocommit(ctx) as db:
         unused = await client_assertions.insert(
             db,
             app_id=ctx.app_id,
@@ -100,7 +100,7 @@ async def _verify_by_secret(
         if expired or not row["sealed"]:
             continue
         place = ("oauth_client_secrets", "secret_sealed", row["id"])
-        async with deps.db.reading(ctx) as db:
+        async with deps.db.reader(ctx) as db:
             secret = await deps.sealer.open(db, ctx.app_id, place, row["sealed"])
         key = algorithm.prepare_key(secret)
         if algorithm.verify(assertion.message, key, assertion.signature):

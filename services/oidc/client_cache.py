@@ -20,7 +20,7 @@ async def find_registered(deps: Deps, ctx: Context, client_id: str) -> Registere
         return None
 
     async def load() -> RegisteredClient:
-        async with deps.db.reading(ctx) as db:
+        async with deps.db.reader(ctx) as db:
             row = await clients.find_registered(db, app_id=ctx.app_id, client_id=client_id)
         if row is None:
             raise ClientNotFound

@@ -101,7 +101,7 @@ def jwks_mistake(jwks: dict[str, Any]) -> FieldError | None:
 
 
 def can_verify(jwks: dict[str, Any], alg: str | None) -> bool:
-    """Tells whether a set has a key for this algorithm, or for any of ours."""
+    """Returns whether a set has a key for this algorithm, or for any of ours."""
     return any(
         matching_keys(jwks, None, name) for name in ([alg] if alg else json_web_keys.ALGORITHMS)
     )

@@ -59,7 +59,7 @@ def hash_secret(secret: str) -> str:
 
 
 def matches(secret: str, stored: str) -> bool:
-    """Tells whether a stored hash is that of the secret. It is slow: call it in a thread."""
+    """Returns whether a stored hash is that of the secret. It is slow: call it in a thread."""
     _, iterations, salt, digest = stored.split("$")
     encoded = secret.encode("utf-8", "surrogatepass")
     computed = hashlib.pbkdf2_hmac("sha256", encoded, unb64(salt), int(iterations))

@@ -27,7 +27,7 @@ from oidc.queries.client_secrets import SecretRow
 async def list_(deps: Deps, ctx: Context, request: ListClientSecrets) -> ClientSecrets:
     """Lists a client's secrets by their last four characters, the newest first."""
     client = await find(deps, ctx, request.client)
-    async with deps.db.reading(ctx) as db:
+    async with deps.db.reader(ctx) as db:
         rows = await client_secrets.list_(db, app_id=ctx.app_id, client_id=client.client_id)
     return ClientSecrets(secrets=[_client_secret(row) for row in rows])
 
@@ -43,7 +43,7 @@ async def rotate(deps: Deps, ctx: Context, request: RotateClientSecret) -> NewSe
     if method not in new_client_secret.METHODS:
         raise Conflict("this client authenticates without a secret")
     of_client = {"app_id": ctx.app_id, "client_id": client.client_id}
-    async with deps.db.reading(ctx) as db:
+    async with deps.db.reader(ctx) as db:
         previous = await client_secrets.list_(db, **of_client)
     secret = await new_client_secret.generate(deps, ctx)
     async with deps.db.transaction(ctx) as tx:

@@ -82,7 +82,7 @@ async def get(deps: Deps, ctx: Context, request: GetClient) -> Client:
 
 async def find(deps: Deps, ctx: Context, client: str) -> Client:
     """Returns a client by its id or client_id. Raises ClientNotFound."""
-    async with deps.db.reading(ctx) as db:
+    async with deps.db.reader(ctx) as db:
         row = await clients.find(db, app_id=ctx.app_id, client=client)
     if row is None:
         raise ClientNotFound
@@ -92,7 +92,7 @@ async def find(deps: Deps, ctx: Context, client: str) -> Client:
 async def list_(deps: Deps, ctx: Context, request: ListClients) -> Clients:
     """Lists the application's clients by creation time."""
     after, after_id = deps.cursors.read(ctx.app_id, "clients", request.cursor, 2)
-    async with deps.db.reading(ctx) as db:
+    async with deps.db.reader(ctx) as db:
         rows = await clients.page(
             db,
             app_id=ctx.app_id,
@@ -177,7 +177,7 @@ async def delete(deps: Deps, ctx: Context, request: DeleteClient) -> Done:
 
 async def list_origins(deps: Deps, ctx: Context, _: ListOrigins) -> Origins:
     """Lists the browser origins that the application's enabled clients run on."""
-    async with deps.db.reading(ctx) as db:
+    async with deps.db.reader(ctx) as db:
         return Origins(origins=await clients.list_origins(db, app_id=ctx.app_id))
 
 

@@ -25,7 +25,7 @@ async def issue(deps: Deps, ctx: Context, request: AuthorizationRequest) -> Auth
     assert session is not None
     code = repeated_submission.new_code(deps, request)
     new = _new_code(deps, ctx, request, session=session, code=code)
-    async with deps.db.single(ctx) as db:
+    async with deps.db.autocommit(ctx) as db:
         outcome = await authorization_codes.insert(db, new)
     if outcome.inserted:
         deps.activity.note(
@@ -39,7 +39,7 @@ async def issue(deps: Deps, ctx: Context, request: AuthorizationRequest) -> Auth
     page = await _missing_condition(deps, ctx, request, outcome)
     if page is not None:
         return page
-    async with deps.db.reading(ctx) as db:
+    async with deps.db.reader(ctx) as db:
         if await authorization_codes.is_redeemable(
             db, app_id=ctx.app_id, code_hash=new.code_hash
         ):  # the same form was submitted twice at once

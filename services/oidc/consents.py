@@ -29,7 +29,7 @@ async def list_of_client(deps: Deps, ctx: Context, request: ListClientGrants) ->
     client = await find(deps, ctx, request.client)
     of = f"grants:{client.client_id}"
     after, after_id = deps.cursors.read(ctx.app_id, of, request.cursor, 2)
-    async with deps.db.reading(ctx) as db:
+    async with deps.db.reader(ctx) as db:
         rows = await consents.page_of_client(
             db,
             app_id=ctx.app_id,
@@ -54,7 +54,7 @@ async def revoke_of_client(deps: Deps, ctx: Context, request: RevokeClientGrants
 
 async def list_own(deps: Deps, ctx: Context, _: ListMyGrants) -> Grants:
     """Lists the clients that the calling user has consented to."""
-    async with deps.db.reading(ctx) as db:
+    async with deps.db.reader(ctx) as db:
         rows = await consents.list_of_user(db, app_id=ctx.app_id, user_id=_calling_user(ctx))
     return Grants(grants=[_grant(row) for row in rows])
 

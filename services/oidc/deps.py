@@ -115,6 +115,6 @@ async def open_deps(settings: Settings, links: Connections) -> Deps:
         sweep_db=await open_job(settings.sweep_database_url, links, "sweep"),
         settings=settings,
     )
-    links.changes.listeners.append(deps.caches.drop)
+    links.invalidation.listeners.append(deps.caches.drop)
     links.on_reconnect.append(deps.caches.clear)
     return deps

@@ -44,7 +44,7 @@ async def introspect(deps: Deps, ctx: Context, request: IntrospectToken) -> Intr
 
 
 def _may_introspect(client: RegisteredClient, token: ValidAccessToken) -> bool:
-    """Tells whether the token is the client's own, or is for an API that the client stands for.
+    """Returns whether the token is the client's own, or is for an API that the client stands for.
 
     A client stands for an API if its client_id is the API's identifier, or if the API is among its
     default resources.
@@ -61,7 +61,7 @@ async def _refresh_token(
     deps: Deps, ctx: Context, client: RegisteredClient, presented_token: str
 ) -> Introspection:
     """Describes a refresh token of this client."""
-    async with deps.db.reading(ctx) as db:
+    async with deps.db.reader(ctx) as db:
         token = await refresh_tokens.find_live(
             db,
             app_id=ctx.app_id,

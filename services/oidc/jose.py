@@ -56,7 +56,7 @@ def split(token: str) -> tuple[dict[str, Any], bytes, bytes, bytes]:
 
 
 def _is_canonical(part: str) -> bool:
-    """Tells whether the unused bits of the last character are zero (RFC 4648 section 3.5).
+    """Returns whether the unused bits of the last character are zero (RFC 4648 section 3.5).
 
     Otherwise one token could be written in several ways.
     """
@@ -115,7 +115,7 @@ def _require(claims: dict[str, Any]) -> None:
 
 
 def _is_date(value: object) -> bool:
-    """Tells whether this is a NumericDate (RFC 7519 section 2) before the year 10000."""
+    """Returns whether this is a NumericDate (RFC 7519 section 2) before the year 10000."""
     return isinstance(value, int | float) and not isinstance(value, bool) and 0 <= value <= _LAST
 
 

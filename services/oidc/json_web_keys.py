@@ -54,7 +54,7 @@ class PublicKey:
     jwk: dict[str, str]
 
     def verifies(self, message: bytes, signature: bytes) -> bool:
-        """Tells whether this key made the signature of the message."""
+        """Returns whether this key made the signature of the message."""
         return ALGORITHMS[self.alg].verify(message, self.key, signature)
 
 

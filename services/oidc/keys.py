@@ -104,12 +104,12 @@ async def get_key_set(deps: Deps, ctx: Context) -> KeySet:
 
 async def _load(deps: Deps, ctx: Context) -> KeySet:
     """Reads the keys, and rotates them first if that is due."""
-    async with deps.db.reading(ctx) as db:
+    async with deps.db.reader(ctx) as db:
         rows = await keys.list_published(db, app_id=ctx.app_id)
         if not any(_is_due(deps, row) for row in rows):
             return await _decrypt(deps, db, ctx, rows)
     await _advance(deps, ctx)
-    async with deps.db.reading(ctx) as db:
+    async with deps.db.reader(ctx) as db:
         rows = await keys.list_published(db, app_id=ctx.app_id)
         return await _decrypt(deps, db, ctx, rows)
 
@@ -126,7 +126,7 @@ async def _decrypt(deps: Deps, db: Db, ctx: Context, rows: list[KeyRow]) -> KeyS
 
 
 def _is_due(deps: Deps, row: KeyRow) -> bool:
-    """Tells whether rotation has to change this key's state, or to publish its successor."""
+    """Returns whether rotation has to change this key's state, or to publish its successor."""
     if row.state == "retiring":
         return row.retire_at is not None and row.retire_at <= row.now
     if row.state == "next":
@@ -135,7 +135,7 @@ def _is_due(deps: Deps, row: KeyRow) -> bool:
 
 
 def _needs_successor(deps: Deps, row: KeyRow) -> bool:
-    """Tells whether the successor of an active key has to be published now."""
+    """Returns whether the successor of an active key has to be published now."""
     if row.activated_at is None:
         return False
     ahead = timedelta(hours=deps.settings.key_publish_hours)

@@ -14,7 +14,7 @@ VERIFIER: Final = re.compile(r"[A-Za-z0-9._~-]{43,128}")
 
 
 def is_challenge(text: str) -> bool:
-    """Tells whether the text has the form of an S256 challenge."""
+    """Returns whether the text has the form of an S256 challenge."""
     return CHALLENGE.fullmatch(text) is not None
 
 

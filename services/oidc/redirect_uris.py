@@ -20,7 +20,7 @@ DEFAULT_PORT: Final = {"https": 443, "http": 80}
 
 
 def redirect_uri_mistake(uri: str, *, native: bool) -> str | None:
-    """Returns the code of what is wrong with a redirect URI, or None.
+    """Returns the error code for a redirect URI, or None if it is valid.
 
     RFC 6749 section 3.1.2, RFC 8252 section 7, RFC 9700 section 2.1.
     """
@@ -47,7 +47,7 @@ def redirect_uri_mistake(uri: str, *, native: bool) -> str | None:
 
 
 def is_local(host: str) -> bool:
-    """Tells whether the host is this machine, by name or loopback address."""
+    """Returns whether the host is this machine, by name or loopback address."""
     if host == "localhost" or host.endswith(".localhost"):
         return True
     try:
@@ -88,8 +88,8 @@ def _origin(parts: SplitResult) -> str:
 
 
 def origin_mistake(origin: str) -> str | None:
-    """Returns the code of what is wrong with an origin, or None. A browser must send the same text
-    (RFC 6454 section 6.2), or it never matches."""
+    """Returns the error code for an origin, or None if it is valid. A browser must send the same
+    text (RFC 6454 section 6.2), or it never matches."""
     parts = _parts(origin)
     if not ORIGIN.fullmatch(origin) or not parts.hostname:
         return "not_an_origin"
@@ -113,7 +113,7 @@ def call_mistake(uri: str, egress: Egress) -> str | None:
 
 
 def is_web(uri: str) -> bool:
-    """Tells whether this is an absolute http or https URL."""
+    """Returns whether this is an absolute http or https URL."""
     parts = _parts(uri)
     printable = uri.isprintable() and not any(c.isspace() for c in uri)
     return parts.scheme in ("https", "http") and bool(parts.hostname) and printable

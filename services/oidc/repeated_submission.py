@@ -40,7 +40,7 @@ async def answer(deps: Deps, ctx: Context, request: ResumeAuthorization) -> Auth
     Otherwise returns an error page that says that the sign-in is over.
     """
     hashes = deps.keys.hashes("authorization-request", request.request)
-    async with deps.db.reading(ctx) as db:
+    async with deps.db.reader(ctx) as db:
         answered = await authorization_requests.find_answered(
             db, app_id=ctx.app_id, id_hashes=hashes
         )
@@ -62,7 +62,7 @@ async def _response_of_session(
     assert request.session is not None
     assert request.pending is not None
     code = new_code(deps, request)
-    async with deps.db.reading(ctx) as db:
+    async with deps.db.reader(ctx) as db:
         redeemable = await authorization_codes.is_redeemable(
             db, app_id=ctx.app_id, code_hash=deps.keys.hash("code", code)
         )

@@ -58,7 +58,7 @@ async def create(deps: Deps, ctx: Context, request: CreateResource) -> Resource:
 
 async def list_(deps: Deps, ctx: Context, _: ListResources) -> Resources:
     """Lists the application's resources."""
-    async with deps.db.reading(ctx) as db:
+    async with deps.db.reader(ctx) as db:
         return Resources(resources=await resources.list_(db, app_id=ctx.app_id))
 
 

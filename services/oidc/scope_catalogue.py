@@ -77,7 +77,7 @@ async def get_catalogue(deps: Deps, ctx: Context) -> ScopeCatalogue:
     """Returns the application's scopes and resources, cached for a minute."""
 
     async def load() -> ScopeCatalogue:
-        async with deps.db.reading(ctx) as db:
+        async with deps.db.reader(ctx) as db:
             rows = await scopes.list_with_resources(db, app_id=ctx.app_id)
             apis = await resources.list_(db, app_id=ctx.app_id)
         return ScopeCatalogue(

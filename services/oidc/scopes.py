@@ -93,7 +93,7 @@ def _check_permission(ctx: Context, permission: str) -> None:
 
 async def list_(deps: Deps, ctx: Context, _: ListScopes) -> Scopes:
     """Lists the application's own scopes."""
-    async with deps.db.reading(ctx) as db:
+    async with deps.db.reader(ctx) as db:
         return Scopes(scopes=await scopes.list_(db, app_id=ctx.app_id))
 
 

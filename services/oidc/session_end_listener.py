@@ -19,7 +19,7 @@ log = logs.get(__name__)
 EVERY: Final = 30.0
 """Seconds between two searches for sessions whose message was missed."""
 WHOLE: Final = 86_400.0
-"""Seconds that the first search goes back."""
+"""The first search covers sessions that ended in this many seconds before the start."""
 OVERLAP: Final = 300.0
 """Seconds by which searches overlap. Rows are dated at the start of a transaction, and no
 transaction takes longer than this until it commits."""
@@ -57,7 +57,7 @@ class SessionEndListener:
 
     async def run(self) -> None:
         """Searches every 30 seconds, until it is cancelled."""
-        await run_periodically(self.search, every=EVERY, name="endings", at_once=True)
+        await run_periodically(self.search, every=EVERY, name="session ends", immediately=True)
 
     async def search(self) -> None:
         """Searches the time since the last search that left no session out."""
@@ -69,7 +69,7 @@ class SessionEndListener:
 
 async def find_ended(deps: Deps, app_id: str, noun: str, id: str) -> list[str]:
     """Returns the ended sessions of a user, or of a session's user, whose clients have to be told."""
-    async with deps.db.reading(system_context(app_id)) as db:
+    async with deps.db.reader(system_context(app_id)) as db:
         user_id: str | None = id
         if noun == "session":
             user_id = await session_clients.find_user_of_revoked(db, app_id=app_id, session_id=id)
@@ -83,7 +83,7 @@ async def notify_missed(deps: Deps, within: float = WHOLE) -> bool:
 
     Returns whether no session is left. A session that fails does not stop the others.
     """
-    async with deps.logout_db.everywhere() as db:
+    async with deps.logout_db.unbound_transaction() as db:
         sessions = await session_clients.list_ended(db, within=within, limit=BATCH)
     notified = 0
     for session in sessions:

@@ -119,7 +119,7 @@ def mapping_sources(client: RegisteredClient) -> set[str]:
 async def _claim_sources(
     deps: Deps, ctx: Context, user_id: str, org_id: str | None, *, rights: Rights | None
 ) -> ClaimSources | None:
-    async with deps.db.reading(ctx) as db:
+    async with deps.db.reader(ctx) as db:
         user = await user_profiles.find(db, app_id=ctx.app_id, user_id=user_id)
         org = None
         if org_id is not None:

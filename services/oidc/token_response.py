@@ -225,6 +225,6 @@ async def _opaque_token(
         user_epoch=payload.get("epoch", 0),
         expires_at=from_seconds(payload["exp"]),
     )
-    async with deps.db.single(ctx) as db:
+    async with deps.db.autocommit(ctx) as db:
         await access_tokens.insert_opaque(db, new)
     return token

@@ -47,7 +47,7 @@ async def _claim_sources(
 ) -> ClaimSources:
     """Reads the user, and what else the client's mapping needs. Raises InvalidToken."""
     names = token_claims.mapping_sources(client)
-    async with deps.db.reading(ctx) as db:
+    async with deps.db.reader(ctx) as db:
         user = await user_profiles.find(db, app_id=ctx.app_id, user_id=user_id)
         org = None
         if org_id is not None and "org" in names:

@@ -20,7 +20,7 @@ async def check(deps: Deps, ctx: Context, request: CheckAccess) -> Verdicts:
     names no user and the caller is none.
     """
     users = [_user_of(ctx, question, n) for n, question in enumerate(request.checks)]
-    async with deps.db.reading(ctx) as db:
+    async with deps.db.reader(ctx) as db:
         facts = await access_check.facts(
             db, app_id=ctx.app_id, questions=request.checks, users=users
         )

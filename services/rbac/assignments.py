@@ -31,7 +31,7 @@ UNKNOWN_USER = "the user does not exist, or is not a member of the organization"
 
 async def list_(deps: Deps, ctx: Context, request: ListUserRoles) -> AssignedRoles:
     """Returns the roles of a user. Raises UserNotFound."""
-    async with deps.db.reading(ctx) as db:
+    async with deps.db.reader(ctx) as db:
         if not await users.exists(db, app_id=ctx.app_id, user_id=request.user_id):
             raise UserNotFound
     return await _roles_of(deps, ctx, request.user_id)
@@ -44,7 +44,7 @@ async def list_mine(deps: Deps, ctx: Context, _: ListMyRoles) -> AssignedRoles:
 
 
 async def _roles_of(deps: Deps, ctx: Context, user_id: str) -> AssignedRoles:
-    async with deps.db.reading(ctx) as db:
+    async with deps.db.reader(ctx) as db:
         rows = await assignments.of_user(db, app_id=ctx.app_id, user_id=user_id)
     return AssignedRoles(roles=rows)
 

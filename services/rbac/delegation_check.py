@@ -44,7 +44,7 @@ async def check(deps: Deps, ctx: Context, request: CheckDelegation) -> Done:
 
     Raises NotHeld, RoleNotFound.
     """
-    async with deps.db.reading(ctx) as db:
+    async with deps.db.reader(ctx) as db:
         permissions = set(request.permissions)
         if request.user_id is not None:
             row = await rights.effective(db, app_id=ctx.app_id, user_id=request.user_id)

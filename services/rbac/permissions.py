@@ -31,7 +31,7 @@ LIST = "permissions"
 async def list_(deps: Deps, ctx: Context, request: ListPermissions) -> Permissions:
     """Returns a page of permissions, by id."""
     (after,) = deps.cursors.read(ctx.app_id, LIST, request.cursor, 1)
-    async with deps.db.reading(ctx) as db:
+    async with deps.db.reader(ctx) as db:
         rows = await permissions.page(db, app_id=ctx.app_id, after=after, limit=request.limit + 1)
     page, next = deps.cursors.page(ctx.app_id, LIST, rows, request.limit, key=lambda row: (row.id,))
     return Permissions(permissions=page, next=next)
@@ -39,7 +39,7 @@ async def list_(deps: Deps, ctx: Context, request: ListPermissions) -> Permissio
 
 async def get(deps: Deps, ctx: Context, request: GetPermission) -> Permission:
     """Returns the permission. Raises PermissionNotFound."""
-    async with deps.db.reading(ctx) as db:
+    async with deps.db.reader(ctx) as db:
         permission = await permissions.by_id(db, app_id=ctx.app_id, id=request.permission_id)
     if permission is None:
         raise PermissionNotFound

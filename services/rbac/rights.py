@@ -17,7 +17,7 @@ async def get(deps: Deps, ctx: Context, request: GetRights) -> Rights:
 
 async def get_of_user(deps: Deps, ctx: Context, request: GetUserRights) -> Rights:
     """Returns the rights of a user. Raises UserNotFound."""
-    async with deps.db.reading(ctx) as db:
+    async with deps.db.reader(ctx) as db:
         if not await users.exists(db, app_id=ctx.app_id, user_id=request.user_id):
             raise UserNotFound
     return await _effective(deps, ctx, request.user_id, request.org_id)
@@ -32,7 +32,7 @@ async def get_mine(deps: Deps, ctx: Context, request: GetMyRights) -> Rights:
 
 
 async def _effective(deps: Deps, ctx: Context, user_id: str, org_id: str | None) -> Rights:
-    async with deps.db.reading(ctx) as db:
+    async with deps.db.reader(ctx) as db:
         row = await rights.effective(
             db,
             app_id=ctx.app_id,

@@ -45,7 +45,7 @@ async def list_(deps: Deps, ctx: Context, request: ListRoles) -> Roles:
     """Returns a page of roles of one kind, by id."""
     of = f"roles {request.kind}"
     (after,) = deps.cursors.read(ctx.app_id, of, request.cursor, 1)
-    async with deps.db.reading(ctx) as db:
+    async with deps.db.reader(ctx) as db:
         rows = await roles.page(
             db, request.kind, app_id=ctx.app_id, after=after, limit=request.limit + 1
         )
@@ -55,7 +55,7 @@ async def list_(deps: Deps, ctx: Context, request: ListRoles) -> Roles:
 
 async def get(deps: Deps, ctx: Context, request: GetRole) -> Role:
     """Returns the role with its permissions. Raises RoleNotFound."""
-    async with deps.db.reading(ctx) as db:
+    async with deps.db.reader(ctx) as db:
         return await _role(db, ctx, request.kind, request.role_id)
 
 
@@ -63,7 +63,7 @@ async def list_holders(deps: Deps, ctx: Context, request: ListHolders) -> Holder
     """Returns a page of the users who have a role, the latest grant first. Raises RoleNotFound."""
     of = f"holders {request.role_id}"
     before = deps.cursors.read(ctx.app_id, of, request.cursor, 3)
-    async with deps.db.reading(ctx) as db:
+    async with deps.db.reader(ctx) as db:
         await _role(db, ctx, "application", request.role_id)
         rows = await roles.holders(
             db,

@@ -35,7 +35,7 @@ class KeyUsage:
         if not last_used:
             return
         try:
-            async with self.upkeep_db.everywhere() as db:
+            async with self.upkeep_db.unbound_transaction() as db:
                 await api_keys.set_last_used(
                     db, ids=list(last_used), times=list(last_used.values())
                 )

@@ -47,7 +47,7 @@ async def verify(deps: Deps, ctx: Context, request: VerifyApiKey) -> ApiKeyHolde
     """Returns the application and type of a key, and notes its use. Raises Unauthenticated."""
     if api_key_format.kind_of(request.key) is None:
         raise Unauthenticated("the API key is malformed")
-    async with deps.db.reading(ctx) as db:
+    async with deps.db.reader(ctx) as db:
         holder = await api_keys.by_hash(
             db,
             key_prefix=request.key[: api_key_format.PREFIX],
@@ -62,7 +62,7 @@ async def verify(deps: Deps, ctx: Context, request: VerifyApiKey) -> ApiKeyHolde
 async def list_(deps: Deps, ctx: Context, request: ListApiKeys) -> ApiKeys:
     """Returns a page of live keys, the oldest first."""
     created_at, id = deps.cursors.read(ctx.app_id, "api_keys", request.cursor, 2)
-    async with deps.db.reading(ctx) as db:
+    async with deps.db.reader(ctx) as db:
         rows = await api_keys.page(
             db, app_id=ctx.app_id, after=(created_at, id), limit=request.limit + 1
         )

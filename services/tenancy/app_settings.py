@@ -19,7 +19,7 @@ from tenancy.queries import applications
 
 async def get(deps: Deps, ctx: Context, _: GetSettings) -> AppSettings:
     """Returns all settings, without the captcha secret. Raises ApplicationNotFound."""
-    async with deps.db.reading(ctx) as db:
+    async with deps.db.reader(ctx) as db:
         row = await applications.by_id(db, id=ctx.app_id)
     if row is None:
         raise ApplicationNotFound

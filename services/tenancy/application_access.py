@@ -109,7 +109,9 @@ def inside(ctx: Context, app_id: str) -> Context:
     if ctx.app_id == app_id:
         return ctx
     kind = "developer" if caller.kind == "user" else caller.kind
-    return ctx.of(app_id).by(replace(caller, kind=kind, session_id=None, org_id=None))
+    return ctx.with_application(app_id).with_caller(
+        replace(caller, kind=kind, session_id=None, org_id=None)
+    )
 
 
 def check_dashboard(ctx: Context) -> None:

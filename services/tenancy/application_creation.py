@@ -34,7 +34,7 @@ async def create(deps: Deps, ctx: Context, request: CreateApplication) -> NewApp
     Raises Forbidden outside the Dashboard, Invalid, SlugTaken.
     """
     application_access.check_dashboard(ctx)
-    async with deps.db.reading(ctx) as db:
+    async with deps.db.reader(ctx) as db:
         writable = await application_access.writable_teams(db, ctx)
     owner = _owner(ctx, request.owner_org_id, writable)
     slug = _chosen_slug(ctx, request.slug)
@@ -51,7 +51,7 @@ async def create(deps: Deps, ctx: Context, request: CreateApplication) -> NewApp
         if violated_constraint(error) != OWNER_CONSTRAINT:
             raise
         raise Invalid(errors=[field_error("owner_org_id", "team_unknown")]) from None
-    return await _complete(deps, ctx.of(app_id), keys)
+    return await _complete(deps, ctx.with_application(app_id), keys)
 
 
 async def ensure(deps: Deps, ctx: Context, request: EnsureApplication) -> NewApplication:
@@ -59,19 +59,19 @@ async def ensure(deps: Deps, ctx: Context, request: EnsureApplication) -> NewApp
 
     API keys are returned only for a new application. Raises SlugTaken.
     """
-    async with deps.db.reading(ctx) as db:
+    async with deps.db.reader(ctx) as db:
         row = await applications.by_slug(db, slug=request.slug)
     if row is not None:
-        return await _complete(deps, ctx.of(row.id), [])
+        return await _complete(deps, ctx.with_application(row.id), [])
     try:
         new = CreateApplication(name=request.name, slug=request.slug)
-        return await create(deps, ctx.of(DASHBOARD), new)
+        return await create(deps, ctx.with_application(DASHBOARD), new)
     except SlugTaken:
-        async with deps.db.reading(ctx) as db:  # another call may have created it meanwhile
+        async with deps.db.reader(ctx) as db:  # another call may have created it meanwhile
             row = await applications.by_slug(db, slug=request.slug)
         if row is None:
             raise
-        return await _complete(deps, ctx.of(row.id), [])
+        return await _complete(deps, ctx.with_application(row.id), [])
 
 
 async def _insert(
@@ -94,7 +94,7 @@ async def _complete(deps: Deps, ctx: Context, keys: list[NewApiKey]) -> NewAppli
         await provisioning.complete(deps, ctx)
     except Problem as problem:
         log.info("application unfinished", app_id=ctx.app_id, why=problem.code)
-    async with deps.db.reading(ctx) as db:
+    async with deps.db.reader(ctx) as db:
         row = await applications.by_id(db, id=ctx.app_id)
     if row is None:
         raise Unavailable("the application was deleted meanwhile")

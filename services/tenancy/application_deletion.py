@@ -45,10 +45,10 @@ async def delete(deps: Deps, ctx: Context, request: DeleteApplication) -> Done:
         await applications.mark_deleting(tx, id=row.id)
         await deleted_slugs.insert(tx, slug=row.slug, days=deps.slug_quarantine_days)
         await audit.record(tx, ctx, ApplicationDeleted(application_id=row.id, slug=row.slug))
-    await deps.invalidation.publish(ctx.of(row.id), "application", row.id)
+    await deps.invalidation.publish(ctx.with_application(row.id), "application", row.id)
     try:
         async with asyncio.timeout(ctx.remaining() - REPLY_TIME):
-            await finish(deps, ctx.of(row.id))
+            await finish(deps, ctx.with_application(row.id))
     except (TimeoutError, Problem) as error:
         log.info("deletion continues later", app_id=row.id, error=type(error).__name__)
     return Done()
@@ -59,7 +59,7 @@ async def finish(deps: Deps, ctx: Context) -> None:
 
     Safe to repeat: the rows go last, because they say what is left elsewhere. Raises Unavailable.
     """
-    async with deps.db.reading(ctx) as db:
+    async with deps.db.reader(ctx) as db:
         rows = await domains.of_application(db, app_id=ctx.app_id)
     for row in rows:
         await certificates.cancel(deps, row)

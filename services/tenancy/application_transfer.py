@@ -39,8 +39,8 @@ async def transfer(deps: Deps, ctx: Context, request: TransferApplication) -> Ap
         if violated_constraint(error) != OWNER_CONSTRAINT:
             raise
         raise Invalid(errors=[field_error("owner_org_id", "team_unknown")]) from None
-    await deps.invalidation.publish(ctx.of(row.id), "application", row.id)
-    async with deps.db.reading(ctx) as db:
+    await deps.invalidation.publish(ctx.with_application(row.id), "application", row.id)
+    async with deps.db.reader(ctx) as db:
         # By id: the caller may not see the application any more.
         moved = await applications.by_id(db, id=row.id)
     if moved is None:

@@ -41,7 +41,7 @@ READ_PERMISSIONS: Final = [
 
 async def get(deps: Deps, ctx: Context, request: GetApplication) -> Application:
     """Returns the application. Raises ApplicationNotFound."""
-    async with deps.db.reading(ctx) as db:
+    async with deps.db.reader(ctx) as db:
         row = await application_access.get(db, ctx, request.slug, "read")
     return to_application(deps.hosts, row)
 
@@ -58,7 +58,7 @@ async def list_(deps: Deps, ctx: Context, request: ListApplications) -> Applicat
         teams = [request.owner_org_id] if is_visible else []
     of = f"applications {request.owner_org_id or ''}"
     created_at, id = deps.cursors.read(ctx.app_id, of, request.cursor, 2)
-    async with deps.db.reading(ctx) as db:
+    async with deps.db.reader(ctx) as db:
         after, limit = (created_at, id), request.limit + 1
         if teams is None:
             rows = await applications.page(db, after=after, limit=limit)
@@ -76,7 +76,7 @@ async def manage(deps: Deps, ctx: Context, request: ManageApplication) -> Manage
     Raises Forbidden outside the Dashboard, ApplicationNotFound.
     """
     application_access.check_dashboard(ctx)
-    async with deps.db.reading(ctx) as db:
+    async with deps.db.reader(ctx) as db:
         row = await application_access.get(db, ctx, request.slug, "read")
         writes = ctx.caller.may("apps:write") and await application_access.may_write(db, ctx, row)
     if application_access.is_operator_access(ctx, row):
@@ -103,7 +103,7 @@ async def update(deps: Deps, ctx: Context, request: UpdateApplication) -> Applic
             await applications.update(tx, replace(changed, settings=settings))
             await audit.record(tx, inside, ApplicationUpdated(fields=fields))
     await deps.invalidation.publish(inside, "application", row.id)
-    async with deps.db.reading(ctx) as db:
+    async with deps.db.reader(ctx) as db:
         row = await application_access.get(db, ctx, request.slug, "write")
     return to_application(deps.hosts, row)
 

@@ -38,7 +38,7 @@ async def list_(deps: Deps, ctx: Context, request: ListAudit) -> AuditRecords:
         before=_upper_bound(request.end_date, created_at, id),
         limit=request.limit + 1,
     )
-    async with deps.db.reading(ctx) as db:
+    async with deps.db.reader(ctx) as db:
         rows = await audit.page(db, app_id=ctx.app_id, filters=filters)
     page, next = deps.cursors.page(
         ctx.app_id, "audit", rows, request.limit, key=lambda row: (row.created_at, row.id)
@@ -48,7 +48,7 @@ async def list_(deps: Deps, ctx: Context, request: ListAudit) -> AuditRecords:
 
 async def list_of_user(deps: Deps, ctx: Context, request: ListUserAudit) -> AuditRecords:
     """Returns a page of the user's records, the newest first. Raises UserNotFound."""
-    async with deps.db.reading(ctx) as db:
+    async with deps.db.reader(ctx) as db:
         if await members.named_user(db, app_id=ctx.app_id, user_id=request.user_id) is None:
             raise UserNotFound
     return await list_(deps, ctx, ListAudit(**dict(request)))
@@ -65,7 +65,7 @@ def _upper_bound(
 
 async def get(deps: Deps, ctx: Context, request: GetAuditRecord) -> AuditRecord:
     """Returns the record. Raises AuditRecordNotFound."""
-    async with deps.db.reading(ctx) as db:
+    async with deps.db.reader(ctx) as db:
         row = await audit.by_id(db, app_id=ctx.app_id, id=request.id)
     if row is None:
         raise AuditRecordNotFound
@@ -74,7 +74,7 @@ async def get(deps: Deps, ctx: Context, request: GetAuditRecord) -> AuditRecord:
 
 async def count(deps: Deps, ctx: Context, request: CountAudit) -> EventCounts:
     """Returns how many events of each type were committed in the period, sealed or not."""
-    async with deps.db.reading(ctx) as db:
+    async with deps.db.reader(ctx) as db:
         head = await audit_chain.head(db, app_id=ctx.app_id)
         counts = await audit_counts.between(
             db,
@@ -90,7 +90,7 @@ async def count(deps: Deps, ctx: Context, request: CountAudit) -> EventCounts:
 async def list_checkpoints(deps: Deps, ctx: Context, request: ListCheckpoints) -> Checkpoints:
     """Returns a page of signed heads, the oldest first, and the keys that verify them."""
     (after,) = deps.cursors.read(ctx.app_id, "audit checkpoints", request.cursor, 1)
-    async with deps.db.reading(ctx) as db:
+    async with deps.db.reader(ctx) as db:
         rows = await audit_checkpoints.page(
             db, app_id=ctx.app_id, after=int(after or 0), limit=request.limit + 1
         )

@@ -29,7 +29,7 @@ async def export(deps: Deps, ctx: Context, request: ExportAudit) -> AuditExport:
     if cursor is None:
         await audit_sealing.seal(deps, ctx.app_id)
     after = int(cursor or 0)
-    async with deps.db.reading(ctx) as db:
+    async with deps.db.reader(ctx) as db:
         stretch = await audit_chain.stretch(db, app_id=ctx.app_id, after=after, limit=STRETCH)
         rows = await audit_chain.export_page(
             db,

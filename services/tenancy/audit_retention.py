@@ -25,7 +25,7 @@ BATCH: Final = 2000
 async def run(deps: Deps) -> None:
     """Deletes old events every `EVERY` seconds, for the life of the process."""
     await run_periodically(
-        partial(delete_old_events, deps), every=EVERY, name="audit retention", at_once=True
+        partial(delete_old_events, deps), every=EVERY, name="audit retention", immediately=True
     )
 
 
@@ -34,9 +34,9 @@ async def delete_old_events(deps: Deps, now: datetime | None = None) -> int:
 
     Returns how many were deleted.
     """
-    async with deps.upkeep_db.everywhere() as db:
+    async with deps.upkeep_db.unbound_transaction() as db:
         retentions = await audit_retention.retentions(db)
-    async with deps.upkeep_db.everywhere() as db:
+    async with deps.upkeep_db.unbound_transaction() as db:
         total = await audit_retention.delete_orphans(db)
     for each in retentions:
         before = (now or datetime.now(UTC)) - timedelta(days=each.days)
@@ -53,7 +53,7 @@ async def delete_old_events(deps: Deps, now: datetime | None = None) -> int:
 async def _delete_oldest(deps: Deps, app_id: str, before: datetime) -> int:
     total = 0
     while True:
-        async with deps.upkeep_db.everywhere() as db:
+        async with deps.upkeep_db.unbound_transaction() as db:
             count = await audit_retention.delete_oldest(
                 db, app_id=app_id, before=before, limit=BATCH
             )

@@ -47,7 +47,7 @@ async def seal(deps: Deps, app_id: str, *, sign: bool = False) -> Outcome:
             head = await _extend(deps, tx, ctx, events, head=head)
             if len(events) < BATCH:
                 await audit_counts.merge_days(tx, app_id, datetime.now(UTC))
-                return await _sign(deps, tx, ctx, head, at_once=sign)
+                return await _sign(deps, tx, ctx, head, immediately=sign)
 
 
 async def seal_events(deps: Deps, app_id: str, ids: Sequence[str]) -> Outcome:
@@ -61,7 +61,7 @@ async def seal_events(deps: Deps, app_id: str, ids: Sequence[str]) -> Outcome:
             part = list(ids[start : start + BATCH])
             events = await audit_chain.unsealed_by_ids(tx, app_id=app_id, ids=part)
             head = await _extend(deps, tx, ctx, events, head=head)
-        return await _sign(deps, tx, ctx, head, at_once=False)
+        return await _sign(deps, tx, ctx, head, immediately=False)
 
 
 async def _extend(
@@ -85,8 +85,10 @@ async def _extend(
     return Head(seq, previous, datetime.now(UTC))
 
 
-async def _sign(deps: Deps, tx: Db, ctx: Context, head: Head | None, *, at_once: bool) -> Outcome:
-    """Signs the head if that is due, or with `at_once` if it is not signed yet."""
+async def _sign(
+    deps: Deps, tx: Db, ctx: Context, head: Head | None, *, immediately: bool
+) -> Outcome:
+    """Signs the head if that is due, or with `immediately` if it is not signed yet."""
     if head is None:
         return Outcome.DONE
     signed = await audit_checkpoints.last(tx, app_id=ctx.app_id)
@@ -95,7 +97,7 @@ async def _sign(deps: Deps, tx: Db, ctx: Context, head: Head | None, *, at_once:
     now = datetime.now(UTC)
     if (
         signed is not None
-        and not at_once
+        and not immediately
         and now - signed.created_at < timedelta(seconds=SIGN_EVERY)
     ):
         return Outcome.SIGNATURE_DUE

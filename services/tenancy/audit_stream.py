@@ -26,7 +26,7 @@ class AuditStream:
 
         Raises Unavailable while its events wait in the outbox, or if JetStream does not answer.
         """
-        async with self.upkeep_db.everywhere() as db:
+        async with self.upkeep_db.unbound_transaction() as db:
             if await outbox.has_events(db, app_id=app_id):
                 raise Unavailable("the last events are still on their way", retry_after=1)
         try:

@@ -24,7 +24,7 @@ async def order(deps: Deps, ctx: Context, id: str) -> None:
     """
     if deps.hostnames is None:
         return
-    async with deps.db.reading(ctx) as db:
+    async with deps.db.reader(ctx) as db:
         row = await domains.by_id(db, app_id=ctx.app_id, id=id)
     if row is None or row.verified_at is None:
         return

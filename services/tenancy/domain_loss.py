@@ -40,7 +40,7 @@ async def release_if_unproven(deps: Deps, ctx: Context, domain: str) -> None:
 
     Raises CustomDomainTaken if the record is there, or the DNS does not answer.
     """
-    async with deps.db.reading(ctx) as db:
+    async with deps.db.reader(ctx) as db:
         row = await domains.verified(db, domain=domain)
         if row is None or row.app_id == ctx.app_id:
             return
@@ -54,4 +54,4 @@ async def release_if_unproven(deps: Deps, ctx: Context, domain: str) -> None:
         raise CustomDomainTaken from None
     if proof.txt:
         raise CustomDomainTaken
-    await release(deps, ctx.of(row.app_id).as_system(), row)
+    await release(deps, ctx.with_application(row.app_id).as_system(), row)

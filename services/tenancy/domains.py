@@ -1,6 +1,6 @@
 """Handles custom domains.
 
-Any application may add a domain. The one that proves it in the DNS has it.
+Any application may add a domain. It belongs to the one that proves control of it in the DNS.
 """
 
 from __future__ import annotations
@@ -54,7 +54,7 @@ ONE_OWNER: Final = "custom_domains_verified_domain_key"
 
 async def list_(deps: Deps, ctx: Context, _: ListCustomDomains) -> CustomDomains:
     """Returns the application's domains, the oldest first. Raises ApplicationNotFound."""
-    async with deps.db.reading(ctx) as db:
+    async with deps.db.reader(ctx) as db:
         target = await _target(deps, db, ctx)
         rows = await domains.of_application(db, app_id=ctx.app_id)
     return CustomDomains(domains=[_to_domain(row, target) for row in rows])
@@ -89,7 +89,7 @@ async def verify(deps: Deps, ctx: Context, request: VerifyCustomDomain) -> Custo
 
     Raises CustomDomainNotFound, CustomDomainTaken, Unavailable if the DNS does not answer.
     """
-    async with deps.db.reading(ctx) as db:
+    async with deps.db.reader(ctx) as db:
         target = await _target(deps, db, ctx)
         row = await _row(db, ctx, request.id)
     proof = await domain_proof.look_up(deps.dns, row.domain, row.verification_token, target)
@@ -109,7 +109,7 @@ async def verify(deps: Deps, ctx: Context, request: VerifyCustomDomain) -> Custo
     if is_new:
         await deps.invalidation.publish(ctx, "application", ctx.app_id)
         await certificates.try_order(deps, ctx, row.id)
-    async with deps.db.reading(ctx) as db:
+    async with deps.db.reader(ctx) as db:
         return _to_domain(await _row(db, ctx, row.id), target)
 
 
@@ -134,7 +134,7 @@ async def delete(deps: Deps, ctx: Context, request: RemoveCustomDomain) -> Done:
 
     Raises CustomDomainNotFound, Unavailable.
     """
-    async with deps.db.reading(ctx) as db:
+    async with deps.db.reader(ctx) as db:
         row = await _row(db, ctx, request.id)
     await certificates.cancel(deps, row)
     async with deps.db.transaction(ctx) as tx:
@@ -149,15 +149,15 @@ async def delete(deps: Deps, ctx: Context, request: RemoveCustomDomain) -> Done:
 async def check_allowed(deps: Deps, ctx: Context, request: IsDomainAllowed) -> Done:
     """Checks that an active application answers at this name. Raises UnknownHost.
 
-    The proxy asks this before it gets a certificate: there is none before the proof, and none for
-    made-up names.
+    The proxy asks this before it requests a certificate. So unverified domains and unknown names
+    get none.
     """
     name = host_key(request.domain)
     host = name + deps.hosts.port
     slug = deps.hosts.slug(host)
     if host == f"api.{deps.hosts.domain}":
         slug = "dashboard"  # this host exists as long as the platform does
-    async with deps.db.reading(ctx) as db:
+    async with deps.db.reader(ctx) as db:
         if slug is not None:
             row = await applications.by_slug(db, slug=slug)
         else:

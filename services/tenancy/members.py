@@ -41,7 +41,7 @@ async def list_(deps: Deps, ctx: Context, request: ListMembers) -> Members:
     """
     of = f"members {request.org_id}"
     created_at, user_id = deps.cursors.read(ctx.app_id, of, request.cursor, 2)
-    async with deps.db.reading(ctx) as db:
+    async with deps.db.reader(ctx) as db:
         await organization_access.visible(db, ctx, request.org_id)
         rows = await members.page(
             db,

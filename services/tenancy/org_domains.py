@@ -75,7 +75,7 @@ async def create(deps: Deps, ctx: Context, request: AddOrganizationDomain) -> Or
 
 async def list_(deps: Deps, ctx: Context, request: ListOrganizationDomains) -> OrganizationDomains:
     """Returns the organization's domains. Raises OrganizationNotFound, Forbidden."""
-    async with deps.db.reading(ctx) as db:
+    async with deps.db.reader(ctx) as db:
         org = await organization_access.visible_to_admin(db, ctx, request.org_id)
         rows = await org_domains.of_organization(db, app_id=ctx.app_id, org_id=org.id)
     return OrganizationDomains(domains=[_to_domain(row) for row in rows])

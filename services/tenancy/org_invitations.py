@@ -81,7 +81,7 @@ async def list_(
     """Returns a page of invitations, the newest first. Raises OrganizationNotFound, Forbidden."""
     of = f"invitations {request.org_id} {request.status or ''}"
     created_at, id = deps.cursors.read(ctx.app_id, of, request.cursor, 2)
-    async with deps.db.reading(ctx) as db:
+    async with deps.db.reader(ctx) as db:
         await organization_access.visible_to_admin(db, ctx, request.org_id)
         rows = await org_invitations.page(
             db,
@@ -150,7 +150,7 @@ async def revoke(deps: Deps, ctx: Context, request: RevokeOrganizationInvitation
 
 async def get_offer(deps: Deps, ctx: Context, request: GetOrganizationOffer) -> OrganizationOffer:
     """Returns what a link offers. Raises OrganizationInvitationNotFound."""
-    async with deps.db.reading(ctx) as db:
+    async with deps.db.reader(ctx) as db:
         offer = await org_invitations.offer(
             db, app_id=ctx.app_id, token_hashes=deps.keys.hashes(PURPOSE, request.token)
         )

@@ -48,7 +48,7 @@ async def list_(deps: Deps, ctx: Context, request: ListOrganizations) -> Organiz
         return await _search(deps, ctx, request)
     of = f"organizations True {request.search or ''}"
     (after,) = deps.cursors.read(ctx.app_id, of, request.cursor, 1)
-    async with deps.db.reading(ctx) as db:
+    async with deps.db.reader(ctx) as db:
         rows = await organizations.page(
             db, app_id=ctx.app_id, user_id=user_id, after=after, limit=request.limit + 1
         )
@@ -62,7 +62,7 @@ async def _page_of_user(
     of = f"organizations False {request.search or ''}"
     (after,) = deps.cursors.read(ctx.app_id, of, request.cursor, 1)
     text = (request.search or "").strip()
-    async with deps.db.reading(ctx) as db:
+    async with deps.db.reader(ctx) as db:
         prefix = await organizations.name_key(db, text=text) if text else ""
         rows = await organizations.page_of_user(
             db,
@@ -81,7 +81,7 @@ async def _search(deps: Deps, ctx: Context, request: ListOrganizations) -> Organ
     text = (request.search or "").strip()
     of = f"organizations by name {text}"
     key, id = deps.cursors.read(ctx.app_id, of, request.cursor, 2)
-    async with deps.db.reading(ctx) as db:
+    async with deps.db.reader(ctx) as db:
         prefix = await organizations.name_key(db, text=text)
         if not prefix:  # punctuation only
             return Organizations(organizations=[])
@@ -101,7 +101,7 @@ async def _search(deps: Deps, ctx: Context, request: ListOrganizations) -> Organ
 
 async def get(deps: Deps, ctx: Context, request: GetOrganization) -> Organization:
     """Returns the organization. Raises OrganizationNotFound, Forbidden."""
-    async with deps.db.reading(ctx) as db:
+    async with deps.db.reader(ctx) as db:
         row = await organization_access.visible(db, ctx, request.org_id)
     return to_organization(ctx, row)
 
@@ -178,7 +178,7 @@ async def switch(deps: Deps, ctx: Context, request: SwitchOrganization) -> Signe
     if caller.user_id is None or caller.session_id is None:
         raise Unauthenticated("only a session of this application has an active organization")
     if request.org_id is not None:
-        async with deps.db.reading(ctx) as db:
+        async with deps.db.reader(ctx) as db:
             row = await organizations.by_id(
                 db, app_id=ctx.app_id, id=request.org_id, user_id=caller.user_id
             )

@@ -40,7 +40,7 @@ async def complete(deps: Deps, ctx: Context) -> bool:
 
     Raises the Problem of a service that is away.
     """
-    async with deps.db.reading(ctx) as db:
+    async with deps.db.reader(ctx) as db:
         row = await applications.by_id(db, id=ctx.app_id)
     if row is None or row.state == "deleting":
         return False
@@ -110,7 +110,7 @@ async def sweep(deps: Deps, every: float) -> None:
 
 async def repair(deps: Deps) -> bool:
     """Finishes interrupted creations and deletions. Returns False if some are still unfinished."""
-    async with deps.db.everywhere() as db:
+    async with deps.db.unbound_transaction() as db:
         unfinished = await steps.unfinished(db)
     finished = True
     for app in unfinished:

@@ -98,7 +98,7 @@ class SealingJob:
     async def _plan_all(self) -> None:
         """Plans a sweep of every application."""
         try:
-            async with self.deps.upkeep_db.everywhere() as db:
+            async with self.deps.upkeep_db.unbound_transaction() as db:
                 app_ids = await applications.ids(db)
         except FAULTS as error:
             log.warning("sealing waits", error=type(error).__name__)

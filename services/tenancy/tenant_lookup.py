@@ -18,7 +18,7 @@ async def resolve(deps: Deps, ctx: Context, request: ResolveHost) -> Tenant:
     """Returns the active application that answers at the host. Raises UnknownHost."""
     host = host_key(request.host)
     slug, domain = deps.hosts.slug(host), deps.hosts.custom(host)
-    async with deps.db.reading(ctx) as db:
+    async with deps.db.reader(ctx) as db:
         if slug is not None:
             row = await applications.by_slug(db, slug=slug)
         elif domain is not None:
@@ -32,7 +32,7 @@ async def resolve(deps: Deps, ctx: Context, request: ResolveHost) -> Tenant:
 
 async def get(deps: Deps, ctx: Context, _: GetTenant) -> Tenant:
     """Returns the context's application. Raises ApplicationNotFound."""
-    async with deps.db.reading(ctx) as db:
+    async with deps.db.reader(ctx) as db:
         row = await applications.by_id(db, id=ctx.app_id)
     if row is None:
         raise ApplicationNotFound

@@ -111,7 +111,7 @@ def test_pages_have_a_text_for_every_code(locale: str) -> None:
     """In each language, with the same parameters."""
     words = language(locale)
     for code, message in MESSAGES.items():
-        text = words.say(message)
+        text = words.translate(message)
         assert names(text) == names(message), code
         assert locale == SOURCE or text != message, f"{code}: run `make words`, then translate"
 

@@ -25,7 +25,7 @@ class Listening(Generic[T]):
     """What a gateway keeps until it hears that it has changed."""
 
     bus: NatsBus
-    changes: NatsInvalidation
+    invalidation: NatsInvalidation
     cache: Cache[T]
 
 
@@ -36,8 +36,8 @@ async def gateways(server: NatsServer, kind: type[G], number: int) -> AsyncItera
         for n in range(number):
             nc = await stack.enter_async_context(_connected(server, f"_INBOX_{n}"))
             gateway = kind(NatsBus(nc), NatsInvalidation(nc), Cache("kept", 100, ttl=60))
-            gateway.changes.listeners.append(gateway.cache.drop)
-            await gateway.changes.listen()
+            gateway.invalidation.listeners.append(gateway.cache.drop)
+            await gateway.invalidation.listen()
             await nc.flush()
             made.append(gateway)
         yield made

@@ -78,7 +78,7 @@ class Stream:
         try:
             yield got
         finally:
-            await stop([task], patience=0.1)
+            await stop([task], timeout=0.1)
 
 
 def names(got: list[str]) -> list[str]:

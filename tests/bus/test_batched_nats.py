@@ -13,7 +13,7 @@ from common.nats_private import BatchedClient, flush_all
 
 @pytest.fixture
 async def server(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[NatsServer]:
-    made = start(tmp_path_factory.mktemp("paced"))
+    made = start(tmp_path_factory.mktemp("batched"))
     yield made
     made.stop()
 

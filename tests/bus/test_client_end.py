@@ -72,9 +72,9 @@ async def oidc(server: NatsServer, dsns: dict[str, str], number: int) -> AsyncIt
         stack.push_async_callback(nc.close)
         db = await Database.connect(dsns["oidc"], name="oidc")
         stack.push_async_callback(db.close)
-        bus, changes = NatsBus(nc), NatsInvalidation(nc)
+        bus, invalidation = NatsBus(nc), NatsInvalidation(nc)
         deps = Deps(
-            **service_deps(db, bus, Keys.parse(KEY), invalidation=changes).shared(),
+            **service_deps(db, bus, Keys.parse(KEY), invalidation=invalidation).shared(),
             logout_db=db,
             sweep_db=db,
             settings=OidcSettings(
@@ -86,8 +86,8 @@ async def oidc(server: NatsServer, dsns: dict[str, str], number: int) -> AsyncIt
             ),
         )
         stack.callback(deps.pool.close)
-        changes.listeners.append(deps.caches.drop)
-        await changes.listen()
+        invalidation.listeners.append(deps.caches.drop)
+        await invalidation.listen()
         serving = await BusServer.start(nc, "oidc", "0.1.0", deps)
         for contract, handler in HANDLERS.items():
             await serving.add(contract, handler)

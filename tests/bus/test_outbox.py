@@ -48,7 +48,7 @@ class Post:
                 await audit.record(tx, ctx, Logout(session_id=name))
 
     async def waiting(self) -> int:
-        async with self.relay_db.everywhere() as db:
+        async with self.relay_db.unbound_transaction() as db:
             found: int = await db.fetchval("SELECT count(*) FROM audit_outbox")
         return found
 
@@ -116,7 +116,7 @@ async def test_a_committed_event_arrives_whole(post: Post) -> None:
         relay.wake()
         await until(lambda: _none_waiting(post))
     msg = await post.js.get_msg(audit.STREAM, 1)
-    async with post.tenancy.reading(context(DASHBOARD)) as db:
+    async with post.tenancy.reader(context(DASHBOARD)) as db:
         row = await db.fetchrow("SELECT id, event_type, event_data, created_at FROM audit_logs")
     assert row is not None
     assert msg.data is not None

@@ -45,7 +45,7 @@ class Seat:
     nc: Client
     refused: list[str] = field(default_factory=list)
 
-    async def settle(self) -> list[str]:
+    async def errors_so_far(self) -> list[str]:
         await flush_all(self.nc)
         await asyncio.sleep(0.02)
         return self.refused
@@ -113,7 +113,7 @@ async def test_a_service_asks_what_its_code_asks(user: str, sit: Sit) -> None:
     every = {*contracts(), *(SYSTEM_SUBJECT + subject for subject in contracts())}
     for subject in every:
         await seat.nc.publish(subject, b"")
-    refused = await seat.settle()
+    refused = await seat.errors_so_far()
     denied = {s for s in every if any(f'"{s}"' in text.lower() for text in refused)}
 
     assert denied == every - may
@@ -168,7 +168,7 @@ async def test_a_caller_has_the_subject_of_its_kind(
 
     assert orjson.loads(answer.data)["code"] == "forbidden"
     assert served == []
-    assert await sender.settle() == []
+    assert await sender.errors_so_far() == []
 
 
 @pytest.mark.parametrize("user", nats_access.SERVICES)
@@ -180,7 +180,7 @@ async def test_a_service_answers_only_its_own(user: str, sit: Sit) -> None:
         await seat.nc.subscribe(f"{other}.>", queue=other)
         await seat.nc.subscribe(f"{other}.session.check", queue=other)
         await seat.nc.subscribe(f"{SYSTEM_SUBJECT}{other}.>", queue=other)
-    refused = await seat.settle()
+    refused = await seat.errors_so_far()
 
     assert len(refused) == 3 * len(others), refused
 
@@ -193,7 +193,7 @@ async def test_nobody_reads_anothers_replies(user: str, sit: Sit) -> None:
     wanted = [*(f"{inbox}.>" for inbox in others), "_INBOX.>", ">", "*.>"]
     for subject in wanted:
         await seat.nc.subscribe(subject)
-    refused = await seat.settle()
+    refused = await seat.errors_so_far()
 
     assert len(refused) == len(wanted), refused
 
@@ -205,7 +205,7 @@ async def test_a_service_publishes_events_under_its_own_name(user: str, sit: Sit
     foreign = [f"audit.{name}.{DASHBOARD}.login" for name in USERS if name != user]
     for subject in (*foreign, f"audit.{DASHBOARD}.login"):
         await seat.nc.publish(subject, b"{}")
-    refused = await seat.settle()
+    refused = await seat.errors_so_far()
 
     assert len(refused) == len(foreign) + 1, refused
 
@@ -220,7 +220,7 @@ async def test_nobody_takes_the_stream_away(user: str, sit: Sit) -> None:
     for verb in verbs:
         await seat.nc.publish(f"$JS.API.STREAM.{verb}.{STREAM}", b"{}")
     await seat.nc.publish("$SYS.REQ.SERVER.PING", b"")
-    refused = await seat.settle()
+    refused = await seat.errors_so_far()
 
     assert len(refused) == len(verbs) + 1, refused
 
@@ -253,8 +253,8 @@ async def test_an_answer_comes_through(sit: Sit) -> None:
     )
 
     assert found.data == b"{}"
-    assert await gateway.settle() == []
-    assert await identity.settle() == []
+    assert await gateway.errors_so_far() == []
+    assert await identity.errors_so_far() == []
 
 
 async def test_what_is_refused_does_not_arrive(sit: Sit) -> None:
@@ -292,7 +292,7 @@ async def test_an_answer_goes_to_who_asked_and_once(sit: Sit) -> None:
     await flush_all(rbac.nc)
     request = GetRights(user_id=new_id())
     answer = await NatsBus(gateway.nc).call(context(DASHBOARD, SYSTEM_CALLER), request)
-    refused = await rbac.settle()
+    refused = await rbac.errors_so_far()
 
     assert answer == Rights()
     assert len(refused) == 2, refused

@@ -67,8 +67,8 @@ async def stage(postgres: Postgres, server: NatsServer) -> AsyncIterator[Stage]:
     await owner.close()
     db = await Database.connect(dsns["rbac"], name="rbac")
 
-    def deps(bus: NatsBus, changes: NatsInvalidation) -> Deps:
-        return Deps(**service_deps(db, bus, KEYS, invalidation=changes).shared())
+    def deps(bus: NatsBus, invalidation: NatsInvalidation) -> Deps:
+        return Deps(**service_deps(db, bus, KEYS, invalidation=invalidation).shared())
 
     async with (
         answering(server, "rbac", deps, HANDLERS),

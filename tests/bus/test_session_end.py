@@ -85,9 +85,9 @@ async def stage(postgres: Postgres, server: NatsServer) -> AsyncIterator[Stage]:
     await sql.execute("INSERT INTO users (app_id, id) VALUES ($1, $2)", app_id, user_id)
     db = await Database.connect(dsns["identity"], name="identity")
 
-    def deps(bus: NatsBus, changes: NatsInvalidation) -> Deps:
+    def deps(bus: NatsBus, invalidation: NatsInvalidation) -> Deps:
         return Deps(
-            **service_deps(db, bus, KEYS, invalidation=changes).shared(),
+            **service_deps(db, bus, KEYS, invalidation=invalidation).shared(),
             mail_db=db,
             sweep_db=db,
             hashing=Hashing(FairPool(threads=1)),

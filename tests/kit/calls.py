@@ -21,7 +21,7 @@ from common.ids import DASHBOARD
 from common.problems import Problem
 from common.sealing import Sealer
 from common.tenants import Tenants
-from common.testing import LocalBus, MemoryActivity, MemoryChanges, context
+from common.testing import LocalBus, MemoryActivity, MemoryInvalidation, context
 
 R = TypeVar("R", bound=Contract)
 
@@ -49,7 +49,7 @@ class Calls:
 
     dsns: dict[str, str]
     bus: LocalBus
-    changes: MemoryChanges
+    invalidation: MemoryInvalidation
     activity: MemoryActivity
     owner: asyncpg.Connection[asyncpg.Record]
     databases: dict[str, Database]

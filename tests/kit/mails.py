@@ -29,7 +29,7 @@ async def waiting(
         "SELECT id, kind, locale, sealed FROM mail_outbox WHERE app_id = $1 ORDER BY seq", app_id
     )
     found = []
-    async with db.reading(context(app_id)) as bound:
+    async with db.reader(context(app_id)) as bound:
         for row in rows:
             place = ("mail_outbox", "sealed", str(row["id"]))
             plain = orjson.loads(await sealer.open(bound, app_id, place, row["sealed"]))

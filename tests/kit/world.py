@@ -26,7 +26,7 @@ from common.hash_pool import FairPool
 from common.outgoing_http import OutgoingHttp
 from common.sealing import Sealer
 from common.tenants import Tenants
-from common.testing import LocalBus, MemoryActivity, MemoryChanges, service_deps
+from common.testing import LocalBus, MemoryActivity, MemoryInvalidation, service_deps
 from identity.deps import Deps as IdentityDeps
 from identity.handlers import HANDLERS as IDENTITY
 from identity.hashing import Hashing
@@ -108,7 +108,7 @@ class World(OAuthSteps):
         world = cls(
             dsns,
             bus,
-            MemoryChanges(),
+            MemoryInvalidation(),
             MemoryActivity(),
             owner,
             databases,
@@ -132,7 +132,7 @@ class World(OAuthSteps):
             self.databases[service],
             bus,
             KEYS,
-            invalidation=self.changes,
+            invalidation=self.invalidation,
             activity=self.activity,
         )
         relay = self.databases.get("relay", common.relay_db)
@@ -194,14 +194,14 @@ class World(OAuthSteps):
         for name in ("rbac", "tenancy"):
             bus.serve(None, self.stand_ins.handlers(name))
         bus.serve(self._replica.oidc, OIDC)
-        publish = self.changes.publish
+        publish = self.invalidation.publish
 
         async def announce(ctx: Context, noun: str, id: str = "*") -> None:
             await publish(ctx, noun, id)
             for deps in (self.oidc, self.replica.oidc):
                 deps.caches.drop(ctx.app_id, noun, id)
 
-        self.changes.publish = announce  # type: ignore[method-assign]
+        self.invalidation.publish = announce  # type: ignore[method-assign]
 
     @property
     def identity(self) -> IdentityDeps:

@@ -1,4 +1,4 @@
-"""The data folder: what lies in it, which process holds it, which account owns it."""
+"""The data folder: its files, the process that has locked it, and the account that owns it."""
 
 from __future__ import annotations
 

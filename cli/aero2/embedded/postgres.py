@@ -25,7 +25,8 @@ from aero2.failures import CommandError
 MAJOR: Final = "18"
 DATABASE: Final = "aero2"
 ENDING: Final = 10.0
-"""Seconds for killed processes to be gone; one in the middle of a write may take a moment."""
+"""Seconds until killed processes must have ended. A process in the middle of a write needs a
+moment."""
 LONGEST_SOCKET: Final = 103
 """Bytes of a socket's path that every system takes."""
 
@@ -199,9 +200,9 @@ class Postgres:
         fresh.rename(self.data)
 
     def _end_left_over(self) -> None:
-        """Kill the children of a server that was killed. They end by themselves, but one that writes
-        a checkpoint takes until its end, and PostgreSQL refuses to start beside it. The data is safe:
-        recovery begins at the log, as after a power cut."""
+        """Kills the children of a server that was killed. They would end by themselves, but one
+        that writes a checkpoint finishes it first, and PostgreSQL refuses to start until then. The
+        data is safe: recovery begins at the log, as after a power cut."""
         left = [process for process in psutil.process_iter(["name"]) if _serves(process, self.data)]
         for process in left:
             with contextlib.suppress(psutil.Error):

@@ -53,8 +53,8 @@ class Account:
         return cls(entry.pw_name, entry.pw_uid, entry.pw_gid)
 
     def prefix(self, *needed: Path) -> list[str]:
-        """The command before a command that makes it run under this account. Where a path lies
-        behind a folder that the account may not enter (a root's home), it may look in there, and
+        """Returns the command prefix that runs a command under this account. If a path is inside a
+        folder that the account may not enter, such as root's home, the command may read there, and
         nothing more."""
         if shutil.which("setpriv") is None:
             raise CommandError(

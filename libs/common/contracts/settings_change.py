@@ -42,7 +42,7 @@ DEFAULT_PORT: Final = {"https": ":443", "http": ":80"}
 
 
 def is_loopback(host: str) -> bool:
-    """Tells whether a host is this machine. Plain http is allowed for these hosts only, because it
+    """Returns whether a host is this machine. Plain http is allowed for these hosts only, because it
     never leaves the machine."""
     return host in ("localhost", "127.0.0.1", "[::1]", "::1") or host.endswith(".localhost")
 

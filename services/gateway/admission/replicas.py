@@ -46,22 +46,22 @@ class Replicas:
     _count: int = 1
 
     async def run(self) -> None:
-        """Announces this gateway and listens until cancelled. Then it says that it leaves."""
+        """Announces this gateway and listens until cancelled. Then it announces that it leaves."""
         await self.nc.subscribe(f"{SUBJECT}.*", cb=self._receive)
-        await self._say(NEW)
+        await self._publish(NEW)
         try:
             while True:
                 await asyncio.sleep(EVERY)
-                await self.round()
+                await self.announce()
         finally:
-            await self._say(LEAVING)
+            await self._publish(LEAVING)
 
-    async def round(self) -> None:
+    async def announce(self) -> None:
         """Announces this gateway and forgets those that are silent. Without a connection it forgets none."""
         if not self.nc.is_connected:
             self._others = dict.fromkeys(self._others, self.clock())
             return
-        await self._say(HERE)
+        await self._publish(HERE)
         oldest = self.clock() - GONE_AFTER
         self._others = {id: last for id, last in self._others.items() if last >= oldest}
         self._recount()
@@ -76,12 +76,12 @@ class Replicas:
             self._others[id] = self.clock()
         self._recount()
         if msg.data == NEW:
-            await self._say(HERE)
+            await self._publish(HERE)
 
-    async def _say(self, what: bytes) -> None:
+    async def _publish(self, state: bytes) -> None:
         with contextlib.suppress(nats.errors.Error, OSError):
             if self.nc.is_connected:
-                await self.nc.publish(f"{SUBJECT}.{self.id}", what)
+                await self.nc.publish(f"{SUBJECT}.{self.id}", state)
 
     def _recount(self) -> None:
         count = 1 + len(self._others)

@@ -48,7 +48,7 @@ class Places:
         return b64url(self._cipher().encrypt(plain, [app_id.encode()]))
 
     def read(self, app_id: str, text: str) -> Place:
-        """Raises BadRequest for what is not a place in this application's log."""
+        """Raises BadRequest if the text is not a place in this application's log."""
         try:
             plain = self._cipher().decrypt(unb64(text), [app_id.encode()])
             created, seq = struct.unpack(">QQ", plain)

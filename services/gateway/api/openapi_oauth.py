@@ -1,4 +1,4 @@
-"""The endpoints that the edge answers itself, for the OpenAPI document."""
+"""The endpoints that the gateway answers itself, for the OpenAPI document."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""How the OpenAPI document describes what goes wrong."""
+"""The problems of each operation in the OpenAPI document."""
 
 from __future__ import annotations
 
@@ -68,7 +68,8 @@ LEFT: Final = {
     "X-RateLimit-Remaining": "The number of requests that are left now.",
     "X-RateLimit-Reset": "When the full limit is available again, in Unix time.",
 }
-"""Where a limit of the caller's network applies: to whom shows no credential that holds."""
+"""Headers of responses to requests without a valid credential: the limit of the caller's network
+applies to them."""
 LIMITED: Final[dict[str, Any]] = {
     "description": USUAL["429"],
     "headers": {

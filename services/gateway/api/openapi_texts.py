@@ -46,7 +46,7 @@ TAGS: Final = {
 """By the tag of a router: the title of its group, and what the group holds."""
 
 ANSWERS: Final = {"200": "The result.", "201": "Created.", "202": "Accepted.", "204": "No content."}
-"""For what has no description of its own."""
+"""Descriptions of responses, by status, for operations without a description of their own."""
 
 EXAMPLES: Final[dict[str, dict[str, Any]]] = {
     "users_create": {

@@ -107,7 +107,7 @@ def _rendered(app: FastAPI, code: str) -> Markup:
 
 
 def _texts(words: Language) -> dict[str, Any]:
-    return {"_": words.say, "gettext": words.words.gettext, "ngettext": words.words.ngettext}
+    return {"_": words.translate, "gettext": words.words.gettext, "ngettext": words.words.ngettext}
 
 
 def _groups(document: dict[str, Any]) -> list[tuple[str, str, list[Operation]]]:

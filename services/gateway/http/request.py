@@ -20,8 +20,8 @@ MAX_AGENT: Final = 300
 
 @dataclass(slots=True)
 class RequestState:
-    """The facts that the gateway adds to a request while it works on it. A request itself never changes, so
-    that two handlers cannot surprise each other; everything that changes stands in this one object.
+    """The facts that the gateway adds to a request while it works on it. The request itself is
+    immutable. Everything that changes is in this one object.
     """
 
     log_facts: dict[str, Any] = field(default_factory=dict)

@@ -204,7 +204,7 @@ def _consent(page: PageView, authorization: Authorization) -> GatewayResponse:
     standard = [SCOPE_TEXTS[scope] for scope in authorization.scopes if scope in SCOPE_TEXTS]
     other = [("key", scope) for scope in authorization.scopes if scope not in SCOPE_TEXTS]
     apis = [
-        ("key", page.say(N_("Use %(api)s on your behalf"), api=name))
+        ("key", page.translate(N_("Use %(api)s on your behalf"), api=name))
         for name in authorization.resources
     ]
     client_uri = authorization.client_uri
@@ -212,7 +212,7 @@ def _consent(page: PageView, authorization: Authorization) -> GatewayResponse:
         "consent.html",
         carried={"request": authorization.request},
         client=authorization.client_name or authorization.client_id,
-        asks=[(sign, page.say(sentence)) for sign, sentence in standard] + other + apis,
+        asks=[(sign, page.translate(sentence)) for sign, sentence in standard] + other + apis,
         site=urlsplit(client_uri).netloc if client_uri else None,
         policy_uri=_web(authorization.policy_uri),
         tos_uri=_web(authorization.tos_uri),

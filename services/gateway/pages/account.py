@@ -45,7 +45,7 @@ PROFILE: Final = ("name", "given_name", "family_name", "nickname", "picture", "l
 def notice(page: PageView, fields: Fields) -> str | None:
     """Returns the sentence about what was just done. It is one of NOTICES."""
     sentence = NOTICES.get(fields.text("done"))
-    return page.say(sentence) if sentence else None
+    return page.translate(sentence) if sentence else None
 
 
 def opened(
@@ -121,7 +121,7 @@ async def change_password(
         )
         again = await gateway.bus.call(request.context(user.caller), call)
     except WrongCredentials:
-        errors = {"current": page.say("Your current password is wrong. Try again.")}
+        errors = {"current": page.translate("Your current password is wrong. Try again.")}
         return await _password(page, fields, user, errors=errors)
     except (Problem, ValidationError) as error:
         return await _password(page, fields, user, errors=errors_of(page.language, error))

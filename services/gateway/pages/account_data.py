@@ -58,13 +58,13 @@ async def delete(
     page = open_page(gateway, request, user)
     word = _word(await me_of(gateway, request, user))
     if fields.text("confirm").casefold() != word.casefold():
-        errors = {"confirm": page.say("To confirm, type %(word)s exactly.", word=word)}
+        errors = {"confirm": page.translate("To confirm, type %(word)s exactly.", word=word)}
         return await _data(page, fields, user, errors=errors)
     try:
         call = DeleteMe(password=fields.get("password") or None)
         await gateway.bus.call(request.context(user.caller), call)
     except WrongCredentials:
-        errors = {"password": page.say("The password is wrong. Try again.")}
+        errors = {"password": page.translate("The password is wrong. Try again.")}
         values = {"confirm": fields.text("confirm")}
         return await _data(page, fields, user, errors=errors, values=values)
     except (LastAdmin, TeamOwnsApplications) as error:
@@ -72,8 +72,8 @@ async def delete(
         return await _data(page, fields, user, errors=errors)
     await browser_sessions.end(gateway, request)
     return PageView(gateway, request, None, page.language).close(
-        page.say("Your account has been deleted"),
-        page.say("Its data has been deleted, too. You can close this page."),
+        page.translate("Your account has been deleted"),
+        page.translate("Its data has been deleted, too. You can close this page."),
     )
 
 
@@ -84,7 +84,7 @@ def _held_by(page: PageView, error: LastAdmin | TeamOwnsApplications) -> str:
     sentence = N_("%(names)s owns applications. Transfer or delete them first.")
     if isinstance(error, LastAdmin):
         sentence = N_("You're the only admin of %(names)s. Make another member an admin first.")
-    return str(page.say(sentence, names=names))
+    return str(page.translate(sentence, names=names))
 
 
 routes = RouteSet(

@@ -58,7 +58,7 @@ def ask_code(
         resend="/signup/code/send" if cookie.signing_up else "/login/code/send",
         with_link="magic_link" in methods,
         with_code="email_code" in methods or cookie.signing_up,
-        button=page.say("Create account") if cookie.signing_up else page.say("Sign in"),
+        button=page.translate("Create account") if cookie.signing_up else page.translate("Sign in"),
         **cookie.code_times(),
     )
 
@@ -87,14 +87,14 @@ async def link(gateway: Gateway, request: GatewayRequest, fields: Fields) -> Gat
     page = open_page(gateway, request)
     cookie = flow_cookie.read(request)
     if not fields.text_or_none("token"):
-        return spent(page, at("/login"), page.say("Sign in"))
+        return spent(page, at("/login"), page.translate("Sign in"))
     if not csrf.has_browser_id(gateway.settings, request):
         return _elsewhere(page, fields, 200)
-    heading = page.say("Sign in to %(name)s", name=request.app.name)
-    button, says = page.say("Sign in"), page.say("Click the button to sign in.")
+    heading = page.translate("Sign in to %(name)s", name=request.app.name)
+    button, says = page.translate("Sign in"), page.translate("Click the button to sign in.")
     if cookie.signing_up:
-        heading = button = page.say("Create your account")
-        says = page.say("Click the button to create your account.")
+        heading = button = page.translate("Create your account")
+        says = page.translate("Click the button to create your account.")
     return page.show(
         "link.html",
         carried={"token": fields.text_or_none("token")},
@@ -108,7 +108,9 @@ async def link(gateway: Gateway, request: GatewayRequest, fields: Fields) -> Gat
 def _elsewhere(page: PageView, fields: Fields, status: int) -> GatewayResponse:
     """The link of a sign-in was opened in another browser than the one that requested it."""
     address = at("/login/link", token=fields.text("token"))
-    return other_browser(page, status, address, link="/login", button=page.say("Sign in here"))
+    return other_browser(
+        page, status, address, link="/login", button=page.translate("Sign in here")
+    )
 
 
 def other_browser(
@@ -118,8 +120,8 @@ def other_browser(
     where the code still works. `address` is the page of the mailed link, and `link` leads to a new mail
     for this browser."""
     return page.close(
-        page.say("This is a different browser"),
-        page.say(
+        page.translate("This is a different browser"),
+        page.translate(
             "The link works only in the browser where you requested it. Enter the code from the same "
             "e-mail there, or start again here."
         ),
@@ -144,15 +146,15 @@ async def follow(gateway: Gateway, request: GatewayRequest, fields: Fields) -> G
     except OtherBrowser:
         return _elsewhere(page, fields, 403)
     except (LinkSpent, ValidationError):
-        return spent(page, at("/login"), page.say("Sign in"), address="/login/link")
+        return spent(page, at("/login"), page.translate("Sign in"), address="/login/link")
     return await signed_in(gateway, request, flow_cookie.read(request).onward_fields(), new_session)
 
 
 def spent(page: PageView, link: str, button: str, *, address: str | None = None) -> GatewayResponse:
     """Says that a link does not work any more. `address` is where a GET says the same, or continues."""
     return page.close(
-        page.say("This link no longer works"),
-        page.say("It was already used or has expired. Request a new one."),
+        page.translate("This link no longer works"),
+        page.translate("It was already used or has expired. Request a new one."),
         410,
         link=link,
         button=button,
@@ -166,14 +168,14 @@ async def address_link(
     """GET /verify-email?token="""
     page = open_page(gateway, request)
     if not fields.text_or_none("token"):
-        return spent(page, "/account", page.say("Your account"))
+        return spent(page, "/account", page.translate("Your account"))
     return page.show(
         "link.html",
         carried={"token": fields.text_or_none("token")},
         action="/verify-email",
-        heading=page.say("Confirm your e-mail address"),
-        says=page.say("Click the button to confirm that this address is yours."),
-        button=page.say("Confirm address"),
+        heading=page.translate("Confirm your e-mail address"),
+        says=page.translate("Click the button to confirm that this address is yours."),
+        button=page.translate("Confirm address"),
     )
 
 
@@ -188,12 +190,12 @@ async def confirm_address(
             VerifyEmail(token=fields.text("token")),
         )
     except (LinkSpent, OtherBrowser, ValidationError):
-        return spent(page, "/account", page.say("Your account"), address="/verify-email")
+        return spent(page, "/account", page.translate("Your account"), address="/verify-email")
     return page.close(
-        page.say("E-mail address confirmed"),
-        page.say("You can close this page."),
+        page.translate("E-mail address confirmed"),
+        page.translate("You can close this page."),
         link="/account",
-        button=page.say("Your account"),
+        button=page.translate("Your account"),
     )
 
 

@@ -45,7 +45,7 @@ def _ask_confirmation(
         forgot=None,
         by_mail=None,
         sign_up=None,
-        button=page.say("Confirm"),
+        button=page.translate("Confirm"),
     )
 
 

@@ -44,7 +44,8 @@ async def _list(
 def access(page: PageView, grant: Grant) -> list[str]:
     """Returns what the client may do: a sentence if the consent page has one, else the scope."""
     return [
-        page.say(SCOPE_TEXTS[scope][1]) if scope in SCOPE_TEXTS else scope for scope in grant.scopes
+        page.translate(SCOPE_TEXTS[scope][1]) if scope in SCOPE_TEXTS else scope
+        for scope in grant.scopes
     ]
 
 

@@ -86,9 +86,14 @@ def problem_page(gateway: Gateway, request: GatewayRequest, error: Problem) -> G
         if isinstance(error, csrf.CrossSite) and not csrf.has_browser_id(gateway.settings, request):
             heading, says = NO_COOKIES
         form_page = request.state.form_page
-        way = (form_page, page.say("Go back")) if form_page else None
+        way = (form_page, page.translate("Go back")) if form_page else None
         response = _page(
-            page, error.status, page.say(heading), page.say(says), way=way, address=form_page
+            page,
+            error.status,
+            page.translate(heading),
+            page.translate(says),
+            way=way,
+            address=form_page,
         )
     if isinstance(error, RateLimited) or error.status == 503:
         seconds = max(1, int(error.extra.get("retry_after", 1)))
@@ -113,7 +118,7 @@ async def sign_in_over(
     way = None
     if link and origin_of(link):
         name = state.client_name or request.app.name
-        way = (link, page.say("Continue to %(client)s", client=name))
+        way = (link, page.translate("Continue to %(client)s", client=name))
     return authorization_error(page, SignInOver.code, None, way=way)
 
 
@@ -127,16 +132,16 @@ def authorization_error(
     """Returns an error of the authorization endpoint that goes to the user, not to the client (RFC 6749
     section 4.1.2.1)."""
     if error == SignInOver.code:
-        says = page.say(
+        says = page.translate(
             "It was already finished or took too long. Go back to the application and sign in again "
             "if it asks you to."
         )
-        return _page(page, 400, page.say("This sign-in has ended"), says, way=way)
+        return _page(page, 400, page.translate("This sign-in has ended"), says, way=way)
     return _page(
         page,
         400,
-        page.say("This sign-in request isn't valid"),
-        page.say(
+        page.translate("This sign-in request isn't valid"),
+        page.translate(
             "There's a problem with the app that sent you here. Go back and try again, or contact "
             "its developer:"
         ),
@@ -149,10 +154,12 @@ def logout_refused(page: PageView, error: str | None, description: str | None) -
     return _page(
         page,
         400,
-        page.say("This sign-out request isn't valid"),
-        page.say("There's a problem with the app that sent you here. You can still sign out here."),
+        page.translate("This sign-out request isn't valid"),
+        page.translate(
+            "There's a problem with the app that sent you here. You can still sign out here."
+        ),
         detail=": ".join(filter(None, [error, description])),
-        way=("/logout", page.say("Sign out")),
+        way=("/logout", page.translate("Sign out")),
     )
 
 
@@ -169,8 +176,8 @@ def _page(
     """Renders the page. Its button leads to `way`, else to the account if the browser has a session
     cookie, else to the sign-in page. `address` is where a GET leads in another language."""
     signed_in = page.request.cookie(page.gateway.settings.session_cookie) is not None
-    account = ("/account", page.say("Your account"))
-    link, button = way or (account if signed_in else ("/login", page.say("Sign in")))
+    account = ("/account", page.translate("Your account"))
+    link, button = way or (account if signed_in else ("/login", page.translate("Sign in")))
     return page.show(
         "error.html",
         status,
@@ -211,12 +218,12 @@ def _bare_page(request: GatewayRequest, error: Problem) -> GatewayResponse:
 <meta charset="utf-8">
 <meta name="viewport" content="width=device-width, initial-scale=1">
 <meta name="robots" content="noindex">
-<title>{escape(spoken.say(heading))}</title>
+<title>{escape(spoken.translate(heading))}</title>
 <style>{BARE}</style>
 <main>
-<h1>{escape(spoken.say(heading))}</h1>
-<p>{escape(spoken.say(says))}</p>
-<p><small>{escape(spoken.say("If you contact support, include this reference:"))}
+<h1>{escape(spoken.translate(heading))}</h1>
+<p>{escape(spoken.translate(says))}</p>
+<p><small>{escape(spoken.translate("If you contact support, include this reference:"))}
 <code>{request.trace_id}</code></small></p>
 </main>
 </html>

@@ -121,11 +121,11 @@ def _sentences(language: Language, error: Problem | ValidationError) -> dict[str
     for kind in type(error).__mro__:
         if kind in SENTENCES:
             field, sentence = SENTENCES[kind]
-            return {field: language.say(sentence)}
+            return {field: language.translate(sentence)}
     if isinstance(error, Invalid) and error.extra.get("errors"):
         return _by_field(language, error.extra["errors"])
     if isinstance(error, Unavailable):
-        return {"": language.say(SENTENCES[Busy][1])}
+        return {"": language.translate(SENTENCES[Busy][1])}
     raise error
 
 
@@ -145,11 +145,11 @@ def _by_field(language: Language, errors: Sequence[FieldError]) -> dict[str, str
 def _text(language: Language, name: str, error: FieldError) -> str:
     code = error["code"]
     if code not in MESSAGES:
-        return language.say(FIELDS.get(name, OTHERWISE))
+        return language.translate(FIELDS.get(name, OTHERWISE))
     if code in VALUE_ERRORS and name in FIELDS:
-        return language.say(FIELDS[name])
+        return language.translate(FIELDS[name])
     params = {key: language.isolate(value) for key, value in error["params"].items()}
-    return language.say(MESSAGES[code]).format_map(params)
+    return language.translate(MESSAGES[code]).format_map(params)
 
 
 def _wait(language: Language, error: RateLimited) -> str:

@@ -37,16 +37,16 @@ async def show(gateway: Gateway, request: GatewayRequest, fields: Fields) -> Gat
     token = fields.text("token")
     offer = await _offer(gateway, request, token)
     if offer is None:
-        return spent(page, "/login", page.say("Sign in"))
+        return spent(page, "/login", page.translate("Sign in"))
     if page.user is None:
         return _sign_in_first(page, offer, token)
     return page.show(
         "link.html",
         carried={"token": token},
         action="/accept-org-invite",
-        heading=page.say("Join %(name)s", name=offer.org_name),
+        heading=page.translate("Join %(name)s", name=offer.org_name),
         says=_for_whom(page, offer, page.user),
-        button=page.say("Accept invitation"),
+        button=page.translate("Accept invitation"),
     )
 
 
@@ -54,9 +54,9 @@ def _for_whom(page: PageView, offer: OrganizationOffer, user: SignedInUser) -> s
     """The two addresses only where they differ."""
     me = user.session.email
     if me is not None and address_key(me) == address_key(offer.email):
-        return str(page.say("You'll join as %(me)s.", me=me))
+        return str(page.translate("You'll join as %(me)s.", me=me))
     return str(
-        page.say(
+        page.translate(
             "This invitation is for %(email)s, but you're signed in as %(me)s.",
             email=offer.email,
             me=me or user.session.name or "",
@@ -67,12 +67,12 @@ def _for_whom(page: PageView, offer: OrganizationOffer, user: SignedInUser) -> s
 def _sign_in_first(page: PageView, offer: OrganizationOffer, token: str) -> GatewayResponse:
     back = at("/accept-org-invite", token=token)
     return page.close(
-        page.say("Join %(name)s", name=offer.org_name),
-        page.say(
+        page.translate("Join %(name)s", name=offer.org_name),
+        page.translate(
             "Sign in as %(email)s, or create an account with this address.", email=offer.email
         ),
         link=at("/login", email=offer.email, return_to=back),
-        button=page.say("Continue"),
+        button=page.translate("Continue"),
         primary=True,
     )
 
@@ -89,21 +89,23 @@ async def accept(
     except OtherAddress:
         back = at("/accept-org-invite", token=token)
         return page.close(
-            page.say("A different address"),
-            page.say("This invitation was sent to a different address. Sign in with that address."),
+            page.translate("A different address"),
+            page.translate(
+                "This invitation was sent to a different address. Sign in with that address."
+            ),
             403,
             link=at("/login", add="1", return_to=back),
             address=back,
-            button=page.say("Use another account"),
+            button=page.translate("Use another account"),
         )
     except (OrganizationInvitationNotFound, ValidationError):
         address = at("/accept-org-invite", token=token)
-        return spent(page, "/account", page.say("Your account"), address=address)
+        return spent(page, "/account", page.translate("Your account"), address=address)
     return page.close(
-        page.say("You're now a member of %(name)s", name=joined.name),
-        page.say("You can close this page or continue."),
+        page.translate("You're now a member of %(name)s", name=joined.name),
+        page.translate("You can close this page or continue."),
         link="/account",
-        button=page.say("Continue"),
+        button=page.translate("Continue"),
         primary=True,
     )
 

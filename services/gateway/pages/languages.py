@@ -45,7 +45,7 @@ class Language:
     def name(self) -> str:
         return self.locale.language_name or self.code
 
-    def say(self, text: str, **values: object) -> str:
+    def translate(self, text: str, **values: object) -> str:
         """The text with its values, each of which is isolated if it has another direction."""
         said = self.words.gettext(text)
         return (
@@ -62,7 +62,7 @@ class Language:
     def ago(self, when: datetime, now: datetime) -> str:
         """How long ago, as one would say it: "just now", "3 hours ago"."""
         if abs(now - when) < NOW:
-            return self.say("just now")
+            return self.translate("just now")
         return dates.format_timedelta(when - now, add_direction=True, locale=self.locale)
 
     def exact(self, when: datetime) -> str:

@@ -55,14 +55,19 @@ async def signed_out_page(
 ) -> GatewayResponse:
     """Says that the user is signed out. The browser loads the `frames`, and then continues at
     `onward`."""
-    says = page.say("You're signed out of %(name)s in this browser.", name=page.app.name)
-    link, button = onward or "/login", page.say("Continue") if onward else page.say("Sign in")
+    says = page.translate("You're signed out of %(name)s in this browser.", name=page.app.name)
+    link, button = (
+        onward or "/login",
+        page.translate("Continue") if onward else page.translate("Sign in"),
+    )
     if await browser_sessions.other_accounts(page.gateway, page.request, None):
-        says = page.say("You're signed out. Other accounts in this browser are still signed in.")
-        link, button = onward or "/accounts", page.say("Choose an account")
+        says = page.translate(
+            "You're signed out. Other accounts in this browser are still signed in."
+        )
+        link, button = onward or "/accounts", page.translate("Choose an account")
     says = f"{says} {page.own_text('signed_out_text')}".strip()
     return page.close(
-        page.say("Signed out"), says, link=link, button=button, onward=onward, frames=frames
+        page.translate("Signed out"), says, link=link, button=button, onward=onward, frames=frames
     )
 
 

@@ -37,7 +37,7 @@ ADMIN: Final = "admin"
 
 def role_name(page: PageView, role: str | None) -> str:
     """The name of a role; an application's own role is shown by its id."""
-    return page.say(ROLES[role]) if role in ROLES else role or ""
+    return page.translate(ROLES[role]) if role in ROLES else role or ""
 
 
 def roles_of(page: PageView) -> list[str]:

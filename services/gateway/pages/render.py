@@ -99,7 +99,7 @@ class PageView:
             "icon": app_icon.address(self.branding.primary_color, self.app.name),
             "gettext": lambda text, **values: _filled(words.gettext(text), values),
             "ngettext": words.ngettext,
-            "_": self.say,
+            "_": self.translate,
             "now": datetime.now(UTC),
         }
 
@@ -136,8 +136,8 @@ class PageView:
         return self.request.app
 
     @property
-    def say(self) -> Any:
-        return self.language.say
+    def translate(self) -> Any:
+        return self.language.translate
 
     @cached_property
     def branding(self) -> Branding:

@@ -101,9 +101,11 @@ async def finish(gateway: Gateway, request: GatewayRequest, fields: Fields) -> G
         new_session = await gateway.bus.call(request.context(), call)
     except OtherBrowser:
         address = at("/reset", token=token)
-        return other_browser(page, 403, address, link="/reset", button=page.say("Send a new link"))
+        return other_browser(
+            page, 403, address, link="/reset", button=page.translate("Send a new link")
+        )
     except LinkSpent:
-        return spent(page, "/reset", page.say("Send a new link"), address="/reset")
+        return spent(page, "/reset", page.translate("Send a new link"), address="/reset")
     except (Problem, ValidationError) as error:
         return _choose(page, fields, errors_of(page.language, error))
     return await signed_in(

@@ -140,7 +140,10 @@ def _ask_password(
     page: PageView, fields: Fields, email: str, errors: dict[str, str] | None = None
 ) -> GatewayResponse:
     going = carried(fields)
-    forgot = Markup('<a href="%s">%s</a>') % (at("/reset", **going), page.say("Forgot password?"))
+    forgot = Markup('<a href="%s">%s</a>') % (
+        at("/reset", **going),
+        page.translate("Forgot password?"),
+    )
     return page.show(
         "password.html",
         address=at("/login/password", **going),
@@ -152,7 +155,7 @@ def _ask_password(
         forgot=forgot,
         by_mail=_by_mail(page),
         sign_up=_sign_up(page, fields, email=email),
-        button=page.say("Sign in"),
+        button=page.translate("Sign in"),
     )
 
 
@@ -169,8 +172,8 @@ def _by_mail(page: PageView) -> str | None:
     """Returns the label of the second button, or None if there is no other way to sign in."""
     methods = page.app.settings.auth_methods
     if "email_code" in methods:
-        return str(page.say("E-mail me a code instead"))
-    return str(page.say("E-mail me a link instead")) if "magic_link" in methods else None
+        return str(page.translate("E-mail me a code instead"))
+    return str(page.translate("E-mail me a link instead")) if "magic_link" in methods else None
 
 
 async def try_password(

@@ -41,7 +41,7 @@ def _ask(
         "without_too": bool(BY_MAIL & methods),
         "password_hint": password_hint(page),
         "sign_in": None,
-        "button": page.say("Create account"),
+        "button": page.translate("Create account"),
     }
     address = at(action, **more["carried"], email=more.get("values", {}).get("email"))
     return page.show(
@@ -70,13 +70,13 @@ async def show(gateway: Gateway, request: GatewayRequest, fields: Fields) -> Gat
 def _sign_up(page: PageView, fields: Fields, **more: Any) -> GatewayResponse:
     closed = None
     if page.app.settings.signup_mode == "invite_only" and _invited(fields) is None:
-        closed = page.say(
+        closed = page.translate(
             "You need an invitation to create an account here. Ask the people who run this site."
         )
     return _ask(
         page,
         "/signup",
-        heading=page.own_text("sign_up_heading", page.say("Create an account")),
+        heading=page.own_text("sign_up_heading", page.translate("Create an account")),
         says=page.own_text("sign_up_text"),
         carried=carried(fields),
         closed=closed,
@@ -115,7 +115,7 @@ async def send_again(gateway: Gateway, request: GatewayRequest, fields: Fields) 
         )
         flow = await gateway.bus.call(request.context(), call)
     except (CodeSpent, ValidationError):
-        says = page.say("This sign-up is finished or has expired. Enter your details again.")
+        says = page.translate("This sign-up is finished or has expired. Enter your details again.")
         return _sign_up(page, fields, errors={"": says}, values={"email": cookie.email})
     except Problem as error:
         return ask_code(page, fields, errors_of(page.language, error))
@@ -133,7 +133,7 @@ def _invited(fields: Fields) -> str | None:
 def _spent(page: PageView, fields: Fields, path: str) -> GatewayResponse:
     """The link of the mail, or of `aero2 up`, does not work any more."""
     address = at(path, token=fields.text("token"))
-    return spent(page, "/login", page.say("Sign in"), address=address)
+    return spent(page, "/login", page.translate("Sign in"), address=address)
 
 
 async def invitation(gateway: Gateway, request: GatewayRequest, fields: Fields) -> GatewayResponse:
@@ -152,8 +152,8 @@ async def _invitation(page: PageView, fields: Fields, **more: Any) -> GatewayRes
     return _ask(
         page,
         "/invitation",
-        heading=page.say("Join %(name)s", name=request.app.name),
-        says=page.say("You've been invited. This link has confirmed your e-mail address."),
+        heading=page.translate("Join %(name)s", name=request.app.name),
+        says=page.translate("You've been invited. This link has confirmed your e-mail address."),
         carried={"token": fields.text("token")},
         fixed_email=offer.email,
         values=values,
@@ -196,8 +196,8 @@ async def _welcome(page: PageView, fields: Fields, **more: Any) -> GatewayRespon
     return _ask(
         page,
         "/welcome",
-        heading=page.say("Welcome"),
-        says=page.say("Create your operator account. You'll manage this deployment with it."),
+        heading=page.translate("Welcome"),
+        says=page.translate("Create your operator account. You'll manage this deployment with it."),
         carried={"token": fields.text("token")},
         **more,
     )

@@ -10,7 +10,7 @@ from common.address_keys import address_key
 from common.db import Db, maybe, run, value
 
 ACCOUNT_COLUMNS: Final = """u.id, u.email, u.email_verified, u.name, u.picture, u.locale, u.disabled,
-               u.settled_at, p.phc, p.must_change"""
+               u.provisioned_at, p.phc, p.must_change"""
 """Of a user `u` and their password `p`: the columns of `Account`."""
 
 
@@ -25,7 +25,7 @@ class Account:
     picture: str | None
     locale: str | None
     disabled: bool
-    settled_at: datetime | None
+    provisioned_at: datetime | None
     phc: str | None = field(repr=False)
     must_change: bool | None
 
@@ -109,15 +109,19 @@ async def insert(
     )
 
 
-async def mark_settled(db: Db, *, app_id: str, id: str) -> None:
+async def mark_provisioned(db: Db, *, app_id: str, id: str) -> None:
     """Records that the user has what new users get."""
-    await run(db, "UPDATE users SET settled_at = now() WHERE app_id = $1 AND id = $2", app_id, id)
+    await run(
+        db, "UPDATE users SET provisioned_at = now() WHERE app_id = $1 AND id = $2", app_id, id
+    )
 
 
-async def unsettle(db: Db, *, app_id: str, id: str) -> None:
+async def mark_unprovisioned(db: Db, *, app_id: str, id: str) -> None:
     """Records that the user may lack something: a newly verified address may belong to an
     organization. It is committed together with the address."""
-    await run(db, "UPDATE users SET settled_at = NULL WHERE app_id = $1 AND id = $2", app_id, id)
+    await run(
+        db, "UPDATE users SET provisioned_at = NULL WHERE app_id = $1 AND id = $2", app_id, id
+    )
 
 
 async def lock(db: Db, *, app_id: str, id: str) -> bool:

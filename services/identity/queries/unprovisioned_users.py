@@ -27,7 +27,7 @@ async def page(db: Db, *, after: UnprovisionedUser | None) -> list[Unprovisioned
         """
         -- any-tenant: users of every application who still lack what new users get
         SELECT app_id::text, id::text FROM users
-        WHERE settled_at IS NULL AND created_at < now() - interval '1 minute'
+        WHERE provisioned_at IS NULL AND created_at < now() - interval '1 minute'
           AND (app_id, id) > ($1::uuid, $2::uuid)
         ORDER BY app_id, id LIMIT 200
         """,

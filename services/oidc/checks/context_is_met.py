@@ -38,12 +38,12 @@ async def context_is_met(
 
 
 async def _is_worth_a_try(deps: Deps, ctx: Context, request: AuthorizationRequest) -> bool:
-    """Tells whether a new sign-in can reach a class that this session has not tried before."""
+    """Returns whether a new sign-in can reach a class that this session has not tried before."""
     assert request.session is not None
     names = await acr_values.reachable(deps, ctx, request)
     if not names or request.acr_essential:
         return bool(names)
-    async with deps.db.reading(ctx) as db:
+    async with deps.db.reader(ctx) as db:
         unmet = await authorization_requests.unmet_acr_values(
             db, app_id=ctx.app_id, session_id=request.session.session_id
         )

@@ -37,7 +37,7 @@ async def redirect_uri_is_registered(_: Deps, ctx: Context, request: Authorizati
 
 
 def matches(registered: list[str], type: str, uri: str) -> bool:
-    """Tells whether a URI is one of the registered ones of a client of this type."""
+    """Returns whether a URI is one of the registered ones of a client of this type."""
     if uri in registered:
         return True
     if type != "native":

@@ -36,7 +36,7 @@ async def session_is_chosen(
 
 
 def _was_chosen_now(request: AuthorizationRequest) -> bool:
-    """Tells whether the user chose the session in this request.
+    """Returns whether the user chose the session in this request.
 
     They chose it from the list, signed in with it, or answered the consent page that it was shown.
     """

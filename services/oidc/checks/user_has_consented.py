@@ -51,7 +51,7 @@ async def user_has_consented(
 
 
 def _decided_by_this_user(request: AuthorizationRequest) -> bool:
-    """Tells whether the answer is from the user who was shown the consent page."""
+    """Returns whether the answer is from the user who was shown the consent page."""
     return (
         request.pending is not None
         and request.session is not None
@@ -61,7 +61,7 @@ def _decided_by_this_user(request: AuthorizationRequest) -> bool:
 
 
 async def _has_consent(deps: Deps, ctx: Context, request: AuthorizationRequest) -> bool:
-    """Tells whether a stored consent covers the request, or none is needed."""
+    """Returns whether a stored consent covers the request, or none is needed."""
     if request.client.first_party:
         return True
     assert request.session is not None
@@ -71,7 +71,7 @@ async def _has_consent(deps: Deps, ctx: Context, request: AuthorizationRequest) 
     requested = frozenset(request.consent_scopes) | {f"resource {uri}" for uri in request.resource}
     if allowed is not None and requested <= allowed:
         return True
-    async with deps.db.reading(ctx) as db:
+    async with deps.db.reader(ctx) as db:
         consent = await consents.find(db, app_id=ctx.app_id, user_id=user_id, client_id=client_id)
     if consent is None:
         return False
@@ -99,7 +99,7 @@ async def _store(deps: Deps, ctx: Context, request: AuthorizationRequest) -> Non
 
 async def _mark_answered(deps: Deps, ctx: Context, request: AuthorizationRequest) -> None:
     assert request.pending is not None
-    async with deps.db.single(ctx) as db:
+    async with deps.db.autocommit(ctx) as db:
         await authorization_requests.mark_answered(
             db, app_id=ctx.app_id, id_hash=request.pending.id_hash
         )

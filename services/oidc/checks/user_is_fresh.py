@@ -35,7 +35,7 @@ async def user_is_fresh(
 
 
 def _was_fresh_at_consent(request: AuthorizationRequest) -> bool:
-    """Tells whether this session was shown the consent page, and so was new enough then.
+    """Returns whether this session was shown the consent page, and so was new enough then.
 
     Reading the page takes time, which must not count against the user.
     """

@@ -43,7 +43,7 @@ async def account_is_selected(
 
 
 def _has_changed_account(request: AuthorizationRequest) -> bool:
-    """Tells whether the user has signed in to another account since the page was shown."""
+    """Returns whether the user has signed in to another account since the page was shown."""
     assert request.pending is not None
     assert request.session is not None
     return request.pending.session_id != request.session.session_id

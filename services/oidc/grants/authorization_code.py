@@ -42,7 +42,7 @@ async def handle(
     )
     entry = audit.entry(ctx, TokenIssued(client_id=client.client_id, scopes=[]))
     requested = parameters.values_of("resource")
-    async with deps.db.transaction(ctx) if requested else deps.db.single(ctx) as db:
+    async with deps.db.transaction(ctx) if requested else deps.db.autocommit(ctx) as db:
         consumed_code = await code_exchange.exchange(db, exchange, entry)
         # Rolls back if the resource was not granted, so the client can use the code once more.
         resource = _narrowed_resource(requested, consumed_code.resource)

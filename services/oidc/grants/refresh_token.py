@@ -69,7 +69,7 @@ async def _redeem(
     """
     hashes = deps.keys.hashes("refresh", parameters["refresh_token"])
     narrowing = parameters.get("scope") is not None or parameters.values_of("resource")
-    async with deps.db.transaction(ctx) if narrowing else deps.db.single(ctx) as db:
+    async with deps.db.transaction(ctx) if narrowing else deps.db.autocommit(ctx) as db:
         grant = issued = await _renew(deps, db, ctx, client, hashes=hashes, next_token=next_token)
         if grant is None:
             # A new statement, so that it sees what a request at the same time has committed.
@@ -139,7 +139,7 @@ async def _renew(
 async def _session_was_replaced(
     db: Db, ctx: Context, client: RegisteredClient, hashes: list[str]
 ) -> bool:
-    """Tells whether only the session's id has changed. If so, moves the family to the new session."""
+    """Returns whether only the session's id has changed. If so, moves the family to the new session."""
     token = await refresh_tokens.find(db, app_id=ctx.app_id, token_hashes=hashes)
     if token is None or token.client_id != client.client_id or token.used_at is not None:
         return False

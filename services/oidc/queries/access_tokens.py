@@ -77,7 +77,7 @@ async def find_opaque(db: Db, *, app_id: str, token_hashes: list[str]) -> Opaque
 
 
 async def is_revoked(db: Db, *, app_id: str, jti: str) -> bool:
-    """Tells whether the one token was revoked. Use it for tokens without a family."""
+    """Returns whether the one token was revoked. Use it for tokens without a family."""
     return bool(
         await value(
             db,

@@ -129,7 +129,7 @@ async def find_used(
 
 
 async def is_redeemable(db: Db, *, app_id: str, code_hash: str) -> bool | None:
-    """Tells whether the code is neither used nor expired. Returns None if there is no such code."""
+    """Returns whether the code is neither used nor expired. Returns None if there is no such code."""
     redeemable: bool | None = await value(
         db,
         """

@@ -50,7 +50,7 @@ class Sealing:
         async with self.db.transaction(system_context(self.app_id)) as tx:
             return await Sealer(keys).open(tx, self.app_id, PLACE, text)
 
-    async def standing(self, text: str) -> dict[str, MasterKeyStatus]:
+    async def statuses(self, text: str) -> dict[str, MasterKeyStatus]:
         return {each.id: each for each in await status(self.owner, Keys.parse(text))}
 
 
@@ -166,10 +166,10 @@ async def test_status_counts_what_depends_on_each_key(world: Sealing) -> None:
         world.app_id,
         keys.hash("api_key", "x"),
     )
-    before = (await world.standing(f"{NEW},{OLD}"))["old"]
+    before = (await world.statuses(f"{NEW},{OLD}"))["old"]
     await world.keys(f"{NEW},{OLD}")
     await rewrap(world.owner, Keys.parse(f"{NEW},{OLD}"))
-    after = await world.standing(f"{NEW},{OLD}")
+    after = await world.statuses(f"{NEW},{OLD}")
 
     assert (before.state, before.data_keys) == ("configured", 1)
     assert (after["old"].data_keys, after["new"].data_keys) == (0, 1)

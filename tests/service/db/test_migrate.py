@@ -61,7 +61,7 @@ async def test_a_new_database_is_made_from_the_schema_and_then_left_alone(
 async def test_two_at_once_make_it_once(empty: str) -> None:
     """The advisory lock lets one work and the others find it done."""
     said: list[str] = []
-    ran = await asyncio.gather(*(migrate(empty, {}, say=said.append) for _ in range(4)))
+    ran = await asyncio.gather(*(migrate(empty, {}, report=said.append) for _ in range(4)))
 
     assert sorted(ran, key=len) == [[], [], [], ["schema.sql"]]
     assert said.count("waiting for another migration to end") == 3

@@ -30,7 +30,7 @@ SEEN = "SELECT count(*) FROM users WHERE app_id = $1"
 ADD = "INSERT INTO users (app_id, id, email, email_normalized) VALUES ($1, $2, $3, $3)"
 
 
-async def settle(dsn: str) -> None:
+async def create_applications(dsn: str) -> None:
     """Two applications with a user each."""
     owner = await asyncpg.connect(dsn)
     for ctx, slug in ((A, "swift-maple"), (B, "brave-falcon")):
@@ -43,21 +43,21 @@ async def settle(dsn: str) -> None:
 
 @pytest.fixture
 def db_dsns(database: dict[str, str]) -> dict[str, str]:
-    asyncio.run(settle(database["owner"]))
+    asyncio.run(create_applications(database["owner"]))
     return database
 
 
 @pytest.fixture
 async def db(database: dict[str, str]) -> AsyncIterator[Database]:
     """One connection, so that each statement meets what the one before left behind."""
-    await settle(database["owner"])
+    await create_applications(database["owner"])
     made = await Database.connect(database["identity"], name="test", size=1)
     yield made
     await made.close()
 
 
 async def seen(db: Database, ctx: Context, app_id: str) -> Any:
-    async with db.reading(ctx) as one:
+    async with db.reader(ctx) as one:
         return await value(one, SEEN, app_id)
 
 
@@ -97,7 +97,7 @@ async def test_a_write_is_committed_when_it_returns(db: Database, database: dict
     """Another connection sees it at once, and the relay is woken."""
     woken = []
     waking = Database(db.pool, on_commit=lambda: woken.append(1))
-    async with waking.single(A) as one:
+    async with waking.autocommit(A) as one:
         assert await run(one, ADD, A.app_id, str(uuid.uuid4()), "new@example.com") == 1
     owner = await asyncpg.connect(database["owner"])
     assert await owner.fetchval(SEEN, A.app_id) == 2
@@ -109,7 +109,7 @@ async def test_a_write_is_committed_when_it_returns(db: Database, database: dict
 async def test_a_write_into_another_application_is_refused(db: Database) -> None:
     """By the policy, and nothing of it stays."""
     with pytest.raises(asyncpg.InsufficientPrivilegeError):
-        async with db.single(A) as one:
+        async with db.autocommit(A) as one:
             await run(one, ADD, B.app_id, str(uuid.uuid4()), "intruder@example.com")
 
     assert await seen(db, B, B.app_id) == 1
@@ -121,7 +121,7 @@ async def test_what_cannot_be_sent_leaves_no_binding_behind(db: Database) -> Non
     assert await seen(db, A, A.app_id) == 1
     for _ in range(2):
         with pytest.raises((asyncpg.DataError, Unavailable)):
-            async with db.reading(A) as one:
+            async with db.reader(A) as one:
                 await maybe(
                     one, dict, "SELECT id FROM users WHERE app_id = $1 LIMIT $2", A.app_id, "x"
                 )
@@ -131,11 +131,11 @@ async def test_what_cannot_be_sent_leaves_no_binding_behind(db: Database) -> Non
 
 async def test_a_cancelled_statement_leaves_no_binding_behind(db: Database) -> None:
     """The client went away while it ran: the next one on this connection is bound again."""
-    async with db.reading(A) as one:
+    async with db.reader(A) as one:
         await value(one, "SELECT pg_sleep($1::float8)", 0.0)
     for patience in (0.0, 0.001, 0.05):
         with pytest.raises(TimeoutError):
-            async with asyncio.timeout(patience), db.reading(A) as one:
+            async with asyncio.timeout(patience), db.reader(A) as one:
                 await value(one, "SELECT pg_sleep($1::float8)", 5.0)
         assert await seen(db, B, B.app_id) == 1
         assert await seen(db, B, A.app_id) == 0
@@ -147,7 +147,7 @@ async def test_a_table_that_changed_is_met_by_preparing_again(
 ) -> None:
     """A migration beside running services: the kept plan's result has another column now."""
     whole = "SELECT * FROM mail_templates WHERE app_id = $1"
-    async with db.reading(A) as one:
+    async with db.reader(A) as one:
         assert await one.fetch(whole, A.app_id) == []
     owner = await asyncpg.connect(database["owner"])
     await owner.execute("ALTER TABLE mail_templates ADD COLUMN note text")
@@ -158,7 +158,7 @@ async def test_a_table_that_changed_is_met_by_preparing_again(
     )
     await owner.close()
 
-    async with db.reading(A) as one:
+    async with db.reader(A) as one:
         assert [row["note"] for row in await one.fetch(whole, A.app_id)] == ["n"]
 
 
@@ -170,7 +170,7 @@ async def test_many_at_once_each_see_their_own(database: dict[str, str], db: Dat
         mine, other = (A, B) if number % 2 else (B, A)
         if number % 7 == 0:
             with pytest.raises(asyncpg.PostgresError):
-                async with shared.reading(mine) as one:
+                async with shared.reader(mine) as one:
                     await value(
                         one,
                         "SELECT 1 / (count(*) - count(*)) FROM users WHERE app_id = $1",
@@ -192,7 +192,7 @@ def test_over_tls(db_dsns: dict[str, str], tmp_path: Path, loop: str) -> None:
         async with in_front_of(db_dsns["identity"], tmp_path) as dsn:
             secured = await Database.connect(dsn, name="test", size=2)
             found = await asyncio.gather(*(seen(secured, A, A.app_id) for _ in range(20)))
-            async with secured.reading(A) as one:
+            async with secured.reader(A) as one:
                 rows = await one.fetch("SELECT repeat('x', 5000) FROM generate_series(1, 500)")
             assert (found, len(rows)) == ([1] * 20, 500)
             assert await seen(secured, A, B.app_id) == 0
@@ -330,7 +330,7 @@ async def test_a_statement_cut_off_anywhere_leaves_a_good_connection(
 
 async def prepared(db: Database, text: int) -> Any:
     """A statement that the connection does not know yet."""
-    async with db.reading(A) as one:
+    async with db.reader(A) as one:
         return await one.fetchval(f"SELECT {text}::int")
 
 
@@ -338,10 +338,10 @@ async def test_a_statement_after_one_that_is_being_cancelled_waits_before_it_bin
     db: Database,
 ) -> None:
     """Cut off in that wait, nothing of it is on its way: the next is bound once."""
-    async with db.reading(A) as one:
+    async with db.reader(A) as one:
         assert await value(one, SEEN, A.app_id) == 1
     for _ in range(5):
-        async with db.reading(A) as one:
+        async with db.reader(A) as one:
             with pytest.raises(TimeoutError):
                 async with asyncio.timeout(0.05):
                     await value(one, "SELECT pg_sleep($1::float8)", 5.0)
@@ -355,10 +355,10 @@ async def test_a_statement_after_one_that_is_being_cancelled_waits_before_it_bin
 
 async def test_the_pools_connections_are_counted(db: Database) -> None:
     """In use while a statement's block lasts, idle afterwards; gone with the pool."""
-    async with db.reading(A) as one:
+    async with db.reader(A) as one:
         await value(one, SEEN, A.app_id)
         assert db.connections() == (1, 0, 1)
     assert db.connections() == (0, 1, 1)
-    assert db in metrics.POOLS.known
+    assert db in metrics.POOLS.sources
     await db.close()
-    assert db not in metrics.POOLS.known
+    assert db not in metrics.POOLS.sources

@@ -41,6 +41,6 @@ async def world(stage: World) -> World:
     stage.app_id, stage.other_app_id = await stage.application(), await stage.application()
     stage.configure(DASHBOARD)
     stage.stand_ins.reset()
-    stage.changes.heard.clear()
+    stage.invalidation.published.clear()
     stage.bus.calls.clear()
     return stage

@@ -89,7 +89,7 @@ async def test_a_code_arrives_and_signs_in(world: World, post: Post) -> None:
     """The mail that arrives has the code in text and HTML, the link of the stored origin, the
     application as sender; its code signs in and its row is gone."""
     flow = await world.call(StartEmailCode(email="eve@example.com"))
-    assert await post.mailer.round() == 1
+    assert await post.mailer.deliver_batch() == 1
     (message,) = post.inbox.received
     code = message["Subject"][:7]
     await world.call(SignInWithCode(flow=flow.flow, code=code))
@@ -108,10 +108,10 @@ async def test_a_code_arrives_and_signs_in(world: World, post: Post) -> None:
 async def test_languages(world: World, post: Post) -> None:
     """The language asked for, else the application's; German comes in German."""
     await world.call(StartEmailCode(email="a@example.com", locale="de-AT"))
-    await post.mailer.round()
+    await post.mailer.deliver_batch()
     world.configure(world.app_id, default_locale="de")
     await world.call(StartEmailCode(email="b@example.com"))
-    await post.mailer.round()
+    await post.mailer.deliver_batch()
 
     for message in post.inbox.received:
         assert "ist Ihr Code für Blue Shop" in message["Subject"]
@@ -122,19 +122,19 @@ async def test_a_server_that_is_away_loses_nothing(world: World, post: Post) -> 
     """While the server is away or says 4xx the mail waits, longer each time; then it arrives once."""
     await world.call(StartEmailCode(email="a@example.com"))
     post.inbox.answers = ["451 try later"]
-    await post.mailer.round()
-    assert await post.mailer.round() == 0
+    await post.mailer.deliver_batch()
+    assert await post.mailer.deliver_batch() == 0
     port = post.mailer.sender.port  # type: ignore[attr-defined]
     post.controller.stop()
     await _due(world)
-    await post.mailer.round()
+    await post.mailer.deliver_batch()
     waiting = await world.owner.fetchrow(
         "SELECT * FROM mail_outbox WHERE app_id = $1", world.app_id
     )
     again = Controller(post.inbox, hostname="127.0.0.1", port=port)
     again.start()
     await _due(world)
-    await post.mailer.round()
+    await post.mailer.deliver_batch()
     again.stop(no_assert=True)
 
     assert waiting is not None
@@ -151,9 +151,9 @@ async def test_a_mail_refused_for_good_is_kept_and_marked(world: World, post: Po
     """A 5xx is the end of it: the mail is not sent again, but kept with the reason."""
     await world.call(StartEmailCode(email="a@example.com"))
     post.inbox.answers = ["550 no such user"]
-    await post.mailer.round()
+    await post.mailer.deliver_batch()
     await _due(world)
-    assert await post.mailer.round() == 0
+    assert await post.mailer.deliver_batch() == 0
     row = await world.owner.fetchrow("SELECT * FROM mail_outbox WHERE app_id = $1", world.app_id)
 
     assert row is not None
@@ -169,8 +169,8 @@ async def test_a_mail_whose_code_has_expired_is_not_sent(world: World, post: Pos
     assert left == timedelta(minutes=10)
     await world.owner.execute("UPDATE mail_outbox SET expires_at = now()")
 
-    assert await post.mailer.round() == 1
-    assert await post.mailer.round() == 0
+    assert await post.mailer.deliver_batch() == 1
+    assert await post.mailer.deliver_batch() == 0
 
     assert post.inbox.received == []
     row = await world.owner.fetchrow("SELECT failed_at, last_error FROM mail_outbox")
@@ -185,11 +185,11 @@ async def test_a_mailer_that_dies_leaves_the_mail(world: World, post: Post) -> N
     from identity.queries import mails
 
     await world.call(StartEmailCode(email="a@example.com"))
-    async with world.mail_db.everywhere() as db:
+    async with world.mail_db.unbound_transaction() as db:
         (leased,) = await mails.lease(db, limit=10)
-    assert await post.mailer.round() == 0
+    assert await post.mailer.deliver_batch() == 0
     await _due(world)
-    await post.mailer.round()
+    await post.mailer.deliver_batch()
 
     assert post.inbox.received[0]["Message-ID"] == f"<{leased.id}@id.example.org>"
 
@@ -205,7 +205,7 @@ async def test_a_name_is_never_a_template_or_an_advertisement_h7(world: World, p
         ctx = context(world.app_id)
         async with world.identity.db.transaction(ctx) as tx:
             await mail.enqueue(tx, ctx, world.identity.sealer, letter)
-        await post.mailer.round()
+        await post.mailer.deliver_batch()
     texts = [_text(message, "plain") for message in post.inbox.received]
     pages = [_text(message, "html") for message in post.inbox.received]
 
@@ -225,7 +225,7 @@ async def test_an_application_writes_its_own_mail(world: World, post: Post) -> N
     assert (await world.call(put, caller=ADMIN)).custom
     for app in (world.app_id, world.other_app_id):
         await world.call(StartEmailCode(email="a@example.com"), app_id=app)
-    await post.mailer.round()
+    await post.mailer.deliver_batch()
     subjects = sorted(str(message["Subject"]) for message in post.inbox.received)
     listed = await world.call(ListTemplates(), caller=ADMIN)
     await world.call(ResetTemplate(kind="sign_in", locale="en"), caller=ADMIN)
@@ -283,7 +283,7 @@ async def test_a_stored_template_over_the_bound_is_never_compiled(world: World, 
         deep,
     )
     await world.call(StartEmailCode(email="a@example.com"))
-    await post.mailer.round()
+    await post.mailer.deliver_batch()
 
     assert ["is your code" in str(message["Subject"]) for message in post.inbox.received] == [True]
 
@@ -309,7 +309,7 @@ async def test_every_mail_renders_in_every_language(world: World) -> None:
 async def test_test_mail(world: World, post: Post) -> None:
     """A test mail arrives with sample values; ten in ten minutes are enough."""
     await world.call(SendTestMail(kind="reset", to="me@example.com", locale="de"), caller=ADMIN)
-    await post.mailer.round()
+    await post.mailer.deliver_batch()
 
     assert post.inbox.received[0]["Subject"] == "Neues Passwort für Blue Shop wählen"
 
@@ -319,8 +319,8 @@ async def test_only_mail_wakes_the_mailer(world: World, post: Post) -> None:
     commits: list[int] = []
     committed = post.mailer.waking(lambda: commits.append(1))
     committed()
-    before = post.mailer.wakeful._woken.is_set()
+    before = post.mailer.worker._woken.is_set()
     await world.call(StartEmailCode(email="a@example.com"))
     committed()
 
-    assert (before, post.mailer.wakeful._woken.is_set(), len(commits)) == (False, True, 2)
+    assert (before, post.mailer.worker._woken.is_set(), len(commits)) == (False, True, 2)

@@ -76,7 +76,7 @@ async def test_revoke_one_s3(world: World) -> None:
 
     assert await world.live_session(there.token) is None
     assert await world.live_session(here.token) is not None
-    assert (world.app_id, "session", there.session.id) in world.changes.heard
+    assert (world.app_id, "session", there.session.id) in world.invalidation.published
     for id, kind in (
         (here.session.id, CurrentSession),
         (foreign.session.id, SessionNotFound),
@@ -99,10 +99,10 @@ async def test_revoke_others_and_all_s3(world: World) -> None:
 
     assert ended.revoked_count == 1
     assert await world.live_session(here.token) is None
-    assert {id for _, noun, id in world.changes.heard if noun == "session"} == {
+    assert {id for _, noun, id in world.invalidation.published if noun == "session"} == {
         signed.session.id for signed in (here, *others)
     }
-    assert (world.app_id, "user", user.id) in world.changes.heard
+    assert (world.app_id, "user", user.id) in world.invalidation.published
 
 
 async def test_sign_out_s3(world: World) -> None:
@@ -227,7 +227,7 @@ async def test_new_id_at_a_change_of_privilege_s2(world: World) -> None:
     assert await world.live_session(again.token) is not None
     assert again.session.expires_at == signed.session.expires_at
     assert again.session.auth_time > signed.session.auth_time
-    assert (world.app_id, "session", signed.session.id) in world.changes.heard
+    assert (world.app_id, "session", signed.session.id) in world.invalidation.published
 
 
 async def test_sign_in_ignores_the_cookie_before_it_s2(world: World) -> None:
@@ -251,7 +251,7 @@ async def test_password_change_ends_the_others(world: World) -> None:
     assert await world.live_session(after.token) is not None
     assert (await world.mail()).kind == "password_changed"
     assert {(world.app_id, "session", s.session.id) for s in (here, there)} <= set(
-        world.changes.heard
+        world.invalidation.published
     )
 
 
@@ -342,8 +342,8 @@ async def test_disabled_user_is_out_everywhere_s3(world: World) -> None:
     await world.call(EnableUser(user_id=user.id), caller=ADMIN)
 
     assert await world.live_session(signed.token) is None
-    assert (world.app_id, "session", signed.session.id) in world.changes.heard
-    assert (world.app_id, "user", user.id) in world.changes.heard
+    assert (world.app_id, "session", signed.session.id) in world.invalidation.published
+    assert (world.app_id, "user", user.id) in world.invalidation.published
 
 
 async def test_deleted_user_is_out_everywhere_s3(world: World) -> None:
@@ -353,7 +353,7 @@ async def test_deleted_user_is_out_everywhere_s3(world: World) -> None:
     await world.call(DeleteUser(user_id=user.id), caller=ADMIN)
 
     assert await world.live_session(signed.token) is None
-    assert (world.app_id, "session", signed.session.id) in world.changes.heard
+    assert (world.app_id, "session", signed.session.id) in world.invalidation.published
 
 
 async def test_forced_reset(world: World) -> None:

@@ -105,7 +105,7 @@ async def test_update_changes_what_is_sent(world: World) -> None:
     assert changed.website == "https://ada.example"
     assert (changed.email, changed.email_verified) == ("new@example.com", False)
     assert (await world.mail()).to == user.email
-    assert (world.app_id, "user", user.id) in world.changes.heard
+    assert (world.app_id, "user", user.id) in world.invalidation.published
     assert ("user_updated", {"user_id": user.id, "fields": ["email", "name", "website"]}) in (
         await world.events()
     )

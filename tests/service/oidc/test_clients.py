@@ -197,7 +197,7 @@ async def test_what_was_wrong_before_stops_no_other_change(world: World) -> None
     refused, and old ones if their field changes."""
     client = await world.client(default_acr_values=[MAIL])
     world.configure(world.app_id, auth_methods=["password"])
-    world.oidc.tenants.heard(world.app_id, "application", world.app_id)
+    world.oidc.tenants.on_invalidation(world.app_id, "application", world.app_id)
 
     changed = await world.admin(UpdateClient(client=client.id, changes={"enabled": False}))
     wrong = {"contacts": ["nobody"], "default_acr_values": [PASSWORD, MAIL]}
@@ -446,7 +446,7 @@ async def test_origins_of_clients_are_told_while_the_clients_are_enabled(world: 
         return sorted((await world.call(ListOrigins(), system)).origins)
 
     await world.client()
-    assert "origin" not in {noun for _, noun, _ in world.changes.heard}
+    assert "origin" not in {noun for _, noun, _ in world.invalidation.published}
     one = await world.client(allowed_origins=["https://a.test", "https://b.test"])
     two = await world.client(allowed_origins=["https://b.test", "https://c.test"])
     assert await told() == ["https://a.test", "https://b.test", "https://c.test"]
@@ -454,7 +454,7 @@ async def test_origins_of_clients_are_told_while_the_clients_are_enabled(world: 
     assert await told() == ["https://b.test", "https://c.test"]
     await world.admin(UpdateClient(client=two.id, changes={"enabled": False}))
     assert await told() == []
-    assert sum(noun == "origin" for _, noun, _ in world.changes.heard) == 4
+    assert sum(noun == "origin" for _, noun, _ in world.invalidation.published) == 4
     with pytest.raises(Forbidden):
         await world.admin(ListOrigins())
 

@@ -98,7 +98,7 @@ async def test_reuse_after_the_grace_revokes_the_family(world: World) -> None:
     with pytest.raises(InvalidToken):
         await world.call(CheckAccessToken(token=second.access_token))
     assert await world.event_types("refresh_token_reused") == ["refresh_token_reused"]
-    assert (world.app_id, "token") in {(app, noun) for app, noun, _ in world.changes.heard}
+    assert (world.app_id, "token") in {(app, noun) for app, noun, _ in world.invalidation.published}
 
 
 async def test_reuse_of_an_older_token_revokes_the_family_within_the_grace(world: World) -> None:

@@ -49,6 +49,6 @@ async def organizations_stage(postgres: Postgres, zone: Zone) -> AsyncIterator[W
 async def world(organizations_stage: World) -> World:
     world = organizations_stage
     world.app_id, world.other_app_id = await world.application(), await world.application()
-    world.changes.heard.clear()
+    world.invalidation.published.clear()
     world.stand_ins.reset()
     return world

@@ -59,7 +59,7 @@ async def test_domain_holds_only_once_proven(world: World, zone: Zone) -> None:
     assert (await world.call(verify, ada)).verified_at is not None
     assert await join(world, bob) == [org.id]
     assert (await world.rights(bob, org_id=org.id)).org_role == "member"
-    assert (world.app_id, "rights", bob.id) in world.changes.heard
+    assert (world.app_id, "rights", bob.id) in world.invalidation.published
     assert (await world.event_types())[-3:] == [
         "org_domain_added",
         "org_domain_verified",

@@ -25,7 +25,7 @@ from common.contracts.sessions import (
 )
 from common.contracts.tokens import AccessToken, CheckAccessToken
 from common.ids import DASHBOARD, new_id
-from common.testing import MemoryChanges
+from common.testing import MemoryInvalidation
 from gateway.build import build
 from gateway.settings import GatewaySettings
 from gateway.state import Gateway
@@ -38,7 +38,7 @@ class Sessions:
     """identity, as far as the gateway asks it here: sessions by application and token."""
 
     live: dict[tuple[str, str], Session]
-    changes: MemoryChanges
+    invalidation: MemoryInvalidation
 
     async def check(self, _: Any, ctx: Context, request: CheckSession) -> Session:
         if (ctx.app_id, request.token) not in self.live:
@@ -57,7 +57,7 @@ class Sessions:
         session = old.model_copy(update={"id": new_id(), "active_org_id": request.org_id})
         token = new_id()
         self.live[ctx.app_id, token] = session
-        await self.changes.publish(ctx, "session", old.id)
+        await self.invalidation.publish(ctx, "session", old.id)
         return SignedInSession(token=token, session=session)
 
 
@@ -99,7 +99,7 @@ async def site(world: World, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[S
     key = "k1:" + base64.b64encode(os.urandom(32)).decode()
     settings = GatewaySettings(master_key=key, public_url="https://id.example.com")
     gateway = Gateway(settings, world.bus)
-    sessions = Sessions({}, world.changes)
+    sessions = Sessions({}, world.invalidation)
     world.bus.serve(
         None,
         {
@@ -110,10 +110,10 @@ async def site(world: World, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[S
     )
 
     async def publish(ctx: Context, noun: str, id: str = "*") -> None:
-        await MemoryChanges.publish(world.changes, ctx, noun, id)
+        await MemoryInvalidation.publish(world.invalidation, ctx, noun, id)
         gateway.invalidate(ctx.app_id, noun, id)
 
-    monkeypatch.setattr(world.changes, "publish", publish)
+    monkeypatch.setattr(world.invalidation, "publish", publish)
     transport = httpx.ASGITransport(app=build(gateway))  # type: ignore[arg-type]
     async with httpx.AsyncClient(transport=transport) as client:
         yield Site(world, client, sessions)

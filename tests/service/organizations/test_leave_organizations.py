@@ -51,10 +51,10 @@ async def test_last_admin_of_others_may_not_leave_them(world: World) -> None:
     assert await memberships(world, ada) == 4
     change = ChangeMemberRole(org_id=needed.id, user_id=bob.id or "", role="admin")
     await world.call(change, ada)
-    world.changes.heard.clear()
+    world.invalidation.published.clear()
     await leave(world, ada)
     assert await memberships(world, ada) == 0
-    assert (world.app_id, "rights", ada.id) in world.changes.heard
+    assert (world.app_id, "rights", ada.id) in world.invalidation.published
     assert await organization_stands(world, lone.id), "it was not asked to go"
     left = [
         event
@@ -126,7 +126,7 @@ async def test_applications_are_not_left_to_nobody(world: World) -> None:
 
 
 async def test_two_admins_who_go_at_once_leave_one(world: World) -> None:
-    """Of two simultaneous departures, one of them by leaving, one comes too late, every time."""
+    """Of two simultaneous departures, one of them by leaving, exactly one is refused."""
     for _ in range(10):
         ada, bob, cy = (
             await world.user_caller(),

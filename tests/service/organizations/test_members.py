@@ -74,12 +74,12 @@ async def test_roles_of_the_application_can_be_given(world: World) -> None:
     org = await world.organization(ada)
     await world.join(org.id, bob)
     await world.call(CreateRole(name="Guest", kind="organization"), ADMIN)
-    world.changes.heard.clear()
+    world.invalidation.published.clear()
     request = ChangeMemberRole(org_id=org.id, user_id=bob.id or "", role="guest")
 
     assert (await world.call(request, ada)).role == "guest"
     assert (await world.rights(bob, org_id=org.id)).org_role == "guest"
-    assert world.changes.heard == [(world.app_id, "rights", bob.id)]
+    assert world.invalidation.published == [(world.app_id, "rights", bob.id)]
     assert (await world.event_types())[-1] == "member_role_changed"
     with pytest.raises(RoleNotFound):
         await world.call(request.model_copy(update={"role": "user"}), ada)

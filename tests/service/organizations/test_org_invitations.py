@@ -70,7 +70,7 @@ async def test_invited_user_joins_once(world: World) -> None:
     joined = await world.call(AcceptOrganizationInvitation(token=token), bob)
 
     assert (joined.id, joined.role) == (org.id, "admin")
-    assert (world.app_id, "rights", bob.id) in world.changes.heard
+    assert (world.app_id, "rights", bob.id) in world.invalidation.published
     assert (await world.event_types())[-2:] == ["member_added", "org_invitation_accepted"]
     for request, who in (
         (AcceptOrganizationInvitation(token=token), bob),

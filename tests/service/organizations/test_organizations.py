@@ -37,7 +37,7 @@ async def test_whoever_makes_it_is_its_admin(world: World) -> None:
     assert two.slug.startswith("acme-co-")
     assert (await world.rights(ada, org_id=one.id)).org_role == "admin"
     assert await world.event_types() == ["org_created", "member_added"] * 2
-    assert (world.app_id, "rights", ada.id) in world.changes.heard
+    assert (world.app_id, "rights", ada.id) in world.invalidation.published
 
 
 async def test_slug_is_unique_per_application(world: World) -> None:

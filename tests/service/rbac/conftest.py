@@ -28,5 +28,5 @@ async def stage(postgres: Postgres) -> AsyncIterator[World]:
 @pytest.fixture
 async def world(stage: World) -> World:
     stage.app_id, stage.other_app_id = await stage.application(), await stage.application()
-    stage.changes.heard.clear()
+    stage.invalidation.published.clear()
     return stage

@@ -76,11 +76,11 @@ async def test_role_for_an_organization_needs_membership(world: World) -> None:
 async def test_change_is_announced_for_the_user(world: World) -> None:
     """Giving and taking a role each tell every process whose rights changed."""
     user = await world.insert_user(world.app_id)
-    world.changes.heard.clear()
+    world.invalidation.published.clear()
     await world.call(AssignRole(user_id=user, role_id="admin"))
     await world.call(UnassignRole(user_id=user, role_id="admin"))
 
-    assert world.changes.heard == [(world.app_id, "rights", user)] * 2
+    assert world.invalidation.published == [(world.app_id, "rights", user)] * 2
 
 
 async def test_unknown_role_or_user_is_not_found(world: World) -> None:

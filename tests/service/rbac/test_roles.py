@@ -67,13 +67,13 @@ async def test_permissions_of_a_role_change_its_holders_at_once(world: World) ->
     role = await world.call(CreateRole(name="Clerk"))
     user = await world.insert_user(world.app_id)
     await world.assign_role(user, role.id)
-    world.changes.heard.clear()
+    world.invalidation.published.clear()
 
     await world.call(AddPermission(role_id=role.id, permission_id="invoice:read"))
     assert (await world.rights(user)).permissions == ["invoice:read"]
     await world.call(RemovePermission(role_id=role.id, permission_id="invoice:read"))
     assert (await world.rights(user)).permissions == []
-    assert world.changes.heard == [(world.app_id, "rights", "*")] * 2
+    assert world.invalidation.published == [(world.app_id, "rights", "*")] * 2
 
 
 async def test_update_replaces_the_whole_set(world: World) -> None:

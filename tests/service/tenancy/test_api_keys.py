@@ -97,7 +97,7 @@ async def test_a_revoked_key_is_dead_at_once(world: World) -> None:
 
     await world.call(RevokeApiKey(id=key.id), ctx)
 
-    assert world.changes.heard[-1] == (made.id, "api_key", key.id)
+    assert world.invalidation.published[-1] == (made.id, "api_key", key.id)
     with pytest.raises(Unauthenticated):
         await world.call(VerifyApiKey(key=key.key), ANYONE)
     with pytest.raises(ApiKeyNotFound):
@@ -201,7 +201,7 @@ async def test_a_malformed_key_costs_no_query(
     def asked(*_: object) -> None:
         raise AssertionError("the database was asked")
 
-    monkeypatch.setattr("common.db.Database.reading", asked)
+    monkeypatch.setattr("common.db.Database.reader", asked)
     with pytest.raises(Unauthenticated):
         await world.call(VerifyApiKey(key=key), ANYONE)
 

@@ -63,12 +63,12 @@ async def test_a_change_is_announced_and_audited(world: World) -> None:
     """Every process hears of it; the log of the application names the fields, not their values."""
     team = await world.team()
     made, ctx = await world.create_application(team), await world.developer(team)
-    world.changes.heard.clear()
+    world.invalidation.published.clear()
 
     await world.call(patch(made.slug, name="New", settings={"session_ttl": 3600}), ctx)
     tenant = await world.call(GetTenant(), context(made.id, SYSTEM_CALLER))
 
-    assert [(made.id, "application", made.id)] == world.changes.heard
+    assert [(made.id, "application", made.id)] == world.invalidation.published
     assert (tenant.name, tenant.settings.session_ttl) == ("New", 3600)
     row = await world.owner.fetchrow(
         "SELECT * FROM audit_logs WHERE app_id = $1 AND event_type = 'application_updated'", made.id
@@ -161,7 +161,7 @@ async def test_settings_come_back_whole(world: World) -> None:
     assert changed.allowed_origins == ["https://app.example"]
     assert changed.password_min_length == 8
     assert changed == await world.call(GetSettings(), ctx)
-    assert (made.id, "application", made.id) in world.changes.heard
+    assert (made.id, "application", made.id) in world.invalidation.published
     for nobody in (context(made.id), secret_key_of(new_id())):
         with pytest.raises(Problem):
             await world.call(GetSettings(), nobody)
@@ -314,7 +314,7 @@ async def test_deleting_takes_everything_in_it(world: World) -> None:
     for key in made.api_keys:
         with pytest.raises(Unauthenticated):
             await world.call(VerifyApiKey(key=key.key), context(DASHBOARD))
-    assert (made.id, "application", made.id) == world.changes.heard[-1]
+    assert (made.id, "application", made.id) == world.invalidation.published[-1]
     assert "application_deleted" in await world.event_types(app_id=DASHBOARD)
     tables = {"application_api_keys", "audit_logs", "audit_outbox", "custom_domains", "data_keys"}
     assert set(await _rows_of(world, kept.id)) == tables | {"users"}

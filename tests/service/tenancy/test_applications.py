@@ -46,7 +46,7 @@ async def test_a_developer_makes_an_application(world: World) -> None:
         assert (holder.app_id, holder.key_type) == (made.id, key.key_type)
     assert ("rbac", made.id, "application") in world.stand_ins.provisioning.done
     assert ("oidc", made.id, "keys") in world.stand_ins.provisioning.done
-    assert (made.id, "application", made.id) in world.changes.heard
+    assert (made.id, "application", made.id) in world.invalidation.published
 
 
 async def test_making_is_audited_on_both_sides(world: World) -> None:

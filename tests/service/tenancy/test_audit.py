@@ -256,7 +256,7 @@ async def test_retention_leaves_no_hole_in_the_chain(world: World) -> None:
         now - timedelta(minutes=5),
     )
     await seal(world.tenancy, app, sign=True)
-    async with world.tenancy.upkeep_db.everywhere() as db:
+    async with world.tenancy.upkeep_db.unbound_transaction() as db:
         gone = await audit_rows.delete_oldest(
             db, app_id=app, before=now - timedelta(minutes=1), limit=100
         )

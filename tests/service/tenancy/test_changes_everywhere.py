@@ -74,9 +74,9 @@ async def fleet(world: World, tmp_path: Path) -> AsyncIterator[Fleet]:
     for number in range(2):
         link = await nats.connect(inbox_prefix=f"_INBOX_gateway{number}")
         settings = GatewaySettings(master_key="k1:" + base64.b64encode(os.urandom(32)).decode())
-        gateway, changes = Gateway(settings, NatsBus(link)), NatsInvalidation(link)
-        changes.listeners.append(gateway.invalidate)
-        await changes.listen()
+        gateway, invalidation = Gateway(settings, NatsBus(link)), NatsInvalidation(link)
+        invalidation.listeners.append(gateway.invalidate)
+        await invalidation.listen()
         await flush_all(link)
         transport = httpx.ASGITransport(app=build(gateway))  # type: ignore[arg-type]
         links.append(link)

@@ -254,7 +254,7 @@ async def test_a_refused_name_is_shown_and_not_tried_for_ever(
     await certificates.order(world.tenancy, ctx, domain.id)
 
     assert await _status(world, app_id) == "refused: 1409"
-    async with world.tenancy.db.everywhere() as db:
+    async with world.tenancy.db.unbound_transaction() as db:
         assert await domain_checks.without_certificate(db) == []
 
 

@@ -84,7 +84,7 @@ async def test_a_domain_answers_once_it_is_proven(world: World, zone: Zone) -> N
     half = await world.call(VerifyCustomDomain(id=domain.id), ctx)
     with pytest.raises(UnknownHost):
         await world.call(ResolveHost(host=NAME), anyone())
-    world.changes.heard.clear()
+    world.invalidation.published.clear()
     publish(zone, domain, txt=False)
     whole = await world.call(VerifyCustomDomain(id=domain.id), ctx)
 
@@ -93,7 +93,7 @@ async def test_a_domain_answers_once_it_is_proven(world: World, zone: Zone) -> N
     assert [record.ok for record in half.records] == [True, False]
     assert half.problem == f"{NAME} does not lead to {app.slug}.id.example.com"
     assert (whole.verified, whole.primary, whole.problem) == (True, False, None)
-    assert (app.id, "application", app.id) in world.changes.heard
+    assert (app.id, "application", app.id) in world.invalidation.published
     assert (await world.call(ResolveHost(host=NAME.upper()), anyone())).app_id == app.id
     assert (await world.event_types(app_id=app.id))[2:] == [
         "custom_domain_added",
@@ -244,7 +244,7 @@ async def test_a_new_owner_of_the_domain_gets_it(world: World, zone: Zone) -> No
     former = await world.call(GetTenant(), context(app.id, SYSTEM_CALLER))
     assert former.host == f"{app.slug}.id.example.com"
     assert "custom_domain_lost" in await world.event_types(app_id=app.id)
-    assert (app.id, "application", app.id) in world.changes.heard
+    assert (app.id, "application", app.id) in world.invalidation.published
 
 
 async def test_a_lost_proof_counts_after_days(world: World, zone: Zone) -> None:

@@ -57,7 +57,7 @@ async def test_members_read_only(world: World, role: str) -> None:
     team = await world.team()
     made = await world.create_application(team)
     ctx = await world.developer(team, role=role)
-    world.changes.heard.clear()
+    world.invalidation.published.clear()
     before = await world.event_types(app_id=made.id)
 
     for request in (
@@ -76,7 +76,7 @@ async def test_members_read_only(world: World, role: str) -> None:
     assert (await world.call(GetApplication(slug=made.slug), ctx)).name == made.name
     assert len((await world.call(ListApplications(), ctx)).applications) == 1
     assert await world.event_types(app_id=made.id) == before
-    assert world.changes.heard == []
+    assert world.invalidation.published == []
 
 
 async def test_the_dashboard_role_bounds_the_team_role(world: World) -> None:

@@ -36,7 +36,7 @@ async def test_each_signal_asks_for_a_stop(number: signal.Signals) -> None:
 
 
 async def test_a_connection_closed_for_good_ends_the_process() -> None:
-    """A password that was changed, say: only a new process reads the new one."""
+    """A password that was changed, translate: only a new process reads the new one."""
     closed = asyncio.Event()
     task = asyncio.create_task(_end_with(closed))
     await asyncio.sleep(0)

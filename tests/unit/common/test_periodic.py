@@ -24,7 +24,7 @@ async def test_a_round_that_fails_does_not_end_the_work() -> None:
             raise Unavailable("away")
         done.set()
 
-    task = asyncio.create_task(run_periodically(work, every=0.01, name="test", at_once=True))
+    task = asyncio.create_task(run_periodically(work, every=0.01, name="test", immediately=True))
     await asyncio.wait_for(done.wait(), 5)
     task.cancel()
 
@@ -73,7 +73,7 @@ async def test_a_lost_cancellation_is_said_again() -> None:
 
     task = asyncio.create_task(work())
     await asyncio.sleep(0)
-    await asyncio.wait_for(stop([task], patience=0.01), 5)
+    await asyncio.wait_for(stop([task], timeout=0.01), 5)
 
     assert (swallowed, task.cancelled()) == (2, True)
 
@@ -89,7 +89,9 @@ async def test_each_round_has_a_trace_of_its_own() -> None:
         if len(traces) == 2:
             enough.set()
 
-    running = asyncio.create_task(run_periodically(work, every=0.001, name="test", at_once=True))
+    running = asyncio.create_task(
+        run_periodically(work, every=0.001, name="test", immediately=True)
+    )
     await enough.wait()
     await stop([running])
 

@@ -22,7 +22,7 @@ def source(tmp_path_factory: pytest.TempPathFactory) -> set[str]:
     """Every text of the pages, as `pybabel extract` finds them now."""
     target = tmp_path_factory.mktemp("words") / "messages.pot"
     command = [sys.executable, "-m", "babel.messages.frontend", "-q", "extract", "-F", "babel.cfg"]
-    keywords = ["-k", "say", "-k", "N_", "-k", "count:1,2"]
+    keywords = ["-k", "translate", "-k", "N_", "-k", "count:1,2"]
     subprocess.run([*command, *keywords, "-o", str(target), "."], check=True, cwd=ROOT)
     with target.open("rb") as found:
         return {_key(entry.id) for entry in read_po(found) if entry.id}

@@ -54,7 +54,7 @@ def people(world: FakeServices, app: Tenant) -> People:
     return People(world)
 
 
-def settle(world: FakeServices, tenant: Tenant, **settings: Any) -> None:
+def change_settings(world: FakeServices, tenant: Tenant, **settings: Any) -> None:
     """Change what the application asks for, before anything is cached."""
     changed = tenant.model_copy(update={"settings": AppSettings(**settings)})
     world.tenants[tenant.host] = changed
@@ -180,7 +180,7 @@ async def test_code_first(
     http: httpx.AsyncClient, people: People, world: FakeServices, app: Tenant
 ) -> None:
     """Where the application prefers codes, the address alone sends one."""
-    settle(world, app, auth_methods=["email_code", "password"])
+    change_settings(world, app, auth_methods=["email_code", "password"])
 
     answer = await post(http, "/login", email=EMAIL)
 
@@ -240,7 +240,7 @@ async def test_sign_up_by_invitation_only(
     http: httpx.AsyncClient, people: People, world: FakeServices, app: Tenant
 ) -> None:
     """The page says so and offers no form."""
-    settle(world, app, signup_mode="invite_only")
+    change_settings(world, app, signup_mode="invite_only")
 
     page = (await http.get("/signup")).text
 
@@ -575,7 +575,7 @@ async def test_captcha(
     """The widget's script and frame may come from its own origin only, on these pages only; what it
     answers is passed on."""
     captcha = {"verify_url": "https://captcha.example/verify", "site_key": "k1"}
-    settle(world, app, captcha=captcha)
+    change_settings(world, app, captcha=captcha)
     people.protection = Protection(
         captcha_site_key="k1", captcha_script_url="https://captcha.example/api.js"
     )
@@ -597,7 +597,7 @@ async def test_proof_of_work(
     http: httpx.AsyncClient, people: People, world: FakeServices, app: Tenant
 ) -> None:
     """The challenge stands in every form that asks for a mail; without an answer nothing is sent."""
-    settle(world, app, proof_of_work_bits=8, auth_methods=["email_code"])
+    change_settings(world, app, proof_of_work_bits=8, auth_methods=["email_code"])
     people.protection = Protection(proof_challenge="1.abc.mac", proof_bits=8)
 
     for path in ("/login", "/signup", "/reset"):
@@ -1249,7 +1249,7 @@ async def test_whose_language_counts(
     expected: str,
 ) -> None:
     """What was chosen, then the user's, then the browser's, then the application's."""
-    settle(world, app, default_locale=app_default)
+    change_settings(world, app, default_locale=app_default)
     await signed_in(http, world, app, locale=user)
     if cookie:
         http.cookies.set("aero2_locale", cookie, domain="demo.localhost")
@@ -1304,7 +1304,7 @@ async def test_own_texts(
         "signed_out_text": "See you soon.",
         "footer_text": "Open all day",
     }
-    settle(world, app, page_texts={"en": texts})
+    change_settings(world, app, page_texts={"en": texts})
     sign_in = (await http.get("/login")).text
     sign_up = (await http.get("/signup")).text
     signed_out = (await http.get("/logout/done")).text
@@ -1368,7 +1368,9 @@ async def test_an_error_is_a_page_for_people(http: httpx.AsyncClient, people: Pe
     assert api.headers["content-type"] == "application/problem+json"
 
 
-async def test_a_service_away(http: httpx.AsyncClient, people: People, edge: GatewayApp) -> None:
+async def test_a_service_away(
+    http: httpx.AsyncClient, people: People, gateway_app: GatewayApp
+) -> None:
     """The form says so and keeps what was typed; a page says so and when to come back."""
     await post(http, "/login", email=EMAIL)
     del people.world.bus.handlers[SignInWithPassword]

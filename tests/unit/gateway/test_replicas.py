@@ -47,7 +47,7 @@ class Fleet:
     async def start(self) -> None:
         for each in self.replicas:
             await self.hub.subscribe("", each._receive)
-            await each._say(b"new")
+            await each._publish(b"new")
 
     @property
     def shares(self) -> list[float]:
@@ -93,12 +93,12 @@ async def test_who_leaves_or_falls_silent_counts_no_more() -> None:
     fleet = Fleet(3)
     await fleet.start()
     fleet.hub.heard.pop()
-    await fleet.replicas[2]._say(b"leaving")
+    await fleet.replicas[2]._publish(b"leaving")
     assert fleet.shares[:2] == [1 / 2] * 2
 
     fleet.hub.heard.pop()
     fleet.now += GONE_AFTER + 1
-    await fleet.replicas[0].round()
+    await fleet.replicas[0].announce()
     assert fleet.shares[0] == 1
 
 
@@ -108,9 +108,9 @@ async def test_without_the_bus_the_number_stays() -> None:
     await fleet.start()
     fleet.hub.is_connected = False
     fleet.now += GONE_AFTER * 3
-    await fleet.replicas[0].round()
+    await fleet.replicas[0].announce()
     fleet.hub.is_connected = True
-    await fleet.replicas[0].round()
+    await fleet.replicas[0].announce()
 
     assert fleet.shares == [1 / 2] * 2
 

@@ -38,7 +38,7 @@ def texts(tmp_path_factory: pytest.TempPathFactory) -> set[str]:
     """Every text of the mails, as `pybabel extract` finds them now."""
     target = tmp_path_factory.mktemp("words") / "messages.pot"
     command = [sys.executable, "-m", "babel.messages.frontend", "-q", "extract"]
-    mapping = ["-F", "services/identity/locales/babel.cfg", "-k", "say"]
+    mapping = ["-F", "services/identity/locales/babel.cfg", "-k", "translate"]
     subprocess.run(
         [*command, *mapping, "-o", str(target), "services/identity"], check=True, cwd=ROOT
     )

@@ -1,7 +1,7 @@
-"""`python -m bench.imports`: how many users a second `aero2 users import` makes.
+"""`python -m bench.user_import`: how many users a second `aero2 users import` creates.
 
-A fresh deployment, a file of users with hashes made elsewhere (none is computed), the command's own
-code over HTTP; then the same file again, where everybody is there already.
+Starts a deployment and imports a file of users over HTTP, with the code of the command. The file has
+password hashes, so nothing is hashed. Then it imports the file a second time: all users exist.
 """
 
 from __future__ import annotations
@@ -15,12 +15,12 @@ from pathlib import Path
 import bcrypt
 
 from aero2.user_import import run_import
-from bench.deployment import free_port, fresh
+from bench.deployment import free_port, started_deployment
 from bench.processes import cpu
 
 
 def write(file: Path, count: int) -> None:
-    """People with a profile, metadata and a bcrypt hash."""
+    """Writes users with a profile, metadata and a bcrypt hash."""
     phc = bcrypt.hashpw(b"correct horse battery staple", bcrypt.gensalt(4)).decode()
     with file.open("w") as out:
         for number in range(count):
@@ -38,20 +38,21 @@ def write(file: Path, count: int) -> None:
 
 
 def main() -> None:
+    """Imports the file twice and prints the rate of each time."""
     options = argparse.ArgumentParser(description=__doc__)
     options.add_argument("--rows", type=int, default=20_000)
     rows = options.parse_args().rows
-    with tempfile.TemporaryDirectory() as folder, fresh(free_port()) as deployment:
+    with tempfile.TemporaryDirectory() as folder, started_deployment(free_port()) as deployment:
         file = Path(folder) / "users.ndjson"
         write(file, rows)
-        for what in ("created", "there already"):
-            before, began = cpu(deployment.pid), time.perf_counter()
+        for outcome in ("created", "existing"):
+            before, started = cpu(deployment.pid), time.perf_counter()
             tally = run_import(file, deployment.url, deployment.secret_key, quiet=True)
-            took = time.perf_counter() - began
+            took = time.perf_counter() - started
             used = cpu(deployment.pid) - before
             each = used.total / rows * 1e6
             print(
-                f"{what}: {rows / took:,.0f} rows/s, {each:,.0f} µs of CPU a row ({tally.sentence})"
+                f"{outcome}: {rows / took:,.0f} rows/s, {each:,.0f} µs of CPU a row ({tally.sentence})"
             )
 
 

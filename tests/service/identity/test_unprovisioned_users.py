@@ -15,13 +15,15 @@ from identity import unprovisioned_users, user_provisioning
 from identity.unprovisioned_users import Sweep
 
 OLDER = "UPDATE users SET created_at = created_at - interval '2 minutes' WHERE app_id = $1"
-WAITING = "SELECT count(*) FROM users WHERE app_id = ANY($1) AND settled_at IS NULL"
+WAITING = "SELECT count(*) FROM users WHERE app_id = ANY($1) AND provisioned_at IS NULL"
 
 
 @pytest.fixture(autouse=True)
 async def nobody_waits(world: World) -> None:
     """The sweep sees every application; those of other tests are of no concern here."""
-    await world.owner.execute("UPDATE users SET settled_at = now() WHERE settled_at IS NULL")
+    await world.owner.execute(
+        "UPDATE users SET provisioned_at = now() WHERE provisioned_at IS NULL"
+    )
 
 
 def sweep_of(world: World) -> Sweep:
@@ -44,10 +46,10 @@ async def test_users_made_while_rbac_was_away_get_their_role(world: World) -> No
         await world.owner.execute(OLDER, app)
     sweep = sweep_of(world)
 
-    assert (await sweep.round(), world.stand_ins.rbac.roles, await waiting(world)) == (0, [], 2)
+    assert (await sweep.run_once(), world.stand_ins.rbac.roles, await waiting(world)) == (0, [], 2)
     world.stand_ins.rbac.running = True
-    assert (await sweep.round(), await waiting(world)) == (2, 0)
-    assert await sweep.round() == 0
+    assert (await sweep.run_once(), await waiting(world)) == (2, 0)
+    assert await sweep.run_once() == 0
     assert world.stand_ins.rbac.roles == [(app, id, False) for app, id in made]
 
 
@@ -58,7 +60,7 @@ async def test_imported_users_get_their_role(world: World) -> None:
     await world.owner.execute(OLDER, world.app_id)
 
     assert world.stand_ins.rbac.roles == []
-    assert await sweep_of(world).round() == 3
+    assert await sweep_of(world).run_once() == 3
     assert len(world.stand_ins.rbac.roles) == 3
     assert len(world.stand_ins.tenancy.joined) == 1
 
@@ -69,10 +71,10 @@ async def test_a_user_who_is_being_made_is_left_alone(world: World) -> None:
     await world.call(CreateUser(email="fresh@example.com"), caller=ADMIN)
     world.stand_ins.rbac.running = True
 
-    assert (await sweep_of(world).round(), world.stand_ins.rbac.roles) == (0, [])
+    assert (await sweep_of(world).run_once(), world.stand_ins.rbac.roles) == (0, [])
 
 
-async def test_those_who_cannot_be_settled_hold_up_nobody(
+async def test_users_who_cannot_be_provisioned_delay_nobody(
     world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A round gives up after some failures; the next one goes on behind them."""
@@ -86,15 +88,15 @@ async def test_those_who_cannot_be_settled_hold_up_nobody(
             "SELECT id FROM users WHERE app_id = $1 ORDER BY id", world.app_id
         )
     ]
-    settle = user_provisioning.provision_new_user
+    provision = user_provisioning.provision_new_user
 
     async def fails(deps: object, ctx: object, user_id: str, **of_user: object) -> bool:
-        return user_id not in ids[:2] and await settle(deps, ctx, user_id, **of_user)  # type: ignore[arg-type]
+        return user_id not in ids[:2] and await provision(deps, ctx, user_id, **of_user)  # type: ignore[arg-type]
 
     monkeypatch.setattr(user_provisioning, "provision_new_user", fails)
     sweep = sweep_of(world)
 
-    assert (await sweep.round(), await sweep.round()) == (0, 1)
+    assert (await sweep.run_once(), await sweep.run_once()) == (0, 1)
     assert world.stand_ins.rbac.roles == [(world.app_id, ids[2], False)]
 
 
@@ -113,13 +115,13 @@ async def test_a_verified_address_gets_its_place_later(world: World) -> None:
     world.stand_ins.rbac.running = True
 
     assert (await waiting(world), world.stand_ins.tenancy.joined) == (2, [])
-    assert await sweep_of(world).round() == 2
+    assert await sweep_of(world).run_once() == 2
     assert set(world.stand_ins.tenancy.joined) == {by_code.id, by_admin.id}
 
 
 async def test_the_sweep_sees_nothing_else_of_a_user(world: World) -> None:
     """Not the address, and it changes nothing."""
-    for statement in ("SELECT email FROM users", "UPDATE users SET settled_at = now()"):
-        async with world.sweep_db.everywhere() as db:
+    for statement in ("SELECT email FROM users", "UPDATE users SET provisioned_at = now()"):
+        async with world.sweep_db.unbound_transaction() as db:
             with pytest.raises(asyncpg.InsufficientPrivilegeError):
                 await db.execute(statement)

@@ -1,4 +1,4 @@
-"""What an operator gives `aero2 up` is used, or the start says that it is not."""
+"""`aero2 up` uses the servers and addresses in the environment, or reports that it does not."""
 
 from __future__ import annotations
 

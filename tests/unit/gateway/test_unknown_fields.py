@@ -1,4 +1,4 @@
-"""What nobody would read is refused with its name, wherever the API takes something."""
+"""The API names unknown fields in an error, wherever it takes a body or parameters."""
 
 from __future__ import annotations
 
