@@ -194,7 +194,7 @@ async def test_an_ended_password(people: People) -> None:
         code = await ada.code(email, 3)
         await ada.enter(code=code, password=PASSWORD)
         await ada.sees("This is your current password.")
-        await ada.enter(password=PASSWORD + " anew")
+        await ada.enter(password=PASSWORD + " renewed")
         await ada.sees(f"Signed in as {email}")
 
 

@@ -114,8 +114,9 @@ async def test_consent(site: Site, js: bool) -> None:
 @JS
 @pytest.mark.parametrize("way", ["code", "link", "sign up", "sign-up link", "reset", "reset link"])
 async def test_from_a_client_and_back(site: Site, js: bool, way: str) -> None:
-    """Whoever comes from a client of another origin ends there, by every way in. Browsers hold the
-    redirects after a form against the page's policy, so only a browser can tell."""
+    """Users who come from a client of another origin return to it, in every way of signing in.
+    Browsers apply the page's policy to the redirects after a form, so only a browser can show this.
+    """
     back = "http://localhost:1/cb?code=c"
     async with site.visit(js=js) as look:
         site.people.authorization = Authorization(kind="sign_in", request="r1")

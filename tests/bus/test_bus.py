@@ -52,7 +52,7 @@ async def ask(nc: Client, subject: str, body: bytes, header: str | None) -> Msg:
 
 
 async def test_handlers_of_one_contract_run_side_by_side(bus: NatsBus, serve: Serve) -> None:
-    """Eight requests are in their handlers at the same time: nobody waits for his neighbour."""
+    """Eight requests of one contract are handled at the same time."""
     meeting = asyncio.Barrier(8)
 
     async def read(_: Any, ctx: Context, request: Read) -> Answer:
@@ -333,7 +333,7 @@ async def test_a_text_that_only_looks_like_a_nul_is_a_text(
 async def test_a_message_without_reply_subject_is_no_harm(
     near: Client, bus: NatsBus, serve: Serve
 ) -> None:
-    """Somebody publishes where he should ask: nothing is sent, the next one is served."""
+    """A message without a reply subject gets no answer, and the next request is served."""
 
     async def read(_: Any, ctx: Context, request: Read) -> Answer:
         return Answer(text="ok")
@@ -597,7 +597,7 @@ async def test_each_kind_of_caller_has_its_subject(
 
 
 async def test_the_bus_chooses_the_subject(bus: NatsBus, serve: Serve) -> None:
-    """Whoever calls names a contract and a context, never a subject."""
+    """The caller passes a contract and a context. The bus chooses the subject."""
     await serve({Read: nothing})
     for caller in (Caller(), SYSTEM_CALLER):
         assert await bus.call(context(APP, caller), Read()) == Answer()

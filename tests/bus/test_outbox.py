@@ -149,7 +149,7 @@ async def test_an_event_of_a_rolled_back_transaction_never_was(post: Post) -> No
 
 
 async def test_killed_between_commit_and_publish(post: Post) -> None:
-    """A process that dies right after its commit leaves the event to whoever looks next."""
+    """If a process dies right after its commit, the next relay publishes the event."""
     await asyncio.to_thread(post.die, "committed")
     assert await post.waiting() == 1
     async with post.relay():
@@ -187,7 +187,7 @@ async def test_rows_wait_while_nats_is_down(post: Post) -> None:
 
 
 async def test_a_long_outage_does_not_wear_the_relay_out(post: Post) -> None:
-    """However often it tried in vain, it holds no more of nats.py's places than before."""
+    """Failed attempts to publish release their places among the pending messages of nats.py."""
     relay = Relay(post.relay_db, post.nc, post.js, "tenancy")
     await post.record("one")
     post.server.stop()

@@ -1,7 +1,7 @@
-"""Who may say what: the server refuses what deploy/nats.conf does not name.
+"""The NATS server refuses every subject that deploy/nats.conf does not allow to a user.
 
-The caller in a context is believed because NATS says who sent it; so nobody may answer in another's
-name, ask what his code never asks, or read another's replies.
+A service believes the caller in a context because NATS says who sent the message. So no service may
+answer as another one, send a contract that its code never sends, or read the replies to others.
 """
 
 from __future__ import annotations
@@ -97,7 +97,7 @@ async def sit(guarded: NatsServer) -> AsyncIterator[Sit]:
 async def test_nobody_comes_in_without_a_password(guarded: NatsServer) -> None:
     """Neither unnamed nor with a wrong one."""
     for options in ({}, {"user": "gateway", "password": "identity-pw"}):
-        with pytest.raises((nats.errors.Error, OSError)):  # noqa: PT012 - whoever comes in leaves
+        with pytest.raises((nats.errors.Error, OSError)):  # noqa: PT012 - closes what opens
             nc = await guarded.connect(
                 max_reconnect_attempts=0, allow_reconnect=False, connect_timeout=1, **options
             )
@@ -120,7 +120,7 @@ async def test_a_service_asks_what_its_code_asks(user: str, sit: Sit) -> None:
 
 
 def test_the_gateway_as_the_system_only_looks_things_up() -> None:
-    """Whoever takes the gateway over has no call of the system that changes anything."""
+    """The gateway may send no contract as the system that changes anything."""
     calls = {s for s in nats_access.rights("gateway").publish if s.startswith(SYSTEM_SUBJECT)}
 
     assert calls == {
@@ -173,7 +173,7 @@ async def test_a_caller_has_the_subject_of_its_kind(
 
 @pytest.mark.parametrize("user", nats_access.SERVICES)
 async def test_a_service_answers_only_its_own(user: str, sit: Sit) -> None:
-    """Nobody can sit down in another's queue group and answer in his name."""
+    """No service can join the queue group of another one and answer for it."""
     seat = await sit(user)
     others = [name for name in nats_access.SERVICES if name not in (user, "gateway")]
     for other in others:
@@ -187,7 +187,7 @@ async def test_a_service_answers_only_its_own(user: str, sit: Sit) -> None:
 
 @pytest.mark.parametrize("user", USERS)
 async def test_nobody_reads_anothers_replies(user: str, sit: Sit) -> None:
-    """Not by his inbox, not by `_INBOX`, not by listening to everything."""
+    """A user cannot read the inbox of another user, `_INBOX`, or all subjects."""
     seat = await sit(user)
     others = [nats_access.inbox(name) for name in USERS if name != user]
     wanted = [*(f"{inbox}.>" for inbox in others), "_INBOX.>", ">", "*.>"]

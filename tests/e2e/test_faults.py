@@ -121,7 +121,7 @@ async def test_every_sign_in_is_in_the_log_once_whatever_died(fragile: System) -
                 await ada.sign_up(email, PASSWORD)
                 me = await ada.http.get("/api/auth/session")
             except (AssertionError, httpx.TransportError):
-                return  # refused cleanly, or cut off: he may try again
+                return  # A clean refusal or a broken connection: the user may try again.
             if me.status_code == 200:
                 signed.append(me.json()["user_id"])
 
@@ -132,7 +132,7 @@ async def test_every_sign_in_is_in_the_log_once_whatever_died(fragile: System) -
             await asyncio.sleep(3.0)
 
     await asyncio.gather(trouble(), *(sign_up() for _ in range(6)))
-    for _ in range(30):  # whoever comes last is surely in
+    for _ in range(30):  # The last user surely signs in.
         before = len(signed)
         await sign_up()
         if len(signed) > before:

@@ -22,7 +22,7 @@ pytestmark = [pytest.mark.long, pytest.mark.timeout(300)]
 
 @pytest.fixture(scope="module")
 def limited(shape: Shape, tmp_path_factory: pytest.TempPathFactory) -> Iterator[System]:
-    """A platform of its own: whoever is limited here stays so for a while."""
+    """A deployment of its own, because a client that is limited here stays limited for a while."""
     running = System.start(shape, tmp_path_factory.mktemp("limited") / "data", limit_scale="1")
     yield running
     running.stop()

@@ -144,7 +144,7 @@ async def test_known_and_unknown_look_alike_p4(system: System) -> None:
 
 
 async def test_cross_site_calls_are_refused_s5(system: System) -> None:
-    """S5: nobody's page elsewhere signs a visitor in, or speaks with his cookie."""
+    """A page of another site cannot sign a visitor in or use the visitor's cookie."""
     email = fresh_email()
     async with system.http(headers=_json(system.origin("demo"))) as http:
         await _signed_up(system, http, email)

@@ -48,7 +48,7 @@ NEUTRAL: dict[str, Any] = {
     "AddCustomDomain.domain": "login.fresh.example.org",
     "AddOrganizationDomain.domain": "fresh.example",
 }
-"""What a contract needs besides and what names nothing of anybody."""
+"""Values for the other required fields of a contract. They name nothing of any application."""
 
 NAMING = {
     "user_id", "org_id", "session_id", "session", "role_id", "permission_id", "client",

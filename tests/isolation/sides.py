@@ -136,7 +136,7 @@ async def populate(sides: Sides) -> None:
 
 
 async def _side(sides: Sides, word: str) -> Side:
-    """A developer, his team and its application."""
+    """Creates a developer, their team and its application."""
     user, team = new_id(), new_id()
     await sides.owner.execute(
         "INSERT INTO users (app_id, id, email, email_normalized, email_verified)"

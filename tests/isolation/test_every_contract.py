@@ -1,6 +1,6 @@
-"""Whoever asks in one application gets nothing of another and changes nothing there.
+"""A caller of one application reads nothing of another application and changes nothing there.
 
-Every contract is asked in `home` by its mightiest caller, naming what belongs to `away`.
+The caller with the most rights in `home` calls every contract and names what belongs to `away`.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ QUIET = {
     "rbac.delegation.check": "a user it does not know holds nothing",
     "rbac.rights.get": "a user it does not know has no rights",
     "rbac.rights.mine": "an organization it does not know gives no rights",
-    "tenancy.application.list": "a team that is not the developer's owns nothing he sees",
+    "tenancy.application.list": "a developer sees no applications of another team",
     "tenancy.application.resolve": "public: which application a host is",
     "tenancy.api_key.verify": "names the key's own application: the gateway compares it",
     "tenancy.audit.list": "no event of such a user here",
@@ -46,8 +46,8 @@ QUIET = {
 }
 """Contracts that answer something harmless where others refuse."""
 OTHERWISE = {
-    "identity.me.delete": "last_admin",  # his own organization holds him
-    "identity.password.change": "invalid",  # his own password is asked for
+    "identity.me.delete": "last_admin",  # The user's own organization would lose its last admin.
+    "identity.password.change": "invalid",  # The contract asks for the caller's own password.
     "tenancy.application.create": "invalid",  # "this is not one of your teams"
     "tenancy.organization.personal": "conflict",  # only developers have personal teams
 }

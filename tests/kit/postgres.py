@@ -112,7 +112,7 @@ class Postgres:
         return name
 
     def drop(self, database: str) -> None:
-        """Whoever is still connected is thrown out."""
+        """Drops the database and closes the connections to it."""
         self._tool("dropdb", "--force", "--if-exists", database)
 
     def stop(self) -> None:
@@ -132,7 +132,7 @@ class Postgres:
         self.process.wait(10)
 
     def restart(self) -> None:
-        """On the same port, so that whoever was connected finds it again."""
+        """Restarts on the same port, so that clients find the server again."""
         if self.process is not None and self.process.poll() is None:
             self.process.send_signal(signal.SIGINT)
             self.process.wait(10)

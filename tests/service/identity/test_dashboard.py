@@ -57,7 +57,8 @@ async def team_of(world: World, *user_ids: str) -> str:
 
 
 async def test_developers_see_members_of_their_teams(world: World) -> None:
-    """List, get and find show nobody else; whoever holds `developers:read` sees everybody."""
+    """List, get and find show only members of the developer's teams. With `developers:read` they
+    show everybody."""
     me, mate, stranger = [await world.user(app_id=DASHBOARD) for _ in range(3)]
     team = await team_of(world, me.id, mate.id)
     await team_of(world, stranger.id)

@@ -16,8 +16,8 @@ from common.problems import Invalid
 
 
 async def test_organization_invites_where_sign_up_is_by_invitation_only(world: World) -> None:
-    """Where a setting says so, whoever an organization invited may sign up with that address, and
-    with no other. Without the setting nobody may."""
+    """If a setting allows it, a user whom an organization invited may sign up with that address
+    only. Without the setting, nobody may."""
     world.configure(world.app_id, signup_mode="invite_only")
     world.stand_ins.tenancy.offers[world.app_id, "t"] = "new@example.com"
     closed = SignUp(email="new@example.com", password=PASSWORD, invitation="t")
@@ -81,8 +81,8 @@ async def test_verified_address_asks_to_join(world: World) -> None:
 
 
 async def test_last_admin_does_not_delete_himself(world: World) -> None:
-    """Where tenancy says that an organization would miss him, nothing happened: he is there and
-    signed in. An administrator deletes him all the same."""
+    """If tenancy says that an organization needs the user, nothing changes and the user stays
+    signed in. An administrator can still delete them."""
     ada = await world.user()
     signed = await world.sign_in(ada)
     world.stand_ins.tenancy.last_admins.add(ada.id)

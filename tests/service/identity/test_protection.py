@@ -47,7 +47,8 @@ async def test_replicas_share_a_limit(world: World) -> None:
 
 
 async def test_a_limit_ends_with_its_window_and_is_one_applications(world: World) -> None:
-    """The window over, it counts anew; another application and another person count apart."""
+    """The count starts at zero after the window. Other applications and other users have counts of
+    their own."""
     limits = world.identity.limits
     for _ in range(3):
         await limits.count(context(world.app_id), (THREE, "x"))
@@ -193,7 +194,8 @@ async def test_breached_passwords_p3(world: World, outside: Outside) -> None:
 
 
 async def test_a_captcha_on_the_inside_is_not_called(world: World, outside: Outside) -> None:
-    """Where private addresses are not permitted, whoever stored one gets past nothing by it."""
+    """If private addresses are not permitted, a stored private address is not called and the
+    captcha fails."""
     captcha = Captcha(verify_url=f"{outside.url}/verify", site_key="site")
     world.configure(world.app_id, captcha=captcha)
     deps = replace(world.identity, http=OutgoingHttp())

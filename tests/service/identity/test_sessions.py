@@ -347,7 +347,7 @@ async def test_disabled_user_is_out_everywhere_s3(world: World) -> None:
 
 
 async def test_deleted_user_is_out_everywhere_s3(world: World) -> None:
-    """S3: deleting a user ends his sessions and tells every cache before the reply."""
+    """Deleting a user ends their sessions and invalidates every cache before the reply."""
     user = await world.user()
     signed = await world.sign_in(user)
     await world.call(DeleteUser(user_id=user.id), caller=ADMIN)

@@ -59,8 +59,8 @@ async def test_password_sign_in(world: World) -> None:
 
 
 async def test_a_session_tells_the_class_of_its_sign_in(world: World) -> None:
-    """`acr` is what was truly shown: a password, or that a mail was read. Confirming shows more
-    anew; a session that only gets a new id keeps what it had."""
+    """`acr` says what the user proved: a password, or access to the mailbox. A confirmation can
+    raise it. A session that only gets a new id keeps it."""
     user = await world.user()
     signed = await world.sign_in(user)
     assert (await told(world, signed)) == acr.PASSWORD
@@ -176,7 +176,7 @@ async def test_lockout_of_an_unknown_address_p5(world: World) -> None:
 
 
 async def test_lockout_leaves_other_ways_open_p5(world: World) -> None:
-    """P5: whoever locks a password out does not keep its owner from a mailed code, which unlocks."""
+    """A locked password does not keep its owner from a mailed code, and the code unlocks it."""
     user = await world.user()
     for _ in range(5):
         await world.refused(SignInWithPassword(email=user.email or "", password="wrong"))
@@ -305,7 +305,7 @@ async def test_an_unknown_address_leaves_a_keyed_hash(world: World) -> None:
 
 
 async def test_disabled_user(world: World) -> None:
-    """A disabled user is told so only once he has proven himself."""
+    """A disabled user is told so only after the right password."""
     user = await world.user()
     await world.call(DisableUser(user_id=user.id), caller=ADMIN)
     wrong_one = await world.refused(SignInWithPassword(email=user.email or "", password="wrong"))
@@ -331,8 +331,8 @@ async def test_sign_up_makes_the_user_once_the_code_is_used(world: World) -> Non
 
 
 async def test_sign_up_with_a_known_address_looks_alike_p4(world: World) -> None:
-    """P4: signing up with a known address answers like any other; its owner gets a mail, the
-    password offered is not set, and the mailed code signs him in."""
+    """Signing up with a known address answers like any other sign-up. The owner gets a mail, the
+    entered password is not set, and the mailed code signs the owner in."""
     user = await world.user()
     known = await world.call(SignUp(email=user.email or "", password="entirely different words"))
     letter = await world.mail()

@@ -64,7 +64,7 @@ async def test_imported_users_get_their_role(world: World) -> None:
 
 
 async def test_a_user_who_is_being_made_is_left_alone(world: World) -> None:
-    """Whoever makes a user settles them in the same request."""
+    """The sweep leaves a user who was just created to the request that created them."""
     world.stand_ins.rbac.running = False
     await world.call(CreateUser(email="fresh@example.com"), caller=ADMIN)
     world.stand_ins.rbac.running = True

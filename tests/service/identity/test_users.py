@@ -437,7 +437,7 @@ async def test_invitation_taken_back_or_renewed(world: World) -> None:
 
 
 async def test_inviting_with_roles_takes_all_permissions(world: World) -> None:
-    """Nobody gives away by invitation what he may not give."""
+    """An inviter cannot give a role with permissions that they may not give."""
     limited = Caller(kind="user", id=new_id(), permissions=frozenset({"users:write"}))
     request = InviteUser(email="eve@example.com", role_ids=["admin"])
 
@@ -486,7 +486,7 @@ async def test_owner_link(world: World) -> None:
 
 
 async def test_owner_link_is_for_the_command_line(world: World) -> None:
-    """Nobody from outside makes an owner link, whatever his rights."""
+    """Only the system can make an owner link, whatever the rights of another caller."""
     assert isinstance(await world.refused(CreateOwnerLink(), ADMIN, DASHBOARD), Forbidden)
 
 
@@ -658,7 +658,7 @@ async def test_an_invitation_holds_in_every_spelling(world: World) -> None:
 
 
 async def test_mail_about_a_taken_address_greets_its_owner(world: World) -> None:
-    """Whoever asks for a taken address cannot put a name or a language into its owner's mail."""
+    """A request for a taken address cannot put a name or a language into the mail to its owner."""
     owner = await world.user(profile=Profile(name="Olga Owner", locale="de"))
     stranger = await world.user(profile=Profile(name="Sam Stranger", locale="en"))
     signed = await world.sign_in(stranger)

@@ -62,7 +62,8 @@ async def test_the_active_organization(http: httpx.AsyncClient, people: People) 
 
 
 async def test_leaving_an_organization(http: httpx.AsyncClient, people: People) -> None:
-    """The only admin reads why not; whoever may go goes by the caller's own id."""
+    """The only admin reads why they cannot leave. Another member leaves, and the call names their
+    own id."""
     refused = await post(http, "/account/organization/leave", PAGE, org_id=ORGANIZATION)
     request = last(people, RemoveMember)
 

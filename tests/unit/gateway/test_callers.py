@@ -106,7 +106,7 @@ async def test_a_secret_key_of_another_application_is_404(
 async def test_a_publishable_key_grants_nothing(
     http: httpx.AsyncClient, world: FakeServices
 ) -> None:
-    """It identifies the application; whoever shows it is still nobody."""
+    """A publishable key names the application and gives no permission."""
     world.key(world.add("demo"), "pk_live_a")
 
     answer = await http.get("/api/whoami", headers={"authorization": "Bearer pk_live_a"})
@@ -139,7 +139,7 @@ async def test_a_token_in_the_query_is_nobody(http: httpx.AsyncClient, world: Fa
 async def test_an_ended_session_is_dropped_at_once(
     http: httpx.AsyncClient, world: FakeServices, edge: GatewayApp
 ) -> None:
-    """After the drop message of its session, a cached cookie is checked anew."""
+    """After the invalidation message of its session, a cached cookie is checked again."""
     tenant = world.add("demo")
     session = world.session(tenant, "t1")
     assert (await http.get("/api/whoami", headers=cookie("t1"))).status_code == 200
@@ -208,7 +208,7 @@ async def test_a_client_reaches_an_account_by_scope_only(
     scopes: list[str],
     delegated: bool,
 ) -> None:
-    """A token without the scope `account` speaks for its user, but not to his account."""
+    """Without the scope `account`, an access token does not reach its user's account."""
     tenant = world.add("demo")
     token = world.token(tenant, "jwt", world.session(tenant, "t1"))
     world.tokens[tenant.app_id, "jwt"] = token.model_copy(update={"scopes": scopes})

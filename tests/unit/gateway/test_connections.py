@@ -25,8 +25,8 @@ HALF = b"POST / HTTP/1.1\r\nhost: x\r\ncontent-length: 10\r\n\r\n12345"
 
 @dataclass
 class Server:
-    """Answers what is asked for once all of it is there; `left`: who asked for
-    more than he took, or stayed, has gone."""
+    """Answers complete requests. `left` is set when a client of `/stay` disconnected or `/much` is
+    sent."""
 
     port: int = 0
     seen: list[str] = field(default_factory=list)
@@ -140,7 +140,7 @@ async def test_the_longest_waiting_make_room(
 
 
 async def test_a_request_behind_another_hides_no_disconnect(server: Server) -> None:
-    """Who has asked twice and goes is not kept: a follower would hold his place for ever."""
+    """The server notices that a client disconnected, even if it had sent a second request."""
     _, writer = await server.open(GET.replace(b"/", b"/stay", 1) + GET)
     while not server.seen:
         await asyncio.sleep(0.01)

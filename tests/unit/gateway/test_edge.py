@@ -151,7 +151,7 @@ async def test_another_method_is_405_and_told_which_there_are(
 async def test_a_page_fails_as_a_page(
     http: httpx.AsyncClient, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A person is told in his own words, whatever went wrong, and by whatever method he came."""
+    """An error is a page in the visitor's language, for every error and every method."""
 
     async def broken(_: object) -> None:
         raise RuntimeError("secret")

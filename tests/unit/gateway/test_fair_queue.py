@@ -277,7 +277,7 @@ async def test_every_place_is_given_back(edge: GatewayApp, world: FakeServices, 
 
 
 async def test_a_turn_that_comes_too_late_is_none(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Whoever waited longer than people do is told, and his place goes to the next."""
+    """A request that waited too long is refused, and the next one gets its slot."""
     shares, loop = FairQueue(at_once=1), asyncio.get_running_loop()
     assert shares.enter("a")
     late = asyncio.create_task(shares.wait("a"))
@@ -295,7 +295,7 @@ async def test_a_turn_that_comes_too_late_is_none(monkeypatch: pytest.MonkeyPatc
 
 @given(st.lists(st.tuples(st.sampled_from("abcd"), st.booleans()), max_size=200))
 def test_no_place_is_lost_and_none_is_made_up(steps: list[tuple[str, bool]]) -> None:
-    """Whoever comes and goes: with room nobody waits, and below its share no application does."""
+    """With free slots no request waits, and an application below its share never waits."""
 
     async def run() -> None:
         shares = FairQueue(at_once=6, per_app=10)

@@ -1,4 +1,4 @@
-"""Floods: what a stranger may do, what it never costs others, and how he is told."""
+"""Flood limits: what they refuse, what they never charge, and what the response says."""
 
 from __future__ import annotations
 
@@ -104,7 +104,7 @@ def test_never_more_than_burst_and_rate_allow(
 
 @given(st.integers(1, 20), st.floats(0.1, 50))
 def test_the_wait_that_is_told_is_the_wait(burst: int, rate: float) -> None:
-    """One who comes back when he was told to is let in, and not long before."""
+    """A request passes after the announced wait, and not much earlier."""
     clock, limit, key = Clock(), Limit("x", burst, rate), ("app", "x", "net")
     buckets = TokenBuckets(clock=clock)
     for _ in range(burst):
@@ -275,7 +275,7 @@ From = Callable[..., httpx.AsyncClient]
 
 @pytest.fixture
 def at(gateway: Gateway) -> From:
-    """A visitor's client, by the address he comes from."""
+    """A visitor's client with the given network address."""
     edge = build(gateway)
 
     def at(ip: str = EVE, slug: str = "demo") -> httpx.AsyncClient:
@@ -325,7 +325,8 @@ def test_the_table_is_in_order() -> None:
 async def test_authorization_requests_stop_making_rows(
     at: From, oidc: Service, demo: Tenant, gateway: Gateway
 ) -> None:
-    """One stranger keeps no more than his share; what keeps nothing does not count; time heals."""
+    """One visitor's pending requests stay within a limit. Requests that store nothing are not
+    charged, and the limit refills."""
     http = at()
     for _ in range(PENDING_AUTHORIZATION.burst + 20):
         answer = await http.get("/oauth2/authorize?prompt=none")
@@ -530,7 +531,8 @@ async def test_keys_and_tokens_that_do_not_hold(
 async def test_userinfo_and_sessions_pass_however_often(
     at: From, world: FakeServices, demo: Tenant, oidc: Service
 ) -> None:
-    """And with whatever their network does besides, without a credential or with wrong ones."""
+    """Valid credentials always pass, also if their network sends anonymous requests or invalid
+    credentials."""
     http = at()
     world.token(demo, "t_good", world.session(demo, "t_ada"))
     token, cookie = {"authorization": "Bearer t_good"}, {"cookie": "aero2_session=t_ada"}
@@ -589,7 +591,7 @@ async def test_an_office_whose_sessions_have_ended_signs_in_again(
 async def test_one_credential_does_not_vouch_for_another(
     at: From, world: FakeServices, demo: Tenant, gateway: Gateway
 ) -> None:
-    """Who is signed in cannot make the gateway remember tokens that he made up."""
+    """A signed-in user cannot make the gateway remember invented tokens."""
     http = at()
     world.session(demo, "t_ada")
     cookie = "aero2_session=t_ada"
@@ -653,7 +655,8 @@ async def test_a_neighbour_in_the_same_64_counts_too(at: From, demo: Tenant) -> 
 async def test_unknown_hosts_are_not_looked_up_for_ever(
     at: From, demo: Tenant, world: FakeServices, gateway: Gateway
 ) -> None:
-    """Nor unknown keys on api.; a host that is there is served, even when it must be asked anew."""
+    """Look-ups of unknown hosts and of unknown keys on api. are limited. A known host is served,
+    also if it has to be looked up again."""
     http = at()
     assert (await http.get("/api/users/me")).status_code == 401
     nowhere = {"host": "nowhere.localhost:8080"}
@@ -725,7 +728,8 @@ async def test_strangers_do_not_ask_for_health_for_ever(at: From, demo: Tenant) 
 
 
 async def test_a_flood_is_not_told_in_colours(at: From, demo: Tenant) -> None:
-    """People are told on a page; whoever goes on as no person would gets a bare one."""
+    """A browser reads the refusal on a page of the application. After too many pages it gets a
+    plain page."""
     http = at()
     await exhausted(http, ANONYMOUS_READ, "GET", "/api/users/me")
     pages = [await http.get("/login", headers=BROWSER) for _ in range(ERROR_PAGE.burst + 10)]

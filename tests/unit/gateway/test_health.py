@@ -50,7 +50,7 @@ async def seen(
 async def test_each_service_is_needed(
     edge: GatewayApp, world: FakeServices, monkeypatch: pytest.MonkeyPatch, away: str
 ) -> None:
-    """A stopped one turns the whole, and is named to whoever runs it."""
+    """If one service is stopped, the whole is unhealthy, and the operator reads which one."""
     status, body = await seen(edge, world, monkeypatch, away, "127.0.0.1")
 
     assert (status, body["status"]) == (503, "unhealthy")

@@ -53,8 +53,8 @@ async def test_an_unknown_host_is_404(http: httpx.AsyncClient, world: FakeServic
 async def test_a_person_on_an_unknown_host_gets_a_page(
     http: httpx.AsyncClient, world: FakeServices, spoken: str, heading: str
 ) -> None:
-    """Nobody's: no name, no colours, nothing to fetch; in his language, under a policy that allows
-    this page's own style and nothing else."""
+    """The page has no name, no colours and loads nothing. It is in the visitor's language, and its
+    policy allows only its own style."""
     world.add("demo")
     headers = {"accept": "text/html,*/*;q=0.8", "accept-language": spoken}
     page = await http.get("http://other.localhost:8080/login", headers=headers)

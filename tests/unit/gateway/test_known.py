@@ -185,8 +185,8 @@ _CLIENT: dict[str, Any] = {
 async def test_what_can_only_be_read_may_come_back_unchanged(
     http: httpx.AsyncClient, world: FakeServices
 ) -> None:
-    """Whoever sends back what GET answered changes nothing: what can only be read is left out. With
-    another value each is refused by name, and nothing is changed."""
+    """A PUT with the response of GET changes nothing: read-only fields with the same value are
+    ignored. With another value each one is refused by its name, and nothing is changed."""
     asked: list[UpdateClient] = []
 
     async def get(_: FakeServices, ctx: Context, one: GetClient) -> Client:

@@ -93,8 +93,8 @@ async def test_password(http: httpx.AsyncClient, people: People) -> None:
 async def test_a_password_form_posted_twice_is_one_attempt(
     http: httpx.AsyncClient, people: People, pending: dict[str, str]
 ) -> None:
-    """Both posts carry the same key, and a form that is shown anew another, unless the same request
-    is pending."""
+    """Both posts carry the same key. A form that is shown again carries another key, unless the
+    same request is pending."""
     await post(http, "/login", email=EMAIL)
     for _ in range(2):
         shown = TOKEN.search((await http.get("/login/password")).text)
@@ -504,7 +504,7 @@ async def test_a_long_authorize_by_post_comes_back_for_the_cookies(
 
 
 async def test_a_sign_in_that_is_over(http: httpx.AsyncClient, people: People) -> None:
-    """Nobody is told that the application has to mend what merely took too long."""
+    """If a sign-in took too long, the page does not say that the application has to be fixed."""
     people.authorization = Authorization(kind="error", error=SignInOver.code)
     page = await http.get("/oauth2/authorize/resume?request=r1")
 
@@ -774,7 +774,7 @@ async def test_anothers_token(http: httpx.AsyncClient, people: People) -> None:
 async def test_the_account_is_for_its_owner(
     http: httpx.AsyncClient, people: People, path: str
 ) -> None:
-    """Whoever is not signed in signs in and comes back."""
+    """A visitor without a session signs in and comes back to the account."""
     answer = await http.get(path)
 
     assert answer.status_code == 303
@@ -904,7 +904,7 @@ async def test_delete(
 async def test_an_account_that_others_need(
     http: httpx.AsyncClient, people: People, world: FakeServices, app: Tenant
 ) -> None:
-    """The last admin reads which organization holds him, and is still signed in."""
+    """The last admin reads which organization needs them, and stays signed in."""
     await signed_in(http, world, app)
     named = [{"id": new_id(), "name": "Acme & Co"}]
     said = []

@@ -116,7 +116,8 @@ async def test_without_the_bus_the_number_stays() -> None:
 
 
 async def test_no_number_of_announcements_closes_a_gateway() -> None:
-    """Whoever can announce gateways on the bus shrinks the limits to a floor, and fills no memory."""
+    """False announcements reduce the limits to a minimum at most, and the list of gateways stays
+    bounded."""
     fleet = Fleet(1)
     await fleet.start()
     for number in range(10 * MOST):
