@@ -267,7 +267,7 @@ async def test_targets_are_large_enough(site: Site) -> None:
 
 
 async def test_only_ours_is_loaded(site: Site) -> None:
-    """No page asks any other host for anything (A15)."""
+    """No page asks any other host for anything."""
     asked: list[str] = []
     async with site.visit(signed_in=True) as look:
         look.page.on("request", lambda request: asked.append(request.url))

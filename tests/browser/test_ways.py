@@ -356,7 +356,7 @@ async def test_exact_times_in_the_viewers_zone(site: Site) -> None:
 
 
 async def test_nobody_may_frame_a_page(site: Site) -> None:
-    """A page of ours inside another's frame stays empty (A15). The other one is served, too: what
+    """A page of ours inside another's frame stays empty. The other one is served, too: what
     the browser thinks public may not frame this machine for another reason."""
     frame = f"<iframe src='{site.base}/login'></iframe>".encode()
 

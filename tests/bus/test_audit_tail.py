@@ -166,7 +166,7 @@ async def test_it_survives_a_restart_of_nats(stream: Stream) -> None:
         await until(lambda: names(got) == ["one", "two"])
 
 
-async def test_a_stream_made_anew_is_followed_from_its_beginning(stream: Stream) -> None:
+async def test_a_new_stream_is_followed_from_its_beginning(stream: Stream) -> None:
     """A position in a deleted stream means nothing in its successor. The follower starts at the
     first event."""
     async with stream.following() as got:

@@ -49,7 +49,7 @@ async def test_sign_up_in_and_out(system: System) -> None:
     assert again == me
 
 
-async def test_session_cookie_s1(system: System) -> None:
+async def test_session_cookie(system: System) -> None:
     """The cookie is HttpOnly, SameSite=Lax, Path=/, without Domain, and has 256 bits."""
     email = fresh_email()
     async with system.http(headers=_json(system.origin("demo"))) as http:
@@ -122,7 +122,7 @@ async def test_sessions_end_at_once(system: System) -> None:
     assert after_disable.status_code == 401
 
 
-async def test_known_and_unknown_look_alike_p4(system: System) -> None:
+async def test_known_and_unknown_look_alike(system: System) -> None:
     """Status, headers and body of a response do not tell whether an address is known."""
     known = fresh_email()
     async with system.http(headers=_json(system.origin("demo"))) as http:
@@ -144,7 +144,7 @@ async def test_known_and_unknown_look_alike_p4(system: System) -> None:
                 assert bodies[0] == bodies[1]
 
 
-async def test_cross_site_calls_are_refused_s5(system: System) -> None:
+async def test_cross_site_calls_are_refused(system: System) -> None:
     """A page of another site cannot sign a visitor in or use the visitor's cookie."""
     email = fresh_email()
     async with system.http(headers=_json(system.origin("demo"))) as http:
@@ -223,7 +223,7 @@ async def test_deleting_my_account(system: System) -> None:
         done = await http.post("/api/users/me/delete", json={"password": PASSWORD})
         after = await http.get("/api/users/me")
         gone = await http.post("/api/auth/signin", json={"email": email, "password": PASSWORD})
-    async with system.backend() as admin:  # can be used again
+    async with system.backend() as admin:
         again = await admin.post("/api/users", json={"email": email})
 
     assert data["user"]["email"] == email

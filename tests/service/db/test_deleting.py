@@ -37,7 +37,7 @@ async def as_role(dsn: str, app_id: str, sql: str) -> str:
 
 
 async def test_deleting_an_application_takes_every_row_of_it(database: dict[str, str]) -> None:
-    """X12: tenancy deletes one row, and no table keeps any of the application, the outbox aside,
+    """Tenancy deletes one row, and no table keeps any of the application, the outbox aside,
     which must still send the last event; another application keeps all."""
     db = await two_full_applications(database["owner"])
     before = await counts(db, A)
@@ -55,7 +55,7 @@ async def test_deleting_an_application_takes_every_row_of_it(database: dict[str,
     assert other == before
 
 
-async def test_deleting_a_user_takes_what_is_his_and_keeps_the_audit(
+async def test_deleting_a_user_deletes_their_rows_and_keeps_the_log(
     database: dict[str, str],
 ) -> None:
     """Every table with a foreign key to the user loses their row or their id, and so do those that

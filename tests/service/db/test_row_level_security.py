@@ -1,4 +1,4 @@
-"""No service sees or writes beyond the application its transaction is bound to (security.md X1-X6)."""
+"""No service sees or writes beyond the application its transaction is bound to."""
 
 from __future__ import annotations
 
@@ -86,7 +86,7 @@ async def test_every_table_is_partitioned_by_application_or_known_not_to_be(
 async def test_row_level_security_is_forced_with_a_policy_on_every_table(
     two: dict[str, str],
 ) -> None:
-    """X1: no table of ours is without forced security and a policy that names the application."""
+    """No table of ours is without forced security and a policy that names the application."""
     async with connected(two["owner"]) as db:
         bare = {
             name
@@ -109,7 +109,7 @@ async def test_row_level_security_is_forced_with_a_policy_on_every_table(
 
 
 async def test_service_roles_are_weak(two: dict[str, str]) -> None:
-    """X1: no role of ours is a superuser, bypasses row security, creates, or owns a table."""
+    """No role of ours is a superuser, bypasses row security, creates, or owns a table."""
     async with connected(two["owner"]) as db:
         roles = await db.fetch("""
             SELECT rolname, rolsuper OR rolbypassrls OR rolcreaterole OR rolcreatedb OR rolreplication
@@ -129,7 +129,7 @@ async def test_service_roles_are_weak(two: dict[str, str]) -> None:
 
 @pytest.mark.parametrize("service", SERVICES)
 async def test_without_an_application_nothing_is_there(two: dict[str, str], service: str) -> None:
-    """X2: no setting, or one that has ended: every readable table is empty, every insert refused."""
+    """No setting, or one that has ended: every readable table is empty, every insert refused."""
     async with connected(two[service]) as db:
         readable = await db.fetch("""
             SELECT c.relname FROM pg_class c
@@ -169,7 +169,7 @@ async def test_a_bound_transaction_sees_its_application_only(two: dict[str, str]
 
 
 async def test_the_setting_ends_with_its_transaction(two: dict[str, str]) -> None:
-    """X3: after commit and after rollback the connection is bound to nothing."""
+    """After commit and after rollback the connection is bound to nothing."""
     async with connected(two["identity"]) as db:
         for ending in ("COMMIT", "ROLLBACK"):
             await db.execute(f"BEGIN; SET LOCAL aero2.app_id = '{A}'")
@@ -179,7 +179,7 @@ async def test_the_setting_ends_with_its_transaction(two: dict[str, str]) -> Non
 
 
 async def test_partitions_cannot_be_read_around_the_policy(two: dict[str, str]) -> None:
-    """X4: no role of ours has any privilege on a partition."""
+    """No role of ours has any privilege on a partition."""
     async with connected(two["owner"]) as db:
         granted = await db.fetch("""
             SELECT c.relname, a.grantee::regrole FROM pg_class c, aclexplode(c.relacl) a
@@ -193,7 +193,7 @@ async def test_partitions_cannot_be_read_around_the_policy(two: dict[str, str]) 
 
 
 async def test_a_row_cannot_be_moved_to_another_application(two: dict[str, str]) -> None:
-    """X5: UPDATE of app_id is refused, and so is an insert for another application."""
+    """UPDATE of app_id is refused, and so is an insert for another application."""
     async with bound(two["identity"], A) as db:
         with pytest.raises(asyncpg.InsufficientPrivilegeError, match="row-level security"):
             await db.execute("UPDATE users SET app_id = $1, id = $2", B, uuid4())
@@ -203,7 +203,7 @@ async def test_a_row_cannot_be_moved_to_another_application(two: dict[str, str])
 
 
 async def test_nothing_runs_with_the_owners_rights(two: dict[str, str]) -> None:
-    """X6: no view, and no function that runs as its owner, leads around the policies. Four triggers
+    """No view, and no function that runs as its owner, leads around the policies. Four triggers
     do (ADR 5), which nobody can call, and they bind themselves to the deleted row's application."""
     async with connected(two["owner"]) as db:
         views = await db.fetch("""

@@ -271,7 +271,7 @@ async def test_token_gets_no_session(site: Site) -> None:
         assert "set-cookie" not in answer.headers
 
 
-async def test_developer_manages_his_teams_application(site: Site) -> None:
+async def test_a_developer_manages_an_application_of_their_team(site: Site) -> None:
     """Under the application's slug a developer of its team works as in it; others find nothing."""
     world = site.world
     dev, stranger = await world.dashboard_user(), await world.dashboard_user()

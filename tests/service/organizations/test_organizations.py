@@ -27,7 +27,7 @@ from common.contracts.organizations import (
 from common.problems import Forbidden, Invalid, Unauthenticated
 
 
-async def test_whoever_makes_it_is_its_admin(world: World) -> None:
+async def test_the_creator_is_the_admin(world: World) -> None:
     """The maker is the first admin; the slug is made of the name, unique in the application."""
     ada = await world.user_caller()
     one = await world.organization(ada, "Acme & Co")

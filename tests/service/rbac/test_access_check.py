@@ -102,7 +102,7 @@ async def test_verdict_agrees_with_effective_rights(world: World) -> None:
         assert allowed == (await world.rights(user, org_id=org_id)).permissions
 
 
-async def test_user_asks_about_himself_alone(world: World) -> None:
+async def test_a_user_checks_only_their_own_access(world: World) -> None:
     """Without roles:read a user learns nothing about others; a key has to name the user."""
     me, other = await world.insert_user(world.app_id), await world.insert_user(world.app_id)
     caller = await world.caller_of(me)

@@ -40,7 +40,7 @@ actions = st.lists(
     ),
     tried=actions,
 )
-async def test_nobody_grants_what_he_does_not_hold(
+async def test_a_caller_cannot_grant_what_they_do_not_hold(
     stage: World, initial: list[frozenset[str]], tried: list[Action]
 ) -> None:
     """In any sequence of grants by users, nobody gets what the one who gave it did not hold."""

@@ -240,7 +240,7 @@ async def test_reading_and_writing_need_their_permission(world: World) -> None:
         await world.call(CreateRole(name="x"), caller=user)
 
 
-async def test_nobody_gives_what_he_does_not_hold(world: World) -> None:
+async def test_a_caller_cannot_assign_what_they_do_not_hold(world: World) -> None:
     """With roles:write alone, nobody gives themselves, or a role, permissions that they lack."""
     await world.call(CreateRole(name="Keeper", permissions=["roles:write", "users:read"]))
     me = await world.insert_user(world.app_id)
@@ -260,7 +260,7 @@ async def test_nobody_gives_what_he_does_not_hold(world: World) -> None:
     assert (await world.rights(me)).permissions == ["roles:write", "users:read"]
 
 
-async def test_nobody_takes_what_he_does_not_hold(world: World) -> None:
+async def test_a_caller_cannot_remove_what_they_do_not_hold(world: World) -> None:
     """A lesser administrator cannot unseat a greater one."""
     await world.call(CreateRole(name="Keeper", permissions=["roles:write"]))
     me, admin = await world.insert_user(world.app_id), await world.insert_user(world.app_id)

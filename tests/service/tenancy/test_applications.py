@@ -258,7 +258,7 @@ async def test_ensure_makes_it_once(world: World) -> None:
         await world.call(EnsureApplication(slug="demo", name="Demo"), await world.operator())
 
 
-async def test_a_developer_steps_into_his_application(world: World) -> None:
+async def test_a_developer_manages_their_application(world: World) -> None:
     """With `apps:write` they may do everything there; with `apps:read` they may only read."""
     team = await world.team()
     made = await world.create_application(team)

@@ -119,7 +119,7 @@ async def test_an_added_or_swapped_event_is_found(log: Log) -> None:
     assert check([swapped[1], swapped[0], *swapped[2:]], heads).faults
 
 
-async def test_a_chain_made_anew_differs_from_its_signature(log: Log) -> None:
+async def test_a_rewritten_chain_differs_from_its_signature(log: Log) -> None:
     """Somebody who can write to the database can chain again, but not sign."""
     from common.audit_chain import link, unb64
     from common.crypto import b64url

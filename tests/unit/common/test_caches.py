@@ -46,7 +46,7 @@ def test_it_never_grows_beyond_its_size() -> None:
 
 
 def test_a_drop_reaches_its_own_application_only() -> None:
-    """X8: the same ids in two applications are two things."""
+    """The same ids in two applications are two things."""
     made, _ = cache()
     made.put(("a", "x"), "1", [("user", "u")])
     made.put(("b", "x"), "2", [("user", "u")])

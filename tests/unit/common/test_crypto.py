@@ -88,7 +88,7 @@ def test_the_first_page_has_none() -> None:
 
 @pytest.mark.parametrize("place", range(0, 60, 7))
 def test_a_tampered_cursor_is_refused(place: int) -> None:
-    """H6: any changed character is a 400."""
+    """Any changed character is a 400."""
     cursors = Cursors(keys())
     made = cursors.make(APP, "users", "2026-01-01", "a" * 40)
     changed = made[:place] + ("A" if made[place] != "A" else "B") + made[place + 1 :]
@@ -101,7 +101,7 @@ def test_a_tampered_cursor_is_refused(place: int) -> None:
     ("app_id", "of", "count"), [(OTHER, "users", 2), (APP, "sessions", 2), (APP, "users", 3)]
 )
 def test_a_cursor_holds_for_its_own_list(app_id: str, of: str, count: int) -> None:
-    """H6: not for another application's, another list's, or another shape."""
+    """Not for another application's, another list's, or another shape."""
     cursors = Cursors(keys())
     made = cursors.make(APP, "users", "a", "b")
 
@@ -111,6 +111,6 @@ def test_a_cursor_holds_for_its_own_list(app_id: str, of: str, count: int) -> No
 
 @pytest.mark.parametrize("nonsense", ["", "x", "%%%", "a" * 5000, "ü"])
 def test_nonsense_is_no_cursor(nonsense: str) -> None:
-    """H6: whatever it is, it is a 400."""
+    """Whatever it is, it is a 400."""
     with pytest.raises(BadCursor):
         Cursors(keys()).read(APP, "users", nonsense, 2)

@@ -28,7 +28,7 @@ def test_a_name_holds_nothing_unseen(kind: Any, text: str) -> None:
 
 
 @pytest.mark.parametrize("text", UNSEEN)
-def test_whoever_has_a_name_has_a_visible_one(text: str) -> None:
+def test_a_name_has_a_visible_character(text: str) -> None:
     """Users, clients and organizations alike."""
     for kind in (Profile, ClientFields, OrganizationChanges):
         with pytest.raises(ValidationError) as refused:

@@ -101,5 +101,5 @@ def test_a_colour_outside_srgb_keeps_lightness_and_hue() -> None:
     ["", None, "red", "#12345", "#1234567", "javascript:alert(1)", "123456;}*{", "#gggggg"],
 )
 def test_what_is_no_colour_becomes_the_default(value: str | None) -> None:
-    """Nothing that somebody typed reaches a stylesheet or its address (H5)."""
+    """Nothing that somebody typed reaches a stylesheet or its address."""
     assert brand.color_of(value) == brand.DEFAULT

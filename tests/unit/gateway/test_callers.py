@@ -57,7 +57,7 @@ async def test_a_session_makes_a_user_with_rights(
 async def test_a_session_of_another_application_is_nobody(
     http: httpx.AsyncClient, world: FakeServices
 ) -> None:
-    """A's cookie on B's host is anonymous (S4)."""
+    """A's cookie on B's host is anonymous."""
     world.add("demo")
     world.session(world.add("other"), "t1")
 
@@ -128,7 +128,7 @@ async def test_a_token_of_another_application_is_refused(
 
 
 async def test_a_token_in_the_query_is_nobody(http: httpx.AsyncClient, world: FakeServices) -> None:
-    """RFC 6750's query parameter is not offered (S8)."""
+    """RFC 6750's query parameter is not offered."""
     world.token(world.add("demo"), "jwt")
 
     answer = await http.get("/api/whoami?access_token=jwt")
@@ -171,7 +171,7 @@ async def test_an_ended_session_is_dropped_at_once(
 async def test_a_cookie_needs_its_source(
     http: httpx.AsyncClient, world: FakeServices, headers: dict[str, str], expected: int
 ) -> None:
-    """A change by cookie is refused unless it came from this host or an allowed origin (S5)."""
+    """A change by cookie is refused unless it came from this host or an allowed origin."""
     world.session(world.add("demo", allowed_origins=["https://spa.example.com"]), "t1")
 
     answer = await http.post("/api/change", headers={**cookie("t1"), **headers})

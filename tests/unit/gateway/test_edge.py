@@ -218,7 +218,7 @@ async def test_every_answer_carries_the_guards(http: httpx.AsyncClient) -> None:
     ],
 )
 async def test_cors_is_exact(http: httpx.AsyncClient, origin: str, allowed: bool) -> None:
-    """Only a registered origin may read, and caches are told that it varies (S6)."""
+    """Only a registered origin may read, and caches are told that it varies."""
     answer = await http.get("/api/boom/conflict", headers={"origin": origin})
 
     assert allowed == ("access-control-allow-origin" in answer.headers)
@@ -242,7 +242,7 @@ async def test_cors_is_exact(http: httpx.AsyncClient, origin: str, allowed: bool
 async def test_a_clients_origin_reaches_what_clients_call(
     http: httpx.AsyncClient, world: FakeServices, path: str, origin: str, allowed: bool
 ) -> None:
-    """S6: exactly, nowhere else, and never with cookies."""
+    """Exactly, nowhere else, and never with cookies."""
 
     async def origins(_: Any, ctx: Context, request: ListOrigins) -> Origins:
         return Origins(origins=["https://board.example.com"])

@@ -359,7 +359,7 @@ async def test_authorization_requests_stop_making_rows(
     assert (await http.get("/oauth2/authorize")).status_code == 429
 
 
-async def test_who_is_signed_in_keeps_his_own_share(
+async def test_a_signed_in_user_has_a_share_of_their_own(
     at: From, oidc: Service, world: FakeServices, demo: Tenant
 ) -> None:
     """A stranger of the same network does not use it up, and a session is no way round."""

@@ -117,5 +117,5 @@ TRUSTED = tuple(settings(trusted_proxies="10.0.0.0/8, fd00::/8").trusted_proxies
     ],
 )
 def test_only_trusted_proxies_name_the_client(peer: str, forwarded: str, expected: str) -> None:
-    """The last address that is not a trusted proxy's is the client; nonsense is not believed (H2)."""
+    """The last address that is not a trusted proxy's is the client; nonsense is not believed."""
     assert expected == client_ip(peer, forwarded, TRUSTED)

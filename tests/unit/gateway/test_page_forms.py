@@ -1,4 +1,4 @@
-"""Where a page may send the browser next (S7)."""
+"""Where a page may send the browser next."""
 
 from __future__ import annotations
 

@@ -79,7 +79,7 @@ async def signed_in(http: httpx.AsyncClient, world: FakeServices, app: Tenant, *
 
 
 async def test_password(http: httpx.AsyncClient, people: People) -> None:
-    """Address, then password, then the account: each POST answered by 303 (A14)."""
+    """Address, then password, then the account: each POST answered by 303."""
     first = await post(http, "/login", email=EMAIL)
     second = await post(http, "/login/password", email=EMAIL, password=PASSWORD)
 
@@ -358,7 +358,7 @@ async def test_invitation_into_an_organization(
 async def test_signing_in_leads_nowhere_else(
     http: httpx.AsyncClient, people: People, path: str
 ) -> None:
-    """return_to stays on this host (S7)."""
+    """return_to stays on this host."""
     await post(http, "/login", email=EMAIL)
 
     answer = await post(http, "/login/password", email=EMAIL, password=PASSWORD, return_to=path)
@@ -559,7 +559,7 @@ async def test_form_post(http: httpx.AsyncClient, people: People) -> None:
 async def test_an_authorization_error_is_told_and_not_sent(
     http: httpx.AsyncClient, people: People
 ) -> None:
-    """An unproven redirect_uri gets nothing (A3)."""
+    """An unproven redirect_uri gets nothing."""
     answer = await http.get("/oauth2/authorize?redirect_uri=https://evil.example")
 
     assert (answer.status_code, "invalid_request" in answer.text) == (400, True)
@@ -740,7 +740,7 @@ async def test_a_form_without_our_token(http: httpx.AsyncClient, people: People,
 
 
 async def test_a_form_from_another_origin(http: httpx.AsyncClient, people: People) -> None:
-    """Refused even with a token (S5)."""
+    """Refused even with a token."""
     token = TOKEN.search((await http.get("/login")).text)
     assert token
 
@@ -807,7 +807,7 @@ async def test_no_notice_but_ours(
 async def test_password_change(
     http: httpx.AsyncClient, people: People, world: FakeServices, app: Tenant
 ) -> None:
-    """The present one first; the cookie is a new one afterwards (S2)."""
+    """The present one first; the cookie is a new one afterwards."""
     await signed_in(http, world, app)
 
     wrong = await post(http, "/account/password", current="nope nope", password=PASSWORD)
@@ -952,7 +952,7 @@ async def test_several_accounts(
 async def test_signing_in_again_ends_the_session_before(
     http: httpx.AsyncClient, people: People, world: FakeServices, app: Tenant
 ) -> None:
-    """A cookie from before is worth nothing after (S2)."""
+    """A cookie from before is worth nothing after."""
     before = person(world, app, "t_before")
     http.cookies.set("aero2_session", "t_before", domain="demo.localhost")
     again = people.begin
@@ -1044,7 +1044,7 @@ OWN += ["/accounts", "/logout"]
 async def test_every_page(
     http: httpx.AsyncClient, people: People, world: FakeServices, app: Tenant, path: str
 ) -> None:
-    """No inline script or style, nobody may frame it, nothing is kept or referred (A15); every
+    """No inline script or style, nobody may frame it, nothing is kept or referred; every
     form is a plain one with our token."""
     if path in OWN:
         await signed_in(http, world, app)
@@ -1262,7 +1262,7 @@ async def test_whose_language_counts(
 async def test_branding_is_harmless(
     http: httpx.AsyncClient, people: People, world: FakeServices, app: Tenant
 ) -> None:
-    """Whatever a developer typed stays text and numbers (H5)."""
+    """Whatever a developer typed stays text and numbers."""
     evil = '"><script>alert(1)</script>'
     world.tenants[app.host] = app.model_copy(
         update={

@@ -200,8 +200,8 @@ async def test_a_stored_hash_over_the_bound_is_not_computed(
     assert computed == []
 
 
-async def test_no_prefix_is_enough_p1(hashing: Hashing) -> None:
-    """P1: every byte counts: 72 bytes of a longer password are not it, nor 256 of more."""
+async def test_no_prefix_is_enough(hashing: Hashing) -> None:
+    """Every byte counts: 72 bytes of a longer password are not it, nor 256 of more."""
     long = "0123456789" * 20
     stored = await hashing.hash("app", long)
 
@@ -210,8 +210,8 @@ async def test_no_prefix_is_enough_p1(hashing: Hashing) -> None:
     assert not (await hashing.verify("app", long + "0" * 100, await hashing.hash("app", long))).ok
 
 
-async def test_unicode_is_normalised_once_p2(hashing: Hashing) -> None:
-    """P2: the same word typed on two keyboards (composed and decomposed) is the same password;
+async def test_unicode_is_normalised_once(hashing: Hashing) -> None:
+    """The same word typed on two keyboards (composed and decomposed) is the same password;
     spaces at its ends count."""
     stored = await hashing.hash("app", "cafe\u0301 cre\u0300me ")
 

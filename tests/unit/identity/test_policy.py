@@ -24,16 +24,16 @@ TOLD = ["blue shop", "blueshop", "ada.lovelace"]
 
 
 @given(st.text(min_size=8, max_size=60))
-def test_no_composition_rules_p2(password: str) -> None:
-    """P2: any characters do; only length, known lists and what is told of the person count."""
+def test_no_composition_rules(password: str) -> None:
+    """Any characters do; only length, known lists and what is told of the person count."""
     faults = first_faults(password, 8, TOLD)
     known = password.lower() in COMMON or password.lower().strip("0123456789!?.*-_ ") in TOLD
 
     assert bool(faults) == known
 
 
-def test_length_p1() -> None:
-    """P1: the least length is the application's; 64 characters always do; 256 bytes are the most."""
+def test_length() -> None:
+    """The least length is the application's; 64 characters always do; 256 bytes are the most."""
     assert first_faults("xkcdq7 ", 8, []) != []
     assert first_faults("xkcdq7 z", 8, []) == []
     assert first_faults("xkcdq7 z", 15, []) != []
@@ -45,13 +45,13 @@ def test_length_p1() -> None:
 @pytest.mark.parametrize(
     "password", ["password", "PASSWORD", "iloveyou", "Blue Shop", "blueshop2024!", "ada.lovelace"]
 )
-def test_common_and_told_passwords_are_refused_p3(password: str) -> None:
-    """P3: the most common ones, the application's name, the local part of the address."""
+def test_common_and_told_passwords_are_refused(password: str) -> None:
+    """The most common ones, the application's name, the local part of the address."""
     assert first_faults(password, 8, TOLD)
 
 
-def test_common_list_is_long_enough_p3() -> None:
-    """P3: at least the 3,000 most common ones are known."""
+def test_common_list_is_long_enough() -> None:
+    """At least the 3,000 most common ones are known."""
     assert len(COMMON) >= 3000
 
 
