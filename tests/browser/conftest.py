@@ -159,8 +159,8 @@ async def site(chromium: Browser) -> AsyncIterator[Site]:
         update={"host": host, "hosts": [host], "origin": f"http://{host}", "branding": BRANDING}
     )
     world.tenants = {host: app}
-    edge = build(Gateway(settings(public_url=f"http://{domain}"), world.bus))
-    config = uvicorn.Config(edge, log_config=None, access_log=False, lifespan="off")
+    gateway_app = build(Gateway(settings(public_url=f"http://{domain}"), world.bus))
+    config = uvicorn.Config(gateway_app, log_config=None, access_log=False, lifespan="off")
     server = uvicorn.Server(config)
     serving = asyncio.create_task(server.serve(sockets=[listening]))
     yield Site(chromium, f"http://{host}", world, app, people)

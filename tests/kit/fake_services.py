@@ -135,10 +135,12 @@ def settings(**more: Any) -> GatewaySettings:
 
 
 @contextmanager
-def also(edge: GatewayApp, router: APIRouter) -> Iterator[None]:
+def also(gateway_app: GatewayApp, router: APIRouter) -> Iterator[None]:
     """Both kinds of host answer `router`, too. The applications are the process's own, so the
     routes go again."""
-    apps = [app for app in (edge.application, edge.dashboard) if isinstance(app, FastAPI)]
+    apps = [
+        app for app in (gateway_app.application, gateway_app.dashboard) if isinstance(app, FastAPI)
+    ]
     lengths = [len(app.router.routes) for app in apps]
     for app in apps:
         app.include_router(router)

@@ -19,13 +19,13 @@ def world() -> FakeServices:
 
 
 @pytest.fixture
-def edge(world: FakeServices) -> GatewayApp:
+def gateway_app(world: FakeServices) -> GatewayApp:
     return build(Gateway(settings(), world.bus))
 
 
 @pytest.fixture
-async def http(edge: GatewayApp) -> AsyncIterator[httpx.AsyncClient]:
-    transport = httpx.ASGITransport(app=edge)  # type: ignore[arg-type]
+async def http(gateway_app: GatewayApp) -> AsyncIterator[httpx.AsyncClient]:
+    transport = httpx.ASGITransport(app=gateway_app)  # type: ignore[arg-type]
     async with httpx.AsyncClient(
         transport=transport, base_url="http://demo.localhost:8080"
     ) as client:

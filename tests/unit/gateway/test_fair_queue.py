@@ -70,7 +70,7 @@ def work(world: FakeServices) -> Work:
 
 
 @pytest.fixture
-async def edge(world: FakeServices, work: Work) -> AsyncIterator[GatewayApp]:
+async def gateway_app(world: FakeServices, work: Work) -> AsyncIterator[GatewayApp]:
     for slug in ("noisy", "quiet", "third"):
         world.add(slug)
     yield build(Gateway(settings(at_once=AT_ONCE), world.bus))
@@ -86,8 +86,8 @@ def app_id(world: FakeServices, slug: str) -> str:
 class Visitors:
     """Requests of one application that are under way."""
 
-    def __init__(self, edge: GatewayApp, slug: str) -> None:
-        transport = httpx.ASGITransport(app=edge)  # type: ignore[arg-type]
+    def __init__(self, gateway_app: GatewayApp, slug: str) -> None:
+        transport = httpx.ASGITransport(app=gateway_app)  # type: ignore[arg-type]
         self.http = httpx.AsyncClient(transport=transport, base_url=f"http://{slug}.localhost:8080")
         self.tasks: list[asyncio.Task[httpx.Response]] = []
 
@@ -104,13 +104,13 @@ class Visitors:
 
 
 async def test_a_noisy_application_does_not_shut_out_a_quiet_one(
-    edge: GatewayApp, world: FakeServices, work: Work
+    gateway_app: GatewayApp, world: FakeServices, work: Work
 ) -> None:
     """Five hundred of one are under way and none gets done: each of the other's is begun at once,
     up to its share; of the noisy one's, those that find no place in its queue are told so."""
-    noisy, quiet = Visitors(edge, "noisy"), Visitors(edge, "quiet")
+    noisy, quiet = Visitors(gateway_app, "noisy"), Visitors(gateway_app, "quiet")
     await noisy.ask(500)
-    per_app = edge.gateway.queues.work.per_app
+    per_app = gateway_app.gateway.queues.work.per_app
     assert work.running(app_id(world, "noisy")) == AT_ONCE
     assert noisy.statuses() == [503] * (500 - AT_ONCE - per_app)
 
@@ -125,10 +125,10 @@ async def test_a_noisy_application_does_not_shut_out_a_quiet_one(
 
 
 async def test_while_there_is_room_nobody_waits(
-    edge: GatewayApp, world: FakeServices, work: Work
+    gateway_app: GatewayApp, world: FakeServices, work: Work
 ) -> None:
     """An application may have it all as long as nobody else wants any; nothing is refused."""
-    noisy = Visitors(edge, "noisy")
+    noisy = Visitors(gateway_app, "noisy")
     await noisy.ask(AT_ONCE)
     assert work.running(app_id(world, "noisy")) == AT_ONCE
     await noisy.ask(20)
@@ -140,10 +140,12 @@ async def test_while_there_is_room_nobody_waits(
     assert noisy.statuses() == [200] * (20 + AT_ONCE)
 
 
-async def test_queues_are_served_in_turn(edge: GatewayApp, world: FakeServices, work: Work) -> None:
+async def test_queues_are_served_in_turn(
+    gateway_app: GatewayApp, world: FakeServices, work: Work
+) -> None:
     """Of three that all ask for more than there is, each gets a third of what gets done."""
     slugs = ("noisy", "quiet", "third")
-    visitors = [Visitors(edge, slug) for slug in slugs]
+    visitors = [Visitors(gateway_app, slug) for slug in slugs]
     for one, count in zip(visitors, (200, 40, 40), strict=True):
         await one.ask(count)
     for _ in range(90):
@@ -157,10 +159,10 @@ async def test_queues_are_served_in_turn(edge: GatewayApp, world: FakeServices, 
 
 
 async def test_documents_and_health_wait_for_nobody(
-    edge: GatewayApp, world: FakeServices, work: Work
+    gateway_app: GatewayApp, world: FakeServices, work: Work
 ) -> None:
     """What comes from memory is no work."""
-    noisy = Visitors(edge, "noisy")
+    noisy = Visitors(gateway_app, "noisy")
     await noisy.ask(500)
 
     for path in ("/.well-known/openid-configuration", "/health/live", "/static/nothing.css"):
@@ -170,13 +172,13 @@ async def test_documents_and_health_wait_for_nobody(
 
 
 async def test_signing_in_does_not_hold_up_who_is_signed_in(
-    edge: GatewayApp, world: FakeServices, work: Work
+    gateway_app: GatewayApp, world: FakeServices, work: Work
 ) -> None:
     """Sign-ins that wait for a thread to hash have places of their own."""
-    noisy, noisy_id = Visitors(edge, "noisy"), app_id(world, "noisy")
+    noisy, noisy_id = Visitors(gateway_app, "noisy"), app_id(world, "noisy")
     body = {"email": "ada@example.com", "password": "six unusual otters"}
     herd = [asyncio.create_task(noisy.http.post("/api/auth/signin", json=body)) for _ in range(100)]
-    hashing = edge.gateway.queues.hashing
+    hashing = gateway_app.gateway.queues.hashing
     async with asyncio.timeout(PATIENCE):  # on the way there are threads
         while len(work.begun) < AT_ONCE or len(hashing._queues.get(noisy_id, ())) < 92:
             await asyncio.sleep(0.01)
@@ -189,11 +191,11 @@ async def test_signing_in_does_not_hold_up_who_is_signed_in(
 
 
 async def test_a_full_queue_is_told_on_the_api_too(
-    edge: GatewayApp, world: FakeServices, work: Work
+    gateway_app: GatewayApp, world: FakeServices, work: Work
 ) -> None:
     """There the body is read by the framework, which must not make a 400 of it."""
-    noisy = Visitors(edge, "noisy")
-    edge.gateway.queues.hashing.per_app = 2
+    noisy = Visitors(gateway_app, "noisy")
+    gateway_app.gateway.queues.hashing.per_app = 2
     body = {"email": "ada@example.com", "password": "six unusual otters"}
     herd = [asyncio.create_task(noisy.http.post("/api/auth/signin", json=body)) for _ in range(20)]
     async with asyncio.timeout(PATIENCE):
@@ -206,19 +208,19 @@ async def test_a_full_queue_is_told_on_the_api_too(
 
 
 async def test_who_sends_slowly_takes_no_place(
-    edge: GatewayApp, world: FakeServices, work: Work
+    gateway_app: GatewayApp, world: FakeServices, work: Work
 ) -> None:
     """A body that never ends keeps nobody from being served."""
-    slow = Visitors(edge, "noisy")
+    slow = Visitors(gateway_app, "noisy")
     never = asyncio.Event()
 
     async def body() -> AsyncIterator[bytes]:
         yield b"grant_type=client_credentials"
         await never.wait()
 
-    tasks = [asyncio.create_task(Streaming(edge).post(body())) for _ in range(AT_ONCE * 4)]
+    tasks = [asyncio.create_task(Streaming(gateway_app).post(body())) for _ in range(AT_ONCE * 4)]
     await settled()
-    assert edge.gateway.queues.work._total == 0
+    assert gateway_app.gateway.queues.work._total == 0
     await slow.ask(AT_ONCE)
     assert work.running(app_id(world, "noisy")) == AT_ONCE
     for task in tasks:
@@ -228,8 +230,8 @@ async def test_who_sends_slowly_takes_no_place(
 class Streaming:
     """httpx's own transport reads the whole body before it begins; this one does not."""
 
-    def __init__(self, edge: GatewayApp) -> None:
-        self.edge = edge
+    def __init__(self, gateway_app: GatewayApp) -> None:
+        self.gateway_app = gateway_app
 
     async def post(self, body: AsyncIterator[bytes]) -> None:
         async def receive() -> dict[str, Any]:
@@ -250,13 +252,15 @@ class Streaming:
                 (b"transfer-encoding", b"chunked"),
             ],
         }
-        await self.edge(scope, receive, send)
+        await self.gateway_app(scope, receive, send)
 
 
-async def test_every_place_is_given_back(edge: GatewayApp, world: FakeServices, work: Work) -> None:
+async def test_every_place_is_given_back(
+    gateway_app: GatewayApp, world: FakeServices, work: Work
+) -> None:
     """Whatever a request ends in: an answer, a refusal, a bug, a visitor that has gone."""
     work.hold = False
-    noisy = Visitors(edge, "noisy")
+    noisy = Visitors(gateway_app, "noisy")
     await noisy.ask(50)
     for path in ("/api/users", "/login", "/nowhere", "/api/auth/session"):
         await noisy.http.get(path)
@@ -272,21 +276,21 @@ async def test_every_place_is_given_back(edge: GatewayApp, world: FakeServices, 
     await settled()
 
     assert [task.result().status_code for task in asked[20:]] == [200] * 10
-    for lane in (edge.gateway.queues.work, edge.gateway.queues.hashing):
-        assert (lane._total, lane._working, dict(lane._queues)) == (0, {}, {})
+    for queue in (gateway_app.gateway.queues.work, gateway_app.gateway.queues.hashing):
+        assert (queue._total, queue._working, dict(queue._queues)) == (0, {}, {})
 
 
 async def test_a_turn_that_comes_too_late_is_none(monkeypatch: pytest.MonkeyPatch) -> None:
     """A request that waited too long is refused, and the next one gets its slot."""
-    shares, loop = FairQueue(at_once=1), asyncio.get_running_loop()
-    assert shares.enter("a")
-    late = asyncio.create_task(shares.wait("a"))
+    queue, loop = FairQueue(at_once=1), asyncio.get_running_loop()
+    assert queue.enter("a")
+    late = asyncio.create_task(queue.wait("a"))
     await settled()
     began = loop.time()
     monkeypatch.setattr(loop, "time", lambda: began + LONGEST_WAIT + 1)
-    on_time = asyncio.create_task(shares.wait("a"))
+    on_time = asyncio.create_task(queue.wait("a"))
     await settled()
-    shares.leave("a")
+    queue.leave("a")
 
     with pytest.raises(Busy):
         await late
@@ -298,7 +302,7 @@ def test_no_place_is_lost_and_none_is_made_up(steps: list[tuple[str, bool]]) -> 
     """With free slots no request waits, and an application below its share never waits."""
 
     async def run() -> None:
-        shares = FairQueue(at_once=6, per_app=10)
+        queue = FairQueue(at_once=6, per_app=10)
         working: dict[str, int] = dict.fromkeys("abcd", 0)
         waiting: dict[str, list[asyncio.Task[None]]] = {app: [] for app in "abcd"}
 
@@ -312,18 +316,18 @@ def test_no_place_is_lost_and_none_is_made_up(steps: list[tuple[str, bool]]) -> 
 
         for app, comes in steps:
             if comes:
-                if shares.enter(app):
+                if queue.enter(app):
                     working[app] += 1
                 else:
-                    waiting[app].append(asyncio.create_task(shares.wait(app)))
+                    waiting[app].append(asyncio.create_task(queue.wait(app)))
             elif working[app]:
                 working[app] -= 1
-                shares.leave(app)
+                queue.leave(app)
             await collect()
             active = sum(count > 0 for count in working.values())
-            assert shares._total == sum(working.values()) <= 2 * 6 + 4
+            assert queue._total == sum(working.values()) <= 2 * 6 + 4
             for name, tasks in waiting.items():
-                assert not tasks or shares._total >= 6
+                assert not tasks or queue._total >= 6
                 assert not tasks or working[name] >= 1 or active == 0
                 assert len(tasks) <= 10
         for tasks in waiting.values():

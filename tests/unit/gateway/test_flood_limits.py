@@ -276,10 +276,10 @@ From = Callable[..., httpx.AsyncClient]
 @pytest.fixture
 def at(gateway: Gateway) -> From:
     """A visitor's client with the given network address."""
-    edge = build(gateway)
+    gateway_app = build(gateway)
 
     def at(ip: str = EVE, slug: str = "demo") -> httpx.AsyncClient:
-        transport = httpx.ASGITransport(app=edge, client=(ip, 4711))  # type: ignore[arg-type]
+        transport = httpx.ASGITransport(app=gateway_app, client=(ip, 4711))  # type: ignore[arg-type]
         return httpx.AsyncClient(transport=transport, base_url=f"http://{slug}.localhost:8080")
 
     return at

@@ -19,7 +19,7 @@ EMPTY = Queues(relay=dict.fromkeys(SERVICES, Queue()), mail=Queue())
 
 
 async def seen(
-    edge: GatewayApp,
+    gateway_app: GatewayApp,
     world: FakeServices,
     monkeypatch: pytest.MonkeyPatch,
     away: str,
@@ -40,7 +40,7 @@ async def seen(
 
     monkeypatch.setattr(world.bus, "raw", raw)
     monkeypatch.setattr(world.bus, "call", call)
-    transport = httpx.ASGITransport(app=edge, client=(ip, 1))  # type: ignore[arg-type]
+    transport = httpx.ASGITransport(app=gateway_app, client=(ip, 1))  # type: ignore[arg-type]
     async with httpx.AsyncClient(transport=transport, base_url="http://localhost:8080") as http:
         answer = await http.get("/health")
     return answer.status_code, answer.json()
@@ -48,10 +48,10 @@ async def seen(
 
 @pytest.mark.parametrize("away", SERVICES)
 async def test_each_service_is_needed(
-    edge: GatewayApp, world: FakeServices, monkeypatch: pytest.MonkeyPatch, away: str
+    gateway_app: GatewayApp, world: FakeServices, monkeypatch: pytest.MonkeyPatch, away: str
 ) -> None:
     """If one service is stopped, the whole is unhealthy, and the operator reads which one."""
-    status, body = await seen(edge, world, monkeypatch, away, "127.0.0.1")
+    status, body = await seen(gateway_app, world, monkeypatch, away, "127.0.0.1")
 
     assert (status, body["status"]) == (503, "unhealthy")
     states = {name: body["checks"][name] for name in SERVICES}
@@ -59,48 +59,48 @@ async def test_each_service_is_needed(
 
 
 async def test_a_refusal_is_an_answer(
-    edge: GatewayApp, world: FakeServices, monkeypatch: pytest.MonkeyPatch
+    gateway_app: GatewayApp, world: FakeServices, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    status, body = await seen(edge, world, monkeypatch, "nobody", "127.0.0.1")
+    status, body = await seen(gateway_app, world, monkeypatch, "nobody", "127.0.0.1")
 
     assert (status, body["status"]) == (200, "healthy")
 
 
 async def test_outsiders_see_the_status_only(
-    edge: GatewayApp, world: FakeServices, monkeypatch: pytest.MonkeyPatch
+    gateway_app: GatewayApp, world: FakeServices, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    _, body = await seen(edge, world, monkeypatch, "rbac", "203.0.113.7")
+    _, body = await seen(gateway_app, world, monkeypatch, "rbac", "203.0.113.7")
 
     assert body == {"status": "unhealthy"}
 
 
 async def test_a_relay_that_is_stuck_is_unhealthy(
-    edge: GatewayApp, world: FakeServices, monkeypatch: pytest.MonkeyPatch
+    gateway_app: GatewayApp, world: FakeServices, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Every service answers, but a stream that refuses to store would go unnoticed for days."""
     stuck = EMPTY.model_copy(update={"relay": EMPTY.relay | {"oidc": Queue(waiting=128, age=240)}})
 
-    status, body = await seen(edge, world, monkeypatch, "nobody", "127.0.0.1", stuck)
+    status, body = await seen(gateway_app, world, monkeypatch, "nobody", "127.0.0.1", stuck)
 
     assert (status, body["status"], body["checks"]["relay"]) == (503, "unhealthy", "late")
     assert body["queues"]["relay"]["oidc"] == {"waiting": 128, "age": 240.0}
 
 
 async def test_late_mail_is_shown_and_people_sign_in(
-    edge: GatewayApp, world: FakeServices, monkeypatch: pytest.MonkeyPatch
+    gateway_app: GatewayApp, world: FakeServices, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     late = EMPTY.model_copy(update={"mail": Queue(waiting=3, age=4000)})
 
-    status, body = await seen(edge, world, monkeypatch, "nobody", "127.0.0.1", late)
+    status, body = await seen(gateway_app, world, monkeypatch, "nobody", "127.0.0.1", late)
 
     assert (status, body["checks"]["mail"]) == (200, "late")
     assert body["queues"]["mail"] == {"waiting": 3, "age": 4000.0}
 
 
 async def test_unknown_queues_are_not_called_empty(
-    edge: GatewayApp, world: FakeServices, monkeypatch: pytest.MonkeyPatch
+    gateway_app: GatewayApp, world: FakeServices, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    _, body = await seen(edge, world, monkeypatch, "identity", "127.0.0.1")
+    _, body = await seen(gateway_app, world, monkeypatch, "identity", "127.0.0.1")
 
     assert body["queues"] is None
     assert (body["checks"]["relay"], body["checks"]["mail"]) == ("unknown", "unknown")

@@ -30,13 +30,13 @@ def sign_in(http: httpx.AsyncClient, world: FakeServices) -> None:
 
 
 async def test_no_answer_of_the_api_is_stored(
-    edge: GatewayApp, http: httpx.AsyncClient, world: FakeServices, people: People
+    gateway_app: GatewayApp, http: httpx.AsyncClient, world: FakeServices, people: People
 ) -> None:
     """Every read of the API, by cookie, and by HEAD as well."""
     sign_in(http, world)
     paths = {
         (route.path or "").replace("{", "").replace("}", "")
-        for route in iter_route_contexts(edge.application.routes)  # type: ignore[attr-defined]
+        for route in iter_route_contexts(gateway_app.application.routes)  # type: ignore[attr-defined]
         if isinstance(route.original_route, APIRoute) and "GET" in (route.methods or ())
     }
     assert len(paths) > 30

@@ -48,10 +48,10 @@ async def boom(kind: str, ctx: Anyone) -> dict[str, str]:
 
 
 @pytest.fixture(autouse=True)
-def probe(edge: GatewayApp, world: FakeServices) -> Iterator[None]:
+def probe(gateway_app: GatewayApp, world: FakeServices) -> Iterator[None]:
     world.add("demo", allowed_origins=["https://spa.example.com"])
     world.add("dashboard")
-    with also(edge, router):
+    with also(gateway_app, router):
         yield
 
 
@@ -297,7 +297,7 @@ async def test_a_large_body_is_refused(http: httpx.AsyncClient) -> None:
     assert (announced.status_code, streamed.status_code) == (413, 413)
 
 
-async def test_two_hosts_are_refused(edge: GatewayApp) -> None:
+async def test_two_hosts_are_refused(gateway_app: GatewayApp) -> None:
     """Request smuggling starts with two Host headers."""
     sent: list[dict[str, object]] = []
 
@@ -315,18 +315,18 @@ async def test_two_hosts_are_refused(edge: GatewayApp) -> None:
         "headers": [(b"host", b"demo.localhost:8080"), (b"host", b"dashboard.localhost:8080")],
         "client": ("127.0.0.1", 1),
     }
-    await edge(scope, receive, send)
+    await gateway_app(scope, receive, send)
 
     assert sent[0]["status"] == 400
 
 
-async def test_metrics_are_for_our_own_networks(edge: GatewayApp) -> None:
+async def test_metrics_are_for_our_own_networks(gateway_app: GatewayApp) -> None:
     """The internal listener answers neighbours only; the public port answers nobody."""
-    internal = build_internal(edge.gateway)
+    internal = build_internal(gateway_app.gateway)
     for app, peer, status in (
         (internal, "127.0.0.1", 200),
         (internal, "203.0.113.5", 404),
-        (edge, "127.0.0.1", 404),
+        (gateway_app, "127.0.0.1", 404),
     ):
         transport = httpx.ASGITransport(app=app, client=(peer, 1))  # type: ignore[arg-type]
         host = "http://demo.localhost:8080"
@@ -336,10 +336,10 @@ async def test_metrics_are_for_our_own_networks(edge: GatewayApp) -> None:
             assert (await http.get("/internal/domains/allowed")).status_code == 404
 
 
-async def test_no_internal_path_is_public(edge: GatewayApp) -> None:
+async def test_no_internal_path_is_public(gateway_app: GatewayApp) -> None:
     """Whatever the internal listener answers, the public port has no route of that path."""
-    internal = build_internal(edge.gateway).table.paths()
-    public = edge.table.paths()
+    internal = build_internal(gateway_app.gateway).table.paths()
+    public = gateway_app.table.paths()
 
     assert internal
     assert not internal & public
@@ -389,7 +389,7 @@ async def test_openapi_tells_what_this_host_serves(http: httpx.AsyncClient) -> N
 
 
 async def test_what_the_edge_answers_itself_is_told_as_well(
-    http: httpx.AsyncClient, edge: GatewayApp
+    http: httpx.AsyncClient, gateway_app: GatewayApp
 ) -> None:
     """The protocol endpoints and public documents, those of the browser too."""
     told = {
@@ -404,11 +404,11 @@ async def test_what_the_edge_answers_itself_is_told_as_well(
     assert missing == set()
 
 
-def test_nothing_of_the_api_waits_for_a_thread(edge: GatewayApp) -> None:
+def test_nothing_of_the_api_waits_for_a_thread(gateway_app: GatewayApp) -> None:
     """FastAPI runs a plain function in its pool of threads: endpoints and what they depend on are
     coroutines."""
     found = []
-    for app in (edge.application, edge.dashboard):
+    for app in (gateway_app.application, gateway_app.dashboard):
         assert isinstance(app, FastAPI)
         contexts = list(iter_route_contexts(app.routes))
         asked = [one.dependant for one in contexts if isinstance(one.original_route, APIRoute)]

@@ -33,8 +33,8 @@ async def change(ctx: SignedIn) -> dict[str, str | None]:
 
 
 @pytest.fixture(autouse=True)
-def probe(edge: GatewayApp) -> Iterator[None]:
-    with also(edge, router):
+def probe(gateway_app: GatewayApp) -> Iterator[None]:
+    with also(gateway_app, router):
         yield
 
 
@@ -137,7 +137,7 @@ async def test_a_token_in_the_query_is_nobody(http: httpx.AsyncClient, world: Fa
 
 
 async def test_an_ended_session_is_dropped_at_once(
-    http: httpx.AsyncClient, world: FakeServices, edge: GatewayApp
+    http: httpx.AsyncClient, world: FakeServices, gateway_app: GatewayApp
 ) -> None:
     """After the invalidation message of its session, a cached cookie is checked again."""
     tenant = world.add("demo")
@@ -146,7 +146,7 @@ async def test_an_ended_session_is_dropped_at_once(
     del world.sessions[tenant.app_id, "t1"]
     assert (await http.get("/api/whoami", headers=cookie("t1"))).status_code == 200  # cached
 
-    edge.gateway.invalidate(tenant.app_id, "session", session.id)
+    gateway_app.gateway.invalidate(tenant.app_id, "session", session.id)
 
     assert (await http.get("/api/whoami", headers=cookie("t1"))).status_code == 401
 
@@ -204,7 +204,7 @@ async def test_bodies_are_json_only(http: httpx.AsyncClient, world: FakeServices
 async def test_a_client_reaches_an_account_by_scope_only(
     http: httpx.AsyncClient,
     world: FakeServices,
-    edge: GatewayApp,
+    gateway_app: GatewayApp,
     scopes: list[str],
     delegated: bool,
 ) -> None:
