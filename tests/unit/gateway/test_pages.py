@@ -1343,8 +1343,8 @@ async def test_the_icon_of_an_application(http: httpx.AsyncClient, people: Peopl
 
 
 async def test_assets(http: httpx.AsyncClient, people: People) -> None:
-    """An asset is named by its content and cached for a year. Another version is cached shortly. A
-    path cannot leave the folder."""
+    """An asset is named by its content and cached for a year. Another version is cached for a short
+    time. A path cannot leave the folder."""
     page = (await http.get("/login")).text
     sheet = re.search(r'href="(/static/hosted.css\?v=[0-9a-f]+)"', page)
     assert sheet
