@@ -82,7 +82,7 @@ def to_application(hosts: Hosts, row: ApplicationRow) -> Application:
 def primary_host(hosts: Hosts, row: ApplicationRow) -> str:
     """Returns the host of the primary domain if it is verified, or else the host of the slug.
 
-    Connections and the issuer follow it.
+    Links and the issuer follow it.
     """
     if row.custom_domain is not None and row.custom_domain_verified:
         return hosts.of_custom(row.custom_domain)
