@@ -261,7 +261,7 @@ async def test_reset(people: People, js: bool) -> None:
         await ada.enter(email=email)
         code = await ada.code(email, 2)
         await ada.enter(code=code, password="kurz")
-        await ada.sees("Es muss mindestens 8 Zeichen lang sein.")
+        await ada.sees("Das Passwort muss mindestens 8 Zeichen haben.")
         await ada.enter(password="six unusual otters juggle again")
         await ada.sees(f"Signed in as {email}")
 
