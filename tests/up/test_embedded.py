@@ -147,7 +147,7 @@ async def test_a_killed_server_comes_back(running: tuple[Platform, Supervisor]) 
     await db.close()
     killed = supervisor.pids()["postgres"]
     children = psutil.Process(killed).children()
-    children[0].suspend()  # a client that does not notice, as in the middle of a long write
+    children[0].suspend()  # a process that does not notice, as in the middle of a long write
     os.kill(killed, signal.SIGKILL)
     async with asyncio.timeout(PATIENCE):
         while supervisor.pids().get("postgres", killed) == killed:

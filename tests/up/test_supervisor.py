@@ -271,7 +271,7 @@ async def test_another_process_with_the_number_is_left_alone(folder: Folder) -> 
 
 
 def test_a_log_does_not_grow_for_ever(folder: Folder, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Above the limit a log is moved aside, and the process appends to a new one."""
+    """Above the limit the log is moved aside, and the process writes to an empty one."""
     monkeypatch.setattr("aero2.log_files.LOG_LIMIT", 1000)
     log = folder.logs / "one.log"
     with log.open("ab", buffering=0) as process:
